@@ -1,0 +1,363 @@
+"""The words a host hands in: push tokens, notifications, pushes, audiences, broadcasts.
+
+Law of this file: frozen values and nothing else. No I/O, no clock, no random, no vendor's name. A `repr` is what a
+log may show, so it never holds a token, a title, a body or a secret.
+"""
+
+from __future__ import annotations
+
+import enum
+import hashlib
+import hmac
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+import attrs
+
+from pushgateway.errors import FieldError
+
+
+def mask(token: str) -> str:
+    """What a log may show of a token: a short digest that is the same for the same token everywhere."""
+    digest = hashlib.blake2b(token.encode("utf-8", "replace"), digest_size=4, person=b"pushgateway")
+    return f"tok:{digest.hexdigest()}"
+
+
+class Secret:
+    """A string that does not show itself: masked in `repr`, `str` and formatting, refuses to be pickled.
+
+    `reveal()` gives the text. Two secrets with the same text are equal (compared in constant time).
+    """
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        if not isinstance(text, str) or not text:
+            raise FieldError("secret", "must be a non-empty string")
+        self._text = text
+
+    def reveal(self) -> str:
+        """The text itself. Use it at the last moment and do not keep it."""
+        return self._text
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Secret):
+            return NotImplemented
+        # Digests, because compare_digest takes only ASCII text and equal lengths say something too.
+        mine, theirs = (hashlib.sha256(s.encode("utf-8", "surrogatepass")).digest() for s in (self._text, other._text))
+        return hmac.compare_digest(mine, theirs)
+
+    def __hash__(self) -> int:
+        return hash((Secret, self._text))
+
+    def __repr__(self) -> str:
+        return "Secret(***)"
+
+    __str__ = __repr__
+
+    def __format__(self, spec: str) -> str:
+        return "***"
+
+    def __reduce__(self) -> Any:
+        raise TypeError("a Secret is not pickled: hand the certificate over by its env: or file: source")
+
+
+def as_certificate_id(value: int | str) -> str:
+    """A certificate id as `str`. Raises `FieldError` for other types and for an empty one."""
+    if isinstance(value, bool) or not isinstance(value, int | str):
+        raise FieldError("certificate_id", f"must be an int or a str, is {type(value).__name__}")
+    text = str(value).strip()
+    if not text:
+        raise FieldError("certificate_id", "must not be empty")
+    return text
+
+
+def _check_str(owner: str) -> Any:
+    def check(_: object, attribute: attrs.Attribute[Any], value: object) -> None:
+        if not isinstance(value, str):
+            raise FieldError(f"{owner}.{attribute.name}", f"must be a str, is {type(value).__name__}")
+
+    return check
+
+
+@attrs.frozen(repr=False)
+class PushToken:
+    """The pair that addresses one app on one phone, as Tencent IM's `TIMOfflinePushToken`.
+
+    `certificate_id` may be given as `int` or `str` and is kept as `str`. `token` is the vendor's address (OPPO:
+    regId). Raises `FieldError` for other types; an empty or odd token is the vendor's to judge and ends as an
+    outcome.
+    """
+
+    certificate_id: str = attrs.field(converter=as_certificate_id)
+    token: str = attrs.field(validator=_check_str("PushToken"))
+
+    def __repr__(self) -> str:
+        return f"PushToken({self.certificate_id!r}, {mask(self.token)})"
+
+
+@attrs.frozen
+class OpenApp:
+    """A tap opens the app. The default."""
+
+
+@attrs.frozen(repr=False)
+class OpenIntent:
+    """A tap opens the activity with this intent action (Android `<action android:name=…>`)."""
+
+    action: str
+
+    def __repr__(self) -> str:
+        return "OpenIntent(…)"
+
+
+@attrs.frozen(repr=False)
+class OpenActivity:
+    """A tap opens the activity of this fully qualified class name."""
+
+    class_name: str
+
+    def __repr__(self) -> str:
+        return "OpenActivity(…)"
+
+
+@attrs.frozen(repr=False)
+class OpenUrl:
+    """A tap opens this web page."""
+
+    url: str
+
+    def __repr__(self) -> str:
+        return "OpenUrl(…)"
+
+
+@attrs.frozen(repr=False)
+class OpenIntentUri:
+    """A tap opens this intent scheme URL (`intent://…#Intent;…;end`)."""
+
+    uri: str
+
+    def __repr__(self) -> str:
+        return "OpenIntentUri(…)"
+
+
+ClickAction = OpenApp | OpenIntent | OpenActivity | OpenUrl | OpenIntentUri
+"""What a tap on the notification does."""
+
+
+class Network(enum.Enum):
+    """Over which network a phone may be reached."""
+
+    ANY = "any"
+    WIFI = "wifi"
+
+
+def _aware(owner: str, name: str, value: datetime | None) -> None:
+    if value is None:
+        return
+    if not isinstance(value, datetime) or value.tzinfo is None:
+        raise FieldError(f"{owner}.{name}", "must be a datetime with a time zone, such as datetime.now(timezone.utc)")
+
+
+@attrs.frozen(kw_only=True, repr=False, hash=False)
+class Notification:
+    """What the user sees, the same for every vendor.
+
+    Too long text is cut by the vendor's rules and named in `Outcome.truncated`; what cannot be cut ends as
+    `NOT_SENT` / `INVALID_NOTIFICATION` with a `detail` that names field and limit. Wrong types raise `FieldError`
+    here. A notification is shared freely: the same object for many tokens is encoded once.
+    """
+
+    title: str = attrs.field(kw_only=False)
+    """First line. Vendors want at least one character."""
+    body: str = attrs.field(kw_only=False)
+    """The text below the title."""
+    subtitle: str | None = None
+    """A short second line, where a vendor has one."""
+    click: ClickAction = OpenApp()
+    """What a tap does."""
+    data: Mapping[str, Any] = attrs.field(factory=dict)
+    """JSON object handed to the app or page that the tap opens."""
+    ttl: int | None = None
+    """Seconds the vendor may keep it for a phone that is offline. None: the vendor's default."""
+    store_offline: bool = True
+    """False: only for phones that are online now."""
+    dedupe_id: str | None = None
+    """The host's id of this message. Each push gets its own id made of this, the certificate and the token, so a
+    second `send` of the same message to the same phone is dropped by vendors that drop repeats."""
+    network: Network = Network.ANY
+    """Over which network it may be delivered."""
+    time_zone: str | None = None
+    """Zone in which the display window is meant, as `GMT+08:00`. None: the vendor's default."""
+    show_from: datetime | None = None
+    """Start of the display window (with a time zone)."""
+    show_until: datetime | None = None
+    """End of the display window (with a time zone)."""
+    receipt_url: str | None = None
+    """Where the vendor posts receipts for this push."""
+    receipt_parameter: str | None = None
+    """A short text that comes back with each receipt."""
+    channel_id: str | None = None
+    """Android notification channel, created by the app."""
+    overrides: Mapping[str, Mapping[str, Any]] = attrs.field(factory=dict)
+    """By brand: fields in that vendor's own names and units that win over everything above."""
+
+    def __attrs_post_init__(self) -> None:
+        for name, kind in _NOTIFICATION_TYPES.items():
+            value = getattr(self, name)
+            if not isinstance(value, kind):
+                raise FieldError(
+                    f"Notification.{name}", f"must be {_NOTIFICATION_RIGHT[name]}, is {type(value).__name__}"
+                )
+        if self.ttl is not None and (isinstance(self.ttl, bool) or self.ttl < 0):
+            raise FieldError("Notification.ttl", f"must be {_NOTIFICATION_RIGHT['ttl']}")
+        if self.show_from is not None or self.show_until is not None:
+            self._check_window()
+        for brand, fields in self.overrides.items():
+            if not isinstance(brand, str) or not isinstance(fields, Mapping):
+                raise FieldError("Notification.overrides", "must map a brand to a mapping of that vendor's fields")
+
+    def _check_window(self) -> None:
+        _aware("Notification", "show_from", self.show_from)
+        _aware("Notification", "show_until", self.show_until)
+        if self.show_from is not None and self.show_until is not None and self.show_from >= self.show_until:
+            raise FieldError("Notification.show_until", "must be later than show_from")
+
+    def __hash__(self) -> int:
+        return hash((self.title, self.body, self.subtitle, self.ttl, self.dedupe_id))
+
+    def __repr__(self) -> str:
+        return f"Notification(title of {len(self.title)}, body of {len(self.body)} characters)"
+
+
+_NOTIFICATION_TYPES: dict[str, Any] = {
+    "title": str,
+    "body": str,
+    "subtitle": str | None,
+    "click": ClickAction,
+    "data": Mapping,
+    "ttl": int | None,
+    "store_offline": bool,
+    "dedupe_id": str | None,
+    "network": Network,
+    "time_zone": str | None,
+    "receipt_url": str | None,
+    "receipt_parameter": str | None,
+    "channel_id": str | None,
+    "overrides": Mapping,
+}
+_NOTIFICATION_RIGHT = {
+    **dict.fromkeys(("title", "body"), "a str"),
+    **dict.fromkeys(("subtitle", "dedupe_id", "time_zone"), "a str or None"),
+    **dict.fromkeys(("receipt_url", "receipt_parameter", "channel_id"), "a str or None"),
+    "click": "OpenApp, OpenIntent, OpenActivity, OpenUrl or OpenIntentUri",
+    "data": "a mapping",
+    "ttl": "whole seconds, 0 or more, or None",
+    "store_offline": "True or False",
+    "network": "Network.ANY or Network.WIFI",
+    "overrides": "a mapping from brand to fields",
+}
+
+
+@attrs.frozen(repr=False)
+class Push:
+    """One notification for one push token."""
+
+    push_token: PushToken = attrs.field(validator=attrs.validators.instance_of(PushToken))
+    notification: Notification = attrs.field(validator=attrs.validators.instance_of(Notification))
+    timeout: float | None = attrs.field(default=None, kw_only=True)
+    """Seconds from the call until the outcome must be there. None: the gateway's default."""
+    dedupe_id: str = attrs.field(default="", kw_only=True)
+    """Id under which the vendor may recognise a repeat. Empty: the gateway makes one before the first attempt."""
+
+    def __attrs_post_init__(self) -> None:
+        if self.timeout is not None and not self.timeout > 0:
+            raise FieldError("Push.timeout", "must be more than 0 seconds, or None")
+        if not isinstance(self.dedupe_id, str):
+            raise FieldError("Push.dedupe_id", f"must be a str, is {type(self.dedupe_id).__name__}")
+
+    def __repr__(self) -> str:
+        return f"Push({self.push_token!r}, {self.notification!r})"
+
+
+class AudienceKind(enum.Enum):
+    """Who a broadcast is for."""
+
+    EVERYONE = "everyone"
+    TOKENS = "tokens"
+    ALIASES = "aliases"
+    TAGS = "tags"
+
+
+@attrs.frozen(repr=False)
+class Audience:
+    """Who a broadcast is for. Made with `everyone()`, `of_tokens(…)`, `of_aliases(…)` or `of_tags(…)`."""
+
+    kind: AudienceKind
+    values: tuple[str, ...] = ()
+    """Tokens or aliases, in the order given; for tags those of which one is enough."""
+    all_of: tuple[str, ...] = ()
+    """Tags: every one of these too."""
+    none_of: tuple[str, ...] = ()
+    """Tags: and none of these."""
+
+    @classmethod
+    def everyone(cls) -> Audience:
+        """Every phone with the certificate's app."""
+        return cls(AudienceKind.EVERYONE)
+
+    @classmethod
+    def of_tokens(cls, tokens: Iterable[str]) -> Audience:
+        """These tokens; a token given twice counts once. Any number: the core cuts the list for the vendor."""
+        return cls(AudienceKind.TOKENS, _texts("Audience.of_tokens", tokens))
+
+    @classmethod
+    def of_aliases(cls, aliases: Iterable[str]) -> Audience:
+        """Phones with one of these aliases."""
+        return cls(AudienceKind.ALIASES, _texts("Audience.of_aliases", aliases))
+
+    @classmethod
+    def of_tags(
+        cls, any_of: Iterable[str] = (), *, all_of: Iterable[str] = (), none_of: Iterable[str] = ()
+    ) -> Audience:
+        """Phones with one of `any_of`, all of `all_of` and none of `none_of`; an empty group does not count."""
+        groups = [_texts("Audience.of_tags", tags, empty=True) for tags in (any_of, all_of, none_of)]
+        if not any(groups):
+            raise FieldError("Audience.of_tags", "must name at least one tag")
+        return cls(AudienceKind.TAGS, *groups)
+
+    def __repr__(self) -> str:
+        return f"Audience({self.kind.value}, {len(self.values) + len(self.all_of) + len(self.none_of)} values)"
+
+
+def _texts(owner: str, values: Iterable[str], *, empty: bool = False) -> tuple[str, ...]:
+    if isinstance(values, str):
+        raise FieldError(owner, "must be an iterable of str, not one str")
+    texts = tuple(dict.fromkeys(values))
+    if not all(isinstance(text, str) for text in texts):
+        raise FieldError(owner, "must hold only str")
+    if not texts and not empty:
+        raise FieldError(owner, "must not be empty")
+    return texts
+
+
+@attrs.frozen(repr=False)
+class Broadcast:
+    """One notification to an audience of one certificate."""
+
+    certificate_id: str = attrs.field(converter=as_certificate_id)
+    notification: Notification = attrs.field(validator=attrs.validators.instance_of(Notification))
+    audience: Audience = attrs.field(validator=attrs.validators.instance_of(Audience))
+    start_at: datetime | None = attrs.field(default=None, kw_only=True)
+    """When the vendor shall begin (with a time zone). None: now."""
+    rate: int | None = attrs.field(default=None, kw_only=True)
+    """Phones per second the vendor shall not exceed. None: the vendor's own speed."""
+
+    def __attrs_post_init__(self) -> None:
+        _aware("Broadcast", "start_at", self.start_at)
+        if self.rate is not None and (isinstance(self.rate, bool) or not isinstance(self.rate, int) or self.rate < 1):
+            raise FieldError("Broadcast.rate", "must be a whole number of phones per second, 1 or more, or None")
+
+    def __repr__(self) -> str:
+        return f"Broadcast({self.certificate_id!r}, {self.notification!r}, {self.audience!r})"

@@ -1,0 +1,234 @@
+"""The words a host gets back: what became of a push or a broadcast, and why.
+
+Law of this file: frozen values and nothing else. An outcome is made from its push, so it cannot lose its address.
+"""
+
+from __future__ import annotations
+
+import enum
+
+import attrs
+
+from pushgateway.errors import PushFailed, Refused
+from pushgateway.model import Push, PushToken
+
+
+class Status(enum.Enum):
+    """How a push ended. Four endings, because folding the last two into success or failure loses or doubles."""
+
+    ACCEPTED = "accepted"
+    """The vendor took it. Not: the phone rang; that is a receipt."""
+    REJECTED = "rejected"
+    """The vendor refused it, readably. Nobody got it."""
+    NOT_SENT = "not_sent"
+    """No complete request left the process. Nobody got it."""
+    UNKNOWN = "unknown"
+    """The request left and no readable verdict came. Somebody may have got it."""
+
+
+class Reason(enum.Enum):
+    """Why a push did not end `ACCEPTED`, and so who must act. Closed: vendors' codes are mapped to these."""
+
+    UNREGISTERED = "unregistered"
+    """Token dead, malformed or of another app. Host: retire it, if it is still the same token."""
+    MUTED = "muted"
+    """The user switched notifications off, or this phone had its share today. Host: keep the token, not now."""
+    INVALID_NOTIFICATION = "invalid_notification"
+    """The content is refused, by the vendor or (`NOT_SENT`) by the vendor's rules here. Host: fix the content."""
+    UNSUPPORTED = "unsupported"
+    """This vendor cannot express what was asked; found before any request. Host: another way."""
+    CREDENTIALS = "credentials"
+    """Certificate unknown, plug-in missing, key or right refused. Host: fix the certificate, keep the token."""
+    QUOTA_EXCEEDED = "quota_exceeded"
+    """The day's share is used up. Host: not today."""
+    RATE_LIMITED = "rate_limited"
+    """Too fast. Host: later. The core has already repeated within the deadline."""
+    UNAVAILABLE = "unavailable"
+    """Vendor down or "try later", surely not delivered. Host: later. The core has already repeated."""
+    OVERLOADED = "overloaded"
+    """Our queue was full. Host: later."""
+    EXPIRED = "expired"
+    """The deadline passed before the push could leave. Host: later, if it still matters."""
+    CLOSED = "closed"
+    """The gateway was closed before the push could leave. Host: send it again elsewhere."""
+    NO_VERDICT = "no_verdict"
+    """Goes with `UNKNOWN`: the host decides between perhaps twice and perhaps never."""
+
+
+def _seconds(value: float | None) -> float | None:
+    return None if value is None else max(0.0, float(value))
+
+
+@attrs.frozen(kw_only=True)
+class Outcome:
+    """What became of one push. A value, made from the push, so it cannot lose its address.
+
+    `vendor_message` may be in Chinese and may quote what was sent, so it is not in the `repr`. `detail` is a
+    sentence of ours without content, fit for a log.
+    """
+
+    push_token: PushToken
+    status: Status
+    reason: Reason | None = None
+    """None exactly when `ACCEPTED`."""
+    message_id: str | None = None
+    """The vendor's id of the message, where it gave one."""
+    vendor_code: str | None = None
+    """The vendor's own number, as text."""
+    vendor_message: str | None = attrs.field(default=None, repr=False)
+    """The vendor's own sentence."""
+    detail: str = ""
+    """Our sentence: what was wrong and what would be right."""
+    retry_after: float | None = attrs.field(default=None, converter=_seconds)
+    """Seconds before the vendor wants to hear of it again, where it is known."""
+    attempts: int = 0
+    """Vendor requests made for this push, with those that did not get through."""
+    truncated: tuple[str, ...] = ()
+    """Names of the notification's fields that were cut to the vendor's limits."""
+    possible_duplicate: bool = False
+    """True: it was repeated after an attempt without a verdict at a vendor that does not drop repeats."""
+    repeated: bool = False
+    """True: the vendor says it already has a push with this dedupe id."""
+    dedupe_id: str = ""
+    """Id under which the push went to the vendor."""
+
+    @classmethod
+    def accepted(cls, push: Push, message_id: str | None, *, truncated: tuple[str, ...] = ()) -> Outcome:
+        """The vendor took it."""
+        return cls(
+            push_token=push.push_token,
+            status=Status.ACCEPTED,
+            message_id=message_id,
+            attempts=1,
+            truncated=truncated,
+            dedupe_id=push.dedupe_id,
+        )
+
+    @classmethod
+    def rejected(
+        cls,
+        push: Push,
+        reason: Reason,
+        *,
+        code: str | None = None,
+        message: str | None = None,
+        detail: str = "",
+        retry_after: float | None = None,
+        message_id: str | None = None,
+        repeated: bool = False,
+        truncated: tuple[str, ...] = (),
+    ) -> Outcome:
+        """The vendor refused this push, readably."""
+        return cls(
+            push_token=push.push_token,
+            status=Status.REJECTED,
+            reason=reason,
+            message_id=message_id,
+            vendor_code=code,
+            vendor_message=message,
+            detail=detail,
+            retry_after=retry_after,
+            attempts=1,
+            truncated=truncated,
+            repeated=repeated,
+            dedupe_id=push.dedupe_id,
+        )
+
+    @classmethod
+    def refused(cls, push: Push, refused: Refused, *, sent: bool = True) -> Outcome:
+        """The request (`sent`) or what had to come before it, such as the login, was refused as a whole."""
+        return cls(
+            push_token=push.push_token,
+            status=Status.REJECTED if sent else Status.NOT_SENT,
+            reason=refused.reason,
+            vendor_code=refused.code,
+            vendor_message=refused.message,
+            detail=refused.detail,
+            retry_after=refused.retry_after,
+            attempts=1 if sent else 0,
+            dedupe_id=push.dedupe_id,
+        )
+
+    @classmethod
+    def not_sent(cls, push: Push, reason: Reason, detail: str) -> Outcome:
+        """No complete request left the process."""
+        return cls(
+            push_token=push.push_token,
+            status=Status.NOT_SENT,
+            reason=reason,
+            detail=detail,
+            dedupe_id=push.dedupe_id,
+        )
+
+    @classmethod
+    def unknown(cls, push: Push, detail: str, *, code: str | None = None, message: str | None = None) -> Outcome:
+        """The request left and no readable verdict on this push came."""
+        return cls(
+            push_token=push.push_token,
+            status=Status.UNKNOWN,
+            reason=Reason.NO_VERDICT,
+            vendor_code=code,
+            vendor_message=message,
+            detail=detail,
+            attempts=1,
+            dedupe_id=push.dedupe_id,
+        )
+
+    @property
+    def ok(self) -> bool:
+        """True when the vendor took it."""
+        return self.status is Status.ACCEPTED
+
+    def raise_for_failure(self) -> None:
+        """Raise `PushFailed` unless the vendor took it; for those who like exceptions."""
+        if not self.ok:
+            raise PushFailed(self)
+
+
+@attrs.frozen(kw_only=True)
+class BroadcastOutcome:
+    """What became of one broadcast.
+
+    `status` is `ACCEPTED` when the vendor took every request of it, otherwise that of the first request that it
+    did not take; for an audience of tokens `outcomes` has the truth about each, in the order given. A broadcast
+    without a verdict is never repeated: `message_id` lets an operator look it up at the vendor.
+    """
+
+    certificate_id: str
+    status: Status
+    reason: Reason | None = None
+    message_id: str | None = None
+    """The vendor's id of the saved content."""
+    task_ids: tuple[str, ...] = ()
+    """The vendor's id of each request that was taken."""
+    vendor_code: str | None = None
+    vendor_message: str | None = attrs.field(default=None, repr=False)
+    detail: str = ""
+    retry_after: float | None = attrs.field(default=None, converter=_seconds)
+    truncated: tuple[str, ...] = ()
+    outcomes: tuple[Outcome, ...] = attrs.field(default=(), repr=False)
+    """One for each token of `Audience.of_tokens`, in that order; empty for other audiences."""
+
+    @property
+    def ok(self) -> bool:
+        """True when the vendor took every request of it (single tokens may still have been refused)."""
+        return self.status is Status.ACCEPTED
+
+    def raise_for_failure(self) -> None:
+        """Raise `PushFailed` unless the vendor took every request of it."""
+        if not self.ok:
+            raise PushFailed(self)
+
+
+@attrs.frozen(kw_only=True)
+class CertificateCheck:
+    """What `Gateway.check` found out about one certificate without sending anything to a phone."""
+
+    certificate_id: str
+    brand: str | None
+    """None: no such certificate."""
+    ok: bool
+    detail: str
+    """In words: what was proved, or what is wrong and what would be right."""
+    reason: Reason | None = None
+    vendor_code: str | None = None

@@ -1,0 +1,358 @@
+"""The door for plug-in authors: the contract of a vendor, and what every vendor's replies have in common.
+
+Law of this file: pure. A vendor is a translator, not a client: it turns pushes into requests and replies into
+outcomes. It does not wait, does not remember, does not send and has no clock or random of its own. All patience and
+all memory live in the core.
+
+A plug-in is one class, registered in the entry point group `pushgateway.vendors` under its brand:
+
+    @attrs.frozen
+    class Acme(Vendor):
+        brand = "acme"
+        secret: Secret                       # the fields are the settings of a certificate
+
+        def push(self, batch):
+            reply = read_reply((yield Request("POST", "https://push.acme.example/send", content=b"...")))
+            return [Outcome.accepted(push, reply.body["id"]) for push in batch]
+
+What the core promises: a batch holds pushes of one certificate and one region, at most `batching.size`, no token
+twice, and (unless `batching.mixed`) one notification. What a plug-in promises: it raises nothing but `Refused` and
+`NoVerdict`, and returns one outcome for each push in the order of the batch. A plug-in that breaks its promise costs
+its own pushes, never anybody else's.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Generator, Mapping, Sequence
+from datetime import UTC
+from email.utils import parsedate_to_datetime
+from typing import Any, ClassVar, TypeAlias, TypeVar
+from urllib.parse import urlsplit
+
+import attrs
+
+from pushgateway.errors import AccessExpired, ClockSkew, FieldError, NoVerdict, Refused
+from pushgateway.model import (
+    Audience,
+    AudienceKind,
+    Broadcast,
+    ClickAction,
+    Network,
+    Notification,
+    OpenActivity,
+    OpenApp,
+    OpenIntent,
+    OpenIntentUri,
+    OpenUrl,
+    Push,
+    PushToken,
+    Secret,
+)
+from pushgateway.outcome import BroadcastOutcome, Outcome, Reason, Status
+
+__all__ = [
+    "AccessExpired",
+    "AccessToken",
+    "Audience",
+    "AudienceKind",
+    "Batching",
+    "Broadcast",
+    "BroadcastOutcome",
+    "ClickAction",
+    "ClockSkew",
+    "Exchange",
+    "FieldError",
+    "Network",
+    "NoVerdict",
+    "Notification",
+    "OpenActivity",
+    "OpenApp",
+    "OpenIntent",
+    "OpenIntentUri",
+    "OpenUrl",
+    "Outcome",
+    "Push",
+    "PushToken",
+    "Reason",
+    "Refused",
+    "Reply",
+    "Request",
+    "Response",
+    "Secret",
+    "Status",
+    "Vendor",
+    "check_base_url",
+    "code_text",
+    "is_loopback",
+    "read_json",
+    "read_reply",
+]
+
+T = TypeVar("T")
+
+
+@attrs.frozen
+class Request:
+    """One HTTP request. `headers` names are lower case; `content` is the whole body."""
+
+    method: str
+    url: str
+    headers: Mapping[str, str] = attrs.field(factory=dict, repr=False)
+    content: bytes = attrs.field(default=b"", repr=False)
+
+
+@attrs.frozen
+class Response:
+    """One HTTP reply. `headers` names are lower case; `received_at` is our wall clock (epoch seconds)."""
+
+    status: int
+    headers: Mapping[str, str] = attrs.field(factory=dict, repr=False)
+    content: bytes = attrs.field(default=b"", repr=False)
+    received_at: float | None = None
+
+    @property
+    def date(self) -> float | None:
+        """The vendor's clock by its `Date` header (epoch seconds), or None."""
+        return _http_date(self.headers.get("date", ""))
+
+    @property
+    def retry_after(self) -> float | None:
+        """`Retry-After` in seconds, from either form, clamped to 0..300; None when absent or unreadable.
+
+        A date is measured against the reply's own `Date`, so a wrong clock here does no harm.
+        """
+        text = self.headers.get("retry-after", "").strip()
+        if re.fullmatch(r"[0-9]{1,15}", text):
+            return min(float(text), MAX_RETRY_AFTER)
+        then = _http_date(text)
+        now = self.date if self.date is not None else self.received_at
+        if then is None or now is None:
+            return None
+        return min(max(then - now, 0.0), MAX_RETRY_AFTER)
+
+
+MAX_RETRY_AFTER = 300.0
+"""Seconds; a vendor's or a proxy's hint beyond this is not believed."""
+
+Exchange: TypeAlias = Generator[Request, Response, T]
+"""The conversation for one operation: `reply = yield request`, and what is returned is the result.
+
+Where no readable reply came, the core throws `NoVerdict` in at the `yield`; an exchange of several requests may
+catch it to keep what it already knows, any other lets it pass.
+"""
+
+
+@attrs.frozen
+class Batching:
+    """How many pushes fit into one request of this vendor."""
+
+    size: int = 1
+    """Pushes per request, at most."""
+    mixed: bool = False
+    """True: the pushes of one request may carry different notifications."""
+    max_bytes: int | None = None
+    """Cut earlier when the sum of `Vendor.weigh` reaches this many bytes."""
+
+
+@attrs.frozen
+class AccessToken:
+    """What a vendor's login returned."""
+
+    value: str = attrs.field(repr=False)
+    lifetime: float
+    """Seconds it is valid, counted from `created_at`."""
+    created_at: float | None = None
+    """When the vendor made it, by the vendor's clock (epoch seconds). None: just now."""
+
+
+class Vendor(ABC):
+    """The translator for one brand. One instance is one certificate; its fields are the certificate's settings.
+
+    Write it as an attrs class: the settings are structured into it with unknown names refused, and a `FieldError`
+    or `ValueError` raised by a validator becomes a sentence of `ConfigError`.
+    """
+
+    brand: ClassVar[str]
+    """The phone maker as a key; equals the entry point's name."""
+    deduplicates: ClassVar[bool] = False
+    """True: the vendor drops repeats of the same dedupe id, so an `UNKNOWN` may be repeated without harm."""
+    audiences: ClassVar[frozenset[AudienceKind]] = frozenset()
+    """What `broadcast` can address; empty: there is no broadcast."""
+    audience_size: ClassVar[int] = 1000
+    """Tokens or aliases that fit into one broadcast request; the core cuts longer lists."""
+
+    @property
+    def batching(self) -> Batching:
+        """How many pushes fit into one request. Default: one by one."""
+        return Batching()
+
+    def region(self, token: str) -> str:
+        """A key for the host that serves this token. Batches and access tokens are kept apart by it."""
+        return ""
+
+    @property
+    def home_region(self) -> str:
+        """The region of broadcasts that are not addressed to tokens."""
+        return self.region("")
+
+    def weigh(self, push: Push) -> int:
+        """About how many bytes this push adds to a request; only asked when `batching.max_bytes` is set."""
+        note = push.notification
+        return 600 + 9 * (min(len(note.title), 4000) + min(len(note.body), 4000))
+
+    @abstractmethod
+    def push(self, batch: Sequence[Push]) -> Exchange[Sequence[Outcome]]:
+        """Deliver `batch` and return one outcome for each push, in its order.
+
+        A push that the vendor's rules forbid is settled here (`Outcome.not_sent`) and left out of the request;
+        nothing is yielded when none is left. When the request is then refused as a whole, raise
+        `refused.keeping({place: outcome})` so that the settled ones keep their own outcomes.
+        """
+
+    def save(self, broadcast: Broadcast) -> Exchange[tuple[str, tuple[str, ...]]] | None:
+        """First step of a broadcast at vendors that store the content before sending it.
+
+        Returns (content id, truncated fields). Saving may be repeated without harm. None: there is no such step.
+        """
+        return None
+
+    def broadcast(self, broadcast: Broadcast, saved: str) -> Exchange[BroadcastOutcome]:
+        """Send to an audience that fits into one request; `saved` is the content id of `save` ("" without).
+
+        Never repeated by the core once it left without a verdict. For an audience of tokens the outcome holds one
+        `Outcome` per token, in order. Only called for the kinds in `audiences`.
+        """
+        raise NotImplementedError(f"{type(self).__name__} lists audiences but has no broadcast()")
+
+    def login(self, region: str, now: float) -> Exchange[AccessToken] | None:
+        """Fetch an access token; `now` is epoch seconds by the vendor's clock. None: this vendor has no login."""
+        return None
+
+    def authorize(self, request: Request, access: AccessToken) -> Request:
+        """The same request with the access token in it. Default: `Authorization: Bearer …`."""
+        return attrs.evolve(request, headers={**request.headers, "authorization": f"Bearer {access.value}"})
+
+
+def check_base_url(field: str, url: str) -> str:
+    """`url` without its trailing slash, or `FieldError` unless it is `https://host[:port]` or `http://` to loopback.
+
+    Plain HTTP would show secrets and texts to the network, so it is for sandboxes on this machine only.
+    """
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except (ValueError, AttributeError):
+        raise FieldError(field, "must be a URL such as https://host") from None
+    if parts.scheme not in ("https", "http") or not host or parts.username or parts.query or parts.fragment:
+        raise FieldError(field, "must be a URL such as https://host")
+    if parts.scheme == "http" and not is_loopback(host):
+        raise FieldError(field, "must be https://; plain http:// is for loopback addresses only")
+    return url.rstrip("/")
+
+
+def is_loopback(host: str) -> bool:
+    """True for `localhost` and literal loopback addresses. No name is looked up."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+@attrs.frozen
+class Reply:
+    """A vendor's JSON reply with its verdict read."""
+
+    code: str
+    """The vendor's return code as text: `0`, `-2`, `10000`."""
+    message: str | None = attrs.field(repr=False)
+    body: Mapping[str, Any] = attrs.field(repr=False)
+
+
+_CODE = re.compile(r"-?[0-9]{1,9}", re.ASCII)
+
+
+def code_text(value: object) -> str | None:
+    """A return code as text, or None for what is none.
+
+    Takes an integer, or a string of an optional minus and up to nine ASCII digits. `True`, `0.0`, `" 11 "`, `1e3`
+    and full-width digits are not codes: guessing here would turn rubbish into "accepted".
+    """
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, int):
+        return str(value) if abs(value) < 10**9 else None
+    if isinstance(value, str) and _CODE.fullmatch(value):
+        return str(int(value))
+    return None
+
+
+def read_json(response: Response) -> Any:
+    """The JSON in a reply's body, whatever its status. A BOM is tolerated. Raises `NoVerdict` when there is none."""
+    try:
+        return json.loads(response.content.decode("utf-8-sig"))
+    except UnicodeDecodeError:
+        raise NoVerdict(_describe(response, "not UTF-8")) from None
+    except (ValueError, RecursionError):
+        raise NoVerdict(_describe(response, "not JSON")) from None
+
+
+def read_reply(response: Response, *, code: str = "code", message: str = "message", success: str = "0") -> Reply:
+    """The vendor's verdict in a JSON object, the same way for all vendors.
+
+    A readable vendor code wins over the HTTP status. Without one, 429 is `Refused(RATE_LIMITED)`, 401/403/404/405/407
+    `Refused(CREDENTIALS)`, other 4xx `Refused(INVALID_NOTIFICATION)`; everything else (3xx, 5xx, HTML, cut JSON,
+    success under an error status) is `NoVerdict`: the push may have happened.
+    """
+    try:
+        body = read_json(response)
+        verdict = code_text(body.get(code)) if isinstance(body, dict) else None
+        problem = "a JSON object without a readable code" if isinstance(body, dict) else "not a JSON object"
+    except NoVerdict as unreadable:
+        verdict, problem = None, unreadable.detail
+    if verdict is None:
+        raise _without_verdict(response, problem)
+    if verdict == success and response.status >= 400:
+        raise NoVerdict(f"HTTP {response.status} contradicts code {verdict}")
+    text = body.get(message)
+    return Reply(verdict, text if isinstance(text, str) else None, body)
+
+
+_CONFIGURATION_STATUSES = frozenset({401, 403, 404, 405, 407})
+_TOO_MANY_REQUESTS_FLOOR = 60.0  # seconds; what Sygnal waits on FCM's advice
+
+
+def _without_verdict(response: Response, problem: str) -> NoVerdict | Refused:
+    status = response.status
+    detail = f"HTTP {status} without the vendor's code"
+    if status == 429:
+        pause = response.retry_after
+        return Refused(
+            Reason.RATE_LIMITED, retry_after=_TOO_MANY_REQUESTS_FLOOR if pause is None else pause, detail=detail
+        )
+    if status in _CONFIGURATION_STATUSES:
+        return Refused(Reason.CREDENTIALS, detail=detail)
+    if 400 <= status < 500 and status not in (408, 425):
+        return Refused(Reason.INVALID_NOTIFICATION, detail=detail)
+    if status != 200:
+        return NoVerdict(detail)
+    return NoVerdict(problem)
+
+
+def _describe(response: Response, problem: str) -> str:
+    kind = response.headers.get("content-type", "no content type").split(";")[0][:40]
+    safe = "".join(c if c.isascii() and c.isprintable() else "?" for c in kind)
+    return f"the reply is {problem} ({len(response.content)} bytes of {safe})"
+
+
+def _http_date(text: str) -> float | None:
+    try:
+        then = parsedate_to_datetime(text)
+        return (then if then.tzinfo else then.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None
