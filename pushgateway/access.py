@@ -1,0 +1,176 @@
+"""Access tokens: cached, one login at a time, forgotten by value.
+
+Law of this file: it knows when to log in, never how: the login itself is handed in. Keys are (certificate id,
+region), a region being one host. Ten thousand cold sends make one login; a waiter that is cancelled does not cancel
+it; a refused key is not asked for again until a pause is over; a late "expired" for an old token does nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections import deque
+from collections.abc import Awaitable, Callable
+
+import attrs
+from cachetools import TLRUCache
+
+from pushgateway.errors import ClockSkew, NoVerdict, Refused
+from pushgateway.outcome import Reason
+from pushgateway.vendor import AccessToken
+
+log = logging.getLogger(__name__)
+
+Key = tuple[str, str]
+Login = Callable[[float], Awaitable[AccessToken]]
+"""Log in once; takes epoch seconds by the vendor's clock. Raises `Refused`, `ClockSkew` or `NoVerdict`."""
+
+REFUSED_PAUSE = 300.0
+"""Seconds without a login after the vendor refused our credentials."""
+FIRST_PAUSE, LAST_PAUSE = 1.0, 60.0
+"""Seconds without a login after one failed for the vendor's or the network's sake: doubling from, up to."""
+EARLY = (0.8, 0.9)
+"""Share of its life at which a token is renewed while it still serves; drawn, so that processes spread."""
+SHORTEST = 60.0
+"""Seconds a token is used at least, however old the vendor says it is; also the least time between renewals."""
+YOUNG = 600.0
+"""Seconds. More than `CONTENTION` tokens refused within this time mean that somebody else logs in with our key."""
+CONTENTION = 3
+
+
+@attrs.define(eq=False)
+class _Held:
+    access: AccessToken
+    expires: float  # on the monotonic clock, like every time here
+    renew: float
+
+
+@attrs.define(eq=False)
+class _Failure:
+    error: Refused | NoVerdict
+    until: float
+    pause: float
+
+
+class AccessTokens:
+    """All access tokens of a gateway."""
+
+    def __init__(
+        self,
+        *,
+        wall: Callable[[], float],
+        monotonic: Callable[[], float],
+        rng: random.Random,
+        size: int = 10_000,
+    ) -> None:
+        self._wall = wall
+        self._monotonic = monotonic
+        self._rng = rng
+        self._held: TLRUCache[Key, _Held] = TLRUCache(size, lambda _, held, __: held.expires, timer=monotonic)
+        self._logins: dict[Key, asyncio.Task[AccessToken]] = {}
+        self._failures: dict[Key, _Failure] = {}
+        self._offsets: dict[Key, float] = {}
+        self._forgotten: dict[Key, deque[float]] = {}
+
+    async def get(self, key: Key, login: Login) -> AccessToken:
+        """A token that should be good: the cached one, or that of the one login all callers wait for.
+
+        Raises what the login raised, again without asking while its pause lasts.
+        """
+        held = self._held.get(key)
+        if held is not None:
+            if self._monotonic() >= held.renew and key not in self._logins:
+                held.renew = self._monotonic() + SHORTEST
+                self._start(key, login)  # in the background: the present token still serves
+            return held.access
+        task = self._logins.get(key)
+        if task is None:
+            failure = self._failures.get(key)
+            if failure is not None and self._monotonic() < failure.until:
+                raise failure.error
+            task = self._start(key, login)
+        return await asyncio.shield(task)
+
+    def forget(self, key: Key, access: AccessToken) -> None:
+        """The vendor does not take `access`. Does nothing when another one has taken its place already."""
+        held = self._held.get(key)
+        if held is None or held.access.value != access.value:
+            return
+        del self._held[key]
+        now = self._monotonic()
+        times = self._forgotten.setdefault(key, deque(maxlen=CONTENTION + 1))
+        times.append(now)
+        if len(times) > CONTENTION and now - times[0] < YOUNG:
+            detail = "access tokens are refused soon after each login; does another process log in with this key?"
+            log.warning("certificate %s: %s", key[0], detail)
+            self._failures[key] = _Failure(Refused(Reason.CREDENTIALS, detail=detail), now + LAST_PAUSE, FIRST_PAUSE)
+
+    def drop(self, certificate_id: str) -> None:
+        """The certificate changed or went: nothing learned about it counts any more."""
+        for store in (self._held, self._failures, self._offsets, self._forgotten):
+            for key in [key for key in store if key[0] == certificate_id]:
+                store.pop(key, None)
+        for key in [key for key in self._logins if key[0] == certificate_id]:
+            self._logins.pop(key)  # it ends by itself; its waiters get its result, the cache does not
+
+    async def aclose(self) -> None:
+        """Cancel logins under way."""
+        tasks = list(self._logins.values())
+        self._logins.clear()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _start(self, key: Key, login: Login) -> asyncio.Task[AccessToken]:
+        task = asyncio.get_running_loop().create_task(self._login(key, login))
+        self._logins[key] = task
+        task.add_done_callback(lambda done: self._finish(key, done))
+        return task
+
+    def _finish(self, key: Key, task: asyncio.Task[AccessToken]) -> None:
+        current = self._logins.get(key) is task
+        if current:
+            del self._logins[key]
+        error = None if task.cancelled() else task.exception()  # read here, so that it is never "not retrieved"
+        if current and isinstance(error, Refused | NoVerdict):
+            self._note_failure(key, error)
+
+    async def _login(self, key: Key, login: Login) -> AccessToken:
+        try:
+            access = await login(self._wall() + self._offsets.get(key, 0.0))
+        except ClockSkew as skew:
+            if skew.offset is None:
+                raise
+            log.warning("certificate %s: our clock is %.0f s off the vendor's", key[0], -skew.offset)
+            self._offsets[key] = skew.offset
+            access = await login(self._wall() + skew.offset)
+        if self._logins.get(key) is asyncio.current_task():
+            self._store(key, access)
+        return access
+
+    def _store(self, key: Key, access: AccessToken) -> None:
+        now = self._monotonic()
+        age = 0.0
+        if access.created_at is not None:
+            age = self._wall() + self._offsets.get(key, 0.0) - access.created_at
+        remaining = min(max(access.lifetime - age, SHORTEST), access.lifetime)
+        previous = self._held.get(key)
+        share = self._rng.uniform(*EARLY)
+        if previous is not None and previous.access.value == access.value:
+            share = 0.5  # the vendor gives the same token until it ends: come back less and less far from that end
+        self._held[key] = _Held(access, now + remaining, now + max(remaining * share, min(SHORTEST, remaining)))
+        self._failures.pop(key, None)
+
+    def _note_failure(self, key: Key, error: Refused | NoVerdict) -> None:
+        now = self._monotonic()
+        if isinstance(error, Refused) and error.reason is Reason.CREDENTIALS:
+            log.error("certificate %s: the login was refused: %s", key[0], error)
+            self._failures[key] = _Failure(error, now + REFUSED_PAUSE, FIRST_PAUSE)
+            return
+        previous = self._failures.get(key)
+        pause = FIRST_PAUSE if previous is None else min(previous.pause * 2, LAST_PAUSE)
+        hint = error.retry_after if isinstance(error, Refused) else None
+        wait = max(pause * self._rng.uniform(0.5, 1.0), hint or 0.0)
+        log.warning("certificate %s: the login failed: %s", key[0], error)
+        self._failures[key] = _Failure(error, now + wait, pause)

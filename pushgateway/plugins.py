@@ -1,0 +1,109 @@
+"""From a brand to its vendor class, by entry point.
+
+Law of this file: a plug-in is loaded when a certificate of its brand first needs it, and only that one. Whatever is
+wrong with it becomes one clear `PluginError` and hurts no other brand. A class given by hand (tests, an embedding
+host) goes first.
+"""
+
+from __future__ import annotations
+
+import inspect
+import logging
+from collections.abc import Mapping
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any
+
+from stevedore import DriverManager
+from stevedore.exception import NoMatches
+
+from pushgateway.errors import PluginError
+from pushgateway.vendor import Vendor
+
+log = logging.getLogger(__name__)
+
+VENDORS = "pushgateway.vendors"
+"""The entry point group of vendor plug-ins; the entry point's name is the brand."""
+
+
+class Plugins:
+    """Loads and keeps vendor classes by brand."""
+
+    def __init__(self, given: Mapping[str, type[Vendor]] | None = None) -> None:
+        self._loaded: dict[str, type[Vendor]] = dict(given or {})
+
+    def vendor(self, brand: str) -> type[Vendor]:
+        """The class for `brand`. Raises `PluginError`: none, twins, broken, or not a vendor of that brand."""
+        if brand not in self._loaded:
+            self._loaded[brand] = _checked(brand, load(VENDORS, brand))
+        return self._loaded[brand]
+
+
+def installed(group: str = VENDORS) -> dict[str, tuple[EntryPoint, ...]]:
+    """Every entry point of `group` by name, without importing any. More than one for a name are twins."""
+    found: dict[str, dict[tuple[str, str], EntryPoint]] = {}
+    for entry in entry_points(group=group):
+        # One distribution may be found twice, in the checkout and installed: that is no conflict.
+        found.setdefault(entry.name, {})[_distribution(entry), entry.value] = entry
+    return {name: tuple(entries.values()) for name, entries in sorted(found.items())}
+
+
+def load(group: str, name: str) -> Any:
+    """What the entry point `name` of `group` points to. Raises `PluginError` with one sentence."""
+    entries = installed(group).get(name, ())
+    if not entries:
+        raise PluginError(f"no plug-in for brand {name!r} is installed: pip install pushgateway-{name}")
+    if len(entries) > 1:
+        names = " and ".join(sorted(_distribution(entry) for entry in entries))
+        raise PluginError(f"two plug-ins are installed for brand {name!r}: {names}; uninstall one of them")
+    try:
+        return DriverManager(
+            group,
+            name,
+            invoke_on_load=False,
+            on_load_failure_callback=_reraise,
+            on_missing_entrypoints_callback=lambda _: None,
+            warn_on_missing_entrypoint=False,
+        ).driver
+    except NoMatches:
+        # stevedore reads a cache on disk that may be older than what was just installed.
+        return _loaded_directly(entries[0])
+    except PluginError:
+        raise
+    except Exception as broken:
+        raise _broken(entries[0], broken) from broken
+
+
+def _loaded_directly(entry: EntryPoint) -> Any:
+    try:
+        return entry.load()
+    except Exception as broken:
+        raise _broken(entry, broken) from broken
+
+
+def _reraise(_: object, __: object, error: BaseException) -> None:
+    raise error
+
+
+def _broken(entry: EntryPoint, error: Exception) -> PluginError:
+    return PluginError(
+        f"the plug-in for brand {entry.name!r} ({_distribution(entry)}) could not be imported: "
+        f"{type(error).__name__}: {error}"
+    )
+
+
+def _checked(brand: str, loaded: Any) -> type[Vendor]:
+    if not (inspect.isclass(loaded) and issubclass(loaded, Vendor)):
+        raise PluginError(f"the plug-in for brand {brand!r} is not a subclass of pushgateway.vendor.Vendor")
+    if inspect.isabstract(loaded):
+        missing = ", ".join(sorted(loaded.__abstractmethods__))
+        raise PluginError(f"the plug-in for brand {brand!r} does not implement: {missing}")
+    if getattr(loaded, "brand", None) != brand:
+        raise PluginError(
+            f"the plug-in registered for brand {brand!r} says it is for {getattr(loaded, 'brand', None)!r}"
+        )
+    log.info("plug-in for %s: %s.%s", brand, loaded.__module__, loaded.__qualname__)
+    return loaded
+
+
+def _distribution(entry: EntryPoint) -> str:
+    return f"{entry.dist.name} {entry.dist.version}" if entry.dist is not None else entry.value
