@@ -1,0 +1,60 @@
+"""Offline push for Chinese phones, inside a Python process. The door for hosts: imports, and nothing else."""
+
+from pushgateway.certificates import Certificate
+from pushgateway.config import Config, load_config
+from pushgateway.errors import ConfigError, FieldError, LoopError, PluginError, PushFailed, PushgatewayError
+from pushgateway.gateway import Gateway
+from pushgateway.model import (
+    Audience,
+    AudienceKind,
+    Broadcast,
+    ClickAction,
+    Network,
+    Notification,
+    OpenActivity,
+    OpenApp,
+    OpenIntent,
+    OpenIntentUri,
+    OpenUrl,
+    Push,
+    PushToken,
+    Secret,
+)
+from pushgateway.outcome import BroadcastOutcome, CertificateCheck, Outcome, Reason, Status
+from pushgateway.retry import RetryPolicy
+from pushgateway.transport import HttpTransport, Transport
+
+__all__ = [
+    "Audience",
+    "AudienceKind",
+    "Broadcast",
+    "BroadcastOutcome",
+    "Certificate",
+    "CertificateCheck",
+    "ClickAction",
+    "Config",
+    "ConfigError",
+    "FieldError",
+    "Gateway",
+    "HttpTransport",
+    "LoopError",
+    "Network",
+    "Notification",
+    "OpenActivity",
+    "OpenApp",
+    "OpenIntent",
+    "OpenIntentUri",
+    "OpenUrl",
+    "Outcome",
+    "PluginError",
+    "Push",
+    "PushFailed",
+    "PushToken",
+    "PushgatewayError",
+    "Reason",
+    "RetryPolicy",
+    "Secret",
+    "Status",
+    "Transport",
+    "load_config",
+]

@@ -1,0 +1,240 @@
+"""Broadcasts: save once, send to each part of the audience, never twice.
+
+Law of this file: a long audience is cut for the vendor, by region and size; each part gets its own verdict. Saving
+may be repeated. A broadcast that left without a verdict is never repeated: it may have reached thousands.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+import attrs
+
+from pushgateway.conversation import Conversation, blame
+from pushgateway.errors import NoVerdict, Refused
+from pushgateway.model import Audience, AudienceKind, Broadcast, PushToken
+from pushgateway.outcome import BroadcastOutcome, Outcome, Reason, Status
+from pushgateway.retry import RetryPolicy
+from pushgateway.vendor import Exchange, Vendor
+
+R = TypeVar("R")
+Saved = tuple[str, tuple[str, ...]]
+"""What `Vendor.save` gives: the content's id, and the names of the fields that were cut."""
+
+_TEMPORARY = frozenset({Reason.RATE_LIMITED, Reason.UNAVAILABLE})
+_HOPELESS = frozenset(
+    {
+        Reason.CREDENTIALS,
+        Reason.QUOTA_EXCEEDED,
+        Reason.INVALID_NOTIFICATION,
+        Reason.UNSUPPORTED,
+        Reason.CLOSED,
+        Reason.EXPIRED,
+    }
+)
+"""After an ending for one of these the rest of the audience is not tried."""
+
+
+def parts(vendor: Vendor, audience: Audience) -> list[tuple[str, Audience]]:
+    """The audience cut into what fits one request each, with the region of each part."""
+    if audience.kind not in (AudienceKind.TOKENS, AudienceKind.ALIASES):
+        return [(vendor.home_region, audience)]
+    regions: dict[str, list[str]] = {}
+    for value in audience.values:
+        region = vendor.region(value) if audience.kind is AudienceKind.TOKENS else vendor.home_region
+        regions.setdefault(region, []).append(value)
+    size = max(1, vendor.audience_size)
+    return [
+        (region, attrs.evolve(audience, values=tuple(values[start : start + size])))
+        for region, values in regions.items()
+        for start in range(0, len(values), size)
+    ]
+
+
+@attrs.define(eq=False)
+class Broadcasting:
+    """One broadcast under way. `run` gives its outcome, also when the task is cut off."""
+
+    conversation: Conversation
+    broadcast: Broadcast
+    retry: RetryPolicy
+    rng: random.Random
+    deadline: float
+    """On the loop's clock."""
+    _asked: bool = attrs.field(default=False, init=False)
+    """The vendor was asked something about the present part."""
+    _sending: bool = attrs.field(default=False, init=False)
+    """And it was the broadcast itself, which cannot be taken back."""
+    _cut: bool = attrs.field(default=False, init=False)
+    """The task was cancelled: nothing more may leave."""
+    _saved: dict[str, Saved] = attrs.field(factory=dict, init=False)
+    _done: list[tuple[Audience, BroadcastOutcome]] = attrs.field(factory=list, init=False)
+
+    async def run(self) -> BroadcastOutcome:
+        """Send to every part of the audience, one after the other, and merge what became of them."""
+        vendor = self.conversation.vendor
+        audience = self.broadcast.audience
+        if audience.kind not in vendor.audiences:
+            detail = f"{vendor.brand} has no broadcast to {audience.kind.value}"
+            return self._ended(audience, Status.NOT_SENT, Reason.UNSUPPORTED, detail)
+        try:
+            todo = parts(vendor, audience)
+        except Exception as broken:
+            return self._ended(audience, Status.NOT_SENT, Reason.CREDENTIALS, blame(vendor.brand, broken))
+        stopped: BroadcastOutcome | None = None
+        for region, part in todo:
+            if stopped is None:
+                outcome = await self._part(region, part)
+                stopped = outcome if outcome.reason in _HOPELESS or self._cut else None
+            else:
+                detail = f"not tried: a part before it ended {stopped.status.value}"
+                outcome = self._ended(part, Status.NOT_SENT, stopped.reason, detail)
+            self._done.append((part, outcome))
+        return self._merged()
+
+    async def _part(self, region: str, part: Audience) -> BroadcastOutcome:
+        """One request's worth of the audience, with everything that comes before it."""
+        self._asked = self._sending = False
+        try:
+            return await self._deliver(region, attrs.evolve(self.broadcast, audience=part))
+        except Refused as refused:
+            status = Status.REJECTED if self._asked else Status.NOT_SENT
+            return self._ended(part, status, refused.reason, refused.detail, refused)
+        except NoVerdict as silent:
+            if silent.sent:
+                return self._ended(part, Status.UNKNOWN, Reason.NO_VERDICT, silent.detail)
+            return self._ended(part, Status.NOT_SENT, Reason.UNAVAILABLE, silent.detail)
+        except asyncio.CancelledError:
+            # The gateway's end or the caller's: what is known so far must not be lost with it.
+            self._cut = True
+            return self._cut_off(part, Reason.CLOSED, "the gateway was closed")
+        except Exception as broken:
+            return self._cut_off(part, Reason.CREDENTIALS, blame(self.conversation.vendor.brand, broken))
+
+    async def _deliver(self, region: str, broadcast: Broadcast) -> BroadcastOutcome:
+        if asyncio.get_running_loop().time() >= self.deadline:
+            return self._ended(broadcast.audience, Status.NOT_SENT, Reason.EXPIRED, "the deadline passed")
+        if region not in self._saved:
+            self._saved[region] = await self._persist(lambda: self._save(region, broadcast))
+        saved, truncated = self._saved[region]
+        outcome = await self._persist(lambda: self._send(region, broadcast, saved))
+        return attrs.evolve(outcome, message_id=outcome.message_id or saved or None, truncated=truncated)
+
+    async def _save(self, region: str, broadcast: Broadcast) -> Saved:
+        """Store the content, at vendors that want that."""
+        vendor = self.conversation.vendor
+        exchange = vendor.save(broadcast)
+        if exchange is None:
+            return "", ()
+        exchange.close()  # only asked whether there is one
+
+        def begin() -> Exchange[Saved]:
+            begun = vendor.save(broadcast)
+            if begun is None:
+                raise TypeError("save() takes back its exchange")
+            return begun
+
+        access = await self.conversation.login(region)
+        try:
+            return await self.conversation.run_with_access(region, access, begin, self._asking)
+        except NoVerdict as silent:
+            # A text stored perhaps, and sent to nobody: as harmless as a request that never left.
+            raise NoVerdict(f"save: {silent.detail}", sent=False) from None
+
+    async def _send(self, region: str, broadcast: Broadcast, saved: str) -> BroadcastOutcome:
+        vendor = self.conversation.vendor
+        self._sending = False  # a try before this one was refused, readably
+        access = await self.conversation.login(region)
+        outcome = await self.conversation.run_with_access(
+            region, access, lambda: vendor.broadcast(broadcast, saved), self._asking_to_send
+        )
+        if broadcast.audience.kind is AudienceKind.TOKENS:
+            tokens = tuple(one.push_token.token for one in outcome.outcomes)
+            if tokens != broadcast.audience.values:
+                raise TypeError("not one outcome for each token")
+        return outcome
+
+    async def _persist(self, attempt: Callable[[], Awaitable[R]]) -> R:
+        """Repeat while that can do no harm and there is time: what was refused for now, or never left."""
+        loop = asyncio.get_running_loop()
+        number = 0
+        while True:
+            number += 1
+            try:
+                return await attempt()
+            except Refused as refused:
+                if refused.reason not in _TEMPORARY:
+                    raise
+                failure: Refused | NoVerdict = refused
+                hint = refused.retry_after
+            except NoVerdict as silent:
+                if silent.sent:
+                    raise
+                failure, hint = silent, None
+            delay = self.retry.delay(number, self.rng.random(), hint)
+            if number >= self.retry.attempts or loop.time() + delay >= self.deadline:
+                raise failure
+            await asyncio.sleep(delay)
+
+    def _asking(self) -> None:
+        self._asked = True
+
+    def _asking_to_send(self) -> None:
+        self._asked = self._sending = True
+
+    def _cut_off(self, part: Audience, reason: Reason, detail: str) -> BroadcastOutcome:
+        if self._sending:
+            return self._ended(part, Status.UNKNOWN, Reason.NO_VERDICT, detail)
+        return self._ended(part, Status.NOT_SENT, reason, detail)
+
+    def _ended(
+        self, part: Audience, status: Status, reason: Reason | None, detail: str, refused: Refused | None = None
+    ) -> BroadcastOutcome:
+        """An ending that is the same for everybody in `part`."""
+        certificate_id = self.broadcast.certificate_id
+        code = refused.code if refused is not None else None
+        message = refused.message if refused is not None else None
+        retry_after = refused.retry_after if refused is not None else None
+        outcomes = tuple(
+            Outcome(
+                push_token=PushToken(certificate_id, token),
+                status=status,
+                reason=reason,
+                vendor_code=code,
+                vendor_message=message,
+                detail=detail,
+                retry_after=retry_after,
+                attempts=1 if self._sending else 0,
+            )
+            for token in (part.values if part.kind is AudienceKind.TOKENS else ())
+        )
+        return BroadcastOutcome(
+            certificate_id=certificate_id,
+            status=status,
+            reason=reason,
+            message_id=self._any_saved(),
+            vendor_code=code,
+            vendor_message=message,
+            detail=detail,
+            retry_after=retry_after,
+            outcomes=outcomes,
+        )
+
+    def _any_saved(self) -> str | None:
+        return next((saved for saved, _ in self._saved.values() if saved), None)
+
+    def _merged(self) -> BroadcastOutcome:
+        outcomes = [outcome for _, outcome in self._done]
+        leading = next((outcome for outcome in outcomes if not outcome.ok), outcomes[0])
+        by_token = {one.push_token.token: one for outcome in outcomes for one in outcome.outcomes}
+        values = self.broadcast.audience.values if self.broadcast.audience.kind is AudienceKind.TOKENS else ()
+        return attrs.evolve(
+            leading,
+            message_id=next((outcome.message_id for outcome in outcomes if outcome.message_id), None),
+            task_ids=tuple(task_id for outcome in outcomes for task_id in outcome.task_ids),
+            truncated=next((outcome.truncated for outcome in outcomes if outcome.truncated), ()),
+            outcomes=tuple(by_token[token] for token in values),
+        )
