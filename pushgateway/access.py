@@ -69,6 +69,7 @@ class AccessTokens:
         self._rng = rng
         self._held: TLRUCache[Key, _Held] = TLRUCache(size, lambda _, held, __: held.expires, timer=monotonic)
         self._logins: dict[Key, asyncio.Task[AccessToken]] = {}
+        self._running: set[asyncio.Task[AccessToken]] = set()  # those of dropped certificates too
         self._failures: dict[Key, _Failure] = {}
         self._offsets: dict[Key, float] = {}
         self._forgotten: dict[Key, deque[float]] = {}
@@ -80,15 +81,16 @@ class AccessTokens:
         """
         held = self._held.get(key)
         if held is not None:
-            if self._monotonic() >= held.renew and key not in self._logins:
+            if self._monotonic() >= held.renew and key not in self._logins and self._paused(key) is None:
                 held.renew = self._monotonic() + SHORTEST
                 self._start(key, login)  # in the background: the present token still serves
             return held.access
         task = self._logins.get(key)
         if task is None:
-            failure = self._failures.get(key)
-            if failure is not None and self._monotonic() < failure.until:
-                raise failure.error
+            failure = self._paused(key)
+            if failure is not None:
+                # Without its traceback, which would grow with each caller and keep all their frames alive.
+                raise failure.error.with_traceback(None)
             task = self._start(key, login)
         return await asyncio.shield(task)
 
@@ -97,7 +99,7 @@ class AccessTokens:
         held = self._held.get(key)
         if held is None or held.access.value != access.value:
             return
-        del self._held[key]
+        self._held.pop(key, None)  # may expire between two looks at the clock
         now = self._monotonic()
         times = self._forgotten.setdefault(key, deque(maxlen=CONTENTION + 1))
         times.append(now)
@@ -116,19 +118,25 @@ class AccessTokens:
 
     async def aclose(self) -> None:
         """Cancel logins under way."""
-        tasks = list(self._logins.values())
+        tasks = list(self._running)
         self._logins.clear()
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
+    def _paused(self, key: Key) -> _Failure | None:
+        failure = self._failures.get(key)
+        return failure if failure is not None and self._monotonic() < failure.until else None
+
     def _start(self, key: Key, login: Login) -> asyncio.Task[AccessToken]:
         task = asyncio.get_running_loop().create_task(self._login(key, login))
         self._logins[key] = task
+        self._running.add(task)
         task.add_done_callback(lambda done: self._finish(key, done))
         return task
 
     def _finish(self, key: Key, task: asyncio.Task[AccessToken]) -> None:
+        self._running.discard(task)
         current = self._logins.get(key) is task
         if current:
             del self._logins[key]
@@ -143,7 +151,8 @@ class AccessTokens:
             if skew.offset is None:
                 raise
             log.warning("certificate %s: our clock is %.0f s off the vendor's", key[0], -skew.offset)
-            self._offsets[key] = skew.offset
+            if self._logins.get(key) is asyncio.current_task():
+                self._offsets[key] = skew.offset
             access = await login(self._wall() + skew.offset)
         if self._logins.get(key) is asyncio.current_task():
             self._store(key, access)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import attrs
 
@@ -193,35 +193,8 @@ class Broadcasting:
     def _ended(
         self, part: Audience, status: Status, reason: Reason | None, detail: str, refused: Refused | None = None
     ) -> BroadcastOutcome:
-        """An ending that is the same for everybody in `part`."""
-        certificate_id = self.broadcast.certificate_id
-        code = refused.code if refused is not None else None
-        message = refused.message if refused is not None else None
-        retry_after = refused.retry_after if refused is not None else None
-        outcomes = tuple(
-            Outcome(
-                push_token=PushToken(certificate_id, token),
-                status=status,
-                reason=reason,
-                vendor_code=code,
-                vendor_message=message,
-                detail=detail,
-                retry_after=retry_after,
-                attempts=1 if self._sending else 0,
-            )
-            for token in (part.values if part.kind is AudienceKind.TOKENS else ())
-        )
-        return BroadcastOutcome(
-            certificate_id=certificate_id,
-            status=status,
-            reason=reason,
-            message_id=self._any_saved(),
-            vendor_code=code,
-            vendor_message=message,
-            detail=detail,
-            retry_after=retry_after,
-            outcomes=outcomes,
-        )
+        outcome = ended(self.broadcast, part, status, reason, detail, refused=refused, attempts=int(self._sending))
+        return attrs.evolve(outcome, message_id=self._any_saved())
 
     def _any_saved(self) -> str | None:
         return next((saved for saved, _ in self._saved.values() if saved), None)
@@ -238,3 +211,22 @@ class Broadcasting:
             truncated=next((outcome.truncated for outcome in outcomes if outcome.truncated), ()),
             outcomes=tuple(by_token[token] for token in values),
         )
+
+
+def ended(
+    broadcast: Broadcast,
+    part: Audience,
+    status: Status,
+    reason: Reason | None,
+    detail: str,
+    *,
+    refused: Refused | None = None,
+    attempts: int = 0,
+) -> BroadcastOutcome:
+    """An ending that is the same for everybody in `part`."""
+    what: dict[str, Any] = {"status": status, "reason": reason, "detail": detail}
+    if refused is not None:
+        what |= {"vendor_code": refused.code, "vendor_message": refused.message, "retry_after": refused.retry_after}
+    tokens = part.values if part.kind is AudienceKind.TOKENS else ()
+    outcomes = (Outcome(push_token=PushToken(broadcast.certificate_id, t), attempts=attempts, **what) for t in tokens)
+    return BroadcastOutcome(certificate_id=broadcast.certificate_id, outcomes=tuple(outcomes), **what)

@@ -6,7 +6,7 @@ brand without a usable plug-in is not a fault of the set: it costs that certific
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import attrs
@@ -49,13 +49,15 @@ def load_vendors(certificates: Iterable[Certificate], plugins: Plugins) -> dict[
     """The vendor of each certificate by its id, or why its brand has none. Raises `ConfigError` with every problem."""
     vendors: dict[str, Vendor | PluginError] = {}
     problems: list[str] = []
+    seen: set[str] = set()
     for certificate in certificates:
         if not isinstance(certificate, Certificate):
             problems.append(f"must be Certificate objects, one is {type(certificate).__name__}")
             continue
-        if certificate.id in vendors:
+        if certificate.id in seen:
             problems.append(f"certificates[{certificate.id!r}]: the id is used twice")
             continue
+        seen.add(certificate.id)
         try:
             vendors[certificate.id] = _structure(certificate, plugins.vendor(certificate.brand))
         except PluginError as missing:
@@ -69,34 +71,80 @@ def load_vendors(certificates: Iterable[Certificate], plugins: Plugins) -> dict[
 
 def _structure(certificate: Certificate, vendor: type[Vendor]) -> Vendor:
     where = f"certificates[{certificate.id!r}]"
+    usable: bool = attrs.has(vendor)  # kept in a name, or mypy takes the class for something else from here on
+    if not usable:
+        raise PluginError(f"the plug-in for brand {certificate.brand!r} is not an attrs class: it takes no settings")
     try:
         return _CONVERTER.structure(dict(certificate.settings), vendor)
     except ClassValidationError as group:
-        raise ConfigError(f"{where}.{problem}" for problem in _problems(group, vendor)) from None
-    except FieldError as wrong:
-        raise ConfigError([f"{where}.{wrong}"]) from None
-    except (ValueError, TypeError) as wrong:
-        raise ConfigError([f"{where}: {wrong}"]) from None
+        told = _problems(group, vendor, frozenset(_texts(certificate.settings)))
+        raise ConfigError(f"{where}{'' if problem.startswith(':') else '.'}{problem}" for problem in told) from None
+    except Exception as broken:
+        # Not the settings are wrong but the class, such as an annotation that cannot be resolved.
+        raise PluginError(
+            f"the plug-in for brand {certificate.brand!r} cannot take settings: {type(broken).__name__}"
+        ) from None
 
 
-def _problems(group: ClassValidationError | IterableValidationError, vendor: type[Vendor]) -> list[str]:
+def _problems(
+    group: ClassValidationError | IterableValidationError, vendor: type[Any], values: frozenset[str]
+) -> list[str]:
     """One sentence for each fault, naming the field. No value is quoted: it may be a secret."""
-    fields = {field.name for field in attrs.fields(vendor)} if attrs.has(vendor) else set()
+    fields = {field.name for field in attrs.fields(vendor)}
     known = ", ".join(sorted(fields))
     found: list[str] = []
     for error in group.exceptions:
-        name = next((note.name for note in getattr(error, "__notes__", ()) if hasattr(note, "name")), "")
+        name = _place(error)
         if isinstance(error, ForbiddenExtraKeysError):
-            found.extend(f"{extra}: is not a setting of {vendor.brand}; known: {known}" for extra in error.extra_fields)
+            extras = sorted(str(extra) for extra in error.extra_fields)
+            found.extend(f"{extra}: is not a setting of {vendor.brand}; known: {known}" for extra in extras)
         elif isinstance(error, ClassValidationError | IterableValidationError):
-            found.extend(f"{name}.{problem}" if name else problem for problem in _problems(error, vendor))
-        elif isinstance(error, FieldError):
-            found.append(str(error) if error.field.split("[")[0] in fields else f"{name}: {error.args[0]}")
-        elif isinstance(error, KeyError):
-            found.append(f"{error.args[0]}: is missing")
+            inner = _problems(error, vendor, values)
+            found.extend(
+                f"{name}{'' if text.startswith(('[', ':')) else '.'}{text}" if name else text for text in inner
+            )
+        elif isinstance(error, FieldError) and error.field.split("[")[0] in fields:
+            found.append(str(error))
+        elif isinstance(error, KeyError) and name:
+            found.append(f"{name}: is missing")
         else:
-            found.append(f"{name}: {error}" if name else str(error))
+            found.append(f"{name}: {_sentence(error, values)}")
     return found
+
+
+def _place(error: BaseException) -> str:
+    """The field or the element of a list that cattrs was at; empty for the object as a whole."""
+    for note in getattr(error, "__notes__", ()):
+        if hasattr(note, "name"):
+            return str(note.name)
+        if hasattr(note, "index"):
+            return f"[{note.index}]"
+    # A validator of attrs hands over the attribute it looked at.
+    return next((argument.name for argument in error.args if isinstance(argument, attrs.Attribute)), "")
+
+
+def _sentence(error: BaseException, values: frozenset[str]) -> str:
+    """What a validator or converter says, unless it quotes a value: many of attrs', cattrs' and Python's own do."""
+    text = str(error.args[0]) if error.args else ""
+    if isinstance(error, FieldError):
+        return text.removeprefix(f"{error.field}: ")
+    if not text or any(value in text for value in values):
+        return f"is not accepted ({type(error).__name__})"
+    return text
+
+
+def _texts(value: object) -> Iterator[str]:
+    """Every value in the settings as a message may quote it."""
+    if isinstance(value, Mapping):
+        for inner in value.values():
+            yield from _texts(inner)
+    elif isinstance(value, list | tuple):
+        for inner in value:
+            yield from _texts(inner)
+    elif isinstance(value, Secret):
+        yield from _texts(value.reveal())
+    elif value is not None and not isinstance(value, bool) and str(value):
+        yield from (str(value), repr(value).strip("'\""))
 
 
 def _secret(value: object, _: object) -> Secret:
@@ -110,19 +158,19 @@ def _secret(value: object, _: object) -> Secret:
 def _text(value: object, _: object) -> str:
     # An app key made of digits comes out of TOML as an int.
     if isinstance(value, bool) or not isinstance(value, str | int):
-        raise TypeError("must be a string")
+        raise FieldError("text", "must be a string")
     return str(value)
 
 
 def _number(value: object, _: object) -> int:
     if isinstance(value, bool) or not isinstance(value, int):
-        raise TypeError("must be a whole number")
+        raise FieldError("number", "must be a whole number")
     return value
 
 
 def _switch(value: object, _: object) -> bool:
     if not isinstance(value, bool):
-        raise TypeError("must be true or false")
+        raise FieldError("switch", "must be true or false")
     return value
 
 

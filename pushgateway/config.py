@@ -49,7 +49,7 @@ def load_config(path: str | Path, *, environ: Mapping[str, str] | None = None) -
         document = tomllib.loads(where.read_text("utf-8-sig"))
     except OSError as trouble:
         raise ConfigError([f"{where.name}: {trouble.strerror or 'cannot be read'}"]) from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as wrong:
+    except (ValueError, RecursionError) as wrong:  # not UTF-8, not TOML, an endless number, nested without end
         raise ConfigError([f"{where.name} is not TOML: {_place(wrong)}"]) from None
     problems = [f"{key}: is not known; known: gateway, certificates" for key in document if key not in _TABLES]
     options = _options(document.get("gateway", {}), problems)
@@ -65,8 +65,10 @@ _TABLES = frozenset({"gateway", "certificates"})
 
 def _place(wrong: Exception) -> str:
     # The message of a TOML error ends with its place; what stands before may quote a value.
+    if isinstance(wrong, UnicodeDecodeError):
+        return "not UTF-8"
     text = str(wrong)
-    return text[text.rfind("(") :] if "(at " in text else "not UTF-8" if isinstance(wrong, UnicodeDecodeError) else ""
+    return text[text.rfind("(at ") :] if "(at " in text else "a number is too long or tables lie too deep"
 
 
 def _options(table: Any, problems: list[str]) -> dict[str, float | int]:
@@ -130,15 +132,17 @@ class _Sources:
 
     def _file(self, place: str, name: str) -> str:
         path = self.folder / name
-        if not Path(name).is_absolute() and not path.resolve().is_relative_to(self.folder.resolve()):
-            self.problems.append(f"{place}: a relative file: must lie below the folder of the configuration")
-            return ""
         try:
+            if not Path(name).is_absolute() and not path.resolve().is_relative_to(self.folder.resolve()):
+                self.problems.append(f"{place}: a relative file: must lie below the folder of the configuration")
+                return ""
             with path.open("rb") as file:
-                text = file.read(MAX_SECRET + 1).decode("utf-8").rstrip("\r\n")
-        except (OSError, UnicodeDecodeError) as trouble:
+                content = file.read(MAX_SECRET + 1)
+            # The cap counts what is in the file, so that nothing is ever cut and taken for whole.
+            text = content.decode("utf-8").rstrip("\r\n") if len(content) <= MAX_SECRET else ""
+        except (OSError, ValueError, RuntimeError) as trouble:  # unreadable, not UTF-8 or a NUL, a loop of links
             self.problems.append(f"{place}: the file {name} cannot be read ({type(trouble).__name__})")
             return ""
-        if not text or len(text) > MAX_SECRET:
+        if not text:
             self.problems.append(f"{place}: the file {name} is empty or larger than {MAX_SECRET} bytes")
         return text

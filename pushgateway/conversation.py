@@ -37,11 +37,11 @@ class Conversation:
         """
         try:
             first = self.vendor.login(region, 0.0)
+            if first is None:
+                return None
+            first.close()  # only asked whether there is one
         except Exception as broken:
             raise Refused(Reason.CREDENTIALS, detail=blame(self.vendor.brand, broken)) from None
-        if first is None:
-            return None
-        first.close()  # only asked whether there is one
 
         async def log_in(now: float) -> AccessToken:
             begun = self.vendor.login(region, now)

@@ -20,13 +20,13 @@ from typing import Self
 
 from pushgateway.access import AccessTokens
 from pushgateway.batching import Sink, Waiting
-from pushgateway.broadcasting import Broadcasting
+from pushgateway.broadcasting import Broadcasting, ended
 from pushgateway.certificates import Certificate, load_vendors
 from pushgateway.conversation import Conversation
 from pushgateway.errors import FieldError, LoopError, NoVerdict, PluginError, Refused
 from pushgateway.flow import Flow, Many, One
 from pushgateway.lane import CLOSED, Lane
-from pushgateway.model import Audience, AudienceKind, Broadcast, Notification, Push, PushToken, as_certificate_id
+from pushgateway.model import Audience, Broadcast, Notification, Push, PushToken, as_certificate_id
 from pushgateway.outcome import BroadcastOutcome, CertificateCheck, Outcome, Reason, Status
 from pushgateway.plugins import Plugins
 from pushgateway.retry import RetryPolicy
@@ -181,19 +181,7 @@ class Gateway:
         wanted = Broadcast(certificate_id, notification, audience, start_at=start_at, rate=rate)
         obstacle = self._obstacle(wanted.certificate_id)
         if obstacle is not None:
-            reason, detail = obstacle
-            ended = Outcome.not_sent  # the same words for every token of the audience
-            outcomes = tuple(
-                ended(Push(PushToken(wanted.certificate_id, token), notification), reason, detail)
-                for token in (audience.values if audience.kind is AudienceKind.TOKENS else ())
-            )
-            return BroadcastOutcome(
-                certificate_id=wanted.certificate_id,
-                status=Status.NOT_SENT,
-                reason=reason,
-                detail=detail,
-                outcomes=outcomes,
-            )
+            return ended(wanted, wanted.audience, Status.NOT_SENT, *obstacle)
         lane = self._lane(wanted.certificate_id)
         under_way = Broadcasting(lane.conversation, wanted, self._retry, self._rng, loop.time() + timeout)
         task = loop.create_task(under_way.run())
@@ -342,14 +330,14 @@ class Gateway:
     # Life
 
     def _enter(self) -> asyncio.AbstractEventLoop:
+        if self._pid not in (0, os.getpid()):
+            raise LoopError("this gateway was used before a fork: make one in each process, after the fork")
         try:
             loop = asyncio.get_running_loop()
         except RuntimeError:
             raise LoopError("no event loop runs here: call this from async code, or use pushgateway.sync") from None
         if self._loop is None:
             self._loop, self._pid = loop, os.getpid()
-        elif self._pid != os.getpid():
-            raise LoopError("this gateway was made before a fork: make one in each process, after the fork")
         elif self._loop is not loop:
             raise LoopError("this gateway lives in another event loop: make one for each loop, or use one loop")
         return loop

@@ -81,6 +81,15 @@ def _check_str(owner: str) -> Any:
     return check
 
 
+def _check_kind(owner: str, kind: type) -> Any:
+    # Not attrs' instance_of: its message quotes the value.
+    def check(_: object, attribute: attrs.Attribute[Any], value: object) -> None:
+        if not isinstance(value, kind):
+            raise FieldError(f"{owner}.{attribute.name}", f"must be a {kind.__name__}, is {type(value).__name__}")
+
+    return check
+
+
 @attrs.frozen(repr=False)
 class PushToken:
     """The pair that addresses one app on one phone, as Tencent IM's `TIMOfflinePushToken`.
@@ -264,15 +273,18 @@ _NOTIFICATION_RIGHT = {
 class Push:
     """One notification for one push token."""
 
-    push_token: PushToken = attrs.field(validator=attrs.validators.instance_of(PushToken))
-    notification: Notification = attrs.field(validator=attrs.validators.instance_of(Notification))
+    push_token: PushToken = attrs.field(validator=_check_kind("Push", PushToken))
+    notification: Notification = attrs.field(validator=_check_kind("Push", Notification))
     timeout: float | None = attrs.field(default=None, kw_only=True)
     """Seconds from the call until the outcome must be there. None: the gateway's default."""
     dedupe_id: str = attrs.field(default="", kw_only=True)
     """Id under which the vendor may recognise a repeat. Empty: the gateway makes one before the first attempt."""
 
     def __attrs_post_init__(self) -> None:
-        if self.timeout is not None and not self.timeout > 0:
+        timeout: object = self.timeout
+        if timeout is not None and (
+            isinstance(timeout, bool) or not isinstance(timeout, int | float) or not timeout > 0
+        ):
             raise FieldError("Push.timeout", "must be more than 0 seconds, or None")
         if not isinstance(self.dedupe_id, str):
             raise FieldError("Push.dedupe_id", f"must be a str, is {type(self.dedupe_id).__name__}")
@@ -334,7 +346,10 @@ class Audience:
 def _texts(owner: str, values: Iterable[str], *, empty: bool = False) -> tuple[str, ...]:
     if isinstance(values, str):
         raise FieldError(owner, "must be an iterable of str, not one str")
-    texts = tuple(dict.fromkeys(values))
+    try:
+        texts = tuple(dict.fromkeys(values))
+    except TypeError:  # not iterable, or holding what has no hash and so is no str
+        raise FieldError(owner, "must be an iterable of str") from None
     if not all(isinstance(text, str) for text in texts):
         raise FieldError(owner, "must hold only str")
     if not texts and not empty:
@@ -347,8 +362,8 @@ class Broadcast:
     """One notification to an audience of one certificate."""
 
     certificate_id: str = attrs.field(converter=as_certificate_id)
-    notification: Notification = attrs.field(validator=attrs.validators.instance_of(Notification))
-    audience: Audience = attrs.field(validator=attrs.validators.instance_of(Audience))
+    notification: Notification = attrs.field(validator=_check_kind("Broadcast", Notification))
+    audience: Audience = attrs.field(validator=_check_kind("Broadcast", Audience))
     start_at: datetime | None = attrs.field(default=None, kw_only=True)
     """When the vendor shall begin (with a time zone). None: now."""
     rate: int | None = attrs.field(default=None, kw_only=True)

@@ -15,7 +15,7 @@ import socket
 import ssl
 import time
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import urlsplit
@@ -48,10 +48,13 @@ class _Progress:
     """httpcore's trace: learns whether the last byte of the request was handed over."""
 
     sent: bool = False
+    _to_proxy: bool = False
 
-    async def __call__(self, event: str, _: Any) -> None:
-        if event.endswith("send_request_body.complete"):
-            self.sent = True
+    async def __call__(self, event: str, info: Mapping[str, Any]) -> None:
+        if event.endswith("send_request_headers.started"):
+            self._to_proxy = info["request"].method == b"CONNECT"  # opens a tunnel, carries nothing of ours
+        elif event.endswith("send_request_body.complete"):
+            self.sent = not self._to_proxy
 
 
 class HttpTransport:

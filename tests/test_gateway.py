@@ -1,0 +1,397 @@
+"""The gateway: routing, order, cancellation, certificates, life."""
+
+import asyncio
+import os
+from collections import Counter
+from typing import Any
+
+import pytest
+from toy import ToyServer, certificate, gateway, note
+
+from pushgateway import (
+    Certificate,
+    ConfigError,
+    FieldError,
+    Gateway,
+    LoopError,
+    Outcome,
+    Push,
+    PushToken,
+    Reason,
+    RetryPolicy,
+    Status,
+)
+from pushgateway.testing.virtual import run_virtual
+
+
+def test_a_send_returns_the_vendors_verdict_for_its_own_token() -> None:
+    """The outcome carries the address it was made for, and what the vendor said."""
+    server = ToyServer()
+    server.codes["dead"] = "2"
+
+    async def main() -> list[Outcome]:
+        async with gateway(server) as g:
+            return [await g.send(PushToken(1, token), note()) for token in ("alive", "dead")]
+
+    alive, dead = run_virtual(main())
+
+    assert (alive.status, alive.reason, alive.push_token) == (Status.ACCEPTED, None, PushToken("1", "alive"))
+    assert alive.message_id == f"m-{alive.dedupe_id}"
+    assert (dead.status, dead.reason, dead.vendor_code) == (Status.REJECTED, Reason.UNREGISTERED, "2")
+
+
+def test_ten_thousand_cold_sends_make_one_login_and_full_batches() -> None:
+    """Concurrent single sends share one login and leave in the vendor's batches, each with its own outcome."""
+    server = ToyServer()
+    server.codes = {f"k{i}": "2" for i in range(0, 10_000, 7)}
+
+    async def main() -> list[Outcome]:
+        async with gateway(server) as g:
+            return await asyncio.gather(*(g.send(PushToken(1, f"k{i}"), note(f"for k{i}")) for i in range(10_000)))
+
+    outcomes = run_virtual(main())
+
+    assert server.calls == {"login": 1, "push": 10}
+    assert [outcome.push_token.token for outcome in outcomes] == [f"k{i}" for i in range(10_000)]
+    assert all(outcome.ok == (i % 7 != 0) for i, outcome in enumerate(outcomes))
+    assert all(title == f"for {token}" for token, title in server.ledger)
+    assert set(server.ledger.values()) == {1}
+
+
+def test_unknown_certificates_and_missing_plugins_hurt_nobody_else() -> None:
+    """A configuration mistake never looks like a dead token, and costs only its own pushes."""
+    server = ToyServer()
+
+    async def main() -> list[Outcome]:
+        async with gateway(server, certificate(1), Certificate(2, "nobody-makes-this")) as g:
+            return await g.send_each([Push(PushToken(key, "k"), note()) for key in (9, 1, 2)])
+
+    unknown, fine, missing = run_virtual(main())
+
+    assert (unknown.status, unknown.reason) == (Status.NOT_SENT, Reason.CREDENTIALS)
+    assert "'9' is not configured" in unknown.detail
+    assert fine.ok
+    assert (missing.status, missing.reason) == (Status.NOT_SENT, Reason.CREDENTIALS)
+    assert "pip install pushgateway-nobody-makes-this" in missing.detail
+
+
+def test_send_each_keeps_the_order_over_any_mix_of_certificates() -> None:
+    """Outcome n is that of push n, whatever lanes and batches they went through."""
+    server = ToyServer()
+    pushes = [Push(PushToken(1 + i % 3, f"k{i}"), note(f"n{i}")) for i in range(5000)]
+
+    async def main() -> list[Outcome]:
+        async with gateway(server, certificate(1), certificate(2, size=7), certificate(3, mixed=False)) as g:
+            return await g.send_each(pushes)
+
+    outcomes = run_virtual(main())
+
+    assert [outcome.push_token for outcome in outcomes] == [push.push_token for push in pushes]
+    assert all(outcome.ok for outcome in outcomes)
+    assert server.ledger == Counter((f"k{i}", f"n{i}") for i in range(5000))
+
+
+def test_send_each_names_the_element_that_is_no_push_before_anything_leaves() -> None:
+    """A host's mistake is an exception, early, and nothing was sent."""
+    server = ToyServer()
+
+    async def main() -> None:
+        async with gateway(server) as g:
+            await g.send_each([Push(PushToken(1, "k"), note()), "not a push"])  # type: ignore[list-item]
+
+    with pytest.raises(FieldError, match=r"pushes\[1\]: must be a Push, is str"):
+        run_virtual(main())
+    assert server.calls == {}
+
+
+@pytest.mark.parametrize("pushes", [0, 1])
+def test_send_each_of_nothing_and_of_one(pushes: int) -> None:
+    """The edges of "any length"."""
+    server = ToyServer()
+
+    async def main() -> list[Outcome]:
+        async with gateway(server) as g:
+            return await g.send_each([Push(PushToken(1, "k"), note())] * pushes)
+
+    assert len(run_virtual(main())) == pushes
+
+
+def test_cancelling_a_send_takes_it_back_while_it_waits() -> None:
+    """A caller that is gone before its push left causes no push."""
+    server = ToyServer()
+    server.latency = 1.0
+
+    async def main() -> None:
+        async with gateway(server, certificate(size=1), connections=1) as g:
+            first = asyncio.create_task(g.send(PushToken(1, "first"), note()))
+            await asyncio.sleep(1.5)
+            gone = asyncio.create_task(g.send(PushToken(1, "gone"), note()))
+            await asyncio.sleep(0.1)
+            gone.cancel()
+            last = await g.send(PushToken(1, "last"), note())
+            assert last.ok
+            assert (await first).ok
+
+    run_virtual(main())
+
+    assert {token for token, _ in server.ledger} == {"first", "last"}
+
+
+def test_cancelling_a_send_after_it_left_leaves_its_batch_alone() -> None:
+    """The others of the batch get their outcomes."""
+    server = ToyServer()
+    server.latency = 1.0
+
+    async def main() -> list[Any]:
+        async with gateway(server, certificate(logs_in=False)) as g:
+            tasks = [asyncio.create_task(g.send(PushToken(1, f"k{i}"), note())) for i in range(3)]
+            await asyncio.sleep(0.5)
+            tasks[1].cancel()
+            return await asyncio.gather(*tasks, return_exceptions=True)
+
+    first, cancelled, last = run_virtual(main())
+
+    assert first.ok
+    assert isinstance(cancelled, asyncio.CancelledError)
+    assert last.ok
+
+
+def test_a_cancelled_send_each_takes_back_everything_that_has_not_left() -> None:
+    """After the cancellation no further batch of it leaves."""
+    server = ToyServer()
+    server.latency = 1.0
+
+    async def main() -> None:
+        async with gateway(server, certificate(logs_in=False), connections=1) as g:
+            task = asyncio.create_task(g.send_each([Push(PushToken(1, f"k{i}"), note()) for i in range(5000)]))
+            await asyncio.sleep(0.5)
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+            await g.send(PushToken(1, "after"), note())
+
+    run_virtual(main())
+
+    assert [len(batch) for batch in server.batches] == [1000, 1]
+
+
+def test_a_transport_of_the_host_stays_open() -> None:
+    """Only close what you created."""
+    server = ToyServer()
+
+    async def main() -> None:
+        async with gateway(server) as g:
+            await g.send(PushToken(1, "a"), note())
+
+    run_virtual(main())
+
+    assert not server.closed
+
+
+def test_reload_refuses_a_bad_set_whole() -> None:
+    """The old set stays active, every problem is named."""
+    server = ToyServer()
+
+    async def main() -> tuple[tuple[str, ...], Outcome]:
+        async with gateway(server) as g:
+            with pytest.raises(ConfigError) as caught:
+                g.reload([certificate(2), Certificate(3, "toy", {"secret": "x", "sice": 4}), Certificate(4, "toy")])
+            return caught.value.problems, await g.send(PushToken(1, "a"), note())
+
+    problems, outcome = run_virtual(main())
+
+    assert len(problems) == 2
+    assert problems[0].startswith("certificates['3'].sice")
+    assert problems[1].startswith("certificates['4'].secret")
+    assert outcome.ok
+
+
+def test_reload_with_a_new_secret_sends_what_waits_with_it() -> None:
+    """A rotated secret works at once: the refused login is forgotten and nothing waiting is lost."""
+    server = ToyServer()
+    server.login_answers = ["8"]
+
+    async def main() -> tuple[Outcome, Outcome]:
+        async with gateway(server) as g:
+            before = await g.send(PushToken(1, "a"), note())
+            g.reload([certificate(secret="rotated")])
+            return before, await g.send(PushToken(1, "a"), note())
+
+    before, after = run_virtual(main())
+
+    assert before.reason is Reason.CREDENTIALS
+    assert after.ok
+    assert server.secrets == ["s3cret", "rotated"]
+
+
+def test_reload_keeps_unchanged_certificates_logged_in() -> None:
+    """Only what changed starts anew."""
+    server = ToyServer()
+
+    async def main() -> None:
+        async with gateway(server, certificate(1), certificate(2)) as g:
+            await g.send_each([Push(PushToken(key, "a"), note()) for key in (1, 2)])
+            g.reload([certificate(1), certificate(2, size=5)])
+            await g.send_each([Push(PushToken(key, "b"), note()) for key in (1, 2)])
+
+    run_virtual(main())
+
+    assert server.calls["login"] == 3
+
+
+def test_removing_a_certificate_gives_back_what_waits() -> None:
+    """What is on its way ends as it would have; what waits and what comes later is not sent."""
+    server = ToyServer()
+    server.latency = 1.0
+
+    async def main() -> Counter[Any]:
+        async with gateway(server, certificate(1, size=10, logs_in=False), certificate(2), connections=1) as g:
+            tasks = [asyncio.create_task(g.send(PushToken(1, f"k{i}"), note())) for i in range(30)]
+            await asyncio.sleep(0.5)
+            g.reload([certificate(2)])
+            tasks.append(asyncio.create_task(g.send(PushToken(1, "late"), note())))
+            outcomes = await asyncio.gather(*tasks)
+            return Counter((outcome.status, outcome.reason) for outcome in outcomes)
+
+    assert run_virtual(main()) == {(Status.ACCEPTED, None): 10, (Status.NOT_SENT, Reason.CREDENTIALS): 21}
+
+
+def test_a_message_id_of_the_host_gives_each_phone_its_own_dedupe_id() -> None:
+    """The same message to the same phone has the same id at the vendor; two phones never share one."""
+    server = ToyServer()
+    message = note(dedupe_id="message-42")
+
+    async def main() -> list[Outcome]:
+        async with gateway(server) as g:
+            return [await g.send(PushToken(1, token), message) for token in ("a", "b", "a")]
+
+    first, other, again = run_virtual(main())
+
+    assert first.dedupe_id == again.dedupe_id != other.dedupe_id
+    assert first.ok
+    assert other.ok
+    assert again.repeated
+    assert set(server.ledger.values()) == {1}
+
+
+def test_new_pushes_get_distinct_dedupe_ids() -> None:
+    """Without an id of the host every push has one of its own, fixed before the first attempt."""
+    server = ToyServer()
+
+    async def main() -> list[Outcome]:
+        async with gateway(server) as g:
+            return await g.send_each([Push(PushToken(1, f"k{i}"), note()) for i in range(1000)])
+
+    outcomes = run_virtual(main())
+
+    assert len({outcome.dedupe_id for outcome in outcomes}) == 1000
+    assert all(len(outcome.dedupe_id) == 32 for outcome in outcomes)
+
+
+def test_check_proves_a_certificate_by_its_login() -> None:
+    """In words what is wrong, without a push."""
+    server = ToyServer()
+    server.login_answers = ["0", "8"]
+
+    async def main() -> list[Any]:
+        async with gateway(server, certificate(1), certificate(2), certificate(3, logs_in=False)) as g:
+            return [await g.check(key) for key in (1, 2, 3, 4)]
+
+    good, refused, without, unknown = run_virtual(main())
+
+    assert (good.ok, good.brand) == (True, "toy")
+    assert (refused.ok, refused.reason, refused.vendor_code) == (False, Reason.CREDENTIALS, "8")
+    assert without.ok
+    assert (unknown.ok, unknown.brand, unknown.reason) == (False, None, Reason.CREDENTIALS)
+    assert "push" not in server.calls
+
+
+def test_a_second_event_loop_is_refused_with_a_sentence() -> None:
+    """Sharing one gateway between loops would corrupt it silently."""
+    server = ToyServer()
+    shared = gateway(server)
+
+    async def use() -> None:
+        await shared.send(PushToken(1, "a"), note())
+
+    async def main() -> None:
+        await use()
+        await shared.aclose()
+
+    run_virtual(main())
+    with pytest.raises(LoopError, match="another event loop"):
+        run_virtual(use())
+
+
+def test_no_event_loop_is_refused_with_a_sentence() -> None:
+    """Sync code is shown the sync door."""
+    with pytest.raises(LoopError, match=r"pushgateway\.sync"):
+        gateway(ToyServer()).reload([certificate()])
+
+
+def test_a_fork_is_refused_with_a_sentence() -> None:
+    """Connections and access tokens must not be shared with a child process."""
+
+    async def main() -> int:
+        async with gateway(ToyServer()) as g:
+            child = os.fork()
+            if child == 0:
+                code = 1
+                try:
+                    await g.send(PushToken(1, "a"), note())
+                except LoopError as refused:
+                    code = 0 if "fork" in str(refused) else 2
+                finally:
+                    os._exit(code)
+            return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])  # noqa: ASYNC222 - nothing else runs
+
+    assert run_virtual(main()) == 0
+
+
+@pytest.mark.parametrize(("option", "value"), [("timeout", 0), ("request_timeout", -1), ("connections", 0)])
+def test_options_are_checked_at_once(option: str, value: float) -> None:
+    """A wrong option names itself."""
+    with pytest.raises(FieldError, match=f"Gateway.{option}"):
+        Gateway([], **{option: value})  # type: ignore[arg-type]
+
+
+def test_closing_ends_every_accepted_send_with_the_truth() -> None:
+    """What waits was not sent, what is on its way and answers within the grace is accepted, the rest unknown."""
+    server = ToyServer()
+    server.latency = 3.0
+
+    async def main(grace: float) -> tuple[Counter[Any], float]:
+        g = gateway(server, certificate(size=10, logs_in=False), connections=2)
+        tasks = [asyncio.create_task(g.send(PushToken(1, f"k{i}"), note())) for i in range(100)]
+        await asyncio.sleep(1.0)
+        begun = asyncio.get_running_loop().time()
+        await asyncio.gather(g.aclose(grace), g.aclose(grace))
+        await g.aclose()
+        took = asyncio.get_running_loop().time() - begun
+        late = await g.send(PushToken(1, "late"), note())
+        outcomes = [*await asyncio.gather(*tasks), late]
+        return Counter((outcome.status, outcome.reason) for outcome in outcomes), took
+
+    patient, took = run_virtual(main(10.0))
+    hasty, at_once = run_virtual(main(0.0))
+
+    assert patient == {(Status.ACCEPTED, None): 20, (Status.NOT_SENT, Reason.CLOSED): 81}
+    assert took <= 2.5
+    assert hasty == {(Status.UNKNOWN, Reason.NO_VERDICT): 20, (Status.NOT_SENT, Reason.CLOSED): 81}
+    assert at_once <= 0.5
+
+
+def test_a_retry_under_way_is_given_back_by_closing() -> None:
+    """A push waiting for its next attempt ends with the close, not after it."""
+    server = ToyServer()
+    server.answers = ["5"] * 10
+
+    async def main() -> Outcome:
+        g = gateway(server, retry=RetryPolicy(base=20.0))
+        task = asyncio.create_task(g.send(PushToken(1, "a"), note()))
+        await asyncio.sleep(0.5)
+        await g.aclose()
+        return await task
+
+    outcome = run_virtual(main())
+
+    assert (outcome.status, outcome.reason, outcome.attempts) == (Status.NOT_SENT, Reason.CLOSED, 1)

@@ -1,0 +1,122 @@
+"""The sync door: the same gateway for code without an event loop."""
+
+import asyncio
+import inspect
+import threading
+from collections.abc import Iterator
+
+import pytest
+from toy import Toy, ToyServer
+
+import pushgateway
+from pushgateway import Audience, Certificate, LoopError, Notification, Push, PushToken, Reason
+from pushgateway.sync import Gateway
+
+NOTE = Notification("title", "body")
+
+
+@pytest.fixture
+def server() -> ToyServer:
+    toy = ToyServer()
+    toy.latency = 0.0
+    return toy
+
+
+@pytest.fixture
+def gateway(server: ToyServer) -> Iterator[Gateway]:
+    before = set(threading.enumerate())
+    with Gateway([Certificate(1, "toy", {"secret": "x"})], transport=server, vendors={"toy": Toy}) as opened:
+        yield opened
+    assert set(threading.enumerate()) <= before
+
+
+def test_every_call_gives_the_same_values(gateway: Gateway, server: ToyServer) -> None:
+    """send, send_each, multicast, stream, broadcast and check, without an await."""
+    server.codes["dead"] = "2"
+    tokens = [PushToken(1, token) for token in ("a", "dead", "c")]
+
+    one = gateway.send(tokens[0], NOTE)
+    each = gateway.send_each([Push(token, NOTE) for token in tokens])
+    many = gateway.multicast(tokens, NOTE)
+    streamed = list(gateway.stream(Push(PushToken(1, f"k{i}"), NOTE) for i in range(1000)))
+    everyone = gateway.broadcast(1, NOTE, Audience.everyone())
+    proof = gateway.check(1)
+
+    assert one.ok
+    assert [outcome.reason for outcome in each] == [None, Reason.UNREGISTERED, None]
+    assert [outcome.reason for outcome in many] == [None, Reason.UNREGISTERED, None]
+    assert len(streamed) == 1000
+    assert everyone.ok
+    assert proof.ok
+    assert server.calls["login"] == 1
+
+
+def test_a_stream_left_early_leaves_nothing_behind(gateway: Gateway) -> None:
+    """Breaking out of the loop is a normal way to end it."""
+    taken = []
+
+    for outcome in gateway.stream((Push(PushToken(1, f"k{i}"), NOTE) for i in range(10_000)), window=50):
+        taken.append(outcome)
+        break
+
+    assert len(taken) == 1
+    assert gateway.send(PushToken(1, "after"), NOTE).ok
+
+
+def test_many_threads_share_one_gateway(gateway: Gateway, server: ToyServer) -> None:
+    """Any thread may call; all use the same access token and the same lanes."""
+    outcomes = []
+
+    def work(name: str) -> None:
+        outcomes.extend(gateway.send(PushToken(1, f"{name}-{i}"), NOTE) for i in range(20))
+
+    threads = [threading.Thread(target=work, args=(f"t{n}",)) for n in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert len(outcomes) == 160
+    assert all(outcome.ok for outcome in outcomes)
+    assert server.calls["login"] == 1
+
+
+def test_inside_a_running_loop_there_is_a_clear_error(gateway: Gateway) -> None:
+    """Blocking a loop would stop everything else in it, so nothing is sent."""
+
+    async def main() -> None:
+        gateway.send(PushToken(1, "a"), NOTE)
+
+    with pytest.raises(LoopError, match=r"use pushgateway\.Gateway"):
+        asyncio.run(main())
+
+
+def test_closing_twice_is_fine_and_a_closed_gateway_says_so(server: ToyServer) -> None:
+    """Idempotent; afterwards there is no thread to hand a call to."""
+    opened = Gateway([Certificate(1, "toy", {"secret": "x"})], transport=server, vendors={"toy": Toy})
+    opened.close()
+    opened.close()
+
+    with pytest.raises(LoopError, match="closed"):
+        opened.send(PushToken(1, "a"), NOTE)
+
+
+def test_reload_swaps_the_set(gateway: Gateway) -> None:
+    """The same as in the async gateway."""
+    gateway.reload([Certificate(2, "toy", {"secret": "y"})])
+
+    assert [certificate.id for certificate in gateway.certificates] == ["2"]
+    assert gateway.send(PushToken(2, "a"), NOTE).ok
+    assert gateway.send(PushToken(1, "a"), NOTE).reason is Reason.CREDENTIALS
+
+
+def test_both_doors_have_the_same_names_and_parameters() -> None:
+    """What one can do the other can: only the close is named as each world names it."""
+    renamed = {"aclose": "close"}
+    public = [name for name in vars(pushgateway.Gateway) if not name.startswith("_")]
+
+    for name in public:
+        other = getattr(Gateway, renamed.get(name, name))
+        if inspect.isfunction(other):
+            mine = inspect.signature(getattr(pushgateway.Gateway, name)).parameters
+            assert list(mine) == list(inspect.signature(other).parameters), name
