@@ -1,0 +1,55 @@
+"""What all tests share: where the checkout lies, and its sources as text for the guards of the house.
+
+Law of this file: no fixture touches a network or waits. The guards read sources, they do not import them, so that a
+module that is wrong is reported with a sentence and not with a traceback.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def modules_under(folder: Path, package: str) -> dict[str, str]:
+    """Source texts by dotted name; a package's own file goes by the package's name."""
+    found = {}
+    for path in sorted((folder / package).rglob("*.py")):
+        parts = path.relative_to(folder).with_suffix("").parts
+        found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path.read_text("utf-8")
+    return found
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    """The checkout."""
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def core() -> Mapping[str, str]:
+    """The core's modules: dotted name -> source."""
+    return modules_under(ROOT, "pushgateway")
+
+
+@pytest.fixture(scope="session")
+def plugins() -> Mapping[str, str]:
+    """The modules of all plug-ins of this repository: dotted name -> source."""
+    found: dict[str, str] = {}
+    for package in sorted(ROOT.glob("plugins/*/pushgateway_*/")):
+        found |= modules_under(package.parent, package.name)
+    return found
+
+
+@pytest.fixture(scope="session")
+def suites() -> Mapping[str, str]:
+    """All tests: path -> source."""
+    paths = [*ROOT.glob("tests/**/*.py"), *ROOT.glob("plugins/*/tests/**/*.py")]
+    return {path.relative_to(ROOT).as_posix(): path.read_text("utf-8") for path in sorted(paths)}
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    """Tests marked `anyio` run on asyncio, the only loop the gateway knows."""
+    return "asyncio"

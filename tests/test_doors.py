@@ -1,0 +1,99 @@
+"""The guards of the doors: what a module offers is in order and can be had, and the error tree is drawn as it is.
+
+Law of this file: a door is read from its source and opened by import; the two must agree.
+"""
+
+import ast
+import importlib
+import inspect
+import re
+from collections.abc import Mapping
+
+from pushgateway import errors
+
+
+def names_at_the_door(text: str) -> list[str] | None:
+    """What a module's `__all__` lists, None when it has none."""
+    for node in ast.parse(text).body:
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__":
+            return list(ast.literal_eval(node.value))
+    return None
+
+
+def in_order(names: list[str]) -> list[str]:
+    """Constants, then classes, then functions, each by the alphabet: the order ruff keeps too."""
+    return sorted(names, key=lambda name: (0 if name.isupper() else 1 if name[0].isupper() else 2, name))
+
+
+def drawn_tree(docstring: str) -> dict[str, str | None]:
+    """The exception tree as the docstring of errors.py draws it: name -> name of its parent."""
+    tree: dict[str, str | None] = {}
+    branch: list[str] = []
+    for line in docstring.splitlines():
+        drawn = re.match(r" {4}(?P<stem>(?:│   |    )*(?:├── |└── )?)(?P<name>[A-Z][A-Za-z]+)(?: |$)", line)
+        if drawn:
+            branch = [*branch[: len(drawn["stem"]) // 4], drawn["name"]]
+            tree[drawn["name"]] = branch[-2] if len(branch) > 1 else None
+    return tree
+
+
+def test_doors_are_sorted_and_open(core: Mapping[str, str], plugins: Mapping[str, str]) -> None:
+    """Each `__all__` is in order, names nothing twice, and every name can be had."""
+    doors = {module: names for module, text in {**core, **plugins}.items() if (names := names_at_the_door(text))}
+    disorder = {module: names for module, names in doors.items() if names != in_order(list(set(names)))}
+    closed = [
+        f"{module}.{name}"
+        for module, names in doors.items()
+        for name in names
+        if not hasattr(importlib.import_module(module), name)
+    ]
+
+    assert {"pushgateway", "pushgateway.vendor"} <= doors.keys()
+    assert disorder == {}
+    assert closed == []
+
+
+def test_the_host_door_is_only_a_door(core: Mapping[str, str]) -> None:
+    """`pushgateway/__init__.py` imports and lists, nothing else; what it imports is what it lists."""
+    docstring, *body = ast.parse(core["pushgateway"]).body
+    others = [ast.unparse(node) for node in body if not isinstance(node, ast.ImportFrom)]
+    brought = [alias.asname or alias.name for node in body if isinstance(node, ast.ImportFrom) for alias in node.names]
+
+    assert ast.unparse(docstring).strip("\"'")
+    assert [text.split(" ")[0] for text in others] == ["__all__"]
+    assert in_order(brought) == names_at_the_door(core["pushgateway"])
+
+
+def test_the_error_tree_is_drawn_as_it_is(core: Mapping[str, str]) -> None:
+    """The drawing at the top of errors.py has every exception under its real parent, and no other."""
+    classes = [item for item in vars(errors).values() if inspect.isclass(item) and item.__module__ == errors.__name__]
+    real = {item.__name__: next((b.__name__ for b in item.__bases__ if b in classes), None) for item in classes}
+
+    assert drawn_tree(ast.get_docstring(ast.parse(core["pushgateway.errors"]), clean=False) or "") == real
+    assert all(issubclass(item, errors.PushgatewayError) for item in classes)
+
+
+def test_a_wrong_drawing_is_seen() -> None:
+    """A drawing is read line by line: names, parents and depth, with a mixin's name in brackets left aside."""
+    drawing = """Title.
+
+    Root
+    ├── Left        (ValueError)    text
+    └── Right                       More text
+        └── Leaf
+            └── Tip                 text
+    """
+
+    assert drawn_tree(drawing) == {"Root": None, "Left": "Root", "Right": "Root", "Leaf": "Right", "Tip": "Leaf"}
+
+
+def test_order_is_constants_classes_functions() -> None:
+    """The order of a door does not depend on how the names were given."""
+    assert in_order(["send", "Vendor", "A_LIMIT", "Access", "code", "B_LIMIT"]) == [
+        "A_LIMIT",
+        "B_LIMIT",
+        "Access",
+        "Vendor",
+        "code",
+        "send",
+    ]

@@ -1,0 +1,111 @@
+"""The guards of what is shipped: the tests run on the wheels, the wheels are whole, the README's commands are CI's.
+
+Law of this file: what a user installs is what was tested. Under tox `PUSHGATEWAY_INSTALLED_IN` names the folder that
+the packages must come from; without it they must come from this checkout, so that no stale copy is tested by mistake.
+"""
+
+import importlib
+import os
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from importlib.metadata import distribution, entry_points
+from pathlib import Path
+from typing import Any
+
+import pytest
+from packaging.requirements import Requirement
+
+from pushgateway.vendor import Vendor
+
+FIRST = 'python3 -m venv .venv && .venv/bin/pip install ".[all]" ./plugins/oppo && .venv/bin/pushgateway demo'
+SECOND = "python3 -m venv .venv-tox && .venv-tox/bin/pip install tox && .venv-tox/bin/tox"
+
+
+def project(root: Path, folder: str) -> Mapping[str, Any]:
+    """The `[project]` table of a distribution of this repository."""
+    table: Mapping[str, Any] = tomllib.loads((root / folder / "pyproject.toml").read_text("utf-8"))["project"]
+    return table
+
+
+def shipped(package: Path) -> Iterator[Path]:
+    """The files of a package in the checkout, relative to it."""
+    for path in sorted(package.rglob("*")):
+        if path.is_file() and "__pycache__" not in path.parts:
+            yield path.relative_to(package)
+
+
+@pytest.fixture(params=["pushgateway", "plugins/oppo/pushgateway_oppo"])
+def package(request: pytest.FixtureRequest, root: Path) -> tuple[Path, Path]:
+    """A package as (its folder in the checkout, the folder it was imported from)."""
+    folder = root / request.param
+    imported = importlib.import_module(folder.name).__file__
+    assert imported is not None
+    return folder, Path(imported).resolve().parent
+
+
+def test_the_tested_package_is_the_one_meant(package: tuple[Path, Path]) -> None:
+    """Under tox it is the installed wheel, otherwise the checkout; never a third one."""
+    source, imported = package
+    meant = Path(os.environ.get("PUSHGATEWAY_INSTALLED_IN", source.parent)).resolve()
+
+    assert imported.parent == meant, f"{source.name} comes from {imported.parent}, meant is {meant}"
+
+
+def test_the_package_is_whole(package: tuple[Path, Path]) -> None:
+    """Every file of a package is shipped as it stands here: sources, rules, pages and the typing marker."""
+    source, imported = package
+    files = list(shipped(source))
+    lost = [file for file in files if not (imported / file).is_file()]
+    changed = [
+        file for file in files if file not in lost and (source / file).read_bytes() != (imported / file).read_bytes()
+    ]
+
+    assert Path("py.typed") in files
+    assert lost == []
+    assert changed == []
+
+
+def test_versions_agree(root: Path) -> None:
+    """Core and plug-ins are released together, and each plug-in asks for a core that this one is."""
+    core = project(root, ".")
+    plugins = [project(root, str(path.parent)) for path in root.glob("plugins/*/pyproject.toml")]
+    wanted = [Requirement(text) for plugin in plugins for text in plugin["dependencies"]]
+    cores = [requirement for requirement in wanted if requirement.name == core["name"]]
+
+    assert {plugin["version"] for plugin in plugins} == {core["version"]}
+    assert len(cores) == len(plugins)
+    assert all(core["version"] in requirement.specifier for requirement in cores)
+    assert distribution("pushgateway-core").version == distribution("pushgateway-oppo").version == core["version"]
+
+
+def test_the_changelog_knows_the_version(root: Path) -> None:
+    """The version in the making has its place in the changelog."""
+    version = project(root, ".")["version"]
+
+    assert re.search(rf"^## .*\b{re.escape(version)}\b", (root / "CHANGELOG.md").read_text("utf-8"), re.MULTILINE)
+
+
+def test_entry_points_lead_somewhere() -> None:
+    """The plug-in is found by its brand, its sandbox by the same name, and the command is there."""
+    vendors = {point.name: point.load() for point in entry_points(group="pushgateway.vendors")}
+    sandboxes = {point.name: point.load() for point in entry_points(group="pushgateway.sandboxes")}
+    (command,) = entry_points(group="console_scripts", name="pushgateway")
+
+    assert "oppo" in vendors
+    assert all(issubclass(vendor, Vendor) and vendor.brand == name for name, vendor in vendors.items())
+    assert sandboxes.keys() <= vendors.keys()
+    assert "oppo" in sandboxes
+    assert callable(command.load())
+
+
+def test_ci_runs_what_the_readme_says(root: Path) -> None:
+    """The README gives two commands: one shows it working, one runs every test; CI runs the second, to the letter."""
+    readme = (root / "README.md").read_text("utf-8")
+    blocks = re.findall(r"^```(?:bash|console|sh|shell)\n(.*?)^```", readme, re.MULTILINE | re.DOTALL)
+    lines = [line.removeprefix("$ ") for block in blocks for line in block.splitlines()]
+    script = (root / ".ci" / "run").read_text("utf-8").splitlines()
+
+    assert [line for line in lines if "-m venv" in line][:2] == [FIRST, SECOND]
+    assert SECOND in script
+    assert os.access(root / ".ci" / "run", os.X_OK)

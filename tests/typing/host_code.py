@@ -1,0 +1,140 @@
+"""How a host uses pushgateway, for the type checker: never run, checked against what is installed.
+
+Law of this file: `assert_type` says what a host's editor sees. A change that breaks one breaks hosts.
+"""
+
+from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime
+from typing import assert_never, assert_type
+
+import pushgateway.sync
+from pushgateway import (
+    Audience,
+    BroadcastOutcome,
+    Certificate,
+    CertificateCheck,
+    ConfigError,
+    FieldError,
+    Gateway,
+    Network,
+    Notification,
+    OpenUrl,
+    Outcome,
+    Push,
+    PushFailed,
+    PushgatewayError,
+    PushToken,
+    Reason,
+    Status,
+)
+
+CERTIFICATES = [
+    Certificate(7005, "oppo", {"app_key": "an app key", "master_secret": "a master secret"}),
+    Certificate("7006", "xiaomi"),
+]
+
+
+async def one(gateway: Gateway) -> None:
+    """A certificate id may be a number or a text; every field of an outcome has a type one can branch on."""
+    outcome = await gateway.send(PushToken(7005, "a token"), Notification("title", "body"), timeout=5, dedupe_id="1")
+    assert_type(outcome, Outcome)
+    assert_type(outcome.ok, bool)
+    assert_type(outcome.status, Status)
+    assert_type(outcome.reason, Reason | None)
+    assert_type(outcome.message_id, str | None)
+    assert_type(outcome.retry_after, float | None)
+    assert_type(outcome.truncated, tuple[str, ...])
+    assert_type(outcome.push_token.certificate_id, str)
+    try:
+        outcome.raise_for_failure()
+    except PushFailed as failed:
+        assert_type(failed.outcome, Outcome | BroadcastOutcome)
+
+
+async def many(gateway: Gateway) -> None:
+    """One outcome for each push, in a list; the same from tokens alone."""
+    notification = Notification("title", "body", click=OpenUrl("https://example.com"), network=Network.WIFI, ttl=600)
+    tokens = [PushToken(7005, "a token"), PushToken("7006", "another")]
+    assert_type(await gateway.send_each([Push(token, notification, timeout=2.5) for token in tokens]), list[Outcome])
+    assert_type(await gateway.send_each(Push(token, notification) for token in tokens), list[Outcome])
+    assert_type(await gateway.multicast(tokens, notification), list[Outcome])
+
+
+async def endless(gateway: Gateway, supply: AsyncIterator[Push]) -> None:
+    """A stream takes an asynchronous supply or any iterable, and gives outcomes."""
+    async for outcome in gateway.stream(supply, window=500):
+        assert_type(outcome, Outcome)
+    async for outcome in gateway.stream([Push(PushToken(7005, "a token"), Notification("title", "body"))]):
+        assert_type(outcome, Outcome)
+
+
+async def everybody(gateway: Gateway) -> None:
+    """A broadcast names its audience; the truth about each token is inside."""
+    notification = Notification("title", "body")
+    audiences = [
+        Audience.everyone(),
+        Audience.of_tokens(f"token {number}" for number in range(3)),
+        Audience.of_aliases(["an alias"]),
+        Audience.of_tags(["sport"], none_of=["weather"]),
+    ]
+    for audience in audiences:
+        done = await gateway.broadcast(7005, notification, audience, start_at=datetime.now(UTC), rate=1000)
+        assert_type(done, BroadcastOutcome)
+        assert_type(done.outcomes, tuple[Outcome, ...])
+        assert_type(done.task_ids, tuple[str, ...])
+
+
+def act(outcome: Outcome) -> str:
+    """The endings are closed: a checker sees when one is forgotten."""
+    match outcome.status:
+        case Status.ACCEPTED:
+            return "nothing to do"
+        case Status.REJECTED:
+            return "retire the token" if outcome.reason is Reason.UNREGISTERED else "keep it"
+        case Status.NOT_SENT:
+            return "try later"
+        case Status.UNKNOWN:
+            return "decide"
+        case other:
+            assert_never(other)
+
+
+async def life() -> None:
+    """A gateway is its own context; certificates can be proved and swapped while it lives."""
+    try:
+        async with Gateway(CERTIFICATES, timeout=20, connections=4) as gateway:
+            assert_type(gateway, Gateway)
+            assert_type(await gateway.check(7005), CertificateCheck)
+            gateway.reload(CERTIFICATES[:1])
+            assert_type(gateway.certificates, tuple[Certificate, ...])
+            await gateway.aclose(grace=1)
+    except ConfigError as wrong:
+        assert_type(wrong.problems, tuple[str, ...])
+    except FieldError as wrong:
+        assert_type(wrong.field, str)
+    except PushgatewayError:
+        raise
+
+
+def without_a_loop(supply: Iterator[Push]) -> None:
+    """The blocking twin has the same names and values."""
+    notification = Notification("title", "body")
+    with pushgateway.sync.Gateway(CERTIFICATES, timeout=20) as gateway:
+        assert_type(gateway, pushgateway.sync.Gateway)
+        assert_type(gateway.send(PushToken(7005, "a token"), notification), Outcome)
+        assert_type(gateway.send_each(supply), list[Outcome])
+        assert_type(gateway.multicast([PushToken(7005, "a token")], notification), list[Outcome])
+        assert_type(gateway.broadcast(7005, notification, Audience.everyone()), BroadcastOutcome)
+        assert_type(gateway.check(7005), CertificateCheck)
+        for outcome in gateway.stream(supply):
+            assert_type(outcome, Outcome)
+
+
+async def mistakes(gateway: Gateway) -> None:
+    """What a checker must refuse; each ignore fails the check when it is no longer needed."""
+    PushToken(7.5, "a token")  # type: ignore[arg-type]
+    PushToken(7005, None)  # type: ignore[arg-type]
+    Notification("title", "body", ttl="600")  # type: ignore[arg-type]
+    Notification("title", "body", badge=1)  # type: ignore[call-arg]
+    await gateway.send(PushToken(7005, "a token"))  # type: ignore[call-arg]
+    PushToken(7005, "a token").token = "another"  # type: ignore[misc]

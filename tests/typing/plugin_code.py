@@ -1,0 +1,102 @@
+"""How somebody outside writes a plug-in, for the type checker: never run, checked against what is installed.
+
+Law of this file: it imports from the plug-in door alone.
+"""
+
+import json
+from collections.abc import Sequence
+from typing import Any, ClassVar, assert_type
+
+import attrs
+
+from pushgateway.vendor import (
+    AccessExpired,
+    AccessToken,
+    AudienceKind,
+    Batching,
+    Broadcast,
+    BroadcastOutcome,
+    Exchange,
+    Outcome,
+    Push,
+    Reason,
+    Refused,
+    Reply,
+    Request,
+    Response,
+    Secret,
+    Status,
+    Vendor,
+    read_json,
+    read_reply,
+)
+
+API = "https://push.acme.example"
+
+
+@attrs.frozen
+class Acme(Vendor):
+    """A vendor with a login, batches and broadcasts: everything that the contract has."""
+
+    brand: ClassVar[str] = "acme"
+    deduplicates: ClassVar[bool] = True
+    audiences: ClassVar[frozenset[AudienceKind]] = frozenset({AudienceKind.EVERYONE})
+
+    app_id: str
+    secret: Secret
+    size: int = 100
+
+    @property
+    def batching(self) -> Batching:
+        """A setting decides how many."""
+        return Batching(size=self.size, mixed=True, max_bytes=1_000_000)
+
+    def push(self, batch: Sequence[Push]) -> Exchange[Sequence[Outcome]]:
+        """One request; a reply is read once and told for each push."""
+        messages = [{"to": push.push_token.token, "title": push.notification.title} for push in batch]
+        response = yield Request("POST", f"{API}/send", content=json.dumps(messages).encode())
+        assert_type(response, Response)
+        reply = read_reply(response)
+        assert_type(reply, Reply)
+        if reply.code == "11":
+            raise AccessExpired(Reason.CREDENTIALS, reply.code, reply.message)
+        if reply.code != "0":
+            raise Refused(Reason.UNAVAILABLE, reply.code, reply.message, response.retry_after)
+        return [Outcome.accepted(push, None) for push in batch]
+
+    def broadcast(self, broadcast: Broadcast, saved: str) -> Exchange[BroadcastOutcome]:
+        """The second step of a broadcast, or the only one."""
+        yield Request("POST", f"{API}/broadcast/{saved}")
+        return BroadcastOutcome(certificate_id=broadcast.certificate_id, status=Status.ACCEPTED)
+
+    def login(self, region: str, now: float) -> Exchange[AccessToken]:
+        """A vendor with a login says so in the type: its exchange is always there."""
+        response = yield Request("POST", f"{API}/login", {"x-time": f"{now:.0f}"}, self.secret.reveal().encode())
+        body: Any = read_json(response)
+        return AccessToken(str(body["token"]), lifetime=3600.0, created_at=response.date)
+
+    def authorize(self, request: Request, access: AccessToken) -> Request:
+        """The same request with the access token in it."""
+        return attrs.evolve(request, headers={**request.headers, "x-token": access.value})
+
+
+@attrs.frozen
+class Plain(Vendor):
+    """The least a plug-in can be."""
+
+    brand: ClassVar[str] = "plain"
+
+    def push(self, batch: Sequence[Push]) -> Exchange[Sequence[Outcome]]:
+        """One by one, without a login."""
+        read_reply((yield Request("POST", API)))
+        return [Outcome.accepted(push, None) for push in batch]
+
+
+def mistakes() -> None:
+    """What a checker must refuse; each ignore fails the check when it is no longer needed."""
+
+    class Silent(Vendor):
+        brand: ClassVar[str] = "silent"
+
+    Silent()  # type: ignore[abstract]
+    Acme(app_id="an app", secret="not wrapped")  # type: ignore[arg-type]
