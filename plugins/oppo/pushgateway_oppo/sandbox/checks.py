@@ -1,0 +1,172 @@
+"""Whether OPPO would take a notification.
+
+Law of this file: pure; what is checked comes from the rows of `rules.toml`, compiled once because a batch asks a
+thousand times. A missing field is code 40 and said first, a wrong one 41, a wrong category or notify_level 67, template
+parameters without a template 54. Characters are code points: the documents count Chinese, Latin and emoji as one each.
+
+Not in the documents and decided here: `""` is as good as missing for a required field and wrong for another one with a
+minimum; a broadcast-only field in a unicast is refused unless it says nothing (0, false, ""); numbers and truth values
+may come as text, as they do in a form.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias
+
+from pushgateway.rules import Dialect, FieldRule
+from pushgateway_oppo.sandbox.form import read_json_text
+
+MISSING, WRONG, WRONG_CATEGORY, NO_TEMPLATE = "40", "41", "67", "54"
+
+Objection: TypeAlias = tuple[str, str]
+"""(code, field)"""
+Fields: TypeAlias = Mapping[str, Any]
+_Check: TypeAlias = Callable[[Any, Fields], bool]
+
+_WHOLE = re.compile(r"-?[0-9]{1,15}", re.ASCII)
+_NOTHING = (None, 0, False, "", "0", "false")
+_CODES = {"category": WRONG_CATEGORY, "notify_level": WRONG_CATEGORY}
+
+_TEMPLATE_PARAMETERS = ("private_title_parameters", "private_content_parameters")
+_TOGETHER = frozenset({"notify_level", "show_start_time", *_TEMPLATE_PARAMETERS})
+"""Fields that are right or wrong only beside others."""
+
+
+class Checks:
+    """The checks of one dialect for unicasts, or (`broadcast=True`) for saved content."""
+
+    def __init__(self, dialect: Dialect, *, broadcast: bool) -> None:
+        rules = {name: rule for name, rule in dialect.fields.items() if rule.scope != "message"}
+        allowed = {name: rule for name, rule in rules.items() if broadcast or rule.scope == "all"}
+        self._required = tuple(name for name, rule in allowed.items() if rule.required)
+        self._required_when: dict[str, list[tuple[str, str]]] = {}
+        for name, rule in allowed.items():
+            for condition in rule.required_when:
+                other, _, text = condition.partition("=")
+                self._required_when.setdefault(other, []).append((text, name))
+        self._checks = {name: _check(name, rule, dialect) for name, rule in allowed.items()}
+        self._checks |= {name: _says_nothing for name in rules if name not in allowed}
+
+    def objection(self, fields: Fields) -> Objection | None:
+        """Why OPPO refuses these fields, or None. Unknown fields and nulls are passed over."""
+        for name in self._required:
+            if fields.get(name) in (None, ""):
+                return MISSING, name
+        for other, needs in self._required_when.items():
+            if other in fields:
+                given = _as_text(fields[other])
+                for text, name in needs:
+                    if given == text and fields.get(name) in (None, ""):
+                        return MISSING, name
+        checks = self._checks
+        for name, value in fields.items():
+            check = checks.get(name)
+            if check is not None and value is not None and not check(value, fields):
+                return _CODES.get(name, WRONG), name
+        if _TOGETHER.isdisjoint(fields):
+            return None
+        return _between_fields({name: value for name, value in fields.items() if name in checks})
+
+
+def whole(value: object) -> int | None:
+    """A whole number, given as one or as its decimal text; None for anything else."""
+    if type(value) is int:
+        return value
+    if isinstance(value, str) and _WHOLE.fullmatch(value):
+        return int(value)
+    return None
+
+
+def _between_fields(fields: Fields) -> Objection | None:
+    if fields.get("notify_level") is not None and fields.get("category") is None:
+        return WRONG_CATEGORY, "notify_level"
+    for name in _TEMPLATE_PARAMETERS:
+        if fields.get(name) is not None and fields.get("private_msg_template_id") is None:
+            return NO_TEMPLATE, "private_msg_template_id"
+    start, end = whole(fields.get("show_start_time")), whole(fields.get("show_end_time"))
+    if start and end and start >= end:
+        return WRONG, "show_end_time"
+    return None
+
+
+def _check(name: str, rule: FieldRule, dialect: Dialect) -> _Check:
+    if name == "category" and dialect.categories:
+        return lambda value, _: isinstance(value, str) and value in dialect.categories
+    match rule.kind:
+        case "text":
+            return _text(rule)
+        case "int" | "time":
+            return _number(rule)
+        case "bool":
+            return lambda value, _: value in (True, False, "true", "false") and type(value) in (bool, str)
+        case "json":
+            return lambda value, _: isinstance(value, str) and _fits(value, rule) and _is_object(value)
+        case "object":
+            return lambda value, _: isinstance(value, dict | list) or (isinstance(value, str) and _is_json(value))
+
+
+def _text(rule: FieldRule) -> _Check:
+    least, most, by_condition = rule.min or 0, rule.max, bool(rule.max_when)
+
+    def check(value: Any, fields: Fields) -> bool:
+        if type(value) is not str or len(value) < least:
+            return False
+        limit = rule.maximum(fields) if by_condition else most
+        if limit is not None and len(value) > limit:
+            return False
+        return value.isascii() or _is_utf8(value)
+
+    return check
+
+
+def _number(rule: FieldRule) -> _Check:
+    least = rule.min
+    most = None if rule.past == "clamp" else rule.max
+    choices = frozenset(rule.choices)
+
+    def check(value: Any, _: Fields) -> bool:
+        number = whole(value)
+        if number is None or (choices and number not in choices):
+            return False
+        return (least is None or number >= least) and (most is None or number <= most)
+
+    return check
+
+
+def _fits(value: str, rule: FieldRule) -> bool:
+    return rule.max is None or len(value) <= rule.max
+
+
+def _says_nothing(value: Any, _: Fields) -> bool:
+    return any(value is nothing or value == nothing for nothing in _NOTHING)
+
+
+def _is_utf8(value: str) -> bool:
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+@functools.lru_cache(maxsize=1024)
+def _is_object(text: str) -> bool:
+    try:
+        return isinstance(read_json_text(text), dict)
+    except ValueError:
+        return False
+
+
+def _is_json(text: str) -> bool:
+    try:
+        read_json_text(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _as_text(value: object) -> str:
+    return ("true" if value else "false") if isinstance(value, bool) else str(value)

@@ -1,0 +1,87 @@
+"""What OPPO remembers between calls: ids it has seen, content it has saved, how much of the day is used.
+
+Law of this file: pure and bounded; the clock is handed in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Mapping
+from typing import Any, Generic, TypeVar
+
+import attrs
+
+T = TypeVar("T")
+
+DAY = 86_400
+
+
+class Bounded(Generic[T]):
+    """A dict that forgets its oldest entry when it is full."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._entries: dict[Hashable, T] = {}
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def get(self, key: Hashable) -> T | None:
+        """What is remembered for `key`, or None."""
+        return self._entries.get(key)
+
+    def put(self, key: Hashable, value: T) -> None:
+        """Remember; the oldest is forgotten when there are too many."""
+        self._entries[key] = value
+        if len(self._entries) > self._most:
+            del self._entries[next(iter(self._entries))]
+
+
+@attrs.frozen
+class Saved:
+    """Content that was saved for broadcasts."""
+
+    message_id: str
+    fields: Mapping[str, Any] = attrs.field(repr=False)
+
+
+@attrs.define
+class Allowance:
+    """How many targets may still be pushed to, today and in this second.
+
+    The day ends at midnight in the zone of `reset_offset` (seconds east of UTC). Targets are counted, not calls. A call
+    that begins while the second is open is done as a whole, so that a batch larger than the rate gets through.
+    """
+
+    clock: Callable[[], float]
+    daily_limit: int | None
+    per_second: int | None
+    reset_offset: int
+    _day: int = attrs.field(default=-1, init=False)
+    _used: int = attrs.field(default=0, init=False)
+    _second: int = attrs.field(default=-1, init=False)
+    _used_in_second: int = attrs.field(default=0, init=False)
+
+    @property
+    def left_today(self) -> int | None:
+        """Targets left today; None: no limit."""
+        if self.daily_limit is None:
+            return None
+        day = int((self.clock() + self.reset_offset) // DAY)
+        if day != self._day:
+            self._day, self._used = day, 0
+        return self.daily_limit - self._used
+
+    @property
+    def too_fast(self) -> bool:
+        """Whether this second is used up."""
+        if self.per_second is None:
+            return False
+        second = int(self.clock())
+        if second != self._second:
+            self._second, self._used_in_second = second, 0
+        return self._used_in_second >= self.per_second
+
+    def use(self, targets: int) -> None:
+        """So many targets were pushed to."""
+        self._used += targets
+        self._used_in_second += targets

@@ -1,0 +1,61 @@
+"""The receipts that OPPO posts for pushes with a `call_back_url`.
+
+Law of this file: pure; it writes requests and sends none. The body is always an array; receipts for the same URL
+travel together (rules S1, S3c).
+"""
+
+from __future__ import annotations
+
+import json
+from collections import deque
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pushgateway.vendor import Request
+
+MOST_DUE = 100_000
+"""Receipts that wait to be posted; when nobody fetches them the oldest are dropped."""
+TOGETHER = 100
+"""Receipts in one request, at most."""
+
+
+class Receipts:
+    """Receipts that are due. `app_id` is given for the current dialect, whose receipts name app and time."""
+
+    def __init__(self, app_id: str | None) -> None:
+        self._app_id = app_id
+        self._due: deque[tuple[str, dict[str, Any]]] = deque(maxlen=MOST_DUE)
+
+    def note(
+        self, fields: Mapping[str, Any], tokens: Sequence[str], message_id: str, at: float, *, task_id: str = ""
+    ) -> None:
+        """The push `message_id` arrived at `tokens`; nothing happens unless its `fields` ask for receipts."""
+        url = fields.get("call_back_url")
+        if not url or not tokens:
+            return
+        receipt = {
+            "messageId": message_id,
+            "taskId": task_id or message_id,
+            "registrationIds": ", ".join(tokens),
+            "param": fields.get("call_back_parameter") or "",
+            "eventType": "push_arrive",
+        }
+        if self._app_id is not None:
+            receipt |= {"appId": self._app_id, "eventTime": str(int(at * 1000))}
+        self._due.append((url, receipt))
+
+    def take(self) -> list[Request]:
+        """The requests that post everything due, which then is due no longer."""
+        by_url: dict[str, list[dict[str, Any]]] = {}
+        while self._due:
+            url, receipt = self._due.popleft()
+            by_url.setdefault(url, []).append(receipt)
+        return [
+            Request("POST", url, {"content-type": "application/json"}, _array(receipts[start : start + TOGETHER]))
+            for url, receipts in by_url.items()
+            for start in range(0, len(receipts), TOGETHER)
+        ]
+
+
+def _array(receipts: list[dict[str, Any]]) -> bytes:
+    return json.dumps(receipts, ensure_ascii=False).encode("utf-8", "replace")

@@ -1,0 +1,167 @@
+"""Whom a call is meant for, and how its JSON is read.
+
+Law of this file: pure; fields of a call and the known phones in, phones and refused targets out. Numbers of target
+types and the greatest count come from the rules of the dialect. V1.3 knows `registration_id` and `registration_ids`;
+`target_value` takes their place and is all that the current dialect reads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import attrs
+
+from pushgateway.rules import Dialect
+from pushgateway.sandbox import Phone, Phones
+from pushgateway_oppo.sandbox.checks import MISSING, WRONG, whole
+from pushgateway_oppo.sandbox.form import read_json_text
+
+_TAG_GROUPS = frozenset({"or", "and", "not"})
+
+
+class CallRefused(Exception):
+    """The call as a whole is refused: the code, and the field that it is about."""
+
+    def __init__(self, code: str, field: str = "") -> None:
+        super().__init__(code)
+        self.code = code
+        self.field = field
+
+
+@attrs.frozen
+class Audience:
+    """Who gets a broadcast."""
+
+    kind: str
+    phones: Sequence[Phone] = attrs.field(repr=False)
+    refused: Mapping[str, list[str]] = attrs.field(factory=dict, repr=False)
+    """By code: the targets that get nothing, in the order given."""
+
+
+def read_json_field(form: Mapping[str, str], name: str) -> Any:
+    """The value of the JSON text in a form field. Raises `CallRefused`."""
+    text = form.get(name)
+    if not text:
+        raise CallRefused(MISSING, name)
+    try:
+        return read_json_text(text)
+    except ValueError:
+        raise CallRefused(WRONG, name) from None
+
+
+def read_notification(message: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The notification of a unicast: an object, or (before V0.9 of the document) its JSON text."""
+    fields = message.get("notification")
+    if isinstance(fields, str):
+        fields = read_json_field(message, "notification")
+    if fields is None:
+        raise CallRefused(MISSING, "notification")
+    if not isinstance(fields, dict):
+        raise CallRefused(WRONG, "notification")
+    return fields
+
+
+class Targets:
+    """Reads targets in one dialect."""
+
+    def __init__(self, dialect: Dialect, phones: Phones, *, registration_ids: bool) -> None:
+        self._phones = phones
+        self._registration_ids = registration_ids
+        self._most = dialect.number("audience_size")
+        self._broadcast = {target.broadcast: kind for kind, target in dialect.targets.items()}
+        self._unicast = {target.unicast: kind for kind, target in dialect.targets.items() if target.unicast is not None}
+
+    def of_message(self, message: Mapping[str, Any]) -> tuple[str, str]:
+        """(kind, target) of a unicast. Raises `CallRefused`."""
+        kind = self._kind(message.get("target_type"), self._unicast)
+        # A unicast to a tag stands in V1.3's table, crossed out, and would not be one to one.
+        if kind not in ("tokens", "aliases"):
+            raise CallRefused(WRONG, "target_type")
+        target = message.get("target_value")
+        if target in (None, "") and self._registration_ids and kind == "tokens":
+            target = message.get("registration_id")
+        if target in (None, ""):
+            raise CallRefused(MISSING, "target_value")
+        if not isinstance(target, str):
+            raise CallRefused(WRONG, "target_value")
+        return kind, target
+
+    def find(self, kind: str, target: str) -> tuple[Phone | None, str]:
+        """(phone, "") for a target that can be reached, (None, code) for another."""
+        phone = self._phones.by_alias(target) if kind == "aliases" else self._phones.get(target)
+        if phone is None:
+            return None, "10002" if kind == "aliases" else "10000"
+        if phone.muted:
+            return None, "10003" if kind == "aliases" else "10001"
+        return phone, ""
+
+    def of_broadcast(self, form: Mapping[str, str]) -> Audience:
+        """The audience of a broadcast. Raises `CallRefused`."""
+        kind = self._kind(form.get("target_type"), self._broadcast)
+        if kind == "everyone":
+            return Audience(kind, _reachable(self._phones))
+        text = form.get("target_value")
+        if not text and self._registration_ids and kind == "tokens":
+            text = form.get("registration_ids")
+        if not text:
+            raise CallRefused(MISSING, "target_value")
+        if kind == "tags":
+            return Audience(kind, self._tagged(text))
+        return self._listed(kind, text.split(";"))
+
+    def _kind(self, given: object, kinds: Mapping[int, str]) -> str:
+        if given in (None, ""):
+            raise CallRefused(MISSING, "target_type")
+        number = whole(given)
+        if number is None or number not in kinds:
+            raise CallRefused(WRONG, "target_type")
+        return kinds[number]
+
+    def _listed(self, kind: str, targets: Sequence[str]) -> Audience:
+        if len(targets) > self._most:
+            raise CallRefused(WRONG, "target_value")
+        phones: list[Phone] = []
+        refused: dict[str, list[str]] = {}
+        seen: set[str] = set()
+        for target in targets:
+            if target in seen:
+                refused.setdefault("10005" if kind == "aliases" else "10004", []).append(target)
+                continue
+            seen.add(target)
+            phone, code = self.find(kind, target)
+            if phone is None:
+                refused.setdefault(code, []).append(target)
+            else:
+                phones.append(phone)
+        return Audience(kind, phones, refused)
+
+    def _tagged(self, text: str) -> Sequence[Phone]:
+        if not text.startswith("{"):
+            names = text.split(";")
+            if len(names) > self._most:
+                raise CallRefused(WRONG, "target_value")
+            return [phone for phone in _reachable(self._phones) if not phone.tags.isdisjoint(names)]
+        any_of, all_of, none_of = _tag_groups(text)
+        return [
+            phone
+            for phone in _reachable(self._phones)
+            if (not any_of or phone.tags & any_of) and phone.tags >= all_of and not phone.tags & none_of
+        ]
+
+
+def _reachable(phones: Iterable[Phone]) -> list[Phone]:
+    return [phone for phone in phones if not phone.muted]
+
+
+def _tag_groups(text: str) -> tuple[frozenset[str], frozenset[str], frozenset[str]]:
+    try:
+        groups = read_json_text(text)
+    except ValueError:
+        raise CallRefused(WRONG, "target_value") from None
+    well_formed = isinstance(groups, dict) and groups and groups.keys() <= _TAG_GROUPS
+    if not well_formed or not all(
+        isinstance(names, list) and all(isinstance(name, str) for name in names) for names in groups.values()
+    ):
+        raise CallRefused(WRONG, "target_value")
+    return frozenset(groups.get("or", ())), frozenset(groups.get("and", ())), frozenset(groups.get("not", ()))

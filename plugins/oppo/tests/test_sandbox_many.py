@@ -1,0 +1,315 @@
+"""The OPPO sandbox with many phones: batches, repetition and broadcasts.
+
+Law of this file: pure. Requests are written here by hand and by the standard library, never by the plug-in, and go
+straight into `answer`; the clock is a number.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+from pushgateway_oppo.sandbox import OppoSandbox
+
+from pushgateway.rules import load_rules
+from pushgateway.vendor import Request
+
+RULES = load_rules("pushgateway_oppo")
+DIALECTS = sorted(RULES.dialects)
+NOON_IN_BEIJING = 1_700_020_800.0 - 1_700_020_800.0 % 86_400 + 4 * 3600
+NOTE: dict[str, Any] = {"title": "Hi", "content": "You have mail"}
+
+
+class Client:
+    """A sandbox, its clock, and somebody who is logged in."""
+
+    def __init__(self, dialect: str = "v1.3", **options: Any) -> None:
+        self.now = NOON_IN_BEIJING
+        self.sandbox = OppoSandbox(clock=lambda: self.now, dialect=dialect, **options)
+        self.facts = RULES.dialects[dialect]
+        self.access = ""
+        self.login()
+
+    def login(self) -> None:
+        """Fetch an access token."""
+        settings = self.sandbox.settings("")
+        stamp = str(int(self.now * 1000))
+        text = f"{settings['app_key']}{stamp}{settings['master_secret']}"
+        form = {"app_key": settings["app_key"], "timestamp": stamp, "sign": hashlib.sha256(text.encode()).hexdigest()}
+        self.access = self.ask("auth", form)["data"]["auth_token"]
+
+    def ask(self, operation: str, form: Mapping[str, Any]) -> Any:
+        """The decoded reply to a form."""
+        url = f"https://oppo.example{self.facts.operations[operation].path}"
+        headers = {"content-type": "application/x-www-form-urlencoded", "auth_token": self.access}
+        response = self.sandbox.answer(Request("POST", url, headers, urlencode(form).encode())).response
+        assert response is not None
+        return json.loads(response.content)
+
+    def unicast(self, target: str, **note: Any) -> Any:
+        """Push to one phone."""
+        message = {"target_type": 2, "target_value": target, "notification": {**NOTE, **note}}
+        return self.ask("unicast", {"message": json.dumps(message)})
+
+    def batch(self, messages: Sequence[Any], **note: Any) -> Any:
+        """Push to many; a message that is a text stands for a token."""
+        whole = [
+            {"target_type": 2, "target_value": one, "notification": {**NOTE, **note}} if isinstance(one, str) else one
+            for one in messages
+        ]
+        return self.ask("unicast_batch", {"messages": json.dumps(whole)})
+
+    def save(self, **note: Any) -> str:
+        """Save content for broadcasts; returns its id."""
+        return str(self.ask("save", {**NOTE, **note})["data"]["message_id"])
+
+    def broadcast(self, kind: str, *values: str, saved: str | None = None) -> Any:
+        """Broadcast to an audience of this kind."""
+        form = {"message_id": saved or self.save(), "target_type": self.facts.targets[kind].broadcast}
+        return self.ask("broadcast", form | ({"target_value": ";".join(values)} if values else {}))
+
+    def got(self) -> list[str]:
+        """The tokens that got something, in order."""
+        return [delivery.token for delivery in self.sandbox.ledger.deliveries]
+
+
+@pytest.fixture(params=DIALECTS)
+def client(request: pytest.FixtureRequest) -> Client:
+    """A client in each dialect."""
+    return Client(request.param)
+
+
+# Batches.
+
+
+def test_each_item_of_a_batch_has_its_own_verdict(client: Client) -> None:
+    """Good ones are pushed whatever their neighbours are; a bad one is named by its token and its code."""
+    one, two, three, four, *_ = client.sandbox.tokens
+    client.sandbox.mute(three)
+    bad_note = {"target_type": 2, "target_value": four, "notification": {"title": "Hi"}}
+
+    reply = client.batch([one, "CN_nobody", two, three, bad_note])
+
+    assert reply["code"] == 0
+    assert [(item["registrationId"], item.get("errorCode")) for item in reply["data"]] == [
+        (one, None),
+        ("CN_nobody", 10000),
+        (two, None),
+        (three, 10001),
+        (four, 40),
+    ]
+    assert all(item["errorMessage"] for item in reply["data"] if "errorCode" in item)
+    assert client.got() == [one, two]
+    assert len({item["messageId"] for item in reply["data"]}) == 5
+
+
+def test_a_batch_holds_a_thousand(client: Client) -> None:
+    """1,000 messages are taken, 1,001 are refused as a whole and nobody gets anything."""
+    client.sandbox.register(1001)
+    limit = client.facts.number("batch_size")
+
+    at_limit = client.batch(client.sandbox.tokens[:limit])
+    got = len(client.got())
+    beyond = client.batch(client.sandbox.tokens[: limit + 1])
+
+    assert (at_limit["code"], len(at_limit["data"]), got) == (0, limit, limit)
+    assert beyond["code"] == 41
+    assert len(client.got()) == limit
+
+
+@pytest.mark.parametrize(
+    ("messages", "code"),
+    [([], 41), ([1], 41), ([{}], 40), ([{"target_type": 2}], 40), ([{"target_type": 3, "target_value": "x"}], 41)],
+)
+def test_a_batch_without_targets_is_refused_as_a_whole(messages: list[Any], code: int) -> None:
+    """An item that cannot be named in the reply spoils the call, and the good neighbours get nothing."""
+    client = Client("current")
+    good = [{"target_type": 2, "target_value": client.sandbox.tokens[0], "notification": NOTE}] if messages else []
+
+    assert client.batch(good + messages)["code"] == code
+    assert client.got() == []
+
+
+# Repetition.
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_a_repeated_id_is_refused_or_absorbed(dialect: str) -> None:
+    """Either way the phone shows it once; absorbed, the sender is told the first message id again."""
+    refusing, absorbing = Client(dialect), Client(dialect, repeats="absorb")
+
+    def twice(client: Client) -> list[Any]:
+        return [client.unicast(client.sandbox.tokens[0], app_message_id="m-1") for _ in range(2)]
+
+    first, second = twice(refusing)
+    again_first, again_second = twice(absorbing)
+
+    assert (first["code"], second["code"]) == (0, 32)
+    assert again_first == again_second
+    assert again_first["code"] == 0
+    assert refusing.sandbox.ledger.total == absorbing.sandbox.ledger.total == 1
+
+
+def test_how_far_an_id_reaches_depends_on_the_dialect() -> None:
+    """V1.3 counts an id once, the current pages once per target; other ids, and none, are free."""
+    codes = {}
+    for dialect in DIALECTS:
+        client = Client(dialect)
+        one, two, *_ = client.sandbox.tokens
+        sent = [(one, "m-1"), (two, "m-1"), (two, "m-2"), (one, None), (one, None)]
+        codes[dialect] = [client.unicast(target, app_message_id=once)["code"] for target, once in sent]
+
+    assert codes == {"v1.3": [0, 32, 0, 0, 0], "current": [0, 0, 0, 0, 0]}
+
+
+def test_the_same_id_twice_in_one_batch_is_said_at_the_item(client: Client) -> None:
+    """The first item is pushed, its repetition is 32, the call as a whole is fine."""
+    one = client.sandbox.tokens[0]
+
+    reply = client.batch([one, one], app_message_id="m-1")
+
+    assert reply["code"] == 0
+    assert [item.get("errorCode") for item in reply["data"]] == [None, 32]
+    assert client.got() == [one]
+
+
+def test_a_refused_push_does_not_use_up_its_id(client: Client) -> None:
+    """What nobody got may be sent again with the same id."""
+    one = client.sandbox.tokens[0]
+    client.sandbox.mute(one)
+    first = client.unicast(one, app_message_id="m-1")["code"]
+    client.sandbox.mute(one, False)
+
+    assert first == 10001
+    assert client.unicast(one, app_message_id="m-1")["code"] == 0
+
+
+# Broadcasts.
+
+
+def test_content_with_the_same_id_is_stored_once(client: Client) -> None:
+    """Saving again gives the first id and keeps the first content; without an id each save is new."""
+    first, again = client.save(app_message_id="b-1"), client.save(app_message_id="b-1", title="Other")
+    others = {client.save(), client.save()}
+    client.broadcast("everyone", saved=again)
+
+    assert first == again
+    assert len(others | {first}) == 3
+    assert {delivery.title for delivery in client.sandbox.ledger.deliveries} == {"Hi"}
+
+
+def test_everyone_gets_a_broadcast_to_everyone(client: Client) -> None:
+    """All phones but the muted ones, each once."""
+    one, *others = client.sandbox.tokens
+    client.sandbox.mute(one)
+
+    reply = client.broadcast("everyone")
+
+    assert reply["code"] == 0
+    assert reply["data"].keys() == {"message_id", "task_id"}
+    assert client.got() == others
+
+
+def test_bad_targets_of_a_broadcast_come_in_groups(client: Client) -> None:
+    """Code 0, and by code the lists of those that got nothing; a target named twice gets it once."""
+    one, two, three, *_ = client.sandbox.tokens
+    client.sandbox.mute(two)
+
+    reply = client.broadcast("tokens", one, "CN_nobody", two, one, three, "CN_else")
+
+    assert reply["code"] == 0
+    assert {key: value for key, value in reply["data"].items() if key.isdigit()} == {
+        "10000": ["CN_nobody", "CN_else"],
+        "10001": [two],
+        "10004": [one],
+    }
+    assert client.got() == [one, three]
+
+
+def test_aliases_have_groups_of_their_own(client: Client) -> None:
+    """Unknown 10002, muted 10003, repeated 10005."""
+    one, two, *_ = client.sandbox.tokens
+    client.sandbox.set_alias(one, "ann")
+    client.sandbox.set_alias(two, "bob")
+    client.sandbox.mute(two)
+
+    data = client.broadcast("aliases", "ann", "bob", "eve", "ann")["data"]
+
+    assert {key: value for key, value in data.items() if key.isdigit()} == {
+        "10002": ["eve"],
+        "10003": ["bob"],
+        "10005": ["ann"],
+    }
+    assert client.got() == [one]
+
+
+@pytest.mark.parametrize("kind", ["tokens", "aliases"])
+def test_a_broadcast_names_a_thousand(client: Client, kind: str) -> None:
+    """1,000 targets are taken, 1,001 are refused as a whole."""
+    targets = [f"t{number}" for number in range(1001)]
+
+    assert client.broadcast(kind, *targets[:1000])["code"] == 0
+    assert client.broadcast(kind, *targets)["code"] == 41
+
+
+@pytest.mark.parametrize(
+    ("expression", "who"),
+    [
+        ("a", [0, 1]),
+        ("a;c", [0, 1, 2]),
+        ("nobody", []),
+        ('{"or":["a","c"]}', [0, 1, 2]),
+        ('{"and":["a","b"]}', [1]),
+        ('{"or":["a","b"],"not":["b"]}', [0]),
+        ('{"or":["a"],"and":["b"]}', [1]),
+    ],
+)
+def test_tags_choose_phones(client: Client, expression: str, who: list[int]) -> None:
+    """A name, names, or an expression whose groups are ANDed."""
+    for token, tags in zip(client.sandbox.tokens, ["a", "ab", "c"], strict=False):
+        client.sandbox.set_tags(token, tags)
+
+    assert client.broadcast("tags", expression)["code"] == 0
+    assert client.got() == [client.sandbox.tokens[number] for number in who]
+
+
+@pytest.mark.parametrize("expression", ["{", "{}", '{"xor":["a"]}', '{"or":"a"}', '{"or":[1]}'])
+def test_a_bad_tag_expression_is_refused(client: Client, expression: str) -> None:
+    """41, and nobody gets anything by accident."""
+    assert client.broadcast("tags", expression)["code"] == 41
+    assert client.got() == []
+
+
+@pytest.mark.parametrize(
+    ("form", "code"),
+    [
+        ({"message_id": ""}, 40),
+        ({"message_id": "no such"}, 31),
+        ({"target_type": ""}, 40),
+        ({"target_type": "3"}, 41),
+        ({"target_type": "two"}, 41),
+        ({"target_value": ""}, 40),
+        ({}, 0),
+    ],
+)
+def test_a_broadcast_is_refused_for_each_fault(client: Client, form: dict[str, str], code: int) -> None:
+    """40 for what is missing, 31 for unknown content, 41 for what is wrong."""
+    whole = {"message_id": client.save(), "target_type": "2", "target_value": client.sandbox.tokens[0]} | form
+
+    assert client.ask("broadcast", whole)["code"] == code
+    assert client.sandbox.ledger.total == int(code == 0)
+
+
+def test_registration_ids_is_v13_only() -> None:
+    """The current pages dropped the field; V1.3 takes either."""
+    codes = {}
+    for dialect in DIALECTS:
+        client = Client(dialect)
+        form = {"message_id": client.save(), "target_type": 2, "registration_ids": ";".join(client.sandbox.tokens[:2])}
+        codes[dialect] = client.ask("broadcast", form)["code"], len(client.got())
+
+    assert codes == {"v1.3": (0, 2), "current": (40, 0)}

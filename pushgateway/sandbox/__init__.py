@@ -1,0 +1,25 @@
+"""Sandboxes: strict imitations of the vendors' servers that run here.
+
+Law of this package: a sandbox is strict (it refuses what the vendor refuses, with the vendor's codes) and honest (its
+ledger knows every push that it performed, whatever it then answered). `base`, `faults`, `ledger` and `phones` are
+pure: no socket, no thread, no clock or random of their own. Only `server` opens a socket, and only on loopback; it
+needs the extra `pushgateway-core[sandbox]`, which is why it is not imported here.
+"""
+
+from pushgateway.sandbox.base import Answer, Sandbox
+from pushgateway.sandbox.faults import Fault, Faults
+from pushgateway.sandbox.finding import find_sandbox
+from pushgateway.sandbox.ledger import Delivery, Ledger
+from pushgateway.sandbox.phones import Phone, Phones
+
+__all__ = [
+    "Answer",
+    "Delivery",
+    "Fault",
+    "Faults",
+    "Ledger",
+    "Phone",
+    "Phones",
+    "Sandbox",
+    "find_sandbox",
+]

@@ -1,0 +1,8 @@
+"""What tests of hosts and plug-ins need: transports without a network.
+
+Law of this package: for tests only; nothing outside tests, demos and benchmarks imports it.
+"""
+
+from pushgateway.testing.transport import SandboxTransport
+
+__all__ = ["SandboxTransport"]

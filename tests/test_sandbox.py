@@ -1,0 +1,347 @@
+"""The common part of sandboxes: faults, ledger, phones, how one is found, and the transport without a network.
+
+Law of this file: pure, no socket. The vendor here is an invented one of a few lines, so that nothing of a real vendor
+is tested by accident.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from pushgateway.errors import FieldError, NoVerdict, PluginError
+from pushgateway.sandbox import Delivery, Fault, Sandbox, find_sandbox
+from pushgateway.sandbox.base import _REPLIES
+from pushgateway.sandbox.faults import REPLACING
+from pushgateway.testing import SandboxTransport
+from pushgateway.testing.virtual import run_virtual
+from pushgateway.vendor import Request, Response
+
+NOW = 1_700_000_000.0
+
+
+class AcmeSandbox(Sandbox):
+    """Takes {"token", "text"} as JSON; code 0, or 7 for an unknown or muted token."""
+
+    brand = "acme"
+    operations = ("push", "poll")
+    manglings = ("upper",)
+
+    def __init__(self, **options: Any) -> None:
+        self.expired = 0
+        super().__init__(clock=lambda: NOW, **options)
+
+    def operation(self, request: Request) -> str:
+        return request.url.rpartition("/")[2]
+
+    def perform(self, request: Request, operation: str) -> Response:
+        if operation != "push":
+            return self.reply_json({"code": 0, "path": request.url, "echo": len(request.content)})
+        order = json.loads(request.content)
+        phone = self.phones_known.get(order["token"])
+        if phone is None or phone.muted:
+            return self.refusal("7")
+        fields = {"text": order["text"]}
+        made = Delivery(phone.token, order["text"], order["text"], None, "m1", operation, self.clock(), fields)
+        self.deliver(phone, lambda: made)
+        return self.reply_json({"code": 0})
+
+    def refusal(self, code: str) -> Response:
+        return self.reply_json({"code": int(code)})
+
+    def settings(self, url: str) -> dict[str, object]:
+        return {"host": url}
+
+    def mangle(self, response: Response, fault: Fault) -> Response:
+        return Response(response.status, response.headers, response.content.upper())
+
+    def expire_tokens(self) -> None:
+        self.expired += 1
+
+
+def push(sandbox: Sandbox, text: str = "hello") -> Request:
+    body = {"token": sandbox.tokens[0], "text": text}
+    return Request("POST", "http://acme.example/push", {}, json.dumps(body).encode())
+
+
+def code(sandbox: Sandbox, request: Request) -> Any:
+    response = sandbox.answer(request).response
+    return None if response is None else json.loads(response.content)["code"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "delivered", "sent", "status"),
+    [
+        ("code", 0, True, 200),
+        ("status", 0, True, 503),
+        ("html", 0, True, 200),
+        ("empty", 1, True, 200),
+        ("cut", 1, True, 200),
+        ("drop", 1, True, None),
+        ("refuse", 0, False, None),
+    ],
+)
+def test_each_fault_says_truly_whether_it_performed(kind: str, delivered: int, sent: bool, status: int | None) -> None:
+    """The ledger and `sent` tell what happened, whatever the client saw."""
+    sandbox = AcmeSandbox()
+    sandbox.faults.add(Fault(kind=kind))
+
+    answer = sandbox.answer(push(sandbox))
+
+    assert sandbox.ledger.total == sandbox.ledger.count(sandbox.tokens[0]) == delivered
+    assert answer.sent is sent
+    assert (answer.response.status if answer.response else None) == status
+
+
+@pytest.mark.parametrize("kind", sorted(REPLACING))
+def test_a_fault_can_say_itself_whether_it_performed(kind: str) -> None:
+    """`performed` wins over what the kind usually does: an error can hide a success and the other way round."""
+    for performed in (True, False):
+        sandbox = AcmeSandbox()
+        sandbox.faults.add(Fault(kind=kind, performed=performed))
+
+        sandbox.answer(push(sandbox))
+
+        assert sandbox.ledger.total == int(performed)
+
+
+def test_every_replacing_kind_has_a_reply() -> None:
+    """The two tables of kinds cannot drift apart."""
+    assert _REPLIES.keys() == REPLACING.keys()
+
+
+def test_a_fault_hits_so_many_times_after_so_many_passes() -> None:
+    """`after` requests pass, `times` are hit, then everything works again; two lines follow each other."""
+    sandbox = AcmeSandbox()
+    sandbox.faults.add(Fault(kind="code", code="5", after=2, times=2), Fault(kind="code", code="6"))
+
+    codes = [code(sandbox, push(sandbox)) for _ in range(6)]
+
+    assert codes == [6, 0, 5, 5, 0, 0]
+    assert len(sandbox.faults) == 0
+
+
+def test_a_fault_for_one_operation_leaves_others_alone() -> None:
+    """`operation` narrows a fault; None hits any call, and times=None never ends."""
+    sandbox = AcmeSandbox()
+    sandbox.faults.add(Fault(kind="code", code="5", operation="push", times=None))
+    poll = Request("GET", "http://acme.example/poll")
+
+    codes = [code(sandbox, request) for request in (poll, push(sandbox), poll, push(sandbox))]
+
+    assert codes == [0, 5, 0, 5]
+    assert sandbox.ledger.calls == {"poll": 2, "push": 2}
+
+
+def test_a_delay_joins_a_fault_that_replaces() -> None:
+    """A late error is one request's fate, not two."""
+    sandbox = AcmeSandbox()
+    sandbox.faults.add(Fault(kind="code", code="5"), Fault(kind="delay", seconds=2.5))
+
+    answer = sandbox.answer(push(sandbox))
+
+    assert answer.delay == 2.5
+    assert answer.response is not None
+    assert json.loads(answer.response.content) == {"code": 5}
+
+
+def test_a_mangling_waits_for_a_true_reply() -> None:
+    """A reply that is replaced cannot be mangled, so the mangling is kept for the next one."""
+    sandbox = AcmeSandbox()
+    sandbox.faults.add(Fault(kind="upper"), Fault(kind="code", code="5"))
+
+    contents = [(sandbox.answer(push(sandbox)).response or Response(0)).content for _ in range(3)]
+
+    assert contents == [b'{"code":5}', b'{"CODE":0}', b'{"code":0}']
+
+
+def test_shares_are_repeatable_and_about_right() -> None:
+    """The same seed hits the same requests; the share is what was asked for."""
+
+    def hits(seed: int) -> list[bool]:
+        sandbox = AcmeSandbox(seed=seed)
+        sandbox.faults.add(Fault(kind="code", code="5", times=None, share=0.3))
+        return [code(sandbox, push(sandbox)) == 5 for _ in range(1000)]
+
+    first, again, other = hits(1), hits(1), hits(2)
+
+    assert first == again != other
+    assert 250 <= sum(first) <= 350
+
+
+def test_expire_reaches_the_vendor() -> None:
+    """`expire` lets all access tokens die before the request is looked at, and the request goes on."""
+    sandbox = AcmeSandbox()
+    sandbox.faults.add(Fault(kind="expire"))
+
+    first = code(sandbox, push(sandbox))
+
+    assert (first, sandbox.expired) == (0, 1)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"kind": "no such kind"},
+        {"kind": "code", "operation": "no such call"},
+        {"kind": "code", "times": 0},
+        {"kind": "code", "share": 1.01},
+        {"kind": "code", "after": -1},
+        {"kind": "status", "status": 600},
+        {"kind": "delay", "seconds": -0.1},
+    ],
+)
+def test_a_wrong_fault_is_refused(wrong: dict[str, Any]) -> None:
+    """A typing mistake in a script must not become a test that tests nothing."""
+    sandbox = AcmeSandbox()
+
+    with pytest.raises(FieldError):
+        sandbox.faults.add(Fault(**wrong))
+
+    assert len(sandbox.faults) == 0
+
+
+# Ledger and phones.
+
+
+def test_the_ledger_shows_nothing_private_in_a_repr() -> None:
+    """A delivery may end in a log or an assertion's message: no token, no text."""
+    sandbox = AcmeSandbox()
+    sandbox.answer(push(sandbox, "a private text"))
+
+    text = repr(sandbox.ledger.deliveries)
+
+    assert "Delivery(" in text
+    assert sandbox.tokens[0] not in text
+    assert "private text" not in text
+
+
+def test_counting_keeps_nothing_else() -> None:
+    """With keep=False a million pushes cost counts and no texts."""
+    sandbox = AcmeSandbox(keep=False)
+
+    for _ in range(3):
+        sandbox.answer(push(sandbox))
+
+    assert (sandbox.ledger.total, sandbox.ledger.count(sandbox.tokens[0]), sandbox.ledger.deliveries) == (3, 3, ())
+    assert sandbox.phones()[0].shown == []
+
+
+def test_a_phone_shows_the_last_five() -> None:
+    """Screens are bounded: the sixth notification pushes the first one out."""
+    sandbox = AcmeSandbox()
+
+    for number in range(6):
+        sandbox.answer(push(sandbox, f"text {number}"))
+
+    assert [shown.title for shown in sandbox.phones()[0].shown] == [f"text {number}" for number in range(1, 6)]
+
+
+def test_an_alias_names_one_phone() -> None:
+    """Giving an alias to a second phone takes it from the first; uninstalling frees it."""
+    sandbox = AcmeSandbox(tokens=2)
+    one, two = sandbox.tokens
+
+    assert sandbox.set_alias(one, "ann")
+    assert sandbox.set_alias(two, "ann")
+    holder = sandbox.phones_known.by_alias("ann")
+    assert holder is not None
+    assert holder.token == two
+    assert sandbox.phones()[0].alias is None
+    assert sandbox.uninstall(two)
+    assert sandbox.phones_known.by_alias("ann") is None
+    assert sandbox.set_alias(two, "ann") is sandbox.mute(two) is sandbox.uninstall(two) is False
+
+
+def test_seeds_decide_tokens() -> None:
+    """The same seed registers the same phones, twenty by default."""
+    assert len(set(AcmeSandbox().tokens)) == 20
+    assert AcmeSandbox(seed=3).tokens == AcmeSandbox(seed=3).tokens != AcmeSandbox(seed=4).tokens
+
+
+# Finding.
+
+
+def test_a_missing_sandbox_names_what_to_install() -> None:
+    """The sentence is what a user sees after `pushgateway sandbox nope`."""
+    with pytest.raises(PluginError, match="pip install pushgateway-nope"):
+        find_sandbox("nope")
+
+
+@pytest.mark.parametrize("found", [object, Sandbox, AcmeSandbox])
+def test_what_an_entry_point_leads_to_is_checked(monkeypatch: pytest.MonkeyPatch, found: object) -> None:
+    """Something else than a sandbox, or another brand's, is refused with a sentence."""
+    monkeypatch.setattr("pushgateway.sandbox.finding.load", lambda *_: found)
+
+    with pytest.raises(PluginError, match="sandbox"):
+        find_sandbox("other")
+
+
+def test_a_found_sandbox_is_a_class_of_that_brand(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The way a correct plug-in goes."""
+    monkeypatch.setattr("pushgateway.sandbox.finding.load", lambda *_: AcmeSandbox)
+
+    assert find_sandbox("acme") is AcmeSandbox
+
+
+# The transport without a network.
+
+
+def test_the_transport_carries_and_stamps() -> None:
+    """A reply comes back with our clock's time; requests are counted by pool."""
+    sandbox = AcmeSandbox()
+    transport = SandboxTransport(sandbox, clock=lambda: 42.0)
+
+    response = run_virtual(transport.send(push(sandbox), pool="p", timeout=1))
+
+    assert (response.status, response.received_at, transport.pools["p"]) == (200, 42.0, 1)
+
+
+@pytest.mark.parametrize(("kind", "sent"), [("drop", True), ("refuse", False)])
+def test_the_transport_breaks_as_the_sandbox_says(kind: str, sent: bool) -> None:
+    """`sent` decides between UNKNOWN and NOT_SENT, so it has to be carried exactly."""
+    sandbox = AcmeSandbox()
+    sandbox.faults.add(Fault(kind=kind))
+
+    with pytest.raises(NoVerdict) as caught:
+        run_virtual(SandboxTransport(sandbox).send(push(sandbox), pool="p", timeout=1))
+
+    assert caught.value.sent is sent
+
+
+@pytest.mark.parametrize(("seconds", "arrives"), [(9.9, True), (10.1, False)])
+def test_the_transport_keeps_the_time_limit(seconds: float, arrives: bool) -> None:
+    """Just inside the limit a reply arrives, just outside nobody knows; virtual time passes only."""
+    sandbox = AcmeSandbox()
+    sandbox.faults.add(Fault(kind="delay", seconds=seconds))
+
+    async def ask() -> bool:
+        try:
+            await SandboxTransport(sandbox).send(push(sandbox), pool="p", timeout=10)
+        except NoVerdict as lost:
+            return not lost.sent
+        return True
+
+    assert run_virtual(ask()) is arrives
+    assert sandbox.ledger.total == 1
+
+
+def test_the_transport_chooses_by_url() -> None:
+    """The longest start wins; a host that nobody serves, and a closed transport, surely sent nothing."""
+    wide, narrow = AcmeSandbox(seed=1), AcmeSandbox(seed=2)
+    transport = SandboxTransport({"http://acme.example": wide, "http://acme.example/push": narrow})
+
+    async def ask() -> list[bool]:
+        await transport.send(Request("GET", "http://acme.example/poll"), pool="p", timeout=1)
+        await transport.send(push(narrow), pool="p", timeout=1)
+        with pytest.raises(NoVerdict) as stranger:
+            await transport.send(Request("GET", "http://else.example/"), pool="p", timeout=1)
+        await transport.aclose()
+        with pytest.raises(NoVerdict) as closed:
+            await transport.send(push(narrow), pool="p", timeout=1)
+        return [stranger.value.sent, closed.value.sent]
+
+    assert run_virtual(ask()) == [False, False]
+    assert (wide.ledger.calls, narrow.ledger.calls) == ({"poll": 1}, {"push": 1})

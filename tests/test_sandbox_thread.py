@@ -1,0 +1,86 @@
+"""How a sandbox's server starts and ends, and what it stands on.
+
+Law of this file: no request is looked at here; see test_sandbox_server for those.
+"""
+
+from __future__ import annotations
+
+import signal
+import socket
+import subprocess
+import sys
+import urllib.request
+
+import pytest
+
+from pushgateway.errors import PluginError
+from pushgateway.sandbox import Sandbox
+from pushgateway.sandbox.server import serve
+from pushgateway.sandbox.uvicorn_thread import listen
+from pushgateway.vendor import Request, Response
+
+
+class QuietSandbox(Sandbox):
+    """Never asked."""
+
+    brand = "quiet"
+
+    def operation(self, request: Request) -> str:
+        return "any"
+
+    def perform(self, request: Request, operation: str) -> Response:
+        return Response(200)
+
+    def refusal(self, code: str) -> Response:
+        return Response(200)
+
+    def settings(self, url: str) -> dict[str, object]:
+        return {}
+
+
+def test_replies_are_not_held_back() -> None:
+    """asyncio switches Nagle's delay off only for sockets that name TCP; with it each reply would take 40 ms."""
+    with listen(0) as listener:
+        proto = listener.proto
+
+    assert proto == socket.IPPROTO_TCP
+
+
+def test_an_absent_extra_is_one_clear_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without uvicorn the user reads what to install, not a traceback of imports."""
+    monkeypatch.setitem(sys.modules, "uvicorn", None)
+    monkeypatch.delitem(sys.modules, "pushgateway.sandbox.uvicorn_thread", raising=False)
+
+    with pytest.raises(PluginError, match=r'pip install "pushgateway-core\[sandbox\]"'), serve(QuietSandbox()):
+        pass
+
+
+SERVER_PROGRAM = """
+from pushgateway.sandbox import Sandbox
+from pushgateway.sandbox.server import run
+class Quiet(Sandbox):
+    brand = "quiet"
+    def operation(self, request): return "any"
+    def perform(self, request, operation): return self.reply_json({"code": 0})
+    def refusal(self, code): return self.reply_json({"code": code})
+    def settings(self, url): return {}
+run(Quiet(), 0, False, lambda served: print(served.url, flush=True))
+print("stopped", flush=True)
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_run_ends_on_a_signal(number: signal.Signals) -> None:
+    """The command line's sandbox stops cleanly on Ctrl-C and on a service manager's TERM."""
+    with subprocess.Popen(
+        [sys.executable, "-c", SERVER_PROGRAM], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as program:
+        assert program.stdout is not None
+        url = program.stdout.readline().strip()
+        with urllib.request.urlopen(f"{url}/any", timeout=10) as reply:
+            status = reply.status
+        program.send_signal(number)
+        rest, errors = program.communicate(timeout=20)
+
+    assert status == 200
+    assert (rest, errors, program.returncode) == ("stopped\n", "", 0)
