@@ -34,6 +34,7 @@ from pushgateway.transport import HttpTransport, Transport
 from pushgateway.vendor import Vendor
 
 log = logging.getLogger(__name__)
+logging.getLogger("pushgateway").addHandler(logging.NullHandler())  # what is logged is the host's to show
 
 TURN = 1000
 """Pushes taken in before the event loop gets a turn."""

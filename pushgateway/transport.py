@@ -17,14 +17,16 @@ import time
 import zlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit
 
 import attrs
-import httpx
 
 from pushgateway.errors import FieldError, NoVerdict
 from pushgateway.vendor import Request, Response, is_loopback
+
+if TYPE_CHECKING:
+    import httpx  # imported when first used: it takes half the time of importing pushgateway
 
 MAX_REPLY = 4 * 1024 * 1024
 """Bytes of a reply's body, decoded; 1,000 items of a batch need about 150 KB."""
@@ -88,6 +90,8 @@ class HttpTransport:
 
     async def send(self, request: Request, *, pool: str, timeout: float) -> Response:  # noqa: ASYNC109
         """See `Transport.send`."""
+        import httpx
+
         _refuse_plain_http(request.url)
         progress = _Progress()
         try:
@@ -115,6 +119,8 @@ class HttpTransport:
     def _client(self, pool: str) -> httpx.AsyncClient:
         client = self._clients.get(pool)
         if client is None:
+            import httpx
+
             client = self._clients[pool] = httpx.AsyncClient(
                 verify=self._context(),
                 trust_env=False,
@@ -133,6 +139,8 @@ class HttpTransport:
     def _context(self) -> ssl.SSLContext:
         # Shared by all pools: reading the system's authorities costs tens of milliseconds.
         if self._tls is None:
+            import httpx
+
             self._tls = httpx.create_ssl_context(trust_env=False)
             self._tls.minimum_version = ssl.TLSVersion.TLSv1_2
             if self._ca_file is not None:
@@ -184,22 +192,22 @@ def _unpack(unpacker: Any, raw: bytes, limit: int) -> bytes:
     return part
 
 
-_WORDS: tuple[tuple[type[BaseException], str], ...] = (
-    (ssl.SSLError, "tls: the handshake failed"),
-    (socket.gaierror, "dns: the host's name was not resolved"),
-    (httpx.ConnectTimeout, "connect: no answer in time"),
-    (httpx.ProxyError, "proxy: the connection was refused"),
-    (httpx.ConnectError, "connect: refused or unreachable"),
-)
-
-
 def _words(trouble: BaseException, sent: bool) -> str:
     """What went wrong, in words that quote nothing that was sent."""
+    import httpx
+
+    before_it_left: tuple[tuple[type[BaseException], str], ...] = (
+        (ssl.SSLError, "tls: the handshake failed"),
+        (socket.gaierror, "dns: the host's name was not resolved"),
+        (httpx.ConnectTimeout, "connect: no answer in time"),
+        (httpx.ProxyError, "proxy: the connection was refused"),
+        (httpx.ConnectError, "connect: refused or unreachable"),
+    )
     cause = _root(trouble)
     if isinstance(cause, ssl.SSLCertVerificationError):
         return f"tls: the server's certificate is not trusted ({cause.verify_message})"
     if not sent:
-        for kind, words in _WORDS:
+        for kind, words in before_it_left:
             if isinstance(cause, kind) or isinstance(trouble, kind):
                 return words
     if isinstance(trouble, TimeoutError):

@@ -1,0 +1,37 @@
+"""The `pushgateway` command.
+
+Law of this package: it talks to people and to scripts and decides nothing; what it says about a push is the outcome of
+the gateway. It needs the extra `pushgateway-core[cli]`, so nothing of click or rich is imported here: without them
+`main` says in one sentence what to install. Secrets are never printed, tokens only shortened (a sandbox's own, which
+open nothing, are the exception), texts from a vendor only after `words.plain`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import logging
+import sys
+from importlib.util import find_spec
+
+__all__ = ["main"]
+
+_EXTRA = ("click", "rich")
+
+
+def main() -> None:
+    """The entry point. Ends with one of the exit codes of `pushgateway.cli.exits`."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            with contextlib.suppress(ValueError):
+                # A terminal that knows no emoji gets an escape instead of a traceback.
+                stream.reconfigure(errors="backslashreplace")
+    # What the core would log is said by the command itself, once and in words.
+    logging.getLogger("pushgateway").addHandler(logging.NullHandler())
+    missing = [name for name in _EXTRA if find_spec(name) is None]
+    if missing:
+        sys.stderr.write(f'the pushgateway command needs {missing[0]}: pip install "pushgateway-core[cli]"\n')
+        raise SystemExit(2)
+    from pushgateway.cli.root import pushgateway
+
+    pushgateway(prog_name="pushgateway")

@@ -1,0 +1,113 @@
+"""`pushgateway broadcast`: one notification to many phones of one certificate.
+
+Law of this file: who gets it is said exactly once on the command line, and everyone only with `--yes`. It prints the
+truth about each token where the vendor tells it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import datetime
+from pathlib import Path
+from typing import Any, TextIO
+
+import click
+
+from pushgateway.cli import options
+from pushgateway.cli.exits import exit_code
+from pushgateway.model import Audience
+from pushgateway.outcome import BroadcastOutcome
+
+
+def read_audience(
+    everyone: bool, confirmed: bool, tokens: tuple[str, ...], tokens_file: TextIO | None, named: dict[str, Any]
+) -> Audience:
+    """Who is meant; `click.UsageError` when that is nobody, or several kinds at once."""
+    listed = [*tokens, *_lines(tokens_file)]
+    kinds = [everyone, bool(tokens) or tokens_file is not None, bool(named["alias"]), bool(named["tag"])]
+    if sum(kinds) != 1:
+        raise click.UsageError("say who gets it, in one way: --all, --token and --tokens-file, --alias, or --tag")
+    if everyone:
+        if not confirmed:
+            raise click.UsageError("--all reaches every phone with the app; if you mean it, add --yes")
+        return Audience.everyone()
+    if named["alias"]:
+        return Audience.of_aliases(named["alias"])
+    if named["tag"]:
+        return Audience.of_tags(named["tag"])
+    if not listed:
+        raise click.UsageError("--tokens-file holds no token")
+    return Audience.of_tokens(listed)
+
+
+def _lines(file: TextIO | None) -> list[str]:
+    try:
+        return [] if file is None else [text for line in file if (text := line.strip())]
+    except UnicodeDecodeError:
+        raise click.UsageError("--tokens-file must be UTF-8 text, one token a line") from None
+
+
+@click.command(short_help="Send one notification to many phones of one app.")
+@click.argument("certificate_id")
+@click.option("--all", "everyone", is_flag=True, help="Everyone with the app; needs --yes.")
+@click.option("--yes", "confirmed", is_flag=True, help="Yes, everyone.")
+@click.option("--token", "tokens", multiple=True, help="This phone; may be repeated.")
+@click.option("--tokens-file", type=click.File(encoding="utf-8"), help="A file with one token a line; - is stdin.")
+@click.option("--alias", multiple=True, help="Phones with this alias; may be repeated.")
+@click.option("--tag", multiple=True, help="Phones with one of these tags; may be repeated.")
+@click.option(
+    "--start-at", type=options.moment, metavar="ISO", help="When the vendor shall begin: 2026-11-22T20:00+08:00"
+)
+@click.option("--rate", type=click.IntRange(min=1), metavar="PHONES", help="Phones per second at most.")
+@options.notification
+@options.connection
+@options.as_json
+@click.pass_context
+def broadcast(
+    ctx: click.Context,
+    /,
+    *,
+    certificate_id: str,
+    everyone: bool,
+    confirmed: bool,
+    tokens: tuple[str, ...],
+    tokens_file: TextIO | None,
+    start_at: datetime | None,
+    rate: int | None,
+    config: Path,
+    ca_file: Path | None,
+    as_json: bool,
+    **content: Any,
+) -> None:
+    """Send one notification to many phones of certificate CERTIFICATE_ID."""
+    from pushgateway.cli import show, words
+    from pushgateway.cli.opening import ask
+
+    audience = read_audience(everyone, confirmed, tokens, tokens_file, content)
+    notification = options.read_notification(content)
+    outcome = ask(
+        config,
+        ca_file,
+        lambda gateway: gateway.broadcast(certificate_id, notification, audience, start_at=start_at, rate=rate),
+    )
+    if as_json:
+        show.as_json(words.broadcast_json(outcome))
+    else:
+        _print(outcome)
+    ctx.exit(exit_code([outcome.status, *(one.status for one in outcome.outcomes)]))
+
+
+def _print(outcome: BroadcastOutcome) -> None:
+    from pushgateway.cli import show, words
+
+    to = show.console()
+    heading = outcome.status.value if outcome.reason is None else f"{outcome.status.value}: {outcome.reason.value}"
+    show.line(to, (heading, show.GOOD if outcome.ok else show.BAD))
+    show.labelled(to, words.outcome_lines(outcome))
+    if outcome.outcomes:
+        endings = Counter((one.status, one.reason) for one in outcome.outcomes)
+        rows = [
+            (f"{count:,}", status.value, reason.value if reason else "", words.ADVICE[reason] if reason else "")
+            for (status, reason), count in endings.most_common()
+        ]
+        show.table(to, ("tokens", "status", "reason", "who must act"), rows, numbers=("tokens",))

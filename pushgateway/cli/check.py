@@ -1,0 +1,51 @@
+"""`pushgateway check`: is each certificate good? Proved by its login; no phone hears of it.
+
+Law of this file: it says what is wrong in words and what to do, and never shows a setting's value.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from pushgateway.cli import options
+from pushgateway.cli.exits import Exit
+from pushgateway.gateway import Gateway
+from pushgateway.outcome import CertificateCheck
+
+
+async def check_all(gateway: Gateway, certificate_ids: tuple[str, ...]) -> list[CertificateCheck]:
+    """The checks of these certificates, or of all, in the order given."""
+    wanted = certificate_ids or tuple(certificate.id for certificate in gateway.certificates)
+    return [await gateway.check(key) for key in dict.fromkeys(wanted)]
+
+
+@click.command(short_help="Prove certificates by their login.")
+@click.argument("certificate_ids", nargs=-1, metavar="[CERTIFICATE_ID]...")
+@options.connection
+@options.as_json
+@click.pass_context
+def check(
+    ctx: click.Context, certificate_ids: tuple[str, ...], config: Path, ca_file: Path | None, as_json: bool
+) -> None:
+    """Prove certificates by their login, all of them or those named. Nothing is sent to any phone."""
+    from pushgateway.cli import show, words
+    from pushgateway.cli.opening import ask
+
+    checks = ask(config, ca_file, lambda gateway: check_all(gateway, certificate_ids))
+    good = bool(checks) and all(one.ok for one in checks)
+    if as_json:
+        show.as_json({"ok": good, "certificates": [words.check_json(one) for one in checks]})
+    else:
+        to = show.console()
+        for one in checks:
+            verdict = ("ok", show.GOOD) if one.ok else ("NOT OK", show.BAD)
+            code = f" (vendor code {one.vendor_code})" if one.vendor_code is not None else ""
+            show.line(to, f"{words.plain(one.certificate_id)} {one.brand or 'unknown'}: ", verdict)
+            show.labelled(to, [("found", words.plain(one.detail) + code)])
+            if advice := words.check_advice(one):
+                show.labelled(to, [("what to do", advice)])
+        if not checks:
+            show.line(to, (f"{config.name} holds no certificate: add a table such as [certificates.7005]", show.BAD))
+    ctx.exit(Exit.OK if good else Exit.FAILED)

@@ -1,0 +1,216 @@
+"""`pushgateway demo`: the gateway at work against a vendor's sandbox on this machine, over real HTTP.
+
+Law of this file: it shows what `acts` did, in a few lines for somebody who has never seen it, and says aloud when a
+number does not add up with the sandbox's ledger.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from pushgateway.cli import options
+from pushgateway.cli.exits import Exit
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from pushgateway.cli.acts import Act, Stage
+    from pushgateway.sandbox import Sandbox
+
+BRAND = "oppo"
+
+
+@click.command(short_help="See it work, against a sandbox on this machine.")
+@click.option(
+    "--count",
+    type=click.IntRange(10, 200_000),
+    default=10_000,
+    show_default=True,
+    help="How many different messages are sent in batches.",
+)
+@options.as_json
+@click.pass_context
+def demo(ctx: click.Context, count: int, as_json: bool) -> None:
+    """See it work: single, many, broadcast and an expired access token, against OPPO's sandbox on this machine.
+
+    Each outcome is compared with what the sandbox delivered; exit code 0 means that every number adds up.
+    """
+    from pushgateway.cli import show
+    from pushgateway.sandbox import find_sandbox
+    from pushgateway.sandbox.server import serve
+
+    sandbox = find_sandbox(BRAND)(tokens=0)
+    to = None if as_json else show.console()
+    began = time.perf_counter()
+    with serve(sandbox) as served:
+        if to is not None:
+            show.line(to, ("pushgateway demo", "bold"), f": OPPO's sandbox on {served.url}, over real HTTP")
+        report = asyncio.run(play(sandbox, served.url, count, to))
+    report["seconds"] = round(time.perf_counter() - began, 2)
+    if to is None:
+        show.as_json(report)
+    else:
+        _print_end(to, report)
+    ctx.exit(Exit.OK if report["ok"] else Exit.FAILED)
+
+
+async def play(sandbox: Sandbox, url: str, count: int, to: Console | None) -> dict[str, Any]:
+    """All acts, each printed when it is over; the report of `--json`."""
+    from pushgateway.certificates import Certificate
+    from pushgateway.cli import acts
+    from pushgateway.gateway import Gateway
+    from pushgateway.transport import HttpTransport
+
+    transport = acts.CountingTransport(HttpTransport(), sandbox.operation)
+    certificate = Certificate(acts.CERTIFICATE_ID, BRAND, sandbox.settings(url))
+    try:
+        async with Gateway([certificate], transport=transport) as gateway:
+            stage = acts.Stage(sandbox, gateway, transport)
+            played = await _acts(stage, count, to)
+    finally:
+        await transport.aclose()
+    problems = acts.settle(stage, played)
+    return {
+        "ok": not problems,
+        "problems": problems,
+        **{act.name.replace(" ", "_"): dict(act.numbers) for act in played},
+        "phones": acts.screens(stage, played),
+        "ledger": {"delivered": sandbox.ledger.total, "calls": dict(sandbox.ledger.calls)},
+    }
+
+
+async def _acts(stage: Stage, count: int, to: Console | None) -> list[Act]:
+    from pushgateway.cli import acts
+
+    played = [await acts.one_long_message(stage, _limits(stage.sandbox))]
+    if to is not None:
+        _print_long(to, played[-1].numbers)
+    played.append(await _many(stage, count, to))
+    if to is not None:
+        _print_many(to, played[-1].numbers)
+    played.append(await acts.one_broadcast(stage))
+    if to is not None:
+        _print_broadcast(to, played[-1].numbers)
+    played.append(await acts.one_renewal(stage))
+    if to is not None:
+        _print_renewal(to, played[-1].numbers)
+    return played
+
+
+def _limits(sandbox: Sandbox) -> tuple[int, int]:
+    """The most that title and body may hold, by the rules that plug-in and sandbox read too."""
+    from pushgateway.rules import load_rules
+
+    fields = load_rules(type(sandbox).__module__.split(".")[0]).dialects["v1.3"].fields
+    title, content = fields["title"].max, fields["content"].max
+    assert title is not None  # noqa: S101 - OPPO's rules have both
+    assert content is not None  # noqa: S101
+    return title, content
+
+
+async def _many(stage: Stage, count: int, to: Console | None) -> Act:
+    from pushgateway.cli import acts
+
+    if to is None or not to.is_terminal:
+        return await acts.many_messages(stage, count, lambda _: None)
+    from rich.progress import Progress
+
+    with Progress(console=to, transient=True) as progress:
+        bar = progress.add_task(f"   {count:,} messages", total=count)
+        return await acts.many_messages(stage, count, lambda done: progress.update(bar, completed=done))
+
+
+def _heading(to: Console, number: int, text: str) -> None:
+    from pushgateway.cli import show
+
+    show.line(to, "")
+    show.line(to, (f"{number}  {text}", "bold"))
+
+
+def _calls(calls: Mapping[str, int]) -> str:
+    return ", ".join(f"{number} {name}" for name, number in calls.items())
+
+
+def _endings(to: Console, outcomes: Mapping[str, int]) -> None:
+    from pushgateway.cli import show
+
+    means = {
+        "accepted": "the vendor took it",
+        "unregistered": "the app is gone from this phone: retire the token",
+        "muted": "switched off by the user: keep the token",
+    }
+    rows = [(f"{number:,}", name, means.get(name, "")) for name, number in outcomes.items()]
+    show.table(to, ("pushes", "outcome", "which means"), rows, numbers=("pushes",))
+
+
+def _print_long(to: Console, numbers: Mapping[str, Any]) -> None:
+    from pushgateway.cli import show
+
+    _heading(to, 1, "One message that is too long, with an emoji exactly at the cut")
+    columns = zip(("title", "body"), numbers["sent"], numbers["limits"], numbers["received"], strict=True)
+    ends = (numbers["title_received"][-6:], numbers["body_received"][-6:])
+    rows = [(*map(str, column), end) for column, end in zip(columns, ends, strict=True)]
+    show.table(to, ("", "sent", "limit", "on the phone", "ends with"), rows, numbers=("sent", "limit", "on the phone"))
+    cut = " and ".join(numbers["truncated"]) or "nothing"
+    show.line(to, f"   {numbers['status']}; the outcome says what was cut: {cut}")
+    show.line(to, "   the emoji (a family, five code points) is left out whole, not torn")
+
+
+def _print_many(to: Console, numbers: Mapping[str, Any]) -> None:
+    from pushgateway.cli import show
+
+    _heading(to, 2, f"{numbers['pushes']:,} different messages, in batches; some phones are gone or muted")
+    _endings(to, numbers["outcomes"])
+    show.line(to, f"   vendor calls: {_calls(numbers['calls'])}")
+    speed = f"{numbers['pushes_per_second']:,} pushes a second"
+    show.line(to, f"   {numbers['seconds']:.1f} s, {speed} (the sandbox shares this process)")
+
+
+def _print_broadcast(to: Console, numbers: Mapping[str, Any]) -> None:
+    from pushgateway.cli import show
+
+    _heading(to, 3, f"One broadcast to {numbers['tokens']:,} tokens; the truth about each")
+    _endings(to, numbers["outcomes"])
+    show.line(to, f"   vendor calls: {_calls(numbers['calls'])}")
+
+
+def _print_renewal(to: Console, numbers: Mapping[str, Any]) -> None:
+    from pushgateway.cli import show
+
+    _heading(to, 4, f"The access token expires, then {numbers['sends']} sends at once")
+    _endings(to, numbers["outcomes"])
+    show.line(to, f"   logins for all of them: {numbers['logins']}")
+
+
+def _print_end(to: Console, report: Mapping[str, Any]) -> None:
+    from pushgateway.cli import show
+
+    _heading(to, 5, "What some of the phones show")
+    rows = [(phone["token"], _short(phone["title"]), _short(phone["body"])) for phone in report["phones"]]
+    show.table(to, ("phone", "title", "body"), rows)
+    show.line(to, "")
+    ledger = report["ledger"]
+    if report["ok"]:
+        told = f"{ledger['delivered']:,} pushes delivered, each exactly once, in {sum(ledger['calls'].values())} calls"
+        show.line(
+            to, ("Every number adds up with the sandbox's ledger: ", show.GOOD), f"{told}; {report['seconds']} s."
+        )
+    else:
+        _print_problems(to, report["problems"])
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 20 else f"{text[:5]} … {text[-5:]}"
+
+
+def _print_problems(to: Console, problems: Sequence[str]) -> None:
+    from pushgateway.cli import show
+
+    show.line(to, ("This does not add up:", show.BAD))
+    for problem in problems:
+        show.line(to, f"  {problem}")

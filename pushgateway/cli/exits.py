@@ -1,0 +1,37 @@
+"""Exit codes: the one place where they are defined and explained.
+
+Law of this file: pure. A script may rely on these numbers, so one that was given out keeps its meaning.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterable, Mapping
+
+from pushgateway.outcome import Status
+
+
+class Exit(enum.IntEnum):
+    """How the command ended."""
+
+    OK = 0
+    FAILED = 1
+    USAGE = 2
+    UNKNOWN = 3
+
+
+MEANINGS: Mapping[Exit, str] = {
+    Exit.OK: "everything was accepted, or is in order",
+    Exit.FAILED: "an outcome is not accepted, or a check failed",
+    Exit.USAGE: "wrong usage, wrong configuration, or something is not installed",
+    Exit.UNKNOWN: "a request left and no verdict came: it may have been delivered",
+}
+"""The sentences of `pushgateway --help`."""
+
+
+def exit_code(statuses: Iterable[Status]) -> Exit:
+    """The code for pushes that ended so. `UNKNOWN` outweighs a failure: repeating blindly could double a message."""
+    seen = set(statuses)
+    if Status.UNKNOWN in seen:
+        return Exit.UNKNOWN
+    return Exit.OK if seen <= {Status.ACCEPTED} else Exit.FAILED

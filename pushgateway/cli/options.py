@@ -1,0 +1,124 @@
+"""Options that several commands share, and how their texts become values.
+
+Law of this file: it reads the command line and nothing else; a wrong value is a `click.BadParameter` that says what
+would be right.
+"""
+
+from __future__ import annotations
+
+import json
+import ssl
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from pushgateway.model import ClickAction, Notification, OpenActivity, OpenApp, OpenIntent, OpenIntentUri, OpenUrl
+
+F = TypeVar("F", bound=Callable[..., Any])
+CONFIG = "pushgateway.toml"
+
+
+def json_object(text: str) -> Mapping[str, Any]:
+    """A JSON object as a dict."""
+    try:
+        read = json.loads(text, parse_constant=_no_constant)
+    except (ValueError, RecursionError):
+        raise click.BadParameter("is not JSON") from None
+    if not isinstance(read, dict):
+        raise click.BadParameter('must be a JSON object such as {"chat": 7}')
+    return read
+
+
+def _no_constant(_: str) -> Any:
+    raise ValueError("NaN and Infinity are not JSON")
+
+
+def moment(text: str) -> datetime:
+    """A moment in ISO 8601; one without a time zone is refused, because two machines would read it differently."""
+    try:
+        read = datetime.fromisoformat(text)
+    except ValueError:
+        raise click.BadParameter("must look like 2026-11-22T20:00+08:00") from None
+    if read.tzinfo is None:
+        raise click.BadParameter("needs a time zone, such as 2026-11-22T20:00+08:00")
+    return read
+
+
+def _authority(_: click.Context, __: click.Parameter, path: Path | None) -> Path | None:
+    """A file that really holds an authority: found out here, because later it would look like the network."""
+    if path is not None:
+        try:
+            ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(path)
+        except (OSError, ssl.SSLError):
+            raise click.BadParameter("holds no certificate authority (PEM)") from None
+    return path
+
+
+def _joined(*options: Callable[[F], F]) -> Callable[[F], F]:
+    def join(command: F) -> F:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return join
+
+
+as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of text.")
+
+connection = _joined(
+    click.option(
+        "--config",
+        type=click.Path(dir_okay=False, path_type=Path),
+        default=CONFIG,
+        show_default=True,
+        help="Where the certificates are.",
+    ),
+    click.option(
+        "--ca-file",
+        type=click.Path(exists=True, dir_okay=False, path_type=Path),
+        callback=_authority,
+        help="Also trust this certificate authority (PEM), such as that of `sandbox --tls`.",
+    ),
+)
+
+notification = _joined(
+    click.option("--title", required=True, help="First line."),
+    click.option("--body", required=True, help="The text below it."),
+    click.option("--subtitle", help="A short second line, where the vendor has one."),
+    click.option("--ttl", type=click.IntRange(min=0), metavar="SECONDS", help="How long the vendor may keep it."),
+    click.option("--url", metavar="URL", help="A tap opens this web page."),
+    click.option("--activity", metavar="CLASS", help="A tap opens the activity of this class name."),
+    click.option("--intent", metavar="ACTION", help="A tap opens this intent action, or this intent:// URL."),
+    click.option("--data", type=json_object, metavar="JSON", help="JSON object for what the tap opens."),
+    click.option("--channel-id", metavar="ID", help="Android notification channel."),
+    click.option("--dedupe-id", metavar="ID", help="Your id of this message: the same phone gets it once."),
+)
+
+
+def read_notification(given: Mapping[str, Any]) -> Notification:
+    """The notification that the options of `notification` describe."""
+    return Notification(
+        given["title"],
+        given["body"],
+        subtitle=given["subtitle"],
+        ttl=given["ttl"],
+        click=_click_action(given["url"], given["activity"], given["intent"]),
+        data=given["data"] or {},
+        channel_id=given["channel_id"],
+        dedupe_id=given["dedupe_id"],
+    )
+
+
+def _click_action(url: str | None, activity: str | None, intent: str | None) -> ClickAction:
+    if sum(value is not None for value in (url, activity, intent)) > 1:
+        raise click.UsageError("a tap does one thing: give --url, --activity or --intent")
+    if url is not None:
+        return OpenUrl(url)
+    if activity is not None:
+        return OpenActivity(activity)
+    if intent is not None:
+        return OpenIntentUri(intent) if intent.startswith("intent:") else OpenIntent(intent)
+    return OpenApp()

@@ -1,0 +1,148 @@
+"""`pushgateway sandbox`: a vendor's server, imitated on this machine until Ctrl-C.
+
+Law of this file: everything a user needs to talk to the sandbox is printed once it listens. Its secret and its tokens
+are shown in full, because they open nothing but this sandbox.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+import shlex
+import time
+from typing import Any
+
+import click
+
+from pushgateway.cli import options
+from pushgateway.errors import ConfigError, PluginError
+from pushgateway.sandbox import Sandbox, find_sandbox
+from pushgateway.vendor import Request
+
+CERTIFICATE_ID = "7005"
+"""Of the example that is printed."""
+SHOWN = 5
+"""Tokens printed for people; `--json` gives twenty."""
+
+
+def make_sandbox(brand: str, tokens: int, dialect: str | None) -> Sandbox:
+    """The sandbox of `brand`. Raises `PluginError` when there is none, `click.UsageError` for a dialect unknown."""
+    sandbox_class = find_sandbox(brand)
+    if dialect is None:
+        return sandbox_class(tokens=tokens)
+    if "dialect" not in inspect.signature(sandbox_class).parameters:
+        raise click.UsageError(f"the sandbox of {brand} has only one dialect: leave --dialect out")
+    from pushgateway.rules import load_rules
+
+    known = load_rules(sandbox_class.__module__.split(".")[0]).dialects
+    if dialect not in known:
+        raise click.UsageError(f"--dialect must be one of {', '.join(known)}")
+    more: dict[str, Any] = {"dialect": dialect}
+    return sandbox_class(tokens=tokens, **more)
+
+
+def login_request(brand: str, settings: dict[str, object], now: float) -> Request | None:
+    """The login that the vendor's plug-in would make; None without a plug-in or a login."""
+    from pushgateway.certificates import Certificate, load_vendors
+    from pushgateway.plugins import Plugins
+
+    try:
+        vendor = load_vendors([Certificate(CERTIFICATE_ID, brand, settings)], Plugins())[CERTIFICATE_ID]
+    except ConfigError:
+        return None
+    if isinstance(vendor, PluginError):
+        return None
+    exchange = vendor.login(vendor.home_region, now)
+    if exchange is None:
+        return None
+    request = next(exchange)
+    exchange.close()
+    return request
+
+
+def curl(request: Request, ca_file: str | None) -> str:
+    """The request as a line for a shell."""
+    words = ["curl", "-s", "-X", request.method, request.url]
+    if ca_file is not None:
+        words += ["--cacert", ca_file]
+    for name, value in request.headers.items():
+        words += ["-H", f"{name}: {value}"]
+    return shlex.join([*words, "--data", request.content.decode("utf-8", "replace")])
+
+
+def toml(brand: str, settings: dict[str, object]) -> list[str]:
+    """A certificate for `pushgateway.toml`."""
+    # The strings, numbers and truths of settings are written the same way in JSON and in TOML.
+    fields = [f"{name} = {json.dumps(value, ensure_ascii=False)}" for name, value in settings.items()]
+    return [f"[certificates.{CERTIFICATE_ID}]", f'brand = "{brand}"', *fields]
+
+
+@click.command(short_help="Imitate a vendor's server on this machine.")
+@click.argument("brand")
+@click.option("--port", type=click.IntRange(0, 65535), default=0, help="0, the default: any free one.")
+@click.option("--tls", is_flag=True, help="Serve https with an authority made for this run.")
+@click.option("--dialect", help="The vendor's interface to imitate; OPPO: v1.3 (default) or current.")
+@click.option("--tokens", type=click.IntRange(0, 1_000_000), default=20, show_default=True, help="Registered phones.")
+@options.as_json
+def sandbox(*, brand: str, port: int, tls: bool, dialect: str | None, tokens: int, as_json: bool) -> None:
+    """Imitate the server of BRAND (such as oppo) on this machine, until Ctrl-C.
+
+    With --json the first line on standard output is one JSON object: brand, url, settings, tokens, phones, ledger,
+    and with --tls ca_file.
+    """
+    from pushgateway.sandbox.server import Served, run
+
+    imitated = make_sandbox(brand, tokens, dialect)
+
+    def announce(served: Served) -> None:
+        if as_json:
+            _print_json(imitated, served)
+        else:
+            _print(imitated, served)
+
+    try:
+        run(imitated, port, tls, announce)
+    except OSError as taken:
+        raise click.UsageError(f"port {port} cannot be used: {taken.strerror or 'taken'}") from None
+
+
+def _print_json(imitated: Sandbox, served: Any) -> None:
+    from pushgateway.cli import show
+
+    announced: dict[str, Any] = {
+        "brand": imitated.brand,
+        "url": served.url,
+        "settings": imitated.settings(served.url),
+        "tokens": list(imitated.tokens[:20]),
+        "phones": f"{served.url}/_sandbox/phones",
+        "ledger": f"{served.url}/_sandbox/ledger",
+    }
+    if served.ca_file is not None:
+        announced["ca_file"] = str(served.ca_file)
+    show.as_json(announced)
+
+
+def _print(imitated: Sandbox, served: Any) -> None:
+    from pushgateway.cli import show
+
+    to = show.console()
+    settings = imitated.settings(served.url)
+    ca_file = None if served.ca_file is None else str(served.ca_file)
+    show.line(to, (f"The {imitated.brand} sandbox listens on {served.url}", show.GOOD), "  (Ctrl-C ends it)")
+    pages = [("phones", f"{served.url}/_sandbox/phones"), ("ledger", f"{served.url}/_sandbox/ledger")]
+    show.labelled(to, [*pages, ("authority", ca_file)] if ca_file else pages)
+    show.line(to, "\nFor pushgateway.toml:\n")
+    for text in toml(imitated.brand, settings):
+        show.line(to, f"  {text}")
+    show.line(to, f"\nSome of its {len(imitated.tokens):,} tokens:\n")
+    for token in imitated.tokens[:SHOWN]:
+        show.line(to, f"  {token}")
+    if imitated.tokens:
+        trust = f" --ca-file {shlex.quote(ca_file)}" if ca_file else ""
+        show.line(to, "\nSend to one of them:\n")
+        show.line(to, f"  pushgateway send {CERTIFICATE_ID} {imitated.tokens[0]} --title Hello --body 你好{trust}")
+    request = login_request(imitated.brand, settings, time.time())
+    if request is not None:
+        show.line(to, "\nLog in by hand (signed just now, not good for long):\n")
+        show.line(to, f"  {curl(request, ca_file)}")
+    to.file.flush()

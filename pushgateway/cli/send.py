@@ -1,0 +1,50 @@
+"""`pushgateway send`: one notification to one phone, and what became of it.
+
+Law of this file: it prints the outcome and adds nothing to it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from pushgateway.cli import options
+from pushgateway.cli.exits import exit_code
+from pushgateway.model import PushToken, mask
+
+
+@click.command(short_help="Send one notification to one phone.")
+@click.argument("certificate_id")
+@click.argument("token")
+@options.notification
+@options.connection
+@options.as_json
+@click.pass_context
+def send(
+    ctx: click.Context,
+    /,
+    *,
+    certificate_id: str,
+    token: str,
+    config: Path,
+    ca_file: Path | None,
+    as_json: bool,
+    **content: Any,
+) -> None:
+    """Send one notification to one phone: TOKEN (OPPO: registration id) of certificate CERTIFICATE_ID."""
+    from pushgateway.cli import show, words
+    from pushgateway.cli.opening import ask
+
+    notification = options.read_notification(content)
+    push_token = PushToken(certificate_id, token)
+    outcome = ask(config, ca_file, lambda gateway: gateway.send(push_token, notification))
+    if as_json:
+        show.as_json(words.outcome_json(outcome))
+    else:
+        to = show.console()
+        heading = outcome.status.value if outcome.reason is None else f"{outcome.status.value}: {outcome.reason.value}"
+        show.line(to, (heading, show.GOOD if outcome.ok else show.BAD), f"  {mask(token)}")
+        show.labelled(to, words.outcome_lines(outcome))
+    ctx.exit(exit_code([outcome.status]))

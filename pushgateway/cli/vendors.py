@@ -1,0 +1,117 @@
+"""`pushgateway vendors`: which plug-ins are installed, and what each can do.
+
+Law of this file: one broken plug-in is one sentence and hides no other. What a plug-in can do is asked of the plug-in,
+by an instance with made-up settings that never leaves this file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import attrs
+import click
+
+from pushgateway.cli import options
+from pushgateway.cli.exits import Exit
+from pushgateway.errors import ConfigError, PluginError
+from pushgateway.vendor import Vendor
+
+
+def describe(brand: str) -> dict[str, Any]:
+    """What there is to say about the plug-in of `brand`; `problem` is None when it works."""
+    from pushgateway.plugins import Plugins, installed
+
+    found: dict[str, Any] = {
+        "brand": brand,
+        "plugins": [
+            {
+                "distribution": entry.dist.name if entry.dist else None,
+                "version": entry.dist.version if entry.dist else None,
+                "class": entry.value,
+            }
+            for entry in installed().get(brand, ())
+        ],
+        "problem": None,
+        "can": None,
+    }
+    plugins = Plugins()
+    try:
+        found["can"] = abilities(plugins.vendor(brand), plugins)
+    except PluginError as broken:
+        found["problem"] = str(broken)
+    return found
+
+
+def abilities(vendor_class: type[Vendor], plugins: Any) -> dict[str, Any]:
+    """What a vendor can do. A `None` depends on settings that could not be made up."""
+    fields = attrs.fields(vendor_class) if attrs.has(vendor_class) else ()
+    required = [field.name for field in fields if field.init and field.default is attrs.NOTHING]
+    optional = [field.name for field in fields if field.init and field.default is not attrs.NOTHING]
+    vendor = _made_up(vendor_class, required, plugins)
+    return {
+        "batch_size": vendor.batching.size if vendor else None,
+        "mixed": vendor.batching.mixed if vendor else None,
+        "login": vendor.login(vendor.home_region, 0.0) is not None if vendor else None,
+        "deduplicates": vendor_class.deduplicates,
+        "audiences": sorted(kind.value for kind in vendor_class.audiences),
+        "audience_size": vendor_class.audience_size if vendor_class.audiences else None,
+        "settings": {"required": required, "optional": optional},
+    }
+
+
+def _made_up(vendor_class: type[Vendor], required: list[str], plugins: Any) -> Vendor | None:
+    from pushgateway.certificates import Certificate, load_vendors
+
+    made_up = Certificate("0", vendor_class.brand, dict.fromkeys(required, "x"))
+    try:
+        vendor = load_vendors([made_up], plugins)["0"]
+    except ConfigError:
+        return None
+    return vendor if isinstance(vendor, Vendor) else None
+
+
+def _lines(can: Mapping[str, Any]) -> list[tuple[str, str]]:
+    if can["batch_size"] is None:
+        batch = "depends on the settings"
+    elif can["batch_size"] == 1:
+        batch = "one push a request"
+    else:
+        texts = "each with its own text" if can["mixed"] else "all with one text"
+        batch = f"up to {can['batch_size']:,} pushes a request, {texts}"
+    audience = (
+        f"{', '.join(can['audiences'])} (up to {can['audience_size']:,} a request)" if can["audiences"] else "none"
+    )
+    return [
+        ("batches", batch),
+        ("dedupe id", "a repeat is dropped by the vendor" if can["deduplicates"] else "unknown to the vendor"),
+        ("login", {True: "yes", False: "none", None: "depends on the settings"}[can["login"]]),
+        ("broadcasts", audience),
+        ("settings", ", ".join(can["settings"]["required"]) or "none"),
+        ("  optional", ", ".join(can["settings"]["optional"]) or "none"),
+    ]
+
+
+@click.command(short_help="List installed vendor plug-ins and what each can do.")
+@options.as_json
+@click.pass_context
+def vendors(ctx: click.Context, as_json: bool) -> None:
+    """List the installed vendor plug-ins and what each can do."""
+    from pushgateway.cli import show
+    from pushgateway.plugins import installed
+
+    found = [describe(brand) for brand in installed()]
+    if as_json:
+        show.as_json({"vendors": found})
+    else:
+        to = show.console()
+        for one in found:
+            names = ", ".join(f"{plugin['distribution']} {plugin['version']}" for plugin in one["plugins"])
+            show.line(to, (one["brand"], "bold"), f"  {names}")
+            if one["problem"] is not None:
+                show.line(to, "  ", (one["problem"], show.BAD))
+            else:
+                show.labelled(to, _lines(one["can"]))
+        if not found:
+            show.line(to, "no vendor plug-in is installed; for OPPO: pip install pushgateway-oppo")
+    ctx.exit(Exit.FAILED if any(one["problem"] for one in found) else Exit.OK)

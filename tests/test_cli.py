@@ -1,0 +1,287 @@
+"""The command line as a whole: help, exit codes, mistakes of the user, words.
+
+Law of this file: no network. How options become values is in test_cli_options.py, what a command says about a running
+sandbox in test_cli_sending.py and test_cli_sandbox.py, the demo in test_cli_demo.py.
+"""
+
+import os
+import subprocess
+import sys
+from importlib.metadata import EntryPoint
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner, Result
+
+from pushgateway import plugins
+from pushgateway.cli import words
+from pushgateway.cli.exits import MEANINGS, Exit, exit_code
+from pushgateway.cli.opening import ask
+from pushgateway.cli.root import pushgateway as command
+from pushgateway.cli.vendors import abilities
+from pushgateway.gateway import Gateway
+from pushgateway.model import Notification, Push, PushToken
+from pushgateway.outcome import CertificateCheck, Outcome, Reason, Status
+from pushgateway.plugins import Plugins
+
+PUSH = Push(PushToken(7005, "CN_secret_token"), Notification("a", "b"))
+
+
+def run(*arguments: object) -> Result:
+    """A command in this process."""
+    return CliRunner().invoke(command, [str(argument) for argument in arguments])
+
+
+def python(code: str) -> "subprocess.CompletedProcess[str]":
+    """Some Python in a process of its own."""
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=60)
+
+
+def test_help_explains_the_exit_codes() -> None:
+    """Whoever reads `--help` knows every command and every exit code."""
+    result = run("--help")
+
+    assert result.exit_code == Exit.OK
+    assert all(f"{code.value}  {MEANINGS[code]}" in result.output for code in Exit)
+    assert all(name in result.output for name in ("broadcast", "check", "demo", "sandbox", "send", "vendors"))
+
+
+def test_the_module_runs() -> None:
+    """`python -m pushgateway.cli` is the same command as the script."""
+    result = subprocess.run(
+        [sys.executable, "-m", "pushgateway.cli", "--version"], capture_output=True, text=True, check=False, timeout=60
+    )
+
+    assert (result.returncode, result.stderr) == (0, "")
+    assert result.stdout.startswith("pushgateway, version ")
+
+
+def test_help_loads_no_server() -> None:
+    """`--help` is fast: the server of the sandbox is imported by nothing that does not serve."""
+    result = python(
+        "import sys, pushgateway.cli.root; print([m for m in ('uvicorn', 'starlette', 'trustme') if m in sys.modules])"
+    )
+
+    assert result.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("missing", ["click", "rich"])
+def test_without_the_extra_one_sentence(missing: str) -> None:
+    """Without the extra the command says what to install, and nothing else."""
+    result = python(f"import sys; sys.modules[{missing!r}] = None; from pushgateway.cli import main; main()")
+
+    assert result.returncode == Exit.USAGE
+    assert result.stdout == ""
+    assert result.stderr == f'the pushgateway command needs {missing}: pip install "pushgateway-core[cli]"\n'
+
+
+def test_a_poor_terminal_gets_escapes() -> None:
+    """Where the output can carry no Chinese, it is escaped; the command does not die of it."""
+    code = "import sys; sys.argv[1:] = ['check', '--config', '\u4f60']; from pushgateway.cli import main; main()"
+    result = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+        env={**os.environ, "PYTHONIOENCODING": "latin-1:strict"},
+    )
+
+    assert result.returncode == Exit.USAGE
+    assert "\\u4f60" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("statuses", "code"),
+    [
+        ([], Exit.OK),
+        ([Status.ACCEPTED], Exit.OK),
+        ([Status.ACCEPTED, Status.REJECTED], Exit.FAILED),
+        ([Status.NOT_SENT], Exit.FAILED),
+        ([Status.REJECTED, Status.UNKNOWN, Status.ACCEPTED], Exit.UNKNOWN),
+    ],
+)
+def test_exit_codes(statuses: list[Status], code: Exit) -> None:
+    """One that is not accepted fails the command, and one without a verdict outweighs that."""
+    assert exit_code(statuses) is code
+
+
+def test_every_word_has_a_sentence() -> None:
+    """No status and no reason leaves the user without a sentence."""
+    assert words.ENDINGS.keys() == set(Status)
+    assert words.ADVICE.keys() == set(Reason)
+    assert MEANINGS.keys() == set(Exit)
+    assert all(words.ADVICE.values())
+
+
+def test_tokens_are_shortened_in_words() -> None:
+    """A vendor's sentence that quotes the token, or steers the terminal, does no harm in text nor in JSON."""
+    message = "\x1b[31mbad CN_secret_token\n"
+    outcome = Outcome.rejected(PUSH, Reason.UNREGISTERED, code="1", message=message, detail="CN_secret_token is bad")
+
+    shown = repr((words.outcome_json(outcome), words.outcome_lines(outcome)))
+
+    assert "secret_token" not in shown
+    assert "\\x1b" not in shown
+    assert "tok:" in shown
+
+
+def test_foreign_texts_are_bounded() -> None:
+    """A vendor's sentence is shown up to 300 characters."""
+    assert words.plain("x" * 300) == "x" * 300
+    assert words.plain("x" * 301) == "x" * 300
+
+
+def test_a_repeat_is_not_blamed_on_the_content() -> None:
+    """Who repeats a message that the vendor already has is told that the phone got it, not to change the content."""
+    outcome = Outcome.rejected(PUSH, Reason.INVALID_NOTIFICATION, code="32", repeated=True)
+
+    assert words.advice(outcome) == words.REPEATED
+    assert words.advice(Outcome.accepted(PUSH, "1")) is None
+
+
+@pytest.mark.parametrize(
+    ("reason", "code", "detail", "part"),
+    [
+        (Reason.CREDENTIALS, "16", "invalid signature: check master_secret", "settings of this certificate"),
+        (Reason.CREDENTIALS, None, "no plug-in: pip install pushgateway-acme", ""),
+        (Reason.UNAVAILABLE, None, "login: dns: the host's name was not resolved", "resolve names"),
+        (Reason.UNAVAILABLE, None, "login: tls: the server's certificate is not trusted (x)", "--ca-file"),
+        (Reason.UNAVAILABLE, None, "login: connect: refused or unreachable", "firewall"),
+        (Reason.UNAVAILABLE, None, "login: timeout: no complete reply in time", "request_timeout"),
+        (Reason.UNAVAILABLE, None, "login: the reply is not JSON", "no verdict on the login"),
+        (Reason.RATE_LIMITED, "13", "too fast", "later"),
+    ],
+)
+def test_advice_for_a_check(reason: Reason, code: str | None, detail: str, part: str) -> None:
+    """A login that failed says what to look at: the settings, the network, or the clock of the wall."""
+    check = CertificateCheck(certificate_id="1", brand="acme", ok=False, detail=detail, reason=reason, vendor_code=code)
+
+    told = words.check_advice(check)
+
+    assert part in told
+    assert bool(told) is bool(part)
+
+
+def test_a_broken_configuration_lists_every_problem(tmp_path: Path) -> None:
+    """Each problem is a line of its own, no value is quoted, and the exit code is that of wrong usage."""
+    config = tmp_path / "pushgateway.toml"
+    config.write_text(
+        '[gateway]\ntimeout = 0\nspeed = 1\n[certificates.1]\nbrand = "oppo"\nmaster_secret = "env:NOT_THERE_AT_ALL"\n'
+        '[certificates.2]\nmaster_secret = "hush-hush"\n'
+    )
+
+    result = run("check", "--config", config)
+
+    lines = result.stderr.splitlines()
+    assert result.exit_code == Exit.USAGE
+    assert result.stdout == ""
+    assert [line.split(": ")[:2] for line in lines] == [
+        ["Error", "gateway.timeout"],
+        ["Error", "gateway.speed"],
+        ["Error", "certificates['1'].master_secret"],
+        ["Error", "certificates['2']"],
+    ]
+    assert "hush" not in result.output
+
+
+def test_settings_that_a_plugin_refuses_are_listed(tmp_path: Path) -> None:
+    """What the plug-in does not take is named by certificate and field, all of it at once."""
+    config = tmp_path / "pushgateway.toml"
+    config.write_text(
+        '[certificates.1]\nbrand = "oppo"\napp_key = "k"\napp_secret = "s"\n[certificates.2]\nbrand="oppo"'
+    )
+
+    result = run("send", 1, "CN_1", "--title", "a", "--body", "b", "--config", config)
+
+    assert result.exit_code == Exit.USAGE
+    assert [part in result.stderr for part in ("['1'].app_secret: is not", "['1'].master_secret", "['2'].app_key")] == [
+        True
+    ] * 3
+
+
+@pytest.mark.parametrize("arguments", [["check"], ["send", "1", "t", "--title", "a", "--body", "b"]])
+def test_no_configuration(arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a pushgateway.toml the commands say so in one line."""
+    monkeypatch.chdir(tmp_path)
+
+    result = run(*arguments)
+
+    assert result.exit_code == Exit.USAGE
+    assert result.stderr == "Error: pushgateway.toml: No such file or directory\n"
+
+
+def test_a_configuration_without_certificates_is_not_in_order(tmp_path: Path) -> None:
+    """Nothing to check is no proof of anything."""
+    config = tmp_path / "empty.toml"
+    config.write_text("")
+
+    result = run("check", "--config", config)
+
+    assert result.exit_code == Exit.FAILED
+    assert "[certificates.7005]" in result.stdout
+
+
+def test_a_missing_plugin_costs_its_certificate(tmp_path: Path) -> None:
+    """A brand without a plug-in fails the check with the line that installs it."""
+    config = tmp_path / "pushgateway.toml"
+    config.write_text('[certificates.9]\nbrand = "nokia"\n')
+
+    result = run("check", "--config", config)
+
+    assert result.exit_code == Exit.FAILED
+    assert "pip install pushgateway-nokia" in result.stdout
+
+
+def test_an_interruption_claims_nothing(tmp_path: Path) -> None:
+    """Ctrl-C while a request may be on its way ends as unknown."""
+    config = tmp_path / "empty.toml"
+    config.write_text("")
+
+    async def interrupted(_: Gateway) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(click.exceptions.Exit) as ended:
+        ask(config, None, interrupted)
+
+    assert ended.value.exit_code == Exit.UNKNOWN
+
+
+def test_vendors_tell_what_oppo_can() -> None:
+    """The plug-in describes itself; made-up settings do not have to be real."""
+    plugins = Plugins()
+
+    can = abilities(plugins.vendor("oppo"), plugins)
+
+    assert can["batch_size"] == 1000
+    assert can["mixed"] is can["login"] is can["deduplicates"] is True
+    assert "tokens" in can["audiences"]
+    assert can["settings"]["required"] == ["app_key", "master_secret"]
+
+
+def test_broken_plugins_are_sentences(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One plug-in that cannot be imported and two of one brand: a sentence each, and the good one is still shown."""
+    bad = [("acme", "no_such_module:Acme"), ("twin", "one:Twin"), ("twin", "two:Twin")]
+    group = plugins.VENDORS
+    points = [EntryPoint(name, value, group) for name, value in [*bad, ("oppo", "pushgateway_oppo:Oppo")]]
+    monkeypatch.setattr(plugins, "entry_points", lambda group: points if group == plugins.VENDORS else ())
+
+    result = run("vendors")
+
+    assert result.exit_code == Exit.FAILED
+    assert "could not be imported: ModuleNotFoundError" in result.stdout
+    assert "two plug-ins are installed for brand 'twin'" in result.stdout
+    assert "up to 1,000 pushes a request" in result.stdout
+    assert "Traceback" not in result.output
+
+
+def test_no_plugins_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An installation without a plug-in says how to get one."""
+    monkeypatch.setattr(plugins, "entry_points", lambda group: ())
+
+    result = run("vendors")
+
+    assert result.exit_code == Exit.OK
+    assert "pip install pushgateway-oppo" in result.stdout

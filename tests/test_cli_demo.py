@@ -1,0 +1,131 @@
+"""`pushgateway demo`: it shows what happened, and it is not fooled.
+
+Law of this file: the numbers of the demo are held against each other, and a sandbox that cheats must be found out.
+"""
+
+import json
+import subprocess
+import sys
+from collections import Counter
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+import pushgateway.sandbox
+from pushgateway.cli import acts
+from pushgateway.cli.exits import Exit
+from pushgateway.cli.root import pushgateway as command
+from pushgateway.model import Notification, Push, PushToken
+from pushgateway.outcome import Outcome, Reason
+from pushgateway.sandbox import Sandbox, find_sandbox
+
+
+def demo(*arguments: str) -> "subprocess.CompletedProcess[str]":
+    """The demo as a user runs it."""
+    return subprocess.run(
+        [sys.executable, "-m", "pushgateway.cli", "demo", *arguments],
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+        timeout=120,
+    )
+
+
+def cheating(method: str, replacement: Any) -> type[Sandbox]:
+    """OPPO's sandbox with one method of its own."""
+    honest = find_sandbox("oppo")
+    return type("Cheating", (honest,), {method: replacement, "__module__": honest.__module__})
+
+
+def test_the_numbers_add_up() -> None:
+    """2,000 messages, a broadcast and a renewal: every outcome is counted, in few calls, with two logins in all."""
+    result = demo("--json", "--count", "2000")
+
+    told = json.loads(result.stdout)
+    many, broadcast, renewal = told["many_messages"], told["broadcast"], told["renewal"]
+    assert (result.returncode, result.stderr) == (0, "")
+    assert (told["ok"], told["problems"]) == (True, [])
+    assert told["one_long_message"]["truncated"] == ["title", "body"]
+    assert told["one_long_message"]["received"] == [limit - 1 for limit in told["one_long_message"]["limits"]]
+    assert many["outcomes"] == {"accepted": 1972, "unregistered": 20, "muted": 8}
+    assert broadcast["outcomes"] == {"accepted": 1470, "unregistered": 30}
+    assert renewal["outcomes"] == {"accepted": 40}
+    assert renewal["logins"] == 1
+    assert told["ledger"]["calls"]["auth"] == 2
+    assert told["ledger"]["calls"]["unicast_batch"] < 20
+    assert told["ledger"]["delivered"] == 1 + 1972 + 1470 + 40
+    assert len(told["phones"]) == 4
+
+
+def test_people_get_five_short_sections() -> None:
+    """Without a terminal there is no colour and no progress bar; each section says what it showed."""
+    result = demo("--count", "10")
+
+    assert (result.returncode, result.stderr) == (0, "")
+    assert [line[:2] for line in result.stdout.splitlines() if line[:1].isdigit()] == ["1 ", "2 ", "3 ", "4 ", "5 "]
+    assert "Every number adds up" in result.stdout
+    assert not set("\x1b\r\x08") & set(result.stdout)
+    assert len(result.stdout.splitlines()) < 50
+    assert "CN_" not in result.stdout
+
+
+@pytest.mark.parametrize("count", ["9", "200001"])
+def test_the_count_has_limits(count: str) -> None:
+    """Fewer than ten messages have no muted phone among them, more than 200,000 would not be a demo."""
+    result = CliRunner().invoke(command, ["demo", "--count", count])
+
+    assert result.exit_code == Exit.USAGE
+
+
+def test_a_sandbox_that_doubles_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """When pushes are delivered twice the demo says so, in both forms, and fails."""
+
+    def twice(self: Sandbox, phone: Any, delivery: Any) -> None:
+        Sandbox.deliver(self, phone, delivery)
+        Sandbox.deliver(self, phone, delivery)
+
+    monkeypatch.setattr(pushgateway.sandbox, "find_sandbox", lambda _: cheating("deliver", twice))
+
+    as_json = CliRunner().invoke(command, ["demo", "--json", "--count", "10"])
+    words = CliRunner().invoke(command, ["demo", "--count", "10"])
+
+    told = json.loads(as_json.stdout)
+    assert as_json.exit_code == words.exit_code == Exit.FAILED
+    assert told["ok"] is False
+    assert "many messages: 8 pushes ended accepted and were delivered 2 times" in told["problems"]
+    assert "This does not add up:" in words.stdout
+    assert "Every number adds up" not in words.stdout
+
+
+def test_access_tokens_that_never_expire_are_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A renewal that did not take place is not shown as one."""
+    monkeypatch.setattr(pushgateway.sandbox, "find_sandbox", lambda _: cheating("expire_tokens", lambda self: None))
+
+    result = CliRunner().invoke(command, ["demo", "--json", "--count", "10"])
+
+    assert result.exit_code == Exit.FAILED
+    assert json.loads(result.stdout)["problems"] == ["renewal: logins after the expiry: 0, must be 1"]
+
+
+def test_audit_sees_every_contradiction() -> None:
+    """Accepted means one delivery, refused means none, and no verdict is not good enough for a demo."""
+    pushes = [Push(PushToken(1, token), Notification("a", "b")) for token in "abcde"]
+    a, b, c, d, e = pushes
+    outcomes = [
+        Outcome.accepted(a, "1"),
+        Outcome.accepted(b, "2"),
+        Outcome.rejected(c, Reason.MUTED),
+        Outcome.rejected(d, Reason.MUTED),
+        Outcome.unknown(e, "silence"),
+    ]
+    delivered = Counter({"a": 1, "d": 1, "e": 1})
+
+    found = acts.audit(outcomes, lambda token: delivered[token])
+
+    assert sorted(found) == [
+        "1 pushes ended accepted and were delivered 0 times",
+        "1 pushes ended rejected and were delivered 1 times",
+        "1 pushes ended without a verdict",
+    ]
+    assert acts.audit([outcomes[0], outcomes[2]], lambda token: delivered[token]) == []

@@ -1,0 +1,100 @@
+"""How the texts of a command line become a notification, an audience and a moment.
+
+Law of this file: no network; what is wrong is refused as wrong usage, before anything could be sent.
+"""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+from click.testing import CliRunner, Result
+
+from pushgateway.cli.broadcast import read_audience
+from pushgateway.cli.exits import Exit
+from pushgateway.cli.options import json_object, moment, read_notification
+from pushgateway.cli.root import pushgateway as command
+from pushgateway.model import Audience, OpenActivity, OpenIntent, OpenIntentUri, OpenUrl
+
+CONTENT = dict.fromkeys(("subtitle", "ttl", "url", "activity", "intent", "data", "channel_id", "dedupe_id"))
+
+
+def run(*arguments: object) -> Result:
+    """A command in this process."""
+    return CliRunner().invoke(command, [str(argument) for argument in arguments])
+
+
+def test_a_tap_does_one_thing() -> None:
+    """The options for a tap become one action; two of them are wrong usage."""
+    actions = {
+        ("url", "https://example.com"): OpenUrl("https://example.com"),
+        ("activity", "com.example.Chat"): OpenActivity("com.example.Chat"),
+        ("intent", "com.example.CHAT"): OpenIntent("com.example.CHAT"),
+        ("intent", "intent://x#Intent;end"): OpenIntentUri("intent://x#Intent;end"),
+    }
+
+    read = {
+        option: read_notification({**CONTENT, "title": "a", "body": "b", option[0]: option[1]}).click
+        for option in actions
+    }
+
+    assert read == actions
+    with pytest.raises(click.UsageError):
+        read_notification({**CONTENT, "title": "a", "body": "b", "url": "https://example.com", "intent": "x"})
+
+
+def test_values_that_are_wrong_are_refused() -> None:
+    """JSON must be an object, a moment must have a zone; what is right is read."""
+    wrong_json = ["[1]", "{", '{"a": NaN}', "[" * 100_000]
+    wrong_moments = ["tomorrow", "2026-11-22T20:00"]
+
+    assert json_object('{"chat": 7}') == {"chat": 7}
+    assert moment("2026-11-22T20:00+00:00") == datetime(2026, 11, 22, 20, tzinfo=UTC)
+    for text in wrong_json:
+        with pytest.raises(click.BadParameter):
+            json_object(text)
+    for text in wrong_moments:
+        with pytest.raises(click.BadParameter):
+            moment(text)
+
+
+def test_an_authority_that_is_none_is_refused(tmp_path: Path) -> None:
+    """A file without a certificate is wrong usage, before anything is sent."""
+    file = tmp_path / "ca.pem"
+    file.write_text("no certificate")
+
+    result = run("check", "--ca-file", file)
+
+    assert result.exit_code == Exit.USAGE
+    assert "holds no certificate authority" in result.stderr
+
+
+def test_an_audience_is_named_once(tmp_path: Path) -> None:
+    """Tokens of the line and of a file are one list; kinds do not mix; nobody and everyone-by-accident are refused."""
+    named: dict[str, Any] = {"alias": (), "tag": ()}
+    file, empty = tmp_path / "tokens", tmp_path / "empty"
+    file.write_text("CN_2\n\n  CN_3  \nCN_1\n")
+    empty.write_text("\n")
+
+    with file.open() as tokens:
+        audience = read_audience(False, False, ("CN_1",), tokens, named)
+
+    assert audience == Audience.of_tokens(["CN_1", "CN_2", "CN_3"])
+    assert read_audience(True, True, (), None, named) == Audience.everyone()
+    assert read_audience(False, False, (), None, {**named, "alias": ("ann",)}) == Audience.of_aliases(["ann"])
+    assert read_audience(False, False, (), None, {**named, "tag": ("vip",)}) == Audience.of_tags(["vip"])
+    with empty.open() as nothing, pytest.raises(click.UsageError):
+        read_audience(False, False, (), nothing, named)
+    nobody: tuple[str, ...] = ()
+    for everyone, confirmed, listed in [(False, True, nobody), (True, False, nobody), (True, True, ("CN_1",))]:
+        with pytest.raises(click.UsageError):
+            read_audience(everyone, confirmed, listed, None, named)
+
+
+def test_everyone_needs_a_yes() -> None:
+    """`--all` alone reaches nobody and says what is missing."""
+    result = run("broadcast", "7005", "--all", "--title", "a", "--body", "b")
+
+    assert result.exit_code == Exit.USAGE
+    assert "--yes" in result.stderr

@@ -1,0 +1,182 @@
+"""`pushgateway sandbox` as a user runs it: a process that prints where it listens and ends when told.
+
+Law of this file: nothing waits for time; it waits for lines and for the end of processes.
+"""
+
+import hashlib
+import http.client
+import json
+import shlex
+import signal
+import socket
+import ssl
+import subprocess
+import sys
+import threading
+import time
+import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+from urllib.parse import urlencode, urlsplit
+
+import pytest
+from click.testing import CliRunner
+
+from pushgateway.cli.exits import Exit
+from pushgateway.cli.root import pushgateway as command
+from pushgateway.cli.sandbox import login_request, toml
+
+FORM = {"content-type": "application/x-www-form-urlencoded"}
+PATIENCE = 60
+"""Seconds after which a process that hangs is killed, so that the test fails instead of hanging with it."""
+
+
+@contextmanager
+def started(*arguments: str) -> Iterator[tuple["subprocess.Popen[str]", IO[str]]]:
+    """`pushgateway sandbox oppo …` in a process of its own, and its standard output."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "pushgateway.cli", "sandbox", "oppo", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
+    )
+    watchdog = threading.Timer(PATIENCE, process.kill)
+    watchdog.start()
+    try:
+        with process:
+            assert process.stdout is not None
+            yield process, process.stdout
+            if process.poll() is None:
+                process.kill()
+    finally:
+        watchdog.cancel()
+
+
+def post(url: str, content: str, ca_file: str | None = None) -> Any:
+    """What a plain HTTP client gets for a form."""
+    parts = urlsplit(url)
+    assert parts.hostname is not None
+    connection: http.client.HTTPConnection
+    if parts.scheme == "https":
+        context = ssl.create_default_context(cafile=ca_file)
+        connection = http.client.HTTPSConnection(parts.hostname, parts.port, timeout=PATIENCE, context=context)
+    else:
+        connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=PATIENCE)
+    try:
+        connection.request("POST", parts.path, content, FORM)
+        return json.loads(connection.getresponse().read())
+    finally:
+        connection.close()
+
+
+def signed(settings: dict[str, str]) -> str:
+    """The form of a login, made without any code of ours."""
+    timestamp = str(time.time_ns() // 1_000_000)
+    text = settings["app_key"] + timestamp + settings["master_secret"]
+    sign = hashlib.sha256(text.encode()).hexdigest()
+    return urlencode({"app_key": settings["app_key"], "timestamp": timestamp, "sign": sign})
+
+
+def ended(process: "subprocess.Popen[str]", by: signal.Signals) -> tuple[int, str]:
+    """(exit code, standard error) after a signal."""
+    process.send_signal(by)
+    _, errors = process.communicate(timeout=PATIENCE)
+    return process.returncode, errors
+
+
+@pytest.mark.parametrize("by", [signal.SIGTERM, signal.SIGINT])
+def test_the_first_line_is_enough_to_log_in(by: signal.Signals) -> None:
+    """With --json the first line has all that a client needs, at once; a signal ends the process cleanly."""
+    with started("--json") as (process, output):
+        first = json.loads(output.readline())
+        reply = post(f"{first['url']}/server/v1/auth", signed(first["settings"]))
+        code, errors = ended(process, by)
+
+    assert first["brand"] == "oppo"
+    assert first["settings"]["host"] == first["url"]
+    assert len(first["tokens"]) == 20
+    assert "ca_file" not in first
+    assert (reply["code"], bool(reply["data"]["auth_token"])) == (0, True)
+    assert (code, errors) == (0, "")
+
+
+def test_tls_comes_with_its_authority() -> None:
+    """With --tls the first line names the authority to trust; the file is gone afterwards."""
+    with started("--json", "--tls") as (process, output):
+        first = json.loads(output.readline())
+        reply = post(f"{first['url']}/server/v1/auth", signed(first["settings"]), first["ca_file"])
+        code, errors = ended(process, signal.SIGTERM)
+
+    assert first["url"].startswith("https://127.0.0.1:")
+    assert reply["code"] == 0
+    assert (code, errors) == (0, "")
+    assert not Path(first["ca_file"]).exists()
+
+
+def test_what_people_read_works() -> None:
+    """The lines for people hold a certificate that is TOML, tokens, the page of phones, and a login that works."""
+    lines: list[str] = []
+    with started("--dialect", "current", "--tokens", "3") as (process, output):
+        while not lines or not lines[-1].startswith("  curl "):
+            lines.append(output.readline())
+            assert lines[-1], "the output ended before the login"
+        curl = shlex.split(lines[-1])
+        reply = post(curl[curl.index("POST") + 1], curl[curl.index("--data") + 1])
+        code, errors = ended(process, signal.SIGTERM)
+
+    start = lines.index("  [certificates.7005]\n")
+    certificate = tomllib.loads("".join(lines[start : lines.index("\n", start)]))["certificates"]["7005"]
+    assert reply["code"] == 0
+    assert (code, errors) == (0, "")
+    assert certificate["brand"] == "oppo"
+    assert certificate["dialect"] == "current"
+    assert f"{certificate['host']}/_sandbox/phones\n" in lines[1]
+    assert sum(line.startswith("  CN_") for line in lines) == 3
+
+
+def test_a_taken_port_is_a_sentence() -> None:
+    """A port that somebody else has is wrong usage, not a traceback."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with started("--port", str(port)) as (process, _):
+            _, errors = process.communicate(timeout=PATIENCE)
+
+    assert process.returncode == Exit.USAGE
+    assert f"port {port} cannot be used" in errors
+    assert "Traceback" not in errors
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["nokia"], "pip install pushgateway-nokia"),
+        (["oppo", "--dialect", "v9"], "--dialect must be one of v1.3, current"),
+        (["oppo", "--port", "65536"], "--port"),
+        (["oppo", "--tokens", "-1"], "--tokens"),
+    ],
+)
+def test_wrong_usage_is_a_sentence(arguments: list[str], sentence: str) -> None:
+    """A brand or a dialect that does not exist is told in one sentence, and nothing is served."""
+    result = CliRunner().invoke(command, ["sandbox", *arguments])
+
+    assert result.exit_code == Exit.USAGE
+    assert sentence in result.stderr
+
+
+def test_settings_survive_as_toml() -> None:
+    """What is printed for pushgateway.toml is read back as it was, odd characters too."""
+    settings: dict[str, object] = {"app_key": 'a"\\\n张', "batch_size": 5, "flag": True}
+
+    read = tomllib.loads("\n".join(toml("oppo", settings)))
+
+    assert read == {"certificates": {"7005": {"brand": "oppo", **settings}}}
+
+
+def test_no_login_line_where_there_is_none() -> None:
+    """A brand without a plug-in, or settings that it refuses, cost the example of a login and nothing else."""
+    assert login_request("nokia", {}, 0.0) is None
+    assert login_request("oppo", {"app_key": "only"}, 0.0) is None

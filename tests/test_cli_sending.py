@@ -1,0 +1,212 @@
+"""`send`, `broadcast` and `check` against OPPO's sandbox over real HTTP.
+
+Law of this file: the sandbox's ledger is the truth; the words and numbers of a command are compared with it.
+"""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from pushgateway.cli.exits import Exit
+from pushgateway.cli.root import pushgateway as command
+from pushgateway.cli.sandbox import toml
+from pushgateway.model import mask
+from pushgateway.sandbox import Fault, Sandbox, find_sandbox
+from pushgateway.sandbox.server import serve
+
+TEXT = ("--title", "今晚", "--body", "八点见")
+WRONG = "the-app-secret-of-the-console"
+
+
+@pytest.fixture
+def sandbox() -> Sandbox:
+    """OPPO's sandbox with ten phones."""
+    return find_sandbox("oppo")(tokens=10)
+
+
+@pytest.fixture
+def config(sandbox: Sandbox, tmp_path: Path) -> Iterator[Path]:
+    """A configuration with a good certificate (7005) and one with the wrong secret (7006), while the sandbox serves."""
+    path = tmp_path / "pushgateway.toml"
+    with serve(sandbox) as served:
+        settings = sandbox.settings(served.url)
+        bad = [line.replace("7005", "7006") for line in toml("oppo", {**settings, "master_secret": WRONG})]
+        path.write_text("\n".join(["[gateway]", "timeout = 1.0", *toml("oppo", settings), *bad]), "utf-8")
+        yield path
+
+
+def run(*arguments: object) -> Result:
+    """A command in this process."""
+    return CliRunner().invoke(command, [str(argument) for argument in arguments])
+
+
+def test_send_reaches_the_phone(sandbox: Sandbox, config: Path) -> None:
+    """An accepted send is one delivery with the text that was given, and exit code 0; the token is not shown."""
+    token = sandbox.tokens[0]
+
+    result = run("send", "7005", token, *TEXT, "--ttl", 60, "--data", '{"chat": 7}', "--config", config)
+
+    (delivery,) = sandbox.ledger.deliveries
+    assert result.exit_code == Exit.OK
+    assert result.stdout.startswith(f"accepted  {mask(token)}\n")
+    assert token not in result.output
+    assert (delivery.token, delivery.title, delivery.body) == (token, "今晚", "八点见")
+    assert delivery.notification["off_line_ttl"] in (60, "60")
+
+
+def test_send_says_what_was_cut(sandbox: Sandbox, config: Path) -> None:
+    """A title at the limit is whole, one above it is named as cut."""
+    token = sandbox.tokens[0]
+
+    at_limit, above = (
+        json.loads(run("send", "7005", token, "--title", "好" * n, "--body", "b", "--json", "--config", config).stdout)
+        for n in (32, 33)
+    )
+
+    assert at_limit["truncated"] == []
+    assert above["truncated"] == ["title"]
+    assert [one.title for one in sandbox.ledger.deliveries] == ["好" * 32, "好" * 31 + "…"]
+
+
+def test_send_to_a_dead_token_says_who_must_act(sandbox: Sandbox, config: Path) -> None:
+    """A dead token is exit code 1, the vendor's code, and the advice to retire it; in JSON it is shortened."""
+    token = sandbox.tokens[0]
+    sandbox.uninstall(token)
+
+    words = run("send", "7005", token, *TEXT, "--config", config)
+    result = run("send", "7005", token, *TEXT, "--json", "--config", config)
+
+    told = json.loads(result.stdout)
+    assert words.exit_code == result.exit_code == Exit.FAILED
+    assert words.stdout.startswith("rejected: unregistered")
+    assert "retire this token" in words.stdout
+    assert "10000" in words.stdout
+    assert (told["status"], told["reason"], told["vendor_code"]) == ("rejected", "unregistered", "10000")
+    assert told["token"] == mask(token)
+    assert token not in words.output + result.output
+    assert sandbox.ledger.total == 0
+
+
+def test_send_without_a_verdict_is_unknown(sandbox: Sandbox, config: Path) -> None:
+    """When the reply never comes the exit code is 3, and the words do not claim that nobody got it."""
+    sandbox.faults.add(Fault(kind="drop", operation="unicast", times=None))
+
+    result = run("send", "7005", sandbox.tokens[0], *TEXT, "--config", config)
+
+    assert result.exit_code == Exit.UNKNOWN
+    assert result.stdout.startswith("unknown: no_verdict")
+    assert "somebody may have got it" in result.stdout
+
+
+def test_send_for_an_unknown_certificate(sandbox: Sandbox, config: Path) -> None:
+    """A certificate that is not configured is never blamed on the token, and nothing leaves."""
+    result = run("send", "1", sandbox.tokens[0], *TEXT, "--config", config)
+
+    assert result.exit_code == Exit.FAILED
+    assert "not_sent: credentials" in result.stdout
+    assert "keep it" in result.stdout
+    assert sandbox.ledger.calls.total() == 0
+
+
+def test_broadcast_tells_the_truth_about_each_token(sandbox: Sandbox, config: Path, tmp_path: Path) -> None:
+    """Accepted tokens were delivered once, refused ones never; one refused token is exit code 1."""
+    dead, *living = sandbox.tokens
+    sandbox.uninstall(dead)
+    file = tmp_path / "tokens.txt"
+    file.write_text("\n".join([dead, *living]))
+
+    result = run("broadcast", "7005", "--tokens-file", file, *TEXT, "--json", "--config", config)
+
+    told = json.loads(result.stdout)
+    assert result.exit_code == Exit.FAILED
+    assert told["status"] == "accepted"
+    assert [one["status"] for one in told["outcomes"]] == ["rejected"] + ["accepted"] * 9
+    assert [sandbox.ledger.count(token) for token in (dead, *living)] == [0] + [1] * 9
+    assert dead not in result.output
+
+
+def test_broadcast_to_everyone(sandbox: Sandbox, config: Path) -> None:
+    """`--all --yes` reaches every phone once."""
+    result = run("broadcast", "7005", "--all", "--yes", *TEXT, "--config", config)
+
+    assert result.exit_code == Exit.OK
+    assert result.stdout.startswith("accepted\n")
+    assert [sandbox.ledger.count(token) for token in sandbox.tokens] == [1] * 10
+
+
+def test_broadcast_by_alias_and_tag(sandbox: Sandbox, config: Path) -> None:
+    """An alias reaches its phone, a tag its phones, nobody else."""
+    ann, bob, eve = sandbox.tokens[:3]
+    sandbox.set_alias(ann, "ann")
+    sandbox.set_tags(bob, ["vip"])
+
+    results = [
+        run("broadcast", "7005", *who, *TEXT, "--config", config) for who in (("--alias", "ann"), ("--tag", "vip"))
+    ]
+
+    assert [result.exit_code for result in results] == [Exit.OK, Exit.OK]
+    assert [sandbox.ledger.count(token) for token in (ann, bob, eve)] == [1, 1, 0]
+
+
+def test_broadcast_table_adds_up(sandbox: Sandbox, config: Path) -> None:
+    """The table for people counts every token by what became of it."""
+    dead, living = sandbox.tokens[:2]
+    sandbox.uninstall(dead)
+
+    result = run("broadcast", "7005", "--token", dead, "--token", living, *TEXT, "--config", config)
+
+    rows = [line.split() for line in result.stdout.splitlines() if line.split()[:1] == ["1"]]
+    assert result.exit_code == Exit.FAILED
+    assert [row[:2] for row in rows] == [["1", "rejected"], ["1", "accepted"]]
+
+
+def test_a_wrong_moment_is_wrong_usage(sandbox: Sandbox, config: Path) -> None:
+    """A start without a time zone is refused before anything is saved."""
+    result = run("broadcast", "7005", "--all", "--yes", "--start-at", "2026-11-22T20:00", *TEXT, "--config", config)
+
+    assert result.exit_code == Exit.USAGE
+    assert "time zone" in result.stderr
+    assert sandbox.ledger.calls.total() == 0
+
+
+def test_check_names_the_wrong_secret(sandbox: Sandbox, config: Path) -> None:
+    """A wrong secret is exit code 1 and named by its field, as MasterSecret and not AppSecret; it is not shown."""
+    result = run("check", "--config", config)
+
+    assert result.exit_code == Exit.FAILED
+    assert "7005 oppo: ok" in result.stdout
+    assert "7006 oppo: NOT OK" in result.stdout
+    assert "master_secret" in result.stdout
+    assert "not the AppSecret" in result.stdout
+    assert WRONG not in result.output
+    assert dict(sandbox.ledger.calls) == {"auth": 2}
+
+
+def test_check_of_one_certificate(sandbox: Sandbox, config: Path) -> None:
+    """Only the certificates named are checked, each once; a good one is exit code 0 and JSON says so."""
+    result = run("check", "7005", "7005", "--json", "--config", config)
+
+    told = json.loads(result.stdout)
+    assert result.exit_code == Exit.OK
+    assert told["ok"] is True
+    assert [(one["certificate_id"], one["ok"], one["advice"]) for one in told["certificates"]] == [("7005", True, None)]
+    assert dict(sandbox.ledger.calls) == {"auth": 1}
+
+
+def test_tls_needs_the_authority(sandbox: Sandbox, tmp_path: Path) -> None:
+    """With `--ca-file` the TLS sandbox is trusted; without it nothing is sent, and the words say what is missing."""
+    config = tmp_path / "pushgateway.toml"
+    with serve(sandbox, tls=True) as served:
+        assert served.ca_file is not None
+        config.write_text("\n".join(toml("oppo", sandbox.settings(served.url))))
+
+        trusted = run("send", "7005", sandbox.tokens[0], *TEXT, "--config", config, "--ca-file", served.ca_file)
+        refused = run("check", "--config", config)
+
+    assert trusted.exit_code == Exit.OK
+    assert sandbox.ledger.total == 1
+    assert refused.exit_code == Exit.FAILED
+    assert "--ca-file" in refused.stdout
