@@ -1,0 +1,298 @@
+"""OPPO's replies.
+
+Law of this file: pure; from the wire to the model, and nothing but `Refused` and `NoVerdict` comes out of it, whatever
+came in. What a code means is a row of `rules.toml`. A reply is believed as far as it can be read: a target that it
+does not speak of has no verdict, and a refusal that does not name its target never costs a token.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
+
+from pushgateway.rules import CodeRule, load_rules
+from pushgateway.text import fit
+from pushgateway.vendor import (
+    AccessExpired,
+    AccessToken,
+    Audience,
+    AudienceKind,
+    Broadcast,
+    BroadcastOutcome,
+    ClockSkew,
+    NoVerdict,
+    Outcome,
+    Push,
+    PushToken,
+    Reason,
+    Refused,
+    Reply,
+    Response,
+    Status,
+    code_text,
+    read_reply,
+)
+
+RULES: Final = load_rules("pushgateway_oppo")
+
+_GROUP = re.compile(r"[0-9]{1,9}", re.ASCII)
+_ID_LENGTH = 200
+_MESSAGE_LENGTH = 200
+_UNREAD = "the reply does not say what became of this one"
+
+
+def decode_login(response: Response, lifetime: float, longest: int) -> AccessToken:
+    """The access token. Its creation time is text in OPPO's documents and a number in its clients' code."""
+    reply = read_reply(response)
+    if reply.code != "0":
+        raise _login_refused(_refused(reply, response))
+    data = _data(reply.body)
+    value = data.get("auth_token") if isinstance(data, dict) else None
+    if not isinstance(value, str) or not 0 < len(value) <= longest:
+        raise NoVerdict(f"the login's reply holds no auth_token of 1 to {longest} characters")
+    if not value.isascii() or not value.isprintable() or " " in value:
+        raise NoVerdict("the login's auth_token holds characters that no header can carry")
+    return AccessToken(value, lifetime, _epoch_seconds(data.get("create_time")))
+
+
+def decode_unicast(response: Response, push: Push, truncated: tuple[str, ...]) -> Outcome:
+    """What became of the only push of a request."""
+    reply = read_reply(response)
+    if reply.code == "0":
+        data = _data(reply.body)
+        return Outcome.accepted(push, _message_id(data), truncated=truncated)
+    rule = RULES.codes.get(reply.code)
+    if rule is None or (rule.scope == "request" and rule.reason != "repeated"):
+        raise _refused(reply, response)
+    return _rejected(push, reply.code, message=reply.message, truncated=truncated, pause=response.retry_after)
+
+
+def decode_batch(response: Response, sent: Sequence[Push], truncated: Sequence[tuple[str, ...]]) -> list[Outcome]:
+    """What became of each push, in the order of `sent`. Items are matched by registration id, never by place alone."""
+    reply = read_reply(response)
+    if reply.code != "0":
+        raise _refused(reply, response)
+    items = _data(reply.body)
+    found = _by_token(items, sent) if isinstance(items, list) else {}
+    pause = response.retry_after
+    return [
+        _item_outcome(found.get(push.push_token.token), push, cut, pause)
+        for push, cut in zip(sent, truncated, strict=True)
+    ]
+
+
+def decode_saved(response: Response) -> str:
+    """The id of the saved content."""
+    reply = read_reply(response)
+    if reply.code != "0":
+        raise _refused(reply, response)
+    if (saved := _message_id(_data(reply.body))) is None:
+        raise NoVerdict("the reply to save_message_content holds no message_id")
+    return saved
+
+
+def decode_broadcast(
+    response: Response, broadcast: Broadcast, saved: str, values: Sequence[str]
+) -> tuple[BroadcastOutcome, dict[str, Outcome]]:
+    """What became of a broadcast, and of each token of `values` where it was for tokens."""
+    reply = read_reply(response)
+    if reply.code != "0":
+        raise _refused(reply, response)
+    data = _data(reply.body)
+    groups = _groups(data) if isinstance(data, dict) else {}
+    readable = None not in groups.values() and (data is None or isinstance(data, dict) or data in ([], ""))
+    refused = {value: code for code, listed in groups.items() for value in listed or () if not _is_copy(code)}
+    task_id = _identifier(data.get("task_id", data.get("taskId"))) if isinstance(data, dict) else None
+    outcome = BroadcastOutcome(
+        certificate_id=broadcast.certificate_id,
+        status=Status.ACCEPTED,
+        message_id=_message_id(data) or saved,
+        task_ids=(task_id,) if task_id else (),
+        detail=_listed(broadcast.audience, groups, refused),
+    )
+    if broadcast.audience.kind is not AudienceKind.TOKENS:
+        return outcome, {}
+    pushes = {value: _push(broadcast, value) for value in values}
+    return outcome, {
+        value: _rejected(push, refused[value], pause=response.retry_after, message_id=outcome.message_id)
+        if value in refused
+        else _passed(push, outcome.message_id, readable)
+        for value, push in pushes.items()
+    }
+
+
+def _push(broadcast: Broadcast, token: str) -> Push:
+    return Push(PushToken(broadcast.certificate_id, token), broadcast.notification)
+
+
+def _passed(push: Push, message_id: str | None, readable: bool) -> Outcome:
+    return Outcome.accepted(push, message_id) if readable else Outcome.unknown(push, _UNREAD)
+
+
+def _listed(audience: Audience, groups: Mapping[str, object], refused: Mapping[str, str]) -> str:
+    if audience.kind is AudienceKind.TOKENS or not refused:
+        return ""
+    return f"{len(refused)} of the {audience.kind.value} were refused (codes {', '.join(sorted(groups))})"
+
+
+def _groups(data: Mapping[str, Any]) -> dict[str, list[str] | None]:
+    # The error groups lie between named keys (message_id, task_id, status ...): every key of digits is one.
+    return {key: _texts(value) for key, value in data.items() if _GROUP.fullmatch(key)}
+
+
+def _texts(value: object) -> list[str] | None:
+    if value is None:
+        return []
+    if isinstance(value, str):
+        return re.split(r"\s*[;,]\s*", value.strip())
+    if isinstance(value, list) and all(isinstance(item, str) for item in value):
+        return value
+    return None
+
+
+def _is_copy(code: str) -> bool:
+    rule = RULES.codes.get(code)
+    return rule is not None and rule.reason == "copy"
+
+
+def _by_token(items: Iterable[Any], sent: Sequence[Push]) -> dict[str, Mapping[str, Any]]:
+    found: dict[str, Mapping[str, Any]] = {}
+    nameless: list[Mapping[str, Any]] = []
+    others = False
+    for item in items:
+        name = item.get("registrationId") if isinstance(item, dict) else None
+        if isinstance(name, str):
+            known = found.get(name)
+            found[name] = item if known is None else max(known, item, key=_badness)
+        elif isinstance(item, dict) and name is None:
+            nameless.append(item)
+        else:
+            others = True
+    if not found and not others and len(nameless) == len(sent):
+        return {push.push_token.token: item for push, item in zip(sent, nameless, strict=True)}
+    return found
+
+
+def _badness(item: Mapping[str, Any]) -> int:
+    """Accepted 0, unreadable 1, refused 2: of two verdicts on one token the worse one counts."""
+    code = item.get("errorCode")
+    text = "0" if code is None else code_text(code)
+    return 1 if text is None else 0 if text == "0" else 2
+
+
+def _item_outcome(
+    item: Mapping[str, Any] | None, push: Push, truncated: tuple[str, ...], pause: float | None
+) -> Outcome:
+    if item is None:
+        return Outcome.unknown(push, _UNREAD)
+    code = item.get("errorCode")
+    text = "0" if code is None else code_text(code)
+    if text is None:
+        return Outcome.unknown(push, _UNREAD)
+    if text == "0":
+        return Outcome.accepted(push, _message_id(item), truncated=truncated)
+    message = item.get("errorMessage")
+    return _rejected(push, text, message=message, truncated=truncated, pause=pause, message_id=_message_id(item))
+
+
+def _rejected(
+    push: Push,
+    code: str,
+    *,
+    message: object = None,
+    truncated: tuple[str, ...] = (),
+    pause: float | None = None,
+    message_id: str | None = None,
+) -> Outcome:
+    rule = RULES.codes.get(code)
+    reason = (rule.host_reason if rule else None) or Reason.INVALID_NOTIFICATION
+    return Outcome.rejected(
+        push,
+        reason,
+        code=code,
+        message=_short(message),
+        detail=_sentence(rule),
+        retry_after=_pause(rule, pause),
+        message_id=message_id,
+        repeated=rule is not None and rule.reason == "repeated",
+        truncated=truncated,
+    )
+
+
+def _refused(reply: Reply, response: Response) -> Refused | NoVerdict:
+    rule = RULES.codes.get(reply.code)
+    if rule is None and response.status >= 500:
+        return NoVerdict(f"HTTP {response.status} with the unknown code {reply.code}")
+    kind: type[Refused] = Refused
+    if rule is not None and rule.reason in ("expired", "clock"):
+        kind = AccessExpired if rule.reason == "expired" else ClockSkew
+    reason = (rule.host_reason if rule else None) or Reason.INVALID_NOTIFICATION
+    detail = _sentence(rule)
+    if rule is not None and rule.scope == "target":
+        # It does not say which target: to blame all of them would retire tokens that are alive.
+        reason, detail = Reason.INVALID_NOTIFICATION, f"{detail}; the reply does not name the target"
+    return kind(reason, reply.code, _short(reply.message), _pause(rule, response.retry_after), detail)
+
+
+def _login_refused(refused: Refused | NoVerdict) -> Refused | NoVerdict:
+    # At the login no notification is in play, and "log in again" would lead in a circle.
+    if isinstance(refused, Refused) and (
+        isinstance(refused, AccessExpired) or refused.reason is Reason.INVALID_NOTIFICATION
+    ):
+        return Refused(Reason.CREDENTIALS, refused.code, refused.message, refused.retry_after, refused.detail)
+    return refused
+
+
+def _sentence(rule: CodeRule | None) -> str:
+    if rule is None:
+        return "unknown code"
+    return f"{rule.meaning}: {rule.advice}" if rule.advice else rule.meaning
+
+
+def _pause(rule: CodeRule | None, hint: float | None) -> float | None:
+    if rule is None or rule.host_reason not in (Reason.RATE_LIMITED, Reason.UNAVAILABLE, Reason.QUOTA_EXCEEDED):
+        return None
+    return rule.retry_after if hint is None else hint
+
+
+def _data(body: Mapping[str, Any]) -> Any:
+    # V1.3 types `data` as text, shows an object, and calls it `value` in two tables.
+    data = body.get("data")
+    if data is None:
+        data = body.get("value")
+    if isinstance(data, str):
+        try:
+            return json.loads(data)
+        except (ValueError, RecursionError):
+            return data
+    return data
+
+
+def _message_id(data: object) -> str | None:
+    if not isinstance(data, dict):
+        return None
+    # Unicast and batch say messageId, save and broadcast message_id; broadcast once said messageId.
+    first = _identifier(data.get("messageId"))
+    return first if first is not None else _identifier(data.get("message_id"))
+
+
+def _identifier(value: object) -> str | None:
+    if type(value) is str:
+        return value if 0 < len(value) <= _ID_LENGTH and value.isprintable() else None
+    if type(value) is int:
+        return str(value) if abs(value) < 10**_ID_LENGTH else None
+    return None
+
+
+def _short(message: object) -> str | None:
+    return fit(message, _MESSAGE_LENGTH)[0] if isinstance(message, str) else None
+
+
+def _epoch_seconds(value: object) -> float | None:
+    if isinstance(value, str) and re.fullmatch(r"[0-9]{1,15}", value, re.ASCII):
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 10**15:
+        return None
+    return value / 1000

@@ -1,0 +1,191 @@
+"""The broadcasts of an OPPO certificate: saved, then sent, with one outcome for each token."""
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+import pytest
+from pushgateway_oppo import Oppo
+
+from pushgateway.vendor import (
+    Audience,
+    Broadcast,
+    Exchange,
+    Notification,
+    Push,
+    PushToken,
+    Reason,
+    Refused,
+    Request,
+    Response,
+    Secret,
+    Status,
+)
+
+NOTE = Notification("Hi", "You have mail")
+SETTINGS: dict[str, Any] = {"app_key": "demo-app-key", "master_secret": Secret("demo-master-secret")}
+OPPO = Oppo(**SETTINGS)
+MAINLAND = "https://api.push.oppomobile.com"
+OVERSEAS = "https://api-intl.push.oppomobile.com"
+NOTIFICATION = "/server/v1/message/notification/"
+
+
+def reply(data: object, code: int = 0, status: int = 200) -> Response:
+    return Response(status, {}, json.dumps({"code": code, "message": "", "data": data}).encode())
+
+
+def finish(exchange: Exchange[Any], response: Response) -> Any:
+    with pytest.raises(StopIteration) as done:
+        exchange.send(response)
+    return done.value.value
+
+
+def result(exchange: Exchange[Any]) -> Any:
+    """What an exchange gives that asks nothing."""
+    with pytest.raises(StopIteration) as done:
+        next(exchange)
+    return done.value.value
+
+
+def form(request: Request) -> dict[str, str]:
+    return dict(parse_qsl(request.content.decode("ascii"), strict_parsing=True))
+
+
+def push(token: str, notification: Notification = NOTE, dedupe_id: str = "") -> Push:
+    return Push(PushToken(7005, token), notification, dedupe_id=dedupe_id)
+
+
+def everyone(**fields: Any) -> Broadcast:
+    return Broadcast(7005, fields.pop("notification", NOTE), fields.pop("audience", Audience.everyone()), **fields)
+
+
+def test_saving_a_broadcast() -> None:
+    """The content goes flat to the home region, with start, speed and the host's id."""
+    notification = Notification("t" * 33, "b", dedupe_id="news-1")
+    exchange = Oppo(**SETTINGS, home_region="overseas").save(
+        everyone(notification=notification, start_at=datetime(2026, 1, 1, tzinfo=UTC), rate=1000)
+    )
+    request = next(exchange)
+
+    saved = finish(exchange, reply({"message_id": "m"}))
+
+    assert request.url == f"{OVERSEAS}{NOTIFICATION}save_message_content"
+    assert form(request) == {
+        "title": "t" * 31 + "…",
+        "content": "b",
+        "app_message_id": "news-1",
+        "push_time_type": "1",
+        "push_start_time": "1767225600000",
+        "fix_speed": "true",
+        "fix_speed_rate": "1000",
+    }
+    assert saved == ("m", ("title",))
+
+
+@pytest.mark.parametrize(
+    ("broadcast", "reason", "sentence"),
+    [
+        (everyone(notification=Notification("", "b")), Reason.INVALID_NOTIFICATION, "title: "),
+        (
+            everyone(audience=Audience.of_tokens(["a"]), start_at=datetime(2026, 1, 1, tzinfo=UTC)),
+            Reason.UNSUPPORTED,
+            "start_at: OPPO has it for broadcasts to everyone only",
+        ),
+        (everyone(audience=Audience.of_tags(["a"], all_of=["b"])), Reason.UNSUPPORTED, "audience: "),
+        (everyone(audience=Audience.of_tags(["a;b"])), Reason.INVALID_NOTIFICATION, "audience: "),
+        (everyone(audience=Audience.of_tags([" "])), Reason.INVALID_NOTIFICATION, "audience: "),
+        (everyone(audience=Audience.of_aliases(["a;b"])), Reason.INVALID_NOTIFICATION, "audience: "),
+        (everyone(audience=Audience.of_aliases(["a", " "])), Reason.INVALID_NOTIFICATION, "audience: "),
+    ],
+)
+def test_an_impossible_broadcast_asks_nothing(broadcast: Broadcast, reason: Reason, sentence: str) -> None:
+    """What OPPO cannot do is refused before anything is saved."""
+    with pytest.raises(Refused) as caught:
+        next(OPPO.save(broadcast))
+
+    assert caught.value.reason is reason
+    assert caught.value.detail.startswith(sentence)
+
+
+@pytest.mark.parametrize(("length", "fine"), [(64, True), (65, False)])
+def test_the_length_of_an_alias(length: int, fine: bool) -> None:
+    """Today's page allows 64 characters."""
+    exchange = Oppo(**SETTINGS, dialect="current").save(everyone(audience=Audience.of_aliases(["a" * length])))
+
+    if fine:
+        assert next(exchange).url.endswith("save_message_content")
+    else:
+        with pytest.raises(Refused, match=r"at most 64 characters, one has 65"):
+            next(exchange)
+
+
+def test_broadcast_to_everyone() -> None:
+    """One request, no list; the ids let an operator look it up."""
+    exchange = OPPO.broadcast(everyone(), "saved")
+    request = next(exchange)
+
+    outcome = finish(exchange, reply({"message_id": "m", "task_id": "t"}))
+
+    assert request.url == f"{MAINLAND}{NOTIFICATION}broadcast"
+    assert form(request) == {"message_id": "saved", "target_type": "1"}
+    assert (outcome.status, outcome.message_id, outcome.task_ids) == (Status.ACCEPTED, "m", ("t",))
+    assert outcome.outcomes == ()
+
+
+def test_broadcast_to_tokens() -> None:
+    """One outcome for each token in the order given; those that cannot be sent to stay out of the request."""
+    tokens = ["IN_a", "b c", "IN_d", "CN_e", "IN_f"]
+    broadcast = everyone(audience=Audience.of_tokens(tokens))
+    saving, exchange = OPPO.save(broadcast), OPPO.broadcast(broadcast, "saved")
+    request = next(exchange)
+
+    outcome = finish(exchange, reply({"10000": ["IN_d"], "10004": ["IN_f"]}))
+
+    assert {urlsplit(one.url).netloc for one in (next(saving), request)} == {urlsplit(OVERSEAS).netloc}
+    assert form(request)["target_value"] == "IN_a;IN_d;IN_f"
+    assert outcome.ok
+    assert [one.push_token for one in outcome.outcomes] == [PushToken(7005, token) for token in tokens]
+    assert [(one.status, one.reason) for one in outcome.outcomes] == [
+        (Status.ACCEPTED, None),
+        (Status.NOT_SENT, Reason.UNREGISTERED),
+        (Status.REJECTED, Reason.UNREGISTERED),
+        (Status.NOT_SENT, Reason.UNSUPPORTED),
+        (Status.ACCEPTED, None),
+    ]
+
+
+def test_a_broadcast_to_nobody_asks_nothing() -> None:
+    """When no token of the list can be sent to, nothing is."""
+    outcome = result(OPPO.broadcast(everyone(audience=Audience.of_tokens(["", "a b"])), "saved"))
+
+    assert (outcome.status, outcome.reason) == (Status.NOT_SENT, Reason.UNREGISTERED)
+    assert [one.status for one in outcome.outcomes] == [Status.NOT_SENT, Status.NOT_SENT]
+
+
+def test_a_refused_broadcast() -> None:
+    """A refusal of the whole is the core's to tell; it blames no token."""
+    exchange = OPPO.broadcast(everyone(audience=Audience.of_tokens(["a"])), "saved")
+    next(exchange)
+
+    with pytest.raises(Refused) as caught:
+        exchange.send(reply(None, code=10000))
+
+    assert caught.value.reason is Reason.INVALID_NOTIFICATION
+
+
+def test_no_refusal_quotes_content() -> None:
+    """Details may be logged, so no token, title or body is in any of them."""
+    canary = "canary-4711"
+    bad = [
+        push(f"{canary} {canary}"),
+        push("a", Notification("", canary)),
+        push("b", Notification(canary, canary, data={canary: {canary}})),
+        push("c", Notification(canary, canary, receipt_url=canary * 50)),
+        push("d", Notification(canary, canary, overrides={"oppo": {"title": [canary]}})),
+    ]
+
+    outcomes = result(OPPO.push(bad))
+
+    assert canary not in repr(outcomes)
+    assert len(outcomes) == 5

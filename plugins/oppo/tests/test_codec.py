@@ -1,0 +1,274 @@
+"""From pushes to OPPO's requests: exact both ways, and nothing injected by any text."""
+
+import json
+import tomllib
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pushgateway_oppo.codec import encode_batch, encode_broadcast, encode_save, encode_unicast, token_problem
+from pushgateway_oppo.fields import encode_notification
+from pushgateway_oppo.replies import RULES
+
+from pushgateway.text import clean, cut, whole
+from pushgateway.vendor import (
+    Audience,
+    Network,
+    Notification,
+    Push,
+    PushToken,
+    Reason,
+    Refused,
+    Status,
+)
+
+V13, CURRENT = RULES.dialects["v1.3"], RULES.dialects["current"]
+INVALID = Reason.INVALID_NOTIFICATION
+TOKEN = "CN_0123456789abcdef0123456789abcdef"
+NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
+TEXT = st.text(st.characters(exclude_categories=()), max_size=60)
+
+
+def note(**fields: Any) -> Notification:
+    return Notification(**{"title": "Hi", "body": "You have mail", **fields})
+
+
+def message(content: bytes, field: str = "message") -> Any:
+    form = dict(parse_qsl(content.decode("ascii"), strict_parsing=True))
+    assert form.keys() == {field}
+    return json.loads(form[field])
+
+
+def unicast(notification: Notification, dialect=V13, token: str = TOKEN, dedupe_id: str = "") -> Any:
+    encoded = encode_batch([Push(PushToken(1, token), notification, dedupe_id=dedupe_id)], dialect)
+    assert not encoded.settled
+    return message(encode_unicast(encoded, dialect)[1])
+
+
+def test_every_sample_has_a_source_and_a_date(samples: Path) -> None:
+    """No sample without an origin, no origin without its sample."""
+    listed = tomllib.loads((samples / "samples.toml").read_text("utf-8"))
+    names = [name for origin in listed.values() for name in origin["files"]]
+
+    assert all(origin["title"] and origin["date"].year >= 2018 for origin in listed.values())
+    assert sorted(names) == sorted(path.name for path in samples.iterdir() if path.name != "samples.toml")
+
+
+def test_unicast_is_the_sample(samples: Path) -> None:
+    """One plain push is, byte for byte, the request of the document."""
+    encoded = encode_batch([Push(PushToken(1, TOKEN), note())], CURRENT)
+
+    path, content = encode_unicast(encoded, CURRENT)
+
+    assert path == "/server/v1/message/notification/unicast"
+    assert content == (samples / "unicast.request.form").read_bytes().strip()
+
+
+def test_unicast_batch_is_the_sample(samples: Path) -> None:
+    """Several pushes are an array of the same objects."""
+    same = note()
+    encoded = encode_batch([Push(PushToken(1, token), same) for token in (TOKEN, "CN_not-an-id")], CURRENT)
+
+    path, content = encode_unicast(encoded, CURRENT)
+
+    assert path == "/server/v1/message/notification/unicast_batch"
+    assert content == (samples / "unicast_batch.request.form").read_bytes().strip()
+
+
+def test_save_is_the_sample(samples: Path) -> None:
+    """The content of a broadcast is flat, with the data as JSON text."""
+    content = encode_notification(
+        Notification("Order shipped", "Parcel on its way", ttl=86_400, data={"order": "42"}), V13
+    )
+
+    sample = (samples / "save.request.form").read_bytes().strip()
+
+    assert sorted(encode_save(content).split(b"&")) == sorted(sample.split(b"&"))
+
+
+def test_broadcast_is_the_sample(samples: Path) -> None:
+    """Targets are joined by semicolons; the sample's own odd ids pass."""
+    sample = (samples / "broadcast.request.form").read_bytes().strip()
+    tokens = dict(parse_qsl(sample.decode()))["target_value"].split(";")
+
+    content = encode_broadcast("58ad47319e8d725350a5afd5", Audience.of_tokens(tokens), tokens, V13)
+
+    assert content == sample
+    assert [token_problem(token, 256) for token in tokens] == [""] * 5
+
+
+def test_a_bad_push_leaves_the_others_alone() -> None:
+    """What the rules forbid is settled by place; all others are in the request, in order."""
+    bad, good = note(title=""), note()
+    pushes = [Push(PushToken(1, token), n) for token, n in (("a", good), ("b", bad), (";", good), ("d", good))]
+
+    encoded = encode_batch(pushes, V13)
+
+    assert encoded.places == [0, 3]
+    assert [push.push_token.token for push in encoded.sent] == ["a", "d"]
+    assert {place: outcome.reason for place, outcome in encoded.settled.items()} == {1: INVALID, 2: Reason.UNREGISTERED}
+
+
+@pytest.mark.parametrize(
+    ("token", "fine"),
+    [
+        ("a", True),
+        ("x" * 256, True),
+        ("x" * 257, False),
+        ("值" * 85, True),
+        ("值" * 86, False),
+        ('q"uo\\te&=+%', True),
+        ("", False),
+        ("a b", False),
+        ("a;b", False),
+        ("a,b", False),
+        ("a\nb", False),
+        ("a\u3000b", False),
+        ("a\ud800", False),
+    ],
+)
+def test_tokens_are_judged_loosely(token: str, fine: bool) -> None:
+    """Only what cannot be an address is refused here, without quoting it; OPPO judges the rest."""
+    encoded = encode_batch([Push(PushToken(1, token), note())], V13)
+
+    if fine:
+        assert message(encode_unicast(encoded, V13)[1])["target_value"] == token
+    else:
+        outcome = encoded.settled[0]
+        assert (outcome.status, outcome.reason) == (Status.NOT_SENT, Reason.UNREGISTERED)
+        assert outcome.detail == (
+            "token: must be 1 to 256 bytes without blank, control character, ';' or ','; "
+            f"is {len(token.encode('utf-8', 'surrogatepass'))} bytes"
+        )
+
+
+@given(TEXT, TEXT, st.dictionaries(TEXT, TEXT, max_size=3), TEXT)
+def test_any_text_arrives_as_it_was_cut(title: str, body: str, data: dict[str, str], dedupe_id: str) -> None:
+    """Whatever the host writes, OPPO reads the cleaned and cut text, and nothing is injected anywhere."""
+    notification = note(title="T" + title, body="B" + body, data=data)
+
+    sent = unicast(notification, dedupe_id=dedupe_id)["notification"]
+
+    assert sent["title"] == cut(clean("T" + title), 32)[0]
+    assert sent["content"] == cut(clean("B" + body), 200)[0]
+    assert json.loads(sent.get("action_parameters", "{}")) == {whole(k): whole(v) for k, v in data.items()}
+    assert sent.get("app_message_id", "") == clean(dedupe_id)
+
+
+def test_a_broadcast_has_its_own_fields() -> None:
+    """Windows, networks and speed are a broadcast's; numbers are decimal, booleans words."""
+    audience = Audience.everyone().kind
+    notification = note(network=Network.WIFI, show_from=NOON, show_until=NOON + timedelta(hours=1), store_offline=False)
+
+    content = encode_save(encode_notification(notification, V13, audience, {"fix_speed": True, "fix_speed_rate": 5}))
+
+    assert dict(parse_qsl(content.decode())) == {
+        "title": "Hi",
+        "content": "You have mail",
+        "off_line": "false",
+        "network_type": "1",
+        "show_time_type": "1",
+        "show_start_time": "1767268800000",
+        "show_end_time": "1767272400000",
+        "fix_speed": "true",
+        "fix_speed_rate": "5",
+    }
+
+
+@pytest.mark.parametrize(
+    ("dialect", "audience", "fields", "planned", "reason", "sentence"),
+    [
+        (V13, Audience.everyone(), {"show_from": NOON}, {}, INVALID, "show_until: OPPO needs show_end_time"),
+        (V13, Audience.everyone(), {"show_until": NOON}, {}, INVALID, "show_from: OPPO needs show_start_time"),
+        (
+            V13,
+            Audience.everyone(),
+            {"receipt_url": "u"},
+            {},
+            Reason.UNSUPPORTED,
+            "receipt_url: OPPO has it for broadcasts to tokens and aliases only",
+        ),
+        (
+            CURRENT,
+            Audience.of_aliases(["a"]),
+            {"receipt_url": "u"},
+            {},
+            Reason.UNSUPPORTED,
+            "receipt_url: OPPO has it for broadcasts to tokens only",
+        ),
+        (
+            V13,
+            Audience.of_tokens(["a"]),
+            {},
+            {"push_time_type": 1},
+            Reason.UNSUPPORTED,
+            "start_at: OPPO has it for broadcasts to everyone only",
+        ),
+        (
+            CURRENT,
+            Audience.everyone(),
+            {},
+            {"fix_speed": True, "fix_speed_rate": 999},
+            INVALID,
+            "rate: must be at least 1000 phones per second, is 999",
+        ),
+        (
+            CURRENT,
+            Audience.everyone(),
+            {},
+            {"fix_speed": True, "fix_speed_rate": 10_001},
+            INVALID,
+            "rate: must be at most 10000 phones per second, is 10001",
+        ),
+        (
+            V13,
+            Audience.everyone(),
+            {"overrides": {"oppo": {"show_start_time": 5, "show_end_time": 5}}},
+            {},
+            INVALID,
+            "show_until: must be later than show_from",
+        ),
+        (
+            CURRENT,
+            Audience.everyone(),
+            {"overrides": {"oppo": {"verify_registration_id": True}}},
+            {},
+            Reason.UNSUPPORTED,
+            'overrides["oppo"]["verify_registration_id"]: OPPO has it for single pushes only',
+        ),
+    ],
+)
+def test_what_a_broadcast_cannot_say(
+    dialect: Any, audience: Audience, fields: dict[str, Any], planned: dict[str, Any], reason: Reason, sentence: str
+) -> None:
+    """A field that OPPO would ignore or refuse for this audience is an error, not a silent drop."""
+    with pytest.raises(Refused) as caught:
+        encode_notification(note(**fields), dialect, audience.kind, planned)
+
+    assert caught.value.reason is reason
+    assert caught.value.detail.startswith(sentence)
+
+
+@pytest.mark.parametrize(
+    ("dialect", "audience", "form"),
+    [
+        (V13, Audience.everyone(), {"target_type": "1"}),
+        (V13, Audience.of_aliases(["a", "b&c"]), {"target_type": "5", "target_value": "a;b&c"}),
+        (V13, Audience.of_tags(["x", "y"]), {"target_type": "4", "target_value": "x;y"}),
+        (
+            CURRENT,
+            Audience.of_tags(["x"], none_of=["z"]),
+            {"target_type": "6", "target_value": '{"or":["x"],"not":["z"]}'},
+        ),
+        (CURRENT, Audience.of_tags(all_of=["值"]), {"target_type": "6", "target_value": '{"and":["值"]}'}),
+    ],
+)
+def test_every_audience(dialect: Any, audience: Audience, form: dict[str, str]) -> None:
+    """Each kind has its number in each dialect; everyone has no value."""
+    content = encode_broadcast("m-1", audience, audience.values, dialect)
+
+    assert dict(parse_qsl(content.decode(), strict_parsing=True)) == {"message_id": "m-1", **form}

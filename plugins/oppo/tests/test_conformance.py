@@ -1,0 +1,30 @@
+"""The OPPO plug-in keeps the promises of every plug-in, in both dialects."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from pushgateway_oppo import Oppo
+from pushgateway_oppo.sandbox import OppoSandbox
+
+from pushgateway.testing.conformance import PluginConformance
+
+
+class TestV13(PluginConformance):
+    """The dialect of the founding document."""
+
+    vendor = Oppo
+    dialect = "v1.3"
+
+    def make_sandbox(self, **options: Any) -> OppoSandbox:
+        """A sandbox that speaks the dialect."""
+        return OppoSandbox(dialect=self.dialect, **options)
+
+    def with_wrong_secret(self, settings: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The MasterSecret signs."""
+        return {**settings, "master_secret": "another"}
+
+
+class TestCurrent(TestV13):
+    """The dialect of OPPO's pages of today."""
+
+    dialect = "current"

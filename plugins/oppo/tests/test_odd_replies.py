@@ -1,0 +1,184 @@
+"""Replies to broadcasts, and replies of any shape at all: never an exception of another kind."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+from pushgateway_oppo.replies import (
+    decode_batch,
+    decode_broadcast,
+    decode_login,
+    decode_saved,
+    decode_unicast,
+)
+
+from pushgateway.vendor import (
+    Audience,
+    Broadcast,
+    Notification,
+    NoVerdict,
+    Outcome,
+    Push,
+    PushToken,
+    Reason,
+    Refused,
+    Response,
+    Status,
+)
+
+NOTE = Notification("Hi", "You have mail")
+TOKENS = [f"CN_{number:032x}" for number in range(5)]
+PUSHES = [Push(PushToken(1, token), NOTE, dedupe_id=f"d-{token}") for token in TOKENS]
+CUTS = [("title",) if place == 2 else () for place in range(5)]
+
+
+def reply(body: object, status: int = 200, **headers: str) -> Response:
+    content = body if isinstance(body, bytes) else json.dumps(body).encode()
+    return Response(status, {name.replace("_", "-"): value for name, value in headers.items()}, content)
+
+
+def statuses(outcomes: list[Outcome]) -> list[str]:
+    return [outcome.status.value for outcome in outcomes]
+
+
+def broadcast_of(audience: Audience) -> Broadcast:
+    return Broadcast(1, NOTE, audience)
+
+
+def everything(response: Response) -> list[object]:
+    """Each way of reading `response`: what it gave, or the `Refused` or `NoVerdict` it raised."""
+    tokens = broadcast_of(Audience.of_tokens(TOKENS))
+    results: list[object] = []
+    for read in (
+        lambda: decode_login(response, 86_400.0, 4096),
+        lambda: decode_unicast(response, PUSHES[0], ()),
+        lambda: decode_batch(response, PUSHES, CUTS),
+        lambda: decode_saved(response),
+        lambda: decode_broadcast(response, tokens, "saved", TOKENS),
+    ):
+        try:
+            results.append(read())
+        except (Refused, NoVerdict) as refused:
+            results.append(refused)
+    return results
+
+
+def groups(data: object, audience: Audience | None = None) -> tuple[Any, dict[str, Outcome]]:
+    broadcast = broadcast_of(audience or Audience.of_tokens(TOKENS))
+    return decode_broadcast(reply({"code": 0, "data": data}), broadcast, "saved", TOKENS)
+
+
+@pytest.mark.parametrize("data", [None, {}, "", [], {"status": "x"}, {"10000": None}, {"10000": []}])
+def test_a_broadcast_without_groups_was_taken(data: object) -> None:
+    """Absent or empty `data` under code 0: everybody was taken, under the id it was saved with."""
+    outcome, verdicts = groups(data)
+
+    assert (outcome.status, outcome.message_id, outcome.task_ids) == (Status.ACCEPTED, "saved", ())
+    assert statuses(list(verdicts.values())) == ["accepted"] * 5
+
+
+def test_repeated_tokens_are_no_failure() -> None:
+    """10004 drops the copy, the first one counts; a true refusal beside it still holds."""
+    _, verdicts = groups({"10004": TOKENS[:2], "10000": TOKENS[1:2], "77": f"{TOKENS[2]}; {TOKENS[3]}"})
+
+    assert [verdicts[token].vendor_code for token in TOKENS] == [None, "10000", "77", "77", None]
+    assert [verdicts[token].reason for token in TOKENS] == [
+        None,
+        Reason.UNREGISTERED,
+        Reason.INVALID_NOTIFICATION,
+        Reason.INVALID_NOTIFICATION,
+        None,
+    ]
+
+
+@pytest.mark.parametrize("data", [{"10000": {}}, {"10000": [5]}, "nonsense", [1], 5])
+def test_unreadable_groups_leave_no_verdict(data: object) -> None:
+    """Where the list of the refused cannot be read, nobody can be called accepted."""
+    outcome, verdicts = groups(data)
+
+    assert outcome.status is Status.ACCEPTED
+    assert statuses(list(verdicts.values())) == ["unknown"] * 5
+
+
+def test_ids_of_a_broadcast_in_either_spelling() -> None:
+    """`messageId` and numbers are understood."""
+    outcome, _ = groups({"messageId": 5, "task_id": 6})
+
+    assert (outcome.message_id, outcome.task_ids) == ("5", ("6",))
+
+
+def test_refused_aliases_are_counted() -> None:
+    """Aliases have no outcomes of their own; that some were refused is still told."""
+    outcome, verdicts = groups({"10002": ["a"]}, Audience.of_aliases(["a", "b"]))
+
+    assert verdicts == {}
+    assert outcome.detail == "1 of the aliases were refused (codes 10002)"
+
+
+def test_saving_without_an_id_is_no_verdict() -> None:
+    """Without the content's id there is nothing to broadcast."""
+    with pytest.raises(NoVerdict):
+        decode_saved(reply({"code": 0, "data": {}}))
+
+
+# Anything at all
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.sampled_from(["", "0", "x", *TOKENS, "\ud800"]),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(
+            st.sampled_from(
+                [
+                    "code",
+                    "message",
+                    "data",
+                    "value",
+                    "registrationId",
+                    "errorCode",
+                    "messageId",
+                    "message_id",
+                    "task_id",
+                    "auth_token",
+                    "create_time",
+                    "10000",
+                    "10004",
+                    "status",
+                ]
+            ),
+            inner,
+            max_size=5,
+        )
+    ),
+    max_leaves=12,
+)
+
+
+@given(
+    st.fixed_dictionaries({"code": st.sampled_from([0, "0", 11, 32, 10000]) | JSON, "data": JSON}),
+    st.sampled_from([200, 302, 404, 429, 500]),
+)
+def test_no_json_breaks_the_reading(body: object, status: int) -> None:
+    """Whatever the shape, there are five readings, and the batch has one outcome for each push."""
+    results = everything(reply(body, status))
+
+    assert len(results) == 5
+    if isinstance(many := results[2], list):
+        assert [outcome.push_token for outcome in many] == [push.push_token for push in PUSHES]
+
+
+@given(st.binary(max_size=60), st.sampled_from([200, 500]))
+@example(b'{"code":0,"data":' + b"[" * 100_000, 200)
+@example(b'{"code":0,"data":"' + b"[" * 100_000 + b'"}', 200)
+@example(b'{"code":' + b"9" * 5000 + b"}", 200)
+@example(b'{"code":0,"data":{"messageId":' + b"9" * 4000 + b"}}", 200)
+@example(b'{"code":0,"data":[{"registrationId":"\\ud800","errorMessage":"\\ud800","errorCode":41}]}', 200)
+@example(b'{"code":1,"code":0,"data":NaN}', 200)
+@example(b'\xef\xbb\xbf{"code":0}', 200)
+@example(b"<html>", 200)
+@example(b"", 200)
+def test_no_bytes_break_the_reading(content: bytes, status: int) -> None:
+    """Cut, nested, oversized or foreign: the reading ends in a value, a `Refused` or a `NoVerdict`."""
+    assert len(everything(reply(content, status))) == 5

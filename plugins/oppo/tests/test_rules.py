@@ -1,0 +1,62 @@
+"""OPPO's dated facts are complete and agree with the code that reads them."""
+
+import pytest
+from pushgateway_oppo.fields import WORDS
+
+from pushgateway.rules import load_rules
+from pushgateway.vendor import AudienceKind, Reason
+
+RULES = load_rules("pushgateway_oppo")
+V13, CURRENT = RULES.dialects["v1.3"], RULES.dialects["current"]
+
+
+@pytest.mark.parametrize("dialect", RULES.dialects.values(), ids=RULES.dialects)
+def test_every_dialect_is_complete(dialect) -> None:
+    """Whatever code asks a dialect for is there in each of them."""
+    assert dialect.hosts.keys() >= {"cn", "overseas"}
+    assert dialect.operations.keys() == {"auth", "unicast", "unicast_batch", "save", "broadcast"}
+    assert dialect.targets.keys() == {kind.value for kind in AudienceKind}
+    assert dialect.fields.keys() >= WORDS.keys()
+    assert dialect.numbers.keys() >= {"batch_size", "audience_size", "access_lifetime", "clock_tolerance"}
+
+
+def test_limits_of_the_two_dialects() -> None:
+    """The lengths of 2018 and of today, as the documents have them."""
+    lengths = {
+        name: [dialect.fields[name].max for dialect in (V13, CURRENT)]
+        for name in ("title", "sub_title", "content", "click_action_url", "call_back_parameter", "off_line_ttl")
+    }
+
+    assert lengths == {
+        "title": [32, 50],
+        "sub_title": [10, 10],
+        "content": [200, 50],
+        "click_action_url": [500, 2000],
+        "call_back_parameter": [50, 100],
+        "off_line_ttl": [259_200, 864_000],
+    }
+    assert CURRENT.fields["content"].maximum({"style": 2}) == 128
+    assert [V13.targets["tags"].broadcast, CURRENT.targets["tags"].broadcast] == [4, 6]
+
+
+def test_only_two_codes_cost_a_token() -> None:
+    """A configuration mistake or an odd argument never looks like a dead token."""
+    deadly = {code for code, rule in RULES.codes.items() if rule.host_reason is Reason.UNREGISTERED}
+
+    assert deadly == {"1000", "10000"}
+
+
+def test_special_words_stand_where_the_document_has_them() -> None:
+    """Success, stale access, clocks, repeats and copies are told apart by data."""
+    words = {code: rule.reason for code, rule in RULES.codes.items() if rule.reason.islower()}
+
+    assert words == {
+        "0": "accepted",
+        "11": "expired",
+        "29": "expired",
+        "18": "clock",
+        "19": "clock",
+        "32": "repeated",
+        "10004": "copy",
+        "10005": "copy",
+    }

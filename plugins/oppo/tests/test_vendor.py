@@ -1,0 +1,351 @@
+"""The exchanges of an OPPO certificate: which requests go where, and what comes of the replies."""
+
+import json
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+import pytest
+from pushgateway_oppo import Oppo
+
+from pushgateway.vendor import (
+    AccessExpired,
+    AccessToken,
+    Audience,
+    AudienceKind,
+    Broadcast,
+    Exchange,
+    FieldError,
+    Notification,
+    NoVerdict,
+    Outcome,
+    Push,
+    PushToken,
+    Reason,
+    Request,
+    Response,
+    Secret,
+    Status,
+)
+
+NOTE = Notification("Hi", "You have mail")
+SETTINGS: dict[str, Any] = {"app_key": "demo-app-key", "master_secret": Secret("demo-master-secret")}
+OPPO = Oppo(**SETTINGS)
+MAINLAND = "https://api.push.oppomobile.com"
+OVERSEAS = "https://api-intl.push.oppomobile.com"
+NOTIFICATION = "/server/v1/message/notification/"
+
+
+def reply(data: object, code: int = 0, status: int = 200) -> Response:
+    return Response(status, {}, json.dumps({"code": code, "message": "", "data": data}).encode())
+
+
+def finish(exchange: Exchange[Any], response: Response) -> Any:
+    with pytest.raises(StopIteration) as done:
+        exchange.send(response)
+    return done.value.value
+
+
+def result(exchange: Exchange[Any]) -> Any:
+    """What an exchange gives that asks nothing."""
+    with pytest.raises(StopIteration) as done:
+        next(exchange)
+    return done.value.value
+
+
+def form(request: Request) -> dict[str, str]:
+    return dict(parse_qsl(request.content.decode("ascii"), strict_parsing=True))
+
+
+def push(token: str, notification: Notification = NOTE, dedupe_id: str = "") -> Push:
+    return Push(PushToken(7005, token), notification, dedupe_id=dedupe_id)
+
+
+# Settings
+
+
+def test_a_certificate_shows_nothing() -> None:
+    """Neither the secret nor the app key is in anything a log may show."""
+    shown = f"{OPPO!r} {OPPO} {next(OPPO.login('cn', 0.0))!r}"
+
+    assert "demo" not in shown
+    assert "Oppo(" in shown
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("app_key", ""),
+        ("app_key", " "),
+        ("dialect", "v1.4"),
+        ("home_region", "mars"),
+        ("access_token_in", "query"),
+        ("batch_size", 0),
+        ("batch_size", 1001),
+        ("batch_size", True),
+        ("host", "http://push.example"),
+        ("host", "http://127.0.0.1.example"),
+        ("host", "ftp://push.example"),
+        ("host", "https://push.example/path"),
+        ("host", "https://push.example?x=1"),
+        ("host", "https://user:pw@push.example"),
+        ("overseas_host", "push.example"),
+        ("overseas_host", ""),
+    ],
+)
+def test_wrong_settings_are_named(field: str, value: object) -> None:
+    """A wrong setting is told by its name when the certificate is made."""
+    with pytest.raises(FieldError) as caught:
+        Oppo(**{**SETTINGS, field: value})
+
+    assert caught.value.field == field
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("dialect", "current"),
+        ("home_region", "overseas"),
+        ("batch_size", 1),
+        ("batch_size", 1000),
+        ("host", "https://push.example/"),
+        ("host", "https://push.example:8443"),
+        ("host", "http://127.0.0.1:9"),
+        ("host", "http://127.9.9.9:9"),
+        ("host", "http://[::1]:9"),
+        ("host", "http://localhost:9"),
+    ],
+)
+def test_right_settings(field: str, value: object) -> None:
+    """Plain HTTP is for loopback only; a trailing slash does no harm."""
+    oppo = Oppo(**{**SETTINGS, field: value})
+
+    request = next(oppo.login("cn", 0.0))
+
+    assert urlsplit(request.url).path == "/server/v1/auth"
+
+
+def test_what_the_core_asks_a_vendor() -> None:
+    """The facts by which the core batches and repeats."""
+    batching = Oppo(**SETTINGS, batch_size=7).batching
+
+    assert (batching.size, batching.mixed, batching.max_bytes) == (7, True, 4 * 1024 * 1024)
+    assert OPPO.batching.size == 1000
+    assert (Oppo.brand, Oppo.deduplicates, Oppo.audience_size) == ("oppo", True, 1000)
+    assert Oppo.audiences == frozenset(AudienceKind)
+
+
+@pytest.mark.parametrize(
+    "notification",
+    [
+        NOTE,
+        Notification("题" * 32, "文" * 200),
+        Notification("😀" * 50, '\\"' * 200),
+        Notification("t", "b", data={"k": "值" * 300, "q": '"' * 300}),
+        Notification("t", "b", data={"n": {"deep": ["\\" * 50]}}),
+    ],
+)
+def test_the_weight_is_never_too_small(notification: Notification) -> None:
+    """The sum of the weights is an upper bound of the request, so that a batch stays below its limit."""
+    heavy = push("CN_0123456789abcdef0123456789abcdef", notification, "d" * 40)
+
+    assert len(next(OPPO.push([heavy])).content) <= OPPO.weigh(heavy)
+
+
+def test_weighing_survives_anything() -> None:
+    """What cannot be written is heavy, not a crash: the push itself says later what is wrong."""
+    deep: list[Any] = []
+    for _ in range(100_000):
+        deep = [deep]
+
+    weight = OPPO.weigh(push("a", Notification("t", "b", data={"deep": deep})))
+
+    assert weight == OPPO.batching.max_bytes
+
+
+# Regions and hosts
+
+
+@pytest.mark.parametrize(
+    ("token", "region"),
+    [
+        ("0123456789abcdef0123456789abcdef", "cn"),
+        ("CN_0123456789abcdef0123456789abcdef", "cn"),
+        ("OPPO_CN_0123456789abcdef0123456789abcdef", "cn"),
+        ("OPPO_EUEX_0123456789abcdef0123456789abcdef", "overseas"),
+        ("IN_0123456789abcdef0123456789abcdef", "overseas"),
+        ("CN_OPPO_0123456789abcdef0123456789abcdef", "overseas"),
+        ("a_b_CN_0123456789abcdef0123456789abcdef", "overseas"),
+        ("", "cn"),
+        ("CN_a;CN_b", "cn"),
+    ],
+)
+def test_the_region_of_a_token(token: str, region: str) -> None:
+    """OPPO's rule by prefix; an id without a prefix is mainland."""
+    assert OPPO.region(token) == region
+
+
+@pytest.mark.parametrize("dialect", ["v1.3", "current"])
+def test_every_region_has_its_host(dialect: str) -> None:
+    """Logins and pushes of a region go to the same host, in both dialects; settings replace each by itself."""
+    plain = Oppo(**SETTINGS, dialect=dialect)
+    moved = Oppo(**SETTINGS, dialect=dialect, host="http://127.0.0.1:1", overseas_host="http://127.0.0.1:2/")
+
+    urls = [
+        [next(oppo.login(region, 0.0)).url for region in ("cn", "overseas")]
+        + [next(oppo.push([push(token)])).url for token in ("a", "IN_a")]
+        for oppo in (plain, moved)
+    ]
+
+    assert urls == [
+        [host + path for path in ("/server/v1/auth", f"{NOTIFICATION}unicast") for host in hosts]
+        for hosts in ((MAINLAND, OVERSEAS), ("http://127.0.0.1:1", "http://127.0.0.1:2"))
+    ]
+
+
+# Access
+
+
+def test_the_signature_is_the_known_one(samples: Any) -> None:
+    """SHA-256 over key, milliseconds and secret, byte for byte the sample request."""
+    request = next(OPPO.login("cn", 1530259200.0))
+
+    assert request.method == "POST"
+    assert request.headers["content-type"].startswith("application/x-www-form-urlencoded")
+    assert request.content == (samples / "auth.request.form").read_bytes().strip()
+
+
+def test_a_login_gives_an_access_token() -> None:
+    """24 hours from OPPO's own creation time."""
+    exchange = OPPO.login("cn", 5.0)
+    next(exchange)
+
+    access = finish(exchange, reply({"auth_token": "t", "create_time": "5000"}))
+
+    assert access == AccessToken("t", 86_400, 5.0)
+
+
+@pytest.mark.parametrize(
+    ("where", "header", "body"), [("both", "a+b", "a+b"), ("header", "a+b", None), ("body", None, "a+b")]
+)
+def test_where_the_access_token_travels(where: str, header: str | None, body: str | None) -> None:
+    """Header and body by default, since the documents disagree; the request itself is not touched."""
+    oppo = Oppo(**SETTINGS, access_token_in=where)
+    bare = next(oppo.push([push("a")]))
+
+    request = oppo.authorize(bare, AccessToken("a+b", 1.0))
+
+    assert request.headers.get("auth_token") == header
+    assert form(request).get("auth_token") == body
+    assert form(request)["message"] == form(bare)["message"]
+    assert "auth_token" not in {**bare.headers, **form(bare)}
+
+
+# Pushes
+
+
+def test_one_push_is_a_unicast() -> None:
+    """A single push goes by `unicast`, with its dedupe id."""
+    exchange = OPPO.push([push("a", dedupe_id="d")])
+    request = next(exchange)
+
+    outcomes = finish(exchange, reply({"messageId": "m"}))
+
+    assert request.url == f"{MAINLAND}{NOTIFICATION}unicast"
+    assert json.loads(form(request)["message"])["notification"]["app_message_id"] == "d"
+    assert outcomes == [Outcome.accepted(push("a", dedupe_id="d"), "m")]
+
+
+def test_a_batch_keeps_the_order_around_what_was_settled() -> None:
+    """One outcome for each push, in order: those refused here and those that OPPO judged."""
+    batch = [push(""), push("b"), push("c", Notification("", "x")), push("d")]
+    exchange = OPPO.push(batch)
+    request = next(exchange)
+
+    outcomes = finish(exchange, reply([{"registrationId": "d", "errorCode": 10000}, {"registrationId": "b"}]))
+
+    assert [message["target_value"] for message in json.loads(form(request)["messages"])] == ["b", "d"]
+    assert [outcome.push_token for outcome in outcomes] == [one.push_token for one in batch]
+    assert [(outcome.status, outcome.reason) for outcome in outcomes] == [
+        (Status.NOT_SENT, Reason.UNREGISTERED),
+        (Status.ACCEPTED, None),
+        (Status.NOT_SENT, Reason.INVALID_NOTIFICATION),
+        (Status.REJECTED, Reason.UNREGISTERED),
+    ]
+
+
+def test_one_push_left_of_many_is_a_unicast() -> None:
+    """What remains decides which call it is."""
+    exchange = OPPO.push([push(""), push("b")])
+
+    request = next(exchange)
+
+    assert request.url.endswith("/unicast")
+    assert [outcome.ok for outcome in finish(exchange, reply({"messageId": "m"}))] == [False, True]
+
+
+def test_nothing_left_asks_nothing() -> None:
+    """A batch that the rules forbid as a whole makes no request."""
+    outcomes = result(OPPO.push([push(""), push("a b")]))
+
+    assert [outcome.status for outcome in outcomes] == [Status.NOT_SENT, Status.NOT_SENT]
+
+
+def test_a_whole_refusal_keeps_what_was_settled() -> None:
+    """The refusal of the request says nothing about pushes that were not in it."""
+    exchange = OPPO.push([push("a"), push(""), push("c")])
+    next(exchange)
+
+    with pytest.raises(AccessExpired) as caught:
+        exchange.send(reply(None, code=11))
+
+    assert {place: outcome.reason for place, outcome in caught.value.kept.items()} == {1: Reason.UNREGISTERED}
+
+
+def test_silence_passes_through() -> None:
+    """Without a reply there is no outcome to invent."""
+    exchange = OPPO.push([push("a")])
+    next(exchange)
+
+    with pytest.raises(NoVerdict):
+        exchange.throw(NoVerdict("timeout"))
+
+
+def test_a_notification_is_encoded_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A thousand phones with one notification cost one encoding, each with its own target and id."""
+    from pushgateway_oppo import codec
+
+    calls = []
+    monkeypatch.setattr(
+        codec, "encode_notification", lambda *given, real=codec.encode_notification: calls.append(1) or real(*given)
+    )
+
+    request = next(OPPO.push([push(f"t{number}", dedupe_id=f"d{number}") for number in range(1000)]))
+
+    messages = json.loads(form(request)["messages"])
+    assert len(calls) == 1
+    assert [message["target_value"] for message in messages] == [f"t{number}" for number in range(1000)]
+    assert [message["notification"]["app_message_id"] for message in messages] == [f"d{n}" for n in range(1000)]
+
+
+def test_silence_says_nothing_about_what_was_settled() -> None:
+    """A push that never was in the request keeps its own outcome; the core says what silence means for the others."""
+    exchange = OPPO.push([push("a"), push(""), push("c")])
+    next(exchange)
+
+    with pytest.raises(NoVerdict) as silent:
+        exchange.throw(NoVerdict("timeout"))
+
+    assert [(place, one.status, one.reason) for place, one in silent.value.kept.items()] == [
+        (1, Status.NOT_SENT, Reason.UNREGISTERED)
+    ]
+
+
+def test_a_failed_broadcast_says_nothing_about_what_was_settled() -> None:
+    """The same for tokens of a broadcast: a bad one keeps its own outcome by its place."""
+    exchange = OPPO.broadcast(Broadcast(7005, NOTE, Audience.of_tokens(["a", "b;c", "d"])), "saved")
+    next(exchange)
+
+    with pytest.raises(NoVerdict) as silent:
+        exchange.throw(NoVerdict("timeout"))
+
+    assert [(place, one.reason) for place, one in silent.value.kept.items()] == [(1, Reason.UNREGISTERED)]

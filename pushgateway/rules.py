@@ -1,0 +1,308 @@
+"""The dated facts of a vendor: the format of `rules.toml`, and how it is read.
+
+Law of this file: data in, frozen values out. A limit, a code, a host or a quota of a vendor is a row of its
+`rules.toml`, with the source that says so and the day it was last seen saying so; codec, sandbox, explanations and
+tables all read the same row. No vendor's name and no behaviour here. A bad row is a broken plug-in (`PluginError`),
+and every one is named by its path in the file.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from datetime import date
+from importlib import resources
+from typing import Any, Literal
+
+import attrs
+import cattrs
+from cattrs.v import format_exception
+
+from pushgateway.errors import PluginError
+from pushgateway.model import AudienceKind
+from pushgateway.outcome import Reason
+
+SPECIAL_REASONS: Mapping[str, Reason | None] = {
+    "accepted": None,
+    "expired": Reason.CREDENTIALS,
+    "clock": Reason.CREDENTIALS,
+    "repeated": Reason.INVALID_NOTIFICATION,
+    "copy": Reason.INVALID_NOTIFICATION,
+}
+"""Words a code's `reason` may be besides a `Reason`: what they mean to a host that gets to see them after all."""
+
+
+@attrs.frozen
+class Source:
+    """Where facts come from; rows name it by its key."""
+
+    title: str
+    url: str = ""
+    date: date | None = None
+    """The day the source itself bears, where it bears one."""
+
+
+@attrs.frozen(kw_only=True)
+class Row:
+    """What every fact has."""
+
+    source: str
+    """A key of `Rules.sources`."""
+    seen: date
+    """The last day on which the source was seen to say so."""
+    note: str = ""
+
+
+@attrs.frozen(kw_only=True)
+class Host(Row):
+    """A server, without path or trailing slash."""
+
+    url: str
+
+
+@attrs.frozen(kw_only=True)
+class Operation(Row):
+    """One call of the vendor's interface."""
+
+    method: str
+    path: str
+    body: str = ""
+    """The form field that holds the JSON text, for calls that have one."""
+
+
+@attrs.frozen(kw_only=True)
+class FieldRule(Row):
+    """A field of the notification, by its wire name."""
+
+    kind: Literal["text", "int", "bool", "json", "time", "object"]
+    """`json`: JSON as text; `time`: epoch milliseconds; `object`: a JSON value or its text."""
+    scope: Literal["all", "broadcast", "message"] = "all"
+    """`all`: unicast and broadcast; `message`: beside the notification, not in it."""
+    required: bool = False
+    required_when: tuple[str, ...] = ()
+    """Conditions such as `click_action_type=1`: one of them makes the field required."""
+    min: int | None = None
+    """Least value, or least characters of a text."""
+    max: int | None = None
+    """Greatest value, or most characters of a text."""
+    max_when: Mapping[str, int] = attrs.field(factory=dict)
+    """By condition (`style=2`): a maximum that takes the place of `max`."""
+    past: Literal["refuse", "cut", "clamp"] = "refuse"
+    """Above the maximum: refused; cut by us because the vendor refuses it; or lowered by the vendor."""
+    unit: str = ""
+    """Of the value, where it has one."""
+    choices: tuple[int, ...] = ()
+    """The only values allowed, where they are few."""
+    audiences: tuple[str, ...] = ()
+    """The kinds of audience (`AudienceKind` values) it is good for; empty: all."""
+
+    def maximum(self, fields: Mapping[str, object]) -> int | None:
+        """The maximum that holds beside these other fields."""
+        for condition, value in self.max_when.items():
+            if _holds(condition, fields):
+                return value
+        return self.max
+
+    def needed(self, fields: Mapping[str, object]) -> bool:
+        """Whether the field is required beside these other fields."""
+        return self.required or any(_holds(condition, fields) for condition in self.required_when)
+
+
+@attrs.frozen(kw_only=True)
+class Number(Row):
+    """A size, a time or a rate."""
+
+    value: int
+    unit: str
+
+
+@attrs.frozen(kw_only=True)
+class Target(Row):
+    """How one kind of audience is spelled on the wire."""
+
+    broadcast: int
+    unicast: int | None = None
+    struck_out: bool = False
+    """The document shows it crossed out."""
+
+
+@attrs.frozen(kw_only=True)
+class Category(Row):
+    """A message class of the vendor."""
+
+    group: str
+    meaning: str
+
+
+@attrs.frozen(kw_only=True)
+class Dialect:
+    """One generation of the vendor's interface, complete in itself."""
+
+    title: str
+    hosts: Mapping[str, Host]
+    operations: Mapping[str, Operation]
+    fields: Mapping[str, FieldRule]
+    numbers: Mapping[str, Number]
+    targets: Mapping[str, Target]
+    quotas: Mapping[str, Number] = attrs.field(factory=dict)
+    categories: Mapping[str, Category] = attrs.field(factory=dict)
+
+    def number(self, name: str) -> int:
+        """The value of a number of this dialect."""
+        return self.numbers[name].value
+
+
+@attrs.frozen(kw_only=True)
+class CodeRule(Row):
+    """A return code."""
+
+    reason: str
+    """The name of a `Reason`, or one of `SPECIAL_REASONS`."""
+    meaning: str
+    """The vendor's meaning, in English."""
+    scope: Literal["request", "target"] = "request"
+    """Whether it speaks of the call as a whole or of one target in it."""
+    advice: str = ""
+    """What to do about it."""
+    retry_after: float | None = None
+    """Seconds to wait where the reply names none."""
+    dialects: tuple[str, ...]
+    """The dialects that know it."""
+
+    @property
+    def host_reason(self) -> Reason | None:
+        """The `Reason` a host sees; None for success."""
+        return SPECIAL_REASONS[self.reason] if self.reason in SPECIAL_REASONS else Reason[self.reason]
+
+
+@attrs.frozen(kw_only=True)
+class Rules:
+    """Everything `rules.toml` says."""
+
+    brand: str
+    sources: Mapping[str, Source]
+    dialects: Mapping[str, Dialect]
+    codes: Mapping[str, CodeRule]
+    """By the code as text."""
+
+
+@functools.cache
+def load_rules(package: str) -> Rules:
+    """The rules of a plug-in package, from its `rules.toml`; read once. Raises `PluginError`, naming every bad row."""
+    name = f"{package}/rules.toml"
+    try:
+        text = resources.files(package).joinpath("rules.toml").read_text(encoding="utf-8")
+    except (OSError, ModuleNotFoundError):
+        raise PluginError(f"{name}: cannot be read; reinstall the plug-in") from None
+    return parse_rules(text, name)
+
+
+def parse_rules(text: str, name: str = "rules.toml") -> Rules:
+    """The rules in a TOML text. Raises `PluginError` with one sentence for each bad row."""
+    try:
+        rules = _converter().structure(tomllib.loads(text), Rules)
+    except tomllib.TOMLDecodeError as broken:
+        raise PluginError(f"{name}: not TOML: {broken}") from None
+    except cattrs.BaseValidationError as broken:
+        raise PluginError(f"{name}: {'; '.join(cattrs.transform_error(broken, format_exception=_sentence))}") from None
+    problems = list(_problems(rules))
+    if problems:
+        raise PluginError(f"{name}: {'; '.join(problems)}")
+    return rules
+
+
+class _WrongTypeError(ValueError):
+    """A value of a type that the row does not take; its text is a sentence."""
+
+
+def _sentence(wrong: BaseException, wanted: type | None) -> str:
+    return str(wrong) if isinstance(wrong, _WrongTypeError) else format_exception(wrong, wanted)
+
+
+def _holds(condition: str, fields: Mapping[str, object]) -> bool:
+    name, _, value = condition.partition("=")
+    return name in fields and str(fields[name]).lower() == value.lower()
+
+
+@functools.cache
+def _converter() -> cattrs.Converter:
+    converter = cattrs.Converter(forbid_extra_keys=True)
+    # cattrs would turn 5 into "5" and "abc" into ("a", "b", "c"): a typing mistake has to be seen.
+    for kind in (str, int, bool, date):
+        converter.register_structure_hook(kind, _exactly(kind))
+    converter.register_structure_hook(float, lambda value, _: float(_exactly(int, float)(value, float)))
+    for each in (str, int):
+        many = _each(each)
+        converter.register_structure_hook_func(functools.partial(_is_tuple_of, each), many)
+    return converter
+
+
+def _is_tuple_of(each: type, wanted: Any) -> bool:
+    return bool(wanted == tuple[each, ...])  # type: ignore[valid-type]
+
+
+def _exactly(*kinds: type) -> Any:
+    def structure(value: object, _: Any) -> Any:
+        if type(value) not in kinds:
+            raise _WrongTypeError(f"must be {' or '.join(kind.__name__ for kind in kinds)}, is {type(value).__name__}")
+        return value
+
+    return structure
+
+
+def _each(kind: type) -> Any:
+    def structure(value: object, _: Any) -> Any:
+        if not isinstance(value, list) or any(type(item) is not kind for item in value):
+            raise _WrongTypeError(f"must be a list of {kind.__name__}")
+        return tuple(value)
+
+    return structure
+
+
+def _problems(rules: Rules) -> Iterator[str]:
+    for path, row in _rows(rules):
+        if row.source not in rules.sources:
+            yield f"{path}.source: no such source: {row.source!r} @ $.sources"
+        match row:
+            case Host() if not re.fullmatch(r"https://[a-z0-9.-]+", row.url):
+                yield f"{path}.url: must be https://host without a path"
+            case FieldRule() if row.min is not None and row.max is not None and row.min > row.max:
+                yield f"{path}.min: is above max"
+    yield from _code_problems(rules)
+    for name, content in rules.dialects.items():
+        yield from _dialect_problems(f"$.dialects['{name}']", content)
+
+
+def _code_problems(rules: Rules) -> Iterator[str]:
+    words = [*Reason.__members__, *SPECIAL_REASONS]
+    for code, rule in rules.codes.items():
+        if not re.fullmatch(r"0|-?[1-9][0-9]{0,8}", code):
+            yield f"$.codes['{code}']: must be a whole number"
+        if rule.reason not in words:
+            yield f"$.codes['{code}'].reason: must be one of {', '.join(words)}"
+        for dialect in rule.dialects:
+            if dialect not in rules.dialects:
+                yield f"$.codes['{code}'].dialects: no such dialect: {dialect!r}"
+
+
+def _dialect_problems(path: str, dialect: Dialect) -> Iterator[str]:
+    kinds = {kind.value for kind in AudienceKind}
+    for kind in sorted(dialect.targets.keys() - kinds):
+        yield f"{path}.targets['{kind}']: must be one of {', '.join(sorted(kinds))}"
+    for wire, field in dialect.fields.items():
+        for kind in sorted(set(field.audiences) - kinds):
+            yield f"{path}.fields['{wire}'].audiences: {kind!r} must be one of {', '.join(sorted(kinds))}"
+        for condition in (*field.required_when, *field.max_when):
+            if condition.partition("=")[0] not in dialect.fields:
+                yield f"{path}.fields['{wire}']: condition {condition!r} names no field"
+
+
+def _rows(rules: Rules) -> Iterator[tuple[str, Row]]:
+    for code, rule in rules.codes.items():
+        yield f"$.codes['{code}']", rule
+    for name, dialect in rules.dialects.items():
+        for table in ("hosts", "operations", "fields", "numbers", "targets", "quotas", "categories"):
+            for key, row in getattr(dialect, table).items():
+                yield f"$.dialects['{name}'].{table}['{key}']", row

@@ -1,0 +1,129 @@
+"""The format of a vendor's dated facts."""
+
+from datetime import date
+
+import pytest
+
+from pushgateway.errors import PluginError
+from pushgateway.outcome import Reason
+from pushgateway.rules import FieldRule, load_rules, parse_rules
+
+GOOD = """
+brand = "acme"
+[sources]
+doc = { title = "Acme's document", date = 2020-02-02, url = "https://acme.example/doc" }
+[dialects.one]
+title = "the first"
+[dialects.one.hosts]
+main = { url = "https://push.acme.example", SEEN }
+[dialects.one.operations]
+send = { method = "POST", path = "/send", SEEN }
+[dialects.one.fields]
+style = { kind = "int", choices = [1, 2], SEEN }
+text = { kind = "text", required = true, min = 1, max = 9, max_when = { "style=2" = 99 }, SEEN }
+url = { kind = "text", required_when = ["style=2"], SEEN }
+[dialects.one.numbers]
+batch_size = { value = 7, unit = "pushes", SEEN }
+[dialects.one.targets]
+tokens = { broadcast = 2, unicast = 3, SEEN }
+[codes]
+0 = { reason = "accepted", meaning = "fine", SEEN, dialects = ["one"] }
+11 = { reason = "expired", meaning = "stale", SEEN, dialects = ["one"] }
+-1 = { reason = "UNAVAILABLE", meaning = "down", retry_after = 5, SEEN, dialects = ["one"] }
+""".replace("SEEN", 'source = "doc", seen = 2020-02-02')
+
+
+def test_a_good_file_becomes_values() -> None:
+    """Every table arrives typed, with source and date."""
+    rules = parse_rules(GOOD)
+    dialect = rules.dialects["one"]
+
+    assert rules.brand == "acme"
+    assert rules.sources["doc"].date == date(2020, 2, 2)
+    assert dialect.hosts["main"].url == "https://push.acme.example"
+    assert dialect.number("batch_size") == 7
+    assert dialect.targets["tokens"].unicast == 3
+    assert dialect.fields["style"].choices == (1, 2)
+    assert rules.codes["-1"].retry_after == 5.0
+    assert rules.codes["-1"].seen == date(2020, 2, 2)
+
+
+def test_codes_say_what_a_host_sees() -> None:
+    """Every code has a `Reason` for the host, the special words too; only success has none."""
+    codes = parse_rules(GOOD).codes
+
+    assert codes["0"].host_reason is None
+    assert codes["11"].host_reason is Reason.CREDENTIALS
+    assert codes["-1"].host_reason is Reason.UNAVAILABLE
+
+
+def test_a_rule_depends_on_the_fields_beside_it() -> None:
+    """Maximum and need follow the conditions, and numbers match however they are spelled."""
+    fields = parse_rules(GOOD).dialects["one"].fields
+
+    assert [fields["text"].maximum(beside) for beside in ({}, {"style": 1}, {"style": 2}, {"style": "2"})] == [
+        9,
+        9,
+        99,
+        99,
+    ]
+    assert [fields["url"].needed(beside) for beside in ({}, {"style": 1}, {"style": 2})] == [False, False, True]
+    assert fields["text"].needed({})
+
+
+def test_conditions_know_booleans() -> None:
+    """TOML's `true` and Python's True are one condition."""
+    rule = FieldRule(kind="int", required_when=("fast=true",), source="doc", seen=date(2020, 2, 2))
+
+    assert (rule.needed({"fast": True}), rule.needed({"fast": False})) == (True, False)
+
+
+@pytest.mark.parametrize(
+    ("good", "bad", "sentence"),
+    [
+        ('unit = "pushes"', 'unit = "pushes", units = 1', "units"),
+        ('value = 7, unit = "pushes"', 'value = "7", unit = "pushes"', "int, is str @ $.dialects['one'].numbers"),
+        ("value = 7", "value = true", "must be int, is bool"),
+        ('dialects = ["one"] }\n11', 'dialects = "one" }\n11', "must be a list of str @ $.codes['0'].dialects"),
+        ("choices = [1, 2]", 'choices = [1, "2"]', "must be a list of int @ $.dialects['one'].fields['style'].choices"),
+        ('kind = "int", ch', 'kind = "number", ch', "$.dialects['one'].fields['style'].kind"),
+        ('meaning = "down", ', "", "required field missing @ $.codes['-1'].meaning"),
+        ('reason = "UNAVAILABLE"', 'reason = "GONE"', "$.codes['-1'].reason: must be one of UNREGISTERED"),
+        ('path = "/send", source = "doc"', 'path = "/send", source = "dog"', "no such source: 'dog'"),
+        ("seen = 2020-02-02, dialects", 'seen = "2020", dialects', "must be date, is str @ $.codes['0'].seen"),
+        ("-1 = {", "-01 = {", "$.codes['-01']: must be a whole number"),
+        ("https://push.acme.example", "http://push.acme.example", "hosts['main'].url: must be https://host"),
+        ("https://push.acme.example", "https://push.acme.example/x", "hosts['main'].url: must be https://host"),
+        ("min = 1, max = 9", "min = 10, max = 9", "fields['text'].min: is above max"),
+        ('required_when = ["style=2"]', 'required_when = ["stile=2"]', "condition 'stile=2' names no field"),
+        ('required_when = ["style=2"]', 'audiences = ["all"]', "fields['url'].audiences: 'all' must be one of"),
+        ("tokens = {", "phones = {", "targets['phones']: must be one of aliases"),
+        ('dialects = ["one"] }\n11', 'dialects = ["two"] }\n11', "$.codes['0'].dialects: no such dialect: 'two'"),
+        ("[codes]", "[codes", "not TOML"),
+    ],
+)
+def test_every_bad_row_is_named(good: str, bad: str, sentence: str) -> None:
+    """A mistake in the file is told by its path, as a broken plug-in."""
+    assert good in GOOD
+
+    with pytest.raises(PluginError) as caught:
+        parse_rules(GOOD.replace(good, bad, 1), "acme/rules.toml")
+
+    assert str(caught.value).startswith("acme/rules.toml: ")
+    assert sentence in str(caught.value)
+
+
+def test_all_mistakes_are_told_at_once() -> None:
+    """Two bad rows, two sentences."""
+    text = GOOD.replace('source = "doc"', 'source = "dog"', 2)
+
+    with pytest.raises(PluginError) as caught:
+        parse_rules(text)
+
+    assert str(caught.value).count("no such source") == 2
+
+
+def test_a_package_without_rules() -> None:
+    """A plug-in without its file is broken, not a crash."""
+    with pytest.raises(PluginError, match=r"pushgateway_missing/rules\.toml: cannot be read"):
+        load_rules("pushgateway_missing")

@@ -1,0 +1,175 @@
+"""Counting, cleaning, cutting and quoting of text."""
+
+from urllib.parse import parse_qsl, quote_plus
+
+import pytest
+import regex
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pushgateway.text import characters, clean, cut, fit, form_encode, form_quote, utf16_units, whole
+
+FAMILY = "👨‍👩‍👧‍👦"  # seven code points, eleven UTF-16 units, one cluster
+FLAG = "🇨🇳"
+ANY_TEXT = st.text(st.characters(exclude_categories=()), max_size=80)
+HARD_TEXT = st.lists(
+    st.sampled_from(
+        [
+            *"a你。 \n",
+            FAMILY,
+            FLAG,
+            "🇨",
+            "👍🏽",
+            "e\u0301",
+            "\u0301",
+            "각",
+            "\u1112\u1161\u11ab",
+            "क्षि",
+            "\u200d",
+            "\r\n",
+        ]
+    )
+).map("".join)
+
+
+def clusters(text: str) -> list[str]:
+    return regex.findall(r"\X", text)
+
+
+def test_the_two_ways_of_counting() -> None:
+    """A family is seven code points to OPPO's documents and eleven units to its SDK."""
+    counts = characters(FAMILY), utf16_units(FAMILY), characters("abc"), utf16_units("abc"), utf16_units("\ud83d")
+
+    assert counts == (7, 11, 3, 3, 1)
+
+
+def test_clean_keeps_what_it_may() -> None:
+    """Newline, tab, emoji joiners and bidirectional marks belong to the text; it is not even copied."""
+    text = f"你好\n\t{FAMILY}\u202eא"
+
+    assert clean(text) is text
+
+
+@pytest.mark.parametrize(
+    ("text", "cleaned"),
+    [
+        ("a\x00b", "ab"),
+        ("a\r\nb", "a\nb"),
+        ("a\x1b\x7f\x85b", "ab"),
+        ("a\ud800b", "a\ufffdb"),
+        ("\ud83d\ude00", "😀"),
+        ("\ude00\ud83d", "\ufffd\ufffd"),
+    ],
+)
+def test_clean_by_policy(text: str, cleaned: str) -> None:
+    """Control characters vanish, lone surrogates become U+FFFD, a divided pair becomes its character."""
+    assert clean(text) == cleaned
+
+
+@given(ANY_TEXT)
+def test_clean_text_can_be_encoded_and_stays(text: str) -> None:
+    """What `clean` gives can be sent, and cleaning it again changes nothing."""
+    once = clean(text)
+
+    assert once.encode("utf-8").decode("utf-8") == once
+    assert clean(once) == once
+    assert clean(once) == clean(whole(once))
+
+
+@pytest.mark.parametrize(
+    ("text", "limit", "result"),
+    [
+        ("abcde", 5, ("abcde", False)),
+        ("abcdef", 5, ("abcd…", True)),
+        ("一二三四五", 5, ("一二三四五", False)),
+        ("一二三四五六", 5, ("一二三四…", True)),
+        ("😀😀", 4, ("😀😀", False)),
+        ("😀😀😀", 4, ("😀…", True)),
+        (FAMILY, 11, (FAMILY, False)),
+        (FAMILY, 10, ("…", True)),
+        (f"a{FAMILY}", 10, ("a…", True)),
+        (f"{FLAG}{FLAG}", 7, (f"{FLAG}…", True)),
+        ("e" + "\u0301" * 1000, 10, ("…", True)),
+        ("一二三四\u302a五", 5, ("一二三…", True)),
+        ("ab", 1, ("…", True)),
+        ("ab", 0, ("", True)),
+        ("", 0, ("", False)),
+    ],
+)
+def test_cut_at_the_limit_and_one_over(text: str, limit: int, result: tuple[str, bool]) -> None:
+    """The limit itself is allowed; beyond it whole clusters go, with the ellipsis inside the limit."""
+    assert cut(text, limit) == result
+
+
+@given(st.one_of(ANY_TEXT, HARD_TEXT), st.integers(0, 40))
+def test_cut_keeps_every_promise(text: str, limit: int) -> None:
+    """Within the limit by both counts, a prefix of whole clusters, and as many of them as fit."""
+    result, was_cut = cut(text, limit)
+
+    assert len(result) <= limit
+    assert utf16_units(result) <= limit
+    assert cut(result, limit) == (result, False)
+    assert was_cut == (len(text) > limit or utf16_units(text) > limit)
+    if was_cut:
+        kept = clusters(text[: len(result) - (limit > 0)])
+        following = clusters(text)[: len(kept) + 1]
+        assert kept == following[:-1]
+        assert limit == 0 or utf16_units("".join(following)) + 1 > limit
+
+
+@given(ANY_TEXT, st.integers(0, 40))
+def test_fit_is_clean_then_cut(text: str, limit: int) -> None:
+    """The short way gives the same as cleaning everything first."""
+    assert fit(text, limit) == cut(clean(text), limit)
+
+
+def test_fit_finds_text_behind_a_wall_of_control_characters() -> None:
+    """Dropped characters do not count: what comes after them still gets in."""
+    assert fit("\x00" * 5000 + "hello", 10) == ("hello", False)
+
+
+class CountingText(str):
+    """Tells how much of it was ever copied out."""
+
+    __slots__ = ("taken",)
+
+    def __getitem__(self, part: object) -> str:
+        piece = str.__getitem__(self, part)  # type: ignore[call-overload]
+        self.taken = getattr(self, "taken", 0) + len(piece)
+        return piece
+
+
+@pytest.mark.parametrize("unit", ["a", "你", "😀", FAMILY, "\u0301"])
+def test_a_huge_text_costs_what_its_limit_costs(unit: str) -> None:
+    """Of five million characters only a few hundred are looked at."""
+    huge = CountingText(unit * (5_000_000 // len(unit)))
+
+    result, was_cut = fit(huge, 50)
+
+    assert was_cut
+    assert len(result) <= 50
+    assert huge.taken <= 400
+
+
+@given(ANY_TEXT)
+def test_form_quote_comes_back_exactly(text: str) -> None:
+    """What was quoted is what the other side reads, for every text that can be encoded."""
+    form = b"x=" + form_quote(text)
+
+    assert parse_qsl(form.decode("ascii"), keep_blank_values=True, strict_parsing=True) == [("x", whole(text))]
+
+
+@given(st.text(st.characters(min_codepoint=32, max_codepoint=126)))
+def test_printable_ascii_is_quoted_as_the_standard_library_does(text: str) -> None:
+    """The fast way is no other way."""
+    assert form_quote(text) == form_quote(text.encode()) == quote_plus(text).encode()
+
+
+@given(st.dictionaries(ANY_TEXT, ANY_TEXT, max_size=5))
+def test_a_form_comes_back_exactly(fields: dict[str, str]) -> None:
+    """Separators, signs and line breaks in names and values inject nothing."""
+    expected = [(whole(name), whole(value)) for name, value in fields.items()]
+
+    form = form_encode(fields).decode("ascii")
+
+    assert (parse_qsl(form, keep_blank_values=True) if fields else []) == expected
