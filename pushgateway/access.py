@@ -35,7 +35,8 @@ EARLY = (0.8, 0.9)
 SHORTEST = 60.0
 """Seconds a token is used at least, however old the vendor says it is; also the least time between renewals."""
 YOUNG = 600.0
-"""Seconds. More than `CONTENTION` tokens refused within this time mean that somebody else logs in with our key."""
+"""Seconds. More than `CONTENTION` tokens refused within this time mean that somebody else logs in with our key: from
+then on each further one doubles the pause before the next login, lest two processes drive each other round."""
 CONTENTION = 3
 
 
@@ -101,12 +102,14 @@ class AccessTokens:
             return
         self._held.pop(key, None)  # may expire between two looks at the clock
         now = self._monotonic()
-        times = self._forgotten.setdefault(key, deque(maxlen=CONTENTION + 1))
+        times = self._forgotten.setdefault(key, deque(maxlen=32))
         times.append(now)
-        if len(times) > CONTENTION and now - times[0] < YOUNG:
+        excess = sum(now - then < YOUNG for then in times) - CONTENTION
+        if excess > 0:
             detail = "access tokens are refused soon after each login; does another process log in with this key?"
             log.warning("certificate %s: %s", key[0], detail)
-            self._failures[key] = _Failure(Refused(Reason.CREDENTIALS, detail=detail), now + LAST_PAUSE, FIRST_PAUSE)
+            pause = min(FIRST_PAUSE * 2 ** (excess - 1), LAST_PAUSE)
+            self._failures[key] = _Failure(Refused(Reason.UNAVAILABLE, detail=detail), now + pause, FIRST_PAUSE)
 
     def drop(self, certificate_id: str) -> None:
         """The certificate changed or went: nothing learned about it counts any more."""

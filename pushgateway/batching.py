@@ -110,19 +110,23 @@ def _cut(group: deque[Waiting], batching: Batching, weigh: Callable[[Push], int]
     again: list[Waiting] = []  # second pushes for a token of this batch: they stay, in their order
     tokens: set[str] = set()
     room = batching.max_bytes
-    while group and len(batch) < batching.size and len(again) < batching.size:
-        waiting = group[0]
-        if waiting.gone:
-            group.popleft()
-            continue
-        if waiting.push.push_token.token in tokens:
-            again.append(group.popleft())
-            continue
-        if room is not None:
-            room -= weigh(waiting.push)
-            if room < 0 and batch:
-                break  # even the first may weigh too much: it goes alone, and the vendor judges
-        tokens.add(waiting.push.push_token.token)
-        batch.append(group.popleft())
+    try:
+        while group and len(batch) < batching.size and len(again) < batching.size:
+            waiting = group[0]
+            if waiting.gone:
+                group.popleft()
+                continue
+            if waiting.push.push_token.token in tokens:
+                again.append(group.popleft())
+                continue
+            if room is not None:
+                room -= weigh(waiting.push)
+                if room < 0 and batch:
+                    break  # even the first may weigh too much: it goes alone, and the vendor judges
+            tokens.add(waiting.push.push_token.token)
+            batch.append(group.popleft())
+    except BaseException:
+        group.extendleft(reversed(batch + again))  # a plug-in's weigh failed: each of them is still owed an outcome
+        raise
     group.extendleft(reversed(again))
     return batch

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 import attrs
 
 from pushgateway.conversation import Conversation, blame
-from pushgateway.errors import NoVerdict, Refused
+from pushgateway.errors import ExchangeError, NoVerdict, Refused
 from pushgateway.model import Audience, AudienceKind, Broadcast, PushToken
 from pushgateway.outcome import BroadcastOutcome, Outcome, Reason, Status
 from pushgateway.retry import RetryPolicy
@@ -105,8 +105,8 @@ class Broadcasting:
             return self._ended(part, status, refused.reason, refused.detail, refused)
         except NoVerdict as silent:
             if silent.sent:
-                return self._ended(part, Status.UNKNOWN, Reason.NO_VERDICT, silent.detail)
-            return self._ended(part, Status.NOT_SENT, Reason.UNAVAILABLE, silent.detail)
+                return self._ended(part, Status.UNKNOWN, Reason.NO_VERDICT, silent.detail, silent)
+            return self._ended(part, Status.NOT_SENT, Reason.UNAVAILABLE, silent.detail, silent)
         except asyncio.CancelledError:
             # The gateway's end or the caller's: what is known so far must not be lost with it.
             self._cut = True
@@ -191,9 +191,9 @@ class Broadcasting:
         return self._ended(part, Status.NOT_SENT, reason, detail)
 
     def _ended(
-        self, part: Audience, status: Status, reason: Reason | None, detail: str, refused: Refused | None = None
+        self, part: Audience, status: Status, reason: Reason | None, detail: str, error: ExchangeError | None = None
     ) -> BroadcastOutcome:
-        outcome = ended(self.broadcast, part, status, reason, detail, refused=refused, attempts=int(self._sending))
+        outcome = ended(self.broadcast, part, status, reason, detail, error=error, attempts=int(self._sending))
         return attrs.evolve(outcome, message_id=self._any_saved())
 
     def _any_saved(self) -> str | None:
@@ -220,13 +220,17 @@ def ended(
     reason: Reason | None,
     detail: str,
     *,
-    refused: Refused | None = None,
+    error: ExchangeError | None = None,
     attempts: int = 0,
 ) -> BroadcastOutcome:
-    """An ending that is the same for everybody in `part`."""
+    """An ending that is the same for everybody in `part` whom the plug-in had not settled before."""
     what: dict[str, Any] = {"status": status, "reason": reason, "detail": detail}
-    if refused is not None:
-        what |= {"vendor_code": refused.code, "vendor_message": refused.message, "retry_after": refused.retry_after}
+    if isinstance(error, Refused):
+        what |= {"vendor_code": error.code, "vendor_message": error.message, "retry_after": error.retry_after}
+    kept = error.kept if error is not None else {}
     tokens = part.values if part.kind is AudienceKind.TOKENS else ()
-    outcomes = (Outcome(push_token=PushToken(broadcast.certificate_id, t), attempts=attempts, **what) for t in tokens)
-    return BroadcastOutcome(certificate_id=broadcast.certificate_id, outcomes=tuple(outcomes), **what)
+    outcomes = tuple(
+        kept.get(place) or Outcome(push_token=PushToken(broadcast.certificate_id, token), attempts=attempts, **what)
+        for place, token in enumerate(tokens)
+    )
+    return BroadcastOutcome(certificate_id=broadcast.certificate_id, outcomes=outcomes, **what)

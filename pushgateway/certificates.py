@@ -103,8 +103,8 @@ def _problems(
             found.extend(
                 f"{name}{'' if text.startswith(('[', ':')) else '.'}{text}" if name else text for text in inner
             )
-        elif isinstance(error, FieldError) and error.field.split("[")[0] in fields:
-            found.append(str(error))
+        elif isinstance(error, FieldError) and not name and error.field.split("[")[0] in fields:
+            found.append(str(error))  # from a validator of the plug-in, which knows its field
         elif isinstance(error, KeyError) and name:
             found.append(f"{name}: is missing")
         else:
@@ -118,7 +118,7 @@ def _place(error: BaseException) -> str:
         if hasattr(note, "name"):
             return str(note.name)
         if hasattr(note, "index"):
-            return f"[{note.index}]"
+            return f"[{note.index!r}]"
     # A validator of attrs hands over the attribute it looked at.
     return next((argument.name for argument in error.args if isinstance(argument, attrs.Attribute)), "")
 

@@ -20,7 +20,7 @@ title or a body.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
     from pushgateway.outcome import BroadcastOutcome, Outcome, Reason
@@ -70,7 +70,18 @@ class PushFailed(PushgatewayError):
 
 
 class ExchangeError(PushgatewayError):
-    """A word between a plug-in's exchange and the core."""
+    """A word between a plug-in's exchange and the core.
+
+    `kept` holds outcomes that the plug-in had settled itself before asking, by place in the batch (or among the
+    tokens of a broadcast): what became of the request is not about them.
+    """
+
+    kept: Mapping[int, Outcome] = {}
+
+    def keeping(self, kept: Mapping[int, Outcome]) -> Self:
+        """The same error, leaving those at the places `kept` with the outcomes they already have."""
+        self.kept = dict(kept)
+        return self
 
 
 class NoVerdict(ExchangeError):
@@ -91,8 +102,7 @@ class Refused(ExchangeError):
     """The vendor refused a request as a whole, readably: nothing of it was pushed.
 
     `code` and `message` are the vendor's own number (as text) and sentence, `retry_after` is in seconds,
-    `detail` is a sentence of ours that may be logged. `kept` holds, by place in the batch, the outcomes that
-    the plug-in had settled itself before asking (see `keeping`).
+    `detail` is a sentence of ours that may be logged.
     """
 
     def __init__(
@@ -109,12 +119,6 @@ class Refused(ExchangeError):
         self.message = message
         self.retry_after = retry_after
         self.detail = detail
-        self.kept: Mapping[int, Outcome] = {}
-
-    def keeping(self, kept: Mapping[int, Outcome]) -> Refused:
-        """The same refusal, leaving the pushes at the places `kept` with the outcomes they already have."""
-        self.kept = dict(kept)
-        return self
 
 
 class AccessExpired(Refused):

@@ -177,7 +177,7 @@ class Lane:
                 return
             outcomes = _whole(pushes, refused, flight.asked)
         except NoVerdict as silent:
-            outcomes = [_silent(push, silent) for push in pushes]
+            outcomes = [silent.kept.get(place) or _silent(push, silent) for place, push in enumerate(pushes)]
         except Exception as broken:
             detail = blame(conversation.vendor.brand, broken)
             outcomes = [_broken(push, detail, flight.asked) for push in pushes]

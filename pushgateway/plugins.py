@@ -7,6 +7,7 @@ host) goes first.
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import logging
 from collections.abc import Mapping
@@ -14,7 +15,6 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
 from stevedore import DriverManager
-from stevedore.exception import NoMatches
 
 from pushgateway.errors import PluginError
 from pushgateway.vendor import Vendor
@@ -55,40 +55,33 @@ def load(group: str, name: str) -> Any:
     if len(entries) > 1:
         names = " and ".join(sorted(_distribution(entry) for entry in entries))
         raise PluginError(f"two plug-ins are installed for brand {name!r}: {names}; uninstall one of them")
-    try:
-        return DriverManager(
+    # stevedore keeps caches, on disk and in the process, that may be older than what was just (un)installed: what it
+    # gives counts when it is the entry point that is there now. A failure shows its own cause in a second look.
+    with contextlib.suppress(Exception):
+        manager: DriverManager[Any] = DriverManager(
             group,
             name,
             invoke_on_load=False,
             on_load_failure_callback=_reraise,
             on_missing_entrypoints_callback=lambda _: None,
-            warn_on_missing_entrypoint=False,
-        ).driver
-    except NoMatches:
-        # stevedore reads a cache on disk that may be older than what was just installed.
-        return _loaded_directly(entries[0])
-    except PluginError:
-        raise
-    except Exception as broken:
-        raise _broken(entries[0], broken) from broken
+        )
+        if manager.extensions[0].entry_point.value == entries[0].value:
+            return manager.driver
+    return _loaded_directly(entries[0])
 
 
 def _loaded_directly(entry: EntryPoint) -> Any:
     try:
         return entry.load()
     except Exception as broken:
-        raise _broken(entry, broken) from broken
+        raise PluginError(
+            f"the plug-in for brand {entry.name!r} ({_distribution(entry)}) could not be imported: "
+            f"{type(broken).__name__}: {broken}"
+        ) from broken
 
 
 def _reraise(_: object, __: object, error: BaseException) -> None:
     raise error
-
-
-def _broken(entry: EntryPoint, error: Exception) -> PluginError:
-    return PluginError(
-        f"the plug-in for brand {entry.name!r} ({_distribution(entry)}) could not be imported: "
-        f"{type(error).__name__}: {error}"
-    )
 
 
 def _checked(brand: str, loaded: Any) -> type[Vendor]:

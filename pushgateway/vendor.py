@@ -209,8 +209,8 @@ class Vendor(ABC):
         """Deliver `batch` and return one outcome for each push, in its order.
 
         A push that the vendor's rules forbid is settled here (`Outcome.not_sent`) and left out of the request;
-        nothing is yielded when none is left. When the request is then refused as a whole, raise
-        `refused.keeping({place: outcome})` so that the settled ones keep their own outcomes.
+        nothing is yielded when none is left. When the request then fails as a whole, let the error through as
+        `error.keeping({place: outcome})`, so that the settled ones keep their own outcomes.
         """
 
     def save(self, broadcast: Broadcast) -> Exchange[tuple[str, tuple[str, ...]]] | None:
@@ -223,8 +223,9 @@ class Vendor(ABC):
     def broadcast(self, broadcast: Broadcast, saved: str) -> Exchange[BroadcastOutcome]:
         """Send to an audience that fits into one request; `saved` is the content id of `save` ("" without).
 
-        Never repeated by the core once it left without a verdict. For an audience of tokens the outcome holds one
-        `Outcome` per token, in order. Only called for the kinds in `audiences`.
+        Never repeated by the core once it left without a verdict. For an audience of tokens (all of one region) the
+        outcome holds one `Outcome` per token, in order; tokens that the rules forbid are settled and kept as in
+        `push`. Only called for the kinds in `audiences`.
         """
         raise NotImplementedError(f"{type(self).__name__} lists audiences but has no broadcast()")
 

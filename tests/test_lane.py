@@ -266,6 +266,21 @@ def test_what_the_plugin_settles_itself_keeps_its_own_outcome_when_the_rest_is_r
     assert (other.status, other.reason, other.attempts) == (Status.REJECTED, Reason.QUOTA_EXCEEDED, 1)
 
 
+def test_what_the_plugin_settles_itself_keeps_its_own_outcome_when_there_is_no_verdict() -> None:
+    """The same when the reply to the rest is lost: it was not in the request, so nothing about it is unknown."""
+    server = ToyServer()
+    server.answers = [NoVerdict("lost")]
+
+    async def main() -> list[Outcome]:
+        async with gateway(server, certificate(dedupe=False)) as g:
+            return await g.send_each([Push(PushToken(1, "a"), note("")), Push(PushToken(1, "b"), note("fine"))])
+
+    empty, other = run_virtual(main())
+
+    assert (empty.status, empty.reason, empty.attempts) == (Status.NOT_SENT, Reason.INVALID_NOTIFICATION, 0)
+    assert (other.status, other.reason, other.attempts) == (Status.UNKNOWN, Reason.NO_VERDICT, 1)
+
+
 def test_a_deadline_in_the_queue_ends_not_sent_in_time() -> None:
     """Who waits behind a hanging vendor gets the truth at its deadline: it never left."""
     server = ToyServer()

@@ -97,13 +97,11 @@ class Toy(Vendor):
             return list(kept.values())
         region = self.region(asked[0].push_token.token)
         items = [[push.push_token.token, push.notification.title, push.dedupe_id] for push in asked]
-        reply = read_reply((yield Request("POST", f"{URL}/{region}/push", content=json.dumps(items).encode())))
         try:
+            reply = read_reply((yield Request("POST", f"{URL}/{region}/push", content=json.dumps(items).encode())))
             self._refuse(reply.code)
-        except AccessExpired:
-            raise
-        except Refused as refused:
-            raise refused.keeping(kept) from None
+        except (Refused, NoVerdict) as failed:
+            raise failed.keeping(kept) from None
         codes = dict(reply.body["codes"])
         return [
             kept[place] if place in kept else self._outcome(push, codes.get(push.push_token.token))
