@@ -1,19 +1,61 @@
 """The documents are run: every Python block of the README, of CONTRIBUTING and of docs/en, one namespace a document.
 
-Law of this file: a block that is shown is a block that works. There is no way to leave one out.
+Law of this file: a block that is shown is a block that works. There is no way to leave one out. Each document runs in
+an empty folder of its own; a TOML block that opens with `# name.toml` is laid down there under that name, so that the
+Python below it reads what the reader has just read.
 """
 
+import os
+import re
+from collections.abc import Mapping
+from contextlib import ExitStack, chdir
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
 import pytest
-from sybil import Sybil
-from sybil.parsers.markdown import PythonCodeBlockParser
+from sybil import Example, Sybil
+from sybil.parsers.markdown import CodeBlockParser, PythonCodeBlockParser
 
 _ROOT = Path(__file__).resolve().parents[1]
+_ENVIRONMENT: Mapping[str, str] = {"OPPO_MASTER_SECRET": "sandbox-master-secret"}
+"""What `env:` sources of the examples read; it opens nothing but a sandbox."""
+
+
+def _lay_down(example: Example) -> None:
+    """Write a TOML block that names itself into the document's folder."""
+    text = str(example.parsed)
+    name = re.match(r"# (\w+\.toml)\n", text)
+    if name is not None:
+        Path(name[1]).write_text(text, "utf-8")
+
+
+def _enter_folder(namespace: dict[str, Any]) -> None:
+    stack = namespace["_document"] = ExitStack()
+    stack.enter_context(chdir(stack.enter_context(TemporaryDirectory(prefix="pushgateway-docs-"))))
+    former = {name: os.environ.get(name) for name in _ENVIRONMENT}
+    os.environ.update(_ENVIRONMENT)
+    stack.callback(_restore, former)
+
+
+def _restore(former: Mapping[str, str | None]) -> None:
+    for name, value in former.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value
+
+
+def _leave_folder(namespace: dict[str, Any]) -> None:
+    namespace["_document"].close()
+
+
 _DOCUMENTS = Sybil(
     path=str(_ROOT),
-    parsers=[PythonCodeBlockParser()],
+    parsers=[PythonCodeBlockParser(), CodeBlockParser(language="toml", evaluator=_lay_down)],
     patterns=["README.md", "CONTRIBUTING.md", "docs/en/*.md"],
+    setup=_enter_folder,
+    teardown=_leave_folder,
 )
 
 
