@@ -90,7 +90,7 @@ class Gateway:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._pid = 0
         self._closing: asyncio.Task[None] | None = None
-        self._id_head = f"{self._rng.getrandbits(64):016x}"
+        self._id_head = ""
         self._id_tail = 0
         self._adopt(certificates)
 
@@ -250,6 +250,7 @@ class Gateway:
         for key, vendor in self._vendors.items():
             if isinstance(vendor, PluginError):
                 log.error("certificate %s: %s", key, vendor)
+        self._retired = {lane for lane in self._retired if lane.busy}
         for key, lane in list(self._lanes.items()):
             self._renew(key, lane)
 
@@ -339,6 +340,8 @@ class Gateway:
             raise LoopError("no event loop runs here: call this from async code, or use pushgateway.sync") from None
         if self._loop is None:
             self._loop, self._pid = loop, os.getpid()
+            # Drawn now and not when made: processes forked in between must not make the same ids.
+            self._id_head = f"{self._rng.getrandbits(64):016x}"
         elif self._loop is not loop:
             raise LoopError("this gateway lives in another event loop: make one for each loop, or use one loop")
         return loop

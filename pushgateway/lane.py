@@ -307,6 +307,11 @@ class Lane:
         for one in waiting:
             self._finish(one, Outcome.not_sent(one.push, reason, detail))
 
+    @property
+    def busy(self) -> bool:
+        """Whether anything is on its way."""
+        return bool(self._workers)
+
     async def aclose(self, grace: float) -> None:
         """Stop, wait up to `grace` seconds for batches on their way, then cut them off as `UNKNOWN`."""
         self.stop(Reason.CLOSED, CLOSED)

@@ -7,6 +7,7 @@ Law of this file: no logic of its own. One background thread runs one event loop
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Callable, Coroutine, Iterable, Iterator
 from contextlib import ExitStack
 from datetime import datetime
@@ -39,6 +40,7 @@ class Gateway:
         self._stack = ExitStack()
         self._portal: BlockingPortal = self._stack.enter_context(start_blocking_portal("asyncio"))
         self._closed = False
+        self._pid = os.getpid()
 
     def send(
         self,
@@ -61,7 +63,7 @@ class Gateway:
 
     def stream(self, pushes: Iterable[Push], *, window: int = 4000) -> Iterator[Outcome]:
         """See `pushgateway.Gateway.stream`. `pushes` is iterated in the background thread."""
-        _refuse_running_loop()
+        self._ready()
         outcomes = self._inner.stream(pushes, window=window)
 
         async def some() -> list[Outcome]:
@@ -99,7 +101,7 @@ class Gateway:
 
     def reload(self, certificates: Iterable[Certificate]) -> None:
         """See `pushgateway.Gateway.reload`."""
-        _refuse_running_loop()
+        self._ready()
         self._portal.call(self._inner.reload, certificates)
 
     def check(self, certificate_id: int | str) -> CertificateCheck:
@@ -115,7 +117,7 @@ class Gateway:
         """See `pushgateway.Gateway.aclose`; also ends the background thread. Safe to call more than once."""
         if self._closed:
             return
-        _refuse_running_loop()
+        self._ready()
         try:
             self._portal.call(self._inner.aclose, grace)
         finally:
@@ -123,11 +125,16 @@ class Gateway:
             self._stack.close()
 
     def _call(self, begin: Callable[[], Coroutine[Any, Any, R]]) -> R:
-        _refuse_running_loop()
-        if self._closed:
-            raise LoopError("this gateway is closed")
+        self._ready()
         result: R = self._portal.call(begin)
         return result
+
+    def _ready(self) -> None:
+        _refuse_running_loop()
+        if self._pid != os.getpid():
+            raise LoopError("this gateway was made before a fork: make one in each process, after the fork")
+        if self._closed:
+            raise LoopError("this gateway is closed")
 
     def __enter__(self) -> Self:
         return self

@@ -1,7 +1,6 @@
 """The gateway: routing, order, cancellation, certificates, life."""
 
 import asyncio
-import os
 from collections import Counter
 from typing import Any
 
@@ -13,12 +12,10 @@ from pushgateway import (
     ConfigError,
     FieldError,
     Gateway,
-    LoopError,
     Outcome,
     Push,
     PushToken,
     Reason,
-    RetryPolicy,
     Status,
 )
 from pushgateway.testing.virtual import run_virtual
@@ -174,19 +171,6 @@ def test_a_cancelled_send_each_takes_back_everything_that_has_not_left() -> None
     assert [len(batch) for batch in server.batches] == [1000, 1]
 
 
-def test_a_transport_of_the_host_stays_open() -> None:
-    """Only close what you created."""
-    server = ToyServer()
-
-    async def main() -> None:
-        async with gateway(server) as g:
-            await g.send(PushToken(1, "a"), note())
-
-    run_virtual(main())
-
-    assert not server.closed
-
-
 def test_reload_refuses_a_bad_set_whole() -> None:
     """The old set stays active, every problem is named."""
     server = ToyServer()
@@ -305,93 +289,8 @@ def test_check_proves_a_certificate_by_its_login() -> None:
     assert "push" not in server.calls
 
 
-def test_a_second_event_loop_is_refused_with_a_sentence() -> None:
-    """Sharing one gateway between loops would corrupt it silently."""
-    server = ToyServer()
-    shared = gateway(server)
-
-    async def use() -> None:
-        await shared.send(PushToken(1, "a"), note())
-
-    async def main() -> None:
-        await use()
-        await shared.aclose()
-
-    run_virtual(main())
-    with pytest.raises(LoopError, match="another event loop"):
-        run_virtual(use())
-
-
-def test_no_event_loop_is_refused_with_a_sentence() -> None:
-    """Sync code is shown the sync door."""
-    with pytest.raises(LoopError, match=r"pushgateway\.sync"):
-        gateway(ToyServer()).reload([certificate()])
-
-
-def test_a_fork_is_refused_with_a_sentence() -> None:
-    """Connections and access tokens must not be shared with a child process."""
-
-    async def main() -> int:
-        async with gateway(ToyServer()) as g:
-            child = os.fork()
-            if child == 0:
-                code = 1
-                try:
-                    await g.send(PushToken(1, "a"), note())
-                except LoopError as refused:
-                    code = 0 if "fork" in str(refused) else 2
-                finally:
-                    os._exit(code)
-            return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])  # noqa: ASYNC222 - nothing else runs
-
-    assert run_virtual(main()) == 0
-
-
 @pytest.mark.parametrize(("option", "value"), [("timeout", 0), ("request_timeout", -1), ("connections", 0)])
 def test_options_are_checked_at_once(option: str, value: float) -> None:
     """A wrong option names itself."""
     with pytest.raises(FieldError, match=f"Gateway.{option}"):
         Gateway([], **{option: value})  # type: ignore[arg-type]
-
-
-def test_closing_ends_every_accepted_send_with_the_truth() -> None:
-    """What waits was not sent, what is on its way and answers within the grace is accepted, the rest unknown."""
-    server = ToyServer()
-    server.latency = 3.0
-
-    async def main(grace: float) -> tuple[Counter[Any], float]:
-        g = gateway(server, certificate(size=10, logs_in=False), connections=2)
-        tasks = [asyncio.create_task(g.send(PushToken(1, f"k{i}"), note())) for i in range(100)]
-        await asyncio.sleep(1.0)
-        begun = asyncio.get_running_loop().time()
-        await asyncio.gather(g.aclose(grace), g.aclose(grace))
-        await g.aclose()
-        took = asyncio.get_running_loop().time() - begun
-        late = await g.send(PushToken(1, "late"), note())
-        outcomes = [*await asyncio.gather(*tasks), late]
-        return Counter((outcome.status, outcome.reason) for outcome in outcomes), took
-
-    patient, took = run_virtual(main(10.0))
-    hasty, at_once = run_virtual(main(0.0))
-
-    assert patient == {(Status.ACCEPTED, None): 20, (Status.NOT_SENT, Reason.CLOSED): 81}
-    assert took <= 2.5
-    assert hasty == {(Status.UNKNOWN, Reason.NO_VERDICT): 20, (Status.NOT_SENT, Reason.CLOSED): 81}
-    assert at_once <= 0.5
-
-
-def test_a_retry_under_way_is_given_back_by_closing() -> None:
-    """A push waiting for its next attempt ends with the close, not after it."""
-    server = ToyServer()
-    server.answers = ["5"] * 10
-
-    async def main() -> Outcome:
-        g = gateway(server, retry=RetryPolicy(base=20.0))
-        task = asyncio.create_task(g.send(PushToken(1, "a"), note()))
-        await asyncio.sleep(0.5)
-        await g.aclose()
-        return await task
-
-    outcome = run_virtual(main())
-
-    assert (outcome.status, outcome.reason, outcome.attempts) == (Status.NOT_SENT, Reason.CLOSED, 1)

@@ -48,8 +48,8 @@ BESIDE = {
 }
 """On the top floor the rooms do not know each other, except these: room -> what it may use beside itself."""
 
-REACH = {"sandbox": 2, "testing": 2}
-"""A vendor's server and the kit for plug-ins stand on the contract, not on the engine: highest floor they may use."""
+REACH = {"sandbox": 2}
+"""A vendor's server stands on the contract, not on the engine: highest floor it may use."""
 
 PURE = {"model", "outcome", "errors", "vendor", "rules", "text", "batching", "retry"}
 IMPURE = {"asyncio", "anyio", "time", "random", "secrets", "uuid", "threading", "subprocess", "logging"}

@@ -2,6 +2,7 @@
 
 import asyncio
 import inspect
+import os
 import threading
 from collections.abc import Iterator
 
@@ -99,6 +100,21 @@ def test_closing_twice_is_fine_and_a_closed_gateway_says_so(server: ToyServer) -
 
     with pytest.raises(LoopError, match="closed"):
         opened.send(PushToken(1, "a"), NOTE)
+
+
+def test_after_a_fork_there_is_a_clear_error(gateway: Gateway) -> None:
+    """The background thread does not exist in a child: waiting for it would never end."""
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            gateway.send(PushToken(1, "a"), NOTE)
+        except LoopError as refused:
+            code = 0 if "fork" in str(refused) else 2
+        finally:
+            os._exit(code)
+
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
 
 def test_reload_swaps_the_set(gateway: Gateway) -> None:

@@ -1,7 +1,7 @@
 """OPPO's five calls, as strict as the founding document and OPPO's later pages.
 
 Law of this file: a call is refused for the first reason found, in the order path, method, encoding, access token, rate,
-quota, arguments, target, repetition; whatever is refused is not pushed. HTTP is 200 throughout, errors included.
+arguments, target, repetition, quota; whatever is refused is not pushed. HTTP is 200 throughout, errors included.
 
 The documents leave these open, and here they are decided:
 
