@@ -93,7 +93,12 @@ class AccessTokens:
                 # Without its traceback, which would grow with each caller and keep all their frames alive.
                 raise failure.error.with_traceback(None)
             task = self._start(key, login)
-        return await asyncio.shield(task)
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            if task.cancelled() and not _being_cancelled():
+                raise NoVerdict("the gateway was closed", sent=False) from None
+            raise
 
     def forget(self, key: Key, access: AccessToken) -> None:
         """The vendor does not take `access`. Does nothing when another one has taken its place already."""
@@ -166,12 +171,11 @@ class AccessTokens:
         age = 0.0
         if access.created_at is not None:
             age = self._wall() + self._offsets.get(key, 0.0) - access.created_at
-        remaining = min(max(access.lifetime - age, SHORTEST), access.lifetime)
-        previous = self._held.get(key)
-        share = self._rng.uniform(*EARLY)
-        if previous is not None and previous.access.value == access.value:
-            share = 0.5  # the vendor gives the same token until it ends: come back less and less far from that end
-        self._held[key] = _Held(access, now + remaining, now + max(remaining * share, min(SHORTEST, remaining)))
+        # A token that is born dead would mean a login for every batch, so that is not believed (nor is NaN).
+        lifetime = access.lifetime if access.lifetime > 0 else SHORTEST
+        remaining = min(max(lifetime - age, SHORTEST), lifetime)
+        renew = max(remaining * self._rng.uniform(*EARLY), min(SHORTEST, remaining))
+        self._held[key] = _Held(access, now + remaining, now + renew)
         self._failures.pop(key, None)
 
     def _note_failure(self, key: Key, error: Refused | NoVerdict) -> None:
@@ -186,3 +190,8 @@ class AccessTokens:
         wait = max(pause * self._rng.uniform(0.5, 1.0), hint or 0.0)
         log.warning("certificate %s: the login failed: %s", key[0], error)
         self._failures[key] = _Failure(error, now + wait, pause)
+
+
+def _being_cancelled() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0

@@ -29,12 +29,13 @@ class Plugins:
     """Loads and keeps vendor classes by brand."""
 
     def __init__(self, given: Mapping[str, type[Vendor]] | None = None) -> None:
-        self._loaded: dict[str, type[Vendor]] = dict(given or {})
+        self._given = dict(given or {})
+        self._loaded: dict[str, type[Vendor]] = {}
 
     def vendor(self, brand: str) -> type[Vendor]:
         """The class for `brand`. Raises `PluginError`: none, twins, broken, or not a vendor of that brand."""
         if brand not in self._loaded:
-            self._loaded[brand] = _checked(brand, load(VENDORS, brand))
+            self._loaded[brand] = _checked(brand, self._given.get(brand) or load(VENDORS, brand))
         return self._loaded[brand]
 
 

@@ -275,21 +275,21 @@ class Reply:
     body: Mapping[str, Any] = attrs.field(repr=False)
 
 
-_CODE = re.compile(r"-?[0-9]{1,9}", re.ASCII)
+_CODE = re.compile(r"0|-?[1-9][0-9]{0,8}", re.ASCII)
 
 
 def code_text(value: object) -> str | None:
     """A return code as text, or None for what is none.
 
-    Takes an integer, or a string of an optional minus and up to nine ASCII digits. `True`, `0.0`, `" 11 "`, `1e3`
-    and full-width digits are not codes: guessing here would turn rubbish into "accepted".
+    Takes an integer, or a string that spells one of up to nine digits. `True`, `0.0`, `" 11 "`, `1e3`, `00`, `-0` and
+    full-width digits are not codes: guessing here would turn rubbish into "accepted".
     """
     if isinstance(value, bool):
         return None
     if isinstance(value, int):
         return str(value) if abs(value) < 10**9 else None
     if isinstance(value, str) and _CODE.fullmatch(value):
-        return str(int(value))
+        return value
     return None
 
 
@@ -318,7 +318,7 @@ def read_reply(response: Response, *, code: str = "code", message: str = "messag
         verdict, problem = None, unreadable.detail
     if verdict is None:
         raise _without_verdict(response, problem)
-    if verdict == success and response.status >= 400:
+    if verdict == success and not 200 <= response.status < 300:
         raise NoVerdict(f"HTTP {response.status} contradicts code {verdict}")
     text = body.get(message)
     return Reply(verdict, text if isinstance(text, str) else None, body)

@@ -1,0 +1,79 @@
+"""A vendor's login office for the tests of access tokens, and the orders of callbacks they run under.
+
+Law of this file: virtual time only. `Office` counts who comes and gives what the test says.
+"""
+
+import asyncio
+import itertools
+import random
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
+
+import pytest
+
+from pushgateway.access import AccessTokens
+from pushgateway.errors import PushgatewayError, Refused
+from pushgateway.outcome import Reason
+from pushgateway.testing.virtual import loop_wall_clock
+from pushgateway.vendor import AccessToken
+
+T = TypeVar("T")
+DAY = 86400.0
+EPOCH = 1_700_000_000.0
+KEY = ("7005", "cn")
+SEEDS = [None, *range(3)]
+every_order = pytest.mark.parametrize("seed", SEEDS)
+
+
+def now() -> float:
+    """Virtual seconds."""
+    return asyncio.get_running_loop().time()
+
+
+def fresh() -> AccessTokens:
+    """An empty store under the running loop's clocks."""
+    loop = asyncio.get_running_loop()
+    return AccessTokens(wall=loop_wall_clock(EPOCH), monotonic=loop.time, rng=random.Random(1))
+
+
+class Office:
+    """A login that takes `takes` seconds; `times` has when each login began, by virtual time."""
+
+    def __init__(self, takes: float = 1.0, lifetime: float = DAY) -> None:
+        self.takes = takes
+        self.lifetime = lifetime
+        self.times: list[float] = []
+        self.told: list[float] = []  # the vendor's time that each login was told
+        self.fails: Callable[[], PushgatewayError | None] = lambda: None
+        self.gives: Callable[[], AccessToken] = self.new
+        self._numbers = itertools.count(1)
+
+    def new(self) -> AccessToken:
+        """Another token each time, made now."""
+        return AccessToken(f"access-{next(self._numbers)}", self.lifetime)
+
+    async def __call__(self, vendor_now: float) -> AccessToken:
+        self.times.append(now())
+        self.told.append(vendor_now)
+        await asyncio.sleep(self.takes)
+        if (failure := self.fails()) is not None:
+            raise failure
+        return self.gives()
+
+
+async def tried(call: Coroutine[Any, Any, T]) -> T | PushgatewayError:
+    """What comes of a call: its value, or the exception as a value."""
+    try:
+        return await call
+    except PushgatewayError as error:
+        return error
+
+
+def wrong_key() -> Refused:
+    """The vendor does not know our key."""
+    return Refused(Reason.CREDENTIALS, "14")
+
+
+def busy() -> Refused:
+    """The vendor is down."""
+    return Refused(Reason.UNAVAILABLE, "-1")

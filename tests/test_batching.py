@@ -1,0 +1,291 @@
+"""From waiting pushes to batches: nothing lost, nothing doubled, nothing out of order, whatever the mixture.
+
+Law of this file: pushes are numbered by their place, so that every claim is one about numbers.
+"""
+
+from collections.abc import Hashable
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pushgateway.batching import Queue, Waiting
+from pushgateway.model import Notification, Push, PushToken
+from pushgateway.outcome import Outcome
+from pushgateway.vendor import Batching
+
+NOTES = [Notification("t", str(number)) for number in range(3)]
+
+
+class Caller:
+    """A sink that is told nothing here."""
+
+    def __init__(self) -> None:
+        self.withdrawn = False
+
+    def put(self, place: int, outcome: Outcome) -> None:
+        """No outcome is given while batches are cut."""
+        raise AssertionError("the queue gives no outcomes")
+
+
+def waiting(place: int, token: str = "", note: Notification = NOTES[0], sink: Caller | None = None) -> Waiting:
+    """The push at `place`; by default for a token of its own."""
+    return Waiting(Push(PushToken(1, token or f"token-{place}"), note), 60.0, sink or Caller(), place)
+
+
+def unweighed(_: Push) -> int:
+    """Weights are not asked for without a limit."""
+    raise AssertionError("nobody asks for a weight without a limit")
+
+
+def places(batch: list[Waiting]) -> list[int]:
+    """Which pushes these are."""
+    return [one.place for one in batch]
+
+
+def drained(
+    queue: Queue, batching: Batching, weigh: dict[int, int] | None = None
+) -> list[tuple[list[Waiting], Hashable]]:
+    """All batches, in their order, with their parts."""
+    found = []
+    by_token = {} if weigh is None else {one.push.push_token.token: weigh[one.place] for one in queue}
+    while (region := queue.next_region()) is not None:
+        batch, part = queue.cut(
+            region, batching, unweighed if weigh is None else lambda p: by_token[p.push_token.token]
+        )
+        found.append((batch, part))
+    return found
+
+
+PUSHES = st.lists(
+    st.tuples(
+        st.sampled_from("abcd"),  # token
+        st.integers(0, 2),  # notification
+        st.sampled_from(["cn", "cn", "cn", "overseas"]),  # region
+        st.sampled_from([None, None, None, "left"]),  # part
+        st.sampled_from([False, False, False, True]),  # the caller is gone
+    ),
+    max_size=40,
+)
+
+
+@given(PUSHES, st.integers(1, 7), st.booleans())
+def test_a_queue_keeps_its_promises(
+    pushes: list[tuple[str, int, str, str | None, bool]], size: int, mixed: bool
+) -> None:
+    """Every live push leaves once, in batches of one region and part, no token twice, in order per token."""
+    queue = Queue()
+    everything = []
+    for place, (token, note, region, part, gone) in enumerate(pushes):
+        one = waiting(place, token, NOTES[note])
+        one.sink.withdrawn = gone
+        queue.add(one, region, part if mixed else (part, one.push.notification))
+        everything.append(one)
+    assert len(queue) == len(everything)
+    batches = drained(queue, Batching(size, mixed))
+
+    left = [one for batch, _ in batches for one in batch]
+    assert sorted(places(left)) == [place for place, push in enumerate(pushes) if not push[4]]
+    for batch, part in batches:
+        tokens = [one.push.push_token.token for one in batch]
+        assert len(batch) <= size
+        assert len(set(tokens)) == len(tokens)
+        assert len({pushes[one.place][2] for one in batch}) <= 1
+        assert {pushes[one.place][3] if mixed else (pushes[one.place][3], one.push.notification) for one in batch} <= {
+            part
+        }
+    for key in {(push[0], push[2], push[3], mixed or push[1]) for push in pushes}:
+        mine = [place for place in places(left) if (*(p := pushes[place])[:1], p[2], p[3], mixed or p[1]) == key]
+        assert mine == sorted(mine)
+    assert len(queue) == 0
+    assert queue.next_region() is None
+
+
+@given(st.lists(st.integers(0, 12), max_size=30), st.integers(0, 30), st.integers(1, 7))
+def test_the_weight_of_a_batch_stays_below_its_limit(weights: list[int], limit: int, size: int) -> None:
+    """A batch weighs the limit at most, unless it is one push that weighs more by itself; order and number hold."""
+    queue = Queue()
+    for place in range(len(weights)):
+        queue.add(waiting(place), "")
+
+    batches = [places(batch) for batch, _ in drained(queue, Batching(size, True, limit), dict(enumerate(weights)))]
+
+    assert [place for batch in batches for place in batch] == list(range(len(weights)))
+    assert all(sum(weights[place] for place in batch) <= limit or len(batch) == 1 for batch in batches)
+    assert all(1 <= len(batch) <= size for batch in batches)
+    for batch, after in pairwise(batches):  # and none is cut earlier than it has to be
+        assert len(batch) == size or sum(weights[place] for place in [*batch, after[0]]) > limit
+
+
+def test_a_batch_is_full_at_its_size() -> None:
+    """A thousand fit, the thousand and first goes next."""
+    queue = Queue()
+    for place in range(1001):
+        queue.add(waiting(place), "")
+
+    sizes = [len(batch) for batch, _ in drained(queue, Batching(1000, True))]
+
+    assert sizes == [1000, 1]
+
+
+def test_a_weight_at_the_limit_fits() -> None:
+    """Exactly the limit goes together; one byte more does not."""
+    fits, too_much = Queue(), Queue()
+    for queue in (fits, too_much):
+        for place in range(2):
+            queue.add(waiting(place), "")
+
+    assert [places(b) for b, _ in drained(fits, Batching(9, True, 10), {0: 5, 1: 5})] == [[0, 1]]
+    assert [places(b) for b, _ in drained(too_much, Batching(9, True, 10), {0: 5, 1: 6})] == [[0], [1]]
+
+
+def test_many_pushes_for_one_token_go_one_by_one() -> None:
+    """One phone gets its pushes in the order they came, each in a batch of its own, and the others do not wait."""
+    queue = Queue()
+    for place in range(5):
+        queue.add(waiting(place, "same"), "")
+    queue.add(waiting(5, "other"), "")
+
+    batches = [places(batch) for batch, _ in drained(queue, Batching(10, True))]
+
+    assert batches == [[0, 5], [1], [2], [3], [4]]
+
+
+def test_what_stays_for_its_token_stays_in_front() -> None:
+    """A push that waits for the next batch, as its token is in this one already, is not overtaken by a later one."""
+    queue = Queue()
+    for place, token in enumerate("aabaa"):
+        queue.add(waiting(place, token), "")
+
+    batches = [places(batch) for batch, _ in drained(queue, Batching(2, True))]
+
+    assert batches == [[0, 2], [1], [3], [4]]
+
+
+class Counted(Caller):
+    """A sink that counts how often a push of it was looked at."""
+
+    looks = 0
+
+    @property  # type: ignore[override]
+    def withdrawn(self) -> bool:
+        """Never."""
+        self.looks += 1
+        return False
+
+    @withdrawn.setter
+    def withdrawn(self, value: bool) -> None:
+        """Set once, by the base."""
+
+
+def test_a_cut_looks_at_few() -> None:
+    """Ten thousand pushes for one phone: each cut looks at two batches at most, not at all of them."""
+    queue, sink = Queue(), Counted()
+    for place in range(10_000):
+        queue.add(waiting(place, "same", sink=sink), "")
+
+    batch, _ = queue.cut("", Batching(10, True), unweighed)
+
+    assert places(batch) == [0]
+    assert sink.looks <= 20
+
+
+def test_regions_and_parts_take_turns() -> None:
+    """A long group does not keep a short one waiting: after each batch the others come first."""
+    queue = Queue()
+    for place in range(6):
+        queue.add(waiting(place), "cn")
+    queue.add(waiting(6), "overseas")
+    queue.add(waiting(7), "cn", "part")
+
+    order = [places(batch) for batch, _ in drained(queue, Batching(2, True))]
+
+    assert order == [[0, 1], [6], [7], [2, 3], [4, 5]]
+
+
+def test_parts_never_meet_again() -> None:
+    """What was split goes on apart, however much room there is, even when the parts are equal."""
+    queue = Queue()
+    left, right = object(), object()
+    for place, part in enumerate([left, right, None, left]):
+        queue.add(waiting(place), "", part)
+
+    batches = [(places(batch), part) for batch, part in drained(queue, Batching(10, True))]
+
+    assert batches == [([0, 3], left), ([1], right), ([2], None)]
+
+
+def test_another_region_is_not_touched() -> None:
+    """Cutting for one region takes nothing of another, and an unknown one gives an empty batch."""
+    queue = Queue()
+    queue.add(waiting(0), "cn")
+
+    assert queue.cut("overseas", Batching(10, True), unweighed) == ([], None)
+    assert (len(queue), queue.next_region()) == (1, "cn")
+
+
+@pytest.mark.parametrize("settled", [True, False])
+def test_who_is_gone_does_not_leave(settled: bool) -> None:
+    """A push whose caller was cancelled, or that has its outcome, is dropped; a group of such gives way to the next."""
+    queue = Queue()
+    gone = [waiting(place) for place in range(3)]
+    for one in gone:
+        queue.add(one, "", "first")
+        one.settled = settled
+        one.sink.withdrawn = not settled
+    queue.add(waiting(3), "", "second")
+
+    batch, part = queue.cut("", Batching(1, True), unweighed)
+
+    assert (places(batch), part, len(queue)) == ([3], "second", 0)
+    assert all(one.gone for one in gone)
+
+
+def test_a_weight_that_cannot_be_told_costs_nobody_else() -> None:
+    """A plug-in whose `weigh` fails: the queue counts right afterwards, and what was not looked at is still there."""
+
+    def broken(push: Push) -> int:
+        if push.push_token.token == "token-0":
+            raise ArithmeticError("no weight")
+        return 1
+
+    queue = Queue()
+    for place in range(3):
+        queue.add(waiting(place), "")
+    with pytest.raises(ArithmeticError):
+        queue.cut("", Batching(10, True, 10), broken)
+
+    assert len(queue) == len(list(queue)) == 3
+    assert queue.next_region() == ""
+
+
+def test_a_failing_weight_loses_no_push() -> None:
+    """`weigh` fails in the middle of a batch: what was taken out is back, in order per token, as each is owed an
+    outcome."""
+
+    def broken(push: Push) -> int:
+        if push.push_token.token == "token-2":
+            raise ArithmeticError("no weight")
+        return 1
+
+    queue = Queue()
+    for place, token in enumerate(["token-0", "token-0", "token-1", "token-2", "token-3"]):
+        queue.add(waiting(place, token), "")
+    with pytest.raises(ArithmeticError):
+        queue.cut("", Batching(10, True, 10), broken)
+
+    assert len(queue) == 5
+    assert places(queue.clear()) == [0, 2, 1, 3, 4]
+
+
+def test_clearing_gives_everything_back() -> None:
+    """Group by group, in order, and the queue is as new."""
+    queue = Queue()
+    for place, region in enumerate(["cn", "overseas", "cn"]):
+        queue.add(waiting(place), region)
+
+    everything = places(queue.clear())
+
+    assert everything == [0, 2, 1]
+    assert (len(queue), queue.next_region(), queue.clear()) == (0, None, [])

@@ -1,0 +1,277 @@
+"""Certificates and their way into a plug-in's fields: every fault at once, by name, and no value told."""
+
+import enum
+import logging
+import traceback
+from collections.abc import Sequence
+from typing import Any, ClassVar, Literal
+
+import attrs
+import pytest
+
+from pushgateway.certificates import Certificate, load_vendors
+from pushgateway.errors import ConfigError, FieldError, PluginError
+from pushgateway.model import Push, Secret
+from pushgateway.outcome import Outcome
+from pushgateway.plugins import Plugins
+from pushgateway.vendor import Exchange, Request, Vendor
+
+CANARY = "canary-5d1f"
+
+
+class Plain(Vendor):
+    """A vendor that is no attrs class."""
+
+    brand = "plain"
+
+    def push(self, batch: Sequence[Push]) -> Exchange[Sequence[Outcome]]:
+        yield Request("POST", "https://host")
+        return []
+
+
+class Mode(enum.Enum):
+    """A closed word."""
+
+    FAST = "fast"
+
+
+def _short(_: object, attribute: "attrs.Attribute[Any]", value: str) -> None:
+    if len(value) > 5:
+        raise FieldError(attribute.name, "must have at most 5 characters")
+
+
+def _telling(_: object, __: object, value: Secret) -> None:
+    if value.reveal().endswith(CANARY[-4:]):
+        raise ValueError(f"the secret {value.reveal()} is weak")
+
+
+def _quoting(_: object, __: object, value: object) -> None:
+    if value == CANARY:
+        raise ValueError(f"{value!r} is not nice")
+    if value == "x":
+        raise ValueError("must not be the last but two")
+
+
+@attrs.frozen(kw_only=True)
+class Acme(Plain):
+    """Fields of every kind that a plug-in may have."""
+
+    brand: ClassVar[str] = "acme"
+    app_key: str
+    secret: Secret = attrs.field(validator=_telling)
+    number: int = 1
+    share: float = 0.5
+    switch: bool = False
+    mode: Mode = Mode.FAST
+    word: Literal["a", "b"] = "a"
+    short: str = attrs.field(default="", validator=_short)
+    said: str = attrs.field(default="", validator=_quoting)
+    choice: str = attrs.field(default="p", validator=attrs.validators.in_(["p", "q"]))
+    spare: Secret | None = None
+    hosts: list[str] = attrs.field(factory=list)
+    limits: dict[str, int] = attrs.field(factory=dict)
+
+    def __attrs_post_init__(self) -> None:
+        if self.number == 13:
+            raise KeyError(self.app_key)
+
+
+@attrs.frozen
+class Odd(Plain):
+    """A vendor whose own annotation cannot be resolved."""
+
+    brand: ClassVar[str] = "odd"
+    field: "NoSuchName"  # type: ignore[name-defined]  # noqa: F821
+
+
+PLUGINS = Plugins({"acme": Acme, "plain": Plain, "odd": Odd})
+RIGHT = {"app_key": "key", "secret": "s3cret"}
+
+
+def loaded(**settings: Any) -> Acme:
+    """The vendor made of these settings and the two that must be there."""
+    vendor = load_vendors([Certificate(7005, "acme", {**RIGHT, **settings})], PLUGINS)["7005"]
+    assert isinstance(vendor, Acme)
+    return vendor
+
+
+def problems(*certificates: Certificate) -> tuple[str, ...]:
+    """What is wrong with a set of certificates."""
+    with pytest.raises(ConfigError) as caught:
+        load_vendors(certificates, PLUGINS)
+    assert str(caught.value) == "; ".join(caught.value.problems)
+    return caught.value.problems
+
+
+def test_settings_become_fields() -> None:
+    """Strings become secrets where the plug-in says so, numbers of TOML become the text of an app key."""
+    vendor = loaded(app_key=12345, spare="second", number=3, switch=True, mode="fast", hosts=["a"], limits={"a": 1})
+
+    assert (vendor.app_key, vendor.number, vendor.switch, vendor.mode) == ("12345", 3, True, Mode.FAST)
+    assert vendor.secret == Secret("s3cret")
+    assert vendor.spare == Secret("second")
+    assert (vendor.hosts, vendor.limits) == (["a"], {"a": 1})
+    assert loaded(secret=Secret("x")).secret == Secret("x")
+    assert loaded().spare is None
+
+
+@pytest.mark.parametrize(
+    ("settings", "problem"),
+    [
+        ({"secret": ""}, "secret: must be a non-empty string"),
+        ({"secret": 5}, "secret: must be a non-empty string"),
+        ({"secret": [CANARY]}, "secret: must be a non-empty string"),
+        ({"spare": {"a": CANARY}}, "spare: must be a non-empty string"),
+        ({"app_key": True}, "app_key: must be a string"),
+        ({"app_key": 1.5}, "app_key: must be a string"),
+        ({"app_key": [CANARY]}, "app_key: must be a string"),
+        ({"number": CANARY}, "number: must be a whole number"),
+        ({"number": "5"}, "number: must be a whole number"),
+        ({"number": 5.0}, "number: must be a whole number"),
+        ({"number": True}, "number: must be a whole number"),
+        ({"switch": 1}, "switch: must be true or false"),
+        ({"switch": CANARY}, "switch: must be true or false"),
+        ({"share": CANARY}, "share: is not accepted (ValueError)"),
+        ({"mode": CANARY}, "mode: is not accepted (ValueError)"),
+        ({"short": CANARY}, "short: must have at most 5 characters"),
+        ({"said": CANARY}, ": is not accepted (ValueError)"),
+        ({"choice": CANARY}, "choice: is not accepted (ValueError)"),
+        ({"hosts": ["a", [CANARY]]}, "hosts[1]: must be a string"),
+        ({"limits": {"a": CANARY}}, "limits['a']: must be a whole number"),
+        ({"bogus": CANARY}, f"bogus: is not a setting of acme; known: {', '.join(sorted(attrs.fields_dict(Acme)))}"),
+        ({"secret": CANARY}, ": is not accepted (ValueError)"),
+        ({"secret": Secret(CANARY)}, ": is not accepted (ValueError)"),
+        ({"number": 13, "app_key": CANARY}, ": is not accepted (KeyError)"),
+    ],
+)
+def test_a_wrong_setting_is_named_by_its_place(settings: dict[str, Any], problem: str) -> None:
+    """Certificate, field, and what would be right."""
+    found = problems(Certificate(7005, "acme", {**RIGHT, **settings}))
+
+    place = "certificates['7005']" + ("" if problem.startswith(":") else ".")
+    assert found == (place + problem,)
+
+
+@pytest.mark.parametrize("field", sorted(attrs.fields_dict(Acme)))
+@pytest.mark.parametrize("shape", [CANARY, [CANARY], {"a": CANARY}, {CANARY: 1}, [[CANARY]], Secret(CANARY)])
+def test_no_value_is_ever_quoted(field: str, shape: Any, caplog: pytest.LogCaptureFixture) -> None:
+    """A secret in the wrong field, in any shape, shows in no sentence, no traceback and no log."""
+    caplog.set_level(logging.DEBUG)
+    settings = {"secret": "s3cret", field: shape}
+    try:
+        said = repr(load_vendors([Certificate(7005, "acme", settings)], PLUGINS)["7005"])
+    except ConfigError as wrong:
+        said = "".join(traceback.TracebackException.from_exception(wrong).format())
+        assert "certificates['7005']" in said
+    else:
+        said = said.replace(CANARY, "") if field in ("app_key", "said", "hosts", "limits") else said
+
+    assert CANARY not in said
+    assert CANARY not in caplog.text
+
+
+def test_a_validators_own_sentence_is_told_when_it_quotes_nothing() -> None:
+    """A plug-in's `ValueError` helps its user, as long as it holds no value."""
+    assert loaded(said="y").said == "y"
+    with pytest.raises(ConfigError, match="is not accepted"):
+        loaded(said=CANARY)
+    with pytest.raises(ConfigError, match="at most 5"):
+        loaded(short="123456")
+    assert loaded(short="12345").short == "12345"
+
+
+def test_everything_wrong_is_found_at_once() -> None:
+    """All certificates, all fields; nothing is loaded in part."""
+    found = problems(
+        Certificate(1, "acme", {"number": "x", "switch": 2, "nonsense": 1, "absurd": 2}),
+        Certificate(2, "acme", RIGHT),
+        Certificate("1", "acme", RIGHT),
+        Certificate(3, "acme", {"secret": "s"}),
+        "certificate",  # type: ignore[arg-type]
+    )
+
+    places = [problem.split(":")[0] for problem in found]
+    assert sorted(places) == sorted(
+        [f"certificates['1'].{field}" for field in ("app_key", "secret", "number", "switch", "nonsense", "absurd")]
+        + ["certificates['1']", "certificates['3'].app_key", "must be Certificate objects, one is str"]
+    )
+
+
+def test_a_missing_setting_is_named() -> None:
+    """One sentence for each."""
+    assert problems(Certificate(7005, "acme")) == (
+        "certificates['7005'].app_key: is missing",
+        "certificates['7005'].secret: is missing",
+    )
+
+
+@pytest.mark.parametrize(("one", "other"), [(7005, "7005"), ("a", " a "), (7005, 7005)])
+def test_an_id_is_used_once(one: int | str, other: int | str) -> None:
+    """7005 and "7005" are the same certificate, also when the first of them is wrong itself."""
+    name = str(one)
+
+    assert problems(Certificate(one, "acme", RIGHT), Certificate(other, "acme", RIGHT)) == (
+        f"certificates[{name!r}]: the id is used twice",
+    )
+    assert len(problems(Certificate(one, "acme"), Certificate(other, "acme", RIGHT))) == 3
+
+
+def test_a_brand_without_plug_in_costs_only_its_own() -> None:
+    """Its certificate gets the reason in place of a vendor; the others load."""
+    vendors = load_vendors([Certificate(1, "nobody"), Certificate(2, "acme", RIGHT)], PLUGINS)
+
+    assert isinstance(vendors["1"], PluginError)
+    assert isinstance(vendors["2"], Acme)
+
+
+@pytest.mark.parametrize("brand", ["plain", "odd"])
+def test_a_class_that_takes_no_settings_costs_only_its_own(brand: str) -> None:
+    """The plug-in's author made a mistake, not the host: it is told as such and quotes nothing."""
+    vendors = load_vendors([Certificate(1, brand, {"field": CANARY}), Certificate(2, "acme", RIGHT)], PLUGINS)
+
+    assert isinstance(vendors["1"], PluginError)
+    assert f"the plug-in for brand '{brand}'" in str(vendors["1"])
+    assert CANARY not in str(vendors["1"])
+    assert isinstance(vendors["2"], Acme)
+
+
+@pytest.mark.parametrize(("given", "kept"), [("oppo", "oppo"), (" OPPO ", "oppo"), ("Oppo\n", "oppo")])
+def test_a_brand_is_a_lower_case_word(given: str, kept: str) -> None:
+    """However it is written."""
+    assert Certificate(1, given).brand == kept
+
+
+@pytest.mark.parametrize("wrong", ["", " ", None, 5, ["oppo"]])
+def test_a_certificate_has_a_brand(wrong: Any) -> None:
+    """Without one nobody knows whom to ask."""
+    with pytest.raises(FieldError) as caught:
+        Certificate(1, wrong)
+
+    assert caught.value.field == "Certificate.brand"
+
+
+@pytest.mark.parametrize("wrong", [None, [("app_key", CANARY)], CANARY])
+def test_settings_are_a_mapping(wrong: Any) -> None:
+    """By field name; the complaint names the type only."""
+    with pytest.raises(FieldError) as caught:
+        Certificate(1, "acme", wrong)
+
+    assert caught.value.field == "Certificate.settings"
+    assert CANARY not in str(caught.value)
+
+
+def test_a_certificate_does_not_show_its_settings() -> None:
+    """Neither their values nor their names."""
+    assert repr(Certificate(7005, "acme", {CANARY: CANARY})) == "Certificate('7005', 'acme', 1 settings)"
+
+
+def test_loading_does_not_change_the_certificate() -> None:
+    """The same certificate can be loaded again, for a reload or a second gateway."""
+    settings = dict(RIGHT)
+    certificate = Certificate(1, "acme", settings)
+
+    first, second = (load_vendors([certificate], PLUGINS)["1"] for _ in range(2))
+
+    assert first == second
+    assert settings == RIGHT
+    assert load_vendors([], PLUGINS) == {}

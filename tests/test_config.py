@@ -1,0 +1,285 @@
+"""`pushgateway.toml`: what it says, where its secrets come from, and every mistake at once without a value in it."""
+
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pytest
+
+from pushgateway.certificates import Certificate
+from pushgateway.config import MAX_SECRET, Config, load_config
+from pushgateway.errors import ConfigError
+
+CANARY = "canary-5d1f"
+Read = Callable[..., Config]
+
+
+@pytest.fixture
+def read(tmp_path: Path) -> Read:
+    """Writes a `pushgateway.toml` and reads it, with these environment variables and no others."""
+
+    def reading(text: str | bytes, environ: Mapping[str, str] | None = None) -> Config:
+        path = tmp_path / "conf" / "pushgateway.toml"
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(text.encode() if isinstance(text, str) else text)
+        return load_config(path, environ={} if environ is None else environ)
+
+    return reading
+
+
+def setting(value: str) -> str:
+    """A configuration whose one certificate has this as its secret."""
+    return f"[certificates.7005]\nbrand = 'oppo'\nmaster_secret = {value}\n"
+
+
+def problems(read: Read, text: str | bytes, environ: Mapping[str, str] | None = None) -> tuple[str, ...]:
+    """What is wrong with it. No sentence ever holds the canary."""
+    with pytest.raises(ConfigError) as caught:
+        read(text, environ)
+    assert CANARY not in f"{caught.value!r} {caught.value}"
+    assert caught.value.__suppress_context__ or caught.value.__context__ is None
+    return caught.value.problems
+
+
+def test_a_configuration_becomes_certificates_and_options(read: Read) -> None:
+    """One table each, ids as text, everything but the brand a setting; options only where they are named."""
+    config = read(
+        "[gateway]\ntimeout = 30\nconnections = 4\n"
+        "[certificates.7005]\nbrand = 'OPPO'\napp_key = 12345\nmaster_secret = 'text'\n"
+        "[certificates.'a b']\nbrand = 'acme'\n"
+    )
+
+    assert config.certificates == (
+        Certificate("7005", "oppo", {"app_key": 12345, "master_secret": "text"}),
+        Certificate("a b", "acme"),
+    )
+    assert config.options == {"timeout": 30, "connections": 4}
+
+
+@pytest.mark.parametrize("text", ["", "# nothing", "[gateway]\n[certificates]\n", "\ufeff[gateway]\n"])
+def test_an_empty_configuration_is_one(read: Read, text: str) -> None:
+    """No certificates and no options; a byte order mark, as some editors leave it, does no harm."""
+    assert read(text) == Config(())
+
+
+def test_a_text_may_hold_a_colon(read: Read) -> None:
+    """Only `env:` and `file:` are sources; other words before a colon, and other types, stay as they are."""
+    config = read(
+        "[certificates.1]\nbrand = 'x'\nhost = 'https://host'\nword = 'environment:A'\nupper = 'ENV:A'\n"
+        "list = ['env:A']\nswitch = true\n"
+    )
+
+    assert config.certificates[0].settings == {
+        "host": "https://host",
+        "word": "environment:A",
+        "upper": "ENV:A",
+        "list": ["env:A"],
+        "switch": True,
+    }
+
+
+def test_a_secret_comes_from_the_environment(read: Read, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The variable's text as it is; by default the process's own environment."""
+    config = read(setting("'env:OPPO'"), {"OPPO": f" {CANARY} "})
+    monkeypatch.setitem(os.environ, "PUSHGATEWAY_TEST_SECRET", "from the process")
+    (tmp_path / "own.toml").write_text(setting("'env:PUSHGATEWAY_TEST_SECRET'"))
+
+    assert config.certificates[0].settings == {"master_secret": f" {CANARY} "}
+    assert load_config(str(tmp_path / "own.toml")).certificates[0].settings == {"master_secret": "from the process"}
+
+
+@pytest.mark.parametrize("environ", [{}, {"OPPO": ""}, {"oppo": CANARY}])
+def test_a_missing_variable_is_named(read: Read, environ: dict[str, str]) -> None:
+    """An empty one is missing too: it would sign everything the same way."""
+    assert problems(read, setting("'env:OPPO'"), environ) == (
+        "certificates['7005'].master_secret: the environment variable OPPO is not set",
+    )
+
+
+@pytest.mark.parametrize("where", ["secret", "sub/secret", "sub/../secret", "./secret"])
+@pytest.mark.parametrize("ending", [b"", b"\n", b"\r\n"])
+def test_a_secret_comes_from_a_file(read: Read, tmp_path: Path, where: str, ending: bytes) -> None:
+    """Relative to the configuration's folder, not to the process's; without the line end an editor adds."""
+    (tmp_path / "conf" / "sub").mkdir(parents=True)
+    (tmp_path / "conf" / where).write_bytes(f" {CANARY}".encode() + ending)
+
+    config = read(setting(f"'file:{where}'"))
+
+    assert config.certificates[0].settings == {"master_secret": f" {CANARY}"}
+
+
+def test_an_absolute_file_may_be_anywhere(read: Read, tmp_path: Path) -> None:
+    """The host wrote the whole path: that is meant."""
+    (tmp_path / "secret").write_text(CANARY)
+
+    assert read(setting(f"'file:{tmp_path / 'secret'}'")).certificates[0].settings == {"master_secret": CANARY}
+
+
+@pytest.mark.parametrize("where", ["../secret", "sub/../../secret", "link", "../conf2/secret"])
+def test_a_relative_file_does_not_leave_its_folder(read: Read, tmp_path: Path, where: str) -> None:
+    """Neither by dots nor by a link, and not into a folder whose name begins the same."""
+    for folder in ("conf/sub", "conf2"):
+        (tmp_path / folder).mkdir(parents=True)
+    for path in (tmp_path / "secret", tmp_path / "conf2" / "secret"):
+        path.write_text(CANARY)
+    (tmp_path / "conf" / "link").symlink_to(tmp_path / "secret")
+
+    assert problems(read, setting(f"'file:{where}'")) == (
+        "certificates['7005'].master_secret: a relative file: must lie below the folder of the configuration",
+    )
+
+
+def test_a_link_within_the_folder_is_followed(read: Read, tmp_path: Path) -> None:
+    """Mounted secrets are links to a folder beside them."""
+    (tmp_path / "conf" / "..data").mkdir(parents=True)
+    (tmp_path / "conf" / "..data" / "secret").write_text(CANARY)
+    (tmp_path / "conf" / "secret").symlink_to("..data/secret")
+
+    assert read(setting("'file:secret'")).certificates[0].settings == {"master_secret": CANARY}
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (None, "cannot be read (FileNotFoundError)"),
+        (b"", "is empty or larger than 65536 bytes"),
+        (b"\r\n\n", "is empty or larger than 65536 bytes"),
+        (b"\xff" + CANARY.encode(), "cannot be read (UnicodeDecodeError)"),
+        (b"x" * (MAX_SECRET + 1), "is empty or larger than 65536 bytes"),
+        (b"x" * MAX_SECRET + b"\n" + CANARY.encode(), "is empty or larger than 65536 bytes"),
+        (b"x" + "\u00e9".encode() * MAX_SECRET, "is empty or larger than 65536 bytes"),
+    ],
+)
+def test_a_file_that_cannot_be_used_is_named(read: Read, tmp_path: Path, content: bytes | None, says: str) -> None:
+    """Missing, empty, not text, or too large; never cut and taken for whole."""
+    (tmp_path / "conf").mkdir()
+    if content is not None:
+        (tmp_path / "conf" / "secret").write_bytes(content)
+
+    assert problems(read, setting("'file:secret'")) == (f"certificates['7005'].master_secret: the file secret {says}",)
+
+
+def test_a_file_at_the_limit_is_taken(read: Read, tmp_path: Path) -> None:
+    """65,536 bytes, counted as bytes."""
+    (tmp_path / "conf").mkdir()
+    (tmp_path / "conf" / "secret").write_bytes("\u00e9".encode() * (MAX_SECRET // 2))
+
+    assert len(read(setting("'file:secret'")).certificates[0].settings["master_secret"]) == MAX_SECRET // 2
+
+
+@pytest.mark.parametrize("where", ["", ".", "sub", "a\\u0000b", "loop"])
+def test_an_odd_path_is_a_problem_and_no_crash(read: Read, tmp_path: Path, where: str) -> None:
+    """A folder, nothing, a NUL, a link to itself."""
+    (tmp_path / "conf" / "sub").mkdir(parents=True)
+    (tmp_path / "conf" / "loop").symlink_to("loop")
+
+    (problem,) = problems(read, setting(f'"file:{where}"'))
+
+    assert problem.startswith("certificates['7005'].master_secret: the file ")
+    assert " cannot be read (" in problem
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        (f"a = {CANARY}", "(at line 1, column 5)"),
+        (f"\n[x]\na = '{CANARY}", "(at end of document)"),
+        (f"a = '{CANARY}' b", "(at line 1, column 19)"),
+        (f"a = '(at {CANARY}' b", "(at line 1, column 23)"),
+        (f"a = '{CANARY}'\na = 1\n", "(at line 2, column 6)"),
+        (f"[{CANARY}]\n[{CANARY}]", "(at line 2, column 13)"),
+        (b"a = '\xff" + CANARY.encode(), "not UTF-8"),
+        (CANARY.encode("utf-16"), "not UTF-8"),
+        ("a = " + "9" * 5000, "a number is too long or tables lie too deep"),
+        ("a = " + "[" * 100_000, "a number is too long or tables lie too deep"),
+    ],
+    ids=lambda value: repr(value)[:30],
+)
+def test_what_is_no_toml_is_told_by_its_place(read: Read, text: str | bytes, place: str) -> None:
+    """Line and column, and nothing of what stands there."""
+    assert problems(read, text) == (f"pushgateway.toml is not TOML: {place}",)
+
+
+def test_a_missing_configuration_is_named(tmp_path: Path) -> None:
+    """By its name, with the system's reason; a folder is none either."""
+    for path, reason in ((tmp_path / "nothing.toml", "No such file"), (tmp_path, "Is a directory")):
+        with pytest.raises(ConfigError, match=f"{path.name}: {reason}"):
+            load_config(path, environ={})
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ("timeout = 0", "gateway.timeout: must be a number above 0"),
+        ("timeout = -1.5", "gateway.timeout: must be a number above 0"),
+        ("timeout = nan", "gateway.timeout: must be a number above 0"),
+        ("timeout = true", "gateway.timeout: must be a number above 0"),
+        (f"timeout = '{CANARY}'", "gateway.timeout: must be a number above 0"),
+        ("request_timeout = []", "gateway.request_timeout: must be a number above 0"),
+        ("connections = 0", "gateway.connections: must be a whole number above 0"),
+        ("connections = 1.0", "gateway.connections: must be a whole number above 0"),
+        ("connections = true", "gateway.connections: must be a whole number above 0"),
+        ("plugins = 1", "gateway.plugins: is not known; known: connections, request_timeout, timeout"),
+    ],
+)
+def test_a_wrong_option_is_named(read: Read, line: str, says: str) -> None:
+    """What would be right, or what is known."""
+    assert problems(read, f"[gateway]\n{line}\n") == (says,)
+
+
+def test_options_at_their_limit_are_taken(read: Read) -> None:
+    """Anything above 0, and one connection."""
+    options = read("[gateway]\ntimeout = 0.001\nrequest_timeout = 1\nconnections = 1\n").options
+
+    assert options == {"timeout": 0.001, "request_timeout": 1, "connections": 1}
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("gateway = 5", "gateway: must be a table"),
+        ("certificates = 5", "certificates: must be tables such as [certificates.7005]"),
+        ("[[certificates]]\nbrand = 'x'", "certificates: must be tables such as [certificates.7005]"),
+        (f"certificates.7005 = '{CANARY}'", "certificates['7005']: must be a table"),
+        (f"[certificates.7005]\nkey = '{CANARY}'", "certificates['7005']: Certificate.brand: must be a brand such as"),
+        (
+            f"[certificates.7005]\nbrand = ['{CANARY}']",
+            "certificates['7005']: Certificate.brand: must be a brand such as",
+        ),
+        ("[certificates.'']\nbrand = 'x'", "certificates['']: certificate_id: must not be empty"),
+        ("[certificate.7005]", "certificate: is not known; known: gateway, certificates"),
+        (f"secret = '{CANARY}'", "secret: is not known; known: gateway, certificates"),
+    ],
+)
+def test_a_table_in_the_wrong_place_is_named(read: Read, text: str, says: str) -> None:
+    """A typing error in a heading must not make a certificate disappear."""
+    (problem,) = problems(read, text)
+
+    assert problem.startswith(says)
+
+
+def test_every_problem_is_found_at_once(read: Read) -> None:
+    """Unknown tables, options, sources and certificates: one reading, one list, in the order of the file's kinds."""
+    found = problems(
+        read,
+        f"[more]\n[gateway]\ntimeout = 0\nspeed = 1\n[certificates.1]\nbrand = 'x'\na = 'env:A'\nb = 'file:../b'\n"
+        f"c = '{CANARY}'\n[certificates.2]\nd = 'file:d'\n",
+    )
+
+    assert [problem.split(":")[0] for problem in found] == [
+        "more",
+        "gateway.timeout",
+        "gateway.speed",
+        "certificates['1'].a",
+        "certificates['1'].b",
+        "certificates['2'].d",
+        "certificates['2']",
+    ]
+
+
+def test_a_configuration_does_not_show_its_secrets(read: Read) -> None:
+    """Its `repr` names certificates and options."""
+    config = read(setting(f"'{CANARY}'"))
+
+    assert CANARY not in repr(config)
+    assert "Certificate('7005', 'oppo', 1 settings)" in repr(config)

@@ -1,0 +1,120 @@
+"""The words a host gets back: made from the push, closed, and honest in the exception too."""
+
+import attrs
+import pytest
+
+from pushgateway.errors import AccessExpired, PushFailed, Refused
+from pushgateway.model import Notification, Push, PushToken
+from pushgateway.outcome import BroadcastOutcome, Outcome, Reason, Status
+
+PUSH = Push(PushToken(7005, "token"), Notification("t", "b"), dedupe_id="d-1")
+REFUSED = Refused(Reason.QUOTA_EXCEEDED, "33", "no more today", 60.0, "the day is used up")
+ENDINGS = [
+    Outcome.accepted(PUSH, "m-1"),
+    Outcome.rejected(PUSH, Reason.UNREGISTERED),
+    Outcome.refused(PUSH, REFUSED),
+    Outcome.refused(PUSH, REFUSED, sent=False),
+    Outcome.not_sent(PUSH, Reason.OVERLOADED, "full"),
+    Outcome.unknown(PUSH, "silence"),
+]
+
+
+@pytest.mark.parametrize("outcome", ENDINGS)
+def test_an_outcome_keeps_the_address_of_its_push(outcome: Outcome) -> None:
+    """However it was made: the push token and the dedupe id are those of the push."""
+    assert outcome.push_token is PUSH.push_token
+    assert outcome.dedupe_id == "d-1"
+
+
+@pytest.mark.parametrize("outcome", ENDINGS)
+def test_only_an_accepted_push_has_no_reason(outcome: Outcome) -> None:
+    """`ok`, the status and the reason never contradict each other."""
+    assert outcome.ok is (outcome.status is Status.ACCEPTED) is (outcome.reason is None)
+
+
+def test_each_maker_gives_its_ending() -> None:
+    """Refused before the request left is `NOT_SENT`; without a verdict it is `UNKNOWN` with its one reason."""
+    seen = [(outcome.status, outcome.reason, outcome.attempts) for outcome in ENDINGS]
+
+    assert seen == [
+        (Status.ACCEPTED, None, 1),
+        (Status.REJECTED, Reason.UNREGISTERED, 1),
+        (Status.REJECTED, Reason.QUOTA_EXCEEDED, 1),
+        (Status.NOT_SENT, Reason.QUOTA_EXCEEDED, 0),
+        (Status.NOT_SENT, Reason.OVERLOADED, 0),
+        (Status.UNKNOWN, Reason.NO_VERDICT, 1),
+    ]
+
+
+@pytest.mark.parametrize("sent", [True, False])
+def test_a_refusal_keeps_the_vendors_words(sent: bool) -> None:
+    """Code, sentence, pause and our own sentence travel with the outcome of every push of the request."""
+    outcome = Outcome.refused(PUSH, REFUSED, sent=sent)
+
+    assert (outcome.vendor_code, outcome.vendor_message) == ("33", "no more today")
+    assert (outcome.retry_after, outcome.detail) == (60.0, "the day is used up")
+
+
+@pytest.mark.parametrize(("given", "kept"), [(None, None), (0, 0.0), (-0.001, 0.0), (-1e12, 0.0), (5, 5.0), (0.5, 0.5)])
+def test_nobody_waits_for_the_past(given: float | None, kept: float | None) -> None:
+    """`retry_after` is never below 0, for pushes and broadcasts."""
+    broadcast = BroadcastOutcome(certificate_id="1", status=Status.REJECTED, retry_after=given)
+
+    assert Outcome.rejected(PUSH, Reason.MUTED, retry_after=given).retry_after == kept
+    assert broadcast.retry_after == kept
+
+
+@pytest.mark.parametrize("outcome", ENDINGS)
+def test_raising_is_for_every_ending_but_accepted(outcome: Outcome) -> None:
+    """`raise_for_failure` hands the same value over in the exception, and says nothing for an accepted push."""
+    if outcome.ok:
+        assert outcome.raise_for_failure() is None
+        return
+    with pytest.raises(PushFailed) as caught:
+        outcome.raise_for_failure()
+
+    assert caught.value.outcome is outcome
+    assert str(caught.value).startswith(outcome.status.value)
+
+
+@pytest.mark.parametrize("status", Status)
+def test_a_broadcast_raises_for_every_ending_but_accepted(status: Status) -> None:
+    """The same promise for broadcasts, whatever became of single tokens."""
+    outcome = BroadcastOutcome(certificate_id="7005", status=status, outcomes=(ENDINGS[1],))
+
+    if status is Status.ACCEPTED:
+        assert outcome.ok
+        assert outcome.raise_for_failure() is None
+        return
+    with pytest.raises(PushFailed) as caught:
+        outcome.raise_for_failure()
+    assert caught.value.outcome is outcome
+
+
+def test_outcomes_are_values() -> None:
+    """Equal when everything is equal, and not to be changed."""
+    with pytest.raises(attrs.exceptions.FrozenInstanceError):
+        ENDINGS[0].status = Status.UNKNOWN  # type: ignore[misc]
+
+    assert Outcome.accepted(PUSH, "m-1") == ENDINGS[0]
+    assert Outcome.accepted(PUSH, "m-2") != ENDINGS[0]
+
+
+def test_the_words_are_closed() -> None:
+    """Four endings and twelve reasons, by the names that hosts store: a renamed one breaks their data."""
+    assert [status.value for status in Status] == ["accepted", "rejected", "not_sent", "unknown"]
+    assert [reason.value for reason in Reason] == [reason.name.lower() for reason in Reason]
+    assert len(Reason) == 12
+
+
+def test_what_was_settled_before_stays_settled() -> None:
+    """A refusal of a whole request names the places it does not speak for, and stays the word it was."""
+    expired = AccessExpired(Reason.CREDENTIALS, "11")
+    places = {2: ENDINGS[4]}
+
+    kept = expired.keeping(places)
+    places.clear()
+
+    assert kept is expired
+    assert kept.kept == {2: ENDINGS[4]}
+    assert Refused(Reason.MUTED).kept == {}
