@@ -6,7 +6,7 @@ vendor request. A batch holds one region, no token twice, and one notification u
 
 from __future__ import annotations
 
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Callable, Hashable, Iterator
 from typing import Protocol
 
@@ -47,61 +47,76 @@ class Waiting:
 
 
 class Queue:
-    """First in, first out within a group; groups take turns.
+    """First in, first out within a group; the groups of a region take turns.
 
     A group is what may share a request: one region, one notification where the vendor cannot mix, and one part of a
     batch that was split. `part` is any object; pushes given with different parts never meet again.
     """
 
     def __init__(self) -> None:
-        self._groups: dict[tuple[str, Hashable], deque[Waiting]] = {}
-        self._size = 0
+        # Ordered dictionaries, because a plain one gets slow when it is always emptied from its front.
+        self._regions: dict[str, OrderedDict[Hashable, deque[Waiting]]] = {}
+        self._sizes: dict[str, int] = {}
 
     def __len__(self) -> int:
-        return self._size
+        return sum(self._sizes.values())
 
     def __iter__(self) -> Iterator[Waiting]:
-        for group in self._groups.values():
-            yield from group
+        for groups in self._regions.values():
+            for group in groups.values():
+                yield from group
+
+    @property
+    def regions(self) -> list[str]:
+        """Regions for which something waits."""
+        return [region for region, groups in self._regions.items() if groups]
 
     def add(self, waiting: Waiting, region: str, part: Hashable = None) -> None:
         """Put at the end of its group."""
-        key = (region, part)
-        group = self._groups.get(key)
+        groups = self._regions.get(region)
+        if groups is None:
+            groups = self._regions[region] = OrderedDict()
+            self._sizes[region] = 0
+        group = groups.get(part)
         if group is None:
-            group = self._groups[key] = deque()
+            group = groups[part] = deque()
         group.append(waiting)
-        self._size += 1
+        self._sizes[region] += 1
 
-    def next_region(self) -> str | None:
-        """Region of the group whose turn it is; None when nothing waits."""
-        for (region, _), group in self._groups.items():
-            if group:
-                return region
-        return None
+    def waiting(self, region: str) -> int:
+        """How many pushes wait for `region`."""
+        return self._sizes.get(region, 0)
+
+    def batches(self, region: str, size: int, most: int) -> int:
+        """How many batches of `size` wait for `region`; `most` is as good as more."""
+        count = 0
+        for group in self._regions.get(region, {}).values():
+            count += -(-len(group) // size)
+            if count >= most:
+                return most
+        return count
 
     def cut(self, region: str, batching: Batching, weigh: Callable[[Push], int]) -> tuple[list[Waiting], Hashable]:
         """Take out the next batch of `region`, and its part. Empty when nothing of that region waits any more."""
-        for key in list(self._groups):
-            if key[0] != region:
-                continue
-            group = self._groups.pop(key)
+        groups = self._regions.get(region)
+        while groups:
+            part, group = groups.popitem(last=False)
             before = len(group)
             try:
                 batch = _cut(group, batching, weigh)
             finally:
-                self._size -= before - len(group)
+                self._sizes[region] -= before - len(group)
                 if group:
-                    self._groups[key] = group  # at the end: the other groups come first now
+                    groups[part] = group  # at the end: the other groups come first now
             if batch:
-                return batch, key[1]
+                return batch, part
         return [], None
 
     def clear(self) -> list[Waiting]:
         """Take out everything."""
         everything = list(self)
-        self._groups.clear()
-        self._size = 0
+        self._regions.clear()
+        self._sizes.clear()
         return everything
 
 

@@ -25,6 +25,12 @@ def _brand(value: object) -> str:
     return value.strip().lower()
 
 
+def check_linger(field: str, value: object) -> None:
+    """Raise `FieldError` unless `value` is None or a number of seconds from 0 to 60."""
+    if value is not None and (isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 60):
+        raise FieldError(field, "must be 0 to 60 seconds")
+
+
 @attrs.frozen(repr=False)
 class Certificate:
     """The host's record of one app's credentials at one vendor (Tencent IM: 证书 ID, buzid).
@@ -36,10 +42,13 @@ class Certificate:
     id: str = attrs.field(converter=as_certificate_id)
     brand: str = attrs.field(converter=_brand)
     settings: Mapping[str, Any] = attrs.field(factory=dict)
+    linger: float | None = attrs.field(default=None, kw_only=True)
+    """Seconds a push may wait for others to share its request; 0: each in a request of its own. None: the gateway's."""
 
     def __attrs_post_init__(self) -> None:
         if not isinstance(self.settings, Mapping):
             raise FieldError("Certificate.settings", f"must be a mapping, is {type(self.settings).__name__}")
+        check_linger("Certificate.linger", self.linger)
 
     def __repr__(self) -> str:
         return f"Certificate({self.id!r}, {self.brand!r}, {len(self.settings)} settings)"

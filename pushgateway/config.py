@@ -24,7 +24,10 @@ from pushgateway.certificates import Certificate
 from pushgateway.errors import ConfigError, FieldError
 from pushgateway.gateway import Gateway
 
-_NUMBERS = {"timeout": float, "request_timeout": float, "connections": int}
+_NUMBERS = {"timeout": float, "request_timeout": float, "connections": int, "linger": float}
+_MAY_BE_ZERO = frozenset({"linger"})
+_OURS = frozenset({"brand", "linger"})
+"""Keys of a certificate's table that are not its plug-in's."""
 MAX_SECRET = 64 * 1024
 """Bytes of a `file:` source."""
 
@@ -80,11 +83,16 @@ def _options(table: Any, problems: list[str]) -> dict[str, float | int]:
         kind = _NUMBERS.get(key)
         if kind is None:
             problems.append(f"gateway.{key}: is not known; known: {', '.join(sorted(_NUMBERS))}")
-        elif isinstance(value, bool) or not isinstance(value, (int, float) if kind is float else int) or not value > 0:
-            problems.append(f"gateway.{key}: must be a {'number' if kind is float else 'whole number'} above 0")
+        elif not _is_number(value, kind) or not (value > 0 or (value == 0 and key in _MAY_BE_ZERO)):
+            least = "of 0 or more" if key in _MAY_BE_ZERO else "above 0"
+            problems.append(f"gateway.{key}: must be a {'number' if kind is float else 'whole number'} {least}")
         else:
             options[key] = value
     return options
+
+
+def _is_number(value: object, kind: type) -> bool:
+    return not isinstance(value, bool) and isinstance(value, (int, float) if kind is float else int)
 
 
 def _certificates(tables: Any, sources: _Sources, problems: list[str]) -> list[Certificate]:
@@ -97,9 +105,11 @@ def _certificates(tables: Any, sources: _Sources, problems: list[str]) -> list[C
         if not isinstance(table, dict):
             problems.append(f"{place}: must be a table")
             continue
-        settings = {name: sources.resolve(f"{place}.{name}", value) for name, value in table.items() if name != "brand"}
+        settings = {
+            name: sources.resolve(f"{place}.{name}", value) for name, value in table.items() if name not in _OURS
+        }
         try:
-            certificates.append(Certificate(key, table.get("brand", ""), settings))
+            certificates.append(Certificate(key, table.get("brand", ""), settings, linger=table.get("linger")))
         except FieldError as wrong:
             problems.append(f"{place}: {wrong}")
     return certificates

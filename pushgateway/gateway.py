@@ -21,7 +21,7 @@ from typing import Self
 from pushgateway.access import AccessTokens
 from pushgateway.batching import Sink, Waiting
 from pushgateway.broadcasting import Broadcasting, ended
-from pushgateway.certificates import Certificate, load_vendors
+from pushgateway.certificates import Certificate, check_linger, load_vendors
 from pushgateway.conversation import Conversation
 from pushgateway.errors import FieldError, LoopError, NoVerdict, PluginError, Refused
 from pushgateway.flow import Flow, Many, One
@@ -57,6 +57,7 @@ class Gateway:
         timeout: float = 30.0,
         request_timeout: float = 10.0,
         connections: int = 8,
+        linger: float = 0.01,
         retry: RetryPolicy | None = None,
         transport: Transport | None = None,
         vendors: Mapping[str, type[Vendor]] | None = None,
@@ -66,15 +67,18 @@ class Gateway:
         """Raises `ConfigError` naming every problem of `certificates`.
 
         `timeout`: until a push must have its outcome. `request_timeout`: for one vendor request. `connections`: at
-        once to a vendor, for each certificate. `transport`: instead of HTTP (closed by you). `vendors`: classes
-        by brand that go before installed plug-ins. `clock` (wall clock, epoch seconds) and `rng` are for tests.
+        once to each of a vendor's servers, for each certificate. `linger`: how long a push may wait for others to share
+        its request when one has just left; 0: each push in a request of its own. `transport`: instead of HTTP (closed
+        by you). `vendors`: classes by brand that go before installed plug-ins. `clock` (wall clock, epoch seconds) and `rng` are for tests.
         """
         for name, value in (("timeout", timeout), ("request_timeout", request_timeout), ("connections", connections)):
             if not value > 0:
                 raise FieldError(f"Gateway.{name}", "must be more than 0")
         self._timeout = timeout
         self._request_timeout = request_timeout
+        check_linger("Gateway.linger", linger)
         self._connections = connections
+        self._linger = linger
         self._retry = retry or RetryPolicy()
         self._own_transport = transport is None
         self._transport: Transport = transport or HttpTransport(connections=connections, clock=clock)
@@ -103,13 +107,14 @@ class Gateway:
         *,
         timeout: float | None = None,  # noqa: ASYNC109 - a push's deadline, not this call's cancellation
         dedupe_id: str = "",
+        coalesce: bool = True,
     ) -> Outcome:
-        """Send one notification to one phone. Sends of the same moment share vendor requests.
+        """Send one notification to one phone. Sends of about the same moment share vendor requests.
 
-        Returns its outcome within `timeout` (default: the gateway's). Cancelling takes the push back if it has not
-        left yet. Raises only `FieldError` and `LoopError`.
+        Returns its outcome within `timeout` (default: the gateway's). `coalesce=False`: at once and in a request of
+        its own. Cancelling takes the push back if it has not left yet. Raises only `FieldError` and `LoopError`.
         """
-        push = Push(push_token, notification, timeout=timeout, dedupe_id=dedupe_id)
+        push = Push(push_token, notification, timeout=timeout, dedupe_id=dedupe_id, coalesce=coalesce)
         sink = One(self._enter())
         self._submit(push, sink, 0)
         return await sink.outcome()
@@ -261,7 +266,7 @@ class Gateway:
         if self._access is not None:
             self._access.drop(key)
         if isinstance(vendor, Vendor) and vendor.brand == lane.conversation.vendor.brand:
-            lane.replace(self._conversation(key, vendor))
+            lane.replace(self._conversation(key, vendor), self._linger_of(key))
             return
         # Another brand under the same id is another address space: nothing that waits may go there.
         del self._lanes[key]
@@ -286,9 +291,17 @@ class Gateway:
             if isinstance(vendor, PluginError):
                 raise vendor
             lane = self._lanes[key] = Lane(
-                self._conversation(key, vendor), retry=self._retry, rng=self._rng, connections=self._connections
+                self._conversation(key, vendor),
+                retry=self._retry,
+                rng=self._rng,
+                connections=self._connections,
+                linger=self._linger_of(key),
             )
         return lane
+
+    def _linger_of(self, key: str) -> float:
+        own = self._certificates[key].linger
+        return self._linger if own is None else own
 
     def _conversation(self, key: str, vendor: Vendor) -> Conversation:
         if self._access is None:
@@ -300,7 +313,7 @@ class Gateway:
     def _submit(self, push: Push, sink: Sink, place: int) -> None:
         timeout = self._timeout if push.timeout is None else push.timeout
         if not push.dedupe_id:
-            push = Push(push.push_token, push.notification, timeout=push.timeout, dedupe_id=self._dedupe_id(push))
+            push = push.identified(self._dedupe_id(push))
         key = push.push_token.certificate_id
         lane = self._lanes.get(key)
         if lane is None or self._closing is not None:

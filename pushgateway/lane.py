@@ -20,7 +20,7 @@ from pushgateway.errors import ExchangeError, NoVerdict, Refused
 from pushgateway.model import Push
 from pushgateway.outcome import Outcome, Reason, Status
 from pushgateway.retry import RetryPolicy, last_word, may_repeat
-from pushgateway.vendor import AccessToken, Exchange
+from pushgateway.vendor import AccessToken, Batching, Exchange
 
 SWEEP = 0.05
 """Seconds between two looks for passed deadlines, at least."""
@@ -45,6 +45,19 @@ class _Later:
     timer: asyncio.TimerHandle | None = None
 
 
+@attrs.define(eq=False)
+class _Site:
+    """The vendor's server for one region, as far as it keeps us busy."""
+
+    workers: set[asyncio.Task[None] | None] = attrs.field(factory=set)
+    called: bool = False
+    """Workers will be started at the end of this turn of the loop."""
+    timer: asyncio.TimerHandle | None = None
+    """Workers will be started when the pushes have lingered."""
+    last_cut: float = float("-inf")
+    """When a batch left last, on the loop's clock."""
+
+
 @attrs.frozen(eq=False)
 class _Part:
     """Marks one part of a split batch. `budget` is shared by all its parts: requests that the split may still cost."""
@@ -55,17 +68,26 @@ class _Part:
 class Lane:
     """One certificate at work."""
 
-    def __init__(self, conversation: Conversation, *, retry: RetryPolicy, rng: random.Random, connections: int) -> None:
-        self.conversation = conversation
+    def __init__(
+        self,
+        conversation: Conversation,
+        *,
+        retry: RetryPolicy,
+        rng: random.Random,
+        connections: int,
+        linger: float,
+    ) -> None:
+        """`connections`: requests at once to each of the vendor's servers. `linger`: seconds a push may wait for
+        others after a batch has left; 0 sends each push in a request of its own."""
         self._retry = retry
         self._rng = rng
         self._connections = connections
+        self._adopt(conversation, linger)
         self._loop = asyncio.get_running_loop()
         self._queue = Queue()
-        self._workers: set[asyncio.Task[None]] = set()
+        self._sites: dict[str, _Site] = {}
         self._flights: set[_Flight] = set()
         self._later: set[_Later] = set()
-        self._wake: asyncio.Handle | None = None
         self._sweeper: asyncio.TimerHandle | None = None
         self._stopped: tuple[Reason, str] | None = None
 
@@ -79,44 +101,90 @@ class Lane:
         self._enqueue(waiting)
         self._watch(waiting.deadline)
 
-    def replace(self, conversation: Conversation) -> None:
+    def replace(self, conversation: Conversation, linger: float) -> None:
         """The certificate's settings changed: what has not left yet goes out with the new ones."""
-        self.conversation = conversation
+        self._adopt(conversation, linger)
         for waiting in self._queue.clear():  # regions and parts are the vendor's to say
             self._enqueue(waiting)
+
+    def _adopt(self, conversation: Conversation, linger: float) -> None:
+        # What every push needs to know is asked of the plug-in once.
+        vendor = conversation.vendor
+        self.conversation = conversation
+        self._linger = linger
+        self._fault = ""
+        try:
+            self._batching = vendor.batching
+            self._deduplicates = vendor.deduplicates
+        except Exception as broken:
+            self._batching, self._deduplicates = Batching(), False
+            self._fault = blame(vendor.brand, broken)
+        self._full = max(1, self._batching.size) if self._linger > 0 else 1
 
     def _enqueue(self, waiting: Waiting, part: object = None) -> None:
         vendor = self.conversation.vendor
         push = waiting.push
-        try:
-            region = vendor.region(push.push_token.token)
-            if part is None and not vendor.batching.mixed:
-                part = push.notification
-        except Exception as broken:
-            self._finish(waiting, Outcome.not_sent(push, Reason.CREDENTIALS, blame(vendor.brand, broken)))
+        fault = self._fault
+        if not fault:
+            try:
+                region = vendor.region(push.push_token.token)
+            except Exception as broken:
+                fault = blame(vendor.brand, broken)
+        if fault:
+            self._finish(waiting, Outcome.not_sent(push, Reason.CREDENTIALS, fault))
             return
+        alone = self._linger <= 0 or not push.coalesce
+        if alone:
+            part = waiting
+        elif part is None and not self._batching.mixed:
+            part = push.notification
         self._queue.add(waiting, region, part)
-        if self._wake is None and len(self._workers) < self._connections:
-            # Not at once: sends of the same turn of the loop share a batch.
-            self._wake = self._loop.call_soon(self._start_workers)
+        self._call_workers(region, at_once=alone)
 
-    def _start_workers(self) -> None:
-        self._wake = None
-        batches = -(-len(self._queue) // max(1, self.conversation.vendor.batching.size))
-        for _ in range(min(self._connections - len(self._workers), batches)):
-            self._workers.add(self._loop.create_task(self._work()))
+    def _call_workers(self, region: str, *, at_once: bool = False) -> None:
+        """Have what waits for `region` taken up: at once when it is due, otherwise when it has lingered.
+
+        Idle, the first push goes at once. Then pushes gather for `linger`, or until a batch is full, or, while all
+        connections are busy, until one is free.
+        """
+        site = self._sites.get(region)
+        if site is None:
+            site = self._sites[region] = _Site()
+        if site.called or len(site.workers) >= self._connections:
+            return
+        if at_once or self._is_due(region, site):
+            # Not in this very moment: sends of the same turn of the loop share a batch.
+            site.called = True
+            self._loop.call_soon(self._start_workers, region, site)
+        elif site.timer is None:
+            site.timer = self._loop.call_at(site.last_cut + self._linger, self._start_workers, region, site)
+
+    def _is_due(self, region: str, site: _Site) -> bool:
+        """A batch is full, or the last one left long enough ago."""
+        return self._queue.waiting(region) >= self._full or self._loop.time() >= site.last_cut + self._linger
+
+    def _start_workers(self, region: str, site: _Site) -> None:
+        site.called = False
+        if site.timer is not None:
+            site.timer.cancel()
+            site.timer = None
+        for _ in range(self._queue.batches(region, self._full, self._connections - len(site.workers))):
+            site.workers.add(self._loop.create_task(self._work(region, site)))
 
     # The worker
 
-    async def _work(self) -> None:
+    async def _work(self, region: str, site: _Site) -> None:
         try:
-            while (region := self._queue.next_region()) is not None:
-                await self._take_up(region)
+            await self._take_up(region, site)
+            while self._queue.waiting(region) and self._is_due(region, site):
+                await self._take_up(region, site)
         finally:
             # Here and not in a callback of the task: a push that comes in between must find the place free.
-            self._workers.discard(asyncio.current_task())
+            site.workers.discard(asyncio.current_task())
+            if self._queue.waiting(region) and self._stopped is None:
+                self._call_workers(region)
 
-    async def _take_up(self, region: str) -> None:
+    async def _take_up(self, region: str, site: _Site) -> None:
         """Fetch an access token, then cut the next batch of `region` and see it through."""
         conversation = self.conversation
         access, failure = None, None
@@ -129,11 +197,12 @@ class Lane:
         batch, part = self._cut(region)
         if not batch:
             return
+        site.last_cut = self._loop.time()
         flight = _Flight(batch)
         self._flights.add(flight)
         try:
             if failure is not None:
-                self._conclude(conversation, flight, [_before(waiting.push, failure) for waiting in batch])
+                self._conclude(flight, [_before(waiting.push, failure) for waiting in batch])
                 await asyncio.sleep(0)  # a long queue fails without holding the loop
             else:
                 await self._deliver(conversation, flight, region, access, part)
@@ -146,7 +215,7 @@ class Lane:
     def _cut(self, region: str) -> tuple[list[Waiting], object]:
         vendor = self.conversation.vendor
         try:
-            batch, part = self._queue.cut(region, vendor.batching, vendor.weigh)
+            batch, part = self._queue.cut(region, self._batching, vendor.weigh)
         except Exception as broken:
             detail = blame(vendor.brand, broken)
             for waiting in self._queue.clear():
@@ -181,17 +250,16 @@ class Lane:
         except Exception as broken:
             detail = blame(conversation.vendor.brand, broken)
             outcomes = [_broken(push, detail, flight.asked) for push in pushes]
-        self._conclude(conversation, flight, outcomes)
+        self._conclude(flight, outcomes)
 
     # What goes out
 
-    def _conclude(self, conversation: Conversation, flight: _Flight, outcomes: Iterable[Outcome]) -> None:
+    def _conclude(self, flight: _Flight, outcomes: Iterable[Outcome]) -> None:
         """Give each push its outcome, or another try."""
         again: list[tuple[Waiting, Outcome]] = []
-        deduplicates = conversation.vendor.deduplicates
         for waiting, outcome in zip(flight.batch, outcomes, strict=True):
             waiting.tries += 1
-            if not waiting.gone and outcome.status is not Status.ACCEPTED and may_repeat(outcome, deduplicates):
+            if not waiting.gone and outcome.status is not Status.ACCEPTED and may_repeat(outcome, self._deduplicates):
                 again.append((waiting, outcome))
             else:
                 self._finish(waiting, outcome)
@@ -246,11 +314,8 @@ class Lane:
             return
         waiting.settled = True
         waiting.attempts += outcome.attempts
-        deduplicates = self.conversation.vendor.deduplicates
-        waiting.sink.put(
-            waiting.place,
-            last_word(outcome, attempts=waiting.attempts, doubtful=waiting.doubtful, deduplicates=deduplicates),
-        )
+        last = last_word(outcome, attempts=waiting.attempts, doubtful=waiting.doubtful, deduplicates=self._deduplicates)
+        waiting.sink.put(waiting.place, last)
 
     # Deadlines
 
@@ -310,18 +375,18 @@ class Lane:
     @property
     def busy(self) -> bool:
         """Whether anything is on its way."""
-        return bool(self._workers)
+        return any(site.workers for site in self._sites.values())
 
     async def aclose(self, grace: float) -> None:
         """Stop, wait up to `grace` seconds for batches on their way, then cut them off as `UNKNOWN`."""
         self.stop(Reason.CLOSED, CLOSED)
-        workers = list(self._workers)
+        workers = [worker for site in self._sites.values() for worker in site.workers if worker is not None]
         if workers:
             await asyncio.wait(workers, timeout=max(grace, 0.0))
         for worker in workers:
             worker.cancel()
         await asyncio.gather(*workers, return_exceptions=True)
-        for timer in (self._wake, self._sweeper):
+        for timer in (self._sweeper, *(site.timer for site in self._sites.values())):
             if timer is not None:
                 timer.cancel()
 

@@ -279,6 +279,8 @@ class Push:
     """Seconds from the call until the outcome must be there. None: the gateway's default."""
     dedupe_id: str = attrs.field(default="", kw_only=True)
     """Id under which the vendor may recognise a repeat. Empty: the gateway makes one before the first attempt."""
+    coalesce: bool = attrs.field(default=True, kw_only=True)
+    """False: at once and in a request of its own, not together with other pushes."""
 
     def __attrs_post_init__(self) -> None:
         timeout: object = self.timeout
@@ -288,6 +290,19 @@ class Push:
             raise FieldError("Push.timeout", "must be more than 0 seconds, or None")
         if not isinstance(self.dedupe_id, str):
             raise FieldError("Push.dedupe_id", f"must be a str, is {type(self.dedupe_id).__name__}")
+        if not isinstance(self.coalesce, bool):
+            raise FieldError("Push.coalesce", f"must be True or False, is {type(self.coalesce).__name__}")
+
+    def identified(self, dedupe_id: str) -> Push:
+        """The same push under this id; made for every push, so nothing is checked a second time."""
+        twin = object.__new__(Push)
+        put = object.__setattr__
+        put(twin, "push_token", self.push_token)
+        put(twin, "notification", self.notification)
+        put(twin, "timeout", self.timeout)
+        put(twin, "dedupe_id", dedupe_id)
+        put(twin, "coalesce", self.coalesce)
+        return twin
 
     def __repr__(self) -> str:
         return f"Push({self.push_token!r}, {self.notification!r})"

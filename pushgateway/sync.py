@@ -49,9 +49,12 @@ class Gateway:
         *,
         timeout: float | None = None,
         dedupe_id: str = "",
+        coalesce: bool = True,
     ) -> Outcome:
         """See `pushgateway.Gateway.send`."""
-        return self._call(lambda: self._inner.send(push_token, notification, timeout=timeout, dedupe_id=dedupe_id))
+        return self._call(
+            lambda: self._inner.send(push_token, notification, timeout=timeout, dedupe_id=dedupe_id, coalesce=coalesce)
+        )
 
     def send_each(self, pushes: Iterable[Push]) -> list[Outcome]:
         """See `pushgateway.Gateway.send_each`."""

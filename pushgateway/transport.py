@@ -86,7 +86,7 @@ class HttpTransport:
         self._clock = clock
         self._ca_file = ca_file
         self._tls: ssl.SSLContext | None = None
-        self._clients: dict[str, httpx.AsyncClient] = {}
+        self._clients: dict[tuple[str, str], httpx.AsyncClient] = {}  # by certificate and host
 
     async def send(self, request: Request, *, pool: str, timeout: float) -> Response:  # noqa: ASYNC109
         """See `Transport.send`."""
@@ -96,7 +96,7 @@ class HttpTransport:
         progress = _Progress()
         try:
             async with asyncio.timeout(timeout):
-                return await self._ask(request, self._client(pool), progress)
+                return await self._ask(request, self._client((pool, urlsplit(request.url).netloc)), progress)
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, TimeoutError, OSError) as trouble:
             raise NoVerdict(_words(trouble, progress.sent), sent=progress.sent) from None
 
@@ -116,7 +116,7 @@ class HttpTransport:
         headers = {name.lower(): value for name, value in reply.headers.items()}
         return Response(reply.status_code, headers, content, self._clock())
 
-    def _client(self, pool: str) -> httpx.AsyncClient:
+    def _client(self, pool: tuple[str, str]) -> httpx.AsyncClient:
         client = self._clients.get(pool)
         if client is None:
             import httpx

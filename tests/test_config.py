@@ -216,10 +216,11 @@ def test_a_missing_configuration_is_named(tmp_path: Path) -> None:
         ("timeout = true", "gateway.timeout: must be a number above 0"),
         (f"timeout = '{CANARY}'", "gateway.timeout: must be a number above 0"),
         ("request_timeout = []", "gateway.request_timeout: must be a number above 0"),
+        ("linger = -0.1", "gateway.linger: must be a number of 0 or more"),
         ("connections = 0", "gateway.connections: must be a whole number above 0"),
         ("connections = 1.0", "gateway.connections: must be a whole number above 0"),
         ("connections = true", "gateway.connections: must be a whole number above 0"),
-        ("plugins = 1", "gateway.plugins: is not known; known: connections, request_timeout, timeout"),
+        ("plugins = 1", "gateway.plugins: is not known; known: connections, linger, request_timeout, timeout"),
     ],
 )
 def test_a_wrong_option_is_named(read: Read, line: str, says: str) -> None:
