@@ -1,0 +1,211 @@
+"""What the benchmarks share: the messages, the readings and how they are shown.
+
+Law of this file: nothing here is measured. A figure is a reading of wall time and of this process's own CPU time,
+taken several times in turns with the others; the median counts. Machines are noisy, so only ratios within one run
+are compared. A target that is missed is said in words and in the exit code.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import json
+import random
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import attrs
+
+from pushgateway import Notification, OpenIntent, Outcome, Push, PushToken
+
+CERTIFICATE_ID = "7005"
+SEED = 7
+"""Of the sandboxes: two with the same seed and number of phones know the same tokens."""
+_TITLE, _BODY, _DATA = (8, 16), (50, 70), 40
+
+
+# Messages
+
+
+def make_pushes(tokens: Sequence[str], count: int) -> Iterator[Push]:
+    """`count` pushes, all different, to `tokens` in turns: titles of about 12 and bodies of about 60 Han characters.
+
+    As a chat server would send them: a tap opens an intent, and the app gets to know the conversation.
+    """
+    rng = random.Random(SEED)
+    for number in range(count):
+        note = Notification(
+            _han(rng, *_TITLE),
+            _han(rng, *_BODY),
+            click=OpenIntent("com.example.chat.OPEN"),
+            data={"conversation": f"group-{number:09d}", "sender": f"user-{rng.getrandbits(_DATA):012x}", "kind": 1},
+            ttl=86_400,
+        )
+        yield Push(PushToken(CERTIFICATE_ID, tokens[number % len(tokens)]), note)
+
+
+def _han(rng: random.Random, least: int, most: int) -> str:
+    return "".join(map(chr, rng.choices(range(0x4E00, 0x9FA6), k=rng.randint(least, most))))
+
+
+def wire_message(push: Push, message_id: str) -> dict[str, Any]:
+    """The same push as the dict that OPPO wants, as somebody without a gateway would write it."""
+    note = push.notification
+    assert isinstance(note.click, OpenIntent)
+    return {
+        "target_type": 2,
+        "target_value": push.push_token.token,
+        "notification": {
+            "app_message_id": message_id,
+            "title": note.title,
+            "content": note.body,
+            "click_action_type": 1,
+            "click_action_activity": note.click.action,
+            "action_parameters": json.dumps(note.data, ensure_ascii=False),
+            "off_line_ttl": note.ttl,
+        },
+    }
+
+
+def expect_accepted(outcomes: Iterable[Outcome], count: int) -> None:
+    """Raise `RuntimeError` unless there are `count` outcomes and each is accepted and whole: else nothing is proved."""
+    taken = sum(outcome.ok and not outcome.truncated for outcome in outcomes)
+    if taken != count:
+        raise RuntimeError(f"{taken} of {count} pushes were accepted whole")
+
+
+# Readings
+
+
+@attrs.frozen
+class Reading:
+    """One round of one contender."""
+
+    pushes: int
+    wall: float
+    """Seconds."""
+    cpu: float
+    """Seconds of CPU of this process."""
+
+
+class Stopwatch:
+    """Reads wall and CPU time of this process from its making on."""
+
+    def __init__(self) -> None:
+        gc.collect()  # what came before shall not be paid for here
+        self._wall, self._cpu = time.perf_counter(), time.process_time()
+
+    def read(self, pushes: int, *, without: float = 0.0) -> Reading:
+        """The time since then for so many pushes, `without` so many seconds that were somebody else's."""
+        wall, cpu = time.perf_counter() - self._wall, time.process_time() - self._cpu
+        return Reading(pushes, wall - without, cpu - without)
+
+
+@attrs.frozen
+class Row:
+    """The medians of one contender."""
+
+    name: str
+    pushes: int
+    per_second: float
+    cpu: float
+    """Microseconds per push."""
+
+
+def median_row(name: str, readings: Sequence[Reading]) -> Row:
+    """The medians over all rounds."""
+    per_second = statistics.median(reading.pushes / reading.wall for reading in readings)
+    cpu = statistics.median(reading.cpu / reading.pushes for reading in readings)
+    return Row(name, readings[0].pushes, per_second, cpu * 1e6)
+
+
+def median_ratio(above: Sequence[float], below: Sequence[float]) -> float:
+    """The median of the ratios within each round, which a slow moment of the machine moves least."""
+    return statistics.median(one / other for one, other in zip(above, below, strict=True))
+
+
+# Targets and how they are shown
+
+
+@attrs.frozen
+class Target:
+    """What was promised, and what was measured."""
+
+    text: str
+    measured: float
+    limit: float
+    at_least: bool = False
+    """True: more is better."""
+
+    @property
+    def met(self) -> bool:
+        """The limit itself still counts."""
+        return self.measured >= self.limit if self.at_least else self.measured <= self.limit
+
+    def __str__(self) -> str:
+        verdict = "met" if self.met else "missed"
+        return f"target: {self.text} {self.limit:g} - measured {self.measured:.2f} - {verdict}"
+
+
+def report(figures: Mapping[str, Any], lines: Iterable[str], targets: Sequence[Target], *, as_json: bool) -> int:
+    """Print the lines, or one JSON object; the exit code is 1 when a target is missed."""
+    if as_json:
+        judged = [{**attrs.asdict(target), "met": target.met} for target in targets]
+        print(json.dumps({**figures, "targets": judged}))
+    else:
+        print("\n".join([*lines, "", *map(str, targets)]))
+    return 0 if all(target.met for target in targets) else 1
+
+
+def table(rows: Sequence[Row], base: Row) -> list[str]:
+    """The rows as Markdown, with their CPU beside that of `base`."""
+    lines = ["| what | pushes | pushes/s | CPU us/push | CPU / N |", "|---|---:|---:|---:|---:|"]
+    return lines + [
+        f"| {row.name} | {row.pushes:,} | {row.per_second:,.0f} | {row.cpu:,.1f} | {row.cpu / base.cpu:.2f} |"
+        for row in rows
+    ]
+
+
+def options(law: str, *, count: int, more: Callable[[argparse.ArgumentParser], None] | None = None) -> Any:
+    """The command line: `--count`, `--json` and what the script adds."""
+    parser = argparse.ArgumentParser(description=law.partition("\n")[0])
+    parser.add_argument("--count", type=positive, default=count, help="pushes (default: %(default)s)")
+    parser.add_argument("--json", action="store_true", dest="as_json", help="print one JSON object")
+    if more is not None:
+        more(parser)
+    return parser.parse_args()
+
+
+def positive(text: str) -> int:
+    """A whole number of 1 or more."""
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("must be 1 or more")
+    return number
+
+
+# The second process
+
+
+@contextmanager
+def neighbour(phones: int) -> Iterator[Mapping[str, Any]]:
+    """OPPO's sandbox on loopback in a process of its own, whose CPU is not counted here; gives its settings."""
+    program = str(Path(__file__).with_name("neighbour.py"))
+    with subprocess.Popen(
+        [sys.executable, program, str(phones), str(SEED)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        try:
+            announced = process.stdout.readline()
+            if not announced:
+                raise RuntimeError("the sandbox's process did not start")
+            yield json.loads(announced)
+        finally:
+            process.stdin.close()  # it ends when nobody holds its input any more, so it cannot be left behind

@@ -1,0 +1,26 @@
+"""OPPO's sandbox on loopback, in a process of its own, for as long as its standard input stays open.
+
+Law of this file: it only counts what is pushed (`keep=False`), because a benchmark sends more than memory should hold.
+`python neighbour.py PHONES SEED` prints the settings of a certificate for it as one line of JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+
+from pushgateway_oppo.sandbox import OppoSandbox
+
+from pushgateway.sandbox.server import serve
+
+
+def main() -> None:
+    """Serve until standard input ends."""
+    sandbox = OppoSandbox(tokens=int(sys.argv[1]), seed=int(sys.argv[2]), keep=False)
+    with serve(sandbox) as served:
+        print(json.dumps(sandbox.settings(served.url)), flush=True)
+        sys.stdin.read()
+
+
+if __name__ == "__main__":
+    main()
