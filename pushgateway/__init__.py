@@ -4,6 +4,7 @@ from pushgateway.certificates import Certificate
 from pushgateway.config import Config, load_config
 from pushgateway.errors import ConfigError, FieldError, LoopError, PluginError, PushFailed, PushgatewayError
 from pushgateway.gateway import Gateway
+from pushgateway.masking import Secret
 from pushgateway.model import (
     Audience,
     AudienceKind,
@@ -18,7 +19,6 @@ from pushgateway.model import (
     OpenUrl,
     Push,
     PushToken,
-    Secret,
 )
 from pushgateway.outcome import BroadcastOutcome, CertificateCheck, Outcome, Reason, Status
 from pushgateway.retry import RetryPolicy

@@ -28,7 +28,7 @@ class Sink(Protocol):
 class Waiting:
     """A push on its way through a lane. Mutable, because it collects its own history."""
 
-    __slots__ = ("attempts", "deadline", "doubtful", "place", "push", "settled", "sink", "tries")
+    __slots__ = ("attempts", "deadline", "doubtful", "flight", "place", "push", "settled", "sink", "tries")
 
     def __init__(self, push: Push, deadline: float, sink: Sink, place: int) -> None:
         self.push = push
@@ -39,11 +39,62 @@ class Waiting:
         self.tries = 0  # times it was taken up, failed logins included
         self.doubtful = False  # an attempt ended without a verdict
         self.settled = False  # the outcome has been given
+        self.flight: Flight | None = None
 
     @property
     def gone(self) -> bool:
         """True when there is nothing left to do for it."""
         return self.settled or self.sink.withdrawn
+
+
+class Flight:
+    """A batch between being cut and having its outcomes."""
+
+    __slots__ = ("asked", "batch")
+
+    def __init__(self, batch: list[Waiting]) -> None:
+        self.batch = batch
+        self.asked = False  # a request of it was handed to the transport
+        for waiting in batch:
+            waiting.flight = self
+
+    def asking(self) -> None:
+        """A request with this batch is handed to the transport."""
+        self.asked = True
+
+    @property
+    def pushes(self) -> list[Push]:
+        """What it carries, in order."""
+        return [waiting.push for waiting in self.batch]
+
+
+class Timer(Protocol):
+    """What will ring: asyncio's timer handle."""
+
+    def cancel(self) -> None:
+        """It shall not ring."""
+
+    def when(self) -> float:
+        """When it rings, on the loop's clock."""
+
+
+class Later:
+    """Pushes that will be tried again when the timer rings."""
+
+    __slots__ = ("batch", "timer")
+
+    def __init__(self, batch: list[Waiting]) -> None:
+        self.batch = batch
+        self.timer: Timer | None = None
+
+
+class Part:
+    """Marks one part of a split batch. `budget` is shared by all its parts: requests that the split may still cost."""
+
+    __slots__ = ("budget",)
+
+    def __init__(self, budget: list[int]) -> None:
+        self.budget = budget
 
 
 class Queue:
@@ -125,8 +176,9 @@ def _cut(group: deque[Waiting], batching: Batching, weigh: Callable[[Push], int]
     again: list[Waiting] = []  # second pushes for a token of this batch: they stay, in their order
     tokens: set[str] = set()
     room = batching.max_bytes
+    size = max(1, batching.size)
     try:
-        while group and len(batch) < batching.size and len(again) < batching.size:
+        while group and len(batch) < size and len(again) < size:
             waiting = group[0]
             if waiting.gone:
                 group.popleft()

@@ -9,10 +9,12 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 from typing import Any, TypeVar
 
 import attrs
 
+from pushgateway import verdicts
 from pushgateway.conversation import Conversation, blame
 from pushgateway.errors import ExchangeError, NoVerdict, Refused
 from pushgateway.model import Audience, AudienceKind, Broadcast, PushToken
@@ -64,6 +66,10 @@ class Broadcasting:
     rng: random.Random
     deadline: float
     """On the loop's clock."""
+    slot: Callable[[str], AbstractAsyncContextManager[object]]
+    """By region: to be held while the vendor is asked."""
+    is_current: Callable[[], bool]
+    """False once the certificate was changed or removed."""
     _asked: bool = attrs.field(default=False, init=False)
     """The vendor was asked something about the present part."""
     _sending: bool = attrs.field(default=False, init=False)
@@ -77,10 +83,10 @@ class Broadcasting:
         """Send to every part of the audience, one after the other, and merge what became of them."""
         vendor = self.conversation.vendor
         audience = self.broadcast.audience
-        if audience.kind not in vendor.audiences:
-            detail = f"{vendor.brand} has no broadcast to {audience.kind.value}"
-            return self._ended(audience, Status.NOT_SENT, Reason.UNSUPPORTED, detail)
         try:
+            if audience.kind not in vendor.audiences:
+                detail = f"{vendor.brand} has no broadcast to {audience.kind.value}"
+                return self._ended(audience, Status.NOT_SENT, Reason.UNSUPPORTED, detail)
             todo = parts(vendor, audience)
         except Exception as broken:
             return self._ended(audience, Status.NOT_SENT, Reason.CREDENTIALS, blame(vendor.brand, broken))
@@ -117,11 +123,16 @@ class Broadcasting:
     async def _deliver(self, region: str, broadcast: Broadcast) -> BroadcastOutcome:
         if asyncio.get_running_loop().time() >= self.deadline:
             return self._ended(broadcast.audience, Status.NOT_SENT, Reason.EXPIRED, "the deadline passed")
+        if not self.is_current():
+            detail = "the certificate was changed or removed while the broadcast was under way"
+            return self._ended(broadcast.audience, Status.NOT_SENT, Reason.CREDENTIALS, detail)
         if region not in self._saved:
-            self._saved[region] = await self._persist(lambda: self._save(region, broadcast))
+            self._saved[region] = await self._persist(region, lambda: self._save(region, broadcast))
         saved, truncated = self._saved[region]
-        outcome = await self._persist(lambda: self._send(region, broadcast, saved))
-        return attrs.evolve(outcome, message_id=outcome.message_id or saved or None, truncated=truncated)
+        outcome = await self._persist(region, lambda: self._send(region, broadcast, saved))
+        return attrs.evolve(
+            outcome, message_id=outcome.message_id or saved or None, truncated=truncated or outcome.truncated
+        )
 
     async def _save(self, region: str, broadcast: Broadcast) -> Saved:
         """Store the content, at vendors that want that."""
@@ -139,7 +150,8 @@ class Broadcasting:
 
         access = await self.conversation.login(region)
         try:
-            return await self.conversation.run_with_access(region, access, begin, self._asking)
+            content, truncated = await self.conversation.run_with_access(region, access, begin, self._asking)
+            return verdicts.is_text(content), tuple(map(verdicts.is_text, truncated))
         except NoVerdict as silent:
             # A text stored perhaps, and sent to nobody: as harmless as a request that never left.
             raise NoVerdict(f"save: {silent.detail}", sent=False) from None
@@ -157,14 +169,15 @@ class Broadcasting:
                 raise TypeError("not one outcome for each token")
         return outcome
 
-    async def _persist(self, attempt: Callable[[], Awaitable[R]]) -> R:
+    async def _persist(self, region: str, attempt: Callable[[], Awaitable[R]]) -> R:
         """Repeat while that can do no harm and there is time: what was refused for now, or never left."""
         loop = asyncio.get_running_loop()
         number = 0
         while True:
             number += 1
             try:
-                return await attempt()
+                async with self.slot(region):
+                    return await attempt()
             except Refused as refused:
                 if refused.reason not in _TEMPORARY:
                     raise

@@ -14,7 +14,8 @@ from cattrs import ClassValidationError, Converter, IterableValidationError
 from cattrs.errors import ForbiddenExtraKeysError
 
 from pushgateway.errors import ConfigError, FieldError, PluginError
-from pushgateway.model import Secret, as_certificate_id
+from pushgateway.masking import Secret
+from pushgateway.model import as_certificate_id
 from pushgateway.plugins import Plugins
 from pushgateway.vendor import Vendor
 
@@ -23,6 +24,15 @@ def _brand(value: object) -> str:
     if not isinstance(value, str) or not value.strip():
         raise FieldError("Certificate.brand", "must be a brand such as 'oppo'")
     return value.strip().lower()
+
+
+def _copied(value: Any) -> Any:
+    # Not copy.deepcopy: a Secret refuses it, and being immutable needs none.
+    if isinstance(value, Mapping):
+        return {key: _copied(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_copied(inner) for inner in value] if isinstance(value, list) else tuple(map(_copied, value))
+    return value
 
 
 def check_linger(field: str, value: object) -> None:
@@ -36,12 +46,12 @@ class Certificate:
     """The host's record of one app's credentials at one vendor (Tencent IM: 证书 ID, buzid).
 
     `id` may be `int` or `str` and is kept as `str`. `settings` are the fields of the brand's plug-in; strings become
-    `Secret` where the plug-in says so.
+    `Secret` where the plug-in says so. They are copied: to change one, make a new `Certificate` and `reload`.
     """
 
     id: str = attrs.field(converter=as_certificate_id)
     brand: str = attrs.field(converter=_brand)
-    settings: Mapping[str, Any] = attrs.field(factory=dict)
+    settings: Mapping[str, Any] = attrs.field(factory=dict, converter=_copied)
     linger: float | None = attrs.field(default=None, kw_only=True)
     """Seconds a push may wait for others to share its request; 0: each in a request of its own. None: the gateway's."""
 
@@ -86,7 +96,7 @@ def _structure(certificate: Certificate, vendor: type[Vendor]) -> Vendor:
     try:
         return _CONVERTER.structure(dict(certificate.settings), vendor)
     except ClassValidationError as group:
-        told = _problems(group, vendor, frozenset(_texts(certificate.settings)))
+        told = _everything(group, vendor, certificate.settings)
         raise ConfigError(f"{where}{'' if problem.startswith(':') else '.'}{problem}" for problem in told) from None
     except Exception as broken:
         # Not the settings are wrong but the class, such as an annotation that cannot be resolved.
@@ -95,20 +105,48 @@ def _structure(certificate: Certificate, vendor: type[Vendor]) -> Vendor:
         ) from None
 
 
-def _problems(
-    group: ClassValidationError | IterableValidationError, vendor: type[Any], values: frozenset[str]
-) -> list[str]:
+def _everything(group: ClassValidationError, vendor: type[Any], settings: Mapping[str, Any]) -> list[str]:
+    """Every fault of the settings. attrs asks no validator when a field has no shape, and stops at the first "no"."""
+    values = frozenset(_texts(settings))
+    shapes = [error for error in group.exceptions if _place(error) or isinstance(error, ForbiddenExtraKeysError)]
+    shapeless = {_place(error) for error in shapes}
+    refused = [
+        problem
+        for field in attrs.fields(attrs.resolve_types(vendor))
+        if field.validator is not None and field.name in settings and field.name not in shapeless
+        if (problem := _refusal(field, vendor, settings[field.name], values)) is not None
+    ]
+    told = [*_problems(shapes, vendor, values), *refused]
+    return told or _problems(group.exceptions, vendor, values)
+
+
+def _refusal(field: attrs.Attribute[Any], vendor: type[Any], given: object, values: frozenset[str]) -> str | None:
+    """What the validator of one field says, asked apart."""
+    kind: Any = field.type
+    convert: Any = field.converter if callable(field.converter) else lambda value: value
+    check: Any = field.validator
+    try:
+        check(object.__new__(vendor), field, convert(_CONVERTER.structure(given, kind)))
+    except (ValueError, TypeError) as error:
+        return f"{field.name}: {_sentence(error, values)}"
+    except Exception:
+        # It looks at other fields too: it is asked again when these are right.
+        return None
+    return None
+
+
+def _problems(errors: Iterable[BaseException], vendor: type[Any], values: frozenset[str]) -> list[str]:
     """One sentence for each fault, naming the field. No value is quoted: it may be a secret."""
     fields = {field.name for field in attrs.fields(vendor)}
     known = ", ".join(sorted(fields))
     found: list[str] = []
-    for error in group.exceptions:
+    for error in errors:
         name = _place(error)
         if isinstance(error, ForbiddenExtraKeysError):
             extras = sorted(str(extra) for extra in error.extra_fields)
             found.extend(f"{extra}: is not a setting of {vendor.brand}; known: {known}" for extra in extras)
         elif isinstance(error, ClassValidationError | IterableValidationError):
-            inner = _problems(error, vendor, values)
+            inner = _problems(error.exceptions, vendor, values)
             found.extend(
                 f"{name}{'' if text.startswith(('[', ':')) else '.'}{text}" if name else text for text in inner
             )

@@ -7,29 +7,41 @@
     app_key = "…"
     master_secret = "env:OPPO_MASTER_SECRET"     # or "file:secrets/oppo", or the text itself
 
-Law of this file: it reads once and decides nothing. Every problem is named by its place; no value is quoted.
+Law of this file: it reads once and decides nothing. Every problem, of the file and of the settings in it, is named at
+once and by its place; no value is quoted.
 """
 
 from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict, cast
 
 import attrs
 
-from pushgateway.certificates import Certificate
+from pushgateway.certificates import Certificate, check_linger, load_vendors
 from pushgateway.errors import ConfigError, FieldError
 from pushgateway.gateway import Gateway
+from pushgateway.model import check_seconds
+from pushgateway.plugins import Plugins
+from pushgateway.vendor import Vendor
 
-_NUMBERS = {"timeout": float, "request_timeout": float, "connections": int, "linger": float}
-_MAY_BE_ZERO = frozenset({"linger"})
+_TABLES = frozenset({"gateway", "certificates"})
 _OURS = frozenset({"brand", "linger"})
 """Keys of a certificate's table that are not its plug-in's."""
 MAX_SECRET = 64 * 1024
 """Bytes of a `file:` source."""
+
+
+class Options(TypedDict, total=False):
+    """The table `[gateway]`: keyword arguments of `Gateway`, those that the file names."""
+
+    timeout: float
+    request_timeout: float
+    connections: int
+    linger: float
 
 
 @attrs.frozen
@@ -37,16 +49,23 @@ class Config:
     """What a `pushgateway.toml` says."""
 
     certificates: tuple[Certificate, ...]
-    options: Mapping[str, float | int] = attrs.field(factory=dict)
-    """Keyword arguments of `Gateway`."""
+    options: Options = attrs.field(factory=Options)
+    """For `Gateway` or `sync.Gateway`: `Gateway(config.certificates, **config.options)`."""
 
     def gateway(self, **more: Any) -> Gateway:
         """A `Gateway` with these certificates and options; `more` are further keyword arguments and win."""
         return Gateway(self.certificates, **{**self.options, **more})
 
 
-def load_config(path: str | Path, *, environ: Mapping[str, str] | None = None) -> Config:
-    """Read `path`. Raises `ConfigError` with every problem found, such as a variable or a file that is missing."""
+def load_config(
+    path: str | Path, *, environ: Mapping[str, str] | None = None, vendors: Mapping[str, type[Vendor]] | None = None
+) -> Config:
+    """Read `path`. Raises `ConfigError` with every problem found: in the file, its sources and the settings.
+
+    `environ` is where `env:` looks (default: the process's environment); `vendors` are the classes by brand that you
+    give to `Gateway`, if any, so that settings are judged by them. A brand without a plug-in is no problem here: it
+    costs that certificate's pushes.
+    """
     where = Path(path)
     try:
         document = tomllib.loads(where.read_text("utf-8-sig"))
@@ -58,12 +77,21 @@ def load_config(path: str | Path, *, environ: Mapping[str, str] | None = None) -
     options = _options(document.get("gateway", {}), problems)
     sources = _Sources(where.parent, os.environ if environ is None else environ, problems)
     certificates = _certificates(document.get("certificates", {}), sources, problems)
+    problems += _settings_problems(certificates, vendors, sources.missing)
     if problems:
         raise ConfigError(problems)
     return Config(tuple(certificates), options)
 
 
-_TABLES = frozenset({"gateway", "certificates"})
+def _settings_problems(
+    certificates: list[Certificate], vendors: Mapping[str, type[Vendor]] | None, missing: set[str]
+) -> list[str]:
+    """What the plug-ins say of the settings, but for those whose source has failed: that was said already."""
+    try:
+        load_vendors(certificates, Plugins(vendors))
+    except ConfigError as wrong:
+        return [problem for problem in wrong.problems if problem.split(": ")[0] not in missing]
+    return []
 
 
 def _place(wrong: Exception) -> str:
@@ -74,42 +102,57 @@ def _place(wrong: Exception) -> str:
     return text[text.rfind("(at ") :] if "(at " in text else "a number is too long or tables lie too deep"
 
 
-def _options(table: Any, problems: list[str]) -> dict[str, float | int]:
+def _options(table: Any, problems: list[str]) -> Options:
     if not isinstance(table, dict):
         problems.append("gateway: must be a table")
-        return {}
-    options: dict[str, float | int] = {}
-    for key, value in table.items():
-        kind = _NUMBERS.get(key)
-        if kind is None:
-            problems.append(f"gateway.{key}: is not known; known: {', '.join(sorted(_NUMBERS))}")
-        elif not _is_number(value, kind) or not (value > 0 or (value == 0 and key in _MAY_BE_ZERO)):
-            least = "of 0 or more" if key in _MAY_BE_ZERO else "above 0"
-            problems.append(f"gateway.{key}: must be a {'number' if kind is float else 'whole number'} {least}")
-        else:
-            options[key] = value
-    return options
+        return Options()
+    problems += [problem for key, value in table.items() if (problem := _option_problem(key, value)) is not None]
+    return cast("Options", table)
 
 
-def _is_number(value: object, kind: type) -> bool:
-    return not isinstance(value, bool) and isinstance(value, (int, float) if kind is float else int)
+def _option_problem(key: str, value: object) -> str | None:
+    place = f"gateway.{key}"
+    match key:
+        case "timeout" | "request_timeout":
+            return _problem(check_seconds, place, value)
+        case "linger":
+            return _problem(check_linger, place, value)
+        case "connections":
+            right = isinstance(value, int) and not isinstance(value, bool) and value >= 1
+            return None if right else f"{place}: must be a whole number, 1 or more"
+    return f"{place}: is not known; known: {', '.join(sorted(Options.__annotations__))}"
+
+
+def _problem(check: Callable[[str, object], None], place: str, value: object) -> str | None:
+    try:
+        check(place, value)
+    except FieldError as wrong:
+        return str(wrong)
+    return None
 
 
 def _certificates(tables: Any, sources: _Sources, problems: list[str]) -> list[Certificate]:
     if not isinstance(tables, dict):
         problems.append("certificates: must be tables such as [certificates.7005]")
         return []
+    if "brand" in tables and not isinstance(tables["brand"], dict):
+        problems.append("certificates: a certificate needs its id: write [certificates.7005] above its brand")
+        tables = {key: table for key, table in tables.items() if isinstance(table, dict)}
     certificates: list[Certificate] = []
     for key, table in tables.items():
         place = f"certificates[{key!r}]"
         if not isinstance(table, dict):
-            problems.append(f"{place}: must be a table")
+            problems.append(f"{place}: must be a table such as [certificates.7005]")
             continue
         settings = {
             name: sources.resolve(f"{place}.{name}", value) for name, value in table.items() if name not in _OURS
         }
+        linger = table.get("linger")
+        if problem := _problem(check_linger, f"{place}.linger", linger):
+            problems.append(problem)
+            linger = None
         try:
-            certificates.append(Certificate(key, table.get("brand", ""), settings, linger=table.get("linger")))
+            certificates.append(Certificate(key, table.get("brand", ""), settings, linger=linger))
         except FieldError as wrong:
             problems.append(f"{place}: {wrong}")
     return certificates
@@ -122,37 +165,42 @@ class _Sources:
     folder: Path
     environ: Mapping[str, str] = attrs.field(repr=False)
     problems: list[str]
+    missing: set[str] = attrs.field(factory=set)
+    """Places of settings whose source has failed."""
 
     def resolve(self, place: str, value: Any) -> Any:
-        """The value itself, or what its source holds; a problem is noted and the value left out as ""."""
-        if not isinstance(value, str):
+        """The value itself, or what its source holds; a problem is noted and the value left out as None."""
+        source, _, name = value.partition(":") if isinstance(value, str) else ("", "", "")
+        if source not in ("env", "file"):
             return value
-        source, _, name = value.partition(":")
-        if source == "env":
-            return self._variable(place, name)
-        if source == "file":
-            return self._file(place, name)
-        return value
+        read = self._variable(name) if source == "env" else self._file(name)
+        if isinstance(read, _Problem):
+            self.problems.append(f"{place}: {read.sentence}")
+            self.missing.add(place)
+            return None
+        return read
 
-    def _variable(self, place: str, name: str) -> str:
-        text = self.environ.get(name, "")
-        if not text:
-            self.problems.append(f"{place}: the environment variable {name} is not set")
-        return text
+    def _variable(self, name: str) -> str | _Problem:
+        if not name:
+            return _Problem("env: names no variable: write env:NAME")
+        return self.environ.get(name, "") or _Problem(f"the environment variable {name} is not set")
 
-    def _file(self, place: str, name: str) -> str:
+    def _file(self, name: str) -> str | _Problem:
+        if not name:
+            return _Problem("file: names no file: write file:PATH")
         path = self.folder / name
         try:
             if not Path(name).is_absolute() and not path.resolve().is_relative_to(self.folder.resolve()):
-                self.problems.append(f"{place}: a relative file: must lie below the folder of the configuration")
-                return ""
+                return _Problem("a relative file: must lie below the folder of the configuration")
             with path.open("rb") as file:
                 content = file.read(MAX_SECRET + 1)
             # The cap counts what is in the file, so that nothing is ever cut and taken for whole.
             text = content.decode("utf-8").rstrip("\r\n") if len(content) <= MAX_SECRET else ""
         except (OSError, ValueError, RuntimeError) as trouble:  # unreadable, not UTF-8 or a NUL, a loop of links
-            self.problems.append(f"{place}: the file {name} cannot be read ({type(trouble).__name__})")
-            return ""
-        if not text:
-            self.problems.append(f"{place}: the file {name} is empty or larger than {MAX_SECRET} bytes")
-        return text
+            return _Problem(f"the file {name} cannot be read ({type(trouble).__name__})")
+        return text or _Problem(f"the file {name} is empty or larger than {MAX_SECRET} bytes")
+
+
+@attrs.frozen
+class _Problem:
+    sentence: str

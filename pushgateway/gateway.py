@@ -9,31 +9,38 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import itertools
 import logging
 import os
 import random
 import time
 from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable, Mapping
 from datetime import datetime
+from functools import partial
 from types import TracebackType
 from typing import Self
 
-from pushgateway.access import AccessTokens
 from pushgateway.batching import Sink, Waiting
 from pushgateway.broadcasting import Broadcasting, ended
-from pushgateway.certificates import Certificate, check_linger, load_vendors
-from pushgateway.conversation import Conversation
-from pushgateway.errors import FieldError, LoopError, NoVerdict, PluginError, Refused
-from pushgateway.flow import Flow, Many, One
-from pushgateway.lane import CLOSED, Lane
-from pushgateway.model import Audience, Broadcast, Notification, Push, PushToken, as_certificate_id
+from pushgateway.certificates import Certificate, check_linger
+from pushgateway.errors import FieldError, LoopError, NoVerdict, Refused
+from pushgateway.flow import Flow, Many, One, check_window
+from pushgateway.model import (
+    Audience,
+    Broadcast,
+    Notification,
+    Push,
+    PushToken,
+    as_certificate_id,
+    check_seconds,
+)
 from pushgateway.outcome import BroadcastOutcome, CertificateCheck, Outcome, Reason, Status
 from pushgateway.plugins import Plugins
 from pushgateway.retry import RetryPolicy
+from pushgateway.roster import Pace, Roster
 from pushgateway.transport import HttpTransport, Transport
 from pushgateway.vendor import Vendor
 
-log = logging.getLogger(__name__)
 logging.getLogger("pushgateway").addHandler(logging.NullHandler())  # what is logged is the host's to show
 
 TURN = 1000
@@ -64,39 +71,41 @@ class Gateway:
         clock: Callable[[], float] = time.time,
         rng: random.Random | None = None,
     ) -> None:
-        """Raises `ConfigError` naming every problem of `certificates`.
+        """Raises `ConfigError` naming every problem of `certificates`, `FieldError` for a wrong option.
 
         `timeout`: until a push must have its outcome. `request_timeout`: for one vendor request. `connections`: at
-        once to each of a vendor's servers, for each certificate. `linger`: how long a push may wait for others to share
-        its request when one has just left; 0: each push in a request of its own. `transport`: instead of HTTP (closed
-        by you). `vendors`: classes by brand that go before installed plug-ins. `clock` (wall clock, epoch seconds) and `rng` are for tests.
+        once to each of a vendor's servers, for each certificate. `linger`: how long a push may wait for others to
+        share its request when one has just left; 0: each push in a request of its own. `transport`: instead of HTTP
+        (closed by you). `vendors`: classes by brand that go before installed plug-ins. `clock` (wall clock, epoch
+        seconds) and `rng` are for tests.
         """
-        for name, value in (("timeout", timeout), ("request_timeout", request_timeout), ("connections", connections)):
-            if not value > 0:
-                raise FieldError(f"Gateway.{name}", "must be more than 0")
-        self._timeout = timeout
-        self._request_timeout = request_timeout
+        check_seconds("Gateway.timeout", timeout, optional=False)
+        check_seconds("Gateway.request_timeout", request_timeout, optional=False)
+        if isinstance(connections, bool) or not isinstance(connections, int) or connections < 1:
+            raise FieldError("Gateway.connections", "must be a whole number, 1 or more")
         check_linger("Gateway.linger", linger)
-        self._connections = connections
-        self._linger = linger
+        if retry is not None and not isinstance(retry, RetryPolicy):
+            raise FieldError("Gateway.retry", f"must be a RetryPolicy, is {type(retry).__name__}")
+        self._timeout = timeout
         self._retry = retry or RetryPolicy()
         self._own_transport = transport is None
         self._transport: Transport = transport or HttpTransport(connections=connections, clock=clock)
-        self._clock = clock
         self._rng = rng or random.SystemRandom()
-        self._plugins = Plugins(vendors)
-        self._certificates: dict[str, Certificate] = {}
-        self._vendors: dict[str, Vendor | PluginError] = {}
-        self._lanes: dict[str, Lane] = {}
-        self._retired: set[Lane] = set()  # removed certificates whose last batches are still on their way
+        self._roster = Roster(
+            pace=Pace(request_timeout, connections, linger, self._retry),
+            transport=self._transport,
+            plugins=Plugins(vendors),
+            clock=clock,
+            rng=self._rng,
+        )
         self._broadcasts: set[asyncio.Task[BroadcastOutcome]] = set()
-        self._access: AccessTokens | None = None
+        self._flows: set[Flow] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._pid = 0
         self._closing: asyncio.Task[None] | None = None
         self._id_head = ""
         self._id_tail = 0
-        self._adopt(certificates)
+        self._roster.adopt(certificates)
 
     # Sending
 
@@ -106,7 +115,6 @@ class Gateway:
         notification: Notification,
         *,
         timeout: float | None = None,  # noqa: ASYNC109 - a push's deadline, not this call's cancellation
-        dedupe_id: str = "",
         coalesce: bool = True,
     ) -> Outcome:
         """Send one notification to one phone. Sends of about the same moment share vendor requests.
@@ -114,7 +122,7 @@ class Gateway:
         Returns its outcome within `timeout` (default: the gateway's). `coalesce=False`: at once and in a request of
         its own. Cancelling takes the push back if it has not left yet. Raises only `FieldError` and `LoopError`.
         """
-        push = Push(push_token, notification, timeout=timeout, dedupe_id=dedupe_id, coalesce=coalesce)
+        push = Push(push_token, notification, timeout=timeout, coalesce=coalesce)
         sink = One(self._enter())
         self._submit(push, sink, 0)
         return await sink.outcome()
@@ -128,9 +136,28 @@ class Gateway:
         for place, push in enumerate(given):
             if not isinstance(push, Push):
                 raise FieldError(f"pushes[{place}]", f"must be a Push, is {type(push).__name__}")
-        sink = Many(self._enter(), len(given))
+        return await self._send_all(len(given), given)
+
+    async def multicast(
+        self,
+        push_tokens: Iterable[PushToken],
+        notification: Notification,
+        *,
+        timeout: float | None = None,  # noqa: ASYNC109
+    ) -> list[Outcome]:
+        """Send one notification to many phones of any brands, each with an outcome of its own, in the order given."""
+        given = list(push_tokens)
+        for place, push_token in enumerate(given):
+            if not isinstance(push_token, PushToken):
+                raise FieldError(f"push_tokens[{place}]", f"must be a PushToken, is {type(push_token).__name__}")
+        first = [Push(push_token, notification, timeout=timeout) for push_token in given[:1]]  # checks the others too
+        rest = (Push(push_token, notification, timeout=timeout) for push_token in given[1:])
+        return await self._send_all(len(given), itertools.chain(first, rest))
+
+    async def _send_all(self, count: int, pushes: Iterable[Push]) -> list[Outcome]:
+        sink = Many(self._enter(), count)
         try:
-            for place, push in enumerate(given):
+            for place, push in enumerate(pushes):
                 self._submit(push, sink, place)
                 if place % TURN == TURN - 1:
                     await asyncio.sleep(0)
@@ -138,10 +165,6 @@ class Gateway:
         except asyncio.CancelledError:
             sink.withdrawn = True
             raise
-
-    async def multicast(self, tokens: Iterable[PushToken], notification: Notification) -> list[Outcome]:
-        """Send one notification to many phones of any brands, each with an outcome of its own, in the order given."""
-        return await self.send_each([Push(token, notification) for token in tokens])
 
     async def stream(
         self, pushes: AsyncIterable[Push] | Iterable[Push], *, window: int = 4000
@@ -151,21 +174,24 @@ class Gateway:
         At most `window` pushes are taken from the source without their outcome having been taken from here. Tell
         outcomes apart by `push_token` and `dedupe_id`. An error of the source is raised after the outcomes of
         everything it gave before. Leaving early (`aclose()` of the generator) takes back what has not left yet.
+
+        The source is iterated in the event loop: a plain iterable must not block, or everything stands still. Closing
+        the gateway takes nothing more from the source (one that waits is cancelled), and the stream ends with the
+        outcomes of what was taken. In a stream begun after that every push ends `NOT_SENT` / `CLOSED`.
         """
-        if window < 1:
-            raise FieldError("window", "must be 1 or more")
+        check_window(window)
         flow = Flow(self._enter(), window)
-        feeder = flow.feed(pushes, lambda push, place: self._submit(push, flow, place))
+        flow.feed(pushes, lambda push, place: self._submit(push, flow, place))
+        self._flows.add(flow)
         try:
             while outcomes := await flow.ready():
                 for outcome in outcomes:
                     flow.taken()
                     yield outcome
-            await feeder  # raises what the source raised
+            await flow.fed()  # raises what the source raised
         finally:
-            flow.withdrawn = True
-            feeder.cancel()
-            await asyncio.gather(feeder, return_exceptions=True)
+            self._flows.discard(flow)
+            await flow.leave()
 
     async def broadcast(
         self,
@@ -185,11 +211,21 @@ class Gateway:
         """
         loop = self._enter()
         wanted = Broadcast(certificate_id, notification, audience, start_at=start_at, rate=rate)
-        obstacle = self._obstacle(wanted.certificate_id)
+        check_seconds("timeout", timeout, optional=False)
+        obstacle = self._roster.obstacle(wanted.certificate_id)
         if obstacle is not None:
             return ended(wanted, wanted.audience, Status.NOT_SENT, *obstacle)
-        lane = self._lane(wanted.certificate_id)
-        under_way = Broadcasting(lane.conversation, wanted, self._retry, self._rng, loop.time() + timeout)
+        lane = self._roster.lane(wanted.certificate_id)
+        conversation = lane.conversation
+        under_way = Broadcasting(
+            conversation,
+            wanted,
+            self._retry,
+            self._rng,
+            deadline=loop.time() + timeout,
+            slot=lane.slot,
+            is_current=lambda: lane.conversation is conversation and not lane.refuses,
+        )
         task = loop.create_task(under_way.run())
         self._broadcasts.add(task)
         task.add_done_callback(self._broadcasts.discard)
@@ -208,105 +244,31 @@ class Gateway:
         end `NOT_SENT` / `CREDENTIALS`. Batches on their way end as they would have.
         """
         self._enter()
-        self._adopt(certificates)
+        self._roster.adopt(certificates)
 
     async def check(self, certificate_id: int | str) -> CertificateCheck:
         """Prove a certificate by its login, without sending anything to a phone."""
         self._enter()
         key = as_certificate_id(certificate_id)
-        brand = self._certificates[key].brand if key in self._certificates else None
-        obstacle = self._obstacle(key)
+        found = partial(CertificateCheck, certificate_id=key, brand=self._roster.brand(key))
+        obstacle = self._roster.obstacle(key)
         if obstacle is not None:
-            return CertificateCheck(certificate_id=key, brand=brand, ok=False, reason=obstacle[0], detail=obstacle[1])
-        conversation = self._lane(key).conversation
+            return found(ok=False, reason=obstacle[0], detail=obstacle[1])
+        conversation = self._roster.lane(key).conversation
         try:
-            access = await conversation.login(conversation.vendor.home_region)
+            access = await conversation.login(conversation.home_region())
         except Refused as refused:
             detail = refused.detail or f"the vendor refused the login with code {refused.code}"
-            return CertificateCheck(
-                certificate_id=key,
-                brand=brand,
-                ok=False,
-                reason=refused.reason,
-                vendor_code=refused.code,
-                detail=detail,
-            )
+            return found(ok=False, reason=refused.reason, vendor_code=refused.code, detail=detail)
         except NoVerdict as silent:
-            return CertificateCheck(
-                certificate_id=key, brand=brand, ok=False, reason=Reason.UNAVAILABLE, detail=silent.detail
-            )
+            return found(ok=False, reason=Reason.UNAVAILABLE, detail=silent.detail)
         detail = "this vendor has no login; settings are well formed" if access is None else "the login was accepted"
-        return CertificateCheck(certificate_id=key, brand=brand, ok=True, detail=detail)
+        return found(ok=True, detail=detail)
 
     @property
     def certificates(self) -> tuple[Certificate, ...]:
         """The set in use."""
-        return tuple(self._certificates.values())
-
-    def _adopt(self, certificates: Iterable[Certificate]) -> None:
-        given = list(certificates)
-        vendors = load_vendors(given, self._plugins)
-        # Nothing below can fail: the old set stays whole or the new one is.
-        old, self._certificates = self._certificates, {certificate.id: certificate for certificate in given}
-        for key, vendor in self._vendors.items():
-            if isinstance(vendor, Vendor) and key in vendors and old.get(key) == self._certificates[key]:
-                vendors[key] = vendor  # unchanged: keep what it has, such as its access token
-        self._vendors = vendors
-        for key, vendor in self._vendors.items():
-            if isinstance(vendor, PluginError):
-                log.error("certificate %s: %s", key, vendor)
-        self._retired = {lane for lane in self._retired if lane.busy}
-        for key, lane in list(self._lanes.items()):
-            self._renew(key, lane)
-
-    def _renew(self, key: str, lane: Lane) -> None:
-        vendor = self._vendors.get(key)
-        if vendor is lane.conversation.vendor:
-            return
-        if self._access is not None:
-            self._access.drop(key)
-        if isinstance(vendor, Vendor) and vendor.brand == lane.conversation.vendor.brand:
-            lane.replace(self._conversation(key, vendor), self._linger_of(key))
-            return
-        # Another brand under the same id is another address space: nothing that waits may go there.
-        del self._lanes[key]
-        lane.stop(Reason.CREDENTIALS, "the certificate was removed from the configuration")
-        self._retired.add(lane)
-
-    def _obstacle(self, key: str) -> tuple[Reason, str] | None:
-        """Why nothing can be sent for this certificate, if so."""
-        if self._closing is not None:
-            return Reason.CLOSED, CLOSED
-        vendor = self._vendors.get(key)
-        if vendor is None:
-            return Reason.CREDENTIALS, f"certificate {key!r} is not configured"
-        if isinstance(vendor, PluginError):
-            return Reason.CREDENTIALS, str(vendor)
-        return None
-
-    def _lane(self, key: str) -> Lane:
-        lane = self._lanes.get(key)
-        if lane is None:
-            vendor = self._vendors[key]
-            if isinstance(vendor, PluginError):
-                raise vendor
-            lane = self._lanes[key] = Lane(
-                self._conversation(key, vendor),
-                retry=self._retry,
-                rng=self._rng,
-                connections=self._connections,
-                linger=self._linger_of(key),
-            )
-        return lane
-
-    def _linger_of(self, key: str) -> float:
-        own = self._certificates[key].linger
-        return self._linger if own is None else own
-
-    def _conversation(self, key: str, vendor: Vendor) -> Conversation:
-        if self._access is None:
-            self._access = AccessTokens(wall=self._clock, monotonic=asyncio.get_running_loop().time, rng=self._rng)
-        return Conversation(key, vendor, self._transport, self._access, self._request_timeout)
+        return self._roster.certificates
 
     # One push
 
@@ -315,14 +277,11 @@ class Gateway:
         if not push.dedupe_id:
             push = push.identified(self._dedupe_id(push))
         key = push.push_token.certificate_id
-        lane = self._lanes.get(key)
-        if lane is None or self._closing is not None:
-            obstacle = self._obstacle(key)
-            if obstacle is not None:
-                sink.put(place, Outcome.not_sent(push, *obstacle))
-                return
-            lane = self._lane(key)
-        lane.submit(Waiting(push, self._now() + timeout, sink, place))
+        obstacle = self._roster.obstacle(key)
+        if obstacle is not None:
+            sink.put(place, Outcome.not_sent(push, *obstacle))
+            return
+        self._roster.lane(key).submit(Waiting(push, self._now() + timeout, sink, place))
 
     def _dedupe_id(self, push: Push) -> str:
         """The id under which the vendor may recognise a repeat: 32 characters of 0-9a-f.
@@ -331,7 +290,7 @@ class Gateway:
         so phones of one user must not share it. Otherwise it is new.
         """
         message = push.notification.dedupe_id
-        if message is None:
+        if not message:
             self._id_tail += 1
             return f"{self._id_head}{self._id_tail:016x}"
         address = (message, push.push_token.certificate_id, push.push_token.token)
@@ -360,28 +319,25 @@ class Gateway:
         return loop
 
     async def aclose(self, grace: float = 5.0) -> None:
-        """Close: what waits ends `NOT_SENT` / `CLOSED`, requests on their way get `grace` seconds, then `UNKNOWN`.
+        """Close: new sends end `NOT_SENT` / `CLOSED` at once; what waits is sent for up to `grace` seconds.
 
-        Every accepted send has its outcome when this returns. Safe to call more than once; sends that come later
-        end `NOT_SENT` / `CLOSED`.
+        What has not left by then ends `NOT_SENT` / `CLOSED`, what is on its way `UNKNOWN`. `grace=0`: nothing more
+        leaves. Every accepted send has its outcome when this returns. Safe to call more than once.
         """
         loop = self._enter()
         if self._closing is None:
+            self._roster.close()
+            for flow in self._flows:
+                flow.stop()
             self._closing = loop.create_task(self._close(grace))
         await asyncio.shield(self._closing)
 
     async def _close(self, grace: float) -> None:
-        lanes = [*self._lanes.values(), *self._retired]
-        for lane in lanes:
-            lane.stop(Reason.CLOSED, CLOSED)
         broadcasts = set(self._broadcasts)
         async with asyncio.TaskGroup() as group:
-            for lane in lanes:
-                group.create_task(lane.aclose(grace))
+            group.create_task(self._roster.aclose(grace))
             if broadcasts:
                 group.create_task(_wait_then_cancel(broadcasts, grace))
-        if self._access is not None:
-            await self._access.aclose()
         if self._own_transport:
             await self._transport.aclose()
 
@@ -395,7 +351,7 @@ class Gateway:
         await self.aclose()
 
     def __repr__(self) -> str:
-        return f"Gateway({len(self._certificates)} certificates)"
+        return f"Gateway({len(self._roster.certificates)} certificates)"
 
 
 async def _wait_then_cancel(tasks: set[asyncio.Task[BroadcastOutcome]], grace: float) -> None:

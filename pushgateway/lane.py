@@ -1,68 +1,55 @@
 """One certificate at work: what waits, what is on its way, and what became of it.
 
 Law of this file: a push that came in goes out with exactly one outcome, whatever the vendor, the network, the plug-in
-or a cancellation do. Pushes wait in a queue; up to `connections` workers each fetch an access token, cut a batch at
-the last moment, have the plug-in converse, and hand every outcome to its caller. While all workers are busy, pushes
-gather, so batches grow by themselves under load.
+or a cancellation do. Pushes wait in a queue; for each of the vendor's servers up to `connections` workers fetch an
+access token, cut a batch at the last moment, have the plug-in converse, and hand every outcome to its caller. While
+all of them are busy, pushes gather, so batches grow by themselves under load.
 """
 
 from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 
 import attrs
 
-from pushgateway.batching import Queue, Waiting
+from pushgateway import verdicts
+from pushgateway.batching import Flight, Later, Part, Queue, Waiting
 from pushgateway.conversation import Conversation, blame
-from pushgateway.errors import ExchangeError, NoVerdict, Refused
+from pushgateway.crew import Crew
+from pushgateway.deadlines import Deadlines
+from pushgateway.errors import AccessExpired, ExchangeError, NoVerdict, Refused
 from pushgateway.model import Push
+from pushgateway.notices import Notices
 from pushgateway.outcome import Outcome, Reason, Status
 from pushgateway.retry import RetryPolicy, last_word, may_repeat
-from pushgateway.vendor import AccessToken, Batching, Exchange
+from pushgateway.vendor import AccessToken, Batching
 
-SWEEP = 0.05
-"""Seconds between two looks for passed deadlines, at least."""
-
-
-@attrs.define(eq=False)
-class _Flight:
-    """A batch between being cut and having its outcomes."""
-
-    batch: list[Waiting]
-    asked: bool = False  # a request of it was handed to the transport
-
-    def asking(self) -> None:
-        self.asked = True
-
-
-@attrs.define(eq=False)
-class _Later:
-    """Pushes that will be tried again when the timer rings."""
-
-    batch: list[Waiting]
-    timer: asyncio.TimerHandle | None = None
-
-
-@attrs.define(eq=False)
-class _Site:
-    """The vendor's server for one region, as far as it keeps us busy."""
-
-    workers: set[asyncio.Task[None] | None] = attrs.field(factory=set)
-    called: bool = False
-    """Workers will be started at the end of this turn of the loop."""
-    timer: asyncio.TimerHandle | None = None
-    """Workers will be started when the pushes have lingered."""
-    last_cut: float = float("-inf")
-    """When a batch left last, on the loop's clock."""
+TURN = 1000
+"""Pushes given their outcome before the event loop gets a turn, where there may be many."""
+CLOSED = "the gateway was closed"
 
 
 @attrs.frozen(eq=False)
-class _Part:
-    """Marks one part of a split batch. `budget` is shared by all its parts: requests that the split may still cost."""
+class _Region:
+    """What waits for one of the vendor's servers, as its crew sees it."""
 
-    budget: list[int]
+    lane: Lane
+    name: str
+
+    @property
+    def linger(self) -> float:
+        return self.lane.linger
+
+    def is_full(self) -> bool:
+        return self.lane.queue.waiting(self.name) >= self.lane.full
+
+    def batches(self, most: int) -> int:
+        return self.lane.queue.batches(self.name, self.lane.full, most)
+
+    async def take_up(self) -> None:
+        await self.lane.take_up(self.name)
 
 
 class Lane:
@@ -82,114 +69,89 @@ class Lane:
         self._retry = retry
         self._rng = rng
         self._connections = connections
-        self._adopt(conversation, linger)
         self._loop = asyncio.get_running_loop()
-        self._queue = Queue()
-        self._sites: dict[str, _Site] = {}
-        self._flights: set[_Flight] = set()
-        self._later: set[_Later] = set()
-        self._sweeper: asyncio.TimerHandle | None = None
-        self._stopped: tuple[Reason, str] | None = None
-
-    # What comes in
-
-    def submit(self, waiting: Waiting) -> None:
-        """Take a push; its sink gets exactly one outcome."""
-        if self._stopped is not None:
-            self._finish(waiting, Outcome.not_sent(waiting.push, *self._stopped))
-            return
-        self._enqueue(waiting)
-        self._watch(waiting.deadline)
-
-    def replace(self, conversation: Conversation, linger: float) -> None:
-        """The certificate's settings changed: what has not left yet goes out with the new ones."""
+        self.queue = Queue()
+        self._crews: dict[str, Crew] = {}
+        self._later: set[Later] = set()
+        self._deadlines = Deadlines()
+        self._bell: asyncio.TimerHandle | None = None
+        self._refusal: tuple[Reason, str] | None = None
+        self._notices = Notices(conversation.certificate_id, self._loop.time)
         self._adopt(conversation, linger)
-        for waiting in self._queue.clear():  # regions and parts are the vendor's to say
-            self._enqueue(waiting)
 
     def _adopt(self, conversation: Conversation, linger: float) -> None:
         # What every push needs to know is asked of the plug-in once.
         vendor = conversation.vendor
         self.conversation = conversation
-        self._linger = linger
+        self.linger = linger
         self._fault = ""
         try:
             self._batching = vendor.batching
-            self._deduplicates = vendor.deduplicates
+            self._deduplicates = bool(vendor.deduplicates)
         except Exception as broken:
             self._batching, self._deduplicates = Batching(), False
             self._fault = blame(vendor.brand, broken)
-        self._full = max(1, self._batching.size) if self._linger > 0 else 1
+        self.full = max(1, self._batching.size) if self.linger > 0 else 1
 
-    def _enqueue(self, waiting: Waiting, part: object = None) -> None:
+    # What comes in
+
+    def submit(self, waiting: Waiting) -> None:
+        """Take a push; its sink gets exactly one outcome."""
+        if self._refusal is not None:
+            self._finish(waiting, Outcome.not_sent(waiting.push, *self._refusal))
+            return
+        self._deadlines.add(waiting)
+        if self._bell is None or waiting.deadline < self._bell.when():
+            self._set_bell()
+        self._enqueue(waiting)
+
+    def replace(self, conversation: Conversation, linger: float) -> None:
+        """The certificate's settings changed: what has not left yet goes out with the new ones."""
+        self._adopt(conversation, linger)
+        for crew in self._crews.values():
+            crew.interrupt()
+        for waiting in self.queue.clear():  # regions and parts are the vendor's to say
+            self._enqueue(waiting)
+
+    def slot(self, region: str) -> asyncio.Semaphore:
+        """To be held while the vendor's server for `region` is asked something beside the queue."""
+        return self._crew(region).free
+
+    def _crew(self, region: str) -> Crew:
+        crew = self._crews.get(region)
+        if crew is None:
+            crew = self._crews[region] = Crew(self._connections, _Region(self, region))
+        return crew
+
+    def _enqueue(self, waiting: Waiting, part: Hashable = None) -> None:
         vendor = self.conversation.vendor
         push = waiting.push
+        waiting.flight = None
         fault = self._fault
         if not fault:
             try:
-                region = vendor.region(push.push_token.token)
+                region = verdicts.is_text(vendor.region(push.push_token.token))
             except Exception as broken:
                 fault = blame(vendor.brand, broken)
         if fault:
             self._finish(waiting, Outcome.not_sent(push, Reason.CREDENTIALS, fault))
             return
-        alone = self._linger <= 0 or not push.coalesce
+        alone = self.linger <= 0 or not push.coalesce
         if alone:
             part = waiting
         elif part is None and not self._batching.mixed:
             part = push.notification
-        self._queue.add(waiting, region, part)
-        self._call_workers(region, at_once=alone)
+        self.queue.add(waiting, region, part)
+        self._crew(region).call(at_once=alone)
 
-    def _call_workers(self, region: str, *, at_once: bool = False) -> None:
-        """Have what waits for `region` taken up: at once when it is due, otherwise when it has lingered.
+    # The work
 
-        Idle, the first push goes at once. Then pushes gather for `linger`, or until a batch is full, or, while all
-        connections are busy, until one is free.
-        """
-        site = self._sites.get(region)
-        if site is None:
-            site = self._sites[region] = _Site()
-        if site.called or len(site.workers) >= self._connections:
-            return
-        if at_once or self._is_due(region, site):
-            # Not in this very moment: sends of the same turn of the loop share a batch.
-            site.called = True
-            self._loop.call_soon(self._start_workers, region, site)
-        elif site.timer is None:
-            site.timer = self._loop.call_at(site.last_cut + self._linger, self._start_workers, region, site)
-
-    def _is_due(self, region: str, site: _Site) -> bool:
-        """A batch is full, or the last one left long enough ago."""
-        return self._queue.waiting(region) >= self._full or self._loop.time() >= site.last_cut + self._linger
-
-    def _start_workers(self, region: str, site: _Site) -> None:
-        site.called = False
-        if site.timer is not None:
-            site.timer.cancel()
-            site.timer = None
-        for _ in range(self._queue.batches(region, self._full, self._connections - len(site.workers))):
-            site.workers.add(self._loop.create_task(self._work(region, site)))
-
-    # The worker
-
-    async def _work(self, region: str, site: _Site) -> None:
-        try:
-            await self._take_up(region, site)
-            while self._queue.waiting(region) and self._is_due(region, site):
-                await self._take_up(region, site)
-        finally:
-            # Here and not in a callback of the task: a push that comes in between must find the place free.
-            site.workers.discard(asyncio.current_task())
-            if self._queue.waiting(region) and self._stopped is None:
-                self._call_workers(region)
-
-    async def _take_up(self, region: str, site: _Site) -> None:
+    async def take_up(self, region: str) -> None:
         """Fetch an access token, then cut the next batch of `region` and see it through."""
-        conversation = self.conversation
+        crew, conversation = self._crew(region), self.conversation
         access, failure = None, None
         try:
-            access = await conversation.login(region)
+            access = await crew.interruptible(conversation.login(region))
         except ExchangeError as failed:
             failure = failed
         if conversation is not self.conversation:
@@ -197,238 +159,239 @@ class Lane:
         batch, part = self._cut(region)
         if not batch:
             return
-        site.last_cut = self._loop.time()
-        flight = _Flight(batch)
-        self._flights.add(flight)
-        try:
-            if failure is not None:
-                self._conclude(flight, [_before(waiting.push, failure) for waiting in batch])
-                await asyncio.sleep(0)  # a long queue fails without holding the loop
-            else:
-                await self._deliver(conversation, flight, region, access, part)
-        except asyncio.CancelledError:
-            self._abandon(flight)
-            raise
-        finally:
-            self._flights.discard(flight)
+        crew.batch_left()
+        flight = Flight(batch)
+        if failure is None:
+            await self._fly(conversation, flight, region, access, part)
+            return
+        self._conclude(flight, [verdicts.before(push, failure) for push in flight.pushes])
+        await asyncio.sleep(0)  # a long queue fails without holding the loop
 
-    def _cut(self, region: str) -> tuple[list[Waiting], object]:
-        vendor = self.conversation.vendor
+    def _cut(self, region: str) -> tuple[list[Waiting], Hashable]:
+        batch, part = self.queue.cut(region, self._batching, self._weigh)
+        return self._still_wanted(batch), part
+
+    def _weigh(self, push: Push) -> int:
         try:
-            batch, part = self._queue.cut(region, self._batching, vendor.weigh)
+            return int(self.conversation.vendor.weigh(push))
         except Exception as broken:
-            detail = blame(vendor.brand, broken)
-            for waiting in self._queue.clear():
-                self._finish(waiting, Outcome.not_sent(waiting.push, Reason.CREDENTIALS, detail))
-            return [], None
+            blame(self.conversation.vendor.brand, broken)
+            return self._batching.max_bytes or 0  # so it goes alone
+
+    async def _fly(
+        self, conversation: Conversation, flight: Flight, region: str, access: AccessToken | None, part: Hashable
+    ) -> None:
+        """Deliver a batch; whatever happens on the way, each of its pushes has an outcome or another try."""
+        try:
+            await self._deliver(conversation, flight, region, access, part)
+        except asyncio.CancelledError:
+            self._cut_off(flight, CLOSED)
+            raise
+        except BaseException as error:
+            # Not a plug-in's fault, those are caught where they happen: ours.
+            self._cut_off(flight, f"the gateway itself failed: {type(error).__name__}")
+            raise
+
+    async def _deliver(
+        self, conversation: Conversation, flight: Flight, region: str, access: AccessToken | None, part: Hashable
+    ) -> None:
+        try:
+            outcomes = await self._converse(conversation, flight, region, access)
+        except Refused as refused:
+            spent = ""
+            if refused.reason is Reason.INVALID_NOTIFICATION and flight.asked:
+                kept = verdicts.kept(flight.pushes, refused)
+                if self._split(flight, kept, part, cost=2):
+                    return
+                spent = "refused together with others, perhaps not for its own content" if len(flight.batch) > 1 else ""
+            outcomes = verdicts.refused(flight.pushes, refused, asked=flight.asked, detail=spent)
+        except NoVerdict as silent:
+            outcomes = verdicts.silent(flight.pushes, silent)
+        except Exception as broken:
+            detail = blame(conversation.vendor.brand, broken)
+            if not flight.asked and self._split(flight, {}, part, cost=0):
+                return  # one push may be to blame: nothing left, so finding it costs no request
+            outcomes = verdicts.broken(flight.pushes, detail, asked=flight.asked)
+        self._conclude(flight, outcomes)
+
+    async def _converse(
+        self, conversation: Conversation, flight: Flight, region: str, access: AccessToken | None
+    ) -> Sequence[Outcome]:
+        """One exchange and, where the access token turns out to be no longer good, one more with a new one."""
+        pushes = flight.pushes
+        try:
+            outcomes = await conversation.run(conversation.vendor.push(pushes), access, flight.asking)
+            return verdicts.checked(pushes, outcomes)
+        except AccessExpired:
+            if access is None:
+                raise
+            conversation.forget(region, access)
+        flight.asked = False  # that was refused: nothing of it was pushed
+        for waiting in flight.batch:
+            waiting.attempts += 1
+        access = await conversation.renewed(region)
+        flight.batch = self._still_wanted(flight.batch)
+        pushes = flight.pushes
+        if not pushes:
+            return []
+        outcomes = await conversation.run(conversation.vendor.push(pushes), access, flight.asking)
+        return verdicts.checked(pushes, outcomes)
+
+    def _still_wanted(self, batch: list[Waiting]) -> list[Waiting]:
         now = self._loop.time()
         for waiting in batch:
             if waiting.deadline <= now:
                 self._expire(waiting)
-        return [waiting for waiting in batch if not waiting.settled], part
-
-    async def _deliver(
-        self, conversation: Conversation, flight: _Flight, region: str, access: AccessToken | None, part: object
-    ) -> None:
-        pushes = [waiting.push for waiting in flight.batch]
-
-        def begin() -> Exchange[Sequence[Outcome]]:
-            if flight.asked:  # once more, with a new access token
-                for waiting in flight.batch:
-                    waiting.attempts += 1
-            return conversation.vendor.push(pushes)
-
-        try:
-            outcomes = await conversation.run_with_access(region, access, begin, flight.asking)
-            outcomes = _checked(pushes, outcomes)
-        except Refused as refused:
-            if refused.reason is Reason.INVALID_NOTIFICATION and self._split(flight, refused, part):
-                return
-            outcomes = _whole(pushes, refused, flight.asked)
-        except NoVerdict as silent:
-            outcomes = [silent.kept.get(place) or _silent(push, silent) for place, push in enumerate(pushes)]
-        except Exception as broken:
-            detail = blame(conversation.vendor.brand, broken)
-            outcomes = [_broken(push, detail, flight.asked) for push in pushes]
-        self._conclude(flight, outcomes)
+        return [waiting for waiting in batch if not waiting.gone]
 
     # What goes out
 
-    def _conclude(self, flight: _Flight, outcomes: Iterable[Outcome]) -> None:
+    def _conclude(self, flight: Flight, outcomes: Iterable[Outcome]) -> None:
         """Give each push its outcome, or another try."""
-        again: list[tuple[Waiting, Outcome]] = []
+        again: dict[tuple[int, float], list[tuple[Waiting, Outcome]]] = {}
         for waiting, outcome in zip(flight.batch, outcomes, strict=True):
+            if outcome.status is Status.ACCEPTED and not waiting.tries:
+                self._finish(waiting, outcome)
+                continue
             waiting.tries += 1
-            if not waiting.gone and outcome.status is not Status.ACCEPTED and may_repeat(outcome, self._deduplicates):
-                again.append((waiting, outcome))
+            self._notices.see(outcome)
+            if not waiting.gone and may_repeat(outcome, self._deduplicates):
+                again.setdefault((waiting.tries, outcome.retry_after or 0.0), []).append((waiting, outcome))
             else:
                 self._finish(waiting, outcome)
-        if again:
-            self._try_later(again)
+        for (tries, retry_after), those in again.items():
+            self._try_later(those, tries, retry_after)
 
-    def _try_later(self, again: list[tuple[Waiting, Outcome]]) -> None:
-        hint = max(outcome.retry_after or 0.0 for _, outcome in again)
-        delay = self._retry.delay(max(waiting.tries for waiting, _ in again), self._rng.random(), hint)
-        when = self._loop.time() + delay
-        later = _Later([])
+    def _try_later(self, again: list[tuple[Waiting, Outcome]], tries: int, retry_after: float) -> None:
+        when = self._loop.time() + self._retry.delay(tries, self._rng.random(), retry_after)
+        later = Later([])
         for waiting, outcome in again:
-            if waiting.tries >= self._retry.attempts or when >= waiting.deadline or self._stopped is not None:
+            if tries >= self._retry.attempts or when >= waiting.deadline:
                 self._finish(waiting, outcome)
                 continue
             waiting.attempts += outcome.attempts
             waiting.doubtful = waiting.doubtful or outcome.status is Status.UNKNOWN
+            waiting.flight = None
             later.batch.append(waiting)
         if later.batch:
             later.timer = self._loop.call_at(when, self._try_again, later)
             self._later.add(later)
 
-    def _try_again(self, later: _Later) -> None:
+    def _try_again(self, later: Later) -> None:
         self._later.discard(later)
         for waiting in later.batch:
             if not waiting.gone:
                 self._enqueue(waiting)
 
-    def _split(self, flight: _Flight, refused: Refused, part: object) -> bool:
-        """The vendor refused a batch for its content: halve it, until the guilty ones are alone.
+    def _split(self, flight: Flight, kept: Mapping[int, Outcome], part: Hashable, *, cost: int) -> bool:
+        """Halve a batch of which nothing was pushed, until the guilty ones are alone; the others go again.
 
-        Nothing of it was pushed, so the others may go again. False: nothing to halve, or it would cost too much.
+        `cost`: requests that the two halves cost. False: nothing to halve, or it has cost too much already.
         """
-        rest = [waiting for place, waiting in enumerate(flight.batch) if place not in refused.kept]
-        budget = part.budget if isinstance(part, _Part) else [4 * len(flight.batch).bit_length()]
-        if len(rest) < 2 or budget[0] < 2 or not flight.asked or self._stopped is not None:
+        rest = [waiting for place, waiting in enumerate(flight.batch) if place not in kept]
+        budget = part.budget if isinstance(part, Part) else [8 * len(flight.batch).bit_length()]
+        if len(rest) < 2 or budget[0] < cost:
             return False
-        budget[0] -= 2
-        for place, outcome in refused.kept.items():
+        budget[0] -= cost
+        for place, outcome in kept.items():
             self._finish(flight.batch[place], outcome)
         middle = len(rest) // 2
         for half in (rest[:middle], rest[middle:]):
-            fresh = _Part(budget)
+            fresh = Part(budget)
             for waiting in half:
-                waiting.attempts += 1
-                self._enqueue(waiting, fresh)
+                waiting.attempts += flight.asked
+                if not waiting.gone:
+                    self._enqueue(waiting, fresh)
         return True
 
     def _finish(self, waiting: Waiting, outcome: Outcome) -> None:
         """The last word on a push. Later ones are not heard."""
         if waiting.settled:
             return
+        attempts = waiting.attempts + outcome.attempts
+        last = last_word(outcome, attempts=attempts, doubtful=waiting.doubtful, deduplicates=self._deduplicates)
         waiting.settled = True
-        waiting.attempts += outcome.attempts
-        last = last_word(outcome, attempts=waiting.attempts, doubtful=waiting.doubtful, deduplicates=self._deduplicates)
+        waiting.flight = None
+        self._deadlines.discard(waiting)
         waiting.sink.put(waiting.place, last)
+
+    def _cut_off(self, flight: Flight, detail: str) -> None:
+        for waiting in flight.batch:
+            if flight.asked:
+                self._finish(waiting, Outcome.unknown(waiting.push, f"{detail} while the vendor was asked"))
+            else:
+                self._finish(waiting, Outcome.not_sent(waiting.push, Reason.CLOSED, detail))
 
     # Deadlines
 
+    def _set_bell(self) -> None:
+        when = self._deadlines.next()
+        if self._bell is not None:
+            self._bell.cancel()
+        self._bell = None if when is None else self._loop.call_at(when, self._ring)
+
+    def _ring(self) -> None:
+        """Give those whose deadline has passed their outcome, wherever they are; the rest of them next turn."""
+        for waiting in self._deadlines.due(self._loop.time(), TURN):
+            self._expire(waiting)
+        self._bell = None
+        self._set_bell()
+
     def _expire(self, waiting: Waiting) -> None:
-        self._finish(
-            waiting, Outcome.not_sent(waiting.push, Reason.EXPIRED, "the deadline passed before it could leave")
-        )
-
-    def _watch(self, deadline: float) -> None:
-        if self._sweeper is not None:
-            if self._sweeper.when() <= deadline + SWEEP:
-                return
-            self._sweeper.cancel()
-        self._sweeper = self._loop.call_at(max(deadline, self._loop.time() + SWEEP), self._sweep)
-
-    def _sweep(self) -> None:
-        """Give those whose deadline has passed their outcome, wherever they are."""
-        self._sweeper = None
-        now = self._loop.time()
-        earliest: float | None = None
-        for waiting, asked in list(self._alive()):
-            if waiting.deadline > now:
-                earliest = waiting.deadline if earliest is None else min(earliest, waiting.deadline)
-            elif asked:
-                self._finish(waiting, Outcome.unknown(waiting.push, "the deadline passed while the vendor was asked"))
-            else:
-                self._expire(waiting)
-        if earliest is not None:
-            self._watch(earliest)
-
-    def _alive(self) -> Iterator[tuple[Waiting, bool]]:
-        """Everything without an outcome, and whether the vendor is being asked about it."""
-        places: list[tuple[Iterable[Waiting], bool]] = [(self._queue, False)]
-        places += [(later.batch, False) for later in self._later]
-        places += [(flight.batch, flight.asked) for flight in self._flights]
-        for place, asked in places:
-            for waiting in place:
-                if not waiting.gone:
-                    yield waiting, asked
+        if waiting.flight is not None and waiting.flight.asked:
+            outcome = Outcome.unknown(waiting.push, "the deadline passed while the vendor was asked")
+        else:
+            outcome = Outcome.not_sent(waiting.push, Reason.EXPIRED, "the deadline passed before it could leave")
+        self._finish(waiting, outcome)
 
     # The end
 
-    def stop(self, reason: Reason, detail: str) -> None:
-        """Take nothing more and give back what has not left; batches on their way go on."""
-        if self._stopped is not None:
-            return
-        self._stopped = (reason, detail)
-        waiting = self._queue.clear()
-        for later in self._later:
+    def refuse(self, reason: Reason, detail: str) -> None:
+        """Take nothing more."""
+        if self._refusal is None:
+            self._refusal = (reason, detail)
+
+    @property
+    def refuses(self) -> bool:
+        """Whether it takes nothing more."""
+        return self._refusal is not None
+
+    async def aclose(self, grace: float, *, drain: bool = True) -> None:
+        """Take nothing more, send what waits (`drain`) and hear what is on its way for up to `grace` seconds; then
+        give the former back and cut the latter off as `UNKNOWN`."""
+        self.refuse(Reason.CLOSED, CLOSED)
+        end = self._loop.time() + grace
+        if not drain:
+            await self._give_back(lambda later: True)
+        elif grace > 0:
+            await self._give_back(lambda later: later.timer is None or later.timer.when() >= end, queue=False)
+        while (left := end - self._loop.time()) > 0:
+            busy = [worker for crew in self._crews.values() for worker in crew.busy]
+            if busy:
+                await asyncio.wait(busy, timeout=left)
+            elif self.queue or self._later:
+                await asyncio.sleep(min(left, 0.01))  # for company, or for another try
+            else:
+                break
+        await self._give_back(lambda later: True)
+        dismissed = [worker for crew in self._crews.values() for worker in crew.dismiss()]
+        await asyncio.gather(*dismissed, return_exceptions=True)
+        if self._bell is not None:
+            self._bell.cancel()
+
+    async def _give_back(self, which: Callable[[Later], bool], *, queue: bool = True) -> None:
+        waiting = self.queue.clear() if queue else []
+        for later in [later for later in self._later if which(later)]:
+            self._later.discard(later)
             if later.timer is not None:
                 later.timer.cancel()
             waiting.extend(later.batch)
-        self._later.clear()
-        for one in waiting:
+        reason, detail = self._refusal or (Reason.CLOSED, CLOSED)
+        for number, one in enumerate(waiting, 1):
             self._finish(one, Outcome.not_sent(one.push, reason, detail))
-
-    @property
-    def busy(self) -> bool:
-        """Whether anything is on its way."""
-        return any(site.workers for site in self._sites.values())
-
-    async def aclose(self, grace: float) -> None:
-        """Stop, wait up to `grace` seconds for batches on their way, then cut them off as `UNKNOWN`."""
-        self.stop(Reason.CLOSED, CLOSED)
-        workers = [worker for site in self._sites.values() for worker in site.workers if worker is not None]
-        if workers:
-            await asyncio.wait(workers, timeout=max(grace, 0.0))
-        for worker in workers:
-            worker.cancel()
-        await asyncio.gather(*workers, return_exceptions=True)
-        for timer in (self._sweeper, *(site.timer for site in self._sites.values())):
-            if timer is not None:
-                timer.cancel()
-
-    def _abandon(self, flight: _Flight) -> None:
-        """The worker was cut off: say the truth about what it carried."""
-        for waiting in flight.batch:
-            if flight.asked:
-                outcome = Outcome.unknown(waiting.push, "the gateway was closed while the vendor was asked")
-            else:
-                outcome = Outcome.not_sent(waiting.push, Reason.CLOSED, CLOSED)
-            self._finish(waiting, outcome)
+            if number % TURN == 0:
+                await asyncio.sleep(0)
 
 
-CLOSED = "the gateway was closed"
-
-
-def _before(push: Push, failure: ExchangeError) -> Outcome:
-    """What had to come before the push, the login, failed."""
-    if isinstance(failure, Refused):
-        return Outcome.refused(push, failure, sent=False)
-    return Outcome.not_sent(push, Reason.UNAVAILABLE, str(failure))
-
-
-def _whole(pushes: Sequence[Push], refused: Refused, asked: bool) -> list[Outcome]:
-    return [refused.kept.get(place) or Outcome.refused(push, refused, sent=asked) for place, push in enumerate(pushes)]
-
-
-def _silent(push: Push, silent: NoVerdict) -> Outcome:
-    if silent.sent:
-        return Outcome.unknown(push, silent.detail)
-    return attrs.evolve(Outcome.not_sent(push, Reason.UNAVAILABLE, silent.detail), attempts=1)
-
-
-def _broken(push: Push, detail: str, asked: bool) -> Outcome:
-    return Outcome.unknown(push, detail) if asked else Outcome.not_sent(push, Reason.CREDENTIALS, detail)
-
-
-def _checked(pushes: Sequence[Push], outcomes: Sequence[Outcome]) -> Sequence[Outcome]:
-    """The outcomes, if they are one for each push in order: nobody shall get another's."""
-    if len(outcomes) != len(pushes):
-        raise TypeError("not one outcome for each push")
-    for outcome, push in zip(outcomes, pushes, strict=True):
-        if outcome.push_token is not push.push_token and outcome.push_token != push.push_token:
-            raise TypeError("an outcome of another push")
-    return outcomes
+def _pushes(flight: Flight) -> list[Push]:
+    return [waiting.push for waiting in flight.batch]

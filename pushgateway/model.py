@@ -7,8 +7,6 @@ log may show, so it never holds a token, a title, a body or a secret.
 from __future__ import annotations
 
 import enum
-import hashlib
-import hmac
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
@@ -16,51 +14,7 @@ from typing import Any
 import attrs
 
 from pushgateway.errors import FieldError
-
-
-def mask(token: str) -> str:
-    """What a log may show of a token: a short digest that is the same for the same token everywhere."""
-    digest = hashlib.blake2b(token.encode("utf-8", "replace"), digest_size=4, person=b"pushgateway")
-    return f"tok:{digest.hexdigest()}"
-
-
-class Secret:
-    """A string that does not show itself: masked in `repr`, `str` and formatting, refuses to be pickled.
-
-    `reveal()` gives the text. Two secrets with the same text are equal (compared in constant time).
-    """
-
-    __slots__ = ("_text",)
-
-    def __init__(self, text: str) -> None:
-        if not isinstance(text, str) or not text:
-            raise FieldError("secret", "must be a non-empty string")
-        self._text = text
-
-    def reveal(self) -> str:
-        """The text itself. Use it at the last moment and do not keep it."""
-        return self._text
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, Secret):
-            return NotImplemented
-        # Digests, because compare_digest takes only ASCII text and equal lengths say something too.
-        mine, theirs = (hashlib.sha256(s.encode("utf-8", "surrogatepass")).digest() for s in (self._text, other._text))
-        return hmac.compare_digest(mine, theirs)
-
-    def __hash__(self) -> int:
-        return hash((Secret, self._text))
-
-    def __repr__(self) -> str:
-        return "Secret(***)"
-
-    __str__ = __repr__
-
-    def __format__(self, spec: str) -> str:
-        return "***"
-
-    def __reduce__(self) -> Any:
-        raise TypeError("a Secret is not pickled: hand the certificate over by its env: or file: source")
+from pushgateway.masking import mask
 
 
 def as_certificate_id(value: int | str) -> str:
@@ -88,6 +42,18 @@ def _check_kind(owner: str, kind: type) -> Any:
             raise FieldError(f"{owner}.{attribute.name}", f"must be a {kind.__name__}, is {type(value).__name__}")
 
     return check
+
+
+LONGEST = 30 * 86400.0
+"""Seconds; no deadline of ours is further away."""
+
+
+def check_seconds(field: str, value: object, *, optional: bool = True) -> None:
+    """Raise `FieldError` unless `value` is more than 0 seconds and at most 30 days, or (`optional`) None."""
+    if value is None and optional:
+        return
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= LONGEST:
+        raise FieldError(field, "must be more than 0 seconds and at most 30 days")
 
 
 @attrs.frozen(repr=False)
@@ -169,6 +135,13 @@ def _aware(owner: str, name: str, value: datetime | None) -> None:
         raise FieldError(f"{owner}.{name}", "must be a datetime with a time zone, such as datetime.now(timezone.utc)")
 
 
+def _by_brand(overrides: Any) -> Any:
+    """Brands are lower case, as in a certificate. What is no mapping is refused later, by name."""
+    if not isinstance(overrides, Mapping) or not overrides:
+        return overrides
+    return {brand.strip().lower() if isinstance(brand, str) else brand: fields for brand, fields in overrides.items()}
+
+
 @attrs.frozen(kw_only=True, repr=False, hash=False)
 class Notification:
     """What the user sees, the same for every vendor.
@@ -209,7 +182,7 @@ class Notification:
     """A short text that comes back with each receipt."""
     channel_id: str | None = None
     """Android notification channel, created by the app."""
-    overrides: Mapping[str, Mapping[str, Any]] = attrs.field(factory=dict)
+    overrides: Mapping[str, Mapping[str, Any]] = attrs.field(factory=dict, converter=_by_brand)
     """By brand: fields in that vendor's own names and units that win over everything above."""
 
     def __attrs_post_init__(self) -> None:
@@ -234,7 +207,11 @@ class Notification:
             raise FieldError("Notification.show_until", "must be later than show_from")
 
     def __hash__(self) -> int:
-        return hash((self.title, self.body, self.subtitle, self.ttl, self.dedupe_id))
+        # The data too, as far as it can: notifications that differ only there are many, and groups are found by hash.
+        data = frozenset(
+            (key, value if isinstance(value, str | int | float) else None) for key, value in self.data.items()
+        )
+        return hash((self.title, self.body, self.subtitle, self.ttl, self.dedupe_id, data))
 
     def __repr__(self) -> str:
         return f"Notification(title of {len(self.title)}, body of {len(self.body)} characters)"
@@ -278,16 +255,15 @@ class Push:
     timeout: float | None = attrs.field(default=None, kw_only=True)
     """Seconds from the call until the outcome must be there. None: the gateway's default."""
     dedupe_id: str = attrs.field(default="", kw_only=True)
-    """Id under which the vendor may recognise a repeat. Empty: the gateway makes one before the first attempt."""
+    """Id under which the vendor recognises a repeat. Empty: the gateway makes one before the first attempt. A host
+    that sets it must not use one id for two pushes: vendors drop the second as a repeat."""
     coalesce: bool = attrs.field(default=True, kw_only=True)
     """False: at once and in a request of its own, not together with other pushes."""
+    context: object = attrs.field(default=None, kw_only=True, eq=False)
+    """Anything of the host's, such as a row id: never sent or shown, and handed back as `Outcome.context`."""
 
     def __attrs_post_init__(self) -> None:
-        timeout: object = self.timeout
-        if timeout is not None and (
-            isinstance(timeout, bool) or not isinstance(timeout, int | float) or not timeout > 0
-        ):
-            raise FieldError("Push.timeout", "must be more than 0 seconds, or None")
+        check_seconds("Push.timeout", self.timeout)
         if not isinstance(self.dedupe_id, str):
             raise FieldError("Push.dedupe_id", f"must be a str, is {type(self.dedupe_id).__name__}")
         if not isinstance(self.coalesce, bool):
@@ -302,6 +278,7 @@ class Push:
         put(twin, "timeout", self.timeout)
         put(twin, "dedupe_id", dedupe_id)
         put(twin, "coalesce", self.coalesce)
+        put(twin, "context", self.context)
         return twin
 
     def __repr__(self) -> str:

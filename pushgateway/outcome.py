@@ -91,6 +91,8 @@ class Outcome:
     """True: the vendor says it already has a push with this dedupe id."""
     dedupe_id: str = ""
     """Id under which the push went to the vendor."""
+    context: object = attrs.field(default=None, eq=False, repr=False)
+    """`Push.context`, handed back."""
 
     @classmethod
     def accepted(cls, push: Push, message_id: str | None, *, truncated: tuple[str, ...] = ()) -> Outcome:
@@ -102,6 +104,7 @@ class Outcome:
             attempts=1,
             truncated=truncated,
             dedupe_id=push.dedupe_id,
+            context=push.context,
         )
 
     @classmethod
@@ -132,6 +135,7 @@ class Outcome:
             truncated=truncated,
             repeated=repeated,
             dedupe_id=push.dedupe_id,
+            context=push.context,
         )
 
     @classmethod
@@ -147,6 +151,7 @@ class Outcome:
             retry_after=refused.retry_after,
             attempts=1 if sent else 0,
             dedupe_id=push.dedupe_id,
+            context=push.context,
         )
 
     @classmethod
@@ -158,6 +163,7 @@ class Outcome:
             reason=reason,
             detail=detail,
             dedupe_id=push.dedupe_id,
+            context=push.context,
         )
 
     @classmethod
@@ -172,6 +178,7 @@ class Outcome:
             detail=detail,
             attempts=1,
             dedupe_id=push.dedupe_id,
+            context=push.context,
         )
 
     @property

@@ -8,9 +8,10 @@ host) goes first.
 from __future__ import annotations
 
 import contextlib
+import difflib
 import inspect
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
@@ -23,6 +24,10 @@ log = logging.getLogger(__name__)
 
 VENDORS = "pushgateway.vendors"
 """The entry point group of vendor plug-ins; the entry point's name is the brand."""
+KNOWN = ("honor", "huawei", "meizu", "oppo", "vivo", "xiaomi")
+"""Brands whose plug-in may be named before it is installed. Any other name in an install line would be a guess, and
+whoever follows it would run a stranger's code."""
+_NOUNS = {"pushgateway.sandboxes": ("sandbox", "sandboxes")}
 
 
 class Plugins:
@@ -35,7 +40,8 @@ class Plugins:
     def vendor(self, brand: str) -> type[Vendor]:
         """The class for `brand`. Raises `PluginError`: none, twins, broken, or not a vendor of that brand."""
         if brand not in self._loaded:
-            self._loaded[brand] = _checked(brand, self._given.get(brand) or load(VENDORS, brand))
+            given = self._given.get(brand)
+            self._loaded[brand] = _checked(brand, given or load(VENDORS, brand, also=self._given))
         return self._loaded[brand]
 
 
@@ -48,14 +54,22 @@ def installed(group: str = VENDORS) -> dict[str, tuple[EntryPoint, ...]]:
     return {name: tuple(entries.values()) for name, entries in sorted(found.items())}
 
 
-def load(group: str, name: str) -> Any:
-    """What the entry point `name` of `group` points to. Raises `PluginError` with one sentence."""
-    entries = installed(group).get(name, ())
+def load(group: str, name: str, *, also: Iterable[str] = ()) -> Any:
+    """What the entry point `name` of `group` points to. Raises `PluginError` with one sentence.
+
+    `also` are names that could be had without an entry point, for that sentence.
+    """
+    found = installed(group)
+    entries = found.get(name, ())
+    one, many = _nouns(group)
     if not entries:
-        raise PluginError(f"no plug-in for brand {name!r} is installed: pip install pushgateway-{name}")
+        here = sorted({*found, *also})
+        raise PluginError(
+            f"no {one} for brand {name!r} is installed (there is: {', '.join(here) or 'none'}){_remedy(name, here)}"
+        )
     if len(entries) > 1:
         names = " and ".join(sorted(_distribution(entry) for entry in entries))
-        raise PluginError(f"two plug-ins are installed for brand {name!r}: {names}; uninstall one of them")
+        raise PluginError(f"two {many} are installed for brand {name!r}: {names}; uninstall one of them")
     # stevedore keeps caches, on disk and in the process, that may be older than what was just (un)installed: what it
     # gives counts when it is the entry point that is there now. A failure shows its own cause in a second look.
     with contextlib.suppress(Exception):
@@ -71,12 +85,24 @@ def load(group: str, name: str) -> Any:
     return _loaded_directly(entries[0])
 
 
+def _nouns(group: str) -> tuple[str, str]:
+    return _NOUNS.get(group, ("plug-in", "plug-ins"))
+
+
+def _remedy(name: str, here: list[str]) -> str:
+    """What to do about a brand that is not there: install what is known to be ours, or spell it right."""
+    if name in KNOWN:
+        return f": pip install pushgateway-{name}"
+    near = difflib.get_close_matches(name, here, 1) or difflib.get_close_matches(name, KNOWN, 1)
+    return f": did you mean {near[0]!r}?" if near else ""
+
+
 def _loaded_directly(entry: EntryPoint) -> Any:
     try:
         return entry.load()
     except Exception as broken:
         raise PluginError(
-            f"the plug-in for brand {entry.name!r} ({_distribution(entry)}) could not be imported: "
+            f"the {_nouns(entry.group)[0]} for brand {entry.name!r} ({_distribution(entry)}) could not be imported: "
             f"{type(broken).__name__}: {broken}"
         ) from broken
 

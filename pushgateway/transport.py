@@ -17,7 +17,7 @@ import time
 import zlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 from urllib.parse import urlsplit
 
 import attrs
@@ -43,6 +43,14 @@ class Transport(Protocol):
 
     async def aclose(self) -> None:
         """Close all connections."""
+
+
+@runtime_checkable
+class Forgetful(Protocol):
+    """A transport that can let go of one certificate's connections."""
+
+    async def forget(self, pool: str) -> None:
+        """Close the connections of `pool`, which is not used any more."""
 
 
 @attrs.define
@@ -146,6 +154,11 @@ class HttpTransport:
             if self._ca_file is not None:
                 self._tls.load_verify_locations(self._ca_file)
         return self._tls
+
+    async def forget(self, pool: str) -> None:
+        """The certificate is gone: close its connections."""
+        for key in [key for key in self._clients if key[0] == pool]:
+            await self._clients.pop(key).aclose()
 
     async def aclose(self) -> None:
         """Close all connections."""

@@ -12,8 +12,11 @@ A plug-in is one class, registered in the entry point group `pushgateway.vendors
         secret: Secret                       # the fields are the settings of a certificate
 
         def push(self, batch):
-            reply = read_reply((yield Request("POST", "https://push.acme.example/send", content=b"...")))
-            return [Outcome.accepted(push, reply.body["id"]) for push in batch]
+            body = json.dumps({"to": [push.push_token.token for push in batch], "title": batch[0].notification.title})
+            reply = read_reply((yield Request("POST", "https://push.acme.example/send", content=body.encode())))
+            if reply.code != "0":            # a refusal is a readable reply too: what its code means is for us to say
+                raise Refused(Reason.CREDENTIALS, reply.code, reply.message)
+            return [Outcome.accepted(push, reply.body.get("id")) for push in batch]
 
 What the core promises: a batch holds pushes of one certificate and one region, at most `batching.size`, no token
 twice, and (unless `batching.mixed`) one notification. What a plug-in promises: it raises nothing but `Refused` and
@@ -36,6 +39,7 @@ from urllib.parse import urlsplit
 import attrs
 
 from pushgateway.errors import AccessExpired, ClockSkew, FieldError, NoVerdict, Refused
+from pushgateway.masking import Secret
 from pushgateway.model import (
     Audience,
     AudienceKind,
@@ -50,7 +54,6 @@ from pushgateway.model import (
     OpenUrl,
     Push,
     PushToken,
-    Secret,
 )
 from pushgateway.outcome import BroadcastOutcome, Outcome, Reason, Status
 
@@ -148,7 +151,7 @@ catch it to keep what it already knows, any other lets it pass.
 
 @attrs.frozen
 class Batching:
-    """How many pushes fit into one request of this vendor."""
+    """How many pushes fit into one request of this vendor. Raises `FieldError` for a number below 1."""
 
     size: int = 1
     """Pushes per request, at most."""
@@ -156,6 +159,17 @@ class Batching:
     """True: the pushes of one request may carry different notifications."""
     max_bytes: int | None = None
     """Cut earlier when the sum of `Vendor.weigh` reaches this many bytes."""
+
+    def __attrs_post_init__(self) -> None:
+        # A batch of none would leave every push waiting, and the lane turning, for ever.
+        if not _is_count(self.size):
+            raise FieldError("Batching.size", "must be a whole number of pushes, 1 or more")
+        if self.max_bytes is not None and not _is_count(self.max_bytes):
+            raise FieldError("Batching.max_bytes", "must be a whole number of bytes, 1 or more, or None")
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
 
 
 @attrs.frozen
@@ -306,9 +320,11 @@ def read_json(response: Response) -> Any:
 def read_reply(response: Response, *, code: str = "code", message: str = "message", success: str = "0") -> Reply:
     """The vendor's verdict in a JSON object, the same way for all vendors.
 
-    A readable vendor code wins over the HTTP status. Without one, 429 is `Refused(RATE_LIMITED)`, 401/403/404/405/407
-    `Refused(CREDENTIALS)`, other 4xx `Refused(INVALID_NOTIFICATION)`; everything else (3xx, 5xx, HTML, cut JSON,
-    success under an error status) is `NoVerdict`: the push may have happened.
+    A readable vendor code wins over the HTTP status, and **a refusal is returned like a success**: judge `Reply.code`,
+    and raise `Refused` for every code that is not `success`. Without a readable code, 429 raises
+    `Refused(RATE_LIMITED)`, 401/403/404/405/407 `Refused(CREDENTIALS)`, other 4xx `Refused(INVALID_NOTIFICATION)`;
+    everything else (3xx, 5xx, HTML, cut JSON, success under an error status) raises `NoVerdict`: the push may have
+    happened.
     """
     try:
         body = read_json(response)

@@ -103,7 +103,7 @@ def test_a_queue_keeps_its_promises(
     assert queue.regions == []
 
 
-@given(st.lists(st.integers(0, 12), max_size=30), st.integers(0, 30), st.integers(1, 7))
+@given(st.lists(st.integers(0, 12), max_size=30), st.integers(1, 30), st.integers(1, 7))
 def test_the_weight_of_a_batch_stays_below_its_limit(weights: list[int], limit: int, size: int) -> None:
     """A batch weighs the limit at most, unless it is one push that weighs more by itself; order and number hold."""
     queue = Queue()

@@ -11,7 +11,8 @@ import pytest
 
 from pushgateway.certificates import Certificate, load_vendors
 from pushgateway.errors import ConfigError, FieldError, PluginError
-from pushgateway.model import Push, Secret
+from pushgateway.masking import Secret
+from pushgateway.model import Push
 from pushgateway.outcome import Outcome
 from pushgateway.plugins import Plugins
 from pushgateway.vendor import Exchange, Request, Vendor
@@ -52,6 +53,11 @@ def _quoting(_: object, __: object, value: object) -> None:
         raise ValueError("must not be the last but two")
 
 
+def _paired(vendor: "Acme", _: object, value: str) -> None:
+    if value not in ("key", vendor.app_key):
+        raise FieldError("pair", "must be the same as app_key")
+
+
 @attrs.frozen(kw_only=True)
 class Acme(Plain):
     """Fields of every kind that a plug-in may have."""
@@ -68,6 +74,7 @@ class Acme(Plain):
     said: str = attrs.field(default="", validator=_quoting)
     choice: str = attrs.field(default="p", validator=attrs.validators.in_(["p", "q"]))
     spare: Secret | None = None
+    pair: str = attrs.field(default="key", validator=_paired)
     hosts: list[str] = attrs.field(factory=list)
     limits: dict[str, int] = attrs.field(factory=dict)
 
@@ -134,13 +141,13 @@ def test_settings_become_fields() -> None:
         ({"share": CANARY}, "share: is not accepted (ValueError)"),
         ({"mode": CANARY}, "mode: is not accepted (ValueError)"),
         ({"short": CANARY}, "short: must have at most 5 characters"),
-        ({"said": CANARY}, ": is not accepted (ValueError)"),
+        ({"said": CANARY}, "said: is not accepted (ValueError)"),
         ({"choice": CANARY}, "choice: is not accepted (ValueError)"),
         ({"hosts": ["a", [CANARY]]}, "hosts[1]: must be a string"),
         ({"limits": {"a": CANARY}}, "limits['a']: must be a whole number"),
         ({"bogus": CANARY}, f"bogus: is not a setting of acme; known: {', '.join(sorted(attrs.fields_dict(Acme)))}"),
-        ({"secret": CANARY}, ": is not accepted (ValueError)"),
-        ({"secret": Secret(CANARY)}, ": is not accepted (ValueError)"),
+        ({"secret": CANARY}, "secret: is not accepted (ValueError)"),
+        ({"secret": Secret(CANARY)}, "secret: is not accepted (ValueError)"),
         ({"number": 13, "app_key": CANARY}, ": is not accepted (KeyError)"),
     ],
 )
@@ -195,6 +202,24 @@ def test_everything_wrong_is_found_at_once() -> None:
         [f"certificates['1'].{field}" for field in ("app_key", "secret", "number", "switch", "nonsense", "absurd")]
         + ["certificates['1']", "certificates['3'].app_key", "must be Certificate objects, one is str"]
     )
+
+
+def test_every_validator_is_asked() -> None:
+    """A field without a shape, or the first validator that says no, hides no other; nothing is told twice."""
+    found = problems(Certificate(1, "acme", {**RIGHT, "number": "x", "short": "123456", "choice": "z", "said": CANARY}))
+
+    assert sorted(problem.split(": ")[0] for problem in found) == [
+        f"certificates['1'].{field}" for field in ("choice", "number", "said", "short")
+    ]
+
+
+def test_a_validator_that_looks_at_other_fields_waits_for_them() -> None:
+    """Asked too early it could only stumble: its complaint comes when the others are right, as the class's own does."""
+    early = problems(Certificate(1, "acme", {**RIGHT, "number": "x", "spare": "same", "pair": "same"}))
+    later = problems(Certificate(1, "acme", {**RIGHT, "number": 2, "pair": "other"}))
+
+    assert early == ("certificates['1'].number: must be a whole number",)
+    assert later == ("certificates['1'].pair: must be the same as app_key",)
 
 
 def test_a_missing_setting_is_named() -> None:
@@ -275,3 +300,22 @@ def test_loading_does_not_change_the_certificate() -> None:
     assert first == second
     assert settings == RIGHT
     assert load_vendors([], PLUGINS) == {}
+
+
+def test_a_certificate_has_settings_of_its_own() -> None:
+    """What the host does to its own mappings later changes no certificate that exists: a reload sees the difference."""
+    own = {"secret": "old", "hosts": ["a", {"b": ["c"]}], "pair": ({"d": 1},), "kept": Secret("s3cret")}
+    before = Certificate(1, "acme", own)
+
+    own["secret"] = "new"
+    own["hosts"][1]["b"].append("x")  # type: ignore[index]
+    own["pair"][0]["d"] = 2  # type: ignore[index]
+    after = Certificate(1, "acme", own)
+
+    assert before.settings == {
+        "secret": "old",
+        "hosts": ["a", {"b": ["c"]}],
+        "pair": ({"d": 1},),
+        "kept": Secret("s3cret"),
+    }
+    assert before != after

@@ -4,6 +4,7 @@ Law of this file: no network. How options become values is in test_cli_options.p
 sandbox in test_cli_sending.py and test_cli_sandbox.py, the demo in test_cli_demo.py.
 """
 
+import json
 import os
 import subprocess
 import sys
@@ -20,6 +21,7 @@ from pushgateway.cli.exits import MEANINGS, Exit, exit_code
 from pushgateway.cli.opening import ask
 from pushgateway.cli.root import pushgateway as command
 from pushgateway.cli.vendors import abilities
+from pushgateway.config import Config
 from pushgateway.gateway import Gateway
 from pushgateway.model import Notification, Push, PushToken
 from pushgateway.outcome import CertificateCheck, Outcome, Reason, Status
@@ -183,6 +185,7 @@ def test_a_broken_configuration_lists_every_problem(tmp_path: Path) -> None:
         ["Error", "gateway.speed"],
         ["Error", "certificates['1'].master_secret"],
         ["Error", "certificates['2']"],
+        ["Error", "certificates['1'].app_key"],
     ]
     assert "hush" not in result.output
 
@@ -220,31 +223,48 @@ def test_a_configuration_without_certificates_is_not_in_order(tmp_path: Path) ->
 
     result = run("check", "--config", config)
 
-    assert result.exit_code == Exit.FAILED
+    assert result.exit_code == Exit.USAGE
     assert "[certificates.7005]" in result.stdout
 
 
 def test_a_missing_plugin_costs_its_certificate(tmp_path: Path) -> None:
-    """A brand without a plug-in fails the check with the line that installs it."""
+    """A brand without a plug-in is something not installed; the line that installs it is told where it is known."""
     config = tmp_path / "pushgateway.toml"
-    config.write_text('[certificates.9]\nbrand = "nokia"\n')
+    config.write_text('[certificates.9]\nbrand = "vivo"\n[certificates.8]\nbrand = "opo"\n')
 
-    result = run("check", "--config", config)
+    text = run("check", "--config", config)
+    told = run("check", "9", "--json", "--config", config)
+    sent = run("send", 8, "CN_1", "--title", "a", "--body", "b", "--config", config)
 
-    assert result.exit_code == Exit.FAILED
-    assert "pip install pushgateway-nokia" in result.stdout
+    assert [result.exit_code for result in (text, told, sent)] == [Exit.USAGE] * 3
+    assert "pip install pushgateway-vivo" in text.stdout
+    assert "did you mean 'oppo'?" in text.stdout
+    assert "pip install pushgateway-opo" not in text.stdout
+    assert json.loads(told.stdout)["ok"] is False
+    assert "not_sent: credentials" in sent.stdout
 
 
-def test_an_interruption_claims_nothing(tmp_path: Path) -> None:
+@pytest.mark.parametrize("arguments", [["check", "7"], ["check", "7", "--json"], ["broadcast", "7", "--token", "x"]])
+def test_an_unknown_certificate_is_wrong_usage(arguments: list[str], tmp_path: Path) -> None:
+    """A typing error in the id has not the exit code of a vendor's no; the truth is printed all the same."""
+    config = tmp_path / "pushgateway.toml"
+    config.write_text('[certificates.9]\nbrand = "oppo"\napp_key = "k"\nmaster_secret = "s"\n')
+    text = ["--title", "a", "--body", "b"] if arguments[0] == "broadcast" else []
+
+    result = run(*arguments, *text, "--config", config)
+
+    assert result.exit_code == Exit.USAGE
+    assert "is not configured" in result.stdout
+
+
+def test_an_interruption_claims_nothing() -> None:
     """Ctrl-C while a request may be on its way ends as unknown."""
-    config = tmp_path / "empty.toml"
-    config.write_text("")
 
     async def interrupted(_: Gateway) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(click.exceptions.Exit) as ended:
-        ask(config, None, interrupted)
+        ask(Config(()), None, interrupted)
 
     assert ended.value.exit_code == Exit.UNKNOWN
 
@@ -275,6 +295,21 @@ def test_broken_plugins_are_sentences(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "two plug-ins are installed for brand 'twin'" in result.stdout
     assert "up to 1,000 pushes a request" in result.stdout
     assert "Traceback" not in result.output
+
+
+def test_a_plugin_that_cannot_say_what_it_can_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A plug-in that breaks when it is asked hides no other, and what it raised is not printed."""
+
+    def broken(self: object) -> None:
+        raise ValueError("hush-hush")
+
+    monkeypatch.setattr(Plugins().vendor("oppo"), "batching", property(broken))
+
+    result = run("vendors")
+
+    assert result.exit_code == Exit.FAILED
+    assert "the plug-in for brand 'oppo' could not say what it can: ValueError" in result.stdout
+    assert "hush" not in result.output
 
 
 def test_no_plugins_at_all(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,7 +11,7 @@ import click
 import pytest
 from click.testing import CliRunner, Result
 
-from pushgateway.cli.broadcast import read_audience
+from pushgateway.cli.broadcast import read_audience, read_tokens
 from pushgateway.cli.exits import Exit
 from pushgateway.cli.options import json_object, moment, read_notification
 from pushgateway.cli.root import pushgateway as command
@@ -78,18 +78,19 @@ def test_an_audience_is_named_once(tmp_path: Path) -> None:
     empty.write_text("\n")
 
     with file.open() as tokens:
-        audience = read_audience(False, False, ("CN_1",), tokens, named)
+        listed = read_tokens(("CN_1",), tokens)
 
-    assert audience == Audience.of_tokens(["CN_1", "CN_2", "CN_3"])
-    assert read_audience(True, True, (), None, named) == Audience.everyone()
-    assert read_audience(False, False, (), None, {**named, "alias": ("ann",)}) == Audience.of_aliases(["ann"])
-    assert read_audience(False, False, (), None, {**named, "tag": ("vip",)}) == Audience.of_tags(["vip"])
+    assert listed == ["CN_1", "CN_2", "CN_3", "CN_1"]
+    assert read_audience(False, False, listed, named) == Audience.of_tokens(["CN_1", "CN_2", "CN_3"])
+    assert read_audience(True, True, None, named) == Audience.everyone()
+    assert read_audience(False, False, None, {**named, "alias": ("ann",)}) == Audience.of_aliases(["ann"])
+    assert read_audience(False, False, None, {**named, "tag": ("vip",)}) == Audience.of_tags(["vip"])
+    assert read_tokens((), None) is None
     with empty.open() as nothing, pytest.raises(click.UsageError):
-        read_audience(False, False, (), nothing, named)
-    nobody: tuple[str, ...] = ()
-    for everyone, confirmed, listed in [(False, True, nobody), (True, False, nobody), (True, True, ("CN_1",))]:
+        read_audience(False, False, read_tokens((), nothing), named)
+    for everyone, confirmed, who in [(False, True, None), (True, False, None), (True, True, ["CN_1"])]:
         with pytest.raises(click.UsageError):
-            read_audience(everyone, confirmed, listed, None, named)
+            read_audience(everyone, confirmed, who, named)
 
 
 def test_everyone_needs_a_yes() -> None:

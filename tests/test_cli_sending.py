@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 from pushgateway.cli.exits import Exit
 from pushgateway.cli.root import pushgateway as command
 from pushgateway.cli.sandbox import toml
-from pushgateway.model import mask
+from pushgateway.masking import mask
 from pushgateway.sandbox import Fault, Sandbox, find_sandbox
 from pushgateway.sandbox.server import serve
 
@@ -105,7 +105,7 @@ def test_send_for_an_unknown_certificate(sandbox: Sandbox, config: Path) -> None
     """A certificate that is not configured is never blamed on the token, and nothing leaves."""
     result = run("send", "1", sandbox.tokens[0], *TEXT, "--config", config)
 
-    assert result.exit_code == Exit.FAILED
+    assert result.exit_code == Exit.USAGE
     assert "not_sent: credentials" in result.stdout
     assert "keep it" in result.stdout
     assert sandbox.ledger.calls.total() == 0
@@ -123,9 +123,29 @@ def test_broadcast_tells_the_truth_about_each_token(sandbox: Sandbox, config: Pa
     told = json.loads(result.stdout)
     assert result.exit_code == Exit.FAILED
     assert told["status"] == "accepted"
-    assert [one["status"] for one in told["outcomes"]] == ["rejected"] + ["accepted"] * 9
+    assert [(one["index"], one["status"]) for one in told["outcomes"]] == [
+        (0, "rejected"),
+        *((index, "accepted") for index in range(1, 10)),
+    ]
     assert [sandbox.ledger.count(token) for token in (dead, *living)] == [0] + [1] * 9
     assert dead not in result.output
+
+
+def test_broadcast_says_which_token_of_the_input_it_means(sandbox: Sandbox, config: Path, tmp_path: Path) -> None:
+    """Shortened tokens lead back to nobody; the index does, also past a token that was given twice."""
+    dead, ann, bob = sandbox.tokens[:3]
+    sandbox.uninstall(dead)
+    file = tmp_path / "tokens.txt"
+    file.write_text(f"{ann}\n\n{dead}\n{bob}\n")
+
+    result = run("broadcast", "7005", "--token", ann, "--tokens-file", file, *TEXT, "--json", "--config", config)
+
+    told = json.loads(result.stdout)["outcomes"]
+    assert [(one["index"], one["token"], one["status"]) for one in told] == [
+        (0, mask(ann), "accepted"),
+        (2, mask(dead), "rejected"),
+        (3, mask(bob), "accepted"),
+    ]
 
 
 def test_broadcast_to_everyone(sandbox: Sandbox, config: Path) -> None:

@@ -130,16 +130,15 @@ def test_switched_off_each_push_has_a_request_of_its_own(off: str) -> None:
 
     async def main() -> list[Outcome]:
         async with gateway(server, own, **linger) as g:
-            sends = [
-                g.send(PushToken(1, f"k{i}"), note(f"n{i}"), dedupe_id=f"d{i}", coalesce=off != "push")
-                for i in range(50)
+            pushes = [
+                Push(PushToken(1, f"k{i}"), note(f"n{i}"), dedupe_id=f"d{i}", coalesce=off != "push") for i in range(50)
             ]
-            return await asyncio.gather(*sends)
+            return await g.send_each(pushes)
 
     async def one_by_one() -> None:
         async with gateway(alone, certificate(logs_in=False)) as g:
             for i in range(50):
-                await g.send(PushToken(1, f"k{i}"), note(f"n{i}"), dedupe_id=f"d{i}")
+                await g.send_each([Push(PushToken(1, f"k{i}"), note(f"n{i}"), dedupe_id=f"d{i}")])
 
     outcomes = run_virtual(main())
     run_virtual(one_by_one())

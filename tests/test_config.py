@@ -4,11 +4,15 @@ import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+import attrs
 import pytest
 
 from pushgateway.certificates import Certificate
 from pushgateway.config import MAX_SECRET, Config, load_config
 from pushgateway.errors import ConfigError
+from pushgateway.model import Push
+from pushgateway.outcome import Outcome
+from pushgateway.vendor import Exchange, Request, Vendor
 
 CANARY = "canary-5d1f"
 Read = Callable[..., Config]
@@ -28,8 +32,8 @@ def read(tmp_path: Path) -> Read:
 
 
 def setting(value: str) -> str:
-    """A configuration whose one certificate has this as its secret."""
-    return f"[certificates.7005]\nbrand = 'oppo'\nmaster_secret = {value}\n"
+    """A configuration whose one certificate has this as its secret; no plug-in judges it."""
+    return f"[certificates.7005]\nbrand = 'acme'\nmaster_secret = {value}\n"
 
 
 def problems(read: Read, text: str | bytes, environ: Mapping[str, str] | None = None) -> tuple[str, ...]:
@@ -167,9 +171,9 @@ def test_a_file_at_the_limit_is_taken(read: Read, tmp_path: Path) -> None:
     assert len(read(setting("'file:secret'")).certificates[0].settings["master_secret"]) == MAX_SECRET // 2
 
 
-@pytest.mark.parametrize("where", ["", ".", "sub", "a\\u0000b", "loop"])
+@pytest.mark.parametrize("where", [".", "sub", "a\\u0000b", "loop"])
 def test_an_odd_path_is_a_problem_and_no_crash(read: Read, tmp_path: Path, where: str) -> None:
-    """A folder, nothing, a NUL, a link to itself."""
+    """A folder, a NUL, a link to itself."""
     (tmp_path / "conf" / "sub").mkdir(parents=True)
     (tmp_path / "conf" / "loop").symlink_to("loop")
 
@@ -177,6 +181,15 @@ def test_an_odd_path_is_a_problem_and_no_crash(read: Read, tmp_path: Path, where
 
     assert problem.startswith("certificates['7005'].master_secret: the file ")
     assert " cannot be read (" in problem
+
+
+@pytest.mark.parametrize(
+    ("source", "says"),
+    [("env:", "env: names no variable: write env:NAME"), ("file:", "file: names no file: write file:PATH")],
+)
+def test_a_source_without_a_name_says_what_to_write(read: Read, source: str, says: str) -> None:
+    """Not "the variable  is not set": whoever reads that looks at the environment."""
+    assert problems(read, setting(f"'{source}'"), {"": CANARY}) == (f"certificates['7005'].master_secret: {says}",)
 
 
 @pytest.mark.parametrize(
@@ -210,16 +223,20 @@ def test_a_missing_configuration_is_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "says"),
     [
-        ("timeout = 0", "gateway.timeout: must be a number above 0"),
-        ("timeout = -1.5", "gateway.timeout: must be a number above 0"),
-        ("timeout = nan", "gateway.timeout: must be a number above 0"),
-        ("timeout = true", "gateway.timeout: must be a number above 0"),
-        (f"timeout = '{CANARY}'", "gateway.timeout: must be a number above 0"),
-        ("request_timeout = []", "gateway.request_timeout: must be a number above 0"),
-        ("linger = -0.1", "gateway.linger: must be a number of 0 or more"),
-        ("connections = 0", "gateway.connections: must be a whole number above 0"),
-        ("connections = 1.0", "gateway.connections: must be a whole number above 0"),
-        ("connections = true", "gateway.connections: must be a whole number above 0"),
+        ("timeout = 0", "gateway.timeout: must be more than 0 seconds and at most 30 days"),
+        ("timeout = -1.5", "gateway.timeout: must be more than 0 seconds and at most 30 days"),
+        ("timeout = nan", "gateway.timeout: must be more than 0 seconds and at most 30 days"),
+        ("timeout = true", "gateway.timeout: must be more than 0 seconds and at most 30 days"),
+        (f"timeout = '{CANARY}'", "gateway.timeout: must be more than 0 seconds and at most 30 days"),
+        ("request_timeout = []", "gateway.request_timeout: must be more than 0 seconds and at most 30 days"),
+        ("timeout = 2592000.1", "gateway.timeout: must be more than 0 seconds and at most 30 days"),
+        ("timeout = inf", "gateway.timeout: must be more than 0 seconds and at most 30 days"),
+        ("linger = -0.1", "gateway.linger: must be 0 to 60 seconds"),
+        ("linger = 60.1", "gateway.linger: must be 0 to 60 seconds"),
+        ("linger = false", "gateway.linger: must be 0 to 60 seconds"),
+        ("connections = 0", "gateway.connections: must be a whole number, 1 or more"),
+        ("connections = 1.0", "gateway.connections: must be a whole number, 1 or more"),
+        ("connections = true", "gateway.connections: must be a whole number, 1 or more"),
         ("plugins = 1", "gateway.plugins: is not known; known: connections, linger, request_timeout, timeout"),
     ],
 )
@@ -229,10 +246,12 @@ def test_a_wrong_option_is_named(read: Read, line: str, says: str) -> None:
 
 
 def test_options_at_their_limit_are_taken(read: Read) -> None:
-    """Anything above 0, and one connection."""
-    options = read("[gateway]\ntimeout = 0.001\nrequest_timeout = 1\nconnections = 1\n").options
+    """Above 0 and up to 30 days, one connection, a linger of 0 to 60 seconds; the gateway takes them too."""
+    config = read("[gateway]\ntimeout = 0.001\nrequest_timeout = 2592000\nconnections = 1\nlinger = 60\n")
 
-    assert options == {"timeout": 0.001, "request_timeout": 1, "connections": 1}
+    assert config.options == {"timeout": 0.001, "request_timeout": 2592000, "connections": 1, "linger": 60}
+    assert config.gateway().certificates == ()
+    assert read("[gateway]\nlinger = 0\n").options == {"linger": 0}
 
 
 @pytest.mark.parametrize(
@@ -246,6 +265,10 @@ def test_options_at_their_limit_are_taken(read: Read) -> None:
         (
             f"[certificates.7005]\nbrand = ['{CANARY}']",
             "certificates['7005']: Certificate.brand: must be a brand such as",
+        ),
+        (
+            f"[certificates]\nbrand = 'oppo'\nmaster_secret = '{CANARY}'",
+            "certificates: a certificate needs its id: write [certificates.7005]",
         ),
         ("[certificates.'']\nbrand = 'x'", "certificates['']: certificate_id: must not be empty"),
         ("[certificate.7005]", "certificate: is not known; known: gateway, certificates"),
@@ -278,9 +301,75 @@ def test_every_problem_is_found_at_once(read: Read) -> None:
     ]
 
 
+def test_the_file_and_its_settings_are_judged_in_one_run(read: Read) -> None:
+    """What the plug-in refuses stands beside what the file gets wrong: mend all of it, then start once."""
+    found = problems(
+        read,
+        f"[gateway]\ntimeout = 0\n"
+        f"[certificates.1]\nbrand = 'oppo'\napp_secret = '{CANARY}'\nmaster_secret = 'env:A'\nbatch_size = 1001\n"
+        f"linger = 61\n[certificates.2]\nbrand = 'oppo'\napp_key = 'k'\nmaster_secret = ''\n[certificates.' 2']\n"
+        f"brand = 'nobody'\n",
+    )
+
+    assert [problem.split(":")[0] for problem in found[:3]] == [
+        "gateway.timeout",
+        "certificates['1'].master_secret",
+        "certificates['1'].linger",
+    ]
+    assert sorted(problem.split(":")[0] for problem in found[3:]) == [
+        "certificates['1'].app_key",
+        "certificates['1'].app_secret",
+        "certificates['1'].batch_size",
+        "certificates['2']",
+        "certificates['2'].master_secret",
+    ]
+
+
+def test_a_source_that_failed_is_told_once(read: Read) -> None:
+    """The plug-in's complaint about the text that is not there would only hide the cause; others' stay."""
+    text = "[certificates.1]\nbrand = 'oppo'\napp_key = 'env:A'\nmaster_secret = 'file:b'\nhost = 'env:C'\nsize = 1\n"
+
+    found = problems(read, text)
+
+    assert [problem.split(":")[0] for problem in found] == [
+        f"certificates['1'].{field}" for field in ("app_key", "master_secret", "host", "size")
+    ]
+
+
+def test_a_missing_plug_in_is_no_problem_of_the_file(read: Read) -> None:
+    """It costs its own certificate's pushes, and that is the gateway's to say; the settings of others are judged."""
+    nobody = "[certificates.1]\nbrand = 'nobody'\nanything = 1\n"
+
+    assert read(nobody).certificates[0].settings == {"anything": 1}
+    assert len(problems(read, nobody + "[certificates.2]\nbrand = 'oppo'\n")) == 2
+
+
+class Acme(Vendor):
+    """A vendor whose class the host hands in."""
+
+    brand = "oppo"
+
+    def push(self, batch: list[Push]) -> Exchange[list[Outcome]]:  # type: ignore[override]
+        yield Request("POST", "https://host")
+        return []
+
+
+def test_settings_are_judged_by_the_classes_of_the_host(read: Read, tmp_path: Path) -> None:
+    """A class given to `Gateway(vendors=…)` goes before what is installed, here as there."""
+    read("")
+    path = tmp_path / "conf" / "pushgateway.toml"
+    path.write_text("[certificates.1]\nbrand = 'oppo'\nregion = 'x'\n")
+
+    config = load_config(path, environ={}, vendors={"oppo": attrs.make_class("Mine", ["region"], bases=(Acme,))})
+
+    assert config.certificates[0].settings == {"region": "x"}
+    with pytest.raises(ConfigError, match="region"):
+        load_config(path, environ={})
+
+
 def test_a_configuration_does_not_show_its_secrets(read: Read) -> None:
     """Its `repr` names certificates and options."""
     config = read(setting(f"'{CANARY}'"))
 
     assert CANARY not in repr(config)
-    assert "Certificate('7005', 'oppo', 1 settings)" in repr(config)
+    assert "Certificate('7005', 'acme', 1 settings)" in repr(config)

@@ -164,7 +164,8 @@ def test_blame_names_the_place_and_quotes_nothing(caplog: pytest.LogCaptureFixtu
         faulty()
     sentence = blame("acme", caught.value)
 
-    assert sentence.startswith("the acme plug-in broke its contract: ValueError in faulty, line ")
+    assert "the acme plug-in broke its contract: ValueError in " in sentence
+    assert ".faulty, line " in sentence
     assert blame("acme", KeyError(CANARY)) == "the acme plug-in broke its contract: KeyError"
     assert CANARY not in sentence + caplog.text
     assert sentence in caplog.text

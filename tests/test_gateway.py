@@ -69,7 +69,7 @@ def test_unknown_certificates_and_missing_plugins_hurt_nobody_else() -> None:
     assert "'9' is not configured" in unknown.detail
     assert fine.ok
     assert (missing.status, missing.reason) == (Status.NOT_SENT, Reason.CREDENTIALS)
-    assert "pip install pushgateway-nobody-makes-this" in missing.detail
+    assert "no plug-in for brand 'nobody-makes-this' is installed" in missing.detail
 
 
 def test_send_each_keeps_the_order_over_any_mix_of_certificates() -> None:
@@ -289,8 +289,52 @@ def test_check_proves_a_certificate_by_its_login() -> None:
     assert "push" not in server.calls
 
 
-@pytest.mark.parametrize(("option", "value"), [("timeout", 0), ("request_timeout", -1), ("connections", 0)])
-def test_options_are_checked_at_once(option: str, value: float) -> None:
-    """A wrong option names itself."""
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("timeout", 0),
+        ("timeout", None),
+        ("timeout", "5"),
+        ("timeout", float("nan")),
+        ("timeout", 10**400),
+        ("request_timeout", -1),
+        ("connections", 0),
+        ("connections", 2.5),
+        ("connections", True),
+        ("retry", 3),
+    ],
+)
+def test_options_are_checked_at_once(option: str, value: Any) -> None:
+    """A wrong option names itself, before it can hurt a push."""
     with pytest.raises(FieldError, match=f"Gateway.{option}"):
-        Gateway([], **{option: value})  # type: ignore[arg-type]
+        Gateway([], **{option: value})
+
+
+def test_what_the_host_hands_in_as_context_comes_back() -> None:
+    """Outcomes can be tied to the host's own rows; the context is nobody else's business."""
+    server = ToyServer()
+    server.codes["b"] = "2"
+    rows = [object(), {"row": 17}, None]
+
+    async def main() -> list[Outcome]:
+        async with gateway(server) as g:
+            pushes = [Push(PushToken(1, token), note(), context=row) for token, row in zip("abc", rows, strict=True)]
+            return await g.send_each(pushes)
+
+    outcomes = run_virtual(main())
+
+    assert all(outcome.context is row for outcome, row in zip(outcomes, rows, strict=True))
+    assert "row" not in repr(outcomes[1])
+
+
+def test_multicast_checks_every_token_before_anything_leaves() -> None:
+    """The host's mistake is named by its place."""
+    server = ToyServer()
+
+    async def main() -> None:
+        async with gateway(server) as g:
+            await g.multicast([PushToken(1, "a"), "b"], note())  # type: ignore[list-item]
+
+    with pytest.raises(FieldError, match=r"push_tokens\[1\]: must be a PushToken, is str"):
+        run_virtual(main())
+    assert server.calls == {}

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from pushgateway import errors
 from pushgateway.certificates import Certificate
 from pushgateway.errors import FieldError, PushFailed, Refused
+from pushgateway.masking import Secret, mask
 from pushgateway.model import (
     Audience,
     AudienceKind,
@@ -30,9 +31,7 @@ from pushgateway.model import (
     OpenUrl,
     Push,
     PushToken,
-    Secret,
     as_certificate_id,
-    mask,
 )
 from pushgateway.outcome import BroadcastOutcome, Outcome, Reason, Status
 from pushgateway.vendor import AccessToken, Reply, Request, Response

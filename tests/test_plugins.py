@@ -7,11 +7,13 @@ stevedore and Python remember of earlier ones is put away, or left in place wher
 import importlib
 import sys
 from collections.abc import Callable
+from importlib.metadata import EntryPoint
 from pathlib import Path
 
 import pytest
 from stevedore import DriverManager
 
+from pushgateway import plugins
 from pushgateway.errors import PluginError
 from pushgateway.model import Push
 from pushgateway.outcome import Outcome
@@ -60,12 +62,12 @@ def refusal(brand: str = "acme") -> str:
 def test_a_plug_in_is_found_by_its_entry_point(install: Install) -> None:
     """Installing it is all there is to do; it is imported when its brand is first asked for, and then kept."""
     install("acme-push", GOOD)
-    plugins = Plugins()
+    found = Plugins()
     assert "acme_push" not in sys.modules
-    vendor = plugins.vendor("acme")
+    vendor = found.vendor("acme")
 
     assert (vendor.__name__, vendor.__module__, vendor.brand) == ("Acme", "acme_push", "acme")
-    assert plugins.vendor("acme") is vendor
+    assert found.vendor("acme") is vendor
 
 
 def test_the_real_plug_in_is_found() -> None:
@@ -75,8 +77,35 @@ def test_the_real_plug_in_is_found() -> None:
 
 
 def test_a_missing_plug_in_says_what_to_install() -> None:
-    """One line to copy."""
-    assert refusal("nobody") == "no plug-in for brand 'nobody' is installed: pip install pushgateway-nobody"
+    """One line to copy, and what there is already."""
+    assert refusal("xiaomi") == (
+        "no plug-in for brand 'xiaomi' is installed (there is: oppo): pip install pushgateway-xiaomi"
+    )
+
+
+@pytest.mark.parametrize(
+    ("brand", "ending"),
+    [("opo", ": did you mean 'oppo'?"), ("xaomi", ": did you mean 'xiaomi'?"), ("nobody", ""), ("../x", "")],
+)
+def test_a_mistyped_brand_names_no_strangers_package(brand: str, ending: str) -> None:
+    """An install line for whatever was typed would have the operator run whoever registered that name."""
+    assert refusal(brand) == f"no plug-in for brand {brand!r} is installed (there is: oppo){ending}"
+
+
+def test_what_is_installed_is_guessed_first(install: Install) -> None:
+    """A brand that is here is nearer than one that could be; a class that the host gave is here too."""
+    install("vivi-push", GOOD.replace("acme", "vivi"), entry="vivi")
+
+    assert refusal("viv").endswith("is installed (there is: oppo, vivi): did you mean 'vivi'?")
+    with pytest.raises(PluginError, match=r"\(there is: acme, oppo, vivi\): did you mean 'acme'\?"):
+        Plugins({"acme": Given}).vendor("acm")
+
+
+def test_nothing_installed_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An empty list would look like a mistake of the sentence."""
+    monkeypatch.setattr(plugins, "entry_points", lambda group: ())
+
+    assert refusal("oppo") == "no plug-in for brand 'oppo' is installed (there is: none): pip install pushgateway-oppo"
 
 
 def test_twins_are_both_named(install: Install) -> None:
@@ -193,16 +222,16 @@ def test_one_brands_trouble_is_its_own(install: Install, source: str) -> None:
     """The others load before and after it, and the broken one is asked again once it is repaired."""
     install("acme-push", source)
     install("beta-push", GOOD.replace("acme", "beta"), entry="beta")
-    plugins = Plugins()
+    found = Plugins()
 
-    brands = [plugins.vendor("oppo").brand]
+    brands = [found.vendor("oppo").brand]
     with pytest.raises(PluginError):
-        plugins.vendor("acme")
-    brands.append(plugins.vendor("beta").brand)
+        found.vendor("acme")
+    brands.append(found.vendor("beta").brand)
 
     assert brands == ["oppo", "beta"]
     with pytest.raises(PluginError):
-        plugins.vendor("acme")
+        found.vendor("acme")
 
 
 class Given(Vendor):
@@ -218,21 +247,21 @@ class Given(Vendor):
 def test_a_given_class_goes_first(install: Install) -> None:
     """Before what is installed, broken or not, and without looking there; other brands are still found."""
     install("acme-push", "raise RuntimeError")
-    plugins = Plugins({"acme": Given})
+    found = Plugins({"acme": Given})
 
-    assert plugins.vendor("acme") is Given
+    assert found.vendor("acme") is Given
     assert "acme_push" not in sys.modules
-    assert plugins.vendor("oppo").brand == "oppo"
+    assert found.vendor("oppo").brand == "oppo"
 
 
 def test_the_given_mapping_is_not_kept() -> None:
     """What the host does to it later changes nothing, and nothing is written into it."""
     given = {"acme": Given}
-    plugins = Plugins(given)
+    found = Plugins(given)
     given.clear()
 
-    assert plugins.vendor("acme") is Given
-    plugins.vendor("oppo")
+    assert found.vendor("acme") is Given
+    found.vendor("oppo")
     assert given == {}
 
 
@@ -252,3 +281,17 @@ def test_looking_imports_nothing(install: Install) -> None:
 def test_a_group_of_another_kind_is_loaded_the_same_way() -> None:
     """Sandboxes are found as vendors are, without being taken for one."""
     assert load("pushgateway.sandboxes", "oppo").__name__ == "OppoSandbox"
+    with pytest.raises(PluginError, match=r"^no sandbox for brand 'opo' is installed .*did you mean 'oppo'\?$"):
+        load("pushgateway.sandboxes", "opo")
+
+
+def test_a_sandbox_is_called_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its troubles are told as a sandbox's: the plug-in of the brand may be in order."""
+    group = "pushgateway.sandboxes"
+    points = [EntryPoint(*each, group) for each in (("twin", "one:A"), ("twin", "two:A"), ("lost", "no_such_module:A"))]
+    monkeypatch.setattr(plugins, "entry_points", lambda group: points)
+
+    with pytest.raises(PluginError, match=r"^two sandboxes are installed for brand 'twin'"):
+        load(group, "twin")
+    with pytest.raises(PluginError, match=r"^the sandbox for brand 'lost' .*could not be imported"):
+        load(group, "lost")

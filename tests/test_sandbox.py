@@ -266,7 +266,7 @@ def test_seeds_decide_tokens() -> None:
 
 def test_a_missing_sandbox_names_what_to_install() -> None:
     """The sentence is what a user sees after `pushgateway sandbox nope`."""
-    with pytest.raises(PluginError, match="pip install pushgateway-nope"):
+    with pytest.raises(PluginError, match="no sandbox for brand 'nope' is installed"):
         find_sandbox("nope")
 
 

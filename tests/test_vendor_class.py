@@ -1,15 +1,25 @@
 """The contract's other half: what a vendor is without saying so, and which hosts it may be pointed at."""
 
+import importlib.util
+import json
+import re
+import textwrap
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pushgateway.errors import FieldError
+from pushgateway import vendor as contract
+from pushgateway.certificates import Certificate, load_vendors
+from pushgateway.errors import FieldError, Refused
+from pushgateway.masking import Secret
 from pushgateway.model import Audience, Broadcast, Notification, Push, PushToken
-from pushgateway.outcome import Outcome
-from pushgateway.vendor import AccessToken, Batching, Exchange, Request, Vendor, check_base_url, is_loopback
+from pushgateway.outcome import Outcome, Status
+from pushgateway.plugins import Plugins
+from pushgateway.vendor import AccessToken, Batching, Exchange, Request, Response, Vendor, check_base_url, is_loopback
 
 CANARY = "canary-5d1f"
 
@@ -91,6 +101,72 @@ def test_a_least_vendor_promises_little() -> None:
     assert vendor.save(broadcast) is None
     with pytest.raises(NotImplementedError, match="Least"):
         vendor.broadcast(broadcast, "")
+
+
+@pytest.mark.parametrize(("size", "max_bytes"), [(1, None), (1, 1), (10**9, 10**9)])
+def test_a_batch_holds_one_push_at_least(size: int, max_bytes: int | None) -> None:
+    """One is enough, and there is no upper bound: that is the vendor's."""
+    batching = Batching(size, max_bytes=max_bytes)
+
+    assert (batching.size, batching.max_bytes) == (size, max_bytes)
+
+
+@pytest.mark.parametrize(
+    ("field", "wrong"),
+    [(field, wrong) for field in ("size", "max_bytes") for wrong in (0, -1, True, 1.0, "1")] + [("size", None)],
+)
+def test_a_batch_of_nothing_is_refused(field: str, wrong: Any) -> None:
+    """Nothing would ever leave, and the process would turn for ever."""
+    with pytest.raises(FieldError) as caught:
+        Batching(**{field: wrong})
+
+    assert caught.value.field == f"Batching.{field}"
+
+
+@pytest.fixture
+def example(tmp_path: Path) -> type[Vendor]:
+    """The plug-in that the contract's docstring shows, as it stands there."""
+    (block,) = re.findall(r"^    @attrs\.frozen\n(?:(?:    .*)?\n)+", contract.__doc__ or "", re.MULTILINE)
+    path = tmp_path / "example.py"
+    head = "import json\nimport attrs\nfrom pushgateway.vendor import *\n\n"
+    path.write_text(head + textwrap.dedent(block), "utf-8")
+    spec = importlib.util.spec_from_file_location("example", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    acme: type[Vendor] = module.Acme
+    return acme
+
+
+def talk(vendor: Vendor, body: bytes) -> tuple[Request, Sequence[Outcome]]:
+    """One push, answered with `body`: what was asked, and the outcomes."""
+    exchange = vendor.push([Push(PushToken(1, "t"), Notification("a title", "b"))])
+    request = next(exchange)
+    with pytest.raises(StopIteration) as ended:
+        exchange.send(Response(200, {}, body))
+    return request, ended.value.value
+
+
+def test_the_shown_plug_in_works(example: type[Vendor]) -> None:
+    """Whoever copies it has a plug-in: settings become its fields, a push a request, a reply an outcome."""
+    vendor = load_vendors([Certificate(1, "acme", {"secret": "s"})], Plugins({"acme": example}))["1"]
+    assert isinstance(vendor, Vendor)
+    request, (outcome,) = talk(vendor, b'{"code": 0, "id": "m1"}')
+
+    assert json.loads(request.content) == {"to": ["t"], "title": "a title"}
+    assert (outcome.status, outcome.message_id) == (Status.ACCEPTED, "m1")
+
+
+@pytest.mark.parametrize("code", ["1", "-1", "10000"])
+def test_the_shown_plug_in_refuses_what_the_vendor_refused(example: type[Vendor], code: str) -> None:
+    """`read_reply` gives a refusal like a success; taken as it comes, it would be reported as accepted."""
+    vendor = example(secret=Secret("s"))  # type: ignore[call-arg]
+
+    with pytest.raises(Refused) as caught:
+        talk(vendor, f'{{"code": {code}, "message": "no"}}'.encode())
+
+    assert (caught.value.code, caught.value.message) == (code, "no")
 
 
 def test_a_vendor_without_push_cannot_be_made() -> None:

@@ -15,7 +15,8 @@ from typing import Any
 import attrs
 
 from pushgateway.gateway import Gateway
-from pushgateway.model import Audience, Notification, Push, PushToken, mask
+from pushgateway.masking import mask
+from pushgateway.model import Audience, Notification, Push, PushToken
 from pushgateway.outcome import Outcome, Reason, Status
 from pushgateway.sandbox import Sandbox
 from pushgateway.transport import Transport

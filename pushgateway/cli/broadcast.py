@@ -14,17 +14,24 @@ from typing import Any, TextIO
 import click
 
 from pushgateway.cli import options
-from pushgateway.cli.exits import exit_code
+from pushgateway.config import load_config
 from pushgateway.model import Audience
 from pushgateway.outcome import BroadcastOutcome
 
 
-def read_audience(
-    everyone: bool, confirmed: bool, tokens: tuple[str, ...], tokens_file: TextIO | None, named: dict[str, Any]
-) -> Audience:
+def read_tokens(tokens: tuple[str, ...], file: TextIO | None) -> list[str] | None:
+    """The tokens of the line, then those of the file, one a line; None when neither was given."""
+    if not tokens and file is None:
+        return None
+    try:
+        return [*tokens, *(text for line in file or () if (text := line.strip()))]
+    except UnicodeDecodeError:
+        raise click.UsageError("--tokens-file must be UTF-8 text, one token a line") from None
+
+
+def read_audience(everyone: bool, confirmed: bool, listed: list[str] | None, named: dict[str, Any]) -> Audience:
     """Who is meant; `click.UsageError` when that is nobody, or several kinds at once."""
-    listed = [*tokens, *_lines(tokens_file)]
-    kinds = [everyone, bool(tokens) or tokens_file is not None, bool(named["alias"]), bool(named["tag"])]
+    kinds = [everyone, listed is not None, bool(named["alias"]), bool(named["tag"])]
     if sum(kinds) != 1:
         raise click.UsageError("say who gets it, in one way: --all, --token and --tokens-file, --alias, or --tag")
     if everyone:
@@ -38,13 +45,6 @@ def read_audience(
     if not listed:
         raise click.UsageError("--tokens-file holds no token")
     return Audience.of_tokens(listed)
-
-
-def _lines(file: TextIO | None) -> list[str]:
-    try:
-        return [] if file is None else [text for line in file if (text := line.strip())]
-    except UnicodeDecodeError:
-        raise click.UsageError("--tokens-file must be UTF-8 text, one token a line") from None
 
 
 @click.command(short_help="Send one notification to many phones of one app.")
@@ -79,22 +79,28 @@ def broadcast(
     as_json: bool,
     **content: Any,
 ) -> None:
-    """Send one notification to many phones of certificate CERTIFICATE_ID."""
-    from pushgateway.cli import show, words
-    from pushgateway.cli.opening import ask
+    """Send one notification to many phones of certificate CERTIFICATE_ID.
 
-    audience = read_audience(everyone, confirmed, tokens, tokens_file, content)
+    With --json each entry of `outcomes` has its `index` among the tokens given, those of --token first, from 0; a token
+    given twice counts where it came first.
+    """
+    from pushgateway.cli import show, words
+    from pushgateway.cli.opening import ask, exit_for
+
+    listed = read_tokens(tokens, tokens_file)
+    audience = read_audience(everyone, confirmed, listed, content)
     notification = options.read_notification(content)
+    known = load_config(config)
     outcome = ask(
-        config,
+        known,
         ca_file,
         lambda gateway: gateway.broadcast(certificate_id, notification, audience, start_at=start_at, rate=rate),
     )
     if as_json:
-        show.as_json(words.broadcast_json(outcome))
+        show.as_json(words.broadcast_json(outcome, listed or ()))
     else:
         _print(outcome)
-    ctx.exit(exit_code([outcome.status, *(one.status for one in outcome.outcomes)]))
+    ctx.exit(exit_for(known, certificate_id, [outcome.status, *(one.status for one in outcome.outcomes)]))
 
 
 def _print(outcome: BroadcastOutcome) -> None:

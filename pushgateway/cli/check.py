@@ -11,6 +11,7 @@ import click
 
 from pushgateway.cli import options
 from pushgateway.cli.exits import Exit
+from pushgateway.config import load_config
 from pushgateway.gateway import Gateway
 from pushgateway.outcome import CertificateCheck
 
@@ -31,10 +32,12 @@ def check(
 ) -> None:
     """Prove certificates by their login, all of them or those named. Nothing is sent to any phone."""
     from pushgateway.cli import show, words
-    from pushgateway.cli.opening import ask
+    from pushgateway.cli.opening import ask, usable
 
-    checks = ask(config, ca_file, lambda gateway: check_all(gateway, certificate_ids))
-    good = bool(checks) and all(one.ok for one in checks)
+    known = load_config(config)
+    checks = ask(known, ca_file, lambda gateway: check_all(gateway, certificate_ids))
+    ready = bool(checks) and usable(known, [one.certificate_id for one in checks])
+    good = ready and all(one.ok for one in checks)
     if as_json:
         show.as_json({"ok": good, "certificates": [words.check_json(one) for one in checks]})
     else:
@@ -48,4 +51,4 @@ def check(
                 show.labelled(to, [("what to do", advice)])
         if not checks:
             show.line(to, (f"{config.name} holds no certificate: add a table such as [certificates.7005]", show.BAD))
-    ctx.exit(Exit.OK if good else Exit.FAILED)
+    ctx.exit(Exit.OK if good else Exit.FAILED if ready else Exit.USAGE)

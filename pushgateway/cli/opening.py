@@ -7,17 +7,22 @@ know more than it does.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TypeVar
 
 import click
 
-from pushgateway.cli.exits import Exit
-from pushgateway.config import Config, load_config
+from pushgateway.certificates import load_vendors
+from pushgateway.cli.exits import Exit, exit_code
+from pushgateway.config import Config
 from pushgateway.gateway import Gateway
+from pushgateway.model import as_certificate_id
+from pushgateway.outcome import Status
+from pushgateway.plugins import Plugins
 from pushgateway.transport import HttpTransport
+from pushgateway.vendor import Vendor
 
 R = TypeVar("R")
 
@@ -25,7 +30,7 @@ R = TypeVar("R")
 @asynccontextmanager
 async def opened(config: Config, ca_file: Path | None) -> AsyncIterator[Gateway]:
     """A gateway that also trusts `ca_file`."""
-    transport = HttpTransport(connections=int(config.options.get("connections", 8)), ca_file=ca_file)
+    transport = HttpTransport(connections=config.options.get("connections", 8), ca_file=ca_file)
     try:
         async with config.gateway(transport=transport) as gateway:
             yield gateway
@@ -33,12 +38,22 @@ async def opened(config: Config, ca_file: Path | None) -> AsyncIterator[Gateway]
         await transport.aclose()
 
 
-def ask(path: Path, ca_file: Path | None, question: Callable[[Gateway], Awaitable[R]]) -> R:
-    """Open the gateway of `path`, ask it one thing and close it. Raises `ConfigError` when `path` is wrong.
+def usable(config: Config, certificate_ids: Iterable[str]) -> bool:
+    """Whether each of these certificates is configured and its plug-in installed: else `Exit.USAGE`, nobody else's."""
+    vendors = load_vendors(config.certificates, Plugins())
+    return all(isinstance(vendors.get(as_certificate_id(key)), Vendor) for key in certificate_ids)
+
+
+def exit_for(config: Config, certificate_id: str, statuses: Iterable[Status]) -> Exit:
+    """The exit code of pushes for one certificate that ended so."""
+    return exit_code(statuses) if usable(config, [certificate_id]) else Exit.USAGE
+
+
+def ask(config: Config, ca_file: Path | None, question: Callable[[Gateway], Awaitable[R]]) -> R:
+    """Open a gateway, ask it one thing and close it.
 
     Ctrl-C ends the command with `Exit.UNKNOWN`: a request may have left.
     """
-    config = load_config(path)
 
     async def asking() -> R:
         async with opened(config, ca_file) as gateway:

@@ -11,8 +11,9 @@ from typing import Any
 import click
 
 from pushgateway.cli import options
-from pushgateway.cli.exits import exit_code
-from pushgateway.model import PushToken, mask
+from pushgateway.config import load_config
+from pushgateway.masking import mask
+from pushgateway.model import PushToken
 
 
 @click.command(short_help="Send one notification to one phone.")
@@ -35,11 +36,12 @@ def send(
 ) -> None:
     """Send one notification to one phone: TOKEN (OPPO: registration id) of certificate CERTIFICATE_ID."""
     from pushgateway.cli import show, words
-    from pushgateway.cli.opening import ask
+    from pushgateway.cli.opening import ask, exit_for
 
     notification = options.read_notification(content)
     push_token = PushToken(certificate_id, token)
-    outcome = ask(config, ca_file, lambda gateway: gateway.send(push_token, notification))
+    known = load_config(config)
+    outcome = ask(known, ca_file, lambda gateway: gateway.send(push_token, notification))
     if as_json:
         show.as_json(words.outcome_json(outcome))
     else:
@@ -47,4 +49,4 @@ def send(
         heading = outcome.status.value if outcome.reason is None else f"{outcome.status.value}: {outcome.reason.value}"
         show.line(to, (heading, show.GOOD if outcome.ok else show.BAD), f"  {mask(token)}")
         show.labelled(to, words.outcome_lines(outcome))
-    ctx.exit(exit_code([outcome.status]))
+    ctx.exit(exit_for(known, push_token.certificate_id, [outcome.status]))

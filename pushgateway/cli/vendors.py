@@ -40,6 +40,9 @@ def describe(brand: str) -> dict[str, Any]:
         found["can"] = abilities(plugins.vendor(brand), plugins)
     except PluginError as broken:
         found["problem"] = str(broken)
+    except Exception as broken:
+        # The plug-in broke its promise when it was asked. Its sentence may hold anything, its kind cannot.
+        found["problem"] = f"the plug-in for brand {brand!r} could not say what it can: {type(broken).__name__}"
     return found
 
 

@@ -6,10 +6,10 @@ one table. What comes from a vendor is made harmless for a terminal, and a token
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pushgateway.model import mask
+from pushgateway.masking import mask
 from pushgateway.outcome import BroadcastOutcome, CertificateCheck, Outcome, Reason, Status
 
 ENDINGS: Mapping[Status, str] = {
@@ -102,9 +102,13 @@ def outcome_json(outcome: Outcome) -> dict[str, Any]:
     }
 
 
-def broadcast_json(outcome: BroadcastOutcome) -> dict[str, Any]:
-    """A broadcast's outcome for `--json`, with one entry for each token where it was for tokens."""
+def broadcast_json(outcome: BroadcastOutcome, given: Sequence[str] = ()) -> dict[str, Any]:
+    """A broadcast's outcome for `--json`, with one entry for each token where it was for tokens.
+
+    A shortened token leads back to nobody, so each entry has its `index`: where the token first stands in `given`.
+    """
     tokens = [one.push_token.token for one in outcome.outcomes]
+    places = {token: len(given) - 1 - back for back, token in enumerate(reversed(given))}
     return {
         "certificate_id": outcome.certificate_id,
         "status": outcome.status.value,
@@ -117,7 +121,7 @@ def broadcast_json(outcome: BroadcastOutcome) -> dict[str, Any]:
         "vendor_message": None if outcome.vendor_message is None else plain(outcome.vendor_message, *tokens),
         "retry_after": outcome.retry_after,
         "truncated": list(outcome.truncated),
-        "outcomes": [outcome_json(one) for one in outcome.outcomes],
+        "outcomes": [{"index": places.get(one.push_token.token), **outcome_json(one)} for one in outcome.outcomes],
     }
 
 

@@ -263,7 +263,8 @@ def gateway(server: ToyServer, *certificates: Certificate, **options: Any) -> Ga
     """A gateway on the toy server, repeatable and in virtual time."""
     options.setdefault("rng", random.Random(7))
     options.setdefault("clock", loop_wall_clock())
-    return Gateway(certificates or [certificate()], transport=server, vendors={"toy": Toy}, **options)
+    options.setdefault("vendors", {"toy": Toy})
+    return Gateway(certificates or [certificate()], transport=server, **options)
 
 
 def note(title: str = "title", body: str = "body", **more: Any) -> Notification:

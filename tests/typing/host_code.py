@@ -13,6 +13,7 @@ from pushgateway import (
     BroadcastOutcome,
     Certificate,
     CertificateCheck,
+    Config,
     ConfigError,
     FieldError,
     Gateway,
@@ -26,6 +27,7 @@ from pushgateway import (
     PushToken,
     Reason,
     Status,
+    load_config,
 )
 
 CERTIFICATES = [
@@ -36,7 +38,7 @@ CERTIFICATES = [
 
 async def one(gateway: Gateway) -> None:
     """A certificate id may be a number or a text; every field of an outcome has a type one can branch on."""
-    outcome = await gateway.send(PushToken(7005, "a token"), Notification("title", "body"), timeout=5, dedupe_id="1")
+    outcome = await gateway.send(PushToken(7005, "a token"), Notification("title", "body"), timeout=5, coalesce=False)
     assert_type(outcome, Outcome)
     assert_type(outcome.ok, bool)
     assert_type(outcome.status, Status)
@@ -57,7 +59,9 @@ async def many(gateway: Gateway) -> None:
     tokens = [PushToken(7005, "a token"), PushToken("7006", "another")]
     assert_type(await gateway.send_each([Push(token, notification, timeout=2.5) for token in tokens]), list[Outcome])
     assert_type(await gateway.send_each(Push(token, notification) for token in tokens), list[Outcome])
-    assert_type(await gateway.multicast(tokens, notification), list[Outcome])
+    assert_type(await gateway.multicast(tokens, notification, timeout=5), list[Outcome])
+    for outcome in await gateway.send_each([Push(token, notification, context=7) for token in tokens]):
+        assert_type(outcome.context, object)
 
 
 async def endless(gateway: Gateway, supply: AsyncIterator[Push]) -> None:
@@ -130,6 +134,16 @@ def without_a_loop(supply: Iterator[Push]) -> None:
             assert_type(outcome, Outcome)
 
 
+async def from_a_file() -> None:
+    """What the file says fits both doors, each option with its type."""
+    config = load_config("pushgateway.toml", environ={})
+    assert_type(config, Config)
+    assert_type(config.gateway(timeout=5), Gateway)
+    Gateway(config.certificates, **config.options)
+    pushgateway.sync.Gateway(config.certificates, **config.options)
+    assert_type(config.options.get("connections", 8), int)
+
+
 async def mistakes(gateway: Gateway) -> None:
     """What a checker must refuse; each ignore fails the check when it is no longer needed."""
     PushToken(7.5, "a token")  # type: ignore[arg-type]
@@ -137,4 +151,8 @@ async def mistakes(gateway: Gateway) -> None:
     Notification("title", "body", ttl="600")  # type: ignore[arg-type]
     Notification("title", "body", badge=1)  # type: ignore[call-arg]
     await gateway.send(PushToken(7005, "a token"))  # type: ignore[call-arg]
+    # The host's id of a message belongs to the notification: each phone gets an id of its own, derived from it.
+    await gateway.send(PushToken(7005, "a token"), Notification("a", "b"), dedupe_id="1")  # type: ignore[call-arg]
+    Gateway(CERTIFICATES, conections=4)  # type: ignore[call-arg]
+    pushgateway.sync.Gateway(CERTIFICATES, conections=4)  # type: ignore[call-arg]
     PushToken(7005, "a token").token = "another"  # type: ignore[misc]

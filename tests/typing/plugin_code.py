@@ -88,7 +88,9 @@ class Plain(Vendor):
 
     def push(self, batch: Sequence[Push]) -> Exchange[Sequence[Outcome]]:
         """One by one, without a login."""
-        read_reply((yield Request("POST", API)))
+        reply = read_reply((yield Request("POST", API)))
+        if reply.code != "0":
+            raise Refused(Reason.INVALID_NOTIFICATION, reply.code, reply.message)
         return [Outcome.accepted(push, None) for push in batch]
 
 

@@ -1,0 +1,123 @@
+"""When is it time to send: the workers for one of a vendor's servers.
+
+Law of this file: it knows when and how many at once, not what. Idle, what comes goes at once. Then pushes gather for
+`linger` seconds, or until a batch is full, or, while all connections are busy, until one is free.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable
+from typing import Protocol, TypeVar
+
+T = TypeVar("T")
+
+
+class Load(Protocol):
+    """What a crew has to do."""
+
+    @property
+    def linger(self) -> float:
+        """Seconds that pushes may wait for company."""
+
+    def is_full(self) -> bool:
+        """Whether enough waits for a full batch."""
+
+    def batches(self, most: int) -> int:
+        """How many batches wait; `most` is as good as more."""
+
+    async def take_up(self) -> None:
+        """See one batch through. Raises nothing but a cancellation."""
+
+
+class Crew:
+    """Workers, as many as there are connections at the most."""
+
+    def __init__(self, connections: int, load: Load) -> None:
+        self.free = asyncio.Semaphore(connections)
+        """Connections nobody uses; held by whoever asks the server something."""
+        self._connections = connections
+        self._load = load
+        self._loop = asyncio.get_running_loop()
+        self._workers: set[asyncio.Task[None]] = set()
+        self._interruptible: set[asyncio.Task[None]] = set()
+        self._called = False
+        self._timer: asyncio.TimerHandle | None = None
+        self._last_cut = float("-inf")
+
+    @property
+    def busy(self) -> list[asyncio.Task[None]]:
+        """The workers at work."""
+        return list(self._workers)
+
+    def call(self, *, at_once: bool = False) -> None:
+        """Have what waits taken up: at once when it is due, otherwise when it has lingered."""
+        if self._called or len(self._workers) >= self._connections:
+            return
+        if at_once or self._is_due():
+            # Not in this very moment: sends of the same turn of the loop share a batch.
+            self._called = True
+            self._loop.call_soon(self._start)
+        elif self._timer is None:
+            self._timer = self._loop.call_at(self._last_cut + self._load.linger, self._start)
+
+    def batch_left(self) -> None:
+        """A batch was cut: the next pushes gather from now on."""
+        self._last_cut = self._loop.time()
+
+    async def interruptible(self, wait: Awaitable[T]) -> T:
+        """Wait for something that `interrupt` may cut short; for workers that hold no batch yet."""
+        task = asyncio.current_task()
+        if task not in self._workers:
+            return await wait
+        self._interruptible.add(task)
+        try:
+            return await wait
+        finally:
+            self._interruptible.discard(task)
+
+    def interrupt(self) -> None:
+        """What workers wait for is of no use any more: begin anew."""
+        for worker in self._interruptible:
+            worker.cancel()
+
+    def dismiss(self) -> list[asyncio.Task[None]]:
+        """Cancel everything; the workers that are to be awaited."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        workers, self._workers = list(self._workers), set()  # one that has not begun yet would not leave by itself
+        for worker in workers:
+            worker.cancel()
+        return workers
+
+    def _is_due(self) -> bool:
+        return self._load.is_full() or self._loop.time() >= self._last_cut + self._load.linger
+
+    def _start(self) -> None:
+        self._called = False
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        for _ in range(self._load.batches(self._connections - len(self._workers))):
+            self._workers.add(self._loop.create_task(self._work()))
+
+    async def _work(self) -> None:
+        try:
+            while True:
+                async with self.free:
+                    await self._load.take_up()
+                if not self._load.batches(1) or not self._is_due():
+                    break
+        finally:
+            # Here and not in a callback of the task: a push that comes in between must find the place free.
+            self._workers.discard(_current())
+            if self._load.batches(1) and not self._loop.is_closed():
+                self.call()
+
+
+def _current() -> asyncio.Task[None]:
+    task = asyncio.current_task()
+    if task is None:
+        raise RuntimeError("a worker is a task")
+    return task

@@ -1,0 +1,56 @@
+"""Which pushes must have their outcome by when.
+
+Law of this file: pure; times are handed in. A push is filed under its deadline, rounded up to a grain, and taken out
+when it has its outcome, so nothing is walked that is not due and nothing is kept that is done.
+"""
+
+from __future__ import annotations
+
+import heapq
+import math
+
+from pushgateway.batching import Waiting
+
+GRAIN = 0.05
+"""Seconds; an outcome comes at most this much after its deadline."""
+
+
+class Deadlines:
+    """Pushes by deadline."""
+
+    def __init__(self) -> None:
+        self._grains: dict[int, dict[Waiting, None]] = {}  # a dict keeps the order of arrival, a set would not
+        self._order: list[int] = []
+
+    def add(self, waiting: Waiting) -> None:
+        """File a push."""
+        key = math.ceil(waiting.deadline / GRAIN)
+        grain = self._grains.get(key)
+        if grain is None:
+            grain = self._grains[key] = {}
+            heapq.heappush(self._order, key)
+        grain[waiting] = None
+
+    def discard(self, waiting: Waiting) -> None:
+        """It has its outcome."""
+        grain = self._grains.get(math.ceil(waiting.deadline / GRAIN))
+        if grain is not None:
+            grain.pop(waiting, None)
+
+    def next(self) -> float | None:
+        """When the next ones are due; None when none is filed."""
+        while self._order:
+            if self._grains[self._order[0]]:
+                return self._order[0] * GRAIN
+            del self._grains[heapq.heappop(self._order)]
+        return None
+
+    def due(self, now: float, most: int) -> list[Waiting]:
+        """Take out those whose deadline has passed, `most` of them at the most."""
+        taken: list[Waiting] = []
+        while (when := self.next()) is not None and when <= now and len(taken) < most:
+            grain = self._grains[self._order[0]]
+            for waiting in list(grain)[: most - len(taken)]:
+                del grain[waiting]
+                taken.append(waiting)
+        return taken

@@ -1,0 +1,57 @@
+"""What must not show itself: secrets, and tokens in a log.
+
+Law of this file: values and nothing else. What is printed, formatted or pickled by accident says nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from typing import Any
+
+from pushgateway.errors import FieldError
+
+
+def mask(token: str) -> str:
+    """What a log may show of a token: a short digest that is the same for the same token everywhere."""
+    digest = hashlib.blake2b(token.encode("utf-8", "replace"), digest_size=4, person=b"pushgateway")
+    return f"tok:{digest.hexdigest()}"
+
+
+class Secret:
+    """A string that does not show itself: masked in `repr`, `str` and formatting, refuses to be pickled.
+
+    `reveal()` gives the text. Two secrets with the same text are equal (compared in constant time).
+    """
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        if not isinstance(text, str) or not text:
+            raise FieldError("secret", "must be a non-empty string")
+        self._text = text
+
+    def reveal(self) -> str:
+        """The text itself. Use it at the last moment and do not keep it."""
+        return self._text
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Secret):
+            return NotImplemented
+        # Digests, because compare_digest takes only ASCII text and equal lengths say something too.
+        mine, theirs = (hashlib.sha256(s.encode("utf-8", "surrogatepass")).digest() for s in (self._text, other._text))
+        return hmac.compare_digest(mine, theirs)
+
+    def __hash__(self) -> int:
+        return hash((Secret, self._text))
+
+    def __repr__(self) -> str:
+        return "Secret(***)"
+
+    __str__ = __repr__
+
+    def __format__(self, spec: str) -> str:
+        return "***"
+
+    def __reduce__(self) -> Any:
+        raise TypeError("a Secret is not pickled: hand the certificate over by its env: or file: source")

@@ -1,0 +1,166 @@
+"""The certificates in use, each with its vendor and, once it is needed, its lane.
+
+Law of this file: the set is swapped whole or not at all. An unchanged certificate keeps everything it has; a changed
+one keeps its waiting pushes; a removed one gives them back, ends what is on its way and lets go of its connections.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import logging
+import random
+from collections.abc import Callable, Iterable
+
+import attrs
+
+from pushgateway.access import AccessTokens
+from pushgateway.certificates import Certificate, load_vendors
+from pushgateway.conversation import Conversation
+from pushgateway.errors import FieldError, PluginError
+from pushgateway.lane import CLOSED, Lane
+from pushgateway.outcome import Reason
+from pushgateway.plugins import Plugins
+from pushgateway.retry import RetryPolicy
+from pushgateway.transport import Forgetful, Transport
+from pushgateway.vendor import Vendor
+
+log = logging.getLogger(__name__)
+
+REMOVED = "the certificate was removed from the configuration"
+
+
+@attrs.frozen
+class Pace:
+    """How lanes work; times in seconds."""
+
+    request_timeout: float
+    connections: int
+    linger: float
+    retry: RetryPolicy
+
+
+class Roster:
+    """Who may send, and through which lane."""
+
+    def __init__(
+        self, *, pace: Pace, transport: Transport, plugins: Plugins, clock: Callable[[], float], rng: random.Random
+    ) -> None:
+        self._pace = pace
+        self._transport = transport
+        self._plugins = plugins
+        self._clock = clock
+        self._rng = rng
+        self._certificates: dict[str, Certificate] = {}
+        self._vendors: dict[str, Vendor | PluginError] = {}
+        self._lanes: dict[str, Lane] = {}
+        self._retiring: dict[asyncio.Task[None], Lane] = {}
+        self._serials = itertools.count(1)
+        self._access: AccessTokens | None = None
+        self._closed = False
+
+    @property
+    def certificates(self) -> tuple[Certificate, ...]:
+        """The set in use."""
+        return tuple(self._certificates.values())
+
+    def adopt(self, certificates: Iterable[Certificate]) -> None:
+        """Swap the whole set. Raises `ConfigError` or `FieldError` and changes nothing when the new one is bad."""
+        try:
+            given = list(certificates)
+        except TypeError:
+            raise FieldError("certificates", "must be an iterable of Certificate") from None
+        vendors = load_vendors(given, self._plugins)
+        # Nothing below can fail: the old set stays whole or the new one is.
+        old, self._certificates = self._certificates, {certificate.id: certificate for certificate in given}
+        for key, vendor in self._vendors.items():
+            if isinstance(vendor, Vendor) and key in vendors and old.get(key) == self._certificates[key]:
+                vendors[key] = vendor  # unchanged: keep what it has, such as its access token
+        self._vendors = vendors
+        for key, loaded in vendors.items():
+            if isinstance(loaded, PluginError):
+                log.error("certificate %s: %s", key, loaded)
+        for key, lane in list(self._lanes.items()):
+            self._renew(key, lane)
+
+    def brand(self, key: str) -> str | None:
+        """The brand of a certificate, None when there is no such certificate."""
+        certificate = self._certificates.get(key)
+        return None if certificate is None else certificate.brand
+
+    def obstacle(self, key: str) -> tuple[Reason, str] | None:
+        """Why nothing can be sent for this certificate, if so."""
+        if self._closed:
+            return Reason.CLOSED, CLOSED
+        vendor = self._vendors.get(key)
+        if vendor is None:
+            return Reason.CREDENTIALS, f"certificate {key!r} is not configured"
+        if isinstance(vendor, PluginError):
+            return Reason.CREDENTIALS, str(vendor)
+        return None
+
+    def lane(self, key: str) -> Lane:
+        """The lane of a certificate to which there is no obstacle."""
+        lane = self._lanes.get(key)
+        if lane is None:
+            vendor = self._vendors[key]
+            if isinstance(vendor, PluginError):
+                raise vendor
+            lane = self._lanes[key] = Lane(
+                self._conversation(key, vendor),
+                retry=self._pace.retry,
+                rng=self._rng,
+                connections=self._pace.connections,
+                linger=self._linger(key),
+            )
+        return lane
+
+    def close(self) -> None:
+        """From now on there is an obstacle to everything."""
+        self._closed = True
+
+    async def aclose(self, grace: float) -> None:
+        """Close every lane within `grace` seconds, then end logins under way."""
+        self.close()
+        retiring = dict(self._retiring)
+        for task in retiring:
+            task.cancel()
+        await asyncio.gather(*retiring, return_exceptions=True)
+        async with asyncio.TaskGroup() as group:
+            for lane in self._lanes.values():
+                group.create_task(lane.aclose(grace))
+            for lane in retiring.values():
+                group.create_task(lane.aclose(grace, drain=False))
+        if self._access is not None:
+            await self._access.aclose()
+
+    def _renew(self, key: str, lane: Lane) -> None:
+        vendor = self._vendors.get(key)
+        if vendor is lane.conversation.vendor:
+            return
+        if self._access is not None:
+            self._access.drop(key)
+        if isinstance(vendor, Vendor) and vendor.brand == lane.conversation.vendor.brand:
+            lane.replace(self._conversation(key, vendor), self._linger(key))
+            return
+        # Another brand under the same id is another address space: nothing that waits may go there.
+        del self._lanes[key]
+        lane.refuse(Reason.CREDENTIALS, REMOVED)
+        task = asyncio.get_running_loop().create_task(self._retire(key, lane))
+        self._retiring[task] = lane
+        task.add_done_callback(self._retiring.pop)
+
+    async def _retire(self, key: str, lane: Lane) -> None:
+        await lane.aclose(2 * self._pace.request_timeout, drain=False)
+        if key not in self._lanes and isinstance(self._transport, Forgetful):
+            await self._transport.forget(key)
+
+    def _linger(self, key: str) -> float:
+        own = self._certificates[key].linger
+        return self._pace.linger if own is None else own
+
+    def _conversation(self, key: str, vendor: Vendor) -> Conversation:
+        if self._access is None:
+            self._access = AccessTokens(wall=self._clock, monotonic=asyncio.get_running_loop().time, rng=self._rng)
+        serial = next(self._serials)
+        return Conversation(key, vendor, self._transport, self._access, self._pace.request_timeout, serial)

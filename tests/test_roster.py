@@ -1,0 +1,135 @@
+"""Swapping certificates while they are at work: what is learned about the old ones never reaches the new ones."""
+
+import asyncio
+from typing import Any
+
+import pytest
+from toy import ToyServer, certificate, gateway, note
+
+from pushgateway import Audience, BroadcastOutcome, FieldError, Outcome, PushToken, Reason, Status
+from pushgateway.testing.virtual import run_virtual
+from pushgateway.vendor import Request
+
+
+def test_a_late_login_with_old_settings_is_not_used_for_the_new_ones() -> None:
+    """A batch of the old settings logs in again after the reload: the new settings log in themselves."""
+    server = ToyServer()
+    server.latency = 1.0
+
+    async def main() -> None:
+        async with gateway(server) as g:
+            first = asyncio.create_task(g.send(PushToken(1, "a"), note()))
+            await asyncio.sleep(1.5)  # logged in, the push under way with t1
+            server.refuse_access.add("t1")
+            g.reload([certificate(secret="new")])
+            await first
+            assert (await g.send(PushToken(1, "b"), note())).ok
+
+    run_virtual(main())
+
+    assert server.secrets[-1] == "new"
+    assert server.secrets.count("new") == 1
+
+
+def test_a_refusal_of_the_old_settings_does_not_reach_the_new_ones() -> None:
+    """The old key is refused late: the new one is tried all the same."""
+    server = ToyServer()
+    server.latency = 1.0
+    server.login_answers = ["0", "8", "0"]
+
+    async def main() -> tuple[Outcome, Outcome]:
+        async with gateway(server) as g:
+            first = asyncio.create_task(g.send(PushToken(1, "a"), note()))
+            await asyncio.sleep(1.5)
+            server.refuse_access.add("t1")
+            g.reload([certificate(secret="new")])
+            return await first, await g.send(PushToken(1, "b"), note())
+
+    old, new = run_virtual(main())
+
+    assert old.reason is Reason.CREDENTIALS
+    assert new.ok
+
+
+def test_a_broadcast_under_way_stops_when_its_certificate_changes() -> None:
+    """The rest of it is not sent with the old settings, nor with those of perhaps another app."""
+    server = ToyServer()
+    server.latency = 1.0
+
+    async def main() -> BroadcastOutcome:
+        async with gateway(server, certificate(logs_in=False)) as g:
+            audience = Audience.of_tokens(f"k{i}" for i in range(9))
+            task = asyncio.create_task(g.broadcast(1, note(), audience))
+            await asyncio.sleep(1.5)  # saved at 1 s, the first part under way
+            g.reload([certificate(secret="new", logs_in=False)])
+            return await task
+
+    outcome = run_virtual(main())
+
+    assert [(one.status, one.reason) for one in outcome.outcomes] == (
+        [(Status.ACCEPTED, None)] * 3 + [(Status.NOT_SENT, Reason.CREDENTIALS)] * 6
+    )
+
+
+def test_what_waits_for_a_login_that_hangs_goes_on_with_the_new_settings() -> None:
+    """After a reload the first send succeeds within a second, whatever the old login does."""
+
+    class FirstLoginHangs(ToyServer):
+        async def send(self, request: Request, *, pool: str, timeout: float) -> Any:  # noqa: ASYNC109
+            if request.url.endswith("login") and b"s3cret" in request.content:
+                await asyncio.sleep(9.0)
+            return await super().send(request, pool=pool, timeout=timeout)
+
+    server = FirstLoginHangs()
+
+    async def main() -> tuple[list[Outcome], float]:
+        async with gateway(server, certificate(size=1)) as g:
+            waiting = [asyncio.create_task(g.send(PushToken(1, f"k{i}"), note())) for i in range(20)]
+            await asyncio.sleep(1.0)
+            g.reload([certificate(size=1, secret="new")])
+            outcomes = await asyncio.gather(*waiting, g.send(PushToken(1, "new"), note()))
+            return outcomes, asyncio.get_running_loop().time()
+
+    outcomes, took = run_virtual(main())
+
+    assert all(outcome.ok for outcome in outcomes)
+    assert took <= 2.0
+
+
+def test_the_connections_of_a_removed_certificate_are_let_go() -> None:
+    """Once its last batch is done, and not those of the others."""
+
+    class Forgetting(ToyServer):
+        def __init__(self) -> None:
+            super().__init__()
+            self.forgotten: list[str] = []
+
+        async def forget(self, pool: str) -> None:
+            self.forgotten.append(pool)
+
+    server = Forgetting()
+
+    async def main() -> None:
+        async with gateway(server, certificate(1), certificate(2)) as g:
+            outcome = asyncio.create_task(g.send(PushToken(1, "a"), note()))
+            await g.send(PushToken(2, "a"), note())
+            g.reload([certificate(2)])
+            assert server.forgotten == []
+            await outcome
+            await asyncio.sleep(30)
+
+    run_virtual(main())
+
+    assert server.forgotten == ["1"]
+
+
+@pytest.mark.parametrize("wrong", [None, 7])
+def test_what_is_no_set_of_certificates_is_named(wrong: Any) -> None:
+    """A host's mistake is a sentence."""
+
+    async def main() -> None:
+        async with gateway(ToyServer()) as g:
+            g.reload(wrong)
+
+    with pytest.raises(FieldError, match="certificates"):
+        run_virtual(main())
