@@ -52,7 +52,7 @@ def test_a_life_is_counted_from_the_vendors_creation_time(age: float) -> None:
     ],
 )
 def test_an_odd_creation_time_makes_no_storm(created_at: float | None, lifetime: float, serves: float) -> None:
-    """Long dead: it serves a minute. From the future: its lifetime. A short life is what it is, none is not believed."""
+    """Long dead: a minute. From the future: its lifetime. A short life is what it is; none is not believed."""
 
     async def main() -> list[int]:
         tokens, office = fresh(), Office(takes=0.0)

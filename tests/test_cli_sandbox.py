@@ -23,14 +23,33 @@ from urllib.parse import urlencode, urlsplit
 
 import pytest
 from click.testing import CliRunner
+from pushgateway_oppo.sandbox import OppoSandbox
 
 from pushgateway.cli.exits import Exit
 from pushgateway.cli.root import pushgateway as command
-from pushgateway.cli.sandbox import login_request, toml
+from pushgateway.cli.sandbox import login_request, make_sandbox, toml
+from pushgateway.sandbox import Sandbox
+from pushgateway.vendor import Request
 
 FORM = {"content-type": "application/x-www-form-urlencoded"}
 PATIENCE = 60
 """Seconds after which a process that hangs is killed, so that the test fails instead of hanging with it."""
+
+
+def push_code(sandbox: Sandbox) -> Any:
+    """OPPO's code for one push, without a network."""
+
+    def ask(path: str, form: str) -> Any:
+        response = sandbox.answer(Request("POST", f"https://oppo.example{path}", FORM, form.encode())).response
+        assert response is not None
+        return json.loads(response.content)
+
+    settings = {name: str(value) for name, value in sandbox.settings("").items()}
+    access = ask("/server/v1/auth", signed(settings))["data"]["auth_token"]
+    note = {"title": "Hi", "content": "There"}
+    message = json.dumps({"target_type": 2, "target_value": sandbox.tokens[0], "notification": note})
+    form = urlencode({"auth_token": access, "message": message})
+    return ask("/server/v1/message/notification/unicast", form)["code"]
 
 
 @contextmanager
@@ -153,8 +172,11 @@ def test_a_taken_port_is_a_sentence() -> None:
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["nokia"], "pip install pushgateway-nokia"),
+        (["nokia"], "no sandbox for brand 'nokia' is installed"),
         (["oppo", "--dialect", "v9"], "--dialect must be one of v1.3, current"),
+        (["oppo", "--repeats", "drop"], "--repeats: must be refuse or absorb"),
+        (["oppo", "--daily-limit", "-1"], "--daily-limit"),
+        (["oppo", "--per-second", "-1"], "--per-second"),
         (["oppo", "--port", "65536"], "--port"),
         (["oppo", "--tokens", "-1"], "--tokens"),
     ],
@@ -165,6 +187,45 @@ def test_wrong_usage_is_a_sentence(arguments: list[str], sentence: str) -> None:
 
     assert result.exit_code == Exit.USAGE
     assert sentence in result.stderr
+
+
+def test_options_reach_the_sandbox() -> None:
+    """What the command line says is how the sandbox behaves; what it does not say is left to the sandbox."""
+    given = {"daily_limit": 0, "per_second": 7, "last_login_wins": True, "repeats": "absorb", "dialect": None}
+
+    limited = make_sandbox("oppo", 1, given)
+    plain = make_sandbox("oppo", 1, dict.fromkeys(given))
+
+    assert push_code(limited) == 33
+    assert push_code(plain) == 0
+
+
+def test_an_option_that_a_sandbox_lacks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A vendor without a daily share says so instead of ignoring it."""
+
+    class Plain(OppoSandbox):
+        def __init__(self, *, tokens: int = 20) -> None:
+            super().__init__(tokens=tokens)
+
+    monkeypatch.setattr("pushgateway.cli.sandbox.find_sandbox", lambda _: Plain)
+
+    result = CliRunner().invoke(command, ["sandbox", "oppo", "--daily-limit", "3"])
+
+    assert result.exit_code == Exit.USAGE
+    assert "the sandbox of oppo has no --daily-limit: leave it out" in result.stderr
+
+
+def test_the_days_share_of_a_started_sandbox() -> None:
+    """The whole way, from the command line to code 33 over HTTP: one push is the share, the second is too much."""
+    with started("--json", "--daily-limit", "1") as (_, output):
+        announced = json.loads(output.readline())
+        url, token = announced["url"], announced["tokens"][0]
+        access = post(f"{url}/server/v1/auth", signed(announced["settings"]))["data"]["auth_token"]
+        message = {"target_type": 2, "target_value": token, "notification": {"title": "Hi", "content": "There"}}
+        form = urlencode({"auth_token": access, "message": json.dumps(message)})
+        codes = [post(f"{url}/server/v1/message/notification/unicast", form)["code"] for _ in range(2)]
+
+    assert codes == [0, 33]
 
 
 def test_settings_survive_as_toml() -> None:
