@@ -10,12 +10,13 @@ import inspect
 import json
 import shlex
 import time
+from collections.abc import Mapping
 from typing import Any
 
 import click
 
 from pushgateway.cli import options
-from pushgateway.errors import ConfigError, PluginError
+from pushgateway.errors import ConfigError, FieldError, PluginError
 from pushgateway.sandbox import Sandbox, find_sandbox
 from pushgateway.vendor import Request
 
@@ -25,20 +26,27 @@ SHOWN = 5
 """Tokens printed for people; `--json` gives twenty."""
 
 
-def make_sandbox(brand: str, tokens: int, dialect: str | None) -> Sandbox:
-    """The sandbox of `brand`. Raises `PluginError` when there is none, `click.UsageError` for a dialect unknown."""
-    sandbox_class = find_sandbox(brand)
-    if dialect is None:
-        return sandbox_class(tokens=tokens)
-    if "dialect" not in inspect.signature(sandbox_class).parameters:
-        raise click.UsageError(f"the sandbox of {brand} has only one dialect: leave --dialect out")
-    from pushgateway.rules import load_rules
+def make_sandbox(brand: str, tokens: int, given: Mapping[str, object]) -> Sandbox:
+    """The sandbox of `brand` with these options of its own; those that are None were not given.
 
-    known = load_rules(sandbox_class.__module__.split(".")[0]).dialects
-    if dialect not in known:
-        raise click.UsageError(f"--dialect must be one of {', '.join(known)}")
-    more: dict[str, Any] = {"dialect": dialect}
-    return sandbox_class(tokens=tokens, **more)
+    Raises `PluginError` when there is no such sandbox, `click.UsageError` for an option or a value that it lacks.
+    """
+    sandbox_class = find_sandbox(brand)
+    taken = inspect.signature(sandbox_class).parameters
+    more: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+    for name in more:
+        if name not in taken:
+            raise click.UsageError(f"the sandbox of {brand} has no --{name.replace('_', '-')}: leave it out")
+    if "dialect" in more:
+        from pushgateway.rules import load_rules
+
+        known = load_rules(sandbox_class.__module__.split(".")[0]).dialects
+        if more["dialect"] not in known:
+            raise click.UsageError(f"--dialect must be one of {', '.join(known)}")
+    try:
+        return sandbox_class(tokens=tokens, **more)
+    except FieldError as wrong:
+        raise click.UsageError(f"--{wrong.field.replace('_', '-')}{str(wrong).removeprefix(wrong.field)}") from None
 
 
 def login_request(brand: str, settings: dict[str, object], now: float) -> Request | None:
@@ -83,8 +91,12 @@ def toml(brand: str, settings: dict[str, object]) -> list[str]:
 @click.option("--tls", is_flag=True, help="Serve https with an authority made for this run.")
 @click.option("--dialect", help="The vendor's interface to imitate; OPPO: v1.3 (default) or current.")
 @click.option("--tokens", type=click.IntRange(0, 1_000_000), default=20, show_default=True, help="Registered phones.")
+@click.option("--daily-limit", type=click.IntRange(min=0), help="Phones pushed to in a day, no more.")
+@click.option("--per-second", type=click.IntRange(min=0), help="Phones pushed to in a second, no more.")
+@click.option("--last-login-wins", is_flag=True, default=None, help="A login ends the access token before it.")
+@click.option("--repeats", help="What a used id of a push gets; OPPO: refuse (default) or absorb.")
 @options.as_json
-def sandbox(*, brand: str, port: int, tls: bool, dialect: str | None, tokens: int, as_json: bool) -> None:
+def sandbox(*, brand: str, port: int, tls: bool, tokens: int, as_json: bool, **given: object) -> None:
     """Imitate the server of BRAND (such as oppo) on this machine, until Ctrl-C.
 
     With --json the first line on standard output is one JSON object: brand, url, settings, tokens, phones, ledger,
@@ -92,7 +104,7 @@ def sandbox(*, brand: str, port: int, tls: bool, dialect: str | None, tokens: in
     """
     from pushgateway.sandbox.server import Served, run
 
-    imitated = make_sandbox(brand, tokens, dialect)
+    imitated = make_sandbox(brand, tokens, given)
 
     def announce(served: Served) -> None:
         if as_json:

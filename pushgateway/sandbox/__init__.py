@@ -6,7 +6,7 @@ pure: no socket, no thread, no clock or random of their own. Only `server` opens
 needs the extra `pushgateway-core[sandbox]`, which is why it is not imported here.
 """
 
-from pushgateway.sandbox.base import Answer, Sandbox
+from pushgateway.sandbox.base import Answer, Sandbox, Switch
 from pushgateway.sandbox.faults import Fault, Faults
 from pushgateway.sandbox.finding import find_sandbox
 from pushgateway.sandbox.ledger import Delivery, Ledger
@@ -21,5 +21,6 @@ __all__ = [
     "Phone",
     "Phones",
     "Sandbox",
+    "Switch",
     "find_sandbox",
 ]

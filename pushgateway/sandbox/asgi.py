@@ -156,14 +156,7 @@ def _control_app(sandbox: Sandbox) -> Starlette:
         return JSONResponse({"faults": len(sandbox.faults)})
 
     async def control(request: HttpRequest) -> HttpResponse:
-        order = await _json(request)
-        verb = _VERBS.get(str(order.get("do"))) if isinstance(order, dict) else None
-        if verb is None:
-            return _wrong(f"the body must be a JSON object with do: {', '.join(sorted(_VERBS))}")
-        try:
-            return JSONResponse(verb(sandbox, order))
-        except (KeyError, TypeError, ValueError):
-            return _wrong(f"{order['do']}: a field is missing or of the wrong type")
+        return _obey(sandbox, await _json(request))
 
     async def phones(_: HttpRequest) -> HttpResponse:
         policy = "default-src 'none'; style-src 'unsafe-inline'"
@@ -215,6 +208,28 @@ def _expire(sandbox: Sandbox, _: dict[str, Any]) -> dict[str, Any]:
     return {"done": True}
 
 
+def _set(sandbox: Sandbox, order: dict[str, Any]) -> dict[str, Any]:
+    switched = {name: value for name, value in order.items() if name != "do"}
+    for name, value in switched.items():
+        sandbox.check_switch(name, value)  # all of them first: an order is obeyed whole or not at all
+    with sandbox.lock:
+        for name, value in switched.items():
+            sandbox.switch(name, value)
+    return {"done": bool(switched)}
+
+
+def _obey(sandbox: Sandbox, order: Any) -> HttpResponse:
+    verb = _VERBS.get(str(order.get("do"))) if isinstance(order, dict) else None
+    if verb is None:
+        return _wrong(f"the body must be a JSON object with do: {', '.join(sorted(_VERBS))}")
+    try:
+        return JSONResponse(verb(sandbox, order))
+    except FieldError as wrong:
+        return _wrong(f"{order['do']}: {wrong}")
+    except (KeyError, TypeError, ValueError):
+        return _wrong(f"{order['do']}: a field is missing or of the wrong type")
+
+
 _VERBS: dict[str, Callable[[Sandbox, dict[str, Any]], dict[str, Any]]] = {
     "register": _register,
     "uninstall": lambda sandbox, order: {"done": sandbox.uninstall(_text(order, "token"))},
@@ -222,5 +237,6 @@ _VERBS: dict[str, Callable[[Sandbox, dict[str, Any]], dict[str, Any]]] = {
     "alias": lambda sandbox, order: {"done": sandbox.set_alias(_text(order, "token"), order["alias"])},
     "tags": lambda sandbox, order: {"done": sandbox.set_tags(_text(order, "token"), map(str, order["tags"]))},
     "expire": _expire,
+    "set": _set,
     "clear": _clear,
 }

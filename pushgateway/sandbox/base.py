@@ -15,12 +15,13 @@ import random
 import threading
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from email.utils import formatdate
 from typing import Any, ClassVar
 
 import attrs
 
+from pushgateway.errors import FieldError
 from pushgateway.sandbox.faults import Fault, Faults
 from pushgateway.sandbox.ledger import Delivery, Ledger
 from pushgateway.sandbox.phones import Phone, Phones
@@ -44,6 +45,16 @@ class Answer:
     """False: the connection broke before the request had arrived, so surely nothing was done."""
 
 
+@attrs.frozen
+class Switch:
+    """A part of the vendor's behaviour that may be changed while the sandbox runs."""
+
+    takes: Callable[[Any], bool]
+    """Whether a value is one that it takes."""
+    values: str
+    """Those values in words, behind "must be"."""
+
+
 class Sandbox(ABC):
     """A strict imitation of one vendor's server for one app.
 
@@ -57,6 +68,8 @@ class Sandbox(ABC):
     """The vendor's calls by name, as faults and the ledger name them."""
     manglings: ClassVar[Collection[str]] = ()
     """Kinds of faults beyond the common ones; `mangle` plays them."""
+    switches: ClassVar[Mapping[str, Switch]] = {}
+    """By name: what `switch` changes; `turn` does it."""
 
     def __init__(
         self, *, clock: Callable[[], float] = time.time, seed: int = 0, tokens: int = 20, keep: bool = True
@@ -92,6 +105,10 @@ class Sandbox(ABC):
     def mangle(self, response: Response, fault: Fault) -> Response:
         """The vendor's true reply, spoilt as `fault` (one of `manglings`) asks."""
         raise NotImplementedError(f"{type(self).__name__} lists {fault.kind!r} in manglings but cannot play it")
+
+    def turn(self, name: str, value: Any) -> None:
+        """Set one of `switches` to a value that it takes."""
+        raise NotImplementedError(f"{type(self).__name__} lists {name!r} in switches but cannot turn it")
 
     def make_token(self) -> str:
         """A token for a new phone."""
@@ -136,6 +153,21 @@ class Sandbox(ABC):
         """The registered tokens, in the order of registration."""
         with self.lock:
             return self.phones_known.tokens
+
+    def switch(self, name: str, value: object) -> None:
+        """Change a part of the vendor's behaviour from now on. Raises `FieldError` for a wrong name or value."""
+        self.check_switch(name, value)
+        with self.lock:
+            self.turn(name, value)
+
+    def check_switch(self, name: str, value: object) -> None:
+        """Raise `FieldError` unless `switch` would take this."""
+        known = self.switches.get(name)
+        if known is None:
+            names = ", ".join(sorted(self.switches)) or "none"
+            raise FieldError(name, f"the sandbox of {self.brand} has no such switch; it has: {names}")
+        if not known.takes(value):
+            raise FieldError(name, f"must be {known.values}")
 
     def register(self, tokens: int | Iterable[str]) -> list[str]:
         """Register so many new phones, or phones with these tokens. Returns their tokens."""

@@ -7,23 +7,21 @@ between the parts that differ (target and message id).
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Final, TypeAlias
 
 import attrs
 
 from pushgateway.rules import Dialect
 from pushgateway.text import clean, form_encode, form_quote
 from pushgateway.vendor import Audience, AudienceKind, Notification, Outcome, Push, Reason, Refused
-from pushgateway_oppo.fields import Content, Json, WireValue, encode_notification, invalid
+from pushgateway_oppo.fields import Content, encode_notification
+from pushgateway_oppo.limits import Json, WireValue, encode_json, invalid
+from pushgateway_oppo.ordinary import PLAIN, Plan, encode_ordinary, make_plan
 
 FORM: Final = {"content-type": "application/x-www-form-urlencoded; charset=UTF-8"}
 
-_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
-_PLAIN = re.compile(r"[A-Za-z0-9_.~-]{1,256}", re.ASCII)
-"""What stands for itself in JSON and in a form; registration ids, message ids and class names usually do."""
 _PLAIN_LIST = re.compile(r"[A-Za-z0-9_.~;-]+", re.ASCII)
 
 _TARGET_END = form_quote('",')
@@ -34,15 +32,9 @@ _COMMA = form_quote(",")
 _OPENING = _TARGET_END + _NOTIFICATION
 
 
-@attrs.frozen(repr=False)
-class Fragment:
-    """A notification ready to be spliced: quoted JSON of what comes after the target, in two parts."""
-
-    opening: bytes
-    """Message fields and the opening of the notification; the message id goes behind it."""
-    closing: bytes
-    """The notification's fields and the end of the message."""
-    truncated: tuple[str, ...]
+Fragment: TypeAlias = tuple[bytes, bytes, tuple[str, ...]]
+"""A notification ready to be spliced, in quoted JSON: what comes between target and message id, what comes after the
+message id, and the names of the fields that were cut."""
 
 
 @attrs.frozen(repr=False)
@@ -63,29 +55,33 @@ class Encoded:
 def encode_batch(batch: Sequence[Push], dialect: Dialect) -> Encoded:
     """Each push of `batch` as a quoted message, or its outcome where the rules forbid it."""
     encoded = Encoded([], [], [], [], {})
-    pieces = encoded.pieces
+    pieces, sent, truncated, places = encoded.pieces, encoded.sent, encoded.truncated, encoded.places
     fragments: dict[int, Fragment | Refused] = {}
-    target = form_quote(f'{{"target_type":{dialect.targets["tokens"].unicast},"target_value":"')
+    plan = _plan(dialect)
+    first = form_quote(f'{{"target_type":{dialect.targets["tokens"].unicast},"target_value":"')
+    target, next_target = first, _COMMA + first
     longest = dialect.number("token_bytes")
+    is_plain = PLAIN.fullmatch
     for place, push in enumerate(batch):
         token = push.push_token.token
-        plain = _PLAIN.fullmatch(token)
+        plain = is_plain(token)
         if plain is None and (problem := token_problem(token, longest)):
             encoded.settled[place] = Outcome.not_sent(push, Reason.UNREGISTERED, problem)
             continue
         note = push.notification
         fragment = fragments.get(id(note))
         if fragment is None:
-            fragment = fragments[id(note)] = _fragment(note, dialect)
+            fragment = fragments[id(note)] = _fragment(note, plan)
         if isinstance(fragment, Refused):
             encoded.settled[place] = Outcome.not_sent(push, fragment.reason, fragment.detail)
             continue
         value = token.encode("ascii") if plain else _quote_inner(token)
-        message_id = _encode_id(push.dedupe_id) if push.dedupe_id else b""
-        pieces += (_COMMA if pieces else b"", target, value, fragment.opening, message_id, fragment.closing)
-        encoded.sent.append(push)
-        encoded.truncated.append(fragment.truncated)
-        encoded.places.append(place)
+        opening, closing, cut = fragment
+        pieces += (target, value, opening, _encode_id(push.dedupe_id), closing)
+        target = next_target
+        sent.append(push)
+        truncated.append(cut)
+        places.append(place)
     return encoded
 
 
@@ -148,18 +144,32 @@ def _tags(audience: Audience, dialect: Dialect) -> str:
             raise invalid("audience", "a tag must hold no ';'")
         return ";".join(audience.values)
     groups = {"or": audience.values, "and": audience.all_of, "not": audience.none_of}
-    return _json({name: list(group) for name, group in groups.items() if group})
+    return encode_json({name: list(group) for name, group in groups.items() if group})
 
 
-def _fragment(note: Notification, dialect: Dialect) -> Fragment | Refused:
+_plans: dict[int, Plan] = {}
+
+
+def _plan(dialect: Dialect) -> Plan:
+    # By identity: a dialect is a whole document, and each plan keeps its own alive.
+    plan = _plans.get(id(dialect))
+    if plan is None:
+        plan = _plans[id(dialect)] = make_plan(dialect)
+    return plan
+
+
+def _fragment(note: Notification, plan: Plan) -> Fragment | Refused:
+    ordinary = encode_ordinary(note, plan)
+    if ordinary is not None:
+        return _OPENING, ordinary + _END, ()
     try:
-        content = encode_notification(note, dialect)
+        content = encode_notification(note, plan.dialect)
     except Refused as refused:
         return refused
     opening = _OPENING
     if content.beside:
         opening = _TARGET_END + _members(content.beside) + _COMMA + _NOTIFICATION
-    return Fragment(opening, _members(content.fields) + _END, content.truncated)
+    return opening, _members(content.fields) + _END, content.truncated
 
 
 def _members(fields: Mapping[str, WireValue]) -> bytes:
@@ -173,26 +183,28 @@ def _name(name: str) -> bytes:
     # Only names that the rules know come here, so this table stays small.
     quoted = _NAMES.get(name)
     if quoted is None:
-        quoted = _NAMES[name] = form_quote(_json(name) + ":")
+        quoted = _NAMES[name] = form_quote(encode_json(name) + ":")
     return quoted
 
 
 def _quote_value(value: WireValue) -> bytes:
     if isinstance(value, str):
-        if _PLAIN.fullmatch(value):
+        if value.isascii() and PLAIN.fullmatch(value):
             return b"%22" + value.encode("ascii") + b"%22"
-        return form_quote(_json(value))
-    if isinstance(value, Json):
-        return form_quote(value.text)
-    return _form_text(value).encode("ascii")
+        return form_quote(encode_json(value))
+    if type(value) is int:
+        return b"%d" % value
+    return form_quote(_form_text(value))
 
 
 def _quote_inner(text: str) -> bytes:
-    return form_quote(_json(text)[1:-1])
+    return form_quote(encode_json(text)[1:-1])
 
 
 def _encode_id(dedupe_id: str) -> bytes:
-    plain = _PLAIN.fullmatch(dedupe_id)
+    if not dedupe_id:
+        return b""
+    plain = PLAIN.fullmatch(dedupe_id)
     return _MESSAGE_ID + (dedupe_id.encode("ascii") if plain else _quote_inner(clean(dedupe_id))) + _TARGET_END
 
 

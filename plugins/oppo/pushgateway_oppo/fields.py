@@ -1,22 +1,21 @@
 """From a notification to OPPO's fields, checked by the rules.
 
-Law of this file: pure; it knows names and meanings, the limits are rows of `rules.toml`. Titles and texts that are too
-long are cut; everything else that OPPO would refuse is refused here, with the field's name, the limit and the actual
-size and never with the content. Fields nobody set are left out, so that OPPO's own defaults hold.
+Law of this file: pure; it knows names and meanings, the limits are rows of `rules.toml` and obeyed in `limits`. Titles
+and texts that are too long are cut; everything else that OPPO would refuse is refused here. Fields nobody set are left
+out, so that OPPO's own defaults hold.
 """
 
 from __future__ import annotations
 
 import difflib
-import json
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, Final
 
 import attrs
 
-from pushgateway.rules import Dialect, FieldRule
-from pushgateway.text import ELLIPSIS, clean, fit
+from pushgateway.rules import Dialect, FieldRule, load_rules
+from pushgateway.text import clean
 from pushgateway.vendor import (
     AudienceKind,
     Broadcast,
@@ -30,6 +29,7 @@ from pushgateway.vendor import (
     Reason,
     Refused,
 )
+from pushgateway_oppo.limits import WireValue, check_text, check_together, check_value, invalid
 
 BRAND: Final = "oppo"
 
@@ -58,23 +58,13 @@ WORDS: Final[Mapping[str, str]] = {
 """What hosts call the fields, for sentences and `Outcome.truncated`; others have the same name on both sides."""
 
 _CLICK_FIELDS = ("click_action_type", "click_action_activity", "click_action_url")
-_CLICKS: Final[Mapping[type[ClickAction], tuple[int, str, Callable[[Any], str]]]] = {
+CLICKS: Final[Mapping[type[ClickAction], tuple[int, str, Callable[[Any], str]]]] = {
     OpenIntent: (1, "click_action_activity", lambda click: click.action),
     OpenUrl: (2, "click_action_url", lambda click: click.url),
     OpenActivity: (4, "click_action_activity", lambda click: click.class_name),
     OpenIntentUri: (5, "click_action_url", lambda click: click.uri),
 }
 """By click action: `click_action_type`, the field of its target, and the target."""
-
-
-@attrs.frozen(repr=False)
-class Json:
-    """JSON text that stands for itself: not a string on the wire but the value it spells."""
-
-    text: str
-
-
-WireValue = str | int | bool | Json
 
 
 @attrs.frozen(repr=False)
@@ -108,19 +98,19 @@ def encode_notification(
         word = _word(name, given) if given else WORDS.get(name, name)
         rule = dialect.fields.get(name)
         if rule is None:
-            raise Refused(Reason.UNSUPPORTED, detail=f"{word}: OPPO's dialect {dialect.title!r} has no such field")
+            raise Refused(Reason.UNSUPPORTED, detail=f"{word}: {_missing(name, dialect)}")
         if rule.scope != "all" or rule.audiences:
             _check_scope(word, rule, audience)
         maximum = rule.maximum(raw) if rule.max_when else rule.max
         if rule.kind == "text":
-            checked, was_cut = _check_text(word, rule, value, maximum)
+            checked, was_cut = check_text(word, name, rule, value, maximum)
             if was_cut:
                 truncated = (*truncated, WORDS.get(name, name))
         else:
-            checked = _check(word, rule, value, maximum)
+            checked = check_value(word, rule, value, maximum)
         (beside if rule.scope == "message" else fields)[name] = checked
     if given or "show_time_type" in raw:
-        _check_together(fields, dialect, given)
+        check_together(fields, dialect, lambda name: _word(name, given), audience)
     return Content(fields, beside, truncated)
 
 
@@ -138,16 +128,11 @@ def planned_fields(broadcast: Broadcast) -> dict[str, Any]:
     return fields
 
 
-def invalid(word: str, sentence: str) -> Refused:
-    """A local refusal: the host has to change `word`."""
-    return Refused(Reason.INVALID_NOTIFICATION, detail=f"{word}: {sentence}")
-
-
 def _neutral(note: Notification) -> dict[str, Any]:
     raw: dict[str, Any] = {"title": note.title, "content": note.body}
-    if note.subtitle is not None:
+    if note.subtitle is not None and clean(note.subtitle).strip():  # a blank one is as good as none
         raw["sub_title"] = note.subtitle
-    if (click := _CLICKS.get(type(note.click))) is not None:
+    if (click := CLICKS.get(type(note.click))) is not None:
         raw["click_action_type"], name, target = click
         raw[name] = target(note.click)
     if note.data:
@@ -185,13 +170,20 @@ def _override(raw: dict[str, Any], given: Mapping[str, Any], dialect: Dialect) -
             near = difflib.get_close_matches(str(name)[:60], dialect.fields, n=1)
             hint = f"; nearest is {near[0]}" if near else ""
             word = f'overrides["{BRAND}"]["{clean(str(name))[:60]}"]'
-            raise invalid(word, f"{dialect.title!r} has no such field{hint}")
+            raise invalid(word, _missing(name, dialect) + hint)
     if "click_action_type" in given:
         for name in _CLICK_FIELDS:
             raw.pop(name, None)
     if "off_line" in given and raw.get("off_line") is False:
         del raw["off_line"]
     raw.update(given)
+
+
+def _missing(name: str, dialect: Dialect) -> str:
+    """That a dialect has no such field, in the words of the setting, and which one has it."""
+    dialects = load_rules("pushgateway_oppo").dialects
+    own = [f'dialect = "{key}" has no such field' for key, each in dialects.items() if each is dialect]
+    return "; ".join(own + [f'dialect = "{key}" has it' for key, each in dialects.items() if name in each.fields])
 
 
 def _word(name: str, given: Mapping[str, Any] | None) -> str:
@@ -206,75 +198,6 @@ def _check_scope(word: str, rule: FieldRule, audience: AudienceKind | None) -> N
     if rule.audiences and audience is not None and audience.value not in rule.audiences:
         kinds = " and ".join(rule.audiences)
         raise Refused(Reason.UNSUPPORTED, detail=f"{word}: OPPO has it for broadcasts to {kinds} only")
-
-
-def _check(word: str, rule: FieldRule, value: object, maximum: int | None) -> WireValue:
-    if rule.kind == "bool":
-        if not isinstance(value, bool):
-            raise invalid(word, f"must be True or False, is {type(value).__name__}")
-        return value
-    if rule.kind in ("int", "time"):
-        return _check_number(word, rule, value, maximum)
-    text = _json_text(word, value)
-    if maximum is not None and len(text) > maximum:
-        raise invalid(word, f"must have at most {maximum} characters as JSON, has {len(text)}")
-    # `json` is text to OPPO, `object` is a value (or, given as a string, text again).
-    return text if rule.kind == "json" or isinstance(value, str) else Json(text)
-
-
-def _check_text(word: str, rule: FieldRule, value: object, maximum: int | None) -> tuple[str, bool]:
-    if not isinstance(value, str):
-        raise invalid(word, f"must be a str, is {type(value).__name__}")
-    if rule.past == "cut" and maximum is not None:
-        text, was_cut = fit(value, maximum)
-    else:
-        if maximum is not None and len(value) > maximum:
-            raise invalid(word, f"must have at most {maximum} characters, has {len(value)}")
-        text, was_cut = clean(value), False
-    if rule.min and not (text.removesuffix(ELLIPSIS) if was_cut else text).strip():
-        limit = f"1 to {maximum} characters" if maximum is not None else "at least 1 character"
-        raise invalid(word, f"must have {limit}, is blank")
-    return text, was_cut
-
-
-def _check_number(word: str, rule: FieldRule, value: object, maximum: int | None) -> int:
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise invalid(word, f"must be an int, is {type(value).__name__}")
-    if rule.choices and value not in rule.choices:
-        raise invalid(word, f"must be one of {', '.join(map(str, rule.choices))}")
-    unit = f" {rule.unit}" if rule.unit else ""
-    if maximum is not None and value > maximum:
-        days = f" ({maximum // 86400} days)" if rule.unit == "seconds" and maximum % 86400 == 0 else ""
-        raise invalid(word, f"must be at most {maximum}{unit}{days}, is {_number(value)}")
-    if rule.min is not None and value < rule.min:
-        raise invalid(word, f"must be at least {rule.min}{unit}, is {_number(value)}")
-    if abs(value) >= 2**63:
-        raise invalid(word, "must fit into 64 bits")
-    return value
-
-
-def _number(value: int) -> str:
-    return str(value) if abs(value) < 10**15 else "far beyond"
-
-
-def _json_text(word: str, value: object) -> str:
-    try:
-        if isinstance(value, str):
-            json.loads(value)
-            return value
-        plain = dict(value) if isinstance(value, Mapping) else value
-        return json.dumps(plain, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-    except (TypeError, ValueError, RecursionError):
-        raise invalid(word, "must be JSON, or made of what JSON can hold") from None
-
-
-def _check_together(fields: Mapping[str, WireValue], dialect: Dialect, given: Mapping[str, Any] | None) -> None:
-    for name, rule in dialect.fields.items():
-        if name not in fields and rule.needed(fields):
-            raise invalid(_word(name, given), f"OPPO needs {name} beside the other fields")
-    start, end = fields.get("show_start_time"), fields.get("show_end_time")
-    if isinstance(start, int) and isinstance(end, int) and start >= end:
-        raise invalid("show_until", "must be later than show_from")
 
 
 def _milliseconds(moment: datetime) -> int:

@@ -6,8 +6,9 @@ are in `rules.toml`.
 
 from __future__ import annotations
 
+import functools
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, Final
 
 import attrs
@@ -43,7 +44,7 @@ from pushgateway_oppo.codec import (
     encode_unicast,
     token_problem,
 )
-from pushgateway_oppo.fields import BRAND, encode_notification, planned_fields
+from pushgateway_oppo.fields import BRAND, CLICKS, encode_notification, planned_fields
 from pushgateway_oppo.replies import (
     RULES,
     decode_batch,
@@ -58,6 +59,30 @@ OVERSEAS: Final = "overseas"
 _MOST: Final = min(dialect.number("batch_size") for dialect in RULES.dialects.values())
 _MAX_BYTES: Final = 4 * 1024 * 1024
 """Of one request. OPPO names no limit; 1,000 long Chinese texts stay below."""
+
+
+_LONGEST_TITLE: Final = max(dialect.fields["title"].max or 0 for dialect in RULES.dialects.values())
+_LONGEST_BODY: Final = max(
+    max([rule.max or 0, *rule.max_when.values()])
+    for rule in (dialect.fields["content"] for dialect in RULES.dialects.values())
+)
+"""UTF-16 units, of which each costs at most 9 bytes quoted; characters beyond them are cut off."""
+
+
+@functools.cache
+def _batching(size: int) -> Batching:
+    return Batching(size=size, mixed=True, max_bytes=_MAX_BYTES)
+
+
+def _weigh(text: str) -> int:
+    """At most so many bytes of quoted JSON: 6 for `\\"`, 12 for a character of four bytes."""
+    return (6 if text.isascii() else 12) * len(text)
+
+
+def _weigh_data(data: Mapping[Any, Any]) -> int:
+    """At most so many bytes for JSON as text within JSON: 12 for a quotation mark or a backslash, and for a control
+    character, which Python shows in four characters, 21."""
+    return 12 * len(str(data if type(data) is dict else dict(data)))
 
 
 def _text(_: object, attribute: attrs.Attribute[Any], value: object) -> None:
@@ -112,17 +137,24 @@ class Oppo(Vendor):
     @property
     def batching(self) -> Batching:
         """Up to `batch_size` pushes, each with a notification of its own."""
-        return Batching(size=self.batch_size, mixed=True, max_bytes=_MAX_BYTES)
+        return _batching(self.batch_size)
 
     def weigh(self, push: Push) -> int:
-        """At most this many bytes, cheaply: a UTF-16 unit of a text costs up to 6 bytes quoted, in the data 12."""
+        """At most this many bytes, cheaply."""
         note = push.notification
-        weight = 800 + 9 * (min(len(note.title), 100) + min(len(note.body), 400)) + 3 * len(push.push_token.token)
+        # Names and numbers of all fields take less than 800 bytes; title and text are cut, so they have a most.
+        weight = 800 + 9 * (min(2 * len(note.title), _LONGEST_TITLE) + min(2 * len(note.body), _LONGEST_BODY))
         try:
+            weight += _weigh(push.push_token.token) + _weigh(push.dedupe_id)
+            for text in (note.subtitle, note.receipt_url, note.receipt_parameter, note.channel_id, note.time_zone):
+                if text:
+                    weight += _weigh(text)
+            if (click := CLICKS.get(type(note.click))) is not None:
+                weight += _weigh(click[2](note.click))
             if note.data:
-                weight += 12 * sum(len(str(key)) + len(str(value)) + 6 for key, value in note.data.items())
-            if note.overrides:
-                weight += 12 * len(str(note.overrides.get(BRAND, "")))
+                weight += _weigh_data(note.data)
+            if note.overrides and BRAND in note.overrides:
+                weight += _weigh_data(note.overrides[BRAND])
         except Exception:  # what cannot be written fills a batch of its own, where push() says what is wrong with it
             return _MAX_BYTES
         return weight

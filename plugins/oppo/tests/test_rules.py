@@ -39,6 +39,27 @@ def test_limits_of_the_two_dialects() -> None:
     assert [V13.targets["tags"].broadcast, CURRENT.targets["tags"].broadcast] == [4, 6]
 
 
+def test_every_fact_has_an_honest_source() -> None:
+    """Facts about broadcasts of today do not cite pages that say nothing of them, and a lone source is called one."""
+    broadcasts = [CURRENT.operations["save"], CURRENT.operations["broadcast"], CURRENT.numbers["audience_size"]]
+
+    assert {row.source for row in (*broadcasts, CURRENT.targets["everyone"])} == {"S28"}
+    assert all("S28" in CURRENT.targets[kind].note for kind in ("tokens", "aliases", "tags"))
+    assert {(row.source, row.note) for row in CURRENT.categories.values()} == {("S27", "one source")}
+    assert "by one source (S23)" in CURRENT.fields["style"].note
+    assert RULES.codes["1000"].dialects == tuple(RULES.dialects)
+
+
+@pytest.mark.parametrize("dialect", RULES.dialects.values(), ids=RULES.dialects)
+def test_only_documented_minimums_are_rows(dialect) -> None:
+    """That an optional text must not be empty is no document's fact, but for the subtitle of V1.3."""
+    least = {name for name, rule in dialect.fields.items() if rule.kind == "text" and rule.min and not rule.required}
+    times = {(rule.min, rule.max) for rule in dialect.fields.values() if rule.kind == "time"}
+
+    assert least == ({"sub_title"} if dialect is V13 else set())
+    assert times == {(10**12, 10**13 - 1)}
+
+
 def test_only_two_codes_cost_a_token() -> None:
     """A configuration mistake or an odd argument never looks like a dead token."""
     deadly = {code for code, rule in RULES.codes.items() if rule.host_reason is Reason.UNREGISTERED}

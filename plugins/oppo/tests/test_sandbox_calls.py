@@ -124,9 +124,9 @@ def test_no_call_without_an_access_token(operation: str) -> None:
 
 
 def test_path_method_and_encoding_are_looked_at_first(client: Client) -> None:
-    """20 for an unknown path, 12 for another method, 25 for what is not a UTF-8 form."""
+    """20 for an unknown path, 12 for another method, 25 for what is not a UTF-8 form; nothing at all is no bad form."""
 
-    def code(path: str, method: str = "POST", kind: str = FORM, content: bytes = b"") -> Any:
+    def code(path: str, method: str = "POST", kind: str = FORM, content: bytes = b"a=b") -> Any:
         response = client.sandbox.answer(Request(method, f"https://x{path}", {"content-type": kind}, content)).response
         assert response is not None
         assert response.status == 200
@@ -140,6 +140,7 @@ def test_path_method_and_encoding_are_looked_at_first(client: Client) -> None:
         25
     ] * 3
     assert [code(auth, content=b"app_key=%ff"), code(auth, content=b"app_key=\xff")] == [25, 25]
+    assert [code(auth, kind="", content=b""), code(client.paths["unicast"], kind="", content=b"")] == [15, 29]
     assert [code(auth, kind=f"{FORM}; charset=UTF-8"), code(auth, kind=f'{FORM};charset="utf-8"')] == [15, 15]
 
 
@@ -239,8 +240,10 @@ def test_an_alias_reaches_its_phone(client: Client) -> None:
 # The limits of the rules.
 
 
-def at_the_limit(rule: FieldRule, limit: int) -> Any:
+def at_the_limit(name: str, rule: FieldRule, limit: int) -> Any:
     """A value that is exactly as large as allowed."""
+    if name == "call_back_url":
+        return "https://e/".ljust(limit, "字")
     if rule.kind == "text":
         return "字" * limit
     return '{"k":"' + "x" * (limit - 8) + '"}' if rule.kind == "json" else limit
@@ -255,6 +258,7 @@ def limits(*, broadcast: bool) -> list[tuple[str, str, dict[str, int], Any, int]
         for name, rule in facts.fields.items()
         if rule.scope in scopes
         for case in cases(name, rule)
+        if broadcast or case[0] != {"style": 3}
     ]
 
 
@@ -265,12 +269,14 @@ def cases(name: str, rule: FieldRule) -> Iterator[tuple[dict[str, int], Any, int
         other, _, value = condition.partition("=")
         most.append(({other: int(value)}, limit))
     for others, limit in most:
-        yield others, at_the_limit(rule, limit), 0
-        yield others, at_the_limit(rule, limit + 1), 0 if rule.past == "clamp" else 41
+        yield others, at_the_limit(name, rule, limit), 0
+        yield others, at_the_limit(name, rule, limit + 1), 0 if rule.past == "clamp" else 41
     if rule.min:
-        wrong = 67 if name == "category" else 41
-        yield {}, at_the_limit(rule, rule.min), 67 if name == "category" else 0
-        yield {}, "" if rule.kind == "text" else rule.min - 1, 40 if rule.required else wrong
+        yield {}, at_the_limit(name, rule, rule.min), 0
+        if rule.kind != "text":
+            yield {}, rule.min - 1, 41
+        else:
+            yield {}, "", 40 if rule.required else 0  # "" is as good as not there
 
 
 def needs(dialect: str, fields: dict[str, Any]) -> dict[str, Any]:
@@ -310,7 +316,6 @@ def test_save_keeps_every_limit(dialect: str, name: str, others: dict[str, Any],
         ({"click_action_type": 1}, 40),
         ({"click_action_type": 4}, 40),
         ({"click_action_type": 2}, 40),
-        ({"click_action_type": 5}, 40),
         ({"click_action_type": 1, "click_action_activity": "a.b"}, 0),
         ({"click_action_type": "2", "click_action_url": "https://a.example"}, 0),
         ({"click_action_type": 1.0}, 41),
@@ -362,7 +367,7 @@ def test_what_came_after_v13(note: dict[str, Any], code: int) -> None:
 @pytest.mark.parametrize(
     ("note", "code"),
     [
-        ({"show_time_type": 1}, 40),
+        ({"show_time_type": 1}, 0),
         ({"show_time_type": 1, "show_start_time": 1_700_000_000_000, "show_end_time": 1_700_000_000_001}, 0),
         ({"show_time_type": 1, "show_start_time": 1_700_000_000_000, "show_end_time": 1_700_000_000_000}, 41),
         ({"push_time_type": 1}, 40),

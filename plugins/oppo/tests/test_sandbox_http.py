@@ -49,6 +49,12 @@ class Wire:
         assert reply.status == 200
         return json.loads(content)
 
+    def order(self, order: dict[str, Any]) -> tuple[int, Any]:
+        """Status and content after an order to the sandbox itself."""
+        self.connection.request("POST", "/_sandbox/control", json.dumps(order))
+        reply = self.connection.getresponse()
+        return reply.status, json.loads(reply.read())
+
     def login(self) -> str:
         """An access token."""
         settings = self.sandbox.settings("")
@@ -162,6 +168,33 @@ def test_a_push_whose_connection_breaks_was_performed(wire: Wire) -> None:
 
     assert again["code"] == 32
     assert wire.sandbox.ledger.total == 1
+
+
+def test_the_days_share_runs_out_over_http(wire: Wire) -> None:
+    """Whoever has nothing but an HTTP client can meet code 33: the limit gets through, one more does not."""
+    form = urlencode({"auth_token": wire.login(), "message": message(wire.sandbox.tokens[0])})
+
+    ordered = wire.order({"do": "set", "daily_limit": 2})
+    codes = [wire.post(NOTIFICATION + "unicast", form)["code"] for _ in range(3)]
+    lifted = wire.order({"do": "set", "daily_limit": None, "repeats": "absorb"})
+
+    assert ordered == lifted == (200, {"done": True})
+    assert codes == [0, 0, 33]
+    assert wire.post(NOTIFICATION + "unicast", form)["code"] == 0
+
+
+def test_an_order_is_obeyed_whole_or_not_at_all(wire: Wire) -> None:
+    """A wrong name hears the known ones, and what stood beside it is not done either."""
+    form = urlencode({"auth_token": wire.login(), "message": message(wire.sandbox.tokens[0])})
+
+    unknown = wire.order({"do": "set", "daily_limit": 0, "colour": 1})
+    wrong = wire.order({"do": "set", "daily_limit": 0, "repeats": "drop"})
+
+    known = ", ".join(OppoSandbox.switches)
+    assert unknown == (400, {"error": f"set: colour: the sandbox of oppo has no such switch; it has: {known}"})
+    assert wrong == (400, {"error": "set: repeats: must be refuse or absorb"})
+    assert wire.order({"do": "set"}) == (200, {"done": False})
+    assert wire.post(NOTIFICATION + "unicast", form)["code"] == 0
 
 
 def test_the_date_header_is_the_sandboxs_clock() -> None:

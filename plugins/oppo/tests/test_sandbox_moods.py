@@ -102,6 +102,20 @@ def test_the_day_ends_at_midnight_in_beijing() -> None:
     assert codes == [0, 0, 0, 33, 33, 0]
 
 
+def test_a_share_set_in_mid_day_counts_the_whole_day() -> None:
+    """Two were pushed before there was a limit of three: one more is taken, then it is 33 until midnight."""
+    client = Client()
+    one = client.sandbox.tokens[0]
+    codes = [client.unicast(one)["code"] for _ in range(2)]
+    client.sandbox.switch("daily_limit", 3)
+
+    codes += [client.unicast(one)["code"] for _ in range(2)]
+    client.now = NOON_IN_BEIJING + 12 * 3600
+    codes.append(client.unicast(one)["code"])
+
+    assert codes == [0, 0, 0, 33, 0]
+
+
 def test_the_day_may_end_inside_a_batch() -> None:
     """The first ones get through, the others are 33 each; the next batch is refused as a whole."""
     client = Client(daily_limit=2)

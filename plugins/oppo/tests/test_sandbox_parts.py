@@ -50,6 +50,22 @@ def test_odd_forms(content: bytes, fields: dict[str, str]) -> None:
     assert read_form(FORM, content) == fields
 
 
+@pytest.mark.parametrize(
+    ("kind", "content", "fields"),
+    [
+        ("", b"", {}),
+        ("application/json", b"", {}),
+        ("application/json", b"a=1", None),
+        (f"{FORM}; charset=gbk", b"a=1", None),
+        (f'{FORM.upper()} ; charset="UTF-8"', b"a=1", {"a": "1"}),
+        (f"{FORM}; charset=utf8", b"a=%ff", None),
+    ],
+)
+def test_only_a_body_can_be_encoded_wrongly(kind: str, content: bytes, fields: dict[str, str] | None) -> None:
+    """Without one there are no fields, whatever the content type; with one it is a UTF-8 form or nothing."""
+    assert read_form(kind, content) == fields
+
+
 @pytest.mark.parametrize("text", ["", "{", "NaN", "[Infinity]", "[" * 100_000, "{} {}", "9" * 5000])
 def test_what_is_no_json(text: str) -> None:
     """Every way not to be JSON is one kind of error."""
@@ -142,3 +158,13 @@ def test_memory_is_bounded() -> None:
 
     assert at_limit == (1, 2, 2)
     assert (memory.get("a"), memory.get("b"), memory.get("c"), len(memory)) == (None, 2, 3, 2)
+
+
+def test_forgetting_does_not_get_slower() -> None:
+    """Each entry beyond the limit pushes one out at once: many evictions leave the newest, in order."""
+    memory: Bounded[int] = Bounded(1000)
+    for number in range(50_000):
+        memory.put(number, number)
+
+    assert [memory.get(number) for number in (48_999, 49_000, 49_999)] == [None, 49_000, 49_999]
+    assert len(memory) == 1000

@@ -5,6 +5,8 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pushgateway_oppo import Oppo
 
 from pushgateway.vendor import (
@@ -17,6 +19,7 @@ from pushgateway.vendor import (
     FieldError,
     Notification,
     NoVerdict,
+    OpenUrl,
     Outcome,
     Push,
     PushToken,
@@ -130,6 +133,7 @@ def test_what_the_core_asks_a_vendor() -> None:
 
     assert (batching.size, batching.mixed, batching.max_bytes) == (7, True, 4 * 1024 * 1024)
     assert OPPO.batching.size == 1000
+    assert OPPO.batching is OPPO.batching
     assert (Oppo.brand, Oppo.deduplicates, Oppo.audience_size) == ("oppo", True, 1000)
     assert Oppo.audiences == frozenset(AudienceKind)
 
@@ -142,11 +146,40 @@ def test_what_the_core_asks_a_vendor() -> None:
         Notification("😀" * 50, '\\"' * 200),
         Notification("t", "b", data={"k": "值" * 300, "q": '"' * 300}),
         Notification("t", "b", data={"n": {"deep": ["\\" * 50]}}),
+        Notification("t", "b", data={"值": "\x00\x1f" * 100, "n": [None, True, 1.5e300, {1: ()}]}),
+        Notification("t", "b", subtitle="\U0001f600" * 5, time_zone="区" * 900, receipt_parameter="参" * 50),
+        Notification("t", "b", receipt_url="https://例/" + "路" * 190),
+        Notification("t", "b", click=OpenUrl("网" * 500), ttl=259_200, store_offline=False),
+        Notification("t", "b", overrides={"oppo": {"title": "题" * 32, "action_parameters": {"a": "值" * 900}}}),
     ],
 )
 def test_the_weight_is_never_too_small(notification: Notification) -> None:
     """The sum of the weights is an upper bound of the request, so that a batch stays below its limit."""
-    heavy = push("CN_0123456789abcdef0123456789abcdef", notification, "d" * 40)
+    for dedupe_id in ("d" * 40, "号" * 400, '"' * 400):
+        heavy = push("值" * 85, notification, dedupe_id)
+        encoded = len(next(OPPO.push([heavy])).content)
+
+        assert encoded <= OPPO.weigh(heavy)
+
+
+@given(st.data())
+def test_the_weight_is_an_upper_bound_of_anything(data: st.DataObject) -> None:
+    """The same for whatever a host may write, in data that nests too."""
+    text = st.text(st.characters(exclude_categories=()), max_size=40)
+    values = st.recursive(
+        st.one_of(text, st.integers(), st.floats(allow_nan=False, allow_infinity=False), st.booleans(), st.none()),
+        lambda inner: st.one_of(st.lists(inner, max_size=4), st.dictionaries(text, inner, max_size=4)),
+        max_leaves=20,
+    )
+    notification = Notification(
+        "t" + data.draw(text),
+        "b" + data.draw(text),
+        subtitle=data.draw(text),
+        data=data.draw(st.dictionaries(st.one_of(text, st.integers()), values, max_size=5)),
+        receipt_parameter=data.draw(text),
+        time_zone="z" + data.draw(text),
+    )
+    heavy = push("a", notification, data.draw(text))
 
     assert len(next(OPPO.push([heavy])).content) <= OPPO.weigh(heavy)
 
@@ -314,15 +347,26 @@ def test_a_notification_is_encoded_once(monkeypatch: pytest.MonkeyPatch) -> None
     """A thousand phones with one notification cost one encoding, each with its own target and id."""
     from pushgateway_oppo import codec
 
-    calls = []
-    monkeypatch.setattr(
-        codec, "encode_notification", lambda *given, real=codec.encode_notification: calls.append(1) or real(*given)
-    )
+    calls: list[str] = []
+
+    def watch(name: str) -> None:
+        real = getattr(codec, name)
+
+        def watched(*given: Any) -> Any:
+            calls.append(name)
+            return real(*given)
+
+        monkeypatch.setattr(codec, name, watched)
+
+    watch("encode_ordinary")
+    watch("encode_notification")
+    odd = Notification("Hi", "You have mail", subtitle="Now")
 
     request = next(OPPO.push([push(f"t{number}", dedupe_id=f"d{number}") for number in range(1000)]))
+    next(OPPO.push([push(f"t{number}", odd) for number in range(1000)]))
 
     messages = json.loads(form(request)["messages"])
-    assert len(calls) == 1
+    assert calls == ["encode_ordinary", "encode_ordinary", "encode_notification"]
     assert [message["target_value"] for message in messages] == [f"t{number}" for number in range(1000)]
     assert [message["notification"]["app_message_id"] for message in messages] == [f"d{n}" for n in range(1000)]
 

@@ -4,9 +4,9 @@ Law of this file: pure; what is checked comes from the rows of `rules.toml`, com
 thousand times. A missing field is code 40 and said first, a wrong one 41, a wrong category or notify_level 67, template
 parameters without a template 54. Characters are code points: the documents count Chinese, Latin and emoji as one each.
 
-Not in the documents and decided here: `""` is as good as missing for a required field and wrong for another one with a
-minimum; a broadcast-only field in a unicast is refused unless it says nothing (0, false, ""); numbers and truth values
-may come as text, as they do in a form.
+Not in the documents and decided here: `""` is as good as missing, because clients fill in the whole table, and so is
+a time of 0; a broadcast-only field in a unicast is refused unless it says nothing (0, false, ""); numbers may come as
+text, as they do in a form, but only as they are written ("1", not "01"), and truth values in any case ("True").
 """
 
 from __future__ import annotations
@@ -26,12 +26,13 @@ Objection: TypeAlias = tuple[str, str]
 Fields: TypeAlias = Mapping[str, Any]
 _Check: TypeAlias = Callable[[Any, Fields], bool]
 
-_WHOLE = re.compile(r"-?[0-9]{1,15}", re.ASCII)
+_WHOLE = re.compile(r"0|-?[1-9][0-9]{0,14}", re.ASCII)
+_URL = re.compile(r"https?://[^\s/]\S*", re.IGNORECASE)
 _NOTHING = (None, 0, False, "", "0", "false")
 _CODES = {"category": WRONG_CATEGORY, "notify_level": WRONG_CATEGORY}
 
 _TEMPLATE_PARAMETERS = ("private_title_parameters", "private_content_parameters")
-_TOGETHER = frozenset({"notify_level", "show_start_time", *_TEMPLATE_PARAMETERS})
+_TOGETHER = frozenset({"notify_level", "show_time_type", "style", *_TEMPLATE_PARAMETERS})
 """Fields that are right or wrong only beside others."""
 
 
@@ -39,8 +40,11 @@ class Checks:
     """The checks of one dialect for unicasts, or (`broadcast=True`) for saved content."""
 
     def __init__(self, dialect: Dialect, *, broadcast: bool) -> None:
+        self._broadcast = broadcast
         rules = {name: rule for name, rule in dialect.fields.items() if rule.scope != "message"}
         allowed = {name: rule for name, rule in rules.items() if broadcast or rule.scope == "all"}
+        self._beside = {name: _check(name, rule, dialect) for name, rule in dialect.fields.items() if name not in rules}
+        self._times = frozenset(name for name, rule in allowed.items() if rule.kind == "time")
         self._required = tuple(name for name, rule in allowed.items() if rule.required)
         self._required_when: dict[str, list[tuple[str, str]]] = {}
         for name, rule in allowed.items():
@@ -51,24 +55,43 @@ class Checks:
         self._checks |= {name: _says_nothing for name in rules if name not in allowed}
 
     def objection(self, fields: Fields) -> Objection | None:
-        """Why OPPO refuses these fields, or None. Unknown fields and nulls are passed over."""
+        """Why OPPO refuses these fields, or None. Unknown fields and those as good as missing are passed over."""
+        if (missing := self._missing(fields)) is not None:
+            return MISSING, missing
+        checks = self._checks
+        for name, value in fields.items():
+            check = checks.get(name)
+            if check is None or value is None or value == "" or check(value, fields):
+                continue
+            if not self._is_absent(name, value):
+                return _CODES.get(name, WRONG), name
+        if _TOGETHER.isdisjoint(fields):
+            return None
+        present = {n: value for n, value in fields.items() if n in checks and not self._is_absent(n, value)}
+        return _between_fields(present, self._broadcast)
+
+    def _missing(self, fields: Fields) -> str | None:
         for name in self._required:
             if fields.get(name) in (None, ""):
-                return MISSING, name
+                return name
         for other, needs in self._required_when.items():
             if other in fields:
                 given = _as_text(fields[other])
                 for text, name in needs:
-                    if given == text and fields.get(name) in (None, ""):
-                        return MISSING, name
-        checks = self._checks
-        for name, value in fields.items():
-            check = checks.get(name)
-            if check is not None and value is not None and not check(value, fields):
-                return _CODES.get(name, WRONG), name
-        if _TOGETHER.isdisjoint(fields):
-            return None
-        return _between_fields({name: value for name, value in fields.items() if name in checks})
+                    if given == text and self._is_absent(name, fields.get(name)):
+                        return name
+        return None
+
+    def objection_beside(self, message: Fields) -> Objection | None:
+        """The same for the fields beside a notification."""
+        for name, check in self._beside.items():
+            value = message.get(name)
+            if value is not None and value != "" and not check(value, message):
+                return WRONG, name
+        return None
+
+    def _is_absent(self, name: str, value: object) -> bool:
+        return value is None or value == "" or (name in self._times and whole(value) == 0)
 
 
 def whole(value: object) -> int | None:
@@ -80,15 +103,22 @@ def whole(value: object) -> int | None:
     return None
 
 
-def _between_fields(fields: Fields) -> Objection | None:
-    if fields.get("notify_level") is not None and fields.get("category") is None:
+def _between_fields(fields: Fields, broadcast: bool) -> Objection | None:
+    if "notify_level" in fields and "category" not in fields:
         return WRONG_CATEGORY, "notify_level"
     for name in _TEMPLATE_PARAMETERS:
-        if fields.get(name) is not None and fields.get("private_msg_template_id") is None:
+        if name in fields and "private_msg_template_id" not in fields:
             return NO_TEMPLATE, "private_msg_template_id"
-    start, end = whole(fields.get("show_start_time")), whole(fields.get("show_end_time"))
-    if start and end and start >= end:
-        return WRONG, "show_end_time"
+    if whole(fields.get("style")) == 3:
+        # A big picture is for broadcasts only, and those go out at no fixed speed.
+        if not broadcast:
+            return WRONG, "style"
+        if _as_text(fields.get("fix_speed")) == "true":
+            return WRONG, "fix_speed"
+    if whole(fields.get("show_time_type")) == 1:
+        start, end = whole(fields.get("show_start_time")), whole(fields.get("show_end_time"))
+        if start is not None and end is not None and start >= end:
+            return WRONG, "show_end_time"
     return None
 
 
@@ -97,22 +127,22 @@ def _check(name: str, rule: FieldRule, dialect: Dialect) -> _Check:
         return lambda value, _: isinstance(value, str) and value in dialect.categories
     match rule.kind:
         case "text":
-            return _text(rule)
+            return _text(rule, is_url=name == "call_back_url")
         case "int" | "time":
             return _number(rule)
         case "bool":
-            return lambda value, _: value in (True, False, "true", "false") and type(value) in (bool, str)
+            return lambda value, _: type(value) in (bool, str) and _as_text(value) in ("true", "false")
         case "json":
             return lambda value, _: isinstance(value, str) and _fits(value, rule) and _is_object(value)
         case "object":
             return lambda value, _: isinstance(value, dict | list) or (isinstance(value, str) and _is_json(value))
 
 
-def _text(rule: FieldRule) -> _Check:
+def _text(rule: FieldRule, *, is_url: bool) -> _Check:
     least, most, by_condition = rule.min or 0, rule.max, bool(rule.max_when)
 
     def check(value: Any, fields: Fields) -> bool:
-        if type(value) is not str or len(value) < least:
+        if type(value) is not str or len(value) < least or (is_url and not _URL.fullmatch(value)):
             return False
         limit = rule.maximum(fields) if by_condition else most
         if limit is not None and len(value) > limit:
@@ -141,7 +171,7 @@ def _fits(value: str, rule: FieldRule) -> bool:
 
 
 def _says_nothing(value: Any, _: Fields) -> bool:
-    return any(value is nothing or value == nothing for nothing in _NOTHING)
+    return (_as_text(value) if isinstance(value, str) else value) in _NOTHING
 
 
 def _is_utf8(value: str) -> bool:
@@ -169,4 +199,5 @@ def _is_json(text: str) -> bool:
 
 
 def _as_text(value: object) -> str:
-    return ("true" if value else "false") if isinstance(value, bool) else str(value)
+    # Clients in Python write True where others write true.
+    return str(value).lower() if isinstance(value, bool | str) else str(value)

@@ -17,10 +17,14 @@ FORM = "application/x-www-form-urlencoded"
 
 
 def read_form(content_type: str, content: bytes) -> dict[str, str] | None:
-    """The fields of a form body; of a repeated field the first counts. None: not a form, or not UTF-8."""
-    kind, _, rest = content_type.partition(";")
-    charset = re.search(r"charset\s*=\s*\"?([^\s\";]+)", rest, re.IGNORECASE)
-    if kind.strip().lower() != FORM or (charset and charset[1].lower() not in ("utf-8", "utf8")):
+    """The fields of a form body; of a repeated field the first counts. None: not a form, or not UTF-8.
+
+    Without a body there is nothing that could be encoded wrongly: no fields, whatever the content type.
+    """
+    if not content:
+        return {}
+    charset = re.search(r";.*charset\s*=\s*\"?([^\s\";]+)", content_type, re.IGNORECASE)
+    if not is_form(content_type) or (charset and charset[1].lower() not in ("utf-8", "utf8")):
         return None
     fields: dict[str, str] = {}
     try:
@@ -31,6 +35,11 @@ def read_form(content_type: str, content: bytes) -> dict[str, str] | None:
     except UnicodeDecodeError:
         return None
     return fields
+
+
+def is_form(content_type: str) -> bool:
+    """Whether this content type names a form."""
+    return content_type.partition(";")[0].strip().lower() == FORM
 
 
 def unquote(quoted: bytes) -> bytes:

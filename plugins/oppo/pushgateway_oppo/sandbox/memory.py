@@ -5,6 +5,7 @@ Law of this file: pure and bounded; the clock is handed in.
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable, Hashable, Mapping
 from typing import Any, Generic, TypeVar
 
@@ -20,7 +21,8 @@ class Bounded(Generic[T]):
 
     def __init__(self, most: int) -> None:
         self._most = most
-        self._entries: dict[Hashable, T] = {}
+        # A plain dict gets slower with every entry that is taken from its front.
+        self._entries: OrderedDict[Hashable, T] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -33,7 +35,7 @@ class Bounded(Generic[T]):
         """Remember; the oldest is forgotten when there are too many."""
         self._entries[key] = value
         if len(self._entries) > self._most:
-            del self._entries[next(iter(self._entries))]
+            self._entries.popitem(last=False)
 
 
 @attrs.frozen
@@ -66,9 +68,7 @@ class Allowance:
         """Targets left today; None: no limit."""
         if self.daily_limit is None:
             return None
-        day = int((self.clock() + self.reset_offset) // DAY)
-        if day != self._day:
-            self._day, self._used = day, 0
+        self._begin()
         return self.daily_limit - self._used
 
     @property
@@ -76,12 +76,19 @@ class Allowance:
         """Whether this second is used up."""
         if self.per_second is None:
             return False
-        second = int(self.clock())
-        if second != self._second:
-            self._second, self._used_in_second = second, 0
+        self._begin()
         return self._used_in_second >= self.per_second
 
     def use(self, targets: int) -> None:
-        """So many targets were pushed to."""
+        """So many targets were pushed to; counted without a limit too, because one may be set in mid-day."""
+        self._begin()
         self._used += targets
         self._used_in_second += targets
+
+    def _begin(self) -> None:
+        now = self.clock()
+        if int(now) != self._second:
+            self._second, self._used_in_second = int(now), 0
+            day = int((now + self.reset_offset) // DAY)
+            if day != self._day:
+                self._day, self._used = day, 0

@@ -19,15 +19,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from typing import Any, Literal
-from urllib.parse import urlsplit
+from typing import Any, ClassVar, Literal
 
 from pushgateway.rules import load_rules
-from pushgateway.sandbox import Delivery, Fault, Phone, Sandbox
+from pushgateway.sandbox import Delivery, Fault, Phone, Sandbox, Switch
 from pushgateway.vendor import Request, Response
 from pushgateway_oppo.sandbox.access import Access
 from pushgateway_oppo.sandbox.checks import MISSING, WRONG, Checks
-from pushgateway_oppo.sandbox.form import read_form
+from pushgateway_oppo.sandbox.door import Door
 from pushgateway_oppo.sandbox.mangling import MANGLINGS, mangle
 from pushgateway_oppo.sandbox.memory import Allowance, Bounded, Saved
 from pushgateway_oppo.sandbox.receipts import Receipts
@@ -38,8 +37,8 @@ MASTER_SECRET = "sandbox-master-secret"  # noqa: S105 - opens nothing but a sand
 APP_ID = "SandboxAppIdSandboxAppId"
 REMEMBERED = 1_000_000
 """Ids of pushes, and saved contents, that are remembered; then the oldest is forgotten."""
-NO_CALL = "unknown"
-"""The operation of a request whose path is none of OPPO's."""
+_COUNT = Switch(lambda value: value is None or (type(value) is int and value >= 0), "a whole number or null")
+_TRUTH = Switch(lambda value: type(value) is bool, "true or false")
 
 
 class OppoSandbox(Sandbox):
@@ -48,6 +47,13 @@ class OppoSandbox(Sandbox):
     brand = "oppo"
     operations = ("auth", "broadcast", "save", "unicast", "unicast_batch")
     manglings = tuple(MANGLINGS)
+    switches: ClassVar[Mapping[str, Switch]] = {
+        "daily_limit": _COUNT,
+        "last_login_wins": _TRUTH,
+        "per_second": _COUNT,
+        "repeats": Switch(lambda value: value in ("refuse", "absorb"), "refuse or absorb"),
+        "text_create_time": _TRUTH,
+    }
 
     def __init__(
         self,
@@ -66,18 +72,15 @@ class OppoSandbox(Sandbox):
         text_create_time: bool = False,
     ) -> None:
         """`daily_limit` and `per_second` count targets (None: no limit); `text_create_time` gives `create_time` as
-        text, as the documents print it, instead of the number that clients decode."""
+        text, as the documents print it, instead of the number that clients decode. `switch` changes these and
+        `last_login_wins` and `repeats` later; wrong values are a `FieldError`."""
         super().__init__(clock=clock, seed=seed, tokens=tokens, keep=keep)
         rules = load_rules("pushgateway_oppo")
         facts = rules.dialects[dialect]
         self._dialect = dialect
         self._texts = {code: rule.meaning for code, rule in rules.codes.items()} | {"0": "Success"}
-        self._paths = {facts.operations[name].path: name for name in self.operations}
-        self._method = {name: facts.operations[name].method for name in self.operations}
         self._batch_size = facts.number("batch_size")
         self._master_secret = master_secret
-        self._absorbs = repeats == "absorb"
-        self._text_create_time = text_create_time
         self._access = Access(
             app_key,
             master_secret,
@@ -86,9 +89,9 @@ class OppoSandbox(Sandbox):
             facts.number("access_lifetime"),
             facts.number("access_overlap"),
             facts.number("clock_tolerance"),
-            last_login_wins,
         )
-        self._allowance = Allowance(clock, daily_limit, per_second, facts.number("daily_reset_offset"))
+        self._allowance = Allowance(clock, None, None, facts.number("daily_reset_offset"))
+        self._door = Door({name: facts.operations[name] for name in self.operations}, self._access, self._allowance)
         self._targets = Targets(facts, self.phones_known, registration_ids=dialect == "v1.3")
         self._unicast_checks = Checks(facts, broadcast=False)
         self._broadcast_checks = Checks(facts, broadcast=True)
@@ -106,6 +109,9 @@ class OppoSandbox(Sandbox):
             "save": self._save,
             "broadcast": self._broadcast,
         }
+        given = (daily_limit, last_login_wins, per_second, repeats, text_create_time)
+        for name, value in zip(self.switches, given, strict=True):
+            self.switch(name, value)
 
     # The contract of a sandbox.
 
@@ -128,6 +134,18 @@ class OppoSandbox(Sandbox):
         with self.lock:
             self._access.expire()
 
+    def turn(self, name: str, value: Any) -> None:
+        """Set one of `switches`."""
+        match name:
+            case "daily_limit" | "per_second":
+                setattr(self._allowance, name, value)
+            case "last_login_wins":
+                self._access.last_login_wins = value
+            case "repeats":
+                self._absorbs = value == "absorb"
+            case "text_create_time":
+                self._text_create_time = value
+
     def callbacks(self) -> list[Request]:
         """Receipts that are due, by URL."""
         with self.lock:
@@ -135,7 +153,7 @@ class OppoSandbox(Sandbox):
 
     def operation(self, request: Request) -> str:
         """Which of the five calls this is."""
-        return self._paths.get(urlsplit(request.url).path, NO_CALL)
+        return self._door.operation(request)
 
     def refusal(self, code: str, field: str = "") -> Response:
         """OPPO's reply with this code; the sentence names the field, where there is one, and never a value."""
@@ -150,32 +168,12 @@ class OppoSandbox(Sandbox):
     def perform(self, request: Request, operation: str) -> Response:
         """Do what OPPO does."""
         try:
-            form = self._admitted(request, operation)
+            form = self._door.admit(request, operation)
             return self._calls[operation](form)
         except CallRefused as refused:
             return self.refusal(refused.code, refused.field)
 
-    # What every call goes through.
-
-    def _admitted(self, request: Request, operation: str) -> Mapping[str, str]:
-        if operation not in self._calls:
-            raise CallRefused("20")
-        if request.method != self._method[operation]:
-            raise CallRefused("12")
-        form = read_form(request.headers.get("content-type", ""), request.content)
-        if form is None:
-            raise CallRefused("25")
-        if operation == "auth":
-            return form
-        # The documents moved it from the header to the body, so either place counts when it holds a good one.
-        given = [token for token in (request.headers.get("auth_token"), form.get("auth_token")) if token]
-        if not given:
-            raise CallRefused("29")
-        if not any(map(self._access.knows, given)):
-            raise CallRefused("11")
-        if self._allowance.too_fast:
-            raise CallRefused("-2")
-        return form
+    # Logging in.
 
     def _accepted(self, data: object) -> Response:
         return self.reply_json({"code": 0, "message": self._texts["0"], "data": data})
@@ -228,12 +226,14 @@ class OppoSandbox(Sandbox):
         """Push to one phone and return the message id. Raises `CallRefused`."""
         fields = read_notification(message)
         objection = self._unicast_checks.objection(fields)
+        if objection is None:
+            objection = self._unicast_checks.objection_beside(message)
         if objection is not None:
             raise CallRefused(*objection)
         phone, code = self._targets.find(kind, target)
         if phone is None:
             raise CallRefused(code)
-        dedupe_id = fields.get("app_message_id")
+        dedupe_id = fields.get("app_message_id") or None
         key = dedupe_id if self._dialect == "v1.3" else (dedupe_id, phone.token)
         former = None if dedupe_id is None else self._pushed.get(key)
         if former is not None:
@@ -261,7 +261,7 @@ class OppoSandbox(Sandbox):
 
     def _show(self, phone: Phone, fields: Mapping[str, Any], message_id: str, operation: str) -> None:
         def delivery() -> Delivery:
-            dedupe_id, at = fields.get("app_message_id"), self.clock()
+            dedupe_id, at = fields.get("app_message_id") or None, self.clock()
             return Delivery(
                 phone.token, fields["title"], fields["content"], dedupe_id, message_id, operation, at, fields
             )
@@ -275,7 +275,7 @@ class OppoSandbox(Sandbox):
         objection = self._broadcast_checks.objection(fields)
         if objection is not None:
             raise CallRefused(*objection)
-        once = fields.get("app_message_id")
+        once = fields.get("app_message_id") or None
         saved = None if once is None else self._saved_once.get(once)
         if saved is None:
             saved = Saved(self._new_id(), fields)

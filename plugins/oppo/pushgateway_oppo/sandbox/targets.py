@@ -70,6 +70,7 @@ class Targets:
         self._registration_ids = registration_ids
         self._most = dialect.number("audience_size")
         self._broadcast = {target.broadcast: kind for kind, target in dialect.targets.items()}
+        self._expressions = not dialect.targets["tags"].struck_out
         self._unicast = {target.unicast: kind for kind, target in dialect.targets.items() if target.unicast is not None}
 
     def of_message(self, message: Mapping[str, Any]) -> tuple[str, str]:
@@ -137,7 +138,8 @@ class Targets:
         return Audience(kind, phones, refused)
 
     def _tagged(self, text: str) -> Sequence[Phone]:
-        if not text.startswith("{"):
+        # V1.3 has tags crossed out, and before that as a list only; the JSON expression is of the current pages.
+        if not (self._expressions and text.startswith("{")):
             names = text.split(";")
             if len(names) > self._most:
                 raise CallRefused(WRONG, "target_value")
@@ -161,7 +163,9 @@ def _tag_groups(text: str) -> tuple[frozenset[str], frozenset[str], frozenset[st
         raise CallRefused(WRONG, "target_value") from None
     well_formed = isinstance(groups, dict) and groups and groups.keys() <= _TAG_GROUPS
     if not well_formed or not all(
-        isinstance(names, list) and all(isinstance(name, str) for name in names) for names in groups.values()
+        # An empty group would limit nothing, and a push to nobody in particular would reach everybody.
+        isinstance(names, list) and names and all(isinstance(name, str) for name in names)
+        for names in groups.values()
     ):
         raise CallRefused(WRONG, "target_value")
     return frozenset(groups.get("or", ())), frozenset(groups.get("and", ())), frozenset(groups.get("not", ()))

@@ -1,0 +1,162 @@
+"""Whether one value obeys its row of rules, and fields that are right or wrong only beside others.
+
+Law of this file: pure; from a value of the host to the value on the wire, or a refusal that names the field, the limit
+and the actual size and never the content. What a row cannot say is said here: a text that is given is not blank (except
+the parameter that merely comes back with receipts), a URL for receipts is one that can be posted to, and which fields
+need or exclude each other.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+import attrs
+
+from pushgateway.rules import Dialect, FieldRule
+from pushgateway.text import ELLIPSIS, clean, fit, utf16_units
+from pushgateway.vendor import AudienceKind, Reason, Refused
+
+encode_json: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
+"""Made once: `json.dumps` with an option makes a new encoder for every call, a third of its price."""
+
+_URL = re.compile(r"https?://[^\s/]\S*", re.IGNORECASE)
+_BIG_PICTURE = 3
+_TEMPLATE_PARAMETERS = ("private_title_parameters", "private_content_parameters")
+
+
+@attrs.frozen(repr=False)
+class Json:
+    """JSON text that stands for itself: not a string on the wire but the value it spells."""
+
+    text: str
+
+
+WireValue = str | int | bool | Json
+
+
+def invalid(word: str, sentence: str) -> Refused:
+    """A local refusal: the host has to change `word`."""
+    return Refused(Reason.INVALID_NOTIFICATION, detail=f"{word}: {sentence}")
+
+
+def goes_whole(text: str, maximum: int) -> bool:
+    """Whether a text goes out exactly as it is: neither blank nor too long nor in need of cleaning."""
+    size = len(text)
+    if size > maximum or (2 * size > maximum and utf16_units(text) > maximum):
+        return False
+    return (text.isprintable() or clean(text) is text) and text != "" and not text.isspace()
+
+
+def check_text(word: str, name: str, rule: FieldRule, value: object, maximum: int | None) -> tuple[str, bool]:
+    """The text as it goes out, and whether it was cut."""
+    if not isinstance(value, str):
+        raise invalid(word, f"must be a str, is {type(value).__name__}")
+    if rule.past == "cut" and maximum is not None:
+        if goes_whole(value, maximum):
+            return value, False
+        text, was_cut = fit(value, maximum)
+        if was_cut and not text.removesuffix(ELLIPSIS).strip():
+            # What is left shows nothing: blanks came first, or one cluster is longer than the limit.
+            text, _ = fit(clean(value).lstrip(), maximum)
+            if text:
+                return text, True
+    else:
+        if maximum is not None and len(value) > maximum:
+            raise invalid(word, f"must have at most {maximum} characters, has {len(value)}")
+        text, was_cut = clean(value), False
+    if not text.strip() and name != "call_back_parameter":
+        limit = f"1 to {maximum} characters" if maximum is not None else "at least 1 character"
+        raise invalid(word, f"must have {limit}, is blank")
+    if name == "call_back_url" and not _URL.fullmatch(text):
+        raise invalid(word, "must be a URL that begins with http:// or https://")
+    return text, was_cut
+
+
+def check_value(word: str, rule: FieldRule, value: object, maximum: int | None) -> WireValue:
+    """The value as it goes out, for every kind but text."""
+    if rule.kind == "bool":
+        if not isinstance(value, bool):
+            raise invalid(word, f"must be True or False, is {type(value).__name__}")
+        return value
+    if rule.kind in ("int", "time"):
+        return _check_number(word, rule, value, maximum)
+    text = _json_text(word, rule, value)
+    if maximum is not None and len(text) > maximum:
+        raise invalid(word, f"must have at most {maximum} characters as JSON, has {len(text)}")
+    # `json` is text to OPPO, `object` is a value (or, given as a string, text again).
+    return text if rule.kind == "json" or isinstance(value, str) else Json(text)
+
+
+def check_together(
+    fields: Mapping[str, WireValue], dialect: Dialect, word: Callable[[str], str], audience: AudienceKind | None
+) -> None:
+    """Raise `Refused` for fields that do not go together; `word` gives the host's name of a field."""
+    if fields.get("style") == _BIG_PICTURE:
+        # Before anything is asked for beside it: a single push must not be told to add a picture it cannot have.
+        if audience is None:
+            raise Refused(Reason.UNSUPPORTED, detail=f"{word('style')}: 3 is for broadcasts only")
+        if fields.get("fix_speed") is True:
+            raise invalid(word("style"), "3 goes out at no fixed speed: leave the rate out")
+    for name, rule in dialect.fields.items():
+        if name not in fields and rule.needed(fields):
+            raise invalid(word(name), f"OPPO needs {name} beside the other fields")
+    if fields.get("show_time_type") == 1:
+        _check_window(fields, word)
+    if "notify_level" in fields and "category" not in fields:
+        raise invalid(word("notify_level"), "OPPO needs category beside it")
+    for name in _TEMPLATE_PARAMETERS:
+        if name in fields and "private_msg_template_id" not in fields:
+            raise invalid(word(name), "OPPO needs private_msg_template_id beside it")
+
+
+def _check_window(fields: Mapping[str, WireValue], word: Callable[[str], str]) -> None:
+    start, end = fields.get("show_start_time"), fields.get("show_end_time")
+    if isinstance(start, int) and isinstance(end, int) and start >= end:
+        raise invalid(word("show_end_time"), "must be later than the start of the window")
+
+
+def _check_number(word: str, rule: FieldRule, value: object, maximum: int | None) -> int:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise invalid(word, f"must be an int, is {type(value).__name__}")
+    if rule.choices and value not in rule.choices:
+        raise invalid(word, f"must be one of {', '.join(map(str, rule.choices))}")
+    unit = f" {rule.unit}" if rule.unit else ""
+    if maximum is not None and value > maximum:
+        days = f" ({maximum // 86400} days)" if rule.unit == "seconds" and maximum % 86400 == 0 else ""
+        raise invalid(word, f"must be at most {maximum}{unit}{days}, is {_number(value)}")
+    if rule.min is not None and value < rule.min:
+        raise invalid(word, f"must be at least {rule.min}{unit}, is {_number(value)}")
+    if abs(value) >= 2**63:
+        raise invalid(word, "must fit into 64 bits")
+    return value
+
+
+def _number(value: int) -> str:
+    return str(value) if abs(value) < 10**15 else "far beyond"
+
+
+def _json_text(word: str, rule: FieldRule, value: object) -> str:
+    try:
+        if isinstance(value, str):
+            text, spelled = value, _decode(value)
+        else:
+            spelled = dict(value) if isinstance(value, Mapping) else value
+            text = encode_json(spelled)
+    except (TypeError, ValueError, RecursionError):
+        raise invalid(word, "must be JSON, or made of what JSON can hold") from None
+    if rule.kind == "json" and not isinstance(spelled, dict):
+        raise invalid(word, "must be a JSON object")
+    if rule.kind == "object" and not isinstance(value, str) and not isinstance(spelled, dict | list | tuple):
+        raise invalid(word, "must be a JSON object, a list, or their text")
+    return text
+
+
+def _no_constant(name: str) -> Any:
+    # Python reads and writes NaN and Infinity; JSON has no such words.
+    raise ValueError(name)
+
+
+_decode = json.JSONDecoder(parse_constant=_no_constant).decode

@@ -1,0 +1,124 @@
+"""The ordinary notification, encoded in one pass.
+
+Law of this file: pure; a shortcut for nearly every push and never another meaning. A title and a text that fit, a tap,
+data, a ttl and a channel become quoted bytes at once; for whatever else a notification says, and for everything that
+would have to be cut or refused, the answer is None and the long way through `fields` decides. A test compares both.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+import attrs
+
+from pushgateway.rules import Dialect
+from pushgateway.text import form_quote
+from pushgateway.vendor import ClickAction, Network, Notification, OpenApp
+from pushgateway_oppo.fields import BRAND, CLICKS
+from pushgateway_oppo.limits import encode_json, goes_whole
+
+PLAIN: Final = re.compile(r"[A-Za-z0-9_.~-]{1,256}", re.ASCII)
+"""What stands for itself in JSON and in a form; registration ids, message ids and class names usually do."""
+
+_TITLE = form_quote('"title":')
+_PARAMETERS = ',"action_parameters":'
+_TTL = form_quote(',"off_line_ttl":')
+_CHANNEL = form_quote(',"channel_id":"')
+_QUOTE = form_quote('"')
+
+
+@attrs.frozen
+class Plan:
+    """What the ordinary notification needs to know of a dialect's rules, looked up once."""
+
+    dialect: Dialect = attrs.field(repr=False)
+    title: int
+    body: int
+    data: int
+    ttl: int
+    channel: bool
+    clicks: Mapping[type[ClickAction], tuple[bytes, int, Callable[[Any], str]]] = attrs.field(repr=False)
+    """By click action: the quoted opening of its fields, the most characters of its target, and the target."""
+
+
+def make_plan(dialect: Dialect) -> Plan:
+    """The plan of a dialect."""
+    rules = dialect.fields
+    return Plan(
+        dialect,
+        title=rules["title"].max or 0,
+        body=rules["content"].max or 0,
+        data=rules["action_parameters"].max or 0,
+        ttl=rules["off_line_ttl"].max or 0,
+        channel="channel_id" in rules,
+        clicks={
+            kind: (form_quote(f',"click_action_type":{number},"{name}":"'), rules[name].max or 0, target)
+            for kind, (number, name, target) in CLICKS.items()
+        },
+    )
+
+
+def encode_ordinary(note: Notification, plan: Plan) -> bytes | None:
+    """The quoted fields of a single push without braces and message id, or None when it is not an ordinary one."""
+    title, body = note.title, note.body
+    if not _is_ordinary(note) or not goes_whole(title, plan.title) or not goes_whole(body, plan.body):
+        return None
+    # One JSON text as far as it may hold Chinese, because each quoting has its price.
+    text = encode_json(title) + ',"content":' + encode_json(body)
+    if note.data:
+        parameters = _encode_data(note.data, plan.data)
+        if parameters is None:
+            return None
+        text += _PARAMETERS + encode_json(parameters)
+    tail = b""
+    if type(note.click) is not OpenApp:
+        click = _encode_click(note.click, plan)
+        if click is None:
+            return None
+        tail = click
+    if note.ttl is not None:
+        if not 0 < note.ttl <= plan.ttl:
+            return None
+        tail += _TTL + b"%d" % note.ttl
+    if note.channel_id is not None:
+        if not plan.channel or not PLAIN.fullmatch(note.channel_id):
+            return None
+        tail += _CHANNEL + note.channel_id.encode("ascii") + _QUOTE
+    return _TITLE + form_quote(text) + tail
+
+
+def _is_ordinary(note: Notification) -> bool:
+    return (
+        note.subtitle is None
+        and note.store_offline
+        and note.network is Network.ANY
+        and note.time_zone is None
+        and note.show_from is None
+        and note.show_until is None
+        and note.receipt_url is None
+        and note.receipt_parameter is None
+        and BRAND not in note.overrides
+    )
+
+
+def _encode_data(data: Mapping[str, Any], maximum: int) -> str | None:
+    if type(data) is not dict:
+        return None
+    try:
+        text = encode_json(data)
+    except (TypeError, ValueError, RecursionError):
+        return None
+    return text if len(text) <= maximum else None
+
+
+def _encode_click(click: ClickAction, plan: Plan) -> bytes | None:
+    known = plan.clicks.get(type(click))
+    if known is None:
+        return None
+    opening, maximum, read = known
+    target = read(click)
+    if len(target) > maximum or not PLAIN.fullmatch(target):
+        return None
+    return opening + target.encode("ascii") + _QUOTE

@@ -1,0 +1,63 @@
+"""What every call to OPPO goes through before it is looked at: path, method, encoding, access token, rate.
+
+Law of this file: pure; nothing about pushes. The first reason found is the one that is said.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from urllib.parse import urlsplit
+
+import attrs
+
+from pushgateway.rules import Operation
+from pushgateway.vendor import Request
+from pushgateway_oppo.sandbox.access import Access
+from pushgateway_oppo.sandbox.form import FORM, is_form, read_form
+from pushgateway_oppo.sandbox.memory import Allowance
+from pushgateway_oppo.sandbox.targets import CallRefused
+
+NO_CALL = "unknown"
+"""The operation of a request whose path is none of OPPO's."""
+
+
+@attrs.frozen
+class Door:
+    """Lets calls in, or refuses them."""
+
+    operations: Mapping[str, Operation]
+    """By name: the calls there are."""
+    access: Access = attrs.field(repr=False)
+    allowance: Allowance
+    _names: Mapping[str, str] = attrs.field(init=False, repr=False)
+
+    @_names.default
+    def _names_by_path(self) -> Mapping[str, str]:
+        return {operation.path: name for name, operation in self.operations.items()}
+
+    def operation(self, request: Request) -> str:
+        """Which of the calls this is."""
+        return self._names.get(urlsplit(request.url).path, NO_CALL)
+
+    def admit(self, request: Request, operation: str) -> Mapping[str, str]:
+        """The form of a call that may go on. Raises `CallRefused`."""
+        known = self.operations.get(operation)
+        if known is None:
+            raise CallRefused("20")
+        if request.method != known.method:
+            raise CallRefused("12")
+        content_type = request.headers.get("content-type", "")
+        form = read_form(content_type, request.content)
+        if form is None:
+            raise CallRefused("25", "" if is_form(content_type) else f"content-type must be {FORM}")
+        if operation == "auth":
+            return form
+        # The documents moved it from the header to the body, so either place counts when it holds a good one.
+        given = [token for token in (request.headers.get("auth_token"), form.get("auth_token")) if token]
+        if not given:
+            raise CallRefused("29")
+        if not any(map(self.access.knows, given)):
+            raise CallRefused("11")
+        if self.allowance.too_fast:
+            raise CallRefused("-2")
+        return form

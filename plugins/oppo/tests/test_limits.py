@@ -1,0 +1,200 @@
+"""What the plug-in cuts, leaves out and refuses beyond plain lengths: blanks, URLs, moments, and fields in company."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from pushgateway_oppo.codec import encode_batch
+from pushgateway_oppo.fields import encode_notification
+from pushgateway_oppo.replies import RULES
+
+from pushgateway.vendor import AudienceKind, Notification, Push, PushToken, Reason, Refused
+
+V13, CURRENT = RULES.dialects["v1.3"], RULES.dialects["current"]
+NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
+EVERYONE = AudienceKind.EVERYONE
+FAMILY = "👨‍👩‍👧‍👦"
+INVALID, UNSUPPORTED = Reason.INVALID_NOTIFICATION, Reason.UNSUPPORTED
+
+
+def note(**fields: Any) -> Notification:
+    return Notification(**{"title": "Hi", "body": "You have mail", **fields})
+
+
+def override(**fields: Any) -> Notification:
+    return note(overrides={"oppo": fields})
+
+
+def refusal(notification: Notification, dialect: Any, audience: AudienceKind | None = None) -> tuple[Reason, str]:
+    with pytest.raises(Refused) as caught:
+        encode_notification(notification, dialect, audience)
+    return caught.value.reason, caught.value.detail
+
+
+@pytest.mark.parametrize(
+    ("fields", "name", "text", "cut"),
+    [
+        ({"subtitle": FAMILY}, "sub_title", "…", True),
+        ({"subtitle": FAMILY[:-1]}, "sub_title", FAMILY[:-1], False),
+        ({"title": "A" + "\u0301" * 40}, "title", "…", True),
+        ({"title": "A" + "\u0301" * 31}, "title", "A" + "\u0301" * 31, False),
+        ({"title": " " * 40 + "hello"}, "title", "hello", True),
+        ({"title": " " * 27 + "hello"}, "title", " " * 27 + "hello", False),
+        ({"body": "\n" * 250 + "hello"}, "content", "hello", True),
+        ({"body": "\x00 " * 250 + "hello"}, "content", "hello", True),
+        ({"title": " " * 40 + "x" * 33}, "title", "x" * 31 + "…", True),
+    ],
+)
+def test_a_cut_text_still_says_something(fields: dict[str, str], name: str, text: str, cut: bool) -> None:
+    """Blanks in front of a text, or one character made of many, cost the text its front and never the push."""
+    content = encode_notification(note(**fields), V13)
+
+    assert content.fields[name] == text
+    assert content.truncated == (tuple(fields) if cut else ())
+
+
+@pytest.mark.parametrize("subtitle", ["", " ", "\n\t", "\x00", "\u3000" * 99])
+def test_a_blank_subtitle_is_none(subtitle: str) -> None:
+    """It is optional, so a blank one is left out instead of costing the push."""
+    content = encode_notification(note(subtitle=subtitle), CURRENT)
+
+    assert "sub_title" not in content.fields
+    assert content.truncated == ()
+
+
+@pytest.mark.parametrize(
+    ("url", "fine"),
+    [
+        ("https://example.org/r", True),
+        ("HTTP://127.0.0.1:8000", True),
+        ("banana", False),
+        ("ftp://example.org", False),
+        ("https://", False),
+        ("https:///r", False),
+        ("https://example.org/a b", False),
+    ],
+)
+def test_receipts_go_to_a_url(url: str, fine: bool) -> None:
+    """OPPO has to post to it, so what nobody can post to is told at once."""
+    notification = note(receipt_url=url)
+
+    if fine:
+        assert encode_notification(notification, V13).fields["call_back_url"] == url
+    else:
+        assert refusal(notification, V13) == (
+            INVALID,
+            "receipt_url: must be a URL that begins with http:// or https://",
+        )
+
+
+@pytest.mark.parametrize("dialect", [V13, CURRENT], ids=["v1.3", "current"])
+@pytest.mark.parametrize("name", ["show_start_time", "show_end_time", "push_start_time"])
+@pytest.mark.parametrize(
+    ("moment", "fine"),
+    [(10**12, True), (10**12 - 1, False), (10**13 - 1, True), (10**13, False), (1_800_000_000, False), (0, False)],
+)
+def test_moments_are_milliseconds(dialect: Any, name: str, moment: int, fine: bool) -> None:
+    """Thirteen digits: seconds, the likely mistake, would be a day in January 1970."""
+    notification = override(**{name: moment})
+
+    if fine:
+        assert encode_notification(notification, dialect, EVERYONE).fields[name] == moment
+    else:
+        reason, detail = refusal(notification, dialect, EVERYONE)
+        assert reason is INVALID
+        assert detail.startswith(f'overrides["oppo"]["{name}"]: must be at ')
+        assert "milliseconds" in detail
+
+
+@pytest.mark.parametrize("dialect", [V13, CURRENT], ids=["v1.3", "current"])
+@pytest.mark.parametrize(("field", "name"), [("show_from", "show_start_time"), ("show_until", "show_end_time")])
+def test_a_window_may_be_open_on_one_side(dialect: Any, field: str, name: str) -> None:
+    """No source asks for both ends."""
+    content = encode_notification(note(**{field: NOON}), dialect, EVERYONE)
+
+    times = {key: value for key, value in content.fields.items() if key.startswith("show")}
+    assert times == {"show_time_type": 1, name: 1_767_268_800_000}
+
+
+PICTURE = {"style": 3, "big_picture_id": "p"}
+
+
+@pytest.mark.parametrize(
+    ("fields", "audience", "reason", "sentence"),
+    [
+        ({"style": 3}, None, UNSUPPORTED, 'overrides["oppo"]["style"]: 3 is for broadcasts only'),
+        (PICTURE, None, UNSUPPORTED, 'overrides["oppo"]["big_picture_id"]: OPPO has it for broadcasts only'),
+        ({"style": 3}, EVERYONE, INVALID, "big_picture_id: OPPO needs big_picture_id beside the other fields"),
+        (
+            {**PICTURE, "fix_speed": True, "fix_speed_rate": 1000},
+            EVERYONE,
+            INVALID,
+            'overrides["oppo"]["style"]: 3 goes out at no fixed speed: leave the rate out',
+        ),
+        ({"notify_level": 2}, None, INVALID, 'overrides["oppo"]["notify_level"]: OPPO needs category beside it'),
+        (
+            {"private_title_parameters": {"a": "b"}},
+            None,
+            INVALID,
+            'overrides["oppo"]["private_title_parameters"]: OPPO needs private_msg_template_id beside it',
+        ),
+        (
+            {"private_content_parameters": '{"a":"b"}'},
+            None,
+            INVALID,
+            'overrides["oppo"]["private_content_parameters"]: OPPO needs private_msg_template_id beside it',
+        ),
+        ({"category": ""}, None, INVALID, 'overrides["oppo"]["category"]: must have at least 1 character, is blank'),
+    ],
+)
+def test_fields_that_need_or_exclude_each_other(
+    fields: dict[str, Any], audience: AudienceKind | None, reason: Reason, sentence: str
+) -> None:
+    """What OPPO refuses with 40, 41, 54 and 67 never leaves, and no two refusals lead in a circle."""
+    assert refusal(override(**fields), CURRENT, audience) == (reason, sentence)
+
+
+@pytest.mark.parametrize(
+    ("fields", "audience"),
+    [
+        (PICTURE, EVERYONE),
+        ({**PICTURE, "fix_speed": False}, EVERYONE),
+        ({"style": 2}, None),
+        ({"category": "IM", "notify_level": 2}, None),
+        ({"private_msg_template_id": "t", "private_title_parameters": {"a": "b"}}, None),
+    ],
+)
+def test_fields_in_good_company(fields: dict[str, Any], audience: AudienceKind | None) -> None:
+    """Beside what they need they go out."""
+    content = encode_notification(override(**fields), CURRENT, audience)
+
+    assert content.fields.keys() >= fields.keys()
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "sentence"),
+    [
+        ("action_parameters", [1], "must be a JSON object"),
+        ("action_parameters", "3", "must be a JSON object"),
+        ("action_parameters", "[1]", "must be a JSON object"),
+        ("action_parameters", '{"a":NaN}', "must be JSON, or made of what JSON can hold"),
+        ("action_parameters", {"a": float("inf")}, "must be JSON, or made of what JSON can hold"),
+        ("auditResponse", 5, "must be a JSON object, a list, or their text"),
+        ("auditResponse", '{"a":-Infinity}', "must be JSON, or made of what JSON can hold"),
+        ("auditResponse", "[" * 100_000, "must be JSON, or made of what JSON can hold"),
+    ],
+)
+def test_json_is_json(name: str, value: object, sentence: str) -> None:
+    """Python's own reader takes NaN and Infinity; OPPO's does not, and parameters are an object."""
+    assert refusal(override(**{name: value}), CURRENT) == (INVALID, f'overrides["oppo"]["{name}"]: {sentence}')
+
+
+def test_the_dialect_that_has_a_field_is_named() -> None:
+    """The sentence speaks of the setting that the host can change, in an override too."""
+    push = Push(PushToken(1, "a"), override(category="IM"))
+
+    (outcome,) = encode_batch([push], V13).settled.values()
+
+    assert outcome.detail.startswith(
+        'overrides["oppo"]["category"]: dialect = "v1.3" has no such field; dialect = "current" has it'
+    )

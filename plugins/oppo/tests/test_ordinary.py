@@ -1,0 +1,112 @@
+"""The short way of encoding says what the long way says, and leaves to it whatever is not ordinary."""
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import unquote_to_bytes
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pushgateway_oppo.fields import encode_notification
+from pushgateway_oppo.ordinary import encode_ordinary, make_plan
+from pushgateway_oppo.replies import RULES
+
+from pushgateway.vendor import (
+    Network,
+    Notification,
+    OpenActivity,
+    OpenApp,
+    OpenIntent,
+    OpenIntentUri,
+    OpenUrl,
+    Refused,
+)
+
+DIALECTS = list(RULES.dialects.values())
+PLANS = {name: make_plan(dialect) for name, dialect in RULES.dialects.items()}
+V13 = PLANS["v1.3"]
+NOON = datetime(2026, 1, 1, tzinfo=UTC)
+
+TEXT = st.text(st.characters(exclude_categories=()), max_size=60)
+WORD = st.text("ab.:/_ 值", max_size=12)
+CLICK = st.one_of(st.just(OpenApp()), *[WORD.map(kind) for kind in (OpenActivity, OpenIntent, OpenIntentUri, OpenUrl)])
+DATA = st.dictionaries(TEXT, st.one_of(TEXT, st.integers(), st.floats(), st.none(), st.lists(TEXT, max_size=2)))
+TTL = st.one_of(st.none(), st.integers(0, 2_000_000))
+
+
+def note(**fields: Any) -> Notification:
+    return Notification(**{"title": "Hi", "body": "You have mail", **fields})
+
+
+def read(quoted: bytes) -> Any:
+    return json.loads(b"{" + unquote_to_bytes(quoted.replace(b"+", b" ")) + b"}")
+
+
+@given(
+    st.builds(Notification, TEXT, TEXT, click=CLICK, data=DATA, ttl=TTL, channel_id=st.one_of(st.none(), WORD)),
+    st.sampled_from(DIALECTS),
+)
+def test_both_ways_say_the_same(notification: Notification, dialect: Any) -> None:
+    """What the short way takes, the long way takes uncut, field by field the same; what it refuses is never taken."""
+    quoted = encode_ordinary(notification, make_plan(dialect))
+
+    if quoted is not None:
+        content = encode_notification(notification, dialect)
+        assert read(quoted) == json.loads(json.dumps(dict(content.fields)).encode())
+        assert (content.beside, content.truncated) == ({}, ())
+
+
+@given(TEXT, TEXT)
+def test_what_the_long_way_refuses_is_never_sent(title: str, body: str) -> None:
+    """A blank title or text has no short way."""
+    notification = note(title=title, body=body)
+    try:
+        encode_notification(notification, DIALECTS[0])
+        fine = True
+    except Refused:
+        fine = False
+
+    assert fine or encode_ordinary(notification, V13) is None
+
+
+@pytest.mark.parametrize(
+    ("fields", "over"),
+    [
+        ({"title": "题" * 32}, {"title": "题" * 33}),
+        ({"title": "😀" * 16}, {"title": "😀" * 17}),
+        ({"body": "b" * 200}, {"body": "b" * 201}),
+        ({"body": "one\ntwo\tthree"}, {"body": "one\rtwo"}),
+        ({"title": " x"}, {"title": " "}),
+        ({"title": "x"}, {"title": ""}),
+        ({"body": "文"}, {"body": "\ud800"}),
+        ({"data": {"k": "v" * 4088}}, {"data": {"k": "v" * 4089}}),
+        ({"data": {"k": 1.5}}, {"data": {"k": float("nan")}}),
+        ({"ttl": 259_200}, {"ttl": 259_201}),
+        ({"ttl": 1}, {"ttl": 0}),
+        ({"click": OpenActivity("a" * 256)}, {"click": OpenActivity("a" * 501)}),
+        ({"click": OpenIntent("a.b.C")}, {"click": OpenIntent("a b")}),
+        ({}, {"channel_id": "chat"}),
+        ({}, {"subtitle": "s"}),
+        ({}, {"store_offline": False}),
+        ({}, {"network": Network.WIFI}),
+        ({}, {"time_zone": "GMT+08:00"}),
+        ({}, {"show_from": NOON}),
+        ({}, {"show_until": NOON}),
+        ({}, {"receipt_url": "https://example.org"}),
+        ({}, {"receipt_parameter": "p"}),
+        ({"overrides": {"xiaomi": {"x": 1}}}, {"overrides": {"oppo": {}}}),
+    ],
+)
+def test_where_the_short_way_ends(fields: dict[str, Any], over: dict[str, Any]) -> None:
+    """At the limit it is taken, beyond it and for all that is not ordinary it is left."""
+    assert encode_ordinary(note(**fields), V13) is not None
+    assert encode_ordinary(note(**over), V13) is None
+
+
+def test_a_channel_is_ordinary_where_there_are_channels() -> None:
+    """Phones of today show nothing without one."""
+    quoted = encode_ordinary(note(channel_id="chat"), PLANS["current"])
+
+    assert quoted is not None
+    assert read(quoted) == {"title": "Hi", "content": "You have mail", "channel_id": "chat"}
