@@ -16,7 +16,7 @@ import random
 import threading
 import time
 import weakref
-from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Generator, Iterable, Mapping
 from concurrent.futures import Future
 from datetime import datetime
 from types import TracebackType
@@ -109,11 +109,12 @@ class Gateway:
             lambda: [_closed(Push(push_token, notification, timeout=timeout)) for push_token in given],
         )
 
-    def stream(self, pushes: Iterable[Push], *, window: int = 4000) -> Iterator[Outcome]:
+    def stream(self, pushes: Iterable[Push], *, window: int = 4000) -> Generator[Outcome, None, None]:
         """See `pushgateway.Gateway.stream`. `pushes` is iterated here, in the thread that takes the outcomes.
 
         An outcome that is known goes before the next push is taken, but while `pushes` blocks none can come. Pushes
-        taken when the gateway is closed from another thread have their outcomes too.
+        taken when the gateway is closed from another thread have their outcomes too. Leaving early (`close()` of the
+        generator) takes back what has not left yet.
         """
         self._ready()
         crossing = Crossing(self._background.loop, window)
@@ -286,7 +287,6 @@ class _Background:
             if self._ending is None:
                 # Behind every call in the loop's queue: what was handed over before is under way by then.
                 self._ending = asyncio.run_coroutine_threadsafe(self._end(grace, list(self._calls)), self.loop)
-                _RUNNING.discard(self)
             return self._ending
 
     def end(self, grace: float) -> None:
@@ -324,7 +324,7 @@ class _Background:
 
 
 _RUNNING: weakref.WeakSet[_Background] = weakref.WeakSet()
-"""Those that nobody has closed yet. A thread of its own keeps each alive."""
+"""Those whose thread runs: it keeps each of them alive."""
 
 
 @atexit.register

@@ -190,7 +190,7 @@ def test_leaving_early_takes_back_what_has_not_left() -> None:
     server = Gated()
 
     with opened(server, {"size": 1, "logs_in": False}, connections=1) as gateway:
-        with closing(gateway.stream(Source(50))) as stream:  # type: ignore[type-var]
+        with closing(gateway.stream(Source(50))) as stream:
             next(stream)
         server.release()
         after = gateway.send(PushToken(1, "after"), NOTE)
