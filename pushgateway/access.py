@@ -73,6 +73,7 @@ class AccessTokens:
         self._running: set[asyncio.Task[AccessToken]] = set()  # those of dropped certificates too
         self._failures: dict[Key, _Failure] = {}
         self._offsets: dict[Key, float] = {}
+        self._closed = False
         self._forgotten: dict[Key, deque[float]] = {}
 
     async def get(self, key: Key, login: Login) -> AccessToken:
@@ -82,10 +83,12 @@ class AccessTokens:
         """
         held = self._held.get(key)
         if held is not None:
-            if self._monotonic() >= held.renew and key not in self._logins and self._paused(key) is None:
+            if self._is_to_be_renewed(key, held):
                 held.renew = self._monotonic() + SHORTEST
                 self._start(key, login)  # in the background: the present token still serves
             return held.access
+        if self._closed:
+            raise NoVerdict("the gateway was closed", sent=False)
         task = self._logins.get(key)
         if task is None:
             failure = self._paused(key)
@@ -125,12 +128,17 @@ class AccessTokens:
             self._logins.pop(key)  # it ends by itself; its waiters get its result, the cache does not
 
     async def aclose(self) -> None:
-        """Cancel logins under way."""
+        """Cancel logins under way; from now on there are none."""
+        self._closed = True
         tasks = list(self._running)
         self._logins.clear()
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _is_to_be_renewed(self, key: Key, held: _Held) -> bool:
+        due = self._monotonic() >= held.renew and key not in self._logins
+        return due and self._paused(key) is None and not self._closed
 
     def _paused(self, key: Key) -> _Failure | None:
         failure = self._failures.get(key)

@@ -20,7 +20,8 @@ class Deadlines:
 
     def __init__(self) -> None:
         self._grains: dict[int, dict[Waiting, None]] = {}  # a dict keeps the order of arrival, a set would not
-        self._order: list[int] = []
+        self._order: list[int] = []  # a heap of the grains' keys; emptied grains leave theirs until it is their turn
+        self._ordered: set[int] = set()
 
     def add(self, waiting: Waiting) -> None:
         """File a push."""
@@ -28,29 +29,33 @@ class Deadlines:
         grain = self._grains.get(key)
         if grain is None:
             grain = self._grains[key] = {}
-            heapq.heappush(self._order, key)
+            if key not in self._ordered:
+                self._ordered.add(key)
+                heapq.heappush(self._order, key)
         grain[waiting] = None
 
     def discard(self, waiting: Waiting) -> None:
         """It has its outcome."""
-        grain = self._grains.get(math.ceil(waiting.deadline / GRAIN))
+        key = math.ceil(waiting.deadline / GRAIN)
+        grain = self._grains.get(key)
         if grain is not None:
             grain.pop(waiting, None)
+            if not grain:
+                del self._grains[key]  # an emptied dict would keep its memory
 
     def next(self) -> float | None:
         """When the next ones are due; None when none is filed."""
         while self._order:
-            if self._grains[self._order[0]]:
+            if self._order[0] in self._grains:
                 return self._order[0] * GRAIN
-            del self._grains[heapq.heappop(self._order)]
+            self._ordered.discard(heapq.heappop(self._order))
         return None
 
     def due(self, now: float, most: int) -> list[Waiting]:
         """Take out those whose deadline has passed, `most` of them at the most."""
         taken: list[Waiting] = []
         while (when := self.next()) is not None and when <= now and len(taken) < most:
-            grain = self._grains[self._order[0]]
-            for waiting in list(grain)[: most - len(taken)]:
-                del grain[waiting]
+            for waiting in list(self._grains[self._order[0]])[: most - len(taken)]:
+                self.discard(waiting)
                 taken.append(waiting)
         return taken

@@ -338,6 +338,7 @@ class Gateway:
             group.create_task(self._roster.aclose(grace))
             if broadcasts:
                 group.create_task(_wait_then_cancel(broadcasts, grace))
+        await self._roster.end_logins()
         if self._own_transport:
             await self._transport.aclose()
 

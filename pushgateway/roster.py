@@ -120,7 +120,7 @@ class Roster:
         self._closed = True
 
     async def aclose(self, grace: float) -> None:
-        """Close every lane within `grace` seconds, then end logins under way."""
+        """Close every lane within `grace` seconds."""
         self.close()
         retiring = dict(self._retiring)
         for task in retiring:
@@ -131,6 +131,9 @@ class Roster:
                 group.create_task(lane.aclose(grace))
             for lane in retiring.values():
                 group.create_task(lane.aclose(grace, drain=False))
+
+    async def end_logins(self) -> None:
+        """The very last: nobody needs an access token any more."""
         if self._access is not None:
             await self._access.aclose()
 

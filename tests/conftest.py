@@ -21,6 +21,17 @@ def modules_under(folder: Path, package: str) -> dict[str, str]:
     return found
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--seeds N`: how many days the simulation lives through; `tox -e simulate` asks for many."""
+    parser.addoption("--seeds", type=int, default=60, help="seeds of tests/test_simulation.py")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """A test that takes a `day_seed` runs once for each seed."""
+    if "day_seed" in metafunc.fixturenames:
+        metafunc.parametrize("day_seed", range(metafunc.config.getoption("--seeds")))
+
+
 @pytest.fixture(scope="session")
 def root() -> Path:
     """The checkout."""
