@@ -42,6 +42,7 @@ class Crew:
         self._workers: set[asyncio.Task[None]] = set()
         self._interruptible: set[asyncio.Task[None]] = set()
         self._called = False
+        self._dismissed = False
         self._timer: asyncio.TimerHandle | None = None
         self._last_cut = float("-inf")
 
@@ -52,7 +53,7 @@ class Crew:
 
     def call(self, *, at_once: bool = False) -> None:
         """Have what waits taken up: at once when it is due, otherwise when it has lingered."""
-        if self._called or len(self._workers) >= self._connections:
+        if self._called or self._dismissed or len(self._workers) >= self._connections:
             return
         if at_once or self._is_due():
             # Not in this very moment: sends of the same turn of the loop share a batch.
@@ -82,7 +83,8 @@ class Crew:
             worker.cancel()
 
     def dismiss(self) -> list[asyncio.Task[None]]:
-        """Cancel everything; the workers that are to be awaited."""
+        """Cancel everything and begin nothing more; the workers that are to be awaited."""
+        self._dismissed = True
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -99,6 +101,8 @@ class Crew:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+        if self._dismissed:
+            return
         for _ in range(self._load.batches(self._connections - len(self._workers))):
             self._workers.add(self._loop.create_task(self._work()))
 

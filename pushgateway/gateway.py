@@ -24,7 +24,7 @@ from pushgateway.batching import Sink, Waiting
 from pushgateway.broadcasting import Broadcasting, ended
 from pushgateway.certificates import Certificate, check_linger
 from pushgateway.errors import FieldError, LoopError, NoVerdict, Refused
-from pushgateway.flow import Flow, Many, One, check_window
+from pushgateway.flow import Flow, Many, One, as_push, check_window
 from pushgateway.model import (
     Audience,
     Broadcast,
@@ -132,10 +132,7 @@ class Gateway:
 
         Raises `FieldError` before anything is sent when an element is not a `Push`.
         """
-        given = list(pushes)
-        for place, push in enumerate(given):
-            if not isinstance(push, Push):
-                raise FieldError(f"pushes[{place}]", f"must be a Push, is {type(push).__name__}")
+        given = [as_push(push, place) for place, push in enumerate(pushes)]
         return await self._send_all(len(given), given)
 
     async def multicast(
@@ -172,7 +169,7 @@ class Gateway:
         """Send an endless supply in bounded memory; outcomes come as they are known, not in the order given.
 
         At most `window` pushes are taken from the source without their outcome having been taken from here. Tell
-        outcomes apart by `push_token` and `dedupe_id`. An error of the source is raised after the outcomes of
+        outcomes apart by `context`, `push_token` or `dedupe_id`. An error of the source is raised after the outcomes of
         everything it gave before. Leaving early (`aclose()` of the generator) takes back what has not left yet.
 
         The source is iterated in the event loop: a plain iterable must not block, or everything stands still. Closing

@@ -76,6 +76,7 @@ class Lane:
         self._deadlines = Deadlines()
         self._bell: asyncio.TimerHandle | None = None
         self._refusal: tuple[Reason, str] | None = None
+        self._winds_up = False  # nothing is tried again
         self._notices = Notices(conversation.certificate_id, self._loop.time)
         self._adopt(conversation, linger)
 
@@ -266,7 +267,7 @@ class Lane:
         when = self._loop.time() + self._retry.delay(tries, self._rng.random(), retry_after)
         later = Later([])
         for waiting, outcome in again:
-            if tries >= self._retry.attempts or when >= waiting.deadline:
+            if tries >= self._retry.attempts or when >= waiting.deadline or self._winds_up:
                 self._finish(waiting, outcome)
                 continue
             waiting.attempts += outcome.attempts
@@ -361,6 +362,7 @@ class Lane:
         give the former back and cut the latter off as `UNKNOWN`."""
         self.refuse(Reason.CLOSED, CLOSED)
         end = self._loop.time() + grace
+        self._winds_up = not drain
         if not drain:
             await self._give_back(lambda later: True)
         elif grace > 0:
@@ -373,9 +375,9 @@ class Lane:
                 await asyncio.sleep(min(left, 0.01))  # for company, or for another try
             else:
                 break
-        await self._give_back(lambda later: True)
         dismissed = [worker for crew in self._crews.values() for worker in crew.dismiss()]
         await asyncio.gather(*dismissed, return_exceptions=True)
+        await self._give_back(lambda later: True)  # at the very end, when nobody can put anything back any more
         if self._bell is not None:
             self._bell.cancel()
 
@@ -391,7 +393,3 @@ class Lane:
             self._finish(one, Outcome.not_sent(one.push, reason, detail))
             if number % TURN == 0:
                 await asyncio.sleep(0)
-
-
-def _pushes(flight: Flight) -> list[Push]:
-    return [waiting.push for waiting in flight.batch]

@@ -133,3 +133,41 @@ def test_what_is_no_set_of_certificates_is_named(wrong: Any) -> None:
 
     with pytest.raises(FieldError, match="certificates"):
         run_virtual(main())
+
+
+def test_a_removed_certificate_tries_nothing_again() -> None:
+    """What is on its way ends with what the vendor says now: there is no second try with settings that are gone."""
+    server = ToyServer()
+    server.latency = 1.0
+    server.answers = ["5"] * 10
+
+    async def main() -> Outcome:
+        async with gateway(server, certificate(1, logs_in=False), certificate(2)) as g:
+            sending = asyncio.create_task(g.send(PushToken(1, "a"), note()))
+            await asyncio.sleep(0.5)
+            g.reload([certificate(2)])
+            return await sending
+
+    outcome = run_virtual(main())
+
+    assert (outcome.status, outcome.reason, outcome.attempts) == (Status.REJECTED, Reason.UNAVAILABLE, 1)
+    assert server.calls["push"] == 1
+
+
+def test_what_is_put_back_while_closing_has_its_outcome() -> None:
+    """Thousands are given back in turns; a batch that fails in between is not forgotten."""
+    server = ToyServer()
+    server.latency = 0.5
+    server.answers = ["5"] * 100
+
+    async def main() -> list[Outcome]:
+        g = gateway(server, certificate(logs_in=False), connections=3)
+        sending = asyncio.gather(*(g.send(PushToken(1, f"k{i}"), note()) for i in range(20_000)))
+        await asyncio.sleep(0.1)
+        await g.aclose(0.4)
+        return await sending
+
+    outcomes = run_virtual(main())
+
+    assert len(outcomes) == 20_000
+    assert {outcome.status for outcome in outcomes} <= {Status.NOT_SENT, Status.UNKNOWN, Status.REJECTED}
