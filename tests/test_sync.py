@@ -117,9 +117,11 @@ def test_reload_swaps_the_set(gateway: Gateway) -> None:
     assert gateway.send(PushToken(1, "a"), NOTE).reason is Reason.CREDENTIALS
 
 
-def test_what_the_host_iterates_is_read_in_its_own_thread(gateway: Gateway) -> None:
+def test_what_the_host_iterates_is_read_in_its_own_thread(gateway: Gateway, request: pytest.FixtureRequest) -> None:
     """A database cursor belongs to the thread that made it, and one that is slow holds up nobody else."""
-    rows = sqlite3.connect(":memory:").cursor()
+    database = sqlite3.connect(":memory:")
+    request.addfinalizer(database.close)
+    rows = database.cursor()
     tokens = ("SELECT 'a' UNION SELECT 'b' UNION SELECT 'c'",)
     threads = set()
 

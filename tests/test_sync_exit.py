@@ -34,8 +34,9 @@ SECONDS = 30
 
 
 def run(program: str) -> subprocess.CompletedProcess[str]:
-    # Sockets and loops left open would be told on stderr.
-    options = ["-W", "always::ResourceWarning"]
+    # Sockets and loops left open would be told on stderr. That a fork beside threads is a risk, as Python says from
+    # 3.12 on, is what these tests are about.
+    options = ["-W", "always::ResourceWarning", "-W", "ignore:This process:DeprecationWarning"]
     program = f"import sys; sys.path.insert(0, {str(SUPPORT)!r})\n{SETUP}{program}"
     command = [sys.executable, *options, "-c", program]
     return subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False)
