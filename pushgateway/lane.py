@@ -389,7 +389,13 @@ class Lane:
                 later.timer.cancel()
             waiting.extend(later.batch)
         reason, detail = self._refusal or (Reason.CLOSED, CLOSED)
-        for number, one in enumerate(waiting, 1):
-            self._finish(one, Outcome.not_sent(one.push, reason, detail))
-            if number % TURN == 0:
-                await asyncio.sleep(0)
+        rest = iter(waiting)
+        try:
+            for number, one in enumerate(rest, 1):
+                self._finish(one, Outcome.not_sent(one.push, reason, detail))
+                if number % TURN == 0:
+                    await asyncio.sleep(0)
+        finally:
+            # Taken out of the queue they are nowhere else: a cancellation between two turns must not lose them.
+            for one in rest:
+                self._finish(one, Outcome.not_sent(one.push, reason, detail))

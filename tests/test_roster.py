@@ -171,3 +171,25 @@ def test_what_is_put_back_while_closing_has_its_outcome() -> None:
 
     assert len(outcomes) == 20_000
     assert {outcome.status for outcome in outcomes} <= {Status.NOT_SENT, Status.UNKNOWN, Status.REJECTED}
+
+
+def test_a_close_while_thousands_are_given_back_loses_none() -> None:
+    """The certificate is removed and the gateway closed in the same breath: each waiting push is told."""
+    server = ToyServer()
+    server.latency = 1.0
+
+    async def main() -> list[Outcome]:
+        g = gateway(server, certificate(logs_in=False, size=1), connections=1)
+        sending = asyncio.gather(*(g.send(PushToken(1, f"k{i}"), note()) for i in range(10_000)))
+        await asyncio.sleep(0.5)
+        g.reload([])
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        await g.aclose(0)
+        async with asyncio.timeout(5):
+            return await sending
+
+    outcomes = run_virtual(main())
+
+    assert len(outcomes) == 10_000
+    assert {outcome.status for outcome in outcomes} == {Status.NOT_SENT, Status.UNKNOWN}
