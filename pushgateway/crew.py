@@ -68,9 +68,7 @@ class Crew:
 
     async def interruptible(self, wait: Awaitable[T]) -> T:
         """Wait for something that `interrupt` may cut short; for workers that hold no batch yet."""
-        task = asyncio.current_task()
-        if task not in self._workers:
-            return await wait
+        task = _current()
         self._interruptible.add(task)
         try:
             return await wait

@@ -28,11 +28,6 @@ _PLAIN = re.compile("[\n\t\x20-\x7e\u2018-\u201f\u2026\u3001-\u3029\u4e00-\u9fff
 _CLUSTER = regex.compile(r"\X")
 
 
-def characters(text: str) -> int:
-    """Code points."""
-    return len(text)
-
-
 def utf16_units(text: str) -> int:
     """UTF-16 code units, as Java's `String.length()` counts: an emoji is two or more."""
     return len(text) if text.isascii() else len(text.encode("utf-16-le", "surrogatepass")) // 2

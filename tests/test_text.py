@@ -7,7 +7,7 @@ import regex
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pushgateway.text import characters, clean, cut, fit, form_encode, form_quote, utf16_units, whole
+from pushgateway.text import clean, cut, fit, form_encode, form_quote, utf16_units, whole
 
 FAMILY = "👨‍👩‍👧‍👦"  # seven code points, eleven UTF-16 units, one cluster
 FLAG = "🇨🇳"
@@ -38,7 +38,7 @@ def clusters(text: str) -> list[str]:
 
 def test_the_two_ways_of_counting() -> None:
     """A family is seven code points to OPPO's documents and eleven units to its SDK."""
-    counts = characters(FAMILY), utf16_units(FAMILY), characters("abc"), utf16_units("abc"), utf16_units("\ud83d")
+    counts = len(FAMILY), utf16_units(FAMILY), len("abc"), utf16_units("abc"), utf16_units("\ud83d")
 
     assert counts == (7, 11, 3, 3, 1)
 

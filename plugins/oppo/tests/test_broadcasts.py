@@ -1,59 +1,22 @@
 """The broadcasts of an OPPO certificate: saved, then sent, with one outcome for each token."""
 
-import json
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import urlsplit
 
 import pytest
+from exchanges import MAINLAND, NOTE, NOTIFICATION, OPPO, OVERSEAS, SETTINGS, finish, form, push, reply, result
 from pushgateway_oppo import Oppo
 
 from pushgateway.vendor import (
     Audience,
     Broadcast,
-    Exchange,
     Notification,
-    Push,
     PushToken,
     Reason,
     Refused,
-    Request,
-    Response,
-    Secret,
     Status,
 )
-
-NOTE = Notification("Hi", "You have mail")
-SETTINGS: dict[str, Any] = {"app_key": "demo-app-key", "master_secret": Secret("demo-master-secret")}
-OPPO = Oppo(**SETTINGS)
-MAINLAND = "https://api.push.oppomobile.com"
-OVERSEAS = "https://api-intl.push.oppomobile.com"
-NOTIFICATION = "/server/v1/message/notification/"
-
-
-def reply(data: object, code: int = 0, status: int = 200) -> Response:
-    return Response(status, {}, json.dumps({"code": code, "message": "", "data": data}).encode())
-
-
-def finish(exchange: Exchange[Any], response: Response) -> Any:
-    with pytest.raises(StopIteration) as done:
-        exchange.send(response)
-    return done.value.value
-
-
-def result(exchange: Exchange[Any]) -> Any:
-    """What an exchange gives that asks nothing."""
-    with pytest.raises(StopIteration) as done:
-        next(exchange)
-    return done.value.value
-
-
-def form(request: Request) -> dict[str, str]:
-    return dict(parse_qsl(request.content.decode("ascii"), strict_parsing=True))
-
-
-def push(token: str, notification: Notification = NOTE, dedupe_id: str = "") -> Push:
-    return Push(PushToken(7005, token), notification, dedupe_id=dedupe_id)
 
 
 def everyone(**fields: Any) -> Broadcast:

@@ -8,11 +8,11 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 import pytest
+from encoding import CURRENT, TOKEN, V13, message, note, unicast
 from hypothesis import given
 from hypothesis import strategies as st
 from pushgateway_oppo.codec import encode_batch, encode_broadcast, encode_save, encode_unicast, token_problem
 from pushgateway_oppo.fields import encode_notification
-from pushgateway_oppo.replies import RULES
 
 from pushgateway.text import clean, cut, whole
 from pushgateway.vendor import (
@@ -26,27 +26,9 @@ from pushgateway.vendor import (
     Status,
 )
 
-V13, CURRENT = RULES.dialects["v1.3"], RULES.dialects["current"]
 INVALID = Reason.INVALID_NOTIFICATION
-TOKEN = "CN_0123456789abcdef0123456789abcdef"
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 TEXT = st.text(st.characters(exclude_categories=()), max_size=60)
-
-
-def note(**fields: Any) -> Notification:
-    return Notification(**{"title": "Hi", "body": "You have mail", **fields})
-
-
-def message(content: bytes, field: str = "message") -> Any:
-    form = dict(parse_qsl(content.decode("ascii"), strict_parsing=True))
-    assert form.keys() == {field}
-    return json.loads(form[field])
-
-
-def unicast(notification: Notification, dialect=V13, token: str = TOKEN, dedupe_id: str = "") -> Any:
-    encoded = encode_batch([Push(PushToken(1, token), notification, dedupe_id=dedupe_id)], dialect)
-    assert not encoded.settled
-    return message(encode_unicast(encoded, dialect)[1])
 
 
 def test_every_sample_has_a_source_and_a_date(samples: Path) -> None:

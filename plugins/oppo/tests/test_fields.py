@@ -1,14 +1,12 @@
 """Every field of a notification in OPPO's names: cut or refused at the limits of its dialect."""
 
-import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import parse_qsl
 
 import pytest
+from encoding import CURRENT, TOKEN, V13, message, note, unicast
 from pushgateway_oppo.codec import encode_batch, encode_unicast
-from pushgateway_oppo.replies import RULES
 
 from pushgateway.vendor import (
     Network,
@@ -24,26 +22,8 @@ from pushgateway.vendor import (
     Status,
 )
 
-V13, CURRENT = RULES.dialects["v1.3"], RULES.dialects["current"]
 INVALID = Reason.INVALID_NOTIFICATION
-TOKEN = "CN_0123456789abcdef0123456789abcdef"
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
-
-
-def note(**fields: Any) -> Notification:
-    return Notification(**{"title": "Hi", "body": "You have mail", **fields})
-
-
-def message(content: bytes, field: str = "message") -> Any:
-    form = dict(parse_qsl(content.decode("ascii"), strict_parsing=True))
-    assert form.keys() == {field}
-    return json.loads(form[field])
-
-
-def unicast(notification: Notification, dialect=V13, token: str = TOKEN, dedupe_id: str = "") -> Any:
-    encoded = encode_batch([Push(PushToken(1, token), notification, dedupe_id=dedupe_id)], dialect)
-    assert not encoded.settled
-    return message(encode_unicast(encoded, dialect)[1])
 
 
 def refusal(notification: Notification, dialect=V13) -> tuple[Reason | None, str]:

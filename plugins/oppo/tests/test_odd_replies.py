@@ -1,6 +1,5 @@
 """Replies to broadcasts, and replies of any shape at all: never an exception of another kind."""
 
-import json
 from typing import Any
 
 import pytest
@@ -13,30 +12,18 @@ from pushgateway_oppo.replies import (
     decode_saved,
     decode_unicast,
 )
+from replying import CUTS, NOTE, PUSHES, TOKENS, reply
 
 from pushgateway.vendor import (
     Audience,
     Broadcast,
-    Notification,
     NoVerdict,
     Outcome,
-    Push,
-    PushToken,
     Reason,
     Refused,
     Response,
     Status,
 )
-
-NOTE = Notification("Hi", "You have mail")
-TOKENS = [f"CN_{number:032x}" for number in range(5)]
-PUSHES = [Push(PushToken(1, token), NOTE, dedupe_id=f"d-{token}") for token in TOKENS]
-CUTS = [("title",) if place == 2 else () for place in range(5)]
-
-
-def reply(body: object, status: int = 200, **headers: str) -> Response:
-    content = body if isinstance(body, bytes) else json.dumps(body).encode()
-    return Response(status, {name.replace("_", "-"): value for name, value in headers.items()}, content)
 
 
 def statuses(outcomes: list[Outcome]) -> list[str]:

@@ -1,0 +1,32 @@
+"""A notification on the wire and read back, by the standard library."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+from urllib.parse import parse_qsl
+
+from pushgateway_oppo.codec import encode_batch, encode_unicast
+from pushgateway_oppo.replies import RULES
+
+from pushgateway.rules import Dialect
+from pushgateway.vendor import Notification, Push, PushToken
+
+V13, CURRENT = RULES.dialects["v1.3"], RULES.dialects["current"]
+TOKEN = "CN_0123456789abcdef0123456789abcdef"
+
+
+def note(**fields: Any) -> Notification:
+    return Notification(**{"title": "Hi", "body": "You have mail", **fields})
+
+
+def message(content: bytes, field: str = "message") -> Any:
+    form = dict(parse_qsl(content.decode("ascii"), strict_parsing=True))
+    assert form.keys() == {field}
+    return json.loads(form[field])
+
+
+def unicast(notification: Notification, dialect: Dialect = V13, token: str = TOKEN, dedupe_id: str = "") -> Any:
+    encoded = encode_batch([Push(PushToken(1, token), notification, dedupe_id=dedupe_id)], dialect)
+    assert not encoded.settled
+    return message(encode_unicast(encoded, dialect)[1])
