@@ -157,7 +157,8 @@ class Lane:
             failure = failed
         if conversation is not self.conversation:
             return  # replaced meanwhile: begin anew with the new settings
-        batch, part = self._cut(region)
+        batch, part = self.queue.cut(region, self._batching, self._weigh)
+        batch = self._still_wanted(batch)
         if not batch:
             return
         crew.batch_left()
@@ -167,10 +168,6 @@ class Lane:
             return
         self._conclude(flight, [verdicts.before(push, failure) for push in flight.pushes])
         await asyncio.sleep(0)  # a long queue fails without holding the loop
-
-    def _cut(self, region: str) -> tuple[list[Waiting], Hashable]:
-        batch, part = self.queue.cut(region, self._batching, self._weigh)
-        return self._still_wanted(batch), part
 
     def _weigh(self, push: Push) -> int:
         try:

@@ -6,50 +6,22 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 from pushgateway_oppo.replies import (
-    decode_batch,
     decode_broadcast,
-    decode_login,
     decode_saved,
-    decode_unicast,
 )
-from replying import CUTS, NOTE, PUSHES, TOKENS, reply
+from replying import PUSHES, TOKENS, broadcast_of, everything, reply
 
 from pushgateway.vendor import (
     Audience,
-    Broadcast,
     NoVerdict,
     Outcome,
     Reason,
-    Refused,
-    Response,
     Status,
 )
 
 
 def statuses(outcomes: list[Outcome]) -> list[str]:
     return [outcome.status.value for outcome in outcomes]
-
-
-def broadcast_of(audience: Audience) -> Broadcast:
-    return Broadcast(1, NOTE, audience)
-
-
-def everything(response: Response) -> list[object]:
-    """Each way of reading `response`: what it gave, or the `Refused` or `NoVerdict` it raised."""
-    tokens = broadcast_of(Audience.of_tokens(TOKENS))
-    results: list[object] = []
-    for read in (
-        lambda: decode_login(response, 86_400.0, 4096),
-        lambda: decode_unicast(response, PUSHES[0], ()),
-        lambda: decode_batch(response, PUSHES, CUTS),
-        lambda: decode_saved(response),
-        lambda: decode_broadcast(response, tokens, "saved", TOKENS),
-    ):
-        try:
-            results.append(read())
-        except (Refused, NoVerdict) as refused:
-            results.append(refused)
-    return results
 
 
 def groups(data: object, audience: Audience | None = None) -> tuple[Any, dict[str, Outcome]]:

@@ -16,12 +16,11 @@ from pushgateway_oppo.replies import (
     decode_saved,
     decode_unicast,
 )
-from replying import CUTS, NOTE, PUSHES, TOKENS, reply
+from replying import CUTS, NOTE, PUSHES, TOKENS, broadcast_of, everything, reply
 
 from pushgateway.vendor import (
     AccessExpired,
     Audience,
-    Broadcast,
     ClockSkew,
     NoVerdict,
     Outcome,
@@ -29,7 +28,6 @@ from pushgateway.vendor import (
     PushToken,
     Reason,
     Refused,
-    Response,
     Status,
 )
 
@@ -44,28 +42,6 @@ def statuses(outcomes: list[Outcome]) -> list[str]:
 
 def item(token: str, **more: object) -> dict[str, object]:
     return {"messageId": f"m-{token}", "registrationId": token, **more}
-
-
-def broadcast_of(audience: Audience) -> Broadcast:
-    return Broadcast(1, NOTE, audience)
-
-
-def everything(response: Response) -> list[object]:
-    """Each way of reading `response`: what it gave, or the `Refused` or `NoVerdict` it raised."""
-    tokens = broadcast_of(Audience.of_tokens(TOKENS))
-    results: list[object] = []
-    for read in (
-        lambda: decode_login(response, 86_400.0, 4096),
-        lambda: decode_unicast(response, PUSHES[0], ()),
-        lambda: decode_batch(response, PUSHES, CUTS),
-        lambda: decode_saved(response),
-        lambda: decode_broadcast(response, tokens, "saved", TOKENS),
-    ):
-        try:
-            results.append(read())
-        except (Refused, NoVerdict) as refused:
-            results.append(refused)
-    return results
 
 
 # Samples
