@@ -1,4 +1,4 @@
-"""What must not show itself: secrets, and tokens in a log.
+"""What must not show itself: secrets; and of tokens and errors, what a log may show.
 
 Law of this file: values and nothing else. What is printed, formatted or pickled by accident says nothing.
 """
@@ -16,6 +16,17 @@ def mask(token: str) -> str:
     """What a log may show of a token: a short digest that is the same for the same token everywhere."""
     digest = hashlib.blake2b(token.encode("utf-8", "replace"), digest_size=4, person=b"pushgateway")
     return f"tok:{digest.hexdigest()}"
+
+
+def where(error: BaseException) -> str:
+    """What a log may show of an error: its type and where it was raised. Its message may quote content."""
+    place = ""
+    if (trace := error.__traceback__) is not None:
+        while trace.tb_next is not None:
+            trace = trace.tb_next
+        module = trace.tb_frame.f_globals.get("__name__", "?")
+        place = f" in {module}.{trace.tb_frame.f_code.co_name}, line {trace.tb_lineno}"
+    return f"{type(error).__name__}{place}"
 
 
 class Secret:

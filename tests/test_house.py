@@ -35,10 +35,12 @@ FLOORS = {
     "limits": 2,
     "flow": 2,
     "transport": 2,
-    "events": 2,
+    "watching": 2,
     "vendor": 1,
     "rules": 1,
     "text": 1,
+    "events": 1,
+    "lines": 1,
     "model": 0,
     "masking": 0,
     "outcome": 0,
@@ -57,7 +59,7 @@ BESIDE = {
 REACH = {"sandbox": 2}
 """A vendor's server stands on the contract, not on the engine: highest floor it may use."""
 
-PURE = {"model", "outcome", "errors", "vendor", "rules", "text", "batching", "retry"}
+PURE = {"model", "outcome", "errors", "vendor", "rules", "text", "events", "lines", "batching", "retry"}
 IMPURE = {"asyncio", "anyio", "time", "random", "secrets", "uuid", "threading", "subprocess", "logging"}
 NETWORK_ROOMS = {"transport", "sandbox", "cli", "testing"}
 NETWORK = {
