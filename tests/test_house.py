@@ -18,6 +18,7 @@ FLOORS = {
     "sandbox": 5,
     "testing": 5,
     "receipts": 5,
+    "otel": 5,
     "gateway": 4,
     "roster": 3,
     "lane": 3,
