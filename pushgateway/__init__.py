@@ -17,6 +17,7 @@ from pushgateway.model import (
     OpenIntent,
     OpenIntentUri,
     OpenUrl,
+    Priority,
     Push,
     PushToken,
 )
@@ -47,6 +48,7 @@ __all__ = [
     "OpenUrl",
     "Outcome",
     "PluginError",
+    "Priority",
     "Push",
     "PushFailed",
     "PushToken",

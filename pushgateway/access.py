@@ -28,8 +28,9 @@ Login = Callable[[float], Awaitable[AccessToken]]
 
 REFUSED_PAUSE = 300.0
 """Seconds without a login after the vendor refused our credentials."""
-FIRST_PAUSE, LAST_PAUSE = 1.0, 60.0
-"""Seconds without a login after one failed for the vendor's or the network's sake: doubling from, up to."""
+FIRST_PAUSE, LAST_PAUSE = 1.0, 15.0
+"""Seconds without a login after one failed for the vendor's or the network's sake: doubling from, up to. As short as
+the breaker's, so that half a minute after an outage everything flows again."""
 EARLY = (0.8, 0.9)
 """Share of its life at which a token is renewed while it still serves; drawn, so that processes spread."""
 SHORTEST = 60.0
@@ -38,6 +39,8 @@ YOUNG = 600.0
 """Seconds. More than `CONTENTION` tokens refused within this time mean that somebody else logs in with our key: from
 then on each further one doubles the pause before the next login, lest two processes drive each other round."""
 CONTENTION = 3
+LONGEST_CONTENTION = 60.0
+"""Seconds."""
 
 
 @attrs.define(eq=False)
@@ -116,7 +119,7 @@ class AccessTokens:
         if excess > 0:
             detail = "access tokens are refused soon after each login; does another process log in with this key?"
             log.warning("certificate %s: %s", key[0], detail)
-            pause = min(FIRST_PAUSE * 2 ** (excess - 1), LAST_PAUSE)
+            pause = min(FIRST_PAUSE * 2 ** (excess - 1), LONGEST_CONTENTION)
             self._failures[key] = _Failure(Refused(Reason.UNAVAILABLE, detail=detail), now + pause, FIRST_PAUSE)
 
     def drop(self, certificate_id: str) -> None:

@@ -10,7 +10,7 @@ from collections import OrderedDict, deque
 from collections.abc import Callable, Hashable, Iterator
 from typing import Protocol
 
-from pushgateway.model import Push
+from pushgateway.model import Priority, Push
 from pushgateway.outcome import Outcome
 from pushgateway.vendor import Batching
 
@@ -28,11 +28,25 @@ class Sink(Protocol):
 class Waiting:
     """A push on its way through a lane. Mutable, because it collects its own history."""
 
-    __slots__ = ("attempts", "deadline", "doubtful", "flight", "place", "push", "settled", "sink", "tries")
+    __slots__ = (
+        "attempts",
+        "begun",
+        "deadline",
+        "doubtful",
+        "flight",
+        "grain",
+        "place",
+        "push",
+        "settled",
+        "sink",
+        "tries",
+    )
 
-    def __init__(self, push: Push, deadline: float, sink: Sink, place: int) -> None:
+    def __init__(self, push: Push, deadline: float, sink: Sink, place: int, begun: float = 0.0) -> None:
         self.push = push
+        self.begun = begun  # when it was handed in, on the loop's clock
         self.deadline = deadline  # on the loop's clock
+        self.grain: dict[Waiting, None] | None = None  # where its deadline is filed
         self.sink = sink
         self.place = place
         self.attempts = 0  # vendor requests made for it
@@ -97,103 +111,176 @@ class Part:
         self.budget = budget
 
 
-class Queue:
-    """First in, first out within a group; the groups of a region take turns.
+SHARE = 8
+"""Every so many batches begin with the lowest priority that waits: what is urgent goes first, and nobody starves."""
 
-    A group is what may share a request: one region, one notification where the vendor cannot mix, and one part of a
-    batch that was split. `part` is any object; pushes given with different parts never meet again.
+_Groups = OrderedDict[
+    Hashable, deque[Waiting]
+]  # ordered: a plain dict gets slow when it is always emptied from its front
+
+
+class _Line:
+    """What waits for one region: by priority, groups that take turns."""
+
+    __slots__ = ("groups", "size", "turn")
+
+    def __init__(self) -> None:
+        self.groups: list[_Groups] = [OrderedDict() for _ in Priority]
+        self.size = 0
+        self.turn = 0
+
+    def put_back(self, batch: list[Waiting], part: Hashable) -> None:
+        """What was taken, to the front again."""
+        for waiting in reversed(batch):
+            self.groups[waiting.push.priority].setdefault(part, deque()).appendleft(waiting)
+        self.size += len(batch)
+
+
+class Queue:
+    """First in, first out within a group; the groups of a region take turns; higher priorities come first.
+
+    A group is what may share a request: one region, one notification where the vendor cannot mix, one daily quota and
+    one part of a batch that was split. `part` is any object; pushes given with different parts never meet again. A
+    batch begins with the highest priority that waits and is filled up from the others of its part.
     """
 
     def __init__(self) -> None:
-        # Ordered dictionaries, because a plain one gets slow when it is always emptied from its front.
-        self._regions: dict[str, OrderedDict[Hashable, deque[Waiting]]] = {}
-        self._sizes: dict[str, int] = {}
+        self._lines: dict[str, _Line] = {}
 
     def __len__(self) -> int:
-        return sum(self._sizes.values())
+        return sum(line.size for line in self._lines.values())
 
     def __iter__(self) -> Iterator[Waiting]:
-        for groups in self._regions.values():
-            for group in groups.values():
-                yield from group
+        for line in self._lines.values():
+            for groups in line.groups:
+                for group in groups.values():
+                    yield from group
 
     @property
     def regions(self) -> list[str]:
         """Regions for which something waits."""
-        return [region for region, groups in self._regions.items() if groups]
+        return [region for region, line in self._lines.items() if line.size]
 
     def add(self, waiting: Waiting, region: str, part: Hashable = None) -> None:
         """Put at the end of its group."""
-        groups = self._regions.get(region)
-        if groups is None:
-            groups = self._regions[region] = OrderedDict()
-            self._sizes[region] = 0
+        line = self._lines.get(region)
+        if line is None:
+            line = self._lines[region] = _Line()
+        groups = line.groups[waiting.push.priority]
         group = groups.get(part)
         if group is None:
             group = groups[part] = deque()
         group.append(waiting)
-        self._sizes[region] += 1
+        line.size += 1
 
     def waiting(self, region: str) -> int:
         """How many pushes wait for `region`."""
-        return self._sizes.get(region, 0)
+        line = self._lines.get(region)
+        return 0 if line is None else line.size
+
+    def has_urgent(self, region: str) -> bool:
+        """Whether an urgent push waits for `region`."""
+        line = self._lines.get(region)
+        return line is not None and bool(line.groups[Priority.URGENT])
 
     def batches(self, region: str, size: int, most: int) -> int:
         """How many batches of `size` wait for `region`; `most` is as good as more."""
         count = 0
-        for group in self._regions.get(region, {}).values():
-            count += -(-len(group) // size)
-            if count >= most:
-                return most
+        line = self._lines.get(region)
+        for groups in () if line is None else line.groups:
+            for group in groups.values():
+                count += -(-len(group) // size)
+                if count >= most:
+                    return most
         return count
 
-    def cut(self, region: str, batching: Batching, weigh: Callable[[Push], int]) -> tuple[list[Waiting], Hashable]:
-        """Take out the next batch of `region`, and its part. Empty when nothing of that region waits any more."""
-        groups = self._regions.get(region)
-        while groups:
-            part, group = groups.popitem(last=False)
-            before = len(group)
-            try:
-                batch = _cut(group, batching, weigh)
-            finally:
-                self._sizes[region] -= before - len(group)
-                if group:
-                    groups[part] = group  # at the end: the other groups come first now
-            if batch:
-                return batch, part
+    def cut(
+        self, region: str, batching: Batching, weigh: Callable[[Push], int], most: int | None = None
+    ) -> tuple[list[Waiting], Hashable]:
+        """Take out the next batch of `region`, of `most` pushes at the most, and its part.
+
+        Empty when nothing of that region waits any more.
+        """
+        line = self._lines.get(region)
+        if line is None:
+            return [], None
+        line.turn += 1
+        order = line.groups if line.turn % SHARE else line.groups[::-1]
+        size = max(1, batching.size if most is None else min(most, batching.size))
+        for groups in order:
+            while groups:
+                part = next(iter(groups))
+                batch = _Batch(size, batching.max_bytes, weigh)
+                try:
+                    batch.fill(line, groups, part)
+                    for others in order:
+                        if others is not groups and part in others and not batch.is_full:
+                            batch.fill(line, others, part)
+                except BaseException:
+                    line.put_back(batch.taken, part)  # a plug-in's weigh failed: each is still owed an outcome
+                    raise
+                if batch.taken:
+                    return batch.taken, part
         return [], None
 
     def clear(self) -> list[Waiting]:
         """Take out everything."""
         everything = list(self)
-        self._regions.clear()
-        self._sizes.clear()
+        self._lines.clear()
         return everything
 
 
-def _cut(group: deque[Waiting], batching: Batching, weigh: Callable[[Push], int]) -> list[Waiting]:
-    batch: list[Waiting] = []
-    again: list[Waiting] = []  # second pushes for a token of this batch: they stay, in their order
-    tokens: set[str] = set()
-    room = batching.max_bytes
-    size = max(1, batching.size)
-    try:
-        while group and len(batch) < size and len(again) < size:
-            waiting = group[0]
-            if waiting.gone:
-                group.popleft()
+class _Batch:
+    """A batch while it is being cut."""
+
+    __slots__ = ("_room", "_size", "_tokens", "_weigh", "is_full", "taken")
+
+    def __init__(self, size: int, room: int | None, weigh: Callable[[Push], int]) -> None:
+        self._size = size
+        self._room = room
+        self._weigh = weigh
+        self._tokens: set[str] = set()
+        self.taken: list[Waiting] = []
+        self.is_full = False
+
+    def fill(self, line: _Line, groups: _Groups, part: Hashable) -> None:
+        """Take from one group what still fits. The group goes to the end of its row: the others come first now."""
+        group = groups[part]
+        before = len(group)
+        again: list[Waiting] = []  # second pushes for a token of this batch: they stay, in their order
+        try:
+            self._take(group, again)
+        finally:
+            group.extendleft(reversed(again))
+            line.size -= before - len(group)
+            if group:
+                groups.move_to_end(part)
+            else:
+                del groups[part]
+
+    def _take(self, group: deque[Waiting], again: list[Waiting]) -> None:
+        taken, tokens, weigh, room, size = self.taken, self._tokens, self._weigh, self._room, self._size
+        while group and len(again) < size:
+            if len(taken) >= size:
+                self.is_full = True
+                break
+            waiting = group.popleft()
+            if waiting.settled or waiting.sink.withdrawn:
                 continue
-            if waiting.push.push_token.token in tokens:
-                again.append(group.popleft())
+            token = waiting.push.push_token.token
+            if token in tokens:
+                again.append(waiting)
                 continue
             if room is not None:
-                room -= weigh(waiting.push)
-                if room < 0 and batch:
+                try:
+                    room -= weigh(waiting.push)
+                except BaseException:
+                    group.appendleft(waiting)
+                    raise
+                if room < 0 and taken:
+                    group.appendleft(waiting)
+                    self.is_full = True
                     break  # even the first may weigh too much: it goes alone, and the vendor judges
-            tokens.add(waiting.push.push_token.token)
-            batch.append(group.popleft())
-    except BaseException:
-        group.extendleft(reversed(batch + again))  # a plug-in's weigh failed: each of them is still owed an outcome
-        raise
-    group.extendleft(reversed(again))
-    return batch
+            tokens.add(token)
+            taken.append(waiting)
+        self._room = room

@@ -9,16 +9,17 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Awaitable, Callable
-from contextlib import AbstractAsyncContextManager
 from typing import Any, TypeVar
 
 import attrs
 
 from pushgateway import verdicts
-from pushgateway.conversation import Conversation, blame
+from pushgateway.conversation import Conversation, Errand, blame
 from pushgateway.errors import ExchangeError, NoVerdict, Refused
+from pushgateway.events import BroadcastDone
 from pushgateway.model import Audience, AudienceKind, Broadcast, PushToken
 from pushgateway.outcome import BroadcastOutcome, Outcome, Reason, Status
+from pushgateway.region import Region
 from pushgateway.retry import RetryPolicy
 from pushgateway.vendor import Exchange, Vendor
 
@@ -66,8 +67,10 @@ class Broadcasting:
     rng: random.Random
     deadline: float
     """On the loop's clock."""
-    slot: Callable[[str], AbstractAsyncContextManager[object]]
-    """By region: to be held while the vendor is asked."""
+    region: Callable[[str], Region]
+    """The vendor's servers, by name."""
+    quota: str
+    """The daily quota it counts against."""
     is_current: Callable[[], bool]
     """False once the certificate was changed or removed."""
     _asked: bool = attrs.field(default=False, init=False)
@@ -81,6 +84,22 @@ class Broadcasting:
 
     async def run(self) -> BroadcastOutcome:
         """Send to every part of the audience, one after the other, and merge what became of them."""
+        loop = asyncio.get_running_loop()
+        begun = loop.time()
+        outcome = await self._run()
+        done = BroadcastDone(
+            certificate_id=outcome.certificate_id,
+            brand=self.conversation.vendor.brand,
+            status=outcome.status,
+            reason=outcome.reason,
+            vendor_code=outcome.vendor_code,
+            duration=loop.time() - begun,
+            targets=len(self.broadcast.audience.values),
+        )
+        self.conversation.watch.emit(done, outcome.detail)
+        return outcome
+
+    async def _run(self) -> BroadcastOutcome:
         vendor = self.conversation.vendor
         audience = self.broadcast.audience
         try:
@@ -127,9 +146,10 @@ class Broadcasting:
             detail = "the certificate was changed or removed while the broadcast was under way"
             return self._ended(broadcast.audience, Status.NOT_SENT, Reason.CREDENTIALS, detail)
         if region not in self._saved:
-            self._saved[region] = await self._persist(region, lambda: self._save(region, broadcast))
+            self._saved[region] = await self._persist(region, 0, lambda: self._save(region, broadcast))
         saved, truncated = self._saved[region]
-        outcome = await self._persist(region, lambda: self._send(region, broadcast, saved))
+        targets = max(1, len(broadcast.audience.values))
+        outcome = await self._persist(region, targets, lambda: self._send(region, broadcast, saved))
         return attrs.evolve(
             outcome, message_id=outcome.message_id or saved or None, truncated=truncated or outcome.truncated
         )
@@ -149,8 +169,9 @@ class Broadcasting:
             return begun
 
         access = await self.conversation.login(region)
+        errand = Errand("save", region, asking=self._asking)
         try:
-            content, truncated = await self.conversation.run_with_access(region, access, begin, self._asking)
+            content, truncated = await self.conversation.run_with_access(access, begin, errand)
             return verdicts.is_text(content), tuple(map(verdicts.is_text, truncated))
         except NoVerdict as silent:
             # A text stored perhaps, and sent to nobody: as harmless as a request that never left.
@@ -160,24 +181,22 @@ class Broadcasting:
         vendor = self.conversation.vendor
         self._sending = False  # a try before this one was refused, readably
         access = await self.conversation.login(region)
-        outcome = await self.conversation.run_with_access(
-            region, access, lambda: vendor.broadcast(broadcast, saved), self._asking_to_send
-        )
+        errand = Errand("broadcast", region, len(broadcast.audience.values), self._asking_to_send)
+        outcome = await self.conversation.run_with_access(access, lambda: vendor.broadcast(broadcast, saved), errand)
         if broadcast.audience.kind is AudienceKind.TOKENS:
             tokens = tuple(one.push_token.token for one in outcome.outcomes)
             if tokens != broadcast.audience.values:
                 raise TypeError("not one outcome for each token")
         return outcome
 
-    async def _persist(self, region: str, attempt: Callable[[], Awaitable[R]]) -> R:
+    async def _persist(self, region: str, targets: int, attempt: Callable[[], Awaitable[R]]) -> R:
         """Repeat while that can do no harm and there is time: what was refused for now, or never left."""
         loop = asyncio.get_running_loop()
         number = 0
         while True:
             number += 1
             try:
-                async with self.slot(region):
-                    return await attempt()
+                return await self.region(region).ask(self.quota, targets, self.deadline, attempt)
             except Refused as refused:
                 if refused.reason not in _TEMPORARY:
                     raise

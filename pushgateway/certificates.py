@@ -13,6 +13,7 @@ import attrs
 from cattrs import ClassValidationError, Converter, IterableValidationError
 from cattrs.errors import ForbiddenExtraKeysError
 
+from pushgateway.capacity import check_rate
 from pushgateway.errors import ConfigError, FieldError, PluginError
 from pushgateway.masking import Secret
 from pushgateway.model import as_certificate_id
@@ -54,11 +55,17 @@ class Certificate:
     settings: Mapping[str, Any] = attrs.field(factory=dict, converter=_copied)
     linger: float | None = attrs.field(default=None, kw_only=True)
     """Seconds a push may wait for others to share its request; 0: each in a request of its own. None: the gateway's."""
+    pushes_per_second: float | None = attrs.field(default=None, kw_only=True)
+    """Phones a second that the vendor takes from this certificate. None: the plug-in's figure; `math.inf`: no limit."""
+    requests_per_second: float | None = attrs.field(default=None, kw_only=True)
+    """Requests that the vendor takes in a second, likewise."""
 
     def __attrs_post_init__(self) -> None:
         if not isinstance(self.settings, Mapping):
             raise FieldError("Certificate.settings", f"must be a mapping, is {type(self.settings).__name__}")
         check_linger("Certificate.linger", self.linger)
+        check_rate("Certificate.pushes_per_second", self.pushes_per_second)
+        check_rate("Certificate.requests_per_second", self.requests_per_second)
 
     def __repr__(self) -> str:
         return f"Certificate({self.id!r}, {self.brand!r}, {len(self.settings)} settings)"

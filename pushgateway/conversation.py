@@ -6,6 +6,7 @@ Law of this file: it carries words and judges none. What a plug-in does beyond i
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable
 
@@ -13,15 +14,33 @@ import attrs
 
 from pushgateway.access import AccessTokens, Key
 from pushgateway.errors import AccessExpired, ClockSkew, ExchangeError, NoVerdict, Refused
+from pushgateway.events import Ending, LoginDone, Operation, RequestDone
+from pushgateway.masking import where
 from pushgateway.outcome import Reason
 from pushgateway.transport import Transport
 from pushgateway.vendor import AccessToken, Exchange, Request, Response, T, Vendor
 from pushgateway.verdicts import is_text
+from pushgateway.watching import Watch
 
 log = logging.getLogger(__name__)
 
 MAX_REQUESTS = 16
 """Requests of one exchange; a plug-in that asks for more would ask for ever."""
+
+
+class Errand:
+    """What a vendor is asked for."""
+
+    __slots__ = ("asking", "operation", "pushes", "region")
+
+    def __init__(
+        self, operation: Operation, region: str, pushes: int = 0, asking: Callable[[], None] | None = None
+    ) -> None:
+        self.operation: Operation = operation
+        self.region = region
+        self.pushes = pushes
+        self.asking = asking
+        """Called before each request is handed to the transport."""
 
 
 @attrs.frozen(eq=False)
@@ -33,6 +52,7 @@ class Conversation:
     transport: Transport
     access: AccessTokens
     request_timeout: float
+    watch: Watch
     serial: int = 0
     """Tells conversations of one certificate apart: what an old one still learns must not reach the new one."""
 
@@ -60,16 +80,44 @@ class Conversation:
         except Exception as broken:
             raise Refused(Reason.CREDENTIALS, detail=blame(self.vendor.brand, broken)) from None
         try:
-            return await self.access.get(self.key(region), lambda now: self._log_in(region, now))
+            return await self.access.get(self.key(region), lambda now: self._watched_login(region, now))
         except NoVerdict as silent:
             raise NoVerdict(f"login: {silent.detail}", sent=False) from None
+
+    async def _watched_login(self, region: str, now: float) -> AccessToken:
+        loop = asyncio.get_running_loop()
+        begun = loop.time()
+        reason: Reason | None = None
+        code = None
+        try:
+            return await self._log_in(region, now)
+        except Refused as refused:
+            reason, code = refused.reason, refused.code
+            raise
+        except NoVerdict:
+            reason = Reason.UNAVAILABLE
+            raise
+        except asyncio.CancelledError:
+            reason = Reason.CLOSED
+            raise
+        finally:
+            done = LoginDone(
+                certificate_id=self.certificate_id,
+                brand=self.vendor.brand,
+                region=region,
+                ok=reason is None,
+                reason=reason,
+                vendor_code=code,
+                duration=loop.time() - begun,
+            )
+            self.watch.emit(done)
 
     async def _log_in(self, region: str, now: float) -> AccessToken:
         try:
             begun = self.vendor.login(region, now)
             if begun is None:
                 raise TypeError("login() takes back its exchange")  # noqa: TRY301
-            access = await self.run(begun, None)
+            access = await self.run(begun, None, Errand("login", region))
             if not isinstance(access, AccessToken):
                 raise TypeError("login() gave no AccessToken")  # noqa: TRY301 - blamed below, as all of it
         except ExchangeError:
@@ -82,22 +130,17 @@ class Conversation:
         """The vendor does not take `access` (any more)."""
         self.access.forget(self.key(region), access)
 
-    async def run(
-        self, exchange: Exchange[T], access: AccessToken | None, asking: Callable[[], None] | None = None
-    ) -> T:
-        """Carry an exchange through: requests out, replies in, `NoVerdict` thrown in where none came.
-
-        `asking` is called before each request is handed to the transport.
-        """
+    async def run(self, exchange: Exchange[T], access: AccessToken | None, errand: Errand) -> T:
+        """Carry an exchange through: requests out, replies in, `NoVerdict` thrown in where none came."""
         try:
             request = next(exchange)
             for _ in range(MAX_REQUESTS):
                 if access is not None:
                     request = self.vendor.authorize(request, access)
-                if asking is not None:
-                    asking()
+                if errand.asking is not None:
+                    errand.asking()
                 try:
-                    response = await self._ask(request)
+                    response = await self._ask(request, errand)
                 except NoVerdict as silent:
                     request = exchange.throw(silent)
                     continue
@@ -114,32 +157,48 @@ class Conversation:
         finally:
             exchange.close()
 
-    async def _ask(self, request: Request) -> Response:
+    async def _ask(self, request: Request, errand: Errand) -> Response:
+        loop = asyncio.get_running_loop()
+        begun = loop.time()
+        status: int | None = None
+        ending: Ending = "cancelled"
+        sent = True
         try:
-            return await self.transport.send(request, pool=self.certificate_id, timeout=self.request_timeout)
-        except NoVerdict:
+            response = await self.transport.send(request, pool=self.certificate_id, timeout=self.request_timeout)
+            status, ending = response.status, "reply"
+            return response
+        except NoVerdict as silent:
+            ending, sent = "no_verdict", silent.sent
             raise
         except Exception as broken:
             # A transport owes NoVerdict for whatever happens to it. How far the request came nobody knows.
-            sentence = f"the transport broke its contract: {_where(broken)}"
+            ending = "no_verdict"
+            sentence = f"the transport broke its contract: {where(broken)}"
             log.error("%s", sentence)  # noqa: TRY400 - a traceback may show what was sent
             raise NoVerdict(sentence) from None
+        finally:
+            done = RequestDone(
+                certificate_id=self.certificate_id,
+                brand=self.vendor.brand,
+                region=errand.region,
+                operation=errand.operation,
+                pushes=errand.pushes,
+                duration=loop.time() - begun,
+                status=status,
+                ending=ending,
+                sent=sent,
+            )
+            self.watch.emit(done)
 
-    async def run_with_access(
-        self,
-        region: str,
-        access: AccessToken | None,
-        begin: Callable[[], Exchange[T]],
-        asking: Callable[[], None] | None = None,
-    ) -> T:
+    async def run_with_access(self, access: AccessToken | None, begin: Callable[[], Exchange[T]], errand: Errand) -> T:
         """One exchange and, where the vendor says that the access token is no longer good, one more with a new one."""
         try:
-            return await self.run(begin(), access, asking)
+            return await self.run(begin(), access, errand)
         except AccessExpired:
             if access is None:
                 raise
-            self.forget(region, access)
-        return await self.run(begin(), await self.renewed(region), asking)
+            self.forget(errand.region, access)
+        return await self.run(begin(), await self.renewed(errand.region), errand)
 
     async def renewed(self, region: str) -> AccessToken | None:
         """The access token after one was refused. What was asked with that one was refused, readably; so where the
@@ -152,16 +211,6 @@ class Conversation:
 
 def blame(brand: str, error: BaseException) -> str:
     """A sentence on a plug-in that broke its promise. The error's message may quote content, so it is not told."""
-    sentence = f"the {brand} plug-in broke its contract: {_where(error)}"
+    sentence = f"the {brand} plug-in broke its contract: {where(error)}"
     log.error("%s", sentence)
     return sentence
-
-
-def _where(error: BaseException) -> str:
-    place = ""
-    if (trace := error.__traceback__) is not None:
-        while trace.tb_next is not None:
-            trace = trace.tb_next
-        module = trace.tb_frame.f_globals.get("__name__", "?")
-        place = f" in {module}.{trace.tb_frame.f_code.co_name}, line {trace.tb_lineno}"
-    return f"{type(error).__name__}{place}"

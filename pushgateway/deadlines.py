@@ -33,15 +33,17 @@ class Deadlines:
                 self._ordered.add(key)
                 heapq.heappush(self._order, key)
         grain[waiting] = None
+        waiting.grain = grain
 
     def discard(self, waiting: Waiting) -> None:
         """It has its outcome."""
-        key = math.ceil(waiting.deadline / GRAIN)
-        grain = self._grains.get(key)
-        if grain is not None:
-            grain.pop(waiting, None)
-            if not grain:
-                del self._grains[key]  # an emptied dict would keep its memory
+        grain = waiting.grain
+        if grain is None:
+            return
+        waiting.grain = None
+        grain.pop(waiting, None)
+        if not grain:
+            del self._grains[math.ceil(waiting.deadline / GRAIN)]  # an emptied dict would keep its memory
 
     def next(self) -> float | None:
         """When the next ones are due; None when none is filed."""

@@ -8,8 +8,6 @@ configuration, a second event loop.
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import itertools
 import logging
 import os
 import random
@@ -24,22 +22,28 @@ from pushgateway.batching import Sink, Waiting
 from pushgateway.broadcasting import Broadcasting, ended
 from pushgateway.certificates import Certificate, check_linger
 from pushgateway.errors import FieldError, LoopError, NoVerdict, Refused
+from pushgateway.events import OutcomeGiven, Shed
 from pushgateway.flow import Flow, Many, One, as_push, check_window
+from pushgateway.ids import Ids
+from pushgateway.lane import Pace
 from pushgateway.model import (
     Audience,
     Broadcast,
     Notification,
+    Priority,
     Push,
     PushToken,
     as_certificate_id,
+    check_count,
     check_seconds,
 )
 from pushgateway.outcome import BroadcastOutcome, CertificateCheck, Outcome, Reason, Status
 from pushgateway.plugins import Plugins
 from pushgateway.retry import RetryPolicy
-from pushgateway.roster import Pace, Roster
+from pushgateway.roster import Roster
 from pushgateway.transport import HttpTransport, Transport
 from pushgateway.vendor import Vendor
+from pushgateway.watching import Observer, Watch
 
 logging.getLogger("pushgateway").addHandler(logging.NullHandler())  # what is logged is the host's to show
 
@@ -65,7 +69,9 @@ class Gateway:
         request_timeout: float = 10.0,
         connections: int = 8,
         linger: float = 0.01,
+        queue: int = 100_000,
         retry: RetryPolicy | None = None,
+        observer: Observer | None = None,
         transport: Transport | None = None,
         vendors: Mapping[str, type[Vendor]] | None = None,
         clock: Callable[[], float] = time.time,
@@ -75,14 +81,15 @@ class Gateway:
 
         `timeout`: until a push must have its outcome. `request_timeout`: for one vendor request. `connections`: at
         once to each of a vendor's servers, for each certificate. `linger`: how long a push may wait for others to
-        share its request when one has just left; 0: each push in a request of its own. `transport`: instead of HTTP
-        (closed by you). `vendors`: classes by brand that go before installed plug-ins. `clock` (wall clock, epoch
-        seconds) and `rng` are for tests.
+        share its request when one has just left; 0: each push in a request of its own. `queue`: pushes of one
+        certificate that may be there before `try_send` says `OVERLOADED`. `observer`: hears of every event (see
+        `pushgateway.events`). `transport`: instead of HTTP (closed by you). `vendors`: classes by brand that go
+        before installed plug-ins. `clock` (wall clock, epoch seconds) and `rng` are for tests.
         """
         check_seconds("Gateway.timeout", timeout, optional=False)
         check_seconds("Gateway.request_timeout", request_timeout, optional=False)
-        if isinstance(connections, bool) or not isinstance(connections, int) or connections < 1:
-            raise FieldError("Gateway.connections", "must be a whole number, 1 or more")
+        check_count("Gateway.connections", connections)
+        check_count("Gateway.queue", queue)
         check_linger("Gateway.linger", linger)
         if retry is not None and not isinstance(retry, RetryPolicy):
             raise FieldError("Gateway.retry", f"must be a RetryPolicy, is {type(retry).__name__}")
@@ -91,20 +98,23 @@ class Gateway:
         self._own_transport = transport is None
         self._transport: Transport = transport or HttpTransport(connections=connections, clock=clock)
         self._rng = rng or random.SystemRandom()
+        self._watch = Watch(observer, lambda: asyncio.get_running_loop().time())
         self._roster = Roster(
-            pace=Pace(request_timeout, connections, linger, self._retry),
+            pace=Pace(connections=connections, linger=linger, queue=queue, retry=retry or RetryPolicy()),
+            request_timeout=request_timeout,
             transport=self._transport,
             plugins=Plugins(vendors),
+            watch=self._watch,
             clock=clock,
             rng=self._rng,
         )
         self._broadcasts: set[asyncio.Task[BroadcastOutcome]] = set()
         self._flows: set[Flow] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._now: Callable[[], float] = time.monotonic  # the loop's clock, once there is one
         self._pid = 0
         self._closing: asyncio.Task[None] | None = None
-        self._id_head = ""
-        self._id_tail = 0
+        self._ids: Ids | None = None
         self._roster.adopt(certificates)
 
     # Sending
@@ -116,15 +126,39 @@ class Gateway:
         *,
         timeout: float | None = None,  # noqa: ASYNC109 - a push's deadline, not this call's cancellation
         coalesce: bool = True,
+        priority: Priority = Priority.NORMAL,
     ) -> Outcome:
         """Send one notification to one phone. Sends of about the same moment share vendor requests.
 
         Returns its outcome within `timeout` (default: the gateway's). `coalesce=False`: at once and in a request of
         its own. Cancelling takes the push back if it has not left yet. Raises only `FieldError` and `LoopError`.
         """
-        push = Push(push_token, notification, timeout=timeout, coalesce=coalesce)
+        push = Push(push_token, notification, timeout=timeout, coalesce=coalesce, priority=priority)
         sink = One(self._enter())
         self._submit(push, sink, 0)
+        return await sink.outcome()
+
+    async def try_send(
+        self,
+        push_token: PushToken,
+        notification: Notification,
+        *,
+        timeout: float | None = None,  # noqa: ASYNC109
+        coalesce: bool = True,
+        priority: Priority = Priority.NORMAL,
+    ) -> Outcome:
+        """`send`, unless the certificate's queue is full: then it ends `NOT_SENT` / `OVERLOADED` at once.
+
+        For hosts that would rather drop or store a push than hold ever more of them in memory.
+        """
+        push = Push(push_token, notification, timeout=timeout, coalesce=coalesce, priority=priority)
+        sink = One(self._enter())
+        lane = self._roster.working(push.push_token.certificate_id)
+        if lane is not None and lane.is_full:
+            self._watch.emit(Shed(certificate_id=push.push_token.certificate_id, brand=lane.brand, count=1))
+            self._refuse(push, sink, 0, Reason.OVERLOADED, "the certificate's queue is full")
+        else:
+            self._submit(push, sink, 0)
         return await sink.outcome()
 
     async def send_each(self, pushes: Iterable[Push]) -> list[Outcome]:
@@ -141,15 +175,17 @@ class Gateway:
         notification: Notification,
         *,
         timeout: float | None = None,  # noqa: ASYNC109
+        priority: Priority = Priority.NORMAL,
     ) -> list[Outcome]:
         """Send one notification to many phones of any brands, each with an outcome of its own, in the order given."""
         given = list(push_tokens)
         for place, push_token in enumerate(given):
             if not isinstance(push_token, PushToken):
                 raise FieldError(f"push_tokens[{place}]", f"must be a PushToken, is {type(push_token).__name__}")
-        first = [Push(push_token, notification, timeout=timeout) for push_token in given[:1]]  # checks the others too
-        rest = (Push(push_token, notification, timeout=timeout) for push_token in given[1:])
-        return await self._send_all(len(given), itertools.chain(first, rest))
+        if not given:
+            return []
+        first = Push(given[0], notification, timeout=timeout, priority=priority)  # checked once for all
+        return await self._send_all(len(given), map(first.addressed, given))
 
     async def _send_all(self, count: int, pushes: Iterable[Push]) -> list[Outcome]:
         sink = Many(self._enter(), count)
@@ -220,7 +256,8 @@ class Gateway:
             self._retry,
             self._rng,
             deadline=loop.time() + timeout,
-            slot=lane.slot,
+            region=lane.region,
+            quota=lane.quota(notification),
             is_current=lambda: lane.conversation is conversation and not lane.refuses,
         )
         task = loop.create_task(under_way.run())
@@ -241,7 +278,7 @@ class Gateway:
         end `NOT_SENT` / `CREDENTIALS`. Batches on their way end as they would have.
         """
         self._enter()
-        self._roster.adopt(certificates)
+        self._watch.emit(self._roster.adopt(certificates))
 
     async def check(self, certificate_id: int | str) -> CertificateCheck:
         """Prove a certificate by its login, without sending anything to a phone."""
@@ -270,33 +307,27 @@ class Gateway:
     # One push
 
     def _submit(self, push: Push, sink: Sink, place: int) -> None:
-        timeout = self._timeout if push.timeout is None else push.timeout
-        if not push.dedupe_id:
-            push = push.identified(self._dedupe_id(push))
+        if not push.dedupe_id and self._ids is not None:
+            push = push.identified(self._ids.make(push))
         key = push.push_token.certificate_id
-        obstacle = self._roster.obstacle(key)
-        if obstacle is not None:
-            sink.put(place, Outcome.not_sent(push, *obstacle))
-            return
-        self._roster.lane(key).submit(Waiting(push, self._now() + timeout, sink, place))
+        lane = self._roster.working(key)
+        if lane is None:
+            obstacle = self._roster.obstacle(key)
+            if obstacle is not None:
+                self._refuse(push, sink, place, *obstacle)
+                return
+            lane = self._roster.lane(key)
+        now = self._now()
+        lane.submit(Waiting(push, now + (push.timeout or self._timeout), sink, place, now))
 
-    def _dedupe_id(self, push: Push) -> str:
-        """The id under which the vendor may recognise a repeat: 32 characters of 0-9a-f.
-
-        From the host's id of the message it is derived with the token in it: OPPO's V1.3 pushes an id once in all,
-        so phones of one user must not share it. Otherwise it is new.
-        """
-        message = push.notification.dedupe_id
-        if not message:
-            self._id_tail += 1
-            return f"{self._id_head}{self._id_tail:016x}"
-        address = (message, push.push_token.certificate_id, push.push_token.token)
-        text = "\0".join(address).encode("utf-8", "surrogatepass")
-        return hashlib.blake2b(text, digest_size=16, person=b"pushgateway").hexdigest()
-
-    def _now(self) -> float:
-        assert self._loop is not None  # noqa: S101 - _enter() came first
-        return self._loop.time()
+    def _refuse(self, push: Push, sink: Sink, place: int, reason: Reason, detail: str) -> None:
+        key = push.push_token.certificate_id
+        outcome = Outcome.not_sent(push, reason, detail)
+        given = OutcomeGiven(
+            certificate_id=key, brand=self._roster.brand(key), status=outcome.status, reason=reason, duration=0.0
+        )
+        self._watch.emit(given, detail)
+        sink.put(place, outcome)
 
     # Life
 
@@ -308,9 +339,8 @@ class Gateway:
         except RuntimeError:
             raise LoopError("no event loop runs here: call this from async code, or use pushgateway.sync") from None
         if self._loop is None:
-            self._loop, self._pid = loop, os.getpid()
-            # Drawn now and not when made: processes forked in between must not make the same ids.
-            self._id_head = f"{self._rng.getrandbits(64):016x}"
+            self._loop, self._now, self._pid = loop, loop.time, os.getpid()
+            self._ids = Ids(self._rng)  # now and not when made: there may be a fork in between
         elif self._loop is not loop:
             raise LoopError("this gateway lives in another event loop: make one for each loop, or use one loop")
         return loop

@@ -56,6 +56,12 @@ def check_seconds(field: str, value: object, *, optional: bool = True) -> None:
         raise FieldError(field, "must be more than 0 seconds and at most 30 days")
 
 
+def check_count(field: str, value: object) -> None:
+    """Raise `FieldError` unless `value` is a whole number, 1 or more."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise FieldError(field, "must be a whole number, 1 or more")
+
+
 @attrs.frozen(repr=False)
 class PushToken:
     """The pair that addresses one app on one phone, as Tencent IM's `TIMOfflinePushToken`.
@@ -246,6 +252,17 @@ _NOTIFICATION_RIGHT = {
 }
 
 
+class Priority(enum.IntEnum):
+    """Who goes first when pushes of one certificate have to wait. Nobody waits for ever: lower ones get a share."""
+
+    URGENT = 0
+    """A call, a login code: seconds count."""
+    NORMAL = 1
+    """A chat message."""
+    BULK = 2
+    """Marketing, digests: minutes do not count."""
+
+
 @attrs.frozen(repr=False)
 class Push:
     """One notification for one push token."""
@@ -259,6 +276,8 @@ class Push:
     that sets it must not use one id for two pushes: vendors drop the second as a repeat."""
     coalesce: bool = attrs.field(default=True, kw_only=True)
     """False: at once and in a request of its own, not together with other pushes."""
+    priority: Priority = attrs.field(default=Priority.NORMAL, kw_only=True)
+    """Its place among the pushes of the same certificate when they have to wait."""
     context: object = attrs.field(default=None, kw_only=True, eq=False)
     """Anything of the host's, such as a row id: never sent or shown, and handed back as `Outcome.context`."""
 
@@ -268,6 +287,8 @@ class Push:
             raise FieldError("Push.dedupe_id", f"must be a str, is {type(self.dedupe_id).__name__}")
         if not isinstance(self.coalesce, bool):
             raise FieldError("Push.coalesce", f"must be True or False, is {type(self.coalesce).__name__}")
+        if not isinstance(self.priority, Priority):
+            raise FieldError("Push.priority", f"must be a Priority, is {type(self.priority).__name__}")
 
     def identified(self, dedupe_id: str) -> Push:
         """The same push under this id; made for every push, so nothing is checked a second time."""
@@ -278,7 +299,14 @@ class Push:
         put(twin, "timeout", self.timeout)
         put(twin, "dedupe_id", dedupe_id)
         put(twin, "coalesce", self.coalesce)
+        put(twin, "priority", self.priority)
         put(twin, "context", self.context)
+        return twin
+
+    def addressed(self, push_token: PushToken) -> Push:
+        """The same push to another phone, of a push without an id of its own."""
+        twin = self.identified("")
+        object.__setattr__(twin, "push_token", push_token)
         return twin
 
     def __repr__(self) -> str:

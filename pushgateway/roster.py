@@ -18,35 +18,38 @@ from pushgateway.access import AccessTokens
 from pushgateway.certificates import Certificate, load_vendors
 from pushgateway.conversation import Conversation
 from pushgateway.errors import FieldError, PluginError
-from pushgateway.lane import CLOSED, Lane
+from pushgateway.events import Reloaded
+from pushgateway.lane import Lane, Pace
 from pushgateway.outcome import Reason
 from pushgateway.plugins import Plugins
-from pushgateway.retry import RetryPolicy
+from pushgateway.region import CLOSED
 from pushgateway.transport import Forgetful, Transport
 from pushgateway.vendor import Vendor
+from pushgateway.watching import Watch
 
 log = logging.getLogger(__name__)
 
 REMOVED = "the certificate was removed from the configuration"
 
 
-@attrs.frozen
-class Pace:
-    """How lanes work; times in seconds."""
-
-    request_timeout: float
-    connections: int
-    linger: float
-    retry: RetryPolicy
-
-
 class Roster:
     """Who may send, and through which lane."""
 
     def __init__(
-        self, *, pace: Pace, transport: Transport, plugins: Plugins, clock: Callable[[], float], rng: random.Random
+        self,
+        *,
+        pace: Pace,
+        request_timeout: float,
+        transport: Transport,
+        plugins: Plugins,
+        watch: Watch,
+        clock: Callable[[], float],
+        rng: random.Random,
     ) -> None:
+        """`pace`: of lanes whose certificate says nothing else. `request_timeout`: seconds for one vendor request."""
         self._pace = pace
+        self._request_timeout = request_timeout
+        self._watch = watch
         self._transport = transport
         self._plugins = plugins
         self._clock = clock
@@ -64,8 +67,11 @@ class Roster:
         """The set in use."""
         return tuple(self._certificates.values())
 
-    def adopt(self, certificates: Iterable[Certificate]) -> None:
-        """Swap the whole set. Raises `ConfigError` or `FieldError` and changes nothing when the new one is bad."""
+    def adopt(self, certificates: Iterable[Certificate]) -> Reloaded:
+        """Swap the whole set; what changed by it.
+
+        Raises `ConfigError` or `FieldError` and changes nothing when the new one is bad.
+        """
         try:
             given = list(certificates)
         except TypeError:
@@ -82,6 +88,11 @@ class Roster:
                 log.error("certificate %s: %s", key, loaded)
         for key, lane in list(self._lanes.items()):
             self._renew(key, lane)
+        return Reloaded(
+            added=tuple(key for key in self._certificates if key not in old),
+            changed=tuple(key for key, new in self._certificates.items() if key in old and old[key] != new),
+            removed=tuple(key for key in old if key not in self._certificates),
+        )
 
     def brand(self, key: str) -> str | None:
         """The brand of a certificate, None when there is no such certificate."""
@@ -99,6 +110,10 @@ class Roster:
             return Reason.CREDENTIALS, str(vendor)
         return None
 
+    def working(self, key: str) -> Lane | None:
+        """The lane of a certificate that has been at work and may send; None: ask `obstacle` and `lane`."""
+        return None if self._closed else self._lanes.get(key)
+
     def lane(self, key: str) -> Lane:
         """The lane of a certificate to which there is no obstacle."""
         lane = self._lanes.get(key)
@@ -106,12 +121,9 @@ class Roster:
             vendor = self._vendors[key]
             if isinstance(vendor, PluginError):
                 raise vendor
+            conversation = self._conversation(key, vendor)
             lane = self._lanes[key] = Lane(
-                self._conversation(key, vendor),
-                retry=self._pace.retry,
-                rng=self._rng,
-                connections=self._pace.connections,
-                linger=self._linger(key),
+                conversation, self._pace_of(key), watch=self._watch, clock=self._clock, rng=self._rng
             )
         return lane
 
@@ -144,7 +156,7 @@ class Roster:
         if self._access is not None:
             self._access.drop(key)
         if isinstance(vendor, Vendor) and vendor.brand == lane.conversation.vendor.brand:
-            lane.replace(self._conversation(key, vendor), self._linger(key))
+            lane.replace(self._conversation(key, vendor), self._pace_of(key))
             return
         # Another brand under the same id is another address space: nothing that waits may go there.
         del self._lanes[key]
@@ -154,16 +166,21 @@ class Roster:
         task.add_done_callback(self._retiring.pop)
 
     async def _retire(self, key: str, lane: Lane) -> None:
-        await lane.aclose(2 * self._pace.request_timeout, drain=False)
+        await lane.aclose(2 * self._request_timeout, drain=False)
         if key not in self._lanes and isinstance(self._transport, Forgetful):
             await self._transport.forget(key)
 
-    def _linger(self, key: str) -> float:
-        own = self._certificates[key].linger
-        return self._pace.linger if own is None else own
+    def _pace_of(self, key: str) -> Pace:
+        own = self._certificates[key]
+        return attrs.evolve(
+            self._pace,
+            linger=self._pace.linger if own.linger is None else own.linger,
+            pushes_per_second=own.pushes_per_second,
+            requests_per_second=own.requests_per_second,
+        )
 
     def _conversation(self, key: str, vendor: Vendor) -> Conversation:
         if self._access is None:
             self._access = AccessTokens(wall=self._clock, monotonic=asyncio.get_running_loop().time, rng=self._rng)
         serial = next(self._serials)
-        return Conversation(key, vendor, self._transport, self._access, self._pace.request_timeout, serial)
+        return Conversation(key, vendor, self._transport, self._access, self._request_timeout, self._watch, serial)

@@ -27,12 +27,13 @@ from pushgateway.broadcasting import ended
 from pushgateway.certificates import Certificate
 from pushgateway.errors import LoopError
 from pushgateway.flow import Crossing, as_push
-from pushgateway.lane import CLOSED
-from pushgateway.model import Audience, Broadcast, Notification, Push, PushToken, as_certificate_id
+from pushgateway.model import Audience, Broadcast, Notification, Priority, Push, PushToken, as_certificate_id
 from pushgateway.outcome import BroadcastOutcome, CertificateCheck, Outcome, Reason, Status
+from pushgateway.region import CLOSED
 from pushgateway.retry import RetryPolicy
 from pushgateway.transport import Transport
 from pushgateway.vendor import Vendor
+from pushgateway.watching import Observer
 
 __all__ = ["Gateway"]
 
@@ -57,13 +58,15 @@ class Gateway:
         request_timeout: float = 10.0,
         connections: int = 8,
         linger: float = 0.01,
+        queue: int = 100_000,
         retry: RetryPolicy | None = None,
+        observer: Observer | None = None,
         transport: Transport | None = None,
         vendors: Mapping[str, type[Vendor]] | None = None,
         clock: Callable[[], float] = time.time,
         rng: random.Random | None = None,
     ) -> None:
-        """See `pushgateway.Gateway`. A `transport` of yours is used in the background thread."""
+        """See `pushgateway.Gateway`. A `transport` and an `observer` of yours are used in the background thread."""
         _refuse_running_loop()
         self._inner = _async.Gateway(
             certificates,
@@ -71,7 +74,9 @@ class Gateway:
             request_timeout=request_timeout,
             connections=connections,
             linger=linger,
+            queue=queue,
             retry=retry,
+            observer=observer,
             transport=transport,
             vendors=vendors,
             clock=clock,
@@ -87,11 +92,29 @@ class Gateway:
         *,
         timeout: float | None = None,
         coalesce: bool = True,
+        priority: Priority = Priority.NORMAL,
     ) -> Outcome:
         """See `pushgateway.Gateway.send`."""
         return self._call(
-            lambda inner: inner.send(push_token, notification, timeout=timeout, coalesce=coalesce),
-            lambda: _closed(Push(push_token, notification, timeout=timeout, coalesce=coalesce)),
+            lambda inner: inner.send(push_token, notification, timeout=timeout, coalesce=coalesce, priority=priority),
+            lambda: _closed(Push(push_token, notification, timeout=timeout, coalesce=coalesce, priority=priority)),
+        )
+
+    def try_send(
+        self,
+        push_token: PushToken,
+        notification: Notification,
+        *,
+        timeout: float | None = None,
+        coalesce: bool = True,
+        priority: Priority = Priority.NORMAL,
+    ) -> Outcome:
+        """See `pushgateway.Gateway.try_send`."""
+        return self._call(
+            lambda inner: inner.try_send(
+                push_token, notification, timeout=timeout, coalesce=coalesce, priority=priority
+            ),
+            lambda: _closed(Push(push_token, notification, timeout=timeout, coalesce=coalesce, priority=priority)),
         )
 
     def send_each(self, pushes: Iterable[Push]) -> list[Outcome]:
@@ -100,12 +123,17 @@ class Gateway:
         return self._call(lambda inner: inner.send_each(given), lambda: [_closed(push) for push in given])
 
     def multicast(
-        self, push_tokens: Iterable[PushToken], notification: Notification, *, timeout: float | None = None
+        self,
+        push_tokens: Iterable[PushToken],
+        notification: Notification,
+        *,
+        timeout: float | None = None,
+        priority: Priority = Priority.NORMAL,
     ) -> list[Outcome]:
         """See `pushgateway.Gateway.multicast`."""
         given = list(push_tokens)
         return self._call(
-            lambda inner: inner.multicast(given, notification, timeout=timeout),
+            lambda inner: inner.multicast(given, notification, timeout=timeout, priority=priority),
             lambda: [_closed(Push(push_token, notification, timeout=timeout)) for push_token in given],
         )
 

@@ -38,6 +38,7 @@ from urllib.parse import urlsplit
 
 import attrs
 
+from pushgateway.capacity import Batching, Rates
 from pushgateway.errors import AccessExpired, ClockSkew, FieldError, NoVerdict, Refused
 from pushgateway.masking import Secret
 from pushgateway.model import (
@@ -80,6 +81,7 @@ __all__ = [
     "Outcome",
     "Push",
     "PushToken",
+    "Rates",
     "Reason",
     "Refused",
     "Reply",
@@ -150,29 +152,6 @@ catch it to keep what it already knows, any other lets it pass.
 
 
 @attrs.frozen
-class Batching:
-    """How many pushes fit into one request of this vendor. Raises `FieldError` for a number below 1."""
-
-    size: int = 1
-    """Pushes per request, at most."""
-    mixed: bool = False
-    """True: the pushes of one request may carry different notifications."""
-    max_bytes: int | None = None
-    """Cut earlier when the sum of `Vendor.weigh` reaches this many bytes."""
-
-    def __attrs_post_init__(self) -> None:
-        # A batch of none would leave every push waiting, and the lane turning, for ever.
-        if not _is_count(self.size):
-            raise FieldError("Batching.size", "must be a whole number of pushes, 1 or more")
-        if self.max_bytes is not None and not _is_count(self.max_bytes):
-            raise FieldError("Batching.max_bytes", "must be a whole number of bytes, 1 or more, or None")
-
-
-def _is_count(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
-
-
-@attrs.frozen
 class AccessToken:
     """What a vendor's login returned."""
 
@@ -198,11 +177,26 @@ class Vendor(ABC):
     """What `broadcast` can address; empty: there is no broadcast."""
     audience_size: ClassVar[int] = 1000
     """Tokens or aliases that fit into one broadcast request; the core cuts longer lists."""
+    day_offset: ClassVar[float] = 8 * 3600.0
+    """Seconds east of UTC of the vendor's day, by which quotas are counted. China's day for all known vendors."""
 
     @property
     def batching(self) -> Batching:
         """How many pushes fit into one request. Default: one by one."""
         return Batching()
+
+    @property
+    def rates(self) -> Rates:
+        """What the vendor takes in a second. Default: it names no limit."""
+        return Rates()
+
+    def quota(self, notification: Notification) -> str:
+        """The daily quota that this notification counts against, where the vendor has several.
+
+        When one is used up (`QUOTA_EXCEEDED`), the core sends nothing that counts against it until the vendor's
+        midnight; other quotas go on, in requests of their own. Default: one for everything.
+        """
+        return ""
 
     def region(self, token: str) -> str:
         """A key for the host that serves this token. Batches and access tokens are kept apart by it."""

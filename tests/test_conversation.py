@@ -8,7 +8,7 @@ from collections.abc import Callable, Generator
 from typing import Any
 
 import pytest
-from talk import Script, ask, asking, conversing, ending
+from talk import Script, ask, asking, conversing, ending, errand
 
 from pushgateway.conversation import blame
 from pushgateway.errors import AccessExpired, ClockSkew, ExchangeError, NoVerdict, Refused
@@ -27,7 +27,9 @@ def test_requests_and_replies_alternate() -> None:
         script = Script(Response(201), Response(202), Response(203))
         counted: list[int] = []
 
-        result = await conversing(script).run(asking(1, 2, 3), None, lambda: counted.append(len(script.asked)))
+        result = await conversing(script).run(
+            asking(1, 2, 3), None, errand(asking=lambda: counted.append(len(script.asked)))
+        )
 
         assert result == [201, 202, 203]
         assert script.asked == [ask(1), ask(2), ask(3)]  # as they were: there is no access token to add
@@ -42,9 +44,9 @@ def test_an_exchange_may_ask_nothing() -> None:
 
     async def main() -> tuple[list[int], int]:
         script = Script()
-        return await conversing(script).run(asking(), AccessToken("a", 5), lambda: pytest.fail("told")), len(
-            script.asked
-        )
+        return await conversing(script).run(
+            asking(), AccessToken("a", 5), errand(asking=lambda: pytest.fail("told"))
+        ), len(script.asked)
 
     assert run_virtual(main()) == ([], 0)
 
@@ -54,7 +56,7 @@ def test_every_request_carries_the_access_token() -> None:
 
     async def main() -> list[str | None]:
         script = Script(Response(200), Response(200))
-        await conversing(script).run(asking(1, 2), AccessToken("abc", 5))
+        await conversing(script).run(asking(1, 2), AccessToken("abc", 5), errand())
         return [request.headers.get("authorization") for request in script.asked]
 
     assert run_virtual(main()) == ["Bearer abc"] * 2
@@ -66,7 +68,7 @@ def test_silence_is_thrown_into_the_exchange(sent: bool) -> None:
 
     async def main() -> tuple[Any, int]:
         script = Script(Response(200), NoVerdict("timeout", sent=sent), Response(200))
-        return await ending(conversing(script).run(asking(1, 2, 3), None)), len(script.asked)
+        return await ending(conversing(script).run(asking(1, 2, 3), None, errand())), len(script.asked)
 
     error, asked = run_virtual(main())
 
@@ -88,7 +90,7 @@ def test_an_exchange_may_catch_silence() -> None:
         return seen
 
     async def main() -> list[str]:
-        return await conversing(Script(NoVerdict("a"), Response(200), NoVerdict("b"))).run(patient(), None)
+        return await conversing(Script(NoVerdict("a"), Response(200), NoVerdict("b"))).run(patient(), None, errand())
 
     assert run_virtual(main()) == ["a", "200", "b"]
 
@@ -104,7 +106,7 @@ def test_what_an_exchange_raises_comes_out(error: Exception) -> None:
         raise error
 
     async def main() -> Any:
-        return await ending(conversing(Script(Response(200))).run(raising(), None))
+        return await ending(conversing(Script(Response(200))).run(raising(), None, errand()))
 
     assert run_virtual(main()) is error
 
@@ -122,7 +124,7 @@ def test_a_clock_that_is_off_is_measured_by_the_reply(headers: dict[str, str], o
 
     async def main() -> Any:
         reply = Response(200, headers, received_at=1_700_000_000.0)
-        return await ending(conversing(Script(reply)).run(skewed(), None))
+        return await ending(conversing(Script(reply)).run(skewed(), None, errand()))
 
     error = run_virtual(main())
 
@@ -143,7 +145,7 @@ def test_an_exchange_is_closed_when_its_caller_is_cancelled() -> None:
     exchange = held()  # kept here, so that nobody but the conversation closes it
 
     async def main() -> bool:
-        task = asyncio.create_task(conversing(Script(100.0, Response(200))).run(exchange, None))
+        task = asyncio.create_task(conversing(Script(100.0, Response(200))).run(exchange, None, errand()))
         await asyncio.sleep(1)
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
@@ -181,7 +183,7 @@ def test_what_is_no_exchange_ends_as_an_error_of_the_plug_in(begun: Callable[[],
     """Not as a word of the vendor's: the lane blames the plug-in for it."""
 
     async def main() -> Any:
-        return await ending(conversing(Script(Response(200))).run(begun(), AccessToken("a", 5.0)))
+        return await ending(conversing(Script(Response(200))).run(begun(), AccessToken("a", 5.0), errand()))
 
     error = run_virtual(main())
 

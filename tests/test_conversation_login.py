@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from talk import Script, ask, conversing, ending, office, token
+from talk import Script, ask, conversing, ending, errand, office, token
 
 from pushgateway.errors import AccessExpired, NoVerdict, Refused
 from pushgateway.outcome import Reason
@@ -145,7 +145,7 @@ def test_an_expired_token_costs_one_login_and_one_repeat(good: str, logins: int,
         echo = Echo(token("a"), token("b"), token("c"))
         conversation = conversing(echo, office)
         first = await conversation.login("cn")
-        end = await ending(conversation.run_with_access("cn", first, expiring(good)))
+        end = await ending(conversation.run_with_access(first, expiring(good), errand("cn")))
         return end, [request.url for request in echo.asked]
 
     end, urls = run_virtual(main())
@@ -158,7 +158,7 @@ def test_an_expired_token_of_a_vendor_without_login_is_a_refusal() -> None:
     """There is nothing to log in with: the word comes out."""
 
     async def main() -> Any:
-        return await ending(conversing(Script(token("x"))).run_with_access("", None, expiring("a")))
+        return await ending(conversing(Script(token("x"))).run_with_access(None, expiring("a"), errand("")))
 
     assert isinstance(run_virtual(main()), AccessExpired)
 
@@ -173,7 +173,7 @@ def test_a_silent_login_after_an_expired_token_is_a_refusal(line: NoVerdict, rea
     async def main() -> Any:
         echo = Echo(token("a"), line)
         conversation = conversing(echo, office)
-        return await ending(conversation.run_with_access("cn", await conversation.login("cn"), expiring("b")))
+        return await ending(conversation.run_with_access(await conversation.login("cn"), expiring("b"), errand("cn")))
 
     error = run_virtual(main())
 
@@ -189,7 +189,7 @@ def test_many_with_one_expired_token_share_one_login() -> None:
         echo = Echo(token("a"), 1.0, token("b"))
         conversation = conversing(echo, office)
         first = await conversation.login("cn")
-        sends = [conversation.run_with_access("cn", first, expiring("b")) for _ in range(50)]
+        sends = [conversation.run_with_access(first, expiring("b"), errand("cn")) for _ in range(50)]
         return await asyncio.gather(*sends), [request.url for request in echo.asked].count("https://login/cn")
 
     assert run_virtual(main()) == (["b"] * 50, 2)

@@ -10,8 +10,9 @@ from typing import Any, ClassVar
 import attrs
 from office import fresh
 
-from pushgateway.conversation import Conversation
+from pushgateway.conversation import Conversation, Errand
 from pushgateway.vendor import AccessToken, Exchange, Request, Response, Vendor
+from pushgateway.watching import Watch
 
 
 class Script:
@@ -57,7 +58,13 @@ class Scripted(Vendor):
 
 def conversing(script: Script, logging_in: Callable[[str, float], Any] = lambda _, __: None) -> Conversation:
     """A conversation over this script."""
-    return Conversation("7005", Scripted(logging_in), script, fresh(), 5.0)
+    watch = Watch(None, asyncio.get_running_loop().time)
+    return Conversation("7005", Scripted(logging_in), script, fresh(), 5.0, watch)
+
+
+def errand(region: str = "", asking: Callable[[], None] | None = None) -> Errand:
+    """What is asked for."""
+    return Errand("push", region, 1, asking)
 
 
 def ask(number: int) -> Request:

@@ -1,0 +1,187 @@
+"""The gate before one of a vendor's servers: whether a request of one certificate may leave now, and how big.
+
+Law of this file: it puts `limits` together for one region and tells observers what changes. It is told what leaves and
+what came of it, and waits for nobody. Pushes wait for the rate and for the end of an outage; those for which waiting
+would be in vain (the day is used up, the credentials are refused) are answered here, without a request.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+from collections import Counter
+from collections.abc import Callable, Iterable
+
+from pushgateway.errors import ExchangeError, NoVerdict, Refused
+from pushgateway.events import BreakerChanged, BreakerState, QuotaLatched, QuotaReleased, RateChanged
+from pushgateway.limits import Breaker, Quotas, Rate, RetryBudget
+from pushgateway.outcome import Outcome, Reason, Status
+from pushgateway.vendor import Rates
+from pushgateway.watching import Watch
+
+URGENT_LOAN = 1.0
+"""Seconds of the rate that urgent pushes may take in advance, so that they need not wait behind bulk."""
+REQUESTS = 10.0
+"""Requests a second into which a limited rate of pushes is cut."""
+
+
+class Leave:
+    """One request that left through the gate; what came of it is told with it."""
+
+    __slots__ = ("at", "probe", "pushes", "told")
+
+    def __init__(self, at: float, pushes: int, probe: bool) -> None:
+        self.at = at
+        self.pushes = pushes
+        self.probe = probe  # it finds out whether the vendor is back
+        self.told = False  # what came of it is known
+
+
+class Gate:
+    """May it leave?"""
+
+    def __init__(
+        self,
+        certificate_id: str,
+        brand: str,
+        region: str,
+        *,
+        rates: Rates,
+        day_offset: float,
+        watch: Watch,
+        clock: Callable[[], float],
+        rng: random.Random,
+        now: float,
+    ) -> None:
+        """`clock`: wall clock, epoch seconds; all other times are the loop's."""
+        self._whose = {"certificate_id": certificate_id, "brand": brand, "region": region}
+        self._watch = watch
+        self._clock = clock
+        self._rng = rng
+        self._pushes, self._requests = Rate(rates.pushes), Rate(rates.requests)
+        self._breaker = Breaker()
+        self._quotas = Quotas(day_offset)
+        self._pause_until = -math.inf
+        self.budget = RetryBudget(now)
+
+    # Before
+
+    @property
+    def is_troubled(self) -> bool:
+        """Whether `obstacle` may have anything to say."""
+        return self._breaker.state is not BreakerState.CLOSED or bool(self._quotas)
+
+    def obstacle(self, now: float, quota: str, deadline: float = math.inf) -> Refused | None:
+        """Why waiting for a request would be in vain, if so: for a push of this quota that must be there by then."""
+        breaker = self._breaker
+        if breaker.refusal is not None and breaker.is_open(now):
+            why = breaker.refusal
+            detail = f"not asked again for now, {why.detail or 'the vendor refused the credentials'}"
+            return Refused(why.reason, why.code, why.message, max(0.0, breaker.until - now), detail)
+        if self._quotas and (left := self._quota_left(quota)) > 0:
+            return Refused(Reason.QUOTA_EXCEEDED, retry_after=left, detail="the day's quota is used up")
+        if breaker.until > deadline and breaker.is_open(now):
+            detail = f"the vendor is not there: {breaker.detail}"
+            return Refused(Reason.UNAVAILABLE, retry_after=breaker.until - now, detail=detail)
+        return None
+
+    def delay(self, now: float, *, urgent: bool = False) -> float:
+        """Seconds until a request may leave; infinity until something is heard from one that is under way."""
+        if self._breaker.refusal is None and (delay := self._breaker.delay(now)) > 0:
+            return delay
+        loan = URGENT_LOAN if urgent else 0.0
+        return max(self._pause_until - now, self._pushes.delay(now, loan), self._requests.delay(now, loan), 0.0)
+
+    def room(self, now: float, size: int) -> int:
+        """Pushes that the next request may carry, `size` at the most."""
+        if self._breaker.may_try(now):
+            return 1
+        pushes = self._pushes.current(now)
+        if pushes == math.inf:
+            return size
+        return max(1, min(size, int(pushes / min(self._requests.current(now), REQUESTS))))
+
+    def leaves(self, now: float, pushes: int) -> Leave:
+        """A request with so many pushes leaves."""
+        probe = self._breaker.leaves(now)
+        if probe:
+            self._tell_breaker(now)
+        self._pushes.spend(now, pushes)
+        self._requests.spend(now, 1)
+        return Leave(now, pushes, probe)
+
+    # After
+
+    def heard(self, now: float, leave: Leave, outcomes: Iterable[Outcome], quota: str) -> None:
+        """An answer about each push came."""
+        leave.told = True
+        reasons = Counter(outcome.reason for outcome in outcomes if outcome.status is Status.REJECTED)
+        self._answered(now)
+        if 2 * reasons[Reason.RATE_LIMITED] > leave.pushes:  # of a few, it is about their phones
+            self._slow_down(now, leave, 0.0)
+        if reasons[Reason.QUOTA_EXCEEDED]:
+            self._use_up(quota, leave)
+
+    def failed(self, now: float, leave: Leave, error: ExchangeError, quota: str) -> None:
+        """The request was refused as a whole, or there was no verdict."""
+        leave.told = True
+        probe = leave.probe
+        if isinstance(error, NoVerdict) or (isinstance(error, Refused) and error.reason is Reason.UNAVAILABLE):
+            detail = error.detail if isinstance(error, NoVerdict | Refused) else ""
+            if self._breaker.failed(now, self._rng.random, detail or "unavailable", probe=probe):
+                self._tell_breaker(now)
+        elif isinstance(error, Refused) and error.reason is Reason.CREDENTIALS:
+            if self._breaker.refused(now, self._rng.random, error.with_traceback(None), probe=probe):
+                self._tell_breaker(now)
+        else:
+            self._answered(now)
+        if isinstance(error, Refused) and error.reason is Reason.RATE_LIMITED:
+            self._slow_down(now, leave, error.retry_after or 0.0)
+        if isinstance(error, Refused) and error.reason is Reason.QUOTA_EXCEEDED:
+            self._use_up(quota, leave)
+
+    def over(self, now: float, leave: Leave) -> None:
+        """Its end. Where nothing was told of it, it was cut off or never left, and nothing was learned."""
+        if leave.probe and not leave.told:
+            self._breaker.give_up()
+            self._tell_breaker(now)
+
+    # What changes
+
+    def _answered(self, now: float) -> None:
+        if self._breaker.answered():
+            self._tell_breaker(now)
+
+    def _slow_down(self, now: float, leave: Leave, pause: float) -> None:
+        self._pause_until = max(self._pause_until, now + pause)
+        slower = self._pushes.slow_down(now, leave.at)
+        if self._requests.slow_down(now, leave.at) or slower:
+            pushes, requests = self._pushes.current(now), self._requests.current(now)
+            self._watch.emit(RateChanged(**self._whose, pushes_per_second=pushes, requests_per_second=requests))
+
+    def _use_up(self, quota: str, leave: Leave) -> None:
+        wall = self._clock()
+        if self._quotas.left(quota, wall) > 0:
+            return
+        seconds = self._quotas.use_up(quota, wall, self._rng.random())
+        self._watch.emit(QuotaLatched(**self._whose, quota=quota, seconds=seconds, pushes=leave.pushes))
+
+    def _quota_left(self, quota: str) -> float:
+        wall = self._clock()
+        for over in self._quotas.over(wall):
+            self._watch.emit(QuotaReleased(**self._whose, quota=over))
+        return self._quotas.left(quota, wall)
+
+    def _tell_breaker(self, now: float) -> None:
+        breaker = self._breaker
+        refusal, reason = breaker.refusal, None
+        if breaker.state is not BreakerState.CLOSED:
+            reason = Reason.UNAVAILABLE if refusal is None else refusal.reason
+        changed = BreakerChanged(
+            **self._whose,
+            state=breaker.state,
+            reason=reason,
+            vendor_code=None if refusal is None else refusal.code,
+            seconds=max(0.0, breaker.until - now) if breaker.state is BreakerState.OPEN else 0.0,
+        )
+        self._watch.emit(changed, breaker.detail if reason is not None else "")

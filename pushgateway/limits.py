@@ -1,0 +1,254 @@
+"""How much a vendor takes, and when it takes nothing.
+
+Law of this file: pure; times and chances are handed in. `Rate` knows how fast, `Breaker` whether the vendor is there
+and wants us, `Quotas` whether the day's share is used up, `RetryBudget` how much may be tried again. None of them
+knows what a push is.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+
+from pushgateway.errors import Refused
+from pushgateway.events import BreakerState
+
+# Rate
+
+RECOVERY = 3.0
+"""Seconds from half the rate to nearly all of it, in steps of a second."""
+NEARLY = 0.95
+"""The share of the last rate that was too much to which it is raised quickly."""
+CREEP = 0.005
+"""From there on it is raised by this share of that rate each second: too fast is found out again, but seldom."""
+CREPT = 1.05
+"""Beyond this share there is evidently more room: the rate doubles every `DOUBLING` seconds."""
+DOUBLING = 10.0
+LOWEST = 1.0
+"""A second; slower than this the vendor's word would never be heard again."""
+
+
+class Rate:
+    """The pace of one thing, pushes or requests: even steps below the vendor's figure, slower when it complains."""
+
+    __slots__ = ("_before", "_count", "_most", "_next", "_second", "_since", "_was")
+
+    def __init__(self, most: float | None) -> None:
+        """`most` a second; None or infinity: the vendor names no figure."""
+        self._most = math.inf if most is None else float(most)
+        self._was: float | None = None  # the rate that was too much, None when there is nothing to recover from
+        self._since = -math.inf  # when that was
+        self._next = -math.inf  # when the next may leave
+        self._second = 0  # what really left, by whole seconds
+        self._count = self._before = 0.0
+
+    def current(self, now: float) -> float:
+        """A second, in force now; infinity where nothing limits it."""
+        if self._was is None:
+            return self._most
+        age = now - self._since
+        if age < RECOVERY:
+            share = 0.5 + (NEARLY - 0.5) * math.floor(age) / RECOVERY
+        else:
+            share = NEARLY + CREEP * (age - RECOVERY)
+            if share > CREPT:
+                doublings = (age - RECOVERY - (CREPT - NEARLY) / CREEP) / DOUBLING
+                share = CREPT * 2.0 ** min(doublings, 64.0)
+                if doublings > 24 or self._was * share >= self._most:
+                    self._was = None  # nothing was heard of it for long enough
+                    return self._most
+        return min(self._was * share, self._most)
+
+    def delay(self, now: float, borrow: float = 0.0) -> float:
+        """Seconds until the next may leave; `borrow` so many seconds of what comes later."""
+        return max(0.0, self._next - borrow - now)
+
+    def spend(self, now: float, amount: float) -> None:
+        """So many leave now."""
+        self._turn_to(now)
+        self._count += amount
+        rate = self.current(now)
+        if rate < math.inf:
+            self._next = max(self._next, now) + amount / rate
+
+    def slow_down(self, now: float, left_at: float) -> bool:
+        """The vendor said "too fast" to what left at `left_at`. False: that was before it was slowed down last."""
+        if left_at < self._since:
+            return False
+        self._turn_to(now)
+        measured = max(self._count, self._before)
+        self._was = max(min(self.current(now), measured), 2 * LOWEST)
+        self._since = now
+        return True
+
+    def _turn_to(self, now: float) -> None:
+        second = math.floor(now)
+        if second != self._second:
+            self._before = self._count if second == self._second + 1 else 0.0
+            self._count = 0.0
+            self._second = second
+
+
+# Breaker
+
+FAILURES = 5
+"""Requests in a row without a readable answer before the vendor counts as gone."""
+OUTAGE_PAUSES = (1.0, 15.0)
+"""Seconds until it is tried again: doubling from, up to. So half a minute after an outage everything flows again."""
+CREDENTIALS_PAUSES = (60.0, 300.0)
+"""The same after it refused our credentials, which a person has to mend."""
+
+
+class Breaker:
+    """Whether the vendor is there and wants us. Open, one request at a time finds out whether it is over.
+
+    Two kinds of open: an outage, after which pushes wait, and refused credentials (`refusal`), after which pushes are
+    answered here.
+    """
+
+    def __init__(self) -> None:
+        self.state = BreakerState.CLOSED
+        self.until = 0.0
+        """When it may be tried, if it is open."""
+        self.refusal: Refused | None = None
+        """What the vendor said, where it refused our credentials."""
+        self.detail = ""
+        """What was wrong last, in words."""
+        self._failures = 0
+        self._pause = 0.0
+
+    def is_open(self, now: float) -> bool:
+        """Whether nothing may leave now."""
+        return self.state is not BreakerState.CLOSED and not self.may_try(now)
+
+    def may_try(self, now: float) -> bool:
+        """Whether it is open and one request may find out."""
+        return self.state is BreakerState.OPEN and now >= self.until
+
+    def delay(self, now: float) -> float:
+        """Seconds until something may leave; infinity while somebody is finding out."""
+        if self.state is BreakerState.HALF_OPEN:
+            return math.inf
+        return max(0.0, self.until - now) if self.state is BreakerState.OPEN else 0.0
+
+    def leaves(self, now: float) -> bool:
+        """A request leaves. True: it is the one that finds out."""
+        if not self.may_try(now):
+            return False
+        self.state = BreakerState.HALF_OPEN
+        return True
+
+    def give_up(self) -> None:
+        """The one that was to find out came to no end: let the next one try."""
+        if self.state is BreakerState.HALF_OPEN:
+            self.state = BreakerState.OPEN
+
+    def answered(self) -> bool:
+        """The vendor gave a readable answer that is not about our credentials. True: this closed the breaker."""
+        was, self.state = self.state, BreakerState.CLOSED
+        self._failures, self._pause, self.refusal = 0, 0.0, None
+        return was is not BreakerState.CLOSED
+
+    def failed(self, now: float, chance: Callable[[], float], detail: str, *, probe: bool) -> bool:
+        """No readable answer, or "unavailable". True: this opened it, or kept it open."""
+        self._failures += 1
+        if self.state is BreakerState.CLOSED and self._failures < FAILURES:
+            return False
+        if self.state is not BreakerState.CLOSED and not probe:
+            return False  # left before it was opened
+        self.detail = detail
+        self._open(now, chance, OUTAGE_PAUSES if self.refusal is None else CREDENTIALS_PAUSES)
+        return True
+
+    def refused(self, now: float, chance: Callable[[], float], refusal: Refused, *, probe: bool) -> bool:
+        """Our credentials were refused. Without a code of the vendor's own it takes several such answers to believe it:
+        a firewall before the vendor may have judged one text. True: this opened it, or kept it open."""
+        self._failures += 1
+        if refusal.code is None and not probe and self._failures < FAILURES:
+            return False
+        if self.state is not BreakerState.CLOSED and self.refusal is not None and not probe:
+            return False
+        if self.refusal is None:
+            self._pause = 0.0
+        self.refusal = refusal
+        self._open(now, chance, CREDENTIALS_PAUSES)
+        return True
+
+    def _open(self, now: float, chance: Callable[[], float], pauses: tuple[float, float]) -> None:
+        least, most = pauses
+        self._pause = min(max(2 * self._pause, least), most)
+        self.state = BreakerState.OPEN
+        self.until = now + self._pause * (0.8 + 0.2 * chance())
+
+
+# Quotas
+
+DAY = 86400.0
+LATE = (10.0, 130.0)
+"""Seconds after the vendor's midnight at which sending begins again, drawn: not every process at once, and not before
+the vendor's own clock is there."""
+YOUNG_DAY = 900.0
+"""Seconds. A day that is said to be used up this soon after midnight is yesterday by the vendor's clock: it is believed
+for as long, and then asked once more."""
+
+
+class Quotas:
+    """Which of the vendor's daily quotas are used up, and until when (epoch seconds)."""
+
+    def __init__(self, day_offset: float) -> None:
+        """`day_offset`: seconds east of UTC of the vendor's day."""
+        self._day_offset = day_offset
+        self._until: dict[str, float] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._until)
+
+    def use_up(self, quota: str, wall: float, chance: float) -> float:
+        """The vendor says that it is used up. Returns the seconds for which that is believed."""
+        into_the_day = (wall + self._day_offset) % DAY
+        least, most = LATE
+        late = least + (most - least) * chance
+        seconds = YOUNG_DAY + late if into_the_day < YOUNG_DAY else DAY - into_the_day + late
+        self._until[quota] = wall + seconds
+        return seconds
+
+    def left(self, quota: str, wall: float) -> float:
+        """Seconds for which it is used up still; 0 when there is something left."""
+        until = self._until.get(quota)
+        return 0.0 if until is None else max(0.0, until - wall)
+
+    def over(self, wall: float) -> Iterator[str]:
+        """Forget those whose day is over, and name them."""
+        for quota in [quota for quota, until in self._until.items() if until <= wall]:
+            del self._until[quota]
+            yield quota
+
+
+# Retry budget
+
+
+class RetryBudget:
+    """How many requests may be repeats: a tenth of the first ones, and one a second. A storm of repeats is what keeps
+    a vendor down."""
+
+    SHARE = 0.1
+    PER_SECOND = 1.0
+    MOST = 60.0
+    """Saved up at the most: what a quiet minute leaves, so that a few bad moments cost no push."""
+
+    def __init__(self, now: float) -> None:
+        self._left = self.MOST
+        self._at = now
+
+    def first(self) -> None:
+        """A request with pushes that leave for the first time."""
+        self._left = min(self._left + self.SHARE, self.MOST)
+
+    def spend(self, now: float) -> bool:
+        """Whether one more repeat is in the budget; if so, it is spent."""
+        self._left = min(self._left + self.PER_SECOND * max(0.0, now - self._at), self.MOST)
+        self._at = now
+        if self._left < 1.0:
+            return False
+        self._left -= 1.0
+        return True

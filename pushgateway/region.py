@@ -1,0 +1,345 @@
+"""One of a vendor's servers, as one certificate sees it: who goes next, on what conditions, and what comes back.
+
+Law of this file: a batch that was cut is seen through to its end. Each of its pushes gets an outcome or another try,
+whatever the vendor, the network, the plug-in or a cancellation do. One worker at a time stands at the gate, logs in,
+cuts and builds its batch, so that lanes take turns; then all `connections` of them wait for the vendor side by side.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Awaitable, Callable, Hashable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, TypeVar
+
+from pushgateway import verdicts
+from pushgateway.batching import Flight, Part, Waiting
+from pushgateway.conversation import Conversation, Errand, blame
+from pushgateway.crew import Crew
+from pushgateway.errors import AccessExpired, ExchangeError, NoVerdict, Refused
+from pushgateway.gate import Gate, Leave
+from pushgateway.model import Priority, Push
+from pushgateway.outcome import Outcome, Reason, Status
+from pushgateway.retry import may_repeat
+from pushgateway.vendor import AccessToken
+
+if TYPE_CHECKING:
+    from pushgateway.lane import Lane
+
+R = TypeVar("R")
+
+CLOSED = "the gateway was closed"
+_OF_THE_VENDOR = frozenset({Reason.CREDENTIALS, Reason.UNAVAILABLE, Reason.RATE_LIMITED, Reason.QUOTA_EXCEEDED})
+"""Refusals that say something about the vendor or the certificate, not about what was asked."""
+
+
+class Region:
+    """One of a vendor's servers."""
+
+    def __init__(self, lane: Lane, name: str, gate: Gate, connections: int) -> None:
+        self.name = name
+        self.gate = gate
+        self.crew = Crew(connections, self)
+        self._lane = lane
+        self._loop = asyncio.get_running_loop()
+        self._bench = asyncio.Lock()  # fair: first come, first served
+        self._alarm: asyncio.Future[None] | None = None
+
+    # What its crew asks
+
+    @property
+    def linger(self) -> float:
+        """See `crew.Load`."""
+        return self._lane.linger
+
+    def is_full(self) -> bool:
+        """See `crew.Load`."""
+        return self._lane.queue.waiting(self.name) >= self._lane.full
+
+    def batches(self, most: int) -> int:
+        """See `crew.Load`."""
+        return self._lane.queue.batches(self.name, self._lane.full, most)
+
+    async def take_up(self) -> None:
+        """Wait until something may leave, cut a batch at the last moment, and see it through."""
+        lane, conversation, turn = self._lane, self._lane.conversation, _Turn(self._bench)
+        try:
+            access, failure = await self.crew.interruptible(self._ready(conversation, turn))
+            if conversation is not lane.conversation:
+                return  # replaced meanwhile: begin anew with the new settings
+            flight, part = self._cut()
+            if flight is None:
+                turn.end()
+                await asyncio.sleep(0)  # what is answered here is answered without holding the loop
+                return
+            self.crew.batch_left()
+            await self._fly(_Errand(self, conversation, flight, part, turn), access, failure)
+        finally:
+            turn.end()
+
+    def called(self, priority: Priority, *, at_once: bool) -> None:
+        """A push came in for it; `at_once`: it waits for no company."""
+        self.crew.call(at_once=at_once)
+        if priority is Priority.URGENT:
+            self.wake()
+
+    def renew(self, gate: Gate) -> None:
+        """The settings changed: nothing that was learned with the old ones counts, and nobody waits for it."""
+        self.gate = gate
+        self.crew.interrupt()
+        self.wake()
+
+    def wake(self) -> None:
+        """Something changed: whoever stands at the gate shall look again."""
+        if self._alarm is not None and not self._alarm.done():
+            self._alarm.set_result(None)
+
+    # Before
+
+    async def _ready(self, conversation: Conversation, turn: _Turn) -> tuple[AccessToken | None, ExchangeError | None]:
+        """It is our turn, the gate is open, and there is an access token, or the login failed."""
+        await turn.begin()
+        while True:
+            await self._open_gate()
+            if not self._lane.queue.waiting(self.name):
+                return None, None
+            try:
+                access = await conversation.login(self.name)
+            except ExchangeError as failed:
+                return None, failed
+            if not self._delay():  # much may have happened while we logged in
+                return access, None
+
+    def _delay(self) -> float:
+        queue = self._lane.queue
+        if not queue.waiting(self.name):
+            return 0.0  # there is nothing to wait for any more
+        return self.gate.delay(self._loop.time(), urgent=queue.has_urgent(self.name))
+
+    async def _open_gate(self) -> None:
+        while (delay := self._delay()) > 0:
+            await self._pause(delay)
+
+    async def _pause(self, seconds: float) -> None:
+        alarm = self._alarm = self._loop.create_future()
+        timer = None if seconds == math.inf else self._loop.call_later(seconds, self.wake)
+        try:
+            await alarm
+        finally:
+            if timer is not None:
+                timer.cancel()
+            self._alarm = None
+
+    def _cut(self) -> tuple[Flight | None, Hashable]:
+        lane = self._lane
+        now = self._loop.time()
+        room = self.gate.room(now, lane.batching.size)
+        batch, part = lane.queue.cut(self.name, lane.batching, lane.weigh, room)
+        batch = lane.still_wanted(batch, now)
+        if batch and (refusal := self.gate.obstacle(now, lane.quota(batch[0].push.notification))) is not None:
+            for waiting in batch:
+                lane.finish(waiting, Outcome.refused(waiting.push, refusal, sent=False))
+            return None, part
+        return (Flight(batch) if batch else None), part
+
+    async def ask(self, quota: str, targets: int, deadline: float, attempt: Callable[[], Awaitable[R]]) -> R:
+        """Something beside the queue: hold a connection, and `attempt` it once the gate is open.
+
+        Raises what `attempt` raises, `Refused` where waiting would be in vain, and `NoVerdict` when the deadline comes
+        first.
+        """
+        async with self.crew.free:
+            gate, leave = await self._pass(quota, targets, deadline)
+            try:
+                result = await attempt()
+                gate.heard(self._loop.time(), leave, (), quota)
+                return result
+            except (Refused, NoVerdict) as error:
+                if isinstance(error, NoVerdict) or error.reason in _OF_THE_VENDOR:
+                    gate.failed(self._loop.time(), leave, error, quota)
+                raise
+            finally:
+                gate.over(self._loop.time(), leave)
+                self.wake()
+
+    async def _pass(self, quota: str, targets: int, deadline: float) -> tuple[Gate, Leave]:
+        async with self._bench:
+            while True:
+                now = self._loop.time()
+                if (refusal := self.gate.obstacle(now, quota, deadline)) is not None:
+                    raise refusal
+                delay = self.gate.delay(now)
+                if delay <= 0:
+                    return self.gate, self.gate.leaves(now, targets)
+                if now >= deadline:
+                    raise NoVerdict("the deadline passed before it could leave", sent=False)
+                await self._pause(min(delay, deadline - now))
+
+    # On its way
+
+    async def _fly(self, errand: _Errand, access: AccessToken | None, failure: ExchangeError | None) -> None:
+        """Deliver a batch; whatever happens on the way, each of its pushes has an outcome or another try."""
+        lane, flight = self._lane, errand.flight
+        try:
+            if failure is not None:
+                errand.failed(failure, login=True)
+                self.conclude(flight, [verdicts.before(push, failure) for push in flight.pushes])
+                errand.turn.end()
+                await asyncio.sleep(0)  # a long queue fails without holding the loop
+                return
+            await self._deliver(errand, access)
+        except asyncio.CancelledError:
+            lane.cut_off(flight, CLOSED)
+            raise
+        except BaseException as error:
+            # Not a plug-in's fault, those are caught where they happen: ours.
+            lane.cut_off(flight, f"the gateway itself failed: {type(error).__name__}")
+            raise
+        finally:
+            errand.over()
+
+    async def _deliver(self, errand: _Errand, access: AccessToken | None) -> None:
+        flight, part = errand.flight, errand.part
+        try:
+            outcomes = await self._converse(errand, access)
+            errand.heard(outcomes)
+        except Refused as refused:
+            errand.failed(refused)
+            spent = ""
+            if refused.reason is Reason.INVALID_NOTIFICATION and flight.asked:
+                kept = verdicts.kept(flight.pushes, refused)
+                if self._split(flight, kept, part, cost=2):
+                    return
+                spent = "refused together with others, perhaps not for its own content" if len(flight.batch) > 1 else ""
+            outcomes = verdicts.refused(flight.pushes, refused, asked=flight.asked, detail=spent)
+        except NoVerdict as silent:
+            errand.failed(silent)
+            outcomes = verdicts.silent(flight.pushes, silent)
+        except Exception as broken:
+            detail = blame(errand.conversation.vendor.brand, broken)
+            if not flight.asked and self._split(flight, {}, part, cost=0):
+                return  # one push may be to blame: nothing left, so finding it costs no request
+            outcomes = verdicts.broken(flight.pushes, detail, asked=flight.asked)
+        self.conclude(flight, outcomes)
+
+    async def _converse(self, errand: _Errand, access: AccessToken | None) -> Sequence[Outcome]:
+        """One exchange and, where the access token turns out to be no longer good, one more with a new one."""
+        conversation, flight = errand.conversation, errand.flight
+        pushes = flight.pushes
+        try:
+            return await errand.run(pushes, access)
+        except AccessExpired:
+            if access is None:
+                raise
+            conversation.forget(self.name, access)
+        flight.asked = False  # that was refused: nothing of it was pushed
+        for waiting in flight.batch:
+            waiting.attempts += 1
+        access = await conversation.renewed(self.name)
+        flight.batch = self._lane.still_wanted(flight.batch, self._loop.time())
+        pushes = flight.pushes
+        return await errand.run(pushes, access) if pushes else []
+
+    def _split(self, flight: Flight, kept: Mapping[int, Outcome], part: Hashable, *, cost: int) -> bool:
+        """Halve a batch of which nothing was pushed, until the guilty ones are alone; the others go again.
+
+        `cost`: requests that the two halves cost. False: nothing to halve, or it has cost too much already.
+        """
+        rest = [waiting for place, waiting in enumerate(flight.batch) if place not in kept]
+        budget = part.budget if isinstance(part, Part) else [8 * len(flight.batch).bit_length()]
+        if len(rest) < 2 or budget[0] < cost:
+            return False
+        budget[0] -= cost
+        for place, outcome in kept.items():
+            self._lane.finish(flight.batch[place], outcome)
+        middle = len(rest) // 2
+        for half in (rest[:middle], rest[middle:]):
+            fresh = Part(budget)
+            for waiting in half:
+                waiting.attempts += flight.asked
+                if not waiting.gone:
+                    self._lane.enqueue(waiting, fresh)
+        return True
+
+    def conclude(self, flight: Flight, outcomes: Iterable[Outcome]) -> None:
+        """Give each push its outcome, or another try."""
+        lane = self._lane
+        finish, accepted = lane.finish, Status.ACCEPTED
+        again: dict[tuple[int, float], list[tuple[Waiting, Outcome]]] = {}
+        for waiting, outcome in zip(flight.batch, outcomes, strict=True):
+            if outcome.status is accepted and not waiting.tries:
+                finish(waiting, outcome)
+                continue
+            waiting.tries += 1
+            if not waiting.gone and may_repeat(outcome, lane.deduplicates):
+                again.setdefault((waiting.tries, outcome.retry_after or 0.0), []).append((waiting, outcome))
+            else:
+                finish(waiting, outcome)
+        in_budget = bool(again) and self.gate.budget.spend(self._loop.time())
+        for (tries, retry_after), those in again.items():
+            if in_budget:
+                lane.try_later(those, tries, retry_after)
+                continue
+            for waiting, outcome in those:
+                finish(waiting, outcome)
+
+
+class _Turn:
+    """A place on the bench, given up when the batch is built."""
+
+    __slots__ = ("_bench", "_held")
+
+    def __init__(self, bench: asyncio.Lock) -> None:
+        self._bench = bench
+        self._held = False
+
+    async def begin(self) -> None:
+        await self._bench.acquire()
+        self._held = True
+
+    def end(self) -> None:
+        if self._held:
+            self._held = False
+            self._bench.release()
+
+
+class _Errand:
+    """One batch on its way, and what the gate is told of it."""
+
+    def __init__(self, region: Region, conversation: Conversation, flight: Flight, part: Hashable, turn: _Turn) -> None:
+        self.conversation = conversation
+        self.flight = flight
+        self.part = part
+        self.turn = turn
+        self._region = region
+        self._gate = region.gate
+        self._loop = asyncio.get_running_loop()
+        self._quota = region._lane.quota(flight.batch[0].push.notification)
+        self._leave = self._gate.leaves(self._loop.time(), len(flight.batch))
+        if not all(waiting.tries for waiting in flight.batch):
+            self._gate.budget.first()
+
+    async def run(self, pushes: list[Push], access: AccessToken | None) -> Sequence[Outcome]:
+        """One exchange."""
+        vendor = self.conversation.vendor
+        errand = Errand("push", self._region.name, len(pushes), self._asking)
+        return verdicts.checked(pushes, await self.conversation.run(vendor.push(pushes), access, errand))
+
+    def _asking(self) -> None:
+        self.flight.asked = True
+        self.turn.end()  # built: the next one may stand at the gate
+
+    def heard(self, outcomes: Sequence[Outcome]) -> None:
+        """There is an answer about each push."""
+        if self.flight.asked:
+            self._gate.heard(self._loop.time(), self._leave, outcomes, self._quota)
+
+    def failed(self, error: ExchangeError, *, login: bool = False) -> None:
+        """The request, or the login before it, failed as a whole."""
+        if (self.flight.asked or login) and not isinstance(error, AccessExpired):
+            self._gate.failed(self._loop.time(), self._leave, error, self._quota)
+
+    def over(self) -> None:
+        """It has come to its end, whatever that was."""
+        self._gate.over(self._loop.time(), self._leave)
+        self._region.wake()
