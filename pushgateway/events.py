@@ -7,6 +7,7 @@ field may hold a token, a title, a body or a secret, and none is free text. `rep
 from __future__ import annotations
 
 import enum
+import math
 from typing import Literal, TypeAlias
 
 import attrs
@@ -149,15 +150,19 @@ class BreakerChanged(Event):
     """Until one request is let through; 0 unless `OPEN`."""
 
 
+def _limit(rate: float | None) -> float | None:
+    return None if rate is None or math.isinf(rate) else rate
+
+
 @attrs.frozen(kw_only=True)
 class RateChanged(Event):
     """How fast a lane may send was changed: lowered at the vendor's flow control, raised again step by step."""
 
     region: str
     """Key of the vendor's host; "" where there is one for all."""
-    pushes_per_second: float | None
+    pushes_per_second: float | None = attrs.field(converter=_limit)
     """None: no limit."""
-    requests_per_second: float | None
+    requests_per_second: float | None = attrs.field(converter=_limit)
     """None: no limit."""
 
 

@@ -3,6 +3,7 @@
 Law of this file: the guard reads the fields of every event class, and is seen to fail on classes that could tell.
 """
 
+import math
 import re
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
@@ -10,7 +11,7 @@ import attrs
 import pytest
 
 from pushgateway import events
-from pushgateway.events import BreakerState, Event, Reloaded, RequestDone
+from pushgateway.events import BreakerState, Event, RateChanged, Reloaded, RequestDone
 from pushgateway.outcome import Reason, Status
 
 TEXTS = {"certificate_id", "brand", "region", "quota", "vendor_code"}
@@ -80,6 +81,15 @@ def test_telling_fields_are_seen() -> None:
         "Leaky.extra could hold text",
         "Leaky.token is named like content",
     ]
+
+
+def test_an_infinite_rate_is_none() -> None:
+    """No limit is one word only, and none that a gauge or JSON cannot hold."""
+    changed = RateChanged(
+        certificate_id="1", brand="oppo", region="", pushes_per_second=math.inf, requests_per_second=20.0
+    )
+
+    assert (changed.pushes_per_second, changed.requests_per_second) == (None, 20.0)
 
 
 def test_a_frozen_event_refuses_changes() -> None:
