@@ -192,14 +192,12 @@ class AccessTokens:
     def _note_failure(self, key: Key, error: Refused | NoVerdict) -> None:
         now = self._monotonic()
         if isinstance(error, Refused) and error.reason is Reason.CREDENTIALS:
-            log.error("certificate %s: the login was refused: %s", key[0], error)
             self._failures[key] = _Failure(error, now + REFUSED_PAUSE, FIRST_PAUSE)
             return
         previous = self._failures.get(key)
         pause = FIRST_PAUSE if previous is None else min(previous.pause * 2, LAST_PAUSE)
         hint = error.retry_after if isinstance(error, Refused) else None
         wait = max(pause * self._rng.uniform(0.5, 1.0), hint or 0.0)
-        log.warning("certificate %s: the login failed: %s", key[0], error)
         self._failures[key] = _Failure(error, now + wait, pause)
 
 
