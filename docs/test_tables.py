@@ -7,6 +7,7 @@ A table that is wrong is printed as it should be, ready to be pasted between its
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from unittest.mock import Mock
 
 import attrs
 import pytest
@@ -14,7 +15,9 @@ from pushgateway_oppo import Oppo
 from pushgateway_oppo.fields import WORDS
 from pushgateway_oppo.replies import RULES
 
-from pushgateway import Notification, Reason, Status
+from pushgateway import Notification, Reason, Status, events
+from pushgateway.events import Event
+from pushgateway.otel import OpenTelemetryObserver
 from pushgateway.rules import CodeRule, Dialect, FieldRule
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -144,3 +147,28 @@ def _leads(path: Path, file: str, heading: str) -> bool:
         return target.exists()
     titles = re.findall(r"^#+ (.+)$", target.read_text("utf-8"), re.MULTILINE)
     return heading in {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+def test_events_are_told_as_they_are() -> None:
+    """The table of events has each of them with all its fields, in the order of the code."""
+    kinds = [kind for kind in vars(events).values() if isinstance(kind, type) and issubclass(kind, Event)]
+    common = {field.name for field in attrs.fields(Event)}
+    fields = {
+        kind.__name__: [field.name for field in attrs.fields(kind) if field.name not in common]
+        for kind in kinds
+        if kind is not Event
+    }
+    rows = between(page("observing.md"), "events").splitlines()[2:]
+
+    told = {cells[1].strip(" `"): re.findall(r"`(\w+)`", cells[3]) for row in rows if (cells := row.split("|"))}
+
+    assert told == fields
+
+
+def test_metrics_are_told_by_their_names() -> None:
+    """The table of metrics has every instrument that the observer makes, and no other."""
+    meters = Mock()
+    OpenTelemetryObserver(meter_provider=meters)
+    made = {call.args[0] for call in meters.get_meter.return_value.method_calls}
+
+    assert set(first_cells(between(page("observing.md"), "metrics"))) == made
