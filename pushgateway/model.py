@@ -19,7 +19,7 @@ from pushgateway.masking import mask
 
 def as_certificate_id(value: int | str) -> str:
     """A certificate id as `str`. Raises `FieldError` for other types and for an empty one."""
-    if isinstance(value, bool) or not isinstance(value, int | str):
+    if type(value) is not str and (isinstance(value, bool) or not isinstance(value, int | str)):
         raise FieldError("certificate_id", f"must be an int or a str, is {type(value).__name__}")
     text = str(value).strip()
     if not text:
@@ -27,21 +27,10 @@ def as_certificate_id(value: int | str) -> str:
     return text
 
 
-def _check_str(owner: str) -> Any:
-    def check(_: object, attribute: attrs.Attribute[Any], value: object) -> None:
-        if not isinstance(value, str):
-            raise FieldError(f"{owner}.{attribute.name}", f"must be a str, is {type(value).__name__}")
-
-    return check
-
-
-def _check_kind(owner: str, kind: type) -> Any:
+def _check_kind(field: str, kind: type, value: object) -> None:
     # Not attrs' instance_of: its message quotes the value.
-    def check(_: object, attribute: attrs.Attribute[Any], value: object) -> None:
-        if not isinstance(value, kind):
-            raise FieldError(f"{owner}.{attribute.name}", f"must be a {kind.__name__}, is {type(value).__name__}")
-
-    return check
+    if not isinstance(value, kind):
+        raise FieldError(field, f"must be a {kind.__name__}, is {type(value).__name__}")
 
 
 LONGEST = 30 * 86400.0
@@ -72,7 +61,11 @@ class PushToken:
     """
 
     certificate_id: str = attrs.field(converter=as_certificate_id)
-    token: str = attrs.field(validator=_check_str("PushToken"))
+    token: str
+
+    def __attrs_post_init__(self) -> None:
+        if not isinstance(self.token, str):
+            raise FieldError("PushToken.token", f"must be a str, is {type(self.token).__name__}")
 
     def __repr__(self) -> str:
         return f"PushToken({self.certificate_id!r}, {mask(self.token)})"
@@ -125,6 +118,7 @@ class OpenIntentUri:
 
 ClickAction = OpenApp | OpenIntent | OpenActivity | OpenUrl | OpenIntentUri
 """What a tap on the notification does."""
+_CLICKS = frozenset((OpenApp, OpenIntent, OpenActivity, OpenUrl, OpenIntentUri))
 
 
 class Network(enum.Enum):
@@ -192,12 +186,8 @@ class Notification:
     """By brand: fields in that vendor's own names and units that win over everything above."""
 
     def __attrs_post_init__(self) -> None:
-        for name, kind in _NOTIFICATION_TYPES.items():
-            value = getattr(self, name)
-            if not isinstance(value, kind):
-                raise FieldError(
-                    f"Notification.{name}", f"must be {_NOTIFICATION_RIGHT[name]}, is {type(value).__name__}"
-                )
+        if not self._is_usual():
+            self._check_types()
         if self.ttl is not None and (isinstance(self.ttl, bool) or self.ttl < 0):
             raise FieldError("Notification.ttl", f"must be {_NOTIFICATION_RIGHT['ttl']}")
         if self.show_from is not None or self.show_until is not None:
@@ -205,6 +195,33 @@ class Notification:
         for brand, fields in self.overrides.items():
             if not isinstance(brand, str) or not isinstance(fields, Mapping):
                 raise FieldError("Notification.overrides", "must map a brand to a mapping of that vendor's fields")
+
+    def _is_usual(self) -> bool:
+        """Whether every type is right, seen at a glance: one is made for nearly every push."""
+        return (
+            type(self.title) is str
+            and type(self.body) is str
+            and type(self.click) in _CLICKS
+            and type(self.data) is dict
+            and type(self.overrides) is dict
+            and type(self.store_offline) is bool
+            and type(self.network) is Network
+            and (self.ttl is None or type(self.ttl) is int)
+            and (self.subtitle is None or type(self.subtitle) is str)
+            and (self.dedupe_id is None or type(self.dedupe_id) is str)
+            and (self.time_zone is None or type(self.time_zone) is str)
+            and (self.receipt_url is None or type(self.receipt_url) is str)
+            and (self.receipt_parameter is None or type(self.receipt_parameter) is str)
+            and (self.channel_id is None or type(self.channel_id) is str)
+        )
+
+    def _check_types(self) -> None:
+        for name, kind in _NOTIFICATION_TYPES.items():
+            value = getattr(self, name)
+            if not isinstance(value, kind):
+                raise FieldError(
+                    f"Notification.{name}", f"must be {_NOTIFICATION_RIGHT[name]}, is {type(value).__name__}"
+                )
 
     def _check_window(self) -> None:
         _aware("Notification", "show_from", self.show_from)
@@ -263,12 +280,18 @@ class Priority(enum.IntEnum):
     """Marketing, digests: minutes do not count."""
 
 
+class _Draft:
+    """The slots of a push without its lock: writing a frozen value field by field takes several times as long."""
+
+    __slots__ = ("__weakref__", "coalesce", "context", "dedupe_id", "notification", "priority", "push_token", "timeout")
+
+
 @attrs.frozen(repr=False)
-class Push:
+class Push(_Draft):
     """One notification for one push token."""
 
-    push_token: PushToken = attrs.field(validator=_check_kind("Push", PushToken))
-    notification: Notification = attrs.field(validator=_check_kind("Push", Notification))
+    push_token: PushToken
+    notification: Notification
     timeout: float | None = attrs.field(default=None, kw_only=True)
     """Seconds from the call until the outcome must be there. None: the gateway's default."""
     dedupe_id: str = attrs.field(default="", kw_only=True)
@@ -282,7 +305,10 @@ class Push:
     """Anything of the host's, such as a row id: never sent or shown, and handed back as `Outcome.context`."""
 
     def __attrs_post_init__(self) -> None:
-        check_seconds("Push.timeout", self.timeout)
+        _check_kind("Push.push_token", PushToken, self.push_token)
+        _check_kind("Push.notification", Notification, self.notification)
+        if self.timeout is not None:
+            check_seconds("Push.timeout", self.timeout)
         if not isinstance(self.dedupe_id, str):
             raise FieldError("Push.dedupe_id", f"must be a str, is {type(self.dedupe_id).__name__}")
         if not isinstance(self.coalesce, bool):
@@ -292,21 +318,30 @@ class Push:
 
     def identified(self, dedupe_id: str) -> Push:
         """The same push under this id; made for every push, so nothing is checked a second time."""
-        twin = object.__new__(Push)
-        put = object.__setattr__
-        put(twin, "push_token", self.push_token)
-        put(twin, "notification", self.notification)
-        put(twin, "timeout", self.timeout)
-        put(twin, "dedupe_id", dedupe_id)
-        put(twin, "coalesce", self.coalesce)
-        put(twin, "priority", self.priority)
-        put(twin, "context", self.context)
+        draft: Any = _Draft()
+        draft.push_token = self.push_token
+        draft.notification = self.notification
+        draft.timeout = self.timeout
+        draft.dedupe_id = dedupe_id
+        draft.coalesce = self.coalesce
+        draft.priority = self.priority
+        draft.context = self.context
+        draft.__class__ = Push
+        twin: Push = draft
         return twin
 
     def addressed(self, push_token: PushToken) -> Push:
         """The same push to another phone, of a push without an id of its own."""
-        twin = self.identified("")
-        object.__setattr__(twin, "push_token", push_token)
+        draft: Any = _Draft()
+        draft.push_token = push_token
+        draft.notification = self.notification
+        draft.timeout = self.timeout
+        draft.dedupe_id = ""
+        draft.coalesce = self.coalesce
+        draft.priority = self.priority
+        draft.context = self.context
+        draft.__class__ = Push
+        twin: Push = draft
         return twin
 
     def __repr__(self) -> str:
@@ -382,14 +417,16 @@ class Broadcast:
     """One notification to an audience of one certificate."""
 
     certificate_id: str = attrs.field(converter=as_certificate_id)
-    notification: Notification = attrs.field(validator=_check_kind("Broadcast", Notification))
-    audience: Audience = attrs.field(validator=_check_kind("Broadcast", Audience))
+    notification: Notification
+    audience: Audience
     start_at: datetime | None = attrs.field(default=None, kw_only=True)
     """When the vendor shall begin (with a time zone). None: now."""
     rate: int | None = attrs.field(default=None, kw_only=True)
     """Phones per second the vendor shall not exceed. None: the vendor's own speed."""
 
     def __attrs_post_init__(self) -> None:
+        _check_kind("Broadcast.notification", Notification, self.notification)
+        _check_kind("Broadcast.audience", Audience, self.audience)
         _aware("Broadcast", "start_at", self.start_at)
         if self.rate is not None and (isinstance(self.rate, bool) or not isinstance(self.rate, int) or self.rate < 1):
             raise FieldError("Broadcast.rate", "must be a whole number of phones per second, 1 or more, or None")

@@ -4,9 +4,11 @@ Law of this file: one canary stands for every token, title, body and secret; it 
 """
 
 import copy
+import enum
 import traceback
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta, timezone
+from types import MappingProxyType
 from typing import Any
 
 import attrs
@@ -173,6 +175,36 @@ def test_a_push_is_made_of_its_words() -> None:
     with pytest.raises(FieldError) as caught:
         Push(wrong, NOTE)
     assert CANARY not in shown(caught.value)
+
+
+def test_the_same_push_under_another_id() -> None:
+    """All else stays, by identity where a copy would be waste; it is as frozen as the first."""
+    context = object()
+    push = Push(PushToken(1, "a"), Notification("t", "b"), timeout=5.0, coalesce=False, context=context)
+
+    twin = push.identified("d-1")
+
+    assert type(twin) is Push
+    assert twin == attrs.evolve(push, dedupe_id="d-1") == copy.copy(twin)
+    for field in attrs.fields(Push):
+        wanted = "d-1" if field.name == "dedupe_id" else getattr(push, field.name)
+        assert getattr(twin, field.name) is wanted
+    with pytest.raises(attrs.exceptions.FrozenInstanceError):
+        twin.dedupe_id = "d-2"  # type: ignore[misc]
+
+
+def test_a_type_of_the_hosts_own_is_as_good() -> None:
+    """The glance at the usual types only saves time: what is a kind of them is taken too."""
+
+    class Word(enum.StrEnum):
+        HI = "hi"
+
+    data = MappingProxyType({"k": "v"})
+
+    note = Notification(Word.HI, Word.HI, subtitle=Word.HI, data=data, overrides=MappingProxyType({"oppo": data}))
+
+    assert (note.title, note.data) == ("hi", {"k": "v"})
+    assert PushToken(Word.HI, Word.HI) == PushToken("hi", "hi")
 
 
 @pytest.mark.parametrize("wrong", [0, -1, 1.5, True, "5"])

@@ -1,5 +1,7 @@
 """The words a host gets back: made from the push, closed, and honest in the exception too."""
 
+import copy
+
 import attrs
 import pytest
 
@@ -118,3 +120,28 @@ def test_what_was_settled_before_stays_settled() -> None:
     assert kept is expired
     assert kept.kept == {2: ENDINGS[4]}
     assert Refused(Reason.MUTED).kept == {}
+
+
+@pytest.mark.parametrize("truncated", [(), ("title",)])
+def test_an_accepted_outcome_is_written_whole(truncated: tuple[str, ...]) -> None:
+    """It is written without its lock, so here is every field of it: the same value, and as frozen, as any other."""
+    push = Push(PushToken(7005, "a"), Notification("Hi", "mail"), dedupe_id="d-1", context="row 5")
+    plain = Outcome(
+        push_token=push.push_token,
+        status=Status.ACCEPTED,
+        message_id="m-1",
+        attempts=1,
+        truncated=truncated,
+        dedupe_id="d-1",
+        context="row 5",
+    )
+
+    outcome = Outcome.accepted(push, "m-1", truncated=truncated)
+
+    assert type(outcome) is Outcome
+    assert (outcome, hash(outcome), repr(outcome)) == (plain, hash(plain), repr(plain))
+    for field in attrs.fields(Outcome):
+        assert getattr(outcome, field.name) == getattr(plain, field.name)
+    assert copy.deepcopy(outcome) == copy.copy(outcome) == plain
+    with pytest.raises(attrs.exceptions.FrozenInstanceError):
+        outcome.message_id = "m-2"  # type: ignore[misc]
