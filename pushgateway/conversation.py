@@ -26,6 +26,8 @@ log = logging.getLogger(__name__)
 
 MAX_REQUESTS = 16
 """Requests of one exchange; a plug-in that asks for more would ask for ever."""
+MAX_BREATHS = 10_000
+"""Breaths of one exchange, a few milliseconds apart; the same."""
 
 
 class Errand:
@@ -131,10 +133,21 @@ class Conversation:
         self.access.forget(self.key(region), access)
 
     async def run(self, exchange: Exchange[T], access: AccessToken | None, errand: Errand) -> T:
-        """Carry an exchange through: requests out, replies in, `NoVerdict` thrown in where none came."""
+        """Carry an exchange through: requests out, replies in, `NoVerdict` thrown in where none came.
+
+        At a breath the event loop turns, and that is all: no request has left.
+        """
+        requests = breaths = 0
+        response: Response | None = None
         try:
             request = next(exchange)
-            for _ in range(MAX_REQUESTS):
+            while breaths < MAX_BREATHS if request is None else requests < MAX_REQUESTS:
+                if request is None:
+                    breaths += 1
+                    await asyncio.sleep(0)
+                    request = next(exchange)
+                    continue
+                requests += 1
                 if access is not None:
                     request = self.vendor.authorize(request, access)
                 if errand.asking is not None:
@@ -142,15 +155,15 @@ class Conversation:
                 try:
                     response = await self._ask(request, errand)
                 except NoVerdict as silent:
+                    response = None
                     request = exchange.throw(silent)
-                    continue
-                try:
+                else:
                     request = exchange.send(response)
-                except ClockSkew as skew:
-                    if response.date is not None and response.received_at is not None:
-                        skew.offset = response.date - response.received_at
-                    raise
-            raise RuntimeError("an exchange of too many requests")
+            raise RuntimeError("an exchange of too many requests or breaths")
+        except ClockSkew as skew:
+            if response is not None and response.date is not None and response.received_at is not None:
+                skew.offset = response.date - response.received_at
+            raise
         except StopIteration as done:
             result: T = done.value
             return result

@@ -143,11 +143,15 @@ class Response:
 MAX_RETRY_AFTER = 300.0
 """Seconds; a vendor's or a proxy's hint beyond this is not believed."""
 
-Exchange: TypeAlias = Generator[Request, Response, T]
+Exchange: TypeAlias = Generator[Request | None, Response, T]
 """The conversation for one operation: `reply = yield request`, and what is returned is the result.
 
 Where no readable reply came, the core throws `NoVerdict` in at the `yield`; an exchange of several requests may
 catch it to keep what it already knows, any other lets it pass.
+
+`yield None` is a breath: nothing is asked, and the event loop turns before the exchange goes on. A batch that takes
+more than a few milliseconds to build or to read takes one now and then, so that nobody else in the process waits for
+it. What comes back from a breath means nothing. At a breath an exchange may end, like at every `yield`.
 """
 
 

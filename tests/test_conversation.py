@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from talk import Script, ask, asking, conversing, ending, errand
 
-from pushgateway.conversation import blame
+from pushgateway.conversation import MAX_BREATHS, MAX_REQUESTS, blame
 from pushgateway.errors import AccessExpired, ClockSkew, ExchangeError, NoVerdict, Refused
 from pushgateway.outcome import Reason
 from pushgateway.testing.virtual import run_virtual
@@ -154,6 +154,128 @@ def test_an_exchange_is_closed_when_its_caller_is_cancelled() -> None:
     assert run_virtual(main()) is True
     assert ended == ["closed"]
     assert exchange.gi_frame is None  # type: ignore[attr-defined]
+
+
+def test_at_a_breath_the_loop_turns_and_nothing_is_asked() -> None:
+    """Before, between and after requests; a breath is no request, and neither its flight nor its reply knows of it."""
+
+    def breathing() -> Exchange[list[Any]]:
+        heard: list[Any] = [(yield None), (yield None)]
+        heard.append((yield ask(1)).status)
+        heard.append((yield None))
+        heard.append((yield ask(2)).status)
+        heard.append((yield None))
+        return heard
+
+    async def main() -> tuple[Any, ...]:
+        script, told, turns, over = Script(Response(201), Response(202)), list[tuple[int, int]](), [0], asyncio.Event()
+
+        async def turn() -> None:
+            while not over.is_set():
+                turns[0] += 1
+                await asyncio.sleep(0)
+
+        other = asyncio.create_task(turn())
+        heard = await conversing(script).run(
+            breathing(), None, errand(asking=lambda: told.append((len(script.asked), turns[0])))
+        )
+        over.set()
+        await other
+        return heard, told, script.asked, turns[0]
+
+    heard, told, asked, turns = run_virtual(main())
+
+    assert heard == [None, None, 201, None, 202, None]
+    assert asked == [ask(1), ask(2)]
+    assert [before for before, _ in told] == [0, 1]  # told before each request, and at no breath
+    assert told[0][1] >= 2  # two breaths before the first
+    assert turns >= 4 + 2  # one for each breath, one for each reply
+
+
+@pytest.mark.parametrize("breaths", [MAX_BREATHS, MAX_BREATHS + 1])
+def test_nobody_takes_breath_for_ever(breaths: int) -> None:
+    """Up to the limit an exchange may breathe; beyond it, it is the plug-in's fault, and it is closed."""
+    ended: list[str] = []
+
+    def breathing() -> Exchange[str]:
+        try:
+            for _ in range(breaths):
+                yield None
+            return "done"
+        finally:
+            ended.append("closed")
+
+    async def main() -> Any:
+        return await ending(conversing(Script()).run(breathing(), None, errand()))
+
+    result = run_virtual(main())
+
+    assert ended == ["closed"]
+    assert result == "done" if breaths <= MAX_BREATHS else isinstance(result, RuntimeError)
+
+
+def test_breaths_take_no_request_away() -> None:
+    """The limit of requests counts requests."""
+
+    def breathing() -> Exchange[int]:
+        statuses = []
+        for number in range(MAX_REQUESTS):
+            yield None
+            statuses.append((yield ask(number)).status)
+            yield None
+        return len(statuses)
+
+    async def main() -> int:
+        return await conversing(Script(*[Response(200)] * MAX_REQUESTS)).run(breathing(), None, errand())
+
+    assert run_virtual(main()) == MAX_REQUESTS
+
+
+def test_a_cancellation_at_a_breath_closes_the_exchange() -> None:
+    """Nothing has left and nothing stays behind."""
+    ended: list[str] = []
+
+    def breathing() -> Exchange[None]:
+        try:
+            while True:
+                yield None
+        finally:
+            ended.append("closed")
+
+    exchange = breathing()
+    script = Script()
+
+    async def main() -> bool:
+        task = asyncio.create_task(conversing(script).run(exchange, None, errand()))
+        await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.wait([task])
+        return task.cancelled()
+
+    assert run_virtual(main()) is True
+    assert (ended, script.asked) == (["closed"], [])
+    assert exchange.gi_frame is None  # type: ignore[attr-defined]
+
+
+def test_a_clock_that_is_off_is_measured_after_a_breath_too() -> None:
+    """By the last reply; after silence there is none to measure by."""
+
+    def skewed(*numbers: int) -> Exchange[None]:
+        for number in numbers:
+            try:
+                yield ask(number)
+            except NoVerdict:
+                yield None
+        yield None
+        raise ClockSkew(Reason.CREDENTIALS, "-1")
+
+    late = Response(200, {"date": LATE}, received_at=1_700_000_000.0)
+
+    async def main(*lines: Any) -> Any:
+        return await ending(conversing(Script(*lines)).run(skewed(*range(len(lines))), None, errand()))
+
+    assert run_virtual(main(late)).offset == 300.0
+    assert run_virtual(main(late, NoVerdict("cut"))).offset is None
 
 
 def test_blame_names_the_place_and_quotes_nothing(caplog: pytest.LogCaptureFixture) -> None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Generator
 from typing import Any
 from urllib.parse import parse_qsl
 
-import pytest
 from pushgateway_oppo import Oppo
 
 from pushgateway.vendor import Exchange, Notification, Push, PushToken, Request, Response, Secret
@@ -23,17 +23,28 @@ def reply(data: object, code: int = 0, status: int = 200) -> Response:
     return Response(status, {}, json.dumps({"code": code, "message": "", "data": data}).encode())
 
 
+def first(exchange: Exchange[Any]) -> Request:
+    """Its first request, after the breaths before it."""
+    return next(request for request in exchange if request is not None)
+
+
 def finish(exchange: Exchange[Any], response: Response) -> Any:
-    with pytest.raises(StopIteration) as done:
-        exchange.send(response)
-    return done.value.value
+    """What it gives after this reply and the breaths that follow."""
+    try:
+        assert exchange.send(response) is None
+    except StopIteration as done:
+        return done.value
+    return result(exchange)
 
 
-def result(exchange: Exchange[Any]) -> Any:
-    """What an exchange gives that asks nothing."""
-    with pytest.raises(StopIteration) as done:
-        next(exchange)
-    return done.value.value
+def result(exchange: Generator[Any, Any, Any]) -> Any:
+    """What an exchange gives that asks nothing, after its breaths."""
+    try:
+        for _ in range(1000):
+            assert next(exchange) is None
+    except StopIteration as done:
+        return done.value
+    raise AssertionError("it takes breath for ever")
 
 
 def form(request: Request) -> dict[str, str]:
