@@ -61,6 +61,10 @@ class Waiting:
         return self.settled or self.sink.withdrawn
 
 
+class Thinned(Exception):
+    """Somebody left a batch while it was being built. Nothing was asked, so it is built anew without him."""
+
+
 class Flight:
     """A batch between being cut and having its outcomes."""
 
@@ -72,8 +76,13 @@ class Flight:
         for waiting in batch:
             waiting.flight = self
 
-    def asking(self) -> None:
-        """A request with this batch is handed to the transport."""
+    def asking(self, now: float) -> None:
+        """A request with this batch is handed to the transport. Raises `Thinned` if it holds somebody who is gone or
+        late, unless an earlier request has had it."""
+        if not self.asked:
+            for waiting in self.batch:
+                if waiting.settled or waiting.deadline <= now or waiting.sink.withdrawn:
+                    raise Thinned
         self.asked = True
 
     @property

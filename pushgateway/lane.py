@@ -218,9 +218,9 @@ class Lane:
         waiting.flight = None
         self._held -= 1
         self._deadlines.discard(waiting)
+        waiting.sink.put(waiting.place, outcome)
         if outcome.status is not Status.ACCEPTED or self._watch.wants_outcomes:
             self._tell(waiting, outcome)
-        waiting.sink.put(waiting.place, outcome)
 
     def _tell(self, waiting: Waiting, outcome: Outcome) -> None:
         given = OutcomeGiven(

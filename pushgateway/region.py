@@ -13,12 +13,12 @@ from collections.abc import Awaitable, Callable, Hashable, Iterable, Mapping, Se
 from typing import TYPE_CHECKING, TypeVar
 
 from pushgateway import verdicts
-from pushgateway.batching import Flight, Part, Waiting
+from pushgateway.batching import Flight, Part, Thinned, Waiting
 from pushgateway.conversation import Conversation, Errand, blame
 from pushgateway.crew import Crew
 from pushgateway.errors import AccessExpired, ExchangeError, NoVerdict, Refused
 from pushgateway.gate import Gate, Leave
-from pushgateway.model import Priority, Push
+from pushgateway.model import Priority
 from pushgateway.outcome import Outcome, Reason, Status
 from pushgateway.retry import may_repeat
 from pushgateway.vendor import AccessToken
@@ -40,7 +40,7 @@ class Region:
         self.name = name
         self.gate = gate
         self.crew = Crew(connections, self)
-        self._lane = lane
+        self.lane = lane
         self._loop = asyncio.get_running_loop()
         self._bench = asyncio.Lock()  # fair: first come, first served
         self._alarm: asyncio.Future[None] | None = None
@@ -50,19 +50,19 @@ class Region:
     @property
     def linger(self) -> float:
         """See `crew.Load`."""
-        return self._lane.linger
+        return self.lane.linger
 
     def is_full(self) -> bool:
         """See `crew.Load`."""
-        return self._lane.queue.waiting(self.name) >= self._lane.full
+        return self.lane.queue.waiting(self.name) >= self.lane.full
 
     def batches(self, most: int) -> int:
         """See `crew.Load`."""
-        return self._lane.queue.batches(self.name, self._lane.full, most)
+        return self.lane.queue.batches(self.name, self.lane.full, most)
 
     async def take_up(self) -> None:
         """Wait until something may leave, cut a batch at the last moment, and see it through."""
-        lane, conversation, turn = self._lane, self._lane.conversation, _Turn(self._bench)
+        lane, conversation, turn = self.lane, self.lane.conversation, _Turn(self._bench)
         try:
             access, failure = await self.crew.interruptible(self._ready(conversation, turn))
             if conversation is not lane.conversation:
@@ -101,7 +101,7 @@ class Region:
         await turn.begin()
         while True:
             await self._open_gate()
-            if not self._lane.queue.waiting(self.name):
+            if not self.lane.queue.waiting(self.name):
                 return None, None
             try:
                 access = await conversation.login(self.name)
@@ -111,7 +111,7 @@ class Region:
                 return access, None
 
     def _delay(self) -> float:
-        queue = self._lane.queue
+        queue = self.lane.queue
         if not queue.waiting(self.name):
             return 0.0  # there is nothing to wait for any more
         return self.gate.delay(self._loop.time(), urgent=queue.has_urgent(self.name))
@@ -131,7 +131,7 @@ class Region:
             self._alarm = None
 
     def _cut(self) -> tuple[Flight | None, Hashable]:
-        lane = self._lane
+        lane = self.lane
         now = self._loop.time()
         room = self.gate.room(now, lane.batching.size)
         batch, part = lane.queue.cut(self.name, lane.batching, lane.weigh, room)
@@ -179,7 +179,7 @@ class Region:
 
     async def _fly(self, errand: _Errand, access: AccessToken | None, failure: ExchangeError | None) -> None:
         """Deliver a batch; whatever happens on the way, each of its pushes has an outcome or another try."""
-        lane, flight = self._lane, errand.flight
+        lane, flight = self.lane, errand.flight
         try:
             if failure is not None:
                 errand.failed(failure, login=True)
@@ -225,9 +225,8 @@ class Region:
     async def _converse(self, errand: _Errand, access: AccessToken | None) -> Sequence[Outcome]:
         """One exchange and, where the access token turns out to be no longer good, one more with a new one."""
         conversation, flight = errand.conversation, errand.flight
-        pushes = flight.pushes
         try:
-            return await errand.run(pushes, access)
+            return await errand.run(access)
         except AccessExpired:
             if access is None:
                 raise
@@ -236,9 +235,8 @@ class Region:
         for waiting in flight.batch:
             waiting.attempts += 1
         access = await conversation.renewed(self.name)
-        flight.batch = self._lane.still_wanted(flight.batch, self._loop.time())
-        pushes = flight.pushes
-        return await errand.run(pushes, access) if pushes else []
+        errand.thin_out()
+        return await errand.run(access)
 
     def _split(self, flight: Flight, kept: Mapping[int, Outcome], part: Hashable, *, cost: int) -> bool:
         """Halve a batch of which nothing was pushed, until the guilty ones are alone; the others go again.
@@ -251,19 +249,19 @@ class Region:
             return False
         budget[0] -= cost
         for place, outcome in kept.items():
-            self._lane.finish(flight.batch[place], outcome)
+            self.lane.finish(flight.batch[place], outcome)
         middle = len(rest) // 2
         for half in (rest[:middle], rest[middle:]):
             fresh = Part(budget)
             for waiting in half:
                 waiting.attempts += flight.asked
                 if not waiting.gone:
-                    self._lane.enqueue(waiting, fresh)
+                    self.lane.enqueue(waiting, fresh)
         return True
 
     def conclude(self, flight: Flight, outcomes: Iterable[Outcome]) -> None:
         """Give each push its outcome, or another try."""
-        lane = self._lane
+        lane = self.lane
         finish, accepted = lane.finish, Status.ACCEPTED
         again: dict[tuple[int, float], list[tuple[Waiting, Outcome]]] = {}
         for waiting, outcome in zip(flight.batch, outcomes, strict=True):
@@ -314,19 +312,29 @@ class _Errand:
         self._region = region
         self._gate = region.gate
         self._loop = asyncio.get_running_loop()
-        self._quota = region._lane.quota(flight.batch[0].push.notification)
+        self._quota = region.lane.quota(flight.batch[0].push.notification)
         self._leave = self._gate.leaves(self._loop.time(), len(flight.batch))
         if not all(waiting.tries for waiting in flight.batch):
             self._gate.budget.first()
 
-    async def run(self, pushes: list[Push], access: AccessToken | None) -> Sequence[Outcome]:
-        """One exchange."""
-        vendor = self.conversation.vendor
-        errand = Errand("push", self._region.name, len(pushes), self._asking)
-        return verdicts.checked(pushes, await self.conversation.run(vendor.push(pushes), access, errand))
+    async def run(self, access: AccessToken | None) -> Sequence[Outcome]:
+        """One exchange; who leaves while it is being built is not in it."""
+        conversation = self.conversation
+        while pushes := self.flight.pushes:
+            errand = Errand("push", self._region.name, len(pushes), self._asking)
+            try:
+                outcomes = await conversation.run(conversation.vendor.push(pushes), access, errand)
+                return verdicts.checked(pushes, outcomes)
+            except Thinned:
+                self.thin_out()
+        return []
+
+    def thin_out(self) -> None:
+        """Leave out who is too late or taken back."""
+        self.flight.batch = self._region.lane.still_wanted(self.flight.batch, self._loop.time())
 
     def _asking(self) -> None:
-        self.flight.asked = True
+        self.flight.asking(self._loop.time())
         self.turn.end()  # built: the next one may stand at the gate
 
     def heard(self, outcomes: Sequence[Outcome]) -> None:
