@@ -1,14 +1,12 @@
 """Offline push for Chinese phones, inside a Python process. The door for hosts: imports, and nothing else."""
 
+from pushgateway.audience import Audience, AudienceKind, Broadcast
 from pushgateway.certificates import Certificate
 from pushgateway.config import Config, load_config
 from pushgateway.errors import ConfigError, FieldError, LoopError, PluginError, PushFailed, PushgatewayError
 from pushgateway.gateway import Gateway
 from pushgateway.masking import Secret
 from pushgateway.model import (
-    Audience,
-    AudienceKind,
-    Broadcast,
     ClickAction,
     Network,
     Notification,

@@ -14,10 +14,11 @@ from typing import Any, TypeVar
 import attrs
 
 from pushgateway import verdicts
-from pushgateway.conversation import Conversation, Errand, blame
+from pushgateway.audience import Audience, AudienceKind, Broadcast
+from pushgateway.conversation import Conversation, Errand
 from pushgateway.errors import ExchangeError, NoVerdict, Refused
 from pushgateway.events import BroadcastDone
-from pushgateway.model import Audience, AudienceKind, Broadcast, PushToken
+from pushgateway.model import PushToken
 from pushgateway.outcome import BroadcastOutcome, Outcome, Reason, Status
 from pushgateway.region import Region
 from pushgateway.retry import RetryPolicy
@@ -108,7 +109,7 @@ class Broadcasting:
                 return self._ended(audience, Status.NOT_SENT, Reason.UNSUPPORTED, detail)
             todo = parts(vendor, audience)
         except Exception as broken:
-            return self._ended(audience, Status.NOT_SENT, Reason.CREDENTIALS, blame(vendor.brand, broken))
+            return self._ended(audience, Status.NOT_SENT, Reason.CREDENTIALS, self.conversation.blame(broken))
         stopped: BroadcastOutcome | None = None
         for region, part in todo:
             if stopped is None:
@@ -137,7 +138,7 @@ class Broadcasting:
             self._cut = True
             return self._cut_off(part, Reason.CLOSED, "the gateway was closed")
         except Exception as broken:
-            return self._cut_off(part, Reason.CREDENTIALS, blame(self.conversation.vendor.brand, broken))
+            return self._cut_off(part, Reason.CREDENTIALS, self.conversation.blame(broken))
 
     async def _deliver(self, region: str, broadcast: Broadcast) -> BroadcastOutcome:
         if asyncio.get_running_loop().time() >= self.deadline:

@@ -21,16 +21,21 @@ from typing import Any, TypedDict, cast
 
 import attrs
 
+from pushgateway.capacity import check_rate
 from pushgateway.certificates import Certificate, check_linger, load_vendors
 from pushgateway.errors import ConfigError, FieldError
 from pushgateway.gateway import Gateway
-from pushgateway.model import check_seconds
+from pushgateway.model import check_count, check_seconds
 from pushgateway.plugins import Plugins
 from pushgateway.vendor import Vendor
 
 _TABLES = frozenset({"gateway", "certificates"})
-_OURS = frozenset({"brand", "linger"})
-"""Keys of a certificate's table that are not its plug-in's."""
+_PACE: Mapping[str, Callable[[str, object], None]] = {
+    "linger": check_linger,
+    "pushes_per_second": check_rate,
+    "requests_per_second": check_rate,
+}
+"""Keys of a certificate's table that are ours, beside `brand`, and what they have to be. The others are its plug-in's."""
 MAX_SECRET = 64 * 1024
 """Bytes of a `file:` source."""
 
@@ -42,6 +47,7 @@ class Options(TypedDict, total=False):
     request_timeout: float
     connections: int
     linger: float
+    queue: int
 
 
 @attrs.frozen
@@ -117,9 +123,8 @@ def _option_problem(key: str, value: object) -> str | None:
             return _problem(check_seconds, place, value)
         case "linger":
             return _problem(check_linger, place, value)
-        case "connections":
-            right = isinstance(value, int) and not isinstance(value, bool) and value >= 1
-            return None if right else f"{place}: must be a whole number, 1 or more"
+        case "connections" | "queue":
+            return _problem(check_count, place, value)
     return f"{place}: is not known; known: {', '.join(sorted(Options.__annotations__))}"
 
 
@@ -145,14 +150,17 @@ def _certificates(tables: Any, sources: _Sources, problems: list[str]) -> list[C
             problems.append(f"{place}: must be a table such as [certificates.7005]")
             continue
         settings = {
-            name: sources.resolve(f"{place}.{name}", value) for name, value in table.items() if name not in _OURS
+            name: sources.resolve(f"{place}.{name}", value)
+            for name, value in table.items()
+            if name != "brand" and name not in _PACE
         }
-        linger = table.get("linger")
-        if problem := _problem(check_linger, f"{place}.linger", linger):
-            problems.append(problem)
-            linger = None
+        pace: dict[str, Any] = {name: table[name] for name in _PACE if name in table}
+        for name, value in list(pace.items()):
+            if problem := _problem(_PACE[name], f"{place}.{name}", value):
+                problems.append(problem)
+                del pace[name]
         try:
-            certificates.append(Certificate(key, table.get("brand", ""), settings, linger=linger))
+            certificates.append(Certificate(key, table.get("brand", ""), settings, **pace))
         except FieldError as wrong:
             problems.append(f"{place}: {wrong}")
     return certificates

@@ -7,7 +7,6 @@ Law of this file: it carries words and judges none. What a plug-in does beyond i
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Callable
 
 import attrs
@@ -21,8 +20,6 @@ from pushgateway.transport import Transport
 from pushgateway.vendor import AccessToken, Exchange, Request, Response, T, Vendor
 from pushgateway.verdicts import is_text
 from pushgateway.watching import Watch
-
-log = logging.getLogger(__name__)
 
 MAX_REQUESTS = 16
 """Requests of one exchange; a plug-in that asks for more would ask for ever."""
@@ -63,7 +60,7 @@ class Conversation:
         try:
             return is_text(self.vendor.home_region)
         except Exception as broken:
-            raise Refused(Reason.CREDENTIALS, detail=blame(self.vendor.brand, broken)) from None
+            raise Refused(Reason.CREDENTIALS, detail=self.blame(broken)) from None
 
     def key(self, region: str) -> Key:
         """Under which the access token for `region` is kept."""
@@ -80,7 +77,7 @@ class Conversation:
                 return None
             first.close()  # only asked whether there is one
         except Exception as broken:
-            raise Refused(Reason.CREDENTIALS, detail=blame(self.vendor.brand, broken)) from None
+            raise Refused(Reason.CREDENTIALS, detail=self.blame(broken)) from None
         try:
             return await self.access.get(self.key(region), lambda now: self._watched_login(region, now))
         except NoVerdict as silent:
@@ -125,7 +122,7 @@ class Conversation:
         except ExchangeError:
             raise
         except Exception as broken:
-            raise Refused(Reason.CREDENTIALS, detail=blame(self.vendor.brand, broken)) from None
+            raise Refused(Reason.CREDENTIALS, detail=self.blame(broken)) from None
         return access
 
     def forget(self, region: str, access: AccessToken) -> None:
@@ -187,7 +184,7 @@ class Conversation:
             # A transport owes NoVerdict for whatever happens to it. How far the request came nobody knows.
             ending = "no_verdict"
             sentence = f"the transport broke its contract: {where(broken)}"
-            log.error("%s", sentence)  # noqa: TRY400 - a traceback may show what was sent
+            self.watch.complain(sentence)
             raise NoVerdict(sentence) from None
         finally:
             done = RequestDone(
@@ -213,6 +210,12 @@ class Conversation:
             self.forget(errand.region, access)
         return await self.run(begin(), await self.renewed(errand.region), errand)
 
+    def blame(self, error: BaseException) -> str:
+        """A sentence on a plug-in that broke its promise. The error's message may quote content, so it is not told."""
+        sentence = f"the {self.vendor.brand} plug-in broke its contract: {where(error)}"
+        self.watch.complain(f"certificate {self.certificate_id}: {sentence}")
+        return sentence
+
     async def renewed(self, region: str) -> AccessToken | None:
         """The access token after one was refused. What was asked with that one was refused, readably; so where the
         login now gets no answer, that is no doubt but `Refused(UNAVAILABLE)`."""
@@ -220,10 +223,3 @@ class Conversation:
             return await self.login(region)
         except NoVerdict as silent:
             raise Refused(Reason.UNAVAILABLE, detail=silent.detail) from None
-
-
-def blame(brand: str, error: BaseException) -> str:
-    """A sentence on a plug-in that broke its promise. The error's message may quote content, so it is not told."""
-    sentence = f"the {brand} plug-in broke its contract: {where(error)}"
-    log.error("%s", sentence)
-    return sentence

@@ -62,6 +62,7 @@ class Gate:
         self._breaker = Breaker()
         self._quotas = Quotas(day_offset)
         self._pause_until = -math.inf
+        self._told_rate: float | None = None  # what observers think, while it comes back from being too fast
         self.budget = RetryBudget(now)
 
     # Before
@@ -108,6 +109,8 @@ class Gate:
             self._tell_breaker(now)
         self._pushes.spend(now, pushes)
         self._requests.spend(now, 1)
+        if self._told_rate is not None and abs(self._pushes.current(now) - self._told_rate) > 0.1 * self._told_rate:
+            self._tell_rate(now)
         return Leave(now, pushes, probe)
 
     # After
@@ -148,6 +151,12 @@ class Gate:
 
     # What changes
 
+    def replaced(self) -> None:
+        """Another gate takes its place: nothing of what observers were told of this one holds any more."""
+        self._answered(0.0)
+        for quota in self._quotas.over(math.inf):
+            self._watch.emit(QuotaReleased(**self._whose, quota=quota))
+
     def _answered(self, now: float) -> None:
         if self._breaker.answered():
             self._tell_breaker(now)
@@ -156,8 +165,12 @@ class Gate:
         self._pause_until = max(self._pause_until, now + pause)
         slower = self._pushes.slow_down(now, leave.at)
         if self._requests.slow_down(now, leave.at) or slower:
-            pushes, requests = self._pushes.current(now), self._requests.current(now)
-            self._watch.emit(RateChanged(**self._whose, pushes_per_second=pushes, requests_per_second=requests))
+            self._tell_rate(now)
+
+    def _tell_rate(self, now: float) -> None:
+        pushes, requests = self._pushes.current(now), self._requests.current(now)
+        self._told_rate = pushes if self._pushes.recovers else None
+        self._watch.emit(RateChanged(**self._whose, pushes_per_second=pushes, requests_per_second=requests))
 
     def _use_up(self, quota: str, leave: Leave) -> None:
         wall = self._clock()

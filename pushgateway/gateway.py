@@ -18,6 +18,7 @@ from functools import partial
 from types import TracebackType
 from typing import Self
 
+from pushgateway.audience import Audience, Broadcast
 from pushgateway.batching import Sink, Waiting
 from pushgateway.broadcasting import Broadcasting, ended
 from pushgateway.certificates import Certificate, check_linger
@@ -26,17 +27,7 @@ from pushgateway.events import OutcomeGiven, Shed
 from pushgateway.flow import Flow, Many, One, as_push, check_window
 from pushgateway.ids import Ids
 from pushgateway.lane import Pace
-from pushgateway.model import (
-    Audience,
-    Broadcast,
-    Notification,
-    Priority,
-    Push,
-    PushToken,
-    as_certificate_id,
-    check_count,
-    check_seconds,
-)
+from pushgateway.model import Notification, Priority, Push, PushToken, as_certificate_id, check_count, check_seconds
 from pushgateway.outcome import BroadcastOutcome, CertificateCheck, Outcome, Reason, Status
 from pushgateway.plugins import Plugins
 from pushgateway.retry import RetryPolicy

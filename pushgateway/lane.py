@@ -15,7 +15,7 @@ import attrs
 
 from pushgateway import verdicts
 from pushgateway.batching import Flight, Later, Queue, Waiting
-from pushgateway.conversation import Conversation, blame
+from pushgateway.conversation import Conversation
 from pushgateway.deadlines import Deadlines
 from pushgateway.events import OutcomeGiven
 from pushgateway.gate import Gate
@@ -90,7 +90,7 @@ class Lane:
             if type(vendor).quota is not Vendor.quota:
                 self._quota = vendor.quota
         except Exception as broken:
-            self._fault = blame(self.brand, broken)
+            self._fault = self.conversation.blame(broken)
         self.full = max(1, self.batching.size) if self.linger > 0 else 1
 
     # What comes in
@@ -160,7 +160,7 @@ class Lane:
                 if self._quota is not None:
                     quota = verdicts.is_text(self._quota(push.notification))
             except Exception as broken:
-                fault = blame(self.brand, broken)
+                fault = self.conversation.blame(broken)
         if fault:
             self.finish(waiting, Outcome.not_sent(push, Reason.CREDENTIALS, fault))
             return
@@ -187,7 +187,7 @@ class Lane:
         try:
             return verdicts.is_text(self._quota(notification))
         except Exception as broken:
-            blame(self.brand, broken)
+            self.conversation.blame(broken)
             return ""
 
     def weigh(self, push: Push) -> int:
@@ -195,7 +195,7 @@ class Lane:
         try:
             return int(self.conversation.vendor.weigh(push))
         except Exception as broken:
-            blame(self.brand, broken)
+            self.conversation.blame(broken)
             return self.batching.max_bytes or 0  # so it goes alone
 
     def still_wanted(self, batch: list[Waiting], now: float) -> list[Waiting]:

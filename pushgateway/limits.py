@@ -59,6 +59,11 @@ class Rate:
                     return self._most
         return min(self._was * share, self._most)
 
+    @property
+    def recovers(self) -> bool:
+        """Whether it comes back from having been too fast."""
+        return self._was is not None
+
     def delay(self, now: float, borrow: float = 0.0) -> float:
         """Seconds until the next may leave; `borrow` so many seconds of what comes later."""
         return max(0.0, self._next - borrow - now)

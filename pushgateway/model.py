@@ -1,4 +1,4 @@
-"""The words a host hands in: push tokens, notifications, pushes, audiences, broadcasts.
+"""The words a host hands in: push tokens, notifications, pushes.
 
 Law of this file: frozen values and nothing else. No I/O, no clock, no random, no vendor's name. A `repr` is what a
 log may show, so it never holds a token, a title, a body or a secret.
@@ -7,7 +7,7 @@ log may show, so it never holds a token, a title, a body or a secret.
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -27,7 +27,7 @@ def as_certificate_id(value: int | str) -> str:
     return text
 
 
-def _check_kind(field: str, kind: type, value: object) -> None:
+def check_kind(field: str, kind: type, value: object) -> None:
     # Not attrs' instance_of: its message quotes the value.
     if not isinstance(value, kind):
         raise FieldError(field, f"must be a {kind.__name__}, is {type(value).__name__}")
@@ -128,7 +128,7 @@ class Network(enum.Enum):
     WIFI = "wifi"
 
 
-def _aware(owner: str, name: str, value: datetime | None) -> None:
+def check_aware(owner: str, name: str, value: datetime | None) -> None:
     if value is None:
         return
     if not isinstance(value, datetime) or value.tzinfo is None:
@@ -224,8 +224,8 @@ class Notification:
                 )
 
     def _check_window(self) -> None:
-        _aware("Notification", "show_from", self.show_from)
-        _aware("Notification", "show_until", self.show_until)
+        check_aware("Notification", "show_from", self.show_from)
+        check_aware("Notification", "show_until", self.show_until)
         if self.show_from is not None and self.show_until is not None and self.show_from >= self.show_until:
             raise FieldError("Notification.show_until", "must be later than show_from")
 
@@ -305,8 +305,8 @@ class Push(_Draft):
     """Anything of the host's, such as a row id: never sent or shown, and handed back as `Outcome.context`."""
 
     def __attrs_post_init__(self) -> None:
-        _check_kind("Push.push_token", PushToken, self.push_token)
-        _check_kind("Push.notification", Notification, self.notification)
+        check_kind("Push.push_token", PushToken, self.push_token)
+        check_kind("Push.notification", Notification, self.notification)
         if self.timeout is not None:
             check_seconds("Push.timeout", self.timeout)
         if not isinstance(self.dedupe_id, str):
@@ -346,90 +346,3 @@ class Push(_Draft):
 
     def __repr__(self) -> str:
         return f"Push({self.push_token!r}, {self.notification!r})"
-
-
-class AudienceKind(enum.Enum):
-    """Who a broadcast is for."""
-
-    EVERYONE = "everyone"
-    TOKENS = "tokens"
-    ALIASES = "aliases"
-    TAGS = "tags"
-
-
-@attrs.frozen(repr=False)
-class Audience:
-    """Who a broadcast is for. Made with `everyone()`, `of_tokens(…)`, `of_aliases(…)` or `of_tags(…)`."""
-
-    kind: AudienceKind
-    values: tuple[str, ...] = ()
-    """Tokens or aliases, in the order given; for tags those of which one is enough."""
-    all_of: tuple[str, ...] = ()
-    """Tags: every one of these too."""
-    none_of: tuple[str, ...] = ()
-    """Tags: and none of these."""
-
-    @classmethod
-    def everyone(cls) -> Audience:
-        """Every phone with the certificate's app."""
-        return cls(AudienceKind.EVERYONE)
-
-    @classmethod
-    def of_tokens(cls, tokens: Iterable[str]) -> Audience:
-        """These tokens; a token given twice counts once. Any number: the core cuts the list for the vendor."""
-        return cls(AudienceKind.TOKENS, _texts("Audience.of_tokens", tokens))
-
-    @classmethod
-    def of_aliases(cls, aliases: Iterable[str]) -> Audience:
-        """Phones with one of these aliases."""
-        return cls(AudienceKind.ALIASES, _texts("Audience.of_aliases", aliases))
-
-    @classmethod
-    def of_tags(
-        cls, any_of: Iterable[str] = (), *, all_of: Iterable[str] = (), none_of: Iterable[str] = ()
-    ) -> Audience:
-        """Phones with one of `any_of`, all of `all_of` and none of `none_of`; an empty group does not count."""
-        groups = [_texts("Audience.of_tags", tags, empty=True) for tags in (any_of, all_of, none_of)]
-        if not any(groups):
-            raise FieldError("Audience.of_tags", "must name at least one tag")
-        return cls(AudienceKind.TAGS, *groups)
-
-    def __repr__(self) -> str:
-        return f"Audience({self.kind.value}, {len(self.values) + len(self.all_of) + len(self.none_of)} values)"
-
-
-def _texts(owner: str, values: Iterable[str], *, empty: bool = False) -> tuple[str, ...]:
-    if isinstance(values, str):
-        raise FieldError(owner, "must be an iterable of str, not one str")
-    try:
-        texts = tuple(dict.fromkeys(values))
-    except TypeError:  # not iterable, or holding what has no hash and so is no str
-        raise FieldError(owner, "must be an iterable of str") from None
-    if not all(isinstance(text, str) for text in texts):
-        raise FieldError(owner, "must hold only str")
-    if not texts and not empty:
-        raise FieldError(owner, "must not be empty")
-    return texts
-
-
-@attrs.frozen(repr=False)
-class Broadcast:
-    """One notification to an audience of one certificate."""
-
-    certificate_id: str = attrs.field(converter=as_certificate_id)
-    notification: Notification
-    audience: Audience
-    start_at: datetime | None = attrs.field(default=None, kw_only=True)
-    """When the vendor shall begin (with a time zone). None: now."""
-    rate: int | None = attrs.field(default=None, kw_only=True)
-    """Phones per second the vendor shall not exceed. None: the vendor's own speed."""
-
-    def __attrs_post_init__(self) -> None:
-        _check_kind("Broadcast.notification", Notification, self.notification)
-        _check_kind("Broadcast.audience", Audience, self.audience)
-        _aware("Broadcast", "start_at", self.start_at)
-        if self.rate is not None and (isinstance(self.rate, bool) or not isinstance(self.rate, int) or self.rate < 1):
-            raise FieldError("Broadcast.rate", "must be a whole number of phones per second, 1 or more, or None")
-
-    def __repr__(self) -> str:
-        return f"Broadcast({self.certificate_id!r}, {self.notification!r}, {self.audience!r})"

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from pushgateway import verdicts
 from pushgateway.batching import Flight, Part, Thinned, Waiting
-from pushgateway.conversation import Conversation, Errand, blame
+from pushgateway.conversation import Conversation, Errand
 from pushgateway.crew import Crew
 from pushgateway.errors import AccessExpired, ExchangeError, NoVerdict, Refused
 from pushgateway.gate import Gate, Leave
@@ -85,6 +85,7 @@ class Region:
 
     def renew(self, gate: Gate) -> None:
         """The settings changed: nothing that was learned with the old ones counts, and nobody waits for it."""
+        self.gate.replaced()
         self.gate = gate
         self.crew.interrupt()
         self.wake()
@@ -216,7 +217,7 @@ class Region:
             errand.failed(silent)
             outcomes = verdicts.silent(flight.pushes, silent)
         except Exception as broken:
-            detail = blame(errand.conversation.vendor.brand, broken)
+            detail = errand.conversation.blame(broken)
             if not flight.asked and self._split(flight, {}, part, cost=0):
                 return  # one push may be to blame: nothing left, so finding it costs no request
             outcomes = verdicts.broken(flight.pushes, detail, asked=flight.asked)

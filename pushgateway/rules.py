@@ -20,8 +20,8 @@ import attrs
 import cattrs
 from cattrs.v import format_exception
 
+from pushgateway.audience import AudienceKind
 from pushgateway.errors import PluginError
-from pushgateway.model import AudienceKind
 from pushgateway.outcome import Reason
 
 SPECIAL_REASONS: Mapping[str, Reason | None] = {

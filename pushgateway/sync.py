@@ -23,11 +23,12 @@ from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
 
 from pushgateway import gateway as _async
+from pushgateway.audience import Audience, Broadcast
 from pushgateway.broadcasting import ended
 from pushgateway.certificates import Certificate
 from pushgateway.errors import LoopError
 from pushgateway.flow import Crossing, as_push
-from pushgateway.model import Audience, Broadcast, Notification, Priority, Push, PushToken, as_certificate_id
+from pushgateway.model import Notification, Priority, Push, PushToken, as_certificate_id
 from pushgateway.outcome import BroadcastOutcome, CertificateCheck, Outcome, Reason, Status
 from pushgateway.region import CLOSED
 from pushgateway.retry import RetryPolicy

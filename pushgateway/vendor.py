@@ -38,13 +38,11 @@ from urllib.parse import urlsplit
 
 import attrs
 
+from pushgateway.audience import Audience, AudienceKind, Broadcast
 from pushgateway.capacity import Batching, Rates
 from pushgateway.errors import AccessExpired, ClockSkew, FieldError, NoVerdict, Refused
 from pushgateway.masking import Secret
 from pushgateway.model import (
-    Audience,
-    AudienceKind,
-    Broadcast,
     ClickAction,
     Network,
     Notification,

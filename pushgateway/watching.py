@@ -77,19 +77,20 @@ class Watch:
 
     def _tell(self, observer: Observer, event: Event) -> None:
         if self._depth >= DEEPEST:
-            self._complain("the observer causes events out of itself without end; some were not told to it")
+            self.complain("the observer causes events out of itself without end; some were not told to it")
             return
         self._depth += 1
         try:
             observer(event)
         except (Exception, CancelledError) as error:
             # Nobody cancels a plain function: a CancelledError is that of a future which the observer looked at.
-            self._complain(f"the observer failed: {where(error)}")
+            self.complain(f"the observer failed: {where(error)}")
         finally:
             self._depth -= 1
 
-    def _complain(self, text: str) -> None:
-        more = self._due("observer", "observer", 1)
+    def complain(self, text: str) -> None:
+        """A sentence on code that broke its promise, a plug-in's or an observer's: once, then at most once a minute."""
+        more = self._due(text, "complaint", 1)
         if more is not None:
             with suppress(Exception):
                 log.error("%s%s", text, _since(more))

@@ -11,11 +11,12 @@ import click
 import pytest
 from click.testing import CliRunner, Result
 
+from pushgateway.audience import Audience
 from pushgateway.cli.broadcast import read_audience, read_tokens
 from pushgateway.cli.exits import Exit
 from pushgateway.cli.options import json_object, moment, read_notification
 from pushgateway.cli.root import pushgateway as command
-from pushgateway.model import Audience, OpenActivity, OpenIntent, OpenIntentUri, OpenUrl
+from pushgateway.model import OpenActivity, OpenIntent, OpenIntentUri, OpenUrl
 
 CONTENT = dict.fromkeys(("subtitle", "ttl", "url", "activity", "intent", "data", "channel_id", "dedupe_id"))
 

@@ -234,10 +234,11 @@ def test_a_missing_configuration_is_named(tmp_path: Path) -> None:
         ("linger = -0.1", "gateway.linger: must be 0 to 60 seconds"),
         ("linger = 60.1", "gateway.linger: must be 0 to 60 seconds"),
         ("linger = false", "gateway.linger: must be 0 to 60 seconds"),
+        ("queue = 0", "gateway.queue: must be a whole number, 1 or more"),
         ("connections = 0", "gateway.connections: must be a whole number, 1 or more"),
         ("connections = 1.0", "gateway.connections: must be a whole number, 1 or more"),
         ("connections = true", "gateway.connections: must be a whole number, 1 or more"),
-        ("plugins = 1", "gateway.plugins: is not known; known: connections, linger, request_timeout, timeout"),
+        ("plugins = 1", "gateway.plugins: is not known; known: connections, linger, queue, request_timeout, timeout"),
     ],
 )
 def test_a_wrong_option_is_named(read: Read, line: str, says: str) -> None:

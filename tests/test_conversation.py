@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from talk import Script, ask, asking, conversing, ending, errand
 
-from pushgateway.conversation import MAX_BREATHS, MAX_REQUESTS, blame
+from pushgateway.conversation import MAX_BREATHS, MAX_REQUESTS
 from pushgateway.errors import AccessExpired, ClockSkew, ExchangeError, NoVerdict, Refused
 from pushgateway.outcome import Reason
 from pushgateway.testing.virtual import run_virtual
@@ -286,13 +286,19 @@ def test_blame_names_the_place_and_quotes_nothing(caplog: pytest.LogCaptureFixtu
 
     with pytest.raises(ValueError, match=CANARY) as caught:
         faulty()
-    sentence = blame("acme", caught.value)
 
-    assert "the acme plug-in broke its contract: ValueError in " in sentence
+    async def main() -> list[str]:
+        conversation = conversing(Script())
+        return [conversation.blame(caught.value), *(conversation.blame(KeyError(CANARY)) for _ in range(1000))]
+
+    sentence, *others = run_virtual(main())
+
+    assert "the scripted plug-in broke its contract: ValueError in " in sentence
     assert ".faulty, line " in sentence
-    assert blame("acme", KeyError(CANARY)) == "the acme plug-in broke its contract: KeyError"
+    assert set(others) == {"the scripted plug-in broke its contract: KeyError"}
     assert CANARY not in sentence + caplog.text
     assert sentence in caplog.text
+    assert len(caplog.records) == 2  # a thousand times the same is one line a minute
 
 
 def not_a_request(region: str, now: float) -> Any:

@@ -46,6 +46,7 @@ FLOORS = {
     "events": 1,
     "lines": 1,
     "model": 0,
+    "audience": 0,
     "masking": 0,
     "outcome": 0,
     "errors": 0,
@@ -63,7 +64,10 @@ BESIDE = {
 REACH = {"sandbox": 2}
 """A vendor's server stands on the contract, not on the engine: highest floor it may use."""
 
-PURE = {"model", "outcome", "errors", "vendor", "rules", "text", "events", "lines", "batching", "retry"}
+PURE = {
+    *("model", "audience", "outcome", "errors", "vendor", "capacity", "rules", "text", "events", "lines"),
+    *("batching", "limits", "deadlines", "retry", "verdicts"),
+}
 IMPURE = {"asyncio", "anyio", "time", "random", "secrets", "uuid", "threading", "subprocess", "logging"}
 NETWORK_ROOMS = {"transport", "sandbox", "cli", "testing"}
 NETWORK = {

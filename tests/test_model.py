@@ -17,13 +17,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pushgateway import errors
+from pushgateway.audience import Audience, AudienceKind, Broadcast
 from pushgateway.certificates import Certificate
 from pushgateway.errors import FieldError, PushFailed, Refused
 from pushgateway.masking import Secret, mask
 from pushgateway.model import (
-    Audience,
-    AudienceKind,
-    Broadcast,
     Network,
     Notification,
     OpenActivity,

@@ -13,10 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pushgateway import vendor as contract
+from pushgateway.audience import Audience, Broadcast
 from pushgateway.certificates import Certificate, load_vendors
 from pushgateway.errors import FieldError, Refused
 from pushgateway.masking import Secret
-from pushgateway.model import Audience, Broadcast, Notification, Push, PushToken
+from pushgateway.model import Notification, Push, PushToken
 from pushgateway.outcome import Outcome, Status
 from pushgateway.plugins import Plugins
 from pushgateway.vendor import AccessToken, Batching, Exchange, Request, Response, Vendor, check_base_url, is_loopback

@@ -14,9 +14,10 @@ from typing import Any
 
 import attrs
 
+from pushgateway.audience import Audience
 from pushgateway.gateway import Gateway
 from pushgateway.masking import mask
-from pushgateway.model import Audience, Notification, Push, PushToken
+from pushgateway.model import Notification, Push, PushToken
 from pushgateway.outcome import Outcome, Reason, Status
 from pushgateway.sandbox import Sandbox
 from pushgateway.transport import Transport

@@ -13,9 +13,9 @@ from typing import Any, TextIO
 
 import click
 
+from pushgateway.audience import Audience
 from pushgateway.cli import options
 from pushgateway.config import load_config
-from pushgateway.model import Audience
 from pushgateway.outcome import BroadcastOutcome
 
 

@@ -24,10 +24,11 @@ from typing import Any, ClassVar
 
 import pytest
 
+from pushgateway.audience import Audience, AudienceKind
 from pushgateway.certificates import Certificate, load_vendors
 from pushgateway.errors import ConfigError
 from pushgateway.gateway import Gateway
-from pushgateway.model import Audience, AudienceKind, Notification, Push, PushToken
+from pushgateway.model import Notification, Push, PushToken
 from pushgateway.outcome import Outcome, Reason, Status
 from pushgateway.plugins import Plugins, installed
 from pushgateway.sandbox import Fault, Sandbox
