@@ -12,6 +12,7 @@ belong to the text.
 from __future__ import annotations
 
 import re
+from binascii import hexlify
 from collections.abc import Mapping
 from urllib.parse import quote_plus
 
@@ -101,7 +102,7 @@ def form_quote(text: str | bytes) -> bytes:
             plain = text.encode("utf-8")
         except UnicodeEncodeError:
             plain = whole(text).encode("utf-8")
-        return ("%" + plain.hex("%")).encode("ascii") if plain else b""
+        return b"%" + hexlify(plain, b"%") if plain else b""
     quoted = text.encode("ascii")
     for mark, code in _QUOTES:
         quoted = quoted.replace(mark, code)

@@ -8,8 +8,8 @@ between the parts that differ (target and message id).
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from typing import Final, TypeAlias
+from collections.abc import Generator, Mapping, Sequence
+from typing import Any, Final, TypeAlias
 
 import attrs
 
@@ -17,8 +17,8 @@ from pushgateway.rules import Dialect
 from pushgateway.text import clean, form_encode, form_quote
 from pushgateway.vendor import Audience, AudienceKind, Notification, Outcome, Push, Reason, Refused
 from pushgateway_oppo.fields import Content, encode_notification
-from pushgateway_oppo.limits import Json, WireValue, encode_json, invalid
-from pushgateway_oppo.ordinary import PLAIN, Plan, encode_ordinary, make_plan
+from pushgateway_oppo.limits import Json, WireValue, encode_json, invalid, quote_json
+from pushgateway_oppo.ordinary import PLAIN, Plan, Tails, encode_ordinary, make_plan
 
 FORM: Final = {"content-type": "application/x-www-form-urlencoded; charset=UTF-8"}
 
@@ -26,13 +26,18 @@ _PLAIN_LIST = re.compile(r"[A-Za-z0-9_.~;-]+", re.ASCII)
 
 _TARGET_END = form_quote('",')
 _NOTIFICATION = form_quote('"notification":{')
-_MESSAGE_ID = form_quote('"app_message_id":"')
+_MESSAGE_ID = form_quote('"app_message_id":"').decode("ascii")
 _END = form_quote("}}")
 _COMMA = form_quote(",")
-_OPENING = _TARGET_END + _NOTIFICATION
+_OPENING = (_TARGET_END + _NOTIFICATION).decode("ascii")
+_ID_END = _TARGET_END.decode("ascii")
+
+BREATH: Final = 256
+"""Ordinary notifications encoded between two breaths, or so many times `_LONG_WAY` fewer others."""
+_LONG_WAY = 16
 
 
-Fragment: TypeAlias = tuple[bytes, bytes, tuple[str, ...]]
+Fragment: TypeAlias = tuple[str, bytes, tuple[str, ...]]
 """A notification ready to be spliced, in quoted JSON: what comes between target and message id, what comes after the
 message id, and the names of the fields that were cut."""
 
@@ -42,7 +47,7 @@ class Encoded:
     """A batch on the wire, and what was settled without it."""
 
     pieces: list[bytes]
-    """The quoted messages with the commas between them, in pieces: joined once, because copies are dear."""
+    """The quoted messages, each with a comma before it, in pieces: joined once, because copies are dear."""
     sent: list[Push]
     truncated: list[tuple[str, ...]]
     """For each push sent: the names of the fields that were cut."""
@@ -52,37 +57,57 @@ class Encoded:
     """By place: outcomes of pushes that the rules forbid."""
 
 
-def encode_batch(batch: Sequence[Push], dialect: Dialect) -> Encoded:
-    """Each push of `batch` as a quoted message, or its outcome where the rules forbid it."""
+def encode_batch(batch: Sequence[Push], dialect: Dialect) -> Generator[None, Any, Encoded]:
+    """Each push of `batch` as a quoted message, or its outcome where the rules forbid it; with breaths between."""
     encoded = Encoded([], [], [], [], {})
     pieces, sent, truncated, places = encoded.pieces, encoded.sent, encoded.truncated, encoded.places
     fragments: dict[int, Fragment | Refused] = {}
     plan = _plan(dialect)
-    first = form_quote(f'{{"target_type":{dialect.targets["tokens"].unicast},"target_value":"')
-    target, next_target = first, _COMMA + first
+    tails: Tails = {}
+    target = form_quote(f',{{"target_type":{dialect.targets["tokens"].unicast},"target_value":"').decode("ascii")
     longest = dialect.number("token_bytes")
-    is_plain = PLAIN.fullmatch
+    effort = 0
     for place, push in enumerate(batch):
-        token = push.push_token.token
-        plain = is_plain(token)
-        if plain is None and (problem := token_problem(token, longest)):
-            encoded.settled[place] = Outcome.not_sent(push, Reason.UNREGISTERED, problem)
-            continue
+        if effort >= BREATH:
+            effort = 0
+            yield
+        token, dedupe_id = push.push_token.token, push.dedupe_id
+        if not _are_plain(token, dedupe_id, longest):
+            effort += 1
+            if problem := token_problem(token, longest):
+                encoded.settled[place] = Outcome.not_sent(push, Reason.UNREGISTERED, problem)
+                continue
+            token, dedupe_id = _quote_inner(token), _quote_inner(clean(dedupe_id))
         note = push.notification
         fragment = fragments.get(id(note))
         if fragment is None:
-            fragment = fragments[id(note)] = _fragment(note, plan)
+            fragment, spent = _fragment(note, plan, tails)
+            fragments[id(note)] = fragment
+            effort += spent
         if isinstance(fragment, Refused):
             encoded.settled[place] = Outcome.not_sent(push, fragment.reason, fragment.detail)
             continue
-        value = token.encode("ascii") if plain else _quote_inner(token)
         opening, closing, cut = fragment
-        pieces += (target, value, opening, _encode_id(push.dedupe_id), closing)
-        target = next_target
+        # Joined, not formatted: a str of a class of its own (an Enum's) may show itself as something else.
+        message_id = (_MESSAGE_ID, dedupe_id, _ID_END) if dedupe_id else ()
+        pieces += ("".join((target, token, opening, *message_id)).encode("ascii"), closing)
         sent.append(push)
         truncated.append(cut)
         places.append(place)
     return encoded
+
+
+def _are_plain(token: str, dedupe_id: str, longest: int) -> bool:
+    """Whether both stand for themselves in JSON and in a form, and the token is surely one."""
+    both = "_" + token + dedupe_id
+    # Letters, digits and "_" of ASCII: nearly all there are, at a third of the price of a regular expression.
+    if both.isidentifier() and both.isascii():
+        return 0 < len(token) <= longest
+    return (
+        len(token) <= longest
+        and PLAIN.fullmatch(token) is not None
+        and (not dedupe_id or PLAIN.fullmatch(dedupe_id) is not None)
+    )
 
 
 def encode_unicast(encoded: Encoded, dialect: Dialect) -> tuple[str, bytes]:
@@ -91,7 +116,8 @@ def encode_unicast(encoded: Encoded, dialect: Dialect) -> tuple[str, bytes]:
         call, opening, closing = dialect.operations["unicast"], b"=", b""
     else:
         call, opening, closing = dialect.operations["unicast_batch"], b"=%5B", b"%5D"
-    return call.path, b"".join((call.body.encode("ascii"), opening, *encoded.pieces, closing))
+    first, *rest = encoded.pieces
+    return call.path, b"".join((call.body.encode("ascii"), opening, first.removeprefix(_COMMA), *rest, closing))
 
 
 def encode_save(content: Content) -> bytes:
@@ -158,18 +184,19 @@ def _plan(dialect: Dialect) -> Plan:
     return plan
 
 
-def _fragment(note: Notification, plan: Plan) -> Fragment | Refused:
-    ordinary = encode_ordinary(note, plan)
+def _fragment(note: Notification, plan: Plan, tails: Tails) -> tuple[Fragment | Refused, int]:
+    """The notification ready to be spliced, and what it cost beside an ordinary one."""
+    ordinary = encode_ordinary(note, plan, tails)
     if ordinary is not None:
-        return _OPENING, ordinary + _END, ()
+        return (_OPENING, ordinary + _END, ()), 1
     try:
         content = encode_notification(note, plan.dialect)
     except Refused as refused:
-        return refused
+        return refused, _LONG_WAY
     opening = _OPENING
     if content.beside:
-        opening = _TARGET_END + _members(content.beside) + _COMMA + _NOTIFICATION
-    return opening, _members(content.fields) + _END, content.truncated
+        opening = (_TARGET_END + _members(content.beside) + _COMMA + _NOTIFICATION).decode("ascii")
+    return (opening, _members(content.fields) + _END, content.truncated), _LONG_WAY
 
 
 def _members(fields: Mapping[str, WireValue]) -> bytes:
@@ -183,7 +210,7 @@ def _name(name: str) -> bytes:
     # Only names that the rules know come here, so this table stays small.
     quoted = _NAMES.get(name)
     if quoted is None:
-        quoted = _NAMES[name] = form_quote(encode_json(name) + ":")
+        quoted = _NAMES[name] = form_quote(quote_json(name) + ":")
     return quoted
 
 
@@ -191,21 +218,14 @@ def _quote_value(value: WireValue) -> bytes:
     if isinstance(value, str):
         if value.isascii() and PLAIN.fullmatch(value):
             return b"%22" + value.encode("ascii") + b"%22"
-        return form_quote(encode_json(value))
+        return form_quote(quote_json(value))
     if type(value) is int:
         return b"%d" % value
     return form_quote(_form_text(value))
 
 
-def _quote_inner(text: str) -> bytes:
-    return form_quote(encode_json(text)[1:-1])
-
-
-def _encode_id(dedupe_id: str) -> bytes:
-    if not dedupe_id:
-        return b""
-    plain = PLAIN.fullmatch(dedupe_id)
-    return _MESSAGE_ID + (dedupe_id.encode("ascii") if plain else _quote_inner(clean(dedupe_id))) + _TARGET_END
+def _quote_inner(text: str) -> str:
+    return form_quote(quote_json(text)[1:-1]).decode("ascii")
 
 
 def _form_text(value: WireValue) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import attrs
 
@@ -17,7 +17,7 @@ from pushgateway.rules import Dialect
 from pushgateway.text import form_quote
 from pushgateway.vendor import ClickAction, Network, Notification, OpenApp
 from pushgateway_oppo.fields import BRAND, CLICKS
-from pushgateway_oppo.limits import encode_json, goes_whole
+from pushgateway_oppo.limits import encode_json, goes_whole, quote_json
 
 PLAIN: Final = re.compile(r"[A-Za-z0-9_.~-]{1,256}", re.ASCII)
 """What stands for itself in JSON and in a form; registration ids, message ids and class names usually do."""
@@ -27,6 +27,10 @@ _PARAMETERS = ',"action_parameters":'
 _TTL = form_quote(',"off_line_ttl":')
 _CHANNEL = form_quote(',"channel_id":"')
 _QUOTE = form_quote('"')
+
+
+Tails: TypeAlias = dict[tuple[type, str, int | None, str | None], bytes | None]
+"""By tap, ttl and channel: their fields, quoted; None where they are not ordinary."""
 
 
 @attrs.frozen
@@ -60,33 +64,59 @@ def make_plan(dialect: Dialect) -> Plan:
     )
 
 
-def encode_ordinary(note: Notification, plan: Plan) -> bytes | None:
-    """The quoted fields of a single push without braces and message id, or None when it is not an ordinary one."""
-    title, body = note.title, note.body
-    if not _is_ordinary(note) or not goes_whole(title, plan.title) or not goes_whole(body, plan.body):
+def encode_ordinary(note: Notification, plan: Plan, tails: Tails) -> bytes | None:
+    """The quoted fields of a single push without braces and message id, or None when it is not an ordinary one.
+
+    `tails` is the batch's own: what follows the texts is the same for many a push in it, and is made once.
+    """
+    if not _is_ordinary(note):
         return None
     # One JSON text as far as it may hold Chinese, because each quoting has its price.
-    text = encode_json(title) + ',"content":' + encode_json(body)
+    text = _encode_texts(note.title, note.body, plan)
+    if text is None:
+        return None
     if note.data:
         parameters = _encode_data(note.data, plan.data)
         if parameters is None:
             return None
-        text += _PARAMETERS + encode_json(parameters)
-    tail = b""
-    if type(note.click) is not OpenApp:
-        click = _encode_click(note.click, plan)
-        if click is None:
-            return None
-        tail = click
-    if note.ttl is not None:
-        if not 0 < note.ttl <= plan.ttl:
-            return None
-        tail += _TTL + b"%d" % note.ttl
-    if note.channel_id is not None:
-        if not plan.channel or not PLAIN.fullmatch(note.channel_id):
-            return None
-        tail += _CHANNEL + note.channel_id.encode("ascii") + _QUOTE
-    return _TITLE + form_quote(text) + tail
+        text += _PARAMETERS + quote_json(parameters)
+    tail = _encode_tail(note, plan, tails)
+    return None if tail is None else _TITLE + form_quote(text) + tail
+
+
+def _encode_tail(note: Notification, plan: Plan, tails: Tails) -> bytes | None:
+    kind = type(note.click)
+    known = plan.clicks.get(kind)
+    target = "" if known is None else known[2](note.click)
+    key = (kind, target, note.ttl, note.channel_id)
+    if key in tails:
+        return tails[key]
+    tail: bytes | None = _encode_click(note.click, plan)
+    if tail is not None and note.ttl is not None:
+        tail = tail + _TTL + b"%d" % note.ttl if 0 < note.ttl <= plan.ttl else None
+    if tail is not None and note.channel_id is not None:
+        fits = plan.channel and PLAIN.fullmatch(note.channel_id)
+        tail = tail + _CHANNEL + note.channel_id.encode("ascii") + _QUOTE if fits else None
+    tails[key] = tail
+    return tail
+
+
+def _encode_texts(title: str, body: str, plan: Plan) -> str | None:
+    """Title and text as JSON with the name of the text between them, or None when one of them does not go whole."""
+    both = title + body
+    if (
+        2 * len(title) <= plan.title
+        and 2 * len(body) <= plan.body
+        and both.isprintable()
+        and '"' not in both
+        and "\\" not in both
+        and title.strip()
+        and body.strip()
+    ):
+        return '"' + title + '","content":"' + body + '"'  # nothing in it that JSON would spell otherwise
+    if not goes_whole(title, plan.title) or not goes_whole(body, plan.body):
+        return None
+    return quote_json(title) + ',"content":' + quote_json(body)
 
 
 def _is_ordinary(note: Notification) -> bool:
@@ -114,6 +144,8 @@ def _encode_data(data: Mapping[str, Any], maximum: int) -> str | None:
 
 
 def _encode_click(click: ClickAction, plan: Plan) -> bytes | None:
+    if type(click) is OpenApp:
+        return b""
     known = plan.clicks.get(type(click))
     if known is None:
         return None

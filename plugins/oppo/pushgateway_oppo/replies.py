@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from pushgateway.rules import CodeRule, load_rules
@@ -40,6 +40,8 @@ RULES: Final = load_rules("pushgateway_oppo")
 _GROUP = re.compile(r"[0-9]{1,9}", re.ASCII)
 _ID_LENGTH = 200
 _MESSAGE_LENGTH = 200
+BREATH: Final = 256
+"""Items read between two breaths that were not simply accepted."""
 _UNREAD = "the reply does not say what became of this one"
 
 
@@ -69,18 +71,44 @@ def decode_unicast(response: Response, push: Push, truncated: tuple[str, ...]) -
     return _rejected(push, reply.code, message=reply.message, truncated=truncated, pause=response.retry_after)
 
 
-def decode_batch(response: Response, sent: Sequence[Push], truncated: Sequence[tuple[str, ...]]) -> list[Outcome]:
-    """What became of each push, in the order of `sent`. Items are matched by registration id, never by place alone."""
+def decode_batch(
+    response: Response, sent: Sequence[Push], truncated: Sequence[tuple[str, ...]]
+) -> Generator[None, Any, list[Outcome]]:
+    """What became of each push, in the order of `sent`, with breaths between. Items are matched by registration id,
+    never by place alone."""
     reply = read_reply(response)
     if reply.code != "0":
         raise _refused(reply, response)
     items = _data(reply.body)
-    found = _by_token(items, sent) if isinstance(items, list) else {}
+    if not isinstance(items, list):
+        items = []
+    in_order = _are_in_order(items, sent)
+    found = {} if in_order else _by_token(items, sent)
     pause = response.retry_after
-    return [
-        _item_outcome(found.get(push.push_token.token), push, cut, pause)
-        for push, cut in zip(sent, truncated, strict=True)
-    ]
+    outcomes: list[Outcome] = []
+    effort = 0
+    for place, push in enumerate(sent):
+        item = items[place] if in_order else found.get(push.push_token.token)
+        if item is not None and item.get("errorCode") is None:
+            outcomes.append(Outcome.accepted(push, _message_id(item), truncated=truncated[place]))
+            continue
+        if effort >= BREATH:
+            effort = 0
+            yield
+        effort += 1
+        outcomes.append(_item_outcome(item, push, truncated[place], pause))
+    return outcomes
+
+
+def _are_in_order(items: Sequence[Any], sent: Sequence[Push]) -> bool:
+    """Whether the items are one for each push in order, as OPPO has always sent them. A batch holds no token twice,
+    so each of them is then the only one for its token."""
+    if len(items) != len(sent):
+        return False
+    for item, push in zip(items, sent, strict=True):
+        if type(item) is not dict or item.get("registrationId") != push.push_token.token:
+            return False
+    return True
 
 
 def decode_saved(response: Response) -> str:
@@ -271,6 +299,10 @@ def _data(body: Mapping[str, Any]) -> Any:
 
 
 def _message_id(data: object) -> str | None:
+    if type(data) is dict:
+        first = data.get("messageId")
+        if type(first) is str and 0 < len(first) <= _ID_LENGTH and first.isprintable():
+            return first  # the usual case
     if not isinstance(data, dict):
         return None
     # Unicast and batch say messageId, save and broadcast message_id; broadcast once said messageId.

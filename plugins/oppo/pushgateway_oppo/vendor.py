@@ -24,6 +24,7 @@ from pushgateway.vendor import (
     Exchange,
     FieldError,
     NoVerdict,
+    OpenApp,
     Outcome,
     Push,
     PushToken,
@@ -61,12 +62,12 @@ _MAX_BYTES: Final = 4 * 1024 * 1024
 """Of one request. OPPO names no limit; 1,000 long Chinese texts stay below."""
 
 
-_LONGEST_TITLE: Final = max(dialect.fields["title"].max or 0 for dialect in RULES.dialects.values())
-_LONGEST_BODY: Final = max(
+_MOST_TITLE: Final = 9 * max(dialect.fields["title"].max or 0 for dialect in RULES.dialects.values())
+_MOST_BODY: Final = 9 * max(
     max([rule.max or 0, *rule.max_when.values()])
     for rule in (dialect.fields["content"] for dialect in RULES.dialects.values())
 )
-"""UTF-16 units, of which each costs at most 9 bytes quoted; characters beyond them are cut off."""
+"""Bytes. Titles and texts are cut to so many UTF-16 units, of which each costs at most 9 bytes quoted."""
 
 
 @functools.cache
@@ -80,9 +81,29 @@ def _weigh(text: str) -> int:
 
 
 def _weigh_data(data: Mapping[Any, Any]) -> int:
-    """At most so many bytes for JSON as text within JSON: 12 for a quotation mark or a backslash, and for a control
-    character, which Python shows in four characters, 21."""
+    """At most so many bytes for JSON as text within JSON."""
+    if type(data) is dict:
+        size = 2
+        for key, value in data.items():
+            if type(key) is not str or not key.isprintable():
+                break
+            if type(value) is str and value.isprintable():
+                size += len(key) + len(value) + 6
+            elif type(value) is int and -_LONG_NUMBER < value < _LONG_NUMBER:
+                size += len(key) + 15
+            else:
+                break
+        else:
+            return 12 * size  # for a quotation mark, a backslash, or a character of four bytes
+    # 12 for these here too, and for a control character, which Python shows in four characters, 21.
     return 12 * len(str(data if type(data) is dict else dict(data)))
+
+
+_LONG_NUMBER: Final = 10**10
+
+
+def _is_mainland(token: str) -> bool:
+    return token.count("_") == 2 and token.split("_")[1] == "CN"
 
 
 def _text(_: object, attribute: attrs.Attribute[Any], value: object) -> None:
@@ -141,18 +162,19 @@ class Oppo(Vendor):
 
     def weigh(self, push: Push) -> int:
         """At most this many bytes, cheaply."""
-        note = push.notification
+        note, token, dedupe_id = push.notification, push.push_token.token, push.dedupe_id
+        title, body = 12 * len(note.title), 12 * len(note.body)
         # Names and numbers of all fields take less than 800 bytes; title and text are cut, so they have a most.
-        weight = 800 + 9 * (min(2 * len(note.title), _LONGEST_TITLE) + min(2 * len(note.body), _LONGEST_BODY))
+        weight = 800 + (title if title < _MOST_TITLE else _MOST_TITLE) + (body if body < _MOST_BODY else _MOST_BODY)
+        weight += (6 if token.isascii() else 12) * len(token) + (6 if dedupe_id.isascii() else 12) * len(dedupe_id)
         try:
-            weight += _weigh(push.push_token.token) + _weigh(push.dedupe_id)
-            for text in (note.subtitle, note.receipt_url, note.receipt_parameter, note.channel_id, note.time_zone):
-                if text:
-                    weight += _weigh(text)
-            if (click := CLICKS.get(type(note.click))) is not None:
-                weight += _weigh(click[2](note.click))
+            if type(note.click) is not OpenApp:
+                weight += _weigh(CLICKS[type(note.click)][2](note.click))
             if note.data:
                 weight += _weigh_data(note.data)
+            if note.subtitle or note.time_zone or note.channel_id or note.receipt_url or note.receipt_parameter:
+                texts = (note.subtitle, note.time_zone, note.channel_id, note.receipt_url, note.receipt_parameter)
+                weight += sum(map(_weigh, filter(None, texts)))
             if note.overrides and BRAND in note.overrides:
                 weight += _weigh_data(note.overrides[BRAND])
         except Exception:  # what cannot be written fills a batch of its own, where push() says what is wrong with it
@@ -165,9 +187,9 @@ class Oppo(Vendor):
         OPPO's rule: no prefix, `CN_...` and `X_CN_...` are mainland, everything else is overseas. V1.3 knows no
         regions and its ids have no prefix, so the rule does no harm there.
         """
-        match token.split("_"):
-            case [_] | ["CN", _] | [_, "CN", _]:
-                return MAINLAND
+        last = token.rfind("_")
+        if last < 0 or (last == 2 and token[:2] == "CN") or (last > 2 and _is_mainland(token)):
+            return MAINLAND
         # What cannot be a token is settled without a request, so it shall not cause a login anywhere else.
         return self.home_region if token_problem(token, self._rules.number("token_bytes")) else OVERSEAS
 
@@ -191,7 +213,7 @@ class Oppo(Vendor):
 
     def push(self, batch: Sequence[Push]) -> Exchange[Sequence[Outcome]]:
         """One request for the whole batch: `unicast` for one push, `unicast_batch` for more."""
-        encoded = encode_batch(batch, self._rules)
+        encoded = yield from encode_batch(batch, self._rules)
         outcomes: dict[int, Outcome] = encoded.settled
         if not encoded.sent:
             return [outcomes[place] for place in range(len(batch))]
@@ -201,7 +223,7 @@ class Oppo(Vendor):
             if len(encoded.sent) == 1:
                 verdicts = [decode_unicast(response, encoded.sent[0], encoded.truncated[0])]
             else:
-                verdicts = decode_batch(response, encoded.sent, encoded.truncated)
+                verdicts = yield from decode_batch(response, encoded.sent, encoded.truncated)
         except (Refused, NoVerdict) as failed:
             raise failed.keeping(outcomes) from None
         if not outcomes:

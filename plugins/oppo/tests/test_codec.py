@@ -8,10 +8,10 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 import pytest
-from encoding import CURRENT, TOKEN, V13, message, note, unicast
+from encoding import CURRENT, TOKEN, V13, encoded_batch, message, note, unicast
 from hypothesis import given
 from hypothesis import strategies as st
-from pushgateway_oppo.codec import encode_batch, encode_broadcast, encode_save, encode_unicast, token_problem
+from pushgateway_oppo.codec import encode_broadcast, encode_save, encode_unicast, token_problem
 from pushgateway_oppo.fields import encode_notification
 
 from pushgateway.text import clean, cut, whole
@@ -42,7 +42,7 @@ def test_every_sample_has_a_source_and_a_date(samples: Path) -> None:
 
 def test_unicast_is_the_sample(samples: Path) -> None:
     """One plain push is, byte for byte, the request of the document."""
-    encoded = encode_batch([Push(PushToken(1, TOKEN), note())], CURRENT)
+    encoded = encoded_batch([Push(PushToken(1, TOKEN), note())], CURRENT)
 
     path, content = encode_unicast(encoded, CURRENT)
 
@@ -53,7 +53,7 @@ def test_unicast_is_the_sample(samples: Path) -> None:
 def test_unicast_batch_is_the_sample(samples: Path) -> None:
     """Several pushes are an array of the same objects."""
     same = note()
-    encoded = encode_batch([Push(PushToken(1, token), same) for token in (TOKEN, "CN_not-an-id")], CURRENT)
+    encoded = encoded_batch([Push(PushToken(1, token), same) for token in (TOKEN, "CN_not-an-id")], CURRENT)
 
     path, content = encode_unicast(encoded, CURRENT)
 
@@ -88,7 +88,7 @@ def test_a_bad_push_leaves_the_others_alone() -> None:
     bad, good = note(title=""), note()
     pushes = [Push(PushToken(1, token), n) for token, n in (("a", good), ("b", bad), (";", good), ("d", good))]
 
-    encoded = encode_batch(pushes, V13)
+    encoded = encoded_batch(pushes, V13)
 
     assert encoded.places == [0, 3]
     assert [push.push_token.token for push in encoded.sent] == ["a", "d"]
@@ -115,7 +115,7 @@ def test_a_bad_push_leaves_the_others_alone() -> None:
 )
 def test_tokens_are_judged_loosely(token: str, fine: bool) -> None:
     """Only what cannot be an address is refused here, without quoting it; OPPO judges the rest."""
-    encoded = encode_batch([Push(PushToken(1, token), note())], V13)
+    encoded = encoded_batch([Push(PushToken(1, token), note())], V13)
 
     if fine:
         assert message(encode_unicast(encoded, V13)[1])["target_value"] == token

@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from encoding import CURRENT, TOKEN, V13, message, note, unicast
-from pushgateway_oppo.codec import encode_batch, encode_unicast
+from encoding import CURRENT, TOKEN, V13, encoded_batch, message, note, unicast
+from pushgateway_oppo.codec import encode_unicast
 
 from pushgateway.vendor import (
     Network,
@@ -27,7 +27,7 @@ NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
 
 def refusal(notification: Notification, dialect=V13) -> tuple[Reason | None, str]:
-    encoded = encode_batch([Push(PushToken(1, TOKEN), notification)], dialect)
+    encoded = encoded_batch([Push(PushToken(1, TOKEN), notification)], dialect)
     assert encoded.sent == []
     outcome = encoded.settled[0]
     assert outcome.status is Status.NOT_SENT
@@ -116,7 +116,7 @@ def test_texts_are_cut_at_the_limit_plus_one(dialect: Any, title: int, body: int
     """At the limit nothing is touched; one more is cut with an ellipsis and named."""
     fitting = note(title="题" * title, body="b" * body, subtitle="s" * 10)
     over = note(title="题" * (title + 1), body="b" * (body + 1), subtitle="s" * 11)
-    encoded = encode_batch([Push(PushToken(1, "a"), fitting), Push(PushToken(1, "b"), over)], dialect)
+    encoded = encoded_batch([Push(PushToken(1, "a"), fitting), Push(PushToken(1, "b"), over)], dialect)
 
     sent = [item["notification"] for item in message(encode_unicast(encoded, dialect)[1], "messages")]
 

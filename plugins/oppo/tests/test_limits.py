@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from pushgateway_oppo.codec import encode_batch
+from encoding import encoded_batch
 from pushgateway_oppo.fields import encode_notification
 from pushgateway_oppo.replies import RULES
 
@@ -193,7 +193,7 @@ def test_the_dialect_that_has_a_field_is_named() -> None:
     """The sentence speaks of the setting that the host can change, in an override too."""
     push = Push(PushToken(1, "a"), override(category="IM"))
 
-    (outcome,) = encode_batch([push], V13).settled.values()
+    (outcome,) = encoded_batch([push], V13).settled.values()
 
     assert outcome.detail.startswith(
         'overrides["oppo"]["category"]: dialect = "v1.3" has no such field; dialect = "current" has it'

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pushgateway_oppo.fields import encode_notification
-from pushgateway_oppo.ordinary import encode_ordinary, make_plan
+from pushgateway_oppo.ordinary import Plan, encode_ordinary, make_plan
 from pushgateway_oppo.replies import RULES
 
 from pushgateway.vendor import (
@@ -39,6 +39,10 @@ def note(**fields: Any) -> Notification:
     return Notification(**{"title": "Hi", "body": "You have mail", **fields})
 
 
+def encoded(notification: Notification, plan: Plan) -> bytes | None:
+    return encode_ordinary(notification, plan, {})
+
+
 def read(quoted: bytes) -> Any:
     return json.loads(b"{" + unquote_to_bytes(quoted.replace(b"+", b" ")) + b"}")
 
@@ -49,7 +53,7 @@ def read(quoted: bytes) -> Any:
 )
 def test_both_ways_say_the_same(notification: Notification, dialect: Any) -> None:
     """What the short way takes, the long way takes uncut, field by field the same; what it refuses is never taken."""
-    quoted = encode_ordinary(notification, make_plan(dialect))
+    quoted = encoded(notification, make_plan(dialect))
 
     if quoted is not None:
         content = encode_notification(notification, dialect)
@@ -67,7 +71,7 @@ def test_what_the_long_way_refuses_is_never_sent(title: str, body: str) -> None:
     except Refused:
         fine = False
 
-    assert fine or encode_ordinary(notification, V13) is None
+    assert fine or encoded(notification, V13) is None
 
 
 @pytest.mark.parametrize(
@@ -100,13 +104,13 @@ def test_what_the_long_way_refuses_is_never_sent(title: str, body: str) -> None:
 )
 def test_where_the_short_way_ends(fields: dict[str, Any], over: dict[str, Any]) -> None:
     """At the limit it is taken, beyond it and for all that is not ordinary it is left."""
-    assert encode_ordinary(note(**fields), V13) is not None
-    assert encode_ordinary(note(**over), V13) is None
+    assert encoded(note(**fields), V13) is not None
+    assert encoded(note(**over), V13) is None
 
 
 def test_a_channel_is_ordinary_where_there_are_channels() -> None:
     """Phones of today show nothing without one."""
-    quoted = encode_ordinary(note(channel_id="chat"), PLANS["current"])
+    quoted = encoded(note(channel_id="chat"), PLANS["current"])
 
     assert quoted is not None
     assert read(quoted) == {"title": "Hi", "content": "You have mail", "channel_id": "chat"}

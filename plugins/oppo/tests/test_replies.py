@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from exchanges import result
 from hypothesis import given
 from hypothesis import strategies as st
 from pushgateway_oppo.replies import (
@@ -33,7 +34,7 @@ from pushgateway.vendor import (
 
 
 def batch(data: object, **rest: Any) -> list[Outcome]:
-    return decode_batch(reply({"code": 0, "message": "Success", "data": data}, **rest), PUSHES, CUTS)
+    return result(decode_batch(reply({"code": 0, "message": "Success", "data": data}, **rest), PUSHES, CUTS))
 
 
 def statuses(outcomes: list[Outcome]) -> list[str]:
@@ -83,7 +84,7 @@ def test_batch_sample(samples: Path) -> None:
     """Inside a code 0 each target has its own verdict."""
     pushes = [Push(PushToken(1, token), NOTE) for token in ("CN_0123456789abcdef0123456789abcdef", "CN_not-an-id")]
 
-    outcomes = decode_batch(reply((samples / "unicast_batch.reply.json").read_bytes()), pushes, [(), ()])
+    outcomes = result(decode_batch(reply((samples / "unicast_batch.reply.json").read_bytes()), pushes, [(), ()]))
 
     assert [(outcome.status, outcome.reason) for outcome in outcomes] == [
         (Status.ACCEPTED, None),

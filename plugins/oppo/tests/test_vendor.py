@@ -5,7 +5,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from exchanges import MAINLAND, NOTE, NOTIFICATION, OPPO, OVERSEAS, SETTINGS, finish, form, push, reply, result
+from exchanges import MAINLAND, NOTE, NOTIFICATION, OPPO, OVERSEAS, SETTINGS, finish, first, form, push, reply, result
 from hypothesis import given
 from hypothesis import strategies as st
 from pushgateway_oppo import Oppo
@@ -324,8 +324,8 @@ def test_a_notification_is_encoded_once(monkeypatch: pytest.MonkeyPatch) -> None
     watch("encode_notification")
     odd = Notification("Hi", "You have mail", subtitle="Now")
 
-    request = next(OPPO.push([push(f"t{number}", dedupe_id=f"d{number}") for number in range(1000)]))
-    next(OPPO.push([push(f"t{number}", odd) for number in range(1000)]))
+    request = first(OPPO.push([push(f"t{number}", dedupe_id=f"d{number}") for number in range(1000)]))
+    first(OPPO.push([push(f"t{number}", odd) for number in range(1000)]))
 
     messages = json.loads(form(request)["messages"])
     assert calls == ["encode_ordinary", "encode_ordinary", "encode_notification"]

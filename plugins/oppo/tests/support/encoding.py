@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 from urllib.parse import parse_qsl
 
-from pushgateway_oppo.codec import encode_batch, encode_unicast
+from exchanges import result
+from pushgateway_oppo.codec import Encoded, encode_batch, encode_unicast
 from pushgateway_oppo.replies import RULES
 
 from pushgateway.rules import Dialect
@@ -26,7 +28,14 @@ def message(content: bytes, field: str = "message") -> Any:
     return json.loads(form[field])
 
 
+def encoded_batch(batch: Sequence[Push], dialect: Dialect) -> Encoded:
+    """The whole batch, without a pause for its breaths."""
+    encoded = result(encode_batch(batch, dialect))
+    assert isinstance(encoded, Encoded)
+    return encoded
+
+
 def unicast(notification: Notification, dialect: Dialect = V13, token: str = TOKEN, dedupe_id: str = "") -> Any:
-    encoded = encode_batch([Push(PushToken(1, token), notification, dedupe_id=dedupe_id)], dialect)
+    encoded = encoded_batch([Push(PushToken(1, token), notification, dedupe_id=dedupe_id)], dialect)
     assert not encoded.settled
     return message(encode_unicast(encoded, dialect)[1])

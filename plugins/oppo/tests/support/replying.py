@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+from exchanges import result
 from pushgateway_oppo.replies import decode_batch, decode_broadcast, decode_login, decode_saved, decode_unicast
 
 from pushgateway.vendor import (
@@ -39,7 +40,7 @@ def everything(response: Response) -> list[object]:
     for read in (
         lambda: decode_login(response, 86_400.0, 4096),
         lambda: decode_unicast(response, PUSHES[0], ()),
-        lambda: decode_batch(response, PUSHES, CUTS),
+        lambda: result(decode_batch(response, PUSHES, CUTS)),
         lambda: decode_saved(response),
         lambda: decode_broadcast(response, tokens, "saved", TOKENS),
     ):

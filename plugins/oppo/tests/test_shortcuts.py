@@ -1,0 +1,143 @@
+"""What is written the fast way reads the same as what the standard library writes the slow way."""
+
+import enum
+import itertools
+import json
+from typing import Any
+from urllib.parse import parse_qsl
+
+import pytest
+from exchanges import OPPO, first, form, push
+from hypothesis import given
+from hypothesis import strategies as st
+from pushgateway_oppo import limits
+from pushgateway_oppo.codec import token_problem
+
+from pushgateway.text import clean, form_quote
+from pushgateway.vendor import Notification, Push, PushToken, Request
+
+TEXT = st.text(st.characters(exclude_categories=()), max_size=40)
+WORD = st.text('aZ09_.~-+ %&"\\é值\ud800\n', max_size=12)
+VALUES = st.recursive(
+    st.one_of(TEXT, st.integers(), st.floats(), st.booleans(), st.none()),
+    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(TEXT, inner, max_size=3)),
+    max_leaves=12,
+)
+SLOW = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+
+
+class Word(enum.StrEnum):
+    """A str that shows itself otherwise when it is formatted."""
+
+    TEXT = "text_0"
+
+    def __format__(self, _: str) -> str:
+        return "another"
+
+    __str__ = __repr__ = lambda self: "another"
+
+
+def asked(*pushes: Push) -> list[Request]:
+    """The request for these pushes, if there is one."""
+    return [word for word in itertools.islice(OPPO.push(pushes), 1) if word is not None]
+
+
+def written(encode: Any, value: object) -> object:
+    """The JSON, or that there is none."""
+    try:
+        return encode(value)
+    except (TypeError, ValueError, RecursionError):
+        return None
+
+
+@given(st.one_of(VALUES, st.dictionaries(st.one_of(TEXT, st.integers(), st.none(), st.floats()), VALUES, max_size=3)))
+def test_json_is_written_as_the_standard_library_writes_it(value: object) -> None:
+    """Byte for byte, and what it refuses is refused."""
+    assert written(limits.encode_json, value) == written(SLOW.encode, value)
+
+
+@pytest.mark.parametrize("wrong", [object(), {"a": {1, 2}}, {(): 1}, [float("inf")], b"bytes"])
+def test_what_is_no_json_is_refused(wrong: object) -> None:
+    """A set, an object, a key that is no text, a number that JSON has no word for."""
+    assert written(limits.encode_json, wrong) is None
+
+
+def test_data_that_holds_itself_is_refused() -> None:
+    """Nothing is written for ever, and nothing is remembered from it."""
+    circle: dict[str, Any] = {"a": 1}
+    circle["self"] = circle
+
+    assert written(limits.encode_json, circle) is None
+    assert limits.encode_json({"a": [1]}) == '{"a":[1]}'
+
+
+def test_without_the_part_in_c_the_standard_library_writes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where Python has no such part, or has another one, it is slower and not otherwise."""
+    monkeypatch.setattr(json.encoder, "c_make_encoder", None)
+
+    assert limits._json_writer()({"值": ['"', 1.5, None]}) == '{"值":["\\"",1.5,null]}'
+
+
+@given(WORD, WORD, st.text(st.characters(exclude_categories=()), max_size=15), TEXT)
+def test_tokens_ids_and_texts_come_back_from_the_form(token: str, dedupe_id: str, title: str, body: str) -> None:
+    """Whatever stands in them, `parse_qsl` and `json` give it back, cleaned and not otherwise."""
+    given_push = push(token, Notification("t" + title, "b" + body), dedupe_id)
+    words = asked(given_push)
+
+    assert (words == []) == bool(token_problem(token, 256))
+    if words:
+        message = json.loads(form(words[0])["message"])
+        assert message["target_value"] == token
+        assert message["notification"].get("app_message_id", "") == clean(dedupe_id)
+        assert message["notification"]["title"] == clean("t" + title)
+        assert message["notification"]["content"] == clean("b" + body)
+
+
+def test_a_text_of_a_class_of_its_own_is_sent_as_it_is() -> None:
+    """Not as it shows itself: an Enum's text is its value, in each place."""
+    note = Notification(Word.TEXT, Word.TEXT, data={"word": Word.TEXT})
+
+    message = json.loads(form(first(OPPO.push([push(Word.TEXT, note, Word.TEXT)])))["message"])
+
+    fields = message["notification"]
+    assert message["target_value"] == fields["app_message_id"] == fields["title"] == fields["content"] == "text_0"
+    assert json.loads(fields["action_parameters"]) == {"word": "text_0"}
+
+
+@given(st.text("aCN_0 ;", max_size=12))
+def test_regions_are_read_off_the_prefix(token: str) -> None:
+    """The rule as OPPO states it: no prefix, `CN_…` and `X_CN_…` are mainland; what is no token causes no login."""
+    match token.split("_"):
+        case [_] | ["CN", _] | [_, "CN", _]:
+            region = "cn"
+        case _:
+            region = "cn" if token_problem(token, 256) else "overseas"
+
+    assert OPPO.region(token) == region
+
+
+@given(TEXT)
+def test_quoting_byte_by_byte_is_undone_by_every_decoder(text: str) -> None:
+    """Three bytes for each of UTF-8, and no more than before."""
+    whole = "值" + text
+
+    quoted = form_quote(whole)
+
+    sent = parse_qsl("a=" + quoted.decode("ascii"), keep_blank_values=True, strict_parsing=True)[0][1]
+    assert sent.encode() == whole.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace").encode()
+    assert len(quoted) == 3 * len(sent.encode())
+
+
+@given(st.lists(st.tuples(st.text("ab_~ é", max_size=6), st.integers(0, 2)), max_size=12, unique_by=lambda t: t[0]))
+def test_a_batch_is_the_array_of_its_messages(chosen: list[tuple[str, int]]) -> None:
+    """Also when some of them are left out, the first one too: no comma too many, each message as it is alone."""
+    notes = [Notification("t", "b"), Notification("", "refused"), Notification("s", "c", subtitle="sub")]
+    pushes = [Push(PushToken(1, token), notes[number], dedupe_id=f"d{token}") for token, number in chosen]
+    alone = [form(word)["message"] for one in pushes for word in asked(one)]
+
+    together = [form(word) for word in asked(*pushes)]
+
+    if len(alone) > 1:
+        assert json.loads(together[0]["messages"]) == [json.loads(message) for message in alone]
+    else:
+        assert [body["message"] for body in together] == alone
