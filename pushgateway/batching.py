@@ -232,6 +232,19 @@ class Queue:
                     return batch.taken, part
         return [], None
 
+    def purge(self) -> None:
+        """Let go of those that have their outcome."""
+        for line in self._lines.values():
+            line.size = 0
+            for groups in line.groups:
+                for part, group in list(groups.items()):
+                    left = deque(waiting for waiting in group if not waiting.settled)
+                    line.size += len(left)
+                    if left:
+                        groups[part] = left
+                    else:
+                        del groups[part]
+
     def clear(self) -> list[Waiting]:
         """Take out everything."""
         everything = list(self)

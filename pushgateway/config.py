@@ -35,7 +35,7 @@ _PACE: Mapping[str, Callable[[str, object], None]] = {
     "pushes_per_second": check_rate,
     "requests_per_second": check_rate,
 }
-"""Keys of a certificate's table that are ours, beside `brand`, and what they have to be. The others are its plug-in's."""
+"""Keys of a certificate's table that are ours beside `brand`, with what they have to be; others are its plug-in's."""
 MAX_SECRET = 64 * 1024
 """Bytes of a `file:` source."""
 

@@ -307,6 +307,7 @@ class Lane:
         self.refuse(Reason.CLOSED, CLOSED)
         end = self._loop.time() + grace
         self._winds_up = not drain
+        self.queue.purge()
         for region in self._regions.values():
             region.wake()  # nobody shall wait at a gate for nothing
         if not drain:

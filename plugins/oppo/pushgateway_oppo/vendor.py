@@ -23,11 +23,13 @@ from pushgateway.vendor import (
     BroadcastOutcome,
     Exchange,
     FieldError,
+    Notification,
     NoVerdict,
     OpenApp,
     Outcome,
     Push,
     PushToken,
+    Rates,
     Reason,
     Refused,
     Request,
@@ -159,6 +161,23 @@ class Oppo(Vendor):
     def batching(self) -> Batching:
         """Up to `batch_size` pushes, each with a notification of its own."""
         return _batching(self.batch_size)
+
+    @property
+    def rates(self) -> Rates:
+        """OPPO's figure for the smallest apps, where the dialect names one; larger apps set their own."""
+        figure = self._rules.quotas.get("rate_below_10m")
+        return Rates() if figure is None else Rates(pushes=figure.value)
+
+    def quota(self, notification: Notification) -> str:
+        """The category, or else the channel: OPPO counts public messages by the day and private ones not, and which
+        of the two a message is follows from these. V1.3 has neither, and one quota."""
+        if not (notification.overrides or notification.channel_id):
+            return ""
+        own = notification.overrides.get(BRAND, {})
+        for name, given in (("category", None), ("channel_id", notification.channel_id)):
+            if name in self._rules.fields and (value := own.get(name, given)):
+                return str(value)
+        return ""
 
     def weigh(self, push: Push) -> int:
         """At most this many bytes, cheaply."""

@@ -1,0 +1,314 @@
+"""How much a vendor takes, and when it takes nothing: rate, breaker, quotas, retry budget. Pure, times handed in."""
+
+import math
+from collections.abc import Callable
+
+import pytest
+
+from pushgateway.errors import Refused
+from pushgateway.events import BreakerState
+from pushgateway.limits import (
+    CREDENTIALS_PAUSES,
+    DAY,
+    FAILURES,
+    LATE,
+    LOWEST,
+    OUTAGE_PAUSES,
+    YOUNG_DAY,
+    Breaker,
+    Quotas,
+    Rate,
+    RetryBudget,
+)
+from pushgateway.outcome import Reason
+
+EIGHT_HOURS = 8 * 3600.0
+NOON = 1_700_020_800.0  # 2023-11-15 12:00 in China
+
+
+def always(share: float) -> Callable[[], float]:
+    """A chance that is known."""
+    return lambda: share
+
+
+# Rate
+
+
+def drive(rate: Rate, begin: float, end: float, amount: float, *, most: float = math.inf) -> tuple[float, float]:
+    """Send batches of `amount` as fast as `rate` lets; a vendor that takes `most` a second (and a second's worth at
+    once) complains when it is more. What it took, and what it refused, in all."""
+    taken = refused = 0.0
+    now, bucket, at = begin, most, begin
+    while now < end:
+        now += rate.delay(now)
+        rate.spend(now, amount)
+        bucket, at = min(most, bucket + (now - at) * most), now
+        if amount <= bucket:
+            bucket -= amount
+            taken += amount
+        else:
+            refused += amount
+            rate.slow_down(now, now)
+        now += 1e-6 if rate.current(now) == math.inf else 0.0
+    return taken, refused
+
+
+def test_a_rate_without_a_figure_holds_nothing_up() -> None:
+    """Until the vendor complains there is no reason to wait."""
+    rate = Rate(None)
+    for _ in range(1000):
+        rate.spend(5.0, 1000)
+
+    assert rate.current(5.0) == math.inf
+    assert rate.delay(5.0) == 0.0
+
+
+def test_a_figure_is_kept_in_even_steps() -> None:
+    """In no second leave more than the figure and one step; an idle minute is not saved up."""
+    rate = Rate(100)
+    times: list[float] = []
+    now = 60.0
+    for _ in range(100):
+        now += rate.delay(now)
+        times.append(now)
+        rate.spend(now, 10)
+
+    for first in times:
+        assert 10 * sum(first <= time < first + 1 for time in times) <= 110
+    assert times[-1] - times[0] == pytest.approx(9.9)
+
+
+def test_a_complaint_halves_and_steps_lead_back() -> None:
+    """Half at once; in steps of a second nearly all of it; then slowly, to where it was and on to the figure."""
+    rate = Rate(100)
+    rate.spend(10.0, 100)
+
+    assert rate.slow_down(10.5, 10.0)
+    assert rate.recovers
+    assert [round(rate.current(10.5 + after), 1) for after in (0, 0.9, 1, 2, 3, 4)] == [50, 50, 65, 80, 95, 95.5]
+    assert rate.current(500.0) == 100
+    assert not rate.recovers
+
+
+def test_what_was_measured_counts_where_there_is_no_figure() -> None:
+    """Half of what really left in the last second, not half of infinity."""
+    rate = Rate(None)
+    rate.spend(10.2, 600)
+    rate.spend(10.9, 200)
+    rate.spend(11.1, 10)
+    rate.slow_down(11.2, 11.1)
+
+    assert rate.current(11.2) == 400
+    assert rate.current(11.2 + 3600) == math.inf
+
+
+def test_one_complaint_counts_once() -> None:
+    """Eight requests that were under way together are refused together: that is one "too fast", not eight."""
+    rate = Rate(1000)
+    rate.spend(10.0, 1000)
+
+    assert [rate.slow_down(11.0, 10.5) for _ in range(8)] == [True] + [False] * 7
+    assert rate.current(11.0) == 500
+    assert rate.slow_down(11.5, 11.2)
+
+
+def test_a_rate_never_falls_to_nothing() -> None:
+    """However often it complains, the vendor is heard again."""
+    rate = Rate(1000)
+    for second in range(100):
+        rate.spend(second, 1)
+        rate.slow_down(second, second)
+
+    assert rate.current(99.0) >= LOWEST
+
+
+@pytest.mark.parametrize("figure", [None, 1000.0, 100_000.0])
+def test_most_of_what_a_vendor_allows_is_used(figure: float | None) -> None:
+    """Ten minutes at the edge of what it really allows: at least 90 % of it arrives, little is refused (Q1)."""
+    rate = Rate(figure)
+    taken, refused = drive(rate, 0.0, 600.0, 25, most=500.0)
+
+    assert taken >= 0.9 * 500 * 600
+    assert refused <= 0.05 * taken
+
+
+def test_a_lower_limit_is_found() -> None:
+    """The vendor allows a fifth from now on: a minute later nearly all of that is used, and stays used (Q5)."""
+    rate = Rate(None)
+    drive(rate, 0.0, 60.0, 20, most=1000.0)
+    drive(rate, 60.0, 120.0, 20, most=200.0)
+    shares = [
+        drive(rate, begin, begin + 30.0, 20, most=200.0)[0] / (200 * 30.0) for begin in (120.0, 150.0, 180.0, 210.0)
+    ]
+
+    assert all(0.8 <= share <= 1.2 for share in shares), shares
+
+
+def test_urgent_ones_may_borrow_a_second() -> None:
+    """They need not wait behind what bulk has spent, and still are paid for."""
+    rate = Rate(10)
+    rate.spend(5.0, 5)
+
+    assert rate.delay(5.0) == 0.5
+    assert rate.delay(5.0, borrow=1.0) == 0.0
+    rate.spend(5.0, 10)
+    assert rate.delay(5.0, borrow=1.0) == 0.5
+
+
+# Breaker
+
+
+def opened(breaker: Breaker, now: float = 0.0) -> Breaker:
+    """After so many failures in a row."""
+    for _ in range(FAILURES):
+        breaker.failed(now, always(1.0), "cut", probe=False)
+    return breaker
+
+
+def test_a_few_failures_between_answers_open_nothing() -> None:
+    """A bad minute of the network is not an outage."""
+    breaker = Breaker()
+    for _ in range(100):
+        for _ in range(FAILURES - 1):
+            assert not breaker.failed(0.0, always(1.0), "cut", probe=False)
+        assert not breaker.answered()
+
+    assert breaker.state is BreakerState.CLOSED
+    assert breaker.delay(0.0) == 0.0
+
+
+def test_failures_in_a_row_open_it_and_one_finds_out() -> None:
+    """Then nothing leaves for a second, one request does, and the others wait for what comes of it."""
+    breaker = opened(Breaker(), 10.0)
+
+    assert (breaker.state, breaker.is_open(10.5), breaker.delay(10.5)) == (BreakerState.OPEN, True, 0.5)
+    assert not breaker.leaves(10.9)
+    assert breaker.may_try(11.0)
+    assert breaker.leaves(11.0)
+    assert (breaker.state, breaker.delay(11.0)) == (BreakerState.HALF_OPEN, math.inf)
+    assert not breaker.leaves(11.0)
+    assert breaker.answered()
+    assert (breaker.state, breaker.delay(11.0)) == (BreakerState.CLOSED, 0.0)
+
+
+def test_pauses_grow_to_a_quarter_of_a_minute() -> None:
+    """1, 2, 4, 8, 15, 15 … seconds, each up to a fifth shorter by chance; an answer starts anew."""
+    breaker = opened(Breaker())
+    pauses = []
+    now = 0.0
+    for _ in range(6):
+        pauses.append(breaker.until - now)
+        now = breaker.until
+        breaker.leaves(now)
+        assert breaker.failed(now, always(1.0), "cut", probe=True)
+    breaker.answered()
+
+    assert pauses == [1, 2, 4, 8, 15, 15]
+    assert opened(breaker, 500.0).until - 500.0 == OUTAGE_PAUSES[0]
+    assert opened(Breaker()).until > 0.8
+
+
+def test_what_left_before_it_opened_changes_nothing_but_an_answer_does() -> None:
+    """Late failures say what is known; a late answer shows that the vendor is there."""
+    breaker = opened(Breaker())
+    until = breaker.until
+
+    assert not breaker.failed(0.5, always(1.0), "cut", probe=False)
+    assert breaker.until == until
+    assert breaker.answered()
+    assert breaker.state is BreakerState.CLOSED
+
+
+def test_a_probe_that_comes_to_no_end_leaves_it_to_the_next() -> None:
+    """Cut off by a reload or a cancellation it must not keep the lane shut for ever."""
+    breaker = opened(Breaker())
+    breaker.leaves(5.0)
+    breaker.give_up()
+
+    assert breaker.may_try(5.0)
+
+
+def test_refused_credentials_open_it_at_once() -> None:
+    """The vendor's own code is believed the first time; it is asked again after a minute, then ever more seldom."""
+    breaker = Breaker()
+    refusal = Refused(Reason.CREDENTIALS, "16")
+
+    assert breaker.refused(0.0, always(1.0), refusal, probe=False)
+    assert (breaker.refusal, breaker.until) == (refusal, CREDENTIALS_PAUSES[0])
+    assert not breaker.refused(1.0, always(1.0), refusal, probe=False)
+    assert breaker.until == CREDENTIALS_PAUSES[0]
+    pauses = []
+    for _ in range(4):
+        now = breaker.until
+        assert breaker.leaves(now)
+        breaker.refused(now, always(1.0), refusal, probe=True)
+        pauses.append(breaker.until - now)
+    assert pauses == [120, 240, 300, 300]
+
+
+def test_a_firewall_has_to_say_it_several_times() -> None:
+    """HTTP 403 without the vendor's code may be about one text: one such answer stops nobody else."""
+    breaker = Breaker()
+    refusal = Refused(Reason.CREDENTIALS, detail="HTTP 403 without the vendor's code")
+
+    assert [breaker.refused(0.0, always(1.0), refusal, probe=False) for _ in range(FAILURES)] == [False] * (
+        FAILURES - 1
+    ) + [True]
+
+
+# Quotas
+
+
+@pytest.mark.parametrize("chance", [0.0, 0.5, 1.0])
+def test_a_used_up_day_lasts_until_the_vendors_midnight(chance: float) -> None:
+    """And a little longer: not every process at once, and not before the vendor's own clock is there (Q3)."""
+    quotas = Quotas(EIGHT_HOURS)
+    seconds = quotas.use_up("", NOON, chance)
+
+    assert 12 * 3600 + LATE[0] <= seconds <= 12 * 3600 + LATE[1]
+    assert quotas.left("", NOON + 12 * 3600) > 0
+    assert quotas.left("", NOON + seconds) == 0
+    assert list(quotas.over(NOON + seconds)) == [""]
+    assert not quotas
+
+
+def test_quotas_are_used_up_one_by_one() -> None:
+    """What is left of another is no concern of this one."""
+    quotas = Quotas(EIGHT_HOURS)
+    quotas.use_up("public", NOON, 0.0)
+
+    assert quotas
+    assert quotas.left("public", NOON) > 0
+    assert quotas.left("IM", NOON) == 0
+
+
+def test_a_day_that_has_just_begun_is_not_lost_to_a_slow_clock() -> None:
+    """Right after our midnight it may be yesterday at the vendor: asked once more, then believed for the day."""
+    quotas = Quotas(EIGHT_HOURS)
+    midnight = NOON + 12 * 3600
+    first = quotas.use_up("", midnight + 20, 1.0)
+    second = quotas.use_up("", midnight + 20 + first, 1.0)
+
+    assert YOUNG_DAY <= first <= YOUNG_DAY + LATE[1]
+    assert second == pytest.approx(DAY - 20 - first + LATE[1])
+
+
+# Retry budget
+
+
+def test_a_tenth_and_one_a_second_may_be_repeated() -> None:
+    """Over ten minutes of nothing but failures, repeats are a tenth of the first tries, one a second, and a reserve."""
+    budget = RetryBudget(0.0)
+    repeats = 0
+    for tick in range(6000):
+        budget.first()
+        repeats += budget.spend(tick / 10)
+
+    assert 0.1 * 6000 + 600 <= repeats <= 0.1 * 6000 + 600 + RetryBudget.MOST
+
+
+def test_a_quiet_time_is_saved_up_to_a_minute() -> None:
+    """A few bad moments cost no push."""
+    budget = RetryBudget(0.0)
+
+    assert sum(budget.spend(10_000.0) for _ in range(1000)) == 60
