@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Generator, Mapping, Sequence
+from io import BytesIO
 from typing import Any, Final, TypeAlias
 
 import attrs
@@ -46,8 +47,8 @@ message id, and the names of the fields that were cut."""
 class Encoded:
     """A batch on the wire, and what was settled without it."""
 
-    pieces: list[bytes]
-    """The quoted messages, each with a comma before it, in pieces: joined once, because copies are dear."""
+    body: BytesIO
+    """The form of `unicast_batch`, written once: a body of megabytes in pieces costs as much as making them."""
     sent: list[Push]
     truncated: list[tuple[str, ...]]
     """For each push sent: the names of the fields that were cut."""
@@ -59,12 +60,16 @@ class Encoded:
 
 def encode_batch(batch: Sequence[Push], dialect: Dialect) -> Generator[None, Any, Encoded]:
     """Each push of `batch` as a quoted message, or its outcome where the rules forbid it; with breaths between."""
-    encoded = Encoded([], [], [], [], {})
-    pieces, sent, truncated, places = encoded.pieces, encoded.sent, encoded.truncated, encoded.places
+    encoded = Encoded(BytesIO(), [], [], [], {})
+    sent, truncated, places, write = encoded.sent, encoded.truncated, encoded.places, encoded.body.write
+    write(_opening(dialect))
     fragments: dict[int, Fragment | Refused] = {}
+    notes = [id(push.notification) for push in batch]
+    some_shared = len(set(notes)) < len(notes)
     plan = _plan(dialect)
     tails: Tails = {}
-    target = form_quote(f',{{"target_type":{dialect.targets["tokens"].unicast},"target_value":"').decode("ascii")
+    target = form_quote(f'{{"target_type":{dialect.targets["tokens"].unicast},"target_value":"').decode("ascii")
+    next_target = _COMMA.decode("ascii") + target
     longest = dialect.number("token_bytes")
     effort = 0
     for place, push in enumerate(batch):
@@ -82,7 +87,8 @@ def encode_batch(batch: Sequence[Push], dialect: Dialect) -> Generator[None, Any
         fragment = fragments.get(id(note))
         if fragment is None:
             fragment, spent = _fragment(note, plan, tails)
-            fragments[id(note)] = fragment
+            if some_shared:
+                fragments[id(note)] = fragment
             effort += spent
         if isinstance(fragment, Refused):
             encoded.settled[place] = Outcome.not_sent(push, fragment.reason, fragment.detail)
@@ -90,10 +96,13 @@ def encode_batch(batch: Sequence[Push], dialect: Dialect) -> Generator[None, Any
         opening, closing, cut = fragment
         # Joined, not formatted: a str of a class of its own (an Enum's) may show itself as something else.
         message_id = (_MESSAGE_ID, dedupe_id, _ID_END) if dedupe_id else ()
-        pieces += ("".join((target, token, opening, *message_id)).encode("ascii"), closing)
+        write("".join((target if not sent else next_target, token, opening, *message_id)).encode("ascii"))
+        write(closing)
         sent.append(push)
         truncated.append(cut)
         places.append(place)
+    if len(sent) > 1:
+        write(b"%5D")
     return encoded
 
 
@@ -112,12 +121,15 @@ def _are_plain(token: str, dedupe_id: str, longest: int) -> bool:
 
 def encode_unicast(encoded: Encoded, dialect: Dialect) -> tuple[str, bytes]:
     """Path and body of the request for what is to be sent: `unicast` for one push, `unicast_batch` for more."""
-    if len(encoded.sent) == 1:
-        call, opening, closing = dialect.operations["unicast"], b"=", b""
-    else:
-        call, opening, closing = dialect.operations["unicast_batch"], b"=%5B", b"%5D"
-    first, *rest = encoded.pieces
-    return call.path, b"".join((call.body.encode("ascii"), opening, first.removeprefix(_COMMA), *rest, closing))
+    content = encoded.body.getvalue()
+    if len(encoded.sent) > 1:
+        return dialect.operations["unicast_batch"].path, content
+    call = dialect.operations["unicast"]
+    return call.path, call.body.encode("ascii") + b"=" + content[len(_opening(dialect)) :]
+
+
+def _opening(dialect: Dialect) -> bytes:
+    return dialect.operations["unicast_batch"].body.encode("ascii") + b"=%5B"
 
 
 def encode_save(content: Content) -> bytes:

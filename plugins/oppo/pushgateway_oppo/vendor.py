@@ -227,7 +227,7 @@ class Oppo(Vendor):
         if self.access_token_in in ("both", "header"):
             headers = {**headers, "auth_token": access.value}
         if self.access_token_in in ("both", "body"):
-            content = content + b"&auth_token=" + form_quote(access.value)
+            content += b"&auth_token=" + form_quote(access.value)  # one copy of what may be megabytes, not two
         return Request(request.method, request.url, headers, content)
 
     def push(self, batch: Sequence[Push]) -> Exchange[Sequence[Outcome]]:
