@@ -103,6 +103,8 @@ def encode_batch(batch: Sequence[Push], dialect: Dialect) -> Generator[None, Any
         places.append(place)
     if len(sent) > 1:
         write(b"%5D")
+    if len(sent) > BREATH:
+        yield  # what follows copies megabytes
     return encoded
 
 

@@ -41,7 +41,7 @@ _GROUP = re.compile(r"[0-9]{1,9}", re.ASCII)
 _ID_LENGTH = 200
 _MESSAGE_LENGTH = 200
 BREATH: Final = 256
-"""Items read between two breaths that were not simply accepted."""
+"""Items read between two breaths that were not simply accepted; more of any kind begin with one, after the JSON."""
 _UNREAD = "the reply does not say what became of this one"
 
 
@@ -84,6 +84,8 @@ def decode_batch(
         items = []
     in_order = _are_in_order(items, sent)
     found = {} if in_order else _by_token(items, sent)
+    if len(sent) > BREATH:
+        yield
     pause = response.retry_after
     outcomes: list[Outcome] = []
     effort = 0

@@ -52,23 +52,24 @@ def between_breaths(pushes: Sequence[Push], counted: list[str]) -> list[int]:
     raise AssertionError("nothing was asked")
 
 
-@pytest.mark.parametrize(("count", "spans"), [(256, [256]), (257, [256, 1]), (1000, [256, 256, 256, 232])])
+@pytest.mark.parametrize(("count", "spans"), [(256, [256]), (257, [256, 1, 0]), (1000, [256, 256, 256, 232, 0])])
 def test_ordinary_ones_are_encoded_in_breaths(count: int, spans: list[int], counted: list[str]) -> None:
-    """256 of them take a millisecond or two; at the limit there is no breath, and no push is in two spans."""
+    """256 of them take a millisecond or two; at the limit there is no breath. One more comes before the whole body."""
     assert between_breaths(batch(count), counted) == spans
 
 
-@pytest.mark.parametrize(("count", "spans"), [(16, [16]), (17, [16, 1]), (1000, [16] * 62 + [8])])
+@pytest.mark.parametrize(("count", "spans"), [(16, [16]), (17, [16, 1]), (1000, [16] * 62 + [8, 0])])
 def test_long_ones_take_breath_more_often(count: int, spans: list[int], counted: list[str]) -> None:
     """What must be cut and checked field by field takes many times as long, so there are fewer of it in a breath."""
     assert between_breaths(long_batch(count), counted) == spans
 
 
-def test_one_for_all_needs_no_breath(counted: list[str]) -> None:
+def test_one_for_all_needs_a_breath_for_its_size_alone(counted: list[str]) -> None:
     """It is encoded once, and a thousand splices take less than a millisecond."""
     note = Notification("Hi", "You have mail")
 
-    assert between_breaths([push(f"t{place}", note) for place in range(1000)], counted) == [1]
+    assert between_breaths([push(f"t{place}", note) for place in range(1000)], counted) == [1, 0]
+    assert between_breaths([push(f"t{place}", note) for place in range(256)], counted) == [1]
 
 
 def test_pushes_that_are_refused_take_breath_too() -> None:
@@ -94,7 +95,7 @@ def form_of(request: Request) -> str:
     return text
 
 
-@pytest.mark.parametrize(("refused", "breaths"), [(0, 0), (256, 0), (257, 1), (1000, 3)])
+@pytest.mark.parametrize(("refused", "breaths"), [(0, 1), (256, 1), (257, 2), (1000, 4)])
 def test_refusals_are_read_in_breaths(refused: int, breaths: int) -> None:
     """A thousand refusals with their sentences are some milliseconds; the accepted cost next to nothing."""
     pushes = batch(1000)
