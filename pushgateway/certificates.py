@@ -197,8 +197,12 @@ def _texts(value: object) -> Iterator[str]:
             yield from _texts(inner)
     elif isinstance(value, Secret):
         yield from _texts(value.reveal())
-    elif value is not None and not isinstance(value, bool) and str(value):
-        yield from (str(value), repr(value).strip("'\""))
+    elif value is not None and not isinstance(value, bool):
+        try:
+            texts = (str(value), repr(value).strip("'\""))
+        except Exception:  # a number without end, a host's object that fails: what cannot be told is quoted nowhere
+            return
+        yield from filter(None, texts)
 
 
 def _secret(value: object, _: object) -> Secret:

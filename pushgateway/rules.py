@@ -202,9 +202,11 @@ def load_rules(package: str) -> Rules:
 def parse_rules(text: str, name: str = "rules.toml") -> Rules:
     """The rules in a TOML text. Raises `PluginError` with one sentence for each bad row."""
     try:
-        rules = _converter().structure(tomllib.loads(text), Rules)
-    except tomllib.TOMLDecodeError as broken:
+        document = tomllib.loads(text)
+    except (ValueError, RecursionError) as broken:  # not TOML, an endless number, nested without end
         raise PluginError(f"{name}: not TOML: {broken}") from None
+    try:
+        rules = _converter().structure(document, Rules)
     except cattrs.BaseValidationError as broken:
         raise PluginError(f"{name}: {'; '.join(cattrs.transform_error(broken, format_exception=_sentence))}") from None
     problems = list(_problems(rules))

@@ -326,6 +326,9 @@ def read_reply(response: Response, *, code: str = "code", message: str = "messag
         body = read_json(response)
         verdict = code_text(body.get(code)) if isinstance(body, dict) else None
         problem = "a JSON object without a readable code" if isinstance(body, dict) else "not a JSON object"
+        if verdict is not None and response.content.count(b'"%b"' % code.encode()) > 1:
+            verdict = _only_verdict(response, code)
+            problem = "a JSON object with two codes"
     except NoVerdict as unreadable:
         verdict, problem = None, unreadable.detail
     if verdict is None:
@@ -334,6 +337,13 @@ def read_reply(response: Response, *, code: str = "code", message: str = "messag
         raise NoVerdict(f"HTTP {response.status} contradicts code {verdict}")
     text = body.get(message)
     return Reply(verdict, text if isinstance(text, str) else None, body)
+
+
+def _only_verdict(response: Response, name: str) -> str | None:
+    """The verdict of an object that may name it twice: JSON's readers take the last, but who knows which one counts."""
+    pairs: list[tuple[str, Any]] = json.loads(response.content.decode("utf-8-sig"), object_pairs_hook=list)
+    verdicts = {code_text(value) for key, value in pairs if key == name}
+    return verdicts.pop() if len(verdicts) == 1 else None
 
 
 _CONFIGURATION_STATUSES = frozenset({401, 403, 404, 405, 407})

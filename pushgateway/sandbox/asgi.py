@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 import httpx
 from starlette.applications import Starlette
 from starlette.requests import Request as HttpRequest
-from starlette.responses import HTMLResponse, JSONResponse
+from starlette.responses import HTMLResponse
 from starlette.responses import Response as HttpResponse
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -31,6 +31,8 @@ from pushgateway.vendor import Request, is_loopback
 
 MAX_BODY = 16 * 1024 * 1024
 """Bytes of a request; 1,000 long messages of a batch need about 4 MB."""
+MAX_COUNT = 1_000_000
+"""New phones of one order."""
 BREAK = "pushgateway.break"
 """Key in the ASGI state of a callable that breaks the connection; `server` puts it there."""
 RECEIPT_TIMEOUT = 5.0
@@ -143,7 +145,7 @@ def _control_app(sandbox: Sandbox) -> Starlette:
         last = request.query_params.get("last", "20")
         if not (last.isascii() and last.isdigit() and len(last) < 10):
             return _wrong("last: must be a whole number, 0 or more")
-        return JSONResponse(ledger_json(sandbox, int(last)))
+        return _json_reply(ledger_json(sandbox, int(last)))
 
     async def faults(request: HttpRequest) -> HttpResponse:
         lines = await _json(request)
@@ -153,14 +155,16 @@ def _control_app(sandbox: Sandbox) -> Starlette:
             sandbox.faults.add(*[Fault(**line) for line in lines])
         except (TypeError, FieldError) as wrong:
             return _wrong(str(wrong))
-        return JSONResponse({"faults": len(sandbox.faults)})
+        return _json_reply({"faults": len(sandbox.faults)})
 
     async def control(request: HttpRequest) -> HttpResponse:
         return _obey(sandbox, await _json(request))
 
     async def phones(_: HttpRequest) -> HttpResponse:
         policy = "default-src 'none'; style-src 'unsafe-inline'"
-        return HTMLResponse(phones_page(sandbox), headers={"content-security-policy": policy})
+        return HTMLResponse(
+            phones_page(sandbox).encode("utf-8", "replace"), headers={"content-security-policy": policy}
+        )
 
     return Starlette(
         routes=[
@@ -179,8 +183,13 @@ async def _json(request: HttpRequest) -> Any:
     return None
 
 
+def _json_reply(content: Any, status: int = 200) -> HttpResponse:
+    # Escaped to ASCII: what somebody registered or asked for may hold a lone surrogate, which UTF-8 cannot carry.
+    return HttpResponse(json.dumps(content), status, media_type="application/json")
+
+
 def _wrong(sentence: str) -> HttpResponse:
-    return JSONResponse({"error": sentence}, status_code=400)
+    return _json_reply({"error": sentence}, 400)
 
 
 def _text(order: dict[str, Any], field: str) -> str:
@@ -193,7 +202,10 @@ def _text(order: dict[str, Any], field: str) -> str:
 def _register(sandbox: Sandbox, order: dict[str, Any]) -> dict[str, Any]:
     if "tokens" in order:
         return {"tokens": sandbox.register([str(token) for token in order["tokens"]])}
-    return {"tokens": sandbox.register(int(order["count"]))}
+    count = int(order["count"])
+    if count > MAX_COUNT:
+        raise FieldError("count", f"must be {MAX_COUNT} or less")
+    return {"tokens": sandbox.register(count)}
 
 
 def _clear(sandbox: Sandbox, _: dict[str, Any]) -> dict[str, Any]:
@@ -223,10 +235,10 @@ def _obey(sandbox: Sandbox, order: Any) -> HttpResponse:
     if verb is None:
         return _wrong(f"the body must be a JSON object with do: {', '.join(sorted(_VERBS))}")
     try:
-        return JSONResponse(verb(sandbox, order))
+        return _json_reply(verb(sandbox, order))
     except FieldError as wrong:
         return _wrong(f"{order['do']}: {wrong}")
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, OverflowError):
         return _wrong(f"{order['do']}: a field is missing or of the wrong type")
 
 

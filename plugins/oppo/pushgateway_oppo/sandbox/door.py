@@ -37,7 +37,11 @@ class Door:
 
     def operation(self, request: Request) -> str:
         """Which of the calls this is."""
-        return self._names.get(urlsplit(request.url).path, NO_CALL)
+        try:
+            path = urlsplit(request.url).path
+        except ValueError:  # such as "//["
+            return NO_CALL
+        return self._names.get(path, NO_CALL)
 
     def admit(self, request: Request, operation: str) -> Mapping[str, str]:
         """The form of a call that may go on. Raises `CallRefused`."""

@@ -23,8 +23,7 @@ def read_form(content_type: str, content: bytes) -> dict[str, str] | None:
     """
     if not content:
         return {}
-    charset = re.search(r";.*charset\s*=\s*\"?([^\s\";]+)", content_type, re.IGNORECASE)
-    if not is_form(content_type) or (charset and charset[1].lower() not in ("utf-8", "utf8")):
+    if not is_form(content_type) or _charset(content_type) not in ("", "utf-8", "utf8"):
         return None
     fields: dict[str, str] = {}
     try:
@@ -35,6 +34,14 @@ def read_form(content_type: str, content: bytes) -> dict[str, str] | None:
     except UnicodeDecodeError:
         return None
     return fields
+
+
+def _charset(content_type: str) -> str:
+    for parameter in content_type.split(";")[1:]:
+        name, _, value = parameter.partition("=")
+        if name.strip().lower() == "charset":
+            return value.strip().strip('"').lower()
+    return ""
 
 
 def is_form(content_type: str) -> bool:
