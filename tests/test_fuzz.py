@@ -1,0 +1,86 @@
+"""Every parser reads made inputs: a few thousand every day, millions with `tox -e fuzz -- 2000000`.
+
+What must be true of a reading stands beside each parser in `tests/support/fuzzing`. A failing input says how to make it
+again.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import fuzzing
+import pushgateway_oppo.replies
+import pytest
+
+import pushgateway.vendor
+
+NAMES = sorted(fuzzing.targets())
+SLOW = {"config": 5, "control": 5, "requests": 5, "rules": 3}
+"""Inputs of these take many times as long; the everyday run makes so many times fewer."""
+EVERYDAY = 3000
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_input_is_read_wrongly(
+    name: str, request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whatever comes: the right kind of error, each push its own verdict, nothing quoted, in little time."""
+    asked = request.config.getoption("--inputs")
+    count = asked or EVERYDAY // SLOW.get(name, 1)
+
+    seconds = fuzzing.run_many(name, count)
+
+    assert seconds >= 0
+    if asked:
+        with capsys.disabled():
+            print(f"{name}: {count:,} inputs, {seconds:.0f} s of CPU, {count / max(seconds, 1e-9):,.0f} a second")  # noqa: T201
+
+
+def test_one_input_again(request: pytest.FixtureRequest) -> None:
+    """`--input batch:4711` reads that input alone, as a failure tells; without it the first of all is read."""
+    name, _, number = (request.config.getoption("--input") or f"{NAMES[0]}:0").partition(":")
+
+    fuzzing.run_one(name, fuzzing.targets()[name], int(number))
+
+    assert name in NAMES
+
+
+def _lenient(value: object) -> str | None:
+    try:
+        return str(int(value))  # type: ignore[call-overload]
+    except (ValueError, TypeError, OverflowError):
+        return None
+
+
+def _by_place(items: list[Any], sent: Any) -> dict[str, Any]:
+    objects = [item for item in items if isinstance(item, dict)]
+    return {push.push_token.token: item for push, item in zip(sent, objects, strict=False)}
+
+
+def _quoting(response: Any, problem: str) -> str:
+    return f"the reply is {problem}: {response.content[:200]}"
+
+
+REPLIES, VENDOR = pushgateway_oppo.replies, pushgateway.vendor
+
+
+@pytest.mark.parametrize(
+    ("module", "name", "planted", "target"),
+    [
+        (REPLIES, "code_text", _lenient, "batch"),
+        (VENDOR, "code_text", _lenient, "any_reply"),
+        (VENDOR, "_only_verdict", lambda response, name: "0", "unicast"),
+        (VENDOR, "_describe", _quoting, "login"),
+        (REPLIES, "_by_token", _by_place, "batch"),
+        (REPLIES, "_groups", lambda data: {}, "broadcast"),
+        (REPLIES, "_texts", lambda value: None if value is None else list(value), "broadcast"),
+        (REPLIES, "_identifier", lambda value: value, "saved"),
+    ],
+)
+def test_planted_faults_are_found(
+    module: Any, name: str, planted: Callable[..., Any], target: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The everyday length finds faults that other clients have: that it passes says something, because it can fail."""
+    monkeypatch.setattr(module, name, planted)
+
+    with pytest.raises(fuzzing.FailingInput, match=rf"--input {target}:[0-9]+"):
+        fuzzing.run_many(target, EVERYDAY)
