@@ -21,7 +21,7 @@ from pushgateway.model import (
 )
 from pushgateway.outcome import BroadcastOutcome, CertificateCheck, Outcome, Reason, Status
 from pushgateway.retry import RetryPolicy
-from pushgateway.transport import HttpTransport, Transport
+from pushgateway.transport import HttpTransport, LeanTransport, Transport
 
 __all__ = [
     "Audience",
@@ -36,6 +36,7 @@ __all__ = [
     "FieldError",
     "Gateway",
     "HttpTransport",
+    "LeanTransport",
     "LoopError",
     "Network",
     "Notification",

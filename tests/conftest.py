@@ -27,6 +27,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--inputs", type=int, default=0, help="inputs for each parser of tests/test_fuzz.py")
     parser.addoption("--input", default="", help="one input of tests/test_fuzz.py again, such as batch:4711")
     parser.addoption("--minutes", type=float, default=0.0, help="how long tests/test_soak.py lasts")
+    parser.addoption("--wire-all", action="store_true", help="tests/test_transport_faults.py: cut at every byte")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -76,6 +76,7 @@ NETWORK = {
     "http.client",
     "http.server",
     "httpcore",
+    "httptools",
     "httpx",
     "httpx2",
     "requests",

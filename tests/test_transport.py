@@ -8,18 +8,21 @@ from pathlib import Path
 
 import pytest
 import trustme
-from raw import BODY, PLAIN, Behaviour, Server, ask, replies, serving, trouble
+from raw import BODY, PLAIN, TRANSPORTS, Behaviour, Kind, Server, ask, replies, serving, trouble
 
-from pushgateway import FieldError, HttpTransport
+from pushgateway import FieldError
 from pushgateway.vendor import NoVerdict, Request, Response
 
+every_transport = pytest.mark.parametrize("kind", TRANSPORTS)
 
-def test_a_reply_comes_back_as_it_was() -> None:
+
+@every_transport
+def test_a_reply_comes_back_as_it_was(kind: Kind) -> None:
     """Status, lower-case headers, body, and when it came by our clock."""
 
     async def main() -> tuple[Response, bytes]:
         async with serving(replies(PLAIN)) as server:
-            return await ask(server.url(), content=b"a=1&b=2"), server.requests[0]
+            return await ask(server.url(), content=b"a=1&b=2", kind=kind), server.requests[0]
 
     response, request = asyncio.run(main())
 
@@ -31,14 +34,15 @@ def test_a_reply_comes_back_as_it_was() -> None:
     assert b"auth_token: t" in request
 
 
-def test_nobody_listening_means_not_sent() -> None:
+@every_transport
+def test_nobody_listening_means_not_sent(kind: Kind) -> None:
     """A refused connection took nothing away."""
 
     async def main() -> NoVerdict:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             with pytest.raises(NoVerdict) as caught:
-                await ask(f"http://127.0.0.1:{free.getsockname()[1]}/push")
+                await ask(f"http://127.0.0.1:{free.getsockname()[1]}/push", kind=kind)
         return caught.value
 
     refused = asyncio.run(main())
@@ -46,12 +50,13 @@ def test_nobody_listening_means_not_sent() -> None:
     assert (refused.sent, refused.detail) == (False, "connect: refused or unreachable")
 
 
-def test_a_name_that_does_not_resolve_means_not_sent() -> None:
+@every_transport
+def test_a_name_that_does_not_resolve_means_not_sent(kind: Kind) -> None:
     """DNS is told apart from a refused connection."""
 
     async def main() -> NoVerdict:
         with pytest.raises(NoVerdict) as caught:
-            await ask("https://no-such-host.invalid/push")
+            await ask("https://no-such-host.invalid/push", kind=kind)
         return caught.value
 
     unresolved = asyncio.run(main())
@@ -60,15 +65,17 @@ def test_a_name_that_does_not_resolve_means_not_sent() -> None:
 
 
 @pytest.mark.parametrize("then", ["close", "reset"])
-def test_a_connection_that_ends_before_the_reply_is_unknown(then: str) -> None:
+@every_transport
+def test_a_connection_that_ends_before_the_reply_is_unknown(kind: Kind, then: str) -> None:
     """The request had left completely: nobody can know what the vendor did with it."""
-    lost = trouble(replies(then=then))
+    lost = trouble(replies(then=then), kind=kind)
 
     assert lost.sent
     assert lost.detail.startswith("reply: the connection broke")
 
 
-def test_a_request_that_the_server_does_not_take_in_means_not_sent() -> None:
+@every_transport
+def test_a_request_that_the_server_does_not_take_in_means_not_sent(kind: Kind) -> None:
     """The peer stops reading: the last byte was never handed over, so the push cannot have happened."""
 
     def deaf(_: Server) -> Behaviour:
@@ -78,18 +85,19 @@ def test_a_request_that_the_server_does_not_take_in_means_not_sent() -> None:
 
         return behaviour
 
-    stuck = trouble(deaf, within=0.5, content=b"x" * 50_000_000)
+    stuck = trouble(deaf, within=0.5, content=b"x" * 50_000_000, kind=kind)
 
     assert (stuck.sent, stuck.detail) == (False, "timeout: the request did not leave in time")
 
 
 @pytest.mark.parametrize("host", ["push.example.com", "10.0.0.1", "localhost.example.com", "127.0.0.1.example.com"])
-def test_plain_http_goes_to_loopback_only(host: str) -> None:
+@every_transport
+def test_plain_http_goes_to_loopback_only(kind: Kind, host: str) -> None:
     """Anywhere else it would show secrets and texts to the network."""
 
     async def main() -> NoVerdict:
         with pytest.raises(NoVerdict) as caught:
-            await ask(f"http://{host}/push")
+            await ask(f"http://{host}/push", kind=kind)
         return caught.value
 
     refused = asyncio.run(main())
@@ -98,12 +106,13 @@ def test_plain_http_goes_to_loopback_only(host: str) -> None:
     assert "loopback" in refused.detail
 
 
-def test_connections_are_kept_and_pools_are_not_shared() -> None:
+@every_transport
+def test_connections_are_kept_and_pools_are_not_shared(kind: Kind) -> None:
     """One after another reuses a connection; two certificates never wait for each other's."""
 
     async def main() -> list[int]:
         async with serving(replies(PLAIN, forever=True)) as server:
-            transport = HttpTransport()
+            transport = kind()
             counts = []
             for pool in ("1", "1", "1", "2"):
                 await transport.send(Request("POST", server.url(), content=b"x"), pool=pool, timeout=5)
@@ -114,7 +123,8 @@ def test_connections_are_kept_and_pools_are_not_shared() -> None:
     assert asyncio.run(main()) == [1, 1, 1, 2]
 
 
-def test_a_kept_connection_that_breaks_is_not_silently_asked_twice() -> None:
+@every_transport
+def test_a_kept_connection_that_breaks_is_not_silently_asked_twice(kind: Kind) -> None:
     """A POST on a connection that the server closes meanwhile may have been done: no hidden second try."""
 
     async def main() -> tuple[NoVerdict, Response, int]:
@@ -127,7 +137,7 @@ def test_a_kept_connection_that_breaks_is_not_silently_asked_twice() -> None:
             return behaviour
 
         async with serving(once_then_break) as server:
-            transport = HttpTransport()
+            transport = kind()
             await ask(server.url(), transport=transport)
             with pytest.raises(NoVerdict) as caught:
                 await ask(server.url(), transport=transport)
@@ -153,7 +163,8 @@ def _context(authority: trustme.CA, *names: str) -> ssl.SSLContext:
     return context
 
 
-def test_tls_is_verified_and_a_given_authority_is_trusted(authority: trustme.CA, tmp_path: Path) -> None:
+@every_transport
+def test_tls_is_verified_and_a_given_authority_is_trusted(kind: Kind, authority: trustme.CA, tmp_path: Path) -> None:
     """Unknown authority: not sent. The same authority by `ca_file`: fine. Another name: not sent."""
     pem = tmp_path / "ca.pem"
     authority.cert_pem.write_to_path(str(pem))
@@ -161,8 +172,8 @@ def test_tls_is_verified_and_a_given_authority_is_trusted(authority: trustme.CA,
     async def main() -> tuple[NoVerdict, Response, NoVerdict]:
         async with serving(replies(PLAIN), _context(authority, "localhost")) as server:
             with pytest.raises(NoVerdict) as untrusted:
-                await ask(server.url("https", "localhost"))
-            trusting = HttpTransport(ca_file=pem)
+                await ask(server.url("https", "localhost"), kind=kind)
+            trusting = kind(ca_file=pem)
             fine = await ask(server.url("https", "localhost"), transport=trusting)
             with pytest.raises(NoVerdict) as wrong_name:
                 await ask(server.url("https", "127.0.0.1"), transport=trusting)
@@ -177,7 +188,8 @@ def test_tls_is_verified_and_a_given_authority_is_trusted(authority: trustme.CA,
         assert refused.detail.startswith("tls: the server's certificate is not trusted")
 
 
-def test_tls_to_a_plain_port_is_not_sent() -> None:
+@every_transport
+def test_tls_to_a_plain_port_is_not_sent(kind: Kind) -> None:
     """Never downgraded."""
 
     def rude(_: Server) -> Behaviour:
@@ -191,7 +203,7 @@ def test_tls_to_a_plain_port_is_not_sent() -> None:
     async def main() -> NoVerdict:
         async with serving(rude) as server:
             with pytest.raises(NoVerdict) as caught:
-                await ask(server.url("https"))
+                await ask(server.url("https"), kind=kind)
             return caught.value
 
     refused = asyncio.run(main())
@@ -200,19 +212,21 @@ def test_tls_to_a_plain_port_is_not_sent() -> None:
     assert refused.detail.startswith("tls:")
 
 
-def test_proxies_of_the_environment_are_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+@every_transport
+def test_proxies_of_the_environment_are_not_used(kind: Kind, monkeypatch: pytest.MonkeyPatch) -> None:
     """A variable of the machine must not reroute tokens and texts."""
     for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
 
     async def main() -> Response:
         async with serving(replies(PLAIN)) as server:
-            return await ask(server.url())
+            return await ask(server.url(), kind=kind)
 
     assert asyncio.run(main()).status == 200
 
 
-def test_a_given_proxy_that_refuses_means_not_sent() -> None:
+@every_transport
+def test_a_given_proxy_that_refuses_means_not_sent(kind: Kind) -> None:
     """Told apart from the vendor's own trouble."""
 
     async def main() -> NoVerdict:
@@ -227,7 +241,7 @@ def test_a_given_proxy_that_refuses_means_not_sent() -> None:
             return run
 
         async with serving(behaviour) as proxy:
-            transport = HttpTransport(proxy=f"http://127.0.0.1:{proxy.port}")
+            transport = kind(proxy=f"http://127.0.0.1:{proxy.port}")
             with pytest.raises(NoVerdict) as caught:
                 await ask("https://push.example.com/push", transport=transport)
             await transport.aclose()
@@ -238,12 +252,13 @@ def test_a_given_proxy_that_refuses_means_not_sent() -> None:
     assert (refused.sent, refused.detail) == (False, "proxy: the connection was refused")
 
 
-def test_cancelling_passes_through_and_leaves_nothing() -> None:
+@every_transport
+def test_cancelling_passes_through_and_leaves_nothing(kind: Kind) -> None:
     """A cancelled request is a cancellation, not a verdict; the next one works."""
 
     async def main() -> Response:
         async with serving(replies(then="hang")) as hanging, serving(replies(PLAIN)) as server:
-            transport = HttpTransport(connections=1)
+            transport = kind(connections=1)
             task = asyncio.create_task(ask(hanging.url(), transport=transport))
             await asyncio.sleep(0.1)
             task.cancel()
@@ -256,7 +271,8 @@ def test_cancelling_passes_through_and_leaves_nothing() -> None:
     assert asyncio.run(main()).status == 200
 
 
-def test_nothing_sent_shows_in_a_detail() -> None:
+@every_transport
+def test_nothing_sent_shows_in_a_detail(kind: Kind) -> None:
     """Details go to logs: no body, header or query of ours is in one."""
     canary = "CANARY-7f3a"
     details = []
@@ -264,7 +280,7 @@ def test_nothing_sent_shows_in_a_detail() -> None:
     async def main() -> None:
         for behaviour in (replies(), replies(then="hang"), replies(b"HTTP/1.1 " + canary.encode() + b"\r\n\r\n")):
             async with serving(behaviour) as server:
-                transport = HttpTransport()
+                transport = kind()
                 request = Request("POST", f"{server.url()}?q={canary}", {"x": canary}, canary.encode())
                 with pytest.raises(NoVerdict) as caught:
                     await transport.send(request, pool="1", timeout=0.2)
@@ -277,7 +293,8 @@ def test_nothing_sent_shows_in_a_detail() -> None:
     assert not any(canary in detail.replace(f"?q={canary}", "") for detail in details)
 
 
-def test_options_are_checked_at_once() -> None:
+@every_transport
+def test_options_are_checked_at_once(kind: Kind) -> None:
     """A wrong option names itself."""
     with pytest.raises(FieldError, match="connections"):
-        HttpTransport(connections=0)
+        kind(connections=0)

@@ -15,9 +15,12 @@ from typing import Any
 
 import pytest
 
-from pushgateway import HttpTransport
+from pushgateway import HttpTransport, LeanTransport
 from pushgateway.vendor import NoVerdict, Request, Response
 
+Kind = type[HttpTransport]
+TRANSPORTS: list[Kind] = [HttpTransport, LeanTransport]
+"""Every transport that is shipped: what holds for one holds for all."""
 Behaviour = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 BODY = b'{"code":0}'
 PLAIN = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s" % (len(BODY), BODY)
@@ -86,10 +89,15 @@ def replies(*parts: bytes, then: str = "close", forever: bool = False) -> Callab
 
 
 async def ask(
-    url: str, *, within: float = 5.0, content: bytes = b"x=1", transport: HttpTransport | None = None
+    url: str,
+    *,
+    within: float = 5.0,
+    content: bytes = b"x=1",
+    transport: HttpTransport | None = None,
+    kind: Kind = HttpTransport,
 ) -> Response:
-    """Send one request, through `transport` or one of its own."""
-    mine = transport or HttpTransport(clock=lambda: 1_700_000_000.0)
+    """Send one request, through `transport` or one of its own, of this `kind`."""
+    mine = transport or kind(clock=lambda: 1_700_000_000.0)
     try:
         return await mine.send(Request("POST", url, {"auth_token": "t"}, content), pool="1", timeout=within)
     finally:

@@ -37,12 +37,19 @@ def targets() -> dict[str, Target]:
 def run_one(name: str, target: Target, number: int, chance: random.Random | None = None) -> None:
     """One input. Raises `FailingInput` for whatever was wrong with its reading, time included."""
     chance = chance or random.Random()
-    chance.seed(number * 1_000_003 + sum(name.encode()))
-    begun = time.thread_time()
+    seed = number * 1_000_003 + sum(name.encode())
+    chance.seed(seed)
+    begun = time.perf_counter()
     try:
         target(chance)
     except Exception as wrong:
         raise FailingInput(_sentence(name, number, f"{type(wrong).__name__}: {wrong}")) from wrong
+    if time.perf_counter() - begun <= TOO_LONG:
+        return
+    # Perhaps the machine was busy: once more, by the processor's clock, which is too dear to be asked for each input.
+    chance.seed(seed)
+    begun = time.thread_time()
+    target(chance)
     if (took := time.thread_time() - begun) > TOO_LONG:
         raise FailingInput(_sentence(name, number, f"it took {took:.1f} s"))
 

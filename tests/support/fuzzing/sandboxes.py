@@ -15,6 +15,7 @@ from urllib.parse import quote_plus
 from pushgateway_oppo.sandbox import OppoSandbox
 from pushgateway_oppo.sandbox.checks import Checks
 from pushgateway_oppo.sandbox.form import FORM, read_form
+from pushgateway_oppo.sandbox.memory import Bounded
 from pushgateway_oppo.sandbox.oppo import APP_KEY
 
 from fuzzing.odd import CANARY, broken, make_list, make_object, odd, some, text
@@ -120,7 +121,7 @@ def _message(chance: random.Random) -> str:
 
 
 def _broadcast(chance: random.Random) -> dict[str, str]:
-    values = ("CN_a;CN_b;CN_a;;CN_x", "", '{"or":["x"]}', '{"and":[]}', '{"or":5}', "[" * 100_000, ";" * 2000, "{")
+    values = ("CN_a;CN_b;CN_a;;CN_x", "", '{"or":["x"]}', '{"and":[]}', '{"or":5}', "[" * 3000, ";" * 2000, "{")
     return {
         "message_id": some(chance, ("", "x")),
         "target_type": some(chance, ("1", "2", "3", "5", "x")),
@@ -161,9 +162,9 @@ _SANDBOXES = [_logged_in(dialect) for dialect in _DIALECTS]
 
 def requests(chance: random.Random) -> None:
     """`OppoSandbox.answer`: a reply in the vendor's words to whatever comes."""
-    sandbox = OppoSandbox(clock=lambda: 1.7e9, tokens=0, keep=False, dialect=chance.choice(("v1.3", "current")))
-    sandbox.register(_TOKENS)
-    access, _ = sandbox._access.login()
+    sandbox, access = chance.choice(_SANDBOXES)
+    sandbox.ledger.clear()
+    sandbox._pushed = Bounded(9)  # it remembers nothing of what came before, or an input could not be made again
     url = chance.choice(_PATHS) if chance.random() < 0.95 else some(chance, _ODD_PATHS)
     headers = {"content-type": some(chance, _TYPES[:5]) if chance.random() < 0.97 else some(chance, _TYPES)}
     headers |= {"auth_token": access if chance.random() < 0.97 else make_text(chance, 3)}

@@ -1,0 +1,77 @@
+"""The faster transport: requests written and replies read without an HTTP client between.
+
+Law of this file: httptools (llhttp, in C) reads replies, `lines` carries them, and nothing else of HTTP is here.
+Redirects, cookies, compression, pipelining and second tries are left out on purpose.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from pushgateway.errors import NoVerdict
+from pushgateway.transport.asking import Target, encode_headers, find
+from pushgateway.transport.lines import Lines
+from pushgateway.transport.replying import words
+from pushgateway.vendor import Request, Response
+
+
+class LeanTransport:
+    """The same promises as `HttpTransport` for a part of the CPU time.
+
+    Needs `pip install 'pushgateway-core[fast]'`.
+    """
+
+    def __init__(
+        self,
+        *,
+        connections: int = 8,
+        connect_timeout: float = 3.0,
+        ca_file: str | Path | None = None,
+        proxy: str | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        """See `HttpTransport`. Raises `ImportError` where httptools is not installed."""
+        try:
+            from pushgateway.transport.hearing import LlhttpReply
+        except ImportError as missing:
+            raise ImportError("LeanTransport needs httptools: pip install 'pushgateway-core[fast]'") from missing
+        self._lines = Lines(
+            "LeanTransport",
+            LlhttpReply,
+            connections=connections,
+            connect_timeout=connect_timeout,
+            ca_file=ca_file,
+            proxy=proxy,
+        )
+        self._clock = clock
+
+    async def send(self, request: Request, *, pool: str, timeout: float) -> Response:  # noqa: ASYNC109
+        """See `Transport.send`."""
+        target = find(request.url)
+        sending = self._lines.sending(request.method, _head(request, target), request.content)
+        try:
+            async with asyncio.timeout(timeout):
+                content = await self._lines.ask(sending, pool, target)
+        except (TimeoutError, OSError) as trouble:
+            raise NoVerdict(words(trouble, sending.sent), sent=sending.sent) from None
+        except NoVerdict as trouble:
+            trouble.sent = sending.sent
+            raise
+        return Response(sending.reply.status, sending.reply.headers, content, self._clock())
+
+    async def forget(self, pool: str) -> None:
+        """The certificate is gone: close its connections, those in use when they are through."""
+        self._lines.forget(pool)
+
+    async def aclose(self) -> None:
+        """Close all connections."""
+        await self._lines.aclose()
+
+
+def _head(request: Request, target: Target) -> bytes:
+    lines = [b"%s %s HTTP/1.1" % (request.method.encode(), target.path)]
+    lines += [b"%s: %s" % header for header in encode_headers(request, target)]
+    return b"\r\n".join(lines) + b"\r\n\r\n"
