@@ -88,17 +88,18 @@ def decode_batch(
         yield
     pause = response.retry_after
     outcomes: list[Outcome] = []
+    accepted = Outcome.accepted
     effort = 0
-    for place, push in enumerate(sent):
-        item = items[place] if in_order else found.get(push.push_token.token)
+    each = items if in_order else [found.get(push.push_token.token) for push in sent]
+    for item, push, cut in zip(each, sent, truncated, strict=True):
         if item is not None and item.get("errorCode") is None:
-            outcomes.append(Outcome.accepted(push, _message_id(item), truncated=truncated[place]))
+            outcomes.append(accepted(push, _message_id(item), truncated=cut))
             continue
         if effort >= BREATH:
             effort = 0
             yield
         effort += 1
-        outcomes.append(_item_outcome(item, push, truncated[place], pause))
+        outcomes.append(_item_outcome(item, push, cut, pause))
     return outcomes
 
 
