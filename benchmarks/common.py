@@ -18,7 +18,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import attrs
 
@@ -98,13 +98,15 @@ class Stopwatch:
     """Reads wall and CPU time of this process from its making on."""
 
     def __init__(self) -> None:
-        gc.collect()  # what came before shall not be paid for here
+        gc.collect()
+        gc.freeze()  # what came before, the messages above all, shall not be walked and paid for here
         self._wall, self._cpu = time.perf_counter(), time.process_time()
 
-    def read(self, pushes: int, *, without: float = 0.0) -> Reading:
-        """The time since then for so many pushes, `without` so many seconds that were somebody else's."""
+    def read(self, pushes: int) -> Reading:
+        """The time since then for so many pushes."""
         wall, cpu = time.perf_counter() - self._wall, time.process_time() - self._cpu
-        return Reading(pushes, wall - without, cpu - without)
+        gc.unfreeze()
+        return Reading(pushes, wall, cpu)
 
 
 @attrs.frozen
@@ -130,7 +132,9 @@ def median_ratio(above: Sequence[float], below: Sequence[float]) -> float:
     return statistics.median(one / other for one, other in zip(above, below, strict=True))
 
 
-# Targets and how they are shown
+# Targets, tables and how they are shown
+
+Cell: TypeAlias = str | int | float | None
 
 
 @attrs.frozen
@@ -153,33 +157,65 @@ class Target:
         return f"target: {self.text} {self.limit:g} - measured {self.measured:.2f} - {verdict}"
 
 
-def report(figures: Mapping[str, Any], lines: Iterable[str], targets: Sequence[Target], *, as_json: bool) -> int:
-    """Print the lines, or one JSON object; the exit code is 1 when a target is missed."""
+@attrs.frozen
+class Table:
+    """Figures under their heads; numbers stay numbers until they are shown."""
+
+    name: str
+    """Within its script; by it the page finds the table."""
+    heads: Sequence[str]
+    rows: Sequence[Sequence[Cell]]
+
+    def __str__(self) -> str:
+        """Markdown."""
+        rule = ["---", *["---:"] * (len(self.heads) - 1)]
+        cells = [self.heads, rule, *([show(cell) for cell in row] for row in self.rows)]
+        return "\n".join(f"| {' | '.join(line)} |" for line in cells)
+
+
+def show(cell: Cell) -> str:
+    """A cell in words: three figures or so, thousands apart; what was not measured is a dash."""
+    if cell is None or isinstance(cell, str):
+        return cell or "-"
+    if isinstance(cell, int) or abs(cell) >= 1000:
+        return f"{cell:,.0f}"
+    return f"{cell:.1f}" if abs(cell) >= 10 else f"{cell:.2f}"
+
+
+def report(tables: Sequence[Table], targets: Sequence[Target], *, as_json: bool) -> int:
+    """Print tables and verdicts, or one JSON object; the exit code is 1 when a target is missed."""
     if as_json:
         judged = [{**attrs.asdict(target), "met": target.met} for target in targets]
-        print(json.dumps({**figures, "targets": judged}))
+        print(json.dumps({"tables": [attrs.asdict(table) for table in tables], "targets": judged}))
     else:
-        print("\n".join([*lines, "", *map(str, targets)]))
+        print("\n\n".join([*map(str, tables), "\n".join(map(str, targets))]))
     return 0 if all(target.met for target in targets) else 1
 
 
-def table(rows: Sequence[Row], base: Row) -> list[str]:
-    """The rows as Markdown, with their CPU beside that of `base`."""
-    lines = ["| what | pushes | pushes/s | CPU us/push | CPU / N |", "|---|---:|---:|---:|---:|"]
-    return lines + [
-        f"| {row.name} | {row.pushes:,} | {row.per_second:,.0f} | {row.cpu:,.1f} | {row.cpu / base.cpu:.2f} |"
-        for row in rows
-    ]
+def cost_table(name: str, rows: Sequence[Row], base: Row) -> Table:
+    """Throughput and CPU of each row, with the CPU of `base` as the unit N."""
+    return Table(
+        name,
+        ("what", "pushes", "pushes/s", "CPU us/push", "CPU / N"),
+        [(row.name, row.pushes, row.per_second, row.cpu, row.cpu / base.cpu) for row in rows],
+    )
 
 
-def options(law: str, *, count: int, more: Callable[[argparse.ArgumentParser], None] | None = None) -> Any:
-    """The command line: `--count`, `--json` and what the script adds."""
+def options(
+    law: str, *, count: int, rounds: int = 0, more: Callable[[argparse.ArgumentParser], None] | None = None
+) -> Any:
+    """The command line: `--count`, `--most`, `--json`, `--rounds` where there are any, and what the script adds."""
     parser = argparse.ArgumentParser(description=law.partition("\n")[0])
     parser.add_argument("--count", type=positive, default=count, help="pushes (default: %(default)s)")
+    parser.add_argument("--most", type=positive, default=None, help="no more pushes than this, for a short run")
+    if rounds:
+        parser.add_argument("--rounds", type=positive, default=rounds, help="rounds (default: %(default)s)")
     parser.add_argument("--json", action="store_true", dest="as_json", help="print one JSON object")
     if more is not None:
         more(parser)
-    return parser.parse_args()
+    given = parser.parse_args()
+    given.count = min(given.count, given.most or given.count)
+    return given
 
 
 def positive(text: str) -> int:
@@ -194,18 +230,19 @@ def positive(text: str) -> int:
 
 
 @contextmanager
-def neighbour(phones: int) -> Iterator[Mapping[str, Any]]:
-    """OPPO's sandbox on loopback in a process of its own, whose CPU is not counted here; gives its settings."""
-    program = str(Path(__file__).with_name("neighbour.py"))
-    with subprocess.Popen(
-        [sys.executable, program, str(phones), str(SEED)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as process:
+def neighbour(phones: int, *, program: str = "stub.py") -> Iterator[Mapping[str, Any]]:
+    """A vendor on loopback in a process of its own, whose CPU is not counted here; gives a certificate's settings.
+
+    `stub.py` answers as fast as it can and knows every token; `neighbour.py` is OPPO's strict sandbox with `phones`.
+    """
+    command = [sys.executable, str(Path(__file__).with_name(program)), str(phones), str(SEED)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdin is not None
         assert process.stdout is not None
         try:
             announced = process.stdout.readline()
             if not announced:
-                raise RuntimeError("the sandbox's process did not start")
+                raise RuntimeError("the second process did not start")
             yield json.loads(announced)
         finally:
             process.stdin.close()  # it ends when nobody holds its input any more, so it cannot be left behind

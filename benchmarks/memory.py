@@ -1,6 +1,6 @@
 """How much memory a `stream` takes: the peak of this process above where it stood before the first push.
 
-Law of this file: it runs in a process of its own and the sandbox in another, so that what is counted is the gateway's.
+Law of this file: it runs in a process of its own and the vendor in another, so that what is counted is the gateway's.
 Pushes are made one by one as the stream asks for them, and outcomes are dropped as they come. It needs Linux, whose
 `/proc` knows a peak that no parent process has left its mark on.
 """
@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from common import CERTIFICATE_ID, SEED, Reading, Stopwatch, Target, make_pushes, neighbour, options, report
+from common import CERTIFICATE_ID, SEED, Reading, Stopwatch, Table, Target, make_pushes, neighbour, options, report
 from pushgateway_oppo.sandbox import OppoSandbox
 
 from pushgateway import Certificate, Gateway
@@ -52,17 +52,13 @@ async def stream(count: int, settings: Mapping[str, Any]) -> tuple[Reading, floa
 
 def main() -> int:
     """Measure and report; 1 when the target is missed."""
-    given = options(__doc__ or "", count=1_000_000)
+    given = options(__doc__ or "", count=1_000_000)  # no rounds: a process has one peak
     with neighbour(PHONES) as settings:
         reading, start, peak = asyncio.run(stream(given.count, settings))
     target = Target("MB of a stream at its peak, above its start, at most", peak - start, LIMIT)
-    figures = {"pushes": given.count, "start": start, "peak": peak, "per_second": reading.pushes / reading.wall}
-    lines = [
-        "| pushes | MB at the start | MB at the peak | pushes/s |",
-        "|---:|---:|---:|---:|",
-        f"| {given.count:,} | {start:.1f} | {peak:.1f} | {figures['per_second']:,.0f} |",
-    ]
-    return report(figures, lines, [target], as_json=given.as_json)
+    rows = [(f"{reading.pushes:,}", start, peak, reading.pushes / reading.wall)]
+    heads = ("pushes", "MB at the start", "MB at the peak", "pushes/s")
+    return report([Table("stream", heads, rows)], [target], as_json=given.as_json)
 
 
 if __name__ == "__main__":

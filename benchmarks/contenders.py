@@ -1,0 +1,228 @@
+"""The contenders: ways through the gateway, and what one would do without it.
+
+Law of this file: each is measured from nothing to the last outcome, login and connections included, and raises
+`RuntimeError` when a push was not accepted, because then nothing is proved. What is made ready before the clock starts
+is handed in.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import itertools
+import json
+import time
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+from urllib.parse import urlencode
+
+import aiohttp
+import httpx
+from common import CERTIFICATE_ID, Reading, Stopwatch, expect_accepted
+from pushgateway_oppo import Oppo
+from stub import PATHS
+from transports import MakeTransport
+
+from pushgateway import Audience, Certificate, Gateway, Notification, Outcome, Push
+from pushgateway.vendor import Request, Secret
+
+BATCH = 1000
+CONNECTIONS = 8
+"""Of the gateway: its default."""
+CALLERS = 20_000
+"""Who send at the same time, one push after the other."""
+TIMEOUT = 600.0
+"""Seconds; no push shall end early because the machine is slow."""
+Door = Callable[[Gateway, Sequence[Push]], Awaitable[None]]
+Settings = Mapping[str, Any]
+_URLS = {name: path for path, name in PATHS.items()}
+
+
+# Without a network
+
+
+def encode_naively(messages: Sequence[dict[str, Any]]) -> Reading:
+    """N: bodies of 1,000 messages each, and nothing else."""
+    watch = Stopwatch()
+    for start in range(0, len(messages), BATCH):
+        urlencode({"messages": json.dumps(messages[start : start + BATCH])})
+    return watch.read(len(messages))
+
+
+def encode_bare(pushes: Sequence[Push]) -> Reading:
+    """The plug-in's own encoding of the same bodies, and nothing else."""
+    vendor = Oppo(app_key="key", master_secret=Secret("secret"), host="http://127.0.0.1")
+    named = [push.identified(uuid.uuid4().hex) for push in pushes]
+    watch = Stopwatch()
+    for start in range(0, len(named), BATCH):
+        first_request(vendor, named[start : start + BATCH])
+    return watch.read(len(named))
+
+
+def first_request(vendor: Oppo, batch: Sequence[Push]) -> Request:
+    """What the plug-in wants to be asked for this batch."""
+    exchange = vendor.push(batch)
+    request: Request | None = next(exchange)
+    while request is None:  # it only lets the loop breathe
+        request = exchange.send(None)  # type: ignore[arg-type]
+    exchange.close()
+    return request
+
+
+# Through the gateway
+
+
+async def send(gateway: Gateway, pushes: Sequence[Push]) -> None:
+    """Single sends of many callers at once; each waits for its outcome before it sends again."""
+    waiting, accepted = iter(pushes), 0
+
+    async def call() -> None:
+        nonlocal accepted
+        for push in waiting:
+            outcome = await gateway.send(push.push_token, push.notification)
+            accepted += outcome.ok and not outcome.truncated
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(min(CALLERS, len(pushes))):
+            group.create_task(call())
+    _expect(accepted, len(pushes))
+
+
+async def send_each(gateway: Gateway, pushes: Sequence[Push]) -> None:
+    """All in one call."""
+    expect_accepted(await gateway.send_each(pushes), len(pushes))
+
+
+async def stream(gateway: Gateway, pushes: Iterable[Push]) -> None:
+    """From a source, in bounded memory."""
+    given, accepted = 0, 0
+
+    def counted() -> Iterator[Push]:
+        nonlocal given
+        for push in pushes:
+            given += 1
+            yield push
+
+    async for outcome in gateway.stream(counted()):
+        accepted += outcome.ok and not outcome.truncated
+    _expect(accepted, given)
+
+
+async def multicast(gateway: Gateway, pushes: Sequence[Push]) -> None:
+    """The first one's notification to the phones of all."""
+    outcomes: list[Outcome] = await gateway.multicast([push.push_token for push in pushes], pushes[0].notification)
+    expect_accepted(outcomes, len(pushes))
+
+
+async def send_same(gateway: Gateway, pushes: Sequence[Push]) -> None:
+    """Single sends, all of the first one's notification, as for a large group chat."""
+    note: Notification = pushes[0].notification
+    await send(gateway, [Push(push.push_token, note) for push in pushes])
+
+
+async def broadcast(gateway: Gateway, pushes: Sequence[Push]) -> None:
+    """The first one's notification as a broadcast to the list of all tokens."""
+    audience = Audience.of_tokens([push.push_token.token for push in pushes])
+    outcome = await gateway.broadcast(CERTIFICATE_ID, pushes[0].notification, audience, timeout=TIMEOUT)
+    _expect(sum(one.ok for one in outcome.outcomes), len(pushes))
+
+
+def through_gateway(door: Door, pushes: Sequence[Push], settings: Settings, make: MakeTransport) -> Reading:
+    """A gateway made for this, and all pushes through one of its doors."""
+
+    async def run() -> None:
+        async with opened([Certificate(CERTIFICATE_ID, "oppo", settings)], make) as gateway:
+            await door(gateway, pushes)
+
+    watch = Stopwatch()
+    asyncio.run(run())
+    return watch.read(len(pushes))
+
+
+@asynccontextmanager
+async def opened(certificates: Iterable[Certificate], make: MakeTransport, **more: Any) -> AsyncIterator[Gateway]:
+    """A gateway with a transport of its own; both are closed."""
+    transport = make(CONNECTIONS)
+    options = {"timeout": TIMEOUT, "request_timeout": TIMEOUT, "connections": CONNECTIONS, **more}
+    try:
+        async with Gateway(certificates, transport=transport, **options) as gateway:
+            yield gateway
+    finally:
+        await transport.aclose()
+
+
+# Plain loops
+
+
+def post_with_httpx(messages: Sequence[dict[str, Any]], settings: Settings, connections: int) -> Reading:
+    """One httpx client, one POST per push."""
+
+    async def run() -> None:
+        limits = httpx.Limits(max_connections=connections, max_keepalive_connections=connections)
+        async with httpx.AsyncClient(base_url=settings["host"], limits=limits, timeout=TIMEOUT) as client:
+
+            async def post(path: str, form: Mapping[str, str]) -> Any:
+                return (await client.post(path, data=form)).json()
+
+            client.headers["auth_token"] = await _login(post, settings)
+            await _post_all(post, messages, connections)
+
+    return _timed(run, messages)
+
+
+def post_with_aiohttp(messages: Sequence[dict[str, Any]], settings: Settings, connections: int) -> Reading:
+    """One aiohttp session, one POST per push."""
+
+    async def run() -> None:
+        connector = aiohttp.TCPConnector(limit=connections)
+        async with aiohttp.ClientSession(settings["host"], connector=connector) as session:
+
+            async def post(path: str, form: Mapping[str, str]) -> Any:
+                async with session.post(path, data=form) as reply:
+                    return await reply.json()
+
+            session.headers["auth_token"] = await _login(post, settings)
+            await _post_all(post, messages, connections)
+
+    return _timed(run, messages)
+
+
+Post = Callable[[str, Mapping[str, str]], Awaitable[Any]]
+
+
+def _timed(run: Callable[[], Any], messages: Sequence[dict[str, Any]]) -> Reading:
+    for message in messages:
+        message["notification"]["app_message_id"] = uuid.uuid4().hex  # V1.3 takes an id once
+    watch = Stopwatch()
+    asyncio.run(run())
+    return watch.read(len(messages))
+
+
+async def _login(post: Post, settings: Settings) -> str:
+    key, stamp = settings["app_key"], str(int(time.time() * 1000))
+    sign = hashlib.sha256(f"{key}{stamp}{settings['master_secret']}".encode()).hexdigest()
+    reply = await post(_URLS["auth"], {"app_key": key, "timestamp": stamp, "sign": sign})
+    return str(reply["data"]["auth_token"])
+
+
+async def _post_all(post: Post, messages: Sequence[dict[str, Any]], connections: int) -> None:
+    waiting = iter(messages)
+    accepted = itertools.count()
+
+    async def call() -> None:
+        for message in waiting:
+            reply = await post(_URLS["unicast"], {"message": json.dumps(message)})
+            if reply["code"] == 0:
+                next(accepted)
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(connections):
+            group.create_task(call())
+    _expect(next(accepted), len(messages))
+
+
+def _expect(accepted: int, count: int) -> None:
+    if accepted != count:
+        raise RuntimeError(f"{accepted} of {count} pushes were accepted whole")

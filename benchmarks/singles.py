@@ -1,0 +1,153 @@
+"""What the gateway adds to a single request, for vendors and certificates that have no batch.
+
+Law of this file: the same requests, byte for byte but for ids, go through the gateway and straight into the transport
+underneath, over as many connections; beside them the aiohttp loop that somebody would write instead.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import uuid
+from collections.abc import Callable, Sequence
+
+from common import (
+    CERTIFICATE_ID,
+    SEED,
+    Reading,
+    Stopwatch,
+    Target,
+    cost_table,
+    make_pushes,
+    median_ratio,
+    median_row,
+    neighbour,
+    options,
+    report,
+    wire_message,
+)
+from contenders import (
+    CONNECTIONS,
+    TIMEOUT,
+    Settings,
+    encode_naively,
+    first_request,
+    opened,
+    post_with_aiohttp,
+    send,
+)
+from pushgateway_oppo import Oppo
+from pushgateway_oppo.sandbox import OppoSandbox
+from transports import MakeTransport, transports
+
+from pushgateway import Certificate, Push, Transport
+from pushgateway.vendor import AccessToken, Request, Secret
+
+OVER_BARE, OVER_LOOP = 1.5, 1.0
+NAIVE = "N: json.dumps + urlencode alone"
+LOOP = f"plain loop: one aiohttp POST per push, {CONNECTIONS} connections"
+
+
+def through_gateway(pushes: Sequence[Push], settings: Settings, make: MakeTransport, linger: float) -> Reading:
+    """Single sends; with `linger` 0 the gateway does not coalesce, otherwise the certificate's batch has one push."""
+    own = {**settings, "batch_size": 1} if linger else settings
+
+    async def run() -> Reading:
+        async with opened([Certificate(CERTIFICATE_ID, "oppo", own)], make, linger=linger) as gateway:
+            await send(gateway, pushes[:1])
+            watch = Stopwatch()
+            await send(gateway, pushes)
+            return watch.read(len(pushes))
+
+    return asyncio.run(run())
+
+
+def bare(pushes: Sequence[Push], settings: Settings, make: MakeTransport) -> Reading:
+    """The transport alone, with requests that stand ready."""
+    vendor = Oppo(**{**settings, "master_secret": Secret(settings["master_secret"])})
+    access = AccessToken("stub", 0.0)
+    requests = [vendor.authorize(first_request(vendor, [push.identified(uuid.uuid4().hex)]), access) for push in pushes]
+
+    async def run() -> Reading:
+        transport = make(CONNECTIONS)
+        try:
+            await _ask_all(transport, requests[:1])
+            watch = Stopwatch()
+            await _ask_all(transport, requests)
+            return watch.read(len(requests))
+        finally:
+            await transport.aclose()
+
+    return asyncio.run(run())
+
+
+async def _ask_all(transport: Transport, requests: Sequence[Request]) -> None:
+    waiting = iter(requests)
+
+    async def ask() -> None:
+        for request in waiting:
+            reply = await transport.send(request, pool=CERTIFICATE_ID, timeout=TIMEOUT)
+            if reply.status != 200:
+                raise RuntimeError("a request was refused")
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(CONNECTIONS):
+            group.create_task(ask())
+
+
+def measure(count: int, rounds: int) -> dict[str, list[Reading]]:
+    """Let the contenders take turns."""
+    tokens = OppoSandbox(tokens=count, seed=SEED).tokens
+    pushes = list(make_pushes(tokens, count))
+    messages = [wire_message(push, "") for push in pushes]
+    with neighbour(count) as settings:
+        turns: dict[str, Callable[[], Reading]] = {NAIVE: lambda: encode_naively(messages)}
+        for name, make in transports().items():
+            turns |= _turns(name, make, pushes, settings)
+        turns[LOOP] = lambda: post_with_aiohttp(messages, settings, CONNECTIONS)
+        readings: dict[str, list[Reading]] = {name: [] for name in turns}
+        for _ in range(rounds):
+            for name, turn in turns.items():
+                readings[name].append(turn())
+    return readings
+
+
+WAYS = {"send, linger 0": 0.0, "send, batches of one": 0.01}
+"""Two ways to have no batch: the host's, and the vendor's."""
+
+
+def _turns(
+    name: str, make: MakeTransport, pushes: Sequence[Push], settings: Settings
+) -> dict[str, Callable[[], Reading]]:
+    def gateway(linger: float) -> Callable[[], Reading]:
+        return lambda: through_gateway(pushes, settings, make, linger)
+
+    ways = {f"{way} ({name} transport)": gateway(linger) for way, linger in WAYS.items()}
+    return {**ways, f"bare {name} transport": lambda: bare(pushes, settings, make)}
+
+
+def targets(readings: dict[str, list[Reading]]) -> list[Target]:
+    """What has to be shown, for each transport that was measured."""
+    cpu = {name: [one.cpu / one.pushes for one in given] for name, given in readings.items()}
+    found = []
+    for name in transports():
+        for way in WAYS:
+            own = f"{way} ({name} transport)"
+            ratio = median_ratio(cpu[own], cpu[f"bare {name} transport"])
+            found.append(Target(f"CPU per push of {own}, times the bare transport, at most", ratio, OVER_BARE))
+            if name == "fast":
+                ratio = median_ratio(cpu[own], cpu[LOOP])
+                found.append(Target(f"CPU per push of {own}, times the aiohttp loop, at most", ratio, OVER_LOOP))
+    return found
+
+
+def main() -> int:
+    """Measure and report; 1 when a target is missed."""
+    given = options(__doc__ or "", count=1_000, rounds=5)
+    readings = measure(given.count, given.rounds)
+    rows = {name: median_row(name, found) for name, found in readings.items()}
+    return report([cost_table("singles", list(rows.values()), rows[NAIVE])], targets(readings), as_json=given.as_json)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,115 @@
+"""A lean OPPO on loopback, in a process of its own, for as long as its standard input stays open.
+
+Law of this file: it is never what a benchmark waits for. It reads each request whole, finds the targets, and says of
+each that it was accepted; it checks nothing else, knows every token and remembers nothing. Whether what is sent is
+right is the strict sandbox's business (`neighbour.py`) and the tests'. `answer` is pure, for those who want a vendor
+without a network.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import json
+import re
+import sys
+import threading
+import time
+from urllib.parse import parse_qs
+
+from pushgateway_oppo.sandbox.oppo import APP_KEY, MASTER_SECRET
+
+from pushgateway.rules import load_rules
+
+PATHS = {operation.path: name for name, operation in load_rules("pushgateway_oppo").dialects["v1.3"].operations.items()}
+_LENGTH = re.compile(rb"(?i)\r\ncontent-length: *(\d+)")
+_TARGET = re.compile(rb"%22target_value%22%3A\+?%22([A-Za-z0-9_.~-]+)%22")
+"""As the gateway and `urlencode` write a target that needs no quoting; anything else goes the long way."""
+_ids = itertools.count(1)
+
+
+def answer(path: str, content: bytes) -> bytes:
+    """The body of the reply; HTTP is 200 throughout."""
+    operation = PATHS.get(path)
+    if operation == "unicast_batch":
+        items = [b'{"messageId":"%024x","registrationId":"%b"}' % (next(_ids), target) for target in _targets(content)]
+        return b'{"code":0,"message":"Success","data":[%b]}' % b",".join(items)
+    if operation == "auth":
+        return b'{"code":0,"message":"Success","data":{"auth_token":"stub","create_time":%d}}' % (time.time() * 1000)
+    if operation == "unicast":
+        return b'{"code":0,"message":"Success","data":{"messageId":"%024x"}}' % next(_ids)
+    if operation in ("save", "broadcast"):
+        return b'{"code":0,"message":"Success","data":{"message_id":"%024x","task_id":"%024x"}}' % (
+            next(_ids),
+            next(_ids),
+        )
+    return b'{"code":20,"message":"no such method"}'
+
+
+def _targets(content: bytes) -> list[bytes]:
+    found = _TARGET.findall(content)
+    if found and len(found) == content.count(b"target_value"):
+        return found
+    messages = json.loads(parse_qs(content.decode("ascii"))["messages"][0])
+    return [message["target_value"].encode("ascii") for message in messages]
+
+
+class Stub(asyncio.Protocol):
+    """One connection: requests in, replies out, in turns."""
+
+    def __init__(self) -> None:
+        self._waiting = bytearray()
+        self._needed = 0  # so many bytes make the request whole; 0: not known yet
+        self._body = 0  # where its body begins
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Somebody connects."""
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        """Some bytes; perhaps a whole request now."""
+        self._waiting += data
+        while self._is_whole():
+            head, content = bytes(self._waiting[: self._body]), bytes(self._waiting[self._body : self._needed])
+            del self._waiting[: self._needed]
+            self._needed = 0
+            reply = answer(head.split(b" ", 2)[1].decode("ascii"), content)
+            self._transport.write(
+                b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n" % len(reply) + reply
+            )
+
+    def _is_whole(self) -> bool:
+        if not self._needed:
+            end = self._waiting.find(b"\r\n\r\n")
+            if end < 0:
+                return False
+            length = _LENGTH.search(self._waiting, 0, end + 2)
+            self._body = end + 4
+            self._needed = self._body + (int(length[1]) if length else 0)
+        return len(self._waiting) >= self._needed
+
+
+def settings(port: int) -> dict[str, str]:
+    """A certificate for the stub."""
+    url = f"http://127.0.0.1:{port}"
+    return {"app_key": APP_KEY, "master_secret": MASTER_SECRET, "host": url, "overseas_host": url}
+
+
+async def _serve() -> None:
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(Stub, "127.0.0.1", 0)
+    ended = asyncio.Event()
+
+    def watch() -> None:
+        sys.stdin.read()
+        loop.call_soon_threadsafe(ended.set)
+
+    threading.Thread(target=watch, daemon=True).start()
+    print(json.dumps(settings(server.sockets[0].getsockname()[1])), flush=True)
+    await ended.wait()
+    server.close()
+
+
+if __name__ == "__main__":
+    asyncio.run(_serve())
