@@ -238,6 +238,37 @@ def test_a_faster_transport_is_found_where_it_is_installed(load: Load, monkeypat
     assert missing == ["default"]
 
 
+def test_the_page_says_what_was_measured(load: Load, root: Path) -> None:
+    """Tables and plot are those of the committed run: a figure edited by hand, on either side, is seen."""
+    page = load("page")
+    measured = json.loads((root / "benchmarks" / "measured.json").read_text("utf-8"))
+    text = (root / "docs" / "en" / "performance.md").read_text("utf-8")
+    plot = (root / "docs" / "en" / "performance.svg").read_text("utf-8")
+    altered = json.loads(json.dumps(measured))
+    altered["scripts"]["throughput"]["tables"][0]["rows"][0][2] *= 2
+
+    assert page.filled(text, measured) == text
+    assert {name for _, name, _ in page._SLOT.findall(text)} == {name for name, _ in page.slots(measured)}
+    assert page.filled(text, altered) != text
+    assert f"run {load('plot').digest(measured)}" in plot
+
+
+def test_only_what_stands_between_markers_is_written(load: Load) -> None:
+    """Words stay, an empty slot is filled, and a slot that nothing belongs to is an error."""
+    page = load("page")
+    table = {"name": "t", "heads": ["what", "n"], "rows": [["row", 1234]]}
+    measured = {"cores": 2, "python": "P", "system": "S", "most": None}
+    measured["scripts"] = {"s": {"seconds": 90, "tables": [table], "targets": []}}
+    empty = "Before.\n<!-- table: s.t -->\n<!-- end -->\nBetween.\n<!-- table: run -->\nold\n<!-- end -->\nAfter.\n"
+    text = page.filled(empty, measured)
+
+    assert "| row | 1,234 |\n<!-- end -->\nBetween.\n" in text
+    assert text.endswith("One run of 2 minutes on 2 cores, S, P.\n<!-- end -->\nAfter.\n")
+    assert page.filled(text, measured) == text
+    with pytest.raises(KeyError):
+        page.filled("<!-- table: s.u -->\n<!-- end -->", measured)
+
+
 @pytest.mark.parametrize(
     ("measured", "at_least", "met"),
     [(30.0, True, True), (29.9, True, False), (30.0, False, True), (30.1, False, False)],
