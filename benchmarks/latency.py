@@ -42,7 +42,7 @@ class Wait:
     p50: float
     p99: float
     calls: float
-    """Vendor calls a second."""
+    """Vendor calls for each 1,000 pushes, which a slow machine does not make fewer by taking longer."""
     cpu: float
     """Share of one core."""
 
@@ -84,7 +84,7 @@ async def offer(pushes: Sequence[Push], rate: float, *, coalesced: bool) -> Wait
                     await asyncio.sleep(max(0.0, start + given / rate - loop.time()))
         reading, calls = watch.read(len(pushes)), vendor.calls
     above = sorted(1000 * (wait - ROUND_TRIP) for wait in waits)
-    return Wait(_share(above, 0.5), _share(above, 0.99), calls / reading.wall, reading.cpu / reading.wall)
+    return Wait(_share(above, 0.5), _share(above, 0.99), 1000 * calls / len(pushes), reading.cpu / reading.wall)
 
 
 async def burst(pushes: Sequence[Push]) -> int:
@@ -120,11 +120,15 @@ def main() -> int:
             targets.append(Target(f"ms above the round trip, p99, {rate:,} a second, at most", p99, MOST_ADDED))
         if coalesced and rate == BURST:
             targets.append(
-                Target(f"vendor calls for {BURST:,} sends spread over a second, at most", calls, CALLS_SPREAD)
+                Target(
+                    f"vendor calls for {BURST:,} sends spread over a second, at most",
+                    calls * BURST / 1000,
+                    CALLS_SPREAD,
+                )
             )
     calls = asyncio.run(burst(pushes[:BURST]))
     targets.append(Target(f"vendor calls for {BURST:,} sends at once, at most", calls, CALLS_BURST))
-    heads = ("rate", "how", "p50 ms", "p99 ms", "vendor calls/s", "cores busy")
+    heads = ("rate", "how", "p50 ms", "p99 ms", "vendor calls/1,000", "cores busy")
     return report([Table("added", heads, rows)], targets, as_json=given.as_json)
 
 
