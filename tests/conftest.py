@@ -23,7 +23,7 @@ def modules_under(folder: Path, package: str) -> dict[str, str]:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """How much of what has no end: `tox -e simulate`, `fuzz` and `soak` ask for more than the everyday run."""
-    parser.addoption("--seeds", type=int, default=60, help="seeds of tests/test_simulation.py")
+    parser.addoption("--seeds", type=int, default=200, help="seeds of tests/test_simulation.py")
     parser.addoption("--inputs", type=int, default=0, help="inputs for each parser of tests/test_fuzz.py")
     parser.addoption("--input", default="", help="one input of tests/test_fuzz.py again, such as batch:4711")
     parser.addoption("--minutes", type=float, default=0.0, help="how long tests/test_soak.py lasts")

@@ -1,0 +1,241 @@
+"""A whole day of ten minutes: drawn from its seed, lived through in virtual time, judged at its end.
+
+Law of this file: first safety, with every trouble that was drawn; then liveness, when all troubles are over and
+everything must drain and go on as on an ordinary day. `live` tells what was broken; `shrink` drops one trouble after
+the other for as long as something still is.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Callable, Coroutine, Iterable
+from typing import Any
+
+import attrs
+
+from pushgateway import Certificate, Gateway, Notification, Push, PushToken, RetryPolicy, Status
+from pushgateway.testing.virtual import run_virtual
+from simulated.host import Act, Host
+from simulated.ledger import Ledger
+from simulated.plugin import MISCHIEF, Sim, certificate
+from simulated.server import App, Bucket, SimServer
+from simulated.troubles import CODE, HOST, Trouble, Weather, draw
+
+APPS = ("c1", "c2", "c3")
+OVER = 420.0
+"""Seconds after which there is no trouble any more; the vendor's midnight is at 400."""
+SOUND = 525.0
+"""And after which every pause the engine may make is over."""
+END = 600.0
+ATTEMPTS = 4
+
+
+@attrs.frozen
+class Plan:
+    """Everything that will happen on a day."""
+
+    seed: int
+    connections: int
+    linger: float
+    request_timeout: float
+    troubles: tuple[Trouble, ...]
+    acts: tuple[Act, ...]
+
+    @classmethod
+    def drawn(cls, seed: int) -> Plan:
+        """The day of a seed."""
+        chance = random.Random(seed)
+        kinds = ["crowd"] * 6 + ["several"] * 3 + ["multicast"] * 2 + ["stream"] * 2 + ["broadcast", "check"]
+        acts = sorted(
+            (round(chance.uniform(0, OVER + 60), 2), chance.choice(kinds), chance.getrandbits(32))
+            for _ in range(chance.randrange(12, 32))
+        )
+        return cls(
+            seed=seed,
+            connections=chance.choice([1, 2, 4]),
+            linger=chance.choice([0.0, 0.01, 0.01, 0.2]),
+            request_timeout=chance.choice([2.0, 10.0]),
+            troubles=tuple(draw(chance, APPS, OVER)),
+            acts=tuple(acts),
+        )
+
+
+@attrs.frozen
+class Told:
+    """What became of a day."""
+
+    plan: Plan
+    faults: tuple[str, ...]
+    story: str
+    """A digest of everything that happened and when."""
+    outcomes: dict[str, int]
+    calls: dict[str, int]
+
+    @property
+    def promises(self) -> frozenset[str]:
+        """Names of the promises that were broken."""
+        return frozenset(fault.split(":")[0] for fault in self.faults)
+
+
+class Day:
+    """One day being lived."""
+
+    def __init__(self, plan: Plan, ledger: Ledger) -> None:
+        self.plan = plan
+        self.ledger = ledger
+        ledger.calm = not plan.troubles
+        self.loop = asyncio.get_running_loop()
+        chance = random.Random(plan.seed + 1)
+        self.weather = Weather(plan.troubles)
+        self.apps = [self._app(name, chance) for name in APPS]
+        self.server = SimServer(ledger, self.weather, self.apps, plan.connections, plan.seed)
+        vendor = type("SimToday", (Sim,), {"mischief": staticmethod(self._mischief)})
+        certificates = [self._certificate(app, chance) for app in self.apps]
+
+        def make(certificates: Iterable[Certificate]) -> Gateway:
+            return Gateway(
+                certificates,
+                request_timeout=plan.request_timeout,
+                connections=plan.connections,
+                linger=plan.linger,
+                retry=RetryPolicy(attempts=ATTEMPTS),
+                transport=self.server,
+                vendors={"sim": vendor},
+                clock=self._wall,
+                rng=random.Random(f"{plan.seed}/{self.server.logins.gateway}"),  # each process its own
+            )
+
+        self.host = Host(ledger, self.server, certificates, make)
+        self.server.clock = self._wall
+
+    def _wall(self) -> float:
+        return self.server.wall() + self.host.wall_offset
+
+    def _app(self, name: str, chance: random.Random) -> App:
+        return App(
+            name=name,
+            size=chance.choice([1, 3, 1000, 1000]),
+            mixed=chance.random() < 0.7,
+            dedupe=chance.random() < 0.5,
+            logs_in=chance.random() < 0.85,
+            strict=chance.random() < 0.4,
+            lifetime=chance.choice([70.0, 200.0, 86400.0]),
+            last_wins=chance.random() < 0.3,
+            requests=Bucket(chance.choice([20.0, 200.0]), 100.0),
+            targets=Bucket(chance.choice([100.0, 1000.0]), 1000.0),
+            secrets={"s0"},
+        )
+
+    def _certificate(self, app: App, chance: random.Random) -> Certificate:
+        own = chance.choice([None, None, 0.0])
+        settings = {"size": app.size, "mixed": app.mixed, "dedupe": app.dedupe, "logs_in": app.logs_in}
+        weighs, saves = chance.random() < 0.3, chance.random() < 0.7
+        return certificate(app.name, "s0", own, weighs=weighs, saves=saves, **settings)
+
+    def _mischief(self) -> str | None:
+        struck = self.weather.strikes(self.loop.time(), "", CODE[:1])
+        return struck[1].choice(MISCHIEF) if struck else None
+
+    async def live(self) -> None:
+        """From the first push to the close."""
+        for when, what, seed in self.plan.acts:
+            act: Callable[[random.Random], Coroutine[Any, Any, None]] = getattr(self.host, what)
+            self.loop.call_at(when, self._begin, act, random.Random(seed))
+        for trouble in self.plan.troubles:
+            if trouble.kind in (*HOST, "clock", "revoked"):
+                self.loop.call_at(trouble.begins, self._begin, self.host.suffer, trouble)
+        await self._until(OVER + 1)
+        self._mend()
+        await self._until(SOUND)
+        if self.host.acts:
+            self.ledger.broken("L1", f"{len(self.host.acts)} calls have not come back")
+        await self._ordinary()
+        await self._as_many()
+        await self.host.close(5.0)
+        await self._until(END)
+        for failure in self.host.failures:
+            raise failure
+        self.ledger.check(ATTEMPTS)
+
+    def _begin(self, act: Callable[[Any], Coroutine[Any, Any, None]], what: Any) -> None:
+        self.host.begin(act(what))
+
+    async def _until(self, when: float) -> None:
+        await asyncio.sleep(when - self.loop.time())
+
+    def _mend(self) -> None:
+        """Where the vendor refused the credentials the operator has new ones; nobody waits out that pause."""
+        met = {trouble.app for trouble in self.plan.troubles if trouble.kind in ("blocked", "rotate")}
+        for app in APPS:
+            if app in met or "" in met:
+                self.host.renew(app)
+        self.host.reload()
+
+    async def _ordinary(self) -> None:
+        """A fresh push for each certificate and region gets through at once."""
+        self.server.latency = 0.05
+        for app in APPS:
+            for token in (f"{app}-1", f"far-{app}-1"):
+                begun = self.loop.time()
+                outcome = await self.host.one(Push(PushToken(app, token), Notification("title", f"fresh {token}")))
+                took = self.loop.time() - begun
+                if outcome.status is not Status.ACCEPTED or took > 0.5 + self.plan.linger:
+                    detail = f"{outcome.status.value}, {outcome.detail!r}"
+                    self.ledger.broken("L1", f"a fresh push to {token} after {took:.2f} s: {detail}")
+
+    async def _as_many(self) -> None:
+        """All connections can be used, as before."""
+        for app in APPS:
+            self.server.peak.clear()
+            burst = [
+                Push(PushToken(app, f"{app}-1"), Notification("title", f"burst {number}"), coalesce=False, timeout=5.0)
+                for number in range(3 * self.plan.connections)
+            ]
+            async with asyncio.TaskGroup() as group:
+                for push in burst:
+                    group.create_task(self.host.one(push))
+            if self.server.peak[app, "near"] != self.plan.connections:
+                used = self.server.peak[app, "near"]
+                self.ledger.broken("L2", f"{app} uses {used} connections of {self.plan.connections}")
+
+
+def live(plan: Plan) -> Told:
+    """Live through a day. Raises nothing: what the engine or the loop raises is a broken promise too."""
+    ledger = Ledger()
+
+    async def main() -> None:
+        await Day(plan, ledger).live()
+
+    log = logging.getLogger("pushgateway")
+    level = log.level
+    log.setLevel(logging.CRITICAL + 1)  # a hostile day has much to say
+    try:
+        run_virtual(main(), seed=plan.seed if plan.seed % 3 else None)
+    except Exception as failure:
+        ledger.broken("I9", f"{type(failure).__name__}: {failure}")
+    finally:
+        log.setLevel(level)
+    return Told(plan, tuple(ledger.faults), ledger.story, dict(ledger.told), dict(ledger.calls))
+
+
+def shrink(plan: Plan, fails: Callable[[Plan], bool]) -> Plan:
+    """The same day with as few troubles as it still fails with."""
+    for trouble in plan.troubles:
+        less = attrs.evolve(plan, troubles=tuple(one for one in plan.troubles if one is not trouble))
+        if fails(less):
+            plan = less
+    return plan
+
+
+def describe(told: Told, most: int = 8) -> str:
+    """What to print of a day that failed."""
+    return "\n".join(
+        [
+            f"seed {told.plan.seed}: {len(told.faults)} broken promises",
+            *told.faults[:most],
+            "with these troubles, as few as it takes:",
+            *map(str, told.plan.troubles),
+        ]
+    )

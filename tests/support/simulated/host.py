@@ -1,0 +1,303 @@
+"""The host of a simulated day: who submits pushes, loses patience, and changes certificates while all that goes on.
+
+Law of this file: every push is entered in the ledger before it is handed in, and everything that comes back is told
+to it. What the host does beside sending is a trouble like those of the vendor, drawn before the day begins.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
+from typing import Any
+
+import attrs
+
+from pushgateway import Audience, Certificate, ConfigError, Gateway, Notification, Outcome, Push, PushToken, Status
+from simulated.ledger import Ledger, Order
+from simulated.server import POISON, SimServer
+from simulated.troubles import Trouble
+
+TIMEOUT = 30.0
+PHONES = 40
+"""Of each app in each region."""
+Act = tuple[float, str, int]
+"""When, what, and the seed of its own random."""
+
+
+class Host:
+    """One process at work on one gateway after the other."""
+
+    def __init__(
+        self, ledger: Ledger, server: SimServer, certificates: Iterable[Certificate], make: Callable[..., Gateway]
+    ) -> None:
+        self.ledger = ledger
+        self.server = server
+        self.certificates = {certificate.id: certificate for certificate in certificates}
+        self.known = dict(self.certificates)
+        self.wall_offset = 0.0
+        self.acts: dict[asyncio.Task[None], None] = {}  # in the order they began
+        self.failures: list[BaseException] = []
+        self._make = make
+        self._loop = asyncio.get_running_loop()
+        self._numbers = 0
+        self._secrets = 0
+        self.gateway = make(self.certificates.values())
+
+    def begin(self, act: Coroutine[Any, Any, None]) -> None:
+        """Do something beside everything else."""
+        task = self._loop.create_task(act)
+        self.acts[task] = None
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self.acts.pop(task)
+        if not task.cancelled() and (failure := task.exception()) is not None:
+            self.failures.append(failure)
+
+    # Sending
+
+    def _note(self, chance: random.Random) -> Notification:
+        self._numbers += 1
+        text = f"n{self._numbers}" + (POISON if chance.random() < 0.02 else "")
+        shared = f"host-{self._numbers}" if chance.random() < 0.2 else None
+        return Notification("" if chance.random() < 0.02 else "title", text, dedupe_id=shared)
+
+    def _address(self, chance: random.Random) -> PushToken:
+        app = chance.choice(list(self.server.apps))
+        return PushToken(app, chance.choice(["", "", "far-"]) + f"{app}-{chance.randrange(PHONES)}")
+
+    def _push(self, chance: random.Random) -> Push:
+        timeout = chance.choice([None, None, 0.3, 1.0, 5.0, 20.0])
+        coalesce = chance.random() < 0.9
+        return Push(self._address(chance), self._note(chance), timeout=timeout, coalesce=coalesce, context=object())
+
+    def _submit(self, push: Push) -> Order:
+        app = self.server.apps[push.push_token.certificate_id]
+        timeout = TIMEOUT if push.timeout is None else push.timeout
+        return self.ledger.submit(push, self._loop.time(), timeout, dedupes=app.dedupe)
+
+    def _tell(self, order: Order, outcome: object) -> None:
+        self.ledger.tell(order, outcome, self._loop.time())
+
+    async def one(self, push: Push) -> Outcome:
+        """A single send."""
+        order = self._submit(push)
+        try:
+            outcome = await self.gateway.send(
+                push.push_token, push.notification, timeout=push.timeout, coalesce=push.coalesce
+            )
+        except asyncio.CancelledError:
+            order.withdrawn = True
+            raise
+        self._tell(order, outcome)
+        return outcome
+
+    async def crowd(self, chance: random.Random) -> None:
+        """Single sends, many at about the same time."""
+        for _ in range(chance.choice([1, 1, 5, 25])):
+            self.begin(self._lone(self._push(chance)))
+            if chance.random() < 0.2:
+                await asyncio.sleep(chance.choice([0, 0.003, 0.3]))
+
+    async def _lone(self, push: Push) -> None:
+        await self.one(push)
+
+    async def several(self, chance: random.Random) -> None:
+        """A list, with a token now and then twice."""
+        orders = [self._submit(self._push(chance)) for _ in range(chance.randrange(40))]
+        await self._each(orders, lambda: self.gateway.send_each([order.push for order in orders]))
+
+    async def multicast(self, chance: random.Random) -> None:
+        """One notification for many phones of several apps."""
+        note = self._note(chance)
+        tokens = list({self._address(chance): None for _ in range(chance.randrange(1, 30))})
+        timeout = chance.choice([None, 1.0])
+        orders = [self._submit(Push(token, note, timeout=timeout)) for token in tokens]
+        await self._each(orders, lambda: self.gateway.multicast(tokens, note, timeout=timeout))
+
+    async def _each(self, orders: list[Order], send: Callable[[], Coroutine[Any, Any, list[Outcome]]]) -> None:
+        try:
+            outcomes = await send()
+        except asyncio.CancelledError:
+            for order in orders:
+                order.withdrawn = True
+            raise
+        if len(outcomes) != len(orders):
+            self.ledger.broken("I1", f"{len(outcomes)} outcomes for {len(orders)} pushes")
+        due = max((order.deadline for order in orders), default=0.0)
+        for order, outcome in zip(orders, outcomes, strict=False):
+            self.ledger.tell(order, outcome, self._loop.time(), due)
+
+    async def stream(self, chance: random.Random) -> None:
+        """A stream whose source pauses and whose reader may leave early."""
+        given: dict[object, Order] = {}
+
+        async def source() -> AsyncIterator[Push]:
+            for _ in range(chance.randrange(40)):
+                if chance.random() < 0.2:
+                    await asyncio.sleep(chance.random())
+                push = self._push(chance)
+                given[push.context] = self._submit(push)
+                yield push
+
+        leaves_after = chance.randrange(120)
+        pushes = source()
+        outcomes = self.gateway.stream(pushes, window=chance.choice([1, 2, 10, 100]))
+        taken = 0
+        try:
+            async for outcome in outcomes:
+                order = given.get(outcome.context)
+                if order is None:
+                    self.ledger.broken("I1", "a stream gives the outcome of another push")
+                    continue
+                self._tell(order, outcome)
+                taken += 1
+                if taken > leaves_after:
+                    break
+        finally:
+            left_early = taken > leaves_after
+            await outcomes.aclose()
+            await pushes.aclose()
+            for order in given.values():
+                order.withdrawn = order.withdrawn or (order.outcome is None and (left_early or _cancelled()))
+
+    async def broadcast(self, chance: random.Random) -> None:
+        """To everyone, or to some tokens of one app in both regions."""
+        app = chance.choice(list(self.server.apps))
+        self._numbers += 1
+        text = f"b{self._numbers}"
+        tokens = [f"{chance.choice(['', 'far-'])}{app}-{number}" for number in range(chance.randrange(1, 12))]
+        audience = Audience.everyone() if chance.random() < 0.3 else Audience.of_tokens(tokens)
+        outcome = await self.gateway.broadcast(
+            app, Notification("title", text), audience, timeout=chance.choice([1.0, 60.0])
+        )
+        self.ledger.event("broadcast", self._loop.time(), outcome.status.value)
+        parts = {part: times for part, times in self.server.broadcasts.items() if part[0] == text}
+        reached = {token for part in parts for token in part[1:]}
+        if any(times > 1 for times in parts.values()):
+            self.ledger.broken("B9", f"{text} was broadcast twice")
+        if outcome.status is Status.ACCEPTED and not parts:
+            self.ledger.broken("B9", f"{text} was accepted and never broadcast")
+        for one in outcome.outcomes:
+            token = one.push_token.token
+            if one.status is not Status.UNKNOWN and one.ok is not (token in reached):
+                self.ledger.broken("B9", f"{text}: {token} ended {one.status.value}, which is not what happened")
+
+    async def check(self, chance: random.Random) -> None:
+        """An operator proves a certificate."""
+        await self.gateway.check(chance.choice(list(self.server.apps)))
+
+    # Troubles of the host's own
+
+    async def suffer(self, trouble: Trouble) -> None:
+        """Live through a trouble that begins now."""
+        chance = random.Random(trouble.seed)
+        app = trouble.app or chance.choice(list(self.server.apps))
+        await getattr(self, f"_{trouble.kind}")(trouble, app, chance)
+
+    async def _cancel(self, trouble: Trouble, app: str, chance: random.Random) -> None:
+        for _ in range(5):
+            self._cancel_some(chance, trouble.strength)
+            await asyncio.sleep(chance.choice([0, 0.001, trouble.lasts / 5]))
+
+    async def _revoked(self, trouble: Trouble, app: str, chance: random.Random) -> None:
+        self.server.logins.revoke(app)
+
+    async def _clock(self, trouble: Trouble, app: str, chance: random.Random) -> None:
+        self.wall_offset = chance.choice([-3600.0, -300.0, 300.0, 3600.0])
+        await asyncio.sleep(trouble.lasts)
+        self.wall_offset = 0.0
+
+    async def _reload(self, trouble: Trouble, app: str, chance: random.Random) -> None:
+        self.reload()
+
+    async def _reopen(self, trouble: Trouble, app: str, chance: random.Random) -> None:
+        await self.reopen(chance.choice([0.0, 0.2, 5.0]))
+
+    async def _flood(self, trouble: Trouble, app: str, chance: random.Random) -> None:
+        """Very many single sends in one moment, for one certificate."""
+        for number in range(100):
+            push_token = PushToken(app, f"{app}-{number % PHONES}")
+            self.begin(self._lone(Push(push_token, self._note(chance), timeout=5.0)))
+
+    def _cancel_some(self, chance: random.Random, share: float) -> None:
+        for task in list(self.acts):
+            if task is not asyncio.current_task() and chance.random() < share and _sends(task):
+                task.cancel()
+
+    def reload(self) -> None:
+        """Hand in the certificates as they should be."""
+        self.gateway.reload(list(self.certificates.values()))
+
+    def renew(self, app: str) -> None:
+        """A new secret for an app, from now on the only one."""
+        self._secrets += 1
+        secret = f"s{self._secrets}"
+        self.server.apps[app].secrets = {secret}
+        old = self.known[app]
+        self.known[app] = new = attrs.evolve(old, settings={**old.settings, "secret": secret})
+        if app in self.certificates:
+            self.certificates[app] = new
+
+    async def _nonsense(self, trouble: Trouble, app: str, chance: random.Random) -> None:
+        before = self.gateway.certificates
+        good = next(iter(self.certificates.values()))
+        bad = chance.choice([[good, good], [attrs.evolve(good, settings={"nothing": 1})], [good, "certificate"]])
+        try:
+            self.gateway.reload(bad)
+        except ConfigError:
+            if self.gateway.certificates != before:
+                self.ledger.broken("P8", "a bad set of certificates changed something")
+        else:
+            self.ledger.broken("P8", "a bad set of certificates was taken")
+
+    async def _rotate(self, trouble: Trouble, app: str, chance: random.Random) -> None:
+        """The vendor changes first, the configuration follows."""
+        self.renew(app)
+        self.server.logins.revoke(app)
+        await asyncio.sleep(chance.choice([0.0, trouble.lasts]))
+        self.reload()
+
+    async def _remove(self, trouble: Trouble, app: str, chance: random.Random) -> None:
+        if app not in self.certificates or len(self.certificates) == 1:
+            return
+        del self.certificates[app]
+        self.reload()
+        self.server.apps[app].removals.append(self._loop.time())
+        await asyncio.sleep(trouble.lasts)
+        self.certificates[app] = self.known[app]
+        self.renew(app)
+        self.reload()
+
+    async def reopen(self, grace: float) -> None:
+        """Close the gateway and go on with a new one."""
+        await self.close(grace)
+        self.server.closed = False
+        self.server.logins.gateway += 1
+        self.gateway = self._make(self.certificates.values())
+
+    async def close(self, grace: float) -> None:
+        """Close the gateway; from then on nothing may leave."""
+        begun = self._loop.time()
+        await self.gateway.aclose(grace)
+        took = self._loop.time() - begun
+        if took > grace + 0.1:
+            self.ledger.broken("I9", f"a close with {grace} s of grace took {took:.3f} s")
+        if any(self.server.in_flight.values()):
+            self.ledger.broken("I9", "a request is under way after the close")
+        self.server.closed = True
+
+
+def _cancelled() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
+
+
+def _sends(task: asyncio.Task[None]) -> bool:
+    coroutine = task.get_coro()
+    return getattr(coroutine, "__qualname__", "").rsplit(".", 1)[-1] in SENDING
+
+
+SENDING = ("_lone", "several", "multicast", "stream", "broadcast", "check")
+"""What may be cancelled: calls of the gateway, not an operator's work."""

@@ -1,0 +1,174 @@
+"""The plug-in of the simulated vendor, and the ways in which it may break its contract.
+
+Law of this file: pure, as every plug-in. The wire is JSON: pushes are [token, text, dedupe id], a reply is a list of
+[token, code], matched by token; what is missing has no verdict, and of two verdicts on one push the worse counts.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar
+
+import attrs
+
+from pushgateway import Certificate
+from pushgateway.vendor import (
+    AccessExpired,
+    AccessToken,
+    AudienceKind,
+    Batching,
+    Broadcast,
+    BroadcastOutcome,
+    ClockSkew,
+    Exchange,
+    NoVerdict,
+    Outcome,
+    Push,
+    PushToken,
+    Reason,
+    Refused,
+    Reply,
+    Request,
+    Secret,
+    Status,
+    Vendor,
+    read_reply,
+)
+
+URL = "https://sim.example"
+DEAD, CONTENT, MUTED, BUSY, FAST, QUOTA, BLOCKED = "2", "3", "4", "5", "6", "7", "8"
+EXPIRED, SKEWED, REPEATED = "11", "18", "32"
+REASONS = {
+    DEAD: Reason.UNREGISTERED,
+    CONTENT: Reason.INVALID_NOTIFICATION,
+    MUTED: Reason.MUTED,
+    BUSY: Reason.UNAVAILABLE,
+    FAST: Reason.RATE_LIMITED,
+    QUOTA: Reason.QUOTA_EXCEEDED,
+    BLOCKED: Reason.CREDENTIALS,
+}
+MISCHIEF = ("raise-before", "raise-after", "swap", "drop", "nothing")
+"""How a plug-in breaks its promise: it raises what it may not, or returns outcomes that are not its pushes'."""
+
+
+@attrs.frozen
+class Sim(Vendor):
+    """Code 0 accepted, 11 access token expired, 18 clock, 32 repeated, others by `REASONS`."""
+
+    brand: ClassVar[str] = "sim"
+    audiences: ClassVar[frozenset[AudienceKind]] = frozenset({AudienceKind.TOKENS, AudienceKind.EVERYONE})
+    audience_size: ClassVar[int] = 4
+    mischief: ClassVar[Callable[[], str | None]] = staticmethod(lambda: None)
+
+    app: str
+    secret: Secret
+    size: int = 1000
+    mixed: bool = True
+    weighs: bool = False
+    dedupe: bool = True
+    logs_in: bool = True
+    saves: bool = True
+
+    @property
+    def deduplicates(self) -> bool:  # type: ignore[override]
+        return self.dedupe
+
+    @property
+    def batching(self) -> Batching:
+        return Batching(self.size, self.mixed, 7000 if self.weighs else None)
+
+    def region(self, token: str) -> str:
+        return "far" if token.startswith("far-") else "near"
+
+    def login(self, region: str, now: float) -> Exchange[AccessToken] | None:
+        return self._login(region, now) if self.logs_in else None
+
+    def _login(self, region: str, now: float) -> Exchange[AccessToken]:
+        reply = yield from self._ask(region, "login", [self.app, self.secret.reveal(), now])
+        return AccessToken(reply.body["token"], float(reply.body["lifetime"]), float(reply.body["created_at"]))
+
+    def push(self, batch: Sequence[Push]) -> Exchange[Sequence[Outcome]]:
+        mischief = self.mischief()
+        if mischief == "raise-before":
+            raise KeyError("before asking")
+        kept = {
+            place: Outcome.not_sent(push, Reason.INVALID_NOTIFICATION, "title: must not be empty")
+            for place, push in enumerate(batch)
+            if not push.notification.title
+        }
+        asked = [push for place, push in enumerate(batch) if place not in kept]
+        if not asked:
+            return list(kept.values())
+        items = [[push.push_token.token, push.notification.body, push.dedupe_id] for push in asked]
+        try:
+            reply = yield from self._ask(self.region(items[0][0]), "push", items)
+        except (Refused, NoVerdict) as failed:
+            raise failed.keeping(kept) from None
+        codes: dict[str, str] = {}
+        for token, code in reply.body["codes"]:
+            codes[token] = max(codes.get(token, "0"), code, key=int)
+        outcomes = [
+            kept[place] if place in kept else _outcome(push, codes.get(push.push_token.token))
+            for place, push in enumerate(batch)
+        ]
+        return outcomes if mischief is None else _spoiled(outcomes, mischief)
+
+    def save(self, broadcast: Broadcast) -> Exchange[tuple[str, tuple[str, ...]]] | None:
+        return self._save(broadcast) if self.saves else None
+
+    def _save(self, broadcast: Broadcast) -> Exchange[tuple[str, tuple[str, ...]]]:
+        reply = yield from self._ask(self._home(broadcast), "save", broadcast.notification.body)
+        return reply.body["id"], ()
+
+    def broadcast(self, broadcast: Broadcast, saved: str) -> Exchange[BroadcastOutcome]:
+        tokens = broadcast.audience.values
+        what = [saved or broadcast.notification.body, *tokens]
+        reply = yield from self._ask(self._home(broadcast), "broadcast", what)
+        return BroadcastOutcome(
+            certificate_id=broadcast.certificate_id,
+            status=Status.ACCEPTED,
+            task_ids=(str(reply.body["task"]),),
+            outcomes=tuple(
+                Outcome(push_token=PushToken(broadcast.certificate_id, token), status=Status.ACCEPTED, attempts=1)
+                for token in tokens
+            ),
+        )
+
+    def _home(self, broadcast: Broadcast) -> str:
+        values = broadcast.audience.values
+        return self.region(values[0]) if values else self.home_region
+
+    def _ask(self, region: str, what: str, body: object) -> Exchange[Reply]:
+        reply = read_reply((yield Request("POST", f"{URL}/{region}/{what}", {}, json.dumps(body).encode())))
+        if reply.code == "0":
+            return reply
+        hint = reply.body.get("retry_after")
+        if reply.code == EXPIRED:
+            raise AccessExpired(Reason.CREDENTIALS, EXPIRED)
+        if reply.code == SKEWED:
+            raise ClockSkew(Reason.CREDENTIALS, SKEWED)
+        raise Refused(REASONS[reply.code], reply.code, retry_after=None if hint is None else float(hint))
+
+
+def _outcome(push: Push, code: str | None) -> Outcome:
+    if code is None:
+        return Outcome.unknown(push, "no verdict on this one")
+    if code == "0":
+        return Outcome.accepted(push, f"m-{push.dedupe_id}")
+    if code == REPEATED:
+        return Outcome.rejected(push, Reason.INVALID_NOTIFICATION, code=code, repeated=True)
+    return Outcome.rejected(push, REASONS[code], code=code)
+
+
+def _spoiled(outcomes: list[Outcome], mischief: str) -> Any:
+    if mischief == "raise-after":
+        raise KeyError("after asking")
+    if mischief == "swap":
+        return outcomes[1:] + outcomes[:1]
+    return outcomes[1:] if mischief == "drop" else None
+
+
+def certificate(app: str, secret: str, linger: float | None = None, **settings: Any) -> Certificate:
+    """A certificate of the simulated vendor; the app's name is the certificate's id."""
+    return Certificate(app, "sim", {"app": app, "secret": secret, **settings}, linger=linger)

@@ -1,0 +1,81 @@
+"""What goes wrong on a day: drawn from the seed before it begins, each with a random of its own.
+
+Law of this file: a trouble has a kind, a time, a duration, a target and a strength, and knows nothing of the others.
+So a failing day can be told again with one trouble less, until only those that matter are left.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+
+import attrs
+
+WIRE = ("refused", "connecting", "lost", "late", "cut", "html", "status", "odd", "slow")
+"""The way there and back: nothing arrives, nothing comes back, or what comes back is unreadable or late."""
+VERDICTS = ("busy", "fast", "items", "foreign", "stale", "blocked")
+"""The vendor answers, and says something unpleasant."""
+ACCESS = ("login-fails", "login-silent", "revoked")
+"""Access tokens cannot be had, or do not last."""
+LIMITS = ("tight", "quota")
+"""The vendor allows less: per second, or for the rest of its day."""
+CODE = ("mischief", "clock")
+"""In our own process: a plug-in that breaks its promises, a wall clock that jumps."""
+HOST = ("cancel", "reload", "rotate", "remove", "nonsense", "reopen", "flood")
+"""What hosts and operators do."""
+KINDS = WIRE * 2 + VERDICTS * 2 + ACCESS * 2 + LIMITS + CODE + HOST * 2
+
+
+@attrs.frozen
+class Trouble:
+    """One thing that goes wrong for a while."""
+
+    kind: str
+    begins: float
+    lasts: float
+    strength: float
+    """The probability with which it meets a request; 1.0 is an outage."""
+    app: str
+    """Whom it meets; empty: everybody."""
+    seed: int
+
+    def __str__(self) -> str:
+        whom = self.app or "everybody"
+        return f"{self.kind} at {self.begins:.1f} s for {self.lasts:.1f} s, {whom}, strength {self.strength}"
+
+
+def draw(chance: random.Random, apps: Sequence[str], until: float) -> list[Trouble]:
+    """The troubles of one day; all are over at `until` seconds."""
+    troubles = []
+    for _ in range(chance.randrange(3, 16)):
+        lasts = chance.choice([1.0, 5.0, 20.0, 60.0, 180.0])
+        troubles.append(
+            Trouble(
+                kind=chance.choice(KINDS),
+                begins=round(chance.uniform(0, until - lasts), 1),
+                lasts=lasts,
+                strength=chance.choice([0.1, 0.3, 1.0]),
+                app=chance.choice([*apps, ""]),
+                seed=chance.getrandbits(32),
+            )
+        )
+    return troubles
+
+
+class Weather:
+    """The troubles of a day, asked for those that are on."""
+
+    def __init__(self, troubles: Sequence[Trouble]) -> None:
+        self._all = [(trouble, random.Random(trouble.seed)) for trouble in troubles]
+
+    def strikes(self, now: float, app: str, kinds: Sequence[str]) -> tuple[str, random.Random] | None:
+        """The first trouble of these kinds that meets a request for `app` at this moment, and its random."""
+        for trouble, chance in self._all:
+            if (
+                trouble.begins <= now < trouble.begins + trouble.lasts
+                and trouble.kind in kinds
+                and trouble.app in ("", app)
+                and chance.random() < trouble.strength
+            ):
+                return trouble.kind, chance
+        return None
