@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 R = TypeVar("R")
 
 CLOSED = "the gateway was closed"
+TICK = 0.001
+"""Seconds; a shorter pause may be less than what the clock can tell, and would be made again for ever."""
 _OF_THE_VENDOR = frozenset({Reason.CREDENTIALS, Reason.UNAVAILABLE, Reason.RATE_LIMITED, Reason.QUOTA_EXCEEDED})
 """Refusals that say something about the vendor or the certificate, not about what was asked."""
 
@@ -123,7 +125,7 @@ class Region:
 
     async def _pause(self, seconds: float) -> None:
         alarm = self._alarm = self._loop.create_future()
-        timer = None if seconds == math.inf else self._loop.call_later(seconds, self.wake)
+        timer = None if seconds == math.inf else self._loop.call_later(max(seconds, TICK), self.wake)
         try:
             await alarm
         finally:
