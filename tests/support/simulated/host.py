@@ -13,7 +13,18 @@ from typing import Any
 
 import attrs
 
-from pushgateway import Audience, Certificate, ConfigError, Gateway, Notification, Outcome, Push, PushToken, Status
+from pushgateway import (
+    Audience,
+    Certificate,
+    ConfigError,
+    Gateway,
+    Notification,
+    Outcome,
+    Priority,
+    Push,
+    PushToken,
+    Status,
+)
 from simulated.ledger import Ledger, Order
 from simulated.server import POISON, SimServer
 from simulated.troubles import Trouble
@@ -70,7 +81,14 @@ class Host:
     def _push(self, chance: random.Random) -> Push:
         timeout = chance.choice([None, None, 0.3, 1.0, 5.0, 20.0])
         coalesce = chance.random() < 0.9
-        return Push(self._address(chance), self._note(chance), timeout=timeout, coalesce=coalesce, context=object())
+        return Push(
+            self._address(chance),
+            self._note(chance),
+            timeout=timeout,
+            coalesce=coalesce,
+            priority=chance.choice(list(Priority)),
+            context=object(),
+        )
 
     def _submit(self, push: Push) -> Order:
         app = self.server.apps[push.push_token.certificate_id]
@@ -80,12 +98,16 @@ class Host:
     def _tell(self, order: Order, outcome: object) -> None:
         self.ledger.tell(order, outcome, self._loop.time())
 
-    async def one(self, push: Push) -> Outcome:
-        """A single send."""
+    async def one(self, push: Push, *, hasty: bool = False) -> Outcome:
+        """A single send; `hasty`: or none, where too many wait."""
         order = self._submit(push)
         try:
-            outcome = await self.gateway.send(
-                push.push_token, push.notification, timeout=push.timeout, coalesce=push.coalesce
+            outcome = await (self.gateway.try_send if hasty else self.gateway.send)(
+                push.push_token,
+                push.notification,
+                timeout=push.timeout,
+                coalesce=push.coalesce,
+                priority=push.priority,
             )
         except asyncio.CancelledError:
             order.withdrawn = True
@@ -96,12 +118,12 @@ class Host:
     async def crowd(self, chance: random.Random) -> None:
         """Single sends, many at about the same time."""
         for _ in range(chance.choice([1, 1, 5, 25])):
-            self.begin(self._lone(self._push(chance)))
+            self.begin(self._lone(self._push(chance), hasty=chance.random() < 0.3))
             if chance.random() < 0.2:
                 await asyncio.sleep(chance.choice([0, 0.003, 0.3]))
 
-    async def _lone(self, push: Push) -> None:
-        await self.one(push)
+    async def _lone(self, push: Push, *, hasty: bool = False) -> None:
+        await self.one(push, hasty=hasty)
 
     async def several(self, chance: random.Random) -> None:
         """A list, with a token now and then twice."""
@@ -219,7 +241,7 @@ class Host:
         """Very many single sends in one moment, for one certificate."""
         for number in range(100):
             push_token = PushToken(app, f"{app}-{number % PHONES}")
-            self.begin(self._lone(Push(push_token, self._note(chance), timeout=5.0)))
+            self.begin(self._lone(Push(push_token, self._note(chance), timeout=5.0), hasty=True))
 
     def _cancel_some(self, chance: random.Random, share: float) -> None:
         for task in list(self.acts):

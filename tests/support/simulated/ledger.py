@@ -24,6 +24,8 @@ PROMISES = {
     "B1": "a batch is one region's, of the vendor's size, without a token twice, and mixed only where that is allowed",
     "B9": "a broadcast is never repeated without a verdict, and its outcomes are true",
     "P8": "after its certificate was removed a push does not leave; a bad set of certificates changes nothing",
+    "Q2": "once the day is used up nothing is asked before the vendor's midnight",
+    "O2": "what does not want to wait has its answer at once where too many wait",
     "T7": "a phone gets what was meant for it, under an id of its own, the same bytes in every attempt",
     "L1": "when the troubles are over everything drains, and a fresh push gets through as on an ordinary day",
     "L2": "and as many requests at once as before",

@@ -26,6 +26,7 @@ from pushgateway.vendor import (
     Outcome,
     Push,
     PushToken,
+    Rates,
     Reason,
     Refused,
     Reply,
@@ -69,6 +70,8 @@ class Sim(Vendor):
     dedupe: bool = True
     logs_in: bool = True
     saves: bool = True
+    pushes_per_second: int | None = None
+    requests_per_second: int | None = None
 
     @property
     def deduplicates(self) -> bool:  # type: ignore[override]
@@ -77,6 +80,10 @@ class Sim(Vendor):
     @property
     def batching(self) -> Batching:
         return Batching(self.size, self.mixed, 7000 if self.weighs else None)
+
+    @property
+    def rates(self) -> Rates:
+        return Rates(pushes=self.pushes_per_second, requests=self.requests_per_second)
 
     def region(self, token: str) -> str:
         return "far" if token.startswith("far-") else "near"

@@ -66,6 +66,8 @@ class App:
     targets: Bucket
     secrets: set[str] = attrs.field(factory=set)
     exhausted_until: float = 0.0
+    latched: dict[str, tuple[object, ...]] = attrs.field(factory=dict)
+    """By region: the engine was told that the day is used up."""
     seen: set[str] = attrs.field(factory=set)
     """Dedupe ids."""
     removals: list[float] = attrs.field(factory=list)
@@ -134,6 +136,9 @@ class SimServer:
             return
         app = self.apps[visit.app]
         if visit.what == "push":
+            visit.gate = (self.logins.gateway, *sorted(app.secrets))
+            if app.latched.get(visit.region) == visit.gate and self.wall() < MIDNIGHT:
+                self.ledger.broken("Q2", f"{app.name} asks {visit.region} although its day is used up")
             visit.orders = self.ledger.dispatch(now, visit.app, visit.body)
             self._look_at(app, visit.region, visit.body)
             for order in visit.orders:
@@ -170,6 +175,8 @@ class SimServer:
                 order.silent = True
         if visit.what == "broadcast" and not verdict:
             self._silent_broadcasts.add(self._part(visit))
+        if visit.code == QUOTA and verdict:
+            self.apps[visit.app].latched[visit.region] = visit.gate
         if visit.ticket is not None:
             self.logins.end(visit.ticket, visit.code if verdict else None)
 
@@ -312,3 +319,5 @@ class Visit:
     readable: bool = True
     code: str | None = None
     ticket: object = None
+    gate: tuple[object, ...] = ()
+    """Tells what the engine has learned with other settings, or in another gateway, from what it knows now."""
