@@ -17,7 +17,7 @@ import attrs
 
 from pushgateway import Certificate, Gateway, Notification, Push, PushToken, RetryPolicy, Status
 from pushgateway.testing.virtual import run_virtual
-from simulated.host import Act, Host
+from simulated.host import QUEUE, Act, Host
 from simulated.ledger import Ledger
 from simulated.plugin import MISCHIEF, Sim, certificate
 from simulated.server import App, Bucket, SimServer
@@ -30,7 +30,6 @@ SOUND = 525.0
 """And after which every pause the engine may make is over."""
 END = 600.0
 ATTEMPTS = 4
-QUEUE = 60
 
 
 @attrs.frozen

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
 from typing import Any
 
@@ -30,6 +31,7 @@ from simulated.server import POISON, SimServer
 from simulated.troubles import Trouble
 
 TIMEOUT = 30.0
+QUEUE = 60
 PHONES = 40
 """Of each app in each region."""
 Act = tuple[float, str, int]
@@ -49,6 +51,8 @@ class Host:
         self.wall_offset = 0.0
         self.acts: dict[asyncio.Task[None], None] = {}  # in the order they began
         self.failures: list[BaseException] = []
+        self.waiting: dict[tuple[int, str], set[Order]] = defaultdict(set)
+        """Single sends under way, by gateway and certificate."""
         self._make = make
         self._loop = asyncio.get_running_loop()
         self._numbers = 0
@@ -101,6 +105,9 @@ class Host:
     async def one(self, push: Push, *, hasty: bool = False) -> Outcome:
         """A single send; `hasty`: or none, where too many wait."""
         order = self._submit(push)
+        waiting = self.waiting[self.server.logins.gateway, push.push_token.certificate_id]
+        too_many = hasty and len(waiting) >= QUEUE
+        waiting.add(order)
         try:
             outcome = await (self.gateway.try_send if hasty else self.gateway.send)(
                 push.push_token,
@@ -112,7 +119,11 @@ class Host:
         except asyncio.CancelledError:
             order.withdrawn = True
             raise
+        finally:
+            waiting.discard(order)
         self._tell(order, outcome)
+        if too_many and (self._loop.time() > order.begun or outcome.status is not Status.NOT_SENT):
+            self.ledger.broken("O2", f"{order.key}: {outcome.status.value} after {len(waiting)} others that wait")
         return outcome
 
     async def crowd(self, chance: random.Random) -> None:
@@ -286,8 +297,11 @@ class Host:
             return
         del self.certificates[app]
         self.reload()
-        self.server.apps[app].removals.append(self._loop.time())
+        gone = self.server.apps[app]
+        gone.gone_since = self._loop.time()
+        gone.removals.append(gone.gone_since)
         await asyncio.sleep(trouble.lasts)
+        gone.gone_since = None
         self.certificates[app] = self.known[app]
         self.renew(app)
         self.reload()

@@ -70,6 +70,8 @@ class App:
     """By region: the engine was told that the day is used up."""
     seen: set[str] = attrs.field(factory=set)
     """Dedupe ids."""
+    gone_since: float | None = None
+    """Since when its certificate is not configured."""
     removals: list[float] = attrs.field(factory=list)
 
 
@@ -142,7 +144,8 @@ class SimServer:
             visit.orders = self.ledger.dispatch(now, visit.app, visit.body)
             self._look_at(app, visit.region, visit.body)
             for order in visit.orders:
-                if order.first == now and any(order.begun < then < now for then in app.removals):
+                waited = order.first == now and any(order.begun < then < now for then in app.removals)
+                if waited or (app.gone_since is not None and app.gone_since < order.begun):
                     self.ledger.broken("P8", f"{order.key}: leaves after {app.name} was removed")
         elif visit.what == "broadcast":
             part = self._part(visit)

@@ -1,0 +1,261 @@
+"""Faults planted in what a gateway holds: access tokens, connections, limits, its certificates and its end."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from typing import Any
+
+import pytest
+
+from planted.plant import Plant, again, plant
+from pushgateway.access import AccessTokens
+from pushgateway.broadcasting import Broadcasting
+from pushgateway.conversation import Conversation
+from pushgateway.crew import Crew, _current
+from pushgateway.errors import NoVerdict
+from pushgateway.events import BreakerState
+from pushgateway.gate import Gate
+from pushgateway.lane import Lane
+from pushgateway.limits import Breaker, Quotas
+from pushgateway.region import Region
+from pushgateway.roster import Roster
+
+PLANTS: list[Plant] = []
+Patch = pytest.MonkeyPatch
+
+
+@plant(PLANTS, "A1")
+def login_each(patch: Patch) -> None:
+    """Access tokens are not kept: a login for every batch."""
+    patch.setattr(AccessTokens, "_store", lambda self, key, access: None)
+
+
+@plant(PLANTS, "A1")
+def login_herd(patch: Patch) -> None:
+    """Everybody who needs an access token logs in by himself."""
+    get = AccessTokens.get
+
+    async def alone(self: AccessTokens, key: Any, login: Any) -> Any:
+        self._logins.pop(key, None)
+        return await get(self, key, login)
+
+    patch.setattr(AccessTokens, "get", alone)
+
+
+@plant(PLANTS, "A1", 3)
+def login_storm(patch: Patch) -> None:
+    """A login that failed is tried again at once."""
+    patch.setattr(AccessTokens, "_paused", lambda self, key: None)
+
+
+@plant(PLANTS, "A1", 1)
+def forget_all(patch: Patch) -> None:
+    """A late "expired" for an old access token forgets the new one."""
+    patch.setattr(AccessTokens, "forget", lambda self, key, access: self._held.pop(key, None))
+
+
+@plant(PLANTS, "L1")
+def forget_none(patch: Patch) -> None:
+    """An access token that the vendor does not take is kept."""
+    patch.setattr(AccessTokens, "forget", lambda self, key, access: None)
+
+
+@plant(PLANTS, "A9")
+def anothers_access(patch: Patch) -> None:
+    """Certificates share an access token."""
+    patch.setattr(Conversation, "key", lambda self, name: ("all", name))
+
+
+@plant(PLANTS, "A9")
+def elsewhere(patch: Patch) -> None:
+    """An access token is used for all of a vendor's servers."""
+    patch.setattr(Conversation, "key", lambda self, name: (self.certificate_id, str(self.serial)))
+
+
+@plant(PLANTS, "I7")
+def one_more(patch: Patch) -> None:
+    """One connection more than there may be."""
+    init = Crew.__init__
+    patch.setattr(Crew, "__init__", lambda self, connections, load: init(self, connections + 1, load))
+
+
+@plant(PLANTS, "L2", troubles=again("rotate"))
+def leaks(patch: Patch) -> None:
+    """A worker that is cancelled keeps its connection."""
+
+    async def work(self: Crew) -> None:
+        try:
+            await self.free.acquire()
+            await self._load.take_up()
+            self.free.release()
+        finally:
+            self._workers.discard(_current())
+            if self._load.batches(1) and not self._loop.is_closed():
+                self.call()
+
+    patch.setattr(Crew, "_work", work)
+
+
+@plant(PLANTS, "L3", troubles=())
+def falls_asleep(patch: Patch) -> None:
+    """A worker that ends does not look whether something waits."""
+
+    async def work(self: Crew) -> None:
+        async with self.free:
+            await self._load.take_up()
+        self._workers.discard(_current())
+
+    patch.setattr(Crew, "_work", work)
+
+
+@plant(PLANTS, "Q2", 1)
+def no_latch(patch: Patch) -> None:
+    """A day that is used up is asked for again."""
+    patch.setattr(Quotas, "use_up", lambda self, quota, wall, chance: 0.0)
+
+
+@plant(PLANTS, "Q2", 1)
+def short_latch(patch: Patch) -> None:
+    """A day that is used up is over after ten seconds."""
+
+    def use_up(self: Quotas, quota: str, wall: float, chance: float) -> float:
+        self._until[quota] = wall + 10
+        return 10.0
+
+    patch.setattr(Quotas, "use_up", use_up)
+
+
+@plant(PLANTS, "L1", 10)
+def no_midnight(patch: Patch) -> None:
+    """A day that is used up stays so past midnight."""
+
+    def use_up(self: Quotas, quota: str, wall: float, chance: float) -> float:
+        self._until[quota] = wall + 86400
+        return 86400.0
+
+    patch.setattr(Quotas, "use_up", use_up)
+
+
+@plant(PLANTS, "L1")
+def never_closes(patch: Patch) -> None:
+    """A breaker that opened stays open."""
+    patch.setattr(Breaker, "answered", lambda self: False)
+
+
+@plant(PLANTS, "L1", 3)
+def probe_lost(patch: Patch) -> None:
+    """After one more failure nobody finds out any more whether the vendor is back."""
+
+    def reopen(self: Breaker, now: float, chance: Any, pauses: Any) -> None:
+        self.state = BreakerState.OPEN
+        self.until = math.inf if self._pause else now + 1.0
+        self._pause = 1.0
+
+    patch.setattr(Breaker, "_open", reopen)
+
+
+@plant(PLANTS, "L1", 11)
+def gate_shut(patch: Patch) -> None:
+    """Each complaint of the vendor's shuts the gate a little more, for good."""
+    slow_down = Gate._slow_down
+
+    def slower(self: Gate, now: float, leave: Any, pause: float) -> None:
+        slow_down(self, now, leave, pause)
+        self._pause_until = math.inf
+
+    patch.setattr(Gate, "_slow_down", slower)
+
+
+@plant(PLANTS, "I1", 12)
+def close_loses(patch: Patch) -> None:
+    """A close forgets what waits."""
+
+    async def nothing(self: Lane, which: Any, *, queue: bool = True) -> None:
+        for waiting in self.queue.clear():
+            self._deadlines.discard(waiting)
+
+    patch.setattr(Lane, "_give_back", nothing)
+
+
+@plant(PLANTS, "I3", 12)
+def close_denies(patch: Patch) -> None:
+    """What a close cuts off on its way is told as not sent."""
+    cut_off = Lane.cut_off
+
+    def denies(self: Lane, flight: Any, detail: str) -> None:
+        flight.asked = False
+        cut_off(self, flight, detail)
+
+    patch.setattr(Lane, "cut_off", denies)
+
+
+@plant(PLANTS, "I9", 2)
+def close_waits(patch: Patch) -> None:
+    """A close takes longer than its grace."""
+    aclose = Lane.aclose
+
+    async def slowly(self: Lane, grace: float, *, drain: bool = True) -> None:
+        await asyncio.sleep(0.5)
+        await aclose(self, grace, drain=drain)
+
+    patch.setattr(Lane, "aclose", slowly)
+
+
+@plant(PLANTS, "I9", troubles=again("rotate", "reopen"))
+def login_stays(patch: Patch) -> None:
+    """A close leaves logins under way."""
+
+    async def nothing(self: Roster) -> None:
+        return
+
+    patch.setattr(Roster, "end_logins", nothing)
+
+
+@plant(PLANTS, "P8", 15)
+def not_removed(patch: Patch) -> None:
+    """What waits for a certificate that was removed still leaves."""
+    renew = Roster._renew
+    patch.setattr(Roster, "_renew", lambda self, key, lane: renew(self, key, lane) if key in self._vendors else None)
+
+
+@plant(PLANTS, "P8", 13)
+def half_adopted(patch: Patch) -> None:
+    """A bad set of certificates takes the place of the good one before it is refused."""
+    adopt = Roster.adopt
+
+    def hastily(self: Roster, certificates: Any) -> Any:
+        given = list(certificates)
+        self._certificates = {getattr(one, "id", ""): one for one in given}
+        return adopt(self, given)
+
+    patch.setattr(Roster, "adopt", hastily)
+
+
+@plant(PLANTS, "B9")
+def broadcasts_again(patch: Patch) -> None:
+    """A broadcast without a verdict is repeated."""
+    send = Broadcasting._send
+
+    async def harmless(self: Broadcasting, *what: Any) -> Any:
+        try:
+            return await send(self, *what)
+        except NoVerdict as silent:
+            raise NoVerdict(silent.detail, sent=False) from None
+
+    patch.setattr(Broadcasting, "_send", harmless)
+
+
+@plant(PLANTS, "L1", troubles=again("rotate"))
+def turn_kept(patch: Patch) -> None:
+    """A worker that is cancelled while it logs in keeps its place on the bench."""
+    ready = Region._ready
+
+    async def keeps(self: Region, conversation: Any, turn: Any) -> Any:
+        try:
+            return await ready(self, conversation, turn)
+        except asyncio.CancelledError:
+            turn._held = False
+            raise
+
+    patch.setattr(Region, "_ready", keeps)

@@ -1,0 +1,40 @@
+"""The list of planted faults, as it stands in `tests/planted.md`: `python -m planted.listing` writes it anew."""
+
+from __future__ import annotations
+
+import sys
+
+from simulated.ledger import PROMISES
+
+from planted import life, pushes
+from planted.plant import Plant
+
+PLANTS = [*pushes.PLANTS, *life.PLANTS]
+
+HEAD = """\
+# Planted faults
+
+Each of these faults is planted in the engine on purpose (`tests/support/planted`), and each must be found by the
+simulation (`tests/support/simulated`): `tests/test_planted.py` fails when one stays unseen. The promise is the one
+that is seen broken; the names are those of `simulated.ledger.PROMISES`. Written by `python -m planted.listing`.
+"""
+
+
+def day(plant: Plant) -> str:
+    """On what kind of day it is found."""
+    if plant.troubles is None:
+        return "hostile"
+    return " and ".join(sorted({trouble.kind for trouble in plant.troubles})) or "calm"
+
+
+def listing() -> str:
+    """The whole page."""
+    plants = [f"| {plant.name} | {plant.breaks} | {day(plant)} |" for plant in PLANTS]
+    promises = [f"| {name} | {promise} |" for name, promise in PROMISES.items()]
+    rows = ["| planted | caught by | day |", "| --- | --- | --- |", *plants]
+    rows += ["", "| promise | says |", "| --- | --- |", *promises]
+    return "\n".join([HEAD, *rows, ""])
+
+
+if __name__ == "__main__":
+    sys.stdout.write(listing())
