@@ -10,8 +10,9 @@ from collections import OrderedDict, deque
 from collections.abc import Callable, Hashable, Iterator
 from typing import Protocol
 
-from pushgateway.model import Priority, Push
+from pushgateway.model import Notification, Priority, Push
 from pushgateway.outcome import Outcome
+from pushgateway.text import most_quoted
 from pushgateway.vendor import Batching
 
 
@@ -204,7 +205,7 @@ class Queue:
         return count
 
     def cut(
-        self, region: str, batching: Batching, weigh: Callable[[Push], int], most: int | None = None
+        self, region: str, batching: Batching, weigh: Callable[[Notification], int], most: int | None = None
     ) -> tuple[list[Waiting], Hashable]:
         """Take out the next batch of `region`, of `most` pushes at the most, and its part.
 
@@ -255,12 +256,13 @@ class Queue:
 class _Batch:
     """A batch while it is being cut."""
 
-    __slots__ = ("_room", "_size", "_tokens", "_weigh", "is_full", "taken")
+    __slots__ = ("_room", "_size", "_tokens", "_weigh", "_weights", "is_full", "taken")
 
-    def __init__(self, size: int, room: int | None, weigh: Callable[[Push], int]) -> None:
+    def __init__(self, size: int, room: int | None, weigh: Callable[[Notification], int]) -> None:
         self._size = size
         self._room = room
         self._weigh = weigh
+        self._weights: dict[int, int] = {}  # by identity: a notification for many is weighed once
         self._tokens: set[str] = set()
         self.taken: list[Waiting] = []
         self.is_full = False
@@ -281,7 +283,8 @@ class _Batch:
                 del groups[part]
 
     def _take(self, group: deque[Waiting], again: list[Waiting]) -> None:
-        taken, tokens, weigh, room, size = self.taken, self._tokens, self._weigh, self._room, self._size
+        taken, tokens, weigh, weights = self.taken, self._tokens, self._weigh, self._weights
+        room, size = self._room, self._size
         while group and len(again) < size:
             if len(taken) >= size:
                 self.is_full = True
@@ -294,11 +297,15 @@ class _Batch:
                 again.append(waiting)
                 continue
             if room is not None:
-                try:
-                    room -= weigh(waiting.push)
-                except BaseException:
-                    group.appendleft(waiting)
-                    raise
+                note = waiting.push.notification
+                weight = weights.get(id(note))
+                if weight is None:
+                    try:
+                        weight = weights[id(note)] = weigh(note)
+                    except BaseException:
+                        group.appendleft(waiting)
+                        raise
+                room -= weight + most_quoted(token) + most_quoted(waiting.push.dedupe_id)
                 if room < 0 and taken:
                     group.appendleft(waiting)
                     self.is_full = True

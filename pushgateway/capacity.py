@@ -19,7 +19,7 @@ class Batching:
     mixed: bool = False
     """True: the pushes of one request may carry different notifications."""
     max_bytes: int | None = None
-    """Cut earlier when the sum of `Vendor.weigh` reaches this many bytes."""
+    """Cut earlier when the sum of `Vendor.weigh`, tokens and dedupe ids reaches this many bytes."""
 
     def __attrs_post_init__(self) -> None:
         # A batch of none would leave every push waiting, and the lane turning, for ever.

@@ -41,7 +41,8 @@ class Crew:
         self._loop = asyncio.get_running_loop()
         self._workers: set[asyncio.Task[None]] = set()
         self._interruptible: set[asyncio.Task[None]] = set()
-        self._called = False
+        self.called = False
+        """What waits will be taken up before the loop's next turn is over; nobody need call."""
         self._dismissed = False
         self._timer: asyncio.TimerHandle | None = None
         self._last_cut = float("-inf")
@@ -53,11 +54,11 @@ class Crew:
 
     def call(self, *, at_once: bool = False) -> None:
         """Have what waits taken up: at once when it is due, otherwise when it has lingered."""
-        if self._called or self._dismissed or len(self._workers) >= self._connections:
+        if self.called or self._dismissed or len(self._workers) >= self._connections:
             return
         if at_once or self._is_due():
             # Not in this very moment: sends of the same turn of the loop share a batch.
-            self._called = True
+            self.called = True
             self._loop.call_soon(self._start)
         elif self._timer is None:
             self._timer = self._loop.call_at(self._last_cut + self._load.linger, self._start)
@@ -95,7 +96,7 @@ class Crew:
         return self._load.is_full() or self._loop.time() >= self._last_cut + self._load.linger
 
     def _start(self) -> None:
-        self._called = False
+        self.called = False
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

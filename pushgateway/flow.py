@@ -36,27 +36,19 @@ def check_window(window: int) -> None:
         raise FieldError("window", "must be 1 or more")
 
 
-class One:
-    """The sink of a single send."""
+class One(asyncio.Future[Outcome]):
+    """The sink of a single send: the future that its caller awaits."""
 
-    __slots__ = ("_future", "withdrawn")
+    __slots__ = ("withdrawn",)  # a sink of its own beside the future would be one more thing to be collected
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__(loop=loop)
         self.withdrawn = False
-        self._future: asyncio.Future[Outcome] = loop.create_future()
 
     def put(self, place: int, outcome: Outcome) -> None:
         """Wake the caller, if it is still there."""
-        if not self._future.done():
-            self._future.set_result(outcome)
-
-    async def outcome(self) -> Outcome:
-        """The outcome, once it is known. Cancelling withdraws the push."""
-        try:
-            return await self._future
-        except asyncio.CancelledError:
-            self.withdrawn = True
-            raise
+        if not self.done():
+            self.set_result(outcome)
 
 
 class Many:

@@ -63,14 +63,11 @@ class Gate:
         self._quotas = Quotas(day_offset)
         self._pause_until = -math.inf
         self._told_rate: float | None = None  # what observers think, while it comes back from being too fast
+        self.is_troubled = False
+        """Whether `obstacle` may have anything to say; a plain attribute, because it is looked at for every push."""
         self.budget = RetryBudget(now)
 
     # Before
-
-    @property
-    def is_troubled(self) -> bool:
-        """Whether `obstacle` may have anything to say."""
-        return self._breaker.state is not BreakerState.CLOSED or bool(self._quotas)
 
     def obstacle(self, now: float, quota: str, deadline: float = math.inf) -> Refused | None:
         """Why waiting for a request would be in vain, if so: for a push of this quota that must be there by then."""
@@ -177,15 +174,21 @@ class Gate:
         if self._quotas.left(quota, wall) > 0:
             return
         seconds = self._quotas.use_up(quota, wall, self._rng.random())
+        self.is_troubled = True
         self._watch.emit(QuotaLatched(**self._whose, quota=quota, seconds=seconds, pushes=leave.pushes))
 
     def _quota_left(self, quota: str) -> float:
         wall = self._clock()
         for over in self._quotas.over(wall):
             self._watch.emit(QuotaReleased(**self._whose, quota=over))
+        self._look()
         return self._quotas.left(quota, wall)
 
+    def _look(self) -> None:
+        self.is_troubled = self._breaker.state is not BreakerState.CLOSED or bool(self._quotas)
+
     def _tell_breaker(self, now: float) -> None:
+        self._look()
         breaker = self._breaker
         refusal, reason = breaker.refusal, None
         if breaker.state is not BreakerState.CLOSED:

@@ -103,9 +103,9 @@ class Gateway:
         self._flows: set[Flow] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._now: Callable[[], float] = time.monotonic  # the loop's clock, once there is one
-        self._pid = 0
+        self._forks = -1  # how often this process had been forked at the first call
         self._closing: asyncio.Task[None] | None = None
-        self._ids: Ids | None = None
+        self._ids: Ids  # made at the first call: there may be a fork before it
         self._roster.adopt(certificates)
 
     # Sending
@@ -124,10 +124,13 @@ class Gateway:
         Returns its outcome within `timeout` (default: the gateway's). `coalesce=False`: at once and in a request of
         its own. Cancelling takes the push back if it has not left yet. Raises only `FieldError` and `LoopError`.
         """
-        push = Push(push_token, notification, timeout=timeout, coalesce=coalesce, priority=priority)
         sink = One(self._enter())
-        self._submit(push, sink, 0)
-        return await sink.outcome()
+        self._submit(self._push(push_token, notification, timeout, coalesce, priority), sink, 0)
+        try:
+            return await sink
+        except asyncio.CancelledError:
+            sink.withdrawn = True
+            raise
 
     async def try_send(
         self,
@@ -142,15 +145,19 @@ class Gateway:
 
         For hosts that would rather drop or store a push than hold ever more of them in memory.
         """
-        push = Push(push_token, notification, timeout=timeout, coalesce=coalesce, priority=priority)
         sink = One(self._enter())
-        lane = self._roster.working(push.push_token.certificate_id)
+        push = self._push(push_token, notification, timeout, coalesce, priority)
+        lane = self._roster.open.get(push.push_token.certificate_id)
         if lane is not None and lane.is_full:
             self._watch.emit(Shed(certificate_id=push.push_token.certificate_id, brand=lane.brand, count=1))
             self._refuse(push, sink, 0, Reason.OVERLOADED, "the certificate's queue is full")
         else:
             self._submit(push, sink, 0)
-        return await sink.outcome()
+        try:
+            return await sink
+        except asyncio.CancelledError:
+            sink.withdrawn = True
+            raise
 
     async def send_each(self, pushes: Iterable[Push]) -> list[Outcome]:
         """Send any number of pushes, of any mix of certificates and brands; outcomes in the order given.
@@ -175,8 +182,12 @@ class Gateway:
                 raise FieldError(f"push_tokens[{place}]", f"must be a PushToken, is {type(push_token).__name__}")
         if not given:
             return []
+        self._enter()
         first = Push(given[0], notification, timeout=timeout, priority=priority)  # checked once for all
-        return await self._send_all(len(given), map(first.addressed, given))
+        make = self._ids.make
+        return await self._send_all(
+            len(given), (first.addressed(push_token, make(push_token, notification)) for push_token in given)
+        )
 
     async def _send_all(self, count: int, pushes: Iterable[Push]) -> list[Outcome]:
         sink = Many(self._enter(), count)
@@ -297,11 +308,23 @@ class Gateway:
 
     # One push
 
+    def _push(
+        self,
+        push_token: PushToken,
+        notification: Notification,
+        timeout: float | None,
+        coalesce: bool,
+        priority: Priority,
+    ) -> Push:
+        # With its id from the beginning: a second one of each push would be one more thing to be collected.
+        made = self._ids.make(push_token, notification) if type(push_token) is PushToken else ""
+        return Push(push_token, notification, timeout=timeout, coalesce=coalesce, priority=priority, dedupe_id=made)
+
     def _submit(self, push: Push, sink: Sink, place: int) -> None:
-        if not push.dedupe_id and self._ids is not None:
-            push = push.identified(self._ids.make(push))
+        if not push.dedupe_id:
+            push = push.identified(self._ids.make(push.push_token, push.notification))
         key = push.push_token.certificate_id
-        lane = self._roster.working(key)
+        lane = self._roster.open.get(key)
         if lane is None:
             obstacle = self._roster.obstacle(key)
             if obstacle is not None:
@@ -323,15 +346,15 @@ class Gateway:
     # Life
 
     def _enter(self) -> asyncio.AbstractEventLoop:
-        if self._pid not in (0, os.getpid()):
+        if self._forks not in (-1, _Forks.seen):
             raise LoopError("this gateway was used before a fork: make one in each process, after the fork")
         try:
             loop = asyncio.get_running_loop()
         except RuntimeError:
             raise LoopError("no event loop runs here: call this from async code, or use pushgateway.sync") from None
         if self._loop is None:
-            self._loop, self._now, self._pid = loop, loop.time, os.getpid()
-            self._ids = Ids(self._rng)  # now and not when made: there may be a fork in between
+            self._loop, self._now, self._forks = loop, loop.time, _Forks.seen
+            self._ids = Ids(self._rng)
         elif self._loop is not loop:
             raise LoopError("this gateway lives in another event loop: make one for each loop, or use one loop")
         return loop
@@ -371,6 +394,20 @@ class Gateway:
 
     def __repr__(self) -> str:
         return f"Gateway({len(self._roster.certificates)} certificates)"
+
+
+class _Forks:
+    """How often the process was forked, seen from the child: asking the system for every send would cost more."""
+
+    seen = 0
+
+    @classmethod
+    def count(cls) -> None:
+        """In the child."""
+        cls.seen += 1
+
+
+os.register_at_fork(after_in_child=_Forks.count)
 
 
 async def _wait_then_cancel(tasks: set[asyncio.Task[BroadcastOutcome]], grace: float) -> None:

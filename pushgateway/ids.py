@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import random
 
-from pushgateway.model import Push
+from pushgateway.model import Notification, PushToken
 
 
 class Ids:
@@ -16,19 +16,19 @@ class Ids:
 
     def __init__(self, rng: random.Random) -> None:
         """Not to be made before a fork: both processes would make the same ids."""
-        self._head = f"{rng.getrandbits(64):016x}"
+        self._form = f"{rng.getrandbits(64):016x}%016x"
         self._tail = 0
 
-    def make(self, push: Push) -> str:
+    def make(self, push_token: PushToken, notification: Notification) -> str:
         """The id of a push that has none.
 
         From the host's id of the message it is derived with the token in it: OPPO's V1.3 pushes an id once in all,
         so phones of one user must not share it. Otherwise it is new.
         """
-        message = push.notification.dedupe_id
+        message = notification.dedupe_id
         if not message:
             self._tail += 1
-            return f"{self._head}{self._tail:016x}"
-        address = (message, push.push_token.certificate_id, push.push_token.token)
+            return self._form % self._tail
+        address = (message, push_token.certificate_id, push_token.token)
         text = "\0".join(address).encode("utf-8", "surrogatepass")
         return hashlib.blake2b(text, digest_size=16, person=b"pushgateway").hexdigest()

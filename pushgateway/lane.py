@@ -8,6 +8,7 @@ whatever it waits for. While all connections are busy, pushes gather, so batches
 from __future__ import annotations
 
 import asyncio
+import math
 import random
 from collections.abc import Callable, Hashable
 
@@ -19,7 +20,7 @@ from pushgateway.conversation import Conversation
 from pushgateway.deadlines import Deadlines
 from pushgateway.events import OutcomeGiven
 from pushgateway.gate import Gate
-from pushgateway.model import Notification, Push
+from pushgateway.model import Notification
 from pushgateway.outcome import Outcome, Reason, Status
 from pushgateway.region import CLOSED, Region
 from pushgateway.retry import RetryPolicy, last_word
@@ -69,6 +70,7 @@ class Lane:
         self._later: set[Later] = set()
         self._deadlines = Deadlines()
         self._bell: asyncio.TimerHandle | None = None
+        self._bell_at = math.inf
         self._refusal: tuple[Reason, str] | None = None
         self._winds_up = False  # nothing is tried again
         self._adopt(conversation, pace)
@@ -81,9 +83,12 @@ class Lane:
         self.linger = pace.linger
         self._fault = ""  # what is wrong with the plug-in, before any push
         self.batching, self.deduplicates, self._rates, self._day_offset = Batching(), False, Rates(), 0.0
+        self._mixed = False
         self._quota: Callable[[Notification], str] | None = None
+        self._region_of = vendor.region
         try:
             self.batching = vendor.batching
+            self._mixed = self.batching.mixed
             self.deduplicates = bool(vendor.deduplicates)
             self._rates = vendor.rates
             self._day_offset = float(vendor.day_offset)
@@ -102,7 +107,7 @@ class Lane:
             self.finish(waiting, Outcome.not_sent(waiting.push, *self._refusal))
             return
         self._deadlines.add(waiting)
-        if self._bell is None or waiting.deadline < self._bell.when():
+        if waiting.deadline < self._bell_at:
             self._set_bell()
         self.enqueue(waiting)
 
@@ -156,7 +161,8 @@ class Lane:
         fault, quota = self._fault, ""
         if not fault:
             try:
-                region = self.region(self.conversation.vendor.region(push.push_token.token))
+                name = self._region_of(push.push_token.token)
+                region = self._regions.get(name) or self.region(name)
                 if self._quota is not None:
                     quota = verdicts.is_text(self._quota(push.notification))
             except Exception as broken:
@@ -170,15 +176,10 @@ class Lane:
             return
         if self.linger <= 0 or not push.coalesce:
             part = waiting  # alone
-        elif part is None:
-            part = self._part(push, quota)
-        self.queue.add(waiting, region.name, part)
+        elif part is None and (quota or not self._mixed):
+            part = quota if self._mixed else (quota, push.notification)
+        self.queue.add(waiting, name, part)
         region.called(push.priority, at_once=part is waiting)
-
-    def _part(self, push: Push, quota: str) -> Hashable:
-        if self.batching.mixed:
-            return quota or None
-        return (quota, push.notification) if quota else push.notification
 
     def quota(self, notification: Notification) -> str:
         """The daily quota that a notification counts against."""
@@ -190,20 +191,23 @@ class Lane:
             self.conversation.blame(broken)
             return ""
 
-    def weigh(self, push: Push) -> int:
-        """Bytes that a push adds to a request."""
+    def weigh(self, notification: Notification) -> int:
+        """Bytes that a push of this notification adds to a request."""
         try:
-            return int(self.conversation.vendor.weigh(push))
+            return int(self.conversation.vendor.weigh(notification))
         except Exception as broken:
             self.conversation.blame(broken)
             return self.batching.max_bytes or 0  # so it goes alone
 
     def still_wanted(self, batch: list[Waiting], now: float) -> list[Waiting]:
         """Those that are not too late and not taken back."""
+        wanted = []
         for waiting in batch:
             if waiting.deadline <= now:
                 self._expire(waiting)
-        return [waiting for waiting in batch if not (waiting.settled or waiting.sink.withdrawn)]
+            elif not waiting.settled and not waiting.sink.withdrawn:
+                wanted.append(waiting)
+        return wanted
 
     # What goes out
 
@@ -274,6 +278,7 @@ class Lane:
         if self._bell is not None:
             self._bell.cancel()
         self._bell = None if when is None else self._loop.call_at(when, self._ring)
+        self._bell_at = math.inf if when is None else when
 
     def _ring(self) -> None:
         """Give those whose deadline has passed their outcome, wherever they are; the rest of them next turn."""

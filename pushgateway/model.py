@@ -330,13 +330,13 @@ class Push(_Draft):
         twin: Push = draft
         return twin
 
-    def addressed(self, push_token: PushToken) -> Push:
-        """The same push to another phone, of a push without an id of its own."""
+    def addressed(self, push_token: PushToken, dedupe_id: str) -> Push:
+        """The same push to another phone, under an id of its own."""
         draft: Any = _Draft()
         draft.push_token = push_token
         draft.notification = self.notification
         draft.timeout = self.timeout
-        draft.dedupe_id = ""
+        draft.dedupe_id = dedupe_id
         draft.coalesce = self.coalesce
         draft.priority = self.priority
         draft.context = self.context

@@ -81,7 +81,8 @@ class Region:
 
     def called(self, priority: Priority, *, at_once: bool) -> None:
         """A push came in for it; `at_once`: it waits for no company."""
-        self.crew.call(at_once=at_once)
+        if not self.crew.called:
+            self.crew.call(at_once=at_once)
         if priority is Priority.URGENT:
             self.wake()
 

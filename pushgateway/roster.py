@@ -57,6 +57,8 @@ class Roster:
         self._certificates: dict[str, Certificate] = {}
         self._vendors: dict[str, Vendor | PluginError] = {}
         self._lanes: dict[str, Lane] = {}
+        self.open: dict[str, Lane] = {}
+        """The lanes that take pushes, by certificate; for one that is not here ask `obstacle` and `lane`."""
         self._retiring: dict[asyncio.Task[None], Lane] = {}
         self._serials = itertools.count(1)
         self._access: AccessTokens | None = None
@@ -110,10 +112,6 @@ class Roster:
             return Reason.CREDENTIALS, str(vendor)
         return None
 
-    def working(self, key: str) -> Lane | None:
-        """The lane of a certificate that has been at work and may send; None: ask `obstacle` and `lane`."""
-        return None if self._closed else self._lanes.get(key)
-
     def lane(self, key: str) -> Lane:
         """The lane of a certificate to which there is no obstacle."""
         lane = self._lanes.get(key)
@@ -122,7 +120,7 @@ class Roster:
             if isinstance(vendor, PluginError):
                 raise vendor
             conversation = self._conversation(key, vendor)
-            lane = self._lanes[key] = Lane(
+            lane = self._lanes[key] = self.open[key] = Lane(
                 conversation, self._pace_of(key), watch=self._watch, clock=self._clock, rng=self._rng
             )
         return lane
@@ -130,6 +128,7 @@ class Roster:
     def close(self) -> None:
         """From now on there is an obstacle to everything."""
         self._closed = True
+        self.open.clear()
 
     async def aclose(self, grace: float) -> None:
         """Close every lane within `grace` seconds."""
@@ -160,6 +159,7 @@ class Roster:
             return
         # Another brand under the same id is another address space: nothing that waits may go there.
         del self._lanes[key]
+        self.open.pop(key, None)
         lane.refuse(Reason.CREDENTIALS, REMOVED)
         task = asyncio.get_running_loop().create_task(self._retire(key, lane))
         self._retiring[task] = lane

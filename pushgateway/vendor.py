@@ -209,10 +209,13 @@ class Vendor(ABC):
         """The region of broadcasts that are not addressed to tokens."""
         return self.region("")
 
-    def weigh(self, push: Push) -> int:
-        """About how many bytes this push adds to a request; only asked when `batching.max_bytes` is set."""
-        note = push.notification
-        return 600 + 9 * (min(len(note.title), 4000) + min(len(note.body), 4000))
+    def weigh(self, notification: Notification) -> int:
+        """At most how many bytes a push of this notification adds to a request.
+
+        Only asked when `batching.max_bytes` is set, and once for a notification that many pushes of a batch share: the
+        core adds for token and dedupe id what they take at most, quoted as JSON in a form.
+        """
+        return 600 + 9 * (min(len(notification.title), 4000) + min(len(notification.body), 4000))
 
     @abstractmethod
     def push(self, batch: Sequence[Push]) -> Exchange[Sequence[Outcome]]:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from pushgateway.batching import Queue, Waiting
 from pushgateway.model import Notification, Push, PushToken
 from pushgateway.outcome import Outcome
+from pushgateway.text import most_quoted
 from pushgateway.vendor import Batching
 
 NOTES = [Notification("t", str(number)) for number in range(3)]
@@ -34,9 +35,19 @@ def waiting(place: int, token: str = "", note: Notification = NOTES[0], sink: Ca
     return Waiting(Push(PushToken(1, token or f"token-{place}"), note), 60.0, sink or Caller(), place)
 
 
-def unweighed(_: Push) -> int:
+def unweighed(_: Notification) -> int:
     """Weights are not asked for without a limit."""
     raise AssertionError("nobody asks for a weight without a limit")
+
+
+def heavy(place: int) -> Waiting:
+    """With a notification, and so a weight, of its own."""
+    return waiting(place, note=Notification("t", "b"))
+
+
+def address(push: Push) -> int:
+    """What the core adds to the weight of a notification."""
+    return most_quoted(push.push_token.token) + most_quoted(push.dedupe_id)
 
 
 def places(batch: list[Waiting]) -> list[int]:
@@ -49,12 +60,10 @@ def drained(
 ) -> list[tuple[list[Waiting], Hashable]]:
     """All batches, in their order, with their parts."""
     found = []
-    by_token = {} if weigh is None else {one.push.push_token.token: weigh[one.place] for one in queue}
+    own = {} if weigh is None else {id(one.push.notification): weigh[one.place] - address(one.push) for one in queue}
     while queue.regions:
         region = queue.regions[0]
-        batch, part = queue.cut(
-            region, batching, unweighed if weigh is None else lambda p: by_token[p.push_token.token]
-        )
+        batch, part = queue.cut(region, batching, unweighed if weigh is None else lambda note: own[id(note)])
         found.append((batch, part))
     return found
 
@@ -108,7 +117,7 @@ def test_the_weight_of_a_batch_stays_below_its_limit(weights: list[int], limit: 
     """A batch weighs the limit at most, unless it is one push that weighs more by itself; order and number hold."""
     queue = Queue()
     for place in range(len(weights)):
-        queue.add(waiting(place), "")
+        queue.add(heavy(place), "")
 
     batches = [places(batch) for batch, _ in drained(queue, Batching(size, True, limit), dict(enumerate(weights)))]
 
@@ -135,7 +144,7 @@ def test_a_weight_at_the_limit_fits() -> None:
     fits, too_much = Queue(), Queue()
     for queue in (fits, too_much):
         for place in range(2):
-            queue.add(waiting(place), "")
+            queue.add(heavy(place), "")
 
     assert [places(b) for b, _ in drained(fits, Batching(9, True, 10), {0: 5, 1: 5})] == [[0, 1]]
     assert [places(b) for b, _ in drained(too_much, Batching(9, True, 10), {0: 5, 1: 6})] == [[0], [1]]
@@ -246,10 +255,8 @@ def test_who_is_gone_does_not_leave(settled: bool) -> None:
 def test_a_weight_that_cannot_be_told_costs_nobody_else() -> None:
     """A plug-in whose `weigh` fails: the queue counts right afterwards, and what was not looked at is still there."""
 
-    def broken(push: Push) -> int:
-        if push.push_token.token == "token-0":
-            raise ArithmeticError("no weight")
-        return 1
+    def broken(note: Notification) -> int:
+        raise ArithmeticError("no weight")
 
     queue = Queue()
     for place in range(3):
@@ -265,16 +272,16 @@ def test_a_failing_weight_loses_no_push() -> None:
     """`weigh` fails in the middle of a batch: what was taken out is back, in order per token, as each is owed an
     outcome."""
 
-    def broken(push: Push) -> int:
-        if push.push_token.token == "token-2":
+    def broken(note: Notification) -> int:
+        if note is NOTES[1]:
             raise ArithmeticError("no weight")
         return 1
 
     queue = Queue()
     for place, token in enumerate(["token-0", "token-0", "token-1", "token-2", "token-3"]):
-        queue.add(waiting(place, token), "")
+        queue.add(waiting(place, token, NOTES[token == "token-2"]), "")
     with pytest.raises(ArithmeticError):
-        queue.cut("", Batching(10, True, 10), broken)
+        queue.cut("", Batching(10, True, 1000), broken)
 
     assert len(queue) == 5
     assert places(queue.clear()) == [0, 2, 1, 3, 4]

@@ -360,7 +360,7 @@ def test_max_bytes_cuts_batches_earlier() -> None:
 
     run_virtual(main())
 
-    assert max(len(batch) for batch in server.batches) == 10_000 // (600 + 9 * 200)
+    assert max(len(batch) for batch in server.batches) == 10_000 // (600 + 9 * 200 + 6 * 34)  # with token and id
     assert sum(len(batch) for batch in server.batches) == 100
 
 

@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Final
 import attrs
 
 from pushgateway.rules import Dialect
-from pushgateway.text import form_encode, form_quote
+from pushgateway.text import form_encode, form_quote, most_quoted
 from pushgateway.vendor import (
     AccessToken,
     AudienceKind,
@@ -75,11 +75,6 @@ _MOST_BODY: Final = 9 * max(
 @functools.cache
 def _batching(size: int) -> Batching:
     return Batching(size=size, mixed=True, max_bytes=_MAX_BYTES)
-
-
-def _weigh(text: str) -> int:
-    """At most so many bytes of quoted JSON: 6 for `\\"`, 12 for a character of four bytes."""
-    return (6 if text.isascii() else 12) * len(text)
 
 
 def _weigh_data(data: Mapping[Any, Any]) -> int:
@@ -179,21 +174,20 @@ class Oppo(Vendor):
                 return str(value)
         return ""
 
-    def weigh(self, push: Push) -> int:
+    def weigh(self, notification: Notification) -> int:
         """At most this many bytes, cheaply."""
-        note, token, dedupe_id = push.notification, push.push_token.token, push.dedupe_id
+        note = notification
         title, body = 12 * len(note.title), 12 * len(note.body)
         # Names and numbers of all fields take less than 800 bytes; title and text are cut, so they have a most.
         weight = 800 + (title if title < _MOST_TITLE else _MOST_TITLE) + (body if body < _MOST_BODY else _MOST_BODY)
-        weight += (6 if token.isascii() else 12) * len(token) + (6 if dedupe_id.isascii() else 12) * len(dedupe_id)
         try:
             if type(note.click) is not OpenApp:
-                weight += _weigh(CLICKS[type(note.click)][2](note.click))
+                weight += most_quoted(CLICKS[type(note.click)][2](note.click))
             if note.data:
                 weight += _weigh_data(note.data)
             if note.subtitle or note.time_zone or note.channel_id or note.receipt_url or note.receipt_parameter:
                 texts = (note.subtitle, note.time_zone, note.channel_id, note.receipt_url, note.receipt_parameter)
-                weight += sum(map(_weigh, filter(None, texts)))
+                weight += sum(map(most_quoted, filter(None, texts)))
             if note.overrides and BRAND in note.overrides:
                 weight += _weigh_data(note.overrides[BRAND])
         except Exception:  # what cannot be written fills a batch of its own, where push() says what is wrong with it
