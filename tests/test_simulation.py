@@ -13,7 +13,7 @@ import pytest
 from simulated.day import Plan, describe, live, shrink
 from simulated.troubles import HOST, KINDS, Trouble
 
-from pushgateway import lane
+from pushgateway import region
 
 
 def test_a_hostile_day(day_seed: int) -> None:
@@ -88,7 +88,7 @@ def test_a_failing_day_is_told_with_the_troubles_that_matter() -> None:
 
 def test_a_broken_promise_is_told_by_seed_and_trouble(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is printed is enough to live the day again."""
-    monkeypatch.setattr(lane, "may_repeat", lambda outcome, deduplicates: not outcome.ok)
+    monkeypatch.setattr(region, "may_repeat", lambda outcome, deduplicates: not outcome.ok)
     troubles = (Trouble("slow", 10.0, 20.0, 0.1, "c2", 1), Trouble("cut", 40.0, 300.0, 1.0, "", 2))
 
     told = live(attrs.evolve(Plan.drawn(0), troubles=troubles))

@@ -6,10 +6,10 @@ import sys
 
 from simulated.ledger import PROMISES
 
-from planted import life, pushes
+from planted import life, limits, pushes
 from planted.plant import Plant
 
-PLANTS = [*pushes.PLANTS, *life.PLANTS]
+PLANTS = [*pushes.PLANTS, *life.PLANTS, *limits.PLANTS]
 
 HEAD = """\
 # Planted faults
@@ -22,6 +22,8 @@ that is seen broken; the names are those of `simulated.ledger.PROMISES`. Written
 
 def day(plant: Plant) -> str:
     """On what kind of day it is found."""
+    if plant.under_load is not None:
+        return "under load"
     if plant.troubles is None:
         return "hostile"
     return " and ".join(sorted({trouble.kind for trouble in plant.troubles})) or "calm"

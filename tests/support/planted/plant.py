@@ -27,6 +27,14 @@ class Plant:
     """The day on which it is looked for first."""
     troubles: tuple[Trouble, ...] | None = None
     """Instead of those drawn; none at all: seen on a calm day."""
+    under_load: Callable[[], bool] | None = None
+    """Instead of days: whether the promise is kept under load."""
+
+    def sound(self, day: int) -> bool:
+        """Whether all is well where it was caught."""
+        if self.under_load is not None:
+            return self.under_load()
+        return not live(next(plan for plan in self.days() if plan.seed == day)).faults
 
     def days(self) -> Iterator[Plan]:
         """Where it is looked for."""
@@ -38,16 +46,23 @@ class Plant:
         """The day on which the promise is seen broken; None if on none of them."""
         with pytest.MonkeyPatch.context() as patch:
             self.patch(patch)
+            if self.under_load is not None:
+                return None if self.under_load() else 0
             return next((plan.seed for plan in self.days() if self.breaks in live(plan).promises), None)
 
 
 def plant(
-    plants: list[Plant], breaks: str, first: int = 0, *, troubles: tuple[Trouble, ...] | None = None
+    plants: list[Plant],
+    breaks: str,
+    first: int = 0,
+    *,
+    troubles: tuple[Trouble, ...] | None = None,
+    under_load: Callable[[], bool] | None = None,
 ) -> Callable[[Patch], Patch]:
     """Enter a patch in a list of plants; its docstring says what the engine then does wrong."""
 
     def enter(patch: Patch) -> Patch:
-        plants.append(Plant((patch.__doc__ or "").rstrip("."), breaks, patch, first, troubles))
+        plants.append(Plant((patch.__doc__ or "").rstrip("."), breaks, patch, first, troubles, under_load))
         return patch
 
     return enter

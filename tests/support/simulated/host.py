@@ -261,7 +261,11 @@ class Host:
 
     def reload(self) -> None:
         """Hand in the certificates as they should be."""
+        before = {certificate.id: certificate for certificate in self.gateway.certificates}
         self.gateway.reload(list(self.certificates.values()))
+        for app in self.known:
+            if before.get(app) != self.certificates.get(app):
+                self.server.logins.changed[app] += 1
 
     def renew(self, app: str) -> None:
         """A new secret for an app, from now on the only one."""

@@ -26,6 +26,9 @@ PROMISES = {
     "P8": "after its certificate was removed a push does not leave; a bad set of certificates changes nothing",
     "Q2": "once the day is used up nothing is asked before the vendor's midnight",
     "O2": "what does not want to wait has its answer at once where too many wait",
+    "O3": "repeats are a tenth of the requests and one a second, and a minute's worth saved up",
+    "O4": "a vendor that names its figure seldom has to say that we are too fast",
+    "O7": "urgent pushes do not wait behind bulk",
     "T7": "a phone gets what was meant for it, under an id of its own, the same bytes in every attempt",
     "L1": "when the troubles are over everything drains, and a fresh push gets through as on an ordinary day",
     "L2": "and as many requests at once as before",
@@ -48,6 +51,7 @@ class Order:
         "outcome",
         "performed",
         "push",
+        "renewing",
         "silent",
         "withdrawn",
     )
@@ -63,6 +67,7 @@ class Order:
         self.asked = 0  # requests it was in
         self.performed = 0
         self.silent = False  # one of them ended without a readable verdict
+        self.renewing = False  # its access token had expired: it goes again with a new one, as the same request
         self.withdrawn = False
         self.outcome: Outcome | None = None
 

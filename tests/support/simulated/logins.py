@@ -6,6 +6,7 @@ a second one beside the first, and one in the pause after a refusal are named.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 
 import attrs
@@ -13,7 +14,7 @@ import attrs
 from simulated.ledger import Ledger
 from simulated.plugin import BLOCKED, SKEWED
 
-Key = tuple[str, str, str, int]
+Key = tuple[str, str, str, int, int]
 
 YOUNG = 45.0
 """Seconds in which nobody has a reason to renew an access token that the vendor takes: the core's shortest use of one
@@ -60,10 +61,12 @@ class Logins:
         self._issued: dict[str, _Issued] = {}
         self.gateway = 0
         """Which gateway of the day logs in; a new one knows nothing of the last one's."""
+        self.changed = Counter[str]()
+        """How often an app's certificate was changed: what was learned with the old one does not count."""
 
     def begin(self, app: str, region: str, secret: str) -> Ticket:
         """A login leaves the process."""
-        key = (app, region, secret, self.gateway)
+        key = (app, region, secret, self.gateway, self.changed[app])
         book = self._books.setdefault(key, _Book())
         now = self._now()
         if book.under_way:

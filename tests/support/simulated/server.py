@@ -139,9 +139,10 @@ class SimServer:
         app = self.apps[visit.app]
         if visit.what == "push":
             visit.gate = (self.logins.gateway, *sorted(app.secrets))
-            if app.latched.get(visit.region) == visit.gate and self.wall() < MIDNIGHT:
-                self.ledger.broken("Q2", f"{app.name} asks {visit.region} although its day is used up")
             visit.orders = self.ledger.dispatch(now, visit.app, visit.body)
+            latched = app.latched.get(visit.region) == visit.gate and self.wall() < MIDNIGHT
+            if latched and not all(order.renewing for order in visit.orders):
+                self.ledger.broken("Q2", f"{app.name} asks {visit.region} although its day is used up")
             self._look_at(app, visit.region, visit.body)
             for order in visit.orders:
                 waited = order.first == now and any(order.begun < then < now for then in app.removals)
@@ -174,6 +175,7 @@ class SimServer:
 
     def _leave(self, visit: Visit, verdict: bool) -> None:
         for order in visit.orders:
+            order.renewing = visit.code == EXPIRED
             if not verdict or order.key in visit.missing:
                 order.silent = True
         if visit.what == "broadcast" and not verdict:
