@@ -19,6 +19,7 @@ from pushgateway import Notification, Reason, Status, events
 from pushgateway.events import Event
 from pushgateway.otel import OpenTelemetryObserver
 from pushgateway.rules import CodeRule, Dialect, FieldRule
+from pushgateway.vendor import Secret
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs" / "en").glob("*.md"))]
@@ -117,6 +118,24 @@ def test_the_field_table_is_the_rules() -> None:
 
     assert set(RULES.dialects["v1.3"].fields) <= set(RULES.dialects["current"].fields)
     assert between(page("oppo.md"), "fields") == right, right
+
+
+def quota_rows(dialect: str) -> Iterable[tuple[str, ...]]:
+    """What OPPO takes in a second and in a day, and whether a certificate keeps to it by itself."""
+    certificate = Oppo(app_key="key", master_secret=Secret("secret"), dialect=dialect)
+    for name, figure in RULES.dialects[dialect].quotas.items():
+        kept = "kept, unless you set another" if figure.value == certificate.rates.pushes else "–"
+        yield f"`{name}`", f"{figure.value:,} {figure.unit}", RULES.sources[figure.source].title, kept
+
+
+def test_the_quota_table_is_the_rules() -> None:
+    """The figures in the document are those of `rules.toml`, and it is said which of them the gateway uses."""
+    rows = list(quota_rows("current"))
+    right = table(("figure", "is", "by", "here"), rows)
+
+    assert [row[3] for row in rows].count("–") == len(rows) - 1
+    assert list(quota_rows("v1.3")) == []
+    assert between(page("oppo.md"), "quotas") == right, right
 
 
 def test_the_settings_table_is_the_class() -> None:

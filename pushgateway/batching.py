@@ -38,6 +38,7 @@ class Waiting:
         "grain",
         "place",
         "push",
+        "region",
         "settled",
         "sink",
         "tries",
@@ -47,6 +48,7 @@ class Waiting:
         self.push = push
         self.begun = begun  # when it was handed in, on the loop's clock
         self.deadline = deadline  # on the loop's clock
+        self.region = ""  # where it waits, once it does
         self.grain: dict[Waiting, None] | None = None  # where its deadline is filed
         self.sink = sink
         self.place = place

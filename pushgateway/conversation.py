@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager, nullcontext
 
 import attrs
 
@@ -23,6 +24,8 @@ from pushgateway.watching import Watch
 
 MAX_REQUESTS = 16
 """Requests of one exchange; a plug-in that asks for more would ask for ever."""
+HEAVY = 32
+"""Pushes from which on a batch is built and read at the desk."""
 MAX_BREATHS = 10_000
 """Breaths of one exchange, a few milliseconds apart; the same."""
 
@@ -42,6 +45,26 @@ class Errand:
         """Called before each request is handed to the transport."""
 
 
+class Desk(AbstractAsyncContextManager[None]):
+    """A place for one piece of work in each turn of the event loop: first come, first served.
+
+    Lanes take turns at it, however many batches each of them builds at once, and between two pieces everybody else in
+    the process has the loop.
+    """
+
+    def __init__(self) -> None:
+        self._lock = asyncio.Lock()
+
+    async def __aenter__(self) -> None:
+        await self._lock.acquire()
+
+    async def __aexit__(self, *_: object) -> None:
+        asyncio.get_running_loop().call_soon(self._lock.release)  # in the next turn, and no await: nothing cuts in
+
+
+_ANYWHERE = nullcontext()
+
+
 @attrs.frozen(eq=False)
 class Conversation:
     """One vendor, one certificate, and the ways to reach it. Replaced as a whole when the settings change."""
@@ -52,6 +75,8 @@ class Conversation:
     access: AccessTokens
     request_timeout: float
     watch: Watch
+    desk: Desk
+    """Where large batches are built and read; one for all certificates of a gateway."""
     serial: int = 0
     """Tells conversations of one certificate apart: what an old one still learns must not reach the new one."""
 
@@ -137,12 +162,14 @@ class Conversation:
         requests = breaths = 0
         response: Response | None = None
         try:
-            request = next(exchange)
+            async with self._place(errand):
+                request = next(exchange)
             while breaths < MAX_BREATHS if request is None else requests < MAX_REQUESTS:
                 if request is None:
                     breaths += 1
                     await asyncio.sleep(0)
-                    request = next(exchange)
+                    async with self._place(errand):
+                        request = next(exchange)
                     continue
                 requests += 1
                 if access is not None:
@@ -155,7 +182,8 @@ class Conversation:
                     response = None
                     request = exchange.throw(silent)
                 else:
-                    request = exchange.send(response)
+                    async with self._place(errand):
+                        request = exchange.send(response)
             raise RuntimeError("an exchange of too many requests or breaths")
         except ClockSkew as skew:
             if response is not None and response.date is not None and response.received_at is not None:
@@ -166,6 +194,9 @@ class Conversation:
             return result
         finally:
             exchange.close()
+
+    def _place(self, errand: Errand) -> AbstractAsyncContextManager[None]:
+        return self.desk if errand.pushes >= HEAVY else _ANYWHERE
 
     async def _ask(self, request: Request, errand: Errand) -> Response:
         loop = asyncio.get_running_loop()

@@ -62,6 +62,7 @@ class Gate:
         self._breaker = Breaker()
         self._quotas = Quotas(day_offset)
         self._pause_until = -math.inf
+        self._usual = 0.0  # seconds that an answer takes
         self._told_rate: float | None = None  # what observers think, while it comes back from being too fast
         self.is_troubled = False
         """Whether `obstacle` may have anything to say; a plain attribute, because it is looked at for every push."""
@@ -76,7 +77,7 @@ class Gate:
             why = breaker.refusal
             detail = f"not asked again for now, {why.detail or 'the vendor refused the credentials'}"
             return Refused(why.reason, why.code, why.message, max(0.0, breaker.until - now), detail)
-        if self._quotas and (left := self._quota_left(quota)) > 0:
+        if self._quotas and (left := self._quota_left(now, quota)) > 0:
             return Refused(Reason.QUOTA_EXCEEDED, retry_after=left, detail="the day's quota is used up")
         if breaker.until > deadline and breaker.is_open(now):
             detail = f"the vendor is not there: {breaker.detail}"
@@ -89,6 +90,14 @@ class Gate:
             return delay
         loan = URGENT_LOAN if urgent else 0.0
         return max(self._pause_until - now, self._pushes.delay(now, loan), self._requests.delay(now, loan), 0.0)
+
+    def why(self, now: float) -> str:
+        """What holds pushes up, in words; empty when nothing does."""
+        if self._breaker.state is not BreakerState.CLOSED:
+            return f"the vendor is not there: {self._breaker.detail}"
+        if self._pause_until > now:
+            return "the vendor asked us to pause"
+        return "the vendor's rate is used up" if self.delay(now) > 0 else ""
 
     def room(self, now: float, size: int) -> int:
         """Pushes that the next request may carry, `size` at the most."""
@@ -110,17 +119,27 @@ class Gate:
             self._tell_rate(now)
         return Leave(now, pushes, probe)
 
+    @property
+    def needed(self) -> float:
+        """Seconds that a push must have left to leave now: twice what an answer usually takes. In an overload pushes
+        would leave in their last moments otherwise, keep others from leaving in time, and nobody would hear of them."""
+        return 2 * self._usual
+
     # After
 
     def heard(self, now: float, leave: Leave, outcomes: Iterable[Outcome], quota: str) -> None:
         """An answer about each push came."""
         leave.told = True
+        self._usual += (0.2 if self._usual else 1.0) * (now - leave.at - self._usual)
         reasons = Counter(outcome.reason for outcome in outcomes if outcome.status is Status.REJECTED)
         self._answered(now)
         if 2 * reasons[Reason.RATE_LIMITED] > leave.pushes:  # of a few, it is about their phones
             self._slow_down(now, leave, 0.0)
+        else:
+            self._pushes.went_well(leave.at)
+            self._requests.went_well(leave.at)
         if reasons[Reason.QUOTA_EXCEEDED]:
-            self._use_up(quota, leave)
+            self._use_up(now, quota, leave)
 
     def failed(self, now: float, leave: Leave, error: ExchangeError, quota: str) -> None:
         """The request was refused as a whole, or there was no verdict."""
@@ -138,7 +157,7 @@ class Gate:
         if isinstance(error, Refused) and error.reason is Reason.RATE_LIMITED:
             self._slow_down(now, leave, error.retry_after or 0.0)
         if isinstance(error, Refused) and error.reason is Reason.QUOTA_EXCEEDED:
-            self._use_up(quota, leave)
+            self._use_up(now, quota, leave)
 
     def over(self, now: float, leave: Leave) -> None:
         """Its end. Where nothing was told of it, it was cut off or never left, and nothing was learned."""
@@ -151,7 +170,7 @@ class Gate:
     def replaced(self) -> None:
         """Another gate takes its place: nothing of what observers were told of this one holds any more."""
         self._answered(0.0)
-        for quota in self._quotas.over(math.inf):
+        for quota in self._quotas.over(math.inf, math.inf):
             self._watch.emit(QuotaReleased(**self._whose, quota=quota))
 
     def _answered(self, now: float) -> None:
@@ -169,20 +188,20 @@ class Gate:
         self._told_rate = pushes if self._pushes.recovers else None
         self._watch.emit(RateChanged(**self._whose, pushes_per_second=pushes, requests_per_second=requests))
 
-    def _use_up(self, quota: str, leave: Leave) -> None:
+    def _use_up(self, now: float, quota: str, leave: Leave) -> None:
         wall = self._clock()
-        if self._quotas.left(quota, wall) > 0:
+        if self._quotas.left(quota, now, wall) > 0:
             return
-        seconds = self._quotas.use_up(quota, wall, self._rng.random())
+        seconds = self._quotas.use_up(quota, now, wall, self._rng.random())
         self.is_troubled = True
         self._watch.emit(QuotaLatched(**self._whose, quota=quota, seconds=seconds, pushes=leave.pushes))
 
-    def _quota_left(self, quota: str) -> float:
+    def _quota_left(self, now: float, quota: str) -> float:
         wall = self._clock()
-        for over in self._quotas.over(wall):
+        for over in self._quotas.over(now, wall):
             self._watch.emit(QuotaReleased(**self._whose, quota=over))
         self._look()
-        return self._quotas.left(quota, wall)
+        return self._quotas.left(quota, now, wall)
 
     def _look(self) -> None:
         self.is_troubled = self._breaker.state is not BreakerState.CLOSED or bool(self._quotas)

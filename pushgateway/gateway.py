@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import random
 import time
 from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable, Mapping
@@ -18,6 +17,7 @@ from functools import partial
 from types import TracebackType
 from typing import Self
 
+from pushgateway import forks
 from pushgateway.audience import Audience, Broadcast
 from pushgateway.batching import Sink, Waiting
 from pushgateway.broadcasting import Broadcasting, ended
@@ -145,19 +145,13 @@ class Gateway:
 
         For hosts that would rather drop or store a push than hold ever more of them in memory.
         """
-        sink = One(self._enter())
+        self._enter()
         push = self._push(push_token, notification, timeout, coalesce, priority)
         lane = self._roster.open.get(push.push_token.certificate_id)
         if lane is not None and lane.is_full:
             self._watch.emit(Shed(certificate_id=push.push_token.certificate_id, brand=lane.brand, count=1))
-            self._refuse(push, sink, 0, Reason.OVERLOADED, "the certificate's queue is full")
-        else:
-            self._submit(push, sink, 0)
-        try:
-            return await sink
-        except asyncio.CancelledError:
-            sink.withdrawn = True
-            raise
+            return self._refused(push, Reason.OVERLOADED, "the certificate's queue is full")
+        return await self.send(push_token, notification, timeout=timeout, coalesce=coalesce, priority=priority)
 
     async def send_each(self, pushes: Iterable[Push]) -> list[Outcome]:
         """Send any number of pushes, of any mix of certificates and brands; outcomes in the order given.
@@ -328,32 +322,32 @@ class Gateway:
         if lane is None:
             obstacle = self._roster.obstacle(key)
             if obstacle is not None:
-                self._refuse(push, sink, place, *obstacle)
+                sink.put(place, self._refused(push, *obstacle))
                 return
             lane = self._roster.lane(key)
         now = self._now()
         lane.submit(Waiting(push, now + (push.timeout or self._timeout), sink, place, now))
 
-    def _refuse(self, push: Push, sink: Sink, place: int, reason: Reason, detail: str) -> None:
+    def _refused(self, push: Push, reason: Reason, detail: str) -> Outcome:
         key = push.push_token.certificate_id
         outcome = Outcome.not_sent(push, reason, detail)
         given = OutcomeGiven(
             certificate_id=key, brand=self._roster.brand(key), status=outcome.status, reason=reason, duration=0.0
         )
         self._watch.emit(given, detail)
-        sink.put(place, outcome)
+        return outcome
 
     # Life
 
     def _enter(self) -> asyncio.AbstractEventLoop:
-        if self._forks not in (-1, _Forks.seen):
+        if self._forks not in (-1, forks.seen()):
             raise LoopError("this gateway was used before a fork: make one in each process, after the fork")
         try:
             loop = asyncio.get_running_loop()
         except RuntimeError:
             raise LoopError("no event loop runs here: call this from async code, or use pushgateway.sync") from None
         if self._loop is None:
-            self._loop, self._now, self._forks = loop, loop.time, _Forks.seen
+            self._loop, self._now, self._forks = loop, loop.time, forks.seen()
             self._ids = Ids(self._rng)
         elif self._loop is not loop:
             raise LoopError("this gateway lives in another event loop: make one for each loop, or use one loop")
@@ -394,20 +388,6 @@ class Gateway:
 
     def __repr__(self) -> str:
         return f"Gateway({len(self._roster.certificates)} certificates)"
-
-
-class _Forks:
-    """How often the process was forked, seen from the child: asking the system for every send would cost more."""
-
-    seen = 0
-
-    @classmethod
-    def count(cls) -> None:
-        """In the child."""
-        cls.seen += 1
-
-
-os.register_at_fork(after_in_child=_Forks.count)
 
 
 async def _wait_then_cancel(tasks: set[asyncio.Task[BroadcastOutcome]], grace: float) -> None:

@@ -178,6 +178,7 @@ class Lane:
             part = waiting  # alone
         elif part is None and (quota or not self._mixed):
             part = quota if self._mixed else (quota, push.notification)
+        waiting.region = name
         self.queue.add(waiting, name, part)
         region.called(push.priority, at_once=part is waiting)
 
@@ -199,11 +200,12 @@ class Lane:
             self.conversation.blame(broken)
             return self.batching.max_bytes or 0  # so it goes alone
 
-    def still_wanted(self, batch: list[Waiting], now: float) -> list[Waiting]:
-        """Those that are not too late and not taken back."""
+    def still_wanted(self, batch: list[Waiting], now: float, needed: float = 0.0) -> list[Waiting]:
+        """Those that are not taken back and not too late: `needed` seconds must be left, or half of what they had."""
         wanted = []
         for waiting in batch:
-            if waiting.deadline <= now:
+            left = waiting.deadline - now
+            if left <= needed and (left <= 0 or 2 * left <= waiting.deadline - waiting.begun):
                 self._expire(waiting)
             elif not waiting.settled and not waiting.sink.withdrawn:
                 wanted.append(waiting)
@@ -291,7 +293,10 @@ class Lane:
         if waiting.flight is not None and waiting.flight.asked:
             outcome = Outcome.unknown(waiting.push, "the deadline passed while the vendor was asked")
         else:
-            outcome = Outcome.not_sent(waiting.push, Reason.EXPIRED, "the deadline passed before it could leave")
+            region = self._regions.get(waiting.region)
+            why = "" if region is None else region.gate.why(self._loop.time())
+            detail = f"the deadline came before it could leave in time{why and ': '}{why}"
+            outcome = Outcome.not_sent(waiting.push, Reason.EXPIRED, detail)
         self.finish(waiting, outcome)
 
     # The end

@@ -15,10 +15,10 @@ from pushgateway.events import BreakerState
 
 # Rate
 
-RECOVERY = 3.0
-"""Seconds from half the rate to nearly all of it, in steps of a second."""
-NEARLY = 0.95
-"""The share of the last rate that was too much to which it is raised quickly."""
+RECOVERY = 2.0
+"""Seconds from half the rate back to nearly all of it, in steps of a second."""
+NEARLY = 0.97
+"""The share of the rate that was too much to which it is raised quickly."""
 CREEP = 0.005
 """From there on it is raised by this share of that rate each second: too fast is found out again, but seldom."""
 CREPT = 1.05
@@ -31,12 +31,14 @@ LOWEST = 1.0
 class Rate:
     """The pace of one thing, pushes or requests: even steps below the vendor's figure, slower when it complains."""
 
-    __slots__ = ("_before", "_count", "_most", "_next", "_second", "_since", "_was")
+    __slots__ = ("_before", "_count", "_low", "_most", "_next", "_peak", "_proved", "_second", "_since")
 
     def __init__(self, most: float | None) -> None:
         """`most` a second; None or infinity: the vendor names no figure."""
         self._most = math.inf if most is None else float(most)
-        self._was: float | None = None  # the rate that was too much, None when there is nothing to recover from
+        self._peak: float | None = None  # the rate that was too much, None when there is nothing to recover from
+        self._low = 0.0  # what it was lowered to
+        self._proved = False  # something went well since
         self._since = -math.inf  # when that was
         self._next = -math.inf  # when the next may leave
         self._second = 0  # what really left, by whole seconds
@@ -44,25 +46,26 @@ class Rate:
 
     def current(self, now: float) -> float:
         """A second, in force now; infinity where nothing limits it."""
-        if self._was is None:
+        if self._peak is None:
             return self._most
-        age = now - self._since
-        if age < RECOVERY:
-            share = 0.5 + (NEARLY - 0.5) * math.floor(age) / RECOVERY
-        else:
-            share = NEARLY + CREEP * (age - RECOVERY)
-            if share > CREPT:
-                doublings = (age - RECOVERY - (CREPT - NEARLY) / CREEP) / DOUBLING
-                share = CREPT * 2.0 ** min(doublings, 64.0)
-                if doublings > 24 or self._was * share >= self._most:
-                    self._was = None  # nothing was heard of it for long enough
-                    return self._most
-        return min(self._was * share, self._most)
+        steps = math.floor(now - self._since)
+        goal = NEARLY * self._peak
+        climb, rate = _climb(self._low, goal, steps)
+        share = NEARLY + CREEP * max(0.0, now - self._since - climb)
+        if rate >= goal:
+            rate = self._peak * min(share, CREPT)
+        if share > CREPT:
+            doublings = (share - CREPT) / CREEP / DOUBLING
+            rate *= 2.0 ** min(doublings, 64.0)
+            if doublings > 24 or rate >= self._most:
+                self._peak = None  # nothing was heard of it for long enough
+                return self._most
+        return min(rate, self._most)
 
     @property
     def recovers(self) -> bool:
         """Whether it comes back from having been too fast."""
-        return self._was is not None
+        return self._peak is not None
 
     def delay(self, now: float, borrow: float = 0.0) -> float:
         """Seconds until the next may leave; `borrow` so many seconds of what comes later."""
@@ -81,10 +84,18 @@ class Rate:
         if left_at < self._since:
             return False
         self._turn_to(now)
-        measured = max(self._count, self._before)
-        self._was = max(min(self.current(now), measured), 2 * LOWEST)
+        left = self._count + self._before * (self._second + 1 - now)  # in the second before, as well as can be told
+        rate = max(min(self.current(now), max(left, self._count)), 2 * LOWEST)
+        if self._peak is None or self._proved:
+            self._peak = rate  # otherwise nothing is known but that it complains
+        self._proved = False
+        self._low = rate / 2
         self._since = now
         return True
+
+    def went_well(self, left_at: float) -> None:
+        """The vendor took what left at `left_at`."""
+        self._proved = self._proved or left_at >= self._since
 
     def _turn_to(self, now: float) -> None:
         second = math.floor(now)
@@ -92,6 +103,17 @@ class Rate:
             self._before = self._count if second == self._second + 1 else 0.0
             self._count = 0.0
             self._second = second
+
+
+def _climb(low: float, goal: float, steps: int) -> tuple[float, float]:
+    """Seconds from `low` to `goal`, and the rate after so many steps of a second.
+
+    From a half it is even steps; from further below, after complaint upon complaint, it doubles with each.
+    """
+    if low >= 0.45 * goal:
+        return RECOVERY, goal if steps >= RECOVERY else low + (goal - low) * steps / RECOVERY
+    needed = math.ceil(math.log2(goal / low))
+    return float(needed), goal if steps >= needed else low * 2.0**steps
 
 
 # Breaker
@@ -198,33 +220,38 @@ for as long, and then asked once more."""
 
 
 class Quotas:
-    """Which of the vendor's daily quotas are used up, and until when (epoch seconds)."""
+    """Which of the vendor's daily quotas are used up, and until when.
+
+    By the wall clock, which may be wrong or step, and by the monotonic one, which may stand still while the machine
+    sleeps: whichever says first that the day is over is believed. Asking once too early costs a request, waiting for a
+    clock that was set back costs a day.
+    """
 
     def __init__(self, day_offset: float) -> None:
         """`day_offset`: seconds east of UTC of the vendor's day."""
         self._day_offset = day_offset
-        self._until: dict[str, float] = {}
+        self._until: dict[str, tuple[float, float]] = {}  # epoch seconds, and on the loop's clock
 
     def __bool__(self) -> bool:
         return bool(self._until)
 
-    def use_up(self, quota: str, wall: float, chance: float) -> float:
+    def use_up(self, quota: str, now: float, wall: float, chance: float) -> float:
         """The vendor says that it is used up. Returns the seconds for which that is believed."""
         into_the_day = (wall + self._day_offset) % DAY
         least, most = LATE
         late = least + (most - least) * chance
         seconds = YOUNG_DAY + late if into_the_day < YOUNG_DAY else DAY - into_the_day + late
-        self._until[quota] = wall + seconds
+        self._until[quota] = wall + seconds, now + seconds
         return seconds
 
-    def left(self, quota: str, wall: float) -> float:
+    def left(self, quota: str, now: float, wall: float) -> float:
         """Seconds for which it is used up still; 0 when there is something left."""
         until = self._until.get(quota)
-        return 0.0 if until is None else max(0.0, until - wall)
+        return 0.0 if until is None else max(0.0, min(until[0] - wall, until[1] - now))
 
-    def over(self, wall: float) -> Iterator[str]:
+    def over(self, now: float, wall: float) -> Iterator[str]:
         """Forget those whose day is over, and name them."""
-        for quota in [quota for quota, until in self._until.items() if until <= wall]:
+        for quota in [quota for quota in self._until if self.left(quota, now, wall) <= 0]:
             del self._until[quota]
             yield quota
 

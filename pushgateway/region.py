@@ -139,7 +139,7 @@ class Region:
         now = self._loop.time()
         room = self.gate.room(now, lane.batching.size)
         batch, part = lane.queue.cut(self.name, lane.batching, lane.weigh, room)
-        batch = lane.still_wanted(batch, now)
+        batch = lane.still_wanted(batch, now, self.gate.needed)
         if batch and (refusal := self.gate.obstacle(now, lane.quota(batch[0].push.notification))) is not None:
             for waiting in batch:
                 lane.finish(waiting, Outcome.refused(waiting.push, refusal, sent=False))

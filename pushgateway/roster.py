@@ -16,7 +16,7 @@ import attrs
 
 from pushgateway.access import AccessTokens
 from pushgateway.certificates import Certificate, load_vendors
-from pushgateway.conversation import Conversation
+from pushgateway.conversation import Conversation, Desk
 from pushgateway.errors import FieldError, PluginError
 from pushgateway.events import Reloaded
 from pushgateway.lane import Lane, Pace
@@ -61,6 +61,7 @@ class Roster:
         """The lanes that take pushes, by certificate; for one that is not here ask `obstacle` and `lane`."""
         self._retiring: dict[asyncio.Task[None], Lane] = {}
         self._serials = itertools.count(1)
+        self._desk = Desk()
         self._access: AccessTokens | None = None
         self._closed = False
 
@@ -183,4 +184,6 @@ class Roster:
         if self._access is None:
             self._access = AccessTokens(wall=self._clock, monotonic=asyncio.get_running_loop().time, rng=self._rng)
         serial = next(self._serials)
-        return Conversation(key, vendor, self._transport, self._access, self._request_timeout, self._watch, serial)
+        return Conversation(
+            key, vendor, self._transport, self._access, self._request_timeout, self._watch, self._desk, serial
+        )

@@ -36,6 +36,7 @@ FLOORS = {
     "limits": 2,
     "gate": 2,
     "ids": 2,
+    "forks": 2,
     "flow": 2,
     "transport": 2,
     "watching": 2,

@@ -46,6 +46,7 @@ def drive(rate: Rate, begin: float, end: float, amount: float, *, most: float = 
         if amount <= bucket:
             bucket -= amount
             taken += amount
+            rate.went_well(now)
         else:
             refused += amount
             rate.slow_down(now, now)
@@ -85,7 +86,7 @@ def test_a_complaint_halves_and_steps_lead_back() -> None:
 
     assert rate.slow_down(10.5, 10.0)
     assert rate.recovers
-    assert [round(rate.current(10.5 + after), 1) for after in (0, 0.9, 1, 2, 3, 4)] == [50, 50, 65, 80, 95, 95.5]
+    assert [round(rate.current(10.5 + after), 1) for after in (0, 0.9, 1, 2, 3, 4)] == [50, 50, 73.5, 97, 97.5, 98]
     assert rate.current(500.0) == 100
     assert not rate.recovers
 
@@ -95,11 +96,11 @@ def test_what_was_measured_counts_where_there_is_no_figure() -> None:
     rate = Rate(None)
     rate.spend(10.2, 600)
     rate.spend(10.9, 200)
-    rate.spend(11.1, 10)
-    rate.slow_down(11.2, 11.1)
+    rate.spend(11.25, 10)
+    rate.slow_down(11.25, 11.25)
 
-    assert rate.current(11.2) == 400
-    assert rate.current(11.2 + 3600) == math.inf
+    assert rate.current(11.25) == (0.75 * 800 + 10) / 2
+    assert rate.current(11.25 + 3600) == math.inf
 
 
 def test_one_complaint_counts_once() -> None:
@@ -110,6 +111,21 @@ def test_one_complaint_counts_once() -> None:
     assert [rate.slow_down(11.0, 10.5) for _ in range(8)] == [True] + [False] * 7
     assert rate.current(11.0) == 500
     assert rate.slow_down(11.5, 11.2)
+
+
+def test_a_storm_of_complaints_is_over_soon_after_it_ends() -> None:
+    """Two seconds in which everything was too fast: ten seconds after them nearly everything may leave again (Q1)."""
+    rate = Rate(1000)
+    rate.spend(9.1, 1000)
+    now = 10.0
+    while now < 12.0:
+        rate.spend(now, 100)
+        rate.slow_down(now, now)
+        now += 0.05
+
+    assert rate.current(12.0) <= 10
+    assert rate.current(22.0) >= 900
+    assert rate.current(90.0) == 1000
 
 
 def test_a_rate_never_falls_to_nothing() -> None:
@@ -263,31 +279,40 @@ def test_a_firewall_has_to_say_it_several_times() -> None:
 def test_a_used_up_day_lasts_until_the_vendors_midnight(chance: float) -> None:
     """And a little longer: not every process at once, and not before the vendor's own clock is there (Q3)."""
     quotas = Quotas(EIGHT_HOURS)
-    seconds = quotas.use_up("", NOON, chance)
+    seconds = quotas.use_up("", 5.0, NOON, chance)
 
     assert 12 * 3600 + LATE[0] <= seconds <= 12 * 3600 + LATE[1]
-    assert quotas.left("", NOON + 12 * 3600) > 0
-    assert quotas.left("", NOON + seconds) == 0
-    assert list(quotas.over(NOON + seconds)) == [""]
+    assert quotas.left("", 5.0 + 12 * 3600, NOON + 12 * 3600) > 0
+    assert quotas.left("", 5.0 + seconds, NOON + seconds) == 0
+    assert list(quotas.over(5.0 + seconds, NOON + seconds)) == [""]
     assert not quotas
 
 
 def test_quotas_are_used_up_one_by_one() -> None:
     """What is left of another is no concern of this one."""
     quotas = Quotas(EIGHT_HOURS)
-    quotas.use_up("public", NOON, 0.0)
+    quotas.use_up("public", 0.0, NOON, 0.0)
 
     assert quotas
-    assert quotas.left("public", NOON) > 0
-    assert quotas.left("IM", NOON) == 0
+    assert quotas.left("public", 1.0, NOON) > 0
+    assert quotas.left("IM", 1.0, NOON) == 0
+
+
+@pytest.mark.parametrize(("wall", "monotonic"), [(-7200.0, 1.0), (1.0, 0.0)])
+def test_no_clock_holds_it_beyond_the_day(wall: float, monotonic: float) -> None:
+    """A wall clock that was set back, or a machine that slept: the other clock ends it."""
+    quotas = Quotas(EIGHT_HOURS)
+    seconds = quotas.use_up("", 0.0, NOON, 0.0)
+
+    assert quotas.left("", monotonic * seconds, NOON + (wall * seconds if wall > 0 else seconds + wall)) == 0
 
 
 def test_a_day_that_has_just_begun_is_not_lost_to_a_slow_clock() -> None:
     """Right after our midnight it may be yesterday at the vendor: asked once more, then believed for the day."""
     quotas = Quotas(EIGHT_HOURS)
     midnight = NOON + 12 * 3600
-    first = quotas.use_up("", midnight + 20, 1.0)
-    second = quotas.use_up("", midnight + 20 + first, 1.0)
+    first = quotas.use_up("", 0.0, midnight + 20, 1.0)
+    second = quotas.use_up("", first, midnight + 20 + first, 1.0)
 
     assert YOUNG_DAY <= first <= YOUNG_DAY + LATE[1]
     assert second == pytest.approx(DAY - 20 - first + LATE[1])

@@ -62,7 +62,7 @@ def test_a_limit_lowered_for_good_is_found() -> None:
     assert max(windows) <= 1.2 * 0.4 * LIMIT
 
 
-@pytest.mark.parametrize(("complains", "forgotten"), [(0.3, 30), (3.0, 70)])
+@pytest.mark.parametrize(("complains", "forgotten"), [(0.3, 15), (1.0, 30), (3.0, 30)])
 def test_complaints_are_forgotten(complains: float, forgotten: int) -> None:
     """Nine tenths of what the vendor takes go through again soon after it said "too fast" to everything for a while."""
     server = LoadedServer()

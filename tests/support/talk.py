@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import attrs
 from office import fresh
 
-from pushgateway.conversation import Conversation, Errand
+from pushgateway.conversation import Conversation, Desk, Errand
 from pushgateway.vendor import AccessToken, Exchange, Request, Response, Vendor
 from pushgateway.watching import Watch
 
@@ -59,7 +59,7 @@ class Scripted(Vendor):
 def conversing(script: Script, logging_in: Callable[[str, float], Any] = lambda _, __: None) -> Conversation:
     """A conversation over this script."""
     watch = Watch(None, asyncio.get_running_loop().time)
-    return Conversation("7005", Scripted(logging_in), script, fresh(), 5.0, watch)
+    return Conversation("7005", Scripted(logging_in), script, fresh(), 5.0, watch, Desk())
 
 
 def errand(region: str = "", asking: Callable[[], None] | None = None) -> Errand:

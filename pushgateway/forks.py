@@ -1,0 +1,25 @@
+"""How often this process was forked.
+
+Law of this file: counted in the child, because asking the system for the process's number with every send would cost
+more than a push should.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+
+_counter = itertools.count(1)
+_seen = [0]
+
+
+def seen() -> int:
+    """0 in a process that is no child of a fork; another number in each child than in its parent."""
+    return _seen[0]
+
+
+def _count() -> None:
+    _seen[0] = next(_counter)
+
+
+os.register_at_fork(after_in_child=_count)
