@@ -121,8 +121,11 @@ class Gate:
 
     @property
     def needed(self) -> float:
-        """Seconds that a push must have left to leave now: half as much again as an answer usually takes. In an overload pushes
-        would leave in their last moments otherwise, keep others from leaving in time, and nobody would hear of them."""
+        """Seconds that a push must have left to leave now: half as much again as an answer usually takes.
+
+        In an overload pushes would leave in their last moments otherwise, keep others from leaving in time, and nobody
+        would hear of them.
+        """
         return 1.5 * self._usual
 
     # After
