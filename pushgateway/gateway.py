@@ -311,7 +311,10 @@ class Gateway:
         priority: Priority,
     ) -> Push:
         # With its id from the beginning: a second one of each push would be one more thing to be collected.
-        made = self._ids.make(push_token, notification) if type(push_token) is PushToken else ""
+        usual = type(push_token) is PushToken and type(notification) is Notification
+        made = self._ids.make(push_token, notification) if usual else ""
+        if usual and timeout is None and coalesce is True and priority is Priority.NORMAL:
+            return Push.ordinary(push_token, notification, made)  # nothing is left to be checked
         return Push(push_token, notification, timeout=timeout, coalesce=coalesce, priority=priority, dedupe_id=made)
 
     def _submit(self, push: Push, sink: Sink, place: int) -> None:

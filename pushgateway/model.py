@@ -316,6 +316,21 @@ class Push(_Draft):
         if not isinstance(self.priority, Priority):
             raise FieldError("Push.priority", f"must be a Priority, is {type(self.priority).__name__}")
 
+    @classmethod
+    def ordinary(cls, push_token: PushToken, notification: Notification, dedupe_id: str) -> Push:
+        """A push with everything else as it is by default, of values that were checked."""
+        draft: Any = _Draft()
+        draft.push_token = push_token
+        draft.notification = notification
+        draft.timeout = None
+        draft.dedupe_id = dedupe_id
+        draft.coalesce = True
+        draft.priority = Priority.NORMAL
+        draft.context = None
+        draft.__class__ = Push
+        made: Push = draft
+        return made
+
     def identified(self, dedupe_id: str) -> Push:
         """The same push under this id; made for every push, so nothing is checked a second time."""
         draft: Any = _Draft()

@@ -175,6 +175,17 @@ def test_a_push_is_made_of_its_words() -> None:
     assert CANARY not in shown(caught.value)
 
 
+def test_an_ordinary_push_is_one_with_all_defaults() -> None:
+    """The short way for nearly every send makes the same value."""
+    token, note = PushToken(7, "t"), Notification("t", "b")
+
+    made = Push.ordinary(token, note, "d-1")
+
+    assert made == Push(token, note, dedupe_id="d-1")
+    assert all(getattr(made, name) == getattr(Push(token, note, dedupe_id="d-1"), name) for name in Push.__slots__)
+    assert made.context is None
+
+
 def test_the_same_push_under_another_id() -> None:
     """All else stays, by identity where a copy would be waste; it is as frozen as the first."""
     context = object()
