@@ -178,8 +178,8 @@ class Lane:
             part = waiting  # alone
         elif part is None and (quota or not self._mixed):
             part = quota if self._mixed else (quota, push.notification)
-        waiting.region = name
-        self.queue.add(waiting, name, part)
+        waiting.region = region.name
+        self.queue.add(waiting, region.name, part)
         region.called(push.priority, at_once=part is waiting)
 
     def quota(self, notification: Notification) -> str:

@@ -130,13 +130,19 @@ class Traffic:
         self.told.update(outcome.status for outcome in await self.gateway.send_each(pushes))
 
     async def _stream(self) -> None:
-        stream = self.gateway.stream((self.push() for _ in range(200)), window=self.chance.choice((1, 50)))
+        stream = self.gateway.stream(self._supply(), window=self.chance.choice((1, 50)))
         leaves = self.chance.randrange(400)
         async with contextlib.aclosing(stream):
             async for outcome in stream:
                 self.told[outcome.status] += 1
                 if (leaves := leaves - 1) < 0:
                     break
+
+    def _supply(self) -> Iterator[Push]:
+        for _ in range(200):
+            if time.monotonic() >= self.until:
+                return
+            yield self.push()
 
     async def _broadcast(self) -> None:
         audience = Audience.of_tokens(self.chance.sample(self.tokens, 5))

@@ -11,7 +11,7 @@ import json
 import math
 import random
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from typing import Any
 
 from pushgateway_oppo.replies import decode_batch, decode_broadcast, decode_login, decode_saved, decode_unicast
@@ -50,6 +50,15 @@ _HEADERS: tuple[dict[str, str], ...] = (
     {"content-type": "text/html; x", "date": "Sun, 22 Nov 2026 11:00:00 GMT"},
     {"content-type": "\x1b[31m\ud800" + "é" * 100, "retry-after": "Sun, 22 Nov 2026 11:00:09 GMT"},
 )
+
+
+def _finished(reading: Generator[None, Any, list[Outcome]]) -> list[Outcome]:
+    try:
+        while True:
+            next(reading)  # a breath
+    except StopIteration as done:
+        outcomes: list[Outcome] = done.value
+        return outcomes
 
 
 def _code(chance: random.Random) -> str:
@@ -274,7 +283,7 @@ def batch(chance: random.Random) -> None:
     """`decode_batch`: one outcome for each push, in order, by its own item."""
     response = reply(chance, _items)
 
-    read = verdict(lambda: decode_batch(response, PUSHES, CUTS))
+    read = verdict(lambda: _finished(decode_batch(response, PUSHES, CUTS)))
 
     if not isinstance(read, list):
         return

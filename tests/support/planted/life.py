@@ -130,8 +130,8 @@ def short_latch(patch: Patch) -> None:
 def no_midnight(patch: Patch) -> None:
     """A day that is used up stays so past midnight."""
 
-    def use_up(self: Quotas, quota: str, wall: float, chance: float) -> float:
-        self._until[quota] = wall + 86400
+    def use_up(self: Quotas, quota: str, now: float, wall: float, chance: float) -> float:
+        self._until[quota] = wall + 86400, now + 86400
         return 86400.0
 
     patch.setattr(Quotas, "use_up", use_up)

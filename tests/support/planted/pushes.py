@@ -133,7 +133,7 @@ def no_bell(patch: Patch) -> None:
 def leaves_late(patch: Patch) -> None:
     """Deadlines are not looked at when a batch leaves."""
     patch.setattr(Lane, "_set_bell", lambda self: None)
-    patch.setattr(Lane, "still_wanted", lambda self, batch, now: batch)
+    patch.setattr(Lane, "still_wanted", lambda self, batch, now, needed=0.0: batch)
     patch.setattr(Flight, "asking", lambda self, now: setattr(self, "asked", True))
 
 
@@ -232,7 +232,7 @@ def half_lost(patch: Patch) -> None:
 def shared_id(patch: Patch) -> None:
     """Phones that get one message share its dedupe id."""
     make = Ids.make
-    patch.setattr(Ids, "make", lambda self, push: push.notification.dedupe_id or make(self, push))
+    patch.setattr(Ids, "make", lambda self, token, note: note.dedupe_id or make(self, token, note))
 
 
 @plant(PLANTS, "T7")
