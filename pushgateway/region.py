@@ -152,32 +152,44 @@ class Region:
         Raises what `attempt` raises, `Refused` where waiting would be in vain, and `NoVerdict` when the deadline comes
         first.
         """
-        async with self.crew.free:
-            gate, leave = await self._pass(quota, targets, deadline)
-            try:
-                result = await attempt()
-                gate.heard(self._loop.time(), leave, (), quota)
-                return result
-            except (Refused, NoVerdict) as error:
-                if isinstance(error, NoVerdict) or error.reason in _OF_THE_VENDOR:
-                    gate.failed(self._loop.time(), leave, error, quota)
-                raise
-            finally:
-                gate.over(self._loop.time(), leave)
-                self.wake()
+        try:
+            async with asyncio.timeout_at(deadline):
+                gate, leave = await self._pass(quota, targets, deadline)
+        except TimeoutError:
+            raise NoVerdict("the deadline passed before it could leave", sent=False) from None
+        try:
+            result = await attempt()
+            gate.heard(self._loop.time(), leave, (), quota)
+            return result
+        except (Refused, NoVerdict) as error:
+            if isinstance(error, NoVerdict) or error.reason in _OF_THE_VENDOR:
+                gate.failed(self._loop.time(), leave, error, quota)
+            raise
+        finally:
+            self.crew.free.release()
+            gate.over(self._loop.time(), leave)
+            self.wake()
 
     async def _pass(self, quota: str, targets: int, deadline: float) -> tuple[Gate, Leave]:
-        async with self._bench:
-            while True:
-                now = self._loop.time()
-                if (refusal := self.gate.obstacle(now, quota, deadline)) is not None:
-                    raise refusal
-                delay = self.gate.delay(now)
-                if delay <= 0:
-                    return self.gate, self.gate.leaves(now, targets)
-                if now >= deadline:
-                    raise NoVerdict("the deadline passed before it could leave", sent=False)
-                await self._pause(min(delay, deadline - now))
+        """Get a connection, to be given back, and through the gate."""
+        self._refuse(quota, deadline)  # before standing in line for nothing
+        await self.crew.free.acquire()
+        try:
+            async with self._bench:
+                while True:
+                    self._refuse(quota, deadline)
+                    now = self._loop.time()
+                    delay = self.gate.delay(now)
+                    if delay <= 0:
+                        return self.gate, self.gate.leaves(now, targets)
+                    await self._pause(delay)
+        except BaseException:
+            self.crew.free.release()
+            raise
+
+    def _refuse(self, quota: str, deadline: float) -> None:
+        if (refusal := self.gate.obstacle(self._loop.time(), quota, deadline)) is not None:
+            raise refusal
 
     # On its way
 

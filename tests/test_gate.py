@@ -11,7 +11,7 @@ from toy import Toy, ToyServer, certificate, gateway, note
 from pushgateway import Audience, Gateway, Outcome, Push, PushToken, Reason, Status
 from pushgateway.events import BreakerChanged, BreakerState, Event, QuotaLatched, QuotaReleased, RateChanged
 from pushgateway.testing.virtual import run_virtual
-from pushgateway.vendor import Notification, NoVerdict
+from pushgateway.vendor import Notification, NoVerdict, Refused
 
 
 def now() -> float:
@@ -317,3 +317,31 @@ def test_closing_does_not_wait_at_a_shut_gate_for_nothing() -> None:
         return now() - begun
 
     assert run_virtual(main()) < 0.1
+
+
+def test_a_broadcast_stands_in_line_no_longer_than_it_may() -> None:
+    """Pushes fill every connection and wait for the vendor's pause; the broadcast behind them ends by its deadline."""
+    server = ToyServer()
+    server.answers = ["6"]
+
+    class Pausing(Toy):
+        def _refuse(self, code: str) -> None:
+            if code == "6":
+                raise Refused(Reason.RATE_LIMITED, code, retry_after=60.0)
+            super()._refuse(code)
+
+    async def main() -> tuple[Any, float]:
+        async with gateway(server, certificate(size=1), vendors={"toy": Pausing}) as g:
+            sends = [asyncio.create_task(g.send(PushToken(1, f"k{number}"), note())) for number in range(30)]
+            await asyncio.sleep(1)
+            begun = now()
+            outcome = await g.broadcast(1, note(), Audience.everyone(), timeout=2.0)
+            took = now() - begun
+            await asyncio.gather(*sends)
+            return outcome, took
+
+    outcome, took = run_virtual(main())
+
+    assert (outcome.status, outcome.reason) == (Status.NOT_SENT, Reason.UNAVAILABLE)
+    assert took <= 2.05
+    assert server.calls["broadcast"] == 0

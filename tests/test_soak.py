@@ -34,7 +34,7 @@ from pushgateway_oppo.sandbox import OppoSandbox
 sandbox = OppoSandbox(tokens=500, keep=False)
 kinds = ("drop", "html", "cut", "empty", "shuffle", "omit", "twice", "text_data")
 sandbox.faults.add(*[Fault(kind=kind, share=0.01, times=None) for kind in kinds])
-sandbox.faults.add(*[Fault(kind="code", code=code, share=0.01, times=None) for code in ("-1", "-2", "13", "11")])
+sandbox.faults.add(*[Fault(kind="code", code=code, share=0.01, times=None) for code in ("-1", "-2", "11")])
 sandbox.faults.add(Fault(kind="status", share=0.01, times=None), Fault(kind="expire", share=0.002, times=None))
 sandbox.faults.add(Fault(kind="delay", seconds=0.4, share=0.01, times=None))
 with serve(sandbox) as served:
