@@ -16,11 +16,12 @@ import subprocess
 import sys
 import threading
 import time
-from collections import Counter, deque
-from collections.abc import Iterator, Mapping, Set
+from collections import Counter
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from inside import containers
 
 from pushgateway import Audience, Certificate, Gateway, Notification, Push, PushToken, Status
 from pushgateway.retry import RetryPolicy
@@ -68,27 +69,6 @@ def resident() -> int:
     gc.collect()
     with open("/proc/self/statm", encoding="ascii") as file:
         return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-
-
-def containers(root: object) -> dict[str, int]:
-    """By path: the size of every container that an object of ours holds, however deep."""
-    found: dict[str, int] = {}
-    seen: set[int] = set()
-    todo: list[tuple[str, Any]] = [(type(root).__name__, root)]
-    while todo:
-        path, value = todo.pop()
-        if id(value) in seen or isinstance(value, str | bytes | type):
-            continue
-        seen.add(id(value))
-        if isinstance(value, Mapping | Set | list | tuple | deque):
-            found[path] = max(found.get(path, 0), len(value))
-            inner = list(value.values()) if isinstance(value, Mapping) else list(value)
-            todo.extend((f"{path}[]", one) for one in inner[: MOST * 2])
-        elif type(value).__module__.startswith("pushgateway"):
-            names = {name for kind in type(value).__mro__ for name in getattr(kind, "__slots__", ())}
-            names |= vars(value).keys() if hasattr(value, "__dict__") else set()
-            todo.extend((f"{path}.{name}", getattr(value, name, None)) for name in names)
-    return found
 
 
 class Traffic:
