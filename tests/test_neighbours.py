@@ -32,7 +32,9 @@ def stub(root: Path) -> Iterator[Mapping[str, Any]]:
         assert process.stdin is not None
         assert process.stdout is not None
         try:
-            yield json.loads(process.stdout.readline())
+            announced = process.stdout.readline()
+            assert announced, "the second process did not start"
+            yield json.loads(announced)
         finally:
             process.stdin.close()  # then it ends by itself
 
