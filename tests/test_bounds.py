@@ -121,6 +121,23 @@ def test_maps_do_not_grow_with_the_days() -> None:
     assert {path: sizes for path, sizes in grown.items() if path not in lines} == {}
 
 
+def test_long_deadlines_leave_nothing_behind() -> None:
+    """Pushes that are given an hour and are done at once: five thousand of them, spread over minutes, are forgotten
+    when they are done and not when the hour is over (O9)."""
+    server = ToyServer()
+
+    async def main() -> dict[str, int]:
+        async with gateway(server, timeout=3600.0) as g:
+            for number in range(5000):
+                assert (await g.send(PushToken(1, f"p{number}"), note())).ok
+                for book in (server.batches, server.ledger, server._seen):
+                    book.clear()
+                await asyncio.sleep(0.1)
+            return containers(g)
+
+    assert {path: size for path, size in run_virtual(main()).items() if size > FEW} == {}
+
+
 class Steps:
     """How much of something happens in one step of the loop, at the most."""
 

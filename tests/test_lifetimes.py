@@ -294,3 +294,17 @@ def test_a_push_that_lingers_is_taken_back_or_given_back() -> None:
     assert stays.ok
     assert (last.status, last.reason) == CLOSED
     assert [token for batch in server.batches for token, *_ in batch] == ["first", "stays"]
+
+
+def test_a_push_that_lingers_leaves_before_its_deadline() -> None:
+    """It waits for company for the linger or as long as it has time, whichever is less, and arrives (B11)."""
+    server = ToyServer()
+
+    async def main() -> Outcome:
+        async with gateway(server, certificate(logs_in=False), linger=2.0) as g:
+            await g.send(PushToken(1, "first"), note())
+            return await g.send(PushToken(1, "hasty"), note(), timeout=0.5)
+
+    outcome = run_virtual(main())
+
+    assert (outcome.status, outcome.reason) == (Status.ACCEPTED, None)
