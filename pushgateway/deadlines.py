@@ -14,6 +14,9 @@ from pushgateway.batching import Waiting
 GRAIN = 0.05
 """Seconds; an outcome comes at most this much after its deadline."""
 
+SLACK = 100
+"""Keys of emptied grains that may stay, besides as many as there are grains: clearing up at once would cost more."""
+
 
 class Deadlines:
     """Pushes by deadline."""
@@ -44,6 +47,10 @@ class Deadlines:
         grain.pop(waiting, None)
         if not grain:
             del self._grains[math.ceil(waiting.deadline / GRAIN)]  # an emptied dict would keep its memory
+            if len(self._order) > 2 * len(self._grains) + SLACK:
+                self._order = list(self._grains)
+                self._ordered = set(self._order)
+                heapq.heapify(self._order)
 
     def next(self) -> float | None:
         """When the next ones are due; None when none is filed."""

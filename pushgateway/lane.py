@@ -96,6 +96,7 @@ class Lane:
                 self._quota = vendor.quota
         except Exception as broken:
             self._fault = self.conversation.blame(broken)
+        self._hasty = 2 * self.linger  # seconds; who has no more time than that waits for no company
         self.full = max(1, self.batching.size) if self.linger > 0 else 1
 
     # What comes in
@@ -180,7 +181,7 @@ class Lane:
             part = quota if self._mixed else (quota, push.notification)
         waiting.region = region.name
         self.queue.add(waiting, region.name, part)
-        region.called(push.priority, at_once=part is waiting)
+        region.called(push.priority, at_once=part is waiting or waiting.deadline - waiting.begun <= self._hasty)
 
     def quota(self, notification: Notification) -> str:
         """The daily quota that a notification counts against."""
