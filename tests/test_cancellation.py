@@ -29,7 +29,7 @@ def test_a_call_cancelled_at_any_suspension_leaves_nothing_behind(call: str, sce
     assert suspensions > 0 or (call == "check" and SCENES[scene].warm)  # it waits for nothing then
 
 
-PAIRED = ("expired access", "reload meanwhile", "close meanwhile")
+PAIRED = ("expired access",)
 
 
 @every_call
