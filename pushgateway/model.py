@@ -332,21 +332,11 @@ class Push(_Draft):
         return made
 
     def identified(self, dedupe_id: str) -> Push:
-        """The same push under this id; made for every push, so nothing is checked a second time."""
-        draft: Any = _Draft()
-        draft.push_token = self.push_token
-        draft.notification = self.notification
-        draft.timeout = self.timeout
-        draft.dedupe_id = dedupe_id
-        draft.coalesce = self.coalesce
-        draft.priority = self.priority
-        draft.context = self.context
-        draft.__class__ = Push
-        twin: Push = draft
-        return twin
+        """The same push under this id."""
+        return self.addressed(self.push_token, dedupe_id)
 
     def addressed(self, push_token: PushToken, dedupe_id: str) -> Push:
-        """The same push to another phone, under an id of its own."""
+        """The same push to another phone, under an id of its own; nothing is checked a second time."""
         draft: Any = _Draft()
         draft.push_token = push_token
         draft.notification = self.notification

@@ -8,32 +8,12 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from raw import PLAIN, TRANSPORTS, Behaviour, Kind, Server, ask, replies, serving
-from wired import Authority
+from raw import PLAIN, TRANSPORTS, Kind, ask, replies, serving
 
 from pushgateway.vendor import NoVerdict, Request, Response
 
 SOON = 0.2
 every_transport = pytest.mark.parametrize("kind", TRANSPORTS)
-
-
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    return Authority(tmp_path_factory.mktemp("authority"))
-
-
-async def refusal(transport: Any, url: str, within: float = 5.0, content: bytes = b"x") -> NoVerdict:
-    """What `send` raises; the transport is closed then."""
-    try:
-        with pytest.raises(NoVerdict) as caught:
-            await ask(url, transport=transport, within=within, content=content)
-    finally:
-        await transport.aclose()
-    return caught.value
-
-
-def behaving(run: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Any]) -> Callable[[Server], Behaviour]:
-    return lambda _: run
 
 
 def names(monkeypatch: pytest.MonkeyPatch, look_up: Callable[[str, int], list[tuple[str, int]]]) -> None:
