@@ -41,6 +41,7 @@ class Crew:
         self._loop = asyncio.get_running_loop()
         self._workers: set[asyncio.Task[None]] = set()
         self._interruptible: set[asyncio.Task[None]] = set()
+        self._interrupted: set[asyncio.Task[None]] = set()
         self.called = False
         """What waits will be taken up before the loop's next turn is over; nobody need call."""
         self._dismissed = False
@@ -79,6 +80,7 @@ class Crew:
     def interrupt(self) -> None:
         """What workers wait for is of no use any more: begin anew."""
         for worker in self._interruptible:
+            self._interrupted.add(worker)
             worker.cancel()
 
     def dismiss(self) -> list[asyncio.Task[None]]:
@@ -106,16 +108,22 @@ class Crew:
             self._workers.add(self._loop.create_task(self._work()))
 
     async def _work(self) -> None:
+        me = _current()
+        goes_on = True
         try:
             while True:
                 async with self.free:
                     await self._load.take_up()
                 if not self._load.batches(1) or not self._is_due():
                     break
+        except asyncio.CancelledError:
+            goes_on = me in self._interrupted  # otherwise the loop comes to its end, and nothing is to be begun
+            raise
         finally:
             # Here and not in a callback of the task: a push that comes in between must find the place free.
-            self._workers.discard(_current())
-            if self._load.batches(1) and not self._loop.is_closed():
+            self._workers.discard(me)
+            self._interrupted.discard(me)
+            if goes_on and self._load.batches(1) and not self._loop.is_closed():
                 self.call()
 
 

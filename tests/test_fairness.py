@@ -25,7 +25,7 @@ def accepted(*, trouble: bool) -> tuple[dict[str, int], dict[str, float]]:
             offers = {key: Offer(g) for key in CERTIFICATES}
             async with asyncio.TaskGroup() as group:
                 for key, offer in offers.items():
-                    per_second = 500 if trouble and key == FLOODED else 20
+                    per_second = 200 if trouble and key == FLOODED else 20
                     group.create_task(offer.keep_up(key, per_second, 60, Priority.NORMAL))
             others = CERTIFICATES[2:]
             times = {key: sorted(took for _, took, _ in offers[key].outcomes) for key in others}
