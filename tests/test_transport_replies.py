@@ -103,7 +103,7 @@ def test_an_endless_reply_is_stopped_and_costs_no_memory(kind: Kind) -> None:
 
 
 def _zipped(content: bytes) -> bytes:
-    packed = gzip.compress(content)
+    packed = gzip.compress(content, mtime=0)
     return b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(packed) + packed
 
 
