@@ -7,13 +7,13 @@ Law of this file: it carries words and judges none. What a plug-in does beyond i
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, nullcontext
 
 import attrs
 
 from pushgateway.access import AccessTokens, Key
-from pushgateway.errors import AccessExpired, ClockSkew, ExchangeError, NoVerdict, Refused
+from pushgateway.errors import AccessExpired, ClockSkew, NoVerdict, Refused
 from pushgateway.events import Ending, LoginDone, Operation, RequestDone
 from pushgateway.masking import where
 from pushgateway.outcome import Reason
@@ -144,7 +144,7 @@ class Conversation:
             access = await self.run(begun, None, Errand("login", region))
             if not isinstance(access, AccessToken):
                 raise TypeError("login() gave no AccessToken")  # noqa: TRY301 - blamed below, as all of it
-        except ExchangeError:
+        except (Refused, NoVerdict):
             raise
         except Exception as broken:
             raise Refused(Reason.CREDENTIALS, detail=self.blame(broken)) from None
@@ -233,13 +233,25 @@ class Conversation:
 
     async def run_with_access(self, access: AccessToken | None, begin: Callable[[], Exchange[T]], errand: Errand) -> T:
         """One exchange and, where the vendor says that the access token is no longer good, one more with a new one."""
+        return await self.with_access(errand.region, access, lambda access: self.run(begin(), access, errand))
+
+    async def with_access(
+        self,
+        region: str,
+        access: AccessToken | None,
+        attempt: Callable[[AccessToken | None], Awaitable[T]],
+        expired: Callable[[], None] | None = None,
+    ) -> T:
+        """The same with an attempt of any kind; `expired` is called before the new login."""
         try:
-            return await self.run(begin(), access, errand)
+            return await attempt(access)
         except AccessExpired:
             if access is None:
                 raise
-            self.forget(errand.region, access)
-        return await self.run(begin(), await self.renewed(errand.region), errand)
+            self.forget(region, access)
+        if expired is not None:
+            expired()
+        return await attempt(await self.renewed(region))
 
     def blame(self, error: BaseException) -> str:
         """A sentence on a plug-in that broke its promise. The error's message may quote content, so it is not told."""

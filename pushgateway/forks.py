@@ -6,20 +6,18 @@ more than a push should.
 
 from __future__ import annotations
 
-import itertools
 import os
 
-_counter = itertools.count(1)
 _seen = [0]
 
 
 def seen() -> int:
-    """0 in a process that is no child of a fork; another number in each child than in its parent."""
+    """0 in a process that is no child of a fork; one more in each child than in its parent."""
     return _seen[0]
 
 
 def _count() -> None:
-    _seen[0] = next(_counter)
+    _seen[0] += 1
 
 
 os.register_at_fork(after_in_child=_count)

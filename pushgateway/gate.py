@@ -12,7 +12,7 @@ import random
 from collections import Counter
 from collections.abc import Callable, Iterable
 
-from pushgateway.errors import ExchangeError, NoVerdict, Refused
+from pushgateway.errors import NoVerdict, Refused
 from pushgateway.events import BreakerChanged, BreakerState, QuotaLatched, QuotaReleased, RateChanged
 from pushgateway.limits import Breaker, Quotas, Rate, RetryBudget
 from pushgateway.outcome import Outcome, Reason, Status
@@ -144,22 +144,21 @@ class Gate:
         if reasons[Reason.QUOTA_EXCEEDED]:
             self._use_up(now, quota, leave)
 
-    def failed(self, now: float, leave: Leave, error: ExchangeError, quota: str) -> None:
+    def failed(self, now: float, leave: Leave, error: Refused | NoVerdict, quota: str) -> None:
         """The request was refused as a whole, or there was no verdict."""
         leave.told = True
-        probe = leave.probe
-        if isinstance(error, NoVerdict) or (isinstance(error, Refused) and error.reason is Reason.UNAVAILABLE):
-            detail = error.detail if isinstance(error, NoVerdict | Refused) else ""
-            if self._breaker.failed(now, self._rng.random, detail or "unavailable", probe=probe):
+        if isinstance(error, NoVerdict) or error.reason is Reason.UNAVAILABLE:
+            if self._breaker.failed(now, self._rng.random, error.detail or "unavailable", probe=leave.probe):
                 self._tell_breaker(now)
-        elif isinstance(error, Refused) and error.reason is Reason.CREDENTIALS:
-            if self._breaker.refused(now, self._rng.random, error.with_traceback(None), probe=probe):
+            return
+        if error.reason is Reason.CREDENTIALS:
+            if self._breaker.refused(now, self._rng.random, error.with_traceback(None), probe=leave.probe):
                 self._tell_breaker(now)
-        else:
-            self._answered(now)
-        if isinstance(error, Refused) and error.reason is Reason.RATE_LIMITED:
+            return
+        self._answered(now)
+        if error.reason is Reason.RATE_LIMITED:
             self._slow_down(now, leave, error.retry_after or 0.0)
-        if isinstance(error, Refused) and error.reason is Reason.QUOTA_EXCEEDED:
+        if error.reason is Reason.QUOTA_EXCEEDED:
             self._use_up(now, quota, leave)
 
     def over(self, now: float, leave: Leave) -> None:

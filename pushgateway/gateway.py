@@ -91,7 +91,7 @@ class Gateway:
         self._rng = rng or random.SystemRandom()
         self._watch = Watch(observer, lambda: asyncio.get_running_loop().time())
         self._roster = Roster(
-            pace=Pace(connections=connections, linger=linger, queue=queue, retry=retry or RetryPolicy()),
+            pace=Pace(connections=connections, linger=linger, queue=queue, retry=self._retry),
             request_timeout=request_timeout,
             transport=self._transport,
             plugins=Plugins(vendors),
@@ -146,12 +146,12 @@ class Gateway:
         For hosts that would rather drop or store a push than hold ever more of them in memory.
         """
         self._enter()
+        lane = self._roster.open.get(push_token.certificate_id) if isinstance(push_token, PushToken) else None
+        if lane is None or not lane.is_full:
+            return await self.send(push_token, notification, timeout=timeout, coalesce=coalesce, priority=priority)
         push = self._push(push_token, notification, timeout, coalesce, priority)
-        lane = self._roster.open.get(push.push_token.certificate_id)
-        if lane is not None and lane.is_full:
-            self._watch.emit(Shed(certificate_id=push.push_token.certificate_id, brand=lane.brand, count=1))
-            return self._refused(push, Reason.OVERLOADED, "the certificate's queue is full")
-        return await self.send(push_token, notification, timeout=timeout, coalesce=coalesce, priority=priority)
+        self._watch.emit(Shed(certificate_id=push_token.certificate_id, brand=lane.brand, count=1))
+        return self._refused(push, Reason.OVERLOADED, "the certificate's queue is full")
 
     async def send_each(self, pushes: Iterable[Push]) -> list[Outcome]:
         """Send any number of pushes, of any mix of certificates and brands; outcomes in the order given.

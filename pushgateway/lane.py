@@ -82,13 +82,14 @@ class Lane:
         self._pace = pace
         self.linger = pace.linger
         self._fault = ""  # what is wrong with the plug-in, before any push
-        self.batching, self.deduplicates, self._rates, self._day_offset = Batching(), False, Rates(), 0.0
-        self._mixed = False
+        self.batching = Batching()
+        self.deduplicates = False
+        self._rates = Rates()
+        self._day_offset = 0.0
         self._quota: Callable[[Notification], str] | None = None
         self._region_of = vendor.region
         try:
             self.batching = vendor.batching
-            self._mixed = self.batching.mixed
             self.deduplicates = bool(vendor.deduplicates)
             self._rates = vendor.rates
             self._day_offset = float(vendor.day_offset)
@@ -177,8 +178,8 @@ class Lane:
             return
         if self.linger <= 0 or not push.coalesce:
             part = waiting  # alone
-        elif part is None and (quota or not self._mixed):
-            part = quota if self._mixed else (quota, push.notification)
+        elif part is None and (quota or not self.batching.mixed):
+            part = quota if self.batching.mixed else (quota, push.notification)
         waiting.region = region.name
         self.queue.add(waiting, region.name, part)
         region.called(push.priority, at_once=part is waiting or waiting.deadline - waiting.begun <= self._hasty)

@@ -16,7 +16,7 @@ from pushgateway import verdicts
 from pushgateway.batching import Flight, Part, Thinned, Waiting
 from pushgateway.conversation import Conversation, Errand
 from pushgateway.crew import Crew
-from pushgateway.errors import AccessExpired, ExchangeError, NoVerdict, Refused
+from pushgateway.errors import AccessExpired, NoVerdict, Refused
 from pushgateway.gate import Gate, Leave
 from pushgateway.model import Priority
 from pushgateway.outcome import Outcome, Reason, Status
@@ -69,13 +69,13 @@ class Region:
             access, failure = await self.crew.interruptible(self._ready(conversation, turn))
             if conversation is not lane.conversation:
                 return  # replaced meanwhile: begin anew with the new settings
-            flight, part = self._cut()
-            if flight is None:
+            delivery = self._cut(conversation, turn)
+            if delivery is None:
                 turn.end()
                 await asyncio.sleep(0)  # what is answered here is answered without holding the loop
                 return
             self.crew.batch_left()
-            await self._fly(_Errand(self, conversation, flight, part, turn), access, failure)
+            await self._fly(delivery, access, failure)
         finally:
             turn.end()
 
@@ -100,7 +100,9 @@ class Region:
 
     # Before
 
-    async def _ready(self, conversation: Conversation, turn: _Turn) -> tuple[AccessToken | None, ExchangeError | None]:
+    async def _ready(
+        self, conversation: Conversation, turn: _Turn
+    ) -> tuple[AccessToken | None, Refused | NoVerdict | None]:
         """It is our turn, the gate is open, and there is an access token, or the login failed."""
         await turn.begin()
         while True:
@@ -109,7 +111,7 @@ class Region:
                 return None, None
             try:
                 access = await conversation.login(self.name)
-            except ExchangeError as failed:
+            except (Refused, NoVerdict) as failed:
                 return None, failed
             if not self._delay():  # much may have happened while we logged in
                 return access, None
@@ -134,17 +136,20 @@ class Region:
                 timer.cancel()
             self._alarm = None
 
-    def _cut(self) -> tuple[Flight | None, Hashable]:
+    def _cut(self, conversation: Conversation, turn: _Turn) -> _Delivery | None:
         lane = self.lane
         now = self._loop.time()
         room = self.gate.room(now, lane.batching.size)
         batch, part = lane.queue.cut(self.name, lane.batching, lane.weigh, room)
         batch = lane.still_wanted(batch, now, self.gate.needed)
-        if batch and (refusal := self.gate.obstacle(now, lane.quota(batch[0].push.notification))) is not None:
+        if not batch:
+            return None
+        quota = lane.quota(batch[0].push.notification)  # one for all of them: others are of another part
+        if (refusal := self.gate.obstacle(now, quota)) is not None:
             for waiting in batch:
                 lane.finish(waiting, Outcome.refused(waiting.push, refusal, sent=False))
-            return None, part
-        return (Flight(batch) if batch else None), part
+            return None
+        return _Delivery(self, conversation, Flight(batch), part=part, quota=quota, turn=turn)
 
     async def ask(self, quota: str, targets: int, deadline: float, attempt: Callable[[], Awaitable[R]]) -> R:
         """Something beside the queue: hold a connection, and `attempt` it once the gate is open.
@@ -193,17 +198,17 @@ class Region:
 
     # On its way
 
-    async def _fly(self, errand: _Errand, access: AccessToken | None, failure: ExchangeError | None) -> None:
+    async def _fly(self, delivery: _Delivery, access: AccessToken | None, failure: Refused | NoVerdict | None) -> None:
         """Deliver a batch; whatever happens on the way, each of its pushes has an outcome or another try."""
-        lane, flight = self.lane, errand.flight
+        lane, flight = self.lane, delivery.flight
         try:
             if failure is not None:
-                errand.failed(failure, login=True)
+                delivery.failed(failure, login=True)
                 self.conclude(flight, [verdicts.before(push, failure) for push in flight.pushes])
-                errand.turn.end()
+                delivery.turn.end()
                 await asyncio.sleep(0)  # a long queue fails without holding the loop
                 return
-            await self._deliver(errand, access)
+            await self._deliver(delivery, access)
         except asyncio.CancelledError:
             lane.cut_off(flight, CLOSED)
             raise
@@ -212,15 +217,15 @@ class Region:
             lane.cut_off(flight, f"the gateway itself failed: {type(error).__name__}")
             raise
         finally:
-            errand.over()
+            delivery.over()
 
-    async def _deliver(self, errand: _Errand, access: AccessToken | None) -> None:
-        flight, part = errand.flight, errand.part
+    async def _deliver(self, delivery: _Delivery, access: AccessToken | None) -> None:
+        flight, part = delivery.flight, delivery.part
         try:
-            outcomes = await self._converse(errand, access)
-            errand.heard(outcomes)
+            outcomes = await delivery.conversation.with_access(self.name, access, delivery.run, delivery.expired)
+            delivery.heard(outcomes)
         except Refused as refused:
-            errand.failed(refused)
+            delivery.failed(refused)
             spent = ""
             if refused.reason is Reason.INVALID_NOTIFICATION and flight.asked:
                 kept = verdicts.kept(flight.pushes, refused)
@@ -229,30 +234,14 @@ class Region:
                 spent = "refused together with others, perhaps not for its own content" if len(flight.batch) > 1 else ""
             outcomes = verdicts.refused(flight.pushes, refused, asked=flight.asked, detail=spent)
         except NoVerdict as silent:
-            errand.failed(silent)
+            delivery.failed(silent)
             outcomes = verdicts.silent(flight.pushes, silent)
         except Exception as broken:
-            detail = errand.conversation.blame(broken)
+            detail = delivery.conversation.blame(broken)
             if not flight.asked and self._split(flight, {}, part, cost=0):
                 return  # one push may be to blame: nothing left, so finding it costs no request
             outcomes = verdicts.broken(flight.pushes, detail, asked=flight.asked)
         self.conclude(flight, outcomes)
-
-    async def _converse(self, errand: _Errand, access: AccessToken | None) -> Sequence[Outcome]:
-        """One exchange and, where the access token turns out to be no longer good, one more with a new one."""
-        conversation, flight = errand.conversation, errand.flight
-        try:
-            return await errand.run(access)
-        except AccessExpired:
-            if access is None:
-                raise
-            conversation.forget(self.name, access)
-        flight.asked = False  # that was refused: nothing of it was pushed
-        for waiting in flight.batch:
-            waiting.attempts += 1
-        access = await conversation.renewed(self.name)
-        errand.thin_out()
-        return await errand.run(access)
 
     def _split(self, flight: Flight, kept: Mapping[int, Outcome], part: Hashable, *, cost: int) -> bool:
         """Halve a batch of which nothing was pushed, until the guilty ones are alone; the others go again.
@@ -317,10 +306,12 @@ class _Turn:
             self._bench.release()
 
 
-class _Errand:
+class _Delivery:
     """One batch on its way, and what the gate is told of it."""
 
-    def __init__(self, region: Region, conversation: Conversation, flight: Flight, part: Hashable, turn: _Turn) -> None:
+    def __init__(
+        self, region: Region, conversation: Conversation, flight: Flight, *, part: Hashable, quota: str, turn: _Turn
+    ) -> None:
         self.conversation = conversation
         self.flight = flight
         self.part = part
@@ -328,7 +319,7 @@ class _Errand:
         self._region = region
         self._gate = region.gate
         self._loop = asyncio.get_running_loop()
-        self._quota = region.lane.quota(flight.batch[0].push.notification)
+        self._quota = quota
         self._leave = self._gate.leaves(self._loop.time(), len(flight.batch))
         if not all(waiting.tries for waiting in flight.batch):
             self._gate.budget.first()
@@ -342,12 +333,14 @@ class _Errand:
                 outcomes = await conversation.run(conversation.vendor.push(pushes), access, errand)
                 return verdicts.checked(pushes, outcomes)
             except Thinned:
-                self.thin_out()
+                self.flight.batch = self._region.lane.still_wanted(self.flight.batch, self._loop.time())
         return []
 
-    def thin_out(self) -> None:
-        """Leave out who is too late or taken back."""
-        self.flight.batch = self._region.lane.still_wanted(self.flight.batch, self._loop.time())
+    def expired(self) -> None:
+        """The access token was refused, and so the request: nothing of it was pushed."""
+        self.flight.asked = False
+        for waiting in self.flight.batch:
+            waiting.attempts += 1
 
     def _asking(self) -> None:
         self.flight.asking(self._loop.time())
@@ -358,7 +351,7 @@ class _Errand:
         if self.flight.asked:
             self._gate.heard(self._loop.time(), self._leave, outcomes, self._quota)
 
-    def failed(self, error: ExchangeError, *, login: bool = False) -> None:
+    def failed(self, error: Refused | NoVerdict, *, login: bool = False) -> None:
         """The request, or the login before it, failed as a whole."""
         if (self.flight.asked or login) and not isinstance(error, AccessExpired):
             self._gate.failed(self._loop.time(), self._leave, error, self._quota)

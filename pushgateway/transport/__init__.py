@@ -9,7 +9,7 @@ limit bounds the whole exchange, names and handshakes included.
 
 `port` says what a transport is, `http` is the one as it comes, on httpx, `lean` the faster one without. They differ in
 who reads replies (`reading`: h11, `hearing`: httptools) and share the rest: `asking` (what goes out), `replying` (what
-comes back), `lines` (kept connections), `wire` (one connection), `resolving` (names) and `trust` (authorities).
+comes back), `connections` (the kept ones), `wire` (one of them), `resolving` (names) and `trust` (authorities).
 """
 
 from pushgateway.transport.http import HttpTransport

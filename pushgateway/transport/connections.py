@@ -81,7 +81,7 @@ class _Pool:
                 wire.abort()
 
 
-class Lines:
+class Connections:
     """A few kept connections for each certificate and server."""
 
     def __init__(
@@ -112,19 +112,19 @@ class Lines:
 
     async def ask(self, sending: Sending, pool: str, target: Target) -> bytes:
         """Send on a connection of `pool` and hear the reply; returns its body. Raises `NoVerdict` and `OSError`."""
-        lines = self._pool(pool, target)
-        async with lines.slots:
+        mine = self._pool(pool, target)
+        async with mine.slots:
             now = asyncio.get_running_loop().time
-            wire = lines.take(now())
+            wire = mine.take(now())
             if wire is None:
                 wire = await self._open(target)
-                lines.lend(wire)
+                mine.lend(wire)
             keep = False
             try:
                 content = await sending.through(wire)
                 keep = sending.reply.reusable and wire.idle
             finally:
-                lines.give_back(wire, now(), keep=keep)
+                mine.give_back(wire, now(), keep=keep)
         return content
 
     async def _open(self, target: Target) -> Wire:

@@ -1,9 +1,10 @@
 """The transport as it comes: httpx asks, over connections of ours.
 
 Law of this file: httpx is the client, with redirects, cookies and the environment's proxies off; h11 reads the replies;
-`lines` is what httpx calls its transport. httpx's own one is not used, because of what was measured: a time limit that
-strikes between two of its awaits takes a connection from its pool for ever, its bookkeeping walks all connections on
-each request, it looks up names in threads that the whole process shares, and it cannot say for sure what had left.
+`connections` are what httpx calls its transport. httpx's own one is not used, because of what was measured: a time
+limit that strikes between two of its awaits takes a connection from its pool for ever, its bookkeeping walks all
+connections on each request, it looks up names in threads that the whole process shares, and it cannot say for sure what
+had left.
 """
 
 from __future__ import annotations
@@ -15,8 +16,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pushgateway.errors import NoVerdict
-from pushgateway.transport.asking import encode_headers, find
-from pushgateway.transport.lines import Lines, Sending
+from pushgateway.transport.asking import Target, encode_headers, find
+from pushgateway.transport.connections import Connections, Sending
 from pushgateway.transport.replying import words
 from pushgateway.vendor import Request, Response
 
@@ -30,8 +31,9 @@ _OURS = "pushgateway"
 class _Asked:
     """A request on its way through httpx."""
 
-    def __init__(self, pool: str) -> None:
+    def __init__(self, pool: str, target: Target) -> None:
         self.pool = pool
+        self.target = target
         self.sending: Sending | None = None
 
     @property
@@ -59,7 +61,7 @@ class HttpTransport:
         """
         from pushgateway.transport.reading import H11Reply
 
-        self._lines = Lines(
+        self._connections = Connections(
             "HttpTransport",
             H11Reply,
             connections=connections,
@@ -74,8 +76,8 @@ class HttpTransport:
         """See `Transport.send`."""
         target = find(request.url)
         if self._client is None:
-            self._client = _client(self._lines)
-        asked = _Asked(pool)
+            self._client = _client(self._connections)
+        asked = _Asked(pool, target)
         try:
             async with asyncio.timeout(timeout):
                 reply = await self._client.send(
@@ -96,14 +98,14 @@ class HttpTransport:
 
     async def forget(self, pool: str) -> None:
         """The certificate is gone: close its connections, those in use when they are through."""
-        self._lines.forget(pool)
+        self._connections.forget(pool)
 
     async def aclose(self) -> None:
         """Close all connections."""
-        await self._lines.aclose()
+        await self._connections.aclose()
 
 
-def _client(lines: Lines) -> httpx.AsyncClient:
+def _client(connections: Connections) -> httpx.AsyncClient:
     import httpx
 
     class Transport(httpx.AsyncBaseTransport):
@@ -114,8 +116,8 @@ def _client(lines: Lines) -> httpx.AsyncClient:
             asked: _Asked = request.extensions[_OURS]
             head = b"%s %s HTTP/1.1\r\n" % (request.method.encode(), request.url.raw_path)
             head += b"".join([b"%s: %s\r\n" % (name.lower(), value) for name, value in request.headers.raw]) + b"\r\n"
-            asked.sending = lines.sending(request.method, head, request.content)
-            content = await lines.ask(asked.sending, asked.pool, find(str(request.url)))
+            asked.sending = connections.sending(request.method, head, request.content)
+            content = await connections.ask(asked.sending, asked.pool, asked.target)
             reply = asked.sending.reply
             # The body is unpacked already; httpx must not try it once more.
             headers = {name: value for name, value in reply.headers.items() if name != "content-encoding"}

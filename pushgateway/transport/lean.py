@@ -1,6 +1,6 @@
 """The faster transport: requests written and replies read without an HTTP client between.
 
-Law of this file: httptools (llhttp, in C) reads replies, `lines` carries them, and nothing else of HTTP is here.
+Law of this file: httptools (llhttp, in C) reads replies, `connections` carries them, and nothing else of HTTP is here.
 Redirects, cookies, compression, pipelining and second tries are left out on purpose.
 """
 
@@ -13,7 +13,7 @@ from pathlib import Path
 
 from pushgateway.errors import NoVerdict
 from pushgateway.transport.asking import Target, encode_headers, find
-from pushgateway.transport.lines import Lines
+from pushgateway.transport.connections import Connections
 from pushgateway.transport.replying import words
 from pushgateway.vendor import Request, Response
 
@@ -38,7 +38,7 @@ class LeanTransport:
             from pushgateway.transport.hearing import LlhttpReply
         except ImportError as missing:
             raise ImportError("LeanTransport needs httptools: pip install 'pushgateway-core[fast]'") from missing
-        self._lines = Lines(
+        self._connections = Connections(
             "LeanTransport",
             LlhttpReply,
             connections=connections,
@@ -51,10 +51,10 @@ class LeanTransport:
     async def send(self, request: Request, *, pool: str, timeout: float) -> Response:  # noqa: ASYNC109
         """See `Transport.send`."""
         target = find(request.url)
-        sending = self._lines.sending(request.method, _head(request, target), request.content)
+        sending = self._connections.sending(request.method, _head(request, target), request.content)
         try:
             async with asyncio.timeout(timeout):
-                content = await self._lines.ask(sending, pool, target)
+                content = await self._connections.ask(sending, pool, target)
         except (TimeoutError, OSError) as trouble:
             raise NoVerdict(words(trouble, sending.sent), sent=sending.sent) from None
         except NoVerdict as trouble:
@@ -64,11 +64,11 @@ class LeanTransport:
 
     async def forget(self, pool: str) -> None:
         """The certificate is gone: close its connections, those in use when they are through."""
-        self._lines.forget(pool)
+        self._connections.forget(pool)
 
     async def aclose(self) -> None:
         """Close all connections."""
-        await self._lines.aclose()
+        await self._connections.aclose()
 
 
 def _head(request: Request, target: Target) -> bytes:

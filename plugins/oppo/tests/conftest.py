@@ -4,8 +4,10 @@ Law of this file: nothing of the core's own tests is used here, only what `pushg
 """
 
 from pathlib import Path
+from typing import Any
 
 import pytest
+from pushgateway_oppo import codec
 
 
 @pytest.fixture(scope="session")
@@ -18,3 +20,22 @@ def samples() -> Path:
 def anyio_backend() -> str:
     """Tests marked `anyio` run on asyncio, the only loop the gateway knows."""
     return "asyncio"
+
+
+@pytest.fixture
+def counted(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The name of each encoding of a notification, in order."""
+    calls: list[str] = []
+
+    def watch(name: str) -> None:
+        real = getattr(codec, name)
+
+        def watched(*given: Any) -> Any:
+            calls.append(name)
+            return real(*given)
+
+        monkeypatch.setattr(codec, name, watched)
+
+    watch("encode_ordinary")
+    watch("encode_notification")
+    return calls

@@ -7,7 +7,7 @@ from urllib.parse import parse_qsl
 
 import pytest
 from exchanges import OPPO, first, push, reply, result
-from pushgateway_oppo import codec, replies
+from pushgateway_oppo import replies
 
 from pushgateway.vendor import Notification, Outcome, Push, Reason, Request, Status
 
@@ -20,25 +20,6 @@ def batch(count: int, **fields: Any) -> list[Push]:
 
 def long_batch(count: int) -> list[Push]:
     return [push(f"t{place}", Notification("题" * 99, f"{place}" + "文" * 999, **LONG)) for place in range(count)]
-
-
-@pytest.fixture
-def counted(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The name of each encoding of a notification, in order."""
-    calls: list[str] = []
-
-    def watch(name: str) -> None:
-        real = getattr(codec, name)
-
-        def watched(*given: Any) -> Any:
-            calls.append(name)
-            return real(*given)
-
-        monkeypatch.setattr(codec, name, watched)
-
-    watch("encode_ordinary")
-    watch("encode_notification")
-    return calls
 
 
 def between_breaths(pushes: Sequence[Push], counted: list[str]) -> list[int]:
