@@ -5,6 +5,7 @@ from pushgateway.certificates import Certificate
 from pushgateway.config import Config, load_config
 from pushgateway.errors import ConfigError, FieldError, LoopError, PluginError, PushFailed, PushgatewayError
 from pushgateway.gateway import Gateway
+from pushgateway.intent import Intent, Priority
 from pushgateway.masking import Secret
 from pushgateway.model import (
     ClickAction,
@@ -15,11 +16,11 @@ from pushgateway.model import (
     OpenIntent,
     OpenIntentUri,
     OpenUrl,
-    Priority,
     Push,
     PushToken,
 )
 from pushgateway.outcome import BroadcastOutcome, CertificateCheck, Outcome, Reason, Status
+from pushgateway.receipt import Receipt, ReceiptKind, Statistics
 from pushgateway.retry import RetryPolicy
 from pushgateway.transport import HttpTransport, LeanTransport, Transport
 
@@ -36,6 +37,7 @@ __all__ = [
     "FieldError",
     "Gateway",
     "HttpTransport",
+    "Intent",
     "LeanTransport",
     "LoopError",
     "Network",
@@ -53,8 +55,11 @@ __all__ = [
     "PushToken",
     "PushgatewayError",
     "Reason",
+    "Receipt",
+    "ReceiptKind",
     "RetryPolicy",
     "Secret",
+    "Statistics",
     "Status",
     "Transport",
     "load_config",

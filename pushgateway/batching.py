@@ -10,7 +10,8 @@ from collections import OrderedDict, deque
 from collections.abc import Callable, Hashable, Iterator
 from typing import Protocol
 
-from pushgateway.model import Notification, Priority, Push
+from pushgateway.intent import Priority
+from pushgateway.model import Notification, Push
 from pushgateway.outcome import Outcome
 from pushgateway.text import most_quoted
 from pushgateway.vendor import Batching

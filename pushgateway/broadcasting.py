@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Awaitable, Callable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import attrs
 
@@ -23,6 +23,9 @@ from pushgateway.outcome import BroadcastOutcome, Outcome, Reason, Status
 from pushgateway.region import Region
 from pushgateway.retry import RetryPolicy
 from pushgateway.vendor import Exchange, Vendor
+
+if TYPE_CHECKING:
+    from pushgateway.lane import Lane
 
 R = TypeVar("R")
 Saved = tuple[str, tuple[str, ...]]
@@ -82,6 +85,23 @@ class Broadcasting:
     """The task was cancelled: nothing more may leave."""
     _saved: dict[str, Saved] = attrs.field(factory=dict, init=False)
     _done: list[tuple[Audience, BroadcastOutcome]] = attrs.field(factory=list, init=False)
+
+    @classmethod
+    def through(
+        cls, lane: Lane, broadcast: Broadcast, retry: RetryPolicy, rng: random.Random, *, deadline: float
+    ) -> Self:
+        """One that goes through `lane`, as long as that is at work with the same settings."""
+        conversation = lane.conversation
+        return cls(
+            conversation,
+            broadcast,
+            retry,
+            rng,
+            deadline=deadline,
+            region=lane.region,
+            quota=lane.quota(broadcast.notification),
+            is_current=lambda: lane.conversation is conversation and not lane.refuses,
+        )
 
     async def run(self) -> BroadcastOutcome:
         """Send to every part of the audience, one after the other, and merge what became of them."""

@@ -7,6 +7,7 @@ Law of this file: it carries words and judges none. What a plug-in does beyond i
 from __future__ import annotations
 
 import asyncio
+import functools
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, nullcontext
 
@@ -15,10 +16,11 @@ import attrs
 from pushgateway.access import AccessTokens, Key
 from pushgateway.errors import AccessExpired, ClockSkew, NoVerdict, Refused
 from pushgateway.events import Ending, LoginDone, Operation, RequestDone
+from pushgateway.exchange import T
 from pushgateway.masking import where
-from pushgateway.outcome import Reason
+from pushgateway.outcome import CertificateCheck, Reason
 from pushgateway.transport import Transport
-from pushgateway.vendor import AccessToken, Exchange, Request, Response, T, Vendor
+from pushgateway.vendor import AccessToken, Exchange, Request, Response, Vendor
 from pushgateway.verdicts import is_text
 from pushgateway.watching import Watch
 
@@ -107,6 +109,23 @@ class Conversation:
             return await self.access.get(self.key(region), lambda now: self._watched_login(region, now))
         except NoVerdict as silent:
             raise NoVerdict(f"login: {silent.detail}", sent=False) from None
+
+    async def prove(self) -> CertificateCheck:
+        """Whether the vendor takes these settings, by a login; and what they lack, by the plug-in's word."""
+        found = functools.partial(CertificateCheck, certificate_id=self.certificate_id, brand=self.vendor.brand)
+        try:
+            advice = tuple(map(is_text, self.vendor.advice()))
+        except Exception as broken:
+            return found(ok=False, reason=Reason.CREDENTIALS, detail=self.blame(broken))
+        try:
+            access = await self.login(self.home_region())
+        except Refused as refused:
+            detail = refused.detail or f"the vendor refused the login with code {refused.code}"
+            return found(ok=False, reason=refused.reason, vendor_code=refused.code, detail=detail, advice=advice)
+        except NoVerdict as silent:
+            return found(ok=False, reason=Reason.UNAVAILABLE, detail=silent.detail, advice=advice)
+        detail = "this vendor has no login; settings are well formed" if access is None else "the login was accepted"
+        return found(ok=True, detail=detail, advice=advice)
 
     async def _watched_login(self, region: str, now: float) -> AccessToken:
         loop = asyncio.get_running_loop()

@@ -23,7 +23,9 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
-    from pushgateway.outcome import BroadcastOutcome, Outcome, Reason
+    from typing import Any
+
+    from pushgateway.outcome import BroadcastOutcome, CallOutcome, Outcome, Reason
 
 
 class PushgatewayError(Exception):
@@ -57,7 +59,7 @@ class LoopError(PushgatewayError, RuntimeError):
 class PushFailed(PushgatewayError):
     """Raised by `raise_for_failure()` for every ending but `ACCEPTED`. `outcome` holds all details."""
 
-    def __init__(self, outcome: Outcome | BroadcastOutcome) -> None:
+    def __init__(self, outcome: Outcome | BroadcastOutcome | CallOutcome[Any]) -> None:
         parts = [outcome.status.value]
         if outcome.reason is not None:
             parts.append(outcome.reason.value)

@@ -13,7 +13,6 @@ import random
 import time
 from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable, Mapping
 from datetime import datetime
-from functools import partial
 from types import TracebackType
 from typing import Self
 
@@ -22,12 +21,13 @@ from pushgateway.audience import Audience, Broadcast
 from pushgateway.batching import Sink, Waiting
 from pushgateway.broadcasting import Broadcasting, ended
 from pushgateway.certificates import Certificate, check_linger
-from pushgateway.errors import FieldError, LoopError, NoVerdict, Refused
+from pushgateway.errors import FieldError, LoopError
 from pushgateway.events import OutcomeGiven, Shed
 from pushgateway.flow import Flow, Many, One, as_push, check_window
 from pushgateway.ids import Ids
+from pushgateway.intent import Priority
 from pushgateway.lane import Pace
-from pushgateway.model import Notification, Priority, Push, PushToken, as_certificate_id, check_count, check_seconds
+from pushgateway.model import Notification, Push, PushToken, as_certificate_id, check_count, check_seconds
 from pushgateway.outcome import BroadcastOutcome, CertificateCheck, Outcome, Reason, Status
 from pushgateway.plugins import Plugins
 from pushgateway.retry import RetryPolicy
@@ -117,7 +117,7 @@ class Gateway:
         *,
         timeout: float | None = None,  # noqa: ASYNC109 - a push's deadline, not this call's cancellation
         coalesce: bool = True,
-        priority: Priority = Priority.NORMAL,
+        priority: Priority | None = None,
     ) -> Outcome:
         """Send one notification to one phone. Sends of about the same moment share vendor requests.
 
@@ -139,7 +139,7 @@ class Gateway:
         *,
         timeout: float | None = None,  # noqa: ASYNC109
         coalesce: bool = True,
-        priority: Priority = Priority.NORMAL,
+        priority: Priority | None = None,
     ) -> Outcome:
         """`send`, unless the certificate's queue is full: then it ends `NOT_SENT` / `OVERLOADED` at once.
 
@@ -167,7 +167,7 @@ class Gateway:
         notification: Notification,
         *,
         timeout: float | None = None,  # noqa: ASYNC109
-        priority: Priority = Priority.NORMAL,
+        priority: Priority | None = None,
     ) -> list[Outcome]:
         """Send one notification to many phones of any brands, each with an outcome of its own, in the order given."""
         given = list(push_tokens)
@@ -245,17 +245,7 @@ class Gateway:
         if obstacle is not None:
             return ended(wanted, wanted.audience, Status.NOT_SENT, *obstacle)
         lane = self._roster.lane(wanted.certificate_id)
-        conversation = lane.conversation
-        under_way = Broadcasting(
-            conversation,
-            wanted,
-            self._retry,
-            self._rng,
-            deadline=loop.time() + timeout,
-            region=lane.region,
-            quota=lane.quota(notification),
-            is_current=lambda: lane.conversation is conversation and not lane.refuses,
-        )
+        under_way = Broadcasting.through(lane, wanted, self._retry, self._rng, deadline=loop.time() + timeout)
         task = loop.create_task(under_way.run())
         self._broadcasts.add(task)
         task.add_done_callback(self._broadcasts.discard)
@@ -280,20 +270,11 @@ class Gateway:
         """Prove a certificate by its login, without sending anything to a phone."""
         self._enter()
         key = as_certificate_id(certificate_id)
-        found = partial(CertificateCheck, certificate_id=key, brand=self._roster.brand(key))
         obstacle = self._roster.obstacle(key)
-        if obstacle is not None:
-            return found(ok=False, reason=obstacle[0], detail=obstacle[1])
-        conversation = self._roster.lane(key).conversation
-        try:
-            access = await conversation.login(conversation.home_region())
-        except Refused as refused:
-            detail = refused.detail or f"the vendor refused the login with code {refused.code}"
-            return found(ok=False, reason=refused.reason, vendor_code=refused.code, detail=detail)
-        except NoVerdict as silent:
-            return found(ok=False, reason=Reason.UNAVAILABLE, detail=silent.detail)
-        detail = "this vendor has no login; settings are well formed" if access is None else "the login was accepted"
-        return found(ok=True, detail=detail)
+        if obstacle is None:
+            return await self._roster.lane(key).conversation.prove()
+        brand, (reason, detail) = self._roster.brand(key), obstacle
+        return CertificateCheck(certificate_id=key, brand=brand, ok=False, reason=reason, detail=detail)
 
     @property
     def certificates(self) -> tuple[Certificate, ...]:
@@ -308,12 +289,12 @@ class Gateway:
         notification: Notification,
         timeout: float | None,
         coalesce: bool,
-        priority: Priority,
+        priority: Priority | None,
     ) -> Push:
         # With its id from the beginning: a second one of each push would be one more thing to be collected.
         usual = type(push_token) is PushToken and type(notification) is Notification
         made = self._ids.make(push_token, notification) if usual else ""
-        if usual and timeout is None and coalesce is True and priority is Priority.NORMAL:
+        if usual and timeout is None and coalesce is True and priority is None:
             return Push.ordinary(push_token, notification, made)  # nothing is left to be checked
         return Push(push_token, notification, timeout=timeout, coalesce=coalesce, priority=priority, dedupe_id=made)
 

@@ -14,6 +14,7 @@ from typing import Any
 import attrs
 
 from pushgateway.errors import FieldError
+from pushgateway.intent import Intent, Priority, as_intent
 from pushgateway.masking import mask
 
 
@@ -182,6 +183,11 @@ class Notification:
     """A short text that comes back with each receipt."""
     channel_id: str | None = None
     """Android notification channel, created by the app."""
+    intent: Intent | None = attrs.field(default=None, converter=as_intent)
+    """What the push is, as an `Intent` or its word: by it a certificate chooses the vendor's category, channel and
+    template, and a push its place in the queue."""
+    parameters: Mapping[str, Any] = attrs.field(factory=dict)
+    """What fills the places of the vendor's template, by their names."""
     overrides: Mapping[str, Mapping[str, Any]] = attrs.field(factory=dict, converter=_by_brand)
     """By brand: fields in that vendor's own names and units that win over everything above."""
 
@@ -203,6 +209,7 @@ class Notification:
             and type(self.body) is str
             and type(self.click) in _CLICKS
             and type(self.data) is dict
+            and type(self.parameters) is dict
             and type(self.overrides) is dict
             and type(self.store_offline) is bool
             and type(self.network) is Network
@@ -234,7 +241,7 @@ class Notification:
         data = frozenset(
             (key, value if isinstance(value, str | int | float) else None) for key, value in self.data.items()
         )
-        return hash((self.title, self.body, self.subtitle, self.ttl, self.dedupe_id, data))
+        return hash((self.title, self.body, self.subtitle, self.ttl, self.dedupe_id, self.intent, data))
 
     def __repr__(self) -> str:
         return f"Notification(title of {len(self.title)}, body of {len(self.body)} characters)"
@@ -254,6 +261,7 @@ _NOTIFICATION_TYPES: dict[str, Any] = {
     "receipt_url": str | None,
     "receipt_parameter": str | None,
     "channel_id": str | None,
+    "parameters": Mapping,
     "overrides": Mapping,
 }
 _NOTIFICATION_RIGHT = {
@@ -262,6 +270,7 @@ _NOTIFICATION_RIGHT = {
     **dict.fromkeys(("receipt_url", "receipt_parameter", "channel_id"), "a str or None"),
     "click": "OpenApp, OpenIntent, OpenActivity, OpenUrl or OpenIntentUri",
     "data": "a mapping",
+    "parameters": "a mapping from names to values",
     "ttl": "whole seconds, 0 or more, or None",
     "store_offline": "True or False",
     "network": "Network.ANY or Network.WIFI",
@@ -269,21 +278,28 @@ _NOTIFICATION_RIGHT = {
 }
 
 
-class Priority(enum.IntEnum):
-    """Who goes first when pushes of one certificate have to wait. Nobody waits for ever: lower ones get a share."""
+def _perhaps(priority: Priority | None) -> Priority:
+    return priority  # type: ignore[return-value]  # None is replaced as soon as the notification is known
 
-    URGENT = 0
-    """A call, a login code: seconds count."""
-    NORMAL = 1
-    """A chat message."""
-    BULK = 2
-    """Marketing, digests: minutes do not count."""
+
+@attrs.frozen(repr=False)
+class CallBack:
+    """Where the vendor posts receipts for a push, and what it sends along; made by the gateway."""
+
+    url: str
+    parameter: str
+
+    def __repr__(self) -> str:
+        return "CallBack(…)"
 
 
 class _Draft:
     """The slots of a push without its lock: writing a frozen value field by field takes several times as long."""
 
-    __slots__ = ("__weakref__", "coalesce", "context", "dedupe_id", "notification", "priority", "push_token", "timeout")
+    __slots__ = (
+        *("push_token", "notification", "timeout", "dedupe_id", "coalesce", "priority", "context", "callback"),
+        "__weakref__",
+    )
 
 
 @attrs.frozen(repr=False)
@@ -299,10 +315,14 @@ class Push(_Draft):
     that sets it must not use one id for two pushes: vendors drop the second as a repeat."""
     coalesce: bool = attrs.field(default=True, kw_only=True)
     """False: at once and in a request of its own, not together with other pushes."""
-    priority: Priority = attrs.field(default=Priority.NORMAL, kw_only=True)
-    """Its place among the pushes of the same certificate when they have to wait."""
+    priority: Priority = attrs.field(default=None, kw_only=True, converter=_perhaps)
+    """Its place among the pushes of the same certificate when they have to wait. None: by the notification's
+    intent."""
     context: object = attrs.field(default=None, kw_only=True, eq=False)
     """Anything of the host's, such as a row id: never sent or shown, and handed back as `Outcome.context`."""
+    callback: CallBack | None = attrs.field(default=None, kw_only=True)
+    """Where its receipts go, where the gateway sees to that (`Certificate.receipt_url`). A URL or parameter of the
+    notification's own goes before it."""
 
     def __attrs_post_init__(self) -> None:
         check_kind("Push.push_token", PushToken, self.push_token)
@@ -313,7 +333,9 @@ class Push(_Draft):
             raise FieldError("Push.dedupe_id", f"must be a str, is {type(self.dedupe_id).__name__}")
         if not isinstance(self.coalesce, bool):
             raise FieldError("Push.coalesce", f"must be True or False, is {type(self.coalesce).__name__}")
-        if not isinstance(self.priority, Priority):
+        if self.priority is None:
+            object.__setattr__(self, "priority", _priority(self.notification))
+        elif not isinstance(self.priority, Priority):
             raise FieldError("Push.priority", f"must be a Priority, is {type(self.priority).__name__}")
 
     @classmethod
@@ -325,8 +347,9 @@ class Push(_Draft):
         draft.timeout = None
         draft.dedupe_id = dedupe_id
         draft.coalesce = True
-        draft.priority = Priority.NORMAL
+        draft.priority = _priority(notification)
         draft.context = None
+        draft.callback = None
         draft.__class__ = Push
         made: Push = draft
         return made
@@ -345,9 +368,14 @@ class Push(_Draft):
         draft.coalesce = self.coalesce
         draft.priority = self.priority
         draft.context = self.context
+        draft.callback = self.callback
         draft.__class__ = Push
         twin: Push = draft
         return twin
 
     def __repr__(self) -> str:
         return f"Push({self.push_token!r}, {self.notification!r})"
+
+
+def _priority(notification: Notification) -> Priority:
+    return Priority.NORMAL if notification.intent is None else notification.intent.priority

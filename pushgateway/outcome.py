@@ -6,7 +6,7 @@ Law of this file: frozen values and nothing else. An outcome is made from its pu
 from __future__ import annotations
 
 import enum
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import attrs
 
@@ -250,6 +250,39 @@ class BroadcastOutcome:
             raise PushFailed(self)
 
 
+V = TypeVar("V")
+
+
+@attrs.frozen(kw_only=True)
+class CallOutcome(Generic[V]):
+    """What became of one of a vendor's own operations (`Gateway.vendor`)."""
+
+    certificate_id: str
+    operation: str
+    """What the vendor calls it."""
+    status: Status
+    reason: Reason | None = None
+    """None exactly when `ACCEPTED`."""
+    value: V | None = attrs.field(default=None, repr=False)
+    """What the operation gives, when `ACCEPTED`."""
+    vendor_code: str | None = None
+    vendor_message: str | None = attrs.field(default=None, repr=False)
+    detail: str = ""
+    retry_after: float | None = attrs.field(default=None, converter=_seconds)
+    attempts: int = 0
+    """Vendor requests made for it."""
+
+    @property
+    def ok(self) -> bool:
+        """True when the vendor did it."""
+        return self.status is Status.ACCEPTED
+
+    def raise_for_failure(self) -> None:
+        """Raise `PushFailed` unless the vendor did it."""
+        if not self.ok:
+            raise PushFailed(self)
+
+
 @attrs.frozen(kw_only=True)
 class CertificateCheck:
     """What `Gateway.check` found out about one certificate without sending anything to a phone."""
@@ -262,3 +295,5 @@ class CertificateCheck:
     """In words: what was proved, or what is wrong and what would be right."""
     reason: Reason | None = None
     vendor_code: str | None = None
+    advice: tuple[str, ...] = ()
+    """What is missing in the settings though they are not wrong, such as a template; one sentence each."""

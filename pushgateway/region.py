@@ -18,7 +18,7 @@ from pushgateway.conversation import Conversation, Errand
 from pushgateway.crew import Crew
 from pushgateway.errors import AccessExpired, NoVerdict, Refused
 from pushgateway.gate import Gate, Leave
-from pushgateway.model import Priority
+from pushgateway.intent import Priority
 from pushgateway.outcome import Outcome, Reason, Status
 from pushgateway.retry import may_repeat
 from pushgateway.vendor import AccessToken

@@ -14,7 +14,7 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from datetime import date
 from importlib import resources
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 import attrs
 import cattrs
@@ -22,7 +22,9 @@ from cattrs.v import format_exception
 
 from pushgateway.audience import AudienceKind
 from pushgateway.errors import PluginError
+from pushgateway.intent import Intent
 from pushgateway.outcome import Reason
+from pushgateway.receipt import ReceiptKind
 
 SPECIAL_REASONS: Mapping[str, Reason | None] = {
     "accepted": None,
@@ -34,6 +36,11 @@ SPECIAL_REASONS: Mapping[str, Reason | None] = {
 """Words a code's `reason` may be besides a `Reason`: what they mean to a host that gets to see them after all."""
 
 
+Confidence: TypeAlias = Literal["documented", "one source", "contradicted", "inferred"]
+"""`documented`: the vendor's own document says so, or several independent sources; `contradicted`: sources disagree;
+`inferred`: nobody says so."""
+
+
 @attrs.frozen
 class Source:
     """Where facts come from; rows name it by its key."""
@@ -42,6 +49,8 @@ class Source:
     url: str = ""
     date: date | None = None
     """The day the source itself bears, where it bears one."""
+    confidence: Confidence = "documented"
+    """How sure a fact is that has only this source; a row may say otherwise of itself."""
 
 
 @attrs.frozen(kw_only=True)
@@ -53,6 +62,8 @@ class Row:
     seen: date
     """The last day on which the source was seen to say so."""
     note: str = ""
+    confidence: Confidence | None = None
+    """None: as sure as its source; see `Rules.confidence`."""
 
 
 @attrs.frozen(kw_only=True)
@@ -70,6 +81,12 @@ class Operation(Row):
     path: str
     body: str = ""
     """The form field that holds the JSON text, for calls that have one."""
+    host: str = ""
+    """Key of the dialect's host that serves it; "": the one of the token's region."""
+    encoding: Literal["form", "json", "query", "multipart"] = "form"
+    """How its fields travel."""
+    struck_out: bool = False
+    """The document shows it crossed out."""
 
 
 @attrs.frozen(kw_only=True)
@@ -134,6 +151,26 @@ class Category(Row):
 
     group: str
     meaning: str
+    private: bool = False
+    """Kept for what concerns this one user: no marketing, and usually no daily limit."""
+
+
+@attrs.frozen(kw_only=True)
+class IntentRule(Row):
+    """What one of our intents (`Intent` values) is at this vendor, unless a certificate says otherwise."""
+
+    category: str = ""
+    """Key of the dialect's categories."""
+
+
+@attrs.frozen(kw_only=True)
+class EventRule(Row):
+    """A kind of receipt, by the vendor's word."""
+
+    kind: str
+    """The name of a `ReceiptKind`."""
+    meaning: str
+    """The vendor's meaning, in English."""
 
 
 @attrs.frozen(kw_only=True)
@@ -148,6 +185,8 @@ class Dialect:
     targets: Mapping[str, Target]
     quotas: Mapping[str, Number] = attrs.field(factory=dict)
     categories: Mapping[str, Category] = attrs.field(factory=dict)
+    intents: Mapping[str, IntentRule] = attrs.field(factory=dict)
+    events: Mapping[str, EventRule] = attrs.field(factory=dict)
 
     def number(self, name: str) -> int:
         """The value of a number of this dialect."""
@@ -186,6 +225,10 @@ class Rules:
     dialects: Mapping[str, Dialect]
     codes: Mapping[str, CodeRule]
     """By the code as text."""
+
+    def confidence(self, row: Row) -> Confidence:
+        """How sure a fact is."""
+        return row.confidence or self.sources[row.source].confidence
 
 
 @functools.cache
@@ -264,7 +307,7 @@ def _each(kind: type) -> Any:
 
 
 def _problems(rules: Rules) -> Iterator[str]:
-    for path, row in _rows(rules):
+    for path, row in rows(rules):
         if row.source not in rules.sources:
             yield f"{path}.source: no such source: {row.source!r} @ $.sources"
         match row:
@@ -272,6 +315,8 @@ def _problems(rules: Rules) -> Iterator[str]:
                 yield f"{path}.url: must be https://host without a path"
             case FieldRule() if row.min is not None and row.max is not None and row.min > row.max:
                 yield f"{path}.min: is above max"
+            case EventRule() if row.kind not in ReceiptKind.__members__:
+                yield f"{path}.kind: must be one of {', '.join(ReceiptKind.__members__)}"
     yield from _code_problems(rules)
     for name, content in rules.dialects.items():
         yield from _dialect_problems(f"$.dialects['{name}']", content)
@@ -299,12 +344,33 @@ def _dialect_problems(path: str, dialect: Dialect) -> Iterator[str]:
         for condition in (*field.required_when, *field.max_when):
             if condition.partition("=")[0] not in dialect.fields:
                 yield f"{path}.fields['{wire}']: condition {condition!r} names no field"
+    for name, operation in dialect.operations.items():
+        if operation.host and operation.host not in dialect.hosts:
+            yield f"{path}.operations['{name}'].host: no such host: {operation.host!r}"
+    yield from _intent_problems(path, dialect)
 
 
-def _rows(rules: Rules) -> Iterator[tuple[str, Row]]:
+def _intent_problems(path: str, dialect: Dialect) -> Iterator[str]:
+    words = [intent.value for intent in Intent]
+    for word, rule in dialect.intents.items():
+        here = f"{path}.intents['{word}']"
+        category = dialect.categories.get(rule.category)
+        if word not in words:
+            yield f"{here}: must be one of {', '.join(words)}"
+        elif rule.category and category is None:
+            yield f"{here}.category: no such category: {rule.category!r}"
+        elif category is not None and category.private and Intent(word).is_public:
+            yield f"{here}.category: {rule.category!r} is private, and {word} is for everybody"
+
+
+_TABLES = ("hosts", "operations", "fields", "numbers", "targets", "quotas", "categories", "intents", "events")
+
+
+def rows(rules: Rules) -> Iterator[tuple[str, Row]]:
+    """Every fact with its path in the file."""
     for code, rule in rules.codes.items():
         yield f"$.codes['{code}']", rule
     for name, dialect in rules.dialects.items():
-        for table in ("hosts", "operations", "fields", "numbers", "targets", "quotas", "categories"):
+        for table in _TABLES:
             for key, row in getattr(dialect, table).items():
                 yield f"$.dialects['{name}'].{table}['{key}']", row

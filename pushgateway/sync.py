@@ -28,7 +28,8 @@ from pushgateway.broadcasting import ended
 from pushgateway.certificates import Certificate
 from pushgateway.errors import LoopError
 from pushgateway.flow import Crossing, as_push
-from pushgateway.model import Notification, Priority, Push, PushToken, as_certificate_id
+from pushgateway.intent import Priority
+from pushgateway.model import Notification, Push, PushToken, as_certificate_id
 from pushgateway.outcome import BroadcastOutcome, CertificateCheck, Outcome, Reason, Status
 from pushgateway.region import CLOSED
 from pushgateway.retry import RetryPolicy
@@ -93,7 +94,7 @@ class Gateway:
         *,
         timeout: float | None = None,
         coalesce: bool = True,
-        priority: Priority = Priority.NORMAL,
+        priority: Priority | None = None,
     ) -> Outcome:
         """See `pushgateway.Gateway.send`."""
         return self._call(
@@ -108,7 +109,7 @@ class Gateway:
         *,
         timeout: float | None = None,
         coalesce: bool = True,
-        priority: Priority = Priority.NORMAL,
+        priority: Priority | None = None,
     ) -> Outcome:
         """See `pushgateway.Gateway.try_send`."""
         return self._call(
@@ -129,7 +130,7 @@ class Gateway:
         notification: Notification,
         *,
         timeout: float | None = None,
-        priority: Priority = Priority.NORMAL,
+        priority: Priority | None = None,
     ) -> list[Outcome]:
         """See `pushgateway.Gateway.multicast`."""
         given = list(push_tokens)

@@ -27,22 +27,22 @@ its own pushes, never anybody else's.
 from __future__ import annotations
 
 import ipaddress
-import json
-import re
 from abc import ABC, abstractmethod
-from collections.abc import Generator, Mapping, Sequence
-from datetime import UTC
-from email.utils import parsedate_to_datetime
-from typing import Any, ClassVar, TypeAlias, TypeVar
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
 from urllib.parse import urlsplit
 
 import attrs
 
 from pushgateway.audience import Audience, AudienceKind, Broadcast
+from pushgateway.calls import Call, Ruling
 from pushgateway.capacity import Batching, Rates
 from pushgateway.errors import AccessExpired, ClockSkew, FieldError, NoVerdict, Refused
+from pushgateway.exchange import AccessToken, Exchange, Request, Response
+from pushgateway.intent import Intent
 from pushgateway.masking import Secret
 from pushgateway.model import (
+    CallBack,
     ClickAction,
     Network,
     Notification,
@@ -55,6 +55,8 @@ from pushgateway.model import (
     PushToken,
 )
 from pushgateway.outcome import BroadcastOutcome, Outcome, Reason, Status
+from pushgateway.receipt import Receipt, ReceiptKind, Statistics
+from pushgateway.replies import Reply, code_text, read_json, read_reply
 
 __all__ = [
     "AccessExpired",
@@ -64,10 +66,13 @@ __all__ = [
     "Batching",
     "Broadcast",
     "BroadcastOutcome",
+    "Call",
+    "CallBack",
     "ClickAction",
     "ClockSkew",
     "Exchange",
     "FieldError",
+    "Intent",
     "Network",
     "NoVerdict",
     "Notification",
@@ -81,11 +86,15 @@ __all__ = [
     "PushToken",
     "Rates",
     "Reason",
+    "Receipt",
+    "ReceiptKind",
     "Refused",
     "Reply",
     "Request",
     "Response",
+    "Ruling",
     "Secret",
+    "Statistics",
     "Status",
     "Vendor",
     "check_base_url",
@@ -94,74 +103,6 @@ __all__ = [
     "read_json",
     "read_reply",
 ]
-
-T = TypeVar("T")
-
-
-@attrs.frozen
-class Request:
-    """One HTTP request. `headers` names are lower case; `content` is the whole body."""
-
-    method: str
-    url: str
-    headers: Mapping[str, str] = attrs.field(factory=dict, repr=False)
-    content: bytes = attrs.field(default=b"", repr=False)
-
-
-@attrs.frozen
-class Response:
-    """One HTTP reply. `headers` names are lower case; `received_at` is our wall clock (epoch seconds)."""
-
-    status: int
-    headers: Mapping[str, str] = attrs.field(factory=dict, repr=False)
-    content: bytes = attrs.field(default=b"", repr=False)
-    received_at: float | None = None
-
-    @property
-    def date(self) -> float | None:
-        """The vendor's clock by its `Date` header (epoch seconds), or None."""
-        return _http_date(self.headers.get("date", ""))
-
-    @property
-    def retry_after(self) -> float | None:
-        """`Retry-After` in seconds, from either form, clamped to 0..300; None when absent or unreadable.
-
-        A date is measured against the reply's own `Date`, so a wrong clock here does no harm.
-        """
-        text = self.headers.get("retry-after", "").strip()
-        if re.fullmatch(r"[0-9]{1,15}", text):
-            return min(float(text), MAX_RETRY_AFTER)
-        then = _http_date(text)
-        now = self.date if self.date is not None else self.received_at
-        if then is None or now is None:
-            return None
-        return min(max(then - now, 0.0), MAX_RETRY_AFTER)
-
-
-MAX_RETRY_AFTER = 300.0
-"""Seconds; a vendor's or a proxy's hint beyond this is not believed."""
-
-Exchange: TypeAlias = Generator[Request | None, Response, T]
-"""The conversation for one operation: `reply = yield request`, and what is returned is the result.
-
-Where no readable reply came, the core throws `NoVerdict` in at the `yield`; an exchange of several requests may
-catch it to keep what it already knows, any other lets it pass.
-
-`yield None` is a breath: nothing is asked, and the event loop turns before the exchange goes on. A batch that takes
-more than a few milliseconds to build or to read takes one now and then, so that nobody else in the process waits for
-it. What comes back from a breath means nothing. At a breath an exchange may end, like at every `yield`.
-"""
-
-
-@attrs.frozen
-class AccessToken:
-    """What a vendor's login returned."""
-
-    value: str = attrs.field(repr=False)
-    lifetime: float
-    """Seconds it is valid, counted from `created_at`."""
-    created_at: float | None = None
-    """When the vendor made it, by the vendor's clock (epoch seconds). None: just now."""
 
 
 class Vendor(ABC):
@@ -250,6 +191,34 @@ class Vendor(ABC):
         """The same request with the access token in it. Default: `Authorization: Bearer …`."""
         return attrs.evolve(request, headers={**request.headers, "authorization": f"Bearer {access.value}"})
 
+    # What the vendor says later
+
+    def receipts(self, certificate_id: str, headers: Mapping[str, str], body: bytes) -> Sequence[Receipt]:
+        """The receipts in a request that the vendor has made to the host; pure, and liberal in shape.
+
+        `headers` names are lower case. Raises `Refused` (`INVALID_NOTIFICATION`) for what is no receipt. Nobody is
+        to be believed here: who posted it is checked by the core.
+        """
+        raise Refused(Reason.UNSUPPORTED, detail=f"{self.brand} posts no receipts")
+
+    def statistics(self, message_id: str, task_id: str) -> Call[Statistics]:
+        """How far a broadcast has come: `BroadcastOutcome.message_id` and one of its `task_ids`."""
+        raise Refused(Reason.UNSUPPORTED, detail=f"{self.brand} tells no statistics")
+
+    # What it says of itself
+
+    def advice(self) -> Sequence[str]:
+        """What is missing in the settings though they are not wrong, one sentence each: a template, a channel.
+
+        `pushgateway check` shows them, so that they are found before a user complains.
+        """
+        return ()
+
+    def rulings(self, push: Push) -> Sequence[Ruling]:
+        """Which rules decide about this push, for `explain`: each field that is cut, limited or chosen here, the
+        category, the quota and the rate. Never raises for what the rules forbid: it says so."""
+        return ()
+
 
 def check_base_url(field: str, url: str) -> str:
     """`url` without its trailing slash, or `FieldError` unless it is `https://host[:port]` or `http://` to loopback.
@@ -276,109 +245,3 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
-
-
-@attrs.frozen
-class Reply:
-    """A vendor's JSON reply with its verdict read."""
-
-    code: str
-    """The vendor's return code as text: `0`, `-2`, `10000`."""
-    message: str | None = attrs.field(repr=False)
-    body: Mapping[str, Any] = attrs.field(repr=False)
-
-
-_CODE = re.compile(r"0|-?[1-9][0-9]{0,8}", re.ASCII)
-
-
-def code_text(value: object) -> str | None:
-    """A return code as text, or None for what is none.
-
-    Takes an integer, or a string that spells one of up to nine digits. `True`, `0.0`, `" 11 "`, `1e3`, `00`, `-0` and
-    full-width digits are not codes: guessing here would turn rubbish into "accepted".
-    """
-    if isinstance(value, bool):
-        return None
-    if isinstance(value, int):
-        return str(value) if abs(value) < 10**9 else None
-    if isinstance(value, str) and _CODE.fullmatch(value):
-        return value
-    return None
-
-
-def read_json(response: Response) -> Any:
-    """The JSON in a reply's body, whatever its status. A BOM is tolerated. Raises `NoVerdict` when there is none."""
-    try:
-        return json.loads(response.content.decode("utf-8-sig"))
-    except UnicodeDecodeError:
-        raise NoVerdict(_describe(response, "not UTF-8")) from None
-    except (ValueError, RecursionError):
-        raise NoVerdict(_describe(response, "not JSON")) from None
-
-
-def read_reply(response: Response, *, code: str = "code", message: str = "message", success: str = "0") -> Reply:
-    """The vendor's verdict in a JSON object, the same way for all vendors.
-
-    A readable vendor code wins over the HTTP status, and **a refusal is returned like a success**: judge `Reply.code`,
-    and raise `Refused` for every code that is not `success`. Without a readable code, 429 raises
-    `Refused(RATE_LIMITED)`, 401/403/404/405/407 `Refused(CREDENTIALS)`, other 4xx `Refused(INVALID_NOTIFICATION)`;
-    everything else (3xx, 5xx, HTML, cut JSON, success under an error status) raises `NoVerdict`: the push may have
-    happened.
-    """
-    try:
-        body = read_json(response)
-        verdict = code_text(body.get(code)) if isinstance(body, dict) else None
-        problem = "a JSON object without a readable code" if isinstance(body, dict) else "not a JSON object"
-        if verdict is not None and response.content.count(b'"%b"' % code.encode()) > 1:
-            verdict = _only_verdict(response, code)
-            problem = "a JSON object with two codes"
-    except NoVerdict as unreadable:
-        verdict, problem = None, unreadable.detail
-    if verdict is None:
-        raise _without_verdict(response, problem)
-    if verdict == success and not 200 <= response.status < 300:
-        raise NoVerdict(f"HTTP {response.status} contradicts code {verdict}")
-    text = body.get(message)
-    return Reply(verdict, text if isinstance(text, str) else None, body)
-
-
-def _only_verdict(response: Response, name: str) -> str | None:
-    """The verdict of an object that may name it twice: JSON's readers take the last, but who knows which one counts."""
-    pairs: list[tuple[str, Any]] = json.loads(response.content.decode("utf-8-sig"), object_pairs_hook=list)
-    verdicts = {code_text(value) for key, value in pairs if key == name}
-    return verdicts.pop() if len(verdicts) == 1 else None
-
-
-_CONFIGURATION_STATUSES = frozenset({401, 403, 404, 405, 407})
-_TOO_MANY_REQUESTS_FLOOR = 60.0  # seconds; what Sygnal waits on FCM's advice
-
-
-def _without_verdict(response: Response, problem: str) -> NoVerdict | Refused:
-    status = response.status
-    detail = f"HTTP {status} without the vendor's code"
-    if status == 429:
-        pause = response.retry_after
-        return Refused(
-            Reason.RATE_LIMITED, retry_after=_TOO_MANY_REQUESTS_FLOOR if pause is None else pause, detail=detail
-        )
-    if status in _CONFIGURATION_STATUSES:
-        return Refused(Reason.CREDENTIALS, detail=detail)
-    if 400 <= status < 500 and status not in (408, 425):
-        return Refused(Reason.INVALID_NOTIFICATION, detail=detail)
-    if status != 200:
-        return NoVerdict(detail)
-    return NoVerdict(problem)
-
-
-def _describe(response: Response, problem: str) -> str:
-    kind = response.headers.get("content-type", "no content type").split(";")[0][:40]
-    safe = "".join(c if c.isascii() and c.isprintable() else "?" for c in kind)
-    return f"the reply is {problem} ({len(response.content)} bytes of {safe})"
-
-
-def _http_date(text: str) -> float | None:
-    try:
-        then = parsedate_to_datetime(text)
-        return (then if then.tzinfo else then.replace(tzinfo=UTC)).timestamp()
-    except (ValueError, TypeError, IndexError, OverflowError):
-        return None

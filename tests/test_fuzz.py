@@ -11,7 +11,7 @@ import fuzzing
 import pushgateway_oppo.replies
 import pytest
 
-import pushgateway.vendor
+import pushgateway.replies
 
 NAMES = sorted(fuzzing.targets())
 SLOW = {"config": 5, "control": 5, "rules": 3}
@@ -60,16 +60,16 @@ def _quoting(response: Any, problem: str) -> str:
     return f"the reply is {problem}: {response.content[:200]}"
 
 
-REPLIES, VENDOR = pushgateway_oppo.replies, pushgateway.vendor
+REPLIES, VERDICTS = pushgateway_oppo.replies, pushgateway.replies
 
 
 @pytest.mark.parametrize(
     ("module", "name", "planted", "target"),
     [
         (REPLIES, "code_text", _lenient, "batch"),
-        (VENDOR, "code_text", _lenient, "any_reply"),
-        (VENDOR, "_only_verdict", lambda response, name: "0", "unicast"),
-        (VENDOR, "_describe", _quoting, "login"),
+        (VERDICTS, "code_text", _lenient, "any_reply"),
+        (VERDICTS, "_only_verdict", lambda response, name: "0", "unicast"),
+        (VERDICTS, "_describe", _quoting, "login"),
         (REPLIES, "_by_token", _by_place, "batch"),
         (REPLIES, "_groups", lambda data: {}, "broadcast"),
         (REPLIES, "_texts", lambda value: None if value is None else list(value), "broadcast"),

@@ -101,6 +101,9 @@ def test_a_token_is_text(wrong: Any) -> None:
         ("receipt_url", b"https://example.com"),
         ("receipt_parameter", 5),
         ("channel_id", 5),
+        ("intent", "chatter"),
+        ("intent", 5),
+        ("parameters", ["name"]),
         ("overrides", ["oppo"]),
         ("overrides", {"oppo": 5}),
         ("overrides", {5: {}}),
@@ -117,6 +120,7 @@ def test_every_field_of_a_notification_has_a_wrong_type() -> None:
     """The table above leaves no field out: a new one that is not checked shows here."""
     checked = {"title", "body", "subtitle", "click", "data", "ttl", "store_offline", "dedupe_id", "network"}
     checked |= {"time_zone", "show_from", "show_until", "receipt_url", "receipt_parameter", "channel_id", "overrides"}
+    checked |= {"intent", "parameters"}
 
     assert {field.name for field in attrs.fields(Notification)} == checked
 

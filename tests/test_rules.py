@@ -26,6 +26,14 @@ url = { kind = "text", required_when = ["style=2"], SEEN }
 batch_size = { value = 7, unit = "pushes", SEEN }
 [dialects.one.targets]
 tokens = { broadcast = 2, unicast = 3, SEEN }
+[dialects.one.categories]
+IM = { group = "personal", meaning = "messages", private = true, SEEN }
+ADS = { group = "public", meaning = "offers", SEEN, confidence = "one source" }
+[dialects.one.intents]
+chat = { category = "IM", SEEN }
+marketing = { category = "ADS", SEEN }
+[dialects.one.events]
+came = { kind = "ARRIVED", meaning = "it came", SEEN }
 [codes]
 0 = { reason = "accepted", meaning = "fine", SEEN, dialects = ["one"] }
 11 = { reason = "expired", meaning = "stale", SEEN, dialects = ["one"] }
@@ -46,6 +54,16 @@ def test_a_good_file_becomes_values() -> None:
     assert dialect.fields["style"].choices == (1, 2)
     assert rules.codes["-1"].retry_after == 5.0
     assert rules.codes["-1"].seen == date(2020, 2, 2)
+
+
+def test_a_fact_is_as_sure_as_its_source_unless_it_says_otherwise() -> None:
+    """One word on the source serves all its rows; a row that is less sure says so itself."""
+    categories = parse_rules(GOOD).dialects["one"].categories
+    doubted = parse_rules(GOOD.replace('title = "Acme\'s document"', 'title = "A blog", confidence = "one source"'))
+
+    assert parse_rules(GOOD).confidence(categories["IM"]) == "documented"
+    assert parse_rules(GOOD).confidence(categories["ADS"]) == "one source"
+    assert doubted.confidence(doubted.codes["0"]) == "one source"
 
 
 def test_codes_say_what_a_host_sees() -> None:
@@ -100,6 +118,13 @@ def test_conditions_know_booleans() -> None:
         ("tokens = {", "phones = {", "targets['phones']: must be one of aliases"),
         ('dialects = ["one"] }\n11', 'dialects = ["two"] }\n11', "$.codes['0'].dialects: no such dialect: 'two'"),
         ("[codes]", "[codes", "not TOML"),
+        ('path = "/send",', 'path = "/send", host = "moon",', "operations['send'].host: no such host: 'moon'"),
+        ('path = "/send",', 'path = "/send", encoding = "xml",', "operations['send'].encoding"),
+        ("chat = {", "chatter = {", "intents['chatter']: must be one of chat, group_chat"),
+        ('chat = { category = "IM"', 'chat = { category = "I"', "intents['chat'].category: no such category: 'I'"),
+        ('marketing = { category = "ADS"', 'marketing = { category = "IM"', "'IM' is private, and marketing is for"),
+        ('kind = "ARRIVED"', 'kind = "CAME"', "events['came'].kind: must be one of ARRIVED"),
+        ('confidence = "one source"', 'confidence = "sure"', "categories['ADS'].confidence"),
     ],
 )
 def test_every_bad_row_is_named(good: str, bad: str, sentence: str) -> None:

@@ -9,9 +9,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pushgateway.errors import NoVerdict, Refused
+from pushgateway.exchange import MAX_RETRY_AFTER
 from pushgateway.outcome import Reason
 from pushgateway.vendor import (
-    MAX_RETRY_AFTER,
     Reply,
     Response,
     code_text,

@@ -1,0 +1,64 @@
+"""What a vendor reports later: that a phone got a push, that its token is dead, how many there were.
+
+Law of this file: frozen values and nothing else. A receipt is the vendor's word about one phone, and whoever knows the
+address it is posted to can forge one: what is ours to check is checked where it comes in (`pushgateway.receipts`).
+"""
+
+from __future__ import annotations
+
+import enum
+
+import attrs
+
+from pushgateway.model import PushToken
+
+
+class ReceiptKind(enum.Enum):
+    """What is reported, and so what the host does."""
+
+    ARRIVED = "arrived"
+    """It reached the phone's push client. Not: somebody saw it."""
+    UNREGISTERED = "unregistered"
+    """The token is dead. Host: retire it, if it is still the same token."""
+    LIMITED = "limited"
+    """This phone had its share of such messages today, and did not get it. Host: keep the token, not today."""
+    OTHER = "other"
+    """Something this version does not know; `Receipt.event` has the vendor's word."""
+
+
+@attrs.frozen(kw_only=True)
+class Receipt:
+    """What became of one push on one phone, by the vendor's later word."""
+
+    push_token: PushToken
+    kind: ReceiptKind
+    event: str
+    """The vendor's own word for it."""
+    message_id: str | None = None
+    """The vendor's id, as in `Outcome.message_id`."""
+    task_id: str | None = None
+    """The vendor's id of the broadcast, as in `BroadcastOutcome.task_ids`."""
+    at: float | None = None
+    """When it happened, by the vendor's clock (epoch seconds)."""
+    parameter: str = attrs.field(default="", repr=False)
+    """What was given along to come back: the host's own, or, where the gateway signed it, what proves the receipt."""
+    dedupe_id: str = ""
+    """Id of the push, where the gateway signed it; "" where the receipt does not tell."""
+
+
+@attrs.frozen(kw_only=True)
+class Statistics:
+    """How many phones a broadcast reached, as the vendor counts them by now. None: this vendor does not say."""
+
+    targets: int | None = None
+    """Phones it was addressed to."""
+    valid: int | None = None
+    """Of these, phones that are registered."""
+    sent: int | None = None
+    """Of these, phones it was sent to."""
+    arrived: int | None = None
+    """Of these, phones that got it."""
+    shown: int | None = None
+    """Of these, phones that showed it."""
+    opened: int | None = None
+    """Of these, phones whose user tapped on it."""

@@ -1,0 +1,116 @@
+"""The vendor's verdict in a JSON reply, read the same way for all vendors.
+
+Law of this file: pure. What is not clearly a verdict is none (`NoVerdict`): guessing would turn rubbish into
+"accepted".
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import attrs
+
+from pushgateway.errors import NoVerdict, Refused
+from pushgateway.exchange import Response
+from pushgateway.outcome import Reason
+
+
+@attrs.frozen
+class Reply:
+    """A vendor's JSON reply with its verdict read."""
+
+    code: str
+    """The vendor's return code as text: `0`, `-2`, `10000`."""
+    message: str | None = attrs.field(repr=False)
+    body: Mapping[str, Any] = attrs.field(repr=False)
+
+
+_CODE = re.compile(r"0|-?[1-9][0-9]{0,8}", re.ASCII)
+
+
+def code_text(value: object) -> str | None:
+    """A return code as text, or None for what is none.
+
+    Takes an integer, or a string that spells one of up to nine digits. `True`, `0.0`, `" 11 "`, `1e3`, `00`, `-0` and
+    full-width digits are not codes: guessing here would turn rubbish into "accepted".
+    """
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, int):
+        return str(value) if abs(value) < 10**9 else None
+    if isinstance(value, str) and _CODE.fullmatch(value):
+        return value
+    return None
+
+
+def read_json(response: Response) -> Any:
+    """The JSON in a reply's body, whatever its status. A BOM is tolerated. Raises `NoVerdict` when there is none."""
+    try:
+        return json.loads(response.content.decode("utf-8-sig"))
+    except UnicodeDecodeError:
+        raise NoVerdict(_describe(response, "not UTF-8")) from None
+    except (ValueError, RecursionError):
+        raise NoVerdict(_describe(response, "not JSON")) from None
+
+
+def read_reply(response: Response, *, code: str = "code", message: str = "message", success: str = "0") -> Reply:
+    """The vendor's verdict in a JSON object, the same way for all vendors.
+
+    A readable vendor code wins over the HTTP status, and **a refusal is returned like a success**: judge `Reply.code`,
+    and raise `Refused` for every code that is not `success`. Without a readable code, 429 raises
+    `Refused(RATE_LIMITED)`, 401/403/404/405/407 `Refused(CREDENTIALS)`, other 4xx `Refused(INVALID_NOTIFICATION)`;
+    everything else (3xx, 5xx, HTML, cut JSON, success under an error status) raises `NoVerdict`: the push may have
+    happened.
+    """
+    try:
+        body = read_json(response)
+        verdict = code_text(body.get(code)) if isinstance(body, dict) else None
+        problem = "a JSON object without a readable code" if isinstance(body, dict) else "not a JSON object"
+        if verdict is not None and response.content.count(b'"%b"' % code.encode()) > 1:
+            verdict = _only_verdict(response, code)
+            problem = "a JSON object with two codes"
+    except NoVerdict as unreadable:
+        verdict, problem = None, unreadable.detail
+    if verdict is None:
+        raise _without_verdict(response, problem)
+    if verdict == success and not 200 <= response.status < 300:
+        raise NoVerdict(f"HTTP {response.status} contradicts code {verdict}")
+    text = body.get(message)
+    return Reply(verdict, text if isinstance(text, str) else None, body)
+
+
+def _only_verdict(response: Response, name: str) -> str | None:
+    """The verdict of an object that may name it twice: JSON's readers take the last, but who knows which one counts."""
+    pairs: list[tuple[str, Any]] = json.loads(response.content.decode("utf-8-sig"), object_pairs_hook=list)
+    verdicts = {code_text(value) for key, value in pairs if key == name}
+    return verdicts.pop() if len(verdicts) == 1 else None
+
+
+_CONFIGURATION_STATUSES = frozenset({401, 403, 404, 405, 407})
+_TOO_MANY_REQUESTS_FLOOR = 60.0  # seconds; what Sygnal waits on FCM's advice
+
+
+def _without_verdict(response: Response, problem: str) -> NoVerdict | Refused:
+    status = response.status
+    detail = f"HTTP {status} without the vendor's code"
+    if status == 429:
+        pause = response.retry_after
+        return Refused(
+            Reason.RATE_LIMITED, retry_after=_TOO_MANY_REQUESTS_FLOOR if pause is None else pause, detail=detail
+        )
+    if status in _CONFIGURATION_STATUSES:
+        return Refused(Reason.CREDENTIALS, detail=detail)
+    if 400 <= status < 500 and status not in (408, 425):
+        return Refused(Reason.INVALID_NOTIFICATION, detail=detail)
+    if status != 200:
+        return NoVerdict(detail)
+    return NoVerdict(problem)
+
+
+def _describe(response: Response, problem: str) -> str:
+    kind = response.headers.get("content-type", "no content type").split(";")[0][:40]
+    safe = "".join(c if c.isascii() and c.isprintable() else "?" for c in kind)
+    return f"the reply is {problem} ({len(response.content)} bytes of {safe})"
