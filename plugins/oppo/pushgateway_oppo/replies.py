@@ -40,6 +40,7 @@ RULES: Final = load_rules("pushgateway_oppo")
 _GROUP = re.compile(r"[0-9]{1,9}", re.ASCII)
 _ID_LENGTH = 200
 _MESSAGE_LENGTH = 200
+_DECISIVE = frozenset({"data", "value", "registrationId", "errorCode"})
 BREATH: Final = 256
 """Items read between two breaths that were not simply accepted; more of any kind begin with one, after the JSON."""
 _UNREAD = "the reply does not say what became of this one"
@@ -82,6 +83,8 @@ def decode_batch(
     items = _data(reply.body)
     if not isinstance(items, list):
         items = []
+    if _may_name_twice(response.content, items):
+        _check_names(response)
     in_order = _are_in_order(items, sent)
     found = {} if in_order else _by_token(items, sent)
     if len(sent) > BREATH:
@@ -114,6 +117,46 @@ def _are_in_order(items: Sequence[Any], sent: Sequence[Push]) -> bool:
     return True
 
 
+def _may_name_twice(content: bytes, items: Sequence[Any]) -> bool:
+    """Whether more is named than was read, which costs nothing to see; a full look at every reply would double it."""
+    objects = [item for item in items if type(item) is dict]
+    return (
+        content.count(b'"data"') != 1
+        or b'"value"' in content
+        or content.count(b'"registrationId"') != sum("registrationId" in item for item in objects)
+        or content.count(b'"errorCode"') != sum("errorCode" in item for item in objects)
+    )
+
+
+def _check_names(response: Response) -> None:
+    """Raise `NoVerdict` where a name that decides is given twice and differently: readers of JSON keep the last, but
+    who knows which one counts. `data` that is text is looked into too."""
+    try:
+        body = json.loads(response.content.decode("utf-8-sig"), object_pairs_hook=_clear)
+        for name in ("data", "value"):
+            if isinstance(body.get(name), str):
+                json.loads(body[name], object_pairs_hook=_clear)
+    except _NamedTwiceError:
+        raise NoVerdict("the reply names one thing twice and differently") from None
+    except (ValueError, RecursionError):
+        return  # data that is text and no JSON
+
+
+class _NamedTwiceError(Exception):
+    pass
+
+
+def _clear(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):  # by repr: 1, 1.0 and true are equal otherwise
+        for name, value in pairs:
+            if (name in _DECISIVE or _GROUP.fullmatch(name)) and repr(found[name]) != repr(
+                value
+            ):  # 1, true and 1.0 are equal here
+                raise _NamedTwiceError
+    return found
+
+
 def decode_saved(response: Response) -> str:
     """The id of the saved content."""
     reply = read_reply(response)
@@ -131,6 +174,7 @@ def decode_broadcast(
     reply = read_reply(response)
     if reply.code != "0":
         raise _refused(reply, response)
+    _check_names(response)
     data = _data(reply.body)
     groups = _groups(data) if isinstance(data, dict) else {}
     readable = None not in groups.values() and (data is None or isinstance(data, dict) or data in ([], ""))

@@ -3,9 +3,11 @@
 from typing import Any
 
 import pytest
+from exchanges import result
 from hypothesis import example, given
 from hypothesis import strategies as st
 from pushgateway_oppo.replies import (
+    decode_batch,
     decode_broadcast,
     decode_saved,
 )
@@ -16,6 +18,7 @@ from pushgateway.vendor import (
     NoVerdict,
     Outcome,
     Reason,
+    Response,
     Status,
 )
 
@@ -74,6 +77,48 @@ def test_refused_aliases_are_counted() -> None:
 
     assert verdicts == {}
     assert outcome.detail == "1 of the aliases were refused (codes 10002)"
+
+
+def batch_of(first: str, more: str = "") -> Response:
+    """A reply to a batch whose first item is `first` and whose others are accepted; `more` stands behind the list."""
+    others = [f'{{"registrationId":"{token}","messageId":"m"}}' for token in TOKENS[1:]]
+    return reply(f'{{"code":0,"data":[{",".join([first, *others])}]{more}}}'.encode())
+
+
+DEAD = f'{{"registrationId":"{TOKENS[0]}","errorCode":10000}}'
+
+
+@pytest.mark.parametrize(
+    "response",
+    [
+        batch_of(DEAD, ',"data":[]'),
+        batch_of(f'{{"registrationId":"{TOKENS[0]}","errorCode":10000,"errorCode":0}}'),
+        batch_of(f'{{"registrationId":"{TOKENS[0]}","registrationId":"{TOKENS[1]}","errorCode":10000}}'),
+        reply({"code": 0, "data": f'[{{"registrationId":"{TOKENS[0]}","errorCode":10000,"errorCode":0}}]'}),
+    ],
+    ids=["data", "errorCode", "registrationId", "data as text"],
+)
+def test_a_verdict_given_twice_and_differently_is_not_believed(response: Response) -> None:
+    """JSON's readers take the last and forget the first; of two verdicts on one phone none counts."""
+    with pytest.raises(NoVerdict, match="twice"):
+        result(decode_batch(response, PUSHES, [()] * 5))
+
+
+def test_a_list_of_refused_tokens_given_twice_is_not_believed() -> None:
+    """Who stands in the first list of a code would be called accepted."""
+    content = f'{{"code":0,"data":{{"10000":["{TOKENS[0]}"],"10000":["{TOKENS[1]}"]}}}}'.encode()
+
+    with pytest.raises(NoVerdict, match="twice"):
+        decode_broadcast(reply(content), broadcast_of(Audience.of_tokens(TOKENS)), "saved", TOKENS)
+
+
+def test_a_verdict_given_twice_alike_is_one() -> None:
+    """Nothing is in doubt where both say the same."""
+    response = batch_of(f'{{"registrationId":"{TOKENS[0]}","errorCode":10000,"errorCode":10000}}')
+
+    outcomes = result(decode_batch(response, PUSHES, [()] * 5))
+
+    assert statuses(outcomes) == ["rejected"] + ["accepted"] * 4
 
 
 def test_saving_without_an_id_is_no_verdict() -> None:

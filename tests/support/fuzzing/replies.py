@@ -279,6 +279,27 @@ def unicast(chance: random.Random) -> None:
         assert (read.reason is Reason.UNREGISTERED) == (code in DEAD)
 
 
+def _kept(value: Any) -> Any:
+    """What other readers of JSON keep of it: of two alike names the last."""
+    if isinstance(value, Pairs):
+        return {name: _kept(each) for name, each in value}
+    return [_kept(each) for each in value] if isinstance(value, list) else value
+
+
+def clear(response: Response, *deciding: str) -> bool:
+    """Whether none of the names that decide is given twice and differently."""
+
+    def look(value: Any) -> bool:
+        if isinstance(value, Pairs):
+            values = [value.all(name) for name in deciding]
+            return all(repr(one) == repr(every[0]) for every in values for one in every) and all(
+                look(each) for _, each in value
+            )
+        return not isinstance(value, list) or all(map(look, value))
+
+    return look(read_again(response.content)) and all(map(look, datas(response)))
+
+
 def batch(chance: random.Random) -> None:
     """`decode_batch`: one outcome for each push, in order, by its own item."""
     response = reply(chance, _items)
@@ -288,6 +309,9 @@ def batch(chance: random.Random) -> None:
     if not isinstance(read, list):
         return
     assert top_codes(response) == {"0"}
+    assert clear(response, "data", "value", "registrationId", "errorCode"), (
+        "two different verdicts on one thing, and one was believed"
+    )
     for place, (outcome, push) in enumerate(zip(read, PUSHES, strict=True)):
         check_outcome(outcome, push, CUTS[place])
         given = item_codes(response, place)
@@ -320,6 +344,9 @@ def broadcast(chance: random.Random) -> None:
         return
     outcome, verdicts = read
     assert top_codes(response) == {"0"}
+    assert clear(response, "data", "value", "10000", "10004", "77"), (
+        "two different lists under one code, and one was believed"
+    )
     assert outcome.status is Status.ACCEPTED
     check_words(outcome.detail)
     listed = _listed(response)
