@@ -238,18 +238,20 @@ def test_a_faster_transport_is_found_where_it_is_installed(load: Load, monkeypat
     assert missing == ["default"]
 
 
-def test_the_page_says_what_was_measured(load: Load, root: Path) -> None:
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_the_page_says_what_was_measured(load: Load, root: Path, language: str) -> None:
     """Tables and plot are those of the committed run: a figure edited by hand, on either side, is seen."""
     page = load("page")
+    say = page.speaker(language, "performance.md")
     measured = json.loads((root / "benchmarks" / "measured.json").read_text("utf-8"))
-    text = (root / "docs" / "en" / "performance.md").read_text("utf-8")
+    text = page.PAGES[language].read_text("utf-8")
     plot = (root / "docs" / "en" / "performance.svg").read_text("utf-8")
     altered = json.loads(json.dumps(measured))
     altered["scripts"]["throughput"]["tables"][0]["rows"][0][2] *= 2
 
-    assert page.filled(text, measured) == text
+    assert page.filled(text, measured, say) == text
     assert {name for _, name, _ in page._SLOT.findall(text)} == {name for name, _ in page.slots(measured)}
-    assert page.filled(text, altered) != text
+    assert page.filled(text, altered, say) != text
     assert f"run {load('plot').digest(measured)}" in plot
 
 

@@ -1,0 +1,167 @@
+"""The tables that are made and not written: OPPO's codes, fields and quotas, and every figure of the benchmarks.
+
+Law of this file: a fact has one source, `rules.toml` or `measured.json`, and a page shows it between the markers
+`<!-- table: name -->` and `<!-- end -->`, in the language of the page. The tests compare, this file writes:
+
+    python docs/tables.py --write    rewrites every made table of both languages
+    python docs/tables.py            names the tables that are not as they should be
+"""
+
+import functools
+import json
+import re
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import attrs
+from pushgateway_oppo import Oppo
+from pushgateway_oppo.fields import WORDS
+from pushgateway_oppo.replies import RULES
+
+from pushgateway import Notification
+from pushgateway.rules import CodeRule, Dialect, FieldRule
+from pushgateway.vendor import Secret
+
+sys.path.append(str(Path(__file__).resolve().parents[1] / "benchmarks"))  # they know how their figures are shown
+
+import page as benchmarks
+from words import LANGUAGES, Say, speaker
+
+ROOT = Path(__file__).resolve().parents[1]
+SPECIAL = {
+    "expired": "the core logs in again and repeats once; after that `CREDENTIALS`",
+    "clock": "the core corrects its clock and repeats the login once; after that `CREDENTIALS`",
+    "repeated": "`INVALID_NOTIFICATION` with `repeated=True`; after an attempt without a verdict: `ACCEPTED`",
+    "copy": "none: the first one counts",
+}
+
+
+def table(heads: Sequence[str], rows: Iterable[Sequence[str]], say: Say = str) -> str:
+    """A Markdown table, each cell said in the language of the page."""
+    lines = [list(map(say, heads)), ["---"] * len(heads), *(list(map(say, row)) for row in rows)]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+
+
+def code_rows(codes: Mapping[str, CodeRule]) -> Iterable[tuple[str, ...]]:
+    """OPPO's return codes, as they stand in `rules.toml`."""
+    for code, rule in codes.items():
+        if code != "0":
+            reason = SPECIAL.get(rule.reason, f"`{rule.reason}`")
+            about = "the call" if rule.scope == "request" else "one target"
+            dialects = "both" if len(rule.dialects) == len(RULES.dialects) else ", ".join(rule.dialects)
+            yield f"`{code}`", reason, about, rule.meaning, rule.advice or "–", dialects
+
+
+def limit(rule: FieldRule | None) -> str:
+    """What a dialect allows in a field."""
+    if rule is None:
+        return "–"
+    if rule.choices:
+        return ", ".join(map(str, rule.choices))
+    unit = {"text": "characters", "json": "characters of JSON"}.get(rule.kind, rule.unit)
+    more = "".join(f"; {most} with `{condition}`" for condition, most in rule.max_when.items())
+    if rule.max is None:
+        words = {"bool": "true, false", "time": "a moment", "object": "JSON", "text": "any text, not empty"}
+        return words.get(rule.kind) or ("any number" if rule.min is None else f"{rule.min} or more {unit}".strip())
+    bounds = f"{rule.min} to {rule.max}" if rule.min else f"at most {rule.max}"
+    return f"{bounds} {unit}{more}".replace(" ;", ";").strip()
+
+
+def scope(rule: FieldRule) -> str:
+    """For which calls a field is good."""
+    if rule.scope == "message":
+        return "single pushes"
+    where = "broadcasts" if rule.scope == "broadcast" else "all"
+    if not rule.audiences:
+        return where
+    kinds = " and ".join(rule.audiences)
+    return f"broadcasts to {kinds}" if rule.scope == "broadcast" else f"single pushes, broadcasts to {kinds}"
+
+
+def field_rows(old: Dialect, new: Dialect) -> Iterable[tuple[str, ...]]:
+    """The fields of a notification in both dialects."""
+    ours = {field.name for field in attrs.fields(Notification)}
+    for name, rule in new.fields.items():
+        word = WORDS.get(name, name)
+        called = f"`{word}`" if word in ours or word in ("start_at", "rate") else "by `overrides`"
+        beyond = "cut" if rule.past == "cut" else "refused"
+        if rule.max is None and not rule.choices:
+            beyond = "–"
+        yield called, f"`{name}`", scope(rule), limit(old.fields.get(name)), limit(rule), beyond
+
+
+def quota_rows(dialect: str) -> Iterable[tuple[str, ...]]:
+    """What OPPO takes in a second and in a day, and whether a certificate keeps to it by itself."""
+    certificate = Oppo(app_key="key", master_secret=Secret("secret"), dialect=dialect)
+    for name, figure in RULES.dialects[dialect].quotas.items():
+        kept = "kept, unless you set another" if figure.value == certificate.rates.pushes else "–"
+        yield f"`{name}`", f"{figure.value:,} {figure.unit}", RULES.sources[figure.source].title, kept
+
+
+def oppo(say: Say) -> dict[str, str]:
+    """The tables of OPPO's rules."""
+    codes = ("code", "reason", "speaks of", "OPPO means", "what to do", "dialects")
+    fields = ("ours", "OPPO's field", "for", "`v1.3`", "`current`", "beyond the limit")
+    return {
+        "codes": table(codes, code_rows(RULES.codes), say),
+        "fields": table(fields, field_rows(RULES.dialects["v1.3"], RULES.dialects["current"]), say),
+        "quotas": table(("figure", "is", "by", "here"), quota_rows("current"), say),
+    }
+
+
+def measured() -> dict[str, Any]:
+    """The last run of the benchmarks."""
+    return dict(json.loads(benchmarks.MEASURED.read_text("utf-8")))
+
+
+def performance(say: Say, run: Mapping[str, Any] | None = None) -> dict[str, str]:
+    """The tables of a run, by default the last one."""
+    return dict(benchmarks.slots(measured() if run is None else run, say))
+
+
+MAKERS: Mapping[str, Callable[[Say], dict[str, str]]] = {"oppo.md": oppo, "performance.md": performance}
+"""By page: what makes its tables. A new one is added here."""
+
+
+@functools.cache
+def made(page: str, language: str = "en") -> Mapping[str, str]:
+    """The made tables of a page by their names; empty for a page that has none."""
+    return MAKERS[page](speaker(language, page)) if page in MAKERS else {}
+
+
+def between(text: str, name: str) -> str:
+    """What stands between the markers `<!-- table: name -->` and `<!-- end -->`."""
+    found = re.search(rf"<!-- table: {re.escape(name)} -->\n(.*?)\n?<!-- end -->", text, re.DOTALL)
+    return found[1].strip() if found else ""
+
+
+def filled(text: str, tables: Mapping[str, str]) -> str:
+    """A page with these tables between their markers; everything else stays."""
+    for name, right in tables.items():
+        marker = re.escape(f"<!-- table: {name} -->\n")
+        text = re.sub(rf"({marker}).*?(<!-- end -->)", lambda found: f"{found[1]}{right}\n{found[2]}", text, flags=re.S)  # noqa: B023
+    return text
+
+
+def stale(page: str, language: str) -> list[str]:
+    """The names of the tables of a page that are not as they should be."""
+    text = (ROOT / "docs" / language / page).read_text("utf-8")
+    return [name for name, right in made(page, language).items() if between(text, name) != right]
+
+
+def main(arguments: list[str]) -> int:
+    """Write the tables, or name the stale ones; 1 when there are any."""
+    found = [(page, language) for page in MAKERS for language in LANGUAGES]
+    if arguments == ["--write"]:
+        for page, language in found:
+            path = ROOT / "docs" / language / page
+            path.write_text(filled(path.read_text("utf-8"), made(page, language)), "utf-8")
+    wrong = [f"docs/{language}/{page}: {name}" for page, language in found for name in stale(page, language)]
+    sys.stdout.writelines(f"{line}: python docs/tables.py --write\n" for line in wrong)
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
