@@ -1,7 +1,8 @@
 """The type check of the documents: every Python block that is shown passes `mypy --strict`, as a reader would paste it.
 
 Law of this file: the blocks of one document are one program, as for those who run them. Each stands on its own lines,
-with empty ones between, so that what mypy says names the document and the line. Nothing is run here.
+with empty ones between, so that what mypy says names the document and the line. Nothing is run here. The blocks of
+the Chinese pages are the same bytes (`test_trees.py`).
 """
 
 import re

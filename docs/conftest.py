@@ -1,5 +1,7 @@
 """The documents are run: every Python block of the README, of CONTRIBUTING and of docs/en, one namespace a document.
 
+The Chinese pages are not run: `test_trees.py` proves that their blocks are the same bytes.
+
 Law of this file: a block that is shown is a block that works. There is no way to leave one out. Each document runs in
 an empty folder of its own; a TOML block that opens with `# name.toml` is laid down there under that name, so that the
 Python below it reads what the reader has just read.
