@@ -24,7 +24,7 @@ from common import Table, Target, positive, show
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "docs"))  # where the languages are
 
-from words import LANGUAGES, Say, speaker
+from words import LANGUAGES, Say, words
 
 HERE = Path(__file__).resolve().parent
 DOCS = HERE.parent / "docs"
@@ -106,7 +106,9 @@ def main() -> int:
     MEASURED.write_text(json.dumps(measured, indent=1) + "\n", "utf-8")  # first: a page can be written again, a run not
     PLOT.write_text(draw(measured), "utf-8")
     for language, path in PAGES.items():
-        text = filled(path.read_text("utf-8"), measured, speaker(language, path.name))
+        spoken = words(language, path.name)
+        text = filled(path.read_text("utf-8"), measured, spoken.say)
+        spoken.check()
         path.write_text(text, "utf-8")
     judged = targets(measured)
     print("\n".join(map(str, judged)))

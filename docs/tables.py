@@ -21,13 +21,13 @@ from pushgateway_oppo.fields import WORDS
 from pushgateway_oppo.replies import RULES
 
 from pushgateway import Notification
-from pushgateway.rules import CodeRule, Dialect, FieldRule
+from pushgateway.rules import Dialect, FieldRule, Rules
 from pushgateway.vendor import Secret
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "benchmarks"))  # they know how their figures are shown
 
 import page as benchmarks
-from words import LANGUAGES, Say, speaker
+from words import LANGUAGES, MissingWordsError, Say, words
 
 ROOT = Path(__file__).resolve().parents[1]
 SPECIAL = {
@@ -44,13 +44,13 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[str]], say: Say = str) -
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
 
 
-def code_rows(codes: Mapping[str, CodeRule]) -> Iterable[tuple[str, ...]]:
+def code_rows(rules: Rules) -> Iterable[tuple[str, ...]]:
     """OPPO's return codes, as they stand in `rules.toml`."""
-    for code, rule in codes.items():
+    for code, rule in rules.codes.items():
         if code != "0":
             reason = SPECIAL.get(rule.reason, f"`{rule.reason}`")
             about = "the call" if rule.scope == "request" else "one target"
-            dialects = "both" if len(rule.dialects) == len(RULES.dialects) else ", ".join(rule.dialects)
+            dialects = "both" if len(rule.dialects) == len(rules.dialects) else ", ".join(rule.dialects)
             yield f"`{code}`", reason, about, rule.meaning, rule.advice or "–", dialects
 
 
@@ -63,8 +63,8 @@ def limit(rule: FieldRule | None) -> str:
     unit = {"text": "characters", "json": "characters of JSON"}.get(rule.kind, rule.unit)
     more = "".join(f"; {most} with `{condition}`" for condition, most in rule.max_when.items())
     if rule.max is None:
-        words = {"bool": "true, false", "time": "a moment", "object": "JSON", "text": "any text, not empty"}
-        return words.get(rule.kind) or ("any number" if rule.min is None else f"{rule.min} or more {unit}".strip())
+        kinds = {"bool": "true, false", "time": "a moment", "object": "JSON", "text": "any text, not empty"}
+        return kinds.get(rule.kind) or ("any number" if rule.min is None else f"{rule.min} or more {unit}".strip())
     bounds = f"{rule.min} to {rule.max}" if rule.min else f"at most {rule.max}"
     return f"{bounds} {unit}{more}".replace(" ;", ";").strip()
 
@@ -92,22 +92,22 @@ def field_rows(old: Dialect, new: Dialect) -> Iterable[tuple[str, ...]]:
         yield called, f"`{name}`", scope(rule), limit(old.fields.get(name)), limit(rule), beyond
 
 
-def quota_rows(dialect: str) -> Iterable[tuple[str, ...]]:
+def quota_rows(rules: Rules, dialect: str) -> Iterable[tuple[str, ...]]:
     """What OPPO takes in a second and in a day, and whether a certificate keeps to it by itself."""
     certificate = Oppo(app_key="key", master_secret=Secret("secret"), dialect=dialect)
-    for name, figure in RULES.dialects[dialect].quotas.items():
+    for name, figure in rules.dialects[dialect].quotas.items():
         kept = "kept, unless you set another" if figure.value == certificate.rates.pushes else "–"
-        yield f"`{name}`", f"{figure.value:,} {figure.unit}", RULES.sources[figure.source].title, kept
+        yield f"`{name}`", f"{figure.value:,} {figure.unit}", rules.sources[figure.source].title, kept
 
 
-def oppo(say: Say) -> dict[str, str]:
+def oppo(say: Say, rules: Rules = RULES) -> dict[str, str]:
     """The tables of OPPO's rules."""
     codes = ("code", "reason", "speaks of", "OPPO means", "what to do", "dialects")
     fields = ("ours", "OPPO's field", "for", "`v1.3`", "`current`", "beyond the limit")
     return {
-        "codes": table(codes, code_rows(RULES.codes), say),
-        "fields": table(fields, field_rows(RULES.dialects["v1.3"], RULES.dialects["current"]), say),
-        "quotas": table(("figure", "is", "by", "here"), quota_rows("current"), say),
+        "codes": table(codes, code_rows(rules), say),
+        "fields": table(fields, field_rows(rules.dialects["v1.3"], rules.dialects["current"]), say),
+        "quotas": table(("figure", "is", "by", "here"), quota_rows(rules, "current"), say),
     }
 
 
@@ -127,8 +127,13 @@ MAKERS: Mapping[str, Callable[[Say], dict[str, str]]] = {"oppo.md": oppo, "perfo
 
 @functools.cache
 def made(page: str, language: str = "en") -> Mapping[str, str]:
-    """The made tables of a page by their names; empty for a page that has none."""
-    return MAKERS[page](speaker(language, page)) if page in MAKERS else {}
+    """The made tables of a page by their names; empty for a page that has none. Raises `MissingWordsError`."""
+    if page not in MAKERS:
+        return {}
+    spoken = words(language, page)
+    tables = MAKERS[page](spoken.say)
+    spoken.check()
+    return tables
 
 
 def between(text: str, name: str) -> str:
@@ -154,6 +159,12 @@ def stale(page: str, language: str) -> list[str]:
 def main(arguments: list[str]) -> int:
     """Write the tables, or name the stale ones; 1 when there are any."""
     found = [(page, language) for page in MAKERS for language in LANGUAGES]
+    try:
+        for page, language in found:
+            made(page, language)
+    except MissingWordsError as missing:  # nothing is written
+        sys.stderr.write(f"{missing}\n")
+        return 1
     if arguments == ["--write"]:
         for page, language in found:
             path = ROOT / "docs" / language / page

@@ -56,13 +56,15 @@ def test_the_performance_tables_are_the_run(language: str) -> None:
 
 def test_one_quota_is_kept() -> None:
     """It is said which of OPPO's figures the gateway uses, which is one of them in one dialect."""
-    kept = [row[3] for row in quota_rows("current")]
+    kept = [row[3] for row in quota_rows(RULES, "current")]
 
     assert kept.count("–") == len(kept) - 1
-    assert list(quota_rows("v1.3")) == []
+    assert list(quota_rows(RULES, "v1.3")) == []
 
 
-def test_only_made_tables_are_written(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_only_made_tables_are_written(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """A stale table is named, and writing changes it and nothing else."""
     for language in LANGUAGES:
         (tmp_path / "docs" / language).mkdir(parents=True)
@@ -76,13 +78,14 @@ def test_only_made_tables_are_written(monkeypatch: pytest.MonkeyPatch, tmp_path:
     assert main([]) == 1
     assert main(["--write"]) == 0
     assert changed.read_text("utf-8") == page("oppo.md", "zh")
+    assert capsys.readouterr().out == "docs/zh/oppo.md: fields: python docs/tables.py --write\n"
     assert filled("<!-- table: hand -->\nold\n<!-- end -->", {}) == "<!-- table: hand -->\nold\n<!-- end -->"
     assert filled("<!-- table: t -->\n<!-- end -->", {"t": r"\1"}) == "<!-- table: t -->\n\\1\n<!-- end -->"
 
 
 def test_every_chinese_word_is_needed() -> None:
     """`words.toml` holds what the tables say and nothing else: what is said no longer does not stay behind."""
-    chinese = {name: words(name) for name in MAKERS}
+    chinese = {name: words("zh", name) for name in MAKERS}
     for name, make in MAKERS.items():
         make(chinese[name].say)
     performance(chinese["performance.md"].say, {**measured(), "most": 1000})  # a short run says that it is one
@@ -91,15 +94,17 @@ def test_every_chinese_word_is_needed() -> None:
 
 
 def test_words_are_said_whole_by_form_or_not_at_all() -> None:
-    """An entry is taken first; a form says its small gaps and keeps its CAPITALS; what is missing is named."""
+    """An entry is taken first; a form says its small gaps and keeps its CAPITALS; all that is missing is named."""
     entries = {"too fast": "太快", "fast": "快", "{what} of {COUNT}": "{COUNT} 个里的{what}", "{a}; {b}": "{a}；{b}"}
     chinese = Words(entries, "the file")
     said = [chinese.say(text) for text in ("too fast", "fast of 3 Latin", "fast; too fast; fast", "–", "1,000 `code`")]
 
     assert said == ["太快", "3 Latin 个里的快", "快；太快；快", "–", "1,000 `code`"]
     assert chinese.unused() == []
-    with pytest.raises(MissingWordsError, match="the file has no words for 'slow of 3'"):
-        chinese.say("slow of 3")
+    chinese.check()
+    assert [chinese.say(text) for text in ("slow of 3", "fast", 'a "b"')] == ["slow of 3", "快", 'a "b"']
+    with pytest.raises(MissingWordsError, match=r'the file has no words for:\n"slow of 3" = \n"a \\"b\\"" = $'):
+        chinese.check()
 
 
 @both_languages

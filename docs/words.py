@@ -1,10 +1,10 @@
 """The words of the tables in another language, from `docs/zh/words.toml`.
 
 Law of this file: the data speaks English, and so does everything that makes a table of it; a cell is said in Chinese
-only where it is written. A text without Chinese words is an error that names it: no page is half English.
+only where it is written. Texts without Chinese words are an error that names them: no page is half English.
 """
 
-import functools
+import json
 import re
 import tomllib
 from collections.abc import Callable, Mapping
@@ -21,7 +21,7 @@ Say: TypeAlias = Callable[[str], str]
 
 
 class MissingWordsError(LookupError):
-    """A cell that cannot be said; its text names the file, the table and the words."""
+    """Cells that cannot be said; its text names the file and all of them, as lines to be filled in."""
 
 
 class Words:
@@ -36,23 +36,30 @@ class Words:
         self._forms = {english: _pattern(english) for english in entries if english not in self._whole}
         self._entries = entries
         self._where = where
-        self.used: set[str] = set()
-        """The entries that were needed so far."""
+        self._used: set[str] = set()
+        self._missing: dict[str, None] = {}
 
     def say(self, english: str) -> str:
-        """A cell in Chinese. Raises `MissingWordsError`."""
+        """A cell in Chinese; one that cannot be said stays and is remembered for `check`."""
         said = self._said(english)
         if said is None:
-            raise MissingWordsError(f"{self._where} has no words for {english!r}")
+            self._missing[english] = None
+            return english
         return said
 
+    def check(self) -> None:
+        """Raise `MissingWordsError` when something could not be said."""
+        if self._missing:
+            lines = "".join(f"\n{json.dumps(english, ensure_ascii=False)} = " for english in self._missing)
+            raise MissingWordsError(f"{self._where} has no words for:{lines}")
+
     def unused(self) -> list[str]:
-        """The entries that nothing has needed."""
-        return [english for english in self._entries if english not in self.used]
+        """The entries that nothing has needed so far."""
+        return [english for english in self._entries if english not in self._used]
 
     def _said(self, english: str) -> str | None:
         if english in self._whole:
-            self.used.add(english)
+            self._used.add(english)
             return self._whole[english]
         if not re.search(r"[A-Za-z]", _CODE.sub("", english)):
             return english
@@ -60,20 +67,24 @@ class Words:
             if found := pattern.fullmatch(english):
                 gaps = {name: text if name.isupper() else self._said(text) for name, text in found.groupdict().items()}
                 if None not in gaps.values():
-                    self.used.add(form)
+                    self._used.add(form)
                     return self._entries[form].format(**gaps)
         return None
 
 
-def words(page: str, path: Path = DOCS / "zh" / "words.toml") -> Words:
-    """The Chinese words for the tables of a page, fresh: nothing is used yet."""
-    return Words(tomllib.loads(path.read_text("utf-8"))[page], f"docs/zh/words.toml [{page!r}]")
+class English(Words):
+    """Says what it is given."""
+
+    def _said(self, english: str) -> str:
+        return english
 
 
-@functools.cache
-def speaker(language: str, page: str) -> Say:
-    """What says the cells of a page in a language."""
-    return str if language == "en" else words(page).say
+def words(language: str, page: str) -> Words:
+    """The words for the tables of a page, fresh: nothing is used and nothing is missing yet."""
+    if language == "en":
+        return English({}, page)
+    entries = tomllib.loads((DOCS / language / "words.toml").read_text("utf-8"))
+    return Words(entries.get(page, {}), f'docs/{language}/words.toml ["{page}"]')
 
 
 def _pattern(english: str) -> re.Pattern[str]:

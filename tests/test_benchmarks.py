@@ -242,7 +242,7 @@ def test_a_faster_transport_is_found_where_it_is_installed(load: Load, monkeypat
 def test_the_page_says_what_was_measured(load: Load, root: Path, language: str) -> None:
     """Tables and plot are those of the committed run: a figure edited by hand, on either side, is seen."""
     page = load("page")
-    say = page.speaker(language, "performance.md")
+    say = page.words(language, "performance.md").say
     measured = json.loads((root / "benchmarks" / "measured.json").read_text("utf-8"))
     text = page.PAGES[language].read_text("utf-8")
     plot = (root / "docs" / "en" / "performance.svg").read_text("utf-8")
