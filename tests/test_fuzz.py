@@ -72,8 +72,8 @@ REPLIES, VERDICTS = pushgateway_oppo.replies, pushgateway.replies
         (VERDICTS, "_describe", _quoting, "login"),
         (REPLIES, "_by_token", _by_place, "batch"),
         (REPLIES, "_groups", lambda data: {}, "broadcast"),
-        (REPLIES, "_texts", lambda value: None if value is None else list(value), "broadcast"),
-        (REPLIES, "_identifier", lambda value: value, "saved"),
+        (REPLIES, "read_texts", lambda value: None if value is None else list(value), "broadcast"),
+        (REPLIES, "read_identifier", lambda value: value, "saved"),
     ],
 )
 def test_planted_faults_are_found(

@@ -18,10 +18,8 @@ from pushgateway.rules import Dialect
 from pushgateway.text import clean, form_encode, form_quote
 from pushgateway.vendor import Audience, AudienceKind, Notification, Outcome, Push, Reason, Refused
 from pushgateway_oppo.fields import Content, encode_notification
-from pushgateway_oppo.limits import Json, WireValue, encode_json, invalid, quote_json
+from pushgateway_oppo.limits import Json, WireValue, check_alias, encode_json, invalid, quote_json
 from pushgateway_oppo.ordinary import PLAIN, Plan, Tails, encode_ordinary, make_plan
-
-FORM: Final = {"content-type": "application/x-www-form-urlencoded; charset=UTF-8"}
 
 _PLAIN_LIST = re.compile(r"[A-Za-z0-9_.~;-]+", re.ASCII)
 
@@ -164,12 +162,8 @@ def check_audience(audience: Audience, dialect: Dialect) -> None:
     if audience.kind is AudienceKind.TAGS:
         _tags(audience, dialect)
     if audience.kind is AudienceKind.ALIASES:
-        limit = dialect.numbers.get("alias_characters")
         for alias in audience.values:
-            if not alias.strip() or not alias.isprintable() or ";" in alias:
-                raise invalid("audience", "an alias must not be blank and must hold no control character and no ';'")
-            if limit is not None and len(alias) > limit.value:
-                raise invalid("audience", f"an alias must have at most {limit.value} characters, one has {len(alias)}")
+            check_alias("audience", alias, dialect)
 
 
 def _tags(audience: Audience, dialect: Dialect) -> str:

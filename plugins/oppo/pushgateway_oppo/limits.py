@@ -108,6 +108,17 @@ def check_value(word: str, rule: FieldRule, value: object, maximum: int | None) 
     return text if rule.kind == "json" or isinstance(value, str) else Json(text)
 
 
+def check_alias(word: str, alias: object, dialect: Dialect) -> None:
+    """Raise `Refused` for what cannot be an alias in this dialect."""
+    if not isinstance(alias, str):
+        raise invalid(word, f"an alias must be a str, is {type(alias).__name__}")
+    if not alias.strip() or not alias.isprintable() or ";" in alias:
+        raise invalid(word, "an alias must not be blank and must hold no control character and no ';'")
+    limit = dialect.numbers.get("alias_characters")
+    if limit is not None and len(alias) > limit.value:
+        raise invalid(word, f"an alias must have at most {limit.value} characters, one has {len(alias)}")
+
+
 def check_together(
     fields: Mapping[str, WireValue], dialect: Dialect, word: Callable[[str], str], audience: AudienceKind | None
 ) -> None:

@@ -46,6 +46,20 @@ BREATH: Final = 256
 _UNREAD = "the reply does not say what became of this one"
 
 
+def read_accepted(response: Response, *, one_target: bool = False) -> Any:
+    """The `data` of a reply with code 0. Raises `Refused` and `NoVerdict`.
+
+    `one_target`: the call named one token or alias alone, so a code that speaks of a target speaks of that one.
+    """
+    reply = read_reply(response)
+    if reply.code == "0":
+        return _data(reply.body)
+    rule = RULES.codes.get(reply.code)
+    if one_target and rule is not None and rule.scope == "target" and rule.host_reason is not None:
+        raise Refused(rule.host_reason, reply.code, _short(reply.message), None, _sentence(rule))
+    raise _refused(reply, response)
+
+
 def decode_login(response: Response, lifetime: float, longest: int) -> AccessToken:
     """The access token. Its creation time is text in OPPO's documents and a number in its clients' code."""
     reply = read_reply(response)
@@ -77,10 +91,7 @@ def decode_batch(
 ) -> Generator[None, Any, list[Outcome]]:
     """What became of each push, in the order of `sent`, with breaths between. Items are matched by registration id,
     never by place alone."""
-    reply = read_reply(response)
-    if reply.code != "0":
-        raise _refused(reply, response)
-    items = _data(reply.body)
+    items = read_accepted(response)
     if not isinstance(items, list):
         items = []
     if _may_name_twice(response.content, items):
@@ -159,10 +170,7 @@ def _clear(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def decode_saved(response: Response) -> str:
     """The id of the saved content."""
-    reply = read_reply(response)
-    if reply.code != "0":
-        raise _refused(reply, response)
-    if (saved := _message_id(_data(reply.body))) is None:
+    if (saved := _message_id(read_accepted(response))) is None:
         raise NoVerdict("the reply to save_message_content holds no message_id")
     return saved
 
@@ -171,15 +179,12 @@ def decode_broadcast(
     response: Response, broadcast: Broadcast, saved: str, values: Sequence[str]
 ) -> tuple[BroadcastOutcome, dict[str, Outcome]]:
     """What became of a broadcast, and of each token of `values` where it was for tokens."""
-    reply = read_reply(response)
-    if reply.code != "0":
-        raise _refused(reply, response)
+    data = read_accepted(response)
     _check_names(response)
-    data = _data(reply.body)
     groups = _groups(data) if isinstance(data, dict) else {}
     readable = None not in groups.values() and (data is None or isinstance(data, dict) or data in ([], ""))
     refused = {value: code for code, listed in groups.items() for value in listed or () if not _is_copy(code)}
-    task_id = _identifier(data.get("task_id", data.get("taskId"))) if isinstance(data, dict) else None
+    task_id = read_identifier(data.get("task_id", data.get("taskId"))) if isinstance(data, dict) else None
     outcome = BroadcastOutcome(
         certificate_id=broadcast.certificate_id,
         status=Status.ACCEPTED,
@@ -214,10 +219,11 @@ def _listed(audience: Audience, groups: Mapping[str, object], refused: Mapping[s
 
 def _groups(data: Mapping[str, Any]) -> dict[str, list[str] | None]:
     # The error groups lie between named keys (message_id, task_id, status ...): every key of digits is one.
-    return {key: _texts(value) for key, value in data.items() if _GROUP.fullmatch(key)}
+    return {key: read_texts(value) for key, value in data.items() if _GROUP.fullmatch(key)}
 
 
-def _texts(value: object) -> list[str] | None:
+def read_texts(value: object) -> list[str] | None:
+    """The texts of a list, or of one text that OPPO joins with `;` or `,`; None for anything else."""
     if value is None:
         return []
     if isinstance(value, str):
@@ -353,11 +359,12 @@ def _message_id(data: object) -> str | None:
     if not isinstance(data, dict):
         return None
     # Unicast and batch say messageId, save and broadcast message_id; broadcast once said messageId.
-    first = _identifier(data.get("messageId"))
-    return first if first is not None else _identifier(data.get("message_id"))
+    first = read_identifier(data.get("messageId"))
+    return first if first is not None else read_identifier(data.get("message_id"))
 
 
-def _identifier(value: object) -> str | None:
+def read_identifier(value: object) -> str | None:
+    """An id that may be shown and sent again, or None."""
     if type(value) is str:
         return value if 0 < len(value) <= _ID_LENGTH and value.isprintable() else None
     if type(value) is int:

@@ -1,20 +1,20 @@
-"""OPPO Push as a vendor: which exchanges there are and to which host they go.
+"""OPPO Push as a vendor: the exchanges of sending.
 
 Law of this file: pure, one instance is one certificate. Bodies are made in `codec`, replies read in `replies`, facts
-are in `rules.toml`.
+are in `rules.toml`. The settings, and where calls go by them, are in `settings`; the calls beside sending in
+`operations`.
 """
 
 from __future__ import annotations
 
 import functools
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Final
 
 import attrs
 
-from pushgateway.rules import Dialect
-from pushgateway.text import form_encode, form_quote, most_quoted
+from pushgateway.text import form_encode, most_quoted
 from pushgateway.vendor import (
     AccessToken,
     AudienceKind,
@@ -22,7 +22,6 @@ from pushgateway.vendor import (
     Broadcast,
     BroadcastOutcome,
     Exchange,
-    FieldError,
     Notification,
     NoVerdict,
     OpenApp,
@@ -33,13 +32,10 @@ from pushgateway.vendor import (
     Reason,
     Refused,
     Request,
-    Secret,
     Status,
-    Vendor,
-    check_base_url,
 )
+from pushgateway_oppo.asking import FORM, with_access
 from pushgateway_oppo.codec import (
-    FORM,
     check_audience,
     encode_batch,
     encode_broadcast,
@@ -48,6 +44,7 @@ from pushgateway_oppo.codec import (
     token_problem,
 )
 from pushgateway_oppo.fields import BRAND, CLICKS, encode_notification, planned_fields
+from pushgateway_oppo.operations import Operations
 from pushgateway_oppo.replies import (
     RULES,
     decode_batch,
@@ -57,9 +54,6 @@ from pushgateway_oppo.replies import (
     decode_unicast,
 )
 
-MAINLAND: Final = "cn"
-OVERSEAS: Final = "overseas"
-_MOST: Final = min(dialect.number("batch_size") for dialect in RULES.dialects.values())
 _MAX_BYTES: Final = 4 * 1024 * 1024
 """Of one request. OPPO names no limit; 1,000 long Chinese texts stay below."""
 
@@ -99,58 +93,14 @@ def _weigh_data(data: Mapping[Any, Any]) -> int:
 _LONG_NUMBER: Final = 10**10
 
 
-def _is_mainland(token: str) -> bool:
-    return token.count("_") == 2 and token.split("_")[1] == "CN"
-
-
-def _text(_: object, attribute: attrs.Attribute[Any], value: object) -> None:
-    if not isinstance(value, str) or not value.strip():
-        raise FieldError(attribute.name, "must be a non-empty string")
-
-
-def _one_of(*words: str) -> Callable[[object, attrs.Attribute[Any], object], None]:
-    def check(_: object, attribute: attrs.Attribute[Any], value: object) -> None:
-        if value not in words:
-            raise FieldError(attribute.name, f"must be one of {', '.join(words)}")
-
-    return check
-
-
-def _batch_size(_: object, attribute: attrs.Attribute[Any], value: object) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= _MOST:
-        raise FieldError(attribute.name, f"must be a whole number of 1 to {_MOST}")
-
-
-def _base_url(_: object, attribute: attrs.Attribute[Any], value: str | None) -> None:
-    if value is not None and check_base_url(attribute.name, value).count("/") != 2:
-        raise FieldError(attribute.name, "must be a URL such as https://host, without a path")
-
-
 @attrs.frozen(kw_only=True)
-class Oppo(Vendor):
+class Oppo(Operations):
     """One OPPO certificate: AppKey and MasterSecret, and how to speak with OPPO."""
 
     brand: ClassVar[str] = BRAND
     deduplicates: ClassVar[bool] = True
     audiences: ClassVar[frozenset[AudienceKind]] = frozenset(AudienceKind)
     audience_size: ClassVar[int] = min(dialect.number("audience_size") for dialect in RULES.dialects.values())
-
-    app_key: str = attrs.field(repr=False, validator=_text)
-    """The AppKey of OPPO's console."""
-    master_secret: Secret = attrs.field(validator=attrs.validators.instance_of(Secret))
-    """The MasterSecret, which signs; not the AppSecret, which is for phones."""
-    dialect: str = attrs.field(default="v1.3", validator=_one_of(*RULES.dialects))
-    """`v1.3`: the document of 2018; `current`: OPPO's pages of today, with longer titles and shorter texts."""
-    host: str | None = attrs.field(default=None, validator=_base_url)
-    """`https://host[:port]` in place of the mainland host; `http://` for loopback addresses only."""
-    overseas_host: str | None = attrs.field(default=None, validator=_base_url)
-    """The same for the overseas host."""
-    home_region: str = attrs.field(default=MAINLAND, validator=_one_of(MAINLAND, OVERSEAS))
-    """`cn` or `overseas`: where broadcasts go that are not addressed to tokens."""
-    access_token_in: str = attrs.field(default="both", validator=_one_of("both", "header", "body"))
-    """Where the access token travels. The document of 2018 says header, today's pages say body."""
-    batch_size: int = attrs.field(default=_MOST, validator=_batch_size)
-    """Pushes of one request, 1 to 1,000."""
 
     @property
     def batching(self) -> Batching:
@@ -194,35 +144,18 @@ class Oppo(Vendor):
             return _MAX_BYTES
         return weight
 
-    def region(self, token: str) -> str:
-        """`cn` or `overseas`, by the prefix of a registration id.
-
-        OPPO's rule: no prefix, `CN_...` and `X_CN_...` are mainland, everything else is overseas. V1.3 knows no
-        regions and its ids have no prefix, so the rule does no harm there.
-        """
-        last = token.rfind("_")
-        if last < 0 or (last == 2 and token[:2] == "CN") or (last > 2 and _is_mainland(token)):
-            return MAINLAND
-        # What cannot be a token is settled without a request, so it shall not cause a login anywhere else.
-        return self.home_region if token_problem(token, self._rules.number("token_bytes")) else OVERSEAS
-
     def login(self, region: str, now: float) -> Exchange[AccessToken]:
         """Fetch the region's access token: SHA-256 over app key, milliseconds and master secret."""
         rules = self._rules
         timestamp = str(int(now * 1000))
         signed = (self.app_key + timestamp + self.master_secret.reveal()).encode("utf-8", "replace")
         form = {"app_key": self.app_key, "timestamp": timestamp, "sign": hashlib.sha256(signed).hexdigest()}
-        response = yield self._request(region, rules.operations["auth"].path, form_encode(form))
+        response = yield self._ask(region, rules.operations["auth"].path, form_encode(form))
         return decode_login(response, rules.number("access_lifetime"), rules.number("access_bytes"))
 
     def authorize(self, request: Request, access: AccessToken) -> Request:
-        """The request with the access token in its header, its body or both."""
-        headers, content = request.headers, request.content
-        if self.access_token_in in ("both", "header"):
-            headers = {**headers, "auth_token": access.value}
-        if self.access_token_in in ("both", "body"):
-            content += b"&auth_token=" + form_quote(access.value)  # one copy of what may be megabytes, not two
-        return Request(request.method, request.url, headers, content)
+        """The request with the access token where its encoding has room: header, body or both; never in a URL."""
+        return with_access(request, access.value, self.access_token_in)
 
     def push(self, batch: Sequence[Push]) -> Exchange[Sequence[Outcome]]:
         """One request for the whole batch: `unicast` for one push, `unicast_batch` for more."""
@@ -232,7 +165,7 @@ class Oppo(Vendor):
             return [outcomes[place] for place in range(len(batch))]
         path, content = encode_unicast(encoded, self._rules)
         try:
-            response = yield self._request(self.region(encoded.sent[0].push_token.token), path, content)
+            response = yield self._ask(self.region(encoded.sent[0].push_token.token), path, content)
             if len(encoded.sent) == 1:
                 verdicts = [decode_unicast(response, encoded.sent[0], encoded.truncated[0])]
             else:
@@ -249,7 +182,7 @@ class Oppo(Vendor):
         rules = self._rules
         check_audience(broadcast.audience, rules)
         content = encode_notification(broadcast.notification, rules, broadcast.audience.kind, planned_fields(broadcast))
-        response = yield self._request(self._region_of(broadcast), rules.operations["save"].path, encode_save(content))
+        response = yield self._ask(self._region_of(broadcast), rules.operations["save"].path, encode_save(content))
         return decode_saved(response), content.truncated
 
     def broadcast(self, broadcast: Broadcast, saved: str) -> Exchange[BroadcastOutcome]:
@@ -268,7 +201,7 @@ class Oppo(Vendor):
             )
         content = encode_broadcast(saved, broadcast.audience, values, rules)
         try:
-            response = yield self._request(region, rules.operations["broadcast"].path, content)
+            response = yield self._ask(region, rules.operations["broadcast"].path, content)
             outcome, verdicts = decode_broadcast(response, broadcast, saved, values)
         except (Refused, NoVerdict) as failed:
             places = {token: place for place, token in enumerate(broadcast.audience.values)}
@@ -277,6 +210,14 @@ class Oppo(Vendor):
             return outcome
         verdicts.update(kept)
         return attrs.evolve(outcome, outcomes=tuple(verdicts[token] for token in broadcast.audience.values))
+
+    def _region_of(self, broadcast: Broadcast) -> str:
+        if broadcast.audience.kind is AudienceKind.TOKENS:
+            return self.region(broadcast.audience.values[0])
+        return self.home_region
+
+    def _ask(self, region: str, path: str, content: bytes) -> Request:
+        return Request("POST", self.url_of("", region, path), FORM, content)
 
     def _reachable(self, broadcast: Broadcast, region: str) -> tuple[Sequence[str], dict[str, Outcome]]:
         """The values to be sent, and the outcomes of the tokens among them that cannot be."""
@@ -293,17 +234,3 @@ class Oppo(Vendor):
                 push = Push(PushToken(broadcast.certificate_id, token), broadcast.notification)
                 kept[token] = Outcome.not_sent(push, reason, problem)
         return [token for token in values if token not in kept], kept
-
-    def _region_of(self, broadcast: Broadcast) -> str:
-        if broadcast.audience.kind is AudienceKind.TOKENS:
-            return self.region(broadcast.audience.values[0])
-        return self.home_region
-
-    @property
-    def _rules(self) -> Dialect:
-        return RULES.dialects[self.dialect]
-
-    def _request(self, region: str, path: str, content: bytes) -> Request:
-        own = self.overseas_host if region == OVERSEAS else self.host
-        host = own or self._rules.hosts[region].url
-        return Request("POST", host.rstrip("/") + path, FORM, content)

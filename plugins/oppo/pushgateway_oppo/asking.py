@@ -1,0 +1,85 @@
+"""Requests of OPPO's calls: fields in the encoding of their operation, and the access token where it has room for one.
+
+Law of this file: pure. V1.3 knows forms and one query; the hosts of today take JSON (alias and tag) and multipart
+(pictures) besides. A query never carries the access token: a URL is logged by everybody on its way, so there the header
+has to do.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from typing import Final
+
+import attrs
+
+from pushgateway.rules import Operation
+from pushgateway.text import form_encode, form_quote, whole
+from pushgateway.vendor import Request
+from pushgateway_oppo.limits import encode_json, quote_json
+
+FORM: Final = {"content-type": "application/x-www-form-urlencoded; charset=UTF-8"}
+JSON: Final = {"content-type": "application/json; charset=UTF-8"}
+_MULTIPART = "multipart/form-data; boundary="
+
+
+@attrs.frozen(repr=False)
+class File:
+    """A file of a multipart request, in its field `file`."""
+
+    name: str
+    kind: str
+    """Its content type."""
+    content: bytes
+
+
+def make_request(url: str, operation: Operation, fields: Mapping[str, str], file: File | None = None) -> Request:
+    """The request of a call, without an access token."""
+    match operation.encoding:
+        case "json":
+            # Half a surrogate pair, which UTF-8 cannot carry, becomes U+FFFD as it does in forms.
+            return Request(operation.method, url, JSON, whole(encode_json(dict(fields))).encode())
+        case "query":
+            return Request(operation.method, f"{url}?{form_encode(fields).decode('ascii')}" if fields else url)
+        case "multipart":
+            boundary = _boundary(b"" if file is None else file.content)
+            headers = {"content-type": _MULTIPART + boundary}
+            return Request(operation.method, url, headers, _multipart(boundary, fields, file))
+        case "form":
+            return Request(operation.method, url, FORM, form_encode(fields))
+
+
+def with_access(request: Request, access: str, place: str) -> Request:
+    """The request with the access token in its header, its body or both, as `place` says."""
+    headers, content = request.headers, request.content
+    kind = headers.get("content-type", "")
+    if place != "body" or not kind:
+        headers = {**headers, "auth_token": access}
+    if place != "header" and kind:
+        if kind == FORM["content-type"]:
+            content += b"&auth_token=" + form_quote(access)  # one copy of what may be megabytes, not two
+        elif kind == JSON["content-type"]:
+            content = b'{"auth_token":' + quote_json(access).encode() + b"," + content.removeprefix(b"{")
+        else:
+            content = _part(kind.removeprefix(_MULTIPART), "auth_token", access) + content
+    return Request(request.method, request.url, headers, content)
+
+
+def _boundary(content: bytes) -> str:
+    """A line that the content does not hold, without a random of our own."""
+    boundary = hashlib.sha256(content).hexdigest()
+    while boundary.encode("ascii") in content:  # a file that quotes its own digest: nobody has seen one
+        boundary = hashlib.sha256(boundary.encode("ascii")).hexdigest()
+    return boundary
+
+
+def _multipart(boundary: str, fields: Mapping[str, str], file: File | None) -> bytes:
+    parts = [_part(boundary, name, value) for name, value in fields.items()]
+    if file is not None:
+        head = f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="{file.name}"\r\n'
+        parts += [f"{head}Content-Type: {file.kind}\r\n\r\n".encode("ascii"), file.content, b"\r\n"]
+    return b"".join([*parts, f"--{boundary}--\r\n".encode("ascii")])
+
+
+def _part(boundary: str, name: str, value: str) -> bytes:
+    return f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'.encode()

@@ -1,0 +1,162 @@
+"""Names for phones: the alias and the tags by which a broadcast finds them.
+
+Law of this file: pure; fields out, replies in. In V1.3 these calls are crossed out; today they live on a host of their
+own, under other paths and as JSON. V1.3's sample of a reply names the phone and its alias or tags, today's sample of
+`set_alias` has no data at all: what a reply does not say is what was asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import attrs
+
+from pushgateway.rules import Dialect
+from pushgateway.vendor import Reason, Refused, Response
+from pushgateway_oppo.codec import token_problem
+from pushgateway_oppo.limits import check_alias, invalid
+from pushgateway_oppo.replies import read_accepted
+
+
+@attrs.frozen
+class Alias:
+    """A phone and the alias that is its name. Source: V1.3, `subscribe_alias` (S1); page 11087 of today (S12)."""
+
+    token: str = attrs.field(repr=False)
+    alias: str | None = attrs.field(repr=False)
+    """None: it has none."""
+
+
+@attrs.frozen
+class Tag:
+    """A tag, as OPPO knows it."""
+
+    name: str
+    tag_id: str | None = None
+    """OPPO's id of it, where the reply gives one."""
+
+
+@attrs.frozen
+class Tags:
+    """A phone and tags of it, as the reply lists them, each once. Source: V1.3, `subscribe_tags` (S1)."""
+
+    token: str = attrs.field(repr=False)
+    tags: tuple[Tag, ...] = ()
+    """To subscribe and to unsubscribe: those for which it was done. Empty where the reply has no list."""
+    skipped: tuple[str, ...] = ()
+    """Tags that were asked for and are not in the reply's list: OPPO passes over what fails, without a word."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The tags' names."""
+        return tuple(tag.name for tag in self.tags)
+
+
+@attrs.frozen
+class Told:
+    """What OPPO said beside "success", unread: no source shows the shape of this reply."""
+
+    data: Mapping[str, Any] = attrs.field(factory=dict, repr=False, hash=False)
+    """The reply's `data`; under the name `data` where it is no object."""
+
+
+def encode_token(token: str, rules: Dialect) -> dict[str, str]:
+    """The field of a registration id. Raises `Refused`."""
+    if not isinstance(token, str):
+        raise invalid("token", f"must be a str, is {type(token).__name__}")
+    if problem := token_problem(token, rules.number("token_bytes")):
+        raise Refused(Reason.UNREGISTERED, detail=problem)
+    return {"registration_id": token}
+
+
+def encode_alias(token: str, alias: str, rules: Dialect, *, alone: bool) -> dict[str, str]:
+    """The fields of an alias and its phone, or of the alias alone. Raises `Refused`."""
+    fields = encode_token(token, rules)
+    check_alias("alias", alias, rules)
+    return {"alias": alias} if alone else {**fields, "alias": alias}
+
+
+def encode_tags(token: str, tags: Iterable[str], rules: Dialect) -> dict[str, str]:
+    """The fields of tags and their phone. Raises `Refused`."""
+    return {**encode_token(token, rules), "tags": join_tags(tags, rules)}
+
+
+def encode_tag(name: str, description: str) -> dict[str, str]:
+    """The fields of a new tag. Raises `Refused`."""
+    return {"name": _one_text("name", name), "desc": _any_text("description", description)}
+
+
+def encode_group(group: str, tags: Iterable[str], description: str, rules: Dialect) -> dict[str, str]:
+    """The fields of a new group of tags. Raises `Refused`."""
+    fields = {"group": _one_text("group", group), "tags": join_tags(tags, rules)}
+    return {**fields, "desc": _any_text("description", description)}
+
+
+def join_tags(tags: Iterable[str], rules: Dialect) -> str:
+    """Tags as one text: V1.3 puts commas between them, the device host of today semicolons. Raises `Refused`."""
+    separator = chr(rules.number("tag_separator"))
+    given = listed(tags)
+    if not given:
+        raise invalid("tags", "must name at least one tag")
+    if any(separator in tag for tag in given):
+        raise invalid("tags", f"a tag must hold no {separator!r}, which stands between tags")
+    return separator.join(given)
+
+
+def listed(tags: Iterable[str]) -> tuple[str, ...]:
+    """Each tag once, in the order given. Raises `Refused`."""
+    if isinstance(tags, str | bytes) or not isinstance(tags, Iterable):
+        raise invalid("tags", f"must be a list of str, is {type(tags).__name__}")
+    return tuple(dict.fromkeys(_one_text("tags", tag) for tag in tags))
+
+
+def decode_alias(response: Response, token: str, alias: str | None) -> Alias:
+    """The phone and the alias of the reply; `alias` is what was asked for, None for a question."""
+    data = read_accepted(response, one_target=True)
+    told = data.get("alias") if isinstance(data, dict) else None
+    return Alias(token, told if isinstance(told, str) and told else alias)
+
+
+def decode_tags(response: Response, token: str, asked: Sequence[str] = ()) -> Tags:
+    """The tags of the reply, each once though V1.3's sample lists one twice."""
+    data = read_accepted(response, one_target=True)
+    items = data.get("tags") if isinstance(data, dict) else data
+    if not isinstance(items, list):
+        return Tags(token)
+    tags = dict.fromkeys(tag for item in items if (tag := _tag(item)) is not None)
+    names = {tag.name for tag in tags}
+    return Tags(token, tuple(tags), tuple(name for name in asked if name not in names))
+
+
+def decode_told(response: Response) -> Told:
+    """Whatever came with a code 0."""
+    data = read_accepted(response)
+    if data in (None, "", []):
+        return Told()
+    return Told(data if isinstance(data, dict) else {"data": data})
+
+
+def _tag(item: object) -> Tag | None:
+    if isinstance(item, str):
+        return Tag(item) if item else None
+    if not isinstance(item, dict):
+        return None
+    name, tag_id = item.get("tagName"), item.get("tagId")
+    if not isinstance(name, str) or not name:
+        return None
+    return Tag(name, tag_id if isinstance(tag_id, str) and tag_id else None)
+
+
+def _one_text(word: str, text: object) -> str:
+    if not isinstance(text, str):
+        raise invalid(word, f"must be a str, is {type(text).__name__}")
+    if not text.strip() or not text.isprintable():
+        raise invalid(word, "must not be blank and must hold no control character")
+    return text
+
+
+def _any_text(word: str, text: object) -> str:
+    if not isinstance(text, str):
+        raise invalid(word, f"must be a str, is {type(text).__name__}")
+    return text

@@ -1,0 +1,106 @@
+"""What OPPO tells on request: how far a broadcast came, which registration ids are dead, how much may be pushed.
+
+Law of this file: pure, and liberal: V1.3 crossed the statistics out, and of the feedback host's replies one shape is
+known from one family of clients, the other from nobody. Whether the list of dead ids has pages, and whether reading it
+empties it, no source says: so it is asked again as long as the reply counts more than it lists and the next one brings
+something new, which is right for every answer to both questions.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+import attrs
+
+from pushgateway.vendor import Exchange, NoVerdict, Refused, Request, Response, Statistics
+from pushgateway_oppo.codec import token_problem
+from pushgateway_oppo.limits import invalid
+from pushgateway_oppo.replies import read_accepted, read_texts
+
+PAGES: Final = 10
+"""Requests for one list of dead ids, at most."""
+
+_COUNTS = {
+    "targets": "targetCount",
+    "valid": "validCount",
+    "sent": "sendCount",
+    "arrived": "arriveCount",
+    "shown": "showCount",
+    "opened": "openCount",
+}
+_MOST = 10**15
+
+
+@attrs.frozen
+class InvalidTokens:
+    """Registration ids that OPPO calls dead: retire each, if it is still the same. Source: clients (S10, S19)."""
+
+    tokens: tuple[str, ...] = attrs.field(repr=False)
+    """In OPPO's order, each once."""
+    total: int | None = None
+    """How many there were in all, by the first reply; None: it does not say."""
+    complete: bool = True
+    """False: OPPO counted more than it gave. Ask again later."""
+
+
+def encode_statistics(message_id: str, task_id: str) -> dict[str, str]:
+    """The fields that are given; one of them is needed. Raises `Refused`."""
+    fields = {"message_id": message_id, "task_id": task_id}
+    for name, value in fields.items():
+        if not isinstance(value, str) or not value.isprintable() or " " in value:
+            raise invalid(name, "must be an id as the outcome of the broadcast has it, or empty")
+    if not any(fields.values()):
+        raise invalid("message_id", "must be given, or else task_id")
+    return {name: value for name, value in fields.items() if value}
+
+
+def decode_statistics(response: Response) -> Statistics:
+    """The figures that the reply holds, as numbers or as text; it may say `value` where others say `data`."""
+    data = read_accepted(response)
+    if not isinstance(data, dict):
+        raise NoVerdict("the reply to statistics holds no figures")
+    return Statistics(**{ours: _count(data.get(theirs)) for ours, theirs in _COUNTS.items()})
+
+
+def fetch_invalid_tokens(request: Request, longest: int) -> Exchange[InvalidTokens]:
+    """Ask until all dead ids are there or nothing new comes. What has come is kept when a later page fails."""
+    found: dict[str, None] = {}
+    first: int | None = None
+    missing = True
+    for page in range(PAGES):
+        try:
+            tokens, total = _decode_page((yield request), longest)
+        except (Refused, NoVerdict):
+            if page == 0:
+                raise
+            break
+        first = total if page == 0 else first
+        before = len(found)
+        found.update(dict.fromkeys(tokens))
+        missing = total is not None and total > len(tokens)
+        if not missing or len(found) == before:
+            break
+    return InvalidTokens(tuple(found), first, complete=not missing)
+
+
+def _decode_page(response: Response, longest: int) -> tuple[list[str], int | None]:
+    data = read_accepted(response)
+    if data in (None, "", []):
+        return [], None
+    listed: Any = data.get("registration_ids", []) if isinstance(data, Mapping) else data
+    tokens = read_texts(listed)
+    if tokens is None:
+        raise NoVerdict("the reply lists no registration_ids")
+    # What cannot be a token is nobody's, and must not be taken for somebody's.
+    good = [token for token in tokens if not token_problem(token, longest)]
+    return good, _count(data.get("totalCount")) if isinstance(data, Mapping) else None
+
+
+def _count(value: object) -> int | None:
+    if isinstance(value, str) and re.fullmatch(r"[0-9]{1,15}", value, re.ASCII):
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < _MOST:
+        return None
+    return value

@@ -1,0 +1,106 @@
+"""Pictures for notifications: whether OPPO would take one, seen before it is sent, and the id it gets.
+
+Law of this file: pure. A picture is known by its first bytes and not by its name, and its size in pixels is read from
+its header; nothing is decoded. OPPO's sources disagree about the pixels of a big picture, so both sizes pass.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import attrs
+
+from pushgateway.rules import Dialect
+from pushgateway.vendor import NoVerdict, Response
+from pushgateway_oppo.asking import File
+from pushgateway_oppo.limits import invalid
+from pushgateway_oppo.replies import read_accepted, read_identifier
+
+KINDS: Final = ("big", "small")
+
+_PNG = b"\x89PNG\r\n\x1a\n"
+_JPEG = b"\xff\xd8\xff"
+_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+"""JPEG markers that begin a frame, whose header holds the size; the three others of the range are tables."""
+_LONE = frozenset({0x01, *range(0xD0, 0xD9)})
+"""JPEG markers without a length."""
+
+
+@attrs.frozen
+class Picture:
+    """A picture that OPPO keeps. Source: OPPO's Java SDK 1.1.0 (S7)."""
+
+    kind: str
+    """`big` or `small`."""
+    picture_id: str
+    """For `overrides={"oppo": {"big_picture_id": ...}}` (with `style` 3) or `small_picture_id`, in broadcasts."""
+
+
+def encode_picture(kind: str, content: bytes, ttl: int | None, rules: Dialect) -> tuple[dict[str, str], File]:
+    """The fields and the file of an upload. Raises `Refused`, naming the argument and what would be right."""
+    if kind not in KINDS:
+        raise invalid("kind", f"must be one of {', '.join(KINDS)}")
+    if not isinstance(content, bytes):
+        raise invalid("content", f"must be bytes, is {type(content).__name__}")
+    most = rules.number(f"{kind}_picture_bytes")
+    if len(content) > most:
+        raise invalid("content", f"must have at most {most} bytes, has {len(content)}")
+    if ttl is None:
+        ttl = rules.number("picture_ttl")
+    if isinstance(ttl, bool) or not isinstance(ttl, int) or not 0 < ttl < 2**31:
+        raise invalid("ttl", "must be a whole number of seconds, 1 or more")
+    size = picture_size(content)
+    if size is None:
+        raise invalid("content", "must be a whole PNG or JPEG picture")
+    allowed = sizes(kind, rules)
+    if size not in allowed:
+        right = " or ".join(f"{width}x{height}" for width, height in allowed)
+        raise invalid("content", f"must have {right} pixels, has {size[0]}x{size[1]}")
+    name, form = ("picture.png", "image/png") if content.startswith(_PNG) else ("picture.jpg", "image/jpeg")
+    return {"picture_ttl": str(ttl)}, File(name, form, content)
+
+
+def sizes(kind: str, rules: Dialect) -> list[tuple[int, int]]:
+    """(width, height) that sources name for this kind, the more often named first."""
+    names = [name for name in (f"{kind}_picture", f"{kind}_picture_other") if f"{name}_width" in rules.numbers]
+    return [(rules.number(f"{name}_width"), rules.number(f"{name}_height")) for name in names]
+
+
+def picture_size(content: bytes) -> tuple[int, int] | None:
+    """(width, height) in pixels by the header of a PNG or a JPEG; None for anything else."""
+    if content.startswith(_PNG):
+        if content[12:16] != b"IHDR" or len(content) < 33:
+            return None
+        return int.from_bytes(content[16:20]), int.from_bytes(content[20:24])
+    return _jpeg_size(content) if content.startswith(_JPEG) else None
+
+
+def decode_picture(response: Response, kind: str) -> Picture:
+    """The picture's id, which is named for its kind."""
+    data = read_accepted(response)
+    picture_id = read_identifier(data.get(f"{kind}_picture_id")) if isinstance(data, dict) else None
+    if picture_id is None:
+        raise NoVerdict(f"the reply to the upload holds no {kind}_picture_id")
+    return Picture(kind, picture_id)
+
+
+def _jpeg_size(content: bytes) -> tuple[int, int] | None:
+    place = 2
+    while place + 4 <= len(content):
+        if content[place] != 0xFF:
+            return None
+        marker = content[place + 1]
+        if marker == 0xFF:  # filled up
+            place += 1
+        elif marker in _LONE:
+            place += 2
+        elif marker in _FRAMES:
+            # After marker and length: bits of a sample, height, width.
+            frame = content[place + 5 : place + 9]
+            return (int.from_bytes(frame[2:]), int.from_bytes(frame[:2])) if len(frame) == 4 else None
+        else:
+            length = int.from_bytes(content[place + 2 : place + 4])
+            if length < 2:
+                return None
+            place += 2 + length
+    return None

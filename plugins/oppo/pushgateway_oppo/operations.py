@@ -1,0 +1,197 @@
+"""OPPO's calls beside sending: alias, tags, statistics, dead tokens, quota, pictures.
+
+Law of this file: pure; each method says what it asks for and returns a `Call`, and nothing happens before that is
+carried out: `await gateway.vendor(certificate_id).subscribe_alias(token, "ann")`. Fields and replies are made and read
+in `device`, `feedback` and `media`. What cannot be asked in a dialect ends as `UNSUPPORTED` with a sentence that says
+which dialect, or which setting, would have it.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterable, Mapping
+from typing import Final, TypeVar
+
+from pushgateway.rules import Dialect, Operation
+from pushgateway.vendor import Call, Exchange, Reason, Refused, Request, Response, Statistics
+from pushgateway_oppo import device, feedback, media
+from pushgateway_oppo.asking import File, make_request
+from pushgateway_oppo.limits import invalid
+from pushgateway_oppo.replies import RULES
+from pushgateway_oppo.settings import FEEDBACK, MAINLAND, MEDIA, OVERSEAS, Settings
+
+T = TypeVar("T")
+
+_MAINLAND_ONLY: Final = {MEDIA: "media_host", FEEDBACK: "feedback_host"}
+"""Hosts of which only a mainland one is known, and the setting that names another."""
+
+
+class Operations(Settings):
+    """OPPO's calls beside sending, for one certificate.
+
+    Every one of them is repeatable unless it says otherwise. A token that cannot be one ends as `UNREGISTERED`, any
+    other wrong argument as `INVALID_NOTIFICATION` that names it; both without a request.
+    """
+
+    # Names for phones
+
+    def subscribe_alias(self, token: str, alias: str) -> Call[device.Alias]:
+        """Name a phone. The last one set wins: the phone loses its former alias, and the alias its former phone.
+
+        At most 64 characters and no `;` in `current`. Source: V1.3 (crossed out there); page 11087 of today.
+        """
+        fields = functools.partial(device.encode_alias, token, alias, alone=False)
+        return self._call("subscribe_alias", token, fields, lambda reply: device.decode_alias(reply, token, alias))
+
+    def unsubscribe_alias(self, token: str, alias: str) -> Call[device.Alias]:
+        """Take an alias from a phone; returns what it was called.
+
+        Source: V1.3 (crossed out there). In `current` one client names the alias alone, so that goes out; `token` only
+        decides the region.
+        """
+        by_alias = self._rules.operations["unsubscribe_alias"].encoding == "json"
+        fields = functools.partial(device.encode_alias, token, alias, alone=by_alias)
+        return self._call("unsubscribe_alias", token, fields, lambda reply: device.decode_alias(reply, token, alias))
+
+    def get_alias(self, token: str) -> Call[device.Alias]:
+        """The alias of a phone.
+
+        Source: V1.3 (crossed out there). In `current` there is such a call, but no source shows its path:
+        `UNSUPPORTED` until the setting `paths` has it.
+        """
+        fields = functools.partial(device.encode_token, token)
+        return self._call("get_alias", token, fields, lambda reply: device.decode_alias(reply, token, None))
+
+    def add_tag(self, name: str, description: str = "") -> Call[device.Told]:
+        """Create a tag, in `current`. Source: one client's test (S12b); what OPPO replies is not known."""
+        return self._call("add_tag", None, lambda _: device.encode_tag(name, description), device.decode_told)
+
+    def add_tag_group(self, group: str, tags: Iterable[str], description: str = "") -> Call[device.Told]:
+        """Create a group of tags, in `current`. Source: one client's test (S12b); what OPPO replies is not known."""
+        fields = functools.partial(device.encode_group, group, _kept(tags), description)
+        return self._call("add_tag_group", None, fields, device.decode_told)
+
+    def subscribe_tags(self, token: str, tags: Iterable[str]) -> Call[device.Tags]:
+        """Give a phone tags beside those it has. OPPO passes over a tag that fails; `skipped` names it.
+
+        A tag holds no `,` in `v1.3` and no `;` in `current`. Source: V1.3 (crossed out there); three clients of today.
+        """
+        return self._tags("subscribe_tags", token, tags)
+
+    def unsubscribe_tags(self, token: str, tags: Iterable[str]) -> Call[device.Tags]:
+        """Take tags from a phone. OPPO passes over a tag that fails; `skipped` names it. Source: as above."""
+        return self._tags("unsubscribe_tags", token, tags)
+
+    def get_tags(self, token: str) -> Call[device.Tags]:
+        """All tags of a phone. Source: V1.3 (crossed out there); in `current` one client's test (S12b)."""
+        fields = functools.partial(device.encode_token, token)
+        return self._call("get_tags", token, fields, lambda reply: device.decode_tags(reply, token))
+
+    # What OPPO tells
+
+    def statistics(self, message_id: str = "", task_id: str = "", *, region: str = "") -> Call[Statistics]:
+        """How far a broadcast has come: by `BroadcastOutcome.message_id`, one of its `task_ids`, or both.
+
+        `region`: `cn` or `overseas`, whose host sent it; "" for `home_region`. Source: V1.3 (crossed out there). No
+        page of today has it: in `current` it is `UNSUPPORTED` until the setting `paths` has its path.
+        """
+
+        def fields(_: Dialect) -> dict[str, str]:
+            if region not in ("", MAINLAND, OVERSEAS):
+                raise invalid("region", f"must be {MAINLAND} or {OVERSEAS}")
+            return feedback.encode_statistics(message_id, task_id)
+
+        where = region if region in (MAINLAND, OVERSEAS) else None
+        return self._call("statistics", None, fields, feedback.decode_statistics, region=where)
+
+    def invalid_tokens(self) -> Call[feedback.InvalidTokens]:
+        """The registration ids that OPPO calls dead, in `current`: retire them, if they are still the same.
+
+        Asks for more as long as OPPO counts more than it gives, ten times at most; `complete` says whether that was
+        all. Whether reading empties OPPO's list is not known, so store what comes. Source: clients (S10, S19).
+        """
+
+        def begin() -> Exchange[feedback.InvalidTokens]:
+            request = self._request("invalid_tokens", self.home_region, {})
+            return (yield from feedback.fetch_invalid_tokens(request, self._rules.number("token_bytes")))
+
+        return Call(name="invalid_tokens", begin=begin, region=self.home_region)
+
+    def push_permit(self) -> Call[device.Told]:
+        """How much the app may push, in `current`, as OPPO says it: no source shows the reply's shape (S30, S31)."""
+        return self._call("push_permit", None, lambda _: {}, device.decode_told)
+
+    # Pictures
+
+    def upload_picture(self, kind: str, content: bytes, ttl: int | None = None) -> Call[media.Picture]:
+        """Have OPPO keep a picture for `ttl` seconds (30 days), in `current`; its id goes into broadcasts.
+
+        `kind` is `big` (876x324 or 984x369 pixels, at most 1 MiB) or `small` (144x144, at most 50 KiB); `content` is
+        the PNG or JPEG file. Not repeated without a verdict: OPPO counts uploads by the day. Mainland only, by OPPO's
+        SDK. Source: OPPO's Java SDK 1.1.0 (S7).
+        """
+        # An unknown kind is told when it begins; until then it needs a name.
+        name = f"upload_{kind}_picture" if kind in media.KINDS else "upload_picture"
+
+        def begin() -> Exchange[media.Picture]:
+            self._check("upload_big_picture", self.home_region)
+            fields, file = media.encode_picture(kind, content, ttl, self._rules)
+            return media.decode_picture((yield self._request(name, self.home_region, fields, file)), kind)
+
+        return Call(name=name, begin=begin, region=self.home_region, repeatable=False)
+
+    # How they are asked
+
+    def _tags(self, name: str, token: str, tags: Iterable[str]) -> Call[device.Tags]:
+        given = _kept(tags)
+        fields = functools.partial(device.encode_tags, token, given)
+        return self._call(name, token, fields, lambda reply: device.decode_tags(reply, token, device.listed(given)))
+
+    def _call(
+        self,
+        name: str,
+        token: str | None,
+        fields: Callable[[Dialect], Mapping[str, str]],
+        read: Callable[[Response], T],
+        *,
+        region: str | None = None,
+    ) -> Call[T]:
+        where = region or (self.region(token) if isinstance(token, str) else self.home_region)
+
+        def begin() -> Exchange[T]:
+            self._check(name, where)
+            return read((yield self._request(name, where, fields(self._rules))))
+
+        return Call(name=name, begin=begin, region=where)
+
+    def _request(self, name: str, region: str, fields: Mapping[str, str], file: File | None = None) -> Request:
+        operation = self._check(name, region)
+        url = self.url_of(operation.host, region, self.path_of(name, operation))
+        return make_request(url, operation, fields, file)
+
+    def _check(self, name: str, region: str) -> Operation:
+        """The operation, where it can be asked for. Raises `Refused`."""
+        operation = self._rules.operations.get(name)
+        if operation is None or not self.path_of(name, operation):
+            raise Refused(Reason.UNSUPPORTED, detail=f"{name}: {self._lacking(name, operation)}")
+        setting = _MAINLAND_ONLY.get(operation.host)
+        if setting is not None and region == OVERSEAS and self.own_host(operation.host) is None:
+            raise Refused(Reason.UNSUPPORTED, detail=f"{name}: OPPO has no known overseas host for it; see {setting}")
+        return operation
+
+    def _lacking(self, name: str, operation: Operation | None) -> str:
+        own = next(key for key, each in RULES.dialects.items() if each is self._rules)
+        why = [f'dialect = "{own}" has no such call']
+        if operation is not None:
+            why = [f'no source shows its path in dialect = "{own}": set paths.{name} if you know it']
+        for key, each in RULES.dialects.items():
+            other = each.operations.get(name)
+            if other is not None and other.path:
+                crossed = ", where the document has it crossed out" if other.struck_out else ""
+                why.append(f'dialect = "{key}" has it{crossed}')
+        return "; ".join(why)
+
+
+def _kept(tags: Iterable[str]) -> Iterable[str]:
+    """The same, to be read more than once: a call may be begun anew. What is no list stays, to be told of."""
+    return tuple(tags) if isinstance(tags, Iterable) and not isinstance(tags, str | bytes) else tags

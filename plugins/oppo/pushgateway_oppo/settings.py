@@ -1,0 +1,140 @@
+"""The settings of an OPPO certificate, and where its calls go by them.
+
+Law of this file: pure; one instance is one certificate, and a wrong setting is a sentence that names it. Hosts and
+paths are rows of `rules.toml`; a setting takes the place of a row where OPPO moves, or where no source knows.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+import attrs
+
+from pushgateway.rules import Dialect, Operation
+from pushgateway.vendor import FieldError, Secret, Vendor, check_base_url
+from pushgateway_oppo.codec import token_problem
+from pushgateway_oppo.replies import RULES
+
+MAINLAND: Final = "cn"
+OVERSEAS: Final = "overseas"
+DEVICE: Final = "device"
+MEDIA: Final = "media"
+FEEDBACK: Final = "feedback"
+MOST: Final = min(dialect.number("batch_size") for dialect in RULES.dialects.values())
+"""Pushes that fit into a request in every dialect."""
+
+
+def _is_mainland(token: str) -> bool:
+    return token.count("_") == 2 and token.split("_")[1] == "CN"
+
+
+def _text(_: object, attribute: attrs.Attribute[Any], value: object) -> None:
+    if not isinstance(value, str) or not value.strip():
+        raise FieldError(attribute.name, "must be a non-empty string")
+
+
+def _one_of(*words: str) -> Callable[[object, attrs.Attribute[Any], object], None]:
+    def check(_: object, attribute: attrs.Attribute[Any], value: object) -> None:
+        if value not in words:
+            raise FieldError(attribute.name, f"must be one of {', '.join(words)}")
+
+    return check
+
+
+def _batch_size(_: object, attribute: attrs.Attribute[Any], value: object) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= MOST:
+        raise FieldError(attribute.name, f"must be a whole number of 1 to {MOST}")
+
+
+def _base_url(_: object, attribute: attrs.Attribute[Any], value: str | None) -> None:
+    if value is not None and check_base_url(attribute.name, value).count("/") != 2:
+        raise FieldError(attribute.name, "must be a URL such as https://host, without a path")
+
+
+def _copied(value: Any) -> Any:
+    return dict(value) if isinstance(value, Mapping) else value
+
+
+def _paths(settings: Any, attribute: attrs.Attribute[Any], value: object) -> None:
+    unknown = [name for name, operation in settings._rules.operations.items() if not operation.path]
+    if not isinstance(value, Mapping):
+        raise FieldError(attribute.name, "must be a table of paths by the name of the call")
+    for name, path in value.items():
+        if name not in unknown:
+            known = f"; dialect = {settings.dialect!r} lacks the path of: {', '.join(unknown) or 'none'}"
+            raise FieldError(attribute.name, f"names a call whose path is known, or no call{known}")
+        if not isinstance(path, str) or not _PATH.fullmatch(path):
+            raise FieldError(f"{attribute.name}.{name}", "must be a path such as /server/v1/…, without a query")
+
+
+_PATH = re.compile(r"(/[A-Za-z0-9_.-]+)+", re.ASCII)
+
+
+@attrs.frozen(kw_only=True)
+class Settings(Vendor):
+    """The settings of one OPPO certificate."""
+
+    app_key: str = attrs.field(repr=False, validator=_text)
+    """The AppKey of OPPO's console."""
+    master_secret: Secret = attrs.field(validator=attrs.validators.instance_of(Secret))
+    """The MasterSecret, which signs; not the AppSecret, which is for phones."""
+    dialect: str = attrs.field(default="v1.3", validator=_one_of(*RULES.dialects))
+    """`v1.3`: the document of 2018; `current`: OPPO's pages of today, with longer titles and shorter texts."""
+    host: str | None = attrs.field(default=None, validator=_base_url)
+    """`https://host[:port]` in place of the mainland host; `http://` for loopback addresses only."""
+    overseas_host: str | None = attrs.field(default=None, validator=_base_url)
+    """The same for the overseas host."""
+    device_host: str | None = attrs.field(default=None, validator=_base_url)
+    """The same for the host of alias and tags, in `current`."""
+    media_host: str | None = attrs.field(default=None, validator=_base_url)
+    """The same for the host of pictures, in `current`."""
+    feedback_host: str | None = attrs.field(default=None, validator=_base_url)
+    """The same for the host of dead tokens and of the quota, in `current`."""
+    paths: Mapping[str, str] = attrs.field(factory=dict, converter=_copied, hash=False, validator=_paths)
+    """Paths of calls that the rules know by name only: `{"get_alias": "/server/v1/…"}`."""
+    home_region: str = attrs.field(default=MAINLAND, validator=_one_of(MAINLAND, OVERSEAS))
+    """`cn` or `overseas`: where broadcasts go that are not addressed to tokens."""
+    access_token_in: str = attrs.field(default="both", validator=_one_of("both", "header", "body"))
+    """Where the access token travels. The document of 2018 says header, today's pages say body."""
+    batch_size: int = attrs.field(default=MOST, validator=_batch_size)
+    """Pushes of one request, 1 to 1,000."""
+
+    @property
+    def _rules(self) -> Dialect:
+        """The facts of this certificate's dialect."""
+        return RULES.dialects[self.dialect]
+
+    def region(self, token: str) -> str:
+        """`cn` or `overseas`, by the prefix of a registration id.
+
+        OPPO's rule: no prefix, `CN_...` and `X_CN_...` are mainland, everything else is overseas. V1.3 knows no
+        regions and its ids have no prefix, so the rule does no harm there.
+        """
+        last = token.rfind("_")
+        if last < 0 or (last == 2 and token[:2] == "CN") or (last > 2 and _is_mainland(token)):
+            return MAINLAND
+        # What cannot be a token is settled without a request, so it shall not cause a login anywhere else.
+        return self.home_region if token_problem(token, self._rules.number("token_bytes")) else OVERSEAS
+
+    def own_host(self, key: str) -> str | None:
+        """The setting in place of the host that the rules call `key`, or None."""
+        own = {
+            MAINLAND: self.host,
+            OVERSEAS: self.overseas_host,
+            DEVICE: self.device_host,
+            MEDIA: self.media_host,
+            FEEDBACK: self.feedback_host,
+        }
+        return own[key]
+
+    def path_of(self, name: str, operation: Operation) -> str:
+        """The path of a call, or "" where neither rules nor settings know it."""
+        return operation.path or self.paths.get(name, "")
+
+    def url_of(self, host: str, region: str, path: str) -> str:
+        """Where a call goes: to the host that the rules call `host`, or ("") to that of the region."""
+        key = host or region
+        own = self.own_host(key)
+        return (self._rules.hosts[key].url if own is None else own).rstrip("/") + path
