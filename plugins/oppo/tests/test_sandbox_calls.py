@@ -40,6 +40,7 @@ class Client:
     def __init__(self, dialect: str = "v1.3", **options: Any) -> None:
         self.now = NOON
         self.sandbox = OppoSandbox(clock=lambda: self.now, dialect=dialect, **options)
+        self.sandbox.keep_picture("big", "p")
         self.paths = {name: operation.path for name, operation in RULES.dialects[dialect].operations.items()}
         self.one, self.two, *_ = self.sandbox.tokens
         self.access = ""

@@ -216,6 +216,14 @@ def test_settings_name_everything_a_certificate_needs() -> None:
         "dialect": "current",
         "host": "http://127.0.0.1:1",
         "overseas_host": "http://127.0.0.1:1",
+        "device_host": "http://127.0.0.1:1",
+        "feedback_host": "http://127.0.0.1:1",
+        "media_host": "http://127.0.0.1:1",
+    }
+    assert OppoSandbox().settings("http://127.0.0.1:1").keys() == settings.keys() - {
+        "device_host",
+        "feedback_host",
+        "media_host",
     }
 
 

@@ -32,6 +32,7 @@ class Client:
 
     def __init__(self, dialect: str = "v1.3", **options: Any) -> None:
         self.sandbox = OppoSandbox(clock=lambda: NOON, dialect=dialect, **options)
+        self.sandbox.keep_picture("big", "p")
         self.paths = {name: operation.path for name, operation in RULES.dialects[dialect].operations.items()}
         settings = self.sandbox.settings("")
         stamp = str(int(NOON * 1000))

@@ -6,6 +6,7 @@ Law of this file: pure; nothing about pushes. The first reason found is the one 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 from urllib.parse import urlsplit
 
 import attrs
@@ -13,7 +14,8 @@ import attrs
 from pushgateway.rules import Operation
 from pushgateway.vendor import Request
 from pushgateway_oppo.sandbox.access import Access
-from pushgateway_oppo.sandbox.form import FORM, is_form, read_form
+from pushgateway_oppo.sandbox.encodings import KINDS, read_fields
+from pushgateway_oppo.sandbox.form import is_kind
 from pushgateway_oppo.sandbox.memory import Allowance
 from pushgateway_oppo.sandbox.targets import CallRefused
 
@@ -33,7 +35,7 @@ class Door:
 
     @_names.default
     def _names_by_path(self) -> Mapping[str, str]:
-        return {operation.path: name for name, operation in self.operations.items()}
+        return {operation.path: name for name, operation in self.operations.items() if operation.path}
 
     def operation(self, request: Request) -> str:
         """Which of the calls this is."""
@@ -43,25 +45,27 @@ class Door:
             return NO_CALL
         return self._names.get(path, NO_CALL)
 
-    def admit(self, request: Request, operation: str) -> Mapping[str, str]:
-        """The form of a call that may go on. Raises `CallRefused`."""
+    def admit(self, request: Request, operation: str) -> Mapping[str, Any]:
+        """The fields of a call that may go on. Raises `CallRefused`."""
         known = self.operations.get(operation)
         if known is None:
             raise CallRefused("20")
         if request.method != known.method:
             raise CallRefused("12")
-        content_type = request.headers.get("content-type", "")
-        form = read_form(content_type, request.content)
-        if form is None:
-            raise CallRefused("25", "" if is_form(content_type) else f"content-type must be {FORM}")
+        fields = read_fields(known, request)
+        if fields is None:
+            right = KINDS.get(known.encoding, "")
+            kind = request.headers.get("content-type", "")
+            raise CallRefused("25", "" if is_kind(kind, right) else f"content-type must be {right}")
         if operation == "auth":
-            return form
-        # The documents moved it from the header to the body, so either place counts when it holds a good one.
-        given = [token for token in (request.headers.get("auth_token"), form.get("auth_token")) if token]
+            return fields
+        # The documents moved it from the header to the body, so either place counts when it holds a good one; one
+        # client puts it into the query, others into the JSON or a part of the multipart body.
+        given = [token for token in (request.headers.get("auth_token"), fields.get("auth_token")) if token]
         if not given:
             raise CallRefused("29")
-        if not any(map(self.access.knows, given)):
+        if not any(isinstance(token, str) and self.access.knows(token) for token in given):
             raise CallRefused("11")
         if self.allowance.too_fast:
             raise CallRefused("-2")
-        return form
+        return fields

@@ -23,7 +23,7 @@ def read_form(content_type: str, content: bytes) -> dict[str, str] | None:
     """
     if not content:
         return {}
-    if not is_form(content_type) or _charset(content_type) not in ("", "utf-8", "utf8"):
+    if not is_kind(content_type, FORM) or charset(content_type) not in ("", "utf-8", "utf8"):
         return None
     fields: dict[str, str] = {}
     try:
@@ -36,7 +36,8 @@ def read_form(content_type: str, content: bytes) -> dict[str, str] | None:
     return fields
 
 
-def _charset(content_type: str) -> str:
+def charset(content_type: str) -> str:
+    """The charset that a content type names, or ""."""
     for parameter in content_type.split(";")[1:]:
         name, _, value = parameter.partition("=")
         if name.strip().lower() == "charset":
@@ -44,9 +45,9 @@ def _charset(content_type: str) -> str:
     return ""
 
 
-def is_form(content_type: str) -> bool:
-    """Whether this content type names a form."""
-    return content_type.partition(";")[0].strip().lower() == FORM
+def is_kind(content_type: str, kind: str) -> bool:
+    """Whether this content type is of this kind."""
+    return content_type.partition(";")[0].strip().lower() == kind
 
 
 def unquote(quoted: bytes) -> bytes:

@@ -1,4 +1,4 @@
-"""OPPO's five calls, as strict as the founding document and OPPO's later pages.
+"""OPPO's server, as strict as the founding document and OPPO's later pages.
 
 Law of this file: a call is refused for the first reason found, in the order path, method, encoding, access token, rate,
 arguments, target, repetition, quota; whatever is refused is not pushed. HTTP is 200 throughout, errors included.
@@ -12,7 +12,11 @@ The documents leave these open, and here they are decided:
 - a repeated `app_message_id` of a unicast is 32 (`repeats="refuse"`), or 0 with the first message id and nothing
   pushed (`repeats="absorb"`). V1.3 counts an id once, the current pages once per target. An id is only used up by a
   push that was accepted;
-- a scheduled broadcast is shown at once, and receipts are due at once.
+- a scheduled broadcast is shown at once, and receipts are due at once;
+- keys of a notification in camelCase, as OPPO's own sample prints them beside a table in snake_case, are unknown ones
+  unless `camel_case` is switched on.
+
+What is decided for the calls beside sending stands in `device`, `feedback` and `media`.
 """
 
 from __future__ import annotations
@@ -21,38 +25,44 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Literal
 
-from pushgateway.rules import load_rules
+from pushgateway.rules import Dialect, load_rules
 from pushgateway.sandbox import Delivery, Fault, Phone, Sandbox, Switch
 from pushgateway.vendor import Request, Response
 from pushgateway_oppo.sandbox.access import Access
+from pushgateway_oppo.sandbox.beside import COUNT, PAGE, TRUTH, Beside, with_paths
 from pushgateway_oppo.sandbox.checks import MISSING, WRONG, Checks
 from pushgateway_oppo.sandbox.door import Door
 from pushgateway_oppo.sandbox.mangling import MANGLINGS, mangle
 from pushgateway_oppo.sandbox.memory import Allowance, Bounded, Saved
 from pushgateway_oppo.sandbox.receipts import Receipts
-from pushgateway_oppo.sandbox.targets import CallRefused, Targets, read_json_field, read_notification
+from pushgateway_oppo.sandbox.targets import CallRefused, Targets, in_snake_case, read_json_field, read_notification
 
 APP_KEY = "sandbox-app-key"
 MASTER_SECRET = "sandbox-master-secret"  # noqa: S105 - opens nothing but a sandbox
 APP_ID = "SandboxAppIdSandboxAppId"
 REMEMBERED = 1_000_000
 """Ids of pushes, and saved contents, that are remembered; then the oldest is forgotten."""
-_COUNT = Switch(lambda value: value is None or (type(value) is int and value >= 0), "a whole number or null")
-_TRUTH = Switch(lambda value: type(value) is bool, "true or false")
+_RULES = load_rules("pushgateway_oppo")
+_OWN_HOSTS = ("device", "feedback", "media")
+"""Hosts of the rules that have a setting of their own, where a dialect has them."""
 
 
 class OppoSandbox(Sandbox):
     """OPPO's push server for one app, in one dialect of `rules.toml`."""
 
     brand = "oppo"
-    operations = ("auth", "broadcast", "save", "unicast", "unicast_batch")
+    operations = tuple(sorted({name for dialect in _RULES.dialects.values() for name in dialect.operations}))
     manglings = tuple(MANGLINGS)
     switches: ClassVar[Mapping[str, Switch]] = {
-        "daily_limit": _COUNT,
-        "last_login_wins": _TRUTH,
-        "per_second": _COUNT,
+        "camel_case": TRUTH,
+        "created_tags_only": TRUTH,
+        "daily_limit": COUNT,
+        "daily_pictures": COUNT,
+        "feedback_page": PAGE,
+        "last_login_wins": TRUTH,
+        "per_second": COUNT,
         "repeats": Switch(lambda value: value in ("refuse", "absorb"), "refuse or absorb"),
-        "text_create_time": _TRUTH,
+        "text_create_time": TRUTH,
     }
 
     def __init__(
@@ -70,16 +80,22 @@ class OppoSandbox(Sandbox):
         per_second: int | None = None,
         repeats: Literal["refuse", "absorb"] = "refuse",
         text_create_time: bool = False,
+        daily_pictures: int | None = None,
+        feedback_page: int | None = None,
+        created_tags_only: bool = False,
+        camel_case: bool = False,
+        paths: Mapping[str, str] | None = None,
     ) -> None:
-        """`daily_limit` and `per_second` count targets (None: no limit); `text_create_time` gives `create_time` as
-        text, as the documents print it, instead of the number that clients decode. `switch` changes these and
-        `last_login_wins` and `repeats` later; wrong values are a `FieldError`."""
+        """`daily_limit` and `per_second` count targets, `daily_pictures` uploads (None: no limit); `text_create_time`
+        gives `create_time` as text, as the documents print it, instead of the number that clients decode;
+        `feedback_page` tells so many dead ids at a time; `created_tags_only` passes over tags that nobody created;
+        `camel_case` takes `clickActionType` for `click_action_type`. `switch` changes these and `last_login_wins` and
+        `repeats` later; wrong values are a `FieldError`. `paths` are those of calls that the rules know by name only.
+        """
         super().__init__(clock=clock, seed=seed, tokens=tokens, keep=keep)
-        rules = load_rules("pushgateway_oppo")
-        facts = rules.dialects[dialect]
+        facts = _RULES.dialects[dialect]
         self._dialect = dialect
-        self._texts = {code: rule.meaning for code, rule in rules.codes.items()} | {"0": "Success"}
-        self._batch_size = facts.number("batch_size")
+        self._texts = {code: rule.meaning for code, rule in _RULES.codes.items()} | {"0": "Success"}
         self._master_secret = master_secret
         self._access = Access(
             app_key,
@@ -90,28 +106,41 @@ class OppoSandbox(Sandbox):
             facts.number("access_overlap"),
             facts.number("clock_tolerance"),
         )
-        self._allowance = Allowance(clock, None, None, facts.number("daily_reset_offset"))
-        self._door = Door({name: facts.operations[name] for name in self.operations}, self._access, self._allowance)
-        self._targets = Targets(facts, self.phones_known, registration_ids=dialect == "v1.3")
+        self._furnish(facts, paths or {})
+        given = (
+            *(camel_case, created_tags_only, daily_limit, daily_pictures, feedback_page),
+            *(last_login_wins, per_second, repeats, text_create_time),
+        )
+        for name, value in zip(self.switches, given, strict=True):
+            self.switch(name, value)
+
+    def _furnish(self, facts: Dialect, paths: Mapping[str, str]) -> None:
+        """What the calls need, by the facts of the dialect."""
+        former = self._dialect == "v1.3"
+        self._fields = facts.fields
+        self._hosts = tuple(name for name in _OWN_HOSTS if name in facts.hosts)
+        self._paths = paths
+        self._batch_size = facts.number("batch_size")
+        self._allowance = Allowance(self.clock, None, None, facts.number("daily_reset_offset"))
+        self._door = Door(with_paths(facts.operations, paths), self._access, self._allowance)
+        self._targets = Targets(facts, self.phones_known, registration_ids=former)
         self._unicast_checks = Checks(facts, broadcast=False)
         self._broadcast_checks = Checks(facts, broadcast=True)
-        self._receipts = Receipts(None if dialect == "v1.3" else APP_ID)
+        self._receipts = Receipts(None if former else APP_ID)
         self._receipt_kinds = facts.fields["call_back_url"].audiences
         self._pushed: Bounded[str] = Bounded(REMEMBERED)
         self._saved: Bounded[Saved] = Bounded(REMEMBERED)
         self._saved_once: Bounded[Saved] = Bounded(REMEMBERED)
         self._ids = 0
         self._id_start = f"{self.random.getrandbits(32):08x}"
-        self._calls: Mapping[str, Callable[[Mapping[str, str]], Response]] = {
+        self._beside = Beside(facts, self.phones_known, self._allowance, self._new_id, former=former)
+        self._calls: Mapping[str, Callable[[Mapping[str, Any]], Response]] = {
             "auth": self._auth,
             "unicast": self._unicast,
             "unicast_batch": self._unicast_batch,
             "save": self._save,
             "broadcast": self._broadcast,
         }
-        given = (daily_limit, last_login_wins, per_second, repeats, text_create_time)
-        for name, value in zip(self.switches, given, strict=True):
-            self.switch(name, value)
 
     # The contract of a sandbox.
 
@@ -123,11 +152,26 @@ class OppoSandbox(Sandbox):
             "dialect": self._dialect,
             "host": url,
             "overseas_host": url,
+            **{f"{name}_host": url for name in self._hosts},
+            **({"paths": dict(self._paths)} if self._paths else {}),
         }
 
     def make_token(self) -> str:
         """A registration id as phones in the mainland have."""
         return f"CN_{super().make_token()}"
+
+    def uninstall(self, token: str) -> bool:
+        """The app is removed from this phone: its token is dead, and the feedback host tells it."""
+        with self.lock:
+            gone = super().uninstall(token)
+            if gone:
+                self._beside.died(token)
+            return gone
+
+    def keep_picture(self, kind: str, picture_id: str, ttl: float = 86_400.0) -> None:
+        """Know a picture (`big` or `small`) as if it had been uploaded, for so many seconds."""
+        with self.lock:
+            self._beside.keep_picture(kind, picture_id, ttl)
 
     def expire_tokens(self) -> None:
         """All access tokens die now; the next login gives a new one."""
@@ -139,12 +183,16 @@ class OppoSandbox(Sandbox):
         match name:
             case "daily_limit" | "per_second":
                 setattr(self._allowance, name, value)
+            case "camel_case":
+                self._takes_camel_case = value
             case "last_login_wins":
                 self._access.last_login_wins = value
             case "repeats":
                 self._absorbs = value == "absorb"
             case "text_create_time":
                 self._text_create_time = value
+            case _:
+                self._beside.turn(name, value)
 
     def callbacks(self) -> list[Request]:
         """Receipts that are due, by URL."""
@@ -152,7 +200,7 @@ class OppoSandbox(Sandbox):
             return self._receipts.take()
 
     def operation(self, request: Request) -> str:
-        """Which of the five calls this is."""
+        """Which of OPPO's calls this is."""
         return self._door.operation(request)
 
     def refusal(self, code: str, field: str = "") -> Response:
@@ -168,15 +216,18 @@ class OppoSandbox(Sandbox):
     def perform(self, request: Request, operation: str) -> Response:
         """Do what OPPO does."""
         try:
-            form = self._door.admit(request, operation)
-            return self._calls[operation](form)
+            fields = self._door.admit(request, operation)
+            if operation in self._calls:
+                return self._calls[operation](fields)
+            return self._accepted(self._beside.calls[operation](fields))
         except CallRefused as refused:
             return self.refusal(refused.code, refused.field)
 
     # Logging in.
 
     def _accepted(self, data: object) -> Response:
-        return self.reply_json({"code": 0, "message": self._texts["0"], "data": data})
+        body = {"code": 0, "message": self._texts["0"]}
+        return self.reply_json(body if data is None else {**body, "data": data})
 
     def _new_id(self) -> str:
         self._ids += 1
@@ -225,6 +276,8 @@ class OppoSandbox(Sandbox):
     def _push(self, message: Mapping[str, Any], kind: str, target: str, operation: str) -> str:
         """Push to one phone and return the message id. Raises `CallRefused`."""
         fields = read_notification(message)
+        if self._takes_camel_case:
+            fields = in_snake_case(fields, self._fields)
         objection = self._unicast_checks.objection(fields)
         if objection is None:
             objection = self._unicast_checks.objection_beside(message)
@@ -275,6 +328,7 @@ class OppoSandbox(Sandbox):
         objection = self._broadcast_checks.objection(fields)
         if objection is not None:
             raise CallRefused(*objection)
+        self._beside.check_pictures(fields)
         once = fields.get("app_message_id") or None
         saved = None if once is None else self._saved_once.get(once)
         if saved is None:
@@ -297,8 +351,10 @@ class OppoSandbox(Sandbox):
             raise CallRefused("33")
         self._allowance.use(len(audience.phones))
         task_id = self._new_id()
+        before = self.ledger.total
         for phone in audience.phones:
             self._show(phone, saved.fields, message_id, "broadcast")
+        self._beside.broadcast(message_id, task_id, audience, self.ledger.total - before)
         if audience.kind in self._receipt_kinds:
             tokens = [phone.token for phone in audience.phones]
             self._receipts.note(saved.fields, tokens, message_id, self.clock(), task_id=task_id)

@@ -7,7 +7,8 @@ types and the greatest count come from the rules of the dialect. V1.3 knows `reg
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import re
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import attrs
@@ -17,6 +18,7 @@ from pushgateway.sandbox import Phone, Phones
 from pushgateway_oppo.sandbox.checks import MISSING, WRONG, whole
 from pushgateway_oppo.sandbox.form import read_json_text
 
+_CAPITAL = re.compile("(?<=[a-z0-9])[A-Z]")
 _TAG_GROUPS = frozenset({"or", "and", "not"})
 
 
@@ -37,6 +39,10 @@ class Audience:
     phones: Sequence[Phone] = attrs.field(repr=False)
     refused: Mapping[str, list[str]] = attrs.field(factory=dict, repr=False)
     """By code: the targets that get nothing, in the order given."""
+    targets: int = 0
+    """How many phones it was meant for, named twice counting once."""
+    valid: int = 0
+    """How many of them there are."""
 
 
 def read_json_field(form: Mapping[str, str], name: str) -> Any:
@@ -60,6 +66,12 @@ def read_notification(message: Mapping[str, Any]) -> Mapping[str, Any]:
     if not isinstance(fields, dict):
         raise CallRefused(WRONG, "notification")
     return fields
+
+
+def in_snake_case(fields: Mapping[str, Any], known: Collection[str]) -> Mapping[str, Any]:
+    """The same with `clickActionType` as `click_action_type`, where that is the name of a known field."""
+    snaked = {name: _CAPITAL.sub(lambda found: f"_{found[0].lower()}", name) for name in fields}
+    return {snake if name not in known and snake in known else name: fields[name] for name, snake in snaked.items()}
 
 
 class Targets:
@@ -101,14 +113,14 @@ class Targets:
         """The audience of a broadcast. Raises `CallRefused`."""
         kind = self._kind(form.get("target_type"), self._broadcast)
         if kind == "everyone":
-            return Audience(kind, _reachable(self._phones))
+            return _whole(kind, list(self._phones))
         text = form.get("target_value")
         if not text and self._registration_ids and kind == "tokens":
             text = form.get("registration_ids")
         if not text:
             raise CallRefused(MISSING, "target_value")
         if kind == "tags":
-            return Audience(kind, self._tagged(text))
+            return _whole(kind, self._tagged(text))
         return self._listed(kind, text.split(";"))
 
     def _kind(self, given: object, kinds: Mapping[int, str]) -> str:
@@ -125,17 +137,19 @@ class Targets:
         phones: list[Phone] = []
         refused: dict[str, list[str]] = {}
         seen: set[str] = set()
+        valid = 0
         for target in targets:
             if target in seen:
                 refused.setdefault("10005" if kind == "aliases" else "10004", []).append(target)
                 continue
             seen.add(target)
             phone, code = self.find(kind, target)
+            valid += code in ("", "10001", "10003")
             if phone is None:
                 refused.setdefault(code, []).append(target)
             else:
                 phones.append(phone)
-        return Audience(kind, phones, refused)
+        return Audience(kind, phones, refused, targets=len(seen), valid=valid)
 
     def _tagged(self, text: str) -> Sequence[Phone]:
         # V1.3 has tags crossed out, and before that as a list only; the JSON expression is of the current pages.
@@ -143,17 +157,18 @@ class Targets:
             names = text.split(";")
             if len(names) > self._most:
                 raise CallRefused(WRONG, "target_value")
-            return [phone for phone in _reachable(self._phones) if not phone.tags.isdisjoint(names)]
+            return [phone for phone in self._phones if not phone.tags.isdisjoint(names)]
         any_of, all_of, none_of = _tag_groups(text)
         return [
             phone
-            for phone in _reachable(self._phones)
+            for phone in self._phones
             if (not any_of or phone.tags & any_of) and phone.tags >= all_of and not phone.tags & none_of
         ]
 
 
-def _reachable(phones: Iterable[Phone]) -> list[Phone]:
-    return [phone for phone in phones if not phone.muted]
+def _whole(kind: str, phones: Sequence[Phone]) -> Audience:
+    """An audience of phones that are there, whoever of them is muted."""
+    return Audience(kind, [phone for phone in phones if not phone.muted], targets=len(phones), valid=len(phones))
 
 
 def _tag_groups(text: str) -> tuple[frozenset[str], frozenset[str], frozenset[str]]:

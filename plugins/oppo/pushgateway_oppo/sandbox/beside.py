@@ -1,0 +1,75 @@
+"""The calls beside sending, together: device, feedback and media host.
+
+Law of this file: pure; it joins what three files know and knows nothing itself. Each call takes fields and gives the
+`data` of a reply (None: a reply without), or raises `CallRefused`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import attrs
+
+from pushgateway.rules import Dialect, Operation
+from pushgateway.sandbox import Phones, Switch
+from pushgateway_oppo.sandbox.device import Device
+from pushgateway_oppo.sandbox.feedback import Feedback
+from pushgateway_oppo.sandbox.media import Media
+from pushgateway_oppo.sandbox.memory import Allowance
+from pushgateway_oppo.sandbox.targets import Audience
+
+COUNT = Switch(lambda value: value is None or (type(value) is int and value >= 0), "a whole number or null")
+TRUTH = Switch(lambda value: type(value) is bool, "true or false")
+PAGE = Switch(lambda value: value is None or (type(value) is int and value > 0), "a whole number from 1 on, or null")
+
+
+class Beside:
+    """OPPO's calls beside sending, in one dialect."""
+
+    def __init__(
+        self, facts: Dialect, phones: Phones, allowance: Allowance, new_id: Callable[[], str], *, former: bool
+    ) -> None:
+        self._uploads = Allowance(allowance.clock, None, None, allowance.reset_offset)
+        self._device = Device(facts, phones, new_id, former=former)
+        self._feedback = Feedback(phones, allowance)
+        self._media = Media(facts, allowance.clock, self._uploads, new_id)
+        self.calls: Mapping[str, Callable[[Mapping[str, Any]], Any]] = {
+            **self._device.calls,
+            **self._feedback.calls,
+            **self._media.calls,
+        }
+
+    def turn(self, name: str, value: Any) -> None:
+        """Set a switch that is about these calls."""
+        match name:
+            case "created_tags_only":
+                self._device.created_tags_only = value
+            case "daily_pictures":
+                self._uploads.daily_limit = value
+            case "feedback_page":
+                self._feedback.page = value
+
+    def died(self, token: str) -> None:
+        """The app is gone from this phone."""
+        self._feedback.died(token)
+
+    def broadcast(self, message_id: str, task_id: str, audience: Audience, arrived: int) -> None:
+        """A broadcast went out, and the ledger grew by `arrived`."""
+        self._feedback.broadcast(message_id, task_id, audience, arrived)
+
+    def keep_picture(self, kind: str, picture_id: str, ttl: float) -> None:
+        """Know a picture from now on, for `ttl` seconds."""
+        self._media.keep(kind, picture_id, ttl)
+
+    def check_pictures(self, fields: Mapping[str, Any]) -> None:
+        """Raise `CallRefused` unless the pictures that a notification names are kept."""
+        self._media.check(fields)
+
+
+def with_paths(operations: Mapping[str, Operation], paths: Mapping[str, str]) -> Mapping[str, Operation]:
+    """The operations, those whose path no source shows with the path given here."""
+    return {
+        name: operation if operation.path else attrs.evolve(operation, path=paths.get(name, ""))
+        for name, operation in operations.items()
+    }

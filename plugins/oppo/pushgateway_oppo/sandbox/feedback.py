@@ -1,0 +1,102 @@
+"""What OPPO tells on request: how far broadcasts came, which registration ids are dead, what is left of the day.
+
+Law of this file: pure and bounded; fields in, the `data` of a reply out, or `CallRefused`. The figures of a broadcast
+are what the ledger says was done, not what was asked for. Nobody taps on anything here, so nothing is ever opened.
+
+Decided here, because no document says it: reading the dead ids does not empty the list, unless `feedback_page` cuts it
+into pages, of which each is told once; an id that is registered anew is dead no longer; the reply to the quota query,
+which nobody has shown, is `{"total": …, "left": …}`, null where there is no limit.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import attrs
+
+from pushgateway.sandbox import Phones
+from pushgateway_oppo.sandbox.checks import MISSING
+from pushgateway_oppo.sandbox.device import text_field
+from pushgateway_oppo.sandbox.memory import Allowance, Bounded
+from pushgateway_oppo.sandbox.targets import Audience, CallRefused
+
+MOST_TASKS = 100_000
+MOST_DEAD = 1_000_000
+"""Broadcasts and dead ids that are remembered; then the oldest is forgotten."""
+
+
+@attrs.frozen
+class Count:
+    """The figures of one broadcast."""
+
+    targets: int = 0
+    valid: int = 0
+    arrived: int = 0
+
+    def __add__(self, other: Count) -> Count:
+        return Count(self.targets + other.targets, self.valid + other.valid, self.arrived + other.arrived)
+
+
+class Feedback:
+    """The calls of the feedback host, and V1.3's statistics."""
+
+    page: int | None = None
+    """Dead ids of one reply, at most; None: all of them, every time."""
+
+    def __init__(self, phones: Phones, allowance: Allowance) -> None:
+        self._phones = phones
+        self._allowance = allowance
+        self._tasks: Bounded[tuple[str, Count]] = Bounded(MOST_TASKS)
+        self._messages: Bounded[Count] = Bounded(MOST_TASKS)
+        self._dead: OrderedDict[str, None] = OrderedDict()
+        self.calls: Mapping[str, Callable[[Mapping[str, Any]], Any]] = {
+            "statistics": self._statistics,
+            "invalid_tokens": self._invalid_tokens,
+            "push_permit": self._push_permit,
+        }
+
+    def broadcast(self, message_id: str, task_id: str, audience: Audience, arrived: int) -> None:
+        """A broadcast went out and the ledger grew by `arrived`."""
+        count = Count(audience.targets, audience.valid, arrived)
+        self._tasks.put(task_id, (message_id, count))
+        self._messages.put(message_id, (self._messages.get(message_id) or Count()) + count)
+
+    def died(self, token: str) -> None:
+        """The app is gone from this phone."""
+        self._dead[token] = None
+        if len(self._dead) > MOST_DEAD:
+            self._dead.popitem(last=False)
+
+    def _statistics(self, fields: Mapping[str, Any]) -> Any:
+        message_id = text_field(fields, "message_id", required=False)
+        task_id = text_field(fields, "task_id", required=False)
+        if not (message_id or task_id):
+            raise CallRefused(MISSING, "message_id")
+        count = self._messages.get(message_id)
+        if task_id:
+            of_task = self._tasks.get(task_id)
+            count = None if of_task is None or message_id not in ("", of_task[0]) else of_task[1]
+        if count is None:
+            raise CallRefused("31", "task_id" if task_id else "message_id")
+        return {
+            "targetCount": count.targets,
+            "validCount": count.valid,
+            "sendCount": count.arrived,
+            "arriveCount": count.arrived,
+            "showCount": count.arrived,
+            "openCount": 0,
+        }
+
+    def _invalid_tokens(self, _: Mapping[str, Any]) -> Any:
+        dead = [token for token in self._dead if self._phones.get(token) is None]
+        told = dead[: self.page]
+        if self.page is not None:
+            for token in told:
+                del self._dead[token]
+        return {"registration_ids": told, "totalCount": len(dead)}
+
+    def _push_permit(self, _: Mapping[str, Any]) -> Any:
+        left = self._allowance.left_today
+        return {"total": self._allowance.daily_limit, "left": None if left is None else max(left, 0)}

@@ -1,0 +1,105 @@
+"""The pictures that OPPO keeps.
+
+Law of this file: pure and bounded; the clock is handed in. Fields in, the `data` of a reply out, or `CallRefused`. A
+file that is too large, no PNG and no JPEG, or of other pixels than the rules name is 51; the day's uploads end in 34.
+
+Decided here, because no document says it: without `picture_ttl` a picture is kept as long as clients ask for; a picture
+that OPPO does not keep (any more), or of the other kind, is 51 in a notification that names it.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from pushgateway.rules import Dialect
+from pushgateway_oppo.sandbox.checks import MISSING, WRONG, whole
+from pushgateway_oppo.sandbox.memory import Allowance, Bounded
+from pushgateway_oppo.sandbox.targets import CallRefused
+
+MOST_PICTURES = 10_000
+"""Pictures that are remembered; then the oldest is forgotten."""
+KINDS = ("big", "small")
+
+
+class Media:
+    """The calls of the picture host."""
+
+    def __init__(
+        self, dialect: Dialect, clock: Callable[[], float], uploads: Allowance, new_id: Callable[[], str]
+    ) -> None:
+        self._numbers = {name: number.value for name, number in dialect.numbers.items() if "picture" in name}
+        self._clock = clock
+        self._uploads = uploads
+        self._new_id = new_id
+        self._kept: Bounded[float] = Bounded(MOST_PICTURES)
+        self.calls: Mapping[str, Callable[[Mapping[str, Any]], Any]] = {
+            f"upload_{kind}_picture": self._upload(kind) for kind in KINDS
+        }
+
+    def keep(self, kind: str, picture_id: str, ttl: float) -> None:
+        """Know a picture from now on."""
+        self._kept.put((kind, picture_id), self._clock() + ttl)
+
+    def check(self, fields: Mapping[str, Any]) -> None:
+        """Raise `CallRefused` unless the pictures that a notification names are kept."""
+        for kind in KINDS:
+            picture_id = fields.get(f"{kind}_picture_id")
+            if picture_id and self._clock() >= (self._kept.get((kind, picture_id)) or 0.0):
+                raise CallRefused("51", f"{kind}_picture_id")
+
+    def _upload(self, kind: str) -> Callable[[Mapping[str, Any]], Any]:
+        def upload(fields: Mapping[str, Any]) -> Any:
+            file, given = fields.get("file"), fields.get("picture_ttl")
+            if not file:
+                raise CallRefused(MISSING, "file")
+            ttl = whole(given) if given not in (None, "") else self._numbers["picture_ttl"]
+            if ttl is None or ttl <= 0:
+                raise CallRefused(WRONG, "picture_ttl")
+            if not isinstance(file, bytes) or len(file) > self._numbers[f"{kind}_picture_bytes"]:
+                raise CallRefused("51", "file")
+            if pixels(file) not in self._sizes(kind):
+                raise CallRefused("51", "file")
+            if self._uploads.left_today is not None and self._uploads.left_today <= 0:
+                raise CallRefused("34")
+            self._uploads.use(1)
+            picture_id = self._new_id()
+            self.keep(kind, picture_id, ttl)
+            return {f"{kind}_picture_id": picture_id}
+
+        return upload
+
+    def _sizes(self, kind: str) -> set[tuple[int | None, int | None]]:
+        both = (f"{kind}_picture", f"{kind}_picture_other")
+        return {(self._numbers.get(f"{name}_width"), self._numbers.get(f"{name}_height")) for name in both}
+
+
+def pixels(file: bytes) -> tuple[int, int]:
+    """(width, height) of a PNG or a JPEG; (0, 0) for anything else."""
+    try:
+        if file[:8] == b"\x89PNG\r\n\x1a\n":
+            length, kind, width, height = struct.unpack_from(">I4sII", file, 8)
+            return (width, height) if (length, kind) == (13, b"IHDR") else (0, 0)
+        if file[:2] != b"\xff\xd8":
+            return 0, 0
+        place = 2
+        while True:
+            lead, marker = struct.unpack_from(">BB", file, place)
+            place += 1
+            if lead != 0xFF or marker == 0xFF:
+                if lead != 0xFF:
+                    return 0, 0
+                continue
+            place += 1
+            if marker == 0x01 or 0xD0 <= marker <= 0xD8:
+                continue
+            if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
+                _, _, height, width = struct.unpack_from(">HBHH", file, place)
+                return width, height
+            (length,) = struct.unpack_from(">H", file, place)
+            if length < 2:
+                return 0, 0
+            place += length
+    except struct.error:
+        return 0, 0
