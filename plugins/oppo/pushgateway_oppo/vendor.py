@@ -102,6 +102,8 @@ class Oppo(Operations):
     audiences: ClassVar[frozenset[AudienceKind]] = frozenset(AudienceKind)
     audience_size: ClassVar[int] = min(dialect.number("audience_size") for dialect in RULES.dialects.values())
 
+    day_offset: ClassVar[float] = float(min(rules.number("daily_reset_offset") for rules in RULES.dialects.values()))
+
     @property
     def batching(self) -> Batching:
         """Up to `batch_size` pushes, each with a notification of its own."""

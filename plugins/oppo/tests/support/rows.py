@@ -1,0 +1,100 @@
+"""Values at the limit of a field's row, and one beyond it, with what must stand beside them.
+
+Law of this file: made from the row alone. What a row cannot say (which field is good only beside which other) is the
+table `BESIDE`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import attrs
+
+from pushgateway.rules import FieldRule
+
+MOMENT = 1_700_000_000_000
+BESIDE: Mapping[str, Mapping[str, Any]] = {
+    "click_action_type": {"click_action_activity": "a", "click_action_url": "u"},
+    "click_action_activity": {"click_action_type": 1},
+    "click_action_url": {"click_action_type": 2},
+    "show_time_type": {"show_start_time": MOMENT},
+    "show_start_time": {"show_time_type": 1},
+    "show_end_time": {"show_time_type": 1},
+    "push_time_type": {"push_start_time": MOMENT},
+    "push_start_time": {"push_time_type": 1},
+    "fix_speed": {"fix_speed_rate": 1000},
+    "fix_speed_rate": {"fix_speed": True},
+    "style": {"big_picture_id": "p"},
+    "big_picture_id": {"style": 3},
+    "notify_level": {"category": "IM"},
+    "private_title_parameters": {"private_msg_template_id": "t"},
+    "private_content_parameters": {"private_msg_template_id": "t"},
+}
+ONE_OF_A_FEW = {"category": "IM", "big_picture_id": "p", "small_picture_id": "s"}
+"""Texts that OPPO only takes from a list of its own."""
+
+
+@attrs.frozen
+class Case:
+    """A value of a field, the fields beside it, and whether it is within the row's limits."""
+
+    value: Any
+    beside: Mapping[str, Any]
+    fits: bool
+
+
+def cases(name: str, rule: FieldRule) -> Iterator[Case]:
+    """The values that show what a row says: each of its limits, at it and beyond it."""
+    beside = BESIDE.get(name, {})
+    for value, fits in _values(name, rule):
+        yield Case(value, beside, fits)
+    for condition, most in rule.max_when.items():
+        other, _, text = condition.partition("=")
+        more = {**beside, other: int(text), **({"big_picture_id": "p"} if condition == "style=3" else {})}
+        yield Case("x" * most, more, True)
+        yield Case("x" * (most + 1), more, False)
+
+
+def _values(name: str, rule: FieldRule) -> Iterator[tuple[Any, bool]]:
+    if rule.choices:
+        yield from ((number, number in rule.choices) for number in range(-1, 20))
+        return
+    match rule.kind:
+        case "text":
+            yield from _texts(name, rule)
+        case "json":
+            assert rule.max is not None
+            yield json.dumps({"k": "x" * (rule.max - len('{"k": ""}'))}), True
+            yield json.dumps({"k": "x" * (rule.max + 1 - len('{"k": ""}'))}), False
+        case "object":
+            yield {"name": "Ann"}, True
+            yield 5, False
+        case "bool":
+            yield True, True
+            yield False, True
+            yield 5, False
+        case "int" | "time":
+            yield from _numbers(rule)
+
+
+def _texts(name: str, rule: FieldRule) -> Iterator[tuple[Any, bool]]:
+    if rule.max is None:
+        yield ONE_OF_A_FEW.get(name, "text"), True
+        yield 5, False
+        return
+    start = "http://h/" if name == "call_back_url" else ""
+    yield start.ljust(rule.max, "x"), True
+    yield start.ljust(rule.max + 1, "x"), False
+
+
+def _numbers(rule: FieldRule) -> Iterator[tuple[Any, bool]]:
+    yield (rule.min if rule.min is not None else 7), True
+    if rule.min is not None:
+        yield rule.min - 1, False
+    if rule.max is not None:
+        yield rule.max, True
+        yield rule.max + 1, False
+    if rule.min is None and rule.max is None:
+        yield "seven", False

@@ -1,0 +1,324 @@
+"""Every row of the rules is obeyed: by the plug-in, by the sandbox, or, where neither can, it adds up.
+
+Law of this file: each table has one check, each number one of its own, and a row without a check is a failure with a
+sentence. A check that only looks whether the number stands in the table would prove nothing: it goes to the limit and
+one beyond it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+from urllib.parse import parse_qs
+
+import attrs
+import pytest
+from driving import CALLS, UNSHOWN, Driver
+from oppo_client import Client
+from pushgateway_oppo.codec import encode_broadcast
+from pushgateway_oppo.fields import encode_notification
+from row_numbers import NUMBERS
+from rows import cases
+
+from pushgateway.rules import Category, CodeRule, Host, Number, Operation, Row, Target, load_rules, rows
+from pushgateway.sandbox import Fault
+from pushgateway.vendor import (
+    Audience,
+    AudienceKind,
+    Notification,
+    Reason,
+    Refused,
+    Status,
+)
+
+RULES = load_rules("pushgateway_oppo")
+ROWS = dict(rows(RULES))
+KINDS = {"form": "application/x-www-form-urlencoded", "json": "application/json", "multipart": "multipart/form-data"}
+Check = Callable[[str, str, Any], None]
+
+
+# Fields
+
+
+def check_field(dialect: str, name: str, rule: Any) -> None:
+    """At the limit it goes out and is taken; one beyond is cut or refused here, and refused there."""
+    for case in cases(name, rule):
+        _check_plugin(dialect, name, rule, case)
+        _check_sandbox(dialect, name, rule, case)
+
+
+def _check_plugin(dialect: str, name: str, rule: Any, case: Any) -> None:
+    facts = RULES.dialects[dialect]
+    broadcast = rule.scope == "broadcast" or 3 in (case.beside.get("style"), case.value if name == "style" else 0)
+    planned = None
+    given = {**case.beside, name: case.value}
+    if name == "app_message_id":  # made for each push, and for a broadcast out of its dedupe id
+        broadcast, planned = True, {name: given.pop(name)}
+    if not broadcast:
+        given = {other: value for other, value in given.items() if facts.fields[other].scope != "broadcast"}
+    note = Notification("Hi", "You have mail", overrides={"oppo": given})
+    audience = AudienceKind.EVERYONE if broadcast else None
+    if rule.past != "cut" and not case.fits:
+        with pytest.raises(Refused) as caught:
+            encode_notification(note, facts, audience, planned)
+        assert name in caught.value.detail or "dedupe_id" in caught.value.detail
+        return
+    content = encode_notification(note, facts, audience, planned)
+    sent = {**content.fields, **content.beside}[name]
+    if rule.past == "cut":
+        assert (len(content.truncated) == 1) is not case.fits, (name, case)
+        assert (sent == case.value) is case.fits
+    else:
+        right = _compact(case.value) if rule.kind == "object" else case.value
+        assert getattr(sent, "text", sent) == right, (name, case)
+
+
+def _compact(value: Any) -> str:
+    return json.dumps(value, separators=(",", ":"))
+
+
+def _check_sandbox(dialect: str, name: str, rule: Any, case: Any) -> None:
+    client = Client(dialect)
+    for kind, picture_id in (("big", "p"), ("small", "s")):
+        client.sandbox.keep_picture(kind, picture_id)
+    fields = {**case.beside, name: case.value}
+    if rule.scope == "message":
+        message = {"target_type": 2, "target_value": client.sandbox.tokens[0], "notification": _note(), **fields}
+        code = client.ask("unicast", {"message": json.dumps(message)})["code"]
+    elif rule.scope == "broadcast" or "big_picture_id" in fields:
+        code = client.ask("save", {**_note(), **_flat(fields)})["code"]
+    else:
+        code = client.unicast(client.sandbox.tokens[0], **fields)["code"]
+    lowered = rule.past == "clamp" and case.value > rule.max
+    assert (code == 0) is (case.fits or lowered), (name, case, code)
+
+
+def _note() -> dict[str, Any]:
+    return {"title": "Hi", "content": "You have mail"}
+
+
+def _flat(fields: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: str(value).lower() if isinstance(value, bool) else value for name, value in fields.items()}
+
+
+# Codes
+
+
+def check_code(_: str, code: str, rule: CodeRule) -> None:
+    """The sandbox can say it, in each dialect that has it, and the plug-in gives it the row's reason."""
+    for dialect in rule.dialects:
+        driver = Driver(dialect)
+        driver.sandbox.faults.add(Fault(kind="code", code=code, operation="unicast"))
+        reason = _reason(driver)
+
+        body = json.loads(driver.replies[-1].content)
+        assert body["code"] == int(code)
+        assert body["message"] == (rule.meaning if code != "0" else "Success")
+        assert reason is rule.host_reason
+
+
+def _reason(driver: Driver) -> Reason | None:
+    try:
+        (outcome,) = driver.push(driver.one)
+    except Refused as refused:
+        return refused.reason
+    return None if outcome.status is Status.ACCEPTED else outcome.reason  # type: ignore[no-any-return]
+
+
+# Calls and hosts
+
+
+def check_operation(dialect: str, name: str, row: Operation) -> None:
+    """The plug-in asks by the row's method, path, host and encoding, and the sandbox does it."""
+    driver = Driver(dialect)
+    host = driver.facts.hosts[row.host or "cn"].url
+
+    CALLS[name](driver)
+
+    assert driver.sandbox.ledger.calls[name] >= 1, f"{name} is not called"
+    if name == "auth":
+        login = next(driver.oppo.login("cn", driver.now))
+        assert login is not None
+        asked, body = login, "app_key"
+    else:
+        asked, body = driver.requests[-1], row.body
+    url, _, query = asked.url.partition("?")
+    assert (asked.method, url) == (row.method, host + (row.path or f"{UNSHOWN}/{name}"))
+    assert asked.headers.get("content-type", "").partition(";")[0] == KINDS.get(row.encoding, "")
+    assert bool(query) is (name == "statistics")
+    assert row.encoding != "form" or not body or body in parse_qs(asked.content.decode("ascii"))
+    if row.struck_out:
+        assert row.source == "S1"
+
+
+def check_host(dialect: str, name: str, row: Host) -> None:
+    """Some call goes to it: by region, by the kind of call, or because a setting names it."""
+    settings = {"host": row.url} if name == "cn_next" else {}
+    driver = Driver(dialect, settings)
+    token = "OPPO_EUEX_0123456789abcdef0123456789abcdef" if name == "overseas" else driver.one
+    driver.sandbox.register([token])
+    calls: Mapping[str, Callable[[], Any]] = {
+        "device": lambda: driver.carry(driver.oppo.get_tags(token)),
+        "media": lambda: driver.carry(driver.oppo.upload_picture("big", driver.picture())),
+        "feedback": lambda: driver.carry(driver.oppo.invalid_tokens()),
+    }
+
+    calls.get(name, lambda: driver.push(token))()
+
+    assert driver.requests[-1].url.startswith(row.url + "/")
+
+
+# Targets
+
+
+def check_target(dialect: str, name: str, row: Target) -> None:
+    """The plug-in addresses by this number, and the sandbox delivers; a tag cannot be pushed to one by one."""
+    client = Client(dialect)
+    one = client.sandbox.tokens[0]
+    client.sandbox.set_alias(one, "ann")
+    client.sandbox.set_tags(one, ["fans"])
+    audience = {
+        "everyone": Audience.everyone(),
+        "tokens": Audience.of_tokens([one]),
+        "aliases": Audience.of_aliases(["ann"]),
+        "tags": Audience.of_tags(["fans"]),
+    }[name]
+    form = parse_qs(encode_broadcast("m", audience, audience.values, client.facts).decode("ascii"))
+    reply = client.ask("broadcast", {**{key: value[0] for key, value in form.items()}, "message_id": client.save()})
+    got = client.got()
+
+    assert form["target_type"] == [str(row.broadcast)]
+    assert reply["code"] == 0
+    assert got == (list(client.sandbox.tokens) if name == "everyone" else [one])
+    if row.unicast is not None:
+        message = {"target_type": row.unicast, "target_value": audience.values[0], "notification": _note()}
+        alone = client.ask("unicast", {"message": json.dumps(message)})["code"]
+        assert alone == (41 if name == "tags" else 0)
+
+
+# Categories and quotas
+
+
+def check_category(dialect: str, name: str, row: Category) -> None:
+    """It is sent as it is written and taken, its misspelling is refused; who is private is in the group for it."""
+    driver = Driver(dialect)
+    note = Notification("Hi", "You have mail", overrides={"oppo": {"category": name}})
+    (sent,) = driver.push(driver.one, note=note)
+    client = Client(dialect)
+
+    assert sent.ok
+    assert driver.sandbox.ledger.deliveries[-1].notification["category"] == name
+    assert driver.oppo.quota(note) == name
+    assert client.unicast(client.sandbox.tokens[0], category=name.lower())["code"] == 67
+    assert row.private is (row.group == "communication")
+
+
+def check_quota(dialect: str, name: str, row: Number) -> None:
+    """The least rate is the certificate's own. The others nobody obeys here: they are told, so they have to add up."""
+    quotas = RULES.dialects[dialect].quotas
+    rates = [quotas[key].value for key in ("rate_below_10m", "rate_below_50m", "rate_below_100m", "rate_from_100m")]
+    small, per_user = quotas["daily_public_small"].value, quotas["daily_public_per_user"].value
+    users = re.search(r"below ([0-9,]+) users", quotas["daily_public_small"].unit)
+    adds_up = {
+        "rate_below_10m": lambda: Driver(dialect).oppo.rates.pushes == row.value,
+        "rate_below_50m": lambda: rates == sorted(set(rates)),
+        "rate_below_100m": lambda: rates == sorted(set(rates)),
+        "rate_from_100m": lambda: rates[-1] == row.value == max(rates),
+        "daily_public_small": lambda: users is not None and int(users[1].replace(",", "")) * per_user == small,
+        "daily_public_per_user": lambda: quotas["device_public"].value == row.value,
+        "device_public": lambda: row.value < quotas["device_public_news"].value,
+        "device_public_news": lambda: row.value > quotas["device_public"].value,
+    }
+
+    assert name in adds_up, f"quota {name} has no check: write one in check_quota"
+    assert adds_up[name]()
+
+
+# Numbers
+
+
+def check_number(dialect: str, name: str, row: Number) -> None:
+    """Each has a check of its own."""
+    assert name in NUMBERS, f"number {name} has no check: write one and put it into NUMBERS"
+    NUMBERS[name](dialect, row.value)
+
+
+CHECKS: Mapping[str, Check] = {
+    "codes": check_code,
+    "hosts": check_host,
+    "operations": check_operation,
+    "fields": check_field,
+    "numbers": check_number,
+    "targets": check_target,
+    "quotas": check_quota,
+    "categories": check_category,
+}
+"""By table. A new table of the rules gets its check here."""
+
+_PATH = re.compile(r"\$\.(?:dialects\['(?P<dialect>[^']+)'\]\.)?(?P<table>\w+)\['(?P<key>[^']+)'\]")
+
+
+@pytest.mark.parametrize("path", ROWS)
+def test_every_row_is_obeyed(path: str) -> None:
+    """What a row says is what plug-in and sandbox do, at its limit and beyond; a row nobody uses is found."""
+    found = _PATH.fullmatch(path)
+    assert found is not None, path
+    check = CHECKS.get(found["table"])
+
+    assert check is not None, f"{path}: the table {found['table']} has no check: write one and put it into CHECKS"
+    check(found["dialect"] or "", found["key"], ROWS[path])
+
+
+def test_every_source_is_cited() -> None:
+    """A source that no row and no note names would be a fact without a row."""
+    cited = {row.source for row in ROWS.values()}
+    notes = " ".join(row.note for row in ROWS.values())
+    unused = [key for key in RULES.sources if key not in cited and not re.search(rf"\b{key}\b", notes)]
+
+    assert unused == []
+
+
+@pytest.mark.parametrize(
+    ("path", "change"),
+    [
+        ("$.codes['33']", {"reason": "UNREGISTERED"}),
+        ("$.codes['33']", {"meaning": "something else"}),
+        ("$.dialects['v1.3'].hosts['cn']", {"url": "https://elsewhere.example"}),
+        ("$.dialects['current'].operations['subscribe_alias']", {"path": "/elsewhere"}),
+        ("$.dialects['current'].operations['subscribe_alias']", {"encoding": "form"}),
+        ("$.dialects['current'].operations['subscribe_alias']", {"method": "PUT"}),
+        ("$.dialects['current'].operations['push_permit']", {"host": "device"}),
+        ("$.dialects['v1.3'].fields['title']", {"max": 33}),
+        ("$.dialects['v1.3'].fields['title']", {"max": 31}),
+        ("$.dialects['current'].fields['off_line_ttl']", {"past": "refuse"}),
+        ("$.dialects['current'].fields['notify_level']", {"choices": (1, 2)}),
+        ("$.dialects['current'].fields['content']", {"max_when": {"style=2": 129}}),
+        ("$.dialects['current'].numbers['alias_characters']", {"value": 63}),
+        ("$.dialects['current'].numbers['picture_ttl']", {"value": 60}),
+        ("$.dialects['current'].numbers['small_picture_bytes']", {"value": 51_201}),
+        ("$.dialects['current'].numbers['big_picture_width']", {"value": 877}),
+        ("$.dialects['v1.3'].numbers['access_overlap']", {"value": 601}),
+        ("$.dialects['v1.3'].targets['tags']", {"broadcast": 6}),
+        ("$.dialects['current'].quotas['rate_below_10m']", {"value": 5001}),
+        ("$.dialects['current'].categories['MARKETING']", {"private": True}),
+    ],
+)
+def test_a_row_that_lies_is_found(path: str, change: Mapping[str, Any]) -> None:
+    """Each check fails for a row that says something else than is done: a guard that cannot fail guards nothing."""
+    found = _PATH.fullmatch(path)
+    assert found is not None
+    lie = attrs.evolve(ROWS[path], **change)
+
+    with pytest.raises((AssertionError, pytest.fail.Exception)):
+        CHECKS[found["table"]](found["dialect"] or "", found["key"], lie)
+
+
+def test_a_row_without_a_check_is_found() -> None:
+    """The guard sees what it guards against: a number of a new name."""
+    row: Row = ROWS["$.dialects['v1.3'].numbers['batch_size']"]
+    with pytest.raises(AssertionError, match="number moon_phase has no check"):
+        check_number("v1.3", "moon_phase", row)  # type: ignore[arg-type]
+    with pytest.raises(AssertionError, match="quota moon_phase has no check"):
+        check_quota("current", "moon_phase", row)  # type: ignore[arg-type]
