@@ -1,0 +1,71 @@
+"""One number of the rules is one number everywhere: changed in a copy, it is changed in all that reads it.
+
+Law of this file: the copy is the plug-in's folder as it is, with one line of `rules.toml` changed and no code. It runs
+in a process of its own, because rules are read once. Whoever reads the rules anew gets a line in `READERS`.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pushgateway_oppo
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGE = Path(pushgateway_oppo.__file__).resolve().parent
+
+READERS = """
+import json
+
+from pushgateway_oppo.fields import encode_notification
+from pushgateway_oppo.replies import RULES
+from pushgateway_oppo.sandbox.checks import Checks
+from tables import field_rows
+
+from pushgateway.vendor import Notification
+
+facts = RULES.dialects["current"]
+sent = encode_notification(Notification("x" * 100, "You have mail"), facts)
+checks = Checks(facts, broadcast=False)
+taken = [size for size in range(1, 100) if checks.objection({"title": "x" * size, "content": "c"}) is None]
+rows = field_rows(RULES.dialects["v1.3"], facts)
+print(json.dumps({
+    "plugin": len(sent.fields["title"]),
+    "sandbox": max(taken),
+    "docs": next(row[4] for row in rows if row[1] == "`title`"),
+}))
+"""
+"""What each reader makes of the greatest title: how the plug-in cuts, what the sandbox takes, what the page says."""
+
+
+def told_by_readers(folder: Path) -> dict[str, object]:
+    """What the readers say with the plug-in in `folder`."""
+    path = os.pathsep.join([str(folder), str(ROOT / "docs"), *sys.path])
+    done = subprocess.run(  # noqa: S603 - our own text
+        [sys.executable, "-c", READERS],
+        env={**os.environ, "PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    told: dict[str, object] = json.loads(done.stdout)
+    return told
+
+
+def test_one_number_is_changed_in_one_place(tmp_path: Path) -> None:
+    """The plug-in cuts, the sandbox refuses and the page tells by the same line; no code is touched."""
+    shutil.copytree(PACKAGE, tmp_path / PACKAGE.name, ignore=shutil.ignore_patterns("__pycache__"))
+    rules = tmp_path / PACKAGE.name / "rules.toml"
+    old, _, current = rules.read_text("utf-8").partition("[dialects.current.fields]\n")
+    line = 'title = { kind = "text", required = true, min = 1, max = 50'
+    assert current.count(line) == 1
+    before = told_by_readers(tmp_path)
+
+    rules.write_text(f"{old}[dialects.current.fields]\n{current.replace(line, line.replace('50', '41'))}", "utf-8")
+
+    assert before == {"plugin": 50, "sandbox": 50, "docs": "1 to 50 characters"}
+    assert told_by_readers(tmp_path) == {"plugin": 41, "sandbox": 41, "docs": "1 to 41 characters"}
