@@ -90,7 +90,8 @@ def _decode_page(response: Response, longest: int) -> tuple[list[str], int | Non
     if data in (None, "", []):
         return [], None
     listed: Any = data.get("registration_ids", []) if isinstance(data, Mapping) else data
-    tokens = read_texts(listed)
+    # A text beside the field is a sentence, not a token.
+    tokens = None if listed is data and isinstance(listed, str) else read_texts(listed)
     if tokens is None:
         raise NoVerdict("the reply lists no registration_ids")
     # What cannot be a token is nobody's, and must not be taken for somebody's.

@@ -66,7 +66,7 @@ def _paths(settings: Any, attribute: attrs.Attribute[Any], value: object) -> Non
             known = f"; dialect = {settings.dialect!r} lacks the path of: {', '.join(unknown) or 'none'}"
             raise FieldError(attribute.name, f"names a call whose path is known, or no call{known}")
         if not isinstance(path, str) or not _PATH.fullmatch(path):
-            raise FieldError(f"{attribute.name}.{name}", "must be a path such as /server/v1/…, without a query")
+            raise FieldError(attribute.name, f"{name} must be a path such as /server/v1/…, without a query")
 
 
 _PATH = re.compile(r"(/[A-Za-z0-9_.-]+)+", re.ASCII)

@@ -7,9 +7,10 @@ from collections.abc import Generator
 from typing import Any
 from urllib.parse import parse_qsl
 
+import pytest
 from pushgateway_oppo import Oppo
 
-from pushgateway.vendor import Exchange, Notification, Push, PushToken, Request, Response, Secret
+from pushgateway.vendor import Call, Exchange, Notification, Push, PushToken, Refused, Request, Response, Secret
 
 NOTE = Notification("Hi", "You have mail")
 SETTINGS: dict[str, Any] = {"app_key": "demo-app-key", "master_secret": Secret("demo-master-secret")}
@@ -45,6 +46,13 @@ def result(exchange: Generator[Any, Any, Any]) -> Any:
     except StopIteration as done:
         return done.value
     raise AssertionError("it takes breath for ever")
+
+
+def refusal(call: Call[Any]) -> Refused:
+    """How a call ends that must not ask anything."""
+    with pytest.raises(Refused) as caught:
+        next(call.begin())
+    return caught.value
 
 
 def form(request: Request) -> dict[str, str]:
