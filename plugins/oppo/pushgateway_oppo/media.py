@@ -69,7 +69,7 @@ def sizes(kind: str, rules: Dialect) -> list[tuple[int, int]]:
 def picture_size(content: bytes) -> tuple[int, int] | None:
     """(width, height) in pixels by the header of a PNG or a JPEG; None for anything else."""
     if content.startswith(_PNG):
-        if content[12:16] != b"IHDR" or len(content) < 33:
+        if content[8:16] != b"\x00\x00\x00\x0dIHDR" or len(content) < 33:  # so long are its header and checksum
             return None
         return int.from_bytes(content[16:20]), int.from_bytes(content[20:24])
     return _jpeg_size(content) if content.startswith(_JPEG) else None

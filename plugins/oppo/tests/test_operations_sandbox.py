@@ -1,0 +1,152 @@
+"""The plug-in's calls beside sending against the sandbox: what one says, the other does."""
+
+from __future__ import annotations
+
+import pytest
+from driving import CALLS, Driver
+from pictures import jpeg
+from pushgateway_oppo import Alias
+from pushgateway_oppo.replies import RULES
+
+from pushgateway.vendor import Audience, Notification, Reason, Refused, Statistics
+
+DIALECTS = list(RULES.dialects)
+both = pytest.mark.parametrize("dialect", DIALECTS)
+
+
+@both
+@pytest.mark.parametrize("place", ["both", "header", "body"])
+def test_every_call_gets_through_with_its_access_token(dialect: str, place: str) -> None:
+    """Wherever the setting puts the access token, each encoding carries it, and OPPO finds it."""
+    for name in RULES.dialects[dialect].operations:
+        driver = Driver(dialect, {"access_token_in": place})
+
+        CALLS[name](driver)
+
+        assert driver.sandbox.ledger.calls[name] >= 1
+
+
+@both
+def test_an_alias_and_back(dialect: str) -> None:
+    """Named, asked for, addressed, renamed elsewhere, and taken away."""
+    driver = Driver(dialect)
+    oppo = driver.oppo
+
+    assert driver.carry(oppo.get_alias(driver.one)) == Alias(driver.one, None)
+    driver.carry(oppo.subscribe_alias(driver.one, "安"))
+    assert driver.carry(oppo.get_alias(driver.one)) == Alias(driver.one, "安")
+    driver.carry(oppo.subscribe_alias(driver.two, "安"))
+    sent = driver.broadcast(Audience.of_aliases(["安"]))
+    driver.carry(oppo.unsubscribe_alias(driver.two, "安"))
+
+    assert sent.ok
+    assert [delivery.token for delivery in driver.sandbox.ledger.deliveries] == [driver.two]
+    assert driver.carry(oppo.get_alias(driver.two)).alias is None
+
+
+@both
+def test_tags_and_who_gets_them(dialect: str) -> None:
+    """Given, listed once though V1.3 lists one twice, addressed, and taken away; what fails is named as skipped."""
+    driver = Driver(dialect)
+    oppo = driver.oppo
+
+    given = driver.carry(oppo.subscribe_tags(driver.one, ["sport", "news"]))
+    taken = driver.carry(oppo.unsubscribe_tags(driver.one, ["news", "music"]))
+    driver.broadcast(Audience.of_tags(["sport"]))
+
+    assert (given.names, given.skipped) == (("sport", "news"), ())
+    assert (taken.names, taken.skipped) == (("news",), ("music",))
+    assert driver.carry(oppo.get_tags(driver.one)).names == ("sport",)
+    assert [delivery.token for delivery in driver.sandbox.ledger.deliveries] == [driver.one]
+
+
+@both
+def test_statistics_of_a_broadcast(dialect: str) -> None:
+    """By the ids of its outcome, what the ledger says; in `current` where a setting knows the path."""
+    driver = Driver(dialect)
+    driver.sandbox.mute(driver.two)
+    outcome = driver.broadcast(Audience.of_tokens([driver.one, driver.two, "CN_dead"]))
+
+    told = driver.carry(driver.oppo.statistics(outcome.message_id, outcome.task_ids[0]))
+
+    assert told == Statistics(targets=3, valid=2, sent=1, arrived=1, shown=1, opened=0)
+    assert driver.carry(driver.oppo.statistics(outcome.message_id)) == told
+
+
+def test_dead_tokens_in_whatever_pages() -> None:
+    """Uninstalled phones come out, all at once or page by page, and a push to them says the same."""
+    for size in (None, 1, 2, 3):
+        driver = Driver("current", feedback_page=size)
+        gone = list(driver.sandbox.tokens[:3])
+        for token in gone:
+            driver.sandbox.uninstall(token)
+
+        told = driver.carry(driver.oppo.invalid_tokens())
+
+        assert (list(told.tokens), told.total, told.complete) == (gone, 3, True)
+        assert {outcome.reason for outcome in driver.push(*gone)} == {Reason.UNREGISTERED}
+
+
+def test_the_quota_as_it_comes() -> None:
+    """The sandbox's own words for it, whole."""
+    driver = Driver("current", daily_limit=5)
+    driver.push(driver.one)
+
+    assert driver.carry(driver.oppo.push_permit()).data == {"total": 5, "left": 4}
+
+
+def test_a_big_picture_reaches_everyone() -> None:
+    """Uploaded, named in a broadcast of style 3, shown; a single push cannot have it, nor can a made-up id."""
+    driver = Driver("current")
+    picture = driver.carry(driver.oppo.upload_picture("big", jpeg(876, 324), 3600))
+
+    def note(picture_id: str) -> Notification:
+        return Notification("Final", "Starts now", overrides={"oppo": {"style": 3, "big_picture_id": picture_id}})
+
+    sent = driver.broadcast(Audience.everyone(), note(picture.picture_id))
+    (alone,) = driver.push(driver.one, note=note(picture.picture_id))
+    with pytest.raises(Refused) as unknown:
+        driver.broadcast(Audience.everyone(), note("66f0aaaaaaaaaaaaaaaaaaaa"))
+
+    assert sent.ok
+    assert driver.sandbox.ledger.deliveries[0].notification["big_picture_id"] == picture.picture_id
+    assert alone.reason is Reason.UNSUPPORTED
+    assert (unknown.value.code, unknown.value.reason) == ("51", Reason.INVALID_NOTIFICATION)
+
+
+def test_the_days_uploads_end() -> None:
+    """34 is the quota of pictures, until the next day."""
+    driver = Driver("current", daily_pictures=1)
+    driver.carry(driver.oppo.upload_picture("big", driver.picture()))
+    with pytest.raises(Refused) as caught:
+        driver.carry(driver.oppo.upload_picture("big", driver.picture()))
+
+    assert (caught.value.code, caught.value.reason) == ("34", Reason.QUOTA_EXCEEDED)
+
+
+@both
+def test_a_dead_token_is_told_by_every_call_about_it(dialect: str) -> None:
+    """UNREGISTERED, because the call names this token alone."""
+    driver = Driver(dialect)
+    driver.sandbox.uninstall(driver.one)
+    oppo = driver.oppo
+    calls = [oppo.subscribe_alias(driver.one, "a"), oppo.subscribe_tags(driver.one, ["a"]), oppo.get_tags(driver.one)]
+
+    reasons = []
+    for call in calls:
+        with pytest.raises(Refused) as caught:
+            driver.carry(call)
+        reasons.append((caught.value.reason, caught.value.code))
+
+    assert reasons == [(Reason.UNREGISTERED, "10000")] * 3
+
+
+def test_the_phone_may_be_asked_to_look_at_its_id() -> None:
+    """`verify_registration_id` travels beside the notification, in single pushes and in batches."""
+    driver = Driver("current")
+    note = Notification("Hi", "You have mail", overrides={"oppo": {"verify_registration_id": True}})
+
+    outcomes = [*driver.push(driver.one, note=note), *driver.push(driver.one, driver.two, note=note)]
+
+    assert all(outcome.ok for outcome in outcomes)
+    assert [request.content.count(b"verify_registration_id") for request in driver.requests] == [1, 2]

@@ -1,0 +1,326 @@
+"""The OPPO sandbox beside sending: aliases, tags, statistics, dead tokens, quota and pictures, spoken to by hand.
+
+Law of this file: pure. Requests are written here and by the standard library, never by the plug-in.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+from oppo_client import NOTE, Client
+from pictures import jpeg, png
+from pushgateway_oppo.sandbox import OppoSandbox
+from pushgateway_oppo.sandbox.media import pixels
+
+from pushgateway.errors import FieldError
+from pushgateway.vendor import Request
+
+FORM, JSON = "application/x-www-form-urlencoded", "application/json"
+
+
+class Asker(Client):
+    """Somebody who knows the calls beside sending."""
+
+    def call(self, operation: str, fields: Any = None, *, kind: str | None = None, method: str | None = None) -> Any:
+        """The decoded reply; fields travel as the rules have it, unless another content type is given."""
+        row = self.facts.operations[operation]
+        url, content = f"https://oppo.example{row.path}", b""
+        fields = {} if fields is None else fields
+        if row.encoding == "query":
+            url += f"?{urlencode(fields)}"
+        elif isinstance(fields, bytes):
+            content = fields
+        else:
+            content = (json.dumps(fields) if row.encoding == "json" else urlencode(fields)).encode()
+        given = {"form": FORM, "json": JSON}.get(row.encoding, "") if kind is None else kind
+        headers = {"content-type": given, "auth_token": self.access}
+        response = self.sandbox.answer(Request(method or row.method, url, headers, content)).response
+        assert response is not None
+        return json.loads(response.content)
+
+    def code(self, operation: str, fields: Any = None, **more: Any) -> int:
+        """Its code."""
+        return int(self.call(operation, fields, **more)["code"])
+
+    def upload(self, content: bytes, kind: str = "big", ttl: str | None = "60") -> Any:
+        """The reply to a picture in a body written by hand."""
+        parts = [] if ttl is None else [('form-data; name="picture_ttl"', ttl.encode())]
+        parts.append(('form-data; name="file"; filename="p.bin"', content))
+        head = "--xx\r\nContent-Disposition: {}\r\n\r\n"
+        body = b"".join(head.format(name).encode() + value + b"\r\n" for name, value in parts) + b"--xx--\r\n"
+        return self.call(f"upload_{kind}_picture", body, kind='multipart/form-data; boundary="xx"')
+
+
+@pytest.fixture(params=["v1.3", "current"])
+def client(request: pytest.FixtureRequest) -> Asker:
+    """Somebody logged in, in each dialect."""
+    return Asker(request.param)
+
+
+@pytest.fixture
+def today() -> Asker:
+    """Somebody logged in, in the dialect that has everything."""
+    return Asker("current")
+
+
+def test_the_last_alias_set_wins(client: Asker) -> None:
+    """A phone has one alias and an alias one phone: what came later holds, on both sides."""
+    one, two, *_ = client.sandbox.tokens
+    for token, alias in ((one, "ann"), (one, "bob"), (two, "bob")):
+        assert client.code("subscribe_alias", {"registration_id": token, "alias": alias}) == 0
+
+    assert [phone.alias for phone in client.sandbox.phones()[:2]] == [None, "bob"]
+    assert client.broadcast("aliases", "ann", "bob")["data"]["10002"] == ["ann"]
+    assert client.got() == [two]
+
+
+def test_what_is_wrong_with_an_alias(client: Asker) -> None:
+    """Missing is 40, no text 41, an unknown phone 10000, what cannot be an alias 10002, what is nobody's 10003."""
+    one = client.sandbox.tokens[0]
+    cases: list[tuple[Mapping[str, Any], int]] = [
+        ({"alias": "ann"}, 40),
+        ({"registration_id": one}, 40),
+        ({"registration_id": "CN_dead", "alias": "ann"}, 10000),
+        ({"registration_id": one, "alias": "a;b"}, 10002),
+        ({"registration_id": one, "alias": " "}, 10002),
+    ]
+
+    assert [client.code("subscribe_alias", fields) for fields, _ in cases] == [code for _, code in cases]
+    assert client.code("unsubscribe_alias", {"registration_id": one, "alias": "ann"}) == 10003
+    assert client.code("subscribe_alias", {"registration_id": one, "alias": "ann"}) == 0
+    assert client.code("unsubscribe_alias", {"registration_id": one, "alias": "ann"}) == 0
+    assert client.sandbox.phones()[0].alias is None
+
+
+def test_in_v13_an_alias_is_taken_from_the_phone_that_has_it() -> None:
+    """V1.3 names the pair, and the reply repeats it; the alias of somebody else is not taken away."""
+    client = Asker("v1.3")
+    one, two, *_ = client.sandbox.tokens
+    pair = {"registration_id": one, "alias": "ann"}
+
+    assert client.call("subscribe_alias", pair)["data"] == {"registrationId": one, "alias": "ann"}
+    assert client.call("get_alias", pair)["data"] == {"registrationId": one, "alias": "ann"}
+    assert client.code("unsubscribe_alias", {"registration_id": two, "alias": "ann"}) == 10003
+    assert client.call("get_alias", {"registration_id": two})["data"] == {"registrationId": two, "alias": ""}
+
+
+def test_json_is_read_strictly(today: Asker) -> None:
+    """Only JSON, only an object, only UTF-8; numbers where texts belong are 41."""
+    one = today.sandbox.tokens[0]
+    good = json.dumps({"registration_id": one, "alias": "ann"}).encode()
+
+    assert today.code("subscribe_alias", good, kind=FORM) == 25
+    assert today.call("subscribe_alias", good, kind=FORM)["message"].endswith("content-type must be application/json")
+    assert [today.code("subscribe_alias", body) for body in (b"[]", b"{", b"\xff", b"[" * 100_000)] == [25] * 4
+    assert today.code("subscribe_alias", good, kind=f"{JSON}; charset=gbk") == 25
+    assert today.code("subscribe_alias", b"") == 40
+    assert today.code("subscribe_alias", {"registration_id": 5, "alias": "ann"}) == 41
+    assert today.code("subscribe_alias", good, method="GET") == 12
+    assert today.code("subscribe_alias", good, kind=f"{JSON}; charset=UTF-8") == 0
+
+
+def test_tags_that_fail_are_passed_over(client: Asker) -> None:
+    """The reply lists what was done: blanks are not, and what the phone does not have is not taken from it."""
+    one = client.sandbox.tokens[0]
+    mark = "," if client.facts.number("tag_separator") == 44 else ";"
+
+    given = client.call("subscribe_tags", {"registration_id": one, "tags": mark.join(["a", " ", "b", "", "a"])})
+    taken = client.call("unsubscribe_tags", {"registration_id": one, "tags": mark.join(["b", "c"])})
+
+    assert [tag["tagName"] for tag in given["data"]["tags"]] == ["a", "b"]
+    assert [tag["tagName"] for tag in taken["data"]["tags"]] == ["b"]
+    assert given["data"]["tags"][1] == taken["data"]["tags"][0]  # a tag keeps its id
+    assert client.sandbox.phones()[0].tags == {"a"}
+    assert client.code("subscribe_tags", {"registration_id": one}) == 40
+    assert client.code("subscribe_tags", {"registration_id": "CN_dead", "tags": "a"}) == 10000
+
+
+def test_v13_lists_its_last_tag_twice(client: Asker) -> None:
+    """As the sample of the document does; today's list has each once."""
+    one = client.sandbox.tokens[0]
+    client.sandbox.set_tags(one, ["b", "a"])
+
+    names = [tag["tagName"] for tag in client.call("get_tags", {"registration_id": one})["data"]["tags"]]
+
+    assert names == (["a", "b", "b"] if client.facts.number("tag_separator") == 44 else ["a", "b"])
+
+
+def test_tags_may_have_to_be_created_first(today: Asker) -> None:
+    """With the switch, what nobody created is passed over; a second of the name is 32, a group of unknowns 31."""
+    one = today.sandbox.tokens[0]
+    today.sandbox.switch("created_tags_only", True)
+    fields = {"registration_id": one, "tags": "sport;news"}
+    before = today.call("subscribe_tags", fields)["data"]["tags"]
+
+    codes = [
+        today.code("add_tag_group", {"group": "hobbies", "tags": "sport", "desc": ""}),
+        today.code("add_tag", {"name": "sport", "desc": "what they play"}),
+        today.code("add_tag", {"name": "sport"}),
+        today.code("add_tag", {"name": ""}),
+        today.code("add_tag", {"name": "x", "desc": 5}),
+        today.code("add_tag_group", {"group": "hobbies", "tags": "sport"}),
+    ]
+
+    assert before == []
+    assert codes == [31, 0, 32, 40, 41, 0]
+    assert [tag["tagName"] for tag in today.call("subscribe_tags", fields)["data"]["tags"]] == ["sport"]
+
+
+def test_statistics_are_what_the_ledger_says() -> None:
+    """Targets, those that exist, and those that got it; of one task or of all that share a text; nobody opens any."""
+    client = Asker("v1.3")
+    one, two, three, *rest = client.sandbox.tokens
+    client.sandbox.mute(two)
+    client.sandbox.uninstall(three)
+    saved = client.save()
+    first = client.broadcast("tokens", one, two, three, "CN_never", one, saved=saved)["data"]
+    second = client.broadcast("everyone", saved=saved)["data"]
+
+    def figures(**query: str) -> list[int]:
+        data = client.call("statistics", query)["data"]
+        names = ("targetCount", "validCount", "sendCount", "arriveCount", "showCount", "openCount")
+        return [data[name] for name in names]
+
+    everybody = 2 + len(rest)
+    assert figures(task_id=first["task_id"]) == [4, 2, 1, 1, 1, 0]
+    assert figures(task_id=second["task_id"], message_id=saved) == [everybody, everybody, *[1 + len(rest)] * 3, 0]
+    assert figures(message_id=saved) == [4 + everybody, 2 + everybody, *[2 + len(rest)] * 3, 0]
+    assert client.sandbox.ledger.total == 2 + len(rest)
+
+
+def test_what_statistics_do_not_know() -> None:
+    """Neither id is 40; an unknown one, one of a unicast, or two that do not belong together 31; POST is 12."""
+    client = Asker("v1.3")
+    alone = client.unicast(client.sandbox.tokens[0])["data"]["messageId"]
+    task = client.broadcast("everyone")["data"]["task_id"]
+    queries = ({}, {"message_id": ""}, {"message_id": "x"}, {"message_id": alone}, {"message_id": "x", "task_id": task})
+
+    assert [client.code("statistics", query) for query in queries] == [40, 40, 31, 31, 31]
+    assert client.code("statistics", {"task_id": task}, method="POST") == 12
+
+
+def test_dead_tokens_are_told(today: Asker) -> None:
+    """Whose app was removed, in that order, as often as one asks; whoever registers again is dead no longer."""
+    one, two, three, *_ = today.sandbox.tokens
+    assert today.call("invalid_tokens")["data"] == {"registration_ids": [], "totalCount": 0}
+    for token in (two, one, three):
+        today.sandbox.uninstall(token)
+    today.sandbox.uninstall("CN_never")
+    today.sandbox.register([one])
+
+    for _ in range(2):
+        assert today.call("invalid_tokens")["data"] == {"registration_ids": [two, three], "totalCount": 2}
+
+
+def test_dead_tokens_in_pages(today: Asker) -> None:
+    """With `feedback_page` each is told once, so many at a time, and the count is of what is left."""
+    gone = list(today.sandbox.tokens[:5])
+    for token in gone:
+        today.sandbox.uninstall(token)
+    today.sandbox.switch("feedback_page", 2)
+
+    pages = [today.call("invalid_tokens")["data"] for _ in range(4)]
+
+    assert [page["registration_ids"] for page in pages] == [gone[:2], gone[2:4], gone[4:], []]
+    assert [page["totalCount"] for page in pages] == [5, 3, 1, 0]
+    with pytest.raises(FieldError, match="feedback_page: must be a whole number from 1 on, or null"):
+        today.sandbox.switch("feedback_page", 0)
+
+
+def test_the_quota_is_what_is_left_of_the_day(today: Asker) -> None:
+    """Without a limit there is nothing to tell; with one it goes down with every push, and not below nothing."""
+    unlimited = today.call("push_permit")["data"]
+    today.sandbox.switch("daily_limit", 2)
+    told = [today.call("push_permit")["data"]]
+    for token in today.sandbox.tokens[:3]:
+        today.unicast(token)
+        told.append(today.call("push_permit")["data"])
+
+    assert unlimited == {"total": None, "left": None}
+    assert told == [{"total": 2, "left": left} for left in (2, 1, 0, 0)]
+
+
+@pytest.mark.parametrize("make", [png, jpeg])
+def test_pictures_are_kept_and_can_be_shown(today: Asker, make: Any) -> None:
+    """An uploaded picture may be named in a broadcast as long as it is kept, and only for what it is."""
+    big = today.upload(make(984, 369), ttl="60")["data"]["big_picture_id"]
+    small = today.upload(make(144, 144), "small")["data"]["small_picture_id"]
+
+    def save(**note: Any) -> int:
+        return int(today.ask("save", {**NOTE, **note})["code"])
+
+    shown = [save(style=3, big_picture_id=big, small_picture_id=small), save(style=3, big_picture_id=small)]
+    today.now += 60
+
+    assert shown == [0, 51]
+    assert [save(style=3, big_picture_id=big), save(small_picture_id=small), save(small_picture_id="x")] == [51] * 3
+
+
+def test_what_is_wrong_with_a_picture(today: Asker) -> None:
+    """Missing is 40; what is none, too large or of other pixels 51; a time of no sense 41; the day's share 34."""
+    good = png(876, 324)
+    bad = (b"GIF89a", b"\x89PNG\r\n\x1a\n", good[:20], png(877, 324), jpeg(876, 324, frame=0xC4), b"\xff\xd8\xff\xd8")
+
+    assert [today.upload(content)["code"] for content in bad] == [51] * len(bad)
+    assert today.upload(b"")["code"] == 40
+    assert [today.upload(good, ttl=ttl)["code"] for ttl in ("0", "-1", "x", "1.5")] == [41] * 4
+    assert [today.upload(good, ttl=ttl)["code"] for ttl in (None, "", "1")] == [0, 0, 0]
+    today.sandbox.switch("daily_pictures", 4)
+    assert [today.upload(good)["code"] for _ in range(2)] == [0, 34]
+    today.now += 86_400
+    today.login()
+    assert today.upload(good)["code"] == 0
+
+
+@pytest.mark.parametrize(
+    ("kind", "body"),
+    [
+        (FORM, b"a=b"),
+        ("multipart/form-data", b"--xx--\r\n"),
+        ("multipart/form-data; boundary=xx", b""),
+        ("multipart/form-data; boundary=xx", b"--xx\r\nno head"),
+        ("multipart/form-data; boundary=xx", b"--xx\r\ncontent-disposition: form-data\r\n\r\n\r\n--xx--"),
+        ("multipart/form-data; boundary=xx", b'--xx\r\ncontent-disposition: form-data; name="a"\r\n--xx--'),
+        ("multipart/form-data; boundary=xx", b'--xx\r\ncontent-disposition: form-data; name="a"\r\n\r\n\xff\r\n--xx--'),
+    ],
+)
+def test_bodies_that_are_no_uploads(today: Asker, kind: str, body: bytes) -> None:
+    """What is not whole is 25, whatever of it is missing."""
+    assert today.code("upload_big_picture", body, kind=kind) == 25
+
+
+def test_a_file_may_hold_anything_but_its_boundary(today: Asker) -> None:
+    """Line ends, other boundaries and bytes of no text: they come as they were."""
+    odd = png(144, 144) + b"\r\n--x\r\n\r\n\xff\x00--xx-"
+
+    assert today.upload(odd, "small")["code"] == 0
+
+
+@pytest.mark.parametrize(
+    ("file", "size"),
+    [
+        (png(3, 4), (3, 4)),
+        (jpeg(3, 4), (3, 4)),
+        (jpeg(3, 4, frame=0xC2), (3, 4)),
+        (b"", (0, 0)),
+        (b"\xff\xd8", (0, 0)),
+        (b"\xff\xd8\x00", (0, 0)),
+        (b"\xff\xd8\xff\xe0\x00\x01", (0, 0)),
+    ],
+)
+def test_pixels(file: bytes, size: tuple[int, int]) -> None:
+    """Read from the header, for PNG and JPEG; nothing for the rest."""
+    assert pixels(file) == size
+
+
+def test_calls_without_a_known_path_are_not_there() -> None:
+    """What no source shows the sandbox does not invent: it answers where a test says."""
+    bare, told = OppoSandbox(dialect="current"), OppoSandbox(dialect="current", paths={"get_alias": "/x"})
+
+    assert [bare.operation(Request("POST", path)) for path in ("/", "", "/x")] == ["unknown"] * 3
+    assert told.operation(Request("POST", "https://oppo.example/x")) == "get_alias"
+    assert told.settings("http://127.0.0.1:1")["paths"] == {"get_alias": "/x"}
