@@ -8,6 +8,9 @@ from collections.abc import Callable
 from typing import Any
 
 import fuzzing
+import pushgateway_oppo.asking
+import pushgateway_oppo.feedback
+import pushgateway_oppo.media
 import pushgateway_oppo.replies
 import pytest
 
@@ -74,6 +77,9 @@ REPLIES, VERDICTS = pushgateway_oppo.replies, pushgateway.replies
         (REPLIES, "_groups", lambda data: {}, "broadcast"),
         (REPLIES, "read_texts", lambda value: None if value is None else list(value), "broadcast"),
         (REPLIES, "read_identifier", lambda value: value, "saved"),
+        (pushgateway_oppo.feedback, "token_problem", lambda token, longest: "", "call_replies"),
+        (pushgateway_oppo.asking, "quote_json", lambda value: f'"{value}"', "encodings"),
+        (pushgateway_oppo.media, "_jpeg_size", lambda content: (144, 144), "pictures"),
     ],
 )
 def test_planted_faults_are_found(

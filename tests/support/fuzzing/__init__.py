@@ -29,9 +29,9 @@ class FailingInput(AssertionError):
 
 def targets() -> dict[str, Target]:
     """Every parser by name."""
-    from fuzzing import doors, files, replies, sandboxes, texts
+    from fuzzing import calls, doors, files, replies, sandboxes, texts
 
-    return {**replies.TARGETS, **texts.TARGETS, **files.TARGETS, **doors.TARGETS, **sandboxes.TARGETS}
+    return {**replies.TARGETS, **texts.TARGETS, **files.TARGETS, **doors.TARGETS, **sandboxes.TARGETS, **calls.TARGETS}
 
 
 def run_one(name: str, target: Target, number: int, chance: random.Random | None = None) -> None:
