@@ -1,4 +1,4 @@
-"""The tables that are made and not written: OPPO's codes, fields and quotas, and every figure of the benchmarks.
+"""The tables that are made and not written: OPPO's codes, fields, quotas and calls, and every figure of the benchmarks.
 
 Law of this file: a fact has one source, `rules.toml` or `measured.json`, and a page shows it between the markers
 `<!-- table: name -->` and `<!-- end -->`, in the language of the page. The tests compare, this file writes:
@@ -18,10 +18,11 @@ from typing import Any
 import attrs
 from pushgateway_oppo import Oppo
 from pushgateway_oppo.fields import WORDS
+from pushgateway_oppo.media import KINDS, sizes
 from pushgateway_oppo.replies import RULES
 
 from pushgateway import Notification
-from pushgateway.rules import Dialect, FieldRule, Rules
+from pushgateway.rules import Dialect, FieldRule, Operation, Rules
 from pushgateway.vendor import Secret
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "benchmarks"))  # they know how their figures are shown
@@ -100,6 +101,40 @@ def quota_rows(rules: Rules, dialect: str) -> Iterable[tuple[str, ...]]:
         yield f"`{name}`", f"{figure.value:,} {figure.unit}", rules.sources[figure.source].title, kept
 
 
+def host_rows(rules: Rules, dialect: str) -> Iterable[tuple[str, ...]]:
+    """OPPO's servers, which setting takes the place of each, and how sure it is."""
+    settings = {field.name for field in attrs.fields(Oppo)}
+    for name, host in rules.dialects[dialect].hosts.items():
+        setting = f"{name}_host" if f"{name}_host" in settings else "host"
+        yield f"`{name}`", f"`{host.url}`", f"`{setting}`", rules.confidence(host)
+
+
+def call_cell(operation: Operation | None) -> str:
+    """Method and path of a call in one dialect."""
+    if operation is None:
+        return "–"
+    if not operation.path:
+        return "path not known"
+    call = f"`{operation.method} {operation.path}`"
+    return f"crossed out: {call}" if operation.struck_out else call
+
+
+def operation_rows(rules: Rules) -> Iterable[tuple[str, ...]]:
+    """OPPO's calls in both dialects; how sure is said of today's."""
+    old, new = rules.dialects["v1.3"].operations, rules.dialects["current"].operations
+    for name, operation in new.items():
+        row = f"`{name}`", call_cell(old.get(name)), call_cell(operation)
+        yield *row, f"`{operation.host or 'cn'}`", rules.confidence(operation)
+
+
+def picture_rows(rules: Rules) -> Iterable[tuple[str, ...]]:
+    """What OPPO takes as a picture."""
+    facts = rules.dialects["current"]
+    for kind in KINDS:
+        pixels = " or ".join(f"{width}×{height}" for width, height in sizes(kind, facts))
+        yield f'`"{kind}"`', pixels, f"at most {facts.number(f'{kind}_picture_bytes'):,} bytes"
+
+
 def oppo(say: Say, rules: Rules = RULES) -> dict[str, str]:
     """The tables of OPPO's rules."""
     codes = ("code", "reason", "speaks of", "OPPO means", "what to do", "dialects")
@@ -108,6 +143,9 @@ def oppo(say: Say, rules: Rules = RULES) -> dict[str, str]:
         "codes": table(codes, code_rows(rules), say),
         "fields": table(fields, field_rows(rules.dialects["v1.3"], rules.dialects["current"]), say),
         "quotas": table(("figure", "is", "by", "here"), quota_rows(rules, "current"), say),
+        "hosts": table(("host", "URL", "setting", "how sure"), host_rows(rules, "current"), say),
+        "operations": table(("call", "`v1.3`", "`current`", "host of today", "how sure"), operation_rows(rules), say),
+        "pictures": table(("kind", "pixels", "size"), picture_rows(rules), say),
     }
 
 
