@@ -112,7 +112,7 @@ class Operations(Settings):
         """
 
         def begin() -> Exchange[feedback.InvalidTokens]:
-            request = self._request("invalid_tokens", self.home_region, {})
+            request = self._asked("invalid_tokens", self.home_region, {})
             return (yield from feedback.fetch_invalid_tokens(request, self._rules.number("token_bytes")))
 
         return Call(name="invalid_tokens", begin=begin, region=self.home_region)
@@ -136,7 +136,7 @@ class Operations(Settings):
         def begin() -> Exchange[media.Picture]:
             self._check("upload_big_picture", self.home_region)
             fields, file = media.encode_picture(kind, content, ttl, self._rules)
-            return media.decode_picture((yield self._request(name, self.home_region, fields, file)), kind)
+            return media.decode_picture((yield self._asked(name, self.home_region, fields, file)), kind)
 
         return Call(name=name, begin=begin, region=self.home_region, repeatable=False)
 
@@ -160,11 +160,11 @@ class Operations(Settings):
 
         def begin() -> Exchange[T]:
             self._check(name, where)
-            return read((yield self._request(name, where, fields(self._rules))))
+            return read((yield self._asked(name, where, fields(self._rules))))
 
         return Call(name=name, begin=begin, region=where)
 
-    def _request(self, name: str, region: str, fields: Mapping[str, str], file: File | None = None) -> Request:
+    def _asked(self, name: str, region: str, fields: Mapping[str, str], file: File | None = None) -> Request:
         operation = self._check(name, region)
         url = self.url_of(operation.host, region, self.path_of(name, operation))
         return make_request(url, operation, fields, file)

@@ -152,7 +152,7 @@ class Oppo(Operations):
         timestamp = str(int(now * 1000))
         signed = (self.app_key + timestamp + self.master_secret.reveal()).encode("utf-8", "replace")
         form = {"app_key": self.app_key, "timestamp": timestamp, "sign": hashlib.sha256(signed).hexdigest()}
-        response = yield self._ask(region, rules.operations["auth"].path, form_encode(form))
+        response = yield self._request(region, rules.operations["auth"].path, form_encode(form))
         return decode_login(response, rules.number("access_lifetime"), rules.number("access_bytes"))
 
     def authorize(self, request: Request, access: AccessToken) -> Request:
@@ -167,7 +167,7 @@ class Oppo(Operations):
             return [outcomes[place] for place in range(len(batch))]
         path, content = encode_unicast(encoded, self._rules)
         try:
-            response = yield self._ask(self.region(encoded.sent[0].push_token.token), path, content)
+            response = yield self._request(self.region(encoded.sent[0].push_token.token), path, content)
             if len(encoded.sent) == 1:
                 verdicts = [decode_unicast(response, encoded.sent[0], encoded.truncated[0])]
             else:
@@ -184,7 +184,7 @@ class Oppo(Operations):
         rules = self._rules
         check_audience(broadcast.audience, rules)
         content = encode_notification(broadcast.notification, rules, broadcast.audience.kind, planned_fields(broadcast))
-        response = yield self._ask(self._region_of(broadcast), rules.operations["save"].path, encode_save(content))
+        response = yield self._request(self._region_of(broadcast), rules.operations["save"].path, encode_save(content))
         return decode_saved(response), content.truncated
 
     def broadcast(self, broadcast: Broadcast, saved: str) -> Exchange[BroadcastOutcome]:
@@ -203,7 +203,7 @@ class Oppo(Operations):
             )
         content = encode_broadcast(saved, broadcast.audience, values, rules)
         try:
-            response = yield self._ask(region, rules.operations["broadcast"].path, content)
+            response = yield self._request(region, rules.operations["broadcast"].path, content)
             outcome, verdicts = decode_broadcast(response, broadcast, saved, values)
         except (Refused, NoVerdict) as failed:
             places = {token: place for place, token in enumerate(broadcast.audience.values)}
@@ -212,14 +212,6 @@ class Oppo(Operations):
             return outcome
         verdicts.update(kept)
         return attrs.evolve(outcome, outcomes=tuple(verdicts[token] for token in broadcast.audience.values))
-
-    def _region_of(self, broadcast: Broadcast) -> str:
-        if broadcast.audience.kind is AudienceKind.TOKENS:
-            return self.region(broadcast.audience.values[0])
-        return self.home_region
-
-    def _ask(self, region: str, path: str, content: bytes) -> Request:
-        return Request("POST", self.url_of("", region, path), FORM, content)
 
     def _reachable(self, broadcast: Broadcast, region: str) -> tuple[Sequence[str], dict[str, Outcome]]:
         """The values to be sent, and the outcomes of the tokens among them that cannot be."""
@@ -236,3 +228,11 @@ class Oppo(Operations):
                 push = Push(PushToken(broadcast.certificate_id, token), broadcast.notification)
                 kept[token] = Outcome.not_sent(push, reason, problem)
         return [token for token in values if token not in kept], kept
+
+    def _region_of(self, broadcast: Broadcast) -> str:
+        if broadcast.audience.kind is AudienceKind.TOKENS:
+            return self.region(broadcast.audience.values[0])
+        return self.home_region
+
+    def _request(self, region: str, path: str, content: bytes) -> Request:
+        return Request("POST", self.url_of("", region, path), FORM, content)
