@@ -25,7 +25,7 @@ from pushgateway.errors import FieldError
 from pushgateway.sandbox.faults import Fault, Faults
 from pushgateway.sandbox.ledger import Delivery, Ledger
 from pushgateway.sandbox.phones import Phone, Phones
-from pushgateway.vendor import Request, Response
+from pushgateway.vendor import Reason, Request, Response
 
 HTML_PAGE = b"<!DOCTYPE html><html><head><title>gateway</title></head><body><h1>Bad gateway</h1></body></html>"
 
@@ -68,6 +68,9 @@ class Sandbox(ABC):
     """The vendor's calls by name, as faults and the ledger name them."""
     manglings: ClassVar[Collection[str]] = ()
     """Kinds of faults beyond the common ones; `mangle` plays them."""
+    codes: ClassVar[Mapping[Reason, str | None]] = {}
+    """The vendor's code for a whole request that ends with a reason, None where it has none: what the conformance kit
+    plays. Not needed for a plug-in that ships `rules.toml`."""
     switches: ClassVar[Mapping[str, Switch]] = {}
     """By name: what `switch` changes; `turn` does it."""
 

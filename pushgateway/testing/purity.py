@@ -1,6 +1,6 @@
-"""What a plug-in imports: the only way to see from outside that it is a translator.
+"""What a plug-in imports and what it calls: whether it is a translator can only be seen from outside.
 
-Law of this file: sources are read, nothing is run.
+Law of this file: sources are read, and a plug-in's own steps are watched while they run; nothing is changed.
 """
 
 from __future__ import annotations
@@ -9,13 +9,26 @@ import ast
 import importlib.util
 import inspect
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
+from typing import Any
 
 IMPURE = frozenset(
     {"asyncio", "http", "httpx", "multiprocessing", "os", "random", "requests", "secrets", "select", "selectors"}
     | {"socket", "ssl", "subprocess", "threading", "time", "urllib.request", "uuid"}
 )
 """Modules that a translator has no use for: clocks, random, network, tasks."""
+_MODULES = IMPURE | {"_asyncio", "_random", "_socket", "_ssl", "_thread", "_uuid", "posix", "logging"}
+"""The same, and what they stand on: a call into one of these is seen however it was imported. A log is I/O too."""
+_CLOCKS = frozenset({"now", "utcnow", "today"})
+"""Methods of `datetime`, which is pure but for these."""
+_BUILTINS = frozenset({"open", "input", "print", "breakpoint"})
+_HARMLESS = frozenset({"fspath", "allocate_lock", "get_ident", "RLock", "getpid"})
+"""What Python itself calls under way: `functools`, `re` and `pathlib` do."""
+_PACKAGES = _MODULES - {"http", "os"}
+"""Of these the modules inside too; `http.HTTPStatus` and `os.path` are harmless."""
 
 
 def imports_of(package: str) -> list[tuple[str, str]]:
@@ -43,3 +56,37 @@ def _imported(source: str) -> list[str]:
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
             names.append(node.module)
     return names
+
+
+class Calls:
+    """Calls of impure functions: `seen` has their names. One is used for many steps."""
+
+    def __init__(self) -> None:
+        self.seen: set[str] = set()
+
+    @contextmanager
+    def watching(self) -> Iterator[None]:
+        """Watch whatever this thread does until the end of the block."""
+        former = sys.getprofile()
+        sys.setprofile(self._note)
+        try:
+            yield
+        finally:
+            sys.setprofile(former)
+
+    def _note(self, frame: FrameType, event: str, argument: Any) -> None:
+        if event == "c_call":
+            name = getattr(argument, "__name__", "")
+            owner = getattr(argument, "__self__", None)
+            module = getattr(argument, "__module__", None) or getattr(type(owner), "__module__", "")
+            kind = owner if isinstance(owner, type) else type(owner)
+            if kind.__module__ == "datetime" and name in _CLOCKS:
+                self.seen.add(f"{kind.__name__}.{name}")
+            elif module in _MODULES and name not in _HARMLESS:
+                self.seen.add(f"{module}.{name}")
+            elif module in ("builtins", "io", "_io") and name in _BUILTINS:
+                self.seen.add(name)
+        elif event == "call":
+            module = frame.f_globals.get("__name__", "")
+            if module in _MODULES or module.partition(".")[0] in _PACKAGES:
+                self.seen.add(f"{module}.{frame.f_code.co_name}")

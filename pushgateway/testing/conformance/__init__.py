@@ -1,0 +1,33 @@
+"""The promises of a plug-in, as tests that any plug-in can take over.
+
+A plug-in's test file is a subclass and a way to make its sandbox:
+
+    class TestAcme(PluginConformance):
+        vendor = Acme
+
+        def make_sandbox(self, **options):
+            return AcmeSandbox(**options)
+
+        def with_wrong_secret(self, settings):
+            return {**settings, "secret": "wrong"}
+
+What fails says what was seen, which promise of the contract that is, and how to keep it.
+
+Law of this package: nothing here knows a vendor. A plug-in is judged by what it does opposite its own sandbox, through
+a real `Gateway` under virtual time (`rig`) or carried by hand (`bench`), and the sandbox's ledger is the truth.
+"""
+
+from pushgateway.testing.conformance.afterwards import BroadcastScenarios, ReceiptScenarios
+from pushgateway.testing.conformance.place import PlaceScenarios
+from pushgateway.testing.conformance.promises import PROMISES, BrokenPromiseError, Promise
+from pushgateway.testing.conformance.pushing import PushScenarios
+from pushgateway.testing.conformance.settings import SettingsScenarios
+from pushgateway.testing.conformance.troubles import TroubleScenarios
+
+__all__ = ["PROMISES", "BrokenPromiseError", "PluginConformance", "Promise"]
+
+
+class PluginConformance(
+    PlaceScenarios, SettingsScenarios, PushScenarios, TroubleScenarios, BroadcastScenarios, ReceiptScenarios
+):
+    """Subclass it in a plug-in's tests; pytest runs every scenario."""

@@ -1,0 +1,105 @@
+"""A plug-in's exchanges carried by hand, without a gateway: to see what it returns, raises and sends itself.
+
+Law of this file: no patience and no repair. The core forgives a plug-in much; here nothing is forgiven, and what the
+plug-in did is kept for the scenario to judge.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext, suppress
+from typing import TypeVar
+
+import attrs
+
+from pushgateway.audience import AudienceKind, Broadcast
+from pushgateway.errors import NoVerdict, Refused
+from pushgateway.sandbox import Sandbox
+from pushgateway.vendor import AccessToken, BroadcastOutcome, Exchange, Outcome, Push, Request, Response, Vendor
+
+T = TypeVar("T")
+EPOCH = 1_700_000_000.0
+MOST_STEPS = 10_000
+"""Requests and breaths in one exchange; more is a circle."""
+
+Watching = Callable[[], AbstractContextManager[object]]
+
+
+@attrs.define
+class Bench:
+    """A plug-in opposite its sandbox. `requests` are those of the last exchange, with the access token in them."""
+
+    vendor: Vendor
+    sandbox: Sandbox
+    spoil: Callable[[Response], Response] = lambda response: response
+    """What becomes of each reply but a login's on its way."""
+    watching: Watching = nullcontext
+    """Wraps each moment in which the plug-in's own code runs."""
+    requests: list[Request] = attrs.field(factory=list)
+    access: AccessToken | None = None
+
+    def push(self, batch: Sequence[Push]) -> Sequence[Outcome]:
+        """What `push` returns for a batch; raises what it raises."""
+        return self.carry(lambda: self.vendor.push(batch), self.vendor.region(batch[0].push_token.token))
+
+    def asked(self, batch: Sequence[Push]) -> list[Request]:
+        """The requests that `push` makes for a batch, whatever becomes of it."""
+        with suppress(Refused, NoVerdict):
+            self.push(batch)
+        return list(self.requests)
+
+    def broadcast(self, broadcast: Broadcast) -> BroadcastOutcome:
+        """What `save` and `broadcast` return for an audience that fits into one request."""
+        values = broadcast.audience.values if broadcast.audience.kind is AudienceKind.TOKENS else ()
+        region = self.vendor.region(values[0]) if values else self.vendor.home_region
+        with self.watching():
+            saving = self.vendor.save(broadcast)
+        saved = "" if saving is None else self.carry(lambda: saving, region)[0]
+        return self.carry(lambda: self.vendor.broadcast(broadcast, saved), region)
+
+    def log_in(self, region: str) -> None:
+        """Fetch an access token, where the vendor has them."""
+        with self.watching():
+            exchange = self.vendor.login(region, EPOCH)
+        if exchange is not None:
+            self.access = self._run(exchange, None, lambda response: response)
+
+    def carry(self, begin: Callable[[], Exchange[T]], region: str) -> T:
+        """Log in, and carry an exchange to its end."""
+        if self.access is None:
+            self.log_in(region)
+        self.requests.clear()
+        with self.watching():
+            exchange = begin()
+        return self._run(exchange, self.access, self.spoil)
+
+    def _run(self, exchange: Exchange[T], access: AccessToken | None, spoil: Callable[[Response], Response]) -> T:
+        try:
+            step: Callable[[], Request | None] = exchange.__next__
+            for _ in range(MOST_STEPS):
+                with self.watching():
+                    request = step()
+                if request is None:  # a breath
+                    step = exchange.__next__
+                    continue
+                if access is not None:
+                    with self.watching():
+                        request = self.vendor.authorize(request, access)
+                self.requests.append(request)
+                step = self._answered(exchange, request, spoil)
+        except StopIteration as done:
+            result: T = done.value
+            return result
+        finally:
+            exchange.close()
+        raise AssertionError(f"the exchange did not end within {MOST_STEPS} requests and breaths")
+
+    def _answered(
+        self, exchange: Exchange[T], request: Request, spoil: Callable[[Response], Response]
+    ) -> Callable[[], Request | None]:
+        answer = self.sandbox.answer(request)
+        if answer.response is None:
+            silence = NoVerdict("the connection broke", sent=answer.sent)
+            return lambda: exchange.throw(silence)
+        response = attrs.evolve(spoil(answer.response), received_at=EPOCH)
+        return lambda: exchange.send(response)

@@ -1,0 +1,121 @@
+"""Scenarios: the plug-in's place in the house, and that it is a translator.
+
+Law of this file: found by entry point, importing what it may, calling what it may, by its sources and while it runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from pushgateway.audience import Broadcast
+from pushgateway.errors import Refused
+from pushgateway.model import Notification
+from pushgateway.plugins import VENDORS, Plugins, installed
+from pushgateway.sandbox.finding import SANDBOXES, find_sandbox
+from pushgateway.testing.conformance.bench import EPOCH, Bench
+from pushgateway.testing.conformance.promises import judges
+from pushgateway.testing.conformance.rig import Rig, audiences
+from pushgateway.testing.purity import IMPURE, Calls, imports_of
+
+DOORS = frozenset({"pushgateway.vendor", "pushgateway.rules", "pushgateway.text"})
+
+
+class PlaceScenarios(Rig):
+    """Where it is found, and what it touches."""
+
+    @judges("found")
+    def test_it_is_registered_under_its_brand(self) -> None:
+        """An installed plug-in is found by its brand, and is this class."""
+        assert self.vendor.brand in installed(), f"no entry point {self.vendor.brand!r} in the group {VENDORS}"
+        found = Plugins().vendor(self.vendor.brand)
+
+        assert found is self.vendor, f"the entry point {self.vendor.brand!r} leads to {found.__module__}"
+
+    @judges("found")
+    def test_its_sandbox_is_registered_too(self) -> None:
+        """Hosts start the vendor's sandbox by the same brand: `pushgateway sandbox`, fixtures, tests."""
+        brand = self.vendor.brand
+        assert brand in installed(SANDBOXES), f"no entry point {brand!r} in the group {SANDBOXES}"
+        mine, found = type(self.sandbox()), find_sandbox(brand)
+
+        assert issubclass(mine, found), f"the entry point {brand!r} leads to {found.__name__}, not {mine.__name__}"
+
+    @judges("door")
+    def test_it_opens_with_the_contract_only(self) -> None:
+        """Of ours it imports `pushgateway.vendor`, `.rules` and `.text`; the rest is not promised to stay."""
+        ours = [(where, name) for where, name in imports_of(self.package) if name.split(".")[0] == "pushgateway"]
+        found = sorted(f"{where} imports {name}" for where, name in ours if name not in DOORS)
+
+        assert not found, "; ".join(found)
+
+    @judges("pure")
+    def test_it_imports_nothing_impure(self) -> None:
+        """A translator imports no clock, no random, no network and no tasks."""
+        found = sorted(f"{where} imports {name}" for where, name in imports_of(self.package) if name in IMPURE)
+
+        assert not found, "; ".join(found)
+
+    @pytest.mark.parametrize("operation", ["login", "push", "broadcast", "receipts", "answers"])
+    @judges("pure")
+    def test_it_runs_without_clock_random_and_network(self, operation: str) -> None:
+        """While it translates, it calls no clock, no random, no socket, no task, no file and no log."""
+        calls = Calls()
+        play: Callable[[Bench], None] = getattr(self, f"_{operation}")
+        play(self.bench())  # once unseen: what Python itself does the first time is not the plug-in's
+        play(self.bench(watching=calls.watching))
+
+        assert not calls.seen, f"{operation} calls {', '.join(sorted(calls.seen))}"
+
+    def _login(self, bench: Bench) -> None:
+        bench.log_in(bench.vendor.home_region)
+
+    def _push(self, bench: Bench) -> None:
+        bench.push(self.pushes(bench.sandbox.tokens[: self.size]))
+
+    def _broadcast(self, bench: Bench) -> None:
+        for audience in audiences(bench.sandbox).values():
+            if audience.kind in bench.vendor.audiences:
+                bench.broadcast(Broadcast(1, Notification("title", "for all"), audience))
+
+    def _receipts(self, bench: Bench) -> None:
+        with bench.watching():
+            try:
+                bench.vendor.receipts("1", {}, b"[]")
+            except Refused:
+                return
+
+    def _answers(self, bench: Bench) -> None:
+        (push,) = self.pushes(bench.sandbox.tokens[:1])
+        vendor, token, note = bench.vendor, push.push_token.token, push.notification
+        with bench.watching():
+            vendor.region(token), vendor.quota(note), vendor.weigh(note), vendor.batching, vendor.rates
+            vendor.advice(), vendor.rulings(push)
+
+    @pytest.mark.parametrize("count", [1, 3])
+    @judges("memory")
+    def test_the_same_pushes_make_the_same_requests(self, count: int) -> None:
+        """Bytes and all: from one instance twice and from another, whatever was sent between."""
+        bench, other = self.bench(), self.bench()
+        batch = self.pushes(bench.sandbox.tokens[: min(count, self.size)])
+        first = bench.asked(batch)
+        bench.asked(self.pushes(bench.sandbox.tokens[-1:], lambda _: "something else"))
+        again = bench.asked(batch)
+        other.access = bench.access
+
+        assert first == again, "the second time the same batch made another request: something is remembered"
+        assert first == other.asked(batch), "two instances with the same settings make different requests of one batch"
+
+    @judges("memory")
+    def test_the_same_login_makes_the_same_request(self) -> None:
+        """With the same time handed in, a login is the same bytes."""
+        made = []
+        for bench in (self.bench(), self.bench()):
+            heard = self.answers_of(bench.sandbox)
+            for _ in range(2):
+                bench.log_in(bench.vendor.home_region)
+            made.append([request for request, _ in heard])
+
+        assert made[0] == made[1], "two instances with the same settings log in differently"
+        assert made[0][: len(made[0]) // 2] == made[0][len(made[0]) // 2 :], f"the second login at {EPOCH} differs"

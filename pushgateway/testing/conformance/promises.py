@@ -1,0 +1,203 @@
+"""What a plug-in promises, and what to do where it does not.
+
+Law of this file: the one list of the contract's promises. Each is broken by a plug-in of `tests/support/broken`, judged
+by at least one scenario, and a row of the table in `docs/en/writing-a-plugin.md`; tests keep the three equal.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any, ParamSpec
+
+import attrs
+import pytest
+
+P = ParamSpec("P")
+
+
+@attrs.frozen
+class Promise:
+    """One promise of the contract."""
+
+    key: str
+    says: str
+    """What a plug-in promises."""
+    keep: str
+    """How a plug-in keeps it: what to do where a scenario fails."""
+
+
+_ALL = (
+    Promise(
+        "found",
+        "plug-in and sandbox are found by their brand",
+        "register the class under its brand in [project.entry-points.'pushgateway.vendors'] of pyproject.toml, the "
+        "sandbox under the same name in 'pushgateway.sandboxes', and install the package",
+    ),
+    Promise(
+        "door",
+        "it uses the contract's doors and nothing else of ours",
+        "import from pushgateway.vendor, pushgateway.rules and pushgateway.text only; the rest may change any day",
+    ),
+    Promise(
+        "pure",
+        "it is a translator: no clock, random, network, task or file of its own",
+        "use the `now` of login(), the push's dedupe_id and the certificate's settings; yield a Request and let the "
+        "core send it",
+    ),
+    Promise(
+        "memory",
+        "it remembers nothing: the same pushes make the same requests",
+        "keep no counter, cache or set on the instance or the module; make the class attrs.frozen; leave access "
+        "tokens to the core",
+    ),
+    Promise(
+        "settings",
+        "a certificate that is wrong is refused by the names of its fields",
+        "make the settings typed attrs fields, required ones without a default, with validators that raise FieldError",
+    ),
+    Promise(
+        "secrets",
+        "no secret, token, title or text is shown",
+        "type secrets as Secret, keep them out of URLs, and quote neither settings nor pushes in details and logs",
+    ),
+    Promise(
+        "outcomes",
+        "one outcome for each push of a batch, in its order",
+        "return a list as long as the batch, the outcome at each place made from the push at that place "
+        "(Outcome.accepted(push, ...)), also where the vendor answers in another order or leaves one out",
+    ),
+    Promise(
+        "size",
+        "a request of `batching.size` pushes is taken, and used",
+        "set Batching(size=...) to what the vendor takes in one request, and put the whole batch into one request",
+    ),
+    Promise(
+        "own text",
+        "each phone gets its own notification, once",
+        "encode push.notification for each push; say Batching(mixed=False) where one request has only one text",
+    ),
+    Promise(
+        "any text",
+        "any text is delivered, or refused by the name of its field; what is cut is said",
+        "cut and clean with pushgateway.text.fit and name the field in `truncated`; settle what cannot be sent with "
+        "Outcome.not_sent(push, Reason.INVALID_NOTIFICATION, 'title: ...')",
+    ),
+    Promise(
+        "dead tokens",
+        "a dead or odd token is UNREGISTERED and hurts nobody else",
+        "map the vendor's code for a bad token to Reason.UNREGISTERED for that push alone, and settle tokens that "
+        "would spoil the request with Outcome.not_sent(push, Reason.UNREGISTERED, 'token: ...')",
+    ),
+    Promise(
+        "batch",
+        "the batch and its notifications stay as they were given",
+        "build new lists and dicts; never sort, pop from or write into batch, notification.data or overrides",
+    ),
+    Promise(
+        "errors",
+        "it raises nothing but Refused and NoVerdict, whatever the vendor says",
+        "read replies with read_reply or read_json, check the type of every value before using it, and raise "
+        "NoVerdict('...') where the reply makes no sense",
+    ),
+    Promise(
+        "kept",
+        "pushes that it has settled itself keep their outcomes when the request fails",
+        "catch (Refused, NoVerdict) around the request and raise error.keeping({place: outcome}) from None",
+    ),
+    Promise(
+        "verdicts",
+        "only the vendor's own word makes a push accepted, refused or dead",
+        "let NoVerdict pass, return Outcome.accepted only for the vendor's success code, and Outcome.unknown for a "
+        "push that the reply does not name",
+    ),
+    Promise(
+        "codes",
+        "each of the vendor's codes has its reason, an unknown one too",
+        "look the code up in rules.toml (RULES.codes[code].host_reason), and raise Refused for codes nobody knows",
+    ),
+    Promise(
+        "limits",
+        "the core hears of the vendor's limits",
+        "raise Refused with RATE_LIMITED, QUOTA_EXCEEDED or UNAVAILABLE for the whole request, retry_after where the "
+        "vendor names one",
+    ),
+    Promise(
+        "access",
+        "an access token that is refused is AccessExpired, at every call",
+        "raise AccessExpired for that code in push(), save() and broadcast() alike, set AccessToken.lifetime to what "
+        "the vendor says, and put the token into the request in authorize()",
+    ),
+    Promise(
+        "credentials",
+        "refused credentials are CREDENTIALS and never a dead token",
+        "raise Refused(Reason.CREDENTIALS, ...) for a wrong key or a missing right, not AccessExpired or UNREGISTERED",
+    ),
+    Promise(
+        "dedupe",
+        "with `deduplicates` a repeat is recognised by its dedupe id",
+        "send push.dedupe_id in the vendor's field for it, or leave `deduplicates` False: the core repeats pushes "
+        "without a verdict only where it is True",
+    ),
+    Promise(
+        "weight",
+        "`weigh` is never too little",
+        "count 12 bytes for each character of every text you send and the names of all fields, or leave `weigh` out",
+    ),
+    Promise(
+        "total",
+        "`region`, `quota`, `weigh` and `batching` answer for everything",
+        "return a str (weigh: an int, 0 or more) for any token and notification, odd ones too, and raise nothing: "
+        "push() is where they are refused",
+    ),
+    Promise(
+        "broadcasts",
+        "each kind in `audiences` is reached once; the others are UNSUPPORTED",
+        "list in `audiences` what broadcast() can address; for tokens return one outcome for each in their order",
+    ),
+    Promise(
+        "receipts",
+        "what the vendor reports later is read, and rubbish is refused",
+        "return Receipts made of what was checked, raise Refused(Reason.INVALID_NOTIFICATION) for everything else, or "
+        "do not override receipts() and statistics() at all",
+    ),
+    Promise(
+        "advice",
+        "`advice` and `rulings` tell without failing, and show nothing that was sent",
+        "name fields, limits and rules in them, never a secret, token, title or text; and let them raise nothing",
+    ),
+)
+PROMISES = {promise.key: promise for promise in _ALL}
+"""By key, in the order in which a plug-in is written."""
+
+
+class BrokenPromiseError(AssertionError):
+    """A plug-in does not keep its promise: what was seen, which promise that is, and how to keep it."""
+
+    def __init__(self, promise: Promise, seen: str) -> None:
+        super().__init__(f"{seen}\n  promise '{promise.key}': {promise.says}\n  to keep it: {promise.keep}")
+        self.promise = promise
+        self.seen = seen
+
+
+def judges(key: str) -> Callable[[Callable[P, None]], Callable[P, None]]:
+    """Make a test a scenario for the promise `key`: whatever fails in it is told together with what to do."""
+    promise = PROMISES[key]
+
+    def wrap(test: Callable[P, None]) -> Callable[P, None]:
+        @functools.wraps(test)
+        def scenario(*args: P.args, **named: P.kwargs) -> None:
+            try:
+                test(*args, **named)
+            except (BrokenPromiseError, NotImplementedError):  # told already; a hook that the kit's user owes
+                raise
+            except (AssertionError, pytest.fail.Exception) as seen:
+                raise BrokenPromiseError(promise, str(seen)) from None
+            except Exception as error:
+                raise BrokenPromiseError(promise, f"it raised {type(error).__name__}: {error}") from error
+
+        marked: Any = scenario
+        marked.promise = promise
+        return scenario
+
+    return wrap

@@ -1,0 +1,262 @@
+"""Scenarios: pushes and their outcomes, in any number, with any token and any text.
+
+Law of this file: the vendor works; what is odd here comes from hosts and users.
+"""
+
+from __future__ import annotations
+
+import copy
+
+import attrs
+import pytest
+
+from pushgateway.errors import NoVerdict, Refused
+from pushgateway.model import Notification, Push, PushToken
+from pushgateway.outcome import Outcome, Reason, Status
+from pushgateway.testing.conformance.promises import judges
+from pushgateway.testing.conformance.rig import ODD_TOKENS, Rig
+from pushgateway.testing.conformance.words import ODD_NOTES, TEXTS
+from pushgateway.text import most_quoted
+from pushgateway.vendor import Batching, Response
+
+EXTRA = {"key": "value", "number": 7}
+
+
+class PushScenarios(Rig):
+    """One push, full batches, dead tokens, odd texts."""
+
+    @judges("outcomes")
+    def test_one_push_arrives(self) -> None:
+        """One token, one text, one delivery."""
+        sandbox = self.sandbox()
+
+        outcomes = self.deliver(sandbox, self.pushes(sandbox.tokens[:1]))
+
+        self.expect(outcomes, None)
+        self.check(sandbox, outcomes)
+
+    @judges("size")
+    def test_a_full_batch_is_one_request(self) -> None:
+        """As many as `batching.size` take no more requests than one push does, and all arrive."""
+        bench = self.bench(tokens=self.size)
+        batch = self.pushes(bench.sandbox.tokens)
+
+        outcomes = bench.push(batch)
+        asked, one = len(bench.requests), len(self.bench().asked(batch[:1]))
+
+        self.expect(outcomes, None)
+        self.check(bench.sandbox, outcomes)
+        assert asked == one, f"{len(batch)} pushes took {asked} requests, one takes {one}"
+
+    @pytest.mark.parametrize("more", [0, 1])
+    @judges("size")
+    def test_at_the_size_and_one_more(self, more: int) -> None:
+        """A full batch, and one push too many for it: each arrives once."""
+        sandbox = self.sandbox(tokens=self.size + more)
+
+        outcomes = self.deliver(sandbox, self.pushes(sandbox.tokens))
+
+        self.expect(outcomes, None)
+        self.check(sandbox, outcomes)
+
+    @judges("own text")
+    def test_one_notification_for_many(self) -> None:
+        """The same object for many tokens reaches each of them once."""
+        sandbox = self.sandbox(tokens=50)
+        note = Notification("title", "for all")
+
+        outcomes = self.deliver(sandbox, [Push(PushToken(1, token), note) for token in sandbox.tokens])
+
+        self.expect(outcomes, None)
+        self.check(sandbox, outcomes)
+
+    @judges("own text")
+    def test_each_its_own_notification(self) -> None:
+        """Different notifications at once, in one request or in many: nobody reads what was for another."""
+        sandbox = self.sandbox(tokens=30)
+        pushes = [Push(PushToken(1, token), Notification(f"t-{token}", f"for {token}")) for token in sandbox.tokens]
+
+        outcomes = self.deliver(sandbox, pushes)
+
+        self.expect(outcomes, None)
+        self.check(sandbox, outcomes)
+
+    @judges("outcomes")
+    def test_outcomes_stand_in_the_order_of_the_batch(self) -> None:
+        """As many as pushes, each about the push at its place; the dead are told at their places."""
+        bench = self.bench(tokens=12)
+        tokens = list(bench.sandbox.tokens[: self.size])
+        for token in tokens[1::3]:
+            bench.sandbox.uninstall(token)
+        batch = self.pushes(tokens)[::-1]
+
+        outcomes = bench.push(batch)
+
+        assert len(outcomes) == len(batch), f"push() returned {len(outcomes)} outcomes for {len(batch)} pushes"
+        for place, (push, outcome) in enumerate(zip(batch, outcomes, strict=True)):
+            assert isinstance(outcome, Outcome), f"place {place}: push() returned {type(outcome).__name__}"
+            assert outcome.push_token == push.push_token, f"place {place}: the outcome is about another push"
+            wanted = bench.sandbox.ledger.count(push.push_token.token) == 1
+            assert outcome.ok == wanted, f"place {place}: told {outcome.status.name}, in truth it is the other way"
+
+    @judges("dead tokens")
+    def test_dead_tokens_among_live_ones(self) -> None:
+        """The dead are named, the others arrive, and order is kept."""
+        sandbox = self.sandbox(tokens=60)
+        tokens = list(sandbox.tokens)
+        for token in tokens[::7]:
+            sandbox.uninstall(token)
+
+        outcomes = self.deliver(sandbox, self.pushes(tokens))
+
+        assert [outcome.push_token.token for outcome in outcomes] == tokens, "the order is lost"
+        for place, outcome in enumerate(outcomes):
+            wanted = Reason.UNREGISTERED if place % 7 == 0 else None
+            assert outcome.reason is wanted, f"push {place} should end {wanted}: {outcome!r}"
+        self.check(sandbox, outcomes)
+
+    @pytest.mark.parametrize("count", [1, 5])
+    @judges("dead tokens")
+    def test_all_tokens_dead(self, count: int) -> None:
+        """Also when nobody is left, each is told."""
+        sandbox = self.sandbox(tokens=count)
+        tokens = list(sandbox.tokens)
+        for token in tokens:
+            sandbox.uninstall(token)
+
+        outcomes = self.deliver(sandbox, self.pushes(tokens))
+
+        self.expect(outcomes, Reason.UNREGISTERED)
+        assert {outcome.status for outcome in outcomes} == {Status.REJECTED}, "the vendor refused them: REJECTED"
+        self.check(sandbox, outcomes)
+
+    @judges("dead tokens")
+    def test_odd_tokens_hurt_nobody(self) -> None:
+        """Whatever a host's database holds has an outcome of its own, and its neighbour arrives."""
+        sandbox = self.sandbox()
+        tokens = [ODD_TOKENS[0], sandbox.tokens[0], *ODD_TOKENS[1:], sandbox.tokens[1]]
+
+        outcomes = self.deliver(sandbox, self.pushes(tokens))
+
+        for token, outcome in zip(tokens, outcomes, strict=True):
+            wanted = None if token in sandbox.tokens else Reason.UNREGISTERED
+            assert outcome.reason is wanted, f"the token {token[:8]!a} should end {wanted}: {outcome!r}"
+        self.check(sandbox, outcomes)
+
+    @pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS)
+    @judges("any text")
+    def test_any_text_arrives_or_is_refused_by_name(self, text: str) -> None:
+        """Whatever a user typed: delivered (cut where too long, and said so) or refused naming the field."""
+        sandbox = self.sandbox()
+
+        (outcome,) = self.deliver(sandbox, [Push(PushToken(1, sandbox.tokens[0]), Notification(text, text))])
+
+        self.check_contract([outcome])
+        if outcome.ok:
+            shown = sandbox.ledger.deliveries[0]
+            for name, whole in (("title", shown.title), ("body", shown.body)):
+                whole.encode()
+                assert len(whole) >= len(text) / 2 or name in outcome.truncated, f"{name} was cut without saying so"
+        else:
+            assert outcome.reason is Reason.INVALID_NOTIFICATION, f"a text that cannot be sent ended as {outcome!r}"
+            assert "title" in outcome.detail or "body" in outcome.detail, f"no field is named: {outcome.detail!r}"
+
+    @judges("any text")
+    def test_one_text_that_cannot_be_sent_hurts_nobody(self) -> None:
+        """It is settled alone; the others arrive."""
+        sandbox = self.sandbox(tokens=len(ODD_NOTES) + 1)
+        odd = [Push(PushToken(1, token), note) for token, note in zip(sandbox.tokens[1:], ODD_NOTES, strict=True)]
+        good = Push(PushToken(1, sandbox.tokens[0]), Notification("title", "for all"))
+
+        outcomes = self.deliver(sandbox, [good, *odd])
+
+        self.check_contract(outcomes)
+        assert outcomes[0].ok, f"a good push beside odd ones should be ACCEPTED: {outcomes[0]!r}"
+        allowed = (None, Reason.INVALID_NOTIFICATION, Reason.UNSUPPORTED)
+        for place, outcome in enumerate(outcomes):
+            assert outcome.reason in allowed, f"odd notification {place}: {outcome!r}"
+
+    @judges("batch")
+    def test_the_batch_is_left_alone(self) -> None:
+        """The core and the host still need what they handed in."""
+        bench = self.bench()
+        tokens = [*bench.sandbox.tokens[:3], ""][-self.size :]
+        brand = self.vendor.brand
+        notes = [Notification("title", "for all", data=dict(EXTRA), overrides={brand: {}}) for _ in tokens]
+        batch = [Push(PushToken(1, token), note) for token, note in zip(tokens, notes, strict=True)]
+        given, before = list(batch), copy.deepcopy([attrs.asdict(note) for note in notes])
+        bench.asked(batch)
+
+        assert batch == given, "push() changed the batch that it was given"
+        assert [attrs.asdict(note) for note in notes] == before, "push() changed a notification that it was given"
+
+    @pytest.mark.parametrize("failing", ["no verdict", "refused"])
+    @judges("kept")
+    def test_settled_pushes_keep_their_outcomes(self, failing: str) -> None:
+        """What became of the request is not about those that were not in it."""
+        bench = self.bench()
+        first, second = bench.sandbox.tokens[:2]
+        usual = Notification("title", "for all")
+        odd = [Push(PushToken(1, token), usual) for token in ODD_TOKENS]
+        if bench.vendor.batching.mixed:
+            odd += [Push(PushToken(1, second), note) for note in ODD_NOTES]
+        settled = [push for push in odd if self.size > 1 and not bench.asked([push])]
+        reply = Response(200, content=b"<html></html>")
+        if failing == "refused":
+            reply = bench.sandbox.refusal(self.code_for(Reason.CREDENTIALS) or "-1")
+        bench.spoil = lambda _: reply
+
+        for push in settled:
+            try:
+                outcomes = dict(enumerate(bench.push([push, Push(PushToken(1, first), usual)])))
+            except (Refused, NoVerdict) as failed:
+                outcomes = dict(failed.kept)
+            assert 0 in outcomes, "the request failed, and a push that was settled before it lost its outcome"
+            assert outcomes[0].status is Status.NOT_SENT, "a push that was settled without a request is NOT_SENT"
+            assert outcomes[0].push_token == push.push_token, "the kept outcome is about another push"
+
+    @judges("dedupe")
+    def test_the_dedupe_id_travels(self) -> None:
+        """Where the vendor drops repeats, it has to know a repeat; and no two pushes share an id."""
+        bench = self.bench()
+        batch = self.pushes(bench.sandbox.tokens[: self.size])
+        bench.push(batch)
+        if not bench.vendor.deduplicates:
+            return
+        sent = {delivery.token: delivery.dedupe_id for delivery in bench.sandbox.ledger.deliveries}
+
+        for push in batch:
+            told = sent.get(push.push_token.token)
+            assert told == push.dedupe_id, f"the vendor was told the dedupe id {told!r}, the push's is another"
+
+    @judges("weight")
+    def test_a_push_weighs_no_more_than_it_says(self) -> None:
+        """A request cut by `max_bytes` stays below what the vendor takes."""
+        bench = self.bench()
+        if bench.vendor.batching.max_bytes is None or self.size < 3:
+            return
+        first, second, third = bench.sandbox.tokens[:3]
+        for place, note in enumerate(ODD_NOTES):
+            bodies = []
+            for tokens in ((first, second), (first, second, third)):
+                batch = [Push(PushToken(1, token), note, dedupe_id=f"d-{token}") for token in tokens]
+                bodies.append(sum(len(request.content) for request in bench.asked(batch)))
+            added = bodies[1] - bodies[0]
+            said = bench.vendor.weigh(note) + most_quoted(third) + most_quoted(f"d-{third}")
+            assert added <= said, f"odd notification {place} added {added} bytes, weigh() and its token say {said}"
+
+    @judges("total")
+    def test_region_quota_and_weight_know_everything(self) -> None:
+        """The core asks before anything is checked."""
+        vendor = self.loaded()
+        for token in (*ODD_TOKENS, *self.sandbox().tokens):
+            region = vendor.region(token)
+            assert isinstance(region, str), f"region({token[:8]!a}) is no str"
+            assert region == vendor.region(token), f"region({token[:8]!a}) is not always the same"
+        for place, note in enumerate(ODD_NOTES):
+            assert isinstance(vendor.quota(note), str), f"quota() of odd notification {place} is no str"
+            weight = vendor.weigh(note)
+            assert isinstance(weight, int), f"weigh() of odd notification {place} is no int"
+            assert weight >= 0, f"weigh() of odd notification {place} is below 0"
+        assert isinstance(vendor.batching, Batching), "batching is no Batching"
+        assert isinstance(vendor.home_region, str), "home_region is no str"

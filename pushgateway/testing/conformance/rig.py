@@ -1,0 +1,206 @@
+"""What every scenario stands on: a plug-in, its sandbox, a gateway between them, and virtual time.
+
+Law of this file: nothing here knows a vendor, and nothing here is a scenario. The ledger of the sandbox is the truth.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
+from importlib import resources
+from typing import Any, ClassVar
+
+import attrs
+
+from pushgateway.audience import Audience, AudienceKind
+from pushgateway.certificates import Certificate, load_vendors
+from pushgateway.gateway import Gateway
+from pushgateway.masking import Secret
+from pushgateway.model import Notification, Push, PushToken
+from pushgateway.outcome import Outcome, Reason, Status
+from pushgateway.plugins import Plugins
+from pushgateway.rules import Rules, load_rules
+from pushgateway.sandbox import Sandbox
+from pushgateway.testing.conformance.bench import EPOCH, Bench, Watching
+from pushgateway.testing.transport import SandboxTransport
+from pushgateway.testing.virtual import loop_wall_clock, run_virtual
+from pushgateway.vendor import Request, Response, Vendor
+
+HOST = "https://sandbox.invalid"
+CANARY = "CANARY-5d1c"
+ODD_TOKENS = ("", "x" * 5000, "汉字", "a\nb", "a;b,c", "\x00", "\ud800")
+"""What no vendor gives out; a host's database may hold it all the same."""
+Texts = Callable[[str], str]
+
+
+def audiences(sandbox: Sandbox) -> dict[AudienceKind, Audience]:
+    """One of each kind, at a sandbox of some phones: the first is `ann` and `vip`."""
+    tokens = list(sandbox.tokens)
+    sandbox.set_alias(tokens[0], "ann")
+    sandbox.set_tags(tokens[0], ["vip"])
+    return {
+        AudienceKind.EVERYONE: Audience.everyone(),
+        AudienceKind.TOKENS: Audience.of_tokens(tokens),
+        AudienceKind.ALIASES: Audience.of_aliases(["ann"]),
+        AudienceKind.TAGS: Audience.of_tags(["vip"]),
+    }
+
+
+def fields_of(vendor: type[Any]) -> tuple[attrs.Attribute[Any], ...]:
+    """The settings of a plug-in's class."""
+    assert attrs.has(vendor), f"{vendor.__name__} is no attrs class, so it takes no settings"
+    return tuple(attrs.fields(vendor))
+
+
+class Rig:
+    """What a plug-in's author gives, and the tools of the scenarios."""
+
+    vendor: ClassVar[type[Vendor]]
+    """The plug-in's class."""
+
+    def make_sandbox(self, **options: Any) -> Sandbox:
+        """A new sandbox of the plug-in's vendor, with these keyword arguments of `Sandbox`."""
+        raise NotImplementedError("make_sandbox(): return the plug-in's sandbox, made with the options given")
+
+    def with_wrong_secret(self, settings: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The settings with a secret that the vendor refuses."""
+        raise NotImplementedError("with_wrong_secret(): return the settings with another secret")
+
+    # The plug-in
+
+    @property
+    def package(self) -> str:
+        """The plug-in's package."""
+        return self.vendor.__module__.partition(".")[0]
+
+    @property
+    def rules(self) -> Rules | None:
+        """The rules that the plug-in ships; None when it has no `rules.toml`."""
+        if not resources.files(self.package).joinpath("rules.toml").is_file():
+            return None
+        return load_rules(self.package)
+
+    def certificate(self, sandbox: Sandbox, **settings: Any) -> Certificate:
+        """The certificate 1, at the sandbox."""
+        return Certificate(1, self.vendor.brand, {**sandbox.settings(HOST), **settings})
+
+    def load(self, certificate: Certificate) -> Vendor:
+        """The plug-in with the settings of `certificate`."""
+        loaded = load_vendors([certificate], Plugins({self.vendor.brand: self.vendor}))[certificate.id]
+        assert isinstance(loaded, Vendor), f"the plug-in cannot be loaded: {loaded}"
+        return loaded
+
+    def loaded(self) -> Vendor:
+        """The plug-in as the sandbox wants it."""
+        return self.load(self.certificate(self.sandbox()))
+
+    @property
+    def size(self) -> int:
+        """Pushes in one request."""
+        return self.loaded().batching.size
+
+    def secrets(self) -> Mapping[str, str]:
+        """The values of the settings that are of the type `Secret`, by field."""
+        vendor = self.loaded()
+        values = {field.name: getattr(vendor, field.name) for field in fields_of(self.vendor)}
+        return {name: value.reveal() for name, value in values.items() if isinstance(value, Secret)}
+
+    # Its vendor
+
+    def sandbox(self, **options: Any) -> Sandbox:
+        """A sandbox on the virtual clock."""
+        return self.make_sandbox(clock=loop_wall_clock(), **options)
+
+    def code_for(self, reason: Reason) -> str | None:
+        """The vendor's code for a whole request that ends with `reason`; None when the vendor has none.
+
+        Fails where neither `Sandbox.codes` nor the plug-in's rules tell.
+        """
+        sandbox = type(self.make_sandbox(clock=lambda: EPOCH, tokens=0))
+        if reason in sandbox.codes:
+            return sandbox.codes[reason]
+        rules = self.rules
+        if rules is not None:
+            named = (code for code, rule in rules.codes.items() if rule.scope == "request")
+            return next((code for code in named if rules.codes[code].reason == reason.name), None)
+        raise AssertionError(
+            f"the kit does not know this vendor's code for {reason.name}: name it in {sandbox.__name__}.codes, as "
+            f"codes = {{Reason.{reason.name}: '7'}}, or None where the vendor has no such code"
+        )
+
+    # Between them
+
+    def bench(self, *, tokens: int = 20, watching: Watching = nullcontext, **more: Any) -> Bench:
+        """The plug-in opposite a new sandbox, without a gateway."""
+        sandbox = self.make_sandbox(clock=lambda: EPOCH, tokens=tokens, **more)
+        return Bench(self.load(self.certificate(sandbox)), sandbox, watching=watching)
+
+    def gateway(self, sandbox: Sandbox, *certificates: Certificate) -> Gateway:
+        """A gateway on the sandbox, without a network."""
+        clock = loop_wall_clock()
+        return Gateway(
+            certificates or [self.certificate(sandbox)],
+            transport=SandboxTransport(sandbox, clock=clock, latency=lambda: 0.01),
+            vendors={self.vendor.brand: self.vendor},
+            clock=clock,
+            rng=random.Random(1),  # noqa: S311 - repeatable
+        )
+
+    def deliver(self, sandbox: Sandbox, pushes: Sequence[Push], *certificates: Certificate) -> list[Outcome]:
+        """Send all pushes at once and return their outcomes."""
+
+        async def main() -> list[Outcome]:
+            async with self.gateway(sandbox, *certificates) as gateway:
+                return await gateway.send_each(pushes)
+
+        return run_virtual(main())
+
+    def pushes(self, tokens: Sequence[str], text: Texts = lambda token: f"for {token}") -> list[Push]:
+        """One push for each token, under an id of its own. The text too, where a request may hold different ones."""
+        note = Notification("title", "for all")
+        mixed = self.loaded().batching.mixed
+        return [
+            Push(PushToken(1, token), Notification("title", text(token)) if mixed else note, dedupe_id=f"d-{number}")
+            for number, token in enumerate(tokens)
+        ]
+
+    def answers_of(self, sandbox: Sandbox) -> list[tuple[Request, Response | None]]:
+        """A list that from now on gets each request to the sandbox with its reply."""
+        heard: list[tuple[Request, Response | None]] = []
+        answer = sandbox.answer
+
+        def recording(request: Request) -> Any:
+            answered = answer(request)
+            heard.append((request, answered.response))
+            return answered
+
+        sandbox.answer = recording  # type: ignore[method-assign]
+        return heard
+
+    # Judgement
+
+    def check(self, sandbox: Sandbox, outcomes: Sequence[Outcome]) -> None:
+        """Outcomes and ledger tell the same story, and no phone got a text for another."""
+        self.check_contract(outcomes)
+        for place, outcome in enumerate(outcomes):
+            times = sandbox.ledger.count(outcome.push_token.token)
+            most, least = (1, 1) if outcome.ok else (int(outcome.status is Status.UNKNOWN), 0)
+            assert least <= times <= most, (
+                f"push {place} ended {outcome.status.name}, but by the ledger its phone got it {times} times"
+            )
+            assert (outcome.reason is None) == outcome.ok, f"push {place}: {outcome.status.name} needs a reason"
+        for delivery in sandbox.ledger.deliveries:
+            assert delivery.token in delivery.body or "for all" in delivery.body, "a phone got the text for another"
+
+    def check_contract(self, outcomes: Sequence[Outcome]) -> None:
+        """The core had nothing to complain about."""
+        for place, outcome in enumerate(outcomes):
+            assert "broke its contract" not in outcome.detail, f"push {place}: {outcome.detail}"
+
+    def expect(self, outcomes: Sequence[Outcome], reason: Reason | None) -> None:
+        """Every outcome ends with this reason; None: accepted."""
+        self.check_contract(outcomes)
+        for place, outcome in enumerate(outcomes):
+            wanted = "ACCEPTED" if reason is None else reason.name
+            assert outcome.reason is reason, f"push {place} of {len(outcomes)} should end {wanted}: {outcome!r}"

@@ -1,0 +1,147 @@
+"""Scenarios: the settings of a certificate, the plug-in's advice, and that nothing is shown.
+
+Law of this file: what a host reads (a `repr`, a sentence, a log, a URL in an access log) holds nothing secret.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import attrs
+
+from pushgateway.calls import Ruling
+from pushgateway.certificates import Certificate, load_vendors
+from pushgateway.errors import ConfigError
+from pushgateway.masking import Secret
+from pushgateway.model import Notification, Push, PushToken
+from pushgateway.plugins import Plugins
+from pushgateway.sandbox import Fault
+from pushgateway.testing.conformance.promises import judges
+from pushgateway.testing.conformance.rig import CANARY, HOST, ODD_TOKENS, Rig, fields_of
+from pushgateway.testing.conformance.words import ODD_NOTES
+
+
+class SettingsScenarios(Rig):
+    """What a certificate may hold, and what is said of it."""
+
+    @judges("settings")
+    def test_every_missing_setting_is_named(self) -> None:
+        """A certificate without settings is refused with the fields that it lacks."""
+        required = [field.name for field in fields_of(self.vendor) if field.default is attrs.NOTHING and field.init]
+        assert required, "no setting is required: nobody can send without credentials"
+        problems = self._problems(Certificate(1, self.vendor.brand, {}))
+
+        for name in required:
+            assert any(f"['1'].{name}:" in problem for problem in problems), f"{name} is missing, and nobody says so"
+
+    @judges("settings")
+    def test_an_unknown_setting_is_named(self) -> None:
+        """A typing mistake does not pass silently."""
+        problems = self._problems(self.certificate(self.sandbox(), no_such_setting=1))
+
+        assert any("['1'].no_such_setting:" in problem for problem in problems), "an unknown setting was taken"
+
+    @judges("settings")
+    def test_an_empty_secret_is_named(self) -> None:
+        """A secret that was forgotten is found when the certificate is loaded, not at the first push."""
+        for name in self.secrets():
+            problems = self._problems(self.certificate(self.sandbox(), **{name: ""}))
+
+            assert any(f"['1'].{name}:" in problem for problem in problems), f"an empty {name} was taken"
+
+    def _problems(self, certificate: Certificate) -> Sequence[str]:
+        try:
+            loaded = load_vendors([certificate], Plugins({self.vendor.brand: self.vendor}))["1"]
+        except ConfigError as wrong:
+            return wrong.problems
+        return [str(loaded)] if isinstance(loaded, Exception) else []
+
+    @judges("secrets")
+    def test_no_secret_shows_in_a_repr(self) -> None:
+        """Neither in the `repr` of the plug-in nor in that of its certificate."""
+        settings = self.sandbox().settings(HOST)
+        wrong = dict(self.with_wrong_secret(settings))
+        changed = [name for name, value in settings.items() if wrong.get(name) != value]
+        wrong.update(dict.fromkeys(changed, CANARY))
+        certificate = Certificate(1, self.vendor.brand, wrong)
+        loaded = self.load(certificate)
+
+        assert changed, "with_wrong_secret() changed nothing"
+        for name in changed:
+            assert isinstance(getattr(loaded, name), Secret), f"{name} is a secret, but not of the type Secret"
+        assert CANARY not in repr(loaded), "the repr of the plug-in shows a secret"
+        assert CANARY not in repr(certificate), "the repr of the certificate shows a secret"
+
+    @judges("secrets")
+    def test_no_secret_travels_in_a_url(self) -> None:
+        """URLs are written into the access logs of proxies and clients."""
+        sandbox = self.sandbox(tokens=3)
+        heard = self.answers_of(sandbox)
+        self.deliver(sandbox, self.pushes(sandbox.tokens))
+
+        assert heard, "nothing was sent"
+        for name, secret in self.secrets().items():
+            shown = [request.url for request, _ in heard if secret in request.url]
+            assert not shown, f"the setting {name} is in the URL of {len(shown)} of {len(heard)} requests"
+
+    @judges("secrets")
+    def test_nothing_sent_shows_in_a_log(self) -> None:
+        """Over faults: no token, title, body or data in any record or outcome's `repr`."""
+        sandbox = self.sandbox(tokens=20)
+        sandbox.faults.add(*(Fault(kind=kind, share=0.4, times=None) for kind in ("drop", "html", "cut", "code")))
+        note = Notification(f"{CANARY} title", f"{CANARY} body", data={"key": CANARY})
+        tokens = (*sandbox.tokens, CANARY, f"a\n{CANARY}", CANARY * 500)
+        with records() as logged:
+            outcomes = self.deliver(sandbox, [Push(PushToken(1, token), note) for token in tokens])
+
+        for text in (*map(repr, outcomes), *(record.getMessage() for record in logged)):
+            assert CANARY not in text, "a title, a text, data or a token is shown in an outcome or in the log"
+            assert not [token for token in sandbox.tokens if token in text], "a whole token is shown"
+
+    @judges("advice")
+    def test_its_advice_are_sentences_without_secrets(self) -> None:
+        """`pushgateway check` shows them to whoever runs it."""
+        advice = self.loaded().advice()
+
+        assert all(isinstance(text, str) and text for text in advice), "advice() gives sentences"
+        for name, secret in self.secrets().items():
+            assert not [text for text in advice if secret in text], f"the advice shows the setting {name}"
+
+    @judges("advice")
+    def test_its_rulings_never_fail_and_show_nothing(self) -> None:
+        """`explain` is asked about what does not work: it says so, and quotes nothing."""
+        vendor = self.loaded()
+        canary = Notification(CANARY * 200, CANARY * 200, data={CANARY: CANARY})
+        for note in (canary, *ODD_NOTES):
+            for token in (CANARY, *ODD_TOKENS):
+                rulings = vendor.rulings(Push(PushToken(1, token), note))
+                assert all(isinstance(ruling, Ruling) for ruling in rulings), "rulings() gives Ruling values"
+                shown = [ruling for ruling in rulings if CANARY in repr(ruling)]
+                assert not shown, f"a ruling on {shown[0].field!r} quotes what was sent" if shown else ""
+
+
+class _Listener(logging.Handler):
+    def __init__(self, kept: list[logging.LogRecord]) -> None:
+        super().__init__(logging.DEBUG)
+        self._kept = kept
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._kept.append(record)
+
+
+@contextmanager
+def records() -> Iterator[list[logging.LogRecord]]:
+    """Every record of the block, of any logger and level."""
+    kept: list[logging.LogRecord] = []
+    listener = _Listener(kept)
+    root = logging.getLogger()
+    former = root.level
+    root.addHandler(listener)
+    root.setLevel(logging.DEBUG)
+    try:
+        yield kept
+    finally:
+        root.setLevel(former)
+        root.removeHandler(listener)

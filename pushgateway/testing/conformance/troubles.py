@@ -1,0 +1,286 @@
+"""Scenarios: access tokens, credentials, limits, and whatever a network or a vendor makes of a reply.
+
+Law of this file: a fault is played by the sandbox's script or on the way; the ledger knows what happened all the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import attrs
+import pytest
+
+from pushgateway.certificates import Certificate
+from pushgateway.errors import NoVerdict, Refused
+from pushgateway.model import Push
+from pushgateway.outcome import Outcome, Reason, Status
+from pushgateway.sandbox import Fault
+from pushgateway.testing.conformance.bench import EPOCH, Bench
+from pushgateway.testing.conformance.promises import judges
+from pushgateway.testing.conformance.rig import HOST, Rig
+from pushgateway.testing.conformance.words import ODD_BODIES, odd_twins
+from pushgateway.vendor import Response, Vendor
+
+LIMITS = (Reason.RATE_LIMITED, Reason.QUOTA_EXCEEDED, Reason.UNAVAILABLE)
+NEVER = "98765432"
+"""A code that no vendor has."""
+
+
+class TroubleScenarios(Rig):
+    """What is not the host's fault."""
+
+    # Access and credentials
+
+    @judges("access")
+    def test_an_expired_access_token_is_renewed_once(self) -> None:
+        """The host notices nothing; nobody gets it twice."""
+        sandbox = self.sandbox(tokens=30)
+        sandbox.faults.add(Fault(kind="expire", after=1))
+
+        outcomes = self.deliver(sandbox, self.pushes(sandbox.tokens))
+
+        self.expect(outcomes, None)
+        self.check(sandbox, outcomes)
+
+    @judges("access")
+    def test_a_login_gives_a_token_that_lives(self) -> None:
+        """The lifetime is in seconds and not over already; the token is not shown."""
+        bench = self.bench()
+        bench.log_in(bench.vendor.home_region)
+        access = bench.access
+        if access is None:
+            assert self.vendor.login is Vendor.login, "login() gave no AccessToken"
+            return
+
+        assert access.value, "the access token is empty"
+        assert access.value not in repr(access), "the repr of the access token shows it"
+        assert access.lifetime > 0, "the access token lives 0 seconds"
+        if access.created_at is not None:
+            age = EPOCH - access.created_at
+            assert 0 <= age + 3600 < access.lifetime + 7200, (
+                "the access token is dead at once: created_at is in epoch seconds, by the vendor's clock"
+            )
+
+    @judges("credentials")
+    def test_refused_credentials_keep_the_tokens_and_cause_no_storm(self) -> None:
+        """`CREDENTIALS` for each, never a dead token, and a handful of vendor calls at most."""
+        sandbox = self.sandbox(tokens=500)
+        wrong = Certificate(1, self.vendor.brand, self.with_wrong_secret(sandbox.settings(HOST)))
+
+        outcomes = self.deliver(sandbox, self.pushes(sandbox.tokens), wrong)
+
+        self.expect(outcomes, Reason.CREDENTIALS)
+        assert sandbox.ledger.total == 0, "the sandbox takes a wrong secret: it is to refuse it as the vendor does"
+        asked = sum(sandbox.ledger.calls.values())
+        most = 1 if self.vendor.login is not Vendor.login else 20
+        assert asked <= most, f"refused credentials were tried {asked} times for {len(outcomes)} pushes"
+
+    # Limits and codes
+
+    @pytest.mark.parametrize("reason", LIMITS, ids=lambda reason: reason.value)
+    @judges("limits")
+    def test_a_limit_is_told_for_the_request(self, reason: Reason) -> None:
+        """The core slows down, waits or ends the day by what `push` raises."""
+        code = self.code_for(reason)
+        if code is None:
+            return
+        bench = self.bench()
+        bench.spoil = lambda _: bench.sandbox.refusal(code)
+        raised = self._raised(bench, self.pushes(bench.sandbox.tokens[: min(3, self.size)]))
+
+        assert raised is not None, f"the code {code} was told for the whole request, and push() raised nothing"
+        assert raised.reason is reason, f"the code {code} means {reason.name}, push() raised {raised.reason.name}"
+
+    @judges("limits")
+    def test_a_used_up_day_stops_the_certificate(self) -> None:
+        """A few requests find out, the other pushes are told without one."""
+        code = self.code_for(Reason.QUOTA_EXCEEDED)
+        if code is None:
+            return
+        count = 60 * self.size if self.size < 10 else 500
+        sandbox = self.sandbox(tokens=min(count, 500))
+        sandbox.faults.add(Fault(kind="code", code=code, times=None, after=self._logins()))
+        outcomes = self.deliver(sandbox, self.pushes(sandbox.tokens))
+
+        self.expect(outcomes, Reason.QUOTA_EXCEEDED)
+        asked = sum(sandbox.ledger.calls.values())
+        assert asked <= 20, f"the day was used up, and the vendor was asked {asked} times more"
+
+    @pytest.mark.parametrize("status", [429, 503])
+    @judges("limits")
+    def test_a_busy_server_is_asked_again(self, status: int) -> None:
+        """By its HTTP status alone: nothing is called dead, and where it is sure that nothing was done, all arrive."""
+        sandbox = self.sandbox()
+        sandbox.faults.add(Fault(kind="status", status=status, retry_after=1, after=self._logins()))
+
+        outcomes = self.deliver(sandbox, self.pushes(sandbox.tokens[: self.size]))
+
+        self.check(sandbox, outcomes)
+        if status == 429:
+            self.expect(outcomes, None)
+
+    def _logins(self) -> int:
+        return int(self.vendor.login is not Vendor.login)
+
+    @judges("codes")
+    def test_every_code_of_the_rules_has_its_reason(self) -> None:
+        """What `rules.toml` says of a code is what the host gets to hear."""
+        rules = self.rules
+        for code, rule in {} if rules is None else rules.codes.items():
+            reasons = self._reasons(code)
+            wanted = rule.host_reason
+            if wanted is not None and rule.scope == "request" and rule.reason in Reason.__members__:
+                assert reasons == {wanted}, f"code {code} is {rule.reason} by the rules, push() says {names(reasons)}"
+            elif wanted is not None:
+                assert None not in reasons, f"code {code} is {rule.reason} by the rules, push() says it is a success"
+
+    @pytest.mark.parametrize("code", [NEVER, "-1"])
+    @judges("codes")
+    def test_a_code_nobody_knows_is_no_success(self, code: str) -> None:
+        """New codes will come: they are refusals, and never say that a token is dead."""
+        if self.rules is not None and code in self.rules.codes:
+            return
+        reasons = self._reasons(code)
+
+        assert not reasons & {None, Reason.UNREGISTERED, Reason.MUTED}, f"code {code} ended {names(reasons)}"
+
+    def _reasons(self, code: str) -> set[Reason | None]:
+        bench = self.bench()
+        bench.spoil = lambda _: bench.sandbox.refusal(code)
+        try:
+            outcomes = bench.push(self.pushes(bench.sandbox.tokens[:1]))
+        except Refused as refused:
+            return {refused.reason}
+        except NoVerdict:
+            return {Reason.NO_VERDICT}
+        return {outcome.reason for outcome in outcomes}
+
+    def _raised(self, bench: Bench, batch: Sequence[Push]) -> Refused | None:
+        try:
+            bench.push(batch)
+        except Refused as refused:
+            return refused
+        return None
+
+    # On the way
+
+    @pytest.mark.parametrize("kind", ["drop", "refuse", "html", "empty", "status", "delay"])
+    @pytest.mark.parametrize("count", [1, 20])
+    @judges("verdicts")
+    def test_one_fault_on_the_way(self, kind: str, count: int) -> None:
+        """Whatever happens to the push request: every outcome is true by the ledger."""
+        sandbox = self.sandbox(tokens=count)
+        sandbox.faults.add(Fault(kind=kind, after=self._logins(), seconds=15))
+
+        outcomes = self.deliver(sandbox, self.pushes(sandbox.tokens))
+
+        self.check(sandbox, outcomes)
+        if self.vendor.deduplicates or kind == "refuse":
+            self.expect(outcomes, None)
+
+    @pytest.mark.parametrize("kind", ["drop", "html", "empty", "status", "cut"])
+    @judges("verdicts")
+    def test_a_vendor_that_is_down(self, kind: str) -> None:
+        """No verdict ever: `UNKNOWN` or surely not delivered, and nothing is called dead."""
+        sandbox = self.sandbox(tokens=20)
+        sandbox.faults.add(Fault(kind=kind, times=None, after=self._logins()))
+
+        outcomes = self.deliver(sandbox, self.pushes(sandbox.tokens))
+
+        self.check(sandbox, outcomes)
+        for outcome in outcomes:
+            assert not outcome.ok, f"no reply ever came, and a push is {outcome!r}"
+            assert outcome.reason is not Reason.UNREGISTERED, f"no reply ever came, and a token is called dead: {kind}"
+
+    @pytest.mark.parametrize("count", [1, 3])
+    @judges("verdicts")
+    def test_a_reply_cut_at_every_byte(self, count: int) -> None:
+        """No prefix of a reply is mistaken for a verdict, and none makes the plug-in crash."""
+        batch, whole = self._true_reply(count)
+        for size in range(len(whole.content)):
+            outcomes = self._answered(batch, attrs.evolve(whole, content=whole.content[:size]))
+            told = [outcome.status.name for outcome in outcomes if outcome.status is not Status.UNKNOWN]
+            assert not told, f"of {len(whole.content)} bytes {size} came, and a push is {told[0]}"
+
+    @pytest.mark.parametrize("count", [1, 3])
+    @judges("errors")
+    def test_a_reply_that_makes_no_sense(self, count: int) -> None:
+        """Any value left out or of another type, and bodies that are no JSON: no crash, one outcome for each push."""
+        batch, whole = self._true_reply(count)
+        for content in (*ODD_BODIES, *odd_twins(whole.content)):
+            outcomes = self._answered(batch, attrs.evolve(whole, content=content))
+            assert [outcome.push_token for outcome in outcomes] == [push.push_token for push in batch], (
+                f"to {content[:80]!r} push() gave {len(outcomes)} outcomes for {len(batch)} pushes, or in another order"
+            )
+
+    @judges("verdicts")
+    def test_a_push_that_the_reply_does_not_name(self) -> None:
+        """A reply that names each push, to fewer than were asked, is no verdict on the others."""
+        batch, whole = self._true_reply(3)
+        _, fewer = self._true_reply(2)
+        named = [push.push_token.token.encode() in whole.content for push in batch]
+        if len(batch) < 3 or not all(named):
+            return  # one word for all
+        outcomes = self._answered(batch, fewer)
+
+        assert outcomes[2].status is Status.UNKNOWN, f"the reply does not name a push, and it ended {outcomes[2]!r}"
+
+    @judges("errors")
+    def test_it_can_be_left_at_every_step(self) -> None:
+        """A gateway that closes, a host that cancels: an exchange that is closed ends there."""
+        bench = self.bench()
+        batch = self.pushes(bench.sandbox.tokens[: self.size])
+        exchange = bench.vendor.push(batch)
+        next(exchange)
+        exchange.close()
+
+        login = bench.vendor.login(bench.vendor.home_region, EPOCH)
+        if login is not None:
+            next(login)
+            login.close()
+        assert exchange.gi_frame is None, "push() goes on after it was closed"  # type: ignore[attr-defined]
+
+    @pytest.mark.parametrize("seed", range(3))
+    @judges("verdicts")
+    def test_the_vendors_own_oddities(self, seed: int) -> None:
+        """Every way of spoiling a reply that the sandbox knows, mixed: true outcomes, no text on another's phone."""
+        sandbox = self.sandbox(tokens=200, seed=seed)
+        sandbox.faults.add(*(Fault(kind=kind, times=None, share=0.5, after=1) for kind in sandbox.manglings))
+        tokens = list(sandbox.tokens)
+        for token in tokens[::9]:
+            sandbox.uninstall(token)
+
+        outcomes = self.deliver(sandbox, self.pushes(tokens))
+
+        assert [outcome.push_token.token for outcome in outcomes] == tokens, "the order is lost"
+        self.check(sandbox, outcomes)
+
+    def _true_reply(self, count: int) -> tuple[list[Push], Response]:
+        """A batch, and what the vendor truly says to it."""
+        bench = self.bench()
+        heard: list[Response] = []
+
+        def keep(response: Response) -> Response:
+            heard.append(response)
+            return response
+
+        bench.spoil = keep
+        batch = self.pushes(bench.sandbox.tokens[: min(count, self.size)])
+        bench.push(batch)
+        return batch, heard[-1]
+
+    def _answered(self, batch: Sequence[Push], reply: Response) -> Sequence[Outcome]:
+        """The outcomes of a batch by this reply, as the core takes them from what is raised."""
+        bench = self.bench()
+        bench.spoil = lambda _: reply
+        try:
+            return bench.push(batch)
+        except Refused as refused:
+            return [Outcome.refused(push, refused) for push in batch]
+        except NoVerdict as silent:
+            return [Outcome.unknown(push, silent.detail) for push in batch]
+
+
+def names(reasons: set[Reason | None]) -> str:
+    """Reasons in words."""
+    return " and ".join(sorted("ACCEPTED" if reason is None else reason.name for reason in reasons))

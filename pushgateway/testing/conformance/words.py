@@ -1,0 +1,99 @@
+"""What people and hosts write: texts and notifications that are out of the ordinary, and replies that are.
+
+Law of this file: data, and pure functions that make it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from pushgateway.model import Notification, OpenActivity, OpenIntent, OpenIntentUri, OpenUrl
+
+TEXTS = {
+    "long": "长" * 5000,
+    "joined emoji": "👨‍👩‍👧‍👦" * 900,
+    "combining": "e\u0301" * 3000,
+    "right to left": "مرحبا " * 900,
+    "control": "a\x00b\r\nc\x1b[0m\u202e\u2028",
+    "surrogate": "x\ud800y",
+    "reserved": "&=+%;\"\\'",
+    "markup": "<b>{title}</b> {{x}} %s ${y} \\u0026",
+    "blank": " \t ",
+    "empty": "",
+}
+
+ODD_NOTES = (
+    *(Notification(text, text) for text in TEXTS.values()),
+    Notification("title", "body", subtitle="长" * 500, channel_id='"\\' * 300),
+    Notification("title", "body", data={"quotes": '"\\' * 200, "control": "\x01" * 200, "汉字": "👨‍👩‍👧‍👦" * 50}),
+    Notification("title", "body", data={"deep": [[[[{"a": None}]]]], "large": 10**30, "small": 1e-300, "no": False}),
+    Notification("title", "body", click=OpenUrl("https://host.example/" + "?a=&" * 400)),
+    Notification("title", "body", click=OpenIntentUri("intent://x#Intent;end"), ttl=10**9),
+    Notification("title", "body", click=OpenActivity("a.B" * 200), store_offline=False, ttl=0),
+    Notification("title", "body", click=OpenIntent('"' * 400), time_zone="GMT+08:00"),
+    Notification("title", "body", receipt_url="https://host.example/r", receipt_parameter="%" * 200),
+)
+"""Each of a right type, and each hard to write down or forbidden by somebody."""
+
+_ODD_VALUES: tuple[Any, ...] = (None, True, -1, 10**400, 1.5, "", "0", "x" * 300, [], {}, [[]], {"": None})
+
+ODD_BODIES = (
+    b"",
+    b"null",
+    b"true",
+    b"0",
+    b"[]",
+    b"{}",
+    b'""',
+    b"\xff\xfe",
+    b"\xef\xbb\xbf{}",
+    b"[" * 100_000,
+    b'{"code": NaN}',
+    b'{"code": "0", "code": "1"}',
+    b"<html></html>",
+    b"[1, null, {}, []]",
+)
+"""What nobody meant to say."""
+
+
+def odd_twins(content: bytes) -> Iterator[bytes]:
+    """A JSON text with each of its values in turn left out, and replaced by each of some odd ones."""
+    try:
+        whole = json.loads(content)
+    except ValueError:
+        return
+    for path in _paths(whole, ()):
+        if path:
+            twin = json.loads(content)
+            _holder(twin, path).pop(path[-1])
+            yield _written(twin)
+        for odd in _ODD_VALUES:
+            if not path:
+                yield _written(odd)
+                continue
+            twin = json.loads(content)
+            _holder(twin, path)[path[-1]] = odd
+            yield _written(twin)
+
+
+def _paths(value: Any, path: tuple[Any, ...]) -> Iterator[tuple[Any, ...]]:
+    yield path
+    if isinstance(value, dict):
+        for key in value:
+            yield from _paths(value[key], (*path, key))
+    elif isinstance(value, list):
+        for place in range(len(value)):
+            yield from _paths(value[place], (*path, place))
+
+
+def _holder(value: Any, path: tuple[Any, ...]) -> Any:
+    for key in path[:-1]:
+        value = value[key]
+    return value
+
+
+def _written(value: Any) -> bytes:
+    # 10**400 as it may arrive: Python writes it, and reads it as an int of 400 digits.
+    return json.dumps(value).encode()
