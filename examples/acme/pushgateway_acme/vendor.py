@@ -1,0 +1,224 @@
+"""Acme Push as a vendor: pushes become requests, replies become outcomes.
+
+Law of this file: pure. It does not wait, remember or send; facts are rows of `rules.toml`.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+import attrs
+
+from pushgateway.rules import load_rules
+from pushgateway.text import fit
+from pushgateway.vendor import (
+    AccessExpired,
+    AccessToken,
+    AudienceKind,
+    Batching,
+    Broadcast,
+    BroadcastOutcome,
+    Exchange,
+    FieldError,
+    Notification,
+    NoVerdict,
+    Outcome,
+    Push,
+    PushToken,
+    Reason,
+    Receipt,
+    ReceiptKind,
+    Refused,
+    Reply,
+    Request,
+    Response,
+    Secret,
+    Status,
+    Vendor,
+    check_base_url,
+    code_text,
+    read_reply,
+)
+
+RULES = load_rules("pushgateway_acme")
+V1 = RULES.dialects["v1"]
+Message = dict[str, str]
+
+
+def _text(_: object, attribute: "attrs.Attribute[str]", value: str) -> None:
+    if not value.strip():
+        raise FieldError(attribute.name, "must be a non-empty string")
+
+
+def _host(_: object, attribute: "attrs.Attribute[str]", value: str) -> None:
+    check_base_url(attribute.name, value)
+
+
+@attrs.frozen(kw_only=True)
+class Acme(Vendor):
+    """One Acme certificate: the app and its secret."""
+
+    brand: ClassVar[str] = "acme"
+    deduplicates: ClassVar[bool] = True
+    audiences: ClassVar[frozenset[AudienceKind]] = frozenset({AudienceKind.EVERYONE, AudienceKind.TOKENS})
+    audience_size: ClassVar[int] = V1.number("batch")
+
+    app_id: str = attrs.field(validator=_text)
+    """The app's id in Acme's console."""
+    secret: Secret
+    """The app's secret, which signs logins."""
+    host: str = attrs.field(default=V1.hosts["main"].url, validator=_host)
+    """`https://host` in place of Acme's; `http://` for loopback addresses only."""
+
+    @property
+    def batching(self) -> Batching:
+        """A hundred messages, each with a text of its own."""
+        return Batching(size=V1.number("batch"), mixed=True, max_bytes=V1.number("bytes"))
+
+    def weigh(self, notification: Notification) -> int:
+        """A character is 12 bytes of JSON at most, the names of the fields are 100."""
+        texts = (notification.title, notification.body, notification.receipt_url, notification.receipt_parameter)
+        return 100 + 12 * sum(len(text or "") for text in texts)
+
+    # Access
+
+    def login(self, region: str, now: float) -> Exchange[AccessToken]:
+        """Acme signs the app and the time in milliseconds."""
+        time = str(int(now * 1000))
+        sign = hashlib.sha256(f"{self.app_id}{time}{self.secret.reveal()}".encode()).hexdigest()
+        reply = checked((yield self._request("login", {"app": self.app_id, "time": time, "sign": sign})))
+        token, seconds = reply.body.get("token"), reply.body.get("seconds")
+        if not isinstance(token, str) or not token.isascii() or not isinstance(seconds, int) or seconds < 1:
+            raise NoVerdict("the reply to a login holds no access token")
+        return AccessToken(token, lifetime=min(seconds, 86_400))
+
+    def authorize(self, request: Request, access: AccessToken) -> Request:
+        """Acme has a header of its own."""
+        return attrs.evolve(request, headers={**request.headers, "acme-access": access.value})
+
+    # Pushes
+
+    def push(self, batch: Sequence[Push]) -> Exchange[Sequence[Outcome]]:
+        """All that can be sent in one request; the others are settled here, and keep their outcomes."""
+        outcomes: dict[int, Outcome] = {}
+        sent: dict[int, tuple[str, ...]] = {}
+        messages: list[Message] = []
+        for place, push in enumerate(batch):
+            message, truncated = encode_message(push.notification, push.dedupe_id)
+            reason, problem = find_problem(push.push_token.token, message)
+            if reason is not None:
+                outcomes[place] = Outcome.not_sent(push, reason, problem)
+                continue
+            sent[place] = truncated
+            messages.append({**message, "to": push.push_token.token})
+        if sent:
+            try:
+                results = decode_results(checked((yield self._request("push", {"messages": messages}))))
+            except (Refused, NoVerdict) as failed:
+                raise failed.keeping(outcomes) from None
+            for place, truncated in sent.items():
+                outcomes[place] = decode_outcome(batch[place], results, truncated)
+        return [outcomes[place] for place in range(len(batch))]
+
+    def broadcast(self, broadcast: Broadcast, saved: str) -> Exchange[BroadcastOutcome]:
+        """To a list of tokens, or to everyone when there is none."""
+        note, tokens = broadcast.notification, broadcast.audience.values
+        message, truncated = encode_message(note, note.dedupe_id or "")
+        reason, problem = find_problem("everyone", message)
+        if reason is not None:
+            raise Refused(reason, detail=problem)
+        order: dict[str, Any] = {"message": message}
+        if broadcast.audience.kind is AudienceKind.TOKENS:
+            order["tokens"] = list(tokens)
+        reply = checked((yield self._request("broadcast", order)))
+        results = decode_results(reply) if tokens else {}
+        pushes = [Push(PushToken(broadcast.certificate_id, token), note) for token in tokens]
+        return BroadcastOutcome(
+            certificate_id=broadcast.certificate_id,
+            status=Status.ACCEPTED,
+            task_ids=(str(reply.body.get("task")),),
+            truncated=truncated,
+            outcomes=tuple(decode_outcome(push, results, truncated) for push in pushes),
+        )
+
+    def receipts(self, certificate_id: str, headers: Mapping[str, str], body: bytes) -> Sequence[Receipt]:
+        """A list, of which every entry is right, or nothing is believed."""
+        try:
+            return [decode_receipt(certificate_id, entry) for entry in json.loads(body)]
+        except (ValueError, TypeError, KeyError, RecursionError):
+            raise Refused(Reason.INVALID_NOTIFICATION, detail="not a list of Acme's receipts") from None
+
+    def _request(self, operation: str, order: Mapping[str, object]) -> Request:
+        row = V1.operations[operation]
+        headers = {"content-type": "application/json"}
+        return Request(row.method, self.host.rstrip("/") + row.path, headers, json.dumps(order).encode())
+
+
+# From the model to the wire
+
+
+def encode_message(note: Notification, dedupe_id: str) -> tuple[Message, tuple[str, ...]]:
+    """The message of a notification, and the names of what was cut."""
+    title, title_cut = fit(note.title, V1.fields["title"].max or 0)
+    text, text_cut = fit(note.body, V1.fields["text"].max or 0)
+    message = {"id": dedupe_id, "title": title, "text": text}
+    if note.receipt_url is not None:
+        message |= {"receipts": note.receipt_url, "note": note.receipt_parameter or ""}
+    return message, (("title",) if title_cut else ()) + (("body",) if text_cut else ())
+
+
+def find_problem(token: str, message: Message) -> tuple[Reason | None, str]:
+    """What Acme would refuse the whole request for."""
+    if not (token.isascii() and token.isprintable() and 0 < len(token) <= V1.number("token")):
+        return Reason.UNREGISTERED, f"token: must be 1 to {V1.number('token')} printable ASCII characters"
+    for field, name in (("title", "title"), ("text", "body")):
+        if not message[field].strip():
+            return Reason.INVALID_NOTIFICATION, f"{name}: must hold at least one visible character"
+    return None, ""
+
+
+# From the wire to the model
+
+
+def checked(response: Response) -> Reply:
+    """The reply when Acme took the request; raises what its code means when not."""
+    reply = read_reply(response)
+    rule = RULES.codes.get(reply.code)
+    if rule is None or rule.scope == "target":
+        raise Refused(Reason.INVALID_NOTIFICATION, reply.code, reply.message, detail="a code for no request")
+    if rule.reason == "expired":
+        raise AccessExpired(Reason.CREDENTIALS, reply.code, reply.message)
+    if rule.host_reason is not None:
+        raise Refused(rule.host_reason, reply.code, reply.message, rule.retry_after)
+    return reply
+
+
+def decode_results(reply: Reply) -> dict[str, tuple[str, str]]:
+    """By token: the code, and Acme's id of the message. What makes no sense is left out."""
+    results: dict[str, tuple[str, str]] = {}
+    entries = reply.body.get("results")
+    for entry in entries if isinstance(entries, list) else []:
+        if isinstance(entry, dict) and isinstance(entry.get("to"), str):
+            results[entry["to"]] = (code_text(entry.get("code")) or "", str(entry.get("id", ""))[:64])
+    return results
+
+
+def decode_outcome(push: Push, results: Mapping[str, tuple[str, str]], truncated: tuple[str, ...]) -> Outcome:
+    """What the results say of one push."""
+    code, message_id = results.get(push.push_token.token, ("", ""))
+    rule = RULES.codes.get(code)
+    if rule is None:
+        return Outcome.unknown(push, "the reply says nothing readable about this push", code=code or None)
+    if rule.host_reason is None:
+        return Outcome.accepted(push, message_id or None, truncated=truncated)
+    return Outcome.rejected(push, rule.host_reason, code=code, repeated=rule.reason == "repeated")
+
+
+def decode_receipt(certificate_id: str, entry: Mapping[str, Any]) -> Receipt:
+    """One receipt; raises for anything that Acme would not write."""
+    token, event, note, at = entry["to"], entry["event"], entry["note"], entry["at"]
+    if not (isinstance(event, str) and isinstance(note, str) and isinstance(at, int) and 0 <= at < 10**13):
+        raise ValueError(event)
+    kind = ReceiptKind.ARRIVED if event == "arrived" else ReceiptKind.OTHER
+    return Receipt(push_token=PushToken(certificate_id, token), kind=kind, event=event, at=at / 1000, parameter=note)
