@@ -117,6 +117,7 @@ class ReceiptScenarios(Rig):
         for receipt in receipts:
             assert receipt.kind is ReceiptKind.ARRIVED, f"it arrived, the receipt says {receipt.kind.name}"
             assert receipt.parameter == "parameter-1", "the parameter did not come back"
+            self._check_fields(receipt, b"a true receipt")
 
     @judges("receipts")
     def test_rubbish_is_no_receipt(self) -> None:

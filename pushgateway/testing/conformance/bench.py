@@ -33,6 +33,7 @@ class Bench:
     sandbox: Sandbox
     spoil: Callable[[Response], Response] = lambda response: response
     """What becomes of each reply but a login's on its way."""
+    spoil_login: Callable[[Response], Response] = lambda response: response
     watching: Watching = nullcontext
     """Wraps each moment in which the plug-in's own code runs."""
     requests: list[Request] = attrs.field(factory=list)
@@ -62,7 +63,7 @@ class Bench:
         with self.watching():
             exchange = self.vendor.login(region, EPOCH)
         if exchange is not None:
-            self.access = self._run(exchange, None, lambda response: response)
+            self.access = self._run(exchange, None, self.spoil_login)
 
     def carry(self, begin: Callable[[], Exchange[T]], region: str) -> T:
         """Log in, and carry an exchange to its end."""

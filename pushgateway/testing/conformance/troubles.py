@@ -6,6 +6,7 @@ Law of this file: a fault is played by the sandbox's script or on the way; the l
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import attrs
 import pytest
@@ -19,7 +20,7 @@ from pushgateway.testing.conformance.bench import EPOCH, Bench
 from pushgateway.testing.conformance.promises import judges
 from pushgateway.testing.conformance.rig import HOST, Rig
 from pushgateway.testing.conformance.words import ODD_BODIES, odd_twins
-from pushgateway.vendor import Response, Vendor
+from pushgateway.vendor import AccessToken, Response, Vendor
 
 LIMITS = (Reason.RATE_LIMITED, Reason.QUOTA_EXCEEDED, Reason.UNAVAILABLE)
 NEVER = "98765432"
@@ -212,6 +213,26 @@ class TroubleScenarios(Rig):
             assert [outcome.push_token for outcome in outcomes] == [push.push_token for push in batch], (
                 f"to {content[:80]!r} push() gave {len(outcomes)} outcomes for {len(batch)} pushes, or in another order"
             )
+
+    @judges("errors")
+    def test_a_login_that_makes_no_sense(self) -> None:
+        """The same for the reply to a login: an access token of the right types, `Refused` or `NoVerdict`."""
+        if self.vendor.login is Vendor.login:
+            return
+        heard: list[Response] = []
+        bench = self.bench()
+        bench.spoil_login = lambda response: heard.append(response) or response  # type: ignore[func-returns-value]
+        bench.log_in(bench.vendor.home_region)
+        whole = heard[-1]
+        for content in (*ODD_BODIES, *odd_twins(whole.content)):
+            bench.access, bench.spoil_login = None, lambda _, content=content: attrs.evolve(whole, content=content)  # type: ignore[misc]
+            try:
+                bench.log_in(bench.vendor.home_region)
+            except (Refused, NoVerdict):
+                continue
+            access: Any = bench.access
+            sense = isinstance(access, AccessToken) and isinstance(access.value, str) and 0 < access.lifetime < 10**9
+            assert sense, f"of {content[:80]!r} login() made {access!r}"
 
     @judges("verdicts")
     def test_a_push_that_the_reply_does_not_name(self) -> None:

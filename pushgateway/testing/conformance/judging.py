@@ -1,0 +1,58 @@
+"""The scenarios of a kit as functions: to list them, and to run them without pytest's own machinery.
+
+Law of this file: what pytest would run is what is run here, with the same arguments.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import attrs
+
+from pushgateway.testing.conformance.promises import BrokenPromiseError, Promise
+
+
+@attrs.frozen
+class Scenario:
+    """One scenario of a kit."""
+
+    name: str
+    says: str
+    """The truth that it protects."""
+    promise: Promise
+    runs: tuple[Callable[[], None], ...] = attrs.field(repr=False)
+    """It, once for each set of its parameters. A run raises `BrokenPromiseError`."""
+
+    def seen(self) -> BrokenPromiseError | None:
+        """What the first run that fails has seen; None when the promise is kept."""
+        for run in self.runs:
+            try:
+                run()
+            except BrokenPromiseError as broken:
+                return broken
+        return None
+
+
+def scenarios(kit: type[Any]) -> Iterator[Scenario]:
+    """Every scenario of a subclass of `PluginConformance`, in the order in which pytest runs them."""
+    for name in _names(kit):
+        test = getattr(kit, name)
+        sets = [_values(mark) for mark in getattr(test, "pytestmark", ()) if mark.name == "parametrize"]
+        runs = tuple(_run(kit, name, parameters) for parameters in itertools.product(*sets))
+        yield Scenario(name, (test.__doc__ or "").strip().split("\n")[0], test.promise, runs)
+
+
+def _names(kit: type[Any]) -> list[str]:
+    found = [name for part in kit.__mro__ for name, value in vars(part).items() if hasattr(value, "promise")]
+    return list(dict.fromkeys(found))
+
+
+def _values(mark: Any) -> list[tuple[str, Any]]:
+    name, values = mark.args[:2]
+    return [(name, value) for value in values]
+
+
+def _run(kit: type[Any], name: str, parameters: tuple[tuple[str, Any], ...]) -> Callable[[], None]:
+    return lambda: getattr(kit(), name)(**dict(parameters))
