@@ -6,11 +6,12 @@ Law of this file: found by entry point, importing what it may, calling what it m
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 
 import pytest
 
 from pushgateway.audience import Broadcast
-from pushgateway.errors import Refused
+from pushgateway.errors import NoVerdict, Refused
 from pushgateway.model import Notification
 from pushgateway.plugins import VENDORS, Plugins, installed
 from pushgateway.sandbox.finding import SANDBOXES, find_sandbox
@@ -63,8 +64,10 @@ class PlaceScenarios(Rig):
         """While it translates, it calls no clock, no random, no socket, no task, no file and no log."""
         calls = Calls()
         play: Callable[[Bench], None] = getattr(self, f"_{operation}")
-        play(self.bench())  # once unseen: what Python itself does the first time is not the plug-in's
-        play(self.bench(watching=calls.watching))
+        for bench in (self.bench(), self.bench(watching=calls.watching)):
+            # The first time unseen: what Python itself does but once is not the plug-in's.
+            with suppress(Refused, NoVerdict):
+                play(bench)
 
         assert not calls.seen, f"{operation} calls {', '.join(sorted(calls.seen))}"
 
@@ -81,10 +84,7 @@ class PlaceScenarios(Rig):
 
     def _receipts(self, bench: Bench) -> None:
         with bench.watching():
-            try:
-                bench.vendor.receipts("1", {}, b"[]")
-            except Refused:
-                return
+            bench.vendor.receipts("1", {}, b"[]")
 
     def _answers(self, bench: Bench) -> None:
         (push,) = self.pushes(bench.sandbox.tokens[:1])

@@ -201,7 +201,7 @@ class TroubleScenarios(Rig):
         for size in range(len(whole.content)):
             outcomes = self._answered(batch, attrs.evolve(whole, content=whole.content[:size]))
             told = [outcome.status.name for outcome in outcomes if outcome.status is not Status.UNKNOWN]
-            assert not told, f"of {len(whole.content)} bytes {size} came, and a push is {told[0]}"
+            assert not told, f"{size} of {len(whole.content)} bytes came, and a push is {told[0]}"
 
     @pytest.mark.parametrize("count", [1, 3])
     @judges("errors")

@@ -33,7 +33,9 @@ ODD_NOTES = (
     Notification("title", "body", click=OpenIntentUri("intent://x#Intent;end"), ttl=10**9),
     Notification("title", "body", click=OpenActivity("a.B" * 200), store_offline=False, ttl=0),
     Notification("title", "body", click=OpenIntent('"' * 400), time_zone="GMT+08:00"),
-    Notification("title", "body", receipt_url="https://host.example/r", receipt_parameter="%" * 200),
+    Notification("title", "body", receipt_url="https://host.example/r", receipt_parameter="😀" * 200),
+    *(Notification("title", sign * count) for sign in ('"', "长", "😀", "&") for count in (49, 199, 999)),
+    *(Notification(sign * count, "body") for sign in ("\\", "长", "😀") for count in (9, 31, 199)),
 )
 """Each of a right type, and each hard to write down or forbidden by somebody."""
 

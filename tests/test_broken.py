@@ -1,0 +1,45 @@
+"""The conformance kit is proved: each plug-in that is broken on purpose is caught by it, and told what to do.
+
+`tests/broken.md` lists them, with the scenario that catches each.
+"""
+
+from pathlib import Path
+
+import pytest
+from broken.copies import Broken, installed
+from broken.listing import BROKEN, listing
+
+from pushgateway.testing.conformance import PROMISES
+from pushgateway.testing.conformance.judging import scenarios
+
+
+@pytest.mark.parametrize("broken", BROKEN, ids=lambda broken: broken.name)
+def test_a_broken_plug_in_is_caught_and_told_what_to_do(broken: Broken, tmp_path: Path) -> None:
+    """The scenario that judges the promise sees it, and its words are what was seen, the promise and the way out."""
+    seen = broken.seen(tmp_path)
+
+    assert seen is not None, f"passes: {broken.name}"
+    assert seen.promise is PROMISES[broken.promise]
+    assert broken.says in seen.seen
+    assert str(seen).endswith(f"to keep it: {seen.promise.keep}")
+
+
+def test_the_sound_plug_in_passes_every_scenario(tmp_path: Path) -> None:
+    """What is caught above is the mistake, not the plug-in; and each promise has a scenario."""
+    with installed(tmp_path) as kit:
+        judged = list(scenarios(kit))
+        failing = {scenario.name: scenario.seen() for scenario in judged}
+
+    assert {name: seen for name, seen in failing.items() if seen} == {}
+    assert {scenario.promise.key for scenario in judged} == PROMISES.keys()
+
+
+def test_every_promise_is_broken_by_a_plug_in() -> None:
+    """A promise that no plug-in breaks may be one that nobody judges."""
+    assert len(BROKEN) == len({broken.name for broken in BROKEN}) >= 25
+    assert {broken.promise for broken in BROKEN} == PROMISES.keys()
+
+
+def test_the_list_of_broken_plug_ins_is_up_to_date(root: Path) -> None:
+    """What the repository says of them is what they are."""
+    assert (root / "tests" / "broken.md").read_text("utf-8") == listing()
