@@ -175,6 +175,10 @@ class PushScenarios(Rig):
         allowed = (None, Reason.INVALID_NOTIFICATION, Reason.UNSUPPORTED)
         for place, outcome in enumerate(outcomes):
             assert outcome.reason in allowed, f"odd notification {place}: {outcome!r}"
+        for push in odd if self.size > 1 and self.loaded().batching.mixed else ():
+            bench = self.bench(tokens=len(sandbox.tokens))
+            asked = bench.asked([good, push])  # before a request it can only be settled; afterwards the core halves
+            assert asked, "a batch with one text that cannot be sent was refused as a whole, without any request"
 
     @judges("batch")
     def test_the_batch_is_left_alone(self) -> None:

@@ -41,7 +41,9 @@ class SettingsScenarios(Rig):
         """A typing mistake does not pass silently."""
         problems = self._problems(self.certificate(self.sandbox(), no_such_setting=1))
 
-        assert any("['1'].no_such_setting:" in problem for problem in problems), "an unknown setting was taken"
+        assert any("['1'].no_such_setting:" in problem for problem in problems), (
+            f"an unknown setting was not named; said was: {problems}"
+        )
 
     @judges("settings")
     def test_an_empty_secret_is_named(self) -> None:

@@ -24,6 +24,16 @@ BROKEN = [
         "    if rule.host_reason is None:\n        return Outcome.accepted",
     ),
     breaks(
+        "dead tokens",
+        "all_tokens_dead",
+        "A batch of dead tokens is taken for an outage",
+        "should end UNREGISTERED",
+        "            for place, truncated in sent.items():\n",
+        '            if {code for code, _ in results.values()} == {"10"}:\n'
+        "                raise Refused(Reason.UNAVAILABLE)\n"
+        "            for place, truncated in sent.items():\n",
+    ),
+    breaks(
         "errors",
         "a_login_that_makes_no_sense",
         "The reply to a login is believed unseen",
@@ -160,6 +170,14 @@ BROKEN = [
         "    if rule.host_reason is not None:\n        raise Refused(rule.host_reason",
         '    if reply.code == "31":\n        raise Refused(Reason.UNAVAILABLE, reply.code)\n'
         "    if rule.host_reason is not None:\n        raise Refused(rule.host_reason",
+    ),
+    breaks(
+        "limits",
+        "a_busy_server_is_asked_again",
+        "A busy server is taken for a refused certificate",
+        "should end ACCEPTED",
+        "    reply = read_reply(response)\n",
+        "    if response.status == 429:\n        raise Refused(Reason.CREDENTIALS)\n    reply = read_reply(response)\n",
     ),
     breaks(
         "access",

@@ -112,6 +112,22 @@ BROKEN = [
         '    secret: Secret = Secret("secret")\n',
     ),
     breaks(
+        "settings",
+        "an_unknown_setting_is_named",
+        "A setting is of a type that does not exist",
+        "an unknown setting was not named",
+        "    secret: Secret\n",
+        '    secret: "Secrets"\n',
+    ),
+    breaks(
+        "settings",
+        "an_empty_secret_is_named",
+        "An empty secret is taken for some other",
+        "an empty secret was taken",
+        "    secret: Secret\n",
+        '    secret: Any = attrs.field(converter=lambda given: Secret(given or "sandbox-secret"))\n',
+    ),
+    breaks(
         "secrets",
         "no_secret_shows_in_a_repr",
         "The secret is a plain text",
@@ -136,6 +152,14 @@ BROKEN = [
         "a token is shown",
         'f"token: must be',
         'f"token {token}: must be',
+    ),
+    breaks(
+        "outcomes",
+        "one_push_arrives",
+        "Requests go to an address that is not the vendor's",
+        "should end ACCEPTED",
+        'self.host.rstrip("/") + row.path',
+        'self.host.rstrip("/") + row.path.upper()',
     ),
     breaks(
         "outcomes",
@@ -180,6 +204,24 @@ BROKEN = [
         "                    results |= decode_results(checked(reply))\n",
     ),
     breaks(
+        "size",
+        "at_the_size_and_one_more",
+        "What does not fit is told as refused",
+        "should end ACCEPTED",
+        '{"messages": messages}',
+        '{"messages": messages[:99]}',
+        'return Outcome.unknown(push, "the reply says nothing readable about this push", code=code or None)',
+        "return Outcome.rejected(push, Reason.UNSUPPORTED)",
+    ),
+    breaks(
+        "own text",
+        "one_notification_for_many",
+        "Pushes of one text are sent as one",
+        "should end ACCEPTED",
+        '{"messages": messages}',
+        '{"messages": list({one["text"]: one for one in messages}.values())}',
+    ),
+    breaks(
         "own text",
         "each_its_own_notification",
         "All pushes of a request carry the text of the first",
@@ -210,6 +252,15 @@ BROKEN = [
         "no field is named",
         "if not message[field].strip():",
         "if message[field] is None:",
+    ),
+    breaks(
+        "any text",
+        "one_text_that_cannot_be_sent_hurts_nobody",
+        "One text that cannot be sent refuses the whole batch",
+        "was refused as a whole, without any request",
+        "            if reason is not None:\n                outcomes[place]",
+        "            if reason is Reason.INVALID_NOTIFICATION:\n                raise Refused(reason, detail=problem)\n"
+        "            if reason is not None:\n                outcomes[place]",
     ),
     breaks(
         "dead tokens",
