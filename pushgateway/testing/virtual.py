@@ -17,6 +17,8 @@ from collections.abc import Callable, Coroutine
 from types import CoroutineType
 from typing import Any, TypeVar
 
+from pushgateway.errors import FieldError
+
 T = TypeVar("T")
 
 
@@ -59,6 +61,12 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def time(self) -> float:
         """Virtual seconds since the loop was made."""
         return self._now
+
+    def advance(self, seconds: float) -> None:
+        """Later by so much, at once: timers that became due meanwhile ring next, in their order."""
+        if not seconds >= 0:
+            raise FieldError("seconds", "must be 0 or more: time does not go back")
+        self._now += seconds
 
     def _jump(self, timeout: float | None) -> None:
         if timeout is None:
