@@ -1,4 +1,5 @@
-"""The tables that are made and not written: OPPO's codes, fields, quotas and calls, and every figure of the benchmarks.
+"""The tables that are made and not written: OPPO's codes, fields, quotas and calls, every figure of the benchmarks,
+and the tutorial's files with the promises that they keep.
 
 Law of this file: a fact has one source, `rules.toml` or `measured.json`, and a page shows it between the markers
 `<!-- table: name -->` and `<!-- end -->`, in the language of the page. The tests compare, this file writes:
@@ -23,6 +24,8 @@ from pushgateway_oppo.replies import RULES
 
 from pushgateway import Notification
 from pushgateway.rules import Dialect, FieldRule, Operation, Rules
+from pushgateway.testing.conformance import PROMISES, PluginConformance
+from pushgateway.testing.conformance.judging import scenarios
 from pushgateway.vendor import Secret
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "benchmarks"))  # they know how their figures are shown
@@ -31,6 +34,17 @@ import page as benchmarks
 from words import LANGUAGES, MissingWordsError, Say, words
 
 ROOT = Path(__file__).resolve().parents[1]
+EXAMPLE = ROOT / "examples" / "acme"
+TUTORIAL = (
+    "pyproject.toml",
+    "pushgateway_acme/rules.toml",
+    "pushgateway_acme/vendor.py",
+    "pushgateway_acme/sandbox.py",
+    "tests/test_acme.py",
+)
+KINDS = {".py": "py", ".toml": "toml"}
+"""The word of a block by a file's ending. Not `python`: the blocks of a page are run as one program, these are files of
+a package, which is run and checked by itself."""
 SPECIAL = {
     "expired": "the core logs in again and repeats once; after that `CREDENTIALS`",
     "clock": "the core corrects its clock and repeats the login once; after that `CREDENTIALS`",
@@ -159,7 +173,22 @@ def performance(say: Say, run: Mapping[str, Any] | None = None) -> dict[str, str
     return dict(benchmarks.slots(measured() if run is None else run, say))
 
 
-MAKERS: Mapping[str, Callable[[Say], dict[str, str]]] = {"oppo.md": oppo, "performance.md": performance}
+def plugin(say: Say) -> dict[str, str]:
+    """The files of the tutorial's plug-in, and what the kit judges it by."""
+    judged: dict[str, list[str]] = {key: [] for key in PROMISES}
+    for scenario in scenarios(PluginConformance):
+        judged[scenario.promise.key].append(f"`{scenario.name}`")
+    rows = [(f"`{promise.key}`", promise.says, ", ".join(judged[promise.key])) for promise in PROMISES.values()]
+    files = {path.name: path for path in map(EXAMPLE.joinpath, TUTORIAL)}
+    blocks = {name: f"```{KINDS[path.suffix]}\n{path.read_text('utf-8')}```" for name, path in files.items()}
+    return {"promises": table(("promise", "says", "scenarios"), rows, say), **blocks}
+
+
+MAKERS: Mapping[str, Callable[[Say], dict[str, str]]] = {
+    "oppo.md": oppo,
+    "performance.md": performance,
+    "writing-a-plugin.md": plugin,
+}
 """By page: what makes its tables. A new one is added here."""
 
 

@@ -14,7 +14,7 @@ import pytest
 from pushgateway_oppo import Oppo
 from pushgateway_oppo.replies import RULES
 from reading import Link, anchor, read
-from tables import MAKERS, between, filled, made, main, measured, performance, quota_rows, stale
+from tables import MAKERS, TUTORIAL, between, filled, made, main, measured, performance, quota_rows, stale
 from words import LANGUAGES, MissingWordsError, Words, words
 
 from pushgateway import Reason, Status, events
@@ -54,6 +54,13 @@ def test_the_performance_tables_are_the_run(language: str) -> None:
     assert stale("performance.md", language) == [], WRITE
 
 
+@both_languages
+def test_the_tutorial_is_the_plug_in(language: str) -> None:
+    """The page shows the files of `examples/acme` to the byte, and every promise with its scenarios."""
+    assert set(made("writing-a-plugin.md", language)) == {"promises", *(Path(name).name for name in TUTORIAL)}
+    assert stale("writing-a-plugin.md", language) == [], WRITE
+
+
 def test_one_quota_is_kept() -> None:
     """It is said which of OPPO's figures the gateway uses, which is one of them in one dialect."""
     kept = [row[3] for row in quota_rows(RULES, "current")]
@@ -68,7 +75,7 @@ def test_only_made_tables_are_written(
     """A stale table is named, and writing changes it and nothing else."""
     for language in LANGUAGES:
         (tmp_path / "docs" / language).mkdir(parents=True)
-        for name in ("oppo.md", "performance.md"):
+        for name in MAKERS:
             (tmp_path / "docs" / language / name).write_text(page(name, language), "utf-8")
     changed = tmp_path / "docs" / "zh" / "oppo.md"
     changed.write_text(page("oppo.md", "zh").replace("| 1 到 32 个字符 |", "| 1 到 33 个字符 |"), "utf-8")

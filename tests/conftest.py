@@ -50,9 +50,9 @@ def core() -> Mapping[str, str]:
 
 @pytest.fixture(scope="session")
 def plugins() -> Mapping[str, str]:
-    """The modules of all plug-ins of this repository: dotted name -> source."""
+    """The modules of all plug-ins of this repository, the tutorial's too: dotted name -> source."""
     found: dict[str, str] = {}
-    for package in sorted(ROOT.glob("plugins/*/pushgateway_*/")):
+    for package in sorted([*ROOT.glob("plugins/*/pushgateway_*/"), *ROOT.glob("examples/*/pushgateway_*/")]):
         found |= modules_under(package.parent, package.name)
     return found
 
@@ -61,6 +61,7 @@ def plugins() -> Mapping[str, str]:
 def suites() -> Mapping[str, str]:
     """All tests: path -> source."""
     paths = [*ROOT.glob("tests/**/*.py"), *ROOT.glob("plugins/*/tests/**/*.py")]
+    paths += ROOT.glob("examples/*/tests/**/*.py")
     return {path.relative_to(ROOT).as_posix(): path.read_text("utf-8") for path in sorted(paths)}
 
 

@@ -161,32 +161,39 @@ def test_code_without_a_loop_has_its_gateway_too(
     assert push_ledger.assert_delivered(ann)
 
 
-def test_the_page_shows_tests_that_pass(root: Path, pytester: pytest.Pytester) -> None:
+@pytest.fixture
+def bare(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.Pytester:
+    """A project whose pytest has no other plug-ins."""
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    return pytester
+
+
+def test_the_page_shows_tests_that_pass(root: Path, bare: pytest.Pytester) -> None:
     """The block of the embedding page with the fixtures is a conftest and a test file, and they run as they stand."""
     page = (root / "docs" / "en" / "embedding.md").read_text("utf-8")
     (conftest,) = re.findall(r"^```python\n(pytest_plugins = .*?)^```", page, re.MULTILINE | re.DOTALL)
     (shown,) = re.findall(
         r"^```python\n((?:(?!```).)*?def test_offline_users_are_pushed.*?)^```", page, re.MULTILINE | re.DOTALL
     )
-    pytester.makeconftest(conftest)
-    pytester.makepyfile(shown)
+    bare.makeconftest(conftest)
+    bare.makepyfile(shown)
 
-    result = pytester.runpytest_inprocess("-p", "no:cacheprovider", "-p", "no:xdist")
+    result = bare.runpytest_inprocess("-p", "no:cacheprovider")
 
     passed = shown.count("def test_")
     assert passed >= 2
     result.assert_outcomes(passed=passed)
 
 
-def test_without_an_override_every_installed_brand_is_there(pytester: pytest.Pytester) -> None:
+def test_without_an_override_every_installed_brand_is_there(bare: pytest.Pytester) -> None:
     """A host that installs a plug-in has its sandbox in its tests."""
-    pytester.makeconftest('pytest_plugins = ["pushgateway.testing.fixtures"]')
-    pytester.makepyfile(
+    bare.makeconftest('pytest_plugins = ["pushgateway.testing.fixtures"]')
+    bare.makepyfile(
         "def test_brands(push_sandboxes, push_tokens, push_certificates):\n"
         "    assert 'oppo' in push_sandboxes\n"
         "    assert push_sandboxes.keys() == push_tokens.keys() == {one.brand for one in push_certificates}\n"
     )
 
-    result = pytester.runpytest_inprocess("-p", "no:cacheprovider", "-p", "no:xdist")
+    result = bare.runpytest_inprocess("-p", "no:cacheprovider")
 
     result.assert_outcomes(passed=1)

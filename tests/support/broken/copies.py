@@ -69,12 +69,15 @@ def installed(folder: Path, edits: tuple[Edit, ...] = ()) -> Iterator[type[Plugi
     """The kit for a copy of the tutorial's plug-in, which is installed until the end of the block."""
     package = f"{PACKAGE}_{crc32(repr(edits).encode()):08x}" if edits else PACKAGE
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys, "modules", dict(sys.modules))
         patch.setattr(DriverManager, "ENTRY_POINT_CACHE", {})
         _lay_down(folder, package, edits)
         patch.syspath_prepend(str(folder))
         importlib.invalidate_caches()
-        yield _kit(package)
+        try:
+            yield _kit(package)
+        finally:
+            for name in [name for name in sys.modules if name.partition(".")[0] == package]:
+                del sys.modules[name]
 
 
 def _lay_down(folder: Path, package: str, edits: tuple[Edit, ...]) -> None:

@@ -1,0 +1,59 @@
+"""The tutorial's plug-in: a package of its own, installed and judged as its reader would do it.
+
+Law of this file: that the page shows its files is held by `docs/test_tables.py`; that each rule of the contract is
+missed when it is removed, by `test_broken.py`.
+"""
+
+import os
+import tomllib
+from pathlib import Path
+
+import pytest
+from broken.copies import EXAMPLE, installed
+from packaging.requirements import Requirement
+
+from pushgateway.plugins import Plugins
+from pushgateway.sandbox import find_sandbox
+from pushgateway.testing.conformance.judging import scenarios
+
+pytest_plugins = ["pytester"]
+
+
+def test_its_own_test_file_passes(tmp_path: Path, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Twenty lines run every scenario, and nothing is left out."""
+    with installed(tmp_path / "installed") as kit:
+        expected = sum(len(scenario.runs) for scenario in scenarios(kit))
+    pytester.makepyfile((EXAMPLE / "tests" / "test_acme.py").read_text("utf-8"))
+    paths = [str(tmp_path / "installed"), *filter(None, [os.environ.get("PYTHONPATH")])]
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(paths))
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")  # nothing but pytest is needed, as the page says
+
+    result = pytester.runpytest_subprocess("-p", "no:cacheprovider", "-W", "error")
+
+    assert expected > 90
+    result.assert_outcomes(passed=expected)
+
+
+def test_it_is_found_by_its_brand(tmp_path: Path) -> None:
+    """Installing it is all there is to do."""
+    with installed(tmp_path):
+        vendor, sandbox = Plugins().vendor("acme"), find_sandbox("acme")
+
+    assert (vendor.__module__, vendor.brand) == ("pushgateway_acme.vendor", "acme")
+    assert (sandbox.__module__, sandbox.brand) == ("pushgateway_acme.sandbox", "acme")
+
+
+def test_it_is_small_and_asks_for_this_core(root: Path) -> None:
+    """About 150 lines of code besides blank ones and docstrings, about 100 for its server, and a core like this one."""
+    lines = {
+        name: [line for line in (EXAMPLE / "pushgateway_acme" / name).read_text("utf-8").splitlines() if line.strip()]
+        for name in ("vendor.py", "sandbox.py")
+    }
+    code = {name: sum(not line.strip().startswith(('"""', "#")) for line in text) for name, text in lines.items()}
+    wanted = tomllib.loads((EXAMPLE / "pyproject.toml").read_text("utf-8"))["project"]["dependencies"]
+    core = tomllib.loads((root / "pyproject.toml").read_text("utf-8"))["project"]
+    (requirement,) = (one for one in map(Requirement, wanted) if one.name == core["name"])
+
+    assert code["vendor.py"] <= 170
+    assert code["sandbox.py"] <= 110
+    assert core["version"] in requirement.specifier
