@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from pushgateway.errors import FieldError
 from pushgateway.testing.virtual import DeadlockError, LeftoverError, VirtualLoop, loop_wall_clock, run_virtual
 
 
@@ -204,3 +205,22 @@ def test_the_loop_is_closed_afterwards() -> None:
 
     assert isinstance(loop, VirtualLoop)
     assert loop.is_closed()
+
+
+def test_a_clock_that_is_moved_rings_what_became_due() -> None:
+    """Timers ring in their order, none is left out, and time does not go back."""
+    rung: list[str] = []
+
+    async def main() -> float:
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, VirtualLoop)
+        for delay, name in ((2.0, "second"), (1.0, "first"), (9.0, "later")):
+            loop.call_later(delay, rung.append, name)
+        loop.advance(5.0)
+        await asyncio.sleep(0)
+        with pytest.raises(FieldError, match="must be 0 or more"):
+            loop.advance(-1.0)
+        return loop.time()
+
+    assert run_virtual(main()) == 5.0
+    assert rung == ["first", "second"]
