@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 from broken.copies import installed
+from plain_kit import GroupKit, PlainKit
 from toy import Toy
 
 from pushgateway.outcome import Reason
@@ -137,6 +138,14 @@ def test_whatever_fails_says_what_to_do() -> None:
         with pytest.raises(BrokenPromiseError, match=said) as caught:
             judges("kept")(test)()
         assert str(caught.value).endswith(PROMISES["kept"].keep)
+
+
+@pytest.mark.parametrize("kit", [PlainKit, GroupKit])
+def test_a_plug_in_may_leave_out_what_it_may(kit: type[PluginConformance]) -> None:
+    """One by one or in groups of one text, without login, rules, broadcasts and repeats: sound all the same."""
+    failing = {scenario.name: str(scenario.seen()) for scenario in scenarios(kit) if scenario.promise.key != "found"}
+
+    assert {name: seen for name, seen in failing.items() if seen != "None"} == {}
 
 
 def test_every_scenario_says_its_truth_and_runs() -> None:

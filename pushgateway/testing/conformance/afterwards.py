@@ -88,7 +88,7 @@ class BroadcastScenarios(Rig):
         quiet = self.sandbox(tokens=10)
         self.broadcast(quiet, audiences(quiet)[first])
         sandbox = self.sandbox(tokens=10)
-        sandbox.faults.add(Fault(kind=kind, after=sum(quiet.ledger.calls.values()) - 1))
+        sandbox.faults.add(Fault(kind=kind, after=sum(quiet.ledger.calls.values()) - 1, size=5))
 
         outcome = self.broadcast(sandbox, audiences(sandbox)[first])
 

@@ -5,10 +5,11 @@ Law of this file: nothing here knows a vendor, and nothing here is a scenario. T
 
 from __future__ import annotations
 
+import importlib.util
 import random
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
-from importlib import resources
+from pathlib import Path
 from typing import Any, ClassVar
 
 import attrs
@@ -77,9 +78,9 @@ class Rig:
     @property
     def rules(self) -> Rules | None:
         """The rules that the plug-in ships; None when it has no `rules.toml`."""
-        if not resources.files(self.package).joinpath("rules.toml").is_file():
-            return None
-        return load_rules(self.package)
+        spec = importlib.util.find_spec(self.package)
+        folders = (spec and spec.submodule_search_locations) or ()  # a single module has none
+        return load_rules(self.package) if any(Path(folder, "rules.toml").is_file() for folder in folders) else None
 
     def certificate(self, sandbox: Sandbox, **settings: Any) -> Certificate:
         """The certificate 1, at the sandbox."""

@@ -184,7 +184,7 @@ class TroubleScenarios(Rig):
     def test_a_vendor_that_is_down(self, kind: str) -> None:
         """No verdict ever: `UNKNOWN` or surely not delivered, and nothing is called dead."""
         sandbox = self.sandbox(tokens=20)
-        sandbox.faults.add(Fault(kind=kind, times=None, after=self._logins()))
+        sandbox.faults.add(Fault(kind=kind, times=None, after=self._logins(), size=5))
 
         outcomes = self.deliver(sandbox, self.pushes(sandbox.tokens))
 

@@ -1,0 +1,84 @@
+"""The plainest vendor that keeps every promise: no login, no rules file, no broadcasts, one text in a request.
+
+Law of this file: what a plug-in may leave out is left out, so that the kit asks nobody for more than the contract does.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import ClassVar
+
+import attrs
+
+from pushgateway.text import clean
+from pushgateway.vendor import (
+    Batching,
+    Exchange,
+    NoVerdict,
+    Outcome,
+    Push,
+    Reason,
+    Refused,
+    Reply,
+    Request,
+    Secret,
+    Vendor,
+    read_reply,
+)
+
+REASONS = {"4": Reason.RATE_LIMITED, "5": Reason.QUOTA_EXCEEDED, "8": Reason.CREDENTIALS}
+MOST = 20
+
+
+@attrs.frozen
+class Plain(Vendor):
+    """One by one."""
+
+    brand: ClassVar[str] = "plain"
+    key: Secret
+    host: str = "https://plain.example"
+
+    def push(self, batch: Sequence[Push]) -> Exchange[Sequence[Outcome]]:
+        note = batch[0].notification
+        title, text = clean(note.title), clean(note.body)
+        if not title or not text:
+            return [Outcome.not_sent(push, Reason.INVALID_NOTIFICATION, "title, body: are empty") for push in batch]
+        kept = {
+            place: Outcome.not_sent(push, Reason.UNREGISTERED, "token: must be ASCII")
+            for place, push in enumerate(batch)
+            if not push.push_token.token.isascii()  # the reply could not name it
+        }
+        tokens = [push.push_token.token for place, push in enumerate(batch) if place not in kept]
+        if not tokens:
+            return list(kept.values())
+        order = json.dumps({"title": title, "text": text, "to": tokens}).encode()
+        try:
+            dead = _dead(read_reply((yield Request("POST", f"{self.host}/send", {"x-key": self.key.reveal()}, order))))
+        except (Refused, NoVerdict) as failed:
+            raise failed.keeping(kept) from None
+        return [kept[place] if place in kept else _outcome(push, dead) for place, push in enumerate(batch)]
+
+
+def _dead(reply: Reply) -> list[object]:
+    if reply.code != "0":
+        raise Refused(REASONS.get(reply.code, Reason.UNAVAILABLE), reply.code)
+    dead = reply.body.get("dead")
+    if not isinstance(dead, list):
+        raise NoVerdict("the reply does not say who is dead")
+    return dead
+
+
+def _outcome(push: Push, dead: list[object]) -> Outcome:
+    if push.push_token.token in dead:
+        return Outcome.rejected(push, Reason.UNREGISTERED, code="1")
+    return Outcome.accepted(push, None)
+
+
+@attrs.frozen
+class Group(Plain):
+    """One text for many."""
+
+    @property
+    def batching(self) -> Batching:
+        return Batching(size=MOST)
