@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from broken.copies import EXAMPLE, installed
+from broken.listing import BROKEN
 from packaging.requirements import Requirement
 
 from pushgateway.plugins import Plugins
@@ -32,6 +33,15 @@ def test_its_own_test_file_passes(tmp_path: Path, pytester: pytest.Pytester, mon
 
     assert expected > 90
     result.assert_outcomes(passed=expected)
+
+
+def test_the_page_shows_what_the_kit_says(root: Path, tmp_path: Path) -> None:
+    """The failure that the page shows is what an author gets to see who forgets that rule."""
+    (forgotten,) = (broken for broken in BROKEN if broken.promise == "kept")
+    seen = forgotten.seen(tmp_path)
+    page = (root / "docs" / "en" / "writing-a-plugin.md").read_text("utf-8")
+
+    assert f"```text\n{seen}\n```" in page
 
 
 def test_it_is_found_by_its_brand(tmp_path: Path) -> None:
