@@ -7,7 +7,6 @@ may be repeated. A broadcast that left without a verdict is never repeated: it m
 from __future__ import annotations
 
 import asyncio
-import random
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
@@ -20,8 +19,9 @@ from pushgateway.errors import ExchangeError, NoVerdict, Refused
 from pushgateway.events import BroadcastDone
 from pushgateway.model import PushToken
 from pushgateway.outcome import BroadcastOutcome, Outcome, Reason, Status
+from pushgateway.patience import Patience
 from pushgateway.region import Region
-from pushgateway.retry import RetryPolicy
+from pushgateway.retry import TEMPORARY
 from pushgateway.vendor import Exchange, Vendor
 
 if TYPE_CHECKING:
@@ -31,7 +31,6 @@ R = TypeVar("R")
 Saved = tuple[str, tuple[str, ...]]
 """What `Vendor.save` gives: the content's id, and the names of the fields that were cut."""
 
-_TEMPORARY = frozenset({Reason.RATE_LIMITED, Reason.UNAVAILABLE})
 _HOPELESS = frozenset(
     {
         Reason.CREDENTIALS,
@@ -67,10 +66,7 @@ class Broadcasting:
 
     conversation: Conversation
     broadcast: Broadcast
-    retry: RetryPolicy
-    rng: random.Random
-    deadline: float
-    """On the loop's clock."""
+    patience: Patience
     region: Callable[[str], Region]
     """The vendor's servers, by name."""
     quota: str
@@ -87,20 +83,16 @@ class Broadcasting:
     _done: list[tuple[Audience, BroadcastOutcome]] = attrs.field(factory=list, init=False)
 
     @classmethod
-    def through(
-        cls, lane: Lane, broadcast: Broadcast, retry: RetryPolicy, rng: random.Random, *, deadline: float
-    ) -> Self:
+    def through(cls, lane: Lane, broadcast: Broadcast, patience: Patience) -> Self:
         """One that goes through `lane`, as long as that is at work with the same settings."""
         conversation = lane.conversation
         return cls(
             conversation,
             broadcast,
-            retry,
-            rng,
-            deadline=deadline,
+            patience,
             region=lane.region,
             quota=lane.quota(broadcast.notification),
-            is_current=lambda: lane.conversation is conversation and not lane.refuses,
+            is_current=lambda: lane.conversation is conversation and lane.refusal is None,
         )
 
     async def run(self) -> BroadcastOutcome:
@@ -161,7 +153,7 @@ class Broadcasting:
             return self._cut_off(part, Reason.CREDENTIALS, self.conversation.blame(broken))
 
     async def _deliver(self, region: str, broadcast: Broadcast) -> BroadcastOutcome:
-        if asyncio.get_running_loop().time() >= self.deadline:
+        if asyncio.get_running_loop().time() >= self.patience.deadline:
             return self._ended(broadcast.audience, Status.NOT_SENT, Reason.EXPIRED, "the deadline passed")
         if not self.is_current():
             detail = "the certificate was changed or removed while the broadcast was under way"
@@ -212,25 +204,11 @@ class Broadcasting:
 
     async def _persist(self, region: str, targets: int, attempt: Callable[[], Awaitable[R]]) -> R:
         """Repeat while that can do no harm and there is time: what was refused for now, or never left."""
-        loop = asyncio.get_running_loop()
-        number = 0
-        while True:
-            number += 1
-            try:
-                return await self.region(region).ask(self.quota, targets, self.deadline, attempt)
-            except Refused as refused:
-                if refused.reason not in _TEMPORARY:
-                    raise
-                failure: Refused | NoVerdict = refused
-                hint = refused.retry_after
-            except NoVerdict as silent:
-                if silent.sent:
-                    raise
-                failure, hint = silent, None
-            delay = self.retry.delay(number, self.rng.random(), hint)
-            if number >= self.retry.attempts or loop.time() + delay >= self.deadline:
-                raise failure
-            await asyncio.sleep(delay)
+
+        def ask() -> Awaitable[R]:
+            return self.region(region).ask(self.quota, targets, self.patience.deadline, attempt)
+
+        return await self.patience.persist(ask, _is_harmless)
 
     def _asking(self) -> None:
         self._asked = True
@@ -264,6 +242,11 @@ class Broadcasting:
             truncated=next((outcome.truncated for outcome in outcomes if outcome.truncated), ()),
             outcomes=tuple(by_token[token] for token in values),
         )
+
+
+def _is_harmless(failure: Refused | NoVerdict) -> bool:
+    """Whether asking again can reach nobody twice."""
+    return failure.reason in TEMPORARY if isinstance(failure, Refused) else not failure.sent
 
 
 def ended(

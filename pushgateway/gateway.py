@@ -29,10 +29,12 @@ from pushgateway.intent import Priority
 from pushgateway.lane import Pace
 from pushgateway.model import Notification, Push, PushToken, as_certificate_id, check_count, check_seconds
 from pushgateway.outcome import BroadcastOutcome, CertificateCheck, Outcome, Reason, Status
+from pushgateway.patience import Patience
 from pushgateway.plugins import Plugins
 from pushgateway.retry import RetryPolicy
 from pushgateway.roster import Roster
 from pushgateway.transport import HttpTransport, Transport
+from pushgateway.underway import UnderWay
 from pushgateway.vendor import Vendor
 from pushgateway.watching import Observer, Watch
 
@@ -99,7 +101,7 @@ class Gateway:
             clock=clock,
             rng=self._rng,
         )
-        self._broadcasts: set[asyncio.Task[BroadcastOutcome]] = set()
+        self._under_way = UnderWay()
         self._flows: set[Flow] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._now: Callable[[], float] = time.monotonic  # the loop's clock, once there is one
@@ -245,15 +247,8 @@ class Gateway:
         if obstacle is not None:
             return ended(wanted, wanted.audience, Status.NOT_SENT, *obstacle)
         lane = self._roster.lane(wanted.certificate_id)
-        under_way = Broadcasting.through(lane, wanted, self._retry, self._rng, deadline=loop.time() + timeout)
-        task = loop.create_task(under_way.run())
-        self._broadcasts.add(task)
-        task.add_done_callback(self._broadcasts.discard)
-        try:
-            return await asyncio.shield(task)
-        except asyncio.CancelledError:
-            task.cancel()
-            raise
+        patience = Patience(self._retry, self._rng, loop.time() + timeout)
+        return await self._under_way.see_through(Broadcasting.through(lane, wanted, patience).run())
 
     # Certificates
 
@@ -352,11 +347,9 @@ class Gateway:
         await asyncio.shield(self._closing)
 
     async def _close(self, grace: float) -> None:
-        broadcasts = set(self._broadcasts)
         async with asyncio.TaskGroup() as group:
             group.create_task(self._roster.aclose(grace))
-            if broadcasts:
-                group.create_task(_wait_then_cancel(broadcasts, grace))
+            group.create_task(self._under_way.aclose(grace))
         await self._roster.end_logins()
         if self._own_transport:
             await self._transport.aclose()
@@ -372,10 +365,3 @@ class Gateway:
 
     def __repr__(self) -> str:
         return f"Gateway({len(self._roster.certificates)} certificates)"
-
-
-async def _wait_then_cancel(tasks: set[asyncio.Task[BroadcastOutcome]], grace: float) -> None:
-    await asyncio.wait(tasks, timeout=max(grace, 0.0))
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)

@@ -309,9 +309,9 @@ class Lane:
             self._refusal = (reason, detail)
 
     @property
-    def refuses(self) -> bool:
-        """Whether it takes nothing more."""
-        return self._refusal is not None
+    def refusal(self) -> tuple[Reason, str] | None:
+        """Why it takes nothing more, if so."""
+        return self._refusal
 
     async def aclose(self, grace: float, *, drain: bool = True) -> None:
         """Take nothing more, send what waits (`drain`) and hear what is on its way for up to `grace` seconds; then

@@ -10,7 +10,8 @@ import attrs
 from pushgateway.errors import FieldError
 from pushgateway.outcome import Outcome, Reason, Status
 
-_TEMPORARY = frozenset({Reason.RATE_LIMITED, Reason.UNAVAILABLE})
+TEMPORARY = frozenset({Reason.RATE_LIMITED, Reason.UNAVAILABLE})
+"""Refused for now, and surely nothing was done."""
 
 
 @attrs.frozen(kw_only=True)
@@ -46,7 +47,7 @@ def may_repeat(outcome: Outcome, deduplicates: bool) -> bool:
     """
     if outcome.status is Status.UNKNOWN:
         return deduplicates
-    return outcome.reason in _TEMPORARY
+    return outcome.reason in TEMPORARY
 
 
 def last_word(outcome: Outcome, *, attempts: int, doubtful: bool, deduplicates: bool) -> Outcome:

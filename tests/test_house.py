@@ -40,6 +40,8 @@ FLOORS = {
     "flow": 2,
     "transport": 2,
     "watching": 2,
+    "underway": 2,
+    "patience": 2,
     "vendor": 1,
     "exchange": 1,
     "replies": 1,
