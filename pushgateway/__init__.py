@@ -19,7 +19,7 @@ from pushgateway.model import (
     Push,
     PushToken,
 )
-from pushgateway.outcome import BroadcastOutcome, CertificateCheck, Outcome, Reason, Status
+from pushgateway.outcome import BroadcastOutcome, CallOutcome, CertificateCheck, Outcome, Reason, Status
 from pushgateway.receipt import Receipt, ReceiptKind, Statistics
 from pushgateway.retry import RetryPolicy
 from pushgateway.transport import HttpTransport, LeanTransport, Transport
@@ -29,6 +29,7 @@ __all__ = [
     "AudienceKind",
     "Broadcast",
     "BroadcastOutcome",
+    "CallOutcome",
     "Certificate",
     "CertificateCheck",
     "ClickAction",

@@ -35,16 +35,24 @@ MAX_BREATHS = 10_000
 class Errand:
     """What a vendor is asked for."""
 
-    __slots__ = ("asking", "operation", "pushes", "region")
+    __slots__ = ("asking", "name", "operation", "pushes", "region")
 
     def __init__(
-        self, operation: Operation, region: str, pushes: int = 0, asking: Callable[[], None] | None = None
+        self,
+        operation: Operation,
+        region: str,
+        pushes: int = 0,
+        asking: Callable[[], None] | None = None,
+        *,
+        name: str = "",
     ) -> None:
         self.operation: Operation = operation
         self.region = region
         self.pushes = pushes
         self.asking = asking
         """Called before each request is handed to the transport."""
+        self.name = name
+        """Of a `call`: what the vendor calls it."""
 
 
 class Desk(AbstractAsyncContextManager[None]):
@@ -242,6 +250,7 @@ class Conversation:
                 brand=self.vendor.brand,
                 region=errand.region,
                 operation=errand.operation,
+                name=errand.name,
                 pushes=errand.pushes,
                 duration=loop.time() - begun,
                 status=status,

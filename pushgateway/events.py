@@ -14,8 +14,9 @@ import attrs
 
 from pushgateway.outcome import Reason, Status
 
-Operation: TypeAlias = Literal["push", "login", "save", "broadcast"]
-"""What a vendor request is for. `save` stores the content of a broadcast at the vendor."""
+Operation: TypeAlias = Literal["push", "login", "save", "broadcast", "call"]
+"""What a vendor request is for. `save` stores the content of a broadcast at the vendor; `call` is one of the vendor's
+own operations (`Gateway.vendor`)."""
 
 Ending: TypeAlias = Literal["reply", "no_verdict", "cancelled"]
 """`reply`: a whole HTTP reply came, whatever it says. `no_verdict`: none came. `cancelled`: we no longer listened."""
@@ -49,8 +50,10 @@ class RequestDone(Event):
     region: str
     """Key of the vendor's host that was asked; "" where there is one for all."""
     operation: Operation
+    name: str = ""
+    """Of a `call`: what the vendor calls it, such as `subscribe_alias`; otherwise ""."""
     pushes: int
-    """How many pushes it carried: 0 for `login` and `save`, for `broadcast` the tokens it named."""
+    """How many pushes it carried: 0 for `login`, `save` and `call`, for `broadcast` the tokens it named."""
     duration: float
     """Seconds from handing it to the transport to its end."""
     status: int | None
@@ -92,6 +95,23 @@ class BroadcastDone(Event):
     """Seconds since it was handed in."""
     targets: int
     """Tokens, aliases or tags that were named; 0 for everyone."""
+
+
+@attrs.frozen(kw_only=True)
+class CallDone(Event):
+    """One of a vendor's own operations got its outcome."""
+
+    name: str
+    """What the vendor calls it."""
+    status: Status
+    reason: Reason | None = None
+    """None exactly when `ACCEPTED`."""
+    vendor_code: str | None = None
+    """The vendor's own number, as text."""
+    attempts: int
+    """Vendor requests made for it."""
+    duration: float
+    """Seconds since it was handed in."""
 
 
 @attrs.frozen(kw_only=True)

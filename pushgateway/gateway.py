@@ -28,6 +28,7 @@ from pushgateway.ids import Ids
 from pushgateway.intent import Priority
 from pushgateway.lane import Pace
 from pushgateway.model import Notification, Push, PushToken, as_certificate_id, check_count, check_seconds
+from pushgateway.operations import Operations
 from pushgateway.outcome import BroadcastOutcome, CertificateCheck, Outcome, Reason, Status
 from pushgateway.patience import Patience
 from pushgateway.plugins import Plugins
@@ -249,6 +250,19 @@ class Gateway:
         lane = self._roster.lane(wanted.certificate_id)
         patience = Patience(self._retry, self._rng, loop.time() + timeout)
         return await self._under_way.see_through(Broadcasting.through(lane, wanted, patience).run())
+
+    def vendor(self, certificate_id: int | str, *, timeout: float | None = None) -> Operations:
+        """What the vendor of a certificate can do beside sending, such as aliases, tags and statistics.
+
+        `outcome = await gateway.vendor(7005).statistics(message_id, task_id)`. `timeout`: until each call must have its
+        outcome (default: the gateway's). Each vendor's page has its operations; see `Operations`.
+        """
+        check_seconds("timeout", timeout)
+
+        def patience() -> Patience:
+            return Patience(self._retry, self._rng, self._enter().time() + (timeout or self._timeout))
+
+        return Operations(as_certificate_id(certificate_id), self._roster, self._under_way, patience)
 
     # Certificates
 

@@ -16,6 +16,7 @@ from pushgateway.events import (
     BreakerChanged,
     BreakerState,
     BroadcastDone,
+    CallDone,
     Event,
     LoginDone,
     OutcomeGiven,
@@ -50,13 +51,13 @@ class Line:
 _OPERATORS = frozenset({Reason.CREDENTIALS, Reason.QUOTA_EXCEEDED, Reason.RATE_LIMITED, Reason.UNAVAILABLE})
 
 
-def _outcome_about(event: OutcomeGiven | BroadcastDone) -> Hashable | None:
+def _outcome_about(event: OutcomeGiven | BroadcastDone | CallDone) -> Hashable | None:
     if event.status is not Status.UNKNOWN and event.reason not in _OPERATORS:
         return None
     return type(event), event.certificate_id, event.status, event.reason, event.vendor_code
 
 
-def _gravity(event: OutcomeGiven | BroadcastDone | LoginDone | BreakerChanged) -> int:
+def _gravity(event: OutcomeGiven | BroadcastDone | CallDone | LoginDone | BreakerChanged) -> int:
     """A refused key mends itself never, a vendor that is down soon."""
     return ERROR if event.reason is Reason.CREDENTIALS else WARNING
 
@@ -78,6 +79,16 @@ def _outcome_text(event: OutcomeGiven, detail: str) -> str:
 def _broadcast_text(event: BroadcastDone, detail: str) -> str:
     why = _why(event.reason, event.vendor_code, detail)
     return f"{_of(event)}: a broadcast ended {event.status.value}: {why}"
+
+
+def _call_about(event: CallDone) -> Hashable | None:
+    about = _outcome_about(event)
+    return None if about is None else (about, event.name)
+
+
+def _call_text(event: CallDone, detail: str) -> str:
+    why = _why(event.reason, event.vendor_code, detail)
+    return f"{_of(event)}: {plain(event.name)} ended {event.status.value}: {why}"
 
 
 def _login_about(event: LoginDone) -> Hashable | None:
@@ -157,6 +168,7 @@ def _warning(event: Event) -> int:
 LINES: dict[type[Event], Line] = {
     OutcomeGiven: Line(_outcome_about, _gravity, _outcome_text),
     BroadcastDone: Line(_outcome_about, _gravity, _broadcast_text),
+    CallDone: Line(_call_about, _gravity, _call_text),
     LoginDone: Line(_login_about, _gravity, _login_text),
     QuotaLatched: Line(_lane_about, _warning, _latch_text),
     QuotaReleased: Line(

@@ -22,6 +22,7 @@ from pushgateway.events import (
     BreakerChanged,
     BreakerState,
     BroadcastDone,
+    CallDone,
     Event,
     LoginDone,
     OutcomeGiven,
@@ -63,6 +64,7 @@ class OpenTelemetryObserver:
 
     - `messaging.client.operation.duration` (s), `messaging.client.sent.messages`, `pushgateway.batch.size`: requests
     - `pushgateway.push.outcomes`, `pushgateway.broadcast.outcomes`: by status, reason and vendor code
+    - `pushgateway.call.outcomes`: a vendor's own operations, by name, status, reason and vendor code
     - `pushgateway.push.duration` (s): from being handed in to the outcome
     - `pushgateway.logins`, `pushgateway.pushes.shed`
     - `pushgateway.breakers.open`, `pushgateway.quotas.latched`: how many are so now
@@ -100,6 +102,7 @@ class OpenTelemetryObserver:
             OutcomeGiven: self._outcome,
             RequestDone: self._request,
             BroadcastDone: self._broadcast,
+            CallDone: self._call,
             LoginDone: self._login,
             QuotaLatched: self._latch,
             QuotaReleased: self._release,
@@ -143,6 +146,9 @@ class OpenTelemetryObserver:
         self._broadcasts = meter.create_counter(
             "pushgateway.broadcast.outcomes", "{broadcast}", "Broadcasts that got their outcome."
         )
+        self._calls = meter.create_counter(
+            "pushgateway.call.outcomes", "{call}", "Vendors' own operations that got their outcome."
+        )
         self._logins = meter.create_counter("pushgateway.logins", "{login}", "Logins, good and bad.")
         self._sheds = meter.create_counter("pushgateway.pushes.shed", "{push}", "Pushes refused by a full queue.")
         self._breakers = meter.create_up_down_counter("pushgateway.breakers.open", "{breaker}", "Breakers not closed.")
@@ -179,7 +185,7 @@ class OpenTelemetryObserver:
     # Requests
 
     def _request(self, event: RequestDone) -> None:
-        attributes = {**_of(event), "messaging.operation.name": event.operation}
+        attributes = {**_of(event), "messaging.operation.name": event.name or event.operation}
         if event.operation in ("push", "broadcast"):
             attributes["messaging.operation.type"] = "send"
         if event.status is not None:
@@ -197,7 +203,7 @@ class OpenTelemetryObserver:
     def _span(self, event: RequestDone, attributes: Attributes, error: str | None) -> None:
         end = self._clock()
         span = self._tracer.start_span(
-            f"{event.operation} {event.brand}",
+            f"{event.name or event.operation} {event.brand}",
             context=Context(),  # a request carries pushes of many callers: it belongs to none of their traces
             kind=SpanKind.CLIENT,
             attributes={
@@ -212,11 +218,16 @@ class OpenTelemetryObserver:
             span.set_status(StatusCode.ERROR)
         span.end(end)
 
-    # Broadcasts and logins
+    # Broadcasts, calls and logins
 
     def _broadcast(self, event: BroadcastDone) -> None:
         code = self._folded(event.brand, event.vendor_code)
         self._broadcasts.add(1, {**_of(event), **_verdict(event.status, event.reason, code)})
+
+    def _call(self, event: CallDone) -> None:
+        code = self._folded(event.brand, event.vendor_code)
+        verdict = _verdict(event.status, event.reason, code)
+        self._calls.add(1, {**_of(event), "messaging.operation.name": event.name, **verdict})
 
     def _login(self, event: LoginDone) -> None:
         attributes = _of(event)

@@ -102,6 +102,11 @@ class Roster:
         certificate = self._certificates.get(key)
         return None if certificate is None else certificate.brand
 
+    def vendor(self, key: str) -> Vendor | None:
+        """The vendor of a certificate, None when there is no such certificate or no plug-in for it."""
+        vendor = self._vendors.get(key)
+        return vendor if isinstance(vendor, Vendor) else None
+
     def obstacle(self, key: str) -> tuple[Reason, str] | None:
         """Why nothing can be sent for this certificate, if so."""
         if self._closed:

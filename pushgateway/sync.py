@@ -9,28 +9,26 @@ closed gateway tells.
 from __future__ import annotations
 
 import asyncio
-import atexit
-import contextlib
-import os
 import random
-import threading
 import time
 import weakref
 from collections.abc import Callable, Coroutine, Generator, Iterable, Mapping
-from concurrent.futures import Future
 from datetime import datetime
 from types import TracebackType
-from typing import Any, Generic, Self, TypeVar
+from typing import Any, Concatenate, ParamSpec, Self, TypeAlias, TypeVar
 
 from pushgateway import gateway as _async
 from pushgateway.audience import Audience, Broadcast
+from pushgateway.background import Background, Crossover
 from pushgateway.broadcasting import ended
+from pushgateway.calls import Call
 from pushgateway.certificates import Certificate
 from pushgateway.errors import LoopError
 from pushgateway.flow import Crossing, as_push
 from pushgateway.intent import Priority
 from pushgateway.model import Notification, Push, PushToken, as_certificate_id
-from pushgateway.outcome import BroadcastOutcome, CertificateCheck, Outcome, Reason, Status
+from pushgateway.operations import Operations as _Operations
+from pushgateway.outcome import BroadcastOutcome, CallOutcome, CertificateCheck, Outcome, Reason, Status
 from pushgateway.region import CLOSED
 from pushgateway.retry import RetryPolicy
 from pushgateway.transport import Transport
@@ -39,10 +37,11 @@ from pushgateway.watching import Observer
 
 __all__ = ["Gateway"]
 
+P = ParamSpec("P")
 R = TypeVar("R")
+V = TypeVar("V", bound=Vendor)
 
-EXIT_GRACE = 1.0
-"""Seconds for what is under way when the process ends, or the gateway is dropped, without a `close()`."""
+_Begin: TypeAlias = Callable[[_async.Gateway], Coroutine[Any, Any, R]]
 
 
 class Gateway:
@@ -84,7 +83,7 @@ class Gateway:
             clock=clock,
             rng=rng,
         )
-        self._background = _Background(self._inner)
+        self._background = Background(self._inner)
         weakref.finalize(self, self._background.abandon).atexit = False  # `_end_all` waits as well
 
     def send(
@@ -148,7 +147,7 @@ class Gateway:
         """
         self._ready()
         crossing = Crossing(self._background.loop, window)
-        call = _Call(lambda inner: crossing.run(lambda supply: inner.stream(supply, window=window)))
+        call = Crossover(lambda inner: crossing.run(lambda supply: inner.stream(supply, window=window)))
         try:
             running = self._background.hand_over(call)
             if running is None:
@@ -185,6 +184,10 @@ class Gateway:
             closed,
         )
 
+    def vendor(self, certificate_id: int | str, *, timeout: float | None = None) -> Operations:
+        """See `pushgateway.Gateway.vendor`."""
+        return Operations(self._inner.vendor(certificate_id, timeout=timeout), self._call)
+
     def reload(self, certificates: Iterable[Certificate]) -> None:
         """See `pushgateway.Gateway.reload`. After `close()` it changes nothing."""
         given = list(certificates)
@@ -218,9 +221,9 @@ class Gateway:
             self._ready()
         self._background.end(grace)
 
-    def _call(self, begin: Callable[[_async.Gateway], Coroutine[Any, Any, R]], closed: Callable[[], R]) -> R:
+    def _call(self, begin: _Begin[R], closed: Callable[[], R]) -> R:
         self._ready()
-        call = _Call(begin)
+        call = Crossover(begin)
         try:
             under_way = self._background.hand_over(call)
             return closed() if under_way is None else under_way.result()
@@ -246,125 +249,36 @@ class Gateway:
         return f"sync.{self._inner!r}"
 
 
-class _Call(Generic[R]):
-    """A call, from before it is handed over: an interrupt may come when the loop has it and no future is there yet."""
+class Operations:
+    """`pushgateway.operations.Operations`, blocking."""
 
-    def __init__(self, begin: Callable[[_async.Gateway], Coroutine[Any, Any, R]]) -> None:
-        self.gone = False
-        self._begin = begin
-        self._task: asyncio.Task[Any] | None = None
-
-    async def run(self, inner: _async.Gateway) -> R:
-        """In the loop: see it through, unless its caller is gone."""
-        self._task = asyncio.current_task()
-        if self.gone:
-            raise asyncio.CancelledError
-        return await self._begin(inner)
-
-    def cancel(self) -> None:
-        """In the loop: break it off, if it runs."""
-        if self._task is not None:
-            self._task.cancel()
-
-
-class _Background:
-    """A thread, its event loop, and the gateway that lives in it. Does not know the `Gateway` in front of it."""
-
-    def __init__(self, inner: _async.Gateway) -> None:
+    def __init__(self, inner: _Operations, call: Callable[[_Begin[Any], Callable[[], Any]], Any]) -> None:
+        """`call` hands a call over and waits."""
         self._inner = inner
-        self._pid = os.getpid()
-        # Reentrant: a signal's code or a finalizer may come in between in the thread that holds it.
-        self._lock = threading.RLock()
-        self._calls: set[Future[Any]] = set()
-        self._ending: Future[None] | None = None
-        self._ended = asyncio.Event()
-        started: Future[asyncio.AbstractEventLoop] = Future()
-        self._thread = threading.Thread(target=self._run, args=(started,), name="pushgateway", daemon=True)
-        self._thread.start()
-        self.loop = started.result()
-        _RUNNING.add(self)
+        self._call = call
 
-    @property
-    def forked(self) -> bool:
-        """True in a child process, where the thread does not exist."""
-        return self._pid != os.getpid()
+    def ask(self, operation: Callable[Concatenate[V, P], Call[R]], *args: P.args, **kwargs: P.kwargs) -> CallOutcome[R]:
+        """See `pushgateway.operations.Operations.ask`."""
+        name = getattr(operation, "__name__", "")
+        outcome: CallOutcome[R] = self._call(
+            lambda _: self._inner.ask(operation, *args, **kwargs), lambda: self._inner.closed(name)
+        )
+        return outcome
 
-    @property
-    def over(self) -> bool:
-        """True when the gateway is closed, and not just closing."""
-        return self._ending is not None and self._ending.done()
+    def __getattr__(self, name: str) -> Callable[..., CallOutcome[Any]]:
+        begin = getattr(self._inner, name)
 
-    def hand_over(self, call: _Call[R]) -> Future[R] | None:
-        """Run `call` in the loop. None: the gateway is closed, or just closing."""
-        with self._lock:
-            if self._ending is not None:
-                return None
-            future = asyncio.run_coroutine_threadsafe(call.run(self._inner), self.loop)
-            self._calls.add(future)
-        future.add_done_callback(self._calls.discard)
-        return future
+        def operation(*args: Any, **kwargs: Any) -> CallOutcome[Any]:
+            outcome: CallOutcome[Any] = self._call(lambda _: begin(*args, **kwargs), lambda: self._inner.closed(name))
+            return outcome
 
-    def take_back(self, call: _Call[R]) -> None:
-        """Its caller is gone: what has not left yet shall not leave."""
-        call.gone = True
-        if not self.forked:
-            with contextlib.suppress(RuntimeError):  # the loop has ended, and the call with it
-                self.loop.call_soon_threadsafe(call.cancel)
+        return operation
 
-    def begin_ending(self, grace: float) -> Future[None]:
-        """Take no more calls, close the gateway, and end the thread when all calls have their values."""
-        with self._lock:
-            if self._ending is None:
-                # Behind every call in the loop's queue: what was handed over before is under way by then.
-                self._ending = asyncio.run_coroutine_threadsafe(self._end(grace, list(self._calls)), self.loop)
-            return self._ending
+    def __dir__(self) -> list[str]:
+        return dir(self._inner)
 
-    def end(self, grace: float) -> None:
-        """The same, and wait for it."""
-        self.begin_ending(grace).result()
-        self._thread.join()
-
-    def join(self, timeout: float) -> None:
-        """Wait for the thread, but not for ever."""
-        self._thread.join(timeout)
-
-    def abandon(self) -> None:
-        """The gateway in front was dropped. Does not wait: garbage is collected in any thread, this one's too."""
-        if not self.forked:
-            self.begin_ending(EXIT_GRACE)
-
-    def _run(self, started: Future[asyncio.AbstractEventLoop]) -> None:
-        async def live() -> None:
-            started.set_result(asyncio.get_running_loop())
-            await self._ended.wait()
-
-        try:
-            asyncio.run(live())
-        except BaseException as failed:
-            if started.done():
-                raise
-            started.set_exception(failed)
-
-    async def _end(self, grace: float, calls: list[Future[Any]]) -> None:
-        try:
-            await self._inner.aclose(grace)
-            await asyncio.gather(*map(asyncio.wrap_future, calls), return_exceptions=True)
-        finally:
-            self._ended.set()
-
-
-_RUNNING: weakref.WeakSet[_Background] = weakref.WeakSet()
-"""Those whose thread runs: it keeps each of them alive."""
-
-
-@atexit.register
-def _end_all() -> None:
-    # A daemon thread is frozen at some point of the interpreter's end, with requests and sockets half done.
-    mine = [background for background in list(_RUNNING) if not background.forked]
-    for background in mine:
-        background.begin_ending(EXIT_GRACE)
-    for background in mine:
-        background.join(EXIT_GRACE + 1.0)
+    def __repr__(self) -> str:
+        return f"sync.{self._inner!r}"
 
 
 def _closed(push: Push) -> Outcome:

@@ -14,7 +14,7 @@ from pushgateway import events
 from pushgateway.events import BreakerState, Event, RateChanged, Reloaded, RequestDone
 from pushgateway.outcome import Reason, Status
 
-TEXTS = {"certificate_id", "brand", "region", "quota", "vendor_code"}
+TEXTS = {"certificate_id", "brand", "region", "quota", "vendor_code", "name"}
 """Fields that hold text; all of them are keys or numbers, and each of them was looked at."""
 IDS = {"added", "changed", "removed"}
 """Fields that hold certificate ids."""
@@ -100,4 +100,4 @@ def test_a_frozen_event_refuses_changes() -> None:
         reloaded.added = ()  # type: ignore[misc]
     assert (reloaded.certificate_id, reloaded.brand) == ("", None)
     assert RequestDone in KINDS
-    assert len(KINDS) == 11
+    assert len(KINDS) == 12

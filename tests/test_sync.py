@@ -8,10 +8,11 @@ import threading
 from collections.abc import Callable, Iterator
 
 import pytest
-from toy import Toy, ToyServer
+from clerk import Clerk, ClerkServer
+from toy import Toy, ToyServer, certificate
 
 import pushgateway
-from pushgateway import Audience, Certificate, LoopError, Notification, Outcome, Push, PushToken, Reason
+from pushgateway import Audience, Certificate, LoopError, Notification, Outcome, Push, PushToken, Reason, Status
 from pushgateway.sync import Gateway
 
 NOTE = Notification("title", "body")
@@ -155,9 +156,28 @@ def test_both_doors_have_the_same_names_and_parameters() -> None:
         if inspect.isfunction(other):
             assert parameters(getattr(pushgateway.Gateway, name)) == parameters(other), name
             compared += 1
-    assert compared == 10
+    assert compared == 11
 
 
 def parameters(function: Callable[..., object]) -> list[tuple[str, object, object]]:
     found = inspect.signature(function).parameters.values()
     return [(parameter.name, parameter.kind, parameter.default) for parameter in found]
+
+
+def test_the_blocking_door_has_the_same_operations() -> None:
+    """Names, values, the typed way, and what a closed gateway says."""
+    server = ClerkServer()
+    server.latency = 0.0
+    with Gateway([certificate()], transport=server, vendors={"toy": Clerk}) as g:
+        named = g.vendor(1).alias("k", "ann")
+        typed = g.vendor(1).ask(Clerk.alias, "k", "ben")
+        with pytest.raises(AttributeError, match="no operation 'alais'"):
+            g.vendor(1).alais  # noqa: B018
+        operations = g.vendor(1)
+    closed = [operations.alias("k", "ann"), operations.ask(Clerk.alias, "k", "ann")]
+
+    assert (named.value, typed.value) == ("done", "done")
+    assert [(one.status, one.reason, one.operation) for one in closed] == (
+        [(Status.NOT_SENT, Reason.CLOSED, "alias")] * 2
+    )
+    assert dir(operations) == ["alias", "ask", "broken", "spoilt", "statistics", "upload"]
