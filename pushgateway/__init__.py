@@ -20,7 +20,7 @@ from pushgateway.model import (
     PushToken,
 )
 from pushgateway.outcome import BroadcastOutcome, CallOutcome, CertificateCheck, Outcome, Reason, Status
-from pushgateway.receipt import Receipt, ReceiptKind, Statistics
+from pushgateway.receipt import Heard, Receipt, ReceiptKind, Statistics
 from pushgateway.retry import RetryPolicy
 from pushgateway.transport import HttpTransport, LeanTransport, Transport
 
@@ -37,6 +37,7 @@ __all__ = [
     "ConfigError",
     "FieldError",
     "Gateway",
+    "Heard",
     "HttpTransport",
     "Intent",
     "LeanTransport",

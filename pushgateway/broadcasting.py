@@ -22,6 +22,7 @@ from pushgateway.outcome import BroadcastOutcome, Outcome, Reason, Status
 from pushgateway.patience import Patience
 from pushgateway.region import Region
 from pushgateway.retry import TEMPORARY
+from pushgateway.seals import Seal
 from pushgateway.vendor import Exchange, Vendor
 
 if TYPE_CHECKING:
@@ -73,6 +74,8 @@ class Broadcasting:
     """The daily quota it counts against."""
     is_current: Callable[[], bool]
     """False once the certificate was changed or removed."""
+    seal: Seal | None = None
+    """What marks it, where the certificate asks for receipts."""
     _asked: bool = attrs.field(default=False, init=False)
     """The vendor was asked something about the present part."""
     _sending: bool = attrs.field(default=False, init=False)
@@ -93,6 +96,7 @@ class Broadcasting:
             region=lane.region,
             quota=lane.quota(broadcast.notification),
             is_current=lambda: lane.conversation is conversation and lane.refusal is None,
+            seal=lane.seal,
         )
 
     async def run(self) -> BroadcastOutcome:
@@ -120,6 +124,9 @@ class Broadcasting:
                 detail = f"{vendor.brand} has no broadcast to {audience.kind.value}"
                 return self._ended(audience, Status.NOT_SENT, Reason.UNSUPPORTED, detail)
             todo = parts(vendor, audience)
+            if self.seal is not None and audience.kind in vendor.receipt_audiences:
+                made = f"{self.patience.rng.getrandbits(128):032x}"
+                self.broadcast = self.seal.on_broadcast(self.broadcast, made)
         except Exception as broken:
             return self._ended(audience, Status.NOT_SENT, Reason.CREDENTIALS, self.conversation.blame(broken))
         stopped: BroadcastOutcome | None = None

@@ -18,7 +18,8 @@ from pushgateway.errors import ConfigError, FieldError, PluginError
 from pushgateway.masking import Secret
 from pushgateway.model import as_certificate_id
 from pushgateway.plugins import Plugins
-from pushgateway.vendor import Vendor
+from pushgateway.seals import Seal, longest_base
+from pushgateway.vendor import Vendor, check_base_url
 
 
 def _brand(value: object) -> str:
@@ -42,6 +43,28 @@ def check_linger(field: str, value: object) -> None:
         raise FieldError(field, "must be 0 to 60 seconds")
 
 
+SHORTEST_SECRET = 16
+"""Characters of a receipt secret."""
+
+
+def _receipt_url(value: object) -> str | None:
+    if value is None:
+        return None
+    if not isinstance(value, str) or not value.isascii() or not value.isprintable() or " " in value:
+        raise FieldError("Certificate.receipt_url", "must be a URL such as https://im.example.com/push")
+    return check_base_url("Certificate.receipt_url", value)
+
+
+def _receipt_secret(value: object) -> tuple[Secret, ...]:
+    given = () if value is None else value if isinstance(value, list | tuple) else (value,)
+    if not all(isinstance(one, str | Secret) for one in given) or (value is not None and not given):
+        raise FieldError("Certificate.receipt_secret", "must be a string, or a list of strings with the new one first")
+    secrets = tuple(one if isinstance(one, Secret) else Secret(one or " ") for one in given)
+    if any(len(one.reveal()) < SHORTEST_SECRET for one in secrets):
+        raise FieldError("Certificate.receipt_secret", f"must have at least {SHORTEST_SECRET} characters")
+    return secrets
+
+
 @attrs.frozen(repr=False)
 class Certificate:
     """The host's record of one app's credentials at one vendor (Tencent IM: 证书 ID, buzid).
@@ -59,6 +82,12 @@ class Certificate:
     """Phones a second that the vendor takes from this certificate. None: the plug-in's figure; `math.inf`: no limit."""
     requests_per_second: float | None = attrs.field(default=None, kw_only=True)
     """Requests that the vendor takes in a second, likewise."""
+    receipt_url: str | None = attrs.field(default=None, kw_only=True, converter=_receipt_url)
+    """Where `pushgateway.receipts` is to be reached from outside: `https://im.example.com/push`. Every push whose
+    notification says nothing else then asks for receipts there. https, or http to loopback addresses."""
+    receipt_secret: tuple[Secret, ...] = attrs.field(default=None, kw_only=True, converter=_receipt_secret)
+    """Goes with it: by this a receipt proves itself, and nobody else may know it. A string of at least 16 characters,
+    or several with the new one first, so that receipts of pushes sent under an old one are still believed."""
 
     def __attrs_post_init__(self) -> None:
         if not isinstance(self.settings, Mapping):
@@ -66,6 +95,16 @@ class Certificate:
         check_linger("Certificate.linger", self.linger)
         check_rate("Certificate.pushes_per_second", self.pushes_per_second)
         check_rate("Certificate.requests_per_second", self.requests_per_second)
+        if (self.receipt_url is None) == bool(self.receipt_secret):
+            field, other = ("secret", "url") if self.receipt_secret else ("url", "secret")
+            raise FieldError(f"Certificate.receipt_{field}", f"needs receipt_{other} beside it")
+        if self.receipt_url is not None and len(self.receipt_url) > (most := longest_base(self.id)):
+            raise FieldError("Certificate.receipt_url", f"must have at most {most} characters for this certificate id")
+
+    @property
+    def seal(self) -> Seal | None:
+        """What marks its pushes and knows their receipts, where it asks for them."""
+        return None if self.receipt_url is None else Seal(self.id, self.receipt_url, self.receipt_secret)
 
     def __repr__(self) -> str:
         return f"Certificate({self.id!r}, {self.brand!r}, {len(self.settings)} settings)"
@@ -100,6 +139,8 @@ def _structure(certificate: Certificate, vendor: type[Vendor]) -> Vendor:
     usable: bool = attrs.has(vendor)  # kept in a name, or mypy takes the class for something else from here on
     if not usable:
         raise PluginError(f"the plug-in for brand {certificate.brand!r} is not an attrs class: it takes no settings")
+    if certificate.receipt_url is not None and vendor.receipts is Vendor.receipts:
+        raise ConfigError([f"{where}.receipt_url: {certificate.brand} posts no receipts; leave it out"])
     try:
         return _CONVERTER.structure(dict(certificate.settings), vendor)
     except ClassValidationError as group:

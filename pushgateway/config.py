@@ -36,6 +36,8 @@ _PACE: Mapping[str, Callable[[str, object], None]] = {
     "requests_per_second": check_rate,
 }
 """Keys of a certificate's table that are ours beside `brand`, with what they have to be; others are its plug-in's."""
+_RECEIPTS = ("receipt_url", "receipt_secret")
+"""Ours too, and such as may come from a source."""
 MAX_SECRET = 64 * 1024
 """Bytes of a `file:` source."""
 
@@ -152,13 +154,16 @@ def _certificates(tables: Any, sources: _Sources, problems: list[str]) -> list[C
         settings = {
             name: sources.resolve(f"{place}.{name}", value)
             for name, value in table.items()
-            if name != "brand" and name not in _PACE
+            if name != "brand" and name not in _PACE and name not in _RECEIPTS
         }
         pace: dict[str, Any] = {name: table[name] for name in _PACE if name in table}
         for name, value in list(pace.items()):
             if problem := _problem(_PACE[name], f"{place}.{name}", value):
                 problems.append(problem)
                 del pace[name]
+        receipts = {name: sources.resolve(f"{place}.{name}", table[name]) for name in _RECEIPTS if name in table}
+        if sources.missing.isdisjoint(f"{place}.{name}" for name in _RECEIPTS):
+            pace |= receipts
         try:
             certificates.append(Certificate(key, table.get("brand", ""), settings, **pace))
         except FieldError as wrong:
@@ -177,7 +182,10 @@ class _Sources:
     """Places of settings whose source has failed."""
 
     def resolve(self, place: str, value: Any) -> Any:
-        """The value itself, or what its source holds; a problem is noted and the value left out as None."""
+        """The value itself, or what its source holds, for each of a list; a problem is noted and the value left out as
+        None."""
+        if isinstance(value, list):
+            return [self.resolve(place, one) for one in value]
         source, _, name = value.partition(":") if isinstance(value, str) else ("", "", "")
         if source not in ("env", "file"):
             return value

@@ -131,6 +131,20 @@ class LoginDone(Event):
 
 
 @attrs.frozen(kw_only=True)
+class ReceiptsHeard(Event):
+    """A vendor, or somebody who says so, has posted receipts."""
+
+    fresh: int
+    """Receipts that were believed and new."""
+    duplicates: int = 0
+    """Receipts that were heard before."""
+    forged: int = 0
+    """Receipts that did not prove themselves."""
+    unreadable: int = 0
+    """What could not be read: elements, or 1 for the whole."""
+
+
+@attrs.frozen(kw_only=True)
 class QuotaLatched(Event):
     """The day's share is used up: until it is renewed, pushes are answered here and the vendor is not asked."""
 

@@ -13,6 +13,7 @@ import random
 import time
 from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable, Mapping
 from datetime import datetime
+from functools import partial
 from types import TracebackType
 from typing import Self
 
@@ -24,6 +25,7 @@ from pushgateway.certificates import Certificate, check_linger
 from pushgateway.errors import FieldError, LoopError
 from pushgateway.events import OutcomeGiven, Shed
 from pushgateway.flow import Flow, Many, One, as_push, check_window
+from pushgateway.hearing import Hearing
 from pushgateway.ids import Ids
 from pushgateway.intent import Priority
 from pushgateway.lane import Pace
@@ -32,6 +34,7 @@ from pushgateway.operations import Operations
 from pushgateway.outcome import BroadcastOutcome, CertificateCheck, Outcome, Reason, Status
 from pushgateway.patience import Patience
 from pushgateway.plugins import Plugins
+from pushgateway.receipt import Heard, Receipt
 from pushgateway.retry import RetryPolicy
 from pushgateway.roster import Roster
 from pushgateway.transport import HttpTransport, Transport
@@ -102,6 +105,7 @@ class Gateway:
             clock=clock,
             rng=self._rng,
         )
+        self._hearing = Hearing(self._roster, self._watch, self._rng)
         self._under_way = UnderWay()
         self._flows: set[Flow] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -241,15 +245,14 @@ class Gateway:
         after which no further part is begun. A broadcast that left without a verdict is never repeated. Cancelling
         this call stops it after what has left.
         """
-        loop = self._enter()
+        self._enter()
         wanted = Broadcast(certificate_id, notification, audience, start_at=start_at, rate=rate)
         check_seconds("timeout", timeout, optional=False)
         obstacle = self._roster.obstacle(wanted.certificate_id)
         if obstacle is not None:
             return ended(wanted, wanted.audience, Status.NOT_SENT, *obstacle)
         lane = self._roster.lane(wanted.certificate_id)
-        patience = Patience(self._retry, self._rng, loop.time() + timeout)
-        return await self._under_way.see_through(Broadcasting.through(lane, wanted, patience).run())
+        return await self._under_way.see_through(Broadcasting.through(lane, wanted, self._patience(timeout)).run())
 
     def vendor(self, certificate_id: int | str, *, timeout: float | None = None) -> Operations:
         """What the vendor of a certificate can do beside sending, such as aliases, tags and statistics.
@@ -258,11 +261,27 @@ class Gateway:
         outcome (default: the gateway's). Each vendor's page has its operations; see `Operations`.
         """
         check_seconds("timeout", timeout)
-
-        def patience() -> Patience:
-            return Patience(self._retry, self._rng, self._enter().time() + (timeout or self._timeout))
-
+        patience = partial(self._patience, timeout or self._timeout)
         return Operations(as_certificate_id(certificate_id), self._roster, self._under_way, patience)
+
+    # Receipts
+
+    def receipts(self, certificate_id: int | str, headers: Mapping[str, str], body: bytes) -> Heard:
+        """What is new in a request that the vendor has made to you; `pushgateway.receipts` is a whole app around it.
+
+        Receipts are believed when they prove themselves (`Certificate.receipt_secret`; without one, all are), and taken
+        once. What is no receipt at all is a `Heard` with a reason.
+        """
+        self._enter()
+        return self._hearing.hear(as_certificate_id(certificate_id), headers, body)
+
+    def unheard(self, receipts: Iterable[Receipt]) -> None:
+        """You could not keep these: when the vendor posts them again, they are new again."""
+        self._hearing.forget(receipts)
+
+    def admits(self, certificate_id: int | str, path_secret: str) -> bool:
+        """Whether this is the secret last part of a certificate's receipt URL; compared in constant time."""
+        return self._hearing.admits(as_certificate_id(certificate_id), path_secret)
 
     # Certificates
 
@@ -278,12 +297,7 @@ class Gateway:
     async def check(self, certificate_id: int | str) -> CertificateCheck:
         """Prove a certificate by its login, without sending anything to a phone."""
         self._enter()
-        key = as_certificate_id(certificate_id)
-        obstacle = self._roster.obstacle(key)
-        if obstacle is None:
-            return await self._roster.lane(key).conversation.prove()
-        brand, (reason, detail) = self._roster.brand(key), obstacle
-        return CertificateCheck(certificate_id=key, brand=brand, ok=False, reason=reason, detail=detail)
+        return await self._roster.check(as_certificate_id(certificate_id))
 
     @property
     def certificates(self) -> tuple[Certificate, ...]:
@@ -329,6 +343,9 @@ class Gateway:
         )
         self._watch.emit(given, detail)
         return outcome
+
+    def _patience(self, seconds: float) -> Patience:
+        return Patience(self._retry, self._rng, self._enter().time() + seconds)
 
     # Life
 

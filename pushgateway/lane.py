@@ -24,6 +24,7 @@ from pushgateway.model import Notification
 from pushgateway.outcome import Outcome, Reason, Status
 from pushgateway.region import CLOSED, Region
 from pushgateway.retry import RetryPolicy, last_word
+from pushgateway.seals import Seal
 from pushgateway.vendor import Batching, Rates, Vendor
 from pushgateway.watching import Watch
 
@@ -45,6 +46,8 @@ class Pace:
     pushes_per_second: float | None = None
     """None: the vendor's own figure, as for the next one."""
     requests_per_second: float | None = None
+    seal: Seal | None = None
+    """What marks pushes so that their receipts can be believed; None: none are asked for."""
 
 
 class Lane:
@@ -81,6 +84,7 @@ class Lane:
         self.conversation = conversation
         self._pace = pace
         self.linger = pace.linger
+        self.seal = pace.seal
         self._fault = ""  # what is wrong with the plug-in, before any push
         self.batching = Batching()
         self.deduplicates = False
@@ -197,7 +201,7 @@ class Lane:
     def weigh(self, notification: Notification) -> int:
         """Bytes that a push of this notification adds to a request."""
         try:
-            return int(self.conversation.vendor.weigh(notification))
+            return int(self.conversation.vendor.weigh(notification)) + (0 if self.seal is None else self.seal.weight)
         except Exception as broken:
             self.conversation.blame(broken)
             return self.batching.max_bytes or 0  # so it goes alone

@@ -373,6 +373,12 @@ class Push(_Draft):
         twin: Push = draft
         return twin
 
+    def called_back(self, callback: CallBack) -> Push:
+        """The same push with receipts that go there."""
+        twin = self.addressed(self.push_token, self.dedupe_id)
+        object.__setattr__(twin, "callback", callback)
+        return twin
+
     def __repr__(self) -> str:
         return f"Push({self.push_token!r}, {self.notification!r})"
 

@@ -29,6 +29,7 @@ from pushgateway.events import (
     QuotaLatched,
     QuotaReleased,
     RateChanged,
+    ReceiptsHeard,
     Reloaded,
     RequestDone,
     Shed,
@@ -66,6 +67,7 @@ class OpenTelemetryObserver:
     - `pushgateway.push.outcomes`, `pushgateway.broadcast.outcomes`: by status, reason and vendor code
     - `pushgateway.call.outcomes`: a vendor's own operations, by name, status, reason and vendor code
     - `pushgateway.push.duration` (s): from being handed in to the outcome
+    - `pushgateway.receipts`: by verdict, `fresh`, `duplicate`, `forged` or `unreadable`
     - `pushgateway.logins`, `pushgateway.pushes.shed`
     - `pushgateway.breakers.open`, `pushgateway.quotas.latched`: how many are so now
     - `pushgateway.rate.limit`: what a lane may send in a second; none where there is no limit
@@ -109,6 +111,7 @@ class OpenTelemetryObserver:
             BreakerChanged: self._breaker,
             RateChanged: self._rate,
             Shed: self._shed,
+            ReceiptsHeard: self._hear,
             Reloaded: self._reload,
         }
 
@@ -150,6 +153,7 @@ class OpenTelemetryObserver:
             "pushgateway.call.outcomes", "{call}", "Vendors' own operations that got their outcome."
         )
         self._logins = meter.create_counter("pushgateway.logins", "{login}", "Logins, good and bad.")
+        self._receipts = meter.create_counter("pushgateway.receipts", "{receipt}", "Receipts that came in.")
         self._sheds = meter.create_counter("pushgateway.pushes.shed", "{push}", "Pushes refused by a full queue.")
         self._breakers = meter.create_up_down_counter("pushgateway.breakers.open", "{breaker}", "Breakers not closed.")
         self._latches = meter.create_up_down_counter("pushgateway.quotas.latched", "{quota}", "Quotas used up.")
@@ -236,6 +240,13 @@ class OpenTelemetryObserver:
         if (code := self._folded(event.brand, event.vendor_code)) is not None:
             attributes[CODE] = code
         self._logins.add(1, attributes)
+
+    def _hear(self, event: ReceiptsHeard) -> None:
+        counts = {"fresh": event.fresh, "duplicate": event.duplicates}
+        counts |= {"forged": event.forged, "unreadable": event.unreadable}
+        for verdict, count in counts.items():
+            if count:
+                self._receipts.add(count, {**_of(event), "pushgateway.receipt.verdict": verdict})
 
     # What is so for a while
 

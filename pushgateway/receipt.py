@@ -11,6 +11,7 @@ import enum
 import attrs
 
 from pushgateway.model import PushToken
+from pushgateway.outcome import Reason
 
 
 class ReceiptKind(enum.Enum):
@@ -44,6 +45,30 @@ class Receipt:
     """What was given along to come back: the host's own, or, where the gateway signed it, what proves the receipt."""
     dedupe_id: str = ""
     """Id of the push, where the gateway signed it; "" where the receipt does not tell."""
+
+
+@attrs.frozen(kw_only=True)
+class Heard:
+    """What a request that a vendor has made to the host came to (`Gateway.receipts`)."""
+
+    receipts: tuple[Receipt, ...] = attrs.field(default=(), repr=False)
+    """Those that are believed and new, in the order given."""
+    duplicates: int = 0
+    """Receipts that were heard before."""
+    forged: int = 0
+    """Receipts that do not prove themselves; nothing is to be done about them."""
+    unreadable: int = 0
+    """Elements that could not be read; 1 when the whole could not."""
+    reason: Reason | None = None
+    """Why nothing was read, if so: `INVALID_NOTIFICATION` for what is no receipt; `CREDENTIALS` without such a
+    certificate, `CLOSED` once the gateway is."""
+    detail: str = ""
+    """Our sentence on that, without content."""
+
+    @property
+    def ok(self) -> bool:
+        """True when it was read, whatever was in it."""
+        return self.reason is None
 
 
 @attrs.frozen(kw_only=True)

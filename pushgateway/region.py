@@ -149,6 +149,9 @@ class Region:
             for waiting in batch:
                 lane.finish(waiting, Outcome.refused(waiting.push, refusal, sent=False))
             return None
+        if lane.seal is not None:
+            for waiting in batch:
+                waiting.push = lane.seal.on(waiting.push)
         return _Delivery(self, conversation, Flight(batch), part=part, quota=quota, turn=turn)
 
     async def ask(self, quota: str, targets: int, deadline: float, attempt: Callable[[], Awaitable[R]]) -> R:

@@ -89,6 +89,49 @@ def _only_verdict(response: Response, name: str) -> str | None:
     return verdicts.pop() if len(verdicts) == 1 else None
 
 
+MAX_POSTED = 1024 * 1024
+"""Bytes of a request that a vendor makes to a host."""
+_DEEPEST = 32
+_MOST_CONTAINERS = 20_000
+# One match each for a string, closed or not, and for a bracket; possessive, so that no input costs more than one walk.
+_MARKS = re.compile(rb'"(?:[^"\\]++|\\.?)*+"?|[\[{]|[\]}]', re.DOTALL)
+
+
+def read_posted(body: bytes) -> Any:
+    """The JSON in a request that somebody has made to the host, who may be anybody.
+
+    Raises `Refused` (`INVALID_NOTIFICATION`) for what is no JSON, for more than `MAX_POSTED` bytes, and, before
+    anything is built of it, for more than 32 levels or 20,000 objects and lists.
+    """
+    if len(body) > MAX_POSTED:
+        raise _no_post(f"more than {MAX_POSTED} bytes")
+    if body.count(b"[") + body.count(b"{") > _DEEPEST:
+        _check_shape(body)
+    try:
+        return json.loads(body.decode("utf-8-sig"))
+    except UnicodeDecodeError:
+        raise _no_post("not UTF-8") from None
+    except (ValueError, RecursionError):
+        raise _no_post("not JSON") from None
+
+
+def _check_shape(body: bytes) -> None:
+    depth = count = 0
+    for found in _MARKS.finditer(body):
+        mark = found[0][:1]
+        if mark in b"[{":
+            depth += 1
+            count += 1
+            if depth > _DEEPEST or count > _MOST_CONTAINERS:
+                raise _no_post("nested too deeply" if depth > _DEEPEST else "of too many parts")
+        elif mark != b'"':
+            depth -= 1
+
+
+def _no_post(problem: str) -> Refused:
+    return Refused(Reason.INVALID_NOTIFICATION, detail=f"the request is {problem}")
+
+
 _CONFIGURATION_STATUSES = frozenset({401, 403, 404, 405, 407})
 _TOO_MANY_REQUESTS_FLOOR = 60.0  # seconds; what Sygnal waits on FCM's advice
 

@@ -20,7 +20,7 @@ from pushgateway.conversation import Conversation, Desk
 from pushgateway.errors import FieldError, PluginError
 from pushgateway.events import Reloaded
 from pushgateway.lane import Lane, Pace
-from pushgateway.outcome import Reason
+from pushgateway.outcome import CertificateCheck, Reason
 from pushgateway.plugins import Plugins
 from pushgateway.region import CLOSED
 from pushgateway.transport import Forgetful, Transport
@@ -97,6 +97,10 @@ class Roster:
             removed=tuple(key for key in old if key not in self._certificates),
         )
 
+    def certificate(self, key: str) -> Certificate | None:
+        """The certificate of this id, None when there is none."""
+        return self._certificates.get(key)
+
     def brand(self, key: str) -> str | None:
         """The brand of a certificate, None when there is no such certificate."""
         certificate = self._certificates.get(key)
@@ -130,6 +134,14 @@ class Roster:
                 conversation, self._pace_of(key), watch=self._watch, clock=self._clock, rng=self._rng
             )
         return lane
+
+    async def check(self, key: str) -> CertificateCheck:
+        """Prove a certificate by its login."""
+        obstacle = self.obstacle(key)
+        if obstacle is None:
+            return await self.lane(key).conversation.prove()
+        reason, detail = obstacle
+        return CertificateCheck(certificate_id=key, brand=self.brand(key), ok=False, reason=reason, detail=detail)
 
     def close(self) -> None:
         """From now on there is an obstacle to everything."""
@@ -183,6 +195,7 @@ class Roster:
             linger=self._pace.linger if own.linger is None else own.linger,
             pushes_per_second=own.pushes_per_second,
             requests_per_second=own.requests_per_second,
+            seal=own.seal,
         )
 
     def _conversation(self, key: str, vendor: Vendor) -> Conversation:

@@ -29,6 +29,7 @@ from pushgateway.intent import Priority
 from pushgateway.model import Notification, Push, PushToken, as_certificate_id
 from pushgateway.operations import Operations as _Operations
 from pushgateway.outcome import BroadcastOutcome, CallOutcome, CertificateCheck, Outcome, Reason, Status
+from pushgateway.receipt import Heard, Receipt
 from pushgateway.region import CLOSED
 from pushgateway.retry import RetryPolicy
 from pushgateway.transport import Transport
@@ -187,6 +188,31 @@ class Gateway:
     def vendor(self, certificate_id: int | str, *, timeout: float | None = None) -> Operations:
         """See `pushgateway.Gateway.vendor`."""
         return Operations(self._inner.vendor(certificate_id, timeout=timeout), self._call)
+
+    def receipts(self, certificate_id: int | str, headers: Mapping[str, str], body: bytes) -> Heard:
+        """See `pushgateway.Gateway.receipts`."""
+
+        async def hear(inner: _async.Gateway) -> Heard:
+            return inner.receipts(certificate_id, headers, body)
+
+        return self._call(hear, lambda: Heard(reason=Reason.CLOSED, detail=CLOSED))
+
+    def unheard(self, receipts: Iterable[Receipt]) -> None:
+        """See `pushgateway.Gateway.unheard`."""
+        given = list(receipts)
+
+        async def forget(inner: _async.Gateway) -> None:
+            inner.unheard(given)
+
+        self._call(forget, lambda: None)
+
+    def admits(self, certificate_id: int | str, path_secret: str) -> bool:
+        """See `pushgateway.Gateway.admits`."""
+
+        async def admit(inner: _async.Gateway) -> bool:
+            return inner.admits(certificate_id, path_secret)
+
+        return self._call(admit, lambda: False)
 
     def reload(self, certificates: Iterable[Certificate]) -> None:
         """See `pushgateway.Gateway.reload`. After `close()` it changes nothing."""

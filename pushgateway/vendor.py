@@ -56,7 +56,7 @@ from pushgateway.model import (
 )
 from pushgateway.outcome import BroadcastOutcome, Outcome, Reason, Status
 from pushgateway.receipt import Receipt, ReceiptKind, Statistics
-from pushgateway.replies import Reply, code_text, read_json, read_reply
+from pushgateway.replies import Reply, code_text, read_json, read_posted, read_reply
 
 __all__ = [
     "AccessExpired",
@@ -101,6 +101,7 @@ __all__ = [
     "code_text",
     "is_loopback",
     "read_json",
+    "read_posted",
     "read_reply",
 ]
 
@@ -144,6 +145,11 @@ class Vendor(ABC):
     def region(self, token: str) -> str:
         """A key for the host that serves this token. Batches and access tokens are kept apart by it."""
         return ""
+
+    @property
+    def receipt_audiences(self) -> frozenset[AudienceKind]:
+        """Whom a broadcast may be addressed to when it asks for receipts. Default: nobody."""
+        return frozenset()
 
     @property
     def home_region(self) -> str:
@@ -193,11 +199,13 @@ class Vendor(ABC):
 
     # What the vendor says later
 
-    def receipts(self, certificate_id: str, headers: Mapping[str, str], body: bytes) -> Sequence[Receipt]:
+    def receipts(self, certificate_id: str, headers: Mapping[str, str], body: bytes) -> Sequence[Receipt | None]:
         """The receipts in a request that the vendor has made to the host; pure, and liberal in shape.
 
-        `headers` names are lower case. Raises `Refused` (`INVALID_NOTIFICATION`) for what is no receipt. Nobody is
-        to be believed here: who posted it is checked by the core.
+        `headers` names are lower case. One receipt for each phone; None for an element that cannot be read: it costs
+        itself only. Raises `Refused` (`INVALID_NOTIFICATION`) for what is no receipt at all; `read_posted` reads JSON
+        that may be anything. Nobody is to be believed here: who posted it is checked by the core, by the
+        `Receipt.parameter` that comes back.
         """
         raise Refused(Reason.UNSUPPORTED, detail=f"{self.brand} posts no receipts")
 

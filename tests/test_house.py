@@ -26,6 +26,7 @@ FLOORS = {
     "region": 3,
     "broadcasting": 3,
     "operations": 3,
+    "hearing": 3,
     "conversation": 3,
     "batching": 2,
     "crew": 2,
@@ -34,6 +35,7 @@ FLOORS = {
     "retry": 2,
     "plugins": 2,
     "certificates": 2,
+    "seals": 2,
     "access": 2,
     "limits": 2,
     "gate": 2,
@@ -76,7 +78,7 @@ REACH = {"sandbox": 2}
 
 PURE = {
     *("model", "audience", "outcome", "errors", "vendor", "capacity", "rules", "text", "events", "lines"),
-    *("batching", "limits", "deadlines", "retry", "verdicts"),
+    *("batching", "limits", "deadlines", "retry", "verdicts", "seals"),
 }
 IMPURE = {"asyncio", "anyio", "time", "random", "secrets", "uuid", "threading", "subprocess", "logging"}
 NETWORK_ROOMS = {"transport", "sandbox", "cli", "testing"}

@@ -1,19 +1,38 @@
-"""The toy vendor with operations of its own, and its server that answers them as a test says.
+"""The toy vendor with operations of its own and receipts, and its server that answers them as a test says.
 
 Law of this file: virtual time and no network, as in `toy`. `alias` may be asked again without harm, `upload` may not.
+Receipts are a JSON list of [token, event, parameter, message id, task id].
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import attrs
 from toy import REASONS, URL, Toy, ToyServer, certificate, gateway
 
-from pushgateway import Gateway, Statistics
-from pushgateway.vendor import Call, Exchange, FieldError, Reason, Refused, Request, Response, read_reply
+from pushgateway import Certificate, Gateway, Statistics
+from pushgateway.vendor import (
+    AudienceKind,
+    Broadcast,
+    Call,
+    Exchange,
+    FieldError,
+    NoVerdict,
+    Outcome,
+    Push,
+    PushToken,
+    Reason,
+    Receipt,
+    ReceiptKind,
+    Refused,
+    Request,
+    Response,
+    read_posted,
+    read_reply,
+)
 
 T = TypeVar("T")
 
@@ -64,6 +83,56 @@ class Clerk(Toy):
 
         return Call(name="broken", begin=begin, region="near")
 
+    def push(self, batch: Sequence[Push]) -> Exchange[Sequence[Outcome]]:
+        """Toy's push; what comes back with receipts travels in a header."""
+        exchange = Toy.push(self, batch)
+        marks = {push.push_token.token: [one.url, one.parameter] for push in batch if (one := push.callback)}
+        try:
+            request = next(exchange)
+            assert request is not None
+            try:
+                reply = yield attrs.evolve(request, headers={"marks": json.dumps(marks)})
+            except NoVerdict as silent:
+                exchange.throw(silent)
+            exchange.send(reply)
+        except StopIteration as done:
+            outcomes: Sequence[Outcome] = done.value
+            return outcomes
+        raise AssertionError("one request and no more")
+
+    @property
+    def receipt_audiences(self) -> frozenset[AudienceKind]:
+        return frozenset({AudienceKind.TOKENS})
+
+    def receipts(self, certificate_id: str, headers: Mapping[str, str], body: bytes) -> Sequence[Receipt | None]:
+        """What `posted` makes; anything else in the list cannot be read."""
+        posted = read_posted(body)
+        if not isinstance(posted, list):
+            raise Refused(Reason.INVALID_NOTIFICATION, detail="no list")
+        if posted == ["broken"]:
+            raise KeyError("secret text")
+        return [self._receipt(certificate_id, *one) if isinstance(one, list) else None for one in posted]
+
+    def _receipt(self, key: str, token: str, event: str, parameter: str, message_id: str, task_id: str) -> Receipt:
+        kinds = {"arrived": ReceiptKind.ARRIVED, "dead": ReceiptKind.UNREGISTERED}
+        return Receipt(
+            push_token=PushToken(key, token),
+            kind=kinds.get(event, ReceiptKind.OTHER),
+            event=event,
+            message_id=message_id or None,
+            task_id=task_id or None,
+            parameter=parameter,
+        )
+
+    def save(self, broadcast: Broadcast) -> Exchange[tuple[str, tuple[str, ...]]] | None:
+        """Toy's; the content's id tells what comes back with receipts."""
+        return self._save_marked(broadcast)
+
+    def _save_marked(self, broadcast: Broadcast) -> Exchange[tuple[str, tuple[str, ...]]]:
+        note = broadcast.notification
+        yield Request("POST", f"{URL}/near/save")
+        return json.dumps([note.receipt_url, note.receipt_parameter]), ()
+
     def _ask(self, path: str, content: list[Any]) -> Exchange[str]:
         reply = read_reply((yield Request("POST", f"{URL}/{path}", content=json.dumps(content).encode())))
         if reply.code != "0":
@@ -80,8 +149,12 @@ class ClerkServer(ToyServer):
         self.called: list[tuple[str, Any]] = []
         self.given: list[dict[str, Any] | Exception] = []
         self.value: Callable[[], object] = lambda: "done"
+        self.marks: dict[str, list[str]] = {}
+        """By token: URL and parameter of the last push."""
 
     def _answer(self, what: str, request: Request) -> Response:
+        if what == "push":
+            self.marks |= json.loads(request.headers["marks"])
         if what not in ("alias", "upload", "reserve", "statistics"):
             return super()._answer(what, request)
         if request.headers.get("authorization", "").removeprefix("Bearer ") in self.refuse_access:
@@ -97,6 +170,20 @@ def _reply(body: dict[str, Any]) -> Response:
     return Response(200, {"content-type": "application/json"}, json.dumps(body).encode())
 
 
-def clerks(server: ClerkServer, **options: Any) -> Gateway:
+def clerks(server: ClerkServer, *certificates: Certificate, **options: Any) -> Gateway:
     """A gateway on the clerk's server."""
-    return gateway(server, certificate(), vendors={"toy": Clerk}, **options)
+    return gateway(server, *certificates or [certificate()], vendors={"toy": Clerk}, **options)
+
+
+SECRET = "a secret of thirty-two characters"
+
+
+def sealed(key: int | str = 1, secret: str | list[str] = SECRET, **settings: Any) -> Certificate:
+    """A certificate that asks for receipts."""
+    url = "https://im.example.com/push"
+    return Certificate(key, "toy", {"secret": "s3cret", **settings}, receipt_url=url, receipt_secret=secret)
+
+
+def posted(*receipts: tuple[str, str, str] | object, message_id: str = "m", task_id: str = "") -> bytes:
+    """A request of receipts: (token, event, parameter) each; anything else stands there as it is."""
+    return json.dumps([[*one, message_id, task_id] if isinstance(one, tuple) else one for one in receipts]).encode()

@@ -2,11 +2,12 @@
 
 Law of this file: pure; from the model to the wire. `message` and `messages` are JSON text inside a form field, and
 quoting that text is the greatest cost of a push, so each distinct notification of a batch is quoted once and spliced
-between the parts that differ (target and message id).
+between the parts that differ (target, message id and what comes back with receipts).
 """
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Generator, Mapping, Sequence
 from io import BytesIO
@@ -16,8 +17,8 @@ import attrs
 
 from pushgateway.rules import Dialect
 from pushgateway.text import clean, form_encode, form_quote
-from pushgateway.vendor import Audience, AudienceKind, Notification, Outcome, Push, Reason, Refused
-from pushgateway_oppo.fields import Content, encode_notification
+from pushgateway.vendor import Audience, AudienceKind, CallBack, Notification, Outcome, Push, Reason, Refused
+from pushgateway_oppo.fields import BRAND, Content, encode_notification
 from pushgateway_oppo.limits import Json, WireValue, check_alias, encode_json, invalid, quote_json
 from pushgateway_oppo.ordinary import PLAIN, Plan, Tails, encode_ordinary, make_plan
 
@@ -26,6 +27,8 @@ _PLAIN_LIST = re.compile(r"[A-Za-z0-9_.~;-]+", re.ASCII)
 _TARGET_END = form_quote('",')
 _NOTIFICATION = form_quote('"notification":{')
 _MESSAGE_ID = form_quote('"app_message_id":"').decode("ascii")
+_CALLBACK_URL = form_quote('"call_back_url":"').decode("ascii")
+_CALLBACK_PARAMETER = form_quote('"call_back_parameter":"').decode("ascii")
 _END = form_quote("}}")
 _COMMA = form_quote(",")
 _OPENING = (_TARGET_END + _NOTIFICATION).decode("ascii")
@@ -92,9 +95,10 @@ def encode_batch(batch: Sequence[Push], dialect: Dialect) -> Generator[None, Any
             encoded.settled[place] = Outcome.not_sent(push, fragment.reason, fragment.detail)
             continue
         opening, closing, cut = fragment
+        back = "" if push.callback is None else _callback(push, push.callback)
         # Joined, not formatted: a str of a class of its own (an Enum's) may show itself as something else.
         message_id = (_MESSAGE_ID, dedupe_id, _ID_END) if dedupe_id else ()
-        write("".join((target if not sent else next_target, token, opening, *message_id)).encode("ascii"))
+        write("".join((target if not sent else next_target, token, opening, back, *message_id)).encode("ascii"))
         write(closing)
         sent.append(push)
         truncated.append(cut)
@@ -104,6 +108,26 @@ def encode_batch(batch: Sequence[Push], dialect: Dialect) -> Generator[None, Any
     if len(sent) > BREATH:
         yield  # what follows copies megabytes
     return encoded
+
+
+def _callback(push: Push, callback: CallBack) -> str:
+    """The fields of `Push.callback`, or nothing where the notification says itself where receipts go."""
+    note = push.notification
+    own = note.overrides.get(BRAND, {}) if note.overrides else {}
+    if note.receipt_url is not None or note.receipt_parameter is not None or not _CALLBACK_FIELDS.isdisjoint(own):
+        return ""
+    url, parameter = _quoted_url(callback.url), callback.parameter
+    if PLAIN.fullmatch(parameter) is None:
+        parameter = _quote_inner(parameter)
+    return "".join((_CALLBACK_URL, url, _ID_END, _CALLBACK_PARAMETER, parameter, _ID_END))
+
+
+_CALLBACK_FIELDS = frozenset({"call_back_url", "call_back_parameter"})
+
+
+@functools.lru_cache(maxsize=64)
+def _quoted_url(url: str) -> str:
+    return _quote_inner(url)  # the same for all pushes of a certificate
 
 
 def _are_plain(token: str, dedupe_id: str, longest: int) -> bool:

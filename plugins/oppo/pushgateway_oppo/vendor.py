@@ -30,6 +30,7 @@ from pushgateway.vendor import (
     PushToken,
     Rates,
     Reason,
+    Receipt,
     Refused,
     Request,
     Status,
@@ -45,6 +46,7 @@ from pushgateway_oppo.codec import (
 )
 from pushgateway_oppo.fields import BRAND, CLICKS, encode_notification, planned_fields
 from pushgateway_oppo.operations import Operations
+from pushgateway_oppo.receipts import decode_receipts
 from pushgateway_oppo.replies import (
     RULES,
     decode_batch,
@@ -212,6 +214,15 @@ class Oppo(Operations):
             return outcome
         verdicts.update(kept)
         return attrs.evolve(outcome, outcomes=tuple(verdicts[token] for token in broadcast.audience.values))
+
+    @property
+    def receipt_audiences(self) -> frozenset[AudienceKind]:
+        """OPPO posts receipts for registration ids, by V1.3 for aliases too."""
+        return frozenset(map(AudienceKind, self._rules.fields["call_back_url"].audiences))
+
+    def receipts(self, certificate_id: str, headers: Mapping[str, str], body: bytes) -> Sequence[Receipt | None]:
+        """What OPPO posts to a `call_back_url`: a JSON array."""
+        return decode_receipts(certificate_id, body, self._rules, RULES.dialects)
 
     def _reachable(self, broadcast: Broadcast, region: str) -> tuple[Sequence[str], dict[str, Outcome]]:
         """The values to be sent, and the outcomes of the tokens among them that cannot be."""

@@ -1,0 +1,158 @@
+"""Our mark: what is put on a push comes back as it was, and nobody else can make it."""
+
+import hashlib
+import hmac
+import random
+from urllib.parse import unquote
+
+import attrs
+import pytest
+
+from pushgateway import Audience, Broadcast, Notification, Push, PushToken, Receipt, ReceiptKind, Secret
+from pushgateway.seals import LONGEST_PARAMETER, LONGEST_URL, Seal, _Key, longest_base, of_segment
+
+BASE = "https://im.example.com/push"
+OLD, NEW = Secret("the old secret of a certificate"), Secret("the new secret of a certificate")
+MADE = "0123456789abcdef0123456789abcdef"
+
+
+def push(token: str = "CN_token", dedupe_id: str = MADE, **more: str) -> Push:
+    return Push(PushToken(7005, token), Notification("title", "body", **more), dedupe_id=dedupe_id)
+
+
+def receipt(parameter: str, token: str = "CN_token") -> Receipt:
+    return Receipt(
+        push_token=PushToken(7005, token), kind=ReceiptKind.ARRIVED, event="push_arrive", parameter=parameter
+    )
+
+
+def test_what_goes_out_comes_back_with_its_dedupe_id() -> None:
+    """The parameter fits the smallest limit, holds only what needs no quoting, and tells the push."""
+    seal = Seal("7005", BASE, [NEW])
+
+    callback = seal.of(push())
+    opened = seal.opened(receipt(callback.parameter))
+
+    assert opened is not None
+    assert (opened.dedupe_id, len(callback.parameter)) == (MADE, 49)
+    assert len(callback.parameter) <= LONGEST_PARAMETER
+    assert callback.parameter.replace(".", "").replace("-", "").replace("_", "").isalnum()
+    assert seal.on(push()).callback == callback
+    assert NEW.reveal() not in f"{seal!r}{callback!r}{seal.on(push())!r}"
+    assert MADE not in repr(callback)
+
+
+@pytest.mark.parametrize(
+    ("dedupe_id", "back"),
+    [("a" * 33, "a" * 33), ("a" * 34, ""), ("with.dot", ""), ("", ""), ("你好", ""), ("~tilde", ""), ("\ud800", "")],
+)
+def test_an_id_that_does_not_fit_is_proved_and_does_not_come_back(dedupe_id: str, back: str) -> None:
+    """At 33 characters of the right kind it comes back; one more, or an odd one, and its digest stands there."""
+    seal = Seal("7005", BASE, [NEW])
+
+    parameter = seal.of(push(dedupe_id=dedupe_id)).parameter
+    opened = seal.opened(receipt(parameter))
+
+    assert opened is not None
+    assert opened.dedupe_id == back
+    assert len(parameter) <= LONGEST_PARAMETER
+    assert seal.of(push(dedupe_id=dedupe_id + "x")).parameter != parameter
+
+
+def test_nothing_of_it_may_be_changed() -> None:
+    """Not the id, the MAC, the token, the certificate, the secret or the kind."""
+    seal = Seal("7005", BASE, [NEW])
+    good = seal.of(push()).parameter
+    flipped = [good[:place] + chr(ord(good[place]) ^ 1) + good[place + 1 :] for place in range(len(good))]
+    broadcast = seal.on_broadcast(Broadcast(7005, Notification("a", "b"), Audience.of_tokens(["CN_token"])), MADE)
+
+    assert seal.opened(receipt(good)) is not None
+    assert [seal.opened(receipt(parameter)) for parameter in flipped] == [None] * 49
+    assert seal.opened(receipt(good, "CN_other")) is None
+    assert Seal("7006", BASE, [NEW]).opened(receipt(good)) is None
+    assert Seal("7005", BASE, [OLD]).opened(receipt(good)) is None
+    assert broadcast.notification.receipt_parameter != good
+    assert [seal.opened(receipt(odd)) for odd in ("", ".", good[:-1], good + "=", f" {good}", f"{good}\n", "你")] == (
+        [None] * 7
+    )
+
+
+def test_a_broadcast_has_one_parameter_for_all_its_phones() -> None:
+    """It proves itself for each of them; the host's own words go before it."""
+    seal = Seal("7005", BASE, [NEW])
+    note = Notification("a", "b", dedupe_id="news-1")
+    wanted = Broadcast(7005, note, Audience.of_tokens(["x", "y"]))
+
+    marked = seal.on_broadcast(wanted, MADE)
+    parameter = marked.notification.receipt_parameter or ""
+    own = seal.on_broadcast(attrs.evolve(wanted, notification=attrs.evolve(note, receipt_url="https://mine")), MADE)
+    unnamed = seal.on_broadcast(attrs.evolve(wanted, notification=Notification("a", "b")), MADE)
+
+    assert marked.notification.receipt_url == seal.url
+    assert {one.dedupe_id for token in ("x", "y") if (one := seal.opened(receipt(parameter, token)))} == {"news-1"}
+    assert own.notification.receipt_parameter is None
+    assert (unnamed.notification.receipt_parameter or "").startswith(f"{MADE}.")
+
+
+def test_the_hosts_own_words_go_before_ours() -> None:
+    """A push whose notification says where receipts go is left as it is."""
+    seal = Seal("7005", BASE, [NEW])
+
+    assert seal.on(push(receipt_url="https://mine.example")).callback is None
+    assert seal.on(push(receipt_parameter="mine")).callback is None
+
+
+def test_an_old_secret_is_still_believed_and_no_longer_used() -> None:
+    """Address and parameter: the first secret makes them, all are taken."""
+    old, both = Seal("7005", BASE, [OLD]), Seal("7005", BASE, [NEW, OLD])
+    before = old.of(push()).parameter
+
+    assert both.opened(receipt(before)) is not None
+    assert both.of(push()) == Seal("7005", BASE, [NEW]).of(push())
+    assert both.admits(old.url.rsplit("/", 1)[1])
+    assert both.admits(both.url.rsplit("/", 1)[1])
+    assert not old.admits(both.url.rsplit("/", 1)[1])
+    assert not any(both.admits(odd) for odd in ("", "7005", "\ud800", "x" * 10_000))
+
+
+@pytest.mark.parametrize("certificate_id", ["7005", "a/b", "100%", "%2F", "证书", "a b"])
+def test_the_address_tells_the_certificate(certificate_id: str) -> None:
+    """Servers resolve one layer of quotes; an odd id, even one with a slash, comes out as it was."""
+    seal = Seal(certificate_id, BASE, [NEW])
+
+    resolved = unquote(seal.url.removeprefix(f"{BASE}/"))
+    part, _, path_secret = resolved.partition("/")
+
+    assert of_segment(part) == certificate_id
+    assert seal.admits(path_secret)
+    assert len(path_secret) == 24
+    longest = Seal(certificate_id, "h" * longest_base(certificate_id), [NEW])
+    assert len(longest.url) == LONGEST_URL
+
+
+def test_the_mac_is_hmac_sha256() -> None:
+    """The two halves that are kept begun make what the standard library makes."""
+    draw = random.Random(5)
+    for size in (0, 1, 55, 64, 1000):
+        text, secret = draw.randbytes(size), Secret("s" * (size + 16))
+        key = hmac.digest(secret.reveal().encode(), b"pushgateway receipts\x007005", hashlib.sha256)
+
+        made = _Key("7005", secret).mac(text, 32)
+
+        assert made == hmac_text(key, text)
+
+
+def hmac_text(key: bytes, text: bytes) -> bytes:
+    from base64 import urlsafe_b64encode
+
+    return urlsafe_b64encode(hmac.digest(key, text, hashlib.sha256))
+
+
+def test_the_weight_is_enough() -> None:
+    """What URL and parameter take in a request is never more than what the core counted for them."""
+    from pushgateway.text import form_quote
+
+    for seal in (Seal("证书/%", f"{BASE}/~a-b_c", [NEW]), Seal("7005", BASE, [NEW])):
+        callback = seal.of(push(dedupe_id="_" * 33))
+
+        assert len(form_quote(callback.url) + form_quote(callback.parameter)) <= seal.weight
