@@ -161,7 +161,7 @@ def _certificates(tables: Any, sources: _Sources, problems: list[str]) -> list[C
             if problem := _problem(_PACE[name], f"{place}.{name}", value):
                 problems.append(problem)
                 del pace[name]
-        receipts = {name: sources.resolve(f"{place}.{name}", table[name]) for name in _RECEIPTS if name in table}
+        receipts = {name: sources.resolve_each(f"{place}.{name}", table[name]) for name in _RECEIPTS if name in table}
         if sources.missing.isdisjoint(f"{place}.{name}" for name in _RECEIPTS):
             pace |= receipts
         try:
@@ -182,10 +182,7 @@ class _Sources:
     """Places of settings whose source has failed."""
 
     def resolve(self, place: str, value: Any) -> Any:
-        """The value itself, or what its source holds, for each of a list; a problem is noted and the value left out as
-        None."""
-        if isinstance(value, list):
-            return [self.resolve(place, one) for one in value]
+        """The value itself, or what its source holds; a problem is noted and the value left out as None."""
         source, _, name = value.partition(":") if isinstance(value, str) else ("", "", "")
         if source not in ("env", "file"):
             return value
@@ -195,6 +192,10 @@ class _Sources:
             self.missing.add(place)
             return None
         return read
+
+    def resolve_each(self, place: str, value: Any) -> Any:
+        """The same for a value or each of a list."""
+        return [self.resolve(place, one) for one in value] if isinstance(value, list) else self.resolve(place, value)
 
     def _variable(self, name: str) -> str | _Problem:
         if not name:

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import attrs
 from toy import REASONS, URL, Toy, ToyServer, certificate, gateway
 
-from pushgateway import Certificate, Gateway, Statistics
+from pushgateway import Certificate, Gateway, Notification, Statistics
 from pushgateway.vendor import (
     AudienceKind,
     Broadcast,
@@ -187,3 +187,10 @@ def sealed(key: int | str = 1, secret: str | list[str] = SECRET, **settings: Any
 def posted(*receipts: tuple[str, str, str] | object, message_id: str = "m", task_id: str = "") -> bytes:
     """A request of receipts: (token, event, parameter) each; anything else stands there as it is."""
     return json.dumps([[*one, message_id, task_id] if isinstance(one, tuple) else one for one in receipts]).encode()
+
+
+def parameter_of(token: str, dedupe_id: str = "id-1") -> str:
+    """What comes back with the receipts of a push to `token`."""
+    seal = sealed().seal
+    assert seal is not None
+    return seal.of(Push(PushToken(1, token), Notification("a", "b"), dedupe_id=dedupe_id)).parameter

@@ -1,0 +1,204 @@
+"""An ASGI app for what vendors post later, to be mounted in a host.
+
+    async def store(receipts: Sequence[Receipt]) -> None: ...       # yours; raise Busy when you cannot take more
+
+    app.mount("/push", Receipts(gateway, store))                    # Starlette, FastAPI; or by itself under uvicorn
+
+A certificate with `receipt_url="https://im.example.com/push"` then has its receipts posted to
+`/push/<certificate id>/<secret part>`.
+
+Law of this file: whoever does not know the secret part learns nothing, not even which certificates there are, and no
+byte of his body is read. Whoever knows it is a vendor and gets an answer soon: 200 for what was taken, and 503 for what
+the host could not take, which is then new again when it is posted once more. Nothing of a request is ever logged.
+
+| status | means |
+| --- | --- |
+| 200 | taken: new, known already, forged or unreadable; posting it again would change nothing |
+| 404 | not an address of ours |
+| 405 | not a POST |
+| 408 | the body did not come in time |
+| 413 | the body is too large; no more of it was read |
+| 503 | the host is full, slow, failed or closed: post it again |
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping, Sequence
+from typing import Any, TypeAlias
+
+from pushgateway.errors import FieldError
+from pushgateway.gateway import Gateway
+from pushgateway.masking import where
+from pushgateway.model import check_count, check_seconds
+from pushgateway.outcome import Reason
+from pushgateway.receipt import Receipt
+from pushgateway.replies import MAX_POSTED
+from pushgateway.seals import of_segment
+
+__all__ = ["Busy", "Handler", "Receipts"]
+
+log = logging.getLogger(__name__)
+
+Handler: TypeAlias = Callable[[Sequence[Receipt]], Awaitable[None]]
+"""Takes the new receipts of one request, at least one. What it raises is answered with 503, and none of them counts as
+heard: it takes all or nothing."""
+Scope: TypeAlias = MutableMapping[str, Any]
+Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send: TypeAlias = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+
+class Busy(Exception):
+    """Raised by a handler that cannot take more now. `retry_after`: seconds after which it hopes to."""
+
+    def __init__(self, retry_after: float = 30.0) -> None:
+        super().__init__("busy")
+        self.retry_after = retry_after
+
+
+class _TooLarge(Exception):
+    pass
+
+
+class _Gone(Exception):
+    pass
+
+
+class Receipts:
+    """The ASGI app. One for a gateway; it lives in the gateway's event loop."""
+
+    def __init__(
+        self,
+        gateway: Gateway,
+        handler: Handler,
+        *,
+        concurrency: int = 64,
+        body_timeout: float = 10.0,
+        handler_timeout: float = 10.0,
+        retry_after: float = 30.0,
+    ) -> None:
+        """`concurrency`: requests at once; one more is answered with 503. `body_timeout`: seconds in which a body must
+        have come, `handler_timeout`: in which `handler` must be done. `retry_after`: seconds that a 503 asks for.
+        Raises `FieldError`."""
+        if not callable(handler):
+            raise FieldError("Receipts.handler", f"must be an async function, is {type(handler).__name__}")
+        check_count("Receipts.concurrency", concurrency)
+        check_seconds("Receipts.body_timeout", body_timeout, optional=False)
+        check_seconds("Receipts.handler_timeout", handler_timeout, optional=False)
+        check_seconds("Receipts.retry_after", retry_after, optional=False)
+        self._gateway = gateway
+        self._handler = handler
+        self._concurrency = concurrency
+        self._body_timeout = body_timeout
+        self._handler_timeout = handler_timeout
+        self._retry_after = retry_after
+        self._under_way = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """See the ASGI specification."""
+        if scope["type"] == "lifespan":
+            await _live(receive, send)
+        elif scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1000})
+        elif scope["method"] != "POST":
+            await _answer(send, 405, (("allow", "POST"),))
+        else:
+            certificate_id, path_secret = _address(scope)
+            if self._gateway.admits(certificate_id, path_secret):
+                await self._take(certificate_id, scope, receive, send)
+            else:
+                await _answer(send, 404, _CLOSE)
+
+    async def _take(self, certificate_id: str, scope: Scope, receive: Receive, send: Send) -> None:
+        if self._under_way >= self._concurrency:
+            await self._later(send, self._retry_after)
+            return
+        self._under_way += 1
+        try:
+            async with asyncio.timeout(self._body_timeout):
+                body = await _body(scope, receive)
+            await self._hear(certificate_id, scope, body, send)
+        except TimeoutError:
+            await _answer(send, 408, _CLOSE)
+        except _TooLarge:
+            await _answer(send, 413, _CLOSE)
+        except _Gone:
+            return  # nobody is there to be answered
+        finally:
+            self._under_way -= 1
+
+    async def _hear(self, certificate_id: str, scope: Scope, body: bytes, send: Send) -> None:
+        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        heard = self._gateway.receipts(certificate_id, headers, body)
+        if heard.reason is Reason.CLOSED:
+            await self._later(send, self._retry_after)
+            return
+        pause = await self._hand_over(certificate_id, heard.receipts) if heard.receipts else None
+        if pause is None:
+            await _answer(send, 200)
+        else:
+            await self._later(send, pause)
+
+    async def _hand_over(self, certificate_id: str, receipts: Sequence[Receipt]) -> float | None:
+        """Seconds until the vendor shall post them again; None when the host has them."""
+        taken = False
+        try:
+            async with asyncio.timeout(self._handler_timeout):
+                await self._handler(receipts)
+            taken = True
+        except Busy as busy:
+            return busy.retry_after
+        except Exception as failed:
+            log.error("certificate %s: the handler of receipts failed: %s", certificate_id, where(failed))  # noqa: TRY400
+            return self._retry_after
+        finally:
+            if not taken:
+                self._gateway.unheard(receipts)
+        return None
+
+    async def _later(self, send: Send, seconds: float) -> None:
+        await _answer(send, 503, (("retry-after", str(max(1, round(seconds)))), *_CLOSE))
+
+
+_CLOSE = (("connection", "close"),)
+"""There may be a body that nobody has read."""
+
+
+def _address(scope: Scope) -> tuple[str, str]:
+    """Certificate id and secret part, the last two of a path: wherever the app is mounted and whatever lies before."""
+    parts = scope["path"].rsplit("/", 2)
+    return (of_segment(parts[-2]).strip() or "?", parts[-1]) if len(parts) > 1 else ("?", "")
+
+
+async def _body(scope: Scope, receive: Receive) -> bytes:
+    for name, value in scope["headers"]:
+        if name.lower() == b"content-length" and value.isdigit() and (len(value) > 9 or int(value) > MAX_POSTED):
+            raise _TooLarge
+    parts: list[bytes] = []
+    size = 0
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise _Gone
+        part = message.get("body", b"")
+        size += len(part)
+        if size > MAX_POSTED:
+            raise _TooLarge
+        parts.append(part)
+        if not message.get("more_body", False):
+            return b"".join(parts)
+
+
+async def _answer(send: Send, status: int, headers: Iterable[tuple[str, str]] = ()) -> None:
+    pairs = [(name.encode("ascii"), value.encode("ascii")) for name, value in (*headers, ("content-length", "0"))]
+    await send({"type": "http.response.start", "status": status, "headers": pairs})
+    await send({"type": "http.response.body", "body": b""})
+
+
+async def _live(receive: Receive, send: Send) -> None:
+    while True:
+        message = await receive()
+        await send({"type": f"{message['type']}.complete"})
+        if message["type"] == "lifespan.shutdown":
+            return
