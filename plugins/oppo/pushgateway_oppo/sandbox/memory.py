@@ -92,3 +92,24 @@ class Allowance:
             day = int((now + self.reset_offset) // DAY)
             if day != self._day:
                 self._day, self._used = day, 0
+
+
+@attrs.define
+class PhoneShares:
+    """How many pushes each phone may still get today; the day ends as in `Allowance`. None: as many as come."""
+
+    clock: Callable[[], float]
+    reset_offset: int
+    most: int | None = None
+    _day: int = attrs.field(default=-1, init=False)
+    _used: dict[str, int] = attrs.field(factory=dict, init=False, repr=False)
+
+    def use(self, token: str) -> bool:
+        """One more for this phone. False: it had its share."""
+        if self.most is None:
+            return True
+        day = int((self.clock() + self.reset_offset) // DAY)
+        if day != self._day:
+            self._day, self._used = day, {}
+        self._used[token] = self._used.get(token, 0) + 1
+        return self._used[token] <= self.most

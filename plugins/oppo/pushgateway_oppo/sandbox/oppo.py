@@ -13,6 +13,9 @@ The documents leave these open, and here they are decided:
   pushed (`repeats="absorb"`). V1.3 counts an id once, the current pages once per target. An id is only used up by a
   push that was accepted;
 - a scheduled broadcast is shown at once, and receipts are due at once;
+- with `late_invalid` a push to an app that was uninstalled is accepted, as if OPPO had not heard of it yet, and a
+  receipt tells that the token is dead; with `phone_limit` a phone that had so many pushes today gets no more, and a
+  receipt tells that. Both concern single pushes in a dialect that has such receipts;
 - keys of a notification in camelCase, as OPPO's own sample prints them beside a table in snake_case, are unknown ones
   unless `camel_case` is switched on.
 
@@ -33,8 +36,8 @@ from pushgateway_oppo.sandbox.beside import COUNT, PAGE, TRUTH, Beside, with_pat
 from pushgateway_oppo.sandbox.checks import MISSING, WRONG, Checks
 from pushgateway_oppo.sandbox.door import Door
 from pushgateway_oppo.sandbox.mangling import MANGLINGS, mangle
-from pushgateway_oppo.sandbox.memory import Allowance, Bounded, Saved
-from pushgateway_oppo.sandbox.receipts import Receipts
+from pushgateway_oppo.sandbox.memory import Allowance, Bounded, PhoneShares, Saved
+from pushgateway_oppo.sandbox.receipts import ARRIVED, DEAD, SHARE_USED, Receipts
 from pushgateway_oppo.sandbox.targets import CallRefused, Targets, in_snake_case, read_json_field, read_notification
 
 APP_KEY = "sandbox-app-key"
@@ -60,7 +63,9 @@ class OppoSandbox(Sandbox):
         "daily_pictures": COUNT,
         "feedback_page": PAGE,
         "last_login_wins": TRUTH,
+        "late_invalid": TRUTH,
         "per_second": COUNT,
+        "phone_limit": COUNT,
         "repeats": Switch(lambda value: value in ("refuse", "absorb"), "refuse or absorb"),
         "text_create_time": TRUTH,
     }
@@ -77,7 +82,9 @@ class OppoSandbox(Sandbox):
         master_secret: str = MASTER_SECRET,
         last_login_wins: bool = False,
         daily_limit: int | None = None,
+        late_invalid: bool = False,
         per_second: int | None = None,
+        phone_limit: int | None = None,
         repeats: Literal["refuse", "absorb"] = "refuse",
         text_create_time: bool = False,
         daily_pictures: int | None = None,
@@ -109,7 +116,7 @@ class OppoSandbox(Sandbox):
         self._furnish(facts, paths or {})
         given = (
             *(camel_case, created_tags_only, daily_limit, daily_pictures, feedback_page),
-            *(last_login_wins, per_second, repeats, text_create_time),
+            *(last_login_wins, late_invalid, per_second, phone_limit, repeats, text_create_time),
         )
         for name, value in zip(self.switches, given, strict=True):
             self.switch(name, value)
@@ -126,7 +133,9 @@ class OppoSandbox(Sandbox):
         self._targets = Targets(facts, self.phones_known, registration_ids=former)
         self._unicast_checks = Checks(facts, broadcast=False)
         self._broadcast_checks = Checks(facts, broadcast=True)
-        self._receipts = Receipts(None if former else APP_ID)
+        self._receipts = Receipts(None if former else APP_ID, facts.events)
+        self._shares = PhoneShares(self.clock, facts.number("daily_reset_offset"))
+        self._uninstalled: Bounded[bool] = Bounded(REMEMBERED)
         self._receipt_kinds = facts.fields["call_back_url"].audiences
         self._pushed: Bounded[str] = Bounded(REMEMBERED)
         self._saved: Bounded[Saved] = Bounded(REMEMBERED)
@@ -166,6 +175,7 @@ class OppoSandbox(Sandbox):
             gone = super().uninstall(token)
             if gone:
                 self._beside.died(token)
+                self._uninstalled.put(token, True)
             return gone
 
     def keep_picture(self, kind: str, picture_id: str, ttl: float = 86_400.0) -> None:
@@ -187,6 +197,10 @@ class OppoSandbox(Sandbox):
                 self._takes_camel_case = value
             case "last_login_wins":
                 self._access.last_login_wins = value
+            case "late_invalid":
+                self._late_invalid = value
+            case "phone_limit":
+                self._shares.most = value
             case "repeats":
                 self._absorbs = value == "absorb"
             case "text_create_time":
@@ -283,9 +297,7 @@ class OppoSandbox(Sandbox):
             objection = self._unicast_checks.objection_beside(message)
         if objection is not None:
             raise CallRefused(*objection)
-        phone, code = self._targets.find(kind, target)
-        if phone is None:
-            raise CallRefused(code)
+        phone = self._reachable(kind, target)
         dedupe_id = fields.get("app_message_id") or None
         key = dedupe_id if self._dialect == "v1.3" else (dedupe_id, phone.token)
         former = None if dedupe_id is None else self._pushed.get(key)
@@ -299,10 +311,26 @@ class OppoSandbox(Sandbox):
         if dedupe_id is not None:
             self._pushed.put(key, message_id)
         self._allowance.use(1)
-        self._show(phone, fields, message_id, operation)
+        event = self._event(phone)
+        if event == ARRIVED:
+            self._show(phone, fields, message_id, operation)
         if kind in self._receipt_kinds:
-            self._receipts.note(fields, [phone.token], message_id, self.clock())
+            self._receipts.note(fields, [phone.token], message_id, self.clock(), event=event)
         return message_id
+
+    def _reachable(self, kind: str, target: str) -> Phone:
+        phone, code = self._targets.find(kind, target)
+        if phone is not None:
+            return phone
+        if self._late_invalid and self._uninstalled.get(target):
+            return Phone(target)  # nobody has told OPPO yet
+        raise CallRefused(code)
+
+    def _event(self, phone: Phone) -> str:
+        """What becomes of a push on this phone."""
+        if self.phones_known.get(phone.token) is None:
+            return DEAD
+        return ARRIVED if self._shares.use(phone.token) else SHARE_USED
 
     def _message_id(self) -> str:
         # V1.3 shows no shape; the current pages show AppId-1-1-<unique id>.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from pushgateway.vendor import Request
@@ -19,26 +19,39 @@ TOGETHER = 100
 """Receipts in one request, at most."""
 
 
-class Receipts:
-    """Receipts that are due. `app_id` is given for the current dialect, whose receipts name app and time."""
+ARRIVED, DEAD, SHARE_USED = "push_arrive", "regid_invalid", "user_daily_limit"
+"""The events that happen here."""
 
-    def __init__(self, app_id: str | None) -> None:
+
+class Receipts:
+    """Receipts that are due. `app_id` is given for the current dialect, whose receipts name app and time; `events`:
+    those that the dialect has, others are not posted."""
+
+    def __init__(self, app_id: str | None, events: Collection[str]) -> None:
         self._app_id = app_id
+        self._events = events
         self._due: deque[tuple[str, dict[str, Any]]] = deque(maxlen=MOST_DUE)
 
     def note(
-        self, fields: Mapping[str, Any], tokens: Sequence[str], message_id: str, at: float, *, task_id: str = ""
+        self,
+        fields: Mapping[str, Any],
+        tokens: Sequence[str],
+        message_id: str,
+        at: float,
+        *,
+        task_id: str = "",
+        event: str = ARRIVED,
     ) -> None:
-        """The push `message_id` arrived at `tokens`; nothing happens unless its `fields` ask for receipts."""
+        """The push `message_id` had this event at `tokens`; nothing happens unless its `fields` ask for receipts."""
         url = fields.get("call_back_url")
-        if not url or not tokens:
+        if not url or not tokens or event not in self._events:
             return
         receipt = {
             "messageId": message_id,
             "taskId": task_id or message_id,
             "registrationIds": ", ".join(tokens),
             "param": fields.get("call_back_parameter") or "",
-            "eventType": "push_arrive",
+            "eventType": event,
         }
         if self._app_id is not None:
             receipt |= {"appId": self._app_id, "eventTime": str(int(at * 1000))}
