@@ -11,10 +11,12 @@ import fuzzing
 import pushgateway_oppo.asking
 import pushgateway_oppo.feedback
 import pushgateway_oppo.media
+import pushgateway_oppo.receipts
 import pushgateway_oppo.replies
 import pytest
 
 import pushgateway.replies
+import pushgateway.seals
 
 NAMES = sorted(fuzzing.targets())
 SLOW = {"config": 5, "control": 5, "rules": 3}
@@ -80,6 +82,9 @@ REPLIES, VERDICTS = pushgateway_oppo.replies, pushgateway.replies
         (pushgateway_oppo.feedback, "token_problem", lambda token, longest: "", "call_replies"),
         (pushgateway_oppo.asking, "quote_json", lambda value: f'"{value}"', "encodings"),
         (pushgateway_oppo.media, "_jpeg_size", lambda content: (144, 144), "pictures"),
+        (pushgateway_oppo.receipts, "_text", lambda value: value, "receipts"),
+        (VERDICTS, "_check_shape", lambda body: None, "nested"),
+        (pushgateway.seals, "_of_push", lambda name, token: name.encode(), "forged"),
     ],
 )
 def test_planted_faults_are_found(

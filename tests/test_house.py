@@ -18,6 +18,7 @@ FLOORS = {
     "sandbox": 5,
     "testing": 5,
     "receipts": 5,
+    "confirming": 5,
     "otel": 5,
     "gateway": 4,
     "background": 4,

@@ -29,9 +29,10 @@ class FailingInput(AssertionError):
 
 def targets() -> dict[str, Target]:
     """Every parser by name."""
-    from fuzzing import calls, doors, files, replies, sandboxes, texts
+    from fuzzing import calls, doors, files, receipts, replies, sandboxes, texts
 
-    return {**replies.TARGETS, **texts.TARGETS, **files.TARGETS, **doors.TARGETS, **sandboxes.TARGETS, **calls.TARGETS}
+    rooms = (replies, texts, files, doors, sandboxes, calls, receipts)
+    return {name: target for room in rooms for name, target in room.TARGETS.items()}
 
 
 def run_one(name: str, target: Target, number: int, chance: random.Random | None = None) -> None:
