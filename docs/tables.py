@@ -42,7 +42,7 @@ TUTORIAL = (
     "pushgateway_acme/sandbox.py",
     "tests/test_acme.py",
 )
-KINDS = {".py": "py", ".toml": "toml"}
+BLOCKS = {".py": "py", ".toml": "toml"}
 """The word of a block by a file's ending. Not `python`: the blocks of a page are run as one program, these are files of
 a package, which is run and checked by itself."""
 SPECIAL = {
@@ -180,7 +180,7 @@ def plugin(say: Say) -> dict[str, str]:
         judged[scenario.promise.key].append(f"`{scenario.name}`")
     rows = [(f"`{promise.key}`", promise.says, ", ".join(judged[promise.key])) for promise in PROMISES.values()]
     files = {path.name: path for path in map(EXAMPLE.joinpath, TUTORIAL)}
-    blocks = {name: f"```{KINDS[path.suffix]}\n{path.read_text('utf-8')}```" for name, path in files.items()}
+    blocks = {name: f"```{BLOCKS[path.suffix]}\n{path.read_text('utf-8')}```" for name, path in files.items()}
     return {"promises": table(("promise", "says", "scenarios"), rows, say), **blocks}
 
 

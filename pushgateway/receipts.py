@@ -36,6 +36,7 @@ from pushgateway.outcome import Reason
 from pushgateway.receipt import Receipt
 from pushgateway.replies import MAX_POSTED
 from pushgateway.seals import of_segment
+from pushgateway.watching import PAUSE
 
 __all__ = ["Busy", "Handler", "Receipts"]
 
@@ -94,6 +95,8 @@ class Receipts:
         self._handler_timeout = handler_timeout
         self._retry_after = retry_after
         self._under_way = 0
+        self._failures = 0
+        self._silent_until = 0.0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """See the ASGI specification."""
@@ -150,12 +153,21 @@ class Receipts:
         except Busy as busy:
             return busy.retry_after
         except Exception as failed:
-            log.error("certificate %s: the handler of receipts failed: %s", certificate_id, where(failed))  # noqa: TRY400
+            self._complain(certificate_id, failed)
             return self._retry_after
         finally:
             if not taken:
                 self._gateway.unheard(receipts)
         return None
+
+    def _complain(self, certificate_id: str, failed: Exception) -> None:
+        """One line a minute: a host's database that is down for an hour shall not fill its disk."""
+        now = asyncio.get_running_loop().time()
+        self._failures += 1
+        if now >= self._silent_until:
+            times = f", {self._failures} times since the last line" if self._failures > 1 else ""
+            log.error("certificate %s: the handler of receipts failed: %s%s", certificate_id, where(failed), times)
+            self._failures, self._silent_until = 0, now + PAUSE
 
     async def _later(self, send: Send, seconds: float) -> None:
         await _answer(send, 503, (("retry-after", str(max(1, round(seconds)))), *_CLOSE))

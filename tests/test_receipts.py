@@ -198,6 +198,23 @@ def test_what_the_host_could_not_keep_is_taken_when_it_comes_again(
     assert ("the handler of receipts failed" in caplog.text) is not isinstance(trouble, Busy)
 
 
+def test_a_handler_that_fails_for_long_fills_no_disk(caplog: pytest.LogCaptureFixture) -> None:
+    """One line a minute, with the number of failures since the last."""
+
+    async def main() -> None:
+        async with clerks(ClerkServer(), sealed()) as g:
+            app = Receipts(g, Store(0.0, *[OSError("secret") for _ in range(99)]))
+            for _ in range(90):
+                assert (await Post(HERE, [arrived("a")]).to(app)).status == 503
+                await asyncio.sleep(1)
+
+    run_virtual(main())
+
+    first, second = (record.getMessage() for record in caplog.records)
+    assert first.startswith("certificate 1: the handler of receipts failed: OSError in ")
+    assert second == f"{first}, 60 times since the last line"
+
+
 def test_a_handler_has_a_time_limit() -> None:
     """A slow host is cut off, and has it when the vendor posts it again."""
     store = Store(20.0)
