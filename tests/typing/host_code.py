@@ -5,18 +5,20 @@ Law of this file: `assert_type` says what a host's editor sees. A change that br
 
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
-from typing import assert_never, assert_type
+from typing import Any, assert_never, assert_type
 
 import pushgateway.sync
 from pushgateway import (
     Audience,
     BroadcastOutcome,
+    CallOutcome,
     Certificate,
     CertificateCheck,
     Config,
     ConfigError,
     FieldError,
     Gateway,
+    Heard,
     Network,
     Notification,
     OpenUrl,
@@ -26,9 +28,14 @@ from pushgateway import (
     PushgatewayError,
     PushToken,
     Reason,
+    Receipt,
+    Statistics,
     Status,
     load_config,
 )
+from pushgateway.confirming import Confirmation, Confirming
+from pushgateway.receipts import Receipts
+from pushgateway.vendor import Vendor
 
 CERTIFICATES = [
     Certificate(7005, "oppo", {"app_key": "an app key", "master_secret": "a master secret"}),
@@ -50,7 +57,7 @@ async def one(gateway: Gateway) -> None:
     try:
         outcome.raise_for_failure()
     except PushFailed as failed:
-        assert_type(failed.outcome, Outcome | BroadcastOutcome)
+        assert_type(failed.outcome, Outcome | BroadcastOutcome | CallOutcome[Any])
 
 
 async def many(gateway: Gateway) -> None:
@@ -103,6 +110,29 @@ def act(outcome: Outcome) -> str:
             assert_never(other)
 
 
+async def operations(gateway: Gateway) -> None:
+    """A vendor's own operations: by name without types, by the plug-in's method with every one of them."""
+    assert_type(await gateway.vendor(7005).statistics("message", "task"), CallOutcome[Any])
+    outcome = await gateway.vendor(7005, timeout=5).ask(Vendor.statistics, "message", task_id="task")
+    assert_type(outcome, CallOutcome[Statistics])
+    assert_type(outcome.value, Statistics | None)
+    await gateway.vendor(7005).ask(Vendor.statistics, "message")  # type: ignore[call-arg]
+    await gateway.vendor(7005).ask(Vendor.advice)  # type: ignore[arg-type]
+
+
+async def later(gateway: Gateway, outcome: BroadcastOutcome) -> Receipts:
+    """What vendors post is heard by an app or by hand, and a confirmation tells who got it."""
+    heard = gateway.receipts(7005, {"content-type": "application/json"}, b"[]")
+    assert_type(heard, Heard)
+    assert_type(heard.receipts, tuple[Receipt, ...])
+    gateway.unheard(heard.receipts)
+    assert_type(gateway.admits(7005, "the secret part"), bool)
+    confirming = Confirming(gateway)
+    assert_type(await confirming.confirm(outcome, within=60), Confirmation)
+    Receipts(gateway, print)  # type: ignore[arg-type]
+    return Receipts(gateway, confirming.hear, concurrency=8)
+
+
 async def life() -> None:
     """A gateway is its own context; certificates can be proved and swapped while it lives."""
     try:
@@ -130,6 +160,9 @@ def without_a_loop(supply: Iterator[Push]) -> None:
         assert_type(gateway.multicast([PushToken(7005, "a token")], notification), list[Outcome])
         assert_type(gateway.broadcast(7005, notification, Audience.everyone()), BroadcastOutcome)
         assert_type(gateway.check(7005), CertificateCheck)
+        assert_type(gateway.vendor(7005).statistics("message", "task"), CallOutcome[Any])
+        assert_type(gateway.vendor(7005).ask(Vendor.statistics, "message", "task"), CallOutcome[Statistics])
+        assert_type(gateway.receipts(7005, {}, b"[]"), Heard)
         for outcome in gateway.stream(supply):
             assert_type(outcome, Outcome)
 
