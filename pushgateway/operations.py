@@ -1,8 +1,8 @@
 """A vendor's own operations, carried through a certificate's lane: aliases, statistics, pictures.
 
 Law of this file: it knows no vendor's operation; whatever public method of a plug-in returns a `Call` is one. A call
-stands at the same gate as pushes and broadcasts do, with the same access token, and always ends in a `CallOutcome`.
-What may not be done twice is not asked twice.
+has the access token of pushes and a gate of its own, and always ends in a `CallOutcome`. What may not be done twice is
+not asked twice.
 """
 
 from __future__ import annotations
@@ -197,12 +197,13 @@ class Calling(Generic[R]):
             raise TypeError("no Call")
         self.name, self._repeatable = is_text(call.name), bool(call.repeatable)
         region = is_text(call.region)
-        # A day's share of an operation, such as of pictures, is its own: pushes go on when it is used up.
-        quota = f"call:{self.name}"
+        # A gate of its own: a server of pictures that is down, a right that the app lacks for statistics or a day's
+        # share of one operation that is used up must not stop pushes.
+        gate = f"{region}:{self.name}"
         attempt = functools.partial(self._attempt, call, region)
 
         async def ask() -> R:
-            return await self.lane.region(region).ask(quota, 0, self.patience.deadline, attempt)
+            return await self.lane.region(gate).ask("", 0, self.patience.deadline, attempt)
 
         return await self.patience.persist(ask, self._may_repeat)
 

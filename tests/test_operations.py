@@ -1,6 +1,5 @@
 """A vendor's own operations: through the lane, with an outcome always, and never twice where that would harm."""
 
-import asyncio
 import inspect
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -8,7 +7,7 @@ from typing import Any
 import pytest
 from clerk import Clerk, ClerkServer, clerks
 
-from pushgateway import FieldError, Gateway, LoopError, PushFailed, Reason, RetryPolicy, Statistics, Status
+from pushgateway import FieldError, Gateway, PushFailed, Reason, RetryPolicy, Statistics, Status
 from pushgateway.events import CallDone, Event, RequestDone
 from pushgateway.operations import operations_of
 from pushgateway.outcome import CallOutcome
@@ -82,7 +81,7 @@ def test_operations_are_what_returns_a_call() -> None:
     Evaluated.upload.__annotations__["return"] = inspect.signature(Clerk.upload, eval_str=False).return_annotation
 
     assert operations_of(Vendor) == {"statistics"}
-    assert operations_of(Evaluated) == {"alias", "broken", "spoilt", "statistics", "upload"}
+    assert operations_of(Evaluated) == {"alias", "broken", "ping", "spoilt", "statistics", "upload"}
 
 
 def test_an_unknown_name_lists_the_operations() -> None:
@@ -101,7 +100,7 @@ def test_an_unknown_name_lists_the_operations() -> None:
                 await operations.alias("k")
             with pytest.raises(FieldError, match="alias: must be a str"):
                 await operations.alias("k", 7)
-            assert dir(operations) == ["alias", "ask", "broken", "spoilt", "statistics", "upload"]
+            assert dir(operations) == ["alias", "ask", "broken", "ping", "spoilt", "statistics", "upload"]
             assert repr(operations) == "Operations('1')"
 
     run_virtual(main())
@@ -269,8 +268,26 @@ def test_a_plugin_that_breaks_its_contract_is_blamed_without_its_words(caplog: p
     assert "secret text" not in f"{caplog.text}{early.detail}{late.detail}"
 
 
+def test_a_right_that_lacks_stops_its_operation_alone() -> None:
+    """Refused for want of a right, or a server that is down: it is not asked again for now, and pushes go on."""
+    server = ClerkServer()
+    server.given = [{"code": 8}]
+
+    async def main() -> list[Reason | None]:
+        from pushgateway import Notification, PushToken
+
+        async with clerks(server) as g:
+            first, second = await alias(g), await alias(g)
+            push, other = await g.send(PushToken(1, "k"), Notification("a", "b")), await upload(g)
+            assert (first.status, second.status) == (Status.REJECTED, Status.NOT_SENT)
+            return [first.reason, second.reason, push.reason, other.reason]
+
+    assert run_virtual(main()) == [Reason.CREDENTIALS, Reason.CREDENTIALS, None, None]
+    assert [what for what, _ in server.called] == ["alias", "upload"]
+
+
 def test_a_hurt_vendor_is_not_asked() -> None:
-    """Refused credentials keep calls back as they keep pushes back."""
+    """A refused login is not tried again for now."""
     server = ClerkServer()
     server.login_answers = ["8"]
 
@@ -284,66 +301,6 @@ def test_a_hurt_vendor_is_not_asked() -> None:
         [(Status.NOT_SENT, Reason.CREDENTIALS, 0)] * 2
     )
     assert (server.called, server.calls["login"]) == ([], 1)
-
-
-def test_closing_ends_calls_with_the_truth() -> None:
-    """One under way is cut off after the grace, one after it is refused, and none is left over."""
-    server = ClerkServer()
-    server.latency = 9.0
-
-    async def main() -> list[CallOutcome[Any]]:
-        g = clerks(server)
-        task = asyncio.ensure_future(alias(g))
-        await asyncio.sleep(10)
-        await g.aclose(grace=1.0)
-        return [await task, await alias(g)]
-
-    asked_before, after = run_virtual(main())
-
-    assert (asked_before.status, asked_before.detail) == (
-        Status.UNKNOWN,
-        "the gateway was closed while the vendor was asked",
-    )
-    assert (after.status, after.reason) == (Status.NOT_SENT, Reason.CLOSED)
-
-
-def test_cancelling_takes_the_call_along() -> None:
-    """What has not left does not leave."""
-    server = ClerkServer()
-    server.latency = 4.0
-
-    async def main() -> None:
-        async with clerks(server) as g:
-            task = asyncio.ensure_future(alias(g))
-            await asyncio.sleep(1)
-            task.cancel()
-            with pytest.raises(asyncio.CancelledError):
-                await task
-            await asyncio.sleep(60)
-
-    run_virtual(main())
-
-    assert server.called == []
-
-
-def test_a_changed_certificate_ends_a_call_between_two_attempts() -> None:
-    """It was made with settings that hold no more."""
-    server = ClerkServer()
-    server.given = [{"code": 6, "wait": 5.0}]
-
-    async def main() -> CallOutcome[Any]:
-        from toy import certificate
-
-        async with clerks(server) as g:
-            task = asyncio.ensure_future(alias(g))
-            await asyncio.sleep(1)
-            g.reload([certificate(secret="another")])
-            return await task
-
-    outcome = run_virtual(main())
-
-    assert (outcome.status, outcome.reason) == (Status.NOT_SENT, Reason.CREDENTIALS)
-    assert "was changed" in outcome.detail
 
 
 def test_observers_hear_of_calls_by_the_vendors_name() -> None:
@@ -374,23 +331,3 @@ def test_an_outcome_of_a_call_can_be_raised() -> None:
         bad.raise_for_failure()
 
     assert "s3cret" not in repr(good)
-
-
-def test_a_gateway_of_another_loop_says_so() -> None:
-    """As for every call."""
-    server = ClerkServer()
-    kept: list[Gateway] = []
-
-    async def first() -> None:
-        kept.append(clerks(server))
-        await alias(kept[0])
-        await kept[0].aclose()
-
-    async def second() -> None:
-        with pytest.raises(LoopError):
-            await alias(kept[0])
-
-    run_virtual(first())
-    run_virtual(second())
-
-    assert len(server.called) == 1

@@ -180,4 +180,4 @@ def test_the_blocking_door_has_the_same_operations() -> None:
     assert [(one.status, one.reason, one.operation) for one in closed] == (
         [(Status.NOT_SENT, Reason.CLOSED, "alias")] * 2
     )
-    assert dir(operations) == ["alias", "ask", "broken", "spoilt", "statistics", "upload"]
+    assert dir(operations) == ["alias", "ask", "broken", "ping", "spoilt", "statistics", "upload"]

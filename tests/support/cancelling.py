@@ -211,6 +211,11 @@ async def _broadcast(g: Gateway, scene: Scene) -> list[Outcome]:
     return list(outcome.outcomes)
 
 
+async def _operation(g: Gateway, scene: Scene) -> list[Outcome]:
+    await g.vendor(1, timeout=25.0).ping()
+    return []
+
+
 async def _check(g: Gateway, scene: Scene) -> list[Outcome]:
     await g.check(1)
     return []
@@ -234,6 +239,7 @@ CALLS: dict[str, Callable[[Gateway, Scene], Coroutine[Any, Any, list[Outcome]]]]
     "stream": _stream,
     "stream left": _stream_left,
     "broadcast": _broadcast,
+    "operation": _operation,
     "check": _check,
     "aclose": _aclose,
     "async with": _with,

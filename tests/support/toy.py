@@ -24,6 +24,7 @@ from pushgateway.vendor import (
     Batching,
     Broadcast,
     BroadcastOutcome,
+    Call,
     Exchange,
     NoVerdict,
     Outcome,
@@ -155,6 +156,16 @@ class Toy(Vendor):
             ),
         )
 
+    def ping(self) -> Call[str]:
+        """An operation of its own: asks whether the vendor is there."""
+
+        def begin() -> Exchange[str]:
+            reply = read_reply((yield Request("POST", f"{URL}/near/ping")))
+            self._refuse(reply.code)
+            return reply.code
+
+        return Call(name="ping", begin=begin, region="near")
+
     def _home(self, audience: Audience) -> str:
         return self.region(audience.values[0]) if audience.values else self.home_region
 
@@ -213,6 +224,8 @@ class ToyServer:
             return self._whole(self.login_answers, {"token": f"t{self.calls['login']}"})
         if request.headers.get("authorization", "").removeprefix("Bearer ") in self.refuse_access:
             return _reply({"code": 11})
+        if what == "ping":
+            return _reply({"code": 0})
         if what == "save":
             return self._whole(self.saves, {"id": "content-1"})
         if what == "broadcast":
