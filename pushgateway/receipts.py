@@ -95,6 +95,7 @@ class Receipts:
         self._handler_timeout = handler_timeout
         self._retry_after = retry_after
         self._under_way = 0
+        self._at_handler: dict[str, set[asyncio.Future[bool]]] = {}
         self._failures = 0
         self._silent_until = 0.0
 
@@ -137,7 +138,12 @@ class Receipts:
         if heard.reason is Reason.CLOSED:
             await self._later(send, self._retry_after)
             return
+        before = set(self._at_handler.get(certificate_id, ())) if heard.duplicates else set()
         pause = await self._hand_over(certificate_id, heard.receipts) if heard.receipts else None
+        if pause is None and before:
+            # What is known already may be at the handler just now, which may yet fail: then this is the repeat of it.
+            await asyncio.wait(before)
+            pause = None if all(taken.result() for taken in before) else self._retry_after
         if pause is None:
             await _answer(send, 200)
         else:
@@ -146,6 +152,9 @@ class Receipts:
     async def _hand_over(self, certificate_id: str, receipts: Sequence[Receipt]) -> float | None:
         """Seconds until the vendor shall post them again; None when the host has them."""
         taken = False
+        done = asyncio.get_running_loop().create_future()
+        at_handler = self._at_handler.setdefault(certificate_id, set())
+        at_handler.add(done)
         try:
             async with asyncio.timeout(self._handler_timeout):
                 await self._handler(receipts)
@@ -158,6 +167,10 @@ class Receipts:
         finally:
             if not taken:
                 self._gateway.unheard(receipts)
+            done.set_result(taken)
+            at_handler.discard(done)
+            if not at_handler:
+                self._at_handler.pop(certificate_id, None)
         return None
 
     def _complain(self, certificate_id: str, failed: Exception) -> None:

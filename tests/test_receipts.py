@@ -198,6 +198,25 @@ def test_what_the_host_could_not_keep_is_taken_when_it_comes_again(
     assert ("the handler of receipts failed" in caplog.text) is not isinstance(trouble, Busy)
 
 
+@pytest.mark.parametrize("fails", [True, False])
+def test_a_repeat_that_comes_while_the_first_is_at_the_handler_shares_its_end(fails: bool) -> None:
+    """The vendor was tired of waiting and posted again: when the host then fails, neither is answered with 200."""
+    store = Store(5.0, *[Busy()] * fails)
+
+    async def main() -> list[int]:
+        async with clerks(ClerkServer(), sealed()) as g:
+            app = Receipts(g, store)
+            first = asyncio.ensure_future(Post(HERE, [arrived("a")]).to(app))
+            await asyncio.sleep(1)
+            second = asyncio.ensure_future(Post(HERE, [arrived("a", "b")]).to(app))
+            both = await asyncio.gather(first, second)
+            assert app._at_handler == {}
+            return [*(post.status for post in both), (await Post(HERE, [arrived("a", "b")]).to(app)).status]
+
+    assert run_virtual(main()) == ([503, 503, 200] if fails else [200, 200, 200])
+    assert sorted(token for kept in store.kept for token in kept) == ["a", "b"]
+
+
 def test_a_handler_that_fails_for_long_fills_no_disk(caplog: pytest.LogCaptureFixture) -> None:
     """One line a minute, with the number of failures since the last."""
 
