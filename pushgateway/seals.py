@@ -81,7 +81,7 @@ class Seal:
     def admits(self, path_secret: str) -> bool:
         """Whether this is the secret part of the address."""
         given = path_secret.encode("utf-8", "replace")
-        return sum(hmac.compare_digest(path, given) for path in self._paths) > 0  # all are compared
+        return any(hmac.compare_digest(path, given) for path in self._paths)
 
     def opened(self, receipt: Receipt) -> Receipt | None:
         """The receipt with its dedupe id, None when its parameter is not ours."""
@@ -90,7 +90,7 @@ class Seal:
             return None
         name, given = found[1], found[2].encode("ascii")
         texts = (_of_push(name, receipt.push_token.token), _BROADCAST + name.encode("ascii"))
-        if not sum(hmac.compare_digest(key.mac(text), given) for key in self._keys for text in texts):
+        if not any(hmac.compare_digest(key.mac(text), given) for key in self._keys for text in texts):
             return None
         return attrs.evolve(receipt, dedupe_id="" if name.startswith("~") else name)
 
