@@ -22,13 +22,14 @@ from pushgateway_oppo.fields import encode_notification
 from row_numbers import NUMBERS
 from rows import cases
 
-from pushgateway.rules import Category, CodeRule, Host, Number, Operation, Row, Target, load_rules, rows
+from pushgateway.rules import Category, CodeRule, EventRule, Host, Number, Operation, Row, Target, load_rules, rows
 from pushgateway.sandbox import Fault
 from pushgateway.vendor import (
     Audience,
     AudienceKind,
     Notification,
     Reason,
+    ReceiptKind,
     Refused,
     Status,
 )
@@ -245,6 +246,31 @@ def check_number(dialect: str, name: str, row: Number) -> None:
     NUMBERS[name](dialect, row.value)
 
 
+CALL_BACK = {"call_back_url": "https://im.example.com/push"}
+HAPPENS: Mapping[str, Callable[[Client, str], object]] = {
+    "push_arrive": lambda client, token: client.unicast(token, **CALL_BACK),
+    "regid_invalid": lambda client, token: (client.sandbox.uninstall(token), client.unicast(token, **CALL_BACK)),
+    "user_daily_limit": lambda client, token: [client.unicast(token, **CALL_BACK) for _ in range(2)],
+}
+"""How each event comes about in the sandbox, where it does; in the order of the day nothing is held back there."""
+
+
+def check_event(dialect: str, name: str, row: EventRule) -> None:
+    """A receipt of that name is read as what the row says, and the sandbox posts it when it happens."""
+    posted = [{"registrationIds": "CN_1", "eventType": name}]
+    (receipt,) = Driver(dialect).oppo.receipts("1", {}, json.dumps(posted).encode())
+    assert receipt is not None
+    assert receipt.kind is ReceiptKind[row.kind]
+    if name in HAPPENS:
+        more = {} if dialect == "v1.3" else {"late_invalid": True, "phone_limit": 1}
+        client = Client(dialect, **more)
+        HAPPENS[name](client, client.sandbox.tokens[0])
+        last = json.loads(client.sandbox.callbacks()[-1].content)[-1]
+        assert last["eventType"] == name
+    else:
+        assert ReceiptKind[row.kind] is ReceiptKind.OTHER, f"event {name} has no way to happen: put it into HAPPENS"
+
+
 CHECKS: Mapping[str, Check] = {
     "codes": check_code,
     "hosts": check_host,
@@ -254,6 +280,7 @@ CHECKS: Mapping[str, Check] = {
     "targets": check_target,
     "quotas": check_quota,
     "categories": check_category,
+    "events": check_event,
 }
 """By table. A new table of the rules gets its check here."""
 
@@ -303,6 +330,7 @@ def test_every_source_is_cited() -> None:
         ("$.dialects['v1.3'].targets['tags']", {"broadcast": 6}),
         ("$.dialects['current'].quotas['rate_below_10m']", {"value": 5001}),
         ("$.dialects['current'].categories['MARKETING']", {"private": True}),
+        ("$.dialects['current'].events['regid_invalid']", {"kind": "ARRIVED"}),
     ],
 )
 def test_a_row_that_lies_is_found(path: str, change: Mapping[str, Any]) -> None:
