@@ -46,8 +46,8 @@ class Operations(Settings):
     def unsubscribe_alias(self, token: str, alias: str) -> Call[device.Alias]:
         """Take an alias from a phone; returns what it was called.
 
-        Source: V1.3 (crossed out there). In `current` one client names the alias alone, so that goes out; `token` only
-        decides the region.
+        Source: V1.3 (crossed out there). In `current` one client names the alias alone, so that goes out: `token` only
+        decides the region, and an alias that another phone was given since is taken from that one.
         """
         by_alias = self._rules.operations["unsubscribe_alias"].encoding == "json"
         fields = functools.partial(device.encode_alias, token, alias, alone=by_alias)
