@@ -56,8 +56,10 @@ def _receipt_url(value: object) -> str | None:
 
 
 def _receipt_secret(value: object) -> tuple[Secret, ...]:
-    given = () if value is None else value if isinstance(value, list | tuple) else (value,)
-    if not all(isinstance(one, str | Secret) for one in given) or (value is not None and not given):
+    if value is None or value == ():  # the latter is what None becomes
+        return ()
+    given = value if isinstance(value, list | tuple) else (value,)
+    if not given or not all(isinstance(one, str | Secret) for one in given):
         raise FieldError("Certificate.receipt_secret", "must be a string, or a list of strings with the new one first")
     secrets = tuple(one if isinstance(one, Secret) else Secret(one or " ") for one in given)
     if any(len(one.reveal()) < SHORTEST_SECRET for one in secrets):

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import attrs
 import pytest
 from clerk import SECRET, Clerk, ClerkServer, clerks, sealed
 from toy import Toy, certificate, note
@@ -61,6 +62,8 @@ def test_right_settings_are_kept_and_not_shown() -> None:
     assert certificate().seal is None
     assert SECRET not in repr(local)
     assert made() == made()
+    assert attrs.evolve(certificate(), linger=0.0).receipt_secret == ()
+    assert attrs.evolve(local, linger=0.0).seal is not None
     assert made() != made(secret="another secret of letters")
 
 
