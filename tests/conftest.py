@@ -50,9 +50,9 @@ def core() -> Mapping[str, str]:
 
 @pytest.fixture(scope="session")
 def plugins() -> Mapping[str, str]:
-    """The modules of all plug-ins of this repository, the tutorial's too: dotted name -> source."""
+    """The modules of all plug-ins of this repository: dotted name -> source."""
     found: dict[str, str] = {}
-    for package in sorted([*ROOT.glob("plugins/*/pushgateway_*/"), *ROOT.glob("examples/*/pushgateway_*/")]):
+    for package in sorted(ROOT.glob("plugins/*/pushgateway_*/")):
         found |= modules_under(package.parent, package.name)
     return found
 

@@ -67,3 +67,11 @@ def test_it_is_small_and_asks_for_this_core(root: Path) -> None:
     assert code["vendor.py"] <= 170
     assert code["sandbox.py"] <= 110
     assert core["version"] in requirement.specifier
+
+
+def test_it_is_short_and_every_file_opens_with_its_law() -> None:
+    """What is to be copied keeps the habits of this house."""
+    for path in EXAMPLE.rglob("*.py"):
+        text = path.read_text("utf-8")
+        assert text.startswith('"""'), f"{path.name} does not open with a docstring"
+        assert len(text.splitlines()) <= 230, f"{path.name} is too long for a tutorial"
