@@ -38,6 +38,7 @@ from pushgateway.vendor import (
     Vendor,
     check_base_url,
     code_text,
+    read_posted,
     read_reply,
 )
 
@@ -142,12 +143,12 @@ class Acme(Vendor):
             outcomes=tuple(decode_outcome(push, results, truncated) for push in pushes),
         )
 
-    def receipts(self, certificate_id: str, headers: Mapping[str, str], body: bytes) -> Sequence[Receipt]:
-        """A list, of which every entry is right, or nothing is believed."""
-        try:
-            return [decode_receipt(certificate_id, entry) for entry in json.loads(body)]
-        except (ValueError, TypeError, KeyError, RecursionError):
-            raise Refused(Reason.INVALID_NOTIFICATION, detail="not a list of Acme's receipts") from None
+    def receipts(self, certificate_id: str, headers: Mapping[str, str], body: bytes) -> Sequence[Receipt | None]:
+        """A list; an entry that makes no sense costs itself only."""
+        entries = read_posted(body)
+        if not isinstance(entries, list):
+            raise Refused(Reason.INVALID_NOTIFICATION, detail="not a list of Acme's receipts")
+        return [decode_receipt(certificate_id, entry) for entry in entries]
 
     def _request(self, operation: str, order: Mapping[str, object]) -> Request:
         row = V1.operations[operation]
@@ -215,10 +216,14 @@ def decode_outcome(push: Push, results: Mapping[str, tuple[str, str]], truncated
     return Outcome.rejected(push, rule.host_reason, code=code, repeated=rule.reason == "repeated")
 
 
-def decode_receipt(certificate_id: str, entry: Mapping[str, Any]) -> Receipt:
-    """One receipt; raises for anything that Acme would not write."""
-    token, event, note, at = entry["to"], entry["event"], entry["note"], entry["at"]
-    if not (isinstance(event, str) and isinstance(note, str) and isinstance(at, int) and 0 <= at < 10**13):
-        raise ValueError(event)
+def decode_receipt(certificate_id: str, entry: Any) -> Receipt | None:
+    """One receipt; None for anything that Acme would not write."""
+    if not isinstance(entry, dict):
+        return None
+    token, event, note, at = (entry.get(name) for name in ("to", "event", "note", "at"))
+    if not (isinstance(token, str) and isinstance(event, str) and isinstance(note, str)):
+        return None
+    if not isinstance(at, int) or not 0 <= at < 10**13:
+        return None
     kind = ReceiptKind.ARRIVED if event == "arrived" else ReceiptKind.OTHER
     return Receipt(push_token=PushToken(certificate_id, token), kind=kind, event=event, at=at / 1000, parameter=note)

@@ -158,8 +158,8 @@ _ALL = (
     Promise(
         "receipts",
         "what the vendor reports later is read, and rubbish is refused",
-        "return Receipts made of what was checked, raise Refused(Reason.INVALID_NOTIFICATION) for everything else, or "
-        "do not override receipts() and statistics() at all",
+        "read with read_posted, return Receipts made of what was checked, None for an element that cannot be read, and "
+        "raise Refused(Reason.INVALID_NOTIFICATION) for what is no receipt at all; or do not override receipts()",
     ),
     Promise(
         "advice",
