@@ -146,7 +146,7 @@ def _structure(certificate: Certificate, vendor: type[Vendor]) -> Vendor:
     try:
         return _CONVERTER.structure(dict(certificate.settings), vendor)
     except ClassValidationError as group:
-        told = _everything(group, vendor, certificate.settings)
+        told = _everything(group, vendor, certificate.settings, vendor.brand)
         raise ConfigError(f"{where}{'' if problem.startswith(':') else '.'}{problem}" for problem in told) from None
     except Exception as broken:
         # Not the settings are wrong but the class, such as an annotation that cannot be resolved.
@@ -155,58 +155,85 @@ def _structure(certificate: Certificate, vendor: type[Vendor]) -> Vendor:
         ) from None
 
 
-def _everything(group: ClassValidationError, vendor: type[Any], settings: Mapping[str, Any]) -> list[str]:
+def _everything(group: ClassValidationError, kind: type[Any], given: Any, brand: str) -> list[str]:
     """Every fault of the settings. attrs asks no validator when a field has no shape, and stops at the first "no"."""
-    values = frozenset(_texts(settings))
+    settings = given if isinstance(given, Mapping) else {}
+    values = frozenset(_texts(given))
     shapes = [error for error in group.exceptions if _place(error) or isinstance(error, ForbiddenExtraKeysError)]
     shapeless = {_place(error) for error in shapes}
     refused = [
         problem
-        for field in attrs.fields(attrs.resolve_types(vendor))
+        for field in attrs.fields(attrs.resolve_types(kind))
         if field.validator is not None and field.name in settings and field.name not in shapeless
-        if (problem := _refusal(field, vendor, settings[field.name], values)) is not None
+        for problem in _refusals(field, kind, settings[field.name], values)
     ]
-    told = [*_problems(shapes, vendor, values), *refused]
-    return told or _problems(group.exceptions, vendor, values)
+    told = [*_problems(shapes, kind, given, brand), *refused]
+    return told or _problems(group.exceptions, kind, given, brand)
 
 
-def _refusal(field: attrs.Attribute[Any], vendor: type[Any], given: object, values: frozenset[str]) -> str | None:
+def _refusals(field: attrs.Attribute[Any], kind: type[Any], given: object, values: frozenset[str]) -> list[str]:
     """What the validator of one field says, asked apart."""
-    kind: Any = field.type
+    shape: Any = field.type
     convert: Any = field.converter if callable(field.converter) else lambda value: value
     check: Any = field.validator
     try:
-        check(object.__new__(vendor), field, convert(_CONVERTER.structure(given, kind)))
+        check(object.__new__(kind), field, convert(_CONVERTER.structure(given, shape)))
+    except ConfigError as wrong:
+        return list(wrong.problems)
     except (ValueError, TypeError) as error:
-        return f"{field.name}: {_sentence(error, values)}"
+        return [f"{field.name}: {_sentence(error, values)}"]
     except Exception:
         # It looks at other fields too: it is asked again when these are right.
-        return None
-    return None
+        return []
+    return []
 
 
-def _problems(errors: Iterable[BaseException], vendor: type[Any], values: frozenset[str]) -> list[str]:
+def _problems(errors: Iterable[BaseException], kind: type[Any], given: Any, brand: str) -> list[str]:
     """One sentence for each fault, naming the field. No value is quoted: it may be a secret."""
-    fields = {field.name for field in attrs.fields(vendor)}
+    fields = {field.name for field in attrs.fields(kind)} if attrs.has(kind) else set()
     known = ", ".join(sorted(fields))
+    values = frozenset(_texts(given))
     found: list[str] = []
     for error in errors:
         name = _place(error)
         if isinstance(error, ForbiddenExtraKeysError):
             extras = sorted(str(extra) for extra in error.extra_fields)
-            found.extend(f"{extra}: is not a setting of {vendor.brand}; known: {known}" for extra in extras)
+            found.extend(f"{extra}: is not a setting of {brand}; known: {known}" for extra in extras)
         elif isinstance(error, ClassValidationError | IterableValidationError):
-            inner = _problems(error.exceptions, vendor, values)
+            inner = _inner(error, kind, _at(given, error), brand)
             found.extend(
                 f"{name}{'' if text.startswith(('[', ':')) else '.'}{text}" if name else text for text in inner
             )
+        elif isinstance(error, ConfigError) and not name:
+            found.extend(error.problems)  # from a validator that found several
         elif isinstance(error, FieldError) and not name and error.field.split("[")[0] in fields:
             found.append(str(error))  # from a validator of the plug-in, which knows its field
         elif isinstance(error, KeyError) and name:
             found.append(f"{name}: is missing")
+        elif isinstance(error, AttributeError) and name and not isinstance(_at(given, error), Mapping):
+            found.append(f"{name}: must be a table")  # cattrs asks for its keys and tells so
         else:
             found.append(f"{name}: {_sentence(error, values)}")
     return found
+
+
+def _inner(error: ClassValidationError | IterableValidationError, kind: type[Any], given: Any, brand: str) -> list[str]:
+    """The faults of a table or a list within the settings."""
+    inner = getattr(error, "cl", kind)
+    if isinstance(error, ClassValidationError) and isinstance(inner, type) and attrs.has(inner):
+        return _everything(error, inner, given, brand)
+    return _problems(error.exceptions, inner if isinstance(inner, type) else kind, given, brand)
+
+
+def _at(given: Any, error: BaseException) -> Any:
+    """What of the given value an error is about."""
+    for note in getattr(error, "__notes__", ()):
+        key = getattr(note, "name", getattr(note, "index", None))
+        if isinstance(given, Mapping):
+            return given.get(key)
+        if isinstance(given, list | tuple) and isinstance(key, int):
+            return given[key]
+    return given
 
 
 def _place(error: BaseException) -> str:
@@ -215,7 +242,8 @@ def _place(error: BaseException) -> str:
         if hasattr(note, "name"):
             return str(note.name)
         if hasattr(note, "index"):
-            return f"[{note.index!r}]"
+            # A key of a table is written as in a file: `intents.chat`.
+            return note.index if isinstance(note.index, str) and note.index.isidentifier() else f"[{note.index!r}]"
     # A validator of attrs hands over the attribute it looked at.
     return next((argument.name for argument in error.args if isinstance(argument, attrs.Attribute)), "")
 
@@ -269,6 +297,17 @@ def _number(value: object, _: object) -> int:
     return value
 
 
+def _words(value: object, _: object) -> tuple[str, ...]:
+    # cattrs would take "name" for ("n", "a", "m", "e").
+    if not isinstance(value, list | tuple) or not all(isinstance(word, str) for word in value):
+        raise FieldError("list", "must be a list of strings")
+    return tuple(value)
+
+
+def _is_words(kind: Any) -> bool:
+    return bool(kind == tuple[str, ...])
+
+
 def _switch(value: object, _: object) -> bool:
     if not isinstance(value, bool):
         raise FieldError("switch", "must be true or false")
@@ -281,6 +320,7 @@ def _converter() -> Converter:
     converter.register_structure_hook(str, _text)
     converter.register_structure_hook(int, _number)
     converter.register_structure_hook(bool, _switch)
+    converter.register_structure_hook_func(_is_words, _words)
     return converter
 
 

@@ -144,7 +144,7 @@ def test_settings_become_fields() -> None:
         ({"said": CANARY}, "said: is not accepted (ValueError)"),
         ({"choice": CANARY}, "choice: is not accepted (ValueError)"),
         ({"hosts": ["a", [CANARY]]}, "hosts[1]: must be a string"),
-        ({"limits": {"a": CANARY}}, "limits['a']: must be a whole number"),
+        ({"limits": {"a": CANARY}}, "limits.a: must be a whole number"),
         ({"bogus": CANARY}, f"bogus: is not a setting of acme; known: {', '.join(sorted(attrs.fields_dict(Acme)))}"),
         ({"secret": CANARY}, "secret: is not accepted (ValueError)"),
         ({"secret": Secret(CANARY)}, "secret: is not accepted (ValueError)"),
