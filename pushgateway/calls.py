@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import date
-from typing import Generic
+from typing import Generic, Literal, TypeAlias
 
 import attrs
 
@@ -33,12 +33,18 @@ class Call(Generic[T]):
     """False: it must not be asked a second time when no verdict came, because it may have happened."""
 
 
+Effect: TypeAlias = Literal["applies", "cut", "refused"]
+"""`applies`: it holds and is kept; `cut`: the field was cut to it; `refused`: the push cannot leave because of it."""
+
+
 @attrs.frozen(kw_only=True)
 class Ruling:
     """What one rule of a vendor did to a push, for `explain`. Never a token, a title or a text."""
 
     field: str
     """What it is about, in the host's words: `body`, `ttl`, `quota`."""
+    effect: Effect = "applies"
+    """What it does to this push."""
     verdict: str
     """What the rule did or demands: `cut to 50 characters`, `at most 864000 seconds`."""
     rule: str

@@ -35,9 +35,9 @@ from urllib.parse import urlsplit
 import attrs
 
 from pushgateway.audience import Audience, AudienceKind, Broadcast
-from pushgateway.calls import Call, Ruling
+from pushgateway.calls import Call, Effect, Ruling
 from pushgateway.capacity import Batching, Rates
-from pushgateway.errors import AccessExpired, ClockSkew, FieldError, NoVerdict, Refused
+from pushgateway.errors import AccessExpired, ClockSkew, ConfigError, FieldError, NoVerdict, Refused
 from pushgateway.exchange import AccessToken, Exchange, Request, Response
 from pushgateway.intent import Intent
 from pushgateway.masking import Secret
@@ -70,6 +70,8 @@ __all__ = [
     "CallBack",
     "ClickAction",
     "ClockSkew",
+    "ConfigError",
+    "Effect",
     "Exchange",
     "FieldError",
     "Intent",
@@ -110,7 +112,8 @@ class Vendor(ABC):
     """The translator for one brand. One instance is one certificate; its fields are the certificate's settings.
 
     Write it as an attrs class: the settings are structured into it with unknown names refused, and a `FieldError`
-    or `ValueError` raised by a validator becomes a sentence of `ConfigError`.
+    or `ValueError` raised by a validator becomes a sentence of `ConfigError`; a validator that finds several faults
+    raises a `ConfigError` of its own, with sentences that begin with the field (`intents.chat.category: …`).
     """
 
     brand: ClassVar[str]
@@ -222,8 +225,17 @@ class Vendor(ABC):
         """
         return ()
 
-    def rulings(self, push: Push) -> Sequence[Ruling]:
-        """Which rules decide about this push, for `explain`: each field that is cut, limited or chosen here, the
+    @property
+    def dialect(self) -> str:
+        """Which generation of the vendor's interface it speaks, where there are several."""
+        return ""
+
+    def operation(self, request: Request) -> str:
+        """The vendor's name of the call that a request of this vendor is. Default: the last word of its path."""
+        return urlsplit(request.url).path.rstrip("/").rpartition("/")[2]
+
+    def rulings(self, asked: Push | Broadcast) -> Sequence[Ruling]:
+        """Which rules decide about what is asked, for `explain`: each field that is cut, limited or chosen here, the
         category, the quota and the rate. Never raises for what the rules forbid: it says so."""
         return ()
 
