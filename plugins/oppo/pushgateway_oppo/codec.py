@@ -19,6 +19,7 @@ from pushgateway.rules import Dialect
 from pushgateway.text import clean, form_encode, form_quote
 from pushgateway.vendor import Audience, AudienceKind, CallBack, Notification, Outcome, Push, Reason, Refused
 from pushgateway_oppo.fields import BRAND, Content, encode_notification
+from pushgateway_oppo.intents import Intents
 from pushgateway_oppo.limits import Json, WireValue, check_alias, encode_json, invalid, quote_json
 from pushgateway_oppo.ordinary import PLAIN, Plan, Tails, encode_ordinary, make_plan
 
@@ -59,8 +60,13 @@ class Encoded:
     """By place: outcomes of pushes that the rules forbid."""
 
 
-def encode_batch(batch: Sequence[Push], dialect: Dialect) -> Generator[None, Any, Encoded]:
-    """Each push of `batch` as a quoted message, or its outcome where the rules forbid it; with breaths between."""
+def encode_batch(
+    batch: Sequence[Push], dialect: Dialect, intents: Intents | None = None
+) -> Generator[None, Any, Encoded]:
+    """Each push of `batch` as a quoted message, or its outcome where the rules forbid it; with breaths between.
+
+    `intents`: the certificate's; None: as the rules have them.
+    """
     encoded = Encoded(BytesIO(), [], [], [], {})
     sent, truncated, places, write = encoded.sent, encoded.truncated, encoded.places, encoded.body.write
     write(_opening(dialect))
@@ -87,7 +93,7 @@ def encode_batch(batch: Sequence[Push], dialect: Dialect) -> Generator[None, Any
         note = push.notification
         fragment = fragments.get(id(note))
         if fragment is None:
-            fragment, spent = _fragment(note, plan, tails)
+            fragment, spent = _fragment(note, plan, tails, intents)
             if some_shared:
                 fragments[id(note)] = fragment
             effort += spent
@@ -216,13 +222,13 @@ def _plan(dialect: Dialect) -> Plan:
     return plan
 
 
-def _fragment(note: Notification, plan: Plan, tails: Tails) -> tuple[Fragment | Refused, int]:
+def _fragment(note: Notification, plan: Plan, tails: Tails, intents: Intents | None) -> tuple[Fragment | Refused, int]:
     """The notification ready to be spliced, and what it cost beside an ordinary one."""
-    ordinary = encode_ordinary(note, plan, tails)
+    ordinary = encode_ordinary(note, plan, tails, intents)
     if ordinary is not None:
         return (_OPENING, ordinary + _END, ()), 1
     try:
-        content = encode_notification(note, plan.dialect)
+        content = encode_notification(note, plan.dialect, None, None, intents)
     except Refused as refused:
         return refused, _LONG_WAY
     opening = _OPENING

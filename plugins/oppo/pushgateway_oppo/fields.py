@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import attrs
 
-from pushgateway.rules import Dialect, FieldRule, load_rules
+from pushgateway.rules import Dialect, FieldRule
 from pushgateway.text import clean
 from pushgateway.vendor import (
     AudienceKind,
@@ -29,7 +29,8 @@ from pushgateway.vendor import (
     Reason,
     Refused,
 )
-from pushgateway_oppo.limits import WireValue, check_text, check_together, check_value, invalid
+from pushgateway_oppo.intents import Intents, usual
+from pushgateway_oppo.limits import WireValue, check_text, check_together, check_value, invalid, missing
 
 BRAND: Final = "oppo"
 
@@ -78,40 +79,65 @@ class Content:
 
 
 def encode_notification(
-    note: Notification, dialect: Dialect, audience: AudienceKind | None = None, planned: Mapping[str, Any] | None = None
+    note: Notification,
+    dialect: Dialect,
+    audience: AudienceKind | None = None,
+    planned: Mapping[str, Any] | None = None,
+    intents: Intents | None = None,
 ) -> Content:
     """The fields of `note`: for unicast when `audience` is None, else for a broadcast with these `planned` fields too.
 
-    Raises `Refused` (`INVALID_NOTIFICATION` or `UNSUPPORTED`), whose `detail` names the field.
+    `intents`: the certificate's; None: as the rules have them. Raises `Refused` (`INVALID_NOTIFICATION` or
+    `UNSUPPORTED`), whose `detail` names the field.
     """
+    raw = gather_fields(note, dialect, planned, intents)
+    given = note.overrides.get(BRAND) if note.overrides else None
+    fields: dict[str, WireValue] = {}
+    beside: dict[str, WireValue] = {}
+    truncated: tuple[str, ...] = ()
+    for name, value in raw.items():
+        word = _word(name, given) if given else WORDS.get(name, name)
+        rule = dialect.fields.get(name)
+        if rule is None:
+            raise Refused(Reason.UNSUPPORTED, detail=f"{word}: {missing(name, dialect)}")
+        maximum = rule.maximum(raw) if rule.max_when else rule.max
+        checked, was_cut = check_field(word, name, rule, value, maximum, audience=audience)
+        if was_cut:
+            truncated = (*truncated, WORDS.get(name, name))
+        (beside if rule.scope == "message" else fields)[name] = checked
+    if given or "show_time_type" in raw:
+        check_together(fields, dialect, lambda name: _word(name, given), audience)
+    return Content(fields, beside, truncated)
+
+
+def check_field(
+    word: str, name: str, rule: FieldRule, value: Any, maximum: int | None, *, audience: AudienceKind | None
+) -> tuple[WireValue, bool]:
+    """One value as it goes out, and whether it was cut. Raises `Refused`, naming it as `word`."""
+    if rule.scope != "all" or rule.audiences:
+        _check_scope(word, rule, audience)
+    if rule.kind == "text":
+        return check_text(word, name, rule, value, maximum)
+    return check_value(word, rule, value, maximum), False
+
+
+def gather_fields(
+    note: Notification,
+    dialect: Dialect,
+    planned: Mapping[str, Any] | None = None,
+    intents: Intents | None = None,
+) -> dict[str, Any]:
+    """Everything that is to be said, in OPPO's names, not yet checked: overrides go before the rest, and what the
+    notification says itself before what its intent says. Raises `Refused` where that is settled already."""
     raw = _neutral(note)
     if planned:
         raw.update(planned)
     given = note.overrides.get(BRAND) if note.overrides else None
     if given:
         _override(raw, given, dialect)
-    fields: dict[str, WireValue] = {}
-    beside: dict[str, WireValue] = {}
-    checked: WireValue
-    truncated: tuple[str, ...] = ()
-    for name, value in raw.items():
-        word = _word(name, given) if given else WORDS.get(name, name)
-        rule = dialect.fields.get(name)
-        if rule is None:
-            raise Refused(Reason.UNSUPPORTED, detail=f"{word}: {_missing(name, dialect)}")
-        if rule.scope != "all" or rule.audiences:
-            _check_scope(word, rule, audience)
-        maximum = rule.maximum(raw) if rule.max_when else rule.max
-        if rule.kind == "text":
-            checked, was_cut = check_text(word, name, rule, value, maximum)
-            if was_cut:
-                truncated = (*truncated, WORDS.get(name, name))
-        else:
-            checked = check_value(word, rule, value, maximum)
-        (beside if rule.scope == "message" else fields)[name] = checked
-    if given or "show_time_type" in raw:
-        check_together(fields, dialect, lambda name: _word(name, given), audience)
-    return Content(fields, beside, truncated)
+    if note.intent is not None:
+        (usual(dialect) if intents is None else intents).add(raw, note, given)
+    return raw
 
 
 def planned_fields(broadcast: Broadcast) -> dict[str, Any]:
@@ -170,20 +196,13 @@ def _override(raw: dict[str, Any], given: Mapping[str, Any], dialect: Dialect) -
             near = difflib.get_close_matches(str(name)[:60], dialect.fields, n=1)
             hint = f"; nearest is {near[0]}" if near else ""
             word = f'overrides["{BRAND}"]["{clean(str(name))[:60]}"]'
-            raise invalid(word, _missing(name, dialect) + hint)
+            raise invalid(word, missing(name, dialect) + hint)
     if "click_action_type" in given:
         for name in _CLICK_FIELDS:
             raw.pop(name, None)
     if "off_line" in given and raw.get("off_line") is False:
         del raw["off_line"]
     raw.update(given)
-
-
-def _missing(name: str, dialect: Dialect) -> str:
-    """That a dialect has no such field, in the words of the setting, and which one has it."""
-    dialects = load_rules("pushgateway_oppo").dialects
-    own = [f'dialect = "{key}" has no such field' for key, each in dialects.items() if each is dialect]
-    return "; ".join(own + [f'dialect = "{key}" has it' for key, each in dialects.items() if name in each.fields])
 
 
 def _word(name: str, given: Mapping[str, Any] | None) -> str:

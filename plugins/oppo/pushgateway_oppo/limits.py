@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import attrs
 
-from pushgateway.rules import Dialect, FieldRule
+from pushgateway.rules import Dialect, FieldRule, load_rules
 from pushgateway.text import ELLIPSIS, clean, fit, utf16_units
 from pushgateway.vendor import AudienceKind, Reason, Refused
 
@@ -58,6 +58,13 @@ WireValue = str | int | bool | Json
 def invalid(word: str, sentence: str) -> Refused:
     """A local refusal: the host has to change `word`."""
     return Refused(Reason.INVALID_NOTIFICATION, detail=f"{word}: {sentence}")
+
+
+def missing(name: str, dialect: Dialect) -> str:
+    """That a dialect has no such field, in the words of the setting, and which one has it."""
+    dialects = load_rules("pushgateway_oppo").dialects
+    own = [f'dialect = "{key}" has no such field' for key, each in dialects.items() if each is dialect]
+    return "; ".join(own + [f'dialect = "{key}" has it' for key, each in dialects.items() if name in each.fields])
 
 
 def goes_whole(text: str, maximum: int) -> bool:

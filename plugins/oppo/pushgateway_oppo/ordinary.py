@@ -1,8 +1,9 @@
 """The ordinary notification, encoded in one pass.
 
 Law of this file: pure; a shortcut for nearly every push and never another meaning. A title and a text that fit, a tap,
-data, a ttl and a channel become quoted bytes at once; for whatever else a notification says, and for everything that
-would have to be cut or refused, the answer is None and the long way through `fields` decides. A test compares both.
+data, a ttl, a channel and an intent become quoted bytes at once; for whatever else a notification says, and for
+everything that would have to be cut or refused, the answer is None and the long way through `fields` decides. A test
+compares both.
 """
 
 from __future__ import annotations
@@ -15,8 +16,9 @@ import attrs
 
 from pushgateway.rules import Dialect
 from pushgateway.text import form_quote
-from pushgateway.vendor import ClickAction, Network, Notification, OpenApp
+from pushgateway.vendor import ClickAction, Intent, Network, Notification, OpenApp
 from pushgateway_oppo.fields import BRAND, CLICKS
+from pushgateway_oppo.intents import Intents, usual
 from pushgateway_oppo.limits import encode_json, goes_whole, quote_json
 
 PLAIN: Final = re.compile(r"[A-Za-z0-9_.~-]{1,256}", re.ASCII)
@@ -29,8 +31,8 @@ _CHANNEL = form_quote(',"channel_id":"')
 _QUOTE = form_quote('"')
 
 
-Tails: TypeAlias = dict[tuple[type, str, int | None, str | None], bytes | None]
-"""By tap, ttl and channel: their fields, quoted; None where they are not ordinary."""
+Tails: TypeAlias = dict[tuple[type, str, int | None, str | None, Intent | None], bytes | None]
+"""By tap, ttl, channel and intent: their fields, quoted; None where they are not ordinary."""
 
 
 @attrs.frozen
@@ -64,10 +66,11 @@ def make_plan(dialect: Dialect) -> Plan:
     )
 
 
-def encode_ordinary(note: Notification, plan: Plan, tails: Tails) -> bytes | None:
+def encode_ordinary(note: Notification, plan: Plan, tails: Tails, intents: Intents | None = None) -> bytes | None:
     """The quoted fields of a single push without braces and message id, or None when it is not an ordinary one.
 
-    `tails` is the batch's own: what follows the texts is the same for many a push in it, and is made once.
+    `tails` is the batch's own: what follows the texts is the same for many a push in it, and is made once. `intents`:
+    the certificate's; None: as the rules have them.
     """
     if not _is_ordinary(note):
         return None
@@ -80,23 +83,29 @@ def encode_ordinary(note: Notification, plan: Plan, tails: Tails) -> bytes | Non
         if parameters is None:
             return None
         text += _PARAMETERS + quote_json(parameters)
-    tail = _encode_tail(note, plan, tails)
+    tail = _encode_tail(note, plan, tails, intents)
     return None if tail is None else _TITLE + form_quote(text) + tail
 
 
-def _encode_tail(note: Notification, plan: Plan, tails: Tails) -> bytes | None:
+def _encode_tail(note: Notification, plan: Plan, tails: Tails, intents: Intents | None) -> bytes | None:
     kind = type(note.click)
     known = plan.clicks.get(kind)
     target = "" if known is None else known[2](note.click)
-    key = (kind, target, note.ttl, note.channel_id)
+    key = (kind, target, note.ttl, note.channel_id, note.intent)
     if key in tails:
         return tails[key]
     tail: bytes | None = _encode_click(note.click, plan)
     if tail is not None and note.ttl is not None:
         tail = tail + _TTL + b"%d" % note.ttl if 0 < note.ttl <= plan.ttl else None
-    if tail is not None and note.channel_id is not None:
-        fits = plan.channel and PLAIN.fullmatch(note.channel_id)
-        tail = tail + _CHANNEL + note.channel_id.encode("ascii") + _QUOTE if fits else None
+    channel = note.channel_id
+    if tail is not None and note.intent is not None:
+        usage = (usual(plan.dialect) if intents is None else intents).rows.get(note.intent)
+        if usage is not None:
+            tail = None if usage.quoted is None else tail + usage.quoted
+            channel = usage.channel_id if channel is None else channel
+    if tail is not None and channel is not None:
+        fits = plan.channel and PLAIN.fullmatch(channel)
+        tail = tail + _CHANNEL + channel.encode("ascii") + _QUOTE if fits else None
     tails[key] = tail
     return tail
 

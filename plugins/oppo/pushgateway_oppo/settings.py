@@ -13,8 +13,9 @@ from typing import Any, Final
 import attrs
 
 from pushgateway.rules import Dialect, Operation
-from pushgateway.vendor import FieldError, Secret, Vendor, check_base_url
+from pushgateway.vendor import ConfigError, FieldError, Secret, Vendor, check_base_url
 from pushgateway_oppo.codec import token_problem
+from pushgateway_oppo.intents import OppoIntent, by_word, problems
 from pushgateway_oppo.replies import RULES
 
 MAINLAND: Final = "cn"
@@ -72,6 +73,11 @@ def _paths(settings: Any, attribute: attrs.Attribute[Any], value: object) -> Non
 _PATH = re.compile(r"(/[A-Za-z0-9_.-]+)+", re.ASCII)
 
 
+def _table(settings: Settings, attribute: attrs.Attribute[Any], value: Mapping[str, OppoIntent]) -> None:
+    if wrong := list(problems(value, RULES.dialects[settings.dialect])):
+        raise ConfigError(wrong)
+
+
 @attrs.frozen(kw_only=True)
 class Settings(Vendor):
     """The settings of one OPPO certificate."""
@@ -100,6 +106,10 @@ class Settings(Vendor):
     """Where the access token travels. The document of 2018 says header, today's pages say body."""
     batch_size: int = attrs.field(default=MOST, validator=_batch_size)
     """Pushes of one request, 1 to 1,000."""
+    intents: Mapping[str, OppoIntent] = attrs.field(factory=dict, converter=by_word, validator=_table, hash=False)
+    """By intent: category, level, channel and template. What is not said here is as in the rules."""
+    template_parameters: str = attrs.field(default="object", validator=_one_of("object", "text"))
+    """How the parameters of a private template travel: most clients send an object, one its JSON text."""
 
     @property
     def _rules(self) -> Dialect:

@@ -33,6 +33,7 @@ from pushgateway.vendor import (
     Receipt,
     Refused,
     Request,
+    Ruling,
     Status,
 )
 from pushgateway_oppo.asking import FORM, with_access
@@ -45,6 +46,7 @@ from pushgateway_oppo.codec import (
     token_problem,
 )
 from pushgateway_oppo.fields import BRAND, CLICKS, encode_notification, planned_fields
+from pushgateway_oppo.intents import Intents, make_intents
 from pushgateway_oppo.operations import Operations
 from pushgateway_oppo.receipts import decode_receipts
 from pushgateway_oppo.replies import (
@@ -55,6 +57,7 @@ from pushgateway_oppo.replies import (
     decode_saved,
     decode_unicast,
 )
+from pushgateway_oppo.rulings import rulings_of
 
 _MAX_BYTES: Final = 4 * 1024 * 1024
 """Of one request. OPPO names no limit; 1,000 long Chinese texts stay below."""
@@ -120,13 +123,16 @@ class Oppo(Operations):
     def quota(self, notification: Notification) -> str:
         """The category, or else the channel: OPPO counts public messages by the day and private ones not, and which
         of the two a message is follows from these. V1.3 has neither, and one quota."""
-        if not (notification.overrides or notification.channel_id):
+        note = notification
+        if not (note.overrides or note.channel_id or note.intent):
             return ""
-        own = notification.overrides.get(BRAND, {})
-        for name, given in (("category", None), ("channel_id", notification.channel_id)):
-            if name in self._rules.fields and (value := own.get(name, given)):
+        own = note.overrides.get(BRAND, {})
+        for name in ("category", "channel_id"):
+            if name in self._rules.fields and (value := own.get(name)):
                 return str(value)
-        return ""
+            if name == "category" and (usual := self._intents.category(note)):
+                return usual
+        return self._intents.channel(note)
 
     def weigh(self, notification: Notification) -> int:
         """At most this many bytes, cheaply."""
@@ -142,6 +148,8 @@ class Oppo(Operations):
             if note.subtitle or note.time_zone or note.channel_id or note.receipt_url or note.receipt_parameter:
                 texts = (note.subtitle, note.time_zone, note.channel_id, note.receipt_url, note.receipt_parameter)
                 weight += sum(map(most_quoted, filter(None, texts)))
+            if note.intent is not None:
+                weight += self._intents.weigh(note) + 2 * _weigh_data(note.parameters)
             if note.overrides and BRAND in note.overrides:
                 weight += _weigh_data(note.overrides[BRAND])
         except Exception:  # what cannot be written fills a batch of its own, where push() says what is wrong with it
@@ -163,7 +171,7 @@ class Oppo(Operations):
 
     def push(self, batch: Sequence[Push]) -> Exchange[Sequence[Outcome]]:
         """One request for the whole batch: `unicast` for one push, `unicast_batch` for more."""
-        encoded = yield from encode_batch(batch, self._rules)
+        encoded = yield from encode_batch(batch, self._rules, self._intents)
         outcomes: dict[int, Outcome] = encoded.settled
         if not encoded.sent:
             return [outcomes[place] for place in range(len(batch))]
@@ -185,7 +193,8 @@ class Oppo(Operations):
         """Save the content of a broadcast; OPPO stores the same `app_message_id` once."""
         rules = self._rules
         check_audience(broadcast.audience, rules)
-        content = encode_notification(broadcast.notification, rules, broadcast.audience.kind, planned_fields(broadcast))
+        note, kind, planned = broadcast.notification, broadcast.audience.kind, planned_fields(broadcast)
+        content = encode_notification(note, rules, kind, planned, self._intents)
         response = yield self._request(self._region_of(broadcast), rules.operations["save"].path, encode_save(content))
         return decode_saved(response), content.truncated
 
@@ -244,6 +253,26 @@ class Oppo(Operations):
         if broadcast.audience.kind is AudienceKind.TOKENS:
             return self.region(broadcast.audience.values[0])
         return self.home_region
+
+    # What it says of itself
+
+    def advice(self) -> Sequence[str]:
+        """Templates and channels that intents lack, where the dialect has them."""
+        return tuple(self._intents.advice(self.intents))
+
+    def operation(self, request: Request) -> str:
+        """The name of its row in the rules."""
+        names = (name for name, row in self._rules.operations.items() if request.url.endswith(row.path))
+        return next(names, "") or super().operation(request)
+
+    def rulings(self, asked: Push | Broadcast) -> Sequence[Ruling]:
+        """What the rules say of each field, of category, quota, rate and host."""
+        region = self.region(asked.push_token.token) if isinstance(asked, Push) else self._region_of(asked)
+        return rulings_of(asked, self.dialect, region, self._intents, self.quota(asked.notification))
+
+    @functools.cached_property
+    def _intents(self) -> Intents:
+        return make_intents(self.intents, self._rules, as_text=self.template_parameters == "text")
 
     def _request(self, region: str, path: str, content: bytes) -> Request:
         return Request("POST", self.url_of("", region, path), FORM, content)

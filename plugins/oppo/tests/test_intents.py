@@ -1,0 +1,314 @@
+"""What an intent becomes: the rules, the certificate's table, what a notification says itself, and templates."""
+
+import json
+from typing import Any
+
+import pytest
+from encoding import CURRENT, TOKEN, V13, encoded_batch, message
+from exchanges import SETTINGS, first, form, push
+from hypothesis import given
+from hypothesis import strategies as st
+from pushgateway_oppo import Oppo
+from pushgateway_oppo.codec import encode_batch, encode_unicast
+from pushgateway_oppo.fields import encode_notification
+from pushgateway_oppo.intents import OppoIntent, make_intents, problems, usual
+from pushgateway_oppo.ordinary import encode_ordinary, make_plan
+
+from pushgateway.vendor import ConfigError, Intent, Notification, OpenActivity, Reason, Refused
+
+WORDS = [intent.value for intent in Intent]
+CHAT = OppoIntent(
+    category="IM",
+    notify_level=2,
+    channel_id="chat",
+    template="66f0",
+    title_parameters=("name",),
+    content_parameters=("text",),
+)
+
+
+def note(intent: str = "chat", **fields: Any) -> Notification:
+    return Notification(**{"title": "Ann", "body": "See you", "intent": intent, **fields})
+
+
+def oppo(dialect: str = "current", **fields: Any) -> Oppo:
+    return Oppo(**SETTINGS, dialect=dialect, **fields)
+
+
+def sent(vendor: Oppo, notification: Notification) -> dict[str, Any]:
+    """The notification's fields in the request that the plug-in makes of it."""
+    request = first(vendor.push([push(TOKEN, notification)]))
+    fields: dict[str, Any] = json.loads(form(request)["message"])["notification"]
+    return fields
+
+
+def refused(vendor: Oppo, notification: Notification) -> tuple[Reason | None, str]:
+    """Why it is settled without a request."""
+    with pytest.raises(StopIteration) as stopped:
+        next(vendor.push([push(TOKEN, notification)]))
+    (outcome,) = stopped.value.value
+    return outcome.reason, outcome.detail
+
+
+@pytest.mark.parametrize("word", WORDS)
+def test_the_rules_know_every_intent(word: str) -> None:
+    """Without a table an intent is a category by the rules, and nothing for everybody is private."""
+    category = sent(oppo(), note(word))["category"]
+
+    assert category == CURRENT.intents[word].category
+    assert not (Intent(word).is_public and CURRENT.categories[category].private)
+    assert CURRENT.intents[word].confidence == "inferred"
+
+
+@pytest.mark.parametrize("word", WORDS)
+def test_the_old_dialect_has_no_such_words(word: str) -> None:
+    """V1.3 knows no category, so an intent adds nothing there."""
+    plain = sent(oppo("v1.3"), Notification("Ann", "See you"))
+
+    assert sent(oppo("v1.3"), note(word)) == plain
+
+
+def test_a_table_goes_before_the_rules() -> None:
+    """Category, level, channel, template and what fills it are the certificate's."""
+    fields = sent(oppo(intents={"chat": CHAT}), note(parameters={"name": "Ann", "text": "See you"}))
+
+    assert fields == {
+        "title": "Ann",
+        "content": "See you",
+        "category": "IM",
+        "notify_level": 2,
+        "channel_id": "chat",
+        "private_msg_template_id": "66f0",
+        "private_title_parameters": {"name": "Ann"},
+        "private_content_parameters": {"text": "See you"},
+    }
+
+
+def test_a_notification_goes_before_its_intent() -> None:
+    """Its own channel and its overrides win, field by field; an own template is filled by who names it."""
+    vendor = oppo(intents={"chat": CHAT})
+    overrides = {"oppo": {"category": "TODO", "private_msg_template_id": "77"}}
+
+    fields = sent(vendor, note(channel_id="mine", overrides=overrides))
+
+    assert (fields["category"], fields["notify_level"], fields["channel_id"]) == ("TODO", 2, "mine")
+    assert fields["private_msg_template_id"] == "77"
+    assert "private_title_parameters" not in fields
+
+
+def test_no_category_can_be_asked_for() -> None:
+    """An app without the right to categories says so with an empty one."""
+    vendor = oppo(intents={"chat": OppoIntent(category="", channel_id="chat")})
+
+    assert sent(vendor, note()) == {"title": "Ann", "content": "See you", "channel_id": "chat"}
+
+
+def test_own_texts_fill_a_template() -> None:
+    """Places named `title` and `body` take the notification's texts as they go out, cut where they are cut."""
+    row = OppoIntent(template="66f0", title_parameters=("title",), content_parameters=("body",))
+
+    fields = sent(oppo(intents={"chat": row}), note(title="题" * 50, body="文" * 51))
+
+    assert fields["private_title_parameters"] == {"title": "题" * 50}
+    assert fields["private_content_parameters"] == {"body": "文" * 49 + "…"}
+    assert fields["content"] == "文" * 49 + "…"
+
+
+def test_a_fixed_title_has_no_field() -> None:
+    """OPPO refuses an empty object for a template whose title is fixed, so the field is left out."""
+    fields = sent(oppo(intents={"chat": OppoIntent(template="66f0", content_parameters=("body",))}), note())
+
+    assert "private_title_parameters" not in fields
+    assert fields["private_content_parameters"] == {"body": "See you"}
+
+
+def test_parameters_travel_as_text_where_that_is_asked_for() -> None:
+    """Clients disagree on object or text; a setting chooses."""
+    vendor = oppo(intents={"chat": CHAT}, template_parameters="text")
+
+    fields = sent(vendor, note(parameters={"name": "安", "text": 3}))
+
+    assert fields["private_title_parameters"] == '{"name":"安"}'
+    assert json.loads(fields["private_content_parameters"]) == {"text": 3}
+
+
+@pytest.mark.parametrize(
+    ("parameters", "sentence"),
+    [
+        ({"name": "Ann"}, 'parameters["text"]: is missing'),
+        ({"name": "Ann", "text": None}, 'parameters["text"]: is missing'),
+        (
+            {"name": "Ann", "text": "x", "txet": "x"},
+            'parameters["txet"]: the template of this intent has no such place',
+        ),
+        ({"name": "Ann", "text": ["x"]}, 'parameters["text"]: must be a text or a number, is list'),
+        ({"name": "Ann", "text": True}, 'parameters["text"]: must be a text or a number, is bool'),
+        ({"name": "Ann", "text": float("nan")}, 'parameters["text"]: must be a number that JSON has'),
+    ],
+)
+def test_wrong_parameters_are_named_before_sending(parameters: dict[str, Any], sentence: str) -> None:
+    """A missing, unknown or unfit parameter is refused here by its name, and its content is not told."""
+    reason, detail = refused(oppo(intents={"chat": CHAT}), note(parameters=parameters))
+
+    assert reason is Reason.INVALID_NOTIFICATION
+    assert detail.startswith(sentence)
+    assert "Ann" not in detail
+
+
+def test_parameters_of_others_do_no_harm() -> None:
+    """A notification for phones of many brands may have parameters that this certificate has no template for."""
+    assert "private_title_parameters" not in sent(oppo(), note(parameters={"name": "Ann"}))
+
+
+@pytest.mark.parametrize("word", ["marketing", "news"])
+def test_what_is_for_everybody_is_never_private(word: str) -> None:
+    """Neither by the settings nor by an override of one push."""
+    reason, detail = refused(oppo(), note(word, overrides={"oppo": {"category": "IM"}}))
+
+    assert (reason, detail) == (
+        Reason.INVALID_NOTIFICATION,
+        f'overrides["oppo"]["category"]: \'IM\' is private, and {word} is for everybody',
+    )
+    with pytest.raises(ConfigError, match=rf"intents\.{word}\.category: 'ORDER' is private.*use one of NEWS"):
+        oppo(intents={word: OppoIntent(category="ORDER")})
+    assert sent(oppo(), note(word, overrides={"oppo": {"category": "SOCIAL"}}))["category"] == "SOCIAL"
+
+
+@pytest.mark.parametrize(
+    ("dialect", "table", "sentence"),
+    [
+        (CURRENT, {"chats": OppoIntent()}, "intents.chats: must be one of chat, group_chat"),
+        (CURRENT, {"chat": OppoIntent(category="MI")}, "intents.chat.category: must be one of IM, ACCOUNT"),
+        (CURRENT, {"chat": OppoIntent(notify_level=3)}, "intents.chat.notify_level: must be one of 1, 2, 16"),
+        (CURRENT, {"chat": OppoIntent(notify_level=2, category="")}, "intents.chat.notify_level: needs category"),
+        (CURRENT, {"chat": OppoIntent(channel_id=" ")}, "intents.chat.channel_id: must not be blank"),
+        (CURRENT, {"chat": OppoIntent(template="")}, "intents.chat.template: must not be blank"),
+        (CURRENT, {"chat": OppoIntent(title_parameters=("a",))}, "intents.chat.title_parameters: needs template"),
+        (
+            CURRENT,
+            {"chat": OppoIntent(template="6", content_parameters=("a", "a"))},
+            "intents.chat.content_parameters: must hold different names",
+        ),
+        (
+            V13,
+            {"chat": OppoIntent(category="IM")},
+            'intents.chat.category: dialect = "v1.3" has no such field; dialect = "current" has it',
+        ),
+    ],
+)
+def test_a_wrong_table_is_named_by_its_place(dialect: Any, table: dict[str, OppoIntent], sentence: str) -> None:
+    """Each fault is one sentence that names intent and setting, and says what would be right."""
+    (problem,) = problems(table, dialect)
+
+    assert problem.startswith(sentence)
+
+
+def test_every_fault_of_a_table_is_told_at_once() -> None:
+    """Not the first one alone."""
+    with pytest.raises(ConfigError) as wrong:
+        oppo(intents={"chat": OppoIntent(category="MI", notify_level=3), "news": OppoIntent(category="IM")})
+
+    assert len(wrong.value.problems) == 3
+
+
+@pytest.mark.parametrize(
+    ("fields", "quota"),
+    [
+        ({}, "IM"),
+        ({"channel_id": "mine"}, "IM"),
+        ({"overrides": {"oppo": {"category": "TODO"}}}, "TODO"),
+        ({"intent": "news"}, "news-channel"),
+        ({"intent": "news", "channel_id": "mine"}, "mine"),
+        ({"intent": "news", "overrides": {"oppo": {"channel_id": "theirs"}}}, "theirs"),
+        ({"intent": "marketing"}, "MARKETING"),
+        ({"intent": None}, ""),
+        ({"intent": None, "channel_id": "mine"}, "mine"),
+    ],
+)
+def test_quotas_follow_what_goes_out(fields: dict[str, Any], quota: str) -> None:
+    """A day's share is counted by the category that the push travels under, or else by its channel."""
+    vendor = oppo(intents={"news": OppoIntent(category="", channel_id="news-channel")})
+
+    assert vendor.quota(note(**{"intent": "chat", **fields})) == quota
+    assert oppo("v1.3").quota(note(**{"intent": "chat", **fields})) == ""
+
+
+TEXT = st.text(st.characters(exclude_categories=()), max_size=40)
+ROW = st.builds(
+    OppoIntent,
+    category=st.sampled_from([None, "", "SOCIAL"]),
+    channel_id=st.sampled_from([None, "chat", "聊天"]),
+    template=st.sampled_from([None, "66f0"]),
+)
+
+
+@given(st.sampled_from(WORDS), ROW, TEXT, TEXT, st.sampled_from([None, "own", "自"]), st.sampled_from([None, 60, 0]))
+def test_both_ways_say_the_same(word: str, row: OppoIntent, title: str, body: str, channel: Any, ttl: Any) -> None:
+    """What the short way takes of an intent, the long way takes field by field the same."""
+    intents = make_intents({word: row}, CURRENT)
+    notification = note(word, title=title, body=body, channel_id=channel, ttl=ttl, click=OpenActivity("a.B"))
+
+    quoted = encode_ordinary(notification, make_plan(CURRENT), {}, intents)
+
+    if quoted is not None:
+        content = encode_notification(notification, CURRENT, None, None, intents)
+        assert one(notification, intents) == json.loads(json.dumps(dict(content.fields)).encode())
+
+
+def one(notification: Notification, intents: Any) -> Any:
+    run = encode_batch([push(TOKEN, notification)], CURRENT, intents)
+    with pytest.raises(StopIteration) as stopped:
+        next(run)
+    return message(encode_unicast(stopped.value.value, CURRENT)[1])["notification"]
+
+
+def test_an_intent_stays_ordinary_without_a_template() -> None:
+    """The short way takes it, its fields made once for a batch; a template has to be filled and takes the long way."""
+    plan = make_plan(CURRENT)
+
+    assert encode_ordinary(note(), plan, {}) is not None
+    assert encode_ordinary(note(), plan, {}, make_intents({"chat": CHAT}, CURRENT)) is None
+    assert usual(CURRENT) is usual(CURRENT)
+    assert len(encoded_batch([push(TOKEN, note())], CURRENT).sent) == 1
+
+
+@given(
+    st.sampled_from(WORDS),
+    TEXT,
+    TEXT,
+    st.dictionaries(st.sampled_from(["name", "te\"x'", "title"]), TEXT),
+    st.booleans(),
+)
+def test_the_weight_is_never_too_little(word: str, title: str, body: str, parameters: Any, as_text: bool) -> None:
+    """A push adds at most what `weigh` says, with template, parameters and channel; the core adds token and id."""
+    row = OppoIntent(
+        template="66f0" * 16,
+        channel_id='ch"at' * 9,
+        title_parameters=("name", "title"),
+        content_parameters=("te\"x'", "body"),
+    )
+    vendor = oppo(intents={word: row}, template_parameters="text" if as_text else "object")
+    notification = note(word, title=title, body=body, parameters={"name": "n", "te\"x'": "t", **parameters})
+    try:
+        encode_notification(notification, CURRENT, None, None, vendor._intents)
+    except Refused:
+        return
+
+    request = first(vendor.push([push(TOKEN, notification)]))
+
+    assert len(request.content) <= vendor.weigh(notification) + len(TOKEN)
+
+
+def test_advice_names_what_is_missing() -> None:
+    """Each private intent without a template and each intent without a channel, those of the table apart."""
+    assert oppo("v1.3").advice() == ()
+    told = oppo(intents={"chat": CHAT, "call": OppoIntent(channel_id="call"), "news": OppoIntent()}).advice()
+
+    assert [sentence.partition(" is missing")[0] for sentence in told] == [
+        "intents.call.template",
+        "intents.{group_chat, mention, recall, friend, system, order}.template",
+        "intents.news.channel_id",
+        "intents.{group_chat, mention, recall, friend, system, order, marketing}.channel_id",
+    ]
+    full = {word: OppoIntent(channel_id="c", template="6") for word in WORDS}
+    assert oppo(intents=full).advice() == ()
