@@ -25,7 +25,7 @@ What is decided for the calls beside sending stands in `device`, `feedback` and 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, Literal
 
 from pushgateway.rules import Dialect, load_rules
@@ -39,6 +39,7 @@ from pushgateway_oppo.sandbox.mangling import MANGLINGS, mangle
 from pushgateway_oppo.sandbox.memory import Allowance, Bounded, PhoneShares, Saved
 from pushgateway_oppo.sandbox.receipts import ARRIVED, DEAD, SHARE_USED, Receipts
 from pushgateway_oppo.sandbox.targets import CallRefused, Targets, in_snake_case, read_json_field, read_notification
+from pushgateway_oppo.sandbox.templates import are_templates, template_objection
 
 APP_KEY = "sandbox-app-key"
 MASTER_SECRET = "sandbox-master-secret"  # noqa: S105 - opens nothing but a sandbox
@@ -67,6 +68,7 @@ class OppoSandbox(Sandbox):
         "per_second": COUNT,
         "phone_limit": COUNT,
         "repeats": Switch(lambda value: value in ("refuse", "absorb"), "refuse or absorb"),
+        "templates": Switch(are_templates, 'null or {id: {"title": [names], "content": [names]}}'),
         "text_create_time": TRUTH,
     }
 
@@ -86,6 +88,7 @@ class OppoSandbox(Sandbox):
         per_second: int | None = None,
         phone_limit: int | None = None,
         repeats: Literal["refuse", "absorb"] = "refuse",
+        templates: Mapping[str, Mapping[str, Sequence[str]]] | None = None,
         text_create_time: bool = False,
         daily_pictures: int | None = None,
         feedback_page: int | None = None,
@@ -96,11 +99,12 @@ class OppoSandbox(Sandbox):
         """`daily_limit` and `per_second` count targets, `daily_pictures` uploads (None: no limit); `text_create_time`
         gives `create_time` as text, as the documents print it, instead of the number that clients decode;
         `feedback_page` tells so many dead ids at a time; `created_tags_only` passes over tags that nobody created;
-        `camel_case` takes `clickActionType` for `click_action_type`. `switch` changes these and `last_login_wins` and
+        `camel_case` takes `clickActionType` for `click_action_type`; `templates`
+        are the private templates that are approved, by id (None: nobody asks for one). `switch` changes these and `last_login_wins` and
         `repeats` later; wrong values are a `FieldError`. `paths` are those of calls that the rules know by name only.
         """
         super().__init__(clock=clock, seed=seed, tokens=tokens, keep=keep)
-        facts = _RULES.dialects[dialect]
+        facts = self._facts = _RULES.dialects[dialect]
         self._dialect = dialect
         self._texts = {code: rule.meaning for code, rule in _RULES.codes.items()} | {"0": "Success"}
         self._master_secret = master_secret
@@ -116,7 +120,7 @@ class OppoSandbox(Sandbox):
         self._furnish(facts, paths or {})
         given = (
             *(camel_case, created_tags_only, daily_limit, daily_pictures, feedback_page),
-            *(last_login_wins, late_invalid, per_second, phone_limit, repeats, text_create_time),
+            *(last_login_wins, late_invalid, per_second, phone_limit, repeats, templates, text_create_time),
         )
         for name, value in zip(self.switches, given, strict=True):
             self.switch(name, value)
@@ -203,6 +207,8 @@ class OppoSandbox(Sandbox):
                 self._shares.most = value
             case "repeats":
                 self._absorbs = value == "absorb"
+            case "templates":
+                self._approved = value
             case "text_create_time":
                 self._text_create_time = value
             case _:
@@ -295,6 +301,8 @@ class OppoSandbox(Sandbox):
         objection = self._unicast_checks.objection(fields)
         if objection is None:
             objection = self._unicast_checks.objection_beside(message)
+        if objection is None:
+            objection = template_objection(fields, self._facts, self._approved)
         if objection is not None:
             raise CallRefused(*objection)
         phone = self._reachable(kind, target)
@@ -353,7 +361,7 @@ class OppoSandbox(Sandbox):
 
     def _save(self, form: Mapping[str, str]) -> Response:
         fields = {name: value for name, value in form.items() if name != "auth_token"}
-        objection = self._broadcast_checks.objection(fields)
+        objection = self._broadcast_checks.objection(fields) or template_objection(fields, self._facts, self._approved)
         if objection is not None:
             raise CallRefused(*objection)
         self._beside.check_pictures(fields)
