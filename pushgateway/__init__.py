@@ -1,11 +1,14 @@
 """Offline push for Chinese phones, inside a Python process. The door for hosts: imports, and nothing else."""
 
 from pushgateway.audience import Audience, AudienceKind, Broadcast
+from pushgateway.calls import Ruling
 from pushgateway.certificates import Certificate
 from pushgateway.config import Config, load_config
 from pushgateway.errors import ConfigError, FieldError, LoopError, PluginError, PushFailed, PushgatewayError
+from pushgateway.explaining import Explanation
 from pushgateway.gateway import Gateway
 from pushgateway.intent import Intent, Priority
+from pushgateway.journal import Journal
 from pushgateway.masking import Secret
 from pushgateway.model import (
     ClickAction,
@@ -22,6 +25,7 @@ from pushgateway.model import (
 from pushgateway.outcome import BroadcastOutcome, CallOutcome, CertificateCheck, Outcome, Reason, Status
 from pushgateway.receipt import Heard, Receipt, ReceiptKind, Statistics
 from pushgateway.retry import RetryPolicy
+from pushgateway.tracing import Trace
 from pushgateway.transport import HttpTransport, LeanTransport, Transport
 
 __all__ = [
@@ -35,11 +39,13 @@ __all__ = [
     "ClickAction",
     "Config",
     "ConfigError",
+    "Explanation",
     "FieldError",
     "Gateway",
     "Heard",
     "HttpTransport",
     "Intent",
+    "Journal",
     "LeanTransport",
     "LoopError",
     "Network",
@@ -60,9 +66,11 @@ __all__ = [
     "Receipt",
     "ReceiptKind",
     "RetryPolicy",
+    "Ruling",
     "Secret",
     "Statistics",
     "Status",
+    "Trace",
     "Transport",
     "load_config",
 ]

@@ -14,6 +14,7 @@ from pushgateway.intent import Priority
 from pushgateway.model import Notification, Push
 from pushgateway.outcome import Outcome
 from pushgateway.text import most_quoted
+from pushgateway.tracing import Leg
 from pushgateway.vendor import Batching
 
 
@@ -72,11 +73,12 @@ class Thinned(Exception):
 class Flight:
     """A batch between being cut and having its outcomes."""
 
-    __slots__ = ("asked", "batch")
+    __slots__ = ("asked", "batch", "leg")
 
     def __init__(self, batch: list[Waiting]) -> None:
         self.batch = batch
         self.asked = False  # a request of it was handed to the transport
+        self.leg: Leg | None = None  # what a trace tells of it, where there are traces
         for waiting in batch:
             waiting.flight = self
 
@@ -88,6 +90,8 @@ class Flight:
                 if waiting.settled or waiting.deadline <= now or waiting.sink.withdrawn:
                     raise Thinned
         self.asked = True
+        if self.leg is not None:
+            self.leg.size, self.leg.asked_at = len(self.batch), now
 
     @property
     def pushes(self) -> list[Push]:

@@ -27,7 +27,9 @@ from pushgateway.events import OutcomeGiven, Shed
 from pushgateway.flow import Flow, Many, One, as_push, check_window
 from pushgateway.hearing import Hearing
 from pushgateway.ids import Ids
+from pushgateway.inquiries import Inquiries, make_traces
 from pushgateway.intent import Priority
+from pushgateway.journal import Journal
 from pushgateway.lane import Pace
 from pushgateway.model import Notification, Push, PushToken, as_certificate_id, check_count, check_seconds
 from pushgateway.operations import Operations
@@ -48,7 +50,7 @@ TURN = 1000
 """Pushes taken in before the event loop gets a turn."""
 
 
-class Gateway:
+class Gateway(Inquiries):
     """All certificates of a process, and one call for every phone.
 
         async with Gateway([Certificate(7005, "oppo", {"app_key": "…", "master_secret": "…"})]) as gateway:
@@ -69,6 +71,8 @@ class Gateway:
         queue: int = 100_000,
         retry: RetryPolicy | None = None,
         observer: Observer | None = None,
+        trace: int = 1000,
+        journal: Journal | None = None,
         transport: Transport | None = None,
         vendors: Mapping[str, type[Vendor]] | None = None,
         clock: Callable[[], float] = time.time,
@@ -80,8 +84,9 @@ class Gateway:
         once to each of a vendor's servers, for each certificate. `linger`: how long a push may wait for others to
         share its request when one has just left; 0: each push in a request of its own. `queue`: pushes of one
         certificate that may be there before `try_send` says `OVERLOADED`. `observer`: hears of every event (see
-        `pushgateway.events`). `transport`: instead of HTTP (closed by you). `vendors`: classes by brand that go
-        before installed plug-ins. `clock` (wall clock, epoch seconds) and `rng` are for tests.
+        `pushgateway.events`). `trace`: how many of the last pushes `trace()` knows; 0: none. `journal`: where their
+        ends are written down too (closed by you). `transport`: instead of HTTP (closed by you). `vendors`: classes by
+        brand that go before installed plug-ins. `clock` (wall clock, epoch seconds) and `rng` are for tests.
         """
         check_seconds("Gateway.timeout", timeout, optional=False)
         check_seconds("Gateway.request_timeout", request_timeout, optional=False)
@@ -96,6 +101,7 @@ class Gateway:
         self._transport: Transport = transport or HttpTransport(connections=connections, clock=clock)
         self._rng = rng or random.SystemRandom()
         self._watch = Watch(observer, lambda: asyncio.get_running_loop().time())
+        self._traces = make_traces(trace, journal, clock)
         self._roster = Roster(
             pace=Pace(connections=connections, linger=linger, queue=queue, retry=self._retry),
             request_timeout=request_timeout,
@@ -104,8 +110,9 @@ class Gateway:
             watch=self._watch,
             clock=clock,
             rng=self._rng,
+            traces=self._traces,
         )
-        self._hearing = Hearing(self._roster, self._watch, self._rng)
+        self._hearing = Hearing(self._roster, self._watch, self._rng, self._traces)
         self._under_way = UnderWay()
         self._flows: set[Flow] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -279,10 +286,6 @@ class Gateway:
         """You could not keep these: when the vendor posts them again, they are new again."""
         self._hearing.forget(receipts)
 
-    def admits(self, certificate_id: int | str, path_secret: str) -> bool:
-        """Whether this is the secret last part of a certificate's receipt URL; compared in constant time."""
-        return self._hearing.admits(as_certificate_id(certificate_id), path_secret)
-
     # Certificates
 
     def reload(self, certificates: Iterable[Certificate]) -> None:
@@ -298,11 +301,6 @@ class Gateway:
         """Prove a certificate by its login, without sending anything to a phone."""
         self._enter()
         return await self._roster.check(as_certificate_id(certificate_id))
-
-    @property
-    def certificates(self) -> tuple[Certificate, ...]:
-        """The set in use."""
-        return self._roster.certificates
 
     # One push
 
@@ -342,6 +340,8 @@ class Gateway:
             certificate_id=key, brand=self._roster.brand(key), status=outcome.status, reason=reason, duration=0.0
         )
         self._watch.emit(given, detail)
+        if self._traces is not None:
+            self._traces.ended(outcome, self._now(), None)
         return outcome
 
     def _patience(self, seconds: float) -> Patience:

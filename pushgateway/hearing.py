@@ -22,6 +22,7 @@ from pushgateway.receipt import Heard, Receipt
 from pushgateway.replies import MAX_POSTED
 from pushgateway.roster import Roster
 from pushgateway.seals import Seal
+from pushgateway.tracing import Traces
 from pushgateway.watching import Watch
 
 WINDOW = 100_000
@@ -31,13 +32,13 @@ WINDOW = 100_000
 class Hearing:
     """The receipts of one gateway."""
 
-    def __init__(self, roster: Roster, watch: Watch, rng: random.Random) -> None:
+    def __init__(self, roster: Roster, watch: Watch, rng: random.Random, traces: Traces | None = None) -> None:
         self._roster = roster
         self._watch = watch
         self._rng = rng
         self._heard: OrderedDict[int, None] = OrderedDict()
         self._seals: dict[str, tuple[Certificate, Seal | None]] = {}
-        self.listeners: list[Callable[[Receipt], None]] = []
+        self.listeners: list[Callable[[Receipt], None]] = [] if traces is None else [traces.heard]
         """Called with each receipt that is believed and new."""
 
     @cached_property

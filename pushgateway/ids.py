@@ -29,6 +29,11 @@ class Ids:
         if not message:
             self._tail += 1
             return self._form % self._tail
-        address = (message, push_token.certificate_id, push_token.token)
-        text = "\0".join(address).encode("utf-8", "surrogatepass")
-        return hashlib.blake2b(text, digest_size=16, person=b"pushgateway").hexdigest()
+        return derived(push_token, message)
+
+
+def derived(push_token: PushToken, message: str) -> str:
+    """The id of a push that is made of the host's id of its message."""
+    address = (message, push_token.certificate_id, push_token.token)
+    text = "\0".join(address).encode("utf-8", "surrogatepass")
+    return hashlib.blake2b(text, digest_size=16, person=b"pushgateway").hexdigest()

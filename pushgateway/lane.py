@@ -25,6 +25,7 @@ from pushgateway.outcome import Outcome, Reason, Status
 from pushgateway.region import CLOSED, Region
 from pushgateway.retry import RetryPolicy, last_word
 from pushgateway.seals import Seal
+from pushgateway.tracing import Traces
 from pushgateway.vendor import Batching, Rates, Vendor
 from pushgateway.watching import Watch
 
@@ -61,8 +62,10 @@ class Lane:
         watch: Watch,
         clock: Callable[[], float],
         rng: random.Random,
+        traces: Traces | None = None,
     ) -> None:
-        """`clock`: wall clock, epoch seconds."""
+        """`clock`: wall clock, epoch seconds. `traces`: what keeps the lives of pushes, if anything."""
+        self.traces = traces
         self._watch = watch
         self._clock = clock
         self._rng = rng
@@ -226,6 +229,9 @@ class Lane:
         if waiting.attempts or waiting.doubtful:
             attempts = waiting.attempts + outcome.attempts
             outcome = last_word(outcome, attempts=attempts, doubtful=waiting.doubtful, deduplicates=self.deduplicates)
+        if self.traces is not None:
+            flight = waiting.flight
+            self.traces.ended(outcome, waiting.begun, None if flight is None else flight.leg)
         waiting.settled = True
         waiting.flight = None
         self._held -= 1
@@ -257,6 +263,8 @@ class Lane:
             if tries >= retry.attempts or when >= waiting.deadline or self._winds_up:
                 self.finish(waiting, outcome)
                 continue
+            if self.traces is not None:
+                self.traces.tried(outcome)
             waiting.attempts += outcome.attempts
             waiting.doubtful = waiting.doubtful or outcome.status is Status.UNKNOWN
             waiting.flight = None

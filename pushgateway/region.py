@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Awaitable, Callable, Hashable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 from pushgateway import verdicts
 from pushgateway.batching import Flight, Part, Thinned, Waiting
@@ -21,6 +21,7 @@ from pushgateway.gate import Gate, Leave
 from pushgateway.intent import Priority
 from pushgateway.outcome import Outcome, Reason, Status
 from pushgateway.retry import may_repeat
+from pushgateway.tracing import Leg
 from pushgateway.vendor import AccessToken
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ class Region:
         self._loop = asyncio.get_running_loop()
         self._bench = asyncio.Lock()  # fair: first come, first served
         self._alarm: asyncio.Future[None] | None = None
+        self._access: AccessToken | None = None  # of the last batch, for traces
 
     # What its crew asks
 
@@ -75,9 +77,16 @@ class Region:
                 await asyncio.sleep(0)  # what is answered here is answered without holding the loop
                 return
             self.crew.batch_left()
+            if lane.traces is not None:
+                self._trace(delivery.flight, access)
             await self._fly(delivery, access, failure)
         finally:
             turn.end()
+
+    def _trace(self, flight: Flight, access: AccessToken | None) -> None:
+        known, self._access = self._access, access
+        how: Literal["", "cached", "fetched"] = "" if access is None else "cached" if access is known else "fetched"
+        flight.leg = Leg(self.name, len(flight.batch), self._loop.time(), how)
 
     def called(self, priority: Priority, *, at_once: bool) -> None:
         """A push came in for it; `at_once`: it waits for no company."""
@@ -270,6 +279,8 @@ class Region:
     def conclude(self, flight: Flight, outcomes: Iterable[Outcome]) -> None:
         """Give each push its outcome, or another try."""
         lane = self.lane
+        if flight.leg is not None:
+            flight.leg.ended_at = self._loop.time()
         finish, accepted = lane.finish, Status.ACCEPTED
         again: dict[tuple[int, float], list[tuple[Waiting, Outcome]]] = {}
         for waiting, outcome in zip(flight.batch, outcomes, strict=True):

@@ -23,6 +23,7 @@ from pushgateway.lane import Lane, Pace
 from pushgateway.outcome import CertificateCheck, Reason
 from pushgateway.plugins import Plugins
 from pushgateway.region import CLOSED
+from pushgateway.tracing import Traces
 from pushgateway.transport import Forgetful, Transport
 from pushgateway.vendor import Vendor
 from pushgateway.watching import Watch
@@ -45,6 +46,7 @@ class Roster:
         watch: Watch,
         clock: Callable[[], float],
         rng: random.Random,
+        traces: Traces | None = None,
     ) -> None:
         """`pace`: of lanes whose certificate says nothing else. `request_timeout`: seconds for one vendor request."""
         self._pace = pace
@@ -54,6 +56,7 @@ class Roster:
         self._plugins = plugins
         self._clock = clock
         self._rng = rng
+        self._traces = traces
         self._certificates: dict[str, Certificate] = {}
         self._vendors: dict[str, Vendor | PluginError] = {}
         self._lanes: dict[str, Lane] = {}
@@ -131,7 +134,12 @@ class Roster:
                 raise vendor
             conversation = self._conversation(key, vendor)
             lane = self._lanes[key] = self.open[key] = Lane(
-                conversation, self._pace_of(key), watch=self._watch, clock=self._clock, rng=self._rng
+                conversation,
+                self._pace_of(key),
+                watch=self._watch,
+                clock=self._clock,
+                rng=self._rng,
+                traces=self._traces,
             )
         return lane
 

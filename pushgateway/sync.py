@@ -24,14 +24,17 @@ from pushgateway.broadcasting import ended
 from pushgateway.calls import Call
 from pushgateway.certificates import Certificate
 from pushgateway.errors import LoopError
+from pushgateway.explaining import Explanation
 from pushgateway.flow import Crossing, as_push
 from pushgateway.intent import Priority
+from pushgateway.journal import Journal
 from pushgateway.model import Notification, Push, PushToken, as_certificate_id
 from pushgateway.operations import Operations as _Operations
 from pushgateway.outcome import BroadcastOutcome, CallOutcome, CertificateCheck, Outcome, Reason, Status
 from pushgateway.receipt import Heard, Receipt
 from pushgateway.region import CLOSED
 from pushgateway.retry import RetryPolicy
+from pushgateway.tracing import Trace
 from pushgateway.transport import Transport
 from pushgateway.vendor import Vendor
 from pushgateway.watching import Observer
@@ -63,6 +66,8 @@ class Gateway:
         queue: int = 100_000,
         retry: RetryPolicy | None = None,
         observer: Observer | None = None,
+        trace: int = 1000,
+        journal: Journal | None = None,
         transport: Transport | None = None,
         vendors: Mapping[str, type[Vendor]] | None = None,
         clock: Callable[[], float] = time.time,
@@ -79,6 +84,8 @@ class Gateway:
             queue=queue,
             retry=retry,
             observer=observer,
+            trace=trace,
+            journal=journal,
             transport=transport,
             vendors=vendors,
             clock=clock,
@@ -232,6 +239,14 @@ class Gateway:
             return CertificateCheck(certificate_id=key, brand=brand, ok=False, reason=Reason.CLOSED, detail=CLOSED)
 
         return self._call(lambda inner: inner.check(certificate_id), closed)
+
+    def explain(self, asked: Push | Broadcast) -> Explanation:
+        """See `pushgateway.Gateway.explain`."""
+        return self._inner.explain(asked)
+
+    def trace(self, dedupe_id: str) -> Trace | None:
+        """See `pushgateway.Gateway.trace`."""
+        return self._inner.trace(dedupe_id)
 
     @property
     def certificates(self) -> tuple[Certificate, ...]:

@@ -16,6 +16,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from pushgateway import plugins
+from pushgateway.advice import ADVICE
 from pushgateway.cli import words
 from pushgateway.cli.exits import MEANINGS, Exit, exit_code
 from pushgateway.cli.opening import ask
@@ -113,9 +114,9 @@ def test_exit_codes(statuses: list[Status], code: Exit) -> None:
 def test_every_word_has_a_sentence() -> None:
     """No status and no reason leaves the user without a sentence."""
     assert words.ENDINGS.keys() == set(Status)
-    assert words.ADVICE.keys() == set(Reason)
+    assert ADVICE.keys() == set(Reason)
     assert MEANINGS.keys() == set(Exit)
-    assert all(words.ADVICE.values())
+    assert all(ADVICE.values())
 
 
 def test_tokens_are_shortened_in_words() -> None:

@@ -13,6 +13,7 @@ from typing import Any, TextIO
 
 import click
 
+from pushgateway.advice import ADVICE
 from pushgateway.audience import Audience
 from pushgateway.cli import options
 from pushgateway.config import load_config
@@ -113,7 +114,7 @@ def _print(outcome: BroadcastOutcome) -> None:
     if outcome.outcomes:
         endings = Counter((one.status, one.reason) for one in outcome.outcomes)
         rows = [
-            (f"{count:,}", status.value, reason.value if reason else "", words.ADVICE[reason] if reason else "")
+            (f"{count:,}", status.value, reason.value if reason else "", ADVICE[reason] if reason else "")
             for (status, reason), count in endings.most_common()
         ]
         show.table(to, ("tokens", "status", "reason", "who must act"), rows, numbers=("tokens",))

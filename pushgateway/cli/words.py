@@ -1,7 +1,8 @@
 """Outcomes in words: what happened, and who must act.
 
 Law of this file: pure; values of the gateway in, sentences and JSON-ready dicts out. Every reason has one sentence, in
-one table. What comes from a vendor is made harmless for a terminal, and a token in it is shortened.
+one table (`pushgateway.advice`). What comes from a vendor is made harmless for a terminal, and a token in it is
+shortened.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from pushgateway.advice import ADVICE
 from pushgateway.masking import mask
 from pushgateway.outcome import BroadcastOutcome, CertificateCheck, Outcome, Reason, Status
 
@@ -19,22 +21,6 @@ ENDINGS: Mapping[Status, str] = {
     Status.UNKNOWN: "the request left and no readable verdict came; somebody may have got it",
 }
 """What each status means for the phone."""
-
-ADVICE: Mapping[Reason, str] = {
-    Reason.UNREGISTERED: "you: retire this token, if your records still hold the same one",
-    Reason.MUTED: "nobody: keep the token and try another day; the user wants quiet or the phone had its share",
-    Reason.INVALID_NOTIFICATION: "you: change the content; repeating it as it is will not help",
-    Reason.UNSUPPORTED: "you: ask for it another way; this vendor cannot do it",
-    Reason.CREDENTIALS: "you: fix the certificate; the token is fine, keep it",
-    Reason.QUOTA_EXCEEDED: "nobody today: the vendor's daily share is used up; try again tomorrow",
-    Reason.RATE_LIMITED: "nobody: too fast, and repeating within the deadline did not help; try again later",
-    Reason.UNAVAILABLE: "nobody: the vendor was not reached or asks for patience; try again later",
-    Reason.OVERLOADED: "you: the queue here was full; send slower or later",
-    Reason.EXPIRED: "you: the deadline passed before it could leave; send it again, if it still matters",
-    Reason.CLOSED: "you: the gateway was closed before it could leave; send it again",
-    Reason.NO_VERDICT: "you: decide between perhaps twice (send it again) and perhaps never (leave it)",
-}
-"""Who must act, and how. Complete: a test compares it with `Reason`."""
 
 CHECK_ADVICE: tuple[tuple[str, str], ...] = (
     ("dns:", "is the host spelled right, and does this machine resolve names?"),

@@ -298,13 +298,7 @@ class OppoSandbox(Sandbox):
         fields = read_notification(message)
         if self._takes_camel_case:
             fields = in_snake_case(fields, self._fields)
-        objection = self._unicast_checks.objection(fields)
-        if objection is None:
-            objection = self._unicast_checks.objection_beside(message)
-        if objection is None:
-            objection = template_objection(fields, self._facts, self._approved)
-        if objection is not None:
-            raise CallRefused(*objection)
+        self._check(message, fields)
         phone = self._reachable(kind, target)
         dedupe_id = fields.get("app_message_id") or None
         key = dedupe_id if self._dialect == "v1.3" else (dedupe_id, phone.token)
@@ -339,6 +333,15 @@ class OppoSandbox(Sandbox):
         if self.phones_known.get(phone.token) is None:
             return DEAD
         return ARRIVED if self._shares.use(phone.token) else SHARE_USED
+
+    def _check(self, message: Mapping[str, Any], fields: Mapping[str, Any]) -> None:
+        objection = self._unicast_checks.objection(fields)
+        if objection is None:
+            objection = self._unicast_checks.objection_beside(message)
+        if objection is None:
+            objection = template_objection(fields, self._facts, self._approved)
+        if objection is not None:
+            raise CallRefused(*objection)
 
     def _message_id(self) -> str:
         # V1.3 shows no shape; the current pages show AppId-1-1-<unique id>.
