@@ -99,33 +99,38 @@ class Loss:
 
 
 class Traces:
-    """The last pushes that have their outcome; the oldest is forgotten first."""
+    """The last pushes that have their outcome; the oldest is forgotten first. Those that were lost are kept apart, so
+    that a thousand good ones do not push out the bad one that somebody asks about."""
 
     def __init__(self, most: int, *, now: Callable[[], float], clock: Callable[[], float]) -> None:
-        """`now`: the loop's clock, on which times are noted. `clock`: wall clock, epoch seconds."""
+        """`most`: of those that were accepted, and of those that were not. `now`: the loop's clock, on which times are
+        noted. `clock`: wall clock, epoch seconds."""
         self._now = now
         self._clock = clock
-        self._ended: deque[Ended] = deque(maxlen=most)
+        self._accepted: deque[Ended] = deque(maxlen=most)
+        self._lost: deque[Ended] = deque(maxlen=most)
         self._tried: deque[tuple[str, float, str]] = deque(maxlen=most)
         self._heard: deque[Receipt] = deque(maxlen=most)
-        self._tell: Callable[[Receipt], None] | None = None
-        self.note: Callable[[Ended], None] = self._ended.append
-        """Keep this; for `ended`, and for who makes the tuple himself."""
+        self._keep: Callable[[Ended], None] = self._accepted.append
+        self._tell: Callable[[Ended], None] | None = None
+        self._tell_heard: Callable[[Receipt], None] | None = None
 
-    def tell(self, note: Callable[[Ended], None], heard: Callable[[Receipt], None]) -> None:
+    def tell(self, ended: Callable[[Ended], None], heard: Callable[[Receipt], None]) -> None:
         """Let somebody else hear of each push that ends and of each receipt; at once and in the event loop."""
-        keep = self._ended.append
+        keep = self._accepted.append
 
-        def both(ended: Ended) -> None:
-            keep(ended)
-            note(ended)
+        def both(life: Ended) -> None:
+            keep(life)
+            ended(life)
 
-        self.note, self._tell = both, heard
+        self._keep, self._tell, self._tell_heard = both, ended, heard
 
     def ended(self, outcome: Outcome, begun: float, leg: Leg | None) -> None:
         """A push has its outcome; `begun`: when it was handed in."""
-        loss = None if outcome.reason is None else Loss(outcome, self._now())
-        self.note(
+        if outcome.reason is not None:
+            self._lose(outcome, begun, leg)
+            return
+        self._keep(
             (
                 outcome.dedupe_id,
                 outcome.push_token,
@@ -134,9 +139,16 @@ class Traces:
                 leg,
                 outcome.attempts,
                 outcome.truncated,
-                loss,
+                None,
             )
         )
+
+    def _lose(self, outcome: Outcome, begun: float, leg: Leg | None) -> None:
+        what = (outcome.dedupe_id, outcome.push_token, outcome.message_id, begun, leg)
+        life: Ended = (*what, outcome.attempts, outcome.truncated, Loss(outcome, self._now()))
+        self._lost.append(life)
+        if self._tell is not None:
+            self._tell(life)
 
     def tried(self, outcome: Outcome) -> None:
         """An attempt failed, and another one is to follow."""
@@ -145,17 +157,15 @@ class Traces:
     def heard(self, receipt: Receipt) -> None:
         """The vendor reported on a push."""
         self._heard.append(receipt)
-        if self._tell is not None:
-            self._tell(receipt)
+        if self._tell_heard is not None:
+            self._tell_heard(receipt)
 
     def find(self, dedupe_id: str) -> Trace | None:
         """The life of the last push with this id, None when it is not known (any more)."""
         if not isinstance(dedupe_id, str) or not dedupe_id:
             raise FieldError("dedupe_id", "must be a non-empty str, such as Outcome.dedupe_id")
-        for ended in reversed(list(self._ended)):
-            if ended[0] == dedupe_id:
-                return self._trace(ended)
-        return None
+        lives = [life for life in (*list(self._accepted), *list(self._lost)) if life[0] == dedupe_id]
+        return self._trace(max(lives, key=lambda life: life[3])) if lives else None
 
     def _trace(self, ended: Ended) -> Trace:
         dedupe_id, _, message_id = ended[:3]

@@ -129,6 +129,22 @@ def test_only_the_last_ones_are_kept() -> None:
     assert run_virtual(known(0, 1)) == [False]
 
 
+def test_the_lost_ones_are_not_pushed_out_by_the_others() -> None:
+    """What somebody will ask about is kept apart."""
+    server = ToyServer()
+    server.codes["t-0"] = "2"
+
+    async def send() -> Trace | None:
+        async with gateway(server, trace=2) as host:
+            outcomes = await host.send_each(Push(PushToken(1, f"t-{n}"), note()) for n in range(50))
+            return host.trace(outcomes[0].dedupe_id)
+
+    trace = run_virtual(send())
+
+    assert trace is not None
+    assert trace.reason is Reason.UNREGISTERED
+
+
 @pytest.mark.parametrize("wrong", [-1, 1.5, True, None])
 def test_a_wrong_number_is_refused(wrong: Any) -> None:
     """A whole number, 0 or more."""
