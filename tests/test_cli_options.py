@@ -18,7 +18,10 @@ from pushgateway.cli.options import json_object, moment, read_notification
 from pushgateway.cli.root import pushgateway as command
 from pushgateway.model import OpenActivity, OpenIntent, OpenIntentUri, OpenUrl
 
-CONTENT = dict.fromkeys(("subtitle", "ttl", "url", "activity", "intent", "data", "channel_id", "dedupe_id"))
+_TAPS = ("url", "activity", "intent")
+CONTENT = dict.fromkeys(
+    ("subtitle", "ttl", *_TAPS, "data", "channel_id", "dedupe_id", "kind", "parameters", "overrides")
+)
 
 
 def run(*arguments: object) -> Result:

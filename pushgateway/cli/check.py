@@ -25,19 +25,31 @@ async def check_all(gateway: Gateway, certificate_ids: tuple[str, ...]) -> list[
 @click.command(short_help="Prove certificates by their login.")
 @click.argument("certificate_ids", nargs=-1, metavar="[CERTIFICATE_ID]...")
 @options.connection
+@click.option("--strict", is_flag=True, help="Fail also when something is missing, such as a template.")
 @options.as_json
 @click.pass_context
 def check(
-    ctx: click.Context, certificate_ids: tuple[str, ...], config: Path, ca_file: Path | None, as_json: bool
+    ctx: click.Context,
+    /,
+    *,
+    certificate_ids: tuple[str, ...],
+    config: Path,
+    ca_file: Path | None,
+    strict: bool,
+    as_json: bool,
 ) -> None:
-    """Prove certificates by their login, all of them or those named. Nothing is sent to any phone."""
+    """Prove certificates by their login, all of them or those named. Nothing is sent to any phone.
+
+    What is not wrong but missing, such as a template or a channel of an intent, is said too; only with --strict it
+    makes the command fail.
+    """
     from pushgateway.cli import show, words
     from pushgateway.cli.opening import ask, usable
 
     known = load_config(config)
     checks = ask(known, ca_file, lambda gateway: check_all(gateway, certificate_ids))
     ready = bool(checks) and usable(known, [one.certificate_id for one in checks])
-    good = ready and all(one.ok for one in checks)
+    good = ready and all(one.ok and not (strict and one.advice) for one in checks)
     if as_json:
         show.as_json({"ok": good, "certificates": [words.check_json(one) for one in checks]})
     else:
@@ -49,6 +61,7 @@ def check(
             show.labelled(to, [("found", words.plain(one.detail) + code)])
             if advice := words.check_advice(one):
                 show.labelled(to, [("what to do", advice)])
+            show.labelled(to, [("missing", words.plain(sentence)) for sentence in one.advice])
         if not checks:
             show.line(to, (f"{config.name} holds no certificate: add a table such as [certificates.7005]", show.BAD))
     ctx.exit(Exit.OK if good else Exit.FAILED if ready else Exit.USAGE)

@@ -44,6 +44,12 @@ def usable(config: Config, certificate_ids: Iterable[str]) -> bool:
     return all(isinstance(vendors.get(as_certificate_id(key)), Vendor) for key in certificate_ids)
 
 
+def vendor_of(config: Config, certificate_id: str) -> Vendor | None:
+    """The plug-in of a certificate; None where there is none."""
+    vendor = load_vendors(config.certificates, Plugins()).get(as_certificate_id(certificate_id))
+    return vendor if isinstance(vendor, Vendor) else None
+
+
 def exit_for(config: Config, certificate_id: str, statuses: Iterable[Status]) -> Exit:
     """The exit code of pushes for one certificate that ended so."""
     return exit_code(statuses) if usable(config, [certificate_id]) else Exit.USAGE

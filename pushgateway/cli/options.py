@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 import click
 
+from pushgateway.intent import Intent
 from pushgateway.model import ClickAction, Notification, OpenActivity, OpenApp, OpenIntent, OpenIntentUri, OpenUrl
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -95,6 +96,11 @@ notification = _joined(
     click.option("--data", type=json_object, metavar="JSON", help="JSON object for what the tap opens."),
     click.option("--channel-id", metavar="ID", help="Android notification channel."),
     click.option("--dedupe-id", metavar="ID", help="Your id of this message: the same phone gets it once."),
+    click.option(
+        "--is", "kind", type=click.Choice([intent.value for intent in Intent]), help="What it is: chooses the category."
+    ),
+    click.option("--parameters", type=json_object, metavar="JSON", help="What fills the vendor's template."),
+    click.option("--overrides", type=json_object, metavar="JSON", help='The vendor\'s own fields: {"oppo": {…}}.'),
 )
 
 
@@ -109,6 +115,9 @@ def read_notification(given: Mapping[str, Any]) -> Notification:
         data=given["data"] or {},
         channel_id=given["channel_id"],
         dedupe_id=given["dedupe_id"],
+        intent=given["kind"],
+        parameters=given["parameters"] or {},
+        overrides=given["overrides"] or {},
     )
 
 

@@ -14,9 +14,11 @@ from pushgateway.cli.broadcast import broadcast
 from pushgateway.cli.check import check
 from pushgateway.cli.demo import demo
 from pushgateway.cli.exits import MEANINGS, Exit
+from pushgateway.cli.explain import explain
 from pushgateway.cli.sandbox import sandbox
 from pushgateway.cli.send import send
 from pushgateway.cli.vendors import vendors
+from pushgateway.cli.why import why
 from pushgateway.errors import ConfigError, FieldError, PluginError
 
 _EPILOG = "\b\nExit codes:\n" + "\n".join(f"  {code.value}  {meaning}" for code, meaning in MEANINGS.items())
@@ -44,5 +46,5 @@ def pushgateway() -> None:
     """Offline push for Chinese phones. Start with: pushgateway demo"""
 
 
-for _command in (broadcast, check, demo, sandbox, send, vendors):
+for _command in (broadcast, check, demo, explain, sandbox, send, vendors, why):
     pushgateway.add_command(_command)

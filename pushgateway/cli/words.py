@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pushgateway.advice import ADVICE
+from pushgateway.explaining import Explanation
 from pushgateway.masking import mask
 from pushgateway.outcome import BroadcastOutcome, CertificateCheck, Outcome, Reason, Status
 
@@ -121,6 +122,7 @@ def check_json(check: CertificateCheck) -> dict[str, Any]:
         "vendor_code": check.vendor_code,
         "detail": plain(check.detail),
         "advice": check_advice(check) or None,
+        "missing": [plain(sentence) for sentence in check.advice],
     }
 
 
@@ -143,3 +145,20 @@ def outcome_lines(outcome: Outcome | BroadcastOutcome) -> list[tuple[str, str]]:
     if isinstance(outcome, Outcome) and outcome.possible_duplicate:
         lines.append(("twice?", "an attempt without a verdict was repeated: the phone may show it twice"))
     return lines
+
+
+def explanation_lines(told: Explanation, token: str) -> list[tuple[str, str]]:
+    """(label, text) for people: which certificate and server, how it would end here, and what holds for it."""
+    lines = [("certificate", f"{plain(told.certificate_id)} {told.brand or 'unknown'} {told.dialect}".rstrip())]
+    if told.outcome is not None:
+        lines.append(("would end", f"{told.outcome.status.value}: {ENDINGS[told.outcome.status]}"))
+        if (todo := advice(told.outcome)) is not None:
+            lines.append(("who must act", todo))
+        lines.append(("why", plain(told.outcome.detail, token)))
+    if told.region:
+        lines.append(("region", told.region))
+    if told.truncated:
+        lines.append(("cut to fit", ", ".join(told.truncated)))
+    if told.quota:
+        lines.append(("counts against", plain(told.quota)))
+    return [*lines, ("priority", told.priority.name.lower()), ("within", f"{told.timeout:g} seconds")]

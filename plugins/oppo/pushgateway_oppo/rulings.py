@@ -15,6 +15,7 @@ import attrs
 
 from pushgateway.rules import Dialect, FieldRule, Row
 from pushgateway.vendor import AudienceKind, Broadcast, Effect, Push, Refused, Ruling
+from pushgateway_oppo.codec import token_problem
 from pushgateway_oppo.fields import WORDS, check_field, gather_fields, planned_fields
 from pushgateway_oppo.intents import Intents
 from pushgateway_oppo.limits import missing
@@ -57,6 +58,7 @@ def rulings_of(asked: Push | Broadcast, dialect: str, region: str, intents: Inte
     docket = _Docket(dialect)
     return [
         *_of_host(docket, region),
+        *_of_token(docket, asked),
         *_of_fields(docket, asked, intents),
         *_of_intent(docket, asked, intents),
         *_of_shares(docket, asked, quota),
@@ -66,6 +68,14 @@ def rulings_of(asked: Push | Broadcast, dialect: str, region: str, intents: Inte
 def _of_host(docket: _Docket, region: str) -> Iterator[Ruling]:
     if region in docket.dialect.hosts:
         yield docket.ruling("token", f"belongs to the region {region}", "hosts", region)
+
+
+def _of_token(docket: _Docket, asked: Push | Broadcast) -> Iterator[Ruling]:
+    if isinstance(asked, Push):
+        longest = docket.dialect.number("token_bytes")
+        if problem := token_problem(asked.push_token.token, longest):
+            verdict = f"refused: {problem.removeprefix('token: ')}"
+            yield docket.ruling("token", verdict, "numbers", "token_bytes", "refused")
 
 
 def _of_fields(docket: _Docket, asked: Push | Broadcast, intents: Intents) -> Iterator[Ruling]:

@@ -1,0 +1,132 @@
+"""`pushgateway explain`: what would be sent to one phone, and by which rules. Nothing is sent.
+
+Law of this file: it prints what `Gateway.explain` tells and adds nothing to it. The token is shortened in the request
+too, and there is no access token in it: none is fetched.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl
+
+import click
+
+from pushgateway.cli import options
+from pushgateway.config import load_config
+from pushgateway.masking import mask
+from pushgateway.model import Push, PushToken
+
+if TYPE_CHECKING:
+    from pushgateway.explaining import Explanation
+    from pushgateway.vendor import Request
+
+
+@click.command(short_help="Show what would be sent, and by which rules.")
+@click.argument("certificate_id")
+@click.argument("token")
+@options.notification
+@click.option(
+    "--config",
+    type=click.Path(dir_okay=False, path_type=Path),
+    default=options.CONFIG,
+    show_default=True,
+    help="Where the certificates are.",
+)
+@options.as_json
+@click.pass_context
+def explain(
+    ctx: click.Context, /, *, certificate_id: str, token: str, config: Path, as_json: bool, **content: Any
+) -> None:
+    """Show what would be sent to TOKEN of certificate CERTIFICATE_ID: the request, what is cut, which rules decide.
+
+    Nothing is sent to anybody, and nobody is asked.
+    """
+    from pushgateway.cli import show
+    from pushgateway.cli.opening import exit_for
+
+    push = Push(PushToken(certificate_id, token), options.read_notification(content))
+    known = load_config(config)
+    told = known.gateway().explain(push)
+    if as_json:
+        show.as_json(explanation_json(told, token))
+    else:
+        _print(told, token)
+    ctx.exit(exit_for(known, push.push_token.certificate_id, [] if told.outcome is None else [told.outcome.status]))
+
+
+def _print(told: Explanation, token: str) -> None:
+    from pushgateway.cli import show, words
+
+    to = show.console()
+    to_whom = f"{told.operation} to {told.host}" if told.request else "nothing would leave"
+    show.line(to, (to_whom, show.GOOD if told.request else show.BAD), f"  {mask(token)}")
+    show.labelled(to, words.explanation_lines(told, token))
+    for request in told.requests:
+        show.line(to, "")
+        show.line(to, f"{request.method} {shown(request.url, token)}")
+        show.labelled(to, [(name, shown(value, token)) for name, value in request.headers.items()])
+        show.labelled(to, fields(request, token))
+    if told.rulings:
+        show.line(to, "")
+        show.line(to, "The rules behind it:")
+    for one in told.rulings:
+        show.labelled(to, [(one.field, one.verdict)])
+        show.line(to, (f"{'':<17}{one.rule}; {one.source}; seen {one.seen}; {one.confidence}", show.QUIET))
+
+
+def fields(request: Request, token: str) -> list[tuple[str, str]]:
+    """The body's fields as people read them: a form taken apart, anything else as it is."""
+    text = request.content.decode("utf-8", "replace")
+    if "form-urlencoded" in request.headers.get("content-type", ""):
+        return [(name, shown(value, token)) for name, value in parse_qsl(text, keep_blank_values=True)]
+    return [("body", shown(text, token))] if text else []
+
+
+def shown(text: str, token: str) -> str:
+    """A text of the request for a terminal: the token shortened, no control character, whole."""
+    text = text.replace(token, mask(token)) if token else text
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
+
+
+def explanation_json(told: Explanation, token: str) -> dict[str, Any]:
+    """An explanation for `--json`; the token is shortened."""
+    from pushgateway.cli import words
+
+    return {
+        "certificate_id": told.certificate_id,
+        "brand": told.brand,
+        "dialect": told.dialect,
+        "region": told.region,
+        "host": told.host,
+        "operation": told.operation,
+        "token": mask(token),
+        "quota": told.quota,
+        "priority": told.priority.name.lower(),
+        "timeout": told.timeout,
+        "truncated": list(told.truncated),
+        "status": None if told.outcome is None else told.outcome.status.value,
+        "reason": None if told.outcome is None or told.outcome.reason is None else told.outcome.reason.value,
+        "detail": None if told.outcome is None else words.plain(told.outcome.detail, token),
+        "requests": [
+            {
+                "method": request.method,
+                "url": shown(request.url, token),
+                "headers": {name: shown(value, token) for name, value in request.headers.items()},
+                "fields": dict(fields(request, token)),
+            }
+            for request in told.requests
+        ],
+        "rulings": [
+            {
+                "field": one.field,
+                "effect": one.effect,
+                "verdict": one.verdict,
+                "rule": one.rule,
+                "source": one.source,
+                "seen": str(one.seen),
+                "confidence": one.confidence,
+            }
+            for one in told.rulings
+        ],
+    }

@@ -1,0 +1,234 @@
+"""`pushgateway why`: a push did not arrive; who lost it, and who must act?
+
+Law of this file: it asks what can be asked without a push to the phone, in the order in which a push goes: settings,
+login, token, what became of it here (by journals), what the vendor's code means. Each answer is a finding: good, bad,
+or neither. The token is shortened, also in the facts for the vendor's support, unless the user asks for it whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime, tzinfo
+from pathlib import Path
+from typing import Any
+
+import attrs
+import click
+
+from pushgateway.advice import ADVICE
+from pushgateway.cli import options
+from pushgateway.cli.exits import Exit
+from pushgateway.config import Config, load_config
+from pushgateway.errors import PluginError
+from pushgateway.journal import read_journal
+from pushgateway.masking import mask
+from pushgateway.model import Notification, Push, PushToken
+from pushgateway.outcome import CertificateCheck, Outcome, Reason
+from pushgateway.rules import CodeRule, load_rules
+from pushgateway.vendor import Vendor
+
+MOST = 20
+"""Entries of journals that are shown; the last ones."""
+_PROBE = Notification("probe", "never sent")
+
+
+@attrs.frozen
+class Finding:
+    """One thing that was looked at."""
+
+    about: str
+    good: bool | None
+    """None: neither good nor bad by itself."""
+    says: str
+
+
+def check_findings(check: CertificateCheck) -> Iterator[Finding]:
+    """What the login proved, and what the settings lack."""
+    from pushgateway.cli import words
+
+    code = f" (vendor code {check.vendor_code})" if check.vendor_code is not None else ""
+    todo = words.check_advice(check)
+    yield Finding("login", check.ok, f"{words.plain(check.detail)}{code}{f'; {todo}' if todo else ''}")
+    for sentence in check.advice:
+        yield Finding("missing", None, words.plain(sentence))
+
+
+def token_findings(config: Config, push_token: PushToken) -> Iterator[Finding]:
+    """Which interface and server the token leads to, and whether it can be a token at all."""
+    from pushgateway.cli import words
+
+    told = config.gateway().explain(Push(push_token, _PROBE))
+    if isinstance(told.outcome, Outcome) and told.outcome.reason is not None:
+        detail = words.plain(told.outcome.detail, push_token.token)
+        yield Finding("token", False, f"{detail}; {ADVICE[told.outcome.reason]}")
+    elif told.request is not None:
+        where = f" (region {told.region})" if told.region else ""
+        yield Finding("token", True, f"has the shape of a token; it goes to {told.host}{where}")
+    if told.dialect:
+        yield Finding("dialect", None, told.dialect)
+
+
+def journal_findings(entries: Sequence[Mapping[str, Any]], vendor: Vendor | None, zone: tzinfo) -> Iterator[Finding]:
+    """What became of each push here, who must act, and what the vendor's code means."""
+    for entry in entries:
+        at = moment(entry.get("at"), zone)
+        if "receipt" in entry:
+            kind = str(entry["receipt"])
+            yield Finding("receipt", kind == "arrived", f"{at} {kind} ({entry.get('event')})")
+            continue
+        reason = _reason(entry.get("reason"))
+        if reason is None:
+            yield Finding("push", True, f"{at} accepted, message id {entry.get('message_id')}")
+            continue
+        code = entry.get("vendor_code")
+        told = f"{at} {entry.get('status')}: {reason.value}" + (f" (vendor code {code})" if code is not None else "")
+        detail = f"; {entry['detail']}" if entry.get("detail") else ""
+        yield Finding("push", False, told + detail)
+        yield Finding("who must act", None, ADVICE[reason])
+        if (rule := _code_rule(vendor, code)) is not None:
+            advice = f": {rule.advice}" if rule.advice else ""
+            yield Finding("the code says", None, f"{rule.meaning}{advice} (seen {rule.seen})")
+
+
+def _reason(word: object) -> Reason | None:
+    try:
+        return Reason(word)
+    except ValueError:
+        return None
+
+
+def _code_rule(vendor: Vendor | None, code: object) -> CodeRule | None:
+    if vendor is None or not isinstance(code, str):
+        return None
+    try:
+        return load_rules(type(vendor).__module__.partition(".")[0]).codes.get(code)
+    except PluginError:  # a plug-in without rules as data
+        return None
+
+
+def moment(at: object, zone: tzinfo) -> str:
+    """Epoch seconds as people write them."""
+    if isinstance(at, bool) or not isinstance(at, int | float):
+        return "(no time)"
+    return datetime.fromtimestamp(at, zone).isoformat(timespec="seconds")
+
+
+def found_entries(
+    journals: Sequence[Path], push_token: PushToken, at: datetime | None, within: float
+) -> Sequence[Mapping[str, Any]]:
+    """What journals say of the token, around `at` if it is given: the last ones, oldest first."""
+    entries = [entry for path in journals for entry in read_journal(path, push_token)]
+    if at is not None:
+        around = at.timestamp()
+        entries = [
+            one for one in entries if isinstance(one.get("at"), int | float) and abs(one["at"] - around) <= within
+        ]
+    return sorted(entries, key=lambda one: one["at"] if isinstance(one.get("at"), int | float) else 0.0)[-MOST:]
+
+
+def conclusion(entries: Sequence[Mapping[str, Any]], journals: Sequence[Path]) -> Finding:
+    """What to look at next, by where its way ends here."""
+    pushes = [entry for entry in entries if "status" in entry]
+    if not journals:
+        return Finding("next", None, "give the host's journals with --journal to see what became of it here")
+    if not pushes:
+        return Finding(
+            "next",
+            False,
+            "nothing was sent to this token then: was the user online or logged out, and is "
+            "this the token and certificate id that the phone reported last?",
+        )
+    if any(entry.get("receipt") == "arrived" for entry in entries):
+        return Finding("next", None, "it reached the phone: look at permission, channel and the app's own settings")
+    if pushes[-1].get("reason") is None:
+        return Finding(
+            "next",
+            None,
+            "the vendor took it, so the phone or the vendor lost it: is the app's notification "
+            "permission on, its channel created, the day's share of this phone used up, the phone offline?",
+        )
+    return Finding("next", None, "see who must act above")
+
+
+@click.command(short_help="Find out why a push did not arrive.")
+@click.option("--certificate", "certificate_id", required=True, metavar="ID", help="The certificate id.")
+@click.option("--token", required=True, help="The user's token (OPPO: registration id).")
+@click.option("--at", type=options.moment, metavar="TIME", help="When it should have arrived, with a time zone.")
+@click.option("--within", type=click.FloatRange(min=1), default=600.0, show_default=True, help="Seconds around --at.")
+@click.option(
+    "--journal",
+    "journals",
+    multiple=True,
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="A journal of the host's; may be given again.",
+)
+@click.option("--app", default="", help="Your app, as the vendor's support knows it.")
+@click.option("--show-token", is_flag=True, help="Print the token whole in the facts for the vendor's support.")
+@options.connection
+@options.as_json
+@click.pass_context
+def why(
+    ctx: click.Context,
+    /,
+    *,
+    certificate_id: str,
+    token: str,
+    at: datetime | None,
+    within: float,
+    journals: tuple[Path, ...],
+    app: str,
+    show_token: bool,
+    config: Path,
+    ca_file: Path | None,
+    as_json: bool,
+) -> None:
+    """Find out why a push did not arrive: settings, login, token, what became of it, and who must act.
+
+    Nothing is sent to any phone. The vendor is asked for a login.
+    """
+    from pushgateway.cli import show, words
+    from pushgateway.cli.opening import ask, usable, vendor_of
+
+    push_token = PushToken(certificate_id, token)
+    known = load_config(config)
+    entries = found_entries(journals, push_token, at, within)
+    check = ask(known, ca_file, lambda gateway: gateway.check(push_token.certificate_id))
+    zone = UTC if at is None or at.tzinfo is None else at.tzinfo
+    findings = [
+        *check_findings(check),
+        *token_findings(known, push_token),
+        *journal_findings(entries, vendor_of(known, push_token.certificate_id), zone),
+        conclusion(entries, journals),
+    ]
+    facts = {
+        "time": at.isoformat()
+        if at
+        else moment(entries[-1].get("at"), zone)
+        if entries
+        else "(when was it to arrive?)",
+        "app": app or f"(the app of certificate {push_token.certificate_id})",
+        "certificate id": push_token.certificate_id,
+        "token": token if show_token else f"{mask(token)} (whole with --show-token)",
+    }
+    if ids := [str(entry["message_id"]) for entry in entries if entry.get("message_id")]:
+        facts["message id"] = ", ".join(dict.fromkeys(ids))
+    good = all(finding.good is not False for finding in findings)
+    if as_json:
+        told = [{"about": one.about, "good": one.good, "says": words.plain(one.says, token)} for one in findings]
+        show.as_json({"ok": good, "findings": told, "journal": entries, "facts": facts})
+    else:
+        _print(findings, facts, token)
+    ready = usable(known, [push_token.certificate_id])
+    ctx.exit(Exit.USAGE if not ready else Exit.OK if good else Exit.FAILED)
+
+
+def _print(findings: Sequence[Finding], facts: Mapping[str, str], token: str) -> None:
+    from pushgateway.cli import show, words
+
+    to = show.console()
+    styles = {True: show.GOOD, False: show.BAD, None: show.QUIET}
+    for one in findings:
+        show.line(to, (f"{one.about:<15}", styles[one.good]), words.plain(one.says, token))
+    show.line(to, "")
+    show.line(to, "For the vendor's support:")
+    show.labelled(to, [(name, value if name == "token" else words.plain(value)) for name, value in facts.items()])

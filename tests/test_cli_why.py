@@ -1,0 +1,227 @@
+"""`explain`, `why` and what `check` says is missing, against OPPO's sandbox over real HTTP.
+
+Law of this file: as in test_cli_sending.py; and the token is never printed unless somebody asks for it.
+"""
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from pushgateway import Journal, Notification, Push, PushToken, Receipt, ReceiptKind, load_config, sync
+from pushgateway.cli.exits import Exit
+from pushgateway.cli.root import pushgateway as command
+from pushgateway.cli.sandbox import toml
+from pushgateway.masking import mask
+from pushgateway.sandbox import Sandbox, find_sandbox
+from pushgateway.sandbox.server import serve
+
+SECRET = "the-app-secret-of-the-console"
+
+
+@pytest.fixture
+def sandbox() -> Sandbox:
+    """OPPO's sandbox of today with ten phones."""
+    return find_sandbox("oppo")(tokens=10, dialect="current")
+
+
+@pytest.fixture
+def tokens(sandbox: Sandbox) -> tuple[str, ...]:
+    """Its phones; one that is uninstalled later stays among them."""
+    return tuple(sandbox.tokens)
+
+
+@pytest.fixture
+def config(sandbox: Sandbox, tmp_path: Path) -> Iterator[Path]:
+    """A good certificate (7005), one with the wrong secret (7006) and one that lacks nothing (7007), served."""
+    path = tmp_path / "pushgateway.toml"
+    with serve(sandbox) as served:
+        settings = sandbox.settings(served.url)
+        bad = [line.replace("7005", "7006") for line in toml("oppo", {**settings, "master_secret": SECRET})]
+        good = [line.replace("7005", "7007") for line in toml("oppo", settings)]
+        words = ("chat", "group_chat", "mention", "call", "recall", "friend", "system", "order", "marketing", "news")
+        rows = [f'[certificates.7007.intents.{word}]\ntemplate = "6"\nchannel_id = "c"' for word in words]
+        path.write_text("\n".join([*toml("oppo", settings), *bad, *good, *rows]), "utf-8")
+        yield path
+
+
+@pytest.fixture
+def journal(sandbox: Sandbox, tokens: tuple[str, ...], config: Path, tmp_path: Path) -> Path:
+    """A host's journal: one push accepted by the first phone, one refused by the second, a receipt of the third."""
+    path = tmp_path / "push.jsonl"
+    sandbox.uninstall(tokens[1])
+    known = load_config(config)
+    with Journal(path) as journal, sync.Gateway(known.certificates, journal=journal) as gateway:
+        gateway.send_each(Push(PushToken(7005, token), Notification("Ann", "Hi")) for token in tokens[:3])
+        journal.heard(
+            Receipt(
+                push_token=PushToken(7005, tokens[2]),
+                kind=ReceiptKind.ARRIVED,
+                event="push_arrive",
+                at=datetime.now(UTC).timestamp() + 5,
+            )
+        )
+    return path
+
+
+def run(*arguments: object) -> Result:
+    """A command in this process."""
+    return CliRunner().invoke(command, [str(argument) for argument in arguments])
+
+
+def why(config: Path, token: str, *arguments: object, certificate: int = 7005) -> Result:
+    """`pushgateway why` for a token."""
+    return run("why", "--certificate", certificate, "--token", token, "--config", config, *arguments)
+
+
+def test_explain_shows_the_request_and_the_rules(sandbox: Sandbox, tokens: tuple[str, ...], config: Path) -> None:
+    """What would leave, with the token shortened, what is cut, and each rule with its source; nothing leaves."""
+    token = tokens[0]
+
+    result = run("explain", 7005, token, "--title", "今晚", "--body", "八" * 51, "--is", "call", "--config", config)
+
+    assert result.exit_code == Exit.OK
+    assert result.stdout.startswith("unicast to http://127.0.0.1:")
+    assert token not in result.output
+    assert '"category":"IM"' in result.stdout
+    assert "cut to 50 characters, has 51" in result.stdout
+    assert "dialects.current.fields.content; github Mininglamp-OSS/octo-server" in result.stdout
+    assert "seen 2026-08-24; documented" in result.stdout
+    assert sum(sandbox.ledger.calls.values()) == 0
+
+
+def test_explain_in_json_is_the_same(tokens: tuple[str, ...], config: Path) -> None:
+    """For scripts: request, fields, rulings, and how it would end."""
+    token = tokens[0]
+    result = run("explain", 7005, token, "--title", "t", "--body", "b", "--ttl", 864_001, "--json", "--config", config)
+    told = json.loads(result.stdout)
+    fine = json.loads(run("explain", 7005, token, "--title", "t", "--body", "b", "--json", "--config", config).stdout)
+
+    assert result.exit_code == Exit.FAILED
+    assert (told["status"], told["reason"], told["requests"]) == ("not_sent", "invalid_notification", [])
+    assert [one["field"] for one in told["rulings"] if one["effect"] == "refused"] == ["ttl"]
+    (request,) = fine["requests"]
+    assert json.loads(request["fields"]["message"])["target_value"] == mask(token)
+    assert (fine["status"], fine["operation"], fine["priority"]) == (None, "unicast", "normal")
+
+
+def test_explain_takes_parameters_and_overrides(tokens: tuple[str, ...], config: Path) -> None:
+    """What a template is filled with, and the vendor's own fields."""
+    overrides = '{"oppo": {"private_msg_template_id": "66", "private_title_parameters": {"a": "1"}}}'
+    given = ("--is", "chat", "--overrides", overrides, "--parameters", '{"x": 1}')
+
+    result = run("explain", 7005, tokens[0], "--title", "t", "--body", "b", *given, "--config", config)
+
+    assert result.exit_code == Exit.OK
+    assert '"private_title_parameters":{"a":"1"}' in result.stdout
+
+
+def test_explain_for_an_unknown_certificate(config: Path) -> None:
+    """Wrong configuration is exit code 2, and nothing would leave."""
+    result = run("explain", 7999, "token", "--title", "t", "--body", "b", "--config", config)
+
+    assert result.exit_code == Exit.USAGE
+    assert result.stdout.startswith("nothing would leave")
+
+
+def test_check_names_what_is_missing(config: Path) -> None:
+    """Not wrong, so exit code 0; with --strict 1; a certificate that lacks nothing passes that too."""
+    plain = run("check", 7005, "--config", config)
+    strict = run("check", 7005, "--strict", "--json", "--config", config)
+    whole = run("check", 7007, "--strict", "--config", config)
+
+    told = json.loads(strict.stdout)
+    assert (plain.exit_code, strict.exit_code, whole.exit_code) == (Exit.OK, Exit.FAILED, Exit.OK)
+    assert "missing        intents.{chat, group_chat" in plain.stdout
+    assert "template is missing" in plain.stdout
+    assert told["ok"] is False
+    assert len(told["certificates"][0]["missing"]) == 2
+
+
+def test_why_of_a_dead_token(tokens: tuple[str, ...], config: Path, journal: Path) -> None:
+    """The reason of the loss, who must act, what the vendor's code means, and the four facts; exit code 1."""
+    token = tokens[1]
+
+    result = why(config, token, "--journal", journal, "--app", "Example IM")
+
+    assert result.exit_code == Exit.FAILED
+    assert token not in result.output
+    assert "rejected: unregistered (vendor code 10000)" in result.stdout
+    assert "retire this token" in result.stdout
+    assert "registration id invalid: drop the token" in result.stdout
+    assert "the login was accepted" in result.stdout
+    facts = result.stdout.partition("For the vendor's support:")[2]
+    assert [line[2:17].strip() for line in facts.strip("\n").splitlines()][:4] == [
+        "time",
+        "app",
+        "certificate id",
+        "token",
+    ]
+    assert "Example IM" in facts
+    assert mask(token) in facts
+
+
+def test_why_when_the_vendor_took_it(sandbox: Sandbox, tokens: tuple[str, ...], config: Path, journal: Path) -> None:
+    """Nothing is wrong here: look at the phone, with the vendor's message id at hand; exit code 0."""
+    result = why(config, tokens[0], "--journal", journal, "--show-token")
+
+    assert result.exit_code == Exit.OK
+    assert "the vendor took it, so the phone or the vendor lost it" in result.stdout
+    assert f"token          {tokens[0]}" in result.stdout
+    assert sandbox.ledger.deliveries[0].message_id in result.stdout
+
+
+def test_why_when_it_reached_the_phone(tokens: tuple[str, ...], config: Path, journal: Path) -> None:
+    """A receipt says more than an outcome."""
+    result = why(config, tokens[2], "--journal", journal)
+
+    assert result.exit_code == Exit.OK
+    assert "arrived (push_arrive)" in result.stdout
+    assert "it reached the phone" in result.stdout
+
+
+def test_why_when_nothing_was_sent(tokens: tuple[str, ...], config: Path, journal: Path) -> None:
+    """No entry, or none around that time: the host never asked, which is a finding."""
+    never = why(config, tokens[5], "--journal", journal)
+    then = why(config, tokens[0], "--journal", journal, "--at", "2020-01-01T08:00+08:00")
+
+    assert (never.exit_code, then.exit_code) == (Exit.FAILED, Exit.FAILED)
+    assert "nothing was sent to this token then" in never.stdout
+    assert "nothing was sent to this token then" in then.stdout
+    assert "time           2020-01-01T08:00:00+08:00" in then.stdout
+
+
+def test_why_around_the_time(tokens: tuple[str, ...], config: Path, journal: Path) -> None:
+    """Within the seconds that are given the push is found, in the time zone of the question."""
+    result = why(config, tokens[1], "--journal", journal, "--at", datetime.now(UTC).isoformat(), "--json")
+
+    told = json.loads(result.stdout)
+    assert [one["reason"] for one in told["journal"]] == ["unregistered"]
+    assert told["ok"] is False
+    assert tokens[1] not in result.stdout
+
+
+def test_why_of_settings_and_shapes(tokens: tuple[str, ...], config: Path) -> None:
+    """A wrong secret, what is no token, an unknown certificate and a journal that is not there are each said."""
+    login = why(config, tokens[0], certificate=7006)
+    shape = why(config, "CN 01")
+    unknown = why(config, tokens[0], certificate=7999)
+    lost = why(config, tokens[0], "--journal", "nowhere.jsonl")
+
+    assert (login.exit_code, shape.exit_code) == (Exit.FAILED, Exit.FAILED)
+    assert (unknown.exit_code, lost.exit_code) == (Exit.USAGE, Exit.USAGE)
+    assert "invalid signature" in login.stdout or "vendor code 16" in login.stdout
+    assert SECRET not in login.output
+    assert "must be 1 to 256 bytes" in shape.stdout
+    assert "certificate '7999' is not configured" in unknown.stdout
+    assert "there is no such file" in lost.output
+
+
+def test_why_overseas(tokens: tuple[str, ...], config: Path) -> None:
+    """The region that the token leads to is told."""
+    result = why(config, "OPPO_EUEX_" + "0" * 32)
+
+    assert "(region overseas)" in result.stdout
