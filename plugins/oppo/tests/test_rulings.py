@@ -1,0 +1,142 @@
+"""Rulings: each names a row that is there, says what the codec does, and quotes nothing of the host."""
+
+import re
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from exchanges import OPPO, SETTINGS, push
+from hypothesis import given
+from hypothesis import strategies as st
+from pushgateway_oppo import Oppo
+from pushgateway_oppo.fields import encode_notification
+from pushgateway_oppo.intents import OppoIntent
+from pushgateway_oppo.replies import RULES
+
+from pushgateway.rules import rows
+from pushgateway.vendor import (
+    Audience,
+    Broadcast,
+    Intent,
+    Network,
+    Notification,
+    OpenActivity,
+    OpenUrl,
+    Refused,
+    Ruling,
+)
+
+TOKEN = "CN_0123456789abcdef0123456789abcdef"
+CURRENT = Oppo(**SETTINGS, dialect="current")
+TEXT = st.text(st.characters(exclude_categories=()), max_size=80)
+ROWS = {re.sub(r"\['([^']+)'\]", lambda m: f".{m[1]}", path[2:]): row for path, row in rows(RULES)}
+
+
+def row_of(ruling: Ruling) -> Any:
+    """The row that a ruling names; a `KeyError` when there is none."""
+    return ROWS[ruling.rule.replace('"v1.3"', "v1.3")]
+
+
+def effects(vendor: Oppo, notification: Notification) -> dict[str, str]:
+    return {one.field: one.effect for one in vendor.rulings(push(TOKEN, notification)) if one.effect != "applies"}
+
+
+FIELDS = st.fixed_dictionaries(
+    {},
+    optional={
+        "subtitle": TEXT,
+        "click": st.sampled_from([OpenActivity("a.B"), OpenUrl("x" * 2001)]),
+        "data": st.sampled_from([{"k": 1}, {"k": "v" * 5000}]),
+        "ttl": st.integers(0, 1_000_000),
+        "network": st.just(Network.WIFI),
+        "show_from": st.just(datetime(2026, 1, 1, tzinfo=UTC)),
+        "receipt_url": st.sampled_from(["https://x.example", "nowhere"]),
+        "channel_id": TEXT,
+        "intent": st.sampled_from(Intent),
+        "overrides": st.sampled_from([{"oppo": {"style": 2}}, {"oppo": {"colour": 1}}, {"oppo": {"notify_level": 9}}]),
+    },
+)
+
+
+@given(TEXT, TEXT, FIELDS, st.sampled_from([OPPO, CURRENT]))
+def test_rulings_say_what_the_codec_does(title: str, body: str, fields: dict[str, Any], vendor: Oppo) -> None:
+    """What is cut there is cut here; where a field is refused here, the push does not leave; every row exists."""
+    notification = Notification(title, body, **fields)
+
+    rulings = vendor.rulings(push(TOKEN, notification))
+
+    cut = tuple(one.field for one in rulings if one.effect == "cut")
+    is_refused = any(one.effect == "refused" for one in rulings)
+    try:
+        content = encode_notification(notification, RULES.dialects[vendor.dialect])
+    except Refused:
+        content = None
+    assert content is None or (cut == content.truncated and not is_refused)
+    for ruling in rulings:
+        row = row_of(ruling)
+        assert (ruling.source, ruling.seen) == (RULES.sources[row.source].title, row.seen)
+        assert ruling.confidence == RULES.confidence(row)
+
+
+@given(st.text("QXZ", min_size=8, max_size=300), FIELDS)
+def test_nothing_is_quoted(text: str, fields: dict[str, Any]) -> None:
+    """Neither title nor body nor any value of the host stands in a ruling."""
+    notification = Notification(text, text, **{**fields, "subtitle": text, "channel_id": text})
+
+    assert not [one for one in CURRENT.rulings(push(TOKEN, notification)) if text in repr(one)]
+
+
+@pytest.mark.parametrize(
+    ("fields", "told"),
+    [
+        ({"title": "t" * 50, "body": "b" * 50}, {}),
+        ({"title": "t" * 51, "body": "b" * 51}, {"title": "cut", "body": "cut"}),
+        ({"ttl": 864_000}, {}),
+        ({"ttl": 864_001}, {"ttl": "refused"}),
+        ({"network": Network.WIFI}, {"network": "refused"}),
+        ({"overrides": {"oppo": {"notify_level": 9, "category": "IM"}}}, {"notify_level": "refused"}),
+    ],
+)
+def test_at_the_limit_and_beyond(fields: dict[str, Any], told: dict[str, str]) -> None:
+    """A limit only holds at its value, and cuts or refuses beyond."""
+    assert effects(CURRENT, Notification(**{"title": "t", "body": "b", **fields})) == told
+
+
+def test_a_token_that_is_none() -> None:
+    """The sane length of a token is a row too."""
+    at, beyond = (CURRENT.rulings(push("x" * size)) for size in (256, 257))
+
+    assert [one.rule for one in at if one.effect == "refused"] == []
+    assert [one.rule for one in beyond if one.effect == "refused"] == ["dialects.current.numbers.token_bytes"]
+
+
+def test_shares_follow_the_category() -> None:
+    """Public messages are counted by the day, private ones not; which it is follows from the intent."""
+    private = {one.field for one in CURRENT.rulings(push(TOKEN, Notification("t", "b", intent="chat")))}
+    public = {one.field for one in CURRENT.rulings(push(TOKEN, Notification("t", "b", intent="news")))}
+    own = Oppo(**SETTINGS, dialect="current", intents={"chat": OppoIntent(category="TODO")})
+    verdicts = [one.verdict for one in own.rulings(push(TOKEN, Notification("t", "b", intent="chat")))]
+
+    assert "quota" in public
+    assert "quota" not in private
+    assert "chat is category TODO by the certificate's settings" in verdicts
+
+
+def test_the_old_dialect_is_quoted_as_toml_has_it() -> None:
+    """A path can be searched for in the file."""
+    (title,) = [one for one in OPPO.rulings(push(TOKEN)) if one.field == "title"]
+
+    assert title.rule == 'dialects."v1.3".fields.title'
+
+
+def test_a_broadcast_has_rulings_of_its_own() -> None:
+    """What only broadcasts have holds there: the start, the speed, the number of targets."""
+    broadcast = Broadcast("1", Notification("t", "b"), Audience.of_tokens([TOKEN]), rate=500)
+
+    told = {one.field: one.effect for one in CURRENT.rulings(broadcast)}
+
+    assert told["rate"] == "applies"
+    assert [one.rule for one in CURRENT.rulings(broadcast) if one.effect == "refused"] == [
+        "dialects.current.fields.fix_speed_rate"
+    ]
+    assert any(one.rule == "dialects.current.numbers.audience_size" for one in CURRENT.rulings(broadcast))
