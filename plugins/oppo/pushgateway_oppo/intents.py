@@ -29,6 +29,7 @@ WIRE: Final[Mapping[str, str]] = {
 }
 """By the names of a table's settings: OPPO's fields."""
 _WORDS: Final = {intent.value: intent for intent in Intent}
+_LONG_NUMBER: Final = 10**15
 _OWN_TEXTS: Final = {"title": "title", "body": "content"}
 """Parameters that the notification's own texts fill where it gives no others: the fields they are taken from."""
 
@@ -64,8 +65,13 @@ class Usage:
     channel_id: str | None
     title: tuple[str, ...]
     content: tuple[str, ...]
-    quoted: bytes | None
-    """`fields` as they stand in a batch, each behind a comma; None where a template has to be filled."""
+    quoted: bytes
+    """`fields` as they stand in a batch, each behind a comma."""
+    parts: tuple[tuple[str, tuple[tuple[str, str], ...]], ...]
+    """What fills the template: the opening of each field that has places, as JSON, and for each place its opening and
+    its name."""
+    places: frozenset[str]
+    """The names of all places."""
     weight: int
     """Bytes that all of it adds at most, without the parameters that a notification gives."""
 
@@ -129,6 +135,31 @@ class Intents:
         if isinstance(value, float) and not math.isfinite(value):
             raise invalid(_parameter(name), "must be a number that JSON has")
         return clean(value) if isinstance(value, str) else value
+
+    def fill_ordinary(self, note: Notification, usage: Usage) -> str | None:
+        """What fills the template, as JSON behind a comma, for a notification whose texts go out whole.
+
+        None: some parameter is missing, unknown or not as plain as most are, and the long way decides.
+        """
+        given = note.parameters
+        if not usage.places.issuperset(given):
+            return None
+        text = ""
+        for opening, places in usage.parts:
+            members = []
+            for name_opening, name in places:
+                value = given.get(name)
+                if value is None:
+                    value = note.title if name == "title" else note.body if name == "body" else None
+                if type(value) is str and (value.isprintable() or clean(value) is value):
+                    members.append(name_opening + quote_json(value))
+                elif type(value) is int and -_LONG_NUMBER < value < _LONG_NUMBER:
+                    members.append(f"{name_opening}{value}")
+                else:
+                    return None
+            filled = "{" + ",".join(members) + "}"
+            text += opening + (quote_json(filled) if self.as_text else filled)
+        return text
 
     def _check_public(self, intent: Intent, category: object, word: str) -> None:
         row = self.dialect.categories.get(category) if isinstance(category, str) else None
@@ -228,7 +259,13 @@ def _usage(own: OppoIntent, rule: IntentRule | None, dialect: Dialect) -> Usage:
         channel_id=own.channel_id,
         title=own.title_parameters,
         content=own.content_parameters,
-        quoted=None if own.template is not None else form_quote("".join(f",{member}" for member in members)),
+        quoted=form_quote("".join(f",{member}" for member in members)),
+        parts=tuple(
+            (f",{quote_json(WIRE[part])}:", tuple((quote_json(name) + ":", name) for name in getattr(own, part)))
+            for part in ("title_parameters", "content_parameters")
+            if getattr(own, part)
+        ),
+        places=frozenset(places),
         weight=weight,
     )
 

@@ -1,9 +1,9 @@
 """The ordinary notification, encoded in one pass.
 
 Law of this file: pure; a shortcut for nearly every push and never another meaning. A title and a text that fit, a tap,
-data, a ttl, a channel and an intent become quoted bytes at once; for whatever else a notification says, and for
-everything that would have to be cut or refused, the answer is None and the long way through `fields` decides. A test
-compares both.
+data, a ttl, a channel, an intent and its template become quoted bytes at once; for whatever else a notification says,
+and for everything that would have to be cut or refused, the answer is None and the long way through `fields` decides.
+A test compares both.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pushgateway.rules import Dialect
 from pushgateway.text import form_quote
 from pushgateway.vendor import ClickAction, Intent, Network, Notification, OpenApp
 from pushgateway_oppo.fields import BRAND, CLICKS
-from pushgateway_oppo.intents import Intents, usual
+from pushgateway_oppo.intents import Intents, Usage, usual
 from pushgateway_oppo.limits import encode_json, goes_whole, quote_json
 
 PLAIN: Final = re.compile(r"[A-Za-z0-9_.~-]{1,256}", re.ASCII)
@@ -83,11 +83,20 @@ def encode_ordinary(note: Notification, plan: Plan, tails: Tails, intents: Inten
         if parameters is None:
             return None
         text += _PARAMETERS + quote_json(parameters)
-    tail = _encode_tail(note, plan, tails, intents)
+    usage = None
+    if note.intent is not None:
+        table = usual(plan.dialect) if intents is None else intents
+        usage = table.rows.get(note.intent)
+        if usage is not None and usage.template:
+            filled = table.fill_ordinary(note, usage)
+            if filled is None:
+                return None
+            text += filled
+    tail = _encode_tail(note, plan, tails, usage)
     return None if tail is None else _TITLE + form_quote(text) + tail
 
 
-def _encode_tail(note: Notification, plan: Plan, tails: Tails, intents: Intents | None) -> bytes | None:
+def _encode_tail(note: Notification, plan: Plan, tails: Tails, usage: Usage | None) -> bytes | None:
     kind = type(note.click)
     known = plan.clicks.get(kind)
     target = "" if known is None else known[2](note.click)
@@ -98,11 +107,9 @@ def _encode_tail(note: Notification, plan: Plan, tails: Tails, intents: Intents 
     if tail is not None and note.ttl is not None:
         tail = tail + _TTL + b"%d" % note.ttl if 0 < note.ttl <= plan.ttl else None
     channel = note.channel_id
-    if tail is not None and note.intent is not None:
-        usage = (usual(plan.dialect) if intents is None else intents).rows.get(note.intent)
-        if usage is not None:
-            tail = None if usage.quoted is None else tail + usage.quoted
-            channel = usage.channel_id if channel is None else channel
+    if tail is not None and usage is not None:
+        tail += usage.quoted
+        channel = usage.channel_id if channel is None else channel
     if tail is not None and channel is not None:
         fits = plan.channel and PLAIN.fullmatch(channel)
         tail = tail + _CHANNEL + channel.encode("ascii") + _QUOTE if fits else None

@@ -12,6 +12,7 @@ from pushgateway_oppo import Oppo
 from pushgateway_oppo.codec import encode_batch, encode_unicast
 from pushgateway_oppo.fields import encode_notification
 from pushgateway_oppo.intents import OppoIntent, make_intents, problems, usual
+from pushgateway_oppo.limits import Json
 from pushgateway_oppo.ordinary import encode_ordinary, make_plan
 
 from pushgateway.vendor import ConfigError, Intent, Notification, OpenActivity, Reason, Refused
@@ -238,21 +239,32 @@ ROW = st.builds(
     OppoIntent,
     category=st.sampled_from([None, "", "SOCIAL"]),
     channel_id=st.sampled_from([None, "chat", "聊天"]),
-    template=st.sampled_from([None, "66f0"]),
+    template=st.just("66f0"),
+    title_parameters=st.sampled_from([(), ("name",), ("title",), ('na"me',)]),
+    content_parameters=st.sampled_from([(), ("text", "body"), ("title",)]),
 )
+BARE = st.builds(OppoIntent, category=st.sampled_from([None, "", "SOCIAL"]), channel_id=st.sampled_from([None, "聊天"]))
+VALUE = st.one_of(TEXT, st.integers(), st.floats(), st.none(), st.booleans())
+PARAMETERS = st.dictionaries(st.sampled_from(["name", 'na"me', "text", "title", "other"]), VALUE, max_size=3)
+CHANNEL = st.sampled_from([None, "own", "自"])
 
 
-@given(st.sampled_from(WORDS), ROW, TEXT, TEXT, st.sampled_from([None, "own", "自"]), st.sampled_from([None, 60, 0]))
-def test_both_ways_say_the_same(word: str, row: OppoIntent, title: str, body: str, channel: Any, ttl: Any) -> None:
-    """What the short way takes of an intent, the long way takes field by field the same."""
-    intents = make_intents({word: row}, CURRENT)
-    notification = note(word, title=title, body=body, channel_id=channel, ttl=ttl, click=OpenActivity("a.B"))
+@given(st.sampled_from(WORDS), st.one_of(ROW, BARE), TEXT, TEXT, CHANNEL, PARAMETERS, st.booleans())
+def test_both_ways_say_the_same(
+    word: str, row: OppoIntent, title: str, body: str, channel: str | None, parameters: Any, as_text: bool
+) -> None:
+    """What the short way takes of an intent and its template, the long way takes field by field the same."""
+    intents = make_intents({word: row}, CURRENT, as_text=as_text)
+    notification = note(
+        word, title=title, body=body, channel_id=channel, parameters=parameters, click=OpenActivity("a.B")
+    )
 
     quoted = encode_ordinary(notification, make_plan(CURRENT), {}, intents)
 
     if quoted is not None:
         content = encode_notification(notification, CURRENT, None, None, intents)
-        assert one(notification, intents) == json.loads(json.dumps(dict(content.fields)).encode())
+        long = {name: json.loads(v.text) if isinstance(v, Json) else v for name, v in content.fields.items()}
+        assert one(notification, intents) == json.loads(json.dumps(long).encode())
 
 
 def one(notification: Notification, intents: Any) -> Any:
@@ -262,12 +274,16 @@ def one(notification: Notification, intents: Any) -> Any:
     return message(encode_unicast(stopped.value.value, CURRENT)[1])["notification"]
 
 
-def test_an_intent_stays_ordinary_without_a_template() -> None:
-    """The short way takes it, its fields made once for a batch; a template has to be filled and takes the long way."""
+def test_an_intent_stays_ordinary() -> None:
+    """The short way takes it, its fields made once for a batch, and fills its template; what is wrong it leaves."""
     plan = make_plan(CURRENT)
+    intents = make_intents({"chat": CHAT}, CURRENT)
+    parameters = {"name": "n", "text": "t"}
 
     assert encode_ordinary(note(), plan, {}) is not None
-    assert encode_ordinary(note(), plan, {}, make_intents({"chat": CHAT}, CURRENT)) is None
+    assert encode_ordinary(note(parameters=parameters), plan, {}, intents) is not None
+    for wrong in ({}, {"name": "n"}, {**parameters, "more": "m"}, {**parameters, "text": True}):
+        assert encode_ordinary(note(parameters=wrong), plan, {}, intents) is None
     assert usual(CURRENT) is usual(CURRENT)
     assert len(encoded_batch([push(TOKEN, note())], CURRENT).sent) == 1
 
