@@ -102,7 +102,7 @@ def test_maps_do_not_grow_with_the_days() -> None:
     observer = OpenTelemetryObserver()
 
     async def main() -> list[dict[str, int]]:
-        options: dict[str, Any] = {"vendors": {"toy": Wide}, "observer": observer, "queue": 50}
+        options: dict[str, Any] = {"vendors": {"toy": Wide}, "observer": observer, "queue": 50, "trace": FEW}
         async with gateway(server, certificate(1), certificate(2), **options) as g:
             sizes = []
             for day in range(6):
@@ -127,7 +127,7 @@ def test_long_deadlines_leave_nothing_behind() -> None:
     server = ToyServer()
 
     async def main() -> dict[str, int]:
-        async with gateway(server, timeout=3600.0) as g:
+        async with gateway(server, timeout=3600.0, trace=FEW) as g:
             for number in range(5000):
                 assert (await g.send(PushToken(1, f"p{number}"), note())).ok
                 for book in (server.batches, server.ledger, server._seen):

@@ -152,7 +152,7 @@ async def test_a_gateway_that_works_for_long_stays_as_it_is(
     seconds = minutes * 60 or EVERYDAY
     with sandbox() as (settings, tokens):
         certificates = [Certificate(key, "oppo", settings) for key in CERTIFICATES]
-        options: dict[str, Any] = {"request_timeout": 0.3, "retry": RetryPolicy(attempts=3, base=0.05)}
+        options: dict[str, Any] = {"request_timeout": 0.3, "retry": RetryPolicy(attempts=3, base=0.05), "trace": MOST}
         tasks, running, handles = asyncio.all_tasks(), threading.active_count(), len(os.listdir("/proc/self/fd"))
         async with Gateway(certificates, **options) as gateway:
             traffic = Traffic(gateway, tokens, settings, time.monotonic() + seconds)

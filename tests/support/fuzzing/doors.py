@@ -55,7 +55,8 @@ def content(chance: random.Random) -> None:
     """`read_notification`."""
     given = {name: make_text(chance) if chance.random() < 0.5 else None for name in _OPTIONS}
     given |= {"title": make_text(chance), "body": make_text(chance), "ttl": chance.choice((None, 0, 10**9, 10**400))}
-    given["data"] = chance.choice((None, {}, {"a": make_text(chance)}, {"": [{"x": None}]}))
+    for name in ("data", "parameters", "overrides"):
+        given[name] = chance.choice((None, {}, {"a": make_text(chance)}, {"": [{"x": None}]}, {"oppo": {}}))
 
     try:
         read = read_notification(given)
@@ -66,7 +67,7 @@ def content(chance: random.Random) -> None:
         assert CANARY not in repr(read)
 
 
-_OPTIONS = ("subtitle", "url", "activity", "intent", "channel_id", "dedupe_id")
+_OPTIONS = ("subtitle", "url", "activity", "intent", "channel_id", "dedupe_id", "kind")
 
 
 def audiences(chance: random.Random) -> None:
