@@ -37,7 +37,7 @@ from pushgateway.outcome import BroadcastOutcome, CertificateCheck, Outcome, Rea
 from pushgateway.patience import Patience
 from pushgateway.plugins import Plugins
 from pushgateway.receipt import Heard, Receipt
-from pushgateway.retry import RetryPolicy
+from pushgateway.retry import RetryPolicy, retry_policy
 from pushgateway.roster import Roster
 from pushgateway.transport import HttpTransport, Transport
 from pushgateway.underway import UnderWay
@@ -93,10 +93,8 @@ class Gateway(Inquiries):
         check_count("Gateway.connections", connections)
         check_count("Gateway.queue", queue)
         check_linger("Gateway.linger", linger)
-        if retry is not None and not isinstance(retry, RetryPolicy):
-            raise FieldError("Gateway.retry", f"must be a RetryPolicy, is {type(retry).__name__}")
         self._timeout = timeout
-        self._retry = retry or RetryPolicy()
+        self._retry = retry_policy("Gateway.retry", retry)
         self._own_transport = transport is None
         self._transport: Transport = transport or HttpTransport(connections=connections, clock=clock)
         self._rng = rng or random.SystemRandom()
@@ -114,7 +112,7 @@ class Gateway(Inquiries):
         )
         self._hearing = Hearing(self._roster, self._watch, self._rng, self._traces)
         self._under_way = UnderWay()
-        self._flows: set[Flow] = set()
+        self._flows = set[Flow]()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._now: Callable[[], float] = time.monotonic  # the loop's clock, once there is one
         self._forks = -1  # how often this process had been forked at the first call

@@ -40,6 +40,13 @@ class RetryPolicy:
         return backoff if retry_after is None else retry_after + backoff
 
 
+def retry_policy(field: str, given: object) -> RetryPolicy:
+    """The policy that is given, or the usual one for None. Raises `FieldError`."""
+    if given is not None and not isinstance(given, RetryPolicy):
+        raise FieldError(field, f"must be a RetryPolicy, is {type(given).__name__}")
+    return given or RetryPolicy()
+
+
 def may_repeat(outcome: Outcome, deduplicates: bool) -> bool:
     """True when the push may go again without harm.
 

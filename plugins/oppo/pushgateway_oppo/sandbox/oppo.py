@@ -99,9 +99,9 @@ class OppoSandbox(Sandbox):
         """`daily_limit` and `per_second` count targets, `daily_pictures` uploads (None: no limit); `text_create_time`
         gives `create_time` as text, as the documents print it, instead of the number that clients decode;
         `feedback_page` tells so many dead ids at a time; `created_tags_only` passes over tags that nobody created;
-        `camel_case` takes `clickActionType` for `click_action_type`; `templates`
-        are the private templates that are approved, by id (None: nobody asks for one). `switch` changes these and `last_login_wins` and
-        `repeats` later; wrong values are a `FieldError`. `paths` are those of calls that the rules know by name only.
+        `camel_case` takes `clickActionType` for `click_action_type`; `templates` are the private templates that are
+        approved, by id (None: nobody asks for one). `switch` changes these and `last_login_wins` and `repeats` later;
+        wrong values are a `FieldError`. `paths` are those of calls that the rules know by name only.
         """
         super().__init__(clock=clock, seed=seed, tokens=tokens, keep=keep)
         facts = self._facts = _RULES.dialects[dialect]
