@@ -19,25 +19,31 @@ PACKAGE = Path(pushgateway_oppo.__file__).resolve().parent
 READERS = """
 import json
 
+from pushgateway_oppo import Oppo
 from pushgateway_oppo.fields import encode_notification
 from pushgateway_oppo.replies import RULES
 from pushgateway_oppo.sandbox.checks import Checks
 from tables import field_rows
 
-from pushgateway.vendor import Notification
+from pushgateway import Certificate, Gateway, Notification, Push, PushToken
 
 facts = RULES.dialects["current"]
 sent = encode_notification(Notification("x" * 100, "You have mail"), facts)
 checks = Checks(facts, broadcast=False)
 taken = [size for size in range(1, 100) if checks.objection({"title": "x" * size, "content": "c"}) is None]
+settings = {"app_key": "key", "master_secret": "secret", "dialect": "current"}
+gateway = Gateway([Certificate(1, "oppo", settings)], vendors={"oppo": Oppo})
+told = gateway.explain(Push(PushToken(1, "CN_1"), Notification("x" * 100, "You have mail")))
 rows = field_rows(RULES.dialects["v1.3"], facts)
 print(json.dumps({
     "plugin": len(sent.fields["title"]),
     "sandbox": max(taken),
+    "explain": next(ruling.verdict for ruling in told.rulings if ruling.field == "title"),
     "docs": next(row[4] for row in rows if row[1] == "`title`"),
 }))
 """
-"""What each reader makes of the greatest title: how the plug-in cuts, what the sandbox takes, what the page says."""
+"""What each reader makes of the greatest title: how the plug-in cuts, what the sandbox takes, what `explain` and the
+page say."""
 
 
 def told_by_readers(folder: Path) -> dict[str, object]:
@@ -57,7 +63,7 @@ def told_by_readers(folder: Path) -> dict[str, object]:
 
 
 def test_one_number_is_changed_in_one_place(tmp_path: Path) -> None:
-    """The plug-in cuts, the sandbox refuses and the page tells by the same line; no code is touched."""
+    """The plug-in cuts, the sandbox refuses, `explain` and the page tell by the same line; no code is touched."""
     shutil.copytree(PACKAGE, tmp_path / PACKAGE.name, ignore=shutil.ignore_patterns("__pycache__"))
     rules = tmp_path / PACKAGE.name / "rules.toml"
     old, _, current = rules.read_text("utf-8").partition("[dialects.current.fields]\n")
@@ -67,5 +73,16 @@ def test_one_number_is_changed_in_one_place(tmp_path: Path) -> None:
 
     rules.write_text(f"{old}[dialects.current.fields]\n{current.replace(line, line.replace('50', '41'))}", "utf-8")
 
-    assert before == {"plugin": 50, "sandbox": 50, "docs": "1 to 50 characters"}
-    assert told_by_readers(tmp_path) == {"plugin": 41, "sandbox": 41, "docs": "1 to 41 characters"}
+    after = told_by_readers(tmp_path)
+    assert before == {
+        "plugin": 50,
+        "sandbox": 50,
+        "explain": "cut to 50 characters, has 100",
+        "docs": "1 to 50 characters",
+    }
+    assert after == {
+        "plugin": 41,
+        "sandbox": 41,
+        "explain": "cut to 41 characters, has 100",
+        "docs": "1 to 41 characters",
+    }

@@ -11,6 +11,7 @@ import functools
 import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Final
+from urllib.parse import urlsplit
 
 import attrs
 
@@ -262,7 +263,8 @@ class Oppo(Operations):
 
     def operation(self, request: Request) -> str:
         """The name of its row in the rules."""
-        names = (name for name, row in self._rules.operations.items() if request.url.endswith(row.path))
+        known = self._rules.operations.items()
+        names = (name for name, row in known if row.path and urlsplit(request.url).path == row.path)
         return next(names, "") or super().operation(request)
 
     def rulings(self, asked: Push | Broadcast) -> Sequence[Ruling]:

@@ -22,11 +22,24 @@ from pushgateway_oppo.fields import encode_notification
 from row_numbers import NUMBERS
 from rows import cases
 
-from pushgateway.rules import Category, CodeRule, EventRule, Host, Number, Operation, Row, Target, load_rules, rows
+from pushgateway.rules import (
+    Category,
+    CodeRule,
+    EventRule,
+    Host,
+    IntentRule,
+    Number,
+    Operation,
+    Row,
+    Target,
+    load_rules,
+    rows,
+)
 from pushgateway.sandbox import Fault
 from pushgateway.vendor import (
     Audience,
     AudienceKind,
+    Intent,
     Notification,
     Reason,
     ReceiptKind,
@@ -246,6 +259,17 @@ def check_number(dialect: str, name: str, row: Number) -> None:
     NUMBERS[name](dialect, row.value)
 
 
+def check_intent(dialect: str, name: str, row: IntentRule) -> None:
+    """A push of this intent goes out under the row's category, and counts against its quota."""
+    driver = Driver(dialect)
+    note = Notification("Hi", "You have mail", intent=Intent(name))
+    (sent,) = driver.push(driver.one, note=note)
+
+    assert sent.ok
+    assert driver.sandbox.ledger.deliveries[-1].notification["category"] == row.category
+    assert driver.oppo.quota(note) == row.category
+
+
 CALL_BACK = {"call_back_url": "https://im.example.com/push"}
 HAPPENS: Mapping[str, Callable[[Client, str], object]] = {
     "push_arrive": lambda client, token: client.unicast(token, **CALL_BACK),
@@ -280,6 +304,7 @@ CHECKS: Mapping[str, Check] = {
     "targets": check_target,
     "quotas": check_quota,
     "categories": check_category,
+    "intents": check_intent,
     "events": check_event,
 }
 """By table. A new table of the rules gets its check here."""
@@ -330,6 +355,7 @@ def test_every_source_is_cited() -> None:
         ("$.dialects['v1.3'].targets['tags']", {"broadcast": 6}),
         ("$.dialects['current'].quotas['rate_below_10m']", {"value": 5001}),
         ("$.dialects['current'].categories['MARKETING']", {"private": True}),
+        ("$.dialects['current'].intents['system']", {"category": "IM"}),
         ("$.dialects['current'].events['regid_invalid']", {"kind": "ARRIVED"}),
     ],
 )
