@@ -11,7 +11,7 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from typing import Any
-from urllib.parse import parse_qs, parse_qsl
+from urllib.parse import parse_qs
 
 import attrs
 import pytest
@@ -41,8 +41,6 @@ from pushgateway.vendor import (
     AudienceKind,
     Intent,
     Notification,
-    Push,
-    PushToken,
     Reason,
     ReceiptKind,
     Refused,
@@ -297,16 +295,6 @@ def check_event(dialect: str, name: str, row: EventRule) -> None:
         assert ReceiptKind[row.kind] is ReceiptKind.OTHER, f"event {name} has no way to happen: put it into HAPPENS"
 
 
-def check_intent(dialect: str, word: str, row: IntentRule) -> None:
-    """A push with this intent goes out under the row's category, and what is for everybody under no private one."""
-    driver = Driver(dialect)
-    note = Notification("t", "b", intent=Intent(word))
-    request = next(one for one in driver.oppo.push([Push(PushToken("1", "CN_1"), note)]) if one is not None)
-    form = dict(parse_qsl(request.content.decode()))
-    assert json.loads(form["message"])["notification"]["category"] == row.category
-    assert not (Intent(word).is_public and RULES.dialects[dialect].categories[row.category].private)
-
-
 CHECKS: Mapping[str, Check] = {
     "codes": check_code,
     "hosts": check_host,
@@ -318,7 +306,6 @@ CHECKS: Mapping[str, Check] = {
     "categories": check_category,
     "intents": check_intent,
     "events": check_event,
-    "intents": check_intent,
 }
 """By table. A new table of the rules gets its check here."""
 
