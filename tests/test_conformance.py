@@ -4,6 +4,7 @@ Law of this file: that the kit catches what is broken is proved in `test_broken.
 """
 
 import asyncio
+import gc
 import json
 import random
 import socket
@@ -75,6 +76,24 @@ def test_what_a_translator_does_is_not_impure() -> None:
     time.time()
 
     assert calls.seen == set()
+
+
+def test_who_hears_of_garbage_collections_is_not_the_plugin() -> None:
+    """A test tool that looks at the clock when garbage is collected makes no plug-in impure."""
+
+    def looks_at_the_clock(phase: str, info: object) -> None:
+        time.perf_counter()
+
+    calls = Calls()
+    gc.callbacks.append(looks_at_the_clock)
+    try:
+        with calls.watching():
+            _ = [[] for _ in range(100_000)]  # enough for several collections
+    finally:
+        gc.callbacks.remove(looks_at_the_clock)
+
+    assert calls.seen == set()
+    assert gc.isenabled()
 
 
 def test_a_former_profile_comes_back() -> None:

@@ -6,6 +6,7 @@ Law of this file: sources are read, and a plug-in's own steps are watched while 
 from __future__ import annotations
 
 import ast
+import gc
 import importlib.util
 import inspect
 import sys
@@ -66,13 +67,20 @@ class Calls:
 
     @contextmanager
     def watching(self) -> Iterator[None]:
-        """Watch whatever this thread does until the end of the block."""
-        former = sys.getprofile()
+        """Watch whatever this thread does until the end of the block.
+
+        Garbage is collected after it: who hears of a collection, such as hypothesis, looks at the clock, and that is not
+        the plug-in's doing.
+        """
+        former, collects = sys.getprofile(), gc.isenabled()
+        gc.disable()
         sys.setprofile(self._note)
         try:
             yield
         finally:
             sys.setprofile(former)
+            if collects:
+                gc.enable()
 
     def _note(self, frame: FrameType, event: str, argument: Any) -> None:
         if event == "c_call":
