@@ -323,3 +323,32 @@ def test_without_an_event_loop_too() -> None:
         told = host.explain(push)
 
     assert told == gateway(ToyServer()).explain(push)
+
+
+def test_the_seal_of_receipts_is_in_the_request_and_receipts_in_the_trace() -> None:
+    """Where the certificate asks for receipts, the address and the mark are those that leave; what comes is traced."""
+    sandbox = find_sandbox("oppo")(tokens=2, dialect="current", clock=lambda: 1_700_000_000.0)
+    sealed = Certificate(
+        7005,
+        "oppo",
+        sandbox.settings("https://oppo.example"),
+        receipt_url="https://im.example/push",
+        receipt_secret="a secret of thirty-two characters",  # opens nothing
+    )
+
+    async def both() -> tuple[Request | None, list[Request], Any]:
+        recording = Recording(SandboxTransport(sandbox))
+        async with Gateway([sealed], transport=recording, clock=loop_wall_clock()) as host:
+            push = Push(PushToken(7005, sandbox.tokens[0]), Notification("Ann", "Hi"), dedupe_id="d-1")
+            told = host.explain(push).request
+            await host.send_each([push])
+            for posted in sandbox.callbacks():
+                host.receipts(7005, posted.headers, posted.content)
+            return told, recording.requests, host.trace("d-1")
+
+    told, sent, trace = run_virtual(both())
+
+    assert told is not None
+    assert b"call_back_url" in told.content
+    assert as_sent(told, sent[-1], "d-1") == sent[-1]
+    assert [step.what for step in trace.steps].count("receipt") == 1
