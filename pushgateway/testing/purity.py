@@ -69,8 +69,8 @@ class Calls:
     def watching(self) -> Iterator[None]:
         """Watch whatever this thread does until the end of the block.
 
-        Garbage is collected after it: who hears of a collection, such as hypothesis, looks at the clock, and that is not
-        the plug-in's doing.
+        Garbage is collected after it: who hears of a collection, such as hypothesis, looks at the clock, and that is
+        not the plug-in's doing.
         """
         former, collects = sys.getprofile(), gc.isenabled()
         gc.disable()
