@@ -7,7 +7,7 @@ vendor request. A batch holds one region, no token twice, and one notification u
 from __future__ import annotations
 
 from collections import OrderedDict, deque
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from typing import Protocol
 
 from pushgateway.intent import Priority
@@ -26,6 +26,9 @@ class Sink(Protocol):
 
     def put(self, place: int, outcome: Outcome) -> None:
         """Take the outcome of the push at `place`. Called once for each place."""
+
+    def put_all(self, those: Sequence[Waiting], outcomes: Sequence[Outcome]) -> None:
+        """The same for many of its pushes at once."""
 
 
 class Waiting:
@@ -178,17 +181,17 @@ class Queue:
         """Regions for which something waits."""
         return [region for region, line in self._lines.items() if line.size]
 
-    def add(self, waiting: Waiting, region: str, part: Hashable = None) -> None:
-        """Put at the end of its group."""
+    def add(self, those: Sequence[Waiting], region: str, part: Hashable = None) -> None:
+        """Put at the end of their group; they are of one priority."""
         line = self._lines.get(region)
         if line is None:
             line = self._lines[region] = _Line()
-        groups = line.groups[waiting.push.priority]
+        groups = line.groups[those[0].push.priority]
         group = groups.get(part)
         if group is None:
             group = groups[part] = deque()
-        group.append(waiting)
-        line.size += 1
+        group.extend(those)
+        line.size += len(those)
 
     def waiting(self, region: str) -> int:
         """How many pushes wait for `region`."""

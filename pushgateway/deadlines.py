@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import heapq
 import math
+from collections.abc import Iterable
 
 from pushgateway.batching import Waiting
 
@@ -26,31 +27,41 @@ class Deadlines:
         self._order: list[int] = []  # a heap of the grains' keys; emptied grains leave theirs until it is their turn
         self._ordered: set[int] = set()
 
-    def add(self, waiting: Waiting) -> None:
-        """File a push."""
-        key = math.ceil(waiting.deadline / GRAIN)
+    def add(self, those: Iterable[Waiting]) -> float:
+        """File pushes; the earliest deadline among them."""
+        earliest, last = math.inf, None
+        for waiting in those:
+            if waiting.deadline != last:  # most of a call have the same
+                last = waiting.deadline
+                earliest = min(earliest, last)
+                grain = self._grain(math.ceil(last / GRAIN))
+            grain[waiting] = None
+            waiting.grain = grain
+        return earliest
+
+    def _grain(self, key: int) -> dict[Waiting, None]:
         grain = self._grains.get(key)
         if grain is None:
             grain = self._grains[key] = {}
             if key not in self._ordered:
                 self._ordered.add(key)
                 heapq.heappush(self._order, key)
-        grain[waiting] = None
-        waiting.grain = grain
+        return grain
 
-    def discard(self, waiting: Waiting) -> None:
-        """It has its outcome."""
-        grain = waiting.grain
-        if grain is None:
-            return
-        waiting.grain = None
-        grain.pop(waiting, None)
-        if not grain:
-            del self._grains[math.ceil(waiting.deadline / GRAIN)]  # an emptied dict would keep its memory
-            if len(self._order) > 2 * len(self._grains) + SLACK:
-                self._order = list(self._grains)
-                self._ordered = set(self._order)
-                heapq.heapify(self._order)
+    def discard(self, those: Iterable[Waiting]) -> None:
+        """They have their outcome."""
+        for waiting in those:
+            grain = waiting.grain
+            if grain is None:
+                continue
+            waiting.grain = None
+            del grain[waiting]
+            if not grain:
+                del self._grains[math.ceil(waiting.deadline / GRAIN)]  # an emptied dict would keep its memory
+                if len(self._order) > 2 * len(self._grains) + SLACK:
+                    self._order = list(self._grains)
+                    self._ordered = set(self._order)
+                    heapq.heapify(self._order)
 
     def next(self) -> float | None:
         """When the next ones are due; None when none is filed."""
@@ -64,7 +75,7 @@ class Deadlines:
         """Take out those whose deadline has passed, `most` of them at the most."""
         taken: list[Waiting] = []
         while (when := self.next()) is not None and when <= now and len(taken) < most:
-            for waiting in list(self._grains[self._order[0]])[: most - len(taken)]:
-                self.discard(waiting)
-                taken.append(waiting)
+            due = list(self._grains[self._order[0]])[: most - len(taken)]
+            self.discard(due)
+            taken += due
         return taken

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import queue
 from collections import deque
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator, Sequence
 
+from pushgateway.batching import Waiting
 from pushgateway.errors import FieldError
 from pushgateway.model import Push
 from pushgateway.outcome import Outcome
@@ -50,6 +52,11 @@ class One(asyncio.Future[Outcome]):
         if not self.done():
             self.set_result(outcome)
 
+    def put_all(self, those: Sequence[Waiting], outcomes: Sequence[Outcome]) -> None:
+        """The same: there is only one."""
+        for waiting, outcome in zip(those, outcomes, strict=True):
+            self.put(waiting.place, outcome)
+
 
 class Many:
     """The sink of a `send_each`: one list, one future for all."""
@@ -65,7 +72,17 @@ class Many:
     def put(self, place: int, outcome: Outcome) -> None:
         """Note the outcome; wake the caller with the last one."""
         self._outcomes[place] = outcome
-        self._open -= 1
+        self._noted(1)
+
+    def put_all(self, those: Sequence[Waiting], outcomes: Sequence[Outcome]) -> None:
+        """Note many."""
+        known = self._outcomes
+        for waiting, outcome in zip(those, outcomes, strict=True):
+            known[waiting.place] = outcome
+        self._noted(len(those))
+
+    def _noted(self, count: int) -> None:
+        self._open -= count
         if not self._open and not self._done.done():
             self._done.set_result(None)
 
@@ -97,6 +114,12 @@ class Flow:
         self._ready.append(outcome)
         _wake(self._wake_consumer)
 
+    def put_all(self, those: Sequence[Waiting], outcomes: Sequence[Outcome]) -> None:
+        """Keep many."""
+        self._settled += len(those)
+        self._ready.extend(outcomes)
+        _wake(self._wake_consumer)
+
     async def ready(self) -> list[Outcome]:
         """The outcomes known by now, waiting for at least one; empty when there will be no more."""
         while not self._ready:
@@ -113,7 +136,7 @@ class Flow:
         if self._given - self._taken <= self._window // 2:
             _wake(self._wake_feeder)
 
-    def feed(self, source: AsyncIterable[Push] | Iterable[Push], submit: Callable[[Push, int], None]) -> None:
+    def feed(self, source: AsyncIterable[Push] | Iterable[Push], submit: Callable[[Sequence[Push], int], None]) -> None:
         """Start taking pushes from `source`, as far as the window allows."""
         self._feeder = self._loop.create_task(self._feed(source, submit))
         # Not at the end of the coroutine: one that is cancelled before its first step has none.
@@ -140,23 +163,36 @@ class Flow:
             self._feeder.cancel()
             await asyncio.gather(self._feeder, return_exceptions=True)
 
-    async def _feed(self, source: AsyncIterable[Push] | Iterable[Push], submit: Callable[[Push, int], None]) -> None:
+    async def _feed(
+        self, source: AsyncIterable[Push] | Iterable[Push], submit: Callable[[Sequence[Push], int], None]
+    ) -> None:
         if isinstance(source, AsyncIterable):
             async for push in source:
-                self._let_in(push, submit)
+                place = self._given
+                given = (as_push(push, place),)
+                self._given += 1
+                submit(given, place)
                 if self._stopped:  # the source did not mind being cancelled
                     return
                 await self._make_room()
         else:
-            for push in source:
-                self._let_in(push, submit)
+            pushes = iter(source)
+            while self._take(pushes, submit):
                 await self._make_room()
 
-    def _let_in(self, push: Push, submit: Callable[[Push, int], None]) -> None:
+    def _take(self, pushes: Iterator[Push], submit: Callable[[Sequence[Push], int], None]) -> bool:
+        """Take in as many as have room, of one turn at the most; False when there are no more."""
         place = self._given
-        as_push(push, place)
-        self._given += 1
-        submit(push, place)
+        most = min(TURN - place % TURN, self._window - (place - self._taken))
+        taken: list[Push] = []
+        try:
+            for push in itertools.islice(pushes, most):
+                taken.append(as_push(push, place + len(taken)))
+        finally:
+            if taken:  # also those that came before the source failed
+                self._given += len(taken)
+                submit(taken, place)
+        return len(taken) == most
 
     async def _make_room(self) -> None:
         if self._given - self._taken >= self._window:

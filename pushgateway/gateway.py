@@ -11,23 +11,23 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 
 from pushgateway import forks
 from pushgateway.audience import Audience, Broadcast
-from pushgateway.batching import Sink, Waiting
 from pushgateway.broadcasting import Broadcasting, ended
 from pushgateway.certificates import Certificate, check_linger
 from pushgateway.errors import FieldError, LoopError
-from pushgateway.events import OutcomeGiven, Shed
+from pushgateway.events import Shed
 from pushgateway.flow import Flow, Many, One, as_push, check_window
 from pushgateway.hearing import Hearing
 from pushgateway.ids import Ids
 from pushgateway.inquiries import Inquiries, make_traces
+from pushgateway.intake import Intake
 from pushgateway.intent import Priority
 from pushgateway.journal import Journal
 from pushgateway.lane import Pace
@@ -45,6 +45,8 @@ from pushgateway.vendor import Vendor
 from pushgateway.watching import Observer, Watch
 
 logging.getLogger("pushgateway").addHandler(logging.NullHandler())  # what is logged is the host's to show
+
+T = TypeVar("T")
 
 TURN = 1000
 """Pushes taken in before the event loop gets a turn."""
@@ -114,10 +116,10 @@ class Gateway(Inquiries):
         self._under_way = UnderWay()
         self._flows = set[Flow]()
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._now: Callable[[], float] = time.monotonic  # the loop's clock, once there is one
         self._forks = -1  # how often this process had been forked at the first call
         self._closing: asyncio.Task[None] | None = None
         self._ids: Ids  # made at the first call: there may be a fork before it
+        self._intake: Intake
         self._roster.adopt(certificates)
 
     # Sending
@@ -137,7 +139,7 @@ class Gateway(Inquiries):
         its own. Cancelling takes the push back if it has not left yet. Raises only `FieldError` and `LoopError`.
         """
         sink = One(self._enter())
-        self._submit(self._push(push_token, notification, timeout, coalesce, priority), sink, 0)
+        self._intake.take_one(self._push(push_token, notification, timeout, coalesce, priority), sink)
         try:
             return await sink
         except asyncio.CancelledError:
@@ -163,7 +165,7 @@ class Gateway(Inquiries):
             return await self.send(push_token, notification, timeout=timeout, coalesce=coalesce, priority=priority)
         push = self._push(push_token, notification, timeout, coalesce, priority)
         self._watch.emit(Shed(certificate_id=push_token.certificate_id, brand=lane.brand, count=1))
-        return self._refused(push, Reason.OVERLOADED, "the certificate's queue is full")
+        return self._intake.refused(push, Reason.OVERLOADED, "the certificate's queue is full")
 
     async def send_each(self, pushes: Iterable[Push]) -> list[Outcome]:
         """Send any number of pushes, of any mix of certificates and brands; outcomes in the order given.
@@ -171,7 +173,7 @@ class Gateway(Inquiries):
         Raises `FieldError` before anything is sent when an element is not a `Push`.
         """
         given = [as_push(push, place) for place, push in enumerate(pushes)]
-        return await self._send_all(len(given), given)
+        return await self._send_all(given, lambda part: part)
 
     async def multicast(
         self,
@@ -190,18 +192,15 @@ class Gateway(Inquiries):
             return []
         self._enter()
         first = Push(given[0], notification, timeout=timeout, priority=priority)  # checked once for all
-        make = self._ids.make
-        return await self._send_all(
-            len(given), (first.addressed(push_token, make(push_token, notification)) for push_token in given)
-        )
+        return await self._send_all(given, partial(self._intake.addressed, first))
 
-    async def _send_all(self, count: int, pushes: Iterable[Push]) -> list[Outcome]:
-        sink = Many(self._enter(), count)
+    async def _send_all(self, given: Sequence[T], pushes: Callable[[Sequence[T]], Sequence[Push]]) -> list[Outcome]:
+        sink = Many(self._enter(), len(given))
         try:
-            for place, push in enumerate(pushes):
-                self._submit(push, sink, place)
-                if place % TURN == TURN - 1:
+            for place in range(0, len(given), TURN):
+                if place:
                     await asyncio.sleep(0)
+                self._intake.take(pushes(given[place : place + TURN]), sink, place)
             return await sink.outcomes()
         except asyncio.CancelledError:
             sink.withdrawn = True
@@ -222,7 +221,7 @@ class Gateway(Inquiries):
         """
         check_window(window)
         flow = Flow(self._enter(), window)
-        flow.feed(pushes, lambda push, place: self._submit(push, flow, place))
+        flow.feed(pushes, lambda run, place: self._intake.take(run, flow, place))
         self._flows.add(flow)
         try:
             while outcomes := await flow.ready():
@@ -317,31 +316,6 @@ class Gateway(Inquiries):
             return Push.ordinary(push_token, notification, made)  # nothing is left to be checked
         return Push(push_token, notification, timeout=timeout, coalesce=coalesce, priority=priority, dedupe_id=made)
 
-    def _submit(self, push: Push, sink: Sink, place: int) -> None:
-        if not push.dedupe_id:
-            push = push.identified(self._ids.make(push.push_token, push.notification))
-        key = push.push_token.certificate_id
-        lane = self._roster.open.get(key)
-        if lane is None:
-            obstacle = self._roster.obstacle(key)
-            if obstacle is not None:
-                sink.put(place, self._refused(push, *obstacle))
-                return
-            lane = self._roster.lane(key)
-        now = self._now()
-        lane.submit(Waiting(push, now + (push.timeout or self._timeout), sink, place, now))
-
-    def _refused(self, push: Push, reason: Reason, detail: str) -> Outcome:
-        key = push.push_token.certificate_id
-        outcome = Outcome.not_sent(push, reason, detail)
-        given = OutcomeGiven(
-            certificate_id=key, brand=self._roster.brand(key), status=outcome.status, reason=reason, duration=0.0
-        )
-        self._watch.emit(given, detail)
-        if self._traces is not None:
-            self._traces.ended(outcome, self._now(), None)
-        return outcome
-
     def _patience(self, seconds: float) -> Patience:
         return Patience(self._retry, self._rng, self._enter().time() + seconds)
 
@@ -355,8 +329,11 @@ class Gateway(Inquiries):
         except RuntimeError:
             raise LoopError("no event loop runs here: call this from async code, or use pushgateway.sync") from None
         if self._loop is None:
-            self._loop, self._now, self._forks = loop, loop.time, forks.seen()
+            self._loop, self._forks = loop, forks.seen()
             self._ids = Ids(self._rng)
+            self._intake = Intake(
+                self._roster, self._ids, self._watch, self._traces, now=loop.time, timeout=self._timeout
+            )
         elif self._loop is not loop:
             raise LoopError("this gateway lives in another event loop: make one for each loop, or use one loop")
         return loop

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import math
 import random
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterable, Sequence
 
 import attrs
 
@@ -109,16 +109,16 @@ class Lane:
 
     # What comes in
 
-    def submit(self, waiting: Waiting) -> None:
-        """Take a push; its sink gets exactly one outcome."""
-        self._held += 1
+    def submit(self, those: Sequence[Waiting]) -> None:
+        """Take pushes; the sink of each gets exactly one outcome."""
+        self._held += len(those)
         if self._refusal is not None:
-            self.finish(waiting, Outcome.not_sent(waiting.push, *self._refusal))
+            for waiting in those:
+                self.finish(waiting, Outcome.not_sent(waiting.push, *self._refusal))
             return
-        self._deadlines.add(waiting)
-        if waiting.deadline < self._bell_at:
+        if self._deadlines.add(those) < self._bell_at:
             self._set_bell()
-        self.enqueue(waiting)
+        self.enqueue(those)
 
     @property
     def brand(self) -> str:
@@ -135,8 +135,7 @@ class Lane:
         self._adopt(conversation, pace)
         for name, region in self._regions.items():
             region.renew(self._gate(name))
-        for waiting in self.queue.clear():  # regions and parts are the vendor's to say
-            self.enqueue(waiting)
+        self.enqueue(self.queue.clear())  # regions and parts are the vendor's to say
 
     def region(self, name: str) -> Region:
         """One of the vendor's servers."""
@@ -163,33 +162,59 @@ class Lane:
             now=self._loop.time(),
         )
 
-    def enqueue(self, waiting: Waiting, part: Hashable = None) -> None:
-        """Let it wait for the vendor; `part`: what it may share a request with."""
-        push = waiting.push
-        waiting.flight = None
-        fault, quota = self._fault, ""
-        if not fault:
+    def enqueue(self, those: Iterable[Waiting], part: Hashable = None) -> None:
+        """Let them wait for the vendor, in this order; `part`: what they may share a request with."""
+        if self._fault:
+            for waiting in those:
+                self.finish(waiting, Outcome.not_sent(waiting.push, Reason.CREDENTIALS, self._fault))
+            return
+        row: list[Waiting] = []  # neighbours of one region, part and priority get in line together
+        where: Region | None = None
+        shared = lot = note = priority = None
+        quota = ""
+        for waiting in those:
+            push = waiting.push
+            waiting.flight = None
             try:
                 name = self._region_of(push.push_token.token)
                 region = self._regions.get(name) or self.region(name)
-                if self._quota is not None:
-                    quota = verdicts.is_text(self._quota(push.notification))
+                if push.notification is not note:
+                    quota, shared = self._share(push.notification, part)
+                    note = push.notification
             except Exception as broken:
-                fault = self.conversation.blame(broken)
-        if fault:
-            self.finish(waiting, Outcome.not_sent(push, Reason.CREDENTIALS, fault))
-            return
-        gate = region.gate
-        if gate.is_troubled and (refusal := gate.obstacle(self._loop.time(), quota, waiting.deadline)) is not None:
-            self.finish(waiting, Outcome.refused(push, refusal, sent=False))
-            return
-        if self.linger <= 0 or not push.coalesce:
-            part = waiting  # alone
-        elif part is None and (quota or not self.batching.mixed):
-            part = quota if self.batching.mixed else (quota, push.notification)
-        waiting.region = region.name
-        self.queue.add(waiting, region.name, part)
-        region.called(push.priority, at_once=part is waiting or waiting.deadline - waiting.begun <= self._hasty)
+                self._line_up(row, where, lot)
+                self.finish(waiting, Outcome.not_sent(push, Reason.CREDENTIALS, self.conversation.blame(broken)))
+                row, note = [], None  # whoever was told of it may have changed everything
+                continue
+            if region.gate.is_troubled:
+                self._line_up(row, where, lot)
+                row, note = [], None
+                if (refusal := region.gate.obstacle(self._loop.time(), quota, waiting.deadline)) is not None:
+                    self.finish(waiting, Outcome.refused(push, refusal, sent=False))
+                    continue
+            own = shared if push.coalesce and self.linger > 0 else waiting  # itself: alone
+            if not (region is where and push.priority is priority and (own is lot or own == lot)):
+                self._line_up(row, where, lot)
+                row, where, lot, priority = [], region, own, push.priority
+            waiting.region = region.name
+            row.append(waiting)
+        self._line_up(row, where, lot)
+
+    def _share(self, notification: Notification, part: Hashable) -> tuple[str, Hashable]:
+        """The quota of a notification, and what its pushes may share a request with."""
+        quota = "" if self._quota is None else verdicts.is_text(self._quota(notification))
+        if part is None and (quota or not self.batching.mixed):
+            part = quota if self.batching.mixed else (quota, notification)
+        return quota, part
+
+    def _line_up(self, row: Sequence[Waiting], region: Region | None, part: Hashable) -> None:
+        if row and region is not None:
+            self.queue.add(row, region.name, part)
+            region.called(row, alone=part is row[0])
+
+    def is_hasty(self, waiting: Waiting) -> bool:
+        """Whether it has no time to wait for company."""
+        return waiting.deadline - waiting.begun <= self._hasty
 
     def quota(self, notification: Notification) -> str:
         """The daily quota that a notification counts against."""
@@ -235,10 +260,31 @@ class Lane:
         waiting.settled = True
         waiting.flight = None
         self._held -= 1
-        self._deadlines.discard(waiting)
+        self._deadlines.discard((waiting,))
         waiting.sink.put(waiting.place, outcome)
         if outcome.status is not Status.ACCEPTED or self._watch.wants_outcomes:
             self._tell(waiting, outcome)
+
+    def accepted(self, those: Sequence[Waiting], outcomes: Sequence[Outcome]) -> None:
+        """The last word on many of a batch at once: accepted, at the first attempt, and none has its outcome yet."""
+        if self.traces is not None:
+            flight = those[0].flight
+            for waiting, outcome in zip(those, outcomes, strict=True):
+                self.traces.ended(outcome, waiting.begun, None if flight is None else flight.leg)
+        for waiting in those:
+            waiting.settled = True
+            waiting.flight = None
+        self._held -= len(those)
+        self._deadlines.discard(those)
+        sink = those[0].sink
+        if all(waiting.sink is sink for waiting in those):
+            sink.put_all(those, outcomes)
+        else:
+            for waiting, outcome in zip(those, outcomes, strict=True):
+                waiting.sink.put(waiting.place, outcome)
+        if self._watch.wants_outcomes:
+            for waiting, outcome in zip(those, outcomes, strict=True):
+                self._tell(waiting, outcome)
 
     def _tell(self, waiting: Waiting, outcome: Outcome) -> None:
         given = OutcomeGiven(
@@ -275,9 +321,7 @@ class Lane:
 
     def _try_again(self, later: Later) -> None:
         self._later.discard(later)
-        for waiting in later.batch:
-            if not waiting.gone:
-                self.enqueue(waiting)
+        self.enqueue([waiting for waiting in later.batch if not waiting.gone])
 
     def cut_off(self, flight: Flight, detail: str) -> None:
         """A batch came to no end."""

@@ -88,11 +88,11 @@ class Region:
         how: Literal["", "cached", "fetched"] = "" if access is None else "cached" if access is known else "fetched"
         flight.leg = Leg(self.name, len(flight.batch), self._loop.time(), how)
 
-    def called(self, priority: Priority, *, at_once: bool) -> None:
-        """A push came in for it; `at_once`: it waits for no company."""
+    def called(self, row: Sequence[Waiting], *, alone: bool) -> None:
+        """Pushes of one priority came in for it; one that is `alone` or in haste waits for no company."""
         if not self.crew.called:
-            self.crew.call(at_once=at_once)
-        if priority is Priority.URGENT:
+            self.crew.call(at_once=alone or any(map(self.lane.is_hasty, row)))
+        if row[0].push.priority is Priority.URGENT:
             self.wake()
 
     def renew(self, gate: Gate) -> None:
@@ -272,8 +272,7 @@ class Region:
             fresh = Part(budget)
             for waiting in half:
                 waiting.attempts += flight.asked
-                if not waiting.gone:
-                    self.lane.enqueue(waiting, fresh)
+            self.lane.enqueue([waiting for waiting in half if not waiting.gone], fresh)
         return True
 
     def conclude(self, flight: Flight, outcomes: Iterable[Outcome]) -> None:
@@ -282,11 +281,19 @@ class Region:
         if flight.leg is not None:
             flight.leg.ended_at = self._loop.time()
         finish, accepted = lane.finish, Status.ACCEPTED
-        again: dict[tuple[int, float], list[tuple[Waiting, Outcome]]] = {}
+        usual: list[Waiting] = []
+        theirs: list[Outcome] = []
+        others: list[tuple[Waiting, Outcome]] = []
         for waiting, outcome in zip(flight.batch, outcomes, strict=True):
-            if outcome.status is accepted and not waiting.tries:
-                finish(waiting, outcome)
-                continue
+            if outcome.status is accepted and not (waiting.tries or waiting.attempts or waiting.settled):
+                usual.append(waiting)
+                theirs.append(outcome)
+            else:
+                others.append((waiting, outcome))
+        if usual:
+            lane.accepted(usual, theirs)
+        again: dict[tuple[int, float], list[tuple[Waiting, Outcome]]] = {}
+        for waiting, outcome in others:
             waiting.tries += 1
             if not waiting.gone and may_repeat(outcome, lane.deduplicates):
                 again.setdefault((waiting.tries, outcome.retry_after or 0.0), []).append((waiting, outcome))

@@ -3,7 +3,7 @@
 Law of this file: pushes are numbered by their place, so that every claim is one about numbers.
 """
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from itertools import pairwise
 
 import pytest
@@ -27,6 +27,10 @@ class Caller:
 
     def put(self, place: int, outcome: Outcome) -> None:
         """No outcome is given while batches are cut."""
+        raise AssertionError("the queue gives no outcomes")
+
+    def put_all(self, those: Sequence[Waiting], outcomes: Sequence[Outcome]) -> None:
+        """Nor many."""
         raise AssertionError("the queue gives no outcomes")
 
 
@@ -90,7 +94,7 @@ def test_a_queue_keeps_its_promises(
     for place, (token, note, region, part, gone) in enumerate(pushes):
         one = waiting(place, token, NOTES[note])
         one.sink.withdrawn = gone
-        queue.add(one, region, part if mixed else (part, one.push.notification))
+        queue.add([one], region, part if mixed else (part, one.push.notification))
         everything.append(one)
     assert len(queue) == len(everything)
     batches = drained(queue, Batching(size, mixed))
@@ -117,7 +121,7 @@ def test_the_weight_of_a_batch_stays_below_its_limit(weights: list[int], limit: 
     """A batch weighs the limit at most, unless it is one push that weighs more by itself; order and number hold."""
     queue = Queue()
     for place in range(len(weights)):
-        queue.add(heavy(place), "")
+        queue.add([heavy(place)], "")
 
     batches = [places(batch) for batch, _ in drained(queue, Batching(size, True, limit), dict(enumerate(weights)))]
 
@@ -132,7 +136,7 @@ def test_a_batch_is_full_at_its_size() -> None:
     """A thousand fit, the thousand and first goes next."""
     queue = Queue()
     for place in range(1001):
-        queue.add(waiting(place), "")
+        queue.add([waiting(place)], "")
 
     sizes = [len(batch) for batch, _ in drained(queue, Batching(1000, True))]
 
@@ -144,7 +148,7 @@ def test_a_weight_at_the_limit_fits() -> None:
     fits, too_much = Queue(), Queue()
     for queue in (fits, too_much):
         for place in range(2):
-            queue.add(heavy(place), "")
+            queue.add([heavy(place)], "")
 
     assert [places(b) for b, _ in drained(fits, Batching(9, True, 10), {0: 5, 1: 5})] == [[0, 1]]
     assert [places(b) for b, _ in drained(too_much, Batching(9, True, 10), {0: 5, 1: 6})] == [[0], [1]]
@@ -154,8 +158,8 @@ def test_many_pushes_for_one_token_go_one_by_one() -> None:
     """One phone gets its pushes in the order they came, each in a batch of its own, and the others do not wait."""
     queue = Queue()
     for place in range(5):
-        queue.add(waiting(place, "same"), "")
-    queue.add(waiting(5, "other"), "")
+        queue.add([waiting(place, "same")], "")
+    queue.add([waiting(5, "other")], "")
 
     batches = [places(batch) for batch, _ in drained(queue, Batching(10, True))]
 
@@ -166,7 +170,7 @@ def test_what_stays_for_its_token_stays_in_front() -> None:
     """A push that waits for the next batch, as its token is in this one already, is not overtaken by a later one."""
     queue = Queue()
     for place, token in enumerate("aabaa"):
-        queue.add(waiting(place, token), "")
+        queue.add([waiting(place, token)], "")
 
     batches = [places(batch) for batch, _ in drained(queue, Batching(2, True))]
 
@@ -193,7 +197,7 @@ def test_a_cut_looks_at_few() -> None:
     """Ten thousand pushes for one phone: each cut looks at two batches at most, not at all of them."""
     queue, sink = Queue(), Counted()
     for place in range(10_000):
-        queue.add(waiting(place, "same", sink=sink), "")
+        queue.add([waiting(place, "same", sink=sink)], "")
 
     batch, _ = queue.cut("", Batching(10, True), unweighed)
 
@@ -205,9 +209,9 @@ def test_parts_take_turns_and_regions_are_apart() -> None:
     """A long group does not keep a short one waiting: after each batch the others of its region come first."""
     queue = Queue()
     for place in range(6):
-        queue.add(waiting(place), "cn")
-    queue.add(waiting(6), "overseas")
-    queue.add(waiting(7), "cn", "part")
+        queue.add([waiting(place)], "cn")
+    queue.add([waiting(6)], "overseas")
+    queue.add([waiting(7)], "cn", "part")
 
     order = [places(batch) for batch, _ in drained(queue, Batching(2, True))]
 
@@ -219,7 +223,7 @@ def test_parts_never_meet_again() -> None:
     queue = Queue()
     left, right = object(), object()
     for place, part in enumerate([left, right, None, left]):
-        queue.add(waiting(place), "", part)
+        queue.add([waiting(place)], "", part)
 
     batches = [(places(batch), part) for batch, part in drained(queue, Batching(10, True))]
 
@@ -229,7 +233,7 @@ def test_parts_never_meet_again() -> None:
 def test_another_region_is_not_touched() -> None:
     """Cutting for one region takes nothing of another, and an unknown one gives an empty batch."""
     queue = Queue()
-    queue.add(waiting(0), "cn")
+    queue.add([waiting(0)], "cn")
 
     assert queue.cut("overseas", Batching(10, True), unweighed) == ([], None)
     assert (len(queue), queue.regions) == (1, ["cn"])
@@ -241,10 +245,10 @@ def test_who_is_gone_does_not_leave(settled: bool) -> None:
     queue = Queue()
     gone = [waiting(place) for place in range(3)]
     for one in gone:
-        queue.add(one, "", "first")
+        queue.add([one], "", "first")
         one.settled = settled
         one.sink.withdrawn = not settled
-    queue.add(waiting(3), "", "second")
+    queue.add([waiting(3)], "", "second")
 
     batch, part = queue.cut("", Batching(1, True), unweighed)
 
@@ -260,7 +264,7 @@ def test_a_weight_that_cannot_be_told_costs_nobody_else() -> None:
 
     queue = Queue()
     for place in range(3):
-        queue.add(waiting(place), "")
+        queue.add([waiting(place)], "")
     with pytest.raises(ArithmeticError):
         queue.cut("", Batching(10, True, 10), broken)
 
@@ -279,7 +283,7 @@ def test_a_failing_weight_loses_no_push() -> None:
 
     queue = Queue()
     for place, token in enumerate(["token-0", "token-0", "token-1", "token-2", "token-3"]):
-        queue.add(waiting(place, token, NOTES[token == "token-2"]), "")
+        queue.add([waiting(place, token, NOTES[token == "token-2"])], "")
     with pytest.raises(ArithmeticError):
         queue.cut("", Batching(10, True, 1000), broken)
 
@@ -291,7 +295,7 @@ def test_clearing_gives_everything_back() -> None:
     """Group by group, in order, and the queue is as new."""
     queue = Queue()
     for place, region in enumerate(["cn", "overseas", "cn"]):
-        queue.add(waiting(place), region)
+        queue.add([waiting(place)], region)
 
     everything = places(queue.clear())
 

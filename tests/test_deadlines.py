@@ -1,5 +1,7 @@
 """Deadlines: each push is due once, in time, and is not kept when it is done."""
 
+from collections.abc import Sequence
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -18,6 +20,9 @@ class Nowhere:
     def put(self, place: int, outcome: Outcome) -> None:
         """Taken."""
 
+    def put_all(self, those: Sequence[Waiting], outcomes: Sequence[Outcome]) -> None:
+        """Taken too."""
+
 
 def waiting(deadline: float) -> Waiting:
     return Waiting(Push(PushToken(1, "a"), note()), deadline, Nowhere(), 0)
@@ -29,7 +34,7 @@ def test_due_are_those_whose_deadline_has_passed(deadlines: list[float], now: fl
     filed = Deadlines()
     pushes = [waiting(deadline) for deadline in deadlines]
     for one in pushes:
-        filed.add(one)
+        filed.add([one])
 
     due = filed.due(now, 1000)
 
@@ -44,7 +49,7 @@ def test_no_more_are_taken_than_asked_for(most: int) -> None:
     """The rest are due at once again."""
     filed = Deadlines()
     for _ in range(3):
-        filed.add(waiting(1.0))
+        filed.add([waiting(1.0)])
 
     first = filed.due(2.0, most)
 
@@ -56,12 +61,11 @@ def test_what_has_its_outcome_is_not_due_and_not_kept() -> None:
     """A discarded push is forgotten; discarding twice, or what was never filed, does nothing."""
     filed = Deadlines()
     done, other = waiting(1.0), waiting(5.0)
-    filed.add(done)
-    filed.add(other)
+    filed.add([done, other])
 
-    filed.discard(done)
-    filed.discard(done)
-    filed.discard(waiting(3.0))
+    filed.discard([done])
+    filed.discard([done])
+    filed.discard([waiting(3.0)])
 
     assert filed.next() == 5.0
     assert filed.due(10.0, 100) == [other]

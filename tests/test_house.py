@@ -24,6 +24,7 @@ FLOORS = {
     "background": 4,
     "inquiries": 3,
     "explaining": 3,
+    "intake": 3,
     "roster": 3,
     "lane": 3,
     "region": 3,

@@ -173,7 +173,7 @@ def close_loses(patch: Patch) -> None:
 
     async def nothing(self: Lane, which: Any, *, queue: bool = True) -> None:
         for waiting in self.queue.clear():
-            self._deadlines.discard(waiting)
+            self._deadlines.discard([waiting])
 
     patch.setattr(Lane, "_give_back", nothing)
 

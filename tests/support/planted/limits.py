@@ -76,12 +76,13 @@ def upside_down(patch: Patch) -> None:
     """Bulk goes first."""
     add = Queue.add
 
-    def upside(self: Queue, waiting: Any, name: str, part: Any = None) -> None:
-        push: Push = waiting.push
-        turned = push.identified(push.dedupe_id)
-        object.__setattr__(turned, "priority", Priority(2 - push.priority))
-        waiting.push = turned
-        add(self, waiting, name, part)
+    def upside(self: Queue, those: Any, name: str, part: Any = None) -> None:
+        for waiting in those:
+            push: Push = waiting.push
+            turned = push.identified(push.dedupe_id)
+            object.__setattr__(turned, "priority", Priority(2 - push.priority))
+            waiting.push = turned
+        add(self, those, name, part)
 
     patch.setattr(Queue, "add", upside)
 
@@ -91,9 +92,10 @@ def all_alike(patch: Patch) -> None:
     """Priorities are not looked at."""
     add = Queue.add
 
-    def alike(self: Queue, waiting: Any, name: str, part: Any = None) -> None:
-        waiting.push = waiting.push.identified(waiting.push.dedupe_id)
-        object.__setattr__(waiting.push, "priority", Priority.NORMAL)
-        add(self, waiting, name, part)
+    def alike(self: Queue, those: Any, name: str, part: Any = None) -> None:
+        for waiting in those:
+            waiting.push = waiting.push.identified(waiting.push.dedupe_id)
+            object.__setattr__(waiting.push, "priority", Priority.NORMAL)
+        add(self, those, name, part)
 
     patch.setattr(Queue, "add", alike)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import attrs
@@ -24,6 +25,17 @@ _finish, _try_later, _replace, _enqueue = Lane.finish, Lane.try_later, Lane.repl
 _conclude, _cut, _add = Region.conclude, Queue.cut, Queue.add
 
 
+def _one_by_one(self: Lane, those: Sequence[Waiting], outcomes: Sequence[Outcome]) -> None:
+    for waiting, outcome in zip(those, outcomes, strict=True):
+        self.finish(waiting, outcome)
+
+
+def _spoil(patch: Patch, finish: Callable[[Lane, Waiting, Outcome], None]) -> None:
+    """Every last word is spoken by `finish`, those on many at once too."""
+    patch.setattr(Lane, "finish", finish)
+    patch.setattr(Lane, "accepted", _one_by_one)
+
+
 def _doubtless(self: Lane, waiting: Waiting, outcome: Outcome) -> None:
     waiting.doubtful = False
     _finish(self, waiting, outcome)
@@ -37,11 +49,11 @@ def lost(patch: Patch) -> None:
     def finish(self: Lane, waiting: Waiting, outcome: Outcome) -> None:
         if next(count) % 40 == 0:
             waiting.settled = True
-            self._deadlines.discard(waiting)
+            self._deadlines.discard([waiting])
             return
         _finish(self, waiting, outcome)
 
-    patch.setattr(Lane, "finish", finish)
+    _spoil(patch, finish)
 
 
 @plant(PLANTS, "I1")
@@ -52,10 +64,10 @@ def twice(patch: Patch) -> None:
         _finish(self, waiting, outcome)
         waiting.sink.put(waiting.place, outcome)
 
-    patch.setattr(Lane, "finish", finish)
+    _spoil(patch, finish)
 
 
-@plant(PLANTS, "I1", 22)
+@plant(PLANTS, "I1", troubles=again("mischief"))
 def anothers(patch: Patch) -> None:
     """The outcome of another push is believed."""
     patch.setattr(verdicts, "checked", lambda pushes, outcomes: outcomes)
@@ -147,13 +159,14 @@ def leaves_unwanted(patch: Patch) -> None:
         withdrawn = False
 
         def __init__(self, sink: Any) -> None:
-            self.put = sink.put
+            self.put, self.put_all = sink.put, sink.put_all
 
     submit = Lane.submit
 
-    def deafly(self: Lane, waiting: Waiting) -> None:
-        waiting.sink = Deaf(waiting.sink)
-        submit(self, waiting)
+    def deafly(self: Lane, those: Sequence[Waiting]) -> None:
+        for waiting in those:
+            waiting.sink = Deaf(waiting.sink)
+        submit(self, those)
 
     patch.setattr(Lane, "submit", deafly)
 
@@ -163,9 +176,10 @@ def waits_too_long(patch: Patch) -> None:
     """A push gets twice the time it was given."""
     submit = Lane.submit
 
-    def later(self: Lane, waiting: Waiting) -> None:
-        waiting.deadline += waiting.deadline - waiting.begun
-        submit(self, waiting)
+    def later(self: Lane, those: Sequence[Waiting]) -> None:
+        for waiting in those:
+            waiting.deadline += waiting.deadline - waiting.begun
+        submit(self, those)
 
     patch.setattr(Lane, "submit", later)
 
@@ -205,7 +219,7 @@ def one_too_many(patch: Patch) -> None:
 @plant(PLANTS, "B1")
 def mixed(patch: Patch) -> None:
     """Different notifications share a request where the vendor cannot mix."""
-    patch.setattr(Queue, "add", lambda self, waiting, name, part=None: _add(self, waiting, name, None))
+    patch.setattr(Queue, "add", lambda self, those, name, part=None: _add(self, those, name, None))
 
 
 @plant(PLANTS, "B1")
@@ -240,10 +254,11 @@ def fresh_id(patch: Patch) -> None:
     """A repeat goes out under an id of its own."""
     count = itertools.count()
 
-    def enqueue(self: Lane, waiting: Waiting, part: Any = None) -> None:
-        if waiting.tries:
-            waiting.push = waiting.push.identified(f"again-{next(count)}")
-        _enqueue(self, waiting, part)
+    def enqueue(self: Lane, those: Sequence[Waiting], part: Any = None) -> None:
+        for waiting in those:
+            if waiting.tries:
+                waiting.push = waiting.push.identified(f"again-{next(count)}")
+        _enqueue(self, those, part)
 
     patch.setattr(Lane, "enqueue", enqueue)
 
@@ -262,7 +277,7 @@ def miscounted(patch: Patch) -> None:
         waiting.attempts = 0
         _finish(self, waiting, outcome)
 
-    patch.setattr(Lane, "finish", finish)
+    _spoil(patch, finish)
 
 
 @plant(PLANTS, "I1", troubles=again("flood", "rotate"))
@@ -271,7 +286,7 @@ def reload_drops(patch: Patch) -> None:
 
     def replace(self: Lane, *new: Any) -> None:
         for waiting in self.queue.clear():
-            self._deadlines.discard(waiting)
+            self._deadlines.discard([waiting])
         _replace(self, *new)
 
     patch.setattr(Lane, "replace", replace)
@@ -284,7 +299,7 @@ def says_duplicate(patch: Patch) -> None:
     def finish(self: Lane, waiting: Waiting, outcome: Outcome) -> None:
         _finish(self, waiting, attrs.evolve(outcome, possible_duplicate=True))
 
-    patch.setattr(Lane, "finish", finish)
+    _spoil(patch, finish)
 
 
 @plant(PLANTS, "I1")

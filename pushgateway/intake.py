@@ -1,0 +1,91 @@
+"""From pushes handed in to pushes on their way: each gets its id and its deadline, and goes to its certificate's lane.
+
+Law of this file: nothing waits here. Pushes of one call come in together, because to take them in one by one would cost
+as much as the rest of their way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+from pushgateway.batching import Sink, Waiting
+from pushgateway.events import OutcomeGiven
+from pushgateway.ids import Ids
+from pushgateway.model import Push, PushToken
+from pushgateway.outcome import Outcome, Reason
+from pushgateway.roster import Roster
+from pushgateway.tracing import Traces
+from pushgateway.watching import Watch
+
+
+class Intake:
+    """Where pushes come in."""
+
+    def __init__(
+        self,
+        roster: Roster,
+        ids: Ids,
+        watch: Watch,
+        traces: Traces | None,
+        *,
+        now: Callable[[], float],
+        timeout: float,
+    ) -> None:
+        """`now`: the loop's clock. `timeout`: seconds for pushes that name none."""
+        self._roster = roster
+        self._ids = ids
+        self._watch = watch
+        self._traces = traces
+        self._now = now
+        self._timeout = timeout
+
+    def take_one(self, push: Push, sink: Sink) -> None:
+        """Send a push on its way that has its id already."""
+        now = self._now()
+        waiting = Waiting(push, now + (self._timeout if push.timeout is None else push.timeout), sink, 0, now)
+        self._hand_over(push.push_token.certificate_id, (waiting,))
+
+    def take(self, pushes: Iterable[Push], sink: Sink, place: int) -> None:
+        """Send each on its way; the first one has this place at the sink."""
+        now = self._now()
+        usual = now + self._timeout
+        make = self._ids.make
+        runs: dict[str, list[Waiting]] = {}
+        for given in pushes:
+            token = given.push_token
+            push = given if given.dedupe_id else given.identified(make(token, given.notification))
+            run = runs.get(token.certificate_id)
+            if run is None:
+                run = runs[token.certificate_id] = []
+            run.append(Waiting(push, usual if push.timeout is None else now + push.timeout, sink, place, now))
+            place += 1
+        for key, run in runs.items():
+            self._hand_over(key, run)
+
+    def _hand_over(self, key: str, run: Sequence[Waiting]) -> None:
+        lane = self._roster.open.get(key)
+        if lane is None:
+            obstacle = self._roster.obstacle(key)
+            if obstacle is not None:
+                for waiting in run:
+                    waiting.sink.put(waiting.place, self.refused(waiting.push, *obstacle))
+                return
+            lane = self._roster.lane(key)
+        lane.submit(run)
+
+    def addressed(self, first: Push, push_tokens: Iterable[PushToken]) -> list[Push]:
+        """The same push to each of these phones, under an id of its own."""
+        make, note = self._ids.make, first.notification
+        return [first.addressed(push_token, make(push_token, note)) for push_token in push_tokens]
+
+    def refused(self, push: Push, reason: Reason, detail: str) -> Outcome:
+        """The outcome of a push that does not come in."""
+        key = push.push_token.certificate_id
+        outcome = Outcome.not_sent(push, reason, detail)
+        given = OutcomeGiven(
+            certificate_id=key, brand=self._roster.brand(key), status=outcome.status, reason=reason, duration=0.0
+        )
+        self._watch.emit(given, detail)
+        if self._traces is not None:
+            self._traces.ended(outcome, self._now(), None)
+        return outcome
