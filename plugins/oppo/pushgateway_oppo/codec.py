@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from io import BytesIO
+from itertools import repeat
 from typing import Any, Final, TypeAlias
 
 import attrs
@@ -21,26 +22,27 @@ from pushgateway.vendor import Audience, AudienceKind, CallBack, Notification, O
 from pushgateway_oppo.fields import BRAND, Content, encode_notification
 from pushgateway_oppo.intents import Intents
 from pushgateway_oppo.limits import Json, WireValue, check_alias, encode_json, invalid, quote_json
-from pushgateway_oppo.ordinary import PLAIN, Plan, Tails, encode_ordinary, make_plan
+from pushgateway_oppo.ordinary import PLAIN, PLAIN_BYTES, Plan, Tails, encode_ordinary, make_plan
 
 _PLAIN_LIST = re.compile(r"[A-Za-z0-9_.~;-]+", re.ASCII)
 
 _TARGET_END = form_quote('",')
 _NOTIFICATION = form_quote('"notification":{')
-_MESSAGE_ID = form_quote('"app_message_id":"').decode("ascii")
-_CALLBACK_URL = form_quote('"call_back_url":"').decode("ascii")
-_CALLBACK_PARAMETER = form_quote('"call_back_parameter":"').decode("ascii")
+_MESSAGE_ID = form_quote('"app_message_id":"')
+_CALLBACK_URL = form_quote('"call_back_url":"')
+_CALLBACK_PARAMETER = form_quote('"call_back_parameter":"')
 _END = form_quote("}}")
 _COMMA = form_quote(",")
-_OPENING = (_TARGET_END + _NOTIFICATION).decode("ascii")
-_ID_END = _TARGET_END.decode("ascii")
+_OPENING = _TARGET_END + _NOTIFICATION
 
 BREATH: Final = 256
 """Ordinary notifications encoded between two breaths, or so many times `_LONG_WAY` fewer others."""
 _LONG_WAY = 16
+_AT_ONCE = 64
+"""Pieces written at once: to write each costs as much as to make it, and more would lie about until they are cold."""
 
 
-Fragment: TypeAlias = tuple[str, bytes, tuple[str, ...]]
+Fragment: TypeAlias = tuple[bytes, bytes, tuple[str, ...]]
 """A notification ready to be spliced, in quoted JSON: what comes between target and message id, what comes after the
 message id, and the names of the fields that were cut."""
 
@@ -68,85 +70,89 @@ def encode_batch(
     `intents`: the certificate's; None: as the rules have them.
     """
     encoded = Encoded(BytesIO(), [], [], [], {})
-    sent, truncated, places, write = encoded.sent, encoded.truncated, encoded.places, encoded.body.write
-    write(_opening(dialect))
-    fragments: dict[int, Fragment | Refused] = {}
-    notes = [id(push.notification) for push in batch]
-    some_shared = len(set(notes)) < len(notes)
-    plan = _plan(dialect)
-    tails: Tails = {}
-    target = form_quote(f'{{"target_type":{dialect.targets["tokens"].unicast},"target_value":"').decode("ascii")
-    next_target = _COMMA.decode("ascii") + target
+    sent, truncated, places = encoded.sent, encoded.truncated, encoded.places
+    fragments = _Fragments(batch, dialect, intents)
+    pieces = [_opening(dialect)]
+    target = form_quote(f'{{"target_type":{dialect.targets["tokens"].unicast},"target_value":"')
+    next_target = _COMMA + target
     longest = dialect.number("token_bytes")
-    effort = 0
-    for place, push in enumerate(batch):
-        if effort >= BREATH:
-            effort = 0
+    note: Notification | None = None
+    for place, (push, plain) in enumerate(zip(batch, _plain_addresses(batch, longest), strict=True)):
+        if len(pieces) >= _AT_ONCE:
+            encoded.body.write(b"".join(pieces))
+            pieces = []
+        if fragments.effort >= BREATH:
+            fragments.effort = 0
             yield
-        token, dedupe_id = push.push_token.token, push.dedupe_id
-        if not _are_plain(token, dedupe_id, longest):
-            effort += 1
-            if problem := token_problem(token, longest):
-                encoded.settled[place] = Outcome.not_sent(push, Reason.UNREGISTERED, problem)
-                continue
-            token, dedupe_id = _quote_inner(token), _quote_inner(clean(dedupe_id))
-        note = push.notification
-        fragment = fragments.get(id(note))
-        if fragment is None:
-            fragment, spent = _fragment(note, plan, tails, intents)
-            if some_shared:
-                fragments[id(note)] = fragment
-            effort += spent
-        if isinstance(fragment, Refused):
+        if push.notification is not note:
+            note = push.notification
+            fragment = fragments.find(note)
+        address = plain or _address(push, longest)
+        fragments.effort += plain is None
+        if isinstance(address, Outcome):
+            encoded.settled[place] = address
+        elif isinstance(fragment, Refused):
             encoded.settled[place] = Outcome.not_sent(push, fragment.reason, fragment.detail)
-            continue
-        opening, closing, cut = fragment
-        back = "" if push.callback is None else _callback(push, push.callback)
-        # Joined, not formatted: a str of a class of its own (an Enum's) may show itself as something else.
-        message_id = (_MESSAGE_ID, dedupe_id, _ID_END) if dedupe_id else ()
-        write("".join((target if not sent else next_target, token, opening, back, *message_id)).encode("ascii"))
-        write(closing)
-        sent.append(push)
-        truncated.append(cut)
-        places.append(place)
+        else:
+            opening, closing, cut = fragment
+            token, dedupe_id = address
+            back = () if push.callback is None else _callback(push, push.callback)
+            message_id = (_MESSAGE_ID, dedupe_id, _TARGET_END) if dedupe_id else ()
+            pieces += (next_target if sent else target, token, opening, *back, *message_id, closing)
+            sent.append(push)
+            truncated.append(cut)
+            places.append(place)
     if len(sent) > 1:
-        write(b"%5D")
+        pieces.append(b"%5D")
+    encoded.body.write(b"".join(pieces))
     if len(sent) > BREATH:
         yield  # what follows copies megabytes
     return encoded
 
 
-def _callback(push: Push, callback: CallBack) -> str:
+Address: TypeAlias = tuple[bytes, bytes]
+"""Token and dedupe id, quoted."""
+
+
+def _plain_addresses(batch: Sequence[Push], longest: int) -> Iterable[Address | None]:
+    """For each push its address, as it is where all of them stand for themselves in JSON and in a form: nearly always,
+    so all are looked at in one. Otherwise None for each."""
+    tokens = [push.push_token.token for push in batch]
+    ids = [push.dedupe_id for push in batch]
+    if not (all(tokens) and max(map(len, tokens), default=0) <= longest):
+        return repeat(None, len(batch))
+    # Joined and cut again, not formatted: a str of a class of its own (an Enum's) may show itself as something else.
+    together = "\n".join((*tokens, *ids))
+    if not together.isascii() or together.encode().translate(None, PLAIN_BYTES) != b"\n" * (2 * len(batch) - 1):
+        return repeat(None, len(batch))
+    quoted = together.encode().split(b"\n")
+    return zip(quoted[: len(batch)], quoted[len(batch) :], strict=True)
+
+
+def _address(push: Push, longest: int) -> Address | Outcome:
+    token = push.push_token.token
+    if problem := token_problem(token, longest):
+        return Outcome.not_sent(push, Reason.UNREGISTERED, problem)
+    return _quote_inner(token), _quote_inner(clean(push.dedupe_id))
+
+
+def _callback(push: Push, callback: CallBack) -> tuple[bytes, ...]:
     """The fields of `Push.callback`, or nothing where the notification says itself where receipts go."""
     note = push.notification
     own = note.overrides.get(BRAND, {}) if note.overrides else {}
     if note.receipt_url is not None or note.receipt_parameter is not None or not _CALLBACK_FIELDS.isdisjoint(own):
-        return ""
-    url, parameter = _quoted_url(callback.url), callback.parameter
-    if PLAIN.fullmatch(parameter) is None:
-        parameter = _quote_inner(parameter)
-    return "".join((_CALLBACK_URL, url, _ID_END, _CALLBACK_PARAMETER, parameter, _ID_END))
+        return ()
+    parameter = callback.parameter
+    quoted = _quote_inner(parameter) if PLAIN.fullmatch(parameter) is None else "".join((parameter,)).encode("ascii")
+    return _CALLBACK_URL, _quoted_url(callback.url), _TARGET_END, _CALLBACK_PARAMETER, quoted, _TARGET_END
 
 
 _CALLBACK_FIELDS = frozenset({"call_back_url", "call_back_parameter"})
 
 
 @functools.lru_cache(maxsize=64)
-def _quoted_url(url: str) -> str:
+def _quoted_url(url: str) -> bytes:
     return _quote_inner(url)  # the same for all pushes of a certificate
-
-
-def _are_plain(token: str, dedupe_id: str, longest: int) -> bool:
-    """Whether both stand for themselves in JSON and in a form, and the token is surely one."""
-    both = "_" + token + dedupe_id
-    # Letters, digits and "_" of ASCII: nearly all there are, at a third of the price of a regular expression.
-    if both.isidentifier() and both.isascii():
-        return 0 < len(token) <= longest
-    return (
-        len(token) <= longest
-        and PLAIN.fullmatch(token) is not None
-        and (not dedupe_id or PLAIN.fullmatch(dedupe_id) is not None)
-    )
 
 
 def encode_unicast(encoded: Encoded, dialect: Dialect) -> tuple[str, bytes]:
@@ -222,19 +228,42 @@ def _plan(dialect: Dialect) -> Plan:
     return plan
 
 
-def _fragment(note: Notification, plan: Plan, tails: Tails, intents: Intents | None) -> tuple[Fragment | Refused, int]:
-    """The notification ready to be spliced, and what it cost beside an ordinary one."""
-    ordinary = encode_ordinary(note, plan, tails, intents)
-    if ordinary is not None:
-        return (_OPENING, ordinary + _END, ()), 1
-    try:
-        content = encode_notification(note, plan.dialect, None, None, intents)
-    except Refused as refused:
-        return refused, _LONG_WAY
-    opening = _OPENING
-    if content.beside:
-        opening = (_TARGET_END + _members(content.beside) + _COMMA + _NOTIFICATION).decode("ascii")
-    return (opening, _members(content.fields) + _END, content.truncated), _LONG_WAY
+class _Fragments:
+    """The notifications of one batch, each encoded once."""
+
+    def __init__(self, batch: Sequence[Push], dialect: Dialect, intents: Intents | None) -> None:
+        self.effort = 0
+        """What they have cost, in ordinary ones."""
+        notes = [id(push.notification) for push in batch]
+        self._are_shared = len(set(notes)) < len(notes)
+        self._plan = _plan(dialect)
+        self._intents = intents
+        self._tails: Tails = {}
+        self._known: dict[int, Fragment | Refused] = {}  # by identity: the batch keeps them alive
+
+    def find(self, note: Notification) -> Fragment | Refused:
+        """The notification ready to be spliced, or why it must not be sent."""
+        fragment = self._known.get(id(note))
+        if fragment is None:
+            fragment = self._encode(note)
+            if self._are_shared:
+                self._known[id(note)] = fragment
+        return fragment
+
+    def _encode(self, note: Notification) -> Fragment | Refused:
+        ordinary = encode_ordinary(note, self._plan, self._tails, self._intents)
+        if ordinary is not None:
+            self.effort += 1
+            return _OPENING, ordinary + _END, ()
+        self.effort += _LONG_WAY
+        try:
+            content = encode_notification(note, self._plan.dialect, None, None, self._intents)
+        except Refused as refused:
+            return refused
+        opening = _OPENING
+        if content.beside:
+            opening = _TARGET_END + _members(content.beside) + _COMMA + _NOTIFICATION
+        return opening, _members(content.fields) + _END, content.truncated
 
 
 def _members(fields: Mapping[str, WireValue]) -> bytes:
@@ -262,8 +291,8 @@ def _quote_value(value: WireValue) -> bytes:
     return form_quote(_form_text(value))
 
 
-def _quote_inner(text: str) -> str:
-    return form_quote(quote_json(text)[1:-1]).decode("ascii")
+def _quote_inner(text: str) -> bytes:
+    return form_quote(quote_json(text)[1:-1])
 
 
 def _form_text(value: WireValue) -> str:

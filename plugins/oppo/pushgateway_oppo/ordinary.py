@@ -23,6 +23,8 @@ from pushgateway_oppo.limits import encode_json, goes_whole, quote_json
 
 PLAIN: Final = re.compile(r"[A-Za-z0-9_.~-]{1,256}", re.ASCII)
 """What stands for itself in JSON and in a form; registration ids, message ids and class names usually do."""
+PLAIN_BYTES: Final = bytes(code for code in range(128) if PLAIN.fullmatch(chr(code)))
+"""The same, character by character."""
 
 _TITLE = form_quote('"title":')
 _PARAMETERS = ',"action_parameters":'
