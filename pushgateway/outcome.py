@@ -6,6 +6,7 @@ Law of this file: frozen values and nothing else. An outcome is made from its pu
 from __future__ import annotations
 
 import enum
+from collections.abc import Sequence
 from typing import Any, Generic, TypeVar
 
 import attrs
@@ -129,6 +130,28 @@ class Outcome(_Draft):
         draft.__class__ = Outcome
         outcome: Outcome = draft
         return outcome
+
+    @classmethod
+    def all_accepted(
+        cls, pushes: Sequence[Push], message_ids: Sequence[str | None], truncated: Sequence[tuple[str, ...]]
+    ) -> list[Outcome]:
+        """The vendor took all of these: `accepted` for each, at half the price."""
+        outcomes = []
+        for push, message_id, cut in zip(pushes, message_ids, truncated, strict=True):
+            draft: Any = _Draft()
+            draft.push_token = push.push_token
+            draft.status = _ACCEPTED
+            draft.reason = draft.vendor_code = draft.vendor_message = draft.retry_after = None
+            draft.message_id = message_id
+            draft.detail = ""
+            draft.attempts = 1
+            draft.truncated = cut
+            draft.possible_duplicate = draft.repeated = False
+            draft.dedupe_id = push.dedupe_id
+            draft.context = push.context
+            draft.__class__ = Outcome
+            outcomes.append(draft)
+        return outcomes
 
     @classmethod
     def rejected(

@@ -119,7 +119,8 @@ def _plain_addresses(batch: Sequence[Push], longest: int) -> Iterable[Address | 
     so all are looked at in one. Otherwise None for each."""
     tokens = [push.push_token.token for push in batch]
     ids = [push.dedupe_id for push in batch]
-    if not (all(tokens) and max(map(len, tokens), default=0) <= longest):
+    sizes = [len(token) for token in tokens]
+    if not sizes or min(sizes) < 1 or max(sizes) > longest:
         return repeat(None, len(batch))
     # Joined and cut again, not formatted: a str of a class of its own (an Enum's) may show itself as something else.
     together = "\n".join((*tokens, *ids))

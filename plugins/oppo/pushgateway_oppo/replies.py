@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Generator, Iterable, Mapping, Sequence
+from operator import itemgetter
 from typing import Any, Final
 
 from pushgateway.rules import CodeRule, load_rules
@@ -96,6 +97,10 @@ def decode_batch(
         items = []
     if _may_name_twice(response.content, items):
         _check_names(response)
+    if (ids := _usual_ids(items, sent)) is not None:
+        if len(sent) > BREATH:
+            yield
+        return Outcome.all_accepted(sent, ids, truncated)
     in_order = _are_in_order(items, sent)
     found = {} if in_order else _by_token(items, sent)
     if len(sent) > BREATH:
@@ -115,6 +120,24 @@ def decode_batch(
         effort += 1
         outcomes.append(_item_outcome(item, push, cut, pause))
     return outcomes
+
+
+_REGISTRATION_ID, _MESSAGE_ID = itemgetter("registrationId"), itemgetter("messageId")
+
+
+def _usual_ids(items: Sequence[Any], sent: Sequence[Push]) -> list[str] | None:
+    """The message ids of a reply as nearly all are, looked at in one: each push in order, accepted, with an id of the
+    usual kind. None for any other."""
+    try:
+        if list(map(_REGISTRATION_ID, items)) != [push.push_token.token for push in sent]:
+            return None
+        ids = list(map(_MESSAGE_ID, items))
+        are_printable = "".join(ids).isprintable()
+    except (LookupError, TypeError):  # an item is no object, or lacks one of both, or an id is no text
+        return None
+    if not are_printable or not all(ids) or max(map(len, ids)) > _ID_LENGTH:
+        return None
+    return None if any("errorCode" in item for item in items) else ids
 
 
 def _are_in_order(items: Sequence[Any], sent: Sequence[Push]) -> bool:
