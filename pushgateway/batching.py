@@ -302,12 +302,13 @@ class _Batch:
             waiting = group.popleft()
             if waiting.settled or waiting.sink.withdrawn:
                 continue
-            token = waiting.push.push_token.token
+            push = waiting.push
+            token = push.push_token.token
             if token in tokens:
                 again.append(waiting)
                 continue
             if room is not None:
-                note = waiting.push.notification
+                note = push.notification
                 weight = weights.get(id(note))
                 if weight is None:
                     try:
@@ -315,7 +316,7 @@ class _Batch:
                     except BaseException:
                         group.appendleft(waiting)
                         raise
-                room -= weight + most_quoted(token) + most_quoted(waiting.push.dedupe_id)
+                room -= weight + most_quoted(token + push.dedupe_id)
                 if room < 0 and taken:
                     group.appendleft(waiting)
                     self.is_full = True

@@ -134,7 +134,8 @@ class Gate:
         """An answer about each push came."""
         leave.told = True
         self._usual += (0.2 if self._usual else 1.0) * (now - leave.at - self._usual)
-        reasons = Counter(outcome.reason for outcome in outcomes if outcome.status is Status.REJECTED)
+        rejected = Status.REJECTED  # enum members are looked up in Python
+        reasons = Counter([outcome.reason for outcome in outcomes if outcome.status is rejected])
         self._answered(now)
         if 2 * reasons[Reason.RATE_LIMITED] > leave.pushes:  # of a few, it is about their phones
             self._slow_down(now, leave, 0.0)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import random
+from collections.abc import Sequence
 
 from pushgateway.model import Notification, PushToken
 
@@ -30,6 +31,14 @@ class Ids:
             self._tail += 1
             return self._form % self._tail
         return derived(push_token, message)
+
+    def make_all(self, push_tokens: Sequence[PushToken], notification: Notification) -> list[str]:
+        """The same for pushes of one notification, at half the price."""
+        if notification.dedupe_id:
+            return [self.make(push_token, notification) for push_token in push_tokens]
+        form, first = self._form, self._tail + 1
+        self._tail += len(push_tokens)
+        return [form % tail for tail in range(first, first + len(push_tokens))]
 
 
 def derived(push_token: PushToken, message: str) -> str:

@@ -73,10 +73,9 @@ class Intake:
             lane = self._roster.lane(key)
         lane.submit(run)
 
-    def addressed(self, first: Push, push_tokens: Iterable[PushToken]) -> list[Push]:
+    def addressed(self, first: Push, push_tokens: Sequence[PushToken]) -> list[Push]:
         """The same push to each of these phones, under an id of its own."""
-        make, note = self._ids.make, first.notification
-        return [first.addressed(push_token, make(push_token, note)) for push_token in push_tokens]
+        return list(map(first.addressed, push_tokens, self._ids.make_all(push_tokens, first.notification)))
 
     def refused(self, push: Push, reason: Reason, detail: str) -> Outcome:
         """The outcome of a push that does not come in."""

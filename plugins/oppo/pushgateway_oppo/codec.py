@@ -235,8 +235,8 @@ class _Fragments:
     def __init__(self, batch: Sequence[Push], dialect: Dialect, intents: Intents | None) -> None:
         self.effort = 0
         """What they have cost, in ordinary ones."""
-        notes = [id(push.notification) for push in batch]
-        self._are_shared = len(set(notes)) < len(notes)
+        notes = {id(push.notification) for push in batch}
+        self._are_shared = len(notes) < len(batch)
         self._plan = _plan(dialect)
         self._intents = intents
         self._tails: Tails = {}
