@@ -30,10 +30,10 @@ from pushgateway.inquiries import Inquiries, make_traces
 from pushgateway.intake import Intake
 from pushgateway.intent import Priority
 from pushgateway.journal import Journal
-from pushgateway.lane import Pace
 from pushgateway.model import Notification, Push, PushToken, as_certificate_id, check_count, check_seconds
 from pushgateway.operations import Operations
 from pushgateway.outcome import BroadcastOutcome, CertificateCheck, Outcome, Reason, Status
+from pushgateway.pace import Pace
 from pushgateway.patience import Patience
 from pushgateway.plugins import Plugins
 from pushgateway.receipt import Heard, Receipt

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pushgateway.batching import Sink, Waiting
 from pushgateway.events import OutcomeGiven
 from pushgateway.ids import Ids
+from pushgateway.lane import Lane
 from pushgateway.model import Push, PushToken
 from pushgateway.outcome import Outcome, Reason
 from pushgateway.roster import Roster
@@ -41,9 +42,12 @@ class Intake:
 
     def take_one(self, push: Push, sink: Sink) -> None:
         """Send a push on its way that has its id already."""
+        lane = self._lane(push.push_token.certificate_id)
+        if not isinstance(lane, Lane):
+            sink.put(0, self.refused(push, *lane))
+            return
         now = self._now()
-        waiting = Waiting(push, now + (self._timeout if push.timeout is None else push.timeout), sink, 0, now)
-        self._hand_over(push.push_token.certificate_id, (waiting,))
+        lane.submit_one(Waiting(push, now + (self._timeout if push.timeout is None else push.timeout), sink, 0, now))
 
     def take(self, pushes: Iterable[Push], sink: Sink, place: int) -> None:
         """Send each on its way; the first one has this place at the sink."""
@@ -60,18 +64,17 @@ class Intake:
             run.append(Waiting(push, usual if push.timeout is None else now + push.timeout, sink, place, now))
             place += 1
         for key, run in runs.items():
-            self._hand_over(key, run)
+            lane = self._lane(key)
+            if isinstance(lane, Lane):
+                lane.submit(run)
+                continue
+            for waiting in run:
+                sink.put(waiting.place, self.refused(waiting.push, *lane))
 
-    def _hand_over(self, key: str, run: Sequence[Waiting]) -> None:
+    def _lane(self, key: str) -> Lane | tuple[Reason, str]:
+        """Where its pushes go, or why they do not."""
         lane = self._roster.open.get(key)
-        if lane is None:
-            obstacle = self._roster.obstacle(key)
-            if obstacle is not None:
-                for waiting in run:
-                    waiting.sink.put(waiting.place, self.refused(waiting.push, *obstacle))
-                return
-            lane = self._roster.lane(key)
-        lane.submit(run)
+        return lane or self._roster.obstacle(key) or self._roster.lane(key)
 
     def addressed(self, first: Push, push_tokens: Sequence[PushToken]) -> list[Push]:
         """The same push to each of these phones, under an id of its own."""

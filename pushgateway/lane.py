@@ -12,8 +12,6 @@ import math
 import random
 from collections.abc import Callable, Hashable, Iterable, Sequence
 
-import attrs
-
 from pushgateway import verdicts
 from pushgateway.batching import Flight, Later, Queue, Waiting
 from pushgateway.conversation import Conversation
@@ -22,33 +20,15 @@ from pushgateway.events import OutcomeGiven
 from pushgateway.gate import Gate
 from pushgateway.model import Notification
 from pushgateway.outcome import Outcome, Reason, Status
+from pushgateway.pace import Pace
 from pushgateway.region import CLOSED, Region
-from pushgateway.retry import RetryPolicy, last_word
-from pushgateway.seals import Seal
+from pushgateway.retry import last_word
 from pushgateway.tracing import Traces
 from pushgateway.vendor import Batching, Rates, Vendor
 from pushgateway.watching import Watch
 
 TURN = 1000
 """Pushes given their outcome before the event loop gets a turn, where there may be many."""
-
-
-@attrs.frozen(kw_only=True)
-class Pace:
-    """How a lane works; times in seconds."""
-
-    connections: int
-    """Requests at once to each of the vendor's servers."""
-    linger: float
-    """A push may wait so long for others after a batch has left; 0 sends each push in a request of its own."""
-    queue: int
-    """Pushes that may be there before a further one that does not want to wait is refused."""
-    retry: RetryPolicy
-    pushes_per_second: float | None = None
-    """None: the vendor's own figure, as for the next one."""
-    requests_per_second: float | None = None
-    seal: Seal | None = None
-    """What marks pushes so that their receipts can be believed; None: none are asked for."""
 
 
 class Lane:
@@ -72,6 +52,7 @@ class Lane:
         self._loop = asyncio.get_running_loop()
         self.queue = Queue()
         self._held = 0
+        self._fresh: list[Waiting] = []  # came in during this turn of the loop
         self._regions: dict[str, Region] = {}
         self._later: set[Later] = set()
         self._deadlines = Deadlines()
@@ -108,6 +89,20 @@ class Lane:
         self.full = max(1, self.batching.size) if self.linger > 0 else 1
 
     # What comes in
+
+    def submit_one(self, waiting: Waiting) -> None:
+        """Take a push of a single send: with all others of this turn of the loop, because together they cost less."""
+        self._held += 1
+        self._fresh.append(waiting)
+        if len(self._fresh) == 1:
+            self._loop.call_soon(self._let_in, TURN)
+
+    def _let_in(self, most: int) -> None:
+        those, self._fresh = self._fresh[:most], self._fresh[most:]
+        self._held -= len(those)
+        self.submit(those)
+        if self._fresh:
+            self._loop.call_soon(self._let_in, most)
 
     def submit(self, those: Sequence[Waiting]) -> None:
         """Take pushes; the sink of each gets exactly one outcome."""
@@ -372,6 +367,7 @@ class Lane:
     async def aclose(self, grace: float, *, drain: bool = True) -> None:
         """Take nothing more, send what waits (`drain`) and hear what is on its way for up to `grace` seconds; then
         give the former back and cut the latter off as `UNKNOWN`."""
+        self._let_in(len(self._fresh))
         self.refuse(Reason.CLOSED, CLOSED)
         end = self._loop.time() + grace
         self._winds_up = not drain

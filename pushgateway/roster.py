@@ -19,8 +19,9 @@ from pushgateway.certificates import Certificate, load_vendors
 from pushgateway.conversation import Conversation, Desk
 from pushgateway.errors import FieldError, PluginError
 from pushgateway.events import Reloaded
-from pushgateway.lane import Lane, Pace
+from pushgateway.lane import Lane
 from pushgateway.outcome import CertificateCheck, Reason
+from pushgateway.pace import Pace
 from pushgateway.plugins import Plugins
 from pushgateway.region import CLOSED
 from pushgateway.tracing import Traces

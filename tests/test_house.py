@@ -37,6 +37,7 @@ FLOORS = {
     "deadlines": 2,
     "verdicts": 2,
     "retry": 2,
+    "pace": 2,
     "plugins": 2,
     "certificates": 2,
     "seals": 2,

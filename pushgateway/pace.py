@@ -1,0 +1,29 @@
+"""How fast and how patiently a certificate's lane works.
+
+Law of this file: one frozen value, made of the gateway's options and of what the certificate says for itself.
+"""
+
+from __future__ import annotations
+
+import attrs
+
+from pushgateway.retry import RetryPolicy
+from pushgateway.seals import Seal
+
+
+@attrs.frozen(kw_only=True)
+class Pace:
+    """How a lane works; times in seconds."""
+
+    connections: int
+    """Requests at once to each of the vendor's servers."""
+    linger: float
+    """A push may wait so long for others after a batch has left; 0 sends each push in a request of its own."""
+    queue: int
+    """Pushes that may be there before a further one that does not want to wait is refused."""
+    retry: RetryPolicy
+    pushes_per_second: float | None = None
+    """None: the vendor's own figure, as for the next one."""
+    requests_per_second: float | None = None
+    seal: Seal | None = None
+    """What marks pushes so that their receipts can be believed; None: none are asked for."""
