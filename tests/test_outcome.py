@@ -34,6 +34,18 @@ def test_only_an_accepted_push_has_no_reason(outcome: Outcome) -> None:
     assert outcome.ok is (outcome.status is Status.ACCEPTED) is (outcome.reason is None)
 
 
+def test_many_accepted_at_once_are_as_one_by_one() -> None:
+    """Field by field, what is not compared by `==` too; each is its push's."""
+    pushes = [attrs.evolve(PUSH, dedupe_id=f"d-{number}", context=number) for number in range(3)]
+    ids, cuts = ["m-0", None, "m-2"], [(), ("title",), ()]
+
+    together = Outcome.all_accepted(pushes, ids, cuts)
+
+    one_by_one = [Outcome.accepted(push, one, truncated=cut) for push, one, cut in zip(pushes, ids, cuts, strict=True)]
+    assert [attrs.astuple(outcome) for outcome in together] == [attrs.astuple(outcome) for outcome in one_by_one]
+    assert Outcome.all_accepted([], [], []) == []
+
+
 def test_each_maker_gives_its_ending() -> None:
     """Refused before the request left is `NOT_SENT`; without a verdict it is `UNKNOWN` with its one reason."""
     seen = [(outcome.status, outcome.reason, outcome.attempts) for outcome in ENDINGS]

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 import attrs
@@ -9,7 +10,9 @@ import pytest
 from toy import ToyServer, certificate, gateway, note
 
 from pushgateway import Certificate, FieldError, Gateway, Outcome, Priority, Push, PushToken, Reason, Status
+from pushgateway.batching import Waiting
 from pushgateway.events import Event, Shed
+from pushgateway.lane import TURN, Lane
 from pushgateway.testing.virtual import run_virtual
 
 
@@ -179,3 +182,51 @@ def test_bulk_does_not_starve() -> None:
         return {"push_token": PushToken(1, f"o{number}"), "notification": note("offer"), "priority": Priority.BULK}
 
     assert run_virtual(main()) == 9
+
+
+# Let in together
+
+
+def test_what_came_in_the_turn_of_the_close_still_leaves() -> None:
+    """Sends are let in when their turn of the loop is over; a close that begins in it lets them in first, however many
+    they are, and each leaves."""
+    server = ToyServer()
+
+    async def main() -> list[Outcome]:
+        async with gateway(server) as g:
+            sends = [asyncio.create_task(g.send(PushToken(1, f"t{number}"), note())) for number in range(2500)]
+            closing = asyncio.create_task(g.aclose())
+            outcomes = await asyncio.gather(*sends)
+            await closing
+            return outcomes
+
+    outcomes = run_virtual(main())
+
+    assert [outcome.push_token.token for outcome in outcomes if outcome.ok] == [f"t{number}" for number in range(2500)]
+    assert sum(server.ledger.values()) == 2500
+
+
+def test_a_turn_of_sends_is_let_in_piece_by_piece(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Five thousand at once: no step of the loop takes in more than a thousand, in the order they came, and each is
+    counted for the queue's bound from the moment it was handed in."""
+    taken: list[list[str]] = []
+    submit = Lane.submit
+
+    def noting(self: Lane, those: Sequence[Waiting]) -> None:
+        taken.append([waiting.push.push_token.token for waiting in those])
+        submit(self, those)
+
+    monkeypatch.setattr(Lane, "submit", noting)
+
+    async def main() -> Outcome:
+        async with gateway(ToyServer(), queue=5000) as g:
+            sends = [asyncio.create_task(g.send(PushToken(1, f"t{number}"), note())) for number in range(5000)]
+            last = asyncio.create_task(g.try_send(PushToken(1, "last"), note()))
+            await asyncio.gather(*sends)
+            return await last
+
+    refused = run_virtual(main())
+
+    assert refused.reason is Reason.OVERLOADED
+    assert [token for piece in taken for token in piece] == [f"t{number}" for number in range(5000)]
+    assert max(map(len, taken)) == TURN

@@ -133,3 +133,40 @@ def test_the_order_of_items_does_not_matter(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(replies, "_are_in_order", lambda *_: False)
 
     assert in_order == shuffled == result(replies.decode_batch(reply(items), pushes, cuts))
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"messageId": "m"},
+        {"messageId": "m", "errorCode": 10000},
+        {"messageId": "m", "errorCode": None},
+        {"messageId": "m", "errorCode": "0"},
+        {"messageId": 7},
+        {"messageId": ""},
+        {"messageId": None},
+        {"messageId": "m" * 200},
+        {"messageId": "m" * 201},
+        {"messageId": "a\nb"},
+        {"message_id": "m"},
+        {},
+        {"registrationId": "t0"},
+        {"registrationId": 5},
+        {"registrationId": None},
+        None,
+        "t1",
+        [],
+    ],
+)
+def test_a_usual_reply_is_read_at_once_and_not_otherwise(odd: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever one item of three says, the way by which the reply is read changes nothing."""
+    pushes = batch(3)
+    items: list[object] = [{"registrationId": one.push_token.token, "messageId": "m"} for one in pushes]
+    items[1] = {"registrationId": "t1", **odd} if isinstance(odd, dict) else odd
+    cuts = [(), ("title",), ()]
+
+    at_once = result(replies.decode_batch(reply(items), pushes, cuts))
+    monkeypatch.setattr(replies, "_usual_ids", lambda *_: None)
+
+    assert at_once == result(replies.decode_batch(reply(items), pushes, cuts))
+    assert at_once[0].ok
