@@ -194,7 +194,7 @@ def test_what_came_in_the_turn_of_the_close_still_leaves() -> None:
 
     async def main() -> list[Outcome]:
         async with gateway(server) as g:
-            sends = [asyncio.create_task(g.send(PushToken(1, f"t{number}"), note())) for number in range(2500)]
+            sends = [asyncio.create_task(g.send(PushToken(1, f"t{number}"), note())) for number in range(8 * TURN)]
             closing = asyncio.create_task(g.aclose())
             outcomes = await asyncio.gather(*sends)
             await closing
@@ -202,8 +202,8 @@ def test_what_came_in_the_turn_of_the_close_still_leaves() -> None:
 
     outcomes = run_virtual(main())
 
-    assert [outcome.push_token.token for outcome in outcomes if outcome.ok] == [f"t{number}" for number in range(2500)]
-    assert sum(server.ledger.values()) == 2500
+    assert [outcome.push_token.token for outcome in outcomes if outcome.ok] == [f"t{number}" for number in range(8 * TURN)]
+    assert sum(server.ledger.values()) == 8 * TURN
 
 
 def test_a_turn_of_sends_is_let_in_piece_by_piece(monkeypatch: pytest.MonkeyPatch) -> None:
