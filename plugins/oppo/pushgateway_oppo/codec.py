@@ -37,7 +37,7 @@ _OPENING = _TARGET_END + _NOTIFICATION
 
 BREATH: Final = 256
 """Ordinary notifications encoded between two breaths, or so many times `_LONG_WAY` fewer others."""
-_LONG_WAY = 16
+_LONG_WAY = 24
 _AT_ONCE = 64
 """Pieces written at once: to write each costs as much as to make it, and more would lie about until they are cold."""
 
