@@ -97,20 +97,18 @@ def decode_batch(
         items = []
     if _may_name_twice(response.content, items):
         _check_names(response)
-    if (ids := _usual_ids(items, sent)) is not None:
-        if len(sent) > BREATH:
-            yield
-        return Outcome.all_accepted(sent, ids, truncated)
-    in_order = _are_in_order(items, sent)
-    found = {} if in_order else _by_token(items, sent)
+    ids = _usual_ids(items, sent)
+    found = {} if ids is not None else _by_token(items, sent)
     if len(sent) > BREATH:
         yield
+    if ids is not None:
+        return Outcome.all_accepted(sent, ids, truncated)
     pause = response.retry_after
     outcomes: list[Outcome] = []
     accepted = Outcome.accepted
     effort = 0
-    each = items if in_order else [found.get(push.push_token.token) for push in sent]
-    for item, push, cut in zip(each, sent, truncated, strict=True):
+    for push, cut in zip(sent, truncated, strict=True):
+        item = found.get(push.push_token.token)
         if item is not None and item.get("errorCode") is None:
             outcomes.append(accepted(push, _message_id(item), truncated=cut))
             continue
@@ -126,8 +124,9 @@ _REGISTRATION_ID, _MESSAGE_ID = itemgetter("registrationId"), itemgetter("messag
 
 
 def _usual_ids(items: Sequence[Any], sent: Sequence[Push]) -> list[str] | None:
-    """The message ids of a reply as nearly all are, looked at in one: each push in order, accepted, with an id of the
-    usual kind. None for any other."""
+    """The message ids of a reply as nearly all are, looked at in one: each push in order, as OPPO has always sent them,
+    accepted, with an id of the usual kind. None for any other. A batch holds no token twice, so each item is then the
+    only one for its token."""
     try:
         if list(map(_REGISTRATION_ID, items)) != [push.push_token.token for push in sent]:
             return None
@@ -138,17 +137,6 @@ def _usual_ids(items: Sequence[Any], sent: Sequence[Push]) -> list[str] | None:
     if not are_printable or not all(ids) or max(map(len, ids)) > _ID_LENGTH:
         return None
     return None if any("errorCode" in item for item in items) else ids
-
-
-def _are_in_order(items: Sequence[Any], sent: Sequence[Push]) -> bool:
-    """Whether the items are one for each push in order, as OPPO has always sent them. A batch holds no token twice,
-    so each of them is then the only one for its token."""
-    if len(items) != len(sent):
-        return False
-    for item, push in zip(items, sent, strict=True):
-        if type(item) is not dict or item.get("registrationId") != push.push_token.token:
-            return False
-    return True
 
 
 def _may_name_twice(content: bytes, items: Sequence[Any]) -> bool:
