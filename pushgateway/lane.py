@@ -70,9 +70,8 @@ class Lane:
         self.linger = pace.linger
         self.seal = pace.seal
         self._fault = ""  # what is wrong with the plug-in, before any push
-        self.batching = Batching()
+        self.batching, self._rates = Batching(), Rates()
         self.deduplicates = False
-        self._rates = Rates()
         self._day_offset = 0.0
         self._quota: Callable[[Notification], str] | None = None
         self._region_of = vendor.region
@@ -85,7 +84,7 @@ class Lane:
                 self._quota = vendor.quota
         except Exception as broken:
             self._fault = self.conversation.blame(broken)
-        self._hasty = 2 * self.linger  # seconds; who has no more time than that waits for no company
+        self.hasty = 2 * self.linger  # seconds; who has no more time than that waits for no company
         self.full = max(1, self.batching.size) if self.linger > 0 else 1
 
     # What comes in
@@ -141,15 +140,11 @@ class Lane:
         return region
 
     def _gate(self, region: str) -> Gate:
-        own, rates = self._pace, self._rates
         return Gate(
             self.conversation.certificate_id,
             self.conversation.vendor.brand,
             region,
-            rates=Rates(
-                pushes=rates.pushes if own.pushes_per_second is None else own.pushes_per_second,
-                requests=rates.requests if own.requests_per_second is None else own.requests_per_second,
-            ),
+            rates=self._pace.rates(self._rates),
             day_offset=self._day_offset,
             watch=self._watch,
             clock=self._clock,
@@ -207,16 +202,10 @@ class Lane:
             self.queue.add(row, region.name, part)
             region.called(row, alone=part is row[0])
 
-    def is_hasty(self, waiting: Waiting) -> bool:
-        """Whether it has no time to wait for company."""
-        return waiting.deadline - waiting.begun <= self._hasty
-
     def quota(self, notification: Notification) -> str:
         """The daily quota that a notification counts against."""
-        if self._quota is None:
-            return ""
         try:
-            return verdicts.is_text(self._quota(notification))
+            return self._share(notification, None)[0]
         except Exception as broken:
             self.conversation.blame(broken)
             return ""
@@ -262,10 +251,9 @@ class Lane:
 
     def accepted(self, those: Sequence[Waiting], outcomes: Sequence[Outcome]) -> None:
         """The last word on many of a batch at once: accepted, at the first attempt, and none has its outcome yet."""
-        if self.traces is not None:
-            flight = those[0].flight
+        if self.traces is not None and (flight := those[0].flight) is not None:
             for waiting, outcome in zip(those, outcomes, strict=True):
-                self.traces.ended(outcome, waiting.begun, None if flight is None else flight.leg)
+                self.traces.ended(outcome, waiting.begun, flight.leg)
         for waiting in those:
             waiting.settled = True
             waiting.flight = None

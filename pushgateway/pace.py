@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import attrs
 
+from pushgateway.capacity import Rates
 from pushgateway.retry import RetryPolicy
 from pushgateway.seals import Seal
 
@@ -27,3 +28,10 @@ class Pace:
     requests_per_second: float | None = None
     seal: Seal | None = None
     """What marks pushes so that their receipts can be believed; None: none are asked for."""
+
+    def rates(self, named: Rates) -> Rates:
+        """The certificate's own figures, and where it has none, those that the vendor named."""
+        return Rates(
+            pushes=named.pushes if self.pushes_per_second is None else self.pushes_per_second,
+            requests=named.requests if self.requests_per_second is None else self.requests_per_second,
+        )

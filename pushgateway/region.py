@@ -91,7 +91,7 @@ class Region:
     def called(self, row: Sequence[Waiting], *, alone: bool) -> None:
         """Pushes of one priority came in for it; one that is `alone` or in haste waits for no company."""
         if not self.crew.called:
-            self.crew.call(at_once=alone or any(map(self.lane.is_hasty, row)))
+            self.crew.call(at_once=alone or any(one.deadline - one.begun <= self.lane.hasty for one in row))
         if row[0].push.priority is Priority.URGENT:
             self.wake()
 
