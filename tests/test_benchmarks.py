@@ -22,6 +22,8 @@ from pushgateway import Certificate, Gateway
 from pushgateway.testing import SandboxTransport
 from pushgateway.vendor import Request
 
+pytestmark = pytest.mark.days
+
 Load = Callable[[str], ModuleType]
 FORM = {"content-type": "application/x-www-form-urlencoded"}
 

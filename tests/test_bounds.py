@@ -25,6 +25,8 @@ from pushgateway.testing.virtual import loop_wall_clock, run_virtual
 from pushgateway.vendor import NoVerdict
 from pushgateway.watching import MOST
 
+pytestmark = pytest.mark.days
+
 FEW = 200
 """Entries of a container of a gateway that has nothing to do."""
 CATEGORIES, REGIONS = 12, 8

@@ -31,6 +31,8 @@ from pushgateway.sandbox import Fault
 from pushgateway.testing import SandboxTransport
 from pushgateway.testing.virtual import loop_wall_clock, run_virtual
 
+pytestmark = pytest.mark.days
+
 HOST = "https://api.push.oppomobile.com"
 
 

@@ -2,11 +2,14 @@
 
 import asyncio
 
+import pytest
 from loaded import LoadedServer, Offer
 from toy import certificate, gateway
 
 from pushgateway import Priority
 from pushgateway.testing.virtual import run_virtual
+
+pytestmark = pytest.mark.days
 
 CERTIFICATES = [str(number) for number in range(20)]
 HANGING, FLOODED = "0", "1"

@@ -18,6 +18,8 @@ from pushgateway import Gateway, Outcome, PushToken, Reason, Status
 from pushgateway.access import AccessTokens
 from pushgateway.testing.virtual import loop_wall_clock, run_virtual
 
+pytestmark = pytest.mark.days
+
 Told = tuple[float, float, Outcome]
 """When a push was handed in, how long it took, and its outcome."""
 

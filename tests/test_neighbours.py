@@ -17,6 +17,8 @@ import pytest
 
 from pushgateway import Certificate, Gateway, Notification, Push, PushToken
 
+pytestmark = pytest.mark.days
+
 KEYS = [str(number) for number in range(20)]
 HANGING, FLOODED, *OTHERS = KEYS
 EVERY, PUSHES = 0.03, 60

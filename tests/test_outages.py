@@ -15,6 +15,8 @@ from toy import certificate, gateway, note
 from pushgateway import Outcome, Priority, PushToken, Reason, Status
 from pushgateway.testing.virtual import loop_wall_clock, run_virtual
 
+pytestmark = pytest.mark.days
+
 MIDNIGHT = 1_700_064_000.0
 """Epoch seconds; a midnight in GMT+8."""
 DAY = 86400

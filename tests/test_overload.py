@@ -14,6 +14,8 @@ from toy import Toy, certificate, gateway
 from pushgateway import Outcome, Priority, PushToken, Reason, Status
 from pushgateway.testing.virtual import run_virtual
 
+pytestmark = pytest.mark.days
+
 LIMIT = 50.0
 
 

@@ -15,6 +15,8 @@ from simulated.troubles import HOST, KINDS, Trouble
 
 from pushgateway import region
 
+pytestmark = pytest.mark.days
+
 
 def test_a_hostile_day(day_seed: int) -> None:
     """Every promise holds: one true outcome for each push, in time; limits kept; and afterwards all is as before."""
