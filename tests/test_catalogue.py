@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-GROUPS = {"A": 13, "Q": 6, "B": 13, "C": 10, "O": 10, "N": 18, "H": 15, "X": 10}
+GROUPS = {"A": 13, "Q": 6, "B": 13, "C": 10, "O": 10, "N": 18, "H": 15, "X": 10, "R": 9}
 """How many ids each group has."""
 ELSEWHERE = {"B8"}
 """A broadcast across a crash of the process: there is nothing that survives one yet."""
