@@ -150,6 +150,30 @@ def conclusion(entries: Sequence[Mapping[str, Any]], journals: Sequence[Path]) -
     return Finding("next", None, "see who must act above")
 
 
+def zone_of(at: datetime | None) -> tzinfo:
+    """In which times are shown: the user's own, where one was given."""
+    return UTC if at is None or at.tzinfo is None else at.tzinfo
+
+
+def support_facts(
+    push_token: PushToken, at: datetime | None, app: str, entries: Sequence[Mapping[str, Any]], *, whole: bool
+) -> dict[str, str]:
+    """What a vendor's support asks for, by the founding guide: time, app, certificate id, token; and message ids."""
+    when = "(when was it to arrive?)"
+    if at is not None:
+        when = at.isoformat()
+    elif entries:
+        when = moment(entries[-1].get("at"), UTC)
+    facts = {
+        "time": when,
+        "app": app or f"(the app of certificate {push_token.certificate_id})",
+        "certificate id": push_token.certificate_id,
+        "token": push_token.token if whole else f"{mask(push_token.token)} (whole with --show-token)",
+    }
+    ids = [str(entry["message_id"]) for entry in entries if entry.get("message_id")]
+    return facts | ({"message id": ", ".join(dict.fromkeys(ids))} if ids else {})
+
+
 @click.command(short_help="Find out why a push did not arrive.")
 @click.option("--certificate", "certificate_id", required=True, metavar="ID", help="The certificate id.")
 @click.option("--token", required=True, help="The user's token (OPPO: registration id).")
@@ -193,25 +217,14 @@ def why(
     known = load_config(config)
     entries = found_entries(journals, push_token, at, within)
     check = ask(known, ca_file, lambda gateway: gateway.check(push_token.certificate_id))
-    zone = UTC if at is None or at.tzinfo is None else at.tzinfo
+    zone = zone_of(at)
     findings = [
         *check_findings(check),
         *token_findings(known, push_token),
         *journal_findings(entries, vendor_of(known, push_token.certificate_id), zone),
         conclusion(entries, journals),
     ]
-    facts = {
-        "time": at.isoformat()
-        if at
-        else moment(entries[-1].get("at"), zone)
-        if entries
-        else "(when was it to arrive?)",
-        "app": app or f"(the app of certificate {push_token.certificate_id})",
-        "certificate id": push_token.certificate_id,
-        "token": token if show_token else f"{mask(token)} (whole with --show-token)",
-    }
-    if ids := [str(entry["message_id"]) for entry in entries if entry.get("message_id")]:
-        facts["message id"] = ", ".join(dict.fromkeys(ids))
+    facts = support_facts(push_token, at, app, entries, whole=show_token)
     good = all(finding.good is not False for finding in findings)
     if as_json:
         told = [{"about": one.about, "good": one.good, "says": words.plain(one.says, token)} for one in findings]
