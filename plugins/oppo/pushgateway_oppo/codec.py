@@ -188,6 +188,8 @@ def encode_broadcast(saved: str, audience: Audience, values: Sequence[str], dial
 
 def token_problem(token: str, longest: int) -> str:
     """Why this cannot be a registration id, or "". Loose: OPPO's own samples fit neither of its SDKs' patterns."""
+    if 0 < len(token) <= longest and token.isascii() and f"_{token}".isidentifier():
+        return ""  # letters, digits and "_": nearly all there are
     size = len(token.encode("utf-8", "surrogatepass"))
     if 0 < size <= longest and token.isprintable() and not any(mark in token for mark in " ;,"):
         return ""

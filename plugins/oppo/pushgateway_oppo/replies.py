@@ -170,11 +170,10 @@ class _NamedTwiceError(Exception):
 
 def _clear(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
-    if len(found) < len(pairs):  # by repr: 1, 1.0 and true are equal otherwise
+    if len(found) < len(pairs):
         for name, value in pairs:
-            if (name in _DECISIVE or _GROUP.fullmatch(name)) and repr(found[name]) != repr(
-                value
-            ):  # 1, true and 1.0 are equal here
+            decides = name in _DECISIVE or _GROUP.fullmatch(name)
+            if decides and repr(found[name]) != repr(value):  # 1, 1.0 and true would be equal
                 raise _NamedTwiceError
     return found
 
@@ -215,7 +214,8 @@ def decode_broadcast(
 
 
 def _push(broadcast: Broadcast, token: str) -> Push:
-    return Push(PushToken(broadcast.certificate_id, token), broadcast.notification)
+    # The audience has checked the tokens: nothing is checked again for each of thousands.
+    return Push.ordinary(PushToken(broadcast.certificate_id, token), broadcast.notification, "")
 
 
 def _passed(push: Push, message_id: str | None, readable: bool) -> Outcome:

@@ -240,8 +240,9 @@ class Oppo(Operations):
         if broadcast.audience.kind is not AudienceKind.TOKENS:
             return values, {}
         kept: dict[str, Outcome] = {}
+        longest = self._rules.number("token_bytes")
         for token in values:
-            reason, problem = Reason.UNREGISTERED, token_problem(token, self._rules.number("token_bytes"))
+            reason, problem = Reason.UNREGISTERED, token_problem(token, longest)
             if not problem and self.region(token) != region:
                 # The other host would call a living token invalid.
                 reason, problem = Reason.UNSUPPORTED, f"token: is of another region than {region}, to which this goes"
