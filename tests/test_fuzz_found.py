@@ -113,3 +113,18 @@ def test_orders_to_the_sandbox_are_obeyed_or_refused(path: str, order: Any, stat
 def test_a_content_type_is_read_in_one_pass(kind: str, read: object) -> None:
     """However long it is: looking for the charset again behind each semicolon took a second for 60 KB."""
     assert read_form(kind, b"a=1") == read
+
+
+@pytest.mark.parametrize("values", ['"CN_a"', '{"CN_a":1}', "[1]", "3", "null"])
+def test_what_is_no_list_of_texts_registers_nobody(values: str) -> None:
+    """A text was taken letter by letter, an object name by name: phones that nobody has."""
+    sandbox = OppoSandbox(tokens=1)
+    before = list(sandbox.tokens)
+
+    status, reply = finished(
+        ask(sandbox, "POST", "/_sandbox/control", b"", f'{{"do":"register","tokens":{values}}}'.encode())
+    )
+
+    assert status == 400
+    assert json.loads(reply)["error"]
+    assert list(sandbox.tokens) == before

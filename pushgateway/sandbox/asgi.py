@@ -204,9 +204,17 @@ def _text(order: dict[str, Any], field: str) -> str:
     return value
 
 
+def _texts(order: dict[str, Any], field: str) -> list[str]:
+    # A text or an object would be taken letter by letter, or name by name.
+    values = order[field]
+    if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
+        raise TypeError(field)
+    return values
+
+
 def _register(sandbox: Sandbox, order: dict[str, Any]) -> dict[str, Any]:
     if "tokens" in order:
-        return {"tokens": sandbox.register([str(token) for token in order["tokens"]])}
+        return {"tokens": sandbox.register(_texts(order, "tokens"))}
     count = int(order["count"])
     if count > MAX_COUNT:
         raise FieldError("count", f"must be {MAX_COUNT} or less")
@@ -252,7 +260,7 @@ _VERBS: dict[str, Callable[[Sandbox, dict[str, Any]], dict[str, Any]]] = {
     "uninstall": lambda sandbox, order: {"done": sandbox.uninstall(_text(order, "token"))},
     "mute": lambda sandbox, order: {"done": sandbox.mute(_text(order, "token"), bool(order.get("muted", True)))},
     "alias": lambda sandbox, order: {"done": sandbox.set_alias(_text(order, "token"), order["alias"])},
-    "tags": lambda sandbox, order: {"done": sandbox.set_tags(_text(order, "token"), map(str, order["tags"]))},
+    "tags": lambda sandbox, order: {"done": sandbox.set_tags(_text(order, "token"), _texts(order, "tags"))},
     "expire": _expire,
     "set": _set,
     "clear": _clear,
