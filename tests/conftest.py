@@ -4,7 +4,8 @@ Law of this file: no fixture touches a network or waits. The guards read sources
 module that is wrong is reported with a sentence and not with a traceback.
 """
 
-from collections.abc import Mapping
+import gc
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -69,3 +70,13 @@ def suites() -> Mapping[str, str]:
 def anyio_backend() -> str:
     """Tests marked `anyio` run on asyncio, the only loop the gateway knows."""
     return "asyncio"
+
+
+@pytest.fixture
+def unburdened() -> Iterator[None]:
+    """For tests that hold real time to fractions of a second: what thousands of tests before left in memory is not
+    gone through again and again while they run, which stops everything for half a second."""
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()

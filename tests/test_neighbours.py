@@ -108,6 +108,7 @@ def jain(shares: list[float]) -> float:
     return sum(shares) ** 2 / (len(shares) * sum(share**2 for share in shares))
 
 
+@pytest.mark.usefixtures("unburdened")
 @pytest.mark.anyio
 async def test_eighteen_beside_one_that_hangs_and_one_that_floods(root: Path) -> None:
     """Each keeps 95 % of its throughput, in equal shares, while the flood uses what is left (O5, O6)."""

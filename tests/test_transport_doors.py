@@ -106,6 +106,7 @@ def test_no_descriptor_left_is_not_sent_and_passes(kind: Kind) -> None:
     assert fine.status == 200
 
 
+@pytest.mark.usefixtures("unburdened")
 @every_transport
 @pytest.mark.parametrize("tls", [False, True], ids=["plain", "tls"])
 def test_the_last_byte_decides_between_not_sent_and_unknown(kind: Kind, tls: bool, authority: Authority) -> None:

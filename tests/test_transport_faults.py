@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import AsyncIterator, Set
 from contextlib import asynccontextmanager
 from typing import Any
@@ -86,7 +87,9 @@ async def live_through(kind: Kind, authority: Authority, only: set[str], *, tls:
                 async with turns:
                     if warm:
                         first = await gateway.send(PushToken(name, "token"), Notification("t", "first"))
-                        assert first.ok, (name, first)
+                        if not first.ok:  # before any fault: the machine stood still, so it is seen anew
+                            durations[name], endings[name] = math.inf, (first.status, first.reason)
+                            return
                     begun = loop.time()
                     outcome = await gateway.send(PushToken(name, "token"), Notification("t", "b"))
                     durations[name] = loop.time() - begun
@@ -111,6 +114,7 @@ def _too_slow(took: float, expected: Ending) -> bool:
     return took >= (WITHIN + GRACE if expected == U else WITHIN)
 
 
+@pytest.mark.usefixtures("unburdened")
 @pytest.mark.parametrize("warm", [False, True], ids=["fresh", "kept"])
 @pytest.mark.parametrize("tls", [False, True], ids=["plain", "tls"])
 @pytest.mark.parametrize("kind", TRANSPORTS)
