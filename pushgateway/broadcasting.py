@@ -20,7 +20,7 @@ from pushgateway.events import BroadcastDone
 from pushgateway.model import PushToken
 from pushgateway.outcome import BroadcastOutcome, Outcome, Reason, Status
 from pushgateway.patience import Patience
-from pushgateway.region import Region
+from pushgateway.region import CLOSED, Region
 from pushgateway.retry import TEMPORARY
 from pushgateway.seals import Seal
 from pushgateway.vendor import Exchange, Vendor
@@ -155,7 +155,7 @@ class Broadcasting:
         except asyncio.CancelledError:
             # The gateway's end or the caller's: what is known so far must not be lost with it.
             self._cut = True
-            return self._cut_off(part, Reason.CLOSED, "the gateway was closed")
+            return self._cut_off(part, Reason.CLOSED, CLOSED)
         except Exception as broken:
             return self._cut_off(part, Reason.CREDENTIALS, self.conversation.blame(broken))
 

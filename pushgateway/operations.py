@@ -183,7 +183,7 @@ class Calling(Generic[R]):
             return self._ended(status, self._why(silent), silent.detail)
         except asyncio.CancelledError:
             # The gateway's end or the caller's: what is known so far must not be lost with it.
-            return self._cut_off(Reason.CLOSED, "the gateway was closed")
+            return self._cut_off(Reason.CLOSED, CLOSED)
         except Exception as broken:
             late = isinstance(broken, TimeoutError) and limit.expired()
             reason = Reason.EXPIRED if late else Reason.CREDENTIALS

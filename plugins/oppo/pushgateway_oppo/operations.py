@@ -112,7 +112,8 @@ class Operations(Settings):
         """
 
         def begin() -> Exchange[feedback.InvalidTokens]:
-            request = self._asked("invalid_tokens", self.home_region, {})
+            operation = self._operation("invalid_tokens", self.home_region)
+            request = self._asked("invalid_tokens", operation, self.home_region, {})
             return (yield from feedback.fetch_invalid_tokens(request, self._rules.number("token_bytes")))
 
         return Call(name="invalid_tokens", begin=begin, region=self.home_region)
@@ -130,13 +131,14 @@ class Operations(Settings):
         the PNG or JPEG file. Not repeated without a verdict: OPPO counts uploads by the day. Mainland only, by OPPO's
         SDK. Source: OPPO's Java SDK 1.1.0 (S7).
         """
-        # An unknown kind is told when it begins; until then it needs a name.
-        name = f"upload_{kind}_picture" if kind in media.KINDS else "upload_picture"
+        # An unknown kind is told when it begins, where there are pictures at all; until then it needs a name.
+        known = kind in media.KINDS
+        name = f"upload_{kind}_picture" if known else "upload_picture"
 
         def begin() -> Exchange[media.Picture]:
-            self._check("upload_big_picture", self.home_region)
+            operation = self._operation(name if known else "upload_big_picture", self.home_region)
             fields, file = media.encode_picture(kind, content, ttl, self._rules)
-            return media.decode_picture((yield self._asked(name, self.home_region, fields, file)), kind)
+            return media.decode_picture((yield self._asked(name, operation, self.home_region, fields, file)), kind)
 
         return Call(name=name, begin=begin, region=self.home_region, repeatable=False)
 
@@ -159,17 +161,18 @@ class Operations(Settings):
         where = region or (self.region(token) if isinstance(token, str) else self.home_region)
 
         def begin() -> Exchange[T]:
-            self._check(name, where)
-            return read((yield self._asked(name, where, fields(self._rules))))
+            operation = self._operation(name, where)
+            return read((yield self._asked(name, operation, where, fields(self._rules))))
 
         return Call(name=name, begin=begin, region=where)
 
-    def _asked(self, name: str, region: str, fields: Mapping[str, str], file: File | None = None) -> Request:
-        operation = self._check(name, region)
+    def _asked(
+        self, name: str, operation: Operation, region: str, fields: Mapping[str, str], file: File | None = None
+    ) -> Request:
         url = self.url_of(operation.host, region, self.path_of(name, operation))
         return make_request(url, operation, fields, file)
 
-    def _check(self, name: str, region: str) -> Operation:
+    def _operation(self, name: str, region: str) -> Operation:
         """The operation, where it can be asked for. Raises `Refused`."""
         operation = self._rules.operations.get(name)
         if operation is None or not self.path_of(name, operation):
