@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import OrderedDict, deque
 from collections.abc import Callable, Hashable, Iterator, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 from pushgateway.intent import Priority
 from pushgateway.model import Notification, Push
@@ -24,7 +24,7 @@ class Sink(Protocol):
     withdrawn: bool
     """True: the caller is gone; what has not left yet shall not leave."""
 
-    def put(self, place: int, outcome: Outcome) -> None:
+    def put(self, place: Any, outcome: Outcome) -> None:
         """Take the outcome of the push at `place`. Called once for each place."""
 
     def put_all(self, those: Sequence[Waiting], outcomes: Sequence[Outcome]) -> None:
@@ -49,14 +49,14 @@ class Waiting:
         "tries",
     )
 
-    def __init__(self, push: Push, deadline: float, sink: Sink, place: int, begun: float = 0.0) -> None:
+    def __init__(self, push: Push, deadline: float, sink: Sink, place: Any, begun: float = 0.0) -> None:
         self.push = push
         self.begun = begun  # when it was handed in, on the loop's clock
         self.deadline = deadline  # on the loop's clock
         self.region = ""  # where it waits, once it does
         self.grain: dict[Waiting, None] | None = None  # where its deadline is filed
         self.sink = sink
-        self.place = place
+        self.place = place  # what its sink knows it by
         self.attempts = 0  # vendor requests made for it
         self.tries = 0  # times it was taken up, failed logins included
         self.doubtful = False  # an attempt ended without a verdict

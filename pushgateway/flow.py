@@ -38,24 +38,27 @@ def check_window(window: int) -> None:
         raise FieldError("window", "must be 1 or more")
 
 
-class One(asyncio.Future[Outcome]):
-    """The sink of a single send: the future that its caller awaits."""
+class Singles:
+    """The sink of single sends. A push's place in it is the future that its caller awaits: one of asyncio's own, which
+    a task waits for at less cost than for any class made of it."""
 
-    __slots__ = ("withdrawn",)  # a sink of its own beside the future would be one more thing to be collected
+    def __init__(self, *, withdrawn: bool) -> None:
+        self.withdrawn = withdrawn
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        super().__init__(loop=loop)
-        self.withdrawn = False
-
-    def put(self, place: int, outcome: Outcome) -> None:
+    def put(self, place: asyncio.Future[Outcome], outcome: Outcome) -> None:
         """Wake the caller, if it is still there."""
-        if not self.done():
-            self.set_result(outcome)
+        if not place.done():
+            place.set_result(outcome)
 
     def put_all(self, those: Sequence[Waiting], outcomes: Sequence[Outcome]) -> None:
-        """The same: there is only one."""
+        """Wake many."""
         for waiting, outcome in zip(those, outcomes, strict=True):
-            self.put(waiting.place, outcome)
+            if not waiting.place.done():
+                waiting.place.set_result(outcome)
+
+
+SINGLES, WITHDRAWN = Singles(withdrawn=False), Singles(withdrawn=True)
+"""Where all single sends are, and where one goes whose caller is gone."""
 
 
 class Many:

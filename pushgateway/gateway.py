@@ -23,7 +23,7 @@ from pushgateway.broadcasting import Broadcasting, ended
 from pushgateway.certificates import Certificate, check_linger
 from pushgateway.errors import FieldError, LoopError
 from pushgateway.events import Shed
-from pushgateway.flow import Flow, Many, One, as_push, check_window
+from pushgateway.flow import SINGLES, WITHDRAWN, Flow, Many, as_push, check_window
 from pushgateway.hearing import Hearing
 from pushgateway.ids import Ids
 from pushgateway.inquiries import Inquiries, make_traces
@@ -138,12 +138,13 @@ class Gateway(Inquiries):
         Returns its outcome within `timeout` (default: the gateway's). `coalesce=False`: at once and in a request of
         its own. Cancelling takes the push back if it has not left yet. Raises only `FieldError` and `LoopError`.
         """
-        sink = One(self._enter())
-        self._intake.take_one(self._push(push_token, notification, timeout, coalesce, priority), sink)
+        outcome: asyncio.Future[Outcome] = self._enter().create_future()
+        push = self._push(push_token, notification, timeout, coalesce, priority)
+        waiting = self._intake.take_one(push, SINGLES, outcome)
         try:
-            return await sink
+            return await outcome
         except asyncio.CancelledError:
-            sink.withdrawn = True
+            waiting.sink = WITHDRAWN
             raise
 
     async def try_send(

@@ -40,14 +40,16 @@ class Intake:
         self._now = now
         self._timeout = timeout
 
-    def take_one(self, push: Push, sink: Sink) -> None:
+    def take_one(self, push: Push, sink: Sink, place: object) -> Waiting:
         """Send a push on its way that has its id already."""
-        lane = self._lane(push.push_token.certificate_id)
-        if not isinstance(lane, Lane):
-            sink.put(0, self.refused(push, *lane))
-            return
         now = self._now()
-        lane.submit_one(Waiting(push, now + (self._timeout if push.timeout is None else push.timeout), sink, 0, now))
+        waiting = Waiting(push, now + (self._timeout if push.timeout is None else push.timeout), sink, place, now)
+        lane = self._lane(push.push_token.certificate_id)
+        if isinstance(lane, Lane):
+            lane.submit_one(waiting)
+        else:
+            sink.put(place, self.refused(push, *lane))
+        return waiting
 
     def take(self, pushes: Iterable[Push], sink: Sink, place: int) -> None:
         """Send each on its way; the first one has this place at the sink."""

@@ -251,9 +251,8 @@ class Lane:
 
     def accepted(self, those: Sequence[Waiting], outcomes: Sequence[Outcome]) -> None:
         """The last word on many of a batch at once: accepted, at the first attempt, and none has its outcome yet."""
-        if self.traces is not None and (flight := those[0].flight) is not None:
-            for waiting, outcome in zip(those, outcomes, strict=True):
-                self.traces.ended(outcome, waiting.begun, flight.leg)
+        if self.traces is not None and (flight := those[0].flight) is not None and flight.leg is not None:
+            self.traces.all_accepted(outcomes, [waiting.begun for waiting in those], flight.leg)
         for waiting in those:
             waiting.settled = True
             waiting.flight = None

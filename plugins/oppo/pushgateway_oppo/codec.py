@@ -8,10 +8,10 @@ between the parts that differ (target, message id and what comes back with recei
 from __future__ import annotations
 
 import functools
+import itertools
 import re
-from collections.abc import Generator, Iterable, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from io import BytesIO
-from itertools import repeat
 from typing import Any, Final, TypeAlias
 
 import attrs
@@ -38,6 +38,8 @@ _OPENING = _TARGET_END + _NOTIFICATION
 BREATH: Final = 256
 """Ordinary notifications encoded between two breaths, or so many times `_LONG_WAY` fewer others."""
 _LONG_WAY = 24
+_RUN = 64
+"""Pushes of one notification that are written together."""
 _AT_ONCE = 64
 """Pieces written at once: to write each costs as much as to make it, and more would lie about until they are cold."""
 
@@ -72,23 +74,30 @@ def encode_batch(
     encoded = Encoded(BytesIO(), [], [], [], {})
     sent, truncated, places = encoded.sent, encoded.truncated, encoded.places
     fragments = _Fragments(batch, dialect, intents)
-    pieces = [_opening(dialect)]
-    target = form_quote(f'{{"target_type":{dialect.targets["tokens"].unicast},"target_value":"')
-    next_target = _COMMA + target
-    longest = dialect.number("token_bytes")
-    note: Notification | None = None
-    for place, (push, plain) in enumerate(zip(batch, _plain_addresses(batch, longest), strict=True)):
+    frame = fragments.frame
+    pieces = [frame.opening]
+    plain = _plain_addresses(batch, frame.longest)
+    may_run = plain is not None and fragments.are_shared
+    place = 0
+    while place < len(batch):
         if len(pieces) >= _AT_ONCE:
             encoded.body.write(b"".join(pieces))
             pieces = []
         if fragments.effort >= BREATH:
             fragments.effort = 0
             yield
-        if push.notification is not note:
-            note = push.notification
-            fragment = fragments.find(note)
-        address = plain or _address(push, longest)
+        push = batch[place]
+        fragment = fragments.find(push.notification)
+        begin = frame.next_target if sent else frame.target
+        if may_run and plain is not None and (end := _run_end(batch, place)) and not isinstance(fragment, Refused):
+            pieces += _same(plain[0][place:end], plain[1][place:end], begin, fragment, frame.next_target)
+            sent += batch[place:end]
+            truncated += [fragment[2]] * (end - place)
+            places += range(place, end)
+            place = end
+            continue
         fragments.effort += plain is None
+        address = _address(push, frame.longest) if plain is None else (plain[0][place], plain[1][place])
         if isinstance(address, Outcome):
             encoded.settled[place] = address
         elif isinstance(fragment, Refused):
@@ -98,10 +107,11 @@ def encode_batch(
             token, dedupe_id = address
             back = () if push.callback is None else _callback(push, push.callback)
             message_id = (_MESSAGE_ID, dedupe_id, _TARGET_END) if dedupe_id else ()
-            pieces += (next_target if sent else target, token, opening, *back, *message_id, closing)
+            pieces += (begin, token, opening, *back, *message_id, closing)
             sent.append(push)
             truncated.append(cut)
             places.append(place)
+        place += 1
     if len(sent) > 1:
         pieces.append(b"%5D")
     encoded.body.write(b"".join(pieces))
@@ -110,24 +120,51 @@ def encode_batch(
     return encoded
 
 
+def _run_end(batch: Sequence[Push], place: int) -> int:
+    """Where a run ends that begins here: pushes, `_RUN` at the most, that differ in nothing but their addresses. 0 when
+    it is none."""
+    note = batch[place].notification
+    end = place
+    for push in itertools.islice(batch, place, place + _RUN):
+        if push.notification is not note or push.callback is not None or not push.dedupe_id:
+            break
+        end += 1
+    return end if end - place > 1 else 0
+
+
+def _same(
+    tokens: Sequence[bytes], ids: Sequence[bytes], begin: bytes, fragment: Fragment, next_target: bytes
+) -> list[bytes]:
+    """The pieces of a run, put side by side list by list: nothing is left to be done for each push alone."""
+    opening, closing, _ = fragment
+    end = _TARGET_END + closing
+    pieces = [end + next_target] * (4 * len(tokens) + 1)
+    pieces[0] = begin
+    pieces[1::4] = tokens
+    pieces[2::4] = [opening + _MESSAGE_ID] * len(tokens)
+    pieces[3::4] = ids
+    pieces[-1] = end
+    return pieces
+
+
 Address: TypeAlias = tuple[bytes, bytes]
 """Token and dedupe id, quoted."""
 
 
-def _plain_addresses(batch: Sequence[Push], longest: int) -> Iterable[Address | None]:
-    """For each push its address, as it is where all of them stand for themselves in JSON and in a form: nearly always,
-    so all are looked at in one. Otherwise None for each."""
+def _plain_addresses(batch: Sequence[Push], longest: int) -> tuple[list[bytes], list[bytes]] | None:
+    """All tokens and all dedupe ids as they are, where each of them stands for itself in JSON and in a form: nearly
+    always, so they are looked at in one. Otherwise None."""
     tokens = [push.push_token.token for push in batch]
     ids = [push.dedupe_id for push in batch]
     sizes = [len(token) for token in tokens]
     if not sizes or min(sizes) < 1 or max(sizes) > longest:
-        return repeat(None, len(batch))
+        return None
     # Joined and cut again, not formatted: a str of a class of its own (an Enum's) may show itself as something else.
     together = "\n".join((*tokens, *ids))
     if not together.isascii() or together.encode().translate(None, PLAIN_BYTES) != b"\n" * (2 * len(batch) - 1):
-        return repeat(None, len(batch))
+        return None
     quoted = together.encode().split(b"\n")
-    return zip(quoted[: len(batch)], quoted[len(batch) :], strict=True)
+    return quoted[: len(batch)], quoted[len(batch) :]
 
 
 def _address(push: Push, longest: int) -> Address | Outcome:
@@ -162,11 +199,7 @@ def encode_unicast(encoded: Encoded, dialect: Dialect) -> tuple[str, bytes]:
     if len(encoded.sent) > 1:
         return dialect.operations["unicast_batch"].path, content
     call = dialect.operations["unicast"]
-    return call.path, call.body.encode("ascii") + b"=" + content[len(_opening(dialect)) :]
-
-
-def _opening(dialect: Dialect) -> bytes:
-    return dialect.operations["unicast_batch"].body.encode("ascii") + b"=%5B"
+    return call.path, call.body.encode("ascii") + b"=" + content[len(_frame(dialect).opening) :]
 
 
 def encode_save(content: Content) -> bytes:
@@ -220,15 +253,32 @@ def _tags(audience: Audience, dialect: Dialect) -> str:
     return encode_json({name: list(group) for name, group in groups.items() if group})
 
 
-_plans: dict[int, Plan] = {}
+@attrs.frozen
+class _Frame:
+    """What is the same for all batches of a dialect, made once."""
+
+    plan: Plan
+    opening: bytes
+    """Of the form, up to the first message."""
+    target: bytes
+    """Of a message, up to its target."""
+    next_target: bytes
+    longest: int
+    """Bytes that a token may have."""
 
 
-def _plan(dialect: Dialect) -> Plan:
+_frames: dict[int, _Frame] = {}
+
+
+def _frame(dialect: Dialect) -> _Frame:
     # By identity: a dialect is a whole document, and each plan keeps its own alive.
-    plan = _plans.get(id(dialect))
-    if plan is None:
-        plan = _plans[id(dialect)] = make_plan(dialect)
-    return plan
+    frame = _frames.get(id(dialect))
+    if frame is None:
+        opening = dialect.operations["unicast_batch"].body.encode("ascii") + b"=%5B"
+        target = form_quote(f'{{"target_type":{dialect.targets["tokens"].unicast},"target_value":"')
+        longest = dialect.number("token_bytes")
+        frame = _frames[id(dialect)] = _Frame(make_plan(dialect), opening, target, _COMMA + target, longest)
+    return frame
 
 
 class _Fragments:
@@ -238,8 +288,10 @@ class _Fragments:
         self.effort = 0
         """What they have cost, in ordinary ones."""
         notes = {id(push.notification) for push in batch}
-        self._are_shared = len(notes) < len(batch)
-        self._plan = _plan(dialect)
+        self.are_shared = len(notes) < len(batch)
+        """Whether one of them is for several pushes."""
+        self.frame = _frame(dialect)
+        self._plan = self.frame.plan
         self._intents = intents
         self._tails: Tails = {}
         self._known: dict[int, Fragment | Refused] = {}  # by identity: the batch keeps them alive
@@ -249,7 +301,7 @@ class _Fragments:
         fragment = self._known.get(id(note))
         if fragment is None:
             fragment = self._encode(note)
-            if self._are_shared:
+            if self.are_shared:
                 self._known[id(note)] = fragment
         return fragment
 

@@ -95,9 +95,9 @@ def decode_batch(
     items = read_accepted(response)
     if not isinstance(items, list):
         items = []
-    if _may_name_twice(response.content, items):
-        _check_names(response)
     ids = _usual_ids(items, sent)
+    if _may_name_twice(response.content, items, are_usual=ids is not None):
+        _check_names(response)
     found = {} if ids is not None else _by_token(items, sent)
     if len(sent) > BREATH:
         yield
@@ -125,29 +125,33 @@ _REGISTRATION_ID, _MESSAGE_ID = itemgetter("registrationId"), itemgetter("messag
 
 def _usual_ids(items: Sequence[Any], sent: Sequence[Push]) -> list[str] | None:
     """The message ids of a reply as nearly all are, looked at in one: each push in order, as OPPO has always sent them,
-    accepted, with an id of the usual kind. None for any other. A batch holds no token twice, so each item is then the
-    only one for its token."""
+    accepted, with an id of the usual kind and nothing else. None for any other. A batch holds no token twice, so each
+    item is then the only one for its token."""
     try:
-        if list(map(_REGISTRATION_ID, items)) != [push.push_token.token for push in sent]:
+        if set(map(len, items)) != {2} or list(map(_REGISTRATION_ID, items)) != [
+            push.push_token.token for push in sent
+        ]:
             return None
         ids = list(map(_MESSAGE_ID, items))
         are_printable = "".join(ids).isprintable()
     except (LookupError, TypeError):  # an item is no object, or lacks one of both, or an id is no text
         return None
-    if not are_printable or not all(ids) or max(map(len, ids)) > _ID_LENGTH:
-        return None
-    return None if any("errorCode" in item for item in items) else ids
+    return ids if are_printable and all(ids) and max(map(len, ids)) <= _ID_LENGTH else None
 
 
-def _may_name_twice(content: bytes, items: Sequence[Any]) -> bool:
-    """Whether more is named than was read, which costs nothing to see; a full look at every reply would double it."""
+def _may_name_twice(content: bytes, items: Sequence[Any], *, are_usual: bool) -> bool:
+    """Whether more is named than was read, which costs nothing to see; a full look at every reply would double it.
+
+    A name may also be spelled with escapes. `are_usual`: each item has an id, a registration id, and nothing else.
+    """
+    if content.count(b'"data"') != 1 or b'"value"' in content or b"\\" in content:
+        return True
+    named = content.count(b'"registrationId"')
+    if are_usual:
+        return named != len(items)
     objects = [item for item in items if type(item) is dict]
-    return (
-        content.count(b'"data"') != 1
-        or b'"value"' in content
-        or content.count(b'"registrationId"') != sum("registrationId" in item for item in objects)
-        or content.count(b'"errorCode"') != sum("errorCode" in item for item in objects)
-    )
+    refused = sum("errorCode" in item for item in objects)
+    return named != sum("registrationId" in item for item in objects) or content.count(b'"errorCode"') != refused
 
 
 def _check_names(response: Response) -> None:
