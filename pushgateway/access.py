@@ -106,6 +106,11 @@ class AccessTokens:
                 raise NoVerdict("the gateway was closed", sent=False) from None
             raise
 
+    def held(self, key: Key) -> AccessToken | None:
+        """The cached one, where nothing has to be done for it."""
+        held = self._held.get(key)
+        return None if held is None or self._is_to_be_renewed(key, held) else held.access
+
     def forget(self, key: Key, access: AccessToken) -> None:
         """The vendor does not take `access`. Does nothing when another one has taken its place already."""
         held = self._held.get(key)

@@ -316,7 +316,8 @@ class _Batch:
                     except BaseException:
                         group.appendleft(waiting)
                         raise
-                room -= weight + most_quoted(token + push.dedupe_id)
+                address = token + push.dedupe_id
+                room -= weight + (6 * len(address) if address.isascii() else most_quoted(address))
                 if room < 0 and taken:
                     group.appendleft(waiting)
                     self.is_full = True

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import functools
 from collections.abc import Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, nullcontext
+from contextlib import AbstractAsyncContextManager
 
 import attrs
 
@@ -32,6 +32,10 @@ MAX_BREATHS = 10_000
 """Breaths of one exchange, a few milliseconds apart; the same."""
 
 
+def _untold() -> None:
+    """Nobody wants to know."""
+
+
 class Errand:
     """What a vendor is asked for."""
 
@@ -42,7 +46,7 @@ class Errand:
         operation: Operation,
         region: str,
         pushes: int = 0,
-        asking: Callable[[], None] | None = None,
+        asking: Callable[[], None] = _untold,
         *,
         name: str = "",
     ) -> None:
@@ -70,9 +74,6 @@ class Desk(AbstractAsyncContextManager[None]):
 
     async def __aexit__(self, *_: object) -> None:
         asyncio.get_running_loop().call_soon(self._lock.release)  # in the next turn, and no await: nothing cuts in
-
-
-_ANYWHERE = nullcontext()
 
 
 @attrs.frozen(eq=False)
@@ -106,6 +107,8 @@ class Conversation:
 
         Raises `Refused`, or `NoVerdict` with `sent` False: what was to follow the login has not left.
         """
+        if (held := self.access.held(self.key(region))) is not None:
+            return held
         try:
             first = self.vendor.login(region, 0.0)
             if first is None:
@@ -188,29 +191,32 @@ class Conversation:
         """
         requests = breaths = 0
         response: Response | None = None
+        is_heavy = errand.pushes >= HEAVY
+        step: Callable[[], Request | None] = functools.partial(next, exchange)
         try:
-            async with self._place(errand):
-                request = next(exchange)
-            while breaths < MAX_BREATHS if request is None else requests < MAX_REQUESTS:
+            while breaths <= MAX_BREATHS:
+                if is_heavy:
+                    async with self.desk:
+                        request = step()
+                else:
+                    request = step()
                 if request is None:
                     breaths += 1
                     await asyncio.sleep(0)
-                    async with self._place(errand):
-                        request = next(exchange)
+                    step = functools.partial(next, exchange)
                     continue
                 requests += 1
+                if requests > MAX_REQUESTS:
+                    break
                 if access is not None:
                     request = self.vendor.authorize(request, access)
-                if errand.asking is not None:
-                    errand.asking()
+                errand.asking()
                 try:
                     response = await self._ask(request, errand)
+                    step = functools.partial(exchange.send, response)
                 except NoVerdict as silent:
                     response = None
-                    request = exchange.throw(silent)
-                else:
-                    async with self._place(errand):
-                        request = exchange.send(response)
+                    step = functools.partial(exchange.throw, silent)
             raise RuntimeError("an exchange of too many requests or breaths")
         except ClockSkew as skew:
             if response is not None and response.date is not None and response.received_at is not None:
@@ -221,9 +227,6 @@ class Conversation:
             return result
         finally:
             exchange.close()
-
-    def _place(self, errand: Errand) -> AbstractAsyncContextManager[None]:
-        return self.desk if errand.pushes >= HEAVY else _ANYWHERE
 
     async def _ask(self, request: Request, errand: Errand) -> Response:
         loop = asyncio.get_running_loop()
@@ -245,19 +248,20 @@ class Conversation:
             self.watch.complain(sentence)
             raise NoVerdict(sentence) from None
         finally:
-            done = RequestDone(
-                certificate_id=self.certificate_id,
-                brand=self.vendor.brand,
-                region=errand.region,
-                operation=errand.operation,
-                name=errand.name,
-                pushes=errand.pushes,
-                duration=loop.time() - begun,
-                status=status,
-                ending=ending,
-                sent=sent,
-            )
-            self.watch.emit(done)
+            if self.watch.is_observed:
+                done = RequestDone(
+                    certificate_id=self.certificate_id,
+                    brand=self.vendor.brand,
+                    region=errand.region,
+                    operation=errand.operation,
+                    name=errand.name,
+                    pushes=errand.pushes,
+                    duration=loop.time() - begun,
+                    status=status,
+                    ending=ending,
+                    sent=sent,
+                )
+                self.watch.emit(done)
 
     async def run_with_access(self, access: AccessToken | None, begin: Callable[[], Exchange[T]], errand: Errand) -> T:
         """One exchange and, where the vendor says that the access token is no longer good, one more with a new one."""

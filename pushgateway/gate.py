@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 import random
-from collections import Counter
 from collections.abc import Callable, Iterable
 
 from pushgateway.errors import NoVerdict, Refused
@@ -135,14 +134,14 @@ class Gate:
         leave.told = True
         self._usual += (0.2 if self._usual else 1.0) * (now - leave.at - self._usual)
         rejected = Status.REJECTED  # enum members are looked up in Python
-        reasons = Counter([outcome.reason for outcome in outcomes if outcome.status is rejected])
+        reasons = [outcome.reason for outcome in outcomes if outcome.status is rejected]
         self._answered(now)
-        if 2 * reasons[Reason.RATE_LIMITED] > leave.pushes:  # of a few, it is about their phones
+        if reasons and 2 * reasons.count(Reason.RATE_LIMITED) > leave.pushes:  # of a few, it is about their phones
             self._slow_down(now, leave, 0.0)
         else:
             self._pushes.went_well(leave.at)
             self._requests.went_well(leave.at)
-        if reasons[Reason.QUOTA_EXCEEDED]:
+        if reasons and Reason.QUOTA_EXCEEDED in reasons:
             self._use_up(now, quota, leave)
 
     def failed(self, now: float, leave: Leave, error: Refused | NoVerdict, quota: str) -> None:

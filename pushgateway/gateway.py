@@ -174,7 +174,8 @@ class Gateway(Inquiries):
         Raises `FieldError` before anything is sent when an element is not a `Push`.
         """
         given = [as_push(push, place) for place, push in enumerate(pushes)]
-        return await self._send_all(given, lambda part: part)
+        self._enter()
+        return await self._send_all(given, self._intake.identified)
 
     async def multicast(
         self,
@@ -222,7 +223,7 @@ class Gateway(Inquiries):
         """
         check_window(window)
         flow = Flow(self._enter(), window)
-        flow.feed(pushes, lambda run, place: self._intake.take(run, flow, place))
+        flow.feed(pushes, lambda run, place: self._intake.take(self._intake.identified(run), flow, place))
         self._flows.add(flow)
         try:
             while outcomes := await flow.ready():

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import hashlib
 import random
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
-from pushgateway.model import Notification, PushToken
+from pushgateway.model import Notification, Push, PushToken
 
 
 class Ids:
@@ -31,6 +31,23 @@ class Ids:
             self._tail += 1
             return self._form % self._tail
         return derived(push_token, message)
+
+    def make_each(self, pushes: Iterable[Push]) -> list[str]:
+        """Those that they have, or the same for each that has none."""
+        form, tail = self._form, self._tail
+        made = []
+        for push in pushes:
+            dedupe_id = push.dedupe_id
+            if not dedupe_id:
+                message = push.notification.dedupe_id
+                if message:
+                    dedupe_id = derived(push.push_token, message)
+                else:
+                    tail += 1
+                    dedupe_id = form % tail
+            made.append(dedupe_id)
+        self._tail = tail
+        return made
 
     def make_all(self, push_tokens: Sequence[PushToken], notification: Notification) -> list[str]:
         """The same for pushes of one notification, at half the price."""

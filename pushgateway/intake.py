@@ -7,6 +7,7 @@ as much as the rest of their way.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from itertools import repeat
 
 from pushgateway.batching import Sink, Waiting
 from pushgateway.events import OutcomeGiven
@@ -51,18 +52,24 @@ class Intake:
             sink.put(place, self.refused(push, *lane))
         return waiting
 
+    def identified(self, pushes: Sequence[Push]) -> list[Push]:
+        """The same pushes, each with an id."""
+        return Push.twins(pushes, [push.push_token for push in pushes], self._ids.make_each(pushes))
+
+    def addressed(self, first: Push, push_tokens: Sequence[PushToken]) -> list[Push]:
+        """The same push to each of these phones, under an id of its own."""
+        return Push.twins(repeat(first), push_tokens, self._ids.make_all(push_tokens, first.notification))
+
     def take(self, pushes: Iterable[Push], sink: Sink, place: int) -> None:
-        """Send each on its way; the first one has this place at the sink."""
+        """Send each on its way, by the id it has; the first one has this place at the sink."""
         now = self._now()
         usual = now + self._timeout
-        make = self._ids.make
         runs: dict[str, list[Waiting]] = {}
-        for given in pushes:
-            token = given.push_token
-            push = given if given.dedupe_id else given.identified(make(token, given.notification))
-            run = runs.get(token.certificate_id)
+        for push in pushes:
+            key = push.push_token.certificate_id
+            run = runs.get(key)
             if run is None:
-                run = runs[token.certificate_id] = []
+                run = runs[key] = []
             run.append(Waiting(push, usual if push.timeout is None else now + push.timeout, sink, place, now))
             place += 1
         for key, run in runs.items():
@@ -77,10 +84,6 @@ class Intake:
         """Where its pushes go, or why they do not."""
         lane = self._roster.open.get(key)
         return lane or self._roster.obstacle(key) or self._roster.lane(key)
-
-    def addressed(self, first: Push, push_tokens: Sequence[PushToken]) -> list[Push]:
-        """The same push to each of these phones, under an id of its own."""
-        return list(map(first.addressed, push_tokens, self._ids.make_all(push_tokens, first.notification)))
 
     def refused(self, push: Push, reason: Reason, detail: str) -> Outcome:
         """The outcome of a push that does not come in."""

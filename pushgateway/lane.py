@@ -246,7 +246,7 @@ class Lane:
         self._held -= 1
         self._deadlines.discard((waiting,))
         waiting.sink.put(waiting.place, outcome)
-        if outcome.status is not Status.ACCEPTED or self._watch.wants_outcomes:
+        if outcome.status is not Status.ACCEPTED or self._watch.is_observed:
             self._tell(waiting, outcome)
 
     def accepted(self, those: Sequence[Waiting], outcomes: Sequence[Outcome]) -> None:
@@ -264,7 +264,7 @@ class Lane:
         else:
             for waiting, outcome in zip(those, outcomes, strict=True):
                 waiting.sink.put(waiting.place, outcome)
-        if self._watch.wants_outcomes:
+        if self._watch.is_observed:
             for waiting, outcome in zip(those, outcomes, strict=True):
                 self._tell(waiting, outcome)
 

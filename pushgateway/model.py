@@ -7,7 +7,7 @@ log may show, so it never holds a token, a title, a body or a secret.
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -356,26 +356,30 @@ class Push(_Draft):
 
     def identified(self, dedupe_id: str) -> Push:
         """The same push under this id."""
-        return self.addressed(self.push_token, dedupe_id)
+        return self.twins((self,), (self.push_token,), (dedupe_id,))[0]
 
-    def addressed(self, push_token: PushToken, dedupe_id: str) -> Push:
-        """The same push to another phone, under an id of its own; nothing is checked a second time."""
-        draft: Any = _Draft()
-        draft.push_token = push_token
-        draft.notification = self.notification
-        draft.timeout = self.timeout
-        draft.dedupe_id = dedupe_id
-        draft.coalesce = self.coalesce
-        draft.priority = self.priority
-        draft.context = self.context
-        draft.callback = self.callback
-        draft.__class__ = Push
-        twin: Push = draft
-        return twin
+    @staticmethod
+    def twins(pushes: Iterable[Push], push_tokens: Sequence[PushToken], dedupe_ids: Iterable[str]) -> list[Push]:
+        """The same pushes to these phones under these ids; nothing is checked a second time. All in one, because one
+        by one it costs half as much again."""
+        twins = []
+        for push_token, dedupe_id, push in zip(push_tokens, dedupe_ids, pushes, strict=False):
+            draft: Any = _Draft()
+            draft.push_token = push_token
+            draft.notification = push.notification
+            draft.timeout = push.timeout
+            draft.dedupe_id = dedupe_id
+            draft.coalesce = push.coalesce
+            draft.priority = push.priority
+            draft.context = push.context
+            draft.callback = push.callback
+            draft.__class__ = Push
+            twins.append(draft)
+        return twins
 
     def called_back(self, callback: CallBack) -> Push:
         """The same push with receipts that go there."""
-        twin = self.addressed(self.push_token, self.dedupe_id)
+        twin = self.identified(self.dedupe_id)
         object.__setattr__(twin, "callback", callback)
         return twin
 

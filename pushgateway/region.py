@@ -280,18 +280,7 @@ class Region:
         lane = self.lane
         if flight.leg is not None:
             flight.leg.ended_at = self._loop.time()
-        finish, accepted = lane.finish, Status.ACCEPTED
-        usual: list[Waiting] = []
-        theirs: list[Outcome] = []
-        others: list[tuple[Waiting, Outcome]] = []
-        for waiting, outcome in zip(flight.batch, outcomes, strict=True):
-            if outcome.status is accepted and not (waiting.tries or waiting.attempts or waiting.settled):
-                usual.append(waiting)
-                theirs.append(outcome)
-            else:
-                others.append((waiting, outcome))
-        if usual:
-            lane.accepted(usual, theirs)
+        finish, others = lane.finish, self._conclude_usual(flight, list(outcomes))
         again: dict[tuple[int, float], list[tuple[Waiting, Outcome]]] = {}
         for waiting, outcome in others:
             waiting.tries += 1
@@ -306,6 +295,27 @@ class Region:
                 continue
             for waiting, outcome in those:
                 finish(waiting, outcome)
+
+    def _conclude_usual(self, flight: Flight, outcomes: Sequence[Outcome]) -> list[tuple[Waiting, Outcome]]:
+        """Give theirs to those that were accepted at the first attempt: nearly always all. The others."""
+        accepted = Status.ACCEPTED
+        taken = [outcome.status for outcome in outcomes].count(accepted)
+        begun = [waiting.tries or waiting.attempts or waiting.settled for waiting in flight.batch]
+        if 0 < taken == len(begun) == len(outcomes) and not any(begun):
+            self.lane.accepted(flight.batch, outcomes)
+            return []
+        usual: list[Waiting] = []
+        theirs: list[Outcome] = []
+        others: list[tuple[Waiting, Outcome]] = []
+        for waiting, outcome in zip(flight.batch, outcomes, strict=True):
+            if outcome.status is accepted and not (waiting.tries or waiting.attempts or waiting.settled):
+                usual.append(waiting)
+                theirs.append(outcome)
+            else:
+                others.append((waiting, outcome))
+        if usual:
+            self.lane.accepted(usual, theirs)
+        return others
 
 
 class _Turn:

@@ -44,7 +44,7 @@ class _Said:
 class Watch:
     """Tells events, to the host's observer first and then to the log. One for each gateway."""
 
-    __slots__ = ("_depth", "_monotonic", "_observer", "_said", "wants_outcomes")
+    __slots__ = ("_depth", "_monotonic", "_observer", "_said", "is_observed")
 
     def __init__(self, observer: Observer | None, monotonic: Callable[[], float]) -> None:
         """Raises `FieldError` for an observer that cannot be called, or whose call would only make a coroutine."""
@@ -55,8 +55,9 @@ class Watch:
         # Ordered, because it is emptied from its front: the oldest come first.
         self._said: OrderedDict[Hashable, _Said] = OrderedDict()
         self._depth = 0
-        self.wants_outcomes: bool = observer is not None
-        """False: nobody listens to `OutcomeGiven` of accepted pushes, so they need not be made."""
+        self.is_observed: bool = observer is not None
+        """False: nobody listens to events of which no line is made (`RequestDone`, `OutcomeGiven` of accepted pushes),
+        so they need not be made either."""
 
     def emit(self, event: Event, detail: str = "") -> None:
         """Tell it. `detail` is a sentence of ours on it, without content; only the log shows it.

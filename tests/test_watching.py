@@ -51,8 +51,8 @@ def test_an_observer_hears_every_event_as_it_is() -> None:
 
 def test_without_an_observer_outcomes_need_not_be_made() -> None:
     """The engine asks before it builds an event for each accepted push."""
-    assert not Watch(None, Clock()).wants_outcomes
-    assert Watch(lambda event: None, Clock()).wants_outcomes
+    assert not Watch(None, Clock()).is_observed
+    assert Watch(lambda event: None, Clock()).is_observed
 
 
 @pytest.mark.parametrize("error", [ValueError, asyncio.CancelledError, RecursionError, StopIteration])

@@ -62,7 +62,7 @@ def conversing(script: Script, logging_in: Callable[[str, float], Any] = lambda 
     return Conversation("7005", Scripted(logging_in), script, fresh(), 5.0, watch, Desk())
 
 
-def errand(region: str = "", asking: Callable[[], None] | None = None) -> Errand:
+def errand(region: str = "", asking: Callable[[], None] = lambda: None) -> Errand:
     """What is asked for."""
     return Errand("push", region, 1, asking)
 
