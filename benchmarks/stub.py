@@ -26,6 +26,9 @@ _LENGTH = re.compile(rb"(?i)\r\ncontent-length: *(\d+)")
 _TARGET = re.compile(rb"%22target_value%22%3A\+?%22([A-Za-z0-9_.~-]+)%22")
 """As the gateway and `urlencode` write a target that needs no quoting; anything else goes the long way."""
 _ids = itertools.count(1)
+_open = set[asyncio.BaseTransport]()
+CENSUS = "/census"
+"""Not OPPO's: how many connections are open, this one included."""
 
 
 def answer(path: str, content: bytes) -> bytes:
@@ -38,6 +41,8 @@ def answer(path: str, content: bytes) -> bytes:
         return b'{"code":0,"message":"Success","data":{"auth_token":"stub","create_time":%d}}' % (time.time() * 1000)
     if operation == "unicast":
         return b'{"code":0,"message":"Success","data":{"messageId":"%024x"}}' % next(_ids)
+    if path == CENSUS:
+        return b'{"code":0,"connections":%d}' % len(_open)
     if operation in ("save", "broadcast"):
         return b'{"code":0,"message":"Success","data":{"message_id":"%024x","task_id":"%024x"}}' % (
             next(_ids),
@@ -66,6 +71,11 @@ class Stub(asyncio.Protocol):
         """Somebody connects."""
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
+        _open.add(transport)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Somebody is gone."""
+        _open.discard(self._transport)
 
     def data_received(self, data: bytes) -> None:
         """Some bytes; perhaps a whole request now."""

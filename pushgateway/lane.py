@@ -74,7 +74,8 @@ class Lane:
         self.deduplicates = False
         self._day_offset = 0.0
         self._quota: Callable[[Notification], str] | None = None
-        self._region_of = vendor.region
+        self._region_of, self._weigh = vendor.region, vendor.weigh
+        self._seal_weight = 0 if pace.seal is None else pace.seal.weight
         try:
             self.batching = vendor.batching
             self.deduplicates = bool(vendor.deduplicates)
@@ -213,7 +214,7 @@ class Lane:
     def weigh(self, notification: Notification) -> int:
         """Bytes that a push of this notification adds to a request."""
         try:
-            return int(self.conversation.vendor.weigh(notification)) + (0 if self.seal is None else self.seal.weight)
+            return int(self._weigh(notification)) + self._seal_weight
         except Exception as broken:
             self.conversation.blame(broken)
             return self.batching.max_bytes or 0  # so it goes alone

@@ -19,9 +19,8 @@ def checked(pushes: Sequence[Push], outcomes: Sequence[Outcome]) -> Sequence[Out
     """The plug-in's outcomes, if they are one for each push in order. Raises `TypeError` otherwise."""
     if len(outcomes) != len(pushes):
         raise TypeError("not one outcome for each push")
-    for outcome, push in zip(outcomes, pushes, strict=True):
-        if not _made_for(push, outcome):
-            raise TypeError("an outcome of another push")
+    if not all(map(_made_for, pushes, outcomes)):
+        raise TypeError("an outcome of another push")
     return outcomes
 
 
