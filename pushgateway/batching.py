@@ -304,7 +304,7 @@ class _Batch:
             return False
         if any([waiting.settled or waiting.sink.withdrawn for waiting in row]):  # noqa: C419 - a generator costs twice
             return False
-        if self._room is not None:
+        if self._room is not None and self._size > 1:  # alone, the vendor judges what it weighs
             weight = sum(map(self._weight, [waiting.push for waiting in row]))
             if weight > self._room:
                 return False

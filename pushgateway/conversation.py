@@ -102,12 +102,16 @@ class Conversation:
         """Under which the access token for `region` is kept."""
         return self.certificate_id, f"{self.serial}/{region}"
 
+    def held(self, region: str) -> AccessToken | None:
+        """The access token for `region`, where there is one and nothing has to be done for it."""
+        return self.access.held(self.key(region))
+
     async def login(self, region: str) -> AccessToken | None:
         """An access token for `region`, or None at vendors without login.
 
         Raises `Refused`, or `NoVerdict` with `sent` False: what was to follow the login has not left.
         """
-        if (held := self.access.held(self.key(region))) is not None:
+        if (held := self.held(region)) is not None:
             return held
         try:
             first = self.vendor.login(region, 0.0)

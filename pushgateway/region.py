@@ -68,7 +68,14 @@ class Region:
         """Wait until something may leave, cut a batch at the last moment, and see it through."""
         lane, conversation, turn = self.lane, self.lane.conversation, _Turn(self._bench)
         try:
-            access, failure = await self.crew.interruptible(self._ready(conversation, turn))
+            failure: Refused | NoVerdict | None = None
+            access = conversation.held(self.name)
+            if access is None or self._bench.locked() or self._delay() > 0:
+                access, failure = await self.crew.interruptible(self._ready(conversation, turn))
+            else:  # nothing has to be waited for: nearly always, and at a tenth of the price
+                await turn.begin()
+                if self._delay() > 0:
+                    return
             if conversation is not lane.conversation:
                 return  # replaced meanwhile: begin anew with the new settings
             delivery = self._cut(conversation, turn)
@@ -148,7 +155,7 @@ class Region:
     def _cut(self, conversation: Conversation, turn: _Turn) -> _Delivery | None:
         lane = self.lane
         now = self._loop.time()
-        room = self.gate.room(now, lane.batching.size)
+        room = self.gate.room(now, lane.full)
         batch, part = lane.queue.cut(self.name, lane.batching, lane.weigh, room)
         batch = lane.still_wanted(batch, now, self.gate.needed)
         if not batch:

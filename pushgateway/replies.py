@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from codecs import BOM_UTF8
 from collections.abc import Mapping
 from typing import Any
 
@@ -46,10 +47,15 @@ def code_text(value: object) -> str | None:
     return None
 
 
+def decoded(content: bytes) -> str:
+    """UTF-8, with a BOM or without: what `utf-8-sig` does, which is written in Python. Raises `UnicodeDecodeError`."""
+    return content.removeprefix(BOM_UTF8).decode()
+
+
 def read_json(response: Response) -> Any:
     """The JSON in a reply's body, whatever its status. A BOM is tolerated. Raises `NoVerdict` when there is none."""
     try:
-        return json.loads(response.content.decode("utf-8-sig"))
+        return json.loads(decoded(response.content))
     except UnicodeDecodeError:
         raise NoVerdict(_describe(response, "not UTF-8")) from None
     except (ValueError, RecursionError):
@@ -84,7 +90,7 @@ def read_reply(response: Response, *, code: str = "code", message: str = "messag
 
 def _only_verdict(response: Response, name: str) -> str | None:
     """The verdict of an object that may name it twice: JSON's readers take the last, but who knows which one counts."""
-    pairs: list[tuple[str, Any]] = json.loads(response.content.decode("utf-8-sig"), object_pairs_hook=list)
+    pairs: list[tuple[str, Any]] = json.loads(decoded(response.content), object_pairs_hook=list)
     verdicts = {code_text(value) for key, value in pairs if key == name}
     return verdicts.pop() if len(verdicts) == 1 else None
 
@@ -109,7 +115,7 @@ def read_posted(body: bytes) -> Any:
     if body.count(b"[") + body.count(b"{") > _DEEPEST:
         _check_shape(body)
     try:
-        return json.loads(body.decode("utf-8-sig"))
+        return json.loads(decoded(body))
     except UnicodeDecodeError:
         raise _no_post("not UTF-8") from None
     except (ValueError, RecursionError):

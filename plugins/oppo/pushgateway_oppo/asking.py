@@ -17,6 +17,7 @@ from pushgateway.rules import Operation
 from pushgateway.text import form_encode, form_quote, whole
 from pushgateway.vendor import Request
 from pushgateway_oppo.limits import encode_json, quote_json
+from pushgateway_oppo.ordinary import PLAIN
 
 FORM: Final = {"content-type": "application/x-www-form-urlencoded; charset=UTF-8"}
 JSON: Final = {"content-type": "application/json; charset=UTF-8"}
@@ -58,7 +59,8 @@ def with_access(request: Request, access: str, place: str) -> Request:
         headers = {**headers, "auth_token": access}
     if place != "header" and kind:
         if kind == FORM["content-type"]:
-            content += b"&auth_token=" + form_quote(access)  # one copy of what may be megabytes, not two
+            quoted = access.encode("ascii") if PLAIN.fullmatch(access) else form_quote(access)
+            content += b"&auth_token=" + quoted  # one copy of what may be megabytes, not two
         elif kind == JSON["content-type"]:
             content = b'{"auth_token":' + quote_json(access).encode() + b"," + content.removeprefix(b"{")
         else:
