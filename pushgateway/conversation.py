@@ -234,7 +234,7 @@ class Conversation:
 
     async def _ask(self, request: Request, errand: Errand) -> Response:
         loop = asyncio.get_running_loop()
-        begun = loop.time()
+        begun = loop.time() if self.watch.is_observed else 0.0
         status: int | None = None
         ending: Ending = "cancelled"
         sent = True

@@ -161,11 +161,11 @@ class Gate:
         if error.reason is Reason.QUOTA_EXCEEDED:
             self._use_up(now, quota, leave)
 
-    def over(self, now: float, leave: Leave) -> None:
+    def over(self, now: Callable[[], float], leave: Leave) -> None:
         """Its end. Where nothing was told of it, it was cut off or never left, and nothing was learned."""
         if leave.probe and not leave.told:
             self._breaker.give_up()
-            self._tell_breaker(now)
+            self._tell_breaker(now())
 
     # What changes
 

@@ -191,7 +191,7 @@ class Region:
             raise
         finally:
             self.crew.free.release()
-            gate.over(self._loop.time(), leave)
+            gate.over(self._loop.time, leave)
             self.wake()
 
     async def _pass(self, quota: str, targets: int, deadline: float) -> tuple[Gate, Leave]:
@@ -396,5 +396,5 @@ class _Delivery:
 
     def over(self) -> None:
         """It has come to its end, whatever that was."""
-        self._gate.over(self._loop.time(), self._leave)
+        self._gate.over(self._loop.time, self._leave)
         self._region.wake()

@@ -72,17 +72,22 @@ def _find(url: str) -> Target | str:
 
 def encode_headers(request: Request, target: Target) -> Headers:
     """The headers as they go out. Raises `NoVerdict`, with `sent` False, for one that would be more than a header."""
-    if not _NAME.fullmatch(request.method):
+    if not _is_name(request.method):
         raise NoVerdict("the method of the request cannot be sent", sent=False)
     headers = [(b"host", target.authority), (b"accept-encoding", b"identity")]
     for name, value in request.headers.items():
-        if not _NAME.fullmatch(name) or not _VALUE.fullmatch(value):
+        if not _is_name(name) or not ((value.isascii() and value.isprintable()) or _VALUE.fullmatch(value)):
             raise NoVerdict("a header of the request cannot be sent", sent=False)
         if (lower := name.lower()) not in _OURS:
             headers.append((lower.encode(), value.encode()))
     if request.content or request.method not in ("GET", "HEAD"):
         headers.append((b"content-length", b"%d" % len(request.content)))
     return headers
+
+
+@lru_cache(maxsize=64)
+def _is_name(text: str) -> bool:
+    return _NAME.fullmatch(text) is not None
 
 
 @attrs.frozen

@@ -38,6 +38,8 @@ _OPENING = _TARGET_END + _NOTIFICATION
 BREATH: Final = 256
 """Ordinary notifications encoded between two breaths, or so many times `_LONG_WAY` fewer others."""
 _LONG_WAY = 24
+_TAILS = 256
+"""Taps with ttl, channel and intent whose fields are kept ready from batch to batch."""
 _RUN = 64
 """Pushes of one notification that are written together."""
 _AT_ONCE = 64
@@ -65,15 +67,16 @@ class Encoded:
 
 
 def encode_batch(
-    batch: Sequence[Push], dialect: Dialect, intents: Intents | None = None
+    batch: Sequence[Push], dialect: Dialect, intents: Intents | None = None, tails: Tails | None = None
 ) -> Generator[None, Any, Encoded]:
     """Each push of `batch` as a quoted message, or its outcome where the rules forbid it; with breaths between.
 
-    `intents`: the certificate's; None: as the rules have them.
+    `intents`: the certificate's; None: as the rules have them. `tails`: what is kept from one batch of the certificate
+    to the next.
     """
     encoded = Encoded(BytesIO(), [], [], [], {})
     sent, truncated, places = encoded.sent, encoded.truncated, encoded.places
-    fragments = _Fragments(batch, dialect, intents)
+    fragments = _Fragments(batch, dialect, intents, {} if tails is None else tails)
     frame = fragments.frame
     pieces = [frame.opening]
     plain = _plain_addresses(batch, frame.longest)
@@ -284,7 +287,7 @@ def _frame(dialect: Dialect) -> _Frame:
 class _Fragments:
     """The notifications of one batch, each encoded once."""
 
-    def __init__(self, batch: Sequence[Push], dialect: Dialect, intents: Intents | None) -> None:
+    def __init__(self, batch: Sequence[Push], dialect: Dialect, intents: Intents | None, tails: Tails) -> None:
         self.effort = 0
         """What they have cost, in ordinary ones."""
         notes = {id(push.notification) for push in batch}
@@ -293,7 +296,9 @@ class _Fragments:
         self.frame = _frame(dialect)
         self._plan = self.frame.plan
         self._intents = intents
-        self._tails: Tails = {}
+        self._tails = tails
+        if len(tails) > _TAILS:
+            tails.clear()
         self._known: dict[int, Fragment | Refused] = {}  # by identity: the batch keeps them alive
 
     def find(self, note: Notification) -> Fragment | Refused:

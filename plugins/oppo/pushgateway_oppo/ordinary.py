@@ -71,8 +71,8 @@ def make_plan(dialect: Dialect) -> Plan:
 def encode_ordinary(note: Notification, plan: Plan, tails: Tails, intents: Intents | None = None) -> bytes | None:
     """The quoted fields of a single push without braces and message id, or None when it is not an ordinary one.
 
-    `tails` is the batch's own: what follows the texts is the same for many a push in it, and is made once. `intents`:
-    the certificate's; None: as the rules have them.
+    `tails` is the certificate's own: what follows the texts is the same for many of its pushes, and is made once.
+    `intents`: the certificate's; None: as the rules have them.
     """
     if not _is_ordinary(note):
         return None

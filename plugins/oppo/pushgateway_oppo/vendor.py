@@ -49,6 +49,7 @@ from pushgateway_oppo.codec import (
 from pushgateway_oppo.fields import BRAND, CLICKS, encode_notification, planned_fields
 from pushgateway_oppo.intents import Intents, make_intents
 from pushgateway_oppo.operations import Operations
+from pushgateway_oppo.ordinary import Tails
 from pushgateway_oppo.receipts import decode_receipts
 from pushgateway_oppo.replies import (
     RULES,
@@ -172,7 +173,7 @@ class Oppo(Operations):
 
     def push(self, batch: Sequence[Push]) -> Exchange[Sequence[Outcome]]:
         """One request for the whole batch: `unicast` for one push, `unicast_batch` for more."""
-        encoded = yield from encode_batch(batch, self._rules, self._intents)
+        encoded = yield from encode_batch(batch, self._rules, self._intents, self._tails)
         outcomes: dict[int, Outcome] = encoded.settled
         if not encoded.sent:
             return [outcomes[place] for place in range(len(batch))]
@@ -276,6 +277,10 @@ class Oppo(Operations):
     @functools.cached_property
     def _intents(self) -> Intents:
         return make_intents(self.intents, self._rules, as_text=self.template_parameters == "text")
+
+    @functools.cached_property
+    def _tails(self) -> Tails:
+        return {}
 
     def _request(self, region: str, path: str, content: bytes) -> Request:
         return Request("POST", self.url_of("", region, path), FORM, content)
