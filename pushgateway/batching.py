@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import OrderedDict, deque
 from collections.abc import Callable, Hashable, Iterator, Sequence
-from itertools import islice
 from typing import Any, Protocol
 
 from pushgateway.intent import Priority
@@ -284,8 +283,7 @@ class _Batch:
         before = len(group)
         again: list[Waiting] = []  # second pushes for a token of this batch: they stay, in their order
         try:
-            if not self._take_row(group):
-                self._take(group, again)
+            self._take(group, again)
         finally:
             group.extendleft(reversed(again))
             line.size -= before - len(group)
@@ -294,38 +292,10 @@ class _Batch:
             else:
                 del groups[part]
 
-    def _take_row(self, group: deque[Waiting]) -> bool:
-        """Take the first ones of a group together, as many as have room, where that is the whole story: nobody is gone,
-        no token is there twice and none weighs too much. False, and nothing is taken, where it is not."""
-        count = min(self._size - len(self.taken), len(group))
-        row = list(islice(group, count))
-        tokens = {waiting.push.push_token.token for waiting in row}
-        if len(tokens) < count or not tokens.isdisjoint(self._tokens):
-            return False
-        if any([waiting.settled or waiting.sink.withdrawn for waiting in row]):  # noqa: C419 - a generator costs twice
-            return False
-        if self._room is not None and self._size > 1:  # alone, the vendor judges what it weighs
-            weight = sum(map(self._weight, [waiting.push for waiting in row]))
-            if weight > self._room:
-                return False
-            self._room -= weight
-        for _ in row:
-            group.popleft()
-        self._tokens |= tokens
-        self.taken += row
-        self.is_full = bool(group)
-        return True
-
-    def _weight(self, push: Push) -> int:
-        note = push.notification
-        weight = self._weights.get(id(note))
-        if weight is None:
-            weight = self._weights[id(note)] = self._weigh(note)
-        address = push.push_token.token + push.dedupe_id
-        return weight + (6 * len(address) if address.isascii() else most_quoted(address))
-
     def _take(self, group: deque[Waiting], again: list[Waiting]) -> None:
-        taken, tokens, room, size = self.taken, self._tokens, self._room, self._size
+        taken, tokens, weigh, weights = self.taken, self._tokens, self._weigh, self._weights
+        size = self._size
+        room = self._room if size > 1 else None  # alone, the vendor judges what it weighs
         while group and len(again) < size:
             if len(taken) >= size:
                 self.is_full = True
@@ -339,15 +309,21 @@ class _Batch:
                 again.append(waiting)
                 continue
             if room is not None:
-                try:
-                    room -= self._weight(push)
-                except BaseException:
-                    group.appendleft(waiting)
-                    raise
+                note = push.notification
+                weight = weights.get(id(note))
+                if weight is None:
+                    try:
+                        weight = weights[id(note)] = weigh(note)
+                    except BaseException:
+                        group.appendleft(waiting)
+                        raise
+                address = token + push.dedupe_id
+                room -= weight + (6 * len(address) if address.isascii() else most_quoted(address))
                 if room < 0 and taken:
                     group.appendleft(waiting)
                     self.is_full = True
                     break  # even the first may weigh too much: it goes alone, and the vendor judges
             tokens.add(token)
             taken.append(waiting)
-        self._room = room
+        if room is not None:
+            self._room = room

@@ -13,6 +13,7 @@ import re
 from collections.abc import Generator, Mapping, Sequence
 from io import BytesIO
 from typing import Any, Final, TypeAlias
+from urllib.parse import quote_plus, unquote_plus
 
 import attrs
 
@@ -40,15 +41,18 @@ BREATH: Final = 256
 _LONG_WAY = 24
 _TAILS = 256
 """Taps with ttl, channel and intent whose fields are kept ready from batch to batch."""
+_SLIM = 200
+"""Pushes for each notification from which on it is worth its while to make it short."""
 _RUN = 64
 """Pushes of one notification that are written together."""
 _AT_ONCE = 64
 """Pieces written at once: to write each costs as much as to make it, and more would lie about until they are cold."""
 
 
-Fragment: TypeAlias = tuple[bytes, bytes, tuple[str, ...]]
+Fragment: TypeAlias = tuple[bytes, tuple[bytes, ...], tuple[str, ...]]
 """A notification ready to be spliced, in quoted JSON: what comes between target and message id, what comes after the
-message id, and the names of the fields that were cut."""
+message id (in pieces, because to put them together is to copy them once more), and the names of the fields that were
+cut."""
 
 
 @attrs.frozen(repr=False)
@@ -110,7 +114,7 @@ def encode_batch(
             token, dedupe_id = address
             back = () if push.callback is None else _callback(push, push.callback)
             message_id = (_MESSAGE_ID, dedupe_id, _TARGET_END) if dedupe_id else ()
-            pieces += (begin, token, opening, *back, *message_id, closing)
+            pieces += (begin, token, opening, *back, *message_id, *closing)
             sent.append(push)
             truncated.append(cut)
             places.append(place)
@@ -140,7 +144,7 @@ def _same(
 ) -> list[bytes]:
     """The pieces of a run, put side by side list by list: nothing is left to be done for each push alone."""
     opening, closing, _ = fragment
-    end = _TARGET_END + closing
+    end = b"".join((_TARGET_END, *closing))
     pieces = [end + next_target] * (4 * len(tokens) + 1)
     pieces[0] = begin
     pieces[1::4] = tokens
@@ -293,6 +297,7 @@ class _Fragments:
         notes = {id(push.notification) for push in batch}
         self.are_shared = len(notes) < len(batch)
         """Whether one of them is for several pushes."""
+        self._is_slim = len(notes) * _SLIM <= len(batch)
         self.frame = _frame(dialect)
         self._plan = self.frame.plan
         self._intents = intents
@@ -314,7 +319,7 @@ class _Fragments:
         ordinary = encode_ordinary(note, self._plan, self._tails, self._intents)
         if ordinary is not None:
             self.effort += 1
-            return _OPENING, ordinary + _END, ()
+            return _OPENING, (_slim(b"".join(ordinary)), _END) if self._is_slim else (*ordinary, _END), ()
         self.effort += _LONG_WAY
         try:
             content = encode_notification(note, self._plan.dialect, None, None, self._intents)
@@ -323,7 +328,12 @@ class _Fragments:
         opening = _OPENING
         if content.beside:
             opening = _TARGET_END + _members(content.beside) + _COMMA + _NOTIFICATION
-        return opening, _members(content.fields) + _END, content.truncated
+        return opening, (_members(content.fields), _END), content.truncated
+
+
+def _slim(quoted: bytes) -> bytes:
+    """The same with nothing quoted that need not be: a fifth less on the wire, for the price of a push."""
+    return quote_plus(unquote_plus(quoted.decode("ascii"))).encode("ascii")
 
 
 def _members(fields: Mapping[str, WireValue]) -> bytes:

@@ -68,8 +68,11 @@ def make_plan(dialect: Dialect) -> Plan:
     )
 
 
-def encode_ordinary(note: Notification, plan: Plan, tails: Tails, intents: Intents | None = None) -> bytes | None:
-    """The quoted fields of a single push without braces and message id, or None when it is not an ordinary one.
+def encode_ordinary(
+    note: Notification, plan: Plan, tails: Tails, intents: Intents | None = None
+) -> tuple[bytes, bytes, bytes] | None:
+    """The quoted fields of a single push without braces and message id, in pieces, or None when it is not an ordinary
+    one.
 
     `tails` is the certificate's own: what follows the texts is the same for many of its pushes, and is made once.
     `intents`: the certificate's; None: as the rules have them.
@@ -95,7 +98,7 @@ def encode_ordinary(note: Notification, plan: Plan, tails: Tails, intents: Inten
                 return None
             text += filled
     tail = _encode_tail(note, plan, tails, usage)
-    return None if tail is None else _TITLE + form_quote(text) + tail
+    return None if tail is None else (_TITLE, form_quote(text), tail)
 
 
 def _encode_tail(note: Notification, plan: Plan, tails: Tails, usage: Usage | None) -> bytes | None:

@@ -40,7 +40,8 @@ def note(**fields: Any) -> Notification:
 
 
 def encoded(notification: Notification, plan: Plan) -> bytes | None:
-    return encode_ordinary(notification, plan, {})
+    pieces = encode_ordinary(notification, plan, {})
+    return None if pieces is None else b"".join(pieces)
 
 
 def read(quoted: bytes) -> Any:
