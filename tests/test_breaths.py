@@ -1,6 +1,7 @@
 """A batch that takes its time to be built: who leaves meanwhile is not in it, and nobody else notices."""
 
 import asyncio
+import gc
 from collections.abc import Sequence
 from typing import ClassVar
 
@@ -69,16 +70,22 @@ def test_a_caller_that_leaves_at_a_breath_is_taken_out() -> None:
 def test_when_all_have_left_nothing_is_asked() -> None:
     """A batch that nobody wants any more makes no request."""
     server = ToyServer()
+    complaints: list[object] = []
 
     async def main() -> list[Outcome]:
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context["message"]))
         Slow.building = asyncio.Queue()
         async with gateway(server, vendors={"toy": Slow}, timeout=60.0) as g:
-            return await g.send_each([Push(PushToken(1, key), note(), timeout=1.5) for key in "abc"])
+            outcomes = await g.send_each([Push(PushToken(1, key), note(), timeout=1.5) for key in "abc"])
+            await asyncio.sleep(30.0)  # the worker comes to its end
+            gc.collect()  # and would be complained of
+            return outcomes
 
     outcomes = run_virtual(main())
 
     assert {(outcome.status, outcome.reason) for outcome in outcomes} == {(Status.NOT_SENT, Reason.EXPIRED)}
     assert server.calls["push"] == 0
+    assert complaints == []
 
 
 def test_closing_at_a_breath_gives_back() -> None:

@@ -37,6 +37,24 @@ def lines(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text("ascii").splitlines()]
 
 
+def test_each_push_of_a_batch_is_a_line(tmp_path: Path) -> None:
+    """In order, also where no traces are kept."""
+    path = tmp_path / "push.jsonl"
+    push_tokens = [PushToken(1, f"t-{number}") for number in range(30)]
+
+    async def send() -> None:
+        async with gateway(ToyServer(), journal=journal, trace=0) as host:
+            await host.multicast(push_tokens, note())
+
+    with Journal(path) as journal:
+        run_virtual(send())
+
+    told = lines(path)
+    assert [line["token"] for line in told] == list(map(token_digest, push_tokens))
+    assert {(line["status"], line["attempts"]) for line in told} == {("accepted", 1)}
+    assert len({line["dedupe_id"] for line in told}) == len({line["message_id"] for line in told}) == 30
+
+
 def test_each_push_of_a_gateway_is_a_line(tmp_path: Path) -> None:
     """What became of it and why, with the digest of its token; no token, title or body."""
     path = tmp_path / "push.jsonl"

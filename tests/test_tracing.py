@@ -129,6 +129,26 @@ def test_only_the_last_ones_are_kept() -> None:
     assert run_virtual(known(0, 1)) == [False]
 
 
+@pytest.mark.parametrize("size", [1, 7, 8, 20])
+def test_batches_are_forgotten_as_a_whole(size: int) -> None:
+    """As many as were asked for are known, and of the oldest batch among them all; each has its own life."""
+
+    async def known() -> list[Trace | None]:
+        async with gateway(ToyServer(), certificate(size=size), trace=10) as host:
+            outcomes = [await host.send_each(Push(PushToken(1, f"t-{n}"), note()) for n in range(size))]
+            while size * len(outcomes) < 10 + 2 * size:
+                outcomes.append(await host.send_each(Push(PushToken(1, f"t-{n}"), note()) for n in range(size)))
+            return [host.trace(outcome.dedupe_id) for batch in outcomes for outcome in batch]
+
+    traces = run_virtual(known())
+
+    kept = [trace for trace in traces if trace is not None]
+    assert traces[-10:] == kept[-10:]
+    assert 10 <= len(kept) < 10 + max(size, 2)
+    assert [trace.push_token.token for trace in kept[-size:]] == [f"t-{n}" for n in range(size)]
+    assert {trace.gathered for trace in kept} == {size}
+
+
 def test_the_lost_ones_are_not_pushed_out_by_the_others() -> None:
     """What somebody will ask about is kept apart."""
     server = ToyServer()

@@ -93,10 +93,11 @@ DEAD = f'{{"registrationId":"{TOKENS[0]}","errorCode":10000}}'
     [
         batch_of(DEAD, ',"data":[]'),
         batch_of(f'{{"registrationId":"{TOKENS[0]}","errorCode":10000,"errorCode":0}}'),
+        batch_of(f'{{"registrationId":"{TOKENS[0]}","errorCode":10000,"error\\u0043ode":0}}'),
         batch_of(f'{{"registrationId":"{TOKENS[0]}","registrationId":"{TOKENS[1]}","errorCode":10000}}'),
         reply({"code": 0, "data": f'[{{"registrationId":"{TOKENS[0]}","errorCode":10000,"errorCode":0}}]'}),
     ],
-    ids=["data", "errorCode", "registrationId", "data as text"],
+    ids=["data", "errorCode", "escaped", "registrationId", "data as text"],
 )
 def test_a_verdict_given_twice_and_differently_is_not_believed(response: Response) -> None:
     """JSON's readers take the last and forget the first; of two verdicts on one phone none counts."""

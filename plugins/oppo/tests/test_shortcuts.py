@@ -8,13 +8,13 @@ from urllib.parse import parse_qsl
 
 import pytest
 from exchanges import OPPO, first, form, push
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from pushgateway_oppo import limits
 from pushgateway_oppo.codec import token_problem
 
 from pushgateway.text import clean, form_quote
-from pushgateway.vendor import Notification, Push, PushToken, Request
+from pushgateway.vendor import CallBack, Notification, OpenIntent, Push, PushToken, Request
 
 TEXT = st.text(st.characters(exclude_categories=()), max_size=40)
 WORD = st.text('aZ09_.~-+ %&"\\é值\ud800\n', max_size=12)
@@ -141,3 +141,42 @@ def test_a_batch_is_the_array_of_its_messages(chosen: list[tuple[str, int]]) -> 
         assert json.loads(together[0]["messages"]) == [json.loads(message) for message in alone]
     else:
         assert [body["message"] for body in together] == alone
+
+
+NOTES = [
+    Notification("新消息 & more", '正文: 100%+1 "quoted"', click=OpenIntent("com.example.OPEN"), data={"键": "值 & +"}),
+    Notification("t", "b", subtitle="sub"),
+    Notification("", "refused"),
+]
+CALLBACK = CallBack("https://host.example/receipts?a=b&c", "p a+r")
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 2), st.sampled_from([1, 2, 63, 64, 65, 250]), st.booleans(), st.booleans()), max_size=4
+    )
+)
+@example([(0, 1000, True, False)])
+def test_a_run_of_one_notification_is_the_array_of_its_messages(runs: list[tuple[int, int, bool, bool]]) -> None:
+    """However long it is, before and behind others, refused or not, with and without ids and callbacks."""
+    pushes: list[Push] = []
+    for number, length, has_id, calls_back in runs:
+        for _ in range(length):
+            place = len(pushes)
+            callback = CALLBACK if calls_back and place % 3 == 0 else None
+            dedupe_id = f"d-{place}" if has_id else ""
+            pushes.append(Push(PushToken(1, f"CN_{place:04d}"), NOTES[number], dedupe_id=dedupe_id, callback=callback))
+    whole = [one for one in pushes if one.notification.title]
+    alone = {id(note): json.loads(form(first(OPPO.push([push("CN_a", note)])))["message"]) for note in NOTES[:2]}
+
+    body = form(first(OPPO.push(pushes))) if whole else {"messages": "[]"}
+
+    told = json.loads(body.get("messages", f"[{body.get('message')}]"))
+    assert [message["target_value"] for message in told] == [one.push_token.token for one in whole]
+    for given_push, message in zip(whole, told, strict=True):
+        own = {"app_message_id": given_push.dedupe_id} if given_push.dedupe_id else {}
+        if given_push.callback is not None:
+            own |= {"call_back_url": CALLBACK.url, "call_back_parameter": CALLBACK.parameter}
+        usual = alone[id(given_push.notification)]
+        fields = {**usual["notification"], **own}
+        assert message == {**usual, "target_value": given_push.push_token.token, "notification": fields}
