@@ -162,6 +162,39 @@ def test_the_stub_reads_a_request_whole(load: Load) -> None:
     assert all(reply.startswith(b"HTTP/1.1 200 OK") for reply in replies)
 
 
+def test_the_stub_counts_its_connections(load: Load) -> None:
+    """By that a plain loop is held to the connections it is said to have."""
+    stub = load("stub")
+    some = [stub.Stub(), stub.Stub()]
+
+    for one in some:
+        one.connection_made(asyncio.Transport())
+    both = json.loads(stub.answer(stub.CENSUS, b""))["connections"]
+    some[0].connection_lost(None)
+
+    assert both == 2
+    assert json.loads(stub.answer(stub.CENSUS, b""))["connections"] == 1
+
+
+def test_a_loop_that_uses_fewer_connections_proves_nothing(load: Load, common: ModuleType) -> None:
+    """Its figure would be that of another loop."""
+    contenders = load("contenders")
+    messages = [common.wire_message(push, "") for push in common.make_pushes(["a", "b", "c"], 3)]
+
+    async def main(settings: Any) -> None:
+        lock = asyncio.Lock()
+        async with contenders.aiohttp.ClientSession(settings["host"]) as session:
+
+            async def post(path: str, form: Any) -> Any:
+                async with lock, session.post(path, data=form) as reply:
+                    return await reply.json()
+
+            await contenders._post_all(post, messages, settings, 2)
+
+    with common.neighbour(3) as settings, pytest.raises(RuntimeError, match="the loop used 1 of its 2 connections"):
+        asyncio.run(main(settings))
+
+
 def test_cost_targets_can_be_missed(load: Load, common: ModuleType) -> None:
     """As dear as N, and as slow as a plain loop: every target of the doors is missed; free and fast: each is met."""
     throughput = load("throughput")
