@@ -86,9 +86,9 @@ class Gateway(Inquiries):
         once to each of a vendor's servers, for each certificate. `linger`: how long a push may wait for others to
         share its request when one has just left; 0: each push in a request of its own. `queue`: pushes of one
         certificate that may be there before `try_send` says `OVERLOADED`. `observer`: hears of every event (see
-        `pushgateway.events`). `trace`: how many of the last pushes `trace()` knows, and of the lost ones. `journal`:
-        where their ends are written down (closed by you). `transport`: instead of HTTP (closed by you). `vendors`:
-        classes by brand that go before installed plug-ins. `clock` (epoch seconds) and `rng` are for tests.
+        `pushgateway.events`). `trace`: how many of the last pushes `trace()` knows at least, and of the lost ones.
+        `journal`: where their ends are written down (closed by you). `transport`: instead of HTTP (closed by you).
+        `vendors`: classes by brand that go before installed plug-ins. `clock` (epoch seconds), `rng`: for tests.
         """
         check_seconds("Gateway.timeout", timeout, optional=False)
         check_seconds("Gateway.request_timeout", request_timeout, optional=False)
