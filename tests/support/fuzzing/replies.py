@@ -287,14 +287,18 @@ def _kept(value: Any) -> Any:
 
 
 def clear(response: Response, *deciding: str) -> bool:
-    """Whether none of the names that decide is given twice and differently."""
+    """Whether none of the names that decide is given twice and differently. Two objects that differ only in what
+    decides nothing, such as a first of two task ids, are the same."""
+
+    def taken(value: Any) -> Any:
+        if isinstance(value, Pairs):
+            return {name: taken(each) for name, each in value}
+        return list(map(taken, value)) if isinstance(value, list) else value
 
     def look(value: Any) -> bool:
         if isinstance(value, Pairs):
-            values = [value.all(name) for name in deciding]
-            return all(repr(one) == repr(every[0]) for every in values for one in every) and all(
-                look(each) for _, each in value
-            )
+            values = [[repr(taken(one)) for one in value.all(name)] for name in deciding]
+            return all(len(set(every)) < 2 for every in values) and all(look(each) for _, each in value)
         return not isinstance(value, list) or all(map(look, value))
 
     return look(read_again(response.content)) and all(map(look, datas(response)))
