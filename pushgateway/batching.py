@@ -6,137 +6,44 @@ vendor request. A batch holds one region, no token twice, and one notification u
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import OrderedDict, deque
 from collections.abc import Callable, Hashable, Iterator, Sequence
-from typing import Any, Protocol
+from itertools import accumulate
 
 from pushgateway.intent import Priority
-from pushgateway.model import Notification, Push
-from pushgateway.outcome import Outcome
+from pushgateway.model import Notification
 from pushgateway.text import most_quoted
-from pushgateway.tracing import Leg
 from pushgateway.vendor import Batching
-
-
-class Sink(Protocol):
-    """Where an outcome goes: one caller's `send`, `send_each` or `stream`."""
-
-    withdrawn: bool
-    """True: the caller is gone; what has not left yet shall not leave."""
-
-    def put(self, place: Any, outcome: Outcome) -> None:
-        """Take the outcome of the push at `place`. Called once for each place."""
-
-    def put_all(self, those: Sequence[Waiting], outcomes: Sequence[Outcome]) -> None:
-        """The same for many of its pushes at once."""
-
-
-class Waiting:
-    """A push on its way through a lane. Mutable, because it collects its own history."""
-
-    __slots__ = (
-        "attempts",
-        "begun",
-        "deadline",
-        "doubtful",
-        "flight",
-        "grain",
-        "place",
-        "push",
-        "region",
-        "settled",
-        "sink",
-        "tries",
-    )
-
-    def __init__(self, push: Push, deadline: float, sink: Sink, place: Any, begun: float = 0.0) -> None:
-        self.push = push
-        self.begun = begun  # when it was handed in, on the loop's clock
-        self.deadline = deadline  # on the loop's clock
-        self.region = ""  # where it waits, once it does
-        self.grain: dict[Waiting, None] | None = None  # where its deadline is filed
-        self.sink = sink
-        self.place = place  # what its sink knows it by
-        self.attempts = 0  # vendor requests made for it
-        self.tries = 0  # times it was taken up, failed logins included
-        self.doubtful = False  # an attempt ended without a verdict
-        self.settled = False  # the outcome has been given
-        self.flight: Flight | None = None
-
-    @property
-    def gone(self) -> bool:
-        """True when there is nothing left to do for it."""
-        return self.settled or self.sink.withdrawn
-
-
-class Thinned(Exception):
-    """Somebody left a batch while it was being built. Nothing was asked, so it is built anew without him."""
-
-
-class Flight:
-    """A batch between being cut and having its outcomes."""
-
-    __slots__ = ("asked", "batch", "leg")
-
-    def __init__(self, batch: list[Waiting]) -> None:
-        self.batch = batch
-        self.asked = False  # a request of it was handed to the transport
-        self.leg: Leg | None = None  # what a trace tells of it, where there are traces
-        for waiting in batch:
-            waiting.flight = self
-
-    def asking(self, now: float) -> None:
-        """A request with this batch is handed to the transport. Raises `Thinned` if it holds somebody who is gone or
-        late, unless an earlier request has had it."""
-        if not self.asked:
-            for waiting in self.batch:
-                if waiting.settled or waiting.deadline <= now or waiting.sink.withdrawn:
-                    raise Thinned
-        self.asked = True
-        if self.leg is not None:
-            self.leg.size, self.leg.asked_at = len(self.batch), now
-
-    @property
-    def pushes(self) -> list[Push]:
-        """What it carries, in order."""
-        return [waiting.push for waiting in self.batch]
-
-
-class Timer(Protocol):
-    """What will ring: asyncio's timer handle."""
-
-    def cancel(self) -> None:
-        """It shall not ring."""
-
-    def when(self) -> float:
-        """When it rings, on the loop's clock."""
-
-
-class Later:
-    """Pushes that will be tried again when the timer rings."""
-
-    __slots__ = ("batch", "timer")
-
-    def __init__(self, batch: list[Waiting]) -> None:
-        self.batch = batch
-        self.timer: Timer | None = None
-
-
-class Part:
-    """Marks one part of a split batch. `budget` is shared by all its parts: requests that the split may still cost."""
-
-    __slots__ = ("budget",)
-
-    def __init__(self, budget: list[int]) -> None:
-        self.budget = budget
-
+from pushgateway.waiting import Cohort, Item, present
 
 SHARE = 8
 """Every so many batches begin with the lowest priority that waits: what is urgent goes first, and nobody starves."""
 
-_Groups = OrderedDict[
-    Hashable, deque[Waiting]
-]  # ordered: a plain dict gets slow when it is always emptied from its front
+
+class _Group:
+    """What may share a request, in order."""
+
+    __slots__ = ("items", "size")
+
+    def __init__(self) -> None:
+        self.items: deque[Item] = deque()
+        self.size = 0  # pushes
+
+    def add(self, items: Sequence[Item]) -> int:
+        """At the end; returns how many pushes these are."""
+        size = sum([item.size for item in items])
+        self.items.extend(items)
+        self.size += size
+        return size
+
+    def put_back(self, items: Sequence[Item]) -> None:
+        """What was taken, to the front again."""
+        self.items.extendleft(reversed(items))
+        self.size += sum([item.size for item in items])
+
+
+_Groups = OrderedDict[Hashable, _Group]  # ordered: a plain dict gets slow when it is always emptied from its front
 
 
 class _Line:
@@ -149,11 +56,11 @@ class _Line:
         self.size = 0
         self.turn = 0
 
-    def put_back(self, batch: list[Waiting], part: Hashable) -> None:
+    def put_back(self, batch: list[Item], part: Hashable) -> None:
         """What was taken, to the front again."""
-        for waiting in reversed(batch):
-            self.groups[waiting.push.priority].setdefault(part, deque()).appendleft(waiting)
-        self.size += len(batch)
+        for item in reversed(batch):
+            self.groups[item.priority].setdefault(part, _Group()).put_back((item,))
+            self.size += item.size
 
 
 class Queue:
@@ -170,28 +77,27 @@ class Queue:
     def __len__(self) -> int:
         return sum(line.size for line in self._lines.values())
 
-    def __iter__(self) -> Iterator[Waiting]:
+    def __iter__(self) -> Iterator[Item]:
         for line in self._lines.values():
             for groups in line.groups:
                 for group in groups.values():
-                    yield from group
+                    yield from present(group.items)
 
     @property
     def regions(self) -> list[str]:
         """Regions for which something waits."""
         return [region for region, line in self._lines.items() if line.size]
 
-    def add(self, those: Sequence[Waiting], region: str, part: Hashable = None) -> None:
+    def add(self, those: Sequence[Item], region: str, part: Hashable = None) -> None:
         """Put at the end of their group; they are of one priority."""
         line = self._lines.get(region)
         if line is None:
             line = self._lines[region] = _Line()
-        groups = line.groups[those[0].push.priority]
+        groups = line.groups[those[0].priority]
         group = groups.get(part)
         if group is None:
-            group = groups[part] = deque()
-        group.extend(those)
-        line.size += len(those)
+            group = groups[part] = _Group()
+        line.size += group.add(those)
 
     def waiting(self, region: str) -> int:
         """How many pushes wait for `region`."""
@@ -209,14 +115,14 @@ class Queue:
         line = self._lines.get(region)
         for groups in () if line is None else line.groups:
             for group in groups.values():
-                count += -(-len(group) // size)
+                count += -(-group.size // size)
                 if count >= most:
                     return most
         return count
 
     def cut(
         self, region: str, batching: Batching, weigh: Callable[[Notification], int], most: int | None = None
-    ) -> tuple[list[Waiting], Hashable]:
+    ) -> tuple[list[Item], Hashable]:
         """Take out the next batch of `region`, of `most` pushes at the most, and its part.
 
         Empty when nothing of that region waits any more.
@@ -249,14 +155,12 @@ class Queue:
             line.size = 0
             for groups in line.groups:
                 for part, group in list(groups.items()):
-                    left = deque(waiting for waiting in group if not waiting.settled)
-                    line.size += len(left)
-                    if left:
-                        groups[part] = left
-                    else:
+                    left = groups[part] = _Group()
+                    line.size += left.add([item for item in present(group.items) if not item.settled])
+                    if not left.items:
                         del groups[part]
 
-    def clear(self) -> list[Waiting]:
+    def clear(self) -> list[Item]:
         """Take out everything."""
         everything = list(self)
         self._lines.clear()
@@ -266,64 +170,117 @@ class Queue:
 class _Batch:
     """A batch while it is being cut."""
 
-    __slots__ = ("_room", "_size", "_tokens", "_weigh", "_weights", "is_full", "taken")
+    __slots__ = ("_room", "_size", "_tokens", "_weigh", "_weights", "count", "is_full", "taken")
 
     def __init__(self, size: int, room: int | None, weigh: Callable[[Notification], int]) -> None:
         self._size = size
-        self._room = room
+        self._room = room if size > 1 else None  # alone, the vendor judges what it weighs
         self._weigh = weigh
         self._weights: dict[int, int] = {}  # by identity: a notification for many is weighed once
         self._tokens: set[str] = set()
-        self.taken: list[Waiting] = []
+        self.taken: list[Item] = []
+        self.count = 0  # pushes in it
         self.is_full = False
 
     def fill(self, line: _Line, groups: _Groups, part: Hashable) -> None:
         """Take from one group what still fits. The group goes to the end of its row: the others come first now."""
         group = groups[part]
-        before = len(group)
-        again: list[Waiting] = []  # second pushes for a token of this batch: they stay, in their order
+        before = group.size
+        again: list[Item] = []  # second pushes for a token of this batch: they stay, in their order
         try:
             self._take(group, again)
         finally:
-            group.extendleft(reversed(again))
-            line.size -= before - len(group)
-            if group:
+            group.put_back(again)
+            line.size -= before - group.size
+            if group.items:
                 groups.move_to_end(part)
             else:
                 del groups[part]
 
-    def _take(self, group: deque[Waiting], again: list[Waiting]) -> None:
-        taken, tokens, weigh, weights = self.taken, self._tokens, self._weigh, self._weights
+    def _take(self, group: _Group, again: list[Item]) -> None:
+        items, taken, tokens, weights = group.items, self.taken, self._tokens, self._weights
         size = self._size
-        room = self._room if size > 1 else None  # alone, the vendor judges what it weighs
-        while group and len(again) < size:
-            if len(taken) >= size:
+        while items and len(again) < size and not self.is_full:
+            if self.count >= size:
                 self.is_full = True
                 break
-            waiting = group.popleft()
-            if waiting.settled or waiting.sink.withdrawn:
+            item = items.popleft()
+            if isinstance(item, Cohort):
+                group.size -= self._admit(item, items)
                 continue
-            push = waiting.push
+            group.size -= 1
+            if item.settled or item.sink.withdrawn:
+                continue
+            push = item.push
             token = push.push_token.token
             if token in tokens:
-                again.append(waiting)
+                again.append(item)
                 continue
-            if room is not None:
+            if self._room is not None:
                 note = push.notification
                 weight = weights.get(id(note))
                 if weight is None:
                     try:
-                        weight = weights[id(note)] = weigh(note)
+                        weight = weights[id(note)] = self._weigh(note)
                     except BaseException:
-                        group.appendleft(waiting)
+                        group.put_back((item,))
                         raise
                 address = token + push.dedupe_id
-                room -= weight + (6 * len(address) if address.isascii() else most_quoted(address))
-                if room < 0 and taken:
-                    group.appendleft(waiting)
+                left = self._room - weight - (6 * len(address) if address.isascii() else most_quoted(address))
+                if left < 0 and taken:
+                    group.put_back((item,))
                     self.is_full = True
                     break  # even the first may weigh too much: it goes alone, and the vendor judges
+                self._room = left
             tokens.add(token)
-            taken.append(waiting)
-        if room is not None:
-            self._room = room
+            taken.append(item)
+            self.count += 1
+
+    def _loads(self, cohort: Cohort) -> list[int]:
+        addresses = [push.push_token.token + push.dedupe_id for push in cohort.pushes]
+        weights = self._weights
+        for key, note in {id(note): note for note in cohort.notes}.items():
+            if key not in weights:
+                weights[key] = self._weigh(note)
+        own = [weights[id(note)] for note in cohort.notes]
+        if "".join(addresses).isascii():
+            return [weight + 6 * len(address) for weight, address in zip(own, addresses, strict=True)]
+        return [weight + most_quoted(address) for weight, address in zip(own, addresses, strict=True)]
+
+    def _admit(self, cohort: Cohort, items: deque[Item]) -> int:
+        """Take of a cohort what fits; the rest goes back to `items`. How many pushes are no longer there.
+
+        One that cannot be taken as it is gives way to its members.
+        """
+        if cohort.dispersed:
+            items.extendleft(reversed(cohort.members()))
+            return 0
+        if cohort.settled or cohort.sink.withdrawn:
+            return cohort.size
+        if cohort.size > self._size - self.count:
+            cohort, rest = cohort.split(self._size - self.count), cohort
+            items.appendleft(rest)
+        tokens = [push_token.token for push_token in cohort.push_tokens]
+        if len(set(tokens)) < len(tokens) or not self._tokens.isdisjoint(tokens):
+            items.extendleft(reversed(cohort.members()))
+            return 0
+        if self._room is not None:
+            try:
+                loads = self._loads(cohort)
+            except BaseException:
+                items.appendleft(cohort)
+                raise
+            if sum(loads) > self._room:
+                fits = bisect_right(list(accumulate(loads)), self._room)
+                self.is_full = fits > 0 or bool(self.taken)
+                if not fits:  # perhaps even the first weighs too much
+                    items.extendleft((cohort,) if self.taken else reversed(cohort.members()))
+                    return 0
+                cohort, rest = cohort.split(fits), cohort
+                items.appendleft(rest)
+                del tokens[fits:], loads[fits:]
+            self._room -= sum(loads)
+        self._tokens.update(tokens)
+        self.taken.append(cohort)
+        self.count += cohort.size
+        return cohort.size

@@ -94,7 +94,7 @@ class Broadcasting:
             broadcast,
             patience,
             region=lane.region,
-            quota=lane.quota(broadcast.notification),
+            quota=lane.terms.quota(broadcast.notification),
             is_current=lambda: lane.conversation is conversation and lane.refusal is None,
             seal=lane.seal,
         )

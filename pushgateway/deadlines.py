@@ -10,7 +10,7 @@ import heapq
 import math
 from collections.abc import Iterable
 
-from pushgateway.batching import Waiting
+from pushgateway.waiting import Item
 
 GRAIN = 0.05
 """Seconds; an outcome comes at most this much after its deadline."""
@@ -23,23 +23,23 @@ class Deadlines:
     """Pushes by deadline."""
 
     def __init__(self) -> None:
-        self._grains: dict[int, dict[Waiting, None]] = {}  # a dict keeps the order of arrival, a set would not
+        self._grains: dict[int, dict[Item, None]] = {}  # a dict keeps the order of arrival, a set would not
         self._order: list[int] = []  # a heap of the grains' keys; emptied grains leave theirs until it is their turn
         self._ordered: set[int] = set()
 
-    def add(self, those: Iterable[Waiting]) -> float:
+    def add(self, those: Iterable[Item]) -> float:
         """File pushes; the earliest deadline among them."""
         earliest, last = math.inf, None
-        for waiting in those:
-            if waiting.deadline != last:  # most of a call have the same
-                last = waiting.deadline
+        for item in those:
+            if item.deadline != last:  # most of a call have the same
+                last = item.deadline
                 earliest = min(earliest, last)
                 grain = self._grain(math.ceil(last / GRAIN))
-            grain[waiting] = None
-            waiting.grain = grain
+            grain[item] = None
+            item.grain = grain
         return earliest
 
-    def _grain(self, key: int) -> dict[Waiting, None]:
+    def _grain(self, key: int) -> dict[Item, None]:
         grain = self._grains.get(key)
         if grain is None:
             grain = self._grains[key] = {}
@@ -48,16 +48,16 @@ class Deadlines:
                 heapq.heappush(self._order, key)
         return grain
 
-    def discard(self, those: Iterable[Waiting]) -> None:
+    def discard(self, those: Iterable[Item]) -> None:
         """They have their outcome."""
-        for waiting in those:
-            grain = waiting.grain
+        for item in those:
+            grain = item.grain
             if grain is None:
                 continue
-            waiting.grain = None
-            del grain[waiting]
+            item.grain = None
+            del grain[item]
             if not grain:
-                del self._grains[math.ceil(waiting.deadline / GRAIN)]  # an emptied dict would keep its memory
+                del self._grains[math.ceil(item.deadline / GRAIN)]  # an emptied dict would keep its memory
                 if len(self._order) > 2 * len(self._grains) + SLACK:
                     self._order = list(self._grains)
                     self._ordered = set(self._order)
@@ -71,11 +71,17 @@ class Deadlines:
             self._ordered.discard(heapq.heappop(self._order))
         return None
 
-    def due(self, now: float, most: int) -> list[Waiting]:
-        """Take out those whose deadline has passed, `most` of them at the most."""
-        taken: list[Waiting] = []
-        while (when := self.next()) is not None and when <= now and len(taken) < most:
-            due = list(self._grains[self._order[0]])[: most - len(taken)]
+    def due(self, now: float, most: int) -> list[Item]:
+        """Take out those whose deadline has passed: `most` pushes, or a cohort more."""
+        taken: list[Item] = []
+        size = 0
+        while (when := self.next()) is not None and when <= now and size < most:
+            due: list[Item] = []
+            for item in self._grains[self._order[0]]:
+                if size >= most:
+                    break
+                due.append(item)
+                size += item.size
             self.discard(due)
             taken += due
         return taken

@@ -14,7 +14,6 @@ import queue
 from collections import deque
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator, Sequence
 
-from pushgateway.batching import Waiting
 from pushgateway.errors import FieldError
 from pushgateway.model import Push
 from pushgateway.outcome import Outcome
@@ -50,11 +49,11 @@ class Singles:
         if not place.done():
             place.set_result(outcome)
 
-    def put_all(self, those: Sequence[Waiting], outcomes: Sequence[Outcome]) -> None:
+    def put_all(self, places: Sequence[asyncio.Future[Outcome]], outcomes: Sequence[Outcome]) -> None:
         """Wake many."""
-        for waiting, outcome in zip(those, outcomes, strict=True):
-            if not waiting.place.done():
-                waiting.place.set_result(outcome)
+        for place, outcome in zip(places, outcomes, strict=True):
+            if not place.done():
+                place.set_result(outcome)
 
 
 SINGLES, WITHDRAWN = Singles(withdrawn=False), Singles(withdrawn=True)
@@ -77,12 +76,15 @@ class Many:
         self._outcomes[place] = outcome
         self._noted(1)
 
-    def put_all(self, those: Sequence[Waiting], outcomes: Sequence[Outcome]) -> None:
+    def put_all(self, places: Sequence[int], outcomes: Sequence[Outcome]) -> None:
         """Note many."""
         known = self._outcomes
-        for waiting, outcome in zip(those, outcomes, strict=True):
-            known[waiting.place] = outcome
-        self._noted(len(those))
+        if isinstance(places, range):  # neighbours
+            known[places.start : places.stop] = outcomes
+        else:
+            for place, outcome in zip(places, outcomes, strict=True):
+                known[place] = outcome
+        self._noted(len(places))
 
     def _noted(self, count: int) -> None:
         self._open -= count
@@ -117,9 +119,9 @@ class Flow:
         self._ready.append(outcome)
         _wake(self._wake_consumer)
 
-    def put_all(self, those: Sequence[Waiting], outcomes: Sequence[Outcome]) -> None:
+    def put_all(self, places: Sequence[int], outcomes: Sequence[Outcome]) -> None:
         """Keep many."""
-        self._settled += len(those)
+        self._settled += len(places)
         self._ready.extend(outcomes)
         _wake(self._wake_consumer)
 

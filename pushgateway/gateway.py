@@ -42,6 +42,7 @@ from pushgateway.roster import Roster
 from pushgateway.transport import HttpTransport, Transport
 from pushgateway.underway import UnderWay
 from pushgateway.vendor import Vendor
+from pushgateway.waiting import Sink
 from pushgateway.watching import Observer, Watch
 
 logging.getLogger("pushgateway").addHandler(logging.NullHandler())  # what is logged is the host's to show
@@ -175,7 +176,7 @@ class Gateway(Inquiries):
         """
         given = [as_push(push, place) for place, push in enumerate(pushes)]
         self._enter()
-        return await self._send_all(given, self._intake.identified)
+        return await self._send_all(given, self._intake.take_each)
 
     async def multicast(
         self,
@@ -194,15 +195,15 @@ class Gateway(Inquiries):
             return []
         self._enter()
         first = Push(given[0], notification, timeout=timeout, priority=priority)  # checked once for all
-        return await self._send_all(given, partial(self._intake.addressed, first))
+        return await self._send_all(given, partial(self._intake.take_all, first))
 
-    async def _send_all(self, given: Sequence[T], pushes: Callable[[Sequence[T]], Sequence[Push]]) -> list[Outcome]:
+    async def _send_all(self, given: Sequence[T], take: Callable[[Sequence[T], Sink, int], None]) -> list[Outcome]:
         sink = Many(self._enter(), len(given))
         try:
             for place in range(0, len(given), TURN):
                 if place:
                     await asyncio.sleep(0)
-                self._intake.take(pushes(given[place : place + TURN]), sink, place)
+                take(given[place : place + TURN], sink, place)
             return await sink.outcomes()
         except asyncio.CancelledError:
             sink.withdrawn = True
@@ -223,7 +224,7 @@ class Gateway(Inquiries):
         """
         check_window(window)
         flow = Flow(self._enter(), window)
-        flow.feed(pushes, lambda run, place: self._intake.take(self._intake.identified(run), flow, place))
+        flow.feed(pushes, lambda run, place: self._intake.take_each(run, flow, place))
         self._flows.add(flow)
         try:
             while outcomes := await flow.ready():

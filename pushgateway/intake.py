@@ -1,23 +1,32 @@
-"""From pushes handed in to pushes on their way: each gets its id and its deadline, and goes to its certificate's lane.
+"""From pushes handed in to pushes on their way: each gets its deadline and goes to its certificate's lane.
 
-Law of this file: nothing waits here. Pushes of one call come in together, because to take them in one by one would cost
-as much as the rest of their way.
+Law of this file: nothing waits here. Pushes of one call come in side by side, because to take them in one by one would
+cost as much as the rest of their way.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from itertools import repeat
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from itertools import groupby, repeat
+from operator import attrgetter
+from typing import TypeAlias
 
-from pushgateway.batching import Sink, Waiting
 from pushgateway.events import OutcomeGiven
 from pushgateway.ids import Ids
+from pushgateway.intent import Priority
 from pushgateway.lane import Lane
 from pushgateway.model import Push, PushToken
 from pushgateway.outcome import Outcome, Reason
 from pushgateway.roster import Roster
 from pushgateway.tracing import Traces
+from pushgateway.waiting import Cohort, Column, Item, Sink, Waiting, each
 from pushgateway.watching import Watch
+
+FEW = 4
+"""Fewer pushes go each by itself, which costs less than to keep them together."""
+_Manner: TypeAlias = tuple[float | None, bool, Priority]
+_MANNER: Callable[[Push], _Manner] = attrgetter("timeout", "coalesce", "priority")
 
 
 class Intake:
@@ -52,33 +61,52 @@ class Intake:
             sink.put(place, self.refused(push, *lane))
         return waiting
 
-    def identified(self, pushes: Sequence[Push]) -> list[Push]:
-        """The same pushes, each with an id."""
+    def take_each(self, pushes: Sequence[Push], sink: Sink, place: int) -> None:
+        """Send each on its way, under its id or a new one; the first one has this place at the sink."""
+        push_tokens = [push.push_token for push in pushes]
+        column = Column(pushes, self._identified, push_tokens, [push.notification for push in pushes])
+        self._take(column, list(map(_MANNER, pushes)), sink, place)
+
+    def take_all(self, first: Push, push_tokens: Sequence[PushToken], sink: Sink, place: int) -> None:
+        """Send the same push to each of these phones, under an id of its own."""
+        count = len(push_tokens)
+        column = Column(push_tokens, partial(self._addressed, first), push_tokens, [first.notification] * count)
+        self._take(column, [_MANNER(first)] * count, sink, place)
+
+    def _identified(self, pushes: Sequence[Push]) -> list[Push]:
         return Push.twins(pushes, [push.push_token for push in pushes], self._ids.make_each(pushes))
 
-    def addressed(self, first: Push, push_tokens: Sequence[PushToken]) -> list[Push]:
-        """The same push to each of these phones, under an id of its own."""
+    def _addressed(self, first: Push, push_tokens: Sequence[PushToken]) -> list[Push]:
         return Push.twins(repeat(first), push_tokens, self._ids.make_all(push_tokens, first.notification))
 
-    def take(self, pushes: Iterable[Push], sink: Sink, place: int) -> None:
-        """Send each on its way, by the id it has; the first one has this place at the sink."""
+    def _take(self, column: Column, manners: Sequence[_Manner], sink: Sink, place: int) -> None:
+        keys = [push_token.certificate_id for push_token in column.push_tokens]
+        numbers: dict[str, list[int]] = {}
+        if len(set(keys)) > 1:
+            for number, key in enumerate(keys):
+                numbers.setdefault(key, []).append(number)
         now = self._now()
-        usual = now + self._timeout
-        runs: dict[str, list[Waiting]] = {}
-        for push in pushes:
-            key = push.push_token.certificate_id
-            run = runs.get(key)
-            if run is None:
-                run = runs[key] = []
-            run.append(Waiting(push, usual if push.timeout is None else now + push.timeout, sink, place, now))
-            place += 1
-        for key, run in runs.items():
+        for key in numbers or keys[:1]:
+            items: list[Item] = []  # one after the other: two pushes for a phone must not change places
+            for manner, run in _runs(manners, numbers.get(key) or range(len(keys))):
+                places = [place + number for number in run] if isinstance(run, list) else range(place, place + len(run))
+                items += self._side_by_side(column.pick(run), manner, places, sink, now)
             lane = self._lane(key)
             if isinstance(lane, Lane):
-                lane.submit(run)
+                lane.submit(items)
                 continue
-            for waiting in run:
+            for waiting in each(items):
                 sink.put(waiting.place, self.refused(waiting.push, *lane))
+
+    def _side_by_side(
+        self, column: Column, manner: _Manner, places: Sequence[int], sink: Sink, now: float
+    ) -> Sequence[Item]:
+        timeout, coalesce, priority = manner
+        deadline = now + (self._timeout if timeout is None else timeout)
+        if coalesce and len(places) >= FEW:
+            return (Cohort(column, places, priority, deadline, sink, begun=now),)
+        pairs = zip(column.pushes(), places, strict=True)
+        return [Waiting(push, deadline, sink, place, now) for push, place in pairs]
 
     def _lane(self, key: str) -> Lane | tuple[Reason, str]:
         """Where its pushes go, or why they do not."""
@@ -96,3 +124,12 @@ class Intake:
         if self._traces is not None:
             self._traces.ended(outcome, self._now(), None)
         return outcome
+
+
+def _runs(manners: Sequence[_Manner], numbers: Sequence[int]) -> Iterator[tuple[_Manner, Sequence[int]]]:
+    """Neighbours of one manner, by their numbers."""
+    if len(set(manners)) == 1:  # nearly always
+        yield manners[0], numbers
+        return
+    for manner, run in groupby(numbers, manners.__getitem__):
+        yield manner, list(run)

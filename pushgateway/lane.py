@@ -13,18 +13,18 @@ import random
 from collections.abc import Callable, Hashable, Iterable, Sequence
 
 from pushgateway import verdicts
-from pushgateway.batching import Flight, Later, Queue, Waiting
+from pushgateway.batching import Queue
 from pushgateway.conversation import Conversation
 from pushgateway.deadlines import Deadlines
 from pushgateway.events import OutcomeGiven
 from pushgateway.gate import Gate
-from pushgateway.model import Notification
 from pushgateway.outcome import Outcome, Reason, Status
 from pushgateway.pace import Pace
 from pushgateway.region import CLOSED, Region
 from pushgateway.retry import last_word
+from pushgateway.terms import Terms
 from pushgateway.tracing import Traces
-from pushgateway.vendor import Batching, Rates, Vendor
+from pushgateway.waiting import Cohort, Flight, Item, Later, Waiting, by_sink, each, present
 from pushgateway.watching import Watch
 
 TURN = 1000
@@ -63,30 +63,13 @@ class Lane:
         self._adopt(conversation, pace)
 
     def _adopt(self, conversation: Conversation, pace: Pace) -> None:
-        # What every push needs to know is asked of the plug-in once.
-        vendor = conversation.vendor
         self.conversation = conversation
+        self.terms = Terms(conversation, pace.seal)
         self._pace = pace
         self.linger = pace.linger
         self.seal = pace.seal
-        self._fault = ""  # what is wrong with the plug-in, before any push
-        self.batching, self._rates = Batching(), Rates()
-        self.deduplicates = False
-        self._day_offset = 0.0
-        self._quota: Callable[[Notification], str] | None = None
-        self._region_of, self._weigh = vendor.region, vendor.weigh
-        self._seal_weight = 0 if pace.seal is None else pace.seal.weight
-        try:
-            self.batching = vendor.batching
-            self.deduplicates = bool(vendor.deduplicates)
-            self._rates = vendor.rates
-            self._day_offset = float(vendor.day_offset)
-            if type(vendor).quota is not Vendor.quota:
-                self._quota = vendor.quota
-        except Exception as broken:
-            self._fault = self.conversation.blame(broken)
         self.hasty = 2 * self.linger  # seconds; who has no more time than that waits for no company
-        self.full = max(1, self.batching.size) if self.linger > 0 else 1
+        self.full = max(1, self.terms.batching.size) if self.linger > 0 else 1
 
     # What comes in
 
@@ -104,13 +87,16 @@ class Lane:
         if self._fresh:
             self._loop.call_soon(self._let_in, most)
 
-    def submit(self, those: Sequence[Waiting]) -> None:
+    def submit(self, those: Sequence[Item]) -> None:
         """Take pushes; the sink of each gets exactly one outcome."""
-        self._held += len(those)
+        self._held += sum([item.size for item in those])
         if self._refusal is not None:
-            for waiting in those:
+            for waiting in each(those):
                 self.finish(waiting, Outcome.not_sent(waiting.push, *self._refusal))
             return
+        for item in those:
+            if isinstance(item, Cohort):
+                item.files = self._deadlines
         if self._deadlines.add(those) < self._bell_at:
             self._set_bell()
         self.enqueue(those)
@@ -145,20 +131,49 @@ class Lane:
             self.conversation.certificate_id,
             self.conversation.vendor.brand,
             region,
-            rates=self._pace.rates(self._rates),
-            day_offset=self._day_offset,
+            rates=self._pace.rates(self.terms.rates),
+            day_offset=self.terms.day_offset,
             watch=self._watch,
             clock=self._clock,
             rng=self._rng,
             now=self._loop.time(),
         )
 
-    def enqueue(self, those: Iterable[Waiting], part: Hashable = None) -> None:
+    def enqueue(self, those: Iterable[Item], part: Hashable = None) -> None:
         """Let them wait for the vendor, in this order; `part`: what they may share a request with."""
-        if self._fault:
-            for waiting in those:
-                self.finish(waiting, Outcome.not_sent(waiting.push, Reason.CREDENTIALS, self._fault))
+        if self.terms.fault:
+            for waiting in each(those):
+                self.finish(waiting, Outcome.not_sent(waiting.push, Reason.CREDENTIALS, self.terms.fault))
             return
+        apart: list[Waiting] = []
+        for item in those:
+            if not isinstance(item, Cohort):
+                apart.append(item)
+                continue
+            self._line_up_each(apart, part)
+            apart = [] if self._line_up_together(item) else item.members()
+        self._line_up_each(apart, part)
+
+    def _line_up_together(self, cohort: Cohort) -> bool:
+        """Give a cohort one place for all of it, if there is one. What a plug-in fails at comes out at its members."""
+        try:
+            found = self.terms.common(cohort.push_tokens, cohort.notes) if self.linger > 0 else None
+            if found is None:
+                return False
+            name, quota, part = found
+            region = self._regions.get(name) or self.region(name)
+        except Exception:
+            return False
+        obstacle = region.gate.obstacle if region.gate.is_troubled else None
+        if obstacle and (refusal := obstacle(self._loop.time(), quota, cohort.deadline)) is not None:
+            for waiting in cohort.members():
+                self.finish(waiting, Outcome.refused(waiting.push, refusal, sent=False))
+            return True
+        cohort.region = region.name
+        self._line_up((cohort,), region, part)
+        return True
+
+    def _line_up_each(self, those: Iterable[Waiting], part: Hashable) -> None:
         row: list[Waiting] = []  # neighbours of one region, part and priority get in line together
         where: Region | None = None
         shared = lot = note = priority = None
@@ -167,10 +182,10 @@ class Lane:
             push = waiting.push
             waiting.flight = None
             try:
-                name = self._region_of(push.push_token.token)
+                name = self.terms.region_of(push.push_token.token)
                 region = self._regions.get(name) or self.region(name)
                 if push.notification is not note:
-                    quota, shared = self._share(push.notification, part)
+                    quota, shared = self.terms.share(push.notification, part)
                     note = push.notification
             except Exception as broken:
                 self._line_up(row, where, lot)
@@ -191,43 +206,20 @@ class Lane:
             row.append(waiting)
         self._line_up(row, where, lot)
 
-    def _share(self, notification: Notification, part: Hashable) -> tuple[str, Hashable]:
-        """The quota of a notification, and what its pushes may share a request with."""
-        quota = "" if self._quota is None else verdicts.is_text(self._quota(notification))
-        if part is None and (quota or not self.batching.mixed):
-            part = quota if self.batching.mixed else (quota, notification)
-        return quota, part
-
-    def _line_up(self, row: Sequence[Waiting], region: Region | None, part: Hashable) -> None:
+    def _line_up(self, row: Sequence[Item], region: Region | None, part: Hashable) -> None:
         if row and region is not None:
             self.queue.add(row, region.name, part)
             region.called(row, alone=part is row[0])
 
-    def quota(self, notification: Notification) -> str:
-        """The daily quota that a notification counts against."""
-        try:
-            return self._share(notification, None)[0]
-        except Exception as broken:
-            self.conversation.blame(broken)
-            return ""
-
-    def weigh(self, notification: Notification) -> int:
-        """Bytes that a push of this notification adds to a request."""
-        try:
-            return int(self._weigh(notification)) + self._seal_weight
-        except Exception as broken:
-            self.conversation.blame(broken)
-            return self.batching.max_bytes or 0  # so it goes alone
-
-    def still_wanted(self, batch: list[Waiting], now: float, needed: float = 0.0) -> list[Waiting]:
+    def still_wanted(self, batch: Iterable[Item], now: float, needed: float = 0.0) -> list[Item]:
         """Those that are not taken back and not too late: `needed` seconds must be left, or half of what they had."""
         wanted = []
-        for waiting in batch:
-            left = waiting.deadline - now
-            if left <= needed and (left <= 0 or 2 * left <= waiting.deadline - waiting.begun):
-                self._expire(waiting)
-            elif not waiting.settled and not waiting.sink.withdrawn:
-                wanted.append(waiting)
+        for item in present(batch):
+            left = item.deadline - now
+            if left <= needed and (left <= 0 or 2 * left <= item.deadline - item.begun):
+                self._expire(item)
+            elif not item.settled and not item.sink.withdrawn:
+                wanted.append(item)
         return wanted
 
     # What goes out
@@ -237,8 +229,8 @@ class Lane:
         if waiting.settled:
             return
         if waiting.attempts or waiting.doubtful:
-            attempts = waiting.attempts + outcome.attempts
-            outcome = last_word(outcome, attempts=attempts, doubtful=waiting.doubtful, deduplicates=self.deduplicates)
+            attempts, drops = waiting.attempts + outcome.attempts, self.terms.deduplicates
+            outcome = last_word(outcome, attempts=attempts, doubtful=waiting.doubtful, deduplicates=drops)
         if self.traces is not None:
             flight = waiting.flight
             self.traces.ended(outcome, waiting.begun, None if flight is None else flight.leg)
@@ -248,28 +240,27 @@ class Lane:
         self._deadlines.discard((waiting,))
         waiting.sink.put(waiting.place, outcome)
         if outcome.status is not Status.ACCEPTED or self._watch.is_observed:
-            self._tell(waiting, outcome)
+            self._tell(outcome, waiting.begun)
 
-    def accepted(self, those: Sequence[Waiting], outcomes: Sequence[Outcome]) -> None:
+    def accepted(self, those: Sequence[Item], outcomes: Sequence[Outcome]) -> None:
         """The last word on many of a batch at once: accepted, at the first attempt, and none has its outcome yet."""
+        begun = [item.begun for item in those for _ in range(item.size)]
         if self.traces is not None and (flight := those[0].flight) is not None and flight.leg is not None:
-            self.traces.all_accepted(outcomes, [waiting.begun for waiting in those], flight.leg)
-        for waiting in those:
-            waiting.settled = True
-            waiting.flight = None
-        self._held -= len(those)
+            self.traces.all_accepted(outcomes, begun, flight.leg)
+        for item in those:
+            item.settled = True
+            item.flight = None
+        self._held -= len(outcomes)
         self._deadlines.discard(those)
-        sink = those[0].sink
-        if all(waiting.sink is sink for waiting in those):
-            sink.put_all(those, outcomes)
-        else:
-            for waiting, outcome in zip(those, outcomes, strict=True):
-                waiting.sink.put(waiting.place, outcome)
+        place = 0
+        for sink, places in by_sink(those):
+            sink.put_all(places, outcomes[place : place + len(places)])
+            place += len(places)
         if self._watch.is_observed:
-            for waiting, outcome in zip(those, outcomes, strict=True):
-                self._tell(waiting, outcome)
+            for outcome, when in zip(outcomes, begun, strict=True):
+                self._tell(outcome, when)
 
-    def _tell(self, waiting: Waiting, outcome: Outcome) -> None:
+    def _tell(self, outcome: Outcome, begun: float) -> None:
         given = OutcomeGiven(
             certificate_id=self.conversation.certificate_id,
             brand=self.brand,
@@ -277,7 +268,7 @@ class Lane:
             reason=outcome.reason,
             vendor_code=outcome.vendor_code,
             attempts=outcome.attempts,
-            duration=self._loop.time() - waiting.begun,
+            duration=self._loop.time() - begun,
             truncated=bool(outcome.truncated),
             possible_duplicate=outcome.possible_duplicate,
         )
@@ -325,20 +316,21 @@ class Lane:
 
     def _ring(self) -> None:
         """Give those whose deadline has passed their outcome, wherever they are; the rest of them next turn."""
-        for waiting in self._deadlines.due(self._loop.time(), TURN):
-            self._expire(waiting)
+        for item in self._deadlines.due(self._loop.time(), TURN):
+            self._expire(item)
         self._bell = None
         self._set_bell()
 
-    def _expire(self, waiting: Waiting) -> None:
-        if waiting.flight is not None and waiting.flight.asked:
-            outcome = Outcome.unknown(waiting.push, "the deadline passed while the vendor was asked")
-        else:
-            region = self._regions.get(waiting.region)
-            why = "" if region is None else region.gate.why(self._loop.time())
-            detail = f"the deadline came before it could leave in time{why and ': '}{why}"
-            outcome = Outcome.not_sent(waiting.push, Reason.EXPIRED, detail)
-        self.finish(waiting, outcome)
+    def _expire(self, item: Item) -> None:
+        region = self._regions.get(item.region)
+        for waiting in each((item,)):
+            if waiting.flight is not None and waiting.flight.asked:
+                outcome = Outcome.unknown(waiting.push, "the deadline passed while the vendor was asked")
+            else:
+                why = "" if region is None else region.gate.why(self._loop.time())
+                detail = f"the deadline came before it could leave in time{why and ': '}{why}"
+                outcome = Outcome.not_sent(waiting.push, Reason.EXPIRED, detail)
+            self.finish(waiting, outcome)
 
     # The end
 
@@ -381,14 +373,14 @@ class Lane:
             self._bell.cancel()
 
     async def _give_back(self, which: Callable[[Later], bool], *, queue: bool = True) -> None:
-        waiting = self.queue.clear() if queue else []
+        waiting: list[Item] = self.queue.clear() if queue else []
         for later in [later for later in self._later if which(later)]:
             self._later.discard(later)
             if later.timer is not None:
                 later.timer.cancel()
             waiting.extend(later.batch)
         reason, detail = self._refusal or (Reason.CLOSED, CLOSED)
-        rest = iter(waiting)
+        rest = each(waiting)
         try:
             for number, one in enumerate(rest, 1):
                 self.finish(one, Outcome.not_sent(one.push, reason, detail))

@@ -13,16 +13,17 @@ from collections.abc import Awaitable, Callable, Hashable, Iterable, Mapping, Se
 from typing import TYPE_CHECKING, Literal, TypeVar
 
 from pushgateway import verdicts
-from pushgateway.batching import Flight, Part, Thinned, Waiting
-from pushgateway.conversation import Conversation, Errand
+from pushgateway.conversation import Conversation
 from pushgateway.crew import Crew
-from pushgateway.errors import AccessExpired, NoVerdict, Refused
+from pushgateway.delivery import Delivery, Turn
+from pushgateway.errors import NoVerdict, Refused
 from pushgateway.gate import Gate, Leave
 from pushgateway.intent import Priority
 from pushgateway.outcome import Outcome, Reason, Status
 from pushgateway.retry import may_repeat
 from pushgateway.tracing import Leg
 from pushgateway.vendor import AccessToken
+from pushgateway.waiting import Cohort, Flight, Item, Part, Waiting, each, present
 
 if TYPE_CHECKING:
     from pushgateway.lane import Lane
@@ -66,7 +67,7 @@ class Region:
 
     async def take_up(self) -> None:
         """Wait until something may leave, cut a batch at the last moment, and see it through."""
-        lane, conversation, turn = self.lane, self.lane.conversation, _Turn(self._bench)
+        lane, conversation, turn = self.lane, self.lane.conversation, Turn(self._bench)
         try:
             failure: Refused | NoVerdict | None = None
             access = conversation.held(self.name)
@@ -93,13 +94,13 @@ class Region:
     def _trace(self, flight: Flight, access: AccessToken | None) -> None:
         known, self._access = self._access, access
         how: Literal["", "cached", "fetched"] = "" if access is None else "cached" if access is known else "fetched"
-        flight.leg = Leg(self.name, len(flight.batch), self._loop.time(), how)
+        flight.leg = Leg(self.name, flight.size, self._loop.time(), how)
 
-    def called(self, row: Sequence[Waiting], *, alone: bool) -> None:
+    def called(self, row: Sequence[Item], *, alone: bool) -> None:
         """Pushes of one priority came in for it; one that is `alone` or in haste waits for no company."""
         if not self.crew.called:
             self.crew.call(at_once=alone or any(one.deadline - one.begun <= self.lane.hasty for one in row))
-        if row[0].push.priority is Priority.URGENT:
+        if row[0].priority is Priority.URGENT:
             self.wake()
 
     def renew(self, gate: Gate) -> None:
@@ -117,7 +118,7 @@ class Region:
     # Before
 
     async def _ready(
-        self, conversation: Conversation, turn: _Turn
+        self, conversation: Conversation, turn: Turn
     ) -> tuple[AccessToken | None, Refused | NoVerdict | None]:
         """It is our turn, the gate is open, and there is an access token, or the login failed."""
         await turn.begin()
@@ -152,23 +153,27 @@ class Region:
                 timer.cancel()
             self._alarm = None
 
-    def _cut(self, conversation: Conversation, turn: _Turn) -> _Delivery | None:
+    def _cut(self, conversation: Conversation, turn: Turn) -> Delivery | None:
         lane = self.lane
         now = self._loop.time()
         room = self.gate.room(now, lane.full)
-        batch, part = lane.queue.cut(self.name, lane.batching, lane.weigh, room)
-        batch = lane.still_wanted(batch, now, self.gate.needed)
-        if not batch:
+        taken, part = lane.queue.cut(self.name, lane.terms.batching, lane.terms.weigh, room)
+        taken = lane.still_wanted(taken, now, self.gate.needed)
+        if not taken:
             return None
-        quota = lane.quota(batch[0].push.notification)  # one for all of them: others are of another part
+        first = taken[0].notes[0] if isinstance(taken[0], Cohort) else taken[0].push.notification
+        quota = lane.terms.quota(first)  # one for all of them: others are of another part
         if (refusal := self.gate.obstacle(now, quota)) is not None:
-            for waiting in batch:
+            for waiting in each(taken):
                 lane.finish(waiting, Outcome.refused(waiting.push, refusal, sent=False))
             return None
         if lane.seal is not None:
-            for waiting in batch:
-                waiting.push = lane.seal.on(waiting.push)
-        return _Delivery(self, conversation, Flight(batch), part=part, quota=quota, turn=turn)
+            for item in taken:
+                if isinstance(item, Cohort):
+                    item.pushes = list(map(lane.seal.on, item.pushes))
+                else:
+                    item.push = lane.seal.on(item.push)
+        return Delivery(self, conversation, Flight(taken), part=part, quota=quota, turn=turn)
 
     async def ask(self, quota: str, targets: int, deadline: float, attempt: Callable[[], Awaitable[R]]) -> R:
         """Something beside the queue: hold a connection, and `attempt` it once the gate is open.
@@ -217,7 +222,7 @@ class Region:
 
     # On its way
 
-    async def _fly(self, delivery: _Delivery, access: AccessToken | None, failure: Refused | NoVerdict | None) -> None:
+    async def _fly(self, delivery: Delivery, access: AccessToken | None, failure: Refused | NoVerdict | None) -> None:
         """Deliver a batch; whatever happens on the way, each of its pushes has an outcome or another try."""
         lane, flight = self.lane, delivery.flight
         try:
@@ -238,7 +243,7 @@ class Region:
         finally:
             delivery.over()
 
-    async def _deliver(self, delivery: _Delivery, access: AccessToken | None) -> None:
+    async def _deliver(self, delivery: Delivery, access: AccessToken | None) -> None:
         flight, part = delivery.flight, delivery.part
         try:
             outcomes = await delivery.conversation.with_access(self.name, access, delivery.run, delivery.expired)
@@ -291,7 +296,7 @@ class Region:
         again: dict[tuple[int, float], list[tuple[Waiting, Outcome]]] = {}
         for waiting, outcome in others:
             waiting.tries += 1
-            if not waiting.gone and may_repeat(outcome, lane.deduplicates):
+            if not waiting.gone and may_repeat(outcome, lane.terms.deduplicates):
                 again.setdefault((waiting.tries, outcome.retry_after or 0.0), []).append((waiting, outcome))
             else:
                 finish(waiting, outcome)
@@ -307,11 +312,13 @@ class Region:
         """Give theirs to those that were accepted at the first attempt: nearly always all. The others."""
         accepted = Status.ACCEPTED
         taken = [outcome.status for outcome in outcomes].count(accepted)
-        begun = [waiting.tries or waiting.attempts or waiting.settled for waiting in flight.batch]
-        if 0 < taken == len(begun) == len(outcomes) and not any(begun):
-            self.lane.accepted(flight.batch, outcomes)
+        those = list(present(flight.items))
+        if 0 < taken == len(outcomes) == flight.size and not any(
+            one.tries or one.attempts or one.settled for one in those
+        ):
+            self.lane.accepted(those, outcomes)
             return []
-        usual: list[Waiting] = []
+        usual: list[Item] = []
         theirs: list[Outcome] = []
         others: list[tuple[Waiting, Outcome]] = []
         for waiting, outcome in zip(flight.batch, outcomes, strict=True):
@@ -323,78 +330,3 @@ class Region:
         if usual:
             self.lane.accepted(usual, theirs)
         return others
-
-
-class _Turn:
-    """A place on the bench, given up when the batch is built."""
-
-    __slots__ = ("_bench", "_held")
-
-    def __init__(self, bench: asyncio.Lock) -> None:
-        self._bench = bench
-        self._held = False
-
-    async def begin(self) -> None:
-        await self._bench.acquire()
-        self._held = True
-
-    def end(self) -> None:
-        if self._held:
-            self._held = False
-            self._bench.release()
-
-
-class _Delivery:
-    """One batch on its way, and what the gate is told of it."""
-
-    def __init__(
-        self, region: Region, conversation: Conversation, flight: Flight, *, part: Hashable, quota: str, turn: _Turn
-    ) -> None:
-        self.conversation = conversation
-        self.flight = flight
-        self.part = part
-        self.turn = turn
-        self._region = region
-        self._gate = region.gate
-        self._loop = asyncio.get_running_loop()
-        self._quota = quota
-        self._leave = self._gate.leaves(self._loop.time(), len(flight.batch))
-        if not all(waiting.tries for waiting in flight.batch):
-            self._gate.budget.first()
-
-    async def run(self, access: AccessToken | None) -> Sequence[Outcome]:
-        """One exchange; who leaves while it is being built is not in it."""
-        conversation = self.conversation
-        while pushes := self.flight.pushes:
-            errand = Errand("push", self._region.name, len(pushes), self._asking)
-            try:
-                outcomes = await conversation.run(conversation.vendor.push(pushes), access, errand)
-                return verdicts.checked(pushes, outcomes)
-            except Thinned:
-                self.flight.batch = self._region.lane.still_wanted(self.flight.batch, self._loop.time())
-        return []
-
-    def expired(self) -> None:
-        """The access token was refused, and so the request: nothing of it was pushed."""
-        self.flight.asked = False
-        for waiting in self.flight.batch:
-            waiting.attempts += 1
-
-    def _asking(self) -> None:
-        self.flight.asking(self._loop.time())
-        self.turn.end()  # built: the next one may stand at the gate
-
-    def heard(self, outcomes: Sequence[Outcome]) -> None:
-        """There is an answer about each push."""
-        if self.flight.asked:
-            self._gate.heard(self._loop.time(), self._leave, outcomes, self._quota)
-
-    def failed(self, error: Refused | NoVerdict, *, login: bool = False) -> None:
-        """The request, or the login before it, failed as a whole."""
-        if (self.flight.asked or login) and not isinstance(error, AccessExpired):
-            self._gate.failed(self._loop.time(), self._leave, error, self._quota)
-
-    def over(self) -> None:
-        """It has come to its end, whatever that was."""
-        self._gate.over(self._loop.time, self._leave)
-        self._region.wake()

@@ -10,11 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pushgateway.batching import Queue, Waiting
+from pushgateway.batching import Queue
 from pushgateway.model import Notification, Push, PushToken
 from pushgateway.outcome import Outcome
 from pushgateway.text import most_quoted
 from pushgateway.vendor import Batching
+from pushgateway.waiting import Waiting
 
 NOTES = [Notification("t", str(number)) for number in range(3)]
 
@@ -29,7 +30,7 @@ class Caller:
         """No outcome is given while batches are cut."""
         raise AssertionError("the queue gives no outcomes")
 
-    def put_all(self, those: Sequence[Waiting], outcomes: Sequence[Outcome]) -> None:
+    def put_all(self, places: Sequence[int], outcomes: Sequence[Outcome]) -> None:
         """Nor many."""
         raise AssertionError("the queue gives no outcomes")
 

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from toy import note
 
 from pushgateway import Outcome, Push, PushToken
-from pushgateway.batching import Waiting
 from pushgateway.deadlines import GRAIN, Deadlines
+from pushgateway.waiting import Waiting
 
 
 class Nowhere:
@@ -20,7 +20,7 @@ class Nowhere:
     def put(self, place: int, outcome: Outcome) -> None:
         """Taken."""
 
-    def put_all(self, those: Sequence[Waiting], outcomes: Sequence[Outcome]) -> None:
+    def put_all(self, places: Sequence[int], outcomes: Sequence[Outcome]) -> None:
         """Taken too."""
 
 

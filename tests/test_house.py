@@ -28,10 +28,13 @@ FLOORS = {
     "roster": 3,
     "lane": 3,
     "region": 3,
+    "delivery": 3,
+    "terms": 3,
     "broadcasting": 3,
     "operations": 3,
     "hearing": 3,
     "conversation": 3,
+    "waiting": 2,
     "batching": 2,
     "crew": 2,
     "deadlines": 2,
@@ -86,7 +89,7 @@ REACH = {"sandbox": 2}
 
 PURE = {
     *("model", "audience", "outcome", "errors", "vendor", "capacity", "rules", "text", "events", "lines"),
-    *("batching", "limits", "deadlines", "retry", "verdicts", "seals"),
+    *("waiting", "batching", "limits", "deadlines", "retry", "verdicts", "seals"),
 }
 IMPURE = {"asyncio", "anyio", "time", "random", "secrets", "uuid", "threading", "subprocess", "logging"}
 NETWORK_ROOMS = {"transport", "sandbox", "cli", "testing"}

@@ -10,10 +10,10 @@ import pytest
 from toy import ToyServer, certificate, gateway, note
 
 from pushgateway import Certificate, FieldError, Gateway, Outcome, Priority, Push, PushToken, Reason, Status
-from pushgateway.batching import Waiting
 from pushgateway.events import Event, Shed
 from pushgateway.lane import TURN, Lane
 from pushgateway.testing.virtual import run_virtual
+from pushgateway.waiting import Waiting
 
 
 def now() -> float:

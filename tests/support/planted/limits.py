@@ -16,6 +16,7 @@ from pushgateway.batching import Queue
 from pushgateway.limits import Rate, RetryBudget
 from pushgateway.model import Push
 from pushgateway.testing.virtual import run_virtual
+from pushgateway.waiting import each
 
 PLANTS: list[Plant] = []
 Patch = pytest.MonkeyPatch
@@ -77,6 +78,7 @@ def upside_down(patch: Patch) -> None:
     add = Queue.add
 
     def upside(self: Queue, those: Any, name: str, part: Any = None) -> None:
+        those = list(each(those))
         for waiting in those:
             push: Push = waiting.push
             turned = push.identified(push.dedupe_id)
@@ -93,6 +95,7 @@ def all_alike(patch: Patch) -> None:
     add = Queue.add
 
     def alike(self: Queue, those: Any, name: str, part: Any = None) -> None:
+        those = list(each(those))
         for waiting in those:
             waiting.push = waiting.push.identified(waiting.push.dedupe_id)
             object.__setattr__(waiting.push, "priority", Priority.NORMAL)

@@ -11,12 +11,13 @@ import pytest
 
 from planted.plant import Plant, again, plant
 from pushgateway import Outcome, Reason, region, verdicts
-from pushgateway.batching import Flight, Queue, Waiting, _Batch
+from pushgateway.batching import Queue, _Batch
 from pushgateway.gateway import Gateway
 from pushgateway.ids import Ids
 from pushgateway.lane import Lane
 from pushgateway.region import Region
 from pushgateway.retry import RetryPolicy
+from pushgateway.waiting import Flight, Item, Waiting, each
 
 PLANTS: list[Plant] = []
 Patch = pytest.MonkeyPatch
@@ -25,8 +26,8 @@ _finish, _try_later, _replace, _enqueue = Lane.finish, Lane.try_later, Lane.repl
 _conclude, _cut, _add = Region.conclude, Queue.cut, Queue.add
 
 
-def _one_by_one(self: Lane, those: Sequence[Waiting], outcomes: Sequence[Outcome]) -> None:
-    for waiting, outcome in zip(those, outcomes, strict=True):
+def _one_by_one(self: Lane, those: Sequence[Item], outcomes: Sequence[Outcome]) -> None:
+    for waiting, outcome in zip(each(those), outcomes, strict=True):
         self.finish(waiting, outcome)
 
 
@@ -163,7 +164,7 @@ def leaves_unwanted(patch: Patch) -> None:
 
     submit = Lane.submit
 
-    def deafly(self: Lane, those: Sequence[Waiting]) -> None:
+    def deafly(self: Lane, those: Sequence[Item]) -> None:
         for waiting in those:
             waiting.sink = Deaf(waiting.sink)
         submit(self, those)
@@ -176,7 +177,7 @@ def waits_too_long(patch: Patch) -> None:
     """A push gets twice the time it was given."""
     submit = Lane.submit
 
-    def later(self: Lane, those: Sequence[Waiting]) -> None:
+    def later(self: Lane, those: Sequence[Item]) -> None:
         for waiting in those:
             waiting.deadline += waiting.deadline - waiting.begun
         submit(self, those)
@@ -200,8 +201,10 @@ def token_twice(patch: Patch) -> None:
     """A batch may hold two pushes for one token."""
 
     def take(self: _Batch, group: Any, again: Any) -> None:
-        while group and len(self.taken) < self._size:
-            self.taken.append(group.popleft())
+        while group.items and self.count < self._size:
+            self.taken.append(group.items.popleft())
+            self.count += self.taken[-1].size
+            group.size -= self.taken[-1].size
 
     patch.setattr(_Batch, "_take", take)
 
@@ -254,9 +257,9 @@ def fresh_id(patch: Patch) -> None:
     """A repeat goes out under an id of its own."""
     count = itertools.count()
 
-    def enqueue(self: Lane, those: Sequence[Waiting], part: Any = None) -> None:
+    def enqueue(self: Lane, those: Sequence[Item], part: Any = None) -> None:
         for waiting in those:
-            if waiting.tries:
+            if isinstance(waiting, Waiting) and waiting.tries:
                 waiting.push = waiting.push.identified(f"again-{next(count)}")
         _enqueue(self, those, part)
 
