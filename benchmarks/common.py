@@ -92,6 +92,8 @@ class Reading:
     """Seconds."""
     cpu: float
     """Seconds of CPU of this process."""
+    beside: float | None = None
+    """Seconds of CPU per push that the yardstick took right before and right after, where it was laid beside."""
 
 
 class Stopwatch:

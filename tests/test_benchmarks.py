@@ -201,8 +201,8 @@ def test_cost_targets_can_be_missed(load: Load, common: ModuleType) -> None:
     names = [throughput.NAIVE, throughput.HTTPX, throughput.AIOHTTP]
     doors = [throughput.named(door, name) for door in throughput.CPU_LIMITS for name in load("transports").transports()]
     plain = {name: [common.Reading(10, 1.0, 1.0)] for name in names}
-    slow = throughput.targets(plain | {door: [common.Reading(10, 1.0, 1.0)] for door in doors})
-    quick = throughput.targets(plain | {door: [common.Reading(10, 0.001, 0.001)] for door in doors})
+    slow = throughput.targets(plain | {door: [common.Reading(10, 1.0, 1.0, 0.1)] for door in doors})
+    quick = throughput.targets(plain | {door: [common.Reading(10, 0.001, 0.001, 0.1)] for door in doors})
 
     assert [target.met for target in slow] == [False] * len(slow)
     assert [target.met for target in quick] == [True] * len(quick)
