@@ -6,10 +6,9 @@ vendor request. A batch holds one region, no token twice, and one notification u
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections import OrderedDict, deque
 from collections.abc import Callable, Hashable, Iterator, Sequence
-from itertools import accumulate
+from operator import add
 
 from pushgateway.intent import Priority
 from pushgateway.model import Notification
@@ -43,6 +42,8 @@ class _Group:
         self.size += sum([item.size for item in items])
 
 
+PIECE = 256
+"""Pushes of a cohort that are weighed together."""
 _Groups = OrderedDict[Hashable, _Group]  # ordered: a plain dict gets slow when it is always emptied from its front
 
 
@@ -236,16 +237,29 @@ class _Batch:
             taken.append(item)
             self.count += 1
 
-    def _loads(self, cohort: Cohort) -> list[int]:
-        addresses = [push.push_token.token + push.dedupe_id for push in cohort.pushes]
-        weights = self._weights
-        for key, note in {id(note): note for note in cohort.notes}.items():
-            if key not in weights:
-                weights[key] = self._weigh(note)
-        own = [weights[id(note)] for note in cohort.notes]
-        if "".join(addresses).isascii():
-            return [weight + 6 * len(address) for weight, address in zip(own, addresses, strict=True)]
-        return [weight + most_quoted(address) for weight, address in zip(own, addresses, strict=True)]
+    def _fitting(self, cohort: Cohort, room: int) -> tuple[int, int]:
+        """How many of a cohort fit, and what they weigh together.
+
+        Piece by piece: what does not fit would have to be weighed again for the next batch.
+        """
+        batch, weights, load = cohort.batch, self._weights, 0
+        for start in range(0, len(batch), PIECE):
+            piece = slice(start, start + PIECE)
+            notes = batch.notifications[piece]
+            for note in notes:
+                if id(note) not in weights:
+                    weights[id(note)] = self._weigh(note)
+            own = [weights[id(note)] for note in notes]
+            addresses = list(map(add, batch.tokens[piece], batch.dedupe_ids[piece]))
+            together = "".join(addresses)
+            if together.isascii() and load + sum(own) + most_quoted(together) <= room:
+                load += sum(own) + most_quoted(together)
+                continue
+            for place, (weight, address) in enumerate(zip(own, addresses, strict=True), start):
+                if load + weight + most_quoted(address) > room:
+                    return place, load
+                load += weight + most_quoted(address)
+        return len(batch), load
 
     def _admit(self, cohort: Cohort, items: deque[Item]) -> int:
         """Take of a cohort what fits; the rest goes back to `items`. How many pushes are no longer there.
@@ -260,26 +274,25 @@ class _Batch:
         if cohort.size > self._size - self.count:
             cohort, rest = cohort.split(self._size - self.count), cohort
             items.appendleft(rest)
-        tokens = [push_token.token for push_token in cohort.push_tokens]
+        tokens = cohort.batch.tokens
         if len(set(tokens)) < len(tokens) or not self._tokens.isdisjoint(tokens):
             items.extendleft(reversed(cohort.members()))
             return 0
         if self._room is not None:
             try:
-                loads = self._loads(cohort)
+                fits, load = self._fitting(cohort, self._room)
             except BaseException:
                 items.appendleft(cohort)
                 raise
-            if sum(loads) > self._room:
-                fits = bisect_right(list(accumulate(loads)), self._room)
+            if fits < cohort.size:
                 self.is_full = fits > 0 or bool(self.taken)
                 if not fits:  # perhaps even the first weighs too much
                     items.extendleft((cohort,) if self.taken else reversed(cohort.members()))
                     return 0
                 cohort, rest = cohort.split(fits), cohort
                 items.appendleft(rest)
-                del tokens[fits:], loads[fits:]
-            self._room -= sum(loads)
+                tokens = cohort.batch.tokens
+            self._room -= load
         self._tokens.update(tokens)
         self.taken.append(cohort)
         self.count += cohort.size

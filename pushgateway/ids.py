@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import hashlib
 import random
-from collections.abc import Iterable, Sequence
+import struct
+from collections.abc import Sequence
 
 from pushgateway.model import Notification, Push, PushToken
 
@@ -17,7 +18,7 @@ class Ids:
 
     def __init__(self, rng: random.Random) -> None:
         """Not to be made before a fork: both processes would make the same ids."""
-        self._form = f"{rng.getrandbits(64):016x}%016x"
+        self._head = f"{rng.getrandbits(64):016x}"
         self._tail = 0
 
     def make(self, push_token: PushToken, notification: Notification) -> str:
@@ -29,33 +30,18 @@ class Ids:
         message = notification.dedupe_id
         if not message:
             self._tail += 1
-            return self._form % self._tail
+            return f"{self._head}{self._tail:016x}"
         return derived(push_token, message)
 
-    def make_each(self, pushes: Iterable[Push]) -> list[str]:
-        """Those that they have, or the same for each that has none."""
-        form, tail = self._form, self._tail
-        made = []
-        for push in pushes:
-            dedupe_id = push.dedupe_id
-            if not dedupe_id:
-                message = push.notification.dedupe_id
-                if message:
-                    dedupe_id = derived(push.push_token, message)
-                else:
-                    tail += 1
-                    dedupe_id = form % tail
-            made.append(dedupe_id)
-        self._tail = tail
-        return made
-
-    def make_all(self, push_tokens: Sequence[PushToken], notification: Notification) -> list[str]:
-        """The same for pushes of one notification, at half the price."""
-        if notification.dedupe_id:
-            return [self.make(push_token, notification) for push_token in push_tokens]
-        form, first = self._form, self._tail + 1
-        self._tail += len(push_tokens)
-        return [form % tail for tail in range(first, first + len(push_tokens))]
+    def make_each(self, pushes: Sequence[Push], push_tokens: Sequence[PushToken]) -> list[str]:
+        """Those that the pushes have, or the same for each that has none and goes to this phone."""
+        if any(push.dedupe_id or push.notification.dedupe_id for push in pushes):
+            pairs = zip(pushes, push_tokens, strict=True)
+            return [push.dedupe_id or self.make(push_token, push.notification) for push, push_token in pairs]
+        count, first = len(push_tokens), self._tail + 1
+        self._tail += count
+        head, tails = self._head, struct.pack(f">{count}Q", *range(first, first + count)).hex()  # all at once
+        return [head + tails[place : place + 16] for place in range(0, 16 * count, 16)]
 
 
 def derived(push_token: PushToken, message: str) -> str:

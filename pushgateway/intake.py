@@ -7,8 +7,7 @@ cost as much as the rest of their way.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from functools import partial
-from itertools import groupby, repeat
+from itertools import groupby
 from operator import attrgetter
 from typing import TypeAlias
 
@@ -63,21 +62,14 @@ class Intake:
 
     def take_each(self, pushes: Sequence[Push], sink: Sink, place: int) -> None:
         """Send each on its way, under its id or a new one; the first one has this place at the sink."""
-        push_tokens = [push.push_token for push in pushes]
-        column = Column(pushes, self._identified, push_tokens, [push.notification for push in pushes])
+        column = Column(pushes, [push.push_token for push in pushes], self._ids.make_each)
         self._take(column, list(map(_MANNER, pushes)), sink, place)
 
     def take_all(self, first: Push, push_tokens: Sequence[PushToken], sink: Sink, place: int) -> None:
         """Send the same push to each of these phones, under an id of its own."""
         count = len(push_tokens)
-        column = Column(push_tokens, partial(self._addressed, first), push_tokens, [first.notification] * count)
+        column = Column([first] * count, push_tokens, self._ids.make_each)
         self._take(column, [_MANNER(first)] * count, sink, place)
-
-    def _identified(self, pushes: Sequence[Push]) -> list[Push]:
-        return Push.twins(pushes, [push.push_token for push in pushes], self._ids.make_each(pushes))
-
-    def _addressed(self, first: Push, push_tokens: Sequence[PushToken]) -> list[Push]:
-        return Push.twins(repeat(first), push_tokens, self._ids.make_all(push_tokens, first.notification))
 
     def _take(self, column: Column, manners: Sequence[_Manner], sink: Sink, place: int) -> None:
         keys = [push_token.certificate_id for push_token in column.push_tokens]
@@ -105,7 +97,7 @@ class Intake:
         deadline = now + (self._timeout if timeout is None else timeout)
         if coalesce and len(places) >= FEW:
             return (Cohort(column, places, priority, deadline, sink, begun=now),)
-        pairs = zip(column.pushes(), places, strict=True)
+        pairs = zip(column.batch(), places, strict=True)
         return [Waiting(push, deadline, sink, place, now) for push, place in pairs]
 
     def _lane(self, key: str) -> Lane | tuple[Reason, str]:

@@ -157,7 +157,7 @@ class Lane:
     def _line_up_together(self, cohort: Cohort) -> bool:
         """Give a cohort one place for all of it, if there is one. What a plug-in fails at comes out at its members."""
         try:
-            found = self.terms.common(cohort.push_tokens, cohort.notes) if self.linger > 0 else None
+            found = self.terms.common(cohort.push_tokens, cohort.notifications) if self.linger > 0 else None
             if found is None:
                 return False
             name, quota, part = found

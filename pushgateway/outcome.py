@@ -11,6 +11,7 @@ from typing import Any, Generic, TypeVar
 
 import attrs
 
+from pushgateway.batch import Batch
 from pushgateway.errors import PushFailed, Refused
 from pushgateway.model import Push, PushToken
 
@@ -136,10 +137,12 @@ class Outcome(_Draft):
         cls, pushes: Sequence[Push], message_ids: Sequence[str | None], truncated: Sequence[tuple[str, ...]]
     ) -> list[Outcome]:
         """The vendor took all of these: `accepted` for each, at half the price."""
+        batch = Batch.of(pushes)
+        columns = (batch.push_tokens, batch.dedupe_ids, batch.contexts, message_ids, truncated)
         outcomes = []
-        for push, message_id, cut in zip(pushes, message_ids, truncated, strict=True):
+        for push_token, dedupe_id, context, message_id, cut in zip(*columns, strict=True):
             draft: Any = _Draft()
-            draft.push_token = push.push_token
+            draft.push_token = push_token
             draft.status = _ACCEPTED
             draft.reason = draft.vendor_code = draft.vendor_message = draft.retry_after = None
             draft.message_id = message_id
@@ -147,8 +150,8 @@ class Outcome(_Draft):
             draft.attempts = 1
             draft.truncated = cut
             draft.possible_duplicate = draft.repeated = False
-            draft.dedupe_id = push.dedupe_id
-            draft.context = push.context
+            draft.dedupe_id = dedupe_id
+            draft.context = context
             draft.__class__ = Outcome
             outcomes.append(draft)
         return outcomes
@@ -230,7 +233,7 @@ class Outcome(_Draft):
     @property
     def ok(self) -> bool:
         """True when the vendor took it."""
-        return self.status is Status.ACCEPTED
+        return self.status is _ACCEPTED
 
     def raise_for_failure(self) -> None:
         """Raise `PushFailed` unless the vendor took it; for those who like exceptions."""

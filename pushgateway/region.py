@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable, Hashable, Iterable, Mapping, Se
 from typing import TYPE_CHECKING, Literal, TypeVar
 
 from pushgateway import verdicts
+from pushgateway.batch import Batch
 from pushgateway.conversation import Conversation
 from pushgateway.crew import Crew
 from pushgateway.delivery import Delivery, Turn
@@ -161,8 +162,9 @@ class Region:
         taken = lane.still_wanted(taken, now, self.gate.needed)
         if not taken:
             return None
-        first = taken[0].notes[0] if isinstance(taken[0], Cohort) else taken[0].push.notification
-        quota = lane.terms.quota(first)  # one for all of them: others are of another part
+        one = taken[0]
+        note = one.notifications[0] if isinstance(one, Cohort) else one.push.notification
+        quota = lane.terms.quota(note)  # one for all of them: others are of another part
         if (refusal := self.gate.obstacle(now, quota)) is not None:
             for waiting in each(taken):
                 lane.finish(waiting, Outcome.refused(waiting.push, refusal, sent=False))
@@ -170,7 +172,7 @@ class Region:
         if lane.seal is not None:
             for item in taken:
                 if isinstance(item, Cohort):
-                    item.pushes = list(map(lane.seal.on, item.pushes))
+                    item.batch = Batch.of(map(lane.seal.on, item.batch))
                 else:
                     item.push = lane.seal.on(item.push)
         return Delivery(self, conversation, Flight(taken), part=part, quota=quota, turn=turn)

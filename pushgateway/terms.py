@@ -6,13 +6,16 @@ bounded here. What fails is the caller's to judge, but for a weight: that has a 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from operator import attrgetter
 
 from pushgateway import verdicts
 from pushgateway.conversation import Conversation
 from pushgateway.model import Notification, PushToken
 from pushgateway.seals import Seal
 from pushgateway.vendor import Batching, Rates, Vendor
+
+_TOKEN: Callable[[PushToken], str] = attrgetter("token")
 
 
 class Terms:
@@ -49,14 +52,14 @@ class Terms:
         return quota, part
 
     def common(
-        self, push_tokens: Iterable[PushToken], notes: Iterable[Notification]
+        self, push_tokens: Iterable[PushToken], notifications: Sequence[Notification]
     ) -> tuple[str, str, Hashable] | None:
-        """Region, quota and part of pushes where they are the same for all. Raises what the plug-in raises."""
-        regions = {self.region_of(push_token.token) for push_token in push_tokens}
-        distinct = {id(note): note for note in notes}.values()
-        if len(regions) > 1 or (len(distinct) > 1 and not self.batching.mixed):
+        """Region, quota and part of pushes to these phones and of these notifications, where they are the same for all.
+        Raises what the plug-in raises."""
+        regions = set(map(self.region_of, map(_TOKEN, push_tokens)))
+        if len(regions) > 1 or (len(notifications) > 1 and not self.batching.mixed):
             return None
-        shares = {self.share(note, None) for note in distinct}
+        shares = {self.share(notification, None) for notification in notifications}
         return (regions.pop(), *shares.pop()) if len(shares) == 1 else None
 
     def quota(self, notification: Notification) -> str:

@@ -35,6 +35,7 @@ from urllib.parse import urlsplit
 import attrs
 
 from pushgateway.audience import Audience, AudienceKind, Broadcast
+from pushgateway.batch import Batch
 from pushgateway.calls import Call, Effect, Ruling
 from pushgateway.capacity import Batching, Rates
 from pushgateway.errors import AccessExpired, ClockSkew, ConfigError, FieldError, NoVerdict, Refused
@@ -63,6 +64,7 @@ __all__ = [
     "AccessToken",
     "Audience",
     "AudienceKind",
+    "Batch",
     "Batching",
     "Broadcast",
     "BroadcastOutcome",
@@ -170,6 +172,9 @@ class Vendor(ABC):
     @abstractmethod
     def push(self, batch: Sequence[Push]) -> Exchange[Sequence[Outcome]]:
         """Deliver `batch` and return one outcome for each push, in its order.
+
+        What the gateway hands in is a `Batch`. One that is to be fast reads `Batch.of(batch)` column by column, and
+        gives back `Outcome.all_accepted` where all were: the pushes of a call are then never made one by one.
 
         A push that the vendor's rules forbid is settled here (`Outcome.not_sent`) and left out of the request;
         nothing is yielded when none is left. When the request then fails as a whole, let the error through as

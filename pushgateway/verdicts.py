@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 
 import attrs
 
+from pushgateway.batch import Batch
 from pushgateway.errors import ExchangeError, NoVerdict, Refused
 from pushgateway.model import Push
 from pushgateway.outcome import Outcome, Reason
@@ -19,7 +20,7 @@ def checked(pushes: Sequence[Push], outcomes: Sequence[Outcome]) -> Sequence[Out
     """The plug-in's outcomes, if they are one for each push in order. Raises `TypeError` otherwise."""
     if len(outcomes) != len(pushes):
         raise TypeError("not one outcome for each push")
-    if not all(map(_made_for, pushes, outcomes)):
+    if not _are_made_for(Batch.of(pushes), outcomes):
         raise TypeError("an outcome of another push")
     return outcomes
 
@@ -75,7 +76,11 @@ def _silent(push: Push, silence: NoVerdict) -> Outcome:
     return attrs.evolve(Outcome.not_sent(push, Reason.UNAVAILABLE, silence.detail), attempts=1)
 
 
+def _are_made_for(batch: Batch, outcomes: Sequence[Outcome]) -> bool:
+    if set(map(type, outcomes)) == {Outcome}:
+        return [outcome.push_token for outcome in outcomes] == list(batch.push_tokens)
+    return all(map(_made_for, batch, outcomes))
+
+
 def _made_for(push: Push, outcome: object) -> bool:
-    return isinstance(outcome, Outcome) and (
-        outcome.push_token is push.push_token or outcome.push_token == push.push_token
-    )
+    return isinstance(outcome, Outcome) and outcome.push_token == push.push_token

@@ -11,6 +11,7 @@ from itertools import groupby
 from operator import attrgetter
 from typing import Any, Protocol, TypeAlias
 
+from pushgateway.batch import Batch
 from pushgateway.intent import Priority
 from pushgateway.model import Notification, Push, PushToken
 from pushgateway.outcome import Outcome
@@ -87,40 +88,40 @@ class Files(Protocol):
 
 
 class Column:
-    """What differs among the pushes of one call: cheap to cut, and the pushes themselves are made at the last moment,
-    because what lies about until then goes cold."""
+    """The pushes of one call before they have their ids: cheap to cut, and what is made of them is made at the last
+    moment, because what lies about until then goes cold."""
 
-    __slots__ = ("_given", "_make", "notes", "push_tokens")
+    __slots__ = ("_name", "_origins", "push_tokens")
 
     def __init__(
         self,
-        given: Sequence[Any],
-        make: Callable[[Sequence[Any]], list[Push]],
+        origins: Sequence[Push],
         push_tokens: Sequence[PushToken],
-        notes: Sequence[Notification],
+        name: Callable[[Sequence[Push], Sequence[PushToken]], Sequence[str]],
     ) -> None:
-        self._given = given
-        self._make = make  # of what was given, the pushes with their ids
+        """`origins` to these phones; `name` gives their ids."""
+        self._origins = origins
+        self._name = name
         self.push_tokens = push_tokens
-        self.notes = notes
+
+    @property
+    def notifications(self) -> list[Notification]:
+        """Each that is among theirs, once."""
+        return list({id(push.notification): push.notification for push in self._origins}.values())
 
     def __getitem__(self, which: slice) -> Column:
-        return Column(self._given[which], self._make, self.push_tokens[which], self.notes[which])
+        return Column(self._origins[which], self.push_tokens[which], self._name)
 
     def pick(self, numbers: Sequence[int]) -> Column:
         """Those with these numbers, in this order; a range is all of them."""
         if isinstance(numbers, range):
             return self
-        return Column(
-            [self._given[number] for number in numbers],
-            self._make,
-            [self.push_tokens[number] for number in numbers],
-            [self.notes[number] for number in numbers],
-        )
+        origins, push_tokens = self._origins, self.push_tokens
+        return Column([origins[one] for one in numbers], [push_tokens[one] for one in numbers], self._name)
 
-    def pushes(self) -> list[Push]:
-        """The pushes; those without an id get one."""
-        return self._make(self._given)
+    def batch(self) -> Batch:
+        """They, with their ids."""
+        return Batch(self._origins, self.push_tokens, self._name(self._origins, self.push_tokens))
 
 
 class Cohort:
@@ -131,7 +132,7 @@ class Cohort:
     """
 
     __slots__ = (
-        *("_column", "_members", "_pushes", "begun", "deadline", "files", "flight", "grain", "places", "priority"),
+        *("_batch", "_column", "_members", "begun", "deadline", "files", "flight", "grain", "places", "priority"),
         *("region", "settled", "sink"),
     )
 
@@ -141,7 +142,7 @@ class Cohort:
         self, column: Column, places: Sequence[int], priority: Priority, deadline: float, sink: Sink, *, begun: float
     ) -> None:
         self._column = column
-        self._pushes: list[Push] | None = None
+        self._batch: Batch | None = None
         self._members: list[Waiting] | None = None
         self.places = places
         self.priority = priority
@@ -165,20 +166,20 @@ class Cohort:
         return self._column.push_tokens
 
     @property
-    def notes(self) -> Sequence[Notification]:
-        """Of each."""
-        return self._column.notes
+    def notifications(self) -> Sequence[Notification]:
+        """Each that is among theirs, once."""
+        return self._column.notifications
 
     @property
-    def pushes(self) -> list[Push]:
+    def batch(self) -> Batch:
         """They, with their ids."""
-        if self._pushes is None:
-            self._pushes = self._column.pushes()
-        return self._pushes
+        if self._batch is None:
+            self._batch = self._column.batch()
+        return self._batch
 
-    @pushes.setter
-    def pushes(self, pushes: list[Push]) -> None:
-        self._pushes = pushes
+    @batch.setter
+    def batch(self, batch: Batch) -> None:
+        self._batch = batch
 
     @property
     def dispersed(self) -> bool:
@@ -188,7 +189,7 @@ class Cohort:
     def members(self) -> list[Waiting]:
         """Each by itself, from now on and for ever."""
         if self._members is None:
-            pairs = zip(self.pushes, self.places, strict=True)
+            pairs = zip(self.batch, self.places, strict=True)
             self._members = [Waiting(push, self.deadline, self.sink, place, self.begun) for push, place in pairs]
             for one in self._members:
                 one.region, one.flight, one.settled = self.region, self.flight, self.settled
@@ -206,8 +207,8 @@ class Cohort:
         if self.files is not None and self.grain is not None:
             self.files.add((first,))
         self._column, self.places = self._column[count:], self.places[count:]
-        if self._pushes is not None:
-            first.pushes, self._pushes = self._pushes[:count], self._pushes[count:]
+        if self._batch is not None:
+            first.batch, self._batch = self._batch[:count], self._batch[count:]
         return first
 
 
@@ -296,15 +297,18 @@ class Flight:
             self.leg.size, self.leg.asked_at = self.size, now
 
     @property
-    def pushes(self) -> list[Push]:
+    def pushes(self) -> Batch:
         """What it carries, in order."""
+        cohorts = [item.batch for item in self.items if isinstance(item, Cohort)]
+        if cohorts and len(cohorts) == len(self.items):
+            return Batch.joined(cohorts)
         pushes: list[Push] = []
         for item in self.items:
             if isinstance(item, Cohort):
-                pushes += item.pushes
+                pushes += item.batch
             else:
                 pushes.append(item.push)
-        return pushes
+        return Batch.of(pushes)
 
 
 class Timer(Protocol):

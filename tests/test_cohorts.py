@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from toy import Toy, ToyServer, certificate, gateway, note
 
 from pushgateway import Notification, Outcome, Priority, Push, PushToken, Reason, Status
-from pushgateway.batching import Queue
+from pushgateway.batching import PIECE, Queue
 from pushgateway.deadlines import Deadlines
 from pushgateway.flow import Many
 from pushgateway.testing.virtual import run_virtual
@@ -46,8 +46,7 @@ def push(place: int, token: str = "", notification: Notification = NOTES[0]) -> 
 
 def cohort(pushes: Sequence[Push], first: int = 0, sink: Caller | None = None) -> Cohort:
     """These side by side; the first one has this place."""
-    tokens, notes = [one.push_token for one in pushes], [one.notification for one in pushes]
-    column = Column(list(pushes), list, tokens, notes)
+    column = Column(list(pushes), [one.push_token for one in pushes], lambda ours, _: [one.dedupe_id for one in ours])
     places = range(first, first + len(pushes))
     return Cohort(column, places, Priority.NORMAL, 60.0, sink or Caller(), begun=0.0)
 
@@ -126,6 +125,25 @@ def test_a_weight_that_cannot_be_told_loses_no_cohort() -> None:
         queue.cut("", Batching(3, True, 10), broken)
 
     assert places(queue.clear()) == [0, 1, 2, 3, 4]
+
+
+def test_what_does_not_fit_is_not_weighed_over_and_over() -> None:
+    """Ten batches by weight of one cohort: each weighs its own pushes and a piece of the others at most."""
+    weighed: list[Notification] = []
+
+    def weigh(note: Notification) -> int:
+        weighed.append(note)
+        return 100
+
+    queue = Queue()
+    queue.add([cohort([push(place, notification=Notification("t", str(place))) for place in range(1000)])], "")
+    sizes = []
+    while queue.regions:
+        batch, _ = queue.cut("", Batching(1000, True, 20_000), weigh)
+        sizes.append(sum(item.size for item in batch))
+
+    assert sum(sizes) == 1000
+    assert len(weighed) <= 1000 + PIECE * len(sizes)
 
 
 def test_what_was_dispersed_goes_on_one_by_one() -> None:

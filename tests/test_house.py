@@ -67,6 +67,7 @@ FLOORS = {
     "lines": 1,
     "advice": 1,
     "model": 0,
+    "batch": 0,
     "intent": 0,
     "receipt": 0,
     "audience": 0,
@@ -88,7 +89,7 @@ REACH = {"sandbox": 2}
 """A vendor's server stands on the contract, not on the engine: highest floor it may use."""
 
 PURE = {
-    *("model", "audience", "outcome", "errors", "vendor", "capacity", "rules", "text", "events", "lines"),
+    *("model", "batch", "audience", "outcome", "errors", "vendor", "capacity", "rules", "text", "events", "lines"),
     *("waiting", "batching", "limits", "deadlines", "retry", "verdicts", "seals"),
 }
 IMPURE = {"asyncio", "anyio", "time", "random", "secrets", "uuid", "threading", "subprocess", "logging"}

@@ -8,7 +8,6 @@ between the parts that differ (target, message id and what comes back with recei
 from __future__ import annotations
 
 import functools
-import itertools
 import re
 from collections.abc import Generator, Mapping, Sequence
 from io import BytesIO
@@ -19,7 +18,7 @@ import attrs
 
 from pushgateway.rules import Dialect
 from pushgateway.text import clean, form_encode, form_quote
-from pushgateway.vendor import Audience, AudienceKind, CallBack, Notification, Outcome, Push, Reason, Refused
+from pushgateway.vendor import Audience, AudienceKind, Batch, CallBack, Notification, Outcome, Push, Reason, Refused
 from pushgateway_oppo.fields import BRAND, Content, encode_notification
 from pushgateway_oppo.intents import Intents
 from pushgateway_oppo.limits import Json, WireValue, check_alias, encode_json, invalid, quote_json
@@ -61,80 +60,94 @@ class Encoded:
 
     body: BytesIO
     """The form of `unicast_batch`, written once: a body of megabytes in pieces costs as much as making them."""
-    sent: list[Push]
+    sent: Batch
     truncated: list[tuple[str, ...]]
     """For each push sent: the names of the fields that were cut."""
-    places: list[int]
+    places: Sequence[int]
     """For each push sent: its place in the batch."""
     settled: dict[int, Outcome]
     """By place: outcomes of pushes that the rules forbid."""
 
 
 def encode_batch(
-    batch: Sequence[Push], dialect: Dialect, intents: Intents | None = None, tails: Tails | None = None
+    pushes: Sequence[Push], dialect: Dialect, intents: Intents | None = None, tails: Tails | None = None
 ) -> Generator[None, Any, Encoded]:
-    """Each push of `batch` as a quoted message, or its outcome where the rules forbid it; with breaths between.
+    """Each of `pushes` as a quoted message, or its outcome where the rules forbid it; with breaths between.
 
     `intents`: the certificate's; None: as the rules have them. `tails`: what is kept from one batch of the certificate
     to the next.
     """
-    encoded = Encoded(BytesIO(), [], [], [], {})
-    sent, truncated, places = encoded.sent, encoded.truncated, encoded.places
+    batch = Batch.of(pushes)
     fragments = _Fragments(batch, dialect, intents, {} if tails is None else tails)
+    plain = _plain_addresses(batch, fragments.frame.longest)
+    may_run = plain is not None and fragments.are_shared and batch.callbacks is None and all(batch.dedupe_ids)
+    if not may_run or plain is None:
+        return (yield from _encode_each(batch, fragments, plain, may_run=False))
+    fragment = fragments.find(batch.notifications[0])
+    if fragments.are_distinct or isinstance(fragment, Refused):
+        return (yield from _encode_each(batch, fragments, plain, may_run=True))
+    if len(batch) > BREATH:
+        yield  # what follows copies megabytes
+    frame = fragments.frame
+    body = b"".join((frame.opening, *_same(*plain, frame.target, fragment, frame.next_target), b"%5D"))
+    return Encoded(BytesIO(body), batch, [fragment[2]] * len(batch), range(len(batch)), {})
+
+
+def _encode_each(
+    batch: Batch, fragments: _Fragments, plain: Addresses | None, *, may_run: bool
+) -> Generator[None, Any, Encoded]:
+    body = BytesIO()
+    truncated: list[tuple[str, ...]] = []
+    places: list[int] = []
+    settled: dict[int, Outcome] = {}
+    notes, callbacks = batch.notifications, batch.callbacks
     frame = fragments.frame
     pieces = [frame.opening]
-    plain = _plain_addresses(batch, frame.longest)
-    may_run = plain is not None and fragments.are_shared
-    place = 0
-    while place < len(batch):
+    place, count = 0, len(batch)
+    while place < count:
         if len(pieces) >= _AT_ONCE:
-            encoded.body.write(b"".join(pieces))
+            body.write(b"".join(pieces))
             pieces = []
         if fragments.effort >= BREATH:
             fragments.effort = 0
             yield
-        push = batch[place]
-        fragment = fragments.find(push.notification)
-        begin = frame.next_target if sent else frame.target
-        if may_run and plain is not None and (end := _run_end(batch, place)) and not isinstance(fragment, Refused):
+        note = notes[place]
+        fragment = fragments.find(note)
+        begin = frame.next_target if places else frame.target
+        if may_run and plain is not None and (end := _run_end(notes, place)) and not isinstance(fragment, Refused):
             pieces += _same(plain[0][place:end], plain[1][place:end], begin, fragment, frame.next_target)
-            sent += batch[place:end]
             truncated += [fragment[2]] * (end - place)
             places += range(place, end)
             place = end
             continue
         fragments.effort += plain is None
-        address = _address(push, frame.longest) if plain is None else (plain[0][place], plain[1][place])
+        address = _address(batch[place], frame.longest) if plain is None else (plain[0][place], plain[1][place])
         if isinstance(address, Outcome):
-            encoded.settled[place] = address
+            settled[place] = address
         elif isinstance(fragment, Refused):
-            encoded.settled[place] = Outcome.not_sent(push, fragment.reason, fragment.detail)
+            settled[place] = Outcome.not_sent(batch[place], fragment.reason, fragment.detail)
         else:
             opening, closing, cut = fragment
             token, dedupe_id = address
-            back = () if push.callback is None else _callback(push, push.callback)
+            callback = None if callbacks is None else callbacks[place]
+            back = () if callback is None else _callback(note, callback)
             message_id = (_MESSAGE_ID, dedupe_id, _TARGET_END) if dedupe_id else ()
             pieces += (begin, token, opening, *back, *message_id, *closing)
-            sent.append(push)
             truncated.append(cut)
             places.append(place)
         place += 1
-    if len(sent) > 1:
+    if len(places) > 1:
         pieces.append(b"%5D")
-    encoded.body.write(b"".join(pieces))
-    if len(sent) > BREATH:
+    body.write(b"".join(pieces))
+    if len(places) > BREATH:
         yield  # what follows copies megabytes
-    return encoded
+    return Encoded(body, batch if not settled else batch.pick(places), truncated, places, settled)
 
 
-def _run_end(batch: Sequence[Push], place: int) -> int:
-    """Where a run ends that begins here: pushes, `_RUN` at the most, that differ in nothing but their addresses. 0 when
-    it is none."""
-    note = batch[place].notification
-    end = place
-    for push in itertools.islice(batch, place, place + _RUN):
-        if push.notification is not note or push.callback is not None or not push.dedupe_id:
-            break
+def _run_end(notes: Sequence[Notification], place: int) -> int:
+    """Where a run of one notification ends that begins here, of `_RUN` pushes at the most. 0 when it is none."""
+    note, end, stop = notes[place], place + 1, min(place + _RUN, len(notes))
+    while end < stop and notes[end] is note:
         end += 1
     return end if end - place > 1 else 0
 
@@ -156,14 +169,15 @@ def _same(
 
 Address: TypeAlias = tuple[bytes, bytes]
 """Token and dedupe id, quoted."""
+Addresses: TypeAlias = tuple[list[bytes], list[bytes]]
+"""Those of a batch, in its order."""
 
 
-def _plain_addresses(batch: Sequence[Push], longest: int) -> tuple[list[bytes], list[bytes]] | None:
+def _plain_addresses(batch: Batch, longest: int) -> Addresses | None:
     """All tokens and all dedupe ids as they are, where each of them stands for itself in JSON and in a form: nearly
     always, so they are looked at in one. Otherwise None."""
-    tokens = [push.push_token.token for push in batch]
-    ids = [push.dedupe_id for push in batch]
-    sizes = [len(token) for token in tokens]
+    tokens, ids = batch.tokens, batch.dedupe_ids
+    sizes = list(map(len, tokens))
     if not sizes or min(sizes) < 1 or max(sizes) > longest:
         return None
     # Joined and cut again, not formatted: a str of a class of its own (an Enum's) may show itself as something else.
@@ -181,9 +195,8 @@ def _address(push: Push, longest: int) -> Address | Outcome:
     return _quote_inner(token), _quote_inner(clean(push.dedupe_id))
 
 
-def _callback(push: Push, callback: CallBack) -> tuple[bytes, ...]:
+def _callback(note: Notification, callback: CallBack) -> tuple[bytes, ...]:
     """The fields of `Push.callback`, or nothing where the notification says itself where receipts go."""
-    note = push.notification
     own = note.overrides.get(BRAND, {}) if note.overrides else {}
     if note.receipt_url is not None or note.receipt_parameter is not None or not _CALLBACK_FIELDS.isdisjoint(own):
         return ()
@@ -291,10 +304,12 @@ def _frame(dialect: Dialect) -> _Frame:
 class _Fragments:
     """The notifications of one batch, each encoded once."""
 
-    def __init__(self, batch: Sequence[Push], dialect: Dialect, intents: Intents | None, tails: Tails) -> None:
+    def __init__(self, batch: Batch, dialect: Dialect, intents: Intents | None, tails: Tails) -> None:
         self.effort = 0
         """What they have cost, in ordinary ones."""
-        notes = {id(push.notification) for push in batch}
+        notes = set(map(id, batch.notifications))
+        self.are_distinct = len(notes) > 1
+        """Whether there is more than one."""
         self.are_shared = len(notes) < len(batch)
         """Whether one of them is for several pushes."""
         self._is_slim = len(notes) * _SLIM <= len(batch)
@@ -331,6 +346,7 @@ class _Fragments:
         return opening, (_members(content.fields), _END), content.truncated
 
 
+@functools.lru_cache(maxsize=16)
 def _slim(quoted: bytes) -> bytes:
     """The same with nothing quoted that need not be: a fifth less on the wire, for the price of a push."""
     return quote_plus(unquote_plus(quoted.decode("ascii"))).encode("ascii")

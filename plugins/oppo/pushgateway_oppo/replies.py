@@ -20,6 +20,7 @@ from pushgateway.vendor import (
     AccessToken,
     Audience,
     AudienceKind,
+    Batch,
     Broadcast,
     BroadcastOutcome,
     ClockSkew,
@@ -88,10 +89,11 @@ def decode_unicast(response: Response, push: Push, truncated: tuple[str, ...]) -
 
 
 def decode_batch(
-    response: Response, sent: Sequence[Push], truncated: Sequence[tuple[str, ...]]
+    response: Response, pushes: Sequence[Push], truncated: Sequence[tuple[str, ...]]
 ) -> Generator[None, Any, list[Outcome]]:
-    """What became of each push, in the order of `sent`, with breaths between. Items are matched by registration id,
-    never by place alone."""
+    """What became of each push, in their order, with breaths between. Items are matched by registration id, never by
+    place alone."""
+    sent = Batch.of(pushes)
     items = read_accepted(response)
     if not isinstance(items, list):
         items = []
@@ -123,14 +125,12 @@ def decode_batch(
 _REGISTRATION_ID, _MESSAGE_ID = itemgetter("registrationId"), itemgetter("messageId")
 
 
-def _usual_ids(items: Sequence[Any], sent: Sequence[Push]) -> list[str] | None:
+def _usual_ids(items: Sequence[Any], sent: Batch) -> list[str] | None:
     """The message ids of a reply as nearly all are, looked at in one: each push in order, as OPPO has always sent them,
     accepted, with an id of the usual kind and nothing else. None for any other. A batch holds no token twice, so each
     item is then the only one for its token."""
     try:
-        if set(map(len, items)) != {2} or list(map(_REGISTRATION_ID, items)) != [
-            push.push_token.token for push in sent
-        ]:
+        if set(map(len, items)) != {2} or list(map(_REGISTRATION_ID, items)) != sent.tokens:
             return None
         ids = list(map(_MESSAGE_ID, items))
         are_printable = "".join(ids).isprintable()

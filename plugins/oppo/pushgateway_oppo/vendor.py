@@ -179,7 +179,7 @@ class Oppo(Operations):
             return [outcomes[place] for place in range(len(batch))]
         path, content = encode_unicast(encoded, self._rules)
         try:
-            response = yield self._request(self.region(encoded.sent[0].push_token.token), path, content)
+            response = yield self._request(self.region(encoded.sent.tokens[0]), path, content)
             if len(encoded.sent) == 1:
                 verdicts = [decode_unicast(response, encoded.sent[0], encoded.truncated[0])]
             else:

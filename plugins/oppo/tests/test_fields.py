@@ -28,7 +28,7 @@ NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
 def refusal(notification: Notification, dialect=V13) -> tuple[Reason | None, str]:
     encoded = encoded_batch([Push(PushToken(1, TOKEN), notification)], dialect)
-    assert encoded.sent == []
+    assert not encoded.sent
     outcome = encoded.settled[0]
     assert outcome.status is Status.NOT_SENT
     return outcome.reason, outcome.detail

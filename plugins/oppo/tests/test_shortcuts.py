@@ -3,10 +3,12 @@
 import enum
 import itertools
 import json
+from collections.abc import Sequence
 from typing import Any
 from urllib.parse import parse_qsl
 
 import pytest
+from encoding import V13, encoded_batch
 from exchanges import OPPO, first, form, push
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -14,7 +16,7 @@ from pushgateway_oppo import limits
 from pushgateway_oppo.codec import token_problem
 
 from pushgateway.text import clean, form_quote
-from pushgateway.vendor import CallBack, Notification, OpenIntent, Push, PushToken, Request
+from pushgateway.vendor import Batch, CallBack, Notification, OpenIntent, Outcome, Push, PushToken, Request
 
 TEXT = st.text(st.characters(exclude_categories=()), max_size=40)
 WORD = st.text('aZ09_.~-+ %&"\\é值\ud800\n', max_size=12)
@@ -180,3 +182,23 @@ def test_a_run_of_one_notification_is_the_array_of_its_messages(runs: list[tuple
         usual = alone[id(given_push.notification)]
         fields = {**usual["notification"], **own}
         assert message == {**usual, "target_value": given_push.push_token.token, "notification": fields}
+
+
+@pytest.mark.parametrize("numbers", [[0] * 300, [1] * 2, [0, 0, 1, 1, 0, 2], [2, 2], [0, 1, 2] * 100])
+@pytest.mark.parametrize("calls_back", [True, False])
+def test_columns_are_written_as_the_pushes_they_stand_for(numbers: list[int], calls_back: bool) -> None:
+    """Byte for byte, and with the same outcomes for what is not sent."""
+    callback = CALLBACK if calls_back else None
+    origins = [Push(PushToken(1, "nobody"), NOTES[number], dedupe_id="none", callback=callback) for number in numbers]
+    push_tokens = [PushToken(1, f"CN_{place:04d}") for place in range(len(numbers))]
+    columns = Batch(origins, push_tokens, [f"d-{place}" for place in range(len(numbers))])
+    pushes = list(Batch(origins, push_tokens, columns.dedupe_ids))
+
+    assert written_batch(columns) == written_batch(pushes)
+
+
+def written_batch(batch: Sequence[Push]) -> tuple[bytes, list[tuple[str, ...]], list[int], dict[int, Outcome]]:
+    """What goes out of it, and what does not."""
+    encoded = encoded_batch(batch, V13)
+    assert [one.dedupe_id for one in encoded.sent] == [f"d-{place}" for place in encoded.places]
+    return encoded.body.getvalue(), list(encoded.truncated), list(encoded.places), encoded.settled
