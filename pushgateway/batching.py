@@ -210,7 +210,7 @@ class _Batch:
                 group.size -= self._admit(item, items)
                 continue
             group.size -= 1
-            if item.settled or item.sink.withdrawn:
+            if item.settled or item.withdrawn:
                 continue
             push = item.push
             token = push.push_token.token
@@ -266,11 +266,11 @@ class _Batch:
 
         One that cannot be taken as it is gives way to its members.
         """
-        if cohort.dispersed:
-            items.extendleft(reversed(cohort.members()))
-            return 0
         if cohort.settled or cohort.sink.withdrawn:
             return cohort.size
+        if cohort.dispersed or cohort.withdrawn:
+            items.extendleft(reversed(cohort.members()))
+            return 0
         if cohort.size > self._size - self.count:
             cohort, rest = cohort.split(self._size - self.count), cohort
             items.appendleft(rest)

@@ -13,6 +13,7 @@ import itertools
 import queue
 from collections import deque
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator, Sequence
+from operator import methodcaller
 
 from pushgateway.errors import FieldError
 from pushgateway.model import Push
@@ -39,10 +40,13 @@ def check_window(window: int) -> None:
 
 class Singles:
     """The sink of single sends. A push's place in it is the future that its caller awaits: one of asyncio's own, which
-    a task waits for at less cost than for any class made of it."""
+    a task waits for at less cost than for any class made of it. Whoever goes cancels it."""
 
-    def __init__(self, *, withdrawn: bool) -> None:
-        self.withdrawn = withdrawn
+    withdrawn = False
+
+    def left(self, places: Sequence[asyncio.Future[Outcome]]) -> bool:
+        """Whether one of these callers is gone."""
+        return any(map(_CANCELLED, places))
 
     def put(self, place: asyncio.Future[Outcome], outcome: Outcome) -> None:
         """Wake the caller, if it is still there."""
@@ -56,8 +60,9 @@ class Singles:
                 place.set_result(outcome)
 
 
-SINGLES, WITHDRAWN = Singles(withdrawn=False), Singles(withdrawn=True)
-"""Where all single sends are, and where one goes whose caller is gone."""
+_CANCELLED: Callable[[asyncio.Future[Outcome]], bool] = methodcaller("cancelled")
+SINGLES = Singles()
+"""Where all single sends are."""
 
 
 class Many:
@@ -70,6 +75,10 @@ class Many:
         self._done: asyncio.Future[None] = loop.create_future()
         if not count:
             self._done.set_result(None)
+
+    def left(self, _: Sequence[int]) -> bool:
+        """One caller for all."""
+        return self.withdrawn
 
     def put(self, place: int, outcome: Outcome) -> None:
         """Note the outcome; wake the caller with the last one."""
@@ -112,6 +121,10 @@ class Flow:
         self._feeder: asyncio.Task[None] | None = None
         self._wake_consumer: asyncio.Future[None] | None = None
         self._wake_feeder: asyncio.Future[None] | None = None
+
+    def left(self, _: Sequence[int]) -> bool:
+        """One consumer for all."""
+        return self.withdrawn
 
     def put(self, place: int, outcome: Outcome) -> None:
         """Keep the outcome for the consumer and wake it."""

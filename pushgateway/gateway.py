@@ -23,7 +23,7 @@ from pushgateway.broadcasting import Broadcasting, ended
 from pushgateway.certificates import Certificate, check_linger
 from pushgateway.errors import FieldError, LoopError
 from pushgateway.events import Shed
-from pushgateway.flow import SINGLES, WITHDRAWN, Flow, Many, as_push, check_window
+from pushgateway.flow import SINGLES, Flow, Many, as_push, check_window
 from pushgateway.hearing import Hearing
 from pushgateway.ids import Ids
 from pushgateway.inquiries import Inquiries, make_traces
@@ -141,11 +141,11 @@ class Gateway(Inquiries):
         """
         outcome: asyncio.Future[Outcome] = self._enter().create_future()
         push = self._push(push_token, notification, timeout, coalesce, priority)
-        waiting = self._intake.take_one(push, SINGLES, outcome)
+        self._intake.take_one(push, SINGLES, outcome)
         try:
             return await outcome
-        except asyncio.CancelledError:
-            waiting.sink = WITHDRAWN
+        except BaseException:
+            outcome.cancel()
             raise
 
     async def try_send(

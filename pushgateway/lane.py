@@ -18,6 +18,7 @@ from pushgateway.conversation import Conversation
 from pushgateway.deadlines import Deadlines
 from pushgateway.events import OutcomeGiven
 from pushgateway.gate import Gate
+from pushgateway.gathering import Single, gathered
 from pushgateway.outcome import Outcome, Reason, Status
 from pushgateway.pace import Pace
 from pushgateway.region import CLOSED, Region
@@ -52,7 +53,7 @@ class Lane:
         self._loop = asyncio.get_running_loop()
         self.queue = Queue()
         self._held = 0
-        self._fresh: list[Waiting] = []  # came in during this turn of the loop
+        self._fresh: list[Single] = []  # came in during this turn of the loop
         self._regions: dict[str, Region] = {}
         self._later: set[Later] = set()
         self._deadlines = Deadlines()
@@ -73,17 +74,17 @@ class Lane:
 
     # What comes in
 
-    def submit_one(self, waiting: Waiting) -> None:
+    def submit_one(self, single: Single) -> None:
         """Take a push of a single send: with all others of this turn of the loop, because together they cost less."""
         self._held += 1
-        self._fresh.append(waiting)
+        self._fresh.append(single)
         if len(self._fresh) == 1:
             self._loop.call_soon(self._let_in, TURN)
 
     def _let_in(self, most: int) -> None:
         those, self._fresh = self._fresh[:most], self._fresh[most:]
         self._held -= len(those)
-        self.submit(those)
+        self.submit(gathered(those))
         if self._fresh:
             self._loop.call_soon(self._let_in, most)
 
@@ -213,12 +214,14 @@ class Lane:
 
     def still_wanted(self, batch: Iterable[Item], now: float, needed: float = 0.0) -> list[Item]:
         """Those that are not taken back and not too late: `needed` seconds must be left, or half of what they had."""
-        wanted = []
+        wanted: list[Item] = []
         for item in present(batch):
             left = item.deadline - now
             if left <= needed and (left <= 0 or 2 * left <= item.deadline - item.begun):
                 self._expire(item)
-            elif not item.settled and not item.sink.withdrawn:
+            elif item.withdrawn:
+                wanted += [one for one in each((item,)) if not one.gone]  # of a cohort some may still be there
+            elif not item.settled:
                 wanted.append(item)
         return wanted
 

@@ -22,7 +22,10 @@ class Sink(Protocol):
     """Where an outcome goes: one caller's `send`, `send_each` or `stream`."""
 
     withdrawn: bool
-    """True: the caller is gone; what has not left yet shall not leave."""
+    """True: the caller of all is gone; what has not left yet shall not leave."""
+
+    def left(self, places: Sequence[Any]) -> bool:
+        """Whether the caller of one of these is gone."""
 
     def put(self, place: Any, outcome: Outcome) -> None:
         """Take the outcome of the push at `place`. Called once for each place."""
@@ -69,7 +72,12 @@ class Waiting:
     @property
     def gone(self) -> bool:
         """True when there is nothing left to do for it."""
-        return self.settled or self.sink.withdrawn
+        return self.settled or self.withdrawn
+
+    @property
+    def withdrawn(self) -> bool:
+        """Whether its caller is gone."""
+        return self.sink.left((self.place,))
 
     @property
     def priority(self) -> Priority:
@@ -113,9 +121,7 @@ class Column:
         return Column(self._origins[which], self.push_tokens[which], self._name)
 
     def pick(self, numbers: Sequence[int]) -> Column:
-        """Those with these numbers, in this order; a range is all of them."""
-        if isinstance(numbers, range):
-            return self
+        """Those with these numbers, in this order."""
         origins, push_tokens = self._origins, self.push_tokens
         return Column([origins[one] for one in numbers], [push_tokens[one] for one in numbers], self._name)
 
@@ -139,7 +145,7 @@ class Cohort:
     tries = attempts = 0
 
     def __init__(
-        self, column: Column, places: Sequence[int], priority: Priority, deadline: float, sink: Sink, *, begun: float
+        self, column: Column, places: Sequence[Any], priority: Priority, deadline: float, sink: Sink, *, begun: float
     ) -> None:
         self._column = column
         self._batch: Batch | None = None
@@ -180,6 +186,11 @@ class Cohort:
     @batch.setter
     def batch(self, batch: Batch) -> None:
         self._batch = batch
+
+    @property
+    def withdrawn(self) -> bool:
+        """Whether the caller of one of them is gone."""
+        return self.sink.left(self.places)
 
     @property
     def dispersed(self) -> bool:
@@ -290,7 +301,7 @@ class Flight:
         late, unless an earlier request has had it."""
         if not self.asked:
             for item in present(self.items):
-                if item.settled or item.deadline <= now or item.sink.withdrawn:
+                if item.settled or item.deadline <= now or item.withdrawn:
                     raise Thinned
         self.asked = True
         if self.leg is not None:

@@ -5,6 +5,7 @@ Law of this file: pushes are numbered by their place, so that every claim is one
 
 from collections.abc import Hashable, Sequence
 from itertools import pairwise
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -25,6 +26,10 @@ class Caller:
 
     def __init__(self) -> None:
         self.withdrawn = False
+
+    def left(self, _: Sequence[Any]) -> bool:
+        """One caller for all."""
+        return self.withdrawn
 
     def put(self, place: int, outcome: Outcome) -> None:
         """No outcome is given while batches are cut."""

@@ -9,7 +9,7 @@ import asyncio
 import pytest
 from cancelling import CALLS, SCENES, CancelAt, Run, at_every_round, at_every_suspension, in_pairs, run
 
-from pushgateway.flow import SINGLES
+from pushgateway.flow import Singles
 
 every_call = pytest.mark.parametrize("call", CALLS)
 every_scene = pytest.mark.parametrize("scene", SCENES)
@@ -46,7 +46,7 @@ def test_two_cancellations_leave_nothing_behind(call: str, request: pytest.Fixtu
 
 def test_the_sweep_sees_what_leaks(monkeypatch: pytest.MonkeyPatch) -> None:
     """A push that leaves although it was taken back is seen: the sweep can fail."""
-    monkeypatch.setattr("pushgateway.gateway.WITHDRAWN", SINGLES)
+    monkeypatch.setattr(Singles, "left", lambda self, places: False)
 
     with pytest.raises(AssertionError, match="taken back"):
         at_every_round("send", "cold login")

@@ -1,6 +1,7 @@
 """Deadlines: each push is due once, in time, and is not kept when it is done."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -16,6 +17,10 @@ class Nowhere:
     """A sink for outcomes that nobody waits for."""
 
     withdrawn = False
+
+    def left(self, _: Sequence[Any]) -> bool:
+        """One caller for all."""
+        return self.withdrawn
 
     def put(self, place: int, outcome: Outcome) -> None:
         """Taken."""

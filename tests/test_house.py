@@ -35,6 +35,7 @@ FLOORS = {
     "hearing": 3,
     "conversation": 3,
     "waiting": 2,
+    "gathering": 2,
     "batching": 2,
     "crew": 2,
     "deadlines": 2,
@@ -90,7 +91,7 @@ REACH = {"sandbox": 2}
 
 PURE = {
     *("model", "batch", "audience", "outcome", "errors", "vendor", "capacity", "rules", "text", "events", "lines"),
-    *("waiting", "batching", "limits", "deadlines", "retry", "verdicts", "seals"),
+    *("waiting", "gathering", "batching", "limits", "deadlines", "retry", "verdicts", "seals"),
 }
 IMPURE = {"asyncio", "anyio", "time", "random", "secrets", "uuid", "threading", "subprocess", "logging"}
 NETWORK_ROOMS = {"transport", "sandbox", "cli", "testing"}

@@ -13,7 +13,7 @@ from pushgateway import Certificate, FieldError, Gateway, Outcome, Priority, Pus
 from pushgateway.events import Event, Shed
 from pushgateway.lane import TURN, Lane
 from pushgateway.testing.virtual import run_virtual
-from pushgateway.waiting import Waiting
+from pushgateway.waiting import Item, each
 
 
 def now() -> float:
@@ -213,8 +213,8 @@ def test_a_turn_of_sends_is_let_in_piece_by_piece(monkeypatch: pytest.MonkeyPatc
     taken: list[list[str]] = []
     submit = Lane.submit
 
-    def noting(self: Lane, those: Sequence[Waiting]) -> None:
-        taken.append([waiting.push.push_token.token for waiting in those])
+    def noting(self: Lane, those: Sequence[Item]) -> None:
+        taken.append([waiting.push.push_token.token for waiting in each(those)])
         submit(self, those)
 
     monkeypatch.setattr(Lane, "submit", noting)

@@ -159,6 +159,10 @@ def leaves_unwanted(patch: Patch) -> None:
 
         withdrawn = False
 
+        def left(self, places: Any) -> bool:
+            """Nobody."""
+            return False
+
         def __init__(self, sink: Any) -> None:
             self.put, self.put_all = sink.put, sink.put_all
 
