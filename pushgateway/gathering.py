@@ -11,7 +11,7 @@ from operator import attrgetter
 from typing import Any, TypeAlias
 
 from pushgateway.intent import Priority
-from pushgateway.model import Push, PushToken
+from pushgateway.model import Push
 from pushgateway.waiting import Cohort, Column, Item, Sink, Waiting
 
 FEW = 4
@@ -48,17 +48,13 @@ Single: TypeAlias = tuple[Push, float, Sink, Any, float]
 """A single send: push with its id, deadline, sink, place there, and when it was handed in."""
 
 
-def gathered(singles: Sequence[Single]) -> list[Item]:
-    """Single sends of one sink and of one turn of the loop."""
-    if not singles:
-        return []
+def gathered(singles: Sequence[Single], *, together: bool) -> list[Item]:
+    """Single sends of one sink and of one turn of the loop; `together`: where it is worth its while."""
+    if not together or len(singles) < FEW:
+        return [Waiting(*single) for single in singles]
     pushes, deadlines, sinks, places, begun = zip(*singles, strict=True)
-    column = Column(pushes, [push.push_token for push in pushes], _own_ids)
+    column = Column(pushes, [push.push_token for push in pushes], None)
     return side_by_side(column, list(map(manner, pushes)), places, deadlines, sinks[0], begun=begun[0])
-
-
-def _own_ids(pushes: Sequence[Push], _: Sequence[PushToken]) -> list[str]:
-    return [push.dedupe_id for push in pushes]
 
 
 def _runs(manners: Sequence[Manner]) -> Iterator[tuple[int, int]]:

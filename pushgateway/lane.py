@@ -18,7 +18,7 @@ from pushgateway.conversation import Conversation
 from pushgateway.deadlines import Deadlines
 from pushgateway.events import OutcomeGiven
 from pushgateway.gate import Gate
-from pushgateway.gathering import Single, gathered
+from pushgateway.gathering import FEW, Single, gathered
 from pushgateway.outcome import Outcome, Reason, Status
 from pushgateway.pace import Pace
 from pushgateway.region import CLOSED, Region
@@ -71,6 +71,7 @@ class Lane:
         self.seal = pace.seal
         self.hasty = 2 * self.linger  # seconds; who has no more time than that waits for no company
         self.full = max(1, self.terms.batching.size) if self.linger > 0 else 1
+        self._gathers = self.full >= FEW  # else each would be cut from a cohort by itself
 
     # What comes in
 
@@ -84,7 +85,7 @@ class Lane:
     def _let_in(self, most: int) -> None:
         those, self._fresh = self._fresh[:most], self._fresh[most:]
         self._held -= len(those)
-        self.submit(gathered(those))
+        self.submit(gathered(those, together=self._gathers))
         if self._fresh:
             self._loop.call_soon(self._let_in, most)
 
@@ -158,7 +159,7 @@ class Lane:
     def _line_up_together(self, cohort: Cohort) -> bool:
         """Give a cohort one place for all of it, if there is one. What a plug-in fails at comes out at its members."""
         try:
-            found = self.terms.common(cohort.push_tokens, cohort.notifications) if self.linger > 0 else None
+            found = self.terms.common(cohort.push_tokens, cohort.notifications) if self._gathers else None
             if found is None:
                 return False
             name, quota, part = found

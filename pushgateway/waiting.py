@@ -105,9 +105,9 @@ class Column:
         self,
         origins: Sequence[Push],
         push_tokens: Sequence[PushToken],
-        name: Callable[[Sequence[Push], Sequence[PushToken]], Sequence[str]],
+        name: Callable[[Sequence[Push], Sequence[PushToken]], Sequence[str]] | None,
     ) -> None:
-        """`origins` to these phones; `name` gives their ids."""
+        """`origins` to these phones; `name` gives their ids. None: they are those pushes, and have their ids."""
         self._origins = origins
         self._name = name
         self.push_tokens = push_tokens
@@ -127,6 +127,8 @@ class Column:
 
     def batch(self) -> Batch:
         """They, with their ids."""
+        if self._name is None:
+            return Batch.of(self._origins)
         return Batch(self._origins, self.push_tokens, self._name(self._origins, self.push_tokens))
 
 

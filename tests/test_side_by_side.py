@@ -267,3 +267,21 @@ def test_single_sends_of_different_manners_keep_their_order() -> None:
     assert all(outcome.ok for outcome in outcomes)
     mine = [outcome.dedupe_id for outcome in outcomes if outcome.push_token.token == "t5"]
     assert [dedupe_id for batch in server.batches for token, _, dedupe_id in batch if token == "t5"] == mine
+
+
+@pytest.mark.parametrize("settings", [{"size": 1}, {"size": 3}, {"size": 4}])
+def test_small_batches_are_as_good(settings: dict[str, int]) -> None:
+    """Where a request holds few, single sends and a list still leave in order, each once."""
+    server = ToyServer()
+
+    async def main() -> list[Outcome]:
+        async with gateway(server, certificate(logs_in=False, **settings), connections=1) as g:
+            sends = asyncio.gather(*[g.send(one, note()) for one in phones(10)])
+            return [*await sends, *await g.multicast(phones(10, "m"), note())]
+
+    outcomes = run_virtual(main())
+
+    assert all(outcome.ok for outcome in outcomes)
+    assert max(map(len, server.batches)) == settings["size"]
+    left = [token for batch in server.batches for token, *_ in batch]
+    assert left == [one.token for one in (*phones(10), *phones(10, "m"))]
