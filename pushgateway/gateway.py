@@ -144,8 +144,8 @@ class Gateway(Inquiries):
         self._intake.take_one(push, SINGLES, outcome)
         try:
             return await outcome
-        except BaseException:
-            outcome.cancel()
+        except asyncio.CancelledError:
+            outcome.cancel()  # which says that nobody waits any more
             raise
 
     async def try_send(
