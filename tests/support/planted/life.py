@@ -167,7 +167,7 @@ def gate_shut(patch: Patch) -> None:
     patch.setattr(Gate, "_slow_down", slower)
 
 
-@plant(PLANTS, "I1", 12)
+@plant(PLANTS, "I1", 52)
 def close_loses(patch: Patch) -> None:
     """A close forgets what waits."""
 
@@ -232,7 +232,7 @@ def half_adopted(patch: Patch) -> None:
     patch.setattr(Roster, "adopt", hastily)
 
 
-@plant(PLANTS, "B9")
+@plant(PLANTS, "B9", 40)
 def broadcasts_again(patch: Patch) -> None:
     """A broadcast without a verdict is repeated."""
     send = Broadcasting._send

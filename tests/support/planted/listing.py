@@ -6,10 +6,10 @@ import sys
 
 from simulated.ledger import PROMISES
 
-from planted import life, limits, pushes
+from planted import cohorts, life, limits, pushes
 from planted.plant import Plant
 
-PLANTS = [*pushes.PLANTS, *life.PLANTS, *limits.PLANTS]
+PLANTS = [*pushes.PLANTS, *cohorts.PLANTS, *life.PLANTS, *limits.PLANTS]
 
 HEAD = """\
 # Planted faults

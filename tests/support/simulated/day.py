@@ -118,7 +118,7 @@ class Day:
     def _app(self, name: str, chance: random.Random) -> App:
         return App(
             name=name,
-            size=chance.choice([1, 3, 1000, 1000]),
+            size=chance.choice([1, 3, 8, 8, 1000, 1000]),
             mixed=chance.random() < 0.7,
             dedupe=chance.random() < 0.5,
             logs_in=chance.random() < 0.85,

@@ -7,6 +7,7 @@ to it. What the host does beside sending is a trouble like those of the vendor, 
 from __future__ import annotations
 
 import asyncio
+import math
 import random
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
@@ -53,6 +54,7 @@ class Host:
         self.failures: list[BaseException] = []
         self.waiting: dict[tuple[int, str], set[Order]] = defaultdict(set)
         """Single sends under way, by gateway and certificate."""
+        self._ended_at: dict[Order, float] = {}  # single sends
         self._make = make
         self._loop = asyncio.get_running_loop()
         self._numbers = 0
@@ -94,6 +96,19 @@ class Host:
             context=object(),
         )
 
+    def _some(self, chance: random.Random, count: int) -> list[Push]:
+        """As they come, or, as most of a call are, of one app, region and manner: those travel side by side."""
+        if chance.random() < 0.3:
+            return [self._push(chance) for _ in range(count)]
+        first = attrs.evolve(self._push(chance), coalesce=True)
+        app = first.push_token.certificate_id
+        region = "far-" if first.push_token.token.startswith("far-") else ""
+        numbers = (
+            chance.sample(range(PHONES), count) if chance.random() < 0.8 else chance.choices(range(PHONES), k=count)
+        )
+        phones = [PushToken(app, f"{region}{app}-{number}") for number in numbers]
+        return [attrs.evolve(first, push_token=to, notification=self._note(chance), context=object()) for to in phones]
+
     def _submit(self, push: Push) -> Order:
         app = self.server.apps[push.push_token.certificate_id]
         timeout = TIMEOUT if push.timeout is None else push.timeout
@@ -106,7 +121,7 @@ class Host:
         """A single send; `hasty`: or none, where too many wait."""
         order = self._submit(push)
         waiting = self.waiting[self.server.logins.gateway, push.push_token.certificate_id]
-        too_many = hasty and len(waiting) >= QUEUE
+        others = list(waiting) if hasty else []
         waiting.add(order)
         try:
             outcome = await (self.gateway.try_send if hasty else self.gateway.send)(
@@ -121,16 +136,20 @@ class Host:
             raise
         finally:
             waiting.discard(order)
+            self._ended_at[order] = self._loop.time()
         self._tell(order, outcome)
+        # Who has the outcome in this very moment, and was only not woken yet, did not wait any more.
+        too_many = sum(self._ended_at.get(other, math.inf) > order.begun for other in others) >= QUEUE
         if too_many and (self._loop.time() > order.begun or outcome.status is not Status.NOT_SENT):
             self.ledger.broken("O2", f"{order.key}: {outcome.status.value} after {len(waiting)} others that wait")
         return outcome
 
     async def crowd(self, chance: random.Random) -> None:
         """Single sends, many at about the same time."""
-        for _ in range(chance.choice([1, 1, 5, 25])):
-            self.begin(self._lone(self._push(chance), hasty=chance.random() < 0.3))
-            if chance.random() < 0.2:
+        pauses = chance.choice([0.0, 0.2])
+        for push in self._some(chance, chance.choice([1, 1, 5, 25])):
+            self.begin(self._lone(push, hasty=chance.random() < 0.3))
+            if chance.random() < pauses:
                 await asyncio.sleep(chance.choice([0, 0.003, 0.3]))
 
     async def _lone(self, push: Push, *, hasty: bool = False) -> None:
@@ -138,13 +157,15 @@ class Host:
 
     async def several(self, chance: random.Random) -> None:
         """A list, with a token now and then twice."""
-        orders = [self._submit(self._push(chance)) for _ in range(chance.randrange(40))]
+        orders = [self._submit(push) for push in self._some(chance, chance.randrange(40))]
         await self._each(orders, lambda: self.gateway.send_each([order.push for order in orders]))
 
     async def multicast(self, chance: random.Random) -> None:
         """One notification for many phones of several apps."""
         note = self._note(chance)
         tokens = list({self._address(chance): None for _ in range(chance.randrange(1, 30))})
+        if chance.random() < 0.5:
+            tokens = [one for one in tokens if not one.token.startswith("far-")] or tokens
         timeout = chance.choice([None, 1.0])
         orders = [self._submit(Push(token, note, timeout=timeout)) for token in tokens]
         await self._each(orders, lambda: self.gateway.multicast(tokens, note, timeout=timeout))

@@ -1,0 +1,58 @@
+"""Faults planted where pushes travel side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+
+from planted.plant import Plant, again, plant
+from pushgateway.flow import Singles
+from pushgateway.lane import Lane
+from pushgateway.outcome import Outcome
+from pushgateway.waiting import Cohort, Item, Waiting
+
+PLANTS: list[Plant] = []
+Patch = pytest.MonkeyPatch
+_split, _members, _accepted = Cohort.split, Cohort.members, Lane.accepted
+
+
+@plant(PLANTS, "I1")
+def rest_forgotten(patch: Patch) -> None:
+    """What is left of a cohort that was cut is forgotten."""
+
+    def split(self: Cohort, count: int) -> Cohort:
+        first = _split(self, count)
+        self.settled = True
+        return first
+
+    patch.setattr(Cohort, "split", split)
+
+
+@plant(PLANTS, "I8", troubles=again("flood", "cancel"))
+def leaves_with_the_others(patch: Patch) -> None:
+    """A send that was taken back leaves with those beside it."""
+    patch.setattr(Singles, "left", lambda self, places: False)
+
+
+@plant(PLANTS, "I1", troubles=())
+def changed_places(patch: Patch) -> None:
+    """Of pushes side by side the first gets the outcome of the last."""
+
+    def accepted(self: Lane, those: Sequence[Item], outcomes: Sequence[Outcome]) -> None:
+        _accepted(self, those, list(reversed(outcomes)))
+
+    patch.setattr(Lane, "accepted", accepted)
+
+
+@plant(PLANTS, "I8")
+def no_deadline_alone(patch: Patch) -> None:
+    """Whoever goes on alone has no deadline any more."""
+
+    def members(self: Cohort) -> list[Waiting]:
+        those = _members(self)
+        if self.files is not None:
+            self.files.discard(those)
+        return those
+
+    patch.setattr(Cohort, "members", members)
