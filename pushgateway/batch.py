@@ -19,20 +19,31 @@ class Batch(Sequence[Push]):
         *("_origins", "_pushes", "callbacks", "contexts", "dedupe_ids", "notifications", "push_tokens", "tokens"),
     )
 
-    def __init__(self, origins: Sequence[Push], push_tokens: Sequence[PushToken], dedupe_ids: Sequence[str]) -> None:
-        """The pushes `origins`, but to these phones and under these ids."""
+    def __init__(
+        self,
+        push_tokens: Sequence[PushToken],
+        notifications: Sequence[Notification],
+        dedupe_ids: Sequence[str],
+        origins: Sequence[Push] | None = None,
+    ) -> None:
+        """`notifications` to these phones under these ids. `origins`: pushes of which they have everything else; None:
+        everything else is as usual."""
         self._origins = origins
-        self._pushes: list[Push] | None = None
+        self._pushes: Sequence[Push] | None = None
         self.push_tokens = push_tokens
+        self.notifications = notifications
         self.dedupe_ids = dedupe_ids
         self.tokens = [push_token.token for push_token in push_tokens]
-        self.notifications: Sequence[Notification] = [push.notification for push in origins]
+        self.contexts: Sequence[object]
+        self.callbacks: Sequence[CallBack | None] | None = None
+        """Where receipts go; None where no push says it."""
+        if origins is None:
+            self.contexts = [None] * len(push_tokens)
+            return
         self.contexts = [push.context for push in origins]
         callbacks = [push.callback for push in origins]
-        self.callbacks: Sequence[CallBack | None] | None = (
-            None if callbacks.count(None) == len(callbacks) else callbacks
-        )
-        """Where receipts go; None where no push says it."""
+        if callbacks.count(None) < len(callbacks):
+            self.callbacks = callbacks
 
     @classmethod
     def of(cls, pushes: Iterable[Push]) -> Batch:
@@ -40,7 +51,8 @@ class Batch(Sequence[Push]):
         if isinstance(pushes, Batch):
             return pushes
         given = list(pushes)
-        batch = cls(given, [push.push_token for push in given], [push.dedupe_id for push in given])
+        push_tokens, notes = [push.push_token for push in given], [push.notification for push in given]
+        batch = cls(push_tokens, notes, [push.dedupe_id for push in given], given)
         batch._pushes = given
         return batch
 
@@ -49,10 +61,12 @@ class Batch(Sequence[Push]):
         """One after the other."""
         if len(batches) == 1:
             return batches[0]
+        usual = all(batch._origins is None for batch in batches)
         return cls(
-            [origin for batch in batches for origin in batch._origins],
             [push_token for batch in batches for push_token in batch.push_tokens],
+            [notification for batch in batches for notification in batch.notifications],
             [dedupe_id for batch in batches for dedupe_id in batch.dedupe_ids],
+            None if usual else [push for batch in batches for push in batch._origins or batch],
         )
 
     def pick(self, places: Iterable[int]) -> Batch:
@@ -71,12 +85,23 @@ class Batch(Sequence[Push]):
     def __getitem__(self, where: int | slice) -> Push | Batch:
         if not isinstance(where, slice):
             if self._pushes is None:
-                self._pushes = Push.twins(self._origins, self.push_tokens, self.dedupe_ids)
+                self._pushes = self._made()
             return self._pushes[where]
-        part = Batch(self._origins[where], self.push_tokens[where], self.dedupe_ids[where])
+        origins = None if self._origins is None else self._origins[where]
+        part = Batch(self.push_tokens[where], self.notifications[where], self.dedupe_ids[where], origins)
         if self._pushes is not None:
             part._pushes = self._pushes[where]
         return part
 
+    def _made(self) -> list[Push]:
+        if self._origins is not None:
+            return Push.twins(self._origins, self.push_tokens, self.dedupe_ids)
+        return list(map(Push.ordinary, self.push_tokens, self.notifications, self.dedupe_ids))
+
     def __repr__(self) -> str:
         return f"Batch({len(self)} pushes)"
+
+
+def distinct(notifications: Sequence[Notification]) -> Sequence[Notification]:
+    """Each of them once, in their order; by identity, because to compare their content costs more than it saves."""
+    return list(dict(zip(map(id, notifications), notifications, strict=True)).values())

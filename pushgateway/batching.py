@@ -10,6 +10,7 @@ from collections import OrderedDict, deque
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from operator import add
 
+from pushgateway.batch import distinct
 from pushgateway.intent import Priority
 from pushgateway.model import Notification
 from pushgateway.text import most_quoted
@@ -246,10 +247,10 @@ class _Batch:
         for start in range(0, len(batch), PIECE):
             piece = slice(start, start + PIECE)
             notes = batch.notifications[piece]
-            for note in notes:
+            for note in distinct(notes):
                 if id(note) not in weights:
                     weights[id(note)] = self._weigh(note)
-            own = [weights[id(note)] for note in notes]
+            own = list(map(weights.__getitem__, map(id, notes)))
             addresses = list(map(add, batch.tokens[piece], batch.dedupe_ids[piece]))
             together = "".join(addresses)
             if together.isascii() and load + sum(own) + most_quoted(together) <= room:

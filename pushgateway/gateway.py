@@ -140,8 +140,12 @@ class Gateway(Inquiries):
         its own. Cancelling takes the push back if it has not left yet. Raises only `FieldError` and `LoopError`.
         """
         outcome: asyncio.Future[Outcome] = self._enter().create_future()
-        push = self._push(push_token, notification, timeout, coalesce, priority)
-        self._intake.take_one(push, SINGLES, outcome)
+        known = type(push_token) is PushToken and type(notification) is Notification
+        if known and timeout is None and coalesce is True and priority is None:  # nothing is left to be checked
+            self._intake.take_usual(push_token, notification, SINGLES, outcome)
+        else:
+            push = self._push(push_token, notification, timeout, coalesce, priority)
+            self._intake.take_one(push, SINGLES, outcome)
         try:
             return await outcome
         except asyncio.CancelledError:
@@ -313,10 +317,8 @@ class Gateway(Inquiries):
         priority: Priority | None,
     ) -> Push:
         # With its id from the beginning: a second one of each push would be one more thing to be collected.
-        usual = type(push_token) is PushToken and type(notification) is Notification
-        made = self._ids.make(push_token, notification) if usual else ""
-        if usual and timeout is None and coalesce is True and priority is None:
-            return Push.ordinary(push_token, notification, made)  # nothing is left to be checked
+        known = isinstance(push_token, PushToken) and isinstance(notification, Notification)
+        made = self._ids.make(push_token, notification) if known else ""
         return Push(push_token, notification, timeout=timeout, coalesce=coalesce, priority=priority, dedupe_id=made)
 
     def _patience(self, seconds: float) -> Patience:

@@ -5,14 +5,15 @@ Law of this file: pure. Neighbours of one manner go together, and the order in w
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
 from operator import attrgetter
 from typing import Any, TypeAlias
 
 from pushgateway.intent import Priority
-from pushgateway.model import Push
-from pushgateway.waiting import Cohort, Column, Item, Sink, Waiting
+from pushgateway.model import Notification, Push, PushToken
+from pushgateway.waiting import Cohort, Column, Item, Name, Sink, Waiting
 
 FEW = 4
 """Fewer pushes go each by itself, which costs less than to keep them together."""
@@ -39,22 +40,98 @@ def side_by_side(
         if coalesce and end - start >= FEW:
             items.append(Cohort(column[run], places[run], priority, deadlines[start], sink, begun=begun))
             continue
-        rows = zip(column[run].batch(), deadlines[run], places[run], strict=True)
+        rows = zip(column[run].pushes(), deadlines[run], places[run], strict=True)
         items += [Waiting(push, deadline, sink, place, begun) for push, deadline, place in rows]
     return items
 
 
-Single: TypeAlias = tuple[Push, float, Sink, Any, float]
-"""A single send: push with its id, deadline, sink, place there, and when it was handed in."""
+class Row:
+    """Single sends of one turn of the loop, one after the other, column by column."""
+
+    __slots__ = (
+        *("_begun", "_deadline", "_deadlines", "_name", "_pushes", "_sink"),
+        *("notifications", "places", "push_tokens"),
+    )
+
+    def __init__(self, sink: Sink, name: Name | None, *, begun: float, deadline: float) -> None:
+        """`name`: gives them their ids, and all else of them is as usual: who comes adds to `push_tokens`,
+        `notifications` and `places`, and the first one's deadline counts. None: each is a push of its own (`add`)."""
+        self._name = name
+        self._sink = sink
+        self._begun = begun
+        self._deadline = deadline
+        self.push_tokens: list[PushToken] = []
+        self.notifications: list[Notification] = []
+        self.places: list[Any] = []
+        self._pushes: list[Push] = []
+        self._deadlines: list[float] = []
+
+    @property
+    def is_usual(self) -> bool:
+        """Whether they are no pushes of their own."""
+        return self._name is not None
+
+    def add(self, push: Push, deadline: float, place: Any) -> None:
+        """One that has its id, and wants something of its own."""
+        self._pushes.append(push)
+        self._deadlines.append(deadline)
+        self.places.append(place)
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+    def items(self, start: int, end: int, *, together: bool) -> list[Item]:
+        """Some of them on their way; `together`: where it is worth its while."""
+        run = slice(start, end)
+        places = self.places[run]
+        if self.is_usual:
+            column = Column(self.push_tokens[run], self.notifications[run], self._name)
+            deadlines = [self._deadline] * len(places)
+        else:
+            column, deadlines = Column.of(self._pushes[run]), self._deadlines[run]
+        if not together or len(places) < FEW:
+            rows = zip(column.pushes(), deadlines, places, strict=True)
+            return [Waiting(push, deadline, self._sink, place, self._begun) for push, deadline, place in rows]
+        if self.is_usual:
+            manners = [_USUAL if note.intent is None else (None, True, note.intent.priority) for note in column.notes]
+        else:
+            manners = list(map(manner, self._pushes[run]))
+        return side_by_side(column, manners, places, deadlines, self._sink, begun=self._begun)
 
 
-def gathered(singles: Sequence[Single], *, together: bool) -> list[Item]:
-    """Single sends of one sink and of one turn of the loop; `together`: where it is worth its while."""
-    if not together or len(singles) < FEW:
-        return [Waiting(*single) for single in singles]
-    pushes, deadlines, sinks, places, begun = zip(*singles, strict=True)
-    column = Column(pushes, [push.push_token for push in pushes], None)
-    return side_by_side(column, list(map(manner, pushes)), places, deadlines, sinks[0], begun=begun[0])
+_USUAL: Manner = (None, True, Priority.NORMAL)
+
+
+class Fresh:
+    """Rows in the order in which they came."""
+
+    def __init__(self) -> None:
+        self.open: Row | None = None
+        """The last one, while others may still join it."""
+        self._rows: deque[Row] = deque()
+        self._taken = 0  # of the first row
+
+    def __len__(self) -> int:
+        return sum(map(len, self._rows)) - self._taken
+
+    def add(self, row: Row) -> None:
+        """A new one, which others may join."""
+        self._rows.append(row)
+        self.open = row
+
+    def take(self, most: int, *, together: bool) -> list[Item]:
+        """So many at the most. Nobody joins those that are left."""
+        self.open = None
+        items: list[Item] = []
+        while self._rows and most > 0:
+            row, start = self._rows[0], self._taken
+            end = self._taken = min(len(row), start + most)
+            items += row.items(start, end, together=together)
+            most -= end - start
+            if end == len(row):
+                self._rows.popleft()
+                self._taken = 0
+        return items
 
 
 def _runs(manners: Sequence[Manner]) -> Iterator[tuple[int, int]]:

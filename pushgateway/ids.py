@@ -8,9 +8,12 @@ from __future__ import annotations
 import hashlib
 import random
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from operator import attrgetter
 
 from pushgateway.model import Notification, Push, PushToken
+
+_DEDUPE_ID: Callable[[Notification], str | None] = attrgetter("dedupe_id")
 
 
 class Ids:
@@ -33,11 +36,17 @@ class Ids:
             return f"{self._head}{self._tail:016x}"
         return derived(push_token, message)
 
-    def make_each(self, pushes: Sequence[Push], push_tokens: Sequence[PushToken]) -> list[str]:
-        """Those that the pushes have, or the same for each that has none and goes to this phone."""
-        if any(push.dedupe_id or push.notification.dedupe_id for push in pushes):
-            pairs = zip(pushes, push_tokens, strict=True)
-            return [push.dedupe_id or self.make(push_token, push.notification) for push, push_token in pairs]
+    def make_each(
+        self,
+        push_tokens: Sequence[PushToken],
+        notifications: Sequence[Notification],
+        pushes: Sequence[Push] | None = None,
+    ) -> list[str]:
+        """The same for each that goes to one of these phones; those that the pushes have stay theirs."""
+        own = [""] * len(push_tokens) if pushes is None else [push.dedupe_id for push in pushes]
+        if any(own) or any(map(_DEDUPE_ID, notifications)):
+            each = zip(own, push_tokens, notifications, strict=True)
+            return [dedupe_id or self.make(push_token, note) for dedupe_id, push_token, note in each]
         count, first = len(push_tokens), self._tail + 1
         self._tail += count
         head, tails = self._head, struct.pack(f">{count}Q", *range(first, first + count)).hex()  # all at once

@@ -6,13 +6,14 @@ cost as much as the rest of their way.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 
 from pushgateway.events import OutcomeGiven
-from pushgateway.gathering import Manner, manner, side_by_side
+from pushgateway.gathering import Manner, Row, manner, side_by_side
 from pushgateway.ids import Ids
 from pushgateway.lane import Lane
-from pushgateway.model import Push, PushToken
+from pushgateway.model import Notification, Push, PushToken
 from pushgateway.outcome import Outcome, Reason
 from pushgateway.roster import Roster
 from pushgateway.tracing import Traces
@@ -41,24 +42,43 @@ class Intake:
         self._now = now
         self._timeout = timeout
 
+    def take_usual(self, push_token: PushToken, notification: Notification, sink: Sink, place: object) -> None:
+        """Send a notification on its way, with everything else as it is by default; its values were checked."""
+        lane = self._roster.open.get(push_token.certificate_id) or self._lane(push_token.certificate_id)
+        if not isinstance(lane, Lane):
+            push = Push.ordinary(push_token, notification, self._ids.make(push_token, notification))
+            sink.put(place, self.refused(push, *lane))
+            return
+        row = lane.fresh.open
+        if row is None or not row.is_usual:
+            now = self._now()
+            row = Row(sink, self._ids.make_each, begun=now, deadline=now + self._timeout)
+            lane.submit_row(row)
+        row.push_tokens.append(push_token)
+        row.notifications.append(notification)
+        row.places.append(place)
+
     def take_one(self, push: Push, sink: Sink, place: object) -> None:
         """Send a push on its way that has its id already."""
         lane = self._lane(push.push_token.certificate_id)
-        if isinstance(lane, Lane):
-            now = self._now()
-            lane.submit_one((push, now + (self._timeout if push.timeout is None else push.timeout), sink, place, now))
-        else:
+        if not isinstance(lane, Lane):
             sink.put(place, self.refused(push, *lane))
+            return
+        now = self._now()
+        row = lane.fresh.open
+        if row is None or row.is_usual:
+            row = Row(sink, None, begun=now, deadline=math.inf)
+            lane.submit_row(row)
+        row.add(push, now + (self._timeout if push.timeout is None else push.timeout), place)
 
     def take_each(self, pushes: Sequence[Push], sink: Sink, place: int) -> None:
         """Send each on its way, under its id or a new one; the first one has this place at the sink."""
-        column = Column(pushes, [push.push_token for push in pushes], self._ids.make_each)
-        self._take(column, list(map(manner, pushes)), sink, place)
+        self._take(Column.of(pushes, self._ids.make_each), list(map(manner, pushes)), sink, place)
 
     def take_all(self, first: Push, push_tokens: Sequence[PushToken], sink: Sink, place: int) -> None:
         """Send the same push to each of these phones, under an id of its own."""
         count = len(push_tokens)
-        column = Column([first] * count, push_tokens, self._ids.make_each)
+        column = Column(push_tokens, [first.notification] * count, self._ids.make_each, [first] * count)
         self._take(column, [manner(first)] * count, sink, place)
 
     def _take(self, column: Column, manners: Sequence[Manner], sink: Sink, place: int) -> None:

@@ -18,7 +18,7 @@ from pushgateway.conversation import Conversation
 from pushgateway.deadlines import Deadlines
 from pushgateway.events import OutcomeGiven
 from pushgateway.gate import Gate
-from pushgateway.gathering import FEW, Single, gathered
+from pushgateway.gathering import FEW, Fresh, Row
 from pushgateway.outcome import Outcome, Reason, Status
 from pushgateway.pace import Pace
 from pushgateway.region import CLOSED, Region
@@ -53,7 +53,7 @@ class Lane:
         self._loop = asyncio.get_running_loop()
         self.queue = Queue()
         self._held = 0
-        self._fresh: list[Single] = []  # came in during this turn of the loop
+        self.fresh = Fresh()  # came in during this turn of the loop
         self._regions: dict[str, Region] = {}
         self._later: set[Later] = set()
         self._deadlines = Deadlines()
@@ -75,18 +75,15 @@ class Lane:
 
     # What comes in
 
-    def submit_one(self, single: Single) -> None:
-        """Take a push of a single send: with all others of this turn of the loop, because together they cost less."""
-        self._held += 1
-        self._fresh.append(single)
-        if len(self._fresh) == 1:
+    def submit_row(self, row: Row) -> None:
+        """Take single sends, and those that join them in this turn of the loop: together they cost less."""
+        if not self.fresh:
             self._loop.call_soon(self._let_in, TURN)
+        self.fresh.add(row)
 
     def _let_in(self, most: int) -> None:
-        those, self._fresh = self._fresh[:most], self._fresh[most:]
-        self._held -= len(those)
-        self.submit(gathered(those, together=self._gathers))
-        if self._fresh:
+        self.submit(self.fresh.take(most, together=self._gathers))
+        if self.fresh:
             self._loop.call_soon(self._let_in, most)
 
     def submit(self, those: Sequence[Item]) -> None:
@@ -111,7 +108,7 @@ class Lane:
     @property
     def is_full(self) -> bool:
         """Whether so many pushes are there that a further one should rather not wait."""
-        return self._held >= self._pace.queue
+        return self._held + len(self.fresh) >= self._pace.queue
 
     def replace(self, conversation: Conversation, pace: Pace) -> None:
         """The certificate's settings changed: what has not left yet goes out with the new ones."""
@@ -351,7 +348,7 @@ class Lane:
     async def aclose(self, grace: float, *, drain: bool = True) -> None:
         """Take nothing more, send what waits (`drain`) and hear what is on its way for up to `grace` seconds; then
         give the former back and cut the latter off as `UNKNOWN`."""
-        self._let_in(len(self._fresh))
+        self._let_in(len(self.fresh))
         self.refuse(Reason.CLOSED, CLOSED)
         end = self._loop.time() + grace
         self._winds_up = not drain

@@ -387,5 +387,8 @@ class Push(_Draft):
         return f"Push({self.push_token!r}, {self.notification!r})"
 
 
+_NORMAL = Priority.NORMAL  # enum members are looked up in Python
+
+
 def _priority(notification: Notification) -> Priority:
-    return Priority.NORMAL if notification.intent is None else notification.intent.priority
+    return _NORMAL if notification.intent is None else notification.intent.priority

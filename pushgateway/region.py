@@ -163,7 +163,7 @@ class Region:
         if not taken:
             return None
         one = taken[0]
-        note = one.notifications[0] if isinstance(one, Cohort) else one.push.notification
+        note = one.notification if isinstance(one, Cohort) else one.push.notification
         quota = lane.terms.quota(note)  # one for all of them: others are of another part
         if (refusal := self.gate.obstacle(now, quota)) is not None:
             for waiting in each(taken):

@@ -11,7 +11,7 @@ from itertools import groupby
 from operator import attrgetter
 from typing import Any, Protocol, TypeAlias
 
-from pushgateway.batch import Batch
+from pushgateway.batch import Batch, distinct
 from pushgateway.intent import Priority
 from pushgateway.model import Notification, Push, PushToken
 from pushgateway.outcome import Outcome
@@ -95,41 +95,60 @@ class Files(Protocol):
         """Forget some."""
 
 
-class Column:
-    """The pushes of one call before they have their ids: cheap to cut, and what is made of them is made at the last
-    moment, because what lies about until then goes cold."""
+Name: TypeAlias = Callable[[Sequence[PushToken], Sequence[Notification], Sequence[Push] | None], Sequence[str]]
+"""Gives the ids of pushes to these phones; the pushes themselves where there are any."""
 
-    __slots__ = ("_name", "_origins", "push_tokens")
+
+class Column:
+    """Pushes before they have their ids: cheap to cut, and what is made of them is made at the last moment, because
+    what lies about until then goes cold."""
+
+    __slots__ = ("_name", "_origins", "notes", "push_tokens")
 
     def __init__(
         self,
-        origins: Sequence[Push],
         push_tokens: Sequence[PushToken],
-        name: Callable[[Sequence[Push], Sequence[PushToken]], Sequence[str]] | None,
+        notes: Sequence[Notification],
+        name: Name | None,
+        origins: Sequence[Push] | None = None,
     ) -> None:
-        """`origins` to these phones; `name` gives their ids. None: they are those pushes, and have their ids."""
+        """`notes` to these phones. `origins`: the pushes they are like, but for phone and id; None: they are as usual.
+        `name`: gives their ids; None: they are the origins, and have their ids."""
         self._origins = origins
         self._name = name
         self.push_tokens = push_tokens
+        self.notes = notes
+
+    @classmethod
+    def of(cls, pushes: Sequence[Push], name: Name | None = None) -> Column:
+        """These pushes; `name` gives their ids where they have none."""
+        return cls([push.push_token for push in pushes], [push.notification for push in pushes], name, pushes)
 
     @property
-    def notifications(self) -> list[Notification]:
+    def notifications(self) -> Sequence[Notification]:
         """Each that is among theirs, once."""
-        return list({id(push.notification): push.notification for push in self._origins}.values())
+        return distinct(self.notes)
 
     def __getitem__(self, which: slice) -> Column:
-        return Column(self._origins[which], self.push_tokens[which], self._name)
+        origins = None if self._origins is None else self._origins[which]
+        return Column(self.push_tokens[which], self.notes[which], self._name, origins)
 
     def pick(self, numbers: Sequence[int]) -> Column:
         """Those with these numbers, in this order."""
-        origins, push_tokens = self._origins, self.push_tokens
-        return Column([origins[one] for one in numbers], [push_tokens[one] for one in numbers], self._name)
+        push_tokens, notes = [self.push_tokens[one] for one in numbers], [self.notes[one] for one in numbers]
+        origins = None if self._origins is None else [self._origins[one] for one in numbers]
+        return Column(push_tokens, notes, self._name, origins)
 
     def batch(self) -> Batch:
         """They, with their ids."""
         if self._name is None:
-            return Batch.of(self._origins)
-        return Batch(self._origins, self.push_tokens, self._name(self._origins, self.push_tokens))
+            return Batch.of(self._origins or ())
+        ids = self._name(self.push_tokens, self.notes, self._origins)
+        return Batch(self.push_tokens, self.notes, ids, self._origins)
+
+    def pushes(self) -> Sequence[Push]:
+        """The same one by one."""
+        return self.batch() if self._name is not None else self._origins or ()
 
 
 class Cohort:
@@ -177,6 +196,11 @@ class Cohort:
     def notifications(self) -> Sequence[Notification]:
         """Each that is among theirs, once."""
         return self._column.notifications
+
+    @property
+    def notification(self) -> Notification:
+        """The first one's."""
+        return self._column.notes[0]
 
     @property
     def batch(self) -> Batch:

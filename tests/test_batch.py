@@ -19,7 +19,7 @@ PUSHES = [
 def twins() -> Batch:
     """One push to many phones: its own phone and its own id count no more."""
     first = Push(PushToken(1, "nobody"), NOTES[0], dedupe_id="none", timeout=3.0, context="ours")
-    return Batch([first] * 3, [PushToken(1, token) for token in "abc"], ["x", "y", "z"])
+    return Batch([PushToken(1, token) for token in "abc"], [NOTES[0]] * 3, ["x", "y", "z"], [first] * 3)
 
 
 def fields(pushes: Sequence[Push]) -> list[tuple[object, ...]]:

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from inside import containers
 from loaded import LoadedServer, Offer, Quick
-from pushgateway_oppo import codec, replies
+from pushgateway_oppo import replies, splicing
 from pushgateway_oppo.sandbox import OppoSandbox
 from toy import Toy, ToyServer, certificate, gateway, note
 
@@ -185,7 +185,7 @@ def test_no_step_of_the_loop_has_a_whole_batch_to_encode(long: bool, monkeypatch
         Push(PushToken(7005, token), Notification(f"第{place}条", body, **more)) for place, token in enumerate(tokens)
     ]
     steps = Steps(monkeypatch)
-    for owner, name in ((codec, "encode_ordinary"), (codec, "encode_notification"), (replies, "_item_outcome")):
+    for owner, name in ((splicing, "encode_ordinary"), (splicing, "encode_notification"), (replies, "_item_outcome")):
         steps.count(owner, name)
     steps.count(Lane, "finish", as_="outcomes")
     steps.count(Lane, "accepted", as_="outcomes", weight=lambda lane, those, outcomes: len(those))

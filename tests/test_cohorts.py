@@ -49,7 +49,7 @@ def push(place: int, token: str = "", notification: Notification = NOTES[0]) -> 
 
 def cohort(pushes: Sequence[Push], first: int = 0, sink: Caller | None = None) -> Cohort:
     """These side by side; the first one has this place."""
-    column = Column(list(pushes), [one.push_token for one in pushes], lambda ours, _: [one.dedupe_id for one in ours])
+    column = Column.of(list(pushes), lambda *columns: [one.dedupe_id for one in columns[2] or ()])
     places = range(first, first + len(pushes))
     return Cohort(column, places, Priority.NORMAL, 60.0, sink or Caller(), begun=0.0)
 

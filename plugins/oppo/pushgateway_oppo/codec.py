@@ -1,57 +1,50 @@
 """OPPO's request bodies.
 
 Law of this file: pure; from the model to the wire. `message` and `messages` are JSON text inside a form field, and
-quoting that text is the greatest cost of a push, so each distinct notification of a batch is quoted once and spliced
-between the parts that differ (target, message id and what comes back with receipts).
+quoting that text is the greatest cost of a push, so each distinct notification of a batch is quoted once (`splicing`)
+and put between the parts that differ: target, message id and what comes back with receipts.
 """
 
 from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Sequence
 from io import BytesIO
+from itertools import chain, repeat
 from typing import Any, Final, TypeAlias
-from urllib.parse import quote_plus, unquote_plus
 
 import attrs
 
 from pushgateway.rules import Dialect
 from pushgateway.text import clean, form_encode, form_quote
 from pushgateway.vendor import Audience, AudienceKind, Batch, CallBack, Notification, Outcome, Push, Reason, Refused
-from pushgateway_oppo.fields import BRAND, Content, encode_notification
+from pushgateway_oppo.fields import BRAND, Content
 from pushgateway_oppo.intents import Intents
-from pushgateway_oppo.limits import Json, WireValue, check_alias, encode_json, invalid, quote_json
-from pushgateway_oppo.ordinary import PLAIN, PLAIN_BYTES, Plan, Tails, encode_ordinary, make_plan
+from pushgateway_oppo.limits import check_alias, encode_json, invalid
+from pushgateway_oppo.ordinary import PLAIN, PLAIN_BYTES, Tails
+from pushgateway_oppo.splicing import (
+    BREATH,
+    END,
+    MESSAGE_ID,
+    TARGET_END,
+    Fragment,
+    Fragments,
+    form_text,
+    frame_of,
+    quote_inner,
+)
 
 _PLAIN_LIST = re.compile(r"[A-Za-z0-9_.~;-]+", re.ASCII)
 
-_TARGET_END = form_quote('",')
-_NOTIFICATION = form_quote('"notification":{')
-_MESSAGE_ID = form_quote('"app_message_id":"')
 _CALLBACK_URL = form_quote('"call_back_url":"')
 _CALLBACK_PARAMETER = form_quote('"call_back_parameter":"')
-_END = form_quote("}}")
-_COMMA = form_quote(",")
-_OPENING = _TARGET_END + _NOTIFICATION
 
-BREATH: Final = 256
-"""Ordinary notifications encoded between two breaths, or so many times `_LONG_WAY` fewer others."""
-_LONG_WAY = 24
-_TAILS = 256
-"""Taps with ttl, channel and intent whose fields are kept ready from batch to batch."""
-_SLIM = 200
-"""Pushes for each notification from which on it is worth its while to make it short."""
-_RUN = 64
+_RUN: Final = 64
 """Pushes of one notification that are written together."""
-_AT_ONCE = 64
-"""Pieces written at once: to write each costs as much as to make it, and more would lie about until they are cold."""
-
-
-Fragment: TypeAlias = tuple[bytes, tuple[bytes, ...], tuple[str, ...]]
-"""A notification ready to be spliced, in quoted JSON: what comes between target and message id, what comes after the
-message id (in pieces, because to put them together is to copy them once more), and the names of the fields that were
-cut."""
+_AT_ONCE: Final = 64
+"""Pushes, or pieces, written at once: to write each costs as much as to make it, and more would lie about until they
+are cold."""
 
 
 @attrs.frozen(repr=False)
@@ -78,48 +71,89 @@ def encode_batch(
     to the next.
     """
     batch = Batch.of(pushes)
-    fragments = _Fragments(batch, dialect, intents, {} if tails is None else tails)
+    fragments = Fragments(batch, dialect, intents, {} if tails is None else tails)
     plain = _plain_addresses(batch, fragments.frame.longest)
-    may_run = plain is not None and fragments.are_shared and batch.callbacks is None and all(batch.dedupe_ids)
-    if not may_run or plain is None:
-        return (yield from _encode_each(batch, fragments, plain, may_run=False))
-    fragment = fragments.find(batch.notifications[0])
-    if fragments.are_distinct or isinstance(fragment, Refused):
-        return (yield from _encode_each(batch, fragments, plain, may_run=True))
+    if plain is None or batch.callbacks is not None or not all(batch.dedupe_ids):
+        return (yield from _encode_each(batch, fragments, plain))
+    fragment = fragments.find(batch.notifications[0]) if fragments.are_shared else None
+    if fragment is None or fragments.are_distinct or isinstance(fragment, Refused):
+        return (yield from _encode_columns(batch, fragments, *plain))
     if len(batch) > BREATH:
         yield  # what follows copies megabytes
     frame = fragments.frame
     body = b"".join((frame.opening, *_same(*plain, frame.target, fragment, frame.next_target), b"%5D"))
-    return Encoded(BytesIO(body), batch, [fragment[2]] * len(batch), range(len(batch)), {})
+    return Encoded(BytesIO(body), batch, [fragment[-1]] * len(batch), range(len(batch)), {})
 
 
-def _encode_each(
-    batch: Batch, fragments: _Fragments, plain: Addresses | None, *, may_run: bool
+def _encode_columns(
+    batch: Batch, fragments: Fragments, tokens: Sequence[bytes], ids: Sequence[bytes]
 ) -> Generator[None, Any, Encoded]:
+    """All addresses are plain: some are written at once, column by column."""
+    body, frame, notes = BytesIO(), fragments.frame, batch.notifications
+    truncated: list[tuple[str, ...]] = []
+    places: list[int] = []
+    settled: dict[int, Outcome] = {}
+    body.write(frame.opening)
+    place, count = 0, len(batch)
+    while place < count:
+        if fragments.effort >= BREATH:
+            fragments.effort = 0
+            yield
+        begin = frame.next_target if places else frame.target
+        end = _run_end(notes, place) if fragments.are_shared else 0
+        if end and not isinstance(fragment := fragments.find(notes[place]), Refused):
+            body.write(b"".join(_same(tokens[place:end], ids[place:end], begin, fragment, frame.next_target)))
+            truncated += [fragment[-1]] * (end - place)
+            places += range(place, end)
+            place = end
+            continue
+        found = fragments.find_some(notes[place : place + _AT_ONCE])
+        taken, kept = range(place, place + len(found)), []
+        for number, one in zip(taken, found, strict=True):
+            if isinstance(one, Refused):
+                settled[number] = Outcome.not_sent(batch[number], one.reason, one.detail)
+            else:
+                kept.append(one)
+        place = taken.stop
+        if not kept:
+            continue
+        own = taken if len(kept) == len(found) else [number for number in taken if number not in settled]
+        openings, heads, texts, ends, cuts = zip(*kept, strict=True)
+        columns = zip(
+            chain((begin,), repeat(frame.next_target)),
+            [tokens[number] for number in own],
+            openings,
+            repeat(MESSAGE_ID),
+            [ids[number] for number in own],
+            repeat(TARGET_END),
+            heads,
+            texts,
+            ends,
+            repeat(END),
+            strict=False,  # some are endless
+        )
+        body.write(b"".join(chain.from_iterable(columns)))
+        truncated += cuts
+        places += own
+    return (yield from _finish(body, batch, truncated, places, settled))
+
+
+def _encode_each(batch: Batch, fragments: Fragments, plain: Addresses | None) -> Generator[None, Any, Encoded]:
+    """One by one, with addresses that have to be quoted and fields that not all of them have."""
     body = BytesIO()
     truncated: list[tuple[str, ...]] = []
     places: list[int] = []
     settled: dict[int, Outcome] = {}
-    notes, callbacks = batch.notifications, batch.callbacks
-    frame = fragments.frame
+    callbacks, frame = batch.callbacks, fragments.frame
     pieces = [frame.opening]
-    place, count = 0, len(batch)
-    while place < count:
+    for place, note in enumerate(batch.notifications):
         if len(pieces) >= _AT_ONCE:
             body.write(b"".join(pieces))
             pieces = []
         if fragments.effort >= BREATH:
             fragments.effort = 0
             yield
-        note = notes[place]
         fragment = fragments.find(note)
-        begin = frame.next_target if places else frame.target
-        if may_run and plain is not None and (end := _run_end(notes, place)) and not isinstance(fragment, Refused):
-            pieces += _same(plain[0][place:end], plain[1][place:end], begin, fragment, frame.next_target)
-            truncated += [fragment[2]] * (end - place)
-            places += range(place, end)
-            place = end
-            continue
         fragments.effort += plain is None
         address = _address(batch[place], frame.longest) if plain is None else (plain[0][place], plain[1][place])
         if isinstance(address, Outcome):
@@ -127,18 +161,24 @@ def _encode_each(
         elif isinstance(fragment, Refused):
             settled[place] = Outcome.not_sent(batch[place], fragment.reason, fragment.detail)
         else:
-            opening, closing, cut = fragment
+            opening, *rest, cut = fragment
             token, dedupe_id = address
             callback = None if callbacks is None else callbacks[place]
             back = () if callback is None else _callback(note, callback)
-            message_id = (_MESSAGE_ID, dedupe_id, _TARGET_END) if dedupe_id else ()
-            pieces += (begin, token, opening, *back, *message_id, *closing)
+            message_id = (MESSAGE_ID, dedupe_id, TARGET_END) if dedupe_id else ()
+            begin = frame.next_target if places else frame.target
+            pieces += (begin, token, opening, *back, *message_id, *rest, END)
             truncated.append(cut)
             places.append(place)
-        place += 1
-    if len(places) > 1:
-        pieces.append(b"%5D")
     body.write(b"".join(pieces))
+    return (yield from _finish(body, batch, truncated, places, settled))
+
+
+def _finish(
+    body: BytesIO, batch: Batch, truncated: list[tuple[str, ...]], places: list[int], settled: dict[int, Outcome]
+) -> Generator[None, Any, Encoded]:
+    if len(places) > 1:
+        body.write(b"%5D")
     if len(places) > BREATH:
         yield  # what follows copies megabytes
     return Encoded(body, batch if not settled else batch.pick(places), truncated, places, settled)
@@ -156,12 +196,12 @@ def _same(
     tokens: Sequence[bytes], ids: Sequence[bytes], begin: bytes, fragment: Fragment, next_target: bytes
 ) -> list[bytes]:
     """The pieces of a run, put side by side list by list: nothing is left to be done for each push alone."""
-    opening, closing, _ = fragment
-    end = b"".join((_TARGET_END, *closing))
+    opening, *rest, _ = fragment
+    end = b"".join((TARGET_END, *rest, END))
     pieces = [end + next_target] * (4 * len(tokens) + 1)
     pieces[0] = begin
     pieces[1::4] = tokens
-    pieces[2::4] = [opening + _MESSAGE_ID] * len(tokens)
+    pieces[2::4] = [opening + MESSAGE_ID] * len(tokens)
     pieces[3::4] = ids
     pieces[-1] = end
     return pieces
@@ -192,7 +232,7 @@ def _address(push: Push, longest: int) -> Address | Outcome:
     token = push.push_token.token
     if problem := token_problem(token, longest):
         return Outcome.not_sent(push, Reason.UNREGISTERED, problem)
-    return _quote_inner(token), _quote_inner(clean(push.dedupe_id))
+    return quote_inner(token), quote_inner(clean(push.dedupe_id))
 
 
 def _callback(note: Notification, callback: CallBack) -> tuple[bytes, ...]:
@@ -201,8 +241,8 @@ def _callback(note: Notification, callback: CallBack) -> tuple[bytes, ...]:
     if note.receipt_url is not None or note.receipt_parameter is not None or not _CALLBACK_FIELDS.isdisjoint(own):
         return ()
     parameter = callback.parameter
-    quoted = _quote_inner(parameter) if PLAIN.fullmatch(parameter) is None else "".join((parameter,)).encode("ascii")
-    return _CALLBACK_URL, _quoted_url(callback.url), _TARGET_END, _CALLBACK_PARAMETER, quoted, _TARGET_END
+    quoted = quote_inner(parameter) if PLAIN.fullmatch(parameter) is None else "".join((parameter,)).encode("ascii")
+    return _CALLBACK_URL, _quoted_url(callback.url), TARGET_END, _CALLBACK_PARAMETER, quoted, TARGET_END
 
 
 _CALLBACK_FIELDS = frozenset({"call_back_url", "call_back_parameter"})
@@ -210,7 +250,7 @@ _CALLBACK_FIELDS = frozenset({"call_back_url", "call_back_parameter"})
 
 @functools.lru_cache(maxsize=64)
 def _quoted_url(url: str) -> bytes:
-    return _quote_inner(url)  # the same for all pushes of a certificate
+    return quote_inner(url)  # the same for all pushes of a certificate
 
 
 def encode_unicast(encoded: Encoded, dialect: Dialect) -> tuple[str, bytes]:
@@ -219,12 +259,12 @@ def encode_unicast(encoded: Encoded, dialect: Dialect) -> tuple[str, bytes]:
     if len(encoded.sent) > 1:
         return dialect.operations["unicast_batch"].path, content
     call = dialect.operations["unicast"]
-    return call.path, call.body.encode("ascii") + b"=" + content[len(_frame(dialect).opening) :]
+    return call.path, call.body.encode("ascii") + b"=" + content[len(frame_of(dialect).opening) :]
 
 
 def encode_save(content: Content) -> bytes:
     """The flat form of `save_message_content`. Booleans are `true` and `false`, numbers decimal."""
-    return form_encode({name: _form_text(value) for name, value in content.fields.items()})
+    return form_encode({name: form_text(value) for name, value in content.fields.items()})
 
 
 def encode_broadcast(saved: str, audience: Audience, values: Sequence[str], dialect: Dialect) -> bytes:
@@ -271,119 +311,3 @@ def _tags(audience: Audience, dialect: Dialect) -> str:
         return ";".join(audience.values)
     groups = {"or": audience.values, "and": audience.all_of, "not": audience.none_of}
     return encode_json({name: list(group) for name, group in groups.items() if group})
-
-
-@attrs.frozen
-class _Frame:
-    """What is the same for all batches of a dialect, made once."""
-
-    plan: Plan
-    opening: bytes
-    """Of the form, up to the first message."""
-    target: bytes
-    """Of a message, up to its target."""
-    next_target: bytes
-    longest: int
-    """Bytes that a token may have."""
-
-
-_frames: dict[int, _Frame] = {}
-
-
-def _frame(dialect: Dialect) -> _Frame:
-    # By identity: a dialect is a whole document, and each plan keeps its own alive.
-    frame = _frames.get(id(dialect))
-    if frame is None:
-        opening = dialect.operations["unicast_batch"].body.encode("ascii") + b"=%5B"
-        target = form_quote(f'{{"target_type":{dialect.targets["tokens"].unicast},"target_value":"')
-        longest = dialect.number("token_bytes")
-        frame = _frames[id(dialect)] = _Frame(make_plan(dialect), opening, target, _COMMA + target, longest)
-    return frame
-
-
-class _Fragments:
-    """The notifications of one batch, each encoded once."""
-
-    def __init__(self, batch: Batch, dialect: Dialect, intents: Intents | None, tails: Tails) -> None:
-        self.effort = 0
-        """What they have cost, in ordinary ones."""
-        notes = set(map(id, batch.notifications))
-        self.are_distinct = len(notes) > 1
-        """Whether there is more than one."""
-        self.are_shared = len(notes) < len(batch)
-        """Whether one of them is for several pushes."""
-        self._is_slim = len(notes) * _SLIM <= len(batch)
-        self.frame = _frame(dialect)
-        self._plan = self.frame.plan
-        self._intents = intents
-        self._tails = tails
-        if len(tails) > _TAILS:
-            tails.clear()
-        self._known: dict[int, Fragment | Refused] = {}  # by identity: the batch keeps them alive
-
-    def find(self, note: Notification) -> Fragment | Refused:
-        """The notification ready to be spliced, or why it must not be sent."""
-        fragment = self._known.get(id(note))
-        if fragment is None:
-            fragment = self._encode(note)
-            if self.are_shared:
-                self._known[id(note)] = fragment
-        return fragment
-
-    def _encode(self, note: Notification) -> Fragment | Refused:
-        ordinary = encode_ordinary(note, self._plan, self._tails, self._intents)
-        if ordinary is not None:
-            self.effort += 1
-            return _OPENING, (_slim(b"".join(ordinary)), _END) if self._is_slim else (*ordinary, _END), ()
-        self.effort += _LONG_WAY
-        try:
-            content = encode_notification(note, self._plan.dialect, None, None, self._intents)
-        except Refused as refused:
-            return refused
-        opening = _OPENING
-        if content.beside:
-            opening = _TARGET_END + _members(content.beside) + _COMMA + _NOTIFICATION
-        return opening, (_members(content.fields), _END), content.truncated
-
-
-@functools.lru_cache(maxsize=16)
-def _slim(quoted: bytes) -> bytes:
-    """The same with nothing quoted that need not be: a fifth less on the wire, for the price of a push."""
-    return quote_plus(unquote_plus(quoted.decode("ascii"))).encode("ascii")
-
-
-def _members(fields: Mapping[str, WireValue]) -> bytes:
-    return _COMMA.join([_name(name) + _quote_value(value) for name, value in fields.items()])
-
-
-_NAMES: dict[str, bytes] = {}
-
-
-def _name(name: str) -> bytes:
-    # Only names that the rules know come here, so this table stays small.
-    quoted = _NAMES.get(name)
-    if quoted is None:
-        quoted = _NAMES[name] = form_quote(quote_json(name) + ":")
-    return quoted
-
-
-def _quote_value(value: WireValue) -> bytes:
-    if isinstance(value, str):
-        if value.isascii() and PLAIN.fullmatch(value):
-            return b"%22" + value.encode("ascii") + b"%22"
-        return form_quote(quote_json(value))
-    if type(value) is int:
-        return b"%d" % value
-    return form_quote(_form_text(value))
-
-
-def _quote_inner(text: str) -> bytes:
-    return form_quote(quote_json(text)[1:-1])
-
-
-def _form_text(value: WireValue) -> str:
-    if isinstance(value, Json):
-        return value.text
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return str(value)

@@ -140,11 +140,14 @@ def _encode_texts(title: str, body: str, plan: Plan) -> str | None:
     return quote_json(title) + ',"content":' + quote_json(body)
 
 
+_ANY = Network.ANY  # enum members are looked up in Python
+
+
 def _is_ordinary(note: Notification) -> bool:
     return (
         note.subtitle is None
         and note.store_offline
-        and note.network is Network.ANY
+        and note.network is _ANY
         and note.time_zone is None
         and note.show_from is None
         and note.show_until is None

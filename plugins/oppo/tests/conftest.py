@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pushgateway_oppo import codec
+from pushgateway_oppo import splicing
 
 
 @pytest.fixture(scope="session")
@@ -28,13 +28,13 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     calls: list[str] = []
 
     def watch(name: str) -> None:
-        real = getattr(codec, name)
+        real = getattr(splicing, name)
 
         def watched(*given: Any) -> Any:
             calls.append(name)
             return real(*given)
 
-        monkeypatch.setattr(codec, name, watched)
+        monkeypatch.setattr(splicing, name, watched)
 
     watch("encode_ordinary")
     watch("encode_notification")

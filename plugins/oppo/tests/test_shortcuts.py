@@ -191,8 +191,9 @@ def test_columns_are_written_as_the_pushes_they_stand_for(numbers: list[int], ca
     callback = CALLBACK if calls_back else None
     origins = [Push(PushToken(1, "nobody"), NOTES[number], dedupe_id="none", callback=callback) for number in numbers]
     push_tokens = [PushToken(1, f"CN_{place:04d}") for place in range(len(numbers))]
-    columns = Batch(origins, push_tokens, [f"d-{place}" for place in range(len(numbers))])
-    pushes = list(Batch(origins, push_tokens, columns.dedupe_ids))
+    notes = [NOTES[number] for number in numbers]
+    columns = Batch(push_tokens, notes, [f"d-{place}" for place in range(len(numbers))], origins)
+    pushes = list(Batch(push_tokens, notes, columns.dedupe_ids, origins))
 
     assert written_batch(columns) == written_batch(pushes)
 

@@ -1,0 +1,170 @@
+"""A notification ready to be spliced into a batch.
+
+Law of this file: pure; quoted JSON, made once for each distinct notification. The ordinary one takes the short way
+(`ordinary`), any other the long one (`fields`).
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping, Sequence
+from typing import Final, TypeAlias
+from urllib.parse import quote_plus, unquote_plus
+
+import attrs
+
+from pushgateway.rules import Dialect
+from pushgateway.text import form_quote
+from pushgateway.vendor import Batch, Notification, Refused
+from pushgateway_oppo.fields import encode_notification
+from pushgateway_oppo.intents import Intents
+from pushgateway_oppo.limits import Json, WireValue, quote_json
+from pushgateway_oppo.ordinary import PLAIN, Plan, Tails, encode_ordinary, make_plan
+
+TARGET_END: Final = form_quote('",')
+MESSAGE_ID: Final = form_quote('"app_message_id":"')
+END: Final = form_quote("}}")
+_COMMA = form_quote(",")
+_NOTIFICATION = form_quote('"notification":{')
+_OPENING = TARGET_END + _NOTIFICATION
+
+BREATH: Final = 256
+"""Ordinary notifications encoded between two breaths, or so many times `_LONG_WAY` fewer others."""
+_LONG_WAY: Final = 24
+_TAILS: Final = 256
+"""Taps with ttl, channel and intent whose fields are kept ready from batch to batch."""
+_SLIM: Final = 200
+"""Pushes for each notification from which on it is worth its while to make it short."""
+
+Fragment: TypeAlias = tuple[bytes, bytes, bytes, bytes, tuple[str, ...]]
+"""A notification ready to be spliced, in quoted JSON: what comes between target and message id; what comes after the
+message id, in three pieces because to put them together is to copy them once more; and the names of the fields that
+were cut."""
+
+
+@attrs.frozen
+class Frame:
+    """What is the same for all batches of a dialect, made once."""
+
+    plan: Plan
+    opening: bytes
+    """Of the form, up to the first message."""
+    target: bytes
+    """Of a message, up to its target."""
+    next_target: bytes
+    longest: int
+    """Bytes that a token may have."""
+
+
+_frames: dict[int, Frame] = {}
+
+
+def frame_of(dialect: Dialect) -> Frame:
+    """The frame of a dialect."""
+    # By identity: a dialect is a whole document, and each plan keeps its own alive.
+    frame = _frames.get(id(dialect))
+    if frame is None:
+        opening = dialect.operations["unicast_batch"].body.encode("ascii") + b"=%5B"
+        target = form_quote(f'{{"target_type":{dialect.targets["tokens"].unicast},"target_value":"')
+        longest = dialect.number("token_bytes")
+        frame = _frames[id(dialect)] = Frame(make_plan(dialect), opening, target, _COMMA + target, longest)
+    return frame
+
+
+class Fragments:
+    """The notifications of one batch, each encoded once."""
+
+    def __init__(self, batch: Batch, dialect: Dialect, intents: Intents | None, tails: Tails) -> None:
+        self.effort = 0
+        """What they have cost, in ordinary ones."""
+        notes = set(map(id, batch.notifications))
+        self.are_distinct = len(notes) > 1
+        """Whether there is more than one."""
+        self.are_shared = len(notes) < len(batch)
+        """Whether one of them is for several pushes."""
+        self._is_slim = len(notes) * _SLIM <= len(batch)
+        self.frame = frame_of(dialect)
+        self._plan = self.frame.plan
+        self._intents = intents
+        self._tails = tails
+        if len(tails) > _TAILS:
+            tails.clear()
+        self._known: dict[int, Fragment | Refused] = {}  # by identity: the batch keeps them alive
+
+    def find(self, note: Notification) -> Fragment | Refused:
+        """The notification ready to be spliced, or why it must not be sent."""
+        fragment = self._known.get(id(note))
+        if fragment is None:
+            fragment = self._encode(note)
+            if self.are_shared:
+                self._known[id(note)] = fragment
+        return fragment
+
+    def find_some(self, notes: Sequence[Notification]) -> list[Fragment | Refused]:
+        """The same for the first of these: as many as go between two breaths."""
+        find, found = self.find if self.are_shared else self._encode, list[Fragment | Refused]()
+        for note in notes:
+            found.append(find(note))
+            if self.effort >= BREATH:
+                break
+        return found
+
+    def _encode(self, note: Notification) -> Fragment | Refused:
+        ordinary = encode_ordinary(note, self._plan, self._tails, self._intents)
+        if ordinary is not None:
+            self.effort += 1
+            return _OPENING, *((b"", _slim(b"".join(ordinary)), b"") if self._is_slim else ordinary), ()
+        self.effort += _LONG_WAY
+        try:
+            content = encode_notification(note, self._plan.dialect, None, None, self._intents)
+        except Refused as refused:
+            return refused
+        opening = _OPENING
+        if content.beside:
+            opening = TARGET_END + _members(content.beside) + _COMMA + _NOTIFICATION
+        return opening, b"", _members(content.fields), b"", content.truncated
+
+
+@functools.lru_cache(maxsize=16)
+def _slim(quoted: bytes) -> bytes:
+    """The same with nothing quoted that need not be: a fifth less on the wire, for the price of a push."""
+    return quote_plus(unquote_plus(quoted.decode("ascii"))).encode("ascii")
+
+
+def _members(fields: Mapping[str, WireValue]) -> bytes:
+    return _COMMA.join([_name(name) + _quote_value(value) for name, value in fields.items()])
+
+
+_NAMES: dict[str, bytes] = {}
+
+
+def _name(name: str) -> bytes:
+    # Only names that the rules know come here, so this table stays small.
+    quoted = _NAMES.get(name)
+    if quoted is None:
+        quoted = _NAMES[name] = form_quote(quote_json(name) + ":")
+    return quoted
+
+
+def _quote_value(value: WireValue) -> bytes:
+    if isinstance(value, str):
+        if value.isascii() and PLAIN.fullmatch(value):
+            return b"%22" + value.encode("ascii") + b"%22"
+        return form_quote(quote_json(value))
+    if type(value) is int:
+        return b"%d" % value
+    return form_quote(form_text(value))
+
+
+def quote_inner(text: str) -> bytes:
+    """A text within a text of the JSON, without its quotation marks."""
+    return form_quote(quote_json(text)[1:-1])
+
+
+def form_text(value: WireValue) -> str:
+    """A value as a form field of its own."""
+    if isinstance(value, Json):
+        return value.text
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value)
