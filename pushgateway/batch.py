@@ -104,4 +104,6 @@ class Batch(Sequence[Push]):
 
 def distinct(notifications: Sequence[Notification]) -> Sequence[Notification]:
     """Each of them once, in their order; by identity, because to compare their content costs more than it saves."""
+    if len(set(map(id, notifications))) == 1:
+        return notifications[:1]
     return list(dict(zip(map(id, notifications), notifications, strict=True)).values())

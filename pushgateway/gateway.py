@@ -192,9 +192,10 @@ class Gateway(Inquiries):
     ) -> list[Outcome]:
         """Send one notification to many phones of any brands, each with an outcome of its own, in the order given."""
         given = list(push_tokens)
-        for place, push_token in enumerate(given):
-            if not isinstance(push_token, PushToken):
-                raise FieldError(f"push_tokens[{place}]", f"must be a PushToken, is {type(push_token).__name__}")
+        if set(map(type, given)) != {PushToken}:
+            for place, push_token in enumerate(given):
+                if not isinstance(push_token, PushToken):
+                    raise FieldError(f"push_tokens[{place}]", f"must be a PushToken, is {type(push_token).__name__}")
         if not given:
             return []
         self._enter()

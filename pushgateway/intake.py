@@ -17,7 +17,7 @@ from pushgateway.model import Notification, Push, PushToken
 from pushgateway.outcome import Outcome, Reason
 from pushgateway.roster import Roster
 from pushgateway.tracing import Traces
-from pushgateway.waiting import Column, Item, Sink, each
+from pushgateway.waiting import Column, Item, Sink, Waiting, each
 from pushgateway.watching import Watch
 
 
@@ -52,6 +52,10 @@ class Intake:
         row = lane.fresh.open
         if row is None or not row.is_usual:
             now = self._now()
+            if not lane.gathers and not lane.fresh:
+                push = Push.ordinary(push_token, notification, self._ids.make(push_token, notification))
+                lane.submit((Waiting(push, now + self._timeout, sink, place, now),))
+                return
             row = Row(sink, self._ids.make_each, begun=now, deadline=now + self._timeout)
             lane.submit_row(row)
         row.push_tokens.append(push_token)

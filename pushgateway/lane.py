@@ -71,7 +71,8 @@ class Lane:
         self.seal = pace.seal
         self.hasty = 2 * self.linger  # seconds; who has no more time than that waits for no company
         self.full = max(1, self.terms.batching.size) if self.linger > 0 else 1
-        self._gathers = self.full >= FEW  # else each would be cut from a cohort by itself
+        self.gathers = self.full >= FEW
+        """Whether pushes travel side by side; where a request holds few, each would be cut from a cohort by itself."""
 
     # What comes in
 
@@ -82,7 +83,7 @@ class Lane:
         self.fresh.add(row)
 
     def _let_in(self, most: int) -> None:
-        self.submit(self.fresh.take(most, together=self._gathers))
+        self.submit(self.fresh.take(most, together=self.gathers))
         if self.fresh:
             self._loop.call_soon(self._let_in, most)
 
@@ -156,7 +157,7 @@ class Lane:
     def _line_up_together(self, cohort: Cohort) -> bool:
         """Give a cohort one place for all of it, if there is one. What a plug-in fails at comes out at its members."""
         try:
-            found = self.terms.common(cohort.push_tokens, cohort.notifications) if self._gathers else None
+            found = self.terms.common(cohort.push_tokens, cohort.notifications) if self.gathers else None
             if found is None:
                 return False
             name, quota, part = found

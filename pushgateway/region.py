@@ -312,6 +312,8 @@ class Region:
 
     def _conclude_usual(self, flight: Flight, outcomes: Sequence[Outcome]) -> list[tuple[Waiting, Outcome]]:
         """Give theirs to those that were accepted at the first attempt: nearly always all. The others."""
+        if len(outcomes) == 1:
+            return [(flight.batch[0], outcomes[0])]  # there is nothing to be gained
         accepted = Status.ACCEPTED
         taken = [outcome.status for outcome in outcomes].count(accepted)
         those = list(present(flight.items))

@@ -29,6 +29,7 @@ class Terms:
         self.deduplicates = False
         self.day_offset = 0.0
         self.region_of = vendor.region
+        self._regions_of = vendor.regions
         self._conversation = conversation
         self._weigh = vendor.weigh
         self._seal_weight = 0 if seal is None else seal.weight
@@ -56,7 +57,7 @@ class Terms:
     ) -> tuple[str, str, Hashable] | None:
         """Region, quota and part of pushes to these phones and of these notifications, where they are the same for all.
         Raises what the plug-in raises."""
-        regions = set(map(self.region_of, map(_TOKEN, push_tokens)))
+        regions = set(self._regions_of(list(map(_TOKEN, push_tokens))))
         if len(regions) > 1 or (len(notifications) > 1 and not self.batching.mixed):
             return None
         shares = {self.share(notification, None) for notification in notifications}

@@ -28,7 +28,7 @@ from __future__ import annotations
 
 import ipaddress
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import ClassVar
 from urllib.parse import urlsplit
 
@@ -150,6 +150,13 @@ class Vendor(ABC):
     def region(self, token: str) -> str:
         """A key for the host that serves this token. Batches and access tokens are kept apart by it."""
         return ""
+
+    def regions(self, tokens: Sequence[str]) -> Collection[str]:
+        """The regions among those of these tokens. Default: each one's `region`.
+
+        Where one look at many tokens is cheaper than a look at each, override it; its answer must be the same.
+        """
+        return set(map(self.region, tokens))
 
     @property
     def receipt_audiences(self) -> frozenset[AudienceKind]:

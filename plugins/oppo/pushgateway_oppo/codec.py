@@ -40,6 +40,8 @@ _PLAIN_LIST = re.compile(r"[A-Za-z0-9_.~;-]+", re.ASCII)
 _CALLBACK_URL = form_quote('"call_back_url":"')
 _CALLBACK_PARAMETER = form_quote('"call_back_parameter":"')
 
+_FEW: Final = 8
+"""Fewer pushes cost less one by one."""
 _RUN: Final = 64
 """Pushes of one notification that are written together."""
 _AT_ONCE: Final = 64
@@ -73,7 +75,7 @@ def encode_batch(
     batch = Batch.of(pushes)
     fragments = Fragments(batch, dialect, intents, {} if tails is None else tails)
     plain = _plain_addresses(batch, fragments.frame.longest)
-    if plain is None or batch.callbacks is not None or not all(batch.dedupe_ids):
+    if len(batch) < _FEW or plain is None or batch.callbacks is not None or not all(batch.dedupe_ids):
         return (yield from _encode_each(batch, fragments, plain))
     fragment = fragments.find(batch.notifications[0]) if fragments.are_shared else None
     if fragment is None or fragments.are_distinct or isinstance(fragment, Refused):
@@ -222,9 +224,12 @@ def _plain_addresses(batch: Batch, longest: int) -> Addresses | None:
         return None
     # Joined and cut again, not formatted: a str of a class of its own (an Enum's) may show itself as something else.
     together = "\n".join((*tokens, *ids))
-    if not together.isascii() or together.encode().translate(None, PLAIN_BYTES) != b"\n" * (2 * len(batch) - 1):
+    if not together.isascii():
         return None
-    quoted = together.encode().split(b"\n")
+    plain = together.encode()
+    if plain.translate(None, PLAIN_BYTES) != b"\n" * (2 * len(batch) - 1):
+        return None
+    quoted = plain.split(b"\n")
     return quoted[: len(batch)], quoted[len(batch) :]
 
 

@@ -7,7 +7,7 @@ paths are rows of `rules.toml`; a setting takes the place of a row where OPPO mo
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Final
 
 import attrs
@@ -127,6 +127,13 @@ class Settings(Vendor):
             return MAINLAND
         # What cannot be a token is settled without a request, so it shall not cause a login anywhere else.
         return self.home_region if token_problem(token, self._rules.number("token_bytes")) else OVERSEAS
+
+    def regions(self, tokens: Sequence[str]) -> Collection[str]:
+        """As `region` says, with one look at all where nearly all are of the mainland."""
+        rows = "\n" + "\n".join(tokens)
+        if rows.count("\n") == len(tokens) and rows.count("_") == rows.count("\nCN_"):
+            return {MAINLAND}  # no token has an underscore but that of its prefix
+        return super().regions(tokens)
 
     def own_host(self, key: str) -> str | None:
         """The setting in place of the host that the rules call `key`, or None."""

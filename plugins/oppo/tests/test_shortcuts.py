@@ -118,6 +118,12 @@ def test_regions_are_read_off_the_prefix(token: str) -> None:
     assert OPPO.region(token) == region
 
 
+@given(st.lists(st.text("aCN_0 ;\n", max_size=8) | st.sampled_from(["CN_a", "CN_b", "c", "US_a"]), max_size=6))
+def test_regions_of_many_are_those_of_each(tokens: list[str]) -> None:
+    """Whatever they hold, line ends too."""
+    assert set(OPPO.regions(tokens)) == set(map(OPPO.region, tokens))
+
+
 @given(TEXT)
 def test_quoting_byte_by_byte_is_undone_by_every_decoder(text: str) -> None:
     """Three bytes for each of UTF-8, and no more than before."""

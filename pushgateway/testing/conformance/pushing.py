@@ -14,7 +14,7 @@ from pushgateway.errors import NoVerdict, Refused
 from pushgateway.model import Notification, Push, PushToken
 from pushgateway.outcome import Outcome, Reason, Status
 from pushgateway.testing.conformance.promises import judges
-from pushgateway.testing.conformance.rig import ODD_TOKENS, Rig
+from pushgateway.testing.conformance.rig import ODD_TOKENS, PREFIXED, Rig
 from pushgateway.testing.conformance.words import ODD_NOTES, TEXTS
 from pushgateway.text import most_quoted
 from pushgateway.vendor import Batching, Response
@@ -257,6 +257,10 @@ class PushScenarios(Rig):
             region = vendor.region(token)
             assert isinstance(region, str), f"region({token[:8]!a}) is no str"
             assert region == vendor.region(token), f"region({token[:8]!a}) is not always the same"
+        usual = self.sandbox().tokens
+        for tokens in (usual, *([*usual, odd] for odd in (*ODD_TOKENS, *PREFIXED)), PREFIXED):
+            each = {vendor.region(token) for token in tokens}
+            assert set(vendor.regions(tokens)) == each, "regions() finds other regions than region()"
         for place, note in enumerate(ODD_NOTES):
             assert isinstance(vendor.quota(note), str), f"quota() of odd notification {place} is no str"
             weight = vendor.weigh(note)

@@ -326,4 +326,15 @@ BROKEN = [
         "    # Access\n",
         '    def region(self, token: str) -> str:\n        return token.split("_")[1]\n',
     ),
+    breaks(
+        "total",
+        "region_quota_and_weight_know_everything",
+        "One region is found for tokens of two",
+        "regions() finds other regions than region()",
+        "    # Access\n",
+        "    def region(self, token: str) -> str:\n"
+        '        return "far" if token.startswith("x") else ""\n\n'
+        "    def regions(self, tokens: Sequence[str]) -> set[str]:\n"
+        '        return {""}\n',
+    ),
 ]
