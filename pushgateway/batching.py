@@ -192,7 +192,8 @@ class _Batch:
         try:
             self._take(group, again)
         finally:
-            group.put_back(again)
+            if again:
+                group.put_back(again)
             line.size -= before - group.size
             if group.items:
                 groups.move_to_end(part)

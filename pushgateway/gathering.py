@@ -46,87 +46,97 @@ def side_by_side(
 
 
 class Row:
-    """Single sends of one turn of the loop, one after the other, column by column."""
+    """Single sends of one turn of the loop, one after the other; of each all is as usual but phone and notification.
 
-    __slots__ = (
-        *("_begun", "_deadline", "_deadlines", "_name", "_pushes", "_sink"),
-        *("notifications", "places", "push_tokens"),
-    )
+    Who comes adds to `push_tokens`, `notifications` and `places`. The first one's deadline counts for all.
+    """
 
-    def __init__(self, sink: Sink, name: Name | None, *, begun: float, deadline: float) -> None:
-        """`name`: gives them their ids, and all else of them is as usual: who comes adds to `push_tokens`,
-        `notifications` and `places`, and the first one's deadline counts. None: each is a push of its own (`add`)."""
-        self._name = name
+    __slots__ = ("_begun", "_deadline", "_name", "_sink", "notifications", "places", "push_tokens")
+
+    def __init__(self, sink: Sink, name: Name, *, begun: float, deadline: float) -> None:
+        """`name` gives them their ids."""
         self._sink = sink
+        self._name = name
         self._begun = begun
         self._deadline = deadline
         self.push_tokens: list[PushToken] = []
         self.notifications: list[Notification] = []
         self.places: list[Any] = []
-        self._pushes: list[Push] = []
-        self._deadlines: list[float] = []
-
-    @property
-    def is_usual(self) -> bool:
-        """Whether they are no pushes of their own."""
-        return self._name is not None
-
-    def add(self, push: Push, deadline: float, place: Any) -> None:
-        """One that has its id, and wants something of its own."""
-        self._pushes.append(push)
-        self._deadlines.append(deadline)
-        self.places.append(place)
 
     def __len__(self) -> int:
         return len(self.places)
 
-    def items(self, start: int, end: int, *, together: bool) -> list[Item]:
-        """Some of them on their way; `together`: where it is worth its while."""
+    def items(self, start: int, end: int) -> list[Item]:
+        """Some of them on their way."""
         run = slice(start, end)
-        places = self.places[run]
-        if self.is_usual:
-            column = Column(self.push_tokens[run], self.notifications[run], self._name)
-            deadlines = [self._deadline] * len(places)
-        else:
-            column, deadlines = Column.of(self._pushes[run]), self._deadlines[run]
-        if not together or len(places) < FEW:
-            rows = zip(column.pushes(), deadlines, places, strict=True)
-            return [Waiting(push, deadline, self._sink, place, self._begun) for push, deadline, place in rows]
-        if self.is_usual:
-            manners = [_USUAL if note.intent is None else (None, True, note.intent.priority) for note in column.notes]
-        else:
-            manners = list(map(manner, self._pushes[run]))
+        column, places = Column(self.push_tokens[run], self.notifications[run], self._name), self.places[run]
+        manners = [_USUAL if note.intent is None else (None, True, note.intent.priority) for note in column.notes]
+        deadlines = [self._deadline] * len(places)
         return side_by_side(column, manners, places, deadlines, self._sink, begun=self._begun)
 
 
 _USUAL: Manner = (None, True, Priority.NORMAL)
 
 
+class Apart:
+    """Single sends of one turn of the loop that are pushes with ids and deadlines of their own."""
+
+    __slots__ = ("_begun", "_deadlines", "_places", "_pushes", "_sink", "_together")
+
+    def __init__(self, sink: Sink, *, begun: float, together: bool) -> None:
+        """`together`: where it is worth its while."""
+        self._sink = sink
+        self._begun = begun
+        self._together = together
+        self._pushes: list[Push] = []
+        self._deadlines: list[float] = []
+        self._places: list[Any] = []
+
+    def add(self, push: Push, deadline: float, place: Any) -> None:
+        """One more."""
+        self._pushes.append(push)
+        self._deadlines.append(deadline)
+        self._places.append(place)
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def items(self, start: int, end: int) -> list[Item]:
+        """Some of them on their way."""
+        run = slice(start, end)
+        pushes, deadlines, places = self._pushes[run], self._deadlines[run], self._places[run]
+        if self._together and len(pushes) >= FEW:
+            manners = list(map(manner, pushes))
+            return side_by_side(Column.of(pushes), manners, places, deadlines, self._sink, begun=self._begun)
+        rows = zip(pushes, deadlines, places, strict=True)
+        return [Waiting(push, deadline, self._sink, place, self._begun) for push, deadline, place in rows]
+
+
 class Fresh:
     """Rows in the order in which they came."""
 
     def __init__(self) -> None:
-        self.open: Row | None = None
+        self.open: Row | Apart | None = None
         """The last one, while others may still join it."""
-        self._rows: deque[Row] = deque()
+        self._rows: deque[Row | Apart] = deque()
         self._taken = 0  # of the first row
 
     def __len__(self) -> int:
         return sum(map(len, self._rows)) - self._taken
 
-    def add(self, row: Row) -> None:
+    def add(self, row: Row | Apart) -> None:
         """A new one, which others may join."""
         self._rows.append(row)
         self.open = row
 
-    def take(self, most: int, *, together: bool) -> list[Item]:
+    def take(self, most: int) -> list[Item]:
         """So many at the most. Nobody joins those that are left."""
         self.open = None
         items: list[Item] = []
         while self._rows and most > 0:
             row, start = self._rows[0], self._taken
             end = self._taken = min(len(row), start + most)
-            items += row.items(start, end, together=together)
+            items += row.items(start, end)
             most -= end - start
             if end == len(row):
                 self._rows.popleft()

@@ -6,18 +6,17 @@ cost as much as the rest of their way.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 
 from pushgateway.events import OutcomeGiven
-from pushgateway.gathering import Manner, Row, manner, side_by_side
+from pushgateway.gathering import Apart, Manner, Row, manner, side_by_side
 from pushgateway.ids import Ids
 from pushgateway.lane import Lane
 from pushgateway.model import Notification, Push, PushToken
 from pushgateway.outcome import Outcome, Reason
 from pushgateway.roster import Roster
 from pushgateway.tracing import Traces
-from pushgateway.waiting import Column, Item, Sink, Waiting, each
+from pushgateway.waiting import Column, Item, Sink, each
 from pushgateway.watching import Watch
 
 
@@ -49,13 +48,13 @@ class Intake:
             push = Push.ordinary(push_token, notification, self._ids.make(push_token, notification))
             sink.put(place, self.refused(push, *lane))
             return
+        if not lane.gathers:
+            push = Push.ordinary(push_token, notification, self._ids.make(push_token, notification))
+            self._take_apart(lane, push, sink, place)
+            return
         row = lane.fresh.open
-        if row is None or not row.is_usual:
+        if not isinstance(row, Row):
             now = self._now()
-            if not lane.gathers and not lane.fresh:
-                push = Push.ordinary(push_token, notification, self._ids.make(push_token, notification))
-                lane.submit((Waiting(push, now + self._timeout, sink, place, now),))
-                return
             row = Row(sink, self._ids.make_each, begun=now, deadline=now + self._timeout)
             lane.submit_row(row)
         row.push_tokens.append(push_token)
@@ -65,13 +64,15 @@ class Intake:
     def take_one(self, push: Push, sink: Sink, place: object) -> None:
         """Send a push on its way that has its id already."""
         lane = self._lane(push.push_token.certificate_id)
-        if not isinstance(lane, Lane):
+        if isinstance(lane, Lane):
+            self._take_apart(lane, push, sink, place)
+        else:
             sink.put(place, self.refused(push, *lane))
-            return
-        now = self._now()
-        row = lane.fresh.open
-        if row is None or row.is_usual:
-            row = Row(sink, None, begun=now, deadline=math.inf)
+
+    def _take_apart(self, lane: Lane, push: Push, sink: Sink, place: object) -> None:
+        now, row = self._now(), lane.fresh.open
+        if not isinstance(row, Apart):
+            row = Apart(sink, begun=now, together=lane.gathers)
             lane.submit_row(row)
         row.add(push, now + (self._timeout if push.timeout is None else push.timeout), place)
 

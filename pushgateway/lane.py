@@ -18,7 +18,7 @@ from pushgateway.conversation import Conversation
 from pushgateway.deadlines import Deadlines
 from pushgateway.events import OutcomeGiven
 from pushgateway.gate import Gate
-from pushgateway.gathering import FEW, Fresh, Row
+from pushgateway.gathering import FEW, Apart, Fresh, Row
 from pushgateway.outcome import Outcome, Reason, Status
 from pushgateway.pace import Pace
 from pushgateway.region import CLOSED, Region
@@ -76,14 +76,14 @@ class Lane:
 
     # What comes in
 
-    def submit_row(self, row: Row) -> None:
+    def submit_row(self, row: Row | Apart) -> None:
         """Take single sends, and those that join them in this turn of the loop: together they cost less."""
         if not self.fresh:
             self._loop.call_soon(self._let_in, TURN)
         self.fresh.add(row)
 
     def _let_in(self, most: int) -> None:
-        self.submit(self.fresh.take(most, together=self.gathers))
+        self.submit(self.fresh.take(most))
         if self.fresh:
             self._loop.call_soon(self._let_in, most)
 

@@ -49,7 +49,7 @@ _AT_ONCE: Final = 64
 are cold."""
 
 
-@attrs.frozen(repr=False)
+@attrs.define(eq=False, repr=False)
 class Encoded:
     """A batch on the wire, and what was settled without it."""
 
@@ -75,7 +75,7 @@ def encode_batch(
     batch = Batch.of(pushes)
     fragments = Fragments(batch, dialect, intents, {} if tails is None else tails)
     plain = _plain_addresses(batch, fragments.frame.longest)
-    if len(batch) < _FEW or plain is None or batch.callbacks is not None or not all(batch.dedupe_ids):
+    if len(batch.tokens) < _FEW or plain is None or batch.callbacks is not None or not all(batch.dedupe_ids):
         return (yield from _encode_each(batch, fragments, plain))
     fragment = fragments.find(batch.notifications[0]) if fragments.are_shared else None
     if fragment is None or fragments.are_distinct or isinstance(fragment, Refused):
@@ -226,11 +226,11 @@ def _plain_addresses(batch: Batch, longest: int) -> Addresses | None:
     together = "\n".join((*tokens, *ids))
     if not together.isascii():
         return None
-    plain = together.encode()
-    if plain.translate(None, PLAIN_BYTES) != b"\n" * (2 * len(batch) - 1):
+    plain, count = together.encode(), len(tokens)
+    if plain.translate(None, PLAIN_BYTES) != b"\n" * (2 * count - 1):
         return None
     quoted = plain.split(b"\n")
-    return quoted[: len(batch)], quoted[len(batch) :]
+    return quoted[:count], quoted[count:]
 
 
 def _address(push: Push, longest: int) -> Address | Outcome:
@@ -261,7 +261,7 @@ def _quoted_url(url: str) -> bytes:
 def encode_unicast(encoded: Encoded, dialect: Dialect) -> tuple[str, bytes]:
     """Path and body of the request for what is to be sent: `unicast` for one push, `unicast_batch` for more."""
     content = encoded.body.getvalue()
-    if len(encoded.sent) > 1:
+    if len(encoded.places) > 1:
         return dialect.operations["unicast_batch"].path, content
     call = dialect.operations["unicast"]
     return call.path, call.body.encode("ascii") + b"=" + content[len(frame_of(dialect).opening) :]

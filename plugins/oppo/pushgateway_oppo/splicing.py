@@ -77,12 +77,12 @@ class Fragments:
     def __init__(self, batch: Batch, dialect: Dialect, intents: Intents | None, tails: Tails) -> None:
         self.effort = 0
         """What they have cost, in ordinary ones."""
-        notes = set(map(id, batch.notifications))
+        notes, count = set(map(id, batch.notifications)), len(batch.tokens)
         self.are_distinct = len(notes) > 1
         """Whether there is more than one."""
-        self.are_shared = len(notes) < len(batch)
+        self.are_shared = len(notes) < count
         """Whether one of them is for several pushes."""
-        self._is_slim = len(notes) * _SLIM <= len(batch)
+        self._is_slim = len(notes) * _SLIM <= count
         self.frame = frame_of(dialect)
         self._plan = self.frame.plan
         self._intents = intents

@@ -175,12 +175,12 @@ class Oppo(Operations):
         """One request for the whole batch: `unicast` for one push, `unicast_batch` for more."""
         encoded = yield from encode_batch(batch, self._rules, self._intents, self._tails)
         outcomes: dict[int, Outcome] = encoded.settled
-        if not encoded.sent:
+        if not encoded.places:
             return [outcomes[place] for place in range(len(batch))]
         path, content = encode_unicast(encoded, self._rules)
         try:
             response = yield self._request(self.region(encoded.sent.tokens[0]), path, content)
-            if len(encoded.sent) == 1:
+            if len(encoded.places) == 1:
                 verdicts = [decode_unicast(response, encoded.sent[0], encoded.truncated[0])]
             else:
                 verdicts = yield from decode_batch(response, encoded.sent, encoded.truncated)
