@@ -8,6 +8,7 @@ import pytest
 
 from planted.plant import Plant, again, plant
 from pushgateway.flow import Singles
+from pushgateway.gathering import Fresh, Row
 from pushgateway.lane import Lane
 from pushgateway.outcome import Outcome
 from pushgateway.waiting import Cohort, Item, Waiting
@@ -15,6 +16,7 @@ from pushgateway.waiting import Cohort, Item, Waiting
 PLANTS: list[Plant] = []
 Patch = pytest.MonkeyPatch
 _split, _members, _accepted = Cohort.split, Cohort.members, Lane.accepted
+_take, _items = Fresh.take, Row.items
 
 
 @plant(PLANTS, "I1")
@@ -56,3 +58,27 @@ def no_deadline_alone(patch: Patch) -> None:
         return those
 
     patch.setattr(Cohort, "members", members)
+
+
+@plant(PLANTS, "L1")
+def joins_too_late(patch: Patch) -> None:
+    """A single send joins those that have left already, and goes nowhere."""
+
+    def take(self: Fresh, most: int) -> list[Item]:
+        last = self.open
+        taken = _take(self, most)
+        self.open = last
+        return taken
+
+    patch.setattr(Fresh, "take", take)
+
+
+@plant(PLANTS, "T7")
+def one_for_all(patch: Patch) -> None:
+    """Single sends side by side all get the notification of the first."""
+
+    def items(self: Row, start: int, end: int) -> list[Item]:
+        self.notifications[start:end] = [self.notifications[start]] * (end - start)
+        return _items(self, start, end)
+
+    patch.setattr(Row, "items", items)

@@ -20,6 +20,7 @@ from pushgateway import (
     Certificate,
     ConfigError,
     Gateway,
+    Intent,
     Notification,
     Outcome,
     Priority,
@@ -37,6 +38,9 @@ PHONES = 40
 """Of each app in each region."""
 Act = tuple[float, str, int]
 """When, what, and the seed of its own random."""
+
+
+_INTENTS = {Priority.URGENT: Intent.CALL, Priority.BULK: Intent.NEWS}
 
 
 class Host:
@@ -117,6 +121,14 @@ class Host:
     def _tell(self, order: Order, outcome: object) -> None:
         self.ledger.tell(order, outcome, self._loop.time())
 
+    def _wanted(self, push: Push) -> tuple[Notification, Priority | None]:
+        """Its priority as hosts say it: the usual one not at all, and others half the time by what a push is for."""
+        if push.priority is Priority.NORMAL:
+            return push.notification, None
+        if self._numbers % 2:
+            return attrs.evolve(push.notification, intent=_INTENTS[push.priority]), None
+        return push.notification, push.priority
+
     async def one(self, push: Push, *, hasty: bool = False) -> Outcome:
         """A single send; `hasty`: or none, where too many wait."""
         order = self._submit(push)
@@ -124,13 +136,9 @@ class Host:
         others = list(waiting) if hasty else []
         waiting.add(order)
         try:
-            outcome = await (self.gateway.try_send if hasty else self.gateway.send)(
-                push.push_token,
-                push.notification,
-                timeout=push.timeout,
-                coalesce=push.coalesce,
-                priority=push.priority,
-            )
+            send = self.gateway.try_send if hasty else self.gateway.send
+            note, priority = self._wanted(push)
+            outcome = await send(push.push_token, note, timeout=push.timeout, coalesce=push.coalesce, priority=priority)
         except asyncio.CancelledError:
             order.withdrawn = True
             raise
