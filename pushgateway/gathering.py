@@ -119,13 +119,16 @@ class Fresh:
         self.open: Row | Apart | None = None
         """The last one, while others may still join it."""
         self._rows: deque[Row | Apart] = deque()
+        self._closed = 0  # pushes in all rows but the last
         self._taken = 0  # of the first row
 
     def __len__(self) -> int:
-        return sum(map(len, self._rows)) - self._taken
+        return self._closed + len(self._rows[-1]) - self._taken if self._rows else 0
 
     def add(self, row: Row | Apart) -> None:
         """A new one, which others may join."""
+        if self._rows:
+            self._closed += len(self._rows[-1])
         self._rows.append(row)
         self.open = row
 
@@ -141,6 +144,7 @@ class Fresh:
             if end == len(row):
                 self._rows.popleft()
                 self._taken = 0
+                self._closed -= len(row) if self._rows else 0
         return items
 
 
