@@ -31,6 +31,8 @@ from pushgateway.vendor import Request, Secret
 BATCH = 1000
 CONNECTIONS = 8
 """Of the gateway: its default."""
+TRIES = 5
+"""Of a plain loop: on a busy machine a reply may be there before the client has opened its other connections."""
 CALLERS = 20_000
 """Who send at the same time, one push after the other."""
 TIMEOUT = 600.0
@@ -195,12 +197,25 @@ def post_with_aiohttp(messages: Sequence[dict[str, Any]], settings: Settings, co
 Post = Callable[[str, Mapping[str, str]], Awaitable[Any]]
 
 
+class _TooFewError(RuntimeError):
+    """A client that does not open all the connections that it may have is another contender."""
+
+
 def _timed(run: Callable[[], Any], messages: Sequence[dict[str, Any]]) -> Reading:
-    for message in messages:
-        message["notification"]["app_message_id"] = uuid.uuid4().hex  # V1.3 takes an id once
-    watch = Stopwatch()
-    asyncio.run(run())
-    return watch.read(len(messages))
+    for left in reversed(range(TRIES)):
+        for message in messages:
+            message["notification"]["app_message_id"] = uuid.uuid4().hex  # V1.3 takes an id once
+        watch = Stopwatch()
+        try:
+            asyncio.run(run())
+        except _TooFewError:
+            if not left:
+                raise
+            continue
+        finally:
+            reading = watch.read(len(messages))
+        break
+    return reading
 
 
 async def _login(settings: Settings) -> str:
@@ -233,7 +248,7 @@ async def _post_all(post: Post, messages: Sequence[dict[str, Any]], settings: Se
     _expect(next(accepted), len(messages))
     used = (await _ask_apart(settings, CENSUS, {}))["connections"] - 1
     if used != min(connections, len(messages)):
-        raise RuntimeError(f"the loop used {used} of its {connections} connections")
+        raise _TooFewError(f"the loop used {used} of its {connections} connections")
 
 
 def _expect(accepted: int, count: int) -> None:

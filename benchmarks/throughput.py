@@ -134,7 +134,7 @@ def _more(parser: argparse.ArgumentParser) -> None:
 
 def main() -> int:
     """Measure and report; 1 when a target is missed."""
-    given = options(__doc__ or "", count=40_000, rounds=3, more=_more)
+    given = options(__doc__ or "", count=40_000, rounds=5, more=_more)
     posts = [min(most, given.count) for most in (given.posts, 5 * given.posts)]
     readings = measure(given.count, given.rounds, posts)
     rows = {name: median_row(name, found) for name, found in readings.items()}
