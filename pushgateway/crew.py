@@ -20,6 +20,10 @@ class Load(Protocol):
     def linger(self) -> float:
         """Seconds that pushes may wait for company."""
 
+    @property
+    def is_alone(self) -> bool:
+        """Whether pushes never share a request."""
+
     def is_full(self) -> bool:
         """Whether enough waits for a full batch."""
 
@@ -44,6 +48,7 @@ class Crew:
         self._interrupted: set[asyncio.Task[None]] = set()
         self.called = False
         """What waits will be taken up before the loop's next turn is over; nobody need call."""
+        self._about = 0  # workers that are about to take up a batch each
         self._dismissed = False
         self._timer: asyncio.TimerHandle | None = None
         self._last_cut = float("-inf")
@@ -58,6 +63,9 @@ class Crew:
         if self.called or self._dismissed or len(self._workers) >= self._connections:
             return
         if at_once or self._is_due():
+            if self._load.is_alone:
+                self._start()
+                return
             # Not in this very moment: sends of the same turn of the loop share a batch.
             self.called = True
             self._loop.call_soon(self._start)
@@ -104,10 +112,12 @@ class Crew:
             self._timer = None
         if self._dismissed:
             return
-        for _ in range(self._load.batches(self._connections - len(self._workers))):
+        for _ in range(self._load.batches(self._connections - len(self._workers) + self._about) - self._about):
+            self._about += 1
             self._workers.add(self._loop.create_task(self._work()))
 
     async def _work(self) -> None:
+        self._about -= 1
         me = _current()
         goes_on = True
         try:

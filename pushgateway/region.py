@@ -58,6 +58,11 @@ class Region:
         """See `crew.Load`."""
         return self.lane.linger
 
+    @property
+    def is_alone(self) -> bool:
+        """See `crew.Load`."""
+        return self.lane.full == 1
+
     def is_full(self) -> bool:
         """See `crew.Load`."""
         return self.lane.queue.waiting(self.name) >= self.lane.full
