@@ -43,14 +43,11 @@ class Intake:
 
     def take_usual(self, push_token: PushToken, notification: Notification, sink: Sink, place: object) -> None:
         """Send a notification on its way, with everything else as it is by default; its values were checked."""
-        lane = self._roster.open.get(push_token.certificate_id) or self._lane(push_token.certificate_id)
-        if not isinstance(lane, Lane):
-            push = Push.ordinary(push_token, notification, self._ids.make(push_token, notification))
-            sink.put(place, self.refused(push, *lane))
-            return
-        if not lane.gathers:
-            push = Push.ordinary(push_token, notification, self._ids.make(push_token, notification))
-            self._take_apart(lane, push, sink, place)
+        lane = self._roster.open.get(push_token.certificate_id)
+        if lane is None or not lane.gathers:
+            self.take_one(
+                Push.ordinary(push_token, notification, self._ids.make(push_token, notification)), sink, place
+            )
             return
         row = lane.fresh.open
         if not isinstance(row, Row):
@@ -64,12 +61,9 @@ class Intake:
     def take_one(self, push: Push, sink: Sink, place: object) -> None:
         """Send a push on its way that has its id already."""
         lane = self._lane(push.push_token.certificate_id)
-        if isinstance(lane, Lane):
-            self._take_apart(lane, push, sink, place)
-        else:
+        if not isinstance(lane, Lane):
             sink.put(place, self.refused(push, *lane))
-
-    def _take_apart(self, lane: Lane, push: Push, sink: Sink, place: object) -> None:
+            return
         now, row = self._now(), lane.fresh.open
         if not isinstance(row, Apart):
             row = Apart(sink, begun=now, together=lane.gathers)

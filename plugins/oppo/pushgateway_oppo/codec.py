@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from io import BytesIO
 from itertools import chain, repeat
 from typing import Any, Final, TypeAlias
@@ -120,22 +120,9 @@ def _encode_columns(
         if not kept:
             continue
         own = taken if len(kept) == len(found) else [number for number in taken if number not in settled]
-        openings, heads, texts, ends, cuts = zip(*kept, strict=True)
-        columns = zip(
-            chain((begin,), repeat(frame.next_target)),
-            [tokens[number] for number in own],
-            openings,
-            repeat(MESSAGE_ID),
-            [ids[number] for number in own],
-            repeat(TARGET_END),
-            heads,
-            texts,
-            ends,
-            repeat(END),
-            strict=False,  # some are endless
-        )
-        body.write(b"".join(chain.from_iterable(columns)))
-        truncated += cuts
+        pieces = _different([tokens[one] for one in own], [ids[one] for one in own], begin, kept, frame.next_target)
+        body.write(b"".join(pieces))
+        truncated += [fragment[-1] for fragment in kept]
         places += own
     return (yield from _finish(body, batch, truncated, places, settled))
 
@@ -207,6 +194,16 @@ def _same(
     pieces[3::4] = ids
     pieces[-1] = end
     return pieces
+
+
+def _different(
+    tokens: Sequence[bytes], ids: Sequence[bytes], begin: bytes, fragments: Sequence[Fragment], next_target: bytes
+) -> Iterator[bytes]:
+    """The same of pushes that each have a notification of their own."""
+    openings, heads, texts, tails, _ = zip(*fragments, strict=True)
+    begins = chain((begin,), repeat(next_target))
+    middles = openings, repeat(MESSAGE_ID), ids, repeat(TARGET_END)
+    return chain.from_iterable(zip(begins, tokens, *middles, heads, texts, tails, repeat(END), strict=False))
 
 
 Address: TypeAlias = tuple[bytes, bytes]
