@@ -15,13 +15,15 @@ import attrs
 from pushgateway.rules import FieldRule
 
 MOMENT = 1_700_000_000_000
+FIRST, LAST = 1_000_000_000_000, 9_999_999_999_999
+"""The bounds of a window furthest apart: each leaves the other its limits, less the millisecond between them."""
 BESIDE: Mapping[str, Mapping[str, Any]] = {
     "click_action_type": {"click_action_activity": "a", "click_action_url": "u"},
     "click_action_activity": {"click_action_type": 1},
     "click_action_url": {"click_action_type": 2},
-    "show_time_type": {"show_start_time": MOMENT},
-    "show_start_time": {"show_time_type": 1},
-    "show_end_time": {"show_time_type": 1},
+    "show_time_type": {"show_start_time": MOMENT, "show_end_time": MOMENT + 1},
+    "show_start_time": {"show_time_type": 1, "show_end_time": LAST},
+    "show_end_time": {"show_time_type": 1, "show_start_time": FIRST},
     "push_time_type": {"push_start_time": MOMENT},
     "push_start_time": {"push_time_type": 1},
     "fix_speed": {"fix_speed_rate": 1000},
@@ -76,7 +78,7 @@ def _values(name: str, rule: FieldRule) -> Iterator[tuple[Any, bool]]:
             yield False, True
             yield 5, False
         case "int" | "time":
-            yield from _numbers(rule)
+            yield from _numbers(rule, start=name == "show_start_time", end=name == "show_end_time")
 
 
 def _texts(name: str, rule: FieldRule) -> Iterator[tuple[Any, bool]]:
@@ -89,12 +91,12 @@ def _texts(name: str, rule: FieldRule) -> Iterator[tuple[Any, bool]]:
     yield start.ljust(rule.max + 1, "x"), False
 
 
-def _numbers(rule: FieldRule) -> Iterator[tuple[Any, bool]]:
-    yield (rule.min if rule.min is not None else 7), True
+def _numbers(rule: FieldRule, *, start: bool, end: bool) -> Iterator[tuple[Any, bool]]:
+    yield (rule.min + end if rule.min is not None else 7), True
     if rule.min is not None:
         yield rule.min - 1, False
     if rule.max is not None:
-        yield rule.max, True
+        yield rule.max - start, True
         yield rule.max + 1, False
     if rule.min is None and rule.max is None:
         yield "seven", False
