@@ -201,6 +201,8 @@ class CodeRule(Row):
     """The name of a `Reason`, or one of `SPECIAL_REASONS`."""
     meaning: str
     """The vendor's meaning, in English."""
+    text: str = ""
+    """The vendor's own words for it, as its replies carry them; a sandbox answers with them. "": not known."""
     scope: Literal["request", "target"] = "request"
     """Whether it speaks of the call as a whole or of one target in it."""
     advice: str = ""

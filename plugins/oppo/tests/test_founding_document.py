@@ -6,16 +6,22 @@ and not against each other.
 
 from __future__ import annotations
 
+import json
+from typing import Any
+
 import attrs
 import pytest
 from driving import CALLS, Driver
 from exchanges import SETTINGS
+from oppo_client import DIALECTS as NAMES
+from oppo_client import NOTE, Client
 from pushgateway_oppo import Oppo
 
 from pushgateway.rules import load_rules
 from pushgateway.vendor import Reason, Refused
 
-DIALECTS = load_rules("pushgateway_oppo").dialects
+RULES = load_rules("pushgateway_oppo")
+DIALECTS = RULES.dialects
 V13, CURRENT = DIALECTS["v1.3"], DIALECTS["current"]
 FORM = "form"
 
@@ -97,3 +103,130 @@ def test_what_todays_pages_do_not_show_leads_back_here() -> None:
     ]
     assert [name for name, row in CURRENT.operations.items() if not row.path] == ["get_alias", "statistics"]
     assert CURRENT.operations.keys() >= V13.operations.keys()
+
+
+# Return codes
+
+TEXTS = {
+    "-2": "Service in Flow Control",
+    "-1": "Service Currently Unavailable",
+    "0": "Success",
+    "11": "Invalid AuthToken",
+    "12": "Http Action Not Allowed",
+    "13": "App Call Limited",
+    "14": "Invalid App Key",
+    "15": "Missing App Key",
+    "16": "Invalid Signature",
+    "17": "Missing Signature",
+    "18": "Missing Timestamp",
+    "19": "Invalid Timestamp",
+    "20": "Invalid Method",
+    "21": "Missing Method",
+    "22": "Missing Version",
+    "23": "Invalid Version",
+    "24": "Unsupported Version",
+    "25": "Invalid Encoding",
+    "26": "IP Black List",
+    "27": "Access Denied",
+    "28": "App Disabled",
+    "29": "Missing Auth Token",
+    "30": "Api Permission Denied",
+    "31": "Data Not Exist",
+    "32": "Data Duplicate",
+    "33": "The number of messages exceeds the daily limit",
+    "40": "Missing Required Arguments",
+    "41": "Invalid Arguments",
+    "10000": "Invalid Registration_id",
+    "10002": "Invalid Alias Name",
+    "10004": "registrationId Repeat",
+    "10005": "Alias Name Repeat",
+}
+"""The column 英文描述 of the document's tables of return codes."""
+
+
+def test_the_rules_have_the_documents_words() -> None:
+    """Clients compare the message of a reply: each code of the document has the document's English words."""
+    assert {code: rule.text for code, rule in RULES.codes.items() if rule.text} == TEXTS
+
+
+def test_the_sandbox_answers_in_the_documents_words() -> None:
+    """A code of a whole call, of one item of a batch, and of a field, whose name comes behind the words."""
+    client = Client()
+    good, access = client.access, client.sandbox.tokens[0]
+    client.access = "nobody's"
+    refused = client.unicast(access)["message"]
+    client.access = good
+
+    assert refused == "Invalid AuthToken"
+    assert client.unicast(access, title="")["message"] == "Missing Required Arguments: title"
+    assert client.batch([access, "CN_nobody"])["data"][1]["errorMessage"] == "Invalid Registration_id"
+    assert client.unicast("CN_nobody")["message"] == "Invalid Registration_id"
+    assert client.unicast(access)["message"] == "Success"
+
+
+# Defaults
+
+DEFAULTS: dict[str, Any] = {
+    "click_action_type": 0,
+    "click_action_activity": None,
+    "click_action_url": None,
+    "action_parameters": None,
+    "show_time_type": 0,
+    "show_start_time": 0,
+    "show_end_time": 0,
+    "off_line": True,
+    "off_line_ttl": 3600,
+    "push_time_type": 0,
+    "push_start_time": 0,
+    "time_zone": "GMT+08:00",
+    "fix_speed": False,
+    "fix_speed_rate": 0,
+    "network_type": 0,
+    "call_back_url": "",
+    "call_back_parameter": "",
+}
+"""The column 默认 of the table of fields; of a text or a number without a default, what stands for "not set"."""
+
+
+@pytest.mark.parametrize("dialect", NAMES)
+@pytest.mark.parametrize("name", [*DEFAULTS, "all of them"])
+def test_every_default_may_be_sent(dialect: str, name: str) -> None:
+    """A client that fills in the whole table says nothing else than one that leaves it out, in a unicast and a save.
+
+    In a form a value is text: `false`, `0`, and for what is not set nothing, or for JSON the word `null`.
+    """
+    client = Client(dialect)
+    fields = DEFAULTS if name == "all of them" else {name: DEFAULTS[name]}
+    form = {key: "null" if key == "action_parameters" else _form_text(value) for key, value in fields.items()}
+
+    assert client.unicast(client.sandbox.tokens[0], **fields)["message"] == "Success"
+    assert client.ask("save", {**NOTE, **form})["message"] == "Success"
+
+
+def _form_text(value: Any) -> str:
+    return "" if value is None else value if isinstance(value, str) else json.dumps(value)
+
+
+@pytest.mark.parametrize("dialect", NAMES)
+def test_parameters_of_an_action_are_any_json(dialect: str) -> None:
+    """The document says "JSON" and no more, so `null` and `[]` are taken; a switch is stricter; other text is not."""
+    client = Client(dialect)
+    one, texts = client.sandbox.tokens[0], ("null", "[]", '{"a":1}', "{")
+
+    liberal = [client.unicast(one, action_parameters=text)["code"] for text in texts]
+    client.sandbox.switch("object_parameters", True)
+    strict = [client.unicast(one, action_parameters=text)["code"] for text in texts]
+
+    assert (liberal, strict) == ([0, 0, 0, 41], [41, 41, 0, 41])
+
+
+def test_blanks_around_the_access_token_are_no_part_of_it() -> None:
+    """RFC 9110: whitespace around a header's value does not belong to it; within, it does."""
+    client = Client()
+    one, good = client.sandbox.tokens[0], client.access
+    codes = []
+    for given in (f"{good} ", f"\t{good}", f" {good} \t", f"{good[:4]} {good[4:]}"):
+        client.access = given
+        codes.append(client.unicast(one)["code"])
+
+    assert codes == [0, 0, 0, 11]

@@ -129,7 +129,7 @@ def check_code(_: str, code: str, rule: CodeRule) -> None:
 
         body = json.loads(driver.replies[-1].content)
         assert body["code"] == int(code)
-        assert body["message"] == (rule.meaning if code != "0" else "Success")
+        assert body["message"] == (rule.text or rule.meaning)
         assert reason is rule.host_reason
 
 
@@ -336,7 +336,8 @@ def test_every_source_is_cited() -> None:
     ("path", "change"),
     [
         ("$.codes['33']", {"reason": "UNREGISTERED"}),
-        ("$.codes['33']", {"meaning": "something else"}),
+        ("$.codes['33']", {"text": "something else"}),
+        ("$.codes['55']", {"meaning": "something else"}),
         ("$.dialects['v1.3'].hosts['cn']", {"url": "https://elsewhere.example"}),
         ("$.dialects['current'].operations['subscribe_alias']", {"path": "/elsewhere"}),
         ("$.dialects['current'].operations['subscribe_alias']", {"encoding": "form"}),

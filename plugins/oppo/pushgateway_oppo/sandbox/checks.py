@@ -4,9 +4,11 @@ Law of this file: pure; what is checked comes from the rows of `rules.toml`, com
 thousand times. A missing field is code 40 and said first, a wrong one 41, a wrong category or notify_level 67, template
 parameters without a template 54. Characters are code points: the documents count Chinese, Latin and emoji as one each.
 
-Not in the documents and decided here: `""` is as good as missing, because clients fill in the whole table, and so is
-a time of 0; a broadcast-only field in a unicast is refused unless it says nothing (0, false, ""); numbers may come as
-text, as they do in a form, but only as they are written ("1", not "01"), and truth values in any case ("True").
+Not in the documents and decided here: `""` is as good as missing, because clients fill in the whole table, and so are
+a time of 0 and, where no other field asks for it, a number of 0 (`fix_speed=false&fix_speed_rate=0`);
+`action_parameters` may be any JSON text, `null` and `[]` too, unless `object_parameters` is set; a broadcast-only field
+in a unicast is refused unless it says nothing (0, false, ""); numbers may come as text, as they do in a form, but only
+as they are written ("1", not "01"), and truth values in any case ("True").
 """
 
 from __future__ import annotations
@@ -39,11 +41,15 @@ _TOGETHER = frozenset({"notify_level", "show_time_type", "style", *_TEMPLATE_PAR
 class Checks:
     """The checks of one dialect for unicasts, or (`broadcast=True`) for saved content."""
 
+    object_parameters = False
+    """Whether the JSON text of `action_parameters` has to be an object."""
+
     def __init__(self, dialect: Dialect, *, broadcast: bool) -> None:
         self._broadcast = broadcast
         rules = {name: rule for name, rule in dialect.fields.items() if rule.scope != "message"}
         allowed = {name: rule for name, rule in rules.items() if broadcast or rule.scope == "all"}
         self._beside = {name: _check(name, rule, dialect) for name, rule in dialect.fields.items() if name not in rules}
+        self._conditional = {name: rule for name, rule in allowed.items() if rule.kind == "int" and rule.required_when}
         self._times = frozenset(name for name, rule in allowed.items() if rule.kind == "time")
         self._required = tuple(name for name, rule in allowed.items() if rule.required)
         self._required_when: dict[str, list[tuple[str, str]]] = {}
@@ -52,6 +58,7 @@ class Checks:
                 other, _, text = condition.partition("=")
                 self._required_when.setdefault(other, []).append((text, name))
         self._checks = {name: _check(name, rule, dialect) for name, rule in allowed.items()}
+        self._checks |= {name: self._json(rule) for name, rule in allowed.items() if rule.kind == "json"}
         self._checks |= {name: _says_nothing for name in rules if name not in allowed}
 
     def objection(self, fields: Fields) -> Objection | None:
@@ -63,7 +70,7 @@ class Checks:
             check = checks.get(name)
             if check is None or value is None or value == "" or check(value, fields):
                 continue
-            if not self._is_absent(name, value):
+            if not self._is_absent(name, value) and not self._is_idle(name, value, fields):
                 return _CODES.get(name, WRONG), name
         if _TOGETHER.isdisjoint(fields):
             return None
@@ -92,6 +99,19 @@ class Checks:
 
     def _is_absent(self, name: str, value: object) -> bool:
         return value is None or value == "" or (name in self._times and whole(value) == 0)
+
+    def _is_idle(self, name: str, value: object, fields: Fields) -> bool:
+        """A number of 0 that no other field asks for: what clients send who fill in the whole table."""
+        rule = self._conditional.get(name)
+        return rule is not None and whole(value) == 0 and not any(_is_given(one, fields) for one in rule.required_when)
+
+    def _json(self, rule: FieldRule) -> _Check:
+        def check(value: Any, _: Fields) -> bool:
+            if not isinstance(value, str) or not _fits(value, rule):
+                return False
+            return _is_object(value) if self.object_parameters else _is_json(value)
+
+        return check
 
 
 def whole(value: object) -> int | None:
@@ -132,9 +152,7 @@ def _check(name: str, rule: FieldRule, dialect: Dialect) -> _Check:
             return _number(rule)
         case "bool":
             return lambda value, _: type(value) in (bool, str) and _as_text(value) in ("true", "false")
-        case "json":
-            return lambda value, _: isinstance(value, str) and _fits(value, rule) and _is_object(value)
-        case "object":
+        case "json" | "object":
             return lambda value, _: isinstance(value, dict | list) or (isinstance(value, str) and _is_json(value))
 
 
@@ -190,12 +208,18 @@ def _is_object(text: str) -> bool:
         return False
 
 
+@functools.lru_cache(maxsize=1024)
 def _is_json(text: str) -> bool:
     try:
         read_json_text(text)
     except ValueError:
         return False
     return True
+
+
+def _is_given(condition: str, fields: Fields) -> bool:
+    name, _, text = condition.partition("=")
+    return name in fields and _as_text(fields[name]) == text
 
 
 def _as_text(value: object) -> str:

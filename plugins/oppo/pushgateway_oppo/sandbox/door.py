@@ -61,7 +61,8 @@ class Door:
             return fields
         # The documents moved it from the header to the body, so either place counts when it holds a good one; one
         # client puts it into the query, others into the JSON or a part of the multipart body.
-        given = [token for token in (request.headers.get("auth_token"), fields.get("auth_token")) if token]
+        header = request.headers.get("auth_token", "").strip(" \t")  # blanks around it are no part of it (RFC 9110)
+        given = [token for token in (header, fields.get("auth_token")) if token]
         if not given:
             raise CallRefused("29")
         if not any(isinstance(token, str) and self.access.knows(token) for token in given):

@@ -39,7 +39,7 @@ from pushgateway_oppo.sandbox.mangling import MANGLINGS, mangle
 from pushgateway_oppo.sandbox.memory import Allowance, Bounded, PhoneShares, Saved
 from pushgateway_oppo.sandbox.receipts import ARRIVED, DEAD, SHARE_USED, Receipts
 from pushgateway_oppo.sandbox.targets import CallRefused, Targets, in_snake_case, read_json_field, read_notification
-from pushgateway_oppo.sandbox.templates import are_templates, template_objection
+from pushgateway_oppo.sandbox.templates import NO_TEMPLATE_ID, are_templates, template_objection
 
 APP_KEY = "sandbox-app-key"
 MASTER_SECRET = "sandbox-master-secret"  # noqa: S105 - opens nothing but a sandbox
@@ -65,6 +65,7 @@ class OppoSandbox(Sandbox):
         "feedback_page": PAGE,
         "last_login_wins": TRUTH,
         "late_invalid": TRUTH,
+        "object_parameters": TRUTH,
         "per_second": COUNT,
         "phone_limit": COUNT,
         "repeats": Switch(lambda value: value in ("refuse", "absorb"), "refuse or absorb"),
@@ -85,6 +86,7 @@ class OppoSandbox(Sandbox):
         last_login_wins: bool = False,
         daily_limit: int | None = None,
         late_invalid: bool = False,
+        object_parameters: bool = False,
         per_second: int | None = None,
         phone_limit: int | None = None,
         repeats: Literal["refuse", "absorb"] = "refuse",
@@ -99,14 +101,16 @@ class OppoSandbox(Sandbox):
         """`daily_limit` and `per_second` count targets, `daily_pictures` uploads (None: no limit); `text_create_time`
         gives `create_time` as text, as the documents print it, instead of the number that clients decode;
         `feedback_page` tells so many dead ids at a time; `created_tags_only` passes over tags that nobody created;
-        `camel_case` takes `clickActionType` for `click_action_type`; `templates` are the private templates that are
-        approved, by id (None: nobody asks for one). `switch` changes these and `last_login_wins` and `repeats` later;
-        wrong values are a `FieldError`. `paths` are those of calls that the rules know by name only.
+        `camel_case` takes `clickActionType` for `click_action_type`; `object_parameters` takes a JSON object alone
+        as `action_parameters`; `templates` are the private templates that are approved, by id (None: nobody asks for
+        one). `switch` changes these and `last_login_wins` and `repeats` later; wrong values are a `FieldError`. `paths`
+        are those of calls that the rules know by name only.
         """
         super().__init__(clock=clock, seed=seed, tokens=tokens, keep=keep)
         facts = self._facts = _RULES.dialects[dialect]
         self._dialect = dialect
-        self._texts = {code: rule.meaning for code, rule in _RULES.codes.items()} | {"0": "Success"}
+        # Clients compare these texts, so they are OPPO's own words where a document shows them.
+        self._texts = {code: rule.text or rule.meaning for code, rule in _RULES.codes.items()}
         self._master_secret = master_secret
         self._access = Access(
             app_key,
@@ -120,7 +124,8 @@ class OppoSandbox(Sandbox):
         self._furnish(facts, paths or {})
         given = (
             *(camel_case, created_tags_only, daily_limit, daily_pictures, feedback_page),
-            *(last_login_wins, late_invalid, per_second, phone_limit, repeats, templates, text_create_time),
+            *(last_login_wins, late_invalid, object_parameters, per_second, phone_limit),
+            *(repeats, templates, text_create_time),
         )
         for name, value in zip(self.switches, given, strict=True):
             self.switch(name, value)
@@ -203,6 +208,8 @@ class OppoSandbox(Sandbox):
                 self._access.last_login_wins = value
             case "late_invalid":
                 self._late_invalid = value
+            case "object_parameters":
+                self._unicast_checks.object_parameters = self._broadcast_checks.object_parameters = value
             case "phone_limit":
                 self._shares.most = value
             case "repeats":
@@ -224,10 +231,15 @@ class OppoSandbox(Sandbox):
         return self._door.operation(request)
 
     def refusal(self, code: str, field: str = "") -> Response:
-        """OPPO's reply with this code; the sentence names the field, where there is one, and never a value."""
-        text = self._texts.get(code, "unknown error")
+        """OPPO's reply with this code; behind its words the field, where there is one, and never a value."""
         number = int(code) if code.removeprefix("-").isdigit() else code
-        return self.reply_json({"code": number, "message": f"{text}: {field}" if field else text})
+        return self.reply_json({"code": number, "message": self._message(code, field)})
+
+    def _message(self, code: str, field: str) -> str:
+        text = self._texts.get(code, "unknown error")
+        if field == NO_TEMPLATE_ID:
+            return field  # seen as the whole message (rules S22c)
+        return f"{text}: {field}" if field else text
 
     def mangle(self, response: Response, fault: Fault) -> Response:
         """The true reply, spoilt as the fault asks."""
@@ -285,12 +297,11 @@ class OppoSandbox(Sandbox):
         try:
             return {"messageId": self._push(message, kind, target, "unicast_batch"), "registrationId": target}
         except CallRefused as refused:
-            text = self._texts[refused.code]
             return {
                 "messageId": self._message_id(),
                 "registrationId": target,
                 "errorCode": int(refused.code),
-                "errorMessage": f"{text}: {refused.field}" if refused.field else text,
+                "errorMessage": self._message(refused.code, refused.field),
             }
 
     def _push(self, message: Mapping[str, Any], kind: str, target: str, operation: str) -> str:

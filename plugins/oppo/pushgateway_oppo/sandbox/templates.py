@@ -15,6 +15,8 @@ from pushgateway.rules import Dialect
 from pushgateway_oppo.sandbox.form import read_json_text
 
 WRONG_TEMPLATE: Final = "54"
+NO_TEMPLATE_ID: Final = "private_msg_template_id is null"
+"""OPPO's message where a private category comes without a template."""
 _PARTS: Final = {"title": "private_title_parameters", "content": "private_content_parameters"}
 
 
@@ -40,9 +42,7 @@ def template_objection(
     category = dialect.categories.get(str(fields.get("category") or ""))
     template = fields.get("private_msg_template_id")
     if not template:
-        return (
-            (WRONG_TEMPLATE, "private_msg_template_id is null") if category is not None and category.private else None
-        )
+        return (WRONG_TEMPLATE, NO_TEMPLATE_ID) if category is not None and category.private else None
     known = templates.get(str(template))
     if known is None:
         return WRONG_TEMPLATE, "private_msg_template_id"
