@@ -133,18 +133,25 @@ class Gateway(Inquiries):
         timeout: float | None = None,  # noqa: ASYNC109 - a push's deadline, not this call's cancellation
         coalesce: bool = True,
         priority: Priority | None = None,
+        dedupe_id: str = "",
+        context: object = None,
     ) -> Outcome:
         """Send one notification to one phone. Sends of about the same moment share vendor requests.
 
         Returns its outcome within `timeout` (default: the gateway's). `coalesce=False`: at once and in a request of
-        its own. Cancelling takes the push back if it has not left yet. Raises only `FieldError` and `LoopError`.
+        its own. `dedupe_id` and `context` are those of `Push`: with an id of your own, kept before this call, you can
+        join a receipt that comes before the outcome (at most 33 letters, digits, `-` and `_`, to come back with it).
+        Cancelling takes the push back if it has not left yet. Raises only `FieldError` and `LoopError`.
         """
         outcome: asyncio.Future[Outcome] = self._enter().create_future()
         known = type(push_token) is PushToken and type(notification) is Notification
-        if known and timeout is None and coalesce is True and priority is None:  # nothing is left to be checked
+        usual = known and timeout is None and coalesce is True and priority is None and context is None
+        if usual and dedupe_id == "":  # nothing is left to be checked
             self._intake.take_usual(push_token, notification, SINGLES, outcome)
         else:
-            push = self._push(push_token, notification, timeout, coalesce, priority)
+            push = self._push(
+                push_token, notification, timeout, coalesce, priority, dedupe_id=dedupe_id, context=context
+            )
             self._intake.take_one(push, SINGLES, outcome)
         try:
             return await outcome
@@ -160,6 +167,8 @@ class Gateway(Inquiries):
         timeout: float | None = None,  # noqa: ASYNC109
         coalesce: bool = True,
         priority: Priority | None = None,
+        dedupe_id: str = "",
+        context: object = None,
     ) -> Outcome:
         """`send`, unless the certificate's queue is full: then it ends `NOT_SENT` / `OVERLOADED` at once.
 
@@ -168,8 +177,16 @@ class Gateway(Inquiries):
         self._enter()
         lane = self._roster.open.get(push_token.certificate_id) if isinstance(push_token, PushToken) else None
         if lane is None or not lane.is_full:
-            return await self.send(push_token, notification, timeout=timeout, coalesce=coalesce, priority=priority)
-        push = self._push(push_token, notification, timeout, coalesce, priority)
+            return await self.send(
+                push_token,
+                notification,
+                timeout=timeout,
+                coalesce=coalesce,
+                priority=priority,
+                dedupe_id=dedupe_id,
+                context=context,
+            )
+        push = self._push(push_token, notification, timeout, coalesce, priority, dedupe_id=dedupe_id, context=context)
         self._watch.emit(Shed(certificate_id=push_token.certificate_id, brand=lane.brand, count=1))
         return self._intake.refused(push, Reason.OVERLOADED, "the certificate's queue is full")
 
@@ -189,8 +206,13 @@ class Gateway(Inquiries):
         *,
         timeout: float | None = None,  # noqa: ASYNC109
         priority: Priority | None = None,
+        context: object = None,
     ) -> list[Outcome]:
-        """Send one notification to many phones of any brands, each with an outcome of its own, in the order given."""
+        """Send one notification to many phones of any brands, each with an outcome of its own, in the order given.
+
+        `context`: handed back with each of them, as `Outcome.context`. Each push has an id of its own; to know the
+        ids before, make the pushes yourself (`Push(…, dedupe_id=…)`) and call `send_each`.
+        """
         given = list(push_tokens)
         if set(map(type, given)) != {PushToken}:
             for place, push_token in enumerate(given):
@@ -199,7 +221,7 @@ class Gateway(Inquiries):
         if not given:
             return []
         self._enter()
-        first = Push(given[0], notification, timeout=timeout, priority=priority)  # checked once for all
+        first = Push(given[0], notification, timeout=timeout, priority=priority, context=context)  # checked for all
         return await self._send_all(given, partial(self._intake.take_all, first))
 
     async def _send_all(self, given: Sequence[T], take: Callable[[Sequence[T], Sink, int], None]) -> list[Outcome]:
@@ -316,11 +338,22 @@ class Gateway(Inquiries):
         timeout: float | None,
         coalesce: bool,
         priority: Priority | None,
+        *,
+        dedupe_id: str,
+        context: object,
     ) -> Push:
         # With its id from the beginning: a second one of each push would be one more thing to be collected.
-        known = isinstance(push_token, PushToken) and isinstance(notification, Notification)
-        made = self._ids.make(push_token, notification) if known else ""
-        return Push(push_token, notification, timeout=timeout, coalesce=coalesce, priority=priority, dedupe_id=made)
+        if dedupe_id == "" and isinstance(push_token, PushToken) and isinstance(notification, Notification):
+            dedupe_id = self._ids.make(push_token, notification)
+        return Push(
+            push_token,
+            notification,
+            timeout=timeout,
+            coalesce=coalesce,
+            priority=priority,
+            dedupe_id=dedupe_id,
+            context=context,
+        )
 
     def _patience(self, seconds: float) -> Patience:
         return Patience(self._retry, self._rng, self._enter().time() + seconds)

@@ -102,11 +102,14 @@ class Gateway:
         timeout: float | None = None,
         coalesce: bool = True,
         priority: Priority | None = None,
+        dedupe_id: str = "",
+        context: object = None,
     ) -> Outcome:
         """See `pushgateway.Gateway.send`."""
+        given = _manner(timeout, coalesce, priority, dedupe_id, context)
         return self._call(
-            lambda inner: inner.send(push_token, notification, timeout=timeout, coalesce=coalesce, priority=priority),
-            lambda: _closed(Push(push_token, notification, timeout=timeout, coalesce=coalesce, priority=priority)),
+            lambda inner: inner.send(push_token, notification, **given),
+            lambda: _closed(Push(push_token, notification, **given)),
         )
 
     def try_send(
@@ -117,13 +120,14 @@ class Gateway:
         timeout: float | None = None,
         coalesce: bool = True,
         priority: Priority | None = None,
+        dedupe_id: str = "",
+        context: object = None,
     ) -> Outcome:
         """See `pushgateway.Gateway.try_send`."""
+        given = _manner(timeout, coalesce, priority, dedupe_id, context)
         return self._call(
-            lambda inner: inner.try_send(
-                push_token, notification, timeout=timeout, coalesce=coalesce, priority=priority
-            ),
-            lambda: _closed(Push(push_token, notification, timeout=timeout, coalesce=coalesce, priority=priority)),
+            lambda inner: inner.try_send(push_token, notification, **given),
+            lambda: _closed(Push(push_token, notification, **given)),
         )
 
     def send_each(self, pushes: Iterable[Push]) -> list[Outcome]:
@@ -138,12 +142,13 @@ class Gateway:
         *,
         timeout: float | None = None,
         priority: Priority | None = None,
+        context: object = None,
     ) -> list[Outcome]:
         """See `pushgateway.Gateway.multicast`."""
         given = list(push_tokens)
         return self._call(
-            lambda inner: inner.multicast(given, notification, timeout=timeout, priority=priority),
-            lambda: [_closed(Push(push_token, notification, timeout=timeout)) for push_token in given],
+            lambda inner: inner.multicast(given, notification, timeout=timeout, priority=priority, context=context),
+            lambda: [_closed(Push(token, notification, timeout=timeout, context=context)) for token in given],
         )
 
     def stream(self, pushes: Iterable[Push], *, window: int = 4000) -> Generator[Outcome, None, None]:
@@ -320,6 +325,19 @@ class Operations:
 
     def __repr__(self) -> str:
         return f"sync.{self._inner!r}"
+
+
+def _manner(
+    timeout: float | None, coalesce: bool, priority: Priority | None, dedupe_id: str, context: object
+) -> dict[str, Any]:
+    """The options of one send, under the names that `send` and `Push` share."""
+    return {
+        "timeout": timeout,
+        "coalesce": coalesce,
+        "priority": priority,
+        "dedupe_id": dedupe_id,
+        "context": context,
+    }
 
 
 def _closed(push: Push) -> Outcome:

@@ -327,6 +327,41 @@ def test_what_the_host_hands_in_as_context_comes_back() -> None:
     assert "row" not in repr(outcomes[1])
 
 
+def test_every_call_for_one_notification_takes_an_id_and_a_context() -> None:
+    """A host that keeps the id before it sends finds its row whatever comes first, the receipt or the outcome: what it
+    gave is in the outcome, in the request, and checked as `Push` checks it; one call that names none changes nothing.
+    """
+    server = ToyServer()
+    server.codes["dead"] = "2"
+    row = {"row": 17}
+
+    async def main() -> list[Outcome]:
+        async with gateway(server, queue=1) as g:
+            sent = await g.send(PushToken(1, "a"), note(), dedupe_id="row-1", context=row)
+            tried = await g.try_send(PushToken(1, "dead"), note(dedupe_id="m"), dedupe_id="row-2", context=row)
+            nowhere = await g.send(PushToken(9, "a"), note(), dedupe_id="row-3", context=row)
+            alone = await g.send(PushToken(1, "b"), note(), context=row)
+            full = asyncio.ensure_future(g.send(PushToken(1, "c"), note()))
+            await asyncio.sleep(0)
+            shed = await g.try_send(PushToken(1, "d"), note(), dedupe_id="row-5", context=row)
+            many = await g.multicast([PushToken(1, "e"), PushToken(1, "dead")], note(), context=row)
+            assert (await full).context is None
+            for wrong in (7, None, b"row-1", 0):
+                with pytest.raises(FieldError, match=r"Push\.dedupe_id"):
+                    await g.send(PushToken(1, "a"), note(), dedupe_id=wrong)  # type: ignore[arg-type]
+            return [sent, tried, nowhere, alone, shed, *many]
+
+    sent, tried, nowhere, alone, shed, *many = run_virtual(main())
+
+    assert (sent.dedupe_id, sent.message_id) == ("row-1", "m-row-1")
+    assert (tried.dedupe_id, tried.reason) == ("row-2", Reason.UNREGISTERED)
+    assert (nowhere.dedupe_id, nowhere.reason) == ("row-3", Reason.CREDENTIALS)
+    assert (shed.dedupe_id, shed.reason) == ("row-5", Reason.OVERLOADED)
+    assert len(alone.dedupe_id) == 32
+    assert all(outcome.context is row for outcome in (sent, tried, nowhere, alone, shed, *many))
+    assert many[0].dedupe_id != many[1].dedupe_id
+
+
 def test_multicast_checks_every_token_before_anything_leaves() -> None:
     """The host's mistake is named by its place."""
     server = ToyServer()

@@ -54,6 +54,24 @@ def test_every_call_gives_the_same_values(gateway: Gateway, server: ToyServer) -
     assert server.calls["login"] == 1
 
 
+def test_an_id_and_a_context_of_the_host_come_back(gateway: Gateway) -> None:
+    """As from the asynchronous calls, from an open gateway and from a closed one."""
+    row = object()
+
+    def outcomes() -> list[Outcome]:
+        sends = (gateway.send, gateway.try_send)
+        each = [send(PushToken(1, "a"), NOTE, dedupe_id=f"row-{n}", context=row) for n, send in enumerate(sends)]
+        return [*each, *gateway.multicast([PushToken(1, "b")], NOTE, context=row)]
+
+    open_ = outcomes()
+    gateway.close()
+    closed = outcomes()
+
+    assert [one.ok for one in (*open_, *closed)] == [True, True, True, False, False, False]
+    assert [one.dedupe_id for one in (*open_[:2], *closed[:2])] == ["row-0", "row-1"] * 2
+    assert all(one.context is row for one in (*open_, *closed))
+
+
 def test_a_stream_left_early_leaves_nothing_behind(gateway: Gateway) -> None:
     """Breaking out of the loop is a normal way to end it."""
     taken = []
