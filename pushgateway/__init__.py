@@ -23,7 +23,7 @@ from pushgateway.model import (
     PushToken,
 )
 from pushgateway.outcome import BroadcastOutcome, CallOutcome, CertificateCheck, Outcome, Reason, Status
-from pushgateway.receipt import Heard, Receipt, ReceiptKind, Statistics
+from pushgateway.receipt import Heard, Proof, Receipt, ReceiptKind, Statistics
 from pushgateway.retry import RetryPolicy
 from pushgateway.tracing import Trace
 from pushgateway.transport import HttpTransport, LeanTransport, Transport
@@ -58,6 +58,7 @@ __all__ = [
     "Outcome",
     "PluginError",
     "Priority",
+    "Proof",
     "Push",
     "PushFailed",
     "PushToken",

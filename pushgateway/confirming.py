@@ -23,7 +23,7 @@ from pushgateway.errors import FieldError
 from pushgateway.gateway import Gateway
 from pushgateway.model import PushToken, check_seconds
 from pushgateway.outcome import BroadcastOutcome, Outcome, Reason
-from pushgateway.receipt import Receipt, ReceiptKind, Statistics
+from pushgateway.receipt import Proof, Receipt, ReceiptKind, Statistics
 
 __all__ = ["Confirmation", "Confirming"]
 
@@ -71,9 +71,12 @@ class Confirming:
     async def hear(self, receipts: Sequence[Receipt]) -> None:
         """Take receipts; a `Handler` for `pushgateway.receipts.Receipts`, or called in yours."""
         for receipt in receipts:
-            if receipt.kind is ReceiptKind.OTHER:
+            if receipt.kind in (ReceiptKind.OTHER, ReceiptKind.SUSPECT):
                 continue
-            for key in _keys(receipt.push_token, receipt.dedupe_id, receipt.message_id, receipt.task_id):
+            ids = [receipt.dedupe_id, receipt.message_id, receipt.task_id]
+            if receipt.proof is Proof.PUSH and receipt.dedupe_id:
+                ids = [receipt.dedupe_id]  # the vendor's ids are not proved
+            for key in _keys(receipt.push_token, *ids):
                 for waiting in self._open.get(key, ()):
                     waiting.settle(receipt.push_token, receipt.kind)
                 if self._early.get(key) is not ReceiptKind.ARRIVED:

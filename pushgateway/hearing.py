@@ -1,8 +1,9 @@
-"""What vendors report later: read, believed or not, and taken once.
+"""What vendors report later: read, checked against our mark and against what is known of the push, and taken once.
 
-Law of this file: nothing is believed that our seal does not prove, where the certificate has one; nothing is taken
-twice within a window of bounded memory. What comes in may be anything and come from anybody: it costs an answer, never
-an exception, and nothing of it is quoted.
+Nothing is taken that our mark does not prove, where the certificate has one. The mark does not bind the event, so a
+receipt that says "dead" stays `UNREGISTERED` only where the push is known here and agrees; otherwise it becomes
+`SUSPECT`. Repeats are known by what the mark binds, within windows of bounded memory. What comes in may be anything and
+come from anybody: it costs an answer, never an exception, and nothing of it is quoted.
 """
 
 from __future__ import annotations
@@ -13,20 +14,23 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 
+import attrs
+
 from pushgateway.certificates import Certificate
 from pushgateway.errors import FieldError, Refused
 from pushgateway.events import ReceiptsHeard
 from pushgateway.masking import Secret, where
 from pushgateway.outcome import Reason
-from pushgateway.receipt import Heard, Receipt
+from pushgateway.receipt import Heard, Proof, Receipt, ReceiptKind
 from pushgateway.replies import MAX_POSTED
 from pushgateway.roster import Roster
-from pushgateway.seals import Seal
+from pushgateway.seals import Seal, bound_name
 from pushgateway.tracing import Traces
 from pushgateway.watching import Watch
 
 WINDOW = 100_000
-"""Receipts that are known again, of all certificates together; some 15 MB."""
+"""Receipts that are known again, of all certificates together, for each `Proof` apart: some 15 MB. Apart, because who
+has one parameter of a broadcast can make receipts for any number of phones, and these must not push out the others."""
 
 
 class Hearing:
@@ -36,7 +40,8 @@ class Hearing:
         self._roster = roster
         self._watch = watch
         self._rng = rng
-        self._heard: OrderedDict[int, None] = OrderedDict()
+        self._traces = traces
+        self._heard: dict[Proof, OrderedDict[int, None]] = {proof: OrderedDict() for proof in Proof}
         self._seals: dict[str, tuple[Certificate, Seal | None]] = {}
         self.listeners: list[Callable[[Receipt], None]] = [] if traces is None else [traces.heard]
         """Called with each receipt that is believed and new."""
@@ -72,22 +77,48 @@ class Hearing:
         for one in read:
             if one is None:
                 unreadable += 1
-            elif (believed := one if seal is None else seal.opened(one)) is None:
+            elif (believed := _unproved(one) if seal is None else seal.opened(one)) is None:
                 forged += 1
             elif not self._is_new(believed):
                 duplicates += 1
             else:
                 fresh.append(believed)
-                for listener in self.listeners:
-                    listener(believed)
-        heard = Heard(receipts=tuple(fresh), duplicates=duplicates, forged=forged, unreadable=unreadable)
+        judged = self._judged(fresh)
+        forged += len(fresh) - len(judged)
+        for receipt in judged:
+            for listener in self.listeners:
+                listener(receipt)
+        heard = Heard(receipts=tuple(judged), duplicates=duplicates, forged=forged, unreadable=unreadable)
         self._tell(certificate_id, heard)
         return heard
 
     def forget(self, receipts: Iterable[Receipt]) -> None:
         """These could not be kept: when they come again, they are new again."""
         for receipt in receipts:
-            self._heard.pop(self._mark(receipt), None)
+            self._heard[receipt.proof].pop(self._mark(receipt, receipt.kind), None)
+
+    def _judged(self, fresh: Sequence[Receipt]) -> Sequence[Receipt]:
+        """Held against what is known of each push: without those whose push has arrived although they call its token
+        dead, and with `SUSPECT` for those that nothing confirms."""
+        dead = [receipt for receipt in fresh if receipt.kind is ReceiptKind.UNREGISTERED]
+        if not dead:
+            return fresh
+        confirmed = frozenset[int]() if self._traces is None else self._traces.confirmed(dead)
+        places = {id(receipt): place for place, receipt in enumerate(dead)}
+        judged = []
+        for receipt in fresh:
+            place = places.get(id(receipt))
+            if place is None or place in confirmed:
+                believed = receipt
+            else:
+                believed = attrs.evolve(receipt, kind=ReceiptKind.SUSPECT)
+            if place is None or not self._has_arrived(receipt):
+                judged.append(believed)
+        return judged
+
+    def _has_arrived(self, receipt: Receipt) -> bool:
+        """Whether a receipt of the same push on the same phone said so."""
+        return self._mark(receipt, ReceiptKind.ARRIVED) in self._heard[receipt.proof]
 
     def _read(self, key: str, headers: Mapping[str, str], body: bytes) -> Sequence[Receipt | None] | Heard:
         vendor = self._roster.vendor(key)
@@ -123,18 +154,23 @@ class Hearing:
         return known[1]
 
     def _is_new(self, receipt: Receipt) -> bool:
-        mark = self._mark(receipt)
-        if mark in self._heard:
+        mark, window = self._mark(receipt, receipt.kind), self._heard[receipt.proof]
+        if mark in window:
             return False
-        self._heard[mark] = None
-        if len(self._heard) > WINDOW:
-            self._heard.popitem(last=False)
+        window[mark] = None
+        if len(window) > WINDOW:
+            window.popitem(last=False)
         return True
 
-    def _mark(self, receipt: Receipt) -> int:
+    def _mark(self, receipt: Receipt, kind: ReceiptKind) -> int:
+        """What a repeat has in common with the first: what is bound, and the kind; without a proof, everything."""
         token, key = receipt.push_token.token, receipt.push_token.certificate_id
-        parts = (key, receipt.message_id or "", receipt.task_id or "", receipt.parameter, receipt.event, token)
-        text = "\0".join(parts).encode("utf-8", "surrogatepass")
+        if kind is ReceiptKind.SUSPECT:
+            kind = ReceiptKind.UNREGISTERED  # which it was when it came
+        told = [bound_name(receipt.parameter)]
+        if receipt.proof is Proof.NONE:
+            told = [receipt.message_id or "", receipt.task_id or "", receipt.parameter, receipt.event]
+        text = "\0".join((key, kind.value, token, *told)).encode("utf-8", "surrogatepass")
         return int.from_bytes(hashlib.blake2b(text, digest_size=8, key=self._key).digest(), "big")
 
     def _tell(self, certificate_id: str, heard: Heard) -> None:
@@ -147,3 +183,8 @@ class Hearing:
             unreadable=heard.unreadable,
         )
         self._watch.emit(event, heard.detail)
+
+
+def _unproved(receipt: Receipt) -> Receipt:
+    """The same receipt, with nothing proved, whatever the plug-in says."""
+    return receipt if receipt.proof is Proof.NONE else attrs.evolve(receipt, proof=Proof.NONE)

@@ -1,7 +1,8 @@
 """What a vendor reports later: that a phone got a push, that its token is dead, how many there were.
 
-Law of this file: frozen values and nothing else. A receipt is the vendor's word about one phone, and whoever knows the
-address it is posted to can forge one: what is ours to check is checked where it comes in (`pushgateway.receipts`).
+Frozen values and nothing else. `Receipt` and `Heard` are what `Gateway.receipts` and `pushgateway.receipts` hand to the
+host, `Statistics` what a vendor counts of a broadcast. What a receipt proves is decided in `pushgateway.hearing` and
+`pushgateway.seals`, and written down in `Receipt.proof`.
 """
 
 from __future__ import annotations
@@ -20,11 +21,32 @@ class ReceiptKind(enum.Enum):
     ARRIVED = "arrived"
     """It reached the phone's push client. Not: somebody saw it."""
     UNREGISTERED = "unregistered"
-    """The token is dead. Host: retire it, if it is still the same token."""
+    """The token is dead, and what is known of the push confirms it: this process sent it, the vendor accepted it under
+    the same message id, and no receipt says that it arrived. Host: retire the token, if it is still the same token,
+    bound before the push was sent."""
+    SUSPECT = "suspect"
+    """The token is said to be dead, and nothing here confirms it: another process sent the push, or it was too long
+    ago, or it was a broadcast. A receipt alone does not prove its event (see `Proof`). Host: keep the token; retire it
+    when the outcome of a push says `UNREGISTERED`, or when the vendor's own list of dead tokens has it."""
     LIMITED = "limited"
     """This phone had its share of such messages today, and did not get it. Host: keep the token, not today."""
     OTHER = "other"
     """Something this version does not know; `Receipt.event` has the vendor's word."""
+
+
+class Proof(enum.Enum):
+    """What of a receipt is proved by the parameter that came back with it.
+
+    Vendors sign nothing. Whoever knows the secret address and has seen a receipt can post it again with another event,
+    other ids and another time: none of these is ever proved by our parameter.
+    """
+
+    NONE = "none"
+    """Nothing: the certificate has no receipt secret."""
+    MESSAGE = "message"
+    """Certificate and message. A broadcast has one parameter for all its phones, so the phone is not proved."""
+    PUSH = "push"
+    """Certificate, message and phone."""
 
 
 @attrs.frozen(kw_only=True)
@@ -45,6 +67,8 @@ class Receipt:
     """What was given along to come back: the host's own, or, where the gateway signed it, what proves the receipt."""
     dedupe_id: str = ""
     """Id of the push, where the gateway signed it; "" where the receipt does not tell."""
+    proof: Proof = Proof.NONE
+    """What of all this is proved; set by the gateway, whatever a plug-in says."""
 
 
 @attrs.frozen(kw_only=True)
@@ -54,9 +78,10 @@ class Heard:
     receipts: tuple[Receipt, ...] = attrs.field(default=(), repr=False)
     """Those that are believed and new, in the order given."""
     duplicates: int = 0
-    """Receipts that were heard before."""
+    """Receipts that were heard before: the same kind about the same push and phone, whatever ids and event it names."""
     forged: int = 0
-    """Receipts that do not prove themselves; nothing is to be done about them."""
+    """Receipts that do not prove themselves, or say that the token of a push that has arrived is dead; nothing is to be
+    done about them."""
     unreadable: int = 0
     """Elements that could not be read; 1 when the whole could not."""
     reason: Reason | None = None

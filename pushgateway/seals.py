@@ -6,10 +6,12 @@ secret part, and the parameter that comes back with each receipt says which push
     https://im.example.com/push/7005/<secret part>        a MAC of the certificate, 144 bits
     <dedupe id>.<MAC of certificate, dedupe id, token>    49 characters for an id made here; vendors take 50
 
-The token is bound: who once saw a receipt cannot make one for another phone, and so cannot have tokens retired. A
-broadcast is saved once for many phones and has one parameter for all of them, so that one is bound to no token. A
-dedupe id that does not fit is replaced by its digest, and does not come back. MACs are HMAC-SHA256 under a key of the
-certificate's own; all comparing takes constant time.
+Certificate, dedupe id and token are bound: who once saw a receipt cannot make one for another phone. The event, the
+vendor's ids and the time are not bound, because the parameter leaves before there are any: who once saw a receipt can
+post it again with another event (see `pushgateway.receipt.Proof`). A broadcast is saved once for many phones and has
+one parameter for all of them, so that one is bound to no token. A dedupe id that does not fit is replaced by its
+digest, and does not come back. MACs are HMAC-SHA256 under a key of the certificate's own; all comparing takes constant
+time.
 """
 
 from __future__ import annotations
@@ -26,7 +28,7 @@ import attrs
 from pushgateway.audience import Broadcast
 from pushgateway.masking import Secret
 from pushgateway.model import CallBack, Push
-from pushgateway.receipt import Receipt
+from pushgateway.receipt import Proof, Receipt
 
 LONGEST_PARAMETER = 50
 """Characters; the smallest limit of a vendor (OPPO V1.3)."""
@@ -84,21 +86,30 @@ class Seal:
         return any(hmac.compare_digest(path, given) for path in self._paths)
 
     def opened(self, receipt: Receipt) -> Receipt | None:
-        """The receipt with its dedupe id, None when its parameter is not ours."""
+        """The receipt with its dedupe id and what is proved of it; None when its parameter is not ours."""
         found = _PARAMETER.fullmatch(receipt.parameter)
         if found is None:
             return None
         name, given = found[1], found[2].encode("ascii")
-        texts = (_of_push(name, receipt.push_token.token), _BROADCAST + name.encode("ascii"))
-        if not any(hmac.compare_digest(key.mac(text), given) for key in self._keys for text in texts):
-            return None
-        return attrs.evolve(receipt, dedupe_id="" if name.startswith("~") else name)
+        texts = {
+            Proof.PUSH: _of_push(name, receipt.push_token.token),
+            Proof.MESSAGE: _BROADCAST + name.encode("ascii"),
+        }
+        for proof, text in texts.items():
+            if any(hmac.compare_digest(key.mac(text), given) for key in self._keys):
+                return attrs.evolve(receipt, dedupe_id="" if name.startswith("~") else name, proof=proof)
+        return None
 
     def _parameter(self, name: str, text: bytes) -> str:
         return f"{name}.{self._keys[0].mac(text).decode('ascii')}"
 
     def __repr__(self) -> str:
         return f"Seal({self._id!r})"
+
+
+def bound_name(parameter: str) -> str:
+    """The part of a proved parameter that names the message: the dedupe id, or "~" and its digest."""
+    return parameter.rpartition(".")[0]
 
 
 def segment(certificate_id: str) -> str:

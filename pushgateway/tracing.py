@@ -219,6 +219,28 @@ class Traces:
             lives += company.lives(dedupe_id)
         return self._trace(max(lives, key=lambda life: life[3])) if lives else None
 
+    def confirmed(self, receipts: Sequence[Receipt]) -> frozenset[int]:
+        """Places of those whose push was accepted here, under the message id that the receipt names. One walk over what
+        is kept, however many receipts: who posts 10,000 of them must not hold the loop."""
+        dedupe_ids = {receipt.dedupe_id for receipt in receipts} - {""}
+        message_ids = {receipt.message_id for receipt in receipts} - {None}
+        lives = [life for life in self._accepted if life[0] in dedupe_ids or life[2] in message_ids]
+        for company in self._companies:
+            pairs = zip(company.dedupe_ids, company.message_ids, strict=True)
+            places = [n for n, (own, theirs) in enumerate(pairs) if own in dedupe_ids or theirs in message_ids]
+            lives += map(company.life, places)
+        by_token: dict[PushToken, list[Ended]] = {}
+        for life in lives:
+            by_token.setdefault(life[1], []).append(life)
+        return frozenset(
+            place
+            for place, one in enumerate(receipts)
+            if any(
+                one.message_id == life[2] and _is_about(one, life[0], life[2], life[1])
+                for life in by_token.get(one.push_token, ())
+            )
+        )
+
     def _trace(self, ended: Ended) -> Trace:
         dedupe_id, _, message_id = ended[:3]
         tried = [entry for entry in list(self._tried) if entry[0] == dedupe_id]

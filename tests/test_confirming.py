@@ -34,8 +34,10 @@ def confirmed(server: ClerkServer, script: Script) -> Confirmation:
 async def come(g: Gateway, confirming: Confirming, server: ClerkServer, events: dict[str, str], after: float) -> None:
     """Receipts of the last push to each token, after some seconds, as the app hands them over."""
     await asyncio.sleep(after)
-    body = posted(*[(token, event, server.marks[token][1]) for token, event in events.items()])
-    await confirming.hear(g.receipts(1, {}, body).receipts)
+    for token, event in events.items():
+        parameter = server.marks[token][1]
+        body = posted((token, event, parameter), message_id=f"m-{parameter.partition('.')[0]}")
+        await confirming.hear(g.receipts(1, {}, body).receipts)
 
 
 def names(tokens: tuple[PushToken, ...]) -> str:
@@ -246,7 +248,7 @@ def test_nothing_to_wait_for_ends_at_once() -> None:
 
 def test_memory_is_bounded_and_given_back(monkeypatch: pytest.MonkeyPatch) -> None:
     """What nobody asks for is forgotten, the oldest first, and who stops waiting leaves nothing behind."""
-    monkeypatch.setattr(room, "REMEMBERED", 4)
+    monkeypatch.setattr(room, "REMEMBERED", 2)
     server = ClerkServer()
 
     async def script(g: Gateway, confirming: Confirming) -> Confirmation:

@@ -107,23 +107,25 @@ def test_a_broadcast_to_tokens_is_marked_and_one_to_everyone_is_not() -> None:
 
 
 def test_a_receipt_replayed_ten_times_is_one_event() -> None:
-    """The first is new, nine are duplicates; another event of the same push is news, and so is another message."""
+    """The first is new, nine are duplicates; another kind of the same push is news, another id of the vendor's is not:
+    the mark does not bind it."""
     good = parameter_of("a")
     first = posted(("a", "arrived", good))
     events: list[Event] = []
 
     reads = heard(
         *[first] * 10,
-        posted(("a", "dead", good)),
+        posted(("a", "whatever", good)),
+        posted(("a", "something else", good)),
         posted(("a", "arrived", good), message_id="m2"),
         posted(("a", "arrived", good), task_id="t2"),
         observer=events.append,
     )
 
-    assert [len(read.receipts) for read in reads] == [1] + [0] * 9 + [1, 1, 1]
-    assert [read.duplicates for read in reads] == [0] + [1] * 9 + [0, 0, 0]
+    assert [len(read.receipts) for read in reads] == [1] + [0] * 9 + [1, 0, 0, 0]
+    assert [read.duplicates for read in reads] == [0] + [1] * 9 + [0, 1, 1, 1]
     counts = [event for event in events if isinstance(event, ReceiptsHeard)]
-    assert (sum(event.fresh for event in counts), sum(event.duplicates for event in counts)) == (4, 9)
+    assert (sum(event.fresh for event in counts), sum(event.duplicates for event in counts)) == (2, 12)
 
 
 def test_what_could_not_be_kept_is_new_again() -> None:
