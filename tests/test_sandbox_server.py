@@ -6,12 +6,14 @@ accident. Real sockets are spoken to by `http.client`, never by our own gateway.
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import http.client
 import json
 import socket
 import ssl
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
@@ -21,8 +23,11 @@ import pytest
 from acme import AcmeSandbox
 
 from pushgateway.sandbox import Answer, Fault, Sandbox
-from pushgateway.sandbox.asgi import MAX_BODY
+from pushgateway.sandbox.asgi import MAX_BODY, objection
+from pushgateway.sandbox.page import PHONES_ON_PAGE, phones_page
 from pushgateway.sandbox.server import Served, serve
+from pushgateway.testing.transport import SandboxTransport
+from pushgateway.transport import HttpTransport
 from pushgateway.vendor import Request
 
 
@@ -86,12 +91,24 @@ def test_the_server_answers_and_leaves_nothing_behind() -> None:
         socket.create_connection((parts.hostname, parts.port or 0), timeout=10)
 
 
-def test_the_server_passes_path_and_query() -> None:
-    """What the vendor sees is what was asked for."""
-    with serve(AcmeSandbox()) as served:
-        _, content = call(served, "GET", "/a/poll?b=%20c")
+@pytest.mark.parametrize("path", ["/poll", "/a%2Fb/poll?c=%20d&e=%E4%BD%A0", "/a%20b/poll?"])
+@pytest.mark.anyio
+async def test_a_request_is_the_same_over_http_and_in_process(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A sandbox sees one URL, whole and as it was written, whoever carries the request: one that is green in process
+    is not broken over HTTP."""
+    seen: list[Request] = []
+    sandbox = AcmeSandbox()
+    answer = sandbox.answer
+    monkeypatch.setattr(sandbox, "answer", lambda request: (seen.append(request), answer(request))[1])
+    with serve(sandbox) as served:
+        request = Request("POST", served.url + path, {"accept": "text/x", "auth_token": "a"}, b"body")
+        for transport in (SandboxTransport(sandbox), HttpTransport(connections=1)):
+            await transport.send(request, pool="p", timeout=10)
+            await transport.aclose()
 
-    assert json.loads(content)["path"] == "/a/poll?b=%20c"
+    inside, outside = seen
+    assert (inside.method, inside.url.removesuffix("?"), inside.content) == (outside.method, outside.url, b"body")
+    assert dict(inside.headers).items() <= dict(outside.headers).items()
 
 
 def test_two_sandboxes_serve_at_once() -> None:
@@ -179,9 +196,28 @@ def test_a_body_is_taken_up_to_the_limit() -> None:
         client.sendall(b"x" * (MAX_BODY + 1))
         line = client.recv(12)
         client.close()
+        larger, _ = call(served, "POST", "/poll", b"x" * (3 * MAX_BODY))
+        order, _ = call(served, "POST", "/_sandbox/faults", b"[" * (MAX_BODY + 1))
 
     assert json.loads(content)["echo"] == MAX_BODY
     assert line == b"HTTP/1.1 413"
+    assert (larger, order) == (413, 413)
+    assert sandbox.ledger.calls["poll"] == 1
+
+
+def test_a_request_that_breaks_off_is_not_answered() -> None:
+    """Half a body is no request: the ledger knows nothing of it."""
+    sandbox = AcmeSandbox()
+    with serve(sandbox) as served:
+        parts = urlsplit(served.url)
+        client = socket.create_connection((parts.hostname, parts.port or 0), timeout=10)
+        client.sendall(b"POST /poll HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\nhalf")
+        client.shutdown(socket.SHUT_WR)
+        got = client.recv(100)
+        client.close()
+        call(served, "GET", "/poll")
+
+    assert got == b""
     assert sandbox.ledger.calls["poll"] == 1
 
 
@@ -236,6 +272,11 @@ def test_phones_can_be_controlled_from_outside() -> None:
         assert order(do="tags", token=token, tags=["a", "b"])[1] == {"done": True}
         assert order(do="expire")[1] == {"done": True}
         assert [order(**wrong)[0] for wrong in ({}, {"do": "x"}, {"do": "mute"}, {"do": ["mute"]})] == [400] * 4
+        # One spelling everywhere: tokens, or token for one.
+        assert order(do="register", token="alone")[1] == {"tokens": ["alone"]}
+        assert order(do="mute", tokens=["alone", "mine"])[1] == {"done": True}
+        assert order(do="mute", tokens=["mine"], muted=False)[1] == {"done": True}
+        assert order(do="uninstall", tokens=["nobody", "alone"])[1] == {"done": False}
 
     phone = sandbox.phones()[0]
     assert (phone.muted, phone.alias, sorted(phone.tags)) == (True, "ann", ["a", "b"])
@@ -254,6 +295,51 @@ def test_clear_empties_ledger_and_script() -> None:
     assert (sandbox.ledger.total, sandbox.ledger.deliveries, len(sandbox.faults), len(sandbox.tokens)) == (0, (), 0, 20)
 
 
+@pytest.mark.parametrize(("only", "left"), [("faults", (1, 0)), ("ledger", (0, 1))])
+def test_clear_can_empty_one_of_both(only: str, left: tuple[int, int]) -> None:
+    """The end of a planned outage must not cost what was counted during it."""
+    sandbox = AcmeSandbox()
+    sandbox.answer(push(sandbox))
+    sandbox.faults.add(Fault(kind="code"))
+    with serve(sandbox) as served:
+        call(served, "POST", "/_sandbox/control", {"do": "clear", "only": only})
+
+    assert (sandbox.ledger.total, len(sandbox.faults)) == left
+
+
+@pytest.mark.parametrize(
+    ("order", "sentence"),
+    [
+        ({"do": "uninstall"}, "uninstall: tokens: is missing"),
+        ({"do": "uninstall", "tokens": "a"}, "uninstall: tokens: must be a list of texts"),
+        ({"do": "uninstall", "token": 5}, "uninstall: token: must be a text"),
+        ({"do": "uninstall", "token": "a", "tokens": ["a"]}, "uninstall: token: give token or tokens, not both"),
+        ({"do": "uninstall", "tokn": "a"}, "uninstall: tokn: there is no such field; it takes: tokens, token"),
+        ({"do": "register"}, "register: count: is missing: give tokens, or count for so many new phones"),
+        ({"do": "register", "count": "2"}, "register: count: must be a whole number, 0 to 1000000"),
+        ({"do": "register", "count": 1_000_001}, "register: count: must be a whole number, 0 to 1000000"),
+        ({"do": "mute", "token": "a", "muted": "no"}, "mute: muted: must be true or false"),
+        ({"do": "alias", "token": "a"}, "alias: alias: is missing"),
+        ({"do": "alias", "token": "a", "alias": 5}, "alias: alias: must be a text, or null for none"),
+        ({"do": "alias", "tokens": ["a", "b"], "alias": "c"}, "alias: tokens: must be one: an alias names one phone"),
+        ({"do": "tags", "token": "a"}, "tags: tags: is missing"),
+        ({"do": "clear", "only": "phones"}, "clear: only: must be faults or ledger; leave it out for both"),
+        ([{"knd": "code"}], "Fault.knd: there is no such field; a fault has: kind, operation, times"),
+        ([{}], "missing 1 required keyword-only argument: 'kind'"),
+    ],
+)
+def test_a_wrong_order_names_its_field(order: Any, sentence: str) -> None:
+    """Who wrote the order reads which field is missing or wrong, and what would be right; nothing is changed."""
+    sandbox = AcmeSandbox()
+    before = sandbox.tokens
+    with serve(sandbox) as served:
+        path = "/_sandbox/control" if isinstance(order, dict) else "/_sandbox/faults"
+        status, content = call(served, "POST", path, order)
+
+    assert (status, sandbox.tokens, len(sandbox.faults)) == (400, before, 0)
+    assert sentence in json.loads(content)["error"]
+
+
 def test_the_page_of_phones_escapes_what_clients_sent() -> None:
     """A title is whatever somebody sent: it must not become a script in the developer's browser."""
     sandbox = AcmeSandbox(tokens=1)
@@ -267,7 +353,7 @@ def test_the_page_of_phones_escapes_what_clients_sent() -> None:
     page = content.decode()
     assert status == 200
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
-    assert not [mark for mark in ("<script", "<b>", "<i>", "<u>") if mark in page]
+    assert not [mark for mark in ("<script>alert", "<b>", "<i>", "<u>") if mark in page]
 
 
 def test_receipts_are_posted_to_loopback() -> None:
@@ -309,3 +395,135 @@ def test_receipts_never_leave_this_machine(url: str, fate: str) -> None:
         assert counted.wait(10)
 
     assert dict(sandbox.ledger.receipts) == {fate: 1}
+
+
+# Whom the control door serves.
+
+
+def asked(served: Served, headers: Mapping[str, str], path: str = "/_sandbox/control") -> tuple[int, bytes]:
+    """An order to uninstall every phone, with these headers."""
+    parts = urlsplit(served.url)
+    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=10)
+    body = json.dumps({"do": "uninstall", "tokens": ["mine"]}).encode()
+    try:
+        connection.putrequest("POST" if path.endswith("control") else "GET", path, skip_host=True)
+        for name, value in {"host": f"127.0.0.1:{parts.port}", "content-length": str(len(body)), **headers}.items():
+            connection.putheader(name, value.replace("PORT", str(parts.port)))
+        connection.endheaders(body)
+        reply = connection.getresponse()
+        return reply.status, reply.read()
+    finally:
+        connection.close()
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"host": "evil.example"},
+        {"host": "evil.example:PORT"},
+        {"host": "127.0.0.1.evil.example"},
+        {"host": "192.0.2.1:PORT"},
+        {"host": "127.0.0.1@evil.example"},
+        {"host": ""},
+        {"origin": "https://evil.example"},
+        {"origin": "null"},
+        {"origin": "http://127.0.0.1:1"},
+        {"origin": "https://127.0.0.1:PORT"},
+        {"origin": "http://localhost:PORT"},
+        {"sec-fetch-site": "cross-site"},
+        {"sec-fetch-site": "same-site"},
+        {"content-type": "text/plain"},
+        {"content-type": "Text/Plain;charset=UTF-8"},
+        {"content-type": "multipart/form-data; boundary=x"},
+    ],
+    ids=repr,
+)
+def test_a_foreign_web_page_reaches_no_control_door(headers: dict[str, str]) -> None:
+    """A page of another origin, or one whose name was bent to loopback (DNS rebinding), changes and reads nothing."""
+    sandbox = AcmeSandbox(tokens=0)
+    sandbox.register(["mine"])
+    with serve(sandbox) as served:
+        status, content = asked(served, headers)
+        seen = [asked(served, headers, f"/_sandbox/{path}") for path in ("ledger", "phones", "nothing")]
+
+    assert status == 403
+    assert next(iter(headers)) in json.loads(content)["error"]
+    assert [status for status, _ in seen] == [403] * 3
+    assert not [content for _, content in seen if b"mine" in content]
+    assert sandbox.tokens == ("mine",)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"host": "localhost:PORT"},
+        {"host": "LocalHost"},
+        {"host": "[::1]:PORT"},
+        {"host": "127.9.9.9"},
+        {"origin": "http://127.0.0.1:PORT"},
+        {"sec-fetch-site": "same-origin"},
+        {"sec-fetch-site": "none"},
+        {"content-type": "application/json"},
+        {"content-type": "application/x-www-form-urlencoded"},
+    ],
+    ids=repr,
+)
+def test_scripts_and_the_page_itself_reach_the_control_door(headers: dict[str, str]) -> None:
+    """curl with and without a content type, a script, and a browser in which the address was typed."""
+    sandbox = AcmeSandbox(tokens=0)
+    sandbox.register(["mine"])
+    with serve(sandbox) as served:
+        status, _ = asked(served, headers)
+        page, _ = asked(served, headers, "/_sandbox/phones")
+
+    assert (status, page, sandbox.tokens) == (200, 200, ())
+
+
+def test_a_server_of_ones_own_may_have_a_name() -> None:
+    """In a container the sandbox is reached under the container's name, which its owner gives; no other one passes."""
+    assert objection("http", {"host": "Sandbox:8080"}, ("sandbox",)) == ""
+    assert objection("http", {"host": "sandbox:8080"}).startswith("host: ")
+    assert objection("http", {"host": "evil.example"}, ("sandbox",)).startswith("host: ")
+
+
+# The page of phones.
+
+
+def test_the_page_shows_who_got_something_last() -> None:
+    """Of more phones than a page has, those that got something last are there, the newest first; none of the others."""
+    sandbox = AcmeSandbox(tokens=PHONES_ON_PAGE + 2)
+    late, early = sandbox.tokens[-1], sandbox.tokens[5]
+    for token, moment in ((late, 2.5e9), (early, 2e9)):
+        sandbox.clock = lambda moment=moment: moment
+        sandbox.answer(push(sandbox, f"for {token}", token=token))
+
+    page = phones_page(sandbox)
+
+    assert page.index(late) < page.index(early) < page.index(sandbox.tokens[0])
+    assert sandbox.tokens[-2] not in page
+    assert "… and 2 more" in page
+
+
+def test_the_page_fits_a_phone_and_tells_local_time() -> None:
+    """A width for phones; times for the browser's zone, by the only script that the page's policy lets run."""
+    sandbox = AcmeSandbox(tokens=1)
+    sandbox.answer(push(sandbox))
+    with serve(sandbox) as served:
+        parts = urlsplit(served.url)
+        connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=10)
+        connection.request("GET", "/_sandbox/phones")
+        reply = connection.getresponse()
+        page, policy = reply.read().decode(), reply.headers["content-security-policy"]
+        connection.close()
+
+    script = page.partition("<script>")[2].partition("</script>")[0]
+    style = page.partition("<style>")[2].partition("</style>")[0]
+    for part, directive in ((script, "script-src"), (style, "style-src")):
+        digest = base64.b64encode(hashlib.sha256(part.encode()).digest()).decode()
+        assert f"{directive} 'sha256-{digest}'; " in policy
+    assert "unsafe" not in policy
+    assert "frame-ancestors 'none'" in policy
+    assert page.count("<script") == 1
+    assert '<meta name="viewport" content="width=device-width, initial-scale=1">' in page
+    assert '<time datetime="2023-11-14T22:13:20Z">2023-11-14 22:13:20 UTC</time>' in page

@@ -1,19 +1,21 @@
 """A sandbox as an ASGI app.
 
-Law of this file: every path goes to `Sandbox.answer`, and only what lies below `/_sandbox/` is ours. It needs the
-extra `sandbox` (Starlette); `server` says so in a sentence when it is absent. The vendor's side is a bare ASGI
-callable because benchmarks run against it.
+Every path goes to `Sandbox.answer`; only what lies below `/_sandbox/` is ours: the control door (ledger, faults,
+orders) and the page of phones. The control door shows tokens and texts and changes the phones, so it is closed to web
+pages of other origins and to foreign `Host` headers (`objection`). This module needs the extra `sandbox` (Starlette);
+`server` says so in a sentence when it is absent. The vendor's side is a bare ASGI callable because benchmarks run
+against it.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
+import re
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import httpx
 from starlette.applications import Starlette
@@ -26,11 +28,13 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from pushgateway.errors import FieldError
 from pushgateway.sandbox.base import Sandbox
 from pushgateway.sandbox.faults import Fault
-from pushgateway.sandbox.page import ledger_json, phones_page
+from pushgateway.sandbox.page import PAGE_POLICY, ledger_json, phones_page
 from pushgateway.vendor import Request, is_loopback
 
 MAX_BODY = 16 * 1024 * 1024
 """Bytes of a request; 1,000 long messages of a batch need about 4 MB."""
+MAX_DRAINED = 1024 * 1024 * 1024
+"""Bytes of a request that is too large which are read and thrown away, so that its client gets to read the 413."""
 MAX_COUNT = 1_000_000
 """New phones of one order."""
 BREAK = "pushgateway.break"
@@ -39,19 +43,31 @@ RECEIPT_TIMEOUT = 5.0
 """Seconds a receiver of receipts has."""
 
 
-def app(sandbox: Sandbox) -> ASGIApp:
-    """The ASGI app of `sandbox`. Under a server other than ours a broken connection becomes an exception."""
+def app(sandbox: Sandbox, *, hosts: Collection[str] = ()) -> ASGIApp:
+    """The ASGI app of `sandbox`. Under a server other than ours a broken connection becomes an exception.
+
+    `hosts`: names besides loopback addresses under which the control door may be reached, such as that of a container.
+    """
     control = _control_app(sandbox)
     postman = Postman(sandbox)
 
     async def answer(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"].startswith("/_sandbox/"):
+        if scope["type"] != "http":
             await control(scope, receive, send)
             return
-        body = await _body(receive)
-        if body is None:
+        if scope["path"].startswith("/_sandbox/"):
+            if sentence := objection(scope["scheme"], _headers(scope), hosts):
+                await _json_reply({"error": sentence}, 403)(scope, receive, send)
+            else:
+                await control(scope, receive, send)
+            return
+        try:
+            body = await _body(receive)
+        except TooLargeError:
             await _send(send, 413, {"connection": "close"}, b"")
             return
+        except ConnectionResetError:
+            return  # the request never arrived as a whole
         reply = sandbox.answer(Request(scope["method"], _url(scope), _headers(scope), body))
         postman.wake()
         if reply.delay > 0:
@@ -64,28 +80,68 @@ def app(sandbox: Sandbox) -> ASGIApp:
     return answer
 
 
+def objection(scheme: str, headers: Mapping[str, str], hosts: Collection[str] = ()) -> str:
+    """Why a request must not use the control door, or "". `headers` names are lower case.
+
+    A web page of any origin can make a browser on this machine send requests to loopback, and by DNS rebinding its own
+    name can lead here. The first carry `Sec-Fetch-Site` or `Origin`, the second the page's name as `Host`. The
+    content types refused here are those that only a form of a web page sends; `curl -d` sends that of an ordinary form.
+    """
+    host = headers.get("host", "")
+    name = _HOST.fullmatch(host)
+    if name is None or not (is_loopback(name[1].strip("[]").lower()) or name[1].lower() in hosts):
+        return "host: must be a loopback address such as 127.0.0.1"
+    if headers.get("sec-fetch-site", "none") not in ("none", "same-origin"):
+        return "sec-fetch-site: a web page of another origin must not use this"
+    if headers.get("origin", f"{scheme}://{host}") != f"{scheme}://{host}":
+        return "origin: a web page of another origin must not use this"
+    kind = headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind in ("text/plain", "multipart/form-data"):
+        return "content-type: must be application/json"
+    return ""
+
+
+_HOST = re.compile(r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?", re.ASCII)
+
+
 def _url(scope: Scope) -> str:
-    query = scope["query_string"]
-    path: str = scope["path"]
-    return f"{path}?{query.decode('latin-1')}" if query else path
+    """The whole URL, as in the same process, and its path as it was sent, not decoded."""
+    host = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"host"), "")
+    if _HOST.fullmatch(host) is None:
+        host = "localhost"
+    path = scope.get("raw_path", b"").decode("latin-1") or quote(scope["path"])
+    query = scope["query_string"].decode("latin-1")
+    return f"{scope['scheme']}://{host}{path}{f'?{query}' if query else ''}"
 
 
 def _headers(scope: Scope) -> dict[str, str]:
-    return {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+    # Blanks around a value are no part of it (RFC 9110, 5.5); not every server takes them off.
+    return {name.decode("latin-1").lower(): value.decode("latin-1").strip(" \t") for name, value in scope["headers"]}
 
 
-async def _body(receive: Receive) -> bytes | None:
+class TooLargeError(Exception):
+    """The body has more than `MAX_BODY` bytes."""
+
+
+async def _body(receive: Receive) -> bytes:
+    """The whole body. Raises `TooLargeError`, and `ConnectionResetError` when the client left in the middle of it."""
     parts: list[bytes] = []
-    size = 0
-    while True:
+    size, more = 0, True
+    while more and size <= MAX_DRAINED:
         message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ConnectionResetError
         part = message.get("body", b"")
         size += len(part)
         if size > MAX_BODY:
-            return None
-        parts.append(part)
-        if not message.get("more_body", False):
-            return b"".join(parts)
+            parts.clear()
+        else:
+            parts.append(part)
+        more = message.get("more_body", False)
+    if size > MAX_BODY:
+        # Read to its end all the same: a reply while the client still writes would be lost in a reset connection.
+        raise TooLargeError
+    return b"".join(parts)
 
 
 async def _send(send: Send, status: int, headers: Any, content: bytes) -> None:
@@ -153,23 +209,27 @@ def _control_app(sandbox: Sandbox) -> Starlette:
         return _json_reply(ledger_json(sandbox, int(last)))
 
     async def faults(request: HttpRequest) -> HttpResponse:
-        lines = await _json(request)
+        try:
+            lines = await _json(request)
+        except TooLargeError:
+            return _wrong(_TOO_LARGE, 413)
         if not isinstance(lines, list) or not all(isinstance(line, dict) for line in lines):
             return _wrong("the body must be a JSON list of faults")
         try:
-            sandbox.faults.add(*[Fault(**line) for line in lines])
+            sandbox.faults.add(*[_fault(line) for line in lines])
         except (TypeError, FieldError) as wrong:
             return _wrong(str(wrong))
         return _json_reply({"faults": len(sandbox.faults)})
 
     async def control(request: HttpRequest) -> HttpResponse:
-        return _obey(sandbox, await _json(request))
+        try:
+            return _obey(sandbox, await _json(request))
+        except TooLargeError:
+            return _wrong(_TOO_LARGE, 413)
 
     async def phones(_: HttpRequest) -> HttpResponse:
-        policy = "default-src 'none'; style-src 'unsafe-inline'"
-        return HTMLResponse(
-            phones_page(sandbox).encode("utf-8", "replace"), headers={"content-security-policy": policy}
-        )
+        page = phones_page(sandbox).encode("utf-8", "replace")
+        return HTMLResponse(page, headers={"content-security-policy": PAGE_POLICY, **_PRIVATE})
 
     return Starlette(
         routes=[
@@ -182,58 +242,122 @@ def _control_app(sandbox: Sandbox) -> Starlette:
 
 
 async def _json(request: HttpRequest) -> Any:
-    body = await _body(request.receive)
-    with contextlib.suppress(ValueError, RecursionError):
-        return json.loads(body or b"")
-    return None
+    try:
+        return json.loads(await _body(request.receive))
+    except (ValueError, RecursionError, ConnectionResetError):
+        return None
 
 
 def _json_reply(content: Any, status: int = 200) -> HttpResponse:
     # Escaped to ASCII: what somebody registered or asked for may hold a lone surrogate, which UTF-8 cannot carry.
-    return HttpResponse(json.dumps(content), status, media_type="application/json")
+    return HttpResponse(json.dumps(content), status, media_type="application/json", headers=_PRIVATE)
 
 
-def _wrong(sentence: str) -> HttpResponse:
-    return _json_reply({"error": sentence}, 400)
+_PRIVATE = {
+    "cache-control": "no-store",
+    "cross-origin-resource-policy": "same-origin",
+    "referrer-policy": "no-referrer",
+    "x-content-type-options": "nosniff",
+}
+"""Headers of what shows tokens and texts: nobody keeps it, and no page of another origin embeds it."""
+_TOO_LARGE = f"the body must have at most {MAX_BODY} bytes"
 
 
-def _text(order: dict[str, Any], field: str) -> str:
-    value = order[field]
-    if not isinstance(value, str):
-        raise TypeError(field)
-    return value
+def _wrong(sentence: str, status: int = 400) -> HttpResponse:
+    return _json_reply({"error": sentence}, status)
 
 
-def _texts(order: dict[str, Any], field: str) -> list[str]:
+# Orders. Each field that is missing, wrong or unknown is named.
+
+Order = dict[str, Any]
+
+
+def _fault(line: Order) -> Fault:
+    known = tuple(Fault.__annotations__)
+    for name in line:
+        if name not in known:
+            raise FieldError(f"Fault.{name}", f"there is no such field; a fault has: {', '.join(known)}")
+    return Fault(**line)
+
+
+def _texts(order: Order, field: str) -> list[str]:
     # A text or an object would be taken letter by letter, or name by name.
-    values = order[field]
+    values = order.get(field)
     if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
-        raise TypeError(field)
+        raise FieldError(field, "is missing" if field not in order else "must be a list of texts")
     return values
 
 
-def _register(sandbox: Sandbox, order: dict[str, Any]) -> dict[str, Any]:
+def _tokens(order: Order) -> list[str]:
+    """The phones that an order is about: `tokens`, or `token` for one."""
+    if "token" not in order:
+        return _texts(order, "tokens")
     if "tokens" in order:
-        return {"tokens": sandbox.register(_texts(order, "tokens"))}
-    count = int(order["count"])
-    if count > MAX_COUNT:
-        raise FieldError("count", f"must be {MAX_COUNT} or less")
+        raise FieldError("token", "give token or tokens, not both")
+    if not isinstance(order["token"], str):
+        raise FieldError("token", "must be a text")
+    return [order["token"]]
+
+
+def _register(sandbox: Sandbox, order: Order) -> Order:
+    if "tokens" in order or "token" in order:
+        return {"tokens": sandbox.register(_tokens(order))}
+    count = order.get("count")
+    if type(count) is not int or not 0 <= count <= MAX_COUNT:
+        missing = "is missing: give tokens, or count for so many new phones"
+        raise FieldError("count", f"must be a whole number, 0 to {MAX_COUNT}" if "count" in order else missing)
     return {"tokens": sandbox.register(count)}
 
 
-def _clear(sandbox: Sandbox, _: dict[str, Any]) -> dict[str, Any]:
+def _uninstall(sandbox: Sandbox, order: Order) -> Order:
+    return _done(sandbox.uninstall(token) for token in _tokens(order))
+
+
+def _mute(sandbox: Sandbox, order: Order) -> Order:
+    muted = order.get("muted", True)
+    if not isinstance(muted, bool):
+        raise FieldError("muted", "must be true or false")
+    return _done(sandbox.mute(token, muted) for token in _tokens(order))
+
+
+def _alias(sandbox: Sandbox, order: Order) -> Order:
+    alias = order.get("alias")
+    if "alias" not in order or not (alias is None or isinstance(alias, str)):
+        raise FieldError("alias", "must be a text, or null for none" if "alias" in order else "is missing")
+    tokens = _tokens(order)
+    if len(tokens) != 1:
+        raise FieldError("tokens", "must be one: an alias names one phone")
+    return _done(sandbox.set_alias(token, alias) for token in tokens)
+
+
+def _tags(sandbox: Sandbox, order: Order) -> Order:
+    tags = _texts(order, "tags")
+    return _done(sandbox.set_tags(token, tags) for token in _tokens(order))
+
+
+def _done(each: Iterable[bool]) -> Order:
+    """Whether all of them were done; none is left out because another one failed."""
+    return {"done": all(list(each))}
+
+
+def _clear(sandbox: Sandbox, order: Order) -> Order:
+    only = order.get("only", "")
+    if only not in ("", "faults", "ledger"):
+        raise FieldError("only", "must be faults or ledger; leave it out for both")
     with sandbox.lock:
-        sandbox.ledger.clear()
-        sandbox.faults.clear()
+        if only != "faults":
+            sandbox.ledger.clear()
+        if only != "ledger":
+            sandbox.faults.clear()
     return {"done": True}
 
 
-def _expire(sandbox: Sandbox, _: dict[str, Any]) -> dict[str, Any]:
+def _expire(sandbox: Sandbox, _: Order) -> Order:
     sandbox.expire_tokens()
     return {"done": True}
 
 
-def _set(sandbox: Sandbox, order: dict[str, Any]) -> dict[str, Any]:
+def _set(sandbox: Sandbox, order: Order) -> Order:
     switched = {name: value for name, value in order.items() if name != "do"}
     for name, value in switched.items():
         sandbox.check_switch(name, value)  # all of them first: an order is obeyed whole or not at all
@@ -247,21 +371,24 @@ def _obey(sandbox: Sandbox, order: Any) -> HttpResponse:
     verb = _VERBS.get(str(order.get("do"))) if isinstance(order, dict) else None
     if verb is None:
         return _wrong(f"the body must be a JSON object with do: {', '.join(sorted(_VERBS))}")
+    obey, fields = verb
+    unknown = [] if fields is None else [name for name in order if name not in ("do", *fields)]
+    if unknown:
+        return _wrong(f"{order['do']}: {unknown[0]}: there is no such field; it takes: {', '.join(fields or ())}")
     try:
-        return _json_reply(verb(sandbox, order))
+        return _json_reply(obey(sandbox, order))
     except FieldError as wrong:
         return _wrong(f"{order['do']}: {wrong}")
-    except (KeyError, TypeError, ValueError, OverflowError):
-        return _wrong(f"{order['do']}: a field is missing or of the wrong type")
 
 
-_VERBS: dict[str, Callable[[Sandbox, dict[str, Any]], dict[str, Any]]] = {
-    "register": _register,
-    "uninstall": lambda sandbox, order: {"done": sandbox.uninstall(_text(order, "token"))},
-    "mute": lambda sandbox, order: {"done": sandbox.mute(_text(order, "token"), bool(order.get("muted", True)))},
-    "alias": lambda sandbox, order: {"done": sandbox.set_alias(_text(order, "token"), order["alias"])},
-    "tags": lambda sandbox, order: {"done": sandbox.set_tags(_text(order, "token"), _texts(order, "tags"))},
-    "expire": _expire,
-    "set": _set,
-    "clear": _clear,
+_VERBS: dict[str, tuple[Callable[[Sandbox, Order], Order], Collection[str] | None]] = {
+    "register": (_register, ("tokens", "token", "count")),
+    "uninstall": (_uninstall, ("tokens", "token")),
+    "mute": (_mute, ("tokens", "token", "muted")),
+    "alias": (_alias, ("tokens", "token", "alias")),
+    "tags": (_tags, ("tokens", "token", "tags")),
+    "expire": (_expire, ()),
+    "set": (_set, None),
+    "clear": (_clear, ("only",)),
 }
+"""By verb: what obeys it, and the fields that it takes; None: the switches of the sandbox."""

@@ -12,7 +12,7 @@ import signal
 import ssl
 import tempfile
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -35,9 +35,12 @@ class Served:
     """With TLS: the authority to trust (PEM); the file is gone when the sandbox stops."""
 
 
-def app(sandbox: Sandbox) -> Any:
-    """The sandbox as an ASGI app, for a server of your own."""
-    return _extra("pushgateway.sandbox.asgi").app(sandbox)
+def app(sandbox: Sandbox, *, hosts: Collection[str] = ()) -> Any:
+    """The sandbox as an ASGI app, for a server of your own.
+
+    What lies below `/_sandbox/` answers only where the `Host` header names a loopback address or one of `hosts`.
+    """
+    return _extra("pushgateway.sandbox.asgi").app(sandbox, hosts=hosts)
 
 
 @contextmanager
