@@ -1,14 +1,20 @@
-"""Every message must be confirmed: who got it, who did not in time, and who never will.
+"""Every message must be confirmed: who got it, who did not, and of whom nothing is known in time.
 
     confirming = Confirming(gateway)
     app.mount("/push", Receipts(gateway, confirming.hear))          # or call `hear` in a handler of your own
     outcomes = await gateway.send_each(pushes)
     confirmed = await confirming.confirm(outcomes, within=600.0)
     for push_token in confirmed.missing: ...                        # a text message, a call, a human
+    for push_token in confirmed.unconfirmed: ...                    # another process may have its receipt: look there
 
-Law of this file: it believes receipts that name a phone, and nothing else makes a phone confirmed. A vendor's
-statistics count phones and name none, so they end the waiting only where nobody is named. What was heard before anybody
-asked is remembered, in bounded memory: a receipt may be faster than its outcome.
+With several processes behind one receipt address the vendor's receipt may reach another one than that which waits. What
+it has received cannot be known here, so a phone without a receipt is `unconfirmed` and not `missing`, unless you say
+that every receipt comes to `hear` of this object (`all_receipts=True`): there is one process, or you hand on what the
+others receive.
+
+Only a receipt that names a phone makes it confirmed. A vendor's statistics count phones and name none, so they end the
+waiting only where nobody is named. What came before anybody asked is remembered, in bounded memory: a receipt may be
+faster than its outcome.
 """
 
 from __future__ import annotations
@@ -35,23 +41,27 @@ REMEMBERED = 100_000
 class Confirmation:
     """What is known of some pushes, or of a broadcast, when the time is over or nothing is open any more.
 
-    Each phone is in exactly one of the three, in the order given. A broadcast to everyone, tags or aliases names no
+    Each phone is in exactly one of the four, in the order given. A broadcast to everyone, tags or aliases names no
     phones, so all of them are empty; `statistics` has the counts.
     """
 
     arrived: tuple[PushToken, ...] = attrs.field(repr=False)
     """A receipt says that it reached the phone. Not: somebody saw it."""
     missing: tuple[PushToken, ...] = attrs.field(repr=False)
-    """Not confirmed in time, or not taken by the vendor at all: use another way."""
+    """It did not get it: the vendor did not take the push, or its receipt says that the phone had its share; with
+    `all_receipts`, also whoever has no receipt in time. Use another way."""
     dead: tuple[PushToken, ...] = attrs.field(repr=False)
     """The vendor says that the token is dead, at once or by a receipt: retire it, if it is still the same token."""
+    unconfirmed: tuple[PushToken, ...] = attrs.field(default=(), repr=False)
+    """No receipt came to this process in time. Another process may have received it: not known here. Always empty with
+    `all_receipts`."""
     statistics: tuple[Statistics, ...] = ()
     """The vendor's last counts of a broadcast, one for each of its tasks; empty where it tells none."""
 
     @property
     def ok(self) -> bool:
         """True when there is proof for everybody: a receipt for each phone, or counts that are complete."""
-        if self.missing or self.dead:
+        if self.missing or self.dead or self.unconfirmed:
             return False
         return bool(self.arrived) or (bool(self.statistics) and all(map(_is_complete, self.statistics)))
 
@@ -61,10 +71,18 @@ Key = tuple[str, str, str]
 
 
 class Confirming:
-    """Waits for receipts. One for a gateway and its event loop; `hear` gets every receipt there is."""
+    """Waits for receipts. One for a gateway and its event loop; `hear` gets every receipt that comes to this process.
 
-    def __init__(self, gateway: Gateway) -> None:
+    `all_receipts`: True when that is every receipt of the gateway's pushes: one process behind the receipt address, or
+    several that hand on to each other what they receive (in the order of your choice, more than once does no harm).
+    False, the default: a phone without a receipt ends `unconfirmed`, because another process may have it.
+    """
+
+    def __init__(self, gateway: Gateway, *, all_receipts: bool = False) -> None:
+        if not isinstance(all_receipts, bool):
+            raise FieldError("Confirming.all_receipts", f"must be True or False, is {type(all_receipts).__name__}")
         self._gateway = gateway
+        self._all_receipts = all_receipts
         self._early: OrderedDict[Key, ReceiptKind] = OrderedDict()
         self._open: dict[Key, list[_Waiting]] = {}
 
@@ -117,7 +135,7 @@ class Confirming:
         finally:
             for key in entries:
                 self._leave(key, waiting)
-        return waiting.confirmation(counts.last)
+        return waiting.confirmation(counts.last, all_receipts=self._all_receipts)
 
     def _enter(self, outcome: Outcome, broadcast: BroadcastOutcome | None, waiting: _Waiting) -> Iterator[Key]:
         token = outcome.push_token
@@ -179,16 +197,24 @@ class _Waiting:
         if self.names_anybody and not self._open:
             self.over.set()
 
-    def confirmation(self, statistics: tuple[Statistics, ...]) -> Confirmation:
+    def confirmation(self, statistics: tuple[Statistics, ...], *, all_receipts: bool) -> Confirmation:
         """What is known now."""
-        by_kind: dict[ReceiptKind | None, list[PushToken]] = {}
+        arrived, missing, dead, unconfirmed = [], [], [], []
         for token in self._tokens:
             kind = self._kinds.get(token)
-            by_kind.setdefault(None if kind is ReceiptKind.LIMITED else kind, []).append(token)
+            if kind is ReceiptKind.ARRIVED:
+                arrived.append(token)
+            elif kind is ReceiptKind.UNREGISTERED:
+                dead.append(token)
+            elif token in self._open and not all_receipts:
+                unconfirmed.append(token)
+            else:
+                missing.append(token)
         return Confirmation(
-            arrived=tuple(by_kind.get(ReceiptKind.ARRIVED, ())),
-            missing=tuple(by_kind.get(None, ())),
-            dead=tuple(by_kind.get(ReceiptKind.UNREGISTERED, ())),
+            arrived=tuple(arrived),
+            missing=tuple(missing),
+            dead=tuple(dead),
+            unconfirmed=tuple(unconfirmed),
             statistics=statistics,
         )
 

@@ -26,7 +26,7 @@ def now() -> float:
 def confirmed(server: ClerkServer, script: Script) -> Confirmation:
     async def main() -> Confirmation:
         async with clerks(server, sealed()) as g:
-            return await script(g, Confirming(g))
+            return await script(g, Confirming(g, all_receipts=True))
 
     return run_virtual(main())
 
@@ -63,6 +63,49 @@ def test_who_got_it_who_did_not_and_who_is_dead() -> None:
     assert (names(found.arrived), names(found.missing), names(found.dead)) == ("a", "ce", "bd")
     assert (found.ok, found.statistics) == (False, ())
     assert "'1'" not in repr(found)
+
+
+def test_what_another_process_may_have_received_is_not_missing() -> None:
+    """Two processes behind one address: the receipt of a delivered push reaches the other one. Here nobody can know,
+    so the phone is unconfirmed, not missing; what the vendor did not take is missing all the same. With the other
+    process's receipts handed on, it is confirmed."""
+    server = ClerkServer()
+    server.codes = {"b": "3"}
+
+    async def main() -> tuple[Confirmation, Confirmation]:
+        async with clerks(server, sealed()) as here, clerks(server, sealed()) as there:
+            confirming = Confirming(here)
+            outcomes = await here.multicast([PushToken(1, token) for token in "abc"], NOTE)
+            body = posted(("a", "arrived", server.marks["a"][1]))
+            received = there.receipts(1, {}, body).receipts  # in the other process
+            before = await confirming.confirm(outcomes, within=60.0)
+            await confirming.hear(received)
+            return before, await confirming.confirm(outcomes, within=60.0)
+
+    before, after = run_virtual(main())
+
+    assert (before.arrived, names(before.missing), names(before.unconfirmed)) == ((), "b", "ac")
+    assert (names(after.arrived), names(after.missing), names(after.unconfirmed)) == ("a", "b", "c")
+    assert not before.ok
+    assert "'1'" not in repr(before)
+
+
+def test_unconfirmed_alone_is_not_ok() -> None:
+    """Without proof for everybody nothing is in order, whoever may have the receipt."""
+
+    async def main() -> Confirmation:
+        async with clerks(ClerkServer(), sealed()) as g:
+            return await Confirming(g).confirm(await g.send(PushToken(1, "a"), NOTE), within=1.0)
+
+    found = run_virtual(main())
+
+    assert (found.ok, found.missing, names(found.unconfirmed)) == (False, (), "a")
+
+
+def test_who_hears_all_says_so_in_plain_terms() -> None:
+    """A wrong value names the argument."""
+    with pytest.raises(FieldError, match=r"Confirming\.all_receipts"):
+        Confirming(gateway(ToyServer()), all_receipts="yes")  # type: ignore[arg-type]
 
 
 def test_it_ends_when_everybody_has_a_receipt() -> None:
