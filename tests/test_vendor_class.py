@@ -6,7 +6,9 @@ import re
 import textwrap
 from collections.abc import Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
+from urllib.parse import quote_plus
 
 import pytest
 from hypothesis import given
@@ -17,7 +19,7 @@ from pushgateway.audience import Audience, Broadcast
 from pushgateway.certificates import Certificate, load_vendors
 from pushgateway.errors import FieldError, Refused
 from pushgateway.masking import Secret
-from pushgateway.model import Notification, Push, PushToken
+from pushgateway.model import Notification, OpenUrl, Push, PushToken
 from pushgateway.outcome import Outcome, Status
 from pushgateway.plugins import Plugins
 from pushgateway.vendor import AccessToken, Batching, Exchange, Request, Response, Vendor, check_base_url, is_loopback
@@ -188,8 +190,73 @@ def test_an_access_token_is_added_and_nothing_lost() -> None:
 
 @given(st.text(), st.text())
 def test_more_text_never_weighs_less(title: str, more: str) -> None:
-    """The default weight grows with the text and is more than the text's UTF-8 bytes, form-quoted."""
+    """The default weight grows with the text."""
     light, heavy = (Notification(text, text) for text in (title, title + more))
 
     assert Least().weigh(light) <= Least().weigh(heavy)
-    assert Least().weigh(light) > 9 * 2 * min(len(title), 4000)
+
+
+TEXTS = st.text(st.characters(exclude_categories=["Cs"]) | st.sampled_from('"\\\x00\n<&中😀é '), max_size=60)
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers(-(10**20), 10**20) | st.floats(allow_nan=False) | TEXTS,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TEXTS, inner, max_size=4),
+    max_leaves=8,
+)
+OBJECTS = st.dictionaries(TEXTS, VALUES, max_size=5)
+
+
+@given(st.lists(TEXTS, min_size=8, max_size=8), OBJECTS, OBJECTS, OBJECTS, st.booleans(), st.booleans())
+def test_the_default_weight_is_an_upper_bound(
+    texts: list[str],
+    data: dict[str, Any],
+    parameters: dict[str, Any],
+    fields: dict[str, Any],
+    raw: bool,
+    whole: bool,
+) -> None:
+    """A request that is cut by `max_bytes` stays below what the vendor takes: the default counts everything that a
+    vendor can write of a notification, not only title and body. Data as JSON in a field of JSON, in a form, in any of
+    the usual encodings: ASCII or UTF-8, each reserved character escaped or each byte."""
+    title, body, subtitle, url, channel, zone, receipt_url, parameter = texts
+    note = Notification(
+        f"t{title}",
+        f"b{body}",
+        subtitle=subtitle,
+        click=OpenUrl(url),
+        data=data,
+        parameters=parameters,
+        overrides={"least": fields},
+        channel_id=channel,
+        time_zone=zone,
+        receipt_url=receipt_url,
+        receipt_parameter=parameter,
+        ttl=10**9,
+    )
+
+    def encoded(value: Any) -> str:
+        return json.dumps(value, ensure_ascii=not raw)
+
+    told = encoded(
+        {
+            **{f"text_{place}": text for place, text in enumerate(texts)},
+            "data": encoded(data),
+            "parameters": encoded(parameters),
+            **{f"own_{place}": encoded([name, value]) for place, (name, value) in enumerate(fields.items())},
+            "time_to_live": note.ttl,
+        }
+    )
+    form = "".join(f"%{byte:02x}" for byte in told.encode()) if whole else quote_plus(told)
+
+    assert len(form) <= Least().weigh(note)
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [{1, 2}, b"x", float("inf"), MappingProxyType({"a": [1]}), object(), 10**5000],
+    ids=["a set", "bytes", "infinity", "a mapping", "an object", "a long number"],
+)
+def test_the_default_weight_answers_for_everything(odd: Any) -> None:
+    """The core asks before anything is checked: nothing makes it raise, and what JSON cannot say is never too light."""
+    note = Notification("title", "body", overrides={"least": {"own": odd}})
+
+    assert Least().weigh(note) >= Least().weigh(Notification("title", "body"))
