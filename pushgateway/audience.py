@@ -6,13 +6,13 @@ Law of this file: as in `model`, frozen values and nothing else; a `repr` holds 
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 
 import attrs
 
 from pushgateway.errors import FieldError
-from pushgateway.model import Notification, as_certificate_id, check_aware, check_kind
+from pushgateway.model import Notification, as_certificate_id, as_token, check_aware, check_kind, shown
 
 
 class AudienceKind(enum.Enum):
@@ -36,6 +36,15 @@ class Audience:
     none_of: tuple[str, ...] = ()
     """Tags: and none of these."""
 
+    def __attrs_post_init__(self) -> None:
+        check_kind("Audience.kind", AudienceKind, self.kind)
+        keep = _tokens if self.kind is AudienceKind.TOKENS else _texts
+        for name in ("values", "all_of", "none_of"):
+            given = getattr(self, name)
+            # Not a second time for what one of the ways below has made, or a part of it: there may be millions.
+            if type(given) is not tuple or not set(map(type, given)) <= {str} or (keep is _tokens and not _go(given)):
+                object.__setattr__(self, name, keep(f"Audience.{name}", given, empty=True))
+
     @classmethod
     def everyone(cls) -> Audience:
         """Every phone with the certificate's app."""
@@ -43,8 +52,12 @@ class Audience:
 
     @classmethod
     def of_tokens(cls, tokens: Iterable[str]) -> Audience:
-        """These tokens; a token given twice counts once. Any number: the core cuts the list for the vendor."""
-        return cls(AudienceKind.TOKENS, _texts("Audience.of_tokens", tokens))
+        """These tokens; a token given twice counts once. Any number: the core cuts the list for the vendor.
+
+        Blanks around a token are taken off. Raises `FieldError` that names the place of the first one that holds a
+        character no token can hold (see `PushToken`); nothing is sent then.
+        """
+        return cls(AudienceKind.TOKENS, _tokens("Audience.of_tokens", tokens))
 
     @classmethod
     def of_aliases(cls, aliases: Iterable[str]) -> Audience:
@@ -62,7 +75,9 @@ class Audience:
         return cls(AudienceKind.TAGS, *groups)
 
     def __repr__(self) -> str:
-        return f"Audience({self.kind.value}, {len(self.values) + len(self.all_of) + len(self.none_of)} values)"
+        groups = [getattr(self, name, ()) for name in ("values", "all_of", "none_of")]
+        kind = getattr(getattr(self, "kind", None), "value", "unset")
+        return f"Audience({kind}, {sum(len(group) for group in groups if isinstance(group, tuple))} values)"
 
 
 def _texts(owner: str, values: Iterable[str], *, empty: bool = False) -> tuple[str, ...]:
@@ -76,7 +91,41 @@ def _texts(owner: str, values: Iterable[str], *, empty: bool = False) -> tuple[s
         raise FieldError(owner, "must hold only str")
     if not texts and not empty:
         raise FieldError(owner, "must not be empty")
-    return texts
+    return texts if set(map(type, texts)) <= {str} else tuple(map(str.__str__, texts))
+
+
+def _go(tokens: Iterable[str]) -> bool:
+    """Whether all of these are tokens as they are, seen at a glance: letters, digits and "_"."""
+    together = "".join(tokens)
+    return together.isascii() and f"_{together}".isidentifier()
+
+
+def _tokens(owner: str, values: Iterable[str], *, empty: bool = False) -> tuple[str, ...]:
+    texts = _texts(owner, values, empty=empty)
+    if _go(texts):
+        return texts
+    kept: dict[str, None] = {}
+    for text in texts:
+        try:
+            kept[as_token(text)] = None
+        except FieldError as wrong:
+            place, problem = texts.index(text), str(wrong).removeprefix(f"{wrong.field}: ")
+            break
+    else:
+        return tuple(kept)
+    del values, texts, kept, text  # not to be in what a crash reporter stores of this frame
+    raise FieldError(f"{owner}[{place}]", problem)
+
+
+LATE = 60.0
+"""Seconds that a start may lie in the past: clocks differ, and "now" is over when it is read."""
+
+
+def check_start(field: str, start: datetime | None, clock: Callable[[], float]) -> None:
+    """Raise `FieldError` for a start that has passed by `clock` (epoch seconds): the vendor would begin at once, or
+    refuse it with a code that says nothing of the time."""
+    if start is not None and start.timestamp() < clock() - LATE:
+        raise FieldError(field, "lies in the past: leave it out to begin now")
 
 
 @attrs.frozen(repr=False)
@@ -99,4 +148,4 @@ class Broadcast:
             raise FieldError("Broadcast.rate", "must be a whole number of phones per second, 1 or more, or None")
 
     def __repr__(self) -> str:
-        return f"Broadcast({self.certificate_id!r}, {self.notification!r}, {self.audience!r})"
+        return f"Broadcast({', '.join(shown(self, name) for name in ('certificate_id', 'notification', 'audience'))})"

@@ -15,6 +15,7 @@ from cattrs.errors import ForbiddenExtraKeysError
 
 from pushgateway.capacity import check_rate
 from pushgateway.errors import ConfigError, FieldError, PluginError
+from pushgateway.frozen import freeze
 from pushgateway.masking import Secret
 from pushgateway.model import as_certificate_id
 from pushgateway.plugins import Plugins
@@ -26,15 +27,6 @@ def _brand(value: object) -> str:
     if not isinstance(value, str) or not value.strip():
         raise FieldError("Certificate.brand", "must be a brand such as 'oppo'")
     return value.strip().lower()
-
-
-def _copied(value: Any) -> Any:
-    # Not copy.deepcopy: a Secret refuses it, and being immutable needs none.
-    if isinstance(value, Mapping):
-        return {key: _copied(inner) for key, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [_copied(inner) for inner in value] if isinstance(value, list) else tuple(map(_copied, value))
-    return value
 
 
 def check_linger(field: str, value: object) -> None:
@@ -77,7 +69,7 @@ class Certificate:
 
     id: str = attrs.field(converter=as_certificate_id)
     brand: str = attrs.field(converter=_brand)
-    settings: Mapping[str, Any] = attrs.field(factory=dict, converter=_copied)
+    settings: Mapping[str, Any] = attrs.field(factory=dict, converter=freeze)
     linger: float | None = attrs.field(default=None, kw_only=True)
     """Seconds a push may wait for others to share its request; 0: each in a request of its own. None: the gateway's."""
     pushes_per_second: float | None = attrs.field(default=None, kw_only=True)

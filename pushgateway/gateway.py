@@ -14,11 +14,12 @@ import time
 from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
+from operator import attrgetter
 from types import TracebackType
 from typing import Self, TypeVar
 
 from pushgateway import forks
-from pushgateway.audience import Audience, Broadcast
+from pushgateway.audience import Audience, Broadcast, check_start
 from pushgateway.broadcasting import Broadcasting, ended
 from pushgateway.certificates import Certificate, check_linger
 from pushgateway.errors import FieldError, LoopError
@@ -48,6 +49,7 @@ from pushgateway.watching import Observer, Watch
 logging.getLogger("pushgateway").addHandler(logging.NullHandler())  # what is logged is the host's to show
 
 T = TypeVar("T")
+_TOKEN: Callable[[PushToken], str] = attrgetter("token")
 
 TURN = 1000
 """Pushes taken in before the event loop gets a turn."""
@@ -96,7 +98,7 @@ class Gateway(Inquiries):
         check_count("Gateway.connections", connections)
         check_count("Gateway.queue", queue)
         check_linger("Gateway.linger", linger)
-        self._timeout = timeout
+        self._timeout, self._clock = timeout, clock
         self._retry = retry_policy("Gateway.retry", retry)
         self._own_transport = transport is None
         self._transport: Transport = transport or HttpTransport(connections=connections, clock=clock)
@@ -210,6 +212,9 @@ class Gateway(Inquiries):
     ) -> list[Outcome]:
         """Send one notification to many phones of any brands, each with an outcome of its own, in the order given.
 
+        A push token given twice counts once, as in `broadcast`: that phone gets it once, and both places have the same
+        outcome.
+
         `context`: handed back with each of them, as `Outcome.context`. Each push has an id of its own; to know the
         ids before, make the pushes yourself (`Push(…, dedupe_id=…)`) and call `send_each`.
         """
@@ -222,7 +227,13 @@ class Gateway(Inquiries):
             return []
         self._enter()
         first = Push(given[0], notification, timeout=timeout, priority=priority, context=context)  # checked for all
-        return await self._send_all(given, partial(self._intake.take_all, first))
+        take = partial(self._intake.take_all, first)
+        # By the tokens' texts alone: to compare all push tokens takes ten times as long.
+        if len(set(map(_TOKEN, given))) == len(given):
+            return await self._send_all(given, take)
+        once = list(dict.fromkeys(given))
+        outcomes = dict(zip(once, await self._send_all(once, take), strict=True))
+        return [outcomes[push_token] for push_token in given]
 
     async def _send_all(self, given: Sequence[T], take: Callable[[Sequence[T], Sink, int], None]) -> list[Outcome]:
         sink = Many(self._enter(), len(given))
@@ -275,12 +286,13 @@ class Gateway(Inquiries):
     ) -> BroadcastOutcome:
         """Send one notification to an audience of one certificate; a long list of tokens is cut for the vendor.
 
-        `start_at`: when the vendor shall begin; `rate`: phones per second it shall not exceed; `timeout`: seconds
-        after which no further part is begun. A broadcast that left without a verdict is never repeated. Cancelling
-        this call stops it after what has left.
+        `start_at`: when the vendor shall begin, not in the past (`FieldError`); `rate`: phones per second it shall not
+        exceed; `timeout`: seconds after which no further part is begun. A broadcast that left without a verdict is
+        never repeated. Cancelling this call stops it after what has left.
         """
         self._enter()
         wanted = Broadcast(certificate_id, notification, audience, start_at=start_at, rate=rate)
+        check_start("Broadcast.start_at", start_at, self._clock)
         check_seconds("timeout", timeout, optional=False)
         obstacle = self._roster.obstacle(wanted.certificate_id)
         if obstacle is not None:

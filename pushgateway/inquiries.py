@@ -10,7 +10,7 @@ import asyncio
 import time
 from collections.abc import Callable
 
-from pushgateway.audience import Broadcast
+from pushgateway.audience import Broadcast, check_start
 from pushgateway.certificates import Certificate
 from pushgateway.errors import FieldError
 from pushgateway.explaining import NEW_ID, Explanation, explain, explain_obstacle
@@ -53,6 +53,7 @@ class Inquiries:
     _roster: Roster
     _hearing: Hearing
     _timeout: float
+    _clock: Callable[[], float]
     _traces: Traces | None
 
     def explain(self, asked: Push | Broadcast) -> Explanation:
@@ -70,6 +71,7 @@ class Inquiries:
                 asked = asked.identified(derived(asked.push_token, message) if message else NEW_ID)
         else:
             key, timeout = asked.certificate_id, BROADCAST_TIMEOUT
+            check_start("Broadcast.start_at", asked.start_at, self._clock)
         obstacle, vendor = self._roster.obstacle(key), self._roster.vendor(key)
         if obstacle is not None or vendor is None:
             obstacle = obstacle or (Reason.CREDENTIALS, "there is no plug-in")

@@ -7,22 +7,28 @@ log may show, so it never holds a token, a title, a body or a secret.
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterable, Mapping, Sequence
+import unicodedata
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
+from operator import attrgetter
 from typing import Any
 
 import attrs
 
 from pushgateway.errors import FieldError
+from pushgateway.frozen import EMPTY, FrozenDict, freeze_json, same
 from pushgateway.intent import Intent, Priority, as_intent
 from pushgateway.masking import mask
 
 
 def as_certificate_id(value: int | str) -> str:
     """A certificate id as `str`. Raises `FieldError` for other types and for an empty one."""
-    if type(value) is not str and (isinstance(value, bool) or not isinstance(value, int | str)):
+    if type(value) is str:
+        text = value.strip()
+    elif isinstance(value, bool) or not isinstance(value, int | str):
         raise FieldError("certificate_id", f"must be an int or a str, is {type(value).__name__}")
-    text = str(value).strip()
+    else:
+        text = (str.__str__(value) if isinstance(value, str) else int.__repr__(value)).strip()
     if not text:
         raise FieldError("certificate_id", "must not be empty")
     return text
@@ -52,24 +58,87 @@ def check_count(field: str, value: object) -> None:
         raise FieldError(field, "must be a whole number, 1 or more")
 
 
+_QUOTATION_MARKS = frozenset("\"'`\u2018\u2019\u201c\u201d\u300c\u300d\uff02\uff07")
+
+
+def as_token(value: object, field: str = "PushToken.token") -> str:
+    """A vendor's token as `str`, without blanks around it.
+
+    Raises `FieldError` that names `field` and the place of the first character that no token can hold: a blank, a
+    control character or an invisible one (a byte order mark, a zero-width space) inside of it, a quotation mark at an
+    end. Such a text is damaged input, for example from a file; as a token it would look like one that is dead.
+    """
+    if type(value) is str and value.isascii() and value.isidentifier():
+        return value  # letters, digits and "_": nearly all there are
+    if not isinstance(value, str):
+        raise FieldError(field, f"must be a str, is {type(value).__name__}")
+    text = str.__str__(value).strip()
+    if problem := _token_problem(text):
+        del value, text  # not to be in what a crash reporter stores of this frame
+        raise FieldError(field, problem)
+    return text
+
+
+def _token_problem(text: str) -> str:
+    odd = not text.isprintable() or " " in text
+    for place, letter in enumerate(text) if odd else ():
+        if not letter.isprintable() or letter == " ":
+            name = unicodedata.name(letter, "")
+            shown = f"U+{ord(letter):04X}{f' ({name})' if name else ''}"
+            return f"character {place + 1} of {len(text)} is {shown}, which no token can hold"
+    for place in (0, len(text) - 1) if text else ():
+        if text[place] in _QUOTATION_MARKS:
+            return f"character {place + 1} of {len(text)} is a quotation mark: give the token without it"
+    return ""
+
+
 @attrs.frozen(repr=False)
 class PushToken:
     """The pair that addresses one app on one phone, as Tencent IM's `TIMOfflinePushToken`.
 
     `certificate_id` may be given as `int` or `str` and is kept as `str`. `token` is the vendor's address (OPPO:
-    regId). Raises `FieldError` for other types; an empty or odd token is the vendor's to judge and ends as an
-    outcome.
+    regId); blanks around both are taken off. Raises `FieldError` for other types and for a character that no token
+    can hold (`as_token`); an empty or odd token is the vendor's to judge and ends as an outcome.
     """
 
     certificate_id: str = attrs.field(converter=as_certificate_id)
-    token: str
-
-    def __attrs_post_init__(self) -> None:
-        if not isinstance(self.token, str):
-            raise FieldError("PushToken.token", f"must be a str, is {type(self.token).__name__}")
+    token: str = attrs.field(converter=as_token)
 
     def __repr__(self) -> str:
-        return f"PushToken({self.certificate_id!r}, {mask(self.token)})"
+        return f"PushToken({shown(self, 'certificate_id')}, {_masked(self)})"
+
+
+def shown(value: object, name: str) -> str:
+    """The `repr` of a field, also of a value that was never finished (in a debugger or a crash report)."""
+    return repr(getattr(value, name, UNSET))
+
+
+class _Unset:
+    def __repr__(self) -> str:
+        return "unset"
+
+
+UNSET = _Unset()
+"""Stands in a `repr` for a field that has no value yet."""
+
+
+def _masked(push_token: PushToken) -> str:
+    token = getattr(push_token, "token", UNSET)
+    return mask(token) if isinstance(token, str) else "unset"
+
+
+def _size(value: object, name: str) -> str:
+    text = getattr(value, name, None)
+    return str(len(text)) if isinstance(text, str) else "unknown length"
+
+
+def _keep_text(owner: object, name: str) -> None:
+    """Keep a field as plain `str`. Raises `FieldError` for other types."""
+    value = getattr(owner, name)
+    if type(value) is not str:
+        if not isinstance(value, str):
+            raise FieldError(f"{type(owner).__name__}.{name}", f"must be a str, is {type(value).__name__}")
+        object.__setattr__(owner, name, str.__str__(value))
 
 
 @attrs.frozen
@@ -83,6 +152,9 @@ class OpenIntent:
 
     action: str
 
+    def __attrs_post_init__(self) -> None:
+        _keep_text(self, "action")
+
     def __repr__(self) -> str:
         return "OpenIntent(…)"
 
@@ -92,6 +164,9 @@ class OpenActivity:
     """A tap opens the activity of this fully qualified class name."""
 
     class_name: str
+
+    def __attrs_post_init__(self) -> None:
+        _keep_text(self, "class_name")
 
     def __repr__(self) -> str:
         return "OpenActivity(…)"
@@ -103,6 +178,9 @@ class OpenUrl:
 
     url: str
 
+    def __attrs_post_init__(self) -> None:
+        _keep_text(self, "url")
+
     def __repr__(self) -> str:
         return "OpenUrl(…)"
 
@@ -113,12 +191,16 @@ class OpenIntentUri:
 
     uri: str
 
+    def __attrs_post_init__(self) -> None:
+        _keep_text(self, "uri")
+
     def __repr__(self) -> str:
         return "OpenIntentUri(…)"
 
 
 ClickAction = OpenApp | OpenIntent | OpenActivity | OpenUrl | OpenIntentUri
 """What a tap on the notification does."""
+_DICTS = frozenset({dict, FrozenDict})
 _CLICKS = frozenset((OpenApp, OpenIntent, OpenActivity, OpenUrl, OpenIntentUri))
 
 
@@ -132,20 +214,31 @@ class Network(enum.Enum):
 def check_aware(owner: str, name: str, value: datetime | None) -> None:
     if value is None:
         return
-    if not isinstance(value, datetime) or value.tzinfo is None:
+    if not isinstance(value, datetime) or value.utcoffset() is None:
         raise FieldError(f"{owner}.{name}", "must be a datetime with a time zone, such as datetime.now(timezone.utc)")
 
 
-def _by_brand(overrides: Any) -> Any:
-    """Brands are lower case, as in a certificate. What is no mapping is refused later, by name."""
-    if not isinstance(overrides, Mapping) or not overrides:
-        return overrides
-    return {brand.strip().lower() if isinstance(brand, str) else brand: fields for brand, fields in overrides.items()}
+def _freeze_overrides(given: Mapping[Any, Any]) -> Mapping[str, Any]:
+    """By brand, which is lower case as in a certificate: frozen fields."""
+    if type(given) is FrozenDict:
+        return given
+    made: dict[str, Any] = {}
+    for brand, fields in given.items():
+        if not isinstance(brand, str) or not isinstance(fields, Mapping):
+            raise FieldError("Notification.overrides", "must map a brand to a mapping of that vendor's fields")
+        name = str.__str__(brand).strip().lower()
+        if name in made:
+            raise FieldError("Notification.overrides", "names a brand twice")
+        made[name] = freeze_json(f'Notification.overrides["{name[:60]}"]', fields)
+    return FrozenDict(made) if made else EMPTY
 
 
-@attrs.frozen(kw_only=True, repr=False, hash=False)
+@attrs.frozen(kw_only=True, repr=False, eq=False)
 class Notification:
     """What the user sees, the same for every vendor.
+
+    It is frozen when it is made: mappings and lists are copied, at every depth, and what JSON cannot hold raises
+    `FieldError`. Two are equal when every value is equal in value and type: then they are the same on the wire.
 
     Too long text is cut by the vendor's rules and named in `Outcome.truncated`; what cannot be cut ends as
     `NOT_SENT` / `INVALID_NOTIFICATION` with a `detail` that names field and limit. Wrong types raise `FieldError`
@@ -160,7 +253,7 @@ class Notification:
     """A short second line, where a vendor has one."""
     click: ClickAction = OpenApp()
     """What a tap does."""
-    data: Mapping[str, Any] = attrs.field(factory=dict)
+    data: Mapping[str, Any] = EMPTY
     """JSON object handed to the app or page that the tap opens."""
     ttl: int | None = None
     """Seconds the vendor may keep it for a phone that is offline. None: the vendor's default."""
@@ -186,9 +279,9 @@ class Notification:
     intent: Intent | None = attrs.field(default=None, converter=as_intent)
     """What the push is, as an `Intent` or its word: by it a certificate chooses the vendor's category, channel and
     template, and a push its place in the queue."""
-    parameters: Mapping[str, Any] = attrs.field(factory=dict)
+    parameters: Mapping[str, Any] = EMPTY
     """What fills the places of the vendor's template, by their names."""
-    overrides: Mapping[str, Mapping[str, Any]] = attrs.field(factory=dict, converter=_by_brand)
+    overrides: Mapping[str, Mapping[str, Any]] = EMPTY
     """By brand: fields in that vendor's own names and units that win over everything above."""
 
     def __attrs_post_init__(self) -> None:
@@ -198,9 +291,12 @@ class Notification:
             raise FieldError("Notification.ttl", f"must be {_NOTIFICATION_RIGHT['ttl']}")
         if self.show_from is not None or self.show_until is not None:
             self._check_window()
-        for brand, fields in self.overrides.items():
-            if not isinstance(brand, str) or not isinstance(fields, Mapping):
-                raise FieldError("Notification.overrides", "must map a brand to a mapping of that vendor's fields")
+        if self.data is not EMPTY:
+            object.__setattr__(self, "data", freeze_json("Notification.data", self.data))
+        if self.parameters is not EMPTY:
+            object.__setattr__(self, "parameters", freeze_json("Notification.parameters", self.parameters))
+        if self.overrides is not EMPTY:
+            object.__setattr__(self, "overrides", _freeze_overrides(self.overrides))
 
     def _is_usual(self) -> bool:
         """Whether every type is right, seen at a glance: one is made for nearly every push."""
@@ -208,9 +304,9 @@ class Notification:
             type(self.title) is str
             and type(self.body) is str
             and type(self.click) in _CLICKS
-            and type(self.data) is dict
-            and type(self.parameters) is dict
-            and type(self.overrides) is dict
+            and type(self.data) in _DICTS
+            and type(self.parameters) in _DICTS
+            and type(self.overrides) in _DICTS
             and type(self.store_offline) is bool
             and type(self.network) is Network
             and (self.ttl is None or type(self.ttl) is int)
@@ -229,6 +325,8 @@ class Notification:
                 raise FieldError(
                     f"Notification.{name}", f"must be {_NOTIFICATION_RIGHT[name]}, is {type(value).__name__}"
                 )
+            if (plain := _plain(value)) is not value:
+                object.__setattr__(self, name, plain)
 
     def _check_window(self) -> None:
         check_aware("Notification", "show_from", self.show_from)
@@ -236,15 +334,42 @@ class Notification:
         if self.show_from is not None and self.show_until is not None and self.show_from >= self.show_until:
             raise FieldError("Notification.show_until", "must be later than show_from")
 
+    def __eq__(self, other: object) -> bool:
+        if self is other:
+            return True
+        if type(other) is not type(self):
+            return NotImplemented
+        mine, theirs = _NOTIFICATION_VALUES(self), _NOTIFICATION_VALUES(other)
+        return mine == theirs and all(map(same, _MANIFOLD(self), _MANIFOLD(other)))
+
     def __hash__(self) -> int:
-        # The data too, as far as it can: notifications that differ only there are many, and groups are found by hash.
-        data = frozenset(
-            (key, value if isinstance(value, str | int | float) else None) for key, value in self.data.items()
-        )
-        return hash((self.title, self.body, self.subtitle, self.ttl, self.dedupe_id, self.intent, data))
+        # The mappings too: notifications that differ only there are many, and groups are found by hash.
+        mappings = (self.data or None, self.parameters or None, self.overrides or None)
+        return hash((self.title, self.body, self.subtitle, self.ttl, self.dedupe_id, self.intent, mappings))
 
     def __repr__(self) -> str:
-        return f"Notification(title of {len(self.title)}, body of {len(self.body)} characters)"
+        return f"Notification(title of {_size(self, 'title')}, body of {_size(self, 'body')} characters)"
+
+
+_NOTIFICATION_VALUES: Callable[[Notification], tuple[Any, ...]] = attrgetter(
+    *(field.name for field in attrs.fields(Notification))
+)
+_MANIFOLD: Callable[[Notification], tuple[Any, ...]] = attrgetter(
+    "data", "parameters", "overrides", "show_from", "show_until"
+)
+"""Where `==` says too little; of every other field there is one type only."""
+
+
+def _plain(value: object) -> object:
+    """A value of a class made of `str`, `int` or a click action as that itself; any other as it is."""
+    if isinstance(value, str):
+        return str.__str__(value)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return int.__int__(value)
+    for kind in type(value).__mro__[1:] if isinstance(value, tuple(_CLICKS)) else ():
+        if kind in _CLICKS:
+            return kind(*(getattr(value, field.name) for field in attrs.fields(kind)))
+    return value
 
 
 _NOTIFICATION_TYPES: dict[str, Any] = {
@@ -384,7 +509,7 @@ class Push(_Draft):
         return twin
 
     def __repr__(self) -> str:
-        return f"Push({self.push_token!r}, {self.notification!r})"
+        return f"Push({shown(self, 'push_token')}, {shown(self, 'notification')})"
 
 
 _NORMAL = Priority.NORMAL  # enum members are looked up in Python

@@ -30,7 +30,7 @@ def test_a_broadcast_starts_in_a_time_zone() -> None:
     assert Broadcast(1, NOTE, Audience.everyone(), start_at=NOON).start_at == NOON
 
 
-@given(st.lists(st.text(max_size=3), min_size=1))
+@given(st.lists(st.text("ab_:-", max_size=3), min_size=1))
 def test_a_token_given_twice_counts_once(tokens: list[str]) -> None:
     """Nobody is told twice, and the order is the order given."""
     audience = Audience.of_tokens(iter(tokens))

@@ -148,6 +148,53 @@ def test_broadcast_says_which_token_of_the_input_it_means(sandbox: Sandbox, conf
     ]
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
+def test_a_tokens_file_as_an_editor_writes_it(sandbox: Sandbox, config: Path, tmp_path: Path, encoding: str) -> None:
+    """With a byte order mark, blanks around tokens, line ends of another system: each phone gets it once."""
+    file = tmp_path / "tokens.txt"
+    file.write_text("".join(f" {token}\t\r\n" for token in sandbox.tokens), encoding, newline="")
+
+    result = run("broadcast", "7005", "--tokens-file", file, *TEXT, "--config", config)
+
+    assert result.exit_code == Exit.OK
+    assert [sandbox.ledger.count(token) for token in sandbox.tokens] == [1] * 10
+
+
+def test_a_damaged_tokens_file_sends_nothing(sandbox: Sandbox, config: Path, tmp_path: Path) -> None:
+    """Each line that holds no token is named, without the token; no phone is taken for dead, and nothing leaves."""
+    first, second, *_ = sandbox.tokens
+    file = tmp_path / "tokens.txt"
+    file.write_text(f'{first}\n"{second}"\n\n{second}\u200b\n{first} {second}\n', "utf-8")
+    wide = tmp_path / "wide.txt"
+    wide.write_text(first, "utf-16")
+
+    damaged = run("broadcast", "7005", "--token", "a\tb", "--tokens-file", file, *TEXT, "--config", config)
+    utf16 = run("broadcast", "7005", "--tokens-file", wide, *TEXT, "--config", config)
+    single = run("send", "7005", f"\ufeff{first}", *TEXT, "--config", config)
+
+    assert {result.exit_code for result in (damaged, utf16, single)} == {Exit.USAGE}
+    assert "--token: character 2 of 3 is U+0009" in damaged.output
+    assert f"line 2: character 1 of {len(second) + 2} is a quotation mark" in damaged.output
+    assert f"line 4: character {len(second) + 1} of {len(second) + 1} is U+200B (ZERO WIDTH SPACE)" in damaged.output
+    assert f"line 5: character {len(first) + 1} of {2 * len(first) + 1} is U+0020 (SPACE)" in damaged.output
+    assert "save it as UTF-8" in utf16.output
+    assert "is U+FEFF (ZERO WIDTH NO-BREAK SPACE)" in single.output
+    assert not [token for token in (first, second) if token in damaged.output + single.output]
+    assert sandbox.ledger.calls.total() == 0
+
+
+def test_a_start_in_the_past_is_wrong_usage(sandbox: Sandbox, config: Path) -> None:
+    """`--all --yes` with a date of years ago reaches nobody."""
+    everyone = ("broadcast", "7005", "--all", "--yes", *TEXT, "--config", config)
+
+    past = run(*everyone, "--start-at", "2020-01-01T00:00+08:00")
+
+    assert past.exit_code == Exit.USAGE
+    assert "lies in the past: leave it out to begin now" in past.output
+    assert sandbox.ledger.calls.total() == 0
+    assert run(*everyone, "--start-at", "2199-01-01T00:00+08:00").exit_code == Exit.OK
+
+
 def test_broadcast_to_everyone(sandbox: Sandbox, config: Path) -> None:
     """`--all --yes` reaches every phone once."""
     result = run("broadcast", "7005", "--all", "--yes", *TEXT, "--config", config)

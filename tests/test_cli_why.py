@@ -207,7 +207,7 @@ def test_why_around_the_time(tokens: tuple[str, ...], config: Path, journal: Pat
 def test_why_of_settings_and_shapes(tokens: tuple[str, ...], config: Path) -> None:
     """A wrong secret, what is no token, an unknown certificate and a journal that is not there are each said."""
     login = why(config, tokens[0], certificate=7006)
-    shape = why(config, "CN 01")
+    shape = why(config, "CN;01")
     unknown = why(config, tokens[0], certificate=7999)
     lost = why(config, tokens[0], "--journal", "nowhere.jsonl")
 

@@ -70,7 +70,7 @@ def some_notification(chance: random.Random) -> Notification:
 
     maybe("subtitle", make_text(chance), "s" * 11)
     maybe("click", OpenApp(), OpenActivity("a.B"), OpenUrl("https://x.example/" + make_text(chance)), OpenIntentUri(""))
-    maybe("data", {"k": make_text(chance)}, {"chat": 7}, {"v": "x" * 4090}, {"n": float("nan")})
+    maybe("data", {"k": make_text(chance)}, {"chat": 7}, {"v": "x" * 4090}, {"n": 1.5})
     maybe("ttl", 0, 60, 259_200, 259_201, 864_001)
     maybe("store_offline", False)
     maybe("network", Network.WIFI)
@@ -101,7 +101,8 @@ def some_notification(chance: random.Random) -> Notification:
 
 def some_push(chance: random.Random, sandbox: Sandbox, number: int) -> Push:
     """A push to a phone of the sandbox, to a dead token or to what is none."""
-    token = chance.choice((*sandbox.tokens, "OPPO_EUEX_" + "1" * 32, "no token", "x" * 257, make_text(chance)))
+    some = "".join(filter(str.isalnum, make_text(chance)))
+    token = chance.choice((*sandbox.tokens, "OPPO_EUEX_" + "1" * 32, "no;token", "x" * 257, some))
     dedupe_id = chance.choice(("", f"id-{number}", f"标识 {number}"))
     return Push(PushToken("7005", token), some_notification(chance), dedupe_id=dedupe_id, coalesce=False)
 

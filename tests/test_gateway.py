@@ -2,12 +2,16 @@
 
 import asyncio
 from collections import Counter
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from toy import ToyServer, certificate, gateway, note
 
 from pushgateway import (
+    Audience,
+    Broadcast,
+    BroadcastOutcome,
     Certificate,
     ConfigError,
     FieldError,
@@ -18,6 +22,7 @@ from pushgateway import (
     Reason,
     Status,
 )
+from pushgateway.audience import LATE
 from pushgateway.testing.virtual import run_virtual
 
 
@@ -373,3 +378,44 @@ def test_multicast_checks_every_token_before_anything_leaves() -> None:
     with pytest.raises(FieldError, match=r"push_tokens\[1\]: must be a PushToken, is str"):
         run_virtual(main())
     assert server.calls == {}
+
+
+@pytest.mark.parametrize("more", [{}, {"dedupe_id": "message-1"}])
+def test_a_phone_named_twice_in_a_multicast_gets_it_once(more: dict[str, str]) -> None:
+    """As in a broadcast, with an id of the host's too: both places have the one outcome; another certificate's token of
+    the same text is another phone."""
+    server = ToyServer()
+    twice, other, namesake = PushToken(1, "a"), PushToken(1, "b"), PushToken(2, "a")
+
+    async def main() -> tuple[list[Outcome], BroadcastOutcome]:
+        async with gateway(server, certificate(1), certificate(2)) as g:
+            outcomes = await g.multicast([twice, other, PushToken(" 1", "a\n"), namesake, twice], note(**more))
+            return outcomes, await g.broadcast(1, note(**more), Audience.of_tokens(["a", "b", "a"]))
+
+    outcomes, broadcast = run_virtual(main())
+
+    assert all(outcome.ok for outcome in outcomes)
+    assert [outcome.push_token for outcome in outcomes] == [twice, other, twice, namesake, twice]
+    assert outcomes[0] is outcomes[2] is outcomes[4]
+    assert sorted(token for batch in server.batches for token, _, _ in batch) == ["a", "a", "b"]
+    assert [one.push_token for one in broadcast.outcomes] == [twice, other]
+
+
+@pytest.mark.parametrize(("seconds", "fine"), [(3600, True), (0, True), (-LATE, True), (-LATE - 1, False)])
+def test_a_start_in_the_past_is_refused(seconds: float, fine: bool) -> None:
+    """A campaign planned for last year is a mistake, not one that begins now; a minute is what clocks differ by."""
+    server = ToyServer()
+    now = 1_700_000_000.0
+    start = datetime.fromtimestamp(now + seconds, UTC)
+
+    async def main() -> BroadcastOutcome:
+        async with gateway(server, clock=lambda: now) as g:
+            g.explain(Broadcast(1, note(), Audience.everyone(), start_at=start))
+            return await g.broadcast(1, note(), Audience.everyone(), start_at=start)
+
+    if fine:
+        assert run_virtual(main()).ok
+    else:
+        with pytest.raises(FieldError, match=r"Broadcast\.start_at: lies in the past"):
+            run_virtual(main())
+        assert server.calls == {}

@@ -75,6 +75,7 @@ FLOORS = {
     "masking": 0,
     "outcome": 0,
     "errors": 0,
+    "frozen": 0,
 }
 """Room (module or package) of the core -> its floor. A new room is added here and in CONTRIBUTING.md."""
 
@@ -90,7 +91,20 @@ REACH = {"sandbox": 2}
 """A vendor's server stands on the contract, not on the engine: highest floor it may use."""
 
 PURE = {
-    *("model", "batch", "audience", "outcome", "errors", "vendor", "capacity", "rules", "text", "events", "lines"),
+    *(
+        "model",
+        "frozen",
+        "batch",
+        "audience",
+        "outcome",
+        "errors",
+        "vendor",
+        "capacity",
+        "rules",
+        "text",
+        "events",
+        "lines",
+    ),
     *("waiting", "gathering", "batching", "limits", "deadlines", "retry", "verdicts", "seals"),
 }
 IMPURE = {"asyncio", "anyio", "time", "random", "secrets", "uuid", "threading", "subprocess", "logging"}

@@ -18,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pushgateway import errors
-from pushgateway.audience import Audience, Broadcast
+from pushgateway.audience import Audience, AudienceKind, Broadcast
 from pushgateway.certificates import Certificate
 from pushgateway.errors import FieldError, PushFailed, Refused
 from pushgateway.masking import Secret, mask
@@ -64,7 +64,47 @@ def test_what_is_no_certificate_id_is_refused(wrong: Any) -> None:
 def test_a_token_is_text(wrong: Any) -> None:
     """A token of another type is the host's mistake; an empty or odd one is the vendor's to judge."""
     assert field_of(lambda: PushToken(1, wrong)) == "PushToken.token"
-    assert [PushToken(1, odd).token for odd in ("", " ", "\ud800", "a" * 10_000)] == ["", " ", "\ud800", "a" * 10_000]
+    assert [PushToken(1, odd).token for odd in ("", "a;b", "\u4f60", "a" * 10_000)] == [
+        "",
+        "a;b",
+        "\u4f60",
+        "a" * 10_000,
+    ]
+
+
+@pytest.mark.parametrize("around", [" ", "\n", "\t", "\r\n", "\u3000", "\xa0"])
+def test_blanks_around_a_token_are_no_part_of_it(around: str) -> None:
+    """A line end that a file left is taken off, as of a certificate id: the phone is the same, and gets its pushes."""
+    assert PushToken(1, f"{around}CN_a{around}") == PushToken(1, "CN_a")
+    assert Audience.of_tokens([f"CN_a{around}", "CN_a"]).values == ("CN_a",)
+
+
+@pytest.mark.parametrize(
+    ("odd", "place", "name"),
+    [
+        ("\ufeffCN_a", 1, "U+FEFF (ZERO WIDTH NO-BREAK SPACE)"),
+        ("CN\u200b_a", 3, "U+200B (ZERO WIDTH SPACE)"),
+        ("CN_a\u2060", 5, "U+2060 (WORD JOINER)"),
+        ("CN\x00_a", 3, "U+0000"),
+        ("CN _a", 3, "U+0020 (SPACE)"),
+        ("CN\n_a", 3, "U+000A"),
+        ("CN_a\ud800", 5, "U+D800"),
+        ('"CN_a"', 1, "a quotation mark"),
+        ("CN_a'", 5, "a quotation mark"),
+        ("\u201cCN_a\u201d", 1, "a quotation mark"),
+    ],
+)
+def test_what_no_token_can_hold_is_named_by_its_place(odd: str, place: int, name: str) -> None:
+    """A damaged input is the host's mistake, seen at once; as an outcome it would say that a living phone is dead."""
+    for make, field in (
+        (lambda: PushToken(1, odd), "PushToken.token"),
+        (lambda: Audience.of_tokens(["CN_b", odd]), "Audience.of_tokens[1]"),
+        (lambda: Audience(AudienceKind.TOKENS, (odd,)), "Audience.values[0]"),
+    ):
+        with pytest.raises(FieldError) as caught:
+            make()
+        assert str(caught.value).startswith(f"{field}: character {place} of {len(odd)} is {name}")
+        assert "CN_" not in str(caught.value)
 
 
 @pytest.mark.parametrize(

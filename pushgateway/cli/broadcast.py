@@ -6,6 +6,7 @@ truth about each token where the vendor tells it.
 
 from __future__ import annotations
 
+import codecs
 from collections import Counter
 from datetime import datetime
 from pathlib import Path
@@ -17,17 +18,40 @@ from pushgateway.advice import ADVICE
 from pushgateway.audience import Audience
 from pushgateway.cli import options
 from pushgateway.config import load_config
+from pushgateway.errors import FieldError
+from pushgateway.model import as_token
 from pushgateway.outcome import BroadcastOutcome
 
 
 def read_tokens(tokens: tuple[str, ...], file: TextIO | None) -> list[str] | None:
-    """The tokens of the line, then those of the file, one a line; None when neither was given."""
+    """The tokens of the line, then those of the file, one a line; None when neither was given.
+
+    A text that can be no token (`PushToken` says which) is a `click.UsageError` that names its line, before anything
+    is sent: a damaged file is mended and sent as a whole.
+    """
     if not tokens and file is None:
         return None
+    given = [("--token", text) for text in tokens]
     try:
-        return [*tokens, *(text for line in file or () if (text := line.strip()))]
-    except UnicodeDecodeError:
-        raise click.UsageError("--tokens-file must be UTF-8 text, one token a line") from None
+        given += [(f"--tokens-file, line {number}", line) for number, line in enumerate(file or (), 1) if line.strip()]
+    except UnicodeDecodeError as wrong:
+        found = "it is UTF-16, save it as UTF-8" if wrong.object[:2] in _UTF16 else "it is not"
+        raise click.UsageError(f"--tokens-file must be UTF-8 text, one token a line; {found}") from None
+    listed, problems = [], []
+    for place, text in given:
+        try:
+            listed.append(as_token(text, place))
+        except FieldError as wrong:
+            problems.append(str(wrong))
+    if problems:
+        more = [f"and {len(problems) - _TOLD} more"] if len(problems) > _TOLD else []
+        raise click.UsageError("\n".join(["nothing was sent:", *problems[:_TOLD], *more]))
+    return listed
+
+
+_UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+_TOLD = 10
+"""Problems of a file that are printed."""
 
 
 def read_audience(everyone: bool, confirmed: bool, listed: list[str] | None, named: dict[str, Any]) -> Audience:
@@ -53,11 +77,13 @@ def read_audience(everyone: bool, confirmed: bool, listed: list[str] | None, nam
 @click.option("--all", "everyone", is_flag=True, help="Everyone with the app; needs --yes.")
 @click.option("--yes", "confirmed", is_flag=True, help="Yes, everyone.")
 @click.option("--token", "tokens", multiple=True, help="This phone; may be repeated.")
-@click.option("--tokens-file", type=click.File(encoding="utf-8"), help="A file with one token a line; - is stdin.")
+@click.option(
+    "--tokens-file", type=click.File(encoding="utf-8-sig"), help="A UTF-8 file with one token a line; - is stdin."
+)
 @click.option("--alias", multiple=True, help="Phones with this alias; may be repeated.")
 @click.option("--tag", multiple=True, help="Phones with one of these tags; may be repeated.")
 @click.option(
-    "--start-at", type=options.moment, metavar="ISO", help="When the vendor shall begin: 2026-11-22T20:00+08:00"
+    "--start-at", type=options.coming, metavar="ISO", help="When the vendor shall begin: 2026-11-22T20:00+08:00"
 )
 @click.option("--rate", type=click.IntRange(min=1), metavar="PHONES", help="Phones per second at most.")
 @options.notification

@@ -49,9 +49,9 @@ def explain(
     known = load_config(config)
     told = known.gateway().explain(push)
     if as_json:
-        show.as_json(explanation_json(told, token))
+        show.as_json(explanation_json(told, push.push_token.token))
     else:
-        _print(told, token)
+        _print(told, push.push_token.token)
     ctx.exit(exit_for(known, push.push_token.certificate_id, [] if told.outcome is None else [told.outcome.status]))
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import ssl
+import time
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
@@ -15,6 +16,8 @@ from typing import Any, TypeVar
 
 import click
 
+from pushgateway.audience import check_start
+from pushgateway.errors import FieldError
 from pushgateway.intent import Intent
 from pushgateway.model import ClickAction, Notification, OpenActivity, OpenApp, OpenIntent, OpenIntentUri, OpenUrl
 
@@ -45,6 +48,16 @@ def moment(text: str) -> datetime:
         raise click.BadParameter("must look like 2026-11-22T20:00+08:00") from None
     if read.tzinfo is None:
         raise click.BadParameter("needs a time zone, such as 2026-11-22T20:00+08:00")
+    return read
+
+
+def coming(text: str) -> datetime:
+    """The same for a moment that must not have passed."""
+    read = moment(text)
+    try:
+        check_start("", read, time.time)
+    except FieldError as wrong:
+        raise click.BadParameter(str(wrong).removeprefix(": ")) from None
     return read
 
 

@@ -47,6 +47,6 @@ def send(
     else:
         to = show.console()
         heading = outcome.status.value if outcome.reason is None else f"{outcome.status.value}: {outcome.reason.value}"
-        show.line(to, (heading, show.GOOD if outcome.ok else show.BAD), f"  {mask(token)}")
+        show.line(to, (heading, show.GOOD if outcome.ok else show.BAD), f"  {mask(push_token.token)}")
         show.labelled(to, words.outcome_lines(outcome))
     ctx.exit(exit_for(known, push_token.certificate_id, [outcome.status]))

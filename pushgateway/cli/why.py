@@ -227,10 +227,12 @@ def why(
     facts = support_facts(push_token, at, app, entries, whole=show_token)
     good = all(finding.good is not False for finding in findings)
     if as_json:
-        told = [{"about": one.about, "good": one.good, "says": words.plain(one.says, token)} for one in findings]
+        told = [
+            {"about": one.about, "good": one.good, "says": words.plain(one.says, push_token.token)} for one in findings
+        ]
         show.as_json({"ok": good, "findings": told, "journal": entries, "facts": facts})
     else:
-        _print(findings, facts, token)
+        _print(findings, facts, push_token.token)
     ready = usable(known, [push_token.certificate_id])
     ctx.exit(Exit.USAGE if not ready else Exit.OK if good else Exit.FAILED)
 

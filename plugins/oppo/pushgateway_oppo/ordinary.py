@@ -158,8 +158,6 @@ def _is_ordinary(note: Notification) -> bool:
 
 
 def _encode_data(data: Mapping[str, Any], maximum: int) -> str | None:
-    if type(data) is not dict:
-        return None
     try:
         text = encode_json(data)
     except (TypeError, ValueError, RecursionError):

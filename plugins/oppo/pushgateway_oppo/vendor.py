@@ -80,7 +80,7 @@ def _batching(size: int) -> Batching:
 
 def _weigh_data(data: Mapping[Any, Any]) -> int:
     """At most so many bytes for JSON as text within JSON."""
-    if type(data) is dict:
+    if isinstance(data, dict):
         size = 2
         for key, value in data.items():
             if type(key) is not str or not key.isprintable():
@@ -94,7 +94,7 @@ def _weigh_data(data: Mapping[Any, Any]) -> int:
         else:
             return 12 * size  # for a quotation mark, a backslash, or a character of four bytes
     # 12 for these here too, and for a control character, which Python shows in four characters, 21.
-    return 12 * len(str(data if type(data) is dict else dict(data)))
+    return 12 * len(str(data if isinstance(data, dict) else dict(data)))
 
 
 _LONG_NUMBER: Final = 10**10

@@ -56,7 +56,7 @@ def test_one_for_all_needs_a_breath_for_its_size_alone(counted: list[str]) -> No
 def test_pushes_that_are_refused_take_breath_too() -> None:
     """A batch of nothing but mistakes is work as well."""
     blank = [push(f"t{place}", Notification("", str(place))) for place in range(40)]
-    tokens = [push(f"t {place}") for place in range(600)]
+    tokens = [push(f"t;{place}") for place in range(600)]
 
     assert list(OPPO.push(blank)) == [None] * 3
     assert list(OPPO.push(tokens)) == [None] * 2

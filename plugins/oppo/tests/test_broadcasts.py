@@ -98,7 +98,7 @@ def test_broadcast_to_everyone() -> None:
 
 def test_broadcast_to_tokens() -> None:
     """One outcome for each token in the order given; those that cannot be sent to stay out of the request."""
-    tokens = ["IN_a", "b c", "IN_d", "CN_e", "IN_f"]
+    tokens = ["IN_a", "b;c", "IN_d", "CN_e", "IN_f"]
     broadcast = everyone(audience=Audience.of_tokens(tokens))
     saving, exchange = OPPO.save(broadcast), OPPO.broadcast(broadcast, "saved")
     request = next(exchange)
@@ -120,7 +120,7 @@ def test_broadcast_to_tokens() -> None:
 
 def test_a_broadcast_to_nobody_asks_nothing() -> None:
     """When no token of the list can be sent to, nothing is."""
-    outcome = result(OPPO.broadcast(everyone(audience=Audience.of_tokens(["", "a b"])), "saved"))
+    outcome = result(OPPO.broadcast(everyone(audience=Audience.of_tokens(["", "a;b"])), "saved"))
 
     assert (outcome.status, outcome.reason) == (Status.NOT_SENT, Reason.UNREGISTERED)
     assert [one.status for one in outcome.outcomes] == [Status.NOT_SENT, Status.NOT_SENT]
@@ -141,9 +141,9 @@ def test_no_refusal_quotes_content() -> None:
     """Details may be logged, so no token, title or body is in any of them."""
     canary = "canary-4711"
     bad = [
-        push(f"{canary} {canary}"),
+        push(f"{canary};{canary}"),
         push("a", Notification("", canary)),
-        push("b", Notification(canary, canary, data={canary: {canary}})),
+        push("b", Notification(canary, canary, data={canary: canary * 900})),
         push("c", Notification(canary, canary, receipt_url=canary * 50)),
         push("d", Notification(canary, canary, overrides={"oppo": {"title": [canary]}})),
     ]

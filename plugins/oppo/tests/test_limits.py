@@ -189,7 +189,6 @@ def test_fields_in_good_company(fields: dict[str, Any], audience: AudienceKind |
         ("action_parameters", "3", "must be a JSON object"),
         ("action_parameters", "[1]", "must be a JSON object"),
         ("action_parameters", '{"a":NaN}', "must be JSON, or made of what JSON can hold"),
-        ("action_parameters", {"a": float("inf")}, "must be JSON, or made of what JSON can hold"),
         ("auditResponse", 5, "must be a JSON object, a list, or their text"),
         ("auditResponse", '{"a":-Infinity}', "must be JSON, or made of what JSON can hold"),
         ("auditResponse", "[" * 100_000, "must be JSON, or made of what JSON can hold"),

@@ -19,7 +19,7 @@ from pushgateway.text import clean, form_quote
 from pushgateway.vendor import Batch, CallBack, Notification, OpenIntent, Outcome, Push, PushToken, Request
 
 TEXT = st.text(st.characters(exclude_categories=()), max_size=40)
-WORD = st.text('aZ09_.~-+ %&"\\é值\ud800\n', max_size=12)
+WORD = st.text("aZ09_.~-+%&\\é值", max_size=12)
 VALUES = st.recursive(
     st.one_of(TEXT, st.integers(), st.floats(), st.booleans(), st.none()),
     lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(TEXT, inner, max_size=3)),
@@ -136,7 +136,7 @@ def test_quoting_byte_by_byte_is_undone_by_every_decoder(text: str) -> None:
     assert len(quoted) == 3 * len(sent.encode())
 
 
-@given(st.lists(st.tuples(st.text("ab_~ é", max_size=6), st.integers(0, 2)), max_size=12, unique_by=lambda t: t[0]))
+@given(st.lists(st.tuples(st.text("ab_~;é", max_size=6), st.integers(0, 2)), max_size=12, unique_by=lambda t: t[0]))
 def test_a_batch_is_the_array_of_its_messages(chosen: list[tuple[str, int]]) -> None:
     """Also when some of them are left out, the first one too: no comma too many, each message as it is alone."""
     notes = [Notification("t", "b"), Notification("", "refused"), Notification("s", "c", subtitle="sub")]

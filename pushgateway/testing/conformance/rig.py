@@ -30,7 +30,7 @@ from pushgateway.vendor import Request, Response, Vendor
 
 HOST = "https://sandbox.invalid"
 CANARY = "CANARY-5d1c"
-ODD_TOKENS = ("", "x" * 5000, "汉字", "a\nb", "a;b,c", "\x00", "\ud800")
+ODD_TOKENS = ("", "x" * 5000, "汉字", "a;b,c", "a:b/c?d=1&e%2Cf", "{a}<b>|$(c)\\")
 """What no vendor gives out; a host's database may hold it all the same."""
 PREFIXED = ("1a", "CN_1a", "US_1a", "A_CN_1a", "A_US_1a", "CN_US_1a", "1\nCN_a", "a_")
 """Tokens that a vendor may take for such of different regions."""

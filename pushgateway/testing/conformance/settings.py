@@ -94,7 +94,7 @@ class SettingsScenarios(Rig):
         sandbox = self.sandbox(tokens=20)
         troubles = [Fault(kind=kind, share=0.4, times=None) for kind in ("drop", "html", "cut", "code")]
         note = Notification(f"{CANARY} title", f"{CANARY} body", data={"key": CANARY})
-        tokens = (*sandbox.tokens, CANARY, f"a\n{CANARY}", CANARY * 500)
+        tokens = (*sandbox.tokens, CANARY, f"a;{CANARY}", CANARY * 500)
         pushes = [Push(PushToken(1, token), note) for token in tokens]
         with records() as logged:
             outcomes = self.deliver(sandbox, pushes)

@@ -282,7 +282,7 @@ BROKEN = [
         "batch",
         "the_batch_is_left_alone",
         "Something is written into a notification's data",
-        "push() changed a notification",
+        "this mapping is frozen",
         "        for place, push in enumerate(batch):\n",
         '        for place, push in enumerate(batch):\n            push.notification.data["place"] = place\n',
     ),

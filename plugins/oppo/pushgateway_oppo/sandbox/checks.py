@@ -123,6 +123,15 @@ def whole(value: object) -> int | None:
     return None
 
 
+def late_start(fields: Fields, now: float) -> Objection | None:
+    """That a broadcast shall begin in the past. `now` is in seconds; a minute is allowed for clocks that differ.
+
+    No document says what OPPO does with such a start. It is a mistake of the caller in any case, so it is refused.
+    """
+    start = whole(fields.get("push_start_time")) if whole(fields.get("push_time_type")) == 1 else None
+    return (WRONG, "push_start_time") if start is not None and start < (now - 60) * 1000 else None
+
+
 def _between_fields(fields: Fields, broadcast: bool) -> Objection | None:
     if "notify_level" in fields and "category" not in fields:
         return WRONG_CATEGORY, "notify_level"

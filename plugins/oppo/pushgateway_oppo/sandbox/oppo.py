@@ -33,7 +33,7 @@ from pushgateway.sandbox import Delivery, Fault, Phone, Sandbox, Switch
 from pushgateway.vendor import Request, Response
 from pushgateway_oppo.sandbox.access import Access
 from pushgateway_oppo.sandbox.beside import COUNT, PAGE, TRUTH, Beside, with_paths
-from pushgateway_oppo.sandbox.checks import MISSING, WRONG, Checks
+from pushgateway_oppo.sandbox.checks import MISSING, WRONG, Checks, late_start
 from pushgateway_oppo.sandbox.door import Door
 from pushgateway_oppo.sandbox.mangling import MANGLINGS, mangle
 from pushgateway_oppo.sandbox.memory import Allowance, Bounded, PhoneShares, Saved
@@ -375,7 +375,8 @@ class OppoSandbox(Sandbox):
 
     def _save(self, form: Mapping[str, str]) -> Response:
         fields = {name: value for name, value in form.items() if name != "auth_token"}
-        objection = self._broadcast_checks.objection(fields) or template_objection(fields, self._facts, self._approved)
+        objection = self._broadcast_checks.objection(fields) or late_start(fields, self.clock())
+        objection = objection or template_objection(fields, self._facts, self._approved)
         if objection is not None:
             raise CallRefused(*objection)
         self._beside.check_pictures(fields)
