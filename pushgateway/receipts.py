@@ -1,15 +1,22 @@
-"""An ASGI app for what vendors post later, to be mounted in a host.
+"""An ASGI app that takes the receipts which vendors post, to be mounted in a host.
 
     async def store(receipts: Sequence[Receipt]) -> None: ...       # yours; raise Busy when you cannot take more
 
     app.mount("/push", Receipts(gateway, store))                    # Starlette, FastAPI; or by itself under uvicorn
 
-A certificate with `receipt_url="https://im.example.com/push"` then has its receipts posted to
-`/push/<certificate id>/<secret part>`.
+A host that makes its gateway in its lifespan has none yet when it mounts the app. It gives a function instead, which is
+called for each request:
 
-Law of this file: whoever does not know the secret part learns nothing, not even which certificates there are, and no
-byte of his body is read. Whoever knows it is a vendor and gets an answer soon: 200 for what was taken, and 503 for what
-the host could not take, which is then new again when it is posted once more. Nothing of a request is ever logged.
+    app.mount("/push", Receipts(lambda: app.state.gateway, store))
+
+A certificate with `receipt_url="https://im.example.com/push"` then has its receipts posted to
+`/push/<certificate id>/<secret part>`. Who does not know the secret part learns nothing, not even which certificates
+there are, and no byte of the body is read. Who knows it gets an answer soon: 200 for what was taken, and 503 for what
+the host could not take, which is then new again when it is posted once more.
+
+Nothing of a request is logged here. So that nobody else logs the secret part either, it is taken out of the ASGI scope
+as soon as it was read: the server's access log then has `/push/7005/hidden`. A proxy in front that logs paths can hand
+the secret part over in the header `X-Receipt-Secret`, and post to `/push/<certificate id>`.
 
 | status | means |
 | --- | --- |
@@ -18,7 +25,7 @@ the host could not take, which is then new again when it is posted once more. No
 | 405 | not a POST |
 | 408 | the body did not come in time |
 | 413 | the body is too large; no more of it was read |
-| 503 | the host is full, slow, failed or closed: post it again |
+| 503 | the host is full, slow, failed or closed, or its gateway is not there yet: post it again |
 """
 
 from __future__ import annotations
@@ -66,12 +73,18 @@ class _Gone(Exception):
     pass
 
 
+GatewaySource: TypeAlias = Gateway | Callable[[], Gateway | None]
+"""A gateway, or a function that gives it: None, or any exception, while there is none."""
+_SECRET_HEADER = b"x-receipt-secret"
+_HIDDEN = "hidden"
+
+
 class Receipts:
     """The ASGI app. One for a gateway; it lives in the gateway's event loop."""
 
     def __init__(
         self,
-        gateway: Gateway,
+        gateway: GatewaySource,
         handler: Handler,
         *,
         concurrency: int = 64,
@@ -79,16 +92,20 @@ class Receipts:
         handler_timeout: float = 10.0,
         retry_after: float = 30.0,
     ) -> None:
-        """`concurrency`: requests at once; one more is answered with 503. `body_timeout`: seconds in which a body must
-        have come, `handler_timeout`: in which `handler` must be done. `retry_after`: seconds that a 503 asks for.
-        Raises `FieldError`."""
+        """`gateway`: a `Gateway`, or a function that gives it for each request; while it gives None or raises, requests
+        are answered with 503. `concurrency`: requests at once; one more is answered with 503. `body_timeout`: seconds
+        in which a body must have come, `handler_timeout`: in which `handler` must be done. `retry_after`: seconds that
+        a 503 asks for. Raises `FieldError`.
+        """
+        if not isinstance(gateway, Gateway) and not callable(gateway):
+            raise FieldError("Receipts.gateway", f"must be a Gateway or a function, is {type(gateway).__name__}")
         if not callable(handler):
             raise FieldError("Receipts.handler", f"must be an async function, is {type(handler).__name__}")
         check_count("Receipts.concurrency", concurrency)
         check_seconds("Receipts.body_timeout", body_timeout, optional=False)
         check_seconds("Receipts.handler_timeout", handler_timeout, optional=False)
         check_seconds("Receipts.retry_after", retry_after, optional=False)
-        self._gateway = gateway
+        self._source = gateway
         self._handler = handler
         self._concurrency = concurrency
         self._body_timeout = body_timeout
@@ -105,16 +122,32 @@ class Receipts:
             await _live(receive, send)
         elif scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 1000})
-        elif scope["method"] != "POST":
-            await _answer(send, 405, (("allow", "POST"),))
         else:
             certificate_id, path_secret = _address(scope)
-            if self._gateway.admits(certificate_id, path_secret):
-                await self._take(certificate_id, scope, receive, send)
+            _hide(scope)
+            if scope["method"] != "POST":
+                await _answer(send, 405, (("allow", "POST"),))
+            elif (gateway := self._gateway()) is None:
+                await self._later(send, self._retry_after)
+            elif gateway.admits(certificate_id, path_secret):
+                await self._take(gateway, certificate_id, scope, receive, send)
             else:
                 await _answer(send, 404, _CLOSE)
 
-    async def _take(self, certificate_id: str, scope: Scope, receive: Receive, send: Send) -> None:
+    def _gateway(self) -> Gateway | None:
+        if isinstance(self._source, Gateway):
+            return self._source
+        try:
+            gateway = self._source()
+        except Exception as failed:  # an attribute that is not set before the lifespan has begun
+            self._complain(f"receipts are answered with 503: there is no gateway ({where(failed)})")
+            return None
+        if not isinstance(gateway, Gateway):
+            self._complain(f"receipts are answered with 503: there is no gateway, but {type(gateway).__name__}")
+            return None
+        return gateway
+
+    async def _take(self, gateway: Gateway, certificate_id: str, scope: Scope, receive: Receive, send: Send) -> None:
         if self._under_way >= self._concurrency:
             await self._later(send, self._retry_after)
             return
@@ -122,7 +155,7 @@ class Receipts:
         try:
             async with asyncio.timeout(self._body_timeout):
                 body = await _body(scope, receive)
-            await self._hear(certificate_id, scope, body, send)
+            await self._hear(gateway, certificate_id, scope, body, send)
         except TimeoutError:
             await _answer(send, 408, _CLOSE)
         except _TooLarge:
@@ -132,14 +165,14 @@ class Receipts:
         finally:
             self._under_way -= 1
 
-    async def _hear(self, certificate_id: str, scope: Scope, body: bytes, send: Send) -> None:
+    async def _hear(self, gateway: Gateway, certificate_id: str, scope: Scope, body: bytes, send: Send) -> None:
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
-        heard = self._gateway.receipts(certificate_id, headers, body)
+        heard = gateway.receipts(certificate_id, headers, body)
         if heard.reason is Reason.CLOSED:
             await self._later(send, self._retry_after)
             return
         before = set(self._at_handler.get(certificate_id, ())) if heard.duplicates else set()
-        pause = await self._hand_over(certificate_id, heard.receipts) if heard.receipts else None
+        pause = await self._hand_over(gateway, certificate_id, heard.receipts) if heard.receipts else None
         if pause is None and before:
             # What is known already may be at the handler just now, which may yet fail: then this is the repeat of it.
             await asyncio.wait(before)
@@ -149,7 +182,7 @@ class Receipts:
         else:
             await self._later(send, pause)
 
-    async def _hand_over(self, certificate_id: str, receipts: Sequence[Receipt]) -> float | None:
+    async def _hand_over(self, gateway: Gateway, certificate_id: str, receipts: Sequence[Receipt]) -> float | None:
         """Seconds until the vendor shall post them again; None when the host has them."""
         taken = False
         done = asyncio.get_running_loop().create_future()
@@ -162,24 +195,24 @@ class Receipts:
         except Busy as busy:
             return busy.retry_after
         except Exception as failed:
-            self._complain(certificate_id, failed)
+            self._complain(f"certificate {certificate_id}: the handler of receipts failed: {where(failed)}")
             return self._retry_after
         finally:
             if not taken:
-                self._gateway.unheard(receipts)
+                gateway.unheard(receipts)
             done.set_result(taken)
             at_handler.discard(done)
             if not at_handler:
                 self._at_handler.pop(certificate_id, None)
         return None
 
-    def _complain(self, certificate_id: str, failed: Exception) -> None:
+    def _complain(self, trouble: str) -> None:
         """One line a minute: a host's database that is down for an hour shall not fill its disk."""
         now = asyncio.get_running_loop().time()
         self._failures += 1
         if now >= self._silent_until:
             times = f", {self._failures} times since the last line" if self._failures > 1 else ""
-            log.error("certificate %s: the handler of receipts failed: %s%s", certificate_id, where(failed), times)
+            log.error("%s%s", trouble, times)
             self._failures, self._silent_until = 0, now + PAUSE
 
     async def _later(self, send: Send, seconds: float) -> None:
@@ -191,9 +224,23 @@ _CLOSE = (("connection", "close"),)
 
 
 def _address(scope: Scope) -> tuple[str, str]:
-    """Certificate id and secret part, the last two of a path: wherever the app is mounted and whatever lies before."""
+    """Certificate id and secret part: the last two parts of the path, wherever the app is mounted and whatever lies
+    before; or the last part and the header, where a proxy has moved the secret part there."""
     parts = scope["path"].rsplit("/", 2)
+    for name, value in scope["headers"]:
+        if name.lower() == _SECRET_HEADER:
+            return of_segment(parts[-1]).strip() or "?", value.decode("latin-1")
     return (of_segment(parts[-2]).strip() or "?", parts[-1]) if len(parts) > 1 else ("?", "")
+
+
+def _hide(scope: Scope) -> None:
+    """Take the last part of the path out of the scope. Servers write their access log from it when the answer begins,
+    and middleware and error reports around this app see it too."""
+    head, slash, _ = scope["path"].rpartition("/")
+    scope["path"] = f"{head}{slash}{_HIDDEN}"
+    raw = scope.get("raw_path")
+    if isinstance(raw, bytes):
+        scope["raw_path"] = raw.rpartition(b"/")[0] + f"{slash}{_HIDDEN}".encode("ascii")
 
 
 async def _body(scope: Scope, receive: Receive) -> bytes:

@@ -79,6 +79,71 @@ def test_it_may_be_mounted_anywhere(path: str, root_path: str) -> None:
     assert store.kept == [["a"]]
 
 
+def test_a_host_may_make_its_gateway_after_the_app(caplog: pytest.LogCaptureFixture) -> None:
+    """A function gives it for each request. Before there is one (an attribute that is not set, None, something else)
+    receipts are to come again, nothing of them is read, and one line a minute says why."""
+    store = Store()
+    state: dict[str, Any] = {}
+
+    async def main() -> list[Post]:
+        app = Receipts(lambda: state["gateway"], store)
+        early = [await Post(HERE, [arrived("a")]).to(app)]
+        for nothing in (None, "no gateway"):
+            state["gateway"] = nothing
+            early.append(await Post(HERE, [arrived("a")]).to(app))
+        async with clerks(ClerkServer(), sealed()) as state["gateway"]:
+            return [*early, await Post(HERE, [arrived("a")]).to(app), await Post(f"{HERE}x").to(app)]
+
+    posts = run_virtual(main())
+
+    assert [post.status for post in posts] == [503, 503, 503, 200, 404]
+    assert [post.taken for post in posts] == [0, 0, 0, 1, 0]
+    assert store.kept == [["a"]]
+    assert [record.getMessage()[:57] for record in caplog.records] == [
+        "receipts are answered with 503: there is no gateway (KeyE"
+    ]
+
+
+def test_the_secret_part_does_not_stay_in_the_scope() -> None:
+    """Servers, middleware and error reports write the path down: what they see has no secret in it, right or wrong."""
+    secret = HERE.rsplit("/", 1)[1]
+
+    async def main() -> list[str]:
+        async with clerks(ClerkServer(), sealed()) as g:
+            app = Receipts(g, Store())
+            scopes = []
+            for method, given in (("POST", secret), ("GET", secret), ("POST", secret[:-1])):
+                path = f"/push/1/{given}"
+                scope = {"type": "http", "method": method, "path": path, "raw_path": path.encode(), "headers": []}
+                post = Post(path, [b"[]"])
+                await app(scope, post._receive, post._send)
+                scopes.append(f"{scope['path']} {scope['raw_path']!r}")  # type: ignore[str-bytes-safe]
+            return scopes
+
+    assert run_virtual(main()) == ["/push/1/hidden b'/push/1/hidden'"] * 3
+
+
+def test_a_proxy_may_move_the_secret_part_into_a_header() -> None:
+    """Then it is in no path at all; a wrong one, and one in both places, is no address."""
+    secret = HERE.rsplit("/", 1)[1]
+    store = Store()
+
+    def header(value: str) -> list[tuple[bytes, bytes]]:
+        return [(b"X-Receipt-Secret", value.encode())]
+
+    statuses = served(
+        store,
+        Post("/push/1", [arrived("a")], headers=header(secret)),
+        Post("/push/1", [arrived("b")], headers=header(secret[:-1])),
+        Post("/push/2", [arrived("c")], headers=header(secret)),
+        Post("/push/1", [arrived("d")], headers=header("")),
+        Post(f"/push{HERE}", [arrived("e")], headers=header(secret)),
+    )
+
+    assert statuses == [200, 404, 404, 404, 404]
+    assert store.kept == [["a"]]
+
+
 def test_who_does_not_know_the_address_learns_nothing() -> None:
     """A wrong secret, an unknown certificate, one without receipts, no path at all: one answer, and no byte is read."""
     secret = HERE.rsplit("/", 1)[1]

@@ -4,6 +4,7 @@ Law of this file: loopback and port 0. The gateway and the app live in the test'
 """
 
 import asyncio
+import logging
 import socket
 import threading
 from collections.abc import AsyncIterator, Sequence
@@ -52,7 +53,7 @@ class Host:
 @asynccontextmanager
 async def listening(app: Any, listener: socket.socket, **tls: Any) -> AsyncIterator[None]:
     """The app under uvicorn, on a socket that is bound already."""
-    config = uvicorn.Config(app, log_config=None, log_level="critical", lifespan="on", **tls)
+    config = uvicorn.Config(app, log_config=None, lifespan="on", **{"log_level": "critical", **tls})
     server = uvicorn.Server(config)
     server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
     running = asyncio.ensure_future(server._serve([listener]))
@@ -110,6 +111,47 @@ def test_a_push_is_confirmed_by_its_receipt(dialect: str, mounted: bool) -> None
 
     assert oppo.ledger.receipts == {"posted": oppo.ledger.receipts["posted"]}
     assert threading.active_count() == before
+
+
+@pytest.mark.parametrize("http", ["h11", "httptools"])
+def test_a_gateway_of_the_lifespan_and_an_access_log_without_the_secret(
+    http: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A host mounts the app before it has a gateway, which its lifespan makes. The server's access log, on as it is by
+    default, has a line for each receipt, and in none of them the secret part of the address."""
+    oppo = OppoSandbox()
+    listener, port = bound()
+    host = Host()
+
+    async def main(url: str) -> str:
+        settings = {**oppo.settings(url)}
+        base = f"http://127.0.0.1:{port}/push"
+        certificate = Certificate(7005, "oppo", settings, receipt_url=base, receipt_secret=SECRET)
+
+        @asynccontextmanager
+        async def lifespan(app: Starlette) -> AsyncIterator[None]:
+            async with Gateway([certificate]) as app.state.gateway:
+                yield
+
+        app = Starlette(lifespan=lifespan, routes=[Mount("/push", Receipts(lambda: app.state.gateway, host))])
+        async with listening(app, listener, http=http, log_level="info"):
+            while not hasattr(app.state, "gateway"):  # noqa: ASYNC110 - the server has no event for it
+                await asyncio.sleep(0.01)
+            await app.state.gateway.send(PushToken(7005, oppo.tokens[0]), NOTE)
+            await host.has(1)
+        assert certificate.seal is not None
+        return certificate.seal.url.rsplit("/", 1)[1]
+
+    with serve(oppo) as served:  # which switches the access log of this process off
+        logging.getLogger("uvicorn.access").addHandler(caplog.handler)
+        try:
+            secret = asyncio.run(main(served.url))
+        finally:
+            logging.getLogger("uvicorn.access").removeHandler(caplog.handler)
+
+    logged = [record.getMessage() for record in caplog.records if record.name == "uvicorn.access"]
+    assert any('"POST /push/7005/hidden HTTP/1.1" 200' in line for line in logged)
+    assert secret not in caplog.text
 
 
 def test_a_receipt_over_tls_is_heard(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
