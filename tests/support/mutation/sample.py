@@ -1,0 +1,113 @@
+"""Try a random sample of mutants: `tox -e mutate -- --seed 1 --size 50`.
+
+Each mutant is imported by pytest processes of its own (see `replaced`), two mutants at a time, and is tried on the
+tests that are nearest to it first: those named after the module, then those that import it, then all of the everyday
+suite. A mutant that no test notices is printed with its line before and after; the exit code is 1 when more than
+`--allow` percent survive. A test run that ends in a time-out has noticed the mutant.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from mutation.mutants import ROOT, Mutant, drawn, module_of
+from mutation.replaced import VARIABLE
+
+TIMEOUT = 420.0
+"""Seconds for one run of tests; the whole suite takes a third of it."""
+AFTER = (
+    "test_packaging",
+    "test_benchmarks",
+    "test_habits",
+    "test_house",
+    "test_doors",
+    "test_catalogue",
+    "test_planted",
+)
+"""Test files that read sources instead of running them, or that take long: never the nearest."""
+
+
+def nearest(module: str) -> list[list[str]]:
+    """Groups of test files, the nearest to `module` first; together the whole everyday suite of core and plug-in."""
+    files = sorted([*ROOT.glob("tests/test_*.py"), *ROOT.glob("plugins/*/tests/test_*.py")])
+    files = [path for path in files if not path.stem.startswith(AFTER)]
+    word = module.rpartition(".")[2]
+    parent = module.rpartition(".")[0].rpartition(".")[2]
+    named = [path for path in files if path.stem.removeprefix("test_").startswith((word, parent or word))]
+    rest = [path for path in files if path not in named]
+    importing = [path for path in rest if module in path.read_text("utf-8")]
+    others = [path for path in rest if path not in importing]
+    if module.startswith("pushgateway_"):
+        others.sort(key=lambda path: "plugins" not in path.parts)
+    return [[str(path.relative_to(ROOT)) for path in group] for group in (named, importing, others) if group]
+
+
+def is_noticed(mutant: Mutant, folder: Path) -> bool:
+    """Whether a test fails with this mutant."""
+    module = module_of(mutant.path)
+    text = folder / "mutant.py"
+    text.write_text(mutant.source(), "utf-8")
+    environment = {
+        **os.environ,
+        VARIABLE: f"{module}={text}",
+        "PYTHONPATH": str(ROOT / "tests" / "support"),
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
+    for group in nearest(module):
+        command = [sys.executable, "-m", "pytest", "-p", "mutation.replaced", "-p", "no:cacheprovider", "-x", "-q"]
+        command += ["-m", "not days", f"--basetemp={folder / 'tests'}", *group]
+        try:
+            run = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, timeout=TIMEOUT, check=False)
+        except subprocess.TimeoutExpired:
+            return True
+        if run.returncode != 0:
+            return True
+    return False
+
+
+def tried(mutant: Mutant) -> tuple[Mutant, bool, float]:
+    """A mutant, whether it was noticed, and after how many seconds."""
+    begun = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="pushgateway-mutant-") as folder:
+        noticed = is_noticed(mutant, Path(folder))
+    return mutant, noticed, time.monotonic() - begun
+
+
+def say(text: str) -> None:
+    """A line for people, at once."""
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Draw, try, print; 1 when too many survive."""
+    parser = argparse.ArgumentParser(prog="tox -e mutate --", description=__doc__.partition("\n")[0])
+    parser.add_argument("--seed", type=int, default=0, help="of the random sample")
+    parser.add_argument("--size", type=int, default=50, help="how many mutants; 0: every one")
+    parser.add_argument("--only", default="", help="a part of the path of the sources, such as transport/")
+    parser.add_argument("--allow", type=float, default=5.0, help="percent that may survive")
+    given = parser.parse_args(arguments)
+    mutants = drawn(given.size, given.seed, given.only)
+    survivors = []
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for number, (mutant, noticed, seconds) in enumerate(pool.map(tried, mutants), 1):
+            say(f"{number:>4} {'noticed ' if noticed else 'SURVIVED'} {seconds:6.1f} s  {mutant.name}")
+            if not noticed:
+                survivors.append(mutant)
+                before, after = mutant.lines()
+                say(f"       - {before.strip()}\n       + {after.strip()}")
+    share = 100 * len(survivors) / max(len(mutants), 1)
+    say(f"{len(mutants)} mutants, {len(survivors)} survived ({share:.1f} %), seed {given.seed}")
+    return 1 if share > given.allow else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
