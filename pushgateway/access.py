@@ -17,6 +17,7 @@ import attrs
 from cachetools import TLRUCache
 
 from pushgateway.errors import ClockSkew, NoVerdict, Refused
+from pushgateway.masking import safe_repr
 from pushgateway.outcome import Reason
 from pushgateway.vendor import AccessToken
 
@@ -43,6 +44,7 @@ LONGEST_CONTENTION = 60.0
 """Seconds."""
 
 
+@safe_repr
 @attrs.define(eq=False)
 class _Held:
     access: AccessToken
@@ -50,6 +52,7 @@ class _Held:
     renew: float
 
 
+@safe_repr
 @attrs.define(eq=False)
 class _Failure:
     error: Refused | NoVerdict

@@ -12,6 +12,7 @@ from datetime import datetime
 import attrs
 
 from pushgateway.errors import FieldError
+from pushgateway.masking import safe_repr
 from pushgateway.model import Notification, as_certificate_id, as_token, check_aware, check_kind, shown
 
 
@@ -24,6 +25,7 @@ class AudienceKind(enum.Enum):
     TAGS = "tags"
 
 
+@safe_repr
 @attrs.frozen(repr=False)
 class Audience:
     """Who a broadcast is for. Made with `everyone()`, `of_tokens(…)`, `of_aliases(…)` or `of_tags(…)`."""
@@ -128,6 +130,7 @@ def check_start(field: str, start: datetime | None, clock: Callable[[], float]) 
         raise FieldError(field, "lies in the past: leave it out to begin now")
 
 
+@safe_repr
 @attrs.frozen(repr=False)
 class Broadcast:
     """One notification to an audience of one certificate."""

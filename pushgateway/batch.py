@@ -9,9 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import overload
 
+from pushgateway.masking import safe_repr
 from pushgateway.model import CallBack, Notification, Push, PushToken
 
 
+@safe_repr
 class Batch(Sequence[Push]):
     """Pushes as a sequence, and the same as columns: what is at one place in each of them belongs together."""
 

@@ -17,6 +17,7 @@ from pushgateway.audience import Audience, AudienceKind, Broadcast
 from pushgateway.conversation import Conversation, Errand
 from pushgateway.errors import ExchangeError, NoVerdict, Refused
 from pushgateway.events import BroadcastDone
+from pushgateway.masking import safe_repr
 from pushgateway.model import PushToken
 from pushgateway.outcome import BroadcastOutcome, Outcome, Reason, Status
 from pushgateway.patience import Patience
@@ -61,6 +62,7 @@ def parts(vendor: Vendor, audience: Audience) -> list[tuple[str, Audience]]:
     ]
 
 
+@safe_repr
 @attrs.define(eq=False)
 class Broadcasting:
     """One broadcast under way. `run` gives its outcome, also when the task is cut off."""

@@ -13,8 +13,10 @@ from typing import Generic, Literal, TypeAlias
 import attrs
 
 from pushgateway.exchange import Exchange, T
+from pushgateway.masking import safe_repr
 
 
+@safe_repr
 @attrs.frozen(kw_only=True)
 class Call(Generic[T]):
     """One operation of a vendor, ready to be carried out; its result is a `T`.
@@ -37,6 +39,7 @@ Effect: TypeAlias = Literal["applies", "cut", "refused"]
 """`applies`: it holds and is kept; `cut`: the field was cut to it; `refused`: the push cannot leave because of it."""
 
 
+@safe_repr
 @attrs.frozen(kw_only=True)
 class Ruling:
     """What one rule of a vendor did to a push, for `explain`. Never a token, a title or a text."""

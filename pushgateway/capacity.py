@@ -8,8 +8,10 @@ from __future__ import annotations
 import attrs
 
 from pushgateway.errors import FieldError
+from pushgateway.masking import safe_repr
 
 
+@safe_repr
 @attrs.frozen
 class Batching:
     """How many pushes fit into one request of this vendor. Raises `FieldError` for a number below 1."""
@@ -29,6 +31,7 @@ class Batching:
             raise FieldError("Batching.max_bytes", "must be a whole number of bytes, 1 or more, or None")
 
 
+@safe_repr
 @attrs.frozen(kw_only=True)
 class Rates:
     """What a vendor takes in a second from one certificate, by its own figures. None: it names none.

@@ -16,7 +16,7 @@ from cattrs.errors import ForbiddenExtraKeysError
 from pushgateway.capacity import check_rate
 from pushgateway.errors import ConfigError, FieldError, PluginError
 from pushgateway.frozen import freeze
-from pushgateway.masking import Secret
+from pushgateway.masking import Secret, safe_repr
 from pushgateway.model import as_certificate_id
 from pushgateway.plugins import Plugins
 from pushgateway.seals import Seal, longest_base
@@ -59,6 +59,7 @@ def _receipt_secret(value: object) -> tuple[Secret, ...]:
     return secrets
 
 
+@safe_repr
 @attrs.frozen(repr=False)
 class Certificate:
     """The host's record of one app's credentials at one vendor (Tencent IM: 证书 ID, buzid).

@@ -25,6 +25,7 @@ from pushgateway.capacity import check_rate
 from pushgateway.certificates import Certificate, check_linger, load_vendors
 from pushgateway.errors import ConfigError, FieldError
 from pushgateway.gateway import Gateway
+from pushgateway.masking import safe_repr
 from pushgateway.model import check_count, check_seconds
 from pushgateway.plugins import Plugins
 from pushgateway.vendor import Vendor
@@ -52,6 +53,7 @@ class Options(TypedDict, total=False):
     queue: int
 
 
+@safe_repr
 @attrs.frozen
 class Config:
     """What a `pushgateway.toml` says."""
@@ -171,6 +173,7 @@ def _certificates(tables: Any, sources: _Sources, problems: list[str]) -> list[C
     return certificates
 
 
+@safe_repr
 @attrs.frozen
 class _Sources:
     """Where `env:` and `file:` values come from."""
@@ -218,6 +221,7 @@ class _Sources:
         return text or _Problem(f"the file {name} is empty or larger than {MAX_SECRET} bytes")
 
 
+@safe_repr
 @attrs.frozen
 class _Problem:
     sentence: str

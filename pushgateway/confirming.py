@@ -27,6 +27,7 @@ import attrs
 
 from pushgateway.errors import FieldError
 from pushgateway.gateway import Gateway
+from pushgateway.masking import safe_repr
 from pushgateway.model import PushToken, check_seconds
 from pushgateway.outcome import BroadcastOutcome, Outcome, Reason
 from pushgateway.receipt import Proof, Receipt, ReceiptKind, Statistics
@@ -37,6 +38,7 @@ REMEMBERED = 100_000
 """Ids by which receipts are found, one to three for each; beyond that the oldest are forgotten. Some 35 MB."""
 
 
+@safe_repr
 @attrs.frozen(kw_only=True)
 class Confirmation:
     """What is known of some pushes, or of a broadcast, when the time is over or nothing is open any more.

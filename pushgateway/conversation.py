@@ -17,7 +17,7 @@ from pushgateway.access import AccessTokens, Key
 from pushgateway.errors import AccessExpired, ClockSkew, NoVerdict, Refused
 from pushgateway.events import Ending, LoginDone, Operation, RequestDone
 from pushgateway.exchange import T
-from pushgateway.masking import where
+from pushgateway.masking import safe_repr, where
 from pushgateway.outcome import CertificateCheck, Reason
 from pushgateway.transport import Transport
 from pushgateway.vendor import AccessToken, Exchange, Request, Response, Vendor
@@ -76,6 +76,7 @@ class Desk(AbstractAsyncContextManager[None]):
         asyncio.get_running_loop().call_soon(self._lock.release)  # in the next turn, and no await: nothing cuts in
 
 
+@safe_repr
 @attrs.frozen(eq=False)
 class Conversation:
     """One vendor, one certificate, and the ways to reach it. Replaced as a whole when the settings change."""

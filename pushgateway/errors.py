@@ -20,16 +20,28 @@ title or a body.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 if TYPE_CHECKING:
-    from typing import Any
-
     from pushgateway.outcome import BroadcastOutcome, CallOutcome, Outcome, Reason
 
 
 class PushgatewayError(Exception):
-    """Root of everything raised by pushgateway."""
+    """Root of everything raised by pushgateway.
+
+    Every one survives `pickle` and `copy`, so it comes whole out of a process pool or a task queue.
+    """
+
+    def __reduce__(self) -> Any:
+        # Python's own way calls the class with the message, which is not what the classes here are made of.
+        return _remade, (type(self), self.args, {**self.__dict__})
+
+
+def _remade(kind: type[PushgatewayError], args: tuple[Any, ...], state: dict[str, Any]) -> PushgatewayError:
+    """The other end of `PushgatewayError.__reduce__`: an error with this message and these attributes."""
+    error = kind.__new__(kind, *args)
+    error.__dict__.update(state)
+    return error
 
 
 class FieldError(PushgatewayError, ValueError):

@@ -12,6 +12,7 @@ from typing import Literal, TypeAlias
 
 import attrs
 
+from pushgateway.masking import safe_repr
 from pushgateway.outcome import Reason, Status
 
 Operation: TypeAlias = Literal["push", "login", "save", "broadcast", "call"]
@@ -33,6 +34,7 @@ class BreakerState(enum.Enum):
     """One request is let through to find out."""
 
 
+@safe_repr
 @attrs.frozen(kw_only=True)
 class Event:
     """Something happened."""
@@ -43,6 +45,7 @@ class Event:
     """The certificate's brand. None: there is no such certificate."""
 
 
+@safe_repr
 @attrs.frozen(kw_only=True)
 class RequestDone(Event):
     """One vendor request is over."""
@@ -63,6 +66,7 @@ class RequestDone(Event):
     """False: it is sure that the request did not leave completely."""
 
 
+@safe_repr
 @attrs.frozen(kw_only=True)
 class OutcomeGiven(Event):
     """A push got its outcome."""
@@ -82,6 +86,7 @@ class OutcomeGiven(Event):
     """It was repeated after an attempt without a verdict, at a vendor that does not drop repeats."""
 
 
+@safe_repr
 @attrs.frozen(kw_only=True)
 class BroadcastDone(Event):
     """A broadcast got its outcome."""
@@ -97,6 +102,7 @@ class BroadcastDone(Event):
     """Tokens, aliases or tags that were named; 0 for everyone."""
 
 
+@safe_repr
 @attrs.frozen(kw_only=True)
 class CallDone(Event):
     """One of a vendor's own operations got its outcome."""
@@ -114,6 +120,7 @@ class CallDone(Event):
     """Seconds since it was handed in."""
 
 
+@safe_repr
 @attrs.frozen(kw_only=True)
 class LoginDone(Event):
     """A login is over."""
@@ -130,6 +137,7 @@ class LoginDone(Event):
     """Seconds it took."""
 
 
+@safe_repr
 @attrs.frozen(kw_only=True)
 class ReceiptsHeard(Event):
     """A vendor, or somebody who says so, has posted receipts."""
@@ -144,6 +152,7 @@ class ReceiptsHeard(Event):
     """What could not be read: elements, or 1 for the whole."""
 
 
+@safe_repr
 @attrs.frozen(kw_only=True)
 class QuotaLatched(Event):
     """The day's share is used up: until it is renewed, pushes are answered here and the vendor is not asked."""
@@ -158,6 +167,7 @@ class QuotaLatched(Event):
     """How many pushes found it out or were waiting, and end here."""
 
 
+@safe_repr
 @attrs.frozen(kw_only=True)
 class QuotaReleased(Event):
     """The vendor's new day has begun: sending resumes."""
@@ -168,6 +178,7 @@ class QuotaReleased(Event):
     """The vendor's class of quota; "" where there is one for all."""
 
 
+@safe_repr
 @attrs.frozen(kw_only=True)
 class BreakerChanged(Event):
     """A breaker opened, half opened or closed."""
@@ -188,6 +199,7 @@ def _limit(rate: float | None) -> float | None:
     return None if rate is None or math.isinf(rate) else rate
 
 
+@safe_repr
 @attrs.frozen(kw_only=True)
 class RateChanged(Event):
     """How fast a lane may send was changed: lowered at the vendor's flow control, raised again step by step."""
@@ -200,6 +212,7 @@ class RateChanged(Event):
     """None: no limit."""
 
 
+@safe_repr
 @attrs.frozen(kw_only=True)
 class Shed(Event):
     """Pushes were refused at once because the queue was full."""
@@ -207,6 +220,7 @@ class Shed(Event):
     count: int
 
 
+@safe_repr
 @attrs.frozen(kw_only=True)
 class Reloaded(Event):
     """A set of certificates was adopted. It is of no single certificate, so `certificate_id` is "", `brand` None."""

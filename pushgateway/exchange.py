@@ -13,9 +13,12 @@ from typing import TypeAlias, TypeVar
 
 import attrs
 
+from pushgateway.masking import safe_repr
+
 T = TypeVar("T")
 
 
+@safe_repr
 @attrs.frozen
 class Request:
     """One HTTP request. `headers` names are lower case; `content` is the whole body."""
@@ -26,6 +29,7 @@ class Request:
     content: bytes = attrs.field(default=b"", repr=False)
 
 
+@safe_repr
 @attrs.frozen
 class Response:
     """One HTTP reply. `headers` names are lower case; `received_at` is our wall clock (epoch seconds)."""
@@ -71,6 +75,7 @@ it. What comes back from a breath means nothing. At a breath an exchange may end
 """
 
 
+@safe_repr
 @attrs.frozen
 class AccessToken:
     """What a vendor's login returned."""

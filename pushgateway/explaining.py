@@ -19,7 +19,7 @@ from pushgateway.conversation import MAX_BREATHS
 from pushgateway.errors import NoVerdict, Refused
 from pushgateway.exchange import AccessToken, Exchange, Request
 from pushgateway.intent import Priority
-from pushgateway.masking import where
+from pushgateway.masking import safe_repr, where
 from pushgateway.model import Push
 from pushgateway.outcome import BroadcastOutcome, Outcome, Reason, Status
 from pushgateway.vendor import Vendor
@@ -33,6 +33,7 @@ NEW_ID: Final = "0" * 32
 """Stands for the dedupe id of a push that has none: each gets a new one when it is sent."""
 
 
+@safe_repr
 @attrs.frozen(kw_only=True, repr=False)
 class Explanation:
     """What sending would do, and why. `requests` hold token and content, as they would be sent; a `repr` does not."""

@@ -31,6 +31,7 @@ from pushgateway.inquiries import Inquiries, make_traces
 from pushgateway.intake import Intake
 from pushgateway.intent import Priority
 from pushgateway.journal import Journal
+from pushgateway.masking import safe_repr
 from pushgateway.model import Notification, Push, PushToken, as_certificate_id, check_count, check_seconds
 from pushgateway.operations import Operations
 from pushgateway.outcome import BroadcastOutcome, CertificateCheck, Outcome, Reason, Status
@@ -55,6 +56,7 @@ TURN = 1000
 """Pushes taken in before the event loop gets a turn."""
 
 
+@safe_repr
 class Gateway(Inquiries):
     """All certificates of a process, and one call for every phone.
 

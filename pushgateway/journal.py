@@ -21,6 +21,7 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from pushgateway.errors import FieldError
+from pushgateway.masking import safe_repr
 from pushgateway.model import PushToken, check_count
 from pushgateway.receipt import Receipt
 from pushgateway.tracing import Ended, tell_life
@@ -41,6 +42,7 @@ def token_digest(push_token: PushToken) -> str:
     return hashlib.blake2b(token, digest_size=8, key=key, person=b"pushgw journal").hexdigest()
 
 
+@safe_repr
 class Journal:
     """A journal of pushes: `Gateway(certificates, journal=Journal("push.jsonl"))`. Yours to close, after the gateway.
 

@@ -27,6 +27,7 @@ from pushgateway.events import (
     Reloaded,
     Shed,
 )
+from pushgateway.masking import safe_repr
 from pushgateway.outcome import Reason, Status
 
 INFO, WARNING, ERROR = 20, 30, 40
@@ -36,6 +37,7 @@ LONGEST = 200
 """Characters of a sentence or a list that a line shows."""
 
 
+@safe_repr
 @attrs.frozen(eq=False)
 class Line:
     """How one kind of event is told."""

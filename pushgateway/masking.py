@@ -5,9 +5,11 @@ Law of this file: values and nothing else. What is printed, formatted or pickled
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import hmac
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from pushgateway.errors import FieldError
 
@@ -29,16 +31,40 @@ def where(error: BaseException) -> str:
     return f"{type(error).__name__}{place}"
 
 
+V = TypeVar("V")
+
+
+def safe_repr(kind: type[V]) -> type[V]:
+    """A class decorator: the `repr` of a value never raises, also of one that is not finished.
+
+    A debugger or crash reporter shows the values of a frame in which something failed. There is one that was just being
+    made, whose fields have no value or not yet the right one.
+    """
+    made: Callable[[V], str] = kind.__repr__
+
+    @functools.wraps(made)
+    def __repr__(self: V) -> str:  # noqa: N807
+        try:
+            return made(self)
+        except Exception:
+            return f"{type(self).__name__}(not finished)"
+
+    kind.__repr__ = __repr__  # type: ignore[assignment]
+    return kind
+
+
 class Secret:
     """A string that does not show itself: masked in `repr`, `str` and formatting, refuses to be pickled.
 
-    `reveal()` gives the text. Two secrets with the same text are equal (compared in constant time).
+    `reveal()` gives the text. Two secrets with the same text are equal (compared in constant time). A copy is the same
+    object, so a certificate can be copied within a process.
     """
 
     __slots__ = ("_text",)
 
     def __init__(self, text: str) -> None:
         if not isinstance(text, str) or not text:
+            del text  # bytes of a secret: not to be in what a crash reporter stores of this frame
             raise FieldError("secret", "must be a non-empty string")
         self._text = text
 
@@ -57,12 +83,18 @@ class Secret:
         return hash((Secret, self._text))
 
     def __repr__(self) -> str:
-        return "Secret(***)"
+        return "Secret(***)"  # also while it is being made
 
     __str__ = __repr__
 
     def __format__(self, spec: str) -> str:
         return "***"
+
+    def __copy__(self) -> Secret:
+        return self
+
+    def __deepcopy__(self, _: Any) -> Secret:
+        return self
 
     def __reduce__(self) -> Any:
         raise TypeError("a Secret is not pickled: hand the certificate over by its env: or file: source")

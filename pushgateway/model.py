@@ -18,7 +18,7 @@ import attrs
 from pushgateway.errors import FieldError
 from pushgateway.frozen import EMPTY, FrozenDict, freeze_json, same
 from pushgateway.intent import Intent, Priority, as_intent
-from pushgateway.masking import mask
+from pushgateway.masking import mask, safe_repr
 
 
 def as_certificate_id(value: int | str) -> str:
@@ -92,6 +92,7 @@ def _token_problem(text: str) -> str:
     return ""
 
 
+@safe_repr
 @attrs.frozen(repr=False)
 class PushToken:
     """The pair that addresses one app on one phone, as Tencent IM's `TIMOfflinePushToken`.
@@ -113,6 +114,7 @@ def shown(value: object, name: str) -> str:
     return repr(getattr(value, name, UNSET))
 
 
+@safe_repr
 class _Unset:
     def __repr__(self) -> str:
         return "unset"
@@ -141,11 +143,13 @@ def _keep_text(owner: object, name: str) -> None:
         object.__setattr__(owner, name, str.__str__(value))
 
 
+@safe_repr
 @attrs.frozen
 class OpenApp:
     """A tap opens the app. The default."""
 
 
+@safe_repr
 @attrs.frozen(repr=False)
 class OpenIntent:
     """A tap opens the activity with this intent action (Android `<action android:name=…>`)."""
@@ -159,6 +163,7 @@ class OpenIntent:
         return "OpenIntent(…)"
 
 
+@safe_repr
 @attrs.frozen(repr=False)
 class OpenActivity:
     """A tap opens the activity of this fully qualified class name."""
@@ -172,6 +177,7 @@ class OpenActivity:
         return "OpenActivity(…)"
 
 
+@safe_repr
 @attrs.frozen(repr=False)
 class OpenUrl:
     """A tap opens this web page."""
@@ -185,6 +191,7 @@ class OpenUrl:
         return "OpenUrl(…)"
 
 
+@safe_repr
 @attrs.frozen(repr=False)
 class OpenIntentUri:
     """A tap opens this intent scheme URL (`intent://…#Intent;…;end`)."""
@@ -233,6 +240,7 @@ def _freeze_overrides(given: Mapping[Any, Any]) -> Mapping[str, Any]:
     return FrozenDict(made) if made else EMPTY
 
 
+@safe_repr
 @attrs.frozen(kw_only=True, repr=False, eq=False)
 class Notification:
     """What the user sees, the same for every vendor.
@@ -407,6 +415,7 @@ def _perhaps(priority: Priority | None) -> Priority:
     return priority  # type: ignore[return-value]  # None is replaced as soon as the notification is known
 
 
+@safe_repr
 @attrs.frozen(repr=False)
 class CallBack:
     """Where the vendor posts receipts for a push, and what it sends along; made by the gateway."""
@@ -427,6 +436,7 @@ class _Draft:
     )
 
 
+@safe_repr
 @attrs.frozen(repr=False)
 class Push(_Draft):
     """One notification for one push token."""

@@ -21,6 +21,7 @@ from pushgateway.conversation import Conversation, Errand
 from pushgateway.errors import FieldError, NoVerdict, Refused
 from pushgateway.events import CallDone
 from pushgateway.lane import Lane
+from pushgateway.masking import safe_repr
 from pushgateway.outcome import CallOutcome, Reason, Status
 from pushgateway.patience import Patience
 from pushgateway.region import CLOSED
@@ -53,6 +54,7 @@ def _is_operation(vendor: type[Vendor], name: str) -> bool:
     return (get_origin(hint) or hint) is Call
 
 
+@safe_repr
 class Operations:
     """The operations of one certificate's vendor: `outcome = await gateway.vendor(7005).statistics(message, task)`.
 
@@ -132,6 +134,7 @@ def _missing(vendor: Vendor, name: str) -> str:
     return f"{vendor.brand} has no operation {name!r}; it has: {known}"
 
 
+@safe_repr
 @attrs.define(eq=False)
 class Calling(Generic[R]):
     """One call under way. `run` gives its outcome, also when the task is cut off."""

@@ -13,6 +13,7 @@ import attrs
 
 from pushgateway.batch import Batch
 from pushgateway.errors import PushFailed, Refused
+from pushgateway.masking import safe_repr
 from pushgateway.model import Push, PushToken
 
 
@@ -75,6 +76,7 @@ class _Draft:
     )
 
 
+@safe_repr
 @attrs.frozen(kw_only=True)
 class Outcome(_Draft):
     """What became of one push. A value, made from the push, so it cannot lose its address.
@@ -241,6 +243,7 @@ class Outcome(_Draft):
             raise PushFailed(self)
 
 
+@safe_repr
 @attrs.frozen(kw_only=True)
 class BroadcastOutcome:
     """What became of one broadcast.
@@ -279,6 +282,7 @@ class BroadcastOutcome:
 V = TypeVar("V")
 
 
+@safe_repr
 @attrs.frozen(kw_only=True)
 class CallOutcome(Generic[V]):
     """What became of one of a vendor's own operations (`Gateway.vendor`)."""
@@ -309,6 +313,7 @@ class CallOutcome(Generic[V]):
             raise PushFailed(self)
 
 
+@safe_repr
 @attrs.frozen(kw_only=True)
 class CertificateCheck:
     """What `Gateway.check` found out about one certificate without sending anything to a phone."""

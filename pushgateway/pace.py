@@ -8,10 +8,12 @@ from __future__ import annotations
 import attrs
 
 from pushgateway.capacity import Rates
+from pushgateway.masking import safe_repr
 from pushgateway.retry import RetryPolicy
 from pushgateway.seals import Seal
 
 
+@safe_repr
 @attrs.frozen(kw_only=True)
 class Pace:
     """How a lane works; times in seconds."""

@@ -13,11 +13,13 @@ from typing import TypeVar
 import attrs
 
 from pushgateway.errors import NoVerdict, Refused
+from pushgateway.masking import safe_repr
 from pushgateway.retry import RetryPolicy
 
 R = TypeVar("R")
 
 
+@safe_repr
 @attrs.frozen
 class Patience:
     """How often and how long."""

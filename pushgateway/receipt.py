@@ -11,6 +11,7 @@ import enum
 
 import attrs
 
+from pushgateway.masking import safe_repr
 from pushgateway.model import PushToken
 from pushgateway.outcome import Reason
 
@@ -49,6 +50,7 @@ class Proof(enum.Enum):
     """Certificate, message and phone."""
 
 
+@safe_repr
 @attrs.frozen(kw_only=True)
 class Receipt:
     """What became of one push on one phone, by the vendor's later word."""
@@ -71,6 +73,7 @@ class Receipt:
     """What of all this is proved; set by the gateway, whatever a plug-in says."""
 
 
+@safe_repr
 @attrs.frozen(kw_only=True)
 class Heard:
     """What a request that a vendor has made to the host came to (`Gateway.receipts`)."""
@@ -96,6 +99,7 @@ class Heard:
         return self.reason is None
 
 
+@safe_repr
 @attrs.frozen(kw_only=True)
 class Statistics:
     """How many phones a broadcast reached, as the vendor counts them by now. None: this vendor does not say."""

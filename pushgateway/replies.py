@@ -16,9 +16,11 @@ import attrs
 
 from pushgateway.errors import NoVerdict, Refused
 from pushgateway.exchange import Response
+from pushgateway.masking import safe_repr
 from pushgateway.outcome import Reason
 
 
+@safe_repr
 @attrs.frozen
 class Reply:
     """A vendor's JSON reply with its verdict read."""

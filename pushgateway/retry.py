@@ -8,12 +8,14 @@ from __future__ import annotations
 import attrs
 
 from pushgateway.errors import FieldError
+from pushgateway.masking import safe_repr
 from pushgateway.outcome import Outcome, Reason, Status
 
 TEMPORARY = frozenset({Reason.RATE_LIMITED, Reason.UNAVAILABLE})
 """Refused for now, and surely nothing was done."""
 
 
+@safe_repr
 @attrs.frozen(kw_only=True)
 class RetryPolicy:
     """Capped exponential backoff with full jitter: attempt n waits a random share of `min(cap, base * 2**(n-1))`."""

@@ -23,6 +23,7 @@ from cattrs.v import format_exception
 from pushgateway.audience import AudienceKind
 from pushgateway.errors import PluginError
 from pushgateway.intent import Intent
+from pushgateway.masking import safe_repr
 from pushgateway.outcome import Reason
 from pushgateway.receipt import ReceiptKind
 
@@ -41,6 +42,7 @@ Confidence: TypeAlias = Literal["documented", "one source", "contradicted", "inf
 `inferred`: nobody says so."""
 
 
+@safe_repr
 @attrs.frozen
 class Source:
     """Where facts come from; rows name it by its key."""
@@ -53,6 +55,7 @@ class Source:
     """How sure a fact is that has only this source; a row may say otherwise of itself."""
 
 
+@safe_repr
 @attrs.frozen(kw_only=True)
 class Row:
     """What every fact has."""
@@ -66,6 +69,7 @@ class Row:
     """None: as sure as its source; see `Rules.confidence`."""
 
 
+@safe_repr
 @attrs.frozen(kw_only=True)
 class Host(Row):
     """A server, without path or trailing slash."""
@@ -73,6 +77,7 @@ class Host(Row):
     url: str
 
 
+@safe_repr
 @attrs.frozen(kw_only=True)
 class Operation(Row):
     """One call of the vendor's interface."""
@@ -89,6 +94,7 @@ class Operation(Row):
     """The document shows it crossed out."""
 
 
+@safe_repr
 @attrs.frozen(kw_only=True)
 class FieldRule(Row):
     """A field of the notification, by its wire name."""
@@ -127,6 +133,7 @@ class FieldRule(Row):
         return self.required or any(_holds(condition, fields) for condition in self.required_when)
 
 
+@safe_repr
 @attrs.frozen(kw_only=True)
 class Number(Row):
     """A size, a time or a rate."""
@@ -135,6 +142,7 @@ class Number(Row):
     unit: str
 
 
+@safe_repr
 @attrs.frozen(kw_only=True)
 class Target(Row):
     """How one kind of audience is spelled on the wire."""
@@ -145,6 +153,7 @@ class Target(Row):
     """The document shows it crossed out."""
 
 
+@safe_repr
 @attrs.frozen(kw_only=True)
 class Category(Row):
     """A message class of the vendor."""
@@ -155,6 +164,7 @@ class Category(Row):
     """Kept for what concerns this one user: no marketing, and usually no daily limit."""
 
 
+@safe_repr
 @attrs.frozen(kw_only=True)
 class IntentRule(Row):
     """What one of our intents (`Intent` values) is at this vendor, unless a certificate says otherwise."""
@@ -163,6 +173,7 @@ class IntentRule(Row):
     """Key of the dialect's categories."""
 
 
+@safe_repr
 @attrs.frozen(kw_only=True)
 class EventRule(Row):
     """A kind of receipt, by the vendor's word."""
@@ -173,6 +184,7 @@ class EventRule(Row):
     """The vendor's meaning, in English."""
 
 
+@safe_repr
 @attrs.frozen(kw_only=True)
 class Dialect:
     """One generation of the vendor's interface, complete in itself."""
@@ -193,6 +205,7 @@ class Dialect:
         return self.numbers[name].value
 
 
+@safe_repr
 @attrs.frozen(kw_only=True)
 class CodeRule(Row):
     """A return code."""
@@ -218,6 +231,7 @@ class CodeRule(Row):
         return SPECIAL_REASONS[self.reason] if self.reason in SPECIAL_REASONS else Reason[self.reason]
 
 
+@safe_repr
 @attrs.frozen(kw_only=True)
 class Rules:
     """Everything `rules.toml` says."""

@@ -26,7 +26,7 @@ from urllib.parse import quote, unquote
 import attrs
 
 from pushgateway.audience import Broadcast
-from pushgateway.masking import Secret
+from pushgateway.masking import Secret, safe_repr
 from pushgateway.model import CallBack, Push
 from pushgateway.receipt import Proof, Receipt
 
@@ -43,6 +43,7 @@ _PARAMETER = re.compile(r"(~?[A-Za-z0-9_-]{1,33})\.([A-Za-z0-9_-]{16})", re.ASCI
 _PUSH, _BROADCAST, _OF_PATH = b"push\0", b"broadcast\0", b"path\0"
 
 
+@safe_repr
 class Seal:
     """The seal of one certificate: puts the mark on pushes and broadcasts, and knows it again on receipts."""
 

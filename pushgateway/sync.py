@@ -28,6 +28,7 @@ from pushgateway.explaining import Explanation
 from pushgateway.flow import Crossing, as_push
 from pushgateway.intent import Priority
 from pushgateway.journal import Journal
+from pushgateway.masking import safe_repr
 from pushgateway.model import Notification, Push, PushToken, as_certificate_id
 from pushgateway.operations import Operations as _Operations
 from pushgateway.outcome import BroadcastOutcome, CallOutcome, CertificateCheck, Outcome, Reason, Status
@@ -48,6 +49,7 @@ V = TypeVar("V", bound=Vendor)
 _Begin: TypeAlias = Callable[[_async.Gateway], Coroutine[Any, Any, R]]
 
 
+@safe_repr
 class Gateway:
     """`pushgateway.Gateway`, blocking. Same names, same values; use it as a context manager or call `close()`.
 
@@ -295,6 +297,7 @@ class Gateway:
         return f"sync.{self._inner!r}"
 
 
+@safe_repr
 class Operations:
     """`pushgateway.operations.Operations`, blocking."""
 

@@ -15,6 +15,7 @@ import attrs
 
 from pushgateway.advice import ADVICE
 from pushgateway.errors import FieldError
+from pushgateway.masking import safe_repr
 from pushgateway.model import PushToken
 from pushgateway.outcome import Outcome, Reason, Status
 from pushgateway.receipt import Receipt
@@ -25,6 +26,7 @@ What: TypeAlias = Literal["queued", "gathered", "sent", "tried again", "ended", 
 reported on it later."""
 
 
+@safe_repr
 @attrs.frozen
 class Step:
     """Something that happened to a push."""
@@ -36,6 +38,7 @@ class Step:
     """In words, without content."""
 
 
+@safe_repr
 @attrs.frozen(kw_only=True)
 class Trace:
     """The life of one push that has its outcome."""

@@ -42,7 +42,7 @@ from pushgateway.capacity import Batching, Rates
 from pushgateway.errors import AccessExpired, ClockSkew, ConfigError, FieldError, NoVerdict, Refused
 from pushgateway.exchange import AccessToken, Exchange, Request, Response
 from pushgateway.intent import Intent
-from pushgateway.masking import Secret
+from pushgateway.masking import Secret, safe_repr
 from pushgateway.model import (
     CallBack,
     ClickAction,
@@ -108,6 +108,7 @@ __all__ = [
     "read_json",
     "read_posted",
     "read_reply",
+    "safe_repr",
 ]
 
 

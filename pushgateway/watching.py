@@ -20,7 +20,7 @@ import attrs
 from pushgateway.errors import FieldError
 from pushgateway.events import Event
 from pushgateway.lines import LINES
-from pushgateway.masking import where
+from pushgateway.masking import safe_repr, where
 
 log = logging.getLogger(__name__)
 
@@ -35,6 +35,7 @@ DEEPEST = 8
 """How deep an observer may cause events out of its own call; those below are not told to it."""
 
 
+@safe_repr
 @attrs.define(eq=False)
 class _Said:
     until: float

@@ -16,7 +16,7 @@ import attrs
 
 from pushgateway.audience import Audience
 from pushgateway.gateway import Gateway
-from pushgateway.masking import mask
+from pushgateway.masking import mask, safe_repr
 from pushgateway.model import Notification, Push, PushToken
 from pushgateway.outcome import Outcome, Reason, Status
 from pushgateway.sandbox import Sandbox
@@ -50,6 +50,7 @@ class CountingTransport:
         await self._inner.aclose()
 
 
+@safe_repr
 @attrs.frozen
 class Stage:
     """Where the acts play."""
@@ -63,6 +64,7 @@ class Stage:
         return self.transport.calls.copy()
 
 
+@safe_repr
 @attrs.frozen
 class Act:
     """What an act did, in numbers, and what does not add up."""

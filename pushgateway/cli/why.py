@@ -21,7 +21,7 @@ from pushgateway.cli.exits import Exit
 from pushgateway.config import Config, load_config
 from pushgateway.errors import PluginError
 from pushgateway.journal import read_journal
-from pushgateway.masking import mask
+from pushgateway.masking import mask, safe_repr
 from pushgateway.model import Notification, Push, PushToken
 from pushgateway.outcome import CertificateCheck, Outcome, Reason
 from pushgateway.rules import CodeRule, load_rules
@@ -32,6 +32,7 @@ MOST = 20
 _PROBE = Notification("probe", "never sent")
 
 
+@safe_repr
 @attrs.frozen
 class Finding:
     """One thing that was looked at."""

@@ -22,6 +22,7 @@ from typing import Any, ClassVar
 import attrs
 
 from pushgateway.errors import FieldError
+from pushgateway.masking import safe_repr
 from pushgateway.sandbox.faults import Fault, Faults
 from pushgateway.sandbox.ledger import Delivery, Ledger
 from pushgateway.sandbox.phones import Phone, Phones
@@ -33,6 +34,7 @@ _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 """Made once: `json.dumps` with an option makes a new one for every call."""
 
 
+@safe_repr
 @attrs.frozen
 class Answer:
     """What a sandbox does with a request."""
@@ -45,6 +47,7 @@ class Answer:
     """False: the connection broke before the request had arrived, so surely nothing was done."""
 
 
+@safe_repr
 @attrs.frozen
 class Switch:
     """A part of the vendor's behaviour that may be changed while the sandbox runs."""

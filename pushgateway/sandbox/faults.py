@@ -16,6 +16,7 @@ from typing import Any
 import attrs
 
 from pushgateway.errors import FieldError
+from pushgateway.masking import safe_repr
 
 REPLACING: Mapping[str, bool] = {
     "code": False,
@@ -41,6 +42,7 @@ def _within(low: float, high: float) -> Any:
     return check
 
 
+@safe_repr
 @attrs.frozen(kw_only=True)
 class Fault:
     """One line of the script."""

@@ -12,7 +12,10 @@ from typing import Any
 
 import attrs
 
+from pushgateway.masking import safe_repr
 
+
+@safe_repr
 @attrs.frozen
 class Delivery:
     """One push that a sandbox performed for one phone. Its `repr` shows no token and no text."""

@@ -20,11 +20,13 @@ from typing import Any
 import attrs
 
 from pushgateway.errors import PluginError
+from pushgateway.masking import safe_repr
 from pushgateway.sandbox.base import Sandbox
 
 _EXTRA = frozenset({"starlette", "uvicorn", "trustme", "h11", "click"})
 
 
+@safe_repr
 @attrs.frozen
 class Served:
     """Where a sandbox listens."""

@@ -13,6 +13,7 @@ from urllib.parse import unquote, urlsplit
 import attrs
 
 from pushgateway.errors import FieldError, NoVerdict
+from pushgateway.masking import safe_repr
 from pushgateway.vendor import Request, is_loopback
 
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
@@ -24,6 +25,7 @@ _OURS = frozenset({"connection", "content-length", "transfer-encoding"})
 Headers = list[tuple[bytes, bytes]]
 
 
+@safe_repr
 @attrs.frozen
 class Target:
     """Where a URL leads."""
@@ -90,6 +92,7 @@ def _is_name(text: str) -> bool:
     return _NAME.fullmatch(text) is not None
 
 
+@safe_repr
 @attrs.frozen
 class Proxy:
     """An HTTP proxy, as the host of the gateway gave it."""

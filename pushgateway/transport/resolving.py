@@ -18,6 +18,8 @@ from typing import Any
 
 import attrs
 
+from pushgateway.masking import safe_repr
+
 FRESH = 30.0
 """Seconds that addresses are used again. `getaddrinfo` tells no time to live; kept connections live on beyond it."""
 FAILED = 2.0
@@ -27,6 +29,7 @@ Address = tuple[int, Any]
 """An address family and what `socket.connect` wants."""
 
 
+@safe_repr
 @attrs.frozen
 class _Known:
     found: tuple[Address, ...] | OSError

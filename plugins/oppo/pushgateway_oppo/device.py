@@ -13,12 +13,13 @@ from typing import Any
 import attrs
 
 from pushgateway.rules import Dialect
-from pushgateway.vendor import Reason, Refused, Response
+from pushgateway.vendor import Reason, Refused, Response, safe_repr
 from pushgateway_oppo.codec import token_problem
 from pushgateway_oppo.limits import check_alias, invalid
 from pushgateway_oppo.replies import read_accepted
 
 
+@safe_repr
 @attrs.frozen
 class Alias:
     """A phone and the alias that is its name. Source: V1.3, `subscribe_alias` (S1); page 11087 of today (S12)."""
@@ -28,6 +29,7 @@ class Alias:
     """None: it has none."""
 
 
+@safe_repr
 @attrs.frozen
 class Tag:
     """A tag, as OPPO knows it."""
@@ -37,6 +39,7 @@ class Tag:
     """OPPO's id of it, where the reply gives one."""
 
 
+@safe_repr
 @attrs.frozen
 class Tags:
     """A phone and tags of it, as the reply lists them, each once. Source: V1.3, `subscribe_tags` (S1)."""
@@ -53,6 +56,7 @@ class Tags:
         return tuple(tag.name for tag in self.tags)
 
 
+@safe_repr
 @attrs.frozen
 class Told:
     """What OPPO said beside "success", unread: no source shows the shape of this reply."""

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import attrs
 
-from pushgateway.vendor import Exchange, NoVerdict, Refused, Request, Response, Statistics
+from pushgateway.vendor import Exchange, NoVerdict, Refused, Request, Response, Statistics, safe_repr
 from pushgateway_oppo.codec import token_problem
 from pushgateway_oppo.limits import invalid
 from pushgateway_oppo.replies import read_accepted, read_texts
@@ -33,6 +33,7 @@ _COUNTS = {
 _MOST = 10**15
 
 
+@safe_repr
 @attrs.frozen
 class InvalidTokens:
     """Registration ids that OPPO calls dead: retire each, if it is still the same. Source: clients (S10, S19)."""

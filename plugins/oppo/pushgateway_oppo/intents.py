@@ -16,7 +16,7 @@ import attrs
 
 from pushgateway.rules import Dialect, IntentRule
 from pushgateway.text import clean, fit, form_quote, most_quoted
-from pushgateway.vendor import FieldError, Intent, Notification
+from pushgateway.vendor import FieldError, Intent, Notification, safe_repr
 from pushgateway_oppo.limits import encode_json, invalid, missing, quote_json
 
 WIRE: Final[Mapping[str, str]] = {
@@ -38,6 +38,7 @@ def _texts(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
 
 
+@safe_repr
 @attrs.frozen(kw_only=True)
 class OppoIntent:
     """What one intent is, as a certificate says it; None: as the rules have it."""
@@ -56,6 +57,7 @@ class OppoIntent:
     """Names of the places in its text."""
 
 
+@safe_repr
 @attrs.frozen(kw_only=True)
 class Usage:
     """What one intent is on the wire."""
@@ -86,6 +88,7 @@ class Usage:
         return str(self.fields.get("private_msg_template_id", ""))
 
 
+@safe_repr
 @attrs.frozen(eq=False)
 class Intents:
     """What the intents are for one certificate."""

@@ -11,7 +11,7 @@ from typing import Final
 import attrs
 
 from pushgateway.rules import Dialect
-from pushgateway.vendor import NoVerdict, Response
+from pushgateway.vendor import NoVerdict, Response, safe_repr
 from pushgateway_oppo.asking import File
 from pushgateway_oppo.limits import invalid
 from pushgateway_oppo.replies import read_accepted, read_identifier
@@ -26,6 +26,7 @@ _LONE = frozenset({0x01, *range(0xD0, 0xD9)})
 """JPEG markers without a length."""
 
 
+@safe_repr
 @attrs.frozen
 class Picture:
     """A picture that OPPO keeps. Source: OPPO's Java SDK 1.1.0 (S7)."""

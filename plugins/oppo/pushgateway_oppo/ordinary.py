@@ -16,7 +16,7 @@ import attrs
 
 from pushgateway.rules import Dialect
 from pushgateway.text import form_quote
-from pushgateway.vendor import ClickAction, Intent, Network, Notification, OpenApp
+from pushgateway.vendor import ClickAction, Intent, Network, Notification, OpenApp, safe_repr
 from pushgateway_oppo.fields import BRAND, CLICKS
 from pushgateway_oppo.intents import Intents, Usage, usual
 from pushgateway_oppo.limits import encode_json, goes_whole, quote_json
@@ -37,6 +37,7 @@ Tails: TypeAlias = dict[tuple[type, str, int | None, str | None, Intent | None],
 """By tap, ttl, channel and intent: their fields, quoted; None where they are not ordinary."""
 
 
+@safe_repr
 @attrs.frozen
 class Plan:
     """What the ordinary notification needs to know of a dialect's rules, looked up once."""

@@ -13,7 +13,7 @@ from typing import Any, Final
 import attrs
 
 from pushgateway.rules import Dialect, Operation
-from pushgateway.vendor import ConfigError, FieldError, Secret, Vendor, check_base_url
+from pushgateway.vendor import ConfigError, FieldError, Secret, Vendor, check_base_url, safe_repr
 from pushgateway_oppo.codec import token_problem
 from pushgateway_oppo.intents import OppoIntent, by_word, problems
 from pushgateway_oppo.replies import RULES
@@ -78,6 +78,7 @@ def _table(settings: Settings, attribute: attrs.Attribute[Any], value: Mapping[s
         raise ConfigError(wrong)
 
 
+@safe_repr
 @attrs.frozen(kw_only=True)
 class Settings(Vendor):
     """The settings of one OPPO certificate."""

@@ -15,7 +15,7 @@ import attrs
 
 from pushgateway.rules import Dialect
 from pushgateway.text import form_quote
-from pushgateway.vendor import Batch, Notification, Refused
+from pushgateway.vendor import Batch, Notification, Refused, safe_repr
 from pushgateway_oppo.fields import encode_notification
 from pushgateway_oppo.intents import Intents
 from pushgateway_oppo.limits import Json, WireValue, quote_json
@@ -42,6 +42,7 @@ message id, in three pieces because to put them together is to copy them once mo
 were cut."""
 
 
+@safe_repr
 @attrs.frozen
 class Frame:
     """What is the same for all batches of a dialect, made once."""

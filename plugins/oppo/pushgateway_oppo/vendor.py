@@ -36,6 +36,7 @@ from pushgateway.vendor import (
     Request,
     Ruling,
     Status,
+    safe_repr,
 )
 from pushgateway_oppo.asking import FORM, with_access
 from pushgateway_oppo.codec import (
@@ -100,6 +101,7 @@ def _weigh_data(data: Mapping[Any, Any]) -> int:
 _LONG_NUMBER: Final = 10**10
 
 
+@safe_repr
 @attrs.frozen(kw_only=True)
 class Oppo(Operations):
     """One OPPO certificate: AppKey and MasterSecret, and how to speak with OPPO."""

@@ -14,6 +14,7 @@ import attrs
 
 from pushgateway.audience import AudienceKind, Broadcast
 from pushgateway.errors import NoVerdict, Refused
+from pushgateway.masking import safe_repr
 from pushgateway.sandbox import Sandbox
 from pushgateway.vendor import AccessToken, BroadcastOutcome, Exchange, Outcome, Push, Request, Response, Vendor
 
@@ -25,6 +26,7 @@ MOST_STEPS = 10_000
 Watching = Callable[[], AbstractContextManager[object]]
 
 
+@safe_repr
 @attrs.define
 class Bench:
     """A plug-in opposite its sandbox. `requests` are those of the last exchange, with the access token in them."""

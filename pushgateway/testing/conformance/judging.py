@@ -11,9 +11,11 @@ from typing import Any
 
 import attrs
 
+from pushgateway.masking import safe_repr
 from pushgateway.testing.conformance.promises import BrokenPromiseError, Promise
 
 
+@safe_repr
 @attrs.frozen
 class Scenario:
     """One scenario of a kit."""

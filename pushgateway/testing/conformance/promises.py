@@ -13,9 +13,12 @@ from typing import Any, ParamSpec
 import attrs
 import pytest
 
+from pushgateway.masking import safe_repr
+
 P = ParamSpec("P")
 
 
+@safe_repr
 @attrs.frozen
 class Promise:
     """One promise of the contract."""

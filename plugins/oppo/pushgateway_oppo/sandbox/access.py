@@ -14,9 +14,12 @@ from collections.abc import Callable, Mapping
 
 import attrs
 
+from pushgateway.vendor import safe_repr
+
 _MILLISECONDS = re.compile(r"[0-9]{13}", re.ASCII)
 
 
+@safe_repr
 @attrs.define
 class Access:
     """The access tokens of one app."""

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import attrs
 
 from pushgateway.rules import Operation
-from pushgateway.vendor import Request
+from pushgateway.vendor import Request, safe_repr
 from pushgateway_oppo.sandbox.access import Access
 from pushgateway_oppo.sandbox.encodings import KINDS, read_fields
 from pushgateway_oppo.sandbox.form import is_kind
@@ -23,6 +23,7 @@ NO_CALL = "unknown"
 """The operation of a request whose path is none of OPPO's."""
 
 
+@safe_repr
 @attrs.frozen
 class Door:
     """Lets calls in, or refuses them."""

@@ -17,6 +17,7 @@ from typing import Any
 import attrs
 
 from pushgateway.sandbox import Phones
+from pushgateway.vendor import safe_repr
 from pushgateway_oppo.sandbox.checks import MISSING
 from pushgateway_oppo.sandbox.device import text_field
 from pushgateway_oppo.sandbox.memory import Allowance, Bounded
@@ -27,6 +28,7 @@ MOST_DEAD = 1_000_000
 """Broadcasts and dead ids that are remembered; then the oldest is forgotten."""
 
 
+@safe_repr
 @attrs.frozen
 class Count:
     """The figures of one broadcast."""

@@ -11,6 +11,8 @@ from typing import Any, Generic, TypeVar
 
 import attrs
 
+from pushgateway.vendor import safe_repr
+
 T = TypeVar("T")
 
 DAY = 86_400
@@ -38,6 +40,7 @@ class Bounded(Generic[T]):
             self._entries.popitem(last=False)
 
 
+@safe_repr
 @attrs.frozen
 class Saved:
     """Content that was saved for broadcasts."""
@@ -46,6 +49,7 @@ class Saved:
     fields: Mapping[str, Any] = attrs.field(repr=False)
 
 
+@safe_repr
 @attrs.define
 class Allowance:
     """How many targets may still be pushed to, today and in this second.
@@ -94,6 +98,7 @@ class Allowance:
                 self._day, self._used = day, 0
 
 
+@safe_repr
 @attrs.define
 class PhoneShares:
     """How many pushes each phone may still get today; the day ends as in `Allowance`. None: as many as come."""

@@ -15,6 +15,7 @@ import attrs
 
 from pushgateway.rules import Dialect
 from pushgateway.sandbox import Phone, Phones
+from pushgateway.vendor import safe_repr
 from pushgateway_oppo.sandbox.checks import MISSING, WRONG, whole
 from pushgateway_oppo.sandbox.form import read_json_text
 
@@ -31,6 +32,7 @@ class CallRefused(Exception):
         self.field = field
 
 
+@safe_repr
 @attrs.frozen
 class Audience:
     """Who gets a broadcast."""
