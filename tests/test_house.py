@@ -20,6 +20,7 @@ FLOORS = {
     "receipts": 5,
     "confirming": 5,
     "otel": 5,
+    "prometheus": 5,
     "gateway": 4,
     "background": 4,
     "inquiries": 3,
