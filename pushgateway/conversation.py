@@ -10,6 +10,7 @@ import asyncio
 import functools
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
+from urllib.parse import urlsplit
 
 import attrs
 
@@ -39,7 +40,7 @@ def _untold() -> None:
 class Errand:
     """What a vendor is asked for."""
 
-    __slots__ = ("asking", "name", "operation", "pushes", "region")
+    __slots__ = ("asking", "host", "name", "operation", "pushes", "region")
 
     def __init__(
         self,
@@ -57,6 +58,8 @@ class Errand:
         """Called before each request is handed to the transport."""
         self.name = name
         """Of a `call`: what the vendor calls it."""
+        self.host = ""
+        """Of a `login`: the server asked last, as `https://host`."""
 
 
 class Desk(AbstractAsyncContextManager[None]):
@@ -147,14 +150,14 @@ class Conversation:
         loop = asyncio.get_running_loop()
         begun = loop.time()
         reason: Reason | None = None
-        code = None
+        code, detail = None, ""
         try:
             return await self._log_in(region, now)
         except Refused as refused:
-            reason, code = refused.reason, refused.code
+            reason, code, detail = refused.reason, refused.code, refused.detail
             raise
-        except NoVerdict:
-            reason = Reason.UNAVAILABLE
+        except NoVerdict as silent:
+            reason, detail = Reason.UNAVAILABLE, silent.detail
             raise
         except asyncio.CancelledError:
             reason = Reason.CLOSED
@@ -169,17 +172,19 @@ class Conversation:
                 vendor_code=code,
                 duration=loop.time() - begun,
             )
-            self.watch.emit(done)
+            self.watch.emit(done, detail)
 
     async def _log_in(self, region: str, now: float) -> AccessToken:
+        errand = Errand("login", region)
         try:
             begun = self.vendor.login(region, now)
             if begun is None:
                 raise TypeError("login() takes back its exchange")  # noqa: TRY301
-            access = await self.run(begun, None, Errand("login", region))
+            access = await self.run(begun, None, errand)
             if not isinstance(access, AccessToken):
                 raise TypeError("login() gave no AccessToken")  # noqa: TRY301 - blamed below, as all of it
-        except (Refused, NoVerdict):
+        except (Refused, NoVerdict) as failed:
+            _locate(failed, errand)
             raise
         except Exception as broken:
             raise Refused(Reason.CREDENTIALS, detail=self.blame(broken)) from None
@@ -235,6 +240,8 @@ class Conversation:
 
     async def _ask(self, request: Request, errand: Errand) -> Response:
         loop = asyncio.get_running_loop()
+        if errand.operation == "login":
+            errand.host = "{0.scheme}://{0.netloc}".format(urlsplit(request.url))
         begun = loop.time() if self.watch.is_observed else 0.0
         status: int | None = None
         ending: Ending = "cancelled"
@@ -303,3 +310,16 @@ class Conversation:
             return await self.login(region)
         except NoVerdict as silent:
             raise Refused(Reason.UNAVAILABLE, detail=silent.detail) from None
+
+
+def _locate(failed: Refused | NoVerdict, errand: Errand) -> None:
+    """Say behind its detail which server refused the login: a wrong region looks like wrong credentials."""
+    if not errand.host:
+        return
+    place = f"login at {errand.host}{f', region {errand.region}' if errand.region else ''}"
+    detail = failed.detail
+    if not detail and isinstance(failed, Refused) and failed.code is not None:
+        detail = f"the vendor refused it with code {failed.code}"
+    failed.detail = f"{detail} ({place})" if detail else place
+    if isinstance(failed, NoVerdict):
+        failed.args = (failed.detail,)

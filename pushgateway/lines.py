@@ -102,7 +102,7 @@ def _login_about(event: LoginDone) -> Hashable | None:
 
 def _login_text(event: LoginDone, detail: str) -> str:
     verb = "was refused" if event.reason is Reason.CREDENTIALS else "failed"
-    return f"{_of(event)}: the login {verb}: {_why(event.reason, event.vendor_code, detail)}"
+    return f"{_of(event)}: the login{_region(event)} {verb}: {_why(event.reason, event.vendor_code, detail)}"
 
 
 def _breaker_about(event: BreakerChanged) -> Hashable | None:
@@ -117,9 +117,13 @@ def _breaker_level(event: BreakerChanged) -> int:
 
 def _breaker_text(event: BreakerChanged, detail: str) -> str:
     if event.state is BreakerState.CLOSED:
-        return f"{_of(event)}: the vendor answers again; sending resumes"
+        return f"{_of(event)}: the vendor{_region(event)} answers again; sending resumes"
     why = _why(event.reason, event.vendor_code, detail)
-    return f"{_of(event)}: the vendor is not asked for {event.seconds:.0f} s: {why}"
+    return f"{_of(event)}: the vendor{_region(event)} is not asked for {event.seconds:.0f} s: {why}"
+
+
+def _region(event: LoginDone | BreakerChanged) -> str:
+    return f" (region {plain(event.region)})" if event.region else ""
 
 
 def _quota(event: QuotaLatched | QuotaReleased) -> str:

@@ -215,7 +215,7 @@ def test_why_of_settings_and_shapes(tokens: tuple[str, ...], config: Path) -> No
     assert (unknown.exit_code, lost.exit_code) == (Exit.USAGE, Exit.USAGE)
     assert "invalid signature" in login.stdout or "vendor code 16" in login.stdout
     assert SECRET not in login.output
-    assert "must be 1 to 256 bytes" in shape.stdout
+    assert "holds U+003B, which no registration id has" in shape.stdout
     assert "certificate '7999' is not configured" in unknown.stdout
     assert "there is no such file" in lost.output
 

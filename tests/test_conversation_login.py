@@ -55,7 +55,7 @@ def test_a_silent_login_means_that_nothing_was_sent(sent: bool) -> None:
     error = run_virtual(main())
 
     assert isinstance(error, NoVerdict)
-    assert (error.sent, error.detail) == (False, "login: dns")
+    assert (error.sent, error.detail) == (False, "login: dns (login at https://login, region cn)")
 
 
 def broken_now(region: str, now: float) -> Any:

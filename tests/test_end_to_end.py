@@ -191,7 +191,7 @@ def test_hard_cases_end_as_promised_and_hurt_nobody() -> None:
         "wrong secret": (Status.NOT_SENT, Reason.CREDENTIALS),
         "unknown certificate": (Status.NOT_SENT, Reason.CREDENTIALS),
         "uninstalled brand": (Status.NOT_SENT, Reason.CREDENTIALS),
-        "semicolon": (Status.NOT_SENT, Reason.UNREGISTERED),
+        "semicolon": (Status.NOT_SENT, Reason.INVALID_NOTIFICATION),
         "empty title": (Status.NOT_SENT, Reason.INVALID_NOTIFICATION),
         "surrogate": (Status.ACCEPTED, None),
         "5 MB": (Status.ACCEPTED, None),

@@ -91,7 +91,8 @@ def test_a_reload_is_told_with_what_it_changed() -> None:
 
 
 def test_a_refused_login_is_one_line(caplog: pytest.LogCaptureFixture) -> None:
-    """An operator reads once that a key is refused by the login, with the vendor's code, however many pushes wait."""
+    """An operator reads once that a key is refused by the login, with the vendor's code, the server and its region,
+    however many pushes wait; the line of the pushes says the same."""
     server = ToyServer()
     server.login_answers = ["8"] * 10
 
@@ -102,8 +103,10 @@ def test_a_refused_login_is_one_line(caplog: pytest.LogCaptureFixture) -> None:
     run_virtual(main())
 
     lines = [record.getMessage() for record in caplog.records]
+    why = "credentials, vendor code 8 (the vendor refused it with code 8 (login at https://toy.example, region near))"
     assert [line for line in lines if "login" in line and "refused" in line] == [
-        "certificate 1: the login was refused: credentials, vendor code 8"
+        f"certificate 1: the login (region near) was refused: {why}",
+        f"certificate 1: pushes end not_sent: {why}",
     ]
 
 

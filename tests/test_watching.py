@@ -176,20 +176,24 @@ SENTENCES: list[tuple[Event, str, str]] = [
     (
         login_done(Reason.CREDENTIALS, vendor_code="14"),
         "",
-        "ERROR certificate 7005: the login was refused: credentials, vendor code 14",
+        "ERROR certificate 7005: the login (region cn) was refused: credentials, vendor code 14",
     ),
-    (login_done(Reason.UNAVAILABLE), "timeout", "WARNING certificate 7005: the login failed: unavailable (timeout)"),
+    (
+        login_done(Reason.UNAVAILABLE),
+        "timeout",
+        "WARNING certificate 7005: the login (region cn) failed: unavailable (timeout)",
+    ),
     (
         breaker(BreakerState.OPEN, reason=Reason.CREDENTIALS, vendor_code="14", seconds=300.0),
         "",
-        "ERROR certificate 7005: the vendor is not asked for 300 s: credentials, vendor code 14",
+        "ERROR certificate 7005: the vendor (region cn) is not asked for 300 s: credentials, vendor code 14",
     ),
     (
         breaker(BreakerState.OPEN, reason=Reason.UNAVAILABLE, seconds=2.5),
         "",
-        "WARNING certificate 7005: the vendor is not asked for 2 s: unavailable",
+        "WARNING certificate 7005: the vendor (region cn) is not asked for 2 s: unavailable",
     ),
-    (breaker(BreakerState.CLOSED), "", "INFO certificate 7005: the vendor answers again; sending resumes"),
+    (breaker(BreakerState.CLOSED), "", "INFO certificate 7005: the vendor (region cn) answers again; sending resumes"),
     (
         QuotaLatched(**OF, region="cn", quota="private", seconds=9000.0, pushes=12),
         "",

@@ -13,10 +13,10 @@ from typing import Any
 import attrs
 
 from pushgateway.rules import Dialect
-from pushgateway.vendor import Reason, Refused, Response, safe_repr
-from pushgateway_oppo.codec import token_problem
+from pushgateway.vendor import Refused, Response, safe_repr
 from pushgateway_oppo.limits import check_alias, invalid
 from pushgateway_oppo.replies import read_accepted
+from pushgateway_oppo.tokens import token_refusal
 
 
 @safe_repr
@@ -69,8 +69,9 @@ def encode_token(token: str, rules: Dialect) -> dict[str, str]:
     """The field of a registration id. Raises `Refused`."""
     if not isinstance(token, str):
         raise invalid("token", f"must be a str, is {type(token).__name__}")
-    if problem := token_problem(token, rules.number("token_bytes")):
-        raise Refused(Reason.UNREGISTERED, detail=problem)
+    if (refusal := token_refusal(token, rules.number("token_bytes"))) is not None:
+        reason, problem = refusal
+        raise Refused(reason, detail=problem)
     return {"registration_id": token}
 
 

@@ -15,9 +15,9 @@ from typing import Any, Final
 import attrs
 
 from pushgateway.vendor import Exchange, NoVerdict, Refused, Request, Response, Statistics, safe_repr
-from pushgateway_oppo.codec import token_problem
 from pushgateway_oppo.limits import invalid
 from pushgateway_oppo.replies import read_accepted, read_texts
+from pushgateway_oppo.tokens import token_problem
 
 PAGES: Final = 10
 """Requests for one list of dead ids, at most."""

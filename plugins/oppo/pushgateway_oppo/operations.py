@@ -18,7 +18,8 @@ from pushgateway_oppo import device, feedback, media
 from pushgateway_oppo.asking import File, make_request
 from pushgateway_oppo.limits import invalid
 from pushgateway_oppo.replies import RULES
-from pushgateway_oppo.settings import FEEDBACK, MAINLAND, MEDIA, OVERSEAS, Settings
+from pushgateway_oppo.settings import FEEDBACK, MEDIA, Settings
+from pushgateway_oppo.tokens import MAINLAND, OVERSEAS
 
 T = TypeVar("T")
 

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from pushgateway.rules import Dialect, EventRule
 from pushgateway.vendor import PushToken, Reason, Receipt, ReceiptKind, Refused, read_posted
-from pushgateway_oppo.codec import token_problem
+from pushgateway_oppo.tokens import token_problem
 
 MOST: Final = 10_000
 """Phones of one request; a broadcast has 1,000."""

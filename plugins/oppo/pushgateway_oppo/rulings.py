@@ -15,11 +15,11 @@ import attrs
 
 from pushgateway.rules import Dialect, FieldRule, Row
 from pushgateway.vendor import AudienceKind, Broadcast, Effect, Push, Refused, Ruling
-from pushgateway_oppo.codec import token_problem
 from pushgateway_oppo.fields import WORDS, check_field, gather_fields, planned_fields
 from pushgateway_oppo.intents import Intents
 from pushgateway_oppo.limits import missing
 from pushgateway_oppo.replies import RULES
+from pushgateway_oppo.tokens import region_of, token_problem
 
 _PLAIN = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
 
@@ -57,7 +57,7 @@ def rulings_of(asked: Push | Broadcast, dialect: str, region: str, intents: Inte
     """What the rules of a dialect say of what is asked: host, fields, intent, quota and rate."""
     docket = _Docket(dialect)
     return [
-        *_of_host(docket, region),
+        *_of_host(docket, asked, region),
         *_of_token(docket, asked),
         *_of_fields(docket, asked, intents),
         *_of_intent(docket, asked, intents),
@@ -65,9 +65,11 @@ def rulings_of(asked: Push | Broadcast, dialect: str, region: str, intents: Inte
     ]
 
 
-def _of_host(docket: _Docket, region: str) -> Iterator[Ruling]:
+def _of_host(docket: _Docket, asked: Push | Broadcast, region: str) -> Iterator[Ruling]:
     if region in docket.dialect.hosts:
-        yield docket.ruling("token", f"belongs to the region {region}", "hosts", region)
+        named = not isinstance(asked, Push) or region_of(asked.push_token.token) is not None
+        verdict = f"belongs to the region {region}" if named else f"names no region: goes to the home region {region}"
+        yield docket.ruling("token", verdict, "hosts", region)
 
 
 def _of_token(docket: _Docket, asked: Push | Broadcast) -> Iterator[Ruling]:

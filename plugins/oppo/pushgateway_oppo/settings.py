@@ -14,21 +14,15 @@ import attrs
 
 from pushgateway.rules import Dialect, Operation
 from pushgateway.vendor import ConfigError, FieldError, Secret, Vendor, check_base_url, safe_repr
-from pushgateway_oppo.codec import token_problem
 from pushgateway_oppo.intents import OppoIntent, by_word, problems
 from pushgateway_oppo.replies import RULES
+from pushgateway_oppo.tokens import MAINLAND, OVERSEAS, region_of
 
-MAINLAND: Final = "cn"
-OVERSEAS: Final = "overseas"
 DEVICE: Final = "device"
 MEDIA: Final = "media"
 FEEDBACK: Final = "feedback"
 MOST: Final = min(dialect.number("batch_size") for dialect in RULES.dialects.values())
 """Pushes that fit into a request in every dialect."""
-
-
-def _is_mainland(token: str) -> bool:
-    return token.count("_") == 2 and token.split("_")[1] == "CN"
 
 
 def _text(_: object, attribute: attrs.Attribute[Any], value: object) -> None:
@@ -102,9 +96,12 @@ class Settings(Vendor):
     paths: Mapping[str, str] = attrs.field(factory=dict, converter=_copied, hash=False, validator=_paths)
     """Paths of calls that the rules know by name only: `{"get_alias": "/server/v1/…"}`."""
     home_region: str = attrs.field(default=MAINLAND, validator=_one_of(MAINLAND, OVERSEAS))
-    """`cn` or `overseas`: where broadcasts go that are not addressed to tokens."""
+    """`cn` or `overseas`: where broadcasts go that are not addressed to tokens, and tokens whose prefix names no
+    region."""
     access_token_in: str = attrs.field(default="both", validator=_one_of("both", "header", "body"))
-    """Where the access token travels. The document of 2018 says header, today's pages say body."""
+    """Where the access token travels. The document of 2018 says header, today's pages say body. A call whose
+    fields stand in the URL (`invalid_tokens`, `push_permit`, `statistics`) has it in the header whatever is said here:
+    URLs are logged on their way."""
     batch_size: int = attrs.field(default=MOST, validator=_batch_size)
     """Pushes of one request, 1 to 1,000."""
     intents: Mapping[str, OppoIntent] = attrs.field(factory=dict, converter=by_word, validator=_table, hash=False)
@@ -118,16 +115,8 @@ class Settings(Vendor):
         return RULES.dialects[self.dialect]
 
     def region(self, token: str) -> str:
-        """`cn` or `overseas`, by the prefix of a registration id.
-
-        OPPO's rule: no prefix, `CN_...` and `X_CN_...` are mainland, everything else is overseas. V1.3 knows no
-        regions and its ids have no prefix, so the rule does no harm there.
-        """
-        last = token.rfind("_")
-        if last < 0 or (last == 2 and token[:2] == "CN") or (last > 2 and _is_mainland(token)):
-            return MAINLAND
-        # What cannot be a token is settled without a request, so it shall not cause a login anywhere else.
-        return self.home_region if token_problem(token, self._rules.number("token_bytes")) else OVERSEAS
+        """`cn` or `overseas`, by the prefix of a registration id; the home region where it names none."""
+        return region_of(token) or self.home_region
 
     def regions(self, tokens: Sequence[str]) -> Collection[str]:
         """As `region` says, with one look at all where nearly all are of the mainland."""

@@ -45,7 +45,6 @@ from pushgateway_oppo.codec import (
     encode_broadcast,
     encode_save,
     encode_unicast,
-    token_problem,
 )
 from pushgateway_oppo.fields import BRAND, CLICKS, encode_notification, planned_fields
 from pushgateway_oppo.intents import Intents, make_intents
@@ -61,6 +60,7 @@ from pushgateway_oppo.replies import (
     decode_unicast,
 )
 from pushgateway_oppo.rulings import rulings_of
+from pushgateway_oppo.tokens import token_refusal
 
 _MAX_BYTES: Final = 4 * 1024 * 1024
 """Of one request. OPPO names no limit; 1,000 long Chinese texts stay below."""
@@ -245,13 +245,13 @@ class Oppo(Operations):
         kept: dict[str, Outcome] = {}
         longest = self._rules.number("token_bytes")
         for token in values:
-            reason, problem = Reason.UNREGISTERED, token_problem(token, longest)
-            if not problem and self.region(token) != region:
+            refusal = token_refusal(token, longest)
+            if refusal is None and self.region(token) != region:
                 # The other host would call a living token invalid.
-                reason, problem = Reason.UNSUPPORTED, f"token: is of another region than {region}, to which this goes"
-            if problem:
+                refusal = Reason.UNSUPPORTED, f"token: is of another region than {region}, to which this goes"
+            if refusal is not None:
                 push = Push(PushToken(broadcast.certificate_id, token), broadcast.notification)
-                kept[token] = Outcome.not_sent(push, reason, problem)
+                kept[token] = Outcome.not_sent(push, *refusal)
         return [token for token in values if token not in kept], kept
 
     def _region_of(self, broadcast: Broadcast) -> str:

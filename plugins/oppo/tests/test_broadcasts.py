@@ -111,7 +111,7 @@ def test_broadcast_to_tokens() -> None:
     assert [one.push_token for one in outcome.outcomes] == [PushToken(7005, token) for token in tokens]
     assert [(one.status, one.reason) for one in outcome.outcomes] == [
         (Status.ACCEPTED, None),
-        (Status.NOT_SENT, Reason.UNREGISTERED),
+        (Status.NOT_SENT, Reason.INVALID_NOTIFICATION),
         (Status.REJECTED, Reason.UNREGISTERED),
         (Status.NOT_SENT, Reason.UNSUPPORTED),
         (Status.ACCEPTED, None),
@@ -122,7 +122,7 @@ def test_a_broadcast_to_nobody_asks_nothing() -> None:
     """When no token of the list can be sent to, nothing is."""
     outcome = result(OPPO.broadcast(everyone(audience=Audience.of_tokens(["", "a;b"])), "saved"))
 
-    assert (outcome.status, outcome.reason) == (Status.NOT_SENT, Reason.UNREGISTERED)
+    assert (outcome.status, outcome.reason) == (Status.NOT_SENT, Reason.INVALID_NOTIFICATION)
     assert [one.status for one in outcome.outcomes] == [Status.NOT_SENT, Status.NOT_SENT]
 
 

@@ -98,9 +98,15 @@ def test_wrong_arguments_are_named_before_any_request(call: Call[Any], sentence:
     assert refused.detail.startswith(sentence)
 
 
-@pytest.mark.parametrize("token", ["", "a b", "a;b", "x" * 257])
-def test_what_cannot_be_a_token_is_told_as_for_pushes(token: str) -> None:
-    """UNREGISTERED, as a push to it would be: it is nobody's, in any dialect."""
+@pytest.mark.parametrize(
+    ("token", "reason"),
+    [
+        *((dirty, Reason.INVALID_NOTIFICATION) for dirty in ("", "a b", "a;b", "cn_a", '"CN_a"')),
+        ("x" * 257, Reason.UNREGISTERED),
+    ],
+)
+def test_what_cannot_be_a_token_is_told_as_for_pushes(token: str, reason: Reason) -> None:
+    """A dirty text is a fault of the input, what is too long for a token is nobody's: in any dialect, as for pushes."""
     reasons = {
         refusal(call).reason
         for oppo in (OLD, NEW)
@@ -112,4 +118,4 @@ def test_what_cannot_be_a_token_is_told_as_for_pushes(token: str) -> None:
         )
     }
 
-    assert reasons == {Reason.UNREGISTERED}
+    assert reasons == {reason}

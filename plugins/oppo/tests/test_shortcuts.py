@@ -3,6 +3,7 @@
 import enum
 import itertools
 import json
+import re
 from collections.abc import Sequence
 from typing import Any
 from urllib.parse import parse_qsl
@@ -13,7 +14,7 @@ from exchanges import OPPO, first, form, push
 from hypothesis import example, given
 from hypothesis import strategies as st
 from pushgateway_oppo import limits
-from pushgateway_oppo.codec import token_problem
+from pushgateway_oppo.tokens import token_problem
 
 from pushgateway.text import clean, form_quote
 from pushgateway.vendor import Batch, CallBack, Notification, OpenIntent, Outcome, Push, PushToken, Request
@@ -106,14 +107,16 @@ def test_a_text_of_a_class_of_its_own_is_sent_as_it_is() -> None:
     assert json.loads(fields["action_parameters"]) == {"word": "text_0"}
 
 
-@given(st.text("aCN_0 ;", max_size=12))
+@given(st.text("aUS_0 ;", max_size=12))
 def test_regions_are_read_off_the_prefix(token: str) -> None:
-    """The rule as OPPO states it: no prefix, `CN_…` and `X_CN_…` are mainland; what is no token causes no login."""
+    """Overseas only with two capitals before the last `_`, and a mark at most before them; what is no token causes no
+    login there."""
+    region = "cn"
     match token.split("_"):
-        case [_] | ["CN", _] | [_, "CN", _]:
-            region = "cn"
-        case _:
-            region = "cn" if token_problem(token, 256) else "overseas"
+        case [code, rest] if re.fullmatch("[US]{2}", code) and re.fullmatch("[aUS0]+", rest):
+            region = "overseas"
+        case [mark, code, rest] if re.fullmatch("[aUS0]{2,10}", mark) and re.fullmatch("[US]{2}[aUS0]+", code + rest):
+            region = "overseas" if len(code) == 2 and rest else "cn"
 
     assert OPPO.region(token) == region
 

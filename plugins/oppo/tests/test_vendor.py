@@ -174,15 +174,28 @@ def test_the_deepest_data_is_weighed() -> None:
         ("OPPO_CN_0123456789abcdef0123456789abcdef", "cn"),
         ("OPPO_EUEX_0123456789abcdef0123456789abcdef", "overseas"),
         ("IN_0123456789abcdef0123456789abcdef", "overseas"),
-        ("CN_OPPO_0123456789abcdef0123456789abcdef", "overseas"),
-        ("a_b_CN_0123456789abcdef0123456789abcdef", "overseas"),
+        ("EUEX_0123456789abcdef0123456789abcdef", "overseas"),
+        ("OPPO_IN_0123456789abcdef0123456789abcdef", "overseas"),
+        ("CN_OPPO_0123456789abcdef0123456789abcdef", None),
+        ("OPPO_0123456789abcdef0123456789abcdef", None),
+        ("a_b_CN_0123456789abcdef0123456789abcdef", None),
+        ("X_CN_A_B", None),
+        ("X_US_A_B", None),
+        ("IQAAAACy0_huawei", None),
+        ("d1Fq:APA91bH_x-y", None),
+        ('"CN_0123456789abcdef"', None),
+        ("cn_0123456789abcdef", None),
+        ("IN_", None),
+        ("IN_a b", None),
+        ("CN_a;CN_b", None),
         ("", "cn"),
-        ("CN_a;CN_b", "cn"),
     ],
 )
-def test_the_region_of_a_token(token: str, region: str) -> None:
-    """OPPO's rule by prefix; an id without a prefix is mainland."""
-    assert OPPO.region(token) == region
+@pytest.mark.parametrize("home", ["cn", "overseas"])
+def test_the_region_of_a_token(token: str, region: str | None, home: str) -> None:
+    """OPPO's rule by prefix; an id without a prefix is mainland. A prefix that names no region is none: such a text,
+    perhaps another vendor's token, goes to the home host and causes no login elsewhere."""
+    assert Oppo(**SETTINGS, home_region=home).region(token) == (region or home)
 
 
 @pytest.mark.parametrize("dialect", ["v1.3", "current"])
@@ -258,7 +271,7 @@ def test_one_push_is_a_unicast() -> None:
 
 def test_a_batch_keeps_the_order_around_what_was_settled() -> None:
     """One outcome for each push, in order: those refused here and those that OPPO judged."""
-    batch = [push(""), push("b"), push("c", Notification("", "x")), push("d")]
+    batch = [push("x" * 257), push("b"), push("c", Notification("", "x")), push("d")]
     exchange = OPPO.push(batch)
     request = next(exchange)
 
@@ -293,7 +306,7 @@ def test_nothing_left_asks_nothing() -> None:
 
 def test_a_whole_refusal_keeps_what_was_settled() -> None:
     """The refusal of the request says nothing about pushes that were not in it."""
-    exchange = OPPO.push([push("a"), push(""), push("c")])
+    exchange = OPPO.push([push("a"), push("x" * 257), push("c")])
     next(exchange)
 
     with pytest.raises(AccessExpired) as caught:
@@ -326,7 +339,7 @@ def test_a_notification_is_encoded_once(counted: list[str]) -> None:
 
 def test_silence_says_nothing_about_what_was_settled() -> None:
     """A push that never was in the request keeps its own outcome; the core says what silence means for the others."""
-    exchange = OPPO.push([push("a"), push(""), push("c")])
+    exchange = OPPO.push([push("a"), push("x" * 257), push("c")])
     next(exchange)
 
     with pytest.raises(NoVerdict) as silent:
@@ -345,4 +358,4 @@ def test_a_failed_broadcast_says_nothing_about_what_was_settled() -> None:
     with pytest.raises(NoVerdict) as silent:
         exchange.throw(NoVerdict("timeout"))
 
-    assert [(place, one.reason) for place, one in silent.value.kept.items()] == [(1, Reason.UNREGISTERED)]
+    assert [(place, one.reason) for place, one in silent.value.kept.items()] == [(1, Reason.INVALID_NOTIFICATION)]

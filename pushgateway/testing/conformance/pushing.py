@@ -140,7 +140,10 @@ class PushScenarios(Rig):
 
         for token, outcome in zip(tokens, outcomes, strict=True):
             wanted = None if token in sandbox.tokens else Reason.UNREGISTERED
-            assert outcome.reason is wanted, f"the token {token[:8]!a} should end {wanted}: {outcome!r}"
+            # What may be a living phone's token with dirt about it is a fault of the input: its token is kept.
+            is_dirty = outcome.reason is Reason.INVALID_NOTIFICATION and outcome.detail.startswith("token: ")
+            good = outcome.reason is wanted or (is_dirty and token not in sandbox.tokens)
+            assert good, f"the token {token[:8]!a} should end {wanted}: {outcome!r}"
         self.check(sandbox, outcomes)
 
     @pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS)

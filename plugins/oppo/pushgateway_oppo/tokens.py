@@ -1,0 +1,68 @@
+"""Registration ids: what can be one, and which of OPPO's hosts serves it.
+
+Pure. It is loose, because OPPO's own samples fit neither of its SDKs' patterns: what may be a registration id goes out,
+and OPPO judges it. A text that something was done to on its way (quotes, blanks, several tokens in one, a prefix in
+lower case) may hide the id of a living phone: it is refused as a fault of the input and never as a dead token.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from pushgateway.vendor import Reason
+
+MAINLAND: Final = "cn"
+OVERSEAS: Final = "overseas"
+
+# OPPO's SDK 1.0.4 (rules S6) takes an optional mark such as "OPPO", then an optional region of two capitals or "EUEX".
+_MARK = r"(?:[A-Za-z0-9]{2,10}_)?"
+_OVERSEAS = re.compile(_MARK + r"(?:[A-Z]{2}|EUEX)_[A-Za-z0-9]+", re.ASCII)
+_NO_CAPITALS = r"(?!(?:[A-Z]{2}|EUEX)_)(?:[A-Za-z]{2}|[Ee][Uu][Ee][Xx])_"
+MISSPELT: Final = re.compile("^" + _MARK + _NO_CAPITALS, re.ASCII | re.MULTILINE)
+"""A prefix that would name a region if its letters were capitals; of several tokens one in each line."""
+_DIRT = re.compile(r"""["'`‘’“”<>(){}\[\]\\;,\s]""")
+
+
+def region_of(token: str) -> str | None:
+    """`cn` or `overseas`, by the prefix of a registration id; None: its prefix names no region.
+
+    OPPO's rule (page 11235): no prefix, `CN_…` and `X_CN_…` are mainland, everything else is overseas. That was said of
+    OPPO's own tokens; a text with another prefix than a region's is perhaps no token of OPPO's, and no reason to log in
+    at the overseas host. V1.3 knows no regions and its ids have no prefix, so the rule does no harm there.
+    """
+    last = token.rfind("_")
+    if last < 0 or (last == 2 and token[:2] == "CN"):
+        return MAINLAND
+    if last > 2 and token.count("_") == 2 and token.split("_")[1] == "CN":
+        return MAINLAND
+    return OVERSEAS if _OVERSEAS.fullmatch(token) else None
+
+
+def token_refusal(token: str, longest: int) -> tuple[Reason, str] | None:
+    """Why this is not sent as a registration id, in a sentence without it; None: it may be one.
+
+    `UNREGISTERED` only for a clean text that is longer than any registration id; else `INVALID_NOTIFICATION`, with
+    which a host keeps its token. `longest`: bytes in UTF-8.
+    """
+    if 0 < len(token) <= longest and token.isascii() and f"_{token}".isidentifier() and not MISSPELT.match(token):
+        return None  # letters, digits and "_": nearly all there are
+    if not token:
+        return Reason.INVALID_NOTIFICATION, "token: is empty"
+    if not token.isprintable() or _DIRT.search(token):
+        one = next(one for one in token if not one.isprintable() or _DIRT.match(one))
+        sentence = f"token: holds U+{ord(one):04X}, which no registration id has: hand in the registration id alone"
+        return Reason.INVALID_NOTIFICATION, sentence
+    size = len(token.encode("utf-8", "surrogatepass"))
+    if size > longest:
+        return Reason.UNREGISTERED, f"token: must have at most {longest} bytes, has {size}: it cannot be OPPO's"
+    if MISSPELT.match(token):
+        sentence = "token: the region before its last '_' is not in capitals, as in CN_…: hand it in as OPPO gave it"
+        return Reason.INVALID_NOTIFICATION, sentence
+    return None
+
+
+def token_problem(token: str, longest: int) -> str:
+    """The sentence of `token_refusal`, or ""."""
+    refusal = token_refusal(token, longest)
+    return "" if refusal is None else refusal[1]
