@@ -5,6 +5,7 @@ module that is wrong is reported with a sentence and not with a traceback.
 """
 
 import gc
+import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -35,6 +36,18 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """A test that takes a `day_seed` runs once for each seed."""
     if "day_seed" in metafunc.fixturenames:
         metafunc.parametrize("day_seed", range(metafunc.config.getoption("--seeds")))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _state_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """The command line keeps a journal in the user's state folder: not in that of whoever runs the tests."""
+    former = os.environ.get("XDG_STATE_HOME")
+    os.environ["XDG_STATE_HOME"] = str(tmp_path_factory.mktemp("state"))
+    yield
+    if former is None:
+        del os.environ["XDG_STATE_HOME"]
+    else:
+        os.environ["XDG_STATE_HOME"] = former
 
 
 @pytest.fixture(scope="session")

@@ -4,8 +4,9 @@ Law of this file: as in test_cli_sending.py; and the token is never printed unle
 """
 
 import json
+import time
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
@@ -13,8 +14,10 @@ from click.testing import CliRunner, Result
 
 from pushgateway import Journal, Notification, Push, PushToken, Receipt, ReceiptKind, load_config, sync
 from pushgateway.cli.exits import Exit
+from pushgateway.cli.records import usual_path
 from pushgateway.cli.root import pushgateway as command
 from pushgateway.cli.sandbox import toml
+from pushgateway.cli.why import journal_findings, moment, zone_of
 from pushgateway.masking import mask
 from pushgateway.sandbox import Sandbox, find_sandbox
 from pushgateway.sandbox.server import serve
@@ -184,14 +187,138 @@ def test_why_when_it_reached_the_phone(tokens: tuple[str, ...], config: Path, jo
 
 
 def test_why_when_nothing_was_sent(tokens: tuple[str, ...], config: Path, journal: Path) -> None:
-    """No entry, or none around that time: the host never asked, which is a finding."""
+    """No entry, or none around that time: the host never asked. It has an exit code of its own, because nothing is
+    wrong here; and so has a question without any journal."""
     never = why(config, tokens[5], "--journal", journal)
-    then = why(config, tokens[0], "--journal", journal, "--at", "2020-01-01T08:00+08:00")
+    then = why(config, tokens[0], "--journal", journal, "--at", "2020-01-01T08:00+08:00", "--json")
+    nowhere = why(config, tokens[0], "--no-journal")
 
-    assert (never.exit_code, then.exit_code) == (Exit.FAILED, Exit.FAILED)
-    assert "nothing was sent to this token then" in never.stdout
-    assert "nothing was sent to this token then" in then.stdout
-    assert "time           2020-01-01T08:00:00+08:00" in then.stdout
+    assert (never.exit_code, then.exit_code, nowhere.exit_code) == (Exit.NOT_FOUND,) * 3
+    assert "no push was found: nothing was sent to this token then" in never.stdout
+    told = json.loads(then.stdout)
+    assert (told["ok"], told["found"], told["facts"]["time"]) == (True, False, "2020-01-01T08:00:00+08:00")
+    assert "no push was found: there is no journal" in nowhere.stdout
+
+
+@pytest.fixture(autouse=True)
+def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A user's state folder that is not there yet."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "home" / "state"))
+    return tmp_path / "home" / "state"
+
+
+def send(config: Path, token: str, *arguments: object) -> Result:
+    """`pushgateway send` to a token."""
+    return run("send", 7005, token, "--title", "TiTlE", "--body", "BoDy", "--config", config, *arguments)
+
+
+def test_why_finds_what_send_sent(sandbox: Sandbox, tokens: tuple[str, ...], config: Path, state: Path) -> None:
+    """Without any option: what became of it, with the vendor's message id; the refused one with who must act. The file
+    is the user's alone and holds neither token nor text."""
+    sandbox.uninstall(tokens[1])
+    sent = [send(config, token).exit_code for token in tokens[:2]]
+
+    good, dead = why(config, tokens[0]), why(config, tokens[1], "--json")
+    (path,) = state.rglob("*.jsonl")
+
+    assert sent == [Exit.OK, Exit.FAILED]
+    assert good.exit_code == Exit.OK
+    assert f"accepted, message id {sandbox.ledger.deliveries[0].message_id}" in good.stdout
+    assert (dead.exit_code, json.loads(dead.stdout)["found"]) == (Exit.FAILED, True)
+    assert [one["reason"] for one in json.loads(dead.stdout)["journal"]] == ["unregistered"]
+    assert path == state / "pushgateway" / "sent.jsonl"
+    assert (path.stat().st_mode & 0o777, path.parent.stat().st_mode & 0o777) == (0o600, 0o700)
+    assert not any(word in path.read_text("utf-8") for word in ("TiTlE", "BoDy", *tokens[:2]))
+
+
+def test_send_writes_where_it_is_told_to(tokens: tuple[str, ...], config: Path, state: Path, tmp_path: Path) -> None:
+    """Into a file that is named, which `why` then has to be told; or nowhere. A named one that cannot be written is the
+    user's mistake, and nothing is sent."""
+    named = tmp_path / "named.jsonl"
+
+    codes = [
+        send(config, tokens[0], "--journal", named).exit_code,
+        send(config, tokens[1], "--no-journal").exit_code,
+        send(config, tokens[2], "--journal", tmp_path / "nowhere" / "x.jsonl").exit_code,
+        send(config, tokens[3], "--journal", named, "--no-journal").exit_code,
+        why(config, tokens[0]).exit_code,
+        why(config, tokens[0], "--journal", named).exit_code,
+        why(config, tokens[1], "--journal", named).exit_code,
+    ]
+
+    assert codes == [Exit.OK, Exit.OK, Exit.USAGE, Exit.USAGE, Exit.NOT_FOUND, Exit.OK, Exit.NOT_FOUND]
+    assert not state.exists()
+
+
+def test_a_state_folder_that_cannot_be_written_keeps_no_push_back(
+    sandbox: Sandbox, tokens: tuple[str, ...], config: Path, state: Path
+) -> None:
+    """The push is what the user asked for; that it is not written down is a sentence on standard error."""
+    state.parent.mkdir(parents=True)
+    state.write_text("a file in the folder's place")
+
+    result = send(config, tokens[0])
+
+    assert result.exit_code == Exit.OK
+    assert "not written down" in result.stderr
+    assert sandbox.ledger.count(tokens[0]) == 1
+
+
+def test_the_state_folder_is_where_the_convention_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """XDG: a path that is not absolute is as good as none."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    usual = tmp_path / ".local" / "state" / "pushgateway" / "sent.jsonl"
+
+    assert usual_path({}) == usual_path({"XDG_STATE_HOME": "state"}) == usual_path({"XDG_STATE_HOME": ""}) == usual
+    assert usual_path({"XDG_STATE_HOME": "/var/state"}) == Path("/var/state/pushgateway/sent.jsonl")
+
+
+PUSH = {"at": 1_800_000_000.0, "certificate_id": "7005", "status": "accepted", "reason": None, "message_id": "m-1"}
+RECEIPT = {"at": 1_800_000_004.2, "certificate_id": "7005", "receipt": "arrived", "event": "push_arrive"}
+
+
+def test_receipts_stand_with_their_push() -> None:
+    """By the dedupe id where the receipt has one, otherwise by the vendor's message id; with how much later it came.
+    One of a push that is in no journal says so."""
+    pushes = [{**PUSH, "dedupe_id": f"d-{number}", "message_id": f"m-{number}"} for number in range(3)]
+    receipts = [
+        {**RECEIPT, "dedupe_id": "d-1", "message_id": "m-0"},
+        {**RECEIPT, "dedupe_id": "", "message_id": "m-0", "receipt": "limited"},
+        {**RECEIPT, "dedupe_id": "d-9", "message_id": "m-9"},
+        {**RECEIPT, "dedupe_id": "d-2", "receipt": "suspect", "event": "regid_invalid"},
+    ]
+
+    found = list(journal_findings([*pushes, *receipts], None, UTC))
+
+    assert [(one.about, one.good) for one in found] == [
+        ("push", True),
+        ("receipt", False),
+        ("push", True),
+        ("receipt", True),
+        ("push", True),
+        ("receipt", None),
+        ("receipt", True),
+    ]
+    assert "arrived (push_arrive), 4.2 seconds after the push" in found[3].says
+    assert "confirms that the token is dead" in found[5].says
+    assert "in none of these journals" in found[6].says
+
+
+def test_times_are_the_users(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of this machine, with the difference to UTC as it was on that day; in the zone of `--at` where it is given."""
+    winter, summer = 1_800_000_000.0, 1_783_000_000.0
+    monkeypatch.setenv("TZ", "Europe/Berlin")
+    time.tzset()
+    try:
+        local = [moment(at, None) for at in (winter, summer)]
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+    assert local == ["2027-01-15T09:00:00+01:00", "2026-07-02T15:46:40+02:00"]
+    assert moment(winter, timezone(timedelta(hours=8))) == "2027-01-15T16:00:00+08:00"
+    assert zone_of(datetime(2026, 1, 1, tzinfo=UTC)) is UTC
+    assert [moment(at, UTC) for at in ("x", None, True, float("inf"), -1.0, 1e300)] == ["(no time)"] * 6
 
 
 def test_why_around_the_time(tokens: tuple[str, ...], config: Path, journal: Path) -> None:

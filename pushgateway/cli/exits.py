@@ -18,6 +18,7 @@ class Exit(enum.IntEnum):
     FAILED = 1
     USAGE = 2
     UNKNOWN = 3
+    NOT_FOUND = 4
 
 
 MEANINGS: Mapping[Exit, str] = {
@@ -25,6 +26,7 @@ MEANINGS: Mapping[Exit, str] = {
     Exit.FAILED: "an outcome is not accepted, or a check failed",
     Exit.USAGE: "wrong usage, wrong configuration, or something is not installed",
     Exit.UNKNOWN: "a request left and no verdict came: it may have been delivered",
+    Exit.NOT_FOUND: "`why` found nothing wrong and no push to this token either",
 }
 """The sentences of `pushgateway --help`."""
 

@@ -18,6 +18,7 @@ from pushgateway.certificates import load_vendors
 from pushgateway.cli.exits import Exit, exit_code
 from pushgateway.config import Config
 from pushgateway.gateway import Gateway
+from pushgateway.journal import Journal
 from pushgateway.model import as_certificate_id
 from pushgateway.outcome import Status
 from pushgateway.plugins import Plugins
@@ -28,11 +29,11 @@ R = TypeVar("R")
 
 
 @asynccontextmanager
-async def opened(config: Config, ca_file: Path | None) -> AsyncIterator[Gateway]:
-    """A gateway that also trusts `ca_file`."""
+async def opened(config: Config, ca_file: Path | None, journal: Journal | None = None) -> AsyncIterator[Gateway]:
+    """A gateway that also trusts `ca_file`, and writes into `journal`."""
     transport = HttpTransport(connections=config.options.get("connections", 8), ca_file=ca_file)
     try:
-        async with config.gateway(transport=transport) as gateway:
+        async with config.gateway(transport=transport, journal=journal) as gateway:
             yield gateway
     finally:
         await transport.aclose()
@@ -55,14 +56,19 @@ def exit_for(config: Config, certificate_id: str, statuses: Iterable[Status]) ->
     return exit_code(statuses) if usable(config, [certificate_id]) else Exit.USAGE
 
 
-def ask(config: Config, ca_file: Path | None, question: Callable[[Gateway], Awaitable[R]]) -> R:
+def ask(
+    config: Config,
+    ca_file: Path | None,
+    question: Callable[[Gateway], Awaitable[R]],
+    journal: Journal | None = None,
+) -> R:
     """Open a gateway, ask it one thing and close it.
 
     Ctrl-C ends the command with `Exit.UNKNOWN`: a request may have left.
     """
 
     async def asking() -> R:
-        async with opened(config, ca_file) as gateway:
+        async with opened(config, ca_file, journal) as gateway:
             return await question(gateway)
 
     try:

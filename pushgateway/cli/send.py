@@ -1,6 +1,6 @@
 """`pushgateway send`: one notification to one phone, and what became of it.
 
-Law of this file: it prints the outcome and adds nothing to it.
+It prints the outcome and adds nothing to it. What became of the push is written into the user's journal, for `why`.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from pushgateway.cli import options
+from pushgateway.cli import options, records
 from pushgateway.config import load_config
 from pushgateway.masking import mask
 from pushgateway.model import PushToken
@@ -21,6 +21,7 @@ from pushgateway.model import PushToken
 @click.argument("token")
 @options.notification
 @options.connection
+@records.option
 @options.as_json
 @click.pass_context
 def send(
@@ -31,17 +32,23 @@ def send(
     token: str,
     config: Path,
     ca_file: Path | None,
+    journal: Path | None,
+    no_journal: bool,
     as_json: bool,
     **content: Any,
 ) -> None:
-    """Send one notification to one phone: TOKEN (OPPO: registration id) of certificate CERTIFICATE_ID."""
+    """Send one notification to one phone: TOKEN (OPPO: registration id) of certificate CERTIFICATE_ID.
+
+    What became of it is written down in your state folder, without the token and the text: `pushgateway why` finds it.
+    """
     from pushgateway.cli import show, words
     from pushgateway.cli.opening import ask, exit_for
 
     notification = options.read_notification(content)
     push_token = PushToken(certificate_id, token)
     known = load_config(config)
-    outcome = ask(known, ca_file, lambda gateway: gateway.send(push_token, notification))
+    with records.opened_journal(journal, no_journal) as kept:
+        outcome = ask(known, ca_file, lambda gateway: gateway.send(push_token, notification), kept)
     if as_json:
         show.as_json(words.outcome_json(outcome))
     else:

@@ -7,16 +7,17 @@ or neither. The token is shortened, also in the facts for the vendor's support, 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, tzinfo
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 import attrs
 import click
 
 from pushgateway.advice import ADVICE
-from pushgateway.cli import options
+from pushgateway.cli import options, records
 from pushgateway.cli.exits import Exit
 from pushgateway.config import Config, load_config
 from pushgateway.errors import PluginError
@@ -69,26 +70,54 @@ def token_findings(config: Config, push_token: PushToken) -> Iterator[Finding]:
         yield Finding("dialect", None, told.dialect)
 
 
-def journal_findings(entries: Sequence[Mapping[str, Any]], vendor: Vendor | None, zone: tzinfo) -> Iterator[Finding]:
-    """What became of each push here, who must act, and what the vendor's code means."""
+def journal_findings(
+    entries: Sequence[Mapping[str, Any]], vendor: Vendor | None, zone: tzinfo | None
+) -> Iterator[Finding]:
+    """What became of each push here, who must act, what the vendor's code means, and its receipts; then the receipts of
+    pushes that are in none of the journals."""
+    receipts = [entry for entry in entries if "receipt" in entry]
     for entry in entries:
-        at = moment(entry.get("at"), zone)
         if "receipt" in entry:
-            kind = str(entry["receipt"])
-            yield Finding("receipt", kind == "arrived", f"{at} {kind} ({entry.get('event')})")
             continue
-        reason = _reason(entry.get("reason"))
-        if reason is None:
-            yield Finding("push", True, f"{at} accepted, message id {entry.get('message_id')}")
-            continue
-        code = entry.get("vendor_code")
-        told = f"{at} {entry.get('status')}: {reason.value}" + (f" (vendor code {code})" if code is not None else "")
-        detail = f"; {entry['detail']}" if entry.get("detail") else ""
-        yield Finding("push", False, told + detail)
-        yield Finding("who must act", None, ADVICE[reason])
-        if (rule := _code_rule(vendor, code)) is not None:
-            advice = f": {rule.advice}" if rule.advice else ""
-            yield Finding("the code says", None, f"{rule.meaning}{advice} (seen {rule.seen})")
+        yield from _push_findings(entry, vendor, zone)
+        own = [receipt for receipt in receipts if _is_about(receipt, entry)]
+        receipts = [receipt for receipt in receipts if receipt not in own]
+        yield from (_receipt_finding(receipt, entry, zone) for receipt in own)
+    yield from (_receipt_finding(receipt, None, zone) for receipt in receipts)
+
+
+def _push_findings(entry: Mapping[str, Any], vendor: Vendor | None, zone: tzinfo | None) -> Iterator[Finding]:
+    at = moment(entry.get("at"), zone)
+    reason = _reason(entry.get("reason"))
+    if reason is None:
+        yield Finding("push", True, f"{at} accepted, message id {entry.get('message_id')}")
+        return
+    code = entry.get("vendor_code")
+    told = f"{at} {entry.get('status')}: {reason.value}" + (f" (vendor code {code})" if code is not None else "")
+    detail = f"; {entry['detail']}" if entry.get("detail") else ""
+    yield Finding("push", False, told + detail)
+    yield Finding("who must act", None, ADVICE[reason])
+    if (rule := _code_rule(vendor, code)) is not None:
+        advice = f": {rule.advice}" if rule.advice else ""
+        yield Finding("the code says", None, f"{rule.meaning}{advice} (seen {rule.seen})")
+
+
+def _is_about(receipt: Mapping[str, Any], push: Mapping[str, Any]) -> bool:
+    """By the dedupe id, which a receipt has where it is proved; otherwise by the vendor's message id."""
+    names = ("dedupe_id",) if receipt.get("dedupe_id") else ("message_id",)
+    return any(receipt.get(name) and receipt.get(name) == push.get(name) for name in names)
+
+
+def _receipt_finding(receipt: Mapping[str, Any], push: Mapping[str, Any] | None, zone: tzinfo | None) -> Finding:
+    kind = str(receipt["receipt"])
+    later = ""
+    if push is None:
+        later = "; the push is in none of these journals"
+    elif _is_moment(receipt.get("at")) and _is_moment(push.get("at")):
+        later = f", {receipt['at'] - push['at']:.1f} seconds after the push"
+    proof = "; nothing else confirms that the token is dead" if kind == "suspect" else ""
+    good = {"arrived": True, "suspect": None}.get(kind, False)
+    return Finding("receipt", good, f"{moment(receipt.get('at'), zone)} {kind} ({receipt.get('event')}){later}{proof}")
 
 
 def _reason(word: object) -> Reason | None:
@@ -107,11 +136,20 @@ def _code_rule(vendor: Vendor | None, code: object) -> CodeRule | None:
         return None
 
 
-def moment(at: object, zone: tzinfo) -> str:
-    """Epoch seconds as people write them."""
-    if isinstance(at, bool) or not isinstance(at, int | float):
+def moment(at: object, zone: tzinfo | None) -> str:
+    """Epoch seconds as people write them, with the zone; `zone` None: the time of this machine."""
+    if not _is_moment(at):
         return "(no time)"
-    return datetime.fromtimestamp(at, zone).isoformat(timespec="seconds")
+    return datetime.fromtimestamp(at, UTC).astimezone(zone).isoformat(timespec="seconds")
+
+
+def _is_moment(at: object) -> TypeGuard[float]:
+    """Whether it is a number of seconds that a clock can show: a journal may be anybody's file."""
+    return not isinstance(at, bool) and isinstance(at, int | float) and math.isfinite(at) and 0 <= at < _LATEST
+
+
+_LATEST = 253_402_000_000.0
+"""Shortly before the year 10000, which `datetime` does not know."""
 
 
 def found_entries(
@@ -121,27 +159,29 @@ def found_entries(
     entries = [entry for path in journals for entry in read_journal(path, push_token)]
     if at is not None:
         around = at.timestamp()
-        entries = [
-            one for one in entries if isinstance(one.get("at"), int | float) and abs(one["at"] - around) <= within
-        ]
-    return sorted(entries, key=lambda one: one["at"] if isinstance(one.get("at"), int | float) else 0.0)[-MOST:]
+        entries = [one for one in entries if _is_moment(one.get("at")) and abs(one["at"] - around) <= within]
+    return sorted(entries, key=lambda one: one["at"] if _is_moment(one.get("at")) else 0.0)[-MOST:]
 
 
 def conclusion(entries: Sequence[Mapping[str, Any]], journals: Sequence[Path]) -> Finding:
     """What to look at next, by where its way ends here."""
     pushes = [entry for entry in entries if "status" in entry]
     if not journals:
-        return Finding("next", None, "give the host's journals with --journal to see what became of it here")
-    if not pushes:
         return Finding(
             "next",
-            False,
-            "nothing was sent to this token then: was the user online or logged out, and is "
-            "this the token and certificate id that the phone reported last?",
+            None,
+            "no push was found: there is no journal of this command's sends; give the host's journals with --journal",
+        )
+    if not entries:
+        return Finding(
+            "next",
+            None,
+            "no push was found: nothing was sent to this token then (broadcasts are in no journal). Was the user "
+            "online or logged out, and is this the token and certificate id that the phone reported last?",
         )
     if any(entry.get("receipt") == "arrived" for entry in entries):
         return Finding("next", None, "it reached the phone: look at permission, channel and the app's own settings")
-    if pushes[-1].get("reason") is None:
+    if pushes and pushes[-1].get("reason") is None:
         return Finding(
             "next",
             None,
@@ -151,9 +191,9 @@ def conclusion(entries: Sequence[Mapping[str, Any]], journals: Sequence[Path]) -
     return Finding("next", None, "see who must act above")
 
 
-def zone_of(at: datetime | None) -> tzinfo:
-    """In which times are shown: the user's own, where one was given."""
-    return UTC if at is None or at.tzinfo is None else at.tzinfo
+def zone_of(at: datetime | None) -> tzinfo | None:
+    """In which times are shown: that of `--at`, where it was given; None: that of this machine."""
+    return None if at is None else at.tzinfo
 
 
 def support_facts(
@@ -164,7 +204,7 @@ def support_facts(
     if at is not None:
         when = at.isoformat()
     elif entries:
-        when = moment(entries[-1].get("at"), UTC)
+        when = moment(entries[-1].get("at"), None)
     facts = {
         "time": when,
         "app": app or f"(the app of certificate {push_token.certificate_id})",
@@ -187,6 +227,7 @@ def support_facts(
     type=click.Path(dir_okay=False, path_type=Path),
     help="A journal of the host's; may be given again.",
 )
+@click.option("--no-journal", is_flag=True, help="Do not look into the journal of this command's own sends.")
 @click.option("--app", default="", help="Your app, as the vendor's support knows it.")
 @click.option("--show-token", is_flag=True, help="Print the token whole in the facts for the vendor's support.")
 @options.connection
@@ -201,6 +242,7 @@ def why(
     at: datetime | None,
     within: float,
     journals: tuple[Path, ...],
+    no_journal: bool,
     app: str,
     show_token: bool,
     config: Path,
@@ -209,13 +251,15 @@ def why(
 ) -> None:
     """Find out why a push did not arrive: settings, login, token, what became of it, and who must act.
 
-    Nothing is sent to any phone. The vendor is asked for a login.
+    Nothing is sent to any phone. The vendor is asked for a login. Pushes are looked for in the journal of `pushgateway
+    send` and in those that you name; exit code 4 says that there is none.
     """
     from pushgateway.cli import show, words
     from pushgateway.cli.opening import ask, usable, vendor_of
 
     push_token = PushToken(certificate_id, token)
     known = load_config(config)
+    journals = records.found_journals(journals, no_journal)
     entries = found_entries(journals, push_token, at, within)
     check = ask(known, ca_file, lambda gateway: gateway.check(push_token.certificate_id))
     zone = zone_of(at)
@@ -227,15 +271,18 @@ def why(
     ]
     facts = support_facts(push_token, at, app, entries, whole=show_token)
     good = all(finding.good is not False for finding in findings)
+    found = bool(entries)
     if as_json:
         told = [
             {"about": one.about, "good": one.good, "says": words.plain(one.says, push_token.token)} for one in findings
         ]
-        show.as_json({"ok": good, "findings": told, "journal": entries, "facts": facts})
+        show.as_json({"ok": good, "found": found, "findings": told, "journal": entries, "facts": facts})
     else:
         _print(findings, facts, push_token.token)
     ready = usable(known, [push_token.certificate_id])
-    ctx.exit(Exit.USAGE if not ready else Exit.OK if good else Exit.FAILED)
+    if not ready:
+        ctx.exit(Exit.USAGE)
+    ctx.exit(Exit.FAILED if not good else Exit.OK if found else Exit.NOT_FOUND)
 
 
 def _print(findings: Sequence[Finding], facts: Mapping[str, str], token: str) -> None:
