@@ -93,7 +93,7 @@ class Reading:
     cpu: float
     """Seconds of CPU of this process."""
     beside: float | None = None
-    """Seconds of CPU per push that the yardstick took right before and right after, where it was laid beside."""
+    """Seconds of CPU per push that N took for the same messages, right before and right after; None: not measured."""
 
 
 class Stopwatch:
@@ -120,13 +120,24 @@ class Row:
     per_second: float
     cpu: float
     """Microseconds per push."""
+    times_n: float | None
+    """CPU in units of N; None where N was not measured beside it."""
 
 
 def median_row(name: str, readings: Sequence[Reading]) -> Row:
     """The medians over all rounds."""
     per_second = statistics.median(reading.pushes / reading.wall for reading in readings)
     cpu = statistics.median(reading.cpu / reading.pushes for reading in readings)
-    return Row(name, readings[0].pushes, per_second, cpu * 1e6)
+    return Row(name, readings[0].pushes, per_second, cpu * 1e6, times_n(readings))
+
+
+def times_n(readings: Sequence[Reading]) -> float | None:
+    """CPU per push, times that of N for the same messages: the median of the ratios of all rounds.
+
+    This is the only place that makes this ratio, so tables, targets and the plot show the same figure.
+    """
+    ratios = [one.cpu / one.pushes / one.beside for one in readings if one.beside is not None]
+    return statistics.median(ratios) if ratios else None
 
 
 def median_ratio(above: Sequence[float], below: Sequence[float]) -> float:
@@ -194,12 +205,12 @@ def report(tables: Sequence[Table], targets: Sequence[Target], *, as_json: bool)
     return 0 if all(target.met for target in targets) else 1
 
 
-def cost_table(name: str, rows: Sequence[Row], base: Row) -> Table:
-    """Throughput and CPU of each row, with the CPU of `base` as the unit N."""
+def cost_table(name: str, rows: Sequence[Row]) -> Table:
+    """Throughput and CPU of each row, also in units of N."""
     return Table(
         name,
         ("what", "pushes", "pushes/s", "CPU us/push", "CPU / N"),
-        [(row.name, row.pushes, row.per_second, row.cpu, row.cpu / base.cpu) for row in rows],
+        [(row.name, row.pushes, row.per_second, row.cpu, row.times_n) for row in rows],
     )
 
 

@@ -15,10 +15,11 @@ import time
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, TypeAlias
 from urllib.parse import urlencode
 
 import aiohttp
+import attrs
 import httpx
 from common import CERTIFICATE_ID, Reading, Stopwatch, expect_accepted
 from pushgateway_oppo import Oppo
@@ -28,6 +29,7 @@ from transports import MakeTransport
 from pushgateway import Audience, Certificate, Gateway, Notification, Outcome, Push
 from pushgateway.vendor import Request, Secret
 
+NAIVE = "N: json.dumps + urlencode alone"
 BATCH = 1000
 CONNECTIONS = 8
 """Of the gateway: its default."""
@@ -40,18 +42,51 @@ TIMEOUT = 600.0
 Door = Callable[[Gateway, Sequence[Push]], Awaitable[Sequence[Outcome] | None]]
 """Sends all; returns the outcomes to be looked at when the clock has stopped, or None where it has looked itself."""
 Settings = Mapping[str, Any]
+Messages: TypeAlias = Sequence[dict[str, Any]]
+"""The messages of a contender as the dicts that OPPO wants."""
 _URLS = {name: path for path, name in PATHS.items()}
 
 
 # Without a network
 
 
-def encode_naively(messages: Sequence[dict[str, Any]]) -> Reading:
+def encode_naively(messages: Messages) -> Reading:
     """N: bodies of 1,000 messages each, and nothing else."""
     watch = Stopwatch()
     for start in range(0, len(messages), BATCH):
         urlencode({"messages": json.dumps(messages[start : start + BATCH])})
     return watch.read(len(messages))
+
+
+def take_turns(turns: Mapping[str, tuple[Callable[[], Reading], Messages]], rounds: int) -> dict[str, list[Reading]]:
+    """Let the contenders take turns, each with the messages that it sends.
+
+    N is measured for the same messages right before and right after each turn, because a machine with neighbours is
+    not as fast one second as the next, and because N for a tenth of the messages is cheaper per message (they fit into
+    the CPU's caches). What stands after one turn stands before the next one with the same messages. The row of N has
+    all its readings for the messages of the first contender.
+    """
+    readings: dict[str, list[Reading]] = {NAIVE: [], **{name: [] for name in turns}}
+    first = next(iter(turns.values()))[1]
+
+    def naive(messages: Messages) -> Reading:
+        reading = encode_naively(messages)
+        if messages is first:
+            readings[NAIVE].append(attrs.evolve(reading, beside=reading.cpu / reading.pushes))
+        return reading
+
+    for _ in range(rounds):
+        before: Reading | None = None
+        former: Messages | None = None
+        for name, (turn, messages) in turns.items():
+            if before is None or messages is not former:
+                before = naive(messages)
+            reading = turn()
+            after, former = naive(messages), messages
+            beside = (before.cpu + after.cpu) / (before.pushes + after.pushes)
+            readings[name].append(attrs.evolve(reading, beside=beside))
+            before = after
+    return readings
 
 
 def encode_bare(pushes: Sequence[Push]) -> Reading:

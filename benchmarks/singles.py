@@ -30,11 +30,11 @@ from contenders import (
     CONNECTIONS,
     TIMEOUT,
     Settings,
-    encode_naively,
     first_request,
     opened,
     post_with_aiohttp,
     send,
+    take_turns,
 )
 from pushgateway_oppo import Oppo
 from pushgateway_oppo.sandbox import OppoSandbox
@@ -44,7 +44,6 @@ from pushgateway import Certificate, Push, Transport
 from pushgateway.vendor import AccessToken, Request, Secret
 
 OVER_BARE, OVER_LOOP = 1.5, 1.0
-NAIVE = "N: json.dumps + urlencode alone"
 LOOP = f"plain loop: one aiohttp POST per push, {CONNECTIONS} connections"
 
 
@@ -101,15 +100,11 @@ def measure(count: int, rounds: int) -> dict[str, list[Reading]]:
     pushes = list(make_pushes(tokens, count))
     messages = [wire_message(push, "") for push in pushes]
     with neighbour(count) as settings:
-        turns: dict[str, Callable[[], Reading]] = {NAIVE: lambda: encode_naively(messages)}
+        turns: dict[str, Callable[[], Reading]] = {}
         for name, make in transports().items():
             turns |= _turns(name, make, pushes, settings)
         turns[LOOP] = lambda: post_with_aiohttp(messages, settings, CONNECTIONS)
-        readings: dict[str, list[Reading]] = {name: [] for name in turns}
-        for _ in range(rounds):
-            for name, turn in turns.items():
-                readings[name].append(turn())
-    return readings
+        return take_turns({name: (turn, messages) for name, turn in turns.items()}, rounds)
 
 
 WAYS = {"send, linger 0": 0.0, "send, batches of one": 0.01}
@@ -147,8 +142,8 @@ def main() -> int:
     """Measure and report; 1 when a target is missed."""
     given = options(__doc__ or "", count=1_000, rounds=9)
     readings = measure(given.count, given.rounds)
-    rows = {name: median_row(name, found) for name, found in readings.items()}
-    return report([cost_table("singles", list(rows.values()), rows[NAIVE])], targets(readings), as_json=given.as_json)
+    rows = [median_row(name, found) for name, found in readings.items()]
+    return report([cost_table("singles", rows)], targets(readings), as_json=given.as_json)
 
 
 if __name__ == "__main__":

@@ -1,22 +1,19 @@
 """What a push costs: every door of the gateway beside a naive encoder and beside plain loops of posts.
 
-Law of this file: contenders take turns within each round, on the same messages. N is what `json.dumps` and `urlencode`
-alone cost for them, with dicts that stand ready; it is measured right before and right after each door, because a
-machine with neighbours is not as fast one second as the next. Making the values is a row of its own. The vendor is the
-lean stub, so that nobody waits for it; the same sends against the strict sandbox are a row of their own too.
+Contenders take turns within each round, on the same messages. N is what `json.dumps` and `urlencode` alone cost for the
+same messages, with dicts that stand ready; `take_turns` measures it right before and right after each contender.
+Making the values is a row of its own. The vendor is the lean stub, so that nobody waits for it; the same sends against
+the strict sandbox are a row of their own too.
 """
 
 from __future__ import annotations
 
 import argparse
-import statistics
 import sys
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any
 
-import attrs
 import contenders
 from common import (
     SEED,
@@ -31,6 +28,7 @@ from common import (
     options,
     positive,
     report,
+    times_n,
     wire_message,
 )
 from pushgateway_oppo.sandbox import OppoSandbox
@@ -38,7 +36,7 @@ from transports import transports
 
 LOOP = 32
 """Connections of the plain loops."""
-NAIVE, CODEC, MAKING = "N: json.dumps + urlencode alone", "the plug-in's encoding alone", "making the pushes"
+CODEC, MAKING = "the plug-in's encoding alone", "making the pushes"
 HTTPX, AIOHTTP = (f"plain loop: one {client} POST per push, {LOOP} connections" for client in ("httpx", "aiohttp"))
 SEND, SAME = "send, coalesced", "send, coalesced, one notification for all"
 EACH, STREAM, MULTICAST, BROADCAST = "send_each", "stream", "multicast", "broadcast to a list of tokens"
@@ -53,8 +51,6 @@ DOORS: Mapping[str, contenders.Door] = {
 }
 CPU_LIMITS = {SEND: 0.8, EACH: 0.5, STREAM: 0.5, MULTICAST: 0.15}
 """Times N, per push."""
-SLICE = 4000
-"""Messages that N is measured with beside a door."""
 TIMES_FASTER = {HTTPX: 100, AIOHTTP: 10}
 """Pushes a second of `SEND`, times those of a plain loop."""
 
@@ -73,35 +69,21 @@ def measure(count: int, rounds: int, posts: Sequence[int]) -> Readings:
     messages = [wire_message(push, uuid.uuid4().hex) for push in pushes]
     singles = [[wire_message(push, "") for push in pushes[:most]] for most in posts]
     with neighbour(count) as lean, neighbour(count, program="neighbour.py") as strict:
-        turns: dict[str, Callable[[], Reading]] = {
-            NAIVE: lambda: contenders.encode_naively(messages),
-            CODEC: lambda: contenders.encode_bare(pushes),
+        turns: dict[str, tuple[Callable[[], Reading], contenders.Messages]] = {
+            CODEC: (lambda: contenders.encode_bare(pushes), messages),
         }
         for transport, make in transports().items():
             for name, door in DOORS.items():
                 if transport != "default" and name not in CPU_LIMITS:
                     continue
-                through = partial(contenders.through_gateway, door, pushes, lean, make)
-                turns[named(name, transport)] = partial(_beside, through, messages[:SLICE])
+                turns[named(name, transport)] = partial(contenders.through_gateway, door, pushes, lean, make), messages
                 if named(name, transport) == SEND:  # side by side with what it is compared with
-                    turns[HTTPX] = lambda: contenders.post_with_httpx(singles[0], lean, LOOP)
-                    turns[AIOHTTP] = lambda: contenders.post_with_aiohttp(singles[1], lean, LOOP)
+                    turns[HTTPX] = (lambda: contenders.post_with_httpx(singles[0], lean, LOOP)), singles[0]
+                    turns[AIOHTTP] = (lambda: contenders.post_with_aiohttp(singles[1], lean, LOOP)), singles[1]
         default = transports()["default"]
-        turns[STRICT] = lambda: contenders.through_gateway(contenders.send, pushes, strict, default)
-        turns[MAKING] = lambda: make_all(tokens, count)
-        readings: Readings = {name: [] for name in turns}
-        for _ in range(rounds):
-            for name, turn in turns.items():
-                readings[name].append(turn())
-    return readings
-
-
-def _beside(turn: Callable[[], Reading], messages: Sequence[dict[str, Any]]) -> Reading:
-    """A turn with N measured before and after it."""
-    before = contenders.encode_naively(messages)
-    reading = turn()
-    after = contenders.encode_naively(messages)
-    return attrs.evolve(reading, beside=(before.cpu + after.cpu) / (before.pushes + after.pushes))
+        turns[STRICT] = (lambda: contenders.through_gateway(contenders.send, pushes, strict, default)), messages
+        turns[MAKING] = (lambda: make_all(tokens, count)), messages
+        return contenders.take_turns(turns, rounds)
 
 
 def make_all(tokens: Sequence[str], count: int) -> Reading:
@@ -119,8 +101,7 @@ def targets(readings: Readings) -> list[Target]:
     for transport in transports():
         for door, limit in CPU_LIMITS.items():
             name = named(door, transport)
-            ratios = [one.cpu / one.pushes / one.beside for one in readings[name] if one.beside is not None]
-            found.append(Target(f"CPU per push of {name}, times N, at most", statistics.median(ratios), limit))
+            found.append(Target(f"CPU per push of {name}, times N, at most", times_n(readings[name]) or 0.0, limit))
         name = named(SEND, transport)
         for loop, limit in TIMES_FASTER.items():
             ratio = median_ratio(speed[name], speed[loop])
@@ -137,8 +118,8 @@ def main() -> int:
     given = options(__doc__ or "", count=40_000, rounds=5, more=_more)
     posts = [min(most, given.count) for most in (given.posts, 5 * given.posts)]
     readings = measure(given.count, given.rounds, posts)
-    rows = {name: median_row(name, found) for name, found in readings.items()}
-    return report([cost_table("cost", list(rows.values()), rows[NAIVE])], targets(readings), as_json=given.as_json)
+    rows = [median_row(name, found) for name, found in readings.items()]
+    return report([cost_table("cost", rows)], targets(readings), as_json=given.as_json)
 
 
 if __name__ == "__main__":

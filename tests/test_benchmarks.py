@@ -198,7 +198,7 @@ def test_a_loop_that_uses_fewer_connections_proves_nothing(load: Load, common: M
 def test_cost_targets_can_be_missed(load: Load, common: ModuleType) -> None:
     """As dear as N, and as slow as a plain loop: every target of the doors is missed; free and fast: each is met."""
     throughput = load("throughput")
-    names = [throughput.NAIVE, throughput.HTTPX, throughput.AIOHTTP]
+    names = [load("contenders").NAIVE, throughput.HTTPX, throughput.AIOHTTP]
     doors = [throughput.named(door, name) for door in throughput.CPU_LIMITS for name in load("transports").transports()]
     plain = {name: [common.Reading(10, 1.0, 1.0)] for name in names}
     slow = throughput.targets(plain | {door: [common.Reading(10, 1.0, 1.0, 0.1)] for door in doors})
@@ -206,6 +206,40 @@ def test_cost_targets_can_be_missed(load: Load, common: ModuleType) -> None:
 
     assert [target.met for target in slow] == [False] * len(slow)
     assert [target.met for target in quick] == [True] * len(quick)
+
+
+def test_a_ratio_is_one_figure_for_the_same_messages(load: Load, common: ModuleType) -> None:
+    """A page shows one figure for one ratio: N is measured for the messages of the contender itself, and the cell of
+    the table is the measured value of the target.
+    """
+    contenders, throughput = load("contenders"), load("throughput")
+    many, few = [{"n": number} for number in range(40)], [{"n": number} for number in range(3)]
+    turns = {name: (lambda: common.Reading(40, 1.0, 1.0), many) for name in throughput.CPU_LIMITS}
+    turns[throughput.HTTPX] = turns[throughput.AIOHTTP] = (lambda: common.Reading(3, 1.0, 1.0)), few
+    encoded: list[int] = []
+    naive = contenders.encode_naively
+
+    def counted(messages: list[dict[str, int]]) -> object:
+        encoded.append(len(messages))
+        return naive(messages)
+
+    contenders.encode_naively = counted
+    try:
+        readings = contenders.take_turns(turns, rounds=2)
+    finally:
+        contenders.encode_naively = naive
+
+    rows = {
+        row[0]: row[-1] for row in common.cost_table("cost", [common.median_row(*one) for one in readings.items()]).rows
+    }
+    ratios = {door: rows[door] for door in throughput.CPU_LIMITS}
+    assert encoded == 2 * ([40] * (len(throughput.CPU_LIMITS) + 1) + [3] * 3)
+    assert all(one.pushes == 40 for one in readings[contenders.NAIVE])
+    assert rows[contenders.NAIVE] == 1.0
+    for transport in load("transports").transports():
+        readings |= {throughput.named(door, transport): readings[door] for door in throughput.CPU_LIMITS}
+    measured = [target.measured for target in throughput.targets(readings) if "times N" in target.text]
+    assert measured == [*ratios.values()] * (len(measured) // len(ratios))
 
 
 def test_single_requests_are_judged_by_the_transport_underneath(load: Load, common: ModuleType) -> None:
