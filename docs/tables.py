@@ -23,7 +23,7 @@ from pushgateway_oppo.media import KINDS, sizes
 from pushgateway_oppo.replies import RULES
 
 from pushgateway import Notification
-from pushgateway.rules import Dialect, FieldRule, Operation, Rules
+from pushgateway.rules import Dialect, FieldRule, Operation, Row, Rules
 from pushgateway.testing.conformance import PROMISES, PluginConformance
 from pushgateway.testing.conformance.judging import scenarios
 from pushgateway.vendor import Secret
@@ -149,6 +149,23 @@ def picture_rows(rules: Rules) -> Iterable[tuple[str, ...]]:
         yield f'`"{kind}"`', pixels, f"at most {facts.number(f'{kind}_picture_bytes'):,} bytes"
 
 
+def uncertain_rows(rules: Rules) -> Iterable[tuple[str, ...]]:
+    """Every row of the rules that is not `documented`; rows of one section with the same note share a line."""
+    sections: list[tuple[str, Mapping[str, Row]]] = [("codes", rules.codes)]
+    for key, dialect in rules.dialects.items():
+        for field in attrs.fields(Dialect):
+            rows = getattr(dialect, field.name)
+            if isinstance(rows, Mapping):
+                sections.append((f"{key}.{field.name}", rows))
+    for section, rows in sections:
+        groups: dict[tuple[str, str], list[str]] = {}
+        for name, row in rows.items():
+            if (sure := rules.confidence(row)) != "documented":
+                groups.setdefault((sure, row.note or "–"), []).append(f"`{name}`")
+        for (sure, note), names in groups.items():
+            yield f"`{section}`", ", ".join(names), sure, note
+
+
 def oppo(say: Say, rules: Rules = RULES) -> dict[str, str]:
     """The tables of OPPO's rules."""
     codes = ("code", "reason", "speaks of", "OPPO means", "what to do", "dialects")
@@ -160,6 +177,7 @@ def oppo(say: Say, rules: Rules = RULES) -> dict[str, str]:
         "hosts": table(("host", "URL", "setting", "how sure"), host_rows(rules, "current"), say),
         "operations": table(("call", "`v1.3`", "`current`", "host of today", "how sure"), operation_rows(rules), say),
         "pictures": table(("kind", "pixels", "size"), picture_rows(rules), say),
+        "uncertain": table(("section", "rows", "how sure", "note"), uncertain_rows(rules), say),
     }
 
 

@@ -15,7 +15,19 @@ import pytest
 from pushgateway_oppo import Oppo
 from pushgateway_oppo.replies import RULES
 from reading import Link, anchor, read
-from tables import MAKERS, TUTORIAL, between, filled, made, main, measured, performance, quota_rows, stale
+from tables import (
+    MAKERS,
+    TUTORIAL,
+    between,
+    filled,
+    made,
+    main,
+    measured,
+    performance,
+    quota_rows,
+    stale,
+    uncertain_rows,
+)
 from words import LANGUAGES, MissingWordsError, Words, words
 
 from pushgateway import Reason, Status, events
@@ -44,7 +56,15 @@ def first_cells(text: str) -> list[str]:
 def test_the_made_tables_are_the_rules(language: str) -> None:
     """Codes, fields and limits then and now, and quotas in the document are those of `rules.toml`."""
     assert set(RULES.dialects["v1.3"].fields) <= set(RULES.dialects["current"].fields)
-    assert set(made("oppo.md", language)) == {"codes", "fields", "quotas", "hosts", "operations", "pictures"}
+    assert set(made("oppo.md", language)) == {
+        "codes",
+        "fields",
+        "quotas",
+        "hosts",
+        "operations",
+        "pictures",
+        "uncertain",
+    }
     assert stale("oppo.md", language) == [], WRITE
 
 
@@ -60,6 +80,27 @@ def test_the_tutorial_is_the_plug_in(language: str) -> None:
     """The page shows the files of `examples/acme` to the byte, and every promise with its scenarios."""
     assert set(made("writing-a-plugin.md", language)) == {"promises", *(Path(name).name for name in TUTORIAL)}
     assert stale("writing-a-plugin.md", language) == [], WRITE
+
+
+def test_what_is_not_documented_is_listed() -> None:
+    """Every row of the rules that is less than `documented` stands in the list of uncertain facts, and no other row."""
+    listed = {
+        (section, name.strip(" `")) for section, names, _, _ in uncertain_rows(RULES) for name in names.split(",")
+    }
+    sections = {"codes": RULES.codes}
+    for key, dialect in RULES.dialects.items():
+        mappings = {name: rows for name, rows in attrs.asdict(dialect, recurse=False).items() if name != "title"}
+        sections |= {f"{key}.{name}": rows for name, rows in mappings.items()}
+
+    uncertain = {
+        (f"`{section}`", name)
+        for section, rows in sections.items()
+        for name, row in rows.items()
+        if RULES.confidence(row) != "documented"
+    }
+
+    assert listed == uncertain
+    assert {("`current.fields`", name) for name in ("content", "style", "badge_operation_type")} <= listed
 
 
 def test_one_quota_is_kept() -> None:
