@@ -154,7 +154,7 @@ def test_a_repeat_is_not_blamed_on_the_content() -> None:
         (Reason.UNAVAILABLE, None, "login: tls: the server's certificate is not trusted (x)", "--ca-file"),
         (Reason.UNAVAILABLE, None, "login: connect: refused or unreachable", "firewall"),
         (Reason.UNAVAILABLE, None, "login: timeout: no complete reply in time", "request_timeout"),
-        (Reason.UNAVAILABLE, None, "login: the reply is not JSON", "no verdict on the login"),
+        (Reason.UNAVAILABLE, None, "login: the reply is not JSON", "its reply to the login is not readable"),
         (Reason.RATE_LIMITED, "13", "too fast", "later"),
     ],
 )
@@ -294,7 +294,7 @@ def test_broken_plugins_are_sentences(monkeypatch: pytest.MonkeyPatch) -> None:
     assert result.exit_code == Exit.FAILED
     assert "could not be imported: ModuleNotFoundError" in result.stdout
     assert "two plug-ins are installed for brand 'twin'" in result.stdout
-    assert "up to 1,000 pushes a request" in result.stdout
+    assert "up to 1,000 pushes in a request" in result.stdout
     assert "Traceback" not in result.output
 
 
@@ -320,4 +320,4 @@ def test_no_plugins_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
     result = run("vendors")
 
     assert result.exit_code == Exit.OK
-    assert "pip install pushgateway-oppo" in result.stdout
+    assert "pip install ./plugins/oppo" in result.stdout

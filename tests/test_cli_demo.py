@@ -64,7 +64,7 @@ def test_people_get_five_short_sections() -> None:
 
     assert (result.returncode, result.stderr) == (0, "")
     assert [line[:2] for line in result.stdout.splitlines() if line[:1].isdigit()] == ["1 ", "2 ", "3 ", "4 ", "5 "]
-    assert "Every number adds up" in result.stdout
+    assert "Every number agrees" in result.stdout
     assert not set("\x1b\r\x08") & set(result.stdout)
     assert len(result.stdout.splitlines()) < 50
     assert "CN_" not in result.stdout
@@ -94,8 +94,8 @@ def test_a_sandbox_that_doubles_is_found_out(monkeypatch: pytest.MonkeyPatch) ->
     assert as_json.exit_code == words.exit_code == Exit.FAILED
     assert told["ok"] is False
     assert "many messages: 8 pushes ended accepted and were delivered 2 times" in told["problems"]
-    assert "This does not add up:" in words.stdout
-    assert "Every number adds up" not in words.stdout
+    assert "These numbers do not agree:" in words.stdout
+    assert "Every number agrees" not in words.stdout
 
 
 def test_access_tokens_that_never_expire_are_found_out(monkeypatch: pytest.MonkeyPatch) -> None:

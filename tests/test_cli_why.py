@@ -123,11 +123,11 @@ def test_explain_takes_parameters_and_overrides(tokens: tuple[str, ...], config:
 
 
 def test_explain_for_an_unknown_certificate(config: Path) -> None:
-    """Wrong configuration is exit code 2, and nothing would leave."""
+    """Wrong configuration is exit code 2, and no request would be sent."""
     result = run("explain", 7999, "token", "--title", "t", "--body", "b", "--config", config)
 
     assert result.exit_code == Exit.USAGE
-    assert result.stdout.startswith("nothing would leave")
+    assert result.stdout.startswith("no request would be sent")
 
 
 def test_check_names_what_is_missing(config: Path) -> None:

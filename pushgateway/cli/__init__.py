@@ -32,6 +32,10 @@ def main() -> None:
     if missing:
         sys.stderr.write(f'the pushgateway command needs {missing[0]}: pip install "pushgateway-core[cli]"\n')
         raise SystemExit(2)
+    from pushgateway.cli.language import translate_help, use_language
+
+    arguments = use_language(sys.argv[1:])
     from pushgateway.cli.root import pushgateway
 
-    pushgateway(prog_name="pushgateway")
+    translate_help(pushgateway)
+    pushgateway(arguments, prog_name="pushgateway")

@@ -5,6 +5,7 @@ Law of this file: it says what is wrong in words and what to do, and never shows
 
 from __future__ import annotations
 
+from gettext import gettext as _
 from pathlib import Path
 
 import click
@@ -55,13 +56,13 @@ def check(
     else:
         to = show.console()
         for one in checks:
-            verdict = ("ok", show.GOOD) if one.ok else ("NOT OK", show.BAD)
-            code = f" (vendor code {one.vendor_code})" if one.vendor_code is not None else ""
-            show.line(to, f"{words.plain(one.certificate_id)} {one.brand or 'unknown'}: ", verdict)
-            show.labelled(to, [("found", words.plain(one.detail) + code)])
+            verdict = (_("ok"), show.GOOD) if one.ok else (_("NOT OK"), show.BAD)
+            code = _(" (vendor code {code})").format(code=one.vendor_code) if one.vendor_code is not None else ""
+            show.line(to, f"{words.plain(one.certificate_id)} {one.brand or _('unknown')}: ", verdict)
+            show.labelled(to, [(_("found"), words.plain(one.detail) + code)])
             if advice := words.check_advice(one):
-                show.labelled(to, [("what to do", advice)])
-            show.labelled(to, [("missing", words.plain(sentence)) for sentence in one.advice])
+                show.labelled(to, [(_("what to do"), _(advice))])
+            show.labelled(to, [(_("missing"), words.plain(sentence)) for sentence in one.advice])
         if not checks:
             show.line(to, (f"{config.name} holds no certificate: add a table such as [certificates.7005]", show.BAD))
     ctx.exit(Exit.OK if good else Exit.FAILED if ready else Exit.USAGE)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Mapping, Sequence
+from gettext import gettext as _
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -49,7 +50,8 @@ def demo(ctx: click.Context, count: int, as_json: bool) -> None:
     began = time.perf_counter()
     with serve(sandbox) as served:
         if to is not None:
-            show.line(to, ("pushgateway demo", "bold"), f": OPPO's sandbox on {served.url}, over real HTTP")
+            where = _("OPPO's sandbox at {url}, over real HTTP").format(url=served.url)
+            show.line(to, ("pushgateway demo", "bold"), f": {where}")
         report = asyncio.run(play(sandbox, served.url, count, to))
     report["seconds"] = round(time.perf_counter() - began, 2)
     if to is None:
@@ -117,11 +119,11 @@ async def _many(stage: Stage, count: int, to: Console | None) -> Act:
     from pushgateway.cli import acts
 
     if to is None or not to.is_terminal:
-        return await acts.many_messages(stage, count, lambda _: None)
+        return await acts.many_messages(stage, count, lambda done: None)
     from rich.progress import Progress
 
     with Progress(console=to, transient=True) as progress:
-        bar = progress.add_task(f"   {count:,} messages", total=count)
+        bar = progress.add_task("   " + _("{count:,} messages").format(count=count), total=count)
         return await acts.many_messages(stage, count, lambda done: progress.update(bar, completed=done))
 
 
@@ -140,66 +142,69 @@ def _endings(to: Console, outcomes: Mapping[str, int]) -> None:
     from pushgateway.cli import show
 
     means = {
-        "accepted": "the vendor took it",
-        "unregistered": "the app is gone from this phone: retire the token",
-        "muted": "switched off by the user: keep the token",
+        "accepted": _("the vendor accepted it"),
+        "unregistered": _("the app was removed from this phone: retire the token"),
+        "muted": _("the user switched notifications off: keep the token"),
     }
     rows = [(f"{number:,}", name, means.get(name, "")) for name, number in outcomes.items()]
-    show.table(to, ("pushes", "outcome", "which means"), rows, numbers=("pushes",))
+    show.table(to, (_("pushes"), _("outcome"), _("which means")), rows, numbers=(_("pushes"),))
 
 
 def _print_long(to: Console, numbers: Mapping[str, Any]) -> None:
     from pushgateway.cli import show
 
-    _heading(to, 1, "One message that is too long, with an emoji exactly at the cut")
+    _heading(to, 1, _("One message that is too long, with an emoji exactly at the limit"))
     columns = zip(("title", "body"), numbers["sent"], numbers["limits"], numbers["received"], strict=True)
     ends = (numbers["title_received"][-6:], numbers["body_received"][-6:])
     rows = [(*map(str, column), end) for column, end in zip(columns, ends, strict=True)]
-    show.table(to, ("", "sent", "limit", "on the phone", "ends with"), rows, numbers=("sent", "limit", "on the phone"))
-    cut = " and ".join(numbers["truncated"]) or "nothing"
-    show.line(to, f"   {numbers['status']}; the outcome says what was cut: {cut}")
-    show.line(to, "   the emoji (a family, five code points) is left out whole, not torn")
+    counted = (_("sent"), _("limit"), _("on the phone"))
+    show.table(to, ("", *counted, _("ends with")), rows, numbers=counted)
+    cut = ", ".join(numbers["truncated"]) or _("nothing")
+    told = _("{status}; the outcome names the fields that were cut: {fields}")
+    show.line(to, "   " + told.format(status=numbers["status"], fields=cut))
+    show.line(to, "   " + _("the emoji (a family, five code points) is left out as a whole, never cut in two"))
 
 
 def _print_many(to: Console, numbers: Mapping[str, Any]) -> None:
     from pushgateway.cli import show
 
-    _heading(to, 2, f"{numbers['pushes']:,} different messages, in batches; some phones are gone or muted")
+    heading = _("{count:,} different messages, in batches; some phones removed the app or are muted")
+    _heading(to, 2, heading.format(count=numbers["pushes"]))
     _endings(to, numbers["outcomes"])
-    show.line(to, f"   vendor calls: {_calls(numbers['calls'])}")
-    speed = f"{numbers['pushes_per_second']:,} pushes a second"
-    show.line(to, f"   {numbers['seconds']:.1f} s, {speed} (the sandbox shares this process)")
+    show.line(to, "   " + _("requests to the vendor: {calls}").format(calls=_calls(numbers["calls"])))
+    speed = _("{seconds:.1f} s, {speed:,} pushes a second (gateway and sandbox share this process)")
+    show.line(to, "   " + speed.format(seconds=numbers["seconds"], speed=numbers["pushes_per_second"]))
 
 
 def _print_broadcast(to: Console, numbers: Mapping[str, Any]) -> None:
     from pushgateway.cli import show
 
-    _heading(to, 3, f"One broadcast to {numbers['tokens']:,} tokens; the truth about each")
+    _heading(to, 3, _("One broadcast to {count:,} tokens, with an outcome for each").format(count=numbers["tokens"]))
     _endings(to, numbers["outcomes"])
-    show.line(to, f"   vendor calls: {_calls(numbers['calls'])}")
+    show.line(to, "   " + _("requests to the vendor: {calls}").format(calls=_calls(numbers["calls"])))
 
 
 def _print_renewal(to: Console, numbers: Mapping[str, Any]) -> None:
     from pushgateway.cli import show
 
-    _heading(to, 4, f"The access token expires, then {numbers['sends']} sends at once")
+    _heading(to, 4, _("The access token expires, then {count} sends at once").format(count=numbers["sends"]))
     _endings(to, numbers["outcomes"])
-    show.line(to, f"   logins for all of them: {numbers['logins']}")
+    show.line(to, "   " + _("logins for all of them together: {count}").format(count=numbers["logins"]))
 
 
 def _print_end(to: Console, report: Mapping[str, Any]) -> None:
     from pushgateway.cli import show
 
-    _heading(to, 5, "What some of the phones show")
+    _heading(to, 5, _("What some of the phones show"))
     rows = [(phone["token"], _short(phone["title"]), _short(phone["body"])) for phone in report["phones"]]
-    show.table(to, ("phone", "title", "body"), rows)
+    show.table(to, (_("phone"), _("title"), _("body")), rows)
     show.line(to, "")
     ledger = report["ledger"]
     if report["ok"]:
-        told = f"{ledger['delivered']:,} pushes delivered, each exactly once, in {sum(ledger['calls'].values())} calls"
-        show.line(
-            to, ("Every number adds up with the sandbox's ledger: ", show.GOOD), f"{told}; {report['seconds']} s."
+        told = _("{delivered:,} pushes delivered, each exactly once, in {calls} requests; {seconds} s.").format(
+            delivered=ledger["delivered"], calls=sum(ledger["calls"].values()), seconds=report["seconds"]
         )
+        show.line(to, (_("Every number agrees with the sandbox's ledger: "), show.GOOD), told)
     else:
         _print_problems(to, report["problems"])
 
@@ -211,6 +216,6 @@ def _short(text: str) -> str:
 def _print_problems(to: Console, problems: Sequence[str]) -> None:
     from pushgateway.cli import show
 
-    show.line(to, ("This does not add up:", show.BAD))
+    show.line(to, (_("These numbers do not agree:"), show.BAD))
     for problem in problems:
         show.line(to, f"  {problem}")

@@ -25,8 +25,8 @@ MEANINGS: Mapping[Exit, str] = {
     Exit.OK: "everything was accepted, or is in order",
     Exit.FAILED: "an outcome is not accepted, or a check failed",
     Exit.USAGE: "wrong usage, wrong configuration, or something is not installed",
-    Exit.UNKNOWN: "a request left and no verdict came: it may have been delivered",
-    Exit.NOT_FOUND: "`why` found nothing wrong and no push to this token either",
+    Exit.UNKNOWN: "a request was sent and there is no readable verdict: it may have been delivered",
+    Exit.NOT_FOUND: "`why` found nothing wrong, and no push to this token either",
 }
 """The sentences of `pushgateway --help`."""
 

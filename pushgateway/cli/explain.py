@@ -6,6 +6,7 @@ too, and there is no access token in it: none is fetched.
 
 from __future__ import annotations
 
+from gettext import gettext as _
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
@@ -59,7 +60,9 @@ def _print(told: Explanation, token: str) -> None:
     from pushgateway.cli import show, words
 
     to = show.console()
-    to_whom = f"{told.operation} to {told.host}" if told.request else "nothing would leave"
+    to_whom = _("{operation} to {host}").format(operation=told.operation, host=told.host)
+    if told.request is None:
+        to_whom = _("no request would be sent")
     show.line(to, (to_whom, show.GOOD if told.request else show.BAD), f"  {mask(token)}")
     show.labelled(to, words.explanation_lines(told, token))
     for request in told.requests:
@@ -69,7 +72,7 @@ def _print(told: Explanation, token: str) -> None:
         show.labelled(to, fields(request, token))
     if told.rulings:
         show.line(to, "")
-        show.line(to, "The rules behind it:")
+        show.line(to, _("The rules that decide:"))
     for one in told.rulings:
         show.labelled(to, [(one.field, one.verdict)])
         show.line(to, (f"{'':<17}{one.rule}; {one.source}; seen {one.seen}; {one.confidence}", show.QUIET))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
+from gettext import gettext as _
 from pathlib import Path
 from typing import TypeVar
 
@@ -74,5 +75,5 @@ def ask(
     try:
         return asyncio.run(asking())
     except KeyboardInterrupt:
-        click.echo("Interrupted: a request may have left, and its verdict is not known.", err=True)
+        click.echo(_("Interrupted: a request may have been sent, and its outcome is not known."), err=True)
         raise click.exceptions.Exit(Exit.UNKNOWN) from None

@@ -11,12 +11,14 @@ import ssl
 import time
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from gettext import gettext as _
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
 from pushgateway.audience import check_start
+from pushgateway.cli.language import speak_english
 from pushgateway.errors import FieldError
 from pushgateway.intent import Intent
 from pushgateway.model import ClickAction, Notification, OpenActivity, OpenApp, OpenIntent, OpenIntentUri, OpenUrl
@@ -30,13 +32,13 @@ def json_object(text: str) -> Mapping[str, Any]:
     try:
         read = json.loads(text, parse_constant=_no_constant)
     except (ValueError, RecursionError):
-        raise click.BadParameter("is not JSON") from None
+        raise click.BadParameter(_("is not JSON")) from None
     if not isinstance(read, dict):
-        raise click.BadParameter('must be a JSON object such as {"chat": 7}')
+        raise click.BadParameter(_('must be a JSON object such as {"chat": 7}'))
     return read
 
 
-def _no_constant(_: str) -> Any:
+def _no_constant(text: str) -> Any:
     raise ValueError("NaN and Infinity are not JSON")
 
 
@@ -45,9 +47,9 @@ def moment(text: str) -> datetime:
     try:
         read = datetime.fromisoformat(text)
     except ValueError:
-        raise click.BadParameter("must look like 2026-11-22T20:00+08:00") from None
+        raise click.BadParameter(_("must look like 2026-11-22T20:00+08:00")) from None
     if read.tzinfo is None:
-        raise click.BadParameter("needs a time zone, such as 2026-11-22T20:00+08:00")
+        raise click.BadParameter(_("needs a time zone, such as 2026-11-22T20:00+08:00"))
     return read
 
 
@@ -61,13 +63,13 @@ def coming(text: str) -> datetime:
     return read
 
 
-def _authority(_: click.Context, __: click.Parameter, path: Path | None) -> Path | None:
+def _authority(context: click.Context, parameter: click.Parameter, path: Path | None) -> Path | None:
     """A file that really holds an authority: found out here, because later it would look like the network."""
     if path is not None:
         try:
             ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(path)
         except (OSError, ssl.SSLError):
-            raise click.BadParameter("holds no certificate authority (PEM)") from None
+            raise click.BadParameter(_("holds no certificate authority (PEM)")) from None
     return path
 
 
@@ -80,7 +82,20 @@ def _joined(*options: Callable[[F], F]) -> Callable[[F], F]:
     return join
 
 
-as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of text.")
+def _as_json(context: click.Context, parameter: click.Parameter, wanted: bool) -> bool:
+    if wanted:
+        speak_english()
+    return wanted
+
+
+as_json = click.option(
+    "--json",
+    "as_json",
+    is_flag=True,
+    is_eager=True,
+    callback=_as_json,
+    help="Print one JSON object instead of text; its texts are English in every language.",
+)
 
 connection = _joined(
     click.option(
@@ -88,7 +103,7 @@ connection = _joined(
         type=click.Path(dir_okay=False, path_type=Path),
         default=CONFIG,
         show_default=True,
-        help="Where the certificates are.",
+        help="File with the certificates.",
     ),
     click.option(
         "--ca-file",
@@ -100,19 +115,35 @@ connection = _joined(
 
 notification = _joined(
     click.option("--title", required=True, help="First line."),
-    click.option("--body", required=True, help="The text below it."),
+    click.option("--body", required=True, help="The text below the title."),
     click.option("--subtitle", help="A short second line, where the vendor has one."),
-    click.option("--ttl", type=click.IntRange(min=0), metavar="SECONDS", help="How long the vendor may keep it."),
+    click.option(
+        "--ttl",
+        type=click.IntRange(min=0),
+        metavar="SECONDS",
+        help="How long the vendor keeps it for a phone that is offline.",
+    ),
     click.option("--url", metavar="URL", help="A tap opens this web page."),
     click.option("--activity", metavar="CLASS", help="A tap opens the activity of this class name."),
     click.option("--intent", metavar="ACTION", help="A tap opens this intent action, or this intent:// URL."),
-    click.option("--data", type=json_object, metavar="JSON", help="JSON object for what the tap opens."),
-    click.option("--channel-id", metavar="ID", help="Android notification channel."),
-    click.option("--dedupe-id", metavar="ID", help="Your id of this message: the same phone gets it once."),
     click.option(
-        "--is", "kind", type=click.Choice([intent.value for intent in Intent]), help="What it is: chooses the category."
+        "--data", type=json_object, metavar="JSON", help="JSON object for the app or page that the tap opens."
     ),
-    click.option("--parameters", type=json_object, metavar="JSON", help="What fills the vendor's template."),
+    click.option("--channel-id", metavar="ID", help="Android notification channel."),
+    click.option(
+        "--dedupe-id",
+        metavar="ID",
+        help="Your id of this message: vendors that drop repeats deliver it once to a phone.",
+    ),
+    click.option(
+        "--is",
+        "kind",
+        type=click.Choice([intent.value for intent in Intent]),
+        help="What the push is; it decides the vendor's category.",
+    ),
+    click.option(
+        "--parameters", type=json_object, metavar="JSON", help="Values for the places of the vendor's template."
+    ),
     click.option("--overrides", type=json_object, metavar="JSON", help='The vendor\'s own fields: {"oppo": {…}}.'),
 )
 
@@ -136,7 +167,7 @@ def read_notification(given: Mapping[str, Any]) -> Notification:
 
 def _click_action(url: str | None, activity: str | None, intent: str | None) -> ClickAction:
     if sum(value is not None for value in (url, activity, intent)) > 1:
-        raise click.UsageError("a tap does one thing: give --url, --activity or --intent")
+        raise click.UsageError(_("give only one of --url, --activity and --intent: a tap does one thing"))
     if url is not None:
         return OpenUrl(url)
     if activity is not None:

@@ -6,6 +6,7 @@ traceback. Commands import what they need when they run, so that `--help` is fas
 
 from __future__ import annotations
 
+from gettext import gettext as _
 from typing import Any
 
 import click
@@ -15,17 +16,25 @@ from pushgateway.cli.check import check
 from pushgateway.cli.demo import demo
 from pushgateway.cli.exits import MEANINGS, Exit
 from pushgateway.cli.explain import explain
+from pushgateway.cli.language import LANGUAGES
 from pushgateway.cli.sandbox import sandbox
 from pushgateway.cli.send import send
 from pushgateway.cli.vendors import vendors
 from pushgateway.cli.why import why
+from pushgateway.cli.wrapping import HelpFormatter
 from pushgateway.errors import ConfigError, FieldError, PluginError
 
 _EPILOG = "\b\nExit codes:\n" + "\n".join(f"  {code.value}  {meaning}" for code, meaning in MEANINGS.items())
 
 
-class Door(click.Group):
-    """A group that turns the exceptions of the host's own mistakes into sentences."""
+class _Context(click.Context):
+    formatter_class = HelpFormatter
+
+
+class Commands(click.Group):
+    """A group that prints the exceptions of the host's own mistakes as sentences."""
+
+    context_class = _Context
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command."""
@@ -36,15 +45,22 @@ class Door(click.Group):
         except (FieldError, PluginError) as wrong:
             problems = (str(wrong),)
         for problem in problems:
-            click.echo(f"Error: {problem}", err=True)
+            click.echo(_("Error: {message}").format(message=problem), err=True)
         raise click.exceptions.Exit(Exit.USAGE)
 
 
-@click.group(cls=Door, epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=Commands, epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="pushgateway-core")
+@click.option(
+    "--lang",
+    type=click.Choice(LANGUAGES),
+    expose_value=False,
+    help="Language of texts and help; without it, that of the locale (LANG).",
+)
 def pushgateway() -> None:
     """Offline push for Chinese phones. Start with: pushgateway demo"""
 
 
 for _command in (broadcast, check, demo, explain, sandbox, send, vendors, why):
+    _command.context_class = _Context
     pushgateway.add_command(_command)

@@ -10,8 +10,9 @@ import inspect
 import json
 import shlex
 import time
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping
+from gettext import gettext as _
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -19,6 +20,9 @@ from pushgateway.cli import options
 from pushgateway.errors import ConfigError, FieldError, PluginError
 from pushgateway.sandbox import Sandbox, find_sandbox
 from pushgateway.vendor import Request
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 CERTIFICATE_ID = "7005"
 """Of the example that is printed."""
@@ -140,21 +144,26 @@ def _print(imitated: Sandbox, served: Any) -> None:
     to = show.console()
     settings = imitated.settings(served.url)
     ca_file = None if served.ca_file is None else str(served.ca_file)
-    show.line(to, (f"The {imitated.brand} sandbox listens on {served.url}", show.GOOD), "  (Ctrl-C ends it)")
-    pages = [("phones", f"{served.url}/_sandbox/phones"), ("ledger", f"{served.url}/_sandbox/ledger")]
-    show.labelled(to, [*pages, ("authority", ca_file)] if ca_file else pages)
-    show.line(to, "\nFor pushgateway.toml:\n")
-    for text in toml(imitated.brand, settings):
-        show.line(to, f"  {text}")
-    show.line(to, f"\nSome of its {len(imitated.tokens):,} tokens:\n")
-    for token in imitated.tokens[:SHOWN]:
-        show.line(to, f"  {token}")
+    listens = _("The {brand} sandbox listens on {url}").format(brand=imitated.brand, url=served.url)
+    show.line(to, (listens, show.GOOD), "  ", _("(Ctrl-C ends it)"))
+    pages = [(_("phones"), f"{served.url}/_sandbox/phones"), (_("ledger"), f"{served.url}/_sandbox/ledger")]
+    show.labelled(to, [*pages, (_("authority"), ca_file)] if ca_file else pages)
+    _to_copy(to, _("For pushgateway.toml:"), toml(imitated.brand, settings))
+    _to_copy(to, _("Some of its {count:,} tokens:").format(count=len(imitated.tokens)), imitated.tokens[:SHOWN])
     if imitated.tokens:
         trust = f" --ca-file {shlex.quote(ca_file)}" if ca_file else ""
-        show.line(to, "\nSend to one of them:\n")
-        show.line(to, f"  pushgateway send {CERTIFICATE_ID} {imitated.tokens[0]} --title Hello --body 你好{trust}")
+        command = f"pushgateway send {CERTIFICATE_ID} {imitated.tokens[0]} --title Hello --body 你好{trust}"
+        _to_copy(to, _("Send to one of them:"), [command])
     request = login_request(imitated.brand, settings, time.time())
     if request is not None:
-        show.line(to, "\nLog in by hand (signed just now, not good for long):\n")
-        show.line(to, f"  {curl(request, ca_file)}")
+        _to_copy(to, _("Log in by hand (signed just now, valid for a short time):"), [curl(request, ca_file)])
     to.file.flush()
+
+
+def _to_copy(to: Console, heading: str, lines: Iterable[str]) -> None:
+    from pushgateway.cli import show
+
+    for text in ("", heading, ""):
+        show.line(to, text)
+    for text in lines:
+        show.line(to, f"  {text}", whole=True)

@@ -7,6 +7,7 @@ by an instance with made-up settings that never leaves this file.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from gettext import gettext as _
 from typing import Any
 
 import attrs
@@ -76,22 +77,23 @@ def _made_up(vendor_class: type[Vendor], required: list[str], plugins: Any) -> V
 
 def _lines(can: Mapping[str, Any]) -> list[tuple[str, str]]:
     if can["batch_size"] is None:
-        batch = "depends on the settings"
+        batch = _("depends on the settings")
     elif can["batch_size"] == 1:
-        batch = "one push a request"
+        batch = _("one push in each request")
+    elif can["mixed"]:
+        batch = _("up to {size:,} pushes in a request, each with its own text").format(size=can["batch_size"])
     else:
-        texts = "each with its own text" if can["mixed"] else "all with one text"
-        batch = f"up to {can['batch_size']:,} pushes a request, {texts}"
-    audience = (
-        f"{', '.join(can['audiences'])} (up to {can['audience_size']:,} a request)" if can["audiences"] else "none"
-    )
+        batch = _("up to {size:,} pushes in a request, all with one text").format(size=can["batch_size"])
+    audience = ", ".join(can["audiences"]) or _("none")
+    if can["audiences"]:
+        audience += _(" (up to {size:,} in a request)").format(size=can["audience_size"])
     return [
-        ("batches", batch),
-        ("dedupe id", "a repeat is dropped by the vendor" if can["deduplicates"] else "unknown to the vendor"),
-        ("login", {True: "yes", False: "none", None: "depends on the settings"}[can["login"]]),
-        ("broadcasts", audience),
-        ("settings", ", ".join(can["settings"]["required"]) or "none"),
-        ("  optional", ", ".join(can["settings"]["optional"]) or "none"),
+        (_("batches"), batch),
+        (_("dedupe id"), _("the vendor drops a repeat") if can["deduplicates"] else _("the vendor does not use it")),
+        (_("login"), {True: _("yes"), False: _("none"), None: _("depends on the settings")}[can["login"]]),
+        (_("broadcasts"), audience),
+        (_("settings"), ", ".join(can["settings"]["required"]) or _("none")),
+        ("  " + _("optional"), ", ".join(can["settings"]["optional"]) or _("none")),
     ]
 
 
@@ -116,5 +118,6 @@ def vendors(ctx: click.Context, as_json: bool) -> None:
             else:
                 show.labelled(to, _lines(one["can"]))
         if not found:
-            show.line(to, "no vendor plug-in is installed; for OPPO: pip install pushgateway-oppo")
+            show.line(to, _("no vendor plug-in is installed; from a checkout of this project, for OPPO:"))
+            show.line(to, "  pip install ./plugins/oppo", whole=True)
     ctx.exit(Exit.FAILED if any(one["problem"] for one in found) else Exit.OK)

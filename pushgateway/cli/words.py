@@ -8,34 +8,39 @@ shortened.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from gettext import gettext as _
 from typing import Any
 
 from pushgateway.advice import ADVICE
+from pushgateway.cli.language import mark
 from pushgateway.explaining import Explanation
 from pushgateway.masking import mask
 from pushgateway.outcome import BroadcastOutcome, CertificateCheck, Outcome, Reason, Status
 
 ENDINGS: Mapping[Status, str] = {
-    Status.ACCEPTED: "the vendor took it; whether the phone showed it, only a receipt can tell",
-    Status.REJECTED: "the vendor refused it; nobody got it",
-    Status.NOT_SENT: "no complete request left this machine; nobody got it",
-    Status.UNKNOWN: "the request left and no readable verdict came; somebody may have got it",
+    Status.ACCEPTED: mark("the vendor accepted it; only a receipt can tell whether the phone showed it"),
+    Status.REJECTED: mark("the vendor refused it; it was not delivered"),
+    Status.NOT_SENT: mark("no complete request left this machine; it was not delivered"),
+    Status.UNKNOWN: mark("the request was sent and there is no readable verdict; it may have been delivered"),
 }
 """What each status means for the phone."""
 
 CHECK_ADVICE: tuple[tuple[str, str], ...] = (
-    ("dns:", "is the host spelled right, and does this machine resolve names?"),
-    ("tls: the server's certificate", "is this the right host? trust an authority of your own with --ca-file"),
-    ("tls:", "does something between here and the vendor answer in its place?"),
-    ("connect:", "may this machine reach the vendor? look at firewall, proxy and the certificate's host"),
-    ("proxy:", "is the proxy right?"),
-    ("timeout:", "the vendor was too slow; try again, or raise request_timeout"),
+    ("dns:", mark("check the spelling of the host, and whether this machine can resolve names")),
+    (
+        "tls: the server's certificate",
+        mark("check the host; if it uses a certificate authority of your own, name it with --ca-file"),
+    ),
+    ("tls:", mark("check whether a proxy or firewall between here and the vendor answers in its place")),
+    ("connect:", mark("check whether this machine may reach the vendor: firewall, proxy, the certificate's host")),
+    ("proxy:", mark("check the address and the credentials of the proxy")),
+    ("timeout:", mark("the vendor did not answer in time; try again, or raise request_timeout")),
 )
 """For a login that got no reply: what its detail begins with (after `login:`), and what to look at."""
 
-REPEATED = "nobody: the vendor has a push with this dedupe id already, so the phone got it"
-FIX = "fix the settings of this certificate; tokens are not to blame, keep them"
-REPEAT = "the vendor was reached and gave no verdict on the login; try again later"
+REPEATED = mark("nobody: the vendor already has a push with this dedupe id, so it was delivered before")
+FIX = mark("fix the settings of this certificate; keep the tokens, they are not the cause")
+REPEAT = mark("the vendor was reached, but its reply to the login is not readable; try again later")
 
 
 def plain(text: str, *tokens: str) -> str:
@@ -129,36 +134,42 @@ def check_json(check: CertificateCheck) -> dict[str, Any]:
 def outcome_lines(outcome: Outcome | BroadcastOutcome) -> list[tuple[str, str]]:
     """(label, text) for people: what happened, why, who acts, what the vendor said."""
     tokens = [outcome.push_token.token] if isinstance(outcome, Outcome) else []
-    lines = [("what happened", ENDINGS[outcome.status])]
+    lines = [(_("what happened"), _(ENDINGS[outcome.status]))]
     if (todo := advice(outcome)) is not None:
-        lines.append(("who must act", todo))
+        lines.append((_("who must act"), _(todo)))
     if outcome.detail:
-        lines.append(("why", plain(outcome.detail, *tokens)))
+        lines.append((_("why"), plain(outcome.detail, *tokens)))
     if outcome.vendor_code is not None:
-        lines.append(("vendor says", plain(f"{outcome.vendor_code} {outcome.vendor_message or ''}".strip(), *tokens)))
+        lines.append(
+            (_("vendor says"), plain(f"{outcome.vendor_code} {outcome.vendor_message or ''}".strip(), *tokens))
+        )
     if outcome.retry_after is not None:
-        lines.append(("try again", f"after {outcome.retry_after:g} seconds"))
+        lines.append((_("try again"), _("after {seconds:g} seconds").format(seconds=outcome.retry_after)))
     if outcome.message_id is not None:
-        lines.append(("message id", plain(outcome.message_id)))
+        lines.append((_("message id"), plain(outcome.message_id)))
     if outcome.truncated:
-        lines.append(("cut to fit", ", ".join(outcome.truncated)))
+        lines.append((_("cut to fit"), ", ".join(outcome.truncated)))
     if isinstance(outcome, Outcome) and outcome.possible_duplicate:
-        lines.append(("twice?", "an attempt without a verdict was repeated: the phone may show it twice"))
+        lines.append(
+            (_("twice?"), _("an attempt without a readable verdict was repeated: the phone may show it twice"))
+        )
     return lines
 
 
 def explanation_lines(told: Explanation, token: str) -> list[tuple[str, str]]:
     """(label, text) for people: which certificate and server, how it would end here, and what holds for it."""
-    lines = [("certificate", f"{plain(told.certificate_id)} {told.brand or 'unknown'} {told.dialect}".rstrip())]
+    brand = told.brand or _("unknown")
+    lines = [(_("certificate"), f"{plain(told.certificate_id)} {brand} {told.dialect}".rstrip())]
     if told.outcome is not None:
-        lines.append(("would end", f"{told.outcome.status.value}: {ENDINGS[told.outcome.status]}"))
+        lines.append((_("would end"), f"{told.outcome.status.value}: {_(ENDINGS[told.outcome.status])}"))
         if (todo := advice(told.outcome)) is not None:
-            lines.append(("who must act", todo))
-        lines.append(("why", plain(told.outcome.detail, token)))
+            lines.append((_("who must act"), _(todo)))
+        lines.append((_("why"), plain(told.outcome.detail, token)))
     if told.region:
-        lines.append(("region", told.region))
+        lines.append((_("region"), told.region))
     if told.truncated:
-        lines.append(("cut to fit", ", ".join(told.truncated)))
+        lines.append((_("cut to fit"), ", ".join(told.truncated)))
     if told.quota:
-        lines.append(("counts against", plain(told.quota)))
-    return [*lines, ("priority", told.priority.name.lower()), ("within", f"{told.timeout:g} seconds")]
+        lines.append((_("counts against"), plain(told.quota)))
+    within = _("{seconds:g} seconds").format(seconds=told.timeout)
+    return [*lines, (_("priority"), told.priority.name.lower()), (_("within"), within)]
