@@ -11,7 +11,7 @@ from pushgateway.outcome import Reason
 
 ADVICE: Mapping[Reason, str] = {
     Reason.UNREGISTERED: "you: retire this token, if your records still hold the same one",
-    Reason.MUTED: "nobody: keep the token, try another day; pushes are switched off, or the phone reached its daily limit",
+    Reason.MUTED: "nobody: keep the token, try another day; pushes are switched off or its daily limit is reached",
     Reason.INVALID_NOTIFICATION: "you: change the content; sending it again unchanged does not help",
     Reason.UNSUPPORTED: "you: use another feature; this vendor cannot do it",
     Reason.CREDENTIALS: "you: fix the certificate; the token is fine, keep it",

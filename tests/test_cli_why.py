@@ -172,7 +172,7 @@ def test_why_when_the_vendor_took_it(sandbox: Sandbox, tokens: tuple[str, ...], 
     result = why(config, tokens[0], "--journal", journal, "--show-token")
 
     assert result.exit_code == Exit.OK
-    assert "the vendor took it, so the phone or the vendor lost it" in result.stdout
+    assert "the vendor accepted it, so it was lost at the vendor or on the phone" in result.stdout
     assert f"token          {tokens[0]}" in result.stdout
     assert sandbox.ledger.deliveries[0].message_id in result.stdout
 
@@ -197,7 +197,7 @@ def test_why_when_nothing_was_sent(tokens: tuple[str, ...], config: Path, journa
     assert "no push was found: nothing was sent to this token then" in never.stdout
     told = json.loads(then.stdout)
     assert (told["ok"], told["found"], told["facts"]["time"]) == (True, False, "2020-01-01T08:00:00+08:00")
-    assert "no push was found: there is no journal" in nowhere.stdout
+    assert "no push was found: this command has sent none" in nowhere.stdout
 
 
 @pytest.fixture(autouse=True)
@@ -260,7 +260,7 @@ def test_a_state_folder_that_cannot_be_written_keeps_no_push_back(
     result = send(config, tokens[0])
 
     assert result.exit_code == Exit.OK
-    assert "not written down" in result.stderr
+    assert "not recorded" in result.stderr
     assert sandbox.ledger.count(tokens[0]) == 1
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import codecs
 from collections import Counter
 from datetime import datetime
+from gettext import gettext as _
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -35,8 +36,10 @@ def read_tokens(tokens: tuple[str, ...], file: TextIO | None) -> list[str] | Non
     try:
         given += [(f"--tokens-file, line {number}", line) for number, line in enumerate(file or (), 1) if line.strip()]
     except UnicodeDecodeError as wrong:
-        found = "it is UTF-16, save it as UTF-8" if wrong.object[:2] in _UTF16 else "it is not"
-        raise click.UsageError(f"--tokens-file must be UTF-8 text, one token a line; {found}") from None
+        problem = _("--tokens-file must be UTF-8 text, one token a line")
+        if wrong.object[:2] in _UTF16:
+            problem = _("--tokens-file must be UTF-8 text, one token a line; it is UTF-16, save it as UTF-8")
+        raise click.UsageError(problem) from None
     listed, problems = [], []
     for place, text in given:
         try:
@@ -44,8 +47,8 @@ def read_tokens(tokens: tuple[str, ...], file: TextIO | None) -> list[str] | Non
         except FieldError as wrong:
             problems.append(str(wrong))
     if problems:
-        more = [f"and {len(problems) - _TOLD} more"] if len(problems) > _TOLD else []
-        raise click.UsageError("\n".join(["nothing was sent:", *problems[:_TOLD], *more]))
+        more = [_("and {count} more").format(count=len(problems) - _TOLD)] if len(problems) > _TOLD else []
+        raise click.UsageError("\n".join([_("nothing was sent:"), *problems[:_TOLD], *more]))
     return listed
 
 
@@ -58,17 +61,17 @@ def read_audience(everyone: bool, confirmed: bool, listed: list[str] | None, nam
     """Who is meant; `click.UsageError` when that is nobody, or several kinds at once."""
     kinds = [everyone, listed is not None, bool(named["alias"]), bool(named["tag"])]
     if sum(kinds) != 1:
-        raise click.UsageError("say who gets it, in one way: --all, --token and --tokens-file, --alias, or --tag")
+        raise click.UsageError(_("say who gets it, in one way: --all, --token and --tokens-file, --alias, or --tag"))
     if everyone:
         if not confirmed:
-            raise click.UsageError("--all reaches every phone with the app; if you mean it, add --yes")
+            raise click.UsageError(_("--all reaches every phone with the app; if you mean it, add --yes"))
         return Audience.everyone()
     if named["alias"]:
         return Audience.of_aliases(named["alias"])
     if named["tag"]:
         return Audience.of_tags(named["tag"])
     if not listed:
-        raise click.UsageError("--tokens-file holds no token")
+        raise click.UsageError(_("--tokens-file holds no token"))
     return Audience.of_tokens(listed)
 
 
@@ -140,7 +143,7 @@ def _print(outcome: BroadcastOutcome) -> None:
     if outcome.outcomes:
         endings = Counter((one.status, one.reason) for one in outcome.outcomes)
         rows = [
-            (f"{count:,}", status.value, reason.value if reason else "", ADVICE[reason] if reason else "")
+            (f"{count:,}", status.value, reason.value if reason else "", _(ADVICE[reason]) if reason else "")
             for (status, reason), count in endings.most_common()
         ]
-        show.table(to, ("tokens", "status", "reason", "who must act"), rows, numbers=("tokens",))
+        show.table(to, (_("tokens"), _("status"), _("reason"), _("who must act")), rows, numbers=(_("tokens"),))

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from gettext import gettext as _
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -35,9 +36,9 @@ def option(command: F) -> F:
     named = click.option(
         "--journal",
         type=click.Path(dir_okay=False, path_type=Path),
-        help="Write down there what became of it, for `why`, instead of in your state folder.",
+        help="File that records the outcome for `why`, instead of the one in your state folder.",
     )
-    return named(click.option("--no-journal", is_flag=True, help="Do not write it down.")(command))
+    return named(click.option("--no-journal", is_flag=True, help="Do not record the outcome.")(command))
 
 
 @contextmanager
@@ -45,7 +46,7 @@ def opened_journal(path: Path | None, no_journal: bool) -> Iterator[Journal | No
     """The journal at `path`, or the user's own; None with `no_journal`, and where the user's own cannot be written: one
     sentence on standard error says so. Raises `FieldError` for a `path` that cannot be written."""
     if path is not None and no_journal:
-        raise click.UsageError("--journal and --no-journal exclude each other")
+        raise click.UsageError(_("--journal and --no-journal exclude each other"))
     journal = None
     if path is not None:
         journal = Journal(path, max_bytes=MOST_BYTES)
@@ -64,7 +65,7 @@ def _usual() -> Journal | None:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         return Journal(path, max_bytes=MOST_BYTES)
     except (OSError, RuntimeError, FieldError):  # RuntimeError: nobody knows the user's home
-        click.echo("Note: this push is not written down for `why`: the state folder cannot be written.", err=True)
+        click.echo(_("Note: this push is not recorded for `why`: the state folder cannot be written."), err=True)
         return None
 
 

@@ -39,7 +39,7 @@ def send(
 ) -> None:
     """Send one notification to one phone: TOKEN (OPPO: registration id) of certificate CERTIFICATE_ID.
 
-    What became of it is written down in your state folder, without the token and the text: `pushgateway why` finds it.
+    The outcome is recorded in your state folder, without the token and the text: `pushgateway why` reads it.
     """
     from pushgateway.cli import show, words
     from pushgateway.cli.opening import ask, exit_for

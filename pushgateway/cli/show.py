@@ -24,7 +24,7 @@ GOOD = "green"
 BAD = "red"
 QUIET = "dim"
 LABEL = 15
-"""Columns of a label with the blanks behind it; two more are before it."""
+"""Columns of a label with the blanks behind it."""
 
 
 def console() -> Console:
@@ -40,12 +40,12 @@ def line(to: Console, *parts: str | tuple[str, str], whole: bool = False) -> Non
         to.print(Text(" " * indent if number else "") + piece, soft_wrap=True)
 
 
-def labelled(to: Console, lines: Iterable[tuple[str, str]]) -> None:
-    """(label, text) lines with the labels in a column."""
+def labelled(to: Console, lines: Iterable[tuple[str, str]], style: str = QUIET, *, indent: int = 2) -> None:
+    """(label, text) lines with the labels in a column, `indent` columns from the left."""
     for label, text in lines:
-        for number, piece in enumerate(_lines(to, Text(text), False, LABEL + 2)):
+        for number, piece in enumerate(_lines(to, Text(text), False, LABEL + indent)):
             shown = "" if number else label
-            to.print(Text.assemble("  ", (padded(shown, LABEL), QUIET), piece), soft_wrap=True)
+            to.print(Text.assemble(" " * indent, (padded(shown, LABEL), style), piece), soft_wrap=True)
 
 
 def padded(text: str, columns: int) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, tzinfo
+from gettext import gettext as _
 from pathlib import Path
 from typing import Any, TypeGuard
 
@@ -48,11 +49,15 @@ def check_findings(check: CertificateCheck) -> Iterator[Finding]:
     """What the login proved, and what the settings lack."""
     from pushgateway.cli import words
 
-    code = f" (vendor code {check.vendor_code})" if check.vendor_code is not None else ""
+    code = _code(check.vendor_code)
     todo = words.check_advice(check)
-    yield Finding("login", check.ok, f"{words.plain(check.detail)}{code}{f'; {todo}' if todo else ''}")
+    yield Finding(_("login"), check.ok, f"{words.plain(check.detail)}{code}{f'; {_(todo)}' if todo else ''}")
     for sentence in check.advice:
-        yield Finding("missing", None, words.plain(sentence))
+        yield Finding(_("missing"), None, words.plain(sentence))
+
+
+def _code(vendor_code: object) -> str:
+    return "" if vendor_code is None else _(" (vendor code {code})").format(code=vendor_code)
 
 
 def token_findings(config: Config, push_token: PushToken) -> Iterator[Finding]:
@@ -62,12 +67,13 @@ def token_findings(config: Config, push_token: PushToken) -> Iterator[Finding]:
     told = config.gateway().explain(Push(push_token, _PROBE))
     if isinstance(told.outcome, Outcome) and told.outcome.reason is not None:
         detail = words.plain(told.outcome.detail, push_token.token)
-        yield Finding("token", False, f"{detail}; {ADVICE[told.outcome.reason]}")
+        yield Finding(_("token"), False, f"{detail}; {_(ADVICE[told.outcome.reason])}")
     elif told.request is not None:
-        where = f" (region {told.region})" if told.region else ""
-        yield Finding("token", True, f"has the shape of a token; it goes to {told.host}{where}")
+        where = _(" (region {region})").format(region=told.region) if told.region else ""
+        says = _("has the form of a token; its pushes are sent to {host}").format(host=told.host)
+        yield Finding(_("token"), True, says + where)
     if told.dialect:
-        yield Finding("dialect", None, told.dialect)
+        yield Finding(_("dialect"), None, told.dialect)
 
 
 def journal_findings(
@@ -90,16 +96,18 @@ def _push_findings(entry: Mapping[str, Any], vendor: Vendor | None, zone: tzinfo
     at = moment(entry.get("at"), zone)
     reason = _reason(entry.get("reason"))
     if reason is None:
-        yield Finding("push", True, f"{at} accepted, message id {entry.get('message_id')}")
+        says = _("{at} accepted, message id {id}").format(at=at, id=entry.get("message_id"))
+        yield Finding(_("push"), True, says)
         return
     code = entry.get("vendor_code")
-    told = f"{at} {entry.get('status')}: {reason.value}" + (f" (vendor code {code})" if code is not None else "")
+    told = f"{at} {entry.get('status')}: {reason.value}{_code(code)}"
     detail = f"; {entry['detail']}" if entry.get("detail") else ""
-    yield Finding("push", False, told + detail)
-    yield Finding("who must act", None, ADVICE[reason])
+    yield Finding(_("push"), False, told + detail)
+    yield Finding(_("who must act"), None, _(ADVICE[reason]))
     if (rule := _code_rule(vendor, code)) is not None:
         advice = f": {rule.advice}" if rule.advice else ""
-        yield Finding("the code says", None, f"{rule.meaning}{advice} (seen {rule.seen})")
+        seen = _(" (seen {day})").format(day=rule.seen)
+        yield Finding(_("the code means"), None, f"{rule.meaning}{advice}{seen}")
 
 
 def _is_about(receipt: Mapping[str, Any], push: Mapping[str, Any]) -> bool:
@@ -112,12 +120,14 @@ def _receipt_finding(receipt: Mapping[str, Any], push: Mapping[str, Any] | None,
     kind = str(receipt["receipt"])
     later = ""
     if push is None:
-        later = "; the push is in none of these journals"
+        later = _("; the push is in none of these journals")
     elif _is_moment(receipt.get("at")) and _is_moment(push.get("at")):
-        later = f", {receipt['at'] - push['at']:.1f} seconds after the push"
-    proof = "; nothing else confirms that the token is dead" if kind == "suspect" else ""
+        later = _(", {seconds:.1f} seconds after the push").format(seconds=receipt["at"] - push["at"])
+    proof = _("; nothing else confirms that the token is dead") if kind == "suspect" else ""
     good = {"arrived": True, "suspect": None}.get(kind, False)
-    return Finding("receipt", good, f"{moment(receipt.get('at'), zone)} {kind} ({receipt.get('event')}){later}{proof}")
+    return Finding(
+        _("receipt"), good, f"{moment(receipt.get('at'), zone)} {kind} ({receipt.get('event')}){later}{proof}"
+    )
 
 
 def _reason(word: object) -> Reason | None:
@@ -139,7 +149,7 @@ def _code_rule(vendor: Vendor | None, code: object) -> CodeRule | None:
 def moment(at: object, zone: tzinfo | None) -> str:
     """Epoch seconds as people write them, with the zone; `zone` None: the time of this machine."""
     if not _is_moment(at):
-        return "(no time)"
+        return _("(no time)")
     return datetime.fromtimestamp(at, UTC).astimezone(zone).isoformat(timespec="seconds")
 
 
@@ -168,27 +178,32 @@ def conclusion(entries: Sequence[Mapping[str, Any]], journals: Sequence[Path]) -
     pushes = [entry for entry in entries if "status" in entry]
     if not journals:
         return Finding(
-            "next",
+            _("next"),
             None,
-            "no push was found: there is no journal of this command's sends; give the host's journals with --journal",
+            _("no push was found: this command has sent none; name the journals of your server with --journal"),
         )
     if not entries:
         return Finding(
-            "next",
+            _("next"),
             None,
-            "no push was found: nothing was sent to this token then (broadcasts are in no journal). Was the user "
-            "online or logged out, and is this the token and certificate id that the phone reported last?",
+            _(
+                "no push was found: nothing was sent to this token then (broadcasts are in no journal). Was the user "
+                "online or logged out, and is this the token and certificate id that the phone reported last?"
+            ),
         )
     if any(entry.get("receipt") == "arrived" for entry in entries):
-        return Finding("next", None, "it reached the phone: look at permission, channel and the app's own settings")
+        says = _("it reached the phone: check the notification permission, the channel and the app's own settings")
+        return Finding(_("next"), None, says)
     if pushes and pushes[-1].get("reason") is None:
         return Finding(
-            "next",
+            _("next"),
             None,
-            "the vendor took it, so the phone or the vendor lost it: is the app's notification "
-            "permission on, its channel created, the day's share of this phone used up, the phone offline?",
+            _(
+                "the vendor accepted it, so it was lost at the vendor or on the phone: is the app's notification "
+                "permission on, its channel created, the daily limit of this phone reached, the phone offline?"
+            ),
         )
-    return Finding("next", None, "see who must act above")
+    return Finding(_("next"), None, _("see above who must act"))
 
 
 def zone_of(at: datetime | None) -> tzinfo | None:
@@ -200,19 +215,19 @@ def support_facts(
     push_token: PushToken, at: datetime | None, app: str, entries: Sequence[Mapping[str, Any]], *, whole: bool
 ) -> dict[str, str]:
     """What a vendor's support asks for, by the founding guide: time, app, certificate id, token; and message ids."""
-    when = "(when was it to arrive?)"
+    when = _("(when should it have arrived?)")
     if at is not None:
         when = at.isoformat()
     elif entries:
         when = moment(entries[-1].get("at"), None)
     facts = {
-        "time": when,
-        "app": app or f"(the app of certificate {push_token.certificate_id})",
-        "certificate id": push_token.certificate_id,
-        "token": push_token.token if whole else f"{mask(push_token.token)} (whole with --show-token)",
+        _("time"): when,
+        _("app"): app or _("(the app of certificate {id})").format(id=push_token.certificate_id),
+        _("certificate id"): push_token.certificate_id,
+        _("token"): push_token.token if whole else mask(push_token.token) + _(" (whole with --show-token)"),
     }
     ids = [str(entry["message_id"]) for entry in entries if entry.get("message_id")]
-    return facts | ({"message id": ", ".join(dict.fromkeys(ids))} if ids else {})
+    return facts | ({_("message id"): ", ".join(dict.fromkeys(ids))} if ids else {})
 
 
 @click.command(short_help="Find out why a push did not arrive.")
@@ -291,7 +306,7 @@ def _print(findings: Sequence[Finding], facts: Mapping[str, str], token: str) ->
     to = show.console()
     styles = {True: show.GOOD, False: show.BAD, None: show.QUIET}
     for one in findings:
-        show.line(to, (f"{one.about:<15}", styles[one.good]), words.plain(one.says, token))
+        show.labelled(to, [(one.about, words.plain(one.says, token))], styles[one.good], indent=0)
     show.line(to, "")
-    show.line(to, "For the vendor's support:")
-    show.labelled(to, [(name, value if name == "token" else words.plain(value)) for name, value in facts.items()])
+    show.line(to, _("For the vendor's support:"))
+    show.labelled(to, [(name, value if name == _("token") else words.plain(value)) for name, value in facts.items()])
