@@ -15,7 +15,7 @@ from pushgateway.intent import Priority
 from pushgateway.model import Notification
 from pushgateway.text import most_quoted
 from pushgateway.vendor import Batching
-from pushgateway.waiting import Cohort, Item, present
+from pushgateway.waiting import Cohort, Item, Part, present
 
 SHARE = 8
 """Every so many batches begin with the lowest priority that waits: what is urgent goes first, and nobody starves."""
@@ -116,8 +116,8 @@ class Queue:
         count = 0
         line = self._lines.get(region)
         for groups in () if line is None else line.groups:
-            for group in groups.values():
-                count += -(-group.size // size)
+            for part, group in groups.items():
+                count += -(-group.size // _most(part, size))
                 if count >= most:
                     return most
         return count
@@ -138,7 +138,7 @@ class Queue:
         for groups in order:
             while groups:
                 part = next(iter(groups))
-                batch = _Batch(size, batching.max_bytes, weigh)
+                batch = _Batch(_most(part, size), batching.max_bytes, weigh)
                 try:
                     batch.fill(line, groups, part)
                     for others in order:
@@ -167,6 +167,11 @@ class Queue:
         everything = list(self)
         self._lines.clear()
         return everything
+
+
+def _most(part: Hashable, size: int) -> int:
+    """How many pushes of a part go into one request."""
+    return min(size, part.limit) if isinstance(part, Part) else size
 
 
 class _Batch:

@@ -15,6 +15,7 @@ import attrs
 from pushgateway import verdicts
 from pushgateway.audience import Audience, AudienceKind, Broadcast
 from pushgateway.conversation import Conversation, Errand
+from pushgateway.delivery import content_number
 from pushgateway.errors import ExchangeError, NoVerdict, Refused
 from pushgateway.events import BroadcastDone
 from pushgateway.masking import safe_repr
@@ -215,7 +216,8 @@ class Broadcasting:
         """Repeat while that can do no harm and there is time: what was refused for now, or never left."""
 
         def ask() -> Awaitable[R]:
-            return self.region(region).ask(self.quota, targets, self.patience.deadline, attempt)
+            content = content_number((self.broadcast.notification,))
+            return self.region(region).ask(self.quota, targets, self.patience.deadline, attempt, content)
 
         return await self.patience.persist(ask, _is_harmless)
 

@@ -6,18 +6,27 @@ Law of this file: a delivery asks and listens; what becomes of its pushes is the
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Hashable, Sequence
+import sys
+from collections.abc import Hashable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from pushgateway import verdicts
 from pushgateway.conversation import Conversation, Errand
 from pushgateway.errors import AccessExpired, NoVerdict, Refused
+from pushgateway.limits import SEVERAL
+from pushgateway.model import Notification
 from pushgateway.outcome import Outcome
 from pushgateway.vendor import AccessToken
 from pushgateway.waiting import Flight, Thinned
 
 if TYPE_CHECKING:
     from pushgateway.region import Region
+
+
+def content_number(notifications: Iterable[Notification]) -> int:
+    """A number for the text of a request, `SEVERAL` where it holds different texts: what a firewall may judge."""
+    texts = {(one.title, one.body) for one in notifications}
+    return hash(texts.pop()) & sys.maxsize if len(texts) == 1 else SEVERAL
 
 
 class Turn:
@@ -86,8 +95,10 @@ class Delivery:
 
     def failed(self, error: Refused | NoVerdict, *, login: bool = False) -> None:
         """The request, or the login before it, failed as a whole."""
+        login = login or (isinstance(error, Refused) and error.about == "login")
         if (self.flight.asked or login) and not isinstance(error, AccessExpired):
-            self._gate.failed(self._loop.time(), self._leave, error, self._quota)
+            content = None if login else content_number(push.notification for push in self.flight.pushes)
+            self._gate.failed(self._loop.time(), self._leave, error, self._quota, content)
 
     def over(self) -> None:
         """It has come to its end, whatever that was."""

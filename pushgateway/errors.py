@@ -20,7 +20,7 @@ title or a body.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 if TYPE_CHECKING:
     from pushgateway.outcome import BroadcastOutcome, CallOutcome, Outcome, Reason
@@ -116,7 +116,14 @@ class Refused(ExchangeError):
     """The vendor refused a request as a whole, readably: nothing of it was pushed.
 
     `code` and `message` are the vendor's own number (as text) and sentence, `retry_after` is in seconds,
-    `detail` is a sentence of ours that may be logged.
+    `detail` is a sentence of ours that may be logged. `about` says what was refused, where the code says it; the core
+    needs it to find out which pushes of a batch are meant:
+
+    - "content": the notification. Where all pushes of the request have the same one, all of them are refused.
+    - "target": the token of one push. The core sends smaller batches until that push is alone.
+    - "size": the request is too large (HTTP 413). The core sends smaller batches, and remembers the size for an hour.
+    - "": not known. The core sends smaller batches.
+    - "login": only set by the core: what was refused is the login, and no push.
     """
 
     def __init__(
@@ -126,6 +133,8 @@ class Refused(ExchangeError):
         message: str | None = None,
         retry_after: float | None = None,
         detail: str = "",
+        *,
+        about: Literal["", "content", "target", "size", "login"] = "",
     ) -> None:
         super().__init__(f"{reason.value} (vendor code {code})" if code else f"{reason.value}: {detail}")
         self.reason = reason
@@ -133,6 +142,7 @@ class Refused(ExchangeError):
         self.message = message
         self.retry_after = retry_after
         self.detail = detail
+        self.about = about
 
 
 class AccessExpired(Refused):

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 
 from pushgateway.errors import NoVerdict, Refused
 from pushgateway.events import BreakerChanged, BreakerState, QuotaLatched, QuotaReleased, RateChanged
-from pushgateway.limits import Breaker, Quotas, Rate, RetryBudget
+from pushgateway.limits import Breaker, Contents, Quotas, Rate, RetryBudget, SizeLimit
 from pushgateway.outcome import Outcome, Reason, Status
 from pushgateway.vendor import Rates
 from pushgateway.watching import Watch
@@ -66,6 +66,8 @@ class Gate:
         self.is_troubled = False
         """Whether `obstacle` may have anything to say; a plain attribute, because it is looked at for every push."""
         self.budget = RetryBudget(now)
+        self.contents = Contents()
+        self.size_limit = SizeLimit()
 
     # Before
 
@@ -100,7 +102,7 @@ class Gate:
 
     def room(self, now: float, size: int) -> int:
         """Pushes that the next request may carry, `size` at the most."""
-        if self._breaker.may_try(now):
+        if self._breaker.may_try(now) or self._breaker.is_in_doubt:
             return 1
         pushes = self._pushes.current(now)
         if pushes == math.inf:
@@ -144,15 +146,18 @@ class Gate:
         if reasons and Reason.QUOTA_EXCEEDED in reasons:
             self._use_up(now, quota, leave)
 
-    def failed(self, now: float, leave: Leave, error: Refused | NoVerdict, quota: str) -> None:
-        """The request was refused as a whole, or there was no verdict."""
+    def failed(
+        self, now: float, leave: Leave, error: Refused | NoVerdict, quota: str, content: int | None = None
+    ) -> None:
+        """The request was refused as a whole, or there was no verdict. `content`: as in `Breaker.refused`."""
         leave.told = True
         if isinstance(error, NoVerdict) or error.reason is Reason.UNAVAILABLE:
             if self._breaker.failed(now, self._rng.random, error.detail or "unavailable", probe=leave.probe):
                 self._tell_breaker(now)
             return
         if error.reason is Reason.CREDENTIALS:
-            if self._breaker.refused(now, self._rng.random, error.with_traceback(None), probe=leave.probe):
+            refusal = error.with_traceback(None)
+            if self._breaker.refused(now, self._rng.random, refusal, probe=leave.probe, content=content):
                 self._tell_breaker(now)
             return
         self._answered(now)

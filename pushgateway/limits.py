@@ -8,7 +8,8 @@ knows what a push is.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Iterable, Iterator
 
 from pushgateway.errors import Refused
 from pushgateway.events import BreakerState
@@ -120,6 +121,10 @@ def _climb(low: float, goal: float, steps: int) -> tuple[float, float]:
 
 FAILURES = 5
 """Requests in a row without a readable answer before the vendor counts as gone."""
+SEVERAL = -1
+"""In the place of a content's number: the request held several."""
+DOUBTS = 3
+"""Requests with several contents refused in a row before the next ones carry one push each."""
 OUTAGE_PAUSES = (1.0, 15.0)
 """Seconds until it is tried again: doubling from, up to. So half a minute after an outage everything flows again."""
 CREDENTIALS_PAUSES = (60.0, 300.0)
@@ -135,6 +140,8 @@ class Breaker:
 
     def __init__(self) -> None:
         self.state = BreakerState.CLOSED
+        self._contents: set[int] = set()  # whose refusals without a code came since the last answer
+        self._together = 0  # such refusals of several contents together
         self.until = 0.0
         """When it may be tried, if it is open."""
         self.refusal: Refused | None = None
@@ -174,6 +181,9 @@ class Breaker:
         """The vendor gave a readable answer that is not about our credentials. True: this closed the breaker."""
         was, self.state = self.state, BreakerState.CLOSED
         self._failures, self._pause, self.refusal = 0, 0.0, None
+        if self._contents or self._together:
+            self._contents.clear()
+            self._together = 0
         return was is not BreakerState.CLOSED
 
     def failed(self, now: float, chance: Callable[[], float], detail: str, *, probe: bool) -> bool:
@@ -187,12 +197,33 @@ class Breaker:
         self._open(now, chance, OUTAGE_PAUSES if self.refusal is None else CREDENTIALS_PAUSES)
         return True
 
-    def refused(self, now: float, chance: Callable[[], float], refusal: Refused, *, probe: bool) -> bool:
-        """Our credentials were refused. Without a code of the vendor's own it takes several such answers to believe it:
-        a firewall before the vendor may have judged one text. True: this opened it, or kept it open."""
+    @property
+    def is_in_doubt(self) -> bool:
+        """Whether requests with several contents were refused in a row, without a code of the vendor's: credentials or
+        contents? Only requests with one content can tell."""
+        return self._together >= DOUBTS
+
+    def refused(
+        self, now: float, chance: Callable[[], float], refusal: Refused, *, probe: bool, content: int | None = None
+    ) -> bool:
+        """Our credentials were refused. True: this opened the breaker, or kept it open.
+
+        `content`: a number for the only text that the request held, `SEVERAL` where it held several, None where no text
+        was in play (a login). Without a code of the vendor's own a firewall before the vendor may have judged the
+        text, so it takes such answers to `FAILURES` different texts, each alone, and none else in between.
+        """
+        if refusal.code is None and content is not None:
+            if content == SEVERAL:
+                self._together += 1
+            is_new = content != SEVERAL and content not in self._contents
+            if is_new and len(self._contents) < FAILURES:
+                self._contents.add(content)
+            if not is_new or len(self._contents) < FAILURES:
+                if probe and self.state is BreakerState.HALF_OPEN:
+                    self.state, self.until = BreakerState.OPEN, now + OUTAGE_PAUSES[0]  # the next one finds out
+                    return True
+                return False
         self._failures += 1
-        if refusal.code is None and not probe and self._failures < FAILURES:
-            return False
         if self.state is not BreakerState.CLOSED and self.refusal is not None and not probe:
             return False
         if self.refusal is None:
@@ -254,6 +285,97 @@ class Quotas:
         for quota in [quota for quota in self._until if self.left(quota, now, wall) <= 0]:
             del self._until[quota]
             yield quota
+
+
+# What was learned of requests that were refused
+
+CONTENT_PAUSE = 60.0
+"""Seconds for which a notification that was refused is not asked about again."""
+PROOFS = 5
+"""Phones, each alone in its request, for which a notification was refused before the notification is to blame."""
+
+
+class Contents:
+    """Notifications that the vendor refuses whichever phone they are for.
+
+    So one forbidden text to ten thousand phones costs a few requests, not twenty thousand. Keeps at most `MOST`.
+    """
+
+    MOST = 64
+    _PROVED_GOOD = -1_000_000
+
+    def __init__(self) -> None:
+        self._known: OrderedDict[Hashable, tuple[int, float, Refused]] = OrderedDict()
+
+    def __bool__(self) -> bool:
+        return bool(self._known)
+
+    def __contains__(self, content: Hashable) -> bool:
+        return content in self._known
+
+    def refused(self, content: Hashable, now: float, refusal: Refused, *, proofs: int = PROOFS) -> None:
+        """It was refused. `proofs`: `PROOFS` where the vendor says that it is about the notification, 1 for a request
+        to one phone, because the phone may be to blame, 0 for a request to several."""
+        before = self._known.pop(content, None)
+        count = proofs + (before[0] if before is not None and now < before[1] else 0)
+        self._known[content] = count, now + CONTENT_PAUSE, refusal
+        if len(self._known) > self.MOST:
+            self._known.popitem(last=False)
+
+    def taken(self, contents: Iterable[Hashable], now: float) -> None:
+        """These were taken, so a refusal was about a phone."""
+        while self._known and (first := next(iter(self._known.items())))[1][1] <= now:
+            del self._known[first[0]]
+        for content in contents:
+            if (known := self._known.get(content)) is not None:
+                self._known[content] = self._PROVED_GOOD, *known[1:]
+
+    def refusal(self, content: Hashable, now: float) -> Refused | None:
+        """What was said of it, while that holds."""
+        known = self._known.get(content)
+        return known[2] if known is not None and known[0] >= PROOFS and now < known[1] else None
+
+
+SIZE_PAUSE = 3600.0
+"""Seconds until a larger request is tried again."""
+SIZE_TRIAL = 60.0
+"""Seconds after that trial at which its size counts as good, if it was not refused."""
+
+
+class SizeLimit:
+    """The size of requests that the way to a vendor takes, as far as it was found out by refusals (HTTP 413).
+
+    Sizes are in the unit of `Vendor.weigh`, by which batches are cut. Every refusal halves the limit; after an hour one
+    request of the double is tried, and so on until a request is as large as the plug-in allows.
+    """
+
+    def __init__(self) -> None:
+        self._most = math.inf
+        self._peak = 0.0  # the largest that was refused: beyond it nothing limits any more
+        self._until = math.inf
+        self._tried = False  # one request of the double, at `_until`
+
+    def refused(self, now: float, size: float) -> None:
+        """A request of this size, with more than one push, was too large."""
+        self._peak = max(self._peak, size)
+        self._most = min(self._most, size / 2)
+        self._until = now + SIZE_PAUSE
+        self._tried = False
+
+    def current(self, now: float) -> float:
+        """The size that the next request must keep to; infinity where nothing is known."""
+        if now < self._until:
+            return self._most
+        if not self._tried:
+            self._tried = True
+            self._until = now + SIZE_TRIAL
+            return 2 * self._most
+        self._tried = False
+        self._most *= 2
+        self._until = now + SIZE_PAUSE
+        if self._most > self._peak:
+            self._most, self._until, self._peak = math.inf, math.inf, 0.0
+        return self._most
 
 
 # Retry budget

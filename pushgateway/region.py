@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Awaitable, Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Iterable, Sequence
 from typing import TYPE_CHECKING, Literal, TypeVar
+
+import attrs
 
 from pushgateway import verdicts
 from pushgateway.batch import Batch
@@ -20,10 +22,12 @@ from pushgateway.delivery import Delivery, Turn
 from pushgateway.errors import NoVerdict, Refused
 from pushgateway.gate import Gate, Leave
 from pushgateway.intent import Priority
+from pushgateway.limits import PROOFS
 from pushgateway.outcome import Outcome, Reason, Status
 from pushgateway.retry import may_repeat
+from pushgateway.text import most_quoted
 from pushgateway.tracing import Leg
-from pushgateway.vendor import AccessToken
+from pushgateway.vendor import AccessToken, Batching
 from pushgateway.waiting import Cohort, Flight, Item, Part, Waiting, each, present
 
 if TYPE_CHECKING:
@@ -34,8 +38,6 @@ R = TypeVar("R")
 CLOSED = "the gateway was closed"
 TICK = 0.001
 """Seconds; a shorter pause may be less than what the clock can tell, and would be made again for ever."""
-_OF_THE_VENDOR = frozenset({Reason.CREDENTIALS, Reason.UNAVAILABLE, Reason.RATE_LIMITED, Reason.QUOTA_EXCEEDED})
-"""Refusals that say something about the vendor or the certificate, not about what was asked."""
 
 
 class Region:
@@ -163,8 +165,10 @@ class Region:
         lane = self.lane
         now = self._loop.time()
         room = self.gate.room(now, lane.full)
-        taken, part = lane.queue.cut(self.name, lane.terms.batching, lane.terms.weigh, room)
+        taken, part = lane.queue.cut(self.name, self._batching(now), lane.terms.weigh, room)
         taken = lane.still_wanted(taken, now, self.gate.needed)
+        if self.gate.contents:
+            taken = self._without_refused(taken, now)
         if not taken:
             return None
         one = taken[0]
@@ -182,8 +186,40 @@ class Region:
                     item.push = lane.seal.on(item.push)
         return Delivery(self, conversation, Flight(taken), part=part, quota=quota, turn=turn)
 
-    async def ask(self, quota: str, targets: int, deadline: float, attempt: Callable[[], Awaitable[R]]) -> R:
+    def _batching(self, now: float) -> Batching:
+        """The plug-in's, with the size of requests that was found to be the most."""
+        batching, most = self.lane.terms.batching, self.gate.size_limit.current(now)
+        if most >= (batching.max_bytes or math.inf):
+            return batching
+        return attrs.evolve(batching, max_bytes=max(1, int(most)))
+
+    def _without_refused(self, taken: list[Item], now: float) -> list[Item]:
+        """Answer those whose notification was refused just now; the others."""
+        left: list[Item] = []
+        for item in taken:
+            notes = item.notifications if isinstance(item, Cohort) else (item.push.notification,)
+            if not any(self.gate.contents.refusal(note, now) for note in notes):
+                left.append(item)
+                continue
+            for waiting in each((item,)):
+                if (refusal := self.gate.contents.refusal(waiting.push.notification, now)) is None:
+                    left.append(waiting)
+                else:
+                    outcome = Outcome.refused(waiting.push, refusal, sent=waiting.attempts > 0)
+                    self.lane.finish(waiting, attrs.evolve(outcome, attempts=0))
+        return left
+
+    async def ask(
+        self,
+        quota: str,
+        targets: int,
+        deadline: float,
+        attempt: Callable[[], Awaitable[R]],
+        content: int | None = None,
+    ) -> R:
         """Something beside the queue: hold a connection, and `attempt` it once the gate is open.
+
+        `content`: a number for what is sent, as in `Breaker.refused`.
 
         Raises what `attempt` raises, `Refused` where waiting would be in vain, and `NoVerdict` when the deadline comes
         first.
@@ -198,8 +234,9 @@ class Region:
             gate.heard(self._loop.time(), leave, (), quota)
             return result
         except (Refused, NoVerdict) as error:
-            if isinstance(error, NoVerdict) or error.reason in _OF_THE_VENDOR:
-                gate.failed(self._loop.time(), leave, error, quota)
+            if isinstance(error, NoVerdict) or error.reason in verdicts.OF_THE_VENDOR:
+                content = None if isinstance(error, Refused) and error.about == "login" else content
+                gate.failed(self._loop.time(), leave, error, quota, content)
             raise
         finally:
             self.crew.free.release()
@@ -255,44 +292,91 @@ class Region:
         try:
             outcomes = await delivery.conversation.with_access(self.name, access, delivery.run, delivery.expired)
             delivery.heard(outcomes)
+            if self.gate.contents:
+                taken = {push.notification for push, one in zip(flight.pushes, outcomes, strict=True) if one.ok}
+                self.gate.contents.taken(taken, self._loop.time())
         except Refused as refused:
             delivery.failed(refused)
-            spent = ""
-            if refused.reason is Reason.INVALID_NOTIFICATION and flight.asked:
-                kept = verdicts.kept(flight.pushes, refused)
-                if self._split(flight, kept, part, cost=2):
-                    return
-                spent = "refused together with others, perhaps not for its own content" if len(flight.batch) > 1 else ""
-            outcomes = verdicts.refused(flight.pushes, refused, asked=flight.asked, detail=spent)
+            if self._searched(flight, part, refused):
+                return
+            outcomes = verdicts.refused(flight.pushes, refused, asked=flight.asked)
         except NoVerdict as silent:
             delivery.failed(silent)
             outcomes = verdicts.silent(flight.pushes, silent)
         except Exception as broken:
             detail = delivery.conversation.blame(broken)
-            if not flight.asked and self._split(flight, {}, part, cost=0):
-                return  # one push may be to blame: nothing left, so finding it costs no request
+            if not flight.asked and flight.size > 1:  # one push may be to blame, and finding it costs no request
+                self._split(flight.batch, part, flight)
+                return
             outcomes = verdicts.broken(flight.pushes, detail, asked=flight.asked)
         self.conclude(flight, outcomes)
 
-    def _split(self, flight: Flight, kept: Mapping[int, Outcome], part: Hashable, *, cost: int) -> bool:
-        """Halve a batch of which nothing was pushed, until the guilty ones are alone; the others go again.
+    def _searched(self, flight: Flight, part: Hashable, refused: Refused) -> bool:
+        """Send a batch that was refused as a whole again, in smaller ones, to find the pushes that are meant.
 
-        `cost`: requests that the two halves cost. False: nothing to halve, or it has cost too much already.
+        False: all of it is meant, because the refusal is about the vendor or the certificate, about one push alone, or
+        about the notification that all its pushes have. A search costs at most two requests for each push, as vendors
+        without batches would; rate, quota, breaker and deadlines hold for these requests as for all.
         """
-        rest = [waiting for place, waiting in enumerate(flight.batch) if place not in kept]
-        budget = part.budget if isinstance(part, Part) else [8 * len(flight.batch).bit_length()]
-        if len(rest) < 2 or budget[0] < cost:
+        if verdicts.is_of_the_vendor(refused):
             return False
-        budget[0] -= cost
+        kept = verdicts.kept(flight.pushes, refused)
+        rest = [waiting for place, waiting in enumerate(flight.batch) if place not in kept]
+        if not flight.asked:
+            is_common, probes = False, 0
+        elif refused.about == "size":
+            if len(rest) > 1:
+                self.gate.size_limit.refused(self._loop.time(), sum(map(self._weigh, rest)))
+            is_common, probes = False, 0
+        else:
+            is_common, probes = self._judge_content(rest, part, refused)
+        if len(rest) < 2 or is_common:
+            return False
         for place, outcome in kept.items():
             self.lane.finish(flight.batch[place], outcome)
-        middle = len(rest) // 2
-        for half in (rest[:middle], rest[middle:]):
-            fresh = Part(budget)
-            for waiting in half:
-                waiting.attempts += flight.asked
-            self.lane.enqueue([waiting for waiting in half if not waiting.gone], fresh)
+        self._split(rest, part, flight, probes=probes)
         return True
+
+    def _judge_content(self, rest: Sequence[Waiting], part: Hashable, refused: Refused) -> tuple[bool, int]:
+        """Whether what was refused is the one notification that all these pushes have, and how many of them should now
+        go alone to find that out."""
+        notes = {waiting.push.notification for waiting in rest}
+        if len(notes) > 1 or refused.about == "target" or not rest:
+            return False, 0
+        (note,), contents, now = notes, self.gate.contents, self._loop.time()
+        if refused.about == "content":
+            contents.refused(note, now, refused)
+            return True, 0
+        if refused.reason is Reason.CREDENTIALS:  # no code of the vendor's: a firewall judges texts, not tokens
+            contents.refused(note, now, refused, proofs=1)
+            return True, 0
+        if len(rest) == 1:
+            if isinstance(part, Part):
+                contents.refused(note, now, refused, proofs=1)
+            return False, 0
+        if contents.refusal(note, now) is not None:
+            return True, 0
+        probes = 0 if note in contents else PROOFS
+        contents.refused(note, now, refused, proofs=0)
+        return False, probes
+
+    def _split(self, rest: Sequence[Waiting], part: Hashable, flight: Flight, *, probes: int = 0) -> None:
+        """Have pushes of a batch go again in batches of at most half of them; `probes` of them alone."""
+        base = part.of if isinstance(part, Part) else part
+        for waiting in rest:
+            waiting.attempts += flight.asked
+        there = [waiting for waiting in rest if not waiting.gone]
+        step = max(1, len(there) // probes) if probes else 0
+        alone = there[::step][:probes] if probes else []
+        if alone:
+            self.lane.enqueue(alone, Part(1, base))
+            chosen = set(map(id, alone))
+            there = [waiting for waiting in there if id(waiting) not in chosen]
+        self.lane.enqueue(there, Part(-(-len(rest) // 2), base))
+
+    def _weigh(self, waiting: Waiting) -> int:
+        push = waiting.push
+        return self.lane.terms.weigh(push.notification) + most_quoted(push.push_token.token + push.dedupe_id)
 
     def conclude(self, flight: Flight, outcomes: Iterable[Outcome]) -> None:
         """Give each push its outcome, or another try."""

@@ -69,7 +69,8 @@ def read_reply(response: Response, *, code: str = "code", message: str = "messag
 
     A readable vendor code wins over the HTTP status, and **a refusal is returned like a success**: judge `Reply.code`,
     and raise `Refused` for every code that is not `success`. Without a readable code, 429 raises
-    `Refused(RATE_LIMITED)`, 401/403/404/405/407 `Refused(CREDENTIALS)`, other 4xx `Refused(INVALID_NOTIFICATION)`;
+    `Refused(RATE_LIMITED)`, 401/403/404/405/407 `Refused(CREDENTIALS)`, other 4xx `Refused(INVALID_NOTIFICATION)`
+    (413, 414 and 431 with `about="size"`);
     everything else (3xx, 5xx, HTML, cut JSON, success under an error status) raises `NoVerdict`: the push may have
     happened.
     """
@@ -141,6 +142,7 @@ def _no_post(problem: str) -> Refused:
 
 
 _CONFIGURATION_STATUSES = frozenset({401, 403, 404, 405, 407})
+_TOO_LARGE_STATUSES = frozenset({413, 414, 431})
 _TOO_MANY_REQUESTS_FLOOR = 60.0  # seconds; what Sygnal waits on FCM's advice
 
 
@@ -154,6 +156,8 @@ def _without_verdict(response: Response, problem: str) -> NoVerdict | Refused:
         )
     if status in _CONFIGURATION_STATUSES:
         return Refused(Reason.CREDENTIALS, detail=detail)
+    if status in _TOO_LARGE_STATUSES:
+        return Refused(Reason.INVALID_NOTIFICATION, detail=f"{detail}: the request is too large", about="size")
     if 400 <= status < 500 and status not in (408, 425):
         return Refused(Reason.INVALID_NOTIFICATION, detail=detail)
     if status != 200:

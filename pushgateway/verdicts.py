@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 import attrs
 
 from pushgateway.batch import Batch
-from pushgateway.errors import ExchangeError, NoVerdict, Refused
+from pushgateway.errors import AccessExpired, ClockSkew, ExchangeError, NoVerdict, Refused
 from pushgateway.model import Push
 from pushgateway.outcome import Outcome, Reason
 
@@ -41,13 +41,25 @@ def before(push: Push, failure: ExchangeError) -> Outcome:
     return Outcome.not_sent(push, Reason.UNAVAILABLE, str(failure))
 
 
-def refused(pushes: Sequence[Push], refusal: Refused, *, asked: bool, detail: str = "") -> list[Outcome]:
+def refused(pushes: Sequence[Push], refusal: Refused, *, asked: bool) -> list[Outcome]:
     """The request as a whole was refused."""
     own = kept(pushes, refusal)
-    outcomes = [own.get(place) or Outcome.refused(push, refusal, sent=asked) for place, push in enumerate(pushes)]
-    if not detail:
-        return outcomes
-    return [one if place in own else attrs.evolve(one, detail=detail) for place, one in enumerate(outcomes)]
+    return [own.get(place) or Outcome.refused(push, refusal, sent=asked) for place, push in enumerate(pushes)]
+
+
+OF_THE_VENDOR = frozenset({Reason.CREDENTIALS, Reason.UNAVAILABLE, Reason.RATE_LIMITED, Reason.QUOTA_EXCEEDED})
+"""Refusals that say something about the vendor or the certificate, not about what was asked."""
+
+
+def is_of_the_vendor(refusal: Refused) -> bool:
+    """Whether a refusal is about the vendor or the certificate, so that it holds for every push of the request.
+
+    `CREDENTIALS` without the vendor's own code (HTTP 403 and the like) does not: a firewall in front of the vendor may
+    have judged one text.
+    """
+    if refusal.reason is Reason.CREDENTIALS:
+        return refusal.code is not None or refusal.about == "login" or isinstance(refusal, AccessExpired | ClockSkew)
+    return refusal.reason in OF_THE_VENDOR or refusal.about == "login"
 
 
 def silent(pushes: Sequence[Push], silence: NoVerdict) -> list[Outcome]:

@@ -6,10 +6,10 @@ as the same happens to all of them: what has to be done for each of a thousand c
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from itertools import groupby
 from operator import attrgetter
-from typing import Any, Protocol, TypeAlias
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
 from pushgateway.batch import Batch, distinct
 from pushgateway.intent import Priority
@@ -368,10 +368,12 @@ class Later:
         self.timer: Timer | None = None
 
 
-class Part:
-    """Marks one part of a split batch. `budget` is shared by all its parts: requests that the split may still cost."""
+class Part(NamedTuple):
+    """What may share a request after a larger one was refused as a whole: at most `limit` pushes of what shared it.
 
-    __slots__ = ("budget",)
+    A value, so pushes of several refused batches wait together: however many were refused, there are at most as many
+    groups as a batch can be halved, and fresh pushes keep their turns.
+    """
 
-    def __init__(self, budget: list[int]) -> None:
-        self.budget = budget
+    limit: int
+    of: Hashable

@@ -10,10 +10,12 @@ from pushgateway.events import BreakerState
 from pushgateway.limits import (
     CREDENTIALS_PAUSES,
     DAY,
+    DOUBTS,
     FAILURES,
     LATE,
     LOWEST,
     OUTAGE_PAUSES,
+    SEVERAL,
     YOUNG_DAY,
     Breaker,
     Quotas,
@@ -262,14 +264,58 @@ def test_refused_credentials_open_it_at_once() -> None:
     assert pauses == [120, 240, 300, 300]
 
 
-def test_a_firewall_has_to_say_it_several_times() -> None:
-    """HTTP 403 without the vendor's code may be about one text: one such answer stops nobody else."""
-    breaker = Breaker()
-    refusal = Refused(Reason.CREDENTIALS, detail="HTTP 403 without the vendor's code")
+WITHOUT_CODE = Refused(Reason.CREDENTIALS, detail="HTTP 403 without the vendor's code")
 
-    assert [breaker.refused(0.0, always(1.0), refusal, probe=False) for _ in range(FAILURES)] == [False] * (
-        FAILURES - 1
-    ) + [True]
+
+def judged(breaker: Breaker, *contents: int, probe: bool = False) -> list[bool]:
+    """Whether each of these refusals, of contents alone, opened it."""
+    return [breaker.refused(0.0, always(1.0), WITHOUT_CODE, probe=probe, content=content) for content in contents]
+
+
+def test_a_firewall_has_to_refuse_several_texts() -> None:
+    """HTTP 403 without the vendor's code may be about one text: only as many different ones open the breaker."""
+    breaker = Breaker()
+
+    assert judged(breaker, *range(FAILURES)) == [False] * (FAILURES - 1) + [True]
+    assert breaker.refusal is WITHOUT_CODE
+    assert not any(judged(Breaker(), *[7] * 50))
+
+
+def test_an_answer_in_between_takes_the_suspicion_off_the_credentials() -> None:
+    """Who takes other texts takes our credentials."""
+    breaker = Breaker()
+
+    judged(breaker, *range(FAILURES - 1), SEVERAL, SEVERAL, SEVERAL)
+    assert breaker.is_in_doubt
+    breaker.answered()
+
+    assert not breaker.is_in_doubt
+    assert not any(judged(breaker, *range(FAILURES - 1)))
+
+
+def test_refusals_of_several_texts_together_open_nothing_by_themselves() -> None:
+    """Which of them is meant nobody knows: the next requests carry one push each."""
+    breaker = Breaker()
+
+    opened_it = judged(breaker, *[SEVERAL] * DOUBTS)
+
+    assert not any(opened_it)
+    assert breaker.is_in_doubt
+
+
+def test_a_probe_refused_without_a_code_lets_the_next_one_try() -> None:
+    """After an outage: the text of the probe may have been refused, and the vendor is back."""
+    breaker = opened(Breaker())
+    breaker.leaves(5.0)
+
+    breaker.refused(5.0, always(1.0), WITHOUT_CODE, probe=True, content=7)
+
+    assert (breaker.state, breaker.until, breaker.refusal) == (BreakerState.OPEN, 6.0, None)
+
+
+def test_a_login_refused_without_a_code_opens_it_at_once() -> None:
+    """No text was in play."""
+    assert Breaker().refused(0.0, always(1.0), WITHOUT_CODE, probe=False)
 
 
 # Quotas

@@ -329,6 +329,7 @@ def _refused(reply: Reply, response: Response) -> Refused | NoVerdict:
     if rule is not None and rule.scope == "target":
         # It does not say which target: to blame all of them would retire tokens that are alive.
         reason, detail = Reason.INVALID_NOTIFICATION, f"{detail}; the reply does not name the target"
+        return kind(reason, reply.code, _short(reply.message), None, detail, about="target")
     return kind(reason, reply.code, _short(reply.message), _pause(rule, response.retry_after), detail)
 
 

@@ -236,15 +236,13 @@ def regions(patch: Patch) -> None:
     patch.setattr(Lane, "region", lambda self, name: find(self, "near"))
 
 
-@plant(PLANTS, "L3", 10, troubles=())
+@plant(PLANTS, "L3", 55, troubles=())
 def half_lost(patch: Patch) -> None:
     """Of a batch that is split the second half is forgotten."""
     split = Region._split
 
-    def halve(self: Region, flight: Flight, kept: Any, part: Any, *, cost: int) -> bool:
-        batch = flight.batch
-        flight.batch = batch[: max(2, len(batch) // 2)]
-        return split(self, flight, {}, part, cost=cost)
+    def halve(self: Region, rest: Sequence[Waiting], part: Any, flight: Flight, *, probes: int = 0) -> None:
+        split(self, rest[: -(-len(rest) // 2)], part, flight, probes=probes)
 
     patch.setattr(Region, "_split", halve)
 
