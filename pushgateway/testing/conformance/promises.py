@@ -39,7 +39,7 @@ _ALL = (
     ),
     Promise(
         "door",
-        "it uses the contract's doors and nothing else of ours",
+        "it uses the modules of the contract and nothing else of this project",
         "import from pushgateway.vendor, pushgateway.rules and pushgateway.text only; the rest may change any day",
     ),
     Promise(
@@ -121,7 +121,7 @@ _ALL = (
     ),
     Promise(
         "limits",
-        "the core hears of the vendor's limits",
+        "the core learns of the vendor's limits",
         "raise Refused with RATE_LIMITED, QUOTA_EXCEEDED or UNAVAILABLE for the whole request, retry_after where the "
         "vendor names one",
     ),
@@ -166,7 +166,7 @@ _ALL = (
     ),
     Promise(
         "advice",
-        "`advice` and `rulings` tell without failing, and show nothing that was sent",
+        "`advice` and `rulings` never fail, and show nothing that was sent",
         "name fields, limits and rules in them, never a secret, token, title or text; and let them raise nothing",
     ),
 )

@@ -1,0 +1,134 @@
+"""One word for one thing: the documents use the words of the glossary, and none of those on the lists below.
+
+Each list has a pattern and what to write instead. Only prose is checked, not code. A word that is right in one phrase
+has that phrase in the exceptions. The patterns are run on a text that contains each of them, too.
+"""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from reading import read
+from twins import ROOT, english_pages, twin
+
+ENGLISH = {
+    r"believ\w+|belief": "verify, trust, or say what the software does",
+    r"hear|hears|heard|hearing": "receive, learn",
+    r"tell|tells|told|telling": "report, return, say, show",
+    r"mend|mends|mended|mending": "fix, correct",
+    r"breath|breaths|breathe": "yield to the event loop",
+    r"wake|wakes|woken": "alert (a person), resume (a task)",
+    r"doors?": "entry point, module, interface",
+    r"rooms?": "module",
+    r"houses?": "project, core",
+    r"laws?": "rule",
+    r"bench|benches": "queue, lock",
+    r"bells?": "event, signal",
+    r"honest|honesty": "correct, exact",
+    r"strangers?": "untrusted input",
+    r"in vain": "waiting cannot help",
+    r"patience": "retries, queueing",
+    r"goes? its own way": "is not handled by the gateway",
+    r"used-up day|day that is used up|day is used up": "the daily quota is used up",
+    r"guilty|innocent": "the push that causes the refusal",
+    r"nobody knows": "unknown",
+}
+"""Retired English words: pattern -> what to write."""
+
+ENGLISH_EXCEPTIONS = ("server room",)
+"""Phrases in which such a word has its ordinary meaning."""
+
+CHINESE = {
+    "方言": "接口版本（dialect）",
+    "通知渠道": "通知通道",
+    "通知级别|提醒级别|提醒等级": "消息提醒等级",
+    "登录": "鉴权",
+    "推送令牌|失效令牌|访问令牌": "推送 token / 失效 token / 权限令牌",
+    "主机": "服务地址",
+    "区域": "地域",
+    "观测者": "观察者",
+    "日志簿": "推送流水",
+    "剧本": "脚本",
+    "怪罪": "归为",
+    "饿死": "一直得不到发送",
+    "换气": "让出事件循环",
+    "叫醒|唤醒": "触发告警 / 继续运行",
+    "听到|听不到|听说": "收到",
+    "诚实": "不误报",
+    "重发": "重试（网关）/ 再次发送（服务端）",
+    "一张证书|张证书": "一个证书",
+    "墙上时钟|挂钟": "系统时钟 / 实际时间",
+    "一股脑|东西": "具体写出是什么",
+    "点名": "指定目标",
+    "悬而未决": "待确认",
+    "闭合": "关闭（熔断器）",
+    "断路器": "熔断器",
+    "结论": "明确应答",
+    "份额": "配额 / 限额",
+    "离线保留时长": "离线消息有效期",
+    "古怪": "异常",
+    "抱怨": "返回“太快”",
+    "当天用完|用完了": "当日配额已用尽",
+    "陌生人": "不可信的输入",
+    "垃圾内容": "无意义的内容",
+    "不得而知": "没有公开",
+    "朴素": "普通",
+    "相信": "以……为准",
+}
+"""Second words and metaphors in Chinese: pattern -> the word of the glossary."""
+
+CHINESE_EXCEPTIONS = ("用户登录", "登录验证码", "退出登录", "消息提醒等级")
+"""Phrases in which such a word is right: an IM user logs in; and the right word may contain a wrong one."""
+
+
+NOT_OURS = re.compile(r"不用：.*")
+"""How the Chinese glossary names the words that are not used."""
+PAGES = {
+    **dict.fromkeys((ROOT / "CONTRIBUTING.md", *english_pages()), "en"),
+    **{twin(path): "zh" for path in english_pages()},
+}
+
+
+def faults(text: str, language: str) -> Iterator[str]:
+    """A sentence for each retired word in a text without code: the word, and what to write."""
+    words, exceptions = (ENGLISH, ENGLISH_EXCEPTIONS) if language == "en" else (CHINESE, CHINESE_EXCEPTIONS)
+    for phrase in exceptions:
+        text = text.replace(phrase, "")
+    for pattern, right in words.items():
+        bounded = rf"\b(?:{pattern})\b" if language == "en" else pattern
+        yield from (f"{found[0]!r}: write {right}" for found in re.finditer(bounded, text, re.IGNORECASE))
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_the_documents_use_the_words_of_the_glossary(path: Path) -> None:
+    """No page has a word that only insiders understand, and no Chinese page two words for one thing."""
+    found = [
+        f"line {passage.line}: {fault}"
+        for passage in read(path).passages
+        for fault in faults(NOT_OURS.sub("", passage.text), PAGES[path])
+    ]
+
+    assert found == []
+
+
+def test_every_word_of_the_lists_is_found() -> None:
+    """Each pattern finds its word in a sentence and in no longer word; phrases of the exceptions pass."""
+    for language, words in (("en", ENGLISH), ("zh", CHINESE)):
+        for pattern, right in words.items():
+            for word in pattern.split("|"):
+                plain = word.replace(r"\w+", "e").replace("?", "")
+                assert f"{plain!r}: write {right}" in list(faults(f"The {plain}, 它的{plain}。", language)), word
+    assert list(faults("Water in the server room; indoors, seashell, lawn, breathtaking, household.", "en")) == []
+    assert list(faults("用户登录之后，登录验证码按消息提醒等级送达；退出登录后不再发送。", "zh")) == []
+
+
+def test_the_glossary_names_what_is_not_used() -> None:
+    """The words that the Chinese glossary calls unused are on the list that is held over all pages."""
+    passages = read(ROOT / "docs" / "zh" / "glossary.md").passages
+    unused = [
+        word for one in passages for found in re.findall(r"不用：([^（]*)", one.text) for word in found.split("、")
+    ]
+
+    assert len(unused) >= 10
+    assert [word for word in unused if not list(faults(word, "zh"))] == []
