@@ -184,8 +184,9 @@ async def mistakes(gateway: Gateway) -> None:
     Notification("title", "body", ttl="600")  # type: ignore[arg-type]
     Notification("title", "body", badge=1)  # type: ignore[call-arg]
     await gateway.send(PushToken(7005, "a token"))  # type: ignore[call-arg]
-    # The host's id of a message belongs to the notification: each phone gets an id of its own, derived from it.
-    await gateway.send(PushToken(7005, "a token"), Notification("a", "b"), dedupe_id="1")  # type: ignore[call-arg]
+    await gateway.send(PushToken(7005, "a token"), Notification("a", "b"), dedupe_id=1)  # type: ignore[arg-type]
+    # One id for many phones would be dropped as a repeat: that of a message belongs to the notification.
+    await gateway.multicast([], Notification("a", "b"), dedupe_id="1")  # type: ignore[call-arg]
     Gateway(CERTIFICATES, conections=4)  # type: ignore[call-arg]
     pushgateway.sync.Gateway(CERTIFICATES, conections=4)  # type: ignore[call-arg]
     PushToken(7005, "a token").token = "another"  # type: ignore[misc]

@@ -1,0 +1,250 @@
+"""The example host as it stands: two workers in processes of their own, OPPO's sandbox served over loopback.
+
+What is asserted was seen by a client of the host, on the sandbox's phones, or on the page that Prometheus scrapes.
+"""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+from pushgateway_oppo.sandbox import OppoSandbox
+
+from pushgateway import load_config
+from pushgateway.cli.sandbox import toml
+from pushgateway.sandbox import Fault
+from pushgateway.sandbox.server import serve
+
+SECRET = "a receipt secret of many characters"
+ROWS = """
+receipt_url = "env:HOST_RECEIPT_URL"
+receipt_secret = "env:HOST_RECEIPT_SECRET"
+
+[certificates.7005.intents.chat]
+channel_id = "messages"
+"""
+
+
+def until(true: Callable[[], Any], what: str) -> Any:
+    """What `true` gives, once it is true: processes beside this one have no event to wait for."""
+    pause, end = threading.Event(), time.monotonic() + 30
+    while not (found := true()):
+        assert time.monotonic() < end, f"never seen: {what}"
+        pause.wait(0.02)
+    return found
+
+
+class Host:
+    """The example in its processes, and a client that opens a connection for each request, so that both are asked."""
+
+    def __init__(self, root: Path, folder: Path) -> None:
+        self.process = subprocess.Popen(
+            [
+                *(sys.executable, str(root / "examples" / "host" / "host.py"), "--port", "0", "--workers", "2"),
+                *("--config", str(folder / "pushgateway.toml"), "--database", str(folder / "host.sqlite")),
+            ],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            env={**os.environ, "HOST_RECEIPT_SECRET": SECRET, "PYTHONDONTWRITEBYTECODE": "1"},
+        )
+        assert self.process.stdout is not None
+        self.url = self.process.stdout.readline().strip()
+        self.log: list[str] = []
+        self._reader = threading.Thread(target=lambda: self.log.extend(self.process.stdout or ()))
+        self._reader.start()
+
+    def ask(self, method: str, path: str, body: Any = None, session: str = "") -> Any:
+        """The answer's JSON object, {} where there is none."""
+        headers = {"authorization": f"Bearer {session or 'none'}"}
+        with httpx.Client(trust_env=False, timeout=20) as client:
+            reply = client.request(method, self.url + path, json=body, headers=headers)
+        assert reply.is_success, (path, reply.status_code)
+        return reply.json() if reply.content else {}
+
+    def log_in(self, user: str, token: str) -> str:
+        """A user logs in on a phone, which reports its token."""
+        session: str = self.ask("POST", "/login", {"user": user})["session"]
+        self.report(session, token)
+        return session
+
+    def report(self, session: str, token: str) -> None:
+        self.ask("PUT", "/token", {"certificate_id": 7005, "token": token}, session)
+
+    def message(self, to: str, text: str = "hello") -> dict[str, Any]:
+        answer: dict[str, Any] = self.ask("POST", "/messages", {"to": to, "text": text})
+        return answer
+
+    def devices(self, session: str) -> int:
+        count: int = self.ask("GET", "/devices", session=session)["devices"]
+        return count
+
+    def has_receipt(self, message: str, kind: str, pushes: int = 1) -> bool:
+        told = self.ask("GET", f"/messages/{message}")["pushes"]
+        return len(told) == pushes and all(push["receipts"] == kind for push in told)
+
+    def processes(self) -> set[int]:
+        with ThreadPoolExecutor(8) as pool:
+            return {answer["process"] for answer in pool.map(lambda _: self.ask("GET", "/health"), range(16))}
+
+    def metrics(self) -> dict[str, float]:
+        page = httpx.get(f"{self.url}/metrics", timeout=20).text
+        found: dict[str, float] = {}
+        for family in text_string_to_metric_families(page):
+            for sample in family.samples:
+                inner = ",".join(v for k, v in sorted(sample.labels.items()) if k not in ("brand", "certificate"))
+                found[f"{sample.name.removeprefix('pushgateway_')} {inner}".strip()] = sample.value
+        return found
+
+    def end(self) -> int:
+        """As a supervisor ends it: SIGTERM, and the exit code within ten seconds."""
+        self.process.send_signal(signal.SIGTERM)
+        code = self.process.wait(timeout=10)
+        self._reader.join(timeout=10)
+        return code
+
+
+@pytest.fixture
+def oppo() -> OppoSandbox:
+    """OPPO of today with ten phones."""
+    return OppoSandbox(tokens=10, dialect="current")
+
+
+@pytest.fixture
+def host(root: Path, tmp_path: Path, oppo: OppoSandbox) -> Iterator[Host]:
+    """The host, once both workers answer."""
+    with serve(oppo) as served:
+        rows = [*toml("oppo", oppo.settings(served.url)), ROWS]
+        (tmp_path / "pushgateway.toml").write_text("\n".join(rows), "utf-8")
+        host = Host(root, tmp_path)
+        try:
+            until(lambda: _is_up(host), "a worker that answers")
+            until(lambda: len(host.processes()) == 2, "both workers")
+            yield host
+        finally:
+            if host.process.poll() is None:
+                host.process.kill()
+                host.process.wait()
+            host._reader.join()
+            assert host.process.stdout is not None
+            host.process.stdout.close()
+
+
+def _is_up(host: Host) -> bool:
+    try:
+        return bool(host.ask("GET", "/health"))
+    except httpx.ConnectError:
+        return False
+
+
+def test_a_host_of_two_workers(host: Host, oppo: OppoSandbox) -> None:
+    """Log in, offline message, receipts, log out, kick, another user on the same phone, dead tokens told by the outcome
+    and by a receipt, a phone that is bound again while the verdict is on its way, metrics, and a shutdown in the middle
+    of a send: whichever of the two workers did what."""
+    phones = list(oppo.tokens)
+    ann, ann_too = host.log_in("ann", phones[0]), host.log_in("ann", phones[1])
+
+    # Messages through both workers, their receipts to either: each phone has each once, each push has its receipt.
+    with ThreadPoolExecutor(8) as pool:
+        sent = list(pool.map(lambda number: host.message("ann", f"text {number}"), range(20)))
+    assert [[push["status"] for push in one["pushes"]] for one in sent] == [["accepted"] * 2] * 20
+    assert [oppo.ledger.count(phone) for phone in phones[:2]] == [20, 20]
+    for one in sent:
+        until(lambda message=one["message"]: host.has_receipt(message, "arrived", 2), "the receipts of a message")
+
+    # Logged out on one phone, then kicked on all: nothing is sent any more.
+    host.ask("POST", "/logout", session=ann_too)
+    assert len(host.message("ann")["pushes"]) == 1
+    host.ask("POST", "/kick", {"user": "ann"})
+    assert host.message("ann")["pushes"] == []
+    assert httpx.put(f"{host.url}/token", json={"certificate_id": 7005, "token": "CN_1"}).status_code == 401
+    assert [oppo.ledger.count(phone) for phone in phones[:2]] == [21, 20]
+
+    # Another user logs in on the phone of the first: it is his alone.
+    ann, ben = host.log_in("ann", phones[2]), host.log_in("ben", phones[2])
+    assert (host.message("ann")["pushes"], len(host.message("ben")["pushes"])) == ([], 1)
+    assert (host.devices(ann), host.devices(ben)) == (0, 1)
+
+    # A dead token is told by the outcome and retired; one that was bound again meanwhile is not.
+    carl, dora = host.log_in("carl", phones[3]), host.log_in("dora", phones[4])
+    for phone in phones[3:5]:
+        oppo.uninstall(phone)
+    assert host.message("carl")["pushes"][0]["reason"] == "unregistered"
+    oppo.faults.add(Fault(kind="delay", seconds=1.0, operation="unicast"))
+    asked = oppo.ledger.calls["unicast"]
+    with ThreadPoolExecutor(1) as pool:
+        on_its_way = pool.submit(host.message, "dora")
+        until(lambda: oppo.ledger.calls["unicast"] > asked, "the request")
+        host.report(dora, phones[4])
+        assert on_its_way.result()["pushes"][0]["reason"] == "unregistered"
+    assert (host.devices(carl), host.devices(dora)) == (0, 1)
+
+    # A dead token that is told by a receipt only, which either worker may get.
+    oppo.switch("late_invalid", True)
+    for number, phone in enumerate(phones[5:8]):
+        session = host.log_in(f"late-{number}", phone)
+        oppo.uninstall(phone)
+        assert host.message(f"late-{number}")["pushes"][0]["status"] == "accepted"
+        until(lambda session=session: host.devices(session) == 0, "a token retired by a receipt")
+
+    # Any worker's page has the numbers of both.
+    accepted = oppo.ledger.total + 3  # the late ones were accepted and not delivered
+    found = until(
+        lambda: (page := host.metrics())["receipts_total fresh"] == accepted and page, "all receipts in the metrics"
+    )
+    assert found["pushes_total ,accepted"] == accepted
+    assert found["pushes_total unregistered,rejected"] == 2
+    assert "receipts_total forged" not in found
+    assert found["logins_total"] in (1, 2)
+
+    # SIGTERM in the middle of a send: it has its outcome, both workers end, and no line shows a secret.
+    workers = host.processes()
+    oppo.faults.add(Fault(kind="delay", seconds=1.0, operation="unicast"))
+    asked = oppo.ledger.calls["unicast"]
+    with ThreadPoolExecutor(1) as pool:
+        last = pool.submit(host.message, "ben")
+        until(lambda: oppo.ledger.calls["unicast"] > asked, "the request")
+        code = host.end()
+        assert last.result()["pushes"][0]["status"] == "accepted"
+    assert code == 0
+    assert not any(_runs(worker) for worker in workers)
+    _assert_quiet(host)
+
+
+def _runs(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def _assert_quiet(host: Host) -> None:
+    text = "".join(host.log)
+    assert '"POST /push/7005/hidden HTTP/1.1" 200' in text
+    assert not re.search(r"/push/7005/[A-Za-z0-9_-]{24}", text)
+    assert not any(word in text for word in (SECRET, "Traceback", "ERROR", "WARNING", "CN_"))
+
+
+def test_its_configuration_is_good(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The file beside it is taken as it stands, and fits the command that its first lines print."""
+    monkeypatch.setenv("HOST_RECEIPT_URL", "http://127.0.0.1:8000/push")
+    monkeypatch.setenv("HOST_RECEIPT_SECRET", SECRET)
+
+    config = load_config(root / "examples" / "host" / "pushgateway.toml")
+
+    (certificate,) = config.certificates
+    printed = OppoSandbox(dialect="current").settings("http://127.0.0.1:8700")
+    assert {name: printed[name] for name in certificate.settings if name != "intents"} == {
+        name: value for name, value in certificate.settings.items() if name != "intents"
+    }
