@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from command_texts import read as command_texts
 from reading import read
 from twins import ROOT, english_pages, twin
 
@@ -78,7 +79,7 @@ CHINESE = {
 }
 """Second words and metaphors in Chinese: pattern -> the word of the glossary."""
 
-CHINESE_EXCEPTIONS = ("用户登录", "登录验证码", "退出登录", "消息提醒等级")
+CHINESE_EXCEPTIONS = ("用户登录", "登录验证码", "退出登录", "消息提醒等级", "区域设置", "主机名")
 """Phrases in which such a word is right: an IM user logs in; and the right word may contain a wrong one."""
 
 
@@ -110,6 +111,14 @@ def test_the_documents_use_the_words_of_the_glossary(path: Path) -> None:
     ]
 
     assert found == []
+
+
+def test_the_command_uses_the_words_of_the_chinese_glossary() -> None:
+    """What the command says in Chinese has the same words as the pages."""
+    texts = [str(message.string) for message in command_texts()]
+
+    assert len(texts) > 100
+    assert [f"{text!r}: {fault}" for text in texts for fault in faults(text, "zh")] == []
 
 
 def test_every_word_of_the_lists_is_found() -> None:
