@@ -118,14 +118,14 @@ def listed(tags: Iterable[str]) -> tuple[str, ...]:
 
 def decode_alias(response: Response, token: str, alias: str | None) -> Alias:
     """The phone and the alias of the reply; `alias` is what was asked for, None for a question."""
-    data = read_accepted(response, one_target=True)
+    data = read_accepted(response, one_target=True, token=token)
     told = data.get("alias") if isinstance(data, dict) else None
     return Alias(token, told if isinstance(told, str) and told else alias)
 
 
 def decode_tags(response: Response, token: str, asked: Sequence[str] = ()) -> Tags:
     """The tags of the reply, each once though V1.3's sample lists one twice."""
-    data = read_accepted(response, one_target=True)
+    data = read_accepted(response, one_target=True, token=token)
     items = data.get("tags") if isinstance(data, dict) else data
     if not isinstance(items, list):
         return Tags(token)

@@ -48,14 +48,18 @@ BREATH: Final = 256
 _UNREAD = "the reply does not say what became of this one"
 
 
-def read_accepted(response: Response, *, one_target: bool = False) -> Any:
-    """The `data` of a reply with code 0. Raises `Refused` and `NoVerdict`.
+def read_accepted(response: Response, *, one_target: bool = False, token: str = "") -> Any:
+    """The `data` of a reply with code 0. Raises `Refused`, and `NoVerdict` for a reply that contradicts itself too.
 
     `one_target`: the call named one token or alias alone, so a code that speaks of a target speaks of that one.
+    `token`: the token that the call named; a reply that names another one is no answer to it.
     """
     reply = read_reply(response)
     if reply.code == "0":
-        return _data(reply.body)
+        data = _data(reply.body)
+        if token:
+            _check_target(response, data, token)
+        return data
     rule = RULES.codes.get(reply.code)
     if one_target and rule is not None and rule.scope == "target" and rule.host_reason is not None:
         raise Refused(rule.host_reason, reply.code, _short(reply.message), None, _sentence(rule))
@@ -81,6 +85,10 @@ def decode_unicast(response: Response, push: Push, truncated: tuple[str, ...]) -
     reply = read_reply(response)
     if reply.code == "0":
         data = _data(reply.body)
+        # Nearly always there is a messageId and nothing else.
+        is_usual = type(data) is dict and len(data) == 1 and "messageId" in data
+        if not is_usual or response.content.count(b'"data"') != 1:
+            _check_target(response, data, push.push_token.token)
         return Outcome.accepted(push, _message_id(data), truncated=truncated)
     rule = RULES.codes.get(reply.code)
     if rule is None or (rule.scope == "request" and rule.reason != "repeated"):
@@ -166,6 +174,29 @@ def _check_names(response: Response) -> None:
         raise NoVerdict("the reply names one thing twice and differently") from None
     except (ValueError, RecursionError):
         return  # data that is text and no JSON
+
+
+def _check_target(response: Response, data: object, token: str) -> None:
+    """Raise `NoVerdict` where a reply with code 0 about this one target names another one, or a failure of one."""
+    _check_names(response)
+    items = data if isinstance(data, list) else [data]
+    for item in items:
+        if not isinstance(item, dict):
+            continue
+        named = [item[name] for name in _TARGETS if item.get(name) is not None]
+        if any(name != token for name in named):
+            raise NoVerdict("the reply's code is 0, and it names another registration id")
+        if _fails(item) or any(_GROUP.fullmatch(key) and value for key, value in item.items()):
+            raise NoVerdict(_FAILS)
+
+
+def _fails(item: Mapping[str, Any]) -> bool:
+    code = item.get("errorCode")
+    return code is not None and code_text(code) != "0"
+
+
+_TARGETS: Final = ("registrationId", "registration_id")
+_FAILS: Final = "the reply's code is 0, and it holds an errorCode"
 
 
 class _NamedTwiceError(Exception):
@@ -355,6 +386,16 @@ def _pause(rule: CodeRule | None, hint: float | None) -> float | None:
 
 
 def _data(body: Mapping[str, Any]) -> Any:
+    """What came with a code 0. Raises `NoVerdict` where an errorCode beside the code, or for all of it, contradicts."""
+    data = _read_data(body)
+    if "errorCode" in body and _fails(body):
+        raise NoVerdict(_FAILS)
+    if type(data) is dict and "errorCode" in data and _fails(data):
+        raise NoVerdict(_FAILS)
+    return data
+
+
+def _read_data(body: Mapping[str, Any]) -> Any:
     # V1.3 types `data` as text, shows an object, and calls it `value` in two tables.
     data = body.get("data")
     if data is None:

@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 from pushgateway_oppo.replies import (
     decode_batch,
     decode_broadcast,
+    decode_login,
     decode_saved,
+    decode_unicast,
 )
 from replying import PUSHES, TOKENS, broadcast_of, everything, reply
 
@@ -120,6 +122,73 @@ def test_a_verdict_given_twice_alike_is_one() -> None:
     outcomes = result(decode_batch(response, PUSHES, [()] * 5))
 
     assert statuses(outcomes) == ["rejected"] + ["accepted"] * 4
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        f'"data":{{"messageId":"m","registrationId":"{TOKENS[1]}"}}',
+        f'"data":{{"registrationId":"{TOKENS[1]}"}}',
+        f'"data":{{"messageId":"m","registration_id":"{TOKENS[1]}"}}',
+        f'"data":{{"messageId":"m","registrationId":["{TOKENS[0]}"]}}',
+        f'"data":{{"messageId":"m","registrationId":"{TOKENS[1]}","registrationId":"{TOKENS[0]}"}}',
+        '"data":{"messageId":"m","errorCode":10000}',
+        '"data":{"messageId":"m","errorCode":"10000"}',
+        '"data":{"messageId":"m","errorCode":"?"}',
+        '"data":{"errorCode":33}',
+        '"data":{"messageId":"m","errorCode":10000,"errorCode":0}',
+        '"data":"{\\"messageId\\":\\"m\\",\\"errorCode\\":10000}"',
+        '"data":[{"messageId":"m","errorCode":10000}]',
+        f'"data":[{{"messageId":"m","registrationId":"{TOKENS[1]}"}}]',
+        f'"data":{{"messageId":"m","10000":["{TOKENS[0]}"]}}',
+        '"value":{"messageId":"m","errorCode":10000}',
+        '"errorCode":10000,"data":{"messageId":"m"}',
+        '"data":{"messageId":"m","errorCode":10000},"data":{"messageId":"m"}',
+    ],
+)
+def test_a_unicast_reply_that_contradicts_itself_is_no_verdict(body: str) -> None:
+    """Code 0 beside another registration id or a failure: whether this phone got it nobody can say."""
+    with pytest.raises(NoVerdict):
+        decode_unicast(reply(f'{{"code":0,{body}}}'.encode()), PUSHES[0], ())
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {"messageId": "m", "registrationId": TOKENS[0]},
+        {"messageId": "m", "errorCode": 0},
+        {"messageId": "m", "errorCode": None, "registrationId": None},
+        {"messageId": "m", "status": "call_success", "10000": []},
+        [{"messageId": "m", "registrationId": TOKENS[0]}],
+        None,
+        "",
+    ],
+)
+def test_a_unicast_reply_that_says_more_is_accepted(data: object) -> None:
+    """What does not contradict the code does no harm."""
+    assert decode_unicast(reply({"code": 0, "data": data}), PUSHES[0], ()).status is Status.ACCEPTED
+
+
+@pytest.mark.parametrize("where", ["beside", "within"])
+def test_a_failure_beside_code_0_is_no_verdict_for_any_call(where: str) -> None:
+    """A login, a saved content, a broadcast and a batch: none of them counts as done."""
+    data = {"auth_token": "a", "message_id": "m", "task_id": "t"}
+    both = (
+        {"code": 0, "data": data, "errorCode": 33}
+        if where == "beside"
+        else {"code": 0, "data": {**data, "errorCode": 33}}
+    )
+    response = reply(both)
+    calls = (
+        lambda: decode_login(response, 1.0, 100),
+        lambda: decode_saved(response),
+        lambda: decode_broadcast(response, broadcast_of(Audience.of_tokens(TOKENS)), "saved", TOKENS),
+        lambda: result(decode_batch(response, PUSHES, [()] * 5)),
+    )
+
+    for call in calls:
+        with pytest.raises(NoVerdict, match="it holds an errorCode"):
+            call()
 
 
 def test_saving_without_an_id_is_no_verdict() -> None:

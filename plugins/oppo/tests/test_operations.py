@@ -166,11 +166,19 @@ def test_the_target_of_a_call_is_the_one_it_named() -> None:
     assert unclear.value.reason is Reason.INVALID_NOTIFICATION
 
 
-@pytest.mark.parametrize("data", [None, "", {}, [], {"alias": ""}, {"alias": 5}, "no json", {"registrationId": "x"}])
+@pytest.mark.parametrize("data", [None, "", {}, [], {"alias": ""}, {"alias": 5}, "no json", {"registrationId": TOKEN}])
 def test_an_alias_that_the_reply_does_not_name(data: object) -> None:
     """What was set is what was asked for; who asks and hears of none, has none."""
     assert answered(NEW.subscribe_alias(TOKEN, "ann"), reply(data)) == Alias(TOKEN, "ann")
     assert answered(OLD.get_alias(TOKEN), reply(data)) == Alias(TOKEN, None)
+
+
+@pytest.mark.parametrize("data", [{"registrationId": "x"}, {"registrationId": TOKEN, "errorCode": 10000}])
+def test_an_answer_about_another_phone_is_none(data: object) -> None:
+    """Code 0 for a call about one phone, and the data names another one or a failure: nobody knows what was done."""
+    for call in (NEW.subscribe_alias(TOKEN, "ann"), OLD.get_alias(TOKEN), NEW.get_tags(TOKEN)):
+        with pytest.raises(NoVerdict, match="code is 0, and it"):
+            answered(call, reply(data))
 
 
 @pytest.mark.parametrize(
