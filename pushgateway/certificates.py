@@ -6,7 +6,8 @@ brand without a usable plug-in is not a fault of the set: it costs that certific
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+import contextlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import attrs
@@ -15,12 +16,38 @@ from cattrs.errors import ForbiddenExtraKeysError
 
 from pushgateway.capacity import check_rate
 from pushgateway.errors import ConfigError, FieldError, PluginError
-from pushgateway.frozen import freeze
-from pushgateway.masking import Secret, safe_repr
+from pushgateway.frozen import EMPTY, FrozenDict, Typed, freeze
+from pushgateway.masking import Secret, safe_repr, unseen
 from pushgateway.model import as_certificate_id
 from pushgateway.plugins import Plugins
 from pushgateway.seals import Seal, longest_base
 from pushgateway.vendor import Vendor, check_base_url
+
+
+class _Held:
+    """A raw value on its way into a certificate, out of sight of what stores the variables of a frame."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+    def __repr__(self) -> str:
+        return "held"
+
+
+def _kept(held: _Held) -> FrozenDict:
+    """A frozen copy. Raises `FieldError` for what is no mapping, or holds itself."""
+    made: FrozenDict | None = None
+    problem = "must not hold itself"
+    if isinstance(held.value, Mapping):
+        with contextlib.suppress(RecursionError):
+            made = freeze(held.value)
+    else:
+        problem = f"must be a mapping, is {type(held.value).__name__}"
+    if made is None:
+        raise FieldError("Certificate.settings", problem)
+    return made
 
 
 def _brand(value: object) -> str:
@@ -47,20 +74,27 @@ def _receipt_url(value: object) -> str | None:
     return check_base_url("Certificate.receipt_url", value)
 
 
-def _receipt_secret(value: object) -> tuple[Secret, ...]:
-    if value is None or value == ():  # the latter is what None becomes
-        return ()
-    given = value if isinstance(value, list | tuple) else (value,)
-    if not given or not all(isinstance(one, str | Secret) for one in given):
+def _receipt_secret(held: _Held) -> tuple[Secret, ...]:
+    secrets = _as_secrets(held.value)
+    if secrets is None:
         raise FieldError("Certificate.receipt_secret", "must be a string, or a list of strings with the new one first")
-    secrets = tuple(one if isinstance(one, Secret) else Secret(one or " ") for one in given)
     if any(len(one.reveal()) < SHORTEST_SECRET for one in secrets):
         raise FieldError("Certificate.receipt_secret", f"must have at least {SHORTEST_SECRET} characters")
     return secrets
 
 
+def _as_secrets(value: Any) -> tuple[Secret, ...] | None:
+    """One or several; none for None; None for what cannot be any. Raises nothing: it has them in its hands."""
+    if value is None or value == ():  # the latter is what None becomes
+        return ()
+    given = value if isinstance(value, list | tuple) else (value,)
+    if not given or not all(isinstance(one, str | Secret) for one in given):
+        return None
+    return tuple(one if isinstance(one, Secret) else Secret(one or " ") for one in given)
+
+
 @safe_repr
-@attrs.frozen(repr=False)
+@attrs.frozen(repr=False, init=False)
 class Certificate:
     """The host's record of one app's credentials at one vendor (Tencent IM: 证书 ID, buzid).
 
@@ -70,7 +104,7 @@ class Certificate:
 
     id: str = attrs.field(converter=as_certificate_id)
     brand: str = attrs.field(converter=_brand)
-    settings: Mapping[str, Any] = attrs.field(factory=dict, converter=freeze)
+    settings: Mapping[str, Any] = attrs.field(converter=_kept, eq=Typed)
     linger: float | None = attrs.field(default=None, kw_only=True)
     """Seconds a push may wait for others to share its request; 0: each in a request of its own. None: the gateway's."""
     pushes_per_second: float | None = attrs.field(default=None, kw_only=True)
@@ -84,9 +118,36 @@ class Certificate:
     """Goes with it: by this a receipt proves itself, and nobody else may know it. A string of at least 16 characters,
     or several with the new one first, so that receipts of pushes sent under an old one are still believed."""
 
+    def __init__(
+        self,
+        id: int | str,  # noqa: A002
+        brand: str,
+        settings: Mapping[str, Any] = EMPTY,
+        *,
+        linger: float | None = None,
+        pushes_per_second: float | None = None,
+        requests_per_second: float | None = None,
+        receipt_url: str | None = None,
+        receipt_secret: str | Secret | Sequence[str | Secret] | None = None,
+    ) -> None:
+        """Raises `FieldError` that names the field and quotes no value."""
+        # Raw secrets are out of every frame of ours before anything can raise: a crash reporter stores variables.
+        held, secrets = _Held(settings), _Held(receipt_secret)
+        del settings, receipt_secret
+        if not isinstance(brand, str):
+            brand = ""  # perhaps it is the settings
+        self.__attrs_init__(
+            id=id,
+            brand=brand,
+            settings=held,
+            linger=linger,
+            pushes_per_second=pushes_per_second,
+            requests_per_second=requests_per_second,
+            receipt_url=receipt_url,
+            receipt_secret=secrets,
+        )
+
     def __attrs_post_init__(self) -> None:
-        if not isinstance(self.settings, Mapping):
-            raise FieldError("Certificate.settings", f"must be a mapping, is {type(self.settings).__name__}")
         check_linger("Certificate.linger", self.linger)
         check_rate("Certificate.pushes_per_second", self.pushes_per_second)
         check_rate("Certificate.requests_per_second", self.requests_per_second)
@@ -118,6 +179,7 @@ def load_vendors(certificates: Iterable[Certificate], plugins: Plugins) -> dict[
             problems.append(f"certificates[{certificate.id!r}]: the id is used twice")
             continue
         seen.add(certificate.id)
+        problems.extend(f"certificates[{certificate.id!r}].{problem}" for problem in _unseen_problems(certificate))
         try:
             vendors[certificate.id] = _structure(certificate, plugins.vendor(certificate.brand))
         except PluginError as missing:
@@ -127,6 +189,25 @@ def load_vendors(certificates: Iterable[Certificate], plugins: Plugins) -> dict[
     if problems:
         raise ConfigError(problems)
     return vendors
+
+
+def _unseen_problems(certificate: Certificate) -> list[str]:
+    """What nobody sees in the settings and secrets: copied along with a text, it makes a vendor refuse the login with a
+    code that says nothing of it. By the place of the text, which is not quoted."""
+    texts = list(_places("", certificate.settings))
+    texts += _places(".receipt_secret", list(certificate.receipt_secret))
+    return [f"{place.removeprefix('.')}: {problem}" for place, text in texts if (problem := unseen(text))]
+
+
+def _places(place: str, value: object) -> Iterator[tuple[str, str]]:
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield from _places(f"{place}.{key}", inner)
+    elif isinstance(value, list | tuple):
+        for number, inner in enumerate(value):
+            yield from _places(f"{place}[{number}]" if len(value) > 1 else place, inner)
+    elif isinstance(value, str | Secret):
+        yield place, value.reveal() if isinstance(value, Secret) else value
 
 
 def _structure(certificate: Certificate, vendor: type[Vendor]) -> Vendor:
@@ -140,12 +221,12 @@ def _structure(certificate: Certificate, vendor: type[Vendor]) -> Vendor:
         return _CONVERTER.structure(dict(certificate.settings), vendor)
     except ClassValidationError as group:
         told = _everything(group, vendor, certificate.settings, vendor.brand)
-        raise ConfigError(f"{where}{'' if problem.startswith(':') else '.'}{problem}" for problem in told) from None
+        wrong: Exception = ConfigError(f"{where}{'' if text.startswith(':') else '.'}{text}" for text in told)
     except Exception as broken:
         # Not the settings are wrong but the class, such as an annotation that cannot be resolved.
-        raise PluginError(
-            f"the plug-in for brand {certificate.brand!r} cannot take settings: {type(broken).__name__}"
-        ) from None
+        kind = type(broken).__name__
+        wrong = PluginError(f"the plug-in for brand {certificate.brand!r} cannot take settings: {kind}")
+    raise wrong  # not above: what was caught there has frames that hold the settings
 
 
 def _everything(group: ClassValidationError, kind: type[Any], given: Any, brand: str) -> list[str]:

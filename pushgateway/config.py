@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypedDict, cast
 
@@ -76,21 +76,29 @@ def load_config(
     give to `Gateway`, if any, so that settings are judged by them. A brand without a plug-in is no problem here: it
     costs that certificate's pushes.
     """
-    where = Path(path)
+    read = _read(Path(path), os.environ if environ is None else environ, vendors)
+    del environ
+    if isinstance(read, Config):
+        return read
+    raise ConfigError(read)  # here, where no frame holds a raw secret: a crash reporter stores variables
+
+
+def _read(
+    where: Path, environ: Mapping[str, str], vendors: Mapping[str, type[Vendor]] | None
+) -> Config | Sequence[str]:
+    """What the file says, or everything that is wrong with it."""
     try:
         document = tomllib.loads(where.read_text("utf-8-sig"))
     except OSError as trouble:
-        raise ConfigError([f"{where.name}: {trouble.strerror or 'cannot be read'}"]) from None
+        return [f"{where.name}: {trouble.strerror or 'cannot be read'}"]
     except (ValueError, RecursionError) as wrong:  # not UTF-8, not TOML, an endless number, nested without end
-        raise ConfigError([f"{where.name} is not TOML: {_place(wrong)}"]) from None
+        return [f"{where.name} is not TOML: {_place(wrong)}"]
     problems = [f"{key}: is not known; known: gateway, certificates" for key in document if key not in _TABLES]
     options = _options(document.get("gateway", {}), problems)
-    sources = _Sources(where.parent, os.environ if environ is None else environ, problems)
+    sources = _Sources(where.parent, environ, problems)
     certificates = _certificates(document.get("certificates", {}), sources, problems)
     problems += _settings_problems(certificates, vendors, sources.missing)
-    if problems:
-        raise ConfigError(problems)
-    return Config(tuple(certificates), options)
+    return problems or Config(tuple(certificates), options)
 
 
 def _settings_problems(
@@ -212,10 +220,12 @@ class _Sources:
         try:
             if not Path(name).is_absolute() and not path.resolve().is_relative_to(self.folder.resolve()):
                 return _Problem("a relative file: must lie below the folder of the configuration")
+            if path.exists() and not path.is_file():  # to open a FIFO would wait for its writer
+                return _Problem(f"the file {name} cannot be read (it is no regular file)")
             with path.open("rb") as file:
                 content = file.read(MAX_SECRET + 1)
             # The cap counts what is in the file, so that nothing is ever cut and taken for whole.
-            text = content.decode("utf-8").rstrip("\r\n") if len(content) <= MAX_SECRET else ""
+            text = content.decode("utf-8-sig").rstrip("\r\n") if len(content) <= MAX_SECRET else ""
         except (OSError, ValueError, RuntimeError) as trouble:  # unreadable, not UTF-8 or a NUL, a loop of links
             return _Problem(f"the file {name} cannot be read ({type(trouble).__name__})")
         return text or _Problem(f"the file {name} is empty or larger than {MAX_SECRET} bytes")

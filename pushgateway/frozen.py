@@ -195,6 +195,21 @@ def freeze(value: Any) -> Any:
     return tuple(map(freeze, value)) if isinstance(value, tuple) else value
 
 
+class Typed:
+    """A frozen value that equals another one when both are the `same`; for attrs' `field(eq=Typed)`."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: Any) -> None:
+        self._value = value
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Typed) and same(self._value, other._value)
+
+    def __hash__(self) -> int:
+        return hash(self._value)
+
+
 def same(one: Any, other: Any) -> bool:
     """Whether two frozen values are equal in value and in type, at every depth.
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import hmac
+import unicodedata
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -29,6 +30,24 @@ def where(error: BaseException) -> str:
         module = trace.tb_frame.f_globals.get("__name__", "?")
         place = f" in {module}.{trace.tb_frame.f_code.co_name}, line {trace.tb_lineno}"
     return f"{type(error).__name__}{place}"
+
+
+def unseen(text: str) -> str:
+    """What nobody sees in a text that should be as it looks, such as a secret; "" when there is nothing of it.
+
+    That is an invisible or control character, or a blank at an end. A text of several lines, such as a key in PEM, may
+    end with a line end.
+    """
+    lines = text.strip()
+    if text.isprintable() and text == lines:
+        return ""
+    for place, letter in enumerate(text, 1):
+        if not letter.isprintable() and not letter.isspace():
+            name = f"U+{ord(letter):04X} ({unicodedata.name(letter, 'a control character')})"
+            return f"character {place} of {len(text)} is {name}, which cannot be seen: take it out"
+    if text == lines or "\n" in lines:
+        return ""
+    return f"a blank stands at its {'end' if text.startswith(lines[:1]) else 'beginning'}: take it off"
 
 
 V = TypeVar("V")

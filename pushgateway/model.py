@@ -70,10 +70,9 @@ def as_token(value: object, field: str = "PushToken.token") -> str:
     """
     if type(value) is str and value.isascii() and value.isidentifier():
         return value  # letters, digits and "_": nearly all there are
-    if not isinstance(value, str):
-        raise FieldError(field, f"must be a str, is {type(value).__name__}")
-    text = str.__str__(value).strip()
-    if problem := _token_problem(text):
+    text = str.__str__(value).strip() if isinstance(value, str) else ""
+    problem = _token_problem(text) if isinstance(value, str) else f"must be a str, is {type(value).__name__}"
+    if problem:
         del value, text  # not to be in what a crash reporter stores of this frame
         raise FieldError(field, problem)
     return text

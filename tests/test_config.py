@@ -84,11 +84,11 @@ def test_a_text_may_hold_a_colon(read: Read) -> None:
 
 def test_a_secret_comes_from_the_environment(read: Read, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The variable's text as it is; by default the process's own environment."""
-    config = read(setting("'env:OPPO'"), {"OPPO": f" {CANARY} "})
+    config = read(setting("'env:OPPO'"), {"OPPO": f"a {CANARY}"})
     monkeypatch.setitem(os.environ, "PUSHGATEWAY_TEST_SECRET", "from the process")
     (tmp_path / "own.toml").write_text(setting("'env:PUSHGATEWAY_TEST_SECRET'"))
 
-    assert config.certificates[0].settings == {"master_secret": f" {CANARY} "}
+    assert config.certificates[0].settings == {"master_secret": f"a {CANARY}"}
     assert load_config(str(tmp_path / "own.toml")).certificates[0].settings == {"master_secret": "from the process"}
 
 
@@ -102,14 +102,16 @@ def test_a_missing_variable_is_named(read: Read, environ: dict[str, str]) -> Non
 
 @pytest.mark.parametrize("where", ["secret", "sub/secret", "sub/../secret", "./secret"])
 @pytest.mark.parametrize("ending", [b"", b"\n", b"\r\n"])
-def test_a_secret_comes_from_a_file(read: Read, tmp_path: Path, where: str, ending: bytes) -> None:
-    """Relative to the configuration's folder, not to the process's; without the line end an editor adds."""
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
+def test_a_secret_comes_from_a_file(read: Read, tmp_path: Path, where: str, ending: bytes, mark: bytes) -> None:
+    """Relative to the configuration's folder, not to the process's; without the line end and the byte order mark that
+    an editor adds."""
     (tmp_path / "conf" / "sub").mkdir(parents=True)
-    (tmp_path / "conf" / where).write_bytes(f" {CANARY}".encode() + ending)
+    (tmp_path / "conf" / where).write_bytes(mark + CANARY.encode() + ending)
 
     config = read(setting(f"'file:{where}'"))
 
-    assert config.certificates[0].settings == {"master_secret": f" {CANARY}"}
+    assert config.certificates[0].settings == {"master_secret": CANARY}
 
 
 def test_an_absolute_file_may_be_anywhere(read: Read, tmp_path: Path) -> None:
@@ -117,6 +119,60 @@ def test_an_absolute_file_may_be_anywhere(read: Read, tmp_path: Path) -> None:
     (tmp_path / "secret").write_text(CANARY)
 
     assert read(setting(f"'file:{tmp_path / 'secret'}'")).certificates[0].settings == {"master_secret": CANARY}
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        (f"{CANARY}\u200b", "character 12 of 12 is U+200B (ZERO WIDTH SPACE), which cannot be seen: take it out"),
+        (
+            f"\ufeff{CANARY}",
+            "character 1 of 12 is U+FEFF (ZERO WIDTH NO-BREAK SPACE), which cannot be seen: take it out",
+        ),
+        (f"can\x07{CANARY}", "character 4 of 15 is U+0007 (a control character), which cannot be seen: take it out"),
+        (f"{CANARY} ", "a blank stands at its end: take it off"),
+        (f"{CANARY}\n", "a blank stands at its end: take it off"),
+        (f"\u3000{CANARY}", "a blank stands at its beginning: take it off"),
+        (" ", "a blank stands at its end: take it off"),
+    ],
+)
+def test_what_nobody_sees_in_a_secret_is_named(read: Read, text: str, problem: str) -> None:
+    """Copied along, it makes the vendor refuse the login with a code that says nothing of it. Everywhere in a
+    certificate: a setting, a table or list in it, a receipt secret."""
+    document = setting("'env:OPPO'") + "[certificates.7005.intents.chat]\nnames = ['env', 'x']\n"
+    inner = document.replace("'x'", f"'{text}'") if "\n" not in text and "\x07" not in text else document
+    receipts = "receipt_url = 'https://im.example/push'\nreceipt_secret = ['0123456789abcdef', 'env:OPPO']"
+
+    assert problems(read, document, {"OPPO": text}) == (f"certificates['7005'].master_secret: {problem}",)
+    if inner is not document:
+        assert problems(read, inner, {"OPPO": "fine"}) == (f"certificates['7005'].intents.chat.names[1]: {problem}",)
+    if len(text) >= 16:
+        expected = (f"certificates['7005'].receipt_secret[1]: {problem}",)
+        assert problems(read, setting("'fine'") + receipts, {"OPPO": text}) == expected
+
+
+def test_a_key_of_several_lines_is_as_it_looks(read: Read) -> None:
+    """A private key in PEM has line ends within and may have one at its end."""
+    key = "-----BEGIN PRIVATE KEY-----\nAbC\n-----END PRIVATE KEY-----\n"
+
+    assert read(setting("'env:OPPO'"), {"OPPO": key}).certificates[0].settings == {"master_secret": key}
+
+
+def test_a_fifo_is_no_secret(read: Read, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is not opened: that would wait for somebody to write to it."""
+    (tmp_path / "conf").mkdir()
+    os.mkfifo(tmp_path / "conf" / "secret")
+    whole = Path.open
+
+    def opened(path: Path, *how: object, **more: object) -> object:
+        assert path.name != "secret", "it would wait for ever"
+        return whole(path, *how, **more)  # type: ignore[call-overload]
+
+    monkeypatch.setattr(Path, "open", opened)
+
+    assert problems(read, setting("'file:secret'")) == (
+        "certificates['7005'].master_secret: the file secret cannot be read (it is no regular file)",
+    )
 
 
 @pytest.mark.parametrize("where", ["../secret", "sub/../../secret", "link", "../conf2/secret"])
