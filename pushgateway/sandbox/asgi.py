@@ -56,7 +56,7 @@ def app(sandbox: Sandbox, *, hosts: Collection[str] = ()) -> ASGIApp:
             await control(scope, receive, send)
             return
         if scope["path"].startswith("/_sandbox/"):
-            if sentence := objection(scope["scheme"], _headers(scope), hosts):
+            if sentence := objection(scope.get("scheme", "http"), _headers(scope), hosts):
                 await _json_reply({"error": sentence}, 403)(scope, receive, send)
             else:
                 await control(scope, receive, send)
@@ -111,7 +111,7 @@ def _url(scope: Scope) -> str:
         host = "localhost"
     path = scope.get("raw_path", b"").decode("latin-1") or quote(scope["path"])
     query = scope["query_string"].decode("latin-1")
-    return f"{scope['scheme']}://{host}{path}{f'?{query}' if query else ''}"
+    return f"{scope.get('scheme', 'http')}://{host}{path}{f'?{query}' if query else ''}"
 
 
 def _headers(scope: Scope) -> dict[str, str]:

@@ -250,7 +250,8 @@ async def ask(sandbox: OppoSandbox, method: str, path: str, query: bytes, conten
     async def send(message: Any) -> None:
         sent.append(message)
 
-    scope = {"type": "http", "method": method, "path": path, "query_string": query, "headers": [], "root_path": ""}
+    headers = [(b"host", b"127.0.0.1")]  # the control door is for this machine
+    scope = {"type": "http", "method": method, "path": path, "query_string": query, "headers": headers, "root_path": ""}
     await app(sandbox)(scope, receive, send)
     return sent[0]["status"], b"".join(message.get("body", b"") for message in sent[1:])
 
