@@ -103,8 +103,8 @@ class PrometheusObserver:
         self._requests = histogram("request_seconds", "Vendor requests", SECONDS, "operation", "ending")
         self._sizes = histogram("batch_pushes", "Pushes that shared a vendor request", SIZES)
         self._logins = counter("logins", "Logins", "reason")
-        self._breakers = gauge("breaker_open", "1: the vendor is not asked", "region")
-        self._latches = gauge("quota_latched", "1: the day is used up", "region", "quota")
+        self._breakers = gauge("breaker_open", "1: no requests are sent to the vendor", "region")
+        self._latches = gauge("quota_latched", "1: the daily quota is used up", "region", "quota")
         self._set: dict[str, set[tuple[Gauge, tuple[str, ...]]]] = {}
         self._known: dict[tuple[str, str], set[str]] = {}
         self._tells: dict[type[Event], Callable[[Any, _Whose], None]] = {

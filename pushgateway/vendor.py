@@ -234,7 +234,7 @@ class Vendor(ABC):
 
     def statistics(self, message_id: str, task_id: str) -> Call[Statistics]:
         """How far a broadcast has come: `BroadcastOutcome.message_id` and one of its `task_ids`."""
-        raise Refused(Reason.UNSUPPORTED, detail=f"{self.brand} tells no statistics")
+        raise Refused(Reason.UNSUPPORTED, detail=f"{self.brand} has no statistics")
 
     # What it says of itself
 

@@ -79,7 +79,7 @@ class Watch:
 
     def _tell(self, observer: Observer, event: Event) -> None:
         if self._depth >= DEEPEST:
-            self.complain("the observer causes events out of itself without end; some were not told to it")
+            self.complain("the observer triggers events in its own call without end; some were not delivered to it")
             return
         self._depth += 1
         try:

@@ -18,7 +18,7 @@ from pushgateway.masking import mask
 from pushgateway.outcome import BroadcastOutcome, CertificateCheck, Outcome, Reason, Status
 
 ENDINGS: Mapping[Status, str] = {
-    Status.ACCEPTED: mark("the vendor accepted it; only a receipt can tell whether the phone showed it"),
+    Status.ACCEPTED: mark("the vendor accepted it; only a receipt shows whether it reached the phone"),
     Status.REJECTED: mark("the vendor refused it; it was not delivered"),
     Status.NOT_SENT: mark("no complete request left this machine; it was not delivered"),
     Status.UNKNOWN: mark("the request was sent and there is no readable verdict; it may have been delivered"),
