@@ -41,6 +41,7 @@ from pushgateway.calls import Call, Effect, Ruling
 from pushgateway.capacity import Batching, Rates
 from pushgateway.errors import AccessExpired, ClockSkew, ConfigError, FieldError, NoVerdict, Refused
 from pushgateway.exchange import AccessToken, Exchange, Request, Response
+from pushgateway.features import find_unsupported
 from pushgateway.intent import Intent
 from pushgateway.masking import Secret, safe_repr
 from pushgateway.model import (
@@ -104,6 +105,7 @@ __all__ = [
     "Vendor",
     "check_base_url",
     "code_text",
+    "find_unsupported",
     "is_loopback",
     "read_json",
     "read_posted",

@@ -26,7 +26,7 @@ from pushgateway.masking import safe_repr
 from pushgateway.sandbox.faults import Fault, Faults
 from pushgateway.sandbox.ledger import Delivery, Ledger
 from pushgateway.sandbox.phones import Phone, Phones
-from pushgateway.vendor import Reason, Request, Response
+from pushgateway.vendor import Reason, ReceiptKind, Request, Response
 
 HTML_PAGE = b"<!DOCTYPE html><html><head><title>gateway</title></head><body><h1>Bad gateway</h1></body></html>"
 
@@ -74,6 +74,11 @@ class Sandbox(ABC):
     codes: ClassVar[Mapping[Reason, str | None]] = {}
     """The vendor's code for a whole request that ends with a reason, None where it has none: what the conformance kit
     plays. Not needed for a plug-in that ships `rules.toml`."""
+    says_of_targets: ClassVar[bool] = False
+    """Whether `perform` looks `sayings` up before it delivers. The conformance kit plays codes about single targets
+    only where this is True, and demands it of a vendor whose `rules.toml` has such codes."""
+    receipt_kinds: Collection[ReceiptKind] = frozenset({ReceiptKind.ARRIVED})
+    """The kinds of receipts that this sandbox can post: `perform` looks `fates` up for those besides `ARRIVED`."""
     switches: ClassVar[Mapping[str, Switch]] = {}
     """By name: what `switch` changes; `turn` does it."""
 
@@ -87,6 +92,11 @@ class Sandbox(ABC):
         # Tokens of imaginary phones are not cryptography; a seed makes a failing run repeatable.
         self.random = random.Random(seed)  # noqa: S311
         self.lock = threading.RLock()
+        self.sayings: dict[str, str] = {}
+        """By token: the code that the vendor says of this target in place of delivering to it."""
+        self.fates: dict[str, ReceiptKind] = {}
+        """By token: what a receipt tells of a push that was accepted and did not arrive. Only for pushes to single
+        phones that ask for receipts."""
         self._date = (0, "")
         self.register(tokens)
 

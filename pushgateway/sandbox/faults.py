@@ -10,6 +10,7 @@ one of each other kind joins in. A fault that mangles the vendor's reply waits f
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -100,6 +101,8 @@ class Faults:
         # Shares of faults are not cryptography.
         self._random = random.Random(seed)  # noqa: S311
         self._lines: list[_Line] = []
+        self.played: Counter[str] = Counter()
+        """How many requests a fault of each kind has hit, since the start or `clear`."""
 
     def __len__(self) -> int:
         return len(self._lines)
@@ -116,6 +119,7 @@ class Faults:
     def clear(self) -> None:
         """From now on everything works."""
         self._lines.clear()
+        self.played.clear()
 
     def take(self, operation: str) -> list[Fault]:
         """The faults for one request, in the order of the script; their counts go down."""
@@ -144,6 +148,7 @@ class Faults:
             return False
         if line.fault.share < 1.0 and self._random.random() >= line.fault.share:
             return False
+        self.played[line.fault.kind] += 1
         if line.left is not None:
             line.left -= 1
             if line.left == 0:

@@ -13,12 +13,17 @@ from typing import Any
 import attrs
 
 from pushgateway.masking import safe_repr
+from pushgateway.vendor import ClickAction, Network, OpenApp
 
 
 @safe_repr
 @attrs.frozen
 class Delivery:
-    """One push that a sandbox performed for one phone. Its `repr` shows no token and no text."""
+    """One push that a sandbox performed for one phone: what the phone shows and does, in this project's own words.
+
+    A vendor's sandbox fills it from what arrived on the wire and leaves out what that vendor does not have. The
+    conformance kit compares it with the notification, field by field. Its `repr` shows no token and no text.
+    """
 
     token: str = attrs.field(repr=False)
     title: str = attrs.field(repr=False)
@@ -33,6 +38,46 @@ class Delivery:
     """When, by the sandbox's clock (epoch seconds)."""
     notification: Mapping[str, Any] = attrs.field(repr=False)
     """The notification as it arrived, in the vendor's own field names."""
+    subtitle: str = attrs.field(default="", repr=False, kw_only=True)
+    """The second line; "" where there is none."""
+    click: ClickAction | None = attrs.field(default=OpenApp(), kw_only=True)
+    """What a tap does. None: something that has no word here."""
+    data: Mapping[str, Any] = attrs.field(factory=dict, repr=False, kw_only=True)
+    """The JSON object that the app gets with the tap."""
+    ttl: int | None = attrs.field(default=None, kw_only=True)
+    """Seconds that the vendor keeps it for a phone that is offline. None: the vendor's default."""
+    store_offline: bool = attrs.field(default=True, kw_only=True)
+    """False: only for a phone that is online now."""
+    network: Network = attrs.field(default=Network.ANY, kw_only=True)
+    """Over which network it is delivered."""
+    time_zone: str = attrs.field(default="", kw_only=True)
+    """The zone of the display window; "" where none was named."""
+    show_from: float | None = attrs.field(default=None, kw_only=True)
+    """Start of the display window (epoch seconds)."""
+    show_until: float | None = attrs.field(default=None, kw_only=True)
+    """End of the display window (epoch seconds)."""
+    start_at: float | None = attrs.field(default=None, kw_only=True)
+    """When a scheduled broadcast begins (epoch seconds). None: at once."""
+    rate: int | None = attrs.field(default=None, kw_only=True)
+    """Phones per second of a broadcast. None: the vendor's own speed."""
+    channel_id: str = attrs.field(default="", kw_only=True)
+    """The Android notification channel."""
+    category: str = attrs.field(default="", kw_only=True)
+    """The vendor's message class."""
+    private: bool = attrs.field(default=False, kw_only=True)
+    """True: the category or channel is kept for what concerns this one user, so marketing must not use it."""
+    template: str = attrs.field(default="", kw_only=True)
+    """The id of the vendor's template."""
+    parameters: Mapping[str, Any] = attrs.field(factory=dict, repr=False, kw_only=True)
+    """What fills the places of the template, by their names."""
+    badge: str = attrs.field(default="", kw_only=True)
+    """What happens to the number at the app's icon: "+1" adds one, "=3" sets three; "" leaves it."""
+    replaces: str = attrs.field(default="", repr=False, kw_only=True)
+    """A notification with the same text here takes the place of this one on the phone; "": nothing replaces it."""
+    receipt_url: str = attrs.field(default="", repr=False, kw_only=True)
+    """Where receipts for it are posted; "": the sender asked for none."""
+    receipt_parameter: str = attrs.field(default="", repr=False, kw_only=True)
+    """The text that comes back with its receipts."""
 
 
 class Ledger:

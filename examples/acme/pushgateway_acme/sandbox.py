@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from pushgateway.rules import load_rules
 from pushgateway.sandbox import Delivery, Fault, Sandbox
-from pushgateway.vendor import Request, Response
+from pushgateway.vendor import OpenApp, OpenUrl, ReceiptKind, Request, Response
 
 RULES = load_rules("pushgateway_acme").dialects["v1"]
 APP, SECRET = "sandbox-app", "sandbox-secret"
@@ -22,6 +22,8 @@ class AcmeSandbox(Sandbox):
     brand = "acme"
     operations: ClassVar[list[str]] = list(RULES.operations)
     manglings = ("shuffle",)
+    says_of_targets = True
+    receipt_kinds = frozenset(ReceiptKind[row.kind] for row in RULES.events.values())
 
     def __init__(self, **options: Any) -> None:
         self.access: dict[str, float] = {}
@@ -81,7 +83,7 @@ class AcmeSandbox(Sandbox):
         self.access[token] = self.clock() + LIFETIME
         return self.reply_json({"code": 0, "token": token, "seconds": LIFETIME})
 
-    def _push(self, messages: list[dict[str, str]]) -> Response:
+    def _push(self, messages: list[dict[str, Any]]) -> Response:
         tokens = [message["to"] for message in messages]
         if not 0 < len(messages) <= RULES.number("batch") or len(set(tokens)) < len(tokens):
             return self.refusal("40")
@@ -89,7 +91,7 @@ class AcmeSandbox(Sandbox):
             return self.refusal("40")
         return self.reply_json({"code": 0, "results": [self._deliver(m["to"], m, "push") for m in messages]})
 
-    def _broadcast(self, message: dict[str, str], tokens: list[str] | None) -> Response:
+    def _broadcast(self, message: dict[str, Any], tokens: list[str] | None) -> Response:
         if not self._right({"to": "everyone", **message}) or len(tokens or ()) > RULES.number("batch"):
             return self.refusal("40")
         self.tasks += 1
@@ -97,26 +99,42 @@ class AcmeSandbox(Sandbox):
         reply = {"code": 0, "task": f"task-{self.tasks}"}
         return self.reply_json(reply if tokens is None else {**reply, "results": results})
 
-    def _right(self, message: dict[str, str]) -> bool:
+    def _right(self, message: dict[str, Any]) -> bool:
         title, text, token = message["title"], message["text"], message["to"]
-        sizes = ((title, RULES.fields["title"].max or 0), (text, RULES.fields["text"].max or 0))
-        known = {"id", "to", "title", "text", "receipts", "note"}
+        known = {"id", "to", "title", "text", "data", "link", "keep", "receipts", "note"}
         named = token.isascii() and token.isprintable() and 0 < len(token) <= RULES.number("token")
-        return named and message.keys() <= known and all(0 < len(part) <= most for part, most in sizes)
+        sizes = {"title": len(title), "text": len(text), "keep": message.get("keep", 0)}
+        sizes |= {"link": len(message.get("link", "x")), "note": len(message.get("note", ""))}
+        sizes["data"] = len(json.dumps(message.get("data", {})))
+        rows = [(RULES.fields[name], size) for name, size in sizes.items()]
+        return named and message.keys() <= known and all((r.min or 0) <= size <= (r.max or 0) for r, size in rows)
 
-    def _deliver(self, token: str, message: dict[str, str], operation: str) -> dict[str, object]:
+    def _deliver(self, token: str, message: dict[str, Any], operation: str) -> dict[str, object]:
         phone = self.phones_known.get(token)
+        if token in self.sayings:
+            return {"to": token, "code": int(self.sayings[token])}
         if phone is None or phone.muted:
             return {"to": token, "code": 10 if phone is None else 11}
         if message["id"] and (token, message["id"]) in self.seen:
             return {"to": token, "code": 12}
         self.seen.add((token, message["id"]))
         number = f"m{self.ledger.total + 1}"
-        made = Delivery(
-            token, message["title"], message["text"], message["id"], number, operation, self.clock(), message
-        )
-        self.deliver(phone, lambda: made)
-        if "receipts" in message:
-            receipt = {"to": token, "event": "arrived", "note": message["note"], "at": int(self.clock() * 1000)}
+        kind = self.fates.get(token, ReceiptKind.ARRIVED)
+        if kind is ReceiptKind.ARRIVED:
+            self.deliver(phone, lambda: self._shown(token, message, number, operation))
+        if message.get("receipts"):
+            event = next(name for name, row in RULES.events.items() if row.kind == kind.name)
+            receipt = {"to": token, "event": event, "note": message["note"], "at": int(self.clock() * 1000)}
             self.due.append(Request("POST", message["receipts"], {}, json.dumps([receipt]).encode()))
         return {"to": token, "code": 0, "id": number}
+
+    def _shown(self, token: str, message: dict[str, Any], number: str, operation: str) -> Delivery:
+        """What the phone shows and does, in the words that all vendors share."""
+        return Delivery(
+            *(token, message["title"], message["text"], message["id"], number, operation, self.clock(), message),
+            click=OpenUrl(message["link"]) if "link" in message else OpenApp(),
+            data=message.get("data", {}),
+            ttl=message.get("keep"),
+            receipt_url=message.get("receipts", ""),
+            receipt_parameter=message.get("note", ""),
+        )

@@ -23,6 +23,8 @@ from pushgateway.vendor import (
     FieldError,
     Notification,
     NoVerdict,
+    OpenApp,
+    OpenUrl,
     Outcome,
     Push,
     PushToken,
@@ -38,13 +40,18 @@ from pushgateway.vendor import (
     Vendor,
     check_base_url,
     code_text,
+    find_unsupported,
     read_posted,
     read_reply,
 )
 
 RULES = load_rules("pushgateway_acme")
 V1 = RULES.dialects["v1"]
-Message = dict[str, str]
+Message = dict[str, Any]
+FEATURES = frozenset({"click", "data", "ttl", "receipt_url", "receipt_parameter"})
+"""What Acme can express besides title and body. Everything else is refused: nothing is dropped without a word."""
+LIMITS = {"data": "data", "link": "click", "keep": "ttl", "note": "receipt_parameter"}
+"""By Acme's fields that are not cut: what the host calls them."""
 
 
 def _text(_: object, attribute: "attrs.Attribute[str]", value: str) -> None:
@@ -78,9 +85,11 @@ class Acme(Vendor):
         return Batching(size=V1.number("batch"), mixed=True, max_bytes=V1.number("bytes"))
 
     def weigh(self, notification: Notification) -> int:
-        """A character is 12 bytes of JSON at most, the names of the fields are 100."""
-        texts = (notification.title, notification.body, notification.receipt_url, notification.receipt_parameter)
-        return 100 + 12 * sum(len(text or "") for text in texts)
+        """A character is 12 bytes of JSON at most, names and numbers are 200."""
+        note = notification
+        link, data = getattr(note.click, "url", ""), str(dict(note.data))
+        texts = (note.title, note.body, note.receipt_url, note.receipt_parameter, link, data)
+        return 200 + 12 * sum(len(text or "") for text in texts)
 
     # Access
 
@@ -106,8 +115,8 @@ class Acme(Vendor):
         sent: dict[int, tuple[str, ...]] = {}
         messages: list[Message] = []
         for place, push in enumerate(batch):
-            message, truncated = encode_message(push.notification, push.dedupe_id)
-            reason, problem = find_problem(push.push_token.token, message)
+            message, truncated = encode_message(push)
+            reason, problem = find_problem(push, message)
             if reason is not None:
                 outcomes[place] = Outcome.not_sent(push, reason, problem)
                 continue
@@ -125,8 +134,11 @@ class Acme(Vendor):
     def broadcast(self, broadcast: Broadcast, saved: str) -> Exchange[BroadcastOutcome]:
         """To a list of tokens, or to everyone when there is none."""
         note, tokens = broadcast.notification, broadcast.audience.values
-        message, truncated = encode_message(note, note.dedupe_id or "")
-        reason, problem = find_problem("everyone", message)
+        to_all = Push(PushToken(broadcast.certificate_id, "everyone"), note, dedupe_id=note.dedupe_id or "")
+        message, truncated = encode_message(to_all)
+        reason, problem = find_problem(to_all, message)
+        if broadcast.start_at is not None or broadcast.rate is not None:
+            reason, problem = Reason.UNSUPPORTED, "start_at, rate: Acme broadcasts at once, as fast as it can"
         if reason is not None:
             raise Refused(reason, detail=problem)
         order: dict[str, Any] = {"message": message}
@@ -159,24 +171,49 @@ class Acme(Vendor):
 # From the model to the wire
 
 
-def encode_message(note: Notification, dedupe_id: str) -> tuple[Message, tuple[str, ...]]:
-    """The message of a notification, and the names of what was cut."""
+def encode_message(push: Push) -> tuple[Message, tuple[str, ...]]:
+    """The message of a push, without its token, and the names of what was cut."""
+    note, back = push.notification, push.callback
     title, title_cut = fit(note.title, V1.fields["title"].max or 0)
     text, text_cut = fit(note.body, V1.fields["text"].max or 0)
-    message = {"id": dedupe_id, "title": title, "text": text}
-    if note.receipt_url is not None:
-        message |= {"receipts": note.receipt_url, "note": note.receipt_parameter or ""}
+    message: Message = {"id": push.dedupe_id, "title": title, "text": text}
+    if note.data:
+        message["data"] = dict(note.data)
+    if isinstance(note.click, OpenUrl):
+        message["link"] = note.click.url
+    if note.ttl is not None:
+        message["keep"] = note.ttl
+    if note.receipt_url is not None or note.receipt_parameter is not None:
+        message |= {"receipts": note.receipt_url or "", "note": note.receipt_parameter or ""}
+    elif back is not None:  # where the gateway sees to receipts
+        message |= {"receipts": back.url, "note": back.parameter}
     return message, (("title",) if title_cut else ()) + (("body",) if text_cut else ())
 
 
-def find_problem(token: str, message: Message) -> tuple[Reason | None, str]:
-    """What Acme would refuse the whole request for."""
+def find_problem(push: Push, message: Message) -> tuple[Reason | None, str]:
+    """What Acme would refuse the whole request for, or could not express."""
+    token, note = push.push_token.token, push.notification
     if not (token.isascii() and token.isprintable() and 0 < len(token) <= V1.number("token")):
         return Reason.UNREGISTERED, f"token: must be 1 to {V1.number('token')} printable ASCII characters"
     for field, name in (("title", "title"), ("text", "body")):
         if not message[field].strip():
             return Reason.INVALID_NOTIFICATION, f"{name}: must hold at least one visible character"
+    if lacking := find_unsupported(note, FEATURES, "acme"):
+        return Reason.UNSUPPORTED, f"{', '.join(lacking)}: Acme has no such thing"
+    if not isinstance(note.click, OpenApp | OpenUrl):
+        return Reason.UNSUPPORTED, "click: Acme opens the app or a web page"
+    if note.receipt_parameter is not None and not note.receipt_url:
+        return Reason.INVALID_NOTIFICATION, "receipt_url: is needed beside receipt_parameter"
+    for field, name in LIMITS.items():
+        if field in message and (most := V1.fields[field].max or 0) < _size(message[field]):
+            return Reason.INVALID_NOTIFICATION, f"{name}: must be at most {most}"
     return None, ""
+
+
+def _size(value: Any) -> int:
+    if isinstance(value, int):
+        return value
+    return len(value if isinstance(value, str) else json.dumps(value))
 
 
 # From the wire to the model
@@ -225,5 +262,6 @@ def decode_receipt(certificate_id: str, entry: Any) -> Receipt | None:
         return None
     if not isinstance(at, int) or not 0 <= at < 10**13:
         return None
-    kind = ReceiptKind.ARRIVED if event == "arrived" else ReceiptKind.OTHER
+    row = V1.events.get(event)
+    kind = ReceiptKind.OTHER if row is None else ReceiptKind[row.kind]
     return Receipt(push_token=PushToken(certificate_id, token), kind=kind, event=event, at=at / 1000, parameter=note)

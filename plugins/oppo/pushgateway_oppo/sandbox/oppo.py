@@ -30,7 +30,7 @@ from typing import Any, ClassVar, Literal
 
 from pushgateway.rules import Dialect, load_rules
 from pushgateway.sandbox import Delivery, Fault, Phone, Sandbox, Switch
-from pushgateway.vendor import Request, Response
+from pushgateway.vendor import ReceiptKind, Request, Response
 from pushgateway_oppo.sandbox.access import Access
 from pushgateway_oppo.sandbox.beside import COUNT, PAGE, TRUTH, Beside, with_paths
 from pushgateway_oppo.sandbox.checks import MISSING, WRONG, Checks, late_start
@@ -38,6 +38,7 @@ from pushgateway_oppo.sandbox.door import Door
 from pushgateway_oppo.sandbox.mangling import MANGLINGS, mangle
 from pushgateway_oppo.sandbox.memory import Allowance, Bounded, PhoneShares, Saved
 from pushgateway_oppo.sandbox.receipts import ARRIVED, DEAD, SHARE_USED, Receipts
+from pushgateway_oppo.sandbox.shown import shown
 from pushgateway_oppo.sandbox.targets import CallRefused, Targets, in_snake_case, read_json_field, read_notification
 from pushgateway_oppo.sandbox.templates import NO_TEMPLATE_ID, are_templates, template_objection
 
@@ -57,6 +58,7 @@ class OppoSandbox(Sandbox):
     brand = "oppo"
     operations = tuple(sorted({name for dialect in _RULES.dialects.values() for name in dialect.operations}))
     manglings = tuple(MANGLINGS)
+    says_of_targets = True
     switches: ClassVar[Mapping[str, Switch]] = {
         "camel_case": TRUTH,
         "created_tags_only": TRUTH,
@@ -139,12 +141,13 @@ class OppoSandbox(Sandbox):
         self._batch_size = facts.number("batch_size")
         self._allowance = Allowance(self.clock, None, None, facts.number("daily_reset_offset"))
         self._door = Door(with_paths(facts.operations, paths), self._access, self._allowance)
-        self._targets = Targets(facts, self.phones_known, registration_ids=former)
+        self._targets = Targets(facts, self.phones_known, self.sayings, registration_ids=former)
         self._unicast_checks = Checks(facts, broadcast=False)
         self._broadcast_checks = Checks(facts, broadcast=True)
         self._receipts = Receipts(None if former else APP_ID, facts.events)
         self._shares = PhoneShares(self.clock, facts.number("daily_reset_offset"))
         self._uninstalled: Bounded[bool] = Bounded(REMEMBERED)
+        self.receipt_kinds = frozenset(ReceiptKind[row.kind] for row in facts.events.values())
         self._receipt_kinds = facts.fields["call_back_url"].audiences
         self._pushed: Bounded[str] = Bounded(REMEMBERED)
         self._saved: Bounded[Saved] = Bounded(REMEMBERED)
@@ -341,6 +344,8 @@ class OppoSandbox(Sandbox):
 
     def _event(self, phone: Phone) -> str:
         """What becomes of a push on this phone."""
+        if (fate := self.fates.get(phone.token)) is not None:
+            return next((event for event, row in self._facts.events.items() if row.kind == fate.name), ARRIVED)
         if self.phones_known.get(phone.token) is None:
             return DEAD
         return ARRIVED if self._shares.use(phone.token) else SHARE_USED
@@ -365,9 +370,9 @@ class OppoSandbox(Sandbox):
     def _show(self, phone: Phone, fields: Mapping[str, Any], message_id: str, operation: str) -> None:
         def delivery() -> Delivery:
             dedupe_id, at = fields.get("app_message_id") or None, self.clock()
-            return Delivery(
-                phone.token, fields["title"], fields["content"], dedupe_id, message_id, operation, at, fields
-            )
+            texts = fields["title"], fields["content"]
+            seen = shown(fields, self._facts)
+            return Delivery(phone.token, *texts, dedupe_id, message_id, operation, at, fields, **seen)
 
         self.deliver(phone, delivery)
 

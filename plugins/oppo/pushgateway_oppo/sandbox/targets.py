@@ -77,10 +77,13 @@ def in_snake_case(fields: Mapping[str, Any], known: Collection[str]) -> Mapping[
 
 
 class Targets:
-    """Reads targets in one dialect."""
+    """Reads targets in one dialect. `sayings`: by target, the code to refuse it with, whatever it is."""
 
-    def __init__(self, dialect: Dialect, phones: Phones, *, registration_ids: bool) -> None:
+    def __init__(
+        self, dialect: Dialect, phones: Phones, sayings: Mapping[str, str], *, registration_ids: bool
+    ) -> None:
         self._phones = phones
+        self._sayings = sayings
         self._registration_ids = registration_ids
         self._most = dialect.number("audience_size")
         self._broadcast = {target.broadcast: kind for kind, target in dialect.targets.items()}
@@ -104,6 +107,8 @@ class Targets:
 
     def find(self, kind: str, target: str) -> tuple[Phone | None, str]:
         """(phone, "") for a target that can be reached, (None, code) for another."""
+        if self._sayings and target in self._sayings:
+            return None, self._sayings[target]
         phone = self._phones.by_alias(target) if kind == "aliases" else self._phones.get(target)
         if phone is None:
             return None, "10002" if kind == "aliases" else "10000"

@@ -1,0 +1,93 @@
+"""What a phone shows and does, from the fields of a notification as they arrived: `Delivery` in vendor-neutral words.
+
+Law of this file: pure. It reads what the checks have passed: numbers and truth values may be text, as in a form. What
+this vendor does not say by a field stays at the `Delivery`'s default. Used by `oppo` once for each push that is kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from pushgateway.rules import Dialect
+from pushgateway.vendor import ClickAction, Network, OpenActivity, OpenApp, OpenIntent, OpenIntentUri, OpenUrl
+from pushgateway_oppo.sandbox.checks import whole
+from pushgateway_oppo.sandbox.form import read_json_text
+
+_CLICKS: Final[Mapping[int, tuple[Callable[[str], ClickAction], str]]] = {
+    1: (OpenIntent, "click_action_activity"),
+    2: (OpenUrl, "click_action_url"),
+    4: (OpenActivity, "click_action_activity"),
+    5: (OpenIntentUri, "click_action_url"),
+}
+_BADGES: Final = {0: "=", 1: "+"}
+"""By `badge_operation_type`: 0 sets the number, 1 adds to it (one source, S7)."""
+
+
+def shown(fields: Mapping[str, Any], dialect: Dialect) -> dict[str, Any]:
+    """The keyword arguments of `Delivery` that say what the phone shows and does."""
+    category = dialect.categories.get(_text(fields, "category"))
+    return {
+        "subtitle": _text(fields, "sub_title"),
+        "click": _click(fields),
+        "data": _object(fields.get("action_parameters")),
+        "ttl": whole(fields.get("off_line_ttl")),
+        "store_offline": _flag(fields, "off_line", default=True),
+        "network": Network.WIFI if whole(fields.get("network_type")) == 1 else Network.ANY,
+        "time_zone": _text(fields, "time_zone"),
+        "show_from": _moment(fields, "show_time_type", "show_start_time"),
+        "show_until": _moment(fields, "show_time_type", "show_end_time"),
+        "start_at": _moment(fields, "push_time_type", "push_start_time"),
+        "rate": whole(fields.get("fix_speed_rate")) if _flag(fields, "fix_speed", default=False) else None,
+        "channel_id": _text(fields, "channel_id") if "channel_id" in dialect.fields else "",
+        "category": _text(fields, "category"),
+        "private": category is not None and category.private,
+        "template": _text(fields, "private_msg_template_id"),
+        "parameters": {
+            **_object(fields.get("private_title_parameters")),
+            **_object(fields.get("private_content_parameters")),
+        },
+        "badge": _badge(fields),
+        "replaces": "" if whole(fields.get("notify_id")) is None else str(whole(fields["notify_id"])),
+        "receipt_url": _text(fields, "call_back_url"),
+        "receipt_parameter": _text(fields, "call_back_parameter"),
+    }
+
+
+def _text(fields: Mapping[str, Any], name: str) -> str:
+    value = fields.get(name)
+    return "" if value is None else str(value)
+
+
+def _flag(fields: Mapping[str, Any], name: str, *, default: bool) -> bool:
+    value = fields.get(name)
+    return default if value in (None, "") else str(value).lower() == "true"
+
+
+def _click(fields: Mapping[str, Any]) -> ClickAction | None:
+    kind = whole(fields.get("click_action_type"))
+    if kind in (None, 0):
+        return OpenApp()
+    known = _CLICKS.get(kind)
+    return None if known is None else known[0](_text(fields, known[1]))
+
+
+def _object(value: Any) -> Mapping[str, Any]:
+    if isinstance(value, str) and value:
+        try:
+            value = read_json_text(value)
+        except ValueError:
+            return {}
+    return value if isinstance(value, dict) else {}
+
+
+def _moment(fields: Mapping[str, Any], switch: str, name: str) -> float | None:
+    """Epoch seconds, where the switch beside it is on."""
+    if whole(fields.get(switch)) != 1 or not (milliseconds := whole(fields.get(name))):
+        return None
+    return milliseconds / 1000
+
+
+def _badge(fields: Mapping[str, Any]) -> str:
+    kind, count = whole(fields.get("badge_operation_type")), whole(fields.get("badge_message_count"))
+    return "" if kind not in _BADGES or count is None else f"{_BADGES[kind]}{count}"
