@@ -6,7 +6,7 @@ from typing import Any
 from pushgateway_acme import Acme
 from pushgateway_acme.sandbox import AcmeSandbox
 
-from pushgateway.testing.conformance import PluginConformance
+from pushgateway.testing.conformance import OverHttp, PluginConformance
 
 
 class TestAcme(PluginConformance):
@@ -21,3 +21,7 @@ class TestAcme(PluginConformance):
     def with_wrong_secret(self, settings: Mapping[str, Any]) -> Mapping[str, Any]:
         """The secret signs."""
         return {**settings, "secret": "another"}
+
+
+class TestOverHttp(OverHttp, TestAcme):
+    """The same over HTTP, against the served sandbox."""

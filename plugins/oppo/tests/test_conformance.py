@@ -6,7 +6,7 @@ from typing import Any
 from pushgateway_oppo import Oppo
 from pushgateway_oppo.sandbox import OppoSandbox
 
-from pushgateway.testing.conformance import PluginConformance
+from pushgateway.testing.conformance import OverHttp, PluginConformance
 
 
 class TestV13(PluginConformance):
@@ -28,3 +28,7 @@ class TestCurrent(TestV13):
     """The dialect of OPPO's pages of today."""
 
     dialect = "current"
+
+
+class TestCurrentOverHttp(OverHttp, TestCurrent):
+    """The same over HTTP, against the served sandbox."""

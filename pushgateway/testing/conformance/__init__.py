@@ -21,10 +21,11 @@ from pushgateway.testing.conformance.afterwards import BroadcastScenarios, Recei
 from pushgateway.testing.conformance.place import PlaceScenarios
 from pushgateway.testing.conformance.promises import PROMISES, BrokenPromiseError, Promise
 from pushgateway.testing.conformance.pushing import PushScenarios
+from pushgateway.testing.conformance.rig import OverHttp, Sample
 from pushgateway.testing.conformance.settings import SettingsScenarios
 from pushgateway.testing.conformance.troubles import TroubleScenarios
 
-__all__ = ["PROMISES", "BrokenPromiseError", "PluginConformance", "Promise"]
+__all__ = ["PROMISES", "BrokenPromiseError", "OverHttp", "PluginConformance", "Promise", "Sample"]
 
 
 class PluginConformance(

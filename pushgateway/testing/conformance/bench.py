@@ -16,10 +16,10 @@ from pushgateway.audience import AudienceKind, Broadcast
 from pushgateway.errors import NoVerdict, Refused
 from pushgateway.masking import safe_repr
 from pushgateway.sandbox import Sandbox
+from pushgateway.testing.conformance.wire import EPOCH, HOST, Carrier, Wire
 from pushgateway.vendor import AccessToken, BroadcastOutcome, Exchange, Outcome, Push, Request, Response, Vendor
 
 T = TypeVar("T")
-EPOCH = 1_700_000_000.0
 MOST_STEPS = 10_000
 """Requests and breaths in one exchange; more is a circle."""
 
@@ -36,10 +36,17 @@ class Bench:
     spoil: Callable[[Response], Response] = lambda response: response
     """What becomes of each reply but a login's on its way."""
     spoil_login: Callable[[Response], Response] = lambda response: response
+    wire: Wire | None = None
+    """Over HTTP where there is one."""
     watching: Watching = nullcontext
     """Wraps each moment in which the plug-in's own code runs."""
     requests: list[Request] = attrs.field(factory=list)
     access: AccessToken | None = None
+
+    @property
+    def home(self) -> str:
+        """The start of every address of the sandbox."""
+        return HOST if self.wire is None else self.wire.url
 
     def push(self, batch: Sequence[Push]) -> Sequence[Outcome]:
         """What `push` returns for a batch; raises what it raises."""
@@ -100,7 +107,10 @@ class Bench:
     def _answered(
         self, exchange: Exchange[T], request: Request, spoil: Callable[[Response], Response]
     ) -> Callable[[], Request | None]:
-        answer = self.sandbox.answer(request)
+        if not request.url.startswith(self.home):
+            elsewhere = NoVerdict("no server of the sandbox's settings has this address", sent=False)
+            return lambda: exchange.throw(elsewhere)
+        answer = Carrier(self.sandbox, self.wire).answer(request)
         if answer.response is None:
             silence = NoVerdict("the connection broke", sent=answer.sent)
             return lambda: exchange.throw(silence)

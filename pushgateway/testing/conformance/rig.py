@@ -5,12 +5,13 @@ Law of this file: nothing here knows a vendor, and nothing here is a scenario. T
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import random
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import ExitStack, nullcontext
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import attrs
 
@@ -22,13 +23,13 @@ from pushgateway.model import Notification, Push, PushToken
 from pushgateway.outcome import Outcome, Reason, Status
 from pushgateway.plugins import Plugins
 from pushgateway.rules import Rules, load_rules
-from pushgateway.sandbox import Sandbox
-from pushgateway.testing.conformance.bench import EPOCH, Bench, Watching
+from pushgateway.sandbox import Fault, Sandbox
+from pushgateway.testing.conformance.bench import Bench, Watching
+from pushgateway.testing.conformance.wire import EPOCH, HOST, Carrier, Clock, Wire, wired
 from pushgateway.testing.transport import SandboxTransport
-from pushgateway.testing.virtual import loop_wall_clock, run_virtual
+from pushgateway.testing.virtual import run_virtual
 from pushgateway.vendor import Request, Response, Vendor
 
-HOST = "https://sandbox.invalid"
 CANARY = "CANARY-5d1c"
 ODD_TOKENS = ("", "x" * 5000, "汉字", "a;b,c", "a:b/c?d=1&e%2Cf", "{a}<b>|$(c)\\")
 """What no vendor gives out; a host's database may hold it all the same."""
@@ -56,6 +57,41 @@ def fields_of(vendor: type[Any]) -> tuple[attrs.Attribute[Any], ...]:
     return tuple(attrs.fields(vendor))
 
 
+@attrs.frozen
+class Sample:
+    """A reply as the vendor's documents print it."""
+
+    reply: str
+    """The body; `{token}` stands for the token of the only push of the request."""
+    reason: Reason | None
+    """What it means for that push by the document's words; None: accepted."""
+    says: str
+    """Where it stands, in words for whoever reads the failure."""
+
+
+class OverHttp:
+    """The whole kit once more, over HTTP against the served sandbox: `class TestOverHttp(OverHttp, TestAcme)`.
+
+    It needs the extra `sandbox`. What is right in this process may be wrong over HTTP: names of headers, the address
+    that a request is for, the encoding of a body, a connection that breaks.
+    """
+
+    wire: ClassVar[Wire | None]
+    _open: ClassVar[ExitStack]
+
+    @classmethod
+    def setup_class(cls) -> None:
+        """Called by pytest: serve from now on."""
+        cls._open = ExitStack()
+        cls.wire = cls._open.enter_context(wired())
+
+    @classmethod
+    def teardown_class(cls) -> None:
+        """Called by pytest: the server ends."""
+        cls.wire = None
+        cls._open.close()
+
+
 class Rig:
     """What a plug-in's author gives, and the tools of the scenarios."""
 
@@ -69,6 +105,20 @@ class Rig:
     def with_wrong_secret(self, settings: Mapping[str, Any]) -> Mapping[str, Any]:
         """The settings with a secret that the vendor refuses."""
         raise NotImplementedError("with_wrong_secret(): return the settings with another secret")
+
+    samples: ClassVar[Sequence[Sample]] = ()
+    """What the vendor's documents print, and what it means by their words: the rules are held to it."""
+    own_fields: ClassVar[Mapping[str, Any]] = {}
+    """Fields in the vendor's own names with values that are not the defaults, where `overrides` takes them. Each must
+    show in `Delivery.notification`."""
+
+    def with_template(self, settings: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        """The settings with a template for `Intent.CHAT` that has the places `who` and `what`; None where this vendor
+        has no templates."""
+        return None
+
+    wire: ClassVar[Wire | None] = None
+    """The way over HTTP; None: requests are handed to the sandbox in this process. Set by `OverHttp`."""
 
     # The plug-in
 
@@ -86,13 +136,18 @@ class Rig:
 
     def certificate(self, sandbox: Sandbox, **settings: Any) -> Certificate:
         """The certificate 1, at the sandbox."""
-        return Certificate(1, self.vendor.brand, {**sandbox.settings(HOST), **settings})
+        return Certificate(1, self.vendor.brand, {**sandbox.settings(self.host), **settings})
 
     def load(self, certificate: Certificate) -> Vendor:
         """The plug-in with the settings of `certificate`."""
         loaded = load_vendors([certificate], Plugins({self.vendor.brand: self.vendor}))[certificate.id]
         assert isinstance(loaded, Vendor), f"the plug-in cannot be loaded: {loaded}"
         return loaded
+
+    @property
+    def host(self) -> str:
+        """Where the sandbox is."""
+        return HOST if self.wire is None else self.wire.url
 
     def loaded(self) -> Vendor:
         """The plug-in as the sandbox wants it."""
@@ -113,7 +168,7 @@ class Rig:
 
     def sandbox(self, **options: Any) -> Sandbox:
         """A sandbox on the virtual clock."""
-        return self.make_sandbox(clock=loop_wall_clock(), **options)
+        return self.make_sandbox(clock=Clock(), **options)
 
     def code_for(self, reason: Reason) -> str | None:
         """The vendor's code for a whole request that ends with `reason`; None when the vendor has none.
@@ -134,17 +189,25 @@ class Rig:
 
     # Between them
 
-    def bench(self, *, tokens: int = 20, watching: Watching = nullcontext, **more: Any) -> Bench:
-        """The plug-in opposite a new sandbox, without a gateway."""
+    def bench(
+        self,
+        *,
+        tokens: int = 20,
+        watching: Watching = nullcontext,
+        settings: Mapping[str, Any] | None = None,
+        **more: Any,
+    ) -> Bench:
+        """The plug-in opposite a new sandbox, without a gateway. `settings` go before the sandbox's."""
         sandbox = self.make_sandbox(clock=lambda: EPOCH, tokens=tokens, **more)
-        return Bench(self.load(self.certificate(sandbox)), sandbox, watching=watching)
+        vendor = self.load(self.certificate(sandbox, **(settings or {})))
+        return Bench(vendor, sandbox, wire=self.wire, watching=watching)
 
     def gateway(self, sandbox: Sandbox, *certificates: Certificate) -> Gateway:
-        """A gateway on the sandbox, without a network."""
-        clock = loop_wall_clock()
+        """A gateway on the sandbox."""
+        clock, carrier = Clock(), cast("Sandbox", Carrier(sandbox, self.wire))
         return Gateway(
             certificates or [self.certificate(sandbox)],
-            transport=SandboxTransport(sandbox, clock=clock, latency=lambda: 0.01),
+            transport=SandboxTransport({self.host: carrier}, clock=clock, latency=lambda: 0.01),
             vendors={self.vendor.brand: self.vendor},
             clock=clock,
             rng=random.Random(1),  # noqa: S311 - repeatable
@@ -180,6 +243,29 @@ class Rig:
 
         sandbox.answer = recording  # type: ignore[method-assign]
         return heard
+
+    # Faults
+
+    @functools.cached_property
+    def pushing(self) -> tuple[str, ...]:
+        """The vendor's names of the calls that a push makes, alone and in a batch, but for logins."""
+        bench = self.bench()
+        tokens = bench.sandbox.tokens
+        asked = [*bench.asked(self.pushes(tokens[:1])), *bench.asked(self.pushes(tokens[1 : 1 + min(self.size, 10)]))]
+        return tuple(dict.fromkeys(bench.sandbox.operation(request) for request in asked))
+
+    def spoil(self, sandbox: Sandbox, **fault: Any) -> None:
+        """Add a fault for each call that pushes: whether this vendor has a login does not move it."""
+        for operation in self.pushing:
+            sandbox.faults.add(Fault(operation=operation, **fault))
+
+    def assert_played(self, sandbox: Sandbox, *kinds: str) -> None:
+        """The faults were met: a scenario whose fault was never played has shown nothing."""
+        for kind in kinds:
+            assert sandbox.faults.played[kind], (
+                f"the fault {kind!r} was never played, so this scenario has shown nothing: operation() of the sandbox "
+                f"must give each call the same name always (it gives {', '.join(self.pushing) or 'none'} for pushes)"
+            )
 
     # Judgement
 

@@ -19,7 +19,7 @@ from pushgateway.model import Notification, Push, PushToken
 from pushgateway.plugins import Plugins
 from pushgateway.sandbox import Fault
 from pushgateway.testing.conformance.promises import judges
-from pushgateway.testing.conformance.rig import CANARY, HOST, ODD_TOKENS, Rig, fields_of
+from pushgateway.testing.conformance.rig import CANARY, ODD_TOKENS, Rig, fields_of
 from pushgateway.testing.conformance.words import ODD_NOTES
 
 
@@ -63,7 +63,7 @@ class SettingsScenarios(Rig):
     @judges("secrets")
     def test_no_secret_shows_in_a_repr(self) -> None:
         """Neither in the `repr` of the plug-in nor in that of its certificate."""
-        settings = self.sandbox().settings(HOST)
+        settings = self.sandbox().settings(self.host)
         wrong = dict(self.with_wrong_secret(settings))
         changed = [name for name, value in settings.items() if wrong.get(name) != value]
         wrong.update(dict.fromkeys(changed, CANARY))

@@ -1,0 +1,145 @@
+"""The way from a plug-in's request to its sandbox: by hand in this process, or over HTTP on loopback.
+
+Law of this file: both ways give the same `Answer`, so that a scenario does not know which one it runs on. Over HTTP one
+server serves whichever sandbox is asked; delays of the sandbox are told and not slept, and the sandbox's clock stays
+the virtual one. It needs the extra `sandbox`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import http.client
+from collections.abc import Iterator
+from contextlib import contextmanager
+from urllib.parse import urlsplit
+
+import attrs
+
+from pushgateway.sandbox import Answer, Sandbox
+from pushgateway.sandbox.server import serve
+from pushgateway.testing.virtual import VirtualLoop
+from pushgateway.vendor import Request, Response
+
+HOST = "https://sandbox.invalid"
+"""Where the sandbox is said to be when nothing goes over a network."""
+EPOCH = 1_700_000_000.0
+"""What the wall clock shows when a scenario begins."""
+
+
+class Clock:
+    """Epoch seconds by the virtual loop of the thread that asks; in another thread what was last seen."""
+
+    def __init__(self) -> None:
+        self._now = EPOCH
+
+    def __call__(self) -> float:
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            return self._now
+        if isinstance(loop, VirtualLoop):
+            self._now = EPOCH + loop.time()
+        return self._now
+
+
+class _Relay(Sandbox):
+    """What is served: it hands each request to the sandbox of the scenario that runs."""
+
+    brand = "relay"
+
+    def __init__(self) -> None:
+        super().__init__(tokens=0, clock=lambda: EPOCH)
+        self.serves: Sandbox = self
+        self.answered: Answer | Exception | None = None
+
+    def answer(self, request: Request) -> Answer:
+        """The answer of the sandbox that is served, at once."""
+        try:
+            self.answered = self.serves.answer(request)
+        except Exception as failed:  # told where the scenario runs
+            self.answered = failed
+            return Answer(None)
+        return attrs.evolve(self.answered, delay=0.0)
+
+    # Never asked: a relay answers by another's word.
+
+    def operation(self, request: Request) -> str:
+        raise NotImplementedError
+
+    def perform(self, request: Request, operation: str) -> Response:
+        raise NotImplementedError
+
+    def refusal(self, code: str) -> Response:
+        raise NotImplementedError
+
+    def settings(self, url: str) -> dict[str, object]:
+        raise NotImplementedError
+
+
+class Wire:
+    """A server on loopback and one connection to it."""
+
+    def __init__(self, relay: _Relay, url: str) -> None:
+        self.url = url
+        self._relay = relay
+        self._connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=30)
+
+    def carry(self, sandbox: Sandbox, request: Request) -> Answer:
+        """Ask `sandbox` over HTTP. Raises what the sandbox raised."""
+        sandbox.clock()  # the server's thread has no virtual loop: it sees the moment that is looked up here
+        self._relay.serves, self._relay.answered = sandbox, None
+        response = self._ask(request)
+        answered = self._relay.answered
+        if isinstance(answered, Exception):
+            raise answered
+        if answered is None:
+            assert response is not None, "the connection broke before the sandbox was asked"
+            return Answer(response)  # the server's own reply, such as 413
+        broke = "the sandbox breaks the connection, and over HTTP a reply came"
+        assert (response is None) == (answered.response is None), broke
+        return attrs.evolve(answered, response=response)
+
+    def _ask(self, request: Request) -> Response | None:
+        path = request.url.removeprefix(self.url) or "/"
+        for _ in range(2):
+            fresh = self._connection.sock is None
+            try:
+                self._connection.request(request.method, path, request.content, dict(request.headers))
+                reply = self._connection.getresponse()
+                content = reply.read()
+            except (http.client.HTTPException, OSError):
+                self._connection.close()
+                if fresh or self._relay.answered is not None:
+                    return None
+                continue  # an idle connection that the server has closed
+            names = {name.lower(): value for name, value in reply.getheaders()}
+            return Response(reply.status, names, content)
+        return None
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._connection.close()
+
+
+@contextmanager
+def wired() -> Iterator[Wire]:
+    """A wire that is served as long as the block lasts."""
+    relay = _Relay()
+    with serve(relay) as served:
+        wire = Wire(relay, served.url)
+        try:
+            yield wire
+        finally:
+            wire.close()
+
+
+@attrs.frozen
+class Carrier:
+    """One sandbox, reached by hand or over a wire: what `SandboxTransport` and `Bench` ask."""
+
+    sandbox: Sandbox
+    wire: Wire | None
+
+    def answer(self, request: Request) -> Answer:
+        """The sandbox's answer. Raises what the sandbox raises."""
+        return self.sandbox.answer(request) if self.wire is None else self.wire.carry(self.sandbox, request)
