@@ -14,6 +14,7 @@ class TestV13(PluginConformance):
 
     vendor = Oppo
     dialect = "v1.3"
+    own_fields = {"off_line_ttl": 77, "title": "own"}
 
     def make_sandbox(self, **options: Any) -> OppoSandbox:
         """A sandbox that speaks the dialect."""
@@ -28,6 +29,14 @@ class TestCurrent(TestV13):
     """The dialect of OPPO's pages of today."""
 
     dialect = "current"
+
+
+    own_fields = {"off_line_ttl": 77, "notify_id": 12, "title": "own", "click_action_type": 0, "badge_message_count": 3}
+
+    def with_template(self, settings: Mapping[str, Any]) -> Mapping[str, Any]:
+        """A chat template with a place in its title and one in its text."""
+        chat = {"template": "t-1", "title_parameters": ["who"], "content_parameters": ["what"]}
+        return {**settings, "intents": {"chat": chat}}
 
 
 class TestCurrentOverHttp(OverHttp, TestCurrent):

@@ -18,6 +18,7 @@ a real `Gateway` under virtual time (`rig`) or carried by hand (`bench`), and th
 """
 
 from pushgateway.testing.conformance.afterwards import BroadcastScenarios, ReceiptScenarios
+from pushgateway.testing.conformance.content import ContentScenarios
 from pushgateway.testing.conformance.place import PlaceScenarios
 from pushgateway.testing.conformance.promises import PROMISES, BrokenPromiseError, Promise
 from pushgateway.testing.conformance.pushing import PushScenarios
@@ -29,6 +30,6 @@ __all__ = ["PROMISES", "BrokenPromiseError", "OverHttp", "PluginConformance", "P
 
 
 class PluginConformance(
-    PlaceScenarios, SettingsScenarios, PushScenarios, TroubleScenarios, BroadcastScenarios, ReceiptScenarios
+    PlaceScenarios, SettingsScenarios, PushScenarios, ContentScenarios, TroubleScenarios, BroadcastScenarios, ReceiptScenarios
 ):
     """Subclass it in a plug-in's tests; pytest runs every scenario."""

@@ -87,6 +87,24 @@ _ALL = (
         "Outcome.not_sent(push, Reason.INVALID_NOTIFICATION, 'title: ...')",
     ),
     Promise(
+        "content",
+        "each feature of a notification reaches the phone unchanged, is cut and named, or is refused by name",
+        "encode every field of Notification (click, data, ttl, overrides, callback ...) in the vendor's unit, refuse "
+        "what the vendor lacks (find_unsupported helps) or what is past its limit with Outcome.not_sent(push, "
+        "Reason.UNSUPPORTED or INVALID_NOTIFICATION, 'field: ...'), and let the sandbox's Delivery show what arrived",
+    ),
+    Promise(
+        "intents",
+        "no marketing leaves as a personal message, and templates get their parameters",
+        "choose category and channel from each push's own intent, never a private one where intent.is_public, and fill "
+        "the template's places from notification.parameters, refusing missing and unknown ones by name",
+    ),
+    Promise(
+        "blame",
+        "a refusal of the whole request is raised, not told of each push",
+        "raise Refused for a code that names no target: the core tries smaller requests until the guilty push is alone",
+    ),
+    Promise(
         "dead tokens",
         "a dead or odd token is UNREGISTERED and hurts nobody else",
         "map the vendor's code for a bad token to Reason.UNREGISTERED for that push alone, and settle tokens that "
@@ -146,6 +164,11 @@ _ALL = (
         "weight",
         "`weigh` is never too little",
         "count 12 bytes for each character of every text you send and the names of all fields, or leave `weigh` out",
+    ),
+    Promise(
+        "hosts",
+        "each region's requests, logins included, go to that region's own host",
+        "build every URL from the region of the token and the setting or row of the rules for that region's host",
     ),
     Promise(
         "total",

@@ -1,0 +1,341 @@
+"""Scenarios: what a notification says and what the phone then shows and does.
+
+Law of this file: each feature of `Notification` reaches the phone unchanged, or is cut and named in
+`Outcome.truncated`, or is refused by its name before any request. The sandbox's `Delivery` is what the phone got.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import attrs
+import pytest
+
+from pushgateway.errors import NoVerdict, Refused
+from pushgateway.intent import Intent
+from pushgateway.model import (
+    CallBack,
+    Network,
+    Notification,
+    OpenActivity,
+    OpenIntent,
+    OpenIntentUri,
+    OpenUrl,
+    Push,
+    PushToken,
+)
+from pushgateway.outcome import Outcome, Reason, Status
+from pushgateway.sandbox import Delivery
+from pushgateway.testing.conformance.bench import Bench
+from pushgateway.testing.conformance.promises import judges
+from pushgateway.testing.conformance.rig import Rig
+from pushgateway.testing.conformance.seeing import changed, is_whole_cut, same
+from pushgateway.testing.conformance.wire import EPOCH
+
+NOW = datetime.fromtimestamp(EPOCH, UTC)
+PLAIN = Notification("title", "for all")
+
+FEATURES: Mapping[str, Mapping[str, Any]] = {
+    "subtitle": {"subtitle": "second"},
+    "click: intent": {"click": OpenIntent("com.example.OPEN")},
+    "click: activity": {"click": OpenActivity("com.example.Main")},
+    "click: url": {"click": OpenUrl("https://host.example/a?b=c&d=%20;#e")},
+    "click: intent uri": {"click": OpenIntentUri("intent://x/#Intent;scheme=app;end")},
+    "data": {"data": {"text": '长 "x" \\ &=+%;', "number": 7, "nested": {"list": [1, "2", None, False]}}},
+    "ttl": {"ttl": 7200},
+    "ttl of a second": {"ttl": 1},
+    "ttl of nothing": {"ttl": 0},
+    "store_offline": {"store_offline": False},
+    "network": {"network": Network.WIFI},
+    "time_zone": {"time_zone": "GMT+09:00"},
+    "show_from, show_until": {"show_from": NOW + timedelta(hours=1), "show_until": NOW + timedelta(hours=2)},
+    "channel_id": {"channel_id": "messages"},
+    "receipt_url": {"receipt_url": "https://host.example/receipts"},
+    "receipt_parameter": {"receipt_url": "https://host.example/receipts", "receipt_parameter": "p & 1"},
+    "everything": {"subtitle": "second", "data": {"key": "value"}, "ttl": 3600, "click": OpenUrl("https://a.example/")},
+}
+"""By name: the fields of a notification that use one feature."""
+
+SIZES: Mapping[str, Callable[[str], Mapping[str, Any]]] = {
+    "title": lambda text: {"title": text},
+    "body": lambda text: {"body": text},
+    "subtitle": lambda text: {"subtitle": text},
+    "data": lambda text: {"data": {"key": text}},
+    "click": lambda text: {"click": OpenUrl("https://host.example/" + text)},
+    "channel_id": lambda text: {"channel_id": text},
+    "receipt_url": lambda text: {"receipt_url": "https://host.example/" + text},
+    "receipt_parameter": lambda text: {"receipt_url": "https://host.example/r", "receipt_parameter": text},
+}
+MOST = 6000
+"""Characters up to which a limit is looked for."""
+FAMILY = "👨‍👩‍👧‍👦"
+CLUSTERS = {"family": FAMILY, "flag": "🇨🇳", "skin": "👍🏽", "accent": "e\u0301"}
+
+
+class ContentScenarios(Rig):
+    """What becomes of each feature, alone, beside others and at its limit."""
+
+    def shown(self, bench: Bench, notes: Sequence[Notification]) -> list[tuple[Outcome, Delivery | None]]:
+        """The outcome of each, pushed in one batch to phones of their own, and what the phone then shows."""
+        bench.sandbox.ledger.clear()
+        tokens = bench.sandbox.register(len(notes))
+        batch = [
+            Push(PushToken(1, token), note, dedupe_id=f"d-{token[-20:]}")
+            for token, note in zip(tokens, notes, strict=True)
+        ]
+        try:
+            outcomes: Sequence[Outcome] = bench.push(batch)
+        except Refused as refused:
+            outcomes = [refused.kept.get(place) or Outcome.refused(push, refused) for place, push in enumerate(batch)]
+        except NoVerdict as silent:
+            raise AssertionError(f"the vendor was asked for a notification and gave no verdict: {silent.detail}") from None
+        seen = {delivery.token: delivery for delivery in bench.sandbox.ledger.deliveries}
+        return [(outcome, seen.get(token)) for outcome, token in zip(outcomes, tokens, strict=True)]
+
+    def judge(self, note: Notification, outcome: Outcome, seen: Delivery | None, *names: str) -> bool:
+        """Whether it reached the phone; fails where it did so changed, or was refused without a name."""
+        if seen is not None:
+            assert outcome.ok, f"the phone shows it, and the push ended {outcome!r}"
+            problems = changed(note, seen, outcome.truncated)
+            assert not problems, "; ".join(problems)
+            return True
+        names = names or ("title", "body")
+        assert not outcome.ok, f"{', '.join(names)}: the push ended ACCEPTED, and the phone shows nothing"
+        assert outcome.status is Status.NOT_SENT, (
+            f"{', '.join(names)}: the vendor refused the whole request for it ({outcome!r}): cut it, or settle the "
+            "push with Outcome.not_sent before the request"
+        )
+        allowed = (Reason.INVALID_NOTIFICATION, Reason.UNSUPPORTED)
+        assert outcome.reason in allowed, f"{', '.join(names)}: ended {outcome!r}, not INVALID_NOTIFICATION or UNSUPPORTED"
+        assert any(name in outcome.detail for name in names), f"refused, and {' or '.join(names)} not named: {outcome!r}"
+        return False
+
+    @pytest.mark.parametrize("feature", FEATURES)
+    @judges("content")
+    def test_each_feature_reaches_the_phone_or_is_refused_by_name(self, feature: str) -> None:
+        """As it was given: not lost, not changed, not in another unit."""
+        bench, fields = self.bench(), FEATURES[feature]
+        note = Notification("title", "for all", **fields)
+        ((outcome, seen),) = self.shown(bench, [note])
+
+        self.judge(note, outcome, seen, *fields)
+
+    @judges("content")
+    def test_each_phone_gets_its_own_features(self) -> None:
+        """In one batch with others: nothing of one notification shows on another's phone."""
+        bench = self.bench()
+        if self.size < 3 or not bench.vendor.batching.mixed:
+            return
+        ((_, alone),) = self.shown(bench, [PLAIN])
+        assert alone is not None, "a plain notification does not arrive"
+        for fields in FEATURES.values():
+            odd = Notification("title", "for one", **fields)
+            plain = Notification("title", "for another")
+            first, (outcome, seen), last = self.shown(bench, [plain, odd, plain])
+            self.judge(odd, outcome, seen, *fields)
+            for told, other in (first, last):
+                assert other is not None, f"a plain push beside one with {', '.join(fields)} ended {told!r}"
+                self.judge(plain, told, other)
+                for name in ("ttl", "channel_id", "time_zone", "category"):
+                    mine, usual = getattr(other, name), getattr(alone, name)
+                    assert mine == usual, f"beside a push with {', '.join(fields)} a plain one has another's {name}"
+
+    @pytest.mark.parametrize("feature", SIZES)
+    @judges("content")
+    def test_at_the_limit_and_one_beyond(self, feature: str) -> None:
+        """The longest that passes is shown whole; one more is cut and named, or refused by name."""
+        bench, make = self.bench(), SIZES[feature]
+
+        def passes(sign: str, count: int) -> bool:
+            note = attrs.evolve(PLAIN, **make(sign * count))
+            ((outcome, seen),) = self.shown(bench, [note])
+            arrived = self.judge(note, outcome, seen, feature, "receipt_url" if "receipt" in feature else feature)
+            return arrived and not outcome.truncated
+
+        for sign in ("x", "长", "😀", FAMILY):
+            low, high = 0, 1
+            while high < MOST and passes(sign, high):
+                low, high = high, 2 * high
+            while high - low > 1:
+                middle = (low + high) // 2
+                low, high = (middle, high) if passes(sign, middle) else (low, middle)
+            passes(sign, high + 1), passes(sign, 3 * high)
+
+    @judges("content")
+    def test_numbers_at_the_limit_and_one_beyond(self) -> None:
+        """The longest `ttl` that passes arrives as it is; one second more is refused by name."""
+        bench = self.bench()
+
+        def passes(ttl: int) -> bool:
+            note = attrs.evolve(PLAIN, ttl=ttl)
+            ((outcome, seen),) = self.shown(bench, [note])
+            return self.judge(note, outcome, seen, "ttl")
+
+        low, high = 0, 1
+        while high < 2**40 and passes(high):
+            low, high = high, 2 * high
+        while high - low > 1:
+            middle = (low + high) // 2
+            low, high = (middle, high) if passes(middle) else (low, middle)
+        passes(high + 1)
+
+    @pytest.mark.parametrize("name", ["title", "body", "subtitle"])
+    @judges("any text")
+    def test_no_character_is_torn_at_the_cut(self, name: str) -> None:
+        """An emoji of several characters, or an accent, is shown whole or not at all."""
+        bench = self.bench()
+        ((outcome, seen),) = self.shown(bench, [attrs.evolve(PLAIN, **{name: "x" * MOST})])
+        if seen is None or name not in outcome.truncated:
+            return  # refused when too long: nothing is cut
+        length = len(getattr(seen, name))
+        for kind, cluster in CLUSTERS.items():
+            for before in range(max(length - 14, 0), length + 1):
+                text = "x" * before + cluster * 3 + "y" * 20
+                ((outcome, seen),) = self.shown(bench, [attrs.evolve(PLAIN, **{name: text})])
+                if seen is not None:
+                    whole = is_whole_cut(text, getattr(seen, name))
+                    assert whole, f"the {name} was cut inside of an emoji or a letter with its accent ({kind})"
+
+    @judges("content")
+    def test_what_equals_in_python_is_not_the_same(self) -> None:
+        """`1`, `True` and `1.0` are equal in Python; each phone gets the one that was for it."""
+        values: tuple[Any, ...] = (1, True, 1.0, "1", 0, False, 0.0, None, [1], [True], {"a": 1}, {"a": True})
+        for make in (lambda value: {"data": {"n": value}}, lambda value: {"data": {"n": {"deep": [value]}}}):
+            sandbox = self.sandbox(tokens=len(values))
+            notes = [attrs.evolve(PLAIN, **make(value)) for value in values]
+            pushes = [Push(PushToken(1, t), note) for t, note in zip(sandbox.tokens, notes, strict=True)]
+            outcomes = self.deliver(sandbox, pushes)
+
+            self.check_contract(outcomes)
+            seen = {delivery.token: delivery for delivery in sandbox.ledger.deliveries}
+            for push, outcome in zip(pushes, outcomes, strict=True):
+                if outcome.ok:
+                    got, wanted = seen[outcome.push_token.token].data, push.notification.data
+                    assert same(got, wanted), f"a phone got the data {dict(got)!r}, and {dict(wanted)!r} was for it"
+
+    @judges("content")
+    def test_overrides_win_or_are_refused_by_name(self) -> None:
+        """Fields in the vendor's own names arrive; one that nobody knows is refused; another brand's do nothing."""
+        bench, brand = self.bench(), self.vendor.brand
+        for name, value in self.own_fields.items():
+            note = attrs.evolve(PLAIN, overrides={brand: {name: value}})
+            ((outcome, seen),) = self.shown(bench, [note])
+            assert seen is not None, f"overrides[{brand!r}][{name!r}] of own_fields should be ACCEPTED: {outcome!r}"
+            got = seen.notification.get(name)
+            alike = same(got, value) or str(got).lower() == str(value).lower()
+            assert alike, f"overrides[{brand!r}][{name!r}] was lost: the vendor got {got!r}"
+        unknown = "no_such_field_5d1c"
+        ((outcome, seen),) = self.shown(bench, [attrs.evolve(PLAIN, overrides={brand: {unknown: "x"}})])
+        if seen is not None:
+            assert unknown in seen.notification, f"overrides[{brand!r}] has a field that was dropped without a word"
+        else:
+            named = unknown in outcome.detail or "overrides" in outcome.detail
+            assert named, f"a field of overrides[{brand!r}] was refused without its name: {outcome!r}"
+        note = attrs.evolve(PLAIN, overrides={"another-brand": {unknown: "x"}})
+        ((outcome, seen),) = self.shown(bench, [note])
+        assert self.judge(note, outcome, seen, "overrides"), "overrides of another brand are refused here"
+
+    @judges("content")
+    def test_two_notifications_do_not_replace_each_other(self) -> None:
+        """A second message to the same phone leaves the first one on its screen."""
+        bench = self.bench()
+        token = bench.sandbox.tokens[0]
+        for number in range(2):
+            note = Notification(f"title {number}", f"for all {number}")
+            bench.push([Push(PushToken(1, token), note, dedupe_id=f"d-{number}")])
+        first, second = bench.sandbox.ledger.deliveries
+
+        assert first.replaces == "" or first.replaces != second.replaces, (
+            "two different notifications bear the same id on the phone, so the second one takes the place of the first"
+        )
+
+    @judges("content")
+    def test_the_gateways_receipt_address_travels(self) -> None:
+        """`Push.callback` is used where the notification says nothing itself, with each push's own parameter."""
+        bench = self.bench()
+        if not self.posts_receipts():
+            return
+        note = PLAIN
+        tokens = bench.sandbox.tokens[: min(3, self.size)]
+        marks = {token: CallBack("https://host.example/r", f"mark-{place}") for place, token in enumerate(tokens)}
+        bench.push(
+            [Push(PushToken(1, token), note, dedupe_id=f"d-{token}", callback=mark) for token, mark in marks.items()]
+        )
+
+        for seen in bench.sandbox.ledger.deliveries:
+            mark = marks[seen.token]
+            assert seen.receipt_url == mark.url, "Push.callback was not used: no receipt would ever come"
+            assert seen.receipt_parameter == mark.parameter, (
+                f"the receipt of this push would bring back {seen.receipt_parameter!r}, its own is {mark.parameter!r}"
+            )
+
+    def posts_receipts(self) -> bool:
+        """Whether the plug-in reads receipts at all."""
+        try:
+            self.loaded().receipts("1", {}, b"[]")
+        except Refused as refused:
+            return refused.reason is not Reason.UNSUPPORTED
+        return True
+
+    # Intents and templates
+
+    @judges("intents")
+    def test_marketing_is_never_sent_as_private(self) -> None:
+        """What is for everybody leaves under no category and channel that is kept for personal messages."""
+        for bench in self._benches():
+            for note in self._intents():
+                ((outcome, seen),) = self.shown(bench, [note])
+                self._check_public(note, outcome, seen)
+            if self.size >= len(Intent) and bench.vendor.batching.mixed:
+                notes = list(self._intents())
+                for batch in (notes, notes[::-1]):
+                    for note, (outcome, seen) in zip(batch, self.shown(bench, batch), strict=True):
+                        self._check_public(note, outcome, seen)
+
+    def _benches(self) -> Iterator[Bench]:
+        yield self.bench()
+        sandbox = self.make_sandbox(clock=lambda: EPOCH, tokens=0)
+        settings = self.with_template(sandbox.settings(self.host))
+        if settings is not None:
+            yield self.bench(settings=settings)
+
+    def _intents(self) -> Iterator[Notification]:
+        for intent in Intent:
+            yield attrs.evolve(PLAIN, intent=intent, parameters={"who": "Ann", "what": "3"})
+
+    def _check_public(self, note: Notification, outcome: Outcome, seen: Delivery | None) -> None:
+        assert note.intent is not None
+        if seen is None:
+            names = ("intent", note.intent.value, "parameters", "template", "channel", "category")
+            assert any(name in outcome.detail for name in names), f"{note.intent.value} was refused unnamed: {outcome!r}"
+            return
+        if note.intent.is_public:
+            assert not seen.private, (
+                f"{note.intent.value} left under the category or channel {seen.category or seen.channel_id!r}, which "
+                "is kept for personal messages: the vendor bans apps for that"
+            )
+
+    @judges("intents")
+    def test_a_template_gets_its_parameters(self) -> None:
+        """Each push its own; a place that is missing or unknown is refused by its name."""
+        settings = self.with_template(self.make_sandbox(clock=lambda: EPOCH, tokens=0).settings(self.host))
+        if settings is None:
+            return
+        bench = self.bench(settings=settings)
+        filled = [{"who": "Ann", "what": 3}, {"who": "Bob & \"Co\"", "what": "长"}, {"who": "Ann", "what": True}]
+        notes = [attrs.evolve(PLAIN, intent=Intent.CHAT, parameters=each) for each in filled[:2]]
+        for batch in ([notes[0]], notes[: self.size] if bench.vendor.batching.mixed else [notes[1]]):
+            for note, (outcome, seen) in zip(batch, self.shown(bench, batch), strict=True):
+                assert seen is not None, f"a push with a template and all its parameters ended {outcome!r}"
+                assert seen.template, "with_template() names a template, and the push went out without one"
+                assert same(seen.parameters, note.parameters), (
+                    f"the places of the template were filled with {dict(seen.parameters)!r}, given was "
+                    f"{dict(note.parameters)!r}"
+                )
+        for parameters, name in (({"who": "Ann"}, "what"), ({"who": "Ann", "what": "3", "where": "x"}, "where")):
+            note = attrs.evolve(PLAIN, intent=Intent.CHAT, parameters=parameters)
+            ((outcome, seen),) = self.shown(bench, [note])
+            assert seen is None, f"the place {name!r} of a template is missing or unknown, and the push was sent"
+            assert name in outcome.detail, f"refused, and the place {name!r} is not named: {outcome!r}"

@@ -1,0 +1,100 @@
+"""Whether a phone got what was meant for it: a notification and a `Delivery`, compared field by field.
+
+Law of this file: pure. What a vendor cannot carry in a text (control characters, lone surrogates) may be taken out of
+it, as `pushgateway.text.clean` does; everything else is a change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from datetime import datetime
+from typing import Any
+
+import attrs
+import regex
+
+from pushgateway.model import Notification
+from pushgateway.sandbox import Delivery
+from pushgateway.text import ELLIPSIS, clean, utf16_units
+
+_CLUSTER = regex.compile(r"\X")
+_SHORT = 4
+"""UTF-16 units of a character for which every limit has room; a longer one may have to be cut inside or left out."""
+
+
+def same(left: Any, right: Any) -> bool:
+    """Equal in value and in type, at every depth: 1, 1.0 and True are three values."""
+    if isinstance(left, Mapping) and isinstance(right, Mapping):
+        return left.keys() == right.keys() and all(same(left[key], right[key]) for key in left)
+    if isinstance(left, list | tuple) and isinstance(right, list | tuple):
+        return len(left) == len(right) and all(map(same, left, right))
+    return type(left) is type(right) and bool(left == right)
+
+
+def is_whole_cut(text: str, shown: str) -> bool:
+    """Whether `shown` is the text or a beginning of it, with or without an ellipsis, that ends between characters as
+    a user sees them."""
+    text, ends = clean(text), {0}
+    ends.update(cluster.end() for cluster in _CLUSTER.finditer(text))
+    if _first(text) > _SHORT:
+        ends.update(range(len(_CLUSTER.match(text).group())))  # something has to be seen
+    return any(text.startswith(part) and len(part) in ends for part in (shown, shown.removesuffix(ELLIPSIS)))
+
+
+def _first(text: str) -> int:
+    """UTF-16 units of the first character as a user sees it, blanks before it left out."""
+    found = _CLUSTER.match(clean(text).lstrip())
+    return 0 if found is None else utf16_units(found.group())
+
+
+def changed(note: Notification, seen: Delivery, truncated: Collection[str]) -> list[str]:
+    """What is not as the notification says, one sentence each."""
+    return [*_texts(note, seen, truncated), *_others(note, seen)]
+
+
+def _texts(note: Notification, seen: Delivery, truncated: Collection[str]) -> Iterator[str]:
+    for name in ("title", "body", "subtitle"):
+        wanted, got = getattr(note, name) or "", getattr(seen, name)
+        if got in (wanted, clean(wanted)) or not (got or clean(wanted).strip()):
+            if name in truncated:
+                yield f"{name} reached the phone whole, and is named in truncated"
+        elif name not in truncated:
+            yield f"{name} was changed or lost on the way ({len(wanted)} characters, shown {len(got)}): nothing says so"
+        elif not is_whole_cut(wanted.lstrip(), got.lstrip()):
+            yield f"{name} is named in truncated, and what is shown is no beginning of it"
+        elif not got.removesuffix(ELLIPSIS).strip() and _first(wanted) <= _SHORT:
+            yield f"{name} was cut until nothing was left of it"
+
+
+def _others(note: Notification, seen: Delivery) -> Iterator[str]:
+    if _cleaned(note.click) != seen.click:
+        yield f"click: a tap does {type(seen.click).__name__} or leads elsewhere, not {type(note.click).__name__}"
+    if not same(dict(note.data), dict(seen.data)):
+        yield f"data: the app gets {len(seen.data)} entries that are not the {len(note.data)} given"
+    nothing = note.ttl == 0 and not seen.store_offline
+    if note.ttl is not None and note.ttl != seen.ttl and not nothing:
+        yield f"ttl: {note.ttl} seconds were asked for, the vendor keeps it for {seen.ttl}"
+    if note.store_offline != seen.store_offline and not nothing:
+        yield f"store_offline: is {note.store_offline}, at the vendor {seen.store_offline}"
+    if note.network is not seen.network:
+        yield f"network: is {note.network.value}, at the vendor {seen.network.value}"
+    for name in ("time_zone", "channel_id", "receipt_url", "receipt_parameter"):
+        wanted, got = getattr(note, name), getattr(seen, name)
+        if wanted is not None and got not in (wanted, clean(wanted)):
+            yield f"{name} was changed or lost on the way"
+    for name in ("show_from", "show_until"):
+        wanted, got = getattr(note, name), getattr(seen, name)
+        if not is_moment(wanted, got):
+            yield f"{name}: is {wanted}, at the vendor {got} (epoch seconds)"
+
+
+def is_moment(wanted: datetime | None, got: float | None) -> bool:
+    """Whether both name the same second, or neither any."""
+    if wanted is None or got is None:
+        return wanted is got
+    return abs(wanted.timestamp() - got) < 1
+
+
+def _cleaned(click: Any) -> Any:
+    names = [field.name for field in attrs.fields(type(click))]
+    return type(click)(*(clean(getattr(click, name)) for name in names))
