@@ -97,7 +97,13 @@ class Acme(Vendor):
         """Acme signs the app and the time in milliseconds."""
         time = str(int(now * 1000))
         sign = hashlib.sha256(f"{self.app_id}{time}{self.secret.reveal()}".encode()).hexdigest()
-        reply = checked((yield self._request("login", {"app": self.app_id, "time": time, "sign": sign})))
+        try:
+            reply = checked((yield self._request("login", {"app": self.app_id, "time": time, "sign": sign})))
+        except (
+            Refused
+        ) as refused:  # of a login: no notification is at fault, and to log in again would lead in a circle
+            busy = refused.reason in (Reason.RATE_LIMITED, Reason.UNAVAILABLE, Reason.QUOTA_EXCEEDED)
+            raise Refused(refused.reason if busy else Reason.CREDENTIALS, refused.code, refused.message) from None
         token, seconds = reply.body.get("token"), reply.body.get("seconds")
         if not isinstance(token, str) or not token.isascii() or not isinstance(seconds, int) or seconds < 1:
             raise NoVerdict("the reply to a login holds no access token")
@@ -195,13 +201,11 @@ def find_problem(push: Push, message: Message) -> tuple[Reason | None, str]:
     token, note = push.push_token.token, push.notification
     if not (token.isascii() and token.isprintable() and 0 < len(token) <= V1.number("token")):
         return Reason.UNREGISTERED, f"token: must be 1 to {V1.number('token')} printable ASCII characters"
-    for field, name in (("title", "title"), ("text", "body")):
-        if not message[field].strip():
-            return Reason.INVALID_NOTIFICATION, f"{name}: must hold at least one visible character"
-    if lacking := find_unsupported(note, FEATURES, "acme"):
-        return Reason.UNSUPPORTED, f"{', '.join(lacking)}: Acme has no such thing"
-    if not isinstance(note.click, OpenApp | OpenUrl):
-        return Reason.UNSUPPORTED, "click: Acme opens the app or a web page"
+    if blank := [name for field, name in (("title", "title"), ("text", "body")) if not message[field].strip()]:
+        return Reason.INVALID_NOTIFICATION, f"{blank[0]}: must hold at least one visible character"
+    lacking = find_unsupported(note, FEATURES, "acme")
+    if lacking or not isinstance(note.click, OpenApp | OpenUrl):
+        return Reason.UNSUPPORTED, f"{', '.join(lacking) or 'click'}: Acme has no such thing"
     if note.receipt_parameter is not None and not note.receipt_url:
         return Reason.INVALID_NOTIFICATION, "receipt_url: is needed beside receipt_parameter"
     for field, name in LIMITS.items():

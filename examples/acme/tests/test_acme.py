@@ -6,13 +6,21 @@ from typing import Any
 from pushgateway_acme import Acme
 from pushgateway_acme.sandbox import AcmeSandbox
 
-from pushgateway.testing.conformance import OverHttp, PluginConformance
+from pushgateway.testing.conformance import OverHttp, PluginConformance, Sample
+from pushgateway.vendor import Reason
 
 
 class TestAcme(PluginConformance):
     """Every scenario of the contract."""
 
     vendor = Acme
+    samples = (
+        Sample('{"code": 0, "results": [{"to": "{token}", "code": 0, "id": "m1"}]}', None, "accepted"),
+        Sample('{"code": 0, "results": [{"to": "{token}", "code": 10}]}', Reason.UNREGISTERED, "no such phone"),
+        Sample('{"code": 0, "results": [{"to": "{token}", "code": 11}]}', Reason.MUTED, "the user wants none"),
+        Sample('{"code": 20}', Reason.CREDENTIALS, "wrong signature"),
+        Sample('{"code": 31}', Reason.QUOTA_EXCEEDED, "the day is used up"),
+    )
 
     def make_sandbox(self, **options: Any) -> AcmeSandbox:
         """Acme's server."""

@@ -18,7 +18,9 @@ a real `Gateway` under virtual time (`rig`) or carried by hand (`bench`), and th
 """
 
 from pushgateway.testing.conformance.afterwards import BroadcastScenarios, ReceiptScenarios
+from pushgateway.testing.conformance.casting import CastingScenarios
 from pushgateway.testing.conformance.content import ContentScenarios
+from pushgateway.testing.conformance.crowd import CrowdScenarios
 from pushgateway.testing.conformance.place import PlaceScenarios
 from pushgateway.testing.conformance.promises import PROMISES, BrokenPromiseError, Promise
 from pushgateway.testing.conformance.pushing import PushScenarios
@@ -30,6 +32,14 @@ __all__ = ["PROMISES", "BrokenPromiseError", "OverHttp", "PluginConformance", "P
 
 
 class PluginConformance(
-    PlaceScenarios, SettingsScenarios, PushScenarios, ContentScenarios, TroubleScenarios, BroadcastScenarios, ReceiptScenarios
+    PlaceScenarios,
+    SettingsScenarios,
+    PushScenarios,
+    ContentScenarios,
+    CrowdScenarios,
+    TroubleScenarios,
+    BroadcastScenarios,
+    CastingScenarios,
+    ReceiptScenarios,
 ):
     """Subclass it in a plug-in's tests; pytest runs every scenario."""

@@ -5,6 +5,7 @@ Law of this file: what a plug-in does not offer is refused cleanly, before any r
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -21,8 +22,10 @@ from pushgateway.sandbox import Fault, Sandbox
 from pushgateway.testing.conformance.bench import Bench
 from pushgateway.testing.conformance.promises import judges
 from pushgateway.testing.conformance.rig import Rig, audiences
+from pushgateway.testing.conformance.wire import EPOCH
 from pushgateway.testing.conformance.words import ODD_BODIES, odd_twins
 from pushgateway.testing.virtual import run_virtual
+from pushgateway.vendor import Request
 
 NOTE = Notification("title", "for all")
 RECEIPTS = "https://host.invalid/receipts"
@@ -108,27 +111,53 @@ class ReceiptScenarios(Rig):
         """A receipt for each push that arrived, about its token; or `UNSUPPORTED`."""
         if self._refused(b"[]") is Reason.UNSUPPORTED:
             return
-        sent, posted = self._posted()
-        assert posted, "receipts() is there, but the sandbox's callbacks() post none for a push with a receipt_url"
-        vendor = self.loaded()
-        read = [one for body in posted for one in vendor.receipts("1", {}, body)]
-        receipts = [receipt for receipt in read if receipt is not None]
+        sent, receipts = self._told(dict.fromkeys(range(min(3, self.size)), ReceiptKind.ARRIVED))
 
-        assert len(receipts) == len(read), "a true receipt was not read"
-        assert {receipt.push_token for receipt in receipts} == sent, "the receipts are about other push tokens"
+        assert {receipt.push_token for receipt in receipts} == sent.keys(), "the receipts are about other push tokens"
         for receipt in receipts:
             assert receipt.kind is ReceiptKind.ARRIVED, f"it arrived, the receipt says {receipt.kind.name}"
-            assert receipt.parameter == "parameter-1", "the parameter did not come back"
+            assert receipt.parameter == sent[receipt.push_token][0], (
+                f"the receipt of this push brought back {receipt.parameter!r}, its own parameter is "
+                f"{sent[receipt.push_token][0]!r}"
+            )
             self._check_fields(receipt, b"a true receipt")
+
+    @judges("receipts")
+    def test_a_receipt_of_every_kind_is_about_its_push(self) -> None:
+        """What the sandbox can report: each kind as it is, with the right token, id and moment."""
+        if self._refused(b"[]") is Reason.UNSUPPORTED:
+            return
+        kinds = sorted(self.make_sandbox(clock=lambda: EPOCH, tokens=0).receipt_kinds, key=lambda kind: kind.value)
+        for kind in kinds:
+            fates = {0: kind, 1: ReceiptKind.ARRIVED} if self.size > 1 else {0: kind}
+            sent, receipts = self._told(fates)
+            by_token = {receipt.push_token: receipt for receipt in receipts}
+            for place, (push_token, (_, message_id)) in enumerate(sent.items()):
+                receipt = by_token.get(push_token)
+                assert receipt is not None, f"the vendor reported {fates[place].name}, and no receipt was read"
+                assert receipt.kind is fates[place], (
+                    f"the vendor reported {fates[place].name} ({receipt.event!r}), the receipt says {receipt.kind.name}"
+                )
+                right = receipt.message_id in (None, message_id) or message_id is None
+                assert right, "the receipt bears another message id than the outcome of its push"
+                if receipt.at is not None:
+                    away = abs(receipt.at - EPOCH)
+                    assert away < 86_400, f"the receipt's time is {away} seconds off: it is not in epoch seconds"
 
     @judges("receipts")
     def test_rubbish_is_no_receipt(self) -> None:
         """Anybody can post: receipts or `Refused`, never a crash, never a token that is no str."""
-        _, posted = ((), []) if self._refused(b"[]") is Reason.UNSUPPORTED else self._posted()
+        posted: list[Request] = []
+        if self._refused(b"[]") is not Reason.UNSUPPORTED:
+            bench, batch = self._pushed({0: ReceiptKind.ARRIVED})
+            bench.push(batch)
+            posted = bench.sandbox.callbacks()
         vendor = self.loaded()
-        for body in (*ODD_BODIES, *(twin for right in posted[:1] for twin in odd_twins(right))):
+        kind = posted[0].headers if posted else {}
+        twins = (twin for right in posted[:1] for twin in odd_twins(right.content, kind.get("content-type", "")))
+        for body in (*ODD_BODIES, *twins):
             try:
-                receipts = vendor.receipts("1", {}, body)
+                receipts = vendor.receipts("1", kind, body)
             except Refused as refused:
                 allowed = (Reason.INVALID_NOTIFICATION, Reason.UNSUPPORTED)
                 assert refused.reason in allowed, f"rubbish is no receipt, refused as {refused.reason.name}"
@@ -155,12 +184,33 @@ class ReceiptScenarios(Rig):
             return refused.reason
         return None
 
-    def _posted(self) -> tuple[set[PushToken], list[bytes]]:
+    def _pushed(self, fates: Mapping[int, ReceiptKind]) -> tuple[Bench, list[Push]]:
+        """A batch of which the push at each place will be reported so, and where."""
         bench = self.bench()
-        note = attrs.evolve(NOTE, receipt_url=RECEIPTS, receipt_parameter="parameter-1")
-        batch = [Push(PushToken(1, token), note) for token in bench.sandbox.tokens[: min(3, self.size)]]
-        bench.push(batch)
-        return {push.push_token for push in batch}, [request.content for request in bench.sandbox.callbacks()]
+        mixed, batch = bench.vendor.batching.mixed, []
+        for place, kind in fates.items():
+            token = bench.sandbox.tokens[place]
+            if kind is not ReceiptKind.ARRIVED:
+                bench.sandbox.fates[token] = kind
+            parameter = f"parameter-{place if mixed else 0}"
+            note = attrs.evolve(NOTE, receipt_url=RECEIPTS, receipt_parameter=parameter)
+            batch.append(Push(PushToken(1, token), note, dedupe_id=f"d-{place}"))
+        return bench, batch
+
+    def _told(self, fates: Mapping[int, ReceiptKind]) -> tuple[dict[PushToken, tuple[str, str | None]], list[Receipt]]:
+        """What was sent (parameter and message id by push token), and the receipts that came of it."""
+        bench, batch = self._pushed(fates)
+        outcomes = bench.push(batch)
+        posted = bench.sandbox.callbacks()
+        assert posted, "receipts() is there, but the sandbox's callbacks() post none for a push with a receipt_url"
+        read = [one for request in posted for one in bench.vendor.receipts("1", dict(request.headers), request.content)]
+        receipts = [receipt for receipt in read if receipt is not None]
+        assert len(receipts) == len(read), "a true receipt was not read"
+        sent = {
+            push.push_token: (push.notification.receipt_parameter or "", outcome.message_id)
+            for push, outcome in zip(batch, outcomes, strict=True)
+        }
+        return sent, receipts
 
     @judges("receipts")
     def test_statistics_are_counted_or_cleanly_unsupported(self) -> None:

@@ -70,6 +70,13 @@ SIZES: Mapping[str, Callable[[str], Mapping[str, Any]]] = {
 }
 MOST = 6000
 """Characters up to which a limit is looked for."""
+
+
+def with_fields(note: Notification, fields: Mapping[str, Any]) -> Notification:
+    """The notification with other values in these fields."""
+    return attrs.evolve(note, **fields)
+
+
 FAMILY = "👨‍👩‍👧‍👦"
 CLUSTERS = {"family": FAMILY, "flag": "🇨🇳", "skin": "👍🏽", "accent": "e\u0301"}
 
@@ -90,7 +97,9 @@ class ContentScenarios(Rig):
         except Refused as refused:
             outcomes = [refused.kept.get(place) or Outcome.refused(push, refused) for place, push in enumerate(batch)]
         except NoVerdict as silent:
-            raise AssertionError(f"the vendor was asked for a notification and gave no verdict: {silent.detail}") from None
+            raise AssertionError(
+                f"the vendor was asked for a notification and gave no verdict: {silent.detail}"
+            ) from None
         seen = {delivery.token: delivery for delivery in bench.sandbox.ledger.deliveries}
         return [(outcome, seen.get(token)) for outcome, token in zip(outcomes, tokens, strict=True)]
 
@@ -108,8 +117,12 @@ class ContentScenarios(Rig):
             "push with Outcome.not_sent before the request"
         )
         allowed = (Reason.INVALID_NOTIFICATION, Reason.UNSUPPORTED)
-        assert outcome.reason in allowed, f"{', '.join(names)}: ended {outcome!r}, not INVALID_NOTIFICATION or UNSUPPORTED"
-        assert any(name in outcome.detail for name in names), f"refused, and {' or '.join(names)} not named: {outcome!r}"
+        assert outcome.reason in allowed, (
+            f"{', '.join(names)}: ended {outcome!r}, not INVALID_NOTIFICATION or UNSUPPORTED"
+        )
+        assert any(name in outcome.detail for name in names), (
+            f"refused, and {' or '.join(names)} not named: {outcome!r}"
+        )
         return False
 
     @pytest.mark.parametrize("feature", FEATURES)
@@ -149,7 +162,7 @@ class ContentScenarios(Rig):
         bench, make = self.bench(), SIZES[feature]
 
         def passes(sign: str, count: int) -> bool:
-            note = attrs.evolve(PLAIN, **make(sign * count))
+            note = with_fields(PLAIN, make(sign * count))
             ((outcome, seen),) = self.shown(bench, [note])
             arrived = self.judge(note, outcome, seen, feature, "receipt_url" if "receipt" in feature else feature)
             return arrived and not outcome.truncated
@@ -186,14 +199,14 @@ class ContentScenarios(Rig):
     def test_no_character_is_torn_at_the_cut(self, name: str) -> None:
         """An emoji of several characters, or an accent, is shown whole or not at all."""
         bench = self.bench()
-        ((outcome, seen),) = self.shown(bench, [attrs.evolve(PLAIN, **{name: "x" * MOST})])
+        ((outcome, seen),) = self.shown(bench, [with_fields(PLAIN, {name: "x" * MOST})])
         if seen is None or name not in outcome.truncated:
             return  # refused when too long: nothing is cut
         length = len(getattr(seen, name))
         for kind, cluster in CLUSTERS.items():
             for before in range(max(length - 14, 0), length + 1):
                 text = "x" * before + cluster * 3 + "y" * 20
-                ((outcome, seen),) = self.shown(bench, [attrs.evolve(PLAIN, **{name: text})])
+                ((outcome, seen),) = self.shown(bench, [with_fields(PLAIN, {name: text})])
                 if seen is not None:
                     whole = is_whole_cut(text, getattr(seen, name))
                     assert whole, f"the {name} was cut inside of an emoji or a letter with its accent ({kind})"
@@ -204,7 +217,7 @@ class ContentScenarios(Rig):
         values: tuple[Any, ...] = (1, True, 1.0, "1", 0, False, 0.0, None, [1], [True], {"a": 1}, {"a": True})
         for make in (lambda value: {"data": {"n": value}}, lambda value: {"data": {"n": {"deep": [value]}}}):
             sandbox = self.sandbox(tokens=len(values))
-            notes = [attrs.evolve(PLAIN, **make(value)) for value in values]
+            notes = [with_fields(PLAIN, make(value)) for value in values]
             pushes = [Push(PushToken(1, t), note) for t, note in zip(sandbox.tokens, notes, strict=True)]
             outcomes = self.deliver(sandbox, pushes)
 
@@ -309,7 +322,9 @@ class ContentScenarios(Rig):
         assert note.intent is not None
         if seen is None:
             names = ("intent", note.intent.value, "parameters", "template", "channel", "category")
-            assert any(name in outcome.detail for name in names), f"{note.intent.value} was refused unnamed: {outcome!r}"
+            assert any(name in outcome.detail for name in names), (
+                f"{note.intent.value} was refused unnamed: {outcome!r}"
+            )
             return
         if note.intent.is_public:
             assert not seen.private, (
@@ -324,7 +339,7 @@ class ContentScenarios(Rig):
         if settings is None:
             return
         bench = self.bench(settings=settings)
-        filled = [{"who": "Ann", "what": 3}, {"who": "Bob & \"Co\"", "what": "长"}, {"who": "Ann", "what": True}]
+        filled = [{"who": "Ann", "what": 3}, {"who": 'Bob & "Co"', "what": "长"}, {"who": "Ann", "what": True}]
         notes = [attrs.evolve(PLAIN, intent=Intent.CHAT, parameters=each) for each in filled[:2]]
         for batch in ([notes[0]], notes[: self.size] if bench.vendor.batching.mixed else [notes[1]]):
             for note, (outcome, seen) in zip(batch, self.shown(bench, batch), strict=True):

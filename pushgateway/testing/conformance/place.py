@@ -5,20 +5,24 @@ Law of this file: found by entry point, importing what it may, calling what it m
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
+from typing import Any
 
 import pytest
 
 from pushgateway.audience import Broadcast
+from pushgateway.certificates import Certificate
 from pushgateway.errors import NoVerdict, Refused
-from pushgateway.model import Notification
+from pushgateway.model import Notification, Push, PushToken
 from pushgateway.plugins import VENDORS, Plugins, installed
 from pushgateway.sandbox.finding import SANDBOXES, find_sandbox
-from pushgateway.testing.conformance.bench import EPOCH, Bench
+from pushgateway.testing.conformance.bench import Bench
 from pushgateway.testing.conformance.promises import judges
-from pushgateway.testing.conformance.rig import Rig, audiences
+from pushgateway.testing.conformance.rig import PREFIXED, Rig, audiences
+from pushgateway.testing.conformance.wire import EPOCH
 from pushgateway.testing.purity import IMPURE, Calls, imports_of
+from pushgateway.vendor import Exchange
 
 DOORS = frozenset({"pushgateway.vendor", "pushgateway.rules", "pushgateway.text"})
 
@@ -93,6 +97,48 @@ class PlaceScenarios(Rig):
             vendor.region(token), vendor.quota(note), vendor.weigh(note), vendor.batching, vendor.rates
             vendor.advice(), vendor.rulings(push)
 
+    # Hosts
+
+    @judges("hosts")
+    def test_each_region_has_its_own_host(self) -> None:
+        """Pushes and logins of a region go where its setting, or the rules, say; never to another region's host."""
+        sandbox = self.make_sandbox(clock=lambda: EPOCH, tokens=3)
+        settings = sandbox.settings(self.host)
+        apart = {name: f"https://{name.replace('_', '-')}.invalid" for name, at in settings.items() if at == self.host}
+        hosts = self._hosts({**settings, **apart})
+        for region, (pushing, logging_in) in hosts.items():
+            for other, (theirs, _) in hosts.items():
+                if other != region and len(apart) > 1:
+                    assert pushing != theirs, (
+                        f"pushes of the regions {region!r} and {other!r} go to one host, {pushing}"
+                    )
+                    assert logging_in != theirs, f"a login of the region {region!r} goes to the host of {other!r}"
+        rules = self.rules
+        if rules is None:
+            return
+        without = {name: value for name, value in settings.items() if name not in apart}
+        try:
+            vendor = self.load(Certificate(1, self.vendor.brand, without))
+        except AssertionError:
+            return  # the address has to be said
+        rows = rules.dialects.get(vendor.dialect) or next(iter(rules.dialects.values()))
+        for region, (pushing, _) in self._hosts(without).items():
+            if region in rows.hosts:
+                wanted = rows.hosts[region].url
+                assert wanted.startswith(pushing), (
+                    f"the region {region!r} is at {wanted} by the rules, pushes go to {pushing}"
+                )
+
+    def _hosts(self, settings: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
+        """By region: where a push and where a login goes ("" where there is no request)."""
+        vendor = self.load(Certificate(1, self.vendor.brand, settings))
+        tokens = {vendor.region(token): token for token in (*PREFIXED, *self.sandbox().tokens)}
+        note = Notification("title", "for all")
+        return {
+            region: (_host(vendor.push([Push(PushToken(1, token), note)])), _host(vendor.login(region, EPOCH)))
+            for region, token in tokens.items()
+        }
+
     @pytest.mark.parametrize("count", [1, 3])
     @judges("memory")
     def test_the_same_pushes_make_the_same_requests(self, count: int) -> None:
@@ -119,3 +165,13 @@ class PlaceScenarios(Rig):
 
         assert made[0] == made[1], "two instances with the same settings log in differently"
         assert made[0][: len(made[0]) // 2] == made[0][len(made[0]) // 2 :], f"the second login at {EPOCH} differs"
+
+
+def _host(exchange: Exchange[Any] | None) -> str:
+    """Scheme and host of the first request of an exchange."""
+    for request in exchange or ():
+        if request is not None:
+            assert exchange is not None
+            exchange.close()
+            return "/".join(request.url.split("/")[:3])
+    return ""

@@ -252,6 +252,24 @@ class PushScenarios(Rig):
             said = bench.vendor.weigh(note) + most_quoted(third) + most_quoted(f"d-{third}")
             assert added <= said, f"odd notification {place} added {added} bytes, weigh() and its token say {said}"
 
+    @judges("weight")
+    def test_different_notifications_weigh_no_more_than_they_say(self) -> None:
+        """Each beside others that are not like it: what a request shares between equal ones must not hide a weight."""
+        bench = self.bench()
+        if bench.vendor.batching.max_bytes is None or self.size < 3 or not bench.vendor.batching.mixed:
+            return
+        first, second, third = bench.sandbox.tokens[:3]
+        before = [Push(PushToken(1, t), Notification("a", t), dedupe_id=f"d-{t}") for t in (first, second)]
+        alone = sum(len(request.content) for request in bench.asked(before))
+        long = (Notification("长" * count, "😀" * count, data={"k": "长" * count}) for count in (1, 30, 300))
+        for place, note in enumerate((Notification("title", "for all"), *long, *ODD_NOTES)):
+            batch = [*before, Push(PushToken(1, third), note, dedupe_id=f"d-{third}")]
+            added = sum(len(request.content) for request in bench.asked(batch)) - alone
+            said = bench.vendor.weigh(note) + most_quoted(third) + most_quoted(f"d-{third}")
+            assert added <= said, (
+                f"notification {place} added {added} bytes to others, weigh() and its token say {said}"
+            )
+
     @judges("total")
     def test_region_quota_and_weight_know_everything(self) -> None:
         """The core asks before anything is checked."""

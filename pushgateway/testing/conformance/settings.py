@@ -5,22 +5,28 @@ Law of this file: what a host reads (a `repr`, a sentence, a log, a URL in an ac
 
 from __future__ import annotations
 
+import inspect
 import logging
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from typing import Any
+from urllib.parse import quote
 
 import attrs
 
+from pushgateway.audience import Broadcast
 from pushgateway.calls import Ruling
 from pushgateway.certificates import Certificate, load_vendors
-from pushgateway.errors import ConfigError
+from pushgateway.errors import ConfigError, FieldError, NoVerdict, Refused
 from pushgateway.masking import Secret
 from pushgateway.model import Notification, Push, PushToken
+from pushgateway.operations import operations_of
 from pushgateway.plugins import Plugins
 from pushgateway.sandbox import Fault
 from pushgateway.testing.conformance.promises import judges
-from pushgateway.testing.conformance.rig import CANARY, ODD_TOKENS, Rig, fields_of
+from pushgateway.testing.conformance.rig import CANARY, ODD_TOKENS, Rig, audiences, fields_of
 from pushgateway.testing.conformance.words import ODD_NOTES
+from pushgateway.vendor import Request
 
 
 class SettingsScenarios(Rig):
@@ -89,6 +95,36 @@ class SettingsScenarios(Rig):
             assert not shown, f"the setting {name} is in the URL of {len(shown)} of {len(heard)} requests"
 
     @judges("secrets")
+    def test_no_secret_travels_in_the_url_of_another_call(self) -> None:
+        """Logins, broadcasts, statistics, aliases and whatever else the plug-in offers as a `Call`."""
+        asked: list[tuple[str, Request]] = []
+        bench = self.bench()
+        heard = self.answers_of(bench.sandbox)
+        bench.log_in(bench.vendor.home_region)
+        asked += [("login", request) for request, _ in heard]
+        access = bench.access
+        for name in sorted(operations_of(self.vendor)):
+            method = getattr(bench.vendor, name)
+            with suppress(Refused, NoVerdict, FieldError):
+                call = method(**_arguments(method, bench.sandbox.tokens[0]))
+                bench.carry(call.begin, call.region)
+            asked += [(name, request) for request in bench.requests]
+            bench.requests.clear()
+        for kind, audience in audiences(bench.sandbox).items():
+            if kind in self.vendor.audiences:
+                bench.broadcast(Broadcast(1, Notification("title", "for all"), audience))
+                asked += [("broadcast", request) for request in bench.requests]
+
+        secrets = dict(self.secrets())
+        if access is not None:
+            secrets["access token"] = access.value
+        for operation, request in asked:
+            shown = {name for name, value in secrets.items() if value in request.url or quote(value) in request.url}
+            assert not shown, (
+                f"{' and '.join(shown)} is in the URL of a request of {operation}: send it in a header or body"
+            )
+
+    @judges("secrets")
     def test_nothing_sent_shows_in_a_log(self) -> None:
         """Over faults: no token, title, body or data in any record or outcome's `repr`."""
         sandbox = self.sandbox(tokens=20)
@@ -125,6 +161,20 @@ class SettingsScenarios(Rig):
                 assert all(isinstance(ruling, Ruling) for ruling in rulings), "rulings() gives Ruling values"
                 shown = [ruling for ruling in rulings if CANARY in repr(ruling)]
                 assert not shown, f"a ruling on {shown[0].field!r} quotes what was sent" if shown else ""
+
+
+def _arguments(method: Callable[..., Any], token: str) -> dict[str, Any]:
+    """Something for each argument that a call needs, by its type."""
+    given: dict[str, Any] = {}
+    for name, parameter in inspect.signature(method).parameters.items():
+        hint = str(parameter.annotation)
+        if parameter.default is inspect.Parameter.empty and parameter.kind not in (
+            inspect.Parameter.VAR_POSITIONAL,
+            inspect.Parameter.VAR_KEYWORD,
+        ):
+            many = any(word in hint for word in ("Sequence", "Iterable", "Collection", "list", "tuple"))
+            given[name] = [token] if many else b"x" if "bytes" in hint else 1 if "int" in hint else token
+    return given
 
 
 class _Listener(logging.Handler):

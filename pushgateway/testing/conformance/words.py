@@ -6,8 +6,9 @@ Law of this file: data, and pure functions that make it.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
+from urllib.parse import parse_qsl, urlencode
 
 from pushgateway.model import Notification, OpenActivity, OpenIntent, OpenIntentUri, OpenUrl
 
@@ -60,8 +61,20 @@ ODD_BODIES = (
 """What nobody meant to say."""
 
 
-def odd_twins(content: bytes) -> Iterator[bytes]:
-    """A JSON text with each of its values in turn left out, and replaced by each of some odd ones."""
+NOBODY = "nobody"
+"""A target that nobody asked about."""
+
+
+def odd_twins(content: bytes, kind: str = "", names: Sequence[str] = ()) -> Iterator[bytes]:
+    """A JSON text, or (by its content type `kind` or its look) a form, with each of its values in turn left out, and
+    replaced by each of some odd ones. JSON within a field of a form is varied too.
+
+    `names`: each JSON object also gets each of these as a key more, and each list an entry more that resembles its
+    first but is about somebody else.
+    """
+    if "form" in kind or (content[:1] not in (b"{", b"[") and b"=" in content):
+        yield from _odd_forms(content)
+        return
     try:
         whole = json.loads(content)
     except ValueError:
@@ -78,6 +91,56 @@ def odd_twins(content: bytes) -> Iterator[bytes]:
             twin = json.loads(content)
             _holder(twin, path)[path[-1]] = odd
             yield _written(twin)
+        if names:
+            yield from _with_more(content, path, names)
+
+
+def _with_more(content: bytes, path: tuple[Any, ...], names: Sequence[str]) -> Iterator[bytes]:
+    for name in names:
+        for added in ([NOBODY], NOBODY, {NOBODY: 1}, None):
+            twin = json.loads(content)
+            place = _holder(twin, (*path, None))
+            if not isinstance(place, dict) or name in place:
+                break
+            place[name] = added
+            yield _written(twin)
+    twin = json.loads(content)
+    place = _holder(twin, (*path, None))
+    if isinstance(place, list) and place:
+        first = place[0]
+        other = (
+            {key: NOBODY if isinstance(value, str) else value for key, value in first.items()}
+            if isinstance(first, dict)
+            else NOBODY
+        )
+        for more in (other, first, None, {}):
+            for at in (0, len(place)):
+                again = json.loads(content)
+                _holder(again, (*path, None)).insert(at, more)
+                yield _written(again)
+
+
+def _odd_forms(content: bytes) -> Iterator[bytes]:
+    fields = parse_qsl(content.decode("utf-8", "replace"), keep_blank_values=True)
+    for place, (name, value) in enumerate(fields):
+        rest = fields[:place], fields[place + 1 :]
+        yield _form(*rest)
+        yield _form(*rest, [(name, value), (name, "twice")])
+        for odd in (*map(_text, _ODD_VALUES), *(twin.decode() for twin in _odd_json(value))):
+            yield _form(rest[0], [(name, odd)], rest[1])
+
+
+def _odd_json(value: str) -> Iterator[bytes]:
+    if value[:1] in ("{", "["):
+        yield from odd_twins(value.encode(), "json", (NOBODY,))
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _form(*parts: Sequence[tuple[str, str]]) -> bytes:
+    return urlencode([pair for part in parts for pair in part]).encode()
 
 
 def _paths(value: Any, path: tuple[Any, ...]) -> Iterator[tuple[Any, ...]]:

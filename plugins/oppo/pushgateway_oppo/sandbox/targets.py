@@ -79,9 +79,7 @@ def in_snake_case(fields: Mapping[str, Any], known: Collection[str]) -> Mapping[
 class Targets:
     """Reads targets in one dialect. `sayings`: by target, the code to refuse it with, whatever it is."""
 
-    def __init__(
-        self, dialect: Dialect, phones: Phones, sayings: Mapping[str, str], *, registration_ids: bool
-    ) -> None:
+    def __init__(self, dialect: Dialect, phones: Phones, sayings: Mapping[str, str], *, registration_ids: bool) -> None:
         self._phones = phones
         self._sayings = sayings
         self._registration_ids = registration_ids

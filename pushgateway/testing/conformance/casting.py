@@ -1,0 +1,183 @@
+"""Scenarios: whom a broadcast reaches, when and how fast, and what it says.
+
+Law of this file: what a plug-in or its vendor cannot express is refused before any request; what it takes is done as
+it was asked. The sandbox's phones say who got what.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from pushgateway.audience import Audience, AudienceKind
+from pushgateway.model import Notification
+from pushgateway.outcome import BroadcastOutcome, Reason, Status
+from pushgateway.sandbox import Sandbox
+from pushgateway.testing.conformance.content import FEATURES, with_fields
+from pushgateway.testing.conformance.promises import judges
+from pushgateway.testing.conformance.rig import Rig, audiences
+from pushgateway.testing.conformance.seeing import changed
+from pushgateway.testing.conformance.wire import EPOCH
+from pushgateway.testing.virtual import run_virtual
+
+NOTE = Notification("title", "for all")
+LATER = datetime.fromtimestamp(EPOCH, UTC) + timedelta(days=1)
+TAGS: Sequence[Sequence[str]] = (["a"], ["a", "b"], ["b"], ["a", "b", "c"], [])
+"""The tags of five phones."""
+CHOICES: Mapping[str, tuple[Mapping[str, Sequence[str]], frozenset[int]]] = {
+    "any of two": ({"any_of": ["a", "b"]}, frozenset({0, 1, 2, 3})),
+    "all of two": ({"all_of": ["a", "b"]}, frozenset({1, 3})),
+    "any but one": ({"any_of": ["a"], "none_of": ["c"]}, frozenset({0, 1})),
+    "all but one": ({"all_of": ["a", "b"], "none_of": ["c"]}, frozenset({1})),
+    "any and all": ({"any_of": ["a", "c"], "all_of": ["b"]}, frozenset({1, 3})),
+    "any of three": ({"any_of": ["a", "b", "c"]}, frozenset({0, 1, 2, 3})),
+}
+"""By name: the groups of tags, and the places of the phones that they mean."""
+REFUSALS = (Reason.UNSUPPORTED, Reason.INVALID_NOTIFICATION)
+
+
+class CastingScenarios(Rig):
+    """Audiences, schedules, speed and content of broadcasts."""
+
+    def cast(self, sandbox: Sandbox, audience: Audience, note: Notification = NOTE, **more: Any) -> BroadcastOutcome:
+        """Broadcast through a gateway."""
+
+        async def main() -> BroadcastOutcome:
+            async with self.gateway(sandbox) as gateway:
+                return await gateway.broadcast(1, note, audience, **more)
+
+        outcome = run_virtual(main())
+        assert "broke its contract" not in outcome.detail, outcome.detail
+        return outcome
+
+    def refused(self, sandbox: Sandbox, outcome: BroadcastOutcome, *names: str) -> None:
+        """It was refused cleanly: nobody got it, and what is not possible is named."""
+        assert sandbox.ledger.total == 0, f"a broadcast ended {outcome!r}, and {sandbox.ledger.total} phones got it"
+        assert outcome.status is Status.NOT_SENT, (
+            f"the vendor refused a broadcast that the plug-in let pass: {outcome!r}"
+        )
+        assert outcome.reason in REFUSALS, f"{', '.join(names)}: ended {outcome!r}, not UNSUPPORTED"
+        detail = outcome.detail + "".join(one.detail for one in outcome.outcomes)
+        assert any(name in detail for name in names), f"refused, and {' or '.join(names)} is not named: {outcome!r}"
+
+    @pytest.mark.parametrize("choice", CHOICES)
+    @judges("broadcasts")
+    def test_tags_reach_whom_they_mean(self, choice: str) -> None:
+        """One of, all of, none of: exactly these phones, or refused."""
+        if AudienceKind.TAGS not in self.vendor.audiences:
+            return
+        groups, wanted = CHOICES[choice]
+        sandbox = self.sandbox(tokens=len(TAGS))
+        tokens = list(sandbox.tokens)
+        for token, tags in zip(tokens, TAGS, strict=True):
+            sandbox.set_tags(token, tags)
+
+        outcome = self.cast(sandbox, Audience.of_tags(**groups))  # type: ignore[arg-type]
+
+        if outcome.ok:
+            reached = {place for place, token in enumerate(tokens) if sandbox.ledger.count(token)}
+            assert reached == wanted, f"tags, {choice}: phones {sorted(reached)} got it, {sorted(wanted)} were meant"
+        else:
+            self.refused(sandbox, outcome, "audience", "tags", "all_of", "none_of")
+
+    @pytest.mark.parametrize("sign", [",", ";", "|", " "])
+    @pytest.mark.parametrize("kind", [AudienceKind.ALIASES, AudienceKind.TAGS], ids=lambda kind: kind.value)
+    @judges("broadcasts")
+    def test_a_name_with_a_separator_is_one_name(self, kind: AudienceKind, sign: str) -> None:
+        """`x,y` is not `x` and `y`: it reaches its own phone alone, or is refused by name."""
+        if kind not in self.vendor.audiences:
+            return
+        sandbox = self.sandbox(tokens=4)
+        tokens = list(sandbox.tokens)
+        names = ["x", "y", f"x{sign}y", "z"]
+        for token, name in zip(tokens, names, strict=True):
+            sandbox.set_alias(token, name)
+            sandbox.set_tags(token, [name])
+        make = Audience.of_aliases if kind is AudienceKind.ALIASES else Audience.of_tags
+
+        outcome = self.cast(sandbox, make([names[2]]))
+
+        if outcome.ok:
+            reached = {place for place, token in enumerate(tokens) if sandbox.ledger.count(token)}
+            assert reached <= {2}, (
+                f"the {kind.value} were one name with {sign!r} in it, and others got it: it was split"
+            )
+        else:
+            self.refused(sandbox, outcome, "audience", "alias", "tag")
+
+    @judges("broadcasts")
+    def test_several_aliases_reach_each_of_them(self) -> None:
+        """Each named phone once, and no other."""
+        if AudienceKind.ALIASES not in self.vendor.audiences:
+            return
+        sandbox = self.sandbox(tokens=5)
+        tokens = list(sandbox.tokens)
+        for token, alias in zip(tokens, ("ann", "bob", "cy", "dee"), strict=False):
+            sandbox.set_alias(token, alias)
+
+        outcome = self.cast(sandbox, Audience.of_aliases(["ann", "cy", "dee"]))
+
+        counts = [sandbox.ledger.count(token) for token in tokens]
+        assert outcome.ok, f"a broadcast to three aliases should be ACCEPTED: {outcome!r}"
+        assert counts == [1, 0, 1, 1, 0], f"three aliases were meant (phones 0, 2, 3), and phones got it {counts} times"
+
+    @judges("broadcasts")
+    def test_a_start_is_kept_or_refused(self) -> None:
+        """Tomorrow is tomorrow: not now, not in another unit."""
+        for sandbox, audience in self._each():
+            outcome = self.cast(sandbox, audience, start_at=LATER)
+            if not outcome.ok:
+                self.refused(sandbox, outcome, "start_at")
+                continue
+            for seen in sandbox.ledger.deliveries:
+                told = "at once" if seen.start_at is None else f"at {seen.start_at} (epoch seconds)"
+                right = seen.start_at is not None and abs(seen.start_at - LATER.timestamp()) < 1
+                assert right, f"a broadcast to start at {LATER} is shown {told}: start_at was lost or in another unit"
+
+    @judges("broadcasts")
+    def test_a_rate_is_kept_or_refused(self) -> None:
+        """No faster than the host allows."""
+        for sandbox, audience in self._each():
+            outcome = self.cast(sandbox, audience, rate=50)
+            if not outcome.ok:
+                self.refused(sandbox, outcome, "rate")
+                continue
+            for seen in sandbox.ledger.deliveries:
+                assert seen.rate == 50, f"a broadcast at 50 phones a second goes out at {seen.rate or 'full speed'}"
+
+    @judges("content")
+    def test_a_broadcast_says_what_it_was_given(self) -> None:
+        """Each feature, to each audience: unchanged, cut and named, or refused by name."""
+        for fields in FEATURES.values():
+            note = with_fields(NOTE, fields)
+            for sandbox, audience in self._each():
+                outcome = self.cast(sandbox, audience, note)
+                if not outcome.ok:
+                    self.refused(sandbox, outcome, *fields)
+                    continue
+                assert sandbox.ledger.total, f"a broadcast to {audience.kind.value} was accepted, and nobody got it"
+                for seen in sandbox.ledger.deliveries:
+                    problems = changed(note, seen, outcome.truncated)
+                    assert not problems, f"a broadcast to {audience.kind.value}: {'; '.join(problems)}"
+
+    @pytest.mark.parametrize("name", ["title", "body"])
+    @judges("any text")
+    def test_a_long_broadcast_is_cut_and_says_so(self, name: str) -> None:
+        """As a push: cut and named, or refused by name."""
+        note = with_fields(NOTE, {name: "长" * 5000})
+        for sandbox, audience in self._each():
+            outcome = self.cast(sandbox, audience, note)
+            if not outcome.ok:
+                self.refused(sandbox, outcome, name)
+                continue
+            for seen in sandbox.ledger.deliveries:
+                problems = changed(note, seen, outcome.truncated)
+                assert not problems, f"a broadcast to {audience.kind.value}: {'; '.join(problems)}"
+
+    def _each(self) -> Any:
+        for kind in sorted(self.vendor.audiences, key=lambda kind: kind.value):
+            sandbox = self.sandbox(tokens=3)
+            yield sandbox, audiences(sandbox)[kind]

@@ -1,0 +1,314 @@
+"""Scenarios: who is blamed for a refusal, what a code means, and replies that name what was not asked for.
+
+Law of this file: a code that names no target is nobody's until the request held one push alone; a code that names its
+target is that one's alone.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import attrs
+
+from pushgateway.audience import AudienceKind, Broadcast
+from pushgateway.errors import NoVerdict, Refused
+from pushgateway.model import Notification, Push, PushToken
+from pushgateway.outcome import Outcome, Reason, Status
+from pushgateway.rules import CodeRule
+from pushgateway.sandbox import Answer, Sandbox
+from pushgateway.testing.conformance.bench import EPOCH, Bench
+from pushgateway.testing.conformance.promises import judges
+from pushgateway.testing.conformance.rig import Rig, audiences
+from pushgateway.testing.conformance.words import ODD_BODIES, odd_twins
+from pushgateway.vendor import Request, Response
+
+MARK = "MARK5d1cMARK"
+NOBODY = "nobody5d1c"
+ABOUT_THE_ASKER = (Reason.CREDENTIALS, Reason.RATE_LIMITED, Reason.QUOTA_EXCEEDED, Reason.UNAVAILABLE)
+ABOUT_A_PHONE = frozenset({Reason.UNREGISTERED, Reason.MUTED})
+
+
+class CrowdScenarios(Rig):
+    """Many pushes, and one word of the vendor for all of them."""
+
+    # One bad text
+
+    @judges("blame")
+    def test_one_bad_text_among_a_thousand(self) -> None:
+        """The vendor refuses every request that holds it: it alone ends refused, and all others arrive."""
+        code = self.code_for(Reason.INVALID_NOTIFICATION)
+        if code is None:
+            return
+        mixed = self.loaded().batching.mixed
+        count = 1000 if self.size > 1 and mixed else 60
+        sandbox = self.sandbox(tokens=count)
+        played = self._forbid(sandbox, code)
+        pushes = [
+            Push(PushToken(1, token), Notification("title", f"for {token}" if mixed else "for all"))
+            for token in sandbox.tokens
+        ]
+        bad = count // 3
+        pushes[bad] = Push(pushes[bad].push_token, Notification("title", f"{MARK} for all"))
+
+        outcomes = self.deliver(sandbox, pushes)
+
+        assert played, "the forbidden text never came to the vendor as it is, so this scenario has shown nothing"
+        self.check(sandbox, outcomes)
+        for place, outcome in enumerate(outcomes):
+            wanted = Reason.INVALID_NOTIFICATION if place == bad else None
+            told = "one text in the batch is forbidden" if place == bad else "another push's text is forbidden"
+            assert outcome.reason is wanted, f"push {place} of {count}: {told}, and it ended {outcome!r}"
+        requests, needed = sum(sandbox.ledger.calls.values()), math.ceil(count / self.size)
+        most = needed + 4 * math.ceil(math.log2(self.size + 1)) + 10
+        assert requests <= most, f"to find one bad text among {count} took {requests} requests, {most} are enough"
+
+    @judges("blame")
+    def test_a_text_that_is_refused_for_all(self) -> None:
+        """The same forbidden text for many phones: each is told, and nobody is called dead."""
+        code = self.code_for(Reason.INVALID_NOTIFICATION)
+        if code is None:
+            return
+        sandbox = self.sandbox(tokens=min(20 * self.size, 200))
+        played = self._forbid(sandbox, code)
+        note = Notification("title", MARK)
+
+        outcomes = self.deliver(sandbox, [Push(PushToken(1, token), note) for token in sandbox.tokens])
+
+        assert played, "the forbidden text never came to the vendor as it is, so this scenario has shown nothing"
+        self.check_contract(outcomes)
+        told = {outcome.reason for outcome in outcomes}
+        assert Reason.INVALID_NOTIFICATION in told, f"the text is forbidden, and the pushes ended {_names(told)}"
+        assert not told & (ABOUT_A_PHONE | {None}), f"the text is forbidden, and pushes ended {_names(told)}"
+
+    def _forbid(self, sandbox: Sandbox, code: str) -> list[int]:
+        """From now on the vendor refuses every request with the mark, as a whole; the list gets one entry for each."""
+        answer, played = sandbox.answer, list[int]()
+
+        def answering(request: Request) -> Answer:
+            if MARK.encode() not in request.content and MARK not in request.url:
+                return answer(request)
+            played.append(1)
+            sandbox.ledger.note_call(sandbox.operation(request), len(request.content))
+            return Answer(sandbox.refusal(code))
+
+        sandbox.answer = answering  # type: ignore[method-assign]
+        return played
+
+    @judges("blame")
+    def test_a_refusal_of_the_whole_request_is_raised(self) -> None:
+        """Each code that names no target: `push` raises it, so that the core can ask again in halves."""
+        if self.size < 2:
+            return
+        bench = self.bench()
+        batch = self.pushes(bench.sandbox.tokens[: min(3, self.size)])
+        for code, rule in self._request_codes():
+            bench.spoil = lambda _, code=code: bench.sandbox.refusal(code)  # type: ignore[misc]
+            raised, outcomes = self._answer(bench, batch)
+            told = {outcome.reason for outcome in outcomes}
+            assert raised is not None, (
+                f"the code {code} ({rule.meaning}) came for the whole request, and push() blamed all {len(batch)} "
+                f"pushes with {_names(told)} in place of raising Refused"
+            )
+
+    def _request_codes(self) -> list[tuple[str, CodeRule]]:
+        known = {} if self.rules is None else self.rules.codes
+        rows = [(code, rule) for code, rule in known.items() if rule.scope == "request"]
+        return [(code, rule) for code, rule in rows if rule.reason not in ("accepted", "repeated", "copy")]
+
+    def _answer(self, bench: Bench, batch: Sequence[Push]) -> tuple[Refused | NoVerdict | None, Sequence[Outcome]]:
+        try:
+            return None, bench.push(batch)
+        except (Refused, NoVerdict) as raised:
+            return raised, ()
+
+    # What a code means
+
+    @judges("codes")
+    def test_no_code_of_a_whole_request_is_about_a_phone(self) -> None:
+        """In the rules and in what is told: a code that names no target never costs a token."""
+        for code, rule in self._request_codes():
+            assert rule.host_reason not in ABOUT_A_PHONE, (
+                f"code {code} ({rule.meaning}) is {rule.reason} of a whole request in rules.toml: the app's quota is "
+                "QUOTA_EXCEEDED; MUTED and UNREGISTERED are for codes with scope = 'target'"
+            )
+        if self.rules is None or self.size < 2:
+            return
+        bench = self.bench()
+        batch = self.pushes(bench.sandbox.tokens[:2])
+        for code, rule in self.rules.codes.items():
+            if rule.scope != "target":
+                continue
+            bench.spoil = lambda _, code=code: bench.sandbox.refusal(code)  # type: ignore[misc]
+            raised, outcomes = self._answer(bench, batch)
+            told = {outcome.reason for outcome in outcomes}
+            told |= {raised.reason} if isinstance(raised, Refused) else set()
+            assert not told & ABOUT_A_PHONE, (
+                f"code {code} came for a request of {len(batch)} pushes without naming one, and they ended "
+                f"{_names(told)}: living tokens would be retired"
+            )
+
+    @judges("codes")
+    def test_codes_mean_what_the_documents_print(self) -> None:
+        """The samples of the vendor's documents, against the rules: a wrong row cannot prove itself right."""
+        if self.rules is None:
+            return
+        reasons = {sample.reason for sample in self.samples}
+        lacking = [name for reason, name in _NEEDED.items() if reason not in reasons]
+        assert not lacking, (
+            f"samples lacks replies for {', '.join(lacking)}: copy from the vendor's documents what they print for "
+            "them, as Sample(reply='{\"code\": 0, ...}', reason=None, says='page 3'), with {token} for the token"
+        )
+        for sample in self.samples:
+            bench = self.bench()
+            (push,) = batch = self.pushes(bench.sandbox.tokens[:1])
+            body = sample.reply.replace("{token}", push.push_token.token).encode()
+            bench.spoil = lambda reply, body=body: attrs.evolve(reply, content=body)  # type: ignore[misc]
+            raised, outcomes = self._answer(bench, batch)
+            told: Any = {outcome.reason for outcome in outcomes}
+            if raised is not None:
+                told = {raised.reason if isinstance(raised, Refused) else Reason.NO_VERDICT}
+            assert told == {sample.reason}, (
+                f"{sample.says}: the documented reply means {_names({sample.reason})}, push() says {_names(told)}"
+            )
+
+    @judges("access")
+    def test_a_refused_login_is_about_nobodys_notification(self) -> None:
+        """Whatever code a login is answered with: no push is called wrong or dead for it."""
+        bench = self.bench()
+        heard = self.answers_of(bench.sandbox)
+        bench.log_in(bench.vendor.home_region)
+        if not heard:
+            return
+        for code, rule in self._request_codes():
+            bench.access, bench.spoil_login = None, lambda _, code=code: bench.sandbox.refusal(code)  # type: ignore[misc]
+            try:
+                bench.log_in(bench.vendor.home_region)
+            except NoVerdict:
+                continue
+            except Refused as refused:
+                assert refused.reason in ABOUT_THE_ASKER, (
+                    f"a login was answered with code {code} ({rule.meaning}), and login() raised "
+                    f"{refused.reason.name}: hosts would give up their messages. CREDENTIALS or UNAVAILABLE is right"
+                )
+                continue
+            raise AssertionError(f"a login was answered with code {code}, and login() returned an access token")
+
+    # Codes about one target
+
+    @judges("codes")
+    def test_a_code_of_one_target_is_that_ones_alone(self) -> None:
+        """In a reply for many: the one that is named ends by the code, its neighbours arrive."""
+        rules = self.rules
+        rows = {} if rules is None else {code: rule for code, rule in rules.codes.items() if rule.scope == "target"}
+        if not self._says(bool(rows)):
+            return
+        for code, rule in rows.items():
+            if rule.reason in ("copy", "repeated"):
+                continue
+            for count in {1, min(3, self.size)}:
+                outcomes, told = self._named(code, count)
+                assert told.reason is rule.host_reason, (
+                    f"the vendor said code {code} ({rule.meaning}) of one phone among {count}, and it ended {told!r}"
+                )
+                assert all(outcome.ok for outcome in outcomes if outcome is not told), (
+                    f"the vendor said code {code} of one phone, and others ended so too"
+                )
+
+    @judges("limits")
+    def test_a_day_that_ends_inside_a_batch(self) -> None:
+        """Some of a batch arrive, the rest is told that the day is used up: no one of them is accepted or dead."""
+        code = self.code_for(Reason.QUOTA_EXCEEDED)
+        if code is None or self.size < 2 or not self._says(False):
+            return
+        outcomes, told = self._named(code, min(3, self.size))
+
+        assert told.reason is Reason.QUOTA_EXCEEDED, f"the day ended before one push of a batch, and it ended {told!r}"
+        assert sum(outcome.ok for outcome in outcomes) == len(outcomes) - 1, (
+            "a push that was accepted is told otherwise"
+        )
+
+    def _says(self, has_codes: bool) -> bool:
+        says = type(self.make_sandbox(clock=lambda: EPOCH, tokens=0)).says_of_targets
+        assert says or not has_codes, (
+            "rules.toml has codes with scope = 'target', and the sandbox cannot say them: look `self.sayings` up for "
+            "each target before delivering, and set says_of_targets = True"
+        )
+        return says
+
+    def _named(self, code: str, count: int) -> tuple[Sequence[Outcome], Outcome]:
+        """A batch of which the vendor says the code about the last one: all outcomes, and that one's."""
+        bench = self.bench()
+        batch = self.pushes(bench.sandbox.tokens[:count])
+        target = batch[-1].push_token.token
+        bench.sandbox.sayings[target] = code
+        try:
+            outcomes: Sequence[Outcome] = bench.push(batch)
+        except Refused as refused:
+            outcomes = [Outcome.refused(push, refused) for push in batch]
+        assert bench.sandbox.ledger.count(target) == 0, "the sandbox was to say a code of one phone, and delivered"
+        return outcomes, outcomes[-1]
+
+    # Replies that name what was not asked for
+
+    @judges("errors")
+    def test_a_reply_with_targets_that_nobody_asked_for(self) -> None:
+        """An unknown target, a group that nobody knows: no crash, and what is named rightly keeps its verdict."""
+        for dead in (False, True):
+            bench = self.bench()
+            tokens = list(bench.sandbox.tokens[: min(3, self.size)])
+            if dead:
+                bench.sandbox.uninstall(tokens[-1])
+            batch = self.pushes(tokens)
+            replies: list[Response] = []
+            bench.spoil = lambda reply, replies=replies: replies.append(reply) or reply  # type: ignore[misc,func-returns-value]
+            self._answer(bench, batch)
+            whole = replies[-1]
+            renamed = whole.content.replace(tokens[-1].encode(), NOBODY.encode())
+            codes = [] if self.rules is None else list(self.rules.codes)
+            for content in (renamed, *odd_twins(whole.content, _kind(whole), names=(NOBODY, *codes))):
+                bench.spoil = lambda reply, content=content: attrs.evolve(reply, content=content)  # type: ignore[misc]
+                raised, outcomes = self._answer(bench, batch)
+                told = [outcome.push_token.token for outcome in outcomes]
+                assert raised is not None or told == tokens, f"to {content[:80]!r} push() gave outcomes for others"
+                assert all(isinstance(outcome, Outcome) for outcome in outcomes), "push() returned no Outcome"
+
+    @judges("errors")
+    def test_a_broadcast_reply_that_makes_no_sense(self) -> None:
+        """The same for what `save` and `broadcast` get: `Refused`, `NoVerdict`, or an outcome that is whole."""
+        for kind in sorted(self.vendor.audiences, key=lambda kind: kind.value):
+            replies: list[Response] = []
+            bench = self.bench(tokens=3)
+            made = Broadcast(1, Notification("title", "for all"), audiences(bench.sandbox)[kind])
+            bench.spoil = lambda reply, replies=replies: replies.append(reply) or reply  # type: ignore[misc,func-returns-value]
+            bench.broadcast(made)
+            codes = [] if self.rules is None else list(self.rules.codes)
+            for step, whole in enumerate(replies):
+                twins = odd_twins(whole.content, _kind(whole), names=(NOBODY, *codes))
+                for content in (*ODD_BODIES, *twins):
+                    count = iter(range(1000))
+                    bench.spoil = lambda reply, content=content, count=count, step=step: (  # type: ignore[misc]
+                        attrs.evolve(reply, content=content) if next(count) == step else reply
+                    )
+                    try:
+                        outcome = bench.broadcast(made)
+                    except (Refused, NoVerdict):
+                        continue
+                    told = [one.push_token.token for one in outcome.outcomes]
+                    wanted = list(made.audience.values) if kind is AudienceKind.TOKENS else []
+                    assert told == wanted, (
+                        f"to {content[:80]!r} broadcast() told of {len(told)} of {len(wanted)} tokens"
+                    )
+                    assert isinstance(outcome.status, Status), "broadcast() returned no BroadcastOutcome"
+
+
+_NEEDED = {None: "an accepted push", Reason.UNREGISTERED: "UNREGISTERED"}
+
+
+def _kind(response: Response) -> str:
+    return response.headers.get("content-type", "")
+
+
+def _names(reasons: Any) -> str:
+    return " and ".join(sorted("ACCEPTED" if reason is None else reason.name for reason in reasons)) or "nothing"
