@@ -24,6 +24,7 @@ from pushgateway.vendor import (
     Request,
     Secret,
     Vendor,
+    find_unsupported,
     read_reply,
 )
 
@@ -44,6 +45,8 @@ class Plain(Vendor):
         title, text = clean(note.title), clean(note.body)
         if not title or not text:
             return [Outcome.not_sent(push, Reason.INVALID_NOTIFICATION, "title, body: are empty") for push in batch]
+        if lacking := find_unsupported(note, (), "plain"):
+            return [Outcome.not_sent(push, Reason.UNSUPPORTED, ", ".join(lacking)) for push in batch]
         kept = {
             place: Outcome.not_sent(push, Reason.UNREGISTERED, "token: must be ASCII")
             for place, push in enumerate(batch)

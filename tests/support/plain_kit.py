@@ -22,6 +22,7 @@ class PlainSandbox(Sandbox):
     codes: ClassVar[dict[Reason, str | None]] = {
         **{reason: code for code, reason in REASONS.items()},
         Reason.UNAVAILABLE: "9",
+        Reason.INVALID_NOTIFICATION: None,
     }
 
     def settings(self, url: str) -> dict[str, object]:

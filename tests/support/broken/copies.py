@@ -1,4 +1,4 @@
-"""A copy of the tutorial's plug-in with an edit, installed and imported as a package of its own.
+"""A copy of a sound plug-in with an edit, installed and imported as a package of its own.
 
 Law of this file: as pip would leave it: a package and its entry points in a folder on `sys.path`. The checkout's files
 are read, never changed.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib
 import sys
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -19,13 +19,93 @@ import attrs
 import pytest
 from stevedore import DriverManager
 
-from pushgateway.testing.conformance import PluginConformance
+from pushgateway.outcome import Reason
+from pushgateway.testing.conformance import PluginConformance, Sample
 from pushgateway.testing.conformance.judging import scenarios
 from pushgateway.testing.conformance.promises import BrokenPromiseError
 
-EXAMPLE = Path(__file__).resolve().parents[3] / "examples" / "acme"
-PACKAGE = "pushgateway_acme"
-FILES = ("__init__.py", "rules.toml", "sandbox.py", "vendor.py")
+ROOT = Path(__file__).resolve().parents[3]
+EXAMPLE = ROOT / "examples" / "acme"
+
+
+@attrs.frozen
+class Base:
+    """A sound plug-in that copies are made of."""
+
+    name: str
+    folder: Path
+    """Of its project."""
+    package: str
+    vendor: str
+    """Its class, in the package."""
+    sandbox: str
+    """Its sandbox's class, in the package's `sandbox`."""
+    kit: Mapping[str, Any]
+    """What its own test file says to the kit."""
+
+    def read(self) -> dict[str, str]:
+        """Its files by their path in the package, and `pyproject.toml`."""
+        place = self.folder / self.package
+        paths = [path for path in sorted(place.rglob("*")) if path.suffix in (".py", ".toml")]
+        texts = {path.relative_to(place).as_posix(): path.read_text("utf-8") for path in paths}
+        return texts | {"pyproject.toml": (self.folder / "pyproject.toml").read_text("utf-8")}
+
+
+def _with(**changes: Any) -> Any:
+    return lambda _, settings: {**settings, **changes}
+
+
+ACME = Base(
+    "acme",
+    EXAMPLE,
+    "pushgateway_acme",
+    "Acme",
+    "AcmeSandbox",
+    {
+        "with_wrong_secret": _with(secret="another"),
+        "samples": (
+            Sample('{"code": 0, "results": [{"to": "{token}", "code": 0, "id": "m1"}]}', None, "accepted"),
+            Sample('{"code": 0, "results": [{"to": "{token}", "code": 10}]}', Reason.UNREGISTERED, "no such phone"),
+            Sample('{"code": 20}', Reason.CREDENTIALS, "wrong signature"),
+            Sample('{"code": 31}', Reason.QUOTA_EXCEEDED, "the day is used up"),
+        ),
+    },
+)
+BEAM = Base(
+    "beam",
+    ROOT / "tests" / "support" / "beam",
+    "pushgateway_beam",
+    "Beam",
+    "BeamSandbox",
+    {
+        "with_wrong_secret": _with(key="another"),
+        "with_template": _with(template="t-1", places=["who", "what"]),
+        "own_fields": {"vibrate": "3"},
+    },
+)
+OPPO = Base(
+    "oppo",
+    ROOT / "plugins" / "oppo",
+    "pushgateway_oppo",
+    "Oppo",
+    "OppoSandbox",
+    {
+        "with_wrong_secret": _with(master_secret="another"),
+        "with_template": _with(
+            intents={"chat": {"template": "t-1", "title_parameters": ["who"], "content_parameters": ["what"]}}
+        ),
+        "own_fields": {"off_line_ttl": 77, "notify_id": 12, "title": "own", "show_ttl": 60},
+        "options": {"dialect": "current"},
+        "samples": (
+            Sample('{"code": 0, "data": {"messageId": "m-1"}}', None, "accepted"),
+            Sample('{"code": 10000, "message": "Invalid RegistrationId"}', Reason.UNREGISTERED, "code 10000"),
+            Sample('{"code": 10001, "message": "Not subscribed"}', Reason.MUTED, "code 10001"),
+            Sample('{"code": -2, "message": "Service in Flow Control"}', Reason.RATE_LIMITED, "code -2"),
+            Sample('{"code": 14, "message": "Invalid AppKey"}', Reason.CREDENTIALS, "code 14"),
+            Sample('{"code": 33, "message": "Message count exceeds"}', Reason.QUOTA_EXCEEDED, "code 33"),
+        ),
+    },
+)
 
 
 @attrs.frozen
@@ -50,70 +130,75 @@ class Broken:
     says: str
     """A part of what that scenario says."""
     edits: tuple[Edit, ...]
+    base: Base = attrs.field(default=ACME, repr=False)
+    """What it is a copy of."""
 
     def seen(self, folder: Path) -> BrokenPromiseError | None:
         """What the scenario says; None when it sees nothing."""
-        with installed(folder, self.edits) as kit:
+        with installed(folder, self.edits, self.base) as kit:
             (scenario,) = (scenario for scenario in scenarios(kit) if scenario.name == self.scenario)
             return scenario.seen()
 
 
-def breaks(promise: str, scenario: str, name: str, says: str, *texts: str, file: str = "vendor.py") -> Broken:
+def breaks(
+    promise: str, scenario: str, name: str, says: str, *texts: str, file: str = "vendor.py", base: Base = ACME
+) -> Broken:
     """A broken plug-in: the promise, who sees it, what is wrong, what is said; then old and new texts in turn."""
     edits = tuple(Edit(file, old, new) for old, new in zip(texts[::2], texts[1::2], strict=True))
-    return Broken(name, promise, f"test_{scenario}", says, edits)
+    return Broken(name, promise, f"test_{scenario}", says, edits, base)
 
 
 @contextmanager
-def installed(folder: Path, edits: tuple[Edit, ...] = ()) -> Iterator[type[PluginConformance]]:
-    """The kit for a copy of the tutorial's plug-in, which is installed until the end of the block."""
-    package = f"{PACKAGE}_{crc32(repr(edits).encode()):08x}" if edits else PACKAGE
+def installed(folder: Path, edits: tuple[Edit, ...] = (), base: Base = ACME) -> Iterator[type[PluginConformance]]:
+    """The kit for a copy of a plug-in, which is installed until the end of the block."""
+    package = f"{base.package}_{crc32(repr(edits).encode()):08x}" if edits else base.package
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(DriverManager, "ENTRY_POINT_CACHE", {})
-        _lay_down(folder, package, edits)
+        _lay_down(folder, package, edits, base)
         patch.syspath_prepend(str(folder))
         importlib.invalidate_caches()
         try:
-            yield _kit(package)
+            yield _kit(package, base)
         finally:
-            for name in [name for name in sys.modules if name.partition(".")[0] == package]:
+            for name in [name for name in sys.modules if edits and name.partition(".")[0] == package]:
                 del sys.modules[name]
 
 
-def _lay_down(folder: Path, package: str, edits: tuple[Edit, ...]) -> None:
-    texts = {name: (EXAMPLE / PACKAGE / name).read_text("utf-8") for name in FILES}
-    texts["pyproject.toml"] = (EXAMPLE / "pyproject.toml").read_text("utf-8")
+def _lay_down(folder: Path, package: str, edits: tuple[Edit, ...], base: Base) -> None:
+    texts = base.read()
     for edit in edits:
         if texts[edit.file].count(edit.old) != 1:
             raise LookupError(f"{edit.file} has {texts[edit.file].count(edit.old)} times: {edit.old}")
         texts[edit.file] = texts[edit.file].replace(edit.old, edit.new)
-    texts = {name: text.replace(PACKAGE, package) for name, text in texts.items()}
+    texts = {name: text.replace(base.package, package) for name, text in texts.items()}
     groups = tomllib.loads(texts.pop("pyproject.toml"))["project"]["entry-points"]
     points = "".join(
         f"[{group}]\n" + "".join(f"{name} = {value}\n" for name, value in entries.items())
         for group, entries in groups.items()
     )
-    for place in (folder / package, folder / f"{package}-0.1.0.dist-info"):
-        place.mkdir(parents=True)
+    (folder / f"{package}-0.1.0.dist-info").mkdir(parents=True)
     for name, text in texts.items():
-        (folder / package / name).write_text(text, "utf-8")
+        path = folder / package / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, "utf-8")
     (folder / f"{package}-0.1.0.dist-info" / "METADATA").write_text(f"Name: {package}\nVersion: 0.1.0\n")
     (folder / f"{package}-0.1.0.dist-info" / "entry_points.txt").write_text(points)
 
 
-def _kit(package: str) -> type[PluginConformance]:
-    acme = importlib.import_module(f"{package}.vendor").Acme
-    sandbox = importlib.import_module(f"{package}.sandbox").AcmeSandbox
+def _kit(package: str, base: Base) -> type[PluginConformance]:
+    vendor_class = getattr(importlib.import_module(package), base.vendor)
+    sandbox = getattr(importlib.import_module(f"{package}.sandbox"), base.sandbox)
+    said = dict(base.kit)
+    more = said.pop("options", {})
 
     class Kit(PluginConformance):
-        """What `examples/acme/tests/test_acme.py` holds, for the copy."""
+        """What the plug-in's own test file holds, for the copy."""
 
-        vendor = acme
+        vendor = vendor_class
 
         def make_sandbox(self, **options: Any) -> Any:
-            return sandbox(**options)
+            return sandbox(**more, **options)
 
-        def with_wrong_secret(self, settings: Any) -> Any:
-            return {**settings, "secret": "another"}
-
+    for name, value in said.items():
+        setattr(Kit, name, value)
     return Kit
