@@ -77,6 +77,7 @@ FLOORS = {
     "outcome": 0,
     "errors": 0,
     "frozen": 0,
+    "features": 1,
 }
 """Room (module or package) of the core -> its floor. A new room is added here and in CONTRIBUTING.md."""
 

@@ -21,9 +21,9 @@ pytest_plugins = ["pytester"]
 
 
 def test_its_own_test_file_passes(tmp_path: Path, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Twenty lines run every scenario, and nothing is left out."""
+    """Thirty lines run every scenario, and nothing is left out."""
     with installed(tmp_path / "installed") as kit:
-        expected = sum(len(scenario.runs) for scenario in scenarios(kit))
+        expected = 2 * sum(len(scenario.runs) for scenario in scenarios(kit))  # in process and over HTTP
     pytester.makepyfile((EXAMPLE / "tests" / "test_acme.py").read_text("utf-8"))
     paths = [str(tmp_path / "installed"), *filter(None, [os.environ.get("PYTHONPATH")])]
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(paths))
@@ -31,7 +31,7 @@ def test_its_own_test_file_passes(tmp_path: Path, pytester: pytest.Pytester, mon
 
     result = pytester.runpytest_subprocess("-p", "no:cacheprovider", "-W", "error")
 
-    assert expected > 90
+    assert expected > 300
     result.assert_outcomes(passed=expected)
 
 
@@ -54,7 +54,7 @@ def test_it_is_found_by_its_brand(tmp_path: Path) -> None:
 
 
 def test_it_is_small_and_asks_for_this_core(root: Path) -> None:
-    """About 150 lines of code besides blank ones and docstrings, about 100 for its server, and a core like this one."""
+    """About 200 lines of code besides blank ones and docstrings, about 120 for its server, and a core like this one."""
     lines = {
         name: [line for line in (EXAMPLE / "pushgateway_acme" / name).read_text("utf-8").splitlines() if line.strip()]
         for name in ("vendor.py", "sandbox.py")
@@ -64,8 +64,8 @@ def test_it_is_small_and_asks_for_this_core(root: Path) -> None:
     core = tomllib.loads((root / "pyproject.toml").read_text("utf-8"))["project"]
     (requirement,) = (one for one in map(Requirement, wanted) if one.name == core["name"])
 
-    assert code["vendor.py"] <= 170
-    assert code["sandbox.py"] <= 110
+    assert code["vendor.py"] <= 210
+    assert code["sandbox.py"] <= 130
     assert core["version"] in requirement.specifier
 
 
@@ -74,4 +74,4 @@ def test_it_is_short_and_every_file_opens_with_its_law() -> None:
     for path in EXAMPLE.rglob("*.py"):
         text = path.read_text("utf-8")
         assert text.startswith('"""'), f"{path.name} does not open with a docstring"
-        assert len(text.splitlines()) <= 230, f"{path.name} is too long for a tutorial"
+        assert len(text.splitlines()) <= 280, f"{path.name} is too long for a tutorial"

@@ -75,7 +75,7 @@ class CastingScenarios(Rig):
         for token, tags in zip(tokens, TAGS, strict=True):
             sandbox.set_tags(token, tags)
 
-        outcome = self.cast(sandbox, Audience.of_tags(**groups))  # type: ignore[arg-type]
+        outcome = self.cast(sandbox, Audience.of_tags(**groups))
 
         if outcome.ok:
             reached = {place for place, token in enumerate(tokens) if sandbox.ledger.count(token)}

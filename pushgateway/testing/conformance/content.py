@@ -339,7 +339,11 @@ class ContentScenarios(Rig):
         if settings is None:
             return
         bench = self.bench(settings=settings)
-        filled = [{"who": "Ann", "what": 3}, {"who": 'Bob & "Co"', "what": "长"}, {"who": "Ann", "what": True}]
+        filled: list[Mapping[str, Any]] = [
+            {"who": "Ann", "what": 3},
+            {"who": 'Bob & "Co"', "what": "长"},
+            {"who": "Ann", "what": True},
+        ]
         notes = [attrs.evolve(PLAIN, intent=Intent.CHAT, parameters=each) for each in filled[:2]]
         for batch in ([notes[0]], notes[: self.size] if bench.vendor.batching.mixed else [notes[1]]):
             for note, (outcome, seen) in zip(batch, self.shown(bench, batch), strict=True):
@@ -349,8 +353,8 @@ class ContentScenarios(Rig):
                     f"the places of the template were filled with {dict(seen.parameters)!r}, given was "
                     f"{dict(note.parameters)!r}"
                 )
-        for parameters, name in (({"who": "Ann"}, "what"), ({"who": "Ann", "what": "3", "where": "x"}, "where")):
-            note = attrs.evolve(PLAIN, intent=Intent.CHAT, parameters=parameters)
+        for odd, name in (({"who": "Ann"}, "what"), ({"who": "Ann", "what": "3", "where": "x"}, "where")):
+            note = with_fields(PLAIN, {"intent": Intent.CHAT, "parameters": odd})
             ((outcome, seen),) = self.shown(bench, [note])
             assert seen is None, f"the place {name!r} of a template is missing or unknown, and the push was sent"
             assert name in outcome.detail, f"refused, and the place {name!r} is not named: {outcome!r}"

@@ -18,9 +18,10 @@ from pushgateway.model import Notification, Push, PushToken
 from pushgateway.outcome import Outcome, Reason, Status
 from pushgateway.rules import CodeRule
 from pushgateway.sandbox import Answer, Sandbox
-from pushgateway.testing.conformance.bench import EPOCH, Bench
+from pushgateway.testing.conformance.bench import Bench
 from pushgateway.testing.conformance.promises import judges
 from pushgateway.testing.conformance.rig import Rig, audiences
+from pushgateway.testing.conformance.wire import EPOCH
 from pushgateway.testing.conformance.words import ODD_BODIES, odd_twins
 from pushgateway.vendor import Request, Response
 
@@ -262,7 +263,7 @@ class CrowdScenarios(Rig):
                 bench.sandbox.uninstall(tokens[-1])
             batch = self.pushes(tokens)
             replies: list[Response] = []
-            bench.spoil = lambda reply, replies=replies: replies.append(reply) or reply  # type: ignore[misc,func-returns-value]
+            bench.spoil = lambda reply, replies=replies: replies.append(reply) or reply  # type: ignore[misc]
             self._answer(bench, batch)
             whole = replies[-1]
             renamed = whole.content.replace(tokens[-1].encode(), NOBODY.encode())
@@ -281,7 +282,7 @@ class CrowdScenarios(Rig):
             replies: list[Response] = []
             bench = self.bench(tokens=3)
             made = Broadcast(1, Notification("title", "for all"), audiences(bench.sandbox)[kind])
-            bench.spoil = lambda reply, replies=replies: replies.append(reply) or reply  # type: ignore[misc,func-returns-value]
+            bench.spoil = lambda reply, replies=replies: replies.append(reply) or reply  # type: ignore[misc]
             bench.broadcast(made)
             codes = [] if self.rules is None else list(self.rules.codes)
             for step, whole in enumerate(replies):

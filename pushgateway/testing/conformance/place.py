@@ -146,7 +146,8 @@ class PlaceScenarios(Rig):
         bench, other = self.bench(), self.bench()
         batch = self.pushes(bench.sandbox.tokens[: min(count, self.size)])
         first = bench.asked(batch)
-        bench.asked(self.pushes(bench.sandbox.tokens[-1:], lambda _: "something else"))
+        other_note = Notification("another title", "something else", data={"key": "value"})
+        bench.asked([Push(PushToken(1, bench.sandbox.tokens[-1]), other_note)])
         again = bench.asked(batch)
         other.access = bench.access
 

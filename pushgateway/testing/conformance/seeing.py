@@ -37,7 +37,7 @@ def is_whole_cut(text: str, shown: str) -> bool:
     text, ends = clean(text), {0}
     ends.update(cluster.end() for cluster in _CLUSTER.finditer(text))
     if _first(text) > _SHORT:
-        ends.update(range(len(_CLUSTER.match(text).group())))  # something has to be seen
+        ends.update(range(min(ends - {0}, default=0)))  # something has to be seen
     return any(text.startswith(part) and len(part) in ends for part in (shown, shown.removesuffix(ELLIPSIS)))
 
 
@@ -91,7 +91,7 @@ def _others(note: Notification, seen: Delivery) -> Iterator[str]:
 def is_moment(wanted: datetime | None, got: float | None) -> bool:
     """Whether both name the same second, or neither any."""
     if wanted is None or got is None:
-        return wanted is got
+        return wanted is None and got is None
     return abs(wanted.timestamp() - got) < 1
 
 

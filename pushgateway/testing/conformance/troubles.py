@@ -15,9 +15,10 @@ from pushgateway.certificates import Certificate
 from pushgateway.errors import NoVerdict, Refused
 from pushgateway.model import Push
 from pushgateway.outcome import Outcome, Reason, Status
-from pushgateway.testing.conformance.bench import EPOCH, Bench
+from pushgateway.testing.conformance.bench import Bench
 from pushgateway.testing.conformance.promises import judges
 from pushgateway.testing.conformance.rig import Rig
+from pushgateway.testing.conformance.wire import EPOCH
 from pushgateway.testing.conformance.words import ODD_BODIES, odd_twins
 from pushgateway.vendor import AccessToken, Response, Vendor
 
@@ -178,8 +179,10 @@ class TroubleScenarios(Rig):
     @pytest.mark.parametrize("count", [1, 20])
     @judges("verdicts")
     def test_one_fault_on_the_way(self, kind: str, count: int) -> None:
-        """Whatever happens to the push request: every outcome is true by the ledger. `after all`: the vendor has
-        delivered, and what stands before it answers 503 or a page."""
+        """Whatever happens to the push request: every outcome is true by the ledger.
+
+        `after all`: the vendor has delivered, and what stands before it answers 503 or a page.
+        """
         kind, _, done = kind.partition(" ")
         sandbox = self.sandbox(tokens=count)
         self.spoil(sandbox, kind=kind, seconds=15, performed=True if done else None)

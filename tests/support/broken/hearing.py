@@ -208,9 +208,8 @@ BROKEN = [
         "refused_credentials_keep_the_tokens_and_cause_no_storm",
         "A wrong secret kills the tokens",
         "should end CREDENTIALS",
-        '20 = { reason = "CREDENTIALS"',
-        '20 = { reason = "UNREGISTERED"',
-        file="rules.toml",
+        "if busy else Reason.CREDENTIALS",
+        "if busy else Reason.UNREGISTERED",
     ),
     breaks(
         "credentials",

@@ -4,26 +4,27 @@ from __future__ import annotations
 
 import sys
 
-from broken import hearing, sending
+from broken import answering, hearing, oppos, saying, sending
 
-BROKEN = [*sending.BROKEN, *hearing.BROKEN]
+BROKEN = [one for part in (sending, hearing, saying, answering, oppos) for one in part.BROKEN]
 
 HEAD = """\
 # Broken plug-ins
 
-Each of these is the tutorial's plug-in (`examples/acme`) with one rule of the contract removed or one mistake made
-(`tests/support/broken`), and each must be caught by the conformance kit: `tests/test_broken.py` fails when one passes
-the scenario named here. The promises are those of `pushgateway.testing.conformance.PROMISES`. Written by
-`python -m broken.listing`.
+Each of these is a sound plug-in with one rule of the contract removed or one mistake made (`tests/support/broken`): of
+the tutorial's `acme`, of `beam` (`tests/support/beam`: no login, no mixed batches) or of `oppo`. Each must be caught by
+the conformance kit: `tests/test_broken.py` fails when one passes the scenario named here. The promises are those of
+`pushgateway.testing.conformance.PROMISES`. Written by `python -m broken.listing`.
 
-| broken | promise | caught by |
-| --- | --- | --- |
+| broken | copy of | promise | caught by |
+| --- | --- | --- | --- |
 """
 
 
 def listing() -> str:
     """The whole page."""
-    return HEAD + "".join(f"| {one.name} | {one.promise} | `{one.scenario}` |\n" for one in BROKEN)
+    rows = ((one.name, one.base.name, one.promise, f"`{one.scenario}`") for one in BROKEN)
+    return HEAD + "".join(f"| {' | '.join(row)} |\n" for row in rows)
 
 
 if __name__ == "__main__":

@@ -34,7 +34,7 @@ class BeamSandbox(Sandbox):
         return {"key": KEY, "host": url, "us_host": url}
 
     def operation(self, request: Request) -> str:
-        return request.url.rpartition("/")[2]
+        return request.url.partition("?")[0].rpartition("/")[2]
 
     def refusal(self, code: str) -> Response:
         return self.reply_json({"code": int(code) if code.removeprefix("-").isdigit() else code})

@@ -1,0 +1,199 @@
+"""Broken copies of the OPPO plug-in: a real vendor's, with columns, caches and splicing."""
+
+from __future__ import annotations
+
+import functools
+
+from broken.copies import OPPO, breaks
+
+spoils = functools.partial(breaks, base=OPPO)
+
+_FAILING = (
+    "        except (Refused, NoVerdict) as failed:\n            raise failed.keeping(outcomes) from None\n"
+    "        if not outcomes:"
+)
+
+BROKEN = [
+    spoils(
+        "content",
+        "each_phone_gets_its_own_features",
+        "Notifications of one batch are known by their title alone",
+        "was changed or lost on the way",
+        "fragment = self._known.get(id(note))",
+        "fragment = self._known.get(hash(note.title))",
+        "self._known[id(note)] = fragment",
+        "self._known[hash(note.title)] = fragment",
+        "            if self.are_shared:\n                self",
+        "            if True:\n                self",
+        "find, found = self.find if self.are_shared else self._encode, list",
+        "find, found = self.find, list",
+        file="splicing.py",
+    ),
+    spoils(
+        "codes",
+        "no_code_of_a_whole_request_is_about_a_phone",
+        "The quota of the app is MUTED in a row of the rules",
+        "the app's quota is QUOTA_EXCEEDED",
+        '33 = { reason = "QUOTA_EXCEEDED"',
+        '33 = { reason = "MUTED"',
+        file="rules.toml",
+    ),
+    spoils(
+        "codes",
+        "codes_mean_what_the_documents_print",
+        "Flow control is told as an outage in a row of the rules",
+        "the documented reply means RATE_LIMITED",
+        '-2 = { reason = "RATE_LIMITED"',
+        '-2 = { reason = "UNAVAILABLE"',
+        file="rules.toml",
+    ),
+    spoils(
+        "codes",
+        "codes_mean_what_the_documents_print",
+        "A phone that is switched off is a dead token in a row of the rules",
+        "the documented reply means MUTED",
+        '10001 = { reason = "MUTED"',
+        '10001 = { reason = "UNREGISTERED"',
+        file="rules.toml",
+    ),
+    spoils(
+        "codes",
+        "no_code_of_a_whole_request_is_about_a_phone",
+        "A code about one target that comes for the whole request retires all tokens",
+        "living tokens would be retired",
+        '        reason, detail = Reason.INVALID_NOTIFICATION, f"{detail}; the reply does not name the target"',
+        "        pass",
+        file="replies.py",
+    ),
+    spoils(
+        "codes",
+        "a_code_of_one_target_is_that_ones_alone",
+        "Every code about one target means a dead token",
+        "it ended",
+        "    reason = (rule.host_reason if rule else None) or Reason.INVALID_NOTIFICATION\n"
+        "    return Outcome.rejected(",
+        "    reason = Reason.UNREGISTERED\n    return Outcome.rejected(",
+        file="replies.py",
+    ),
+    spoils(
+        "access",
+        "a_refused_login_is_about_nobodys_notification",
+        "A login that is refused is told as a wrong notification",
+        "hosts would give up their messages",
+        "        raise _login_refused(_refused(reply, response))\n",
+        "        raise _refused(reply, response)\n",
+        file="replies.py",
+    ),
+    spoils(
+        "hosts",
+        "each_region_has_its_own_host",
+        "The mainland's pushes go to the overseas host",
+        "go to one host",
+        "            MAINLAND: self.host,\n            OVERSEAS: self.overseas_host,",
+        "            MAINLAND: self.overseas_host,\n            OVERSEAS: self.overseas_host,",
+        file="settings.py",
+    ),
+    spoils(
+        "weight",
+        "different_notifications_weigh_no_more_than_they_say",
+        "The weight forgets the data",
+        "weigh() and its token say",
+        "            if note.data:\n                weight += _weigh_data(note.data)\n",
+        "",
+    ),
+    spoils(
+        "weight",
+        "different_notifications_weigh_no_more_than_they_say",
+        "The weight is near nothing",
+        "weigh() and its token say",
+        "        return weight\n",
+        "        return min(weight, 40)\n",
+    ),
+    spoils(
+        "receipts",
+        "its_receipts_are_read_or_cleanly_unsupported",
+        "The parameter of a receipt is looked for under another name",
+        "its own parameter is",
+        'parameter=_text(element.get("param"))',
+        'parameter=_text(element.get("parameter"))',
+        file="receipts.py",
+    ),
+    spoils(
+        "broadcasts",
+        "tags_reach_whom_they_mean",
+        "All of several tags are taken for one of them",
+        "were meant",
+        'groups = {"or": audience.values, "and": audience.all_of, "not": audience.none_of}',
+        'groups = {"or": (*audience.values, *audience.all_of), "not": audience.none_of}',
+        file="codec.py",
+    ),
+    spoils(
+        "broadcasts",
+        "several_aliases_reach_each_of_them",
+        "Aliases are joined by a comma",
+        "three aliases were meant",
+        'else ";".join(values)\n',
+        'else (";" if audience.kind is AudienceKind.TOKENS else ",").join(values)\n',
+        file="codec.py",
+    ),
+    spoils(
+        "intents",
+        "a_template_gets_its_parameters",
+        "The places of a template's text are filled with those of its title",
+        "and the push was sent",
+        '("private_content_parameters", usage.content))',
+        '("private_content_parameters", usage.title))',
+        file="intents.py",
+    ),
+    spoils(
+        "content",
+        "each_feature_reaches_the_phone_or_is_refused_by_name",
+        "A phone that is offline gets it later though the host said no",
+        "store_offline: ",
+        "    if not note.store_offline or note.ttl == 0:\n",
+        "    if note.ttl == 0:\n",
+        file="fields.py",
+    ),
+    spoils(
+        "content",
+        "a_broadcast_says_what_it_was_given",
+        "The display window of a broadcast ends where it begins",
+        "show_until: ",
+        '("show_end_time", note.show_until))',
+        '("show_end_time", note.show_from and note.show_from.replace(microsecond=5000)))',
+        file="fields.py",
+    ),
+    spoils(
+        "content",
+        "a_broadcast_says_what_it_was_given",
+        "Wi-Fi only is told to nobody",
+        "network: ",
+        "    if note.network is not Network.ANY:\n",
+        "    if note.network is None:\n",
+        file="fields.py",
+    ),
+    spoils(
+        "blame",
+        "a_refusal_of_the_whole_request_is_raised",
+        "A refusal of the whole batch is told of each push",
+        "push() blamed all",
+        _FAILING,
+        "        except NoVerdict as failed:\n            raise failed.keeping(outcomes) from None\n"
+        "        except Refused as failed:\n"
+        "            if type(failed) is not Refused or failed.reason is not Reason.INVALID_NOTIFICATION:\n"
+        "                raise failed.keeping(outcomes) from None\n"
+        "            return [Outcome.rejected(push, failed.reason, code=failed.code) for push in batch]\n"
+        "        if not outcomes:",
+    ),
+    spoils(
+        "blame",
+        "one_bad_text_among_a_thousand",
+        "One forbidden text refuses a thousand pushes",
+        "another push's text is forbidden",
+        _FAILING,
+        "        except NoVerdict as failed:\n            raise failed.keeping(outcomes) from None\n"
+        "        except Refused as failed:\n"
+        "            return [Outcome.refused(push, failed) for push in batch]\n"
+        "        if not outcomes:",
+    ),
+]
