@@ -101,7 +101,7 @@ _ALL = (
     ),
     Promise(
         "blame",
-        "a refusal of the whole request is raised, not told of each push",
+        "a refusal of the whole request is raised, not reported for each push",
         "raise Refused for a code that names no target: the core tries smaller requests until the guilty push is alone",
     ),
     Promise(

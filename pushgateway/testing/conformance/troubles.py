@@ -114,6 +114,13 @@ class TroubleScenarios(Rig):
     @judges("limits")
     def test_a_busy_server_is_asked_again(self, status: int) -> None:
         """By its HTTP status alone: nothing is called dead, and where it is sure that nothing was done, all arrive."""
+        bench = self.bench()
+        bench.spoil = lambda _: Response(status, {"content-type": "text/html"}, b"<html>busy</html>")
+        raised = self._raised(bench, self.pushes(bench.sandbox.tokens[:1]))
+        wrong = raised is not None and raised.reason not in (Reason.RATE_LIMITED, Reason.UNAVAILABLE)
+        assert not wrong, (
+            f"HTTP {status} says that the server is busy, and push() raised {raised and raised.reason.name}"
+        )
         sandbox = self.sandbox()
         self.spoil(sandbox, kind="status", status=status, retry_after=1)
 
@@ -169,6 +176,8 @@ class TroubleScenarios(Rig):
             bench.push(batch)
         except Refused as refused:
             return refused
+        except NoVerdict:
+            return None
         return None
 
     # On the way

@@ -175,7 +175,7 @@ BROKEN = [
         "limits",
         "a_busy_server_is_asked_again",
         "A busy server is taken for a refused certificate",
-        "should end ACCEPTED",
+        "push() raised CREDENTIALS",
         "    reply = read_reply(response)\n",
         "    if response.status == 429:\n        raise Refused(Reason.CREDENTIALS)\n    reply = read_reply(response)\n",
     ),
