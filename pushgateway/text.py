@@ -19,6 +19,7 @@ from urllib.parse import quote_plus
 import regex
 
 ELLIPSIS = "…"
+_JOINER = "\u200d"
 
 _ODD = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
@@ -27,6 +28,10 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 # the usual Chinese punctuation. The marks among them that join the character before (U+302A…, U+FF9E…) are left out.
 _PLAIN = re.compile("[\n\t\x20-\x7e\u2018-\u201f\u2026\u3001-\u3029\u4e00-\u9fff\uff01-\uff9d]*")
 _CLUSTER = regex.compile(r"\X")
+# Whatever leaves ink: no blank, control character or mark without a letter, nothing that Unicode lets a font pass over
+# (zero-width characters, fillers of Hangul, variation selectors, tags), no blank that is a letter or a sign by its
+# class (Braille without a dot, a note without a head), no sign around annotations.
+_VISIBLE = regex.compile(r"[^\s\p{Cc}\p{Z}\p{M}\p{Default_Ignorable_Code_Point}\u2800\ufff9-\ufffb\U0001d159]")
 
 
 def utf16_units(text: str) -> int:
@@ -48,11 +53,25 @@ def clean(text: str) -> str:
     return _CONTROL.sub("", whole(text))
 
 
+def is_visible(text: str) -> bool:
+    """Whether a reader sees anything of it. False for a text of blanks, zero-width characters, fillers such as U+3164
+    or marks without a letter: it is as good as empty. Takes time in proportion to what is not seen."""
+    first = text[:1]
+    return "!" <= first <= "~" or "\u4e00" <= first <= "\u9fff" or _VISIBLE.search(text) is not None
+
+
+def from_visible(text: str) -> str:
+    """The text from the first character that is seen; "" when there is none."""
+    seen = _VISIBLE.search(text)
+    return "" if seen is None else text[seen.start() :]
+
+
 def cut(text: str, limit: int, ellipsis: str = ELLIPSIS) -> tuple[str, bool]:
     """The text, shortened when it has more than `limit` code points or UTF-16 units; and whether it was.
 
-    Whole grapheme clusters are kept, the ellipsis is inside the limit, and one that does not fit is left out. A
-    cluster longer than the limit is dropped whole. Takes time in proportion to `limit`, whatever the length.
+    Whole grapheme clusters are kept, the ellipsis is inside the limit, and one that does not fit is left out. Where
+    nothing would be seen then, because the first cluster is longer than the limit (a letter with a hundred marks), it
+    is cut inside. Takes time in proportion to `limit`, whatever the length.
     """
     if len(text) <= limit and (text.isascii() or utf16_units(text) <= limit):
         return text, False
@@ -69,7 +88,21 @@ def cut(text: str, limit: int, ellipsis: str = ELLIPSIS) -> tuple[str, bool]:
         if units > room or cluster.end() > room:
             break
         end = cluster.end()
-    return prefix[:end] + ellipsis, True
+    kept = prefix[:end]
+    return (kept if is_visible(kept) else _within(prefix, end, room)) + ellipsis, True
+
+
+def _within(prefix: str, end: int, room: int) -> str:
+    """The prefix up to `end`, and of the cluster that comes then as many code points as fit into `room` units."""
+    kept = prefix[:end]
+    units = utf16_units(kept)
+    for letter in prefix[end:room]:
+        units += utf16_units(letter)
+        if units > room:
+            break
+        kept += letter
+    kept = kept.rstrip(_JOINER)  # which joins nothing any more
+    return kept if is_visible(kept) else prefix[:end]
 
 
 def fit(text: str, limit: int, ellipsis: str = ELLIPSIS) -> tuple[str, bool]:

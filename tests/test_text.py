@@ -7,7 +7,17 @@ import regex
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pushgateway.text import clean, cut, fit, form_encode, form_quote, utf16_units, whole
+from pushgateway.text import (
+    clean,
+    cut,
+    fit,
+    form_encode,
+    form_quote,
+    from_visible,
+    is_visible,
+    utf16_units,
+    whole,
+)
 
 FAMILY = "👨‍👩‍👧‍👦"  # seven code points, eleven UTF-16 units, one cluster
 FLAG = "🇨🇳"
@@ -86,10 +96,14 @@ def test_clean_text_can_be_encoded_and_stays(text: str) -> None:
         ("😀😀", 4, ("😀😀", False)),
         ("😀😀😀", 4, ("😀…", True)),
         (FAMILY, 11, (FAMILY, False)),
-        (FAMILY, 10, ("…", True)),
+        (FAMILY, 10, ("👨\u200d👩\u200d👧…", True)),
+        (FAMILY, 3, ("👨…", True)),
+        (FAMILY, 2, ("…", True)),
+        (f" {FAMILY}", 7, (" 👨\u200d👩…", True)),
         (f"a{FAMILY}", 10, ("a…", True)),
         (f"{FLAG}{FLAG}", 7, (f"{FLAG}…", True)),
-        ("e" + "\u0301" * 1000, 10, ("…", True)),
+        ("e" + "\u0301" * 1000, 10, ("e" + "\u0301" * 8 + "…", True)),
+        ("\u0301" * 1000, 10, ("…", True)),
         ("一二三四\u302a五", 5, ("一二三…", True)),
         ("ab", 1, ("…", True)),
         ("ab", 0, ("", True)),
@@ -103,7 +117,8 @@ def test_cut_at_the_limit_and_one_over(text: str, limit: int, result: tuple[str,
 
 @given(st.one_of(ANY_TEXT, HARD_TEXT), st.integers(0, 40))
 def test_cut_keeps_every_promise(text: str, limit: int) -> None:
-    """Within the limit by both counts, a prefix of whole clusters, and as many of them as fit."""
+    """Within the limit by both counts, a prefix of whole clusters, and as many of them as fit; inside the first cluster
+    that can be seen when nothing would be seen otherwise."""
     result, was_cut = cut(text, limit)
 
     assert len(result) <= limit
@@ -111,10 +126,15 @@ def test_cut_keeps_every_promise(text: str, limit: int) -> None:
     assert cut(result, limit) == (result, False)
     assert was_cut == (len(text) > limit or utf16_units(text) > limit)
     if was_cut:
-        kept = clusters(text[: len(result) - (limit > 0)])
+        shown = text[: len(result) - (limit > 0)]
+        kept = clusters(shown)
         following = clusters(text)[: len(kept) + 1]
-        assert kept == following[:-1]
-        assert limit == 0 or utf16_units("".join(following)) + 1 > limit
+        if kept == following[:-1]:
+            assert limit == 0 or utf16_units("".join(following)) + 1 > limit
+        else:
+            assert kept[:-1] == following[: len(kept) - 1]
+            assert not is_visible("".join(kept[:-1]))
+            assert is_visible(shown)
 
 
 @given(ANY_TEXT, st.integers(0, 40))
@@ -173,3 +193,36 @@ def test_a_form_comes_back_exactly(fields: dict[str, str]) -> None:
     form = form_encode(fields).decode("ascii")
 
     assert (parse_qsl(form, keep_blank_values=True) if fields else []) == expected
+
+
+@pytest.mark.parametrize(
+    "nothing",
+    [
+        *("", " \n\t", "\x00\x1b", "\u200b", "\u200d\u2060\ufeff", "\u00ad", "\u3164", "\u115f\u1160", "\uffa0"),
+        *("\u2800", "\u3000\xa0\u2003", "\u0301\u0302", "\ufe0f", "\U000e0101", "\U000e0041", "\u180e", "\u034f"),
+        *("\u061c\u202e\u2066", "\u17b4\u17b5", "\U0001d159", "\U0001d173", "\ufff9\ufffb", "\u2028\u2029", "\u20e3"),
+    ],
+)
+def test_what_nobody_sees_is_as_good_as_empty(nothing: str) -> None:
+    """Blanks, zero-width characters, fillers, marks without a letter, selectors, tags; beside one letter it is text."""
+    assert not is_visible(nothing)
+    assert from_visible(nothing) == ""
+    assert is_visible(f"{nothing}a")
+    assert is_visible(f"你{nothing}")
+    assert from_visible(f"{nothing}你{nothing}a") == f"你{nothing}a"
+
+
+@pytest.mark.parametrize(
+    "seen", ["a", "你", ".", "…", "한", "ᄀ", "😀", FAMILY, "🇨", "\ufffd", "\u0600", "\ue000", "e\u0301"]
+)
+def test_what_is_seen_is_text(seen: str) -> None:
+    """A letter, a sign, a part of a flag, what stands for a broken character, an app's own signs."""
+    assert is_visible(seen)
+    assert is_visible(f"\u200b{seen}")
+
+
+@given(st.text(st.characters(exclude_categories=())))
+def test_a_text_is_seen_when_one_of_its_characters_is(text: str) -> None:
+    """Whatever stands around it, and the same from there on."""
+    assert is_visible(text) == any(is_visible(letter) for letter in text) == (from_visible(text) != "")
+    assert text.endswith(from_visible(text))

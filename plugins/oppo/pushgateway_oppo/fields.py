@@ -15,7 +15,7 @@ from typing import Any, Final
 import attrs
 
 from pushgateway.rules import Dialect, FieldRule
-from pushgateway.text import clean
+from pushgateway.text import clean, is_visible
 from pushgateway.vendor import (
     AudienceKind,
     Broadcast,
@@ -156,7 +156,7 @@ def planned_fields(broadcast: Broadcast) -> dict[str, Any]:
 
 def _neutral(note: Notification) -> dict[str, Any]:
     raw: dict[str, Any] = {"title": note.title, "content": note.body}
-    if note.subtitle is not None and clean(note.subtitle).strip():  # a blank one is as good as none
+    if note.subtitle is not None and is_visible(clean(note.subtitle)):  # a blank one is as good as none
         raw["sub_title"] = note.subtitle
     if (click := CLICKS.get(type(note.click))) is not None:
         raw["click_action_type"], name, target = click

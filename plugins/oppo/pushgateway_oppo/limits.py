@@ -16,7 +16,7 @@ from typing import Any, Final
 import attrs
 
 from pushgateway.rules import Dialect, FieldRule, load_rules
-from pushgateway.text import ELLIPSIS, clean, fit, utf16_units
+from pushgateway.text import ELLIPSIS, clean, fit, from_visible, is_visible, utf16_units
 from pushgateway.vendor import AudienceKind, Reason, Refused
 
 _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
@@ -72,7 +72,7 @@ def goes_whole(text: str, maximum: int) -> bool:
     size = len(text)
     if size > maximum or (2 * size > maximum and utf16_units(text) > maximum):
         return False
-    return (text.isprintable() or clean(text) is text) and text != "" and not text.isspace()
+    return (text.isprintable() or clean(text) is text) and is_visible(text)
 
 
 def check_text(word: str, name: str, rule: FieldRule, value: object, maximum: int | None) -> tuple[str, bool]:
@@ -83,16 +83,16 @@ def check_text(word: str, name: str, rule: FieldRule, value: object, maximum: in
         if goes_whole(value, maximum):
             return value, False
         text, was_cut = fit(value, maximum)
-        if was_cut and not text.removesuffix(ELLIPSIS).strip():
-            # What is left shows nothing: blanks came first, or one cluster is longer than the limit.
-            text, _ = fit(clean(value).lstrip(), maximum)
+        if was_cut and not is_visible(text.removesuffix(ELLIPSIS)):
+            # What is left shows nothing: blanks came first, or what nobody sees.
+            text, _ = fit(from_visible(clean(value)), maximum)
             if text:
                 return text, True
     else:
         if maximum is not None and len(value) > maximum:
             raise invalid(word, f"must have at most {maximum} characters, has {len(value)}")
         text, was_cut = clean(value), False
-    if not text.strip() and name != "call_back_parameter":
+    if not is_visible(text) and name != "call_back_parameter":
         limit = f"1 to {maximum} characters" if maximum is not None else "at least 1 character"
         raise invalid(word, f"must have {limit}, is blank")
     if name == "call_back_url" and not _URL.fullmatch(text):

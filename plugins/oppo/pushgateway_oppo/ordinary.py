@@ -15,7 +15,7 @@ from typing import Any, Final, TypeAlias
 import attrs
 
 from pushgateway.rules import Dialect
-from pushgateway.text import form_quote
+from pushgateway.text import form_quote, is_visible
 from pushgateway.vendor import ClickAction, Intent, Network, Notification, OpenApp, safe_repr
 from pushgateway_oppo.fields import BRAND, CLICKS
 from pushgateway_oppo.intents import Intents, Usage, usual
@@ -132,8 +132,8 @@ def _encode_texts(title: str, body: str, plan: Plan) -> str | None:
         and both.isprintable()
         and '"' not in both
         and "\\" not in both
-        and title.strip()
-        and body.strip()
+        and is_visible(title)
+        and is_visible(body)
     ):
         return '"' + title + '","content":"' + body + '"'  # nothing in it that JSON would spell otherwise
     if not goes_whole(title, plan.title) or not goes_whole(body, plan.body):

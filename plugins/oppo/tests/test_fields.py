@@ -139,6 +139,9 @@ def test_the_style_moves_the_limit() -> None:
     [
         (V13, {"title": "x"}, {"title": " \n"}, INVALID, "title: must have 1 to 32 characters, is blank"),
         (V13, {"body": "x"}, {"body": "\x00"}, INVALID, "body: must have 1 to 200 characters, is blank"),
+        (V13, {"title": "\u200bx"}, {"title": "\u200b"}, INVALID, "title: must have 1 to 32 characters, is blank"),
+        (V13, {"title": "\u3164x"}, {"title": "\u3164" * 99}, INVALID, "title: must have 1 to 32 characters, is blank"),
+        (V13, {"body": "\u2800x"}, {"body": "\u2800"}, INVALID, "body: must have 1 to 200 characters, is blank"),
         (V13, {"body": " x"}, {"body": " " * 999}, INVALID, "body: must have 1 to 200 characters, is blank"),
         (V13, {"ttl": 259_200}, {"ttl": 259_201}, INVALID, "ttl: must be at most 259200 seconds (3 days), is 259201"),
         (

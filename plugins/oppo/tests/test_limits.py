@@ -34,15 +34,16 @@ def refusal(notification: Notification, dialect: Any, audience: AudienceKind | N
 @pytest.mark.parametrize(
     ("fields", "name", "text", "cut"),
     [
-        ({"subtitle": FAMILY}, "sub_title", "…", True),
+        ({"subtitle": FAMILY}, "sub_title", "👨\u200d👩\u200d👧…", True),
         ({"subtitle": FAMILY[:-1]}, "sub_title", FAMILY[:-1], False),
-        ({"title": "A" + "\u0301" * 40}, "title", "…", True),
+        ({"title": "A" + "\u0301" * 40}, "title", "A" + "\u0301" * 30 + "…", True),
         ({"title": "A" + "\u0301" * 31}, "title", "A" + "\u0301" * 31, False),
         ({"title": " " * 40 + "hello"}, "title", "hello", True),
         ({"title": " " * 27 + "hello"}, "title", " " * 27 + "hello", False),
         ({"body": "\n" * 250 + "hello"}, "content", "hello", True),
         ({"body": "\x00 " * 250 + "hello"}, "content", "hello", True),
         ({"title": " " * 40 + "x" * 33}, "title", "x" * 31 + "…", True),
+        ({"title": "\u200b\u3164" * 40 + "hello"}, "title", "hello", True),
     ],
 )
 def test_a_cut_text_still_says_something(fields: dict[str, str], name: str, text: str, cut: bool) -> None:
@@ -53,7 +54,7 @@ def test_a_cut_text_still_says_something(fields: dict[str, str], name: str, text
     assert content.truncated == (tuple(fields) if cut else ())
 
 
-@pytest.mark.parametrize("subtitle", ["", " ", "\n\t", "\x00", "\u3000" * 99])
+@pytest.mark.parametrize("subtitle", ["", " ", "\n\t", "\x00", "\u3000" * 99, "\u3164", "\u200b"])
 def test_a_blank_subtitle_is_none(subtitle: str) -> None:
     """It is optional, so a blank one is left out instead of costing the push."""
     content = encode_notification(note(subtitle=subtitle), CURRENT)
