@@ -32,6 +32,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping, Sequence
 from typing import Any, TypeAlias
 
@@ -77,6 +78,8 @@ GatewaySource: TypeAlias = Gateway | Callable[[], Gateway | None]
 """A gateway, or a function that gives it: None, or any exception, while there is none."""
 _SECRET_HEADER = b"x-receipt-secret"
 _HIDDEN = "hidden"
+_LIKE_A_SECRET = re.compile(r"(?<=/)[A-Za-z0-9_-]{24}(?=/|\Z)")
+_LAST_PART = re.compile(r"(?<=/)[^/]+(?=/*\Z)")
 
 
 class Receipts:
@@ -124,7 +127,6 @@ class Receipts:
             await send({"type": "websocket.close", "code": 1000})
         else:
             certificate_id, path_secret = _address(scope)
-            _hide(scope)
             if scope["method"] != "POST":
                 await _answer(send, 405, (("allow", "POST"),))
             elif (gateway := self._gateway()) is None:
@@ -225,22 +227,30 @@ _CLOSE = (("connection", "close"),)
 
 def _address(scope: Scope) -> tuple[str, str]:
     """Certificate id and secret part: the last two parts of the path, wherever the app is mounted and whatever lies
-    before; or the last part and the header, where a proxy has moved the secret part there."""
-    parts = scope["path"].rsplit("/", 2)
+    before; or the last part and the header, where a proxy has moved the secret part there. The secret part is taken out
+    of the scope: servers write their access log from it when the answer begins, and middleware and error reports around
+    this app see it too."""
+    path = scope["path"]
     for name, value in scope["headers"]:
         if name.lower() == _SECRET_HEADER:
-            return of_segment(parts[-1]).strip() or "?", value.decode("latin-1")
+            _hide(scope, last=False)
+            return of_segment(path.rpartition("/")[2]).strip() or "?", value.decode("latin-1")
+    _hide(scope, last=True)
+    parts = path.rsplit("/", 2)
     return (of_segment(parts[-2]).strip() or "?", parts[-1]) if len(parts) > 1 else ("?", "")
 
 
-def _hide(scope: Scope) -> None:
-    """Take the last part of the path out of the scope. Servers write their access log from it when the answer begins,
-    and middleware and error reports around this app see it too."""
-    head, slash, _ = scope["path"].rpartition("/")
-    scope["path"] = f"{head}{slash}{_HIDDEN}"
+def _hide(scope: Scope, *, last: bool) -> None:
+    """Replace what may be a secret part, wherever in the path a proxy has put it, and the `last` part in any case."""
+    scope["path"] = _hidden(scope["path"], last)
     raw = scope.get("raw_path")
     if isinstance(raw, bytes):
-        scope["raw_path"] = raw.rpartition(b"/")[0] + f"{slash}{_HIDDEN}".encode("ascii")
+        scope["raw_path"] = _hidden(raw.decode("latin-1"), last).encode("latin-1")
+
+
+def _hidden(path: str, last: bool) -> str:
+    path = _LIKE_A_SECRET.sub(_HIDDEN, path)
+    return _LAST_PART.sub(_HIDDEN, path) if last else path
 
 
 async def _body(scope: Scope, receive: Receive) -> bytes:
