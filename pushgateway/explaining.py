@@ -1,12 +1,13 @@
 """What would be sent, and by which rules: without sending anything.
 
-Law of this file: pure. The plug-in's own exchange is begun and left at its first request, so what is told here cannot
-be another thing than what is sent; only the access token, which is not there yet, stands as a word. What a plug-in
-does beyond its contract is an outcome here too. A `repr` shows no token and no content.
+Pure. The plug-in's own exchange is begun and left at its first request, so what is told here cannot be another thing
+than what is sent; only the access token, which is not there yet, and the secrets of the certificate stand as words.
+What a plug-in does beyond its contract is an outcome here too. A `repr` shows no token and no content.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -18,6 +19,7 @@ from pushgateway.calls import Ruling
 from pushgateway.conversation import MAX_BREATHS
 from pushgateway.errors import NoVerdict, Refused
 from pushgateway.exchange import AccessToken, Exchange, Request
+from pushgateway.hiding import Hider, secrets_of
 from pushgateway.intent import Priority
 from pushgateway.masking import safe_repr, where
 from pushgateway.model import Push
@@ -100,8 +102,17 @@ def explain_obstacle(
     )
 
 
-def explain(asked: Push | Broadcast, vendor: Vendor, timeout: float) -> Explanation:
-    """What this plug-in makes of a push or a broadcast. `timeout`: seconds until its outcome must be there."""
+def explain(asked: Push | Broadcast, vendor: Vendor, timeout: float, hidden: Iterable[str] = ()) -> Explanation:
+    """What this plug-in makes of a push or a broadcast. `timeout`: seconds until its outcome must be there.
+
+    Every `Secret` of the plug-in's settings, and each text of `hidden`, is replaced by a word wherever it stands.
+    """
+    return _without_secrets(
+        _explained(asked, vendor, timeout), Hider([*(one.reveal() for one in secrets_of(vendor)), *hidden])
+    )
+
+
+def _explained(asked: Push | Broadcast, vendor: Vendor, timeout: float) -> Explanation:
     found: dict[str, Any] = {}
     try:
         found["dialect"] = is_text(vendor.dialect)
@@ -116,6 +127,31 @@ def explain(asked: Push | Broadcast, vendor: Vendor, timeout: float) -> Explanat
         found["outcome"] = _not_sent(asked, Reason.CREDENTIALS, sentence)
     return Explanation(
         certificate_id=_key(asked), brand=vendor.brand, priority=_priority(asked), timeout=timeout, **found
+    )
+
+
+def _without_secrets(told: Explanation, hider: Hider) -> Explanation:
+    outcome = told.outcome
+    if outcome is not None:
+        outcome = attrs.evolve(outcome, detail=hider.text(outcome.detail))
+    return attrs.evolve(
+        told,
+        region=hider.text(told.region),
+        operation=hider.text(told.operation),
+        quota=hider.text(told.quota),
+        requests=tuple(
+            Request(
+                one.method,
+                hider.text(one.url),
+                {hider.text(name): hider.text(value) for name, value in one.headers.items()},
+                hider.content(one.content),
+            )
+            for one in told.requests
+        ),
+        outcome=outcome,
+        rulings=tuple(
+            attrs.evolve(one, field=hider.text(one.field), verdict=hider.text(one.verdict)) for one in told.rulings
+        ),
     )
 
 

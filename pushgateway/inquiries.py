@@ -15,6 +15,7 @@ from pushgateway.certificates import Certificate
 from pushgateway.errors import FieldError
 from pushgateway.explaining import NEW_ID, Explanation, explain, explain_obstacle
 from pushgateway.hearing import Hearing
+from pushgateway.hiding import secrets_of
 from pushgateway.ids import derived
 from pushgateway.journal import Journal
 from pushgateway.model import Push, as_certificate_id
@@ -60,7 +61,8 @@ class Inquiries:
         """What sending this would do, without sending anything: the exact request, what is cut, which rules decide.
 
         A push is explained as it goes alone; together with others it is the same message in a longer request. The
-        access token stands as a word, and so does an id that is only made when it is sent. Raises only `FieldError`.
+        access token stands as a word, and so do an id that is only made when it is sent and every secret of the
+        certificate, the secret part of its receipt URL too. Raises only `FieldError`.
         """
         if not isinstance(asked, Push | Broadcast):
             raise FieldError("asked", f"must be a Push or a Broadcast, is {type(asked).__name__}")
@@ -78,11 +80,17 @@ class Inquiries:
             return explain_obstacle(asked, self._roster.brand(key), obstacle, timeout)
         certificate = self._roster.certificate(key)
         seal = None if certificate is None else certificate.seal
+        hidden = [] if certificate is None else [one.reveal() for one in secrets_of(certificate)]
+        hidden += [] if seal is None else seal.hidden
         if seal is not None and isinstance(asked, Push):
             asked = seal.on(asked)
+            hidden += [] if asked.callback is None else [asked.callback.parameter.rpartition(".")[2]]
         elif seal is not None and isinstance(asked, Broadcast) and asked.audience.kind in vendor.receipt_audiences:
-            asked = seal.on_broadcast(asked, NEW_ID)
-        return explain(asked, vendor, timeout)
+            sealed = seal.on_broadcast(asked, NEW_ID)
+            if sealed is not asked:
+                hidden.append((sealed.notification.receipt_parameter or "").rpartition(".")[2])
+            asked = sealed
+        return explain(asked, vendor, timeout, hidden)
 
     def trace(self, dedupe_id: str) -> Trace | None:
         """The life of the push with this id (`Outcome.dedupe_id`): queued, gathered, sent, heard of; and why it was

@@ -81,6 +81,11 @@ class Seal:
         marked = attrs.evolve(note, receipt_url=self.url, receipt_parameter=parameter)
         return attrs.evolve(broadcast, notification=marked)
 
+    @property
+    def hidden(self) -> list[str]:
+        """The secret parts of the address, which nobody is shown."""
+        return [path.decode("ascii") for path in self._paths]
+
     def admits(self, path_secret: str) -> bool:
         """Whether this is the secret part of the address."""
         given = path_secret.encode("utf-8", "replace")

@@ -31,6 +31,7 @@ from pushgateway import (
     sync,
 )
 from pushgateway.explaining import ACCESS_TOKEN, NEW_ID, SAVED_ID, Explanation
+from pushgateway.hiding import HIDDEN
 from pushgateway.sandbox import Sandbox, find_sandbox
 from pushgateway.testing import SandboxTransport
 from pushgateway.testing.virtual import loop_wall_clock, run_virtual
@@ -327,7 +328,8 @@ def test_without_an_event_loop_too() -> None:
 
 
 def test_the_seal_of_receipts_is_in_the_request_and_receipts_in_the_trace() -> None:
-    """Where the certificate asks for receipts, the address and the mark are those that leave; what comes is traced."""
+    """Where the certificate asks for receipts, address and mark are those that leave, but for their secret parts; what
+    comes is traced."""
     sandbox = find_sandbox("oppo")(tokens=2, dialect="current", clock=lambda: 1_700_000_000.0)
     sealed = Certificate(
         7005,
@@ -350,6 +352,11 @@ def test_the_seal_of_receipts_is_in_the_request_and_receipts_in_the_trace() -> N
     told, sent, trace = run_virtual(both())
 
     assert told is not None
+    assert sealed.seal is not None
+    back = sealed.seal.of(Push(PushToken(7005, sandbox.tokens[0]), Notification("Ann", "Hi"), dedupe_id="d-1"))
+    content = told.content
+    for secret in (back.url.rpartition("/")[2], back.parameter.rpartition(".")[2]):
+        content = content.replace(HIDDEN.encode(), secret.encode(), 1)
     assert b"call_back_url" in told.content
-    assert as_sent(told, sent[-1], "d-1") == sent[-1]
+    assert as_sent(attrs.evolve(told, content=content), sent[-1], "d-1") == sent[-1]
     assert [step.what for step in trace.steps].count("receipt") == 1

@@ -66,6 +66,7 @@ FLOORS = {
     "rules": 1,
     "text": 1,
     "events": 1,
+    "hiding": 1,
     "lines": 1,
     "advice": 1,
     "model": 0,

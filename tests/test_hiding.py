@@ -1,0 +1,211 @@
+"""Secrets out of what is shown: whatever spelling a plug-in sends them in."""
+
+import base64
+import json
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+from urllib.parse import parse_qs, quote, quote_plus, unquote, unquote_plus
+
+import attrs
+import pytest
+from click.testing import CliRunner
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pushgateway import Audience, Broadcast, Certificate, Explanation, Gateway, Notification, Push, PushToken, Reason
+from pushgateway.cli.root import pushgateway as command
+from pushgateway.hiding import HIDDEN, Hider, secrets_of
+from pushgateway.text import form_quote
+from pushgateway.vendor import Exchange, Outcome, Refused, Request, Secret, Vendor
+
+SECRET = 's3cr3t/Key+with="odd" letters é汉😀'
+
+SPELLINGS: Mapping[str, tuple[Callable[[str], str], Callable[[str], str]]] = {
+    "as it is": (str, str),
+    "URL": (lambda text: quote(text, safe=""), unquote),
+    "URL in small letters": (lambda text: quote_plus(text).replace("%2F", "%2f").replace("%2B", "%2b"), unquote_plus),
+    "URL with slashes": (quote, unquote),
+    "URL twice": (lambda text: quote(quote(text, safe=""), safe=""), lambda text: unquote(unquote(text))),
+    "form": (lambda text: form_quote(text).decode(), unquote_plus),
+    "JSON": (json.dumps, json.loads),
+    "JSON in UTF-8": (lambda text: json.dumps(text, ensure_ascii=False), json.loads),
+    "JSON with slashes": (lambda text: json.dumps(text).replace("/", "\\/"), json.loads),
+    "JSON in capitals": (lambda text: json.dumps(text).replace("\\u00e9", "\\u00E9"), json.loads),
+    "JSON in JSON": (lambda text: json.dumps(json.dumps(text)), lambda text: json.loads(json.loads(text))),
+    "JSON in a form": (lambda text: form_quote(json.dumps(text)).decode(), lambda text: json.loads(unquote_plus(text))),
+    "JSON in JSON in a form": (
+        lambda text: form_quote(json.dumps(json.dumps(text, ensure_ascii=False))).decode(),
+        lambda text: json.loads(json.loads(unquote_plus(text))),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SPELLINGS)
+def test_a_secret_is_hidden_in_every_spelling(name: str) -> None:
+    """What stands around it stays; what is read back holds the word and not the secret."""
+    write, read = SPELLINGS[name]
+
+    shown = Hider([SECRET]).text(write(f"before {SECRET} behind"))
+
+    assert read(shown) == f"before {HIDDEN} behind"
+
+
+@given(st.text(st.characters(exclude_categories=("Cs",)), min_size=3, max_size=30), st.sampled_from(sorted(SPELLINGS)))
+def test_any_secret_is_hidden(secret: str, name: str) -> None:
+    """Whatever letters it has."""
+    write, read = SPELLINGS[name]
+
+    assert secret not in read(Hider([secret]).text(write(f"<{secret}>")))
+
+
+@pytest.mark.parametrize("before", ["", "u", "us", "use", "user:"])
+@pytest.mark.parametrize("encode", [base64.b64encode, base64.urlsafe_b64encode])
+def test_base64_and_hex_hide_too(before: str, encode: Callable[[bytes], bytes]) -> None:
+    """Basic authorization is base64 of a longer text: wherever in it the secret begins."""
+    hidden = Hider([SECRET])
+    encoded = encode(f"{before}{SECRET}:more".encode()).decode()
+    digest = SECRET.encode().hex()
+
+    assert hidden.text(f"authorization: Basic {encoded}") == f"authorization: Basic {HIDDEN}"
+    assert SECRET[:6].encode().hex() not in hidden.text(f"x={digest}&y={digest.upper()}").lower()
+    assert base64.b64encode(SECRET.encode()).decode()[4:20] not in unquote(hidden.text(quote(encoded, safe="")))
+
+
+def test_only_secrets_are_hidden() -> None:
+    """Without one nothing changes, bytes that are no text neither; the longer of two is hidden whole."""
+    assert Hider([]).content(b"\xff\x00") == b"\xff\x00"
+    assert Hider([""]).text("anything") == "anything"
+    assert Hider(["secret"]).content(b"\xffsecret\x00") == b"\xff" + HIDDEN.encode() + b"\x00"
+    assert Hider(["key", "key-2"]).text("key-2, key") == f"{HIDDEN}, {HIDDEN}"
+    assert "secret" not in repr(Hider(["secret"]))
+
+
+def test_a_long_key_is_hidden_in_no_time() -> None:
+    """A private key of some kilobytes, in JSON as in a service account."""
+    key = "-----BEGIN PRIVATE KEY-----\n" + "\n".join(["A+/b" * 16] * 40) + "\n-----END PRIVATE KEY-----\n"
+    begun = time.perf_counter()
+
+    shown = Hider([key]).text(json.dumps({"key": key}))
+
+    assert json.loads(shown) == {"key": HIDDEN}
+    assert time.perf_counter() - begun < 2.0
+
+
+@attrs.frozen
+class _Inner:
+    keys: tuple[Secret, ...]
+
+
+@attrs.frozen
+class _Outer:
+    inner: _Inner
+    table: Mapping[str, Any]
+
+
+def test_secrets_are_found_wherever_settings_keep_them() -> None:
+    """In fields, tables and lists; a table that holds itself ends."""
+    table: dict[str, Any] = {"a": Secret("two"), "b": [{"c": Secret("three")}], "d": "no secret"}
+    table["self"] = table
+    found = {one.reveal() for one in secrets_of(_Outer(_Inner((Secret("one"),)), table))}
+
+    assert found == {"one", "two", "three"}
+
+
+# explain
+
+
+@attrs.frozen(kw_only=True)
+class StaticKey(Vendor):
+    """A vendor without a login: its key is in each request, here in every place that there is."""
+
+    brand: ClassVar[str] = "static"
+    key: Secret
+
+    def push(self, batch: Sequence[Push]) -> Exchange[list[Outcome]]:
+        key, title = self.key.reveal(), batch[0].notification.title
+        if title == "refused":
+            raise Refused(Reason.CREDENTIALS, detail=f"no {key}")
+        headers = {"authorization": f"key={key}", "x-basic": base64.b64encode(f"u:{key}".encode()).decode()}
+        form = form_quote(json.dumps({"key": key, "title": title}))
+        yield Request(
+            "POST", f"https://static.example/{quote(key, safe='')}?k={quote_plus(key)}", headers, b"m=" + form
+        )
+        return [Outcome.accepted(push) for push in batch]
+
+    def operation(self, request: Request) -> str:
+        return f"send {self.key.reveal()}"
+
+
+def explained(title: str) -> tuple[str, Explanation]:
+    """Everything that an explanation holds, as text; and itself."""
+    certificate = Certificate(7, "static", {"key": SECRET})
+    gateway = Gateway([certificate], vendors={"static": StaticKey})
+    told = gateway.explain(Push(PushToken(7, "token"), Notification(title, "body")))
+    content = b"".join(request.content for request in told.requests).decode()
+    return f"{attrs.asdict(told)} {unquote_plus(content)} {told.outcome}", told
+
+
+@pytest.mark.parametrize("title", ["sent", "refused"])
+def test_explain_shows_no_key_of_a_vendor_without_a_login(title: str) -> None:
+    """A header, a URL, a body, a name, a sentence: the word stands there, and all else is as it would be sent."""
+    text, told = explained(title)
+
+    for spelled in (
+        SECRET,
+        SECRET[:6],
+        json.dumps(SECRET)[1:-1],
+        quote(SECRET),
+        quote_plus(SECRET),
+        repr(SECRET)[1:-1],
+    ):
+        assert spelled not in text
+    if title == "sent":
+        (request,) = told.requests
+        assert request.url == f"https://static.example/{HIDDEN}?k={HIDDEN}"
+        assert request.headers == {"authorization": f"key={HIDDEN}", "x-basic": HIDDEN}
+        assert json.loads(unquote_plus(request.content[2:].decode())) == {"key": HIDDEN, "title": "sent"}
+        assert told.operation == f"send {HIDDEN}"
+    else:
+        assert told.outcome is not None
+        assert told.outcome.detail == f"no {HIDDEN}"
+
+
+def test_the_command_shows_no_key_either(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither for people nor with --json."""
+    config = tmp_path / "pushgateway.toml"
+    config.write_text(f"[certificates.7]\nbrand = 'static'\nkey = {json.dumps(SECRET, ensure_ascii=False)}\n")
+    monkeypatch.setattr("pushgateway.plugins.load", lambda group, brand, also=(): StaticKey)
+    for more in ([], ["--json"]):
+        arguments = ["explain", "7", "token", "--title", "t", "--body", "b", "--config", str(config), *more]
+        result = CliRunner().invoke(command, arguments)
+
+        assert result.exit_code == 0, result.output
+        assert HIDDEN in result.output
+        for spelled in (SECRET[:6], json.dumps(SECRET)[1:-1], quote(SECRET, safe="")):
+            assert spelled not in result.output
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_explain_shows_neither_the_secret_address_of_receipts_nor_their_proof(count: int) -> None:
+    """Who reads it in a ticket could post receipts; the rest of URL and parameter is shown as it goes out."""
+    secrets = ["receipts-secret-of-today", "receipts-secret-of-yesterday"][:count]
+    settings = {"app_key": "key", "master_secret": "master"}
+    url = "https://im.example/push"
+    certificate = Certificate(7005, "oppo", settings, receipt_url=url, receipt_secret=secrets)
+    gateway = Gateway([certificate])
+    push = Push(PushToken(7005, "CN_a"), Notification("t", "b"), dedupe_id="d-1")
+    broadcast = Broadcast(7005, Notification("t", "b", dedupe_id="b-1"), Audience.of_tokens(["CN_a"]))
+    assert certificate.seal is not None
+    real = certificate.seal.of(push)
+
+    (single,) = gateway.explain(push).requests
+    saving = gateway.explain(broadcast).requests[0]
+
+    message = json.loads(parse_qs(single.content.decode())["message"][0])["notification"]
+    form = parse_qs(saving.content.decode())
+    assert (message["call_back_url"], message["call_back_parameter"]) == (f"{url}/7005/{HIDDEN}", f"d-1.{HIDDEN}")
+    assert (form["call_back_url"], form["call_back_parameter"]) == ([f"{url}/7005/{HIDDEN}"], [f"b-1.{HIDDEN}"])
+    assert real.url.rpartition("/")[2] not in single.content.decode()
+    assert real.parameter.rpartition(".")[2] not in single.content.decode()
