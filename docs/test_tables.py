@@ -12,10 +12,12 @@ from unittest.mock import Mock
 
 import attrs
 import pytest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from pushgateway_oppo import Oppo
 from pushgateway_oppo.replies import RULES
 from reading import Link, anchor, read
 from tables import (
+    EXAMPLE,
     MAKERS,
     TUTORIAL,
     between,
@@ -33,6 +35,7 @@ from words import LANGUAGES, MissingWordsError, Words, words
 from pushgateway import Reason, Status, events
 from pushgateway.events import Event
 from pushgateway.otel import OpenTelemetryObserver
+from pushgateway.prometheus import PrometheusObserver
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = sorted([*ROOT.glob("[A-Z]*.md"), *ROOT.glob("docs/*/*.md")])
@@ -247,3 +250,28 @@ def test_metrics_are_told_by_their_names(language: str) -> None:
     made_here = {call.args[0] for call in meters.get_meter.return_value.method_calls}
 
     assert set(first_cells(between(page("observing.md", language), "metrics"))) == made_here
+
+
+@both_languages
+def test_the_prometheus_table_is_the_observer(language: str) -> None:
+    """The table of Prometheus metrics has every metric of the observer with its labels, and no other."""
+    registry = CollectorRegistry()
+    observer = PrometheusObserver(registry)
+    metrics = [one for one in vars(observer).values() if isinstance(one, Counter | Gauge | Histogram)]
+    endings = {Counter: "_total", Gauge: "", Histogram: ""}
+    made_here = {f"{one._name}{endings[type(one)]}": [*one._labelnames[2:]] for one in metrics}
+    rows = between(page("observing.md", language), "prometheus").splitlines()[2:]
+
+    told = {cells[1].strip(" `"): re.findall(r"`(\w+)`", cells[2]) for row in rows if (cells := row.split("|"))}
+
+    assert told == made_here
+
+
+@both_languages
+def test_the_size_of_the_example_is_told(language: str) -> None:
+    """The page says how many lines the whole example has, within a tenth."""
+    files = [path for name in ("*.py", "*.toml") for path in EXAMPLE.rglob(name) if ".venv" not in path.parts]
+    lines = sum(len(path.read_text("utf-8").splitlines()) for path in files)
+    (told,) = re.findall(r"about (\d+) lines|约 (\d+) 行", page("writing-a-plugin.md", language))
+
+    assert lines == pytest.approx(int("".join(told)), rel=0.1)
