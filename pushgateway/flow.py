@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
-import queue
 from collections import deque
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator, Sequence
 from operator import methodcaller
@@ -18,6 +17,7 @@ from operator import methodcaller
 from pushgateway.errors import FieldError
 from pushgateway.model import Push
 from pushgateway.outcome import Outcome
+from pushgateway.threads import Mailbox, mailbox
 
 TURN = 256
 """Pushes a stream takes in before the event loop gets a turn."""
@@ -232,11 +232,14 @@ class Crossing:
         check_window(window)
         self.failure: Exception | None = None
         """What the source raised."""
+        self.turned_away = False
+        """The gateway was closed before the stream began."""
+        self.given = 0
+        """Taken from the source."""
         self._loop = loop
         self._window = window
         self._inbox: deque[Push] = deque()
-        self._outbox: queue.SimpleQueue[Outcome | None] = queue.SimpleQueue()  # None: the last one
-        self._given = 0  # taken from the source
+        self._outbox: Mailbox[Outcome | None] = mailbox()  # None: the last one
         self._open = 0  # of those, their outcome was not handed to the consumer
         self._pulls = True
         self._exhausted = False
@@ -267,20 +270,25 @@ class Crossing:
 
     def _pull(self, pushes: Iterator[Push]) -> None:
         try:
-            self._inbox.append(as_push(next(pushes), self._given))
+            self._inbox.append(as_push(next(pushes), self.given))
         except StopIteration:
             self._exhausted = True
         except Exception as broken:  # raised by the host's source: it comes after the outcomes of what it gave
             self.failure = broken
             self._exhausted = True
         else:
-            self._given += 1
+            self.given += 1
             self._open += 1
         self._pulls = not self._exhausted and self._open < self._window
         if self._asleep:
             self._asleep = False
             with contextlib.suppress(RuntimeError):  # the loop has ended, and the last None lies in the outbox
                 self._loop.call_soon_threadsafe(self._more.set)
+
+    def turn_away(self) -> None:
+        """In any thread: the stream is not begun; the caller is not to wait for it."""
+        self.turned_away = True
+        self._outbox.put(None)
 
     # In the loop
 

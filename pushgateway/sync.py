@@ -9,6 +9,7 @@ closed gateway tells.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 import time
 import weakref
@@ -19,7 +20,7 @@ from typing import Any, Concatenate, ParamSpec, Self, TypeAlias, TypeVar
 
 from pushgateway import gateway as _async
 from pushgateway.audience import Audience, Broadcast
-from pushgateway.background import Background, Crossover
+from pushgateway.background import Background, Crossover, TurnedAway
 from pushgateway.broadcasting import ended
 from pushgateway.calls import Call
 from pushgateway.certificates import Certificate
@@ -53,8 +54,10 @@ _Begin: TypeAlias = Callable[[_async.Gateway], Coroutine[Any, Any, R]]
 class Gateway:
     """`pushgateway.Gateway`, blocking. Same names, same values; use it as a context manager or call `close()`.
 
-    Raises `LoopError` where an event loop runs, because blocking there would stop everything else in it, and in a
-    process forked after it was made. One that nobody closed is closed at the end of the process.
+    Raises `LoopError` where an event loop runs, because blocking there would stop everything else in it, in a process
+    forked after it was made, and under eventlet. Under gevent only the greenlet that calls waits. A call that an
+    exception of a signal handler ends takes back what has not left. One that nobody closed is closed at the end of the
+    process.
     """
 
     def __init__(
@@ -162,17 +165,20 @@ class Gateway:
         """
         self._ready()
         crossing = Crossing(self._background.loop, window)
-        call = Crossover(lambda inner: crossing.run(lambda supply: inner.stream(supply, window=window)))
+        source = iter(pushes)
+        call = Crossover(
+            lambda inner: crossing.run(lambda supply: inner.stream(supply, window=window)), crossing.turn_away
+        )
         try:
-            running = self._background.hand_over(call)
-            if running is None:
-                yield from (_closed(as_push(push, place)) for place, push in enumerate(pushes))
-                return
-            yield from crossing.outcomes(pushes, self._ready)
-            running.result()
+            self._background.hand_over(call)
+            yield from crossing.outcomes(source, self._ready)
+            with contextlib.suppress(TurnedAway):
+                call.result()
             yield from map(_closed, crossing.left())
             if crossing.failure is not None:
                 raise crossing.failure
+            if crossing.turned_away:
+                yield from (_closed(as_push(push, place)) for place, push in enumerate(source, crossing.given))
         finally:
             self._background.take_back(call)
 
@@ -273,9 +279,12 @@ class Gateway:
         self._ready()
         call = Crossover(begin)
         try:
-            under_way = self._background.hand_over(call)
-            return closed() if under_way is None else under_way.result()
-        except BaseException:  # interrupted, as by Ctrl-C
+            self._background.hand_over(call)
+            return call.result()
+        except TurnedAway:
+            return closed()
+        except BaseException:  # also an interrupt, as by Ctrl-C
+            call.gone = True
             self._background.take_back(call)
             raise
 

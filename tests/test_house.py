@@ -51,6 +51,7 @@ FLOORS = {
     "gate": 2,
     "ids": 2,
     "forks": 2,
+    "threads": 2,
     "flow": 2,
     "tracing": 2,
     "journal": 2,

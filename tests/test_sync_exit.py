@@ -4,42 +4,8 @@ Law of this file: each test is a process of its own, as a web application makes 
 that hangs is killed and fails its test.
 """
 
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
-
-SUPPORT = Path(__file__).resolve().parent / "support"
-SETUP = """
-import os, sys, threading
-from toy import Toy, ToyServer
-from pushgateway import Certificate, Notification, Push, PushToken
-from pushgateway.sync import Gateway
-
-server = ToyServer()
-gateway = Gateway([Certificate(1, "toy", {"secret": "x"})], transport=server, vendors={"toy": Toy})
-note = Notification("title", "body")
-
-def pushes():
-    number = 0
-    while True:
-        number += 1
-        yield Push(PushToken(1, f"k{number}"), note)
-
-assert gateway.send(PushToken(1, "a"), note).ok
-"""
-SECONDS = 30
-"""Far more than it takes, far less than for ever."""
-
-
-def run(program: str) -> subprocess.CompletedProcess[str]:
-    # Sockets and loops left open would be told on stderr. That a fork beside threads is a risk, as Python says from
-    # 3.12 on, is what these tests are about.
-    options = ["-W", "always::ResourceWarning", "-W", "ignore:This process:DeprecationWarning"]
-    program = f"import sys; sys.path.insert(0, {str(SUPPORT)!r})\n{SETUP}{program}"
-    command = [sys.executable, *options, "-c", program]
-    return subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False)
+from processes import run
 
 
 @pytest.mark.parametrize(
