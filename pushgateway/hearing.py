@@ -134,6 +134,9 @@ class Hearing:
                     raise TypeError("not a receipt of this certificate")  # noqa: TRY301
         except Refused as refused:
             heard = Heard(unreadable=1, reason=refused.reason, detail=refused.detail)
+        except FieldError:  # raised where the push token was made: anybody can post anything
+            detail = "what stands there for a token can be none"
+            heard = Heard(unreadable=1, reason=Reason.INVALID_NOTIFICATION, detail=detail)
         except Exception as broken:
             sentence = f"the {self._roster.brand(key)} plug-in broke its contract: {where(broken)}"
             self._watch.complain(f"certificate {key}: {sentence}")

@@ -70,18 +70,19 @@ def titles(server: ToyServer) -> dict[str, str]:
     return {token: title for batch in server.batches for token, title, _ in batch}
 
 
+@pytest.mark.parametrize("depth", ["flat", "deep"])
 @pytest.mark.parametrize("name", SEVERAL)
-def test_a_dict_that_the_host_uses_again_changes_no_push(name: str) -> None:
+def test_a_dict_that_the_host_uses_again_changes_no_push(name: str, depth: str) -> None:
     """Twenty notifications of one dict that changes in between, at every depth: twenty different texts arrive."""
     server = ToyServer()
-    inner: list[int] = [0]
-    content: dict[str, Any] = {"k": {"deep": inner}}
+    inner: dict[str, int] = {}
+    content: dict[str, Any] = inner if depth == "flat" else {"k": [inner]}
 
     async def main() -> list[Outcome]:
         async with gateway(server, certificate(), vendors={"toy": Telling}) as g:
             sends, pushes = [], []
             for number in range(20):
-                inner[0] = number
+                inner["n"] = number
                 note = Notification("t", "b", **{name: {"toy": content} if name == "overrides" else content})
                 sends.append(asyncio.ensure_future(g.send(PushToken(1, f"s{number}"), note)))
                 pushes.append(Push(PushToken(1, f"e{number}"), note))
@@ -92,7 +93,7 @@ def test_a_dict_that_the_host_uses_again_changes_no_push(name: str) -> None:
     assert all(outcome.ok for outcome in outcomes)
     assert len(titles(server)) == 40
     for token, title in titles(server).items():
-        assert f'{{"deep": [{token[1:]}]}}' in title
+        assert f'{{"n": {token[1:]}}}' in title
 
 
 @pytest.mark.parametrize("name", SEVERAL)

@@ -263,6 +263,15 @@ def test_a_plugin_that_breaks_its_contract_is_blamed_without_its_words(caplog: p
     assert "secret text" not in f"{caplog.text}{reads}"
 
 
+def test_a_posted_token_that_can_be_none_blames_nobody(caplog: pytest.LogCaptureFixture) -> None:
+    """Anybody can post anything: it is unreadable, and neither the plug-in nor the certificate is at fault."""
+    (read,) = heard(posted(("a\x00b", "arrived", parameter_of("a"))))
+
+    assert (read.reason, read.unreadable) == (Reason.INVALID_NOTIFICATION, 1)
+    assert read.detail == "what stands there for a token can be none"
+    assert "contract" not in caplog.text
+
+
 def test_a_rotated_secret_is_found_at_once_and_the_old_one_believed() -> None:
     """After a reload receipts of pushes before it still count, and those under a secret that is gone do not."""
 

@@ -21,7 +21,7 @@ _OVERSEAS = re.compile(_MARK + r"(?:[A-Z]{2}|EUEX)_[A-Za-z0-9]+", re.ASCII)
 _NO_CAPITALS = r"(?!(?:[A-Z]{2}|EUEX)_)(?:[A-Za-z]{2}|[Ee][Uu][Ee][Xx])_"
 MISSPELT: Final = re.compile("^" + _MARK + _NO_CAPITALS, re.ASCII | re.MULTILINE)
 """A prefix that would name a region if its letters were capitals; of several tokens one in each line."""
-_DIRT = re.compile(r"""["'`‘’“”<>(){}\[\]\\;,\s]""")
+_DIRT = re.compile(r"""["'`‘’“”「」＂＇<>(){}\[\]\\;,\s]""")
 
 
 def region_of(token: str) -> str | None:

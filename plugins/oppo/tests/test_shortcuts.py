@@ -96,6 +96,13 @@ def test_tokens_ids_and_texts_come_back_from_the_form(token: str, dedupe_id: str
         assert message["notification"]["content"] == clean("b" + body)
 
 
+@given(st.text("aZ_-:\"'`「」“”＂＇ \u3000\ufeff\u200b\n值\ud800", max_size=4) | TEXT)
+def test_what_may_be_a_token_makes_a_push_token(text: str) -> None:
+    """Of a receipt that somebody posts too: a text that passes as OPPO's token never fails as a push token."""
+    if not token_problem(text, 256):
+        assert PushToken(1, text).token == text
+
+
 def test_a_text_of_a_class_of_its_own_is_sent_as_it_is() -> None:
     """Not as it shows itself: an Enum's text is its value, in each place."""
     note = Notification(Word.TEXT, Word.TEXT, data={"word": Word.TEXT})
