@@ -7,12 +7,13 @@ may be repeated. A broadcast that left without a verdict is never repeated: it m
 from __future__ import annotations
 
 import asyncio
+import functools
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import attrs
 
-from pushgateway import verdicts
+from pushgateway import claims
 from pushgateway.audience import Audience, AudienceKind, Broadcast
 from pushgateway.conversation import Conversation, Errand
 from pushgateway.delivery import content_number
@@ -49,13 +50,14 @@ _HOPELESS = frozenset(
 
 def parts(vendor: Vendor, audience: Audience) -> list[tuple[str, Audience]]:
     """The audience cut into what fits one request each, with the region of each part."""
+    home = claims.home_region(vendor)
     if audience.kind not in (AudienceKind.TOKENS, AudienceKind.ALIASES):
-        return [(vendor.home_region, audience)]
+        return [(home, audience)]
     regions: dict[str, list[str]] = {}
     for value in audience.values:
-        region = vendor.region(value) if audience.kind is AudienceKind.TOKENS else vendor.home_region
+        region = claims.region(vendor, value) if audience.kind is AudienceKind.TOKENS else home
         regions.setdefault(region, []).append(value)
-    size = max(1, vendor.audience_size)
+    size = claims.audience_size(vendor)
     return [
         (region, attrs.evolve(audience, values=tuple(values[start : start + size])))
         for region, values in regions.items()
@@ -123,14 +125,14 @@ class Broadcasting:
         vendor = self.conversation.vendor
         audience = self.broadcast.audience
         try:
-            if audience.kind not in vendor.audiences:
+            if audience.kind not in claims.audiences(vendor):
                 detail = f"{vendor.brand} has no broadcast to {audience.kind.value}"
                 return self._ended(audience, Status.NOT_SENT, Reason.UNSUPPORTED, detail)
             todo = parts(vendor, audience)
-            if self.seal is not None and audience.kind in vendor.receipt_audiences:
+            if self.seal is not None and audience.kind in claims.receipt_audiences(vendor):
                 made = f"{self.patience.rng.getrandbits(128):032x}"
                 self.broadcast = self.seal.on_broadcast(self.broadcast, made)
-        except Exception as broken:
+        except BaseException as broken:
             return self._ended(audience, Status.NOT_SENT, Reason.CREDENTIALS, self.conversation.blame(broken))
         stopped: BroadcastOutcome | None = None
         for region, part in todo:
@@ -180,13 +182,13 @@ class Broadcasting:
     async def _save(self, region: str, broadcast: Broadcast) -> Saved:
         """Store the content, at vendors that want that."""
         vendor = self.conversation.vendor
-        exchange = vendor.save(broadcast)
+        exchange = claims.asked(vendor.save, broadcast)
         if exchange is None:
             return "", ()
         exchange.close()  # only asked whether there is one
 
         def begin() -> Exchange[Saved]:
-            begun = vendor.save(broadcast)
+            begun = claims.asked(vendor.save, broadcast)
             if begun is None:
                 raise TypeError("save() takes back its exchange")
             return begun
@@ -195,7 +197,7 @@ class Broadcasting:
         errand = Errand("save", region, asking=self._asking)
         try:
             content, truncated = await self.conversation.run_with_access(access, begin, errand)
-            return verdicts.is_text(content), tuple(map(verdicts.is_text, truncated))
+            return claims.text("save()", content), tuple(claims.text("save()", name) for name in truncated)
         except NoVerdict as silent:
             # A text stored perhaps, and sent to nobody: as harmless as a request that never left.
             raise NoVerdict(f"save: {silent.detail}", sent=False) from None
@@ -205,7 +207,8 @@ class Broadcasting:
         self._sending = False  # a try before this one was refused, readably
         access = await self.conversation.login(region)
         errand = Errand("broadcast", region, len(broadcast.audience.values), self._asking_to_send)
-        outcome = await self.conversation.run_with_access(access, lambda: vendor.broadcast(broadcast, saved), errand)
+        begin = functools.partial(claims.asked, vendor.broadcast, broadcast, saved)
+        outcome = await self.conversation.run_with_access(access, begin, errand)
         if broadcast.audience.kind is AudienceKind.TOKENS:
             tokens = tuple(one.push_token.token for one in outcome.outcomes)
             if tokens != broadcast.audience.values:

@@ -14,7 +14,9 @@ from urllib.parse import urlsplit
 
 import attrs
 
+from pushgateway import claims
 from pushgateway.access import AccessTokens, Key
+from pushgateway.claims import BrokenPromise
 from pushgateway.errors import AccessExpired, ClockSkew, NoVerdict, Refused
 from pushgateway.events import Ending, LoginDone, Operation, RequestDone
 from pushgateway.exchange import T
@@ -22,7 +24,7 @@ from pushgateway.masking import safe_repr, where
 from pushgateway.outcome import CertificateCheck, Reason
 from pushgateway.transport import Transport
 from pushgateway.vendor import AccessToken, Exchange, Request, Response, Vendor
-from pushgateway.verdicts import is_text
+from pushgateway.verdicts import OF_THE_VENDOR
 from pushgateway.watching import Watch
 
 MAX_REQUESTS = 16
@@ -98,8 +100,8 @@ class Conversation:
     def home_region(self) -> str:
         """The region of what is not addressed to tokens. Raises `Refused`."""
         try:
-            return is_text(self.vendor.home_region)
-        except Exception as broken:
+            return claims.home_region(self.vendor)
+        except BaseException as broken:
             raise Refused(Reason.CREDENTIALS, detail=self.blame(broken)) from None
 
     def key(self, region: str) -> Key:
@@ -118,12 +120,12 @@ class Conversation:
         if (held := self.held(region)) is not None:
             return held
         try:
-            first = self.vendor.login(region, 0.0)
+            first = claims.asked(self.vendor.login, region, 0.0)
             if first is None:
                 return None
             first.close()  # only asked whether there is one
         except Exception as broken:
-            raise Refused(Reason.CREDENTIALS, detail=self.blame(broken)) from None
+            raise Refused(Reason.CREDENTIALS, detail=self.blame(broken), about="login") from None
         try:
             return await self.access.get(self.key(region), lambda now: self._watched_login(region, now))
         except NoVerdict as silent:
@@ -133,7 +135,7 @@ class Conversation:
         """Whether the vendor takes these settings, by a login; and what they lack, by the plug-in's word."""
         found = functools.partial(CertificateCheck, certificate_id=self.certificate_id, brand=self.vendor.brand)
         try:
-            advice = tuple(map(is_text, self.vendor.advice()))
+            advice = claims.advice(self.vendor)
         except Exception as broken:
             return found(ok=False, reason=Reason.CREDENTIALS, detail=self.blame(broken))
         try:
@@ -175,20 +177,24 @@ class Conversation:
             self.watch.emit(done, detail)
 
     async def _log_in(self, region: str, now: float) -> AccessToken:
-        errand = Errand("login", region)
+        """One login. Whatever is refused during it, it is said of the login and of no push: it ends `CREDENTIALS`, or
+        `UNAVAILABLE` and the like."""
+        left: list[None] = []
+        errand = Errand("login", region, asking=lambda: left.append(None))
         try:
-            begun = self.vendor.login(region, now)
+            begun = claims.asked(self.vendor.login, region, now)
             if begun is None:
-                raise TypeError("login() takes back its exchange")  # noqa: TRY301
-            access = await self.run(begun, None, errand)
-            if not isinstance(access, AccessToken):
-                raise TypeError("login() gave no AccessToken")  # noqa: TRY301 - blamed below, as all of it
-        except (Refused, NoVerdict) as failed:
-            _locate(failed, errand)
+                raise BrokenPromise("login() takes back its exchange")  # noqa: TRY301 - blamed below, as all of it
+            return claims.access_token(await self.run(begun, None, errand))
+        except NoVerdict as silent:
+            _locate(silent, errand)
             raise
+        except Refused as refused:
+            failed = _of_a_login(refused, asked=bool(left))
+            _locate(failed, errand)
+            raise failed from None
         except Exception as broken:
-            raise Refused(Reason.CREDENTIALS, detail=self.blame(broken)) from None
-        return access
+            raise Refused(Reason.CREDENTIALS, detail=self.blame(broken), about="login") from None
 
     def forget(self, region: str, access: AccessToken) -> None:
         """The vendor does not take `access` (any more)."""
@@ -199,6 +205,7 @@ class Conversation:
 
         At a breath the event loop turns, and that is all: no request has left.
         """
+        claims.check_exchange(errand.operation, exchange)
         requests = breaths = 0
         response: Response | None = None
         is_heavy = errand.pushes >= HEAVY
@@ -207,9 +214,9 @@ class Conversation:
             while breaths <= MAX_BREATHS:
                 if is_heavy:
                     async with self.desk:
-                        request = step()
+                        request = claims.asked(step)
                 else:
-                    request = step()
+                    request = claims.asked(step)
                 if request is None:
                     breaths += 1
                     await asyncio.sleep(0)
@@ -218,8 +225,9 @@ class Conversation:
                 requests += 1
                 if requests > MAX_REQUESTS:
                     break
+                request = claims.request(errand.operation, request)
                 if access is not None:
-                    request = self.vendor.authorize(request, access)
+                    request = claims.request("authorize()", claims.asked(self.vendor.authorize, request, access))
                 errand.asking()
                 try:
                     response = await self._ask(request, errand)
@@ -236,7 +244,7 @@ class Conversation:
             result: T = done.value
             return result
         finally:
-            exchange.close()
+            claims.asked(exchange.close)
 
     async def _ask(self, request: Request, errand: Errand) -> Response:
         loop = asyncio.get_running_loop()
@@ -298,8 +306,11 @@ class Conversation:
         return await attempt(await self.renewed(region))
 
     def blame(self, error: BaseException) -> str:
-        """A sentence on a plug-in that broke its promise. The error's message may quote content, so it is not told."""
-        sentence = f"the {self.vendor.brand} plug-in broke its contract: {where(error)}"
+        """A sentence on a plug-in that broke its promise. The error's message may quote content, so it is not told,
+        unless it is ours. Raises the error again where it is none of the plug-in's."""
+        claims.passed_on(error)
+        what = str(error) if isinstance(error, BrokenPromise) else where(error)
+        sentence = f"the {self.vendor.brand} plug-in broke its contract: {what}"
         self.watch.complain(f"certificate {self.certificate_id}: {sentence}")
         return sentence
 
@@ -310,6 +321,24 @@ class Conversation:
             return await self.login(region)
         except NoVerdict as silent:
             raise Refused(Reason.UNAVAILABLE, detail=silent.detail) from None
+
+
+def _of_a_login(refused: Refused, *, asked: bool) -> Refused:
+    """The same refusal, said of a login. `asked`: a request of it was answered.
+
+    A reply without the vendor's own code, such as HTTP 413, is something in between that may pass: `UNAVAILABLE`. All
+    else that would be said of a notification or a phone means that the settings or the plug-in are wrong.
+    """
+    if refused.reason not in OF_THE_VENDOR:
+        passes = asked and refused.code is None and refused.reason is Reason.INVALID_NOTIFICATION
+        reason = Reason.UNAVAILABLE if passes else Reason.CREDENTIALS
+    else:
+        reason = refused.reason
+    kind = ClockSkew if isinstance(refused, ClockSkew) else Refused  # "log in again" would lead in a circle
+    said = kind(reason, refused.code, refused.message, refused.retry_after, refused.detail, about="login")
+    if isinstance(said, ClockSkew) and isinstance(refused, ClockSkew):
+        said.offset = refused.offset
+    return said
 
 
 def _locate(failed: Refused | NoVerdict, errand: Errand) -> None:

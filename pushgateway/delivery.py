@@ -10,7 +10,7 @@ import sys
 from collections.abc import Hashable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from pushgateway import verdicts
+from pushgateway import claims, verdicts
 from pushgateway.conversation import Conversation, Errand
 from pushgateway.errors import AccessExpired, NoVerdict, Refused
 from pushgateway.limits import SEVERAL
@@ -72,7 +72,8 @@ class Delivery:
         while pushes := self.flight.pushes:
             errand = Errand("push", self._region.name, len(pushes), self._asking)
             try:
-                outcomes = await conversation.run(conversation.vendor.push(pushes), access, errand)
+                exchange = claims.asked(conversation.vendor.push, pushes)
+                outcomes = await conversation.run(exchange, access, errand)
                 return verdicts.checked(pushes, outcomes)
             except Thinned:
                 self.flight.items = self._region.lane.still_wanted(self.flight.items, self._loop.time())

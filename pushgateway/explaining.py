@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 import attrs
 
+from pushgateway import claims
 from pushgateway.audience import Broadcast
 from pushgateway.broadcasting import ended, parts
 from pushgateway.calls import Ruling
@@ -25,7 +26,6 @@ from pushgateway.masking import safe_repr, where
 from pushgateway.model import Push
 from pushgateway.outcome import BroadcastOutcome, Outcome, Reason, Status
 from pushgateway.vendor import Vendor
-from pushgateway.verdicts import is_text
 
 ACCESS_TOKEN: Final = "ACCESS-TOKEN-NOT-SHOWN"  # noqa: S105 - opens nothing
 """Stands in an explained request where the access token will be."""
@@ -115,15 +115,17 @@ def explain(asked: Push | Broadcast, vendor: Vendor, timeout: float, hidden: Ite
 def _explained(asked: Push | Broadcast, vendor: Vendor, timeout: float) -> Explanation:
     found: dict[str, Any] = {}
     try:
-        found["dialect"] = is_text(vendor.dialect)
-        found["quota"] = is_text(vendor.quota(asked.notification))
-        found["rulings"] = tuple(vendor.rulings(asked))
+        found["dialect"] = claims.dialect(vendor)
+        found["quota"] = claims.quota(vendor, asked.notification)
+        found["rulings"] = claims.rulings(claims.asked(vendor.rulings, asked))
         found |= _of_push(asked, vendor) if isinstance(asked, Push) else _of_broadcast(asked, vendor)
     except (Refused, NoVerdict) as refused:
         reason = refused.reason if isinstance(refused, Refused) else Reason.UNAVAILABLE
         found["outcome"] = _not_sent(asked, reason, refused.detail)
-    except Exception as broken:
-        sentence = f"the {vendor.brand} plug-in broke its contract: {where(broken)}"
+    except BaseException as broken:
+        claims.passed_on(broken)
+        what = str(broken) if isinstance(broken, claims.BrokenPromise) else where(broken)
+        sentence = f"the {vendor.brand} plug-in broke its contract: {what}"
         found["outcome"] = _not_sent(asked, Reason.CREDENTIALS, sentence)
     return Explanation(
         certificate_id=_key(asked), brand=vendor.brand, priority=_priority(asked), timeout=timeout, **found
@@ -156,18 +158,18 @@ def _without_secrets(told: Explanation, hider: Hider) -> Explanation:
 
 
 def _of_push(push: Push, vendor: Vendor) -> dict[str, Any]:
-    region = is_text(vendor.region(push.push_token.token))
+    region = claims.region(vendor, push.push_token.token)
     request, result = _first(vendor.push([push]))
     if request is None:
         (outcome,) = result
         return {"region": region, "outcome": outcome}
-    operation = is_text(vendor.operation(request))
+    operation = claims.operation(vendor, request)
     return {"region": region, "operation": operation, "requests": (_signed(request, vendor, region),)}
 
 
 def _of_broadcast(broadcast: Broadcast, vendor: Vendor) -> dict[str, Any]:
     kind = broadcast.audience.kind
-    if kind not in vendor.audiences:
+    if kind not in claims.audiences(vendor):
         raise Refused(Reason.UNSUPPORTED, detail=f"{vendor.brand} has no broadcast to {kind.value}")
     (region, part), *rest = parts(vendor, broadcast.audience)
     first = attrs.evolve(broadcast, audience=part)
@@ -182,7 +184,7 @@ def _of_broadcast(broadcast: Broadcast, vendor: Vendor) -> dict[str, Any]:
         return {"region": region, "outcome": result}
     return {
         "region": region,
-        "operation": is_text(vendor.operation(request)),
+        "operation": claims.operation(vendor, request),
         "requests": tuple(_signed(one, vendor, region) for one in (*requests, request)),
         "more_parts": len(rest),
     }
@@ -192,9 +194,9 @@ def _first(exchange: Exchange[Any]) -> tuple[Request | None, Any]:
     """Its first request, or its result when it asks nothing. It goes no further."""
     try:
         for _ in range(MAX_BREATHS):
-            request = next(exchange)
+            request = claims.asked(next, exchange)
             if request is not None:
-                return request, None
+                return claims.request("the exchange", request), None
     except StopIteration as done:
         return None, done.value
     finally:

@@ -7,11 +7,13 @@ last, and from any thread.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable
 
 from pushgateway.audience import Broadcast, check_start
 from pushgateway.certificates import Certificate
+from pushgateway.claims import receipt_audiences
 from pushgateway.errors import FieldError
 from pushgateway.explaining import NEW_ID, Explanation, explain, explain_obstacle
 from pushgateway.hearing import Hearing
@@ -85,11 +87,13 @@ class Inquiries:
         if seal is not None and isinstance(asked, Push):
             asked = seal.on(asked)
             hidden += [] if asked.callback is None else [asked.callback.parameter.rpartition(".")[2]]
-        elif seal is not None and isinstance(asked, Broadcast) and asked.audience.kind in vendor.receipt_audiences:
-            sealed = seal.on_broadcast(asked, NEW_ID)
-            if sealed is not asked:
-                hidden.append((sealed.notification.receipt_parameter or "").rpartition(".")[2])
-            asked = sealed
+        elif seal is not None and isinstance(asked, Broadcast):
+            with contextlib.suppress(Exception):  # of a plug-in whose answer is wrong: `explain` blames it
+                if asked.audience.kind in receipt_audiences(vendor):
+                    sealed = seal.on_broadcast(asked, NEW_ID)
+                    if sealed is not asked:
+                        hidden.append((sealed.notification.receipt_parameter or "").rpartition(".")[2])
+                    asked = sealed
         return explain(asked, vendor, timeout, hidden)
 
     def trace(self, dedupe_id: str) -> Trace | None:

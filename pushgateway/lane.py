@@ -12,7 +12,7 @@ import math
 import random
 from collections.abc import Callable, Hashable, Iterable, Sequence
 
-from pushgateway import verdicts
+from pushgateway import claims
 from pushgateway.batching import Queue
 from pushgateway.conversation import Conversation
 from pushgateway.deadlines import Deadlines
@@ -122,7 +122,7 @@ class Lane:
         """One of the vendor's servers."""
         region = self._regions.get(name)
         if region is None:
-            name = verdicts.is_text(name)
+            name = claims.text("region()", name)
             region = self._regions[name] = Region(self, name, self._gate(name), self._pace.connections)
         return region
 
@@ -162,7 +162,8 @@ class Lane:
                 return False
             name, quota, part = found
             region = self._regions.get(name) or self.region(name)
-        except Exception:
+        except BaseException as broken:
+            claims.passed_on(broken)
             return False
         obstacle = region.gate.obstacle if region.gate.is_troubled else None
         if obstacle and (refusal := obstacle(self._loop.time(), quota, cohort.deadline)) is not None:
@@ -187,7 +188,8 @@ class Lane:
                 if push.notification is not note:
                     quota, shared = self.terms.share(push.notification, part)
                     note = push.notification
-            except Exception as broken:
+            except BaseException as broken:
+                claims.passed_on(broken)
                 self._line_up(row, where, lot)
                 self.finish(waiting, Outcome.not_sent(push, Reason.CREDENTIALS, self.conversation.blame(broken)))
                 row, note = [], None  # whoever was told of it may have changed everything

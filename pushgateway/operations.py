@@ -16,7 +16,9 @@ from typing import Any, Concatenate, Generic, ParamSpec, TypeAlias, TypeVar, get
 
 import attrs
 
+from pushgateway import claims
 from pushgateway.calls import Call
+from pushgateway.claims import BrokenPromise
 from pushgateway.conversation import Conversation, Errand
 from pushgateway.errors import FieldError, NoVerdict, Refused
 from pushgateway.events import CallDone
@@ -29,7 +31,6 @@ from pushgateway.retry import TEMPORARY
 from pushgateway.roster import Roster
 from pushgateway.underway import UnderWay
 from pushgateway.vendor import AccessToken, Vendor
-from pushgateway.verdicts import is_text
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -120,7 +121,7 @@ class Operations:
         inspect.signature(method).bind(*args, **kwargs)  # the caller's own mistake: raises TypeError
         call: Call[Any] | Exception
         try:
-            call = method(*args, **kwargs)
+            call = claims.asked(method, *args, **kwargs)
         except FieldError:
             raise  # the same: an argument of a wrong type
         except Exception as failed:
@@ -197,9 +198,9 @@ class Calling(Generic[R]):
         if isinstance(call, Exception):
             raise call
         if not isinstance(call, Call):
-            raise TypeError("no Call")
-        self.name, self._repeatable = is_text(call.name), bool(call.repeatable)
-        region = is_text(call.region)
+            raise BrokenPromise(f"{self.name}() gives no Call")
+        self.name, self._repeatable = claims.text("Call.name", call.name), bool(call.repeatable)
+        region = claims.text("Call.region", call.region)
         # A gate of its own: a server of pictures that is down, a right that the app lacks for statistics or a day's
         # share of one operation that is used up must not stop pushes.
         gate = f"{region}:{self.name}"
@@ -221,7 +222,7 @@ class Calling(Generic[R]):
         errand = Errand("call", region, asking=self._asking, name=self.name)
 
         async def once(access: AccessToken | None) -> R:
-            return await conversation.run(call.begin(), access, errand)
+            return await conversation.run(claims.asked(call.begin), access, errand)
 
         return await conversation.with_access(region, access, once, self._expired)
 

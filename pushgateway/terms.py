@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from operator import attrgetter
 
-from pushgateway import verdicts
+from pushgateway import claims
 from pushgateway.conversation import Conversation
 from pushgateway.model import Notification, PushToken
 from pushgateway.seals import Seal
@@ -35,19 +35,19 @@ class Terms:
         self._seal_weight = 0 if seal is None else seal.weight
         self._quota: Callable[[Notification], str] | None = None
         try:
-            self.batching = vendor.batching
-            self.deduplicates = bool(vendor.deduplicates)
-            self.rates = vendor.rates
-            self.day_offset = float(vendor.day_offset)
+            self.batching = claims.batching(vendor)
+            self.deduplicates = claims.deduplicates(vendor)
+            self.rates = claims.rates(vendor)
+            self.day_offset = claims.day_offset(vendor)
             if type(vendor).quota is not Vendor.quota:
                 self._quota = vendor.quota
-        except Exception as broken:
+        except BaseException as broken:
             self.fault = conversation.blame(broken)
 
     def share(self, notification: Notification, part: Hashable) -> tuple[str, Hashable]:
         """The quota of a notification, and what its pushes may share a request with. `part`: of a batch that was split.
         Raises what the plug-in raises."""
-        quota = "" if self._quota is None else verdicts.is_text(self._quota(notification))
+        quota = "" if self._quota is None else claims.text("quota()", self._quota(notification))
         if part is None and (quota or not self.batching.mixed):
             part = quota if self.batching.mixed else (quota, notification)
         return quota, part
@@ -57,7 +57,7 @@ class Terms:
     ) -> tuple[str, str, Hashable] | None:
         """Region, quota and part of pushes to these phones and of these notifications, where they are the same for all.
         Raises what the plug-in raises."""
-        regions = set(self._regions_of(list(map(_TOKEN, push_tokens))))
+        regions = set(claims.regions(self._regions_of(list(map(_TOKEN, push_tokens)))))
         if len(regions) > 1 or (len(notifications) > 1 and not self.batching.mixed):
             return None
         shares = {self.share(notification, None) for notification in notifications}
@@ -67,14 +67,14 @@ class Terms:
         """The daily quota that a notification counts against."""
         try:
             return self.share(notification, None)[0]
-        except Exception as broken:
+        except BaseException as broken:
             self._conversation.blame(broken)
             return ""
 
     def weigh(self, notification: Notification) -> int:
         """Bytes that a push of this notification adds to a request."""
         try:
-            return int(self._weigh(notification)) + self._seal_weight
-        except Exception as broken:
+            return claims.weight(self._weigh(notification)) + self._seal_weight
+        except BaseException as broken:
             self._conversation.blame(broken)
             return self.batching.max_bytes or 0  # so it goes alone

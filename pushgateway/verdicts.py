@@ -75,13 +75,6 @@ def broken(pushes: Sequence[Push], detail: str, *, asked: bool) -> list[Outcome]
     return [Outcome.not_sent(push, Reason.CREDENTIALS, detail) for push in pushes]
 
 
-def is_text(value: str) -> str:
-    """What a plug-in gave as text, if it is. Raises `TypeError` otherwise."""
-    if not isinstance(value, str):
-        raise TypeError("not a str")
-    return value
-
-
 def _silent(push: Push, silence: NoVerdict) -> Outcome:
     if silence.sent:
         return Outcome.unknown(push, silence.detail)

@@ -103,7 +103,7 @@ def test_a_login_that_is_taken_back_is_a_refusal() -> None:
     error = run_virtual(main())
 
     assert isinstance(error, Refused)
-    assert "broke its contract: TypeError" in error.detail
+    assert "broke its contract: login() takes back its exchange" in error.detail
 
 
 def expiring(*good: str) -> Callable[[], Exchange[str]]:

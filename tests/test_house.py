@@ -40,6 +40,7 @@ FLOORS = {
     "batching": 2,
     "crew": 2,
     "deadlines": 2,
+    "claims": 2,
     "verdicts": 2,
     "retry": 2,
     "pace": 2,

@@ -177,7 +177,8 @@ BROKEN = [
         "A busy server is taken for a refused certificate",
         "push() raised CREDENTIALS",
         "    reply = read_reply(response)\n",
-        "    if response.status == 429:\n        raise Refused(Reason.CREDENTIALS)\n    reply = read_reply(response)\n",
+        "    if response.status == 429:\n        raise Refused(Reason.CREDENTIALS, '429')\n"
+        "    reply = read_reply(response)\n",
     ),
     breaks(
         "access",
@@ -206,10 +207,10 @@ BROKEN = [
     breaks(
         "credentials",
         "refused_credentials_keep_the_tokens_and_cause_no_storm",
-        "A wrong secret kills the tokens",
+        "A wrong secret is taken for a busy server",
         "should end CREDENTIALS",
         "if busy else Reason.CREDENTIALS",
-        "if busy else Reason.UNREGISTERED",
+        "if busy else Reason.UNAVAILABLE",
     ),
     breaks(
         "credentials",
