@@ -80,6 +80,10 @@ class BroadcastScenarios(Rig):
         for place, one in enumerate(outcome.outcomes):
             times = sandbox.ledger.count(one.push_token.token)
             assert one.ok == (times == 1), f"token {place} ended {one.status.name}, its phone got it {times} times"
+            wanted = None if times else Reason.UNREGISTERED
+            is_dirty = one.reason is Reason.INVALID_NOTIFICATION and one.detail.startswith("token: ")
+            right = one.reason is wanted or (is_dirty and one.push_token.token not in tokens)
+            assert right, f"token {place} of a broadcast should end {wanted}: {one!r}"
 
     @pytest.mark.parametrize("kind", ["drop", "html", "cut", "expire"])
     @judges("broadcasts")
@@ -228,6 +232,7 @@ class ReceiptScenarios(Rig):
         for name in ("targets", "valid", "sent", "arrived", "shown", "opened"):
             value = getattr(figures, name)
             assert value is None or isinstance(value, int), f"Statistics.{name} is no whole number"
+        assert any(attrs.astuple(figures)), "a broadcast was made, and statistics() has no figure of it"
         with suppress(Refused, NoVerdict):
             self._figures(bench, "汉字;,", "")
 

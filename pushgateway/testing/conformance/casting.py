@@ -102,8 +102,8 @@ class CastingScenarios(Rig):
 
         if outcome.ok:
             reached = {place for place, token in enumerate(tokens) if sandbox.ledger.count(token)}
-            assert reached <= {2}, (
-                f"the {kind.value} were one name with {sign!r} in it, and others got it: it was split"
+            assert reached == {2}, (
+                f"the {kind.value} were one name with {sign!r} in it: the phones {sorted(reached)} got it, not its own"
             )
         else:
             self.refused(sandbox, outcome, "audience", "alias", "tag")

@@ -99,6 +99,32 @@ class PushScenarios(Rig):
             wanted = bench.sandbox.ledger.count(push.push_token.token) == 1
             assert outcome.ok == wanted, f"place {place}: told {outcome.status.name}, in truth it is the other way"
 
+    @judges("outcomes")
+    def test_the_message_id_comes_back(self) -> None:
+        """Where the vendor gives each push an id, the outcome has it: receipts are matched by it."""
+        bench = self.bench()
+        for count in {1, min(3, self.size)}:
+            bench.sandbox.ledger.clear()
+            outcomes = bench.push(self.pushes(bench.sandbox.register(count)))
+            given = {delivery.token: delivery.message_id for delivery in bench.sandbox.ledger.deliveries}
+            for place, outcome in enumerate(outcomes):
+                wanted = given.get(outcome.push_token.token)
+                right = not wanted or outcome.message_id == wanted
+                assert right, f"push {place} of {count}: the vendor gave an id, the outcome has another or none"
+
+    @judges("dead tokens")
+    def test_a_muted_phone_is_no_dead_one(self) -> None:
+        """The user has switched notifications off and may switch them on again: the token lives."""
+        sandbox = self.sandbox(tokens=3)
+        sandbox.mute(sandbox.tokens[1])
+
+        outcomes = self.deliver(sandbox, self.pushes(sandbox.tokens))
+
+        allowed = (Reason.MUTED, None)  # None: a vendor that does not tell
+        assert outcomes[1].reason in allowed, f"a phone that is switched off should end MUTED: {outcomes[1]!r}"
+        for outcome in (outcomes[0], outcomes[2]):
+            assert outcome.ok, f"beside a phone that is switched off, another ended {outcome!r}"
+
     @judges("dead tokens")
     def test_dead_tokens_among_live_ones(self) -> None:
         """The dead are named, the others arrive, and order is kept."""

@@ -59,6 +59,17 @@ class SettingsScenarios(Rig):
 
             assert any(f"['1'].{name}:" in problem for problem in problems), f"an empty {name} was taken"
 
+    @judges("settings")
+    def test_a_blank_setting_is_named(self) -> None:
+        """A required text that was left empty is found when the certificate is loaded."""
+        settings = self.sandbox().settings(self.host)
+        for field in fields_of(self.vendor):
+            if field.default is not attrs.NOTHING or not isinstance(settings.get(field.name), str):
+                continue
+            for blank in ("", "  "):
+                problems = self._problems(self.certificate(self.sandbox(), **{field.name: blank}))
+                assert any(f"['1'].{field.name}:" in problem for problem in problems), f"a blank {field.name} was taken"
+
     def _problems(self, certificate: Certificate) -> Sequence[str]:
         try:
             loaded = load_vendors([certificate], Plugins({self.vendor.brand: self.vendor}))["1"]

@@ -35,6 +35,9 @@ ODD_NOTES = (
     Notification("title", "body", click=OpenActivity("a.B" * 200), store_offline=False, ttl=0),
     Notification("title", "body", click=OpenIntent('"' * 400), time_zone="GMT+08:00"),
     Notification("title", "body", receipt_url="https://host.example/r", receipt_parameter="😀" * 200),
+    Notification("title", "body", channel_id="a\x00b", click=OpenUrl("https://host.example/\x1b\ud800")),
+    Notification("title", "body", receipt_url="https://host.example/r", receipt_parameter="a\x00\ud800b"),
+    Notification("title", "body", receipt_parameter="without a URL"),
     *(Notification("title", sign * count) for sign in ('"', "长", "😀", "&") for count in (49, 199, 999)),
     *(Notification(sign * count, "body") for sign in ("\\", "长", "😀") for count in (9, 31, 199)),
 )

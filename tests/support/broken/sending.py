@@ -130,6 +130,14 @@ BROKEN = [
         '    secret: Any = attrs.field(converter=lambda given: Secret(given or "sandbox-secret"))\n',
     ),
     breaks(
+        "settings",
+        "a_blank_setting_is_named",
+        "A blank app id is taken",
+        "a blank app_id was taken",
+        "    if not value.strip():\n",
+        "    if value is None:\n",
+    ),
+    breaks(
         "secrets",
         "no_secret_shows_in_a_repr",
         "The secret is a plain text",

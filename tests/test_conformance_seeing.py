@@ -1,0 +1,160 @@
+"""How the conformance kit compares what a notification says with what a phone shows, and how it knows that a fault was
+played. That it catches what is broken is proved in `test_broken.py`."""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs
+
+import attrs
+import pytest
+from broken.copies import ACME, BEAM, OPPO, Base, installed
+
+from pushgateway.model import Notification, OpenUrl, Push, PushToken
+from pushgateway.sandbox import Delivery
+from pushgateway.testing.conformance.bench import Bench
+from pushgateway.testing.conformance.seeing import changed, is_moment, is_whole_cut, same
+from pushgateway.testing.conformance.wire import wired
+from pushgateway.testing.conformance.words import odd_twins
+from pushgateway.vendor import Request
+
+SEEN = Delivery("t", "title", "body", None, "m", "push", 0.0, {})
+NOTE = Notification("title", "body")
+FAMILY = "👨‍👩‍👧‍👦"
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "alike"),
+    [
+        (1, 1, True),
+        (1, True, False),
+        (1, 1.0, False),
+        ({"a": [1, None]}, {"a": (1, None)}, True),
+        ({"a": [1]}, {"a": [True]}, False),
+        ({"a": 1}, {"a": 1, "b": 2}, False),
+        ("1", 1, False),
+    ],
+)
+def test_the_same_is_the_same_in_type_too(left: Any, right: Any, alike: bool) -> None:
+    """At every depth; a list and a tuple are both a JSON list."""
+    assert same(left, right) is alike
+
+
+@pytest.mark.parametrize(
+    ("shown", "whole"),
+    [
+        ("ab", True),
+        ("ab…", True),
+        (f"ab{FAMILY}", True),
+        (f"ab{FAMILY}…", True),
+        ("ab👨", False),
+        ("ab👨‍…", False),
+        ("abx", False),
+        ("", True),
+    ],
+)
+def test_a_cut_inside_of_a_character_is_seen(shown: str, whole: bool) -> None:
+    """The end of what is shown is the end of a character as a user sees it, with an ellipsis or without."""
+    assert is_whole_cut(f"ab{FAMILY}{FAMILY}", shown) is whole
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"ttl": 60}, "ttl: 60 seconds were asked for"),
+        ({"data": {"n": 1}}, "data: the app gets 0 entries"),
+        ({"click": OpenUrl("https://a.example")}, "click: a tap does OpenApp"),
+        ({"subtitle": "second"}, "subtitle was changed or lost"),
+        ({"store_offline": False}, "store_offline: is False"),
+        ({"channel_id": "chat"}, "channel_id was changed or lost"),
+        ({"show_from": datetime(2026, 1, 1, tzinfo=UTC)}, "show_from: is 2026"),
+        ({"body": "another"}, "body was changed or lost"),
+    ],
+)
+def test_what_is_lost_is_named(fields: dict[str, Any], said: str) -> None:
+    """One sentence for each field, and none for what arrived."""
+    (problem,) = changed(attrs.evolve(NOTE, **fields), SEEN, ())
+
+    assert said in problem
+    assert changed(NOTE, SEEN, ()) == []
+
+
+def test_a_cut_has_to_be_named_and_true() -> None:
+    """Named and not cut, cut and not named, cut until nothing is left: each is said."""
+    long = attrs.evolve(NOTE, title="a long title")
+    cut = attrs.evolve(SEEN, title="a long…")
+
+    assert changed(long, cut, ("title",)) == []
+    assert "nothing says so" in changed(long, cut, ())[0]
+    assert "reached the phone whole" in changed(NOTE, SEEN, ("title",))[0]
+    assert "nothing was left" in changed(long, attrs.evolve(SEEN, title="…"), ("title",))[0]
+
+
+def test_moments_are_the_same_second() -> None:
+    """Milliseconds and seconds are not."""
+    moment = datetime(2026, 1, 1, tzinfo=UTC)
+
+    assert is_moment(moment, moment.timestamp())
+    assert not is_moment(moment, 1000 * moment.timestamp())
+    assert not is_moment(None, 1.0)
+    assert is_moment(None, None)
+
+
+def test_forms_are_spoilt_in_every_place() -> None:
+    """Each field is left out, named twice and replaced; JSON within a field is spoilt too."""
+    form = b"token=a&note=%7B%22n%22%3A1%7D"
+    twins = [parse_qs(twin.decode(), keep_blank_values=True) for twin in odd_twins(form)]
+
+    assert {"note": ['{"n":1}']} in twins
+    assert {"token": ["a", "twice"], "note": ['{"n":1}']} in twins
+    assert {"token": ["a"], "note": ["{}"]} in twins
+    assert {"token": [""], "note": ['{"n":1}']} in twins
+
+
+def test_replies_get_names_that_nobody_asked_for() -> None:
+    """A key more in each object, an entry more in each list that is about somebody else."""
+    twins = [json.loads(twin) for twin in odd_twins(b'{"all": [{"to": "a"}]}', names=("10000",))]
+
+    assert {"all": [{"to": "a"}], "10000": ["nobody"]} in twins
+    assert {"all": [{"to": "nobody"}, {"to": "a"}]} in twins
+    assert {"all": [{"to": "a"}, {"to": "a"}]} in twins
+
+
+def test_a_fault_that_is_never_played_fails_its_scenario(tmp_path: Path) -> None:
+    """A scenario that has shown nothing must not pass."""
+    with installed(tmp_path) as kit:
+        judge = kit()
+        sandbox = judge.sandbox()
+        judge.spoil(sandbox, kind="drop")
+        with pytest.raises(AssertionError, match="'drop' was never played, so this scenario has shown nothing"):
+            judge.assert_played(sandbox, "drop")
+        judge.deliver(sandbox, judge.pushes(sandbox.tokens[:1]))
+
+        judge.assert_played(sandbox, "drop")
+        assert sandbox.faults.played["drop"] == 1
+
+
+@pytest.mark.parametrize("base", [ACME, BEAM, OPPO], ids=lambda base: base.name)
+def test_a_code_can_be_said_of_one_target(base: Base, tmp_path: Path) -> None:
+    """`Sandbox.sayings`: the phone gets nothing, its neighbour gets its own."""
+    with installed(tmp_path, base=base) as kit:
+        bench: Bench = kit().bench(tokens=2)
+        first, second = bench.sandbox.tokens
+        bench.sandbox.sayings[first] = "10000" if base is OPPO else "10" if base is ACME else "1"
+        outcomes = bench.push([Push(PushToken(1, token), NOTE, dedupe_id=token) for token in (first, second)])
+
+    assert [outcome.ok for outcome in outcomes] == [False, True]
+    assert (bench.sandbox.ledger.count(first), bench.sandbox.ledger.count(second)) == (0, 1)
+
+
+def test_the_wire_tells_what_the_sandbox_raised(tmp_path: Path) -> None:
+    """A sandbox that crashes over HTTP is a broken sandbox, not a silent vendor."""
+    with installed(tmp_path, base=BEAM) as kit, wired() as wire:
+        sandbox = kit().make_sandbox(clock=lambda: 0.0)
+        headers = {"x-key": "beam-key"}
+        broken = Request("POST", f"{wire.url}/send", headers, b"no=title")
+        with pytest.raises(KeyError, match="title"):
+            wire.carry(sandbox, broken)
+
+        assert wire.carry(sandbox, Request("POST", f"{wire.url}/stats", headers, b"")).response is not None
