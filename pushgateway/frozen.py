@@ -71,6 +71,9 @@ class FrozenList(list[Any]):
         return FrozenList, (list(self),)
 
 
+# Sentences such as "must be a text, is list" name the type that the host gave. (Pickle goes by __qualname__.)
+FrozenDict.__name__, FrozenList.__name__ = "dict", "list"
+
 EMPTY: Final = FrozenDict()
 """The one that holds nothing."""
 

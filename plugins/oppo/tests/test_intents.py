@@ -142,7 +142,7 @@ def test_parameters_travel_as_text_where_that_is_asked_for() -> None:
             {"name": "Ann", "text": "x", "txet": "x"},
             'parameters["txet"]: the template of this intent has no such place',
         ),
-        ({"name": "Ann", "text": ["x"]}, 'parameters["text"]: must be a text or a number, is FrozenList'),
+        ({"name": "Ann", "text": ["x"]}, 'parameters["text"]: must be a text or a number, is list'),
         ({"name": "Ann", "text": True}, 'parameters["text"]: must be a text or a number, is bool'),
     ],
 )
