@@ -24,6 +24,7 @@ from pushgateway.seals import Seal, longest_base
 from pushgateway.vendor import Vendor, check_base_url
 
 
+@safe_repr
 class _Held:
     """A raw value on its way into a certificate, out of sight of what stores the variables of a frame."""
 

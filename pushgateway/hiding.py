@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import attrs
 
-from pushgateway.masking import Secret
+from pushgateway.masking import Secret, safe_repr
 
 HIDDEN: Final = "SECRET-NOT-SHOWN"
 """Stands where a secret was."""
@@ -45,6 +45,7 @@ def secrets_of(value: Any, depth: int = _DEEPEST) -> Iterator[Secret]:
         yield from secrets_of(vars(value), depth - 1)
 
 
+@safe_repr
 class Hider:
     """Replaces secrets in texts and bytes. Its `repr` shows none."""
 

@@ -140,20 +140,25 @@ def test_a_certificate_is_copied_within_the_process_only() -> None:
 def shown() -> list[type]:
     """The classes that say themselves how they are shown, and of which there are objects."""
     own = [kind for kind in classes() if "__repr__" in vars(kind) and not inspect.isabstract(kind)]
-    return [kind for kind in own if not issubclass(kind, enum.Enum | BaseException)]
+    return [kind for kind in own if not issubclass(kind, enum.Enum | BaseException | tuple)]
 
 
 def test_a_repr_never_raises() -> None:
     """A debugger or crash reporter shows what was just being made: with no field yet, or with a value that was the
     fault."""
-    assert len(shown()) > 90
+    raising = []
     for kind in shown():
-        bare = kind.__new__(kind)
-        assert isinstance(repr(bare), str), kind
+        values = [kind.__new__(kind)]
         for field in attrs.fields(kind) if attrs.has(kind) else ():
-            wrong = kind.__new__(kind)
-            object.__setattr__(wrong, field.name, 5)
-            assert isinstance(repr(wrong), str), kind
+            values.append(kind.__new__(kind))
+            object.__setattr__(values[-1], field.name, 5)
+        try:
+            assert all(isinstance(repr(value), str) for value in values)
+        except Exception:
+            raising.append(f"{kind.__module__}.{kind.__qualname__}")
+
+    assert len(shown()) > 90
+    assert raising == [], "put pushgateway.masking.safe_repr (plug-ins: pushgateway.vendor.safe_repr) above these"
 
 
 def test_a_notification_that_failed_its_check_can_be_shown() -> None:

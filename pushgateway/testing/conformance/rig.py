@@ -18,7 +18,7 @@ import attrs
 from pushgateway.audience import Audience, AudienceKind
 from pushgateway.certificates import Certificate, load_vendors
 from pushgateway.gateway import Gateway
-from pushgateway.masking import Secret
+from pushgateway.masking import Secret, safe_repr
 from pushgateway.model import Notification, Push, PushToken
 from pushgateway.outcome import Outcome, Reason, Status
 from pushgateway.plugins import Plugins
@@ -57,6 +57,7 @@ def fields_of(vendor: type[Any]) -> tuple[attrs.Attribute[Any], ...]:
     return tuple(attrs.fields(vendor))
 
 
+@safe_repr
 @attrs.frozen
 class Sample:
     """A reply as the vendor's documents print it."""

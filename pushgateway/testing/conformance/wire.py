@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 import attrs
 
+from pushgateway.masking import safe_repr
 from pushgateway.sandbox import Answer, Sandbox
 from pushgateway.sandbox.server import serve
 from pushgateway.testing.virtual import VirtualLoop
@@ -133,6 +134,7 @@ def wired() -> Iterator[Wire]:
             wire.close()
 
 
+@safe_repr
 @attrs.frozen
 class Carrier:
     """One sandbox, reached by hand or over a wire: what `SandboxTransport` and `Bench` ask."""
