@@ -219,10 +219,11 @@ def test_why_finds_what_send_sent(sandbox: Sandbox, tokens: tuple[str, ...], con
     sent = [send(config, token).exit_code for token in tokens[:2]]
 
     good, dead = why(config, tokens[0]), why(config, tokens[1], "--json")
+    blind = why(config, tokens[0], "--no-journal")
     (path,) = state.rglob("*.jsonl")
 
     assert sent == [Exit.OK, Exit.FAILED]
-    assert good.exit_code == Exit.OK
+    assert (good.exit_code, blind.exit_code) == (Exit.OK, Exit.NOT_FOUND)
     assert f"accepted, message id {sandbox.ledger.deliveries[0].message_id}" in good.stdout
     assert (dead.exit_code, json.loads(dead.stdout)["found"]) == (Exit.FAILED, True)
     assert [one["reason"] for one in json.loads(dead.stdout)["journal"]] == ["unregistered"]

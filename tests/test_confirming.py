@@ -90,16 +90,20 @@ def test_what_another_process_may_have_received_is_not_missing() -> None:
     assert "'1'" not in repr(before)
 
 
-def test_unconfirmed_alone_is_not_ok() -> None:
+def test_one_that_is_unconfirmed_is_not_ok() -> None:
     """Without proof for everybody nothing is in order, whoever may have the receipt."""
+    server = ClerkServer()
 
     async def main() -> Confirmation:
-        async with clerks(ClerkServer(), sealed()) as g:
-            return await Confirming(g).confirm(await g.send(PushToken(1, "a"), NOTE), within=1.0)
+        async with clerks(server, sealed()) as g:
+            confirming = Confirming(g)
+            outcomes = await g.multicast([PushToken(1, token) for token in "ab"], NOTE)
+            await come(g, confirming, server, {"b": "arrived"}, 0.0)
+            return await confirming.confirm(outcomes, within=1.0)
 
     found = run_virtual(main())
 
-    assert (found.ok, found.missing, names(found.unconfirmed)) == (False, (), "a")
+    assert (found.ok, found.missing, names(found.arrived), names(found.unconfirmed)) == (False, (), "b", "a")
 
 
 def test_who_hears_all_says_so_in_plain_terms() -> None:

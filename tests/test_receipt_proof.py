@@ -4,15 +4,17 @@ The mark binds certificate, push and phone. The event, the vendor's ids and the 
 toy vendor's message id of a push is `m-<dedupe id>`.
 """
 
+import asyncio
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
+import attrs
 import pytest
-from clerk import SECRET, ClerkServer, clerks, posted, sealed
-from toy import certificate
+from clerk import SECRET, Clerk, ClerkServer, clerks, posted, sealed
+from toy import certificate, gateway
 
-from pushgateway import Audience, Gateway, Heard, Notification, Outcome, Proof, Push, PushToken, ReceiptKind
+from pushgateway import Audience, Gateway, Heard, Notification, Outcome, Proof, Push, PushToken, Receipt
 from pushgateway import hearing as room
 from pushgateway.confirming import Confirming
 from pushgateway.testing.virtual import run_virtual
@@ -226,16 +228,38 @@ def test_another_message_id_confirms_no_other_push() -> None:
 
 
 def test_suspicions_settle_nothing() -> None:
-    """A phone that is said to be dead without proof may still confirm: the waiting goes on."""
+    """A phone that is said to be dead without proof may still confirm: the waiting goes on, until the receipt comes."""
 
     async def script(g: Gateway, server: ClerkServer) -> Any:
         confirming = Confirming(g)
         outcome = await g.send(PushToken(1, "a"), NOTE)
         await confirming.hear(g.receipts(1, {}, about(server, "a", "dead", "m-other")).receipts)
+        waiting = asyncio.ensure_future(confirming.confirm(outcome, within=60.0))
+        await asyncio.sleep(5.0)
         await confirming.hear(g.receipts(1, {}, about(server, "a", "arrived")).receipts)
-        return await confirming.confirm(outcome, within=1.0)
+        return await waiting
 
     found = played(script)
 
     assert ([one.token for one in found.arrived], found.dead) == (["a"], ())
-    assert ReceiptKind.SUSPECT.value == "suspect"
+
+
+class Boastful(Clerk):
+    """A plug-in that says of its receipts what is the gateway's to say."""
+
+    def receipts(self, certificate_id: str, headers: Mapping[str, str], body: bytes) -> Sequence[Receipt | None]:
+        return [
+            one and attrs.evolve(one, proof=Proof.PUSH) for one in Clerk.receipts(self, certificate_id, headers, body)
+        ]
+
+
+def test_a_plug_in_proves_nothing() -> None:
+    """What is proved is decided by our mark, whatever a plug-in writes into a receipt."""
+
+    async def main() -> Heard:
+        async with gateway(ClerkServer(), certificate(), vendors={"toy": Boastful}) as g:
+            return g.receipts(1, {}, posted(("a", "arrived", "host's own")))
+
+    read = run_virtual(main())
+
+    assert [receipt.proof for receipt in read.receipts] == [Proof.NONE]
