@@ -1,15 +1,16 @@
 """Who hears of events: the host's observer, and our own lines in the log.
 
-Law of this file: telling never hurts a push. Whatever an observer or a log handler raises stays here. What an operator
-must hear is one line for each certificate, reason and code, and then at most one a minute with the number of those
-between, in bounded memory: an outage does not fill a disk. Never a token, a title or a body.
+Nothing that an observer or a log handler raises reaches the sending. What ends a process or a test (`SystemExit`,
+`KeyboardInterrupt`, `pytest.fail()`) is raised again in a callback of the event loop. What an operator must hear is one
+line for each certificate, reason and code, and then at most one a minute with the number of those between, in bounded
+memory: an outage does not fill a disk. Never a token, a title or a body.
 """
 
 from __future__ import annotations
 
 import inspect
 import logging
-from asyncio import CancelledError
+from asyncio import CancelledError, get_running_loop
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from contextlib import suppress
@@ -63,11 +64,19 @@ class Watch:
     def emit(self, event: Event, detail: str = "") -> None:
         """Tell it. `detail` is a sentence of ours on it, without content; only the log shows it.
 
-        Never raises for an observer's or a log handler's sake: what they raise is logged, once a minute, without its
-        message. Only what ends the process (`KeyboardInterrupt`, `SystemExit`) passes.
+        Never raises for an observer's or a log handler's sake, because pushes still wait for their outcome. An
+        `Exception` of theirs is logged, once a minute, without its message. What is no `Exception`, such as
+        `SystemExit`, is raised in a callback of the event loop as soon as this turn of it is over: so it ends the loop
+        or reaches its exception handler, as asyncio does it for any callback.
         """
-        if self._observer is not None:
-            self._tell(self._observer, event)
+        try:
+            if self._observer is not None:
+                self._tell(self._observer, event)
+            self._log(event, detail)
+        except BaseException as error:
+            _raise_in_loop(error)
+
+    def _log(self, event: Event, detail: str) -> None:
         line = LINES.get(type(event))
         about = None if line is None else line.about(event)
         if line is None or about is None:
@@ -93,9 +102,14 @@ class Watch:
     def complain(self, text: str) -> None:
         """A sentence on code that broke its promise, a plug-in's or an observer's: once, then at most once a minute."""
         more = self._due(text, "complaint", 1)
-        if more is not None:
-            with suppress(Exception):
-                log.error("%s%s", text, _since(more))
+        if more is None:
+            return
+        try:
+            log.error("%s%s", text, _since(more))
+        except Exception:
+            return
+        except BaseException as error:
+            _raise_in_loop(error)
 
     def _due(self, about: Hashable, kind: Hashable, count: int) -> int | None:
         """How many were held back since the last line on it; None when it is too early for another."""
@@ -115,6 +129,19 @@ class Watch:
     def _forget(self, now: float) -> None:
         while self._said and next(iter(self._said.values())).until <= now:
             self._said.popitem(last=False)
+
+
+def _raise_in_loop(error: BaseException) -> None:
+    """In the next turn of the running loop; here where there is none."""
+    try:
+        loop = get_running_loop()
+    except RuntimeError:
+        raise error from None
+    loop.call_soon(_raise, error)
+
+
+def _raise(error: BaseException) -> None:
+    raise error
 
 
 def _since(more: int) -> str:

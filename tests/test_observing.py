@@ -132,6 +132,38 @@ def test_a_broken_observer_changes_nothing() -> None:
     assert ending(broken) == ending(None)
 
 
+@pytest.mark.parametrize("failing", [OutcomeGiven, RequestDone, LoginDone, Reloaded])
+def test_every_push_has_its_outcome_whatever_an_observer_raises(failing: type[Event]) -> None:
+    """An assertion of a host's test (`pytest.fail()` raises no `Exception`) in an observer reaches the loop's exception
+    handler, and the pushes end as they do without it."""
+
+    class Failed(BaseException):
+        pass
+
+    def broken(event: Event) -> None:
+        if isinstance(event, failing):
+            raise Failed
+
+    async def main() -> list[tuple[Status, Reason | None]]:
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: seen.append(context["exception"]))
+        server = ToyServer()
+        server.codes = {"k3": "2", "k7": "6"}
+        async with gateway(server, certificate(size=5), observer=broken) as g:
+            outcomes = await g.send_each(pushes(20))
+            outcomes.append(await g.send(PushToken(1, "k3"), note()))
+            g.reload([certificate(size=4)])
+        return [(outcome.status, outcome.reason) for outcome in outcomes]
+
+    seen: list[BaseException] = []
+    ends = run_virtual(main())
+
+    assert len(ends) == 21
+    assert (Status.REJECTED, Reason.UNREGISTERED) in ends
+    assert {status for status, _ in ends} <= {Status.ACCEPTED, Status.REJECTED}
+    assert seen
+    assert {type(error) for error in seen} == {Failed}
+
+
 def test_an_observer_may_send() -> None:
     """An alarm by push: a task that it begins sends through the same gateway, and nothing stands still."""
     server = ToyServer()

@@ -84,15 +84,29 @@ def test_what_an_observer_raises_stays_with_the_watch(
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit])
 def test_what_ends_the_process_passes(error: type[BaseException]) -> None:
-    """Ctrl-C while an observer runs, or an observer that exits, is not swallowed."""
+    """Ctrl-C while an observer runs, or an observer that exits, is not swallowed: it ends the loop in a turn of its
+    own, when whoever told the event has done the rest of its work."""
 
     def observer(event: Event) -> None:
         raise error
 
-    watch = Watch(observer, Clock())
+    async def main() -> None:
+        watch.emit(request_done())
+        told.append("emitted")
+        await asyncio.sleep(0)
 
+    told: list[str] = []
+    watch = Watch(observer, Clock())
     with pytest.raises(error):
         watch.emit(request_done())
+    loop = asyncio.new_event_loop()
+    try:
+        with pytest.raises(error):
+            loop.run_until_complete(main())
+        assert told == ["emitted"]
+    finally:
+        loop.run_until_complete(asyncio.sleep(0))
+        loop.close()
 
 
 def test_a_broken_log_handler_hurts_nobody() -> None:
