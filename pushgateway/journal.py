@@ -7,14 +7,18 @@ stands as a digest that only who has the token can make again.
 
 from __future__ import annotations
 
+import atexit
 import hashlib
+import itertools
 import json
 import logging
 import os
 import queue
+import stat
 import threading
 import time
-from collections.abc import Callable, Iterator
+import weakref
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -59,8 +63,9 @@ class Journal:
         clock: Callable[[], float] = time.time,
     ) -> None:
         """`max_bytes`: when the file would grow beyond it, it becomes `<path>.1` (in place of a former one) and a new
-        one is begun: so at most twice that. `accepted=False`: only what was lost. `monotonic` and `clock` are for
-        tests. Raises `FieldError` when the folder does not exist or the file cannot be written.
+        one is begun: so at most twice that. A file that is there already is made readable for its owner only (mode
+        0600). `accepted=False`: only what was lost. `monotonic` and `clock` are for
+        tests. Raises `FieldError` when the folder does not exist, the file cannot be written, or it is no regular file.
         """
         self.path = Path(path)
         check_count("Journal.max_bytes", max_bytes)
@@ -72,9 +77,17 @@ class Journal:
         self._thread: threading.Thread | None = None
         self._pid = os.getpid()
         self.dropped = 0
-        """Lives that could not be written."""
+        """Lives that are not in the file: the disk was full, or too many waited."""
         try:
-            os.close(self._open())
+            handle = self._open()
+            try:
+                mode = os.fstat(handle).st_mode
+                if not stat.S_ISREG(mode):
+                    raise FieldError("Journal.path", "must be a regular file")
+                if mode & 0o077:
+                    os.chmod(self.path, 0o600)  # it was there before, open to others
+            finally:
+                os.close(handle)
         except OSError as trouble:
             raise FieldError("Journal.path", f"cannot be written ({type(trouble).__name__})") from None
 
@@ -88,24 +101,34 @@ class Journal:
         self._take(receipt)
 
     def _take(self, life: Ended | Receipt) -> None:
+        if self._thread is None or self._pid != os.getpid():
+            try:
+                self._begin()
+            except RuntimeError:  # no thread left
+                self.dropped += 1
+                return
         if self._queue.qsize() >= WAITING:
             self.dropped += 1
             return
-        if self._thread is None or self._pid != os.getpid():
-            self._begin()
         self._queue.put(life)
 
     def _begin(self) -> None:
-        self._pid = os.getpid()
+        if self._pid != os.getpid():
+            # What waits here is written in the process that was forked.
+            self._queue, self._pid, self.dropped = queue.SimpleQueue(), os.getpid(), 0
         self._thread = threading.Thread(target=self._write_all, name="pushgateway-journal", daemon=True)
         self._thread.start()
+        _WRITING.add(self)
 
     def close(self) -> None:
         """Write what is still to be written, and stop. Safe to call more than once."""
+        self._stop(None)
+
+    def _stop(self, timeout: float | None) -> None:
         thread, self._thread = self._thread, None
         if thread is not None and self._pid == os.getpid():
             self._queue.put(None)
-            thread.join()
+            thread.join(timeout)
 
     def _write_all(self) -> None:
         while True:
@@ -114,12 +137,10 @@ class Journal:
                 while len(batch) < AT_ONCE:
                     batch.append(self._queue.get_nowait())
             lives = [life for life in batch if life is not None]
-            try:
-                self._write(b"".join(map(self._line, lives)))
-            except Exception as trouble:
-                if not self.dropped:
-                    log.warning("the journal cannot be written: %s", type(trouble).__name__)
-                self.dropped += len(lives)
+            lost, why = self._write(lives)
+            if lost and not self.dropped:
+                log.warning("the journal cannot be written: %s", why)
+            self.dropped += lost
             if len(lives) < len(batch):
                 return
 
@@ -158,24 +179,54 @@ class Journal:
             "seconds": round(life.steps[-1].at - life.steps[0].at, 3),
         }
 
-    def _write(self, lines: bytes) -> None:
-        if not lines:
-            return
+    def _write(self, lives: Sequence[Ended | Receipt]) -> tuple[int, str]:
+        """Append a line for each. Returns how many of them are not in the file, and the name of the reason."""
+        lines: list[bytes] = []
+        why = ""
+        for life in lives:
+            try:
+                lines.append(self._line(life))
+            except Exception as broken:  # a host's id of a strange type
+                why = type(broken).__name__
+        content = b"".join(lines)
+        written = 0
+        if lines:
+            try:
+                handle = self._open_for(len(content))
+                try:
+                    while written < len(content):
+                        written += os.write(handle, content[written:])
+                finally:
+                    os.close(handle)
+            except Exception as trouble:
+                why = type(trouble).__name__
+        # A line is there when all but its line break is: the next one begins with that.
+        ends = itertools.accumulate(map(len, lines))
+        return len(lives) - sum(end - 1 <= written for end in ends), why
+
+    def _open_for(self, size: int) -> int:
+        """The file, begun anew where it would grow beyond its bound, ready for the begin of a line."""
         handle = self._open()
         try:
-            if 0 < os.fstat(handle).st_size > self._max_bytes - len(lines):
+            there = os.fstat(handle).st_size
+            if 0 < there > self._max_bytes - size:
                 os.close(handle)
                 handle = -1
                 os.replace(self.path, older(self.path))
                 handle = self._open()
-            while lines:
-                lines = lines[os.write(handle, lines) :]
-        finally:
+                there = os.fstat(handle).st_size
+            if there:
+                os.lseek(handle, there - 1, os.SEEK_SET)
+                if os.read(handle, 1) != b"\n":  # a crash or a full disk cut the last line: it costs itself only
+                    os.write(handle, b"\n")
+        except BaseException:
             if handle >= 0:
                 os.close(handle)
+            raise
+        return handle
 
     def _open(self) -> int:
-        return os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600)
+        return os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600)
 
     def __enter__(self) -> Self:
         return self
@@ -187,6 +238,17 @@ class Journal:
 
     def __repr__(self) -> str:
         return f"Journal({self.path.name!r})"
+
+
+EXIT_GRACE: Final = 1.0
+"""Seconds for what is still to be written when the process ends without a `close()`."""
+_WRITING: weakref.WeakSet[Journal] = weakref.WeakSet()
+
+
+@atexit.register  # after the sync gateways of the process have ended: what is registered later runs earlier
+def _write_the_rest() -> None:
+    for journal in list(_WRITING):
+        journal._stop(EXIT_GRACE)
 
 
 def older(path: Path) -> Path:

@@ -2,6 +2,9 @@
 
 import json
 import logging
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -184,6 +187,109 @@ def test_a_full_disk_hurts_nobody(
     assert journal.dropped == 2
     assert [record.getMessage() for record in caplog.records] == ["the journal cannot be written: OSError"]
     assert [line["dedupe_id"] for line in lines(path)] == ["d-2"]
+
+
+@pytest.mark.parametrize("room", range(0, 700, 23))
+def test_a_torn_line_costs_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, room: int) -> None:
+    """A disk that is full after any number of bytes, in the middle of a line or at its end: whole lines can be read,
+    the next one stands in a line of its own, and `dropped` counts exactly what is not in the file."""
+    path = tmp_path / "j"
+    journal = book(path)
+    write = os.write
+    left = room
+
+    def short(handle: int, content: bytes) -> int:
+        nonlocal left
+        if not left:
+            raise OSError(28, "No space left on device")
+        count = write(handle, content[:left])
+        left -= count
+        return count
+
+    journal._queue.put(ended(0))  # waits, so that all are one write
+    journal._queue.put(ended(1))
+    monkeypatch.setattr(journals.os, "write", short)
+    journal.note(ended(2))
+    journal.close()
+    monkeypatch.setattr(journals.os, "write", write)
+    journal.note(ended(3))
+    journal.close()
+
+    found = [told["dedupe_id"] for told in read_journal(path, TOKEN)]
+    assert found == [f"d-{number}" for number in range(3 - journal.dropped)] + ["d-3"]
+
+
+def test_a_line_torn_by_a_crash_costs_itself(tmp_path: Path) -> None:
+    """What a process that was killed has left does not swallow the first line of the next one."""
+    path = tmp_path / "j"
+    path.write_bytes(b'{"at": 1.0, "tok')
+
+    with book(path) as journal:
+        journal.note(ended(1))
+
+    assert [told["dedupe_id"] for told in read_journal(path, TOKEN)] == ["d-1"]
+    assert journal.dropped == 0
+
+
+def test_a_file_open_to_others_is_closed_to_them(tmp_path: Path) -> None:
+    """One that was there before may have any mode; what is no file, such as a pipe, is refused."""
+    path = tmp_path / "j"
+    path.touch(0o644)
+    path.chmod(0o644)
+    os.mkfifo(tmp_path / "pipe", 0o644)
+
+    book(path)
+    with pytest.raises(FieldError, match="regular file"):
+        book(tmp_path / "pipe")
+
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_each_process_writes_its_own_lines(tmp_path: Path) -> None:
+    """What waited when the process was forked is written by the parent alone; the child writes what comes after."""
+    path = tmp_path / "j"
+    journal = book(path)
+    journal._queue.put(ended(0))
+    child = os.fork()
+    if child == 0:
+        journal.note(ended(1))
+        journal.close()
+        os._exit(0)
+    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    journal.note(ended(2))
+    journal.close()
+
+    assert code == 0
+    assert sorted(told["dedupe_id"] for told in read_journal(path, TOKEN)) == ["d-0", "d-1", "d-2"]
+
+
+def test_a_thread_that_cannot_be_had_costs_no_push(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine without room for another thread: the line is counted as dropped, and nothing is raised."""
+    journal = book(tmp_path / "j")
+
+    def none_left(*_: object, **__: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(journals.threading, "Thread", none_left)
+    journal.note(ended(0))
+
+    assert journal.dropped == 1
+
+
+def test_a_process_that_ends_without_a_close_loses_no_line(tmp_path: Path) -> None:
+    """The interpreter's end waits a moment for the disk."""
+    path = tmp_path / "j"
+    program = (
+        "from pushgateway import Journal, PushToken, Receipt, ReceiptKind\n"
+        f"journal = Journal({str(path)!r})\n"
+        f"token = PushToken(7005, {TOKEN.token!r})\n"
+        "for number in range(500):\n"
+        "    journal.heard(Receipt(push_token=token, kind=ReceiptKind.ARRIVED, event='arrive', dedupe_id=f'd{number}'))"
+    )
+
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=60)
+
+    assert len(list(read_journal(path, TOKEN))) == 500
 
 
 def test_a_file_is_for_its_owner(tmp_path: Path) -> None:
