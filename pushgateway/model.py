@@ -61,7 +61,7 @@ def check_count(field: str, value: object) -> None:
 _QUOTATION_MARKS = frozenset("\"'`\u2018\u2019\u201c\u201d\u300c\u300d\uff02\uff07")
 
 
-def as_token(value: object, field: str = "PushToken.token") -> str:
+def as_token(value: str, field: str = "PushToken.token") -> str:
     """A vendor's token as `str`, without blanks around it.
 
     Raises `FieldError` that names `field` and the place of the first character that no token can hold: a blank, a
