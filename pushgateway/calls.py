@@ -35,8 +35,9 @@ class Call(Generic[T]):
     """False: it must not be asked a second time when no verdict came, because it may have happened."""
 
 
-Effect: TypeAlias = Literal["applies", "cut", "refused"]
-"""`applies`: it holds and is kept; `cut`: the field was cut to it; `refused`: the push cannot leave because of it."""
+Effect: TypeAlias = Literal["applies", "cut", "ignored", "refused"]
+"""`applies`: it holds and is kept; `cut`: the field was cut to it; `ignored`: what the host asked for has no effect;
+`refused`: the push cannot leave because of it."""
 
 
 @safe_repr

@@ -11,6 +11,7 @@ import itertools
 import logging
 import random
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 
 import attrs
 
@@ -20,6 +21,7 @@ from pushgateway.conversation import Conversation, Desk
 from pushgateway.errors import FieldError, PluginError
 from pushgateway.events import Reloaded
 from pushgateway.lane import Lane
+from pushgateway.lines import plain
 from pushgateway.outcome import CertificateCheck, Reason
 from pushgateway.pace import Pace
 from pushgateway.plugins import Plugins
@@ -93,6 +95,7 @@ class Roster:
         for key, loaded in vendors.items():
             if isinstance(loaded, PluginError):
                 log.error("certificate %s: %s", key, loaded)
+        self._warn([key for key, new in self._certificates.items() if old.get(key) != new])
         for key, lane in list(self._lanes.items()):
             self._renew(key, lane)
         return Reloaded(
@@ -100,6 +103,20 @@ class Roster:
             changed=tuple(key for key, new in self._certificates.items() if key in old and old[key] != new),
             removed=tuple(key for key in old if key not in self._certificates),
         )
+
+    def _warn(self, new: Iterable[str]) -> None:
+        """One line for each caution of new certificates, however many they are."""
+        keys: dict[str, list[str]] = {}
+        for key in new:
+            vendor = self._vendors[key]
+            with suppress(Exception):  # a plug-in that cannot say it is still good for pushes
+                caution = vendor.caution if isinstance(vendor, Vendor) else ""
+                if isinstance(caution, str) and caution:
+                    keys.setdefault(caution, []).append(key)
+        for caution, those in keys.items():
+            named = plain(", ".join(those[:10]))
+            more = f" and {len(those) - 10} more" if len(those) > 10 else ""
+            log.warning("certificate %s%s: %s", named, more, plain(caution))
 
     def certificate(self, key: str) -> Certificate | None:
         """The certificate of this id, None when there is none."""

@@ -248,6 +248,14 @@ class Vendor(ABC):
         return ()
 
     @property
+    def caution(self) -> str:
+        """One sentence on what a host would not expect of these settings, though they are not wrong; "": nothing.
+
+        It is logged once when the certificate is taken on; list it in `advice` too, for `pushgateway check`.
+        """
+        return ""
+
+    @property
     def dialect(self) -> str:
         """Which generation of the vendor's interface it speaks, where there are several."""
         return ""

@@ -47,6 +47,7 @@ def test_the_numbers_add_up() -> None:
     assert (result.returncode, result.stderr) == (0, "")
     assert (told["ok"], told["problems"]) == (True, [])
     assert told["one_long_message"]["truncated"] == ["title", "body"]
+    assert told["one_long_message"]["limits"] == [50, 50]  # OPPO as it is today
     assert told["one_long_message"]["received"] == [limit - 1 for limit in told["one_long_message"]["limits"]]
     assert many["outcomes"] == {"accepted": 1972, "unregistered": 20, "muted": 8}
     assert broadcast["outcomes"] == {"accepted": 1470, "unregistered": 30}

@@ -3,10 +3,21 @@
 import asyncio
 from typing import Any
 
+import attrs
 import pytest
-from toy import ToyServer, certificate, gateway, note
+from toy import Toy, ToyServer, certificate, gateway, note
 
-from pushgateway import Audience, BroadcastOutcome, FieldError, Outcome, PushToken, Reason, Status
+from pushgateway import (
+    Audience,
+    BroadcastOutcome,
+    Certificate,
+    FieldError,
+    Gateway,
+    Outcome,
+    PushToken,
+    Reason,
+    Status,
+)
 from pushgateway.testing.virtual import run_virtual
 from pushgateway.vendor import Request
 
@@ -193,3 +204,33 @@ def test_a_close_while_thousands_are_given_back_loses_none() -> None:
 
     assert len(outcomes) == 10_000
     assert {outcome.status for outcome in outcomes} == {Status.NOT_SENT, Status.UNKNOWN}
+
+
+@attrs.frozen
+class Careful(Toy):
+    """A vendor with a caution on one of its settings."""
+
+    @property
+    def caution(self) -> str:
+        if self.size == 13:
+            raise KeyError("nothing to say")
+        return "" if self.size == 7 else "size: is not what it was"
+
+
+def test_a_caution_is_one_line_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    """Settings that are not wrong but not what a host expects are said once, for all certificates that have them: when
+    they come in, and not again for those that a reload leaves alone. A plug-in that cannot say it costs nothing."""
+    old = [Certificate(str(number), "toy", {"secret": "s"}) for number in range(12)]
+    good, odd = (Certificate(f"size {size}", "toy", {"secret": "s", "size": size}) for size in (7, 13))
+
+    async def main() -> None:
+        async with Gateway([*old, good, odd], transport=ToyServer(), vendors={"toy": Careful}) as g:
+            g.reload([*old, good, odd, Certificate("new", "toy", {"secret": "s"})])
+
+    run_virtual(main())
+
+    lines = [record.getMessage() for record in caplog.records if "size: is" in record.getMessage()]
+    assert lines == [
+        f"certificate {', '.join(map(str, range(10)))} and 2 more: size: is not what it was",
+        "certificate new: size: is not what it was",
+    ]

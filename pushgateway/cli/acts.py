@@ -101,7 +101,8 @@ def endings(outcomes: Iterable[Outcome]) -> dict[str, int]:
 
 
 def _chat(number: int) -> Notification:
-    return Notification(f"张伟 {number}", f"第 {number} 条：今晚八点见 😀", data={"chat": number})
+    body, data = f"第 {number} 条：今晚八点见 😀", {"chat": number}
+    return Notification(f"张伟 {number}", body, data=data, intent="chat", channel_id="chat")
 
 
 async def one_long_message(stage: Stage, limits: tuple[int, int]) -> Act:

@@ -188,6 +188,8 @@ class Intents:
 
     def advice(self, table: Mapping[str, OppoIntent]) -> Iterator[str]:
         """A sentence for each intent of the table that lacks a template or a channel, and one for all others."""
+        if lacking(self.dialect):
+            return  # there is nothing that an intent could have
         private = {word: category for word, category in self._categories() if self.dialect.categories[category].private}
         bare = [word for word in private if not self.rows[_WORDS[word]].template]
         silent = [intent.value for intent, usage in self.rows.items() if not usage.channel_id]
@@ -207,6 +209,16 @@ class Intents:
 
 _NO_TEMPLATE = "{0}.template is missing: since mid 2025 OPPO answers code 54 to a private category ({1}) without one"
 _NO_CHANNEL = "{0}.channel_id is missing: Android shows nothing without a channel that the app has made"
+
+
+def lacking(dialect: Dialect) -> str:
+    """That a dialect has no categories and no channels, and which one has them; "" for one that has them."""
+    if {"category", "channel_id"} <= dialect.fields.keys():
+        return ""
+    return (
+        f"OPPO of today wants a category and a channel; intent has no effect and channel_id is refused here: "
+        f"{missing('category', dialect)}"
+    )
 
 
 def by_word(table: Any) -> Any:

@@ -44,12 +44,12 @@ class _Docket:
             confidence=RULES.confidence(row),
         )
 
-    def absent(self, field: str, name: str) -> Ruling:
+    def absent(self, field: str, name: str, effect: Effect = "refused") -> Ruling:
         """That this dialect has no such field; it is another one's row that knows it."""
         for other in RULES.dialects:
             if name in RULES.dialects[other].fields:
-                verdict = f"refused: {missing(name, self.dialect)}"
-                return _Docket(other).ruling(field, verdict, "fields", name, "refused")
+                verdict = f"{'has no effect' if effect == 'ignored' else effect}: {missing(name, self.dialect)}"
+                return _Docket(other).ruling(field, verdict, "fields", name, effect)
         raise LookupError(name)
 
 
@@ -109,7 +109,12 @@ def _of_field(docket: _Docket, name: str, value: Any, raw: dict[str, Any], audie
 
 def _of_intent(docket: _Docket, asked: Push | Broadcast, intents: Intents) -> Iterator[Ruling]:
     intent = asked.notification.intent
+    if asked.notification.parameters:
+        yield from _of_parameters(docket, asked, intents)
     if intent is None:
+        return
+    if "category" not in docket.dialect.fields:
+        yield docket.absent("intent", "category", "ignored")
         return
     rule, category = docket.dialect.intents.get(intent.value), intents.category(asked.notification)
     if rule is not None and rule.category == category:
@@ -117,6 +122,17 @@ def _of_intent(docket: _Docket, asked: Push | Broadcast, intents: Intents) -> It
     elif category:
         verdict = f"{intent.value} is category {category} by the certificate's settings"
         yield docket.ruling("intent", verdict, "fields", "category")
+
+
+def _of_parameters(docket: _Docket, asked: Push | Broadcast, intents: Intents) -> Iterator[Ruling]:
+    """Parameters without a template fill nothing."""
+    note, name = asked.notification, "private_msg_template_id"
+    usage = None if note.intent is None else intents.rows.get(note.intent)
+    if name not in docket.dialect.fields:
+        yield docket.absent("parameters", name, "ignored")
+    elif usage is None or not usage.template:
+        verdict = "has no effect: the settings name no template for this intent"
+        yield docket.ruling("parameters", verdict, "fields", name, "ignored")
 
 
 def _of_shares(docket: _Docket, asked: Push | Broadcast, quota: str) -> Iterator[Ruling]:

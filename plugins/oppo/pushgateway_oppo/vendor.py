@@ -47,7 +47,7 @@ from pushgateway_oppo.codec import (
     encode_unicast,
 )
 from pushgateway_oppo.fields import BRAND, CLICKS, encode_notification, planned_fields
-from pushgateway_oppo.intents import Intents, make_intents
+from pushgateway_oppo.intents import Intents, lacking, make_intents
 from pushgateway_oppo.operations import Operations
 from pushgateway_oppo.ordinary import Tails
 from pushgateway_oppo.receipts import decode_receipts
@@ -262,8 +262,13 @@ class Oppo(Operations):
     # What it says of itself
 
     def advice(self) -> Sequence[str]:
-        """Templates and channels that intents lack, where the dialect has them."""
-        return tuple(self._intents.advice(self.intents))
+        """Templates and channels that intents lack, where the dialect has them; and that a dialect has neither."""
+        return (*filter(None, (self.caution,)), *self._intents.advice(self.intents))
+
+    @property
+    def caution(self) -> str:
+        """That OPPO of today wants what this dialect does not have."""
+        return lacking(self._rules)
 
     def operation(self, request: Request) -> str:
         """The name of its row in the rules."""

@@ -316,7 +316,6 @@ def test_the_weight_is_never_too_little(word: str, title: str, body: str, parame
 
 def test_advice_names_what_is_missing() -> None:
     """Each private intent without a template and each intent without a channel, those of the table apart."""
-    assert oppo("v1.3").advice() == ()
     told = oppo(intents={"chat": CHAT, "call": OppoIntent(channel_id="call"), "news": OppoIntent()}).advice()
 
     assert [sentence.partition(" is missing")[0] for sentence in told] == [
@@ -327,3 +326,19 @@ def test_advice_names_what_is_missing() -> None:
     ]
     full = {word: OppoIntent(channel_id="c", template="6") for word in WORDS}
     assert oppo(intents=full).advice() == ()
+
+
+def test_a_dialect_without_categories_and_channels_says_so() -> None:
+    """V1.3, the default, knows neither, and OPPO of today wants both: said by `check`, in the log and by `explain`."""
+    former = oppo("v1.3")
+
+    assert former.advice() == (former.caution,)
+    for word in (
+        "category",
+        "channel",
+        "intent has no effect",
+        'dialect = "v1.3" has no such',
+        'dialect = "current" has',
+    ):
+        assert word in former.caution
+    assert oppo("current").caution == ""

@@ -140,3 +140,28 @@ def test_a_broadcast_has_rulings_of_its_own() -> None:
         "dialects.current.fields.fix_speed_rate"
     ]
     assert any(one.rule == "dialects.current.numbers.audience_size" for one in CURRENT.rulings(broadcast))
+
+
+FORMER = Oppo(**SETTINGS)
+
+
+@pytest.mark.parametrize(
+    ("vendor", "fields", "told"),
+    [
+        (FORMER, {"intent": "chat"}, {"intent": "ignored"}),
+        (FORMER, {"intent": "chat", "parameters": {"a": 1}}, {"intent": "ignored", "parameters": "ignored"}),
+        (FORMER, {"channel_id": "chat"}, {"channel_id": "refused"}),
+        (CURRENT, {"intent": "chat", "channel_id": "chat"}, {}),
+        (CURRENT, {"intent": "chat", "parameters": {"a": 1}}, {"parameters": "ignored"}),
+        (CURRENT, {"parameters": {"a": 1}}, {"parameters": "ignored"}),
+    ],
+)
+def test_what_has_no_effect_is_said(vendor: Oppo, fields: dict[str, Any], told: dict[str, str]) -> None:
+    """An intent where the dialect has no categories, and parameters without a template: never in silence."""
+    notification = Notification("t", "b", **fields)
+
+    assert effects(vendor, notification) == told
+    for one in vendor.rulings(push(TOKEN, notification)):
+        if one.effect == "ignored":
+            assert one.verdict.startswith("has no effect: ")
+            assert ('dialect = "current" has it' in one.verdict) is (vendor is FORMER)
