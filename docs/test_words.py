@@ -4,6 +4,7 @@ Each list has a pattern and what to write instead. Only prose is checked, not co
 has that phrase in the exceptions. The patterns are run on a text that contains each of them, too.
 """
 
+import ast
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -101,6 +102,17 @@ def faults(text: str, language: str) -> Iterator[str]:
         yield from (f"{found[0]!r}: write {right}" for found in re.finditer(bounded, text, re.IGNORECASE))
 
 
+def sentences(source: str) -> Iterator[tuple[int, str]]:
+    """Line and text of each string in Python code that has a blank and is no docstring."""
+    tree = ast.parse(source)
+    docstrings = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Constant) or not isinstance(node.value, str) or id(node) in docstrings:
+            continue
+        if " " in node.value:
+            yield node.lineno, node.value
+
+
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_the_documents_use_the_words_of_the_glossary(path: Path) -> None:
     """No page has a word that only insiders understand, and no Chinese page two words for one thing."""
@@ -141,3 +153,25 @@ def test_the_glossary_names_what_is_not_used() -> None:
 
     assert len(unused) >= 10
     assert [word for word in unused if not list(faults(word, "zh"))] == []
+
+
+def test_messages_of_the_library_use_the_words_of_the_glossary() -> None:
+    """Details, exceptions, log lines and texts of the command: every string of the sources that is a sentence."""
+    sources = [*(ROOT / "pushgateway").rglob("*.py"), *(ROOT / "plugins" / "oppo" / "pushgateway_oppo").rglob("*.py")]
+
+    found = [
+        f"{path.relative_to(ROOT).as_posix()}:{line}: {fault} in {text!r}"
+        for path in sorted(sources)
+        for line, text in sentences(path.read_text("utf-8"))
+        for fault in faults(text, "en")
+    ]
+
+    assert len(sources) > 100
+    assert found == []
+
+
+def test_sentences_are_strings_that_are_no_docstrings() -> None:
+    """Also the parts of an f-string; a docstring and a name are none."""
+    code = '"""It hears."""\n\nNAME = "told"\nraise ValueError(f"it was told {NAME} today")\n'
+
+    assert list(sentences(code)) == [(4, "it was told "), (4, " today")]

@@ -235,7 +235,7 @@ class Conversation:
                 except NoVerdict as silent:
                     response = None
                     step = functools.partial(exchange.throw, silent)
-            raise RuntimeError("an exchange of too many requests or breaths")
+            raise RuntimeError("an exchange with too many requests or yields")
         except ClockSkew as skew:
             if response is not None and response.date is not None and response.received_at is not None:
                 skew.offset = response.date - response.received_at

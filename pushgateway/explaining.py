@@ -201,7 +201,7 @@ def _first(exchange: Exchange[Any]) -> tuple[Request | None, Any]:
         return None, done.value
     finally:
         exchange.close()
-    raise RuntimeError("an exchange of too many breaths")
+    raise RuntimeError("an exchange with too many yields")
 
 
 def _signed(request: Request, vendor: Vendor, region: str) -> Request:

@@ -102,7 +102,7 @@ class Bench:
             return result
         finally:
             exchange.close()
-        raise AssertionError(f"the exchange did not end within {MOST_STEPS} requests and breaths")
+        raise AssertionError(f"the exchange did not end within {MOST_STEPS} requests and yields")
 
     def _answered(
         self, exchange: Exchange[T], request: Request, spoil: Callable[[Response], Response]

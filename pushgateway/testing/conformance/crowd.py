@@ -227,7 +227,7 @@ class CrowdScenarios(Rig):
 
         assert told.reason is Reason.QUOTA_EXCEEDED, f"the day ended before one push of a batch, and it ended {told!r}"
         assert sum(outcome.ok for outcome in outcomes) == len(outcomes) - 1, (
-            "a push that was accepted is told otherwise"
+            "a push that was accepted has another outcome"
         )
 
     def _says(self, has_codes: bool) -> bool:
@@ -299,7 +299,7 @@ class CrowdScenarios(Rig):
                     told = [one.push_token.token for one in outcome.outcomes]
                     wanted = list(made.audience.values) if kind is AudienceKind.TOKENS else []
                     assert told == wanted, (
-                        f"to {content[:80]!r} broadcast() told of {len(told)} of {len(wanted)} tokens"
+                        f"to {content[:80]!r} broadcast() reported {len(told)} of {len(wanted)} tokens"
                     )
                     assert isinstance(outcome.status, Status), "broadcast() returned no BroadcastOutcome"
 

@@ -102,7 +102,8 @@ _ALL = (
     Promise(
         "blame",
         "a refusal of the whole request is raised, not reported for each push",
-        "raise Refused for a code that names no target: the core tries smaller requests until the guilty push is alone",
+        "raise Refused for a code that names no target: the core tries smaller requests until the push that causes the "
+        "refusal is alone",
     ),
     Promise(
         "dead tokens",
@@ -135,7 +136,7 @@ _ALL = (
     Promise(
         "codes",
         "each of the vendor's codes has its reason, an unknown one too",
-        "look the code up in rules.toml (RULES.codes[code].host_reason), and raise Refused for codes nobody knows",
+        "look the code up in rules.toml (RULES.codes[code].host_reason), and raise Refused for unknown codes",
     ),
     Promise(
         "limits",

@@ -97,7 +97,7 @@ class PushScenarios(Rig):
             assert isinstance(outcome, Outcome), f"place {place}: push() returned {type(outcome).__name__}"
             assert outcome.push_token == push.push_token, f"place {place}: the outcome is about another push"
             wanted = bench.sandbox.ledger.count(push.push_token.token) == 1
-            assert outcome.ok == wanted, f"place {place}: told {outcome.status.name}, in truth it is the other way"
+            assert outcome.ok == wanted, f"place {place}: {outcome.status.name}, but the ledger says the opposite"
 
     @judges("outcomes")
     def test_the_message_id_comes_back(self) -> None:
@@ -260,7 +260,7 @@ class PushScenarios(Rig):
 
         for push in batch:
             told = sent.get(push.push_token.token)
-            assert told == push.dedupe_id, f"the vendor was told the dedupe id {told!r}, the push's is another"
+            assert told == push.dedupe_id, f"the vendor got the dedupe id {told!r}, the push has another"
 
     @judges("weight")
     def test_a_push_weighs_no_more_than_it_says(self) -> None:

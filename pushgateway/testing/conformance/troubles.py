@@ -91,7 +91,7 @@ class TroubleScenarios(Rig):
         bench.spoil = lambda _: bench.sandbox.refusal(code)
         raised = self._raised(bench, self.pushes(bench.sandbox.tokens[: min(3, self.size)]))
 
-        assert raised is not None, f"the code {code} was told for the whole request, and push() raised nothing"
+        assert raised is not None, f"the code {code} was returned for the whole request, and push() raised nothing"
         assert raised.reason is reason, f"the code {code} means {reason.name}, push() raised {raised.reason.name}"
 
     @judges("limits")

@@ -191,7 +191,7 @@ BROKEN = [
         "outcomes",
         "outcomes_stand_in_the_order_of_the_batch",
         "Every push of an accepted request is told as accepted",
-        "in truth it is the other way",
+        "but the ledger says the opposite",
         "    code, message_id = results.get(push.push_token.token, ",
         '    _, message_id = results.get(push.push_token.token, ("", ""))\n    code, _ = ("0", "") or ("", ',
     ),
