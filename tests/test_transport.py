@@ -249,7 +249,10 @@ def test_a_given_proxy_that_refuses_means_not_sent(kind: Kind) -> None:
 
     refused = asyncio.run(main())
 
-    assert (refused.sent, refused.detail) == (False, "proxy: the connection was refused")
+    assert (refused.sent, refused.detail) == (
+        False,
+        "proxy: it wants a user and password, or refuses those given (HTTP 407)",
+    )
 
 
 @every_transport

@@ -20,6 +20,7 @@ from pushgateway import FieldError
 from pushgateway.vendor import NoVerdict, Request, Response
 
 SOON = 0.2
+WANTS_PASSWORD = "it wants a user and password, or refuses those given (HTTP 407)"
 every_transport = pytest.mark.parametrize("kind", TRANSPORTS)
 
 
@@ -212,8 +213,11 @@ def test_a_handshake_that_hangs_or_breaks_is_not_sent(kind: Kind) -> None:
 @pytest.mark.parametrize(
     ("answer", "detail"),
     [
-        (b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n", "the connection was refused"),
-        (b"HTTP/1.1 503 No\r\nContent-Length: 0\r\n\r\n", "the connection was refused"),
+        (b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n", WANTS_PASSWORD),
+        (b"HTTP/1.1 403 No\r\nContent-Length: 0\r\n\r\n", "it forbids this host (HTTP 403)"),
+        (b"HTTP/1.1 502 No\r\nContent-Length: 0\r\n\r\n", "it cannot reach the host (HTTP 502)"),
+        (b"HTTP/1.1 418 No\r\nContent-Length: 0\r\n\r\n", "the tunnel was refused (HTTP 418)"),
+        (b"HTTP/1.1 503 No\r\nContent-Length: 0\r\n\r\n", "it cannot serve now (HTTP 503)"),
         (b"", "the connection broke"),
         (b"nonsense\r\n\r\n", "the connection broke"),
         (None, "no answer in time"),

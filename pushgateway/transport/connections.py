@@ -15,10 +15,20 @@ from typing import Protocol
 
 from pushgateway.errors import FieldError, NoVerdict
 from pushgateway.transport.asking import Proxy, Target
+from pushgateway.transport.limit import within
 from pushgateway.transport.resolving import Resolver
 from pushgateway.transport.trust import Trust
 from pushgateway.transport.wire import KEPT, Wire, dial, secure
 
+_REFUSALS = {
+    401: "it wants a user and password, or refuses those given",
+    403: "it forbids this host",
+    407: "it wants a user and password, or refuses those given",
+    502: "it cannot reach the host",
+    503: "it cannot serve now",
+    504: "the host did not answer it in time",
+}
+"""What a proxy says by the status of its reply to CONNECT."""
 _SMALL = 64 * 1024
 """Bytes up to which copying head and body together is cheaper than handing them to the system apart."""
 
@@ -41,44 +51,92 @@ class _Pool:
     def __init__(self, connections: int) -> None:
         self.slots = asyncio.Semaphore(connections)
         self.closed = False
-        self._idle: list[tuple[Wire, float]] = []
-        self._busy: set[Wire] = set()
+        self.idle: list[Wire] = []
+        self.busy: set[Wire] = set()
 
-    def take(self, now: float) -> Wire | None:
-        """A kept connection that is still good, the one used last."""
-        while self._idle:
-            wire, since = self._idle.pop()
-            if wire.idle and now - since < KEPT:
-                self._busy.add(wire)
+
+class _Open:
+    """Every open connection of a transport: the idle ones by the time since which they are idle.
+
+    One timer closes them; it runs only while there are idle connections.
+    """
+
+    def __init__(self, most: int) -> None:
+        self.places = asyncio.Semaphore(most)
+        self._most = most
+        self.in_use = 0
+        """Requests that have a place: their connections are busy or being opened."""
+        self._idle: dict[Wire, tuple[_Pool, float]] = {}  # the oldest first
+        self._timer: asyncio.TimerHandle | None = None
+
+    def take(self, pool: _Pool, now: float) -> Wire | None:
+        """A kept connection of `pool` that is still good, the one used last."""
+        while pool.idle:
+            wire = pool.idle.pop()
+            _, since = self._idle.pop(wire)
+            if now - since < KEPT and wire.fresh:
+                pool.busy.add(wire)
                 return wire
             wire.close()
         return None
 
-    def lend(self, wire: Wire) -> None:
-        """A new connection is in use."""
-        self._busy.add(wire)
+    def make_room(self) -> None:
+        """Before one is opened: the oldest idle ones are closed until it has a place."""
+        while self._idle and self.in_use + len(self._idle) > self._most:
+            self._close_oldest()
 
-    def give_back(self, wire: Wire, now: float, *, keep: bool) -> None:
+    def give_back(self, pool: _Pool, wire: Wire, now: float, *, keep: bool) -> None:
         """A connection is not in use any more."""
-        self._busy.discard(wire)
+        pool.busy.discard(wire)
         if not keep:
             wire.abort()
-        elif self.closed:
+        elif pool.closed:
             wire.close()
         else:
-            self._idle.append((wire, now))
-            while self._idle and now - self._idle[0][1] >= KEPT:
-                self._idle.pop(0)[0].close()
+            pool.idle.append(wire)
+            self._idle[wire] = (pool, now)
+            if self._timer is None:
+                self._timer = asyncio.get_running_loop().call_at(now + KEPT, self._sweep)
 
-    def close(self, *, busy: bool) -> None:
-        """Keep none any more; `busy`: also cut those in use."""
-        self.closed = True
-        for wire, _ in self._idle:
+    def _sweep(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._timer = None
+        while self._idle:
+            _, since = next(iter(self._idle.values()))
+            if loop.time() < since + KEPT:
+                self._timer = loop.call_at(since + KEPT, self._sweep)
+                return
+            self._close_oldest()
+
+    def _close_oldest(self) -> None:
+        wire = next(iter(self._idle))
+        pool, _ = self._idle.pop(wire)
+        pool.idle.remove(wire)
+        wire.close()
+
+    def close(self, pool: _Pool, *, busy: bool) -> None:
+        """Keep none of `pool` any more; `busy`: also cut those in use."""
+        pool.closed = True
+        for wire in pool.idle:
+            del self._idle[wire]
             wire.close()
-        self._idle.clear()
+        pool.idle.clear()
         if busy:
-            for wire in self._busy:
+            for wire in pool.busy:
                 wire.abort()
+        if not self._idle and self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+
+def _most_open() -> int:
+    """How many connections may be open at once: half of the process's file descriptors, the rest is the host's."""
+    try:
+        import resource
+    except ImportError:  # not on Windows
+        return 1000
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return 10_000 if soft == resource.RLIM_INFINITY else max(1, min(10_000, soft // 2))
 
 
 class Connections:
@@ -98,11 +156,12 @@ class Connections:
         if connections < 1:
             raise FieldError(f"{owner}.connections", "must be 1 or more")
         self._listen = listen
-        self._connections = connections
+        self.per_pool = connections
         self._connect_timeout = connect_timeout
         self._proxy = None if proxy is None else Proxy.read(f"{owner}.proxy", proxy)
         self._trust = Trust(ca_file)
         self._resolver = Resolver()
+        self._open_ones = _Open(_most_open())
         self._pools: dict[tuple[str, tuple[bool, str, int]], _Pool] = {}
         self._closer: AsyncGenerator[None, None] | None = None
 
@@ -110,21 +169,32 @@ class Connections:
         """A request that is to go out."""
         return Sending(head, content, self._listen(method))
 
-    async def ask(self, sending: Sending, pool: str, target: Target) -> bytes:
-        """Send on a connection of `pool` and hear the reply; returns its body. Raises `NoVerdict` and `OSError`."""
-        mine = self._pool(pool, target)
-        async with mine.slots:
-            now = asyncio.get_running_loop().time
-            wire = mine.take(now())
-            if wire is None:
-                wire = await self._open(target)
-                mine.lend(wire)
-            keep = False
+    async def ask(self, sending: Sending, pool: str, target: Target, timeout: float) -> bytes:  # noqa: ASYNC109
+        """Send on a connection of `pool` and hear the reply; returns its body. Raises `NoVerdict` and `OSError`.
+
+        `timeout` (seconds) begins when there is a place for the request: waiting for one is not the vendor's time.
+        """
+        mine, ours = self._pool(pool, target), self._open_ones
+        async with mine.slots, ours.places, within(timeout, lambda: sending.received):
+            ours.in_use += 1
             try:
-                content = await sending.through(wire)
-                keep = sending.reply.reusable and wire.idle
+                return await self._exchange(sending, mine, target)
             finally:
-                mine.give_back(wire, now(), keep=keep)
+                ours.in_use -= 1
+
+    async def _exchange(self, sending: Sending, mine: _Pool, target: Target) -> bytes:
+        ours, now = self._open_ones, asyncio.get_running_loop().time
+        wire = ours.take(mine, now())
+        if wire is None:
+            ours.make_room()
+            wire = await self._open(target)
+            mine.busy.add(wire)
+        keep = False
+        try:
+            content = await sending.through(wire)
+            keep = sending.reply.reusable and wire.idle
+        finally:
+            ours.give_back(mine, wire, now(), keep=keep)
         return content
 
     async def _open(self, target: Target) -> Wire:
@@ -143,13 +213,13 @@ class Connections:
         if found is None:
             if self._closer is None:
                 self._close_with_the_loop()
-            found = self._pools[key] = _Pool(self._connections)
+            found = self._pools[key] = _Pool(self.per_pool)
         return found
 
     def forget(self, pool: str) -> None:
         """The certificate is gone: close its connections, those in use when they are through."""
         for key in [key for key in self._pools if key[0] == pool]:
-            self._pools.pop(key).close(busy=False)
+            self._open_ones.close(self._pools.pop(key), busy=False)
 
     async def aclose(self) -> None:
         """Close all connections."""
@@ -161,7 +231,7 @@ class Connections:
     def _close(self) -> None:
         pools, self._pools = list(self._pools.values()), {}
         for pool in pools:
-            pool.close(busy=True)
+            self._open_ones.close(pool, busy=True)
 
     def _close_with_the_loop(self) -> None:
         """A host that ends its loop and closed nothing shall hear no complaint about open sockets: the loop closes
@@ -192,6 +262,11 @@ class Sending:
         """Whether the last byte was handed to the system."""
         return self._wire is not None and not self._wire.unsent
 
+    @property
+    def received(self) -> int:
+        """How often something has arrived."""
+        return 0 if self._wire is None else self._wire.received
+
     async def through(self, wire: Wire) -> bytes:
         """Write the request, hear the reply; returns its body."""
         self._wire = wire
@@ -213,12 +288,12 @@ async def _tunnel(
     where = f"[{target.host}]:{target.port}" if ":" in target.host else f"{target.host}:{target.port}"
     head = f"CONNECT {where} HTTP/1.1\r\nhost: {where}\r\n{proxy.authorization}\r\n".encode()
     try:
-        async with asyncio.timeout(timeout):
+        async with within(timeout, lambda: wire.received):
             wire.write(head)
             await reply.read(wire)
         if 200 <= reply.status < 300:
             return
-        detail = "proxy: the connection was refused"
+        detail = f"proxy: {_REFUSALS.get(reply.status, 'the tunnel was refused')} (HTTP {reply.status})"
     except TimeoutError:
         detail = "proxy: no answer in time"
     except (OSError, NoVerdict):

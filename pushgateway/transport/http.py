@@ -9,7 +9,6 @@ had left.
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -31,8 +30,9 @@ _OURS = "pushgateway"
 class _Asked:
     """A request on its way through httpx."""
 
-    def __init__(self, pool: str, target: Target) -> None:
+    def __init__(self, pool: str, target: Target, timeout: float) -> None:
         self.pool = pool
+        self.timeout = timeout
         self.target = target
         self.sending: Sending | None = None
 
@@ -77,24 +77,28 @@ class HttpTransport:
         target = find(request.url)
         if self._client is None:
             self._client = _client(self._connections)
-        asked = _Asked(pool, target)
+        asked = _Asked(pool, target, timeout)
         try:
-            async with asyncio.timeout(timeout):
-                reply = await self._client.send(
-                    self._client.build_request(
-                        request.method,
-                        request.url,
-                        headers=encode_headers(request, target),
-                        content=request.content,
-                        extensions={_OURS: asked},
-                    )
+            reply = await self._client.send(
+                self._client.build_request(
+                    request.method,
+                    request.url,
+                    headers=encode_headers(request, target),
+                    content=request.content,
+                    extensions={_OURS: asked},
                 )
+            )
         except (TimeoutError, OSError) as trouble:
             raise NoVerdict(words(trouble, asked.sent), sent=asked.sent) from None
         except NoVerdict as trouble:
             trouble.sent = asked.sent
             raise
         return Response(reply.status_code, dict(reply.headers), reply.content, self._clock())
+
+    @property
+    def connections(self) -> int:
+        """How many requests of one certificate to one host are under way at most; a gateway adapts to it."""
+        return self._connections.per_pool
 
     async def forget(self, pool: str) -> None:
         """The certificate is gone: close its connections, those in use when they are through."""
@@ -117,7 +121,7 @@ def _client(connections: Connections) -> httpx.AsyncClient:
             head = b"%s %s HTTP/1.1\r\n" % (request.method.encode(), request.url.raw_path)
             head += b"".join([b"%s: %s\r\n" % (name.lower(), value) for name, value in request.headers.raw]) + b"\r\n"
             asked.sending = connections.sending(request.method, head, request.content)
-            content = await connections.ask(asked.sending, asked.pool, asked.target)
+            content = await connections.ask(asked.sending, asked.pool, asked.target, asked.timeout)
             reply = asked.sending.reply
             # The body is unpacked already; httpx must not try it once more.
             headers = {name: value for name, value in reply.headers.items() if name != "content-encoding"}

@@ -6,7 +6,6 @@ Redirects, cookies, compression, pipelining and second tries are left out on pur
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -53,14 +52,18 @@ class LeanTransport:
         target = find(request.url)
         sending = self._connections.sending(request.method, _head(request, target), request.content)
         try:
-            async with asyncio.timeout(timeout):
-                content = await self._connections.ask(sending, pool, target)
+            content = await self._connections.ask(sending, pool, target, timeout)
         except (TimeoutError, OSError) as trouble:
             raise NoVerdict(words(trouble, sending.sent), sent=sending.sent) from None
         except NoVerdict as trouble:
             trouble.sent = sending.sent
             raise
         return Response(sending.reply.status, sending.reply.headers, content, self._clock())
+
+    @property
+    def connections(self) -> int:
+        """How many requests of one certificate to one host are under way at most; a gateway adapts to it."""
+        return self._connections.per_pool
 
     async def forget(self, pool: str) -> None:
         """The certificate is gone: close its connections, those in use when they are through."""

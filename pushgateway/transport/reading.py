@@ -10,12 +10,16 @@ import asyncio
 import h11
 
 from pushgateway.errors import NoVerdict
-from pushgateway.transport.replying import MAX_HEAD, Body, decode_headers
+from pushgateway.transport.replying import MAX_HEAD, MAX_HEADERS, Body, decode_headers
 from pushgateway.transport.wire import Wire
 
 _SLICE = 8 * 1024
 """Bytes that h11 gets at once while it reads a head: it takes interim replies (1xx) one by one, some 60 us each, and a
 flood of them must not hold the event loop."""
+
+
+_TURN = 256
+"""Pieces of a body between two turns of the event loop."""
 
 
 class H11Reply:
@@ -30,7 +34,7 @@ class H11Reply:
         # h11 wants to see the request that it reads the reply to; ours is written without it, in one piece.
         self._h11.send(h11.Request(method=method, target="/", headers=[("host", "h")]))
         self._h11.send(h11.EndOfMessage())
-        self._head = 0
+        self._head = self._lines = 0
 
     async def read(self, wire: Wire) -> bytes:
         """See `Reply.read`."""
@@ -48,12 +52,21 @@ class H11Reply:
             for begin in range(0, len(data), _SLICE):
                 if begin and not self.status:
                     await asyncio.sleep(0)
+                if not self.status:
+                    self._count_lines(data[begin : begin + _SLICE])
                 self._h11.receive_data(data[begin : begin + _SLICE])
                 if not self.status:
                     self._head += len(data[begin : begin + _SLICE])
                     self._look_for_head()
             if self.status:
                 return
+
+    def _count_lines(self, data: bytes) -> None:
+        """Before h11 reads them, which takes 0.2 ms for each."""
+        end = data.find(b"\r\n\r\n")
+        self._lines += data.count(b"\n") if end < 0 else data.count(b"\n", 0, end)
+        if self._lines > MAX_HEADERS:
+            raise NoVerdict(f"the head of the reply has more than {MAX_HEADERS} lines")
 
     def _look_for_head(self) -> None:
         while True:
@@ -71,7 +84,11 @@ class H11Reply:
 
     async def _read_body(self, wire: Wire) -> bytes:
         body = Body(self.headers.get("content-encoding", ""))
+        parts = 0
         while True:
+            parts += 1
+            if not parts % _TURN:
+                await asyncio.sleep(0)
             event = self._h11.next_event()
             if event is h11.NEED_DATA:
                 self._h11.receive_data(await wire.read())

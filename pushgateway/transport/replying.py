@@ -15,6 +15,10 @@ from pushgateway.transport.port import MAX_REPLY
 
 MAX_HEAD = 64 * 1024
 """Bytes of a reply's head, interim replies (1xx) included."""
+MAX_HEADERS = 256
+"""Lines of a reply's head."""
+MAX_PARTS = 20_000
+"""Pieces in which a body may come: chunks of one byte cost more time than their content is worth."""
 
 
 class Body:
@@ -35,6 +39,8 @@ class Body:
         if self._room < 0:
             raise NoVerdict(f"the reply is larger than {MAX_REPLY} bytes")
         self._parts.append(part)
+        if len(self._parts) > MAX_PARTS:
+            raise NoVerdict(f"the reply is in more than {MAX_PARTS} pieces")
 
     def whole(self) -> bytes:
         """All of it, unpacked."""

@@ -42,6 +42,7 @@ class Resolver:
     def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._known: dict[tuple[str, int], _Known] = {}
+        self._answered: dict[tuple[str, int], Address] = {}
         self._asked: dict[tuple[str, int], asyncio.Future[tuple[Address, ...] | OSError]] = {}
 
     async def addresses(self, host: str, port: int) -> tuple[Address, ...]:
@@ -58,9 +59,17 @@ class Resolver:
             raise found.with_traceback(None)
         return found
 
+    def prefer(self, host: str, port: int, address: Address) -> None:
+        """`address` has answered: it comes first until a look-up no longer has it or none of them answers."""
+        self._answered[host, port] = address
+        known = self._known.get((host, port))
+        if known is not None and not isinstance(known.found, OSError) and known.found[0] != address:
+            self._known[host, port] = _Known(_first(address, known.found), known.until)
+
     def forget(self, host: str, port: int) -> None:
         """None of these addresses answers: look the name up again next time."""
         self._known.pop((host, port), None)
+        self._answered.pop((host, port), None)
 
     def _ask(self, key: tuple[str, int]) -> asyncio.Future[tuple[Address, ...] | OSError]:
         loop = asyncio.get_running_loop()
@@ -88,9 +97,17 @@ class Resolver:
 
     def _learn(self, key: tuple[str, int], found: tuple[Address, ...] | OSError, asked: asyncio.Future[Any]) -> None:
         self._asked.pop(key, None)
+        answered = self._answered.get(key)
+        if answered is not None and not isinstance(found, OSError):
+            found = _first(answered, found)
         self._known[key] = _Known(found, self._clock() + (FAILED if isinstance(found, OSError) else FRESH))
         if not asked.done():
             asked.set_result(found)
+
+
+def _first(address: Address, found: tuple[Address, ...]) -> tuple[Address, ...]:
+    """`found` with `address` in front, if it is one of them."""
+    return (address, *(other for other in found if other != address)) if address in found else found
 
 
 def _literal(host: str, port: int) -> Address | None:

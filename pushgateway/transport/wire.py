@@ -14,10 +14,13 @@ import socket
 import ssl
 
 from pushgateway.errors import NoVerdict
+from pushgateway.transport.limit import within
 from pushgateway.transport.resolving import Address, Resolver
 
 KEPT = 4.0
 """Seconds that an idle connection is kept: below the 5 s after which common servers drop one."""
+STAGGER = 0.25
+"""Seconds until the next address of a name is tried beside the last one (RFC 8305, section 5)."""
 _ENOUGH = 256 * 1024
 """Bytes that arrived and that nobody has read yet: more stay in the system's buffer, and the peer waits."""
 _SPENT = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
@@ -29,6 +32,9 @@ class Wire(asyncio.Protocol):
     def __init__(self) -> None:
         self.unsent = False
         """Whether something written was not handed to the system (yet, or ever)."""
+        self.received = 0
+        """How often bytes or the end have arrived."""
+        self._socket: socket.socket | None = None
         self._transport: asyncio.Transport | None = None
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         self._tls: ssl.SSLObject | None = None  # once hands are shaken
@@ -47,6 +53,7 @@ class Wire(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """See `asyncio.Protocol`."""
+        self.received += 1
         if self._tls is not None:
             data = self._decrypt(self._tls, data)
         if data:
@@ -93,10 +100,27 @@ class Wire(asyncio.Protocol):
 
     # What a transport calls
 
+    def opened_on(self, sock: socket.socket) -> None:
+        """`sock` carries it; the event loop closes it."""
+        self._socket = sock
+
     @property
     def idle(self) -> bool:
         """Whether it is open and nothing came that nobody asked for."""
         return self._transport is not None and not self._ended and not self._arrived and not self.unsent
+
+    @property
+    def fresh(self) -> bool:
+        """`idle`, and nothing lies unread in the system's buffer: the event loop may not have looked there yet."""
+        if not self.idle or self._socket is None:
+            return False
+        try:
+            self._socket.recv(1, socket.MSG_PEEK)
+        except (BlockingIOError, InterruptedError):
+            return True
+        except OSError:
+            pass
+        return False
 
     def write(self, *parts: bytes) -> None:
         """Write; what the system does not take at once goes out by and by. Raises `OSError`."""
@@ -193,14 +217,12 @@ class Wire(asyncio.Protocol):
 
 async def dial(resolver: Resolver, host: str, port: int, timeout: float) -> Wire:  # noqa: ASYNC109
     """A connection to `host`, within `timeout` seconds. Raises `NoVerdict` with `sent` False."""
-    loop = asyncio.get_running_loop()
-    end = loop.time() + timeout
     doing = "dns"
     try:
-        async with asyncio.timeout(timeout):
+        async with within(timeout):
             addresses = await resolver.addresses(host, port)
             doing = "connect"
-            return await _connect_any(addresses, end)
+            return await _connect_any(resolver, (host, port), addresses)
     except socket.gaierror:
         words = "dns: the host's name was not resolved"
     except TimeoutError:
@@ -214,17 +236,40 @@ async def dial(resolver: Resolver, host: str, port: int, timeout: float) -> Wire
     raise NoVerdict(words, sent=False)
 
 
-async def _connect_any(addresses: tuple[Address, ...], end: float) -> Wire:
-    """The first address that answers; each gets its share of the time, so that a dead one does not eat it all."""
-    loop = asyncio.get_running_loop()
-    for left, (family, address) in zip(range(len(addresses), 0, -1), addresses, strict=True):
-        try:
-            async with asyncio.timeout((end - loop.time()) / left):
-                return await _connect(family, address)
-        except OSError as failed:  # `TimeoutError` is one
-            if left == 1 or failed.errno in _SPENT:
-                raise
-    raise OSError("a name without an address")
+async def _connect_any(resolver: Resolver, name: tuple[str, int], addresses: tuple[Address, ...]) -> Wire:
+    """The first address that answers (RFC 8305): the next one is tried `STAGGER` seconds after the last, or at once
+    when that failed. The one that answered is tried first next time."""
+    last: OSError = OSError("a name without an address")
+    left = list(addresses)
+    trying: dict[asyncio.Task[Wire], Address] = {}
+    try:
+        while left or trying:
+            if left:
+                address = left.pop(0)
+                trying[asyncio.create_task(_connect(*address))] = address
+            done, _ = await asyncio.wait(trying, timeout=STAGGER if left else None, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                try:
+                    wire = task.result()
+                except OSError as failed:
+                    del trying[task]
+                    last = failed
+                else:
+                    resolver.prefer(*name, trying.pop(task))
+                    return wire
+            if last.errno in _SPENT:
+                break
+        raise last
+    finally:
+        for task in trying:
+            task.cancel()
+            task.add_done_callback(_drop)
+
+
+def _drop(task: asyncio.Task[Wire]) -> None:
+    """A connection that came too late is closed."""
+    if not task.cancelled() and task.exception() is None:
+        task.result().abort()
 
 
 async def _connect(family: int, address: object) -> Wire:
@@ -235,6 +280,7 @@ async def _connect(family: int, address: object) -> Wire:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         await loop.sock_connect(sock, address)  # type: ignore[arg-type]
         _, wire = await loop.create_connection(Wire, sock=sock)
+        wire.opened_on(sock)
     except BaseException:
         sock.close()
         raise
@@ -244,7 +290,7 @@ async def _connect(family: int, address: object) -> Wire:
 async def secure(wire: Wire, context: ssl.SSLContext, host: str, timeout: float) -> None:  # noqa: ASYNC109
     """TLS with `host`, within `timeout` seconds. Raises `NoVerdict` with `sent` False, and the wire is closed."""
     try:
-        async with asyncio.timeout(timeout):
+        async with within(timeout, lambda: wire.received):
             await wire.start_tls(context, host)
             return
     except TimeoutError:
