@@ -22,13 +22,13 @@ from urllib.parse import urlsplit
 import pytest
 from acme import AcmeSandbox
 
-from pushgateway.sandbox import Answer, Fault, Sandbox
+from pushgateway.sandbox import Answer, Delivery, Fault, Sandbox
 from pushgateway.sandbox.asgi import MAX_BODY, objection
 from pushgateway.sandbox.page import PHONES_ON_PAGE, phones_page
 from pushgateway.sandbox.server import Served, serve
 from pushgateway.testing.transport import SandboxTransport
 from pushgateway.transport import HttpTransport
-from pushgateway.vendor import Request
+from pushgateway.vendor import OpenUrl, Request
 
 
 def push(sandbox: Sandbox, text: str = "hello", **more: str) -> Request:
@@ -527,3 +527,24 @@ def test_the_page_fits_a_phone_and_tells_local_time() -> None:
     assert page.count("<script") == 1
     assert '<meta name="viewport" content="width=device-width, initial-scale=1">' in page
     assert '<time datetime="2023-11-14T22:13:20Z">2023-11-14 22:13:20 UTC</time>' in page
+
+
+def test_the_page_shows_what_decides_how_a_phone_shows_it() -> None:
+    """Subtitle, category, channel, badge and what a tap does, each escaped; nothing on the page can be followed."""
+    sandbox = AcmeSandbox(tokens=1)
+    made = Delivery(
+        *(sandbox.tokens[0], "title", "body", None, "m", "push", 0.0, {}),
+        subtitle="<s>second</s>",
+        category="IM",
+        channel_id='chat"',
+        badge="+1",
+        click=OpenUrl("javascript:alert(1)"),
+    )
+    sandbox.deliver(sandbox.phones()[0], lambda: made)
+
+    page = phones_page(sandbox)
+
+    for fact in ("subtitle: &lt;s&gt;second&lt;/s&gt;", "category: IM", "channel: chat&quot;", "badge: +1"):
+        assert f"<small>{fact}</small>" in page
+    assert "<small>tap: OpenUrl javascript:alert(1)</small>" in page
+    assert "href" not in page

@@ -87,13 +87,18 @@ def _article(one: Delivery) -> str:
 
 def _facts(one: Delivery) -> dict[str, str]:
     """What decides how the phone shows it and what a tap does, by name; "" where there is none."""
-    names = {"subtitle": "subtitle", "category": "category", "channel": "channel_id", "badge": "badge"}
-    return {**{word: getattr(one, name, "") for word, name in names.items()}, "tap": _tap(getattr(one, "click", None))}
+    return {
+        "subtitle": one.subtitle,
+        "category": one.category,
+        "channel": one.channel_id,
+        "badge": one.badge,
+        "tap": _tap(one.click),
+    }
 
 
 def _tap(click: ClickAction | None) -> str:
     if click is None:
-        return ""
+        return "something that has no word here"
     return " ".join([type(click).__name__, *map(str, attrs.astuple(click, recurse=False))])
 
 
