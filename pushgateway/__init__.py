@@ -22,7 +22,7 @@ from pushgateway.model import (
     Push,
     PushToken,
 )
-from pushgateway.outcome import BroadcastOutcome, CallOutcome, CertificateCheck, Outcome, Reason, Status
+from pushgateway.outcome import BroadcastOutcome, CallOutcome, CertificateCheck, Outcome, Reason, Status, SumStatus
 from pushgateway.receipt import Heard, Proof, Receipt, ReceiptKind, Statistics
 from pushgateway.retry import RetryPolicy
 from pushgateway.tracing import Trace
@@ -71,6 +71,7 @@ __all__ = [
     "Secret",
     "Statistics",
     "Status",
+    "SumStatus",
     "Trace",
     "Transport",
     "load_config",

@@ -15,13 +15,14 @@ import attrs
 
 from pushgateway import claims
 from pushgateway.audience import Audience, AudienceKind, Broadcast
+from pushgateway.claims import BrokenPromise
 from pushgateway.conversation import Conversation, Errand
 from pushgateway.delivery import content_number
 from pushgateway.errors import ExchangeError, NoVerdict, Refused
 from pushgateway.events import BroadcastDone
 from pushgateway.masking import safe_repr
 from pushgateway.model import PushToken
-from pushgateway.outcome import BroadcastOutcome, Outcome, Reason, Status
+from pushgateway.outcome import BroadcastOutcome, Outcome, Reason, Status, SumStatus
 from pushgateway.patience import Patience
 from pushgateway.region import CLOSED, Region
 from pushgateway.retry import TEMPORARY
@@ -117,6 +118,7 @@ class Broadcasting:
             vendor_code=outcome.vendor_code,
             duration=loop.time() - begun,
             targets=len(self.broadcast.audience.values),
+            accepted=outcome.counts.get((Status.ACCEPTED, None), 0),
         )
         self.conversation.watch.emit(done, outcome.detail)
         return outcome
@@ -151,7 +153,8 @@ class Broadcasting:
         try:
             return await self._deliver(region, attrs.evolve(self.broadcast, audience=part))
         except Refused as refused:
-            status = Status.REJECTED if self._asked else Status.NOT_SENT
+            late = refused.reason is Reason.EXPIRED  # before it could leave, and nothing was said of it before
+            status = Status.REJECTED if self._asked and not late else Status.NOT_SENT
             return self._ended(part, status, refused.reason, refused.detail, refused)
         except NoVerdict as silent:
             if silent.sent:
@@ -209,6 +212,8 @@ class Broadcasting:
         errand = Errand("broadcast", region, len(broadcast.audience.values), self._asking_to_send)
         begin = functools.partial(claims.asked, vendor.broadcast, broadcast, saved)
         outcome = await self.conversation.run_with_access(access, begin, errand)
+        if not isinstance(outcome.status, Status):
+            raise BrokenPromise("broadcast: one request ends in one Status")
         if broadcast.audience.kind is AudienceKind.TOKENS:
             tokens = tuple(one.push_token.token for one in outcome.outcomes)
             if tokens != broadcast.audience.values:
@@ -249,13 +254,37 @@ class Broadcasting:
         leading = next((outcome for outcome in outcomes if not outcome.ok), outcomes[0])
         by_token = {one.push_token.token: one for outcome in outcomes for one in outcome.outcomes}
         values = self.broadcast.audience.values if self.broadcast.audience.kind is AudienceKind.TOKENS else ()
-        return attrs.evolve(
+        requests = () if values else tuple(_counted(part, outcome) for part, outcome in self._done)
+        merged = attrs.evolve(
             leading,
             message_id=next((outcome.message_id for outcome in outcomes if outcome.message_id), None),
             task_ids=tuple(task_id for outcome in outcomes for task_id in outcome.task_ids),
             truncated=next((outcome.truncated for outcome in outcomes if outcome.truncated), ()),
             outcomes=tuple(by_token[token] for token in values),
+            requests=requests,
         )
+        return _summed(merged)
+
+
+def _counted(part: Audience, outcome: BroadcastOutcome) -> tuple[Status, Reason | None, int]:
+    status = outcome.status if isinstance(outcome.status, Status) else Status.UNKNOWN  # one request has one status
+    return status, outcome.reason, len(part.values) if part.kind is AudienceKind.ALIASES else 1
+
+
+def _summed(merged: BroadcastOutcome) -> BroadcastOutcome:
+    """With the status that its targets have, so that the sum is neither better nor worse than its parts."""
+    counts = merged.counts
+    statuses = {status for status, _ in counts}
+    if statuses == {Status.ACCEPTED}:
+        return attrs.evolve(merged, status=Status.ACCEPTED, reason=None)
+    status, reason = next(ending for ending in counts if ending[0] is not Status.ACCEPTED)
+    if len(statuses) == 1:
+        return attrs.evolve(merged, status=status, reason=reason)
+    accepted, all_of_them = counts.get((Status.ACCEPTED, None), 0), sum(counts.values())
+    detail = f"{accepted} of {all_of_them} accepted"
+    if merged.detail:
+        detail += f"; of the others: {merged.detail}"
+    return attrs.evolve(merged, status=SumStatus.PARTLY, reason=reason, detail=detail)
 
 
 def _is_harmless(failure: Refused | NoVerdict) -> bool:

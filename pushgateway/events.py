@@ -13,7 +13,7 @@ from typing import Literal, TypeAlias
 import attrs
 
 from pushgateway.masking import safe_repr
-from pushgateway.outcome import Reason, Status
+from pushgateway.outcome import Reason, Status, SumStatus
 
 Operation: TypeAlias = Literal["push", "login", "save", "broadcast", "call"]
 """What a vendor request is for. `save` stores the content of a broadcast at the vendor; `call` is one of the vendor's
@@ -91,7 +91,7 @@ class OutcomeGiven(Event):
 class BroadcastDone(Event):
     """A broadcast got its outcome."""
 
-    status: Status
+    status: Status | SumStatus
     reason: Reason | None = None
     """None exactly when `ACCEPTED`."""
     vendor_code: str | None = None
@@ -100,6 +100,8 @@ class BroadcastDone(Event):
     """Seconds since it was handed in."""
     targets: int
     """Tokens, aliases or tags that were named; 0 for everyone."""
+    accepted: int = 0
+    """Tokens or aliases for which the vendor took it; 1 for everyone and for tags, if it took it."""
 
 
 @safe_repr

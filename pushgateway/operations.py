@@ -151,6 +151,8 @@ class Calling(Generic[R]):
     _requests: int = attrs.field(default=0, init=False)
     _of_this_try: int = attrs.field(default=0, init=False)
     """Requests of the present attempt; none: what ends it was found before any."""
+    _last: Refused | None = attrs.field(default=None, init=False)
+    """What the vendor said last, where it refused an attempt."""
     _doubtful: bool = attrs.field(default=False, init=False)
     """An attempt ended without a verdict."""
 
@@ -180,8 +182,8 @@ class Calling(Generic[R]):
             async with asyncio.timeout_at(self.patience.deadline) as limit:
                 return self._ended(Status.ACCEPTED, value=await self._value())
         except Refused as refused:
-            status = Status.REJECTED if self._of_this_try else Status.NOT_SENT
-            return self._ended(status, refused.reason, refused.detail, refused)
+            asked = self._of_this_try or refused is self._last
+            return self._ended(Status.REJECTED if asked else Status.NOT_SENT, refused.reason, refused.detail, refused)
         except NoVerdict as silent:
             status = Status.UNKNOWN if silent.sent else Status.NOT_SENT
             return self._ended(status, self._why(silent), silent.detail)
@@ -190,6 +192,8 @@ class Calling(Generic[R]):
             return self._cut_off(Reason.CLOSED, CLOSED)
         except Exception as broken:
             late = isinstance(broken, TimeoutError) and limit.expired()
+            if late and self._last is not None and not self._of_this_try:
+                return self._ended(Status.REJECTED, self._last.reason, self._last.detail, self._last)
             reason = Reason.EXPIRED if late else Reason.CREDENTIALS
             return self._cut_off(reason, "the deadline passed" if late else self.conversation.blame(broken))
 
@@ -237,6 +241,8 @@ class Calling(Generic[R]):
         # Of several requests the first ones may have done something, whatever became of the last.
         harmless = self._repeatable or self._of_this_try <= 1
         if isinstance(failure, Refused):
+            if self._of_this_try:
+                self._last, self._of_this_try = failure, 0  # readable: whatever ends it from now on, nothing is open
             return failure.reason in TEMPORARY and harmless
         self._doubtful = self._doubtful or failure.sent
         return self._repeatable or (harmless and not failure.sent)

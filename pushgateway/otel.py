@@ -34,7 +34,7 @@ from pushgateway.events import (
     RequestDone,
     Shed,
 )
-from pushgateway.outcome import Reason, Status
+from pushgateway.outcome import Reason, Status, SumStatus
 
 Attributes: TypeAlias = dict[str, str | int]
 
@@ -321,7 +321,7 @@ def _whose(brand: str | None, certificate_id: str) -> Attributes:
     return {} if brand is None else {SYSTEM: brand, CERTIFICATE: certificate_id}
 
 
-def _verdict(status: Status, reason: Reason | None, code: str | None) -> Attributes:
+def _verdict(status: Status | SumStatus, reason: Reason | None, code: str | None) -> Attributes:
     attributes: Attributes = {STATUS: status.value}
     if reason is not None:
         attributes[REASON] = reason.value

@@ -6,6 +6,7 @@ Law of this file: frozen values and nothing else. An outcome is made from its pu
 from __future__ import annotations
 
 import enum
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any, Generic, TypeVar
 
@@ -28,6 +29,13 @@ class Status(enum.Enum):
     """No complete request left the process. Nobody got it."""
     UNKNOWN = "unknown"
     """The request left and no readable verdict came. Somebody may have got it."""
+
+
+class SumStatus(enum.Enum):
+    """How a broadcast ended whose targets did not all end alike. A push has one target, so it never ends so."""
+
+    PARTLY = "partly"
+    """Part of it was accepted, refused, not sent or without a verdict, and another part ended otherwise."""
 
 
 class Reason(enum.Enum):
@@ -248,14 +256,16 @@ class Outcome(_Draft):
 class BroadcastOutcome:
     """What became of one broadcast.
 
-    `status` is `ACCEPTED` when the vendor took every request of it, otherwise that of the first request that it
-    did not take; for an audience of tokens `outcomes` has the truth about each, in the order given. A broadcast
-    without a verdict is never repeated: `message_id` lets an operator look it up at the vendor.
+    A long audience is sent in several requests. `status` is that of all its targets where it is the same, and
+    `SumStatus.PARTLY` where it is not: `counts` says how many ended how, and for an audience of tokens `outcomes` has
+    each, in the order given. A broadcast without a verdict is never repeated: `message_id` lets an operator look it up
+    at the vendor.
     """
 
     certificate_id: str
-    status: Status
+    status: Status | SumStatus
     reason: Reason | None = None
+    """None exactly when `ACCEPTED`. Of several reasons, that of the most targets; `counts` has all."""
     message_id: str | None = None
     """The vendor's id of the saved content."""
     task_ids: tuple[str, ...] = ()
@@ -267,14 +277,26 @@ class BroadcastOutcome:
     truncated: tuple[str, ...] = ()
     outcomes: tuple[Outcome, ...] = attrs.field(default=(), repr=False)
     """One for each token of `Audience.of_tokens`, in that order; empty for other audiences."""
+    requests: tuple[tuple[Status, Reason | None, int], ...] = attrs.field(default=(), repr=False)
+    """For other audiences, of each request: how it ended, why, and its number of targets."""
+
+    @property
+    def counts(self) -> dict[tuple[Status, Reason | None], int]:
+        """How many targets ended how, most first: tokens or aliases; 1 for everyone and for tags."""
+        counts: Counter[tuple[Status, Reason | None]] = Counter((one.status, one.reason) for one in self.outcomes)
+        for status, reason, targets in self.requests:
+            counts[status, reason] += targets
+        if not counts and isinstance(self.status, Status):
+            counts[self.status, self.reason] = 1
+        return dict(counts.most_common())
 
     @property
     def ok(self) -> bool:
-        """True when the vendor took every request of it (single tokens may still have been refused)."""
+        """True when the vendor took it for every target."""
         return self.status is Status.ACCEPTED
 
     def raise_for_failure(self) -> None:
-        """Raise `PushFailed` unless the vendor took every request of it."""
+        """Raise `PushFailed` unless the vendor took it for every target."""
         if not self.ok:
             raise PushFailed(self)
 

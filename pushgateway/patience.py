@@ -14,6 +14,7 @@ import attrs
 
 from pushgateway.errors import NoVerdict, Refused
 from pushgateway.masking import safe_repr
+from pushgateway.outcome import Reason
 from pushgateway.retry import RetryPolicy
 
 R = TypeVar("R")
@@ -34,11 +35,14 @@ class Patience:
     ) -> R:
         """What `attempt` gives; what it raises once that may not be repeated, or there are no tries or no time left."""
         number = 0
+        failure: Refused | NoVerdict | None = None
         while True:
             number += 1
             try:
                 return await attempt()
             except (Refused, NoVerdict) as failed:
+                if failure is not None and isinstance(failed, Refused) and failed.reason is Reason.EXPIRED:
+                    raise failure from None  # it could not leave again: what was said last counts
                 if not may_repeat(failed):
                     raise
                 failure = failed

@@ -221,14 +221,14 @@ class Region:
 
         `content`: a number for what is sent, as in `Breaker.refused`.
 
-        Raises what `attempt` raises, `Refused` where waiting would be in vain, and `NoVerdict` when the deadline comes
-        first.
+        Raises what `attempt` raises, and `Refused` where waiting would be in vain, with `EXPIRED` when the deadline
+        comes first.
         """
         try:
             async with asyncio.timeout_at(deadline):
                 gate, leave = await self._pass(quota, targets, deadline)
         except TimeoutError:
-            raise NoVerdict("the deadline passed before it could leave", sent=False) from None
+            raise Refused(Reason.EXPIRED, detail="the deadline passed before it could leave") from None
         try:
             result = await attempt()
             gate.heard(self._loop.time(), leave, (), quota)

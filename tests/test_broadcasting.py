@@ -4,19 +4,25 @@ import asyncio
 from datetime import UTC, datetime
 from typing import Any
 
+import attrs
 import pytest
-from toy import ToyServer, certificate, gateway
+from toy import Toy, ToyServer, certificate, gateway
 
 from pushgateway import (
     Audience,
     BroadcastOutcome,
     FieldError,
     Notification,
+    PushFailed,
     Reason,
+    RetryPolicy,
     Status,
+    SumStatus,
 )
+from pushgateway.audience import AudienceKind
+from pushgateway.events import BroadcastDone, Event
 from pushgateway.testing.virtual import run_virtual
-from pushgateway.vendor import NoVerdict
+from pushgateway.vendor import NoVerdict, Response
 
 NOTE = Notification("title", "body")
 
@@ -62,7 +68,7 @@ def test_dead_tokens_in_an_accepted_broadcast_are_named() -> None:
 
     outcome = broadcast(server, Audience.of_tokens(f"k{i}" for i in range(5)))
 
-    assert outcome.status is Status.ACCEPTED
+    assert (outcome.status, outcome.detail) == (SumStatus.PARTLY, "3 of 5 accepted")
     assert [one.reason for one in outcome.outcomes] == [None, Reason.UNREGISTERED, None, None, Reason.UNREGISTERED]
 
 
@@ -129,7 +135,7 @@ def test_an_access_token_that_expires_between_the_two_steps_is_renewed_once() ->
 
 
 def test_one_part_without_a_verdict_does_not_hide_the_others() -> None:
-    """Each token has the truth of its own part; the whole has the first that was not accepted."""
+    """Each token has the truth of its own part; the whole says that it is of both kinds."""
     server = ToyServer()
     server.broadcasts = ["0", NoVerdict("lost"), "0"]
 
@@ -138,7 +144,7 @@ def test_one_part_without_a_verdict_does_not_hide_the_others() -> None:
     assert [one.status for one in outcome.outcomes] == (
         [Status.ACCEPTED] * 3 + [Status.UNKNOWN] * 3 + [Status.ACCEPTED] * 3
     )
-    assert outcome.status is Status.UNKNOWN
+    assert (outcome.status, outcome.reason) == (SumStatus.PARTLY, Reason.NO_VERDICT)
     assert len(outcome.task_ids) == 2
 
 
@@ -273,3 +279,133 @@ def test_start_and_rate_are_checked_at_once() -> None:
         broadcast(ToyServer(), Audience.everyone(), start_at=datetime(2030, 1, 1))  # noqa: DTZ001
     with pytest.raises(FieldError, match=r"Broadcast\.rate"):
         broadcast(ToyServer(), Audience.everyone(), start_at=datetime(2030, 1, 1, tzinfo=UTC), rate=0)
+
+
+# A sum of parts
+
+
+def test_a_broadcast_in_parts_says_that_part_of_it_was_accepted() -> None:
+    """20 phones got it and the server of the last one is not reached: neither "nobody got it" nor "accepted"."""
+    server = ToyServer()
+    events: list[Event] = []
+
+    class Far(ToyServer):
+        async def send(self, request: Any, **more: Any) -> Any:
+            if "/far/" in request.url:
+                raise NoVerdict("connect: unreachable", sent=False)
+            return await super().send(request, **more)
+
+    server = Far()
+    audience = Audience.of_tokens([*(f"k{i}" for i in range(20)), "far-1"])
+
+    async def main() -> BroadcastOutcome:
+        async with gateway(server, observer=events.append) as g:
+            return await g.broadcast(1, NOTE, audience)
+
+    outcome = run_virtual(main())
+
+    assert (outcome.status, outcome.ok) == (SumStatus.PARTLY, False)
+    assert outcome.counts == {(Status.ACCEPTED, None): 20, (Status.NOT_SENT, Reason.UNAVAILABLE): 1}
+    assert outcome.reason is Reason.UNAVAILABLE
+    assert outcome.detail.startswith("20 of 21 accepted; of the others: ")
+    assert "connect: unreachable" in outcome.detail
+    (done,) = [event for event in events if isinstance(event, BroadcastDone)]
+    assert (done.status, done.accepted, done.targets) == (SumStatus.PARTLY, 20, 21)
+    with pytest.raises(PushFailed, match="partly: unavailable"):
+        outcome.raise_for_failure()
+
+
+@pytest.mark.parametrize(
+    ("bad", "status", "reason"),
+    [
+        (0, Status.ACCEPTED, None),
+        (1, SumStatus.PARTLY, Reason.UNREGISTERED),
+        (3, Status.REJECTED, Reason.UNREGISTERED),
+    ],
+)
+def test_the_status_of_a_broadcast_is_that_of_its_tokens(
+    bad: int, status: Status | SumStatus, reason: Reason | None
+) -> None:
+    """Also within one request that the vendor took: none, one or all of three tokens are dead."""
+    server = ToyServer()
+    server.bad.update(f"k{number}" for number in range(bad))
+
+    outcome = broadcast(server, Audience.of_tokens(["k0", "k1", "k2"]))
+
+    assert (outcome.status, outcome.reason) == (status, reason)
+    assert sum(outcome.counts.values()) == 3
+
+
+def test_parts_of_aliases_are_counted_by_their_size() -> None:
+    """Aliases have no outcomes of their own: seven of which the middle three were refused."""
+
+    class Named(Toy):
+        audiences = frozenset({AudienceKind.ALIASES})
+
+        def broadcast(self, broadcast: Any, saved: str) -> Any:
+            outcome = yield from super().broadcast(broadcast, saved)
+            return attrs.evolve(outcome, outcomes=())
+
+    server = ToyServer()
+    server.broadcasts = ["0", "2", "0"]
+
+    async def main() -> BroadcastOutcome:
+        async with gateway(server, vendors={"toy": Named}) as g:
+            return await g.broadcast(1, NOTE, Audience.of_aliases(f"a{i}" for i in range(7)))
+
+    outcome = run_virtual(main())
+
+    assert outcome.status is SumStatus.PARTLY
+    assert outcome.counts == {(Status.ACCEPTED, None): 4, (Status.REJECTED, Reason.UNREGISTERED): 3}
+
+
+# The last word
+
+
+def test_a_deadline_at_the_gate_leaves_what_the_vendor_said_last() -> None:
+    """Refused as too fast again and again, then too late: `RATE_LIMITED` with the vendor's code, and nobody got it."""
+    server = ToyServer()
+    server.broadcasts = ["6"] * 50
+
+    async def main() -> BroadcastOutcome:
+        slow = attrs.evolve(certificate(saves=False), requests_per_second=1)
+        async with gateway(server, slow, retry=RetryPolicy(attempts=50, base=0.01, cap=0.02)) as g:
+            return await g.broadcast(1, NOTE, Audience.everyone(), timeout=10.0)
+
+    outcome = run_virtual(main())
+
+    assert (outcome.status, outcome.reason, outcome.vendor_code) == (Status.REJECTED, Reason.RATE_LIMITED, "6")
+
+
+def test_a_deadline_at_the_gate_before_the_first_request_is_expired() -> None:
+    """The vendor said nothing, and nothing left."""
+
+    async def main() -> BroadcastOutcome:
+        slow = attrs.evolve(certificate(saves=False), requests_per_second=0.01)
+        async with gateway(ToyServer(), slow) as g:
+            await g.broadcast(1, NOTE, Audience.everyone())
+            return await g.broadcast(1, NOTE, Audience.everyone(), timeout=5.0)
+
+    outcome = run_virtual(main())
+
+    assert (outcome.status, outcome.reason) == (Status.NOT_SENT, Reason.EXPIRED)
+
+
+def test_a_call_that_is_too_late_at_the_gate_says_what_the_vendor_said_last() -> None:
+    """Refused as too fast, then the deadline while it waits: nothing is open, so it is no `UNKNOWN`."""
+
+    class Fast(ToyServer):
+        def _answer(self, what: str, request: Any) -> Any:
+            if what != "ping":
+                return super()._answer(what, request)
+            return Response(200, {}, b'{"code": 6}')
+
+    async def main() -> Any:
+        slow = attrs.evolve(certificate(logs_in=False), requests_per_second=0.5)
+        retry = RetryPolicy(attempts=50, base=0.01, cap=0.02)
+        async with gateway(Fast(), slow, retry=retry, timeout=7.0) as g:
+            return await g.vendor(1).ping()
+
+    outcome = run_virtual(main())
+
+    assert (outcome.status, outcome.reason, outcome.vendor_code) == (Status.REJECTED, Reason.RATE_LIMITED, "6")

@@ -4,12 +4,16 @@ Law of this file: the sandbox's ledger is the truth; the words and numbers of a 
 """
 
 import json
+import math
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from pushgateway_oppo import Oppo
 
+from pushgateway import RetryPolicy
 from pushgateway.cli.exits import Exit
 from pushgateway.cli.root import pushgateway as command
 from pushgateway.cli.sandbox import toml
@@ -122,13 +126,39 @@ def test_broadcast_tells_the_truth_about_each_token(sandbox: Sandbox, config: Pa
 
     told = json.loads(result.stdout)
     assert result.exit_code == Exit.FAILED
-    assert told["status"] == "accepted"
+    assert (told["status"], told["detail"]) == ("partly", "9 of 10 accepted")
+    assert told["counts"] == [
+        {"status": "accepted", "reason": None, "count": 9},
+        {"status": "rejected", "reason": "unregistered", "count": 1},
+    ]
     assert [(one["index"], one["status"]) for one in told["outcomes"]] == [
         (0, "rejected"),
         *((index, "accepted") for index in range(1, 10)),
     ]
     assert [sandbox.ledger.count(token) for token in (dead, *living)] == [0] + [1] * 9
     assert dead not in result.output
+
+
+def test_a_broadcast_of_which_one_part_did_not_leave_says_so(
+    sandbox: Sandbox, config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nine phones got it and one request did not leave: "9 of 10", exit code 1, and never "nobody got it"."""
+    other = sandbox.tokens[-1]
+    file = tmp_path / "tokens.txt"
+    file.write_text("\n".join(sandbox.tokens))
+    monkeypatch.setattr(Oppo, "region", lambda self, token: "overseas" if token == other else "cn")
+    monkeypatch.setattr(RetryPolicy, "delay", lambda *_: math.inf)
+    text = config.read_text("utf-8")
+    nowhere = re.sub(r'^overseas_host = ".*"$', 'overseas_host = "http://127.0.0.1:9"', text, flags=re.MULTILINE)
+    config.write_text(nowhere, "utf-8")
+
+    result = run("broadcast", "7005", "--tokens-file", file, *TEXT, "--config", config)
+
+    assert result.exit_code == Exit.FAILED
+    assert "part of it: 9 of 10 accepted" in result.output
+    assert "send it again only to those that did not get it" in result.output
+    assert "no complete request left" not in result.output
+    assert [sandbox.ledger.count(token) for token in sandbox.tokens] == [1] * 9 + [0]
 
 
 def test_broadcast_says_which_token_of_the_input_it_means(sandbox: Sandbox, config: Path, tmp_path: Path) -> None:

@@ -12,14 +12,14 @@ import pytest
 
 from pushgateway import events
 from pushgateway.events import BreakerState, Event, RateChanged, Reloaded, RequestDone
-from pushgateway.outcome import Reason, Status
+from pushgateway.outcome import Reason, Status, SumStatus
 
 TEXTS = {"certificate_id", "brand", "region", "quota", "vendor_code", "name"}
 """Fields that hold text; all of them are keys or numbers, and each of them was looked at."""
 IDS = {"added", "changed", "removed"}
 """Fields that hold certificate ids."""
 TELLING = re.compile(r"token|title|body|content|secret|message|detail|text|notification|push$|url|headers")
-CLOSED = {int, float, bool, type(None), Status, Reason, BreakerState}
+CLOSED = {int, float, bool, type(None), Status, SumStatus, Reason, BreakerState}
 """Types that hold no text of anybody's."""
 
 KINDS = [kind for kind in vars(events).values() if isinstance(kind, type) and issubclass(kind, Event)]

@@ -342,6 +342,6 @@ def test_a_broadcast_stands_in_line_no_longer_than_it_may() -> None:
 
     outcome, took = run_virtual(main())
 
-    assert (outcome.status, outcome.reason) == (Status.NOT_SENT, Reason.UNAVAILABLE)
+    assert (outcome.status, outcome.reason) == (Status.NOT_SENT, Reason.EXPIRED)
     assert took <= 2.05
     assert server.calls["broadcast"] == 0

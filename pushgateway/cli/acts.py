@@ -18,7 +18,7 @@ from pushgateway.audience import Audience
 from pushgateway.gateway import Gateway
 from pushgateway.masking import mask, safe_repr
 from pushgateway.model import Notification, Push, PushToken
-from pushgateway.outcome import Outcome, Reason, Status
+from pushgateway.outcome import Outcome, Reason, Status, SumStatus
 from pushgateway.sandbox import Sandbox
 from pushgateway.transport import Transport
 from pushgateway.vendor import Request, Response
@@ -206,7 +206,7 @@ async def one_broadcast(stage: Stage) -> Act:
         "calls": dict(calls),
     }
     problems = [
-        *compare("status of the broadcast", outcome.status, Status.ACCEPTED),
+        *compare("status of the broadcast", outcome.status, SumStatus.PARTLY if dead else Status.ACCEPTED),
         *audit(outcome.outcomes, stage.sandbox.ledger.count),
         *compare("outcomes in the order given", [one.push_token.token for one in outcome.outcomes] == tokens, True),
         *_blame(outcome.outcomes, {Reason.UNREGISTERED: dead}),

@@ -7,7 +7,6 @@ truth about each token where the vendor tells it.
 from __future__ import annotations
 
 import codecs
-from collections import Counter
 from datetime import datetime
 from gettext import gettext as _
 from pathlib import Path
@@ -130,7 +129,7 @@ def broadcast(
         show.as_json(words.broadcast_json(outcome, listed or ()))
     else:
         _print(outcome)
-    ctx.exit(exit_for(known, certificate_id, [outcome.status, *(one.status for one in outcome.outcomes)]))
+    ctx.exit(exit_for(known, certificate_id, [status for status, _reason in outcome.counts]))
 
 
 def _print(outcome: BroadcastOutcome) -> None:
@@ -140,10 +139,9 @@ def _print(outcome: BroadcastOutcome) -> None:
     heading = outcome.status.value if outcome.reason is None else f"{outcome.status.value}: {outcome.reason.value}"
     show.line(to, (heading, show.GOOD if outcome.ok else show.BAD))
     show.labelled(to, words.outcome_lines(outcome))
-    if outcome.outcomes:
-        endings = Counter((one.status, one.reason) for one in outcome.outcomes)
+    if outcome.outcomes or len(outcome.counts) > 1:
         rows = [
             (f"{count:,}", status.value, reason.value if reason else "", _(ADVICE[reason]) if reason else "")
-            for (status, reason), count in endings.most_common()
+            for (status, reason), count in outcome.counts.items()
         ]
         show.table(to, (_("tokens"), _("status"), _("reason"), _("who must act")), rows, numbers=(_("tokens"),))

@@ -8,7 +8,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Iterable, Mapping
 
-from pushgateway.outcome import Status
+from pushgateway.outcome import Status, SumStatus
 
 
 class Exit(enum.IntEnum):
@@ -31,7 +31,7 @@ MEANINGS: Mapping[Exit, str] = {
 """The sentences of `pushgateway --help`."""
 
 
-def exit_code(statuses: Iterable[Status]) -> Exit:
+def exit_code(statuses: Iterable[Status | SumStatus]) -> Exit:
     """The code for pushes that ended so. `UNKNOWN` outweighs a failure: repeating blindly could double a message."""
     seen = set(statuses)
     if Status.UNKNOWN in seen:

@@ -21,7 +21,7 @@ from pushgateway.config import Config
 from pushgateway.gateway import Gateway
 from pushgateway.journal import Journal
 from pushgateway.model import as_certificate_id
-from pushgateway.outcome import Status
+from pushgateway.outcome import Status, SumStatus
 from pushgateway.plugins import Plugins
 from pushgateway.transport import HttpTransport
 from pushgateway.vendor import Vendor
@@ -52,7 +52,7 @@ def vendor_of(config: Config, certificate_id: str) -> Vendor | None:
     return vendor if isinstance(vendor, Vendor) else None
 
 
-def exit_for(config: Config, certificate_id: str, statuses: Iterable[Status]) -> Exit:
+def exit_for(config: Config, certificate_id: str, statuses: Iterable[Status | SumStatus]) -> Exit:
     """The exit code of pushes for one certificate that ended so."""
     return exit_code(statuses) if usable(config, [certificate_id]) else Exit.USAGE
 

@@ -15,7 +15,7 @@ from pushgateway.advice import ADVICE
 from pushgateway.cli.language import mark
 from pushgateway.explaining import Explanation
 from pushgateway.masking import mask
-from pushgateway.outcome import BroadcastOutcome, CertificateCheck, Outcome, Reason, Status
+from pushgateway.outcome import BroadcastOutcome, CertificateCheck, Outcome, Reason, Status, SumStatus
 
 ENDINGS: Mapping[Status, str] = {
     Status.ACCEPTED: mark("the vendor accepted it; only a receipt shows whether it reached the phone"),
@@ -51,10 +51,24 @@ def plain(text: str, *tokens: str) -> str:
     return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text[:300])
 
 
+PART = mark("you: send it again only to those that did not get it; the table says why for each")
+
+
+def ending(outcome: Outcome | BroadcastOutcome) -> str:
+    """What the status means for the phone, or how many phones of a broadcast ended so."""
+    if isinstance(outcome.status, Status):
+        return _(ENDINGS[outcome.status])
+    counts = outcome.counts if isinstance(outcome, BroadcastOutcome) else {}
+    accepted = sum(count for (status, _reason), count in counts.items() if status is Status.ACCEPTED)
+    return _("part of it: {accepted} of {targets} accepted").format(accepted=accepted, targets=sum(counts.values()))
+
+
 def advice(outcome: Outcome | BroadcastOutcome) -> str | None:
     """Who must act, and how; None when it was accepted."""
     if outcome.reason is None:
         return None
+    if outcome.status is SumStatus.PARTLY:
+        return PART
     return REPEATED if isinstance(outcome, Outcome) and outcome.repeated else ADVICE[outcome.reason]
 
 
@@ -113,6 +127,10 @@ def broadcast_json(outcome: BroadcastOutcome, given: Sequence[str] = ()) -> dict
         "vendor_message": None if outcome.vendor_message is None else plain(outcome.vendor_message, *tokens),
         "retry_after": outcome.retry_after,
         "truncated": list(outcome.truncated),
+        "counts": [
+            {"status": status.value, "reason": reason.value if reason else None, "count": count}
+            for (status, reason), count in outcome.counts.items()
+        ],
         "outcomes": [{"index": places.get(one.push_token.token), **outcome_json(one)} for one in outcome.outcomes],
     }
 
@@ -134,7 +152,7 @@ def check_json(check: CertificateCheck) -> dict[str, Any]:
 def outcome_lines(outcome: Outcome | BroadcastOutcome) -> list[tuple[str, str]]:
     """(label, text) for people: what happened, why, who acts, what the vendor said."""
     tokens = [outcome.push_token.token] if isinstance(outcome, Outcome) else []
-    lines = [(_("what happened"), _(ENDINGS[outcome.status]))]
+    lines = [(_("what happened"), ending(outcome))]
     if (todo := advice(outcome)) is not None:
         lines.append((_("who must act"), _(todo)))
     if outcome.detail:
@@ -161,7 +179,7 @@ def explanation_lines(told: Explanation, token: str) -> list[tuple[str, str]]:
     brand = told.brand or _("unknown")
     lines = [(_("certificate"), f"{plain(told.certificate_id)} {brand} {told.dialect}".rstrip())]
     if told.outcome is not None:
-        lines.append((_("would end"), f"{told.outcome.status.value}: {_(ENDINGS[told.outcome.status])}"))
+        lines.append((_("would end"), f"{told.outcome.status.value}: {ending(told.outcome)}"))
         if (todo := advice(told.outcome)) is not None:
             lines.append((_("who must act"), _(todo)))
         lines.append((_("why"), plain(told.outcome.detail, token)))
