@@ -16,6 +16,7 @@ from __future__ import annotations
 import os
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, TypedDict, cast
 
@@ -28,6 +29,8 @@ from pushgateway.gateway import Gateway
 from pushgateway.masking import safe_repr
 from pushgateway.model import check_count, check_seconds
 from pushgateway.plugins import Plugins
+from pushgateway.transport.asking import Proxy
+from pushgateway.transport.trust import Trust
 from pushgateway.vendor import Vendor
 
 _TABLES = frozenset({"gateway", "certificates"})
@@ -49,8 +52,37 @@ class Options(TypedDict, total=False):
     timeout: float
     request_timeout: float
     connections: int
+    connect_timeout: float
+    proxy: str
+    ca_file: str
     linger: float
     queue: int
+    trace: int
+
+
+def _check_trace(place: str, value: object) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise FieldError(place, "must be a whole number, 0 or more")
+
+
+def _check_proxy(place: str, value: object) -> None:
+    if not isinstance(value, str):
+        raise FieldError(place, "must be http://host:port")
+    Proxy.read(place, value)
+
+
+_OPTIONS: Mapping[str, Callable[[str, Any], object]] = {
+    "timeout": partial(check_seconds, optional=False),
+    "request_timeout": partial(check_seconds, optional=False),
+    "connections": check_count,
+    "connect_timeout": partial(check_seconds, optional=False),
+    "proxy": _check_proxy,
+    "ca_file": Trust,
+    "linger": check_linger,
+    "queue": check_count,
+    "trace": _check_trace,
+}
+"""The keys of the table `[gateway]`, and what each has to be."""
 
 
 @safe_repr
@@ -59,7 +91,7 @@ class Config:
     """What a `pushgateway.toml` says."""
 
     certificates: tuple[Certificate, ...]
-    options: Options = attrs.field(factory=Options)
+    options: Options = attrs.field(factory=Options, repr=lambda options: f"{{{', '.join(sorted(options))}}}")
     """For `Gateway` or `sync.Gateway`: `Gateway(config.certificates, **config.options)`."""
 
     def gateway(self, **more: Any) -> Gateway:
@@ -94,8 +126,8 @@ def _read(
     except (ValueError, RecursionError) as wrong:  # not UTF-8, not TOML, an endless number, nested without end
         return [f"{where.name} is not TOML: {_place(wrong)}"]
     problems = [f"{key}: is not known; known: gateway, certificates" for key in document if key not in _TABLES]
-    options = _options(document.get("gateway", {}), problems)
     sources = _Sources(where.parent, environ, problems)
+    options = _options(document.get("gateway", {}), sources, problems)
     certificates = _certificates(document.get("certificates", {}), sources, problems)
     problems += _settings_problems(certificates, vendors, sources.missing)
     return problems or Config(tuple(certificates), options)
@@ -120,27 +152,29 @@ def _place(wrong: Exception) -> str:
     return text[text.rfind("(at ") :] if "(at " in text else "a number is too long or tables lie too deep"
 
 
-def _options(table: Any, problems: list[str]) -> Options:
+def _options(table: Any, sources: _Sources, problems: list[str]) -> Options:
     if not isinstance(table, dict):
         problems.append("gateway: must be a table")
         return Options()
-    problems += [problem for key, value in table.items() if (problem := _option_problem(key, value)) is not None]
-    return cast("Options", table)
+    options: dict[str, Any] = {}
+    for key, given in table.items():
+        place, value = f"gateway.{key}", given
+        if key not in _OPTIONS:
+            problems.append(f"{place}: is not known; known: {', '.join(sorted(_OPTIONS))}")
+            continue
+        if key == "proxy":  # it may hold a password
+            value = sources.resolve(place, given)
+            if place in sources.missing:
+                continue
+        elif key == "ca_file" and isinstance(given, str):
+            value = str(sources.folder / given)
+        if problem := _problem(_OPTIONS[key], place, value):
+            problems.append(problem)
+        options[key] = value
+    return cast("Options", options)
 
 
-def _option_problem(key: str, value: object) -> str | None:
-    place = f"gateway.{key}"
-    match key:
-        case "timeout" | "request_timeout":
-            return _problem(check_seconds, place, value)
-        case "linger":
-            return _problem(check_linger, place, value)
-        case "connections" | "queue":
-            return _problem(check_count, place, value)
-    return f"{place}: is not known; known: {', '.join(sorted(Options.__annotations__))}"
-
-
-def _problem(check: Callable[[str, object], None], place: str, value: object) -> str | None:
+def _problem(check: Callable[[str, Any], object], place: str, value: object) -> str | None:
     try:
         check(place, value)
     except FieldError as wrong:

@@ -15,8 +15,9 @@ from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable, M
 from datetime import datetime
 from functools import partial
 from operator import attrgetter
+from pathlib import Path
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Any, Self, TypeVar
 
 from pushgateway import forks
 from pushgateway.audience import Audience, Broadcast, check_start
@@ -41,7 +42,7 @@ from pushgateway.plugins import Plugins
 from pushgateway.receipt import Heard, Receipt
 from pushgateway.retry import RetryPolicy, retry_policy
 from pushgateway.roster import Roster
-from pushgateway.transport import HttpTransport, Transport
+from pushgateway.transport import CONNECTIONS, HttpTransport, Transport
 from pushgateway.underway import UnderWay
 from pushgateway.vendor import Vendor
 from pushgateway.waiting import Sink
@@ -73,7 +74,10 @@ class Gateway(Inquiries):
         *,
         timeout: float = 30.0,
         request_timeout: float = 10.0,
-        connections: int = 8,
+        connections: int | None = None,
+        connect_timeout: float | None = None,
+        proxy: str | None = None,
+        ca_file: str | Path | None = None,
         linger: float = 0.01,
         queue: int = 100_000,
         retry: RetryPolicy | None = None,
@@ -87,23 +91,33 @@ class Gateway(Inquiries):
     ) -> None:
         """Raises `ConfigError` naming every problem of `certificates`, `FieldError` for a wrong option.
 
-        `timeout`: until a push must have its outcome. `request_timeout`: for one vendor request. `connections`: at
-        once to each of a vendor's servers, for each certificate. `linger`: how long a push may wait for others to
-        share its request when one has just left; 0: each push in a request of its own. `queue`: pushes of one
-        certificate that may be there before `try_send` says `OVERLOADED`. `observer`: hears of every event (see
-        `pushgateway.events`). `trace`: how many of the last pushes `trace()` knows at least, and of the lost ones.
-        `journal`: where their ends are written down (closed by you). `transport`: instead of HTTP (closed by you).
-        `vendors`: classes by brand that go before installed plug-ins. `clock` (epoch seconds), `rng`: for tests.
+        `timeout`: until a push must have its outcome. `request_timeout`: for one vendor request, from the moment when
+        a connection is free. `connections`: at once to each of a vendor's servers, for each certificate (default: the
+        transport's own figure, 8). `connect_timeout`: for name and connection, and again for TLS (default: 3).
+        `proxy`: URL of an HTTP proxy. `ca_file`: further trusted authorities (PEM). `linger`: how long a push may wait
+        for others to share its request when one has just left; 0: each push in a request of its own. `queue`: pushes
+        of one certificate that may be there before `try_send` says `OVERLOADED`. `observer`: called with every event
+        (see `pushgateway.events`). `trace`: how many of the last pushes `trace()` knows at least, and of the lost
+        ones. `journal`: where their ends are written down (closed by you). `transport`: instead of the gateway's own
+        (closed by you); then `connect_timeout`, `proxy` and `ca_file` are set there, and `connections` must not be
+        more than its own. `vendors`: classes by brand that go before installed plug-ins. `clock` (epoch seconds),
+        `rng`: for tests.
         """
         check_seconds("Gateway.timeout", timeout, optional=False)
         check_seconds("Gateway.request_timeout", request_timeout, optional=False)
-        check_count("Gateway.connections", connections)
         check_count("Gateway.queue", queue)
         check_linger("Gateway.linger", linger)
         self._timeout, self._clock = timeout, clock
         self._retry = retry_policy("Gateway.retry", retry)
         self._own_transport = transport is None
-        self._transport: Transport = transport or HttpTransport(connections=connections, clock=clock)
+        if connections is not None:
+            check_count("Gateway.connections", connections)
+        if transport is None:
+            transport = _own_transport(connections, connect_timeout, proxy, ca_file, clock)
+        elif (connect_timeout, proxy, ca_file) != (None, None, None):
+            raise FieldError("Gateway.transport", "has its own connect_timeout, proxy and ca_file: set them there")
+        self._transport: Transport = transport
+        connections = _agreed_connections(connections, transport)
         self._rng = rng or random.SystemRandom()
         self._watch = Watch(observer, lambda: asyncio.get_running_loop().time())
         self._traces = make_traces(trace, journal, clock)
@@ -424,3 +438,32 @@ class Gateway(Inquiries):
 
     def __repr__(self) -> str:
         return f"Gateway({len(self._roster.certificates)} certificates)"
+
+
+def _own_transport(
+    connections: int | None,
+    connect_timeout: float | None,
+    proxy: str | None,
+    ca_file: str | Path | None,
+    clock: Callable[[], float],
+) -> Transport:
+    given = {"connections": connections, "connect_timeout": connect_timeout, "proxy": proxy, "ca_file": ca_file}
+    options: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+    try:
+        return HttpTransport(clock=clock, **options)
+    except FieldError as wrong:
+        right = str(wrong).removeprefix(f"{wrong.field}: ")
+        raise FieldError(f"Gateway.{wrong.field.partition('.')[2]}", right) from None
+
+
+def _agreed_connections(wanted: int | None, transport: Transport) -> int:
+    """Requests at once for each certificate and server, of which gateway and transport must think the same: a request
+    that waits inside the transport for a connection would be counted as one that the vendor does not answer."""
+    own = getattr(transport, "connections", None)
+    if not isinstance(own, int) or isinstance(own, bool):
+        return CONNECTIONS if wanted is None else wanted
+    if wanted is not None and wanted > own:
+        name = type(transport).__name__
+        right = f"is {wanted}, but the transport has {own}: give {name}(connections={wanted}), or leave this out"
+        raise FieldError("Gateway.connections", right)
+    return own if wanted is None else wanted

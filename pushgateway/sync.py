@@ -15,6 +15,7 @@ import time
 import weakref
 from collections.abc import Callable, Coroutine, Generator, Iterable, Mapping
 from datetime import datetime
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Concatenate, ParamSpec, Self, TypeAlias, TypeVar
 
@@ -66,7 +67,10 @@ class Gateway:
         *,
         timeout: float = 30.0,
         request_timeout: float = 10.0,
-        connections: int = 8,
+        connections: int | None = None,
+        connect_timeout: float | None = None,
+        proxy: str | None = None,
+        ca_file: str | Path | None = None,
         linger: float = 0.01,
         queue: int = 100_000,
         retry: RetryPolicy | None = None,
@@ -85,6 +89,9 @@ class Gateway:
             timeout=timeout,
             request_timeout=request_timeout,
             connections=connections,
+            connect_timeout=connect_timeout,
+            proxy=proxy,
+            ca_file=ca_file,
             linger=linger,
             queue=queue,
             retry=retry,

@@ -265,7 +265,7 @@ def test_an_interruption_claims_nothing() -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(click.exceptions.Exit) as ended:
-        ask(Config(()), None, interrupted)
+        ask(Config(()), interrupted)
 
     assert ended.value.exit_code == Exit.UNKNOWN
 

@@ -1,14 +1,17 @@
 """`pushgateway.toml`: what it says, where its secrets come from, and every mistake at once without a value in it."""
 
+import inspect
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import attrs
 import pytest
+import trustme
 
+from pushgateway import Gateway
 from pushgateway.certificates import Certificate
-from pushgateway.config import MAX_SECRET, Config, load_config
+from pushgateway.config import MAX_SECRET, Config, Options, load_config
 from pushgateway.errors import ConfigError
 from pushgateway.model import Push
 from pushgateway.outcome import Outcome
@@ -294,7 +297,13 @@ def test_a_missing_configuration_is_named(tmp_path: Path) -> None:
         ("connections = 0", "gateway.connections: must be a whole number, 1 or more"),
         ("connections = 1.0", "gateway.connections: must be a whole number, 1 or more"),
         ("connections = true", "gateway.connections: must be a whole number, 1 or more"),
-        ("plugins = 1", "gateway.plugins: is not known; known: connections, linger, queue, request_timeout, timeout"),
+        (
+            "plugins = 1",
+            (
+                "gateway.plugins: is not known; known: ca_file, connect_timeout, connections, linger, proxy, queue, "
+                "request_timeout, timeout, trace"
+            ),
+        ),
     ],
 )
 def test_a_wrong_option_is_named(read: Read, line: str, says: str) -> None:
@@ -430,3 +439,52 @@ def test_a_configuration_does_not_show_its_secrets(read: Read) -> None:
 
     assert CANARY not in repr(config)
     assert "Certificate('7005', 'acme', 1 settings)" in repr(config)
+
+
+def test_the_table_of_the_gateway_has_every_argument_that_a_file_can_say() -> None:
+    """README: the keys are the names of Gateway()'s arguments. Left out are those that take an object."""
+    objects = {"certificates", "retry", "observer", "journal", "transport", "vendors", "clock", "rng", "self"}
+
+    assert Options.__annotations__.keys() == inspect.signature(Gateway.__init__).parameters.keys() - objects
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ('proxy = "socks5://x"', "gateway.proxy: must be http://host:port"),
+        ("proxy = 1", "gateway.proxy: must be http://host:port"),
+        ('proxy = "env:NO_SUCH"', "gateway.proxy: the environment variable NO_SUCH is not set"),
+        ('ca_file = "nowhere.pem"', "gateway.ca_file: must be a file with certificate authorities (PEM)"),
+        ("ca_file = 1", "gateway.ca_file: must be a file with certificate authorities (PEM)"),
+        ("connect_timeout = 0", "gateway.connect_timeout: must be more than 0 seconds and at most 30 days"),
+        ("trace = -1", "gateway.trace: must be a whole number, 0 or more"),
+        ("trace = true", "gateway.trace: must be a whole number, 0 or more"),
+    ],
+)
+def test_a_wrong_option_of_the_network_is_named(tmp_path: Path, line: str, says: str) -> None:
+    """By its key, and without its value: a proxy's URL may hold a password."""
+    path = tmp_path / "pushgateway.toml"
+    path.write_text(f"[gateway]\n{line}\n", "utf-8")
+
+    with pytest.raises(ConfigError) as caught:
+        load_config(path, environ={})
+
+    assert caught.value.problems == (says,)
+
+
+def test_options_of_the_network_reach_the_gateway(tmp_path: Path) -> None:
+    """A proxy may come from the environment; an authority's file lies beside the configuration."""
+    trustme.CA().cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    path = tmp_path / "pushgateway.toml"
+    path.write_text('[gateway]\nproxy = "env:PROXY"\nca_file = "ca.pem"\nconnect_timeout = 1.5\ntrace = 0\n', "utf-8")
+
+    config = load_config(path, environ={"PROXY": "http://user:secret@proxy:3128"})
+
+    assert config.options == {
+        "proxy": "http://user:secret@proxy:3128",
+        "ca_file": str(tmp_path / "ca.pem"),
+        "connect_timeout": 1.5,
+        "trace": 0,
+    }
+    assert config.gateway() is not None
+    assert "secret" not in repr(config)

@@ -17,7 +17,6 @@ import click
 from pushgateway.advice import ADVICE
 from pushgateway.audience import Audience
 from pushgateway.cli import options
-from pushgateway.config import load_config
 from pushgateway.errors import FieldError
 from pushgateway.model import as_token
 from pushgateway.outcome import BroadcastOutcome
@@ -105,6 +104,7 @@ def broadcast(
     rate: int | None,
     config: Path,
     ca_file: Path | None,
+    proxy: str | None,
     as_json: bool,
     **content: Any,
 ) -> None:
@@ -119,10 +119,9 @@ def broadcast(
     listed = read_tokens(tokens, tokens_file)
     audience = read_audience(everyone, confirmed, listed, content)
     notification = options.read_notification(content)
-    known = load_config(config)
+    known = options.read_config(config, ca_file, proxy)
     outcome = ask(
         known,
-        ca_file,
         lambda gateway: gateway.broadcast(certificate_id, notification, audience, start_at=start_at, rate=rate),
     )
     if as_json:

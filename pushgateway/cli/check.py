@@ -5,6 +5,7 @@ Law of this file: it says what is wrong in words and what to do, and never shows
 
 from __future__ import annotations
 
+import os
 from gettext import gettext as _
 from pathlib import Path
 
@@ -12,7 +13,6 @@ import click
 
 from pushgateway.cli import options
 from pushgateway.cli.exits import Exit
-from pushgateway.config import load_config
 from pushgateway.gateway import Gateway
 from pushgateway.outcome import CertificateCheck
 
@@ -36,6 +36,7 @@ def check(
     certificate_ids: tuple[str, ...],
     config: Path,
     ca_file: Path | None,
+    proxy: str | None,
     strict: bool,
     as_json: bool,
 ) -> None:
@@ -47,12 +48,14 @@ def check(
     from pushgateway.cli import show, words
     from pushgateway.cli.opening import ask, usable
 
-    known = load_config(config)
-    checks = ask(known, ca_file, lambda gateway: check_all(gateway, certificate_ids))
+    known = options.read_config(config, ca_file, proxy)
+    checks = ask(known, lambda gateway: check_all(gateway, certificate_ids))
     ready = bool(checks) and usable(known, [one.certificate_id for one in checks])
     good = ready and all(one.ok and not (strict and one.advice) for one in checks)
+    unused = words.unused_proxies(os.environ) if known.options.get("proxy") is None else ()
     if as_json:
-        show.as_json({"ok": good, "certificates": [words.check_json(one) for one in checks]})
+        certificates = [words.check_json(one) for one in checks]
+        show.as_json({"ok": good, "certificates": certificates, "unused_proxies": list(unused)})
     else:
         to = show.console()
         for one in checks:
@@ -64,5 +67,9 @@ def check(
                 show.labelled(to, [(_("what to do"), _(advice))])
             show.labelled(to, [(_("missing"), words.plain(sentence)) for sentence in one.advice])
         if not checks:
-            show.line(to, (f"{config.name} holds no certificate: add a table such as [certificates.7005]", show.BAD))
+            empty = _("{file} holds no certificate: add a table such as [certificates.7005]").format(file=config.name)
+            show.line(to, (empty, show.BAD))
+        for name in unused:
+            note = _("{name} is set in the environment and is not used: name a proxy in [gateway] or with --proxy")
+            show.line(to, note.format(name=name))
     ctx.exit(Exit.OK if good else Exit.FAILED if ready else Exit.USAGE)

@@ -7,10 +7,8 @@ know more than it does.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Iterable
 from gettext import gettext as _
-from pathlib import Path
 from typing import TypeVar
 
 import click
@@ -23,21 +21,9 @@ from pushgateway.journal import Journal
 from pushgateway.model import as_certificate_id
 from pushgateway.outcome import Status, SumStatus
 from pushgateway.plugins import Plugins
-from pushgateway.transport import HttpTransport
 from pushgateway.vendor import Vendor
 
 R = TypeVar("R")
-
-
-@asynccontextmanager
-async def opened(config: Config, ca_file: Path | None, journal: Journal | None = None) -> AsyncIterator[Gateway]:
-    """A gateway that also trusts `ca_file`, and writes into `journal`."""
-    transport = HttpTransport(connections=config.options.get("connections", 8), ca_file=ca_file)
-    try:
-        async with config.gateway(transport=transport, journal=journal) as gateway:
-            yield gateway
-    finally:
-        await transport.aclose()
 
 
 def usable(config: Config, certificate_ids: Iterable[str]) -> bool:
@@ -59,7 +45,6 @@ def exit_for(config: Config, certificate_id: str, statuses: Iterable[Status | Su
 
 def ask(
     config: Config,
-    ca_file: Path | None,
     question: Callable[[Gateway], Awaitable[R]],
     journal: Journal | None = None,
 ) -> R:
@@ -69,7 +54,7 @@ def ask(
     """
 
     async def asking() -> R:
-        async with opened(config, ca_file, journal) as gateway:
+        async with config.gateway(journal=journal) as gateway:
             return await question(gateway)
 
     try:

@@ -15,13 +15,16 @@ from gettext import gettext as _
 from pathlib import Path
 from typing import Any, TypeVar
 
+import attrs
 import click
 
 from pushgateway.audience import check_start
 from pushgateway.cli.language import speak_english
+from pushgateway.config import Config, Options, load_config
 from pushgateway.errors import FieldError
 from pushgateway.intent import Intent
 from pushgateway.model import ClickAction, Notification, OpenActivity, OpenApp, OpenIntent, OpenIntentUri, OpenUrl
+from pushgateway.transport.asking import Proxy
 
 F = TypeVar("F", bound=Callable[..., Any])
 CONFIG = "pushgateway.toml"
@@ -73,6 +76,15 @@ def _authority(context: click.Context, parameter: click.Parameter, path: Path | 
     return path
 
 
+def _proxy(context: click.Context, parameter: click.Parameter, url: str | None) -> str | None:
+    if url is not None:
+        try:
+            Proxy.read("proxy", url)
+        except FieldError:
+            raise click.BadParameter(_("must be http://host:port")) from None
+    return url
+
+
 def _joined(*options: Callable[[F], F]) -> Callable[[F], F]:
     def join(command: F) -> F:
         for option in reversed(options):
@@ -111,7 +123,25 @@ connection = _joined(
         callback=_authority,
         help="Also trust this certificate authority (PEM), such as that of `sandbox --tls`.",
     ),
+    click.option(
+        "--proxy",
+        metavar="URL",
+        callback=_proxy,
+        help="HTTP proxy to the vendor: http://[user:password@]host:port. HTTPS_PROXY is not used.",
+    ),
 )
+
+
+def read_config(path: Path, ca_file: Path | None, proxy: str | None) -> Config:
+    """The configuration at `path`, with what the options of `connection` say in the place of its own."""
+    config = load_config(path)
+    given: Options = {}
+    if ca_file is not None:
+        given["ca_file"] = str(ca_file)
+    if proxy is not None:
+        given["proxy"] = proxy
+    return attrs.evolve(config, options={**config.options, **given})
+
 
 notification = _joined(
     click.option("--title", required=True, help="First line."),

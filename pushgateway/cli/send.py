@@ -11,7 +11,6 @@ from typing import Any
 import click
 
 from pushgateway.cli import options, records
-from pushgateway.config import load_config
 from pushgateway.masking import mask
 from pushgateway.model import PushToken
 
@@ -32,6 +31,7 @@ def send(
     token: str,
     config: Path,
     ca_file: Path | None,
+    proxy: str | None,
     journal: Path | None,
     no_journal: bool,
     as_json: bool,
@@ -46,9 +46,9 @@ def send(
 
     notification = options.read_notification(content)
     push_token = PushToken(certificate_id, token)
-    known = load_config(config)
+    known = options.read_config(config, ca_file, proxy)
     with records.opened_journal(journal, no_journal) as kept:
-        outcome = ask(known, ca_file, lambda gateway: gateway.send(push_token, notification), kept)
+        outcome = ask(known, lambda gateway: gateway.send(push_token, notification), kept)
     if as_json:
         show.as_json(words.outcome_json(outcome))
     else:

@@ -20,7 +20,7 @@ import click
 from pushgateway.advice import ADVICE
 from pushgateway.cli import options, records
 from pushgateway.cli.exits import Exit
-from pushgateway.config import Config, load_config
+from pushgateway.config import Config
 from pushgateway.errors import PluginError
 from pushgateway.journal import read_journal
 from pushgateway.masking import mask, safe_repr
@@ -262,6 +262,7 @@ def why(
     show_token: bool,
     config: Path,
     ca_file: Path | None,
+    proxy: str | None,
     as_json: bool,
 ) -> None:
     """Find out why a push did not arrive: settings, login, token, what became of it, and who must act.
@@ -273,10 +274,10 @@ def why(
     from pushgateway.cli.opening import ask, usable, vendor_of
 
     push_token = PushToken(certificate_id, token)
-    known = load_config(config)
+    known = options.read_config(config, ca_file, proxy)
     journals = records.found_journals(journals, no_journal)
     entries = found_entries(journals, push_token, at, within)
-    check = ask(known, ca_file, lambda gateway: gateway.check(push_token.certificate_id))
+    check = ask(known, lambda gateway: gateway.check(push_token.certificate_id))
     zone = zone_of(at)
     findings = [
         *check_findings(check),

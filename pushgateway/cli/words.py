@@ -86,6 +86,12 @@ def check_advice(check: CertificateCheck) -> str:
     return REPEAT if check.reason in (Reason.UNAVAILABLE, None) else ADVICE[check.reason]
 
 
+def unused_proxies(environ: Mapping[str, str]) -> tuple[str, ...]:
+    """Variables of the environment that name a proxy: other programs use it, the gateway does not."""
+    names = ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy")
+    return tuple(name for name in names if environ.get(name))
+
+
 def outcome_json(outcome: Outcome) -> dict[str, Any]:
     """An outcome for `--json`; the token is shortened."""
     token = outcome.push_token.token

@@ -14,6 +14,6 @@ comes back), `connections` (the kept ones), `wire` (one of them), `resolving` (n
 
 from pushgateway.transport.http import HttpTransport
 from pushgateway.transport.lean import LeanTransport
-from pushgateway.transport.port import MAX_REPLY, Forgetful, Transport
+from pushgateway.transport.port import CONNECTIONS, MAX_REPLY, Forgetful, Transport
 
-__all__ = ["MAX_REPLY", "Forgetful", "HttpTransport", "LeanTransport", "Transport"]
+__all__ = ["CONNECTIONS", "MAX_REPLY", "Forgetful", "HttpTransport", "LeanTransport", "Transport"]

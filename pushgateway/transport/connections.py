@@ -13,7 +13,8 @@ from collections.abc import AsyncGenerator, Callable
 from pathlib import Path
 from typing import Protocol
 
-from pushgateway.errors import FieldError, NoVerdict
+from pushgateway.errors import NoVerdict
+from pushgateway.model import check_count, check_seconds
 from pushgateway.transport.asking import Proxy, Target
 from pushgateway.transport.limit import within
 from pushgateway.transport.resolving import Resolver
@@ -153,13 +154,13 @@ class Connections:
         proxy: str | None,
     ) -> None:
         """`owner`: the class that a wrong option is named after. `listen` makes the reply to a request's method."""
-        if connections < 1:
-            raise FieldError(f"{owner}.connections", "must be 1 or more")
+        check_count(f"{owner}.connections", connections)
+        check_seconds(f"{owner}.connect_timeout", connect_timeout, optional=False)
         self._listen = listen
         self.per_pool = connections
         self._connect_timeout = connect_timeout
         self._proxy = None if proxy is None else Proxy.read(f"{owner}.proxy", proxy)
-        self._trust = Trust(ca_file)
+        self._trust = Trust(f"{owner}.ca_file", ca_file)
         self._resolver = Resolver()
         self._open_ones = _Open(_most_open())
         self._pools: dict[tuple[str, tuple[bool, str, int]], _Pool] = {}

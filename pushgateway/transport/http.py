@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from pushgateway.errors import NoVerdict
 from pushgateway.transport.asking import Target, encode_headers, find
 from pushgateway.transport.connections import Connections, Sending
+from pushgateway.transport.port import CONNECTIONS
 from pushgateway.transport.replying import words
 from pushgateway.vendor import Request, Response
 
@@ -48,7 +49,7 @@ class HttpTransport:
     def __init__(
         self,
         *,
-        connections: int = 8,
+        connections: int = CONNECTIONS,
         connect_timeout: float = 3.0,
         ca_file: str | Path | None = None,
         proxy: str | None = None,

@@ -13,6 +13,7 @@ from pathlib import Path
 from pushgateway.errors import NoVerdict
 from pushgateway.transport.asking import Target, encode_headers, find
 from pushgateway.transport.connections import Connections
+from pushgateway.transport.port import CONNECTIONS
 from pushgateway.transport.replying import words
 from pushgateway.vendor import Request, Response
 
@@ -26,7 +27,7 @@ class LeanTransport:
     def __init__(
         self,
         *,
-        connections: int = 8,
+        connections: int = CONNECTIONS,
         connect_timeout: float = 3.0,
         ca_file: str | Path | None = None,
         proxy: str | None = None,

@@ -9,6 +9,8 @@ from typing import Protocol, runtime_checkable
 
 from pushgateway.vendor import Request, Response
 
+CONNECTIONS = 8
+"""Requests at once for each certificate and server, where nothing else is said."""
 MAX_REPLY = 4 * 1024 * 1024
 """Bytes of a reply's body, decoded; 1,000 items of a batch need about 150 KB."""
 
