@@ -1,7 +1,7 @@
 """Acme Push keeps the promises of every plug-in."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from pushgateway_acme import Acme
 from pushgateway_acme.sandbox import AcmeSandbox
@@ -14,6 +14,7 @@ class TestAcme(PluginConformance):
     """Every scenario of the contract."""
 
     vendor = Acme
+    limits: ClassVar[Mapping[str, int]] = {"title": 40, "body": 200, "ttl": 604_800, "receipt_parameter": 300}
     samples = (
         Sample('{"code": 0, "results": [{"to": "{token}", "code": 0, "id": "m1"}]}', None, "accepted"),
         Sample('{"code": 0, "results": [{"to": "{token}", "code": 10}]}', Reason.UNREGISTERED, "no such phone"),

@@ -32,6 +32,14 @@ class TestV13(PluginConformance):
     vendor = Oppo
     dialect = "v1.3"
     own_fields: ClassVar[Mapping[str, Any]] = {"off_line_ttl": 77, "title": "own"}
+    limits: ClassVar[Mapping[str, int]] = {
+        "title": 32,
+        "body": 200,
+        "subtitle": 10,
+        "receipt_parameter": 50,
+        "ttl": 259_200,
+    }
+    regions: ClassVar[Mapping[str, str]] = {"CN_1a": "cn", "1a": "cn"}
     samples = SAMPLES
 
     def make_sandbox(self, **options: Any) -> OppoSandbox:
@@ -47,6 +55,13 @@ class TestCurrent(TestV13):
     """The dialect of OPPO's pages of today."""
 
     dialect = "current"
+    limits: ClassVar[Mapping[str, int]] = {
+        "title": 50,
+        "body": 50,
+        "subtitle": 10,
+        "receipt_parameter": 100,
+        "ttl": 864_000,
+    }
 
     own_fields: ClassVar[Mapping[str, Any]] = {"off_line_ttl": 77, "notify_id": 12, "title": "own", "show_ttl": 60}
 

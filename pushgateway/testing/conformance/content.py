@@ -175,6 +175,11 @@ class ContentScenarios(Rig):
                 middle = (low + high) // 2
                 low, high = (middle, high) if passes(sign, middle) else (low, middle)
             passes(sign, high + 1), passes(sign, 3 * high)
+            if sign == "x" and feature in self.limits:
+                most = self.limits[feature]
+                assert low == most, (
+                    f"{feature}: the vendor takes {most} characters, and {low} is the longest that passes"
+                )
 
     @judges("content")
     def test_numbers_at_the_limit_and_one_beyond(self) -> None:
@@ -193,6 +198,17 @@ class ContentScenarios(Rig):
             middle = (low + high) // 2
             low, high = (middle, high) if passes(middle) else (low, middle)
         passes(high + 1)
+        most = self.limits.get("ttl", low)
+        assert low == most, f"ttl: the vendor takes {most} seconds, and {low} is the longest that passes"
+
+    @pytest.mark.parametrize("name", ["title", "body"])
+    @judges("any text")
+    def test_a_blank_title_or_text_alone(self, name: str) -> None:
+        """Beside a good text: refused by its name before any request, or shown as it is."""
+        for blank in ("", " ", "\t\n"):
+            note = with_fields(PLAIN, {name: blank})
+            ((outcome, seen),) = self.shown(self.bench(), [note])
+            self.judge(note, outcome, seen, name)
 
     @pytest.mark.parametrize("name", ["title", "body", "subtitle"])
     @judges("any text")
@@ -301,6 +317,11 @@ class ContentScenarios(Rig):
             for note in self._intents():
                 ((outcome, seen),) = self.shown(bench, [note])
                 self._check_public(note, outcome, seen)
+            for channel in self._private_channels(bench):
+                for intent in (intent for intent in Intent if intent.is_public):
+                    note = with_fields(PLAIN, {"intent": intent, "channel_id": channel})
+                    ((outcome, seen),) = self.shown(bench, [note])
+                    self._check_public(note, outcome, seen)
             if self.size >= len(Intent) and bench.vendor.batching.mixed:
                 notes = list(self._intents())
                 for batch in (notes, notes[::-1]):
@@ -314,6 +335,26 @@ class ContentScenarios(Rig):
         if settings is not None:
             yield self.bench(settings=settings)
 
+    def _private_channels(self, bench: Bench) -> set[str]:
+        """The channels under which personal messages leave."""
+        shown = [self.shown(bench, [note])[0][1] for note in self._intents()]
+        return {seen.channel_id for seen in shown if seen is not None and seen.private and seen.channel_id}
+
+    @judges("intents")
+    def test_each_intent_has_the_category_of_the_rules(self) -> None:
+        """A chat that leaves as something else counts against the wrong quota, or is held back at night."""
+        rules, bench = self.rules, self.bench()
+        if rules is None:
+            return
+        rows = (rules.dialects.get(bench.vendor.dialect) or next(iter(rules.dialects.values()))).intents
+        for intent, row in rows.items():
+            note = with_fields(PLAIN, {"intent": intent})
+            ((_, seen),) = self.shown(bench, [note])
+            if seen is not None:
+                assert seen.category == row.category, (
+                    f"{intent} leaves under the category {seen.category!r}, by the rules it is {row.category!r}"
+                )
+
     def _intents(self) -> Iterator[Notification]:
         for intent in Intent:
             yield attrs.evolve(PLAIN, intent=intent, parameters={"who": "Ann", "what": "3"})
@@ -321,7 +362,7 @@ class ContentScenarios(Rig):
     def _check_public(self, note: Notification, outcome: Outcome, seen: Delivery | None) -> None:
         assert note.intent is not None
         if seen is None:
-            names = ("intent", note.intent.value, "parameters", "template", "channel", "category")
+            names = ("intent", note.intent.value, "parameters", "template", "channel", "category", "channel_id")
             assert any(name in outcome.detail for name in names), (
                 f"{note.intent.value} was refused unnamed: {outcome!r}"
             )

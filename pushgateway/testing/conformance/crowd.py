@@ -274,6 +274,10 @@ class CrowdScenarios(Rig):
                 told = [outcome.push_token.token for outcome in outcomes]
                 assert raised is not None or told == tokens, f"to {content[:80]!r} push() gave outcomes for others"
                 assert all(isinstance(outcome, Outcome) for outcome in outcomes), "push() returned no Outcome"
+                ids = (name for outcome in outcomes for name in (outcome.message_id, outcome.vendor_code))
+                assert all(isinstance(one, str | None) for one in ids), (
+                    f"of {content[:80]!r} push() made an id that is no str"
+                )
 
     @judges("errors")
     def test_a_broadcast_reply_that_makes_no_sense(self) -> None:
@@ -302,6 +306,9 @@ class CrowdScenarios(Rig):
                         f"to {content[:80]!r} broadcast() reported {len(told)} of {len(wanted)} tokens"
                     )
                     assert isinstance(outcome.status, Status), "broadcast() returned no BroadcastOutcome"
+                    ids = all(isinstance(one, str) for one in outcome.task_ids)
+                    ids = ids and isinstance(outcome.message_id, str | None)
+                    assert ids, f"of {content[:80]!r} broadcast() made an id that is no str"
 
 
 _NEEDED = {None: "an accepted push", Reason.UNREGISTERED: "UNREGISTERED"}

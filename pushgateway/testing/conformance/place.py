@@ -104,6 +104,9 @@ class PlaceScenarios(Rig):
         """Pushes and logins of a region go where its setting, or the rules, say; never to another region's host."""
         sandbox = self.make_sandbox(clock=lambda: EPOCH, tokens=3)
         settings = sandbox.settings(self.host)
+        for token, region in self.regions.items():
+            found = self.loaded().region(token)
+            assert found == region, f"the token {token!r} is of the region {region!r}, region() says {found!r}"
         apart = {name: f"https://{name.replace('_', '-')}.invalid" for name, at in settings.items() if at == self.host}
         hosts = self._hosts({**settings, **apart})
         for region, (pushing, logging_in) in hosts.items():
@@ -132,7 +135,7 @@ class PlaceScenarios(Rig):
     def _hosts(self, settings: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
         """By region: where a push and where a login goes ("" where there is no request)."""
         vendor = self.load(Certificate(1, self.vendor.brand, settings))
-        tokens = {vendor.region(token): token for token in (*PREFIXED, *self.sandbox().tokens)}
+        tokens = {vendor.region(token): token for token in (*PREFIXED, *self.regions, *self.sandbox().tokens)}
         note = Notification("title", "for all")
         return {
             region: (_host(vendor.push([Push(PushToken(1, token), note)])), _host(vendor.login(region, EPOCH)))

@@ -113,6 +113,12 @@ class Rig:
     """Fields in the vendor's own names with values that are not the defaults, where `overrides` takes them. Each must
     show in `Delivery.notification`."""
 
+    limits: ClassVar[Mapping[str, int]] = {}
+    """By field of `Notification`: the longest value by the vendor's documents, in characters (`ttl`: seconds). What is
+    that long must arrive whole."""
+    regions: ClassVar[Mapping[str, str]] = {}
+    """Tokens of the vendor's shapes, and the region of each by its documents."""
+
     def with_template(self, settings: Mapping[str, Any]) -> Mapping[str, Any] | None:
         """The settings with a template for `Intent.CHAT` that has the places `who` and `what`; None where this vendor
         has no templates."""

@@ -353,4 +353,12 @@ BROKEN = [
         "return Statistics(arrived=count if isinstance(count, int) else None)",
         "return Statistics()",
     ),
+    spoils(
+        "errors",
+        "a_broadcast_reply_that_makes_no_sense",
+        "Whatever stands in the place of a task is taken for one",
+        "an id that is no str",
+        "        if not isinstance(task, str):\n",
+        "        if task is broadcast:\n",
+    ),
 ]

@@ -63,6 +63,7 @@ ACME = Base(
     "AcmeSandbox",
     {
         "with_wrong_secret": _with(secret="another"),
+        "limits": {"title": 40, "body": 200, "ttl": 604_800, "receipt_parameter": 300},
         "samples": (
             Sample('{"code": 0, "results": [{"to": "{token}", "code": 0, "id": "m1"}]}', None, "accepted"),
             Sample('{"code": 0, "results": [{"to": "{token}", "code": 10}]}', Reason.UNREGISTERED, "no such phone"),
@@ -81,6 +82,8 @@ BEAM = Base(
         "with_wrong_secret": _with(key="another"),
         "with_template": _with(template="t-1", places=["who", "what"]),
         "own_fields": {"vibrate": "3"},
+        "limits": {"title": 30, "body": 60, "ttl": 86_400},
+        "regions": {"1a": "", "US_1a": "us"},
     },
 )
 OPPO = Base(
@@ -95,6 +98,8 @@ OPPO = Base(
             intents={"chat": {"template": "t-1", "title_parameters": ["who"], "content_parameters": ["what"]}}
         ),
         "own_fields": {"off_line_ttl": 77, "notify_id": 12, "title": "own", "show_ttl": 60},
+        "limits": {"title": 50, "body": 50, "subtitle": 10, "receipt_parameter": 100, "ttl": 864_000},
+        "regions": {"CN_1a": "cn", "1a": "cn"},
         "options": {"dialect": "current"},
         "samples": (
             Sample('{"code": 0, "data": {"messageId": "m-1"}}', None, "accepted"),

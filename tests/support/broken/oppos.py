@@ -196,4 +196,13 @@ BROKEN = [
         "            return [Outcome.refused(push, failed) for push in batch]\n"
         "        if not outcomes:",
     ),
+    spoils(
+        "intents",
+        "each_intent_has_the_category_of_the_rules",
+        "Every intent leaves under one category",
+        "by the rules it is",
+        'if category := (rule.category if rule is not None else "") if own.category is None else own.category:\n',
+        'if category := ("SOCIAL" if rule is not None else "") if own.category is None else own.category:\n',
+        file="intents.py",
+    ),
 ]
