@@ -260,8 +260,7 @@ class ContentScenarios(Rig):
         if seen is not None:
             assert unknown in seen.notification, f"overrides[{brand!r}] has a field that was dropped without a word"
         else:
-            named = unknown in outcome.detail or "overrides" in outcome.detail
-            assert named, f"a field of overrides[{brand!r}] was refused without its name: {outcome!r}"
+            self.judge(PLAIN, outcome, None, unknown, "overrides")
         note = attrs.evolve(PLAIN, overrides={"another-brand": {unknown: "x"}})
         ((outcome, seen),) = self.shown(bench, [note])
         assert self.judge(note, outcome, seen, "overrides"), "overrides of another brand are refused here"
@@ -394,6 +393,9 @@ class ContentScenarios(Rig):
                     f"the places of the template were filled with {dict(seen.parameters)!r}, given was "
                     f"{dict(note.parameters)!r}"
                 )
+        for intent in (Intent.CALL, Intent.ORDER, Intent.MARKETING):
+            ((_, seen),) = self.shown(bench, [with_fields(PLAIN, {"intent": intent})])
+            assert seen is None or not seen.template, f"the template is for chats, and {intent.value} left with it"
         for odd, name in (({"who": "Ann"}, "what"), ({"who": "Ann", "what": "3", "where": "x"}, "where")):
             note = with_fields(PLAIN, {"intent": Intent.CHAT, "parameters": odd})
             ((outcome, seen),) = self.shown(bench, [note])

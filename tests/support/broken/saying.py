@@ -359,4 +359,22 @@ BROKEN = [
         'return "us" if token.startswith("US_") else ""',
         'return "us"',
     ),
+    spoils(
+        "intents",
+        "a_template_gets_its_parameters",
+        "The template of chats is used for every intent",
+        "the template is for chats",
+        "note.intent is Intent.CHAT and self.template",
+        "self.template",
+        "odd = set(note.parameters) ^ set(self.places)",
+        "odd = set(note.parameters) ^ set(self.places) if note.intent is Intent.CHAT else set()",
+    ),
+    spoils(
+        "content",
+        "overrides_win_or_are_refused_by_name",
+        "A misspelled field of overrides is told as refused credentials",
+        "not INVALID_NOTIFICATION or UNSUPPORTED",
+        "Reason.UNSUPPORTED, f\"overrides: Beam has no {', '.join(unknown)}\"",
+        "Reason.CREDENTIALS, f\"overrides: Beam has no {', '.join(unknown)}\"",
+    ),
 ]
