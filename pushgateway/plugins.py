@@ -13,11 +13,13 @@ import inspect
 import logging
 from collections.abc import Iterable, Mapping
 from importlib.metadata import EntryPoint, entry_points
+from importlib.util import find_spec
 from typing import Any
 
 from stevedore import DriverManager
 
 from pushgateway.errors import PluginError
+from pushgateway.installing import PLUGINS, plugin_command
 from pushgateway.vendor import Vendor
 
 log = logging.getLogger(__name__)
@@ -65,7 +67,8 @@ def load(group: str, name: str, *, also: Iterable[str] = ()) -> Any:
     if not entries:
         here = sorted({*found, *also})
         raise PluginError(
-            f"no {one} for brand {name!r} is installed (there is: {', '.join(here) or 'none'}){_remedy(name, here)}"
+            f"no {one} for brand {name!r} is installed (there is: {', '.join(here) or 'none'})"
+            f"{_remedy(group, name, here)}"
         )
     if len(entries) > 1:
         names = " and ".join(sorted(_distribution(entry) for entry in entries))
@@ -89,12 +92,27 @@ def _nouns(group: str) -> tuple[str, str]:
     return _NOUNS.get(group, ("plug-in", "plug-ins"))
 
 
-def _remedy(name: str, here: list[str]) -> str:
-    """What to do about a brand that is not there: install what is known to be ours, or spell it right."""
+def _remedy(group: str, name: str, here: list[str]) -> str:
+    """What to do about a brand that is not there: hand over the class, install what is ours, or spell it right."""
+    if name in KNOWN and group == VENDORS and _is_importable(f"pushgateway_{name}"):
+        vendors = f"vendors={{{name!r}: {name.capitalize()}}}"
+        return (
+            f": pushgateway_{name} can be imported, but its package metadata is not here, as in a frozen program: "
+            f"from pushgateway_{name} import {name.capitalize()}, and Gateway(…, {vendors})"
+        )
+    if name in PLUGINS:
+        return f": {plugin_command(name)}"
     if name in KNOWN:
-        return f": pip install pushgateway-{name}"
+        return ": this project has no plug-in for it yet"
     near = difflib.get_close_matches(name, here, 1) or difflib.get_close_matches(name, KNOWN, 1)
     return f": did you mean {near[0]!r}?" if near else ""
+
+
+def _is_importable(module: str) -> bool:
+    try:
+        return find_spec(module) is not None
+    except (ImportError, ValueError):
+        return False
 
 
 def _loaded_directly(entry: EntryPoint) -> Any:

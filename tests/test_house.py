@@ -79,6 +79,7 @@ FLOORS = {
     "masking": 0,
     "outcome": 0,
     "errors": 0,
+    "installing": 0,
     "frozen": 0,
     "features": 1,
 }

@@ -79,7 +79,7 @@ def test_the_real_plug_in_is_found() -> None:
 def test_a_missing_plug_in_says_what_to_install() -> None:
     """One line to copy, and what there is already."""
     assert refusal("xiaomi") == (
-        "no plug-in for brand 'xiaomi' is installed (there is: oppo): pip install pushgateway-xiaomi"
+        "no plug-in for brand 'xiaomi' is installed (there is: oppo): this project has no plug-in for it yet"
     )
 
 
@@ -102,10 +102,24 @@ def test_what_is_installed_is_guessed_first(install: Install) -> None:
 
 
 def test_nothing_installed_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An empty list would look like a mistake of the sentence."""
+    """An empty list would look like a mistake of the sentence; the command is one that works today."""
+    monkeypatch.setattr(plugins, "entry_points", lambda group: ())
+    monkeypatch.setattr(plugins, "find_spec", lambda module: None)
+
+    assert refusal("oppo") == (
+        "no plug-in for brand 'oppo' is installed (there is: none): "
+        "pip install ./plugins/oppo in a checkout of this project"
+    )
+
+
+def test_a_frozen_program_is_told_to_hand_over_the_class(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without package metadata no entry point is found, though the plug-in is there: to install it again is no help."""
     monkeypatch.setattr(plugins, "entry_points", lambda group: ())
 
-    assert refusal("oppo") == "no plug-in for brand 'oppo' is installed (there is: none): pip install pushgateway-oppo"
+    sentence = refusal("oppo")
+
+    assert "pushgateway_oppo can be imported" in sentence
+    assert sentence.endswith("from pushgateway_oppo import Oppo, and Gateway(…, vendors={'oppo': Oppo})")
 
 
 def test_twins_are_both_named(install: Install) -> None:

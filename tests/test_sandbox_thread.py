@@ -51,7 +51,7 @@ def test_an_absent_extra_is_one_clear_sentence(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setitem(sys.modules, "uvicorn", None)
     monkeypatch.delitem(sys.modules, "pushgateway.sandbox.uvicorn_thread", raising=False)
 
-    with pytest.raises(PluginError, match=r'pip install "pushgateway-core\[sandbox\]"'), serve(QuietSandbox()):
+    with pytest.raises(PluginError, match=r'pip install "\.\[sandbox\]"'), serve(QuietSandbox()):
         pass
 
 

@@ -28,9 +28,11 @@ def main() -> None:
                 stream.reconfigure(errors="backslashreplace")
     # What the core would log is said by the command itself, once and in words.
     logging.getLogger("pushgateway").addHandler(logging.NullHandler())
+    from pushgateway.installing import core_command
+
     missing = [name for name in _EXTRA if find_spec(name) is None]
     if missing:
-        sys.stderr.write(f'the pushgateway command needs {missing[0]}: pip install "pushgateway-core[cli]"\n')
+        sys.stderr.write(f"the pushgateway command needs {missing[0]}: {core_command('cli')}\n")
         raise SystemExit(2)
     from pushgateway.cli.language import translate_help, use_language
 

@@ -20,6 +20,7 @@ from typing import Any
 import attrs
 
 from pushgateway.errors import PluginError
+from pushgateway.installing import core_command
 from pushgateway.masking import safe_repr
 from pushgateway.sandbox.base import Sandbox
 
@@ -89,6 +90,4 @@ def _extra(module: str) -> Any:
     except ModuleNotFoundError as missing:
         if missing.name not in _EXTRA:
             raise
-        raise PluginError(
-            f'serving a sandbox needs {missing.name}: pip install "pushgateway-core[sandbox]"'
-        ) from missing
+        raise PluginError(f"serving a sandbox needs {missing.name}: {core_command('sandbox')}") from missing

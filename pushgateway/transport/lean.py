@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from pushgateway.errors import NoVerdict
+from pushgateway.installing import core_command
 from pushgateway.transport.asking import Target, encode_headers, find
 from pushgateway.transport.connections import Connections
 from pushgateway.transport.port import CONNECTIONS
@@ -21,7 +22,7 @@ from pushgateway.vendor import Request, Response
 class LeanTransport:
     """The same promises as `HttpTransport` for a part of the CPU time.
 
-    Needs `pip install 'pushgateway-core[fast]'`.
+    Needs the extra `fast`.
     """
 
     def __init__(
@@ -37,7 +38,7 @@ class LeanTransport:
         try:
             from pushgateway.transport.hearing import LlhttpReply
         except ImportError as missing:
-            raise ImportError("LeanTransport needs httptools: pip install 'pushgateway-core[fast]'") from missing
+            raise ImportError(f"LeanTransport needs httptools: {core_command('fast')}") from missing
         self._connections = Connections(
             "LeanTransport",
             LlhttpReply,

@@ -1,0 +1,21 @@
+"""The commands that messages print to install something. They work in a checkout of this project.
+
+In one place, because they change on the day when the packages are on PyPI.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+PLUGINS: Final = ("oppo",)
+"""Brands whose plug-in is in this repository."""
+
+
+def core_command(extra: str) -> str:
+    """Installs the core with an extra."""
+    return f'pip install ".[{extra}]" in a checkout of this project'
+
+
+def plugin_command(brand: str) -> str:
+    """Installs the plug-in of one of `PLUGINS`."""
+    return f"pip install ./plugins/{brand} in a checkout of this project"
