@@ -80,6 +80,7 @@ class AccessTokens:
         self._failures: dict[Key, _Failure] = {}
         self._offsets: dict[Key, float] = {}
         self._closed = False
+        self._of: dict[str, set[Key]] = {}  # the keys of each certificate that has ever logged in
         self._forgotten: dict[Key, deque[float]] = {}
 
     async def get(self, key: Key, login: Login) -> AccessToken:
@@ -132,11 +133,10 @@ class AccessTokens:
 
     def drop(self, certificate_id: str) -> None:
         """The certificate changed or went: nothing learned about it counts any more."""
-        for store in (self._held, self._failures, self._offsets, self._forgotten):
-            for key in [key for key in store if key[0] == certificate_id]:
+        for key in self._of.pop(certificate_id, ()):  # a look at all keys would cost a reload the square of its size
+            for store in (self._held, self._failures, self._offsets, self._forgotten):
                 store.pop(key, None)
-        for key in [key for key in self._logins if key[0] == certificate_id]:
-            self._logins.pop(key)  # it ends by itself; its waiters get its result, the cache does not
+            self._logins.pop(key, None)  # it ends by itself; its waiters get its result, the cache does not
 
     async def aclose(self) -> None:
         """Cancel logins under way; from now on there are none."""
@@ -156,6 +156,7 @@ class AccessTokens:
         return failure if failure is not None and self._monotonic() < failure.until else None
 
     def _start(self, key: Key, login: Login) -> asyncio.Task[AccessToken]:
+        self._of.setdefault(key[0], set()).add(key)
         task = asyncio.get_running_loop().create_task(self._login(key, login))
         self._logins[key] = task
         self._running.add(task)

@@ -234,3 +234,26 @@ def test_a_caution_is_one_line_in_the_log(caplog: pytest.LogCaptureFixture) -> N
         f"certificate {', '.join(map(str, range(10)))} and 2 more: size: is not what it was",
         "certificate new: size: is not what it was",
     ]
+
+
+def test_a_reload_costs_the_same_for_each_changed_certificate() -> None:
+    """To forget what was learned about one certificate looks at its own access tokens, not at those of all."""
+    looked: list[object] = []
+
+    class Counting(dict[Any, Any]):
+        def __iter__(self) -> Any:
+            looked.append(self)
+            return super().__iter__()
+
+    async def main() -> None:
+        async with gateway(ToyServer(), *map(certificate, range(20))) as g:
+            await asyncio.gather(*(g.send(PushToken(key, "k"), note()) for key in range(20)))
+            access = g._roster._access
+            assert access is not None
+            access._failures, access._offsets = Counting(), Counting()
+            g.reload([certificate(key, secret="new") for key in range(20)])
+            assert not access._held
+
+    run_virtual(main())
+
+    assert looked == []
