@@ -6,10 +6,11 @@ import sys
 
 from simulated.ledger import PROMISES
 
-from planted import cohorts, life, limits, pushes
+from planted import cohorts, life, limits, pushes, transport_sources
 from planted.plant import Plant
 
 PLANTS = [*pushes.PLANTS, *cohorts.PLANTS, *life.PLANTS, *limits.PLANTS]
+SOURCE_PLANTS = [*transport_sources.PLANTS]
 
 HEAD = """\
 # Planted faults
@@ -17,6 +18,13 @@ HEAD = """\
 Each of these faults is planted in the engine on purpose (`tests/support/planted`), and each must be found by the
 simulation (`tests/support/simulated`): `tests/test_planted.py` fails when one stays unseen. The promise is the one
 that is seen broken; the names are those of `simulated.ledger.PROMISES`. Written by `python -m planted.listing`.
+"""
+
+SOURCES = """\
+## In the text of a source
+
+Each of these is one wrong line in one source. The test named beside it must fail with it: `tests/test_planted_sources.py`
+runs each in a process of its own.
 """
 
 
@@ -35,6 +43,8 @@ def listing() -> str:
     promises = [f"| {name} | {promise} |" for name, promise in PROMISES.items()]
     rows = ["| planted | caught by | day |", "| --- | --- | --- |", *plants]
     rows += ["", "| promise | says |", "| --- | --- |", *promises]
+    rows += ["", SOURCES, "| planted | in | noticed by |", "| --- | --- | --- |"]
+    rows += [f"| {plant.name} | {plant.source} | {plant.noticed_by} |" for plant in SOURCE_PLANTS]
     return "\n".join([HEAD, *rows, ""])
 
 
