@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -50,14 +50,23 @@ def nearest(module: str) -> list[list[str]]:
     return [[str(path.relative_to(ROOT)) for path in group] for group in (named, importing, others) if group]
 
 
+def is_green(folder: Path) -> bool:
+    """Whether the suite passes without any mutant; otherwise every mutant would seem to be noticed."""
+    return not _fails("pushgateway", {}, folder)
+
+
 def is_noticed(mutant: Mutant, folder: Path) -> bool:
     """Whether a test fails with this mutant."""
     module = module_of(mutant.path)
     text = folder / "mutant.py"
     text.write_text(mutant.source(), "utf-8")
+    return _fails(module, {VARIABLE: f"{module}={text}"}, folder)
+
+
+def _fails(module: str, variables: Mapping[str, str], folder: Path) -> bool:
     environment = {
         **os.environ,
-        VARIABLE: f"{module}={text}",
+        **variables,
         "PYTHONPATH": str(ROOT / "tests" / "support"),
         "PYTHONDONTWRITEBYTECODE": "1",
     }
@@ -96,6 +105,10 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--allow", type=float, default=5.0, help="percent that may survive")
     given = parser.parse_args(arguments)
     mutants = drawn(given.size, given.seed, given.only)
+    with tempfile.TemporaryDirectory(prefix="pushgateway-sound-") as folder:
+        if not is_green(Path(folder)):
+            say("the suite fails without any change: mend that first")
+            return 2
     survivors = []
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         for number, (mutant, noticed, seconds) in enumerate(pool.map(tried, mutants), 1):

@@ -23,7 +23,8 @@ that is seen broken; the names are those of `simulated.ledger.PROMISES`. Written
 SOURCES = """\
 ## In the text of a source
 
-Each of these is one wrong line in one source. The test named beside it must fail with it: `tests/test_planted_sources.py`
+Each of these is one wrong line in one source. The test named beside it must fail with it:
+`tests/test_planted_sources.py`
 runs each in a process of its own.
 """
 
