@@ -33,6 +33,7 @@ from tables import (
 from words import LANGUAGES, MissingWordsError, Words, words
 
 from pushgateway import Reason, Status, events
+from pushgateway.config import _OPTIONS
 from pushgateway.events import Event
 from pushgateway.otel import OpenTelemetryObserver
 from pushgateway.prometheus import PrometheusObserver
@@ -275,3 +276,13 @@ def test_the_size_of_the_example_is_told(language: str) -> None:
     (told,) = re.findall(r"about (\d+) lines|约 (\d+) 行", page("writing-a-plugin.md", language))
 
     assert lines == pytest.approx(int("".join(told)), rel=0.1)
+
+
+@both_languages
+def test_the_options_of_the_file_are_told(language: str) -> None:
+    """The page names every key that the table `[gateway]` takes, and no other."""
+    (passage,) = (one for one in read(ROOT / "docs" / language / "embedding.md").passages if "Gateway()" in one.code)
+
+    told = {word for word in passage.code if re.fullmatch(r"[a-z_]+", word)}
+
+    assert told == set(_OPTIONS)
