@@ -193,6 +193,11 @@ class CrowdScenarios(Rig):
                     f"a login was answered with code {code} ({rule.meaning}), and login() raised "
                     f"{refused.reason.name}: hosts would give up their messages. CREDENTIALS or UNAVAILABLE is right"
                 )
+                busy = rule.host_reason in ABOUT_THE_ASKER[1:] and refused.reason is Reason.CREDENTIALS
+                assert not busy, (
+                    f"a login was answered with code {code} ({rule.meaning}), and login() raised CREDENTIALS: the "
+                    "certificate would be stopped for a server that is busy"
+                )
                 continue
             raise AssertionError(f"a login was answered with code {code}, and login() returned an access token")
 

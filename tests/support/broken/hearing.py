@@ -303,4 +303,12 @@ BROKEN = [
         "    def rulings(self, push: Push) -> Sequence[Any]:\n"
         "        if not push.notification.title:\n            raise ValueError\n        return []\n",
     ),
+    breaks(
+        "access",
+        "a_refused_login_is_about_nobodys_notification",
+        "A busy server at a login is told as refused credentials",
+        "for a server that is busy",
+        "refused.reason if busy else Reason.CREDENTIALS",
+        "Reason.CREDENTIALS",
+    ),
 ]
