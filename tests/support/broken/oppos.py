@@ -205,4 +205,13 @@ BROKEN = [
         'if category := ("SOCIAL" if rule is not None else "") if own.category is None else own.category:\n',
         file="intents.py",
     ),
+    spoils(
+        "broadcasts",
+        "a_rate_is_kept_or_refused",
+        "The switch that a rate needs is not set",
+        "goes out at full speed",
+        '        fields["fix_speed"] = True\n',
+        "",
+        file="fields.py",
+    ),
 ]
