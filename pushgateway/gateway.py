@@ -110,14 +110,10 @@ class Gateway(Inquiries):
         self._timeout, self._clock = timeout, clock
         self._retry = retry_policy("Gateway.retry", retry)
         self._own_transport = transport is None
-        if connections is not None:
-            check_count("Gateway.connections", connections)
-        if transport is None:
-            transport = _own_transport(connections, connect_timeout, proxy, ca_file, clock)
-        elif (connect_timeout, proxy, ca_file) != (None, None, None):
+        self._transport = transport or _own_transport(connections, connect_timeout, proxy, ca_file, clock)
+        if transport is not None and (connect_timeout, proxy, ca_file) != (None, None, None):
             raise FieldError("Gateway.transport", "has its own connect_timeout, proxy and ca_file: set them there")
-        self._transport: Transport = transport
-        connections = _agreed_connections(connections, transport)
+        connections = _agreed_connections(connections, self._transport)
         self._rng = rng or random.SystemRandom()
         self._watch = Watch(observer, lambda: asyncio.get_running_loop().time())
         self._traces = make_traces(trace, journal, clock)
@@ -459,6 +455,8 @@ def _own_transport(
 def _agreed_connections(wanted: int | None, transport: Transport) -> int:
     """Requests at once for each certificate and server, of which gateway and transport must think the same: a request
     that waits inside the transport for a connection would be counted as one that the vendor does not answer."""
+    if wanted is not None:
+        check_count("Gateway.connections", wanted)
     own = getattr(transport, "connections", None)
     if not isinstance(own, int) or isinstance(own, bool):
         return CONNECTIONS if wanted is None else wanted
