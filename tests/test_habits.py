@@ -170,7 +170,7 @@ def test_forbidden_things_are_seen() -> None:
 
 def test_lengths_are_seen_at_the_limit() -> None:
     """The limits are inclusive: so many lines pass, one more does not."""
-    body = "def f():\n" + "    x = 1\n" * (FUNCTION_LINES - 1)
+    body = 'def f(\n    a,\n):\n    """What it says."""\n' + "    x = 1\n" * FUNCTION_LINES
 
     assert length_faults("m", "x = 1\n" * FILE_LINES) == length_faults("m", body) == []
     assert len(length_faults("m", "x = 1\n" * (FILE_LINES + 1))) == 1
