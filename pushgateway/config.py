@@ -30,7 +30,7 @@ from pushgateway.masking import safe_repr
 from pushgateway.model import check_count, check_seconds
 from pushgateway.plugins import Plugins
 from pushgateway.transport.asking import Proxy
-from pushgateway.transport.trust import Trust
+from pushgateway.transport.trust import check_authorities
 from pushgateway.vendor import Vendor
 
 _TABLES = frozenset({"gateway", "certificates"})
@@ -77,7 +77,7 @@ _OPTIONS: Mapping[str, Callable[[str, Any], object]] = {
     "connections": check_count,
     "connect_timeout": partial(check_seconds, optional=False),
     "proxy": _check_proxy,
-    "ca_file": Trust,
+    "ca_file": check_authorities,
     "linger": check_linger,
     "queue": check_count,
     "trace": _check_trace,

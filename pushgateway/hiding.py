@@ -8,6 +8,7 @@ text in a form, base64. So what is shown is decoded in each order of these, each
 from __future__ import annotations
 
 import base64
+import encodings.utf_16_be  # noqa: F401 - as in `text`
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final

@@ -47,6 +47,14 @@ class Plugins:
         return self._loaded[brand]
 
 
+def import_early(certificates: Iterable[Any], given: Mapping[str, type[Vendor]] | None) -> None:
+    """Import the plug-ins of `certificates`, except those `given` by hand, in the thread that calls: a process forked
+    while another thread imports a module can never import it. Says nothing of what fails; it fails again later."""
+    for brand in {getattr(certificate, "brand", None) for certificate in certificates} - set(given or ()):
+        with contextlib.suppress(PluginError):
+            load(VENDORS, str(brand))
+
+
 def installed(group: str = VENDORS) -> dict[str, tuple[EntryPoint, ...]]:
     """Every entry point of `group` by name, without importing any. More than one for a name are twins."""
     found: dict[str, dict[tuple[str, str], EntryPoint]] = {}

@@ -34,6 +34,7 @@ from pushgateway.masking import safe_repr
 from pushgateway.model import Notification, Push, PushToken, as_certificate_id
 from pushgateway.operations import Operations as _Operations
 from pushgateway.outcome import BroadcastOutcome, CallOutcome, CertificateCheck, Outcome, Reason, Status
+from pushgateway.plugins import import_early
 from pushgateway.receipt import Heard, Receipt
 from pushgateway.region import CLOSED
 from pushgateway.retry import RetryPolicy
@@ -103,6 +104,7 @@ class Gateway:
             clock=clock,
             rng=rng,
         )
+        self._given = vendors
         self._background = Background(self._inner)
         weakref.finalize(self, self._background.abandon).atexit = False  # `_end_all` waits as well
 
@@ -244,6 +246,7 @@ class Gateway:
     def reload(self, certificates: Iterable[Certificate]) -> None:
         """See `pushgateway.Gateway.reload`. After `close()` it changes nothing."""
         given = list(certificates)
+        import_early(given, self._given)
 
         async def swap(inner: _async.Gateway) -> None:
             inner.reload(given)

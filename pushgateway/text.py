@@ -11,6 +11,7 @@ belong to the text.
 
 from __future__ import annotations
 
+import encodings.utf_16_le  # noqa: F401 - else imported by the first text that is counted, in the event loop's thread
 import re
 from binascii import hexlify
 from collections.abc import Mapping

@@ -6,14 +6,16 @@ stevedore and Python remember of earlier ones is put away, or left in place wher
 
 import importlib
 import sys
+import threading
 from collections.abc import Callable
 from importlib.metadata import EntryPoint
 from pathlib import Path
 
 import pytest
 from stevedore import DriverManager
+from toy import Toy, ToyServer
 
-from pushgateway import plugins
+from pushgateway import Certificate, plugins, sync
 from pushgateway.errors import PluginError
 from pushgateway.model import Push
 from pushgateway.outcome import Outcome
@@ -309,3 +311,13 @@ def test_a_sandbox_is_called_one(monkeypatch: pytest.MonkeyPatch) -> None:
         load(group, "twin")
     with pytest.raises(PluginError, match=r"^the sandbox for brand 'lost' .*could not be imported"):
         load(group, "lost")
+
+
+def test_a_sync_reload_imports_a_new_plug_in_in_the_thread_that_calls(install: Install) -> None:
+    """Imported in the gateway's thread, it could never be imported in a process forked meanwhile."""
+    install("acme-push", f"import threading{GOOD}    thread = threading.current_thread()\n")
+    with sync.Gateway([], transport=ToyServer(), vendors={"toy": Toy}) as gateway:
+        gateway.reload([Certificate(1, "acme", {}), Certificate(2, "toy", {"secret": "x"})])
+        assert [certificate.brand for certificate in gateway.certificates] == ["acme", "toy"]
+
+    assert sys.modules["acme_push"].Acme.thread is threading.main_thread()

@@ -22,7 +22,7 @@ from pushgateway.transport.replying import words
 from pushgateway.vendor import Request, Response
 
 if TYPE_CHECKING:
-    import httpx  # imported when first used: it takes half the time of importing pushgateway
+    import httpx  # imported when the first transport is made: it takes half the time of importing pushgateway
 
 _OURS = "pushgateway"
 """The key of httpx's `extensions` under which a request carries its pool and its progress."""
@@ -71,13 +71,12 @@ class HttpTransport:
             proxy=proxy,
         )
         self._clock = clock
-        self._client: httpx.AsyncClient | None = None
+        # Made now: importing httpx takes some 100 ms, in which the first `send` would hold the event loop.
+        self._client = _client(self._connections)
 
     async def send(self, request: Request, *, pool: str, timeout: float) -> Response:  # noqa: ASYNC109
         """See `Transport.send`."""
         target = find(request.url)
-        if self._client is None:
-            self._client = _client(self._connections)
         asked = _Asked(pool, target, timeout)
         try:
             reply = await self._client.send(

@@ -1,6 +1,6 @@
 """How the transport as it comes hears a reply: h11 reads it.
 
-Law of this file: what a reply means byte by byte is h11's to say. Imported when the first request is sent.
+Law of this file: what a reply means byte by byte is h11's to say. Imported when the first `HttpTransport` is made.
 """
 
 from __future__ import annotations

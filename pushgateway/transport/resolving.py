@@ -40,6 +40,10 @@ class Resolver:
     """Looks up names, remembers them for a while. Of one event loop, as the transport it belongs to."""
 
     def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
+        # Looking up a name needs it. Python would import it then, in that thread, and a process forked meanwhile could
+        # not import it any more.
+        import encodings.idna  # noqa: F401
+
         self._clock = clock
         self._known: dict[tuple[str, int], _Known] = {}
         self._answered: dict[tuple[str, int], Address] = {}
