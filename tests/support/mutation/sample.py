@@ -78,6 +78,8 @@ def _fails(module: str, variables: Mapping[str, str], folder: Path) -> bool:
         except subprocess.TimeoutExpired:
             return True
         if run.returncode != 0:
+            if not variables:
+                say(run.stdout.decode(errors="replace")[-2000:])
             return True
     return False
 
