@@ -77,10 +77,21 @@ CHINESE = {
     "不得而知": "没有公开",
     "朴素": "普通",
     "相信": "以……为准",
+    "截短": "截断",
+    "账本": "台账（ledger）",
+    "检出目录|代码目录": "源码目录",
+    "附加依赖": "可选依赖",
+    "表情符号": "emoji",
+    "闸门": "限速与熔断",
+    "名单|一串": "列表",
+    "源源不断": "持续产生",
+    "证书表|证书的表": "证书的配置表",
+    "头上": "具体写出影响谁",
+    "整个调用": "整个请求",
 }
 """Second words and metaphors in Chinese: pattern -> the word of the glossary."""
 
-CHINESE_EXCEPTIONS = ("用户登录", "登录验证码", "退出登录", "消息提醒等级", "区域设置", "主机名")
+CHINESE_EXCEPTIONS = ("用户登录", "登录验证码", "退出登录", "消息提醒等级", "区域设置", "主机名", "黑名单")
 """Phrases in which such a word is right: an IM user logs in; and the right word may contain a wrong one."""
 
 
