@@ -1,25 +1,29 @@
 """Broadcasts: save once, send to each part of the audience, never twice.
 
 Law of this file: a long audience is cut for the vendor, by region and size; each part gets its own verdict. Saving
-may be repeated. A broadcast that left without a verdict is never repeated: it may have reached thousands.
+may be repeated. A broadcast that left without a verdict is never repeated: it may have reached thousands. A list that
+was refused as a whole reached nobody, so it is sent again in smaller lists until the targets that are meant are alone.
 """
 
 from __future__ import annotations
 
 import asyncio
 import functools
-from collections.abc import Awaitable, Callable
+import math
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import attrs
 
-from pushgateway import claims
+from pushgateway import claims, verdicts
 from pushgateway.audience import Audience, AudienceKind, Broadcast
 from pushgateway.claims import BrokenPromise
 from pushgateway.conversation import Conversation, Errand
 from pushgateway.delivery import content_number
 from pushgateway.errors import ExchangeError, NoVerdict, Refused
 from pushgateway.events import BroadcastDone
+from pushgateway.limits import PROOFS
 from pushgateway.masking import safe_repr
 from pushgateway.model import PushToken
 from pushgateway.outcome import BroadcastOutcome, Outcome, Reason, Status, SumStatus
@@ -46,7 +50,12 @@ _HOPELESS = frozenset(
         Reason.EXPIRED,
     }
 )
-"""After an ending for one of these the rest of the audience is not tried."""
+"""After an ending for one of these the rest of that region's audience is not tried."""
+_OF_EVERYTHING = frozenset({Reason.CLOSED, Reason.EXPIRED})
+"""After an ending for one of these nothing more is tried in any region."""
+_OF_THE_NOTIFICATION = frozenset({Reason.INVALID_NOTIFICATION, Reason.UNSUPPORTED})
+"""Where each target has an outcome of its own, these are about that target."""
+_LISTS = frozenset({AudienceKind.TOKENS, AudienceKind.ALIASES})
 
 
 def parts(vendor: Vendor, audience: Audience) -> list[tuple[str, Audience]]:
@@ -64,6 +73,42 @@ def parts(vendor: Vendor, audience: Audience) -> list[tuple[str, Audience]]:
         for region, values in regions.items()
         for start in range(0, len(values), size)
     ]
+
+
+@safe_repr
+@attrs.define(eq=False)
+class _Known:
+    """What was learned about the notification of a broadcast at one of the vendor's servers."""
+
+    taken: bool = False
+    """A target was accepted with it, so a refusal is not about the notification."""
+    probed: bool = False
+    """Some targets were sent to alone, to find out whether it is."""
+    refused_alone: int = 0
+    """Targets that were refused, each in a request of its own."""
+    refusal: Refused | None = None
+    """The last of these, once there were enough of them to blame the notification."""
+    ended: BroadcastOutcome | None = None
+    """After this ending nothing more is tried there."""
+
+
+@safe_repr
+@attrs.frozen
+class _Todo:
+    """One request's worth of an audience that is still to be sent."""
+
+    region: str
+    audience: Audience = attrs.field(repr=False)
+    was_refused: bool = False
+    """As part of a longer list that was refused as a whole."""
+
+    def pieces(self, lists: Iterable[Sequence[str]], *, was_refused: bool = True) -> Sequence[_Todo]:
+        """These parts of its audience."""
+        return [
+            _Todo(self.region, attrs.evolve(self.audience, values=tuple(values)), was_refused)
+            for values in lists
+            if values
+        ]
 
 
 @safe_repr
@@ -89,6 +134,12 @@ class Broadcasting:
     _cut: bool = attrs.field(default=False, init=False)
     """The task was cancelled: nothing more may leave."""
     _saved: dict[str, Saved] = attrs.field(factory=dict, init=False)
+    _known: dict[str, _Known] = attrs.field(factory=dict, init=False)
+    """By region."""
+    _refusal: Refused | None = attrs.field(default=None, init=False)
+    """How the request with the list itself was refused last; not the login, the saving or the gate before it."""
+    _stopped: BroadcastOutcome | None = attrs.field(default=None, init=False)
+    """After this ending nothing more is tried in any region."""
     _done: list[tuple[Audience, BroadcastOutcome]] = attrs.field(factory=list, init=False)
 
     @classmethod
@@ -130,42 +181,137 @@ class Broadcasting:
             if audience.kind not in claims.audiences(vendor):
                 detail = f"{vendor.brand} has no broadcast to {audience.kind.value}"
                 return self._ended(audience, Status.NOT_SENT, Reason.UNSUPPORTED, detail)
-            todo = parts(vendor, audience)
+            whole = parts(vendor, audience)
             if self.seal is not None and audience.kind in claims.receipt_audiences(vendor):
                 made = f"{self.patience.rng.getrandbits(128):032x}"
                 self.broadcast = self.seal.on_broadcast(self.broadcast, made)
         except BaseException as broken:
             return self._ended(audience, Status.NOT_SENT, Reason.CREDENTIALS, self.conversation.blame(broken))
-        stopped: BroadcastOutcome | None = None
-        for region, part in todo:
-            if stopped is None:
-                outcome = await self._part(region, part)
-                stopped = outcome if outcome.reason in _HOPELESS or self._cut else None
+        todo = deque(_Todo(region, part) for region, part in whole)
+        while todo:
+            one = todo.popleft()
+            known = self._known.setdefault(one.region, _Known())
+            before = self._stopped or known.ended
+            if before is not None:
+                self._done.append((one.audience, self._not_tried(one, before, known)))
+            elif len(smaller := self._within_size(one)) > 1:
+                todo.extendleft(reversed(smaller))
             else:
-                detail = f"not tried: a part before it ended {stopped.status.value}"
-                outcome = self._ended(part, Status.NOT_SENT, stopped.reason, detail)
-            self._done.append((part, outcome))
+                todo.extendleft(reversed(await self._part(one, known)))
         return self._merged()
 
-    async def _part(self, region: str, part: Audience) -> BroadcastOutcome:
-        """One request's worth of the audience, with everything that comes before it."""
+    def _not_tried(self, one: _Todo, before: BroadcastOutcome, known: _Known) -> BroadcastOutcome:
+        if one.was_refused and known.refusal is not None:
+            detail = f"refused with a longer list, and for {PROOFS} others alone: {known.refusal.detail}"
+            return self._ended(one.audience, Status.REJECTED, known.refusal.reason, detail, known.refusal)
+        detail = f"not tried: a part before it ended {before.status.value}"
+        return self._ended(one.audience, Status.NOT_SENT, Reason.CLOSED if self._cut else before.reason, detail)
+
+    async def _part(self, one: _Todo, known: _Known) -> Sequence[_Todo]:
+        """Send one request's worth of the audience, with everything that comes before it, and note how it ended.
+
+        Returns smaller lists of those who have no ending yet, because the list was refused as a whole.
+        """
+        part = one.audience
         self._asked = self._sending = False
+        self._refusal = None
+        is_over = True
         try:
-            return await self._deliver(region, attrs.evolve(self.broadcast, audience=part))
+            outcome = await self._deliver(one.region, attrs.evolve(self.broadcast, audience=part))
+            known.taken = known.taken or outcome.ok or any(target.ok for target in outcome.outcomes)
+            is_over = not outcome.outcomes or outcome.reason not in _OF_THE_NOTIFICATION
         except Refused as refused:
+            if smaller := self._narrowed(one, refused, known):
+                return smaller
+            is_over = not self._is_of_some(part, refused) or self._is_proved(known, refused)
             late = refused.reason is Reason.EXPIRED  # before it could leave, and nothing was said of it before
             status = Status.REJECTED if self._asked and not late else Status.NOT_SENT
-            return self._ended(part, status, refused.reason, refused.detail, refused)
+            outcome = self._ended(part, status, refused.reason, refused.detail, refused)
         except NoVerdict as silent:
             if silent.sent:
-                return self._ended(part, Status.UNKNOWN, Reason.NO_VERDICT, silent.detail, silent)
-            return self._ended(part, Status.NOT_SENT, Reason.UNAVAILABLE, silent.detail, silent)
+                outcome = self._ended(part, Status.UNKNOWN, Reason.NO_VERDICT, silent.detail, silent)
+            else:
+                outcome = self._ended(part, Status.NOT_SENT, Reason.UNAVAILABLE, silent.detail, silent)
         except asyncio.CancelledError:
             # The gateway's end or the caller's: what is known so far must not be lost with it.
             self._cut = True
-            return self._cut_off(part, Reason.CLOSED, CLOSED)
+            outcome = self._cut_off(part, Reason.CLOSED, CLOSED)
         except Exception as broken:
-            return self._cut_off(part, Reason.CREDENTIALS, self.conversation.blame(broken))
+            outcome = self._cut_off(part, Reason.CREDENTIALS, self.conversation.blame(broken))
+        self._done.append((part, outcome))
+        if self._cut or outcome.reason in _OF_EVERYTHING:
+            self._stopped = outcome
+        elif is_over and outcome.reason in _HOPELESS:
+            known.ended = outcome
+        return ()
+
+    # A list that is refused as a whole
+
+    def _within_size(self, one: _Todo) -> Sequence[_Todo]:
+        """The list in pieces of the size that is known to be the most for this server: nearly always itself."""
+        values = one.audience.values
+        if one.audience.kind not in _LISTS or len(values) < 2:
+            return (one,)
+        most = self.region(one.region).gate.list_limit.current(asyncio.get_running_loop().time())
+        if most == math.inf:
+            return (one,)
+        lists: list[list[str]] = [[]]
+        size = 0
+        for value in values:
+            size += len(value) + 1
+            if lists[-1] and size > most:
+                lists.append([])
+                size = len(value) + 1
+            lists[-1].append(value)
+        return one.pieces(lists, was_refused=one.was_refused)
+
+    def _narrowed(self, one: _Todo, refused: Refused, known: _Known) -> Sequence[_Todo]:
+        """The list that was refused in smaller ones; none where all its targets are meant, or there is one only.
+
+        Finding a target costs about two requests for each halving, and finding that the notification is to blame six.
+        """
+        part = one.audience
+        if not self._is_of_some(part, refused):
+            return ()
+        kept = _kept(self.broadcast, part, refused)
+        rest = [value for place, value in enumerate(part.values) if place not in kept]
+        if len(rest) < 2:
+            known.refused_alone += len(rest) * (refused.about != "target")
+            return ()
+        if not known.taken and known.refused_alone >= PROOFS:
+            return ()
+        if refused.about == "size":
+            gate = self.region(one.region).gate
+            gate.list_limit.refused(asyncio.get_running_loop().time(), sum(map(len, rest)) + len(rest))
+        if kept:
+            places = sorted(kept)
+            settled = attrs.evolve(part, values=tuple(part.values[place] for place in places))
+            first = kept[places[0]]
+            what = self._ended(settled, first.status, first.reason, first.detail)
+            self._done.append((settled, attrs.evolve(what, outcomes=tuple(kept[place] for place in places))))
+        if refused.about or known.taken or known.probed:
+            half = -(-len(rest) // 2)
+            return one.pieces((rest[:half], rest[half:]))
+        known.probed = True  # the notification or a target? Some from the whole length of the list, each alone
+        alone = range(0, len(rest), max(1, len(rest) // PROOFS))[:PROOFS]
+        others = [value for place, value in enumerate(rest) if place not in alone]
+        return one.pieces((*([rest[place]] for place in alone), others))
+
+    def _is_of_some(self, part: Audience, refused: Refused) -> bool:
+        """Whether a refusal may be about some of the targets of the list."""
+        return (
+            refused is self._refusal
+            and part.kind in _LISTS
+            and refused.about != "content"
+            and not verdicts.is_of_the_vendor(refused)
+        )
+
+    def _is_proved(self, known: _Known, refused: Refused) -> bool:
+        """Whether so many targets were refused alone, and none accepted, that the notification is to blame."""
+        if known.taken or known.refused_alone < PROOFS:
+            return False
+        known.refusal = refused
+        return True
 
     async def _deliver(self, region: str, broadcast: Broadcast) -> BroadcastOutcome:
         if asyncio.get_running_loop().time() >= self.patience.deadline:
@@ -211,7 +357,11 @@ class Broadcasting:
         access = await self.conversation.login(region)
         errand = Errand("broadcast", region, len(broadcast.audience.values), self._asking_to_send)
         begin = functools.partial(claims.asked, vendor.broadcast, broadcast, saved)
-        outcome = await self.conversation.run_with_access(access, begin, errand)
+        try:
+            outcome = await self.conversation.run_with_access(access, begin, errand)
+        except Refused as refused:
+            self._refusal = refused
+            raise
         if not isinstance(outcome.status, Status):
             raise BrokenPromise("broadcast: one request ends in one Status")
         if broadcast.audience.kind is AudienceKind.TOKENS:
@@ -306,10 +456,24 @@ def ended(
     what: dict[str, Any] = {"status": status, "reason": reason, "detail": detail}
     if isinstance(error, Refused):
         what |= {"vendor_code": error.code, "vendor_message": error.message, "retry_after": error.retry_after}
-    kept = error.kept if error is not None else {}
+    kept = _kept(broadcast, part, error)
     tokens = part.values if part.kind is AudienceKind.TOKENS else ()
     outcomes = tuple(
         kept.get(place) or Outcome(push_token=PushToken(broadcast.certificate_id, token), attempts=attempts, **what)
         for place, token in enumerate(tokens)
     )
     return BroadcastOutcome(certificate_id=broadcast.certificate_id, outcomes=outcomes, **what)
+
+
+def _kept(broadcast: Broadcast, part: Audience, error: ExchangeError | None) -> dict[int, Outcome]:
+    """The outcomes that the plug-in had settled before asking, by place, as far as they are what they should be."""
+    if error is None or part.kind is not AudienceKind.TOKENS:
+        return {}
+    return {
+        place: outcome
+        for place, outcome in error.kept.items()
+        if isinstance(place, int)
+        and 0 <= place < len(part.values)
+        and isinstance(outcome, Outcome)
+        and outcome.push_token == PushToken(broadcast.certificate_id, part.values[place])
+    }

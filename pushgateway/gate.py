@@ -68,6 +68,9 @@ class Gate:
         self.budget = RetryBudget(now)
         self.contents = Contents()
         self.size_limit = SizeLimit()
+        """Of requests with pushes, in units of `Vendor.weigh`."""
+        self.list_limit = SizeLimit()
+        """Of requests with a list of tokens or aliases, in characters of the list."""
 
     # Before
 

@@ -345,8 +345,8 @@ SIZE_TRIAL = 60.0
 class SizeLimit:
     """The size of requests that the way to a vendor takes, as far as it was found out by refusals (HTTP 413).
 
-    Sizes are in the unit of `Vendor.weigh`, by which batches are cut. Every refusal halves the limit; after an hour one
-    request of the double is tried, and so on until a request is as large as the plug-in allows.
+    Sizes are in any unit, such as that of `Vendor.weigh` by which batches are cut. Every refusal halves the limit;
+    after an hour one request of the double is tried, and so on until a request is as large as the plug-in allows.
     """
 
     def __init__(self) -> None:

@@ -337,7 +337,7 @@ def test_the_status_of_a_broadcast_is_that_of_its_tokens(
 
 
 def test_parts_of_aliases_are_counted_by_their_size() -> None:
-    """Aliases have no outcomes of their own: seven of which the middle three were refused."""
+    """Aliases have no outcomes of their own: seven, and of the middle three no verdict came."""
 
     class Named(Toy):
         audiences = frozenset({AudienceKind.ALIASES})
@@ -347,7 +347,7 @@ def test_parts_of_aliases_are_counted_by_their_size() -> None:
             return attrs.evolve(outcome, outcomes=())
 
     server = ToyServer()
-    server.broadcasts = ["0", "2", "0"]
+    server.broadcasts = ["0", NoVerdict("lost"), "0"]
 
     async def main() -> BroadcastOutcome:
         async with gateway(server, vendors={"toy": Named}) as g:
@@ -356,7 +356,7 @@ def test_parts_of_aliases_are_counted_by_their_size() -> None:
     outcome = run_virtual(main())
 
     assert outcome.status is SumStatus.PARTLY
-    assert outcome.counts == {(Status.ACCEPTED, None): 4, (Status.REJECTED, Reason.UNREGISTERED): 3}
+    assert outcome.counts == {(Status.ACCEPTED, None): 4, (Status.UNKNOWN, Reason.NO_VERDICT): 3}
 
 
 # The last word
