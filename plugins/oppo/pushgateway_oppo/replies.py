@@ -227,6 +227,7 @@ def decode_broadcast(
     data = read_accepted(response)
     _check_names(response)
     groups = _groups(data) if isinstance(data, dict) else {}
+    _check_broadcast(data, groups, saved, broadcast.audience, values)
     readable = None not in groups.values() and (data is None or isinstance(data, dict) or data in ([], ""))
     refused = {value: code for code, listed in groups.items() for value in listed or () if not _is_copy(code)}
     task_id = read_identifier(data.get("task_id", data.get("taskId"))) if isinstance(data, dict) else None
@@ -246,6 +247,26 @@ def decode_broadcast(
         else _passed(push, outcome.message_id, readable)
         for value, push in pushes.items()
     }
+
+
+def _check_broadcast(
+    data: object, groups: Mapping[str, list[str] | None], saved: str, audience: Audience, values: Sequence[str]
+) -> None:
+    """Raise `NoVerdict` where a reply is about another content, or names targets that the request did not have.
+
+    V1.3 has the same words, "消息 Id", for the `message_id` of the request and of the reply. Who is not named counts as
+    accepted, so a reply about another list says nothing of this one.
+    """
+    named = read_identifier(data.get("message_id")) if isinstance(data, dict) else None
+    if saved and named is not None and named != saved:
+        raise NoVerdict("the reply's code is 0, and it names another message_id")
+    if not groups or audience.kind not in (AudienceKind.TOKENS, AudienceKind.ALIASES):
+        return
+    sent = {"", *values}
+    if audience.kind is AudienceKind.ALIASES:
+        sent.update(part for value in values for part in read_texts(value) or ())
+    if not sent.issuperset(text for listed in groups.values() for text in listed or ()):
+        raise NoVerdict("the reply's code is 0, and it names targets that were not in the request")
 
 
 def _push(broadcast: Broadcast, token: str) -> Push:

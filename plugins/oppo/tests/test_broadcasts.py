@@ -88,11 +88,11 @@ def test_broadcast_to_everyone() -> None:
     exchange = OPPO.broadcast(everyone(), "saved")
     request = next(exchange)
 
-    outcome = finish(exchange, reply({"message_id": "m", "task_id": "t"}))
+    outcome = finish(exchange, reply({"message_id": "saved", "task_id": "t"}))
 
     assert request.url == f"{MAINLAND}{NOTIFICATION}broadcast"
     assert form(request) == {"message_id": "saved", "target_type": "1"}
-    assert (outcome.status, outcome.message_id, outcome.task_ids) == (Status.ACCEPTED, "m", ("t",))
+    assert (outcome.status, outcome.message_id, outcome.task_ids) == (Status.ACCEPTED, "saved", ("t",))
     assert outcome.outcomes == ()
 
 

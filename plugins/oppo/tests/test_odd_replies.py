@@ -75,10 +75,37 @@ def test_ids_of_a_broadcast_in_either_spelling() -> None:
 
 def test_refused_aliases_are_counted() -> None:
     """Aliases have no outcomes of their own; that some were refused is still told."""
-    outcome, verdicts = groups({"10002": ["a"]}, Audience.of_aliases(["a", "b"]))
+    broadcast = broadcast_of(Audience.of_aliases(["a,1", "b"]))
+    data = {"10002": ["a,1"]}
+
+    outcome, verdicts = decode_broadcast(reply({"code": 0, "data": data}), broadcast, "saved", ["a,1", "b"])
 
     assert verdicts == {}
     assert outcome.detail == "1 of the aliases were refused (codes 10002)"
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {"message_id": "another"},
+        {"message_id": 5, "task_id": "t"},
+        {"message_id": "saved", "10000": ["CN_of_another_list"]},
+        {"10000": [TOKENS[0], "CN_of_another_list"]},
+        {"10001": f"{TOKENS[0]};CN_of_another_list"},
+    ],
+)
+def test_a_reply_about_another_broadcast_is_no_verdict(data: object) -> None:
+    """Who is not named counts as accepted, so a reply about another content or list may not say so of these tokens."""
+    with pytest.raises(NoVerdict, match="names"):
+        groups(data)
+
+
+@pytest.mark.parametrize("data", [{"message_id": "saved"}, {"10000": [TOKENS[0], ""]}, {"10000": f"{TOKENS[0]};"}])
+def test_a_reply_about_this_broadcast_is_a_verdict(data: object) -> None:
+    """Its own message id, and a separator at the end of a list."""
+    outcome, _ = groups(data)
+
+    assert outcome.status is Status.ACCEPTED
 
 
 def batch_of(first: str, more: str = "") -> Response:
