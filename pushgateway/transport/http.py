@@ -110,7 +110,12 @@ class HttpTransport:
 
 
 def _client(connections: Connections) -> httpx.AsyncClient:
+    from http.cookiejar import CookieJar, DefaultCookiePolicy  # httpx imports it
+
     import httpx
+
+    # A cookie that came for one certificate must not go out with the requests of another one.
+    no_cookies = CookieJar(DefaultCookiePolicy(allowed_domains=()))
 
     class Transport(httpx.AsyncBaseTransport):
         """What httpx asks for one reply to one request."""
@@ -128,4 +133,10 @@ def _client(connections: Connections) -> httpx.AsyncClient:
             return httpx.Response(reply.status, headers=headers, content=content)
 
     # The time limit is ours, for the whole of it: httpx has none like that.
-    return httpx.AsyncClient(transport=Transport(), trust_env=False, follow_redirects=False, timeout=None)  # noqa: S113
+    return httpx.AsyncClient(
+        transport=Transport(),
+        cookies=no_cookies,
+        trust_env=False,
+        follow_redirects=False,
+        timeout=None,  # noqa: S113
+    )
