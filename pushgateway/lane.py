@@ -22,7 +22,7 @@ from pushgateway.gathering import FEW, Apart, Fresh, Row
 from pushgateway.outcome import Outcome, Reason, Status
 from pushgateway.pace import Pace
 from pushgateway.region import CLOSED, Region
-from pushgateway.retry import last_word
+from pushgateway.retry import last_word, repeat
 from pushgateway.terms import Terms
 from pushgateway.tracing import Traces
 from pushgateway.waiting import Cohort, Flight, Item, Later, Waiting, by_sink, each, present
@@ -235,6 +235,8 @@ class Lane:
         if waiting.attempts or waiting.doubtful:
             attempts, drops = waiting.attempts + outcome.attempts, self.terms.deduplicates
             outcome = last_word(outcome, attempts=attempts, doubtful=waiting.doubtful, deduplicates=drops)
+        if outcome.repeated:
+            outcome = repeat(outcome, waiting.push)
         if self.traces is not None:
             flight = waiting.flight
             self.traces.ended(outcome, waiting.begun, None if flight is None else flight.leg)

@@ -114,7 +114,9 @@ class Outcome(_Draft):
     possible_duplicate: bool = False
     """True: it was repeated after an attempt without a verdict at a vendor that does not drop repeats."""
     repeated: bool = False
-    """True: the vendor says it already has a push with this dedupe id."""
+    """True: the vendor says it already has a push with this dedupe id, so it did not push again. `ACCEPTED` where that
+    was surely the same message to the same phone, because the id was made of `Notification.dedupe_id` or an attempt
+    before had no verdict. `REJECTED` where the host gave the id itself: the notification is not at fault."""
     dedupe_id: str = ""
     """Id under which the push went to the vendor."""
     context: object = attrs.field(default=None, eq=False, repr=False)

@@ -8,7 +8,9 @@ from __future__ import annotations
 import attrs
 
 from pushgateway.errors import FieldError
+from pushgateway.ids import derived
 from pushgateway.masking import safe_repr
+from pushgateway.model import Push
 from pushgateway.outcome import Outcome, Reason, Status
 
 TEMPORARY = frozenset({Reason.RATE_LIMITED, Reason.UNAVAILABLE})
@@ -57,6 +59,19 @@ def may_repeat(outcome: Outcome, deduplicates: bool) -> bool:
     if outcome.status is Status.UNKNOWN:
         return deduplicates
     return outcome.reason in TEMPORARY
+
+
+def repeat(outcome: Outcome, push: Push) -> Outcome:
+    """What "I have that already" says of a push.
+
+    An id made of `Notification.dedupe_id` is that of one message to one phone, so the vendor has taken this message for
+    this phone: `ACCEPTED`. An id that the host gave with the push itself may be that of a push to another phone, which
+    a vendor may drop as well, so nothing is known of this phone and the refusal stays.
+    """
+    message = push.notification.dedupe_id
+    if outcome.status is not Status.REJECTED or not message or outcome.dedupe_id != derived(push.push_token, message):
+        return outcome
+    return attrs.evolve(outcome, status=Status.ACCEPTED, reason=None)
 
 
 def last_word(outcome: Outcome, *, attempts: int, doubtful: bool, deduplicates: bool) -> Outcome:

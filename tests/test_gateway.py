@@ -258,8 +258,27 @@ def test_a_message_id_of_the_host_gives_each_phone_its_own_dedupe_id() -> None:
     assert first.dedupe_id == again.dedupe_id != other.dedupe_id
     assert first.ok
     assert other.ok
-    assert again.repeated
+    assert (again.status, again.reason, again.repeated) == (Status.ACCEPTED, None, True)
     assert set(server.ledger.values()) == {1}
+
+
+def test_a_message_given_twice_in_one_call_is_no_fault_of_it() -> None:
+    """The phone has it once, and both pushes say so; an id of the host's own proves nothing about another phone."""
+    server = ToyServer()
+    message = note(dedupe_id="message-42")
+    pushes = [Push(PushToken(1, "a"), message, context=number) for number in range(2)]
+    pushes += [Push(PushToken(1, token), note(), dedupe_id="mine") for token in ("b", "c")]
+
+    async def main() -> list[Outcome]:
+        async with gateway(server) as g:
+            return await g.send_each(pushes)
+
+    outcomes = run_virtual(main())
+
+    assert sorted((one.status.value, one.repeated) for one in outcomes[:2]) == [("accepted", False), ("accepted", True)]
+    assert [one.context for one in outcomes[:2]] == [0, 1]
+    assert sorted((one.status.value, one.repeated) for one in outcomes[2:]) == [("accepted", False), ("rejected", True)]
+    assert sum(server.ledger.values()) == 2
 
 
 def test_new_pushes_get_distinct_dedupe_ids() -> None:
