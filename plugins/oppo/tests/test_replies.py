@@ -99,14 +99,15 @@ def test_save_sample(samples: Path) -> None:
 
 
 def test_broadcast_samples(samples: Path) -> None:
-    """The numeric keys are the refused targets; the rest was taken."""
+    """The numeric keys are the refused targets; the rest was taken. The reply names the content that was saved."""
     bad = json.loads((samples / "broadcast_bad_targets.reply.json").read_text("utf-8"))["data"]
     tokens = [*bad["10000"], *bad["10001"], "CN_0123456789abcdef0123456789abcdef"]
     broadcast = broadcast_of(Audience.of_tokens(tokens))
     expected = [Reason.UNREGISTERED] * 3 + [Reason.MUTED, None]
+    saved = decode_saved(reply((samples / "save.reply.json").read_bytes()))
 
     results = {
-        name: decode_broadcast(reply((samples / name).read_bytes()), broadcast, "saved", tokens)
+        name: decode_broadcast(reply((samples / name).read_bytes()), broadcast, saved, tokens)
         for name in ("broadcast.reply.json", "broadcast_bad_targets.reply.json")
     }
 
