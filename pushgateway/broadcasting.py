@@ -56,6 +56,13 @@ _OF_EVERYTHING = frozenset({Reason.CLOSED, Reason.EXPIRED})
 _OF_THE_NOTIFICATION = frozenset({Reason.INVALID_NOTIFICATION, Reason.UNSUPPORTED})
 """Where each target has an outcome of its own, these are about that target."""
 _LISTS = frozenset({AudienceKind.TOKENS, AudienceKind.ALIASES})
+_CLOSING = (Reason.CLOSED, CLOSED)
+"""What a lane says while the gateway closes: what is under way may use the time that is left."""
+CHANGED = "the certificate was changed or removed while the broadcast was under way"
+
+
+class _Changed(Exception):
+    """Raised in place of a request with settings that are no longer in use."""
 
 
 def parts(vendor: Vendor, audience: Audience) -> list[tuple[str, Audience]]:
@@ -152,7 +159,7 @@ class Broadcasting:
             patience,
             region=lane.region,
             quota=lane.terms.quota(broadcast.notification),
-            is_current=lambda: lane.conversation is conversation and lane.refusal is None,
+            is_current=lambda: lane.conversation is conversation and (lane.refusal or _CLOSING) == _CLOSING,
             seal=lane.seal,
         )
 
@@ -316,14 +323,14 @@ class Broadcasting:
     async def _deliver(self, region: str, broadcast: Broadcast) -> BroadcastOutcome:
         if asyncio.get_running_loop().time() >= self.patience.deadline:
             return self._ended(broadcast.audience, Status.NOT_SENT, Reason.EXPIRED, "the deadline passed")
-        if not self.is_current():
-            detail = "the certificate was changed or removed while the broadcast was under way"
-            return self._ended(broadcast.audience, Status.NOT_SENT, Reason.CREDENTIALS, detail)
-        if region not in self._saved:
-            self._saved[region] = await self._persist(region, 0, lambda: self._save(region, broadcast))
-        saved, truncated = self._saved[region]
-        targets = max(1, len(broadcast.audience.values))
-        outcome = await self._persist(region, targets, lambda: self._send(region, broadcast, saved))
+        try:
+            if region not in self._saved:
+                self._saved[region] = await self._persist(region, 0, lambda: self._save(region, broadcast))
+            saved, truncated = self._saved[region]
+            targets = max(1, len(broadcast.audience.values))
+            outcome = await self._persist(region, targets, lambda: self._send(region, broadcast, saved))
+        except _Changed:
+            return self._ended(broadcast.audience, Status.NOT_SENT, Reason.CREDENTIALS, CHANGED)
         return attrs.evolve(
             outcome, message_id=outcome.message_id or saved or None, truncated=truncated or outcome.truncated
         )
@@ -373,9 +380,16 @@ class Broadcasting:
     async def _persist(self, region: str, targets: int, attempt: Callable[[], Awaitable[R]]) -> R:
         """Repeat while that can do no harm and there is time: what was refused for now, or never left."""
 
-        def ask() -> Awaitable[R]:
+        async def current() -> R:
+            if not self.is_current():  # much may have happened at the gate
+                raise _Changed
+            return await attempt()
+
+        async def ask() -> R:
+            if not self.is_current():
+                raise _Changed
             content = content_number((self.broadcast.notification,))
-            return self.region(region).ask(self.quota, targets, self.patience.deadline, attempt, content)
+            return await self.region(region).ask(self.quota, targets, self.patience.deadline, current, content)
 
         return await self.patience.persist(ask, _is_harmless)
 
