@@ -1,11 +1,12 @@
-"""A gateway whose numbers Prometheus scrapes: a complete program, with OPPO's sandbox in OPPO's place.
+"""A gateway with metrics for Prometheus: a complete program that uses OPPO's sandbox instead of OPPO.
 
     python examples/prometheus.py --port 9100
 
-Each line typed is pushed to a phone of the sandbox, `!` and a return code (`!33 text`) makes OPPO refuse it with that
-code. The page that is printed first shows the numbers. The end of the input, or Ctrl-C, ends it.
+Each line that you type is pushed to a phone of the sandbox. A line that begins with `!` and a return code (`!33 text`)
+is refused with that code. The first line that it prints is the address of the metrics. The end of the input or Ctrl-C
+ends the program.
 
-A server of several processes is `examples/host`.
+For a server with several processes see `examples/host`.
 """
 
 import argparse
@@ -25,8 +26,8 @@ from pushgateway.testing import SandboxTransport
 
 
 def main() -> None:
-    """Push what is typed, and show what became of it."""
-    parser = argparse.ArgumentParser(description="Push lines of text; Prometheus scrapes what became of them.")
+    """Push each line of the input and print its outcome."""
+    parser = argparse.ArgumentParser(description="Push lines of text, with metrics for Prometheus.")
     parser.add_argument("--port", type=int, default=0, help="of /metrics on this machine; 0: any that is free")
     options = parser.parse_args()
 

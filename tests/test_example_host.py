@@ -183,13 +183,15 @@ def assert_messages_reach_all_phones(host: Host, oppo: OppoSandbox, phones: list
 
 
 def assert_a_phone_is_its_users_alone(host: Host, phone: str) -> None:
-    """Who logs in last has it; a session that is none reports no token."""
+    """Who logs in last has it; a session that is none reports no token, and a damaged token is a bad request."""
     eve, ben = host.log_in("eve", phone), host.log_in("ben", phone)
 
     assert (host.message("eve")["pushes"], len(host.message("ben")["pushes"])) == ([], 1)
     assert (host.devices(eve), host.devices(ben)) == (0, 1)
     with httpx.Client(trust_env=False) as client:
         assert client.put(f"{host.url}/token", json={"certificate_id": 7005, "token": phone}).status_code == 401
+        damaged = client.put(f"{host.url}/token", json={"certificate_id": 7005, "token": f"{phone}\u200b"})
+        assert (damaged.status_code, phone in damaged.text) == (400, False)
 
 
 def assert_a_dead_token_is_retired_without_a_race(host: Host, oppo: OppoSandbox, phones: list[str]) -> None:

@@ -1,30 +1,38 @@
-"""A small IM server with offline push: Starlette, SQLite, as many workers as you like, OPPO's sandbox in OPPO's place.
+"""A small IM server with offline push: Starlette, SQLite, several workers, and OPPO's sandbox instead of OPPO.
 
+    pip install ".[all]" ./plugins/oppo                             # once, in the checkout
     pushgateway sandbox oppo --dialect current --port 8700          # in one terminal
     python examples/host/host.py --workers 2 --port 8000            # in another
 
     POST   /login      {"user": "ann"}                              -> {"session": …}
     PUT    /token      {"certificate_id": 7005, "token": …}         the phone reports its push token, at each start
-    POST   /logout                                                  this phone gets no push any more
-    POST   /kick       {"user": "ann"}                              all her phones are logged out
+    POST   /logout                                                  this phone gets no further push
+    POST   /kick       {"user": "ann"}                              all phones of this user are logged out
     POST   /messages   {"to": "ann", "text": …}                     -> {"message": id, "pushes": [...]}
-    GET    /messages/<id>                                           what became of it, with receipts
-    GET    /devices                                                 my own
+    GET    /messages/<id>                                           outcomes and receipts of its pushes
+    GET    /devices                                                 number of phones of this user
     POST   /push/…                                                  receipts of the vendor
     GET    /metrics                                                 Prometheus, of all workers
 
+`/token`, `/logout` and `/devices` need the header `Authorization: Bearer <session>`. To try it, with a token that the
+sandbox has printed:
+
+    curl -X POST localhost:8000/login -d '{"user": "ann"}'
+    curl -X PUT localhost:8000/token -H 'Authorization: Bearer <session>' -d '{"certificate_id": 7005, "token": "CN_…"}'
+    curl -X POST localhost:8000/messages -d '{"to": "ann", "text": "See you at eight"}'
+
 What to look at:
 
-- **Ids are made before sending** (`Push.dedupe_id`) and a row is there before the push leaves: a receipt may come
-  before the outcome, and to another worker. Receipts are stored first and joined afterwards.
-- **A dead token is retired only if it is still the same binding**: token and time of binding (`Push.context` brings
-  the time along). While the verdict was on its way the user may have logged in again on that phone.
-- **A receipt that says "dead" proves its push and phone, not its word.** It counts where this host's own table agrees:
-  the vendor had accepted that push, under that message id, and no receipt says that it arrived. The table is shared by
-  all workers, so it does not matter which of them sent the push.
-- **The gateway is made in the lifespan**, once in each worker; the receipts app takes it later.
+- **Ids are made before sending** (`Push.dedupe_id`), and the row is stored before the push is sent: a receipt may come
+  before the outcome, and to another worker. Receipts are stored first and matched later.
+- **A dead token is retired only if the binding is still the same**: the same token and the same time of binding
+  (`Push.context` carries the time). The user may have logged in again on that phone while the push was being sent.
+- **A receipt proves its push and its phone, not what it says.** A receipt "the token is dead" counts only if this
+  server's own table agrees: the vendor accepted that push under that message id, and no receipt says that it arrived.
+  All workers share the table, so it does not matter which of them sent the push.
+- **The gateway is created in the lifespan**, once in each worker; `Receipts` gets it by a function.
 
-It leaves out what is no matter of push: passwords, who may write to whom, and who is online (here nobody ever is).
+Not shown: passwords, permissions, and who is online (here nobody is).
 """
 
 import argparse
@@ -50,7 +58,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount, Route
 
-from pushgateway import Gateway, Notification, Outcome, Push, PushToken, Reason, Receipt, load_config
+from pushgateway import FieldError, Gateway, Notification, Outcome, Push, PushToken, Reason, Receipt, load_config
 from pushgateway.prometheus import CONTENT_TYPE, PrometheusObserver, metrics_page
 from pushgateway.receipts import Receipts
 
@@ -61,7 +69,7 @@ CREATE TABLE IF NOT EXISTS sessions (session TEXT PRIMARY KEY, user TEXT NOT NUL
 CREATE TABLE IF NOT EXISTS devices (
     certificate_id TEXT NOT NULL, token TEXT NOT NULL, session TEXT NOT NULL UNIQUE, user TEXT NOT NULL,
     bound_at INTEGER NOT NULL,                    -- nanoseconds; another one each time the phone reports its token
-    PRIMARY KEY (certificate_id, token)           -- a phone belongs to who logged in last
+    PRIMARY KEY (certificate_id, token)           -- a phone belongs to the user who logged in last
 );
 CREATE INDEX IF NOT EXISTS devices_of_user ON devices (user);
 CREATE TABLE IF NOT EXISTS pushes (
@@ -78,7 +86,7 @@ CREATE INDEX IF NOT EXISTS receipts_of_push ON receipts (push);
 
 
 class Store:
-    """The database: one connection and one thread for it in each worker, so that no event loop waits for a disk."""
+    """The database: in each worker one connection in its own thread; the event loop does not wait for it."""
 
     def __init__(self, path: str) -> None:
         self._thread = ThreadPoolExecutor(1, "store")
@@ -107,23 +115,23 @@ class Store:
         return done
 
     def close(self) -> None:
-        """After the last `run`."""
+        """Close the connection. Call it after the last `run`."""
         self._thread.submit(self._db.close).result()
         self._thread.shutdown()
 
 
-# Who is to get a push
+# Which phones get a push
 
 
 def log_in(db: sqlite3.Connection, user: str) -> str:
-    """A new session, which is what one phone has."""
+    """Create a session for one phone."""
     session = secrets.token_urlsafe(16)
     db.execute("INSERT INTO sessions VALUES (?, ?)", (session, user))
     return session
 
 
 def bind(db: sqlite3.Connection, session: str, push_token: PushToken) -> None:
-    """The phone of this session has this token now. Who had it before has it no longer."""
+    """Store the token of this session's phone. It no longer belongs to any other session."""
     (user,) = db.execute("SELECT user FROM sessions WHERE session = ?", (session,)).fetchone()
     address = (push_token.certificate_id, push_token.token)
     db.execute("DELETE FROM devices WHERE session = ? OR (certificate_id = ? AND token = ?)", (session, *address))
@@ -131,7 +139,7 @@ def bind(db: sqlite3.Connection, session: str, push_token: PushToken) -> None:
 
 
 def log_out(db: sqlite3.Connection, session: str) -> None:
-    """The session and its phone's token are gone: no push is begun for it from now on."""
+    """Remove the session and its phone's token: no further push is started for it."""
     db.execute("DELETE FROM devices WHERE session = ?", (session,))
     db.execute("DELETE FROM sessions WHERE session = ?", (session,))
 
@@ -143,18 +151,18 @@ def kick(db: sqlite3.Connection, user: str) -> None:
 
 
 def retire(db: sqlite3.Connection, push_token: PushToken, bound_at: int) -> None:
-    """The vendor says that the token is dead. A binding that is younger than the push stays: it is another one."""
+    """Remove a dead token. A binding that was made after the push is another one and is kept."""
     db.execute(
         "DELETE FROM devices WHERE certificate_id = ? AND token = ? AND bound_at = ?",
         (push_token.certificate_id, push_token.token, bound_at),
     )
 
 
-# What became of it
+# Outcomes and receipts
 
 
 def address(db: sqlite3.Connection, message: str, user: str) -> list[tuple[str, PushToken, int]]:
-    """A row for each phone of the user, before anything leaves: (id of the push, push token, time of binding)."""
+    """Store a row for each phone of the user before sending: (id of the push, push token, time of binding)."""
     devices = db.execute("SELECT certificate_id, token, bound_at FROM devices WHERE user = ?", (user,)).fetchall()
     pushes = [(secrets.token_hex(16), message, *device) for device in devices]
     db.executemany("INSERT INTO pushes (id, message, certificate_id, token, bound_at) VALUES (?, ?, ?, ?, ?)", pushes)
@@ -162,7 +170,7 @@ def address(db: sqlite3.Connection, message: str, user: str) -> list[tuple[str, 
 
 
 def keep_outcomes(db: sqlite3.Connection, outcomes: Sequence[Outcome]) -> None:
-    """How each push ended; a token that the vendor refused as dead is retired."""
+    """Store how each push ended, and retire tokens that are dead."""
     for outcome in outcomes:
         reason = outcome.reason.value if outcome.reason else None
         row = (outcome.status.value, reason, outcome.message_id, outcome.dedupe_id)
@@ -174,7 +182,7 @@ def keep_outcomes(db: sqlite3.Connection, outcomes: Sequence[Outcome]) -> None:
 
 
 def keep_receipts(db: sqlite3.Connection, receipts: Sequence[Receipt]) -> None:
-    """Stored whatever is known of their push by now: the outcome may come later, or to another worker."""
+    """Store receipts in any case: the outcome of the push may come later, or to another worker."""
     for receipt in receipts:
         row = (receipt.dedupe_id, receipt.kind.value, receipt.event, receipt.message_id, receipt.at)
         db.execute("INSERT INTO receipts VALUES (?, ?, ?, ?, ?)", row)
@@ -182,8 +190,10 @@ def keep_receipts(db: sqlite3.Connection, receipts: Sequence[Receipt]) -> None:
 
 
 def settle(db: sqlite3.Connection, name: str) -> None:
-    """Retire the token of a push where a receipt says that it is dead and this host's own table agrees; called when its
-    outcome or a receipt has come, whichever is the last."""
+    """Retire the token of a push if a receipt says that it is dead and this server's own table agrees.
+
+    Called after the outcome and after each receipt, because either may come last.
+    """
     dead = db.execute(
         """SELECT pushes.certificate_id, token, bound_at FROM pushes
            JOIN receipts ON receipts.push = pushes.id AND receipts.vendor_id = pushes.vendor_id
@@ -195,7 +205,7 @@ def settle(db: sqlite3.Connection, name: str) -> None:
         retire(db, PushToken(dead["certificate_id"], dead["token"]), dead["bound_at"])
 
 
-def told(db: sqlite3.Connection, message: str) -> list[dict[str, Any]]:
+def pushes_of(db: sqlite3.Connection, message: str) -> list[dict[str, Any]]:
     """Each push of a message: how it ended, and the kinds of its receipts."""
     rows = db.execute(
         """SELECT status, reason, (SELECT group_concat(kind) FROM receipts WHERE push = id) AS receipts
@@ -214,22 +224,25 @@ def session_of(request: Request) -> str:
 
 
 async def given(request: Request, *names: str) -> list[str]:
-    """These fields of the request's JSON object, as texts."""
+    """These fields of the request's JSON object, as text. Raises 400 if one is missing."""
     body = await request.json()
     if not isinstance(body, dict) or not all(isinstance(body.get(name), str | int) for name in names):
         raise HTTPException(400, f"wanted: {', '.join(names)}")
     return [str(body[name]) for name in names]
 
 
-async def login_door(request: Request) -> Response:
-    """Somebody logs in on a phone."""
+async def login_view(request: Request) -> Response:
+    """A user logs in on a phone."""
     (user,) = await given(request, "user")
     return JSONResponse({"session": await request.app.state.store.run(lambda db: log_in(db, user))})
 
 
-async def token_door(request: Request) -> Response:
+async def token_view(request: Request) -> Response:
     """A phone reports its token: after each login and at each start of the app."""
-    push_token = PushToken(*await given(request, "certificate_id", "token"))
+    try:
+        push_token = PushToken(*await given(request, "certificate_id", "token"))
+    except FieldError as wrong:  # a damaged text; the message does not contain the token
+        raise HTTPException(400, str(wrong)) from None
     session = session_of(request)
 
     def report(db: sqlite3.Connection) -> bool:
@@ -241,20 +254,20 @@ async def token_door(request: Request) -> Response:
     return Response(status_code=204 if await request.app.state.store.run(report) else 401)
 
 
-async def logout_door(request: Request) -> Response:
+async def logout_view(request: Request) -> Response:
     """The user logs out on this phone."""
     await request.app.state.store.run(lambda db: log_out(db, session_of(request)))
     return Response(status_code=204)
 
 
-async def kick_door(request: Request) -> Response:
-    """An administrator's; that it is one is left out here."""
+async def kick_view(request: Request) -> Response:
+    """An administrator logs a user out everywhere. The check of that right is left out."""
     (user,) = await given(request, "user")
     await request.app.state.store.run(lambda db: kick(db, user))
     return Response(status_code=204)
 
 
-async def devices_door(request: Request) -> Response:
+async def devices_view(request: Request) -> Response:
     """How many phones the user of a session has."""
     count = "SELECT count(*) FROM devices WHERE user = (SELECT user FROM sessions WHERE session = ?)"
     (devices,) = await request.app.state.store.run(
@@ -263,7 +276,7 @@ async def devices_door(request: Request) -> Response:
     return JSONResponse({"devices": devices})
 
 
-async def message_door(request: Request) -> Response:
+async def message_view(request: Request) -> Response:
     """A message for a user who is offline: a push to each of his phones."""
     to, text = await given(request, "to", "text")
     message = secrets.token_hex(8)
@@ -275,27 +288,27 @@ async def message_door(request: Request) -> Response:
         Push(push_token, note, dedupe_id=name, context=bound_at) for name, push_token, bound_at in addressed
     )
     await store.run(lambda db: keep_outcomes(db, outcomes))
-    return JSONResponse({"message": message, "pushes": await store.run(lambda db: told(db, message))})
+    return JSONResponse({"message": message, "pushes": await store.run(lambda db: pushes_of(db, message))})
 
 
-async def told_door(request: Request) -> Response:
-    """What is known of a message by now."""
+async def status_view(request: Request) -> Response:
+    """What is known of a message so far."""
     message = request.path_params["message"]
-    return JSONResponse({"pushes": await request.app.state.store.run(lambda db: told(db, message))})
+    return JSONResponse({"pushes": await request.app.state.store.run(lambda db: pushes_of(db, message))})
 
 
-async def health_door(_: Request) -> Response:
-    """Which worker answers."""
+async def health_view(_: Request) -> Response:
+    """Process id of this worker."""
     return JSONResponse({"process": os.getpid()})
 
 
-async def metrics_door(_: Request) -> Response:
-    """What Prometheus scrapes; whichever worker is asked tells of all."""
+async def metrics_view(_: Request) -> Response:
+    """The metrics of all workers, from any of them."""
     return Response(await asyncio.to_thread(metrics_page), media_type=CONTENT_TYPE)
 
 
 def create_app() -> Starlette:
-    """One for each worker."""
+    """The app of one worker."""
     observer = PrometheusObserver(CollectorRegistry())
     config = load_config(os.environ["HOST_CONFIG"])
 
@@ -305,7 +318,7 @@ def create_app() -> Starlette:
         try:
             async with config.gateway(observer=observer) as app.state.gateway:
                 yield
-            # Here the gateway is closed: every push has its outcome, and the requests that waited for one are answered.
+            # Here the gateway is closed and every push has its outcome.
         finally:
             app.state.store.close()
 
@@ -315,15 +328,15 @@ def create_app() -> Starlette:
     app = Starlette(
         lifespan=lifespan,
         routes=[
-            Route("/login", login_door, methods=["POST"]),
-            Route("/token", token_door, methods=["PUT"]),
-            Route("/logout", logout_door, methods=["POST"]),
-            Route("/kick", kick_door, methods=["POST"]),
-            Route("/devices", devices_door),
-            Route("/messages", message_door, methods=["POST"]),
-            Route("/messages/{message}", told_door),
-            Route("/health", health_door),
-            Route("/metrics", metrics_door),
+            Route("/login", login_view, methods=["POST"]),
+            Route("/token", token_view, methods=["PUT"]),
+            Route("/logout", logout_view, methods=["POST"]),
+            Route("/kick", kick_view, methods=["POST"]),
+            Route("/devices", devices_view),
+            Route("/messages", message_view, methods=["POST"]),
+            Route("/messages/{message}", status_view),
+            Route("/health", health_view),
+            Route("/metrics", metrics_view),
             Mount("/push", Receipts(lambda: app.state.gateway, keep)),
         ],
     )
@@ -334,9 +347,9 @@ def main() -> None:
     """Serve until SIGINT or SIGTERM."""
     here = Path(__file__).resolve().parent
     parser = argparse.ArgumentParser(description="A small IM server with offline push.")
-    parser.add_argument("--port", type=int, default=8000, help="on this machine; 0: any that is free")
+    parser.add_argument("--port", type=int, default=8000, help="port on this machine; 0: any free one")
     parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--config", default=str(here / "pushgateway.toml"), help="where the certificates are")
+    parser.add_argument("--config", default=str(here / "pushgateway.toml"), help="file with the certificates")
     parser.add_argument("--database", default="host.sqlite")
     options = parser.parse_args()
 
@@ -345,12 +358,12 @@ def main() -> None:
         os.environ |= {
             "HOST_CONFIG": options.config,
             "HOST_DATABASE": options.database,
-            "PROMETHEUS_MULTIPROC_DIR": metrics,  # empty at start, or the last run's numbers would be in it
+            "PROMETHEUS_MULTIPROC_DIR": metrics,  # must be empty at the start
         }
         os.environ.setdefault("HOST_RECEIPT_URL", f"{url}/push")
         os.environ.setdefault("HOST_RECEIPT_SECRET", secrets.token_urlsafe(24))
         print(url, flush=True)
-        sys.path.insert(0, str(here))  # where workers find `host`
+        sys.path.insert(0, str(here))  # so that workers can import `host`
         uvicorn.run("host:create_app", factory=True, fd=listener.fileno(), workers=options.workers)
 
 

@@ -1,6 +1,6 @@
-"""Acme's server, imitated strictly: it refuses what Acme refuses, with Acme's codes.
+"""A strict imitation of Acme's server: it refuses what Acme refuses, with Acme's codes.
 
-Law of this file: it shares `rules.toml` with the plug-in and no code: what both got wrong together nobody would see.
+It reads the plug-in's `rules.toml` but shares no code with it, because a mistake in shared code would not be found.
 """
 
 import hashlib
@@ -17,7 +17,7 @@ LIFETIME = 7200
 
 
 class AcmeSandbox(Sandbox):
-    """One app at Acme."""
+    """The server for one app."""
 
     brand = "acme"
     operations: ClassVar[list[str]] = list(RULES.operations)
@@ -45,11 +45,11 @@ class AcmeSandbox(Sandbox):
         return self.reply_json({"code": int(code)})
 
     def expire_tokens(self) -> None:
-        """Nobody is logged in any more."""
+        """End all access tokens."""
         self.access.clear()
 
     def callbacks(self) -> list[Request]:
-        """The receipts of what was delivered."""
+        """The receipts that Acme would post now."""
         due, self.due = self.due, []
         return due
 
@@ -60,7 +60,7 @@ class AcmeSandbox(Sandbox):
         return self.reply_json(body)
 
     def perform(self, request: Request, operation: str) -> Response:
-        """Check who asks, then what is asked; a bad message refuses the whole request."""
+        """Check the access token, then the request. One wrong message refuses the whole request."""
         try:
             order = json.loads(request.content)
             if operation == "login":
@@ -129,7 +129,7 @@ class AcmeSandbox(Sandbox):
         return {"to": token, "code": 0, "id": number}
 
     def _shown(self, token: str, message: dict[str, Any], number: str, operation: str) -> Delivery:
-        """What the phone shows and does, in the words that all vendors share."""
+        """What the phone shows and does, in the fields that are the same for all vendors."""
         return Delivery(
             *(token, message["title"], message["text"], message["id"], number, operation, self.clock(), message),
             click=OpenUrl(message["link"]) if "link" in message else OpenApp(),

@@ -1,6 +1,6 @@
-"""Acme Push as a vendor: pushes become requests, replies become outcomes.
+"""The vendor Acme Push: turns pushes into requests and replies into outcomes.
 
-Law of this file: pure. It does not wait, remember or send; facts are rows of `rules.toml`.
+It does not wait or send, and it keeps no state. The vendor's facts are rows of `rules.toml`.
 """
 
 import hashlib
@@ -49,9 +49,9 @@ RULES = load_rules("pushgateway_acme")
 V1 = RULES.dialects["v1"]
 Message = dict[str, Any]
 FEATURES = frozenset({"click", "data", "ttl", "receipt_url", "receipt_parameter"})
-"""What Acme can express besides title and body. Everything else is refused: nothing is dropped without a word."""
+"""Fields of a notification that Acme has besides title and body. All others are refused, not dropped silently."""
 LIMITS = {"data": "data", "link": "click", "keep": "ttl", "note": "receipt_parameter"}
-"""By Acme's fields that are not cut: what the host calls them."""
+"""Acme's fields that are refused if they are too long, with the names that the host uses for them."""
 
 
 def _text(_: object, attribute: "attrs.Attribute[str]", value: str) -> None:
@@ -81,11 +81,11 @@ class Acme(Vendor):
 
     @property
     def batching(self) -> Batching:
-        """A hundred messages, each with a text of its own."""
+        """Up to 100 messages in one request, each with its own text."""
         return Batching(size=V1.number("batch"), mixed=True, max_bytes=V1.number("bytes"))
 
     def weigh(self, notification: Notification) -> int:
-        """A character is 12 bytes of JSON at most, names and numbers are 200."""
+        """An upper bound in bytes: 12 for each character as JSON, 200 for names and numbers."""
         note = notification
         link, data = getattr(note.click, "url", ""), str(dict(note.data))
         texts = (note.title, note.body, note.receipt_url, note.receipt_parameter, link, data)
@@ -94,14 +94,13 @@ class Acme(Vendor):
     # Access
 
     def login(self, region: str, now: float) -> Exchange[AccessToken]:
-        """Acme signs the app and the time in milliseconds."""
+        """Log in. The signature is SHA-256 of app id, time in milliseconds and secret."""
         time = str(int(now * 1000))
         sign = hashlib.sha256(f"{self.app_id}{time}{self.secret.reveal()}".encode()).hexdigest()
         try:
             reply = checked((yield self._request("login", {"app": self.app_id, "time": time, "sign": sign})))
-        except (
-            Refused
-        ) as refused:  # of a login: no notification is at fault, and to log in again would lead in a circle
+        except Refused as refused:
+            # A login contains no notification, and logging in again would not end.
             busy = refused.reason in (Reason.RATE_LIMITED, Reason.UNAVAILABLE, Reason.QUOTA_EXCEEDED)
             raise Refused(refused.reason if busy else Reason.CREDENTIALS, refused.code, refused.message) from None
         token, seconds = reply.body.get("token"), reply.body.get("seconds")
@@ -110,13 +109,13 @@ class Acme(Vendor):
         return AccessToken(token, lifetime=min(seconds, 86_400))
 
     def authorize(self, request: Request, access: AccessToken) -> Request:
-        """Acme has a header of its own."""
+        """Acme expects the access token in its own header."""
         return attrs.evolve(request, headers={**request.headers, "acme-access": access.value})
 
     # Pushes
 
     def push(self, batch: Sequence[Push]) -> Exchange[Sequence[Outcome]]:
-        """All that can be sent in one request; the others are settled here, and keep their outcomes."""
+        """Send in one request what Acme accepts. The others get their outcomes here, and keep them if it fails."""
         outcomes: dict[int, Outcome] = {}
         sent: dict[int, tuple[str, ...]] = {}
         messages: list[Message] = []
@@ -138,7 +137,7 @@ class Acme(Vendor):
         return [outcomes[place] for place in range(len(batch))]
 
     def broadcast(self, broadcast: Broadcast, saved: str) -> Exchange[BroadcastOutcome]:
-        """To a list of tokens, or to everyone when there is none."""
+        """Send to a list of tokens, or to everyone if there is no list."""
         note, tokens = broadcast.notification, broadcast.audience.values
         to_all = Push(PushToken(broadcast.certificate_id, "everyone"), note, dedupe_id=note.dedupe_id or "")
         message, truncated = encode_message(to_all)
@@ -162,7 +161,7 @@ class Acme(Vendor):
         )
 
     def receipts(self, certificate_id: str, headers: Mapping[str, str], body: bytes) -> Sequence[Receipt | None]:
-        """A list; an entry that makes no sense costs itself only."""
+        """The receipts of one posted list. `None` for an entry that cannot be read; the others count."""
         entries = read_posted(body)
         if not isinstance(entries, list):
             raise Refused(Reason.INVALID_NOTIFICATION, detail="not a list of Acme's receipts")
@@ -178,7 +177,7 @@ class Acme(Vendor):
 
 
 def encode_message(push: Push) -> tuple[Message, tuple[str, ...]]:
-    """The message of a push, without its token, and the names of what was cut."""
+    """The message of a push without its token, and the names of the fields that were cut."""
     note, back = push.notification, push.callback
     title, title_cut = fit(note.title, V1.fields["title"].max or 0)
     text, text_cut = fit(note.body, V1.fields["text"].max or 0)
@@ -191,13 +190,13 @@ def encode_message(push: Push) -> tuple[Message, tuple[str, ...]]:
         message["keep"] = note.ttl
     if note.receipt_url is not None or note.receipt_parameter is not None:
         message |= {"receipts": note.receipt_url or "", "note": note.receipt_parameter or ""}
-    elif back is not None:  # where the gateway sees to receipts
+    elif back is not None:  # the gateway handles the receipts
         message |= {"receipts": back.url, "note": back.parameter}
     return message, (("title",) if title_cut else ()) + (("body",) if text_cut else ())
 
 
 def find_problem(push: Push, message: Message) -> tuple[Reason | None, str]:
-    """What Acme would refuse the whole request for, or could not express."""
+    """Why Acme would refuse the request because of this push, or has no field for it; `None` if it can be sent."""
     token, note = push.push_token.token, push.notification
     if not (token.isascii() and token.isprintable() and 0 < len(token) <= V1.number("token")):
         return Reason.UNREGISTERED, f"token: must be 1 to {V1.number('token')} printable ASCII characters"
@@ -224,7 +223,7 @@ def _size(value: Any) -> int:
 
 
 def checked(response: Response) -> Reply:
-    """The reply when Acme took the request; raises what its code means when not."""
+    """The reply, if Acme accepted the request. Otherwise raises what the code means."""
     reply = read_reply(response)
     rule = RULES.codes.get(reply.code)
     if rule is None or rule.scope == "target":
@@ -237,7 +236,7 @@ def checked(response: Response) -> Reply:
 
 
 def decode_results(reply: Reply) -> dict[str, tuple[str, str]]:
-    """By token: the code, and Acme's id of the message. What makes no sense is left out."""
+    """By token: the code, and Acme's id of the message. Entries that cannot be read are left out."""
     results: dict[str, tuple[str, str]] = {}
     entries = reply.body.get("results")
     for entry in entries if isinstance(entries, list) else []:
@@ -247,7 +246,7 @@ def decode_results(reply: Reply) -> dict[str, tuple[str, str]]:
 
 
 def decode_outcome(push: Push, results: Mapping[str, tuple[str, str]], truncated: tuple[str, ...]) -> Outcome:
-    """What the results say of one push."""
+    """The outcome of one push by the results of the reply."""
     code, message_id = results.get(push.push_token.token, ("", ""))
     rule = RULES.codes.get(code)
     if rule is None:
@@ -258,7 +257,7 @@ def decode_outcome(push: Push, results: Mapping[str, tuple[str, str]], truncated
 
 
 def decode_receipt(certificate_id: str, entry: Any) -> Receipt | None:
-    """One receipt; None for anything that Acme would not write."""
+    """One receipt; `None` for an entry that Acme would not post."""
     if not isinstance(entry, dict):
         return None
     token, event, note, at = (entry.get(name) for name in ("to", "event", "note", "at"))
