@@ -48,7 +48,7 @@ a package, which is run and checked by itself."""
 SPECIAL = {
     "expired": "the core logs in again and repeats once; after that `CREDENTIALS`",
     "clock": "the core corrects its clock and repeats the login once; after that `CREDENTIALS`",
-    "repeated": "`INVALID_NOTIFICATION` with `repeated=True`; after an attempt without a verdict: `ACCEPTED`",
+    "repeated": "`ACCEPTED` with `repeated=True`; with an id that you gave to the push itself: `INVALID_NOTIFICATION`",
     "copy": "none: the first one counts",
 }
 
