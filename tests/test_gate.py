@@ -112,6 +112,34 @@ def test_a_vendors_pause_holds_for_all_that_follow() -> None:
     assert all(outcome.ok for outcome in outcomes)
 
 
+def test_a_shorter_pause_does_not_shorten_a_longer_one() -> None:
+    """OPPO's code 13 asks for a minute, and a -2 that was under way with it for less: the minute holds."""
+    server = ToyServer()
+    pauses = [60.0, 0.5]
+
+    class Pausing(Toy):
+        def push(self, batch: Any) -> Any:
+            try:
+                return (yield from super().push(batch))
+            except Refused as refused:
+                refused.retry_after = pauses.pop(0)
+                raise
+
+    async def main() -> tuple[float, list[Outcome]]:
+        async with gateway(server, vendors={"toy": Pausing}) as g:
+            server.answers = ["6", "6"]
+            first = [asyncio.create_task(g.send(PushToken(1, key), note(key), timeout=300)) for key in "ab"]
+            await asyncio.sleep(1)
+            assert not pauses
+            later = await g.send(PushToken(1, "c"), note("c"), timeout=300)
+            return now(), [later, *await asyncio.gather(*first)]
+
+    when, outcomes = run_virtual(main())
+
+    assert 60.0 <= when <= 62.0
+    assert all(outcome.ok for outcome in outcomes)
+
+
 # Quota
 
 

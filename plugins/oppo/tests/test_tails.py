@@ -1,0 +1,72 @@
+"""What an ordinary push keeps ready for the next one, and what must never be taken from it."""
+
+from typing import Any
+
+import pytest
+from encoding import CURRENT, V13, message
+from exchanges import result
+from pushgateway_oppo.codec import encode_batch, encode_unicast
+from pushgateway_oppo.ordinary import Tails
+from pushgateway_oppo.splicing import _TAILS
+
+from pushgateway.rules import Dialect
+from pushgateway.vendor import Intent, Notification, OpenActivity, OpenApp, OpenIntent, OpenUrl, Push, PushToken
+
+
+def sent(note: Notification, tails: Tails, dialect: Dialect = CURRENT) -> dict[str, Any]:
+    """The fields of a single push of this certificate."""
+    encoded = result(encode_batch([Push(PushToken(1, "CN_a"), note)], dialect, None, tails))
+    fields: dict[str, Any] = message(encode_unicast(encoded, dialect)[1])["notification"]
+    return fields
+
+
+def test_marketing_after_chat_has_its_own_category() -> None:
+    """Both say nothing else, so only the intent tells their fields apart: under chat's category OPPO would not count
+    marketing, and close the right to it."""
+    tails: Tails = {}
+    categories = [
+        sent(Notification("t", "b", intent=intent), tails).get("category")
+        for intent in (Intent.CHAT, Intent.MARKETING, None, Intent.CHAT)
+    ]
+
+    assert categories == ["IM", "MARKETING", None, "IM"]
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ({"channel_id": "a"}, {"channel_id": "b"}),
+        ({"channel_id": "a"}, {}),
+        ({"ttl": 60}, {"ttl": 61}),
+        ({"ttl": 60}, {}),
+        ({"click": OpenIntent("com.example.A")}, {"click": OpenIntent("com.example.B")}),
+        ({"click": OpenIntent("com.example.A")}, {"click": OpenActivity("com.example.A")}),
+        ({"click": OpenIntent("com.example.A")}, {"click": OpenUrl("com.example.A")}),
+        ({"click": OpenIntent("com.example.A")}, {"click": OpenApp()}),
+    ],
+)
+def test_each_push_has_its_own_tap_ttl_and_channel(one: dict[str, Any], other: dict[str, Any]) -> None:
+    """After any other push of the certificate it says what it says alone."""
+    tails: Tails = {}
+    notes = [Notification("t", "b", **fields) for fields in (one, other, one)]
+
+    assert [sent(note, tails) for note in notes] == [sent(note, {}) for note in notes]
+    assert sent(notes[0], {}) != sent(notes[1], {})
+
+
+def test_what_is_kept_is_bounded() -> None:
+    """A channel or a tap of its own for each push does not fill the memory."""
+    tails: Tails = {}
+    for number in range(3 * _TAILS):
+        sent(Notification("t", "b", channel_id=f"c{number}"), tails)
+        assert len(tails) <= _TAILS + 1
+
+    assert tails
+
+
+def test_each_dialect_has_a_frame_of_its_own() -> None:
+    """A process may have certificates of both."""
+    note = Notification("题" * 25, "b")
+
+    assert [len(sent(note, {}, dialect)["title"]) for dialect in (V13, CURRENT, V13)] == [25, 25, 25]
+    assert "channel_id" in sent(Notification("t", "b", channel_id="c"), {}, CURRENT)

@@ -1,0 +1,356 @@
+"""The parts of the transports without a network: the time limit, names, the bound of open connections."""
+
+import asyncio
+import socket
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from pushgateway.transport import limit as limiting
+from pushgateway.transport.connections import _most_open, _Open, _Pool
+from pushgateway.transport.limit import within
+from pushgateway.transport.resolving import FAILED, FRESH, Resolver
+from pushgateway.transport.wire import KEPT, Wire
+
+A, B = (socket.AF_INET, ("10.0.0.1", 443)), (socket.AF_INET, ("10.0.0.2", 443))
+
+
+# The time limit
+
+
+def test_a_peer_that_never_stops_sending_does_not_move_the_limit() -> None:
+    """News in every turn of the loop: after 200 of them the limit is the limit."""
+    turns = 0
+
+    async def main() -> None:
+        def progress() -> int:
+            nonlocal turns
+            turns += 1
+            assert turns < 1000
+            return turns
+
+        with pytest.raises(TimeoutError):
+            async with within(0.0, progress):
+                await asyncio.Event().wait()
+
+    asyncio.run(main())
+
+    assert turns == limiting._MOST
+
+
+def test_quiet_turns_count_in_a_row() -> None:
+    """Three quiet turns, news, and again: what arrived in time is still being read."""
+    asked = 0
+
+    async def main() -> None:
+        def progress() -> int:
+            nonlocal asked
+            asked += 1
+            return asked // 4 if asked < 40 else 10
+
+        with pytest.raises(TimeoutError):
+            async with within(0.0, progress):
+                await asyncio.Event().wait()
+
+    asyncio.run(main())
+
+    assert asked > 40
+
+
+def test_a_cancellation_at_the_limit_is_a_cancellation() -> None:
+    """Whoever cancels the task in the turn in which its time is over has cancelled it: no time-out."""
+
+    async def main() -> None:
+        async def limited() -> None:
+            async with within(0.0):
+                await asyncio.Event().wait()
+
+        task = asyncio.ensure_future(limited())
+        for _ in range(50):
+            await asyncio.sleep(0)
+            if task.cancelling():
+                break
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(main())
+
+
+def test_a_limit_that_was_kept_is_forgotten() -> None:
+    """It does not cancel what the task does later."""
+
+    async def main() -> bool:
+        async with within(0.0):
+            pass
+        for _ in range(20):
+            await asyncio.sleep(0)
+        return True
+
+    assert asyncio.run(main())
+
+
+# Names
+
+
+class Names:
+    """Stands for the resolver of the machine; `found` is what it finds, or raises."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.found: list[Any] | Exception = [A]
+        self.asked = 0
+        self.daemons: list[bool] = []
+        monkeypatch.setattr(socket, "getaddrinfo", self._look_up)
+
+    def _look_up(self, host: str, port: int, **_: Any) -> list[tuple[Any, ...]]:
+        self.asked += 1
+        self.daemons.append(threading.current_thread().daemon)
+        if isinstance(self.found, Exception):
+            raise self.found
+        return [(family, socket.SOCK_STREAM, 6, "", address) for family, address in self.found]
+
+
+@pytest.fixture
+def names(monkeypatch: pytest.MonkeyPatch) -> Names:
+    """The resolver of the machine."""
+    return Names(monkeypatch)
+
+
+def later() -> tuple[Resolver, Callable[[float], None]]:
+    """A resolver, and what moves its clock."""
+    now = [1000.0]
+
+    def move(seconds: float) -> None:
+        now[0] += seconds
+
+    return Resolver(clock=lambda: now[0]), move
+
+
+def test_addresses_are_used_again_for_half_a_minute(names: Names) -> None:
+    """A name that was not found for two seconds only: that may be over soon."""
+    resolver, move = later()
+
+    async def main() -> list[int]:
+        asked = []
+        for wait in (0.0, FRESH - 1, 2.0):
+            move(wait)
+            assert await resolver.addresses("a.example", 443) == (A,)
+            asked.append(names.asked)
+        names.found = socket.gaierror(socket.EAI_AGAIN, "try again")
+        for wait in (FRESH + 1, FAILED - 1, 2.0):
+            move(wait)
+            with pytest.raises(socket.gaierror):
+                await resolver.addresses("a.example", 443)
+            asked.append(names.asked)
+        return asked
+
+    assert asyncio.run(main()) == [1, 1, 2, 3, 3, 4]
+    assert all(names.daemons)  # one that hangs does not keep the process from ending
+
+
+def test_the_address_that_answered_comes_first_after_a_new_look_up(names: Names) -> None:
+    """As long as it is one of the name's; then it is forgotten, and so it is when none answers."""
+    resolver, move = later()
+
+    async def addresses() -> tuple[Any, ...]:
+        move(FRESH + 1)
+        return await resolver.addresses("a.example", 443)
+
+    async def main() -> None:
+        names.found = [A, B]
+        assert await addresses() == (A, B)
+        resolver.prefer("a.example", 443, B)
+        assert await resolver.addresses("a.example", 443) == (B, A)
+        assert await addresses() == (B, A)
+        names.found = [A]
+        assert await addresses() == (A,)
+        names.found = [A, B]
+        assert await addresses() == (B, A)
+        resolver.forget("a.example", 443)
+        assert await addresses() == (A, B)
+
+    asyncio.run(main())
+
+
+def test_who_stops_waiting_for_a_name_does_not_stop_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both wait for one look-up; it is done once."""
+    release, asked = threading.Event(), []
+
+    def look_up(host: str, port: int, **_: Any) -> list[tuple[Any, ...]]:
+        asked.append(host)
+        release.wait(10)
+        return [(A[0], socket.SOCK_STREAM, 6, "", A[1])]
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+
+    async def main() -> object:
+        resolver = Resolver()
+        one, other = (asyncio.ensure_future(resolver.addresses("a.example", 443)) for _ in range(2))
+        await asyncio.sleep(0)
+        one.cancel()
+        await asyncio.sleep(0)
+        release.set()
+        return await other
+
+    assert asyncio.run(main()) == (A,)
+    assert asked == ["a.example"]
+
+
+def test_what_can_be_no_host_is_a_name_that_was_not_found(names: Names) -> None:
+    """Python refuses a part of more than 63 characters before it asks anybody."""
+    names.found = UnicodeEncodeError("idna", "a", 0, 1, "label too long")
+
+    with pytest.raises(socket.gaierror):
+        asyncio.run(Resolver().addresses("a.example", 443))
+
+
+@pytest.mark.parametrize(
+    ("host", "address"),
+    [
+        ("127.0.0.1", (socket.AF_INET, ("127.0.0.1", 443))),
+        ("::1", (socket.AF_INET6, ("::1", 443, 0, 0))),
+    ],
+)
+def test_an_address_is_not_looked_up(names: Names, host: str, address: Any) -> None:
+    """It is its own."""
+    assert asyncio.run(Resolver().addresses(host, 443)) == (address,)
+    assert names.asked == 0
+
+
+def test_a_look_up_of_another_loop_is_not_waited_for(names: Names) -> None:
+    """A loop that ended in the middle of it will never have its answer."""
+    resolver = Resolver()
+
+    async def gone() -> None:
+        resolver._asked["a.example", 443] = asyncio.get_running_loop().create_future()
+
+    asyncio.run(gone())
+
+    assert asyncio.run(asyncio.wait_for(resolver.addresses("a.example", 443), 5)) == (A,)
+
+
+# Open connections
+
+
+class Connection(Wire):
+    """One that is open, and notes how it ends."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.ended = ""
+
+    @property
+    def fresh(self) -> bool:
+        return True
+
+    def close(self) -> None:
+        self.ended = "closed"
+
+    def abort(self) -> None:
+        self.ended = "cut"
+
+
+def test_what_is_kept_and_what_is_not() -> None:
+    """The one used last comes first; one that is too old, cut or of a certificate that is gone does not come again."""
+
+    async def main() -> None:
+        ours, pool = _Open(10), _Pool(8)
+        one, two, old, cut, gone = (Connection() for _ in range(5))
+        ours.give_back(pool, one, 0.0, keep=True)
+        ours.give_back(pool, two, 1.0, keep=True)
+        ours.give_back(pool, cut, 1.0, keep=False)
+
+        assert ours.take(pool, 1.0) is two
+        assert ours.take(pool, 1.0) is one
+        assert ours.take(pool, 1.0) is None
+        assert cut.ended == "cut"
+        ours.give_back(pool, old, 0.0, keep=True)
+        assert ours.take(pool, KEPT) is None
+        assert old.ended == "closed"
+        ours.close(pool, busy=False)
+        assert [one.ended, two.ended] == ["", ""]
+        ours.give_back(pool, gone, 1.0, keep=True)
+        assert gone.ended == "closed"
+        ours.close(pool, busy=True)
+        assert [one.ended, two.ended] == ["cut", "cut"]
+
+    asyncio.run(main())
+
+
+def test_the_oldest_idle_one_makes_room() -> None:
+    """Whichever pool it is of; those in use count too."""
+
+    async def main() -> list[str]:
+        ours, mine, other = _Open(3), _Pool(8), _Pool(8)
+        kept = [Connection() for _ in range(3)]
+        ours.give_back(other, kept[0], 0.0, keep=True)
+        ours.give_back(mine, kept[1], 1.0, keep=True)
+        ours.in_use = 2
+        ours.give_back(other, kept[2], 2.0, keep=True)
+        ours.make_room()
+        made = [one.ended for one in kept]
+        ours.close(mine, busy=False)
+        assert ours._timer is not None
+        ours.close(other, busy=False)
+        assert ours._timer is None  # nothing is left to be closed by time
+        return made
+
+    assert asyncio.run(main()) == ["closed", "closed", ""]
+
+
+def test_half_of_the_file_descriptors_are_the_hosts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And ten thousand are enough; no limit is a limit of ten thousand."""
+    import resource
+
+    found = []
+    for soft in (1024, 3, 1, 100_000, resource.RLIM_INFINITY):
+        monkeypatch.setattr(resource, "getrlimit", lambda _, soft=soft: (soft, soft))
+        found.append(_most_open())
+
+    assert found == [512, 1, 1, 10_000, 10_000]
+
+
+def test_a_closed_connection_sends_nothing() -> None:
+    """What is written to it has not left, and whoever asks is told so."""
+    wire = Wire()
+
+    with pytest.raises(ConnectionAbortedError):
+        wire.write(b"x")
+    assert wire.unsent
+    assert not wire.idle
+
+
+def test_what_was_read_no_longer_counts_as_unread() -> None:
+    """Much arrives in small parts over time and is read each time: the peer is never made to wait."""
+    held: list[str] = []
+
+    class Socket(asyncio.Transport):
+        def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
+            held.append(f"limit {high}")
+
+        def pause_reading(self) -> None:
+            held.append("pause")
+
+        def resume_reading(self) -> None:
+            held.append("resume")
+
+    async def main() -> None:
+        wire = Wire()
+        wire.connection_made(Socket())
+        for _ in range(20):
+            wire.data_received(bytes(100_000))
+            assert len(await wire.read()) == 100_000
+        assert held == ["limit 0"]
+        for _ in range(3):
+            wire.data_received(bytes(100_000))
+        assert not wire.idle
+        assert len(await wire.read()) == 300_000
+        assert wire.idle
+        wire.pause_writing()
+        assert not wire.idle
+
+    asyncio.run(main())
+
+    assert held == ["limit 0", "pause", "resume"]
