@@ -127,8 +127,12 @@ def test_a_shorter_pause_does_not_shorten_a_longer_one() -> None:
 
     async def main() -> tuple[float, list[Outcome]]:
         async with gateway(server, vendors={"toy": Pausing}) as g:
-            server.answers = ["6", "6"]
-            first = [asyncio.create_task(g.send(PushToken(1, key), note(key), timeout=300)) for key in "ab"]
+            await g.send(PushToken(1, "warm"), note())
+            server.answers, server.latency = ["6", "6"], 0.1
+            first = []
+            for key in "ab":
+                first.append(asyncio.create_task(g.send(PushToken(1, key), note(key), timeout=300)))
+                await asyncio.sleep(0.05)
             await asyncio.sleep(1)
             assert not pauses
             later = await g.send(PushToken(1, "c"), note("c"), timeout=300)
