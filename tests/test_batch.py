@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import pytest
 
 from pushgateway import Notification, Outcome, Push, PushToken
+from pushgateway.batch import distinct
 from pushgateway.model import CallBack
 from pushgateway.vendor import Batch
 
@@ -99,3 +100,42 @@ def test_outcomes_are_made_of_columns() -> None:
 def test_it_shows_nothing() -> None:
     """Neither a token nor a text."""
     assert repr(twins()) == "Batch(3 pushes)"
+
+
+def test_batches_of_both_kinds_are_joined_with_all_that_each_has() -> None:
+    """Those of one call, which are as usual, beside one with receipts, a context and a time of its own."""
+    usual = Batch([PushToken(1, "a")], [NOTES[0]], ["x"])
+    own = Batch.of([PUSHES[1].called_back(HERE)])
+
+    for order in ([usual, own], [own, usual]):
+        joined = Batch.joined(order)
+        assert fields(joined) == [field for batch in order for field in fields(batch)]
+        assert (
+            [one.callback for one in joined] == joined.callbacks == [one.callback for batch in order for one in batch]
+        )
+
+
+def test_pushes_that_were_made_are_not_made_again_for_a_part() -> None:
+    """Whoever holds one of them may compare by identity; of pushes that were handed in they are the very same."""
+    batch, given = twins(), Batch.of(PUSHES)
+    made = batch[1]
+
+    assert batch[1:][0] is made
+    assert given[2:4][1] is PUSHES[3]
+
+
+def test_a_part_has_receipts_where_one_of_its_own_pushes_has() -> None:
+    """The others of the whole do not count."""
+    batch = Batch.of([PUSHES[0], PUSHES[1].called_back(HERE), PUSHES[2].called_back(HERE)])
+
+    assert batch[:1].callbacks is None
+    assert batch[:2].callbacks == [None, HERE]
+    assert batch.pick([0, 2]).callbacks == [None, HERE]
+
+
+def test_distinct_notifications_are_told_apart_by_identity() -> None:
+    """In their order, each once; two that say the same are two."""
+    one, same, other = Notification("t", "b"), Notification("t", "b"), Notification("t", "c")
+
+    assert list(map(id, distinct([one, other, one, same]))) == [id(one), id(other), id(same)]
+    assert list(distinct([one, one])) == [one]

@@ -1,6 +1,7 @@
 """Counting, cleaning, cutting and quoting of text."""
 
-from urllib.parse import parse_qsl, quote_plus
+import json
+from urllib.parse import parse_qsl, quote_plus, unquote_plus
 
 import pytest
 import regex
@@ -15,6 +16,7 @@ from pushgateway.text import (
     form_quote,
     from_visible,
     is_visible,
+    most_quoted,
     utf16_units,
     whole,
 )
@@ -226,3 +228,15 @@ def test_a_text_is_seen_when_one_of_its_characters_is(text: str) -> None:
     """Whatever stands around it, and the same from there on."""
     assert is_visible(text) == any(is_visible(letter) for letter in text) == (from_visible(text) != "")
     assert text.endswith(from_visible(text))
+
+
+def test_bytes_are_quoted_as_the_text_they_spell() -> None:
+    """What is no UTF-8 becomes U+FFFD, as in a text; nothing fails."""
+    assert form_quote("值 &".encode()) == form_quote("值 &")
+    assert unquote_plus(form_quote(b"a\xffb").decode("ascii")) == "a\ufffdb"
+
+
+@pytest.mark.parametrize("text", ['"', "\\", '"\\' * 20, "\x00", "a", "值", "😀", "😀值a\x85", "\u2028"])
+def test_no_text_takes_more_than_it_is_weighed(text: str) -> None:
+    """As JSON in a form, of clean texts."""
+    assert len(form_quote(json.dumps(clean(text), ensure_ascii=False)[1:-1])) <= most_quoted(text)

@@ -1,6 +1,7 @@
 """What vendors' replies have in common: codes, dates and verdicts are read strictly, and nothing crashes on rubbish."""
 
 import json
+import time
 from email.utils import formatdate
 from typing import Any
 
@@ -11,11 +12,13 @@ from hypothesis import strategies as st
 from pushgateway.errors import NoVerdict, Refused
 from pushgateway.exchange import MAX_RETRY_AFTER
 from pushgateway.outcome import Reason
+from pushgateway.replies import MAX_POSTED
 from pushgateway.vendor import (
     Reply,
     Response,
     code_text,
     read_json,
+    read_posted,
     read_reply,
 )
 
@@ -334,3 +337,58 @@ def test_json_is_read_whatever_the_status() -> None:
         read_json(Response(200, {"content-type": "text/html; charset=x"}, b"<html>"))
     with pytest.raises(NoVerdict, match=r"not UTF-8 \(1 bytes of no content type\)"):
         read_json(Response(200, {}, b"\xff"))
+
+
+@pytest.mark.parametrize("zone", ["UTC0", "CST-8"])
+def test_a_date_without_a_zone_is_utc(zone: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wherever this process runs: HTTP knows no other zone."""
+    monkeypatch.setenv("TZ", zone)
+    time.tzset()
+    try:
+        reply = Response(200, {"date": "Tue, 14 Nov 2023 22:13:20 -0000"})
+        assert reply.date == NOW
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+
+def test_a_server_that_says_too_early_may_be_asked_again() -> None:
+    """425 and 408 say nothing about the notification."""
+    for status in (408, 425):
+        assert isinstance(verdict(Response(status)), NoVerdict)
+    for status in (413, 414, 431):
+        refused = verdict(Response(status))
+        assert isinstance(refused, Refused)
+        assert (refused.reason, refused.about) == (Reason.INVALID_NOTIFICATION, "size")
+
+
+def test_a_content_type_is_quoted_short_and_clean() -> None:
+    """Whoever sent it wrote it, and it may come to a log: no control character, no parameter, 40 characters."""
+    kind = "text/\x1b[31m\u202ehtml" + "x" * 100 + "; boundary=secret"
+    said = verdict(Response(200, {"content-type": kind}, b"<html>"))
+
+    assert isinstance(said, NoVerdict)
+    assert said.detail == f"the reply is not JSON (6 bytes of text/?[31m?html{'x' * 25})"
+
+
+def test_a_request_of_a_vendor_is_bounded_before_anything_is_built() -> None:
+    """At each limit it is read, one beyond it is refused; brackets within texts do not count."""
+
+    def refusal(body: bytes) -> str:
+        try:
+            read_posted(body)
+        except Refused as refused:
+            return refused.detail if refused.reason is Reason.INVALID_NOTIFICATION else refused.reason.value
+        return ""
+
+    small, text = b"[" + b",".join([b"[]"] * 19_999) + b"]", json.dumps('["\\' * 50_000).encode()
+    assert refusal(b"[" * 32 + b"]" * 32) == ""
+    assert refusal(b"[" * 33 + b"]" * 33) == "the request is nested too deeply"
+    assert refusal(small) == ""
+    assert refusal(small[:-1] + b",[]]") == "the request is of too many parts"
+    assert refusal(b"[" + text + b"]") == ""
+    assert refusal(b"1" + b" " * (MAX_POSTED - 1)) == ""
+    assert refusal(b"1" + b" " * MAX_POSTED) == f"the request is more than {MAX_POSTED} bytes"
+    assert refusal(b"\xef\xbb\xbf[]") == ""
+    assert refusal(b"\xff") == "the request is not UTF-8"
+    assert refusal(b"{]") == "the request is not JSON"
