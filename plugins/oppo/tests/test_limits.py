@@ -1,6 +1,6 @@
 """What the plug-in cuts, leaves out and refuses beyond plain lengths: blanks, URLs, moments, and fields in company."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -209,3 +209,15 @@ def test_the_dialect_that_has_a_field_is_named() -> None:
     assert outcome.detail.startswith(
         'overrides["oppo"]["category"]: dialect = "v1.3" has no such field; dialect = "current" has it'
     )
+
+
+def test_a_moment_keeps_its_milliseconds() -> None:
+    """Whole ones: parts of a millisecond are cut, parts of a second are not."""
+    begin = datetime(2026, 1, 1, 0, 0, 0, 250_999, tzinfo=UTC)
+    fields = encode_notification(
+        Notification("t", "b", show_from=begin, show_until=begin + timedelta(seconds=1)), CURRENT
+    ).fields
+
+    assert fields["show_start_time"] == 1_767_225_600_250
+    assert fields["show_end_time"] == 1_767_225_601_250
+    assert isinstance(fields["show_start_time"], int)

@@ -4,13 +4,15 @@ from typing import Any
 
 import pytest
 from encoding import CURRENT, V13, message
-from exchanges import result
+from exchanges import first, push, result
+from pushgateway_oppo import Oppo
 from pushgateway_oppo.codec import encode_batch, encode_unicast
+from pushgateway_oppo.intents import OppoIntent
 from pushgateway_oppo.ordinary import Tails
 from pushgateway_oppo.splicing import _TAILS
 
 from pushgateway.rules import Dialect
-from pushgateway.vendor import Intent, Notification, OpenActivity, OpenApp, OpenIntent, OpenUrl, Push, PushToken
+from pushgateway.vendor import Intent, Notification, OpenActivity, OpenApp, OpenIntent, OpenUrl, Push, PushToken, Secret
 
 
 def sent(note: Notification, tails: Tails, dialect: Dialect = CURRENT) -> dict[str, Any]:
@@ -70,3 +72,36 @@ def test_each_dialect_has_a_frame_of_its_own() -> None:
 
     assert [len(sent(note, {}, dialect)["title"]) for dialect in (V13, CURRENT, V13)] == [25, 25, 25]
     assert "channel_id" in sent(Notification("t", "b", channel_id="c"), {}, CURRENT)
+
+
+@pytest.mark.parametrize("channel", ["mine", None])
+def test_an_own_channel_goes_before_that_of_the_intent(channel: str | None) -> None:
+    """The quick way says so too."""
+    vendor = Oppo(
+        app_key="key", master_secret=Secret("s"), dialect="current", intents={"chat": OppoIntent(channel_id="chat")}
+    )
+    request = first(vendor.push([push("CN_a", Notification("t", "b", intent=Intent.CHAT, channel_id=channel))]))
+
+    assert message(request.content)["notification"]["channel_id"] == (channel or "chat")
+
+
+@pytest.mark.parametrize("channel", ['a"b', "a b", "a&b=c", "频道", "a\\b"])
+def test_a_channel_of_any_signs_arrives_as_it_is(channel: str) -> None:
+    """It is quoted like a text."""
+    assert sent(Notification("t", "b", channel_id=channel), {})["channel_id"] == channel
+
+
+@pytest.mark.parametrize("target", ['com.example."A"', "a b", "a&b=c", "意图", "a\\b"])
+def test_a_tap_of_any_signs_arrives_as_it_is(target: str) -> None:
+    """It is quoted like a text."""
+    note = Notification("t", "b", click=OpenIntent(target))
+
+    assert sent(note, {}, V13)["click_action_activity"] == target
+
+
+@pytest.mark.parametrize("title", ['say "hi"', "C:\\temp", "100% & +1 = 2", "a\tb", "<b>"])
+def test_a_title_of_any_signs_arrives_as_it_is(title: str) -> None:
+    """In JSON within a form."""
+    fields = sent(Notification(title, title), {})
+
+    assert (fields["title"], fields["content"]) == (title, title)
