@@ -352,6 +352,23 @@ def test_a_date_without_a_zone_is_utc(zone: str, monkeypatch: pytest.MonkeyPatch
         time.tzset()
 
 
+def test_a_pause_until_a_date_has_bounds() -> None:
+    """Not below 0, and not beyond what is believed."""
+    for ahead, pause in ((-1, 0.0), (0, 0.0), (300, 300.0), (301, MAX_RETRY_AFTER), (10**6, MAX_RETRY_AFTER)):
+        assert Response(503, {"retry-after": formatdate(NOW + ahead, usegmt=True)}, b"", NOW).retry_after == pause
+
+
+def test_no_code_is_told_with_its_status() -> None:
+    """Whoever looks for the cause needs it; of a 200 what the content was."""
+    said = {status: verdict(Response(status)) for status in (200, 204, 500)}
+
+    assert [getattr(one, "detail", "") for one in said.values()] == [
+        "the reply is not JSON (0 bytes of no content type)",
+        "HTTP 204 without the vendor's code",
+        "HTTP 500 without the vendor's code",
+    ]
+
+
 def test_a_server_that_says_too_early_may_be_asked_again() -> None:
     """425 and 408 say nothing about the notification."""
     for status in (408, 425):

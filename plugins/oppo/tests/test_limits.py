@@ -214,9 +214,8 @@ def test_the_dialect_that_has_a_field_is_named() -> None:
 def test_a_moment_keeps_its_milliseconds() -> None:
     """Whole ones: parts of a millisecond are cut, parts of a second are not."""
     begin = datetime(2026, 1, 1, 0, 0, 0, 250_999, tzinfo=UTC)
-    fields = encode_notification(
-        Notification("t", "b", show_from=begin, show_until=begin + timedelta(seconds=1)), CURRENT
-    ).fields
+    window = Notification("t", "b", show_from=begin, show_until=begin + timedelta(seconds=1))
+    fields = encode_notification(window, CURRENT, EVERYONE).fields
 
     assert fields["show_start_time"] == 1_767_225_600_250
     assert fields["show_end_time"] == 1_767_225_601_250
