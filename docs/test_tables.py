@@ -5,6 +5,7 @@ What is compared to the letter is made by `tables.py`, which also writes it; the
 languages, and compared by its names.
 """
 
+import inspect
 import re
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ import pytest
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from pushgateway_oppo import Oppo
 from pushgateway_oppo.replies import RULES
+from pushgateway_oppo.sandbox import OppoSandbox
 from reading import Link, anchor, read
 from tables import (
     EXAMPLE,
@@ -286,3 +288,14 @@ def test_the_options_of_the_file_are_told(language: str) -> None:
     told = {word for word in passage.code if re.fullmatch(r"[a-z_]+", word)}
 
     assert told == set(_OPTIONS)
+
+
+@both_languages
+def test_the_options_and_switches_of_the_sandbox_are_described(language: str) -> None:
+    """The page names every argument of `OppoSandbox`, and every switch that `set` of its control interface changes."""
+    passages = read(ROOT / "docs" / language / "oppo.md").passages
+    (options,) = (one.code for one in passages if "OppoSandbox(...)" in one.code)
+    (control,) = (one.code for one in passages if "OppoSandbox.switch(name, value)" in one.code)
+
+    assert set(inspect.signature(OppoSandbox).parameters) - set(options) == set()
+    assert set(OppoSandbox.switches) - set(control) == set()
