@@ -191,11 +191,14 @@ def test_an_interim_reply_says_nothing(reader: Reader) -> None:
 
 @every_reader
 def test_another_protocol_is_no_reply(reader: Reader) -> None:
-    """Nobody asked to switch."""
+    """Nobody asked to switch, and nothing more is waited for."""
     switch = b"HTTP/1.1 101 Switching Protocols\r\nupgrade: x\r\nconnection: upgrade\r\n\r\n"
 
-    with pytest.raises(OSError):  # noqa: PT011 - any of them ends the request without a verdict
-        heard(reader, switch, b"rubbish")
+    wire = Parts([switch, b"rubbish"])
+
+    with pytest.raises(ConnectionAbortedError):
+        asyncio.run(reader("POST").read(wire))
+    assert wire.parts[0] == b"rubbish"
 
 
 @every_reader

@@ -358,6 +358,13 @@ def test_a_pause_until_a_date_has_bounds() -> None:
         assert Response(503, {"retry-after": formatdate(NOW + ahead, usegmt=True)}, b"", NOW).retry_after == pause
 
 
+def test_a_wrong_clock_here_moves_no_pause() -> None:
+    """The reply's own `Date` is what a date to wait for is measured by."""
+    headers = {"retry-after": formatdate(NOW + 20, usegmt=True), "date": formatdate(NOW, usegmt=True)}
+
+    assert [Response(503, headers, b"", NOW + skew).retry_after for skew in (-5000, 0, 5000)] == [20, 20, 20]
+
+
 def test_no_code_is_told_with_its_status() -> None:
     """Whoever looks for the cause needs it; of a 200 what the content was."""
     said = {status: verdict(Response(status)) for status in (200, 204, 500)}
