@@ -356,6 +356,8 @@ def test_a_pause_until_a_date_has_bounds() -> None:
     """Not below 0, and not beyond what is believed."""
     for ahead, pause in ((-1, 0.0), (0, 0.0), (300, 300.0), (301, MAX_RETRY_AFTER), (10**6, MAX_RETRY_AFTER)):
         assert Response(503, {"retry-after": formatdate(NOW + ahead, usegmt=True)}, b"", NOW).retry_after == pause
+    for seconds, pause in (("300", 300.0), ("1000", MAX_RETRY_AFTER), ("9" * 15, MAX_RETRY_AFTER), ("9" * 16, None)):
+        assert Response(503, {"retry-after": seconds}).retry_after == pause
 
 
 def test_a_wrong_clock_here_moves_no_pause() -> None:

@@ -1,5 +1,6 @@
 """What an ordinary push keeps ready for the next one, and what must never be taken from it."""
 
+import json
 from typing import Any
 
 import pytest
@@ -105,3 +106,27 @@ def test_a_title_of_any_signs_arrives_as_it_is(title: str) -> None:
     fields = sent(Notification(title, title), {})
 
     assert (fields["title"], fields["content"]) == (title, title)
+
+
+@pytest.mark.parametrize("count", [1, 2, 20])
+def test_what_was_cut_is_named_on_both_ways(count: int) -> None:
+    """With a subtitle a notification takes the longer way."""
+    cut = [Notification("题" * 60, "b"), Notification("题" * 60, "b", subtitle="s"), Notification("t", "b")]
+    pushes = [Push(PushToken(1, f"CN_{number}"), cut[number % 3], dedupe_id=f"d{number}") for number in range(count)]
+    encoded = result(encode_batch(pushes, CURRENT))
+
+    assert encoded.truncated == [(("title",), ("title",), ())[number % 3] for number in range(count)]
+
+
+@pytest.mark.parametrize("subtitle", [None, "s"])
+@pytest.mark.parametrize("form", ["object", "text"])
+def test_parameters_travel_in_the_form_of_the_setting_on_both_ways(form: str, subtitle: str | None) -> None:
+    """With a subtitle a notification takes the longer way."""
+    table = {"chat": OppoIntent(template="66f0", content_parameters=("text",))}
+    vendor = Oppo(app_key="key", master_secret=Secret("s"), dialect="current", intents=table, template_parameters=form)
+    note = Notification("t", "b", subtitle=subtitle, intent=Intent.CHAT, parameters={"text": 'a "b"'})
+    fields = message(first(vendor.push([push("CN_a", note)])).content)["notification"]
+
+    told = fields["private_content_parameters"]
+    assert isinstance(told, str) is (form == "text")
+    assert (json.loads(told) if isinstance(told, str) else told) == {"text": 'a "b"'}
