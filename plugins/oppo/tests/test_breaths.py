@@ -45,6 +45,22 @@ def test_long_ones_take_breath_more_often(count: int, spans: list[int], counted:
     assert between_breaths(long_batch(count), counted) == spans
 
 
+@pytest.mark.parametrize(("count", "spans"), [(11, [11]), (12, [11, 1]), (100, [11] * 9 + [1])])
+def test_long_ones_with_ids_take_breath_as_often(count: int, spans: list[int], counted: list[str]) -> None:
+    """As a gateway hands them in: with an id each, they are written column by column."""
+    pushes = [push(one.push_token.token, one.notification, f"d{one.push_token.token}") for one in long_batch(count)]
+
+    assert between_breaths(pushes, counted) == spans
+
+
+@pytest.mark.parametrize(("count", "spans"), [(256, [256]), (257, [256, 1, 0])])
+def test_ordinary_ones_with_ids_take_breath_as_often(count: int, spans: list[int], counted: list[str]) -> None:
+    """As a gateway hands them in."""
+    pushes = [push(one.push_token.token, one.notification, f"d{one.push_token.token}") for one in batch(count)]
+
+    assert between_breaths(pushes, counted) == spans
+
+
 def test_one_for_all_needs_a_breath_for_its_size_alone(counted: list[str]) -> None:
     """It is encoded once, and a thousand splices take less than a millisecond."""
     note = Notification("Hi", "You have mail")
