@@ -107,6 +107,7 @@ def test_clean_text_can_be_encoded_and_stays(text: str) -> None:
         ("e" + "\u0301" * 1000, 10, ("e" + "\u0301" * 8 + "…", True)),
         ("\u0301" * 1000, 10, ("…", True)),
         ("一二三四\u302a五", 5, ("一二三…", True)),
+        ("一二三\uff76\uff9e五", 5, ("一二三…", True)),
         ("ab", 1, ("…", True)),
         ("ab", 0, ("", True)),
         ("", 0, ("", False)),
@@ -240,3 +241,17 @@ def test_bytes_are_quoted_as_the_text_they_spell() -> None:
 def test_no_text_takes_more_than_it_is_weighed(text: str) -> None:
     """As JSON in a form, of clean texts."""
     assert len(form_quote(json.dumps(clean(text), ensure_ascii=False)[1:-1])) <= most_quoted(text)
+
+
+def test_a_short_text_is_cleaned_too() -> None:
+    """Far below its limit, which is where most texts are."""
+    assert fit("a\x00b", 100) == ("ab", False)
+    assert fit("a\ud800", 100) == ("a\ufffd", False)
+
+
+def test_a_long_text_is_cut_after_it_was_cleaned() -> None:
+    """What is dropped does not count, wherever it stands."""
+    text = "a" + "\x00" * 500 + "b" * 3 + "\x00" * 500
+
+    assert fit(text, 10) == ("abbb", False)
+    assert fit(text + "b" * 10, 10) == ("abbbbbbbb…", True)

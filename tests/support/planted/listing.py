@@ -6,11 +6,11 @@ import sys
 
 from simulated.ledger import PROMISES
 
-from planted import cohorts, life, limits, pushes, transport_sources
+from planted import cohorts, contract_sources, life, limits, oppo_sources, pushes, transport_sources
 from planted.plant import Plant
 
 PLANTS = [*pushes.PLANTS, *cohorts.PLANTS, *life.PLANTS, *limits.PLANTS]
-SOURCE_PLANTS = [*transport_sources.PLANTS]
+SOURCE_PLANTS = [*transport_sources.PLANTS, *contract_sources.PLANTS, *oppo_sources.PLANTS]
 
 HEAD = """\
 # Planted faults
