@@ -1,8 +1,9 @@
 """Access tokens: cached, one login at a time, forgotten by value.
 
-Law of this file: it knows when to log in, never how: the login itself is handed in. Keys are (certificate id,
-region), a region being one host. Ten thousand cold sends make one login; a waiter that is cancelled does not cancel
-it; a refused key is not asked for again until a pause is over; a late "expired" for an old token does nothing.
+Law of this file: it knows when to log in, never how: the login itself is handed in. A key stands for one login at one
+host: that of a certificate, or one that several certificates share. Ten thousand cold sends make one login; a waiter
+that is cancelled does not cancel it; a refused key is not asked for again until a pause is over; a late "expired" for
+an old token does nothing.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from pushgateway.vendor import AccessToken
 log = logging.getLogger(__name__)
 
 Key = tuple[str, str]
+"""(certificate id, region), or ("", digest) of a login that other certificates may have too."""
 Login = Callable[[float], Awaitable[AccessToken]]
 """Log in once; takes epoch seconds by the vendor's clock. Raises `Refused`, `ClockSkew` or `NoVerdict`."""
 
@@ -61,7 +63,11 @@ class _Failure:
 
 
 class AccessTokens:
-    """All access tokens of a gateway."""
+    """All access tokens of a gateway.
+
+    Certificates with the same login share a key: where the last login wins, as at OPPO, the logins of two certificates
+    of one app would end each other's access tokens.
+    """
 
     def __init__(
         self,
@@ -80,8 +86,14 @@ class AccessTokens:
         self._failures: dict[Key, _Failure] = {}
         self._offsets: dict[Key, float] = {}
         self._closed = False
-        self._of: dict[str, set[Key]] = {}  # the keys of each certificate that has ever logged in
+        self._of: dict[str, set[Key]] = {}  # the keys that each certificate uses
+        self._users: dict[Key, set[str]] = {}  # and the other way round
         self._forgotten: dict[Key, deque[float]] = {}
+
+    def join(self, certificate_id: str, key: Key) -> None:
+        """This certificate uses `key`, until `drop`."""
+        self._of.setdefault(certificate_id, set()).add(key)
+        self._users.setdefault(key, set()).add(certificate_id)
 
     async def get(self, key: Key, login: Login) -> AccessToken:
         """A token that should be good: the cached one, or that of the one login all callers wait for.
@@ -127,13 +139,18 @@ class AccessTokens:
         excess = sum(now - then < YOUNG for then in times) - CONTENTION
         if excess > 0:
             detail = "access tokens are refused soon after each login; does another process log in with this key?"
-            log.warning("certificate %s: %s", key[0], detail)
+            log.warning("%s: %s", self._named(key), detail)
             pause = min(FIRST_PAUSE * 2 ** (excess - 1), LONGEST_CONTENTION)
             self._failures[key] = _Failure(Refused(Reason.UNAVAILABLE, detail=detail), now + pause, FIRST_PAUSE)
 
     def drop(self, certificate_id: str) -> None:
-        """The certificate changed or went: nothing learned about it counts any more."""
+        """The certificate changed or went: nothing learned about it counts any more, unless others share it."""
         for key in self._of.pop(certificate_id, ()):  # a look at all keys would cost a reload the square of its size
+            users = self._users[key]
+            users.discard(certificate_id)
+            if users:  # another certificate has the same login, and is not concerned
+                continue
+            del self._users[key]
             for store in (self._held, self._failures, self._offsets, self._forgotten):
                 store.pop(key, None)
             self._logins.pop(key, None)  # it ends by itself; its waiters get its result, the cache does not
@@ -155,8 +172,13 @@ class AccessTokens:
         failure = self._failures.get(key)
         return failure if failure is not None and self._monotonic() < failure.until else None
 
+    def _named(self, key: Key) -> str:
+        users = sorted(self._users.get(key, {key[0]}))
+        return f"certificate {users[0]}" if len(users) == 1 else f"certificates {', '.join(users)} (one login)"
+
     def _start(self, key: Key, login: Login) -> asyncio.Task[AccessToken]:
-        self._of.setdefault(key[0], set()).add(key)
+        if key not in self._users:
+            self.join(key[0], key)
         task = asyncio.get_running_loop().create_task(self._login(key, login))
         self._logins[key] = task
         self._running.add(task)
@@ -178,7 +200,7 @@ class AccessTokens:
         except ClockSkew as skew:
             if skew.offset is None:
                 raise
-            log.warning("certificate %s: our clock is %.0f s off the vendor's", key[0], -skew.offset)
+            log.warning("%s: our clock is %.0f s off the vendor's", self._named(key), -skew.offset)
             if self._logins.get(key) is asyncio.current_task():
                 self._offsets[key] = skew.offset
             access = await login(self._wall() + skew.offset)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import hashlib
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from urllib.parse import urlsplit
@@ -20,6 +21,7 @@ from pushgateway.claims import BrokenPromise
 from pushgateway.errors import AccessExpired, ClockSkew, NoVerdict, Refused
 from pushgateway.events import Ending, LoginDone, Operation, RequestDone
 from pushgateway.exchange import T
+from pushgateway.hiding import secrets_of
 from pushgateway.masking import safe_repr, where
 from pushgateway.outcome import CertificateCheck, Reason
 from pushgateway.transport import Transport
@@ -96,6 +98,7 @@ class Conversation:
     """Where large batches are built and read; one for all certificates of a gateway."""
     serial: int = 0
     """Tells conversations of one certificate apart: what an old one still learns must not reach the new one."""
+    _keys: dict[str, Key] = attrs.field(factory=dict, init=False, repr=False)
 
     def home_region(self) -> str:
         """The region of what is not addressed to tokens. Raises `Refused`."""
@@ -105,8 +108,35 @@ class Conversation:
             raise Refused(Reason.CREDENTIALS, detail=self.blame(broken)) from None
 
     def key(self, region: str) -> Key:
-        """Under which the access token for `region` is kept."""
-        return self.certificate_id, f"{self.serial}/{region}"
+        """Under which the access token for `region` is kept: one key for all certificates that have the same login."""
+        key = self._keys.get(region)
+        if key is None:
+            login = self._identify(region)
+            own = (self.certificate_id, f"{self.serial}/{region}")
+            key = self._keys[region] = own if login is None else ("", login)
+            self.access.join(self.certificate_id, key)
+        return key
+
+    def _identify(self, region: str) -> str | None:
+        """A digest of the login: the plug-in's class, its secrets, and the first request that it logs in with at the
+        time 0. None: there is no login, or the plug-in fails at it, or its settings cannot be told from its secrets."""
+        kind = type(self.vendor)
+        try:
+            exchange = claims.asked(self.vendor.login, region, 0.0) if attrs.has(kind) else None
+            if exchange is None:
+                return None
+            try:
+                request = claims.asked(next, exchange)
+            finally:
+                claims.asked(exchange.close)
+            if request is None:
+                return None
+            asked = (request.method, request.url, sorted(request.headers.items()), request.content)
+            secrets = [secret.reveal() for secret in secrets_of(self.vendor)]
+            told = repr((kind.__module__, kind.__qualname__, secrets, asked)).encode("utf-8", "backslashreplace")
+        except Exception:  # whoever logs in says what is wrong with it
+            return None
+        return hashlib.sha256(told).hexdigest()
 
     def held(self, region: str) -> AccessToken | None:
         """The access token for `region`, where there is one and nothing has to be done for it."""
@@ -126,8 +156,10 @@ class Conversation:
             first.close()  # only asked whether there is one
         except Exception as broken:
             raise Refused(Reason.CREDENTIALS, detail=self.blame(broken), about="login") from None
+        key = self.key(region)
+        self.access.join(self.certificate_id, key)  # again, for one that was dropped and has pushes on their way
         try:
-            return await self.access.get(self.key(region), lambda now: self._watched_login(region, now))
+            return await self.access.get(key, lambda now: self._watched_login(region, now))
         except NoVerdict as silent:
             raise NoVerdict(f"login: {silent.detail}", sent=False) from None
 

@@ -215,7 +215,11 @@ class Vendor(ABC):
         raise NotImplementedError(f"{type(self).__name__} lists audiences but has no broadcast()")
 
     def login(self, region: str, now: float) -> Exchange[AccessToken] | None:
-        """Fetch an access token; `now` is epoch seconds by the vendor's clock. None: this vendor has no login."""
+        """Fetch an access token; `now` is epoch seconds by the vendor's clock. None: this vendor has no login.
+
+        Certificates share one access token if their first request here, for the same `now`, and all `Secret`s of their
+        settings are equal. What tells two accounts or apps apart must be in one of these.
+        """
         return None
 
     def authorize(self, request: Request, access: AccessToken) -> Request:

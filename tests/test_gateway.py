@@ -217,9 +217,9 @@ def test_reload_keeps_unchanged_certificates_logged_in() -> None:
     server = ToyServer()
 
     async def main() -> None:
-        async with gateway(server, certificate(1), certificate(2)) as g:
+        async with gateway(server, certificate(1), certificate(2, secret="two")) as g:
             await g.send_each([Push(PushToken(key, "a"), note()) for key in (1, 2)])
-            g.reload([certificate(1), certificate(2, size=5)])
+            g.reload([certificate(1), certificate(2, secret="two", size=5)])
             await g.send_each([Push(PushToken(key, "b"), note()) for key in (1, 2)])
 
     run_virtual(main())
@@ -301,7 +301,7 @@ def test_check_proves_a_certificate_by_its_login() -> None:
     server.login_answers = ["0", "8"]
 
     async def main() -> list[Any]:
-        async with gateway(server, certificate(1), certificate(2), certificate(3, logs_in=False)) as g:
+        async with gateway(server, certificate(1), certificate(2, secret="2"), certificate(3, logs_in=False)) as g:
             return [await g.check(key) for key in (1, 2, 3, 4)]
 
     good, refused, without, unknown = run_virtual(main())

@@ -19,7 +19,7 @@ from pushgateway import (
     Status,
 )
 from pushgateway.testing.virtual import run_virtual
-from pushgateway.vendor import Request
+from pushgateway.vendor import Request, Response
 
 
 def test_a_late_login_with_old_settings_is_not_used_for_the_new_ones() -> None:
@@ -257,3 +257,117 @@ def test_a_reload_costs_the_same_for_each_changed_certificate() -> None:
     run_virtual(main())
 
     assert looked == []
+
+
+class LastLoginWins(ToyServer):
+    """A vendor at which a new access token ends the one before it."""
+
+    async def send(self, request: Request, *, pool: str, timeout: float) -> Response:  # noqa: ASYNC109
+        if request.url.endswith("/login"):
+            self.refuse_access |= {f"t{number}" for number in range(1, self.calls["login"] + 1)}
+        return await super().send(request, pool=pool, timeout=timeout)
+
+
+@pytest.mark.parametrize(("other", "logins"), [("x", 1), ("y", 2)], ids=["one app", "two apps"])
+def test_certificates_of_one_app_share_its_access_token(other: str, logins: int) -> None:
+    """Each of them logging in would end the other's access token: the same credentials at the same server are one
+    login, whatever else their settings say. Other credentials log in for themselves."""
+    server = LastLoginWins() if other == "x" else ToyServer()
+
+    async def main() -> list[Outcome]:
+        async with gateway(server, certificate(1, secret="x"), certificate(2, secret=other, size=3)) as g:
+            return [await g.send(PushToken(1 + number % 2, f"k{number}"), note()) for number in range(12)]
+
+    outcomes = run_virtual(main())
+
+    assert [(outcome.ok, outcome.attempts) for outcome in outcomes] == [(True, 1)] * 12
+    assert server.calls["login"] == logins
+
+
+@pytest.mark.parametrize("change", ["removed", "other settings", "other secret"])
+def test_who_shares_a_login_keeps_it_when_the_other_changes(change: str) -> None:
+    """A certificate that a reload leaves alone keeps its access token, also one that another certificate fetched."""
+    server = LastLoginWins()
+    changed = {
+        "removed": [],
+        "other settings": [certificate(1, secret="x", size=7)],
+        "other secret": [certificate(1, secret="y")],
+    }[change]
+
+    async def main() -> tuple[int, int, list[Outcome]]:
+        async with gateway(server, certificate(1, secret="x"), certificate(2, secret="x")) as g:
+            first = [await g.send(PushToken(key, "a"), note()) for key in (1, 2)]
+            g.reload([*changed, certificate(2, secret="x")])
+            kept = [await g.send(PushToken(2, "b"), note())]
+            logins = server.calls["login"]
+            server.refuse_access.clear()
+            others = [await g.send(PushToken(one.id, "c"), note()) for one in changed]
+            return logins, server.calls["login"], first + kept + others
+
+    kept, logins, outcomes = run_virtual(main())
+
+    assert {(outcome.ok, outcome.attempts) for outcome in outcomes} == {(True, 1)}
+    assert (kept, logins) == (1, 2 if change == "other secret" else 1)
+
+
+def test_a_revoked_access_token_is_fetched_again_once_for_all_that_share_it() -> None:
+    """The vendor ends it: whoever is refused first logs in, and the others use the new one."""
+    server = ToyServer()
+
+    async def main() -> list[Outcome]:
+        async with gateway(server, *(certificate(key, secret="x") for key in range(5))) as g:
+            await g.send(PushToken(0, "a"), note())
+            server.refuse_access.add("t1")
+            return list(await asyncio.gather(*(g.send(PushToken(key, "b"), note()) for key in range(5))))
+
+    outcomes = run_virtual(main())
+
+    assert {outcome.ok for outcome in outcomes} == {True}
+    assert server.calls["login"] == 2
+
+
+def test_refused_credentials_are_asked_for_once_for_all_that_have_them() -> None:
+    """Refused credentials are asked for once for all certificates that have them; those of others still log in."""
+    server = ToyServer()
+    server.login_answers = ["8"]
+
+    async def main() -> list[Outcome]:
+        async with gateway(server, certificate(1, secret="x"), certificate(2, secret="x"), certificate(3)) as g:
+            return [await g.send(PushToken(key, "a"), note()) for key in (1, 2, 3)]
+
+    one, two, three = run_virtual(main())
+
+    assert (one.reason, two.reason) == (Reason.CREDENTIALS, Reason.CREDENTIALS)
+    assert three.ok
+    assert server.calls["login"] == 2
+
+
+def test_contention_names_every_certificate_of_the_login(caplog: pytest.LogCaptureFixture) -> None:
+    """An operator who reads that another process logs in with this key sees which certificates have it."""
+    server = ToyServer()
+
+    async def main() -> None:
+        async with gateway(server, certificate(2, secret="x"), certificate(1, secret="x")) as g:
+            for number in range(1, 6):
+                await g.send(PushToken(1 + number % 2, "a"), note())
+                server.refuse_access.add(f"t{server.calls['login']}")
+
+    run_virtual(main())
+
+    assert "certificates 1, 2 (one login): access tokens are refused soon after each login" in caplog.text
+
+
+def test_what_is_kept_of_logins_goes_with_the_last_certificate_that_has_them() -> None:
+    """A process that reloads for years keeps nothing of certificates that are gone."""
+
+    async def main() -> None:
+        async with gateway(ToyServer(), *(certificate(key, secret="x") for key in range(4))) as g:
+            await asyncio.gather(*(g.send(PushToken(key, "k"), note()) for key in range(4)))
+            access = g._roster._access
+            assert access is not None
+            g.reload([certificate(key, secret="x") for key in range(2)])
+            assert len(access._held) == len(access._users) == 1
+            g.reload([])
+            assert {**access._held, **access._users, **access._of} == {}
+
+    run_virtual(main())
