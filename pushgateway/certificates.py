@@ -7,7 +7,7 @@ brand without a usable plug-in is not a fault of the set: it costs that certific
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import attrs
@@ -167,8 +167,15 @@ class Certificate:
         return f"Certificate({self.id!r}, {self.brand!r}, {len(self.settings)} settings)"
 
 
-def load_vendors(certificates: Iterable[Certificate], plugins: Plugins) -> dict[str, Vendor | PluginError]:
-    """The vendor of each certificate by its id, or why its brand has none. Raises `ConfigError` with every problem."""
+def load_vendors(
+    certificates: Iterable[Certificate],
+    plugins: Plugins,
+    unchanged: Callable[[Certificate], Vendor | None] = lambda _: None,
+) -> dict[str, Vendor | PluginError]:
+    """The vendor of each certificate by its id, or why its brand has none. Raises `ConfigError` with every problem.
+
+    `unchanged` gives the vendor of a certificate that was checked before, if it is the same.
+    """
     vendors: dict[str, Vendor | PluginError] = {}
     problems: list[str] = []
     seen: set[str] = set()
@@ -180,6 +187,9 @@ def load_vendors(certificates: Iterable[Certificate], plugins: Plugins) -> dict[
             problems.append(f"certificates[{certificate.id!r}]: the id is used twice")
             continue
         seen.add(certificate.id)
+        if (known := unchanged(certificate)) is not None:
+            vendors[certificate.id] = known
+            continue
         problems.extend(f"certificates[{certificate.id!r}].{problem}" for problem in _unseen_problems(certificate))
         try:
             vendors[certificate.id] = _structure(certificate, plugins.vendor(certificate.brand))

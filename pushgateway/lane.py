@@ -25,6 +25,7 @@ from pushgateway.region import CLOSED, Region
 from pushgateway.retry import last_word, repeat
 from pushgateway.terms import Terms
 from pushgateway.tracing import Traces
+from pushgateway.vendor import Vendor
 from pushgateway.waiting import Cohort, Flight, Item, Later, Waiting, by_sink, each, present
 from pushgateway.watching import Watch
 
@@ -61,10 +62,12 @@ class Lane:
         self._bell_at = math.inf
         self._refusal: tuple[Reason, str] | None = None
         self._winds_up = False  # nothing is tried again
+        self.renewal: Callable[[], None] | None = None
+        """After a reload: what calls `replace` with the new settings, before anything is decided by the old ones."""
         self._adopt(conversation, pace)
 
     def _adopt(self, conversation: Conversation, pace: Pace) -> None:
-        self.conversation = conversation
+        self._conversation = conversation
         self.terms = Terms(conversation, pace.seal)
         self._pace = pace
         self.linger = pace.linger
@@ -102,14 +105,31 @@ class Lane:
         self.enqueue(those)
 
     @property
+    def conversation(self) -> Conversation:
+        """By the settings in force."""
+        self.catch_up()
+        return self._conversation
+
+    @property
+    def vendor(self) -> Vendor:
+        """By the settings that it works with; after a reload these may be the old ones for some turns of the loop."""
+        return self._conversation.vendor
+
+    @property
     def brand(self) -> str:
         """Of its certificate."""
-        return self.conversation.vendor.brand
+        return self._conversation.vendor.brand
 
     @property
     def is_full(self) -> bool:
         """Whether so many pushes are there that a further one should rather not wait."""
         return self._held + len(self.fresh) >= self._pace.queue
+
+    def catch_up(self) -> None:
+        """Take the settings of the last reload, if that was not done yet."""
+        if self.renewal is not None:
+            renewal, self.renewal = self.renewal, None
+            renewal()
 
     def replace(self, conversation: Conversation, pace: Pace) -> None:
         """The certificate's settings changed: what has not left yet goes out with the new ones."""
@@ -128,8 +148,8 @@ class Lane:
 
     def _gate(self, region: str) -> Gate:
         return Gate(
-            self.conversation.certificate_id,
-            self.conversation.vendor.brand,
+            self._conversation.certificate_id,
+            self._conversation.vendor.brand,
             region,
             rates=self._pace.rates(self.terms.rates),
             day_offset=self.terms.day_offset,
@@ -141,6 +161,8 @@ class Lane:
 
     def enqueue(self, those: Iterable[Item], part: Hashable = None) -> None:
         """Let them wait for the vendor, in this order; `part`: what they may share a request with."""
+        if self.renewal is not None:
+            self.catch_up()
         if self.terms.fault:
             for waiting in each(those):
                 self.finish(waiting, Outcome.not_sent(waiting.push, Reason.CREDENTIALS, self.terms.fault))
@@ -191,7 +213,7 @@ class Lane:
             except BaseException as broken:
                 claims.passed_on(broken)
                 self._line_up(row, where, lot)
-                self.finish(waiting, Outcome.not_sent(push, Reason.CREDENTIALS, self.conversation.blame(broken)))
+                self.finish(waiting, Outcome.not_sent(push, Reason.CREDENTIALS, self._conversation.blame(broken)))
                 row, note = [], None  # whoever was told of it may have changed everything
                 continue
             if region.gate.is_troubled:
@@ -268,7 +290,7 @@ class Lane:
 
     def _tell(self, outcome: Outcome, begun: float) -> None:
         given = OutcomeGiven(
-            certificate_id=self.conversation.certificate_id,
+            certificate_id=self._conversation.certificate_id,
             brand=self.brand,
             status=outcome.status,
             reason=outcome.reason,

@@ -12,6 +12,7 @@ import logging
 import random
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from functools import partial
 
 import attrs
 
@@ -33,6 +34,8 @@ from pushgateway.watching import Watch
 
 log = logging.getLogger(__name__)
 
+TURN = 50
+"""Lanes that take the settings of a reload before the event loop gets a turn, some 5 ms."""
 REMOVED = "the certificate was removed from the configuration"
 
 
@@ -65,6 +68,7 @@ class Roster:
         self._lanes: dict[str, Lane] = {}
         self.open: dict[str, Lane] = {}
         """The lanes that take pushes, by certificate; for one that is not here ask `obstacle` and `lane`."""
+        self._stale: dict[str, Lane] = {}  # to be renewed, some in each turn of the loop
         self._retiring: dict[asyncio.Task[None], Lane] = {}
         self._serials = itertools.count(1)
         self._desk = Desk()
@@ -85,24 +89,32 @@ class Roster:
             given = list(certificates)
         except TypeError:
             raise FieldError("certificates", "must be an iterable of Certificate") from None
-        vendors = load_vendors(given, self._plugins)
+        vendors = load_vendors(given, self._plugins, self._unchanged)
         # Nothing below can fail: the old set stays whole or the new one is.
         old, self._certificates = self._certificates, {certificate.id: certificate for certificate in given}
-        for key, vendor in self._vendors.items():
-            if isinstance(vendor, Vendor) and key in vendors and old.get(key) == self._certificates[key]:
-                vendors[key] = vendor  # unchanged: keep what it has, such as its access token
-        self._vendors = vendors
+        before, self._vendors = self._vendors, vendors
+        different: list[str] = []
         for key, loaded in vendors.items():
             if isinstance(loaded, PluginError):
                 log.error("certificate %s: %s", key, loaded)
-        self._warn([key for key, new in self._certificates.items() if old.get(key) != new])
+                if old.get(key) != self._certificates[key]:
+                    different.append(key)
+            elif loaded is not before.get(key):
+                different.append(key)
+        self._warn(different)
         for key, lane in list(self._lanes.items()):
-            self._renew(key, lane)
+            self._outdate(key, lane)
         return Reloaded(
             added=tuple(key for key in self._certificates if key not in old),
-            changed=tuple(key for key, new in self._certificates.items() if key in old and old[key] != new),
+            changed=tuple(key for key in different if key in old),
             removed=tuple(key for key in old if key not in self._certificates),
         )
+
+    def _unchanged(self, certificate: Certificate) -> Vendor | None:
+        """The vendor in use, if the certificate is the same: it keeps what it has, such as its access token."""
+        if self._certificates.get(certificate.id) != certificate:
+            return None
+        return self.vendor(certificate.id)
 
     def _warn(self, new: Iterable[str]) -> None:
         """One line for each caution of new certificates, however many they are."""
@@ -192,22 +204,40 @@ class Roster:
         if self._access is not None:
             await self._access.aclose()
 
-    def _renew(self, key: str, lane: Lane) -> None:
+    def _outdate(self, key: str, lane: Lane) -> None:
+        """After a reload. A lane takes new settings when it decides something next, and at the latest in some turns of
+        the loop: thousands of them at once would hold it."""
         vendor = self._vendors.get(key)
-        if vendor is lane.conversation.vendor:
+        if vendor is lane.vendor:
+            lane.renewal = None
+            return
+        if isinstance(vendor, Vendor) and vendor.brand == lane.brand:
+            lane.renewal = partial(self._renew, key, lane, vendor)
+            if not self._stale:
+                asyncio.get_running_loop().call_soon(self._renew_some)
+            self._stale[key] = lane
             return
         if self._access is not None:
             self._access.drop(key)
-        if isinstance(vendor, Vendor) and vendor.brand == lane.conversation.vendor.brand:
-            lane.replace(self._conversation(key, vendor), self._pace_of(key))
-            return
         # Another brand under the same id is another address space: nothing that waits may go there.
+        lane.renewal = None
         del self._lanes[key]
         self.open.pop(key, None)
         lane.refuse(Reason.CREDENTIALS, REMOVED)
         task = asyncio.get_running_loop().create_task(self._retire(key, lane))
         self._retiring[task] = lane
         task.add_done_callback(self._retiring.pop)
+
+    def _renew(self, key: str, lane: Lane, vendor: Vendor) -> None:
+        if self._access is not None:
+            self._access.drop(key)
+        lane.replace(self._conversation(key, vendor), self._pace_of(key))
+
+    def _renew_some(self) -> None:
+        for key in list(itertools.islice(self._stale, TURN)):
+            self._stale.pop(key).catch_up()
+        if self._stale:
+            asyncio.get_running_loop().call_soon(self._renew_some)
 
     async def _retire(self, key: str, lane: Lane) -> None:
         await lane.aclose(2 * self._request_timeout, drain=False)

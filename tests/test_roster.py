@@ -11,6 +11,7 @@ from pushgateway import (
     Audience,
     BroadcastOutcome,
     Certificate,
+    CertificateCheck,
     FieldError,
     Gateway,
     Outcome,
@@ -18,8 +19,12 @@ from pushgateway import (
     Reason,
     Status,
 )
+from pushgateway.certificates import _structure
+from pushgateway.conversation import Conversation
+from pushgateway.lane import Lane
+from pushgateway.pace import Pace
 from pushgateway.testing.virtual import run_virtual
-from pushgateway.vendor import Request, Response
+from pushgateway.vendor import Request, Response, Vendor
 
 
 def test_a_late_login_with_old_settings_is_not_used_for_the_new_ones() -> None:
@@ -252,6 +257,7 @@ def test_a_reload_costs_the_same_for_each_changed_certificate() -> None:
             assert access is not None
             access._failures, access._offsets = Counting(), Counting()
             g.reload([certificate(key, secret="new") for key in range(20)])
+            await asyncio.sleep(0)
             assert not access._held
 
     run_virtual(main())
@@ -371,3 +377,72 @@ def test_what_is_kept_of_logins_goes_with_the_last_certificate_that_has_them() -
             assert {**access._held, **access._users, **access._of} == {}
 
     run_virtual(main())
+
+
+def test_a_reload_of_many_certificates_gives_the_loop_turns(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Thousands of lanes with new settings at once would hold the loop for tenths of a second: some take them in each
+    turn."""
+    replaced: list[str] = []
+    replace = Lane.replace
+
+    def counted(lane: Lane, conversation: Conversation, pace: Pace) -> None:
+        replaced.append(conversation.certificate_id)
+        replace(lane, conversation, pace)
+
+    monkeypatch.setattr(Lane, "replace", counted)
+
+    async def main() -> list[int]:
+        async with gateway(ToyServer(), *(certificate(key, secret="a") for key in range(120))) as g:
+            await asyncio.gather(*(g.send(PushToken(key, "k"), note()) for key in range(120)))
+            g.reload([certificate(key, secret="b") for key in range(120)])
+            counts = [len(replaced)]
+            while len(replaced) < 120:
+                await asyncio.sleep(0)
+                counts.append(len(replaced))
+            return counts
+
+    assert run_virtual(main()) == [0, 50, 100, 120]
+
+
+def test_new_settings_are_in_force_when_the_reload_returns() -> None:
+    """Whatever is done at once after it, and whatever waited, goes out with them, also where a lane takes them later;
+    a second reload before that is the one that counts."""
+    server = ToyServer()
+    server.login_answers = ["8"]  # refused credentials: while they last, pushes end before they leave
+
+    def all_with(secret: str) -> list[Certificate]:
+        return [certificate(key, secret=secret) for key in range(120)]
+
+    async def main() -> tuple[list[Outcome], list[CertificateCheck]]:
+        async with gateway(server, *all_with("a")) as g:
+            refused = await asyncio.gather(*(g.send(PushToken(key, "k"), note()) for key in range(120)))
+            assert {outcome.reason for outcome in refused} == {Reason.CREDENTIALS}
+            g.reload(all_with("b"))
+            g.reload(all_with("c"))
+            sending = [asyncio.ensure_future(g.send(PushToken(key, "k"), note())) for key in range(119, 60, -1)]
+            checks = [await g.check(key) for key in range(119, 60, -1)]
+            return await asyncio.gather(*sending), checks
+
+    outcomes, checks = run_virtual(main())
+
+    assert {outcome.ok for outcome in outcomes} == {True}
+    assert {check.ok for check in checks} == {True}
+    assert set(server.secrets) == {"a", "c"}
+
+
+def test_a_reload_that_changes_nothing_checks_nothing_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A host that reloads its whole file for one new certificate pays for that one."""
+    checked: list[str] = []
+
+    def counted(one: Certificate, vendor: type[Vendor]) -> Vendor:
+        checked.append(one.id)
+        return _structure(one, vendor)
+
+    async def main() -> None:
+        async with gateway(ToyServer(), *map(certificate, range(50))) as g:
+            monkeypatch.setattr("pushgateway.certificates._structure", counted)
+            g.reload([*map(certificate, range(50)), certificate("new")])
+
+    run_virtual(main())
+
+    assert checked == ["new"]

@@ -215,8 +215,8 @@ def login_stays(patch: Patch) -> None:
 @plant(PLANTS, "P8", 15)
 def not_removed(patch: Patch) -> None:
     """What waits for a certificate that was removed still leaves."""
-    renew = Roster._renew
-    patch.setattr(Roster, "_renew", lambda self, key, lane: renew(self, key, lane) if key in self._vendors else None)
+    outdate = Roster._outdate
+    patch.setattr(Roster, "_outdate", lambda self, key, lane: key in self._vendors and outdate(self, key, lane))
 
 
 @plant(PLANTS, "P8", 13)
