@@ -63,7 +63,8 @@ for 0.9 s), so they are counted before anything is built."""
 def read_json(response: Response) -> Any:
     """The JSON in a reply's body, whatever its status. A BOM is tolerated. Raises `NoVerdict` when there is none."""
     content = response.content
-    if len(content) > _LARGE and content.count(b"[") + content.count(b"{") + content.count(b",") > _MOST_PARTS:
+    # All three in one pass: three counts take four times as long.
+    if len(content) > _LARGE and len(content) - len(content.translate(None, b"[{,")) > _MOST_PARTS:
         raise NoVerdict(_describe(response, f"of more than {_MOST_PARTS} parts"))
     try:
         return json.loads(decoded(content))

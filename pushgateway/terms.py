@@ -7,15 +7,12 @@ bounded here. What fails is the caller's to judge, but for a weight: that has a 
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Sequence
-from operator import attrgetter
 
 from pushgateway import claims
 from pushgateway.conversation import Conversation
 from pushgateway.model import Notification, PushToken
 from pushgateway.seals import Seal
 from pushgateway.vendor import Batching, Rates, Vendor
-
-_TOKEN: Callable[[PushToken], str] = attrgetter("token")
 
 
 class Terms:
@@ -47,7 +44,11 @@ class Terms:
     def share(self, notification: Notification, part: Hashable) -> tuple[str, Hashable]:
         """The quota of a notification, and what its pushes may share a request with. `part`: of a batch that was split.
         Raises what the plug-in raises."""
-        quota = "" if self._quota is None else claims.text("quota()", self._quota(notification))
+        quota = ""
+        if self._quota is not None:
+            quota = self._quota(notification)
+            if type(quota) is not str:  # asked here, because it is for nearly every push
+                quota = claims.text("quota()", quota)
         if part is None and (quota or not self.batching.mixed):
             part = quota if self.batching.mixed else (quota, notification)
         return quota, part
@@ -57,7 +58,7 @@ class Terms:
     ) -> tuple[str, str, Hashable] | None:
         """Region, quota and part of pushes to these phones and of these notifications, where they are the same for all.
         Raises what the plug-in raises."""
-        regions = set(claims.regions(self._regions_of(list(map(_TOKEN, push_tokens)))))
+        regions = set(claims.regions(self._regions_of([push_token.token for push_token in push_tokens])))
         if len(regions) > 1 or (len(notifications) > 1 and not self.batching.mixed):
             return None
         shares = {self.share(notification, None) for notification in notifications}
@@ -74,7 +75,10 @@ class Terms:
     def weigh(self, notification: Notification) -> int:
         """Bytes that a push of this notification adds to a request."""
         try:
-            return claims.weight(self._weigh(notification)) + self._seal_weight
+            weight = self._weigh(notification)
+            if type(weight) is not int or weight < 0:  # asked here, because it is for nearly every push
+                weight = claims.weight(weight)
+            return weight + self._seal_weight
         except BaseException as broken:
             self._conversation.blame(broken)
             return self.batching.max_bytes or 0  # so it goes alone

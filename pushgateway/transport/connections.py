@@ -176,10 +176,11 @@ class Connections:
         `timeout` (seconds) begins when there is a place for the request: waiting for one is not the vendor's time.
         """
         mine, ours = self._pool(pool, target), self._open_ones
-        async with mine.slots, ours.places, within(timeout, lambda: sending.received):
+        async with mine.slots, ours.places:
             ours.in_use += 1
             try:
-                return await self._exchange(sending, mine, target)
+                with within(timeout, lambda: sending.received):
+                    return await self._exchange(sending, mine, target)
             finally:
                 ours.in_use -= 1
 
@@ -289,7 +290,7 @@ async def _tunnel(
     where = f"[{target.host}]:{target.port}" if ":" in target.host else f"{target.host}:{target.port}"
     head = f"CONNECT {where} HTTP/1.1\r\nhost: {where}\r\n{proxy.authorization}\r\n".encode()
     try:
-        async with within(timeout, lambda: wire.received):
+        with within(timeout, lambda: wire.received):
             wire.write(head)
             await reply.read(wire)
         if 200 <= reply.status < 300:

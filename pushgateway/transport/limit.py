@@ -17,8 +17,10 @@ _MOST = 200
 """Turns at most: a peer that never stops sending does not move the limit."""
 
 
-class within:  # noqa: N801 - used as asyncio.timeout is
+class within:  # noqa: N801 - used nearly as asyncio.timeout is
     """`asyncio.timeout(seconds)`, judged after the bytes that have arrived were read. Raises `TimeoutError`.
+
+    To be used with `with`: there is nothing to wait for at either end, so no coroutines are made for it.
 
     `progress`: a number that grows with every read. At the limit the task is cancelled once a few turns of the loop
     have brought nothing new.
@@ -44,7 +46,7 @@ class within:  # noqa: N801 - used as asyncio.timeout is
         self._quiet = self._turns = 0
         self._seen = -1
 
-    async def __aenter__(self) -> None:
+    def __enter__(self) -> None:
         task = asyncio.current_task()
         if task is None:
             raise RuntimeError("a time limit needs a task")
@@ -53,7 +55,7 @@ class within:  # noqa: N801 - used as asyncio.timeout is
         self._loop = asyncio.get_running_loop()
         self._handle: asyncio.Handle = self._loop.call_at(self._loop.time() + self._seconds, self._judge)
 
-    async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self._handle.cancel()
         if self._struck and self._task.uncancel() <= self._cancelling and kind is asyncio.CancelledError:
             raise TimeoutError from None

@@ -219,7 +219,7 @@ async def dial(resolver: Resolver, host: str, port: int, timeout: float) -> Wire
     """A connection to `host`, within `timeout` seconds. Raises `NoVerdict` with `sent` False."""
     doing = "dns"
     try:
-        async with within(timeout):
+        with within(timeout):
             addresses = await resolver.addresses(host, port)
             doing = "connect"
             return await _connect_any(resolver, (host, port), addresses)
@@ -290,7 +290,7 @@ async def _connect(family: int, address: object) -> Wire:
 async def secure(wire: Wire, context: ssl.SSLContext, host: str, timeout: float) -> None:  # noqa: ASYNC109
     """TLS with `host`, within `timeout` seconds. Raises `NoVerdict` with `sent` False, and the wire is closed."""
     try:
-        async with within(timeout, lambda: wire.received):
+        with within(timeout, lambda: wire.received):
             await wire.start_tls(context, host)
             return
     except TimeoutError:

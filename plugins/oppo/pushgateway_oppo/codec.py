@@ -36,6 +36,7 @@ from pushgateway_oppo.splicing import (
 )
 from pushgateway_oppo.tokens import MISSPELT, token_refusal
 
+_PLAIN_LETTERS: Final = PLAIN_BYTES.replace(b"_", b"")
 _PLAIN_LIST = re.compile(r"[A-Za-z0-9_.~;-]+", re.ASCII)
 
 _CALLBACK_URL = form_quote('"call_back_url":"')
@@ -225,11 +226,15 @@ def _plain_addresses(batch: Batch, longest: int) -> Addresses | None:
     if not together.isascii():
         return None
     plain, count = together.encode(), len(tokens)
-    if plain.translate(None, PLAIN_BYTES) != b"\n" * (2 * count - 1):
+    marks = plain.translate(None, _PLAIN_LETTERS)  # "_" is plain too, and is looked at below
+    underscores = len(marks) - (2 * count - 1)
+    if marks.count(b"\n") != 2 * count - 1 or marks.count(b"_") != underscores:
         return None
-    # Nearly always each "_" is that of a prefix "CN_"; two counts are cheaper than a search.
-    if plain.count(b"_") != plain.count(b"\nCN_") + plain.startswith(b"CN_") and MISSPELT.search(together):
-        return None
+    if underscores:
+        # Nearly always each is that of a token's prefix "CN_"; to count these is cheaper than a search.
+        prefixes = plain.count(b"\nCN_", 0, sum(sizes) + count - 1) + plain.startswith(b"CN_")
+        if underscores != prefixes and MISSPELT.search(together):
+            return None
     quoted = plain.split(b"\n")
     return quoted[:count], quoted[count:]
 

@@ -123,6 +123,11 @@ def _encode_tail(note: Notification, plan: Plan, tails: Tails, usage: Usage | No
     return tail
 
 
+_HAN, _BEYOND_HAN, _INK, _BEYOND_INK = "\u4e00", "\ua000", "!", "\x7f"
+"""A text between two of them begins with a Chinese character, or with a visible one of ASCII, and so is visible: that
+is nearly every text, and a comparison takes a fifth of the time of a call."""
+
+
 def _encode_texts(title: str, body: str, plan: Plan) -> str | None:
     """Title and text as JSON with the name of the text between them, or None when one of them does not go whole."""
     both = title + body
@@ -132,8 +137,8 @@ def _encode_texts(title: str, body: str, plan: Plan) -> str | None:
         and both.isprintable()
         and '"' not in both
         and "\\" not in both
-        and is_visible(title)
-        and is_visible(body)
+        and (_HAN <= title < _BEYOND_HAN or _INK <= title < _BEYOND_INK or is_visible(title))
+        and (_HAN <= body < _BEYOND_HAN or _INK <= body < _BEYOND_INK or is_visible(body))
     ):
         return '"' + title + '","content":"' + body + '"'  # nothing in it that JSON would spell otherwise
     if not goes_whole(title, plan.title) or not goes_whole(body, plan.body):
