@@ -117,7 +117,7 @@ class Queue:
         line = self._lines.get(region)
         for groups in () if line is None else line.groups:
             for part, group in groups.items():
-                count += -(-group.size // _most(part, size))
+                count += -(-group.size // (size if part is None else _most(part, size)))
                 if count >= most:
                     return most
         return count
@@ -138,7 +138,7 @@ class Queue:
         for groups in order:
             while groups:
                 part = next(iter(groups))
-                batch = _Batch(_most(part, size), batching.max_bytes, weigh)
+                batch = _Batch(size if part is None else _most(part, size), batching.max_bytes, weigh)
                 try:
                     batch.fill(line, groups, part)
                     for others in order:

@@ -355,6 +355,11 @@ class SizeLimit:
         self._until = math.inf
         self._tried = False  # one request of the double, at `_until`
 
+    @property
+    def is_known(self) -> bool:
+        """Whether there is one."""
+        return self._most < math.inf
+
     def refused(self, now: float, size: float) -> None:
         """A request of this size, with more than one push, was too large."""
         self._peak = max(self._peak, size)

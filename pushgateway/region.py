@@ -165,7 +165,8 @@ class Region:
         lane = self.lane
         now = self._loop.time()
         room = self.gate.room(now, lane.full)
-        taken, part = lane.queue.cut(self.name, self._batching(now), lane.terms.weigh, room)
+        batching = self._batching(now) if self.gate.size_limit.is_known else lane.terms.batching
+        taken, part = lane.queue.cut(self.name, batching, lane.terms.weigh, room)
         taken = lane.still_wanted(taken, now, self.gate.needed)
         if self.gate.contents:
             taken = self._without_refused(taken, now)

@@ -176,13 +176,15 @@ class Connections:
         `timeout` (seconds) begins when there is a place for the request: waiting for one is not the vendor's time.
         """
         mine, ours = self._pool(pool, target), self._open_ones
-        async with mine.slots, ours.places:
+        async with mine.slots:
+            await ours.places.acquire()
             ours.in_use += 1
             try:
                 with within(timeout, lambda: sending.received):
                     return await self._exchange(sending, mine, target)
             finally:
                 ours.in_use -= 1
+                ours.places.release()
 
     async def _exchange(self, sending: Sending, mine: _Pool, target: Target) -> bytes:
         ours, now = self._open_ones, asyncio.get_running_loop().time
