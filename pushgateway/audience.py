@@ -130,6 +130,18 @@ def check_start(field: str, start: datetime | None, clock: Callable[[], float]) 
         raise FieldError(field, "lies in the past: leave it out to begin now")
 
 
+def check_display(broadcast: Broadcast, clock: Callable[[], float]) -> None:
+    """Raise `FieldError` for a display window that is over by `clock`, or before the broadcast begins: the vendor would
+    take it, and nobody would see it."""
+    until, start = broadcast.notification.show_until, broadcast.start_at
+    if until is None:
+        return
+    if until.timestamp() < clock() - LATE:
+        raise FieldError("Notification.show_until", "lies in the past: nobody would see it")
+    if start is not None and until <= start:
+        raise FieldError("Broadcast.start_at", "must be before the notification's show_until")
+
+
 @safe_repr
 @attrs.frozen(repr=False)
 class Broadcast:

@@ -19,7 +19,7 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from pushgateway import forks
-from pushgateway.audience import Audience, Broadcast, check_start
+from pushgateway.audience import Audience, Broadcast, check_display, check_start
 from pushgateway.broadcasting import Broadcasting, ended
 from pushgateway.certificates import Certificate, check_linger
 from pushgateway.errors import FieldError, LoopError
@@ -296,13 +296,15 @@ class Gateway(Inquiries):
     ) -> BroadcastOutcome:
         """Send one notification to an audience of one certificate; a long list of tokens is cut for the vendor.
 
-        `start_at`: when the vendor shall begin, not in the past (`FieldError`); `rate`: phones per second it shall not
-        exceed; `timeout`: seconds after which no further part is begun. A broadcast that left without a verdict is
-        never repeated. Cancelling this call stops it after what has left.
+        `start_at`: when the vendor shall begin; `rate`: phones per second it shall not exceed; `timeout`: seconds after
+        which no further part is begun. A broadcast that left without a verdict is never repeated. Cancelling this call
+        stops it after what has left. Raises `FieldError` for a `start_at` or `show_until` in the past, or a start after
+        `show_until`.
         """
         self._enter()
         wanted = Broadcast(certificate_id, notification, audience, start_at=start_at, rate=rate)
         check_start("Broadcast.start_at", start_at, self._clock)
+        check_display(wanted, self._clock)
         check_seconds("timeout", timeout, optional=False)
         obstacle = self._roster.obstacle(wanted.certificate_id)
         if obstacle is not None:

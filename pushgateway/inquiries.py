@@ -11,7 +11,7 @@ import contextlib
 import time
 from collections.abc import Callable
 
-from pushgateway.audience import Broadcast, check_start
+from pushgateway.audience import Broadcast, check_display, check_start
 from pushgateway.certificates import Certificate
 from pushgateway.claims import receipt_audiences
 from pushgateway.errors import FieldError
@@ -76,6 +76,7 @@ class Inquiries:
         else:
             key, timeout = asked.certificate_id, BROADCAST_TIMEOUT
             check_start("Broadcast.start_at", asked.start_at, self._clock)
+            check_display(asked, self._clock)
         obstacle, vendor = self._roster.obstacle(key), self._roster.vendor(key)
         if obstacle is not None or vendor is None:
             obstacle = obstacle or (Reason.CREDENTIALS, "there is no plug-in")

@@ -420,6 +420,38 @@ def test_a_phone_named_twice_in_a_multicast_gets_it_once(more: dict[str, str]) -
     assert [one.push_token for one in broadcast.outcomes] == [twice, other]
 
 
+@pytest.mark.parametrize(
+    ("until", "start", "wrong"),
+    [
+        (3600, None, ""),
+        (-LATE, None, ""),
+        (-LATE - 1, None, "Notification.show_until"),
+        (3600, 3599, ""),
+        (3600, 3600, "Broadcast.start_at"),
+    ],
+)
+def test_a_window_in_which_nobody_sees_it_is_refused(until: float, start: float | None, wrong: str) -> None:
+    """A window that is over, or ends before the broadcast begins, shows the notification to nobody."""
+    now = 1_700_000_000.0
+    message = note(show_until=datetime.fromtimestamp(now + until, UTC))
+    start_at = None if start is None else datetime.fromtimestamp(now + start, UTC)
+
+    async def main() -> list[str]:
+        found = []
+        async with gateway(ToyServer(), clock=lambda: now) as g:
+            try:
+                assert (await g.broadcast(1, message, Audience.everyone(), start_at=start_at)).ok
+            except FieldError as error:
+                found.append(error.field)
+            try:
+                g.explain(Broadcast(1, message, Audience.everyone(), start_at=start_at))
+            except FieldError as error:
+                found.append(error.field)
+        return found
+
+    assert run_virtual(main()) == ([wrong] * 2 if wrong else [])
+
+
 @pytest.mark.parametrize(("seconds", "fine"), [(3600, True), (0, True), (-LATE, True), (-LATE - 1, False)])
 def test_a_start_in_the_past_is_refused(seconds: float, fine: bool) -> None:
     """A campaign planned for last year is a mistake, not one that begins now; a minute is what clocks differ by."""
