@@ -25,12 +25,15 @@ from pushgateway.region import CLOSED, Region
 from pushgateway.retry import last_word, repeat
 from pushgateway.terms import Terms
 from pushgateway.tracing import Traces
+from pushgateway.transport.limit import ARRIVED, read_arrived
 from pushgateway.vendor import Vendor
 from pushgateway.waiting import Cohort, Flight, Item, Later, Waiting, by_sink, each, present
 from pushgateway.watching import Watch
 
 TURN = 1000
 """Pushes given their outcome before the event loop gets a turn, where there may be many."""
+HELD = 0.01
+"""Seconds that the timer of the deadlines may be late; more means that the event loop was held."""
 
 
 class Lane:
@@ -62,6 +65,7 @@ class Lane:
         self._bell_at = math.inf
         self._refusal: tuple[Reason, str] | None = None
         self._winds_up = False  # nothing is tried again
+        self._is_over = False  # and nothing leaves
         self.renewal: Callable[[], None] | None = None
         """After a reload: what calls `replace` with the new settings, before anything is decided by the old ones."""
         self._adopt(conversation, pace)
@@ -163,6 +167,10 @@ class Lane:
         """Let them wait for the vendor, in this order; `part`: what they may share a request with."""
         if self.renewal is not None:
             self.catch_up()
+        if self._is_over:
+            for waiting in each(those):
+                self.finish(waiting, Outcome.not_sent(waiting.push, Reason.CLOSED, CLOSED))
+            return
         if self.terms.fault:
             for waiting in each(those):
                 self.finish(waiting, Outcome.not_sent(waiting.push, Reason.CREDENTIALS, self.terms.fault))
@@ -343,11 +351,30 @@ class Lane:
         self._bell_at = math.inf if when is None else when
 
     def _ring(self) -> None:
-        """Give those whose deadline has passed their outcome, wherever they are; the rest of them next turn."""
-        for item in self._deadlines.due(self._loop.time(), TURN):
-            self._expire(item)
+        """Give those whose deadline has passed their outcome, wherever they are; the rest of them next turn.
+
+        If the loop was held, replies that came in time may not be read yet: pushes of which the vendor was asked wait
+        for them some turns of the loop.
+        """
+        now, asked = self._loop.time(), list[Item]()
+        was_held = now - self._bell_at > HELD
+        for item in self._deadlines.due(now, TURN):
+            if was_held and item.flight is not None and item.flight.asked:
+                asked.append(item)
+            else:
+                self._expire(item)
+        if asked:
+            self._loop.call_soon(self._expire_unanswered, asked, ARRIVED)
         self._bell = None
         self._set_bell()
+
+    def _expire_unanswered(self, asked: list[Item], turns: int) -> None:
+        if turns > 0:
+            self._loop.call_soon(self._expire_unanswered, asked, turns - 1)
+            return
+        for item in present(asked):
+            if not item.settled:
+                self._expire(item)
 
     def _expire(self, item: Item) -> None:
         region = self._regions.get(item.region)
@@ -386,6 +413,7 @@ class Lane:
             await self._give_back(lambda later: True)
         elif grace > 0:
             await self._give_back(lambda later: later.timer is None or later.timer.when() >= end, queue=False)
+        busy: list[asyncio.Task[None]] = []
         while (left := end - self._loop.time()) > 0:
             busy = [worker for region in self._regions.values() for worker in region.crew.busy]
             if busy:
@@ -394,6 +422,10 @@ class Lane:
                 await asyncio.sleep(min(left, 0.01))  # for company, or for another try
             else:
                 break
+        if busy and grace > 0:
+            self._is_over = True
+            await self._give_back(lambda later: True)
+            await read_arrived()
         dismissed = [worker for region in self._regions.values() for worker in region.crew.dismiss()]
         await asyncio.gather(*dismissed, return_exceptions=True)
         await self._give_back(lambda later: True)  # at the very end, when nobody can put anything back any more

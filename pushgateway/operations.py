@@ -29,6 +29,7 @@ from pushgateway.patience import Patience
 from pushgateway.region import CLOSED
 from pushgateway.retry import TEMPORARY
 from pushgateway.roster import Roster
+from pushgateway.transport.limit import ARRIVED, within
 from pushgateway.underway import UnderWay
 from pushgateway.vendor import AccessToken, Vendor
 
@@ -178,8 +179,10 @@ class Calling(Generic[R]):
         return outcome
 
     async def _run(self) -> CallOutcome[R]:
+        left = self.patience.deadline - asyncio.get_running_loop().time()
+        limit = within(left, lambda: self._requests, ARRIVED)
         try:
-            async with asyncio.timeout_at(self.patience.deadline) as limit:
+            with limit:
                 return self._ended(Status.ACCEPTED, value=await self._value())
         except Refused as refused:
             asked = self._of_this_try or refused is self._last
@@ -191,7 +194,7 @@ class Calling(Generic[R]):
             # The gateway's end or the caller's: what is known so far must not be lost with it.
             return self._cut_off(Reason.CLOSED, CLOSED)
         except Exception as broken:
-            late = isinstance(broken, TimeoutError) and limit.expired()
+            late = isinstance(broken, TimeoutError) and (limit.expired or self._is_late())
             if late and self._last is not None and not self._of_this_try:
                 return self._ended(Status.REJECTED, self._last.reason, self._last.detail, self._last)
             reason = Reason.EXPIRED if late else Reason.CREDENTIALS
@@ -230,7 +233,12 @@ class Calling(Generic[R]):
 
         return await conversation.with_access(region, access, once, self._expired)
 
+    def _is_late(self) -> bool:
+        return asyncio.get_running_loop().time() >= self.patience.deadline
+
     def _asking(self) -> None:
+        if self._is_late():
+            raise TimeoutError  # what arrived late is still read, but nothing more leaves
         self._requests += 1
         self._of_this_try += 1
 
@@ -250,8 +258,7 @@ class Calling(Generic[R]):
     def _why(self, silent: NoVerdict) -> Reason:
         if silent.sent:
             return Reason.NO_VERDICT
-        late = asyncio.get_running_loop().time() >= self.patience.deadline
-        return Reason.EXPIRED if late else Reason.UNAVAILABLE
+        return Reason.EXPIRED if self._is_late() else Reason.UNAVAILABLE
 
     def _cut_off(self, reason: Reason, detail: str) -> CallOutcome[R]:
         if self._of_this_try:

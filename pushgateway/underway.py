@@ -10,6 +10,8 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
+from pushgateway.transport.limit import read_arrived
+
 R = TypeVar("R")
 
 
@@ -36,6 +38,8 @@ class UnderWay:
         if not tasks:
             return
         await asyncio.wait(tasks, timeout=max(grace, 0.0))
+        if grace > 0 and not all(task.done() for task in tasks):
+            await read_arrived()
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
