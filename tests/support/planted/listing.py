@@ -6,11 +6,33 @@ import sys
 
 from simulated.ledger import PROMISES
 
-from planted import cohorts, contract_sources, life, limits, oppo_sources, pushes, transport_sources
+from planted import (
+    cohorts,
+    contract_sources,
+    engine_sources,
+    host_sources,
+    lane_sources,
+    life,
+    limits,
+    oppo_sources,
+    pushes,
+    record_sources,
+    transport_sources,
+    vendor_sources,
+)
 from planted.plant import Plant
 
 PLANTS = [*pushes.PLANTS, *cohorts.PLANTS, *life.PLANTS, *limits.PLANTS]
-SOURCE_PLANTS = [*transport_sources.PLANTS, *contract_sources.PLANTS, *oppo_sources.PLANTS]
+SOURCE_PLANTS = [
+    *transport_sources.PLANTS,
+    *contract_sources.PLANTS,
+    *oppo_sources.PLANTS,
+    *engine_sources.PLANTS,
+    *lane_sources.PLANTS,
+    *vendor_sources.PLANTS,
+    *record_sources.PLANTS,
+    *host_sources.PLANTS,
+]
 
 HEAD = """\
 # Planted faults
