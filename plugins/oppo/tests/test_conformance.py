@@ -1,13 +1,15 @@
 """The OPPO plug-in keeps the promises of every plug-in, in both dialects."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from pushgateway_oppo import Oppo
+from pushgateway_oppo.device import Alias, Tag, Tags
+from pushgateway_oppo.feedback import InvalidTokens
 from pushgateway_oppo.sandbox import OppoSandbox
 
-from pushgateway.testing.conformance import OverHttp, PluginConformance, Sample
-from pushgateway.vendor import Reason
+from pushgateway.testing.conformance import CallSample, OverHttp, PluginConformance, PostedSample, Sample
+from pushgateway.vendor import Reason, ReceiptKind, Statistics
 
 SAMPLES = (
     Sample('{"code": 0, "message": "", "data": {"messageId": "m-1"}}', None, "V1.3, unicast, sample of a reply"),
@@ -22,8 +24,52 @@ SAMPLES = (
     ),
     Sample('{"code": 40, "message": "Missing Required Arguments"}', Reason.INVALID_NOTIFICATION, "V1.3, codes: 40"),
     Sample('{"code": 41, "message": "Invalid Arguments"}', Reason.INVALID_NOTIFICATION, "V1.3, codes: 41"),
+    Sample(
+        '{"code": 0, "data": {"messageId": "m-1", "registrationId": "another"}}',
+        Reason.NO_VERDICT,
+        "a reply about another registration id",
+    ),
+    Sample(
+        '{"code": 0, "data": {"messageId": "m-1", "registrationId": "{token}"}}', None, "a reply that names its target"
+    ),
+    Sample(
+        '{"code": 0, "data": {"messageId": "m-1", "errorCode": 10000}}', Reason.NO_VERDICT, "success with an errorCode"
+    ),
+    Sample('{"code": 0, "data": {"10000": ["{token}"]}}', Reason.NO_VERDICT, "success with a group of refused ids"),
 )
 """The founding document's table of codes, in its English column, as replies to one push."""
+
+
+FIGURES = Statistics(targets=6, valid=5, sent=4, arrived=3, shown=2, opened=1)
+_COUNTED = '"targetCount": 6, "validCount": "5", "sendCount": 4, "arriveCount": "3", "showCount": 2, "openCount": 1'
+POSTED = (
+    PostedSample(
+        '[{"messageId": "m", "taskId": "t", "registrationIds": "CN_1,CN_2", "eventType": "push_arrive", "param": "p",'
+        ' "eventTime": "1700000000123"}]',
+        tuple(
+            {
+                "token": token,
+                "kind": ReceiptKind.ARRIVED,
+                "event": "push_arrive",
+                "message_id": "m",
+                "task_id": "t",
+                "parameter": "p",
+                "at": 1_700_000_000.123,
+            }
+            for token in ("CN_1", "CN_2")
+        ),
+        "page 11239: two phones of a broadcast",
+    ),
+    PostedSample(
+        '[{"messageId": "m", "taskId": "m", "registrationIds": "CN_1, CN_2", "eventType": "regid_invalid"}]',
+        tuple(
+            {"token": token, "kind": ReceiptKind.UNREGISTERED, "message_id": "m", "task_id": None, "at": None}
+            for token in ("CN_1", "CN_2")
+        ),
+        "page 11239: ids with a blank behind the comma, and no time",
+    ),
+)
+"""Receipts as OPPO's pages print them."""
 
 
 class TestV13(PluginConformance):
@@ -41,6 +87,45 @@ class TestV13(PluginConformance):
     }
     regions: ClassVar[Mapping[str, str]] = {"CN_1a": "cn", "1a": "cn"}
     samples = SAMPLES
+    posted_samples = POSTED
+    call_samples: ClassVar[Sequence[CallSample]] = (
+        CallSample(
+            "statistics",
+            {"message_id": "m", "task_id": "t"},
+            f'{{"code": 0, "data": {{{_COUNTED}}}}}',
+            FIGURES,
+            "V1.3, statistics: numbers, or their text",
+        ),
+        CallSample("statistics", {"message_id": "m"}, '{"code": 0}', Reason.NO_VERDICT, "no figures"),
+        CallSample(
+            "get_alias",
+            {"token": "CN_1"},
+            '{"code": 0, "data": {"registration_id": "CN_1", "alias": "ann"}}',
+            Alias("CN_1", "ann"),
+            "V1.3, get_alias",
+        ),
+        CallSample(
+            "get_alias",
+            {"token": "CN_1"},
+            '{"code": 0, "data": {"registration_id": "CN_2", "alias": "ann"}}',
+            Reason.NO_VERDICT,
+            "a reply about another phone",
+        ),
+        CallSample(
+            "subscribe_tags",
+            {"token": "CN_1", "tags": ["a", "b"]},
+            '{"code": 0, "data": {"tags": [{"tagName": "a", "tagId": "1"}, {"tagName": "a", "tagId": "1"}]}}',
+            Tags("CN_1", (Tag("a", "1"),), ("b",)),
+            "V1.3, subscribe_tags: a tag twice, another passed over",
+        ),
+        CallSample(
+            "subscribe_tags",
+            {"token": "CN_1", "tags": ["a"]},
+            '{"code": 10000, "message": "Invalid RegistrationId"}',
+            Reason.UNREGISTERED,
+            "V1.3, codes: 10000, of the only target",
+        ),
+    )
 
     def make_sandbox(self, **options: Any) -> OppoSandbox:
         """A sandbox that speaks the dialect."""
@@ -64,6 +149,37 @@ class TestCurrent(TestV13):
     }
 
     own_fields: ClassVar[Mapping[str, Any]] = {"off_line_ttl": 77, "notify_id": 12, "title": "own", "show_ttl": 60}
+
+    call_samples: ClassVar[Sequence[CallSample]] = (
+        CallSample(
+            "subscribe_alias",
+            {"token": "CN_1", "alias": "ann"},
+            '{"code": 0, "message": "success"}',
+            Alias("CN_1", "ann"),
+            "page 11087: no data",
+        ),
+        CallSample(
+            "invalid_tokens",
+            {},
+            '{"code": 0, "data": {"registration_ids": ["CN_1", "CN_2", "CN_1"], "totalCount": 3}}',
+            InvalidTokens(("CN_1", "CN_2"), 3),
+            "clients (S10, S19): as many as are counted",
+        ),
+        CallSample(
+            "invalid_tokens",
+            {},
+            '{"code": 0, "data": {"registration_ids": ["CN_1", "CN_2"], "totalCount": "9"}}',
+            InvalidTokens(("CN_1", "CN_2"), 9, complete=False),
+            "clients (S10, S19): more are counted than listed",
+        ),
+        CallSample(
+            "invalid_tokens",
+            {},
+            '{"code": 0, "data": {"registration_ids": "CN_1;CN_2"}}',
+            InvalidTokens(("CN_1", "CN_2")),
+            "clients: one text, and no count",
+        ),
+    )
 
     def with_template(self, settings: Mapping[str, Any]) -> Mapping[str, Any]:
         """A chat template with a place in its title and one in its text."""

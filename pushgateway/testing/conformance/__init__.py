@@ -18,28 +18,41 @@ a real `Gateway` under virtual time (`rig`) or carried by hand (`bench`), and th
 """
 
 from pushgateway.testing.conformance.afterwards import BroadcastScenarios, ReceiptScenarios
+from pushgateway.testing.conformance.calls import CallScenarios
 from pushgateway.testing.conformance.casting import CastingScenarios
 from pushgateway.testing.conformance.content import ContentScenarios
 from pushgateway.testing.conformance.crowd import CrowdScenarios
+from pushgateway.testing.conformance.explained import ExplainScenarios
 from pushgateway.testing.conformance.place import PlaceScenarios
 from pushgateway.testing.conformance.promises import PROMISES, BrokenPromiseError, Promise
 from pushgateway.testing.conformance.pushing import PushScenarios
-from pushgateway.testing.conformance.rig import OverHttp, Sample
+from pushgateway.testing.conformance.rig import CallSample, OverHttp, PostedSample, Sample
 from pushgateway.testing.conformance.settings import SettingsScenarios
 from pushgateway.testing.conformance.troubles import TroubleScenarios
 
-__all__ = ["PROMISES", "BrokenPromiseError", "OverHttp", "PluginConformance", "Promise", "Sample"]
+__all__ = [
+    "PROMISES",
+    "BrokenPromiseError",
+    "CallSample",
+    "OverHttp",
+    "PluginConformance",
+    "PostedSample",
+    "Promise",
+    "Sample",
+]
 
 
 class PluginConformance(
     PlaceScenarios,
     SettingsScenarios,
     PushScenarios,
+    ExplainScenarios,
     ContentScenarios,
     CrowdScenarios,
     TroubleScenarios,
     BroadcastScenarios,
     CastingScenarios,
     ReceiptScenarios,
+    CallScenarios,
 ):
     """Subclass it in a plug-in's tests; pytest runs every scenario."""

@@ -124,6 +124,7 @@ class ReceiptScenarios(Rig):
                 f"the receipt of this push brought back {receipt.parameter!r}, its own parameter is "
                 f"{sent[receipt.push_token][0]!r}"
             )
+            assert receipt.push_token.certificate_id == "1", "a receipt is about another certificate than was asked"
             self._check_fields(receipt, b"a true receipt")
 
     @judges("receipts")
@@ -144,9 +145,27 @@ class ReceiptScenarios(Rig):
                 )
                 right = receipt.message_id in (None, message_id) or message_id is None
                 assert right, "the receipt bears another message id than the outcome of its push"
+                assert receipt.event, "the vendor's own word for what happened is lost: Receipt.event is empty"
                 if receipt.at is not None:
                     away = abs(receipt.at - EPOCH)
                     assert away < 86_400, f"the receipt's time is {away} seconds off: it is not in epoch seconds"
+
+    @judges("receipts")
+    def test_receipts_mean_what_the_documents_print(self) -> None:
+        """The samples of the vendor's documents: as many receipts, each about its token, with these values."""
+        for sample in self.posted_samples:
+            read = self.loaded().receipts("7", dict(sample.headers), sample.body.encode())
+            assert len(read) == len(sample.receipts), (
+                f"{sample.says}: {len(sample.receipts)} receipts are in it, {len(read)} were read"
+            )
+            for place, (receipt, wanted) in enumerate(zip(read, sample.receipts, strict=True)):
+                assert receipt is not None, f"{sample.says}: receipt {place} was not read"
+                assert receipt.push_token.certificate_id == "7", "a receipt is about another certificate than was asked"
+                seen = {"token": receipt.push_token.token, **attrs.asdict(receipt, recurse=False)}
+                for name, value in wanted.items():
+                    assert seen[name] == value, (
+                        f"{sample.says}: {name} of receipt {place} is {value!r}, and {seen[name]!r} was read"
+                    )
 
     @judges("receipts")
     def test_rubbish_is_no_receipt(self) -> None:

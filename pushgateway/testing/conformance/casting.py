@@ -16,7 +16,7 @@ from pushgateway.audience import Audience, AudienceKind
 from pushgateway.model import Notification
 from pushgateway.outcome import BroadcastOutcome, Reason, Status
 from pushgateway.sandbox import Sandbox
-from pushgateway.testing.conformance.content import FEATURES, with_fields
+from pushgateway.testing.conformance.content import FEATURES, names_of, with_fields
 from pushgateway.testing.conformance.promises import judges
 from pushgateway.testing.conformance.rig import Rig, audiences
 from pushgateway.testing.conformance.seeing import changed
@@ -158,7 +158,7 @@ class CastingScenarios(Rig):
             for sandbox, audience in self._each():
                 outcome = self.cast(sandbox, audience, note)
                 if not outcome.ok:
-                    self.refused(sandbox, outcome, *fields)
+                    self.refused(sandbox, outcome, *names_of(fields))
                     continue
                 assert sandbox.ledger.total, f"a broadcast to {audience.kind.value} was accepted, and nobody got it"
                 for seen in sandbox.ledger.deliveries:

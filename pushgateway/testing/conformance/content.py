@@ -51,6 +51,8 @@ FEATURES: Mapping[str, Mapping[str, Any]] = {
     "network": {"network": Network.WIFI},
     "time_zone": {"time_zone": "GMT+09:00"},
     "show_from, show_until": {"show_from": NOW + timedelta(hours=1), "show_until": NOW + timedelta(hours=2)},
+    "show_from alone": {"show_from": NOW + timedelta(hours=1)},
+    "show_until alone": {"show_until": NOW + timedelta(hours=2)},
     "channel_id": {"channel_id": "messages"},
     "receipt_url": {"receipt_url": "https://host.example/receipts"},
     "receipt_parameter": {"receipt_url": "https://host.example/receipts", "receipt_parameter": "p & 1"},
@@ -75,6 +77,13 @@ MOST = 6000
 def with_fields(note: Notification, fields: Mapping[str, Any]) -> Notification:
     """The notification with other values in these fields."""
     return attrs.evolve(note, **fields)
+
+
+def names_of(fields: Mapping[str, Any]) -> Sequence[str]:
+    """What a refusal of these fields may name: of a window in which something is shown, the bound that is missing
+    too."""
+    window = ("show_from", "show_until")
+    return (*fields, *window) if fields.keys() & set(window) else tuple(fields)
 
 
 FAMILY = "👨‍👩‍👧‍👦"
@@ -133,7 +142,7 @@ class ContentScenarios(Rig):
         note = Notification("title", "for all", **fields)
         ((outcome, seen),) = self.shown(bench, [note])
 
-        self.judge(note, outcome, seen, *fields)
+        self.judge(note, outcome, seen, *names_of(fields))
 
     @judges("content")
     def test_each_phone_gets_its_own_features(self) -> None:
@@ -147,7 +156,7 @@ class ContentScenarios(Rig):
             odd = Notification("title", "for one", **fields)
             plain = Notification("title", "for another")
             first, (outcome, seen), last = self.shown(bench, [plain, odd, plain])
-            self.judge(odd, outcome, seen, *fields)
+            self.judge(odd, outcome, seen, *names_of(fields))
             for told, other in (first, last):
                 assert other is not None, f"a plain push beside one with {', '.join(fields)} ended {told!r}"
                 self.judge(plain, told, other)
@@ -205,7 +214,7 @@ class ContentScenarios(Rig):
     @judges("any text")
     def test_a_blank_title_or_text_alone(self, name: str) -> None:
         """Beside a good text: refused by its name before any request, or shown as it is."""
-        for blank in ("", " ", "\t\n"):
+        for blank in ("", " ", "\t\n", "\u200b", "\u3164"):
             note = with_fields(PLAIN, {name: blank})
             ((outcome, seen),) = self.shown(self.bench(), [note])
             self.judge(note, outcome, seen, name)
@@ -226,6 +235,16 @@ class ContentScenarios(Rig):
                 if seen is not None:
                     whole = is_whole_cut(text, getattr(seen, name))
                     assert whole, f"the {name} was cut inside of an emoji or a letter with its accent ({kind})"
+
+    @pytest.mark.parametrize("name", ["title", "body"])
+    @judges("any text")
+    def test_something_can_be_seen_of_a_text_that_is_cut(self, name: str) -> None:
+        """A letter with more marks than the limit has room for is cut inside, and not left out."""
+        bench = self.bench()
+        for text in ("Z" + "\u0301" * 1000, "e\u0301\u200d" * 1000, "\U0001f468\u200d" * 1000):
+            note = with_fields(PLAIN, {name: text})
+            ((outcome, seen),) = self.shown(bench, [note])
+            self.judge(note, outcome, seen, name)
 
     @judges("content")
     def test_what_equals_in_python_is_not_the_same(self) -> None:

@@ -189,9 +189,16 @@ _ALL = (
         "raise Refused(Reason.INVALID_NOTIFICATION) for what is no receipt at all; or do not override receipts()",
     ),
     Promise(
+        "calls",
+        "calls beside sending end with what the vendor says",
+        "read each value of the reply under the name and in the unit of the vendor's documents, and give samples of "
+        "these documents to the kit as call_samples",
+    ),
+    Promise(
         "advice",
-        "`advice` and `rulings` never fail, and show nothing that was sent",
-        "name fields, limits and rules in them, never a secret, token, title or text; and let them raise nothing",
+        "`advice` and `rulings` are true, never fail, and show nothing that was sent",
+        "make the rulings by the same checks as the request, name fields, limits and rules in them, never a secret, "
+        "token, title or text; and let them raise nothing",
     ),
 )
 PROMISES = {promise.key: promise for promise in _ALL}

@@ -61,14 +61,24 @@ class PushScenarios(Rig):
 
     @judges("own text")
     def test_one_notification_for_many(self) -> None:
-        """The same object for many tokens reaches each of them once."""
-        sandbox = self.sandbox(tokens=50)
-        note = Notification("title", "for all")
+        """The same object for many tokens reaches each of them once, cut for all of them or for none."""
+        for title in ("title", "长" * 5000):
+            sandbox = self.sandbox(tokens=50)
+            note = Notification(title, "for all")
 
-        outcomes = self.deliver(sandbox, [Push(PushToken(1, token), note) for token in sandbox.tokens])
+            outcomes = self.deliver(sandbox, [Push(PushToken(1, token), note) for token in sandbox.tokens])
 
-        self.expect(outcomes, None)
-        self.check(sandbox, outcomes)
+            if title == "title" or any(outcome.ok for outcome in outcomes):
+                self.expect(outcomes, None)
+            self.check(sandbox, outcomes)
+            shown = {delivery.token: delivery.title for delivery in sandbox.ledger.deliveries}
+            for place, outcome in enumerate(outcomes):
+                was_cut = shown.get(outcome.push_token.token, title) != title
+                wanted = ("title",) if was_cut else ()
+                assert outcome.truncated == wanted, (
+                    f"push {place} of {len(outcomes)} of one notification: {wanted} was cut, and truncated is "
+                    f"{outcome.truncated!r}"
+                )
 
     @judges("own text")
     def test_each_its_own_notification(self) -> None:

@@ -70,6 +70,40 @@ class Sample:
     """Where it stands, in words for whoever reads the failure."""
 
 
+@safe_repr
+@attrs.frozen
+class CallSample:
+    """A reply to a call beside sending, as the vendor's documents print it."""
+
+    name: str
+    """The method that gives the `Call`, such as `statistics`."""
+    arguments: Mapping[str, Any]
+    """What the method is called with, by name."""
+    reply: str
+    """The body; it answers every request of the call."""
+    result: Any
+    """What the call ends with by the document's words: a value, or the `Reason` of its refusal (`NO_VERDICT` where the
+    reply says nothing certain)."""
+    says: str
+    """Where it stands, in words for whoever reads the failure."""
+
+
+@safe_repr
+@attrs.frozen
+class PostedSample:
+    """What the vendor posts to a receipt address, as its documents print it."""
+
+    body: str
+    """The body of the request."""
+    receipts: Sequence[Mapping[str, Any]]
+    """Of each receipt in it: values by field of `Receipt`, and its token under `token`; what is not given is not
+    judged."""
+    says: str
+    """Where it stands, in words for whoever reads the failure."""
+    headers: Mapping[str, str] = attrs.field(factory=dict)
+    """Headers of the request, in lower case."""
+
+
 class OverHttp:
     """The whole kit once more, over HTTP against the served sandbox: `class TestOverHttp(OverHttp, TestAcme)`.
 
@@ -109,6 +143,10 @@ class Rig:
 
     samples: ClassVar[Sequence[Sample]] = ()
     """What the vendor's documents print, and what it means by their words: the rules are held to it."""
+    call_samples: ClassVar[Sequence[CallSample]] = ()
+    """What the vendor's documents print as replies to calls beside sending, and what the calls end with."""
+    posted_samples: ClassVar[Sequence[PostedSample]] = ()
+    """What the vendor's documents print as posted receipts, and what they are about."""
     own_fields: ClassVar[Mapping[str, Any]] = {}
     """Fields in the vendor's own names with values that are not the defaults, where `overrides` takes them. Each must
     show in `Delivery.notification`."""

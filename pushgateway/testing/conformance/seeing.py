@@ -15,7 +15,7 @@ import regex
 
 from pushgateway.model import Notification
 from pushgateway.sandbox import Delivery
-from pushgateway.text import ELLIPSIS, clean, utf16_units
+from pushgateway.text import ELLIPSIS, clean, is_visible, utf16_units
 
 _CLUSTER = regex.compile(r"\X")
 _SHORT = 4
@@ -62,8 +62,8 @@ def _texts(note: Notification, seen: Delivery, truncated: Collection[str]) -> It
             yield f"{name} was changed or lost on the way ({len(wanted)} characters, shown {len(got)}): nothing says so"
         elif not is_whole_cut(wanted.lstrip(), got.lstrip()):
             yield f"{name} is named in truncated, and what is shown is no beginning of it"
-        elif not got.removesuffix(ELLIPSIS).strip() and _first(wanted) <= _SHORT:
-            yield f"{name} was cut until nothing was left of it"
+        elif is_visible(wanted) and not is_visible(got.removesuffix(ELLIPSIS)):
+            yield f"{name} was cut until nothing of it can be seen"
 
 
 def _others(note: Notification, seen: Delivery) -> Iterator[str]:

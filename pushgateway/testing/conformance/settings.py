@@ -5,11 +5,9 @@ Law of this file: what a host reads (a `repr`, a sentence, a log, a URL in an ac
 
 from __future__ import annotations
 
-import inspect
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from typing import Any
 from urllib.parse import quote
 
 import attrs
@@ -23,6 +21,7 @@ from pushgateway.model import Notification, Push, PushToken
 from pushgateway.operations import operations_of
 from pushgateway.plugins import Plugins
 from pushgateway.sandbox import Fault
+from pushgateway.testing.conformance.calls import arguments
 from pushgateway.testing.conformance.promises import judges
 from pushgateway.testing.conformance.rig import CANARY, ODD_TOKENS, Rig, audiences, fields_of
 from pushgateway.testing.conformance.words import ODD_NOTES
@@ -117,7 +116,7 @@ class SettingsScenarios(Rig):
         for name in sorted(operations_of(self.vendor)):
             method = getattr(bench.vendor, name)
             with suppress(Refused, NoVerdict, FieldError):
-                call = method(**_arguments(method, bench.sandbox.tokens[0]))
+                call = method(**arguments(method, bench.sandbox.tokens[0]))
                 bench.carry(call.begin, call.region)
             asked += [(name, request) for request in bench.requests]
             bench.requests.clear()
@@ -172,20 +171,6 @@ class SettingsScenarios(Rig):
                 assert all(isinstance(ruling, Ruling) for ruling in rulings), "rulings() gives Ruling values"
                 shown = [ruling for ruling in rulings if CANARY in repr(ruling)]
                 assert not shown, f"a ruling on {shown[0].field!r} quotes what was sent" if shown else ""
-
-
-def _arguments(method: Callable[..., Any], token: str) -> dict[str, Any]:
-    """Something for each argument that a call needs, by its type."""
-    given: dict[str, Any] = {}
-    for name, parameter in inspect.signature(method).parameters.items():
-        hint = str(parameter.annotation)
-        if parameter.default is inspect.Parameter.empty and parameter.kind not in (
-            inspect.Parameter.VAR_POSITIONAL,
-            inspect.Parameter.VAR_KEYWORD,
-        ):
-            many = any(word in hint for word in ("Sequence", "Iterable", "Collection", "list", "tuple"))
-            given[name] = [token] if many else b"x" if "bytes" in hint else 1 if "int" in hint else token
-    return given
 
 
 class _Listener(logging.Handler):

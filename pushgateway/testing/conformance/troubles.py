@@ -6,6 +6,7 @@ Law of this file: a fault is played by the sandbox's script or on the way; the l
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 import attrs
@@ -270,6 +271,29 @@ class TroubleScenarios(Rig):
         outcomes = self._answered(batch, fewer)
 
         assert outcomes[2].status is Status.UNKNOWN, f"the reply does not name a push, and it ended {outcomes[2]!r}"
+
+    @pytest.mark.parametrize("count", [1, 3])
+    @judges("verdicts")
+    def test_a_reply_about_another_target(self, count: int) -> None:
+        """A reply that names each push, and another target in the place of one, is no verdict on that one."""
+        for is_dead in (False, True):
+            bench, replies = self.bench(), list[Response]()
+            bench.spoil = lambda reply, replies=replies: replies.append(reply) or reply  # type: ignore[misc]
+            batch = self.pushes(bench.sandbox.tokens[: min(count, self.size)])
+            asked = batch[-1].push_token.token
+            if is_dead:
+                bench.sandbox.uninstall(asked)
+            with suppress(Refused, NoVerdict):
+                bench.push(batch)
+            whole = replies[-1]
+            if asked.encode() not in whole.content:
+                continue  # one word for all, or the place alone says who is meant
+            other = whole.content.replace(asked.encode(), b"nobody5d1c")
+            told = self._answered(batch, attrs.evolve(whole, content=other))[-1]
+            assert told.status is Status.UNKNOWN, (
+                f"the reply is about another {'dead' if is_dead else 'living'} target than was asked, and the push "
+                f"ended {told!r}"
+            )
 
     @judges("errors")
     def test_it_can_be_left_at_every_step(self) -> None:

@@ -20,7 +20,8 @@ import pytest
 from stevedore import DriverManager
 
 from pushgateway.outcome import Reason
-from pushgateway.testing.conformance import PluginConformance, Sample
+from pushgateway.receipt import ReceiptKind, Statistics
+from pushgateway.testing.conformance import CallSample, PluginConformance, PostedSample, Sample
 from pushgateway.testing.conformance.judging import scenarios
 from pushgateway.testing.conformance.promises import BrokenPromiseError
 
@@ -84,6 +85,31 @@ BEAM = Base(
         "own_fields": {"vibrate": "3"},
         "limits": {"title": 30, "body": 60, "ttl": 86_400},
         "regions": {"1a": "", "US_1a": "us"},
+        "call_samples": (
+            CallSample(
+                "statistics",
+                {"message_id": "", "task_id": "t1"},
+                '{"code": "0", "arrived": 3}',
+                Statistics(arrived=3),
+                "figures of a task",
+            ),
+        ),
+        "posted_samples": (
+            PostedSample(
+                "token=a1&what=gone&at_ms=1700000000123&id=m1&mark=p",
+                (
+                    {
+                        "token": "a1",
+                        "kind": ReceiptKind.UNREGISTERED,
+                        "event": "gone",
+                        "message_id": "m1",
+                        "at": 1_700_000_000.123,
+                        "parameter": "p",
+                    },
+                ),
+                "a phone that is gone",
+            ),
+        ),
     },
 )
 OPPO = Base(

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sys
 
-from broken import answering, hearing, oppos, saying, sending
+from broken import answering, beside, hearing, oppos, saying, sending
 
-BROKEN = [one for part in (sending, hearing, saying, answering, oppos) for one in part.BROKEN]
+BROKEN = [one for part in (sending, hearing, saying, answering, oppos, beside) for one in part.BROKEN]
 
 HEAD = """\
 # Broken plug-ins

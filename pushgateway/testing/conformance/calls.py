@@ -1,0 +1,139 @@
+"""Scenarios: the calls that a plug-in offers beside sending, such as aliases and statistics.
+
+Law of this file: every public method that returns a `Call` is one; each gets an argument of the right type, and is
+judged by where it goes and by what it makes of replies.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from typing import Any
+
+import attrs
+
+from pushgateway.calls import Call
+from pushgateway.errors import FieldError, NoVerdict, Refused
+from pushgateway.operations import operations_of
+from pushgateway.outcome import Reason
+from pushgateway.testing.conformance.bench import Bench
+from pushgateway.testing.conformance.promises import judges
+from pushgateway.testing.conformance.rig import ODD_TOKENS, PREFIXED, Rig
+from pushgateway.testing.conformance.words import ODD_BODIES, odd_twins
+from pushgateway.vendor import Response
+
+NOT_THE_ARGUMENTS = (Reason.CREDENTIALS, Reason.RATE_LIMITED, Reason.QUOTA_EXCEEDED, Reason.UNAVAILABLE)
+
+
+class CallScenarios(Rig):
+    """Where calls go, and what becomes of odd replies and arguments."""
+
+    @judges("errors")
+    def test_a_reply_to_a_call_that_makes_no_sense(self) -> None:
+        """Any value left out or of another type: `Refused`, `NoVerdict` or a result, never a crash."""
+        for name in sorted(operations_of(self.vendor)):
+            bench, replies = self.bench(tokens=3), list[Response]()
+            bench.spoil = lambda reply, replies=replies: replies.append(reply) or reply  # type: ignore[misc]
+            self._carry(bench, self._made(bench, name, bench.sandbox.tokens[0]))
+            for whole in replies[:1]:
+                contents = [*ODD_BODIES, *odd_twins(whole.content, whole.headers.get("content-type", ""))]
+                # What a reply with the code of success would hold, whatever the sandbox said.
+                contents += [twin for text in SUCCESSES for twin in odd_twins(text)]
+                for content in contents:
+                    bench.spoil = lambda reply, content=content: attrs.evolve(reply, content=content)  # type: ignore[misc]
+                    try:
+                        self._carry(bench, self._made(bench, name, bench.sandbox.tokens[0]))
+                    except Exception as error:
+                        raise AssertionError(
+                            f"to {content[:80]!r} the call {name} raised {type(error).__name__}: {error}"
+                        ) from error
+
+    @judges("hosts")
+    def test_a_call_about_a_phone_goes_to_the_phones_region(self) -> None:
+        """A call whose argument is a push token is of the region of that token, as its pushes are."""
+        bench = self.bench(tokens=3)
+        tokens = (*bench.sandbox.tokens, *PREFIXED, *self.regions)
+        for name, token in ((name, token) for name in self._about_a_phone() for token in tokens):
+            call = self._made(bench, name, token)
+            if call is None:
+                continue
+            wanted = bench.vendor.region(token)
+            assert call.region == wanted, (
+                f"the call {name} for the token {token!r} is of the region {call.region!r}, its pushes of {wanted!r}"
+            )
+
+    @judges("calls")
+    def test_calls_end_as_the_documents_print(self) -> None:
+        """The samples of the vendor's documents, as replies to the call that they belong to."""
+        for sample in self.call_samples:
+            bench = self.bench(tokens=3)
+            body = sample.reply.encode()
+            bench.spoil = lambda reply, body=body: attrs.evolve(reply, content=body)  # type: ignore[misc]
+            call = getattr(bench.vendor, sample.name)(**sample.arguments)
+            result: Any
+            try:
+                result = bench.carry(call.begin, call.region)
+            except Refused as refused:
+                result = refused.reason
+            except NoVerdict:
+                result = Reason.NO_VERDICT
+            assert result == sample.result, (
+                f"{sample.says}: the call {sample.name} should end with {sample.result!r}, it ends with {result!r}"
+            )
+
+    @judges("errors")
+    def test_a_call_about_an_odd_token_is_refused(self) -> None:
+        """Whatever a host's database holds: a result, `Refused` about the argument or `NoVerdict`, never a crash."""
+        for name in self._about_a_phone():
+            for token in ODD_TOKENS:
+                bench = self.bench(tokens=3)
+                call = self._made(bench, name, token)
+                if call is None:
+                    continue
+                try:
+                    bench.carry(call.begin, call.region)
+                except Refused as refused:
+                    assert refused.reason not in NOT_THE_ARGUMENTS, (
+                        f"the call {name} for an odd token ended {refused.reason.name}: the arguments are wrong, not "
+                        "the vendor or the credentials"
+                    )
+                except NoVerdict:
+                    continue
+
+    def _about_a_phone(self) -> Iterator[str]:
+        for name in sorted(operations_of(self.vendor)):
+            if "token" in inspect.signature(getattr(self.vendor, name)).parameters:
+                yield name
+
+    def _made(self, bench: Bench, name: str, token: str) -> Call[Any] | None:
+        method = getattr(bench.vendor, name)
+        with suppress(Refused, FieldError):
+            call = method(**arguments(method, token))
+            assert isinstance(call, Call), f"{name}() gives a Call"
+            return call
+        return None
+
+    def _carry(self, bench: Bench, call: Call[Any] | None) -> None:
+        if call is not None:
+            with suppress(Refused, NoVerdict):
+                bench.carry(call.begin, call.region)
+
+
+SUCCESSES = (b'{"code": 0, "message": "", "data": {"a": 1}}', b'{"code": 0, "data": []}')
+"""Replies as many vendors make them."""
+
+
+def arguments(method: Callable[..., Any], token: str) -> dict[str, Any]:
+    """Something for each argument that a call needs, by its type; the argument `token` is the token."""
+    given: dict[str, Any] = {}
+    for name, parameter in inspect.signature(method).parameters.items():
+        hint = str(parameter.annotation)
+        if parameter.default is inspect.Parameter.empty and parameter.kind not in (
+            inspect.Parameter.VAR_POSITIONAL,
+            inspect.Parameter.VAR_KEYWORD,
+        ):
+            many = any(word in hint for word in ("Sequence", "Iterable", "Collection", "list", "tuple"))
+            text = token if "token" in name or name == "self" else "x1"
+            given[name] = [text] if many else b"x" if "bytes" in hint else 1 if "int" in hint else text
+    return given

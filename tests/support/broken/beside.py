@@ -1,0 +1,131 @@
+"""Broken copies: calls beside sending, what `rulings` say, and replies about another target.
+
+Law of this file: of `beam` where it is enough, of OPPO's plug-in where `beam` has no such thing.
+"""
+
+from __future__ import annotations
+
+from broken.copies import ACME, BEAM, OPPO, breaks
+
+BROKEN = [
+    # Calls
+    breaks(
+        "calls",
+        "calls_end_as_the_documents_print",
+        "Arrived phones are counted as sent ones",
+        "should end with",
+        "return Statistics(arrived=count",
+        "return Statistics(sent=count",
+        base=BEAM,
+    ),
+    breaks(
+        "errors",
+        "a_reply_to_a_call_that_makes_no_sense",
+        "A reply to a call without its figure is a crash",
+        "the call statistics raised KeyError",
+        'count = reply.body.get("arrived")',
+        'count = reply.body["arrived"]',
+        base=BEAM,
+    ),
+    breaks(
+        "hosts",
+        "a_call_about_a_phone_goes_to_the_phones_region",
+        "Calls about phones abroad go to the home region",
+        "its pushes of",
+        "where = region or (self.region(token) if isinstance(token, str) else self.home_region)",
+        "where = region or self.home_region",
+        file="operations.py",
+        base=OPPO,
+    ),
+    breaks(
+        "errors",
+        "a_call_about_an_odd_token_is_refused",
+        "A call about an odd token is a crash",
+        "it raised ValueError",
+        "        raise Refused(reason, detail=problem)\n",
+        "        raise ValueError(reason, problem)\n",
+        file="device.py",
+        base=OPPO,
+    ),
+    # Receipts
+    breaks(
+        "receipts",
+        "receipts_mean_what_the_documents_print",
+        "The message of a receipt is lost",
+        "message_id of receipt 0",
+        'message_id=form.get("id") or None',
+        "message_id=None",
+        base=BEAM,
+    ),
+    # What is said of a push
+    breaks(
+        "advice",
+        "its_rulings_are_what_happens",
+        "No ruling says that a text is cut",
+        "rulings say that nothing is cut",
+        'return docket.ruling(word, verdict, "fields", name, "cut")',
+        'return docket.ruling(word, verdict, "fields", name)',
+        file="rulings.py",
+        base=OPPO,
+    ),
+    breaks(
+        "advice",
+        "its_rulings_are_what_happens",
+        "No ruling says that a field is refused",
+        "no ruling says so",
+        '"fields", name, "refused")\n    if was_cut:',
+        '"fields", name)\n    if was_cut:',
+        file="rulings.py",
+        base=OPPO,
+    ),
+    breaks(
+        "advice",
+        "its_rulings_name_rows_of_the_rules",
+        "A ruling names the key of its source in place of the title",
+        "the ruling says",
+        "source=RULES.sources[row.source].title",
+        "source=row.source",
+        file="rulings.py",
+        base=OPPO,
+    ),
+    # Replies and cuts
+    breaks(
+        "verdicts",
+        "a_reply_about_another_target",
+        "A reply about another phone is taken for this one's",
+        "about another living target",
+        "message_id = ids.get(token) if isinstance(ids, dict) else None",
+        "message_id = next(iter(ids.values()), None) if isinstance(ids, dict) else None",
+        base=BEAM,
+    ),
+    breaks(
+        "any text",
+        "something_can_be_seen_of_a_text_that_is_cut",
+        "A letter with more marks than there is room for is left out at the cut",
+        "nothing of it can be seen",
+        '    message: Message = {"id": push.dedupe_id, "title": title, "text": text}\n',
+        '    title = "…" if title_cut and title.count("\\u0301") > 20 else title\n'
+        '    message: Message = {"id": push.dedupe_id, "title": title, "text": text}\n',
+        base=ACME,
+    ),
+    breaks(
+        "content",
+        "each_feature_reaches_the_phone_or_is_refused_by_name",
+        "A display window with one bound only is dropped without a word",
+        "show_from: ",
+        "    if note.show_from is not None or note.show_until is not None:\n",
+        "    if note.show_from is not None and note.show_until is not None:\n",
+        file="fields.py",
+        base=OPPO,
+    ),
+    breaks(
+        "own text",
+        "one_notification_for_many",
+        "What was cut of one notification for many is looked up in the wrong place",
+        "truncated is",
+        "return Encoded(BytesIO(body), batch, [fragment[-1]] * len(batch)",
+        "return Encoded(BytesIO(body), batch, [fragment[0]] * len(batch)",
+        file="codec.py",
+        base=OPPO,
+    ),
+]
