@@ -85,7 +85,13 @@ class TestV13(PluginConformance):
         "receipt_parameter": 50,
         "ttl": 259_200,
     }
-    regions: ClassVar[Mapping[str, str]] = {"CN_1a": "cn", "1a": "cn"}
+    regions: ClassVar[Mapping[str, str]] = {
+        "CN_1a": "cn",
+        "1a": "cn",
+        "A_CN_1a": "cn",
+        "US_1a": "overseas",
+        "EUEX_1a": "overseas",
+    }
     samples = SAMPLES
     posted_samples = POSTED
     call_samples: ClassVar[Sequence[CallSample]] = (
