@@ -142,3 +142,18 @@ def test_parameters_and_own_texts_are_cleaned_on_both_ways(subtitle: str | None)
 
     assert fields["private_title_parameters"] == {"title": "t"}
     assert fields["private_content_parameters"] == {"text": "ab\ufffd"}
+
+
+def test_each_phone_of_a_batch_gets_its_own_body_under_one_title() -> None:
+    """Messages of one sender have one title; they stand side by side, some of them for several phones."""
+    notes = [Notification("Ann", body) for body in ("one", "two", "three")]
+    order = [0, 0, 1, 1, 1, 2, 0, 2, 2, 1] * 10
+    pushes = [
+        Push(PushToken(1, f"CN_{place}"), notes[number], dedupe_id=f"d{place}") for place, number in enumerate(order)
+    ]
+    encoded = result(encode_batch(pushes, CURRENT))
+    told = message(encode_unicast(encoded, CURRENT)[1], "messages")
+
+    assert [(one["target_value"], one["notification"]["content"]) for one in told] == [
+        (f"CN_{place}", notes[number].body) for place, number in enumerate(order)
+    ]
