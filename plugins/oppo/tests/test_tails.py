@@ -13,7 +13,18 @@ from pushgateway_oppo.ordinary import Tails
 from pushgateway_oppo.splicing import _TAILS
 
 from pushgateway.rules import Dialect
-from pushgateway.vendor import Intent, Notification, OpenActivity, OpenApp, OpenIntent, OpenUrl, Push, PushToken, Secret
+from pushgateway.vendor import (
+    CallBack,
+    Intent,
+    Notification,
+    OpenActivity,
+    OpenApp,
+    OpenIntent,
+    OpenUrl,
+    Push,
+    PushToken,
+    Secret,
+)
 
 
 def sent(note: Notification, tails: Tails, dialect: Dialect = CURRENT) -> dict[str, Any]:
@@ -157,3 +168,47 @@ def test_each_phone_of_a_batch_gets_its_own_body_under_one_title() -> None:
     assert [(one["target_value"], one["notification"]["content"]) for one in told] == [
         (f"CN_{place}", notes[number].body) for place, number in enumerate(order)
     ]
+
+
+def test_receipts_are_asked_for_in_a_batch_of_any_size() -> None:
+    """Plain tokens and ids, one notification for all or one for each: every message says where its receipt goes."""
+    for notes in ([Notification("t", "b")] * 20, [Notification("t", str(number)) for number in range(20)]):
+        pushes = [
+            Push(
+                PushToken(1, f"CN_{place}"),
+                note,
+                dedupe_id=f"d{place}",
+                callback=CallBack("https://h.example/r", f"p{place}"),
+            )
+            for place, note in enumerate(notes)
+        ]
+        told = message(encode_unicast(result(encode_batch(pushes, CURRENT)), CURRENT)[1], "messages")
+
+        fields = [one["notification"] for one in told]
+        assert {one["call_back_url"] for one in fields} == {"https://h.example/r"}
+        assert [one["call_back_parameter"] for one in fields] == [f"p{place}" for place in range(20)]
+
+
+@pytest.mark.parametrize("refused", [{0}, {3, 4, 17}, set(range(64)), set(range(65)), set(range(0, 150, 3)), {149}])
+def test_what_is_refused_leaves_all_others_their_own_phone(refused: set[int]) -> None:
+    """A batch as a gateway hands it in, wherever in it a text is blank: each text goes to its phone and no other."""
+    pushes = [
+        Push(
+            PushToken(1, f"CN_{place}"),
+            Notification("t", "" if place in refused else f"b{place}"),
+            dedupe_id=f"d{place}",
+        )
+        for place in range(150)
+    ]
+    encoded = result(encode_batch(pushes, CURRENT))
+    told = message(encode_unicast(encoded, CURRENT)[1], "messages")
+
+    kept = [place for place in range(150) if place not in refused]
+    assert [(one["target_value"], one["notification"]["content"]) for one in told] == [
+        (f"CN_{place}", f"b{place}") for place in kept
+    ]
+    assert [one["notification"]["app_message_id"] for one in told] == [f"d{place}" for place in kept]
+    assert list(encoded.places) == kept
+    assert encoded.sent.tokens == [f"CN_{place}" for place in kept]
+    assert encoded.settled.keys() == refused
+    assert all(encoded.settled[place].push_token == pushes[place].push_token for place in refused)
