@@ -203,7 +203,7 @@ def test_what_can_be_no_host_is_a_name_that_was_not_found(names: Names) -> None:
     names.found = UnicodeEncodeError("idna", "a", 0, 1, "label too long")
 
     with pytest.raises(socket.gaierror):
-        asyncio.run(Resolver().addresses("a.example", 443))
+        asyncio.run(asyncio.wait_for(Resolver().addresses("a.example", 443), 5))
 
 
 @pytest.mark.parametrize(

@@ -143,12 +143,13 @@ def test_parameters_travel_in_the_form_of_the_setting_on_both_ways(form: str, su
     assert (json.loads(told) if isinstance(told, str) else told) == {"text": 'a "b"'}
 
 
+@pytest.mark.parametrize("title", ["t", "t\x07"])
 @pytest.mark.parametrize("subtitle", [None, "s"])
-def test_parameters_and_own_texts_are_cleaned_on_both_ways(subtitle: str | None) -> None:
+def test_parameters_and_own_texts_are_cleaned_on_both_ways(subtitle: str | None, title: str) -> None:
     """A control character in a template's place is dropped as it is in a title; half a pair becomes U+FFFD."""
     table = {"chat": OppoIntent(template="66f0", title_parameters=("title",), content_parameters=("text",))}
     vendor = Oppo(app_key="key", master_secret=Secret("s"), dialect="current", intents=table)
-    note = Notification("t\x07", "b", subtitle=subtitle, intent=Intent.CHAT, parameters={"text": "a\x00b\ud800"})
+    note = Notification(title, "b", subtitle=subtitle, intent=Intent.CHAT, parameters={"text": "a\x00b\ud800"})
     fields = message(first(vendor.push([push("CN_a", note)])).content)["notification"]
 
     assert fields["private_title_parameters"] == {"title": "t"}
