@@ -245,13 +245,6 @@ PLANTS = [
         "tests/test_fuzz_found.py::test_a_reply_with_two_codes_is_no_verdict",
     ),
     SourcePlant(
-        "commas of a large reply are not counted",
-        "pushgateway/replies.py",
-        ' + content.count(b",") > _MOST_PARTS',
-        " > _MOST_PARTS",
-        "tests/test_transport_limits.py::test_a_reply_of_too_many_parts_is_not_built",
-    ),
-    SourcePlant(
         "no reply under HTTP 204 tells its status",
         "pushgateway/replies.py",
         "    if status != 200:\n        return NoVerdict(detail)\n",

@@ -1,4 +1,4 @@
-"""Faults planted in the text of the OPPO plug-in."""
+"""Faults planted in the OPPO plug-in: from notifications and tokens to the bodies of requests."""
 
 from planted.source_plant import SourcePlant
 
@@ -15,13 +15,6 @@ PLANTS = [
         "plugins/oppo/pushgateway_oppo/codec.py",
         "if not sizes or min(sizes) < 1 or max(sizes) > longest:",
         "if not sizes or max(sizes) > longest:",
-        "plugins/oppo/tests/test_codec.py::test_a_dirty_token_is_no_dead_token",
-    ),
-    SourcePlant(
-        "a misspelt region goes out in the fast columns",
-        "plugins/oppo/pushgateway_oppo/codec.py",
-        'if plain.count(b"_") != plain.count(b"\\nCN_") + plain.startswith(b"CN_") and MISSPELT.search(together):',
-        "if False:",
         "plugins/oppo/tests/test_codec.py::test_a_dirty_token_is_no_dead_token",
     ),
     SourcePlant(
@@ -102,6 +95,20 @@ PLANTS = [
         "plugins/oppo/tests/test_broadcasts.py::test_an_impossible_broadcast_asks_nothing",
     ),
     SourcePlant(
+        "a tag with a semicolon becomes two",
+        "plugins/oppo/pushgateway_oppo/codec.py",
+        'if any(";" in tag for tag in tags):',
+        "if False:",
+        "plugins/oppo/tests/test_broadcasts.py::test_an_impossible_broadcast_asks_nothing",
+    ),
+    SourcePlant(
+        "a batch takes no breath one by one",
+        "plugins/oppo/pushgateway_oppo/codec.py",
+        "fragments.effort += plain is None",
+        "fragments.effort += 0",
+        "plugins/oppo/tests/test_breaths.py::test_pushes_that_are_refused_take_breath_too",
+    ),
+    SourcePlant(
         "two equal notifications of different objects are one run",
         "plugins/oppo/pushgateway_oppo/codec.py",
         "while end < stop and notes[end] is note:",
@@ -128,111 +135,6 @@ PLANTS = [
         "begin = frame.next_target if places else frame.target\n        end =",
         "begin = frame.next_target if place else frame.target\n        end =",
         "plugins/oppo/tests/test_tails.py::test_what_is_refused_leaves_all_others_their_own_phone",
-    ),
-    SourcePlant(
-        "the alias alone names the phone too",
-        "plugins/oppo/pushgateway_oppo/device.py",
-        'return {"alias": alias} if alone else {**fields, "alias": alias}',
-        'return {**fields, "alias": alias}',
-        "plugins/oppo/tests/test_operations.py::test_forms_of_v13_say_what_was_asked",
-    ),
-    SourcePlant(
-        "tags are joined with a comma everywhere",
-        "plugins/oppo/pushgateway_oppo/device.py",
-        'separator = chr(rules.number("tag_separator"))',
-        'separator = ","',
-        "plugins/oppo/tests/test_operations.py::test_tag_samples",
-    ),
-    SourcePlant(
-        "a tag twice is sent twice",
-        "plugins/oppo/pushgateway_oppo/device.py",
-        'tuple(dict.fromkeys(_one_text("tags", tag) for tag in tags))',
-        'tuple(_one_text("tags", tag) for tag in tags)',
-        "plugins/oppo/tests/test_operations.py::test_forms_of_v13_say_what_was_asked",
-    ),
-    SourcePlant(
-        "the alias asked for goes before the one that is told",
-        "plugins/oppo/pushgateway_oppo/device.py",
-        "return Alias(token, told if isinstance(told, str) and told else alias)",
-        "return Alias(token, alias or told)",
-        "plugins/oppo/tests/test_operations.py::test_an_alias_that_the_reply_does_not_name",
-    ),
-    SourcePlant(
-        "tags that were skipped are not named",
-        "plugins/oppo/pushgateway_oppo/device.py",
-        "tuple(name for name in asked if name not in names))",
-        "())",
-        "plugins/oppo/tests/test_operations.py::test_tag_samples",
-    ),
-    SourcePlant(
-        "a reply that names another phone is believed",
-        "plugins/oppo/pushgateway_oppo/device.py",
-        "    data = read_accepted(response, one_target=True, token=token)\n    told",
-        "    data = read_accepted(response, one_target=True)\n    told",
-        "plugins/oppo/tests/test_operations.py::test_an_answer_about_another_phone_is_none",
-    ),
-    SourcePlant(
-        "tags of another phone are believed",
-        "plugins/oppo/pushgateway_oppo/device.py",
-        "    data = read_accepted(response, one_target=True, token=token)\n    items",
-        "    data = read_accepted(response, one_target=True)\n    items",
-        "plugins/oppo/tests/test_operations.py::test_an_answer_about_another_phone_is_none",
-    ),
-    SourcePlant(
-        "a data that is no object is lost",
-        "plugins/oppo/pushgateway_oppo/device.py",
-        'return Told(data if isinstance(data, dict) else {"data": data})',
-        "return Told(data if isinstance(data, dict) else {})",
-        "plugins/oppo/tests/test_operations.py::test_what_nobody_has_shown_comes_as_it_is",
-    ),
-    SourcePlant(
-        "dead tokens that were read are lost when a later page fails",
-        "plugins/oppo/pushgateway_oppo/feedback.py",
-        "            if page == 0:\n                raise\n            break",
-        "            raise",
-        "plugins/oppo/tests/test_operations.py::test_dead_tokens_come_in_any_number_of_pages",
-    ),
-    SourcePlant(
-        "dead tokens are asked for without end",
-        "plugins/oppo/pushgateway_oppo/feedback.py",
-        "if not missing or len(found) == before:",
-        "if not missing:",
-        "plugins/oppo/tests/test_operations.py::test_dead_tokens_come_in_any_number_of_pages",
-    ),
-    SourcePlant(
-        "the total of dead tokens is the last page's",
-        "plugins/oppo/pushgateway_oppo/feedback.py",
-        "first = total if page == 0 else first",
-        "first = total",
-        "plugins/oppo/tests/test_operations.py::test_dead_tokens_come_in_any_number_of_pages",
-    ),
-    SourcePlant(
-        "a figure given as text is not read",
-        "plugins/oppo/pushgateway_oppo/feedback.py",
-        'if isinstance(value, str) and re.fullmatch(r"[0-9]{1,15}", value, re.ASCII):',
-        "if False:",
-        "plugins/oppo/tests/test_operations.py::test_odd_figures",
-    ),
-    SourcePlant(
-        "a sentence is a dead token",
-        "plugins/oppo/pushgateway_oppo/feedback.py",
-        "None if listed is data and isinstance(listed, str) else read_texts(listed)",
-        "read_texts(listed)",
-        "plugins/oppo/tests/test_operations.py::test_a_list_that_is_none",
-    ),
-    SourcePlant(
-        "what cannot be a token is told as dead",
-        "plugins/oppo/pushgateway_oppo/feedback.py",
-        "good = [token for token in tokens if not token_problem(token, longest)]",
-        "good = list(tokens)",
-        "plugins/oppo/tests/test_operations.py::test_dead_tokens_come_in_any_number_of_pages",
-    ),
-    SourcePlant(
-        "a figure below 0 is kept",
-        "plugins/oppo/pushgateway_oppo/feedback.py",
-        "not 0 <= value < _MOST:",
-        "not value < _MOST:",
-        "plugins/oppo/tests/test_operations.py::test_odd_figures",
     ),
     SourcePlant(
         "times in fields have fractions of a millisecond",
@@ -527,13 +429,6 @@ PLANTS = [
         'and "\\\\" not in both',
         "and True",
         "plugins/oppo/tests/test_tails.py::test_a_title_of_any_signs_arrives_as_it_is",
-    ),
-    SourcePlant(
-        "a blank body goes out the fast way",
-        "plugins/oppo/pushgateway_oppo/ordinary.py",
-        "and is_visible(body)",
-        "and True",
-        "plugins/oppo/tests/test_ordinary.py::test_where_the_short_way_ends",
     ),
     SourcePlant(
         "the table of quoted tails grows without a bound",
