@@ -225,6 +225,13 @@ PLANTS = [
         "tests/test_cohorts.py::test_what_was_dispersed_goes_on_one_by_one",
     ),
     SourcePlant(
+        "a push whose caller is gone is handed to the transport",
+        "pushgateway/waiting.py",
+        "if item.settled or item.deadline <= now or item.withdrawn:",
+        "if item.settled or item.deadline <= now:",
+        "tests/test_corners_wire.py::test_a_caller_that_leaves_while_its_batch_is_built_is_not_in_it",
+    ),
+    SourcePlant(
         "an outcome comes before its deadline",
         "pushgateway/deadlines.py",
         "grain = self._grain(math.ceil(last / GRAIN))",
@@ -265,13 +272,6 @@ PLANTS = [
         "                [places[number] for number in own],",
         "                list(places[:len(own)]),",
         "tests/test_gateway.py::test_unknown_certificates_and_missing_plugins_hurt_nobody_else",
-    ),
-    SourcePlant(
-        "the seal is not weighed",
-        "pushgateway/terms.py",
-        "return claims.weight(self._weigh(notification)) + self._seal_weight",
-        "return claims.weight(self._weigh(notification))",
-        "tests/test_receipt_settings.py::test_what_comes_back_counts_towards_a_request[True-2]",
     ),
     SourcePlant(
         "pushes of different quotas wait side by side",

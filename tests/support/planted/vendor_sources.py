@@ -32,6 +32,13 @@ PLANTS = [
         "tests/test_conversation.py::test_an_exchange_is_closed_when_its_caller_is_cancelled",
     ),
     SourcePlant(
+        "a login that is refused by a proxy stops the certificate",
+        "pushgateway/conversation.py",
+        "reason = Reason.UNAVAILABLE if passes else Reason.CREDENTIALS",
+        "reason = Reason.CREDENTIALS",
+        "tests/test_corners_wire.py::test_a_login_that_something_in_between_refuses_passes",
+    ),
+    SourcePlant(
         "an access token is used until it ends although it is due for renewal",
         "pushgateway/access.py",
         "return None if held is None or self._is_to_be_renewed(key, held) else held.access",
@@ -137,6 +144,13 @@ PLANTS = [
         "tests/test_lane.py::test_what_never_left_is_repeated_and_ends_not_sent",
     ),
     SourcePlant(
+        "an outcome of another push is believed",
+        "pushgateway/verdicts.py",
+        "    if not _are_made_for(Batch.of(pushes), outcomes):",
+        "    if False:",
+        "tests/test_corners_wire.py::test_nobody_gets_an_outcome_that_was_made_for_another",
+    ),
+    SourcePlant(
         "a broadcast that left without a verdict is sent again",
         "pushgateway/broadcasting.py",
         "return failure.reason in TEMPORARY if isinstance(failure, Refused) else not failure.sent",
@@ -179,6 +193,13 @@ PLANTS = [
         "tests/test_lane_ends.py::test_a_part_of_a_broadcast_that_was_not_asked_is_never_in_doubt",
     ),
     SourcePlant(
+        "outcomes of a broadcast for other tokens are believed",
+        "pushgateway/broadcasting.py",
+        "            if tokens != broadcast.audience.values:",
+        "            if False:",
+        "tests/test_corners_wire.py::test_nobody_gets_an_outcome_that_was_made_for_another",
+    ),
+    SourcePlant(
         "an operation that may not be done twice is repeated after a lost reply",
         "pushgateway/operations.py",
         "return self._repeatable or (harmless and not failure.sent)",
@@ -214,6 +235,13 @@ PLANTS = [
         "tests/test_operations_life.py::test_a_changed_certificate_ends_a_call_between_two_attempts",
     ),
     SourcePlant(
+        "what an expired access token refused counts as asked",
+        "pushgateway/operations.py",
+        "        self._of_this_try = 0  # what was asked with that access token was refused, readably",
+        "        pass",
+        "tests/test_corners_wire.py::test_a_call_whose_new_login_is_refused_was_not_sent",
+    ),
+    SourcePlant(
         "waiting pushes go to another vendor when the brand of their id changes",
         "pushgateway/roster.py",
         "if isinstance(vendor, Vendor) and vendor.brand == lane.brand:",
@@ -247,6 +275,13 @@ PLANTS = [
         "        self._closed = True\n        self.open.clear()",
         "        self._closed = True",
         "tests/test_gateway_life.py::test_closing_sends_what_it_has_time_for_and_tells_the_truth_about_the_rest[20.0-14.1-endings0]",
+    ),
+    SourcePlant(
+        "connections of an id that came back are let go",
+        "pushgateway/roster.py",
+        "if key not in self._lanes and isinstance(self._transport, Forgetful):",
+        "if isinstance(self._transport, Forgetful):",
+        "tests/test_corners_wire.py::test_the_connections_of_a_certificate_that_came_back_are_kept",
     ),
     SourcePlant(
         "a lost reply is repeated where repeats are not dropped",
