@@ -13,7 +13,7 @@ from typing import Any, Generic, TypeVar
 import attrs
 
 from pushgateway.batch import Batch
-from pushgateway.errors import PushFailed, Refused
+from pushgateway.errors import FieldError, PushFailed, Refused
 from pushgateway.masking import safe_repr
 from pushgateway.model import Push, PushToken
 
@@ -121,6 +121,14 @@ class Outcome(_Draft):
     """Id under which the push went to the vendor."""
     context: object = attrs.field(default=None, eq=False, repr=False)
     """`Push.context`, handed back."""
+
+    def __attrs_post_init__(self) -> None:
+        if not isinstance(self.status, Status):
+            raise FieldError("Outcome.status", f"must be a Status, is {type(self.status).__name__}")
+        if not (self.reason is None if self.status is _ACCEPTED else isinstance(self.reason, Reason)):
+            raise FieldError("Outcome.reason", "must be None for ACCEPTED, and a Reason for every other status")
+        if isinstance(self.attempts, bool) or not isinstance(self.attempts, int) or self.attempts < 0:
+            raise FieldError("Outcome.attempts", "must be a whole number, 0 or more")
 
     @classmethod
     def accepted(cls, push: Push, message_id: str | None, *, truncated: tuple[str, ...] = ()) -> Outcome:

@@ -7,6 +7,7 @@ outcome that was made for another.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from operator import attrgetter, is_
 
 import attrs
 
@@ -82,10 +83,22 @@ def _silent(push: Push, silence: NoVerdict) -> Outcome:
 
 
 def _are_made_for(batch: Batch, outcomes: Sequence[Outcome]) -> bool:
-    if set(map(type, outcomes)) == {Outcome}:
-        return [outcome.push_token for outcome in outcomes] == list(batch.push_tokens)
-    return all(map(_made_for, batch, outcomes))
+    if set(map(type, outcomes)) != {Outcome}:
+        return all(map(_made_for, batch, outcomes))
+    return (
+        [outcome.push_token for outcome in outcomes] == list(batch.push_tokens)
+        and [outcome.dedupe_id for outcome in outcomes] == list(batch.dedupe_ids)
+        and all(map(is_, map(_CONTEXT, outcomes), batch.contexts))  # not `==`, which is the host's own
+    )
+
+
+_CONTEXT = attrgetter("context")
 
 
 def _made_for(push: Push, outcome: object) -> bool:
-    return isinstance(outcome, Outcome) and outcome.push_token == push.push_token
+    return (
+        isinstance(outcome, Outcome)
+        and outcome.push_token == push.push_token
+        and outcome.dedupe_id == push.dedupe_id
+        and outcome.context is push.context
+    )

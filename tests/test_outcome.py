@@ -1,13 +1,15 @@
 """The words a host gets back: made from the push, closed, and honest in the exception too."""
 
 import copy
+from typing import Any
 
 import attrs
 import pytest
 
-from pushgateway.errors import AccessExpired, PushFailed, Refused
+from pushgateway.errors import AccessExpired, FieldError, PushFailed, Refused
 from pushgateway.model import Notification, Push, PushToken
 from pushgateway.outcome import BroadcastOutcome, Outcome, Reason, Status
+from pushgateway.verdicts import checked
 
 PUSH = Push(PushToken(7005, "token"), Notification("t", "b"), dedupe_id="d-1")
 REFUSED = Refused(Reason.QUOTA_EXCEEDED, "33", "no more today", 60.0, "the day is used up")
@@ -157,3 +159,34 @@ def test_an_accepted_outcome_is_written_whole(truncated: tuple[str, ...]) -> Non
     assert copy.deepcopy(outcome) == copy.copy(outcome) == plain
     with pytest.raises(attrs.exceptions.FrozenInstanceError):
         outcome.message_id = "m-2"  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        ({"status": "accepted"}, "Outcome.status: must be a Status, is str"),
+        ({"reason": Reason.MUTED}, "Outcome.reason: must be None for ACCEPTED"),
+        ({"status": Status.REJECTED}, "Outcome.reason: must be None for ACCEPTED"),
+        ({"status": Status.REJECTED, "reason": "muted"}, "Outcome.reason: must be None for ACCEPTED"),
+        ({"attempts": -1}, "Outcome.attempts: must be a whole number"),
+        ({"attempts": True}, "Outcome.attempts: must be a whole number"),
+    ],
+)
+def test_an_outcome_that_contradicts_itself_cannot_be_made(wrong: dict[str, Any], says: str) -> None:
+    """A plug-in that makes one has failed, and hosts that compare with `is` are not misled."""
+    push = Push(PushToken(7005, "a"), Notification("a", "b"))
+
+    with pytest.raises(FieldError, match=says):
+        attrs.evolve(Outcome.accepted(push, None), **wrong)
+
+
+def test_an_outcome_keeps_the_id_and_the_context_of_its_push() -> None:
+    """By them the host finds his row: a plug-in that changes one has mixed up its pushes."""
+    context = object()
+    push = Push(PushToken(7005, "a"), Notification("a", "b"), dedupe_id="1", context=context)
+    right = Outcome.accepted(push, None)
+
+    assert checked([push], [right]) == [right]
+    for wrong in ({"dedupe_id": "2"}, {"context": object()}):
+        with pytest.raises(TypeError, match="an outcome of another push"):
+            checked([push], [attrs.evolve(right, **wrong)])
