@@ -1,5 +1,6 @@
 """Replies to broadcasts, and replies of any shape at all: never an exception of another kind."""
 
+import json
 from typing import Any
 
 import pytest
@@ -164,6 +165,7 @@ def test_a_verdict_given_twice_alike_is_one() -> None:
         '"data":{"messageId":"m","errorCode":"?"}',
         '"data":{"errorCode":33}',
         '"data":{"messageId":"m","errorCode":10000,"errorCode":0}',
+        '"data":{"messageId":"m","errorCode":false,"errorCode":0}',
         '"data":"{\\"messageId\\":\\"m\\",\\"errorCode\\":10000}"',
         '"data":[{"messageId":"m","errorCode":10000}]',
         f'"data":[{{"messageId":"m","registrationId":"{TOKENS[1]}"}}]',
@@ -283,3 +285,15 @@ def test_no_json_breaks_the_reading(body: object, status: int) -> None:
 def test_no_bytes_break_the_reading(content: bytes, status: int) -> None:
     """Cut, nested, oversized or foreign: the reading ends in a value, a `Refused` or a `NoVerdict`."""
     assert len(everything(reply(content, status))) == 5
+
+
+def test_a_refused_item_keeps_its_id_and_the_pause_of_the_reply() -> None:
+    """The id is what OPPO's support asks for; the pause is for every push that is to wait."""
+    items = [{"registrationId": token, "messageId": f"m{place}", "errorCode": 13} for place, token in enumerate(TOKENS)]
+    content = json.dumps({"code": 0, "data": items}).encode()
+
+    outcomes = result(decode_batch(Response(200, {"retry-after": "7"}, content), PUSHES, [()] * 5))
+
+    assert [(one.message_id, one.retry_after, one.vendor_code) for one in outcomes] == [
+        (f"m{place}", 7.0, "13") for place in range(5)
+    ]
