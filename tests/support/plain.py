@@ -57,18 +57,21 @@ class Plain(Vendor):
             return list(kept.values())
         order = json.dumps({"title": title, "text": text, "to": tokens}).encode()
         try:
-            dead = _dead(read_reply((yield Request("POST", f"{self.host}/send", {"x-key": self.key.reveal()}, order))))
+            reply = read_reply((yield Request("POST", f"{self.host}/send", {"x-key": self.key.reveal()}, order)))
+            dead = _dead(reply, tokens)
         except (Refused, NoVerdict) as failed:
             raise failed.keeping(kept) from None
         return [kept[place] if place in kept else _outcome(push, dead) for place, push in enumerate(batch)]
 
 
-def _dead(reply: Reply) -> list[object]:
+def _dead(reply: Reply, asked: Sequence[str]) -> list[object]:
     if reply.code != "0":
         raise Refused(REASONS.get(reply.code, Reason.UNAVAILABLE), reply.code)
     dead = reply.body.get("dead")
     if not isinstance(dead, list):
         raise NoVerdict("the reply does not say who is dead")
+    if not all(token in asked for token in dead):
+        raise NoVerdict("the reply names a token that was not in the request")
     return dead
 
 
