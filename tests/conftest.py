@@ -28,14 +28,21 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--seeds", type=int, default=200, help="seeds of tests/test_simulation.py")
     parser.addoption("--inputs", type=int, default=0, help="inputs for each parser of tests/test_fuzz.py")
     parser.addoption("--input", default="", help="one input of tests/test_fuzz.py again, such as batch:4711")
+    parser.addoption("--plants", type=int, default=48, help="source plants of tests/test_planted_sources.py; 0: all")
     parser.addoption("--minutes", type=float, default=0.0, help="how long tests/test_soak.py lasts")
     parser.addoption("--wire-all", action="store_true", help="tests/test_transport_faults.py: cut at every byte")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """A test that takes a `day_seed` runs once for each seed."""
+    """A test that takes a `day_seed` runs once for each seed, one that takes a `drawn_plant` once for each plant."""
     if "day_seed" in metafunc.fixturenames:
         metafunc.parametrize("day_seed", range(metafunc.config.getoption("--seeds")))
+    if "drawn_plant" in metafunc.fixturenames:
+        from planted.listing import SOURCE_PLANTS
+
+        wanted = metafunc.config.getoption("--plants") or len(SOURCE_PLANTS)
+        every = max(1, len(SOURCE_PLANTS) // wanted)  # spread over all lists, and the same in each run
+        metafunc.parametrize("drawn_plant", SOURCE_PLANTS[::every], ids=lambda plant: plant.name)
 
 
 @pytest.fixture(scope="session", autouse=True)
