@@ -25,6 +25,7 @@ PATHS = {operation.path: name for name, operation in load_rules("pushgateway_opp
 _LENGTH = re.compile(rb"(?i)\r\ncontent-length: *(\d+)")
 _TARGET = re.compile(rb"%22target_value%22%3A\+?%22([A-Za-z0-9_.~-]+)%22")
 """As the gateway and `urlencode` write a target that needs no quoting; anything else goes the long way."""
+_SAVED = re.compile(rb"(?:^|&)message_id=([0-9a-f]+)")
 _ids = itertools.count(1)
 _open = set[asyncio.BaseTransport]()
 CENSUS = "/census"
@@ -44,10 +45,9 @@ def answer(path: str, content: bytes) -> bytes:
     if path == CENSUS:
         return b'{"code":0,"connections":%d}' % len(_open)
     if operation in ("save", "broadcast"):
-        return b'{"code":0,"message":"Success","data":{"message_id":"%024x","task_id":"%024x"}}' % (
-            next(_ids),
-            next(_ids),
-        )
+        saved = _SAVED.search(content)  # a broadcast is answered under the id of what was saved
+        message_id = saved[1] if saved else b"%024x" % next(_ids)
+        return b'{"code":0,"message":"Success","data":{"message_id":"%b","task_id":"%024x"}}' % (message_id, next(_ids))
     return b'{"code":20,"message":"no such method"}'
 
 

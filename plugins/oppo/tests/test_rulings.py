@@ -165,3 +165,19 @@ def test_what_has_no_effect_is_said(vendor: Oppo, fields: dict[str, Any], told: 
         if one.effect == "ignored":
             assert one.verdict.startswith("has no effect: ")
             assert ('dialect = "current" has it' in one.verdict) is (vendor is FORMER)
+
+
+@pytest.mark.parametrize(
+    ("token", "says"),
+    [
+        ("CN_0123456789abcdef0123456789abcdef", "belongs to the region cn"),
+        ("EUEX_0123456789abcdef", "belongs to the region overseas"),
+        ("0123456789abcdef0123456789abcdef", "names no region: goes to the home region cn"),
+        ("odd_0123456789abcdef", "names no region: goes to the home region cn"),
+    ],
+)
+def test_a_ruling_says_whether_the_token_names_its_region(token: str, says: str) -> None:
+    """A reader of `explain` sees whether the token or the settings chose the server."""
+    hosts = [one for one in CURRENT.rulings(push(token, Notification("a", "b"))) if ".hosts." in one.rule]
+
+    assert [one.verdict for one in hosts] == [says]
