@@ -172,7 +172,7 @@ def test_what_has_no_effect_is_said(vendor: Oppo, fields: dict[str, Any], told: 
     [
         ("CN_0123456789abcdef0123456789abcdef", "belongs to the region cn"),
         ("EUEX_0123456789abcdef", "belongs to the region overseas"),
-        ("0123456789abcdef0123456789abcdef", "names no region: goes to the home region cn"),
+        ("0123456789abcdef0123456789abcdef", "belongs to the region cn"),
         ("odd_0123456789abcdef", "names no region: goes to the home region cn"),
     ],
 )
