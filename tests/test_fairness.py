@@ -23,7 +23,7 @@ def accepted(*, trouble: bool) -> tuple[dict[str, int], dict[str, float]]:
         server.hangs = lambda pool, now: pool == HANGING
 
     async def main() -> tuple[dict[str, int], dict[str, float]]:
-        certificates = [certificate(key) for key in CERTIFICATES]
+        certificates = [certificate(key, secret=f"secret {key}") for key in CERTIFICATES]  # twenty apps
         async with gateway(server, *certificates) as g:  # type: ignore[arg-type]
             offers = {key: Offer(g) for key in CERTIFICATES}
             async with asyncio.TaskGroup() as group:
