@@ -264,3 +264,8 @@ def test_the_default_weight_answers_for_everything(odd: Any) -> None:
     note = Notification("title", "body", overrides={"least": {"own": odd}})
 
     assert Least().weigh(note) > Least().weigh(Notification("title", "body"))
+
+
+def test_a_vendors_day_begins_in_china_unless_it_says_otherwise() -> None:
+    """A daily quota ends at midnight in China: a wrong hour would hold pushes back, or ask the vendor for nothing."""
+    assert Vendor.day_offset == 8 * 60 * 60
