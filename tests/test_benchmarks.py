@@ -9,7 +9,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from statistics import fmean
 from types import ModuleType, SimpleNamespace
@@ -66,6 +66,7 @@ def run(script: Path, *arguments: str) -> tuple[int, dict[str, Any]]:
         ("holds", ("--count", "1100", "--rounds", "1"), {"holds": 5}),
         ("waiting", ("--count", "50", "--rounds", "1"), {"waiting": 4}),
         ("memory", ("--count", "1500"), {"stream": 1}),
+        ("calls", ("--count", "12", "--rounds", "1"), {"calls": 6}),
     ],
 )
 def test_each_script_measures(
@@ -305,6 +306,66 @@ def test_a_faster_transport_is_found_where_it_is_installed(load: Load, monkeypat
 
     assert named == ["default", "fast"]
     assert missing == ["default"]
+
+
+def test_calls_are_counted_by_part(load: Load) -> None:
+    """Each call of a Python function counts, also the one that attrs has generated and each time that a generator goes
+    on; functions written in C do not, and asyncio's own are counted apart. After that, nothing is counted.
+    """
+    calls = load("calls")
+
+    def numbers() -> Iterator[int]:
+        yield 1
+        yield 2
+
+    with calls.CallCounter() as counter:
+        OppoSandbox(tokens=1).answer(Request("POST", "http://127.0.0.1/", {}, b""))
+        asyncio.run(asyncio.sleep(0))
+        list(numbers())
+    list(numbers())
+    count = calls.Count.of(counter.counts)
+
+    qualified = "test_calls_are_counted_by_part.<locals>.numbers"
+    assert counter.counts[__name__, qualified] == 3
+    assert count.calls["plug-in"] > 0
+    assert counter.counts[Request.__module__, "__init__"] == 2  # and the reply
+    assert {module for module, function in counter.counts if function == "CallCounter.__exit__"} == set()
+    assert count.calls["other"] > counter.counts[__name__, qualified]
+    assert set(count.calls) == {"core", "plug-in", "other"}
+    assert sum(count.calls.values()) == sum(counter.counts.values())
+    assert count.own_files == len({module for module, _ in counter.counts if module.startswith("pushgateway")})
+
+
+@pytest.mark.parametrize(
+    ("module", "part"),
+    [
+        ("pushgateway", "core"),
+        ("pushgateway.gateway", "core"),
+        ("pushgateway.transport.limit", "transport"),
+        ("pushgateway_oppo.vendor", "plug-in"),
+        ("asyncio.tasks", "other"),
+        ("pushgatewayd", "other"),
+        ("", "other"),
+    ],
+)
+def test_a_module_belongs_to_one_part(load: Load, module: str, part: str) -> None:
+    """Only what the gateway and its plug-ins do counts as theirs; the transport is a part of its own."""
+    assert load("calls").part_of(module) == part
+
+
+def test_call_targets_are_judged_without_the_transport(load: Load) -> None:
+    """Core and plug-in together at the limit are within it, one more is not; the transport and asyncio do not count."""
+    calls = load("calls")
+    ours = {("pushgateway.gateway", "Gateway.send"): 100, ("pushgateway_oppo.vendor", "Oppo.push"): 20}
+    beside = {("pushgateway.transport.pool", "send"): 500, ("asyncio.tasks", "sleep"): 500}
+    files = {(f"pushgateway.file{number}", "f"): 0 for number in range(13)}
+
+    def met(functions: dict[tuple[str, str], int]) -> list[bool]:
+        count = calls.Count.of(functions | beside)
+        return [target.met for target in calls.targets({"send": {"default": count}})]
+
+    assert met(ours | files) == [True, True]
+    assert met(ours | files | {("pushgateway.one_more", "f"): 1}) == [False, False]
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])
