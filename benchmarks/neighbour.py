@@ -11,7 +11,7 @@ import sys
 
 from pushgateway_oppo.sandbox import OppoSandbox
 
-from pushgateway.sandbox.server import serve
+from pushgateway.sandbox.serving.server import serve
 
 
 def main() -> None:

@@ -19,7 +19,7 @@ from urllib.parse import parse_qs
 
 from pushgateway_oppo.sandbox.oppo import APP_KEY, MASTER_SECRET
 
-from pushgateway.rules import load_rules
+from pushgateway.vendor.rules import load_rules
 
 PATHS = {operation.path: name for name, operation in load_rules("pushgateway_oppo").dialects["v1.3"].operations.items()}
 _LENGTH = re.compile(rb"(?i)\r\ncontent-length: *(\d+)")

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from pushgateway import Transport
 from pushgateway.transport import HttpTransport
 
-FAST = "pushgateway.transport.lean:LeanTransport"
+FAST = "pushgateway.transport.lean_transport:LeanTransport"
 """`module:class` of the transport of the extra `fast`. It takes `connections`; without the extra, `ImportError`."""
 
 MakeTransport = Callable[[int], Transport]

@@ -18,9 +18,9 @@ from babel.messages.extract import extract_from_dir
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
 
-from pushgateway.advice import ADVICE
+from pushgateway.cli.command import pushgateway
 from pushgateway.cli.language import help_texts
-from pushgateway.cli.root import pushgateway
+from pushgateway.model.reason_advice import ADVICE
 
 _ROOT = Path(__file__).resolve().parents[1]
 _PO = _ROOT / "pushgateway" / "cli" / "locale" / "zh" / "LC_MESSAGES" / "messages.po"

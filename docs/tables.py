@@ -23,10 +23,10 @@ from pushgateway_oppo.media import KINDS, sizes
 from pushgateway_oppo.replies import RULES
 
 from pushgateway import Notification
-from pushgateway.rules import Dialect, FieldRule, Operation, Row, Rules
 from pushgateway.testing.conformance import PROMISES, PluginConformance
 from pushgateway.testing.conformance.judging import scenarios
 from pushgateway.vendor import Secret
+from pushgateway.vendor.rules import Dialect, FieldRule, Operation, Row, Rules
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "benchmarks"))  # they know how their figures are shown
 

@@ -34,11 +34,12 @@ from tables import (
 )
 from words import LANGUAGES, MissingWordsError, Words, words
 
-from pushgateway import Reason, Status, events
+from pushgateway import Reason, Status
 from pushgateway.config import _OPTIONS
-from pushgateway.events import Event
-from pushgateway.otel import OpenTelemetryObserver
-from pushgateway.prometheus import PrometheusObserver
+from pushgateway.observe import events
+from pushgateway.observe.events import Event
+from pushgateway.observe.otel import OpenTelemetryObserver
+from pushgateway.observe.prometheus import PrometheusObserver
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = sorted([*ROOT.glob("[A-Z]*.md"), *ROOT.glob("docs/*/*.md")])

@@ -19,7 +19,7 @@ from prometheus_client import CollectorRegistry, start_http_server
 from pushgateway_oppo.sandbox import OppoSandbox
 
 from pushgateway import Certificate, Notification, PushToken
-from pushgateway.prometheus import PrometheusObserver
+from pushgateway.observe.prometheus import PrometheusObserver
 from pushgateway.sandbox import Fault
 from pushgateway.sync import Gateway
 from pushgateway.testing import SandboxTransport

@@ -1,16 +1,23 @@
 """Offline push for Chinese phones, inside a Python process. The door for hosts: imports, and nothing else."""
 
-from pushgateway.audience import Audience, AudienceKind, Broadcast
-from pushgateway.calls import Ruling
-from pushgateway.certificates import Certificate
+from pushgateway.certificates.certificate import Certificate
 from pushgateway.config import Config, load_config
-from pushgateway.errors import ConfigError, FieldError, LoopError, PluginError, PushFailed, PushgatewayError
-from pushgateway.explaining import Explanation
+from pushgateway.engine.explain import Explanation
+from pushgateway.engine.flow_control.retry import RetryPolicy
 from pushgateway.gateway import Gateway
-from pushgateway.intent import Intent, Priority
-from pushgateway.journal import Journal
-from pushgateway.masking import Secret
-from pushgateway.model import (
+from pushgateway.model.audience import Audience, AudienceKind, Broadcast
+from pushgateway.model.errors import ConfigError, FieldError, LoopError, PluginError, PushFailed, PushgatewayError
+from pushgateway.model.intent import Intent, Priority
+from pushgateway.model.outcome import (
+    BroadcastOutcome,
+    CallOutcome,
+    CertificateCheck,
+    Outcome,
+    Reason,
+    Status,
+    SumStatus,
+)
+from pushgateway.model.push import (
     ClickAction,
     Network,
     Notification,
@@ -22,11 +29,12 @@ from pushgateway.model import (
     Push,
     PushToken,
 )
-from pushgateway.outcome import BroadcastOutcome, CallOutcome, CertificateCheck, Outcome, Reason, Status, SumStatus
-from pushgateway.receipt import Heard, Proof, Receipt, ReceiptKind, Statistics
-from pushgateway.retry import RetryPolicy
-from pushgateway.tracing import Trace
+from pushgateway.model.receipt import Heard, Proof, Receipt, ReceiptKind, Statistics
+from pushgateway.model.secret import Secret
+from pushgateway.observe.journal import Journal
+from pushgateway.observe.traces import Trace
 from pushgateway.transport import HttpTransport, LeanTransport, Transport
+from pushgateway.vendor.operation import Ruling
 
 __all__ = [
     "Audience",

@@ -22,16 +22,16 @@ from typing import Any, TypedDict, cast
 
 import attrs
 
-from pushgateway.capacity import check_rate
-from pushgateway.certificates import Certificate, check_linger, load_vendors
-from pushgateway.errors import ConfigError, FieldError
+from pushgateway.certificates.certificate import Certificate, check_linger, load_vendors
+from pushgateway.certificates.plugins import Plugins
 from pushgateway.gateway import Gateway
-from pushgateway.masking import safe_repr
-from pushgateway.model import check_count, check_seconds
-from pushgateway.plugins import Plugins
-from pushgateway.transport.asking import Proxy
-from pushgateway.transport.trust import check_authorities
+from pushgateway.model.errors import ConfigError, FieldError
+from pushgateway.model.push import check_count, check_seconds
+from pushgateway.model.secret import safe_repr
+from pushgateway.transport.request_head import Proxy
+from pushgateway.transport.tls import check_authorities
 from pushgateway.vendor import Vendor
+from pushgateway.vendor.capacity import check_rate
 
 _TABLES = frozenset({"gateway", "certificates"})
 _PACE: Mapping[str, Callable[[str, object], None]] = {

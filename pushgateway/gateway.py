@@ -18,34 +18,33 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from pushgateway import forks
-from pushgateway.audience import Audience, Broadcast, check_display, check_start
-from pushgateway.broadcasting import Broadcasting, ended
-from pushgateway.certificates import Certificate, check_linger
-from pushgateway.errors import FieldError, LoopError
-from pushgateway.events import Shed
-from pushgateway.flow import SINGLES, Flow, Many, as_push, check_window
-from pushgateway.hearing import Hearing
-from pushgateway.ids import Ids
-from pushgateway.inquiries import Inquiries, make_traces
-from pushgateway.intake import Intake
-from pushgateway.intent import Priority
-from pushgateway.journal import Journal
-from pushgateway.masking import safe_repr
-from pushgateway.model import Notification, Push, PushToken, as_certificate_id, check_count, check_seconds
-from pushgateway.operations import Operations
-from pushgateway.outcome import BroadcastOutcome, CertificateCheck, Outcome, Reason, Status
-from pushgateway.pace import Pace
-from pushgateway.patience import Patience
-from pushgateway.plugins import Plugins
-from pushgateway.receipt import Heard, Receipt
-from pushgateway.retry import RetryPolicy, retry_policy
-from pushgateway.roster import Roster
-from pushgateway.transport import CONNECTIONS, HttpTransport, Transport
-from pushgateway.underway import UnderWay
+from pushgateway.certificates.certificate import Certificate, check_linger
+from pushgateway.certificates.plugins import Plugins
+from pushgateway.engine.broadcast import Broadcasting, ended
+from pushgateway.engine.flow_control.patience import Patience
+from pushgateway.engine.flow_control.retry import RetryPolicy, retry_policy
+from pushgateway.engine.inquiries import Inquiries, make_traces
+from pushgateway.engine.intake import Intake
+from pushgateway.engine.lanes import Roster
+from pushgateway.engine.operations import Operations
+from pushgateway.engine.options import Pace
+from pushgateway.engine.pushes.ids import Ids
+from pushgateway.engine.pushes.runs import Sink
+from pushgateway.engine.pushes.sinks import SINGLES, Flow, Many, as_push, check_window
+from pushgateway.engine.receipts import Hearing
+from pushgateway.engine.tasks import UnderWay
+from pushgateway.model.audience import Audience, Broadcast, check_display, check_start
+from pushgateway.model.errors import FieldError, LoopError
+from pushgateway.model.intent import Priority
+from pushgateway.model.outcome import BroadcastOutcome, CertificateCheck, Outcome, Reason, Status
+from pushgateway.model.push import Notification, Push, PushToken, as_certificate_id, check_count, check_seconds
+from pushgateway.model.receipt import Heard, Receipt
+from pushgateway.model.secret import safe_repr
+from pushgateway.observe.emitter import Observer, Watch
+from pushgateway.observe.events import Shed
+from pushgateway.observe.journal import Journal
+from pushgateway.transport import CONNECTIONS, HttpTransport, Transport, forks
 from pushgateway.vendor import Vendor
-from pushgateway.waiting import Sink
-from pushgateway.watching import Observer, Watch
 
 logging.getLogger("pushgateway").addHandler(logging.NullHandler())  # what is logged is the host's to show
 
@@ -95,9 +94,9 @@ class Gateway(Inquiries):
         `proxy`: URL of an HTTP proxy. `ca_file`: further trusted authorities (PEM). `linger`: how long a push may wait
         for others to share its request when one has just left; 0: each push in a request of its own. `queue`: pushes
         of one certificate that may be there before `try_send` says `OVERLOADED`. `observer`: called with every event
-        (see `pushgateway.events`). `trace`: how many of the last pushes `trace()` knows at least, and of the lost
-        ones. `journal`: where their ends are written down (closed by you). `transport`: instead of the gateway's own
-        (closed by you); then `connect_timeout`, `proxy` and `ca_file` are set there, and `connections` must not be
+        (see `pushgateway.observe.events`). `trace`: how many of the last pushes `trace()` knows at least, and of the
+        lost ones. `journal`: where their ends are written down (closed by you). `transport`: instead of the gateway's
+        own (closed by you); then `connect_timeout`, `proxy` and `ca_file` are set there, and `connections` must not be
         more than its own. `vendors`: classes by brand that go before installed plug-ins. `clock` (epoch seconds),
         `rng`: for tests.
         """

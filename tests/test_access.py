@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 from office import DAY, EPOCH, KEY, Office, busy, every_order, fresh, now, tried, wrong_key
 
-from pushgateway.access import AccessTokens
-from pushgateway.errors import ClockSkew, NoVerdict, Refused
-from pushgateway.outcome import Reason
-from pushgateway.testing.virtual import run_virtual
+from pushgateway.engine.session.access_tokens import AccessTokens
+from pushgateway.model.errors import ClockSkew, NoVerdict, Refused
+from pushgateway.model.outcome import Reason
+from pushgateway.testing.virtual_time import run_virtual
 from pushgateway.vendor import AccessToken
 
 

@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 from office import DAY, EPOCH, KEY, Office, busy, every_order, fresh, now, tried, wrong_key
 
-from pushgateway.access import AccessTokens
-from pushgateway.errors import NoVerdict, PushgatewayError, Refused
-from pushgateway.outcome import Reason
-from pushgateway.testing.virtual import loop_wall_clock, run_virtual
+from pushgateway.engine.session.access_tokens import AccessTokens
+from pushgateway.model.errors import NoVerdict, PushgatewayError, Refused
+from pushgateway.model.outcome import Reason
+from pushgateway.testing.virtual_time import loop_wall_clock, run_virtual
 from pushgateway.vendor import AccessToken
 
 

@@ -8,8 +8,8 @@ from complaints import field_of
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pushgateway.audience import Audience, AudienceKind, Broadcast
-from pushgateway.model import Notification
+from pushgateway.model.audience import Audience, AudienceKind, Broadcast
+from pushgateway.model.push import Notification
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 NOTE = Notification("title", "body")

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import pytest
 
 from pushgateway import Notification, Outcome, Push, PushToken
-from pushgateway.batch import distinct
-from pushgateway.model import CallBack
+from pushgateway.model.batch import distinct
+from pushgateway.model.push import CallBack
 from pushgateway.vendor import Batch
 
 NOTES = [Notification("t", "b"), Notification("t", "c")]

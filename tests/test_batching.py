@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pushgateway.batching import Queue
-from pushgateway.model import Notification, Push, PushToken
-from pushgateway.outcome import Outcome
-from pushgateway.text import most_quoted
+from pushgateway.engine.pushes.queue import Queue
+from pushgateway.engine.pushes.runs import Waiting
+from pushgateway.model.outcome import Outcome
+from pushgateway.model.push import Notification, Push, PushToken
 from pushgateway.vendor import Batching
-from pushgateway.waiting import Waiting
+from pushgateway.vendor.text import most_quoted
 
 NOTES = [Notification("t", str(number)) for number in range(3)]
 

@@ -18,12 +18,12 @@ from pushgateway_oppo.sandbox import OppoSandbox
 from toy import Toy, ToyServer, certificate, gateway, note
 
 from pushgateway import Audience, Certificate, Gateway, Notification, Outcome, Priority, Push, PushToken, Reason
-from pushgateway.lane import TURN, Lane
-from pushgateway.otel import OpenTelemetryObserver
+from pushgateway.engine.lane import TURN, Lane
+from pushgateway.observe.emitter import MOST
+from pushgateway.observe.otel import OpenTelemetryObserver
 from pushgateway.testing import SandboxTransport
-from pushgateway.testing.virtual import loop_wall_clock, run_virtual
+from pushgateway.testing.virtual_time import loop_wall_clock, run_virtual
 from pushgateway.vendor import NoVerdict
-from pushgateway.watching import MOST
 
 pytestmark = pytest.mark.days
 

@@ -8,7 +8,7 @@ from typing import ClassVar
 from toy import Toy, ToyServer, certificate, gateway, note
 
 from pushgateway import Outcome, Push, PushToken, Reason, Status
-from pushgateway.testing.virtual import VirtualLoop, run_virtual
+from pushgateway.testing.virtual_time import VirtualLoop, run_virtual
 from pushgateway.vendor import Exchange
 
 

@@ -11,9 +11,9 @@ import pytest
 from toy import Toy, ToyServer, gateway
 
 from pushgateway import Audience, BroadcastOutcome, Notification, Outcome, PushToken, Reason, Status, SumStatus
-from pushgateway.audience import AudienceKind
-from pushgateway.events import BreakerChanged, Event
-from pushgateway.testing.virtual import run_virtual
+from pushgateway.model.audience import AudienceKind
+from pushgateway.observe.events import BreakerChanged, Event
+from pushgateway.testing.virtual_time import run_virtual
 from pushgateway.vendor import Broadcast, Exchange, NoVerdict, Refused, Request, Response
 
 NOTE = Notification("title", "body")

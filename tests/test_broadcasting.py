@@ -19,9 +19,9 @@ from pushgateway import (
     Status,
     SumStatus,
 )
-from pushgateway.audience import AudienceKind
-from pushgateway.events import BroadcastDone, Event
-from pushgateway.testing.virtual import run_virtual
+from pushgateway.model.audience import AudienceKind
+from pushgateway.observe.events import BroadcastDone, Event
+from pushgateway.testing.virtual_time import run_virtual
 from pushgateway.vendor import NoVerdict, Response
 
 NOTE = Notification("title", "body")

@@ -9,7 +9,7 @@ import asyncio
 import pytest
 from cancelling import CALLS, SCENES, CancelAt, Run, at_every_round, at_every_suspension, in_pairs, run
 
-from pushgateway.flow import Singles
+from pushgateway.engine.pushes.sinks import Singles
 
 every_call = pytest.mark.parametrize("call", CALLS)
 every_scene = pytest.mark.parametrize("scene", SCENES)

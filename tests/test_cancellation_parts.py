@@ -14,7 +14,7 @@ from office import KEY, Office, every_order, fresh
 from raw import PLAIN, Behaviour, Server, serving
 
 from pushgateway import HttpTransport
-from pushgateway.testing.virtual import run_virtual
+from pushgateway.testing.virtual_time import run_virtual
 from pushgateway.vendor import AccessToken, Request, Response
 
 

@@ -9,12 +9,12 @@ from typing import Any, ClassVar, Literal
 import attrs
 import pytest
 
-from pushgateway.certificates import Certificate, load_vendors
-from pushgateway.errors import ConfigError, FieldError, PluginError
-from pushgateway.masking import Secret
-from pushgateway.model import Push
-from pushgateway.outcome import Outcome
-from pushgateway.plugins import Plugins
+from pushgateway.certificates.certificate import Certificate, load_vendors
+from pushgateway.certificates.plugins import Plugins
+from pushgateway.model.errors import ConfigError, FieldError, PluginError
+from pushgateway.model.outcome import Outcome
+from pushgateway.model.push import Push
+from pushgateway.model.secret import Secret
 from pushgateway.vendor import Exchange, Request, Vendor
 
 CANARY = "canary-5d1f"

@@ -15,18 +15,18 @@ import click
 import pytest
 from click.testing import CliRunner, Result
 
-from pushgateway import plugins
-from pushgateway.advice import ADVICE
-from pushgateway.cli import words
-from pushgateway.cli.exits import MEANINGS, Exit, exit_code
-from pushgateway.cli.opening import ask
-from pushgateway.cli.root import pushgateway as command
+from pushgateway.certificates import plugins
+from pushgateway.certificates.plugins import Plugins
+from pushgateway.cli import render
+from pushgateway.cli.command import pushgateway as command
+from pushgateway.cli.exit_codes import MEANINGS, Exit, exit_code
+from pushgateway.cli.gateway_session import ask
 from pushgateway.cli.vendors import abilities
 from pushgateway.config import Config
 from pushgateway.gateway import Gateway
-from pushgateway.model import Notification, Push, PushToken
-from pushgateway.outcome import CertificateCheck, Outcome, Reason, Status
-from pushgateway.plugins import Plugins
+from pushgateway.model.outcome import CertificateCheck, Outcome, Reason, Status
+from pushgateway.model.push import Notification, Push, PushToken
+from pushgateway.model.reason_advice import ADVICE
 
 PUSH = Push(PushToken(7005, "CN_secret_token"), Notification("a", "b"))
 
@@ -63,7 +63,8 @@ def test_the_module_runs() -> None:
 def test_help_loads_no_server() -> None:
     """`--help` is fast: the server of the sandbox is imported by nothing that does not serve."""
     result = python(
-        "import sys, pushgateway.cli.root; print([m for m in ('uvicorn', 'starlette', 'trustme') if m in sys.modules])"
+        "import sys, pushgateway.cli.command; "
+        "print([m for m in ('uvicorn', 'starlette', 'trustme') if m in sys.modules])"
     )
 
     assert result.stdout.strip() == "[]"
@@ -114,7 +115,7 @@ def test_exit_codes(statuses: list[Status], code: Exit) -> None:
 
 def test_every_word_has_a_sentence() -> None:
     """No status and no reason leaves the user without a sentence."""
-    assert words.ENDINGS.keys() == set(Status)
+    assert render.ENDINGS.keys() == set(Status)
     assert ADVICE.keys() == set(Reason)
     assert MEANINGS.keys() == set(Exit)
     assert all(ADVICE.values())
@@ -125,7 +126,7 @@ def test_tokens_are_shortened_in_words() -> None:
     message = "\x1b[31mbad CN_secret_token\n"
     outcome = Outcome.rejected(PUSH, Reason.UNREGISTERED, code="1", message=message, detail="CN_secret_token is bad")
 
-    shown = repr((words.outcome_json(outcome), words.outcome_lines(outcome)))
+    shown = repr((render.outcome_json(outcome), render.outcome_lines(outcome)))
 
     assert "secret_token" not in shown
     assert "\\x1b" not in shown
@@ -134,16 +135,16 @@ def test_tokens_are_shortened_in_words() -> None:
 
 def test_foreign_texts_are_bounded() -> None:
     """A vendor's sentence is shown up to 300 characters."""
-    assert words.plain("x" * 300) == "x" * 300
-    assert words.plain("x" * 301) == "x" * 300
+    assert render.plain("x" * 300) == "x" * 300
+    assert render.plain("x" * 301) == "x" * 300
 
 
 def test_a_repeat_is_not_blamed_on_the_content() -> None:
     """Who repeats a message that the vendor already has is told that the phone got it, not to change the content."""
     outcome = Outcome.rejected(PUSH, Reason.INVALID_NOTIFICATION, code="32", repeated=True)
 
-    assert words.advice(outcome) == words.REPEATED
-    assert words.advice(Outcome.accepted(PUSH, "1")) is None
+    assert render.advice(outcome) == render.REPEATED
+    assert render.advice(Outcome.accepted(PUSH, "1")) is None
 
 
 @pytest.mark.parametrize(
@@ -163,7 +164,7 @@ def test_advice_for_a_check(reason: Reason, code: str | None, detail: str, part:
     """A login that failed says what to look at: the settings, the network, or the clock of the wall."""
     check = CertificateCheck(certificate_id="1", brand="acme", ok=False, detail=detail, reason=reason, vendor_code=code)
 
-    told = words.check_advice(check)
+    told = render.check_advice(check)
 
     assert part in told
     assert bool(told) is bool(part)

@@ -13,11 +13,11 @@ import pytest
 from click.testing import CliRunner
 
 import pushgateway.sandbox
-from pushgateway.cli import acts
-from pushgateway.cli.exits import Exit
-from pushgateway.cli.root import pushgateway as command
-from pushgateway.model import Notification, Push, PushToken
-from pushgateway.outcome import Outcome, Reason
+from pushgateway.cli import demo_scenes
+from pushgateway.cli.command import pushgateway as command
+from pushgateway.cli.exit_codes import Exit
+from pushgateway.model.outcome import Outcome, Reason
+from pushgateway.model.push import Notification, Push, PushToken
 from pushgateway.sandbox import Sandbox, find_sandbox
 
 
@@ -122,11 +122,11 @@ def test_audit_sees_every_contradiction() -> None:
     ]
     delivered = Counter({"a": 1, "d": 1, "e": 1})
 
-    found = acts.audit(outcomes, lambda token: delivered[token])
+    found = demo_scenes.audit(outcomes, lambda token: delivered[token])
 
     assert sorted(found) == [
         "1 pushes ended accepted and were delivered 0 times",
         "1 pushes ended rejected and were delivered 1 times",
         "1 pushes ended without a verdict",
     ]
-    assert acts.audit([outcomes[0], outcomes[2]], lambda token: delivered[token]) == []
+    assert demo_scenes.audit([outcomes[0], outcomes[2]], lambda token: delivered[token]) == []

@@ -27,7 +27,7 @@ import sys
 from pushgateway.cli.language import translate_help, use_language
 use_language(sys.argv[1:])
 from click import Context
-from pushgateway.cli.root import pushgateway
+from pushgateway.cli.command import pushgateway
 translate_help(pushgateway)
 for name, command in pushgateway.commands.items():
     print(command.get_help(command.context_class(command, info_name=name)))
@@ -116,7 +116,7 @@ def test_json_is_the_same_in_every_language() -> None:
 
 def test_json_shows_chinese_unescaped_where_the_output_can_take_it() -> None:
     """Titles can be read in a log; where the output knows ASCII only, it is still JSON."""
-    code = "from pushgateway.cli.show import as_json; as_json({'title': '今晚 😀'})"
+    code = "from pushgateway.cli.console import as_json; as_json({'title': '今晚 😀'})"
 
     def printed(encoding: str) -> bytes:
         variables = environment(PYTHONIOENCODING=f"{encoding}:backslashreplace")

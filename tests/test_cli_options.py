@@ -11,12 +11,12 @@ import click
 import pytest
 from click.testing import CliRunner, Result
 
-from pushgateway.audience import Audience
 from pushgateway.cli.broadcast import read_audience, read_tokens
-from pushgateway.cli.exits import Exit
+from pushgateway.cli.command import pushgateway as command
+from pushgateway.cli.exit_codes import Exit
 from pushgateway.cli.options import json_object, moment, read_notification
-from pushgateway.cli.root import pushgateway as command
-from pushgateway.model import OpenActivity, OpenIntent, OpenIntentUri, OpenUrl
+from pushgateway.model.audience import Audience
+from pushgateway.model.push import OpenActivity, OpenIntent, OpenIntentUri, OpenUrl
 
 _TAPS = ("url", "activity", "intent")
 CONTENT = dict.fromkeys(

@@ -25,8 +25,8 @@ import pytest
 from click.testing import CliRunner
 from pushgateway_oppo.sandbox import OppoSandbox
 
-from pushgateway.cli.exits import Exit
-from pushgateway.cli.root import pushgateway as command
+from pushgateway.cli.command import pushgateway as command
+from pushgateway.cli.exit_codes import Exit
 from pushgateway.cli.sandbox import login_request, make_sandbox, toml
 from pushgateway.sandbox import Sandbox
 from pushgateway.vendor import Request

@@ -14,12 +14,12 @@ from click.testing import CliRunner, Result
 from pushgateway_oppo import Oppo
 
 from pushgateway import RetryPolicy
-from pushgateway.cli.exits import Exit
-from pushgateway.cli.root import pushgateway as command
+from pushgateway.cli.command import pushgateway as command
+from pushgateway.cli.exit_codes import Exit
 from pushgateway.cli.sandbox import toml
-from pushgateway.masking import mask
+from pushgateway.model.secret import mask
 from pushgateway.sandbox import Fault, Sandbox, find_sandbox
-from pushgateway.sandbox.server import serve
+from pushgateway.sandbox.serving.server import serve
 
 TEXT = ("--title", "今晚", "--body", "八点见")
 WRONG = "the-app-secret-of-the-console"

@@ -13,14 +13,14 @@ import pytest
 from click.testing import CliRunner, Result
 
 from pushgateway import Journal, Notification, Push, PushToken, Receipt, ReceiptKind, load_config, sync
-from pushgateway.cli.exits import Exit
+from pushgateway.cli.command import pushgateway as command
+from pushgateway.cli.exit_codes import Exit
 from pushgateway.cli.records import usual_path
-from pushgateway.cli.root import pushgateway as command
 from pushgateway.cli.sandbox import toml
 from pushgateway.cli.why import journal_findings, moment, zone_of
-from pushgateway.masking import mask
+from pushgateway.model.secret import mask
 from pushgateway.sandbox import Sandbox, find_sandbox
-from pushgateway.sandbox.server import serve
+from pushgateway.sandbox.serving.server import serve
 
 SECRET = "the-app-secret-of-the-console"
 

@@ -7,7 +7,7 @@ import pytest
 from toy import ToyServer, certificate, gateway, note
 
 from pushgateway import FieldError, Gateway, Outcome, Push, PushToken, Status
-from pushgateway.testing.virtual import run_virtual
+from pushgateway.testing.virtual_time import run_virtual
 
 
 async def spread(g: Gateway, count: int, seconds: float, key: int = 1) -> list[float]:

@@ -12,12 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pushgateway import Notification, Outcome, Priority, Push, PushToken
-from pushgateway.batching import PIECE, Queue
-from pushgateway.deadlines import Deadlines
-from pushgateway.flow import Many
-from pushgateway.testing.virtual import run_virtual
+from pushgateway.engine.pushes.deadlines import Deadlines
+from pushgateway.engine.pushes.queue import PIECE, Queue
+from pushgateway.engine.pushes.runs import Cohort, Column, Item, Waiting, by_sink, each, present
+from pushgateway.engine.pushes.sinks import Many
+from pushgateway.testing.virtual_time import run_virtual
 from pushgateway.vendor import Batching
-from pushgateway.waiting import Cohort, Column, Item, Waiting, by_sink, each, present
 
 NOTES = [Notification("t", str(number)) for number in range(3)]
 

@@ -10,11 +10,11 @@ import pytest
 import trustme
 
 from pushgateway import Gateway
-from pushgateway.certificates import Certificate
+from pushgateway.certificates.certificate import Certificate
 from pushgateway.config import MAX_SECRET, Config, Options, load_config
-from pushgateway.errors import ConfigError
-from pushgateway.model import Push
-from pushgateway.outcome import Outcome
+from pushgateway.model.errors import ConfigError
+from pushgateway.model.outcome import Outcome
+from pushgateway.model.push import Push
 from pushgateway.vendor import Exchange, Request, Vendor
 
 CANARY = "canary-5d1f"

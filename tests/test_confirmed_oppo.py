@@ -10,9 +10,9 @@ from pushgateway_oppo import Oppo
 from pushgateway_oppo.sandbox import OppoSandbox
 
 from pushgateway import Audience, CallOutcome, Certificate, Gateway, Notification, PushToken, Reason, Statistics, Status
-from pushgateway.confirming import Confirmation, Confirming
+from pushgateway.receipts.confirm import Confirmation, Confirming
 from pushgateway.testing import SandboxTransport
-from pushgateway.testing.virtual import loop_wall_clock, run_virtual
+from pushgateway.testing.virtual_time import loop_wall_clock, run_virtual
 
 HOST = "https://api.push.oppomobile.com"
 NOTE = Notification("Duty", "Water in the server room")

@@ -10,9 +10,9 @@ from clerk import ClerkServer, clerks, posted, sealed
 from toy import ToyServer, gateway
 
 from pushgateway import Audience, FieldError, Gateway, Notification, PushToken, Statistics
-from pushgateway import confirming as room
-from pushgateway.confirming import Confirmation, Confirming
-from pushgateway.testing.virtual import run_virtual
+from pushgateway.receipts import confirm as room
+from pushgateway.receipts.confirm import Confirmation, Confirming
+from pushgateway.testing.virtual_time import run_virtual
 from pushgateway.vendor import NoVerdict
 
 NOTE = Notification("title", "body")

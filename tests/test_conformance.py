@@ -20,7 +20,7 @@ from broken.copies import installed
 from plain_kit import GroupKit, PlainKit
 from toy import Toy
 
-from pushgateway.outcome import Reason
+from pushgateway.model.outcome import Reason
 from pushgateway.testing.conformance import PROMISES, PluginConformance
 from pushgateway.testing.conformance.bench import MOST_STEPS, Bench
 from pushgateway.testing.conformance.judging import scenarios

@@ -11,7 +11,7 @@ import attrs
 import pytest
 from broken.copies import ACME, BEAM, OPPO, Base, installed
 
-from pushgateway.model import Notification, OpenUrl, Push, PushToken
+from pushgateway.model.push import Notification, OpenUrl, Push, PushToken
 from pushgateway.sandbox import Delivery
 from pushgateway.testing.conformance.bench import Bench
 from pushgateway.testing.conformance.seeing import changed, is_moment, is_whole_cut, same

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from talk import Script, ask, asking, conversing, ending, errand
 
-from pushgateway.conversation import MAX_BREATHS, MAX_REQUESTS
-from pushgateway.errors import AccessExpired, ClockSkew, ExchangeError, NoVerdict, Refused
-from pushgateway.outcome import Reason
-from pushgateway.testing.virtual import run_virtual
+from pushgateway.engine.session.vendor_session import MAX_BREATHS, MAX_REQUESTS
+from pushgateway.model.errors import AccessExpired, ClockSkew, ExchangeError, NoVerdict, Refused
+from pushgateway.model.outcome import Reason
+from pushgateway.testing.virtual_time import run_virtual
 from pushgateway.vendor import AccessToken, Exchange, Request, Response
 
 CANARY = "canary-5d1f"

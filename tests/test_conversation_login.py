@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from talk import Script, ask, conversing, ending, errand, office, token
 
-from pushgateway.errors import AccessExpired, NoVerdict, Refused
-from pushgateway.outcome import Reason
-from pushgateway.testing.virtual import run_virtual
+from pushgateway.model.errors import AccessExpired, NoVerdict, Refused
+from pushgateway.model.outcome import Reason
+from pushgateway.testing.virtual_time import run_virtual
 from pushgateway.vendor import AccessToken, Exchange, Request, Response
 
 CANARY = "canary-5d1f"

@@ -14,16 +14,17 @@ import attrs
 import pytest
 from everything import classes
 
-from pushgateway import errors, events
-from pushgateway.audience import Audience, Broadcast
-from pushgateway.batch import Batch
-from pushgateway.certificates import Certificate
-from pushgateway.errors import ConfigError, FieldError, NoVerdict, PushFailed, PushgatewayError, Refused
-from pushgateway.frozen import FrozenDict
-from pushgateway.masking import Secret
-from pushgateway.model import Notification, OpenUrl, Push, PushToken
-from pushgateway.outcome import BroadcastOutcome, CallOutcome, Outcome, Reason, Status
-from pushgateway.receipt import Receipt, ReceiptKind
+from pushgateway.certificates.certificate import Certificate
+from pushgateway.model import errors
+from pushgateway.model.audience import Audience, Broadcast
+from pushgateway.model.batch import Batch
+from pushgateway.model.errors import ConfigError, FieldError, NoVerdict, PushFailed, PushgatewayError, Refused
+from pushgateway.model.frozen import FrozenDict
+from pushgateway.model.outcome import BroadcastOutcome, CallOutcome, Outcome, Reason, Status
+from pushgateway.model.push import Notification, OpenUrl, Push, PushToken
+from pushgateway.model.receipt import Receipt, ReceiptKind
+from pushgateway.model.secret import Secret
+from pushgateway.observe import events
 
 PUSH = Push(
     PushToken(7005, "CN_a"),
@@ -158,7 +159,7 @@ def test_a_repr_never_raises() -> None:
             raising.append(f"{kind.__module__}.{kind.__qualname__}")
 
     assert len(shown()) > 90
-    assert raising == [], "put pushgateway.masking.safe_repr (plug-ins: pushgateway.vendor.safe_repr) above these"
+    assert raising == [], "put pushgateway.model.secret.safe_repr (plug-ins: pushgateway.vendor.safe_repr) above these"
 
 
 def test_a_notification_that_failed_its_check_can_be_shown() -> None:

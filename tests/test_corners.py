@@ -6,8 +6,8 @@ import pytest
 from toy import ToyServer, gateway, note
 
 from pushgateway import FieldError, Notification, Outcome, Priority, Push, PushToken, Receipt, ReceiptKind, Status
-from pushgateway.confirming import Confirmation, Confirming
-from pushgateway.testing.virtual import run_virtual
+from pushgateway.receipts.confirm import Confirmation, Confirming
+from pushgateway.testing.virtual_time import run_virtual
 
 A, B = PushToken(1, "a"), PushToken(1, "b")
 

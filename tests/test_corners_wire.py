@@ -8,7 +8,7 @@ import attrs
 from toy import Toy, ToyServer, certificate, gateway, note
 
 from pushgateway import Audience, BroadcastOutcome, CallOutcome, Outcome, Push, PushToken, Reason, Status
-from pushgateway.testing.virtual import run_virtual
+from pushgateway.testing.virtual_time import run_virtual
 from pushgateway.vendor import Broadcast, Exchange, Request, Response
 
 

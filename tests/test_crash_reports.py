@@ -15,8 +15,8 @@ from toy import Toy
 
 from pushgateway import Certificate, Gateway, sync
 from pushgateway.config import load_config
-from pushgateway.masking import Secret
-from pushgateway.model import as_token
+from pushgateway.model.push import as_token
+from pushgateway.model.secret import Secret
 
 CANARY = "canary-5d1f-canary-5d1f"
 OURS = ("/pushgateway/", "/pushgateway_oppo/", "<attrs generated")

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from toy import note
 
 from pushgateway import Outcome, Push, PushToken
-from pushgateway.deadlines import GRAIN, Deadlines
-from pushgateway.waiting import Waiting
+from pushgateway.engine.pushes.deadlines import GRAIN, Deadlines
+from pushgateway.engine.pushes.runs import Waiting
 
 
 class Nowhere:

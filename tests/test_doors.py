@@ -9,7 +9,7 @@ import inspect
 import re
 from collections.abc import Mapping
 
-from pushgateway import errors
+from pushgateway.model import errors
 
 
 def names_at_the_door(text: str) -> list[str] | None:
@@ -69,7 +69,7 @@ def test_the_error_tree_is_drawn_as_it_is(core: Mapping[str, str]) -> None:
     classes = [item for item in vars(errors).values() if inspect.isclass(item) and item.__module__ == errors.__name__]
     real = {item.__name__: next((b.__name__ for b in item.__bases__ if b in classes), None) for item in classes}
 
-    assert drawn_tree(ast.get_docstring(ast.parse(core["pushgateway.errors"]), clean=False) or "") == real
+    assert drawn_tree(ast.get_docstring(ast.parse(core["pushgateway.model.errors"]), clean=False) or "") == real
     assert all(issubclass(item, errors.PushgatewayError) for item in classes)
 
 

@@ -29,7 +29,7 @@ from pushgateway import (
 )
 from pushgateway.sandbox import Fault
 from pushgateway.testing import SandboxTransport
-from pushgateway.testing.virtual import loop_wall_clock, run_virtual
+from pushgateway.testing.virtual_time import loop_wall_clock, run_virtual
 
 pytestmark = pytest.mark.days
 

@@ -10,17 +10,17 @@ import pytest
 from toy import Toy, ToyServer, certificate, gateway, note
 
 from pushgateway import Certificate, Journal, Outcome, Push, PushToken, Reason, Status, sync
-from pushgateway import background as backgrounds
-from pushgateway.batching import SHARE, Queue
-from pushgateway.events import Event, LoginDone, RequestDone
-from pushgateway.flow import Many
-from pushgateway.intent import Priority
-from pushgateway.journal import read_journal
-from pushgateway.model import Notification
-from pushgateway.testing.virtual import run_virtual
-from pushgateway.tracing import Ended, Traces
+from pushgateway.engine.pushes.queue import SHARE, Queue
+from pushgateway.engine.pushes.runs import Waiting
+from pushgateway.engine.pushes.sinks import Many
+from pushgateway.model.intent import Priority
+from pushgateway.model.push import Notification
+from pushgateway.observe.events import Event, LoginDone, RequestDone
+from pushgateway.observe.journal import read_journal
+from pushgateway.observe.traces import Ended, Traces
+from pushgateway.sync import thread as backgrounds
+from pushgateway.testing.virtual_time import run_virtual
 from pushgateway.vendor import Batching, Exchange, NoVerdict, Response
-from pushgateway.waiting import Waiting
 
 TOKEN = PushToken(1, "a")
 

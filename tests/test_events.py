@@ -10,9 +10,9 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 import attrs
 import pytest
 
-from pushgateway import events
-from pushgateway.events import BreakerState, Event, RateChanged, Reloaded, RequestDone
-from pushgateway.outcome import Reason, Status, SumStatus
+from pushgateway.model.outcome import Reason, Status, SumStatus
+from pushgateway.observe import events
+from pushgateway.observe.events import BreakerState, Event, RateChanged, Reloaded, RequestDone
 
 TEXTS = {"certificate_id", "brand", "region", "quota", "vendor_code", "name"}
 """Fields that hold text; all of them are keys or numbers, and each of them was looked at."""

@@ -24,7 +24,7 @@ from pushgateway_oppo.sandbox import OppoSandbox
 from pushgateway import load_config
 from pushgateway.cli.sandbox import toml
 from pushgateway.sandbox import Fault
-from pushgateway.sandbox.server import serve
+from pushgateway.sandbox.serving.server import serve
 
 SECRET = "a receipt secret of many characters"
 ROWS = """

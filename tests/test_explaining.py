@@ -30,11 +30,11 @@ from pushgateway import (
     Status,
     sync,
 )
-from pushgateway.explaining import ACCESS_TOKEN, NEW_ID, SAVED_ID, Explanation
-from pushgateway.hiding import HIDDEN
+from pushgateway.engine.explain import ACCESS_TOKEN, NEW_ID, SAVED_ID, Explanation
+from pushgateway.engine.hiding import HIDDEN
 from pushgateway.sandbox import Sandbox, find_sandbox
 from pushgateway.testing import SandboxTransport
-from pushgateway.testing.virtual import loop_wall_clock, run_virtual
+from pushgateway.testing.virtual_time import loop_wall_clock, run_virtual
 from pushgateway.transport import Transport
 from pushgateway.vendor import Request, Response
 

@@ -7,7 +7,7 @@ from loaded import LoadedServer, Offer
 from toy import certificate, gateway
 
 from pushgateway import Priority
-from pushgateway.testing.virtual import run_virtual
+from pushgateway.testing.virtual_time import run_virtual
 
 pytestmark = pytest.mark.days
 

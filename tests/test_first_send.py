@@ -15,9 +15,9 @@ import pytest
 import trustme
 from pushgateway_oppo.sandbox import OppoSandbox
 
-from pushgateway.sandbox.server import Served, serve
+from pushgateway.sandbox.serving.server import Served, serve
 from pushgateway.transport import HttpTransport
-from pushgateway.transport.trust import Trust
+from pushgateway.transport.tls import Trust
 
 SECONDS = 60
 """Far more than it takes, far less than for ever."""

@@ -12,11 +12,11 @@ import pytest
 
 from pushgateway import Certificate, Gateway, Notification, PushToken, Reason
 from pushgateway import sync as pushgateway_sync
-from pushgateway.errors import FieldError
+from pushgateway.model.errors import FieldError
 from pushgateway.sandbox import Fault, Sandbox
 from pushgateway.testing import SandboxTransport
 from pushgateway.testing.fixtures import PushClock, PushLedger
-from pushgateway.testing.virtual import VirtualLoop
+from pushgateway.testing.virtual_time import VirtualLoop
 
 pytest_plugins = ["pushgateway.testing.fixtures", "pytester"]
 

@@ -7,7 +7,7 @@ import pytest
 from toy import ToyServer, certificate, gateway
 
 from pushgateway import FieldError, Notification, Outcome, Push, PushToken, Reason, Status
-from pushgateway.testing.virtual import run_virtual
+from pushgateway.testing.virtual_time import run_virtual
 
 
 def push(number: int) -> Push:

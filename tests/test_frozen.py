@@ -20,13 +20,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from toy import Toy, ToyServer, certificate, gateway
 
-from pushgateway.audience import Audience, AudienceKind
-from pushgateway.certificates import Certificate
-from pushgateway.errors import FieldError
-from pushgateway.frozen import DEEPEST, same
-from pushgateway.model import Notification, OpenActivity, OpenUrl, Push, PushToken
-from pushgateway.outcome import Outcome
-from pushgateway.testing.virtual import run_virtual
+from pushgateway.certificates.certificate import Certificate
+from pushgateway.model.audience import Audience, AudienceKind
+from pushgateway.model.errors import FieldError
+from pushgateway.model.frozen import DEEPEST, same
+from pushgateway.model.outcome import Outcome
+from pushgateway.model.push import Notification, OpenActivity, OpenUrl, Push, PushToken
+from pushgateway.testing.virtual_time import run_virtual
 from pushgateway.vendor import Exchange
 
 SEVERAL = ("data", "parameters", "overrides")

@@ -15,8 +15,8 @@ import pushgateway_oppo.receipts
 import pushgateway_oppo.replies
 import pytest
 
-import pushgateway.replies
-import pushgateway.seals
+import pushgateway.certificates.receipt_signing
+import pushgateway.vendor.replies
 
 NAMES = sorted(fuzzing.targets())
 SLOW = {"config": 5, "control": 5, "rules": 3}
@@ -65,7 +65,7 @@ def _quoting(response: Any, problem: str) -> str:
     return f"the reply is {problem}: {response.content[:200]}"
 
 
-REPLIES, VERDICTS = pushgateway_oppo.replies, pushgateway.replies
+REPLIES, VERDICTS = pushgateway_oppo.replies, pushgateway.vendor.replies
 
 
 @pytest.mark.parametrize(
@@ -84,7 +84,7 @@ REPLIES, VERDICTS = pushgateway_oppo.replies, pushgateway.replies
         (pushgateway_oppo.media, "_jpeg_size", lambda content: (144, 144), "pictures"),
         (pushgateway_oppo.receipts, "_text", lambda value: value, "receipts"),
         (VERDICTS, "_check_shape", lambda body: None, "nested"),
-        (pushgateway.seals, "_of_push", lambda name, token: name.encode(), "forged"),
+        (pushgateway.certificates.receipt_signing, "_of_push", lambda name, token: name.encode(), "forged"),
     ],
 )
 def test_planted_faults_are_found(

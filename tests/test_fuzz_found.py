@@ -12,11 +12,11 @@ from pushgateway_oppo import Oppo
 from pushgateway_oppo.sandbox import OppoSandbox
 from pushgateway_oppo.sandbox.form import FORM, read_form
 
-from pushgateway.certificates import Certificate, load_vendors
-from pushgateway.errors import ConfigError, NoVerdict, PluginError
-from pushgateway.plugins import Plugins
-from pushgateway.rules import parse_rules
+from pushgateway.certificates.certificate import Certificate, load_vendors
+from pushgateway.certificates.plugins import Plugins
+from pushgateway.model.errors import ConfigError, NoVerdict, PluginError
 from pushgateway.vendor import Request, Response, read_reply
+from pushgateway.vendor.rules import parse_rules
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,8 @@ import pytest
 from toy import Toy, ToyServer, certificate, gateway, note
 
 from pushgateway import Audience, Gateway, Outcome, Push, PushToken, Reason, Status
-from pushgateway.events import BreakerChanged, BreakerState, Event, QuotaLatched, QuotaReleased, RateChanged
-from pushgateway.testing.virtual import run_virtual
+from pushgateway.observe.events import BreakerChanged, BreakerState, Event, QuotaLatched, QuotaReleased, RateChanged
+from pushgateway.testing.virtual_time import run_virtual
 from pushgateway.vendor import Notification, NoVerdict, Refused
 
 

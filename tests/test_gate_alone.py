@@ -8,11 +8,11 @@ import pytest
 from toy import note
 
 from pushgateway import Outcome, Push, PushToken, Reason
-from pushgateway.events import BreakerChanged, BreakerState, Event, QuotaLatched, QuotaReleased, RateChanged
-from pushgateway.gate import Gate
-from pushgateway.limits import Breaker, Contents, SizeLimit
+from pushgateway.engine.flow_control.gate import Gate
+from pushgateway.engine.flow_control.limits import Breaker, Contents, SizeLimit
+from pushgateway.observe.emitter import Watch
+from pushgateway.observe.events import BreakerChanged, BreakerState, Event, QuotaLatched, QuotaReleased, RateChanged
 from pushgateway.vendor import NoVerdict, Rates, Refused
-from pushgateway.watching import Watch
 
 PUSH = Push(PushToken(1, "a"), note())
 TAKEN = Outcome.accepted(PUSH, "m")

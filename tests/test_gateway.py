@@ -22,8 +22,8 @@ from pushgateway import (
     Reason,
     Status,
 )
-from pushgateway.audience import LATE
-from pushgateway.testing.virtual import run_virtual
+from pushgateway.model.audience import LATE
+from pushgateway.testing.virtual_time import run_virtual
 
 
 def test_a_send_returns_the_vendors_verdict_for_its_own_token() -> None:

@@ -17,7 +17,7 @@ from pushgateway import (
     RetryPolicy,
     Status,
 )
-from pushgateway.testing.virtual import run_virtual
+from pushgateway.testing.virtual_time import run_virtual
 
 CLOSED = (Status.NOT_SENT, Reason.CLOSED)
 

@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pushgateway import Intent, Notification, Priority, Push, PushToken
-from pushgateway.flow import SINGLES
-from pushgateway.gathering import FEW, Apart, Fresh, Row
-from pushgateway.waiting import Cohort, Item, each
+from pushgateway.engine.pushes.gathering import FEW, Apart, Fresh, Row
+from pushgateway.engine.pushes.runs import Cohort, Item, each
+from pushgateway.engine.pushes.sinks import SINGLES
 
 NOTES = [Notification("t", "b"), Notification("t", "call", intent=Intent.CALL), Notification("t", "c")]
 

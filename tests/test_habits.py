@@ -1,6 +1,6 @@
 """The guards of the habits: what no source of ours may contain, how long it may be, and what a test owes its reader.
 
-Law of this file: as in test_house.py, each guard is a pure function from a source to sentences and is seen to fail.
+Law of this file: as in test_layers.py, each guard is a pure function from a source to sentences and is seen to fail.
 """
 
 import ast

@@ -12,10 +12,10 @@ from clerk import SECRET, Clerk, ClerkServer, clerks, parameter_of, posted, seal
 from toy import certificate
 
 from pushgateway import Audience, FieldError, Gateway, Heard, Notification, Push, PushToken, Reason, Receipt
-from pushgateway import hearing as room
-from pushgateway.events import Event, ReceiptsHeard
+from pushgateway.engine import receipts as room
+from pushgateway.observe.events import Event, ReceiptsHeard
 from pushgateway.sync import Gateway as SyncGateway
-from pushgateway.testing.virtual import run_virtual
+from pushgateway.testing.virtual_time import run_virtual
 
 NOTE = Notification("title", "body")
 BELIEVED: dict[str, str] = {}

@@ -14,7 +14,7 @@ from clerk import ClerkServer, clerks
 from toy import ToyServer, certificate, gateway, note
 
 from pushgateway import CallOutcome, Outcome, Push, PushToken, Reason, Status
-from pushgateway.testing.virtual import VirtualLoop, run_virtual
+from pushgateway.testing.virtual_time import VirtualLoop, run_virtual
 
 SEEDS = [None, 1, 2, 3]
 

@@ -15,10 +15,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pushgateway import Audience, Broadcast, Certificate, Explanation, Gateway, Notification, Push, PushToken, Reason
-from pushgateway.cli.root import pushgateway as command
-from pushgateway.hiding import HIDDEN, Hider, secrets_of
-from pushgateway.text import form_quote
+from pushgateway.cli.command import pushgateway as command
+from pushgateway.engine.hiding import HIDDEN, Hider, secrets_of
 from pushgateway.vendor import Exchange, Outcome, Refused, Request, Secret, Vendor
+from pushgateway.vendor.text import form_quote
 
 SECRET = 's3cr3t/Key+with="odd" letters é汉😀'
 
@@ -176,7 +176,7 @@ def test_the_command_shows_no_key_either(tmp_path: Path, monkeypatch: pytest.Mon
     """Neither for people nor with --json."""
     config = tmp_path / "pushgateway.toml"
     config.write_text(f"[certificates.7]\nbrand = 'static'\nkey = {json.dumps(SECRET, ensure_ascii=False)}\n")
-    monkeypatch.setattr("pushgateway.plugins.load", lambda group, brand, also=(): StaticKey)
+    monkeypatch.setattr("pushgateway.certificates.plugins.load", lambda group, brand, also=(): StaticKey)
     for more in ([], ["--json"]):
         arguments = ["explain", "7", "token", "--title", "t", "--body", "b", "--config", str(config), *more]
         result = CliRunner().invoke(command, arguments)

@@ -12,11 +12,11 @@ import pytest
 from toy import ToyServer, gateway, note
 
 from pushgateway import FieldError, Journal, Push, PushToken, Reason, Receipt, ReceiptKind
-from pushgateway import journal as journals
-from pushgateway.journal import older, read_journal, token_digest
-from pushgateway.outcome import Outcome
-from pushgateway.testing.virtual import run_virtual
-from pushgateway.tracing import Ended, Traces
+from pushgateway.model.outcome import Outcome
+from pushgateway.observe import journal as journals
+from pushgateway.observe.journal import older, read_journal, token_digest
+from pushgateway.observe.traces import Ended, Traces
+from pushgateway.testing.virtual_time import run_virtual
 
 TOKEN = PushToken(7005, "CN_0123456789abcdef")
 

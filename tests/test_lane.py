@@ -15,7 +15,7 @@ from pushgateway import (
     RetryPolicy,
     Status,
 )
-from pushgateway.testing.virtual import run_virtual
+from pushgateway.testing.virtual_time import run_virtual
 from pushgateway.vendor import NoVerdict
 
 

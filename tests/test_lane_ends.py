@@ -9,8 +9,8 @@ import pytest
 from toy import Toy, ToyServer, certificate, gateway, note
 
 from pushgateway import Audience, BroadcastOutcome, Outcome, Push, PushToken, Reason, Status
-from pushgateway.model import CallBack
-from pushgateway.testing.virtual import run_virtual
+from pushgateway.model.push import CallBack
+from pushgateway.testing.virtual_time import run_virtual
 from pushgateway.vendor import Broadcast, Exchange, NoVerdict, Refused
 
 

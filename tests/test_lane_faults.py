@@ -8,7 +8,7 @@ import pytest
 from toy import Toy, ToyServer, certificate, gateway, note
 
 from pushgateway import Audience, Outcome, Push, PushToken, Reason, RetryPolicy, Status
-from pushgateway.testing.virtual import run_virtual
+from pushgateway.testing.virtual_time import run_virtual
 from pushgateway.vendor import Exchange, NoVerdict, Refused, Request, Vendor
 
 
@@ -233,7 +233,7 @@ def test_an_operator_hears_of_it_once_and_not_for_every_push(caplog: pytest.LogC
 
     run_virtual(main())
 
-    lines = [record.getMessage() for record in caplog.records if record.name == "pushgateway.watching"]
+    lines = [record.getMessage() for record in caplog.records if record.name == "pushgateway.observe.emitter"]
     refused = [
         line for line in lines if line.startswith("certificate 1: pushes end rejected: credentials, vendor code 8")
     ]

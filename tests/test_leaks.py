@@ -19,7 +19,7 @@ from pushgateway_oppo.sandbox import OppoSandbox
 
 from pushgateway import Certificate, Gateway, Notification, Push, PushToken, Status
 from pushgateway.sandbox import Fault
-from pushgateway.sandbox.server import serve
+from pushgateway.sandbox.serving.server import serve
 
 SENDS = 10_000
 SECONDS = 60
@@ -91,7 +91,7 @@ SETUP = """
 import asyncio, gc, os, sys, threading
 from pushgateway_oppo.sandbox import OppoSandbox
 from pushgateway import Certificate, Gateway, LoopError, Notification, Push, PushToken
-from pushgateway.sandbox.server import serve
+from pushgateway.sandbox.serving.server import serve
 
 sandbox = OppoSandbox(tokens=50, keep=False)
 note = Notification("title", "body")

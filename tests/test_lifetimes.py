@@ -15,8 +15,8 @@ import pytest
 from toy import ToyServer, certificate, gateway, note
 
 from pushgateway import Gateway, Outcome, Push, PushToken, Reason, Status
-from pushgateway.events import Event, OutcomeGiven
-from pushgateway.testing.virtual import run_virtual
+from pushgateway.observe.events import Event, OutcomeGiven
+from pushgateway.testing.virtual_time import run_virtual
 
 SEEDS = [None, *range(4)]
 CLOSED = (Status.NOT_SENT, Reason.CLOSED)

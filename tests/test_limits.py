@@ -5,9 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from pushgateway.errors import Refused
-from pushgateway.events import BreakerState
-from pushgateway.limits import (
+from pushgateway.engine.flow_control.limits import (
     CREDENTIALS_PAUSES,
     DAY,
     DOUBTS,
@@ -22,7 +20,9 @@ from pushgateway.limits import (
     Rate,
     RetryBudget,
 )
-from pushgateway.outcome import Reason
+from pushgateway.model.errors import Refused
+from pushgateway.model.outcome import Reason
+from pushgateway.observe.events import BreakerState
 
 EIGHT_HOURS = 8 * 3600.0
 NOON = 1_700_020_800.0  # 2023-11-15 12:00 in China

@@ -15,8 +15,8 @@ from realm import Realm, of_realm
 from toy import gateway, note
 
 from pushgateway import Gateway, Outcome, PushToken, Reason, Status
-from pushgateway.access import AccessTokens
-from pushgateway.testing.virtual import loop_wall_clock, run_virtual
+from pushgateway.engine.session.access_tokens import AccessTokens
+from pushgateway.testing.virtual_time import loop_wall_clock, run_virtual
 
 pytestmark = pytest.mark.days
 

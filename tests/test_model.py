@@ -17,12 +17,12 @@ from complaints import field_of
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pushgateway import errors
-from pushgateway.audience import Audience, AudienceKind, Broadcast
-from pushgateway.certificates import Certificate
-from pushgateway.errors import FieldError, PushFailed, Refused
-from pushgateway.masking import Secret, mask
-from pushgateway.model import (
+from pushgateway.certificates.certificate import Certificate
+from pushgateway.model import errors
+from pushgateway.model.audience import Audience, AudienceKind, Broadcast
+from pushgateway.model.errors import FieldError, PushFailed, Refused
+from pushgateway.model.outcome import BroadcastOutcome, Outcome, Reason, Status
+from pushgateway.model.push import (
     Network,
     Notification,
     OpenActivity,
@@ -34,7 +34,7 @@ from pushgateway.model import (
     PushToken,
     as_certificate_id,
 )
-from pushgateway.outcome import BroadcastOutcome, Outcome, Reason, Status
+from pushgateway.model.secret import Secret, mask
 from pushgateway.vendor import AccessToken, Reply, Request, Response
 
 CANARY = "canary-5d1f"

@@ -17,9 +17,9 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from toy import ToyServer, certificate, gateway, note
 
 from pushgateway import Audience, Gateway, Outcome, Push, PushToken, Reason, Status
-from pushgateway.events import BroadcastDone, Event, LoginDone, OutcomeGiven, Reloaded, RequestDone
-from pushgateway.otel import OpenTelemetryObserver
-from pushgateway.testing.virtual import run_virtual
+from pushgateway.observe.events import BroadcastDone, Event, LoginDone, OutcomeGiven, Reloaded, RequestDone
+from pushgateway.observe.otel import OpenTelemetryObserver
+from pushgateway.testing.virtual_time import run_virtual
 from pushgateway.vendor import NoVerdict, Request, Response
 
 CANARY = "canary7f3a"
@@ -277,5 +277,5 @@ def test_no_content_is_told_to_anybody(seed: int, caplog: pytest.LogCaptureFixtu
     assert leaks(texts) == []
     assert leaks({"planted": f"token={CANARY}"}) == ["planted"]
     assert {OutcomeGiven, RequestDone, BroadcastDone, LoginDone, Reloaded} <= {type(event) for event in heard}
-    assert {record.name for record in caplog.records} >= {"pushgateway.watching"}
+    assert {record.name for record in caplog.records} >= {"pushgateway.observe.emitter"}
     assert len(done) == len([event for event in heard if isinstance(event, RequestDone)]) > 8

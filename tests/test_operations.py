@@ -8,10 +8,10 @@ import pytest
 from clerk import Clerk, ClerkServer, clerks
 
 from pushgateway import FieldError, Gateway, PushFailed, Reason, RetryPolicy, Statistics, Status
-from pushgateway.events import CallDone, Event, RequestDone
-from pushgateway.operations import operations_of
-from pushgateway.outcome import CallOutcome
-from pushgateway.testing.virtual import run_virtual
+from pushgateway.engine.operations import operations_of
+from pushgateway.model.outcome import CallOutcome
+from pushgateway.observe.events import CallDone, Event, RequestDone
+from pushgateway.testing.virtual_time import run_virtual
 from pushgateway.vendor import NoVerdict, Vendor
 
 Ask = Callable[[Gateway], Awaitable[CallOutcome[Any]]]

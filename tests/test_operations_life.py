@@ -8,7 +8,7 @@ import pytest
 from clerk import ClerkServer, clerks
 
 from pushgateway import CallOutcome, Gateway, LoopError, Reason, Status
-from pushgateway.testing.virtual import run_virtual
+from pushgateway.testing.virtual_time import run_virtual
 
 
 def alias(g: Gateway) -> Awaitable[CallOutcome[Any]]:

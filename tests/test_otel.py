@@ -13,9 +13,17 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanKind, StatusCode
 
-from pushgateway.events import BreakerState, BroadcastDone, QuotaLatched, QuotaReleased, RateChanged, Reloaded, Shed
-from pushgateway.otel import CODES, OpenTelemetryObserver
-from pushgateway.outcome import Reason, Status
+from pushgateway.model.outcome import Reason, Status
+from pushgateway.observe.events import (
+    BreakerState,
+    BroadcastDone,
+    QuotaLatched,
+    QuotaReleased,
+    RateChanged,
+    Reloaded,
+    Shed,
+)
+from pushgateway.observe.otel import CODES, OpenTelemetryObserver
 
 NOW = 1_700_000_000_000_000_000
 WHOSE = {"messaging.system": "oppo", "pushgateway.certificate.id": "7005"}

@@ -13,7 +13,7 @@ from loaded import LoadedServer, Offer
 from toy import certificate, gateway, note
 
 from pushgateway import Outcome, Priority, PushToken, Reason, Status
-from pushgateway.testing.virtual import loop_wall_clock, run_virtual
+from pushgateway.testing.virtual_time import loop_wall_clock, run_virtual
 
 pytestmark = pytest.mark.days
 

@@ -6,10 +6,10 @@ from typing import Any
 import attrs
 import pytest
 
-from pushgateway.errors import AccessExpired, FieldError, PushFailed, Refused
-from pushgateway.model import Notification, Push, PushToken
-from pushgateway.outcome import BroadcastOutcome, Outcome, Reason, Status
-from pushgateway.verdicts import checked
+from pushgateway.engine.session.results import checked
+from pushgateway.model.errors import AccessExpired, FieldError, PushFailed, Refused
+from pushgateway.model.outcome import BroadcastOutcome, Outcome, Reason, Status
+from pushgateway.model.push import Notification, Push, PushToken
 
 PUSH = Push(PushToken(7005, "token"), Notification("t", "b"), dedupe_id="d-1")
 REFUSED = Refused(Reason.QUOTA_EXCEEDED, "33", "no more today", 60.0, "the day is used up")

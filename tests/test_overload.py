@@ -12,7 +12,7 @@ from loaded import LoadedServer, Offer, Quick
 from toy import Toy, certificate, gateway
 
 from pushgateway import Outcome, Priority, PushToken, Reason, Status
-from pushgateway.testing.virtual import run_virtual
+from pushgateway.testing.virtual_time import run_virtual
 
 pytestmark = pytest.mark.days
 

@@ -9,8 +9,8 @@ import pytest
 from toy import Toy, ToyServer, certificate, gateway, note
 
 from pushgateway import Audience, Broadcast, Certificate, Outcome, Push, PushToken, Reason, Status
-from pushgateway.events import BreakerChanged, Event
-from pushgateway.testing.virtual import run_virtual
+from pushgateway.observe.events import BreakerChanged, Event
+from pushgateway.testing.virtual_time import run_virtual
 from pushgateway.vendor import AccessExpired, Refused, Request, Response, Vendor
 
 NEIGHBOUR = Certificate(2, "neighbour", {"secret": "s3cret"})

@@ -15,11 +15,12 @@ import pytest
 from stevedore import DriverManager
 from toy import Toy, ToyServer
 
-from pushgateway import Certificate, plugins, sync
-from pushgateway.errors import PluginError
-from pushgateway.model import Push
-from pushgateway.outcome import Outcome
-from pushgateway.plugins import VENDORS, Plugins, installed, load
+from pushgateway import Certificate, sync
+from pushgateway.certificates import plugins
+from pushgateway.certificates.plugins import VENDORS, Plugins, installed, load
+from pushgateway.model.errors import PluginError
+from pushgateway.model.outcome import Outcome
+from pushgateway.model.push import Push
 from pushgateway.vendor import Exchange, Request, Vendor
 
 GOOD = """

@@ -13,7 +13,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.parser import text_string_to_metric_families
 
 from pushgateway import Reason, Status
-from pushgateway.events import (
+from pushgateway.observe.events import (
     BreakerChanged,
     BreakerState,
     BroadcastDone,
@@ -28,7 +28,7 @@ from pushgateway.events import (
     RequestDone,
     Shed,
 )
-from pushgateway.prometheus import FEW, PrometheusObserver, metrics_page
+from pushgateway.observe.prometheus import FEW, PrometheusObserver, metrics_page
 
 Samples = dict[str, float]
 
@@ -143,8 +143,8 @@ def test_what_somebody_made_up_is_no_label() -> None:
 WORKER = """
     import sys
     from pushgateway import Status
-    from pushgateway.events import OutcomeGiven, QuotaLatched
-    from pushgateway.prometheus import PrometheusObserver, metrics_page
+    from pushgateway.observe.events import OutcomeGiven, QuotaLatched
+    from pushgateway.observe.prometheus import PrometheusObserver, metrics_page
 
     observer = PrometheusObserver()
     for line in sys.stdin:

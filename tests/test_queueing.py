@@ -10,10 +10,10 @@ import pytest
 from toy import ToyServer, certificate, gateway, note
 
 from pushgateway import Certificate, FieldError, Gateway, Outcome, Priority, Push, PushToken, Reason, Status
-from pushgateway.events import Event, Shed
-from pushgateway.lane import TURN, Lane
-from pushgateway.testing.virtual import run_virtual
-from pushgateway.waiting import Item, each
+from pushgateway.engine.lane import TURN, Lane
+from pushgateway.engine.pushes.runs import Item, each
+from pushgateway.observe.events import Event, Shed
+from pushgateway.testing.virtual_time import run_virtual
 
 
 def now() -> float:

@@ -15,9 +15,9 @@ from clerk import SECRET, Clerk, ClerkServer, clerks, posted, sealed
 from toy import certificate, gateway
 
 from pushgateway import Audience, Gateway, Heard, Notification, Outcome, Proof, Push, PushToken, Receipt
-from pushgateway import hearing as room
-from pushgateway.confirming import Confirming
-from pushgateway.testing.virtual import run_virtual
+from pushgateway.engine import receipts as room
+from pushgateway.receipts.confirm import Confirming
+from pushgateway.testing.virtual_time import run_virtual
 
 NOTE = Notification("title", "body")
 Script = Callable[[Gateway, ClerkServer], Awaitable[Any]]

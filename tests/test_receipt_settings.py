@@ -9,10 +9,10 @@ from clerk import SECRET, Clerk, ClerkServer, clerks, sealed
 from toy import Toy, certificate, note
 
 from pushgateway import Certificate, ConfigError, FieldError, PushToken, Secret, load_config
-from pushgateway.certificates import load_vendors
-from pushgateway.plugins import Plugins
-from pushgateway.seals import longest_base
-from pushgateway.testing.virtual import run_virtual
+from pushgateway.certificates.certificate import load_vendors
+from pushgateway.certificates.plugins import Plugins
+from pushgateway.certificates.receipt_signing import longest_base
+from pushgateway.testing.virtual_time import run_virtual
 
 URL = "https://im.example.com/push"
 

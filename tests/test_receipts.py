@@ -14,7 +14,7 @@ from toy import certificate
 
 from pushgateway import FieldError, Gateway, Receipt
 from pushgateway.receipts import Busy, Receipts
-from pushgateway.testing.virtual import run_virtual
+from pushgateway.testing.virtual_time import run_virtual
 
 SEAL = sealed().seal
 assert SEAL is not None

@@ -21,7 +21,7 @@ from wired import Authority
 
 from pushgateway import Certificate, Gateway, Notification, PushToken, Receipt, ReceiptKind
 from pushgateway.receipts import Busy, Receipts
-from pushgateway.sandbox.server import serve
+from pushgateway.sandbox.serving.server import serve
 
 SECRET = "a secret of thirty-two characters"
 NOTE = Notification("Ann", "See you at eight")

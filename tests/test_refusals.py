@@ -8,9 +8,9 @@ import pytest
 from toy import Toy, ToyServer, certificate, gateway, note
 
 from pushgateway import Outcome, Push, PushToken, Reason, Status
-from pushgateway.events import BreakerChanged, Event
-from pushgateway.limits import CONTENT_PAUSE, SIZE_PAUSE, SIZE_TRIAL, Contents, SizeLimit
-from pushgateway.testing.virtual import run_virtual
+from pushgateway.engine.flow_control.limits import CONTENT_PAUSE, SIZE_PAUSE, SIZE_TRIAL, Contents, SizeLimit
+from pushgateway.observe.events import BreakerChanged, Event
+from pushgateway.testing.virtual_time import run_virtual
 from pushgateway.vendor import Refused, Request, Response
 
 Items = list[list[str]]

@@ -8,9 +8,9 @@ import pytest
 from toy import Toy, ToyServer, certificate, gateway, note
 
 from pushgateway import Audience, BroadcastOutcome, Certificate, Gateway, Outcome, Push, PushToken, Reason, Status
-from pushgateway.events import BreakerChanged, BreakerState, Event, OutcomeGiven, RequestDone
-from pushgateway.retry import RetryPolicy
-from pushgateway.testing.virtual import run_virtual
+from pushgateway.engine.flow_control.retry import RetryPolicy
+from pushgateway.observe.events import BreakerChanged, BreakerState, Event, OutcomeGiven, RequestDone
+from pushgateway.testing.virtual_time import run_virtual
 from pushgateway.vendor import Exchange, NoVerdict, Refused, Request
 
 DOWN = NoVerdict("connect: refused", sent=False)

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pushgateway.errors import FieldError
-from pushgateway.model import Notification, Push, PushToken
-from pushgateway.outcome import Outcome, Reason, Status
-from pushgateway.retry import RetryPolicy, last_word, may_repeat
+from pushgateway.engine.flow_control.retry import RetryPolicy, last_word, may_repeat
+from pushgateway.model.errors import FieldError
+from pushgateway.model.outcome import Outcome, Reason, Status
+from pushgateway.model.push import Notification, Push, PushToken
 
 PUSH = Push(PushToken(7005, "token"), Notification("t", "b"), dedupe_id="d")
 TEMPORARY = {Reason.RATE_LIMITED, Reason.UNAVAILABLE}

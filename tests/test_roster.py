@@ -19,11 +19,11 @@ from pushgateway import (
     Reason,
     Status,
 )
-from pushgateway.certificates import _structure
-from pushgateway.conversation import Conversation
-from pushgateway.lane import Lane
-from pushgateway.pace import Pace
-from pushgateway.testing.virtual import run_virtual
+from pushgateway.certificates.certificate import _structure
+from pushgateway.engine.lane import Lane
+from pushgateway.engine.options import Pace
+from pushgateway.engine.session.vendor_session import Conversation
+from pushgateway.testing.virtual_time import run_virtual
 from pushgateway.vendor import Request, Response, Vendor
 
 
@@ -440,7 +440,7 @@ def test_a_reload_that_changes_nothing_checks_nothing_again(monkeypatch: pytest.
 
     async def main() -> None:
         async with gateway(ToyServer(), *map(certificate, range(50))) as g:
-            monkeypatch.setattr("pushgateway.certificates._structure", counted)
+            monkeypatch.setattr("pushgateway.certificates.certificate._structure", counted)
             g.reload([*map(certificate, range(50)), certificate("new")])
 
     run_virtual(main())

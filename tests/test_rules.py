@@ -4,9 +4,9 @@ from datetime import date
 
 import pytest
 
-from pushgateway.errors import PluginError
-from pushgateway.outcome import Reason
-from pushgateway.rules import FieldRule, load_rules, parse_rules
+from pushgateway.model.errors import PluginError
+from pushgateway.model.outcome import Reason
+from pushgateway.vendor.rules import FieldRule, load_rules, parse_rules
 
 GOOD = """
 brand = "acme"

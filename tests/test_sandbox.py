@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 from acme import AcmeSandbox
 
-from pushgateway.errors import FieldError, NoVerdict, PluginError
+from pushgateway.model.errors import FieldError, NoVerdict, PluginError
 from pushgateway.sandbox import Fault, Sandbox, find_sandbox
-from pushgateway.sandbox.base import _REPLIES
-from pushgateway.sandbox.faults import REPLACING
+from pushgateway.sandbox.kit.base import _REPLIES
+from pushgateway.sandbox.kit.faults import REPLACING
 from pushgateway.testing import SandboxTransport
-from pushgateway.testing.virtual import run_virtual
+from pushgateway.testing.virtual_time import run_virtual
 from pushgateway.vendor import Request, Response
 
 
@@ -233,7 +233,7 @@ def test_a_missing_sandbox_names_what_to_install() -> None:
 @pytest.mark.parametrize("found", [object, Sandbox, AcmeSandbox])
 def test_what_an_entry_point_leads_to_is_checked(monkeypatch: pytest.MonkeyPatch, found: object) -> None:
     """Something else than a sandbox, or another brand's, is refused with a sentence."""
-    monkeypatch.setattr("pushgateway.sandbox.finding.load", lambda *_: found)
+    monkeypatch.setattr("pushgateway.sandbox.find.load", lambda *_: found)
 
     with pytest.raises(PluginError, match="sandbox"):
         find_sandbox("other")
@@ -241,7 +241,7 @@ def test_what_an_entry_point_leads_to_is_checked(monkeypatch: pytest.MonkeyPatch
 
 def test_a_found_sandbox_is_a_class_of_that_brand(monkeypatch: pytest.MonkeyPatch) -> None:
     """The way a correct plug-in goes."""
-    monkeypatch.setattr("pushgateway.sandbox.finding.load", lambda *_: AcmeSandbox)
+    monkeypatch.setattr("pushgateway.sandbox.find.load", lambda *_: AcmeSandbox)
 
     assert find_sandbox("acme") is AcmeSandbox
 

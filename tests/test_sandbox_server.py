@@ -23,9 +23,9 @@ import pytest
 from acme import AcmeSandbox
 
 from pushgateway.sandbox import Answer, Delivery, Fault, Sandbox
-from pushgateway.sandbox.asgi import MAX_BODY, objection
-from pushgateway.sandbox.page import PHONES_ON_PAGE, phones_page
-from pushgateway.sandbox.server import Served, serve
+from pushgateway.sandbox.serving.app import MAX_BODY, objection
+from pushgateway.sandbox.serving.page import PHONES_ON_PAGE, phones_page
+from pushgateway.sandbox.serving.server import Served, serve
 from pushgateway.testing.transport import SandboxTransport
 from pushgateway.transport import HttpTransport
 from pushgateway.vendor import OpenUrl, Request

@@ -13,10 +13,10 @@ import urllib.request
 
 import pytest
 
-from pushgateway.errors import PluginError
+from pushgateway.model.errors import PluginError
 from pushgateway.sandbox import Sandbox
-from pushgateway.sandbox.server import serve
-from pushgateway.sandbox.uvicorn_thread import listen
+from pushgateway.sandbox.serving.server import serve
+from pushgateway.sandbox.serving.thread import listen
 from pushgateway.vendor import Request, Response
 
 
@@ -49,7 +49,7 @@ def test_replies_are_not_held_back() -> None:
 def test_an_absent_extra_is_one_clear_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without uvicorn the user reads what to install, not a traceback of imports."""
     monkeypatch.setitem(sys.modules, "uvicorn", None)
-    monkeypatch.delitem(sys.modules, "pushgateway.sandbox.uvicorn_thread", raising=False)
+    monkeypatch.delitem(sys.modules, "pushgateway.sandbox.serving.thread", raising=False)
 
     with pytest.raises(PluginError, match=r'pip install "\.\[sandbox\]"'), serve(QuietSandbox()):
         pass
@@ -57,7 +57,7 @@ def test_an_absent_extra_is_one_clear_sentence(monkeypatch: pytest.MonkeyPatch) 
 
 SERVER_PROGRAM = """
 from pushgateway.sandbox import Sandbox
-from pushgateway.sandbox.server import run
+from pushgateway.sandbox.serving.server import run
 class Quiet(Sandbox):
     brand = "quiet"
     def operation(self, request): return "any"

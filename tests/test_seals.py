@@ -9,7 +9,14 @@ import attrs
 import pytest
 
 from pushgateway import Audience, Broadcast, Notification, Push, PushToken, Receipt, ReceiptKind, Secret
-from pushgateway.seals import LONGEST_PARAMETER, LONGEST_URL, Seal, _Key, longest_base, of_segment
+from pushgateway.certificates.receipt_signing import (
+    LONGEST_PARAMETER,
+    LONGEST_URL,
+    Seal,
+    _Key,
+    longest_base,
+    of_segment,
+)
 
 BASE = "https://im.example.com/push"
 OLD, NEW = Secret("the old secret of a certificate"), Secret("the new secret of a certificate")
@@ -150,7 +157,7 @@ def hmac_text(key: bytes, text: bytes) -> bytes:
 
 def test_the_weight_is_enough() -> None:
     """What URL and parameter take in a request is never more than what the core counted for them."""
-    from pushgateway.text import form_quote
+    from pushgateway.vendor.text import form_quote
 
     for seal in (Seal("证书/%", f"{BASE}/~a-b_c", [NEW]), Seal("7005", BASE, [NEW])):
         callback = seal.of(push(dedupe_id="_" * 33))

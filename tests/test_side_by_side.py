@@ -8,7 +8,7 @@ import pytest
 from toy import Toy, ToyServer, certificate, gateway, note
 
 from pushgateway import Outcome, Push, PushToken, Reason, Status
-from pushgateway.testing.virtual import run_virtual
+from pushgateway.testing.virtual_time import run_virtual
 
 
 def test_two_pushes_for_a_phone_keep_their_order_between_others() -> None:

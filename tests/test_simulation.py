@@ -13,7 +13,7 @@ import pytest
 from simulated.day import Plan, describe, live, shrink
 from simulated.troubles import HOST, KINDS, Trouble
 
-from pushgateway import region
+from pushgateway.engine import endpoint as region
 
 pytestmark = pytest.mark.days
 

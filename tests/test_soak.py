@@ -24,12 +24,12 @@ import pytest
 from inside import containers
 
 from pushgateway import Audience, Certificate, Gateway, Notification, Push, PushToken, Status
-from pushgateway.retry import RetryPolicy
+from pushgateway.engine.flow_control.retry import RetryPolicy
 
 SERVER = """
 import json, sys
 from pushgateway.sandbox import Fault
-from pushgateway.sandbox.server import serve
+from pushgateway.sandbox.serving.server import serve
 from pushgateway_oppo.sandbox import OppoSandbox
 
 sandbox = OppoSandbox(tokens=500, keep=False)

@@ -8,7 +8,7 @@ import regex
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pushgateway.text import (
+from pushgateway.vendor.text import (
     clean,
     cut,
     fit,

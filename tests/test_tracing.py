@@ -21,9 +21,9 @@ from pushgateway import (
     Trace,
     sync,
 )
-from pushgateway.advice import ADVICE
-from pushgateway.testing.virtual import run_virtual
-from pushgateway.tracing import Leg, Traces
+from pushgateway.model.reason_advice import ADVICE
+from pushgateway.observe.traces import Leg, Traces
+from pushgateway.testing.virtual_time import run_virtual
 
 TOKEN = PushToken(1, "t-1")
 

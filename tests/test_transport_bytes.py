@@ -10,15 +10,15 @@ import pytest
 from raw import PLAIN, TRANSPORTS, Behaviour, Kind, Server, ask, serving
 from wired import Authority
 
-from pushgateway.errors import NoVerdict
-from pushgateway.transport import replying
-from pushgateway.transport.asking import Proxy, encode_headers, find
-from pushgateway.transport.hearing import LlhttpReply
-from pushgateway.transport.port import MAX_REPLY
-from pushgateway.transport.reading import H11Reply
-from pushgateway.transport.replying import Body, decode_headers, words
-from pushgateway.transport.trust import Trust
-from pushgateway.transport.wire import Wire
+from pushgateway.model.errors import NoVerdict
+from pushgateway.transport import body as replying
+from pushgateway.transport.body import Body, decode_headers, words
+from pushgateway.transport.connection import Wire
+from pushgateway.transport.h11_reply import H11Reply
+from pushgateway.transport.llhttp_reply import LlhttpReply
+from pushgateway.transport.protocol import MAX_REPLY
+from pushgateway.transport.request_head import Proxy, encode_headers, find
+from pushgateway.transport.tls import Trust
 from pushgateway.vendor import Request
 
 HEAD = b"HTTP/1.1 200 OK\r\n"

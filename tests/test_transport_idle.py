@@ -8,7 +8,7 @@ import asyncio
 import pytest
 from raw import BODY, PLAIN, TRANSPORTS, Behaviour, Kind, Server, replies, serving
 
-from pushgateway.transport.wire import KEPT
+from pushgateway.transport.connection import KEPT
 from pushgateway.vendor import Request, Response
 
 SERVERS_KEEP = 5.0

@@ -13,11 +13,12 @@ import pytest
 from raw import BODY, PLAIN, TRANSPORTS, Behaviour, Kind, Server, ask, replies, serving, trouble
 from wired import Authority
 
-from pushgateway.transport import connections as kept
-from pushgateway.transport import resolving, wire
-from pushgateway.transport.asking import encode_headers, find
-from pushgateway.transport.connections import _most_open
-from pushgateway.transport.wire import KEPT
+from pushgateway.transport import connection as wire
+from pushgateway.transport import dns as resolving
+from pushgateway.transport import pool as kept
+from pushgateway.transport.connection import KEPT
+from pushgateway.transport.pool import _most_open
+from pushgateway.transport.request_head import encode_headers, find
 from pushgateway.vendor import NoVerdict, Request, Response, read_json
 
 every_transport = pytest.mark.parametrize("kind", TRANSPORTS)

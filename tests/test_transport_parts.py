@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from pushgateway.transport import limit as limiting
-from pushgateway.transport.connections import _most_open, _Open, _Pool
+from pushgateway.transport.connection import KEPT, Wire
+from pushgateway.transport.dns import FAILED, FRESH, Resolver
 from pushgateway.transport.limit import within
-from pushgateway.transport.resolving import FAILED, FRESH, Resolver
-from pushgateway.transport.wire import KEPT, Wire
+from pushgateway.transport.pool import _most_open, _Open, _Pool
 
 A, B = (socket.AF_INET, ("10.0.0.1", 443)), (socket.AF_INET, ("10.0.0.2", 443))
 

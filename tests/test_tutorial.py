@@ -13,7 +13,7 @@ from broken.copies import EXAMPLE, installed
 from broken.listing import BROKEN
 from packaging.requirements import Requirement
 
-from pushgateway.plugins import Plugins
+from pushgateway.certificates.plugins import Plugins
 from pushgateway.sandbox import find_sandbox
 from pushgateway.testing.conformance.judging import scenarios
 

@@ -9,10 +9,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from pushgateway.errors import NoVerdict, Refused
-from pushgateway.exchange import MAX_RETRY_AFTER
-from pushgateway.outcome import Reason
-from pushgateway.replies import MAX_POSTED
+from pushgateway.model.errors import NoVerdict, Refused
+from pushgateway.model.outcome import Reason
 from pushgateway.vendor import (
     Reply,
     Response,
@@ -21,6 +19,8 @@ from pushgateway.vendor import (
     read_posted,
     read_reply,
 )
+from pushgateway.vendor.exchange import MAX_RETRY_AFTER
+from pushgateway.vendor.replies import MAX_POSTED
 
 CANARY = "canary-5d1f"
 NOW = 1_700_000_000

@@ -15,15 +15,24 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pushgateway import vendor as contract
-from pushgateway.audience import Audience, Broadcast
-from pushgateway.certificates import Certificate, load_vendors
-from pushgateway.errors import FieldError, Refused
-from pushgateway.masking import Secret
-from pushgateway.model import Notification, OpenUrl, Push, PushToken
-from pushgateway.outcome import Outcome, Status
-from pushgateway.plugins import Plugins
-from pushgateway.vendor import AccessToken, Batching, Exchange, Request, Response, Vendor, check_base_url, is_loopback
+import pushgateway.vendor as contract
+from pushgateway.certificates.certificate import Certificate, load_vendors
+from pushgateway.certificates.plugins import Plugins
+from pushgateway.model.audience import Audience, Broadcast
+from pushgateway.model.errors import FieldError, Refused
+from pushgateway.model.outcome import Outcome, Status
+from pushgateway.model.push import Notification, OpenUrl, Push, PushToken
+from pushgateway.model.secret import Secret
+from pushgateway.vendor import (
+    AccessToken,
+    Batching,
+    Exchange,
+    Request,
+    Response,
+    Vendor,
+    check_base_url,
+    is_loopback,
+)
 
 CANARY = "canary-5d1f"
 

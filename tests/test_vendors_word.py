@@ -13,10 +13,10 @@ from pushgateway_oppo.sandbox import OppoSandbox
 from toy import ToyServer, certificate, gateway, note
 
 from pushgateway import Certificate, Gateway, Notification, Outcome, Push, PushToken, Reason, RetryPolicy, Status
-from pushgateway.events import Event, QuotaLatched
+from pushgateway.observe.events import Event, QuotaLatched
 from pushgateway.sandbox import Fault
 from pushgateway.testing import SandboxTransport
-from pushgateway.testing.virtual import loop_wall_clock, run_virtual
+from pushgateway.testing.virtual_time import loop_wall_clock, run_virtual
 from pushgateway.vendor import NoVerdict
 
 HOST = "https://api.push.oppomobile.com"

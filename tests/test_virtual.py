@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from pushgateway.errors import FieldError
-from pushgateway.testing.virtual import DeadlockError, LeftoverError, VirtualLoop, loop_wall_clock, run_virtual
+from pushgateway.model.errors import FieldError
+from pushgateway.testing.virtual_time import DeadlockError, LeftoverError, VirtualLoop, loop_wall_clock, run_virtual
 
 
 async def arrival_order() -> list[int]:

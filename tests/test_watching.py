@@ -10,8 +10,10 @@ from happenings import OF, Clock, breaker, login_done, one_of_each, outcome_give
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pushgateway.errors import FieldError
-from pushgateway.events import (
+from pushgateway.model.errors import FieldError
+from pushgateway.model.outcome import Reason, Status
+from pushgateway.observe.emitter import DEEPEST, MOST, PAUSE, Watch
+from pushgateway.observe.events import (
     BreakerState,
     BroadcastDone,
     Event,
@@ -22,9 +24,7 @@ from pushgateway.events import (
     RequestDone,
     Shed,
 )
-from pushgateway.lines import LINES, LONGEST, plain
-from pushgateway.outcome import Reason, Status
-from pushgateway.watching import DEEPEST, MOST, PAUSE, Watch
+from pushgateway.observe.log_lines import LINES, LONGEST, plain
 
 CANARY = "canary-5e1f"
 
@@ -32,9 +32,9 @@ CANARY = "canary-5e1f"
 @pytest.fixture
 def lines(caplog: pytest.LogCaptureFixture) -> Callable[[], list[str]]:
     """What the log has by now, as `LEVEL sentence`."""
-    caplog.set_level(logging.INFO, logger="pushgateway.watching")
+    caplog.set_level(logging.INFO, logger="pushgateway.observe.emitter")
     return lambda: [
-        f"{record.levelname} {record.getMessage()}" for record in caplog.records if record.name.endswith("watching")
+        f"{record.levelname} {record.getMessage()}" for record in caplog.records if record.name.endswith("emitter")
     ]
 
 
@@ -111,7 +111,7 @@ def test_what_ends_the_process_passes(error: type[BaseException]) -> None:
 
 def test_a_broken_log_handler_hurts_nobody() -> None:
     """A filter of the host's that raises does not reach the sending."""
-    log = logging.getLogger("pushgateway.watching")
+    log = logging.getLogger("pushgateway.observe.emitter")
     asked = 0
 
     def broken(record: logging.LogRecord) -> bool:

@@ -59,7 +59,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount, Route
 
 from pushgateway import FieldError, Gateway, Notification, Outcome, Push, PushToken, Reason, Receipt, load_config
-from pushgateway.prometheus import CONTENT_TYPE, PrometheusObserver, metrics_page
+from pushgateway.observe.prometheus import CONTENT_TYPE, PrometheusObserver, metrics_page
 from pushgateway.receipts import Receipts
 
 T = TypeVar("T")

@@ -20,7 +20,7 @@ _EXTRA = ("click", "rich")
 
 
 def main() -> None:
-    """The entry point. Ends with one of the exit codes of `pushgateway.cli.exits`."""
+    """The entry point. Ends with one of the exit codes of `pushgateway.cli.exit_codes`."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             with contextlib.suppress(ValueError):
@@ -28,7 +28,7 @@ def main() -> None:
                 stream.reconfigure(errors="backslashreplace")
     # What the core would log is said by the command itself, once and in words.
     logging.getLogger("pushgateway").addHandler(logging.NullHandler())
-    from pushgateway.installing import core_command
+    from pushgateway.model.installing import core_command
 
     missing = [name for name in _EXTRA if find_spec(name) is None]
     if missing:
@@ -37,7 +37,7 @@ def main() -> None:
     from pushgateway.cli.language import translate_help, use_language
 
     arguments = use_language(sys.argv[1:])
-    from pushgateway.cli.root import pushgateway
+    from pushgateway.cli.command import pushgateway
 
     translate_help(pushgateway)
     pushgateway(arguments, prog_name="pushgateway")

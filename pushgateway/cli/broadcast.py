@@ -14,12 +14,12 @@ from typing import Any, TextIO
 
 import click
 
-from pushgateway.advice import ADVICE
-from pushgateway.audience import Audience
 from pushgateway.cli import options
-from pushgateway.errors import FieldError
-from pushgateway.model import as_token
-from pushgateway.outcome import BroadcastOutcome
+from pushgateway.model.audience import Audience
+from pushgateway.model.errors import FieldError
+from pushgateway.model.outcome import BroadcastOutcome
+from pushgateway.model.push import as_token
+from pushgateway.model.reason_advice import ADVICE
 
 
 def read_tokens(tokens: tuple[str, ...], file: TextIO | None) -> list[str] | None:
@@ -113,8 +113,8 @@ def broadcast(
     With --json each entry of `outcomes` has its `index` among the tokens given, those of --token first, from 0; a token
     given twice counts where it came first.
     """
-    from pushgateway.cli import show, words
-    from pushgateway.cli.opening import ask, exit_for
+    from pushgateway.cli import console, render
+    from pushgateway.cli.gateway_session import ask, exit_for
 
     listed = read_tokens(tokens, tokens_file)
     audience = read_audience(everyone, confirmed, listed, content)
@@ -125,22 +125,22 @@ def broadcast(
         lambda gateway: gateway.broadcast(certificate_id, notification, audience, start_at=start_at, rate=rate),
     )
     if as_json:
-        show.as_json(words.broadcast_json(outcome, listed or ()))
+        console.as_json(render.broadcast_json(outcome, listed or ()))
     else:
         _print(outcome)
     ctx.exit(exit_for(known, certificate_id, [status for status, _reason in outcome.counts]))
 
 
 def _print(outcome: BroadcastOutcome) -> None:
-    from pushgateway.cli import show, words
+    from pushgateway.cli import console, render
 
-    to = show.console()
+    to = console.console()
     heading = outcome.status.value if outcome.reason is None else f"{outcome.status.value}: {outcome.reason.value}"
-    show.line(to, (heading, show.GOOD if outcome.ok else show.BAD))
-    show.labelled(to, words.outcome_lines(outcome))
+    console.line(to, (heading, console.GOOD if outcome.ok else console.BAD))
+    console.labelled(to, render.outcome_lines(outcome))
     if outcome.outcomes or len(outcome.counts) > 1:
         rows = [
             (f"{count:,}", status.value, reason.value if reason else "", _(ADVICE[reason]) if reason else "")
             for (status, reason), count in outcome.counts.items()
         ]
-        show.table(to, (_("tokens"), _("status"), _("reason"), _("who must act")), rows, numbers=(_("tokens"),))
+        console.table(to, (_("tokens"), _("status"), _("reason"), _("who must act")), rows, numbers=(_("tokens"),))

@@ -12,9 +12,9 @@ from pathlib import Path
 import click
 
 from pushgateway.cli import options
-from pushgateway.cli.exits import Exit
+from pushgateway.cli.exit_codes import Exit
 from pushgateway.gateway import Gateway
-from pushgateway.outcome import CertificateCheck
+from pushgateway.model.outcome import CertificateCheck
 
 
 async def check_all(gateway: Gateway, certificate_ids: tuple[str, ...]) -> list[CertificateCheck]:
@@ -45,31 +45,31 @@ def check(
     What is not wrong but missing, such as a template or a channel of an intent, is said too; only with --strict it
     makes the command fail.
     """
-    from pushgateway.cli import show, words
-    from pushgateway.cli.opening import ask, usable
+    from pushgateway.cli import console, render
+    from pushgateway.cli.gateway_session import ask, usable
 
     known = options.read_config(config, ca_file, proxy)
     checks = ask(known, lambda gateway: check_all(gateway, certificate_ids))
     ready = bool(checks) and usable(known, [one.certificate_id for one in checks])
     good = ready and all(one.ok and not (strict and one.advice) for one in checks)
-    unused = words.unused_proxies(os.environ) if known.options.get("proxy") is None else ()
+    unused = render.unused_proxies(os.environ) if known.options.get("proxy") is None else ()
     if as_json:
-        certificates = [words.check_json(one) for one in checks]
-        show.as_json({"ok": good, "certificates": certificates, "unused_proxies": list(unused)})
+        certificates = [render.check_json(one) for one in checks]
+        console.as_json({"ok": good, "certificates": certificates, "unused_proxies": list(unused)})
     else:
-        to = show.console()
+        to = console.console()
         for one in checks:
-            verdict = (_("ok"), show.GOOD) if one.ok else (_("NOT OK"), show.BAD)
+            verdict = (_("ok"), console.GOOD) if one.ok else (_("NOT OK"), console.BAD)
             code = _(" (vendor code {code})").format(code=one.vendor_code) if one.vendor_code is not None else ""
-            show.line(to, f"{words.plain(one.certificate_id)} {one.brand or _('unknown')}: ", verdict)
-            show.labelled(to, [(_("found"), words.plain(one.detail) + code)])
-            if advice := words.check_advice(one):
-                show.labelled(to, [(_("what to do"), _(advice))])
-            show.labelled(to, [(_("missing"), words.plain(sentence)) for sentence in one.advice])
+            console.line(to, f"{render.plain(one.certificate_id)} {one.brand or _('unknown')}: ", verdict)
+            console.labelled(to, [(_("found"), render.plain(one.detail) + code)])
+            if advice := render.check_advice(one):
+                console.labelled(to, [(_("what to do"), _(advice))])
+            console.labelled(to, [(_("missing"), render.plain(sentence)) for sentence in one.advice])
         if not checks:
             empty = _("{file} holds no certificate: add a table such as [certificates.7005]").format(file=config.name)
-            show.line(to, (empty, show.BAD))
+            console.line(to, (empty, console.BAD))
         for name in unused:
             note = _("{name} is set in the environment and is not used: name a proxy in [gateway] or with --proxy")
-            show.line(to, note.format(name=name))
+            console.line(to, note.format(name=name))
     ctx.exit(Exit.OK if good else Exit.FAILED if ready else Exit.USAGE)

@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pushgateway.cli import options
-from pushgateway.cli.exits import Exit
+from pushgateway.cli.exit_codes import Exit
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from pushgateway.cli.acts import Act, Stage
+    from pushgateway.cli.demo_scenes import Act, Stage
     from pushgateway.sandbox import Sandbox
 
 BRAND = "oppo"
@@ -43,22 +43,22 @@ def demo(ctx: click.Context, count: int, as_json: bool) -> None:
 
     Each outcome is compared with what the sandbox delivered; exit code 0 means that every number adds up.
     """
-    from pushgateway.cli import show
+    from pushgateway.cli import console
     from pushgateway.sandbox import find_sandbox
-    from pushgateway.sandbox.server import serve
+    from pushgateway.sandbox.serving.server import serve
 
     taken: dict[str, Any] = {"tokens": 0, "dialect": DIALECT}
     sandbox = find_sandbox(BRAND)(**taken)
-    to = None if as_json else show.console()
+    to = None if as_json else console.console()
     began = time.perf_counter()
     with serve(sandbox) as served:
         if to is not None:
             where = _("OPPO's sandbox at {url}, over real HTTP").format(url=served.url)
-            show.line(to, ("pushgateway demo", "bold"), f": {where}")
+            console.line(to, ("pushgateway demo", "bold"), f": {where}")
         report = asyncio.run(play(sandbox, served.url, count, to))
     report["seconds"] = round(time.perf_counter() - began, 2)
     if to is None:
-        show.as_json(report)
+        console.as_json(report)
     else:
         _print_end(to, report)
     ctx.exit(Exit.OK if report["ok"] else Exit.FAILED)
@@ -66,43 +66,43 @@ def demo(ctx: click.Context, count: int, as_json: bool) -> None:
 
 async def play(sandbox: Sandbox, url: str, count: int, to: Console | None) -> dict[str, Any]:
     """All acts, each printed when it is over; the report of `--json`."""
-    from pushgateway.certificates import Certificate
-    from pushgateway.cli import acts
+    from pushgateway.certificates.certificate import Certificate
+    from pushgateway.cli import demo_scenes
     from pushgateway.gateway import Gateway
     from pushgateway.transport import HttpTransport
 
-    transport = acts.CountingTransport(HttpTransport(), sandbox.operation)
+    transport = demo_scenes.CountingTransport(HttpTransport(), sandbox.operation)
     # Without the rate that OPPO names for the smallest apps: what is shown is what the gateway can do.
-    certificate = Certificate(acts.CERTIFICATE_ID, BRAND, sandbox.settings(url), pushes_per_second=float("inf"))
+    certificate = Certificate(demo_scenes.CERTIFICATE_ID, BRAND, sandbox.settings(url), pushes_per_second=float("inf"))
     try:
         async with Gateway([certificate], transport=transport) as gateway:
-            stage = acts.Stage(sandbox, gateway, transport)
+            stage = demo_scenes.Stage(sandbox, gateway, transport)
             played = await _acts(stage, count, to)
     finally:
         await transport.aclose()
-    problems = acts.settle(stage, played)
+    problems = demo_scenes.settle(stage, played)
     return {
         "ok": not problems,
         "problems": problems,
         **{act.name.replace(" ", "_"): dict(act.numbers) for act in played},
-        "phones": acts.screens(stage, played),
+        "phones": demo_scenes.screens(stage, played),
         "ledger": {"delivered": sandbox.ledger.total, "calls": dict(sandbox.ledger.calls)},
     }
 
 
 async def _acts(stage: Stage, count: int, to: Console | None) -> list[Act]:
-    from pushgateway.cli import acts
+    from pushgateway.cli import demo_scenes
 
-    played = [await acts.one_long_message(stage, _limits(stage.sandbox))]
+    played = [await demo_scenes.one_long_message(stage, _limits(stage.sandbox))]
     if to is not None:
         _print_long(to, played[-1].numbers)
     played.append(await _many(stage, count, to))
     if to is not None:
         _print_many(to, played[-1].numbers)
-    played.append(await acts.one_broadcast(stage))
+    played.append(await demo_scenes.one_broadcast(stage))
     if to is not None:
         _print_broadcast(to, played[-1].numbers)
-    played.append(await acts.one_renewal(stage))
+    played.append(await demo_scenes.one_renewal(stage))
     if to is not None:
         _print_renewal(to, played[-1].numbers)
     return played
@@ -110,7 +110,7 @@ async def _acts(stage: Stage, count: int, to: Console | None) -> list[Act]:
 
 def _limits(sandbox: Sandbox) -> tuple[int, int]:
     """The most that title and body may hold, by the rules that plug-in and sandbox read too."""
-    from pushgateway.rules import load_rules
+    from pushgateway.vendor.rules import load_rules
 
     fields = load_rules(type(sandbox).__module__.split(".")[0]).dialects[DIALECT].fields
     title, content = fields["title"].max, fields["content"].max
@@ -120,22 +120,22 @@ def _limits(sandbox: Sandbox) -> tuple[int, int]:
 
 
 async def _many(stage: Stage, count: int, to: Console | None) -> Act:
-    from pushgateway.cli import acts
+    from pushgateway.cli import demo_scenes
 
     if to is None or not to.is_terminal:
-        return await acts.many_messages(stage, count, lambda done: None)
+        return await demo_scenes.many_messages(stage, count, lambda done: None)
     from rich.progress import Progress
 
     with Progress(console=to, transient=True) as progress:
         bar = progress.add_task("   " + _("{count:,} messages").format(count=count), total=count)
-        return await acts.many_messages(stage, count, lambda done: progress.update(bar, completed=done))
+        return await demo_scenes.many_messages(stage, count, lambda done: progress.update(bar, completed=done))
 
 
 def _heading(to: Console, number: int, text: str) -> None:
-    from pushgateway.cli import show
+    from pushgateway.cli import console
 
-    show.line(to, "")
-    show.line(to, (f"{number}  {text}", "bold"))
+    console.line(to, "")
+    console.line(to, (f"{number}  {text}", "bold"))
 
 
 def _calls(calls: Mapping[str, int]) -> str:
@@ -143,7 +143,7 @@ def _calls(calls: Mapping[str, int]) -> str:
 
 
 def _endings(to: Console, outcomes: Mapping[str, int]) -> None:
-    from pushgateway.cli import show
+    from pushgateway.cli import console
 
     means = {
         "accepted": _("the vendor accepted it"),
@@ -151,64 +151,64 @@ def _endings(to: Console, outcomes: Mapping[str, int]) -> None:
         "muted": _("the user switched notifications off: keep the token"),
     }
     rows = [(f"{number:,}", name, means.get(name, "")) for name, number in outcomes.items()]
-    show.table(to, (_("pushes"), _("outcome"), _("which means")), rows, numbers=(_("pushes"),))
+    console.table(to, (_("pushes"), _("outcome"), _("which means")), rows, numbers=(_("pushes"),))
 
 
 def _print_long(to: Console, numbers: Mapping[str, Any]) -> None:
-    from pushgateway.cli import show
+    from pushgateway.cli import console
 
     _heading(to, 1, _("One message that is too long, with an emoji exactly at the limit"))
     columns = zip(("title", "body"), numbers["sent"], numbers["limits"], numbers["received"], strict=True)
     ends = (numbers["title_received"][-6:], numbers["body_received"][-6:])
     rows = [(*map(str, column), end) for column, end in zip(columns, ends, strict=True)]
     counted = (_("sent"), _("limit"), _("on the phone"))
-    show.table(to, ("", *counted, _("ends with")), rows, numbers=counted)
+    console.table(to, ("", *counted, _("ends with")), rows, numbers=counted)
     cut = ", ".join(numbers["truncated"]) or _("nothing")
     told = _("{status}; the outcome names the fields that were cut: {fields}")
-    show.line(to, "   " + told.format(status=numbers["status"], fields=cut))
-    show.line(to, "   " + _("the emoji (a family, five code points) is left out as a whole, never cut in two"))
+    console.line(to, "   " + told.format(status=numbers["status"], fields=cut))
+    console.line(to, "   " + _("the emoji (a family, five code points) is left out as a whole, never cut in two"))
 
 
 def _print_many(to: Console, numbers: Mapping[str, Any]) -> None:
-    from pushgateway.cli import show
+    from pushgateway.cli import console
 
     heading = _("{count:,} different messages, in batches; some phones removed the app or are muted")
     _heading(to, 2, heading.format(count=numbers["pushes"]))
     _endings(to, numbers["outcomes"])
-    show.line(to, "   " + _("requests to the vendor: {calls}").format(calls=_calls(numbers["calls"])))
+    console.line(to, "   " + _("requests to the vendor: {calls}").format(calls=_calls(numbers["calls"])))
     speed = _("{seconds:.1f} s, {speed:,} pushes a second (gateway and sandbox share this process)")
-    show.line(to, "   " + speed.format(seconds=numbers["seconds"], speed=numbers["pushes_per_second"]))
+    console.line(to, "   " + speed.format(seconds=numbers["seconds"], speed=numbers["pushes_per_second"]))
 
 
 def _print_broadcast(to: Console, numbers: Mapping[str, Any]) -> None:
-    from pushgateway.cli import show
+    from pushgateway.cli import console
 
     _heading(to, 3, _("One broadcast to {count:,} tokens, with an outcome for each").format(count=numbers["tokens"]))
     _endings(to, numbers["outcomes"])
-    show.line(to, "   " + _("requests to the vendor: {calls}").format(calls=_calls(numbers["calls"])))
+    console.line(to, "   " + _("requests to the vendor: {calls}").format(calls=_calls(numbers["calls"])))
 
 
 def _print_renewal(to: Console, numbers: Mapping[str, Any]) -> None:
-    from pushgateway.cli import show
+    from pushgateway.cli import console
 
     _heading(to, 4, _("The access token expires, then {count} sends at once").format(count=numbers["sends"]))
     _endings(to, numbers["outcomes"])
-    show.line(to, "   " + _("logins for all of them together: {count}").format(count=numbers["logins"]))
+    console.line(to, "   " + _("logins for all of them together: {count}").format(count=numbers["logins"]))
 
 
 def _print_end(to: Console, report: Mapping[str, Any]) -> None:
-    from pushgateway.cli import show
+    from pushgateway.cli import console
 
     _heading(to, 5, _("What some of the phones show"))
     rows = [(phone["token"], _short(phone["title"]), _short(phone["body"])) for phone in report["phones"]]
-    show.table(to, (_("phone"), _("title"), _("body")), rows)
-    show.line(to, "")
+    console.table(to, (_("phone"), _("title"), _("body")), rows)
+    console.line(to, "")
     ledger = report["ledger"]
     if report["ok"]:
         told = _("{delivered:,} pushes delivered, each exactly once, in {calls} requests; {seconds} s.").format(
             delivered=ledger["delivered"], calls=sum(ledger["calls"].values()), seconds=report["seconds"]
         )
-        show.line(to, (_("Every number agrees with the sandbox's ledger: "), show.GOOD), told)
+        console.line(to, (_("Every number agrees with the sandbox's ledger: "), console.GOOD), told)
     else:
         _print_problems(to, report["problems"])
 
@@ -218,8 +218,8 @@ def _short(text: str) -> str:
 
 
 def _print_problems(to: Console, problems: Sequence[str]) -> None:
-    from pushgateway.cli import show
+    from pushgateway.cli import console
 
-    show.line(to, (_("These numbers do not agree:"), show.BAD))
+    console.line(to, (_("These numbers do not agree:"), console.BAD))
     for problem in problems:
-        show.line(to, f"  {problem}")
+        console.line(to, f"  {problem}")

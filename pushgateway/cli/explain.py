@@ -15,11 +15,11 @@ import click
 
 from pushgateway.cli import options
 from pushgateway.config import load_config
-from pushgateway.masking import mask
-from pushgateway.model import Push, PushToken
+from pushgateway.model.push import Push, PushToken
+from pushgateway.model.secret import mask
 
 if TYPE_CHECKING:
-    from pushgateway.explaining import Explanation
+    from pushgateway.engine.explain import Explanation
     from pushgateway.vendor import Request
 
 
@@ -43,39 +43,39 @@ def explain(
 
     Nothing is sent to anybody, and nobody is asked.
     """
-    from pushgateway.cli import show
-    from pushgateway.cli.opening import exit_for
+    from pushgateway.cli import console
+    from pushgateway.cli.gateway_session import exit_for
 
     push = Push(PushToken(certificate_id, token), options.read_notification(content))
     known = load_config(config)
     told = known.gateway().explain(push)
     if as_json:
-        show.as_json(explanation_json(told, push.push_token.token))
+        console.as_json(explanation_json(told, push.push_token.token))
     else:
         _print(told, push.push_token.token)
     ctx.exit(exit_for(known, push.push_token.certificate_id, [] if told.outcome is None else [told.outcome.status]))
 
 
 def _print(told: Explanation, token: str) -> None:
-    from pushgateway.cli import show, words
+    from pushgateway.cli import console, render
 
-    to = show.console()
+    to = console.console()
     to_whom = _("{operation} to {host}").format(operation=told.operation, host=told.host)
     if told.request is None:
         to_whom = _("no request would be sent")
-    show.line(to, (to_whom, show.GOOD if told.request else show.BAD), f"  {mask(token)}")
-    show.labelled(to, words.explanation_lines(told, token))
+    console.line(to, (to_whom, console.GOOD if told.request else console.BAD), f"  {mask(token)}")
+    console.labelled(to, render.explanation_lines(told, token))
     for request in told.requests:
-        show.line(to, "")
-        show.line(to, f"{request.method} {shown(request.url, token)}")
-        show.labelled(to, [(name, shown(value, token)) for name, value in request.headers.items()])
-        show.labelled(to, fields(request, token))
+        console.line(to, "")
+        console.line(to, f"{request.method} {shown(request.url, token)}")
+        console.labelled(to, [(name, shown(value, token)) for name, value in request.headers.items()])
+        console.labelled(to, fields(request, token))
     if told.rulings:
-        show.line(to, "")
-        show.line(to, _("The rules that decide:"))
+        console.line(to, "")
+        console.line(to, _("The rules that decide:"))
     for one in told.rulings:
-        show.labelled(to, [(one.field, one.verdict)])
-        show.line(to, (f"{'':<17}{one.rule}; {one.source}; seen {one.seen}; {one.confidence}", show.QUIET))
+        console.labelled(to, [(one.field, one.verdict)])
+        console.line(to, (f"{'':<17}{one.rule}; {one.source}; seen {one.seen}; {one.confidence}", console.QUIET))
 
 
 def fields(request: Request, token: str) -> list[tuple[str, str]]:
@@ -94,7 +94,7 @@ def shown(text: str, token: str) -> str:
 
 def explanation_json(told: Explanation, token: str) -> dict[str, Any]:
     """An explanation for `--json`; the token is shortened."""
-    from pushgateway.cli import words
+    from pushgateway.cli import render
 
     return {
         "certificate_id": told.certificate_id,
@@ -110,7 +110,7 @@ def explanation_json(told: Explanation, token: str) -> dict[str, Any]:
         "truncated": list(told.truncated),
         "status": None if told.outcome is None else told.outcome.status.value,
         "reason": None if told.outcome is None or told.outcome.reason is None else told.outcome.reason.value,
-        "detail": None if told.outcome is None else words.plain(told.outcome.detail, token),
+        "detail": None if told.outcome is None else render.plain(told.outcome.detail, token),
         "requests": [
             {
                 "method": request.method,

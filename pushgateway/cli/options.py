@@ -18,13 +18,13 @@ from typing import Any, TypeVar
 import attrs
 import click
 
-from pushgateway.audience import check_start
 from pushgateway.cli.language import speak_english
 from pushgateway.config import Config, Options, load_config
-from pushgateway.errors import FieldError
-from pushgateway.intent import Intent
-from pushgateway.model import ClickAction, Notification, OpenActivity, OpenApp, OpenIntent, OpenIntentUri, OpenUrl
-from pushgateway.transport.asking import Proxy
+from pushgateway.model.audience import check_start
+from pushgateway.model.errors import FieldError
+from pushgateway.model.intent import Intent
+from pushgateway.model.push import ClickAction, Notification, OpenActivity, OpenApp, OpenIntent, OpenIntentUri, OpenUrl
+from pushgateway.transport.request_head import Proxy
 
 F = TypeVar("F", bound=Callable[..., Any])
 CONFIG = "pushgateway.toml"

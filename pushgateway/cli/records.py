@@ -16,8 +16,8 @@ from typing import Any, TypeVar
 
 import click
 
-from pushgateway.errors import FieldError
-from pushgateway.journal import Journal
+from pushgateway.model.errors import FieldError
+from pushgateway.observe.journal import Journal
 
 F = TypeVar("F", bound=Callable[..., Any])
 MOST_BYTES = 2_000_000

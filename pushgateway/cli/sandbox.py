@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pushgateway.cli import options
-from pushgateway.errors import ConfigError, FieldError, PluginError
+from pushgateway.model.errors import ConfigError, FieldError, PluginError
 from pushgateway.sandbox import Sandbox, find_sandbox
 from pushgateway.vendor import Request
 
@@ -42,7 +42,7 @@ def make_sandbox(brand: str, tokens: int, given: Mapping[str, object]) -> Sandbo
         if name not in taken:
             raise click.UsageError(f"the sandbox of {brand} has no --{name.replace('_', '-')}: leave it out")
     if "dialect" in more:
-        from pushgateway.rules import load_rules
+        from pushgateway.vendor.rules import load_rules
 
         known = load_rules(sandbox_class.__module__.split(".")[0]).dialects
         if more["dialect"] not in known:
@@ -55,8 +55,8 @@ def make_sandbox(brand: str, tokens: int, given: Mapping[str, object]) -> Sandbo
 
 def login_request(brand: str, settings: dict[str, object], now: float) -> Request | None:
     """The login that the vendor's plug-in would make; None without a plug-in or a login."""
-    from pushgateway.certificates import Certificate, load_vendors
-    from pushgateway.plugins import Plugins
+    from pushgateway.certificates.certificate import Certificate, load_vendors
+    from pushgateway.certificates.plugins import Plugins
 
     try:
         vendor = load_vendors([Certificate(CERTIFICATE_ID, brand, settings)], Plugins())[CERTIFICATE_ID]
@@ -106,7 +106,7 @@ def sandbox(*, brand: str, port: int, tls: bool, tokens: int, as_json: bool, **g
     With --json the first line on standard output is one JSON object: brand, url, settings, tokens, phones, ledger,
     and with --tls ca_file.
     """
-    from pushgateway.sandbox.server import Served, run
+    from pushgateway.sandbox.serving.server import Served, run
 
     imitated = make_sandbox(brand, tokens, given)
 
@@ -123,7 +123,7 @@ def sandbox(*, brand: str, port: int, tls: bool, tokens: int, as_json: bool, **g
 
 
 def _print_json(imitated: Sandbox, served: Any) -> None:
-    from pushgateway.cli import show
+    from pushgateway.cli import console
 
     announced: dict[str, Any] = {
         "brand": imitated.brand,
@@ -135,19 +135,19 @@ def _print_json(imitated: Sandbox, served: Any) -> None:
     }
     if served.ca_file is not None:
         announced["ca_file"] = str(served.ca_file)
-    show.as_json(announced)
+    console.as_json(announced)
 
 
 def _print(imitated: Sandbox, served: Any) -> None:
-    from pushgateway.cli import show
+    from pushgateway.cli import console
 
-    to = show.console()
+    to = console.console()
     settings = imitated.settings(served.url)
     ca_file = None if served.ca_file is None else str(served.ca_file)
     listens = _("The {brand} sandbox listens on {url}").format(brand=imitated.brand, url=served.url)
-    show.line(to, (listens, show.GOOD), "  ", _("(Ctrl-C ends it)"))
+    console.line(to, (listens, console.GOOD), "  ", _("(Ctrl-C ends it)"))
     pages = [(_("phones"), f"{served.url}/_sandbox/phones"), (_("ledger"), f"{served.url}/_sandbox/ledger")]
-    show.labelled(to, [*pages, (_("authority"), ca_file)] if ca_file else pages)
+    console.labelled(to, [*pages, (_("authority"), ca_file)] if ca_file else pages)
     _to_copy(to, _("For pushgateway.toml:"), toml(imitated.brand, settings))
     _to_copy(to, _("Some of its {count:,} tokens:").format(count=len(imitated.tokens)), imitated.tokens[:SHOWN])
     if imitated.tokens:
@@ -161,9 +161,9 @@ def _print(imitated: Sandbox, served: Any) -> None:
 
 
 def _to_copy(to: Console, heading: str, lines: Iterable[str]) -> None:
-    from pushgateway.cli import show
+    from pushgateway.cli import console
 
     for text in ("", heading, ""):
-        show.line(to, text)
+        console.line(to, text)
     for text in lines:
-        show.line(to, f"  {text}", whole=True)
+        console.line(to, f"  {text}", whole=True)

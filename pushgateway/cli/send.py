@@ -11,8 +11,8 @@ from typing import Any
 import click
 
 from pushgateway.cli import options, records
-from pushgateway.masking import mask
-from pushgateway.model import PushToken
+from pushgateway.model.push import PushToken
+from pushgateway.model.secret import mask
 
 
 @click.command(short_help="Send one notification to one phone.")
@@ -41,8 +41,8 @@ def send(
 
     The outcome is recorded in your state folder, without the token and the text: `pushgateway why` reads it.
     """
-    from pushgateway.cli import show, words
-    from pushgateway.cli.opening import ask, exit_for
+    from pushgateway.cli import console, render
+    from pushgateway.cli.gateway_session import ask, exit_for
 
     notification = options.read_notification(content)
     push_token = PushToken(certificate_id, token)
@@ -50,10 +50,10 @@ def send(
     with records.opened_journal(journal, no_journal) as kept:
         outcome = ask(known, lambda gateway: gateway.send(push_token, notification), kept)
     if as_json:
-        show.as_json(words.outcome_json(outcome))
+        console.as_json(render.outcome_json(outcome))
     else:
-        to = show.console()
+        to = console.console()
         heading = outcome.status.value if outcome.reason is None else f"{outcome.status.value}: {outcome.reason.value}"
-        show.line(to, (heading, show.GOOD if outcome.ok else show.BAD), f"  {mask(push_token.token)}")
-        show.labelled(to, words.outcome_lines(outcome))
+        console.line(to, (heading, console.GOOD if outcome.ok else console.BAD), f"  {mask(push_token.token)}")
+        console.labelled(to, render.outcome_lines(outcome))
     ctx.exit(exit_for(known, push_token.certificate_id, [outcome.status]))

@@ -14,14 +14,14 @@ import attrs
 import click
 
 from pushgateway.cli import options
-from pushgateway.cli.exits import Exit
-from pushgateway.errors import ConfigError, PluginError
+from pushgateway.cli.exit_codes import Exit
+from pushgateway.model.errors import ConfigError, PluginError
 from pushgateway.vendor import Vendor
 
 
 def describe(brand: str) -> dict[str, Any]:
     """What there is to say about the plug-in of `brand`; `problem` is None when it works."""
-    from pushgateway.plugins import Plugins, installed
+    from pushgateway.certificates.plugins import Plugins, installed
 
     found: dict[str, Any] = {
         "brand": brand,
@@ -65,7 +65,7 @@ def abilities(vendor_class: type[Vendor], plugins: Any) -> dict[str, Any]:
 
 
 def _made_up(vendor_class: type[Vendor], required: list[str], plugins: Any) -> Vendor | None:
-    from pushgateway.certificates import Certificate, load_vendors
+    from pushgateway.certificates.certificate import Certificate, load_vendors
 
     made_up = Certificate("0", vendor_class.brand, dict.fromkeys(required, "x"))
     try:
@@ -102,22 +102,22 @@ def _lines(can: Mapping[str, Any]) -> list[tuple[str, str]]:
 @click.pass_context
 def vendors(ctx: click.Context, as_json: bool) -> None:
     """List the installed vendor plug-ins and what each can do."""
-    from pushgateway.cli import show
-    from pushgateway.plugins import installed
+    from pushgateway.certificates.plugins import installed
+    from pushgateway.cli import console
 
     found = [describe(brand) for brand in installed()]
     if as_json:
-        show.as_json({"vendors": found})
+        console.as_json({"vendors": found})
     else:
-        to = show.console()
+        to = console.console()
         for one in found:
             names = ", ".join(f"{plugin['distribution']} {plugin['version']}" for plugin in one["plugins"])
-            show.line(to, (one["brand"], "bold"), f"  {names}")
+            console.line(to, (one["brand"], "bold"), f"  {names}")
             if one["problem"] is not None:
-                show.line(to, "  ", (one["problem"], show.BAD))
+                console.line(to, "  ", (one["problem"], console.BAD))
             else:
-                show.labelled(to, _lines(one["can"]))
+                console.labelled(to, _lines(one["can"]))
         if not found:
-            show.line(to, _("no vendor plug-in is installed; from a checkout of this project, for OPPO:"))
-            show.line(to, "  pip install ./plugins/oppo", whole=True)
+            console.line(to, _("no vendor plug-in is installed; from a checkout of this project, for OPPO:"))
+            console.line(to, "  pip install ./plugins/oppo", whole=True)
     ctx.exit(Exit.FAILED if any(one["problem"] for one in found) else Exit.OK)

@@ -17,17 +17,17 @@ from typing import Any, TypeGuard
 import attrs
 import click
 
-from pushgateway.advice import ADVICE
 from pushgateway.cli import options, records
-from pushgateway.cli.exits import Exit
+from pushgateway.cli.exit_codes import Exit
 from pushgateway.config import Config
-from pushgateway.errors import PluginError
-from pushgateway.journal import read_journal
-from pushgateway.masking import mask, safe_repr
-from pushgateway.model import Notification, Push, PushToken
-from pushgateway.outcome import CertificateCheck, Outcome, Reason
-from pushgateway.rules import CodeRule, load_rules
+from pushgateway.model.errors import PluginError
+from pushgateway.model.outcome import CertificateCheck, Outcome, Reason
+from pushgateway.model.push import Notification, Push, PushToken
+from pushgateway.model.reason_advice import ADVICE
+from pushgateway.model.secret import mask, safe_repr
+from pushgateway.observe.journal import read_journal
 from pushgateway.vendor import Vendor
+from pushgateway.vendor.rules import CodeRule, load_rules
 
 MOST = 20
 """Entries of journals that are shown; the last ones."""
@@ -47,13 +47,13 @@ class Finding:
 
 def check_findings(check: CertificateCheck) -> Iterator[Finding]:
     """What the login proved, and what the settings lack."""
-    from pushgateway.cli import words
+    from pushgateway.cli import render
 
     code = _code(check.vendor_code)
-    todo = words.check_advice(check)
-    yield Finding(_("login"), check.ok, f"{words.plain(check.detail)}{code}{f'; {_(todo)}' if todo else ''}")
+    todo = render.check_advice(check)
+    yield Finding(_("login"), check.ok, f"{render.plain(check.detail)}{code}{f'; {_(todo)}' if todo else ''}")
     for sentence in check.advice:
-        yield Finding(_("missing"), None, words.plain(sentence))
+        yield Finding(_("missing"), None, render.plain(sentence))
 
 
 def _code(vendor_code: object) -> str:
@@ -62,11 +62,11 @@ def _code(vendor_code: object) -> str:
 
 def token_findings(config: Config, push_token: PushToken) -> Iterator[Finding]:
     """Which interface and server the token leads to, and whether it can be a token at all."""
-    from pushgateway.cli import words
+    from pushgateway.cli import render
 
     told = config.gateway().explain(Push(push_token, _PROBE))
     if isinstance(told.outcome, Outcome) and told.outcome.reason is not None:
-        detail = words.plain(told.outcome.detail, push_token.token)
+        detail = render.plain(told.outcome.detail, push_token.token)
         yield Finding(_("token"), False, f"{detail}; {_(ADVICE[told.outcome.reason])}")
     elif told.request is not None:
         where = _(" (region {region})").format(region=told.region) if told.region else ""
@@ -270,8 +270,8 @@ def why(
     Nothing is sent to any phone. The vendor is asked for a login. Pushes are looked for in the journal of `pushgateway
     send` and in those that you name; exit code 4 says that there is none.
     """
-    from pushgateway.cli import show, words
-    from pushgateway.cli.opening import ask, usable, vendor_of
+    from pushgateway.cli import console, render
+    from pushgateway.cli.gateway_session import ask, usable, vendor_of
 
     push_token = PushToken(certificate_id, token)
     known = options.read_config(config, ca_file, proxy)
@@ -290,9 +290,9 @@ def why(
     found = bool(entries)
     if as_json:
         told = [
-            {"about": one.about, "good": one.good, "says": words.plain(one.says, push_token.token)} for one in findings
+            {"about": one.about, "good": one.good, "says": render.plain(one.says, push_token.token)} for one in findings
         ]
-        show.as_json({"ok": good, "found": found, "findings": told, "journal": entries, "facts": facts})
+        console.as_json({"ok": good, "found": found, "findings": told, "journal": entries, "facts": facts})
     else:
         _print(findings, facts, push_token.token)
     ready = usable(known, [push_token.certificate_id])
@@ -302,12 +302,14 @@ def why(
 
 
 def _print(findings: Sequence[Finding], facts: Mapping[str, str], token: str) -> None:
-    from pushgateway.cli import show, words
+    from pushgateway.cli import console, render
 
-    to = show.console()
-    styles = {True: show.GOOD, False: show.BAD, None: show.QUIET}
+    to = console.console()
+    styles = {True: console.GOOD, False: console.BAD, None: console.QUIET}
     for one in findings:
-        show.labelled(to, [(one.about, words.plain(one.says, token))], styles[one.good], indent=0)
-    show.line(to, "")
-    show.line(to, _("For the vendor's support:"))
-    show.labelled(to, [(name, value if name == _("token") else words.plain(value)) for name, value in facts.items()])
+        console.labelled(to, [(one.about, render.plain(one.says, token))], styles[one.good], indent=0)
+    console.line(to, "")
+    console.line(to, _("For the vendor's support:"))
+    console.labelled(
+        to, [(name, value if name == _("token") else render.plain(value)) for name, value in facts.items()]
+    )

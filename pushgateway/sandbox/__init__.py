@@ -6,11 +6,11 @@ pure: no socket, no thread, no clock or random of their own. Only `server` opens
 needs the extra `pushgateway-core[sandbox]`, which is why it is not imported here.
 """
 
-from pushgateway.sandbox.base import Answer, Sandbox, Switch
-from pushgateway.sandbox.faults import Fault, Faults
-from pushgateway.sandbox.finding import find_sandbox
-from pushgateway.sandbox.ledger import Delivery, Ledger
-from pushgateway.sandbox.phones import Phone, Phones
+from pushgateway.sandbox.find import find_sandbox
+from pushgateway.sandbox.kit.base import Answer, Sandbox, Switch
+from pushgateway.sandbox.kit.faults import Fault, Faults
+from pushgateway.sandbox.kit.ledger import Delivery, Ledger
+from pushgateway.sandbox.kit.phones import Phone, Phones
 
 __all__ = [
     "Answer",

@@ -4,6 +4,6 @@ Law of this package: for tests only; nothing outside tests, demos and benchmarks
 """
 
 from pushgateway.testing.transport import SandboxTransport
-from pushgateway.testing.virtual import loop_wall_clock, run_virtual
+from pushgateway.testing.virtual_time import loop_wall_clock, run_virtual
 
 __all__ = ["SandboxTransport", "loop_wall_clock", "run_virtual"]

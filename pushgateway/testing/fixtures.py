@@ -20,14 +20,14 @@ from typing import Any, TypeVar
 
 import pytest
 
-from pushgateway.certificates import Certificate
+from pushgateway.certificates.certificate import Certificate
+from pushgateway.certificates.plugins import installed
 from pushgateway.gateway import Gateway
-from pushgateway.model import PushToken
-from pushgateway.plugins import installed
+from pushgateway.model.push import PushToken
 from pushgateway.sandbox import Delivery, Sandbox, find_sandbox
-from pushgateway.sandbox.finding import SANDBOXES
+from pushgateway.sandbox.find import SANDBOXES
 from pushgateway.testing.transport import SandboxTransport
-from pushgateway.testing.virtual import VirtualLoop, run_virtual
+from pushgateway.testing.virtual_time import VirtualLoop, run_virtual
 
 __all__ = [
     "PushClock",

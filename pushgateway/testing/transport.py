@@ -14,8 +14,8 @@ from collections.abc import Callable, Mapping
 
 import attrs
 
-from pushgateway.errors import FieldError, NoVerdict
-from pushgateway.sandbox.base import Sandbox
+from pushgateway.model.errors import FieldError, NoVerdict
+from pushgateway.sandbox.kit.base import Sandbox
 from pushgateway.vendor import Request, Response
 
 

@@ -12,8 +12,8 @@ who reads replies (`reading`: h11, `hearing`: httptools) and share the rest: `as
 comes back), `connections` (the kept ones), `wire` (one of them), `resolving` (names) and `trust` (authorities).
 """
 
-from pushgateway.transport.http import HttpTransport
-from pushgateway.transport.lean import LeanTransport
-from pushgateway.transport.port import CONNECTIONS, MAX_REPLY, Forgetful, Transport
+from pushgateway.transport.httpx_transport import HttpTransport
+from pushgateway.transport.lean_transport import LeanTransport
+from pushgateway.transport.protocol import CONNECTIONS, MAX_REPLY, Forgetful, Transport
 
 __all__ = ["CONNECTIONS", "MAX_REPLY", "Forgetful", "HttpTransport", "LeanTransport", "Transport"]

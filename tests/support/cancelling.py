@@ -16,7 +16,7 @@ import attrs
 from toy import ToyServer, certificate, gateway, note
 
 from pushgateway import Audience, Gateway, Outcome, Push, PushToken, Reason, Status
-from pushgateway.testing.virtual import run_virtual
+from pushgateway.testing.virtual_time import run_virtual
 from pushgateway.vendor import NoVerdict, Request, Response
 
 CONNECTIONS = 2

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from pushgateway.events import (
+from pushgateway.model.outcome import Reason, Status
+from pushgateway.observe.events import (
     BreakerChanged,
     BreakerState,
     BroadcastDone,
@@ -18,7 +19,6 @@ from pushgateway.events import (
     RequestDone,
     Shed,
 )
-from pushgateway.outcome import Reason, Status
 
 OF: dict[str, Any] = {"certificate_id": "7005", "brand": "oppo"}
 

@@ -11,10 +11,10 @@ from typing import Any, TypeVar
 
 import pytest
 
-from pushgateway.access import AccessTokens
-from pushgateway.errors import PushgatewayError, Refused
-from pushgateway.outcome import Reason
-from pushgateway.testing.virtual import loop_wall_clock
+from pushgateway.engine.session.access_tokens import AccessTokens
+from pushgateway.model.errors import PushgatewayError, Refused
+from pushgateway.model.outcome import Reason
+from pushgateway.testing.virtual_time import loop_wall_clock
 from pushgateway.vendor import AccessToken
 
 T = TypeVar("T")

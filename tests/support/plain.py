@@ -11,7 +11,6 @@ from typing import ClassVar
 
 import attrs
 
-from pushgateway.text import clean
 from pushgateway.vendor import (
     Batching,
     Exchange,
@@ -27,6 +26,7 @@ from pushgateway.vendor import (
     find_unsupported,
     read_reply,
 )
+from pushgateway.vendor.text import clean
 
 REASONS = {"4": Reason.RATE_LIMITED, "5": Reason.QUOTA_EXCEEDED, "8": Reason.CREDENTIALS}
 MOST = 20

@@ -10,9 +10,9 @@ from typing import Any, ClassVar
 import attrs
 from office import fresh
 
-from pushgateway.conversation import Conversation, Desk, Errand
+from pushgateway.engine.session.vendor_session import Conversation, Desk, Errand
+from pushgateway.observe.emitter import Watch
 from pushgateway.vendor import AccessToken, Exchange, Request, Response, Vendor
-from pushgateway.watching import Watch
 
 
 class Script:

@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 import attrs
 
 from pushgateway import Certificate, Gateway, Notification
-from pushgateway.testing.virtual import loop_wall_clock
+from pushgateway.testing.virtual_time import loop_wall_clock
 from pushgateway.vendor import (
     AccessExpired,
     AccessToken,

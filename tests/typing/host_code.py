@@ -33,8 +33,7 @@ from pushgateway import (
     Status,
     load_config,
 )
-from pushgateway.confirming import Confirmation, Confirming
-from pushgateway.receipts import Receipts
+from pushgateway.receipts import Confirmation, Confirming, Receipts
 from pushgateway.vendor import Vendor
 
 CERTIFICATES = [

@@ -7,9 +7,9 @@ import hashlib
 import json
 from typing import Any, ClassVar
 
-from pushgateway.rules import load_rules
 from pushgateway.sandbox import Delivery, Fault, Sandbox
 from pushgateway.vendor import OpenApp, OpenUrl, ReceiptKind, Request, Response
+from pushgateway.vendor.rules import load_rules
 
 RULES = load_rules("pushgateway_acme").dialects["v1"]
 APP, SECRET = "sandbox-app", "sandbox-secret"

@@ -10,8 +10,6 @@ from typing import Any, ClassVar
 
 import attrs
 
-from pushgateway.rules import load_rules
-from pushgateway.text import fit
 from pushgateway.vendor import (
     AccessExpired,
     AccessToken,
@@ -44,6 +42,8 @@ from pushgateway.vendor import (
     read_posted,
     read_reply,
 )
+from pushgateway.vendor.rules import load_rules
+from pushgateway.vendor.text import fit
 
 RULES = load_rules("pushgateway_acme")
 V1 = RULES.dialects["v1"]

@@ -13,9 +13,9 @@ from typing import Final
 
 import attrs
 
-from pushgateway.rules import Operation
-from pushgateway.text import form_encode, form_quote, whole
 from pushgateway.vendor import Request
+from pushgateway.vendor.rules import Operation
+from pushgateway.vendor.text import form_encode, form_quote, whole
 from pushgateway_oppo.limits import encode_json, quote_json
 from pushgateway_oppo.ordinary import PLAIN
 

@@ -16,9 +16,9 @@ from typing import Any, Final, TypeAlias
 
 import attrs
 
-from pushgateway.rules import Dialect
-from pushgateway.text import clean, form_encode, form_quote
 from pushgateway.vendor import Audience, AudienceKind, Batch, CallBack, Notification, Outcome, Push, Reason, Refused
+from pushgateway.vendor.rules import Dialect
+from pushgateway.vendor.text import clean, form_encode, form_quote
 from pushgateway_oppo.fields import BRAND, Content
 from pushgateway_oppo.intents import Intents
 from pushgateway_oppo.limits import check_alias, encode_json, invalid

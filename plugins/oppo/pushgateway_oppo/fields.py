@@ -14,8 +14,6 @@ from typing import Any, Final
 
 import attrs
 
-from pushgateway.rules import Dialect, FieldRule
-from pushgateway.text import clean, is_visible
 from pushgateway.vendor import (
     AudienceKind,
     Broadcast,
@@ -29,6 +27,8 @@ from pushgateway.vendor import (
     Reason,
     Refused,
 )
+from pushgateway.vendor.rules import Dialect, FieldRule
+from pushgateway.vendor.text import clean, is_visible
 from pushgateway_oppo.intents import Intents, usual
 from pushgateway_oppo.limits import WireValue, check_text, check_together, check_value, invalid, missing
 

@@ -14,9 +14,9 @@ from typing import Any, Final
 
 import attrs
 
-from pushgateway.rules import Dialect, IntentRule
-from pushgateway.text import clean, fit, form_quote, most_quoted
 from pushgateway.vendor import FieldError, Intent, Notification, safe_repr
+from pushgateway.vendor.rules import Dialect, IntentRule
+from pushgateway.vendor.text import clean, fit, form_quote, most_quoted
 from pushgateway_oppo.limits import encode_json, invalid, missing, quote_json
 
 WIRE: Final[Mapping[str, str]] = {

@@ -15,9 +15,9 @@ from typing import Any, Final
 
 import attrs
 
-from pushgateway.rules import Dialect, FieldRule, load_rules
-from pushgateway.text import ELLIPSIS, clean, fit, from_visible, is_visible, utf16_units
 from pushgateway.vendor import AudienceKind, Reason, Refused
+from pushgateway.vendor.rules import Dialect, FieldRule, load_rules
+from pushgateway.vendor.text import ELLIPSIS, clean, fit, from_visible, is_visible, utf16_units
 
 _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 

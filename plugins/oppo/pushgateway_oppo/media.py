@@ -10,8 +10,8 @@ from typing import Final
 
 import attrs
 
-from pushgateway.rules import Dialect
 from pushgateway.vendor import NoVerdict, Response, safe_repr
+from pushgateway.vendor.rules import Dialect
 from pushgateway_oppo.asking import File
 from pushgateway_oppo.limits import invalid
 from pushgateway_oppo.replies import read_accepted, read_identifier

@@ -12,8 +12,8 @@ import functools
 from collections.abc import Callable, Iterable, Mapping
 from typing import Final, TypeVar
 
-from pushgateway.rules import Dialect, Operation
 from pushgateway.vendor import Call, Exchange, Reason, Refused, Request, Response, Statistics
+from pushgateway.vendor.rules import Dialect, Operation
 from pushgateway_oppo import device, feedback, media
 from pushgateway_oppo.asking import File, make_request
 from pushgateway_oppo.limits import invalid

@@ -14,9 +14,9 @@ from typing import Any, Final, TypeAlias
 
 import attrs
 
-from pushgateway.rules import Dialect
-from pushgateway.text import form_quote, is_visible
 from pushgateway.vendor import ClickAction, Intent, Network, Notification, OpenApp, safe_repr
+from pushgateway.vendor.rules import Dialect
+from pushgateway.vendor.text import form_quote, is_visible
 from pushgateway_oppo.fields import BRAND, CLICKS
 from pushgateway_oppo.intents import Intents, Usage, usual
 from pushgateway_oppo.limits import encode_json, goes_whole, quote_json

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from pushgateway.rules import Dialect, EventRule
 from pushgateway.vendor import PushToken, Reason, Receipt, ReceiptKind, Refused, read_posted
+from pushgateway.vendor.rules import Dialect, EventRule
 from pushgateway_oppo.tokens import token_problem
 
 MOST: Final = 10_000

@@ -13,8 +13,6 @@ from collections.abc import Generator, Iterable, Mapping, Sequence
 from operator import itemgetter
 from typing import Any, Final
 
-from pushgateway.rules import CodeRule, load_rules
-from pushgateway.text import fit
 from pushgateway.vendor import (
     AccessExpired,
     AccessToken,
@@ -36,6 +34,8 @@ from pushgateway.vendor import (
     code_text,
     read_reply,
 )
+from pushgateway.vendor.rules import CodeRule, load_rules
+from pushgateway.vendor.text import fit
 
 RULES: Final = load_rules("pushgateway_oppo")
 

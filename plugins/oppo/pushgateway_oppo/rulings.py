@@ -13,8 +13,8 @@ from typing import Any
 
 import attrs
 
-from pushgateway.rules import Dialect, FieldRule, Row
 from pushgateway.vendor import AudienceKind, Broadcast, Effect, Push, Refused, Ruling
+from pushgateway.vendor.rules import Dialect, FieldRule, Row
 from pushgateway_oppo.fields import WORDS, check_field, gather_fields, planned_fields
 from pushgateway_oppo.intents import Intents
 from pushgateway_oppo.limits import missing

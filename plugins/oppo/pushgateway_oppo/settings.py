@@ -12,8 +12,8 @@ from typing import Any, Final
 
 import attrs
 
-from pushgateway.rules import Dialect, Operation
 from pushgateway.vendor import ConfigError, FieldError, Secret, Vendor, check_base_url, safe_repr
+from pushgateway.vendor.rules import Dialect, Operation
 from pushgateway_oppo.intents import OppoIntent, by_word, problems
 from pushgateway_oppo.replies import RULES
 from pushgateway_oppo.tokens import MAINLAND, OVERSEAS, region_of

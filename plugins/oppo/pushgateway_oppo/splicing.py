@@ -13,9 +13,9 @@ from urllib.parse import quote_plus, unquote_plus
 
 import attrs
 
-from pushgateway.rules import Dialect
-from pushgateway.text import form_quote
 from pushgateway.vendor import Batch, Notification, Refused, safe_repr
+from pushgateway.vendor.rules import Dialect
+from pushgateway.vendor.text import form_quote
 from pushgateway_oppo.fields import encode_notification
 from pushgateway_oppo.intents import Intents
 from pushgateway_oppo.limits import Json, WireValue, quote_json

@@ -15,7 +15,6 @@ from urllib.parse import urlsplit
 
 import attrs
 
-from pushgateway.text import form_encode, most_quoted
 from pushgateway.vendor import (
     AccessToken,
     AudienceKind,
@@ -38,6 +37,7 @@ from pushgateway.vendor import (
     Status,
     safe_repr,
 )
+from pushgateway.vendor.text import form_encode, most_quoted
 from pushgateway_oppo.asking import FORM, with_access
 from pushgateway_oppo.codec import (
     check_audience,

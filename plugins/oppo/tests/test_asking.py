@@ -11,8 +11,8 @@ from pictures import png
 from pushgateway_oppo import Oppo
 from pushgateway_oppo.asking import File, make_request, with_access
 
-from pushgateway.rules import load_rules
 from pushgateway.vendor import AccessToken, Call, Request
+from pushgateway.vendor.rules import load_rules
 
 CURRENT = load_rules("pushgateway_oppo").dialects["current"].operations
 TOKEN = "CN_0123456789abcdef0123456789abcdef"

@@ -15,7 +15,6 @@ from pushgateway_oppo.codec import encode_broadcast, encode_save, encode_unicast
 from pushgateway_oppo.fields import encode_notification
 from pushgateway_oppo.tokens import token_problem
 
-from pushgateway.text import clean, cut, whole
 from pushgateway.vendor import (
     Audience,
     Network,
@@ -26,6 +25,7 @@ from pushgateway.vendor import (
     Refused,
     Status,
 )
+from pushgateway.vendor.text import clean, cut, whole
 
 INVALID = Reason.INVALID_NOTIFICATION
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)

@@ -17,8 +17,8 @@ from oppo_client import DIALECTS as NAMES
 from oppo_client import NOTE, Client
 from pushgateway_oppo import Oppo
 
-from pushgateway.rules import load_rules
 from pushgateway.vendor import Reason, Refused
+from pushgateway.vendor.rules import load_rules
 
 RULES = load_rules("pushgateway_oppo")
 DIALECTS = RULES.dialects

@@ -16,9 +16,9 @@ from pictures import jpeg, png
 from pushgateway_oppo import Alias, InvalidTokens, Oppo, Picture, Tag, Tags, Told
 from pushgateway_oppo.replies import RULES
 
-from pushgateway.certificates import Certificate, load_vendors
-from pushgateway.errors import ConfigError
-from pushgateway.plugins import Plugins
+from pushgateway.certificates.certificate import Certificate, load_vendors
+from pushgateway.certificates.plugins import Plugins
+from pushgateway.model.errors import ConfigError
 from pushgateway.vendor import Call, FieldError, NoVerdict, Reason, Refused, Response, Statistics
 
 TOKEN = "CN_0123456789abcdef0123456789abcdef"

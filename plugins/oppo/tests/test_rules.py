@@ -3,8 +3,8 @@
 import pytest
 from pushgateway_oppo.fields import WORDS
 
-from pushgateway.rules import load_rules
 from pushgateway.vendor import AudienceKind, Reason
+from pushgateway.vendor.rules import load_rules
 
 RULES = load_rules("pushgateway_oppo")
 V13, CURRENT = RULES.dialects["v1.3"], RULES.dialects["current"]

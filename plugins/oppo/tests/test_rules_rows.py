@@ -22,7 +22,18 @@ from pushgateway_oppo.fields import encode_notification
 from row_numbers import NUMBERS
 from rows import cases
 
-from pushgateway.rules import (
+from pushgateway.sandbox import Fault
+from pushgateway.vendor import (
+    Audience,
+    AudienceKind,
+    Intent,
+    Notification,
+    Reason,
+    ReceiptKind,
+    Refused,
+    Status,
+)
+from pushgateway.vendor.rules import (
     Category,
     CodeRule,
     EventRule,
@@ -34,17 +45,6 @@ from pushgateway.rules import (
     Target,
     load_rules,
     rows,
-)
-from pushgateway.sandbox import Fault
-from pushgateway.vendor import (
-    Audience,
-    AudienceKind,
-    Intent,
-    Notification,
-    Reason,
-    ReceiptKind,
-    Refused,
-    Status,
 )
 
 RULES = load_rules("pushgateway_oppo")

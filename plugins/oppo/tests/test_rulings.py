@@ -13,7 +13,6 @@ from pushgateway_oppo.fields import encode_notification
 from pushgateway_oppo.intents import OppoIntent
 from pushgateway_oppo.replies import RULES
 
-from pushgateway.rules import rows
 from pushgateway.vendor import (
     Audience,
     Broadcast,
@@ -25,6 +24,7 @@ from pushgateway.vendor import (
     Refused,
     Ruling,
 )
+from pushgateway.vendor.rules import rows
 
 TOKEN = "CN_0123456789abcdef0123456789abcdef"
 CURRENT = Oppo(**SETTINGS, dialect="current")

@@ -16,7 +16,7 @@ from pictures import jpeg, png
 from pushgateway_oppo.sandbox import OppoSandbox
 from pushgateway_oppo.sandbox.media import pixels
 
-from pushgateway.errors import FieldError
+from pushgateway.model.errors import FieldError
 from pushgateway.vendor import Request
 
 FORM, JSON = "application/x-www-form-urlencoded", "application/json"

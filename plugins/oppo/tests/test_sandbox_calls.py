@@ -15,8 +15,8 @@ from urllib.parse import urlencode
 import pytest
 from pushgateway_oppo.sandbox import OppoSandbox
 
-from pushgateway.rules import FieldRule, load_rules
 from pushgateway.vendor import Request
+from pushgateway.vendor.rules import FieldRule, load_rules
 
 RULES = load_rules("pushgateway_oppo")
 DIALECTS = sorted(RULES.dialects)

@@ -20,7 +20,7 @@ import pytest
 from pushgateway_oppo.sandbox import OppoSandbox
 
 from pushgateway.sandbox import Fault, Sandbox, find_sandbox
-from pushgateway.sandbox.server import Served, serve
+from pushgateway.sandbox.serving.server import Served, serve
 
 NOTIFICATION = "/server/v1/message/notification/"
 FORM = {"content-type": "application/x-www-form-urlencoded; charset=UTF-8"}

@@ -15,9 +15,9 @@ from urllib.parse import urlencode
 import pytest
 from pushgateway_oppo.sandbox import OppoSandbox
 
-from pushgateway.errors import FieldError
-from pushgateway.rules import load_rules
+from pushgateway.model.errors import FieldError
 from pushgateway.vendor import Request
+from pushgateway.vendor.rules import load_rules
 
 RULES = load_rules("pushgateway_oppo")
 FORM = "application/x-www-form-urlencoded"

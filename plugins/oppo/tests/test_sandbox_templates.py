@@ -10,7 +10,7 @@ from pushgateway_oppo.sandbox.templates import template_objection
 
 from pushgateway import Certificate, FieldError, Gateway, Notification, PushToken, Reason
 from pushgateway.testing import SandboxTransport
-from pushgateway.testing.virtual import run_virtual
+from pushgateway.testing.virtual_time import run_virtual
 
 CURRENT = RULES.dialects["current"]
 APPROVED: dict[str, Any] = {"66f0": {"title": ["name"], "content": ["text", "more"]}, "fixed": {"content": ["text"]}}

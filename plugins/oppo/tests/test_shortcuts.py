@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from pushgateway_oppo import limits
 from pushgateway_oppo.tokens import token_problem
 
-from pushgateway.text import clean, form_quote
 from pushgateway.vendor import Batch, CallBack, Notification, OpenIntent, Outcome, Push, PushToken, Request
+from pushgateway.vendor.text import clean, form_quote
 
 TEXT = st.text(st.characters(exclude_categories=()), max_size=40)
 WORD = st.text("aZ09_.~-+%&\\é值", max_size=12)

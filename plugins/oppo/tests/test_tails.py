@@ -12,7 +12,6 @@ from pushgateway_oppo.intents import OppoIntent
 from pushgateway_oppo.ordinary import Tails
 from pushgateway_oppo.splicing import _TAILS
 
-from pushgateway.rules import Dialect
 from pushgateway.vendor import (
     CallBack,
     Intent,
@@ -25,6 +24,7 @@ from pushgateway.vendor import (
     PushToken,
     Secret,
 )
+from pushgateway.vendor.rules import Dialect
 
 
 def sent(note: Notification, tails: Tails, dialect: Dialect = CURRENT) -> dict[str, Any]:

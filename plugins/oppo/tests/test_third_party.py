@@ -16,7 +16,7 @@ from urllib.parse import quote, urlencode, urlsplit
 import pytest
 from oppo_client import DIALECTS, NOTE, Client
 
-from pushgateway.sandbox.server import serve
+from pushgateway.sandbox.serving.server import serve
 from pushgateway.vendor import Request
 
 FORM = "application/x-www-form-urlencoded"

@@ -10,7 +10,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pushgateway_oppo import Oppo
 
-from pushgateway.text import most_quoted
 from pushgateway.vendor import (
     AccessExpired,
     AccessToken,
@@ -26,6 +25,7 @@ from pushgateway.vendor import (
     Reason,
     Status,
 )
+from pushgateway.vendor.text import most_quoted
 
 # Settings
 

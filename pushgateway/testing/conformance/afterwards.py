@@ -12,20 +12,20 @@ from typing import Any
 import attrs
 import pytest
 
-from pushgateway.audience import Audience, AudienceKind, Broadcast
-from pushgateway.calls import Call
-from pushgateway.errors import NoVerdict, Refused
-from pushgateway.model import Notification, Push, PushToken
-from pushgateway.outcome import BroadcastOutcome, Reason, Status
-from pushgateway.receipt import Receipt, ReceiptKind, Statistics
+from pushgateway.model.audience import Audience, AudienceKind, Broadcast
+from pushgateway.model.errors import NoVerdict, Refused
+from pushgateway.model.outcome import BroadcastOutcome, Reason, Status
+from pushgateway.model.push import Notification, Push, PushToken
+from pushgateway.model.receipt import Receipt, ReceiptKind, Statistics
 from pushgateway.sandbox import Fault, Sandbox
 from pushgateway.testing.conformance.bench import Bench
 from pushgateway.testing.conformance.promises import judges
 from pushgateway.testing.conformance.rig import Rig, audiences
 from pushgateway.testing.conformance.wire import EPOCH
 from pushgateway.testing.conformance.words import ODD_BODIES, odd_twins
-from pushgateway.testing.virtual import run_virtual
+from pushgateway.testing.virtual_time import run_virtual
 from pushgateway.vendor import Request
+from pushgateway.vendor.operation import Call
 
 NOTE = Notification("title", "for all")
 RECEIPTS = "https://host.invalid/receipts"

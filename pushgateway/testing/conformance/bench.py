@@ -12,9 +12,9 @@ from typing import TypeVar
 
 import attrs
 
-from pushgateway.audience import AudienceKind, Broadcast
-from pushgateway.errors import NoVerdict, Refused
-from pushgateway.masking import safe_repr
+from pushgateway.model.audience import AudienceKind, Broadcast
+from pushgateway.model.errors import NoVerdict, Refused
+from pushgateway.model.secret import safe_repr
 from pushgateway.sandbox import Sandbox
 from pushgateway.testing.conformance.wire import EPOCH, HOST, Carrier, Wire
 from pushgateway.vendor import AccessToken, BroadcastOutcome, Exchange, Outcome, Push, Request, Response, Vendor

@@ -13,15 +13,15 @@ from typing import Any
 
 import attrs
 
-from pushgateway.calls import Call
-from pushgateway.errors import FieldError, NoVerdict, Refused
-from pushgateway.operations import operations_of
-from pushgateway.outcome import Reason
+from pushgateway.engine.operations import operations_of
+from pushgateway.model.errors import FieldError, NoVerdict, Refused
+from pushgateway.model.outcome import Reason
 from pushgateway.testing.conformance.bench import Bench
 from pushgateway.testing.conformance.promises import judges
 from pushgateway.testing.conformance.rig import ODD_TOKENS, PREFIXED, Rig
 from pushgateway.testing.conformance.words import ODD_BODIES, odd_twins
 from pushgateway.vendor import Response
+from pushgateway.vendor.operation import Call
 
 NOT_THE_ARGUMENTS = (Reason.CREDENTIALS, Reason.RATE_LIMITED, Reason.QUOTA_EXCEEDED, Reason.UNAVAILABLE)
 

@@ -12,16 +12,16 @@ from typing import Any
 
 import pytest
 
-from pushgateway.audience import Audience, AudienceKind
-from pushgateway.model import Notification
-from pushgateway.outcome import BroadcastOutcome, Reason, Status
+from pushgateway.model.audience import Audience, AudienceKind
+from pushgateway.model.outcome import BroadcastOutcome, Reason, Status
+from pushgateway.model.push import Notification
 from pushgateway.sandbox import Sandbox
 from pushgateway.testing.conformance.content import FEATURES, names_of, with_fields
 from pushgateway.testing.conformance.promises import judges
 from pushgateway.testing.conformance.rig import Rig, audiences
 from pushgateway.testing.conformance.seeing import changed
 from pushgateway.testing.conformance.wire import EPOCH
-from pushgateway.testing.virtual import run_virtual
+from pushgateway.testing.virtual_time import run_virtual
 
 NOTE = Notification("title", "for all")
 LATER = datetime.fromtimestamp(EPOCH, UTC) + timedelta(days=1)

@@ -13,9 +13,10 @@ from typing import Any
 import attrs
 import pytest
 
-from pushgateway.errors import NoVerdict, Refused
-from pushgateway.intent import Intent
-from pushgateway.model import (
+from pushgateway.model.errors import NoVerdict, Refused
+from pushgateway.model.intent import Intent
+from pushgateway.model.outcome import Outcome, Reason, Status
+from pushgateway.model.push import (
     CallBack,
     Network,
     Notification,
@@ -26,7 +27,6 @@ from pushgateway.model import (
     Push,
     PushToken,
 )
-from pushgateway.outcome import Outcome, Reason, Status
 from pushgateway.sandbox import Delivery
 from pushgateway.testing.conformance.bench import Bench
 from pushgateway.testing.conformance.promises import judges

@@ -12,11 +12,10 @@ from typing import Any
 
 import attrs
 
-from pushgateway.audience import AudienceKind, Broadcast
-from pushgateway.errors import NoVerdict, Refused
-from pushgateway.model import Notification, Push, PushToken
-from pushgateway.outcome import Outcome, Reason, Status
-from pushgateway.rules import CodeRule
+from pushgateway.model.audience import AudienceKind, Broadcast
+from pushgateway.model.errors import NoVerdict, Refused
+from pushgateway.model.outcome import Outcome, Reason, Status
+from pushgateway.model.push import Notification, Push, PushToken
 from pushgateway.sandbox import Answer, Sandbox
 from pushgateway.testing.conformance.bench import Bench
 from pushgateway.testing.conformance.promises import judges
@@ -24,6 +23,7 @@ from pushgateway.testing.conformance.rig import Rig, audiences
 from pushgateway.testing.conformance.wire import EPOCH
 from pushgateway.testing.conformance.words import ODD_BODIES, odd_twins
 from pushgateway.vendor import Request, Response
+from pushgateway.vendor.rules import CodeRule
 
 MARK = "MARK5d1cMARK"
 NOBODY = "nobody5d1c"

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from pushgateway.model import Notification, Push, PushToken
+from pushgateway.model.push import Notification, Push, PushToken
 from pushgateway.testing.conformance.content import FEATURES, PLAIN, ContentScenarios, with_fields
 from pushgateway.testing.conformance.promises import judges
 

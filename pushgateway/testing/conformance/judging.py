@@ -11,7 +11,7 @@ from typing import Any
 
 import attrs
 
-from pushgateway.masking import safe_repr
+from pushgateway.model.secret import safe_repr
 from pushgateway.testing.conformance.promises import BrokenPromiseError, Promise
 
 

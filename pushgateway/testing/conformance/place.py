@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
-from pushgateway.audience import Broadcast
-from pushgateway.certificates import Certificate
-from pushgateway.errors import NoVerdict, Refused
-from pushgateway.model import Notification, Push, PushToken
-from pushgateway.plugins import VENDORS, Plugins, installed
-from pushgateway.sandbox.finding import SANDBOXES, find_sandbox
+from pushgateway.certificates.certificate import Certificate
+from pushgateway.certificates.plugins import VENDORS, Plugins, installed
+from pushgateway.model.audience import Broadcast
+from pushgateway.model.errors import NoVerdict, Refused
+from pushgateway.model.push import Notification, Push, PushToken
+from pushgateway.sandbox.find import SANDBOXES, find_sandbox
 from pushgateway.testing.conformance.bench import Bench
 from pushgateway.testing.conformance.promises import judges
 from pushgateway.testing.conformance.rig import PREFIXED, Rig, audiences
@@ -24,7 +24,7 @@ from pushgateway.testing.conformance.wire import EPOCH
 from pushgateway.testing.purity import IMPURE, Calls, imports_of
 from pushgateway.vendor import Exchange
 
-DOORS = frozenset({"pushgateway.vendor", "pushgateway.rules", "pushgateway.text"})
+DOORS = frozenset({"pushgateway.vendor", "pushgateway.vendor.rules", "pushgateway.vendor.text"})
 
 
 class PlaceScenarios(Rig):

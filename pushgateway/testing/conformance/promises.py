@@ -13,7 +13,7 @@ from typing import Any, ParamSpec
 import attrs
 import pytest
 
-from pushgateway.masking import safe_repr
+from pushgateway.model.secret import safe_repr
 
 P = ParamSpec("P")
 
@@ -40,7 +40,7 @@ _ALL = (
     Promise(
         "door",
         "it uses the modules of the contract and nothing else of this project",
-        "import from pushgateway.vendor, pushgateway.rules and pushgateway.text only; the rest may change any day",
+        "import from pushgateway.vendor, and its `rules` and `text`, only; the rest may change any day",
     ),
     Promise(
         "pure",
@@ -83,7 +83,7 @@ _ALL = (
     Promise(
         "any text",
         "any text is delivered, or refused by the name of its field; what is cut is said",
-        "cut and clean with pushgateway.text.fit and name the field in `truncated`; settle what cannot be sent with "
+        "cut and clean with pushgateway.vendor.text.fit, name the field in `truncated`; settle what cannot be sent by "
         "Outcome.not_sent(push, Reason.INVALID_NOTIFICATION, 'title: ...')",
     ),
     Promise(

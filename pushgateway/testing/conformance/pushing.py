@@ -10,14 +10,14 @@ import copy
 import attrs
 import pytest
 
-from pushgateway.errors import NoVerdict, Refused
-from pushgateway.model import Notification, Push, PushToken
-from pushgateway.outcome import Outcome, Reason, Status
+from pushgateway.model.errors import NoVerdict, Refused
+from pushgateway.model.outcome import Outcome, Reason, Status
+from pushgateway.model.push import Notification, Push, PushToken
 from pushgateway.testing.conformance.promises import judges
 from pushgateway.testing.conformance.rig import ODD_TOKENS, PREFIXED, Rig
 from pushgateway.testing.conformance.words import ODD_NOTES, TEXTS
-from pushgateway.text import most_quoted
 from pushgateway.vendor import Batching, Response
+from pushgateway.vendor.text import most_quoted
 
 EXTRA = {"key": "value", "number": 7}
 

@@ -15,20 +15,20 @@ from typing import Any, ClassVar, cast
 
 import attrs
 
-from pushgateway.audience import Audience, AudienceKind
-from pushgateway.certificates import Certificate, load_vendors
+from pushgateway.certificates.certificate import Certificate, load_vendors
+from pushgateway.certificates.plugins import Plugins
 from pushgateway.gateway import Gateway
-from pushgateway.masking import Secret, safe_repr
-from pushgateway.model import Notification, Push, PushToken
-from pushgateway.outcome import Outcome, Reason, Status
-from pushgateway.plugins import Plugins
-from pushgateway.rules import Rules, load_rules
+from pushgateway.model.audience import Audience, AudienceKind
+from pushgateway.model.outcome import Outcome, Reason, Status
+from pushgateway.model.push import Notification, Push, PushToken
+from pushgateway.model.secret import Secret, safe_repr
 from pushgateway.sandbox import Fault, Sandbox
 from pushgateway.testing.conformance.bench import Bench, Watching
 from pushgateway.testing.conformance.wire import EPOCH, HOST, Carrier, Clock, Wire, wired
 from pushgateway.testing.transport import SandboxTransport
-from pushgateway.testing.virtual import run_virtual
+from pushgateway.testing.virtual_time import run_virtual
 from pushgateway.vendor import Request, Response, Vendor
+from pushgateway.vendor.rules import Rules, load_rules
 
 CANARY = "CANARY-5d1c"
 ODD_TOKENS = ("", "x" * 5000, "汉字", "a;b,c", "a:b/c?d=1&e%2Cf", "{a}<b>|$(c)\\")

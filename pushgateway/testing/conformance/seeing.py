@@ -1,7 +1,7 @@
 """Whether a phone got what was meant for it: a notification and a `Delivery`, compared field by field.
 
 Law of this file: pure. What a vendor cannot carry in a text (control characters, lone surrogates) may be taken out of
-it, as `pushgateway.text.clean` does; everything else is a change.
+it, as `pushgateway.vendor.text.clean` does; everything else is a change.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from typing import Any
 import attrs
 import regex
 
-from pushgateway.model import Notification
+from pushgateway.model.push import Notification
 from pushgateway.sandbox import Delivery
-from pushgateway.text import ELLIPSIS, clean, is_visible, utf16_units
+from pushgateway.vendor.text import ELLIPSIS, clean, is_visible, utf16_units
 
 _CLUSTER = regex.compile(r"\X")
 _SHORT = 4

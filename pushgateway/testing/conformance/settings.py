@@ -12,20 +12,20 @@ from urllib.parse import quote
 
 import attrs
 
-from pushgateway.audience import Broadcast
-from pushgateway.calls import Ruling
-from pushgateway.certificates import Certificate, load_vendors
-from pushgateway.errors import ConfigError, FieldError, NoVerdict, Refused
-from pushgateway.masking import Secret
-from pushgateway.model import Notification, Push, PushToken
-from pushgateway.operations import operations_of
-from pushgateway.plugins import Plugins
+from pushgateway.certificates.certificate import Certificate, load_vendors
+from pushgateway.certificates.plugins import Plugins
+from pushgateway.engine.operations import operations_of
+from pushgateway.model.audience import Broadcast
+from pushgateway.model.errors import ConfigError, FieldError, NoVerdict, Refused
+from pushgateway.model.push import Notification, Push, PushToken
+from pushgateway.model.secret import Secret
 from pushgateway.sandbox import Fault
 from pushgateway.testing.conformance.calls import arguments
 from pushgateway.testing.conformance.promises import judges
 from pushgateway.testing.conformance.rig import CANARY, ODD_TOKENS, Rig, audiences, fields_of
 from pushgateway.testing.conformance.words import ODD_NOTES
 from pushgateway.vendor import Request
+from pushgateway.vendor.operation import Ruling
 
 
 class SettingsScenarios(Rig):

@@ -12,10 +12,10 @@ from typing import Any
 import attrs
 import pytest
 
-from pushgateway.certificates import Certificate
-from pushgateway.errors import NoVerdict, Refused
-from pushgateway.model import Push
-from pushgateway.outcome import Outcome, Reason, Status
+from pushgateway.certificates.certificate import Certificate
+from pushgateway.model.errors import NoVerdict, Refused
+from pushgateway.model.outcome import Outcome, Reason, Status
+from pushgateway.model.push import Push
 from pushgateway.testing.conformance.bench import Bench
 from pushgateway.testing.conformance.promises import judges
 from pushgateway.testing.conformance.rig import Rig

@@ -15,10 +15,10 @@ from urllib.parse import urlsplit
 
 import attrs
 
-from pushgateway.masking import safe_repr
+from pushgateway.model.secret import safe_repr
 from pushgateway.sandbox import Answer, Sandbox
-from pushgateway.sandbox.server import serve
-from pushgateway.testing.virtual import VirtualLoop
+from pushgateway.sandbox.serving.server import serve
+from pushgateway.testing.virtual_time import VirtualLoop
 from pushgateway.vendor import Request, Response
 
 HOST = "https://sandbox.invalid"

@@ -19,8 +19,8 @@ import attrs
 import pytest
 from stevedore import DriverManager
 
-from pushgateway.outcome import Reason
-from pushgateway.receipt import ReceiptKind, Statistics
+from pushgateway.model.outcome import Reason
+from pushgateway.model.receipt import ReceiptKind, Statistics
 from pushgateway.testing.conformance import CallSample, PluginConformance, PostedSample, Sample
 from pushgateway.testing.conformance.judging import scenarios
 from pushgateway.testing.conformance.promises import BrokenPromiseError

@@ -29,9 +29,9 @@ BROKEN = [
         "door",
         "it_opens_with_the_contract_only",
         "The core's insides are used",
-        "vendor.py imports pushgateway.replies",
+        "vendor.py imports pushgateway.vendor.replies",
         "    read_reply,\n)\n",
-        ")\nfrom pushgateway.replies import read_reply\n",
+        ")\nfrom pushgateway.vendor.replies import read_reply\n",
     ),
     breaks(
         "pure",

@@ -25,9 +25,9 @@ from pushgateway_oppo.sandbox.media import pixels
 from fuzzing.odd import CANARY, broken, check_words, make_list, make_object, odd, some
 from fuzzing.replies import DEAD, reply
 from fuzzing.texts import make_text
-from pushgateway.rules import load_rules
-from pushgateway.text import whole
 from pushgateway.vendor import Exchange, NoVerdict, Reason, Refused, Request, Response, Statistics
+from pushgateway.vendor.rules import load_rules
+from pushgateway.vendor.text import whole
 
 _DIALECTS = load_rules("pushgateway_oppo").dialects
 _TOKEN = "CN_a"

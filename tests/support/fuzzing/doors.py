@@ -14,11 +14,11 @@ import click
 
 from fuzzing.odd import CANARY, broken, check_words, make_object, odd, some
 from fuzzing.texts import make_text
-from pushgateway.audience import Audience
 from pushgateway.cli.broadcast import read_audience, read_tokens
 from pushgateway.cli.options import json_object, moment, read_notification
-from pushgateway.errors import FieldError
-from pushgateway.model import Notification
+from pushgateway.model.audience import Audience
+from pushgateway.model.errors import FieldError
+from pushgateway.model.push import Notification
 
 _MOMENTS = (
     "2026-11-22T20:00+08:00",

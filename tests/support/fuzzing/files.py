@@ -17,13 +17,13 @@ from typing import Any
 from pushgateway_oppo import Oppo
 
 from fuzzing.odd import CANARY, DEEP, ENDLESS, broken, check_words, some
-from pushgateway.certificates import Certificate, load_vendors
+from pushgateway.certificates.certificate import Certificate, load_vendors
+from pushgateway.certificates.plugins import Plugins
 from pushgateway.config import load_config
-from pushgateway.errors import ConfigError, FieldError, PluginError
-from pushgateway.masking import Secret
-from pushgateway.plugins import Plugins
-from pushgateway.rules import CodeRule, parse_rules
+from pushgateway.model.errors import ConfigError, FieldError, PluginError
+from pushgateway.model.secret import Secret
 from pushgateway.vendor import Vendor
+from pushgateway.vendor.rules import CodeRule, parse_rules
 
 _ODD = (
     *("0", "1", "-1", "1.5", "nan", "-inf", "true", '""', '"x"', "[]", "{}", "[[]]", "[1,'a']", "{a=1}", "2026-08-01"),

@@ -14,7 +14,7 @@ from pushgateway_oppo import Oppo
 
 from fuzzing.odd import CANARY, broken, check_words, make_list, make_object, odd, some, text
 from pushgateway import Notification, Push, PushToken, Receipt, ReceiptKind, Secret
-from pushgateway.seals import Seal
+from pushgateway.certificates.receipt_signing import Seal
 from pushgateway.vendor import Refused
 
 OPPO = {dialect: Oppo(app_key="k", master_secret=Secret("s"), dialect=dialect) for dialect in ("v1.3", "current")}

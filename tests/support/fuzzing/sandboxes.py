@@ -20,9 +20,9 @@ from pushgateway_oppo.sandbox.oppo import APP_KEY
 
 from fuzzing.odd import CANARY, broken, make_list, make_object, odd, some, text
 from fuzzing.texts import make_text, unquoted
-from pushgateway.rules import load_rules
-from pushgateway.sandbox.asgi import app
+from pushgateway.sandbox.serving.app import app
 from pushgateway.vendor import Request
+from pushgateway.vendor.rules import load_rules
 
 T = TypeVar("T")
 _TOKENS = ("CN_a", "CN_b")

@@ -10,9 +10,9 @@ import random
 from urllib.parse import parse_qsl, unquote_to_bytes
 
 from fuzzing.odd import CANARY, broken
-from pushgateway.cli.words import plain
-from pushgateway.text import clean, cut, fit, form_encode, form_quote, utf16_units
+from pushgateway.cli.render import plain
 from pushgateway.vendor import Response, code_text
+from pushgateway.vendor.text import clean, cut, fit, form_encode, form_quote, utf16_units
 
 _PIECES = (
     *("a", "Z ", "0", "中", "文字", "。", "，", "\n", "\t", " ", "%", "&=+;", "…", "é", "e\u0301", "\u0301", "\u200d"),

@@ -41,7 +41,7 @@ class Mutant:
 
     @property
     def name(self) -> str:
-        """For people, such as `pushgateway/gate.py:17:8 core/NumberReplacer`."""
+        """For people, such as `pushgateway/engine/flow_control/gate.py:17:8 core/NumberReplacer`."""
         line, column = self.place
         return f"{self.path.relative_to(ROOT)}:{line}:{column} {self.operator.removeprefix('core/')}"
 

@@ -27,7 +27,7 @@ AFTER = (
     "test_packaging",
     "test_benchmarks",
     "test_habits",
-    "test_house",
+    "test_layers",
     "test_doors",
     "test_catalogue",
     "test_planted",

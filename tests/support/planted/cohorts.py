@@ -7,11 +7,11 @@ from collections.abc import Sequence
 import pytest
 
 from planted.plant import Plant, again, plant
-from pushgateway.flow import Singles
-from pushgateway.gathering import Fresh, Row
-from pushgateway.lane import Lane
-from pushgateway.outcome import Outcome
-from pushgateway.waiting import Cohort, Item, Waiting
+from pushgateway.engine.lane import Lane
+from pushgateway.engine.pushes.gathering import Fresh, Row
+from pushgateway.engine.pushes.runs import Cohort, Item, Waiting
+from pushgateway.engine.pushes.sinks import Singles
+from pushgateway.model.outcome import Outcome
 
 PLANTS: list[Plant] = []
 Patch = pytest.MonkeyPatch

@@ -9,17 +9,17 @@ from typing import Any
 import pytest
 
 from planted.plant import Plant, again, plant
-from pushgateway.access import AccessTokens
-from pushgateway.broadcasting import Broadcasting
-from pushgateway.conversation import Conversation
-from pushgateway.crew import Crew, _current
-from pushgateway.errors import NoVerdict
-from pushgateway.events import BreakerState
-from pushgateway.gate import Gate
-from pushgateway.lane import Lane
-from pushgateway.limits import Breaker, Quotas
-from pushgateway.region import Region
-from pushgateway.roster import Roster
+from pushgateway.engine.broadcast import Broadcasting
+from pushgateway.engine.endpoint import Region
+from pushgateway.engine.flow_control.gate import Gate
+from pushgateway.engine.flow_control.limits import Breaker, Quotas
+from pushgateway.engine.lane import Lane
+from pushgateway.engine.lanes import Roster
+from pushgateway.engine.session.access_tokens import AccessTokens
+from pushgateway.engine.session.vendor_session import Conversation
+from pushgateway.engine.workers import Crew, _current
+from pushgateway.model.errors import NoVerdict
+from pushgateway.observe.events import BreakerState
 
 PLANTS: list[Plant] = []
 Patch = pytest.MonkeyPatch

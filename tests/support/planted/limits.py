@@ -12,11 +12,11 @@ from toy import Toy, certificate, gateway
 
 from planted.plant import Plant, plant
 from pushgateway import Priority
-from pushgateway.batching import Queue
-from pushgateway.limits import Rate, RetryBudget
-from pushgateway.model import Push
-from pushgateway.testing.virtual import run_virtual
-from pushgateway.waiting import each
+from pushgateway.engine.flow_control.limits import Rate, RetryBudget
+from pushgateway.engine.pushes.queue import Queue
+from pushgateway.engine.pushes.runs import each
+from pushgateway.model.push import Push
+from pushgateway.testing.virtual_time import run_virtual
 
 PLANTS: list[Plant] = []
 Patch = pytest.MonkeyPatch

@@ -10,14 +10,16 @@ import attrs
 import pytest
 
 from planted.plant import Plant, again, plant
-from pushgateway import Outcome, Reason, region, verdicts
-from pushgateway.batching import Queue, _Batch
+from pushgateway import Outcome, Reason
+from pushgateway.engine import endpoint as region
+from pushgateway.engine.endpoint import Region
+from pushgateway.engine.flow_control.retry import RetryPolicy
+from pushgateway.engine.lane import Lane
+from pushgateway.engine.pushes.ids import Ids
+from pushgateway.engine.pushes.queue import Queue, _Batch
+from pushgateway.engine.pushes.runs import Flight, Item, Waiting, each
+from pushgateway.engine.session import results as verdicts
 from pushgateway.gateway import Gateway
-from pushgateway.ids import Ids
-from pushgateway.lane import Lane
-from pushgateway.region import Region
-from pushgateway.retry import RetryPolicy
-from pushgateway.waiting import Flight, Item, Waiting, each
 
 PLANTS: list[Plant] = []
 Patch = pytest.MonkeyPatch

@@ -16,7 +16,7 @@ from typing import Any
 import attrs
 
 from pushgateway import Certificate, Gateway, Notification, Push, PushToken, RetryPolicy, Status
-from pushgateway.testing.virtual import run_virtual
+from pushgateway.testing.virtual_time import run_virtual
 from simulated.host import QUEUE, Act, Host
 from simulated.ledger import Ledger
 from simulated.plugin import MISCHIEF, Sim, certificate

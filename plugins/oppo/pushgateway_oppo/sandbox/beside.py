@@ -11,8 +11,8 @@ from typing import Any
 
 import attrs
 
-from pushgateway.rules import Dialect, Operation
 from pushgateway.sandbox import Phones, Switch
+from pushgateway.vendor.rules import Dialect, Operation
 from pushgateway_oppo.sandbox.device import Device
 from pushgateway_oppo.sandbox.feedback import Feedback
 from pushgateway_oppo.sandbox.media import Media

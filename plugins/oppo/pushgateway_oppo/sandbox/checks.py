@@ -18,7 +18,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
-from pushgateway.rules import Dialect, FieldRule
+from pushgateway.vendor.rules import Dialect, FieldRule
 from pushgateway_oppo.sandbox.form import read_json_text
 
 MISSING, WRONG, WRONG_CATEGORY, NO_TEMPLATE = "40", "41", "67", "54"

@@ -13,8 +13,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from pushgateway.rules import Dialect
 from pushgateway.sandbox import Phone, Phones
+from pushgateway.vendor.rules import Dialect
 from pushgateway_oppo.sandbox.checks import MISSING, WRONG
 from pushgateway_oppo.sandbox.memory import Bounded
 from pushgateway_oppo.sandbox.targets import CallRefused

@@ -11,8 +11,8 @@ from urllib.parse import urlsplit
 
 import attrs
 
-from pushgateway.rules import Operation
 from pushgateway.vendor import Request, safe_repr
+from pushgateway.vendor.rules import Operation
 from pushgateway_oppo.sandbox.access import Access
 from pushgateway_oppo.sandbox.encodings import KINDS, read_fields
 from pushgateway_oppo.sandbox.form import is_kind

@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from pushgateway.rules import Operation
 from pushgateway.vendor import Request
+from pushgateway.vendor.rules import Operation
 from pushgateway_oppo.sandbox.form import FORM, charset, is_kind, read_form, read_json_text
 
 KINDS: Mapping[str, str] = {"form": FORM, "json": "application/json", "multipart": "multipart/form-data"}

@@ -13,7 +13,7 @@ import struct
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from pushgateway.rules import Dialect
+from pushgateway.vendor.rules import Dialect
 from pushgateway_oppo.sandbox.checks import MISSING, WRONG, whole
 from pushgateway_oppo.sandbox.memory import Allowance, Bounded
 from pushgateway_oppo.sandbox.targets import CallRefused

@@ -28,9 +28,9 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, Literal
 
-from pushgateway.rules import Dialect, load_rules
 from pushgateway.sandbox import Delivery, Fault, Phone, Sandbox, Switch
 from pushgateway.vendor import ReceiptKind, Request, Response
+from pushgateway.vendor.rules import Dialect, load_rules
 from pushgateway_oppo.sandbox.access import Access
 from pushgateway_oppo.sandbox.beside import COUNT, PAGE, TRUTH, Beside, with_paths
 from pushgateway_oppo.sandbox.checks import MISSING, WRONG, Checks, late_start

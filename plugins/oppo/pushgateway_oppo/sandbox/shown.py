@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from pushgateway.rules import Dialect
 from pushgateway.vendor import ClickAction, Network, OpenActivity, OpenApp, OpenIntent, OpenIntentUri, OpenUrl
+from pushgateway.vendor.rules import Dialect
 from pushgateway_oppo.sandbox.checks import whole
 from pushgateway_oppo.sandbox.form import read_json_text
 

@@ -13,9 +13,9 @@ from typing import Any
 
 import attrs
 
-from pushgateway.rules import Dialect
 from pushgateway.sandbox import Phone, Phones
 from pushgateway.vendor import safe_repr
+from pushgateway.vendor.rules import Dialect
 from pushgateway_oppo.sandbox.checks import MISSING, WRONG, whole
 from pushgateway_oppo.sandbox.form import read_json_text
 

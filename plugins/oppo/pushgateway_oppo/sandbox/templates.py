@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from pushgateway.rules import Dialect
+from pushgateway.vendor.rules import Dialect
 from pushgateway_oppo.sandbox.form import read_json_text
 
 WRONG_TEMPLATE: Final = "54"

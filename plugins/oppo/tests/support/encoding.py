@@ -11,8 +11,8 @@ from exchanges import result
 from pushgateway_oppo.codec import Encoded, encode_batch, encode_unicast
 from pushgateway_oppo.replies import RULES
 
-from pushgateway.rules import Dialect
 from pushgateway.vendor import Notification, Push, PushToken
+from pushgateway.vendor.rules import Dialect
 
 V13, CURRENT = RULES.dialects["v1.3"], RULES.dialects["current"]
 TOKEN = "CN_0123456789abcdef0123456789abcdef"

@@ -14,8 +14,8 @@ from urllib.parse import urlencode
 
 from pushgateway_oppo.sandbox import OppoSandbox
 
-from pushgateway.rules import load_rules
 from pushgateway.vendor import Request
+from pushgateway.vendor.rules import load_rules
 
 RULES = load_rules("pushgateway_oppo")
 DIALECTS = sorted(RULES.dialects)

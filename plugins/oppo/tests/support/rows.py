@@ -12,7 +12,7 @@ from typing import Any
 
 import attrs
 
-from pushgateway.rules import FieldRule
+from pushgateway.vendor.rules import FieldRule
 
 MOMENT = 1_700_000_000_000
 FIRST, LAST = 1_000_000_000_000, 9_999_999_999_999

@@ -11,7 +11,6 @@ from urllib.parse import parse_qsl, urlencode
 
 import attrs
 
-from pushgateway.text import clean, fit
 from pushgateway.vendor import (
     AudienceKind,
     Batching,
@@ -42,6 +41,7 @@ from pushgateway.vendor import (
     find_unsupported,
     read_reply,
 )
+from pushgateway.vendor.text import clean, fit
 
 SIZE, TITLE, TEXT, DATA, TTL = 50, 30, 60, 500, 86_400
 REASONS = {

@@ -1,0 +1,1 @@
+"""Certificates, the plug-ins of their brands, and the key with which receipts are recognised."""

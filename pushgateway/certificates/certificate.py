@@ -1,0 +1,412 @@
+"""Certificates: which app, which vendor, which credentials; and their way into a plug-in's fields.
+
+Law of this file: everything wrong with a set of certificates is found at once and named by certificate and field. A
+brand without a usable plug-in is not a fault of the set: it costs that certificate's pushes, nobody else's.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import attrs
+from cattrs import ClassValidationError, Converter, IterableValidationError
+from cattrs.errors import ForbiddenExtraKeysError
+
+from pushgateway.certificates.plugins import Plugins
+from pushgateway.certificates.receipt_signing import Seal, longest_base
+from pushgateway.model.errors import ConfigError, FieldError, PluginError
+from pushgateway.model.frozen import EMPTY, FrozenDict, Typed, freeze
+from pushgateway.model.push import as_certificate_id
+from pushgateway.model.secret import Secret, safe_repr, unseen
+from pushgateway.vendor import Vendor, check_base_url
+from pushgateway.vendor.capacity import check_rate
+
+
+@safe_repr
+class _Held:
+    """A raw value on its way into a certificate, out of sight of what stores the variables of a frame."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+    def __repr__(self) -> str:
+        return "held"
+
+
+def _kept(held: _Held) -> FrozenDict:
+    """A frozen copy. Raises `FieldError` for what is no mapping, or holds itself."""
+    made: FrozenDict | None = None
+    problem = "must not hold itself"
+    if isinstance(held.value, Mapping):
+        with contextlib.suppress(RecursionError):
+            made = freeze(held.value)
+    else:
+        problem = f"must be a mapping, is {type(held.value).__name__}"
+    if made is None:
+        raise FieldError("Certificate.settings", problem)
+    return made
+
+
+def _brand(value: object) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise FieldError("Certificate.brand", "must be a brand such as 'oppo'")
+    return value.strip().lower()
+
+
+def check_linger(field: str, value: object) -> None:
+    """Raise `FieldError` unless `value` is None or a number of seconds from 0 to 60."""
+    if value is not None and (isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 60):
+        raise FieldError(field, "must be 0 to 60 seconds")
+
+
+SHORTEST_SECRET = 16
+"""Characters of a receipt secret."""
+
+
+def _receipt_url(value: object) -> str | None:
+    if value is None:
+        return None
+    if not isinstance(value, str) or not value.isascii() or not value.isprintable() or " " in value:
+        raise FieldError("Certificate.receipt_url", "must be a URL such as https://im.example.com/push")
+    return check_base_url("Certificate.receipt_url", value)
+
+
+def _receipt_secret(held: _Held) -> tuple[Secret, ...]:
+    secrets = _as_secrets(held.value)
+    if secrets is None:
+        raise FieldError("Certificate.receipt_secret", "must be a string, or a list of strings with the new one first")
+    if any(len(one.reveal()) < SHORTEST_SECRET for one in secrets):
+        raise FieldError("Certificate.receipt_secret", f"must have at least {SHORTEST_SECRET} characters")
+    return secrets
+
+
+def _as_secrets(value: Any) -> tuple[Secret, ...] | None:
+    """One or several; none for None; None for what cannot be any. Raises nothing: it has them in its hands."""
+    if value is None or value == ():  # the latter is what None becomes
+        return ()
+    given = value if isinstance(value, list | tuple) else (value,)
+    if not given or not all(isinstance(one, str | Secret) for one in given):
+        return None
+    return tuple(one if isinstance(one, Secret) else Secret(one or " ") for one in given)
+
+
+@safe_repr
+@attrs.frozen(repr=False, init=False)
+class Certificate:
+    """The host's record of one app's credentials at one vendor (Tencent IM: 证书 ID, buzid).
+
+    `id` may be `int` or `str` and is kept as `str`. `settings` are the fields of the brand's plug-in; strings become
+    `Secret` where the plug-in says so. They are copied: to change one, make a new `Certificate` and `reload`.
+    """
+
+    id: str = attrs.field(converter=as_certificate_id)
+    brand: str = attrs.field(converter=_brand)
+    settings: Mapping[str, Any] = attrs.field(converter=_kept, eq=Typed)
+    linger: float | None = attrs.field(default=None, kw_only=True)
+    """Seconds a push may wait for others to share its request; 0: each in a request of its own. None: the gateway's."""
+    pushes_per_second: float | None = attrs.field(default=None, kw_only=True)
+    """Phones a second that the vendor takes from this certificate. None: the plug-in's figure; `math.inf`: no limit."""
+    requests_per_second: float | None = attrs.field(default=None, kw_only=True)
+    """Requests that the vendor takes in a second, likewise."""
+    receipt_url: str | None = attrs.field(default=None, kw_only=True, converter=_receipt_url)
+    """Where `pushgateway.receipts` is to be reached from outside: `https://im.example.com/push`. Every push whose
+    notification says nothing else then asks for receipts there. https, or http to loopback addresses."""
+    receipt_secret: tuple[Secret, ...] = attrs.field(default=None, kw_only=True, converter=_receipt_secret)
+    """Goes with it: by this a receipt proves itself, and nobody else may know it. A string of at least 16 characters,
+    or several with the new one first, so that receipts of pushes sent under an old one are still believed."""
+
+    def __init__(
+        self,
+        id: int | str,  # noqa: A002
+        brand: str,
+        settings: Mapping[str, Any] = EMPTY,
+        *,
+        linger: float | None = None,
+        pushes_per_second: float | None = None,
+        requests_per_second: float | None = None,
+        receipt_url: str | None = None,
+        receipt_secret: str | Secret | Sequence[str | Secret] | None = None,
+    ) -> None:
+        """Raises `FieldError` that names the field and quotes no value."""
+        # Raw secrets are out of every frame of ours before anything can raise: a crash reporter stores variables.
+        held, secrets = _Held(settings), _Held(receipt_secret)
+        del settings, receipt_secret
+        if not isinstance(brand, str):
+            brand = ""  # perhaps it is the settings
+        self.__attrs_init__(
+            id=id,
+            brand=brand,
+            settings=held,
+            linger=linger,
+            pushes_per_second=pushes_per_second,
+            requests_per_second=requests_per_second,
+            receipt_url=receipt_url,
+            receipt_secret=secrets,
+        )
+
+    def __attrs_post_init__(self) -> None:
+        check_linger("Certificate.linger", self.linger)
+        check_rate("Certificate.pushes_per_second", self.pushes_per_second)
+        check_rate("Certificate.requests_per_second", self.requests_per_second)
+        if (self.receipt_url is None) == bool(self.receipt_secret):
+            field, other = ("secret", "url") if self.receipt_secret else ("url", "secret")
+            raise FieldError(f"Certificate.receipt_{field}", f"needs receipt_{other} beside it")
+        if self.receipt_url is not None and len(self.receipt_url) > (most := longest_base(self.id)):
+            raise FieldError("Certificate.receipt_url", f"must have at most {most} characters for this certificate id")
+
+    @property
+    def seal(self) -> Seal | None:
+        """What marks its pushes and knows their receipts, where it asks for them."""
+        return None if self.receipt_url is None else Seal(self.id, self.receipt_url, self.receipt_secret)
+
+    def __repr__(self) -> str:
+        return f"Certificate({self.id!r}, {self.brand!r}, {len(self.settings)} settings)"
+
+
+def load_vendors(
+    certificates: Iterable[Certificate],
+    plugins: Plugins,
+    unchanged: Callable[[Certificate], Vendor | None] = lambda _: None,
+) -> dict[str, Vendor | PluginError]:
+    """The vendor of each certificate by its id, or why its brand has none. Raises `ConfigError` with every problem.
+
+    `unchanged` gives the vendor of a certificate that was checked before, if it is the same.
+    """
+    vendors: dict[str, Vendor | PluginError] = {}
+    problems: list[str] = []
+    seen: set[str] = set()
+    for certificate in certificates:
+        if not isinstance(certificate, Certificate):
+            problems.append(f"must be Certificate objects, one is {type(certificate).__name__}")
+            continue
+        if certificate.id in seen:
+            problems.append(f"certificates[{certificate.id!r}]: the id is used twice")
+            continue
+        seen.add(certificate.id)
+        if (known := unchanged(certificate)) is not None:
+            vendors[certificate.id] = known
+            continue
+        problems.extend(f"certificates[{certificate.id!r}].{problem}" for problem in _unseen_problems(certificate))
+        try:
+            vendors[certificate.id] = _structure(certificate, plugins.vendor(certificate.brand))
+        except PluginError as missing:
+            vendors[certificate.id] = missing
+        except ConfigError as wrong:
+            problems.extend(wrong.problems)
+    if problems:
+        raise ConfigError(problems)
+    return vendors
+
+
+def _unseen_problems(certificate: Certificate) -> list[str]:
+    """What nobody sees in the settings and secrets: copied along with a text, it makes a vendor refuse the login with a
+    code that says nothing of it. By the place of the text, which is not quoted."""
+    texts = list(_places("", certificate.settings))
+    texts += _places(".receipt_secret", list(certificate.receipt_secret))
+    return [f"{place.removeprefix('.')}: {problem}" for place, text in texts if (problem := unseen(text))]
+
+
+def _places(place: str, value: object) -> Iterator[tuple[str, str]]:
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield from _places(f"{place}.{key}", inner)
+    elif isinstance(value, list | tuple):
+        for number, inner in enumerate(value):
+            yield from _places(f"{place}[{number}]" if len(value) > 1 else place, inner)
+    elif isinstance(value, str | Secret):
+        yield place, value.reveal() if isinstance(value, Secret) else value
+
+
+def _structure(certificate: Certificate, vendor: type[Vendor]) -> Vendor:
+    where = f"certificates[{certificate.id!r}]"
+    usable: bool = attrs.has(vendor)  # kept in a name, or mypy takes the class for something else from here on
+    if not usable:
+        raise PluginError(f"the plug-in for brand {certificate.brand!r} is not an attrs class: it takes no settings")
+    if certificate.receipt_url is not None and vendor.receipts is Vendor.receipts:
+        raise ConfigError([f"{where}.receipt_url: {certificate.brand} posts no receipts; leave it out"])
+    try:
+        return _CONVERTER.structure(dict(certificate.settings), vendor)
+    except ClassValidationError as group:
+        told = _everything(group, vendor, certificate.settings, vendor.brand)
+        wrong: Exception = ConfigError(f"{where}{'' if text.startswith(':') else '.'}{text}" for text in told)
+    except Exception as broken:
+        # Not the settings are wrong but the class, such as an annotation that cannot be resolved.
+        kind = type(broken).__name__
+        wrong = PluginError(f"the plug-in for brand {certificate.brand!r} cannot take settings: {kind}")
+    raise wrong  # not above: what was caught there has frames that hold the settings
+
+
+def _everything(group: ClassValidationError, kind: type[Any], given: Any, brand: str) -> list[str]:
+    """Every fault of the settings. attrs asks no validator when a field has no shape, and stops at the first "no"."""
+    settings = given if isinstance(given, Mapping) else {}
+    values = frozenset(_texts(given))
+    shapes = [error for error in group.exceptions if _place(error) or isinstance(error, ForbiddenExtraKeysError)]
+    shapeless = {_place(error) for error in shapes}
+    refused = [
+        problem
+        for field in attrs.fields(attrs.resolve_types(kind))
+        if field.validator is not None and field.name in settings and field.name not in shapeless
+        for problem in _refusals(field, kind, settings[field.name], values)
+    ]
+    told = [*_problems(shapes, kind, given, brand), *refused]
+    return told or _problems(group.exceptions, kind, given, brand)
+
+
+def _refusals(field: attrs.Attribute[Any], kind: type[Any], given: object, values: frozenset[str]) -> list[str]:
+    """What the validator of one field says, asked apart."""
+    shape: Any = field.type
+    convert: Any = field.converter if callable(field.converter) else lambda value: value
+    check: Any = field.validator
+    try:
+        check(object.__new__(kind), field, convert(_CONVERTER.structure(given, shape)))
+    except ConfigError as wrong:
+        return list(wrong.problems)
+    except (ValueError, TypeError) as error:
+        return [f"{field.name}: {_sentence(error, values)}"]
+    except Exception:
+        # It looks at other fields too: it is asked again when these are right.
+        return []
+    return []
+
+
+def _problems(errors: Iterable[BaseException], kind: type[Any], given: Any, brand: str) -> list[str]:
+    """One sentence for each fault, naming the field. No value is quoted: it may be a secret."""
+    fields = {field.name for field in attrs.fields(kind)} if attrs.has(kind) else set()
+    known = ", ".join(sorted(fields))
+    values = frozenset(_texts(given))
+    found: list[str] = []
+    for error in errors:
+        name = _place(error)
+        if isinstance(error, ForbiddenExtraKeysError):
+            extras = sorted(str(extra) for extra in error.extra_fields)
+            found.extend(f"{extra}: is not a setting of {brand}; known: {known}" for extra in extras)
+        elif isinstance(error, ClassValidationError | IterableValidationError):
+            inner = _inner(error, kind, _at(given, error), brand)
+            found.extend(
+                f"{name}{'' if text.startswith(('[', ':')) else '.'}{text}" if name else text for text in inner
+            )
+        elif isinstance(error, ConfigError) and not name:
+            found.extend(error.problems)  # from a validator that found several
+        elif isinstance(error, FieldError) and not name and error.field.split("[")[0] in fields:
+            found.append(str(error))  # from a validator of the plug-in, which knows its field
+        elif isinstance(error, KeyError) and name:
+            found.append(f"{name}: is missing")
+        elif isinstance(error, AttributeError) and name and not isinstance(_at(given, error), Mapping):
+            found.append(f"{name}: must be a table")  # cattrs asks for its keys and tells so
+        else:
+            found.append(f"{name}: {_sentence(error, values)}")
+    return found
+
+
+def _inner(error: ClassValidationError | IterableValidationError, kind: type[Any], given: Any, brand: str) -> list[str]:
+    """The faults of a table or a list within the settings."""
+    inner = getattr(error, "cl", kind)
+    if isinstance(error, ClassValidationError) and isinstance(inner, type) and attrs.has(inner):
+        return _everything(error, inner, given, brand)
+    return _problems(error.exceptions, inner if isinstance(inner, type) else kind, given, brand)
+
+
+def _at(given: Any, error: BaseException) -> Any:
+    """What of the given value an error is about."""
+    for note in getattr(error, "__notes__", ()):
+        key = getattr(note, "name", getattr(note, "index", None))
+        if isinstance(given, Mapping):
+            return given.get(key)
+        if isinstance(given, list | tuple) and isinstance(key, int):
+            return given[key]
+    return given
+
+
+def _place(error: BaseException) -> str:
+    """The field or the element of a list that cattrs was at; empty for the object as a whole."""
+    for note in getattr(error, "__notes__", ()):
+        if hasattr(note, "name"):
+            return str(note.name)
+        if hasattr(note, "index"):
+            # A key of a table is written as in a file: `intents.chat`.
+            return note.index if isinstance(note.index, str) and note.index.isidentifier() else f"[{note.index!r}]"
+    # A validator of attrs hands over the attribute it looked at.
+    return next((argument.name for argument in error.args if isinstance(argument, attrs.Attribute)), "")
+
+
+def _sentence(error: BaseException, values: frozenset[str]) -> str:
+    """What a validator or converter says, unless it quotes a value: many of attrs', cattrs' and Python's own do."""
+    text = str(error.args[0]) if error.args else ""
+    if isinstance(error, FieldError):
+        return text.removeprefix(f"{error.field}: ")
+    if not text or any(value in text for value in values):
+        return f"is not accepted ({type(error).__name__})"
+    return text
+
+
+def _texts(value: object) -> Iterator[str]:
+    """Every value in the settings as a message may quote it."""
+    if isinstance(value, Mapping):
+        for inner in value.values():
+            yield from _texts(inner)
+    elif isinstance(value, list | tuple):
+        for inner in value:
+            yield from _texts(inner)
+    elif isinstance(value, Secret):
+        yield from _texts(value.reveal())
+    elif value is not None and not isinstance(value, bool):
+        try:
+            texts = (str(value), repr(value).strip("'\""))
+        except Exception:  # a number without end, a host's object that fails: what cannot be told is quoted nowhere
+            return
+        yield from filter(None, texts)
+
+
+def _secret(value: object, _: object) -> Secret:
+    if isinstance(value, Secret):
+        return value
+    if not isinstance(value, str) or not value:
+        raise FieldError("secret", "must be a non-empty string")
+    return Secret(value)
+
+
+def _text(value: object, _: object) -> str:
+    # An app key made of digits comes out of TOML as an int.
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        raise FieldError("text", "must be a string")
+    return str(value)
+
+
+def _number(value: object, _: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise FieldError("number", "must be a whole number")
+    return value
+
+
+def _words(value: object, _: object) -> tuple[str, ...]:
+    # cattrs would take "name" for ("n", "a", "m", "e").
+    if not isinstance(value, list | tuple) or not all(isinstance(word, str) for word in value):
+        raise FieldError("list", "must be a list of strings")
+    return tuple(value)
+
+
+def _is_words(kind: Any) -> bool:
+    return bool(kind == tuple[str, ...])
+
+
+def _switch(value: object, _: object) -> bool:
+    if not isinstance(value, bool):
+        raise FieldError("switch", "must be true or false")
+    return value
+
+
+def _converter() -> Converter:
+    converter = Converter(forbid_extra_keys=True)
+    converter.register_structure_hook(Secret, _secret)
+    converter.register_structure_hook(str, _text)
+    converter.register_structure_hook(int, _number)
+    converter.register_structure_hook(bool, _switch)
+    converter.register_structure_hook_func(_is_words, _words)
+    return converter
+
+
+_CONVERTER = _converter()

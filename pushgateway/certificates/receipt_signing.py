@@ -1,0 +1,168 @@
+"""Our mark on what goes out, by which a receipt that comes back proves itself.
+
+Law of this file: pure. Vendors sign nothing, so whoever knows an address can post to it. Therefore the address has a
+secret part, and the parameter that comes back with each receipt says which push it was given for and proves it:
+
+    https://im.example.com/push/7005/<secret part>        a MAC of the certificate, 144 bits
+    <dedupe id>.<MAC of certificate, dedupe id, token>    49 characters for an id made here; vendors take 50
+
+Certificate, dedupe id and token are bound: who once saw a receipt cannot make one for another phone. The event, the
+vendor's ids and the time are not bound, because the parameter leaves before there are any: who once saw a receipt can
+post it again with another event (see `pushgateway.model.receipt.Proof`). A broadcast is saved once for many phones and
+has one parameter for all of them, so that one is bound to no token. A dedupe id that does not fit is replaced by its
+digest, and does not come back. MACs are HMAC-SHA256 under a key of the certificate's own; all comparing takes constant
+time.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+from base64 import urlsafe_b64encode
+from collections.abc import Sequence
+from urllib.parse import quote, unquote
+
+import attrs
+
+from pushgateway.model.audience import Broadcast
+from pushgateway.model.push import CallBack, Push
+from pushgateway.model.receipt import Proof, Receipt
+from pushgateway.model.secret import Secret, safe_repr
+
+LONGEST_PARAMETER = 50
+"""Characters; the smallest limit of a vendor (OPPO V1.3)."""
+LONGEST_URL = 200
+"""Characters, likewise."""
+_MAC = 12
+"""Bytes: 16 characters."""
+_PATH = 18
+"""Bytes: 24 characters."""
+_FITS = re.compile(r"[A-Za-z0-9_-]{1,33}", re.ASCII)
+_PARAMETER = re.compile(r"(~?[A-Za-z0-9_-]{1,33})\.([A-Za-z0-9_-]{16})", re.ASCII)
+_PUSH, _BROADCAST, _OF_PATH = b"push\0", b"broadcast\0", b"path\0"
+
+
+@safe_repr
+class Seal:
+    """The seal of one certificate: puts the mark on pushes and broadcasts, and knows it again on receipts."""
+
+    __slots__ = ("_id", "_keys", "_paths", "url", "weight")
+
+    def __init__(self, certificate_id: str, receipt_url: str, secrets: Sequence[Secret]) -> None:
+        """`secrets`: the first one seals; receipts under the others are still believed."""
+        self._id = certificate_id
+        self._keys = [_Key(certificate_id, secret) for secret in secrets]
+        self._paths = [key.mac(_OF_PATH, _PATH) for key in self._keys]
+        self.url = f"{receipt_url}/{segment(certificate_id)}/{self._paths[0].decode('ascii')}"
+        """Where the vendor posts receipts."""
+        self.weight = 3 * (len(self.url) + LONGEST_PARAMETER)
+        """Bytes of URL and parameter in a form, at most: nothing in them has to be escaped in JSON."""
+
+    def of(self, push: Push) -> CallBack:
+        """What the vendor is given along with a push; the same for the same push."""
+        name = _name(push.dedupe_id)
+        return CallBack(self.url, self._parameter(name, _of_push(name, push.push_token.token)))
+
+    def on(self, push: Push) -> Push:
+        """The push with our mark, unless its notification says itself where receipts go."""
+        note = push.notification
+        if note.receipt_url is not None or note.receipt_parameter is not None:
+            return push
+        return push.called_back(self.of(push))
+
+    def on_broadcast(self, broadcast: Broadcast, made: str) -> Broadcast:
+        """The same for a broadcast; `made`: an id in the place of one that the notification does not have."""
+        note = broadcast.notification
+        if note.receipt_url is not None or note.receipt_parameter is not None:
+            return broadcast
+        name = _name(note.dedupe_id or made)
+        parameter = self._parameter(name, _BROADCAST + name.encode("ascii"))
+        marked = attrs.evolve(note, receipt_url=self.url, receipt_parameter=parameter)
+        return attrs.evolve(broadcast, notification=marked)
+
+    @property
+    def hidden(self) -> list[str]:
+        """The secret parts of the address, which nobody is shown."""
+        return [path.decode("ascii") for path in self._paths]
+
+    def admits(self, path_secret: str) -> bool:
+        """Whether this is the secret part of the address."""
+        given = path_secret.encode("utf-8", "replace")
+        return any(hmac.compare_digest(path, given) for path in self._paths)
+
+    def opened(self, receipt: Receipt) -> Receipt | None:
+        """The receipt with its dedupe id and what is proved of it; None when its parameter is not ours."""
+        found = _PARAMETER.fullmatch(receipt.parameter)
+        if found is None:
+            return None
+        name, given = found[1], found[2].encode("ascii")
+        texts = {
+            Proof.PUSH: _of_push(name, receipt.push_token.token),
+            Proof.MESSAGE: _BROADCAST + name.encode("ascii"),
+        }
+        for proof, text in texts.items():
+            if any(hmac.compare_digest(key.mac(text), given) for key in self._keys):
+                return attrs.evolve(receipt, dedupe_id="" if name.startswith("~") else name, proof=proof)
+        return None
+
+    def _parameter(self, name: str, text: bytes) -> str:
+        return f"{name}.{self._keys[0].mac(text).decode('ascii')}"
+
+    def __repr__(self) -> str:
+        return f"Seal({self._id!r})"
+
+
+def bound_name(parameter: str) -> str:
+    """The part of a proved parameter that names the message: the dedupe id, or "~" and its digest."""
+    return parameter.rpartition(".")[0]
+
+
+def segment(certificate_id: str) -> str:
+    """A certificate id as a part of a path. Quoted twice, because servers hand out paths with their quotes resolved
+    and an id may hold a slash; nearly all ids are numbers, of which nothing has to be quoted."""
+    return quote(quote(certificate_id, safe=""), safe="")
+
+
+def of_segment(resolved: str) -> str:
+    """The certificate id in a part of a path as a server hands it out."""
+    return unquote(resolved)
+
+
+def longest_base(certificate_id: str) -> int:
+    """Characters that a receipt URL may have so that the whole address fits."""
+    return LONGEST_URL - 2 - len(segment(certificate_id)) - 4 * _PATH // 3
+
+
+class _Key:
+    """A key with both halves of its HMAC begun: copied, they cost a third of `hmac.digest`, and every push has one."""
+
+    __slots__ = ("_inner", "_outer")
+
+    def __init__(self, certificate_id: str, secret: Secret) -> None:
+        text = b"pushgateway receipts\0" + certificate_id.encode("utf-8", "surrogatepass")
+        key = hmac.digest(secret.reveal().encode("utf-8", "surrogatepass"), text, "sha256").ljust(64, b"\0")
+        self._inner = hashlib.sha256(key.translate(_INNER))
+        self._outer = hashlib.sha256(key.translate(_OUTER))
+
+    def mac(self, text: bytes, size: int = _MAC) -> bytes:
+        """The first `size` bytes of HMAC-SHA256, in letters."""
+        inner, outer = self._inner.copy(), self._outer.copy()
+        inner.update(text)
+        outer.update(inner.digest())
+        return urlsafe_b64encode(outer.digest()[:size])
+
+
+_INNER = bytes(byte ^ 0x36 for byte in range(256))
+_OUTER = bytes(byte ^ 0x5C for byte in range(256))
+
+
+def _of_push(name: str, token: str) -> bytes:
+    return _PUSH + f"{name}\0{token}".encode("utf-8", "surrogatepass")
+
+
+def _name(dedupe_id: str) -> str:
+    """A dedupe id as it fits into a parameter, or "~" and its digest."""
+    if _FITS.fullmatch(dedupe_id):
+        return dedupe_id
+    return f"~{hashlib.blake2b(dedupe_id.encode('utf-8', 'surrogatepass'), digest_size=16).hexdigest()}"

@@ -1,0 +1,66 @@
+"""The command group: what there is, and how mistakes of the user are told.
+
+Law of this file: a mistake of the user is a sentence on standard error for each problem, and exit code 2; never a
+traceback. Commands import what they need when they run, so that `--help` is fast.
+"""
+
+from __future__ import annotations
+
+from gettext import gettext as _
+from typing import Any
+
+import click
+
+from pushgateway.cli.broadcast import broadcast
+from pushgateway.cli.check import check
+from pushgateway.cli.demo import demo
+from pushgateway.cli.exit_codes import MEANINGS, Exit
+from pushgateway.cli.explain import explain
+from pushgateway.cli.language import LANGUAGES
+from pushgateway.cli.sandbox import sandbox
+from pushgateway.cli.send import send
+from pushgateway.cli.vendors import vendors
+from pushgateway.cli.why import why
+from pushgateway.cli.wrapping import HelpFormatter
+from pushgateway.model.errors import ConfigError, FieldError, PluginError
+
+_EPILOG = "\b\nExit codes:\n" + "\n".join(f"  {code.value}  {meaning}" for code, meaning in MEANINGS.items())
+
+
+class _Context(click.Context):
+    formatter_class = HelpFormatter
+
+
+class Commands(click.Group):
+    """A group that prints the exceptions of the host's own mistakes as sentences."""
+
+    context_class = _Context
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command."""
+        try:
+            return super().invoke(ctx)
+        except ConfigError as wrong:
+            problems = wrong.problems
+        except (FieldError, PluginError) as wrong:
+            problems = (str(wrong),)
+        for problem in problems:
+            click.echo(_("Error: {message}").format(message=problem), err=True)
+        raise click.exceptions.Exit(Exit.USAGE)
+
+
+@click.group(cls=Commands, epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="pushgateway-core")
+@click.option(
+    "--lang",
+    type=click.Choice(LANGUAGES),
+    expose_value=False,
+    help="Language of texts and help; without it, that of the locale (LANG).",
+)
+def pushgateway() -> None:
+    """Offline push for Chinese phones. Start with: pushgateway demo"""
+
+
+for _command in (broadcast, check, demo, explain, sandbox, send, vendors, why):
+    _command.context_class = _Context
+    pushgateway.add_command(_command)

@@ -1,0 +1,258 @@
+"""The acts of the demo: each sends something through the gateway and compares every outcome with the sandbox's ledger.
+
+Law of this file: it prints nothing. An act has phones of its own, so that "exactly once" can be counted by token. What
+does not add up is a sentence in `problems`; an act that proves nothing has no place here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import attrs
+
+from pushgateway.gateway import Gateway
+from pushgateway.model.audience import Audience
+from pushgateway.model.outcome import Outcome, Reason, Status, SumStatus
+from pushgateway.model.push import Notification, Push, PushToken
+from pushgateway.model.secret import mask, safe_repr
+from pushgateway.sandbox import Sandbox
+from pushgateway.transport import Transport
+from pushgateway.vendor import Request, Response
+
+CERTIFICATE_ID = "7005"
+AUDIENCE = 1500
+"""Tokens of the broadcast: more than one request holds."""
+SENDS = 40
+"""Single sends after the access token has expired."""
+FAMILY = "\U0001f468\u200d\U0001f469\u200d\U0001f467"
+"""One emoji for whoever looks at it, five code points and eight UTF-16 units for a computer."""
+
+
+class CountingTransport:
+    """A transport that counts what it is asked to send, by the vendor's name of the call."""
+
+    def __init__(self, inner: Transport, operation: Callable[[Request], str]) -> None:
+        self._inner = inner
+        self._operation = operation
+        self.calls: Counter[str] = Counter()
+
+    async def send(self, request: Request, *, pool: str, timeout: float) -> Response:  # noqa: ASYNC109
+        """See `Transport.send`."""
+        self.calls[self._operation(request)] += 1
+        return await self._inner.send(request, pool=pool, timeout=timeout)
+
+    async def aclose(self) -> None:
+        """Close the transport inside."""
+        await self._inner.aclose()
+
+
+@safe_repr
+@attrs.frozen
+class Stage:
+    """Where the acts play."""
+
+    sandbox: Sandbox
+    gateway: Gateway
+    transport: CountingTransport
+
+    def calls(self) -> Counter[str]:
+        """Calls counted on our side so far."""
+        return self.transport.calls.copy()
+
+
+@safe_repr
+@attrs.frozen
+class Act:
+    """What an act did, in numbers, and what does not add up."""
+
+    name: str
+    numbers: Mapping[str, Any]
+    accepted: int
+    """Pushes that the sandbox must have delivered."""
+    problems: tuple[str, ...]
+    example: str = attrs.field(repr=False)
+    """The token of a phone worth looking at afterwards."""
+
+
+def audit(outcomes: Iterable[Outcome], delivered: Callable[[str], int]) -> list[str]:
+    """What does not add up between outcomes and the deliveries of their tokens, each of which got one push at most."""
+    wrong: Counter[str] = Counter()
+    for outcome in outcomes:
+        count = delivered(outcome.push_token.token)
+        if outcome.status is Status.UNKNOWN:
+            wrong["ended without a verdict"] += 1
+        elif count != (1 if outcome.ok else 0):
+            wrong[f"ended {outcome.status.value} and were delivered {count} times"] += 1
+    return [f"{number} pushes {sentence}" for sentence, number in wrong.items()]
+
+
+def compare(name: str, found: object, right: object) -> list[str]:
+    """A sentence when a number is not what it must be."""
+    return [] if found == right else [f"{name}: {found}, must be {right}"]
+
+
+def endings(outcomes: Iterable[Outcome]) -> dict[str, int]:
+    """How many ended how: `accepted`, `unregistered`, `muted` …"""
+    return dict(Counter((outcome.reason or outcome.status).value for outcome in outcomes))
+
+
+def _chat(number: int) -> Notification:
+    body, data = f"第 {number} 条：今晚八点见 😀", {"chat": number}
+    return Notification(f"张伟 {number}", body, data=data, intent="chat", channel_id="chat")
+
+
+async def one_long_message(stage: Stage, limits: tuple[int, int]) -> Act:
+    """A title and a body that are too long, with an emoji exactly where the limits (UTF-16 units) fall."""
+    (token,) = stage.sandbox.register(1)
+    # The vendor's limit holds the mark of the cut too, so two places are left where the emoji begins.
+    kept = "你有一条来自张伟的新消息" * 40
+    title, body = (kept[: limit - 2] for limit in limits)
+    before = stage.calls()
+    notification = Notification(f"{title}{FAMILY}还有更多", f"{body}{FAMILY}还有更多")
+    outcome = await stage.gateway.send(PushToken(CERTIFICATE_ID, token), notification)
+    shown = stage.sandbox.ledger.last(1)
+    received = (shown[0].title, shown[0].body) if shown else ("", "")
+    numbers = {
+        "status": outcome.status.value,
+        "truncated": list(outcome.truncated),
+        "limits": list(limits),
+        "sent": [len(notification.title), len(notification.body)],
+        "received": [len(text) for text in received],
+        "title_received": received[0],
+        "body_received": received[1],
+        "calls": dict(stage.calls() - before),
+    }
+    problems = [
+        *audit([outcome], stage.sandbox.ledger.count),
+        *compare("status", outcome.status, Status.ACCEPTED),
+        *compare("fields that were cut", outcome.truncated, ("title", "body")),
+        *compare("the title on the phone is whole up to the emoji", received[0], f"{title}…"),
+        *compare("the body on the phone is whole up to the emoji", received[1], f"{body}…"),
+        *compare("logins", stage.transport.calls["auth"], 1),
+    ]
+    return Act("one long message", numbers, int(outcome.ok), tuple(problems), token)
+
+
+async def many_messages(stage: Stage, count: int, progress: Callable[[int], None]) -> Act:
+    """`count` different messages to as many phones; some have removed the app, some have switched it off.
+
+    `progress` is told now and then how many were delivered.
+    """
+    tokens = stage.sandbox.register(count)
+    dead = {token for token in tokens[7::100] if stage.sandbox.uninstall(token)}
+    muted = {token for token in tokens[9::250] if stage.sandbox.mute(token)}
+    before = stage.calls()
+    pushes = [Push(PushToken(CERTIFICATE_ID, token), _chat(number)) for number, token in enumerate(tokens)]
+    began = time.perf_counter()
+    watching = asyncio.create_task(_watch(stage.sandbox, progress))
+    outcomes = await stage.gateway.send_each(pushes)
+    watching.cancel()
+    seconds = time.perf_counter() - began
+    right = {"accepted": count - len(dead) - len(muted), "unregistered": len(dead), "muted": len(muted)}
+    numbers = {
+        "pushes": count,
+        "dead": len(dead),
+        "muted": len(muted),
+        "outcomes": endings(outcomes),
+        "calls": dict(stage.calls() - before),
+        "seconds": round(seconds, 3),
+        "pushes_per_second": round(count / seconds),
+    }
+    problems = [
+        *audit(outcomes, stage.sandbox.ledger.count),
+        *compare("outcomes in the order given", [one.push_token.token for one in outcomes] == tokens, True),
+        *compare("outcomes", endings(outcomes), {ending: number for ending, number in right.items() if number}),
+        *_blame(outcomes, {Reason.UNREGISTERED: dead, Reason.MUTED: muted}),
+    ]
+    return Act("many messages", numbers, sum(one.ok for one in outcomes), tuple(problems), tokens[0])
+
+
+async def _watch(sandbox: Sandbox, progress: Callable[[int], None]) -> None:
+    start = sandbox.ledger.total
+    while True:
+        progress(sandbox.ledger.total - start)
+        await asyncio.sleep(0.1)
+
+
+def _blame(outcomes: Sequence[Outcome], right: Mapping[Reason, set[str]]) -> list[str]:
+    """Whether each reason hit the phones that it is true of, and no other."""
+    found: dict[Reason | None, set[str]] = {}
+    for outcome in outcomes:
+        found.setdefault(outcome.reason, set()).add(outcome.push_token.token)
+    return [
+        f"{reason.value} was said of {len(found.get(reason, set()) ^ tokens)} wrong phones"
+        for reason, tokens in right.items()
+        if found.get(reason, set()) != tokens
+    ]
+
+
+async def one_broadcast(stage: Stage) -> Act:
+    """One notification to a long list of tokens, some of them dead: the truth about each."""
+    tokens = stage.sandbox.register(AUDIENCE)
+    dead = {token for token in tokens[3::50] if stage.sandbox.uninstall(token)}
+    before = stage.calls()
+    notification = Notification("今晚维护", "今晚 23:00 至 23:30 暂停服务 🙏")
+    outcome = await stage.gateway.broadcast(CERTIFICATE_ID, notification, Audience.of_tokens(tokens))
+    calls = stage.calls() - before
+    numbers = {
+        "tokens": len(tokens),
+        "dead": len(dead),
+        "status": outcome.status.value,
+        "outcomes": endings(outcome.outcomes),
+        "calls": dict(calls),
+    }
+    problems = [
+        *compare("status of the broadcast", outcome.status, SumStatus.PARTLY if dead else Status.ACCEPTED),
+        *audit(outcome.outcomes, stage.sandbox.ledger.count),
+        *compare("outcomes in the order given", [one.push_token.token for one in outcome.outcomes] == tokens, True),
+        *_blame(outcome.outcomes, {Reason.UNREGISTERED: dead}),
+        *compare("texts saved", calls["save"], 1),
+    ]
+    return Act("broadcast", numbers, sum(one.ok for one in outcome.outcomes), tuple(problems), tokens[0])
+
+
+async def one_renewal(stage: Stage) -> Act:
+    """All access tokens die, then many send at once: one of them logs in, for all."""
+    tokens = stage.sandbox.register(SENDS)
+    stage.sandbox.expire_tokens()
+    before = stage.calls()
+    outcomes = await asyncio.gather(
+        *(
+            stage.gateway.send(PushToken(CERTIFICATE_ID, token), _chat(number))
+            for number, token in enumerate(tokens, start=90001)
+        )
+    )
+    calls = stage.calls() - before
+    numbers = {
+        "sends": len(tokens),
+        "outcomes": endings(outcomes),
+        "logins": calls["auth"],
+        "calls": dict(calls),
+    }
+    problems = [
+        *audit(outcomes, stage.sandbox.ledger.count),
+        *compare("outcomes after the expiry", endings(outcomes), {"accepted": len(tokens)}),
+        *compare("logins after the expiry", calls["auth"], 1),
+    ]
+    return Act("renewal", numbers, sum(one.ok for one in outcomes), tuple(problems), tokens[0])
+
+
+def settle(stage: Stage, acts: Sequence[Act]) -> list[str]:
+    """What does not add up over all acts together, and in each."""
+    ledger = stage.sandbox.ledger
+    return [
+        *(f"{act.name}: {problem}" for act in acts for problem in act.problems),
+        *compare("pushes delivered in all", ledger.total, sum(act.accepted for act in acts)),
+        *compare("calls as the sandbox counted", dict(ledger.calls), dict(stage.transport.calls)),
+    ]
+
+
+def screens(stage: Stage, acts: Sequence[Act]) -> list[dict[str, str]]:
+    """What the phone of each act's example shows."""
+    by_token = {phone.token: phone for phone in stage.sandbox.phones()}
+    shown = ((act.example, by_token[act.example].shown) for act in acts)
+    return [{"token": mask(token), "title": seen[-1].title, "body": seen[-1].body} for token, seen in shown if seen]

@@ -1,0 +1,39 @@
+"""Exit codes: the one place where they are defined and explained.
+
+Law of this file: pure. A script may rely on these numbers, so one that was given out keeps its meaning.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterable, Mapping
+
+from pushgateway.model.outcome import Status, SumStatus
+
+
+class Exit(enum.IntEnum):
+    """How the command ended."""
+
+    OK = 0
+    FAILED = 1
+    USAGE = 2
+    UNKNOWN = 3
+    NOT_FOUND = 4
+
+
+MEANINGS: Mapping[Exit, str] = {
+    Exit.OK: "everything was accepted, or is in order",
+    Exit.FAILED: "an outcome is not accepted, or a check failed",
+    Exit.USAGE: "wrong usage, wrong configuration, or something is not installed",
+    Exit.UNKNOWN: "a request was sent and there is no readable verdict: it may have been delivered",
+    Exit.NOT_FOUND: "`why` found nothing wrong, and no push to this token either",
+}
+"""The sentences of `pushgateway --help`."""
+
+
+def exit_code(statuses: Iterable[Status | SumStatus]) -> Exit:
+    """The code for pushes that ended so. `UNKNOWN` outweighs a failure: repeating blindly could double a message."""
+    seen = set(statuses)
+    if Status.UNKNOWN in seen:
+        return Exit.UNKNOWN
+    return Exit.OK if seen <= {Status.ACCEPTED} else Exit.FAILED

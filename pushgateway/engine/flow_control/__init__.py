@@ -1,0 +1,1 @@
+"""When a request may leave: rates, daily quotas, circuit breakers, retries and their budget."""

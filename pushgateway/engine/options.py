@@ -1,0 +1,39 @@
+"""How fast and how patiently a certificate's lane works.
+
+Law of this file: one frozen value, made of the gateway's options and of what the certificate says for itself.
+"""
+
+from __future__ import annotations
+
+import attrs
+
+from pushgateway.certificates.receipt_signing import Seal
+from pushgateway.engine.flow_control.retry import RetryPolicy
+from pushgateway.model.secret import safe_repr
+from pushgateway.vendor.capacity import Rates
+
+
+@safe_repr
+@attrs.frozen(kw_only=True)
+class Pace:
+    """How a lane works; times in seconds."""
+
+    connections: int
+    """Requests at once to each of the vendor's servers."""
+    linger: float
+    """A push may wait so long for others after a batch has left; 0 sends each push in a request of its own."""
+    queue: int
+    """Pushes that may be there before a further one that does not want to wait is refused."""
+    retry: RetryPolicy
+    pushes_per_second: float | None = None
+    """None: the vendor's own figure, as for the next one."""
+    requests_per_second: float | None = None
+    seal: Seal | None = None
+    """What marks pushes so that their receipts can be believed; None: none are asked for."""
+
+    def rates(self, named: Rates) -> Rates:
+        """The certificate's own figures, and where it has none, those that the vendor named."""
+        return Rates(
+            pushes=named.pushes if self.pushes_per_second is None else self.pushes_per_second,
+            requests=named.requests if self.requests_per_second is None else self.requests_per_second,
+        )

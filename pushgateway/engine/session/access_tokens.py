@@ -1,0 +1,237 @@
+"""Access tokens: cached, one login at a time, forgotten by value.
+
+Law of this file: it knows when to log in, never how: the login itself is handed in. A key stands for one login at one
+host: that of a certificate, or one that several certificates share. Ten thousand cold sends make one login; a waiter
+that is cancelled does not cancel it; a refused key is not asked for again until a pause is over; a late "expired" for
+an old token does nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections import deque
+from collections.abc import Awaitable, Callable
+
+import attrs
+from cachetools import TLRUCache
+
+from pushgateway.model.errors import ClockSkew, NoVerdict, Refused
+from pushgateway.model.outcome import Reason
+from pushgateway.model.secret import safe_repr
+from pushgateway.vendor import AccessToken
+
+log = logging.getLogger(__name__)
+
+Key = tuple[str, str]
+"""(certificate id, region), or ("", digest) of a login that other certificates may have too."""
+Login = Callable[[float], Awaitable[AccessToken]]
+"""Log in once; takes epoch seconds by the vendor's clock. Raises `Refused`, `ClockSkew` or `NoVerdict`."""
+
+REFUSED_PAUSE = 300.0
+"""Seconds without a login after the vendor refused our credentials."""
+FIRST_PAUSE, LAST_PAUSE = 1.0, 15.0
+"""Seconds without a login after one failed for the vendor's or the network's sake: doubling from, up to. As short as
+the breaker's, so that half a minute after an outage everything flows again."""
+EARLY = (0.8, 0.9)
+"""Share of its life at which a token is renewed while it still serves; drawn, so that processes spread."""
+SHORTEST = 60.0
+"""Seconds a token is used at least, however old the vendor says it is; also the least time between renewals."""
+YOUNG = 600.0
+"""Seconds. More than `CONTENTION` tokens refused within this time mean that somebody else logs in with our key: from
+then on each further one doubles the pause before the next login, lest two processes drive each other round."""
+CONTENTION = 3
+LONGEST_CONTENTION = 60.0
+"""Seconds."""
+
+
+@safe_repr
+@attrs.define(eq=False)
+class _Held:
+    access: AccessToken
+    expires: float  # on the monotonic clock, like every time here
+    renew: float
+
+
+@safe_repr
+@attrs.define(eq=False)
+class _Failure:
+    error: Refused | NoVerdict
+    until: float
+    pause: float
+
+
+class AccessTokens:
+    """All access tokens of a gateway.
+
+    Certificates with the same login share a key: where the last login wins, as at OPPO, the logins of two certificates
+    of one app would end each other's access tokens.
+    """
+
+    def __init__(
+        self,
+        *,
+        wall: Callable[[], float],
+        monotonic: Callable[[], float],
+        rng: random.Random,
+        size: int = 10_000,
+    ) -> None:
+        self._wall = wall
+        self._monotonic = monotonic
+        self._rng = rng
+        self._held: TLRUCache[Key, _Held] = TLRUCache(size, lambda _, held, __: held.expires, timer=monotonic)
+        self._logins: dict[Key, asyncio.Task[AccessToken]] = {}
+        self._running: set[asyncio.Task[AccessToken]] = set()  # those of dropped certificates too
+        self._failures: dict[Key, _Failure] = {}
+        self._offsets: dict[Key, float] = {}
+        self._closed = False
+        self._of: dict[str, set[Key]] = {}  # the keys that each certificate uses
+        self._users: dict[Key, set[str]] = {}  # and the other way round
+        self._forgotten: dict[Key, deque[float]] = {}
+
+    def join(self, certificate_id: str, key: Key) -> None:
+        """This certificate uses `key`, until `drop`."""
+        self._of.setdefault(certificate_id, set()).add(key)
+        self._users.setdefault(key, set()).add(certificate_id)
+
+    async def get(self, key: Key, login: Login) -> AccessToken:
+        """A token that should be good: the cached one, or that of the one login all callers wait for.
+
+        Raises what the login raised, again without asking while its pause lasts.
+        """
+        held = self._held.get(key)
+        if held is not None:
+            if self._is_to_be_renewed(key, held):
+                held.renew = self._monotonic() + SHORTEST
+                self._start(key, login)  # in the background: the present token still serves
+            return held.access
+        if self._closed:
+            raise NoVerdict("the gateway was closed", sent=False)
+        task = self._logins.get(key)
+        if task is None:
+            failure = self._paused(key)
+            if failure is not None:
+                # Without its traceback, which would grow with each caller and keep all their frames alive.
+                raise failure.error.with_traceback(None)
+            task = self._start(key, login)
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            if task.cancelled() and not _being_cancelled():
+                raise NoVerdict("the gateway was closed", sent=False) from None
+            raise
+
+    def held(self, key: Key) -> AccessToken | None:
+        """The cached one, where nothing has to be done for it."""
+        held = self._held.get(key)
+        return None if held is None or self._is_to_be_renewed(key, held) else held.access
+
+    def forget(self, key: Key, access: AccessToken) -> None:
+        """The vendor does not take `access`. Does nothing when another one has taken its place already."""
+        held = self._held.get(key)
+        if held is None or held.access.value != access.value:
+            return
+        self._held.pop(key, None)  # may expire between two looks at the clock
+        now = self._monotonic()
+        times = self._forgotten.setdefault(key, deque(maxlen=32))
+        times.append(now)
+        excess = sum(now - then < YOUNG for then in times) - CONTENTION
+        if excess > 0:
+            detail = "access tokens are refused soon after each login; does another process log in with this key?"
+            log.warning("%s: %s", self._named(key), detail)
+            pause = min(FIRST_PAUSE * 2 ** (excess - 1), LONGEST_CONTENTION)
+            self._failures[key] = _Failure(Refused(Reason.UNAVAILABLE, detail=detail), now + pause, FIRST_PAUSE)
+
+    def drop(self, certificate_id: str) -> None:
+        """The certificate changed or went: nothing learned about it counts any more, unless others share it."""
+        for key in self._of.pop(certificate_id, ()):  # a look at all keys would cost a reload the square of its size
+            users = self._users[key]
+            users.discard(certificate_id)
+            if users:  # another certificate has the same login, and is not concerned
+                continue
+            del self._users[key]
+            for store in (self._held, self._failures, self._offsets, self._forgotten):
+                store.pop(key, None)
+            self._logins.pop(key, None)  # it ends by itself; its waiters get its result, the cache does not
+
+    async def aclose(self) -> None:
+        """Cancel logins under way; from now on there are none."""
+        self._closed = True
+        tasks = list(self._running)
+        self._logins.clear()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _is_to_be_renewed(self, key: Key, held: _Held) -> bool:
+        due = self._monotonic() >= held.renew and key not in self._logins
+        return due and self._paused(key) is None and not self._closed
+
+    def _paused(self, key: Key) -> _Failure | None:
+        failure = self._failures.get(key)
+        return failure if failure is not None and self._monotonic() < failure.until else None
+
+    def _named(self, key: Key) -> str:
+        users = sorted(self._users.get(key, {key[0]}))
+        return f"certificate {users[0]}" if len(users) == 1 else f"certificates {', '.join(users)} (one login)"
+
+    def _start(self, key: Key, login: Login) -> asyncio.Task[AccessToken]:
+        if key not in self._users:
+            self.join(key[0], key)
+        task = asyncio.get_running_loop().create_task(self._login(key, login))
+        self._logins[key] = task
+        self._running.add(task)
+        task.add_done_callback(lambda done: self._finish(key, done))
+        return task
+
+    def _finish(self, key: Key, task: asyncio.Task[AccessToken]) -> None:
+        self._running.discard(task)
+        current = self._logins.get(key) is task
+        if current:
+            del self._logins[key]
+        error = None if task.cancelled() else task.exception()  # read here, so that it is never "not retrieved"
+        if current and isinstance(error, Refused | NoVerdict):
+            self._note_failure(key, error)
+
+    async def _login(self, key: Key, login: Login) -> AccessToken:
+        try:
+            access = await login(self._wall() + self._offsets.get(key, 0.0))
+        except ClockSkew as skew:
+            if skew.offset is None:
+                raise
+            log.warning("%s: our clock is %.0f s off the vendor's", self._named(key), -skew.offset)
+            if self._logins.get(key) is asyncio.current_task():
+                self._offsets[key] = skew.offset
+            access = await login(self._wall() + skew.offset)
+        if self._logins.get(key) is asyncio.current_task():
+            self._store(key, access)
+        return access
+
+    def _store(self, key: Key, access: AccessToken) -> None:
+        now = self._monotonic()
+        age = 0.0
+        if access.created_at is not None:
+            age = self._wall() + self._offsets.get(key, 0.0) - access.created_at
+        # A token that is born dead would mean a login for every batch, so that is not believed (nor is NaN).
+        lifetime = access.lifetime if access.lifetime > 0 else SHORTEST
+        remaining = min(max(lifetime - age, SHORTEST), lifetime)
+        renew = max(remaining * self._rng.uniform(*EARLY), min(SHORTEST, remaining))
+        self._held[key] = _Held(access, now + remaining, now + renew)
+        self._failures.pop(key, None)
+
+    def _note_failure(self, key: Key, error: Refused | NoVerdict) -> None:
+        now = self._monotonic()
+        if isinstance(error, Refused) and error.reason is Reason.CREDENTIALS:
+            self._failures[key] = _Failure(error, now + REFUSED_PAUSE, FIRST_PAUSE)
+            return
+        previous = self._failures.get(key)
+        pause = FIRST_PAUSE if previous is None else min(previous.pause * 2, LAST_PAUSE)
+        hint = error.retry_after if isinstance(error, Refused) else None
+        wait = max(pause * self._rng.uniform(0.5, 1.0), hint or 0.0)
+        self._failures[key] = _Failure(error, now + wait, pause)
+
+
+def _being_cancelled() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0

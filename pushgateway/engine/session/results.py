@@ -1,0 +1,104 @@
+"""What the end of an exchange means for each push of its batch.
+
+Law of this file: pure. One outcome for each push, in order, whatever a plug-in returned or raised; nobody gets an
+outcome that was made for another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from operator import attrgetter, is_
+
+import attrs
+
+from pushgateway.model.batch import Batch
+from pushgateway.model.errors import AccessExpired, ClockSkew, ExchangeError, NoVerdict, Refused
+from pushgateway.model.outcome import Outcome, Reason
+from pushgateway.model.push import Push
+
+
+def checked(pushes: Sequence[Push], outcomes: Sequence[Outcome]) -> Sequence[Outcome]:
+    """The plug-in's outcomes, if they are one for each push in order. Raises `TypeError` otherwise."""
+    if len(outcomes) != len(pushes):
+        raise TypeError("not one outcome for each push")
+    if not _are_made_for(Batch.of(pushes), outcomes):
+        raise TypeError("an outcome of another push")
+    return outcomes
+
+
+def kept(pushes: Sequence[Push], error: ExchangeError) -> Mapping[int, Outcome]:
+    """The outcomes that the plug-in had settled before asking, as far as they are what they should be."""
+    return {
+        place: outcome
+        for place, outcome in error.kept.items()
+        if isinstance(place, int) and 0 <= place < len(pushes) and _made_for(pushes[place], outcome)
+    }
+
+
+def before(push: Push, failure: ExchangeError) -> Outcome:
+    """What had to come before the push, the login, failed."""
+    if isinstance(failure, Refused):
+        return Outcome.refused(push, failure, sent=False)
+    return Outcome.not_sent(push, Reason.UNAVAILABLE, str(failure))
+
+
+def refused(pushes: Sequence[Push], refusal: Refused, *, asked: bool) -> list[Outcome]:
+    """The request as a whole was refused."""
+    own = kept(pushes, refusal)
+    return [own.get(place) or Outcome.refused(push, refusal, sent=asked) for place, push in enumerate(pushes)]
+
+
+OF_THE_VENDOR = frozenset({Reason.CREDENTIALS, Reason.UNAVAILABLE, Reason.RATE_LIMITED, Reason.QUOTA_EXCEEDED})
+"""Refusals that say something about the vendor or the certificate, not about what was asked."""
+
+
+def is_of_the_vendor(refusal: Refused) -> bool:
+    """Whether a refusal is about the vendor or the certificate, so that it holds for every push of the request.
+
+    `CREDENTIALS` without the vendor's own code (HTTP 403 and the like) does not: a firewall in front of the vendor may
+    have judged one text.
+    """
+    if refusal.reason is Reason.CREDENTIALS:
+        return refusal.code is not None or refusal.about == "login" or isinstance(refusal, AccessExpired | ClockSkew)
+    return refusal.reason in OF_THE_VENDOR or refusal.about == "login"
+
+
+def silent(pushes: Sequence[Push], silence: NoVerdict) -> list[Outcome]:
+    """No readable verdict came for the request."""
+    own = kept(pushes, silence)
+    return [own.get(place) or _silent(push, silence) for place, push in enumerate(pushes)]
+
+
+def broken(pushes: Sequence[Push], detail: str, *, asked: bool) -> list[Outcome]:
+    """The plug-in, or the gateway itself, failed."""
+    if asked:
+        return [Outcome.unknown(push, detail) for push in pushes]
+    return [Outcome.not_sent(push, Reason.CREDENTIALS, detail) for push in pushes]
+
+
+def _silent(push: Push, silence: NoVerdict) -> Outcome:
+    if silence.sent:
+        return Outcome.unknown(push, silence.detail)
+    return attrs.evolve(Outcome.not_sent(push, Reason.UNAVAILABLE, silence.detail), attempts=1)
+
+
+def _are_made_for(batch: Batch, outcomes: Sequence[Outcome]) -> bool:
+    if set(map(type, outcomes)) != {Outcome}:
+        return all(map(_made_for, batch, outcomes))
+    return (
+        [outcome.push_token for outcome in outcomes] == list(batch.push_tokens)
+        and [outcome.dedupe_id for outcome in outcomes] == list(batch.dedupe_ids)
+        and all(map(is_, map(_CONTEXT, outcomes), batch.contexts))  # not `==`, which is the host's own
+    )
+
+
+_CONTEXT = attrgetter("context")
+
+
+def _made_for(push: Push, outcome: object) -> bool:
+    return (
+        isinstance(outcome, Outcome)
+        and outcome.push_token == push.push_token
+        and outcome.dedupe_id == push.dedupe_id
+        and outcome.context is push.context
+    )

@@ -1,0 +1,1 @@
+"""The values that hosts and plug-ins hand to each other: pushes, notifications, outcomes, receipts, errors. Pure."""

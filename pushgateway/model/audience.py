@@ -1,0 +1,166 @@
+"""The words of a broadcast: who it is for, and what it says.
+
+Law of this file: as in `model`, frozen values and nothing else; a `repr` holds nothing that a log may not show.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable, Iterable
+from datetime import datetime
+
+import attrs
+
+from pushgateway.model.errors import FieldError
+from pushgateway.model.push import Notification, as_certificate_id, as_token, check_aware, check_kind, shown
+from pushgateway.model.secret import safe_repr
+
+
+class AudienceKind(enum.Enum):
+    """Who a broadcast is for."""
+
+    EVERYONE = "everyone"
+    TOKENS = "tokens"
+    ALIASES = "aliases"
+    TAGS = "tags"
+
+
+@safe_repr
+@attrs.frozen(repr=False)
+class Audience:
+    """Who a broadcast is for. Made with `everyone()`, `of_tokens(…)`, `of_aliases(…)` or `of_tags(…)`."""
+
+    kind: AudienceKind
+    values: tuple[str, ...] = ()
+    """Tokens or aliases, in the order given; for tags those of which one is enough."""
+    all_of: tuple[str, ...] = ()
+    """Tags: every one of these too."""
+    none_of: tuple[str, ...] = ()
+    """Tags: and none of these."""
+
+    def __attrs_post_init__(self) -> None:
+        check_kind("Audience.kind", AudienceKind, self.kind)
+        keep = _tokens if self.kind is AudienceKind.TOKENS else _texts
+        for name in ("values", "all_of", "none_of"):
+            given = getattr(self, name)
+            # Not a second time for what one of the ways below has made, or a part of it: there may be millions.
+            if type(given) is not tuple or not set(map(type, given)) <= {str} or (keep is _tokens and not _go(given)):
+                object.__setattr__(self, name, keep(f"Audience.{name}", given, empty=True))
+
+    @classmethod
+    def everyone(cls) -> Audience:
+        """Every phone with the certificate's app."""
+        return cls(AudienceKind.EVERYONE)
+
+    @classmethod
+    def of_tokens(cls, tokens: Iterable[str]) -> Audience:
+        """These tokens; a token given twice counts once. Any number: the core cuts the list for the vendor.
+
+        Blanks around a token are taken off. Raises `FieldError` that names the place of the first one that holds a
+        character no token can hold (see `PushToken`); nothing is sent then.
+        """
+        return cls(AudienceKind.TOKENS, _tokens("Audience.of_tokens", tokens))
+
+    @classmethod
+    def of_aliases(cls, aliases: Iterable[str]) -> Audience:
+        """Phones with one of these aliases."""
+        return cls(AudienceKind.ALIASES, _texts("Audience.of_aliases", aliases))
+
+    @classmethod
+    def of_tags(
+        cls, any_of: Iterable[str] = (), *, all_of: Iterable[str] = (), none_of: Iterable[str] = ()
+    ) -> Audience:
+        """Phones with one of `any_of`, all of `all_of` and none of `none_of`; an empty group does not count."""
+        groups = [_texts("Audience.of_tags", tags, empty=True) for tags in (any_of, all_of, none_of)]
+        if not any(groups):
+            raise FieldError("Audience.of_tags", "must name at least one tag")
+        return cls(AudienceKind.TAGS, *groups)
+
+    def __repr__(self) -> str:
+        groups = [getattr(self, name, ()) for name in ("values", "all_of", "none_of")]
+        kind = getattr(getattr(self, "kind", None), "value", "unset")
+        return f"Audience({kind}, {sum(len(group) for group in groups if isinstance(group, tuple))} values)"
+
+
+def _texts(owner: str, values: Iterable[str], *, empty: bool = False) -> tuple[str, ...]:
+    if isinstance(values, str):
+        raise FieldError(owner, "must be an iterable of str, not one str")
+    try:
+        texts = tuple(dict.fromkeys(values))
+    except TypeError:  # not iterable, or holding what has no hash and so is no str
+        raise FieldError(owner, "must be an iterable of str") from None
+    if not all(isinstance(text, str) for text in texts):
+        raise FieldError(owner, "must hold only str")
+    if not texts and not empty:
+        raise FieldError(owner, "must not be empty")
+    return texts if set(map(type, texts)) <= {str} else tuple(map(str.__str__, texts))
+
+
+def _go(tokens: Iterable[str]) -> bool:
+    """Whether all of these are tokens as they are, seen at a glance: letters, digits and "_"."""
+    together = "".join(tokens)
+    return together.isascii() and f"_{together}".isidentifier()
+
+
+def _tokens(owner: str, values: Iterable[str], *, empty: bool = False) -> tuple[str, ...]:
+    texts = _texts(owner, values, empty=empty)
+    if _go(texts):
+        return texts
+    kept: dict[str, None] = {}
+    for text in texts:
+        try:
+            kept[as_token(text)] = None
+        except FieldError as wrong:
+            place, problem = texts.index(text), str(wrong).removeprefix(f"{wrong.field}: ")
+            break
+    else:
+        return tuple(kept)
+    del values, texts, kept, text  # not to be in what a crash reporter stores of this frame
+    raise FieldError(f"{owner}[{place}]", problem)
+
+
+LATE = 60.0
+"""Seconds that a start may lie in the past: clocks differ, and "now" is over when it is read."""
+
+
+def check_start(field: str, start: datetime | None, clock: Callable[[], float]) -> None:
+    """Raise `FieldError` for a start that has passed by `clock` (epoch seconds): the vendor would begin at once, or
+    refuse it with a code that says nothing of the time."""
+    if start is not None and start.timestamp() < clock() - LATE:
+        raise FieldError(field, "lies in the past: leave it out to begin now")
+
+
+def check_display(broadcast: Broadcast, clock: Callable[[], float]) -> None:
+    """Raise `FieldError` for a display window that is over by `clock`, or before the broadcast begins: the vendor would
+    take it, and nobody would see it."""
+    until, start = broadcast.notification.show_until, broadcast.start_at
+    if until is None:
+        return
+    if until.timestamp() < clock() - LATE:
+        raise FieldError("Notification.show_until", "lies in the past: nobody would see it")
+    if start is not None and until <= start:
+        raise FieldError("Broadcast.start_at", "must be before the notification's show_until")
+
+
+@safe_repr
+@attrs.frozen(repr=False)
+class Broadcast:
+    """One notification to an audience of one certificate."""
+
+    certificate_id: str = attrs.field(converter=as_certificate_id)
+    notification: Notification
+    audience: Audience
+    start_at: datetime | None = attrs.field(default=None, kw_only=True)
+    """When the vendor shall begin (with a time zone). None: now."""
+    rate: int | None = attrs.field(default=None, kw_only=True)
+    """Phones per second the vendor shall not exceed. None: the vendor's own speed."""
+
+    def __attrs_post_init__(self) -> None:
+        check_kind("Broadcast.notification", Notification, self.notification)
+        check_kind("Broadcast.audience", Audience, self.audience)
+        check_aware("Broadcast", "start_at", self.start_at)
+        if self.rate is not None and (isinstance(self.rate, bool) or not isinstance(self.rate, int) or self.rate < 1):
+            raise FieldError("Broadcast.rate", "must be a whole number of phones per second, 1 or more, or None")
+
+    def __repr__(self) -> str:
+        return f"Broadcast({', '.join(shown(self, name) for name in ('certificate_id', 'notification', 'audience'))})"

@@ -1,0 +1,1 @@
+"""What a gateway reports about its work: events, log lines, traces, the journal, OpenTelemetry and Prometheus."""

@@ -1,0 +1,156 @@
+"""The script of faults: what a sandbox shall do wrong, when and how often.
+
+Law of this file: pure and repeatable. The random that decides shares is seeded, so the same script and the same
+requests give the same faults. A kind that a sandbox does not know is refused when it is added, not ignored.
+
+For one request the script is read from its start: at most one fault *replaces* the reply (`code` … `refuse`), at most
+one of each other kind joins in. A fault that mangles the vendor's reply waits for a request that gets one.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import attrs
+
+from pushgateway.model.errors import FieldError
+from pushgateway.model.secret import safe_repr
+
+REPLACING: Mapping[str, bool] = {
+    "code": False,
+    "status": False,
+    "html": False,
+    "empty": True,
+    "cut": True,
+    "drop": True,
+    "refuse": False,
+}
+"""Kinds that replace the reply, and whether the request is performed all the same unless the fault says otherwise."""
+JOINING = frozenset({"delay", "expire"})
+"""Kinds that leave the reply alone: it comes later, or all access tokens die before the request is looked at."""
+
+
+def _within(low: float, high: float) -> Any:
+    def check(_: object, attribute: attrs.Attribute[Any], value: Any) -> None:
+        if value is None:
+            return
+        if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
+            raise FieldError(f"Fault.{attribute.name}", f"must be a number from {low:g} to {high:g}")
+
+    return check
+
+
+@safe_repr
+@attrs.frozen(kw_only=True)
+class Fault:
+    """One line of the script."""
+
+    kind: str = attrs.field(validator=attrs.validators.instance_of(str))
+    """`code`: the vendor's code `code`. `status`: HTTP `status` with an HTML page. `html`: HTTP 200 with an HTML page.
+    `empty`: HTTP 200 without a body. `cut`: the true reply, cut to `size` bytes. `drop`: the connection breaks after
+    the request arrived. `refuse`: it breaks before (over a real socket a client cannot tell the two). `delay`: the
+    reply comes `seconds` later. `expire`: all access tokens die. A vendor's sandbox may know more
+    (`Sandbox.manglings`)."""
+    operation: str | None = None
+    """Only for this call of the vendor; None: for any."""
+    times: int | None = attrs.field(default=1, validator=_within(1, 10**9))
+    """How many requests it hits; None: all."""
+    share: float = attrs.field(default=1.0, validator=_within(0, 1))
+    """The share of requests it hits, drawn from the sandbox's seeded random."""
+    after: int = attrs.field(default=0, validator=_within(0, 10**9))
+    """How many requests it lets pass first."""
+    code: str = attrs.field(default="-1", converter=str)
+    """For `code`: the vendor's code."""
+    status: int = attrs.field(default=503, validator=_within(100, 599))
+    """For `status`: the HTTP status."""
+    retry_after: int | None = attrs.field(default=None, validator=_within(0, 10**6))
+    """For `status`: seconds for a `Retry-After` header."""
+    seconds: float = attrs.field(default=1.0, validator=_within(0, 3600))
+    """For `delay`."""
+    size: int = attrs.field(default=20, validator=_within(0, 10**9))
+    """For `cut`: bytes that are left."""
+    performed: bool | None = None
+    """Whether the request is performed although the reply is replaced. None: as the kind usually does."""
+
+    @property
+    def performs(self) -> bool:
+        """Whether the request is performed."""
+        return REPLACING.get(self.kind, True) if self.performed is None else self.performed
+
+
+class _Line:
+    """A fault and how much of it is left."""
+
+    __slots__ = ("after", "fault", "left")
+
+    def __init__(self, fault: Fault) -> None:
+        self.fault = fault
+        self.after = fault.after
+        self.left = fault.times
+
+
+class Faults:
+    """The script of one sandbox. Empty: everything works."""
+
+    def __init__(self, *, kinds: Iterable[str] = (), operations: Iterable[str] = (), seed: int = 0) -> None:
+        self._kinds = frozenset(REPLACING) | JOINING | frozenset(kinds)
+        self._operations = frozenset(operations)
+        # Shares of faults are not cryptography.
+        self._random = random.Random(seed)  # noqa: S311
+        self._lines: list[_Line] = []
+        self.played: Counter[str] = Counter()
+        """How many requests a fault of each kind has hit, since the start or `clear`."""
+
+    def __len__(self) -> int:
+        return len(self._lines)
+
+    def add(self, *faults: Fault) -> None:
+        """Append to the script. Raises `FieldError` for a kind or an operation that this sandbox does not know."""
+        for fault in faults:
+            if fault.kind not in self._kinds:
+                raise FieldError("Fault.kind", f"must be one of {', '.join(sorted(self._kinds))}")
+            if fault.operation is not None and self._operations and fault.operation not in self._operations:
+                raise FieldError("Fault.operation", f"must be one of {', '.join(sorted(self._operations))}")
+        self._lines.extend(_Line(fault) for fault in faults)
+
+    def clear(self) -> None:
+        """From now on everything works."""
+        self._lines.clear()
+        self.played.clear()
+
+    def take(self, operation: str) -> list[Fault]:
+        """The faults for one request, in the order of the script; their counts go down."""
+        if not self._lines:
+            return []
+        taken: dict[str, Fault] = {}
+        mangling: list[_Line] = []
+        for line in tuple(self._lines):
+            fault = line.fault
+            role = "replacing" if fault.kind in REPLACING else fault.kind
+            if fault.operation not in (None, operation) or role in taken:
+                continue
+            if role != "replacing" and role not in JOINING:
+                mangling.append(line)
+            elif self._hits(line):
+                taken[role] = fault
+        if "replacing" not in taken:
+            for line in mangling:
+                if line.fault.kind not in taken and self._hits(line):
+                    taken[line.fault.kind] = line.fault
+        return list(taken.values())
+
+    def _hits(self, line: _Line) -> bool:
+        if line.after > 0:
+            line.after -= 1
+            return False
+        if line.fault.share < 1.0 and self._random.random() >= line.fault.share:
+            return False
+        self.played[line.fault.kind] += 1
+        if line.left is not None:
+            line.left -= 1
+            if line.left == 0:
+                self._lines.remove(line)
+        return True

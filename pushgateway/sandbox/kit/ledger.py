@@ -1,0 +1,131 @@
+"""What a sandbox really did, whatever it answered.
+
+Law of this file: the ledger is the truth that tests compare outcomes with, so only a performed push is written here.
+With `keep=False` it counts and keeps nothing else, so that a million pushes cost no memory.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+import attrs
+
+from pushgateway.model.secret import safe_repr
+from pushgateway.vendor import ClickAction, Network, OpenApp
+
+
+@safe_repr
+@attrs.frozen
+class Delivery:
+    """One push that a sandbox performed for one phone: what the phone shows and does, in this project's own words.
+
+    A vendor's sandbox fills it from what arrived on the wire and leaves out what that vendor does not have. The
+    conformance kit compares it with the notification, field by field. Its `repr` shows no token and no text.
+    """
+
+    token: str = attrs.field(repr=False)
+    title: str = attrs.field(repr=False)
+    body: str = attrs.field(repr=False)
+    dedupe_id: str | None
+    """The sender's id of the push, by which repeats are dropped."""
+    message_id: str
+    """The vendor's id of the push, as answered."""
+    operation: str
+    """The vendor's name of the call, as `unicast`."""
+    at: float
+    """When, by the sandbox's clock (epoch seconds)."""
+    notification: Mapping[str, Any] = attrs.field(repr=False)
+    """The notification as it arrived, in the vendor's own field names."""
+    subtitle: str = attrs.field(default="", repr=False, kw_only=True)
+    """The second line; "" where there is none."""
+    click: ClickAction | None = attrs.field(default=OpenApp(), kw_only=True)
+    """What a tap does. None: something that has no word here."""
+    data: Mapping[str, Any] = attrs.field(factory=dict, repr=False, kw_only=True)
+    """The JSON object that the app gets with the tap."""
+    ttl: int | None = attrs.field(default=None, kw_only=True)
+    """Seconds that the vendor keeps it for a phone that is offline. None: the vendor's default."""
+    store_offline: bool = attrs.field(default=True, kw_only=True)
+    """False: only for a phone that is online now."""
+    network: Network = attrs.field(default=Network.ANY, kw_only=True)
+    """Over which network it is delivered."""
+    time_zone: str = attrs.field(default="", kw_only=True)
+    """The zone of the display window; "" where none was named."""
+    show_from: float | None = attrs.field(default=None, kw_only=True)
+    """Start of the display window (epoch seconds)."""
+    show_until: float | None = attrs.field(default=None, kw_only=True)
+    """End of the display window (epoch seconds)."""
+    start_at: float | None = attrs.field(default=None, kw_only=True)
+    """When a scheduled broadcast begins (epoch seconds). None: at once."""
+    rate: int | None = attrs.field(default=None, kw_only=True)
+    """Phones per second of a broadcast. None: the vendor's own speed."""
+    channel_id: str = attrs.field(default="", kw_only=True)
+    """The Android notification channel."""
+    category: str = attrs.field(default="", kw_only=True)
+    """The vendor's message class."""
+    private: bool = attrs.field(default=False, kw_only=True)
+    """True: the category or channel is kept for what concerns this one user, so marketing must not use it."""
+    template: str = attrs.field(default="", kw_only=True)
+    """The id of the vendor's template."""
+    parameters: Mapping[str, Any] = attrs.field(factory=dict, repr=False, kw_only=True)
+    """What fills the places of the template, by their names."""
+    badge: str = attrs.field(default="", kw_only=True)
+    """What happens to the number at the app's icon: "+1" adds one, "=3" sets three; "" leaves it."""
+    replaces: str = attrs.field(default="", repr=False, kw_only=True)
+    """A notification with the same text here takes the place of this one on the phone; "": nothing replaces it."""
+    receipt_url: str = attrs.field(default="", repr=False, kw_only=True)
+    """Where receipts for it are posted; "": the sender asked for none."""
+    receipt_parameter: str = attrs.field(default="", repr=False, kw_only=True)
+    """The text that comes back with its receipts."""
+
+
+class Ledger:
+    """Every push performed, and how often what was called.
+
+    `calls` counts requests by operation (also refused ones), `bytes` their bodies, `receipts` what became of receipts
+    (`posted`, `failed`, `refused`).
+    """
+
+    def __init__(self, *, keep: bool = True) -> None:
+        self._keep = keep
+        self.clear()
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self.total = 0
+        self.bytes = 0
+        self.calls: Counter[str] = Counter()
+        self.receipts: Counter[str] = Counter()
+        self._deliveries: list[Delivery] = []
+        self._by_token: dict[str, int] = {}
+
+    @property
+    def keeps(self) -> bool:
+        """Whether single deliveries are kept; asked before a `Delivery` is made, which costs time."""
+        return self._keep
+
+    @property
+    def deliveries(self) -> tuple[Delivery, ...]:
+        """All deliveries, oldest first; empty when only counting."""
+        return tuple(self._deliveries)
+
+    def last(self, number: int) -> tuple[Delivery, ...]:
+        """The last `number` deliveries, oldest first."""
+        return tuple(self._deliveries[-number:]) if number > 0 else ()
+
+    def count(self, token: str) -> int:
+        """How many pushes this token got."""
+        return self._by_token.get(token, 0)
+
+    def note_call(self, operation: str, size: int) -> None:
+        """A request arrived."""
+        self.calls[operation] += 1
+        self.bytes += size
+
+    def note(self, token: str, delivery: Delivery | None) -> None:
+        """A push was performed for `token`; `delivery` is None when only counting."""
+        self.total += 1
+        self._by_token[token] = self._by_token.get(token, 0) + 1
+        if delivery is not None:
+            self._deliveries.append(delivery)

@@ -1,0 +1,394 @@
+"""A sandbox as an ASGI app.
+
+Every path goes to `Sandbox.answer`; only what lies below `/_sandbox/` is ours: the control door (ledger, faults,
+orders) and the page of phones. The control door shows tokens and texts and changes the phones, so it is closed to web
+pages of other origins and to foreign `Host` headers (`objection`). This module needs the extra `sandbox` (Starlette);
+`server` says so in a sentence when it is absent. The vendor's side is a bare ASGI callable because benchmarks run
+against it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import ssl
+from collections.abc import Callable, Collection, Iterable, Mapping
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+import httpx
+from starlette.applications import Starlette
+from starlette.requests import Request as HttpRequest
+from starlette.responses import HTMLResponse
+from starlette.responses import Response as HttpResponse
+from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from pushgateway.model.errors import FieldError
+from pushgateway.sandbox.kit.base import Sandbox
+from pushgateway.sandbox.kit.faults import Fault
+from pushgateway.sandbox.serving.page import PAGE_POLICY, ledger_json, phones_page
+from pushgateway.vendor import Request, is_loopback
+
+MAX_BODY = 16 * 1024 * 1024
+"""Bytes of a request; 1,000 long messages of a batch need about 4 MB."""
+MAX_DRAINED = 1024 * 1024 * 1024
+"""Bytes of a request that is too large which are read and thrown away, so that its client gets to read the 413."""
+MAX_COUNT = 1_000_000
+"""New phones of one order."""
+BREAK = "pushgateway.break"
+"""Key in the ASGI state of a callable that breaks the connection; `server` puts it there."""
+RECEIPT_TIMEOUT = 5.0
+"""Seconds a receiver of receipts has."""
+
+
+def app(sandbox: Sandbox, *, hosts: Collection[str] = ()) -> ASGIApp:
+    """The ASGI app of `sandbox`. Under a server other than ours a broken connection becomes an exception.
+
+    `hosts`: names besides loopback addresses under which the control door may be reached, such as that of a container.
+    """
+    control = _control_app(sandbox)
+    postman = Postman(sandbox)
+
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await control(scope, receive, send)
+            return
+        if scope["path"].startswith("/_sandbox/"):
+            if sentence := objection(scope.get("scheme", "http"), _headers(scope), hosts):
+                await _json_reply({"error": sentence}, 403)(scope, receive, send)
+            else:
+                await control(scope, receive, send)
+            return
+        try:
+            body = await _body(receive)
+        except TooLargeError:
+            await _send(send, 413, {"connection": "close"}, b"")
+            return
+        except ConnectionResetError:
+            return  # the request never arrived as a whole
+        reply = sandbox.answer(Request(scope["method"], _url(scope), _headers(scope), body))
+        postman.wake()
+        if reply.delay > 0:
+            await asyncio.sleep(reply.delay)
+        if reply.response is None:
+            await _break(scope, receive)
+            return
+        await _send(send, reply.response.status, reply.response.headers, reply.response.content)
+
+    return answer
+
+
+def objection(scheme: str, headers: Mapping[str, str], hosts: Collection[str] = ()) -> str:
+    """Why a request must not use the control door, or "". `headers` names are lower case.
+
+    A web page of any origin can make a browser on this machine send requests to loopback, and by DNS rebinding its own
+    name can lead here. The first carry `Sec-Fetch-Site` or `Origin`, the second the page's name as `Host`. The
+    content types refused here are those that only a form of a web page sends; `curl -d` sends that of an ordinary form.
+    """
+    host = headers.get("host", "")
+    name = _HOST.fullmatch(host)
+    if name is None or not (is_loopback(name[1].strip("[]").lower()) or name[1].lower() in hosts):
+        return "host: must be a loopback address such as 127.0.0.1"
+    if headers.get("sec-fetch-site", "none") not in ("none", "same-origin"):
+        return "sec-fetch-site: a web page of another origin must not use this"
+    if headers.get("origin", f"{scheme}://{host}") != f"{scheme}://{host}":
+        return "origin: a web page of another origin must not use this"
+    kind = headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind in ("text/plain", "multipart/form-data"):
+        return "content-type: must be application/json"
+    return ""
+
+
+_HOST = re.compile(r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?", re.ASCII)
+
+
+def _url(scope: Scope) -> str:
+    """The whole URL, as in the same process, and its path as it was sent, not decoded."""
+    host = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"host"), "")
+    if _HOST.fullmatch(host) is None:
+        host = "localhost"
+    path = scope.get("raw_path", b"").decode("latin-1") or quote(scope["path"])
+    query = scope["query_string"].decode("latin-1")
+    return f"{scope.get('scheme', 'http')}://{host}{path}{f'?{query}' if query else ''}"
+
+
+def _headers(scope: Scope) -> dict[str, str]:
+    # Blanks around a value are no part of it (RFC 9110, 5.5); not every server takes them off.
+    return {name.decode("latin-1").lower(): value.decode("latin-1").strip(" \t") for name, value in scope["headers"]}
+
+
+class TooLargeError(Exception):
+    """The body has more than `MAX_BODY` bytes."""
+
+
+async def _body(receive: Receive) -> bytes:
+    """The whole body. Raises `TooLargeError`, and `ConnectionResetError` when the client left in the middle of it."""
+    parts: list[bytes] = []
+    size, more = 0, True
+    while more and size <= MAX_DRAINED:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ConnectionResetError
+        part = message.get("body", b"")
+        size += len(part)
+        if size > MAX_BODY:
+            parts.clear()
+        else:
+            parts.append(part)
+        more = message.get("more_body", False)
+    if size > MAX_BODY:
+        # Read to its end all the same: a reply while the client still writes would be lost in a reset connection.
+        raise TooLargeError
+    return b"".join(parts)
+
+
+async def _send(send: Send, status: int, headers: Any, content: bytes) -> None:
+    pairs = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
+    pairs.append((b"content-length", b"%d" % len(content)))
+    await send({"type": "http.response.start", "status": status, "headers": pairs})
+    await send({"type": "http.response.body", "body": content})
+
+
+async def _break(scope: Scope, receive: Receive) -> None:
+    break_connection: Callable[[], None] | None = scope.get("state", {}).get(BREAK)
+    if break_connection is None:
+        raise ConnectionAbortedError("a fault of the sandbox breaks this connection")
+    break_connection()
+    # Returning before the server has noticed would make it answer 500 for us.
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+class Postman:
+    """Posts receipts, to loopback only: a sandbox must not be able to call anybody else's machine."""
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        self._sandbox = sandbox
+        self._round: asyncio.Task[None] | None = None
+
+    def wake(self) -> None:
+        """Start a round unless one is under way, which then also takes what is due by now."""
+        if self._round is None or self._round.done():
+            due = self._sandbox.callbacks()
+            if due:
+                self._round = asyncio.get_running_loop().create_task(self._post_all(due))
+
+    async def _post_all(self, due: list[Request]) -> None:
+        while due:
+            context = _trust(any(request.url.startswith("https:") for request in due))
+            async with httpx.AsyncClient(timeout=RECEIPT_TIMEOUT, trust_env=False, verify=context) as client:
+                for request in due:
+                    self._sandbox.ledger.receipts[await self._post(client, request)] += 1
+            due = self._sandbox.callbacks()
+
+    async def _post(self, client: httpx.AsyncClient, request: Request) -> str:
+        try:
+            if not is_loopback(urlsplit(request.url).hostname or ""):
+                return "refused"
+            reply = await client.request(
+                request.method, request.url, headers=dict(request.headers), content=request.content
+            )
+        except (httpx.HTTPError, httpx.InvalidURL, ValueError):
+            return "failed"
+        return "posted" if reply.status_code < 300 else "failed"
+
+
+def _trust(tls: bool) -> ssl.SSLContext:
+    # Reading the system's authorities takes 20 ms, and most receivers are plain HTTP. For an authority of one's own
+    # OpenSSL looks at SSL_CERT_FILE.
+    return ssl.create_default_context() if tls else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+
+
+def _control_app(sandbox: Sandbox) -> Starlette:
+    async def ledger(request: HttpRequest) -> HttpResponse:
+        last = request.query_params.get("last", "20")
+        if not (last.isascii() and last.isdigit() and len(last) < 10):
+            return _wrong("last: must be a whole number, 0 or more")
+        return _json_reply(ledger_json(sandbox, int(last)))
+
+    async def faults(request: HttpRequest) -> HttpResponse:
+        try:
+            lines = await _json(request)
+        except TooLargeError:
+            return _wrong(_TOO_LARGE, 413)
+        if not isinstance(lines, list) or not all(isinstance(line, dict) for line in lines):
+            return _wrong("the body must be a JSON list of faults")
+        try:
+            sandbox.faults.add(*[_fault(line) for line in lines])
+        except (TypeError, FieldError) as wrong:
+            return _wrong(str(wrong))
+        return _json_reply({"faults": len(sandbox.faults)})
+
+    async def control(request: HttpRequest) -> HttpResponse:
+        try:
+            return _obey(sandbox, await _json(request))
+        except TooLargeError:
+            return _wrong(_TOO_LARGE, 413)
+
+    async def phones(_: HttpRequest) -> HttpResponse:
+        page = phones_page(sandbox).encode("utf-8", "replace")
+        return HTMLResponse(page, headers={"content-security-policy": PAGE_POLICY, **_PRIVATE})
+
+    return Starlette(
+        routes=[
+            Route("/_sandbox/ledger", ledger, methods=["GET"]),
+            Route("/_sandbox/faults", faults, methods=["POST"]),
+            Route("/_sandbox/control", control, methods=["POST"]),
+            Route("/_sandbox/phones", phones, methods=["GET"]),
+        ]
+    )
+
+
+async def _json(request: HttpRequest) -> Any:
+    try:
+        return json.loads(await _body(request.receive))
+    except (ValueError, RecursionError, ConnectionResetError):
+        return None
+
+
+def _json_reply(content: Any, status: int = 200) -> HttpResponse:
+    # Escaped to ASCII: what somebody registered or asked for may hold a lone surrogate, which UTF-8 cannot carry.
+    return HttpResponse(json.dumps(content), status, media_type="application/json", headers=_PRIVATE)
+
+
+_PRIVATE = {
+    "cache-control": "no-store",
+    "cross-origin-resource-policy": "same-origin",
+    "referrer-policy": "no-referrer",
+    "x-content-type-options": "nosniff",
+}
+"""Headers of what shows tokens and texts: nobody keeps it, and no page of another origin embeds it."""
+_TOO_LARGE = f"the body must have at most {MAX_BODY} bytes"
+
+
+def _wrong(sentence: str, status: int = 400) -> HttpResponse:
+    return _json_reply({"error": sentence}, status)
+
+
+# Orders. Each field that is missing, wrong or unknown is named.
+
+Order = dict[str, Any]
+
+
+def _fault(line: Order) -> Fault:
+    known = tuple(Fault.__annotations__)
+    for name in line:
+        if name not in known:
+            raise FieldError(f"Fault.{name}", f"there is no such field; a fault has: {', '.join(known)}")
+    return Fault(**line)
+
+
+def _texts(order: Order, field: str) -> list[str]:
+    # A text or an object would be taken letter by letter, or name by name.
+    values = order.get(field)
+    if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
+        raise FieldError(field, "is missing" if field not in order else "must be a list of texts")
+    return values
+
+
+def _tokens(order: Order) -> list[str]:
+    """The phones that an order is about: `tokens`, or `token` for one."""
+    if "token" not in order:
+        return _texts(order, "tokens")
+    if "tokens" in order:
+        raise FieldError("token", "give token or tokens, not both")
+    if not isinstance(order["token"], str):
+        raise FieldError("token", "must be a text")
+    return [order["token"]]
+
+
+def _register(sandbox: Sandbox, order: Order) -> Order:
+    if "tokens" in order or "token" in order:
+        return {"tokens": sandbox.register(_tokens(order))}
+    count = order.get("count")
+    if type(count) is not int or not 0 <= count <= MAX_COUNT:
+        missing = "is missing: give tokens, or count for so many new phones"
+        raise FieldError("count", f"must be a whole number, 0 to {MAX_COUNT}" if "count" in order else missing)
+    return {"tokens": sandbox.register(count)}
+
+
+def _uninstall(sandbox: Sandbox, order: Order) -> Order:
+    return _done(sandbox.uninstall(token) for token in _tokens(order))
+
+
+def _mute(sandbox: Sandbox, order: Order) -> Order:
+    muted = order.get("muted", True)
+    if not isinstance(muted, bool):
+        raise FieldError("muted", "must be true or false")
+    return _done(sandbox.mute(token, muted) for token in _tokens(order))
+
+
+def _alias(sandbox: Sandbox, order: Order) -> Order:
+    alias = order.get("alias")
+    if "alias" not in order or not (alias is None or isinstance(alias, str)):
+        raise FieldError("alias", "must be a text, or null for none" if "alias" in order else "is missing")
+    tokens = _tokens(order)
+    if len(tokens) != 1:
+        raise FieldError("tokens", "must be one: an alias names one phone")
+    return _done(sandbox.set_alias(token, alias) for token in tokens)
+
+
+def _tags(sandbox: Sandbox, order: Order) -> Order:
+    tags = _texts(order, "tags")
+    return _done(sandbox.set_tags(token, tags) for token in _tokens(order))
+
+
+def _done(each: Iterable[bool]) -> Order:
+    """Whether all of them were done; none is left out because another one failed."""
+    return {"done": all(list(each))}
+
+
+def _clear(sandbox: Sandbox, order: Order) -> Order:
+    only = order.get("only", "")
+    if only not in ("", "faults", "ledger"):
+        raise FieldError("only", "must be faults or ledger; leave it out for both")
+    with sandbox.lock:
+        if only != "faults":
+            sandbox.ledger.clear()
+        if only != "ledger":
+            sandbox.faults.clear()
+    return {"done": True}
+
+
+def _expire(sandbox: Sandbox, _: Order) -> Order:
+    sandbox.expire_tokens()
+    return {"done": True}
+
+
+def _set(sandbox: Sandbox, order: Order) -> Order:
+    switched = {name: value for name, value in order.items() if name != "do"}
+    for name, value in switched.items():
+        sandbox.check_switch(name, value)  # all of them first: an order is obeyed whole or not at all
+    with sandbox.lock:
+        for name, value in switched.items():
+            sandbox.switch(name, value)
+    return {"done": bool(switched)}
+
+
+def _obey(sandbox: Sandbox, order: Any) -> HttpResponse:
+    verb = _VERBS.get(str(order.get("do"))) if isinstance(order, dict) else None
+    if verb is None:
+        return _wrong(f"the body must be a JSON object with do: {', '.join(sorted(_VERBS))}")
+    obey, fields = verb
+    unknown = [] if fields is None else [name for name in order if name not in ("do", *fields)]
+    if unknown:
+        return _wrong(f"{order['do']}: {unknown[0]}: there is no such field; it takes: {', '.join(fields or ())}")
+    try:
+        return _json_reply(obey(sandbox, order))
+    except FieldError as wrong:
+        return _wrong(f"{order['do']}: {wrong}")
+
+
+_VERBS: dict[str, tuple[Callable[[Sandbox, Order], Order], Collection[str] | None]] = {
+    "register": (_register, ("tokens", "token", "count")),
+    "uninstall": (_uninstall, ("tokens", "token")),
+    "mute": (_mute, ("tokens", "token", "muted")),
+    "alias": (_alias, ("tokens", "token", "alias")),
+    "tags": (_tags, ("tokens", "token", "tags")),
+    "expire": (_expire, ()),
+    "set": (_set, None),
+    "clear": (_clear, ("only",)),
+}
+"""By verb: what obeys it, and the fields that it takes; None: the switches of the sandbox."""

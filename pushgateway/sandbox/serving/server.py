@@ -1,0 +1,93 @@
+"""Runs a sandbox on loopback.
+
+Law of this file: the door to the only part of a sandbox that opens a socket, and only on 127.0.0.1. Importing it
+costs nothing; what the extra `sandbox` brings (Starlette, uvicorn, trustme) is imported when it is first needed, and
+its absence is one clear `PluginError`.
+"""
+
+from __future__ import annotations
+
+import importlib
+import signal
+import ssl
+import tempfile
+import threading
+from collections.abc import Callable, Collection, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import attrs
+
+from pushgateway.model.errors import PluginError
+from pushgateway.model.installing import core_command
+from pushgateway.model.secret import safe_repr
+from pushgateway.sandbox.kit.base import Sandbox
+
+_EXTRA = frozenset({"starlette", "uvicorn", "trustme", "h11", "click"})
+
+
+@safe_repr
+@attrs.frozen
+class Served:
+    """Where a sandbox listens."""
+
+    url: str
+    """`http://127.0.0.1:<port>` or `https://…`, without a slash at the end."""
+    ca_file: Path | None = None
+    """With TLS: the authority to trust (PEM); the file is gone when the sandbox stops."""
+
+
+def app(sandbox: Sandbox, *, hosts: Collection[str] = ()) -> Any:
+    """The sandbox as an ASGI app, for a server of your own.
+
+    What lies below `/_sandbox/` answers only where the `Host` header names a loopback address or one of `hosts`.
+    """
+    return _extra("pushgateway.sandbox.serving.app").app(sandbox, hosts=hosts)
+
+
+@contextmanager
+def serve(sandbox: Sandbox, *, port: int = 0, tls: bool = False) -> Iterator[Served]:
+    """Serve `sandbox` in a thread as long as the block lasts. Port 0: any free one.
+
+    Raises `OSError` when the port is taken and `PluginError` when the extra `sandbox` is not installed.
+    """
+    thread_class = _extra("pushgateway.sandbox.serving.thread").ServerThread
+    with ExitStack() as stack:
+        context, ca_file = _certificates(stack) if tls else (None, None)
+        thread = thread_class(sandbox, port, context)
+        stack.callback(thread.stop)
+        yield Served(f"{'https' if tls else 'http'}://127.0.0.1:{thread.port}", ca_file)
+
+
+def run(sandbox: Sandbox, port: int, tls: bool, on_ready: Callable[[Served], None]) -> None:
+    """Serve `sandbox` until SIGINT or SIGTERM. Call it from the main thread; `on_ready` learns where it listens."""
+    stop = threading.Event()
+    former = {number: signal.signal(number, lambda *_: stop.set()) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        with serve(sandbox, port=port, tls=tls) as served:
+            on_ready(served)
+            stop.wait()
+    finally:
+        for number, handler in former.items():
+            signal.signal(number, handler)
+
+
+def _certificates(stack: ExitStack) -> tuple[ssl.SSLContext, Path]:
+    trustme = _extra("trustme")
+    authority = trustme.CA()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1", "localhost").configure_cert(context)
+    folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="pushgateway-sandbox-"))
+    ca_file = Path(folder) / "ca.pem"
+    authority.cert_pem.write_to_path(str(ca_file))
+    return context, ca_file
+
+
+def _extra(module: str) -> Any:
+    try:
+        return importlib.import_module(module)
+    except ModuleNotFoundError as missing:
+        if missing.name not in _EXTRA:
+            raise
+        raise PluginError(f"serving a sandbox needs {missing.name}: {core_command('sandbox')}") from missing

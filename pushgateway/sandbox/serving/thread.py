@@ -1,0 +1,110 @@
+"""uvicorn, tamed: one sandbox on one loopback port, in a thread that can be stopped.
+
+Law of this file: everything that depends on uvicorn. Nothing is left behind after `stop`: no thread, no socket, no
+half-open connection. It needs the extra `sandbox`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+import threading
+from typing import Any, cast
+
+import uvicorn
+from uvicorn.protocols.http.auto import AutoHTTPProtocol
+
+from pushgateway.sandbox.kit.base import Sandbox
+from pushgateway.sandbox.serving.app import BREAK, app
+
+KEEP_ALIVE = 75
+"""Seconds an idle connection is kept. uvicorn's own 5 is less than what HTTP clients assume."""
+
+
+def _breakable(base: Any) -> Any:
+    """The HTTP protocol class with a way to break its connection: ASGI knows no such message."""
+
+    class Breakable(base):  # type: ignore[misc]
+        app_state: dict[str, Any]
+
+        def connection_made(self, transport: asyncio.Transport) -> None:
+            self.app_state = {**self.app_state, BREAK: transport.abort}
+            super().connection_made(transport)
+
+    return Breakable
+
+
+class _Server(uvicorn.Server):
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.ready = threading.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.ready.set()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        # Who waits for a delayed reply now sees the connection break; waiting for them could take an hour.
+        for connection in list(self.server_state.connections):
+            transport = cast("asyncio.Transport | None", connection.transport)
+            if transport is not None:
+                transport.abort()
+        self.force_exit = True
+        await super().shutdown(sockets)
+
+
+class ServerThread:
+    """A running server; `port` is bound and answered when the constructor returns."""
+
+    def __init__(self, sandbox: Sandbox, port: int, context: ssl.SSLContext | None) -> None:
+        """Raises `OSError` when the port is taken."""
+        config = uvicorn.Config(
+            app(sandbox),
+            http=_breakable(AutoHTTPProtocol),
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            log_level="critical",
+            access_log=False,
+            server_header=False,
+            date_header=False,
+            proxy_headers=False,
+            timeout_keep_alive=KEEP_ALIVE,
+            timeout_graceful_shutdown=1,
+        )
+        config.load()
+        config.ssl = context
+        self._socket = listen(port)
+        self.port: int = self._socket.getsockname()[1]
+        self._server = _Server(config)
+        self._thread = threading.Thread(
+            target=self._server.run, kwargs={"sockets": [self._socket]}, name="pushgateway-sandbox", daemon=True
+        )
+        self._thread.start()
+        self._wait_until_ready()
+
+    def _wait_until_ready(self) -> None:
+        while not self._server.ready.wait(0.05):
+            if not self._thread.is_alive():
+                self._socket.close()
+                raise RuntimeError("the sandbox's server did not start")
+
+    def stop(self) -> None:
+        """Break all connections, close the port and wait for the thread."""
+        self._server.should_exit = True
+        self._thread.join()
+        self._socket.close()
+
+
+def listen(port: int) -> socket.socket:
+    """A bound socket on loopback; port 0 is any free one. Raises `OSError` when the port is taken."""
+    # asyncio switches Nagle's delay off only for sockets that name TCP; without it each reply takes 40 ms.
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(("127.0.0.1", port))
+    except OSError:
+        listener.close()
+        raise
+    return listener

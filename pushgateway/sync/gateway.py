@@ -1,0 +1,375 @@
+"""The same gateway for code without an event loop.
+
+Law of this file: no logic of its own. One background thread runs one event loop with one `pushgateway.Gateway` in it;
+every method here hands its call over and waits. Any thread may call. What belongs to the host, an iterable above all,
+is read in the thread that calls. A call handed over is seen through before the loop ends; a later one is told what a
+closed gateway tells.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+import time
+import weakref
+from collections.abc import Callable, Coroutine, Generator, Iterable, Mapping
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Concatenate, ParamSpec, Self, TypeAlias, TypeVar
+
+from pushgateway import gateway as _async
+from pushgateway.certificates.certificate import Certificate
+from pushgateway.certificates.plugins import import_early
+from pushgateway.engine.broadcast import ended
+from pushgateway.engine.endpoint import CLOSED
+from pushgateway.engine.explain import Explanation
+from pushgateway.engine.flow_control.retry import RetryPolicy
+from pushgateway.engine.operations import Operations as _Operations
+from pushgateway.engine.pushes.sinks import as_push
+from pushgateway.model.audience import Audience, Broadcast
+from pushgateway.model.errors import LoopError
+from pushgateway.model.intent import Priority
+from pushgateway.model.outcome import BroadcastOutcome, CallOutcome, CertificateCheck, Outcome, Reason, Status
+from pushgateway.model.push import Notification, Push, PushToken, as_certificate_id
+from pushgateway.model.receipt import Heard, Receipt
+from pushgateway.model.secret import safe_repr
+from pushgateway.observe.emitter import Observer
+from pushgateway.observe.journal import Journal
+from pushgateway.observe.traces import Trace
+from pushgateway.sync.stream import Crossing
+from pushgateway.sync.thread import Background, Crossover, TurnedAway
+from pushgateway.transport import Transport
+from pushgateway.vendor import Vendor
+from pushgateway.vendor.operation import Call
+
+__all__ = ["Gateway"]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+V = TypeVar("V", bound=Vendor)
+
+_Begin: TypeAlias = Callable[[_async.Gateway], Coroutine[Any, Any, R]]
+
+
+@safe_repr
+class Gateway:
+    """`pushgateway.Gateway`, blocking. Same names, same values; use it as a context manager or call `close()`.
+
+    Raises `LoopError` where an event loop runs, because blocking there would stop everything else in it, in a process
+    forked after it was made, and under eventlet. Under gevent only the greenlet that calls waits. A call that an
+    exception of a signal handler ends takes back what has not left. One that nobody closed is closed at the end of the
+    process.
+    """
+
+    def __init__(
+        self,
+        certificates: Iterable[Certificate],
+        *,
+        timeout: float = 30.0,
+        request_timeout: float = 10.0,
+        connections: int | None = None,
+        connect_timeout: float | None = None,
+        proxy: str | None = None,
+        ca_file: str | Path | None = None,
+        linger: float = 0.01,
+        queue: int = 100_000,
+        retry: RetryPolicy | None = None,
+        observer: Observer | None = None,
+        trace: int = 1000,
+        journal: Journal | None = None,
+        transport: Transport | None = None,
+        vendors: Mapping[str, type[Vendor]] | None = None,
+        clock: Callable[[], float] = time.time,
+        rng: random.Random | None = None,
+    ) -> None:
+        """See `pushgateway.Gateway`. A `transport` and an `observer` of yours are used in the background thread."""
+        _refuse_running_loop()
+        self._inner = _async.Gateway(
+            certificates,
+            timeout=timeout,
+            request_timeout=request_timeout,
+            connections=connections,
+            connect_timeout=connect_timeout,
+            proxy=proxy,
+            ca_file=ca_file,
+            linger=linger,
+            queue=queue,
+            retry=retry,
+            observer=observer,
+            trace=trace,
+            journal=journal,
+            transport=transport,
+            vendors=vendors,
+            clock=clock,
+            rng=rng,
+        )
+        self._given = vendors
+        self._background = Background(self._inner)
+        weakref.finalize(self, self._background.abandon).atexit = False  # `_end_all` waits as well
+
+    def send(
+        self,
+        push_token: PushToken,
+        notification: Notification,
+        *,
+        timeout: float | None = None,
+        coalesce: bool = True,
+        priority: Priority | None = None,
+        dedupe_id: str = "",
+        context: object = None,
+    ) -> Outcome:
+        """See `pushgateway.Gateway.send`."""
+        given = _manner(timeout, coalesce, priority, dedupe_id, context)
+        return self._call(
+            lambda inner: inner.send(push_token, notification, **given),
+            lambda: _closed(Push(push_token, notification, **given)),
+        )
+
+    def try_send(
+        self,
+        push_token: PushToken,
+        notification: Notification,
+        *,
+        timeout: float | None = None,
+        coalesce: bool = True,
+        priority: Priority | None = None,
+        dedupe_id: str = "",
+        context: object = None,
+    ) -> Outcome:
+        """See `pushgateway.Gateway.try_send`."""
+        given = _manner(timeout, coalesce, priority, dedupe_id, context)
+        return self._call(
+            lambda inner: inner.try_send(push_token, notification, **given),
+            lambda: _closed(Push(push_token, notification, **given)),
+        )
+
+    def send_each(self, pushes: Iterable[Push]) -> list[Outcome]:
+        """See `pushgateway.Gateway.send_each`."""
+        given = [as_push(push, place) for place, push in enumerate(pushes)]
+        return self._call(lambda inner: inner.send_each(given), lambda: [_closed(push) for push in given])
+
+    def multicast(
+        self,
+        push_tokens: Iterable[PushToken],
+        notification: Notification,
+        *,
+        timeout: float | None = None,
+        priority: Priority | None = None,
+        context: object = None,
+    ) -> list[Outcome]:
+        """See `pushgateway.Gateway.multicast`."""
+        given = list(push_tokens)
+        return self._call(
+            lambda inner: inner.multicast(given, notification, timeout=timeout, priority=priority, context=context),
+            lambda: [_closed(Push(token, notification, timeout=timeout, context=context)) for token in given],
+        )
+
+    def stream(self, pushes: Iterable[Push], *, window: int = 4000) -> Generator[Outcome, None, None]:
+        """See `pushgateway.Gateway.stream`. `pushes` is iterated here, in the thread that takes the outcomes.
+
+        An outcome that is known goes before the next push is taken, but while `pushes` blocks none can come. Pushes
+        taken when the gateway is closed from another thread have their outcomes too. Leaving early (`close()` of the
+        generator) takes back what has not left yet.
+        """
+        self._ready()
+        crossing = Crossing(self._background.loop, window)
+        source = iter(pushes)
+        call = Crossover(
+            lambda inner: crossing.run(lambda supply: inner.stream(supply, window=window)), crossing.turn_away
+        )
+        try:
+            self._background.hand_over(call)
+            yield from crossing.outcomes(source, self._ready)
+            with contextlib.suppress(TurnedAway):
+                call.result()
+            yield from map(_closed, crossing.left())
+            if crossing.failure is not None:
+                raise crossing.failure
+            if crossing.turned_away:
+                yield from (_closed(as_push(push, place)) for place, push in enumerate(source, crossing.given))
+        finally:
+            self._background.take_back(call)
+
+    def broadcast(
+        self,
+        certificate_id: int | str,
+        notification: Notification,
+        audience: Audience,
+        *,
+        start_at: datetime | None = None,
+        rate: int | None = None,
+        timeout: float = 300.0,
+    ) -> BroadcastOutcome:
+        """See `pushgateway.Gateway.broadcast`."""
+
+        def closed() -> BroadcastOutcome:
+            wanted = Broadcast(certificate_id, notification, audience, start_at=start_at, rate=rate)
+            return ended(wanted, wanted.audience, Status.NOT_SENT, Reason.CLOSED, CLOSED)
+
+        return self._call(
+            lambda inner: inner.broadcast(
+                certificate_id, notification, audience, start_at=start_at, rate=rate, timeout=timeout
+            ),
+            closed,
+        )
+
+    def vendor(self, certificate_id: int | str, *, timeout: float | None = None) -> Operations:
+        """See `pushgateway.Gateway.vendor`."""
+        return Operations(self._inner.vendor(certificate_id, timeout=timeout), self._call)
+
+    def receipts(self, certificate_id: int | str, headers: Mapping[str, str], body: bytes) -> Heard:
+        """See `pushgateway.Gateway.receipts`."""
+
+        async def hear(inner: _async.Gateway) -> Heard:
+            return inner.receipts(certificate_id, headers, body)
+
+        return self._call(hear, lambda: Heard(reason=Reason.CLOSED, detail=CLOSED))
+
+    def unheard(self, receipts: Iterable[Receipt]) -> None:
+        """See `pushgateway.Gateway.unheard`."""
+        given = list(receipts)
+
+        async def forget(inner: _async.Gateway) -> None:
+            inner.unheard(given)
+
+        self._call(forget, lambda: None)
+
+    def admits(self, certificate_id: int | str, path_secret: str) -> bool:
+        """See `pushgateway.Gateway.admits`."""
+
+        async def admit(inner: _async.Gateway) -> bool:
+            return inner.admits(certificate_id, path_secret)
+
+        return self._call(admit, lambda: False)
+
+    def reload(self, certificates: Iterable[Certificate]) -> None:
+        """See `pushgateway.Gateway.reload`. After `close()` it changes nothing."""
+        given = list(certificates)
+        import_early(given, self._given)
+
+        async def swap(inner: _async.Gateway) -> None:
+            inner.reload(given)
+
+        self._call(swap, lambda: None)
+
+    def check(self, certificate_id: int | str) -> CertificateCheck:
+        """See `pushgateway.Gateway.check`."""
+
+        def closed() -> CertificateCheck:
+            key = as_certificate_id(certificate_id)
+            brand = next((one.brand for one in self.certificates if one.id == key), None)
+            return CertificateCheck(certificate_id=key, brand=brand, ok=False, reason=Reason.CLOSED, detail=CLOSED)
+
+        return self._call(lambda inner: inner.check(certificate_id), closed)
+
+    def explain(self, asked: Push | Broadcast) -> Explanation:
+        """See `pushgateway.Gateway.explain`."""
+        return self._inner.explain(asked)
+
+    def trace(self, dedupe_id: str) -> Trace | None:
+        """See `pushgateway.Gateway.trace`."""
+        return self._inner.trace(dedupe_id)
+
+    @property
+    def certificates(self) -> tuple[Certificate, ...]:
+        """The set in use."""
+        return self._inner.certificates
+
+    def close(self, grace: float = 5.0) -> None:
+        """See `pushgateway.Gateway.aclose`; also ends the background thread. Safe to call more than once.
+
+        Calls under way in other threads get their values; later ones get those of a closed gateway.
+        """
+        if not self._background.over:
+            self._ready()
+        self._background.end(grace)
+
+    def _call(self, begin: _Begin[R], closed: Callable[[], R]) -> R:
+        self._ready()
+        call = Crossover(begin)
+        try:
+            self._background.hand_over(call)
+            return call.result()
+        except TurnedAway:
+            return closed()
+        except BaseException:  # also an interrupt, as by Ctrl-C
+            call.gone = True
+            self._background.take_back(call)
+            raise
+
+    def _ready(self) -> None:
+        _refuse_running_loop()
+        if self._background.forked:
+            raise LoopError("this gateway was made before a fork: make one in each process, after the fork")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if not self._background.forked:  # a child that leaves the block has nothing to close
+            self.close()
+
+    def __repr__(self) -> str:
+        return f"sync.{self._inner!r}"
+
+
+@safe_repr
+class Operations:
+    """`pushgateway.engine.operations.Operations`, blocking."""
+
+    def __init__(self, inner: _Operations, call: Callable[[_Begin[Any], Callable[[], Any]], Any]) -> None:
+        """`call` hands a call over and waits."""
+        self._inner = inner
+        self._call = call
+
+    def ask(self, operation: Callable[Concatenate[V, P], Call[R]], *args: P.args, **kwargs: P.kwargs) -> CallOutcome[R]:
+        """See `pushgateway.engine.operations.Operations.ask`."""
+        name = getattr(operation, "__name__", "")
+        outcome: CallOutcome[R] = self._call(
+            lambda _: self._inner.ask(operation, *args, **kwargs), lambda: self._inner.closed(name)
+        )
+        return outcome
+
+    def __getattr__(self, name: str) -> Callable[..., CallOutcome[Any]]:
+        begin = getattr(self._inner, name)
+
+        def operation(*args: Any, **kwargs: Any) -> CallOutcome[Any]:
+            outcome: CallOutcome[Any] = self._call(lambda _: begin(*args, **kwargs), lambda: self._inner.closed(name))
+            return outcome
+
+        return operation
+
+    def __dir__(self) -> list[str]:
+        return dir(self._inner)
+
+    def __repr__(self) -> str:
+        return f"sync.{self._inner!r}"
+
+
+def _manner(
+    timeout: float | None, coalesce: bool, priority: Priority | None, dedupe_id: str, context: object
+) -> dict[str, Any]:
+    """The options of one send, under the names that `send` and `Push` share."""
+    return {
+        "timeout": timeout,
+        "coalesce": coalesce,
+        "priority": priority,
+        "dedupe_id": dedupe_id,
+        "context": context,
+    }
+
+
+def _closed(push: Push) -> Outcome:
+    return Outcome.not_sent(push, Reason.CLOSED, CLOSED)
+
+
+def _refuse_running_loop() -> None:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return
+    raise LoopError("an event loop runs in this thread: use pushgateway.Gateway and await it")

@@ -1,0 +1,104 @@
+"""The door for plug-in authors: the contract of a vendor, and what every vendor's replies have in common.
+
+Law of this file: pure. A vendor is a translator, not a client: it turns pushes into requests and replies into
+outcomes. It does not wait, does not remember, does not send and has no clock or random of its own. All patience and
+all memory live in the core.
+
+A plug-in is one class, registered in the entry point group `pushgateway.vendors` under its brand:
+
+    @attrs.frozen
+    class Acme(Vendor):
+        brand = "acme"
+        secret: Secret                       # the fields are the settings of a certificate
+
+        def push(self, batch):
+            body = json.dumps({"to": [push.push_token.token for push in batch], "title": batch[0].notification.title})
+            reply = read_reply((yield Request("POST", "https://push.acme.example/send", content=body.encode())))
+            if reply.code != "0":            # a refusal is a readable reply too: what its code means is for us to say
+                raise Refused(Reason.CREDENTIALS, reply.code, reply.message)
+            return [Outcome.accepted(push, reply.body.get("id")) for push in batch]
+
+What the core promises: a batch holds pushes of one certificate and one region, at most `batching.size`, no token
+twice, and (unless `batching.mixed`) one notification. What a plug-in promises: it raises nothing but `Refused` and
+`NoVerdict`, and returns one outcome for each push in the order of the batch. A plug-in that breaks its promise costs
+its own pushes, never anybody else's.
+"""
+
+from pushgateway.model.audience import Audience, AudienceKind, Broadcast
+from pushgateway.model.batch import Batch
+from pushgateway.model.errors import AccessExpired, ClockSkew, ConfigError, FieldError, NoVerdict, Refused
+from pushgateway.model.intent import Intent
+from pushgateway.model.outcome import BroadcastOutcome, Outcome, Reason, Status
+from pushgateway.model.push import (
+    CallBack,
+    ClickAction,
+    Network,
+    Notification,
+    OpenActivity,
+    OpenApp,
+    OpenIntent,
+    OpenIntentUri,
+    OpenUrl,
+    Push,
+    PushToken,
+)
+from pushgateway.model.receipt import Receipt, ReceiptKind, Statistics
+from pushgateway.model.secret import Secret, safe_repr
+from pushgateway.vendor.capacity import Batching, Rates
+from pushgateway.vendor.contract import Vendor, check_base_url, is_loopback
+from pushgateway.vendor.exchange import AccessToken, Exchange, Request, Response
+from pushgateway.vendor.features import find_unsupported
+from pushgateway.vendor.operation import Call, Effect, Ruling
+from pushgateway.vendor.replies import Reply, code_text, read_json, read_posted, read_reply
+
+__all__ = [
+    "AccessExpired",
+    "AccessToken",
+    "Audience",
+    "AudienceKind",
+    "Batch",
+    "Batching",
+    "Broadcast",
+    "BroadcastOutcome",
+    "Call",
+    "CallBack",
+    "ClickAction",
+    "ClockSkew",
+    "ConfigError",
+    "Effect",
+    "Exchange",
+    "FieldError",
+    "Intent",
+    "Network",
+    "NoVerdict",
+    "Notification",
+    "OpenActivity",
+    "OpenApp",
+    "OpenIntent",
+    "OpenIntentUri",
+    "OpenUrl",
+    "Outcome",
+    "Push",
+    "PushToken",
+    "Rates",
+    "Reason",
+    "Receipt",
+    "ReceiptKind",
+    "Refused",
+    "Reply",
+    "Request",
+    "Response",
+    "Ruling",
+    "Secret",
+    "Statistics",
+    "Status",
+    "Vendor",
+    "check_base_url",
+    "code_text",
+    "find_unsupported",
+    "is_loopback",
+    "read_json",
+    "read_posted",
+    "read_reply",
+    "safe_repr",
+]

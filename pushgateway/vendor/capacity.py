@@ -1,0 +1,59 @@
+"""How much fits into one request of a vendor, and how much it takes in a second.
+
+Law of this file: frozen values, checked when they are made, because a wrong one would leave pushes waiting for ever.
+"""
+
+from __future__ import annotations
+
+import attrs
+
+from pushgateway.model.errors import FieldError
+from pushgateway.model.secret import safe_repr
+
+
+@safe_repr
+@attrs.frozen
+class Batching:
+    """How many pushes fit into one request of this vendor. Raises `FieldError` for a number below 1."""
+
+    size: int = 1
+    """Pushes per request, at most."""
+    mixed: bool = False
+    """True: the pushes of one request may carry different notifications."""
+    max_bytes: int | None = None
+    """Cut earlier when the sum of `Vendor.weigh`, tokens and dedupe ids reaches this many bytes."""
+
+    def __attrs_post_init__(self) -> None:
+        # A batch of none would leave every push waiting, and the lane turning, for ever.
+        if not _is_count(self.size):
+            raise FieldError("Batching.size", "must be a whole number of pushes, 1 or more")
+        if self.max_bytes is not None and not _is_count(self.max_bytes):
+            raise FieldError("Batching.max_bytes", "must be a whole number of bytes, 1 or more, or None")
+
+
+@safe_repr
+@attrs.frozen(kw_only=True)
+class Rates:
+    """What a vendor takes in a second from one certificate, by its own figures. None: it names none.
+
+    The core keeps below them, halves its speed when the vendor says "too fast" and raises it again step by step.
+    """
+
+    pushes: float | None = None
+    """Phones per second."""
+    requests: float | None = None
+    """Requests per second."""
+
+    def __attrs_post_init__(self) -> None:
+        for name in ("pushes", "requests"):
+            check_rate(f"Rates.{name}", getattr(self, name))
+
+
+def check_rate(field: str, value: object) -> None:
+    """Raise `FieldError` unless `value` is None or a number per second above 0; `math.inf` is no limit."""
+    if value is not None and (isinstance(value, bool) or not isinstance(value, int | float) or not value > 0):
+        raise FieldError(field, "must be more than 0 a second; inf for no limit")
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 1

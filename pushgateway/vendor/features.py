@@ -1,0 +1,41 @@
+"""The features of a notification that a vendor may lack, by name: for plug-ins that refuse what they cannot express.
+
+Law of this file: pure, over `Notification` alone. A feature that is dropped without a word is the worst of the three
+ways out: the host reads `ACCEPTED` and the phone does something else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from typing import Final
+
+from pushgateway.model.push import Network, Notification, OpenApp
+
+FEATURES: Final[Mapping[str, Callable[[Notification], bool]]] = {
+    "subtitle": lambda note: note.subtitle is not None,
+    "click": lambda note: not isinstance(note.click, OpenApp),
+    "data": lambda note: bool(note.data),
+    "ttl": lambda note: note.ttl is not None,
+    "store_offline": lambda note: not note.store_offline,
+    "network": lambda note: note.network is not Network.ANY,
+    "time_zone": lambda note: note.time_zone is not None,
+    "show_from": lambda note: note.show_from is not None,
+    "show_until": lambda note: note.show_until is not None,
+    "receipt_url": lambda note: note.receipt_url is not None,
+    "receipt_parameter": lambda note: note.receipt_parameter is not None,
+    "channel_id": lambda note: note.channel_id is not None,
+}
+"""By field of `Notification`: whether a notification uses it. `intent` and `parameters` are not here: they choose among
+what a vendor has, and say nothing to a vendor without categories and templates."""
+
+
+def find_unsupported(notification: Notification, supported: Collection[str], brand: str = "") -> tuple[str, ...]:
+    """The names of the features that `notification` uses and `supported` does not list, in the order of the fields.
+
+    `overrides` is among them when it holds fields of `brand`. For a plug-in: settle such a push with
+    `Outcome.not_sent(push, Reason.UNSUPPORTED, …)` and these names in the detail.
+    """
+    found = [name for name, uses in FEATURES.items() if name not in supported and uses(notification)]
+    if "overrides" not in supported and notification.overrides.get(brand):
+        found.append("overrides")
+    return tuple(found)

@@ -1,0 +1,181 @@
+"""The vendor's verdict in a JSON reply, read the same way for all vendors.
+
+Law of this file: pure. What is not clearly a verdict is none (`NoVerdict`): guessing would turn rubbish into
+"accepted".
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from codecs import BOM_UTF8
+from collections.abc import Mapping
+from typing import Any
+
+import attrs
+
+from pushgateway.model.errors import NoVerdict, Refused
+from pushgateway.model.outcome import Reason
+from pushgateway.model.secret import safe_repr
+from pushgateway.vendor.exchange import Response
+
+
+@safe_repr
+@attrs.frozen
+class Reply:
+    """A vendor's JSON reply with its verdict read."""
+
+    code: str
+    """The vendor's return code as text: `0`, `-2`, `10000`."""
+    message: str | None = attrs.field(repr=False)
+    body: Mapping[str, Any] = attrs.field(repr=False)
+
+
+_CODE = re.compile(r"0|-?[1-9][0-9]{0,8}", re.ASCII)
+
+
+def code_text(value: object) -> str | None:
+    """A return code as text, or None for what is none.
+
+    Takes an integer, or a string that spells one of up to nine digits. `True`, `0.0`, `" 11 "`, `1e3`, `00`, `-0` and
+    full-width digits are not codes: guessing here would turn rubbish into "accepted".
+    """
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, int):
+        return str(value) if abs(value) < 10**9 else None
+    if isinstance(value, str) and _CODE.fullmatch(value):
+        return value
+    return None
+
+
+def decoded(content: bytes) -> str:
+    """UTF-8, with a BOM or without: what `utf-8-sig` does, which is written in Python. Raises `UnicodeDecodeError`."""
+    return content.removeprefix(BOM_UTF8).decode()
+
+
+_LARGE = 64 * 1024
+_MOST_PARTS = 50_000
+"""Objects, lists and commas of a reply: 1,000 pushes need some 5,000. More would hold the event loop (4 MB of `[]` did
+for 0.9 s), so they are counted before anything is built."""
+
+
+def read_json(response: Response) -> Any:
+    """The JSON in a reply's body, whatever its status. A BOM is tolerated. Raises `NoVerdict` when there is none."""
+    content = response.content
+    # All three in one pass: three counts take four times as long.
+    if len(content) > _LARGE and len(content) - len(content.translate(None, b"[{,")) > _MOST_PARTS:
+        raise NoVerdict(_describe(response, f"of more than {_MOST_PARTS} parts"))
+    try:
+        return json.loads(decoded(content))
+    except UnicodeDecodeError:
+        raise NoVerdict(_describe(response, "not UTF-8")) from None
+    except (ValueError, RecursionError):
+        raise NoVerdict(_describe(response, "not JSON")) from None
+
+
+def read_reply(response: Response, *, code: str = "code", message: str = "message", success: str = "0") -> Reply:
+    """The vendor's verdict in a JSON object, the same way for all vendors.
+
+    A readable vendor code wins over the HTTP status, and **a refusal is returned like a success**: judge `Reply.code`,
+    and raise `Refused` for every code that is not `success`. Without a readable code, 429 raises
+    `Refused(RATE_LIMITED)`, 401/403/404/405/407 `Refused(CREDENTIALS)`, other 4xx `Refused(INVALID_NOTIFICATION)`
+    (413, 414 and 431 with `about="size"`);
+    everything else (3xx, 5xx, HTML, cut JSON, success under an error status) raises `NoVerdict`: the push may have
+    happened.
+    """
+    try:
+        body = read_json(response)
+        verdict = code_text(body.get(code)) if isinstance(body, dict) else None
+        problem = "a JSON object without a readable code" if isinstance(body, dict) else "not a JSON object"
+        if verdict is not None and response.content.count(b'"%b"' % code.encode()) > 1:
+            verdict = _only_verdict(response, code)
+            problem = "a JSON object with two codes"
+    except NoVerdict as unreadable:
+        verdict, problem = None, unreadable.detail
+    if verdict is None:
+        raise _without_verdict(response, problem)
+    if verdict == success and not 200 <= response.status < 300:
+        raise NoVerdict(f"HTTP {response.status} contradicts code {verdict}")
+    text = body.get(message)
+    return Reply(verdict, text if isinstance(text, str) else None, body)
+
+
+def _only_verdict(response: Response, name: str) -> str | None:
+    """The verdict of an object that may name it twice: JSON's readers take the last, but who knows which one counts."""
+    pairs: list[tuple[str, Any]] = json.loads(decoded(response.content), object_pairs_hook=list)
+    verdicts = {code_text(value) for key, value in pairs if key == name}
+    return verdicts.pop() if len(verdicts) == 1 else None
+
+
+MAX_POSTED = 1024 * 1024
+"""Bytes of a request that a vendor makes to a host."""
+_DEEPEST = 32
+_MOST_CONTAINERS = 20_000
+# One match for each bracket, with whatever lies before it: strings, closed or not, and everything else. Possessive, and
+# good at the end too, so that no input costs more than one walk; nothing is copied.
+_BRACKET = re.compile(rb'(?:[^][{}"]++|"(?:[^"\\]++|\\.?)*+"?)*+([][{}]|\Z)', re.DOTALL)
+
+
+def read_posted(body: bytes) -> Any:
+    """The JSON in a request that somebody has made to the host, who may be anybody.
+
+    Raises `Refused` (`INVALID_NOTIFICATION`) for what is no JSON, for more than `MAX_POSTED` bytes, and, before
+    anything is built of it, for more than 32 levels or 20,000 objects and lists.
+    """
+    if len(body) > MAX_POSTED:
+        raise _no_post(f"more than {MAX_POSTED} bytes")
+    if body.count(b"[") + body.count(b"{") > _DEEPEST:
+        _check_shape(body)
+    try:
+        return json.loads(decoded(body))
+    except UnicodeDecodeError:
+        raise _no_post("not UTF-8") from None
+    except (ValueError, RecursionError):
+        raise _no_post("not JSON") from None
+
+
+def _check_shape(body: bytes) -> None:
+    depth = count = 0
+    for found in _BRACKET.finditer(body):
+        if found[1] in (b"[", b"{"):
+            depth += 1
+            count += 1
+            if depth > _DEEPEST or count > _MOST_CONTAINERS:
+                raise _no_post("nested too deeply" if depth > _DEEPEST else "of too many parts")
+        else:
+            depth -= 1
+
+
+def _no_post(problem: str) -> Refused:
+    return Refused(Reason.INVALID_NOTIFICATION, detail=f"the request is {problem}")
+
+
+_CONFIGURATION_STATUSES = frozenset({401, 403, 404, 405, 407})
+_TOO_LARGE_STATUSES = frozenset({413, 414, 431})
+_TOO_MANY_REQUESTS_FLOOR = 60.0  # seconds; what Sygnal waits on FCM's advice
+
+
+def _without_verdict(response: Response, problem: str) -> NoVerdict | Refused:
+    status = response.status
+    detail = f"HTTP {status} without the vendor's code"
+    if status == 429:
+        pause = response.retry_after
+        return Refused(
+            Reason.RATE_LIMITED, retry_after=_TOO_MANY_REQUESTS_FLOOR if pause is None else pause, detail=detail
+        )
+    if status in _CONFIGURATION_STATUSES:
+        return Refused(Reason.CREDENTIALS, detail=detail)
+    if status in _TOO_LARGE_STATUSES:
+        return Refused(Reason.INVALID_NOTIFICATION, detail=f"{detail}: the request is too large", about="size")
+    if 400 <= status < 500 and status not in (408, 425):
+        return Refused(Reason.INVALID_NOTIFICATION, detail=detail)
+    if status != 200:
+        return NoVerdict(detail)
+    return NoVerdict(problem)
+
+
+def _describe(response: Response, problem: str) -> str:
+    kind = response.headers.get("content-type", "no content type").split(";")[0][:40]
+    safe = "".join(c if c.isascii() and c.isprintable() else "?" for c in kind)
+    return f"the reply is {problem} ({len(response.content)} bytes of {safe})"
