@@ -22,7 +22,7 @@ from typing import Any
 import attrs
 from common import Table, Target, positive, show
 
-sys.path.append(str(Path(__file__).resolve().parents[1] / "docs"))  # where the languages are
+sys.path.append(str(Path(__file__).resolve().parents[1] / "docs" / "tools"))  # where the languages are
 
 from words import LANGUAGES, Say, words
 

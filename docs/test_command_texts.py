@@ -10,7 +10,7 @@ MESSAGES = [(str(message.id), str(message.string)) for message in CATALOGUE if m
 
 
 def test_every_text_has_its_chinese_and_none_is_left_over() -> None:
-    """A new English text is noticed here: `python docs/command_texts.py --write`, then translate it."""
+    """A new English text is noticed here: `python docs/tools/command_texts.py --write`, then translate it."""
     assert problems(CATALOGUE) == []
     assert [message.id for message in renewed(CATALOGUE)] == [message.id for message in CATALOGUE]
 

@@ -43,7 +43,7 @@ from pushgateway.observe.prometheus import PrometheusObserver
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = sorted([*ROOT.glob("[A-Z]*.md"), *ROOT.glob("docs/*/*.md")])
-WRITE = "write it anew: python docs/tables.py --write"
+WRITE = "write it anew: python docs/tools/tables.py --write"
 
 both_languages = pytest.mark.parametrize("language", LANGUAGES)
 
@@ -134,7 +134,7 @@ def test_only_made_tables_are_written(
     assert main([]) == 1
     assert main(["--write"]) == 0
     assert changed.read_text("utf-8") == page("oppo.md", "zh")
-    assert capsys.readouterr().out == "docs/zh/oppo.md: fields: python docs/tables.py --write\n"
+    assert capsys.readouterr().out == "docs/zh/oppo.md: fields: python docs/tools/tables.py --write\n"
     assert filled("<!-- table: hand -->\nold\n<!-- end -->", {}) == "<!-- table: hand -->\nold\n<!-- end -->"
     assert filled("<!-- table: t -->\n<!-- end -->", {"t": r"\1"}) == "<!-- table: t -->\n\\1\n<!-- end -->"
 

@@ -11,7 +11,7 @@ from reading import read
 from twins import begin, english_pages, faults, main, tree_faults, twin
 
 ROOT = Path(__file__).resolve().parents[1]
-HOW = "python docs/twins.py says it too"
+HOW = "python docs/tools/twins.py says it too"
 
 ENGLISH = """\
 # The lane
@@ -145,7 +145,7 @@ def test_pages_that_are_alone_are_named(tree: Path) -> None:
     found = tree_faults(tree)
 
     assert found == [
-        "docs/zh/receipts.md is missing: `python docs/twins.py receipts.md` begins it, then translate its words",
+        "docs/zh/receipts.md is missing: `python docs/tools/twins.py receipts.md` begins it, then translate its words",
         "docs/zh/rate.md has no English page",
     ]
 

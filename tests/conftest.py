@@ -25,12 +25,12 @@ def modules_under(folder: Path, package: str) -> dict[str, str]:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """How much of what has no end: `tox -e simulate`, `fuzz` and `soak` ask for more than the everyday run."""
-    parser.addoption("--seeds", type=int, default=200, help="seeds of tests/test_simulation.py")
-    parser.addoption("--inputs", type=int, default=0, help="inputs for each parser of tests/test_fuzz.py")
-    parser.addoption("--input", default="", help="one input of tests/test_fuzz.py again, such as batch:4711")
-    parser.addoption("--plants", type=int, default=48, help="source plants of tests/test_planted_sources.py; 0: all")
-    parser.addoption("--minutes", type=float, default=0.0, help="how long tests/test_soak.py lasts")
-    parser.addoption("--wire-all", action="store_true", help="tests/test_transport_faults.py: cut at every byte")
+    parser.addoption("--seeds", type=int, default=200, help="seeds of tests/scenarios/test_simulation.py")
+    parser.addoption("--inputs", type=int, default=0, help="inputs for each parser of tests/scenarios/test_fuzz.py")
+    parser.addoption("--input", default="", help="one input of tests/scenarios/test_fuzz.py again, such as batch:4711")
+    parser.addoption("--plants", type=int, default=48, help="how many source plants are run; 0: all")
+    parser.addoption("--minutes", type=float, default=0.0, help="how long tests/scenarios/test_soak.py lasts")
+    parser.addoption("--wire-all", action="store_true", help="tests/transport/test_faults.py: cut at every byte")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -2,7 +2,7 @@
 
 A text of the command is written in English in the code, inside `_(...)` of the standard library's gettext, or inside
 `mark(...)` where it stands in a table that is made before the language is known. The Chinese texts are in
-`locale/zh/LC_MESSAGES/messages.po`; `python docs/command_texts.py --write` collects new texts and compiles the
+`locale/zh/LC_MESSAGES/messages.po`; `python docs/tools/command_texts.py --write` collects new texts and compiles the
 catalogue. The domain is `messages`, gettext's default, because click looks up its own texts ("Usage:", "Error:") there.
 
 Not translated: what `--json` prints, and details that come from the gateway or a vendor.

@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Generator, Seque
 from typing import Any
 
 import attrs
-from toy import ToyServer, certificate, gateway, note
+from toy_vendor import ToyServer, certificate, gateway, note
 
 from pushgateway import Audience, Gateway, Outcome, Push, PushToken, Reason, Status
 from pushgateway.testing.virtual_time import run_virtual

@@ -11,8 +11,8 @@ import gzip
 import itertools
 from collections.abc import Iterator
 
-from raw import BODY, PLAIN
-from wired import Answer, reset
+from faulty_server import Answer, reset
+from raw_server import BODY, PLAIN
 
 from pushgateway import Reason, Status
 

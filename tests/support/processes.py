@@ -7,7 +7,7 @@ from pathlib import Path
 SUPPORT = Path(__file__).resolve().parent
 SETUP = """
 import os, sys, threading
-from toy import Toy, ToyServer
+from toy_vendor import Toy, ToyServer
 from pushgateway import Certificate, Notification, Push, PushToken
 from pushgateway.sync import Gateway
 

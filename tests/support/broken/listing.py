@@ -1,4 +1,4 @@
-"""The list of broken plug-ins, as it stands in `tests/broken.md`: `python -m broken.listing` writes it anew."""
+"""The list of broken plug-ins in `tests/scenarios/broken.md`: `python -m broken.listing` writes it anew."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ HEAD = """\
 
 Each of these is a sound plug-in with one rule of the contract removed or one mistake made (`tests/support/broken`): of
 the tutorial's `acme`, of `beam` (`tests/support/beam`: no login, no mixed batches) or of `oppo`. Each must be caught by
-the conformance kit: `tests/test_broken.py` fails when one passes the scenario named here. The promises are those of
-`pushgateway.testing.conformance.PROMISES`. Written by `python -m broken.listing`.
+the conformance kit: `tests/testing/test_broken.py` fails when one passes the scenario named here. The promises are
+those of `pushgateway.testing.conformance.PROMISES`. Written by `python -m broken.listing`.
 
 | broken | copy of | promise | caught by |
 | --- | --- | --- | --- |

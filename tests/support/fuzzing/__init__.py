@@ -75,4 +75,4 @@ def run_many(name: str, count: int, processes: int | None = None) -> float:
 
 
 def _sentence(name: str, number: int, what: str) -> str:
-    return f"{name}, input {number}: {what[:600]}\nagain: pytest tests/test_fuzz.py --input {name}:{number}"
+    return f"{name}, input {number}: {what[:600]}\nagain: pytest tests/scenarios/test_fuzz.py --input {name}:{number}"

@@ -1,9 +1,9 @@
 """Try a random sample of mutants: `tox -e mutate -- --seed 1 --size 50`.
 
 Each mutant is imported by pytest processes of its own (see `replaced`), two mutants at a time, and is tried on the
-tests that are nearest to it first: those named after the module, then those that import it, then all of the everyday
-suite. A mutant that no test notices is printed with its line before and after; the exit code is 1 when more than
-`--allow` percent survive. A test run that ends in a time-out has noticed the mutant.
+tests that are nearest to it first: those named after the module, then those of its package and those that import
+it, then all of the everyday suite. A mutant that no test notices is printed with its line before and after; the exit
+code is 1 when more than `--allow` percent survive. A test run that ends in a time-out has noticed the mutant.
 """
 
 from __future__ import annotations
@@ -37,13 +37,13 @@ AFTER = (
 
 def nearest(module: str) -> list[list[str]]:
     """Groups of test files, the nearest to `module` first; together the whole everyday suite of core and plug-in."""
-    files = sorted([*ROOT.glob("tests/test_*.py"), *ROOT.glob("plugins/*/tests/test_*.py")])
+    files = sorted([*ROOT.glob("tests/*/test_*.py"), *ROOT.glob("plugins/*/tests/test_*.py")])
     files = [path for path in files if not path.stem.startswith(AFTER)]
     word = module.rpartition(".")[2]
-    parent = module.rpartition(".")[0].rpartition(".")[2]
-    named = [path for path in files if path.stem.removeprefix("test_").startswith((word, parent or word))]
+    package = module.split(".")[1] if "." in module else word
+    named = [path for path in files if path.stem.removeprefix("test_").startswith(word)]
     rest = [path for path in files if path not in named]
-    importing = [path for path in rest if module in path.read_text("utf-8")]
+    importing = [path for path in rest if path.parent.name == package or module in path.read_text("utf-8")]
     others = [path for path in rest if path not in importing]
     if module.startswith("pushgateway_"):
         others.sort(key=lambda path: "plugins" not in path.parts)

@@ -7,8 +7,8 @@ import itertools
 from typing import Any
 
 import pytest
-from loaded import LoadedServer, Offer, Quick
-from toy import Toy, certificate, gateway
+from loaded_vendor import LoadedServer, Offer, Quick
+from toy_vendor import Toy, certificate, gateway
 
 from planted.plant import Plant, plant
 from pushgateway import Priority

@@ -1,4 +1,4 @@
-"""The list of planted faults, as it stands in `tests/planted.md`: `python -m planted.listing` writes it anew."""
+"""The list of planted faults in `tests/scenarios/planted.md`: `python -m planted.listing` writes it anew."""
 
 from __future__ import annotations
 
@@ -40,15 +40,15 @@ HEAD = """\
 # Planted faults
 
 Each of these faults is planted in the engine on purpose (`tests/support/planted`), and each must be found by the
-simulation (`tests/support/simulated`): `tests/test_planted.py` fails when one stays unseen. The promise is the one
-that is seen broken; the names are those of `simulated.ledger.PROMISES`. Written by `python -m planted.listing`.
+simulation (`tests/support/simulated`): `tests/scenarios/test_planted.py` fails when one stays unseen. The promise is
+the one that is seen broken; the names are those of `simulated.ledger.PROMISES`. Written by `python -m planted.listing`.
 """
 
 SOURCES = """\
 ## In the text of a source
 
 Each of these is one wrong line in one source. The test named beside it must fail with it:
-`tests/test_planted_sources.py`
+`tests/scenarios/test_planted_sources.py`
 runs each in a process of its own.
 """
 

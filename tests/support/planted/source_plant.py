@@ -30,7 +30,7 @@ class SourcePlant:
     wrong: str
     """What stands there instead."""
     noticed_by: str
-    """The test that fails, as pytest names it: `tests/test_gate.py::test_that`."""
+    """The test that fails, as pytest names it: `tests/engine/test_flow_control.py::test_that`."""
 
     @property
     def module(self) -> str:

@@ -1,0 +1,263 @@
+"""The tables that are made and not written: OPPO's codes, fields, quotas and calls, every figure of the benchmarks,
+and the tutorial's files with the promises that they keep.
+
+Law of this file: a fact has one source, `rules.toml` or `measured.json`, and a page shows it between the markers
+`<!-- table: name -->` and `<!-- end -->`, in the language of the page. The tests compare, this file writes:
+
+    python docs/tools/tables.py --write    rewrites every made table of both languages
+    python docs/tools/tables.py            names the tables that are not as they should be
+"""
+
+import functools
+import json
+import re
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import attrs
+from pushgateway_oppo import Oppo
+from pushgateway_oppo.fields import WORDS
+from pushgateway_oppo.media import KINDS, sizes
+from pushgateway_oppo.replies import RULES
+
+from pushgateway import Notification
+from pushgateway.testing.conformance import PROMISES, PluginConformance
+from pushgateway.testing.conformance.judging import scenarios
+from pushgateway.vendor import Secret
+from pushgateway.vendor.rules import Dialect, FieldRule, Operation, Row, Rules
+
+sys.path.append(str(Path(__file__).resolve().parents[2] / "benchmarks"))  # they know how their figures are shown
+
+import page as benchmarks
+from words import LANGUAGES, MissingWordsError, Say, words
+
+ROOT = Path(__file__).resolve().parents[2]
+EXAMPLE = ROOT / "examples" / "acme"
+TUTORIAL = (
+    "pyproject.toml",
+    "pushgateway_acme/rules.toml",
+    "pushgateway_acme/vendor.py",
+    "pushgateway_acme/sandbox.py",
+    "tests/test_acme.py",
+)
+BLOCKS = {".py": "py", ".toml": "toml"}
+"""The word of a block by a file's ending. Not `python`: the blocks of a page are run as one program, these are files of
+a package, which is run and checked by itself."""
+SPECIAL = {
+    "expired": "the core logs in again and repeats once; after that `CREDENTIALS`",
+    "clock": "the core corrects its clock and repeats the login once; after that `CREDENTIALS`",
+    "repeated": "`ACCEPTED` with `repeated=True`; with an id that you gave to the push itself: `INVALID_NOTIFICATION`",
+    "copy": "none: the first one counts",
+}
+
+
+def table(heads: Sequence[str], rows: Iterable[Sequence[str]], say: Say = str) -> str:
+    """A Markdown table, each cell said in the language of the page."""
+    lines = [list(map(say, heads)), ["---"] * len(heads), *(list(map(say, row)) for row in rows)]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+
+
+def code_rows(rules: Rules) -> Iterable[tuple[str, ...]]:
+    """OPPO's return codes, as they stand in `rules.toml`."""
+    for code, rule in rules.codes.items():
+        if code != "0":
+            reason = SPECIAL.get(rule.reason, f"`{rule.reason}`")
+            about = "the call" if rule.scope == "request" else "one target"
+            dialects = "both" if len(rule.dialects) == len(rules.dialects) else ", ".join(rule.dialects)
+            yield f"`{code}`", reason, about, rule.meaning, rule.advice or "–", dialects
+
+
+def limit(rule: FieldRule | None) -> str:
+    """What a dialect allows in a field."""
+    if rule is None:
+        return "–"
+    if rule.choices:
+        return ", ".join(map(str, rule.choices))
+    unit = {"text": "characters", "json": "characters of JSON"}.get(rule.kind, rule.unit)
+    more = "".join(f"; {most} with `{condition}`" for condition, most in rule.max_when.items())
+    if rule.max is None:
+        kinds = {"bool": "true, false", "time": "a moment", "object": "JSON", "text": "any text, not empty"}
+        return kinds.get(rule.kind) or ("any number" if rule.min is None else f"{rule.min} or more {unit}".strip())
+    bounds = f"{rule.min} to {rule.max}" if rule.min else f"at most {rule.max}"
+    return f"{bounds} {unit}{more}".replace(" ;", ";").strip()
+
+
+def scope(rule: FieldRule) -> str:
+    """For which calls a field is good."""
+    if rule.scope == "message":
+        return "single pushes"
+    where = "broadcasts" if rule.scope == "broadcast" else "all"
+    if not rule.audiences:
+        return where
+    kinds = " and ".join(rule.audiences)
+    return f"broadcasts to {kinds}" if rule.scope == "broadcast" else f"single pushes, broadcasts to {kinds}"
+
+
+def field_rows(old: Dialect, new: Dialect) -> Iterable[tuple[str, ...]]:
+    """The fields of a notification in both dialects."""
+    ours = {field.name for field in attrs.fields(Notification)}
+    for name, rule in new.fields.items():
+        word = WORDS.get(name, name)
+        called = f"`{word}`" if word in ours or word in ("start_at", "rate") else "by `overrides`"
+        beyond = "cut" if rule.past == "cut" else "refused"
+        if rule.max is None and not rule.choices:
+            beyond = "–"
+        yield called, f"`{name}`", scope(rule), limit(old.fields.get(name)), limit(rule), beyond
+
+
+def quota_rows(rules: Rules, dialect: str) -> Iterable[tuple[str, ...]]:
+    """What OPPO takes in a second and in a day, and whether a certificate keeps to it by itself."""
+    certificate = Oppo(app_key="key", master_secret=Secret("secret"), dialect=dialect)
+    for name, figure in rules.dialects[dialect].quotas.items():
+        kept = "kept, unless you set another" if figure.value == certificate.rates.pushes else "–"
+        yield f"`{name}`", f"{figure.value:,} {figure.unit}", rules.sources[figure.source].title, kept
+
+
+def host_rows(rules: Rules, dialect: str) -> Iterable[tuple[str, ...]]:
+    """OPPO's servers, which setting takes the place of each, and how sure it is."""
+    settings = {field.name for field in attrs.fields(Oppo)}
+    for name, host in rules.dialects[dialect].hosts.items():
+        setting = f"{name}_host" if f"{name}_host" in settings else "host"
+        yield f"`{name}`", f"`{host.url}`", f"`{setting}`", rules.confidence(host)
+
+
+def call_cell(operation: Operation | None) -> str:
+    """Method and path of a call in one dialect."""
+    if operation is None:
+        return "–"
+    if not operation.path:
+        return "path not known"
+    call = f"`{operation.method} {operation.path}`"
+    return f"crossed out: {call}" if operation.struck_out else call
+
+
+def operation_rows(rules: Rules) -> Iterable[tuple[str, ...]]:
+    """OPPO's calls in both dialects; how sure is said of today's."""
+    old, new = rules.dialects["v1.3"].operations, rules.dialects["current"].operations
+    for name, operation in new.items():
+        row = f"`{name}`", call_cell(old.get(name)), call_cell(operation)
+        yield *row, f"`{operation.host or 'cn'}`", rules.confidence(operation)
+
+
+def picture_rows(rules: Rules) -> Iterable[tuple[str, ...]]:
+    """What OPPO takes as a picture."""
+    facts = rules.dialects["current"]
+    for kind in KINDS:
+        pixels = " or ".join(f"{width}×{height}" for width, height in sizes(kind, facts))
+        yield f'`"{kind}"`', pixels, f"at most {facts.number(f'{kind}_picture_bytes'):,} bytes"
+
+
+def uncertain_rows(rules: Rules) -> Iterable[tuple[str, ...]]:
+    """Every row of the rules that is not `documented`; rows of one section with the same note share a line."""
+    sections: list[tuple[str, Mapping[str, Row]]] = [("codes", rules.codes)]
+    for key, dialect in rules.dialects.items():
+        for field in attrs.fields(Dialect):
+            rows = getattr(dialect, field.name)
+            if isinstance(rows, Mapping):
+                sections.append((f"{key}.{field.name}", rows))
+    for section, rows in sections:
+        groups: dict[tuple[str, str], list[str]] = {}
+        for name, row in rows.items():
+            if (sure := rules.confidence(row)) != "documented":
+                groups.setdefault((sure, row.note or "–"), []).append(f"`{name}`")
+        for (sure, note), names in groups.items():
+            yield f"`{section}`", ", ".join(names), sure, note
+
+
+def oppo(say: Say, rules: Rules = RULES) -> dict[str, str]:
+    """The tables of OPPO's rules."""
+    codes = ("code", "reason", "speaks of", "OPPO means", "what to do", "dialects")
+    fields = ("ours", "OPPO's field", "for", "`v1.3`", "`current`", "beyond the limit")
+    return {
+        "codes": table(codes, code_rows(rules), say),
+        "fields": table(fields, field_rows(rules.dialects["v1.3"], rules.dialects["current"]), say),
+        "quotas": table(("figure", "is", "by", "here"), quota_rows(rules, "current"), say),
+        "hosts": table(("host", "URL", "setting", "how sure"), host_rows(rules, "current"), say),
+        "operations": table(("call", "`v1.3`", "`current`", "host of today", "how sure"), operation_rows(rules), say),
+        "pictures": table(("kind", "pixels", "size"), picture_rows(rules), say),
+        "uncertain": table(("section", "rows", "how sure", "note"), uncertain_rows(rules), say),
+    }
+
+
+def measured() -> dict[str, Any]:
+    """The last run of the benchmarks."""
+    return dict(json.loads(benchmarks.MEASURED.read_text("utf-8")))
+
+
+def performance(say: Say, run: Mapping[str, Any] | None = None) -> dict[str, str]:
+    """The tables of a run, by default the last one."""
+    return dict(benchmarks.slots(measured() if run is None else run, say))
+
+
+def plugin(say: Say) -> dict[str, str]:
+    """The files of the tutorial's plug-in, and what the kit judges it by."""
+    judged: dict[str, list[str]] = {key: [] for key in PROMISES}
+    for scenario in scenarios(PluginConformance):
+        judged[scenario.promise.key].append(f"`{scenario.name}`")
+    rows = [(f"`{promise.key}`", promise.says, ", ".join(judged[promise.key])) for promise in PROMISES.values()]
+    files = {path.name: path for path in map(EXAMPLE.joinpath, TUTORIAL)}
+    blocks = {name: f"```{BLOCKS[path.suffix]}\n{path.read_text('utf-8')}```" for name, path in files.items()}
+    return {"promises": table(("promise", "says", "scenarios"), rows, say), **blocks}
+
+
+MAKERS: Mapping[str, Callable[[Say], dict[str, str]]] = {
+    "oppo.md": oppo,
+    "performance.md": performance,
+    "writing-a-plugin.md": plugin,
+}
+"""By page: what makes its tables. A new one is added here."""
+
+
+@functools.cache
+def made(page: str, language: str = "en") -> Mapping[str, str]:
+    """The made tables of a page by their names; empty for a page that has none. Raises `MissingWordsError`."""
+    if page not in MAKERS:
+        return {}
+    spoken = words(language, page)
+    tables = MAKERS[page](spoken.say)
+    spoken.check()
+    return tables
+
+
+def between(text: str, name: str) -> str:
+    """What stands between the markers `<!-- table: name -->` and `<!-- end -->`."""
+    found = re.search(rf"<!-- table: {re.escape(name)} -->\n(.*?)\n?<!-- end -->", text, re.DOTALL)
+    return found[1].strip() if found else ""
+
+
+def filled(text: str, tables: Mapping[str, str]) -> str:
+    """A page with these tables between their markers; everything else stays."""
+    for name, right in tables.items():
+        marker = re.escape(f"<!-- table: {name} -->\n")
+        text = re.sub(rf"({marker}).*?(<!-- end -->)", lambda found: f"{found[1]}{right}\n{found[2]}", text, flags=re.S)  # noqa: B023
+    return text
+
+
+def stale(page: str, language: str) -> list[str]:
+    """The names of the tables of a page that are not as they should be."""
+    text = (ROOT / "docs" / language / page).read_text("utf-8")
+    return [name for name, right in made(page, language).items() if between(text, name) != right]
+
+
+def main(arguments: list[str]) -> int:
+    """Write the tables, or name the stale ones; 1 when there are any."""
+    found = [(page, language) for page in MAKERS for language in LANGUAGES]
+    try:
+        for page, language in found:
+            made(page, language)
+    except MissingWordsError as missing:  # nothing is written
+        sys.stderr.write(f"{missing}\n")
+        return 1
+    if arguments == ["--write"]:
+        for page, language in found:
+            path = ROOT / "docs" / language / page
+            path.write_text(filled(path.read_text("utf-8"), made(page, language)), "utf-8")
+    wrong = [f"docs/{language}/{page}: {name}" for page, language in found for name in stale(page, language)]
+    sys.stdout.writelines(f"{line}: python docs/tools/tables.py --write\n" for line in wrong)
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,324 @@
+"""From a brand to its vendor class: each thing that can be wrong with a plug-in is one sentence, and its own trouble.
+
+Law of this file: plug-ins are distributions as pip would leave them, written into a folder on `sys.path`; what
+stevedore and Python remember of earlier ones is put away, or left in place where a test says so.
+"""
+
+import importlib
+import sys
+import threading
+from collections.abc import Callable
+from importlib.metadata import EntryPoint
+from pathlib import Path
+
+import pytest
+from stevedore import DriverManager
+from toy_vendor import Toy, ToyServer
+
+from pushgateway import Certificate, sync
+from pushgateway.certificates import plugins
+from pushgateway.certificates.plugins import VENDORS, Plugins, installed, load
+from pushgateway.model.errors import PluginError
+from pushgateway.model.outcome import Outcome
+from pushgateway.model.push import Push
+from pushgateway.vendor import Exchange, Request, Vendor
+
+GOOD = """
+from pushgateway.vendor import Vendor
+class Acme(Vendor):
+    brand = "acme"
+    def push(self, batch):
+        yield
+"""
+
+Install = Callable[..., Path]
+
+
+@pytest.fixture
+def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Install:
+    """Installs a distribution with one module and entry points; every call is a folder of its own."""
+    monkeypatch.setattr(DriverManager, "ENTRY_POINT_CACHE", {})
+    monkeypatch.setattr(sys, "modules", dict(sys.modules))
+
+    def installing(name: str, source: str, *, module: str = "", entry: str = "acme", attribute: str = "Acme") -> Path:
+        folder = tmp_path / name
+        module = module or name.replace("-", "_")
+        info = folder / f"{name.replace('-', '_')}-1.2.dist-info"
+        info.mkdir(parents=True)
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.2\n")
+        (info / "entry_points.txt").write_text(f"[{VENDORS}]\n{entry} = {module}:{attribute}\n")
+        (folder / f"{module}.py").write_text(source)
+        monkeypatch.syspath_prepend(str(folder))
+        importlib.invalidate_caches()
+        return folder
+
+    return installing
+
+
+def refusal(brand: str = "acme") -> str:
+    """What `Plugins` says about a brand it cannot serve."""
+    with pytest.raises(PluginError) as caught:
+        Plugins().vendor(brand)
+    return str(caught.value)
+
+
+def test_a_plug_in_is_found_by_its_entry_point(install: Install) -> None:
+    """Installing it is all there is to do; it is imported when its brand is first asked for, and then kept."""
+    install("acme-push", GOOD)
+    found = Plugins()
+    assert "acme_push" not in sys.modules
+    vendor = found.vendor("acme")
+
+    assert (vendor.__name__, vendor.__module__, vendor.brand) == ("Acme", "acme_push", "acme")
+    assert found.vendor("acme") is vendor
+
+
+def test_the_real_plug_in_is_found() -> None:
+    """The one that ships with this repository, by the same way."""
+    assert Plugins().vendor("oppo").brand == "oppo"
+    assert [entry.value for entry in installed()["oppo"]] == ["pushgateway_oppo:Oppo"]
+
+
+def test_a_missing_plug_in_says_what_to_install() -> None:
+    """One line to copy, and what there is already."""
+    assert refusal("xiaomi") == (
+        "no plug-in for brand 'xiaomi' is installed (there is: oppo): this project has no plug-in for it yet"
+    )
+
+
+@pytest.mark.parametrize(
+    ("brand", "ending"),
+    [("opo", ": did you mean 'oppo'?"), ("xaomi", ": did you mean 'xiaomi'?"), ("nobody", ""), ("../x", "")],
+)
+def test_a_mistyped_brand_names_no_strangers_package(brand: str, ending: str) -> None:
+    """An install line for whatever was typed would have the operator run whoever registered that name."""
+    assert refusal(brand) == f"no plug-in for brand {brand!r} is installed (there is: oppo){ending}"
+
+
+def test_what_is_installed_is_guessed_first(install: Install) -> None:
+    """A brand that is here is nearer than one that could be; a class that the host gave is here too."""
+    install("vivi-push", GOOD.replace("acme", "vivi"), entry="vivi")
+
+    assert refusal("viv").endswith("is installed (there is: oppo, vivi): did you mean 'vivi'?")
+    with pytest.raises(PluginError, match=r"\(there is: acme, oppo, vivi\): did you mean 'acme'\?"):
+        Plugins({"acme": Given}).vendor("acm")
+
+
+def test_nothing_installed_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An empty list would look like a mistake of the sentence; the command is one that works today."""
+    monkeypatch.setattr(plugins, "entry_points", lambda group: ())
+    monkeypatch.setattr(plugins, "find_spec", lambda module: None)
+
+    assert refusal("oppo") == (
+        "no plug-in for brand 'oppo' is installed (there is: none): "
+        "pip install ./plugins/oppo in a checkout of this project"
+    )
+
+
+def test_a_frozen_program_is_told_to_hand_over_the_class(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without package metadata no entry point is found, though the plug-in is there: to install it again is no help."""
+    monkeypatch.setattr(plugins, "entry_points", lambda group: ())
+
+    sentence = refusal("oppo")
+
+    assert "pushgateway_oppo can be imported" in sentence
+    assert sentence.endswith("from pushgateway_oppo import Oppo, and Gateway(…, vendors={'oppo': Oppo})")
+
+
+def test_twins_are_both_named(install: Install) -> None:
+    """Which of two would speak for a brand must not depend on the order of folders: neither, until one is removed."""
+    install("acme-push", GOOD)
+    install("push-acme", GOOD)
+    install("beta-push", GOOD.replace("acme", "beta"), entry="beta")
+
+    assert refusal() == (
+        "two plug-ins are installed for brand 'acme': acme-push 1.2 and push-acme 1.2; uninstall one of them"
+    )
+    assert "acme_push" not in sys.modules
+    assert "push_acme" not in sys.modules
+    assert Plugins().vendor("beta").brand == "beta"
+
+
+def test_one_distribution_found_twice_is_no_twin(install: Install, tmp_path: Path) -> None:
+    """In the checkout and installed, as every developer has it."""
+    first = install("acme-push", GOOD)
+    second = first.rename(tmp_path / "elsewhere")
+    install("acme-push", GOOD)
+    sys.path.append(str(second))
+    importlib.invalidate_caches()
+
+    assert Plugins().vendor("acme").brand == "acme"
+
+
+def test_what_was_just_installed_is_found(install: Install) -> None:
+    """In a process whose stevedore looked before: its memory is older than the plug-in."""
+    assert Plugins().vendor("oppo").brand == "oppo"  # now it has looked
+    install("acme-push", GOOD)
+
+    assert Plugins().vendor("acme").brand == "acme"
+
+
+def test_a_twin_that_was_removed_is_forgotten(install: Install) -> None:
+    """stevedore remembers both, the disk has one: that one serves."""
+    install("acme-push", GOOD)
+    twin = install("push-acme", GOOD)
+    DriverManager(VENDORS, "oppo")  # now it has seen both
+    sys.path.remove(str(twin))
+    importlib.invalidate_caches()
+
+    assert Plugins().vendor("acme").__module__ == "acme_push"
+
+
+def test_a_plug_in_that_was_replaced_is_forgotten(install: Install) -> None:
+    """stevedore remembers the old one, whose module is still there: the one that is installed now serves."""
+    old = install("acme-push", GOOD)
+    DriverManager(VENDORS, "oppo")  # now it has seen the old one
+    (old / "acme_push-1.2.dist-info").rename(old / "removed")
+    install("push-acme", GOOD)
+
+    assert Plugins().vendor("acme").__module__ == "push_acme"
+
+
+@pytest.mark.parametrize("known", [True, False])
+@pytest.mark.parametrize(
+    ("source", "cause"),
+    [
+        ("import a_module_that_is_not_there", "ModuleNotFoundError: No module named 'a_module_that_is_not_there'"),
+        ("raise RuntimeError('no licence')", "RuntimeError: no licence"),
+        ("assert False, 'never'", "AssertionError: never"),
+        ("def broken(:", "SyntaxError: "),
+        ("", "AttributeError: module 'acme_push' has no attribute 'Acme'"),
+    ],
+)
+def test_a_broken_import_is_told_with_its_cause(install: Install, source: str, cause: str, known: bool) -> None:
+    """Distribution and cause in one sentence, whether stevedore loads it or we do; the chain keeps the traceback."""
+    if not known:
+        DriverManager(VENDORS, "oppo")
+    install("acme-push", source)
+
+    sentence = refusal()
+
+    assert sentence.startswith("the plug-in for brand 'acme' (acme-push 1.2) could not be imported: ")
+    assert cause in sentence
+
+
+@pytest.mark.parametrize("source", ["Acme = 5", "Acme = None", "class Acme: brand = 'acme'", "def Acme(): ..."])
+def test_what_is_no_vendor_is_refused(install: Install, source: str) -> None:
+    """A class that only looks like one would fail at the first push."""
+    install("acme-push", source)
+
+    assert refusal() == "the plug-in for brand 'acme' is not a subclass of pushgateway.vendor.Vendor"
+
+
+def test_a_vendor_object_is_no_vendor_class(install: Install) -> None:
+    """The entry point names the class; an object has one certificate's settings already."""
+    install("acme-push", GOOD + "\nacme = Acme()\n", attribute="acme")
+
+    assert "is not a subclass" in refusal()
+
+
+def test_an_unfinished_vendor_is_refused(install: Install) -> None:
+    """The sentence names what is not implemented."""
+    install("acme-push", GOOD.replace("def push", "def pull"))
+
+    assert refusal() == "the plug-in for brand 'acme' does not implement: push"
+
+
+@pytest.mark.parametrize(
+    ("line", "says"), [('brand = "beta"', "'beta'"), ("x = 1", "None"), ('brand = "ACME"', "'ACME'")]
+)
+def test_a_vendor_of_another_brand_is_refused(install: Install, line: str, says: str) -> None:
+    """The entry point's name and the class's brand are the same word: anything else is a mix-up of credentials."""
+    install("acme-push", GOOD.replace('brand = "acme"', line))
+
+    assert refusal() == f"the plug-in registered for brand 'acme' says it is for {says}"
+
+
+@pytest.mark.parametrize("source", ["import a_module_that_is_not_there", "Acme = 5", GOOD.replace("push", "pull")])
+def test_one_brands_trouble_is_its_own(install: Install, source: str) -> None:
+    """The others load before and after it, and the broken one is asked again once it is repaired."""
+    install("acme-push", source)
+    install("beta-push", GOOD.replace("acme", "beta"), entry="beta")
+    found = Plugins()
+
+    brands = [found.vendor("oppo").brand]
+    with pytest.raises(PluginError):
+        found.vendor("acme")
+    brands.append(found.vendor("beta").brand)
+
+    assert brands == ["oppo", "beta"]
+    with pytest.raises(PluginError):
+        found.vendor("acme")
+
+
+class Given(Vendor):
+    """A class handed in by the host."""
+
+    brand = "acme"
+
+    def push(self, batch: list[Push]) -> Exchange[list[Outcome]]:  # type: ignore[override]
+        yield Request("POST", "https://host")
+        return []
+
+
+def test_a_given_class_goes_first(install: Install) -> None:
+    """Before what is installed, broken or not, and without looking there; other brands are still found."""
+    install("acme-push", "raise RuntimeError")
+    found = Plugins({"acme": Given})
+
+    assert found.vendor("acme") is Given
+    assert "acme_push" not in sys.modules
+    assert found.vendor("oppo").brand == "oppo"
+
+
+def test_the_given_mapping_is_not_kept() -> None:
+    """What the host does to it later changes nothing, and nothing is written into it."""
+    given = {"acme": Given}
+    found = Plugins(given)
+    given.clear()
+
+    assert found.vendor("acme") is Given
+    found.vendor("oppo")
+    assert given == {}
+
+
+def test_looking_imports_nothing(install: Install) -> None:
+    """`installed` lists a plug-in that cannot even be imported, with its distribution."""
+    install("acme-push", "raise RuntimeError")
+
+    found = installed()
+
+    assert [(entry.value, entry.dist and entry.dist.name) for entry in found["acme"]] == [
+        ("acme_push:Acme", "acme-push")
+    ]
+    assert "acme_push" not in sys.modules
+    assert installed("pushgateway.no-such-group") == {}
+
+
+def test_a_group_of_another_kind_is_loaded_the_same_way() -> None:
+    """Sandboxes are found as vendors are, without being taken for one."""
+    assert load("pushgateway.sandboxes", "oppo").__name__ == "OppoSandbox"
+    with pytest.raises(PluginError, match=r"^no sandbox for brand 'opo' is installed .*did you mean 'oppo'\?$"):
+        load("pushgateway.sandboxes", "opo")
+
+
+def test_a_sandbox_is_called_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its troubles are told as a sandbox's: the plug-in of the brand may be in order."""
+    group = "pushgateway.sandboxes"
+    points = [EntryPoint(*each, group) for each in (("twin", "one:A"), ("twin", "two:A"), ("lost", "no_such_module:A"))]
+    monkeypatch.setattr(plugins, "entry_points", lambda group: points)
+
+    with pytest.raises(PluginError, match=r"^two sandboxes are installed for brand 'twin'"):
+        load(group, "twin")
+    with pytest.raises(PluginError, match=r"^the sandbox for brand 'lost' .*could not be imported"):
+        load(group, "lost")
+
+
+def test_a_sync_reload_imports_a_new_plug_in_in_the_thread_that_calls(install: Install) -> None:
+    """Imported in the gateway's thread, it could never be imported in a process forked meanwhile."""
+    install("acme-push", f"import threading{GOOD}    thread = threading.current_thread()\n")
+    with sync.Gateway([], transport=ToyServer(), vendors={"toy": Toy}) as gateway:
+        gateway.reload([Certificate(1, "acme", {}), Certificate(2, "toy", {"secret": "x"})])
+        assert [certificate.brand for certificate in gateway.certificates] == ["acme", "toy"]
+
+    assert sys.modules["acme_push"].Acme.thread is threading.main_thread()

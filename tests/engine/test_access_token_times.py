@@ -1,0 +1,288 @@
+"""When there is a login: early, once, from the vendor's own clock, and with pauses that grow while it fails.
+
+Law of this file: virtual time only, and every order of callbacks that a seed makes.
+"""
+
+import asyncio
+import itertools
+import logging
+import random
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from login_server import DAY, EPOCH, KEY, Office, busy, every_order, fresh, now, tried, wrong_key
+
+from pushgateway.engine.session.access_tokens import AccessTokens
+from pushgateway.model.errors import NoVerdict, PushgatewayError, Refused
+from pushgateway.model.outcome import Reason
+from pushgateway.testing.virtual_time import loop_wall_clock, run_virtual
+from pushgateway.vendor import AccessToken
+
+
+@pytest.mark.parametrize("age", [0.0, 3600.0, DAY - 120.0])
+def test_a_life_is_counted_from_the_vendors_creation_time(age: float) -> None:
+    """A token that is 23 hours old already ends in one hour: the next login is before that end, not after it."""
+
+    async def main() -> list[float]:
+        tokens, office = fresh(), Office(takes=0.0)
+        office.gives = lambda: AccessToken(
+            f"a{len(office.times)}", DAY, created_at=EPOCH - (age if len(office.times) == 1 else -now())
+        )
+        while len(office.times) < 2:
+            await tokens.get(KEY, office)
+            await asyncio.sleep(10.0)
+        return office.times
+
+    began, again = run_virtual(main())
+
+    rest = DAY - age
+    assert began + 0.5 * rest <= again <= began + 0.9 * rest + 10.0
+
+
+@pytest.mark.parametrize(
+    ("created_at", "lifetime", "serves"),
+    [
+        (EPOCH - 10 * DAY, DAY, 60.0),
+        (EPOCH + 7 * DAY, 90.0, 90.0),
+        (None, 30.0, 30.0),
+        (None, 0.0, 60.0),
+        (None, -1.0, 60.0),
+        (None, float("nan"), 60.0),
+    ],
+)
+def test_an_odd_creation_time_makes_no_storm(created_at: float | None, lifetime: float, serves: float) -> None:
+    """Long dead: a minute. From the future: its lifetime. A short life is what it is; none is not believed."""
+
+    async def main() -> list[int]:
+        tokens, office = fresh(), Office(takes=0.0)
+        office.gives = lambda: AccessToken(f"a{len(office.times)}", lifetime, created_at)
+        values = []
+        await tokens.get(KEY, office)
+        for moment in (serves - 0.001, serves):
+            await asyncio.sleep(moment - now())
+            values.append((await tokens.get(KEY, office)).value)
+        await asyncio.sleep(0.1)
+        return [int(value[1:]) for value in values]
+
+    before, after = run_virtual(main())
+
+    assert before == 1
+    assert after > 1
+
+
+@every_order
+def test_a_token_is_renewed_early_and_once(seed: int | None) -> None:
+    """At four fifths of its life at the earliest, in the background: nobody waits, and a thousand asking make one."""
+
+    async def main() -> tuple[list[float], list[float], set[str]]:
+        tokens, office = fresh(), Office(takes=10.0)
+        await tokens.get(KEY, office)
+        born, waits, values = now(), [], set()
+        while now() < born + DAY + 200:
+            before = now()
+            got = await asyncio.gather(*(tokens.get(KEY, office) for _ in range(10)))
+            values |= {token.value for token in got}
+            waits.append(now() - before)
+            await asyncio.sleep(120.0)
+        return office.times, waits, values
+
+    times, waits, values = run_virtual(main(), seed=seed)
+
+    assert len(times) == 2
+    assert 0.8 * DAY <= times[1] - times[0] <= 0.9 * DAY + 120
+    assert set(waits) == {0.0}
+    assert values == {"access-1", "access-2"}
+
+
+def test_the_same_token_given_again_makes_no_storm() -> None:
+    """A vendor that gives one token for the whole day, whoever asks: a handful of logins, no gap, then a fresh one."""
+
+    async def main() -> tuple[list[float], float]:
+        tokens, office = fresh(), Office(takes=0.2)
+
+        def daily() -> AccessToken:
+            day = int(now() // DAY)
+            return AccessToken(f"day-{day}", DAY, created_at=EPOCH + day * DAY)
+
+        office.gives = daily
+        oldest = 0.0
+        await tokens.get(KEY, office)
+        while now() < 2 * DAY:
+            used = await tokens.get(KEY, office)
+            oldest = max(oldest, now() - int(used.value[4:]) * DAY)
+            await asyncio.sleep(20.0)
+        return office.times, oldest
+
+    times, oldest = run_virtual(main())
+
+    assert len(times) < 2 * 15
+    assert min(later - sooner for sooner, later in itertools.pairwise(times)) >= 50.0
+    assert oldest <= DAY + 70.0  # a minute past its end at most: vendors take an old one ten minutes longer
+
+
+def test_processes_do_not_renew_at_the_same_minute() -> None:
+    """Twenty processes that started together come back spread over more than an hour (A3)."""
+
+    async def renewal(rng: random.Random) -> float:
+        loop = asyncio.get_running_loop()
+        tokens = AccessTokens(wall=loop_wall_clock(EPOCH), monotonic=loop.time, rng=rng)
+        office = Office(takes=0.0)
+        while len(office.times) < 2:
+            await tokens.get(KEY, office)
+            await asyncio.sleep(300.0)
+        return office.times[1]
+
+    moments = sorted(run_virtual(renewal(random.Random(node))) for node in range(20))
+
+    assert moments[-1] - moments[0] > 3600
+    assert len(set(moments)) >= 10
+
+
+@every_order
+def test_a_refused_key_is_not_asked_for_again_for_five_minutes(seed: int | None) -> None:
+    """A thousand sends later it is still one login; at 300 seconds, and not before, there is a second (A11)."""
+
+    async def main() -> tuple[list[Any], list[float]]:
+        tokens, office = fresh(), Office(takes=0.0)
+        office.fails = wrong_key
+        said = [await tried(tokens.get(KEY, office)) for _ in range(1000)]
+        for moment in (299.9, 300.0):
+            await asyncio.sleep(moment - now())
+            said += await asyncio.gather(*(tried(tokens.get(KEY, office)) for _ in range(10)))
+        return said, office.times
+
+    said, times = run_virtual(main(), seed=seed)
+
+    assert times == [0.0, 300.0]
+    assert {error.code for error in said} == {"14"}
+    assert {error.reason for error in said} == {Reason.CREDENTIALS}
+
+
+def test_a_refused_key_is_not_asked_for_while_the_old_token_serves_either() -> None:
+    """A renewal in the background that is refused pauses like any other, and the old token serves to its end."""
+
+    async def main() -> tuple[list[float], set[str]]:
+        tokens, office = fresh(), Office(takes=0.0, lifetime=10_000.0)
+        await tokens.get(KEY, office)
+        office.fails = wrong_key
+        values = set()
+        while now() < 9_999:
+            values.add((await tokens.get(KEY, office)).value)
+            await asyncio.sleep(3.0)
+        return office.times, values
+
+    times, values = run_virtual(main())
+
+    assert len(times) >= 3
+    assert min(later - sooner for sooner, later in itertools.pairwise(times)) >= 300.0
+    assert values == {"access-1"}
+
+
+def test_a_renewal_that_fails_is_repeated_once_a_minute_at_most() -> None:
+    """The old token still serves, so there is no hurry: nobody waits, nobody hears of it, and the vendor is spared."""
+
+    async def main() -> tuple[list[float], set[str]]:
+        tokens, office = fresh(), Office(takes=0.0, lifetime=10_000.0)
+        await tokens.get(KEY, office)
+        office.fails = lambda: NoVerdict("silence")
+        values = set()
+        while now() < 9_999:
+            values.add((await tokens.get(KEY, office)).value)
+            await asyncio.sleep(0.5 if now() > 7_999 else 100.0)
+        return office.times, values
+
+    times, values = run_virtual(main())
+
+    assert len(times) > 10
+    assert min(later - sooner for sooner, later in itertools.pairwise(times)) >= 60.0
+    assert values == {"access-1"}
+
+
+@pytest.mark.parametrize("failure", [busy, lambda: NoVerdict("silence")])
+def test_a_login_that_fails_is_tried_with_growing_pauses(failure: Callable[[], PushgatewayError]) -> None:
+    """From half a second to a quarter of a minute, never beyond; the first success clears the slate (A5)."""
+
+    async def main() -> tuple[list[float], float]:
+        tokens, office = fresh(), Office(takes=0.0)
+        office.fails = failure
+        while now() < 400:
+            assert isinstance(await tried(tokens.get(KEY, office)), Refused | NoVerdict)
+            await asyncio.sleep(0.05)
+        failed = list(office.times)
+        office.fails = lambda: None
+        await asyncio.sleep(60)
+        tokens.forget(KEY, await tokens.get(KEY, office))
+        office.fails = failure
+        again = now()
+        await tried(tokens.get(KEY, office))
+        while len(office.times) < len(failed) + 3:
+            await tried(tokens.get(KEY, office))
+            await asyncio.sleep(0.05)
+        return failed, now() - again
+
+    times, anew = run_virtual(main())
+
+    pauses = [later - sooner for sooner, later in itertools.pairwise(times)]
+    bounds = [min(2.0**number, 15.0) for number in range(len(pauses))]
+    assert all(bound / 2 <= pause <= bound + 0.1 for pause, bound in zip(pauses, bounds, strict=True))
+    assert len(times) > 10
+    assert anew <= 3.2
+
+
+def test_a_vendors_pause_after_a_login_is_kept() -> None:
+    """Its `retry_after` is a floor also for logins: at the moment it named, and not before, somebody asks again."""
+
+    async def main() -> list[float]:
+        tokens, office = fresh(), Office(takes=0.0)
+        office.fails = lambda: Refused(Reason.RATE_LIMITED, "13", retry_after=120.0)
+        for moment in (0.0, 119.9, 120.0):
+            await asyncio.sleep(moment - now())
+            await tried(tokens.get(KEY, office))
+        return office.times
+
+    assert run_virtual(main()) == [0.0, 120.0]
+
+
+@pytest.mark.parametrize(("apart", "guarded"), [(149.0, True), (200.0, False), (201.0, False)])
+def test_somebody_else_with_our_key_is_noticed(apart: float, guarded: bool, caplog: pytest.LogCaptureFixture) -> None:
+    """Three tokens refused within ten minutes may be chance; the fourth makes the logins pause, and says why."""
+    caplog.set_level(logging.WARNING)
+
+    async def main() -> list[Any]:
+        tokens, office = fresh(), Office(takes=0.0)
+        said: list[Any] = []
+        for _ in range(4):
+            tokens.forget(KEY, await tokens.get(KEY, office))
+            said.append(await tried(tokens.get(("other", "cn"), office)))
+            await asyncio.sleep(apart)
+        return [type(answer) for answer in [*said, await tried(tokens.get(KEY, office))]]
+
+    kinds = run_virtual(main())
+
+    assert kinds == [AccessToken] * 5  # the pause is shorter than the time between
+    assert ("another process" in caplog.text) is guarded
+
+
+@every_order
+def test_two_processes_with_one_key_do_not_log_each_other_out_for_ever(seed: int | None) -> None:
+    """Every token is refused at once, on and on: the logins slow down to one a minute and do not stop (A7)."""
+
+    async def main() -> tuple[list[float], set[Reason]]:
+        tokens, office, reasons = fresh(), Office(takes=0.0), set()
+        while now() < 1800:
+            got = await tried(tokens.get(KEY, office))
+            if isinstance(got, AccessToken):
+                tokens.forget(KEY, got)
+            elif isinstance(got, Refused):
+                reasons.add(got.reason)
+            await asyncio.sleep(0.5)
+        return office.times, reasons
+
+    times, reasons = run_virtual(main(), seed=seed)
+
+    pauses = [later - sooner for sooner, later in itertools.pairwise(times)]
+    assert pauses[:9] == [0.5, 0.5, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0]
+    assert set(pauses[9:]) == {60.0}
+    assert len(pauses) > 30
+    assert reasons == {Reason.UNAVAILABLE}  # for a while: the key itself is good

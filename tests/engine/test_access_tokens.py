@@ -1,0 +1,351 @@
+"""Access tokens: one login for everybody, forgotten by value, never mixed up, and nothing left at the end.
+
+Law of this file: virtual time only, and every order of callbacks that a seed makes.
+"""
+
+import asyncio
+import itertools
+import logging
+import random
+from types import TracebackType
+from typing import Any
+
+import pytest
+from login_server import DAY, EPOCH, KEY, Office, busy, every_order, fresh, now, tried, wrong_key
+
+from pushgateway.engine.session.access_tokens import AccessTokens
+from pushgateway.model.errors import ClockSkew, NoVerdict, Refused
+from pushgateway.model.outcome import Reason
+from pushgateway.testing.virtual_time import run_virtual
+from pushgateway.vendor import AccessToken
+
+
+@every_order
+def test_ten_thousand_cold_sends_make_one_login(seed: int | None) -> None:
+    """Everybody waits for the same login and gets the same token (A2)."""
+
+    async def main() -> tuple[set[AccessToken], int]:
+        tokens, office = fresh(), Office()
+        got = await asyncio.gather(*(tokens.get(KEY, office) for _ in range(10_000 if seed is None else 500)))
+        await tokens.get(KEY, office)
+        return set(got), len(office.times)
+
+    got, logins = run_virtual(main(), seed=seed)
+
+    assert [token.value for token in got] == ["access-1"]
+    assert logins == 1
+
+
+@every_order
+@pytest.mark.parametrize("cancelled", [0, 1, 4])
+def test_a_waiter_that_is_cancelled_does_not_cancel_the_login(seed: int | None, cancelled: int) -> None:
+    """Whoever it is, the first one too: the others get their token from the login already made (A4, A13)."""
+
+    async def main() -> tuple[list[Any], int]:
+        tokens, office = fresh(), Office()
+        waiters = [asyncio.create_task(tokens.get(KEY, office)) for _ in range(5)]
+        await asyncio.sleep(0.5)
+        waiters[cancelled].cancel()
+        return await asyncio.gather(*waiters, return_exceptions=True), len(office.times)
+
+    results, logins = run_virtual(main(), seed=seed)
+
+    kinds = [type(result) for result in results]
+    assert kinds[cancelled] is asyncio.CancelledError
+    assert kinds.count(AccessToken) == 4
+    assert logins == 1
+
+
+@every_order
+def test_a_login_nobody_waits_for_is_kept(seed: int | None) -> None:
+    """All waiters are cancelled: the token still comes and serves the next send, and a failure is no leftover."""
+
+    async def main(failing: bool) -> int:
+        tokens, office = fresh(), Office()
+        office.fails = busy if failing else (lambda: None)
+        waiters = [asyncio.create_task(tokens.get(KEY, office)) for _ in range(3)]
+        await asyncio.sleep(0.5)
+        for waiter in waiters:
+            waiter.cancel()
+        await asyncio.gather(*waiters, return_exceptions=True)
+        await asyncio.sleep(0.6)
+        await tried(tokens.get(KEY, office))
+        return len(office.times)
+
+    assert run_virtual(main(failing=False), seed=seed) == 1
+    assert run_virtual(main(failing=True), seed=seed) == 1
+
+
+@every_order
+def test_a_token_is_forgotten_by_value(seed: int | None) -> None:
+    """A late "expired" for an old token does not cost the new one; for the present one it does, once (A7, A8)."""
+
+    async def main() -> list[str]:
+        tokens, office = fresh(), Office()
+        first = await tokens.get(KEY, office)
+        tokens.forget(KEY, first)
+        second = await tokens.get(KEY, office)
+        for _ in range(100):
+            tokens.forget(KEY, first)
+        third = await tokens.get(KEY, office)
+        tokens.forget(("other", "cn"), third)
+        tokens.forget(KEY, AccessToken(third.value, 5.0))  # another object of the same value
+        fourth = await tokens.get(KEY, office)
+        return [token.value for token in (first, second, third, fourth)]
+
+    assert run_virtual(main(), seed=seed) == ["access-1", "access-2", "access-2", "access-3"]
+
+
+@every_order
+def test_a_thousand_sends_at_the_end_of_a_token_make_one_login(seed: int | None) -> None:
+    """All are told "expired" and all forget: one new login for everybody (A1)."""
+
+    async def main() -> tuple[set[str], int]:
+        tokens, office = fresh(), Office()
+
+        async def send() -> str:
+            used = await tokens.get(KEY, office)
+            await asyncio.sleep(random.Random(id(used)).random())
+            if used.value == "access-1":
+                tokens.forget(KEY, used)
+                used = await tokens.get(KEY, office)
+            return used.value
+
+        return set(await asyncio.gather(*(send() for _ in range(1000)))), len(office.times)
+
+    assert run_virtual(main(), seed=seed) == ({"access-2"}, 2)
+
+
+def depth(trace: TracebackType | None) -> int:
+    """How many frames a traceback keeps alive."""
+    return 0 if trace is None else 1 + depth(trace.tb_next)
+
+
+def test_a_failure_told_to_many_does_not_grow() -> None:
+    """The same failure is raised for each caller of its pause; it must not collect all their frames."""
+
+    async def main() -> int:
+        tokens, office = fresh(), Office(takes=0.0)
+        office.fails = wrong_key
+        said = [await tried(tokens.get(KEY, office)) for _ in range(300)]
+        error = said[-1]
+        assert isinstance(error, Refused)
+        return depth(error.__traceback__)
+
+    assert run_virtual(main()) < 10
+
+
+@every_order
+@pytest.mark.parametrize("offset", [3600.0, -3600.0])
+def test_a_wrong_clock_is_learned(seed: int | None, offset: float) -> None:
+    """The login is repeated once with the vendor's time, and every later one starts with it (A10)."""
+
+    async def main() -> tuple[list[float], str]:
+        tokens, office = fresh(), Office(takes=1.0)
+
+        def judge() -> ClockSkew | None:
+            behind = EPOCH + now() - 1.0 + offset - office.told[-1]
+            if abs(behind) <= 600:
+                return None
+            skew = ClockSkew(Reason.CREDENTIALS, "19")
+            skew.offset = offset
+            return skew
+
+        office.fails = judge
+        office.gives = lambda: AccessToken("good", 1000.0, created_at=EPOCH + now() + offset)
+        await asyncio.gather(*(tokens.get(KEY, office) for _ in range(10)))
+        told = [at - EPOCH - began for at, began in zip(office.told, office.times, strict=True)]
+        await asyncio.sleep(790)
+        assert (await tokens.get(KEY, office), len(office.times)) == (
+            AccessToken("good", 1000.0, EPOCH + 2.0 + offset),
+            2,
+        )
+        tokens.forget(KEY, await tokens.get(KEY, office))
+        value = (await tokens.get(KEY, office)).value
+        told.append(office.told[-1] - EPOCH - office.times[-1])
+        return told, value
+
+    assert run_virtual(main(), seed=seed) == ([0.0, offset, offset], "good")
+
+
+@pytest.mark.parametrize(("offset", "logins"), [(None, 1), (5.0, 2)])
+def test_a_clock_that_cannot_be_set_right_is_a_refusal(offset: float | None, logins: int) -> None:
+    """Without the vendor's time there is nothing to learn; refused again with it, it is not tried a third time."""
+
+    async def main() -> tuple[Any, int]:
+        tokens, office = fresh(), Office(takes=0.0)
+
+        def never() -> ClockSkew:
+            skew = ClockSkew(Reason.CREDENTIALS, "19")
+            skew.offset = offset
+            return skew
+
+        office.fails = never
+        said = [await tried(tokens.get(KEY, office)) for _ in range(100)]
+        return said[-1], len(office.times)
+
+    said, count = run_virtual(main())
+
+    assert isinstance(said, ClockSkew)
+    assert count == logins
+
+
+@every_order
+def test_dropping_a_certificate_forgets_everything(seed: int | None) -> None:
+    """Token, refusal, clock and guard: with new settings the first send logs in at once; others keep theirs."""
+
+    async def main() -> tuple[list[float], list[float], int]:
+        tokens, office, other = fresh(), Office(takes=0.0), Office(takes=0.0)
+        await tokens.get(("8", "cn"), other)
+        skew = ClockSkew(Reason.CREDENTIALS, "19")
+        skew.offset = 5000.0
+        failures = iter([skew, None, wrong_key(), None, None])
+        office.fails = lambda: next(failures)
+        tokens.forget(KEY, await tokens.get(KEY, office))
+        await tried(tokens.get(KEY, office))
+        tokens.drop("7005")
+        await tokens.get(KEY, office)
+        tokens.drop("7005")
+        await tokens.get(KEY, office)
+        await tokens.get(("8", "cn"), other)
+        return office.times, [told - EPOCH for told in office.told], len(other.times)
+
+    times, told, others = run_virtual(main(), seed=seed)
+
+    assert times == [0.0] * 5
+    assert told == [0.0, 5000.0, 5000.0, 0.0, 0.0]
+    assert others == 1
+
+
+def test_dropping_a_certificate_forgets_the_guard(caplog: pytest.LogCaptureFixture) -> None:
+    """Three refused tokens of the old key and three of the new one are not six of one."""
+
+    async def main() -> int:
+        tokens, office = fresh(), Office(takes=0.0)
+        for round_ in range(6):
+            if round_ == 3:
+                tokens.drop("7005")
+            tokens.forget(KEY, await tokens.get(KEY, office))
+        return len(office.times)
+
+    assert run_virtual(main()) == 6
+    assert caplog.text == ""
+
+
+@every_order
+@pytest.mark.parametrize("ending", ["token", "refused", "skew"])
+def test_a_login_under_way_is_not_stored_after_a_drop(seed: int | None, ending: str) -> None:
+    """It began with the old settings: its waiters get its result, the next send logs in with the new ones."""
+
+    async def main() -> tuple[Any, str, list[float]]:
+        tokens, old, new = fresh(), Office(takes=10.0), Office(takes=1.0)
+        skew = ClockSkew(Reason.CREDENTIALS, "19")
+        skew.offset = 5000.0
+        old.fails = lambda: {"token": None, "refused": wrong_key(), "skew": skew if len(old.times) == 1 else None}[
+            ending
+        ]
+        old.gives = lambda: AccessToken("old", DAY)
+        waiter = asyncio.create_task(tried(tokens.get(KEY, old)))
+        await asyncio.sleep(5)
+        tokens.drop("7005")
+        early = asyncio.create_task(tokens.get(KEY, new))
+        answer = await waiter
+        await early
+        tokens.forget(KEY, early.result())
+        value = (await tokens.get(KEY, new)).value
+        return answer, value, [told - EPOCH for told in new.told]
+
+    answer, value, told = run_virtual(main(), seed=seed)
+
+    assert isinstance(answer, Refused if ending == "refused" else AccessToken)
+    assert value == "access-2"
+    assert told == [5.0, 20.0 if ending == "skew" else 10.0]
+
+
+@every_order
+def test_keys_are_never_mixed(seed: int | None) -> None:
+    """Certificates and regions, with and without failures: each key gets tokens of its own login only (A9)."""
+
+    async def main() -> list[tuple[tuple[str, str], Any]]:
+        tokens, rng, seen = fresh(), random.Random(5), []
+        keys = [(certificate, region) for certificate in ("1", "2", "12") for region in ("", "1", "2")]
+
+        async def use(key: tuple[str, str]) -> None:
+            async def login(_: float) -> AccessToken:
+                await asyncio.sleep(rng.random())
+                if key == ("2", "1"):
+                    raise Refused(Reason.UNAVAILABLE, "/".join(key))
+                return AccessToken("/".join(key), 5.0)
+
+            for _ in range(10):
+                await asyncio.sleep(rng.random() * 3)
+                got = await tried(tokens.get(key, login))
+                seen.append((key, got))
+                if isinstance(got, AccessToken) and rng.random() < 0.2:
+                    tokens.forget(key, got)
+
+        await asyncio.gather(*(use(key) for key in keys for _ in range(3)))
+        await tokens.aclose()
+        return seen
+
+    for key, got in run_virtual(main(), seed=seed):
+        assert (
+            getattr(got, "value", None) == "/".join(key)
+            or getattr(got, "code", None) == "2/1" == "/".join(key)
+            or (isinstance(got, Refused) and got.code is None and "another process" in got.detail)
+        )
+
+
+@every_order
+def test_closing_cancels_logins(seed: int | None) -> None:
+    """Those of dropped certificates and in the background too: nothing runs afterwards (I9)."""
+
+    async def main() -> list[type]:
+        tokens, slow = fresh(), Office(takes=1000.0)
+        waiters = [asyncio.create_task(tokens.get((certificate, ""), slow)) for certificate in ("1", "2")]
+        await asyncio.sleep(1)
+        tokens.drop("1")
+        await tokens.aclose()
+        ended = await asyncio.gather(*waiters, return_exceptions=True)
+        await tokens.aclose()
+        assert now() == 1.0
+        return [type(end) for end in ended]
+
+    assert run_virtual(main(), seed=seed) == [NoVerdict] * 2
+
+
+@pytest.mark.parametrize("lifetime", range(1, 25))
+def test_a_token_may_end_between_two_looks_at_the_clock(lifetime: int) -> None:
+    """The real clock moves while we work: a token that ends in the middle of any call is no error."""
+    ticking = itertools.count(0.0, 1.0)
+
+    async def main() -> set[str]:
+        tokens = AccessTokens(wall=lambda: EPOCH, monotonic=lambda: next(ticking), rng=random.Random(1))
+        office = Office(takes=0.0, lifetime=lifetime)
+        held = [await tokens.get(KEY, office) for _ in range(2)]
+        tokens.forget(KEY, held[-1])
+        held.append(await tokens.get(KEY, office))
+        tokens.drop("7005")
+        await tokens.aclose()
+        return {type(one).__name__ for one in held}
+
+    assert run_virtual(main()) == {"AccessToken"}
+
+
+def test_a_log_shows_no_access_token(caplog: pytest.LogCaptureFixture) -> None:
+    """Whose tokens are refused again and again is told; the tokens and the vendor's sentence are not."""
+    caplog.set_level(logging.DEBUG)
+
+    async def main() -> None:
+        tokens, office = fresh(), Office(takes=0.0)
+        office.gives = lambda: AccessToken("canary-5d1f", DAY)
+        for _ in range(4):
+            tokens.forget(KEY, await tokens.get(KEY, office))
+        office.fails = lambda: Refused(Reason.CREDENTIALS, "14", "canary-5d1f")
+        tokens.drop("7005")
+        await tried(tokens.get(KEY, office))
+
+    run_virtual(main())
+
+    assert "certificate 7005" in caplog.text
+    assert "canary-5d1f" not in caplog.text

@@ -1,0 +1,411 @@
+"""Broadcasts: cut for the vendor, saved once, never sent twice without a verdict."""
+
+import asyncio
+from datetime import UTC, datetime
+from typing import Any
+
+import attrs
+import pytest
+from toy_vendor import Toy, ToyServer, certificate, gateway
+
+from pushgateway import (
+    Audience,
+    BroadcastOutcome,
+    FieldError,
+    Notification,
+    PushFailed,
+    Reason,
+    RetryPolicy,
+    Status,
+    SumStatus,
+)
+from pushgateway.model.audience import AudienceKind
+from pushgateway.observe.events import BroadcastDone, Event
+from pushgateway.testing.virtual_time import run_virtual
+from pushgateway.vendor import NoVerdict, Response
+
+NOTE = Notification("title", "body")
+
+
+def broadcast(server: ToyServer, audience: Audience, note: Notification = NOTE, **more: Any) -> BroadcastOutcome:
+    async def main() -> BroadcastOutcome:
+        async with gateway(server) as g:
+            return await g.broadcast(1, note, audience, **more)
+
+    return run_virtual(main())
+
+
+def test_everyone_is_one_save_and_one_broadcast() -> None:
+    """Both ids come back, and what was cut when saving."""
+    server = ToyServer()
+
+    outcome = broadcast(server, Audience.everyone())
+
+    assert (outcome.status, outcome.message_id, outcome.task_ids) == (Status.ACCEPTED, "content-1", ("task-1",))
+    assert outcome.truncated == ("body",)
+    assert outcome.outcomes == ()
+    assert server.calls == {"login": 1, "save": 1, "broadcast": 1}
+
+
+@pytest.mark.parametrize(("tokens", "requests"), [(3, 1), (4, 2), (7, 3)])
+def test_a_long_list_is_cut_and_saved_once(tokens: int, requests: int) -> None:
+    """At the vendor's size one request, one more token one more request; the content is saved once."""
+    server = ToyServer()
+    names = [f"k{i}" for i in range(tokens)]
+
+    outcome = broadcast(server, Audience.of_tokens(names))
+
+    assert server.calls == {"login": 1, "save": 1, "broadcast": requests}
+    assert [token for _, *part in server.sent_to for token in part] == names
+    assert [one.push_token.token for one in outcome.outcomes] == names
+    assert len(outcome.task_ids) == requests
+
+
+def test_dead_tokens_in_an_accepted_broadcast_are_named() -> None:
+    """Per-target failures inside a success are the truth about those tokens, in the order given."""
+    server = ToyServer()
+    server.bad.update({"k1", "k4"})
+
+    outcome = broadcast(server, Audience.of_tokens(f"k{i}" for i in range(5)))
+
+    assert (outcome.status, outcome.detail) == (SumStatus.PARTLY, "3 of 5 accepted")
+    assert [one.reason for one in outcome.outcomes] == [None, Reason.UNREGISTERED, None, None, Reason.UNREGISTERED]
+
+
+def test_regions_are_saved_and_sent_apart_and_keep_the_callers_order() -> None:
+    """A token of another host gets its broadcast there."""
+    server = ToyServer()
+
+    outcome = broadcast(server, Audience.of_tokens(["a", "far-b", "c", "far-d"]))
+
+    assert server.calls == {"login": 2, "save": 2, "broadcast": 2}
+    assert [one.push_token.token for one in outcome.outcomes] == ["a", "far-b", "c", "far-d"]
+
+
+def test_saving_is_repeated_after_a_lost_reply() -> None:
+    """A text stored twice rings on no phone."""
+    server = ToyServer()
+    server.saves = [NoVerdict("lost"), NoVerdict("lost")]
+
+    outcome = broadcast(server, Audience.everyone())
+
+    assert outcome.ok
+    assert (server.calls["save"], server.calls["broadcast"]) == (3, 1)
+
+
+def test_a_broadcast_without_a_verdict_is_never_repeated() -> None:
+    """It may have reached thousands: `UNKNOWN`, with the content's id for the operator."""
+    server = ToyServer()
+    server.broadcasts = [NoVerdict("lost")]
+
+    outcome = broadcast(server, Audience.everyone())
+
+    assert (outcome.status, outcome.reason, outcome.message_id) == (Status.UNKNOWN, Reason.NO_VERDICT, "content-1")
+    assert server.calls["broadcast"] == 1
+
+
+def test_a_broadcast_that_never_left_or_was_refused_for_now_is_repeated() -> None:
+    """Surely nobody got it yet."""
+    server = ToyServer()
+    server.broadcasts = [NoVerdict("connect", sent=False), "5", "6"]
+
+    outcome = broadcast(server, Audience.everyone())
+
+    assert outcome.ok
+    assert server.calls["broadcast"] == 4
+
+
+def test_an_access_token_that_expires_between_the_two_steps_is_renewed_once() -> None:
+    """The refusal was readable, so the broadcast may go again."""
+    server = ToyServer()
+
+    class Expiring(ToyServer):
+        def _answer(self, what: str, request: Any) -> Any:
+            if what == "save":
+                self.refuse_access.add("t1")
+                return self._whole(self.saves, {"id": "content-1"})
+            return super()._answer(what, request)
+
+    server = Expiring()
+
+    outcome = broadcast(server, Audience.everyone())
+
+    assert outcome.ok
+    assert server.calls == {"login": 2, "save": 1, "broadcast": 2}
+
+
+def test_one_part_without_a_verdict_does_not_hide_the_others() -> None:
+    """Each token has the truth of its own part; the whole says that it is of both kinds."""
+    server = ToyServer()
+    server.broadcasts = ["0", NoVerdict("lost"), "0"]
+
+    outcome = broadcast(server, Audience.of_tokens(f"k{i}" for i in range(9)))
+
+    assert [one.status for one in outcome.outcomes] == (
+        [Status.ACCEPTED] * 3 + [Status.UNKNOWN] * 3 + [Status.ACCEPTED] * 3
+    )
+    assert (outcome.status, outcome.reason) == (SumStatus.PARTLY, Reason.NO_VERDICT)
+    assert len(outcome.task_ids) == 2
+
+
+def test_after_the_quota_is_used_up_the_rest_is_not_tried() -> None:
+    """No further calls for what the vendor will refuse; the rest is `NOT_SENT`, not `REJECTED`."""
+    server = ToyServer()
+    server.broadcasts = ["0", "7"]
+
+    outcome = broadcast(server, Audience.of_tokens(f"k{i}" for i in range(9)))
+
+    assert [(one.status, one.reason) for one in outcome.outcomes] == (
+        [(Status.ACCEPTED, None)] * 3
+        + [(Status.REJECTED, Reason.QUOTA_EXCEEDED)] * 3
+        + [(Status.NOT_SENT, Reason.QUOTA_EXCEEDED)] * 3
+    )
+    assert server.calls["broadcast"] == 2
+
+
+def test_a_content_that_breaks_the_rules_never_leaves() -> None:
+    """Refused by the plug-in itself: `NOT_SENT`, and no login for it either would matter."""
+    server = ToyServer()
+
+    outcome = broadcast(server, Audience.everyone(), Notification("", "body"))
+
+    assert (outcome.status, outcome.reason) == (Status.NOT_SENT, Reason.INVALID_NOTIFICATION)
+    assert outcome.detail == "title: must not be empty"
+    assert "broadcast" not in server.calls
+
+
+def test_an_audience_the_vendor_cannot_address_is_unsupported() -> None:
+    """Found before any request."""
+    server = ToyServer()
+
+    outcome = broadcast(server, Audience.of_tags(["vip"]))
+
+    assert (outcome.status, outcome.reason) == (Status.NOT_SENT, Reason.UNSUPPORTED)
+    assert server.calls == {}
+
+
+def test_an_unknown_certificate_is_told_for_every_token() -> None:
+    """The same truth as for a push."""
+
+    async def main() -> BroadcastOutcome:
+        async with gateway(ToyServer()) as g:
+            return await g.broadcast(9, NOTE, Audience.of_tokens(["a", "b"]))
+
+    outcome = run_virtual(main())
+
+    assert (outcome.status, outcome.reason) == (Status.NOT_SENT, Reason.CREDENTIALS)
+    assert [one.push_token.token for one in outcome.outcomes] == ["a", "b"]
+
+
+def test_a_refused_login_is_no_refusal_of_the_broadcast() -> None:
+    """Nothing of it left the process."""
+    server = ToyServer()
+    server.login_answers = ["8"]
+
+    outcome = broadcast(server, Audience.of_tokens(["a"]))
+
+    assert (outcome.status, outcome.reason) == (Status.NOT_SENT, Reason.CREDENTIALS)
+    assert outcome.outcomes[0].reason is Reason.CREDENTIALS
+
+
+def test_closing_ends_a_broadcast_with_the_truth_about_each_part() -> None:
+    """Sent, being sent, and never sent are three different things."""
+    server = ToyServer()
+    server.latency = 9.0
+
+    async def main() -> BroadcastOutcome:
+        g = gateway(server, certificate(logs_in=False))
+        task = asyncio.create_task(g.broadcast(1, NOTE, Audience.of_tokens(f"k{i}" for i in range(9))))
+        await asyncio.sleep(25)  # saved at 9 s, the first part sent at 18 s, the second under way
+        await g.aclose(grace=1.0)
+        return await task
+
+    outcome = run_virtual(main())
+
+    assert [one.status for one in outcome.outcomes] == (
+        [Status.ACCEPTED] * 3 + [Status.UNKNOWN] * 3 + [Status.NOT_SENT] * 3
+    )
+
+
+def test_cancelling_the_caller_stops_what_has_not_left() -> None:
+    """No further part leaves once nobody wants it."""
+    server = ToyServer()
+    server.latency = 5.0
+
+    async def main() -> None:
+        async with gateway(server, certificate(logs_in=False)) as g:
+            task = asyncio.create_task(g.broadcast(1, NOTE, Audience.of_tokens(f"k{i}" for i in range(9))))
+            await asyncio.sleep(12)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            await asyncio.sleep(60)
+
+    run_virtual(main())
+
+    assert server.calls["broadcast"] == 2  # saved at 5 s, the first part sent at 10 s, the second under way
+
+
+def test_past_its_time_limit_no_further_part_is_begun() -> None:
+    """What was not begun is `EXPIRED`, and says so for each token."""
+    server = ToyServer()
+    server.latency = 5.0
+
+    outcome = broadcast(server, Audience.of_tokens(f"k{i}" for i in range(9)), timeout=14.0)
+
+    assert [(one.status, one.reason) for one in outcome.outcomes] == (
+        [(Status.ACCEPTED, None)] * 3 + [(Status.NOT_SENT, Reason.EXPIRED)] * 6
+    )
+
+
+def test_a_vendor_without_a_saving_step_is_asked_once() -> None:
+    """`save()` returning None means that there is none."""
+    server = ToyServer()
+
+    async def main() -> BroadcastOutcome:
+        async with gateway(server, certificate(saves=False)) as g:
+            return await g.broadcast(1, NOTE, Audience.everyone())
+
+    outcome = run_virtual(main())
+
+    assert outcome.ok
+    assert outcome.message_id is None
+    assert server.calls == {"login": 1, "broadcast": 1}
+
+
+def test_start_and_rate_are_checked_at_once() -> None:
+    """The host's own mistakes are exceptions that name the field."""
+    with pytest.raises(FieldError, match=r"Broadcast\.start_at"):
+        broadcast(ToyServer(), Audience.everyone(), start_at=datetime(2030, 1, 1))  # noqa: DTZ001
+    with pytest.raises(FieldError, match=r"Broadcast\.rate"):
+        broadcast(ToyServer(), Audience.everyone(), start_at=datetime(2030, 1, 1, tzinfo=UTC), rate=0)
+
+
+# A sum of parts
+
+
+def test_a_broadcast_in_parts_says_that_part_of_it_was_accepted() -> None:
+    """20 phones got it and the server of the last one is not reached: neither "nobody got it" nor "accepted"."""
+    server = ToyServer()
+    events: list[Event] = []
+
+    class Far(ToyServer):
+        async def send(self, request: Any, **more: Any) -> Any:
+            if "/far/" in request.url:
+                raise NoVerdict("connect: unreachable", sent=False)
+            return await super().send(request, **more)
+
+    server = Far()
+    audience = Audience.of_tokens([*(f"k{i}" for i in range(20)), "far-1"])
+
+    async def main() -> BroadcastOutcome:
+        async with gateway(server, observer=events.append) as g:
+            return await g.broadcast(1, NOTE, audience)
+
+    outcome = run_virtual(main())
+
+    assert (outcome.status, outcome.ok) == (SumStatus.PARTLY, False)
+    assert outcome.counts == {(Status.ACCEPTED, None): 20, (Status.NOT_SENT, Reason.UNAVAILABLE): 1}
+    assert outcome.reason is Reason.UNAVAILABLE
+    assert outcome.detail.startswith("20 of 21 accepted; of the others: ")
+    assert "connect: unreachable" in outcome.detail
+    (done,) = [event for event in events if isinstance(event, BroadcastDone)]
+    assert (done.status, done.accepted, done.targets) == (SumStatus.PARTLY, 20, 21)
+    with pytest.raises(PushFailed, match="partly: unavailable"):
+        outcome.raise_for_failure()
+
+
+@pytest.mark.parametrize(
+    ("bad", "status", "reason"),
+    [
+        (0, Status.ACCEPTED, None),
+        (1, SumStatus.PARTLY, Reason.UNREGISTERED),
+        (3, Status.REJECTED, Reason.UNREGISTERED),
+    ],
+)
+def test_the_status_of_a_broadcast_is_that_of_its_tokens(
+    bad: int, status: Status | SumStatus, reason: Reason | None
+) -> None:
+    """Also within one request that the vendor took: none, one or all of three tokens are dead."""
+    server = ToyServer()
+    server.bad.update(f"k{number}" for number in range(bad))
+
+    outcome = broadcast(server, Audience.of_tokens(["k0", "k1", "k2"]))
+
+    assert (outcome.status, outcome.reason) == (status, reason)
+    assert sum(outcome.counts.values()) == 3
+
+
+def test_parts_of_aliases_are_counted_by_their_size() -> None:
+    """Aliases have no outcomes of their own: seven, and of the middle three no verdict came."""
+
+    class Named(Toy):
+        audiences = frozenset({AudienceKind.ALIASES})
+
+        def broadcast(self, broadcast: Any, saved: str) -> Any:
+            outcome = yield from super().broadcast(broadcast, saved)
+            return attrs.evolve(outcome, outcomes=())
+
+    server = ToyServer()
+    server.broadcasts = ["0", NoVerdict("lost"), "0"]
+
+    async def main() -> BroadcastOutcome:
+        async with gateway(server, vendors={"toy": Named}) as g:
+            return await g.broadcast(1, NOTE, Audience.of_aliases(f"a{i}" for i in range(7)))
+
+    outcome = run_virtual(main())
+
+    assert outcome.status is SumStatus.PARTLY
+    assert outcome.counts == {(Status.ACCEPTED, None): 4, (Status.UNKNOWN, Reason.NO_VERDICT): 3}
+
+
+# The last word
+
+
+def test_a_deadline_at_the_gate_leaves_what_the_vendor_said_last() -> None:
+    """Refused as too fast again and again, then too late: `RATE_LIMITED` with the vendor's code, and nobody got it."""
+    server = ToyServer()
+    server.broadcasts = ["6"] * 50
+
+    async def main() -> BroadcastOutcome:
+        slow = attrs.evolve(certificate(saves=False), requests_per_second=1)
+        async with gateway(server, slow, retry=RetryPolicy(attempts=50, base=0.01, cap=0.02)) as g:
+            return await g.broadcast(1, NOTE, Audience.everyone(), timeout=10.0)
+
+    outcome = run_virtual(main())
+
+    assert (outcome.status, outcome.reason, outcome.vendor_code) == (Status.REJECTED, Reason.RATE_LIMITED, "6")
+
+
+def test_a_deadline_at_the_gate_before_the_first_request_is_expired() -> None:
+    """The vendor said nothing, and nothing left."""
+
+    async def main() -> BroadcastOutcome:
+        slow = attrs.evolve(certificate(saves=False), requests_per_second=0.01)
+        async with gateway(ToyServer(), slow) as g:
+            await g.broadcast(1, NOTE, Audience.everyone())
+            return await g.broadcast(1, NOTE, Audience.everyone(), timeout=5.0)
+
+    outcome = run_virtual(main())
+
+    assert (outcome.status, outcome.reason) == (Status.NOT_SENT, Reason.EXPIRED)
+
+
+def test_a_call_that_is_too_late_at_the_gate_says_what_the_vendor_said_last() -> None:
+    """Refused as too fast, then the deadline while it waits: nothing is open, so it is no `UNKNOWN`."""
+
+    class Fast(ToyServer):
+        def _answer(self, what: str, request: Any) -> Any:
+            if what != "ping":
+                return super()._answer(what, request)
+            return Response(200, {}, b'{"code": 6}')
+
+    async def main() -> Any:
+        slow = attrs.evolve(certificate(logs_in=False), requests_per_second=0.5)
+        retry = RetryPolicy(attempts=50, base=0.01, cap=0.02)
+        async with gateway(Fast(), slow, retry=retry, timeout=7.0) as g:
+            return await g.vendor(1).ping()
+
+    outcome = run_virtual(main())
+
+    assert (outcome.status, outcome.reason, outcome.vendor_code) == (Status.REJECTED, Reason.RATE_LIMITED, "6")

@@ -1,0 +1,236 @@
+"""Single sends become vendor batches: few requests under load, no waiting when idle."""
+
+import asyncio
+from typing import Any
+
+import pytest
+from toy_vendor import ToyServer, certificate, gateway, note
+
+from pushgateway import FieldError, Gateway, Outcome, Push, PushToken, Status
+from pushgateway.testing.virtual_time import run_virtual
+
+
+async def spread(g: Gateway, count: int, seconds: float, key: int = 1) -> list[float]:
+    """Send `count` pushes one by one over `seconds`; the time each took."""
+    loop = asyncio.get_running_loop()
+
+    async def one(number: int) -> float:
+        begun = loop.time()
+        outcome = await g.send(PushToken(key, f"k{number}"), note(f"n{number}"))
+        assert outcome.ok
+        return loop.time() - begun
+
+    tasks = []
+    for number in range(count):
+        tasks.append(asyncio.create_task(one(number)))
+        await asyncio.sleep(seconds / count)
+    return await asyncio.gather(*tasks)
+
+
+@pytest.mark.parametrize("latency", [0.001, 0.005, 0.05])
+def test_ten_thousand_sends_over_a_second_are_a_hundred_calls(latency: float) -> None:
+    """At most 110 vendor calls, and nobody waits more than 20 ms longer than the vendor takes."""
+    server = ToyServer()
+    server.latency = latency
+
+    async def main() -> list[float]:
+        async with gateway(server, certificate(logs_in=False)) as g:
+            return await spread(g, 10_000, 1.0)
+
+    took = sorted(run_virtual(main()))
+
+    assert server.calls["push"] <= 110
+    assert took[int(len(took) * 0.99)] - latency <= 0.020
+    assert sum(server.ledger.values()) == 10_000
+
+
+def test_a_burst_of_ten_thousand_is_twelve_calls() -> None:
+    """Full batches at once, without lingering."""
+    server = ToyServer()
+
+    async def main() -> float:
+        async with gateway(server, certificate(logs_in=False)) as g:
+            await asyncio.gather(*(g.send(PushToken(1, f"k{i}"), note()) for i in range(10_000)))
+            return asyncio.get_running_loop().time()
+
+    took = run_virtual(main())
+
+    assert server.calls["push"] <= 12
+    assert took <= 3 * server.latency
+
+
+def test_idle_nobody_waits() -> None:
+    """One send a second takes what the vendor takes, and not a moment more."""
+    server = ToyServer()
+
+    async def main() -> list[float]:
+        async with gateway(server, certificate(logs_in=False)) as g:
+            return await spread(g, 20, 20.0)
+
+    took = run_virtual(main())
+
+    assert max(took) == pytest.approx(server.latency)
+    assert server.calls["push"] == 20
+
+
+def test_two_sends_close_together_are_two_requests_within_the_linger() -> None:
+    """The second waits for company no longer than the linger."""
+    server = ToyServer()
+
+    async def main() -> float:
+        async with gateway(server, certificate(logs_in=False), linger=0.5) as g:
+            first = asyncio.create_task(g.send(PushToken(1, "a"), note()))
+            await asyncio.sleep(0.1)
+            await g.send(PushToken(1, "b"), note())
+            assert (await first).ok
+            return asyncio.get_running_loop().time()
+
+    assert run_virtual(main()) == pytest.approx(0.5 + server.latency)
+
+
+def test_a_full_batch_does_not_linger() -> None:
+    """When there are enough for a request, it leaves."""
+    server = ToyServer()
+
+    async def main() -> float:
+        async with gateway(server, certificate(logs_in=False, size=10), linger=5.0) as g:
+            first = asyncio.create_task(g.send(PushToken(1, "first"), note()))
+            await asyncio.sleep(0.1)
+            await g.send_each([Push(PushToken(1, f"k{i}"), note()) for i in range(10)])
+            assert (await first).ok
+            return asyncio.get_running_loop().time()
+
+    assert run_virtual(main()) == pytest.approx(0.1 + server.latency)
+
+
+def test_while_all_connections_are_busy_pushes_gather() -> None:
+    """A slow vendor gets large batches by itself."""
+    server = ToyServer()
+    server.latency = 1.0
+
+    async def main() -> None:
+        async with gateway(server, certificate(logs_in=False), connections=2) as g:
+            await spread(g, 5_000, 5.0)
+
+    run_virtual(main())
+
+    assert server.calls["push"] <= 14
+    assert max(len(batch) for batch in server.batches) >= 450
+
+
+@pytest.mark.parametrize("off", ["gateway", "certificate", "push"])
+def test_switched_off_each_push_has_a_request_of_its_own(off: str) -> None:
+    """At once, alone, and to the byte the request of a single send."""
+    server = ToyServer()
+    alone = ToyServer()
+    linger = {"linger": 0} if off == "gateway" else {}
+    own = certificate(logs_in=False)
+    if off == "certificate":
+        own = type(own)(own.id, own.brand, own.settings, linger=0)
+
+    async def main() -> list[Outcome]:
+        async with gateway(server, own, **linger) as g:
+            pushes = [
+                Push(PushToken(1, f"k{i}"), note(f"n{i}"), dedupe_id=f"d{i}", coalesce=off != "push") for i in range(50)
+            ]
+            return await g.send_each(pushes)
+
+    async def one_by_one() -> None:
+        async with gateway(alone, certificate(logs_in=False)) as g:
+            for i in range(50):
+                await g.send_each([Push(PushToken(1, f"k{i}"), note(f"n{i}"), dedupe_id=f"d{i}")])
+
+    outcomes = run_virtual(main())
+    run_virtual(one_by_one())
+
+    assert all(outcome.ok for outcome in outcomes)
+    assert sorted(server.batches) == sorted(alone.batches)
+    assert len(server.batches) == 50
+
+
+def test_a_push_that_does_not_coalesce_goes_past_those_that_linger() -> None:
+    """It leaves at once, whatever the others wait for."""
+    server = ToyServer()
+
+    async def main() -> tuple[float, float]:
+        loop = asyncio.get_running_loop()
+        async with gateway(server, certificate(logs_in=False), linger=5.0) as g:
+            await g.send(PushToken(1, "first"), note())
+            begun = loop.time()
+            lingering = asyncio.create_task(g.send(PushToken(1, "lingering"), note()))
+            await asyncio.sleep(0)
+            assert (await g.send(PushToken(1, "call"), note(), coalesce=False)).ok
+            quick = loop.time() - begun
+            assert (await lingering).ok
+            return quick, loop.time() - begun
+
+    quick, _ = run_virtual(main())
+
+    assert quick == pytest.approx(server.latency)
+    assert [token for token, *_ in server.batches[1]] in (["call"], ["lingering"])
+
+
+def test_lanes_never_wait_for_each_other() -> None:
+    """One certificate's vendor hangs: the other's pushes take what they always took."""
+    hanging, server = ToyServer(), ToyServer()
+    hanging.latency = 1000.0
+
+    class Both(ToyServer):
+        async def send(self, request: Any, *, pool: str, timeout: float) -> Any:  # noqa: ASYNC109
+            return await (hanging if pool == "1" else server).send(request, pool=pool, timeout=timeout)
+
+    async def main() -> float:
+        async with gateway(Both(), certificate(1, logs_in=False), certificate(2, logs_in=False)) as g:
+            stuck = [asyncio.create_task(g.send(PushToken(1, f"k{i}"), note(), timeout=9.0)) for i in range(500)]
+            took = await spread(g, 1000, 1.0, key=2)
+            outcomes = await asyncio.gather(*stuck)
+            assert {outcome.status for outcome in outcomes} == {Status.UNKNOWN}
+            return max(took)
+
+    assert run_virtual(main()) <= 0.020 + server.latency
+
+
+def test_a_region_that_hangs_does_not_hold_the_other() -> None:
+    """The login of one host never comes back: pushes for the other host go on."""
+    server = ToyServer()
+
+    class FarHangs(ToyServer):
+        async def send(self, request: Any, *, pool: str, timeout: float) -> Any:  # noqa: ASYNC109
+            if "/far/login" in request.url:
+                await asyncio.sleep(5.0)
+            return await server.send(request, pool=pool, timeout=timeout)
+
+    async def main() -> float:
+        async with gateway(FarHangs(), certificate(size=1)) as g:
+            far = [asyncio.create_task(g.send(PushToken(1, f"far-{i}"), note())) for i in range(100)]
+            await asyncio.sleep(0.1)
+            near = await g.send_each([Push(PushToken(1, f"k{i}"), note()) for i in range(100)])
+            took = asyncio.get_running_loop().time()
+            assert all(outcome.ok for outcome in near)
+            assert all(outcome.ok for outcome in await asyncio.gather(*far))
+            return took
+
+    assert run_virtual(main()) < 1.0
+
+
+def test_many_distinct_notifications_are_sent_at_once_where_they_cannot_be_mixed() -> None:
+    """A vendor with one notification per request still has all its connections used."""
+    server = ToyServer()
+    server.latency = 1.0
+
+    async def main() -> float:
+        async with gateway(server, certificate(mixed=False, logs_in=False), connections=8) as g:
+            await g.send_each([Push(PushToken(1, f"k{i}"), note(f"n{i}")) for i in range(80)])
+            return asyncio.get_running_loop().time()
+
+    assert run_virtual(main()) == pytest.approx(10.0, abs=0.2)
+    assert server.peak == 8
+
+
+@pytest.mark.parametrize("linger", [-0.001, 60.001, True, "1", float("nan")])
+def test_a_linger_out_of_range_is_named(linger: Any) -> None:
+    """0 to 60 seconds, for the gateway and for a certificate."""
+    with pytest.raises(FieldError, match=r"Gateway\.linger"):
+        Gateway([], linger=linger)
+    with pytest.raises(FieldError, match=r"Certificate\.linger"):
+        type(certificate())(1, "toy", linger=linger)

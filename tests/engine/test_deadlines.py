@@ -1,0 +1,77 @@
+"""Deadlines: each push is due once, in time, and is not kept when it is done."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from toy_vendor import note
+
+from pushgateway import Outcome, Push, PushToken
+from pushgateway.engine.pushes.deadlines import GRAIN, Deadlines
+from pushgateway.engine.pushes.runs import Waiting
+
+
+class Nowhere:
+    """A sink for outcomes that nobody waits for."""
+
+    withdrawn = False
+
+    def left(self, _: Sequence[Any]) -> bool:
+        """One caller for all."""
+        return self.withdrawn
+
+    def put(self, place: int, outcome: Outcome) -> None:
+        """Taken."""
+
+    def put_all(self, places: Sequence[int], outcomes: Sequence[Outcome]) -> None:
+        """Taken too."""
+
+
+def waiting(deadline: float) -> Waiting:
+    return Waiting(Push(PushToken(1, "a"), note()), deadline, Nowhere(), 0)
+
+
+@given(st.lists(st.floats(0, 100), max_size=50), st.floats(0, 120))
+def test_due_are_those_whose_deadline_has_passed(deadlines: list[float], now: float) -> None:
+    """None too early, none more than a grain too late, each once."""
+    filed = Deadlines()
+    pushes = [waiting(deadline) for deadline in deadlines]
+    for one in pushes:
+        filed.add([one])
+
+    due = filed.due(now, 1000)
+
+    assert all(one.deadline <= now for one in due)
+    assert {id(one) for one in pushes if one.deadline <= now - GRAIN} <= {id(one) for one in due}
+    assert len({id(one) for one in due}) == len(due)
+    assert filed.due(now, 1000) == []
+
+
+@pytest.mark.parametrize("most", [1, 2, 3, 4])
+def test_no_more_are_taken_than_asked_for(most: int) -> None:
+    """The rest are due at once again."""
+    filed = Deadlines()
+    for _ in range(3):
+        filed.add([waiting(1.0)])
+
+    first = filed.due(2.0, most)
+
+    assert len(first) == min(most, 3)
+    assert len(filed.due(2.0, 100)) == 3 - len(first)
+
+
+def test_what_has_its_outcome_is_not_due_and_not_kept() -> None:
+    """A discarded push is forgotten; discarding twice, or what was never filed, does nothing."""
+    filed = Deadlines()
+    done, other = waiting(1.0), waiting(5.0)
+    filed.add([done, other])
+
+    filed.discard([done])
+    filed.discard([done])
+    filed.discard([waiting(3.0)])
+
+    assert filed.next() == 5.0
+    assert filed.due(10.0, 100) == [other]
+    assert filed.next() is None

@@ -1,0 +1,350 @@
+"""One of a vendor's servers at work, seen from the host: what holds a push up, and what ends that."""
+
+import asyncio
+from typing import Any, ClassVar
+
+import attrs
+import pytest
+from toy_vendor import Toy, ToyServer, certificate, gateway, note
+
+from pushgateway import Audience, BroadcastOutcome, Certificate, Gateway, Outcome, Push, PushToken, Reason, Status
+from pushgateway.engine.flow_control.retry import RetryPolicy
+from pushgateway.observe.events import BreakerChanged, BreakerState, Event, OutcomeGiven, RequestDone
+from pushgateway.testing.virtual_time import run_virtual
+from pushgateway.vendor import Exchange, NoVerdict, Refused, Request
+
+DOWN = NoVerdict("connect: refused", sent=False)
+ONCE = RetryPolicy(attempts=1)
+
+
+def now() -> float:
+    return asyncio.get_running_loop().time()
+
+
+def to(token: str, **more: Any) -> Push:
+    return Push(PushToken(1, token), note(), **more)
+
+
+def paused(g: Gateway, seconds: float) -> None:
+    """The vendor has just asked the server "near" of certificate 1 to wait."""
+    gate = g._roster.lane("1").region("near").gate
+    gate.failed(now(), gate.leaves(now(), 1), Refused(Reason.RATE_LIMITED, "6", retry_after=seconds), "")
+
+
+async def broken_off(g: Gateway, server: ToyServer) -> None:
+    """Five failures in a row: the breaker of the server "near" opens for about a second."""
+    server.answers = [DOWN] * 5
+    for number in range(5):
+        await g.send(PushToken(1, f"down{number}"), note())
+
+
+# The gate
+
+
+def test_a_probe_carries_one_push() -> None:
+    """After an outage one push finds out whether the vendor is back, whatever waits: not a batch of them."""
+    server = ToyServer()
+
+    async def main() -> list[Outcome]:
+        async with gateway(server, retry=ONCE) as g:
+            await broken_off(g, server)
+            return await g.send_each([to(f"k{number}") for number in range(50)])
+
+    outcomes = run_virtual(main())
+
+    assert all(outcome.ok for outcome in outcomes)
+    assert [len(batch) for batch in server.batches[5:]] == [1, 49]
+
+
+def test_a_push_beside_a_broadcast_that_finds_out_leaves_when_that_has_ended() -> None:
+    """A broadcast is the request that finds out whether the vendor is back; what waits for it does not wait longer."""
+    server = ToyServer()
+
+    async def main() -> tuple[BroadcastOutcome, Outcome, float]:
+        async with gateway(server, certificate(logs_in=False), retry=ONCE) as g:
+            await broken_off(g, server)
+            server.latency = 1.0
+            spread = asyncio.create_task(g.broadcast(1, note(), Audience.everyone()))
+            await asyncio.sleep(1.5)  # it has left, alone
+            outcome = await g.send(PushToken(1, "a"), note(), timeout=30.0)
+            took = now()
+            return await spread, outcome, took
+
+    spread, outcome, took = run_virtual(main())
+
+    assert spread.ok
+    assert outcome.ok
+    assert took < 5.0
+
+
+@pytest.mark.parametrize("count", [1, 10])
+def test_what_cannot_wait_for_the_end_of_an_outage_is_told_when_it_comes_in(count: int) -> None:
+    """One push or many of one call: nobody waits for a deadline that comes before anybody may ask again."""
+    server = ToyServer()
+
+    async def main() -> tuple[list[Outcome], float]:
+        async with gateway(server, retry=ONCE) as g:
+            await broken_off(g, server)
+            begun = now()
+            outcomes = await g.send_each([to(f"k{number}", timeout=0.2) for number in range(count)])
+            return outcomes, now() - begun
+
+    outcomes, took = run_virtual(main())
+
+    assert {(one.status, one.reason) for one in outcomes} == {(Status.NOT_SENT, Reason.UNAVAILABLE)}
+    assert took == 0.0
+
+
+def test_an_expired_push_says_what_it_waited_for() -> None:
+    """The deadline came in an outage: the detail names the outage, because waiting alone explains nothing."""
+    server = ToyServer()
+
+    async def main() -> Outcome:
+        async with gateway(server, retry=ONCE) as g:
+            await broken_off(g, server)
+            server.latency = 3.0  # the one that finds out takes longer than the next one has
+            probe = asyncio.create_task(g.send(PushToken(1, "probe"), note()))
+            await asyncio.sleep(1.5)
+            outcome = await g.send(PushToken(1, "a"), note(), timeout=0.5)
+            await probe
+            return outcome
+
+    outcome = run_virtual(main())
+
+    assert (outcome.status, outcome.reason) == (Status.NOT_SENT, Reason.EXPIRED)
+    assert "the vendor is not there: connect: refused" in outcome.detail
+
+
+def test_a_push_that_cannot_be_answered_in_time_leaves_its_place_to_others() -> None:
+    """An answer takes two seconds: who has two seconds left of four does not leave, and ends EXPIRED, not UNKNOWN."""
+    server = ToyServer()
+    server.latency = 2.0
+
+    async def main() -> list[Outcome]:
+        async with gateway(server, certificate(size=1, logs_in=False), connections=1) as g:
+            await g.send(PushToken(1, "warm"), note())
+            return await g.send_each([to("a", timeout=3.9), to("b", timeout=3.9), to("c", timeout=30.0)])
+
+    outcomes = run_virtual(main())
+
+    assert [(one.status, one.reason) for one in outcomes] == [
+        (Status.ACCEPTED, None),
+        (Status.NOT_SENT, Reason.EXPIRED),
+        (Status.ACCEPTED, None),
+    ]
+    assert server.calls["push"] == 3
+
+
+@pytest.mark.parametrize("code", ["8", None])
+def test_a_refused_login_shuts_the_gate(code: str | None) -> None:
+    """With the vendor's code or without one, such as HTTP 403: no text was in play, so one refusal is enough."""
+    server = ToyServer()
+    server.login_answers = ["8"]
+    events: list[Event] = []
+
+    class Refusing(Toy):
+        def _refuse(self, given: str) -> None:
+            if given != "0":
+                raise Refused(Reason.CREDENTIALS, code, detail="HTTP 403")
+
+    async def main() -> Outcome:
+        async with gateway(server, vendors={"toy": Refusing}, observer=events.append) as g:
+            return await g.send(PushToken(1, "a"), note())
+
+    outcome = run_virtual(main())
+
+    opened = [event for event in events if isinstance(event, BreakerChanged)]
+    assert (outcome.status, outcome.reason) == (Status.NOT_SENT, Reason.CREDENTIALS)
+    assert [(one.state, one.reason, one.vendor_code) for one in opened] == [
+        (BreakerState.OPEN, Reason.CREDENTIALS, code)
+    ]
+
+
+def test_a_pause_that_begins_during_a_login_holds() -> None:
+    """Much may happen while a push waits for its access token: the gate is asked again before it leaves."""
+    server = ToyServer()
+    server.latency = 1.0
+
+    async def main() -> tuple[Outcome, float]:
+        async with gateway(server) as g:
+            sending = asyncio.create_task(g.send(PushToken(1, "a"), note()))
+            await asyncio.sleep(0.5)
+            assert (server.calls["login"], server.calls["push"]) == (1, 0)
+            paused(g, 20.0)
+            return await sending, now()
+
+    outcome, when = run_virtual(main())
+
+    assert outcome.ok
+    assert when >= 20.5
+
+
+def test_an_access_token_is_renewed_before_it_ends() -> None:
+    """When most of its life is over it still serves, and the next one is fetched beside the pushes."""
+    server = ToyServer()
+
+    async def main() -> float:
+        async with gateway(server) as g:
+            await g.send(PushToken(1, "a"), note())
+            await asyncio.sleep(0.95 * 86400)
+            server.latency = 1.0
+            begun = now()
+            assert (await g.send(PushToken(1, "b"), note())).ok
+            took = now() - begun
+            await asyncio.sleep(1.0)
+            return took
+
+    assert run_virtual(main()) == 1.0
+    assert server.calls["login"] == 2
+
+
+# A reload
+
+
+@attrs.frozen
+class Other(Toy):
+    """Another brand on the same wire."""
+
+    brand: ClassVar[str] = "other"
+
+
+def test_waiting_pushes_do_not_go_to_another_brand_of_the_same_id() -> None:
+    """Their tokens are addresses at the old vendor. What comes in later goes to the new one, and is told of it."""
+    server = ToyServer()
+    server.latency = 1.0
+    events: list[Event] = []
+
+    async def main() -> tuple[list[Outcome], Outcome]:
+        vendors = {"toy": Toy, "other": Other}
+        old = certificate(size=1, logs_in=False)
+        async with gateway(server, old, vendors=vendors, connections=1, observer=events.append) as g:
+            waiting = asyncio.create_task(g.send_each([to(f"k{number}") for number in range(5)]))
+            await asyncio.sleep(0.5)  # one is under way
+            g.reload([Certificate(1, "other", {"secret": "new", "logs_in": False})])
+            return await waiting, await g.send(PushToken(1, "later"), note())
+
+    outcomes, later = run_virtual(main())
+
+    assert [(one.status, one.reason) for one in outcomes] == (
+        [(Status.ACCEPTED, None)] + [(Status.NOT_SENT, Reason.CREDENTIALS)] * 4
+    )
+    assert later.ok
+    assert {token for token, _ in server.ledger} == {"k0", "later"}
+    assert [event.brand for event in events if isinstance(event, OutcomeGiven)][-1] == "other"
+
+
+@attrs.frozen
+class Moving(Toy):
+    """A vendor whose settings say which of its servers is asked."""
+
+    home: str = "near"
+
+    def region(self, token: str) -> str:
+        return self.home
+
+
+def test_waiting_pushes_go_to_the_server_of_the_new_settings() -> None:
+    """A certificate moves to another server of the vendor: what waits goes there, and events name that one."""
+    server = ToyServer()
+    server.latency = 1.0
+    events: list[Event] = []
+
+    async def main() -> list[Outcome]:
+        old, new = (certificate(size=1, logs_in=False, home=home) for home in ("near", "far"))
+        async with gateway(server, old, vendors={"toy": Moving}, connections=1, observer=events.append) as g:
+            waiting = asyncio.create_task(g.send_each([to(f"k{number}") for number in range(3)]))
+            await asyncio.sleep(0.5)
+            g.reload([new])
+            return await waiting
+
+    outcomes = run_virtual(main())
+
+    assert all(outcome.ok for outcome in outcomes)
+    assert [event.region for event in events if isinstance(event, RequestDone)] == ["near", "far", "far"]
+
+
+def test_what_waits_at_a_gate_looks_again_when_the_settings_change() -> None:
+    """A pause was asked of the old settings: with the new ones nobody waits for its end."""
+    server = ToyServer()
+
+    async def main() -> tuple[Outcome, BroadcastOutcome, float]:
+        async with gateway(server, certificate(logs_in=False)) as g:
+            await g.send(PushToken(1, "warm"), note())
+            paused(g, 100.0)
+            spread = asyncio.create_task(g.broadcast(1, note(), Audience.everyone()))
+            await asyncio.sleep(1.0)
+            sending = asyncio.create_task(g.send(PushToken(1, "a"), note(), timeout=200.0))
+            await asyncio.sleep(1.0)
+            g.reload([certificate(logs_in=False, secret="new")])
+            return await sending, await spread, now()
+
+    outcome, spread, when = run_virtual(main())
+
+    assert outcome.ok
+    assert when < 3.0
+    assert (spread.status, spread.reason) == (Status.NOT_SENT, Reason.CREDENTIALS)
+    assert server.calls["broadcast"] == server.calls["save"] == 0
+
+
+# On its way
+
+
+@attrs.frozen
+class TwoSteps(Toy):
+    """A vendor that is asked twice for each batch."""
+
+    def push(self, batch: Any) -> Exchange[Any]:
+        yield Request("POST", "https://toy.example/near/save")
+        return (yield from super().push(batch))
+
+
+def test_a_caller_that_leaves_between_two_requests_repeats_nothing() -> None:
+    """The first request of the batch has left, so its exchange goes on with the next one and does not begin anew."""
+    server = ToyServer()
+    server.latency = 1.0
+
+    async def main() -> Outcome:
+        async with gateway(server, certificate(logs_in=False), vendors={"toy": TwoSteps}, linger=1.0) as g:
+            first = asyncio.create_task(g.send(PushToken(1, "a"), note()))
+            second = asyncio.create_task(g.send(PushToken(1, "b"), note()))
+            await asyncio.sleep(0.5)
+            assert server.calls["save"] == 1
+            first.cancel()
+            return await second
+
+    outcome = run_virtual(main())
+
+    assert outcome.ok
+    assert outcome.attempts == 1
+    assert (server.calls["save"], server.calls["push"]) == (1, 1)
+
+
+def test_pushes_that_a_used_up_quota_ends_do_not_hold_the_loop() -> None:
+    """Ten batches wait when the day is used up: those that wait are answered a batch in each turn of the loop."""
+    server = ToyServer()
+    server.answers = ["7"]
+    turns: list[int] = []
+    count = 0
+
+    async def main() -> list[Outcome]:
+        nonlocal count
+        loop: Any = asyncio.get_running_loop()
+        run_once = loop._run_once
+
+        def counting() -> None:
+            nonlocal count
+            count += 1
+            run_once()
+
+        loop._run_once = counting
+        async with gateway(server, connections=1, observer=observe) as g:
+            return await g.send_each([to(f"k{number}") for number in range(10_000)])
+
+    def observe(event: Event) -> None:
+        if isinstance(event, OutcomeGiven):
+            turns.append(count)
+
+    outcomes = run_virtual(main())
+
+    assert {outcome.reason for outcome in outcomes} == {Reason.QUOTA_EXCEEDED}
+    assert max(turns.count(turn) for turn in set(turns)) <= 2000

@@ -1,0 +1,222 @@
+"""Truths about small parts of the engine that only show in a corner: forks, ends of processes, events, weights."""
+
+import asyncio
+import os
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+from toy_vendor import Toy, ToyServer, certificate, gateway, note
+
+from pushgateway import Certificate, Journal, Outcome, Push, PushToken, Reason, Status, sync
+from pushgateway.engine.pushes.queue import SHARE, Queue
+from pushgateway.engine.pushes.runs import Waiting
+from pushgateway.engine.pushes.sinks import Many
+from pushgateway.model.intent import Priority
+from pushgateway.model.push import Notification
+from pushgateway.observe.events import Event, LoginDone, RequestDone
+from pushgateway.observe.journal import read_journal
+from pushgateway.observe.traces import Ended, Traces
+from pushgateway.sync import thread as backgrounds
+from pushgateway.testing.virtual_time import run_virtual
+from pushgateway.vendor import Batching, Exchange, NoVerdict, Response
+
+TOKEN = PushToken(1, "a")
+
+
+def life(number: int) -> Ended:
+    """What is kept of a push that ended."""
+    kept: list[Ended] = []
+    traces = Traces(1, now=lambda: 5.0, clock=lambda: 0.0)
+    traces.tell(kept.append, lambda receipt: None)
+    traces.ended(Outcome.accepted(Push(TOKEN, note(), dedupe_id=f"d-{number}"), "m"), 1.0, None)
+    return kept[0]
+
+
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
+def test_a_forked_process_writes_with_a_thread_of_its_own(tmp_path: Path) -> None:
+    """The parent has written already: the child's lines are in the file too, and its count begins with nothing."""
+    journal = Journal(tmp_path / "j")
+    journal.note(life(0))
+    journal.dropped = 3
+    child = os.fork()
+    if child == 0:
+        journal.note(life(1))
+        journal.close()
+        os._exit(journal.dropped)
+    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    journal.close()
+
+    assert code == 0
+    assert sorted(told["dedupe_id"] for told in read_journal(tmp_path / "j", TOKEN)) == ["d-0", "d-1"]
+
+
+def test_the_end_of_a_process_waits_for_sends_under_way() -> None:
+    """A program ends while another thread sends: the request has its answer, and the caller its outcome."""
+    server = ToyServer()
+    asked = threading.Event()
+    outcomes: list[Outcome] = []
+
+    class Slow(ToyServer):
+        async def send(self, request: Any, *, pool: str, timeout: float) -> Response:  # noqa: ASYNC109
+            asked.set()
+            return await super().send(request, pool=pool, timeout=timeout)
+
+    server = Slow()
+    server.latency = 0.1
+    g = sync.Gateway([Certificate(1, "toy", {"secret": "x"})], transport=server, vendors={"toy": Toy})
+    thread = threading.Thread(target=lambda: outcomes.append(g.send(TOKEN, note())))
+    thread.start()
+    assert asked.wait(10)
+
+    backgrounds._end_all()
+    assert g._background.over
+    thread.join(10)
+
+    assert [one.status for one in outcomes] == [Status.ACCEPTED]
+
+
+def test_what_is_least_urgent_has_its_share() -> None:
+    """Every eighth batch begins with bulk, however much that is urgent waits."""
+    queue = Queue()
+    loop = asyncio.new_event_loop()
+    sink = Many(loop, 100)
+    loop.close()
+    for place in range(20):
+        for priority in (Priority.URGENT, Priority.BULK):
+            push = Push(PushToken(1, f"{priority.name}-{place}"), note(), priority=priority)
+            queue.add([Waiting(push, 60.0, sink, place)], "", priority)
+
+    batches = [queue.cut("", Batching(1), lambda _: 0)[0] for _ in range(2 * SHARE)]
+
+    assert [batch[0].priority for batch in batches].count(Priority.BULK) == 2
+
+
+def test_a_token_that_is_not_ascii_is_weighed_as_it_is_quoted() -> None:
+    """A letter outside of ASCII takes up to twelve bytes in a request: what fits by its letters may not fit."""
+    queue = Queue()
+    loop = asyncio.new_event_loop()
+    sink = Many(loop, 2)
+    loop.close()
+    pushes = [Push(PushToken(1, "\N{OLD PERSIAN SIGN A}" * 10 + str(number)), note()) for number in range(2)]
+    queue.add([Waiting(push, 60.0, sink, place) for place, push in enumerate(pushes)], "")
+
+    taken, _ = queue.cut("", Batching(10, True, 180), lambda _: 0)
+
+    assert len(taken) == 1
+
+
+def test_pushes_of_two_quotas_do_not_share_a_request() -> None:
+    """Otherwise the one that is used up would take the other with it. Single sends of one moment, as of one call."""
+    server = ToyServer()
+
+    class TwoQuotas(Toy):
+        def quota(self, notification: Notification) -> str:
+            return "public" if notification.title == "offer" else ""
+
+    async def main() -> list[Outcome]:
+        async with gateway(server, vendors={"toy": TwoQuotas}) as g:
+            return await asyncio.gather(
+                *(g.send(PushToken(1, f"k{n}"), note("offer" if n % 2 else "chat")) for n in range(8))
+            )
+
+    assert all(outcome.ok for outcome in run_virtual(main()))
+    assert [{title for _, title, _ in batch} for batch in server.batches] == [{"chat"}, {"offer"}]
+
+
+# Events
+
+
+def test_a_request_that_perhaps_arrived_is_told_as_sent() -> None:
+    """`RequestDone.sent` is the transport's word: True for a lost reply, False where no connection was made."""
+    server = ToyServer()
+    server.answers = [NoVerdict("cut"), NoVerdict("connect: refused", sent=False)]
+    events: list[Event] = []
+
+    async def main() -> None:
+        async with gateway(server, certificate(logs_in=False), observer=events.append) as g:
+            await g.send(TOKEN, note())
+
+    run_virtual(main())
+
+    told = [(event.ending, event.sent) for event in events if isinstance(event, RequestDone)]
+    assert told == [("no_verdict", True), ("no_verdict", False), ("reply", True)]
+
+
+def test_a_login_that_was_cut_off_is_not_told_as_one_that_went_well() -> None:
+    """The gateway was closed while it waited for the vendor."""
+    server = ToyServer()
+    server.latency = 5.0
+    events: list[Event] = []
+
+    async def main() -> None:
+        g = gateway(server, observer=events.append)
+        sending = asyncio.create_task(g.send(TOKEN, note()))
+        await asyncio.sleep(1.0)
+        await g.aclose(0.5)
+        await sending
+
+    run_virtual(main())
+
+    assert [(event.ok, event.reason) for event in events if isinstance(event, LoginDone)] == [(False, Reason.CLOSED)]
+
+
+# Turns of the loop
+
+
+def turns(loop: Any, count: list[int]) -> None:
+    """Count the loop's turns in `count[0]`."""
+    run_once = loop._run_once
+
+    def counting() -> None:
+        count[0] += 1
+        run_once()
+
+    loop._run_once = counting
+
+
+def test_two_large_batches_are_not_built_in_one_turn_of_the_loop() -> None:
+    """Lanes take turns at building and reading, so that everybody else in the process has the loop between two."""
+    server = ToyServer()
+    count = [0]
+    built: list[int] = []
+
+    class Building(Toy):
+        def push(self, batch: Any) -> Exchange[Any]:
+            built.append(count[0])
+            exchange = super().push(batch)
+            result = yield from exchange
+            built.append(count[0])
+            return result
+
+    async def main() -> None:
+        own = [certificate(key, logs_in=False) for key in range(1, 5)]
+        async with gateway(server, *own, vendors={"toy": Building}) as g:
+            turns(asyncio.get_running_loop(), count)
+            await g.send_each([Push(PushToken(1 + n % 4, f"k{n}"), note()) for n in range(200)])
+
+    run_virtual(main())
+
+    assert len(built) == 8
+    assert len(set(built)) == 8
+
+
+def test_a_stream_of_a_plain_list_lets_the_loop_turn() -> None:
+    """A source that never waits is taken in a turn's worth at a time."""
+    server = ToyServer()
+    count = [0]
+    seen: list[int] = []
+
+    def source() -> Any:
+        for number in range(1000):
+            seen.append(count[0])
+            yield Push(PushToken(1, f"k{number}"), note())
+
+    async def main() -> int:
+        async with gateway(server) as g:
+            turns(asyncio.get_running_loop(), count)
+            return len([outcome async for outcome in g.stream(source())])
+
+    assert run_virtual(main()) == 1000
+    assert max(seen.count(turn) for turn in set(seen)) <= 257

@@ -1,0 +1,333 @@
+"""A vendor's own operations: through the lane, with an outcome always, and never twice where that would harm."""
+
+import inspect
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+from operations_vendor import Clerk, ClerkServer, clerks
+
+from pushgateway import FieldError, Gateway, PushFailed, Reason, RetryPolicy, Statistics, Status
+from pushgateway.engine.operations import operations_of
+from pushgateway.model.outcome import CallOutcome
+from pushgateway.observe.events import CallDone, Event, RequestDone
+from pushgateway.testing.virtual_time import run_virtual
+from pushgateway.vendor import NoVerdict, Vendor
+
+Ask = Callable[[Gateway], Awaitable[CallOutcome[Any]]]
+BUSY = {"code": 5}
+
+
+def asked(server: ClerkServer, ask: Ask, **options: Any) -> CallOutcome[Any]:
+    async def main() -> CallOutcome[Any]:
+        async with clerks(server, **options) as g:
+            return await ask(g)
+
+    return run_virtual(main())
+
+
+def alias(g: Gateway) -> Awaitable[CallOutcome[Any]]:
+    return g.vendor(1).alias("k", "ann")
+
+
+def upload(g: Gateway) -> Awaitable[CallOutcome[Any]]:
+    return g.vendor(1).upload(b"picture")
+
+
+def test_an_operation_is_asked_with_an_access_token_and_gives_its_value() -> None:
+    """One login, one request, and the value that the plug-in read."""
+    server = ClerkServer()
+
+    outcome = asked(server, alias)
+
+    assert (outcome.status, outcome.value, outcome.operation, outcome.attempts) == (
+        Status.ACCEPTED,
+        "done",
+        "set_alias",
+        1,
+    )
+    assert (outcome.ok, outcome.certificate_id) == (True, "1")
+    assert server.called == [("alias", ["k", "ann"])]
+    assert server.calls["login"] == 1
+
+
+def test_the_typed_way_is_the_same_call() -> None:
+    """`ask` takes the plug-in's method itself; a method that is no operation of this vendor is the caller's mistake."""
+    server = ClerkServer()
+
+    class Other(Clerk):
+        def other(self) -> None: ...
+
+    async def main() -> CallOutcome[Statistics]:
+        async with clerks(server) as g:
+            with pytest.raises(FieldError, match="toy has no operation 'other'; it has: alias, "):
+                await g.vendor(1).ask(Other.other)  # type: ignore[arg-type]
+            return await g.vendor(1).ask(Clerk.statistics, "m", task_id="t")
+
+    server.value = lambda: 2
+    outcome = run_virtual(main())
+
+    assert outcome.value == Statistics(valid=3, arrived=2)
+    assert server.called == [("statistics", ["m", "t"])]
+
+
+def test_operations_are_what_returns_a_call() -> None:
+    """Public methods annotated so, of a class and its bases, whether the annotation is text or not; nothing else."""
+
+    class Evaluated(Clerk):
+        def counted(self) -> int:
+            return 1
+
+    Evaluated.upload.__annotations__["return"] = inspect.signature(Clerk.upload, eval_str=False).return_annotation
+
+    assert operations_of(Vendor) == {"statistics"}
+    assert operations_of(Evaluated) == {"alias", "broken", "ping", "spoilt", "statistics", "upload"}
+
+
+def test_an_unknown_name_lists_the_operations() -> None:
+    """A misspelt name is seen where it is written; so are wrong arguments and wrong types."""
+
+    async def main() -> None:
+        async with clerks(ClerkServer()) as g:
+            operations = g.vendor(1)
+            with pytest.raises(AttributeError, match="toy has no operation 'alais'; it has: alias, broken, "):
+                operations.alais  # noqa: B018
+            with pytest.raises(AttributeError):
+                operations.push  # noqa: B018
+            with pytest.raises(AttributeError):
+                operations._refuse  # noqa: B018
+            with pytest.raises(TypeError, match="missing a required argument: 'alias'"):
+                await operations.alias("k")
+            with pytest.raises(FieldError, match="alias: must be a str"):
+                await operations.alias("k", 7)
+            assert dir(operations) == ["alias", "ask", "broken", "ping", "spoilt", "statistics", "upload"]
+            assert repr(operations) == "Operations('1')"
+
+    run_virtual(main())
+
+
+def test_what_is_found_before_any_request_is_not_sent() -> None:
+    """A refused argument, an operation that the vendor does not have, a certificate that does not exist."""
+    server = ClerkServer()
+
+    empty = asked(server, lambda g: g.vendor(1).alias("k", ""))
+    strange = asked(server, lambda g: g.vendor(2).anything())
+    missing = run_virtual(_statistics_of_plain_toy())
+
+    assert (empty.status, empty.reason, empty.detail) == (
+        Status.NOT_SENT,
+        Reason.INVALID_NOTIFICATION,
+        "alias: must not be empty",
+    )
+    assert (strange.status, strange.reason, strange.operation) == (Status.NOT_SENT, Reason.CREDENTIALS, "anything")
+    assert (missing.status, missing.reason) == (Status.NOT_SENT, Reason.UNSUPPORTED)
+    assert server.calls == {}
+    assert [outcome.attempts for outcome in (empty, strange, missing)] == [0, 0, 0]
+
+
+async def _statistics_of_plain_toy() -> CallOutcome[Any]:
+    from toy_vendor import ToyServer, gateway
+
+    async with gateway(ToyServer()) as g:
+        return await g.vendor(1).statistics("m", "t")
+
+
+def test_an_access_token_that_expired_is_renewed_once() -> None:
+    """Refused once, logged in anew, asked again; refused for ever, it ends after the second."""
+    server = ClerkServer()
+    server.refuse_access = {"t1"}
+    hopeless = ClerkServer()
+    hopeless.refuse_access = {f"t{number}" for number in range(9)}
+
+    renewed, refused = asked(server, alias), asked(hopeless, alias)
+
+    assert (renewed.status, renewed.attempts, server.calls["login"]) == (Status.ACCEPTED, 2, 2)
+    assert (refused.status, refused.reason, refused.attempts) == (Status.REJECTED, Reason.CREDENTIALS, 2)
+
+
+def test_what_is_refused_for_now_is_asked_again() -> None:
+    """Also what must not be done twice: a readable refusal did nothing."""
+    for ask in (alias, upload):
+        server = ClerkServer()
+        server.given = [BUSY, {"code": 6, "wait": 2.0}]
+
+        outcome = asked(server, ask)
+
+        assert (outcome.status, outcome.attempts, len(server.called)) == (Status.ACCEPTED, 3, 3)
+
+
+def test_attempts_and_time_have_an_end() -> None:
+    """As many as the policy says; not one that would come after the deadline."""
+    server = ClerkServer()
+    server.given = [dict(BUSY) for _ in range(9)]
+    hurried = ClerkServer()
+    hurried.given = [{"code": 6, "wait": 60.0}]
+
+    outcome = asked(server, alias, retry=RetryPolicy(attempts=3))
+    late = asked(hurried, lambda g: g.vendor(1, timeout=5.0).alias("k", "ann"))
+
+    assert (outcome.status, outcome.reason, outcome.attempts) == (Status.REJECTED, Reason.UNAVAILABLE, 3)
+    assert (late.status, late.reason, late.attempts, late.retry_after) == (
+        Status.REJECTED,
+        Reason.RATE_LIMITED,
+        1,
+        60.0,
+    )
+
+
+def test_without_a_verdict_only_the_harmless_is_asked_again() -> None:
+    """An alias set twice is set; a picture may be there already, so nobody uploads it again."""
+    for ask, status, attempts in ((alias, Status.ACCEPTED, 2), (upload, Status.UNKNOWN, 1)):
+        server = ClerkServer()
+        server.given = [NoVerdict("cut")]
+
+        outcome = asked(server, ask)
+
+        assert (outcome.status, outcome.attempts) == (status, attempts)
+
+
+def test_what_never_left_is_asked_again() -> None:
+    """A connection refused proves that nothing was done."""
+    server = ClerkServer()
+    server.given = [NoVerdict("refused", sent=False), NoVerdict("refused", sent=False)]
+
+    outcome = asked(server, upload)
+
+    assert (outcome.status, outcome.attempts) == (Status.ACCEPTED, 3)
+
+
+def test_of_several_requests_the_first_is_not_made_again() -> None:
+    """The second was refused, readably, but the first may have done what must not be done twice."""
+    server = ClerkServer()
+    server.given = [{"code": 0}, BUSY]
+
+    outcome = asked(server, lambda g: g.vendor(1).upload(b"picture", twice=True))
+
+    assert (outcome.status, outcome.reason, outcome.attempts) == (Status.REJECTED, Reason.UNAVAILABLE, 2)
+    assert [what for what, _ in server.called] == ["reserve", "upload"]
+
+
+def test_after_an_attempt_without_a_verdict_a_refusal_proves_nothing() -> None:
+    """Perhaps it was done the first time: nobody may call that rejected."""
+    server = ClerkServer()
+    server.given = [NoVerdict("cut"), {"code": 3, "message": "no"}]
+
+    outcome = asked(server, alias)
+
+    assert (outcome.status, outcome.reason) == (Status.UNKNOWN, Reason.NO_VERDICT)
+    assert (outcome.vendor_code, outcome.vendor_message, outcome.attempts) == ("3", "no", 2)
+    assert outcome.detail == "an earlier attempt had no verdict; the last one ended rejected"
+
+
+def test_the_deadline_ends_what_waits_and_what_is_asked() -> None:
+    """Before a request it is `EXPIRED` and nothing was done, during one nobody knows."""
+    server = ClerkServer()
+    server.latency = 4.0
+
+    waiting = asked(server, lambda g: g.vendor(1, timeout=3.0).alias("k", "ann"))  # still logging in
+    asking = asked(server, lambda g: g.vendor(1, timeout=7.0).alias("k", "ann"))
+
+    assert (waiting.status, waiting.reason) == (Status.NOT_SENT, Reason.EXPIRED)
+    assert (asking.status, asking.reason) == (Status.UNKNOWN, Reason.NO_VERDICT)
+
+
+def test_a_used_up_day_of_an_operation_stops_that_operation_alone() -> None:
+    """No more pictures today: the second is answered here, pushes and other operations go on."""
+    server = ClerkServer()
+    server.given = [{"code": 7}]
+
+    async def main() -> list[Reason | None]:
+        from pushgateway import Notification, PushToken
+
+        async with clerks(server) as g:
+            first, second = await upload(g), await upload(g)
+            other, push = await alias(g), await g.send(PushToken(1, "k"), Notification("a", "b"))
+            assert (first.status, second.status) == (Status.REJECTED, Status.NOT_SENT)
+            return [first.reason, second.reason, other.reason, push.reason]
+
+    reasons = run_virtual(main())
+
+    assert reasons == [Reason.QUOTA_EXCEEDED, Reason.QUOTA_EXCEEDED, None, None]
+    assert [what for what, _ in server.called] == ["upload", "alias"]
+
+
+def test_a_plugin_that_breaks_its_contract_is_blamed_without_its_words(caplog: pytest.LogCaptureFixture) -> None:
+    """No Call, an error before any request, an error after one: the last may have done something."""
+    server = ClerkServer()
+
+    spoilt = asked(server, lambda g: g.vendor(1).spoilt())
+    early = asked(server, lambda g: g.vendor(1).broken(late=False))
+    late = asked(server, lambda g: g.vendor(1).broken(late=True))
+
+    assert [(one.status, one.reason) for one in (spoilt, early, late)] == [
+        (Status.NOT_SENT, Reason.CREDENTIALS),
+        (Status.NOT_SENT, Reason.CREDENTIALS),
+        (Status.UNKNOWN, Reason.NO_VERDICT),
+    ]
+    assert "KeyError" in early.detail
+    assert "secret text" not in f"{caplog.text}{early.detail}{late.detail}"
+
+
+def test_a_right_that_lacks_stops_its_operation_alone() -> None:
+    """Refused for want of a right, or a server that is down: it is not asked again for now, and pushes go on."""
+    server = ClerkServer()
+    server.given = [{"code": 8}]
+
+    async def main() -> list[Reason | None]:
+        from pushgateway import Notification, PushToken
+
+        async with clerks(server) as g:
+            first, second = await alias(g), await alias(g)
+            push, other = await g.send(PushToken(1, "k"), Notification("a", "b")), await upload(g)
+            assert (first.status, second.status) == (Status.REJECTED, Status.NOT_SENT)
+            return [first.reason, second.reason, push.reason, other.reason]
+
+    assert run_virtual(main()) == [Reason.CREDENTIALS, Reason.CREDENTIALS, None, None]
+    assert [what for what, _ in server.called] == ["alias", "upload"]
+
+
+def test_a_hurt_vendor_is_not_asked() -> None:
+    """A refused login is not tried again for now."""
+    server = ClerkServer()
+    server.login_answers = ["8"]
+
+    async def main() -> list[CallOutcome[Any]]:
+        async with clerks(server) as g:
+            return [await alias(g), await alias(g)]
+
+    outcomes = run_virtual(main())
+
+    assert [(one.status, one.reason, one.attempts) for one in outcomes] == (
+        [(Status.NOT_SENT, Reason.CREDENTIALS, 0)] * 2
+    )
+    assert (server.called, server.calls["login"]) == ([], 1)
+
+
+def test_observers_hear_of_calls_by_the_vendors_name() -> None:
+    """Each request, and the end."""
+    server = ClerkServer()
+    server.given = [BUSY]
+    heard: list[Event] = []
+
+    asked(server, alias, observer=heard.append)
+
+    requests = [event for event in heard if isinstance(event, RequestDone) and event.operation == "call"]
+    (done,) = (event for event in heard if isinstance(event, CallDone))
+    assert [(event.name, event.pushes, event.region) for event in requests] == [("set_alias", 0, "near")] * 2
+    assert (done.name, done.status, done.attempts, done.brand) == ("set_alias", Status.ACCEPTED, 2, "toy")
+    assert done.duration > 0
+
+
+def test_an_outcome_of_a_call_can_be_raised() -> None:
+    """For those who like exceptions; the value does not show itself."""
+    server = ClerkServer()
+    server.value = lambda: "s3cret"
+    good = asked(server, alias)
+    server.given = [{"code": 3}]
+    bad = asked(server, alias)
+
+    good.raise_for_failure()
+    with pytest.raises(PushFailed, match="rejected: invalid_notification: vendor code 3"):
+        bad.raise_for_failure()
+
+    assert "s3cret" not in repr(good)

@@ -1,0 +1,368 @@
+"""What a plug-in must not do, wherever it does it: it costs its own pushes, which say so, and nobody else anything."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import attrs
+import pytest
+from toy_vendor import Toy, ToyServer, certificate, gateway, note
+
+from pushgateway import Audience, Broadcast, Certificate, Outcome, Push, PushToken, Reason, Status
+from pushgateway.observe.events import BreakerChanged, Event
+from pushgateway.testing.virtual_time import run_virtual
+from pushgateway.vendor import AccessExpired, Refused, Request, Response, Vendor
+
+NEIGHBOUR = Certificate(2, "neighbour", {"secret": "s3cret"})
+
+
+class Neighbour(Toy):
+    brand = "neighbour"
+
+
+def with_a_neighbour(server: ToyServer, vendor: type[Vendor], **options: Any) -> tuple[list[Outcome], list[Outcome]]:
+    """Outcomes of three pushes through `vendor` and of five through a plug-in that is sound, in one call."""
+
+    async def main() -> list[Outcome]:
+        vendors = {"toy": vendor, "neighbour": Neighbour}
+        async with gateway(server, certificate(), NEIGHBOUR, vendors=vendors, timeout=20.0, **options) as g:
+            ours = [Push(PushToken(1, f"k{number}"), note()) for number in range(3)]
+            theirs = [Push(PushToken(2, f"n{number}"), note()) for number in range(5)]
+            return await g.send_each([*theirs[:2], *ours, *theirs[2:]])
+
+    outcomes = run_virtual(main())
+    return outcomes[2:5], outcomes[:2] + outcomes[5:]
+
+
+def saying(**members: Any) -> type[Toy]:
+    """The toy plug-in with other values for some of its members."""
+    return type("Odd", (Toy,), members)
+
+
+# Values of a wrong type
+
+
+@pytest.mark.parametrize("wrong", [None, 7, "many", object()])
+@pytest.mark.parametrize("name", ["batching", "rates", "deduplicates", "day_offset"])
+def test_a_property_of_a_wrong_type_costs_its_own_pushes(name: str, wrong: Any) -> None:
+    """Each says which property it is; the neighbour's pushes of the same call arrive."""
+    if (name, wrong) == ("day_offset", 7):
+        wrong = float("nan")
+
+    ours, theirs = with_a_neighbour(ToyServer(), saying(**{name: property(lambda _: wrong)}))
+
+    assert {(one.status, one.reason) for one in ours} == {(Status.NOT_SENT, Reason.CREDENTIALS)}
+    assert all(f"the toy plug-in broke its contract: {name}: must be" in one.detail for one in ours)
+    assert all(one.ok for one in theirs)
+
+
+@pytest.mark.parametrize("wrong", [None, 7, b"near", ("near",)])
+@pytest.mark.parametrize("name", ["region", "quota"])
+def test_a_method_that_gives_no_text_costs_its_own_pushes(name: str, wrong: Any) -> None:
+    """The same for what is asked about each push."""
+    ours, theirs = with_a_neighbour(ToyServer(), saying(**{name: lambda *_: wrong}))
+
+    assert {(one.status, one.reason) for one in ours} == {(Status.NOT_SENT, Reason.CREDENTIALS)}
+    assert all(f"{name}(): must be a str" in one.detail for one in ours)
+    assert all(one.ok for one in theirs)
+
+
+@pytest.mark.parametrize("wrong", [None, 7, "near", [None], []])
+def test_regions_of_a_wrong_type_are_asked_one_by_one(wrong: Any) -> None:
+    """The word "near" is no collection of the regions n, e, a and r."""
+    server = ToyServer()
+
+    async def main() -> list[Outcome]:
+        async with gateway(server, vendors={"toy": saying(regions=lambda *_: wrong)}) as g:
+            return await g.multicast([PushToken(1, f"k{number}") for number in range(100)], note())
+
+    assert all(outcome.ok for outcome in run_virtual(main()))
+    assert {push[0][0][0] for push in server.batches} == {"k"}
+
+
+@pytest.mark.parametrize("wrong", [None, "much", -5, float("nan"), float("inf"), True])
+def test_a_weight_that_is_no_size_makes_its_push_go_alone(wrong: Any) -> None:
+    """Nothing is lost, and nothing grows beyond the most that a request may be."""
+    server = ToyServer()
+
+    async def main() -> list[Outcome]:
+        async with gateway(server, certificate(max_bytes=100), vendors={"toy": saying(weigh=lambda *_: wrong)}) as g:
+            return await g.send_each([Push(PushToken(1, f"k{number}"), note()) for number in range(9)])
+
+    assert all(outcome.ok for outcome in run_virtual(main()))
+    assert {len(batch) for batch in server.batches} == {1}
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong"),
+    [
+        ("audiences", None),
+        ("audiences", "everyone"),
+        ("audiences", {"everyone"}),
+        ("audience_size", "3"),
+        ("audience_size", 0),
+        ("home_region", None),
+        ("save", lambda *_: 7),
+        ("broadcast", lambda *_: None),
+    ],
+)
+def test_a_wrong_answer_about_broadcasts_ends_the_broadcast(name: str, wrong: Any) -> None:
+    """Nothing left, and the plug-in is to blame."""
+    vendor = saying(**{name: wrong if callable(wrong) else property(lambda _: wrong)})
+
+    async def main() -> Any:
+        async with gateway(ToyServer(), vendors={"toy": vendor}) as g:
+            return await g.broadcast(1, note(), Audience.of_tokens(["a", "b"]))
+
+    outcome = run_virtual(main())
+
+    assert (outcome.status, outcome.reason) == (Status.NOT_SENT, Reason.CREDENTIALS)
+    assert "broke its contract" in outcome.detail
+    assert len(outcome.outcomes) == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong"),
+    [
+        ("dialect", property(lambda _: None)),
+        ("operation", lambda *_: None),
+        ("rulings", lambda *_: "text"),
+        ("rulings", lambda *_: [7]),
+        ("audiences", property(lambda _: None)),
+    ],
+)
+def test_explain_says_which_answer_is_wrong(name: str, wrong: Any) -> None:
+    """Never an exception: what is asked before sending ends as sending would."""
+
+    async def main() -> Any:
+        async with gateway(ToyServer(), vendors={"toy": saying(**{name: wrong})}) as g:
+            asked = Broadcast("1", note(), Audience.everyone()) if name == "audiences" else None
+            return g.explain(asked or Push(PushToken(1, "a"), note()))
+
+    outcome = run_virtual(main()).outcome
+
+    assert (outcome.status, outcome.reason) == (Status.NOT_SENT, Reason.CREDENTIALS)
+    assert name in outcome.detail
+
+
+@pytest.mark.parametrize("wrong", ["one sentence", None, [7]])
+def test_advice_of_a_wrong_type_is_the_checks_answer(wrong: Any) -> None:
+    """A word is no list of letters."""
+
+    async def main() -> Any:
+        async with gateway(ToyServer(), vendors={"toy": saying(advice=lambda _: wrong)}) as g:
+            return await g.check(1)
+
+    check = run_virtual(main())
+
+    assert (check.ok, check.reason) == (False, Reason.CREDENTIALS)
+    assert "advice()" in check.detail
+
+
+# Exchanges that are none
+
+
+def yielding(what: Any) -> Callable[..., Any]:
+    """An exchange whose first request is this."""
+
+    def push(*_: Any) -> Any:
+        yield what
+
+    return push
+
+
+NO_REQUESTS = [
+    "POST",
+    7,
+    {"url": "https://toy.example/near/push"},
+    Request("POST", 7),  # type: ignore[arg-type]
+    Request("POST", "https://toy.example/near/push", {}, "text"),  # type: ignore[arg-type]
+    Request("POST", "https://toy.example/near/push", {"a": 7}),  # type: ignore[dict-item]
+    Request("POST", "https://toy.example/near/push", None),  # type: ignore[arg-type]
+]
+
+
+@pytest.mark.parametrize("what", NO_REQUESTS, ids=range(len(NO_REQUESTS)))
+def test_what_is_yielded_and_no_request_does_not_leave(what: Any) -> None:
+    """Nothing left, and it is not the transport that broke its contract."""
+    server = ToyServer()
+
+    ours, theirs = with_a_neighbour(server, saying(push=yielding(what)))
+
+    assert {(one.status, one.reason) for one in ours} == {(Status.NOT_SENT, Reason.CREDENTIALS)}
+    assert all(one.detail.startswith("the toy plug-in broke its contract: push: ") for one in ours)
+    assert all(one.ok for one in theirs)
+
+
+def test_what_authorize_gives_must_be_a_request_too() -> None:
+    """The same for the last word on a request."""
+    ours, theirs = with_a_neighbour(ToyServer(), saying(authorize=lambda *_: None))
+
+    assert {(one.status, one.reason) for one in ours} == {(Status.NOT_SENT, Reason.CREDENTIALS)}
+    assert all("authorize(): must be a Request, is NoneType" in one.detail for one in ours)
+    assert all(one.ok for one in theirs)
+
+
+class _Odd(BaseException):
+    pass
+
+
+ODD = [SystemExit, GeneratorExit, asyncio.CancelledError, _Odd]
+
+
+def raising(kind: type[BaseException]) -> Callable[..., Any]:
+    """Raises it at once, with a text that must not be shown."""
+
+    def now(*_: Any) -> Any:
+        raise kind("a secret text")
+
+    return now
+
+
+def raising_late(kind: type[BaseException]) -> Callable[..., Any]:
+    """An exchange that raises it before its first request."""
+
+    def later(*_: Any) -> Any:
+        raise kind("a secret text")
+        yield
+
+    return later
+
+
+@pytest.mark.parametrize("kind", ODD)
+@pytest.mark.parametrize("name", ["push", "region", "regions", "quota", "batching", "login", "authorize"])
+@pytest.mark.parametrize("how", [raising, raising_late])
+def test_a_plugin_that_raises_a_base_exception_costs_its_own_pushes(
+    name: str, kind: type[BaseException], how: Callable[[type[BaseException]], Any]
+) -> None:
+    """It is named, nothing left, no worker and no loop dies of it, and the neighbour's pushes arrive."""
+    if name not in ("push", "login"):
+        how = raising
+    member = property(how(kind)) if name == "batching" else how(kind)
+
+    ours, theirs = with_a_neighbour(ToyServer(), saying(**{name: member}))
+
+    if name == "regions":  # a short cut: each is asked by itself
+        assert all(one.ok for one in ours)
+    else:
+        assert {(one.status, one.reason) for one in ours} == {(Status.NOT_SENT, Reason.CREDENTIALS)}
+        assert all(f"broke its contract: {kind.__name__}" in one.detail for one in ours)
+    assert not any("secret" in one.detail for one in ours)
+    assert all(one.ok for one in theirs)
+
+
+def test_a_plugin_that_exits_after_its_request_leaves_a_doubt() -> None:
+    """What was asked was asked: `UNKNOWN`, with the plug-in named."""
+
+    def push(self: Toy, batch: Sequence[Push]) -> Any:
+        yield Request("POST", "https://toy.example/near/push", content=b"[]")
+        raise SystemExit(1)
+
+    ours, theirs = with_a_neighbour(ToyServer(), saying(push=push, dedupe=False))
+
+    assert {one.status for one in ours} == {Status.UNKNOWN}
+    assert all("the toy plug-in broke its contract: SystemExit" in one.detail for one in ours)
+    assert all(one.ok for one in theirs)
+
+
+def test_ctrl_c_while_a_plugin_is_at_work_is_not_its_fault() -> None:
+    """It goes on to where it belongs."""
+    with pytest.raises(KeyboardInterrupt):
+        with_a_neighbour(ToyServer(), saying(push=raising(KeyboardInterrupt)))
+
+
+# Logins
+
+
+class LoginRefused(ToyServer):
+    """Answers every login with this status and HTML."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__()
+        self.status = status
+
+    def _answer(self, what: str, request: Request) -> Response:
+        if what == "login":
+            return Response(self.status, {"content-type": "text/html"}, b"<html>no</html>")
+        return super()._answer(what, request)
+
+
+OF_A_LOGIN = {Reason.CREDENTIALS, Reason.UNAVAILABLE}
+STATUSES = [400, 401, 402, 403, 404, 405, 406, 407, 409, 410, 413, 414, 415, 418, 421, 422, 426, 431, 451]
+
+
+@pytest.mark.parametrize("status", STATUSES)
+def test_a_login_refused_by_a_status_says_nothing_about_a_push(status: int) -> None:
+    """Push, broadcast, call and check: fix the certificate, or later; never "fix the content"."""
+    server = LoginRefused(status)
+
+    async def main() -> list[Any]:
+        async with gateway(server, timeout=5.0) as g:
+            push = await g.send(PushToken(1, "a"), note())
+            broadcast = await g.broadcast(1, note(), Audience.of_tokens(["a"]), timeout=5.0)
+            call = await g.vendor(1).ping()
+            return [push, broadcast, *broadcast.outcomes, call, await g.check(1)]
+
+    *outcomes, check = run_virtual(main())
+
+    assert {one.status for one in outcomes} == {Status.NOT_SENT}
+    assert {one.reason for one in (*outcomes, check)} <= OF_A_LOGIN | {Reason.EXPIRED}
+    assert check.reason in OF_A_LOGIN
+
+
+@pytest.mark.parametrize("status", [400, 403, 413])
+def test_a_refused_login_opens_the_breaker(status: int) -> None:
+    """A hundred pushes are not a hundred logins."""
+    server = LoginRefused(status)
+    events: list[Event] = []
+
+    async def main() -> list[Outcome]:
+        async with gateway(server, certificate(size=1), timeout=5.0, observer=events.append) as g:
+            return await g.send_each([Push(PushToken(1, f"k{number}"), note()) for number in range(100)])
+
+    outcomes = run_virtual(main())
+
+    assert {one.status for one in outcomes} == {Status.NOT_SENT}
+    assert any(isinstance(event, BreakerChanged) and event.reason in OF_A_LOGIN for event in events)
+    assert server.calls["login"] <= 5
+
+
+@pytest.mark.parametrize("reason", list(Reason))
+@pytest.mark.parametrize("code", [None, "99"])
+@pytest.mark.parametrize("kind", [Refused, AccessExpired])
+def test_whatever_a_plugin_raises_in_a_login_is_about_the_login(
+    reason: Reason, code: str | None, kind: type[Refused]
+) -> None:
+    """No token is retired, no content given up and no push kept back for a login's sake."""
+
+    def login(self: Toy, region: str, now: float) -> Any:
+        yield Request("POST", "https://toy.example/near/login", content=b'{"secret": "x"}')
+        stranger = Outcome.not_sent(Push(PushToken(1, "k0"), note()), Reason.UNREGISTERED, "dead")
+        raise kind(reason, code).keeping({0: stranger})
+
+    ours, theirs = with_a_neighbour(ToyServer(), saying(login=login))
+
+    assert {one.status for one in ours} == {Status.NOT_SENT}
+    limits = {Reason.QUOTA_EXCEEDED, Reason.RATE_LIMITED}
+    assert {one.reason for one in ours} <= OF_A_LOGIN | limits | {Reason.EXPIRED}
+    assert all(one.ok for one in theirs)
+
+
+@pytest.mark.parametrize("reason", [Reason.INVALID_NOTIFICATION, Reason.UNREGISTERED])
+def test_a_second_login_that_is_refused_is_about_the_login_too(reason: Reason) -> None:
+    """The access token expired under way, and the login for the new one is refused."""
+
+    @attrs.frozen
+    class Once(Toy):
+        def _login(self, region: str, now: float) -> Any:
+            access = yield from super()._login(region, now)
+            if access.value != "t1":
+                raise Refused(reason, "99")
+            return access
+
+    server = ToyServer()
+    server.refuse_access.add("t1")
+
+    ours, _ = with_a_neighbour(server, Once)
+
+    assert {(one.status, one.reason) for one in ours} == {(Status.NOT_SENT, Reason.CREDENTIALS)}

@@ -1,0 +1,265 @@
+"""What a receipt proves, and what it does not: who has seen one true receipt can post it again with other words.
+
+The mark binds certificate, push and phone. The event, the vendor's ids and the time are anybody's. Virtual time; the
+toy vendor's message id of a push is `m-<dedupe id>`.
+"""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any
+
+import attrs
+import pytest
+from operations_vendor import SECRET, Clerk, ClerkServer, clerks, posted, sealed
+from toy_vendor import certificate, gateway
+
+from pushgateway import Audience, Gateway, Heard, Notification, Outcome, Proof, Push, PushToken, Receipt
+from pushgateway.engine import receipts as room
+from pushgateway.receipts.confirm import Confirming
+from pushgateway.testing.virtual_time import run_virtual
+
+NOTE = Notification("title", "body")
+Script = Callable[[Gateway, ClerkServer], Awaitable[Any]]
+
+
+def played(script: Script, *certificates: Any, server: ClerkServer | None = None, **options: Any) -> Any:
+    async def main() -> Any:
+        used = server or ClerkServer()
+        async with clerks(used, *certificates or [sealed()], **options) as g:
+            return await script(g, used)
+
+    return run_virtual(main())
+
+
+def about(server: ClerkServer, token: str, event: str, message_id: str | None = None, task_id: str = "") -> bytes:
+    """A receipt of the last push to `token`, with its true parameter; its true message id too, unless one is given."""
+    parameter = server.marks[token][1]
+    true = f"m-{parameter.partition('.')[0]}"
+    return posted((token, event, parameter), message_id=true if message_id is None else message_id, task_id=task_id)
+
+
+def kinds(*reads: Heard) -> list[str]:
+    return [receipt.kind.value for read in reads for receipt in read.receipts]
+
+
+def test_a_true_receipt_with_another_event_retires_nothing() -> None:
+    """The phone has the push; the same receipt with the event "dead" is a contradiction: dropped and counted as forged,
+    in whatever order the two stand in one request."""
+
+    async def script(g: Gateway, server: ClerkServer) -> tuple[Heard, Heard, Heard]:
+        await g.send(PushToken(1, "a"), NOTE)
+        await g.send(PushToken(1, "b"), NOTE)
+        arrived = g.receipts(1, {}, about(server, "a", "arrived"))
+        changed = g.receipts(1, {}, about(server, "a", "dead"))
+        parameter = server.marks["b"][1]
+        true = f"m-{parameter.partition('.')[0]}"
+        both = g.receipts(1, {}, posted(("b", "dead", parameter), ("b", "arrived", parameter), message_id=true))
+        return arrived, changed, both
+
+    arrived, changed, both = played(script)
+
+    assert kinds(arrived) == ["arrived"]
+    assert (kinds(changed), changed.forged) == ([], 1)
+    assert (kinds(both), both.forged) == (["arrived"], 1)
+
+
+def test_dead_is_believed_where_the_pushs_own_history_says_so_too() -> None:
+    """Accepted here, under this message id: `UNREGISTERED`. Sent alone or with others, it is the same."""
+
+    async def script(g: Gateway, server: ClerkServer) -> list[Heard]:
+        await g.send(PushToken(1, "a"), NOTE)
+        await g.multicast([PushToken(1, f"k{number}") for number in range(20)], NOTE)
+        return [g.receipts(1, {}, about(server, token, "dead")) for token in ("a", "k0", "k19")]
+
+    reads = played(script)
+
+    assert kinds(*reads) == ["unregistered"] * 3
+    assert {receipt.proof for read in reads for receipt in read.receipts} == {Proof.PUSH}
+
+
+@pytest.mark.parametrize("trace", [1000, 0])
+def test_dead_without_a_history_is_a_suspicion(trace: int) -> None:
+    """Another message id, none, or a push that this process does not know (another worker's, or forgotten): the host
+    is told that the token is suspect, with the vendor's word, and must not retire it for that alone."""
+
+    async def script(g: Gateway, server: ClerkServer) -> list[Heard]:
+        for token in "ab":
+            await g.send(PushToken(1, token), NOTE)
+        reads = [
+            g.receipts(1, {}, about(server, "a", "dead", "m-other")),
+            g.receipts(1, {}, about(server, "b", "dead", "")),
+        ]
+        seal = sealed().seal
+        assert seal is not None
+        elsewhere = seal.of(Push(PushToken(1, "c"), NOTE, dedupe_id="of-another-worker")).parameter
+        reads.append(g.receipts(1, {}, posted(("c", "dead", elsewhere), message_id="m-of-another-worker")))
+        if not trace:
+            await g.send(PushToken(1, "d"), NOTE)
+            reads.append(g.receipts(1, {}, about(server, "d", "dead")))
+        return reads
+
+    reads = played(script, trace=trace)
+
+    assert kinds(*reads) == ["suspect"] * (3 if trace else 4)
+    assert {receipt.event for read in reads for receipt in read.receipts} == {"dead"}
+
+
+def test_a_push_that_was_not_accepted_confirms_nothing() -> None:
+    """A refused push has no receipts of its own: a word about it is a suspicion."""
+    server = ClerkServer()
+    server.codes = {"a": "3"}
+
+    async def script(g: Gateway, server: ClerkServer) -> Heard:
+        await g.send(PushToken(1, "a"), NOTE)
+        return g.receipts(1, {}, about(server, "a", "dead"))
+
+    assert kinds(played(script, server=server)) == ["suspect"]
+
+
+def test_a_broadcasts_parameter_proves_no_phone() -> None:
+    """It is the same for all its phones, and `Receipt.proof` says so; dead tokens told by it are suspicions."""
+
+    async def script(g: Gateway, server: ClerkServer) -> Heard:
+        named = await g.broadcast(1, Notification("a", "b", dedupe_id="n-1"), Audience.of_tokens(["x", "y"]))
+        parameter = json.loads(named.message_id or "")[1]
+        return g.receipts(1, {}, posted(("x", "arrived", parameter), ("made-up", "dead", parameter)))
+
+    read = played(script)
+
+    assert kinds(read) == ["arrived", "suspect"]
+    assert [receipt.proof for receipt in read.receipts] == [Proof.MESSAGE, Proof.MESSAGE]
+
+
+def test_without_a_secret_nothing_is_proved() -> None:
+    """And the vendor's own message id, which only the vendor and this process know, still confirms a dead token."""
+
+    async def script(g: Gateway, _: ClerkServer) -> list[Heard]:
+        known: Outcome = await g.send(PushToken(1, "a"), NOTE)
+        other = posted(("a", "dead", "host's own"), message_id="m-invented")
+        true = posted(("a", "dead", "host's own"), message_id=known.message_id or "")
+        return [g.receipts(1, {}, other), g.receipts(1, {}, true)]
+
+    reads = played(script, certificate())
+
+    assert kinds(*reads) == ["suspect", "unregistered"]
+    assert {receipt.proof for read in reads for receipt in read.receipts} == {Proof.NONE}
+
+
+def test_other_ids_and_events_do_not_make_a_receipt_new(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One true receipt posted over and over with other ids and events is one receipt, and pushes nothing out of the
+    window: what was heard before it is still known afterwards."""
+    monkeypatch.setattr(room, "WINDOW", 10)
+
+    async def script(g: Gateway, server: ClerkServer) -> tuple[list[Heard], Heard]:
+        for token in "ab":
+            await g.send(PushToken(1, token), NOTE)
+        first = about(server, "a", "arrived")
+        g.receipts(1, {}, first)
+        varied = [about(server, "b", "arrived", f"m{number}", f"t{number}") for number in range(100)]
+        varied += [about(server, "b", f"event {number}") for number in range(100)]
+        return [g.receipts(1, {}, body) for body in varied], g.receipts(1, {}, first)
+
+    reads, again = played(script)
+
+    assert (sum(len(read.receipts) for read in reads), sum(read.duplicates for read in reads)) == (2, 198)
+    assert (again.receipts, again.duplicates) == ((), 1)
+
+
+def test_a_flood_with_a_broadcasts_parameter_forgets_no_receipt_of_a_push(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is good for any number of phones, so these have a window of their own."""
+    monkeypatch.setattr(room, "WINDOW", 10)
+
+    async def script(g: Gateway, server: ClerkServer) -> Heard:
+        await g.send(PushToken(1, "a"), NOTE)
+        first = about(server, "a", "arrived")
+        g.receipts(1, {}, first)
+        named = await g.broadcast(1, NOTE, Audience.of_tokens(["x"]))
+        parameter = json.loads(named.message_id or "")[1]
+        g.receipts(1, {}, posted(*[(f"made-up-{number}", "arrived", parameter) for number in range(100)]))
+        return g.receipts(1, {}, first)
+
+    assert played(script).duplicates == 1
+
+
+def test_a_suspicion_that_could_not_be_kept_is_new_again() -> None:
+    """`unheard` takes back what the host was given, also where its kind is not the one that came."""
+
+    async def script(g: Gateway, server: ClerkServer) -> list[Heard]:
+        await g.send(PushToken(1, "a"), NOTE)
+        body = about(server, "a", "dead", "m-other")
+        first = g.receipts(1, {}, body)
+        g.unheard(first.receipts)
+        return [first, g.receipts(1, {}, body), g.receipts(1, {}, body)]
+
+    assert [kinds(read) for read in played(script)] == [["suspect"], ["suspect"], []]
+
+
+def test_a_new_secret_does_not_make_an_old_receipt_new() -> None:
+    """The same push under the same id is bound by either secret."""
+    both = sealed(secret=["a new secret of thirty characters", SECRET])
+    marks = [sealed().seal, both.seal]
+
+    async def script(g: Gateway, _: ClerkServer) -> list[Heard]:
+        push = Push(PushToken(1, "a"), NOTE, dedupe_id="row-1")
+        return [g.receipts(1, {}, posted(("a", "arrived", seal.of(push).parameter))) for seal in marks if seal]
+
+    first, second = played(script, both)
+
+    assert (len(first.receipts), second.duplicates) == (1, 1)
+
+
+def test_another_message_id_confirms_no_other_push() -> None:
+    """`Confirming` goes by what is proved: a true receipt of one push, with the message id of another, confirms the
+    first only."""
+
+    async def script(g: Gateway, server: ClerkServer) -> tuple[Any, Any]:
+        confirming = Confirming(g)
+        first = await g.send(PushToken(1, "a"), NOTE)
+        parameter = server.marks["a"][1]
+        second = await g.send(PushToken(1, "a"), NOTE)
+        forged = posted(("a", "arrived", parameter), message_id=second.message_id or "")
+        await confirming.hear(g.receipts(1, {}, forged).receipts)
+        return await confirming.confirm(first, within=1.0), await confirming.confirm(second, within=1.0)
+
+    first, second = played(script)
+
+    assert (len(first.arrived), len(second.arrived)) == (1, 0)
+
+
+def test_suspicions_settle_nothing() -> None:
+    """A phone that is said to be dead without proof may still confirm: the waiting goes on, until the receipt comes."""
+
+    async def script(g: Gateway, server: ClerkServer) -> Any:
+        confirming = Confirming(g)
+        outcome = await g.send(PushToken(1, "a"), NOTE)
+        await confirming.hear(g.receipts(1, {}, about(server, "a", "dead", "m-other")).receipts)
+        waiting = asyncio.ensure_future(confirming.confirm(outcome, within=60.0))
+        await asyncio.sleep(5.0)
+        await confirming.hear(g.receipts(1, {}, about(server, "a", "arrived")).receipts)
+        return await waiting
+
+    found = played(script)
+
+    assert ([one.token for one in found.arrived], found.dead) == (["a"], ())
+
+
+class Boastful(Clerk):
+    """A plug-in that says of its receipts what is the gateway's to say."""
+
+    def receipts(self, certificate_id: str, headers: Mapping[str, str], body: bytes) -> Sequence[Receipt | None]:
+        return [
+            one and attrs.evolve(one, proof=Proof.PUSH) for one in Clerk.receipts(self, certificate_id, headers, body)
+        ]
+
+
+def test_a_plug_in_proves_nothing() -> None:
+    """What is proved is decided by our mark, whatever a plug-in writes into a receipt."""
+
+    async def main() -> Heard:
+        async with gateway(ClerkServer(), certificate(), vendors={"toy": Boastful}) as g:
+            return g.receipts(1, {}, posted(("a", "arrived", "host's own")))
+
+    read = run_virtual(main())
+
+    assert [receipt.proof for receipt in read.receipts] == [Proof.NONE]

@@ -1,0 +1,333 @@
+"""Receipts that come in: believed when they prove themselves, taken once, and never more than an answer's worth."""
+
+import asyncio
+import json
+import random
+import tracemalloc
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from operations_vendor import SECRET, Clerk, ClerkServer, clerks, parameter_of, posted, sealed
+from toy_vendor import certificate
+
+from pushgateway import Audience, FieldError, Gateway, Heard, Notification, Push, PushToken, Reason, Receipt
+from pushgateway.engine import receipts as room
+from pushgateway.observe.events import Event, ReceiptsHeard
+from pushgateway.sync import Gateway as SyncGateway
+from pushgateway.testing.virtual_time import run_virtual
+
+NOTE = Notification("title", "body")
+BELIEVED: dict[str, str] = {}
+
+
+def heard(*bodies: bytes, secret: str | list[str] = SECRET, **options: Any) -> list[Heard]:
+    async def main() -> list[Heard]:
+        async with clerks(ClerkServer(), sealed(secret=secret), **options) as g:
+            return [g.receipts(1, BELIEVED, body) for body in bodies]
+
+    return run_virtual(main())
+
+
+def test_a_push_and_its_receipt_tell_the_same_id() -> None:
+    """What was sent with the push comes back with the receipt: the dedupe id of its outcome."""
+    server = ClerkServer()
+
+    async def main() -> None:
+        async with clerks(server, sealed()) as g:
+            made = await g.send(PushToken(1, "a"), NOTE)
+            own = await g.send_each([Push(PushToken(1, "b"), NOTE, dedupe_id="row-7")])
+            mine = await g.send(PushToken(1, "c"), Notification("a", "b", receipt_parameter="mine"))
+            (url, parameter), (_, second) = server.marks["a"], server.marks["b"]
+
+            read = g.receipts("1", BELIEVED, posted(("a", "arrived", parameter), ("b", "dead", second)))
+
+            assert g.admits(1, url.rsplit("/", 1)[1])
+            assert [one.dedupe_id for one in read.receipts] == [made.dedupe_id, "row-7"]
+            assert [one.push_token for one in read.receipts] == [made.push_token, own[0].push_token]
+            assert mine.ok
+            assert server.marks.keys() == {"a", "b"}
+
+    run_virtual(main())
+
+
+def test_a_repeat_after_a_failure_carries_the_same_mark() -> None:
+    """The receipt of the attempt that got through is that of the push."""
+    server = ClerkServer()
+    server.answers = ["5"]
+    seen: list[dict[str, list[str]]] = []
+
+    async def main() -> None:
+        async with clerks(server, sealed()) as g:
+            send = asyncio.ensure_future(g.send(PushToken(1, "a"), NOTE))
+            await asyncio.sleep(0.025)  # logged in at 10 ms, refused for now at 20 ms
+            seen.append(dict(server.marks))
+            server.marks.clear()
+            assert (await send).attempts == 2
+            seen.append(dict(server.marks))
+
+    run_virtual(main())
+
+    assert seen[0] == seen[1] != {}
+
+
+def test_a_certificate_that_asks_for_none_has_no_marks() -> None:
+    """And its receipts, if any come, are taken as they are."""
+    server = ClerkServer()
+
+    async def main() -> Heard:
+        async with clerks(server) as g:
+            await g.send(PushToken(1, "a"), NOTE)
+            assert not g.admits(1, "")
+            return g.receipts(1, BELIEVED, posted(("a", "arrived", "host's own")))
+
+    read = run_virtual(main())
+
+    assert server.marks == {}
+    assert [(one.parameter, one.dedupe_id) for one in read.receipts] == [("host's own", "")]
+
+
+def test_a_broadcast_to_tokens_is_marked_and_one_to_everyone_is_not() -> None:
+    """Vendors post receipts for whom they can name."""
+    server = ClerkServer()
+
+    async def main() -> None:
+        async with clerks(server, sealed()) as g:
+            named = await g.broadcast(1, Notification("a", "b", dedupe_id="n-1"), Audience.of_tokens(["x", "y"]))
+            everyone = await g.broadcast(1, NOTE, Audience.everyone())
+            url, parameter = json.loads(named.message_id or "")
+
+            read = g.receipts(1, BELIEVED, posted(("x", "arrived", parameter), ("y", "arrived", parameter)))
+
+            assert g.admits(1, url.rsplit("/", 1)[1])
+            assert [one.dedupe_id for one in read.receipts] == ["n-1", "n-1"]
+            assert json.loads(everyone.message_id or "") == [None, None]
+
+    run_virtual(main())
+
+
+def test_a_receipt_replayed_ten_times_is_one_event() -> None:
+    """The first is new, nine are duplicates; another kind of the same push is news, another id of the vendor's is not:
+    the mark does not bind it."""
+    good = parameter_of("a")
+    first = posted(("a", "arrived", good))
+    events: list[Event] = []
+
+    reads = heard(
+        *[first] * 10,
+        posted(("a", "whatever", good)),
+        posted(("a", "something else", good)),
+        posted(("a", "arrived", good), message_id="m2"),
+        posted(("a", "arrived", good), task_id="t2"),
+        observer=events.append,
+    )
+
+    assert [len(read.receipts) for read in reads] == [1] + [0] * 9 + [1, 0, 0, 0]
+    assert [read.duplicates for read in reads] == [0] + [1] * 9 + [0, 1, 1, 1]
+    counts = [event for event in events if isinstance(event, ReceiptsHeard)]
+    assert (sum(event.fresh for event in counts), sum(event.duplicates for event in counts)) == (2, 12)
+
+
+def test_what_could_not_be_kept_is_new_again() -> None:
+    """`unheard` takes it back, for what was never heard too."""
+
+    async def main() -> list[int]:
+        async with clerks(ClerkServer(), sealed()) as g:
+            body = posted(("a", "arrived", parameter_of("a")))
+            read = g.receipts(1, BELIEVED, body)
+            g.unheard([*read.receipts, *read.receipts])
+            return [len(read.receipts), *(len(g.receipts(1, BELIEVED, body).receipts) for _ in range(2))]
+
+    assert run_virtual(main()) == [1, 1, 0]
+
+
+def test_the_window_is_bounded_and_forgets_the_oldest(monkeypatch: pytest.MonkeyPatch) -> None:
+    """At its size it knows all of them, one more and the first is new again."""
+    monkeypatch.setattr(room, "WINDOW", 3)
+    bodies = [posted((token, "arrived", parameter_of(token))) for token in "abcd"]
+
+    within = heard(*bodies[:3], bodies[0])
+    beyond = heard(*bodies, bodies[0], bodies[3])
+
+    assert [read.duplicates for read in within] == [0, 0, 0, 1]
+    assert [read.duplicates for read in beyond] == [0, 0, 0, 0, 0, 1]
+
+
+def test_the_window_costs_little() -> None:
+    """A receipt is remembered in some 150 bytes, so all of them in some 15 MB."""
+
+    async def main() -> int:
+        async with clerks(ClerkServer()) as g:
+            tracemalloc.start()
+            for start in range(0, 5000, 1000):
+                g.receipts(1, BELIEVED, posted(*[(f"{start + i}", "arrived", "") for i in range(1000)]))
+            size, _ = tracemalloc.get_traced_memory()
+            tracemalloc.stop()
+            return size
+
+    assert run_virtual(main()) < 5000 * 250
+    assert room.WINDOW * 250 <= 25_000_000
+
+
+def test_forged_receipts_are_dropped_and_counted() -> None:
+    """None of thousands is believed, however it is made: guessed, another's, cut, spliced; good ones among them are."""
+    draw = random.Random(11)
+    good, others = parameter_of("a"), [parameter_of(token) for token in ("b", "c")]
+
+    def forged() -> str:
+        guess = "".join(draw.choices("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_", k=16))
+        made: list[Callable[[], str]] = [
+            lambda: f"id-1.{guess}",
+            lambda: draw.choice(others),
+            lambda: f"id-{draw.randrange(99)}.{draw.choice([good, *others])[-16:]}"[: draw.randrange(4, 21)],
+            lambda: guess[: draw.randrange(17)],
+            lambda: good[: draw.randrange(len(good))],
+            lambda: "",
+        ]
+        return draw.choice(made)()
+
+    bodies = [posted(*[("a", "arrived", forged()) for _ in range(500)]) for _ in range(40)]
+    reads = heard(*bodies, posted(("a", "arrived", "x"), ("a", "arrived", good)))
+
+    assert sum(len(read.receipts) for read in reads[:-1]) == 0
+    assert sum(read.forged for read in reads[:-1]) == 20_000
+    assert (len(reads[-1].receipts), reads[-1].forged) == (1, 1)
+
+
+def test_an_element_that_cannot_be_read_costs_itself_only() -> None:
+    """The others are kept, and it is counted."""
+    (read,) = heard(posted(None, ("a", "arrived", parameter_of("a")), 7, {}))
+
+    assert (len(read.receipts), read.unreadable, read.ok) == (1, 3, True)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"{}", b"not json", b"\xff", b"[" * 100_000, b'{"a":' * 100_000, b"[" * 10_000_000, b" " * (1024 * 1024 + 1)],
+    ids=["empty", "object", "text", "bytes", "deep", "deep objects", "10 MB", "too long"],
+)
+def test_what_is_no_receipt_is_a_value_and_costs_no_memory(body: bytes) -> None:
+    """A reason and a sentence, never an exception; however deep or large, memory stays flat."""
+
+    async def main() -> Heard:
+        async with clerks(ClerkServer(), sealed()) as g:
+            tracemalloc.start()
+            read = g.receipts(1, BELIEVED, body)
+            _, peak = tracemalloc.get_traced_memory()
+            tracemalloc.stop()
+            assert peak < (len(body) if len(body) <= 1024 * 1024 else 0) + 100_000
+            return read
+
+    read = run_virtual(main())
+
+    assert (read.ok, read.reason, read.unreadable) == (False, Reason.INVALID_NOTIFICATION, 1)
+    assert read.detail
+
+
+def test_obstacles_are_values() -> None:
+    """No such certificate, a vendor without receipts, a closed gateway; a wrong type is the host's mistake."""
+
+    async def main() -> list[Reason | None]:
+        from toy_vendor import ToyServer, gateway
+
+        async with gateway(ToyServer()) as plain:
+            unsupported = plain.receipts(1, BELIEVED, b"[]").reason
+        g = clerks(ClerkServer(), sealed())
+        with pytest.raises(FieldError, match="body: must be bytes"):
+            g.receipts(1, BELIEVED, "[]")  # type: ignore[arg-type]
+        unknown = g.receipts(2, BELIEVED, b"[]").reason
+        await g.aclose()
+        return [unsupported, unknown, g.receipts(1, BELIEVED, b"[]").reason]
+
+    assert run_virtual(main()) == [Reason.UNSUPPORTED, Reason.CREDENTIALS, Reason.CLOSED]
+
+
+def test_a_plugin_that_breaks_its_contract_is_blamed_without_its_words(caplog: pytest.LogCaptureFixture) -> None:
+    """Whatever it raises, and a receipt of another certificate."""
+
+    class Careless(Clerk):
+        def receipts(self, certificate_id: str, headers: Any, body: bytes) -> list[Receipt | None]:
+            return list(super().receipts("another", headers, body))
+
+    async def main() -> list[Heard]:
+        server = ClerkServer()
+        async with clerks(server, sealed()) as g:
+            first = g.receipts(1, BELIEVED, b'["broken"]')
+        async with Gateway([sealed()], transport=server, vendors={"toy": Careless}) as g:
+            return [first, g.receipts(1, BELIEVED, posted(("a", "arrived", parameter_of("a"))))]
+
+    reads = run_virtual(main())
+
+    assert [read.reason for read in reads] == [Reason.CREDENTIALS] * 2
+    assert "broke its contract: KeyError" in reads[0].detail
+    assert "secret text" not in f"{caplog.text}{reads}"
+
+
+def test_a_posted_token_that_can_be_none_blames_nobody(caplog: pytest.LogCaptureFixture) -> None:
+    """Anybody can post anything: it is unreadable, and neither the plug-in nor the certificate is at fault."""
+    (read,) = heard(posted(("a\x00b", "arrived", parameter_of("a"))))
+
+    assert (read.reason, read.unreadable) == (Reason.INVALID_NOTIFICATION, 1)
+    assert read.detail == "what stands there for a token can be none"
+    assert "contract" not in caplog.text
+
+
+def test_a_rotated_secret_is_found_at_once_and_the_old_one_believed() -> None:
+    """After a reload receipts of pushes before it still count, and those under a secret that is gone do not."""
+
+    async def main() -> list[int]:
+        before = posted(("a", "arrived", parameter_of("a")))
+        another = "another secret of many characters"
+        async with clerks(ClerkServer(), sealed()) as g:
+            g.reload([sealed(secret=[another, SECRET])])
+            both = len(g.receipts(1, BELIEVED, before).receipts)
+            g.reload([sealed(secret=another)])
+            gone = g.receipts(1, BELIEVED, before).forged
+            g.reload([certificate(2)])
+            assert not g.admits(1, "x")
+            return [both, gone]
+
+    assert run_virtual(main()) == [1, 1]
+
+
+def test_the_log_counts_and_quotes_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    """One line on receipts that do not prove themselves; duplicates are nobody's trouble."""
+    good = parameter_of("cAnArY")
+
+    heard(posted(("cAnArY", "arrived", "f0rged"), None), *[posted(("cAnArY", "arrived", good))] * 2)
+
+    (line,) = [record.getMessage() for record in caplog.records]
+    assert line == "certificate 1: 1 receipts that do not prove themselves and 1 that cannot be read came in"
+    assert not any(word in caplog.text for word in ("cAnArY", "f0rged", good))
+
+
+def test_listeners_hear_what_is_believed_and_new() -> None:
+    """Each receipt once, nothing forged."""
+
+    async def main() -> list[str]:
+        told: list[Receipt] = []
+        async with clerks(ClerkServer(), sealed()) as g:
+            g._hearing.listeners.append(told.append)
+            body = posted(("a", "arrived", parameter_of("a")), ("a", "arrived", "forged"))
+            g.receipts(1, BELIEVED, body)
+            g.receipts(1, BELIEVED, body)
+        return [one.dedupe_id for one in told]
+
+    assert run_virtual(main()) == ["id-1"]
+
+
+def test_the_blocking_door_hears_too() -> None:
+    """The same values, and those of a closed gateway."""
+    body = posted(("a", "arrived", parameter_of("a")))
+
+    with SyncGateway([sealed()], transport=ClerkServer(), vendors={"toy": Clerk}) as g:
+        first, second = g.receipts(1, BELIEVED, body), g.receipts(1, BELIEVED, body)
+        g.unheard(first.receipts)
+        third = g.receipts(1, BELIEVED, body)
+        seal = sealed().seal
+        assert seal is not None
+        admitted = [g.admits(1, seal.url.rsplit("/", 1)[1]), g.admits(1, "x")]
+
+    assert [len(read.receipts) for read in (first, second, third)] == [1, 0, 1]
+    assert admitted == [True, False]
+    assert (g.receipts(1, BELIEVED, body).reason, g.admits(1, "x")) == (Reason.CLOSED, False)

@@ -1,0 +1,383 @@
+"""Requests that are refused as a whole: the pushes that are meant carry the refusal, and no others."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from toy_vendor import Toy, ToyServer, certificate, gateway, note
+
+from pushgateway import Outcome, Push, PushToken, Reason, Status
+from pushgateway.engine.flow_control.limits import CONTENT_PAUSE, SIZE_PAUSE, SIZE_TRIAL, Contents, SizeLimit
+from pushgateway.observe.events import BreakerChanged, Event
+from pushgateway.testing.virtual_time import run_virtual
+from pushgateway.vendor import Refused, Request, Response
+
+Items = list[list[str]]
+
+
+class Judging(ToyServer):
+    """Refuses a push request as a whole where `judge` says so, with this HTTP status or this code of the vendor's."""
+
+    def __init__(self, judge: Callable[[Items], bool], *, status: int = 0, code: str = "") -> None:
+        super().__init__()
+        self.judge, self.status, self.code = judge, status, code
+        self.sizes: list[int] = []
+        self.refused = 0
+
+    def _answer(self, what: str, request: Request) -> Response:
+        self.sizes.append(len(request.content))
+        return super()._answer(what, request)
+
+    def _push(self, items: Items) -> Response:
+        if not self.judge(items):
+            return super()._push(items)
+        self.refused += 1
+        self.batches.append(items)
+        if self.code:
+            self.answers = [self.code]
+            return super()._push(items)
+        return Response(self.status, {"content-type": "text/html"}, b"<html>no</html>")
+
+
+def holds(*titles: str) -> Callable[[Items], bool]:
+    """Whether a request holds one of these titles."""
+    return lambda items: any(title in titles for _, title, _ in items)
+
+
+def send(server: ToyServer, pushes: list[Push], *settings: Any, **options: Any) -> list[Outcome]:
+    """Through a gateway of its own, in virtual time."""
+
+    async def main() -> list[Outcome]:
+        async with gateway(server, *settings, **options) as g:
+            return await g.send_each(pushes)
+
+    return run_virtual(main())
+
+
+def chats(count: int, bad: Callable[[int], bool] = lambda number: False) -> list[Push]:
+    """Each with a text of its own; `bad` ones have a forbidden one."""
+    texts = (f"bad {number}" if bad(number) else f"text {number}" for number in range(count))
+    return [Push(PushToken(1, f"k{number}"), note(text)) for number, text in enumerate(texts)]
+
+
+# A firewall in front of the vendor
+
+
+def test_a_firewall_that_refuses_one_text_costs_that_text_only() -> None:
+    """HTTP 403 without the vendor's code may be about one text: that push alone carries it, and no breaker opens."""
+    events: list[Event] = []
+    server = Judging(holds("bad 41"), status=403)
+
+    outcomes = send(server, chats(100, lambda number: number == 41), observer=events.append)
+
+    (bad,) = [outcome for outcome in outcomes if not outcome.ok]
+    assert (bad.push_token.token, bad.status, bad.reason) == ("k41", Status.REJECTED, Reason.CREDENTIALS)
+    assert not [event for event in events if isinstance(event, BreakerChanged)]
+    assert server.calls["push"] <= 1 + 2 * 7 + 7
+
+
+def test_one_forbidden_text_again_and_again_stops_nobody_else() -> None:
+    """A user who tries the same text for a minute, beside sixty others a second: the others arrive."""
+    server = Judging(holds("bad"), status=403)
+
+    async def main() -> list[Outcome]:
+        async with gateway(server) as g:
+            sends = []
+            for second in range(60):
+                sends.append(asyncio.create_task(g.send(PushToken(1, f"b{second}"), note("bad"))))
+                sends += [
+                    asyncio.create_task(g.send(PushToken(1, f"k{second}-{number}"), note(f"{second}-{number}")))
+                    for number in range(60)
+                ]
+                await asyncio.sleep(1)
+            return await asyncio.gather(*sends)
+
+    outcomes = run_virtual(main())
+
+    assert {outcome.push_token.token for outcome in outcomes if not outcome.ok} == {
+        f"b{second}" for second in range(60)
+    }
+
+
+def test_a_forbidden_text_alone_on_a_quiet_line_opens_no_breaker() -> None:
+    """Ten times the same text and nothing else, each refused: the next text is asked about."""
+    server = Judging(holds("bad"), status=403)
+
+    async def main() -> list[Outcome]:
+        async with gateway(server) as g:
+            tries = [await g.send(PushToken(1, f"b{number}"), note("bad")) for number in range(10)]
+            return [*tries, await g.send(PushToken(1, "a"), note("fine"))]
+
+    *tries, other = run_virtual(main())
+
+    assert {one.reason for one in tries} == {Reason.CREDENTIALS}
+    assert other.ok
+
+
+def test_credentials_that_are_refused_without_a_code_open_the_breaker_after_some_texts() -> None:
+    """Where every text is refused it is the credentials: a thousand pushes cost a dozen requests, not two thousand."""
+    server = Judging(lambda items: True, status=403)
+
+    outcomes = send(server, chats(1000))
+
+    assert {outcome.reason for outcome in outcomes} == {Reason.CREDENTIALS}
+    assert sum(outcome.status is Status.REJECTED for outcome in outcomes) <= 20
+    assert all(outcome.attempts > 0 for outcome in outcomes if outcome.status is Status.REJECTED)
+    assert server.calls["push"] <= 25
+
+
+def test_one_text_to_many_phones_that_a_firewall_refuses_is_not_halved() -> None:
+    """A firewall judges texts, and all of them have the same."""
+    server = Judging(holds("bad"), status=403)
+    text = note("bad")
+
+    async def main() -> list[Outcome]:
+        async with gateway(server) as g:
+            first = await g.multicast([PushToken(1, f"k{number}") for number in range(20_000)], text)
+            return [*first, await g.send(PushToken(1, "a"), note("fine"))]
+
+    *outcomes, other = run_virtual(main())
+
+    assert {outcome.reason for outcome in outcomes} == {Reason.CREDENTIALS}
+    assert server.calls["push"] <= 21
+    assert other.ok
+
+
+def test_a_probe_that_meets_a_forbidden_text_does_not_turn_an_outage_into_refused_credentials() -> None:
+    """After an outage the first push finds out; a firewall's word on its text says nothing about the others."""
+    events: list[Event] = []
+    down = True
+    server = Judging(lambda items: down or holds("bad")(items), status=503)
+
+    async def main() -> Outcome:
+        nonlocal down
+        async with gateway(server, observer=events.append) as g:
+            lost = [asyncio.create_task(g.send(PushToken(1, f"k{i}"), note(f"{i}"), timeout=3)) for i in range(8)]
+            await asyncio.gather(*lost)
+            down, server.status = False, 403
+            await g.send(PushToken(1, "b"), note("bad"))
+            return await g.send(PushToken(1, "a"), note("fine"))
+
+    assert run_virtual(main()).ok
+    assert Reason.CREDENTIALS not in {event.reason for event in events if isinstance(event, BreakerChanged)}
+
+
+# Contents that the vendor refuses
+
+
+@pytest.mark.parametrize(("guilty", "most"), [(1, 21), (20, 300), (100, 900)])
+def test_only_guilty_pushes_carry_a_refusal_of_the_whole_request(guilty: int, most: int) -> None:
+    """However many of a thousand are refused, each of them was alone in its request, and all others arrive."""
+    server = Judging(lambda items: any(title.startswith("bad") for _, title, _ in items), code="3")
+    step = 1000 // guilty
+
+    outcomes = send(server, chats(1000, lambda number: number % step == step - 1))
+
+    bad = [outcome for outcome in outcomes if not outcome.ok]
+    assert [one.push_token.token for one in bad] == [f"k{number}" for number in range(step - 1, 1000, step)]
+    assert {(one.status, one.reason) for one in bad} == {(Status.REJECTED, Reason.INVALID_NOTIFICATION)}
+    assert sum(server.ledger.values()) == 1000 - guilty
+    assert max(outcome.attempts for outcome in outcomes) <= 12
+    assert server.calls["push"] <= most
+
+
+def test_a_refusal_about_an_unnamed_token_is_found_too() -> None:
+    """ "This token is dead", of a request with a hundred and without a name, retires no living phone."""
+
+    class Unnamed(Toy):
+        def _refuse(self, code: str) -> None:
+            if code == "2":
+                raise Refused(Reason.UNREGISTERED, code)
+            super()._refuse(code)
+
+    server = Judging(lambda items: any(token == "k7" for token, *_ in items), code="2")
+
+    outcomes = send(server, chats(100), vendors={"toy": Unnamed})
+
+    assert [one.push_token.token for one in outcomes if one.reason is Reason.UNREGISTERED] == ["k7"]
+    assert sum(outcome.ok for outcome in outcomes) == 99
+
+
+def test_fresh_pushes_keep_their_turns_while_guilty_ones_are_found() -> None:
+    """Half of a thousand are refused: what is sent meanwhile leaves within a few requests."""
+    server = Judging(lambda items: any(title.startswith("bad") for _, title, _ in items), code="3")
+
+    async def main() -> tuple[float, Outcome]:
+        async with gateway(server, connections=1) as g:
+            search = asyncio.create_task(g.send_each(chats(1000, lambda number: number % 2 == 0)))
+            await asyncio.sleep(2)
+            loop = asyncio.get_running_loop()
+            begun = loop.time()
+            outcome = await g.send(PushToken(1, "fresh"), note("fine"))
+            took = loop.time() - begun
+            await search
+            return took, outcome
+
+    took, outcome = run_virtual(main())
+
+    assert outcome.ok
+    assert took <= 0.3
+
+
+class SaysContent(Toy):
+    """Says of a refusal that it is about the content."""
+
+    about: Any = "content"
+
+    def _refuse(self, code: str) -> None:
+        if code == "3":
+            raise Refused(Reason.INVALID_NOTIFICATION, code, about=type(self).about)
+        super()._refuse(code)
+
+
+class SaysTarget(SaysContent):
+    about = "target"
+
+
+@pytest.mark.parametrize(("vendor", "most"), [(SaysContent, 10), (Toy, 80)])
+@pytest.mark.parametrize("mixed", [True, False])
+def test_one_forbidden_notification_to_ten_thousand_phones(vendor: type[Toy], most: int, mixed: bool) -> None:
+    """What all pushes of a request share is not looked for in halves; where the vendor does not say what a refusal is
+    about, a few phones alone prove it."""
+    server = Judging(holds("bad"), code="3")
+    text = note("bad")
+
+    async def main() -> list[Outcome]:
+        async with gateway(server, certificate(mixed=mixed), vendors={"toy": vendor}) as g:
+            return await g.multicast([PushToken(1, f"k{number}") for number in range(10_000)], text)
+
+    outcomes = run_virtual(main())
+
+    assert {outcome.reason for outcome in outcomes} == {Reason.INVALID_NOTIFICATION}
+    assert {outcome.vendor_code for outcome in outcomes} == {"3"}
+    assert server.calls["push"] <= most
+    assert all((outcome.status is Status.REJECTED) is (outcome.attempts > 0) for outcome in outcomes)
+
+
+@pytest.mark.parametrize("vendor", [Toy, SaysTarget])
+def test_a_phone_for_which_a_good_notification_is_refused_is_found(vendor: type[Toy]) -> None:
+    """The same notification reaches all the others: it was not to blame."""
+    guilty = {f"k{number}" for number in range(100, 120)}
+    server = Judging(lambda items: any(token in guilty for token, *_ in items), code="3")
+    text = note()
+
+    async def main() -> list[Outcome]:
+        async with gateway(server, vendors={"toy": vendor}) as g:
+            return await g.multicast([PushToken(1, f"k{number}") for number in range(1000)], text)
+
+    outcomes = run_virtual(main())
+
+    assert {outcome.push_token.token for outcome in outcomes if not outcome.ok} == guilty
+
+
+def test_a_refused_notification_is_asked_about_again_after_a_while() -> None:
+    """What the vendor forbade a minute ago it may take now."""
+    contents = Contents()
+    refusal = Refused(Reason.INVALID_NOTIFICATION, "3")
+
+    contents.refused("text", 0.0, refusal)
+
+    assert contents.refusal("text", CONTENT_PAUSE - 0.1) is refusal
+    assert contents.refusal("text", CONTENT_PAUSE) is None
+
+
+def test_a_notification_that_was_taken_is_not_to_blame() -> None:
+    """Five phones for which it is refused prove nothing once another phone got it."""
+    contents = Contents()
+    refusal = Refused(Reason.INVALID_NOTIFICATION, "3")
+    contents.refused("text", 0.0, refusal, proofs=0)
+
+    contents.taken(["text", "another"], 1.0)
+    for _ in range(9):
+        contents.refused("text", 2.0, refusal, proofs=1)
+
+    assert contents.refusal("text", 2.0) is None
+    assert "another" not in contents
+
+
+# Requests that are too large
+
+
+def sized(server: Judging, limit: int) -> Judging:
+    """A server that answers 413 to more than `limit` bytes."""
+    server.judge = lambda items: server.sizes[-1] > limit
+    return server
+
+
+@pytest.mark.parametrize("limit", [1024 * 1024, 64 * 1024, 16 * 1024, 2 * 1024])
+def test_requests_that_are_too_large_become_smaller_and_nothing_is_lost(limit: int) -> None:
+    """HTTP 413 says that the request is too large, not that a notification is wrong."""
+    server = sized(Judging(lambda items: False, status=413), limit)
+    pushes = [Push(PushToken(1, f"k{number}"), note("t" * 900)) for number in range(2000)]
+
+    outcomes = send(server, pushes, certificate(max_bytes=None))
+
+    assert all(outcome.ok for outcome in outcomes)
+    assert sum(server.ledger.values()) == 2000
+
+
+def test_the_size_is_learned_and_tried_again_after_an_hour() -> None:
+    """In the second round no request is wasted, and an hour later a larger one is tried once."""
+    server = sized(Judging(lambda items: False, status=413), 64 * 1024)
+
+    async def main() -> list[int]:
+        async with gateway(server, certificate(max_bytes=None)) as g:
+            rounds = []
+            for pause in (0, 60, SIZE_PAUSE, SIZE_PAUSE):
+                await asyncio.sleep(pause)
+                if pause == SIZE_PAUSE and len(rounds) == 3:
+                    server.judge = lambda items: False
+                server.refused = 0
+                tokens = [f"{len(rounds)}-{number}" for number in range(1000)]
+                outcomes = await g.send_each([Push(PushToken(1, token), note("t" * 900)) for token in tokens])
+                assert all(outcome.ok for outcome in outcomes)
+                rounds.append(server.refused)
+            return rounds
+
+    first, second, third, fourth = run_virtual(main())
+
+    assert 0 < first <= 40
+    assert second == 0
+    assert third == 1
+    assert fourth == 0
+
+
+def test_a_push_that_is_too_large_alone_is_refused_alone() -> None:
+    """Its neighbours arrive."""
+    server = sized(Judging(lambda items: False, status=413), 4 * 1024)
+    pushes = [Push(PushToken(1, f"k{number}"), note("t" * (5000 if number == 3 else 10))) for number in range(50)]
+
+    outcomes = send(server, pushes, certificate(max_bytes=None))
+
+    (large,) = [outcome for outcome in outcomes if not outcome.ok]
+    assert (large.push_token.token, large.status, large.reason) == ("k3", Status.REJECTED, Reason.INVALID_NOTIFICATION)
+    assert "too large" in large.detail
+
+
+def test_a_size_limit_is_halved_and_doubled_by_the_hour() -> None:
+    """Late refusals of requests of the same size teach nothing new; beyond the largest nothing limits any more."""
+    limit = SizeLimit()
+
+    limit.refused(0.0, 1000)
+    limit.refused(1.0, 1000)
+
+    assert limit.current(1.0) == 500
+    assert limit.current(SIZE_PAUSE + 1.0) == 1000
+    assert limit.current(SIZE_PAUSE + 1.0) == 500
+    assert limit.current(SIZE_PAUSE + SIZE_TRIAL + 1.0) == 1000
+    assert limit.current(2 * SIZE_PAUSE + 2 * SIZE_TRIAL + 1.0) == 2000
+    assert limit.current(2 * SIZE_PAUSE + 3 * SIZE_TRIAL + 1.0) == float("inf")
+
+
+def test_a_larger_request_that_is_refused_again_changes_nothing_for_another_hour() -> None:
+    """One request an hour is what it costs to find out."""
+    limit = SizeLimit()
+    limit.refused(0.0, 1000)
+    assert limit.current(SIZE_PAUSE) == 1000
+
+    limit.refused(SIZE_PAUSE + 1.0, 1000)
+
+    assert limit.current(SIZE_PAUSE + SIZE_TRIAL + 1.0) == 500
+    assert limit.current(2 * SIZE_PAUSE) == 500
+    assert limit.current(2 * SIZE_PAUSE + 1.0) == 1000

@@ -1,0 +1,195 @@
+"""Logins within a conversation: one, then one more where a token is not taken any more, and never a third.
+
+Law of this file: the transport is a script of replies; the logins are written by each test.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from scripted_transport import Script, ask, conversing, ending, errand, office, token
+
+from pushgateway.model.errors import AccessExpired, NoVerdict, Refused
+from pushgateway.model.outcome import Reason
+from pushgateway.testing.virtual_time import run_virtual
+from pushgateway.vendor import AccessToken, Exchange, Request, Response
+
+CANARY = "canary-5d1f"
+NO_VERDICT = NoVerdict("timeout")
+
+
+def test_a_vendor_without_login_needs_none() -> None:
+    """No access token, no request."""
+
+    async def main() -> tuple[AccessToken | None, int]:
+        script = Script()
+        return await conversing(script).login("cn"), len(script.asked)
+
+    assert run_virtual(main()) == (None, 0)
+
+
+def test_a_login_is_asked_once_with_the_real_time() -> None:
+    """Being asked whether there is one sends nothing; regions log in apart; the second time the token is there."""
+
+    async def main() -> tuple[list[str], list[tuple[str, str]]]:
+        script = Script(token("a"), token("b"))
+        conversation = conversing(script, office)
+        got = [await conversation.login(region) for region in ("cn", "overseas", "cn")]
+        return [one.value for one in got if one], [(request.url, request.headers["now"]) for request in script.asked]
+
+    values, asked = run_virtual(main())
+
+    assert values == ["a", "b", "a"]
+    assert asked == [("https://login/cn", "1700000000.0"), ("https://login/overseas", "1700000000.0")]
+
+
+@pytest.mark.parametrize("sent", [True, False])
+def test_a_silent_login_means_that_nothing_was_sent(sent: bool) -> None:
+    """Whether or not the login left, what was to follow it did not; the sentence says where it got stuck."""
+
+    async def main() -> Any:
+        return await ending(conversing(Script(NoVerdict("dns", sent=sent)), office).login("cn"))
+
+    error = run_virtual(main())
+
+    assert isinstance(error, NoVerdict)
+    assert (error.sent, error.detail) == (False, "login: dns (login at https://login, region cn)")
+
+
+def broken_now(region: str, now: float) -> Any:
+    """Fails as soon as it is called."""
+    raise KeyError(CANARY)
+
+
+def broken_later(region: str, now: float) -> Any:
+    """Fails on its reply."""
+    yield ask(1)
+    raise KeyError(CANARY)
+
+
+def not_an_exchange(region: str, now: float) -> Any:
+    """Returns the token itself, as a plug-in's author may think."""
+    return AccessToken(CANARY, 5.0)
+
+
+@pytest.mark.parametrize("logging_in", [broken_now, broken_later, not_an_exchange])
+def test_a_login_that_breaks_its_contract_is_a_refusal(
+    logging_in: Callable[[str, float], Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    """It costs this certificate's pushes, with a sentence that names the plug-in and quotes nothing."""
+    caplog.set_level(logging.DEBUG)
+
+    async def main() -> Any:
+        return await ending(conversing(Script(Response(200)), logging_in).login("cn"))
+
+    error = run_virtual(main())
+
+    assert isinstance(error, Refused)
+    assert error.reason is Reason.CREDENTIALS
+    assert "the scripted plug-in broke its contract: " in error.detail
+    assert CANARY not in f"{error!r} {error} {error.detail} {caplog.text}"
+    assert error.__suppress_context__ or error.__context__ is None
+
+
+def test_a_login_that_is_taken_back_is_a_refusal() -> None:
+    """A vendor that says it has a login and then has none."""
+
+    async def main() -> Any:
+        logins = iter([office("cn", 0.0), office("cn", 0.0), None])  # two looks at what it asks, then the login
+        return await ending(conversing(Script(), lambda _, __: next(logins)).login("cn"))
+
+    error = run_virtual(main())
+
+    assert isinstance(error, Refused)
+    assert "broke its contract: login() takes back its exchange" in error.detail
+
+
+def expiring(*good: str) -> Callable[[], Exchange[str]]:
+    """Exchanges that take only these access tokens."""
+
+    def begin() -> Exchange[str]:
+        reply = yield ask(1)
+        used = reply.content.decode()
+        if used not in good:
+            raise AccessExpired(Reason.CREDENTIALS, "11")
+        return used
+
+    return begin
+
+
+class Echo(Script):
+    """Answers a push with the access token it carried, a login with the next line."""
+
+    async def send(self, request: Request, *, pool: str, timeout: float) -> Response:  # noqa: ASYNC109
+        """See `Transport.send`."""
+        if "authorization" not in request.headers:
+            return await super().send(request, pool=pool, timeout=timeout)
+        self.asked.append(request)
+        return Response(200, {}, request.headers["authorization"].removeprefix("Bearer ").encode())
+
+
+@pytest.mark.parametrize(
+    ("good", "logins", "pushes", "ends"),
+    [
+        ("a", 1, 1, "a"),
+        ("b", 2, 2, "b"),
+        ("c", 2, 2, AccessExpired),  # the new one is not taken either: no third try
+    ],
+)
+def test_an_expired_token_costs_one_login_and_one_repeat(good: str, logins: int, pushes: int, ends: Any) -> None:
+    """Then it is a refusal, so that a blocked key does not make us log in for ever (A7)."""
+
+    async def main() -> tuple[Any, list[str]]:
+        echo = Echo(token("a"), token("b"), token("c"))
+        conversation = conversing(echo, office)
+        first = await conversation.login("cn")
+        end = await ending(conversation.run_with_access(first, expiring(good), errand("cn")))
+        return end, [request.url for request in echo.asked]
+
+    end, urls = run_virtual(main())
+
+    assert end == ends or isinstance(end, ends)
+    assert (urls.count("https://login/cn"), urls.count("https://host/1")) == (logins, pushes)
+
+
+def test_an_expired_token_of_a_vendor_without_login_is_a_refusal() -> None:
+    """There is nothing to log in with: the word comes out."""
+
+    async def main() -> Any:
+        return await ending(conversing(Script(token("x"))).run_with_access(None, expiring("a"), errand("")))
+
+    assert isinstance(run_virtual(main()), AccessExpired)
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [(NO_VERDICT, Reason.UNAVAILABLE), (NoVerdict("dns", sent=False), Reason.UNAVAILABLE)],
+)
+def test_a_silent_login_after_an_expired_token_is_a_refusal(line: NoVerdict, reason: Reason) -> None:
+    """What was asked before was refused readably, so nobody got it, and "later" is the truth about it."""
+
+    async def main() -> Any:
+        echo = Echo(token("a"), line)
+        conversation = conversing(echo, office)
+        return await ending(conversation.run_with_access(await conversation.login("cn"), expiring("b"), errand("cn")))
+
+    error = run_virtual(main())
+
+    assert isinstance(error, Refused)
+    assert not isinstance(error, AccessExpired)
+    assert (error.reason, error.detail) == (reason, f"login: {line.detail}")
+
+
+def test_many_with_one_expired_token_share_one_login() -> None:
+    """Fifty requests under way are told "expired": each goes once more, with the one new token (A1)."""
+
+    async def main() -> tuple[list[str], int]:
+        echo = Echo(token("a"), 1.0, token("b"))
+        conversation = conversing(echo, office)
+        first = await conversation.login("cn")
+        sends = [conversation.run_with_access(first, expiring("b"), errand("cn")) for _ in range(50)]
+        return await asyncio.gather(*sends), [request.url for request in echo.asked].count("https://login/cn")
+
+    assert run_virtual(main()) == (["b"] * 50, 2)

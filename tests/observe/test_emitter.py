@@ -1,0 +1,341 @@
+"""The watch: observers hear everything and hurt nobody, the log hears what an operator must mend."""
+
+import asyncio
+import functools
+import logging
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sample_events import OF, Clock, breaker, login_done, one_of_each, outcome_given, request_done
+
+from pushgateway.model.errors import FieldError
+from pushgateway.model.outcome import Reason, Status
+from pushgateway.observe.emitter import DEEPEST, MOST, PAUSE, Watch
+from pushgateway.observe.events import (
+    BreakerState,
+    BroadcastDone,
+    Event,
+    OutcomeGiven,
+    QuotaLatched,
+    RateChanged,
+    Reloaded,
+    RequestDone,
+    Shed,
+)
+from pushgateway.observe.log_lines import LINES, LONGEST, plain
+
+CANARY = "canary-5e1f"
+
+
+@pytest.fixture
+def lines(caplog: pytest.LogCaptureFixture) -> Callable[[], list[str]]:
+    """What the log has by now, as `LEVEL sentence`."""
+    caplog.set_level(logging.INFO, logger="pushgateway.observe.emitter")
+    return lambda: [
+        f"{record.levelname} {record.getMessage()}" for record in caplog.records if record.name.endswith("emitter")
+    ]
+
+
+def test_an_observer_hears_every_event_as_it_is() -> None:
+    """Each kind reaches the observer, in order, as the value that was emitted."""
+    heard: list[Event] = []
+    watch = Watch(heard.append, Clock())
+
+    for event in one_of_each():
+        watch.emit(event)
+
+    assert heard == one_of_each()
+
+
+def test_without_an_observer_outcomes_need_not_be_made() -> None:
+    """The engine asks before it builds an event for each accepted push."""
+    assert not Watch(None, Clock()).is_observed
+    assert Watch(lambda event: None, Clock()).is_observed
+
+
+@pytest.mark.parametrize("error", [ValueError, asyncio.CancelledError, RecursionError, StopIteration])
+def test_what_an_observer_raises_stays_with_the_watch(
+    error: type[BaseException], lines: Callable[[], list[str]]
+) -> None:
+    """A broken observer costs a line a minute with type and place, never a push, and never tells the message."""
+    clock = Clock()
+    heard = 0
+
+    def observer(event: Event) -> None:
+        nonlocal heard
+        heard += 1
+        raise error(CANARY)
+
+    watch = Watch(observer, clock)
+    for _ in range(1000):
+        watch.emit(request_done())
+    clock.now += PAUSE
+    watch.emit(request_done())
+
+    first, second = lines()
+    assert heard == 1001
+    assert first.startswith(f"ERROR the observer failed: {error.__name__} in ")
+    assert ".observer, line " in first
+    assert second.endswith("; 999 more since the last line")
+    assert CANARY not in first + second
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit])
+def test_what_ends_the_process_passes(error: type[BaseException]) -> None:
+    """Ctrl-C while an observer runs, or an observer that exits, is not swallowed: it ends the loop in a turn of its
+    own, when whoever told the event has done the rest of its work."""
+
+    def observer(event: Event) -> None:
+        raise error
+
+    async def main() -> None:
+        watch.emit(request_done())
+        told.append("emitted")
+        await asyncio.sleep(0)
+
+    told: list[str] = []
+    watch = Watch(observer, Clock())
+    with pytest.raises(error):
+        watch.emit(request_done())
+    loop = asyncio.new_event_loop()
+    try:
+        with pytest.raises(error):
+            loop.run_until_complete(main())
+        assert told == ["emitted"]
+    finally:
+        loop.run_until_complete(asyncio.sleep(0))
+        loop.close()
+
+
+def test_a_broken_log_handler_hurts_nobody() -> None:
+    """A filter of the host's that raises does not reach the sending."""
+    log = logging.getLogger("pushgateway.observe.emitter")
+    asked = 0
+
+    def broken(record: logging.LogRecord) -> bool:
+        nonlocal asked
+        asked += 1
+        raise RuntimeError(CANARY)
+
+    log.addFilter(broken)
+    try:
+        watch = Watch(lambda event: 1 / 0, Clock())
+        watch.emit(login_done(Reason.CREDENTIALS))
+    finally:
+        log.removeFilter(broken)
+
+    assert asked == 2
+
+
+@pytest.mark.parametrize(
+    "wrong", ["print", 7, asyncio.sleep, functools.partial(asyncio.sleep, 1)], ids=["str", "int", "async", "partial"]
+)
+def test_what_cannot_observe_is_refused(wrong: object) -> None:
+    """Text, numbers and coroutine functions are refused when the gateway is made, not at the first event."""
+    with pytest.raises(FieldError, match="observer"):
+        Watch(wrong, Clock())  # type: ignore[arg-type]
+
+
+def test_an_object_with_an_async_call_is_refused() -> None:
+    """Its coroutines would never run."""
+
+    class Asynchronous:
+        async def __call__(self, event: Event) -> None:
+            """Never awaited."""
+
+    with pytest.raises(FieldError, match="plain function"):
+        Watch(Asynchronous(), Clock())  # type: ignore[arg-type]
+
+
+def test_an_observer_that_causes_events_comes_to_an_end(lines: Callable[[], list[str]]) -> None:
+    """What an observer causes is told to it a few levels deep, and then no more; each emit returns."""
+    depths: list[int] = []
+
+    def observer(event: Event) -> None:
+        depths.append(len(depths))
+        watch.emit(request_done())
+
+    watch = Watch(observer, Clock())
+    watch.emit(request_done())
+
+    assert len(depths) == DEEPEST
+    assert "without end" in lines()[0]
+    watch.emit(request_done())
+    assert len(depths) == 2 * DEEPEST
+
+
+SENTENCES: list[tuple[Event, str, str]] = [
+    (
+        outcome_given(Reason.CREDENTIALS, vendor_code="14"),
+        "no such key",
+        "ERROR certificate 7005: pushes end rejected: credentials, vendor code 14 (no such key)",
+    ),
+    (
+        outcome_given(Reason.NO_VERDICT, Status.UNKNOWN),
+        "timeout",
+        "WARNING certificate 7005: pushes end unknown: no_verdict (timeout)",
+    ),
+    (
+        outcome_given(Reason.QUOTA_EXCEEDED, vendor_code="33"),
+        "",
+        "WARNING certificate 7005: pushes end rejected: quota_exceeded, vendor code 33",
+    ),
+    (
+        BroadcastDone(**OF, status=Status.UNKNOWN, reason=Reason.NO_VERDICT, duration=1.0, targets=3),
+        "",
+        "WARNING certificate 7005: a broadcast ended unknown: no_verdict",
+    ),
+    (
+        login_done(Reason.CREDENTIALS, vendor_code="14"),
+        "",
+        "ERROR certificate 7005: the login (region cn) was refused: credentials, vendor code 14",
+    ),
+    (
+        login_done(Reason.UNAVAILABLE),
+        "timeout",
+        "WARNING certificate 7005: the login (region cn) failed: unavailable (timeout)",
+    ),
+    (
+        breaker(BreakerState.OPEN, reason=Reason.CREDENTIALS, vendor_code="14", seconds=300.0),
+        "",
+        "ERROR certificate 7005: the vendor (region cn) is not asked for 300 s: credentials, vendor code 14",
+    ),
+    (
+        breaker(BreakerState.OPEN, reason=Reason.UNAVAILABLE, seconds=2.5),
+        "",
+        "WARNING certificate 7005: the vendor (region cn) is not asked for 2 s: unavailable",
+    ),
+    (breaker(BreakerState.CLOSED), "", "INFO certificate 7005: the vendor (region cn) answers again; sending resumes"),
+    (
+        QuotaLatched(**OF, region="cn", quota="private", seconds=9000.0, pushes=12),
+        "",
+        "WARNING certificate 7005: the day's quota of private is used up; the vendor is not asked for 2.5 h",
+    ),
+    (
+        RateChanged(**OF, region="cn", pushes_per_second=312.5, requests_per_second=20.0),
+        "",
+        "INFO certificate 7005: sends at most 312.5 pushes per second and 20 requests per second",
+    ),
+    (
+        RateChanged(**OF, region="cn", pushes_per_second=None, requests_per_second=None),
+        "",
+        "INFO certificate 7005: sends without a limit",
+    ),
+    (Shed(**OF, count=57), "", "WARNING certificate 7005: the queue is full, 57 refused at once"),
+    (Reloaded(added=("1", "2"), removed=("3",)), "", "INFO certificates: 2 added (1, 2), 1 removed (3)"),
+]
+
+
+@pytest.mark.parametrize(("event", "detail", "sentence"), SENTENCES, ids=[case[2][:60] for case in SENTENCES])
+def test_a_line_says_what_and_whose(event: Event, detail: str, sentence: str, lines: Callable[[], list[str]]) -> None:
+    """Each kind of event that an operator should hear of is one sentence, graver where only a person can mend it."""
+    Watch(None, Clock()).emit(event, detail)
+
+    assert lines() == [sentence]
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        outcome_given(),
+        outcome_given(Reason.UNREGISTERED, vendor_code="10000"),
+        outcome_given(Reason.MUTED),
+        outcome_given(Reason.EXPIRED, Status.NOT_SENT),
+        request_done(ending="no_verdict", status=None),
+        login_done(),
+        breaker(BreakerState.HALF_OPEN),
+        Reloaded(),
+    ],
+    ids=str,
+)
+def test_what_is_nobodys_to_mend_is_not_logged(event: Event, lines: Callable[[], list[str]]) -> None:
+    """A dead token is the host's everyday business, not a line in the log."""
+    Watch(None, Clock()).emit(event)
+
+    assert lines() == []
+
+
+def test_one_line_and_then_one_a_minute(lines: Callable[[], list[str]]) -> None:
+    """The first is told at once; the next when a minute is over, not a moment before, with how many came between."""
+    clock = Clock()
+    watch = Watch(None, clock)
+    refused = outcome_given(Reason.CREDENTIALS, vendor_code="14")
+
+    for _ in range(500):
+        watch.emit(refused)
+    clock.now += PAUSE - 0.001
+    watch.emit(refused)
+    assert len(lines()) == 1
+    clock.now += 0.001
+    watch.emit(refused)
+
+    assert lines()[1].endswith("vendor code 14; 500 more since the last line")
+
+
+def test_different_things_are_told_apart(lines: Callable[[], list[str]]) -> None:
+    """One certificate's trouble does not hide another's, nor one code another."""
+    watch = Watch(None, Clock())
+
+    for _ in range(10):
+        watch.emit(outcome_given(Reason.CREDENTIALS, vendor_code="14"))
+        watch.emit(outcome_given(Reason.CREDENTIALS, vendor_code="41"))
+        watch.emit(outcome_given(Reason.CREDENTIALS, vendor_code="14", certificate_id="7006"))
+        watch.emit(login_done(Reason.CREDENTIALS, vendor_code="14"))
+
+    assert len(lines()) == 4
+
+
+def test_shed_pushes_are_counted_by_the_push(lines: Callable[[], list[str]]) -> None:
+    """What is held back counts pushes, not events."""
+    clock = Clock()
+    watch = Watch(None, clock)
+
+    for _ in range(3):
+        watch.emit(Shed(**OF, count=100))
+    clock.now += PAUSE
+    watch.emit(Shed(**OF, count=1))
+
+    assert lines()[1] == "WARNING certificate 7005: the queue is full, 1 refused at once; 200 more since the last line"
+
+
+def test_an_endless_variety_fills_neither_memory_nor_disk(lines: Callable[[], list[str]]) -> None:
+    """Beyond so many different things all others share a line; when their minute is over they are told apart again."""
+    clock = Clock()
+    watch = Watch(None, clock)
+
+    for number in range(5 * MOST):
+        watch.emit(outcome_given(Reason.CREDENTIALS, Status.NOT_SENT, certificate_id=f"made-up-{number}"))
+
+    assert len(lines()) == len(watch._said) == MOST + 1
+    clock.now += PAUSE
+    watch.emit(outcome_given(Reason.CREDENTIALS, certificate_id="7005"))
+    watch.emit(outcome_given(Reason.CREDENTIALS, certificate_id="7006"))
+    assert len(lines()) == MOST + 3
+    assert len(watch._said) == 2
+
+
+@given(st.text(max_size=3 * LONGEST))
+def test_whatever_comes_from_outside_is_one_printable_line(text: str) -> None:
+    """A vendor's code, a detail or a host's id cannot fake a log entry, hide text or fill the line."""
+    event = OutcomeGiven(certificate_id=text, brand="oppo", status=Status.UNKNOWN, vendor_code=text, duration=0.0)
+
+    line = LINES[OutcomeGiven].text(event, text)
+
+    assert line.isprintable()
+    assert len(plain(text)) <= 10 * (LONGEST + 1)
+
+
+def test_attacks_on_the_log_are_shown_as_they_are() -> None:
+    """New lines, terminal colours and reversed writing are escaped; Chinese is left readable."""
+    assert plain("a\nERROR b") == "a\\nERROR b"
+    assert plain("\x1b[31m\u202e") == "\\x1b[31m\\u202e"
+    assert plain("证书") == "证书"
+    assert plain("x" * LONGEST) == "x" * LONGEST
+    assert plain("x" * (LONGEST + 1)) == "x" * LONGEST + "…"
+
+
+def test_requests_are_not_logged() -> None:
+    """A line for each request would fill the log in ordinary times."""
+    assert RequestDone not in LINES

@@ -1,0 +1,158 @@
+"""What a crash reporter finds: it stores the variables of every frame of a traceback, as sentry and others do.
+
+Law of this file: an error is made in each way that a host can make one, and each frame of ours on the way (those that
+attrs writes too) is looked through, also those of errors that were caught before. No secret is in any of them.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import pytest
+from toy_vendor import Toy
+
+from pushgateway import Certificate, Gateway, sync
+from pushgateway.config import load_config
+from pushgateway.model.push import as_token
+from pushgateway.model.secret import Secret
+
+CANARY = "canary-5d1f-canary-5d1f"
+OURS = ("/pushgateway/", "/pushgateway_oppo/", "<attrs generated")
+
+
+def frames(error: BaseException) -> Iterator[FrameType]:
+    """Every frame of ours of an error, and of those that it came from, suppressed or not."""
+    todo: list[BaseException | None] = [error]
+    while todo:
+        if (one := todo.pop()) is None:
+            continue
+        todo += [one.__cause__, one.__context__, *getattr(one, "exceptions", ())]
+        trace = one.__traceback__
+        while trace is not None:
+            if any(part in trace.tb_frame.f_code.co_filename for part in OURS):
+                yield trace.tb_frame
+            trace = trace.tb_next
+
+
+def stored(value: Any, depth: int = 6) -> str:
+    """What a reporter writes down of a variable: plain containers are gone through, anything else by its `repr`."""
+    if depth and isinstance(value, Mapping):
+        return " ".join(f"{key!r} {stored(inner, depth - 1)}" for key, inner in value.items())
+    if depth and isinstance(value, list | tuple | set | frozenset):
+        return " ".join(stored(inner, depth - 1) for inner in value)
+    return repr(value)
+
+
+def told(make: Callable[[], object]) -> list[str]:
+    """Frames and variables in which the canary stands, once `make` has raised."""
+    with pytest.raises(Exception) as caught:  # noqa: PT011 - whatever it is
+        make()
+    ours = list(frames(caught.value))
+    assert ours
+    return [
+        f"{frame.f_code.co_qualname}: {name}"
+        for frame in ours
+        for name, value in frame.f_locals.items()
+        if CANARY in stored(value)
+    ]
+
+
+def test_a_leaking_frame_is_seen() -> None:
+    """The search finds a secret in a variable, in a list in a variable, and in what a caught error left."""
+
+    def leaking(secret: str) -> None:
+        kept = {"a": [secret]}
+        try:
+            raise ValueError(kept)  # noqa: TRY301
+        except ValueError:
+            raise KeyError("a") from None
+
+    code = leaking.__code__.replace(co_filename="/x/pushgateway/leaking.py")
+    leaking.__code__ = code
+
+    assert len(told(lambda: leaking(CANARY))) == 4
+
+
+SETTINGS = {"secret": CANARY, "nested": {"list": [CANARY]}}
+LOOP: dict[str, Any] = {"secret": CANARY}
+LOOP["loop"] = LOOP
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        lambda: Certificate("", "toy", SETTINGS),
+        lambda: Certificate(1, "", SETTINGS),
+        lambda: Certificate(1, SETTINGS),  # type: ignore[arg-type]
+        lambda: Certificate(1, "toy", CANARY),  # type: ignore[arg-type]
+        lambda: Certificate(1, "toy", LOOP),
+        lambda: Certificate(1, "toy", SETTINGS, linger=-1),
+        lambda: Certificate(1, "toy", SETTINGS, pushes_per_second=0),
+        lambda: Certificate(1, "toy", SETTINGS, receipt_url="ftp://x", receipt_secret=CANARY),
+        lambda: Certificate(1, "toy", SETTINGS, receipt_secret=CANARY),
+        lambda: Certificate(1, "toy", receipt_url="https://x.example", receipt_secret=[CANARY, 5]),  # type: ignore[list-item]
+        lambda: Certificate(1, "toy", receipt_url="https://x.example", receipt_secret=[CANARY, "short"]),
+        lambda: Secret(CANARY.encode()),  # type: ignore[arg-type]
+        lambda: as_token(f"{CANARY}\t{CANARY}"),
+        lambda: as_token(CANARY.encode()),
+    ],
+)
+def test_a_wrong_value_leaves_no_secret_in_a_frame(wrong: Callable[[], object]) -> None:
+    """Whatever is wrong beside the secret, or with it."""
+    assert told(wrong) == []
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"secret": f"{CANARY}\u200b"},
+        {"secret": CANARY, "sise": 5},
+        {"secret": CANARY, "size": CANARY},
+        {"secret": [CANARY]},
+        {"secret": {CANARY: CANARY}},
+        {"size": CANARY},
+    ],
+)
+def test_wrong_settings_leave_no_secret_in_a_frame(settings: dict[str, Any]) -> None:
+    """Of a gateway of either kind, when it is made and when it is given new certificates."""
+    certificates = [Certificate(1, "toy", settings), Certificate(2, "oppo", {"app_key": CANARY, "dialect": "v9"})]
+
+    async def reload() -> None:
+        async with Gateway([]) as gateway:
+            gateway.reload(certificates)
+
+    assert told(lambda: Gateway(certificates, vendors={"toy": Toy})) == []
+    assert told(lambda: sync.Gateway(certificates, vendors={"toy": Toy})) == []
+    assert told(lambda: asyncio.run(reload())) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "app_key = 5\ndialect = 'v9'",
+        "timeout = -1",
+        "linger = -1",
+        "receipt_url = 'https://x.example'",
+        f"receipt_url = 'https://x.example'\nreceipt_secret = ['{CANARY}', 'short']",
+        "other = 'env:NOT_SET'",
+        "other = 'file:not-there'",
+        "[certificates]",
+        "[certificate]",
+        f"'{CANARY}",
+        f"broken = {CANARY}",
+        "\ufeff",
+        f"number = {'9' * 5000}",
+    ],
+)
+def test_a_typo_in_the_configuration_leaves_no_secret_in_a_frame(tmp_path: Path, text: str) -> None:
+    """The text of the file, the values of its sources and the environment are in none when `ConfigError` is raised."""
+    (tmp_path / "secret").write_text(CANARY)
+    path = tmp_path / "pushgateway.toml"
+    whole = (
+        f"[certificates.1]\nbrand = 'oppo'\nmaster_secret = '{CANARY}'\napp_secret = 'file:secret'\nmore = 'env:MORE'\n"
+    )
+    path.write_text(f"{whole}{text}\n", "utf-8")
+
+    assert told(lambda: load_config(path, environ={"MORE": CANARY}, vendors={"toy": Toy})) == []

@@ -1,0 +1,296 @@
+"""Logging in, as hosts notice it: slow, refused, down, contended, with clocks that jump; and others notice nothing.
+
+Law of this file: whole gateways in virtual time, against a vendor whose access tokens mean something. Group A of the
+catalogue; `test_access.py` holds the same promises of the store alone.
+"""
+
+import asyncio
+import itertools
+import random
+from collections import Counter
+
+import pytest
+from login_server import DAY, KEY, Office, fresh
+from token_vendor import Realm, of_realm
+from toy_vendor import gateway, note
+
+from pushgateway import Gateway, Outcome, PushToken, Reason, Status
+from pushgateway.engine.session.access_tokens import AccessTokens
+from pushgateway.testing.virtual_time import loop_wall_clock, run_virtual
+
+pytestmark = pytest.mark.days
+
+Told = tuple[float, float, Outcome]
+"""When a push was handed in, how long it took, and its outcome."""
+
+
+async def one(g: Gateway, key: str, token: str, within: float = 30.0) -> Told:
+    """Send one push and look at the clock."""
+    loop = asyncio.get_running_loop()
+    begun = loop.time()
+    outcome = await g.send(PushToken(key, token), note(), timeout=within)
+    return begun, loop.time() - begun, outcome
+
+
+async def steadily(g: Gateway, key: str, seconds: float, *, every: float = 1.0, within: float = 30.0) -> list[Told]:
+    """A push every so often, whatever becomes of those before it."""
+    loop = asyncio.get_running_loop()
+    end, tasks = loop.time() + seconds, []
+    for number in itertools.count():
+        if loop.time() >= end:
+            return await asyncio.gather(*tasks)
+        tasks.append(asyncio.create_task(one(g, key, f"p{number}", within)))
+        await asyncio.sleep(every)
+    raise AssertionError("counting has no end")
+
+
+@pytest.mark.parametrize("seed", [None, 1, 2])
+def test_a_cold_start_of_many_certificates(seed: int | None) -> None:
+    """Ten thousand sends of ten certificates in one moment: one login for each, and all arrive (A2)."""
+    realm = Realm()
+    keys = [str(number) for number in range(10)]
+
+    async def main() -> list[Told]:
+        async with gateway(realm, *map(of_realm, keys)) as g:  # type: ignore[arg-type]
+            return await asyncio.gather(
+                *(one(g, keys[n % 10], f"p{n}") for n in range(10_000 if seed is None else 500))
+            )
+
+    told = run_virtual(main(), seed=seed)
+
+    assert Counter(secret for secret, _ in realm.logins) == {f"key-{key}": 1 for key in keys}
+    assert {outcome.status for *_, outcome in told} == {Status.ACCEPTED}
+
+
+def test_fifty_processes_do_not_log_in_in_the_same_second() -> None:
+    """Started together, asked every second: a day later at most three log in within one second (A3)."""
+    offices = [Office(takes=0.05) for _ in range(50)]
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        stores = [
+            AccessTokens(wall=loop_wall_clock(), monotonic=loop.time, rng=random.Random(f"node {number}"))
+            for number in range(50)
+        ]
+        await asyncio.gather(*(store.get(KEY, office) for store, office in zip(stores, offices, strict=True)))
+        await asyncio.sleep(0.79 * DAY)
+        while loop.time() < 0.91 * DAY:
+            for store, office in zip(stores, offices, strict=True):
+                await store.get(KEY, office)
+            await asyncio.sleep(1.0)
+
+    run_virtual(main())
+
+    renewals = Counter(int(at) for office in offices for at in office.times[1:])
+    assert [len(office.times) for office in offices] == [2] * 50
+    assert max(renewals.values()) <= 3
+
+
+@pytest.mark.parametrize("seed", [None, 1, 2])
+def test_a_slow_login_costs_nobody_more_than_his_deadline(seed: int | None) -> None:
+    """Ten seconds for a login: who has less time is told in time, who leaves takes nothing with him, the others
+    arrive with the one login (A4)."""
+    realm = Realm()
+    realm.login_takes = 10.0
+
+    async def main() -> tuple[list[Told], list[Told], list[bool]]:
+        async with gateway(realm, of_realm("1")) as g:  # type: ignore[arg-type]
+            leaving = [asyncio.create_task(one(g, "1", f"gone{n}")) for n in range(5)]
+            await asyncio.sleep(0)
+            hasty = [asyncio.create_task(one(g, "1", f"hasty{n}", within=2.0)) for n in range(20)]
+            patient = [asyncio.create_task(one(g, "1", f"patient{n}")) for n in range(20)]
+            await asyncio.sleep(1.0)
+            for task in leaving:  # the one who began the login too
+                task.cancel()
+            await asyncio.wait(leaving)
+            return await asyncio.gather(*hasty), await asyncio.gather(*patient), [one.cancelled() for one in leaving]
+
+    hasty, patient, gone = run_virtual(main(), seed=seed)
+
+    assert {(outcome.status, outcome.reason) for *_, outcome in hasty} == {(Status.NOT_SENT, Reason.EXPIRED)}
+    assert max(took for _, took, _ in hasty) <= 2.25
+    assert all(outcome.ok and took <= 11 for _, took, outcome in patient)
+    assert all(gone)
+    assert (len(realm.logins), realm.pushed["1"]) == (1, 20)
+
+
+def test_a_login_that_is_down_hurts_its_own_certificate_only() -> None:
+    """For ten minutes one certificate's logins fail: few are tried, its pushes are told in time that they were not
+    sent, the neighbour feels nothing, and soon after the end all flows again (A5)."""
+    realm = Realm()
+    realm.login_code = lambda secret, now: "5" if secret == "key-1" and now < 600 else "0"
+
+    async def main() -> tuple[list[Told], list[Told]]:
+        async with gateway(realm, of_realm("1"), of_realm("2")) as g:  # type: ignore[arg-type]
+            return await asyncio.gather(steadily(g, "1", 660, within=5.0), steadily(g, "2", 660, within=5.0))
+
+    down, neighbour = run_virtual(main())
+
+    tried = [at for secret, at in realm.logins if secret == "key-1" and at < 600]
+    away = [outcome for begun, _, outcome in down if begun < 590]
+    assert len(tried) <= 100
+    assert {(outcome.status, outcome.reason) for outcome in away} <= {
+        (Status.NOT_SENT, Reason.UNAVAILABLE),
+        (Status.NOT_SENT, Reason.EXPIRED),
+    }
+    assert max(took for _, took, _ in down) <= 5.25
+    assert all(outcome.ok for begun, _, outcome in down if begun >= 630)
+    assert all(outcome.ok and took < 1.0 for _, took, outcome in neighbour)
+
+
+def two_processes(*, last_wins: bool) -> tuple[Realm, list[list[Told]]]:
+    """Two gateways with one key, twenty minutes long, a push a second in each."""
+    realm = Realm(last_wins=last_wins)
+
+    async def main() -> list[list[Told]]:
+        first = gateway(realm, of_realm("1"), rng=random.Random(1))  # type: ignore[arg-type]
+        second = gateway(realm, of_realm("1"), rng=random.Random(2))  # type: ignore[arg-type]
+        async with first, second:
+            return await asyncio.gather(*(steadily(g, "1", 1200, within=10.0) for g in (first, second)))
+
+    return realm, run_virtual(main())
+
+
+def test_two_processes_share_a_key_where_several_access_tokens_are_good() -> None:
+    """One login each, and everything arrives (A7)."""
+    realm, told = two_processes(last_wins=False)
+
+    assert len(realm.logins) == 2
+    assert all(outcome.ok for of_one in told for *_, outcome in of_one)
+
+
+def test_two_processes_with_one_key_where_the_last_login_wins() -> None:
+    """They end each other's access tokens: logins become few, and neither process is shut out for good (A7)."""
+    realm, told = two_processes(last_wins=True)
+
+    late = [at for _, at in realm.logins if at >= 600]
+    assert len(late) <= 30
+    for of_one in told:
+        served = [int(begun // 150) for begun, _, outcome in of_one if outcome.ok]
+        assert {4, 5, 6, 7} <= set(served), "one of them got nothing through for minutes"
+        assert sum(outcome.ok for *_, outcome in of_one) >= 0.4 * len(of_one)
+        reasons = {outcome.reason for *_, outcome in of_one}
+        assert reasons <= {None, Reason.UNAVAILABLE, Reason.EXPIRED, Reason.NO_VERDICT}, "not the key, not the tokens"
+
+
+@pytest.mark.parametrize("seed", [None, *range(5)])
+def test_a_late_refusal_of_an_old_access_token(seed: int | None) -> None:
+    """It arrives when there is a new one already: that one is used and not forgotten (A8)."""
+    realm = Realm()
+    realm.takes = lambda token: 5.0 if token.startswith("slow") else 0.05
+
+    async def main() -> list[Told]:
+        async with gateway(realm, of_realm("1", size=1)) as g:  # type: ignore[arg-type]
+            await one(g, "1", "first")
+            realm.revoke("key-1")
+            slow = [asyncio.create_task(one(g, "1", f"slow{n}")) for n in range(3)]
+            await asyncio.sleep(0.5)
+            quick = [await one(g, "1", f"quick{n}") for n in range(3)]
+            return [*quick, *await asyncio.gather(*slow), await one(g, "1", "last")]
+
+    told = run_virtual(main(), seed=seed)
+
+    assert all(outcome.ok for *_, outcome in told)
+    assert [outcome.attempts for *_, outcome in told] == [2, 1, 1, 2, 2, 2, 1]
+    assert len(realm.logins) == 2
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_access_tokens_stay_with_their_certificate(seed: int) -> None:
+    """Thirty certificates whose access tokens die at random: none is ever used for another, and all arrive (A9)."""
+    realm, chance = Realm(), random.Random(seed)
+    keys = [str(number) for number in range(30)]
+
+    async def kill() -> None:
+        for _ in range(40):
+            await asyncio.sleep(chance.random())
+            realm.revoke(f"key-{chance.choice(keys)}")
+
+    async def main() -> list[Told]:
+        async with gateway(realm, *map(of_realm, keys)) as g:  # type: ignore[arg-type]
+            killing = asyncio.create_task(kill())
+            told = await asyncio.gather(*(steadily(g, key, 20, every=0.2 + chance.random()) for key in keys))
+            await killing
+            return [one for of_one in told for one in of_one]
+
+    told = run_virtual(main(), seed=seed)
+
+    assert realm.strangers == []
+    assert len(told) > 500
+    assert all(outcome.ok for *_, outcome in told)
+
+
+@pytest.mark.parametrize("step", [3600.0, -3600.0, 1.0, -86_400.0, 400 * 86_400.0])
+def test_a_wall_clock_that_jumps(step: float) -> None:
+    """Whatever it jumps by, in traffic: nothing is lost or late, and there is no storm of logins (A10)."""
+    realm = Realm()
+    wrong = [0.0]
+
+    async def main() -> list[Told]:
+        true = loop_wall_clock()
+        async with gateway(realm, of_realm("1"), clock=lambda: true() + wrong[0]) as g:  # type: ignore[arg-type]
+            asyncio.get_running_loop().call_at(30.0, lambda: wrong.__setitem__(0, step))
+            return await steadily(g, "1", 120)
+
+    told = run_virtual(main())
+
+    assert all(outcome.ok and took < 1.0 for _, took, outcome in told)
+    assert len(realm.logins) <= 2
+
+
+def test_a_machine_that_was_asleep() -> None:
+    """Its steady clock stood still for two days while the access token died: one refusal, one login (A10)."""
+    realm = Realm()
+    slept = [0.0]
+
+    async def main() -> list[Told]:
+        true = loop_wall_clock()
+        async with gateway(realm, of_realm("1"), clock=lambda: true() + slept[0]) as g:  # type: ignore[arg-type]
+            before = await steadily(g, "1", 10)
+            slept[0] = 2 * DAY
+            realm.revoke("key-1")
+            return [*before, *await steadily(g, "1", 10)]
+
+    told = run_virtual(main())
+
+    assert all(outcome.ok for *_, outcome in told)
+    assert len(realm.logins) == 2
+
+
+def test_a_wrong_secret_until_it_is_mended() -> None:
+    """One login in five minutes, every token kept, and a second after the reload all is well (A11, A12)."""
+    realm = Realm()
+    realm.login_code = lambda secret, now: "0" if secret == "key-1" else "8"
+
+    async def main() -> tuple[list[Told], int, Told]:
+        async with gateway(realm, of_realm("1", "wrong")) as g:  # type: ignore[arg-type]
+            refused = await steadily(g, "1", 899, within=5.0)
+            logins = len(realm.logins)
+            g.reload([of_realm("1")])
+            return refused, logins, await one(g, "1", "mended")
+
+    refused, logins, (_, took, mended) = run_virtual(main())
+
+    assert {(outcome.status, outcome.reason) for *_, outcome in refused} == {(Status.NOT_SENT, Reason.CREDENTIALS)}
+    assert logins <= 3
+    assert mended.ok
+    assert took <= 1.0
+
+
+@pytest.mark.parametrize("rounds", range(12))
+def test_the_first_caller_leaves_at_any_moment_of_the_login(rounds: int) -> None:
+    """Between the vendor's reply and our keeping it too: the login is not made a second time (A13)."""
+
+    async def main() -> tuple[int, str]:
+        tokens, office = fresh(), Office(takes=0.0)
+        first = asyncio.create_task(tokens.get(KEY, office))
+        for _ in range(rounds):
+            await asyncio.sleep(0)
+        first.cancel()
+        await asyncio.wait([first])
+        for _ in range(20):
+            await asyncio.sleep(0)
+        value = (await tokens.get(KEY, office)).value
+        return len(office.times), value
+
+    assert run_virtual(main()) == (1, "access-1")

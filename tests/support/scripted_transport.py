@@ -1,0 +1,100 @@
+"""A scripted transport and a vendor whose login is written by the test, for tests of conversations.
+
+Law of this file: no network and no judgement. What comes back is what the script says.
+"""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+import attrs
+from login_server import fresh
+
+from pushgateway.engine.session.vendor_session import Conversation, Desk, Errand
+from pushgateway.observe.emitter import Watch
+from pushgateway.vendor import AccessToken, Exchange, Request, Response, Vendor
+
+
+class Script:
+    """A transport: answers each request with the next line; `asked` has the requests, `with_` their pool and limit."""
+
+    def __init__(self, *lines: Response | BaseException | float) -> None:
+        self.lines = list(lines)
+        self.asked: list[Request] = []
+        self.with_: list[tuple[str, float]] = []
+
+    async def send(self, request: Request, *, pool: str, timeout: float) -> Response:  # noqa: ASYNC109 - the port's
+        """See `Transport.send`; a number is a pause before the line after it."""
+        self.asked.append(request)
+        self.with_.append((pool, timeout))
+        line = self.lines.pop(0)
+        await asyncio.sleep(line if isinstance(line, float) else 0)
+        if isinstance(line, float):
+            line = self.lines.pop(0)
+        if isinstance(line, BaseException):
+            raise line
+        assert isinstance(line, Response)
+        return line
+
+    async def aclose(self) -> None:
+        """Nothing to close."""
+
+
+@attrs.frozen
+class Scripted(Vendor):
+    """Logs in as the test says."""
+
+    brand: ClassVar[str] = "scripted"
+    logging_in: Callable[[str, float], Any] = lambda _, __: None
+
+    def push(self, batch: Any) -> Any:
+        """Not used: exchanges are handed in."""
+        raise NotImplementedError
+
+    def login(self, region: str, now: float) -> Any:
+        """See `Vendor.login`."""
+        return self.logging_in(region, now)
+
+
+def conversing(script: Script, logging_in: Callable[[str, float], Any] = lambda _, __: None) -> Conversation:
+    """A conversation over this script."""
+    watch = Watch(None, asyncio.get_running_loop().time)
+    return Conversation("7005", Scripted(logging_in), script, fresh(), 5.0, watch, Desk())
+
+
+def errand(region: str = "", asking: Callable[[], None] = lambda: None) -> Errand:
+    """What is asked for."""
+    return Errand("push", region, 1, asking)
+
+
+def ask(number: int) -> Request:
+    """The request of this number."""
+    return Request("POST", f"https://host/{number}", {"n": str(number)})
+
+
+def asking(*numbers: int) -> Exchange[list[int]]:
+    """An exchange of these requests: returns the statuses of their replies."""
+    statuses = []
+    for number in numbers:
+        reply = yield ask(number)
+        statuses.append(reply.status)
+    return statuses
+
+
+def office(region: str, now: float) -> Exchange[AccessToken]:
+    """A login of one request: the reply's body is the token."""
+    reply = yield Request("POST", f"https://login/{region}", {"now": str(now)})
+    return AccessToken(reply.content.decode(), 1000.0)
+
+
+def token(value: str) -> Response:
+    """The login office's reply."""
+    return Response(200, {}, value.encode())
+
+
+async def ending(call: Any) -> Any:
+    """What a call returns, or the exception it ends with."""
+    try:
+        return await call
+    except Exception as error:
+        return error

@@ -1,0 +1,79 @@
+"""A vendor whose access tokens mean something: each is of one app, dies when it is told to, and is refused then.
+
+Law of this file: virtual time only. Toy's wire; the certificate "k" logs in with the secret "key-k" unless the test
+says otherwise. Every login and every push for another app than its access token's is written down.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import Counter
+from collections.abc import Callable
+
+from toy_vendor import certificate
+
+from pushgateway import Certificate
+from pushgateway.vendor import Request, Response
+
+__all__ = ["Realm", "of_realm"]
+
+
+def of_realm(key: str, secret: str = "", **settings: object) -> Certificate:
+    """A certificate of the realm, with its own secret."""
+    return certificate(key, secret=secret or f"key-{key}", **settings)
+
+
+class Realm:
+    """The vendor and the transport to it."""
+
+    def __init__(self, *, last_wins: bool = False) -> None:
+        """`last_wins`: a login ends the access tokens before it."""
+        self.last_wins = last_wins
+        self.login_takes = 0.05
+        self.login_code: Callable[[str, float], str] = lambda secret, now: "0"
+        """By secret and time."""
+        self.takes: Callable[[str], float] = lambda token: 0.05
+        """From the verdict to its arrival here, by the first token of a batch."""
+        self.logins: list[tuple[str, float]] = []
+        """Who logged in, by secret, and when."""
+        self.pushed: Counter[str] = Counter()
+        """By certificate."""
+        self.strangers: list[str] = []
+        """Certificates that used another's access token."""
+        self._good: dict[str, str] = {}  # access token -> secret
+
+    def revoke(self, secret: str) -> None:
+        """The access tokens of an app are good no more."""
+        self._good = {token: owner for token, owner in self._good.items() if owner != secret}
+
+    async def send(self, request: Request, *, pool: str, timeout: float) -> Response:  # noqa: ASYNC109
+        if request.url.endswith("/login"):
+            return await self._login(json.loads(request.content)["secret"])
+        items = json.loads(request.content)
+        owner = self._good.get(request.headers["authorization"].removeprefix("Bearer "))
+        if owner is not None:
+            self.pushed[pool] += len(items)
+            self.strangers += [pool] * (owner != f"key-{pool}")
+        await asyncio.sleep(self.takes(items[0][0]))
+        return _reply({"code": 11} if owner is None else {"code": 0, "codes": {token: "0" for token, *_ in items}})
+
+    async def aclose(self) -> None:
+        """Nothing to close."""
+
+    async def _login(self, secret: str) -> Response:
+        now = asyncio.get_running_loop().time()
+        self.logins.append((secret, now))
+        token = f"access-{len(self.logins)}"
+        await asyncio.sleep(self.login_takes)
+        code = self.login_code(secret, now)
+        if code != "0":
+            return _reply({"code": code})
+        if self.last_wins:
+            self.revoke(secret)
+        self._good[token] = secret
+        return _reply({"code": 0, "token": token})
+
+
+def _reply(body: dict[str, object]) -> Response:
+    return Response(200, {"content-type": "application/json"}, json.dumps(body).encode())

@@ -1,0 +1,69 @@
+"""The conformance kit is proved: each plug-in that is broken on purpose is caught by it, and told what to do.
+
+`tests/scenarios/broken.md` lists them, with the scenario that catches each.
+"""
+
+from pathlib import Path
+
+import pytest
+from broken.copies import ACME, BEAM, OPPO, Base, Broken, installed
+from broken.listing import BROKEN, listing
+
+from pushgateway.testing.conformance import PROMISES, PluginConformance
+from pushgateway.testing.conformance.judging import scenarios
+from pushgateway.testing.conformance.wire import wired
+
+
+@pytest.mark.parametrize("broken", BROKEN, ids=lambda broken: broken.name)
+def test_a_broken_plug_in_is_caught_and_told_what_to_do(broken: Broken, tmp_path: Path) -> None:
+    """The scenario that judges the promise sees it, and its words are what was seen, the promise and the way out."""
+    seen = broken.seen(tmp_path)
+
+    assert seen is not None, f"passes: {broken.name}"
+    assert seen.promise is PROMISES[broken.promise]
+    assert broken.says in seen.seen
+    assert str(seen).endswith(f"to keep it: {seen.promise.keep}")
+
+
+@pytest.mark.parametrize("base", [ACME, BEAM, OPPO], ids=lambda base: base.name)
+def test_a_sound_plug_in_passes_every_scenario(base: Base, tmp_path: Path) -> None:
+    """What is caught above is the mistake, not the plug-in; and each promise has a scenario."""
+    with installed(tmp_path, base=base) as kit:
+        judged = list(scenarios(kit))
+        failing = {scenario.name: scenario.seen() for scenario in judged}
+
+    assert {name: seen for name, seen in failing.items() if seen} == {}
+    assert {scenario.promise.key for scenario in judged} == PROMISES.keys()
+
+
+def test_every_promise_is_broken_and_every_scenario_catches() -> None:
+    """A promise that no plug-in breaks may be one that nobody judges, a scenario that never failed one that cannot."""
+    promised = {(scenario.promise.key, scenario.name) for scenario in scenarios(PluginConformance)}
+
+    assert len(BROKEN) == len({broken.name for broken in BROKEN}) >= 160
+    assert {(broken.promise, broken.scenario) for broken in BROKEN} == promised
+    assert {broken.promise for broken in BROKEN} == PROMISES.keys()
+
+
+def test_the_list_of_broken_plug_ins_is_up_to_date(root: Path) -> None:
+    """What the repository says of them is what they are."""
+    assert (root / "tests" / "scenarios" / "broken.md").read_text("utf-8") == listing()
+
+
+def test_the_whole_kit_runs_over_http(tmp_path: Path) -> None:
+    """A vendor without a login too, over a real connection: every scenario, and nothing differs."""
+    with installed(tmp_path, base=BEAM) as kit, wired() as wire:
+        kit.wire = wire
+        failing = {scenario.name: scenario.seen() for scenario in scenarios(kit)}
+
+    assert {name: seen for name, seen in failing.items() if seen} == {}
+
+
+@pytest.mark.days
+@pytest.mark.parametrize("broken", BROKEN, ids=lambda broken: broken.name)
+def test_whoever_runs_the_whole_kit_sees_it_too(broken: Broken, tmp_path: Path) -> None:
+    """An author runs all scenarios at once: the one that is named here is among those that fail."""
+    with installed(tmp_path, broken.edits, broken.base) as kit:
+        failing = {scenario.name for scenario in scenarios(kit) if scenario.seen() is not None}
+
+    assert broken.scenario in failing

@@ -1,0 +1,203 @@
+"""The parts of the conformance kit: what it looks with, and what it says when its user owes it something.
+
+Law of this file: that the kit catches what is broken is proved in `test_broken.py`; here are its eyes.
+"""
+
+import asyncio
+import gc
+import json
+import random
+import socket
+import sys
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from broken.copies import installed
+from plain_vendor_kit import GroupKit, PlainKit
+from toy_vendor import Toy
+
+from pushgateway.model.outcome import Reason
+from pushgateway.testing.conformance import PROMISES, PluginConformance
+from pushgateway.testing.conformance.bench import MOST_STEPS, Bench
+from pushgateway.testing.conformance.judging import scenarios
+from pushgateway.testing.conformance.promises import BrokenPromiseError, judges
+from pushgateway.testing.conformance.words import odd_twins
+from pushgateway.testing.purity import Calls
+
+now = time.time  # a name of its own, as `from time import time as now` gives it
+
+
+async def nothing() -> None:
+    """A task's work."""
+
+
+def task() -> None:
+    """Make a task, as an exchange must not."""
+    loop = asyncio.new_event_loop()
+    loop.run_until_complete(loop.create_task(nothing()))
+    loop.close()
+
+
+@pytest.mark.parametrize(
+    ("impure", "seen"),
+    [
+        (now, "time.time"),
+        (time.monotonic, "time.monotonic"),
+        (lambda: datetime.now(UTC), "datetime.now"),
+        (datetime.today, "datetime.today"),
+        (lambda: random.Random(1).random(), "random.random"),
+        (lambda: random.choice([1, 2]), "random.choice"),
+        (lambda: socket.socket().close(), "socket.__init__"),
+        (lambda: open(__file__).close(), "open"),
+        (task, "asyncio.events.new_event_loop"),
+    ],
+    ids=["alias", "monotonic", "now", "today", "seeded", "choice", "socket", "file", "task"],
+)
+def test_an_impure_call_is_seen_however_it_is_written(impure: Callable[[], Any], seen: str) -> None:
+    """By what runs, not by a name in the source."""
+    calls = Calls()
+    with calls.watching():
+        impure()
+
+    assert seen in calls.seen
+
+
+def test_what_a_translator_does_is_not_impure() -> None:
+    """JSON, digests, dates that were handed in, texts and numbers are its trade."""
+    calls = Calls()
+    with calls.watching():
+        json.loads(json.dumps({"at": [1, 2.5, None]}))
+        (datetime.fromtimestamp(0, UTC) + timedelta(days=1)).isoformat()
+        sorted("push", key=str.upper)
+    time.time()
+
+    assert calls.seen == set()
+
+
+def test_who_hears_of_garbage_collections_is_not_the_plugin() -> None:
+    """A test tool that looks at the clock when garbage is collected makes no plug-in impure."""
+
+    def looks_at_the_clock(phase: str, info: object) -> None:
+        time.perf_counter()
+
+    calls = Calls()
+    gc.callbacks.append(looks_at_the_clock)
+    try:
+        with calls.watching():
+            _ = [[] for _ in range(100_000)]  # enough for several collections
+    finally:
+        gc.callbacks.remove(looks_at_the_clock)
+
+    assert calls.seen == set()
+    assert gc.isenabled()
+
+
+def test_a_former_profile_comes_back() -> None:
+    """Who measures the tests goes on measuring."""
+    events: list[str] = []
+
+    def former(frame: object, event: str, argument: object) -> None:
+        events.append(event)
+
+    sys.setprofile(former)
+    try:
+        with Calls().watching():
+            pass
+        kept = sys.getprofile()
+    finally:
+        sys.setprofile(None)
+
+    assert kept is former
+
+
+def test_a_code_is_found_in_the_sandbox_then_in_the_rules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`Sandbox.codes` goes first, None says that there is none; where neither tells, the sentence says what to do."""
+    with installed(tmp_path) as kit:
+        by_rules = kit().code_for(Reason.RATE_LIMITED)
+        sandbox = type(kit().make_sandbox())
+        monkeypatch.setattr(sandbox, "codes", {Reason.RATE_LIMITED: "77", Reason.QUOTA_EXCEEDED: None})
+        named, none = kit().code_for(Reason.RATE_LIMITED), kit().code_for(Reason.QUOTA_EXCEEDED)
+        monkeypatch.setattr(kit, "rules", None)
+        with pytest.raises(AssertionError, match=r"code for UNAVAILABLE: name it in AcmeSandbox\.codes, as codes = "):
+            kit().code_for(Reason.UNAVAILABLE)
+
+    assert (by_rules, named, none) == ("30", "77", None)
+
+
+def test_a_hook_that_is_owed_is_no_broken_promise() -> None:
+    """An author who has not written it yet is told so, by its name."""
+
+    class Unfinished(PluginConformance):
+        vendor = Toy
+
+    with pytest.raises(NotImplementedError, match=r"make_sandbox\(\): return the plug-in's sandbox"):
+        Unfinished().test_one_push_arrives()
+    with pytest.raises(NotImplementedError, match=r"with_wrong_secret\(\): return the settings"):
+        Unfinished().with_wrong_secret({})
+
+
+def test_whatever_fails_says_what_to_do() -> None:
+    """An assertion, a `pytest.raises` that saw nothing and a crash all name the promise and how to keep it."""
+
+    def asserting() -> None:
+        raise AssertionError("seen this")
+
+    def expecting() -> None:
+        with pytest.raises(ValueError, match="never"):
+            pass
+
+    def crashing() -> None:
+        raise KeyError("place")
+
+    for test, said in ((asserting, "seen this"), (expecting, "DID NOT RAISE"), (crashing, "it raised KeyError")):
+        with pytest.raises(BrokenPromiseError, match=said) as caught:
+            judges("kept")(test)()
+        assert str(caught.value).endswith(PROMISES["kept"].keep)
+
+
+@pytest.mark.parametrize("kit", [PlainKit, GroupKit])
+def test_a_plug_in_may_leave_out_what_it_may(kit: type[PluginConformance]) -> None:
+    """One by one or in groups of one text, without login, rules, broadcasts and repeats: sound all the same."""
+    failing = {scenario.name: str(scenario.seen()) for scenario in scenarios(kit) if scenario.promise.key != "found"}
+
+    assert {name: seen for name, seen in failing.items() if seen != "None"} == {}
+
+
+def test_every_scenario_says_its_truth_and_runs() -> None:
+    """Each has a sentence, a promise and at least one run; parameters give one each."""
+    judged = {scenario.name: scenario for scenario in scenarios(PluginConformance)}
+
+    assert all(scenario.says.endswith(".") and scenario.runs for scenario in judged.values())
+    assert len(judged["test_a_reply_cut_at_every_byte"].runs) == 2
+    assert len(judged["test_one_fault_on_the_way"].runs) == 16
+    assert len(judged) >= 75
+
+
+def test_an_exchange_without_end_is_told(tmp_path: Path) -> None:
+    """Breath after breath is a circle, not patience."""
+    with installed(tmp_path) as kit:
+        bench: Bench = kit().bench()
+
+        def circle() -> Any:
+            while True:
+                yield None
+
+        with pytest.raises(AssertionError, match=f"did not end within {MOST_STEPS}"):
+            bench.carry(circle, "")
+
+
+def test_a_reply_is_spoilt_in_every_place() -> None:
+    """Each value is left out once and replaced by each odd one; what is no JSON has no twins."""
+    twins = list(odd_twins(b'{"code": 0, "results": [{"to": "a"}]}'))
+    bodies = [json.loads(twin) for twin in twins]
+
+    assert {"results": [{"to": "a"}]} in bodies
+    assert {"code": 0, "results": [{}]} in bodies
+    assert {"code": 0, "results": []} in bodies
+    assert {"code": None, "results": [{"to": "a"}]} in bodies
+    assert len(twins) == 5 * 12 + 4
+    assert list(odd_twins(b"<html>")) == []

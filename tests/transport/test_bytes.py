@@ -1,0 +1,387 @@
+"""Requests and replies of the transports byte by byte: where a URL leads, heads, bodies. No network but for cookies."""
+
+import asyncio
+import ssl
+import zlib
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from faulty_server import Authority
+from raw_server import PLAIN, TRANSPORTS, Behaviour, Kind, Server, ask, serving
+
+from pushgateway.model.errors import NoVerdict
+from pushgateway.transport import body as replying
+from pushgateway.transport.body import Body, decode_headers, words
+from pushgateway.transport.connection import Wire
+from pushgateway.transport.h11_reply import H11Reply
+from pushgateway.transport.llhttp_reply import LlhttpReply
+from pushgateway.transport.protocol import MAX_REPLY
+from pushgateway.transport.request_head import Proxy, encode_headers, find
+from pushgateway.transport.tls import Trust
+from pushgateway.vendor import Request
+
+HEAD = b"HTTP/1.1 200 OK\r\n"
+every_reader = pytest.mark.parametrize("reader", [H11Reply, LlhttpReply])
+Reader = type[H11Reply] | type[LlhttpReply]
+
+
+class Parts(Wire):
+    """A connection on which these parts arrive, one for each read, then the end."""
+
+    def __init__(self, parts: Sequence[bytes]) -> None:
+        super().__init__()
+        self.parts = [*parts, b""]
+
+    async def read(self) -> bytes:
+        return self.parts.pop(0)
+
+
+def heard(reader: Reader, *parts: bytes, method: str = "POST") -> tuple[H11Reply | LlhttpReply, bytes]:
+    """The reply of these parts, and its body."""
+    reply = reader(method)
+    return reply, asyncio.run(reply.read(Parts(parts)))
+
+
+# Out
+
+
+@pytest.mark.parametrize(
+    ("url", "authority", "path"),
+    [
+        ("https://a.example", b"a.example", b"/"),
+        ("https://a.example:443/x?y=1&z", b"a.example", b"/x?y=1&z"),
+        ("https://a.example:8443/x", b"a.example:8443", b"/x"),
+        ("http://127.0.0.1:80/x", b"127.0.0.1", b"/x"),
+        ("http://[::1]:8080/x", b"[::1]:8080", b"/x"),
+        ("https://推送.example/x", b"xn--jzu200h.example", b"/x"),
+    ],
+)
+def test_a_url_leads_to_a_host_and_a_path(url: str, authority: bytes, path: bytes) -> None:
+    """The usual port is not named, an address of IPv6 stands in brackets, a query stays, a host is ASCII."""
+    target = find(url)
+
+    assert (target.authority, target.path) == (authority, path)
+
+
+@pytest.mark.parametrize(
+    "url", ["https://user@a.example/x", "https://a.example/x y", "https:///x", "https://a.example/é"]
+)
+def test_a_url_of_more_than_host_and_path_is_not_asked(url: str) -> None:
+    """A user would be lost or shown, a blank would end the path."""
+    with pytest.raises(NoVerdict, match="cannot be read") as caught:
+        find(url)
+
+    assert not caught.value.sent
+
+
+@pytest.mark.parametrize("method", ["", "GET /other", "POST\r\n"])
+def test_a_method_is_one_word(method: str) -> None:
+    """Anything else would be more than a method."""
+    with pytest.raises(NoVerdict, match="method"):
+        encode_headers(Request(method, "https://a.example/"), find("https://a.example/"))
+
+
+@pytest.mark.parametrize("name", ["auth token", "auth_token:", "auth_token\r\nx"])
+def test_a_name_of_a_header_is_one_word_to_its_end(name: str) -> None:
+    """Anything else would be more than a name."""
+    with pytest.raises(NoVerdict, match="header"):
+        encode_headers(Request("POST", "https://a.example/", {name: "1"}), find("https://a.example/"))
+
+
+def test_how_a_request_is_framed_is_not_a_plugins_to_say() -> None:
+    """Its own lengths are left out, names are lower case, no compression is asked for."""
+    given = {"Connection": "close", "Content-Length": "9", "Transfer-Encoding": "chunked", "Auth_Token": "t"}
+    request = Request("POST", "https://a.example/", given, b"x=1")
+
+    assert encode_headers(request, find(request.url)) == [
+        (b"host", b"a.example"),
+        (b"accept-encoding", b"identity"),
+        (b"auth_token", b"t"),
+        (b"content-length", b"3"),
+    ]
+
+
+@pytest.mark.parametrize(("method", "length"), [("POST", True), ("PUT", True), ("GET", False), ("HEAD", False)])
+def test_an_empty_request_that_could_have_a_body_says_that_it_has_none(method: str, length: bool) -> None:
+    """A server that waits for a body would wait until the time is over."""
+    headers = encode_headers(Request(method, "https://a.example/"), find("https://a.example/"))
+
+    assert ((b"content-length", b"0") in headers) is length
+
+
+def test_user_and_password_of_a_proxy_are_decoded() -> None:
+    """A `:` or `@` in them is written as a percent code in a URL; the header has it as it is. Port 80 is the usual."""
+    proxy = Proxy.read("proxy", "http://us%40er:p%3A%40ss@proxy.example")
+
+    assert (proxy.user, proxy.password, proxy.port) == ("us@er", "p:@ss", 80)
+    assert proxy.authorization == "proxy-authorization: Basic dXNAZXI6cDpAc3M=\r\n"
+    assert Proxy.read("proxy", "http://proxy.example:3128").authorization == ""
+
+
+@pytest.mark.parametrize("kind", TRANSPORTS)
+def test_no_cookie_is_kept(kind: Kind) -> None:
+    """A cookie that came with a reply does not go out again: connections of all certificates would share it."""
+    heads: list[bytes] = []
+
+    def behaviour(server: Server) -> Behaviour:
+        async def run(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            for _ in range(2):
+                heads.append(await reader.readuntil(b"\r\n\r\n"))
+                await reader.readexactly(3)
+                writer.write(PLAIN.replace(b"200 OK\r\n", b"200 OK\r\nSet-Cookie: a=b\r\n"))
+
+        return run
+
+    async def main() -> None:
+        async with serving(behaviour) as server:
+            transport = kind()
+            for _ in range(2):
+                await ask(server.url(), transport=transport)
+            await transport.aclose()
+
+    asyncio.run(main())
+
+    assert len(heads) == 2
+    assert not any(b"cookie" in head.lower() for head in heads)
+
+
+# In
+
+
+@every_reader
+@pytest.mark.parametrize(
+    ("after", "reusable"),
+    [
+        (b"content-length: 2\r\n\r\nok", True),
+        (b"content-length: 2\r\nconnection: close\r\n\r\nok", False),
+        (b"transfer-encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n", True),
+        (b"content-length: 2\r\n\r\nokHTTP/1.1 500 No\r\ncontent-length: 3\r\n\r\nbad", False),
+        (b"content-length: 2\r\n\r\nokHTTP/1.1 500 No\r\n", False),
+        (b"content-length: 2\r\n\r\nok\0", False),
+    ],
+)
+def test_a_connection_is_good_for_another_request_after_one_whole_reply(
+    reader: Reader, after: bytes, reusable: bool
+) -> None:
+    """Whatever comes behind a reply is nobody's: the reply stays what it was, the connection is not used again."""
+    reply, body = heard(reader, HEAD + after)
+
+    assert (reply.status, body, reply.reusable) == (200, b"ok", reusable)
+
+
+@every_reader
+def test_a_trailer_is_no_header(reader: Reader) -> None:
+    """What comes behind the body was not there when the head was read."""
+    chunks = b"transfer-encoding: chunked\r\nx-a: 1\r\n\r\n2\r\nok\r\n0\r\nretry-after: 300\r\nx-a: 2\r\n\r\n"
+    reply, body = heard(reader, HEAD + chunks)
+
+    assert body == b"ok"
+    assert reply.headers == {"transfer-encoding": "chunked", "x-a": "1"}
+
+
+@every_reader
+def test_an_interim_reply_says_nothing(reader: Reader) -> None:
+    """Neither its status nor its headers are the reply's."""
+    early = b"HTTP/1.1 103 Early Hints\r\nretry-after: 300\r\n\r\n" * 2
+    reply, body = heard(reader, early + HEAD + b"content-length: 2\r\n\r\nok")
+
+    assert (reply.status, reply.headers, body, reply.reusable) == (200, {"content-length": "2"}, b"ok", True)
+
+
+@every_reader
+def test_another_protocol_is_no_reply(reader: Reader) -> None:
+    """Nobody asked to switch, and nothing more is waited for."""
+    switch = b"HTTP/1.1 101 Switching Protocols\r\nupgrade: x\r\nconnection: upgrade\r\n\r\n"
+
+    wire = Parts([switch, b"rubbish"])
+
+    with pytest.raises(ConnectionAbortedError):
+        asyncio.run(reader("POST").read(wire))
+    assert wire.parts[0] == b"rubbish"
+
+
+@every_reader
+@pytest.mark.parametrize(
+    "end", [b"content-length: 3\r\n\r\nok", b"transfer-encoding: chunked\r\n\r\n2\r\nok\r\n", b"x: y"]
+)
+def test_a_cut_reply_is_no_reply(reader: Reader, end: bytes) -> None:
+    """Only a reply that says nothing of its length ends where the connection ends."""
+    with pytest.raises(ConnectionAbortedError):
+        heard(reader, HEAD + end)
+
+
+@every_reader
+@pytest.mark.parametrize("method", ["HEAD", "CONNECT"])
+def test_a_reply_to_some_methods_ends_with_its_head(reader: Reader, method: str) -> None:
+    """A tunnel that was opened has no body, whatever its length says; to wait for one is to wait for ever."""
+    reply, body = heard(reader, HEAD + b"content-length: 5\r\n\r\n", method=method)
+
+    assert (reply.status, body) == (200, b"")
+
+
+@every_reader
+def test_lines_of_a_body_are_not_those_of_its_head(reader: Reader) -> None:
+    """JSON in a thousand lines beside a short head, all in one part."""
+    content = b"\n" * 1000
+    _, body = heard(reader, HEAD + b"content-length: 1000\r\n\r\n" + content)
+
+    assert body == content
+
+
+@every_reader
+@pytest.mark.parametrize("large", ["interim replies", "chunks"])
+def test_other_tasks_have_turns_while_a_large_reply_is_read(reader: Reader, large: str) -> None:
+    """What came in one part is not read in one turn of the event loop."""
+    early, chunks = b"HTTP/1.1 100 Continue\r\n\r\n" * 100, b"1\r\nx\r\n" * 15_000 + b"0\r\n\r\n"
+    chunked = HEAD + b"transfer-encoding: chunked\r\n\r\n" + chunks
+    plain = HEAD + b"content-length: 70000\r\n\r\n" + b"x" * 70_000
+    data = early * 12 + plain if large == "interim replies" else chunked
+
+    async def main() -> int:
+        turns, reading = 0, asyncio.ensure_future(reader("POST").read(Parts([data])))
+        while not reading.done():
+            await asyncio.sleep(0)
+            turns += 1
+        await reading
+        return turns
+
+    assert asyncio.run(main()) > 3
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "x-gzip", "GZIP", " gzip ", "deflate"])
+def test_what_a_proxy_packs_is_unpacked(encoding: str) -> None:
+    """Its name in any spelling."""
+    packer = zlib.compressobj(wbits=zlib.MAX_WBITS | (16 if "gzip" in encoding.lower() else 0))
+    packed = packer.compress(b"ok" * 100) + packer.flush()
+    body = Body(encoding)
+    body.add(packed[:9])
+    body.add(packed[9:])
+
+    assert body.whole() == b"ok" * 100
+
+
+@pytest.mark.parametrize("encoding", ["", "identity", "Identity"])
+def test_what_is_not_packed_is_left(encoding: str) -> None:
+    """`identity` is what was asked for."""
+    body = Body(encoding)
+    body.add(b"ok")
+
+    assert body.whole() == b"ok"
+
+
+def test_a_packed_reply_that_was_cut_is_none() -> None:
+    """Its packed length may be right."""
+    packer = zlib.compressobj()
+    body = Body("deflate")
+    body.add((packer.compress(b"ok") + packer.flush())[:-1])
+
+    with pytest.raises(NoVerdict, match="cut"):
+        body.whole()
+
+
+def test_the_largest_reply_and_one_byte_more() -> None:
+    """The bound is of the body as it is read, packed or not."""
+    largest = Body()
+    largest.add(bytes(MAX_REPLY))
+
+    assert len(largest.whole()) == MAX_REPLY
+    with pytest.raises(NoVerdict, match="larger"):
+        largest.add(b"x")
+
+
+def test_the_bound_of_a_packed_reply_is_that_of_what_it_becomes() -> None:
+    """Packed parts that are small become more than the bound together."""
+    packed = zlib.compress(bytes(MAX_REPLY + 2**20))
+    body = Body("deflate")
+    body.add(packed[:2000])
+
+    with pytest.raises(NoVerdict, match="larger"):
+        body.add(packed[2000:])
+
+
+def test_one_part_is_not_unpacked_beyond_the_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    """To say that it is too large, it need not be made that large."""
+    made: list[int] = []
+    plain = replying._unpack
+
+    def watched(unpacker: object, raw: bytes, limit: int) -> bytes:
+        part = plain(unpacker, raw, limit)
+        made.append(len(part))
+        return part
+
+    monkeypatch.setattr(replying, "_unpack", watched)
+
+    with pytest.raises(NoVerdict, match="larger"):
+        Body("deflate").add(zlib.compress(bytes(2 * MAX_REPLY)))
+    assert made == [MAX_REPLY + 1]
+
+
+def test_as_many_pieces_as_are_allowed() -> None:
+    """The last one allowed and one more."""
+    body = Body()
+    for _ in range(replying.MAX_PARTS):
+        body.add(b"x")
+
+    with pytest.raises(NoVerdict, match="pieces"):
+        body.add(b"x")
+
+
+def test_headers_of_one_name_are_one_list() -> None:
+    """As HTTP has it, in their order; names are lower case."""
+    raw = [(b"X-A", b"1"), (b"x-a", b"2"), (b"b", b"\xff")]
+
+    assert decode_headers(raw) == {"x-a": "1, 2", "b": "\xff"}
+
+
+def test_a_limit_says_whether_the_request_had_left() -> None:
+    """It decides whether a push may be repeated."""
+    assert words(TimeoutError(), True) == "timeout: no complete reply in time"
+    assert words(TimeoutError(), False) == "timeout: the request did not leave in time"
+    assert words(ConnectionResetError(), True) == "reply: the connection broke (ConnectionResetError)"
+    assert words(ConnectionResetError(), False) == "request: the connection broke (ConnectionResetError)"
+
+
+# Trust
+
+
+def test_a_context_wants_tls_1_2_and_verifies() -> None:
+    """Whatever OpenSSL's configuration allows."""
+    context = Trust("ca_file", None).context()
+
+    assert context.minimum_version == ssl.TLSVersion.TLSv1_2
+    assert (context.verify_mode, context.check_hostname) == (ssl.CERT_REQUIRED, True)
+    assert len(context.get_ca_certs()) > 50  # certifi's
+
+
+def test_authorities_of_the_environment_are_trusted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """SSL_CERT_FILE adds to the others, as does `ca_file`; a file that cannot be read is said, and nothing has left."""
+    monkeypatch.delenv("SSL_CERT_FILE", raising=False)
+    monkeypatch.delenv("SSL_CERT_DIR", raising=False)
+    plain = len(Trust("ca_file", None).context().get_ca_certs())
+    (tmp_path / "own").mkdir()
+    monkeypatch.setenv("SSL_CERT_FILE", str(Authority(tmp_path).pem))
+
+    assert len(Trust("ca_file", Authority(tmp_path / "own").pem).context().get_ca_certs()) == plain + 2
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "none.pem"))
+    with pytest.raises(NoVerdict, match="SSL_CERT_FILE") as caught:
+        Trust("ca_file", None).context()
+    assert not caught.value.sent
+
+
+def test_a_folder_of_authorities_of_the_environment_is_looked_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SSL_CERT_DIR alone."""
+    asked: list[object] = []
+
+    class Context(ssl.SSLContext):
+        def load_verify_locations(self, cafile: object = None, capath: object = None, cadata: object = None) -> None:
+            asked.append((cafile, capath))
+
+    monkeypatch.setattr(ssl, "create_default_context", lambda **_: Context(ssl.PROTOCOL_TLS_CLIENT))
+    monkeypatch.delenv("SSL_CERT_FILE", raising=False)
+    monkeypatch.setenv("SSL_CERT_DIR", str(tmp_path))
+    Trust("ca_file", None).context()
+
+    assert asked == [(None, str(tmp_path))]
