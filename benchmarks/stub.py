@@ -17,7 +17,7 @@ import threading
 import time
 from urllib.parse import parse_qs
 
-from pushgateway_oppo.sandbox.oppo import APP_KEY, MASTER_SECRET
+from pushgateway_oppo.sandbox.server import APP_KEY, MASTER_SECRET
 
 from pushgateway.vendor.rules import load_rules
 

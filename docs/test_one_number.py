@@ -20,9 +20,9 @@ READERS = """
 import json
 
 from pushgateway_oppo import Oppo
-from pushgateway_oppo.fields import encode_notification
+from pushgateway_oppo.notification import encode_notification
 from pushgateway_oppo.replies import RULES
-from pushgateway_oppo.sandbox.checks import Checks
+from pushgateway_oppo.sandbox.field_checks import Checks
 from tables import field_rows
 
 from pushgateway import Certificate, Gateway, Notification, Push, PushToken

@@ -18,8 +18,8 @@ from typing import Any
 
 import attrs
 from pushgateway_oppo import Oppo
-from pushgateway_oppo.fields import WORDS
-from pushgateway_oppo.media import KINDS, sizes
+from pushgateway_oppo.notification import WORDS
+from pushgateway_oppo.pictures import KINDS, sizes
 from pushgateway_oppo.replies import RULES
 
 from pushgateway import Notification

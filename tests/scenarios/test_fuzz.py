@@ -8,9 +8,9 @@ from collections.abc import Callable
 from typing import Any
 
 import fuzzing
-import pushgateway_oppo.asking
 import pushgateway_oppo.feedback
-import pushgateway_oppo.media
+import pushgateway_oppo.operation_requests
+import pushgateway_oppo.pictures
 import pushgateway_oppo.receipts
 import pushgateway_oppo.replies
 import pytest
@@ -80,8 +80,8 @@ REPLIES, VERDICTS = pushgateway_oppo.replies, pushgateway.vendor.replies
         (REPLIES, "read_texts", lambda value: None if value is None else list(value), "broadcast"),
         (REPLIES, "read_identifier", lambda value: value, "saved"),
         (pushgateway_oppo.feedback, "token_problem", lambda token, longest: "", "call_replies"),
-        (pushgateway_oppo.asking, "quote_json", lambda value: f'"{value}"', "encodings"),
-        (pushgateway_oppo.media, "_jpeg_size", lambda content: (144, 144), "pictures"),
+        (pushgateway_oppo.operation_requests, "quote_json", lambda value: f'"{value}"', "encodings"),
+        (pushgateway_oppo.pictures, "_jpeg_size", lambda content: (144, 144), "pictures"),
         (pushgateway_oppo.receipts, "_text", lambda value: value, "receipts"),
         (VERDICTS, "_check_shape", lambda body: None, "nested"),
         (pushgateway.certificates.receipt_signing, "_of_push", lambda name, token: name.encode(), "forged"),

@@ -15,7 +15,7 @@ from typing import Any, Final
 import attrs
 
 from pushgateway.vendor import Exchange, NoVerdict, Refused, Request, Response, Statistics, safe_repr
-from pushgateway_oppo.limits import invalid
+from pushgateway_oppo.field_checks import invalid
 from pushgateway_oppo.replies import read_accepted, read_texts
 from pushgateway_oppo.tokens import token_problem
 

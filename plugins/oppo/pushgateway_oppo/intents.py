@@ -17,7 +17,7 @@ import attrs
 from pushgateway.vendor import FieldError, Intent, Notification, safe_repr
 from pushgateway.vendor.rules import Dialect, IntentRule
 from pushgateway.vendor.text import clean, fit, form_quote, most_quoted
-from pushgateway_oppo.limits import encode_json, invalid, missing, quote_json
+from pushgateway_oppo.field_checks import encode_json, invalid, missing, quote_json
 
 WIRE: Final[Mapping[str, str]] = {
     "category": "category",

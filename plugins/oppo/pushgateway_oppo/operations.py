@@ -14,9 +14,9 @@ from typing import Final, TypeVar
 
 from pushgateway.vendor import Call, Exchange, Reason, Refused, Request, Response, Statistics
 from pushgateway.vendor.rules import Dialect, Operation
-from pushgateway_oppo import device, feedback, media
-from pushgateway_oppo.asking import File, make_request
-from pushgateway_oppo.limits import invalid
+from pushgateway_oppo import aliases_and_tags, feedback, pictures
+from pushgateway_oppo.field_checks import invalid
+from pushgateway_oppo.operation_requests import File, make_request
 from pushgateway_oppo.replies import RULES
 from pushgateway_oppo.settings import FEEDBACK, MEDIA, Settings
 from pushgateway_oppo.tokens import MAINLAND, OVERSEAS
@@ -36,57 +36,63 @@ class Operations(Settings):
 
     # Names for phones
 
-    def subscribe_alias(self, token: str, alias: str) -> Call[device.Alias]:
+    def subscribe_alias(self, token: str, alias: str) -> Call[aliases_and_tags.Alias]:
         """Name a phone. The last one set wins: the phone loses its former alias, and the alias its former phone.
 
         At most 64 characters and no `;` in `current`. Source: V1.3 (crossed out there); page 11087 of today.
         """
-        fields = functools.partial(device.encode_alias, token, alias, alone=False)
-        return self._call("subscribe_alias", token, fields, lambda reply: device.decode_alias(reply, token, alias))
+        fields = functools.partial(aliases_and_tags.encode_alias, token, alias, alone=False)
+        return self._call(
+            "subscribe_alias", token, fields, lambda reply: aliases_and_tags.decode_alias(reply, token, alias)
+        )
 
-    def unsubscribe_alias(self, token: str, alias: str) -> Call[device.Alias]:
+    def unsubscribe_alias(self, token: str, alias: str) -> Call[aliases_and_tags.Alias]:
         """Take an alias from a phone; returns what it was called.
 
         Source: V1.3 (crossed out there). In `current` one client names the alias alone, so that goes out: `token` only
         decides the region, and an alias that another phone was given since is taken from that one.
         """
         by_alias = self._rules.operations["unsubscribe_alias"].encoding == "json"
-        fields = functools.partial(device.encode_alias, token, alias, alone=by_alias)
-        return self._call("unsubscribe_alias", token, fields, lambda reply: device.decode_alias(reply, token, alias))
+        fields = functools.partial(aliases_and_tags.encode_alias, token, alias, alone=by_alias)
+        return self._call(
+            "unsubscribe_alias", token, fields, lambda reply: aliases_and_tags.decode_alias(reply, token, alias)
+        )
 
-    def get_alias(self, token: str) -> Call[device.Alias]:
+    def get_alias(self, token: str) -> Call[aliases_and_tags.Alias]:
         """The alias of a phone.
 
         Source: V1.3 (crossed out there). In `current` there is such a call, but no source shows its path:
         `UNSUPPORTED` until the setting `paths` has it.
         """
-        fields = functools.partial(device.encode_token, token)
-        return self._call("get_alias", token, fields, lambda reply: device.decode_alias(reply, token, None))
+        fields = functools.partial(aliases_and_tags.encode_token, token)
+        return self._call("get_alias", token, fields, lambda reply: aliases_and_tags.decode_alias(reply, token, None))
 
-    def add_tag(self, name: str, description: str = "") -> Call[device.Told]:
+    def add_tag(self, name: str, description: str = "") -> Call[aliases_and_tags.Told]:
         """Create a tag, in `current`. Source: one client's test (S12b); what OPPO replies is not known."""
-        return self._call("add_tag", None, lambda _: device.encode_tag(name, description), device.decode_told)
+        return self._call(
+            "add_tag", None, lambda _: aliases_and_tags.encode_tag(name, description), aliases_and_tags.decode_told
+        )
 
-    def add_tag_group(self, group: str, tags: Iterable[str], description: str = "") -> Call[device.Told]:
+    def add_tag_group(self, group: str, tags: Iterable[str], description: str = "") -> Call[aliases_and_tags.Told]:
         """Create a group of tags, in `current`. Source: one client's test (S12b); what OPPO replies is not known."""
-        fields = functools.partial(device.encode_group, group, _kept(tags), description)
-        return self._call("add_tag_group", None, fields, device.decode_told)
+        fields = functools.partial(aliases_and_tags.encode_group, group, _kept(tags), description)
+        return self._call("add_tag_group", None, fields, aliases_and_tags.decode_told)
 
-    def subscribe_tags(self, token: str, tags: Iterable[str]) -> Call[device.Tags]:
+    def subscribe_tags(self, token: str, tags: Iterable[str]) -> Call[aliases_and_tags.Tags]:
         """Give a phone tags beside those it has. OPPO passes over a tag that fails; `skipped` names it.
 
         A tag holds no `,` in `v1.3` and no `;` in `current`. Source: V1.3 (crossed out there); three clients of today.
         """
         return self._tags("subscribe_tags", token, tags)
 
-    def unsubscribe_tags(self, token: str, tags: Iterable[str]) -> Call[device.Tags]:
+    def unsubscribe_tags(self, token: str, tags: Iterable[str]) -> Call[aliases_and_tags.Tags]:
         """Take tags from a phone. OPPO passes over a tag that fails; `skipped` names it. Source: as above."""
         return self._tags("unsubscribe_tags", token, tags)
 
-    def get_tags(self, token: str) -> Call[device.Tags]:
+    def get_tags(self, token: str) -> Call[aliases_and_tags.Tags]:
         """All tags of a phone. Source: V1.3 (crossed out there); in `current` one client's test (S12b)."""
-        fields = functools.partial(device.encode_token, token)
-        return self._call("get_tags", token, fields, lambda reply: device.decode_tags(reply, token))
+        fields = functools.partial(aliases_and_tags.encode_token, token)
+        return self._call("get_tags", token, fields, lambda reply: aliases_and_tags.decode_tags(reply, token))
 
     # What OPPO tells
 
@@ -119,13 +125,13 @@ class Operations(Settings):
 
         return Call(name="invalid_tokens", begin=begin, region=self.home_region)
 
-    def push_permit(self) -> Call[device.Told]:
+    def push_permit(self) -> Call[aliases_and_tags.Told]:
         """How much the app may push, in `current`, as OPPO says it: no source shows the reply's shape (S30, S31)."""
-        return self._call("push_permit", None, lambda _: {}, device.decode_told)
+        return self._call("push_permit", None, lambda _: {}, aliases_and_tags.decode_told)
 
     # Pictures
 
-    def upload_picture(self, kind: str, content: bytes, ttl: int | None = None) -> Call[media.Picture]:
+    def upload_picture(self, kind: str, content: bytes, ttl: int | None = None) -> Call[pictures.Picture]:
         """Have OPPO keep a picture for `ttl` seconds (30 days), in `current`; its id goes into broadcasts.
 
         `kind` is `big` (876x324 or 984x369 pixels, at most 1 MiB) or `small` (144x144, at most 50 KiB); `content` is
@@ -133,22 +139,27 @@ class Operations(Settings):
         SDK. Source: OPPO's Java SDK 1.1.0 (S7).
         """
         # An unknown kind is told when it begins, where there are pictures at all; until then it needs a name.
-        known = kind in media.KINDS
+        known = kind in pictures.KINDS
         name = f"upload_{kind}_picture" if known else "upload_picture"
 
-        def begin() -> Exchange[media.Picture]:
+        def begin() -> Exchange[pictures.Picture]:
             operation = self._operation(name if known else "upload_big_picture", self.home_region)
-            fields, file = media.encode_picture(kind, content, ttl, self._rules)
-            return media.decode_picture((yield self._asked(name, operation, self.home_region, fields, file)), kind)
+            fields, file = pictures.encode_picture(kind, content, ttl, self._rules)
+            return pictures.decode_picture((yield self._asked(name, operation, self.home_region, fields, file)), kind)
 
         return Call(name=name, begin=begin, region=self.home_region, repeatable=False)
 
     # How they are asked
 
-    def _tags(self, name: str, token: str, tags: Iterable[str]) -> Call[device.Tags]:
+    def _tags(self, name: str, token: str, tags: Iterable[str]) -> Call[aliases_and_tags.Tags]:
         given = _kept(tags)
-        fields = functools.partial(device.encode_tags, token, given)
-        return self._call(name, token, fields, lambda reply: device.decode_tags(reply, token, device.listed(given)))
+        fields = functools.partial(aliases_and_tags.encode_tags, token, given)
+        return self._call(
+            name,
+            token,
+            fields,
+            lambda reply: aliases_and_tags.decode_tags(reply, token, aliases_and_tags.listed(given)),
+        )
 
     def _call(
         self,

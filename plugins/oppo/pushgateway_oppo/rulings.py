@@ -15,9 +15,9 @@ import attrs
 
 from pushgateway.vendor import AudienceKind, Broadcast, Effect, Push, Refused, Ruling
 from pushgateway.vendor.rules import Dialect, FieldRule, Row
-from pushgateway_oppo.fields import WORDS, check_field, gather_fields, planned_fields
+from pushgateway_oppo.field_checks import missing
 from pushgateway_oppo.intents import Intents
-from pushgateway_oppo.limits import missing
+from pushgateway_oppo.notification import WORDS, check_field, gather_fields, planned_fields
 from pushgateway_oppo.replies import RULES
 from pushgateway_oppo.tokens import region_of, token_problem
 

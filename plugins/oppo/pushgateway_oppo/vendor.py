@@ -38,18 +38,11 @@ from pushgateway.vendor import (
     safe_repr,
 )
 from pushgateway.vendor.text import form_encode, most_quoted
-from pushgateway_oppo.asking import FORM, with_access
-from pushgateway_oppo.codec import (
-    check_audience,
-    encode_batch,
-    encode_broadcast,
-    encode_save,
-    encode_unicast,
-)
-from pushgateway_oppo.fields import BRAND, CLICKS, encode_notification, planned_fields
+from pushgateway_oppo.fast_path import Tails
 from pushgateway_oppo.intents import Intents, lacking, make_intents
+from pushgateway_oppo.notification import BRAND, CLICKS, encode_notification, planned_fields
+from pushgateway_oppo.operation_requests import FORM, with_access
 from pushgateway_oppo.operations import Operations
-from pushgateway_oppo.ordinary import Tails
 from pushgateway_oppo.receipts import decode_receipts
 from pushgateway_oppo.replies import (
     RULES,
@@ -58,6 +51,13 @@ from pushgateway_oppo.replies import (
     decode_login,
     decode_saved,
     decode_unicast,
+)
+from pushgateway_oppo.requests import (
+    check_audience,
+    encode_batch,
+    encode_broadcast,
+    encode_save,
+    encode_unicast,
 )
 from pushgateway_oppo.rulings import rulings_of
 from pushgateway_oppo.tokens import token_refusal

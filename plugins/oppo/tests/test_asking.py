@@ -9,7 +9,7 @@ import pytest
 from exchanges import SETTINGS, first
 from pictures import png
 from pushgateway_oppo import Oppo
-from pushgateway_oppo.asking import File, make_request, with_access
+from pushgateway_oppo.operation_requests import File, make_request, with_access
 
 from pushgateway.vendor import AccessToken, Call, Request
 from pushgateway.vendor.rules import load_rules

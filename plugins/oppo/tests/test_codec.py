@@ -11,8 +11,8 @@ import pytest
 from encoding import CURRENT, TOKEN, V13, encoded_batch, message, note, unicast
 from hypothesis import given
 from hypothesis import strategies as st
-from pushgateway_oppo.codec import encode_broadcast, encode_save, encode_unicast
-from pushgateway_oppo.fields import encode_notification
+from pushgateway_oppo.notification import encode_notification
+from pushgateway_oppo.requests import encode_broadcast, encode_save, encode_unicast
 from pushgateway_oppo.tokens import token_problem
 
 from pushgateway.vendor import (

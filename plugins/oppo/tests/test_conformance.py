@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from pushgateway_oppo import Oppo
-from pushgateway_oppo.device import Alias, Tag, Tags
+from pushgateway_oppo.aliases_and_tags import Alias, Tag, Tags
 from pushgateway_oppo.feedback import InvalidTokens
 from pushgateway_oppo.sandbox import OppoSandbox
 

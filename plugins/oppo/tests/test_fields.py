@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from encoding import CURRENT, TOKEN, V13, encoded_batch, message, note, unicast
-from pushgateway_oppo.codec import encode_unicast
+from pushgateway_oppo.requests import encode_unicast
 
 from pushgateway.vendor import (
     Network,

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from encoding import encoded_batch
-from pushgateway_oppo.fields import encode_notification
+from pushgateway_oppo.notification import encode_notification
 from pushgateway_oppo.replies import RULES
 
 from pushgateway.vendor import AudienceKind, Notification, Push, PushToken, Reason, Refused

@@ -8,8 +8,8 @@ from urllib.parse import unquote_to_bytes
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pushgateway_oppo.fields import encode_notification
-from pushgateway_oppo.ordinary import Plan, encode_ordinary, make_plan
+from pushgateway_oppo.fast_path import Plan, encode_ordinary, make_plan
+from pushgateway_oppo.notification import encode_notification
 from pushgateway_oppo.replies import RULES
 
 from pushgateway.vendor import (

@@ -1,7 +1,7 @@
 """OPPO's dated facts are complete and agree with the code that reads them."""
 
 import pytest
-from pushgateway_oppo.fields import WORDS
+from pushgateway_oppo.notification import WORDS
 
 from pushgateway.vendor import AudienceKind, Reason
 from pushgateway.vendor.rules import load_rules

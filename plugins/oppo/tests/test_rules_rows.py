@@ -17,8 +17,8 @@ import attrs
 import pytest
 from driving import CALLS, UNSHOWN, Driver
 from oppo_client import Client
-from pushgateway_oppo.codec import encode_broadcast
-from pushgateway_oppo.fields import encode_notification
+from pushgateway_oppo.notification import encode_notification
+from pushgateway_oppo.requests import encode_broadcast
 from row_numbers import NUMBERS
 from rows import cases
 

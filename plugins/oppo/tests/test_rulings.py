@@ -9,8 +9,8 @@ from exchanges import OPPO, SETTINGS, push
 from hypothesis import given
 from hypothesis import strategies as st
 from pushgateway_oppo import Oppo
-from pushgateway_oppo.fields import encode_notification
 from pushgateway_oppo.intents import OppoIntent
+from pushgateway_oppo.notification import encode_notification
 from pushgateway_oppo.replies import RULES
 
 from pushgateway.vendor import (

@@ -14,7 +14,7 @@ import pytest
 from oppo_client import NOTE, Client
 from pictures import jpeg, png
 from pushgateway_oppo.sandbox import OppoSandbox
-from pushgateway_oppo.sandbox.media import pixels
+from pushgateway_oppo.sandbox.pictures import pixels
 
 from pushgateway.model.errors import FieldError
 from pushgateway.vendor import Request

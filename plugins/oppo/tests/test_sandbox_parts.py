@@ -13,9 +13,9 @@ from urllib.parse import quote, quote_plus, unquote_to_bytes, urlencode
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pushgateway_oppo.sandbox.access import Access
+from pushgateway_oppo.sandbox.access_tokens import Access
+from pushgateway_oppo.sandbox.allowance import Bounded
 from pushgateway_oppo.sandbox.form import FORM, read_form, read_json_text, unquote
-from pushgateway_oppo.sandbox.memory import Bounded
 
 
 @given(st.binary(max_size=200))

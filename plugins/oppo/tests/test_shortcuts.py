@@ -13,7 +13,7 @@ from encoding import V13, encoded_batch
 from exchanges import OPPO, first, form, push
 from hypothesis import example, given
 from hypothesis import strategies as st
-from pushgateway_oppo import limits
+from pushgateway_oppo import field_checks as limits
 from pushgateway_oppo.tokens import token_problem
 
 from pushgateway.vendor import Batch, CallBack, Notification, OpenIntent, Outcome, Push, PushToken, Request

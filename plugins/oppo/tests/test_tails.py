@@ -7,9 +7,9 @@ import pytest
 from encoding import CURRENT, V13, message
 from exchanges import first, push, result
 from pushgateway_oppo import Oppo
-from pushgateway_oppo.codec import encode_batch, encode_unicast
+from pushgateway_oppo.fast_path import Tails
 from pushgateway_oppo.intents import OppoIntent
-from pushgateway_oppo.ordinary import Tails
+from pushgateway_oppo.requests import encode_batch, encode_unicast
 from pushgateway_oppo.splicing import _TAILS
 
 from pushgateway.vendor import (

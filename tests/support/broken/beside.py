@@ -44,7 +44,7 @@ BROKEN = [
         "it raised ValueError",
         "        raise Refused(reason, detail=problem)\n",
         "        raise ValueError(reason, problem)\n",
-        file="device.py",
+        file="aliases_and_tags.py",
         base=OPPO,
     ),
     # Receipts
@@ -115,7 +115,7 @@ BROKEN = [
         "show_from: ",
         "    if note.show_from is not None or note.show_until is not None:\n",
         "    if note.show_from is not None and note.show_until is not None:\n",
-        file="fields.py",
+        file="notification.py",
         base=OPPO,
     ),
     breaks(
@@ -125,7 +125,7 @@ BROKEN = [
         "truncated is",
         "return Encoded(BytesIO(body), batch, [fragment[-1]] * len(batch)",
         "return Encoded(BytesIO(body), batch, [fragment[0]] * len(batch)",
-        file="codec.py",
+        file="requests.py",
         base=OPPO,
     ),
 ]

@@ -125,7 +125,7 @@ BROKEN = [
         "were meant",
         'groups = {"or": audience.values, "and": audience.all_of, "not": audience.none_of}',
         'groups = {"or": (*audience.values, *audience.all_of), "not": audience.none_of}',
-        file="codec.py",
+        file="requests.py",
     ),
     spoils(
         "broadcasts",
@@ -134,7 +134,7 @@ BROKEN = [
         "a broadcast to three aliases should be ACCEPTED",
         'else ";".join(values)\n',
         'else (";" if audience.kind is AudienceKind.TOKENS else ",").join(values)\n',
-        file="codec.py",
+        file="requests.py",
     ),
     spoils(
         "intents",
@@ -152,7 +152,7 @@ BROKEN = [
         "store_offline: ",
         "    if not note.store_offline or note.ttl == 0:\n",
         "    if note.ttl == 0:\n",
-        file="fields.py",
+        file="notification.py",
     ),
     spoils(
         "content",
@@ -161,7 +161,7 @@ BROKEN = [
         "show_until: ",
         '("show_end_time", note.show_until))',
         '("show_end_time", note.show_from and note.show_from.replace(microsecond=5000)))',
-        file="fields.py",
+        file="notification.py",
     ),
     spoils(
         "content",
@@ -170,7 +170,7 @@ BROKEN = [
         "network: ",
         "    if note.network is not Network.ANY:\n",
         "    if note.network is None:\n",
-        file="fields.py",
+        file="notification.py",
     ),
     spoils(
         "blame",
@@ -212,6 +212,6 @@ BROKEN = [
         "goes out at full speed",
         '        fields["fix_speed"] = True\n',
         "",
-        file="fields.py",
+        file="notification.py",
     ),
 ]

@@ -14,13 +14,13 @@ from typing import Any
 from urllib.parse import quote_plus
 
 import attrs
-from pushgateway_oppo.asking import File, make_request, with_access
-from pushgateway_oppo.device import Alias, Tags, Told, decode_alias, decode_tags, decode_told
+from pushgateway_oppo.aliases_and_tags import Alias, Tags, Told, decode_alias, decode_tags, decode_told
 from pushgateway_oppo.feedback import InvalidTokens, decode_statistics, fetch_invalid_tokens
-from pushgateway_oppo.media import Picture, decode_picture, picture_size
+from pushgateway_oppo.operation_requests import File, make_request, with_access
+from pushgateway_oppo.pictures import Picture, decode_picture, picture_size
 from pushgateway_oppo.sandbox import OppoSandbox
 from pushgateway_oppo.sandbox.encodings import read_fields
-from pushgateway_oppo.sandbox.media import pixels
+from pushgateway_oppo.sandbox.pictures import pixels
 
 from fuzzing.odd import CANARY, broken, check_words, make_list, make_object, odd, some
 from fuzzing.replies import DEAD, reply

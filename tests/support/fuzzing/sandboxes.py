@@ -13,10 +13,10 @@ from typing import Any, TypeVar
 from urllib.parse import quote_plus
 
 from pushgateway_oppo.sandbox import OppoSandbox
-from pushgateway_oppo.sandbox.checks import Checks
+from pushgateway_oppo.sandbox.allowance import Bounded
+from pushgateway_oppo.sandbox.field_checks import Checks
 from pushgateway_oppo.sandbox.form import FORM, read_form
-from pushgateway_oppo.sandbox.memory import Bounded
-from pushgateway_oppo.sandbox.oppo import APP_KEY
+from pushgateway_oppo.sandbox.server import APP_KEY
 
 from fuzzing.odd import CANARY, broken, make_list, make_object, odd, some, text
 from fuzzing.texts import make_text, unquoted

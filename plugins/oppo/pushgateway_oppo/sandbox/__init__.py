@@ -5,6 +5,6 @@ the plug-in: an encoder and a checker that share code would share their mistakes
 decided in `oppo` and said there.
 """
 
-from pushgateway_oppo.sandbox.oppo import OppoSandbox
+from pushgateway_oppo.sandbox.server import OppoSandbox
 
 __all__ = ["OppoSandbox"]

@@ -18,9 +18,9 @@ import attrs
 
 from pushgateway.sandbox import Phones
 from pushgateway.vendor import safe_repr
-from pushgateway_oppo.sandbox.checks import MISSING
-from pushgateway_oppo.sandbox.device import text_field
-from pushgateway_oppo.sandbox.memory import Allowance, Bounded
+from pushgateway_oppo.sandbox.aliases_and_tags import text_field
+from pushgateway_oppo.sandbox.allowance import Allowance, Bounded
+from pushgateway_oppo.sandbox.field_checks import MISSING
 from pushgateway_oppo.sandbox.targets import Audience, CallRefused
 
 MOST_TASKS = 100_000

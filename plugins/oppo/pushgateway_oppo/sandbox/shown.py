@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from pushgateway.vendor import ClickAction, Network, OpenActivity, OpenApp, OpenIntent, OpenIntentUri, OpenUrl
 from pushgateway.vendor.rules import Dialect
-from pushgateway_oppo.sandbox.checks import whole
+from pushgateway_oppo.sandbox.field_checks import whole
 from pushgateway_oppo.sandbox.form import read_json_text
 
 _CLICKS: Final[Mapping[int, tuple[Callable[[str], ClickAction], str]]] = {

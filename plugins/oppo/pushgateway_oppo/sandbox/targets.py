@@ -16,7 +16,7 @@ import attrs
 from pushgateway.sandbox import Phone, Phones
 from pushgateway.vendor import safe_repr
 from pushgateway.vendor.rules import Dialect
-from pushgateway_oppo.sandbox.checks import MISSING, WRONG, whole
+from pushgateway_oppo.sandbox.field_checks import MISSING, WRONG, whole
 from pushgateway_oppo.sandbox.form import read_json_text
 
 _CAPITAL = re.compile("(?<=[a-z0-9])[A-Z]")

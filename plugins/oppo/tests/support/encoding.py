@@ -8,8 +8,8 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from exchanges import result
-from pushgateway_oppo.codec import Encoded, encode_batch, encode_unicast
 from pushgateway_oppo.replies import RULES
+from pushgateway_oppo.requests import Encoded, encode_batch, encode_unicast
 
 from pushgateway.vendor import Notification, Push, PushToken
 from pushgateway.vendor.rules import Dialect

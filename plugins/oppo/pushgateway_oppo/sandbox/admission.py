@@ -13,10 +13,10 @@ import attrs
 
 from pushgateway.vendor import Request, safe_repr
 from pushgateway.vendor.rules import Operation
-from pushgateway_oppo.sandbox.access import Access
+from pushgateway_oppo.sandbox.access_tokens import Access
+from pushgateway_oppo.sandbox.allowance import Allowance
 from pushgateway_oppo.sandbox.encodings import KINDS, read_fields
 from pushgateway_oppo.sandbox.form import is_kind
-from pushgateway_oppo.sandbox.memory import Allowance
 from pushgateway_oppo.sandbox.targets import CallRefused
 
 NO_CALL = "unknown"

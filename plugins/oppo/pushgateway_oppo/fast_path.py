@@ -17,9 +17,9 @@ import attrs
 from pushgateway.vendor import ClickAction, Intent, Network, Notification, OpenApp, safe_repr
 from pushgateway.vendor.rules import Dialect
 from pushgateway.vendor.text import form_quote, is_visible
-from pushgateway_oppo.fields import BRAND, CLICKS
+from pushgateway_oppo.field_checks import encode_json, goes_whole, quote_json
 from pushgateway_oppo.intents import Intents, Usage, usual
-from pushgateway_oppo.limits import encode_json, goes_whole, quote_json
+from pushgateway_oppo.notification import BRAND, CLICKS
 
 PLAIN: Final = re.compile(r"[A-Za-z0-9_.~-]{1,256}", re.ASCII)
 """What stands for itself in JSON and in a form; registration ids, message ids and class names usually do."""

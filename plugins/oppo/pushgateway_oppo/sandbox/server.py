@@ -31,12 +31,12 @@ from typing import Any, ClassVar, Literal
 from pushgateway.sandbox import Delivery, Fault, Phone, Sandbox, Switch
 from pushgateway.vendor import ReceiptKind, Request, Response
 from pushgateway.vendor.rules import Dialect, load_rules
-from pushgateway_oppo.sandbox.access import Access
-from pushgateway_oppo.sandbox.beside import COUNT, PAGE, TRUTH, Beside, with_paths
-from pushgateway_oppo.sandbox.checks import MISSING, WRONG, Checks, late_start
-from pushgateway_oppo.sandbox.door import Door
+from pushgateway_oppo.sandbox.access_tokens import Access
+from pushgateway_oppo.sandbox.admission import Door
+from pushgateway_oppo.sandbox.allowance import Allowance, Bounded, PhoneShares, Saved
+from pushgateway_oppo.sandbox.field_checks import MISSING, WRONG, Checks, late_start
 from pushgateway_oppo.sandbox.mangling import MANGLINGS, mangle
-from pushgateway_oppo.sandbox.memory import Allowance, Bounded, PhoneShares, Saved
+from pushgateway_oppo.sandbox.other_calls import COUNT, PAGE, TRUTH, Beside, with_paths
 from pushgateway_oppo.sandbox.receipts import ARRIVED, DEAD, SHARE_USED, Receipts
 from pushgateway_oppo.sandbox.shown import shown
 from pushgateway_oppo.sandbox.targets import CallRefused, Targets, in_snake_case, read_json_field, read_notification

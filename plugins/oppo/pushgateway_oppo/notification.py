@@ -29,8 +29,8 @@ from pushgateway.vendor import (
 )
 from pushgateway.vendor.rules import Dialect, FieldRule
 from pushgateway.vendor.text import clean, is_visible
+from pushgateway_oppo.field_checks import WireValue, check_text, check_together, check_value, invalid, missing
 from pushgateway_oppo.intents import Intents, usual
-from pushgateway_oppo.limits import WireValue, check_text, check_together, check_value, invalid, missing
 
 BRAND: Final = "oppo"
 

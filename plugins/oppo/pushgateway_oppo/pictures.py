@@ -12,8 +12,8 @@ import attrs
 
 from pushgateway.vendor import NoVerdict, Response, safe_repr
 from pushgateway.vendor.rules import Dialect
-from pushgateway_oppo.asking import File
-from pushgateway_oppo.limits import invalid
+from pushgateway_oppo.field_checks import invalid
+from pushgateway_oppo.operation_requests import File
 from pushgateway_oppo.replies import read_accepted, read_identifier
 
 KINDS: Final = ("big", "small")

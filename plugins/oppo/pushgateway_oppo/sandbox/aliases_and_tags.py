@@ -15,8 +15,8 @@ from typing import Any
 
 from pushgateway.sandbox import Phone, Phones
 from pushgateway.vendor.rules import Dialect
-from pushgateway_oppo.sandbox.checks import MISSING, WRONG
-from pushgateway_oppo.sandbox.memory import Bounded
+from pushgateway_oppo.sandbox.allowance import Bounded
+from pushgateway_oppo.sandbox.field_checks import MISSING, WRONG
 from pushgateway_oppo.sandbox.targets import CallRefused
 
 MOST_TAGS = 100_000

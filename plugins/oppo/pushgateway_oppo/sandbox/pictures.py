@@ -14,8 +14,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from pushgateway.vendor.rules import Dialect
-from pushgateway_oppo.sandbox.checks import MISSING, WRONG, whole
-from pushgateway_oppo.sandbox.memory import Allowance, Bounded
+from pushgateway_oppo.sandbox.allowance import Allowance, Bounded
+from pushgateway_oppo.sandbox.field_checks import MISSING, WRONG, whole
 from pushgateway_oppo.sandbox.targets import CallRefused
 
 MOST_PICTURES = 10_000

@@ -13,10 +13,10 @@ import attrs
 
 from pushgateway.sandbox import Phones, Switch
 from pushgateway.vendor.rules import Dialect, Operation
-from pushgateway_oppo.sandbox.device import Device
+from pushgateway_oppo.sandbox.aliases_and_tags import Device
+from pushgateway_oppo.sandbox.allowance import Allowance
 from pushgateway_oppo.sandbox.feedback import Feedback
-from pushgateway_oppo.sandbox.media import Media
-from pushgateway_oppo.sandbox.memory import Allowance
+from pushgateway_oppo.sandbox.pictures import Media
 from pushgateway_oppo.sandbox.targets import Audience
 
 COUNT = Switch(lambda value: value is None or (type(value) is int and value >= 0), "a whole number or null")
