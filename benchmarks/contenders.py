@@ -52,10 +52,10 @@ _URLS = {name: path for path, name in PATHS.items()}
 
 def encode_naively(messages: Messages) -> Reading:
     """N: bodies of 1,000 messages each, and nothing else."""
-    watch = Stopwatch()
+    emitter = Stopwatch()
     for start in range(0, len(messages), BATCH):
         urlencode({"messages": json.dumps(messages[start : start + BATCH])})
-    return watch.read(len(messages))
+    return emitter.read(len(messages))
 
 
 def take_turns(turns: Mapping[str, tuple[Callable[[], Reading], Messages]], rounds: int) -> dict[str, list[Reading]]:
@@ -93,10 +93,10 @@ def encode_bare(pushes: Sequence[Push]) -> Reading:
     """The plug-in's own encoding of the same bodies, and nothing else."""
     vendor = Oppo(app_key="key", master_secret=Secret("secret"), host="http://127.0.0.1")
     named = [push.identified(uuid.uuid4().hex) for push in pushes]
-    watch = Stopwatch()
+    emitter = Stopwatch()
     for start in range(0, len(named), BATCH):
         first_request(vendor, named[start : start + BATCH])
-    return watch.read(len(named))
+    return emitter.read(len(named))
 
 
 def first_request(vendor: Oppo, batch: Sequence[Push]) -> Request:
@@ -173,9 +173,9 @@ def through_gateway(door: Door, pushes: Sequence[Push], settings: Settings, make
         async with opened([Certificate(CERTIFICATE_ID, "oppo", settings)], make) as gateway:
             return await door(gateway, pushes)
 
-    watch = Stopwatch()
+    emitter = Stopwatch()
     outcomes = asyncio.run(run())
-    reading = watch.read(len(pushes))
+    reading = emitter.read(len(pushes))
     if outcomes is not None:
         expect_accepted(outcomes, len(pushes))
     return reading
@@ -240,7 +240,7 @@ def _timed(run: Callable[[], Any], messages: Sequence[dict[str, Any]]) -> Readin
     for left in reversed(range(TRIES)):
         for message in messages:
             message["notification"]["app_message_id"] = uuid.uuid4().hex  # V1.3 takes an id once
-        watch = Stopwatch()
+        emitter = Stopwatch()
         try:
             asyncio.run(run())
         except _TooFewError:
@@ -248,7 +248,7 @@ def _timed(run: Callable[[], Any], messages: Sequence[dict[str, Any]]) -> Readin
                 raise
             continue
         finally:
-            reading = watch.read(len(messages))
+            reading = emitter.read(len(messages))
         break
     return reading
 

@@ -49,11 +49,11 @@ def by_size(
         times = max(1, min(OFTEN, min(ENOUGH, sizes[-1]) // size))
         async with opened([certificate], transports()["default"]) as gateway:
             await gateway.send_each(pushes[:FLAT_FROM])
-            watch = Stopwatch()
+            emitter = Stopwatch()
             for _ in range(times):
                 some = itertools.islice(itertools.cycle(pushes), size)
                 await (send_each(gateway, list(some)) if door == "send_each" else stream(gateway, some))
-            return watch.read(times * size)
+            return emitter.read(times * size)
 
     for number in range(rounds):
         for door, readings in found.items():
@@ -80,9 +80,9 @@ def by_certificates(
         ]
         async with opened(certificates, transports()["default"]) as gateway:
             await gateway.send_each(given[::share])
-            watch = Stopwatch()
+            emitter = Stopwatch()
             await send_each(gateway, given)
-            return watch.read(len(given))
+            return emitter.read(len(given))
 
     for _ in range(rounds):
         for number, those in found.items():

@@ -134,10 +134,10 @@ def turns_of(door: Door, pushes: Sequence[Push], settings: Mapping[str, Any], ma
     async def run() -> list[Turn]:
         async with opened([Certificate(CERTIFICATE_ID, "oppo", settings)], make) as gateway:
             await gateway.send_each(pushes[:1])
-            watch = Stopwatch()
+            emitter = Stopwatch()
             with Probe() as probe:
                 await door(gateway, pushes)
-            watch.read(len(pushes))
+            emitter.read(len(pushes))
         return probe.turns
 
     return asyncio.run(run())

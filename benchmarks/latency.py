@@ -72,7 +72,7 @@ async def offer(pushes: Sequence[Push], rate: float, *, coalesced: bool) -> Wait
     ) as gateway:
         await gateway.send(pushes[0].push_token, pushes[0].notification)  # logs in
         await asyncio.sleep(2 * LINGER)
-        watch, vendor.calls, start = Stopwatch(), 0, loop.time()
+        emitter, vendor.calls, start = Stopwatch(), 0, loop.time()
         async with asyncio.TaskGroup() as group:
             given = 0
             while given < len(pushes):
@@ -82,7 +82,7 @@ async def offer(pushes: Sequence[Push], rate: float, *, coalesced: bool) -> Wait
                 given = max(given, due)
                 if given < len(pushes):
                     await asyncio.sleep(max(0.0, start + given / rate - loop.time()))
-        reading, calls = watch.read(len(pushes)), vendor.calls
+        reading, calls = emitter.read(len(pushes)), vendor.calls
     above = sorted(1000 * (wait - ROUND_TRIP) for wait in waits)
     return Wait(_share(above, 0.5), _share(above, 0.99), 1000 * calls / len(pushes), reading.cpu / reading.wall)
 

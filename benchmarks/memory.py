@@ -40,11 +40,11 @@ async def stream(count: int, settings: Mapping[str, Any]) -> tuple[Reading, floa
     tokens = OppoSandbox(tokens=PHONES, seed=SEED).tokens
     certificate = Certificate(CERTIFICATE_ID, "oppo", settings)
     async with Gateway([certificate], timeout=TIMEOUT, request_timeout=TIMEOUT) as gateway:
-        watch = Stopwatch()
+        emitter = Stopwatch()
         start, accepted = resident("VmRSS"), 0
         async for outcome in gateway.stream(make_pushes(tokens, count)):
             accepted += outcome.ok
-        reading, peak = watch.read(count), resident("VmHWM")
+        reading, peak = emitter.read(count), resident("VmHWM")
     if accepted != count:
         raise RuntimeError(f"{accepted} of {count} pushes were accepted")
     return reading, start, peak

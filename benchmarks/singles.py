@@ -54,9 +54,9 @@ def through_gateway(pushes: Sequence[Push], settings: Settings, make: MakeTransp
     async def run() -> Reading:
         async with opened([Certificate(CERTIFICATE_ID, "oppo", own)], make, linger=linger) as gateway:
             await send(gateway, pushes[:1])
-            watch = Stopwatch()
+            emitter = Stopwatch()
             await send(gateway, pushes)
-            return watch.read(len(pushes))
+            return emitter.read(len(pushes))
 
     return asyncio.run(run())
 
@@ -71,9 +71,9 @@ def bare(pushes: Sequence[Push], settings: Settings, make: MakeTransport) -> Rea
         transport = make(CONNECTIONS)
         try:
             await _ask_all(transport, requests[:1])
-            watch = Stopwatch()
+            emitter = Stopwatch()
             await _ask_all(transport, requests)
-            return watch.read(len(requests))
+            return emitter.read(len(requests))
         finally:
             await transport.aclose()
 

@@ -111,11 +111,11 @@ async def _serve() -> None:
     server = await loop.create_server(Stub, "127.0.0.1", 0)
     ended = asyncio.Event()
 
-    def watch() -> None:
+    def emitter() -> None:
         sys.stdin.read()
         loop.call_soon_threadsafe(ended.set)
 
-    threading.Thread(target=watch, daemon=True).start()
+    threading.Thread(target=emitter, daemon=True).start()
     print(json.dumps(settings(server.sockets[0].getsockname()[1])), flush=True)
     await ended.wait()
     server.close()

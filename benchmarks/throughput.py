@@ -88,10 +88,10 @@ def measure(count: int, rounds: int, posts: Sequence[int]) -> Readings:
 
 def make_all(tokens: Sequence[str], count: int) -> Reading:
     """Only the values: notification, push token and push, with random texts made for them."""
-    watch = Stopwatch()
+    emitter = Stopwatch()
     for _ in make_pushes(tokens, count):
         pass
-    return watch.read(count)
+    return emitter.read(count)
 
 
 def targets(readings: Readings) -> list[Target]:

@@ -200,16 +200,16 @@ def _certificates(tables: Any, sources: _Sources, problems: list[str]) -> list[C
             for name, value in table.items()
             if name != "brand" and name not in _PACE and name not in _RECEIPTS
         }
-        pace: dict[str, Any] = {name: table[name] for name in _PACE if name in table}
-        for name, value in list(pace.items()):
+        lane_options: dict[str, Any] = {name: table[name] for name in _PACE if name in table}
+        for name, value in list(lane_options.items()):
             if problem := _problem(_PACE[name], f"{place}.{name}", value):
                 problems.append(problem)
-                del pace[name]
+                del lane_options[name]
         receipts = {name: sources.resolve_each(f"{place}.{name}", table[name]) for name in _RECEIPTS if name in table}
         if sources.missing.isdisjoint(f"{place}.{name}" for name in _RECEIPTS):
-            pace |= receipts
+            lane_options |= receipts
         try:
-            certificates.append(Certificate(key, table.get("brand", ""), settings, **pace))
+            certificates.append(Certificate(key, table.get("brand", ""), settings, **lane_options))
         except FieldError as wrong:
             problems.append(f"{place}: {wrong}")
     return certificates

@@ -21,18 +21,18 @@ from typing import Any, Self, TypeVar
 from pushgateway.certificates.certificate import Certificate, check_linger
 from pushgateway.certificates.plugins import Plugins
 from pushgateway.engine.broadcast import Broadcasting, ended
-from pushgateway.engine.flow_control.patience import Patience
+from pushgateway.engine.flow_control.patience import Retrying
 from pushgateway.engine.flow_control.retry import RetryPolicy, retry_policy
 from pushgateway.engine.inquiries import Inquiries, make_traces
 from pushgateway.engine.intake import Intake
-from pushgateway.engine.lanes import Roster
+from pushgateway.engine.lanes import Lanes
 from pushgateway.engine.operations import Operations
-from pushgateway.engine.options import Pace
+from pushgateway.engine.options import LaneOptions
 from pushgateway.engine.pushes.ids import Ids
 from pushgateway.engine.pushes.runs import Sink
 from pushgateway.engine.pushes.sinks import SINGLES, Flow, Many, as_push, check_window
-from pushgateway.engine.receipts import Hearing
-from pushgateway.engine.tasks import UnderWay
+from pushgateway.engine.receipts import ReceiptVerifier
+from pushgateway.engine.tasks import SupervisedTasks
 from pushgateway.model.audience import Audience, Broadcast, check_display, check_start
 from pushgateway.model.errors import FieldError, LoopError
 from pushgateway.model.intent import Priority
@@ -40,7 +40,7 @@ from pushgateway.model.outcome import BroadcastOutcome, CertificateCheck, Outcom
 from pushgateway.model.push import Notification, Push, PushToken, as_certificate_id, check_count, check_seconds
 from pushgateway.model.receipt import Heard, Receipt
 from pushgateway.model.secret import safe_repr
-from pushgateway.observe.emitter import Observer, Watch
+from pushgateway.observe.emitter import Emitter, Observer
 from pushgateway.observe.events import Shed
 from pushgateway.observe.journal import Journal
 from pushgateway.transport import CONNECTIONS, HttpTransport, Transport, forks
@@ -112,27 +112,27 @@ class Gateway(Inquiries):
             raise FieldError("Gateway.transport", "has its own connect_timeout, proxy and ca_file: set them there")
         connections = _agreed_connections(connections, self._transport)
         self._rng = rng or random.SystemRandom()
-        self._watch = Watch(observer, lambda: asyncio.get_running_loop().time())
+        self._emitter = Emitter(observer, lambda: asyncio.get_running_loop().time())
         self._traces = make_traces(trace, journal, clock)
-        self._roster = Roster(
-            pace=Pace(connections=connections, linger=linger, queue=queue, retry=self._retry),
+        self._lanes = Lanes(
+            lane_options=LaneOptions(connections=connections, linger=linger, queue=queue, retry=self._retry),
             request_timeout=request_timeout,
             transport=self._transport,
             plugins=Plugins(vendors),
-            watch=self._watch,
+            emitter=self._emitter,
             clock=clock,
             rng=self._rng,
             traces=self._traces,
         )
-        self._hearing = Hearing(self._roster, self._watch, self._rng, self._traces)
-        self._under_way = UnderWay()
+        self._verifier = ReceiptVerifier(self._lanes, self._emitter, self._rng, self._traces)
+        self._under_way = SupervisedTasks()
         self._flows = set[Flow]()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._forks = -1  # how often this process had been forked at the first call
         self._closing: asyncio.Task[None] | None = None
         self._ids: Ids  # made at the first call: there may be a fork before it
         self._intake: Intake
-        self._roster.adopt(certificates)
+        self._lanes.adopt(certificates)
 
     # Sending
 
@@ -186,7 +186,7 @@ class Gateway(Inquiries):
         For hosts that would rather drop or store a push than hold ever more of them in memory.
         """
         self._enter()
-        lane = self._roster.open.get(push_token.certificate_id) if isinstance(push_token, PushToken) else None
+        lane = self._lanes.open.get(push_token.certificate_id) if isinstance(push_token, PushToken) else None
         if lane is None or not lane.is_full:
             return await self.send(
                 push_token,
@@ -198,7 +198,7 @@ class Gateway(Inquiries):
                 context=context,
             )
         push = self._push(push_token, notification, timeout, coalesce, priority, dedupe_id=dedupe_id, context=context)
-        self._watch.emit(Shed(certificate_id=push_token.certificate_id, brand=lane.brand, count=1))
+        self._emitter.emit(Shed(certificate_id=push_token.certificate_id, brand=lane.brand, count=1))
         return self._intake.refused(push, Reason.OVERLOADED, "the certificate's queue is full")
 
     async def send_each(self, pushes: Iterable[Push]) -> list[Outcome]:
@@ -305,10 +305,10 @@ class Gateway(Inquiries):
         check_start("Broadcast.start_at", start_at, self._clock)
         check_display(wanted, self._clock)
         check_seconds("timeout", timeout, optional=False)
-        obstacle = self._roster.obstacle(wanted.certificate_id)
+        obstacle = self._lanes.obstacle(wanted.certificate_id)
         if obstacle is not None:
             return ended(wanted, wanted.audience, Status.NOT_SENT, *obstacle)
-        lane = self._roster.lane(wanted.certificate_id)
+        lane = self._lanes.lane(wanted.certificate_id)
         return await self._under_way.see_through(Broadcasting.through(lane, wanted, self._patience(timeout)).run())
 
     def vendor(self, certificate_id: int | str, *, timeout: float | None = None) -> Operations:
@@ -319,7 +319,7 @@ class Gateway(Inquiries):
         """
         check_seconds("timeout", timeout)
         patience = partial(self._patience, timeout or self._timeout)
-        return Operations(as_certificate_id(certificate_id), self._roster, self._under_way, patience)
+        return Operations(as_certificate_id(certificate_id), self._lanes, self._under_way, patience)
 
     # Receipts
 
@@ -330,11 +330,11 @@ class Gateway(Inquiries):
         once. What is no receipt at all is a `Heard` with a reason.
         """
         self._enter()
-        return self._hearing.hear(as_certificate_id(certificate_id), headers, body)
+        return self._verifier.hear(as_certificate_id(certificate_id), headers, body)
 
     def unheard(self, receipts: Iterable[Receipt]) -> None:
         """You could not keep these: when the vendor posts them again, they are new again."""
-        self._hearing.forget(receipts)
+        self._verifier.forget(receipts)
 
     # Certificates
 
@@ -345,12 +345,12 @@ class Gateway(Inquiries):
         end `NOT_SENT` / `CREDENTIALS`. Batches on their way end as they would have.
         """
         self._enter()
-        self._watch.emit(self._roster.adopt(certificates))
+        self._emitter.emit(self._lanes.adopt(certificates))
 
     async def check(self, certificate_id: int | str) -> CertificateCheck:
         """Prove a certificate by its login, without sending anything to a phone."""
         self._enter()
-        return await self._roster.check(as_certificate_id(certificate_id))
+        return await self._lanes.check(as_certificate_id(certificate_id))
 
     # One push
 
@@ -378,8 +378,8 @@ class Gateway(Inquiries):
             context=context,
         )
 
-    def _patience(self, seconds: float) -> Patience:
-        return Patience(self._retry, self._rng, self._enter().time() + seconds)
+    def _patience(self, seconds: float) -> Retrying:
+        return Retrying(self._retry, self._rng, self._enter().time() + seconds)
 
     # Life
 
@@ -394,7 +394,7 @@ class Gateway(Inquiries):
             self._loop, self._forks = loop, forks.seen()
             self._ids = Ids(self._rng)
             self._intake = Intake(
-                self._roster, self._ids, self._watch, self._traces, now=loop.time, timeout=self._timeout
+                self._lanes, self._ids, self._emitter, self._traces, now=loop.time, timeout=self._timeout
             )
         elif self._loop is not loop:
             raise LoopError("this gateway lives in another event loop: make one for each loop, or use one loop")
@@ -408,7 +408,7 @@ class Gateway(Inquiries):
         """
         loop = self._enter()
         if self._closing is None:
-            self._roster.close()
+            self._lanes.close()
             for flow in self._flows:
                 flow.stop()
             self._closing = loop.create_task(self._close(grace))
@@ -416,9 +416,9 @@ class Gateway(Inquiries):
 
     async def _close(self, grace: float) -> None:
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._roster.aclose(grace))
+            group.create_task(self._lanes.aclose(grace))
             group.create_task(self._under_way.aclose(grace))
-        await self._roster.end_logins()
+        await self._lanes.end_logins()
         if self._own_transport:
             await self._transport.aclose()
 
@@ -432,7 +432,7 @@ class Gateway(Inquiries):
         await self.aclose()
 
     def __repr__(self) -> str:
-        return f"Gateway({len(self._roster.certificates)} certificates)"
+        return f"Gateway({len(self._lanes.certificates)} certificates)"
 
 
 def _own_transport(

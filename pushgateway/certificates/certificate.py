@@ -15,7 +15,7 @@ from cattrs import ClassValidationError, Converter, IterableValidationError
 from cattrs.errors import ForbiddenExtraKeysError
 
 from pushgateway.certificates.plugins import Plugins
-from pushgateway.certificates.receipt_signing import Seal, longest_base
+from pushgateway.certificates.receipt_signing import ReceiptSigner, longest_base
 from pushgateway.model.errors import ConfigError, FieldError, PluginError
 from pushgateway.model.frozen import EMPTY, FrozenDict, Typed, freeze
 from pushgateway.model.push import as_certificate_id
@@ -159,9 +159,9 @@ class Certificate:
             raise FieldError("Certificate.receipt_url", f"must have at most {most} characters for this certificate id")
 
     @property
-    def seal(self) -> Seal | None:
+    def signer(self) -> ReceiptSigner | None:
         """What marks its pushes and knows their receipts, where it asks for them."""
-        return None if self.receipt_url is None else Seal(self.id, self.receipt_url, self.receipt_secret)
+        return None if self.receipt_url is None else ReceiptSigner(self.id, self.receipt_url, self.receipt_secret)
 
     def __repr__(self) -> str:
         return f"Certificate({self.id!r}, {self.brand!r}, {len(self.settings)} settings)"

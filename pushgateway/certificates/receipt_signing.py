@@ -44,7 +44,7 @@ _PUSH, _BROADCAST, _OF_PATH = b"push\0", b"broadcast\0", b"path\0"
 
 
 @safe_repr
-class Seal:
+class ReceiptSigner:
     """The seal of one certificate: puts the mark on pushes and broadcasts, and knows it again on receipts."""
 
     __slots__ = ("_id", "_keys", "_paths", "url", "weight")

@@ -148,7 +148,7 @@ async def many_messages(stage: Stage, count: int, progress: Callable[[int], None
     before = stage.calls()
     pushes = [Push(PushToken(CERTIFICATE_ID, token), _chat(number)) for number, token in enumerate(tokens)]
     began = time.perf_counter()
-    watching = asyncio.create_task(_watch(stage.sandbox, progress))
+    watching = asyncio.create_task(_emitter(stage.sandbox, progress))
     outcomes = await stage.gateway.send_each(pushes)
     watching.cancel()
     seconds = time.perf_counter() - began
@@ -171,7 +171,7 @@ async def many_messages(stage: Stage, count: int, progress: Callable[[int], None
     return Act("many messages", numbers, sum(one.ok for one in outcomes), tuple(problems), tokens[0])
 
 
-async def _watch(sandbox: Sandbox, progress: Callable[[int], None]) -> None:
+async def _emitter(sandbox: Sandbox, progress: Callable[[int], None]) -> None:
     start = sandbox.ledger.total
     while True:
         progress(sandbox.ledger.total - start)

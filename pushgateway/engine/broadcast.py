@@ -16,15 +16,15 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import attrs
 
-from pushgateway.certificates.receipt_signing import Seal
+from pushgateway.certificates.receipt_signing import ReceiptSigner
 from pushgateway.engine.delivery import content_number
-from pushgateway.engine.endpoint import CLOSED, Region
+from pushgateway.engine.endpoint import CLOSED, Endpoint
 from pushgateway.engine.flow_control.limits import PROOFS
-from pushgateway.engine.flow_control.patience import Patience
+from pushgateway.engine.flow_control.patience import Retrying
 from pushgateway.engine.flow_control.retry import TEMPORARY
 from pushgateway.engine.session import claims, results
 from pushgateway.engine.session.claims import BrokenPromise
-from pushgateway.engine.session.vendor_session import Conversation, Errand
+from pushgateway.engine.session.vendor_session import Ask, VendorSession
 from pushgateway.model.audience import Audience, AudienceKind, Broadcast
 from pushgateway.model.errors import ExchangeError, NoVerdict, Refused
 from pushgateway.model.outcome import BroadcastOutcome, Outcome, Reason, Status, SumStatus
@@ -123,16 +123,16 @@ class _Todo:
 class Broadcasting:
     """One broadcast under way. `run` gives its outcome, also when the task is cut off."""
 
-    conversation: Conversation
+    session: VendorSession
     broadcast: Broadcast
-    patience: Patience
-    region: Callable[[str], Region]
+    patience: Retrying
+    region: Callable[[str], Endpoint]
     """The vendor's servers, by name."""
     quota: str
     """The daily quota it counts against."""
     is_current: Callable[[], bool]
     """False once the certificate was changed or removed."""
-    seal: Seal | None = None
+    signer: ReceiptSigner | None = None
     """What marks it, where the certificate asks for receipts."""
     _asked: bool = attrs.field(default=False, init=False)
     """The vendor was asked something about the present part."""
@@ -150,17 +150,17 @@ class Broadcasting:
     _done: list[tuple[Audience, BroadcastOutcome]] = attrs.field(factory=list, init=False)
 
     @classmethod
-    def through(cls, lane: Lane, broadcast: Broadcast, patience: Patience) -> Self:
+    def through(cls, lane: Lane, broadcast: Broadcast, patience: Retrying) -> Self:
         """One that goes through `lane`, as long as that is at work with the same settings."""
-        conversation = lane.conversation
+        session = lane.session
         return cls(
-            conversation,
+            session,
             broadcast,
             patience,
             region=lane.region,
             quota=lane.terms.quota(broadcast.notification),
-            is_current=lambda: lane.conversation is conversation and (lane.refusal or _CLOSING) == _CLOSING,
-            seal=lane.seal,
+            is_current=lambda: lane.session is session and (lane.refusal or _CLOSING) == _CLOSING,
+            signer=lane.signer,
         )
 
     async def run(self) -> BroadcastOutcome:
@@ -170,7 +170,7 @@ class Broadcasting:
         outcome = await self._run()
         done = BroadcastDone(
             certificate_id=outcome.certificate_id,
-            brand=self.conversation.vendor.brand,
+            brand=self.session.vendor.brand,
             status=outcome.status,
             reason=outcome.reason,
             vendor_code=outcome.vendor_code,
@@ -178,22 +178,22 @@ class Broadcasting:
             targets=len(self.broadcast.audience.values),
             accepted=outcome.counts.get((Status.ACCEPTED, None), 0),
         )
-        self.conversation.watch.emit(done, outcome.detail)
+        self.session.emitter.emit(done, outcome.detail)
         return outcome
 
     async def _run(self) -> BroadcastOutcome:
-        vendor = self.conversation.vendor
+        vendor = self.session.vendor
         audience = self.broadcast.audience
         try:
             if audience.kind not in claims.audiences(vendor):
                 detail = f"{vendor.brand} has no broadcast to {audience.kind.value}"
                 return self._ended(audience, Status.NOT_SENT, Reason.UNSUPPORTED, detail)
             whole = parts(vendor, audience)
-            if self.seal is not None and audience.kind in claims.receipt_audiences(vendor):
+            if self.signer is not None and audience.kind in claims.receipt_audiences(vendor):
                 made = f"{self.patience.rng.getrandbits(128):032x}"
-                self.broadcast = self.seal.on_broadcast(self.broadcast, made)
+                self.broadcast = self.signer.on_broadcast(self.broadcast, made)
         except BaseException as broken:
-            return self._ended(audience, Status.NOT_SENT, Reason.CREDENTIALS, self.conversation.blame(broken))
+            return self._ended(audience, Status.NOT_SENT, Reason.CREDENTIALS, self.session.blame(broken))
         todo = deque(_Todo(region, part) for region, part in whole)
         while todo:
             one = todo.popleft()
@@ -244,7 +244,7 @@ class Broadcasting:
             self._cut = True
             outcome = self._cut_off(part, Reason.CLOSED, CLOSED)
         except Exception as broken:
-            outcome = self._cut_off(part, Reason.CREDENTIALS, self.conversation.blame(broken))
+            outcome = self._cut_off(part, Reason.CREDENTIALS, self.session.blame(broken))
         self._done.append((part, outcome))
         if self._cut or outcome.reason in _OF_EVERYTHING:
             self._stopped = outcome
@@ -337,7 +337,7 @@ class Broadcasting:
 
     async def _save(self, region: str, broadcast: Broadcast) -> Saved:
         """Store the content, at vendors that want that."""
-        vendor = self.conversation.vendor
+        vendor = self.session.vendor
         exchange = claims.asked(vendor.save, broadcast)
         if exchange is None:
             return "", ()
@@ -349,23 +349,23 @@ class Broadcasting:
                 raise TypeError("save() takes back its exchange")
             return begun
 
-        access = await self.conversation.login(region)
-        errand = Errand("save", region, asking=self._asking)
+        access = await self.session.login(region)
+        ask = Ask("save", region, asking=self._asking)
         try:
-            content, truncated = await self.conversation.run_with_access(access, begin, errand)
+            content, truncated = await self.session.run_with_access(access, begin, ask)
             return claims.text("save()", content), tuple(claims.text("save()", name) for name in truncated)
         except NoVerdict as silent:
             # A text stored perhaps, and sent to nobody: as harmless as a request that never left.
             raise NoVerdict(f"save: {silent.detail}", sent=False) from None
 
     async def _send(self, region: str, broadcast: Broadcast, saved: str) -> BroadcastOutcome:
-        vendor = self.conversation.vendor
+        vendor = self.session.vendor
         self._sending = False  # a try before this one was refused, readably
-        access = await self.conversation.login(region)
-        errand = Errand("broadcast", region, len(broadcast.audience.values), self._asking_to_send)
+        access = await self.session.login(region)
+        ask = Ask("broadcast", region, len(broadcast.audience.values), self._asking_to_send)
         begin = functools.partial(claims.asked, vendor.broadcast, broadcast, saved)
         try:
-            outcome = await self.conversation.run_with_access(access, begin, errand)
+            outcome = await self.session.run_with_access(access, begin, ask)
         except Refused as refused:
             self._refusal = refused
             raise

@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING
 from pushgateway.engine.flow_control.limits import SEVERAL
 from pushgateway.engine.pushes.runs import Flight, Thinned
 from pushgateway.engine.session import claims, results
-from pushgateway.engine.session.vendor_session import Conversation, Errand
+from pushgateway.engine.session.vendor_session import Ask, VendorSession
 from pushgateway.model.errors import AccessExpired, NoVerdict, Refused
 from pushgateway.model.outcome import Outcome
 from pushgateway.model.push import Notification
 from pushgateway.vendor import AccessToken
 
 if TYPE_CHECKING:
-    from pushgateway.engine.endpoint import Region
+    from pushgateway.engine.endpoint import Endpoint
 
 
 def content_number(notifications: Iterable[Notification]) -> int:
@@ -52,9 +52,9 @@ class Delivery:
     """One batch on its way, and what the gate is told of it."""
 
     def __init__(
-        self, region: Region, conversation: Conversation, flight: Flight, *, part: Hashable, quota: str, turn: Turn
+        self, region: Endpoint, session: VendorSession, flight: Flight, *, part: Hashable, quota: str, turn: Turn
     ) -> None:
-        self.conversation = conversation
+        self.session = session
         self.flight = flight
         self.part = part
         self.turn = turn
@@ -68,12 +68,12 @@ class Delivery:
 
     async def run(self, access: AccessToken | None) -> Sequence[Outcome]:
         """One exchange; who leaves while it is being built is not in it."""
-        conversation = self.conversation
+        session = self.session
         while pushes := self.flight.pushes:
-            errand = Errand("push", self._region.name, len(pushes), self._asking)
+            ask = Ask("push", self._region.name, len(pushes), self._asking)
             try:
-                exchange = claims.asked(conversation.vendor.push, pushes)
-                outcomes = await conversation.run(exchange, access, errand)
+                exchange = claims.asked(session.vendor.push, pushes)
+                outcomes = await session.run(exchange, access, ask)
                 return results.checked(pushes, outcomes)
             except Thinned:
                 self.flight.items = self._region.lane.still_wanted(self.flight.items, self._loop.time())

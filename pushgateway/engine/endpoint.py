@@ -20,13 +20,13 @@ from pushgateway.engine.flow_control.limits import PROOFS
 from pushgateway.engine.flow_control.retry import may_repeat
 from pushgateway.engine.pushes.runs import Cohort, Flight, Item, Part, Waiting, each, present
 from pushgateway.engine.session import results
-from pushgateway.engine.session.vendor_session import Conversation
-from pushgateway.engine.workers import Crew
+from pushgateway.engine.session.vendor_session import VendorSession
+from pushgateway.engine.workers import Workers
 from pushgateway.model.batch import Batch
 from pushgateway.model.errors import NoVerdict, Refused
 from pushgateway.model.intent import Priority
 from pushgateway.model.outcome import Outcome, Reason, Status
-from pushgateway.observe.traces import Leg
+from pushgateway.observe.traces import BatchTrace
 from pushgateway.vendor import AccessToken, Batching
 from pushgateway.vendor.text import most_quoted
 
@@ -40,13 +40,13 @@ TICK = 0.001
 """Seconds; a shorter pause may be less than what the clock can tell, and would be made again for ever."""
 
 
-class Region:
+class Endpoint:
     """One of a vendor's servers."""
 
     def __init__(self, lane: Lane, name: str, gate: Gate, connections: int) -> None:
         self.name = name
         self.gate = gate
-        self.crew = Crew(connections, self)
+        self.workers = Workers(connections, self)
         self.lane = lane
         self._loop = asyncio.get_running_loop()
         self._bench = asyncio.Lock()  # fair: first come, first served
@@ -57,42 +57,42 @@ class Region:
 
     @property
     def linger(self) -> float:
-        """See `crew.Load`."""
+        """See `workers.Work`."""
         return self.lane.linger
 
     @property
     def is_alone(self) -> bool:
-        """See `crew.Load`."""
+        """See `workers.Work`."""
         return self.lane.full == 1
 
     def is_full(self) -> bool:
-        """See `crew.Load`."""
+        """See `workers.Work`."""
         return self.lane.queue.waiting(self.name) >= self.lane.full
 
     def batches(self, most: int) -> int:
-        """See `crew.Load`."""
+        """See `workers.Work`."""
         return self.lane.queue.batches(self.name, self.lane.full, most)
 
     async def take_up(self) -> None:
         """Wait until something may leave, cut a batch at the last moment, and see it through."""
-        lane, conversation, turn = self.lane, self.lane.conversation, Turn(self._bench)
+        lane, session, turn = self.lane, self.lane.session, Turn(self._bench)
         try:
             failure: Refused | NoVerdict | None = None
-            access = conversation.held(self.name)
+            access = session.held(self.name)
             if access is None or self._bench.locked() or self._delay() > 0:
-                access, failure = await self.crew.interruptible(self._ready(conversation, turn))
+                access, failure = await self.workers.interruptible(self._ready(session, turn))
             else:  # nothing has to be waited for: nearly always, and at a tenth of the price
                 await turn.begin()
                 if self._delay() > 0:
                     return
-            if conversation is not lane.conversation:
+            if session is not lane.session:
                 return  # replaced meanwhile: begin anew with the new settings
-            delivery = self._cut(conversation, turn)
+            delivery = self._cut(session, turn)
             if delivery is None:
                 turn.end()
                 await asyncio.sleep(0)  # what is answered here is answered without holding the loop
                 return
-            self.crew.batch_left()
+            self.workers.batch_left()
             if lane.traces is not None:
                 self._trace(delivery.flight, access)
             await self._fly(delivery, access, failure)
@@ -102,12 +102,12 @@ class Region:
     def _trace(self, flight: Flight, access: AccessToken | None) -> None:
         known, self._access = self._access, access
         how: Literal["", "cached", "fetched"] = "" if access is None else "cached" if access is known else "fetched"
-        flight.leg = Leg(self.name, flight.size, self._loop.time(), how)
+        flight.leg = BatchTrace(self.name, flight.size, self._loop.time(), how)
 
     def called(self, row: Sequence[Item], *, alone: bool) -> None:
         """Pushes of one priority came in for it; one that is `alone` or in haste waits for no company."""
-        if not self.crew.called:
-            self.crew.call(at_once=alone or any(one.deadline - one.begun <= self.lane.hasty for one in row))
+        if not self.workers.called:
+            self.workers.call(at_once=alone or any(one.deadline - one.begun <= self.lane.hasty for one in row))
         if row[0].priority is Priority.URGENT:
             self.wake()
 
@@ -115,7 +115,7 @@ class Region:
         """The settings changed: nothing that was learned with the old ones counts, and nobody waits for it."""
         self.gate.replaced()
         self.gate = gate
-        self.crew.interrupt()
+        self.workers.interrupt()
         self.wake()
 
     def wake(self) -> None:
@@ -125,9 +125,7 @@ class Region:
 
     # Before
 
-    async def _ready(
-        self, conversation: Conversation, turn: Turn
-    ) -> tuple[AccessToken | None, Refused | NoVerdict | None]:
+    async def _ready(self, session: VendorSession, turn: Turn) -> tuple[AccessToken | None, Refused | NoVerdict | None]:
         """It is our turn, the gate is open, and there is an access token, or the login failed."""
         await turn.begin()
         while True:
@@ -135,7 +133,7 @@ class Region:
             if not self.lane.queue.waiting(self.name):
                 return None, None
             try:
-                access = await conversation.login(self.name)
+                access = await session.login(self.name)
             except (Refused, NoVerdict) as failed:
                 return None, failed
             if not self._delay():  # much may have happened while we logged in
@@ -161,7 +159,7 @@ class Region:
                 timer.cancel()
             self._alarm = None
 
-    def _cut(self, conversation: Conversation, turn: Turn) -> Delivery | None:
+    def _cut(self, session: VendorSession, turn: Turn) -> Delivery | None:
         lane = self.lane
         now = self._loop.time()
         room = self.gate.room(now, lane.full)
@@ -179,13 +177,13 @@ class Region:
             for waiting in each(taken):
                 lane.finish(waiting, Outcome.refused(waiting.push, refusal, sent=False))
             return None
-        if lane.seal is not None:
+        if lane.signer is not None:
             for item in taken:
                 if isinstance(item, Cohort):
-                    item.batch = Batch.of(map(lane.seal.on, item.batch))
+                    item.batch = Batch.of(map(lane.signer.on, item.batch))
                 else:
-                    item.push = lane.seal.on(item.push)
-        return Delivery(self, conversation, Flight(taken), part=part, quota=quota, turn=turn)
+                    item.push = lane.signer.on(item.push)
+        return Delivery(self, session, Flight(taken), part=part, quota=quota, turn=turn)
 
     def _batching(self, now: float) -> Batching:
         """The plug-in's, with the size of requests that was found to be the most."""
@@ -240,14 +238,14 @@ class Region:
                 gate.failed(self._loop.time(), leave, error, quota, content)
             raise
         finally:
-            self.crew.free.release()
+            self.workers.free.release()
             gate.over(self._loop.time, leave)
             self.wake()
 
     async def _pass(self, quota: str, targets: int, deadline: float) -> tuple[Gate, Leave]:
         """Get a connection, to be given back, and through the gate."""
         self._refuse(quota, deadline)  # before standing in line for nothing
-        await self.crew.free.acquire()
+        await self.workers.free.acquire()
         try:
             async with self._bench:
                 while True:
@@ -258,7 +256,7 @@ class Region:
                         return self.gate, self.gate.leaves(now, targets)
                     await self._pause(delay)
         except BaseException:
-            self.crew.free.release()
+            self.workers.free.release()
             raise
 
     def _refuse(self, quota: str, deadline: float) -> None:
@@ -291,7 +289,7 @@ class Region:
     async def _deliver(self, delivery: Delivery, access: AccessToken | None) -> None:
         flight, part = delivery.flight, delivery.part
         try:
-            outcomes = await delivery.conversation.with_access(self.name, access, delivery.run, delivery.expired)
+            outcomes = await delivery.session.with_access(self.name, access, delivery.run, delivery.expired)
             delivery.heard(outcomes)
             if self.gate.contents:
                 taken = {push.notification for push, one in zip(flight.pushes, outcomes, strict=True) if one.ok}
@@ -305,7 +303,7 @@ class Region:
             delivery.failed(silent)
             outcomes = results.silent(flight.pushes, silent)
         except Exception as broken:
-            detail = delivery.conversation.blame(broken)
+            detail = delivery.session.blame(broken)
             if not flight.asked and flight.size > 1:  # one push may be to blame, and finding it costs no request
                 self._split(flight.batch, part, flight)
                 return

@@ -14,9 +14,9 @@ from collections.abc import Callable
 from pushgateway.certificates.certificate import Certificate
 from pushgateway.engine.explain import NEW_ID, Explanation, explain, explain_obstacle
 from pushgateway.engine.hiding import secrets_of
-from pushgateway.engine.lanes import Roster
+from pushgateway.engine.lanes import Lanes
 from pushgateway.engine.pushes.ids import derived
-from pushgateway.engine.receipts import Hearing
+from pushgateway.engine.receipts import ReceiptVerifier
 from pushgateway.engine.session.claims import receipt_audiences
 from pushgateway.model.audience import Broadcast, check_display, check_start
 from pushgateway.model.errors import FieldError
@@ -53,8 +53,8 @@ def _now() -> float:
 class Inquiries:
     """The part of a gateway that answers questions."""
 
-    _roster: Roster
-    _hearing: Hearing
+    _lanes: Lanes
+    _verifier: ReceiptVerifier
     _timeout: float
     _clock: Callable[[], float]
     _traces: Traces | None
@@ -77,21 +77,21 @@ class Inquiries:
             key, timeout = asked.certificate_id, BROADCAST_TIMEOUT
             check_start("Broadcast.start_at", asked.start_at, self._clock)
             check_display(asked, self._clock)
-        obstacle, vendor = self._roster.obstacle(key), self._roster.vendor(key)
+        obstacle, vendor = self._lanes.obstacle(key), self._lanes.vendor(key)
         if obstacle is not None or vendor is None:
             obstacle = obstacle or (Reason.CREDENTIALS, "there is no plug-in")
-            return explain_obstacle(asked, self._roster.brand(key), obstacle, timeout)
-        certificate = self._roster.certificate(key)
-        seal = None if certificate is None else certificate.seal
+            return explain_obstacle(asked, self._lanes.brand(key), obstacle, timeout)
+        certificate = self._lanes.certificate(key)
+        signer = None if certificate is None else certificate.signer
         hidden = [] if certificate is None else [one.reveal() for one in secrets_of(certificate)]
-        hidden += [] if seal is None else seal.hidden
-        if seal is not None and isinstance(asked, Push):
-            asked = seal.on(asked)
+        hidden += [] if signer is None else signer.hidden
+        if signer is not None and isinstance(asked, Push):
+            asked = signer.on(asked)
             hidden += [] if asked.callback is None else [asked.callback.parameter.rpartition(".")[2]]
-        elif seal is not None and isinstance(asked, Broadcast):
+        elif signer is not None and isinstance(asked, Broadcast):
             with contextlib.suppress(Exception):  # of a plug-in whose answer is wrong: `explain` blames it
                 if asked.audience.kind in receipt_audiences(vendor):
-                    sealed = seal.on_broadcast(asked, NEW_ID)
+                    sealed = signer.on_broadcast(asked, NEW_ID)
                     if sealed is not asked:
                         hidden.append((sealed.notification.receipt_parameter or "").rpartition(".")[2])
                     asked = sealed
@@ -107,9 +107,9 @@ class Inquiries:
 
     def admits(self, certificate_id: int | str, path_secret: str) -> bool:
         """Whether this is the secret last part of a certificate's receipt URL; compared in constant time."""
-        return self._hearing.admits(as_certificate_id(certificate_id), path_secret)
+        return self._verifier.admits(as_certificate_id(certificate_id), path_secret)
 
     @property
     def certificates(self) -> tuple[Certificate, ...]:
         """The set in use."""
-        return self._roster.certificates
+        return self._lanes.certificates

@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from pushgateway.engine.lane import Lane
-from pushgateway.engine.lanes import Roster
+from pushgateway.engine.lanes import Lanes
 from pushgateway.engine.pushes.gathering import Apart, Manner, Row, manner, side_by_side
 from pushgateway.engine.pushes.ids import Ids
 from pushgateway.engine.pushes.runs import Column, Item, Sink, each
 from pushgateway.model.outcome import Outcome, Reason
 from pushgateway.model.push import Notification, Push, PushToken
-from pushgateway.observe.emitter import Watch
+from pushgateway.observe.emitter import Emitter
 from pushgateway.observe.events import OutcomeGiven
 from pushgateway.observe.traces import Traces
 
@@ -25,25 +25,25 @@ class Intake:
 
     def __init__(
         self,
-        roster: Roster,
+        lanes: Lanes,
         ids: Ids,
-        watch: Watch,
+        emitter: Emitter,
         traces: Traces | None,
         *,
         now: Callable[[], float],
         timeout: float,
     ) -> None:
         """`now`: the loop's clock. `timeout`: seconds for pushes that name none."""
-        self._roster = roster
+        self._lanes = lanes
         self._ids = ids
-        self._watch = watch
+        self._emitter = emitter
         self._traces = traces
         self._now = now
         self._timeout = timeout
 
     def take_usual(self, push_token: PushToken, notification: Notification, sink: Sink, place: object) -> None:
         """Send a notification on its way, with everything else as it is by default; its values were checked."""
-        lane = self._roster.open.get(push_token.certificate_id)
+        lane = self._lanes.open.get(push_token.certificate_id)
         if lane is None or not lane.gathers:
             self.take_one(
                 Push.ordinary(push_token, notification, self._ids.make(push_token, notification)), sink, place
@@ -112,17 +112,17 @@ class Intake:
 
     def _lane(self, key: str) -> Lane | tuple[Reason, str]:
         """Where its pushes go, or why they do not."""
-        lane = self._roster.open.get(key)
-        return lane or self._roster.obstacle(key) or self._roster.lane(key)
+        lane = self._lanes.open.get(key)
+        return lane or self._lanes.obstacle(key) or self._lanes.lane(key)
 
     def refused(self, push: Push, reason: Reason, detail: str) -> Outcome:
         """The outcome of a push that does not come in."""
         key = push.push_token.certificate_id
         outcome = Outcome.not_sent(push, reason, detail)
         given = OutcomeGiven(
-            certificate_id=key, brand=self._roster.brand(key), status=outcome.status, reason=reason, duration=0.0
+            certificate_id=key, brand=self._lanes.brand(key), status=outcome.status, reason=reason, duration=0.0
         )
-        self._watch.emit(given, detail)
+        self._emitter.emit(given, detail)
         if self._traces is not None:
             self._traces.ended(outcome, self._now(), None)
         return outcome

@@ -12,19 +12,19 @@ import math
 import random
 from collections.abc import Callable, Hashable, Iterable, Sequence
 
-from pushgateway.engine.endpoint import CLOSED, Region
+from pushgateway.engine.endpoint import CLOSED, Endpoint
 from pushgateway.engine.flow_control.gate import Gate
 from pushgateway.engine.flow_control.retry import last_word, repeat
-from pushgateway.engine.options import Pace
+from pushgateway.engine.options import LaneOptions
 from pushgateway.engine.pushes.deadlines import Deadlines
 from pushgateway.engine.pushes.gathering import FEW, Apart, Fresh, Row
 from pushgateway.engine.pushes.queue import Queue
 from pushgateway.engine.pushes.runs import Cohort, Flight, Item, Later, Waiting, by_sink, each, present
 from pushgateway.engine.session import claims
-from pushgateway.engine.session.plugin_guard import Terms
-from pushgateway.engine.session.vendor_session import Conversation
+from pushgateway.engine.session.plugin_guard import GuardedVendor
+from pushgateway.engine.session.vendor_session import VendorSession
 from pushgateway.model.outcome import Outcome, Reason, Status
-from pushgateway.observe.emitter import Watch
+from pushgateway.observe.emitter import Emitter
 from pushgateway.observe.events import OutcomeGiven
 from pushgateway.observe.traces import Traces
 from pushgateway.transport.limit import ARRIVED, read_arrived
@@ -41,24 +41,24 @@ class Lane:
 
     def __init__(
         self,
-        conversation: Conversation,
-        pace: Pace,
+        session: VendorSession,
+        lane_options: LaneOptions,
         *,
-        watch: Watch,
+        emitter: Emitter,
         clock: Callable[[], float],
         rng: random.Random,
         traces: Traces | None = None,
     ) -> None:
         """`clock`: wall clock, epoch seconds. `traces`: what keeps the lives of pushes, if anything."""
         self.traces = traces
-        self._watch = watch
+        self._emitter = emitter
         self._clock = clock
         self._rng = rng
         self._loop = asyncio.get_running_loop()
         self.queue = Queue()
         self._held = 0
         self.fresh = Fresh()  # came in during this turn of the loop
-        self._regions: dict[str, Region] = {}
+        self._regions: dict[str, Endpoint] = {}
         self._later: set[Later] = set()
         self._deadlines = Deadlines()
         self._bell: asyncio.TimerHandle | None = None
@@ -68,14 +68,14 @@ class Lane:
         self._is_over = False  # and nothing leaves
         self.renewal: Callable[[], None] | None = None
         """After a reload: what calls `replace` with the new settings, before anything is decided by the old ones."""
-        self._adopt(conversation, pace)
+        self._adopt(session, lane_options)
 
-    def _adopt(self, conversation: Conversation, pace: Pace) -> None:
-        self._conversation = conversation
-        self.terms = Terms(conversation, pace.seal)
-        self._pace = pace
-        self.linger = pace.linger
-        self.seal = pace.seal
+    def _adopt(self, session: VendorSession, lane_options: LaneOptions) -> None:
+        self._session = session
+        self.terms = GuardedVendor(session, lane_options.signer)
+        self._options = lane_options
+        self.linger = lane_options.linger
+        self.signer = lane_options.signer
         self.hasty = 2 * self.linger  # seconds; who has no more time than that waits for no company
         self.full = max(1, self.terms.batching.size) if self.linger > 0 else 1
         self.gathers = self.full >= FEW
@@ -109,25 +109,25 @@ class Lane:
         self.enqueue(those)
 
     @property
-    def conversation(self) -> Conversation:
+    def session(self) -> VendorSession:
         """By the settings in force."""
         self.catch_up()
-        return self._conversation
+        return self._session
 
     @property
     def vendor(self) -> Vendor:
         """By the settings that it works with; after a reload these may be the old ones for some turns of the loop."""
-        return self._conversation.vendor
+        return self._session.vendor
 
     @property
     def brand(self) -> str:
         """Of its certificate."""
-        return self._conversation.vendor.brand
+        return self._session.vendor.brand
 
     @property
     def is_full(self) -> bool:
         """Whether so many pushes are there that a further one should rather not wait."""
-        return self._held + len(self.fresh) >= self._pace.queue
+        return self._held + len(self.fresh) >= self._options.queue
 
     def catch_up(self) -> None:
         """Take the settings of the last reload, if that was not done yet."""
@@ -135,29 +135,29 @@ class Lane:
             renewal, self.renewal = self.renewal, None
             renewal()
 
-    def replace(self, conversation: Conversation, pace: Pace) -> None:
+    def replace(self, session: VendorSession, lane_options: LaneOptions) -> None:
         """The certificate's settings changed: what has not left yet goes out with the new ones."""
-        self._adopt(conversation, pace)
+        self._adopt(session, lane_options)
         for name, region in self._regions.items():
             region.renew(self._gate(name))
         self.enqueue(self.queue.clear())  # regions and parts are the vendor's to say
 
-    def region(self, name: str) -> Region:
+    def region(self, name: str) -> Endpoint:
         """One of the vendor's servers."""
         region = self._regions.get(name)
         if region is None:
             name = claims.text("region()", name)
-            region = self._regions[name] = Region(self, name, self._gate(name), self._pace.connections)
+            region = self._regions[name] = Endpoint(self, name, self._gate(name), self._options.connections)
         return region
 
     def _gate(self, region: str) -> Gate:
         return Gate(
-            self._conversation.certificate_id,
-            self._conversation.vendor.brand,
+            self._session.certificate_id,
+            self._session.vendor.brand,
             region,
-            rates=self._pace.rates(self.terms.rates),
+            rates=self._options.rates(self.terms.rates),
             day_offset=self.terms.day_offset,
-            watch=self._watch,
+            emitter=self._emitter,
             clock=self._clock,
             rng=self._rng,
             now=self._loop.time(),
@@ -206,7 +206,7 @@ class Lane:
 
     def _line_up_each(self, those: Iterable[Waiting], part: Hashable) -> None:
         row: list[Waiting] = []  # neighbours of one region, part and priority get in line together
-        where: Region | None = None
+        where: Endpoint | None = None
         shared = lot = note = priority = None
         quota = ""
         for waiting in those:
@@ -221,7 +221,7 @@ class Lane:
             except BaseException as broken:
                 claims.passed_on(broken)
                 self._line_up(row, where, lot)
-                self.finish(waiting, Outcome.not_sent(push, Reason.CREDENTIALS, self._conversation.blame(broken)))
+                self.finish(waiting, Outcome.not_sent(push, Reason.CREDENTIALS, self._session.blame(broken)))
                 row, note = [], None  # whoever was told of it may have changed everything
                 continue
             if region.gate.is_troubled:
@@ -238,7 +238,7 @@ class Lane:
             row.append(waiting)
         self._line_up(row, where, lot)
 
-    def _line_up(self, row: Sequence[Item], region: Region | None, part: Hashable) -> None:
+    def _line_up(self, row: Sequence[Item], region: Endpoint | None, part: Hashable) -> None:
         if row and region is not None:
             self.queue.add(row, region.name, part)
             region.called(row, alone=part is row[0])
@@ -275,7 +275,7 @@ class Lane:
         self._held -= 1
         self._deadlines.discard((waiting,))
         waiting.sink.put(waiting.place, outcome)
-        if outcome.status is not Status.ACCEPTED or self._watch.is_observed:
+        if outcome.status is not Status.ACCEPTED or self._emitter.is_observed:
             self._tell(outcome, waiting.begun)
 
     def accepted(self, those: Sequence[Item], outcomes: Sequence[Outcome]) -> None:
@@ -292,13 +292,13 @@ class Lane:
         for sink, places in by_sink(those):
             sink.put_all(places, outcomes[place : place + len(places)])
             place += len(places)
-        if self._watch.is_observed:
+        if self._emitter.is_observed:
             for outcome, when in zip(outcomes, begun, strict=True):
                 self._tell(outcome, when)
 
     def _tell(self, outcome: Outcome, begun: float) -> None:
         given = OutcomeGiven(
-            certificate_id=self._conversation.certificate_id,
+            certificate_id=self._session.certificate_id,
             brand=self.brand,
             status=outcome.status,
             reason=outcome.reason,
@@ -308,11 +308,11 @@ class Lane:
             truncated=bool(outcome.truncated),
             possible_duplicate=outcome.possible_duplicate,
         )
-        self._watch.emit(given, outcome.detail)
+        self._emitter.emit(given, outcome.detail)
 
     def try_later(self, again: list[tuple[Waiting, Outcome]], tries: int, retry_after: float) -> None:
         """Try these once more after a while, as far as there is time; the others have their outcome."""
-        retry = self._pace.retry
+        retry = self._options.retry
         when = self._loop.time() + retry.delay(tries, self._rng.random(), retry_after)
         later = Later([])
         for waiting, outcome in again:
@@ -415,7 +415,7 @@ class Lane:
             await self._give_back(lambda later: later.timer is None or later.timer.when() >= end, queue=False)
         busy: list[asyncio.Task[None]] = []
         while (left := end - self._loop.time()) > 0:
-            busy = [worker for region in self._regions.values() for worker in region.crew.busy]
+            busy = [worker for region in self._regions.values() for worker in region.workers.busy]
             if busy:
                 await asyncio.wait(busy, timeout=left)
             elif self.queue or self._later:
@@ -426,7 +426,7 @@ class Lane:
             self._is_over = True
             await self._give_back(lambda later: True)
             await read_arrived()
-        dismissed = [worker for region in self._regions.values() for worker in region.crew.dismiss()]
+        dismissed = [worker for region in self._regions.values() for worker in region.workers.dismiss()]
         await asyncio.gather(*dismissed, return_exceptions=True)
         await self._give_back(lambda later: True)  # at the very end, when nobody can put anything back any more
         if self._bell is not None:

@@ -20,12 +20,12 @@ from pushgateway.certificates.certificate import Certificate, load_vendors
 from pushgateway.certificates.plugins import Plugins
 from pushgateway.engine.endpoint import CLOSED
 from pushgateway.engine.lane import Lane
-from pushgateway.engine.options import Pace
+from pushgateway.engine.options import LaneOptions
 from pushgateway.engine.session.access_tokens import AccessTokens
-from pushgateway.engine.session.vendor_session import Conversation, Desk
+from pushgateway.engine.session.vendor_session import FairTurn, VendorSession
 from pushgateway.model.errors import FieldError, PluginError
 from pushgateway.model.outcome import CertificateCheck, Reason
-from pushgateway.observe.emitter import Watch
+from pushgateway.observe.emitter import Emitter
 from pushgateway.observe.events import Reloaded
 from pushgateway.observe.log_lines import plain
 from pushgateway.observe.traces import Traces
@@ -39,25 +39,25 @@ TURN = 50
 REMOVED = "the certificate was removed from the configuration"
 
 
-class Roster:
+class Lanes:
     """Who may send, and through which lane."""
 
     def __init__(
         self,
         *,
-        pace: Pace,
+        lane_options: LaneOptions,
         request_timeout: float,
         transport: Transport,
         plugins: Plugins,
-        watch: Watch,
+        emitter: Emitter,
         clock: Callable[[], float],
         rng: random.Random,
         traces: Traces | None = None,
     ) -> None:
-        """`pace`: of lanes whose certificate says nothing else. `request_timeout`: seconds for one vendor request."""
-        self._pace = pace
+        """`lane_options`: where a certificate says nothing else. `request_timeout`: seconds for one vendor request."""
+        self._options = lane_options
         self._request_timeout = request_timeout
-        self._watch = watch
+        self._emitter = emitter
         self._transport = transport
         self._plugins = plugins
         self._clock = clock
@@ -71,7 +71,7 @@ class Roster:
         self._stale: dict[str, Lane] = {}  # to be renewed, some in each turn of the loop
         self._retiring: dict[asyncio.Task[None], Lane] = {}
         self._serials = itertools.count(1)
-        self._desk = Desk()
+        self._fair_turn = FairTurn()
         self._access: AccessTokens | None = None
         self._closed = False
 
@@ -162,11 +162,11 @@ class Roster:
             vendor = self._vendors[key]
             if isinstance(vendor, PluginError):
                 raise vendor
-            conversation = self._conversation(key, vendor)
+            session = self._session(key, vendor)
             lane = self._lanes[key] = self.open[key] = Lane(
-                conversation,
+                session,
                 self._pace_of(key),
-                watch=self._watch,
+                emitter=self._emitter,
                 clock=self._clock,
                 rng=self._rng,
                 traces=self._traces,
@@ -177,7 +177,7 @@ class Roster:
         """Prove a certificate by its login."""
         obstacle = self.obstacle(key)
         if obstacle is None:
-            return await self.lane(key).conversation.prove()
+            return await self.lane(key).session.prove()
         reason, detail = obstacle
         return CertificateCheck(certificate_id=key, brand=self.brand(key), ok=False, reason=reason, detail=detail)
 
@@ -231,7 +231,7 @@ class Roster:
     def _renew(self, key: str, lane: Lane, vendor: Vendor) -> None:
         if self._access is not None:
             self._access.drop(key)
-        lane.replace(self._conversation(key, vendor), self._pace_of(key))
+        lane.replace(self._session(key, vendor), self._pace_of(key))
 
     def _renew_some(self) -> None:
         for key in list(itertools.islice(self._stale, TURN)):
@@ -244,20 +244,20 @@ class Roster:
         if key not in self._lanes and isinstance(self._transport, Forgetful):
             await self._transport.forget(key)
 
-    def _pace_of(self, key: str) -> Pace:
+    def _pace_of(self, key: str) -> LaneOptions:
         own = self._certificates[key]
         return attrs.evolve(
-            self._pace,
-            linger=self._pace.linger if own.linger is None else own.linger,
+            self._options,
+            linger=self._options.linger if own.linger is None else own.linger,
             pushes_per_second=own.pushes_per_second,
             requests_per_second=own.requests_per_second,
-            seal=own.seal,
+            signer=own.signer,
         )
 
-    def _conversation(self, key: str, vendor: Vendor) -> Conversation:
+    def _session(self, key: str, vendor: Vendor) -> VendorSession:
         if self._access is None:
             self._access = AccessTokens(wall=self._clock, monotonic=asyncio.get_running_loop().time, rng=self._rng)
         serial = next(self._serials)
-        return Conversation(
-            key, vendor, self._transport, self._access, self._request_timeout, self._watch, self._desk, serial
+        return VendorSession(
+            key, vendor, self._transport, self._access, self._request_timeout, self._emitter, self._fair_turn, serial
         )

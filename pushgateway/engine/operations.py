@@ -17,14 +17,14 @@ from typing import Any, Concatenate, Generic, ParamSpec, TypeAlias, TypeVar, get
 import attrs
 
 from pushgateway.engine.endpoint import CLOSED
-from pushgateway.engine.flow_control.patience import Patience
+from pushgateway.engine.flow_control.patience import Retrying
 from pushgateway.engine.flow_control.retry import TEMPORARY
 from pushgateway.engine.lane import Lane
-from pushgateway.engine.lanes import Roster
+from pushgateway.engine.lanes import Lanes
 from pushgateway.engine.session import claims
 from pushgateway.engine.session.claims import BrokenPromise
-from pushgateway.engine.session.vendor_session import Conversation, Errand
-from pushgateway.engine.tasks import UnderWay
+from pushgateway.engine.session.vendor_session import Ask, VendorSession
+from pushgateway.engine.tasks import SupervisedTasks
 from pushgateway.model.errors import FieldError, NoVerdict, Refused
 from pushgateway.model.outcome import CallOutcome, Reason, Status
 from pushgateway.model.secret import safe_repr
@@ -66,11 +66,11 @@ class Operations:
     """
 
     def __init__(
-        self, certificate_id: str, roster: Roster, under_way: UnderWay, patience: Callable[[], Patience]
+        self, certificate_id: str, lanes: Lanes, under_way: SupervisedTasks, patience: Callable[[], Retrying]
     ) -> None:
         """`patience`: asked anew for each call, in the gateway's event loop."""
         self._certificate_id = certificate_id
-        self._roster = roster
+        self._lanes = lanes
         self._under_way = under_way
         self._patience = patience
 
@@ -110,15 +110,15 @@ class Operations:
         )
 
     def _vendor(self) -> Vendor | None:
-        return self._roster.vendor(self._certificate_id)
+        return self._lanes.vendor(self._certificate_id)
 
     async def _call(self, name: str, /, *args: Any, **kwargs: Any) -> CallOutcome[Any]:
         patience = self._patience()
-        obstacle = self._roster.obstacle(self._certificate_id)
+        obstacle = self._lanes.obstacle(self._certificate_id)
         if obstacle is not None:
             return self._not_sent(name, *obstacle)
-        lane = self._roster.lane(self._certificate_id)
-        method = getattr(lane.conversation.vendor, name)
+        lane = self._lanes.lane(self._certificate_id)
+        method = getattr(lane.session.vendor, name)
         inspect.signature(method).bind(*args, **kwargs)  # the caller's own mistake: raises TypeError
         call: Call[Any] | Exception
         try:
@@ -146,8 +146,8 @@ class Calling(Generic[R]):
     """Of the plug-in's method; once that was called, what the vendor calls it."""
     call: Call[R] | Exception
     """Or what the plug-in raised when it was to be made."""
-    patience: Patience
-    conversation: Conversation = attrs.field(init=False)
+    patience: Retrying
+    session: VendorSession = attrs.field(init=False)
     _repeatable: bool = attrs.field(default=True, init=False)
     _requests: int = attrs.field(default=0, init=False)
     _of_this_try: int = attrs.field(default=0, init=False)
@@ -158,7 +158,7 @@ class Calling(Generic[R]):
     """An attempt ended without a verdict."""
 
     def __attrs_post_init__(self) -> None:
-        self.conversation = self.lane.conversation
+        self.session = self.lane.session
 
     async def run(self) -> CallOutcome[R]:
         """Carry it out, and tell."""
@@ -167,7 +167,7 @@ class Calling(Generic[R]):
         outcome = await self._run()
         done = CallDone(
             certificate_id=outcome.certificate_id,
-            brand=self.conversation.vendor.brand,
+            brand=self.session.vendor.brand,
             name=outcome.operation,
             status=outcome.status,
             reason=outcome.reason,
@@ -175,7 +175,7 @@ class Calling(Generic[R]):
             attempts=outcome.attempts,
             duration=loop.time() - begun,
         )
-        self.conversation.watch.emit(done, outcome.detail)
+        self.session.emitter.emit(done, outcome.detail)
         return outcome
 
     async def _run(self) -> CallOutcome[R]:
@@ -198,7 +198,7 @@ class Calling(Generic[R]):
             if late and self._last is not None and not self._of_this_try:
                 return self._ended(Status.REJECTED, self._last.reason, self._last.detail, self._last)
             reason = Reason.EXPIRED if late else Reason.CREDENTIALS
-            return self._cut_off(reason, "the deadline passed" if late else self.conversation.blame(broken))
+            return self._cut_off(reason, "the deadline passed" if late else self.session.blame(broken))
 
     async def _value(self) -> R:
         call = self.call
@@ -222,16 +222,16 @@ class Calling(Generic[R]):
         self._of_this_try = 0
         if (refusal := self.lane.refusal) is not None:
             raise Refused(refusal[0], detail=refusal[1])
-        conversation = self.conversation
-        if self.lane.conversation is not conversation:
+        session = self.session
+        if self.lane.session is not session:
             raise Refused(Reason.CREDENTIALS, detail=CHANGED)
-        access = await conversation.login(region)
-        errand = Errand("call", region, asking=self._asking, name=self.name)
+        access = await session.login(region)
+        ask = Ask("call", region, asking=self._asking, name=self.name)
 
         async def once(access: AccessToken | None) -> R:
-            return await conversation.run(claims.asked(call.begin), access, errand)
+            return await session.run(claims.asked(call.begin), access, ask)
 
-        return await conversation.with_access(region, access, once, self._expired)
+        return await session.with_access(region, access, once, self._expired)
 
     def _is_late(self) -> bool:
         return asyncio.get_running_loop().time() >= self.patience.deadline
@@ -280,7 +280,7 @@ class Calling(Generic[R]):
             )
             status, reason = Status.UNKNOWN, Reason.NO_VERDICT
         return CallOutcome(
-            certificate_id=self.conversation.certificate_id,
+            certificate_id=self.session.certificate_id,
             operation=self.name,
             status=status,
             reason=reason,

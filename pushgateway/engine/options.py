@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import attrs
 
-from pushgateway.certificates.receipt_signing import Seal
+from pushgateway.certificates.receipt_signing import ReceiptSigner
 from pushgateway.engine.flow_control.retry import RetryPolicy
 from pushgateway.model.secret import safe_repr
 from pushgateway.vendor.capacity import Rates
@@ -15,7 +15,7 @@ from pushgateway.vendor.capacity import Rates
 
 @safe_repr
 @attrs.frozen(kw_only=True)
-class Pace:
+class LaneOptions:
     """How a lane works; times in seconds."""
 
     connections: int
@@ -28,7 +28,7 @@ class Pace:
     pushes_per_second: float | None = None
     """None: the vendor's own figure, as for the next one."""
     requests_per_second: float | None = None
-    seal: Seal | None = None
+    signer: ReceiptSigner | None = None
     """What marks pushes so that their receipts can be believed; None: none are asked for."""
 
     def rates(self, named: Rates) -> Rates:

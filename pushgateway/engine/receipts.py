@@ -17,13 +17,13 @@ from functools import cached_property
 import attrs
 
 from pushgateway.certificates.certificate import Certificate
-from pushgateway.certificates.receipt_signing import Seal, bound_name
-from pushgateway.engine.lanes import Roster
+from pushgateway.certificates.receipt_signing import ReceiptSigner, bound_name
+from pushgateway.engine.lanes import Lanes
 from pushgateway.model.errors import FieldError, Refused
 from pushgateway.model.outcome import Reason
 from pushgateway.model.receipt import Heard, Proof, Receipt, ReceiptKind
 from pushgateway.model.secret import Secret, where
-from pushgateway.observe.emitter import Watch
+from pushgateway.observe.emitter import Emitter
 from pushgateway.observe.events import ReceiptsHeard
 from pushgateway.observe.traces import Traces
 from pushgateway.vendor.replies import MAX_POSTED
@@ -33,16 +33,16 @@ WINDOW = 100_000
 has one parameter of a broadcast can make receipts for any number of phones, and these must not push out the others."""
 
 
-class Hearing:
+class ReceiptVerifier:
     """The receipts of one gateway."""
 
-    def __init__(self, roster: Roster, watch: Watch, rng: random.Random, traces: Traces | None = None) -> None:
-        self._roster = roster
-        self._watch = watch
+    def __init__(self, lanes: Lanes, emitter: Emitter, rng: random.Random, traces: Traces | None = None) -> None:
+        self._lanes = lanes
+        self._emitter = emitter
         self._rng = rng
         self._traces = traces
         self._heard: dict[Proof, OrderedDict[int, None]] = {proof: OrderedDict() for proof in Proof}
-        self._seals: dict[str, tuple[Certificate, Seal | None]] = {}
+        self._seals: dict[str, tuple[Certificate, ReceiptSigner | None]] = {}
         self.listeners: list[Callable[[Receipt], None]] = [] if traces is None else [traces.heard]
         """Called with each receipt that is believed and new."""
 
@@ -51,33 +51,33 @@ class Hearing:
         return self._rng.getrandbits(128).to_bytes(16, "big")  # so that nobody can make two receipts look the same
 
     @cached_property
-    def _nobody(self) -> Seal:
-        return Seal("", "https://nobody.example", [Secret(f"{self._rng.getrandbits(128):032x}")])
+    def _nobody(self) -> ReceiptSigner:
+        return ReceiptSigner("", "https://nobody.example", [Secret(f"{self._rng.getrandbits(128):032x}")])
 
     def admits(self, certificate_id: str, path_secret: str) -> bool:
         """Whether this is the secret part of the certificate's address; takes as long for no certificate as for one."""
-        seal = self._seal(certificate_id)
-        right = (seal or self._nobody).admits(path_secret)
-        return right and seal is not None
+        signer = self._signer(certificate_id)
+        right = (signer or self._nobody).admits(path_secret)
+        return right and signer is not None
 
     def hear(self, certificate_id: str, headers: Mapping[str, str], body: bytes) -> Heard:
         """What is new in a request of the vendor's."""
         if not isinstance(body, bytes | bytearray | memoryview):
             raise FieldError("body", f"must be bytes, is {type(body).__name__}")
-        obstacle = self._roster.obstacle(certificate_id)
+        obstacle = self._lanes.obstacle(certificate_id)
         if obstacle is not None:
             reason, detail = obstacle
             return Heard(reason=reason, detail=detail)
         read = self._read(certificate_id, headers, bytes(body))
         if isinstance(read, Heard):
             return read
-        seal = self._seal(certificate_id)
+        signer = self._signer(certificate_id)
         fresh: list[Receipt] = []
         duplicates = forged = unreadable = 0
         for one in read:
             if one is None:
                 unreadable += 1
-            elif (believed := _unproved(one) if seal is None else seal.opened(one)) is None:
+            elif (believed := _unproved(one) if signer is None else signer.opened(one)) is None:
                 forged += 1
             elif not self._is_new(believed):
                 duplicates += 1
@@ -121,7 +121,7 @@ class Hearing:
         return self._mark(receipt, ReceiptKind.ARRIVED) in self._heard[receipt.proof]
 
     def _read(self, key: str, headers: Mapping[str, str], body: bytes) -> Sequence[Receipt | None] | Heard:
-        vendor = self._roster.vendor(key)
+        vendor = self._lanes.vendor(key)
         try:
             if vendor is None:
                 raise Refused(Reason.CREDENTIALS)  # noqa: TRY301 - there was one a moment ago
@@ -138,22 +138,22 @@ class Hearing:
             detail = "what stands there for a token can be none"
             heard = Heard(unreadable=1, reason=Reason.INVALID_NOTIFICATION, detail=detail)
         except Exception as broken:
-            sentence = f"the {self._roster.brand(key)} plug-in broke its contract: {where(broken)}"
-            self._watch.complain(f"certificate {key}: {sentence}")
+            sentence = f"the {self._lanes.brand(key)} plug-in broke its contract: {where(broken)}"
+            self._emitter.complain(f"certificate {key}: {sentence}")
             heard = Heard(unreadable=1, reason=Reason.CREDENTIALS, detail=sentence)
         else:
             return read
         self._tell(key, heard)
         return heard
 
-    def _seal(self, key: str) -> Seal | None:
-        certificate = self._roster.certificate(key)
+    def _signer(self, key: str) -> ReceiptSigner | None:
+        certificate = self._lanes.certificate(key)
         if certificate is None:
             self._seals.pop(key, None)
             return None
         known = self._seals.get(key)
         if known is None or known[0] is not certificate:
-            known = self._seals[key] = (certificate, certificate.seal)
+            known = self._seals[key] = (certificate, certificate.signer)
         return known[1]
 
     def _is_new(self, receipt: Receipt) -> bool:
@@ -179,13 +179,13 @@ class Hearing:
     def _tell(self, certificate_id: str, heard: Heard) -> None:
         event = ReceiptsHeard(
             certificate_id=certificate_id,
-            brand=self._roster.brand(certificate_id),
+            brand=self._lanes.brand(certificate_id),
             fresh=len(heard.receipts),
             duplicates=heard.duplicates,
             forged=heard.forged,
             unreadable=heard.unreadable,
         )
-        self._watch.emit(event, heard.detail)
+        self._emitter.emit(event, heard.detail)
 
 
 def _unproved(receipt: Receipt) -> Receipt:

@@ -15,7 +15,7 @@ from pushgateway.transport.limit import read_arrived
 R = TypeVar("R")
 
 
-class UnderWay:
+class SupervisedTasks:
     """The pieces of work of one gateway."""
 
     def __init__(self) -> None:

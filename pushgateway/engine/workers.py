@@ -13,7 +13,7 @@ from typing import Protocol, TypeVar
 T = TypeVar("T")
 
 
-class Load(Protocol):
+class Work(Protocol):
     """What a crew has to do."""
 
     @property
@@ -34,10 +34,10 @@ class Load(Protocol):
         """See one batch through. Raises nothing but a cancellation."""
 
 
-class Crew:
+class Workers:
     """Workers, as many as there are connections at the most."""
 
-    def __init__(self, connections: int, load: Load) -> None:
+    def __init__(self, connections: int, load: Work) -> None:
         self.free = asyncio.Semaphore(connections)
         """Connections nobody uses; held by whoever asks the server something."""
         self._connections = connections

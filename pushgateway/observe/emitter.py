@@ -43,7 +43,7 @@ class _Said:
     held_back: int = 0
 
 
-class Watch:
+class Emitter:
     """Tells events, to the host's observer first and then to the log. One for each gateway."""
 
     __slots__ = ("_depth", "_monotonic", "_observer", "_said", "is_observed")

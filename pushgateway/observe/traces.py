@@ -70,7 +70,7 @@ class Trace:
     """What happened, in order; receipts at the end."""
 
 
-class Leg:
+class BatchTrace:
     """One batch on its way: what all its pushes have in common. Times are on the loop's clock, 0 for never."""
 
     __slots__ = ("access", "asked_at", "ended_at", "left_at", "region", "size")
@@ -84,7 +84,7 @@ class Leg:
         self.ended_at = 0.0
 
 
-Ended: TypeAlias = tuple[str, PushToken, str | None, float, Leg | None, int, tuple[str, ...], "Loss | None"]
+Ended: TypeAlias = tuple[str, PushToken, str | None, float, BatchTrace | None, int, tuple[str, ...], "Loss | None"]
 """Dedupe id, push token, message id, when it was handed in, last batch, attempts, cut fields, and how it was lost."""
 
 
@@ -105,13 +105,13 @@ COMPANY = 8
 """Pushes from which on they are kept as a company."""
 
 
-class Company:
+class BatchRecord:
     """Pushes of one batch that were all accepted at the first attempt, column by column: half the price of as many
     tuples, and next to nothing for the garbage collector to walk."""
 
     __slots__ = ("begun", "dedupe_ids", "leg", "message_ids", "push_tokens", "truncated")
 
-    def __init__(self, outcomes: Sequence[Outcome], begun: Sequence[float], leg: Leg) -> None:
+    def __init__(self, outcomes: Sequence[Outcome], begun: Sequence[float], leg: BatchTrace) -> None:
         self.dedupe_ids = [outcome.dedupe_id for outcome in outcomes]
         self.push_tokens = [outcome.push_token for outcome in outcomes]
         self.message_ids = [outcome.message_id for outcome in outcomes]
@@ -144,7 +144,7 @@ class Traces:
         self._clock = clock
         self._most = most
         self._accepted: deque[Ended] = deque(maxlen=most)
-        self._companies: deque[Company] = deque()
+        self._companies: deque[BatchRecord] = deque()
         self._kept = 0  # in all companies
         self._lost: deque[Ended] = deque(maxlen=most)
         self._tried: deque[tuple[str, float, str]] = deque(maxlen=most)
@@ -163,7 +163,7 @@ class Traces:
 
         self._keep, self._tell, self._tell_heard = both, ended, heard
 
-    def ended(self, outcome: Outcome, begun: float, leg: Leg | None) -> None:
+    def ended(self, outcome: Outcome, begun: float, leg: BatchTrace | None) -> None:
         """A push has its outcome; `begun`: when it was handed in."""
         if outcome.reason is not None:
             self._lose(outcome, begun, leg)
@@ -181,13 +181,13 @@ class Traces:
             )
         )
 
-    def all_accepted(self, outcomes: Sequence[Outcome], begun: Sequence[float], leg: Leg) -> None:
+    def all_accepted(self, outcomes: Sequence[Outcome], begun: Sequence[float], leg: BatchTrace) -> None:
         """Pushes of one batch were accepted at the first attempt."""
         if len(outcomes) < COMPANY:
             for outcome, when in zip(outcomes, begun, strict=True):
                 self.ended(outcome, when, leg)
             return
-        company = Company(outcomes, begun, leg)
+        company = BatchRecord(outcomes, begun, leg)
         if self._tell is not None:
             for place in range(len(company)):
                 self._tell(company.life(place))
@@ -196,7 +196,7 @@ class Traces:
         while self._companies and self._kept - len(self._companies[0]) >= self._most:
             self._kept -= len(self._companies.popleft())
 
-    def _lose(self, outcome: Outcome, begun: float, leg: Leg | None) -> None:
+    def _lose(self, outcome: Outcome, begun: float, leg: BatchTrace | None) -> None:
         what = (outcome.dedupe_id, outcome.push_token, outcome.message_id, begun, leg)
         life: Ended = (*what, outcome.attempts, outcome.truncated, Loss(outcome, self._now()))
         self._lost.append(life)

@@ -8,7 +8,7 @@ not followed; plain `http://` only goes to loopback; the whole reply is capped, 
 limit bounds the whole exchange, names and handshakes included.
 
 `port` says what a transport is, `http` is the one as it comes, on httpx, `lean` the faster one without. They differ in
-who reads replies (`reading`: h11, `hearing`: httptools) and share the rest: `asking` (what goes out), `replying` (what
+who reads replies (`reading`: h11, `verifier`: httptools) and share the rest: `asking` (what goes out), `replying` (what
 comes back), `connections` (the kept ones), `wire` (one of them), `resolving` (names) and `trust` (authorities).
 """
 

@@ -1,6 +1,6 @@
 """Connections to the vendors' servers: opened, kept, lent to one request at a time, let go.
 
-Law of this file: a library says what a reply means byte by byte (`reading`, `hearing`), the wire carries it, and here
+Law of this file: a library says what a reply means byte by byte (`reading`, `verifier`), the wire carries it, and here
 is what lies between: which connection, and what had left. A connection on which a request was cut off is never used
 again and never lost to its pool, whatever cut it off.
 """

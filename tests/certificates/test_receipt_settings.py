@@ -56,14 +56,14 @@ def test_right_settings_are_kept_and_not_shown() -> None:
 
     assert local.receipt_url == "http://127.0.0.1:8000/push"
     assert local.receipt_secret == (Secret(SECRET), Secret("another secret of letters"))
-    assert local.seal is not None
-    assert local.seal.url.startswith("http://127.0.0.1:8000/push/7005/")
+    assert local.signer is not None
+    assert local.signer.url.startswith("http://127.0.0.1:8000/push/7005/")
     assert made(secret="sixteen letters.").receipt_secret
-    assert certificate().seal is None
+    assert certificate().signer is None
     assert SECRET not in repr(local)
     assert made() == made()
     assert attrs.evolve(certificate(), linger=0.0).receipt_secret == ()
-    assert attrs.evolve(local, linger=0.0).seal is not None
+    assert attrs.evolve(local, linger=0.0).signer is not None
     assert made() != made(secret="another secret of letters")
 
 
@@ -76,8 +76,8 @@ def test_the_whole_address_has_to_fit() -> None:
     with pytest.raises(FieldError, match=f"receipt_url: must have at most {most} characters for this certificate id"):
         made(f"https://h.example/{path}a")
 
-    assert fits.seal is not None
-    assert len(fits.seal.url) == 200
+    assert fits.signer is not None
+    assert len(fits.signer.url) == 200
 
 
 def test_a_vendor_without_receipts_cannot_be_asked_for_them() -> None:

@@ -12,7 +12,7 @@ from pushgateway import Audience, Broadcast, Notification, Push, PushToken, Rece
 from pushgateway.certificates.receipt_signing import (
     LONGEST_PARAMETER,
     LONGEST_URL,
-    Seal,
+    ReceiptSigner,
     _Key,
     longest_base,
     of_segment,
@@ -35,17 +35,17 @@ def receipt(parameter: str, token: str = "CN_token") -> Receipt:
 
 def test_what_goes_out_comes_back_with_its_dedupe_id() -> None:
     """The parameter fits the smallest limit, holds only what needs no quoting, and tells the push."""
-    seal = Seal("7005", BASE, [NEW])
+    signer = ReceiptSigner("7005", BASE, [NEW])
 
-    callback = seal.of(push())
-    opened = seal.opened(receipt(callback.parameter))
+    callback = signer.of(push())
+    opened = signer.opened(receipt(callback.parameter))
 
     assert opened is not None
     assert (opened.dedupe_id, len(callback.parameter)) == (MADE, 49)
     assert len(callback.parameter) <= LONGEST_PARAMETER
     assert callback.parameter.replace(".", "").replace("-", "").replace("_", "").isalnum()
-    assert seal.on(push()).callback == callback
-    assert NEW.reveal() not in f"{seal!r}{callback!r}{seal.on(push())!r}"
+    assert signer.on(push()).callback == callback
+    assert NEW.reveal() not in f"{signer!r}{callback!r}{signer.on(push())!r}"
     assert MADE not in repr(callback)
 
 
@@ -55,67 +55,67 @@ def test_what_goes_out_comes_back_with_its_dedupe_id() -> None:
 )
 def test_an_id_that_does_not_fit_is_proved_and_does_not_come_back(dedupe_id: str, back: str) -> None:
     """At 33 characters of the right kind it comes back; one more, or an odd one, and its digest stands there."""
-    seal = Seal("7005", BASE, [NEW])
+    signer = ReceiptSigner("7005", BASE, [NEW])
 
-    parameter = seal.of(push(dedupe_id=dedupe_id)).parameter
-    opened = seal.opened(receipt(parameter))
+    parameter = signer.of(push(dedupe_id=dedupe_id)).parameter
+    opened = signer.opened(receipt(parameter))
 
     assert opened is not None
     assert opened.dedupe_id == back
     assert len(parameter) <= LONGEST_PARAMETER
-    assert seal.of(push(dedupe_id=dedupe_id + "x")).parameter != parameter
+    assert signer.of(push(dedupe_id=dedupe_id + "x")).parameter != parameter
 
 
 def test_nothing_of_it_may_be_changed() -> None:
     """Not the id, the MAC, the token, the certificate, the secret or the kind."""
-    seal = Seal("7005", BASE, [NEW])
-    good = seal.of(push()).parameter
+    signer = ReceiptSigner("7005", BASE, [NEW])
+    good = signer.of(push()).parameter
     flipped = [good[:place] + chr(ord(good[place]) ^ 1) + good[place + 1 :] for place in range(len(good))]
-    broadcast = seal.on_broadcast(Broadcast(7005, Notification("a", "b"), Audience.of_tokens(["CN_token"])), MADE)
+    broadcast = signer.on_broadcast(Broadcast(7005, Notification("a", "b"), Audience.of_tokens(["CN_token"])), MADE)
 
-    assert seal.opened(receipt(good)) is not None
-    assert [seal.opened(receipt(parameter)) for parameter in flipped] == [None] * 49
-    assert seal.opened(receipt(good, "CN_other")) is None
-    assert Seal("7006", BASE, [NEW]).opened(receipt(good)) is None
-    assert Seal("7005", BASE, [OLD]).opened(receipt(good)) is None
+    assert signer.opened(receipt(good)) is not None
+    assert [signer.opened(receipt(parameter)) for parameter in flipped] == [None] * 49
+    assert signer.opened(receipt(good, "CN_other")) is None
+    assert ReceiptSigner("7006", BASE, [NEW]).opened(receipt(good)) is None
+    assert ReceiptSigner("7005", BASE, [OLD]).opened(receipt(good)) is None
     assert broadcast.notification.receipt_parameter != good
-    assert [seal.opened(receipt(odd)) for odd in ("", ".", good[:-1], good + "=", f" {good}", f"{good}\n", "你")] == (
+    assert [signer.opened(receipt(odd)) for odd in ("", ".", good[:-1], good + "=", f" {good}", f"{good}\n", "你")] == (
         [None] * 7
     )
 
 
 def test_a_broadcast_has_one_parameter_for_all_its_phones() -> None:
     """It proves itself for each of them; the host's own words go before it."""
-    seal = Seal("7005", BASE, [NEW])
+    signer = ReceiptSigner("7005", BASE, [NEW])
     note = Notification("a", "b", dedupe_id="news-1")
     wanted = Broadcast(7005, note, Audience.of_tokens(["x", "y"]))
 
-    marked = seal.on_broadcast(wanted, MADE)
+    marked = signer.on_broadcast(wanted, MADE)
     parameter = marked.notification.receipt_parameter or ""
-    own = seal.on_broadcast(attrs.evolve(wanted, notification=attrs.evolve(note, receipt_url="https://mine")), MADE)
-    unnamed = seal.on_broadcast(attrs.evolve(wanted, notification=Notification("a", "b")), MADE)
+    own = signer.on_broadcast(attrs.evolve(wanted, notification=attrs.evolve(note, receipt_url="https://mine")), MADE)
+    unnamed = signer.on_broadcast(attrs.evolve(wanted, notification=Notification("a", "b")), MADE)
 
-    assert marked.notification.receipt_url == seal.url
-    assert {one.dedupe_id for token in ("x", "y") if (one := seal.opened(receipt(parameter, token)))} == {"news-1"}
+    assert marked.notification.receipt_url == signer.url
+    assert {one.dedupe_id for token in ("x", "y") if (one := signer.opened(receipt(parameter, token)))} == {"news-1"}
     assert own.notification.receipt_parameter is None
     assert (unnamed.notification.receipt_parameter or "").startswith(f"{MADE}.")
 
 
 def test_the_hosts_own_words_go_before_ours() -> None:
     """A push whose notification says where receipts go is left as it is."""
-    seal = Seal("7005", BASE, [NEW])
+    signer = ReceiptSigner("7005", BASE, [NEW])
 
-    assert seal.on(push(receipt_url="https://mine.example")).callback is None
-    assert seal.on(push(receipt_parameter="mine")).callback is None
+    assert signer.on(push(receipt_url="https://mine.example")).callback is None
+    assert signer.on(push(receipt_parameter="mine")).callback is None
 
 
 def test_an_old_secret_is_still_believed_and_no_longer_used() -> None:
     """Address and parameter: the first secret makes them, all are taken."""
-    old, both = Seal("7005", BASE, [OLD]), Seal("7005", BASE, [NEW, OLD])
+    old, both = ReceiptSigner("7005", BASE, [OLD]), ReceiptSigner("7005", BASE, [NEW, OLD])
     before = old.of(push()).parameter
 
     assert both.opened(receipt(before)) is not None
-    assert both.of(push()) == Seal("7005", BASE, [NEW]).of(push())
+    assert both.of(push()) == ReceiptSigner("7005", BASE, [NEW]).of(push())
     assert both.admits(old.url.rsplit("/", 1)[1])
     assert both.admits(both.url.rsplit("/", 1)[1])
     assert not old.admits(both.url.rsplit("/", 1)[1])
@@ -125,15 +125,15 @@ def test_an_old_secret_is_still_believed_and_no_longer_used() -> None:
 @pytest.mark.parametrize("certificate_id", ["7005", "a/b", "100%", "%2F", "证书", "a b"])
 def test_the_address_tells_the_certificate(certificate_id: str) -> None:
     """Servers resolve one layer of quotes; an odd id, even one with a slash, comes out as it was."""
-    seal = Seal(certificate_id, BASE, [NEW])
+    signer = ReceiptSigner(certificate_id, BASE, [NEW])
 
-    resolved = unquote(seal.url.removeprefix(f"{BASE}/"))
+    resolved = unquote(signer.url.removeprefix(f"{BASE}/"))
     part, _, path_secret = resolved.partition("/")
 
     assert of_segment(part) == certificate_id
-    assert seal.admits(path_secret)
+    assert signer.admits(path_secret)
     assert len(path_secret) == 24
-    longest = Seal(certificate_id, "h" * longest_base(certificate_id), [NEW])
+    longest = ReceiptSigner(certificate_id, "h" * longest_base(certificate_id), [NEW])
     assert len(longest.url) == LONGEST_URL
 
 
@@ -159,7 +159,7 @@ def test_the_weight_is_enough() -> None:
     """What URL and parameter take in a request is never more than what the core counted for them."""
     from pushgateway.vendor.text import form_quote
 
-    for seal in (Seal("证书/%", f"{BASE}/~a-b_c", [NEW]), Seal("7005", BASE, [NEW])):
-        callback = seal.of(push(dedupe_id="_" * 33))
+    for signer in (ReceiptSigner("证书/%", f"{BASE}/~a-b_c", [NEW]), ReceiptSigner("7005", BASE, [NEW])):
+        callback = signer.of(push(dedupe_id="_" * 33))
 
-        assert len(form_quote(callback.url) + form_quote(callback.parameter)) <= seal.weight
+        assert len(form_quote(callback.url) + form_quote(callback.parameter)) <= signer.weight

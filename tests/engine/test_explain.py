@@ -352,8 +352,8 @@ def test_the_seal_of_receipts_is_in_the_request_and_receipts_in_the_trace() -> N
     told, sent, trace = run_virtual(both())
 
     assert told is not None
-    assert sealed.seal is not None
-    back = sealed.seal.of(Push(PushToken(7005, sandbox.tokens[0]), Notification("Ann", "Hi"), dedupe_id="d-1"))
+    assert sealed.signer is not None
+    back = sealed.signer.of(Push(PushToken(7005, sandbox.tokens[0]), Notification("Ann", "Hi"), dedupe_id="d-1"))
     content = told.content
     for secret in (back.url.rpartition("/")[2], back.parameter.rpartition(".")[2]):
         content = content.replace(HIDDEN.encode(), secret.encode(), 1)

@@ -10,7 +10,7 @@ from toy_vendor import note
 from pushgateway import Outcome, Push, PushToken, Reason
 from pushgateway.engine.flow_control.gate import Gate
 from pushgateway.engine.flow_control.limits import Breaker, Contents, SizeLimit
-from pushgateway.observe.emitter import Watch
+from pushgateway.observe.emitter import Emitter
 from pushgateway.observe.events import BreakerChanged, BreakerState, Event, QuotaLatched, QuotaReleased, RateChanged
 from pushgateway.vendor import NoVerdict, Rates, Refused
 
@@ -23,7 +23,7 @@ NOON = 1_700_020_800.0  # 2023-11-15 12:00 in China
 
 def made(events: list[Event], **rates: float) -> Gate:
     """A gate that tells `events`."""
-    options: dict[str, Any] = {"watch": Watch(events.append, lambda: 0.0), "clock": lambda: NOON}
+    options: dict[str, Any] = {"emitter": Emitter(events.append, lambda: 0.0), "clock": lambda: NOON}
     rng = random.Random(7)
     return Gate("1", "toy", "near", rates=Rates(**rates), day_offset=8 * 3600.0, rng=rng, now=0.0, **options)
 

@@ -197,8 +197,8 @@ def test_explain_shows_neither_the_secret_address_of_receipts_nor_their_proof(co
     gateway = Gateway([certificate])
     push = Push(PushToken(7005, "CN_a"), Notification("t", "b"), dedupe_id="d-1")
     broadcast = Broadcast(7005, Notification("t", "b", dedupe_id="b-1"), Audience.of_tokens(["CN_a"]))
-    assert certificate.seal is not None
-    real = certificate.seal.of(push)
+    assert certificate.signer is not None
+    real = certificate.signer.of(push)
 
     (single,) = gateway.explain(push).requests
     saving = gateway.explain(broadcast).requests[0]

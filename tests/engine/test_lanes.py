@@ -21,8 +21,8 @@ from pushgateway import (
 )
 from pushgateway.certificates.certificate import _structure
 from pushgateway.engine.lane import Lane
-from pushgateway.engine.options import Pace
-from pushgateway.engine.session.vendor_session import Conversation
+from pushgateway.engine.options import LaneOptions
+from pushgateway.engine.session.vendor_session import VendorSession
 from pushgateway.testing.virtual_time import run_virtual
 from pushgateway.vendor import Request, Response, Vendor
 
@@ -253,7 +253,7 @@ def test_a_reload_costs_the_same_for_each_changed_certificate() -> None:
     async def main() -> None:
         async with gateway(ToyServer(), *map(certificate, range(20))) as g:
             await asyncio.gather(*(g.send(PushToken(key, "k"), note()) for key in range(20)))
-            access = g._roster._access
+            access = g._lanes._access
             assert access is not None
             access._failures, access._offsets = Counting(), Counting()
             g.reload([certificate(key, secret="new") for key in range(20)])
@@ -369,7 +369,7 @@ def test_what_is_kept_of_logins_goes_with_the_last_certificate_that_has_them() -
     async def main() -> None:
         async with gateway(ToyServer(), *(certificate(key, secret="x") for key in range(4))) as g:
             await asyncio.gather(*(g.send(PushToken(key, "k"), note()) for key in range(4)))
-            access = g._roster._access
+            access = g._lanes._access
             assert access is not None
             g.reload([certificate(key, secret="x") for key in range(2)])
             assert len(access._held) == len(access._users) == 1
@@ -385,9 +385,9 @@ def test_a_reload_of_many_certificates_gives_the_loop_turns(monkeypatch: pytest.
     replaced: list[str] = []
     replace = Lane.replace
 
-    def counted(lane: Lane, conversation: Conversation, pace: Pace) -> None:
-        replaced.append(conversation.certificate_id)
-        replace(lane, conversation, pace)
+    def counted(lane: Lane, session: VendorSession, lane_options: LaneOptions) -> None:
+        replaced.append(session.certificate_id)
+        replace(lane, session, lane_options)
 
     monkeypatch.setattr(Lane, "replace", counted)
 

@@ -90,9 +90,9 @@ def test_dead_without_a_history_is_a_suspicion(trace: int) -> None:
             g.receipts(1, {}, about(server, "a", "dead", "m-other")),
             g.receipts(1, {}, about(server, "b", "dead", "")),
         ]
-        seal = sealed().seal
-        assert seal is not None
-        elsewhere = seal.of(Push(PushToken(1, "c"), NOTE, dedupe_id="of-another-worker")).parameter
+        signer = sealed().signer
+        assert signer is not None
+        elsewhere = signer.of(Push(PushToken(1, "c"), NOTE, dedupe_id="of-another-worker")).parameter
         reads.append(g.receipts(1, {}, posted(("c", "dead", elsewhere), message_id="m-of-another-worker")))
         if not trace:
             await g.send(PushToken(1, "d"), NOTE)
@@ -198,11 +198,11 @@ def test_a_suspicion_that_could_not_be_kept_is_new_again() -> None:
 def test_a_new_secret_does_not_make_an_old_receipt_new() -> None:
     """The same push under the same id is bound by either secret."""
     both = sealed(secret=["a new secret of thirty characters", SECRET])
-    marks = [sealed().seal, both.seal]
+    marks = [sealed().signer, both.signer]
 
     async def script(g: Gateway, _: ClerkServer) -> list[Heard]:
         push = Push(PushToken(1, "a"), NOTE, dedupe_id="row-1")
-        return [g.receipts(1, {}, posted(("a", "arrived", seal.of(push).parameter))) for seal in marks if seal]
+        return [g.receipts(1, {}, posted(("a", "arrived", signer.of(push).parameter))) for signer in marks if signer]
 
     first, second = played(script, both)
 

@@ -307,7 +307,7 @@ def test_listeners_hear_what_is_believed_and_new() -> None:
     async def main() -> list[str]:
         told: list[Receipt] = []
         async with clerks(ClerkServer(), sealed()) as g:
-            g._hearing.listeners.append(told.append)
+            g._verifier.listeners.append(told.append)
             body = posted(("a", "arrived", parameter_of("a")), ("a", "arrived", "forged"))
             g.receipts(1, BELIEVED, body)
             g.receipts(1, BELIEVED, body)
@@ -324,9 +324,9 @@ def test_the_blocking_door_hears_too() -> None:
         first, second = g.receipts(1, BELIEVED, body), g.receipts(1, BELIEVED, body)
         g.unheard(first.receipts)
         third = g.receipts(1, BELIEVED, body)
-        seal = sealed().seal
-        assert seal is not None
-        admitted = [g.admits(1, seal.url.rsplit("/", 1)[1]), g.admits(1, "x")]
+        signer = sealed().signer
+        assert signer is not None
+        admitted = [g.admits(1, signer.url.rsplit("/", 1)[1]), g.admits(1, "x")]
 
     assert [len(read.receipts) for read in (first, second, third)] == [1, 0, 1]
     assert admitted == [True, False]

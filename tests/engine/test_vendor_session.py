@@ -8,7 +8,7 @@ from collections.abc import Callable, Generator
 from typing import Any
 
 import pytest
-from scripted_transport import Script, ask, asking, conversing, ending, errand
+from scripted_transport import Script, ask, ask_of_push, asking, conversing, ending
 
 from pushgateway.engine.session.vendor_session import MAX_BREATHS, MAX_REQUESTS
 from pushgateway.model.errors import AccessExpired, ClockSkew, ExchangeError, NoVerdict, Refused
@@ -28,7 +28,7 @@ def test_requests_and_replies_alternate() -> None:
         counted: list[int] = []
 
         result = await conversing(script).run(
-            asking(1, 2, 3), None, errand(asking=lambda: counted.append(len(script.asked)))
+            asking(1, 2, 3), None, ask_of_push(asking=lambda: counted.append(len(script.asked)))
         )
 
         assert result == [201, 202, 203]
@@ -45,7 +45,7 @@ def test_an_exchange_may_ask_nothing() -> None:
     async def main() -> tuple[list[int], int]:
         script = Script()
         return await conversing(script).run(
-            asking(), AccessToken("a", 5), errand(asking=lambda: pytest.fail("told"))
+            asking(), AccessToken("a", 5), ask_of_push(asking=lambda: pytest.fail("told"))
         ), len(script.asked)
 
     assert run_virtual(main()) == ([], 0)
@@ -56,7 +56,7 @@ def test_every_request_carries_the_access_token() -> None:
 
     async def main() -> list[str | None]:
         script = Script(Response(200), Response(200))
-        await conversing(script).run(asking(1, 2), AccessToken("abc", 5), errand())
+        await conversing(script).run(asking(1, 2), AccessToken("abc", 5), ask_of_push())
         return [request.headers.get("authorization") for request in script.asked]
 
     assert run_virtual(main()) == ["Bearer abc"] * 2
@@ -68,7 +68,7 @@ def test_silence_is_thrown_into_the_exchange(sent: bool) -> None:
 
     async def main() -> tuple[Any, int]:
         script = Script(Response(200), NoVerdict("timeout", sent=sent), Response(200))
-        return await ending(conversing(script).run(asking(1, 2, 3), None, errand())), len(script.asked)
+        return await ending(conversing(script).run(asking(1, 2, 3), None, ask_of_push())), len(script.asked)
 
     error, asked = run_virtual(main())
 
@@ -90,7 +90,8 @@ def test_an_exchange_may_catch_silence() -> None:
         return seen
 
     async def main() -> list[str]:
-        return await conversing(Script(NoVerdict("a"), Response(200), NoVerdict("b"))).run(patient(), None, errand())
+        script = Script(NoVerdict("a"), Response(200), NoVerdict("b"))
+        return await conversing(script).run(patient(), None, ask_of_push())
 
     assert run_virtual(main()) == ["a", "200", "b"]
 
@@ -106,7 +107,7 @@ def test_what_an_exchange_raises_comes_out(error: Exception) -> None:
         raise error
 
     async def main() -> Any:
-        return await ending(conversing(Script(Response(200))).run(raising(), None, errand()))
+        return await ending(conversing(Script(Response(200))).run(raising(), None, ask_of_push()))
 
     assert run_virtual(main()) is error
 
@@ -124,7 +125,7 @@ def test_a_clock_that_is_off_is_measured_by_the_reply(headers: dict[str, str], o
 
     async def main() -> Any:
         reply = Response(200, headers, received_at=1_700_000_000.0)
-        return await ending(conversing(Script(reply)).run(skewed(), None, errand()))
+        return await ending(conversing(Script(reply)).run(skewed(), None, ask_of_push()))
 
     error = run_virtual(main())
 
@@ -142,10 +143,10 @@ def test_an_exchange_is_closed_when_its_caller_is_cancelled() -> None:
         finally:
             ended.append("closed")
 
-    exchange = held()  # kept here, so that nobody but the conversation closes it
+    exchange = held()  # kept here, so that nobody but the session closes it
 
     async def main() -> bool:
-        task = asyncio.create_task(conversing(Script(100.0, Response(200))).run(exchange, None, errand()))
+        task = asyncio.create_task(conversing(Script(100.0, Response(200))).run(exchange, None, ask_of_push()))
         await asyncio.sleep(1)
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
@@ -177,7 +178,7 @@ def test_at_a_breath_the_loop_turns_and_nothing_is_asked() -> None:
 
         other = asyncio.create_task(turn())
         heard = await conversing(script).run(
-            breathing(), None, errand(asking=lambda: told.append((len(script.asked), turns[0])))
+            breathing(), None, ask_of_push(asking=lambda: told.append((len(script.asked), turns[0])))
         )
         over.set()
         await other
@@ -206,7 +207,7 @@ def test_nobody_takes_breath_for_ever(breaths: int) -> None:
             ended.append("closed")
 
     async def main() -> Any:
-        return await ending(conversing(Script()).run(breathing(), None, errand()))
+        return await ending(conversing(Script()).run(breathing(), None, ask_of_push()))
 
     result = run_virtual(main())
 
@@ -226,7 +227,7 @@ def test_breaths_take_no_request_away() -> None:
         return len(statuses)
 
     async def main() -> int:
-        return await conversing(Script(*[Response(200)] * MAX_REQUESTS)).run(breathing(), None, errand())
+        return await conversing(Script(*[Response(200)] * MAX_REQUESTS)).run(breathing(), None, ask_of_push())
 
     assert run_virtual(main()) == MAX_REQUESTS
 
@@ -246,7 +247,7 @@ def test_a_cancellation_at_a_breath_closes_the_exchange() -> None:
     script = Script()
 
     async def main() -> bool:
-        task = asyncio.create_task(conversing(script).run(exchange, None, errand()))
+        task = asyncio.create_task(conversing(script).run(exchange, None, ask_of_push()))
         await asyncio.sleep(0)
         task.cancel()
         await asyncio.wait([task])
@@ -272,7 +273,7 @@ def test_a_clock_that_is_off_is_measured_after_a_breath_too() -> None:
     late = Response(200, {"date": LATE}, received_at=1_700_000_000.0)
 
     async def main(*lines: Any) -> Any:
-        return await ending(conversing(Script(*lines)).run(skewed(*range(len(lines))), None, errand()))
+        return await ending(conversing(Script(*lines)).run(skewed(*range(len(lines))), None, ask_of_push()))
 
     assert run_virtual(main(late)).offset == 300.0
     assert run_virtual(main(late, NoVerdict("cut"))).offset is None
@@ -288,8 +289,8 @@ def test_blame_names_the_place_and_quotes_nothing(caplog: pytest.LogCaptureFixtu
         faulty()
 
     async def main() -> list[str]:
-        conversation = conversing(Script())
-        return [conversation.blame(caught.value), *(conversation.blame(KeyError(CANARY)) for _ in range(1000))]
+        session = conversing(Script())
+        return [session.blame(caught.value), *(session.blame(KeyError(CANARY)) for _ in range(1000))]
 
     sentence, *others = run_virtual(main())
 
@@ -311,7 +312,7 @@ def test_what_is_no_exchange_ends_as_an_error_of_the_plug_in(begun: Callable[[],
     """Not as a word of the vendor's: the lane blames the plug-in for it."""
 
     async def main() -> Any:
-        return await ending(conversing(Script(Response(200))).run(begun(), AccessToken("a", 5.0), errand()))
+        return await ending(conversing(Script(Response(200))).run(begun(), AccessToken("a", 5.0), ask_of_push()))
 
     error = run_virtual(main())
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from scripted_transport import Script, ask, conversing, ending, errand, office, token
+from scripted_transport import Script, ask, ask_of_push, conversing, ending, office, token
 
 from pushgateway.model.errors import AccessExpired, NoVerdict, Refused
 from pushgateway.model.outcome import Reason
@@ -35,8 +35,8 @@ def test_a_login_is_asked_once_with_the_real_time() -> None:
 
     async def main() -> tuple[list[str], list[tuple[str, str]]]:
         script = Script(token("a"), token("b"))
-        conversation = conversing(script, office)
-        got = [await conversation.login(region) for region in ("cn", "overseas", "cn")]
+        session = conversing(script, office)
+        got = [await session.login(region) for region in ("cn", "overseas", "cn")]
         return [one.value for one in got if one], [(request.url, request.headers["now"]) for request in script.asked]
 
     values, asked = run_virtual(main())
@@ -143,9 +143,9 @@ def test_an_expired_token_costs_one_login_and_one_repeat(good: str, logins: int,
 
     async def main() -> tuple[Any, list[str]]:
         echo = Echo(token("a"), token("b"), token("c"))
-        conversation = conversing(echo, office)
-        first = await conversation.login("cn")
-        end = await ending(conversation.run_with_access(first, expiring(good), errand("cn")))
+        session = conversing(echo, office)
+        first = await session.login("cn")
+        end = await ending(session.run_with_access(first, expiring(good), ask_of_push("cn")))
         return end, [request.url for request in echo.asked]
 
     end, urls = run_virtual(main())
@@ -158,7 +158,7 @@ def test_an_expired_token_of_a_vendor_without_login_is_a_refusal() -> None:
     """There is nothing to log in with: the word comes out."""
 
     async def main() -> Any:
-        return await ending(conversing(Script(token("x"))).run_with_access(None, expiring("a"), errand("")))
+        return await ending(conversing(Script(token("x"))).run_with_access(None, expiring("a"), ask_of_push("")))
 
     assert isinstance(run_virtual(main()), AccessExpired)
 
@@ -172,8 +172,8 @@ def test_a_silent_login_after_an_expired_token_is_a_refusal(line: NoVerdict, rea
 
     async def main() -> Any:
         echo = Echo(token("a"), line)
-        conversation = conversing(echo, office)
-        return await ending(conversation.run_with_access(await conversation.login("cn"), expiring("b"), errand("cn")))
+        session = conversing(echo, office)
+        return await ending(session.run_with_access(await session.login("cn"), expiring("b"), ask_of_push("cn")))
 
     error = run_virtual(main())
 
@@ -187,9 +187,9 @@ def test_many_with_one_expired_token_share_one_login() -> None:
 
     async def main() -> tuple[list[str], int]:
         echo = Echo(token("a"), 1.0, token("b"))
-        conversation = conversing(echo, office)
-        first = await conversation.login("cn")
-        sends = [conversation.run_with_access(first, expiring("b"), errand("cn")) for _ in range(50)]
+        session = conversing(echo, office)
+        first = await session.login("cn")
+        sends = [session.run_with_access(first, expiring("b"), ask_of_push("cn")) for _ in range(50)]
         return await asyncio.gather(*sends), [request.url for request in echo.asked].count("https://login/cn")
 
     assert run_virtual(main()) == (["b"] * 50, 2)

@@ -12,7 +12,7 @@ from sample_events import OF, Clock, breaker, login_done, one_of_each, outcome_g
 
 from pushgateway.model.errors import FieldError
 from pushgateway.model.outcome import Reason, Status
-from pushgateway.observe.emitter import DEEPEST, MOST, PAUSE, Watch
+from pushgateway.observe.emitter import DEEPEST, MOST, PAUSE, Emitter
 from pushgateway.observe.events import (
     BreakerState,
     BroadcastDone,
@@ -41,18 +41,18 @@ def lines(caplog: pytest.LogCaptureFixture) -> Callable[[], list[str]]:
 def test_an_observer_hears_every_event_as_it_is() -> None:
     """Each kind reaches the observer, in order, as the value that was emitted."""
     heard: list[Event] = []
-    watch = Watch(heard.append, Clock())
+    emitter = Emitter(heard.append, Clock())
 
     for event in one_of_each():
-        watch.emit(event)
+        emitter.emit(event)
 
     assert heard == one_of_each()
 
 
 def test_without_an_observer_outcomes_need_not_be_made() -> None:
     """The engine asks before it builds an event for each accepted push."""
-    assert not Watch(None, Clock()).is_observed
-    assert Watch(lambda event: None, Clock()).is_observed
+    assert not Emitter(None, Clock()).is_observed
+    assert Emitter(lambda event: None, Clock()).is_observed
 
 
 @pytest.mark.parametrize("error", [ValueError, asyncio.CancelledError, RecursionError, StopIteration])
@@ -68,11 +68,11 @@ def test_what_an_observer_raises_stays_with_the_watch(
         heard += 1
         raise error(CANARY)
 
-    watch = Watch(observer, clock)
+    emitter = Emitter(observer, clock)
     for _ in range(1000):
-        watch.emit(request_done())
+        emitter.emit(request_done())
     clock.now += PAUSE
-    watch.emit(request_done())
+    emitter.emit(request_done())
 
     first, second = lines()
     assert heard == 1001
@@ -91,14 +91,14 @@ def test_what_ends_the_process_passes(error: type[BaseException]) -> None:
         raise error
 
     async def main() -> None:
-        watch.emit(request_done())
+        emitter.emit(request_done())
         told.append("emitted")
         await asyncio.sleep(0)
 
     told: list[str] = []
-    watch = Watch(observer, Clock())
+    emitter = Emitter(observer, Clock())
     with pytest.raises(error):
-        watch.emit(request_done())
+        emitter.emit(request_done())
     loop = asyncio.new_event_loop()
     try:
         with pytest.raises(error):
@@ -121,8 +121,8 @@ def test_a_broken_log_handler_hurts_nobody() -> None:
 
     log.addFilter(broken)
     try:
-        watch = Watch(lambda event: 1 / 0, Clock())
-        watch.emit(login_done(Reason.CREDENTIALS))
+        emitter = Emitter(lambda event: 1 / 0, Clock())
+        emitter.emit(login_done(Reason.CREDENTIALS))
     finally:
         log.removeFilter(broken)
 
@@ -135,7 +135,7 @@ def test_a_broken_log_handler_hurts_nobody() -> None:
 def test_what_cannot_observe_is_refused(wrong: object) -> None:
     """Text, numbers and coroutine functions are refused when the gateway is made, not at the first event."""
     with pytest.raises(FieldError, match="observer"):
-        Watch(wrong, Clock())  # type: ignore[arg-type]
+        Emitter(wrong, Clock())  # type: ignore[arg-type]
 
 
 def test_an_object_with_an_async_call_is_refused() -> None:
@@ -146,7 +146,7 @@ def test_an_object_with_an_async_call_is_refused() -> None:
             """Never awaited."""
 
     with pytest.raises(FieldError, match="plain function"):
-        Watch(Asynchronous(), Clock())  # type: ignore[arg-type]
+        Emitter(Asynchronous(), Clock())  # type: ignore[arg-type]
 
 
 def test_an_observer_that_causes_events_comes_to_an_end(lines: Callable[[], list[str]]) -> None:
@@ -155,14 +155,14 @@ def test_an_observer_that_causes_events_comes_to_an_end(lines: Callable[[], list
 
     def observer(event: Event) -> None:
         depths.append(len(depths))
-        watch.emit(request_done())
+        emitter.emit(request_done())
 
-    watch = Watch(observer, Clock())
-    watch.emit(request_done())
+    emitter = Emitter(observer, Clock())
+    emitter.emit(request_done())
 
     assert len(depths) == DEEPEST
     assert "without end" in lines()[0]
-    watch.emit(request_done())
+    emitter.emit(request_done())
     assert len(depths) == 2 * DEEPEST
 
 
@@ -231,7 +231,7 @@ SENTENCES: list[tuple[Event, str, str]] = [
 @pytest.mark.parametrize(("event", "detail", "sentence"), SENTENCES, ids=[case[2][:60] for case in SENTENCES])
 def test_a_line_says_what_and_whose(event: Event, detail: str, sentence: str, lines: Callable[[], list[str]]) -> None:
     """Each kind of event that an operator should hear of is one sentence, graver where only a person can mend it."""
-    Watch(None, Clock()).emit(event, detail)
+    Emitter(None, Clock()).emit(event, detail)
 
     assert lines() == [sentence]
 
@@ -252,7 +252,7 @@ def test_a_line_says_what_and_whose(event: Event, detail: str, sentence: str, li
 )
 def test_what_is_nobodys_to_mend_is_not_logged(event: Event, lines: Callable[[], list[str]]) -> None:
     """A dead token is the host's everyday business, not a line in the log."""
-    Watch(None, Clock()).emit(event)
+    Emitter(None, Clock()).emit(event)
 
     assert lines() == []
 
@@ -260,29 +260,29 @@ def test_what_is_nobodys_to_mend_is_not_logged(event: Event, lines: Callable[[],
 def test_one_line_and_then_one_a_minute(lines: Callable[[], list[str]]) -> None:
     """The first is told at once; the next when a minute is over, not a moment before, with how many came between."""
     clock = Clock()
-    watch = Watch(None, clock)
+    emitter = Emitter(None, clock)
     refused = outcome_given(Reason.CREDENTIALS, vendor_code="14")
 
     for _ in range(500):
-        watch.emit(refused)
+        emitter.emit(refused)
     clock.now += PAUSE - 0.001
-    watch.emit(refused)
+    emitter.emit(refused)
     assert len(lines()) == 1
     clock.now += 0.001
-    watch.emit(refused)
+    emitter.emit(refused)
 
     assert lines()[1].endswith("vendor code 14; 500 more since the last line")
 
 
 def test_different_things_are_told_apart(lines: Callable[[], list[str]]) -> None:
     """One certificate's trouble does not hide another's, nor one code another."""
-    watch = Watch(None, Clock())
+    emitter = Emitter(None, Clock())
 
     for _ in range(10):
-        watch.emit(outcome_given(Reason.CREDENTIALS, vendor_code="14"))
-        watch.emit(outcome_given(Reason.CREDENTIALS, vendor_code="41"))
-        watch.emit(outcome_given(Reason.CREDENTIALS, vendor_code="14", certificate_id="7006"))
-        watch.emit(login_done(Reason.CREDENTIALS, vendor_code="14"))
+        emitter.emit(outcome_given(Reason.CREDENTIALS, vendor_code="14"))
+        emitter.emit(outcome_given(Reason.CREDENTIALS, vendor_code="41"))
+        emitter.emit(outcome_given(Reason.CREDENTIALS, vendor_code="14", certificate_id="7006"))
+        emitter.emit(login_done(Reason.CREDENTIALS, vendor_code="14"))
 
     assert len(lines()) == 4
 
@@ -290,12 +290,12 @@ def test_different_things_are_told_apart(lines: Callable[[], list[str]]) -> None
 def test_shed_pushes_are_counted_by_the_push(lines: Callable[[], list[str]]) -> None:
     """What is held back counts pushes, not events."""
     clock = Clock()
-    watch = Watch(None, clock)
+    emitter = Emitter(None, clock)
 
     for _ in range(3):
-        watch.emit(Shed(**OF, count=100))
+        emitter.emit(Shed(**OF, count=100))
     clock.now += PAUSE
-    watch.emit(Shed(**OF, count=1))
+    emitter.emit(Shed(**OF, count=1))
 
     assert lines()[1] == "WARNING certificate 7005: the queue is full, 1 refused at once; 200 more since the last line"
 
@@ -303,17 +303,17 @@ def test_shed_pushes_are_counted_by_the_push(lines: Callable[[], list[str]]) -> 
 def test_an_endless_variety_fills_neither_memory_nor_disk(lines: Callable[[], list[str]]) -> None:
     """Beyond so many different things all others share a line; when their minute is over they are told apart again."""
     clock = Clock()
-    watch = Watch(None, clock)
+    emitter = Emitter(None, clock)
 
     for number in range(5 * MOST):
-        watch.emit(outcome_given(Reason.CREDENTIALS, Status.NOT_SENT, certificate_id=f"made-up-{number}"))
+        emitter.emit(outcome_given(Reason.CREDENTIALS, Status.NOT_SENT, certificate_id=f"made-up-{number}"))
 
-    assert len(lines()) == len(watch._said) == MOST + 1
+    assert len(lines()) == len(emitter._said) == MOST + 1
     clock.now += PAUSE
-    watch.emit(outcome_given(Reason.CREDENTIALS, certificate_id="7005"))
-    watch.emit(outcome_given(Reason.CREDENTIALS, certificate_id="7006"))
+    emitter.emit(outcome_given(Reason.CREDENTIALS, certificate_id="7005"))
+    emitter.emit(outcome_given(Reason.CREDENTIALS, certificate_id="7006"))
     assert len(lines()) == MOST + 3
-    assert len(watch._said) == 2
+    assert len(emitter._said) == 2
 
 
 @given(st.text(max_size=3 * LONGEST))

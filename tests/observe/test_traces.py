@@ -22,7 +22,7 @@ from pushgateway import (
     sync,
 )
 from pushgateway.model.reason_advice import ADVICE
-from pushgateway.observe.traces import Leg, Traces
+from pushgateway.observe.traces import BatchTrace, Traces
 from pushgateway.testing.virtual_time import run_virtual
 
 TOKEN = PushToken(1, "t-1")
@@ -185,7 +185,7 @@ def test_nothing_of_the_content_is_kept() -> None:
     push = Push(TOKEN, note("TITLE", "BODY"), dedupe_id="d", context=["CONTEXT"])
     outcome = Outcome.rejected(push, Reason.MUTED, code="1", message="SENTENCE")
 
-    traces.ended(outcome, 0.0, Leg("near", 1, 0.0, "cached"))
+    traces.ended(outcome, 0.0, BatchTrace("near", 1, 0.0, "cached"))
 
     found, seen = list[Any]([traces]), set[int]()
     texts = []

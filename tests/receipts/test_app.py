@@ -16,7 +16,7 @@ from pushgateway import FieldError, Gateway, Receipt
 from pushgateway.receipts import Busy, Receipts
 from pushgateway.testing.virtual_time import run_virtual
 
-SEAL = sealed().seal
+SEAL = sealed().signer
 assert SEAL is not None
 HERE = SEAL.url.removeprefix("https://im.example.com/push")
 MEGABYTE = 1024 * 1024

@@ -139,8 +139,8 @@ def test_a_gateway_of_the_lifespan_and_an_access_log_without_the_secret(
                 await asyncio.sleep(0.01)
             await app.state.gateway.send(PushToken(7005, oppo.tokens[0]), NOTE)
             await host.has(1)
-        assert certificate.seal is not None
-        return certificate.seal.url.rsplit("/", 1)[1]
+        assert certificate.signer is not None
+        return certificate.signer.url.rsplit("/", 1)[1]
 
     with serve(oppo) as served:  # which switches the access log of this process off
         logging.getLogger("uvicorn.access").addHandler(caplog.handler)
@@ -215,6 +215,6 @@ def test_a_large_body_is_refused_before_it_comes() -> None:
         host = Host()
         async with world(oppo, host, f"http://127.0.0.1:{port}", listener) as gateway:
             (certificate,) = gateway.certificates
-            return [await ask(certificate.seal.url.partition(str(port))[2]), await ask("/7005/guess")]
+            return [await ask(certificate.signer.url.partition(str(port))[2]), await ask("/7005/guess")]
 
     assert asyncio.run(main()) == [(b"413", b""), (b"404", b"")]

@@ -184,5 +184,5 @@ def test_containers_of_any_depth_are_seen() -> None:
 
     found = containers(gateway)
 
-    assert found["Gateway._roster._certificates"] == 1
-    assert found["Gateway._roster._certificates[].settings"] == 2
+    assert found["Gateway._lanes._certificates"] == 1
+    assert found["Gateway._lanes._certificates[].settings"] == 2

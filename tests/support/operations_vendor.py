@@ -191,6 +191,6 @@ def posted(*receipts: tuple[str, str, str] | object, message_id: str = "m", task
 
 def parameter_of(token: str, dedupe_id: str = "id-1") -> str:
     """What comes back with the receipts of a push to `token`."""
-    seal = sealed().seal
-    assert seal is not None
-    return seal.of(Push(PushToken(1, token), Notification("a", "b"), dedupe_id=dedupe_id)).parameter
+    signer = sealed().signer
+    assert signer is not None
+    return signer.of(Push(PushToken(1, token), Notification("a", "b"), dedupe_id=dedupe_id)).parameter

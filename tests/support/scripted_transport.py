@@ -10,8 +10,8 @@ from typing import Any, ClassVar
 import attrs
 from login_server import fresh
 
-from pushgateway.engine.session.vendor_session import Conversation, Desk, Errand
-from pushgateway.observe.emitter import Watch
+from pushgateway.engine.session.vendor_session import Ask, FairTurn, VendorSession
+from pushgateway.observe.emitter import Emitter
 from pushgateway.vendor import AccessToken, Exchange, Request, Response, Vendor
 
 
@@ -56,15 +56,15 @@ class Scripted(Vendor):
         return self.logging_in(region, now)
 
 
-def conversing(script: Script, logging_in: Callable[[str, float], Any] = lambda _, __: None) -> Conversation:
-    """A conversation over this script."""
-    watch = Watch(None, asyncio.get_running_loop().time)
-    return Conversation("7005", Scripted(logging_in), script, fresh(), 5.0, watch, Desk())
+def conversing(script: Script, logging_in: Callable[[str, float], Any] = lambda _, __: None) -> VendorSession:
+    """A session over this script."""
+    emitter = Emitter(None, asyncio.get_running_loop().time)
+    return VendorSession("7005", Scripted(logging_in), script, fresh(), 5.0, emitter, FairTurn())
 
 
-def errand(region: str = "", asking: Callable[[], None] = lambda: None) -> Errand:
+def ask_of_push(region: str = "", asking: Callable[[], None] = lambda: None) -> Ask:
     """What is asked for."""
-    return Errand("push", region, 1, asking)
+    return Ask("push", region, 1, asking)
 
 
 def ask(number: int) -> Request:

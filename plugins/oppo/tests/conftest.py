@@ -27,7 +27,7 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The name of each encoding of a notification, in order."""
     calls: list[str] = []
 
-    def watch(name: str) -> None:
+    def emitter(name: str) -> None:
         real = getattr(splicing, name)
 
         def watched(*given: Any) -> Any:
@@ -36,6 +36,6 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
         monkeypatch.setattr(splicing, name, watched)
 
-    watch("encode_ordinary")
-    watch("encode_notification")
+    emitter("encode_ordinary")
+    emitter("encode_notification")
     return calls

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable
 from pushgateway.engine.flow_control.limits import Breaker, Contents, Quotas, Rate, RetryBudget, SizeLimit
 from pushgateway.model.errors import NoVerdict, Refused
 from pushgateway.model.outcome import Outcome, Reason, Status
-from pushgateway.observe.emitter import Watch
+from pushgateway.observe.emitter import Emitter
 from pushgateway.observe.events import BreakerChanged, BreakerState, QuotaLatched, QuotaReleased, RateChanged
 from pushgateway.vendor import Rates
 
@@ -47,14 +47,14 @@ class Gate:
         *,
         rates: Rates,
         day_offset: float,
-        watch: Watch,
+        emitter: Emitter,
         clock: Callable[[], float],
         rng: random.Random,
         now: float,
     ) -> None:
         """`clock`: wall clock, epoch seconds; all other times are the loop's."""
         self._whose = {"certificate_id": certificate_id, "brand": brand, "region": region}
-        self._watch = watch
+        self._emitter = emitter
         self._clock = clock
         self._rng = rng
         self._pushes, self._requests = Rate(rates.pushes), Rate(rates.requests)
@@ -181,7 +181,7 @@ class Gate:
         """Another gate takes its place: nothing of what observers were told of this one holds any more."""
         self._answered(0.0)
         for quota in self._quotas.over(math.inf, math.inf):
-            self._watch.emit(QuotaReleased(**self._whose, quota=quota))
+            self._emitter.emit(QuotaReleased(**self._whose, quota=quota))
 
     def _answered(self, now: float) -> None:
         if self._breaker.answered():
@@ -196,7 +196,7 @@ class Gate:
     def _tell_rate(self, now: float) -> None:
         pushes, requests = self._pushes.current(now), self._requests.current(now)
         self._told_rate = pushes if self._pushes.recovers else None
-        self._watch.emit(RateChanged(**self._whose, pushes_per_second=pushes, requests_per_second=requests))
+        self._emitter.emit(RateChanged(**self._whose, pushes_per_second=pushes, requests_per_second=requests))
 
     def _use_up(self, now: float, quota: str, leave: Leave) -> None:
         wall = self._clock()
@@ -204,12 +204,12 @@ class Gate:
             return
         seconds = self._quotas.use_up(quota, now, wall, self._rng.random())
         self.is_troubled = True
-        self._watch.emit(QuotaLatched(**self._whose, quota=quota, seconds=seconds, pushes=leave.pushes))
+        self._emitter.emit(QuotaLatched(**self._whose, quota=quota, seconds=seconds, pushes=leave.pushes))
 
     def _quota_left(self, now: float, quota: str) -> float:
         wall = self._clock()
         for over in self._quotas.over(now, wall):
-            self._watch.emit(QuotaReleased(**self._whose, quota=over))
+            self._emitter.emit(QuotaReleased(**self._whose, quota=over))
         self._look()
         return self._quotas.left(quota, now, wall)
 
@@ -229,4 +229,4 @@ class Gate:
             vendor_code=None if refusal is None else refusal.code,
             seconds=max(0.0, breaker.until - now) if breaker.state is BreakerState.OPEN else 0.0,
         )
-        self._watch.emit(changed, breaker.detail if reason is not None else "")
+        self._emitter.emit(changed, breaker.detail if reason is not None else "")

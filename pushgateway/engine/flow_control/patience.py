@@ -22,7 +22,7 @@ R = TypeVar("R")
 
 @safe_repr
 @attrs.frozen
-class Patience:
+class Retrying:
     """How often and how long."""
 
     policy: RetryPolicy

@@ -15,7 +15,7 @@ from pushgateway.model.batch import Batch, distinct
 from pushgateway.model.intent import Priority
 from pushgateway.model.outcome import Outcome
 from pushgateway.model.push import Notification, Push, PushToken
-from pushgateway.observe.traces import Leg
+from pushgateway.observe.traces import BatchTrace
 
 
 class Sink(Protocol):
@@ -302,7 +302,7 @@ class Flight:
     def __init__(self, items: list[Item]) -> None:
         self.items = items
         self.asked = False  # a request of it was handed to the transport
-        self.leg: Leg | None = None  # what a trace tells of it, where there are traces
+        self.leg: BatchTrace | None = None  # what a trace tells of it, where there are traces
         for item in items:
             item.flight = self
 

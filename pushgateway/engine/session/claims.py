@@ -3,7 +3,7 @@
 
 The one place for it. Each function here returns what it is named after, or raises `BrokenPromise`, whose message is a
 sentence of ours without content; what the plug-in itself raises comes out too. The caller makes it the ending of the
-plug-in's own pushes (`Conversation.blame`).
+plug-in's own pushes (`VendorSession.blame`).
 """
 
 from __future__ import annotations

@@ -8,18 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Sequence
 
-from pushgateway.certificates.receipt_signing import Seal
+from pushgateway.certificates.receipt_signing import ReceiptSigner
 from pushgateway.engine.session import claims
-from pushgateway.engine.session.vendor_session import Conversation
+from pushgateway.engine.session.vendor_session import VendorSession
 from pushgateway.model.push import Notification, PushToken
 from pushgateway.vendor import Batching, Rates, Vendor
 
 
-class Terms:
+class GuardedVendor:
     """Of one certificate, until its settings change."""
 
-    def __init__(self, conversation: Conversation, seal: Seal | None) -> None:
-        vendor = conversation.vendor
+    def __init__(self, session: VendorSession, signer: ReceiptSigner | None) -> None:
+        vendor = session.vendor
         self.fault = ""
         """What is wrong with the plug-in before any push, if something is."""
         self.batching, self.rates = Batching(), Rates()
@@ -27,9 +27,9 @@ class Terms:
         self.day_offset = 0.0
         self.region_of = vendor.region
         self._regions_of = vendor.regions
-        self._conversation = conversation
+        self._session = session
         self._weigh = vendor.weigh
-        self._seal_weight = 0 if seal is None else seal.weight
+        self._seal_weight = 0 if signer is None else signer.weight
         self._quota: Callable[[Notification], str] | None = None
         try:
             self.batching = claims.batching(vendor)
@@ -39,7 +39,7 @@ class Terms:
             if type(vendor).quota is not Vendor.quota:
                 self._quota = vendor.quota
         except BaseException as broken:
-            self.fault = conversation.blame(broken)
+            self.fault = session.blame(broken)
 
     def share(self, notification: Notification, part: Hashable) -> tuple[str, Hashable]:
         """The quota of a notification, and what its pushes may share a request with. `part`: of a batch that was split.
@@ -69,7 +69,7 @@ class Terms:
         try:
             return self.share(notification, None)[0]
         except BaseException as broken:
-            self._conversation.blame(broken)
+            self._session.blame(broken)
             return ""
 
     def weigh(self, notification: Notification) -> int:
@@ -80,5 +80,5 @@ class Terms:
                 weight = claims.weight(weight)
             return weight + self._seal_weight
         except BaseException as broken:
-            self._conversation.blame(broken)
+            self._session.blame(broken)
             return self.batching.max_bytes or 0  # so it goes alone

@@ -23,7 +23,7 @@ from pushgateway.engine.session.results import OF_THE_VENDOR
 from pushgateway.model.errors import AccessExpired, ClockSkew, NoVerdict, Refused
 from pushgateway.model.outcome import CertificateCheck, Reason
 from pushgateway.model.secret import safe_repr, where
-from pushgateway.observe.emitter import Watch
+from pushgateway.observe.emitter import Emitter
 from pushgateway.observe.events import Ending, LoginDone, Operation, RequestDone
 from pushgateway.transport import Transport
 from pushgateway.vendor import AccessToken, Exchange, Request, Response, Vendor
@@ -41,7 +41,7 @@ def _untold() -> None:
     """Nobody wants to know."""
 
 
-class Errand:
+class Ask:
     """What a vendor is asked for."""
 
     __slots__ = ("asking", "host", "name", "operation", "pushes", "region")
@@ -66,7 +66,7 @@ class Errand:
         """Of a `login`: the server asked last, as `https://host`."""
 
 
-class Desk(AbstractAsyncContextManager[None]):
+class FairTurn(AbstractAsyncContextManager[None]):
     """A place for one piece of work in each turn of the event loop: first come, first served.
 
     Lanes take turns at it, however many batches each of them builds at once, and between two pieces everybody else in
@@ -85,7 +85,7 @@ class Desk(AbstractAsyncContextManager[None]):
 
 @safe_repr
 @attrs.frozen(eq=False)
-class Conversation:
+class VendorSession:
     """One vendor, one certificate, and the ways to reach it. Replaced as a whole when the settings change."""
 
     certificate_id: str
@@ -93,8 +93,8 @@ class Conversation:
     transport: Transport
     access: AccessTokens
     request_timeout: float
-    watch: Watch
-    desk: Desk
+    emitter: Emitter
+    fair_turn: FairTurn
     """Where large batches are built and read; one for all certificates of a gateway."""
     serial: int = 0
     """Tells conversations of one certificate apart: what an old one still learns must not reach the new one."""
@@ -206,24 +206,24 @@ class Conversation:
                 vendor_code=code,
                 duration=loop.time() - begun,
             )
-            self.watch.emit(done, detail)
+            self.emitter.emit(done, detail)
 
     async def _log_in(self, region: str, now: float) -> AccessToken:
         """One login. Whatever is refused during it, it is said of the login and of no push: it ends `CREDENTIALS`, or
         `UNAVAILABLE` and the like."""
         left: list[None] = []
-        errand = Errand("login", region, asking=lambda: left.append(None))
+        ask = Ask("login", region, asking=lambda: left.append(None))
         try:
             begun = claims.asked(self.vendor.login, region, now)
             if begun is None:
                 raise BrokenPromise("login() takes back its exchange")  # noqa: TRY301 - blamed below, as all of it
-            return claims.access_token(await self.run(begun, None, errand))
+            return claims.access_token(await self.run(begun, None, ask))
         except NoVerdict as silent:
-            _locate(silent, errand)
+            _locate(silent, ask)
             raise
         except Refused as refused:
             failed = _of_a_login(refused, asked=bool(left))
-            _locate(failed, errand)
+            _locate(failed, ask)
             raise failed from None
         except Exception as broken:
             raise Refused(Reason.CREDENTIALS, detail=self.blame(broken), about="login") from None
@@ -232,20 +232,20 @@ class Conversation:
         """The vendor does not take `access` (any more)."""
         self.access.forget(self.key(region), access)
 
-    async def run(self, exchange: Exchange[T], access: AccessToken | None, errand: Errand) -> T:
+    async def run(self, exchange: Exchange[T], access: AccessToken | None, ask: Ask) -> T:
         """Carry an exchange through: requests out, replies in, `NoVerdict` thrown in where none came.
 
         At a breath the event loop turns, and that is all: no request has left.
         """
-        claims.check_exchange(errand.operation, exchange)
+        claims.check_exchange(ask.operation, exchange)
         requests = breaths = 0
         response: Response | None = None
-        is_heavy = errand.pushes >= HEAVY
+        is_heavy = ask.pushes >= HEAVY
         step: Callable[[], Request | None] = functools.partial(next, exchange)
         try:
             while breaths <= MAX_BREATHS:
                 if is_heavy:
-                    async with self.desk:
+                    async with self.fair_turn:
                         request = claims.asked(step)
                 else:
                     request = claims.asked(step)
@@ -257,12 +257,12 @@ class Conversation:
                 requests += 1
                 if requests > MAX_REQUESTS:
                     break
-                request = claims.request(errand.operation, request)
+                request = claims.request(ask.operation, request)
                 if access is not None:
                     request = claims.request("authorize()", claims.asked(self.vendor.authorize, request, access))
-                errand.asking()
+                ask.asking()
                 try:
-                    response = await self._ask(request, errand)
+                    response = await self._ask(request, ask)
                     step = functools.partial(exchange.send, response)
                 except NoVerdict as silent:
                     response = None
@@ -278,11 +278,11 @@ class Conversation:
         finally:
             claims.asked(exchange.close)
 
-    async def _ask(self, request: Request, errand: Errand) -> Response:
+    async def _ask(self, request: Request, ask: Ask) -> Response:
         loop = asyncio.get_running_loop()
-        if errand.operation == "login":
-            errand.host = "{0.scheme}://{0.netloc}".format(urlsplit(request.url))
-        begun = loop.time() if self.watch.is_observed else 0.0
+        if ask.operation == "login":
+            ask.host = "{0.scheme}://{0.netloc}".format(urlsplit(request.url))
+        begun = loop.time() if self.emitter.is_observed else 0.0
         status: int | None = None
         ending: Ending = "cancelled"
         sent = True
@@ -297,27 +297,27 @@ class Conversation:
             # A transport owes NoVerdict for whatever happens to it. How far the request came nobody knows.
             ending = "no_verdict"
             sentence = f"the transport broke its contract: {where(broken)}"
-            self.watch.complain(sentence)
+            self.emitter.complain(sentence)
             raise NoVerdict(sentence) from None
         finally:
-            if self.watch.is_observed:
+            if self.emitter.is_observed:
                 done = RequestDone(
                     certificate_id=self.certificate_id,
                     brand=self.vendor.brand,
-                    region=errand.region,
-                    operation=errand.operation,
-                    name=errand.name,
-                    pushes=errand.pushes,
+                    region=ask.region,
+                    operation=ask.operation,
+                    name=ask.name,
+                    pushes=ask.pushes,
                     duration=loop.time() - begun,
                     status=status,
                     ending=ending,
                     sent=sent,
                 )
-                self.watch.emit(done)
+                self.emitter.emit(done)
 
-    async def run_with_access(self, access: AccessToken | None, begin: Callable[[], Exchange[T]], errand: Errand) -> T:
+    async def run_with_access(self, access: AccessToken | None, begin: Callable[[], Exchange[T]], ask: Ask) -> T:
         """One exchange and, where the vendor says that the access token is no longer good, one more with a new one."""
-        return await self.with_access(errand.region, access, lambda access: self.run(begin(), access, errand))
+        return await self.with_access(ask.region, access, lambda access: self.run(begin(), access, ask))
 
     async def with_access(
         self,
@@ -343,7 +343,7 @@ class Conversation:
         claims.passed_on(error)
         what = str(error) if isinstance(error, BrokenPromise) else where(error)
         sentence = f"the {self.vendor.brand} plug-in broke its contract: {what}"
-        self.watch.complain(f"certificate {self.certificate_id}: {sentence}")
+        self.emitter.complain(f"certificate {self.certificate_id}: {sentence}")
         return sentence
 
     async def renewed(self, region: str) -> AccessToken | None:
@@ -373,11 +373,11 @@ def _of_a_login(refused: Refused, *, asked: bool) -> Refused:
     return said
 
 
-def _locate(failed: Refused | NoVerdict, errand: Errand) -> None:
+def _locate(failed: Refused | NoVerdict, ask: Ask) -> None:
     """Say behind its detail which server refused the login: a wrong region looks like wrong credentials."""
-    if not errand.host:
+    if not ask.host:
         return
-    place = f"login at {errand.host}{f', region {errand.region}' if errand.region else ''}"
+    place = f"login at {ask.host}{f', region {ask.region}' if ask.region else ''}"
     detail = failed.detail
     if not detail and isinstance(failed, Refused) and failed.code is not None:
         detail = f"the vendor refused it with code {failed.code}"

@@ -14,13 +14,13 @@ from pushgateway_oppo import Oppo
 
 from fuzzing.odd import CANARY, broken, check_words, make_list, make_object, odd, some, text
 from pushgateway import Notification, Push, PushToken, Receipt, ReceiptKind, Secret
-from pushgateway.certificates.receipt_signing import Seal
+from pushgateway.certificates.receipt_signing import ReceiptSigner
 from pushgateway.vendor import Refused
 
 OPPO = {dialect: Oppo(app_key="k", master_secret=Secret("s"), dialect=dialect) for dialect in ("v1.3", "current")}
 TOKENS = ("CN_0123456789abcdef0123456789abcdef", "b6bb0123456789abcdef0123456789ab", "OPPO_CN_x", "t")
 EVENTS = ("push_arrive", "regid_invalid", "user_daily_limit", "message_night_control", CANARY, "", "ＰＵＳＨ")
-SEAL = Seal(
+SEAL = ReceiptSigner(
     "7005", "https://im.example.com/push", [Secret("a new secret of letters"), Secret("an old secret of letters")]
 )
 _ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
@@ -127,7 +127,7 @@ def _good(token: str) -> str:
 
 
 def forged(chance: random.Random) -> None:
-    """`Seal.opened`: nothing is believed but what was made for this very phone."""
+    """`ReceiptSigner.opened`: nothing is believed but what was made for this very phone."""
     token, other = some(chance, TOKENS), some(chance, TOKENS)
     parameter = _forge(chance, other)
     receipt = Receipt(

@@ -160,8 +160,8 @@ PLANTS = [
     SourcePlant(
         "a problem hides those after it",
         "pushgateway/config.py",
-        "                problems.append(problem)\n                del pace[name]",
-        "                problems[:] = [problem]\n                del pace[name]",
+        "                problems.append(problem)\n                del lane_options[name]",
+        "                problems[:] = [problem]\n                del lane_options[name]",
         "tests/gateway/test_config.py::test_the_file_and_its_settings_are_judged_in_one_run",
     ),
     SourcePlant(

@@ -41,8 +41,8 @@ PLANTS = [
     SourcePlant(
         "a certificate's own linger is not adopted at a reload",
         "pushgateway/engine/lane.py",
-        "        self.linger = pace.linger\n",
-        '        self.linger = getattr(self, "linger", pace.linger)\n',
+        "        self.linger = lane_options.linger\n",
+        '        self.linger = getattr(self, "linger", lane_options.linger)\n',
         "tests/engine/test_lane_ends.py::test_a_certificate_takes_its_own_linger_from_a_reload",
     ),
     SourcePlant(
@@ -241,7 +241,7 @@ PLANTS = [
     SourcePlant(
         "a push of a closed lane has no event",
         "pushgateway/engine/intake.py",
-        "        self._watch.emit(given, detail)\n",
+        "        self._emitter.emit(given, detail)\n",
         "",
         "tests/observe/test_observers.py::test_every_push_is_told_once_as_it_ended",
     ),

@@ -10,14 +10,14 @@ import pytest
 
 from planted.plant import Plant, again, plant
 from pushgateway.engine.broadcast import Broadcasting
-from pushgateway.engine.endpoint import Region
+from pushgateway.engine.endpoint import Endpoint
 from pushgateway.engine.flow_control.gate import Gate
 from pushgateway.engine.flow_control.limits import Breaker, Quotas
 from pushgateway.engine.lane import Lane
-from pushgateway.engine.lanes import Roster
+from pushgateway.engine.lanes import Lanes
 from pushgateway.engine.session.access_tokens import AccessTokens
-from pushgateway.engine.session.vendor_session import Conversation
-from pushgateway.engine.workers import Crew, _current
+from pushgateway.engine.session.vendor_session import VendorSession
+from pushgateway.engine.workers import Workers, _current
 from pushgateway.model.errors import NoVerdict
 from pushgateway.observe.events import BreakerState
 
@@ -64,27 +64,27 @@ def forget_none(patch: Patch) -> None:
 @plant(PLANTS, "A9")
 def anothers_access(patch: Patch) -> None:
     """Certificates share an access token."""
-    patch.setattr(Conversation, "key", lambda self, name: ("all", name))
+    patch.setattr(VendorSession, "key", lambda self, name: ("all", name))
 
 
 @plant(PLANTS, "A9")
 def elsewhere(patch: Patch) -> None:
     """An access token is used for all of a vendor's servers."""
-    patch.setattr(Conversation, "key", lambda self, name: (self.certificate_id, str(self.serial)))
+    patch.setattr(VendorSession, "key", lambda self, name: (self.certificate_id, str(self.serial)))
 
 
 @plant(PLANTS, "I7")
 def one_more(patch: Patch) -> None:
     """One connection more than there may be."""
-    init = Crew.__init__
-    patch.setattr(Crew, "__init__", lambda self, connections, load: init(self, connections + 1, load))
+    init = Workers.__init__
+    patch.setattr(Workers, "__init__", lambda self, connections, load: init(self, connections + 1, load))
 
 
 @plant(PLANTS, "L2", troubles=again("rotate"))
 def leaks(patch: Patch) -> None:
     """A worker that is cancelled keeps its connection."""
 
-    async def work(self: Crew) -> None:
+    async def work(self: Workers) -> None:
         try:
             await self.free.acquire()
             await self._load.take_up()
@@ -94,19 +94,19 @@ def leaks(patch: Patch) -> None:
             if self._load.batches(1) and not self._loop.is_closed():
                 self.call()
 
-    patch.setattr(Crew, "_work", work)
+    patch.setattr(Workers, "_work", work)
 
 
 @plant(PLANTS, "L3", troubles=())
 def falls_asleep(patch: Patch) -> None:
     """A worker that ends does not look whether something waits."""
 
-    async def work(self: Crew) -> None:
+    async def work(self: Workers) -> None:
         async with self.free:
             await self._load.take_up()
         self._workers.discard(_current())
 
-    patch.setattr(Crew, "_work", work)
+    patch.setattr(Workers, "_work", work)
 
 
 @plant(PLANTS, "Q2", 1)
@@ -206,30 +206,30 @@ def close_waits(patch: Patch) -> None:
 def login_stays(patch: Patch) -> None:
     """A close leaves logins under way."""
 
-    async def nothing(self: Roster) -> None:
+    async def nothing(self: Lanes) -> None:
         return
 
-    patch.setattr(Roster, "end_logins", nothing)
+    patch.setattr(Lanes, "end_logins", nothing)
 
 
 @plant(PLANTS, "P8", 15)
 def not_removed(patch: Patch) -> None:
     """What waits for a certificate that was removed still leaves."""
-    outdate = Roster._outdate
-    patch.setattr(Roster, "_outdate", lambda self, key, lane: key in self._vendors and outdate(self, key, lane))
+    outdate = Lanes._outdate
+    patch.setattr(Lanes, "_outdate", lambda self, key, lane: key in self._vendors and outdate(self, key, lane))
 
 
 @plant(PLANTS, "P8", 13)
 def half_adopted(patch: Patch) -> None:
     """A bad set of certificates takes the place of the good one before it is refused."""
-    adopt = Roster.adopt
+    adopt = Lanes.adopt
 
-    def hastily(self: Roster, certificates: Any) -> Any:
+    def hastily(self: Lanes, certificates: Any) -> Any:
         given = list(certificates)
         self._certificates = {getattr(one, "id", ""): one for one in given}
         return adopt(self, given)
 
-    patch.setattr(Roster, "adopt", hastily)
+    patch.setattr(Lanes, "adopt", hastily)
 
 
 @plant(PLANTS, "B9", 40)
@@ -249,13 +249,13 @@ def broadcasts_again(patch: Patch) -> None:
 @plant(PLANTS, "L1", troubles=again("rotate"))
 def turn_kept(patch: Patch) -> None:
     """A worker that is cancelled while it logs in keeps its place on the bench."""
-    ready = Region._ready
+    ready = Endpoint._ready
 
-    async def keeps(self: Region, conversation: Any, turn: Any) -> Any:
+    async def keeps(self: Endpoint, session: Any, turn: Any) -> Any:
         try:
-            return await ready(self, conversation, turn)
+            return await ready(self, session, turn)
         except asyncio.CancelledError:
             turn._held = False
             raise
 
-    patch.setattr(Region, "_ready", keeps)
+    patch.setattr(Endpoint, "_ready", keeps)

@@ -12,7 +12,7 @@ import pytest
 from planted.plant import Plant, again, plant
 from pushgateway import Outcome, Reason
 from pushgateway.engine import endpoint as region
-from pushgateway.engine.endpoint import Region
+from pushgateway.engine.endpoint import Endpoint
 from pushgateway.engine.flow_control.retry import RetryPolicy
 from pushgateway.engine.lane import Lane
 from pushgateway.engine.pushes.ids import Ids
@@ -25,7 +25,7 @@ PLANTS: list[Plant] = []
 Patch = pytest.MonkeyPatch
 _may_repeat = region.may_repeat
 _finish, _try_later, _replace, _enqueue = Lane.finish, Lane.try_later, Lane.replace, Lane.enqueue
-_conclude, _cut, _add = Region.conclude, Queue.cut, Queue.add
+_conclude, _cut, _add = Endpoint.conclude, Queue.cut, Queue.add
 
 
 def _one_by_one(self: Lane, those: Sequence[Item], outcomes: Sequence[Outcome]) -> None:
@@ -80,12 +80,12 @@ def anothers(patch: Patch) -> None:
 def first_only(patch: Patch) -> None:
     """Of a batch only the first half have their outcome."""
 
-    def conclude(self: Region, flight: Flight, outcomes: Any) -> None:
+    def conclude(self: Endpoint, flight: Flight, outcomes: Any) -> None:
         half = -(-len(flight.batch) // 2)
         flight.batch = flight.batch[:half]
         _conclude(self, flight, list(outcomes)[:half])
 
-    patch.setattr(Region, "conclude", conclude)
+    patch.setattr(Endpoint, "conclude", conclude)
 
 
 @plant(PLANTS, "I4", 5)
@@ -241,12 +241,12 @@ def regions(patch: Patch) -> None:
 @plant(PLANTS, "L3", 55, troubles=())
 def half_lost(patch: Patch) -> None:
     """Of a batch that is split the second half is forgotten."""
-    split = Region._split
+    split = Endpoint._split
 
-    def halve(self: Region, rest: Sequence[Waiting], part: Any, flight: Flight, *, probes: int = 0) -> None:
+    def halve(self: Endpoint, rest: Sequence[Waiting], part: Any, flight: Flight, *, probes: int = 0) -> None:
         split(self, rest[: -(-len(rest) // 2)], part, flight, probes=probes)
 
-    patch.setattr(Region, "_split", halve)
+    patch.setattr(Endpoint, "_split", halve)
 
 
 @plant(PLANTS, "T7")

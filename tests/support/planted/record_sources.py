@@ -39,7 +39,7 @@ PLANTS = [
         "tests/engine/test_receipt_proof.py::test_a_true_receipt_with_another_event_retires_nothing",
     ),
     SourcePlant(
-        "a seal does not bind the token",
+        "a signer does not bind the token",
         "pushgateway/certificates/receipt_signing.py",
         'return _PUSH + f"{name}\\0{token}".encode("utf-8", "surrogatepass")',
         'return _PUSH + f"{name}".encode("utf-8", "surrogatepass")',

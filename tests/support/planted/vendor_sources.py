@@ -230,7 +230,7 @@ PLANTS = [
     SourcePlant(
         "an operation is carried out with settings that were replaced",
         "pushgateway/engine/operations.py",
-        "        if self.lane.conversation is not conversation:",
+        "        if self.lane.session is not session:",
         "        if False:",
         "tests/engine/test_operations_life.py::test_a_changed_certificate_ends_a_call_between_two_attempts",
     ),
