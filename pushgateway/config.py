@@ -28,6 +28,7 @@ from pushgateway.gateway import Gateway
 from pushgateway.model.errors import ConfigError, FieldError
 from pushgateway.model.push import check_count, check_seconds
 from pushgateway.model.secret import safe_repr
+from pushgateway.transport.auto import TransportName, check_name
 from pushgateway.transport.request_head import Proxy
 from pushgateway.transport.tls import check_authorities
 from pushgateway.vendor import Vendor
@@ -58,6 +59,7 @@ class Options(TypedDict, total=False):
     linger: float
     queue: int
     trace: int
+    transport: TransportName
 
 
 def _check_trace(place: str, value: object) -> None:
@@ -81,6 +83,7 @@ _OPTIONS: Mapping[str, Callable[[str, Any], object]] = {
     "linger": check_linger,
     "queue": check_count,
     "trace": _check_trace,
+    "transport": check_name,
 }
 """The keys of the table `[gateway]`, and what each has to be."""
 

@@ -16,7 +16,7 @@ from datetime import datetime
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Self, TypeVar
 
 from pushgateway.certificates.certificate import Certificate, check_linger
 from pushgateway.certificates.plugins import Plugins
@@ -43,7 +43,8 @@ from pushgateway.model.secret import safe_repr
 from pushgateway.observe.emitter import Emitter, Observer
 from pushgateway.observe.events import Shed
 from pushgateway.observe.journal import Journal
-from pushgateway.transport import CONNECTIONS, HttpTransport, Transport, forks
+from pushgateway.transport import CONNECTIONS, Transport, forks
+from pushgateway.transport.auto import TransportName, choose_transport
 from pushgateway.vendor import Vendor
 
 logging.getLogger("pushgateway").addHandler(logging.NullHandler())  # what is logged is the host's to show
@@ -81,7 +82,7 @@ class Gateway(Inquiries):
         observer: Observer | None = None,
         trace: int = 1000,
         journal: Journal | None = None,
-        transport: Transport | None = None,
+        transport: Transport | TransportName | None = None,
         vendors: Mapping[str, type[Vendor]] | None = None,
         clock: Callable[[], float] = time.time,
         rng: random.Random | None = None,
@@ -95,9 +96,10 @@ class Gateway(Inquiries):
         for others to share its request when one has just left; 0: each push in a request of its own. `queue`: pushes
         of one certificate that may be there before `try_send` says `OVERLOADED`. `observer`: called with every event
         (see `pushgateway.observe.events`). `trace`: how many of the last pushes `trace()` knows at least, and of the
-        lost ones. `journal`: where their ends are written down (closed by you). `transport`: instead of the gateway's
-        own (closed by you); then `connect_timeout`, `proxy` and `ca_file` are set there, and `connections` must not be
-        more than its own. `vendors`: classes by brand that go before installed plug-ins. `clock` (epoch seconds),
+        lost ones. `journal`: where their ends are written down (closed by you). `transport`: "fast" for `LeanTransport`
+        or "httpx" for `HttpTransport` (default: "fast" where the extra `fast` is installed, "httpx" otherwise); or an
+        object, closed by you: then `connect_timeout`, `proxy` and `ca_file` are set there, and `connections` must not
+        be more than its own. `vendors`: classes by brand that go before installed plug-ins. `clock` (epoch seconds),
         `rng`: for tests.
         """
         check_seconds("Gateway.timeout", timeout, optional=False)
@@ -106,10 +108,16 @@ class Gateway(Inquiries):
         check_linger("Gateway.linger", linger)
         self._timeout, self._clock = timeout, clock
         self._retry = retry_policy("Gateway.retry", retry)
-        self._own_transport = transport is None
-        self._transport = transport or _own_transport(connections, connect_timeout, proxy, ca_file, clock)
-        if transport is not None and (connect_timeout, proxy, ca_file) != (None, None, None):
-            raise FieldError("Gateway.transport", "has its own connect_timeout, proxy and ca_file: set them there")
+        self._own_transport = transport is None or isinstance(transport, str)
+        self._transport = choose_transport(
+            "Gateway",
+            transport,
+            connections=connections,
+            connect_timeout=connect_timeout,
+            proxy=proxy,
+            ca_file=ca_file,
+            clock=clock,
+        )
         connections = _agreed_connections(connections, self._transport)
         self._rng = rng or random.SystemRandom()
         self._emitter = Emitter(observer, lambda: asyncio.get_running_loop().time())
@@ -433,22 +441,6 @@ class Gateway(Inquiries):
 
     def __repr__(self) -> str:
         return f"Gateway({len(self._lanes.certificates)} certificates)"
-
-
-def _own_transport(
-    connections: int | None,
-    connect_timeout: float | None,
-    proxy: str | None,
-    ca_file: str | Path | None,
-    clock: Callable[[], float],
-) -> Transport:
-    given = {"connections": connections, "connect_timeout": connect_timeout, "proxy": proxy, "ca_file": ca_file}
-    options: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
-    try:
-        return HttpTransport(clock=clock, **options)
-    except FieldError as wrong:
-        right = str(wrong).removeprefix(f"{wrong.field}: ")
-        raise FieldError(f"Gateway.{wrong.field.partition('.')[2]}", right) from None
 
 
 def _agreed_connections(wanted: int | None, transport: Transport) -> int:

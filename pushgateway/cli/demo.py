@@ -69,9 +69,9 @@ async def play(sandbox: Sandbox, url: str, count: int, to: Console | None) -> di
     from pushgateway.certificates.certificate import Certificate
     from pushgateway.cli import demo_scenes
     from pushgateway.gateway import Gateway
-    from pushgateway.transport import HttpTransport
+    from pushgateway.transport.auto import make_transport
 
-    transport = demo_scenes.CountingTransport(HttpTransport(), sandbox.operation)
+    transport = demo_scenes.CountingTransport(make_transport(), sandbox.operation)
     # Without the rate that OPPO names for the smallest apps: what is shown is what the gateway can do.
     certificate = Certificate(demo_scenes.CERTIFICATE_ID, BRAND, sandbox.settings(url), pushes_per_second=float("inf"))
     try:

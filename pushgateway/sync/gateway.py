@@ -41,6 +41,7 @@ from pushgateway.observe.traces import Trace
 from pushgateway.sync.stream import Crossing
 from pushgateway.sync.thread import Background, Crossover, TurnedAway
 from pushgateway.transport import Transport
+from pushgateway.transport.auto import TransportName
 from pushgateway.vendor import Vendor
 from pushgateway.vendor.operation import Call
 
@@ -79,12 +80,12 @@ class Gateway:
         observer: Observer | None = None,
         trace: int = 1000,
         journal: Journal | None = None,
-        transport: Transport | None = None,
+        transport: Transport | TransportName | None = None,
         vendors: Mapping[str, type[Vendor]] | None = None,
         clock: Callable[[], float] = time.time,
         rng: random.Random | None = None,
     ) -> None:
-        """See `pushgateway.Gateway`. A `transport` and an `observer` of yours are used in the background thread."""
+        """See `pushgateway.Gateway`. A transport and an `observer` of yours are used in the background thread."""
         _refuse_running_loop()
         self._inner = _async.Gateway(
             certificates,

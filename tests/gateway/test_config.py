@@ -301,7 +301,7 @@ def test_a_missing_configuration_is_named(tmp_path: Path) -> None:
             "plugins = 1",
             (
                 "gateway.plugins: is not known; known: ca_file, connect_timeout, connections, linger, proxy, queue, "
-                "request_timeout, timeout, trace"
+                "request_timeout, timeout, trace, transport"
             ),
         ),
     ],
@@ -443,7 +443,7 @@ def test_a_configuration_does_not_show_its_secrets(read: Read) -> None:
 
 def test_the_table_of_the_gateway_has_every_argument_that_a_file_can_say() -> None:
     """README: the keys are the names of Gateway()'s arguments. Left out are those that take an object."""
-    objects = {"certificates", "retry", "observer", "journal", "transport", "vendors", "clock", "rng", "self"}
+    objects = {"certificates", "retry", "observer", "journal", "vendors", "clock", "rng", "self"}
 
     assert Options.__annotations__.keys() == inspect.signature(Gateway.__init__).parameters.keys() - objects
 
@@ -459,6 +459,9 @@ def test_the_table_of_the_gateway_has_every_argument_that_a_file_can_say() -> No
         ("connect_timeout = 0", "gateway.connect_timeout: must be more than 0 seconds and at most 30 days"),
         ("trace = -1", "gateway.trace: must be a whole number, 0 or more"),
         ("trace = true", "gateway.trace: must be a whole number, 0 or more"),
+        ('transport = "fsat"', 'gateway.transport: must be "httpx" or "fast"'),
+        ("transport = 1", 'gateway.transport: must be "httpx" or "fast"'),
+        ('transport = ["fast"]', 'gateway.transport: must be "httpx" or "fast"'),
     ],
 )
 def test_a_wrong_option_of_the_network_is_named(tmp_path: Path, line: str, says: str) -> None:
@@ -476,7 +479,10 @@ def test_options_of_the_network_reach_the_gateway(tmp_path: Path) -> None:
     """A proxy may come from the environment; an authority's file lies beside the configuration."""
     trustme.CA().cert_pem.write_to_path(str(tmp_path / "ca.pem"))
     path = tmp_path / "pushgateway.toml"
-    path.write_text('[gateway]\nproxy = "env:PROXY"\nca_file = "ca.pem"\nconnect_timeout = 1.5\ntrace = 0\n', "utf-8")
+    path.write_text(
+        '[gateway]\nproxy = "env:PROXY"\nca_file = "ca.pem"\nconnect_timeout = 1.5\ntrace = 0\ntransport = "httpx"\n',
+        "utf-8",
+    )
 
     config = load_config(path, environ={"PROXY": "http://user:secret@proxy:3128"})
 
@@ -485,6 +491,7 @@ def test_options_of_the_network_reach_the_gateway(tmp_path: Path) -> None:
         "ca_file": str(tmp_path / "ca.pem"),
         "connect_timeout": 1.5,
         "trace": 0,
+        "transport": "httpx",
     }
     assert config.gateway() is not None
     assert "secret" not in repr(config)
