@@ -18,7 +18,7 @@ import attrs
 from common import CERTIFICATE_ID, SEED, Reading, Stopwatch, Table, Target, make_pushes, neighbour, options, report
 from contenders import opened, send_each, stream
 from pushgateway_oppo.sandbox import OppoSandbox
-from transports import transports
+from transports import transports, usual
 
 from pushgateway import Certificate, Push, PushToken
 
@@ -47,7 +47,7 @@ def by_size(
     async def run(door: str, size: int) -> Reading:
         certificate = Certificate(CERTIFICATE_ID, "oppo", settings)
         times = max(1, min(OFTEN, min(ENOUGH, sizes[-1]) // size))
-        async with opened([certificate], transports()["default"]) as gateway:
+        async with opened([certificate], transports()[usual()]) as gateway:
             await gateway.send_each(pushes[:FLAT_FROM])
             emitter = Stopwatch()
             for _ in range(times):
@@ -78,7 +78,7 @@ def by_certificates(
             Push(PushToken(min(place // share, number - 1), push.push_token.token), push.notification)
             for place, push in enumerate(pushes)
         ]
-        async with opened(certificates, transports()["default"]) as gateway:
+        async with opened(certificates, transports()[usual()]) as gateway:
             await gateway.send_each(given[::share])
             emitter = Stopwatch()
             await send_each(gateway, given)

@@ -21,7 +21,7 @@ import attrs
 from common import CERTIFICATE_ID, SEED, Stopwatch, Table, Target, make_pushes, neighbour, options, report
 from contenders import Door, multicast, opened, send_each, stream
 from pushgateway_oppo.sandbox import OppoSandbox
-from transports import MakeTransport, transports
+from transports import MakeTransport, transports, usual
 
 from pushgateway import Certificate, Gateway, Push
 
@@ -159,7 +159,7 @@ def measure(count: int, rounds: int) -> dict[str, list[list[Turn]]]:
     with neighbour(count) as settings:
         for _ in range(rounds):
             for name, (door, pushes) in cases.items():
-                found.setdefault(name, []).append(turns_of(door, pushes, settings, transports()["default"]))
+                found.setdefault(name, []).append(turns_of(door, pushes, settings, transports()[usual()]))
     return found
 
 

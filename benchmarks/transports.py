@@ -1,32 +1,29 @@
-"""Which transports there are to measure.
+"""Which transports there are to measure, by the names that `Gateway(transport=...)` takes.
 
-Law of this file: the one place that knows them. The default comes first; a faster one is measured where its extra is
-installed, and where it is not, its rows and targets are not there at all.
+The only file of the benchmarks that knows them. The first is the one that a gateway uses if nothing is said. Where the
+extra `fast` is not installed, rows and targets of that transport are not there.
 """
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable, Mapping
 
 from pushgateway import Transport
-from pushgateway.transport import HttpTransport
-
-FAST = "pushgateway.transport.lean_transport:LeanTransport"
-"""`module:class` of the transport of the extra `fast`. It takes `connections`; without the extra, `ImportError`."""
+from pushgateway.transport.auto import has_fast, make_transport
 
 MakeTransport = Callable[[int], Transport]
 """From connections for each certificate."""
 
 
 def transports() -> Mapping[str, MakeTransport]:
-    """By name, the default first; the other, if there is one, is called `fast`."""
-    found: dict[str, MakeTransport] = {"default": lambda connections: HttpTransport(connections=connections)}
-    module, _, name = FAST.partition(":")
-    try:
-        fast = getattr(importlib.import_module(module), name)
-        fast()
-    except ImportError:  # without the extra
-        return found
-    found["fast"] = lambda connections: fast(connections=connections)
+    """By name, the gateway's own choice first."""
+    found: dict[str, MakeTransport] = {}
+    if has_fast():
+        found["fast"] = lambda connections: make_transport("fast", connections=connections)
+    found["httpx"] = lambda connections: make_transport("httpx", connections=connections)
     return found
+
+
+def usual() -> str:
+    """The name of the one that a gateway uses if nothing is said."""
+    return next(iter(transports()))

@@ -200,7 +200,7 @@ def test_cost_targets_can_be_missed(load: Load, common: ModuleType) -> None:
     """As dear as N, and as slow as a plain loop: every target of the doors is missed; free and fast: each is met."""
     throughput = load("throughput")
     names = [load("contenders").NAIVE, throughput.HTTPX, throughput.AIOHTTP]
-    doors = [throughput.named(door, name) for door in throughput.CPU_LIMITS for name in load("transports").transports()]
+    doors = [throughput.named(door, name) for door in throughput.COMPARED for name in load("transports").transports()]
     plain = {name: [common.Reading(10, 1.0, 1.0)] for name in names}
     slow = throughput.targets(plain | {door: [common.Reading(10, 1.0, 1.0, 0.1)] for door in doors})
     quick = throughput.targets(plain | {door: [common.Reading(10, 0.001, 0.001, 0.1)] for door in doors})
@@ -215,7 +215,7 @@ def test_a_ratio_is_one_figure_for_the_same_messages(load: Load, common: ModuleT
     """
     contenders, throughput = load("contenders"), load("throughput")
     many, few = [{"n": number} for number in range(40)], [{"n": number} for number in range(3)]
-    turns = {name: (lambda: common.Reading(40, 1.0, 1.0), many) for name in throughput.CPU_LIMITS}
+    turns = {name: (lambda: common.Reading(40, 1.0, 1.0), many) for name in throughput.COMPARED}
     turns[throughput.HTTPX] = turns[throughput.AIOHTTP] = (lambda: common.Reading(3, 1.0, 1.0)), few
     encoded: list[int] = []
     naive = contenders.encode_naively
@@ -233,28 +233,36 @@ def test_a_ratio_is_one_figure_for_the_same_messages(load: Load, common: ModuleT
     rows = {
         row[0]: row[-1] for row in common.cost_table("cost", [common.median_row(*one) for one in readings.items()]).rows
     }
-    ratios = {door: rows[door] for door in throughput.CPU_LIMITS}
-    assert encoded == 2 * ([40] * (len(throughput.CPU_LIMITS) + 1) + [3] * 3)
+    ratios = {door: rows[door] for door in throughput.COMPARED}
+    assert encoded == 2 * ([40] * (len(throughput.COMPARED) + 1) + [3] * 3)
     assert all(one.pushes == 40 for one in readings[contenders.NAIVE])
     assert rows[contenders.NAIVE] == 1.0
     for transport in load("transports").transports():
-        readings |= {throughput.named(door, transport): readings[door] for door in throughput.CPU_LIMITS}
+        readings |= {throughput.named(door, transport): readings[door] for door in throughput.COMPARED}
     measured = [target.measured for target in throughput.targets(readings) if "times N" in target.text]
     assert measured == [*ratios.values()] * (len(measured) // len(ratios))
 
 
-def test_single_requests_are_judged_by_the_transport_underneath(load: Load, common: ModuleType) -> None:
-    """Half as much again as the bare transport is allowed, more is not."""
+def test_single_requests_are_judged_by_what_they_are_compared_with(load: Load, common: ModuleType) -> None:
+    """At each limit a target is met, above it is missed: beside the bare transport, and beside a plain loop."""
     singles = load("singles")
-    bare = {f"bare {name} transport": [common.Reading(1, 1.0, 2.0)] for name in load("transports").transports()}
-    bare[singles.LOOP] = [common.Reading(1, 1.0, 3.0)]
+    names = list(load("transports").transports())
+    loop, bare = 1000.0, 100.0
+    base = {f"bare {name} transport": [common.Reading(1, 1.0, bare)] for name in names}
+    base[singles.LOOP] = [common.Reading(1, 1.0, loop)]
 
-    def met(cpu: float) -> set[bool]:
-        ways = {f"{way} ({name} transport)" for way in singles.WAYS for name in load("transports").transports()}
-        return {one.met for one in singles.targets(bare | {way: [common.Reading(1, 1.0, cpu)] for way in ways})}
+    def met(cpu: float) -> dict[tuple[bool, bool], set[bool]]:
+        ways = {f"{way} ({name} transport)" for way in singles.WAYS for name in names}
+        found: dict[tuple[bool, bool], set[bool]] = {}
+        for one in singles.targets(base | {way: [common.Reading(1, 1.0, cpu)] for way in ways}):
+            found.setdefault(("fast" in one.text, "loop" in one.text), set()).add(one.met)
+        return found
 
-    assert met(3.0) == {True}
-    assert met(3.01) == {False}
+    assert met(150) == {(True, True): {True}, (True, False): {True}, (False, False): {True}}
+    assert met(151) == {(True, True): {True}, (True, False): {True}, (False, False): {False}}
+    assert met(280) == {(True, True): {True}, (True, False): {True}, (False, False): {False}}
+    assert met(281) == {(True, True): {True}, (True, False): {False}, (False, False): {False}}
+    assert met(601) == {(True, True): {False}, (True, False): {False}, (False, False): {False}}
 
 
 def test_growth_is_judged_from_full_batches_on(load: Load) -> None:
@@ -296,16 +304,15 @@ def test_a_held_loop_is_seen(load: Load, monkeypatch: pytest.MonkeyPatch) -> Non
     assert holds.p99([holds.Turn(1, 1, 0, 1)] * 900 + [holds.Turn(90, 90, 0, 90)]) == 90
 
 
-def test_a_faster_transport_is_found_where_it_is_installed(load: Load, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The one place to plug it in: named, it is measured; not installed, its rows are not there."""
-    transports = load("transports")
-    monkeypatch.setattr(transports, "FAST", "pushgateway.transport:HttpTransport")
-    named = list(transports.transports())
-    monkeypatch.setattr(transports, "FAST", "pushgateway.no_such_transport:Fast")
-    missing = list(transports.transports())
+def test_each_transport_that_is_installed_is_measured(load: Load, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By its name, the one that a gateway uses by itself first; one that is not installed has no rows."""
+    transports, throughput = load("transports"), load("throughput")
+    named, own = list(transports.transports()), throughput.named("send", "fast")
+    monkeypatch.setitem(sys.modules, "httptools", None)
+    left = list(transports.transports())
 
-    assert named == ["default", "fast"]
-    assert missing == ["default"]
+    assert (named, own) == (["fast", "httpx"], "send")
+    assert (left, throughput.named("send", "httpx")) == (["httpx"], "send")
 
 
 def test_calls_are_counted_by_part(load: Load) -> None:
@@ -362,7 +369,7 @@ def test_call_targets_are_judged_without_the_transport(load: Load) -> None:
 
     def met(functions: dict[tuple[str, str], int]) -> list[bool]:
         count = calls.Count.of(functions | beside)
-        return [target.met for target in calls.targets({"send": {"default": count}})]
+        return [target.met for target in calls.targets({"send": {"fast": count}})]
 
     assert met(ours | files) == [True, True]
     assert met(ours | files | {("pushgateway.one_more", "f"): 1}) == [False, False]
