@@ -19,8 +19,8 @@ import attrs
 from pushgateway.certificates.receipt_signing import ReceiptSigner
 from pushgateway.engine.delivery import content_number
 from pushgateway.engine.endpoint import CLOSED, Endpoint
-from pushgateway.engine.flow_control.limits import PROOFS
 from pushgateway.engine.flow_control.patience import Retrying
+from pushgateway.engine.flow_control.refused_contents import PROOFS
 from pushgateway.engine.flow_control.retry import TEMPORARY
 from pushgateway.engine.session import claims, results
 from pushgateway.engine.session.claims import BrokenPromise

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Hashable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from pushgateway.engine.flow_control.limits import SEVERAL
+from pushgateway.engine.flow_control.breaker import SEVERAL
 from pushgateway.engine.pushes.runs import Flight, Thinned
 from pushgateway.engine.session import claims, results
 from pushgateway.engine.session.vendor_session import Ask, VendorSession
@@ -62,7 +62,7 @@ class Delivery:
         self._gate = region.gate
         self._loop = asyncio.get_running_loop()
         self._quota = quota
-        self._leave = self._gate.leaves(self._loop.time(), flight.size)
+        self._permit = self._gate.admit(self._loop.time(), flight.size)
         if not all(item.tries for item in flight.items):
             self._gate.budget.first()
 
@@ -92,16 +92,16 @@ class Delivery:
     def heard(self, outcomes: Sequence[Outcome]) -> None:
         """There is an answer about each push."""
         if self.flight.asked:
-            self._gate.heard(self._loop.time(), self._leave, outcomes, self._quota)
+            self._gate.answered(self._loop.time(), self._permit, outcomes, self._quota)
 
     def failed(self, error: Refused | NoVerdict, *, login: bool = False) -> None:
         """The request, or the login before it, failed as a whole."""
         login = login or (isinstance(error, Refused) and error.about == "login")
         if (self.flight.asked or login) and not isinstance(error, AccessExpired):
             content = None if login else content_number(push.notification for push in self.flight.pushes)
-            self._gate.failed(self._loop.time(), self._leave, error, self._quota, content)
+            self._gate.failed(self._loop.time(), self._permit, error, self._quota, content)
 
     def over(self) -> None:
         """It has come to its end, whatever that was."""
-        self._gate.over(self._loop.time, self._leave)
+        self._gate.release(self._loop.time, self._permit)
         self._region.wake()

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Literal, TypeVar
 import attrs
 
 from pushgateway.engine.delivery import Delivery, Turn
-from pushgateway.engine.flow_control.gate import Gate, Leave
-from pushgateway.engine.flow_control.limits import PROOFS
+from pushgateway.engine.flow_control.gate import Gate, Permit
+from pushgateway.engine.flow_control.refused_contents import PROOFS
 from pushgateway.engine.flow_control.retry import may_repeat
 from pushgateway.engine.pushes.runs import Cohort, Flight, Item, Part, Waiting, each, present
 from pushgateway.engine.session import results
@@ -162,10 +162,10 @@ class Endpoint:
     def _cut(self, session: VendorSession, turn: Turn) -> Delivery | None:
         lane = self.lane
         now = self._loop.time()
-        room = self.gate.room(now, lane.full)
+        size = self.gate.next_size(now, lane.full)
         batching = self._batching(now) if self.gate.size_limit.is_known else lane.terms.batching
-        taken, part = lane.queue.cut(self.name, batching, lane.terms.weigh, room)
-        taken = lane.still_wanted(taken, now, self.gate.needed)
+        taken, part = lane.queue.cut(self.name, batching, lane.terms.weigh, size)
+        taken = lane.still_wanted(taken, now, self.gate.seconds_needed)
         if self.gate.contents:
             taken = self._without_refused(taken, now)
         if not taken:
@@ -225,24 +225,24 @@ class Endpoint:
         """
         try:
             async with asyncio.timeout_at(deadline):
-                gate, leave = await self._pass(quota, targets, deadline)
+                gate, permit = await self._pass(quota, targets, deadline)
         except TimeoutError:
             raise Refused(Reason.EXPIRED, detail="the deadline passed before it could leave") from None
         try:
             result = await attempt()
-            gate.heard(self._loop.time(), leave, (), quota)
+            gate.answered(self._loop.time(), permit, (), quota)
             return result
         except (Refused, NoVerdict) as error:
             if isinstance(error, NoVerdict) or error.reason in results.OF_THE_VENDOR:
                 content = None if isinstance(error, Refused) and error.about == "login" else content
-                gate.failed(self._loop.time(), leave, error, quota, content)
+                gate.failed(self._loop.time(), permit, error, quota, content)
             raise
         finally:
             self.workers.free.release()
-            gate.over(self._loop.time, leave)
+            gate.release(self._loop.time, permit)
             self.wake()
 
-    async def _pass(self, quota: str, targets: int, deadline: float) -> tuple[Gate, Leave]:
+    async def _pass(self, quota: str, targets: int, deadline: float) -> tuple[Gate, Permit]:
         """Get a connection, to be given back, and through the gate."""
         self._refuse(quota, deadline)  # before standing in line for nothing
         await self.workers.free.acquire()
@@ -253,7 +253,7 @@ class Endpoint:
                     now = self._loop.time()
                     delay = self.gate.delay(now)
                     if delay <= 0:
-                        return self.gate, self.gate.leaves(now, targets)
+                        return self.gate, self.gate.admit(now, targets)
                     await self._pause(delay)
         except BaseException:
             self.workers.free.release()
@@ -293,7 +293,7 @@ class Endpoint:
             delivery.heard(outcomes)
             if self.gate.contents:
                 taken = {push.notification for push, one in zip(flight.pushes, outcomes, strict=True) if one.ok}
-                self.gate.contents.taken(taken, self._loop.time())
+                self.gate.contents.accepted(taken, self._loop.time())
         except Refused as refused:
             delivery.failed(refused)
             if self._searched(flight, part, refused):

@@ -195,7 +195,7 @@ class Lane:
         except BaseException as broken:
             claims.passed_on(broken)
             return False
-        obstacle = region.gate.obstacle if region.gate.is_troubled else None
+        obstacle = region.gate.obstacle if region.gate.may_refuse else None
         if obstacle and (refusal := obstacle(self._loop.time(), quota, cohort.deadline)) is not None:
             for waiting in cohort.members():
                 self.finish(waiting, Outcome.refused(waiting.push, refusal, sent=False))
@@ -224,7 +224,7 @@ class Lane:
                 self.finish(waiting, Outcome.not_sent(push, Reason.CREDENTIALS, self._session.blame(broken)))
                 row, note = [], None  # whoever was told of it may have changed everything
                 continue
-            if region.gate.is_troubled:
+            if region.gate.may_refuse:
                 self._line_up(row, where, lot)
                 row, note = [], None
                 if (refusal := region.gate.obstacle(self._loop.time(), quota, waiting.deadline)) is not None:

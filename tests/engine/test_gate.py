@@ -8,8 +8,10 @@ import pytest
 from toy_vendor import note
 
 from pushgateway import Outcome, Push, PushToken, Reason
+from pushgateway.engine.flow_control.breaker import Breaker
 from pushgateway.engine.flow_control.gate import Gate
-from pushgateway.engine.flow_control.limits import Breaker, Contents, SizeLimit
+from pushgateway.engine.flow_control.refused_contents import RefusedContents
+from pushgateway.engine.flow_control.size_limit import SizeLimit
 from pushgateway.observe.emitter import Emitter
 from pushgateway.observe.events import BreakerChanged, BreakerState, Event, QuotaLatched, QuotaReleased, RateChanged
 from pushgateway.vendor import NoVerdict, Rates, Refused
@@ -31,17 +33,17 @@ def made(events: list[Event], **rates: float) -> Gate:
 def opened(gate: Gate) -> None:
     """Five requests in a row without an answer."""
     for _ in range(5):
-        gate.failed(1.0, gate.leaves(0.0, 1), NoVerdict("cut"), "")
+        gate.failed(1.0, gate.admit(0.0, 1), NoVerdict("cut"), "")
 
 
 def test_a_quota_is_told_once_however_many_answers_say_it() -> None:
     """Eight requests are under way when the day is used up: all are refused, and one event says it."""
     events: list[Event] = []
     gate = made(events)
-    leaves = [gate.leaves(0.0, 1) for _ in range(8)]
+    permits = [gate.admit(0.0, 1) for _ in range(8)]
 
-    for leave in leaves:
-        gate.heard(1.0, leave, [USED_UP], "")
+    for permit in permits:
+        gate.answered(1.0, permit, [USED_UP], "")
 
     assert [type(event) for event in events] == [QuotaLatched]
 
@@ -50,7 +52,7 @@ def test_a_quota_that_some_pushes_of_a_batch_used_up_counts() -> None:
     """The first pushes of a batch were taken and the last ones refused: the day is used up from now on."""
     gate = made([])
 
-    gate.heard(1.0, gate.leaves(0.0, 2), [TAKEN, USED_UP], "")
+    gate.answered(1.0, gate.admit(0.0, 2), [TAKEN, USED_UP], "")
 
     obstacle = gate.obstacle(1.0, "")
     assert obstacle is not None
@@ -60,7 +62,7 @@ def test_a_quota_that_some_pushes_of_a_batch_used_up_counts() -> None:
 def test_a_shorter_pause_does_not_end_a_longer_one() -> None:
     """The vendor asked for a minute and then, to what had left before, for a second: the minute holds."""
     gate = made([])
-    first, second = gate.leaves(0.0, 1), gate.leaves(0.0, 1)
+    first, second = gate.admit(0.0, 1), gate.admit(0.0, 1)
 
     gate.failed(1.0, first, Refused(Reason.RATE_LIMITED, "6", retry_after=60.0), "")
     gate.failed(1.0, second, Refused(Reason.RATE_LIMITED, "6", retry_after=1.0), "")
@@ -74,23 +76,23 @@ def test_only_most_of_a_batch_says_that_we_are_too_fast(too_fast: int, slower: b
     events: list[Event] = []
     gate = made(events, pushes=100.0)
 
-    gate.heard(1.0, gate.leaves(0.0, 10), [TOO_FAST] * too_fast + [TAKEN] * (10 - too_fast), "")
+    gate.answered(1.0, gate.admit(0.0, 10), [TOO_FAST] * too_fast + [TAKEN] * (10 - too_fast), "")
 
     assert any(isinstance(event, RateChanged) for event in events) is slower
 
 
 def test_a_limited_rate_leaves_in_ten_steps_a_second() -> None:
     """A hundred pushes a second are requests of ten at most; without a figure a batch is as large as it may be."""
-    assert made([], pushes=100.0).room(0.0, 1000) == 10
-    assert made([], pushes=100.0, requests=2.0).room(0.0, 1000) == 50
-    assert made([]).room(0.0, 1000) == 1000
+    assert made([], pushes=100.0).next_size(0.0, 1000) == 10
+    assert made([], pushes=100.0, requests=2.0).next_size(0.0, 1000) == 50
+    assert made([]).next_size(0.0, 1000) == 1000
 
 
 def test_observers_are_told_that_nothing_of_a_replaced_gate_holds() -> None:
     """Settings change while the breaker is open and a quota is used up: both are told to be over."""
     events: list[Event] = []
     gate = made(events)
-    gate.heard(1.0, gate.leaves(0.0, 1), [USED_UP], "public")
+    gate.answered(1.0, gate.admit(0.0, 1), [USED_UP], "public")
     opened(gate)
     events.clear()
 
@@ -103,8 +105,8 @@ def test_observers_are_told_that_nothing_of_a_replaced_gate_holds() -> None:
 def test_a_probe_that_failed_after_refused_credentials_does_not_shorten_the_pause() -> None:
     """The key is refused, a minute later the vendor is away: still a person has to mend the key, so not a second."""
     gate = made([])
-    gate.failed(0.0, gate.leaves(0.0, 1), Refused(Reason.CREDENTIALS, "8"), "")
-    probe = gate.leaves(60.0, 1)
+    gate.failed(0.0, gate.admit(0.0, 1), Refused(Reason.CREDENTIALS, "8"), "")
+    probe = gate.admit(60.0, 1)
 
     gate.failed(61.0, probe, Refused(Reason.UNAVAILABLE, "5"), "")
 
@@ -118,9 +120,9 @@ def test_answers_say_how_much_time_a_push_needs() -> None:
     """Half as much again as an answer usually takes; nothing before the first answer."""
     gate = made([])
 
-    assert gate.needed == 0.0
-    gate.heard(2.0, gate.leaves(0.0, 1), [TAKEN], "")
-    assert gate.needed == pytest.approx(3.0)
+    assert gate.seconds_needed == 0.0
+    gate.answered(2.0, gate.admit(0.0, 1), [TAKEN], "")
+    assert gate.seconds_needed == pytest.approx(3.0)
 
 
 # What it is made of
@@ -137,12 +139,12 @@ def test_not_every_process_asks_again_at_the_same_moment() -> None:
 
 def test_refused_texts_are_remembered_up_to_a_bound() -> None:
     """The oldest is forgotten first."""
-    contents = Contents()
-    for number in range(Contents.MOST + 1):
+    contents = RefusedContents()
+    for number in range(RefusedContents.MOST + 1):
         contents.refused(number, 0.0, Refused(Reason.INVALID_NOTIFICATION, "3"))
 
     assert contents.refusal(0, 1.0) is None
-    assert all(contents.refusal(number, 1.0) is not None for number in range(1, Contents.MOST + 1))
+    assert all(contents.refusal(number, 1.0) is not None for number in range(1, RefusedContents.MOST + 1))
 
 
 def test_a_late_refusal_of_a_larger_request_does_not_raise_the_limit() -> None:

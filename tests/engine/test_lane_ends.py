@@ -175,7 +175,7 @@ def test_a_broadcast_that_gives_up_at_the_gate_gives_its_connection_back() -> No
         async with gateway(server, certificate(logs_in=False), connections=1) as g:
             await g.send(PushToken(1, "warm"), note())
             gate = g._lanes.lane("1").region("near").gate
-            gate.failed(now(), gate.leaves(now(), 1), Refused(Reason.RATE_LIMITED, "6", retry_after=10.0), "")
+            gate.failed(now(), gate.admit(now(), 1), Refused(Reason.RATE_LIMITED, "6", retry_after=10.0), "")
             late = await g.broadcast(1, note(), Audience.everyone(), timeout=1.0)
             first = await g.send(PushToken(1, "a"), note())
             spread = await g.broadcast(1, note(), Audience.everyone())

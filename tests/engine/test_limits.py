@@ -5,21 +5,17 @@ from collections.abc import Callable
 
 import pytest
 
-from pushgateway.engine.flow_control.limits import (
+from pushgateway.engine.flow_control.breaker import (
     CREDENTIALS_PAUSES,
-    DAY,
     DOUBTS,
     FAILURES,
-    LATE,
-    LOWEST,
     OUTAGE_PAUSES,
     SEVERAL,
-    YOUNG_DAY,
     Breaker,
-    Quotas,
-    Rate,
-    RetryBudget,
 )
+from pushgateway.engine.flow_control.quota import DAY, LATE, YOUNG_DAY, Quotas
+from pushgateway.engine.flow_control.rate import LOWEST, Rate
+from pushgateway.engine.flow_control.retry_budget import RetryBudget
 from pushgateway.model.errors import Refused
 from pushgateway.model.outcome import Reason
 from pushgateway.observe.events import BreakerState
@@ -87,10 +83,10 @@ def test_a_complaint_halves_and_steps_lead_back() -> None:
     rate.spend(10.0, 100)
 
     assert rate.slow_down(10.5, 10.0)
-    assert rate.recovers
+    assert rate.is_recovering
     assert [round(rate.current(10.5 + after), 1) for after in (0, 0.9, 1, 2, 3, 4)] == [50, 50, 73.5, 97, 97.5, 98]
     assert rate.current(500.0) == 100
-    assert not rate.recovers
+    assert not rate.is_recovering
 
 
 def test_what_was_measured_counts_where_there_is_no_figure() -> None:
@@ -200,11 +196,11 @@ def test_failures_in_a_row_open_it_and_one_finds_out() -> None:
     breaker = opened(Breaker(), 10.0)
 
     assert (breaker.state, breaker.is_open(10.5), breaker.delay(10.5)) == (BreakerState.OPEN, True, 0.5)
-    assert not breaker.leaves(10.9)
-    assert breaker.may_try(11.0)
-    assert breaker.leaves(11.0)
+    assert not breaker.admit(10.9)
+    assert breaker.may_probe(11.0)
+    assert breaker.admit(11.0)
     assert (breaker.state, breaker.delay(11.0)) == (BreakerState.HALF_OPEN, math.inf)
-    assert not breaker.leaves(11.0)
+    assert not breaker.admit(11.0)
     assert breaker.answered()
     assert (breaker.state, breaker.delay(11.0)) == (BreakerState.CLOSED, 0.0)
 
@@ -217,7 +213,7 @@ def test_pauses_grow_to_a_quarter_of_a_minute() -> None:
     for _ in range(6):
         pauses.append(breaker.until - now)
         now = breaker.until
-        breaker.leaves(now)
+        breaker.admit(now)
         assert breaker.failed(now, always(1.0), "cut", probe=True)
     breaker.answered()
 
@@ -240,10 +236,10 @@ def test_what_left_before_it_opened_changes_nothing_but_an_answer_does() -> None
 def test_a_probe_that_comes_to_no_end_leaves_it_to_the_next() -> None:
     """Cut off by a reload or a cancellation it must not keep the lane shut for ever."""
     breaker = opened(Breaker())
-    breaker.leaves(5.0)
+    breaker.admit(5.0)
     breaker.give_up()
 
-    assert breaker.may_try(5.0)
+    assert breaker.may_probe(5.0)
 
 
 def test_refused_credentials_open_it_at_once() -> None:
@@ -258,7 +254,7 @@ def test_refused_credentials_open_it_at_once() -> None:
     pauses = []
     for _ in range(4):
         now = breaker.until
-        assert breaker.leaves(now)
+        assert breaker.admit(now)
         breaker.refused(now, always(1.0), refusal, probe=True)
         pauses.append(breaker.until - now)
     assert pauses == [120, 240, 300, 300]
@@ -306,7 +302,7 @@ def test_refusals_of_several_texts_together_open_nothing_by_themselves() -> None
 def test_a_probe_refused_without_a_code_lets_the_next_one_try() -> None:
     """After an outage: the text of the probe may have been refused, and the vendor is back."""
     breaker = opened(Breaker())
-    breaker.leaves(5.0)
+    breaker.admit(5.0)
 
     breaker.refused(5.0, always(1.0), WITHOUT_CODE, probe=True, content=7)
 
@@ -328,9 +324,9 @@ def test_a_used_up_day_lasts_until_the_vendors_midnight(chance: float) -> None:
     seconds = quotas.use_up("", 5.0, NOON, chance)
 
     assert 12 * 3600 + LATE[0] <= seconds <= 12 * 3600 + LATE[1]
-    assert quotas.left("", 5.0 + 12 * 3600, NOON + 12 * 3600) > 0
-    assert quotas.left("", 5.0 + seconds, NOON + seconds) == 0
-    assert list(quotas.over(5.0 + seconds, NOON + seconds)) == [""]
+    assert quotas.seconds_left("", 5.0 + 12 * 3600, NOON + 12 * 3600) > 0
+    assert quotas.seconds_left("", 5.0 + seconds, NOON + seconds) == 0
+    assert list(quotas.pop_ended(5.0 + seconds, NOON + seconds)) == [""]
     assert not quotas
 
 
@@ -340,8 +336,8 @@ def test_quotas_are_used_up_one_by_one() -> None:
     quotas.use_up("public", 0.0, NOON, 0.0)
 
     assert quotas
-    assert quotas.left("public", 1.0, NOON) > 0
-    assert quotas.left("IM", 1.0, NOON) == 0
+    assert quotas.seconds_left("public", 1.0, NOON) > 0
+    assert quotas.seconds_left("IM", 1.0, NOON) == 0
 
 
 @pytest.mark.parametrize(("wall", "monotonic"), [(-7200.0, 1.0), (1.0, 0.0)])
@@ -350,7 +346,7 @@ def test_no_clock_holds_it_beyond_the_day(wall: float, monotonic: float) -> None
     quotas = Quotas(EIGHT_HOURS)
     seconds = quotas.use_up("", 0.0, NOON, 0.0)
 
-    assert quotas.left("", monotonic * seconds, NOON + (wall * seconds if wall > 0 else seconds + wall)) == 0
+    assert quotas.seconds_left("", monotonic * seconds, NOON + (wall * seconds if wall > 0 else seconds + wall)) == 0
 
 
 def test_a_day_that_has_just_begun_is_not_lost_to_a_slow_clock() -> None:

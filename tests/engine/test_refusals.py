@@ -8,7 +8,8 @@ import pytest
 from toy_vendor import Toy, ToyServer, certificate, gateway, note
 
 from pushgateway import Outcome, Push, PushToken, Reason, Status
-from pushgateway.engine.flow_control.limits import CONTENT_PAUSE, SIZE_PAUSE, SIZE_TRIAL, Contents, SizeLimit
+from pushgateway.engine.flow_control.refused_contents import CONTENT_PAUSE, RefusedContents
+from pushgateway.engine.flow_control.size_limit import SIZE_PAUSE, SIZE_TRIAL, SizeLimit
 from pushgateway.observe.events import BreakerChanged, Event
 from pushgateway.testing.virtual_time import run_virtual
 from pushgateway.vendor import Refused, Request, Response
@@ -273,7 +274,7 @@ def test_a_phone_for_which_a_good_notification_is_refused_is_found(vendor: type[
 
 def test_a_refused_notification_is_asked_about_again_after_a_while() -> None:
     """What the vendor forbade a minute ago it may take now."""
-    contents = Contents()
+    contents = RefusedContents()
     refusal = Refused(Reason.INVALID_NOTIFICATION, "3")
 
     contents.refused("text", 0.0, refusal)
@@ -284,11 +285,11 @@ def test_a_refused_notification_is_asked_about_again_after_a_while() -> None:
 
 def test_a_notification_that_was_taken_is_not_to_blame() -> None:
     """Five phones for which it is refused prove nothing once another phone got it."""
-    contents = Contents()
+    contents = RefusedContents()
     refusal = Refused(Reason.INVALID_NOTIFICATION, "3")
     contents.refused("text", 0.0, refusal, proofs=0)
 
-    contents.taken(["text", "another"], 1.0)
+    contents.accepted(["text", "another"], 1.0)
     for _ in range(9):
         contents.refused("text", 2.0, refusal, proofs=1)
 

@@ -38,8 +38,13 @@ PURE = {
     "engine.pushes.gathering",
     "engine.pushes.queue",
     "engine.pushes.deadlines",
-    "engine.flow_control.limits",
+    "engine.flow_control.breaker",
+    "engine.flow_control.quota",
+    "engine.flow_control.rate",
+    "engine.flow_control.refused_contents",
     "engine.flow_control.retry",
+    "engine.flow_control.retry_budget",
+    "engine.flow_control.size_limit",
     "engine.session.results",
 }
 """Packages and modules without a clock, random, thread or loop of their own."""

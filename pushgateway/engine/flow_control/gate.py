@@ -1,8 +1,9 @@
-"""The gate before one of a vendor's servers: whether a request of one certificate may leave now, and how big.
+"""`Gate`: whether and when a request of one certificate may go to one of a vendor's servers, and how large it may be.
 
-Law of this file: it puts `limits` together for one region and tells observers what changes. It is told what leaves and
-what came of it, and waits for nobody. Pushes wait for the rate and for the end of an outage; those for which waiting
-would be in vain (the day is used up, the credentials are refused) are answered here, without a request.
+It combines the rates, the circuit breaker and the daily quotas of one endpoint, learns from what came of each request,
+and reports what changes to observers. It does not wait: the endpoint asks `delay` and waits itself. Pushes wait for a
+rate and for the end of an outage; where waiting cannot help (the daily quota is used up, the credentials are refused)
+`obstacle` says so, and the push gets its outcome without a request.
 """
 
 from __future__ import annotations
@@ -11,7 +12,12 @@ import math
 import random
 from collections.abc import Callable, Iterable
 
-from pushgateway.engine.flow_control.limits import Breaker, Contents, Quotas, Rate, RetryBudget, SizeLimit
+from pushgateway.engine.flow_control.breaker import Breaker
+from pushgateway.engine.flow_control.quota import Quotas
+from pushgateway.engine.flow_control.rate import Rate
+from pushgateway.engine.flow_control.refused_contents import RefusedContents
+from pushgateway.engine.flow_control.retry_budget import RetryBudget
+from pushgateway.engine.flow_control.size_limit import SizeLimit
 from pushgateway.model.errors import NoVerdict, Refused
 from pushgateway.model.outcome import Outcome, Reason, Status
 from pushgateway.observe.emitter import Emitter
@@ -19,25 +25,32 @@ from pushgateway.observe.events import BreakerChanged, BreakerState, QuotaLatche
 from pushgateway.vendor import Rates
 
 URGENT_LOAN = 1.0
-"""Seconds of the rate that urgent pushes may take in advance, so that they need not wait behind bulk."""
+"""Seconds of the rate that urgent pushes may use in advance, so that they need not wait behind bulk."""
 REQUESTS = 10.0
-"""Requests a second into which a limited rate of pushes is cut."""
+"""Requests per second into which a limited rate of pushes is cut."""
 
 
-class Leave:
-    """One request that left through the gate; what came of it is told with it."""
+class Permit:
+    """Permission for one request, from `Gate.admit`: given back to the gate with what came of the request."""
 
-    __slots__ = ("at", "probe", "pushes", "told")
+    __slots__ = ("at", "is_answered", "probe", "pushes")
 
     def __init__(self, at: float, pushes: int, probe: bool) -> None:
         self.at = at
+        """Loop seconds at which it was given."""
         self.pushes = pushes
-        self.probe = probe  # it finds out whether the vendor is back
-        self.told = False  # what came of it is known
+        self.probe = probe
+        """The request tests whether the vendor works again."""
+        self.is_answered = False
+        """The gate knows what came of the request."""
 
 
 class Gate:
-    """May it leave?"""
+    """Decides whether a request of this endpoint may be sent now: rate limits, daily quotas and circuit breaker.
+
+    Times are loop seconds. Each request gets a `Permit` from `admit`; then comes at most one of `answered` and
+    `failed`, and always `release`.
+    """
 
     def __init__(
         self,
@@ -52,8 +65,8 @@ class Gate:
         rng: random.Random,
         now: float,
     ) -> None:
-        """`clock`: wall clock, epoch seconds; all other times are the loop's."""
-        self._whose = {"certificate_id": certificate_id, "brand": brand, "region": region}
+        """`clock`: wall clock, epoch seconds. `day_offset`: seconds east of UTC of the vendor's day."""
+        self._labels = {"certificate_id": certificate_id, "brand": brand, "region": region}
         self._emitter = emitter
         self._clock = clock
         self._rng = rng
@@ -61,169 +74,171 @@ class Gate:
         self._breaker = Breaker()
         self._quotas = Quotas(day_offset)
         self._pause_until = -math.inf
-        self._usual = 0.0  # seconds that an answer takes
-        self._told_rate: float | None = None  # what observers think, while it comes back from being too fast
-        self.is_troubled = False
-        """Whether `obstacle` may have anything to say; a plain attribute, because it is looked at for every push."""
+        self._usual_seconds = 0.0  # that an answer takes: a moving average
+        self._reported_rate: float | None = None  # the last one that observers got, while the rate recovers
+        self.may_refuse = False
+        """Whether `obstacle` can give anything but None; a plain attribute, because it is read for every push."""
         self.budget = RetryBudget(now)
-        self.contents = Contents()
+        self.contents = RefusedContents()
         self.size_limit = SizeLimit()
         """Of requests with pushes, in units of `Vendor.weigh`."""
         self.list_limit = SizeLimit()
         """Of requests with a list of tokens or aliases, in characters of the list."""
 
-    # Before
+    # Before a request
 
     def obstacle(self, now: float, quota: str, deadline: float = math.inf) -> Refused | None:
-        """Why waiting for a request would be in vain, if so: for a push of this quota that must be there by then."""
+        """Why waiting cannot help a push of this class of quota that must be sent before `deadline`. None: it can."""
         breaker = self._breaker
         if breaker.refusal is not None and breaker.is_open(now):
             why = breaker.refusal
             detail = f"not asked again for now, {why.detail or 'the vendor refused the credentials'}"
             return Refused(why.reason, why.code, why.message, max(0.0, breaker.until - now), detail)
-        if self._quotas and (left := self._quota_left(now, quota)) > 0:
-            return Refused(Reason.QUOTA_EXCEEDED, retry_after=left, detail="the day's quota is used up")
+        if self._quotas and (seconds := self._quota_seconds(now, quota)) > 0:
+            return Refused(Reason.QUOTA_EXCEEDED, retry_after=seconds, detail="the day's quota is used up")
         if breaker.until > deadline and breaker.is_open(now):
             detail = f"the vendor is not there: {breaker.detail}"
             return Refused(Reason.UNAVAILABLE, retry_after=breaker.until - now, detail=detail)
         return None
 
     def delay(self, now: float, *, urgent: bool = False) -> float:
-        """Seconds until a request may leave; infinity until something is heard from one that is under way."""
+        """Seconds until a request may be sent; infinity while a probe is under way, whose end decides."""
         if self._breaker.refusal is None and (delay := self._breaker.delay(now)) > 0:
             return delay
         loan = URGENT_LOAN if urgent else 0.0
         return max(self._pause_until - now, self._pushes.delay(now, loan), self._requests.delay(now, loan), 0.0)
 
     def why(self, now: float) -> str:
-        """What holds pushes up, in words; empty when nothing does."""
+        """What delays pushes now, in words; empty when nothing does."""
         if self._breaker.state is not BreakerState.CLOSED:
             return f"the vendor is not there: {self._breaker.detail}"
         if self._pause_until > now:
             return "the vendor asked us to pause"
         return "the vendor's rate is used up" if self.delay(now) > 0 else ""
 
-    def room(self, now: float, size: int) -> int:
-        """Pushes that the next request may carry, `size` at the most."""
-        if self._breaker.may_try(now) or self._breaker.is_in_doubt:
+    def next_size(self, now: float, size: int) -> int:
+        """How many pushes the next request may carry, at most `size`."""
+        if self._breaker.may_probe(now) or self._breaker.is_in_doubt:
             return 1
         pushes = self._pushes.current(now)
         if pushes == math.inf:
             return size
         return max(1, min(size, int(pushes / min(self._requests.current(now), REQUESTS))))
 
-    def leaves(self, now: float, pushes: int) -> Leave:
-        """A request with so many pushes leaves."""
-        probe = self._breaker.leaves(now)
+    def admit(self, now: float, pushes: int) -> Permit:
+        """Count a request with so many pushes that is sent now."""
+        probe = self._breaker.admit(now)
         if probe:
-            self._tell_breaker(now)
+            self._report_breaker(now)
         self._pushes.spend(now, pushes)
         self._requests.spend(now, 1)
-        if self._told_rate is not None and abs(self._pushes.current(now) - self._told_rate) > 0.1 * self._told_rate:
-            self._tell_rate(now)
-        return Leave(now, pushes, probe)
+        reported = self._reported_rate
+        if reported is not None and abs(self._pushes.current(now) - reported) > 0.1 * reported:
+            self._report_rate(now)
+        return Permit(now, pushes, probe)
 
     @property
-    def needed(self) -> float:
-        """Seconds that a push must have left to leave now: half as much again as an answer usually takes.
+    def seconds_needed(self) -> float:
+        """Seconds that a push must have left to be sent now: 1.5 times what an answer usually takes.
 
-        In an overload pushes would leave in their last moments otherwise, keep others from leaving in time, and nobody
-        would hear of them.
+        Without this, pushes would be sent in an overload just before their deadlines, delay others and get no answer in
+        time.
         """
-        return 1.5 * self._usual
+        return 1.5 * self._usual_seconds
 
-    # After
+    # After a request
 
-    def heard(self, now: float, leave: Leave, outcomes: Iterable[Outcome], quota: str) -> None:
-        """An answer about each push came."""
-        leave.told = True
-        self._usual += (0.2 if self._usual else 1.0) * (now - leave.at - self._usual)
+    def answered(self, now: float, permit: Permit, outcomes: Iterable[Outcome], quota: str) -> None:
+        """The vendor answered, with these outcomes. `quota`: the class of quota of the pushes."""
+        permit.is_answered = True
+        self._usual_seconds += (0.2 if self._usual_seconds else 1.0) * (now - permit.at - self._usual_seconds)
         rejected = Status.REJECTED  # enum members are looked up in Python
         reasons = [outcome.reason for outcome in outcomes if outcome.status is rejected]
-        self._answered(now)
-        if reasons and 2 * reasons.count(Reason.RATE_LIMITED) > leave.pushes:  # of a few, it is about their phones
-            self._slow_down(now, leave, 0.0)
+        self._close_breaker(now)
+        if reasons and 2 * reasons.count(Reason.RATE_LIMITED) > permit.pushes:  # of a few, it is about their phones
+            self._slow_down(now, permit, 0.0)
         else:
-            self._pushes.went_well(leave.at)
-            self._requests.went_well(leave.at)
+            self._pushes.went_well(permit.at)
+            self._requests.went_well(permit.at)
         if reasons and Reason.QUOTA_EXCEEDED in reasons:
-            self._use_up(now, quota, leave)
+            self._use_up(now, quota, permit)
 
     def failed(
-        self, now: float, leave: Leave, error: Refused | NoVerdict, quota: str, content: int | None = None
+        self, now: float, permit: Permit, error: Refused | NoVerdict, quota: str, content: int | None = None
     ) -> None:
         """The request was refused as a whole, or there was no verdict. `content`: as in `Breaker.refused`."""
-        leave.told = True
+        permit.is_answered = True
         if isinstance(error, NoVerdict) or error.reason is Reason.UNAVAILABLE:
-            if self._breaker.failed(now, self._rng.random, error.detail or "unavailable", probe=leave.probe):
-                self._tell_breaker(now)
+            if self._breaker.failed(now, self._rng.random, error.detail or "unavailable", probe=permit.probe):
+                self._report_breaker(now)
             return
         if error.reason is Reason.CREDENTIALS:
             refusal = error.with_traceback(None)
-            if self._breaker.refused(now, self._rng.random, refusal, probe=leave.probe, content=content):
-                self._tell_breaker(now)
+            if self._breaker.refused(now, self._rng.random, refusal, probe=permit.probe, content=content):
+                self._report_breaker(now)
             return
-        self._answered(now)
+        self._close_breaker(now)
         if error.reason is Reason.RATE_LIMITED:
-            self._slow_down(now, leave, error.retry_after or 0.0)
+            self._slow_down(now, permit, error.retry_after or 0.0)
         if error.reason is Reason.QUOTA_EXCEEDED:
-            self._use_up(now, quota, leave)
+            self._use_up(now, quota, permit)
 
-    def over(self, now: Callable[[], float], leave: Leave) -> None:
-        """Its end. Where nothing was told of it, it was cut off or never left, and nothing was learned."""
-        if leave.probe and not leave.told:
+    def release(self, now: Callable[[], float], permit: Permit) -> None:
+        """The request has ended. Without `answered` or `failed` before, it was cut off or never sent, and a probe has
+        shown nothing."""
+        if permit.probe and not permit.is_answered:
             self._breaker.give_up()
-            self._tell_breaker(now())
+            self._report_breaker(now())
 
     # What changes
 
     def replaced(self) -> None:
-        """Another gate takes its place: nothing of what observers were told of this one holds any more."""
-        self._answered(0.0)
-        for quota in self._quotas.over(math.inf, math.inf):
-            self._emitter.emit(QuotaReleased(**self._whose, quota=quota))
+        """Another gate takes its place: report that this one's breaker is closed and its quotas are released."""
+        self._close_breaker(0.0)
+        for quota in self._quotas.pop_ended(math.inf, math.inf):
+            self._emitter.emit(QuotaReleased(**self._labels, quota=quota))
 
-    def _answered(self, now: float) -> None:
+    def _close_breaker(self, now: float) -> None:
         if self._breaker.answered():
-            self._tell_breaker(now)
+            self._report_breaker(now)
 
-    def _slow_down(self, now: float, leave: Leave, pause: float) -> None:
+    def _slow_down(self, now: float, permit: Permit, pause: float) -> None:
         self._pause_until = max(self._pause_until, now + pause)
-        slower = self._pushes.slow_down(now, leave.at)
-        if self._requests.slow_down(now, leave.at) or slower:
-            self._tell_rate(now)
+        slower = self._pushes.slow_down(now, permit.at)
+        if self._requests.slow_down(now, permit.at) or slower:
+            self._report_rate(now)
 
-    def _tell_rate(self, now: float) -> None:
+    def _report_rate(self, now: float) -> None:
         pushes, requests = self._pushes.current(now), self._requests.current(now)
-        self._told_rate = pushes if self._pushes.recovers else None
-        self._emitter.emit(RateChanged(**self._whose, pushes_per_second=pushes, requests_per_second=requests))
+        self._reported_rate = pushes if self._pushes.is_recovering else None
+        self._emitter.emit(RateChanged(**self._labels, pushes_per_second=pushes, requests_per_second=requests))
 
-    def _use_up(self, now: float, quota: str, leave: Leave) -> None:
+    def _use_up(self, now: float, quota: str, permit: Permit) -> None:
         wall = self._clock()
-        if self._quotas.left(quota, now, wall) > 0:
+        if self._quotas.seconds_left(quota, now, wall) > 0:
             return
         seconds = self._quotas.use_up(quota, now, wall, self._rng.random())
-        self.is_troubled = True
-        self._emitter.emit(QuotaLatched(**self._whose, quota=quota, seconds=seconds, pushes=leave.pushes))
+        self.may_refuse = True
+        self._emitter.emit(QuotaLatched(**self._labels, quota=quota, seconds=seconds, pushes=permit.pushes))
 
-    def _quota_left(self, now: float, quota: str) -> float:
+    def _quota_seconds(self, now: float, quota: str) -> float:
         wall = self._clock()
-        for over in self._quotas.over(now, wall):
-            self._emitter.emit(QuotaReleased(**self._whose, quota=over))
-        self._look()
-        return self._quotas.left(quota, now, wall)
+        for ended in self._quotas.pop_ended(now, wall):
+            self._emitter.emit(QuotaReleased(**self._labels, quota=ended))
+        self._update_may_refuse()
+        return self._quotas.seconds_left(quota, now, wall)
 
-    def _look(self) -> None:
-        self.is_troubled = self._breaker.state is not BreakerState.CLOSED or bool(self._quotas)
+    def _update_may_refuse(self) -> None:
+        self.may_refuse = self._breaker.state is not BreakerState.CLOSED or bool(self._quotas)
 
-    def _tell_breaker(self, now: float) -> None:
-        self._look()
+    def _report_breaker(self, now: float) -> None:
+        self._update_may_refuse()
         breaker = self._breaker
         refusal, reason = breaker.refusal, None
         if breaker.state is not BreakerState.CLOSED:
             reason = Reason.UNAVAILABLE if refusal is None else refusal.reason
         changed = BreakerChanged(
-            **self._whose,
+            **self._labels,
             state=breaker.state,
             reason=reason,
             vendor_code=None if refusal is None else refusal.code,

@@ -20,7 +20,7 @@ PLANTS = [
     SourcePlant(
         "pushes of one call line up at an endpoint that cannot take them",
         "pushgateway/engine/lane.py",
-        "obstacle = region.gate.obstacle if region.gate.is_troubled else None\n        if obstacle and",
+        "obstacle = region.gate.obstacle if region.gate.may_refuse else None\n        if obstacle and",
         "obstacle = None\n        if obstacle and",
         "tests/engine/test_endpoint.py::test_what_cannot_wait_for_the_end_of_an_outage_is_told_when_it_comes_in[10]",
     ),

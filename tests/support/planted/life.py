@@ -11,8 +11,9 @@ import pytest
 from planted.plant import Plant, again, plant
 from pushgateway.engine.broadcast import Broadcasting
 from pushgateway.engine.endpoint import Endpoint
+from pushgateway.engine.flow_control.breaker import Breaker
 from pushgateway.engine.flow_control.gate import Gate
-from pushgateway.engine.flow_control.limits import Breaker, Quotas
+from pushgateway.engine.flow_control.quota import Quotas
 from pushgateway.engine.lane import Lane
 from pushgateway.engine.lanes import Lanes
 from pushgateway.engine.session.access_tokens import AccessTokens
@@ -160,8 +161,8 @@ def gate_shut(patch: Patch) -> None:
     """Each complaint of the vendor's shuts the gate a little more, for good."""
     slow_down = Gate._slow_down
 
-    def slower(self: Gate, now: float, leave: Any, pause: float) -> None:
-        slow_down(self, now, leave, pause)
+    def slower(self: Gate, now: float, permit: Any, pause: float) -> None:
+        slow_down(self, now, permit, pause)
         self._pause_until = math.inf
 
     patch.setattr(Gate, "_slow_down", slower)

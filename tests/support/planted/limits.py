@@ -12,7 +12,8 @@ from toy_vendor import Toy, certificate, gateway
 
 from planted.plant import Plant, plant
 from pushgateway import Priority
-from pushgateway.engine.flow_control.limits import Rate, RetryBudget
+from pushgateway.engine.flow_control.rate import Rate
+from pushgateway.engine.flow_control.retry_budget import RetryBudget
 from pushgateway.engine.pushes.queue import Queue
 from pushgateway.engine.pushes.runs import each
 from pushgateway.model.push import Push
