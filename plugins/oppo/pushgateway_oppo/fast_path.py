@@ -17,7 +17,8 @@ import attrs
 from pushgateway.vendor import ClickAction, Intent, Network, Notification, OpenApp, safe_repr
 from pushgateway.vendor.rules import Dialect
 from pushgateway.vendor.text import form_quote, is_visible
-from pushgateway_oppo.field_checks import encode_json, goes_whole, quote_json
+from pushgateway.vendor.toolkit.json_text import encode_json, quote_json
+from pushgateway_oppo.field_checks import goes_whole
 from pushgateway_oppo.intents import Intents, Usage, usual
 from pushgateway_oppo.notification import BRAND, CLICKS
 

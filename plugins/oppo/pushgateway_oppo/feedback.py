@@ -8,15 +8,15 @@ something new, which is right for every answer to both questions.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any, Final
 
 import attrs
 
 from pushgateway.vendor import Exchange, NoVerdict, Refused, Request, Response, Statistics, safe_repr
-from pushgateway_oppo.field_checks import invalid
-from pushgateway_oppo.replies import read_accepted, read_texts
+from pushgateway.vendor.toolkit.readers import count, texts
+from pushgateway.vendor.toolkit.refusals import invalid
+from pushgateway_oppo.replies import read_accepted
 from pushgateway_oppo.tokens import token_problem
 
 PAGES: Final = 10
@@ -30,7 +30,6 @@ _COUNTS = {
     "shown": "showCount",
     "opened": "openCount",
 }
-_MOST = 10**15
 
 
 @safe_repr
@@ -62,7 +61,7 @@ def decode_statistics(response: Response) -> Statistics:
     data = read_accepted(response)
     if not isinstance(data, dict):
         raise NoVerdict("the reply to statistics holds no figures")
-    return Statistics(**{ours: _count(data.get(theirs)) for ours, theirs in _COUNTS.items()})
+    return Statistics(**{ours: count(data.get(theirs)) for ours, theirs in _COUNTS.items()})
 
 
 def fetch_invalid_tokens(request: Request, longest: int) -> Exchange[InvalidTokens]:
@@ -92,17 +91,9 @@ def _decode_page(response: Response, longest: int) -> tuple[list[str], int | Non
         return [], None
     listed: Any = data.get("registration_ids", []) if isinstance(data, Mapping) else data
     # A text beside the field is a sentence, not a token.
-    tokens = None if listed is data and isinstance(listed, str) else read_texts(listed)
+    tokens = None if listed is data and isinstance(listed, str) else texts(listed)
     if tokens is None:
         raise NoVerdict("the reply lists no registration_ids")
     # What cannot be a token is nobody's, and must not be taken for somebody's.
     good = [token for token in tokens if not token_problem(token, longest)]
-    return good, _count(data.get("totalCount")) if isinstance(data, Mapping) else None
-
-
-def _count(value: object) -> int | None:
-    if isinstance(value, str) and re.fullmatch(r"[0-9]{1,15}", value, re.ASCII):
-        value = int(value)
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < _MOST:
-        return None
-    return value
+    return good, count(data.get("totalCount")) if isinstance(data, Mapping) else None

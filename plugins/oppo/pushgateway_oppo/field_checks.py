@@ -8,63 +8,23 @@ need or exclude each other.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Mapping
-from typing import Any, Final
-
-import attrs
 
 from pushgateway.vendor import AudienceKind, Reason, Refused
 from pushgateway.vendor.rules import Dialect, FieldRule, load_rules
 from pushgateway.vendor.text import ELLIPSIS, clean, fit, from_visible, is_visible, utf16_units
-
-_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-
-
-def _json_writer() -> Callable[[Any], str]:
-    """`_ENCODER.encode`, or the part in C beneath it, which that makes anew for every value at half of the price."""
-    make = getattr(json.encoder, "c_make_encoder", None)
-    if make is None:
-        return _ENCODER.encode
-    chunks = make(None, _ENCODER.default, json.encoder.encode_basestring, None, ":", ",", False, False, False)
-
-    def encode(value: Any) -> str:
-        return "".join(chunks(value, 0))
-
-    return encode
-
-
-quote_json: Final[Callable[[str], str]] = json.encoder.encode_basestring
-"""A text as JSON; Chinese stays Chinese."""
-encode_json: Final = _json_writer()
-"""A value as JSON without blanks. Raises `TypeError`, `ValueError` or `RecursionError` for what is none."""
+from pushgateway.vendor.toolkit.json_text import Json, WireValue, decode_json, encode_json
+from pushgateway.vendor.toolkit.refusals import invalid, no_such_field
 
 _URL = re.compile(r"https?://[^\s/]\S*", re.IGNORECASE)
 _BIG_PICTURE = 3
 _TEMPLATE_PARAMETERS = ("private_title_parameters", "private_content_parameters")
 
 
-@attrs.frozen(repr=False)
-class Json:
-    """JSON text that stands for itself: not a string on the wire but the value it spells."""
-
-    text: str
-
-
-WireValue = str | int | bool | Json
-
-
-def invalid(word: str, sentence: str) -> Refused:
-    """A local refusal: the host has to change `word`."""
-    return Refused(Reason.INVALID_NOTIFICATION, detail=f"{word}: {sentence}")
-
-
 def missing(name: str, dialect: Dialect) -> str:
     """That a dialect has no such field, in the words of the setting, and which one has it."""
-    dialects = load_rules("pushgateway_oppo").dialects
-    own = [f'dialect = "{key}" has no such field' for key, each in dialects.items() if each is dialect]
-    return "; ".join(own + [f'dialect = "{key}" has it' for key, each in dialects.items() if name in each.fields])
+    return no_such_field(name, dialect, load_rules("pushgateway_oppo"))
 
 
 def goes_whole(text: str, maximum: int) -> bool:
@@ -177,7 +137,7 @@ def _number(value: int) -> str:
 def _json_text(word: str, rule: FieldRule, value: object) -> str:
     try:
         if isinstance(value, str):
-            text, spelled = value, _decode(value)
+            text, spelled = value, decode_json(value)
         else:
             spelled = dict(value) if isinstance(value, Mapping) else value
             text = encode_json(spelled)
@@ -188,11 +148,3 @@ def _json_text(word: str, rule: FieldRule, value: object) -> str:
     if rule.kind == "object" and not isinstance(value, str) and not isinstance(spelled, dict | list | tuple):
         raise invalid(word, "must be a JSON object, a list, or their text")
     return text
-
-
-def _no_constant(name: str) -> Any:
-    # Python reads and writes NaN and Infinity; JSON has no such words.
-    raise ValueError(name)
-
-
-_decode = json.JSONDecoder(parse_constant=_no_constant).decode

@@ -17,7 +17,9 @@ import attrs
 from pushgateway.vendor import FieldError, Intent, Notification, safe_repr
 from pushgateway.vendor.rules import Dialect, IntentRule
 from pushgateway.vendor.text import clean, fit, form_quote, most_quoted
-from pushgateway_oppo.field_checks import encode_json, invalid, missing, quote_json
+from pushgateway.vendor.toolkit.json_text import encode_json, quote_json
+from pushgateway.vendor.toolkit.refusals import invalid
+from pushgateway_oppo.field_checks import missing
 
 WIRE: Final[Mapping[str, str]] = {
     "category": "category",

@@ -29,7 +29,9 @@ from pushgateway.vendor import (
 )
 from pushgateway.vendor.rules import Dialect, FieldRule
 from pushgateway.vendor.text import clean, is_visible
-from pushgateway_oppo.field_checks import WireValue, check_text, check_together, check_value, invalid, missing
+from pushgateway.vendor.toolkit.json_text import WireValue
+from pushgateway.vendor.toolkit.refusals import invalid
+from pushgateway_oppo.field_checks import check_text, check_together, check_value, missing
 from pushgateway_oppo.intents import Intents, usual
 
 BRAND: Final = "oppo"

@@ -16,8 +16,8 @@ import attrs
 from pushgateway.vendor import Request
 from pushgateway.vendor.rules import Operation
 from pushgateway.vendor.text import form_encode, form_quote, whole
+from pushgateway.vendor.toolkit.json_text import encode_json, quote_json
 from pushgateway_oppo.fast_path import PLAIN
-from pushgateway_oppo.field_checks import encode_json, quote_json
 
 FORM: Final = {"content-type": "application/x-www-form-urlencoded; charset=UTF-8"}
 JSON: Final = {"content-type": "application/json; charset=UTF-8"}

@@ -14,8 +14,8 @@ from typing import Final, TypeVar
 
 from pushgateway.vendor import Call, Exchange, Reason, Refused, Request, Response, Statistics
 from pushgateway.vendor.rules import Dialect, Operation
+from pushgateway.vendor.toolkit.refusals import invalid
 from pushgateway_oppo import aliases_and_tags, feedback, pictures
-from pushgateway_oppo.field_checks import invalid
 from pushgateway_oppo.operation_requests import File, make_request
 from pushgateway_oppo.replies import RULES
 from pushgateway_oppo.settings import FEEDBACK, MEDIA, Settings

@@ -12,9 +12,10 @@ import attrs
 
 from pushgateway.vendor import NoVerdict, Response, safe_repr
 from pushgateway.vendor.rules import Dialect
-from pushgateway_oppo.field_checks import invalid
+from pushgateway.vendor.toolkit.readers import identifier
+from pushgateway.vendor.toolkit.refusals import invalid
 from pushgateway_oppo.operation_requests import File
-from pushgateway_oppo.replies import read_accepted, read_identifier
+from pushgateway_oppo.replies import read_accepted
 
 KINDS: Final = ("big", "small")
 
@@ -79,7 +80,7 @@ def picture_size(content: bytes) -> tuple[int, int] | None:
 def decode_picture(response: Response, kind: str) -> Picture:
     """The picture's id, which is named for its kind."""
     data = read_accepted(response)
-    picture_id = read_identifier(data.get(f"{kind}_picture_id")) if isinstance(data, dict) else None
+    picture_id = identifier(data.get(f"{kind}_picture_id")) if isinstance(data, dict) else None
     if picture_id is None:
         raise NoVerdict(f"the reply to the upload holds no {kind}_picture_id")
     return Picture(kind, picture_id)

@@ -19,8 +19,10 @@ import attrs
 from pushgateway.vendor import Audience, AudienceKind, Batch, CallBack, Notification, Outcome, Push, Reason, Refused
 from pushgateway.vendor.rules import Dialect
 from pushgateway.vendor.text import clean, form_encode, form_quote
+from pushgateway.vendor.toolkit.json_text import encode_json
+from pushgateway.vendor.toolkit.refusals import invalid
 from pushgateway_oppo.fast_path import PLAIN, PLAIN_BYTES, Tails
-from pushgateway_oppo.field_checks import check_alias, encode_json, invalid
+from pushgateway_oppo.field_checks import check_alias
 from pushgateway_oppo.intents import Intents
 from pushgateway_oppo.notification import BRAND, Content
 from pushgateway_oppo.splicing import (

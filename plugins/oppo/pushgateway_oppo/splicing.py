@@ -16,8 +16,8 @@ import attrs
 from pushgateway.vendor import Batch, Notification, Refused, safe_repr
 from pushgateway.vendor.rules import Dialect
 from pushgateway.vendor.text import form_quote
+from pushgateway.vendor.toolkit.json_text import Json, WireValue, quote_json
 from pushgateway_oppo.fast_path import PLAIN, Plan, Tails, encode_ordinary, make_plan
-from pushgateway_oppo.field_checks import Json, WireValue, quote_json
 from pushgateway_oppo.intents import Intents
 from pushgateway_oppo.notification import encode_notification
 

@@ -10,6 +10,7 @@ from exchanges import OPPO, first, push, reply, result
 from pushgateway_oppo import replies
 
 from pushgateway.vendor import Notification, Outcome, Push, Reason, Request, Status
+from pushgateway.vendor.toolkit.items import ItemReader
 
 LONG = {"subtitle": "说明" * 9, "data": {"conversation": {"names": ["名" * 20] * 9}}}
 
@@ -181,7 +182,7 @@ def test_a_usual_reply_is_read_at_once_and_not_otherwise(odd: object, monkeypatc
     cuts = [(), ("title",), ()]
 
     at_once = result(replies.decode_batch(reply(items), pushes, cuts))
-    monkeypatch.setattr(replies, "_usual_ids", lambda *_: None)
+    monkeypatch.setattr(ItemReader, "_usual_ids", lambda *_: None)
 
     assert at_once == result(replies.decode_batch(reply(items), pushes, cuts))
     assert at_once[0].ok

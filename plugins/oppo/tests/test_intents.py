@@ -10,12 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pushgateway_oppo import Oppo
 from pushgateway_oppo.fast_path import encode_ordinary, make_plan
-from pushgateway_oppo.field_checks import Json
 from pushgateway_oppo.intents import OppoIntent, make_intents, problems, usual
 from pushgateway_oppo.notification import encode_notification
 from pushgateway_oppo.requests import encode_batch, encode_unicast
 
 from pushgateway.vendor import ConfigError, Intent, Notification, OpenActivity, Reason, Refused
+from pushgateway.vendor.toolkit.json_text import Json
 
 WORDS = [intent.value for intent in Intent]
 CHAT = OppoIntent(

@@ -13,11 +13,11 @@ from encoding import V13, encoded_batch
 from exchanges import OPPO, first, form, push
 from hypothesis import example, given
 from hypothesis import strategies as st
-from pushgateway_oppo import field_checks as limits
 from pushgateway_oppo.tokens import token_problem
 
 from pushgateway.vendor import Batch, CallBack, Notification, OpenIntent, Outcome, Push, PushToken, Request
 from pushgateway.vendor.text import clean, form_quote
+from pushgateway.vendor.toolkit import json_text
 
 TEXT = st.text(st.characters(exclude_categories=()), max_size=40)
 WORD = st.text("aZ09_.~-+%&\\é值", max_size=12)
@@ -56,13 +56,13 @@ def written(encode: Any, value: object) -> object:
 @given(st.one_of(VALUES, st.dictionaries(st.one_of(TEXT, st.integers(), st.none(), st.floats()), VALUES, max_size=3)))
 def test_json_is_written_as_the_standard_library_writes_it(value: object) -> None:
     """Byte for byte, and what it refuses is refused."""
-    assert written(limits.encode_json, value) == written(SLOW.encode, value)
+    assert written(json_text.encode_json, value) == written(SLOW.encode, value)
 
 
 @pytest.mark.parametrize("wrong", [object(), {"a": {1, 2}}, {(): 1}, [float("inf")], b"bytes"])
 def test_what_is_no_json_is_refused(wrong: object) -> None:
     """A set, an object, a key that is no text, a number that JSON has no word for."""
-    assert written(limits.encode_json, wrong) is None
+    assert written(json_text.encode_json, wrong) is None
 
 
 def test_data_that_holds_itself_is_refused() -> None:
@@ -70,15 +70,15 @@ def test_data_that_holds_itself_is_refused() -> None:
     circle: dict[str, Any] = {"a": 1}
     circle["self"] = circle
 
-    assert written(limits.encode_json, circle) is None
-    assert limits.encode_json({"a": [1]}) == '{"a":[1]}'
+    assert written(json_text.encode_json, circle) is None
+    assert json_text.encode_json({"a": [1]}) == '{"a":[1]}'
 
 
 def test_without_the_part_in_c_the_standard_library_writes(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where Python has no such part, or has another one, it is slower and not otherwise."""
     monkeypatch.setattr(json.encoder, "c_make_encoder", None)
 
-    assert limits._json_writer()({"值": ['"', 1.5, None]}) == '{"值":["\\"",1.5,null]}'
+    assert json_text._make_encode()({"值": ['"', 1.5, None]}) == '{"值":["\\"",1.5,null]}'
 
 
 @given(WORD, WORD, st.text(st.characters(exclude_categories=()), max_size=15), TEXT)

@@ -13,6 +13,8 @@ _FAILING = (
     "        if not outcomes:"
 )
 
+_CODES = "CODES: Final = CodeTable(RULES.codes)\n"
+
 BROKEN = [
     spoils(
         "content",
@@ -61,8 +63,14 @@ BROKEN = [
         "no_code_of_a_whole_request_is_about_a_phone",
         "A code about one target that comes for the whole request retires all tokens",
         "living tokens would be retired",
-        '        reason, detail = Reason.INVALID_NOTIFICATION, f"{detail}; the reply does not name the target"',
-        "        pass",
+        _CODES,
+        "class _Blaming(CodeTable):\n"
+        "    def refusal(self, reply, response):\n"
+        "        row, refused = self.rows.get(reply.code), CodeTable.refusal(self, reply, response)\n"
+        "        if row is not None and row.scope == 'target':\n"
+        "            refused.reason = row.host_reason\n"
+        "        return refused\n\n\n"
+        "CODES: Final = _Blaming(RULES.codes)\n",
         file="replies.py",
     ),
     spoils(
@@ -70,9 +78,18 @@ BROKEN = [
         "a_code_of_one_target_is_that_ones_alone",
         "Every code about one target means a dead token",
         "it ended",
-        "    reason = (rule.host_reason if rule else None) or Reason.INVALID_NOTIFICATION\n"
-        "    return Outcome.rejected(",
-        "    reason = Reason.UNREGISTERED\n    return Outcome.rejected(",
+        _CODES,
+        "class _Retiring(CodeTable):\n"
+        "    def rejected(self, push, code, message=None, **more):\n"
+        "        outcome = CodeTable.rejected(self, push, code, message, **more)\n"
+        "        return attrs.evolve(outcome, reason=UNREGISTERED)\n\n\n"
+        "CODES: Final = _Retiring(RULES.codes)\n",
+        "from typing import Any, Final\n",
+        "from typing import Any, Final\n\nimport attrs\n",
+        "    Push,\n",
+        "    Push,\n    Reason,\n",
+        "_GROUP = ",
+        "UNREGISTERED = Reason.UNREGISTERED\n_GROUP = ",
         file="replies.py",
     ),
     spoils(
@@ -80,8 +97,8 @@ BROKEN = [
         "a_refused_login_is_about_nobodys_notification",
         "A login that is refused is told as a wrong notification",
         "hosts would give up their messages",
-        "        raise _login_refused(_refused(reply, response))\n",
-        "        raise _refused(reply, response)\n",
+        "        raise CODES.login_refusal(reply, response)\n",
+        "        raise CODES.refusal(reply, response)\n",
         file="replies.py",
     ),
     spoils(

@@ -1,0 +1,13 @@
+"""What every vendor's plug-in needs beside the contract: parts to build a translator from.
+
+A plug-in imports the module that it needs, such as `pushgateway.vendor.toolkit.codes`. Everything is pure, knows no
+vendor's name, and takes the vendor's facts from its `rules.toml` or as arguments. Nothing here is needed by the core.
+
+    refusals         refusals before a request: `invalid`, `unsupported`
+    json_text        JSON without blanks, and JSON text that stands for a value
+    readers          ids, lists of texts, counts and times out of a reply, strictly
+    codes            a vendor's return codes: which outcome or refusal each means
+    items            replies that have an item for each push
+    token_lists      replies that list the refused tokens; the others were accepted
+    access           access tokens out of the reply to a login
+"""

@@ -1,0 +1,156 @@
+"""A vendor's return codes: which outcome or which refusal each of them means, by the rows of its `rules.toml`.
+
+Pure. Raises nothing but `Refused` (with `AccessExpired` and `ClockSkew`) and `NoVerdict`. Items of a reply are read in
+`items`, lists of refused tokens in `token_lists`; both ask this table what a code means.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+
+import attrs
+
+from pushgateway.vendor import (
+    AccessExpired,
+    ClockSkew,
+    NoVerdict,
+    Outcome,
+    Push,
+    Reason,
+    Refused,
+    Reply,
+    Response,
+    read_reply,
+    safe_repr,
+)
+from pushgateway.vendor.rules import CodeRule
+from pushgateway.vendor.toolkit.readers import short
+
+_PAUSED = (Reason.RATE_LIMITED, Reason.UNAVAILABLE, Reason.QUOTA_EXCEEDED)
+"""Reasons beside which the time of the next attempt means something."""
+
+
+@safe_repr
+@attrs.frozen
+class CodeTable:
+    """The codes of one kind of reply. A code without a row is a permanent refusal, and never a dead token."""
+
+    rows: Mapping[str, CodeRule] = attrs.field(repr=False)
+    """By code as text: usually `load_rules(...).codes`."""
+    code: str = "code"
+    """The name of the code in a reply."""
+    message: str = "message"
+    """The name of the vendor's words for it."""
+    accepted: frozenset[str] = attrs.field(init=False)
+    """The codes of success."""
+
+    @accepted.default
+    def _success(self) -> frozenset[str]:
+        return frozenset(code for code, row in self.rows.items() if row.host_reason is None)
+
+    def read(self, response: Response) -> Reply:
+        """The reply, accepted or refused. Raises as `read_reply` does, and `NoVerdict` for success under an HTTP status
+        that is no success."""
+        reply = read_reply(response, code=self.code, message=self.message)
+        if not 200 <= response.status < 300 and reply.code in self.accepted:
+            raise NoVerdict(f"HTTP {response.status} contradicts code {reply.code}")
+        return reply
+
+    def read_accepted(self, response: Response, *, one_target: bool = False, also: Collection[str] = ()) -> Reply:
+        """The reply, if it is a success; raises what its code means otherwise.
+
+        `one_target`: the request named one token or alias alone, so that a code about a target is about that one.
+        `also`: further codes that the caller reads itself, such as that of a partial success.
+        """
+        reply = self.read(response)
+        if reply.code in self.accepted or reply.code in also:
+            return reply
+        row = self.rows.get(reply.code)
+        if one_target and row is not None and row.scope == "target" and row.host_reason is not None:
+            raise Refused(row.host_reason, reply.code, short(reply.message), None, self.sentence(reply.code))
+        raise self.refusal(reply, response)
+
+    def refusal(self, reply: Reply, response: Response) -> Refused | NoVerdict:
+        """What a refused request as a whole means.
+
+        A code about a target does not say which one it is: it is `INVALID_NOTIFICATION` here with `about="target"`, so
+        that no living token is retired. An unknown code under HTTP 5xx is no verdict.
+        """
+        row = self.rows.get(reply.code)
+        if row is None and response.status >= 500:
+            return NoVerdict(f"HTTP {response.status} with the unknown code {reply.code}")
+        kind: type[Refused] = Refused
+        if row is not None and row.reason in ("expired", "clock"):
+            kind = AccessExpired if row.reason == "expired" else ClockSkew
+        reason = (row.host_reason if row else None) or Reason.INVALID_NOTIFICATION
+        detail = self.sentence(reply.code)
+        if row is not None and row.scope == "target":
+            # It does not say which target: to blame all of them would retire tokens that are alive.
+            reason, detail = Reason.INVALID_NOTIFICATION, f"{detail}; the reply does not name the target"
+            return kind(reason, reply.code, short(reply.message), None, detail, about="target")
+        return kind(reason, reply.code, short(reply.message), self.pause(reply.code, response.retry_after), detail)
+
+    def login_refusal(self, reply: Reply, response: Response) -> Refused | NoVerdict:
+        """What a refused login means. No notification is in play there, and "log in again" would lead in a circle: both
+        are `CREDENTIALS`."""
+        refused = self.refusal(reply, response)
+        if isinstance(refused, Refused) and (
+            isinstance(refused, AccessExpired) or refused.reason is Reason.INVALID_NOTIFICATION
+        ):
+            return Refused(Reason.CREDENTIALS, refused.code, refused.message, refused.retry_after, refused.detail)
+        return refused
+
+    def only_push_refused(
+        self, push: Push, reply: Reply, response: Response, truncated: tuple[str, ...] = ()
+    ) -> Outcome:
+        """The outcome of the only push of a request that was refused. Raises `refusal` where the code is about the
+        request and not about this push."""
+        row = self.rows.get(reply.code)
+        if row is None or (row.scope == "request" and row.reason != "repeated"):
+            raise self.refusal(reply, response)
+        return self.rejected(push, reply.code, reply.message, truncated=truncated, pause=response.retry_after)
+
+    def rejected(
+        self,
+        push: Push,
+        code: str,
+        message: object = None,
+        *,
+        truncated: tuple[str, ...] = (),
+        pause: float | None = None,
+        message_id: str | None = None,
+    ) -> Outcome:
+        """The outcome of a push that the vendor refused by name with this code. `pause`: seconds that the reply asks
+        to wait."""
+        row = self.rows.get(code)
+        reason = (row.host_reason if row else None) or Reason.INVALID_NOTIFICATION
+        return Outcome.rejected(
+            push,
+            reason,
+            code=code,
+            message=short(message),
+            detail=self.sentence(code),
+            retry_after=self.pause(code, pause),
+            message_id=message_id,
+            repeated=row is not None and row.reason == "repeated",
+            truncated=truncated,
+        )
+
+    def is_copy(self, code: str) -> bool:
+        """Whether the code says that a target was named twice, of which the first counts."""
+        row = self.rows.get(code)
+        return row is not None and row.reason == "copy"
+
+    def sentence(self, code: str) -> str:
+        """The meaning of a code and what to do about it, for `Outcome.detail`."""
+        row = self.rows.get(code)
+        if row is None:
+            return "unknown code"
+        return f"{row.meaning}: {row.advice}" if row.advice else row.meaning
+
+    def pause(self, code: str, hint: float | None) -> float | None:
+        """Seconds until the next attempt: the reply's `hint`, else the row's; None where waiting does not help."""
+        row = self.rows.get(code)
+        if row is None or row.host_reason not in _PAUSED:
+            return None
+        return row.retry_after if hint is None else hint

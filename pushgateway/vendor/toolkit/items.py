@@ -1,0 +1,160 @@
+"""Replies that have an item for each push, as OPPO and Xiaomi answer to a request with many different pushes.
+
+Pure. Items are matched by token and never by place alone: vendors reorder them, leave some out and name some twice. A
+push that no item speaks of has no verdict.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from operator import itemgetter
+from typing import Any, Final
+
+import attrs
+
+from pushgateway.vendor import Batch, Outcome, Push, Response, code_text, safe_repr
+from pushgateway.vendor.toolkit.codes import CodeTable
+from pushgateway.vendor.toolkit.readers import ID_LENGTH, check_named_once, first_identifier
+
+BREATH: Final = 256
+"""Items that were not simply accepted between two `yield None`; more items of any kind begin with one."""
+UNREAD: Final = "the reply does not say what became of this one"
+
+
+@safe_repr
+@attrs.frozen(eq=False)
+class ItemReader:
+    """How the items of one vendor are read. An item without a code, or with code 0, was accepted."""
+
+    codes: CodeTable
+    """What the code of an item means."""
+    token: str
+    """The name of the token in an item."""
+    message_ids: tuple[str, ...]
+    """The names that a message id may have, the usual one first."""
+    code: str
+    """The name of the code of an item."""
+    message: str
+    """The name of the vendor's words for it."""
+    inside: tuple[str, ...] = ("data",)
+    """The names in the reply under which the list of items stands, the usual one first."""
+    decides: Callable[[str], object] = attrs.field(repr=False, default=lambda _: False)
+    """Further names that must not stand in a reply twice and differently."""
+    _pick_token: itemgetter[Any] = attrs.field(init=False, repr=False)
+    _pick_id: itemgetter[Any] = attrs.field(init=False, repr=False)
+    _names: tuple[bytes, ...] = attrs.field(init=False, repr=False)
+    _decisive: frozenset[str] = attrs.field(init=False, repr=False)
+
+    def __attrs_post_init__(self) -> None:
+        set_once = object.__setattr__  # once, while it is made: the value is frozen afterwards
+        set_once(self, "_pick_token", itemgetter(self.token))
+        set_once(self, "_pick_id", itemgetter(self.message_ids[0]))
+        names = (self.token, self.code, *self.inside)
+        set_once(self, "_names", tuple(f'"{name}"'.encode() for name in names))
+        set_once(self, "_decisive", frozenset(names))
+
+    def outcomes(
+        self, response: Response, items: object, sent: Batch, truncated: Sequence[tuple[str, ...]]
+    ) -> Generator[None, Any, list[Outcome]]:
+        """What became of each push of `sent`, in their order; `truncated` has their cut fields.
+
+        `items`: the list of the accepted reply; anything else is an empty one. Raises `NoVerdict` for a reply that
+        names one thing twice and differently.
+        """
+        listed = items if isinstance(items, list) else []
+        ids = self._usual_ids(listed, sent)
+        if self._may_name_twice(response.content, listed, are_usual=ids is not None):
+            self.check_names(response)
+        found = {} if ids is not None else self._by_token(listed, sent)
+        if len(sent) > BREATH:
+            yield
+        if ids is not None:
+            return Outcome.all_accepted(sent, ids, truncated)
+        pause = response.retry_after
+        outcomes: list[Outcome] = []
+        accepted, message_ids, name = Outcome.accepted, self.message_ids, self.code
+        effort = 0
+        for push, cut in zip(sent, truncated, strict=True):
+            item = found.get(push.push_token.token)
+            if item is not None and item.get(name) is None:
+                outcomes.append(accepted(push, first_identifier(item, message_ids), truncated=cut))
+                continue
+            if effort >= BREATH:
+                effort = 0
+                yield
+            effort += 1
+            outcomes.append(self._outcome(item, push, cut, pause))
+        return outcomes
+
+    def check_names(self, response: Response) -> None:
+        """Raise `NoVerdict` where a name that decides stands in the reply twice and differently."""
+        check_named_once(response, lambda name: name in self._decisive or self.decides(name), self.inside)
+
+    def fails(self, item: Mapping[str, Any]) -> bool:
+        """Whether an item has a code, and that is not 0 (or cannot be read)."""
+        code = item.get(self.code)
+        return code is not None and code_text(code) != "0"
+
+    def _usual_ids(self, items: Sequence[Any], sent: Batch) -> list[str] | None:
+        """The message ids of a reply as nearly all are, read without a loop: each push in order, accepted, with an id
+        of the usual kind and nothing else. None for any other. A batch holds no token twice, so each item is then the
+        only one for its token."""
+        try:
+            if set(map(len, items)) != {2} or list(map(self._pick_token, items)) != sent.tokens:
+                return None
+            ids = list(map(self._pick_id, items))
+            are_printable = "".join(ids).isprintable()
+        except (LookupError, TypeError):  # an item is no object, or lacks one of both, or an id is no text
+            return None
+        return ids if are_printable and all(ids) and max(map(len, ids)) <= ID_LENGTH else None
+
+    def _may_name_twice(self, content: bytes, items: Sequence[Any], *, are_usual: bool) -> bool:
+        """Whether the body names more than was read, which is cheap to see; a full look at every reply would double its
+        cost. A name may also be spelled with escapes. `are_usual`: each item has an id, a token, and nothing else."""
+        token, code, inside, *others = self._names
+        if content.count(inside) != 1 or any(name in content for name in others) or b"\\" in content:
+            return True
+        named = content.count(token)
+        if are_usual:
+            return named != len(items)
+        objects = [item for item in items if type(item) is dict]
+        refused = sum(self.code in item for item in objects)
+        return named != sum(self.token in item for item in objects) or content.count(code) != refused
+
+    def _by_token(self, items: Iterable[Any], sent: Sequence[Push]) -> dict[str, Mapping[str, Any]]:
+        found: dict[str, Mapping[str, Any]] = {}
+        nameless: list[Mapping[str, Any]] = []
+        others = False
+        for item in items:
+            name = item.get(self.token) if isinstance(item, dict) else None
+            if isinstance(name, str):
+                known = found.get(name)
+                found[name] = item if known is None else max(known, item, key=self._badness)
+            elif isinstance(item, dict) and name is None:
+                nameless.append(item)
+            else:
+                others = True
+        if not found and not others and len(nameless) == len(sent):
+            return {push.push_token.token: item for push, item in zip(sent, nameless, strict=True)}
+        return found
+
+    def _badness(self, item: Mapping[str, Any]) -> int:
+        """Accepted 0, unreadable 1, refused 2: of two verdicts on one token the worse one counts."""
+        code = item.get(self.code)
+        text = "0" if code is None else code_text(code)
+        return 1 if text is None else 0 if text == "0" else 2
+
+    def _outcome(
+        self, item: Mapping[str, Any] | None, push: Push, truncated: tuple[str, ...], pause: float | None
+    ) -> Outcome:
+        if item is None:
+            return Outcome.unknown(push, UNREAD)
+        code = item.get(self.code)
+        text = "0" if code is None else code_text(code)
+        if text is None:
+            return Outcome.unknown(push, UNREAD)
+        message_id = first_identifier(item, self.message_ids)
+        if text == "0":
+            return Outcome.accepted(push, message_id, truncated=truncated)
+        message = item.get(self.message)
+        return self.codes.rejected(push, text, message, truncated=truncated, pause=pause, message_id=message_id)

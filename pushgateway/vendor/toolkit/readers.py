@@ -1,0 +1,120 @@
+"""Values out of a vendor's reply or receipt, read strictly: what is not clearly the wanted value is `None`.
+
+Pure. Vendors write numbers as text and lists as joined text; each function says which spellings it takes. Used by
+`codes`, `items`, and by plug-ins for the replies of their own calls.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final
+
+from pushgateway.vendor import NoVerdict, Response
+from pushgateway.vendor.text import fit
+
+ID_LENGTH: Final = 200
+"""Characters of an id that is kept; the vendors' own have some 50."""
+MESSAGE_LENGTH: Final = 200
+"""Characters of a vendor's message that are kept, counted in UTF-16 units."""
+_DIGITS = re.compile(r"[0-9]{1,15}", re.ASCII)
+_LARGEST: Final = 10**15
+
+
+def identifier(value: object) -> str | None:
+    """An id that may be shown and sent again: a printable text of 1 to `ID_LENGTH` characters, or a whole number."""
+    if type(value) is str:
+        return value if 0 < len(value) <= ID_LENGTH and value.isprintable() else None
+    if type(value) is int:
+        return str(value) if abs(value) < 10**ID_LENGTH else None
+    return None
+
+
+def first_identifier(data: object, names: Iterable[str]) -> str | None:
+    """The first id that an object has under one of these names; None for what is no object."""
+    if not isinstance(data, dict):
+        return None
+    for name in names:
+        value = data.get(name)
+        if type(value) is str and 0 < len(value) <= ID_LENGTH and value.isprintable():
+            return value  # the usual case, without a call
+        if value is not None and (found := identifier(value)) is not None:
+            return found
+    return None
+
+
+def texts(value: object, separators: str = ";,") -> list[str] | None:
+    """The texts of a list, or of one text that joins them with one of `separators`; [] for None, None for any other."""
+    if value is None:
+        return []
+    if isinstance(value, str):
+        return re.split(rf"\s*[{re.escape(separators)}]\s*", value.strip())
+    if isinstance(value, list) and all(isinstance(item, str) for item in value):
+        return value
+    return None
+
+
+def count(value: object) -> int | None:
+    """A whole number from 0 to 10**15 - 1, given as one or as its digits."""
+    if isinstance(value, str) and _DIGITS.fullmatch(value):
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < _LARGEST:
+        return None
+    return value
+
+
+def epoch_seconds(value: object, *, below: int = _LARGEST) -> float | None:
+    """Epoch seconds from epoch milliseconds, given as a number or as its digits; None from `below` milliseconds on."""
+    if isinstance(value, str) and _DIGITS.fullmatch(value):
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < below:
+        return None
+    return value / 1000
+
+
+def short(message: object) -> str | None:
+    """A vendor's message, cut to `MESSAGE_LENGTH`; None for what is no text."""
+    return fit(message, MESSAGE_LENGTH)[0] if isinstance(message, str) else None
+
+
+def data_of(body: Mapping[str, Any], names: Iterable[str]) -> Any:
+    """What a reply holds under the first of these names that is not null. JSON given as text is read too; a text that
+    is no JSON stays a text."""
+    data = next((body[name] for name in names if body.get(name) is not None), None)
+    if isinstance(data, str):
+        try:
+            return json.loads(data)
+        except (ValueError, RecursionError):
+            return data
+    return data
+
+
+def check_named_once(response: Response, decides: Callable[[str], object], inside: Iterable[str] = ()) -> None:
+    """Raise `NoVerdict` where the JSON of a reply names one thing twice and differently, if `decides` says that the
+    name matters. Python keeps the last of two; which one the vendor meant nobody knows.
+
+    `inside`: names of the reply whose value may be JSON given as text, which is looked into too.
+    """
+
+    def clear(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(pairs)
+        if len(found) < len(pairs):
+            for name, value in pairs:
+                if repr(found[name]) != repr(value) and decides(name):  # 1, 1.0 and true would be equal
+                    raise _NamedTwiceError
+        return found
+
+    try:
+        body = json.loads(response.content.decode("utf-8-sig"), object_pairs_hook=clear)
+        for name in inside:
+            if isinstance(body.get(name), str):
+                json.loads(body[name], object_pairs_hook=clear)
+    except _NamedTwiceError:
+        raise NoVerdict("the reply names one thing twice and differently") from None
+    except (ValueError, RecursionError):
+        return  # text that is no JSON
+
+
+class _NamedTwiceError(Exception):
+    pass

@@ -1,0 +1,26 @@
+"""Refusals that a plug-in makes itself, before any request: the sentences name the host's word for what is wrong.
+
+Used wherever a notification, a setting or an argument of a call is checked. A sentence never quotes a title, a text, a
+token or a secret.
+"""
+
+from __future__ import annotations
+
+from pushgateway.vendor import Reason, Refused
+from pushgateway.vendor.rules import Dialect, Rules
+
+
+def invalid(word: str, sentence: str) -> Refused:
+    """The host has to change `word`: `invalid("ttl", "must be at most 864000 seconds")`."""
+    return Refused(Reason.INVALID_NOTIFICATION, detail=f"{word}: {sentence}")
+
+
+def unsupported(word: str, sentence: str) -> Refused:
+    """The vendor has no such thing as `word` asks for."""
+    return Refused(Reason.UNSUPPORTED, detail=f"{word}: {sentence}")
+
+
+def no_such_field(name: str, dialect: Dialect, rules: Rules) -> str:
+    """The sentence that `dialect` has no field `name`, and which dialects of these rules have it."""
+    own = [f'dialect = "{key}" has no such field' for key, each in rules.dialects.items() if each is dialect]
+    return "; ".join(own + [f'dialect = "{key}" has it' for key, each in rules.dialects.items() if name in each.fields])

@@ -1,0 +1,48 @@
+"""Replies that list the tokens that were refused; the others were accepted.
+
+Huawei, Honor, vivo, Meizu and Xiaomi answer so to one notification for many phones, OPPO to a broadcast.
+
+Pure. Works for a reply whose request was accepted as a whole or in part.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from pushgateway.vendor import Outcome, Push
+from pushgateway.vendor.toolkit.codes import CodeTable
+from pushgateway.vendor.toolkit.items import UNREAD
+
+
+def listed_outcomes(
+    codes: CodeTable,
+    sent: Sequence[Push],
+    lists: Mapping[str, Sequence[str] | None],
+    *,
+    message_id: str | None = None,
+    truncated: Sequence[tuple[str, ...]] | None = None,
+    pause: float | None = None,
+    readable: bool = True,
+    failures: int | None = None,
+) -> list[Outcome]:
+    """The outcome of each push of `sent`, in their order.
+
+    `lists`: by code, the tokens that were refused with it; None for a list that could not be read, and then a push that
+    is not listed has no verdict (`UNKNOWN`). The same where `readable` is False, and where the vendor counts more
+    `failures` than it names: each unlisted push may be one of them. A code that means "named twice" refuses nothing.
+    `truncated`: for each push the fields that were cut. `pause`: seconds that the reply asks to wait.
+    """
+    refused = {token: code for code, listed in lists.items() for token in listed or () if not codes.is_copy(code)}
+    if None in lists.values() or (failures is not None and failures > len(refused)):
+        readable = False
+    outcomes = []
+    for place, push in enumerate(sent):
+        cut = truncated[place] if truncated is not None else ()
+        code = refused.get(push.push_token.token)
+        if code is not None:
+            outcomes.append(codes.rejected(push, code, truncated=cut, pause=pause, message_id=message_id))
+        elif readable:
+            outcomes.append(Outcome.accepted(push, message_id, truncated=cut))
+        else:
+            outcomes.append(Outcome.unknown(push, UNREAD))
+    return outcomes

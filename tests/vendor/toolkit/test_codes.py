@@ -1,0 +1,134 @@
+"""What a code means for a request, for one push, and for a login."""
+
+import json
+
+import pytest
+from rules_of_codes import ROWS, pushes
+
+from pushgateway.vendor import AccessExpired, ClockSkew, NoVerdict, Reason, Refused, Response, Status
+from pushgateway.vendor.toolkit.codes import CodeTable
+
+CODES = CodeTable(ROWS, code="result", message="reason")
+(PUSH,) = pushes("t1")
+
+
+def reply(code: object, status: int = 200, **headers: str) -> Response:
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return Response(status, named, json.dumps({"result": code, "reason": "words", "id": "m"}).encode())
+
+
+def refused(code: object, status: int = 200, *, one_target: bool = False, **headers: str) -> Refused:
+    with pytest.raises(Refused) as caught:
+        CODES.read_accepted(reply(code, status, **headers), one_target=one_target)
+    return caught.value
+
+
+@pytest.mark.parametrize("code", [0, "0", 200])
+def test_success_is_what_the_rows_say(code: object) -> None:
+    """Several codes may be success, as numbers or as text."""
+    assert CODES.read_accepted(reply(code)).body["id"] == "m"
+
+
+@pytest.mark.parametrize("code", [0, 200])
+def test_success_under_an_error_status_is_no_verdict(code: object) -> None:
+    """The two contradict each other: the push may have happened."""
+    with pytest.raises(NoVerdict, match="contradicts"):
+        CODES.read(reply(code, 502))
+
+
+def test_a_caller_may_read_further_codes_itself() -> None:
+    """Such as that of a partial success."""
+    assert CODES.read_accepted(reply(100), also=("100",)).code == "100"
+
+
+@pytest.mark.parametrize(
+    ("code", "kind", "reason", "pause"),
+    [
+        (11, AccessExpired, Reason.CREDENTIALS, None),
+        (12, ClockSkew, Reason.CREDENTIALS, None),
+        (13, Refused, Reason.RATE_LIMITED, 60.0),
+        (14, Refused, Reason.CREDENTIALS, None),
+        (40, Refused, Reason.INVALID_NOTIFICATION, None),
+        (99, Refused, Reason.INVALID_NOTIFICATION, None),
+    ],
+)
+def test_a_refused_request(code: int, kind: type, reason: Reason, pause: float | None) -> None:
+    """Kind, reason, the vendor's own code and words, and the pause of the row; an unknown code is permanent."""
+    found = refused(code)
+
+    assert (type(found), found.reason, found.retry_after) == (kind, reason, pause)
+    assert (found.code, found.message, found.about) == (str(code), "words", "")
+
+
+def test_the_pause_of_the_reply_goes_before_the_rows() -> None:
+    """The vendor knows better than the row; where waiting does not help there is none."""
+    assert refused(13, 429, retry_after="5").retry_after == 5.0
+    assert refused(40, retry_after="5").retry_after is None
+
+
+@pytest.mark.parametrize("code", [100, 101])
+def test_a_code_about_an_unnamed_target_retires_nobody(code: int) -> None:
+    """It says of none which one it is: the core asks in smaller requests."""
+    found = refused(code)
+
+    assert (found.reason, found.about) == (Reason.INVALID_NOTIFICATION, "target")
+    assert "does not name the target" in found.detail
+
+
+def test_a_code_about_the_only_target_is_about_that_one() -> None:
+    """A call that names one token alone."""
+    assert refused(100, one_target=True).reason is Reason.UNREGISTERED
+
+
+def test_an_unknown_code_of_a_broken_server_is_no_verdict() -> None:
+    """HTTP 5xx with a code that no row has."""
+    with pytest.raises(NoVerdict, match="HTTP 500 with the unknown code 99"):
+        CODES.read_accepted(reply(99, 500))
+
+
+@pytest.mark.parametrize("code", [11, 40, 99, 14])
+def test_a_refused_login_is_about_the_credentials(code: int) -> None:
+    """Neither a notification's fault nor a reason to log in again."""
+    response = reply(code)
+    found = CODES.login_refusal(CODES.read(response), response)
+
+    assert isinstance(found, Refused)
+    assert (type(found), found.reason, found.code) == (Refused, Reason.CREDENTIALS, str(code))
+
+
+def test_a_clock_that_is_wrong_at_the_login_stays_one() -> None:
+    """The core learns the offset and repeats."""
+    response = reply(12)
+
+    assert isinstance(CODES.login_refusal(CODES.read(response), response), ClockSkew)
+
+
+def only(code: object, status: int = 200) -> object:
+    response = reply(code, status)
+    return CODES.only_push_refused(PUSH, CODES.read(response), response, ("title",))
+
+
+def test_the_only_push_of_a_request() -> None:
+    """A code about a target, or a repeated id, is about it."""
+    dead, again = only(100), only(32)
+
+    assert getattr(dead, "reason", None) is Reason.UNREGISTERED
+    assert getattr(dead, "truncated", None) == ("title",)
+    assert getattr(again, "status", None) is Status.REJECTED
+
+
+@pytest.mark.parametrize("code", [13, 14, 40, 99])
+def test_a_code_about_the_request_is_raised_for_one_push_too(code: int) -> None:
+    """It is not that push's fault alone, and the core slows down or stops."""
+    with pytest.raises(Refused):
+        only(code)
+
+
+def test_a_rejected_push_says_what_and_why() -> None:
+    """Code, words and the sentence of the row; an unknown code is the notification's fault, never the token's."""
+    dead, unknown = CODES.rejected(PUSH, "100", "gone", message_id="m"), CODES.rejected(PUSH, "99")
+
+    assert (dead.reason, dead.message_id) == (Reason.UNREGISTERED, "m")
+    assert (dead.vendor_code, dead.vendor_message) == ("100", "gone")
+    assert (unknown.reason, unknown.detail) == (Reason.INVALID_NOTIFICATION, "unknown code")
+    assert CODES.sentence("11") == "expired: log in again"

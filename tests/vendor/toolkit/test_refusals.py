@@ -1,0 +1,30 @@
+"""Refusals made before a request, and the sentence for a field that a dialect lacks."""
+
+from types import MappingProxyType
+
+from pushgateway.vendor import Reason
+from pushgateway.vendor.rules import Dialect, Rules
+from pushgateway.vendor.toolkit.refusals import invalid, no_such_field, unsupported
+
+
+def dialect(*fields: str) -> Dialect:
+    none: MappingProxyType[str, object] = MappingProxyType({})
+    made = dict.fromkeys(("hosts", "operations", "numbers", "targets"), none)
+    return Dialect(title="", fields=dict.fromkeys(fields), **made)  # type: ignore[arg-type]
+
+
+def test_a_refusal_names_the_hosts_word() -> None:
+    """The host's word, then what would be right."""
+    assert (invalid("ttl", "is odd").reason, invalid("ttl", "is odd").detail) == (
+        Reason.INVALID_NOTIFICATION,
+        "ttl: is odd",
+    )
+    assert unsupported("ttl", "is not there").reason is Reason.UNSUPPORTED
+
+
+def test_a_missing_field_names_the_dialect_that_has_it() -> None:
+    """By the setting that the host would change."""
+    old, new = dialect("title"), dialect("title", "badge")
+    rules = Rules(brand="x", sources={}, dialects={"old": old, "new": new}, codes={})
+
+    assert no_such_field("badge", old, rules) == 'dialect = "old" has no such field; dialect = "new" has it'

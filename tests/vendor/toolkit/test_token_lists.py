@@ -1,0 +1,49 @@
+"""Replies that list who was refused: the others were accepted, unless the list cannot be relied on."""
+
+from typing import Any
+
+import pytest
+from rules_of_codes import ROWS, pushes
+
+from pushgateway.vendor import Reason
+from pushgateway.vendor.toolkit.codes import CodeTable
+from pushgateway.vendor.toolkit.token_lists import listed_outcomes
+
+SENT = pushes("t1", "t2", "t3")
+
+
+def ends(lists: Any, **more: Any) -> list[str]:
+    return [one.status.value for one in listed_outcomes(CodeTable(ROWS), SENT, lists, **more)]
+
+
+def test_who_is_listed_is_refused_and_nobody_else() -> None:
+    """By the code of its list, with the id of the request and the fields that were cut."""
+    outcomes = listed_outcomes(
+        CodeTable(ROWS), SENT, {"100": ["t2"], "13": ["t3"]}, message_id="m", pause=5.0, truncated=[("title",), (), ()]
+    )
+
+    assert [one.reason for one in outcomes] == [None, Reason.UNREGISTERED, Reason.RATE_LIMITED]
+    assert [one.message_id for one in outcomes] == ["m"] * 3
+    assert outcomes[0].truncated == ("title",)
+    assert outcomes[2].retry_after == 5.0
+
+
+def test_a_copy_refuses_nothing() -> None:
+    """A token named twice in the request: the first counts."""
+    assert ends({"104": ["t1"]}) == ["accepted"] * 3
+
+
+@pytest.mark.parametrize("more", [{"readable": False}, {"failures": 2}])
+def test_a_list_that_says_too_little_leaves_no_verdict(more: dict[str, Any]) -> None:
+    """An unreadable reply, or more failures than names: each unlisted push may be one of them."""
+    assert ends({"100": ["t2"]}, **more) == ["unknown", "rejected", "unknown"]
+
+
+def test_an_unreadable_list_leaves_no_verdict() -> None:
+    """None stands for a list that could not be read."""
+    assert ends({"100": ["t2"], "13": None}) == ["unknown", "rejected", "unknown"]
+
+
+def test_as_many_failures_as_names_are_all_of_them() -> None:
+    """At the limit the list is complete."""
+    assert ends({"100": ["t2"]}, failures=1) == ["accepted", "rejected", "accepted"]
