@@ -24,7 +24,7 @@ from pushgateway_oppo.replies import RULES
 
 from pushgateway import Notification
 from pushgateway.testing.conformance import PROMISES, PluginConformance
-from pushgateway.testing.conformance.judging import scenarios
+from pushgateway.testing.conformance.runner import scenarios
 from pushgateway.vendor import Secret
 from pushgateway.vendor.rules import Dialect, FieldRule, Operation, Row, Rules
 

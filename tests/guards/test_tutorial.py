@@ -15,7 +15,7 @@ from packaging.requirements import Requirement
 
 from pushgateway.certificates.plugins import Plugins
 from pushgateway.sandbox import find_sandbox
-from pushgateway.testing.conformance.judging import scenarios
+from pushgateway.testing.conformance.runner import scenarios
 
 pytest_plugins = ["pytester"]
 

@@ -10,13 +10,13 @@ from broken.copies import ACME, BEAM, OPPO, Base, Broken, installed
 from broken.listing import BROKEN, listing
 
 from pushgateway.testing.conformance import PROMISES, PluginConformance
-from pushgateway.testing.conformance.judging import scenarios
-from pushgateway.testing.conformance.wire import wired
+from pushgateway.testing.conformance.runner import scenarios
+from pushgateway.testing.conformance.sandbox_connection import open_http_connection
 
 
 @pytest.mark.parametrize("broken", BROKEN, ids=lambda broken: broken.name)
 def test_a_broken_plug_in_is_caught_and_told_what_to_do(broken: Broken, tmp_path: Path) -> None:
-    """The scenario that judges the promise sees it, and its words are what was seen, the promise and the way out."""
+    """The scenario that checks the promise sees it, and its words are what was seen, the promise and the way out."""
     seen = broken.seen(tmp_path)
 
     assert seen is not None, f"passes: {broken.name}"
@@ -37,7 +37,7 @@ def test_a_sound_plug_in_passes_every_scenario(base: Base, tmp_path: Path) -> No
 
 
 def test_every_promise_is_broken_and_every_scenario_catches() -> None:
-    """A promise that no plug-in breaks may be one that nobody judges, a scenario that never failed one that cannot."""
+    """A promise that no plug-in breaks may be one that nobody checks, a scenario that never failed one that cannot."""
     promised = {(scenario.promise.key, scenario.name) for scenario in scenarios(PluginConformance)}
 
     assert len(BROKEN) == len({broken.name for broken in BROKEN}) >= 160
@@ -52,8 +52,8 @@ def test_the_list_of_broken_plug_ins_is_up_to_date(root: Path) -> None:
 
 def test_the_whole_kit_runs_over_http(tmp_path: Path) -> None:
     """A vendor without a login too, over a real connection: every scenario, and nothing differs."""
-    with installed(tmp_path, base=BEAM) as kit, wired() as wire:
-        kit.wire = wire
+    with installed(tmp_path, base=BEAM) as kit, open_http_connection() as http:
+        kit.http = http
         failing = {scenario.name: scenario.seen() for scenario in scenarios(kit)}
 
     assert {name: seen for name, seen in failing.items() if seen} == {}

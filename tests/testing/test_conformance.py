@@ -22,10 +22,10 @@ from toy_vendor import Toy
 
 from pushgateway.model.outcome import Reason
 from pushgateway.testing.conformance import PROMISES, PluginConformance
-from pushgateway.testing.conformance.bench import MOST_STEPS, Bench
-from pushgateway.testing.conformance.judging import scenarios
-from pushgateway.testing.conformance.promises import BrokenPromiseError, judges
-from pushgateway.testing.conformance.words import odd_twins
+from pushgateway.testing.conformance.exchange_driver import MOST_STEPS, ExchangeDriver
+from pushgateway.testing.conformance.odd_inputs import odd_twins
+from pushgateway.testing.conformance.promises import BrokenPromiseError, checks
+from pushgateway.testing.conformance.runner import scenarios
 from pushgateway.testing.purity import Calls
 
 now = time.time  # a name of its own, as `from time import time as now` gives it
@@ -155,7 +155,7 @@ def test_whatever_fails_says_what_to_do() -> None:
 
     for test, said in ((asserting, "seen this"), (expecting, "DID NOT RAISE"), (crashing, "it raised KeyError")):
         with pytest.raises(BrokenPromiseError, match=said) as caught:
-            judges("kept")(test)()
+            checks("kept")(test)()
         assert str(caught.value).endswith(PROMISES["kept"].keep)
 
 
@@ -180,14 +180,14 @@ def test_every_scenario_says_its_truth_and_runs() -> None:
 def test_an_exchange_without_end_is_told(tmp_path: Path) -> None:
     """Breath after breath is a circle, not patience."""
     with installed(tmp_path) as kit:
-        bench: Bench = kit().bench()
+        driver: ExchangeDriver = kit().driver()
 
         def circle() -> Any:
             while True:
                 yield None
 
         with pytest.raises(AssertionError, match=f"did not end within {MOST_STEPS}"):
-            bench.carry(circle, "")
+            driver.carry(circle, "")
 
 
 def test_a_reply_is_spoilt_in_every_place() -> None:

@@ -14,21 +14,21 @@ A plug-in's test file is a subclass and a way to make its sandbox:
 What fails says what was seen, which promise of the contract that is, and how to keep it.
 
 Law of this package: nothing here knows a vendor. A plug-in is judged by what it does opposite its own sandbox, through
-a real `Gateway` under virtual time (`rig`) or carried by hand (`bench`), and the sandbox's ledger is the truth.
+a real `Gateway` under virtual time (`rig`) or carried by hand (`driver`), and the sandbox's ledger is the truth.
 """
 
-from pushgateway.testing.conformance.afterwards import BroadcastScenarios, ReceiptScenarios
-from pushgateway.testing.conformance.calls import CallScenarios
-from pushgateway.testing.conformance.casting import CastingScenarios
-from pushgateway.testing.conformance.content import ContentScenarios
-from pushgateway.testing.conformance.crowd import CrowdScenarios
-from pushgateway.testing.conformance.explained import ExplainScenarios
-from pushgateway.testing.conformance.place import PlaceScenarios
+from pushgateway.testing.conformance.broadcast_scenarios import BroadcastScenarios
+from pushgateway.testing.conformance.call_scenarios import CallScenarios
+from pushgateway.testing.conformance.content_scenarios import ContentScenarios
+from pushgateway.testing.conformance.failure_scenarios import FailureScenarios
+from pushgateway.testing.conformance.harness import CallSample, OverHttp, PostedSample, Sample
 from pushgateway.testing.conformance.promises import PROMISES, BrokenPromiseError, Promise
-from pushgateway.testing.conformance.pushing import PushScenarios
-from pushgateway.testing.conformance.rig import CallSample, OverHttp, PostedSample, Sample
-from pushgateway.testing.conformance.settings import SettingsScenarios
-from pushgateway.testing.conformance.troubles import TroubleScenarios
+from pushgateway.testing.conformance.purity_scenarios import PurityScenarios
+from pushgateway.testing.conformance.push_scenarios import PushScenarios
+from pushgateway.testing.conformance.receipt_scenarios import ReceiptScenarios
+from pushgateway.testing.conformance.refusal_scenarios import RefusalScenarios
+from pushgateway.testing.conformance.ruling_scenarios import RulingScenarios
+from pushgateway.testing.conformance.settings_scenarios import SettingsScenarios
 
 __all__ = [
     "PROMISES",
@@ -43,15 +43,14 @@ __all__ = [
 
 
 class PluginConformance(
-    PlaceScenarios,
+    PurityScenarios,
     SettingsScenarios,
     PushScenarios,
-    ExplainScenarios,
+    RulingScenarios,
     ContentScenarios,
-    CrowdScenarios,
-    TroubleScenarios,
+    RefusalScenarios,
+    FailureScenarios,
     BroadcastScenarios,
-    CastingScenarios,
     ReceiptScenarios,
     CallScenarios,
 ):

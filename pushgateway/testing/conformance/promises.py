@@ -214,7 +214,7 @@ class BrokenPromiseError(AssertionError):
         self.seen = seen
 
 
-def judges(key: str) -> Callable[[Callable[P, None]], Callable[P, None]]:
+def checks(key: str) -> Callable[[Callable[P, None]], Callable[P, None]]:
     """Make a test a scenario for the promise `key`: whatever fails in it is told together with what to do."""
     promise = PROMISES[key]
 

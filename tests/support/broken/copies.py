@@ -22,8 +22,8 @@ from stevedore import DriverManager
 from pushgateway.model.outcome import Reason
 from pushgateway.model.receipt import ReceiptKind, Statistics
 from pushgateway.testing.conformance import CallSample, PluginConformance, PostedSample, Sample
-from pushgateway.testing.conformance.judging import scenarios
 from pushgateway.testing.conformance.promises import BrokenPromiseError
+from pushgateway.testing.conformance.runner import scenarios
 
 ROOT = Path(__file__).resolve().parents[3]
 EXAMPLE = ROOT / "examples" / "acme"

@@ -20,18 +20,18 @@ from pushgateway.model.errors import ConfigError, FieldError, NoVerdict, Refused
 from pushgateway.model.push import Notification, Push, PushToken
 from pushgateway.model.secret import Secret
 from pushgateway.sandbox import Fault
-from pushgateway.testing.conformance.calls import arguments
-from pushgateway.testing.conformance.promises import judges
-from pushgateway.testing.conformance.rig import CANARY, ODD_TOKENS, Rig, audiences, fields_of
-from pushgateway.testing.conformance.words import ODD_NOTES
+from pushgateway.testing.conformance.call_scenarios import arguments
+from pushgateway.testing.conformance.harness import CANARY, ODD_TOKENS, Harness, audiences, fields_of
+from pushgateway.testing.conformance.odd_inputs import ODD_NOTES
+from pushgateway.testing.conformance.promises import checks
 from pushgateway.vendor import Request
 from pushgateway.vendor.operation import Ruling
 
 
-class SettingsScenarios(Rig):
+class SettingsScenarios(Harness):
     """What a certificate may hold, and what is said of it."""
 
-    @judges("settings")
+    @checks("settings")
     def test_every_missing_setting_is_named(self) -> None:
         """A certificate without settings is refused with the fields that it lacks."""
         required = [field.name for field in fields_of(self.vendor) if field.default is attrs.NOTHING and field.init]
@@ -41,7 +41,7 @@ class SettingsScenarios(Rig):
         for name in required:
             assert any(f"['1'].{name}:" in problem for problem in problems), f"{name} is missing, and nobody says so"
 
-    @judges("settings")
+    @checks("settings")
     def test_an_unknown_setting_is_named(self) -> None:
         """A typing mistake does not pass silently."""
         problems = self._problems(self.certificate(self.sandbox(), no_such_setting=1))
@@ -50,7 +50,7 @@ class SettingsScenarios(Rig):
             f"an unknown setting was not named; said was: {problems}"
         )
 
-    @judges("settings")
+    @checks("settings")
     def test_an_empty_secret_is_named(self) -> None:
         """A secret that was forgotten is found when the certificate is loaded, not at the first push."""
         for name in self.secrets():
@@ -58,7 +58,7 @@ class SettingsScenarios(Rig):
 
             assert any(f"['1'].{name}:" in problem for problem in problems), f"an empty {name} was taken"
 
-    @judges("settings")
+    @checks("settings")
     def test_a_blank_setting_is_named(self) -> None:
         """A required text that was left empty is found when the certificate is loaded."""
         settings = self.sandbox().settings(self.host)
@@ -76,7 +76,7 @@ class SettingsScenarios(Rig):
             return wrong.problems
         return [str(loaded)] if isinstance(loaded, Exception) else []
 
-    @judges("secrets")
+    @checks("secrets")
     def test_no_secret_shows_in_a_repr(self) -> None:
         """Neither in the `repr` of the plug-in nor in that of its certificate."""
         settings = self.sandbox().settings(self.host)
@@ -92,7 +92,7 @@ class SettingsScenarios(Rig):
         assert CANARY not in repr(loaded), "the repr of the plug-in shows a secret"
         assert CANARY not in repr(certificate), "the repr of the certificate shows a secret"
 
-    @judges("secrets")
+    @checks("secrets")
     def test_no_secret_travels_in_a_url(self) -> None:
         """URLs are written into the access logs of proxies and clients."""
         sandbox = self.sandbox(tokens=3)
@@ -104,26 +104,26 @@ class SettingsScenarios(Rig):
             shown = [request.url for request, _ in heard if secret in request.url]
             assert not shown, f"the setting {name} is in the URL of {len(shown)} of {len(heard)} requests"
 
-    @judges("secrets")
+    @checks("secrets")
     def test_no_secret_travels_in_the_url_of_another_call(self) -> None:
         """Logins, broadcasts, statistics, aliases and whatever else the plug-in offers as a `Call`."""
         asked: list[tuple[str, Request]] = []
-        bench = self.bench()
-        heard = self.answers_of(bench.sandbox)
-        bench.log_in(bench.vendor.home_region)
+        driver = self.driver()
+        heard = self.answers_of(driver.sandbox)
+        driver.log_in(driver.vendor.home_region)
         asked += [("login", request) for request, _ in heard]
-        access = bench.access
+        access = driver.access
         for name in sorted(operations_of(self.vendor)):
-            method = getattr(bench.vendor, name)
+            method = getattr(driver.vendor, name)
             with suppress(Refused, NoVerdict, FieldError):
-                call = method(**arguments(method, bench.sandbox.tokens[0]))
-                bench.carry(call.begin, call.region)
-            asked += [(name, request) for request in bench.requests]
-            bench.requests.clear()
-        for kind, audience in audiences(bench.sandbox).items():
+                call = method(**arguments(method, driver.sandbox.tokens[0]))
+                driver.carry(call.begin, call.region)
+            asked += [(name, request) for request in driver.requests]
+            driver.requests.clear()
+        for kind, audience in audiences(driver.sandbox).items():
             if kind in self.vendor.audiences:
-                bench.broadcast(Broadcast(1, Notification("title", "for all"), audience))
-                asked += [("broadcast", request) for request in bench.requests]
+                driver.broadcast(Broadcast(1, Notification("title", "for all"), audience))
+                asked += [("broadcast", request) for request in driver.requests]
 
         secrets = dict(self.secrets())
         if access is not None:
@@ -134,7 +134,7 @@ class SettingsScenarios(Rig):
                 f"{' and '.join(shown)} is in the URL of a request of {operation}: send it in a header or body"
             )
 
-    @judges("secrets")
+    @checks("secrets")
     def test_nothing_sent_shows_in_a_log(self) -> None:
         """Over faults: no token, title, body or data in any record or outcome's `repr`."""
         sandbox = self.sandbox(tokens=20)
@@ -151,7 +151,7 @@ class SettingsScenarios(Rig):
             assert CANARY not in text, "a title, a text, data or a token is shown in an outcome or in the log"
             assert not [token for token in sandbox.tokens if token in text], "a whole token is shown"
 
-    @judges("advice")
+    @checks("advice")
     def test_its_advice_are_sentences_without_secrets(self) -> None:
         """`pushgateway check` shows them to whoever runs it."""
         advice = self.loaded().advice()
@@ -160,7 +160,7 @@ class SettingsScenarios(Rig):
         for name, secret in self.secrets().items():
             assert not [text for text in advice if secret in text], f"the advice shows the setting {name}"
 
-    @judges("advice")
+    @checks("advice")
     def test_its_rulings_never_fail_and_show_nothing(self) -> None:
         """`explain` is asked about what does not work: it says so, and quotes nothing."""
         vendor = self.loaded()

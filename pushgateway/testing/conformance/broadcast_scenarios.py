@@ -15,12 +15,12 @@ import pytest
 from pushgateway.model.audience import Audience, AudienceKind
 from pushgateway.model.outcome import BroadcastOutcome, Reason, Status
 from pushgateway.model.push import Notification
-from pushgateway.sandbox import Sandbox
-from pushgateway.testing.conformance.content import FEATURES, names_of, with_fields
-from pushgateway.testing.conformance.promises import judges
-from pushgateway.testing.conformance.rig import Rig, audiences
-from pushgateway.testing.conformance.seeing import changed
-from pushgateway.testing.conformance.wire import EPOCH
+from pushgateway.sandbox import Fault, Sandbox
+from pushgateway.testing.conformance.content_scenarios import FEATURES, names_of, with_fields
+from pushgateway.testing.conformance.delivery_comparison import changed
+from pushgateway.testing.conformance.harness import Harness, audiences
+from pushgateway.testing.conformance.promises import checks
+from pushgateway.testing.conformance.sandbox_connection import EPOCH
 from pushgateway.testing.virtual_time import run_virtual
 
 NOTE = Notification("title", "for all")
@@ -39,10 +39,12 @@ CHOICES: Mapping[str, tuple[Mapping[str, Sequence[str]], frozenset[int]]] = {
 REFUSALS = (Reason.UNSUPPORTED, Reason.INVALID_NOTIFICATION)
 
 
-class CastingScenarios(Rig):
+class BroadcastScenarios(Harness):
     """Audiences, schedules, speed and content of broadcasts."""
 
-    def cast(self, sandbox: Sandbox, audience: Audience, note: Notification = NOTE, **more: Any) -> BroadcastOutcome:
+    def broadcast(
+        self, sandbox: Sandbox, audience: Audience, note: Notification = NOTE, **more: Any
+    ) -> BroadcastOutcome:
         """Broadcast through a gateway."""
 
         async def main() -> BroadcastOutcome:
@@ -53,7 +55,7 @@ class CastingScenarios(Rig):
         assert "broke its contract" not in outcome.detail, outcome.detail
         return outcome
 
-    def refused(self, sandbox: Sandbox, outcome: BroadcastOutcome, *names: str) -> None:
+    def check_refused(self, sandbox: Sandbox, outcome: BroadcastOutcome, *names: str) -> None:
         """It was refused cleanly: nobody got it, and what is not possible is named."""
         assert sandbox.ledger.total == 0, f"a broadcast ended {outcome!r}, and {sandbox.ledger.total} phones got it"
         assert outcome.status is Status.NOT_SENT, (
@@ -63,8 +65,69 @@ class CastingScenarios(Rig):
         detail = outcome.detail + "".join(one.detail for one in outcome.outcomes)
         assert any(name in detail for name in names), f"refused, and {' or '.join(names)} is not named: {outcome!r}"
 
+    @pytest.mark.parametrize("kind", list(AudienceKind), ids=lambda kind: kind.value)
+    @checks("broadcasts")
+    def test_each_audience_is_reached_or_cleanly_unsupported(self, kind: AudienceKind) -> None:
+        """What the plug-in lists works; what it does not list is `UNSUPPORTED` before any request."""
+        sandbox = self.sandbox(tokens=10)
+        audience = audiences(sandbox)[kind]
+        outcome = self.broadcast(sandbox, audience)
+
+        if kind in self.vendor.audiences:
+            reached = 1 if kind in (AudienceKind.ALIASES, AudienceKind.TAGS) else 10
+            assert outcome.ok, f"a broadcast to {kind.value} should be ACCEPTED: {outcome!r}"
+            assert sandbox.ledger.total == reached, f"{sandbox.ledger.total} phones got it, {reached} should"
+            assert outcome.task_ids or outcome.message_id, "nobody can ask for this broadcast again: it has no id"
+        else:
+            seen = (outcome.status, outcome.reason)
+            assert seen == (Status.NOT_SENT, Reason.UNSUPPORTED), f"not listed in `audiences`, and yet {outcome!r}"
+            assert not sandbox.ledger.calls, "what is not supported is refused before any request"
+
+    @checks("broadcasts")
+    def test_a_long_list_with_dead_tokens(self) -> None:
+        """More tokens than fit into one request: one true outcome for each, in the order given."""
+        if AudienceKind.TOKENS not in self.vendor.audiences:
+            return
+        count = min(self.vendor.audience_size + 1, 2001)
+        sandbox = self.sandbox(tokens=count)
+        tokens = list(sandbox.tokens)
+        for token in tokens[1::5]:
+            sandbox.uninstall(token)
+
+        outcome = self.broadcast(sandbox, Audience.of_tokens([*tokens, "a;b,c"]))
+
+        assert [one.push_token.token for one in outcome.outcomes] == [*tokens, "a;b,c"], "one outcome each, in order"
+        for place, one in enumerate(outcome.outcomes):
+            times = sandbox.ledger.count(one.push_token.token)
+            assert one.ok == (times == 1), f"token {place} ended {one.status.name}, its phone got it {times} times"
+            wanted = None if times else Reason.UNREGISTERED
+            is_dirty = one.reason is Reason.INVALID_NOTIFICATION and one.detail.startswith("token: ")
+            right = one.reason is wanted or (is_dirty and one.push_token.token not in tokens)
+            assert right, f"token {place} of a broadcast should end {wanted}: {one!r}"
+
+    @pytest.mark.parametrize("kind", ["drop", "html", "cut", "expire"])
+    @checks("broadcasts")
+    def test_a_broadcast_is_never_made_twice(self, kind: str) -> None:
+        """Whatever happens to its last request; an access token that expired is renewed."""
+        if not self.vendor.audiences:
+            return
+        first = min(self.vendor.audiences, key=lambda kind: kind.value)
+        quiet = self.sandbox(tokens=10)
+        self.broadcast(quiet, audiences(quiet)[first])
+        sandbox = self.sandbox(tokens=10)
+        sandbox.faults.add(Fault(kind=kind, after=sum(quiet.ledger.calls.values()) - 1, size=5))
+
+        outcome = self.broadcast(sandbox, audiences(sandbox)[first])
+
+        most = max((sandbox.ledger.count(token) for token in sandbox.tokens), default=0)
+        assert most <= 1, f"a phone got the broadcast {most} times"
+        if kind == "expire":
+            assert outcome.ok, f"its access token expired once, and the broadcast ended {outcome!r}"
+        else:
+            assert outcome.status is Status.UNKNOWN, f"no verdict came, and the broadcast ended {outcome!r}"
+
     @pytest.mark.parametrize("choice", CHOICES)
-    @judges("broadcasts")
+    @checks("broadcasts")
     def test_tags_reach_whom_they_mean(self, choice: str) -> None:
         """One of, all of, none of: exactly these phones, or refused."""
         if AudienceKind.TAGS not in self.vendor.audiences:
@@ -75,17 +138,17 @@ class CastingScenarios(Rig):
         for token, tags in zip(tokens, TAGS, strict=True):
             sandbox.set_tags(token, tags)
 
-        outcome = self.cast(sandbox, Audience.of_tags(**groups))
+        outcome = self.broadcast(sandbox, Audience.of_tags(**groups))
 
         if outcome.ok:
             reached = {place for place, token in enumerate(tokens) if sandbox.ledger.count(token)}
             assert reached == wanted, f"tags, {choice}: phones {sorted(reached)} got it, {sorted(wanted)} were meant"
         else:
-            self.refused(sandbox, outcome, "audience", "tags", "all_of", "none_of")
+            self.check_refused(sandbox, outcome, "audience", "tags", "all_of", "none_of")
 
     @pytest.mark.parametrize("sign", [",", ";", "|", " "])
     @pytest.mark.parametrize("kind", [AudienceKind.ALIASES, AudienceKind.TAGS], ids=lambda kind: kind.value)
-    @judges("broadcasts")
+    @checks("broadcasts")
     def test_a_name_with_a_separator_is_one_name(self, kind: AudienceKind, sign: str) -> None:
         """`x,y` is not `x` and `y`: it reaches its own phone alone, or is refused by name."""
         if kind not in self.vendor.audiences:
@@ -98,7 +161,7 @@ class CastingScenarios(Rig):
             sandbox.set_tags(token, [name])
         make = Audience.of_aliases if kind is AudienceKind.ALIASES else Audience.of_tags
 
-        outcome = self.cast(sandbox, make([names[2]]))
+        outcome = self.broadcast(sandbox, make([names[2]]))
 
         if outcome.ok:
             reached = {place for place, token in enumerate(tokens) if sandbox.ledger.count(token)}
@@ -106,9 +169,9 @@ class CastingScenarios(Rig):
                 f"the {kind.value} were one name with {sign!r} in it: the phones {sorted(reached)} got it, not its own"
             )
         else:
-            self.refused(sandbox, outcome, "audience", "alias", "tag")
+            self.check_refused(sandbox, outcome, "audience", "alias", "tag")
 
-    @judges("broadcasts")
+    @checks("broadcasts")
     def test_several_aliases_reach_each_of_them(self) -> None:
         """Each named phone once, and no other."""
         if AudienceKind.ALIASES not in self.vendor.audiences:
@@ -118,47 +181,47 @@ class CastingScenarios(Rig):
         for token, alias in zip(tokens, ("ann", "bob", "cy", "dee"), strict=False):
             sandbox.set_alias(token, alias)
 
-        outcome = self.cast(sandbox, Audience.of_aliases(["ann", "cy", "dee"]))
+        outcome = self.broadcast(sandbox, Audience.of_aliases(["ann", "cy", "dee"]))
 
         counts = [sandbox.ledger.count(token) for token in tokens]
         assert outcome.ok, f"a broadcast to three aliases should be ACCEPTED: {outcome!r}"
         assert counts == [1, 0, 1, 1, 0], f"three aliases were meant (phones 0, 2, 3), and phones got it {counts} times"
 
-    @judges("broadcasts")
+    @checks("broadcasts")
     def test_a_start_is_kept_or_refused(self) -> None:
         """Tomorrow is tomorrow: not now, not in another unit."""
         for sandbox, audience in self._each():
-            outcome = self.cast(sandbox, audience, start_at=LATER)
+            outcome = self.broadcast(sandbox, audience, start_at=LATER)
             if not outcome.ok:
-                self.refused(sandbox, outcome, "start_at")
+                self.check_refused(sandbox, outcome, "start_at")
                 continue
             for seen in sandbox.ledger.deliveries:
                 told = "at once" if seen.start_at is None else f"at {seen.start_at} (epoch seconds)"
                 right = seen.start_at is not None and abs(seen.start_at - LATER.timestamp()) < 1
                 assert right, f"a broadcast to start at {LATER} is shown {told}: start_at was lost or in another unit"
 
-    @judges("broadcasts")
+    @checks("broadcasts")
     def test_a_rate_is_kept_or_refused(self) -> None:
         """No faster than the host allows. Two rates, because a vendor may have a least one."""
         for rate in (50, 5000):
             for sandbox, audience in self._each():
-                outcome = self.cast(sandbox, audience, rate=rate)
+                outcome = self.broadcast(sandbox, audience, rate=rate)
                 if not outcome.ok:
-                    self.refused(sandbox, outcome, "rate")
+                    self.check_refused(sandbox, outcome, "rate")
                     continue
                 for seen in sandbox.ledger.deliveries:
                     told = seen.rate or "full speed"
                     assert seen.rate == rate, f"a broadcast at {rate} phones a second goes out at {told}"
 
-    @judges("content")
+    @checks("content")
     def test_a_broadcast_says_what_it_was_given(self) -> None:
         """Each feature, to each audience: unchanged, cut and named, or refused by name."""
         for fields in FEATURES.values():
             note = with_fields(NOTE, fields)
             for sandbox, audience in self._each():
-                outcome = self.cast(sandbox, audience, note)
+                outcome = self.broadcast(sandbox, audience, note)
                 if not outcome.ok:
-                    self.refused(sandbox, outcome, *names_of(fields))
+                    self.check_refused(sandbox, outcome, *names_of(fields))
                     continue
                 assert sandbox.ledger.total, f"a broadcast to {audience.kind.value} was accepted, and nobody got it"
                 for seen in sandbox.ledger.deliveries:
@@ -166,14 +229,14 @@ class CastingScenarios(Rig):
                     assert not problems, f"a broadcast to {audience.kind.value}: {'; '.join(problems)}"
 
     @pytest.mark.parametrize("name", ["title", "body"])
-    @judges("any text")
+    @checks("any text")
     def test_a_long_broadcast_is_cut_and_says_so(self, name: str) -> None:
         """As a push: cut and named, or refused by name."""
         note = with_fields(NOTE, {name: "长" * 5000})
         for sandbox, audience in self._each():
-            outcome = self.cast(sandbox, audience, note)
+            outcome = self.broadcast(sandbox, audience, note)
             if not outcome.ok:
-                self.refused(sandbox, outcome, name)
+                self.check_refused(sandbox, outcome, name)
                 continue
             for seen in sandbox.ledger.deliveries:
                 problems = changed(note, seen, outcome.truncated)

@@ -16,64 +16,64 @@ import attrs
 from pushgateway.engine.operations import operations_of
 from pushgateway.model.errors import FieldError, NoVerdict, Refused
 from pushgateway.model.outcome import Reason
-from pushgateway.testing.conformance.bench import Bench
-from pushgateway.testing.conformance.promises import judges
-from pushgateway.testing.conformance.rig import ODD_TOKENS, PREFIXED, Rig
-from pushgateway.testing.conformance.words import ODD_BODIES, odd_twins
+from pushgateway.testing.conformance.exchange_driver import ExchangeDriver
+from pushgateway.testing.conformance.harness import ODD_TOKENS, PREFIXED, Harness
+from pushgateway.testing.conformance.odd_inputs import ODD_BODIES, odd_twins
+from pushgateway.testing.conformance.promises import checks
 from pushgateway.vendor import Response
 from pushgateway.vendor.operation import Call
 
 NOT_THE_ARGUMENTS = (Reason.CREDENTIALS, Reason.RATE_LIMITED, Reason.QUOTA_EXCEEDED, Reason.UNAVAILABLE)
 
 
-class CallScenarios(Rig):
+class CallScenarios(Harness):
     """Where calls go, and what becomes of odd replies and arguments."""
 
-    @judges("errors")
+    @checks("errors")
     def test_a_reply_to_a_call_that_makes_no_sense(self) -> None:
         """Any value left out or of another type: `Refused`, `NoVerdict` or a result, never a crash."""
         for name in sorted(operations_of(self.vendor)):
-            bench, replies = self.bench(tokens=3), list[Response]()
-            bench.spoil = lambda reply, replies=replies: replies.append(reply) or reply  # type: ignore[misc]
-            self._carry(bench, self._made(bench, name, bench.sandbox.tokens[0]))
+            driver, replies = self.driver(tokens=3), list[Response]()
+            driver.spoil = lambda reply, replies=replies: replies.append(reply) or reply  # type: ignore[misc]
+            self._carry(driver, self._made(driver, name, driver.sandbox.tokens[0]))
             for whole in replies[:1]:
                 contents = [*ODD_BODIES, *odd_twins(whole.content, whole.headers.get("content-type", ""))]
                 # What a reply with the code of success would hold, whatever the sandbox said.
                 contents += [twin for text in SUCCESSES for twin in odd_twins(text)]
                 for content in contents:
-                    bench.spoil = lambda reply, content=content: attrs.evolve(reply, content=content)  # type: ignore[misc]
+                    driver.spoil = lambda reply, content=content: attrs.evolve(reply, content=content)  # type: ignore[misc]
                     try:
-                        self._carry(bench, self._made(bench, name, bench.sandbox.tokens[0]))
+                        self._carry(driver, self._made(driver, name, driver.sandbox.tokens[0]))
                     except Exception as error:
                         raise AssertionError(
                             f"to {content[:80]!r} the call {name} raised {type(error).__name__}: {error}"
                         ) from error
 
-    @judges("hosts")
+    @checks("hosts")
     def test_a_call_about_a_phone_goes_to_the_phones_region(self) -> None:
         """A call whose argument is a push token is of the region of that token, as its pushes are."""
-        bench = self.bench(tokens=3)
-        tokens = (*bench.sandbox.tokens, *PREFIXED, *self.regions)
+        driver = self.driver(tokens=3)
+        tokens = (*driver.sandbox.tokens, *PREFIXED, *self.regions)
         for name, token in ((name, token) for name in self._about_a_phone() for token in tokens):
-            call = self._made(bench, name, token)
+            call = self._made(driver, name, token)
             if call is None:
                 continue
-            wanted = bench.vendor.region(token)
+            wanted = driver.vendor.region(token)
             assert call.region == wanted, (
                 f"the call {name} for the token {token!r} is of the region {call.region!r}, its pushes of {wanted!r}"
             )
 
-    @judges("calls")
+    @checks("calls")
     def test_calls_end_as_the_documents_print(self) -> None:
         """The samples of the vendor's documents, as replies to the call that they belong to."""
         for sample in self.call_samples:
-            bench = self.bench(tokens=3)
+            driver = self.driver(tokens=3)
             body = sample.reply.encode()
-            bench.spoil = lambda reply, body=body: attrs.evolve(reply, content=body)  # type: ignore[misc]
-            call = getattr(bench.vendor, sample.name)(**sample.arguments)
+            driver.spoil = lambda reply, body=body: attrs.evolve(reply, content=body)  # type: ignore[misc]
+            call = getattr(driver.vendor, sample.name)(**sample.arguments)
             result: Any
             try:
-                result = bench.carry(call.begin, call.region)
+                result = driver.carry(call.begin, call.region)
             except Refused as refused:
                 result = refused.reason
             except NoVerdict:
@@ -82,17 +82,17 @@ class CallScenarios(Rig):
                 f"{sample.says}: the call {sample.name} should end with {sample.result!r}, it ends with {result!r}"
             )
 
-    @judges("errors")
+    @checks("errors")
     def test_a_call_about_an_odd_token_is_refused(self) -> None:
         """Whatever a host's database holds: a result, `Refused` about the argument or `NoVerdict`, never a crash."""
         for name in self._about_a_phone():
             for token in ODD_TOKENS:
-                bench = self.bench(tokens=3)
-                call = self._made(bench, name, token)
+                driver = self.driver(tokens=3)
+                call = self._made(driver, name, token)
                 if call is None:
                     continue
                 try:
-                    bench.carry(call.begin, call.region)
+                    driver.carry(call.begin, call.region)
                 except Refused as refused:
                     assert refused.reason not in NOT_THE_ARGUMENTS, (
                         f"the call {name} for an odd token ended {refused.reason.name}: the arguments are wrong, not "
@@ -106,18 +106,18 @@ class CallScenarios(Rig):
             if "token" in inspect.signature(getattr(self.vendor, name)).parameters:
                 yield name
 
-    def _made(self, bench: Bench, name: str, token: str) -> Call[Any] | None:
-        method = getattr(bench.vendor, name)
+    def _made(self, driver: ExchangeDriver, name: str, token: str) -> Call[Any] | None:
+        method = getattr(driver.vendor, name)
         with suppress(Refused, FieldError):
             call = method(**arguments(method, token))
             assert isinstance(call, Call), f"{name}() gives a Call"
             return call
         return None
 
-    def _carry(self, bench: Bench, call: Call[Any] | None) -> None:
+    def _carry(self, driver: ExchangeDriver, call: Call[Any] | None) -> None:
         if call is not None:
             with suppress(Refused, NoVerdict):
-                bench.carry(call.begin, call.region)
+                driver.carry(call.begin, call.region)
 
 
 SUCCESSES = (b'{"code": 0, "message": "", "data": {"a": 1}}', b'{"code": 0, "data": []}')

@@ -28,11 +28,11 @@ from pushgateway.model.push import (
     PushToken,
 )
 from pushgateway.sandbox import Delivery
-from pushgateway.testing.conformance.bench import Bench
-from pushgateway.testing.conformance.promises import judges
-from pushgateway.testing.conformance.rig import Rig
-from pushgateway.testing.conformance.seeing import changed, is_whole_cut, same
-from pushgateway.testing.conformance.wire import EPOCH
+from pushgateway.testing.conformance.delivery_comparison import changed, is_whole_cut, same
+from pushgateway.testing.conformance.exchange_driver import ExchangeDriver
+from pushgateway.testing.conformance.harness import Harness
+from pushgateway.testing.conformance.promises import checks
+from pushgateway.testing.conformance.sandbox_connection import EPOCH
 
 NOW = datetime.fromtimestamp(EPOCH, UTC)
 PLAIN = Notification("title", "for all")
@@ -90,26 +90,26 @@ FAMILY = "👨‍👩‍👧‍👦"
 CLUSTERS = {"family": FAMILY, "flag": "🇨🇳", "skin": "👍🏽", "accent": "e\u0301"}
 
 
-class ContentScenarios(Rig):
+class ContentScenarios(Harness):
     """What becomes of each feature, alone, beside others and at its limit."""
 
-    def shown(self, bench: Bench, notes: Sequence[Notification]) -> list[tuple[Outcome, Delivery | None]]:
+    def shown(self, driver: ExchangeDriver, notes: Sequence[Notification]) -> list[tuple[Outcome, Delivery | None]]:
         """The outcome of each, pushed in one batch to phones of their own, and what the phone then shows."""
-        bench.sandbox.ledger.clear()
-        tokens = bench.sandbox.register(len(notes))
+        driver.sandbox.ledger.clear()
+        tokens = driver.sandbox.register(len(notes))
         batch = [
             Push(PushToken(1, token), note, dedupe_id=f"d-{token[-20:]}")
             for token, note in zip(tokens, notes, strict=True)
         ]
         try:
-            outcomes: Sequence[Outcome] = bench.push(batch)
+            outcomes: Sequence[Outcome] = driver.push(batch)
         except Refused as refused:
             outcomes = [refused.kept.get(place) or Outcome.refused(push, refused) for place, push in enumerate(batch)]
         except NoVerdict as silent:
             raise AssertionError(
                 f"the vendor was asked for a notification and gave no verdict: {silent.detail}"
             ) from None
-        seen = {delivery.token: delivery for delivery in bench.sandbox.ledger.deliveries}
+        seen = {delivery.token: delivery for delivery in driver.sandbox.ledger.deliveries}
         return [(outcome, seen.get(token)) for outcome, token in zip(outcomes, tokens, strict=True)]
 
     def judge(self, note: Notification, outcome: Outcome, seen: Delivery | None, *names: str) -> bool:
@@ -135,27 +135,27 @@ class ContentScenarios(Rig):
         return False
 
     @pytest.mark.parametrize("feature", FEATURES)
-    @judges("content")
+    @checks("content")
     def test_each_feature_reaches_the_phone_or_is_refused_by_name(self, feature: str) -> None:
         """As it was given: not lost, not changed, not in another unit."""
-        bench, fields = self.bench(), FEATURES[feature]
+        driver, fields = self.driver(), FEATURES[feature]
         note = Notification("title", "for all", **fields)
-        ((outcome, seen),) = self.shown(bench, [note])
+        ((outcome, seen),) = self.shown(driver, [note])
 
         self.judge(note, outcome, seen, *names_of(fields))
 
-    @judges("content")
+    @checks("content")
     def test_each_phone_gets_its_own_features(self) -> None:
         """In one batch with others: nothing of one notification shows on another's phone."""
-        bench = self.bench()
-        if self.size < 3 or not bench.vendor.batching.mixed:
+        driver = self.driver()
+        if self.size < 3 or not driver.vendor.batching.mixed:
             return
-        ((_, alone),) = self.shown(bench, [PLAIN])
+        ((_, alone),) = self.shown(driver, [PLAIN])
         assert alone is not None, "a plain notification does not arrive"
         for fields in FEATURES.values():
             odd = Notification("title", "for one", **fields)
             plain = Notification("title", "for another")
-            first, (outcome, seen), last = self.shown(bench, [plain, odd, plain])
+            first, (outcome, seen), last = self.shown(driver, [plain, odd, plain])
             self.judge(odd, outcome, seen, *names_of(fields))
             for told, other in (first, last):
                 assert other is not None, f"a plain push beside one with {', '.join(fields)} ended {told!r}"
@@ -165,14 +165,14 @@ class ContentScenarios(Rig):
                     assert mine == usual, f"beside a push with {', '.join(fields)} a plain one has another's {name}"
 
     @pytest.mark.parametrize("feature", SIZES)
-    @judges("content")
+    @checks("content")
     def test_at_the_limit_and_one_beyond(self, feature: str) -> None:
         """The longest that passes is shown whole; one more is cut and named, or refused by name."""
-        bench, make = self.bench(), SIZES[feature]
+        driver, make = self.driver(), SIZES[feature]
 
         def passes(sign: str, count: int) -> bool:
             note = with_fields(PLAIN, make(sign * count))
-            ((outcome, seen),) = self.shown(bench, [note])
+            ((outcome, seen),) = self.shown(driver, [note])
             arrived = self.judge(note, outcome, seen, feature, "receipt_url" if "receipt" in feature else feature)
             return arrived and not outcome.truncated
 
@@ -190,14 +190,14 @@ class ContentScenarios(Rig):
                     f"{feature}: the vendor takes {most} characters, and {low} is the longest that passes"
                 )
 
-    @judges("content")
+    @checks("content")
     def test_numbers_at_the_limit_and_one_beyond(self) -> None:
         """The longest `ttl` that passes arrives as it is; one second more is refused by name."""
-        bench = self.bench()
+        driver = self.driver()
 
         def passes(ttl: int) -> bool:
             note = attrs.evolve(PLAIN, ttl=ttl)
-            ((outcome, seen),) = self.shown(bench, [note])
+            ((outcome, seen),) = self.shown(driver, [note])
             return self.judge(note, outcome, seen, "ttl")
 
         low, high = 0, 1
@@ -211,42 +211,42 @@ class ContentScenarios(Rig):
         assert low == most, f"ttl: the vendor takes {most} seconds, and {low} is the longest that passes"
 
     @pytest.mark.parametrize("name", ["title", "body"])
-    @judges("any text")
+    @checks("any text")
     def test_a_blank_title_or_text_alone(self, name: str) -> None:
         """Beside a good text: refused by its name before any request, or shown as it is."""
         for blank in ("", " ", "\t\n", "\u200b", "\u3164"):
             note = with_fields(PLAIN, {name: blank})
-            ((outcome, seen),) = self.shown(self.bench(), [note])
+            ((outcome, seen),) = self.shown(self.driver(), [note])
             self.judge(note, outcome, seen, name)
 
     @pytest.mark.parametrize("name", ["title", "body", "subtitle"])
-    @judges("any text")
+    @checks("any text")
     def test_no_character_is_torn_at_the_cut(self, name: str) -> None:
         """An emoji of several characters, or an accent, is shown whole or not at all."""
-        bench = self.bench()
-        ((outcome, seen),) = self.shown(bench, [with_fields(PLAIN, {name: "x" * MOST})])
+        driver = self.driver()
+        ((outcome, seen),) = self.shown(driver, [with_fields(PLAIN, {name: "x" * MOST})])
         if seen is None or name not in outcome.truncated:
             return  # refused when too long: nothing is cut
         length = len(getattr(seen, name))
         for kind, cluster in CLUSTERS.items():
             for before in range(max(length - 14, 0), length + 1):
                 text = "x" * before + cluster * 3 + "y" * 20
-                ((outcome, seen),) = self.shown(bench, [with_fields(PLAIN, {name: text})])
+                ((outcome, seen),) = self.shown(driver, [with_fields(PLAIN, {name: text})])
                 if seen is not None:
                     whole = is_whole_cut(text, getattr(seen, name))
                     assert whole, f"the {name} was cut inside of an emoji or a letter with its accent ({kind})"
 
     @pytest.mark.parametrize("name", ["title", "body"])
-    @judges("any text")
+    @checks("any text")
     def test_something_can_be_seen_of_a_text_that_is_cut(self, name: str) -> None:
         """A letter with more marks than the limit has room for is cut inside, and not left out."""
-        bench = self.bench()
+        driver = self.driver()
         for text in ("Z" + "\u0301" * 1000, "e\u0301\u200d" * 1000, "\U0001f468\u200d" * 1000):
             note = with_fields(PLAIN, {name: text})
-            ((outcome, seen),) = self.shown(bench, [note])
+            ((outcome, seen),) = self.shown(driver, [note])
             self.judge(note, outcome, seen, name)
 
-    @judges("content")
+    @checks("content")
     def test_what_equals_in_python_is_not_the_same(self) -> None:
         """`1`, `True` and `1.0` are equal in Python; each phone gets the one that was for it."""
         values: tuple[Any, ...] = (1, True, 1.0, "1", 0, False, 0.0, None, [1], [True], {"a": 1}, {"a": True})
@@ -263,55 +263,55 @@ class ContentScenarios(Rig):
                     got, wanted = seen[outcome.push_token.token].data, push.notification.data
                     assert same(got, wanted), f"a phone got the data {dict(got)!r}, and {dict(wanted)!r} was for it"
 
-    @judges("content")
+    @checks("content")
     def test_overrides_win_or_are_refused_by_name(self) -> None:
         """Fields in the vendor's own names arrive; one that nobody knows is refused; another brand's do nothing."""
-        bench, brand = self.bench(), self.vendor.brand
+        driver, brand = self.driver(), self.vendor.brand
         for name, value in self.own_fields.items():
             note = attrs.evolve(PLAIN, overrides={brand: {name: value}})
-            ((outcome, seen),) = self.shown(bench, [note])
+            ((outcome, seen),) = self.shown(driver, [note])
             assert seen is not None, f"overrides[{brand!r}][{name!r}] of own_fields should be ACCEPTED: {outcome!r}"
             got = seen.notification.get(name)
             alike = same(got, value) or str(got).lower() == str(value).lower()
             assert alike, f"overrides[{brand!r}][{name!r}] was lost: the vendor got {got!r}"
         unknown = "no_such_field_5d1c"
-        ((outcome, seen),) = self.shown(bench, [attrs.evolve(PLAIN, overrides={brand: {unknown: "x"}})])
+        ((outcome, seen),) = self.shown(driver, [attrs.evolve(PLAIN, overrides={brand: {unknown: "x"}})])
         if seen is not None:
             assert unknown in seen.notification, f"overrides[{brand!r}] has a field that was dropped without a word"
         else:
             self.judge(PLAIN, outcome, None, unknown, "overrides")
         note = attrs.evolve(PLAIN, overrides={"another-brand": {unknown: "x"}})
-        ((outcome, seen),) = self.shown(bench, [note])
+        ((outcome, seen),) = self.shown(driver, [note])
         assert self.judge(note, outcome, seen, "overrides"), "overrides of another brand are refused here"
 
-    @judges("content")
+    @checks("content")
     def test_two_notifications_do_not_replace_each_other(self) -> None:
         """A second message to the same phone leaves the first one on its screen."""
-        bench = self.bench()
-        token = bench.sandbox.tokens[0]
+        driver = self.driver()
+        token = driver.sandbox.tokens[0]
         for number in range(2):
             note = Notification(f"title {number}", f"for all {number}")
-            bench.push([Push(PushToken(1, token), note, dedupe_id=f"d-{number}")])
-        first, second = bench.sandbox.ledger.deliveries
+            driver.push([Push(PushToken(1, token), note, dedupe_id=f"d-{number}")])
+        first, second = driver.sandbox.ledger.deliveries
 
         assert first.replaces == "" or first.replaces != second.replaces, (
             "two different notifications bear the same id on the phone, so the second one takes the place of the first"
         )
 
-    @judges("content")
+    @checks("content")
     def test_the_gateways_receipt_address_travels(self) -> None:
         """`Push.callback` is used where the notification says nothing itself, with each push's own parameter."""
-        bench = self.bench()
+        driver = self.driver()
         if not self.posts_receipts():
             return
         note = PLAIN
-        tokens = bench.sandbox.tokens[: min(3, self.size)]
+        tokens = driver.sandbox.tokens[: min(3, self.size)]
         marks = {token: CallBack("https://host.example/r", f"mark-{place}") for place, token in enumerate(tokens)}
-        bench.push(
+        driver.push(
             [Push(PushToken(1, token), note, dedupe_id=f"d-{token}", callback=mark) for token, mark in marks.items()]
         )
 
-        for seen in bench.sandbox.ledger.deliveries:
+        for seen in driver.sandbox.ledger.deliveries:
             mark = marks[seen.token]
             assert seen.receipt_url == mark.url, "Push.callback was not used: no receipt would ever come"
             assert seen.receipt_parameter == mark.parameter, (
@@ -328,46 +328,46 @@ class ContentScenarios(Rig):
 
     # Intents and templates
 
-    @judges("intents")
+    @checks("intents")
     def test_marketing_is_never_sent_as_private(self) -> None:
         """What is for everybody leaves under no category and channel that is kept for personal messages."""
-        for bench in self._benches():
+        for driver in self._drivers():
             for note in self._intents():
-                ((outcome, seen),) = self.shown(bench, [note])
+                ((outcome, seen),) = self.shown(driver, [note])
                 self._check_public(note, outcome, seen)
-            for channel in self._private_channels(bench):
+            for channel in self._private_channels(driver):
                 for intent in (intent for intent in Intent if intent.is_public):
                     note = with_fields(PLAIN, {"intent": intent, "channel_id": channel})
-                    ((outcome, seen),) = self.shown(bench, [note])
+                    ((outcome, seen),) = self.shown(driver, [note])
                     self._check_public(note, outcome, seen)
-            if self.size >= len(Intent) and bench.vendor.batching.mixed:
+            if self.size >= len(Intent) and driver.vendor.batching.mixed:
                 notes = list(self._intents())
                 for batch in (notes, notes[::-1]):
-                    for note, (outcome, seen) in zip(batch, self.shown(bench, batch), strict=True):
+                    for note, (outcome, seen) in zip(batch, self.shown(driver, batch), strict=True):
                         self._check_public(note, outcome, seen)
 
-    def _benches(self) -> Iterator[Bench]:
-        yield self.bench()
+    def _drivers(self) -> Iterator[ExchangeDriver]:
+        yield self.driver()
         sandbox = self.make_sandbox(clock=lambda: EPOCH, tokens=0)
         settings = self.with_template(sandbox.settings(self.host))
         if settings is not None:
-            yield self.bench(settings=settings)
+            yield self.driver(settings=settings)
 
-    def _private_channels(self, bench: Bench) -> set[str]:
+    def _private_channels(self, driver: ExchangeDriver) -> set[str]:
         """The channels under which personal messages leave."""
-        shown = [self.shown(bench, [note])[0][1] for note in self._intents()]
+        shown = [self.shown(driver, [note])[0][1] for note in self._intents()]
         return {seen.channel_id for seen in shown if seen is not None and seen.private and seen.channel_id}
 
-    @judges("intents")
+    @checks("intents")
     def test_each_intent_has_the_category_of_the_rules(self) -> None:
         """A chat that leaves as something else counts against the wrong quota, or is held back at night."""
-        rules, bench = self.rules, self.bench()
+        rules, driver = self.rules, self.driver()
         if rules is None:
             return
-        rows = (rules.dialects.get(bench.vendor.dialect) or next(iter(rules.dialects.values()))).intents
+        rows = (rules.dialects.get(driver.vendor.dialect) or next(iter(rules.dialects.values()))).intents
         for intent, row in rows.items():
             note = with_fields(PLAIN, {"intent": intent})
-            ((_, seen),) = self.shown(bench, [note])
+            ((_, seen),) = self.shown(driver, [note])
             if seen is not None:
                 assert seen.category == row.category, (
                     f"{intent} leaves under the category {seen.category!r}, by the rules it is {row.category!r}"
@@ -391,21 +391,21 @@ class ContentScenarios(Rig):
                 "is kept for personal messages: the vendor bans apps for that"
             )
 
-    @judges("intents")
+    @checks("intents")
     def test_a_template_gets_its_parameters(self) -> None:
         """Each push its own; a place that is missing or unknown is refused by its name."""
         settings = self.with_template(self.make_sandbox(clock=lambda: EPOCH, tokens=0).settings(self.host))
         if settings is None:
             return
-        bench = self.bench(settings=settings)
+        driver = self.driver(settings=settings)
         filled: list[Mapping[str, Any]] = [
             {"who": "Ann", "what": 3},
             {"who": 'Bob & "Co"', "what": "长"},
             {"who": "Ann", "what": True},
         ]
         notes = [attrs.evolve(PLAIN, intent=Intent.CHAT, parameters=each) for each in filled[:2]]
-        for batch in ([notes[0]], notes[: self.size] if bench.vendor.batching.mixed else [notes[1]]):
-            for note, (outcome, seen) in zip(batch, self.shown(bench, batch), strict=True):
+        for batch in ([notes[0]], notes[: self.size] if driver.vendor.batching.mixed else [notes[1]]):
+            for note, (outcome, seen) in zip(batch, self.shown(driver, batch), strict=True):
                 assert seen is not None, f"a push with a template and all its parameters ended {outcome!r}"
                 assert seen.template, "with_template() names a template, and the push went out without one"
                 assert same(seen.parameters, note.parameters), (
@@ -413,10 +413,10 @@ class ContentScenarios(Rig):
                     f"{dict(note.parameters)!r}"
                 )
         for intent in (Intent.CALL, Intent.ORDER, Intent.MARKETING):
-            ((_, seen),) = self.shown(bench, [with_fields(PLAIN, {"intent": intent})])
+            ((_, seen),) = self.shown(driver, [with_fields(PLAIN, {"intent": intent})])
             assert seen is None or not seen.template, f"the template is for chats, and {intent.value} left with it"
         for odd, name in (({"who": "Ann"}, "what"), ({"who": "Ann", "what": "3", "where": "x"}, "where")):
             note = with_fields(PLAIN, {"intent": Intent.CHAT, "parameters": odd})
-            ((outcome, seen),) = self.shown(bench, [note])
+            ((outcome, seen),) = self.shown(driver, [note])
             assert seen is None, f"the place {name!r} of a template is missing or unknown, and the push was sent"
             assert self.judge(note, outcome, seen, name) is False

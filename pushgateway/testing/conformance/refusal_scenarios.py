@@ -17,11 +17,11 @@ from pushgateway.model.errors import NoVerdict, Refused
 from pushgateway.model.outcome import Outcome, Reason, Status
 from pushgateway.model.push import Notification, Push, PushToken
 from pushgateway.sandbox import Answer, Sandbox
-from pushgateway.testing.conformance.bench import Bench
-from pushgateway.testing.conformance.promises import judges
-from pushgateway.testing.conformance.rig import Rig, audiences
-from pushgateway.testing.conformance.wire import EPOCH
-from pushgateway.testing.conformance.words import ODD_BODIES, odd_twins
+from pushgateway.testing.conformance.exchange_driver import ExchangeDriver
+from pushgateway.testing.conformance.harness import Harness, audiences
+from pushgateway.testing.conformance.odd_inputs import ODD_BODIES, odd_twins
+from pushgateway.testing.conformance.promises import checks
+from pushgateway.testing.conformance.sandbox_connection import EPOCH
 from pushgateway.vendor import Request, Response
 from pushgateway.vendor.rules import CodeRule
 
@@ -31,12 +31,12 @@ ABOUT_THE_ASKER = (Reason.CREDENTIALS, Reason.RATE_LIMITED, Reason.QUOTA_EXCEEDE
 ABOUT_A_PHONE = frozenset({Reason.UNREGISTERED, Reason.MUTED})
 
 
-class CrowdScenarios(Rig):
+class RefusalScenarios(Harness):
     """Many pushes, and one word of the vendor for all of them."""
 
     # One bad text
 
-    @judges("blame")
+    @checks("blame")
     def test_one_bad_text_among_a_thousand(self) -> None:
         """The vendor refuses every request that holds it: it alone ends refused, and all others arrive."""
         code = self.code_for(Reason.INVALID_NOTIFICATION)
@@ -65,7 +65,7 @@ class CrowdScenarios(Rig):
         most = needed + 4 * math.ceil(math.log2(self.size + 1)) + 10
         assert requests <= most, f"to find one bad text among {count} took {requests} requests, {most} are enough"
 
-    @judges("blame")
+    @checks("blame")
     def test_a_text_that_is_refused_for_all(self) -> None:
         """The same forbidden text for many phones: each is told, and nobody is called dead."""
         code = self.code_for(Reason.INVALID_NOTIFICATION)
@@ -97,16 +97,16 @@ class CrowdScenarios(Rig):
         sandbox.answer = answering  # type: ignore[method-assign]
         return played
 
-    @judges("blame")
+    @checks("blame")
     def test_a_refusal_of_the_whole_request_is_raised(self) -> None:
         """Each code that names no target: `push` raises it, so that the core can ask again in halves."""
         if self.size < 2:
             return
-        bench = self.bench()
-        batch = self.pushes(bench.sandbox.tokens[: min(3, self.size)])
+        driver = self.driver()
+        batch = self.pushes(driver.sandbox.tokens[: min(3, self.size)])
         for code, rule in self._request_codes():
-            bench.spoil = lambda _, code=code: bench.sandbox.refusal(code)  # type: ignore[misc]
-            raised, outcomes = self._answer(bench, batch)
+            driver.spoil = lambda _, code=code: driver.sandbox.refusal(code)  # type: ignore[misc]
+            raised, outcomes = self._answer(driver, batch)
             told = {outcome.reason for outcome in outcomes}
             assert raised is not None, (
                 f"the code {code} ({rule.meaning}) came for the whole request, and push() blamed all {len(batch)} "
@@ -118,15 +118,17 @@ class CrowdScenarios(Rig):
         rows = [(code, rule) for code, rule in known.items() if rule.scope == "request"]
         return [(code, rule) for code, rule in rows if rule.reason not in ("accepted", "repeated", "copy")]
 
-    def _answer(self, bench: Bench, batch: Sequence[Push]) -> tuple[Refused | NoVerdict | None, Sequence[Outcome]]:
+    def _answer(
+        self, driver: ExchangeDriver, batch: Sequence[Push]
+    ) -> tuple[Refused | NoVerdict | None, Sequence[Outcome]]:
         try:
-            return None, bench.push(batch)
+            return None, driver.push(batch)
         except (Refused, NoVerdict) as raised:
             return raised, ()
 
     # What a code means
 
-    @judges("codes")
+    @checks("codes")
     def test_no_code_of_a_whole_request_is_about_a_phone(self) -> None:
         """In the rules and in what is told: a code that names no target never costs a token."""
         for code, rule in self._request_codes():
@@ -136,13 +138,13 @@ class CrowdScenarios(Rig):
             )
         if self.rules is None or self.size < 2:
             return
-        bench = self.bench()
-        batch = self.pushes(bench.sandbox.tokens[:2])
+        driver = self.driver()
+        batch = self.pushes(driver.sandbox.tokens[:2])
         for code, rule in self.rules.codes.items():
             if rule.scope != "target":
                 continue
-            bench.spoil = lambda _, code=code: bench.sandbox.refusal(code)  # type: ignore[misc]
-            raised, outcomes = self._answer(bench, batch)
+            driver.spoil = lambda _, code=code: driver.sandbox.refusal(code)  # type: ignore[misc]
+            raised, outcomes = self._answer(driver, batch)
             told = {outcome.reason for outcome in outcomes}
             told |= {raised.reason} if isinstance(raised, Refused) else set()
             assert not told & ABOUT_A_PHONE, (
@@ -150,7 +152,7 @@ class CrowdScenarios(Rig):
                 f"{_names(told)}: living tokens would be retired"
             )
 
-    @judges("codes")
+    @checks("codes")
     def test_codes_mean_what_the_documents_print(self) -> None:
         """The samples of the vendor's documents, against the rules: a wrong row cannot prove itself right."""
         if self.rules is None:
@@ -162,11 +164,11 @@ class CrowdScenarios(Rig):
             "them, as Sample(reply='{\"code\": 0, ...}', reason=None, says='page 3'), with {token} for the token"
         )
         for sample in self.samples:
-            bench = self.bench()
-            (push,) = batch = self.pushes(bench.sandbox.tokens[:1])
+            driver = self.driver()
+            (push,) = batch = self.pushes(driver.sandbox.tokens[:1])
             body = sample.reply.replace("{token}", push.push_token.token).encode()
-            bench.spoil = lambda reply, body=body: attrs.evolve(reply, content=body)  # type: ignore[misc]
-            raised, outcomes = self._answer(bench, batch)
+            driver.spoil = lambda reply, body=body: attrs.evolve(reply, content=body)  # type: ignore[misc]
+            raised, outcomes = self._answer(driver, batch)
             told: Any = {outcome.reason for outcome in outcomes}
             if raised is not None:
                 told = {raised.reason if isinstance(raised, Refused) else Reason.NO_VERDICT}
@@ -174,18 +176,18 @@ class CrowdScenarios(Rig):
                 f"{sample.says}: the documented reply means {_names({sample.reason})}, push() says {_names(told)}"
             )
 
-    @judges("access")
+    @checks("access")
     def test_a_refused_login_is_about_nobodys_notification(self) -> None:
         """Whatever code a login is answered with: no push is called wrong or dead for it."""
-        bench = self.bench()
-        heard = self.answers_of(bench.sandbox)
-        bench.log_in(bench.vendor.home_region)
+        driver = self.driver()
+        heard = self.answers_of(driver.sandbox)
+        driver.log_in(driver.vendor.home_region)
         if not heard:
             return
         for code, rule in self._request_codes():
-            bench.access, bench.spoil_login = None, lambda _, code=code: bench.sandbox.refusal(code)  # type: ignore[misc]
+            driver.access, driver.spoil_login = None, lambda _, code=code: driver.sandbox.refusal(code)  # type: ignore[misc]
             try:
-                bench.log_in(bench.vendor.home_region)
+                driver.log_in(driver.vendor.home_region)
             except NoVerdict:
                 continue
             except Refused as refused:
@@ -203,7 +205,7 @@ class CrowdScenarios(Rig):
 
     # Codes about one target
 
-    @judges("codes")
+    @checks("codes")
     def test_a_code_of_one_target_is_that_ones_alone(self) -> None:
         """In a reply for many: the one that is named ends by the code, its neighbours arrive."""
         rules = self.rules
@@ -222,7 +224,7 @@ class CrowdScenarios(Rig):
                     f"the vendor said code {code} of one phone, and others ended so too"
                 )
 
-    @judges("limits")
+    @checks("limits")
     def test_a_day_that_ends_inside_a_batch(self) -> None:
         """Some of a batch arrive, the rest is told that the day is used up: no one of them is accepted or dead."""
         code = self.code_for(Reason.QUOTA_EXCEEDED)
@@ -245,37 +247,37 @@ class CrowdScenarios(Rig):
 
     def _named(self, code: str, count: int) -> tuple[Sequence[Outcome], Outcome]:
         """A batch of which the vendor says the code about the last one: all outcomes, and that one's."""
-        bench = self.bench()
-        batch = self.pushes(bench.sandbox.tokens[:count])
+        driver = self.driver()
+        batch = self.pushes(driver.sandbox.tokens[:count])
         target = batch[-1].push_token.token
-        bench.sandbox.sayings[target] = code
+        driver.sandbox.sayings[target] = code
         try:
-            outcomes: Sequence[Outcome] = bench.push(batch)
+            outcomes: Sequence[Outcome] = driver.push(batch)
         except Refused as refused:
             outcomes = [Outcome.refused(push, refused) for push in batch]
-        assert bench.sandbox.ledger.count(target) == 0, "the sandbox was to say a code of one phone, and delivered"
+        assert driver.sandbox.ledger.count(target) == 0, "the sandbox was to say a code of one phone, and delivered"
         return outcomes, outcomes[-1]
 
     # Replies that name what was not asked for
 
-    @judges("errors")
+    @checks("errors")
     def test_a_reply_with_targets_that_nobody_asked_for(self) -> None:
         """An unknown target, a group that nobody knows: no crash, and what is named rightly keeps its verdict."""
         for dead in (False, True):
-            bench = self.bench()
-            tokens = list(bench.sandbox.tokens[: min(3, self.size)])
+            driver = self.driver()
+            tokens = list(driver.sandbox.tokens[: min(3, self.size)])
             if dead:
-                bench.sandbox.uninstall(tokens[-1])
+                driver.sandbox.uninstall(tokens[-1])
             batch = self.pushes(tokens)
             replies: list[Response] = []
-            bench.spoil = lambda reply, replies=replies: replies.append(reply) or reply  # type: ignore[misc]
-            self._answer(bench, batch)
+            driver.spoil = lambda reply, replies=replies: replies.append(reply) or reply  # type: ignore[misc]
+            self._answer(driver, batch)
             whole = replies[-1]
             renamed = whole.content.replace(tokens[-1].encode(), NOBODY.encode())
             codes = [] if self.rules is None else list(self.rules.codes)
             for content in (renamed, *odd_twins(whole.content, _kind(whole), names=(NOBODY, *codes))):
-                bench.spoil = lambda reply, content=content: attrs.evolve(reply, content=content)  # type: ignore[misc]
-                raised, outcomes = self._answer(bench, batch)
+                driver.spoil = lambda reply, content=content: attrs.evolve(reply, content=content)  # type: ignore[misc]
+                raised, outcomes = self._answer(driver, batch)
                 told = [outcome.push_token.token for outcome in outcomes]
                 assert raised is not None or told == tokens, f"to {content[:80]!r} push() gave outcomes for others"
                 assert all(isinstance(outcome, Outcome) for outcome in outcomes), "push() returned no Outcome"
@@ -284,25 +286,25 @@ class CrowdScenarios(Rig):
                     f"of {content[:80]!r} push() made an id that is no str"
                 )
 
-    @judges("errors")
+    @checks("errors")
     def test_a_broadcast_reply_that_makes_no_sense(self) -> None:
         """The same for what `save` and `broadcast` get: `Refused`, `NoVerdict`, or an outcome that is whole."""
         for kind in sorted(self.vendor.audiences, key=lambda kind: kind.value):
             replies: list[Response] = []
-            bench = self.bench(tokens=3)
-            made = Broadcast(1, Notification("title", "for all"), audiences(bench.sandbox)[kind])
-            bench.spoil = lambda reply, replies=replies: replies.append(reply) or reply  # type: ignore[misc]
-            bench.broadcast(made)
+            driver = self.driver(tokens=3)
+            made = Broadcast(1, Notification("title", "for all"), audiences(driver.sandbox)[kind])
+            driver.spoil = lambda reply, replies=replies: replies.append(reply) or reply  # type: ignore[misc]
+            driver.broadcast(made)
             codes = [] if self.rules is None else list(self.rules.codes)
             for step, whole in enumerate(replies):
                 twins = odd_twins(whole.content, _kind(whole), names=(NOBODY, *codes))
                 for content in (*ODD_BODIES, *twins):
                     count = iter(range(1000))
-                    bench.spoil = lambda reply, content=content, count=count, step=step: (  # type: ignore[misc]
+                    driver.spoil = lambda reply, content=content, count=count, step=step: (  # type: ignore[misc]
                         attrs.evolve(reply, content=content) if next(count) == step else reply
                     )
                     try:
-                        outcome = bench.broadcast(made)
+                        outcome = driver.broadcast(made)
                     except (Refused, NoVerdict):
                         continue
                     told = [one.push_token.token for one in outcome.outcomes]

@@ -9,22 +9,22 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pushgateway.model.push import Notification, Push, PushToken
-from pushgateway.testing.conformance.content import FEATURES, PLAIN, ContentScenarios, with_fields
-from pushgateway.testing.conformance.promises import judges
+from pushgateway.testing.conformance.content_scenarios import FEATURES, PLAIN, ContentScenarios, with_fields
+from pushgateway.testing.conformance.promises import checks
 
 
-class ExplainScenarios(ContentScenarios):
+class RulingScenarios(ContentScenarios):
     """Plug-ins that do not override `rulings` pass: they say nothing that could be wrong."""
 
-    @judges("advice")
+    @checks("advice")
     def test_its_rulings_are_what_happens(self) -> None:
         """A field that is refused or cut by the rulings is refused or cut, and the other way round."""
-        bench = self.bench(tokens=1)
-        if not bench.vendor.rulings(Push(PushToken(1, bench.sandbox.tokens[0]), PLAIN)):
+        driver = self.driver(tokens=1)
+        if not driver.vendor.rulings(Push(PushToken(1, driver.sandbox.tokens[0]), PLAIN)):
             return
         for name, note in self._asked():
-            told = bench.vendor.rulings(Push(PushToken(1, bench.sandbox.tokens[0]), note))
-            ((outcome, seen),) = self.shown(bench, [note])
+            told = driver.vendor.rulings(Push(PushToken(1, driver.sandbox.tokens[0]), note))
+            ((outcome, seen),) = self.shown(driver, [note])
             refused = sorted({one.field for one in told if one.effect == "refused"})
             cut = {one.field for one in told if one.effect == "cut"}
             if seen is None:
@@ -36,12 +36,12 @@ class ExplainScenarios(ContentScenarios):
                 f"{', '.join(outcome.truncated) or 'nothing'}"
             )
 
-    @judges("advice")
+    @checks("advice")
     def test_its_rulings_name_rows_of_the_rules(self) -> None:
         """Where the plug-in ships rules: the path of a ruling leads to a row, and its source is that row's."""
-        rules, bench = self.rules, self.bench(tokens=1)
+        rules, driver = self.rules, self.driver(tokens=1)
         for name, note in self._asked() if rules is not None else ():
-            for one in bench.vendor.rulings(Push(PushToken(1, bench.sandbox.tokens[0]), note)):
+            for one in driver.vendor.rulings(Push(PushToken(1, driver.sandbox.tokens[0]), note)):
                 assert rules is not None
                 head, _, path = one.rule.replace('"', "").partition(".")
                 dialect = next((key for key in rules.dialects if path.startswith(f"{key}.")), None)

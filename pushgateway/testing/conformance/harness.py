@@ -23,8 +23,15 @@ from pushgateway.model.outcome import Outcome, Reason, Status
 from pushgateway.model.push import Notification, Push, PushToken
 from pushgateway.model.secret import Secret, safe_repr
 from pushgateway.sandbox import Fault, Sandbox
-from pushgateway.testing.conformance.bench import Bench, Watching
-from pushgateway.testing.conformance.wire import EPOCH, HOST, Carrier, Clock, Wire, wired
+from pushgateway.testing.conformance.exchange_driver import ExchangeDriver, Watch
+from pushgateway.testing.conformance.sandbox_connection import (
+    EPOCH,
+    HOST,
+    Clock,
+    HttpConnection,
+    SandboxConnection,
+    open_http_connection,
+)
 from pushgateway.testing.transport import SandboxTransport
 from pushgateway.testing.virtual_time import run_virtual
 from pushgateway.vendor import Request, Response, Vendor
@@ -111,23 +118,23 @@ class OverHttp:
     that a request is for, the encoding of a body, a connection that breaks.
     """
 
-    wire: ClassVar[Wire | None]
+    http: ClassVar[HttpConnection | None]
     _open: ClassVar[ExitStack]
 
     @classmethod
     def setup_class(cls) -> None:
         """Called by pytest: serve from now on."""
         cls._open = ExitStack()
-        cls.wire = cls._open.enter_context(wired())
+        cls.http = cls._open.enter_context(open_http_connection())
 
     @classmethod
     def teardown_class(cls) -> None:
         """Called by pytest: the server ends."""
-        cls.wire = None
+        cls.http = None
         cls._open.close()
 
 
-class Rig:
+class Harness:
     """What a plug-in's author gives, and the tools of the scenarios."""
 
     vendor: ClassVar[type[Vendor]]
@@ -162,7 +169,7 @@ class Rig:
         has no templates."""
         return None
 
-    wire: ClassVar[Wire | None] = None
+    http: ClassVar[HttpConnection | None] = None
     """The way over HTTP; None: requests are handed to the sandbox in this process. Set by `OverHttp`."""
 
     # The plug-in
@@ -192,7 +199,7 @@ class Rig:
     @property
     def host(self) -> str:
         """Where the sandbox is."""
-        return HOST if self.wire is None else self.wire.url
+        return HOST if self.http is None else self.http.url
 
     def loaded(self) -> Vendor:
         """The plug-in as the sandbox wants it."""
@@ -234,22 +241,22 @@ class Rig:
 
     # Between them
 
-    def bench(
+    def driver(
         self,
         *,
         tokens: int = 20,
-        watching: Watching = nullcontext,
+        watching: Watch = nullcontext,
         settings: Mapping[str, Any] | None = None,
         **more: Any,
-    ) -> Bench:
+    ) -> ExchangeDriver:
         """The plug-in opposite a new sandbox, without a gateway. `settings` go before the sandbox's."""
         sandbox = self.make_sandbox(clock=lambda: EPOCH, tokens=tokens, **more)
         vendor = self.load(self.certificate(sandbox, **(settings or {})))
-        return Bench(vendor, sandbox, wire=self.wire, watching=watching)
+        return ExchangeDriver(vendor, sandbox, http=self.http, watching=watching)
 
     def gateway(self, sandbox: Sandbox, *certificates: Certificate) -> Gateway:
         """A gateway on the sandbox."""
-        clock, carrier = Clock(), cast("Sandbox", Carrier(sandbox, self.wire))
+        clock, carrier = Clock(), cast("Sandbox", SandboxConnection(sandbox, self.http))
         return Gateway(
             certificates or [self.certificate(sandbox)],
             transport=SandboxTransport({self.host: carrier}, clock=clock, latency=lambda: 0.01),
@@ -294,10 +301,10 @@ class Rig:
     @functools.cached_property
     def pushing(self) -> tuple[str, ...]:
         """The vendor's names of the calls that a push makes, alone and in a batch, but for logins."""
-        bench = self.bench()
-        tokens = bench.sandbox.tokens
-        asked = [*bench.asked(self.pushes(tokens[:1])), *bench.asked(self.pushes(tokens[1 : 1 + min(self.size, 10)]))]
-        return tuple(dict.fromkeys(bench.sandbox.operation(request) for request in asked))
+        driver = self.driver()
+        tokens = driver.sandbox.tokens
+        asked = [*driver.asked(self.pushes(tokens[:1])), *driver.asked(self.pushes(tokens[1 : 1 + min(self.size, 10)]))]
+        return tuple(dict.fromkeys(driver.sandbox.operation(request) for request in asked))
 
     def spoil(self, sandbox: Sandbox, **fault: Any) -> None:
         """Add a fault for each call that pushes: whether this vendor has a login does not move it."""

@@ -77,7 +77,7 @@ class _Relay(Sandbox):
         raise NotImplementedError
 
 
-class Wire:
+class HttpConnection:
     """A server on loopback and one connection to it."""
 
     def __init__(self, relay: _Relay, url: str) -> None:
@@ -123,25 +123,25 @@ class Wire:
 
 
 @contextmanager
-def wired() -> Iterator[Wire]:
-    """A wire that is served as long as the block lasts."""
+def open_http_connection() -> Iterator[HttpConnection]:
+    """A connection that is served as long as the block lasts."""
     relay = _Relay()
     with serve(relay) as served:
-        wire = Wire(relay, served.url)
+        connection = HttpConnection(relay, served.url)
         try:
-            yield wire
+            yield connection
         finally:
-            wire.close()
+            connection.close()
 
 
 @safe_repr
 @attrs.frozen
-class Carrier:
-    """One sandbox, reached by hand or over a wire: what `SandboxTransport` and `Bench` ask."""
+class SandboxConnection:
+    """One sandbox, reached by hand or over a connection: what `SandboxTransport` and `ExchangeDriver` ask."""
 
     sandbox: Sandbox
-    wire: Wire | None
+    http: HttpConnection | None
 
     def answer(self, request: Request) -> Answer:
         """The sandbox's answer. Raises what the sandbox raises."""
-        return self.sandbox.answer(request) if self.wire is None else self.wire.carry(self.sandbox, request)
+        return self.sandbox.answer(request) if self.http is None else self.http.carry(self.sandbox, request)

@@ -17,10 +17,10 @@ from pushgateway.model.audience import Broadcast
 from pushgateway.model.errors import NoVerdict, Refused
 from pushgateway.model.push import Notification, Push, PushToken
 from pushgateway.sandbox.find import SANDBOXES, find_sandbox
-from pushgateway.testing.conformance.bench import Bench
-from pushgateway.testing.conformance.promises import judges
-from pushgateway.testing.conformance.rig import PREFIXED, Rig, audiences
-from pushgateway.testing.conformance.wire import EPOCH
+from pushgateway.testing.conformance.exchange_driver import ExchangeDriver
+from pushgateway.testing.conformance.harness import PREFIXED, Harness, audiences
+from pushgateway.testing.conformance.promises import checks
+from pushgateway.testing.conformance.sandbox_connection import EPOCH
 from pushgateway.testing.purity import IMPURE, Calls, imports_of
 from pushgateway.vendor import Exchange
 
@@ -29,10 +29,10 @@ TOOLKIT = "pushgateway.vendor.toolkit"
 """The package whose modules a plug-in may import too."""
 
 
-class PlaceScenarios(Rig):
+class PurityScenarios(Harness):
     """Where it is found, and what it touches."""
 
-    @judges("found")
+    @checks("found")
     def test_it_is_registered_under_its_brand(self) -> None:
         """An installed plug-in is found by its brand, and is this class."""
         assert self.vendor.brand in installed(), f"no entry point {self.vendor.brand!r} in the group {VENDORS}"
@@ -40,7 +40,7 @@ class PlaceScenarios(Rig):
 
         assert found is self.vendor, f"the entry point {self.vendor.brand!r} leads to {found.__module__}"
 
-    @judges("found")
+    @checks("found")
     def test_its_sandbox_is_registered_too(self) -> None:
         """Hosts start the vendor's sandbox by the same brand: `pushgateway sandbox`, fixtures, tests."""
         brand = self.vendor.brand
@@ -49,7 +49,7 @@ class PlaceScenarios(Rig):
 
         assert issubclass(mine, found), f"the entry point {brand!r} leads to {found.__name__}, not {mine.__name__}"
 
-    @judges("door")
+    @checks("door")
     def test_it_opens_with_the_contract_only(self) -> None:
         """Of ours it imports `pushgateway.vendor`, its `rules`, `text` and `toolkit`; the rest may change."""
         ours = [(where, name) for where, name in imports_of(self.package) if name.split(".")[0] == "pushgateway"]
@@ -57,7 +57,7 @@ class PlaceScenarios(Rig):
 
         assert not found, "; ".join(found)
 
-    @judges("pure")
+    @checks("pure")
     def test_it_imports_nothing_impure(self) -> None:
         """A translator imports no clock, no random, no network and no tasks."""
         found = sorted(f"{where} imports {name}" for where, name in imports_of(self.package) if name in IMPURE)
@@ -65,43 +65,43 @@ class PlaceScenarios(Rig):
         assert not found, "; ".join(found)
 
     @pytest.mark.parametrize("operation", ["login", "push", "broadcast", "receipts", "answers"])
-    @judges("pure")
+    @checks("pure")
     def test_it_runs_without_clock_random_and_network(self, operation: str) -> None:
         """While it translates, it calls no clock, no random, no socket, no task, no file and no log."""
         calls = Calls()
-        play: Callable[[Bench], None] = getattr(self, f"_{operation}")
-        for bench in (self.bench(), self.bench(watching=calls.watching)):
+        play: Callable[[ExchangeDriver], None] = getattr(self, f"_{operation}")
+        for driver in (self.driver(), self.driver(watching=calls.watching)):
             # The first time unseen: what Python itself does but once is not the plug-in's.
             with suppress(Refused, NoVerdict):
-                play(bench)
+                play(driver)
 
         assert not calls.seen, f"{operation} calls {', '.join(sorted(calls.seen))}"
 
-    def _login(self, bench: Bench) -> None:
-        bench.log_in(bench.vendor.home_region)
+    def _login(self, driver: ExchangeDriver) -> None:
+        driver.log_in(driver.vendor.home_region)
 
-    def _push(self, bench: Bench) -> None:
-        bench.push(self.pushes(bench.sandbox.tokens[: self.size]))
+    def _push(self, driver: ExchangeDriver) -> None:
+        driver.push(self.pushes(driver.sandbox.tokens[: self.size]))
 
-    def _broadcast(self, bench: Bench) -> None:
-        for audience in audiences(bench.sandbox).values():
-            if audience.kind in bench.vendor.audiences:
-                bench.broadcast(Broadcast(1, Notification("title", "for all"), audience))
+    def _broadcast(self, driver: ExchangeDriver) -> None:
+        for audience in audiences(driver.sandbox).values():
+            if audience.kind in driver.vendor.audiences:
+                driver.broadcast(Broadcast(1, Notification("title", "for all"), audience))
 
-    def _receipts(self, bench: Bench) -> None:
-        with bench.watching():
-            bench.vendor.receipts("1", {}, b"[]")
+    def _receipts(self, driver: ExchangeDriver) -> None:
+        with driver.watching():
+            driver.vendor.receipts("1", {}, b"[]")
 
-    def _answers(self, bench: Bench) -> None:
-        (push,) = self.pushes(bench.sandbox.tokens[:1])
-        vendor, token, note = bench.vendor, push.push_token.token, push.notification
-        with bench.watching():
+    def _answers(self, driver: ExchangeDriver) -> None:
+        (push,) = self.pushes(driver.sandbox.tokens[:1])
+        vendor, token, note = driver.vendor, push.push_token.token, push.notification
+        with driver.watching():
             vendor.region(token), vendor.quota(note), vendor.weigh(note), vendor.batching, vendor.rates
             vendor.advice(), vendor.rulings(push)
 
     # Hosts
 
-    @judges("hosts")
+    @checks("hosts")
     def test_each_region_has_its_own_host(self) -> None:
         """Pushes and logins of a region go where its setting, or the rules, say; never to another region's host."""
         sandbox = self.make_sandbox(clock=lambda: EPOCH, tokens=3)
@@ -145,28 +145,28 @@ class PlaceScenarios(Rig):
         }
 
     @pytest.mark.parametrize("count", [1, 3])
-    @judges("memory")
+    @checks("memory")
     def test_the_same_pushes_make_the_same_requests(self, count: int) -> None:
         """Bytes and all: from one instance twice and from another, whatever was sent between."""
-        bench, other = self.bench(), self.bench()
-        batch = self.pushes(bench.sandbox.tokens[: min(count, self.size)])
-        first = bench.asked(batch)
+        driver, other = self.driver(), self.driver()
+        batch = self.pushes(driver.sandbox.tokens[: min(count, self.size)])
+        first = driver.asked(batch)
         other_note = Notification("another title", "something else", data={"key": "value"})
-        bench.asked([Push(PushToken(1, bench.sandbox.tokens[-1]), other_note)])
-        again = bench.asked(batch)
-        other.access = bench.access
+        driver.asked([Push(PushToken(1, driver.sandbox.tokens[-1]), other_note)])
+        again = driver.asked(batch)
+        other.access = driver.access
 
         assert first == again, "the second time the same batch made another request: something is remembered"
         assert first == other.asked(batch), "two instances with the same settings make different requests of one batch"
 
-    @judges("memory")
+    @checks("memory")
     def test_the_same_login_makes_the_same_request(self) -> None:
         """With the same time handed in, a login is the same bytes."""
         made = []
-        for bench in (self.bench(), self.bench()):
-            heard = self.answers_of(bench.sandbox)
+        for driver in (self.driver(), self.driver()):
+            heard = self.answers_of(driver.sandbox)
             for _ in range(2):
-                bench.log_in(bench.vendor.home_region)
+                driver.log_in(driver.vendor.home_region)
             made.append([request for request, _ in heard])
 
         assert made[0] == made[1], "two instances with the same settings log in differently"

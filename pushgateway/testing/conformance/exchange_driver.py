@@ -16,19 +16,19 @@ from pushgateway.model.audience import AudienceKind, Broadcast
 from pushgateway.model.errors import NoVerdict, Refused
 from pushgateway.model.secret import safe_repr
 from pushgateway.sandbox import Sandbox
-from pushgateway.testing.conformance.wire import EPOCH, HOST, Carrier, Wire
+from pushgateway.testing.conformance.sandbox_connection import EPOCH, HOST, HttpConnection, SandboxConnection
 from pushgateway.vendor import AccessToken, BroadcastOutcome, Exchange, Outcome, Push, Request, Response, Vendor
 
 T = TypeVar("T")
 MOST_STEPS = 10_000
 """Requests and breaths in one exchange; more is a circle."""
 
-Watching = Callable[[], AbstractContextManager[object]]
+Watch = Callable[[], AbstractContextManager[object]]
 
 
 @safe_repr
 @attrs.define
-class Bench:
+class ExchangeDriver:
     """A plug-in opposite its sandbox. `requests` are those of the last exchange, with the access token in them."""
 
     vendor: Vendor
@@ -36,9 +36,9 @@ class Bench:
     spoil: Callable[[Response], Response] = lambda response: response
     """What becomes of each reply but a login's on its way."""
     spoil_login: Callable[[Response], Response] = lambda response: response
-    wire: Wire | None = None
+    http: HttpConnection | None = None
     """Over HTTP where there is one."""
-    watching: Watching = nullcontext
+    watching: Watch = nullcontext
     """Wraps each moment in which the plug-in's own code runs."""
     requests: list[Request] = attrs.field(factory=list)
     access: AccessToken | None = None
@@ -46,7 +46,7 @@ class Bench:
     @property
     def home(self) -> str:
         """The start of every address of the sandbox."""
-        return HOST if self.wire is None else self.wire.url
+        return HOST if self.http is None else self.http.url
 
     def push(self, batch: Sequence[Push]) -> Sequence[Outcome]:
         """What `push` returns for a batch; raises what it raises."""
@@ -110,7 +110,7 @@ class Bench:
         if not request.url.startswith(self.home):
             elsewhere = NoVerdict("no server of the sandbox's settings has this address", sent=False)
             return lambda: exchange.throw(elsewhere)
-        answer = Carrier(self.sandbox, self.wire).answer(request)
+        answer = SandboxConnection(self.sandbox, self.http).answer(request)
         if answer.response is None:
             silence = NoVerdict("the connection broke", sent=answer.sent)
             return lambda: exchange.throw(silence)

@@ -16,11 +16,11 @@ from pushgateway.certificates.certificate import Certificate
 from pushgateway.model.errors import NoVerdict, Refused
 from pushgateway.model.outcome import Outcome, Reason, Status
 from pushgateway.model.push import Push
-from pushgateway.testing.conformance.bench import Bench
-from pushgateway.testing.conformance.promises import judges
-from pushgateway.testing.conformance.rig import Rig
-from pushgateway.testing.conformance.wire import EPOCH
-from pushgateway.testing.conformance.words import ODD_BODIES, odd_twins
+from pushgateway.testing.conformance.exchange_driver import ExchangeDriver
+from pushgateway.testing.conformance.harness import Harness
+from pushgateway.testing.conformance.odd_inputs import ODD_BODIES, odd_twins
+from pushgateway.testing.conformance.promises import checks
+from pushgateway.testing.conformance.sandbox_connection import EPOCH
 from pushgateway.vendor import AccessToken, Response, Vendor
 
 LIMITS = (Reason.RATE_LIMITED, Reason.QUOTA_EXCEEDED, Reason.UNAVAILABLE)
@@ -28,12 +28,12 @@ NEVER = "98765432"
 """A code that no vendor has."""
 
 
-class TroubleScenarios(Rig):
+class FailureScenarios(Harness):
     """What is not the host's fault."""
 
     # Access and credentials
 
-    @judges("access")
+    @checks("access")
     def test_an_expired_access_token_is_renewed_once(self) -> None:
         """The host notices nothing; nobody gets it twice."""
         sandbox = self.sandbox(tokens=30)
@@ -47,12 +47,12 @@ class TroubleScenarios(Rig):
         self.expect(outcomes, None)
         self.check(sandbox, outcomes)
 
-    @judges("access")
+    @checks("access")
     def test_a_login_gives_a_token_that_lives(self) -> None:
         """The lifetime is in seconds and not over already; the token is not shown."""
-        bench = self.bench()
-        bench.log_in(bench.vendor.home_region)
-        access = bench.access
+        driver = self.driver()
+        driver.log_in(driver.vendor.home_region)
+        access = driver.access
         if access is None:
             assert self.vendor.login is Vendor.login, "login() gave no AccessToken"
             return
@@ -65,7 +65,7 @@ class TroubleScenarios(Rig):
             said = "created_at is in epoch seconds, by the vendor's clock"
             assert -3600 <= age < access.lifetime, f"the access token was made {age} seconds ago: {said}"
 
-    @judges("credentials")
+    @checks("credentials")
     def test_refused_credentials_keep_the_tokens_and_cause_no_storm(self) -> None:
         """`CREDENTIALS` for each, never a dead token, and a handful of vendor calls at most."""
         sandbox = self.sandbox(tokens=500)
@@ -82,20 +82,20 @@ class TroubleScenarios(Rig):
     # Limits and codes
 
     @pytest.mark.parametrize("reason", LIMITS, ids=lambda reason: reason.value)
-    @judges("limits")
+    @checks("limits")
     def test_a_limit_is_told_for_the_request(self, reason: Reason) -> None:
         """The core slows down, waits or ends the day by what `push` raises."""
         code = self.code_for(reason)
         if code is None:
             return
-        bench = self.bench()
-        bench.spoil = lambda _: bench.sandbox.refusal(code)
-        raised = self._raised(bench, self.pushes(bench.sandbox.tokens[: min(3, self.size)]))
+        driver = self.driver()
+        driver.spoil = lambda _: driver.sandbox.refusal(code)
+        raised = self._raised(driver, self.pushes(driver.sandbox.tokens[: min(3, self.size)]))
 
         assert raised is not None, f"the code {code} was returned for the whole request, and push() raised nothing"
         assert raised.reason is reason, f"the code {code} means {reason.name}, push() raised {raised.reason.name}"
 
-    @judges("limits")
+    @checks("limits")
     def test_a_used_up_day_stops_the_certificate(self) -> None:
         """A few requests find out, the other pushes are told without one."""
         code = self.code_for(Reason.QUOTA_EXCEEDED)
@@ -112,12 +112,12 @@ class TroubleScenarios(Rig):
         assert asked <= 20, f"the day was used up, and the vendor was asked {asked} times more"
 
     @pytest.mark.parametrize("status", [429, 503])
-    @judges("limits")
+    @checks("limits")
     def test_a_busy_server_is_asked_again(self, status: int) -> None:
         """By its HTTP status alone: nothing is called dead, and where it is sure that nothing was done, all arrive."""
-        bench = self.bench()
-        bench.spoil = lambda _: Response(status, {"content-type": "text/html"}, b"<html>busy</html>")
-        raised = self._raised(bench, self.pushes(bench.sandbox.tokens[:1]))
+        driver = self.driver()
+        driver.spoil = lambda _: Response(status, {"content-type": "text/html"}, b"<html>busy</html>")
+        raised = self._raised(driver, self.pushes(driver.sandbox.tokens[:1]))
         wrong = raised is not None and raised.reason not in (Reason.RATE_LIMITED, Reason.UNAVAILABLE)
         assert not wrong, (
             f"HTTP {status} says that the server is busy, and push() raised {raised and raised.reason.name}"
@@ -134,12 +134,12 @@ class TroubleScenarios(Rig):
 
     def login_requests(self) -> int:
         """How many requests a login takes: none where there is no login, or where access tokens are made here."""
-        bench = self.bench()
-        heard = self.answers_of(bench.sandbox)
-        bench.log_in(bench.vendor.home_region)
+        driver = self.driver()
+        heard = self.answers_of(driver.sandbox)
+        driver.log_in(driver.vendor.home_region)
         return len(heard)
 
-    @judges("codes")
+    @checks("codes")
     def test_every_code_of_the_rules_has_its_reason(self) -> None:
         """What `rules.toml` says of a code is what the host gets to hear."""
         rules = self.rules
@@ -152,7 +152,7 @@ class TroubleScenarios(Rig):
                 assert None not in reasons, f"code {code} is {rule.reason} by the rules, push() says it is a success"
 
     @pytest.mark.parametrize("code", [NEVER, "-1"])
-    @judges("codes")
+    @checks("codes")
     def test_a_code_nobody_knows_is_no_success(self, code: str) -> None:
         """New codes will come: they are refusals, and never say that a token is dead."""
         if self.rules is not None and code in self.rules.codes:
@@ -162,19 +162,19 @@ class TroubleScenarios(Rig):
         assert not reasons & {None, Reason.UNREGISTERED, Reason.MUTED}, f"code {code} ended {names(reasons)}"
 
     def _reasons(self, code: str) -> set[Reason | None]:
-        bench = self.bench()
-        bench.spoil = lambda _: bench.sandbox.refusal(code)
+        driver = self.driver()
+        driver.spoil = lambda _: driver.sandbox.refusal(code)
         try:
-            outcomes = bench.push(self.pushes(bench.sandbox.tokens[:1]))
+            outcomes = driver.push(self.pushes(driver.sandbox.tokens[:1]))
         except Refused as refused:
             return {refused.reason}
         except NoVerdict:
             return {Reason.NO_VERDICT}
         return {outcome.reason for outcome in outcomes}
 
-    def _raised(self, bench: Bench, batch: Sequence[Push]) -> Refused | None:
+    def _raised(self, driver: ExchangeDriver, batch: Sequence[Push]) -> Refused | None:
         try:
-            bench.push(batch)
+            driver.push(batch)
         except Refused as refused:
             return refused
         except NoVerdict:
@@ -187,7 +187,7 @@ class TroubleScenarios(Rig):
         "kind", ["drop", "refuse", "html", "empty", "status", "delay", "html after all", "status after all"]
     )
     @pytest.mark.parametrize("count", [1, 20])
-    @judges("verdicts")
+    @checks("verdicts")
     def test_one_fault_on_the_way(self, kind: str, count: int) -> None:
         """Whatever happens to the push request: every outcome is true by the ledger.
 
@@ -205,7 +205,7 @@ class TroubleScenarios(Rig):
             self.expect(outcomes, None)
 
     @pytest.mark.parametrize("kind", ["drop", "html", "empty", "status", "cut"])
-    @judges("verdicts")
+    @checks("verdicts")
     def test_a_vendor_that_is_down(self, kind: str) -> None:
         """No verdict ever: `UNKNOWN` or surely not delivered, and nothing is called dead."""
         sandbox = self.sandbox(tokens=20)
@@ -220,7 +220,7 @@ class TroubleScenarios(Rig):
             assert outcome.reason is not Reason.UNREGISTERED, f"no reply ever came, and a token is called dead: {kind}"
 
     @pytest.mark.parametrize("count", [1, 3])
-    @judges("verdicts")
+    @checks("verdicts")
     def test_a_reply_cut_at_every_byte(self, count: int) -> None:
         """No prefix of a reply is mistaken for a verdict, and none makes the plug-in crash."""
         batch, whole = self._true_reply(count)
@@ -230,7 +230,7 @@ class TroubleScenarios(Rig):
             assert not told, f"{size} of {len(whole.content)} bytes came, and a push is {told[0]}"
 
     @pytest.mark.parametrize("count", [1, 3])
-    @judges("errors")
+    @checks("errors")
     def test_a_reply_that_makes_no_sense(self, count: int) -> None:
         """Any value left out or of another type, and bodies that are no JSON: no crash, one outcome for each push."""
         batch, whole = self._true_reply(count)
@@ -240,27 +240,27 @@ class TroubleScenarios(Rig):
                 f"to {content[:80]!r} push() gave {len(outcomes)} outcomes for {len(batch)} pushes, or in another order"
             )
 
-    @judges("errors")
+    @checks("errors")
     def test_a_login_that_makes_no_sense(self) -> None:
         """The same for the reply to a login: an access token of the right types, `Refused` or `NoVerdict`."""
         if self.login_requests() == 0:
             return
         heard: list[Response] = []
-        bench = self.bench()
-        bench.spoil_login = lambda response: heard.append(response) or response  # type: ignore[func-returns-value]
-        bench.log_in(bench.vendor.home_region)
+        driver = self.driver()
+        driver.spoil_login = lambda response: heard.append(response) or response  # type: ignore[func-returns-value]
+        driver.log_in(driver.vendor.home_region)
         whole = heard[-1]
         for content in (*ODD_BODIES, *odd_twins(whole.content)):
-            bench.access, bench.spoil_login = None, lambda _, content=content: attrs.evolve(whole, content=content)  # type: ignore[misc]
+            driver.access, driver.spoil_login = None, lambda _, content=content: attrs.evolve(whole, content=content)  # type: ignore[misc]
             try:
-                bench.log_in(bench.vendor.home_region)
+                driver.log_in(driver.vendor.home_region)
             except (Refused, NoVerdict):
                 continue
-            access: Any = bench.access
+            access: Any = driver.access
             sense = isinstance(access, AccessToken) and isinstance(access.value, str) and 0 < access.lifetime < 10**9
             assert sense, f"of {content[:80]!r} login() made {access!r}"
 
-    @judges("verdicts")
+    @checks("verdicts")
     def test_a_push_that_the_reply_does_not_name(self) -> None:
         """A reply that names each push, to fewer than were asked, is no verdict on the others."""
         batch, whole = self._true_reply(3)
@@ -273,18 +273,18 @@ class TroubleScenarios(Rig):
         assert outcomes[2].status is Status.UNKNOWN, f"the reply does not name a push, and it ended {outcomes[2]!r}"
 
     @pytest.mark.parametrize("count", [1, 3])
-    @judges("verdicts")
+    @checks("verdicts")
     def test_a_reply_about_another_target(self, count: int) -> None:
         """A reply that names each push, and another target in the place of one, is no verdict on that one."""
         for is_dead in (False, True):
-            bench, replies = self.bench(), list[Response]()
-            bench.spoil = lambda reply, replies=replies: replies.append(reply) or reply  # type: ignore[misc]
-            batch = self.pushes(bench.sandbox.tokens[: min(count, self.size)])
+            driver, replies = self.driver(), list[Response]()
+            driver.spoil = lambda reply, replies=replies: replies.append(reply) or reply  # type: ignore[misc]
+            batch = self.pushes(driver.sandbox.tokens[: min(count, self.size)])
             asked = batch[-1].push_token.token
             if is_dead:
-                bench.sandbox.uninstall(asked)
+                driver.sandbox.uninstall(asked)
             with suppress(Refused, NoVerdict):
-                bench.push(batch)
+                driver.push(batch)
             whole = replies[-1]
             if asked.encode() not in whole.content:
                 continue  # one word for all, or the place alone says who is meant
@@ -295,23 +295,23 @@ class TroubleScenarios(Rig):
                 f"ended {told!r}"
             )
 
-    @judges("errors")
+    @checks("errors")
     def test_it_can_be_left_at_every_step(self) -> None:
         """A gateway that closes, a host that cancels: an exchange that is closed ends there."""
-        bench = self.bench()
-        batch = self.pushes(bench.sandbox.tokens[: self.size])
-        exchange = bench.vendor.push(batch)
+        driver = self.driver()
+        batch = self.pushes(driver.sandbox.tokens[: self.size])
+        exchange = driver.vendor.push(batch)
         next(exchange)
         exchange.close()
 
-        login = bench.vendor.login(bench.vendor.home_region, EPOCH)
+        login = driver.vendor.login(driver.vendor.home_region, EPOCH)
         if login is not None:
             next(login)
             login.close()
         assert exchange.gi_frame is None, "push() goes on after it was closed"  # type: ignore[attr-defined]
 
     @pytest.mark.parametrize("seed", range(3))
-    @judges("verdicts")
+    @checks("verdicts")
     def test_the_vendors_own_oddities(self, seed: int) -> None:
         """Every way of spoiling a reply that the sandbox knows, mixed: true outcomes, no text on another's phone."""
         sandbox = self.sandbox(tokens=200, seed=seed)
@@ -330,24 +330,24 @@ class TroubleScenarios(Rig):
 
     def _true_reply(self, count: int) -> tuple[list[Push], Response]:
         """A batch, and what the vendor truly says to it."""
-        bench = self.bench()
+        driver = self.driver()
         heard: list[Response] = []
 
         def keep(response: Response) -> Response:
             heard.append(response)
             return response
 
-        bench.spoil = keep
-        batch = self.pushes(bench.sandbox.tokens[: min(count, self.size)])
-        bench.push(batch)
+        driver.spoil = keep
+        batch = self.pushes(driver.sandbox.tokens[: min(count, self.size)])
+        driver.push(batch)
         return batch, heard[-1]
 
     def _answered(self, batch: Sequence[Push], reply: Response) -> Sequence[Outcome]:
         """The outcomes of a batch by this reply, as the core takes them from what is raised."""
-        bench = self.bench()
-        bench.spoil = lambda _: reply
+        driver = self.driver()
+        driver.spoil = lambda _: reply
         try:
-            return bench.push(batch)
+            return driver.push(batch)
         except Refused as refused:
             return [Outcome.refused(push, refused) for push in batch]
         except NoVerdict as silent:

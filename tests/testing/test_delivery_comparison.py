@@ -13,10 +13,10 @@ from broken.copies import ACME, BEAM, OPPO, Base, installed
 
 from pushgateway.model.push import Notification, OpenUrl, Push, PushToken
 from pushgateway.sandbox import Delivery
-from pushgateway.testing.conformance.bench import Bench
-from pushgateway.testing.conformance.seeing import changed, is_moment, is_whole_cut, same
-from pushgateway.testing.conformance.wire import wired
-from pushgateway.testing.conformance.words import odd_twins
+from pushgateway.testing.conformance.delivery_comparison import changed, is_moment, is_whole_cut, same
+from pushgateway.testing.conformance.exchange_driver import ExchangeDriver
+from pushgateway.testing.conformance.odd_inputs import odd_twins
+from pushgateway.testing.conformance.sandbox_connection import open_http_connection
 from pushgateway.vendor import Request
 
 SEEN = Delivery("t", "title", "body", None, "m", "push", 0.0, {})
@@ -139,22 +139,22 @@ def test_a_fault_that_is_never_played_fails_its_scenario(tmp_path: Path) -> None
 def test_a_code_can_be_said_of_one_target(base: Base, tmp_path: Path) -> None:
     """`Sandbox.sayings`: the phone gets nothing, its neighbour gets its own."""
     with installed(tmp_path, base=base) as kit:
-        bench: Bench = kit().bench(tokens=2)
-        first, second = bench.sandbox.tokens
-        bench.sandbox.sayings[first] = "10000" if base is OPPO else "10" if base is ACME else "1"
-        outcomes = bench.push([Push(PushToken(1, token), NOTE, dedupe_id=token) for token in (first, second)])
+        driver: ExchangeDriver = kit().driver(tokens=2)
+        first, second = driver.sandbox.tokens
+        driver.sandbox.sayings[first] = "10000" if base is OPPO else "10" if base is ACME else "1"
+        outcomes = driver.push([Push(PushToken(1, token), NOTE, dedupe_id=token) for token in (first, second)])
 
     assert [outcome.ok for outcome in outcomes] == [False, True]
-    assert (bench.sandbox.ledger.count(first), bench.sandbox.ledger.count(second)) == (0, 1)
+    assert (driver.sandbox.ledger.count(first), driver.sandbox.ledger.count(second)) == (0, 1)
 
 
 def test_the_wire_tells_what_the_sandbox_raised(tmp_path: Path) -> None:
     """A sandbox that crashes over HTTP is a broken sandbox, not a silent vendor."""
-    with installed(tmp_path, base=BEAM) as kit, wired() as wire:
+    with installed(tmp_path, base=BEAM) as kit, open_http_connection() as http:
         sandbox = kit().make_sandbox(clock=lambda: 0.0)
         headers = {"x-key": "beam-key"}
-        broken = Request("POST", f"{wire.url}/send", headers, b"no=title")
+        broken = Request("POST", f"{http.url}/send", headers, b"no=title")
         with pytest.raises(KeyError, match="title"):
-            wire.carry(sandbox, broken)
+            http.carry(sandbox, broken)
 
-        assert wire.carry(sandbox, Request("POST", f"{wire.url}/stats", headers, b"")).response is not None
+        assert http.carry(sandbox, Request("POST", f"{http.url}/stats", headers, b"")).response is not None

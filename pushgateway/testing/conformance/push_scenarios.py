@@ -13,19 +13,19 @@ import pytest
 from pushgateway.model.errors import NoVerdict, Refused
 from pushgateway.model.outcome import Outcome, Reason, Status
 from pushgateway.model.push import Notification, Push, PushToken
-from pushgateway.testing.conformance.promises import judges
-from pushgateway.testing.conformance.rig import ODD_TOKENS, PREFIXED, Rig
-from pushgateway.testing.conformance.words import ODD_NOTES, TEXTS
+from pushgateway.testing.conformance.harness import ODD_TOKENS, PREFIXED, Harness
+from pushgateway.testing.conformance.odd_inputs import ODD_NOTES, TEXTS
+from pushgateway.testing.conformance.promises import checks
 from pushgateway.vendor import Batching, Response
 from pushgateway.vendor.text import most_quoted
 
 EXTRA = {"key": "value", "number": 7}
 
 
-class PushScenarios(Rig):
+class PushScenarios(Harness):
     """One push, full batches, dead tokens, odd texts."""
 
-    @judges("outcomes")
+    @checks("outcomes")
     def test_one_push_arrives(self) -> None:
         """One token, one text, one delivery."""
         sandbox = self.sandbox()
@@ -35,21 +35,21 @@ class PushScenarios(Rig):
         self.expect(outcomes, None)
         self.check(sandbox, outcomes)
 
-    @judges("size")
+    @checks("size")
     def test_a_full_batch_is_one_request(self) -> None:
         """As many as `batching.size` take no more requests than one push does, and all arrive."""
-        bench = self.bench(tokens=self.size)
-        batch = self.pushes(bench.sandbox.tokens)
+        driver = self.driver(tokens=self.size)
+        batch = self.pushes(driver.sandbox.tokens)
 
-        outcomes = bench.push(batch)
-        asked, one = len(bench.requests), len(self.bench().asked(batch[:1]))
+        outcomes = driver.push(batch)
+        asked, one = len(driver.requests), len(self.driver().asked(batch[:1]))
 
         self.expect(outcomes, None)
-        self.check(bench.sandbox, outcomes)
+        self.check(driver.sandbox, outcomes)
         assert asked == one, f"{len(batch)} pushes took {asked} requests, one takes {one}"
 
     @pytest.mark.parametrize("more", [0, 1])
-    @judges("size")
+    @checks("size")
     def test_at_the_size_and_one_more(self, more: int) -> None:
         """A full batch, and one push too many for it: each arrives once."""
         sandbox = self.sandbox(tokens=self.size + more)
@@ -59,7 +59,7 @@ class PushScenarios(Rig):
         self.expect(outcomes, None)
         self.check(sandbox, outcomes)
 
-    @judges("own text")
+    @checks("own text")
     def test_one_notification_for_many(self) -> None:
         """The same object for many tokens reaches each of them once, cut for all of them or for none."""
         for title in ("title", "长" * 5000):
@@ -80,7 +80,7 @@ class PushScenarios(Rig):
                     f"{outcome.truncated!r}"
                 )
 
-    @judges("own text")
+    @checks("own text")
     def test_each_its_own_notification(self) -> None:
         """Different notifications at once, in one request or in many: nobody reads what was for another."""
         sandbox = self.sandbox(tokens=30)
@@ -91,38 +91,38 @@ class PushScenarios(Rig):
         self.expect(outcomes, None)
         self.check(sandbox, outcomes)
 
-    @judges("outcomes")
+    @checks("outcomes")
     def test_outcomes_stand_in_the_order_of_the_batch(self) -> None:
         """As many as pushes, each about the push at its place; the dead are told at their places."""
-        bench = self.bench(tokens=12)
-        tokens = list(bench.sandbox.tokens[: self.size])
+        driver = self.driver(tokens=12)
+        tokens = list(driver.sandbox.tokens[: self.size])
         for token in tokens[1::3]:
-            bench.sandbox.uninstall(token)
+            driver.sandbox.uninstall(token)
         batch = self.pushes(tokens)[::-1]
 
-        outcomes = bench.push(batch)
+        outcomes = driver.push(batch)
 
         assert len(outcomes) == len(batch), f"push() returned {len(outcomes)} outcomes for {len(batch)} pushes"
         for place, (push, outcome) in enumerate(zip(batch, outcomes, strict=True)):
             assert isinstance(outcome, Outcome), f"place {place}: push() returned {type(outcome).__name__}"
             assert outcome.push_token == push.push_token, f"place {place}: the outcome is about another push"
-            wanted = bench.sandbox.ledger.count(push.push_token.token) == 1
+            wanted = driver.sandbox.ledger.count(push.push_token.token) == 1
             assert outcome.ok == wanted, f"place {place}: {outcome.status.name}, but the ledger says the opposite"
 
-    @judges("outcomes")
+    @checks("outcomes")
     def test_the_message_id_comes_back(self) -> None:
         """Where the vendor gives each push an id, the outcome has it: receipts are matched by it."""
-        bench = self.bench()
+        driver = self.driver()
         for count in {1, min(3, self.size)}:
-            bench.sandbox.ledger.clear()
-            outcomes = bench.push(self.pushes(bench.sandbox.register(count)))
-            given = {delivery.token: delivery.message_id for delivery in bench.sandbox.ledger.deliveries}
+            driver.sandbox.ledger.clear()
+            outcomes = driver.push(self.pushes(driver.sandbox.register(count)))
+            given = {delivery.token: delivery.message_id for delivery in driver.sandbox.ledger.deliveries}
             for place, outcome in enumerate(outcomes):
                 wanted = given.get(outcome.push_token.token)
                 right = not wanted or outcome.message_id == wanted
                 assert right, f"push {place} of {count}: the vendor gave an id, the outcome has another or none"
 
-    @judges("dead tokens")
+    @checks("dead tokens")
     def test_a_muted_phone_is_no_dead_one(self) -> None:
         """The user has switched notifications off and may switch them on again: the token lives."""
         sandbox = self.sandbox(tokens=3)
@@ -135,7 +135,7 @@ class PushScenarios(Rig):
         for outcome in (outcomes[0], outcomes[2]):
             assert outcome.ok, f"beside a phone that is switched off, another ended {outcome!r}"
 
-    @judges("dead tokens")
+    @checks("dead tokens")
     def test_dead_tokens_among_live_ones(self) -> None:
         """The dead are named, the others arrive, and order is kept."""
         sandbox = self.sandbox(tokens=60)
@@ -152,7 +152,7 @@ class PushScenarios(Rig):
         self.check(sandbox, outcomes)
 
     @pytest.mark.parametrize("count", [1, 5])
-    @judges("dead tokens")
+    @checks("dead tokens")
     def test_all_tokens_dead(self, count: int) -> None:
         """Also when nobody is left, each is told."""
         sandbox = self.sandbox(tokens=count)
@@ -166,7 +166,7 @@ class PushScenarios(Rig):
         assert {outcome.status for outcome in outcomes} == {Status.REJECTED}, "the vendor refused them: REJECTED"
         self.check(sandbox, outcomes)
 
-    @judges("dead tokens")
+    @checks("dead tokens")
     def test_odd_tokens_hurt_nobody(self) -> None:
         """Whatever a host's database holds has an outcome of its own, and its neighbour arrives."""
         sandbox = self.sandbox()
@@ -183,7 +183,7 @@ class PushScenarios(Rig):
         self.check(sandbox, outcomes)
 
     @pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS)
-    @judges("any text")
+    @checks("any text")
     def test_any_text_arrives_or_is_refused_by_name(self, text: str) -> None:
         """Whatever a user typed: delivered (cut where too long, and said so) or refused naming the field."""
         sandbox = self.sandbox()
@@ -200,7 +200,7 @@ class PushScenarios(Rig):
             assert outcome.reason is Reason.INVALID_NOTIFICATION, f"a text that cannot be sent ended as {outcome!r}"
             assert "title" in outcome.detail or "body" in outcome.detail, f"no field is named: {outcome.detail!r}"
 
-    @judges("any text")
+    @checks("any text")
     def test_one_text_that_cannot_be_sent_hurts_nobody(self) -> None:
         """It is settled alone; the others arrive."""
         sandbox = self.sandbox(tokens=len(ODD_NOTES) + 1)
@@ -215,98 +215,98 @@ class PushScenarios(Rig):
         for place, outcome in enumerate(outcomes):
             assert outcome.reason in allowed, f"odd notification {place}: {outcome!r}"
         for push in odd if self.size > 1 and self.loaded().batching.mixed else ():
-            bench = self.bench(tokens=len(sandbox.tokens))
-            asked = bench.asked([good, push])  # before a request it can only be settled; afterwards the core halves
+            driver = self.driver(tokens=len(sandbox.tokens))
+            asked = driver.asked([good, push])  # before a request it can only be settled; afterwards the core halves
             assert asked, "a batch with one text that cannot be sent was refused as a whole, without any request"
 
-    @judges("batch")
+    @checks("batch")
     def test_the_batch_is_left_alone(self) -> None:
         """The core and the host still need what they handed in."""
-        bench = self.bench()
-        tokens = [*bench.sandbox.tokens[:3], ""][-self.size :]
+        driver = self.driver()
+        tokens = [*driver.sandbox.tokens[:3], ""][-self.size :]
         brand = self.vendor.brand
         notes = [Notification("title", "for all", data=dict(EXTRA), overrides={brand: {}}) for _ in tokens]
         batch = [Push(PushToken(1, token), note) for token, note in zip(tokens, notes, strict=True)]
         given, before = list(batch), copy.deepcopy([attrs.asdict(note) for note in notes])
-        bench.asked(batch)
+        driver.asked(batch)
 
         assert batch == given, "push() changed the batch that it was given"
         assert [attrs.asdict(note) for note in notes] == before, "push() changed a notification that it was given"
 
     @pytest.mark.parametrize("failing", ["no verdict", "refused"])
-    @judges("kept")
+    @checks("kept")
     def test_settled_pushes_keep_their_outcomes(self, failing: str) -> None:
         """What became of the request is not about those that were not in it."""
-        bench = self.bench()
-        first, second = bench.sandbox.tokens[:2]
+        driver = self.driver()
+        first, second = driver.sandbox.tokens[:2]
         usual = Notification("title", "for all")
         odd = [Push(PushToken(1, token), usual) for token in ODD_TOKENS]
-        if bench.vendor.batching.mixed:
+        if driver.vendor.batching.mixed:
             odd += [Push(PushToken(1, second), note) for note in ODD_NOTES]
-        settled = [push for push in odd if self.size > 1 and not bench.asked([push])]
+        settled = [push for push in odd if self.size > 1 and not driver.asked([push])]
         reply = Response(200, content=b"<html></html>")
         if failing == "refused":
-            reply = bench.sandbox.refusal(self.code_for(Reason.CREDENTIALS) or "-1")
-        bench.spoil = lambda _: reply
+            reply = driver.sandbox.refusal(self.code_for(Reason.CREDENTIALS) or "-1")
+        driver.spoil = lambda _: reply
 
         for push in settled:
             try:
-                outcomes = dict(enumerate(bench.push([push, Push(PushToken(1, first), usual)])))
+                outcomes = dict(enumerate(driver.push([push, Push(PushToken(1, first), usual)])))
             except (Refused, NoVerdict) as failed:
                 outcomes = dict(failed.kept)
             assert 0 in outcomes, "the request failed, and a push that was settled before it lost its outcome"
             assert outcomes[0].status is Status.NOT_SENT, "a push that was settled without a request is NOT_SENT"
             assert outcomes[0].push_token == push.push_token, "the kept outcome is about another push"
 
-    @judges("dedupe")
+    @checks("dedupe")
     def test_the_dedupe_id_travels(self) -> None:
         """Where the vendor drops repeats, it has to know a repeat; and no two pushes share an id."""
-        bench = self.bench()
-        batch = self.pushes(bench.sandbox.tokens[: self.size])
-        bench.push(batch)
-        if not bench.vendor.deduplicates:
+        driver = self.driver()
+        batch = self.pushes(driver.sandbox.tokens[: self.size])
+        driver.push(batch)
+        if not driver.vendor.deduplicates:
             return
-        sent = {delivery.token: delivery.dedupe_id for delivery in bench.sandbox.ledger.deliveries}
+        sent = {delivery.token: delivery.dedupe_id for delivery in driver.sandbox.ledger.deliveries}
 
         for push in batch:
             told = sent.get(push.push_token.token)
             assert told == push.dedupe_id, f"the vendor got the dedupe id {told!r}, the push has another"
 
-    @judges("weight")
+    @checks("weight")
     def test_a_push_weighs_no_more_than_it_says(self) -> None:
         """A request cut by `max_bytes` stays below what the vendor takes."""
-        bench = self.bench()
-        if bench.vendor.batching.max_bytes is None or self.size < 3:
+        driver = self.driver()
+        if driver.vendor.batching.max_bytes is None or self.size < 3:
             return
-        first, second, third = bench.sandbox.tokens[:3]
+        first, second, third = driver.sandbox.tokens[:3]
         for place, note in enumerate(ODD_NOTES):
             bodies = []
             for tokens in ((first, second), (first, second, third)):
                 batch = [Push(PushToken(1, token), note, dedupe_id=f"d-{token}") for token in tokens]
-                bodies.append(sum(len(request.content) for request in bench.asked(batch)))
+                bodies.append(sum(len(request.content) for request in driver.asked(batch)))
             added = bodies[1] - bodies[0]
-            said = bench.vendor.weigh(note) + most_quoted(third) + most_quoted(f"d-{third}")
+            said = driver.vendor.weigh(note) + most_quoted(third) + most_quoted(f"d-{third}")
             assert added <= said, f"odd notification {place} added {added} bytes, weigh() and its token say {said}"
 
-    @judges("weight")
+    @checks("weight")
     def test_different_notifications_weigh_no_more_than_they_say(self) -> None:
         """Each beside others that are not like it: what a request shares between equal ones must not hide a weight."""
-        bench = self.bench()
-        if bench.vendor.batching.max_bytes is None or self.size < 3 or not bench.vendor.batching.mixed:
+        driver = self.driver()
+        if driver.vendor.batching.max_bytes is None or self.size < 3 or not driver.vendor.batching.mixed:
             return
-        first, second, third = bench.sandbox.tokens[:3]
+        first, second, third = driver.sandbox.tokens[:3]
         before = [Push(PushToken(1, t), Notification("a", t), dedupe_id=f"d-{t}") for t in (first, second)]
-        alone = sum(len(request.content) for request in bench.asked(before))
+        alone = sum(len(request.content) for request in driver.asked(before))
         long = (Notification("长" * count, "😀" * count, data={"k": "长" * count}) for count in (1, 30, 300))
         for place, note in enumerate((Notification("title", "for all"), *long, *ODD_NOTES)):
             batch = [*before, Push(PushToken(1, third), note, dedupe_id=f"d-{third}")]
-            added = sum(len(request.content) for request in bench.asked(batch)) - alone
-            said = bench.vendor.weigh(note) + most_quoted(third) + most_quoted(f"d-{third}")
+            added = sum(len(request.content) for request in driver.asked(batch)) - alone
+            said = driver.vendor.weigh(note) + most_quoted(third) + most_quoted(f"d-{third}")
             assert added <= said, (
                 f"notification {place} added {added} bytes to others, weigh() and its token say {said}"
             )
 
-    @judges("total")
+    @checks("total")
     def test_region_quota_and_weight_know_everything(self) -> None:
         """The core asks before anything is checked."""
         vendor = self.loaded()
