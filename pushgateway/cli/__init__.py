@@ -1,9 +1,9 @@
 """The `pushgateway` command.
 
-Law of this package: it talks to people and to scripts and decides nothing; what it says about a push is the outcome of
-the gateway. It needs the extra `pushgateway-core[cli]`, so nothing of click or rich is imported here: without them
-`main` says in one sentence what to install. Secrets are never printed, tokens only shortened (a sandbox's own, which
-open nothing, are the exception), texts from a vendor only after `words.plain`.
+It prints what the gateway returns and decides nothing itself. It needs the extra `pushgateway-core[cli]`, so nothing
+of click or rich is imported here: without them `main` prints one sentence that says what to install. Secrets are never
+printed, tokens only shortened (except a sandbox's own, which are valid nowhere else), texts from a vendor only after
+`render.plain`.
 """
 
 from __future__ import annotations

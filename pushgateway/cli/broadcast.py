@@ -1,7 +1,7 @@
 """`pushgateway broadcast`: one notification to many phones of one certificate.
 
-Law of this file: who gets it is said exactly once on the command line, and everyone only with `--yes`. It prints the
-truth about each token where the vendor tells it.
+The audience must be given in exactly one way, and `--all` needs `--yes`. It prints an outcome for each token where the
+vendor reports one.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""`pushgateway check`: is each certificate good? Proved by its login; no phone hears of it.
+"""`pushgateway check`: tests each certificate by a login at its vendor. Nothing is sent to a phone.
 
-Law of this file: it says what is wrong in words and what to do, and never shows a setting's value.
+It prints what is wrong and what to do, and never the value of a setting.
 """
 
 from __future__ import annotations

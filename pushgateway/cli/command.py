@@ -1,7 +1,7 @@
-"""The command group: what there is, and how mistakes of the user are told.
+"""The command group: its subcommands, and how mistakes of the user are printed.
 
-Law of this file: a mistake of the user is a sentence on standard error for each problem, and exit code 2; never a
-traceback. Commands import what they need when they run, so that `--help` is fast.
+A mistake of the user is one sentence for each problem on standard error, and exit code 2; never a traceback. Commands
+import what they need when they run, so that `--help` is fast.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""`pushgateway demo`: the gateway at work against a vendor's sandbox on this machine, over real HTTP.
+"""`pushgateway demo`: the gateway against a vendor's sandbox on this machine, over real HTTP.
 
-Law of this file: it shows what `acts` did, in a few lines for somebody who has never seen it, and says aloud when a
-number does not add up with the sandbox's ledger.
+It prints the results of `demo_scenes` in a few lines for somebody who sees the project for the first time, and each
+number that does not agree with the sandbox's ledger.
 """
 
 from __future__ import annotations

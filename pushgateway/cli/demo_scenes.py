@@ -1,7 +1,7 @@
-"""The acts of the demo: each sends something through the gateway and compares every outcome with the sandbox's ledger.
+"""The scenes of the demo: each sends something through the gateway and compares every outcome with the sandbox's ledger.
 
-Law of this file: it prints nothing. An act has phones of its own, so that "exactly once" can be counted by token. What
-does not add up is a sentence in `problems`; an act that proves nothing has no place here.
+Nothing is printed here; `demo` does. Each scene has phones of its own, so that "exactly once" can be counted by token.
+Each number that does not agree is a sentence in `Scene.problems`.
 """
 
 from __future__ import annotations

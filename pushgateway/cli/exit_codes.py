@@ -1,6 +1,6 @@
 """Exit codes: the one place where they are defined and explained.
 
-Law of this file: pure. A script may rely on these numbers, so one that was given out keeps its meaning.
+Pure. Scripts rely on these numbers, so a number never changes its meaning.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """`pushgateway explain`: what would be sent to one phone, and by which rules. Nothing is sent.
 
-Law of this file: it prints what `Gateway.explain` tells and adds nothing to it. The token is shortened in the request
-too, and there is no access token in it: none is fetched.
+It prints what `Gateway.explain` returns and adds nothing to it. The token is shortened in the request too, and there
+is no access token in it, because none is fetched.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
-"""From `--config` to a gateway that lives as long as one command.
+"""Makes a gateway from `--config` for one command, and closes it.
 
-Law of this file: what is opened is closed, also when the user interrupts; and an interrupted command never claims to
-know more than it does.
+It is closed also when the user interrupts the command; an interrupted command then says that the outcome is not known.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
 """Options that several commands share, and how their texts become values.
 
-Law of this file: it reads the command line and nothing else; a wrong value is a `click.BadParameter` that says what
-would be right.
+It reads only the command line; a wrong value is a `click.BadParameter` that says what would be right.
 """
 
 from __future__ import annotations

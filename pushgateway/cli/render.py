@@ -1,8 +1,7 @@
-"""Outcomes in words: what happened, and who must act.
+"""Values of the gateway as sentences for people, and as dicts for `--json`.
 
-Law of this file: pure; values of the gateway in, sentences and JSON-ready dicts out. Every reason has one sentence, in
-one table (`pushgateway.model.reason_advice`). What comes from a vendor is made harmless for a terminal, and a token in
-it is shortened.
+Pure. Every reason has one sentence, in one table (`pushgateway.model.reason_advice`). Control characters are removed
+from what comes from a vendor, because it is printed on a terminal, and a token in it is shortened. `console` prints.
 """
 
 from __future__ import annotations

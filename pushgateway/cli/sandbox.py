@@ -1,7 +1,7 @@
 """`pushgateway sandbox`: a vendor's server, imitated on this machine until Ctrl-C.
 
-Law of this file: everything a user needs to talk to the sandbox is printed once it listens. Its secret and its tokens
-are shown in full, because they open nothing but this sandbox.
+Everything that a user needs to use the sandbox is printed once it listens. Its secret and its tokens are printed in
+full, because they are valid only at this sandbox.
 """
 
 from __future__ import annotations

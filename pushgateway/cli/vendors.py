@@ -1,7 +1,7 @@
 """`pushgateway vendors`: which plug-ins are installed, and what each can do.
 
-Law of this file: one broken plug-in is one sentence and hides no other. What a plug-in can do is asked of the plug-in,
-by an instance with made-up settings that never leaves this file.
+A broken plug-in is reported in one sentence, and the others are listed all the same. What a plug-in can do is read
+from an instance with made-up settings that is used only here.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""`pushgateway why`: a push did not arrive; who lost it, and who must act?
+"""`pushgateway why`: finds out where a push was lost that did not arrive, and who must act.
 
-Law of this file: it asks what can be asked without a push to the phone, in the order in which a push goes: settings,
-login, token, what became of it here (by journals), what the vendor's code means. Each answer is a finding: good, bad,
+It checks what can be checked without a push to the phone, in the order in which a push is processed: settings, login,
+token, what became of the push here (by journals), what the vendor's code means. Each result is a `Finding`: good, bad,
 or neither. The token is shortened, also in the facts for the vendor's support, unless the user asks for it whole.
 """
 

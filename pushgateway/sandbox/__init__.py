@@ -1,9 +1,9 @@
 """Sandboxes: strict imitations of the vendors' servers that run here.
 
-Law of this package: a sandbox is strict (it refuses what the vendor refuses, with the vendor's codes) and honest (its
-ledger knows every push that it performed, whatever it then answered). `base`, `faults`, `ledger` and `phones` are
-pure: no socket, no thread, no clock or random of their own. Only `server` opens a socket, and only on loopback; it
-needs the extra `pushgateway-core[sandbox]`, which is why it is not imported here.
+A sandbox refuses what the vendor refuses, with the vendor's codes, and its ledger has every push that it performed,
+whatever it then answered. `kit` has what a vendor's sandbox is built of: pure, without socket or thread, with the
+clock and the seed of its random handed in. `serving` runs a sandbox as an HTTP server on loopback; it needs the extra
+`pushgateway-core[sandbox]`, so it is not imported here.
 """
 
 from pushgateway.sandbox.find import find_sandbox

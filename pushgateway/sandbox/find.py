@@ -1,7 +1,5 @@
-"""From a brand to its sandbox, by entry point.
-
-Law of this file: sandboxes are found exactly as vendors are (`pushgateway.certificates.plugins`), only in a group of
-their own. Whatever is wrong ends in one `PluginError`.
+"""Finds the sandbox of a brand by entry point, as `pushgateway.certificates.plugins` finds vendors, in a group of its
+own.
 """
 
 from __future__ import annotations

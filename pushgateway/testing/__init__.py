@@ -1,6 +1,7 @@
 """What tests of hosts and plug-ins need: transports without a network.
 
-Law of this package: for tests only; nothing outside tests, demos and benchmarks imports it.
+Only tests, demos and benchmarks import this package. Fixtures for pytest are in `fixtures`, the tests for plug-ins in
+`conformance`.
 """
 
 from pushgateway.testing.transport import SandboxTransport

@@ -4,11 +4,11 @@ In the `conftest.py` at the root of your tests:
 
     pytest_plugins = ["pushgateway.testing.fixtures"]
 
-Law of this file: nothing leaves the process and nothing waits. What is installed is what is there: one certificate
-and one sandbox for each brand with both. Not an entry point of pytest's: that would be imported into every test run of
-everybody who has pushgateway installed.
+Nothing leaves the process, and in virtual time nothing waits. There is one certificate and one sandbox for each brand
+with an installed plug-in and sandbox. This is not an entry point of pytest: then it would be imported into every test
+run of everybody who has pushgateway installed.
 
-PYTEST_DONT_REWRITE: nothing here uses `assert`, and pytest would warn whoever imported this file before.
+PYTEST_DONT_REWRITE: nothing here uses `assert`, and pytest would warn where this file is imported before.
 """
 
 from __future__ import annotations

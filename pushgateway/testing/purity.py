@@ -1,6 +1,6 @@
-"""What a plug-in imports and what it calls: whether it is a translator can only be seen from outside.
+"""Finds out whether a plug-in is pure: which modules it imports, and which impure functions it calls while it runs.
 
-Law of this file: sources are read, and a plug-in's own steps are watched while they run; nothing is changed.
+Sources are read, and calls are recorded by a profile function; nothing is changed. Used by `purity_scenarios`.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """A transport without a network: requests go straight into sandboxes.
 
-Law of this file: it keeps the promises of the transport port (`pushgateway.transport.Transport`) and adds none of its
-own. Time passes only through `asyncio.sleep` and `asyncio.timeout`, so under a virtual-time loop nothing waits. It
-yields to the loop in every call: concurrency must be real for races to show.
+It keeps the promises of `pushgateway.transport.Transport` and adds none of its own. Time passes only through
+`asyncio.sleep` and `asyncio.timeout`, so under a virtual-time loop nothing waits. Each call yields to the loop, so
+that races between concurrent requests can show. Used by tests of hosts and plug-ins, and by the conformance kit.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Virtual time: an event loop whose clock jumps, so that a test of an hour takes a millisecond and never sleeps.
 
-Law of this file: one process, one thread, no network. While a callback can run, time stands still; when none can, the
-clock jumps to the next timer; when there is no timer either, the program waits for nothing and `DeadlockError` says
-so. The same program under the same seed runs the same way every time.
+One process, one thread, no network. While a callback can run, the time does not change; when none can, the clock jumps
+to the next timer; when there is no timer either, the program would wait for ever and `DeadlockError` is raised. The
+same program under the same seed runs the same way every time.
 
 Not for real sockets, subprocesses or threads (`run_in_executor`, `to_thread`): their events come from outside of
 virtual time, so the loop would jump past them or report a deadlock.

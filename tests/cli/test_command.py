@@ -1,7 +1,7 @@
-"""The command line as a whole: help, exit codes, mistakes of the user, words.
+"""The command line as a whole: help, exit codes, mistakes of the user, texts.
 
-Law of this file: no network. How options become values is in test_cli_options.py, what a command says about a running
-sandbox in test_cli_sending.py and test_cli_sandbox.py, the demo in test_cli_demo.py.
+No network. How options become values is in test_options.py, what a command prints about a running sandbox in
+test_sending.py and test_sandbox.py, the demo in test_demo.py.
 """
 
 import json

@@ -1,6 +1,6 @@
-"""`pushgateway demo`: it shows what happened, and it is not fooled.
+"""`pushgateway demo`: it shows what happened, and it finds numbers that do not agree.
 
-Law of this file: the numbers of the demo are held against each other, and a sandbox that cheats must be found out.
+The numbers of its report are compared with each other, and a sandbox that lies must be found out.
 """
 
 import json

@@ -1,6 +1,6 @@
 """How the texts of a command line become a notification, an audience and a moment.
 
-Law of this file: no network; what is wrong is refused as wrong usage, before anything could be sent.
+No network. A wrong value is refused as wrong usage, before anything could be sent.
 """
 
 from datetime import UTC, datetime

@@ -1,6 +1,6 @@
-"""`pushgateway sandbox` as a user runs it: a process that prints where it listens and ends when told.
+"""`pushgateway sandbox` as a user runs it: a process that prints where it listens and ends on a signal.
 
-Law of this file: nothing waits for time; it waits for lines and for the end of processes.
+No test waits for a time; it waits for lines of output and for the end of processes.
 """
 
 import hashlib

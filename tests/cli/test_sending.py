@@ -1,6 +1,6 @@
 """`send`, `broadcast` and `check` against OPPO's sandbox over real HTTP.
 
-Law of this file: the sandbox's ledger is the truth; the words and numbers of a command are compared with it.
+The words and numbers that a command prints are compared with the sandbox's ledger.
 """
 
 import json

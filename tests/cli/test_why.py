@@ -1,6 +1,6 @@
 """`explain`, `why` and what `check` says is missing, against OPPO's sandbox over real HTTP.
 
-Law of this file: as in test_cli_sending.py; and the token is never printed unless somebody asks for it.
+What is printed is compared with the sandbox's ledger; the token is never printed whole unless the user asks for it.
 """
 
 import json

@@ -1,7 +1,6 @@
 """The common part of sandboxes: faults, ledger, phones, how one is found, and the transport without a network.
 
-Law of this file: pure, no socket. The vendor here is an invented one of a few lines, so that nothing of a real vendor
-is tested by accident.
+No socket. The vendor here is an invented one of a few lines, so that nothing depends on a real vendor.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """A sandbox on a loopback port: the server, what it leaves behind, and what lies below `/_sandbox/`.
 
-Law of this file: the vendor here is an invented one of a few lines, so that nothing of a real vendor is tested by
-accident. Real sockets are spoken to by `http.client`, never by our own gateway.
+The vendor here is an invented one of a few lines, so that nothing depends on a real vendor. Requests over real sockets
+are made with `http.client`, never with our own gateway.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""How a sandbox's server starts and ends, and what it stands on.
+"""How a sandbox's server starts and stops, and what it leaves behind.
 
-Law of this file: no request is looked at here; see test_sandbox_server for those.
+Requests to it are tested in test_server.py.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""The conformance kit is proved: each plug-in that is broken on purpose is caught by it, and told what to do.
+"""The conformance kit finds every plug-in that is broken on purpose, and says what to do.
 
-`tests/scenarios/broken.md` lists them, with the scenario that catches each.
+`tests/scenarios/broken.md` lists them, with the scenario that finds each.
 """
 
 from pathlib import Path

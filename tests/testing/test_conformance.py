@@ -1,6 +1,6 @@
-"""The parts of the conformance kit: what it looks with, and what it says when its user owes it something.
+"""The parts of the conformance kit: how it observes a plug-in, and what it says when a hook is missing.
 
-Law of this file: that the kit catches what is broken is proved in `test_broken.py`; here are its eyes.
+That the kit finds broken plug-ins is tested in test_broken.py.
 """
 
 import asyncio

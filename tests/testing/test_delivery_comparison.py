@@ -1,5 +1,7 @@
-"""How the conformance kit compares what a notification says with what a phone shows, and how it knows that a fault was
-played. That it catches what is broken is proved in `test_broken.py`."""
+"""How the conformance kit compares a notification with what a phone shows, and how it knows that a fault was played.
+
+That it finds broken plug-ins is tested in test_broken.py.
+"""
 
 import json
 from datetime import UTC, datetime

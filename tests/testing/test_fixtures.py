@@ -1,6 +1,6 @@
-"""The fixtures for hosts: what their tests rely on is so.
+"""The fixtures for hosts do what their documentation says.
 
-Law of this file: they are used here as a host uses them, by name; and the page that shows them is run as a test file.
+They are used here as a host uses them, by name; and the page that shows them is run as a test file.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""Virtual time keeps its promises: the clock jumps, the order replays, nothing ends unnoticed."""
+"""Virtual time: the clock jumps, an order can be repeated, and nothing ends unnoticed."""
 
 import asyncio
 import time

@@ -1,8 +1,8 @@
-"""The contract of a sandbox: a request in, an answer out.
+"""`Sandbox`, the base class of a vendor's sandbox: a request in, an answer out.
 
-Law of this file: pure but for the sandbox's own state. No socket, no sleep: an answer says how late it comes and
-whether the connection breaks; who carries it (`server`, or `pushgateway.testing.SandboxTransport`) obeys. The clock is
-handed in. Calls from several threads are safe: one request is answered at a time.
+Pure but for the sandbox's own state. No socket, no sleep: an answer says how late it comes and whether the connection
+breaks, and its carrier (`serving`, or `pushgateway.testing.SandboxTransport`) does so. The clock is handed in. Calls
+from several threads are safe: one request is answered at a time.
 
 A vendor's sandbox is a subclass with `operation`, `perform`, `refusal` and `settings`, registered in the entry point
 group `pushgateway.sandboxes` under its brand.

@@ -1,10 +1,10 @@
-"""The script of faults: what a sandbox shall do wrong, when and how often.
+"""The script of faults: what a sandbox must do wrong, when and how often.
 
-Law of this file: pure and repeatable. The random that decides shares is seeded, so the same script and the same
-requests give the same faults. A kind that a sandbox does not know is refused when it is added, not ignored.
+Pure and repeatable: the random that decides shares is seeded, so the same script and the same requests give the same
+faults. A kind that a sandbox does not know is refused when it is added, not ignored.
 
-For one request the script is read from its start: at most one fault *replaces* the reply (`code` … `refuse`), at most
-one of each other kind joins in. A fault that mangles the vendor's reply waits for a request that gets one.
+For one request the script is read from its start: at most one fault *replaces* the reply (`code` … `refuse`), and at
+most one of each other kind is added. A fault that mangles the vendor's reply waits for a request that gets one.
 """
 
 from __future__ import annotations

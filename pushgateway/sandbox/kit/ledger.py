@@ -1,7 +1,7 @@
-"""What a sandbox really did, whatever it answered.
+"""The ledger: what a sandbox really did, whatever it answered.
 
-Law of this file: the ledger is the truth that tests compare outcomes with, so only a performed push is written here.
-With `keep=False` it counts and keeps nothing else, so that a million pushes cost no memory.
+Tests compare outcomes with it, so only a push that was performed is written here. With `keep=False` it only counts, so
+that a million pushes cost no memory for texts.
 """
 
 from __future__ import annotations

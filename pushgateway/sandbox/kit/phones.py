@@ -1,7 +1,6 @@
-"""The phones that a sandbox knows: who is registered, who is muted, and what each shows.
+"""The phones that a sandbox knows: which are registered, which are muted, and what each shows.
 
-Law of this file: vendor-neutral and pure. One phone has one token, at most one alias and any number of tags; an alias
-names one phone.
+Vendor-neutral and pure. A phone has one token, at most one alias and any number of tags; an alias names one phone.
 """
 
 from __future__ import annotations

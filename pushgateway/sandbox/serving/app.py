@@ -1,9 +1,9 @@
 """A sandbox as an ASGI app.
 
-Every path goes to `Sandbox.answer`; only what lies below `/_sandbox/` is ours: the control door (ledger, faults,
-orders) and the page of phones. The control door shows tokens and texts and changes the phones, so it is closed to web
-pages of other origins and to foreign `Host` headers (`objection`). This module needs the extra `sandbox` (Starlette);
-`server` says so in a sentence when it is absent. The vendor's side is a bare ASGI callable because benchmarks run
+Every path goes to `Sandbox.answer` except those below `/_sandbox/`: the control interface (ledger, faults, commands)
+and the page of phones. The control interface shows tokens and texts and changes the phones, so it refuses web pages of
+other origins and foreign `Host` headers (`objection`). This module needs the extra `sandbox` (Starlette); `server`
+raises a `PluginError` that says so when it is absent. The vendor's side is a bare ASGI callable because benchmarks run
 against it.
 """
 

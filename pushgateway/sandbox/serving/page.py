@@ -1,7 +1,7 @@
-"""What people and scripts see of a sandbox: the page of phones and the ledger as JSON.
+"""The page of phones as HTML, and the ledger as JSON.
 
-Pure, from a sandbox to text. Everything on the page is escaped: a title is whatever a client sent. Nothing on it can be
-followed or run but one script of ours, which writes times in the zone of the browser; `PAGE_POLICY` allows that alone.
+Pure, from a sandbox to text. Everything on the page is escaped: a title is whatever a client sent. There are no links,
+and only one script, which writes times in the zone of the browser; `PAGE_POLICY` allows that script alone.
 """
 
 from __future__ import annotations

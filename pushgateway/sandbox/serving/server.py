@@ -1,8 +1,7 @@
-"""Runs a sandbox on loopback.
+"""Runs a sandbox as an HTTP server on 127.0.0.1.
 
-Law of this file: the door to the only part of a sandbox that opens a socket, and only on 127.0.0.1. Importing it
-costs nothing; what the extra `sandbox` brings (Starlette, uvicorn, trustme) is imported when it is first needed, and
-its absence is one clear `PluginError`.
+Importing this module costs nothing: what the extra `sandbox` brings (Starlette, uvicorn, trustme) is imported when it
+is first needed, and its absence is one `PluginError`. Used by `pushgateway sandbox`, the demo, tests and benchmarks.
 """
 
 from __future__ import annotations

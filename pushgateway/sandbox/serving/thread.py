@@ -1,7 +1,7 @@
-"""uvicorn, tamed: one sandbox on one loopback port, in a thread that can be stopped.
+"""One uvicorn server for one sandbox on one loopback port, in a thread that can be stopped.
 
-Law of this file: everything that depends on uvicorn. Nothing is left behind after `stop`: no thread, no socket, no
-half-open connection. It needs the extra `sandbox`.
+All code that depends on uvicorn is here. After `stop` nothing is left: no thread, no socket, no half-open connection.
+It needs the extra `sandbox`. Used by `server`.
 """
 
 from __future__ import annotations

@@ -11,10 +11,11 @@ A plug-in's test file is a subclass and a way to make its sandbox:
         def with_wrong_secret(self, settings):
             return {**settings, "secret": "wrong"}
 
-What fails says what was seen, which promise of the contract that is, and how to keep it.
+A failure says what was observed, which promise of the contract is broken, and how to keep it.
 
-Law of this package: nothing here knows a vendor. A plug-in is judged by what it does opposite its own sandbox, through
-a real `Gateway` under virtual time (`rig`) or carried by hand (`driver`), and the sandbox's ledger is the truth.
+The modules `*_scenarios` hold the tests, `promises` the list of promises. Nothing here knows a vendor: a plug-in runs
+against its own sandbox, through a real `Gateway` under virtual time (`harness`) or without one (`exchange_driver`),
+and the outcomes are compared with the sandbox's ledger.
 """
 
 from pushgateway.testing.conformance.broadcast_scenarios import BroadcastScenarios

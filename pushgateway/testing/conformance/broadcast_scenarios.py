@@ -1,7 +1,7 @@
-"""Scenarios: whom a broadcast reaches, when and how fast, and what it says.
+"""Scenarios: which phones a broadcast reaches, when and how fast, and with which content.
 
-Law of this file: what a plug-in or its vendor cannot express is refused before any request; what it takes is done as
-it was asked. The sandbox's phones say who got what.
+What a plug-in or its vendor cannot express must be refused before any request; what is accepted must be done as it was
+asked for. The sandbox's ledger says which phones received what.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Scenarios: the calls that a plug-in offers beside sending, such as aliases and statistics.
+"""Scenarios: operations besides sending, such as aliases and statistics.
 
-Law of this file: every public method that returns a `Call` is one; each gets an argument of the right type, and is
-judged by where it goes and by what it makes of replies.
+Every public method of the plug-in that returns a `Call` is tested. Each gets arguments of the right types; checked are
+the host that its request goes to, and what the plug-in makes of replies.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Scenarios: what a notification says and what the phone then shows and does.
+"""Scenarios: the content of a notification, compared with what the phone shows and does.
 
-Law of this file: each feature of `Notification` reaches the phone unchanged, or is cut and named in
-`Outcome.truncated`, or is refused by its name before any request. The sandbox's `Delivery` is what the phone got.
+Each feature of `Notification` must reach the phone unchanged, or be cut and named in `Outcome.truncated`, or be
+refused by its name before any request. The sandbox's `Delivery` is what the phone received.
 """
 
 from __future__ import annotations

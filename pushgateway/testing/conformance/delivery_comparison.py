@@ -1,7 +1,8 @@
-"""Whether a phone got what was meant for it: a notification and a `Delivery`, compared field by field.
+"""Compares a notification with the `Delivery` that a phone received, field by field.
 
-Law of this file: pure. What a vendor cannot carry in a text (control characters, lone surrogates) may be taken out of
-it, as `pushgateway.vendor.text.clean` does; everything else is a change.
+Pure functions. Characters that a vendor cannot carry in a text (control characters, lone surrogates) may be missing,
+as `pushgateway.vendor.text.clean` removes them; every other difference is a change. Used by the scenarios about
+content and broadcasts.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""A plug-in's exchanges carried by hand, without a gateway: to see what it returns, raises and sends itself.
+"""Runs a plug-in's exchanges without a gateway: shows what the plug-in itself returns, raises and sends.
 
-Law of this file: no patience and no repair. The core forgives a plug-in much; here nothing is forgiven, and what the
-plug-in did is kept for the scenario to judge.
+The gateway retries and corrects much of what a plug-in does; here nothing is retried or corrected. The requests of the
+last exchange are kept, so that a scenario can check them. Used by the scenarios.
 """
 
 from __future__ import annotations

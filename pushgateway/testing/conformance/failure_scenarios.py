@@ -1,6 +1,7 @@
-"""Scenarios: access tokens, credentials, limits, and whatever a network or a vendor makes of a reply.
+"""Scenarios: access tokens, credentials, limits, codes, and replies that are lost, cut, late or unreadable.
 
-Law of this file: a fault is played by the sandbox's script or on the way; the ledger knows what happened all the same.
+Faults are played by the sandbox's script, or put into the reply on its way; the ledger always has what the sandbox
+really did. Refusals of whole requests, and of single targets, are in `refusal_scenarios`.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
-"""What every scenario stands on: a plug-in, its sandbox, a gateway between them, and virtual time.
+"""The base class of all scenarios: the plug-in under test, its sandbox, a gateway between them, and virtual time.
 
-Law of this file: nothing here knows a vendor, and nothing here is a scenario. The ledger of the sandbox is the truth.
+The attributes that a plug-in's author sets, and the checks that several scenarios need. No scenario is here, and
+nothing depends on a vendor. What really happened is read from the sandbox's ledger.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""What people and hosts write: texts and notifications that are out of the ordinary, and replies that are.
+"""Inputs out of the ordinary: texts and notifications as users and hosts write them, and replies that make no sense.
 
-Law of this file: data, and pure functions that make it.
+Data, and pure functions that make such data from a correct reply. Used by the scenarios.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""What a plug-in promises, and what to do where it does not.
+"""The list of what a plug-in promises, with what to do where a promise is broken, and the decorator `checks`.
 
-Law of this file: the one list of the contract's promises. Each is broken by a plug-in of `tests/support/broken`, judged
-by at least one scenario, and a row of the table in `docs/en/writing-a-plugin.md`; tests keep the three equal.
+For each promise there is at least one scenario that checks it, one broken plug-in in `tests/support/broken`, and one
+row of the table in `docs/en/writing-a-plugin.md`; tests keep the three equal.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
-"""Scenarios: the plug-in's place in the house, and that it is a translator.
+"""Scenarios: the plug-in is found by its entry point, imports only the contract, and is a pure translator.
 
-Law of this file: found by entry point, importing what it may, calling what it may, by its sources and while it runs.
+Purity is checked in two ways: the imports in its sources, and the functions that it calls while it runs. Also here:
+each region has its own host, and equal pushes make equal requests.
 """
 
 from __future__ import annotations

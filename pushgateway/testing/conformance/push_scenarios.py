@@ -1,6 +1,6 @@
 """Scenarios: pushes and their outcomes, in any number, with any token and any text.
 
-Law of this file: the vendor works; what is odd here comes from hosts and users.
+The vendor works without faults here; the odd inputs come from hosts and users.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Scenarios: broadcasts, and what the vendor says later.
+"""Scenarios: receipts that the vendor posts, and the statistics of broadcasts.
 
-Law of this file: what a plug-in does not offer is refused cleanly, before any request; what it offers works.
+What a plug-in does not offer must be refused as `UNSUPPORTED`, before any request.
 """
 
 from __future__ import annotations

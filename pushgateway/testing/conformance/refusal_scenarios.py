@@ -1,7 +1,7 @@
-"""Scenarios: who is blamed for a refusal, what a code means, and replies that name what was not asked for.
+"""Scenarios: which pushes a refusal applies to, what a code means, and replies that name unknown targets.
 
-Law of this file: a code that names no target is nobody's until the request held one push alone; a code that names its
-target is that one's alone.
+A code that names no target must not be applied to a push unless that push was alone in its request; a code that names
+a target applies to that target alone.
 """
 
 from __future__ import annotations

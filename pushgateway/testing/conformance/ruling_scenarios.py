@@ -1,6 +1,6 @@
-"""Scenarios: what `rulings` say of a push, against what happens to it.
+"""Scenarios: what `rulings` say about a push, compared with what happens to it.
 
-Law of this file: `explain` promises the host what will happen; the request and the sandbox's phone show what happens.
+`Gateway.explain` shows rulings to the host; the request and the sandbox's `Delivery` show what really happens.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
-"""The scenarios of a kit as functions: to list them, and to run them without pytest's own machinery.
+"""Lists the scenarios of a kit and runs them as functions, without pytest.
 
-Law of this file: what pytest would run is what is run here, with the same arguments.
+It runs what pytest would run, with the same parameters. Used by the tests of this kit (`tests/testing`) and by the
+tools of the documents.
 """
 
 from __future__ import annotations

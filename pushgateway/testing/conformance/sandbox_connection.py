@@ -1,8 +1,8 @@
-"""The way from a plug-in's request to its sandbox: by hand in this process, or over HTTP on loopback.
+"""How a request of a plug-in reaches its sandbox: by a call in this process, or over HTTP on loopback.
 
-Law of this file: both ways give the same `Answer`, so that a scenario does not know which one it runs on. Over HTTP one
-server serves whichever sandbox is asked; delays of the sandbox are told and not slept, and the sandbox's clock stays
-the virtual one. It needs the extra `sandbox`.
+Both ways give the same `Answer`, so the same scenarios run on both. Over HTTP, one server serves whichever sandbox is
+asked; delays that the sandbox asks for are reported and not slept, and the sandbox's clock stays the virtual one. Over
+HTTP it needs the extra `sandbox`. Used by `harness` and `exchange_driver`.
 """
 
 from __future__ import annotations

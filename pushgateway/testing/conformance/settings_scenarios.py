@@ -1,6 +1,6 @@
-"""Scenarios: the settings of a certificate, the plug-in's advice, and that nothing is shown.
+"""Scenarios: the settings of a certificate, the plug-in's advice, and that no secret is shown.
 
-Law of this file: what a host reads (a `repr`, a sentence, a log, a URL in an access log) holds nothing secret.
+What a host may read (a `repr`, a message, a log record, a URL in an access log) must hold no secret, token or text.
 """
 
 from __future__ import annotations

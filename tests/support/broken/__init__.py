@@ -1,5 +1,5 @@
-"""Plug-ins broken on purpose: what the conformance kit is worth is how many of them it catches.
+"""Plug-ins broken on purpose: they show what the conformance kit finds.
 
-Law of this package: each is the tutorial's plug-in (`examples/acme`) with one rule of the contract removed or one
-mistake made, as an edit of its source: what an author writes, not a patched object.
+Each is a copy of a correct plug-in (`examples/acme`, `tests/support/beam` or OPPO's) with one rule of the contract
+removed or one mistake made, as an edit of its source: what an author would write, not a patched object.
 """

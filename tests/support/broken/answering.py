@@ -1,6 +1,6 @@
-"""Broken copies of `beam`: codes, silence, hosts, broadcasts and receipts.
+"""Broken copies of `beam`: codes, replies without a verdict, hosts, broadcasts and receipts.
 
-Law of this file: `beam` has a static key, one notification in a request and groups of refused tokens in its replies.
+`beam` has a static key, one notification in a request, and groups of refused tokens in its replies.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Broken copies: calls beside sending, what `rulings` say, and replies about another target.
+"""Broken copies: calls besides sending, what `rulings` say, and replies about another target.
 
-Law of this file: of `beam` where it is enough, of OPPO's plug-in where `beam` has no such thing.
+Copies of `beam` where it has what is broken, of OPPO's plug-in otherwise.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""A copy of a sound plug-in with an edit, installed and imported as a package of its own.
+"""Makes a copy of a correct plug-in with an edit, installed and imported as a package of its own.
 
-Law of this file: as pip would leave it: a package and its entry points in a folder on `sys.path`. The checkout's files
-are read, never changed.
+As pip would leave it: a package and its entry points in a folder on `sys.path`. The checkout's files are read, never
+changed.
 """
 
 from __future__ import annotations

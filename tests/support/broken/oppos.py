@@ -1,4 +1,4 @@
-"""Broken copies of the OPPO plug-in: a real vendor's, with columns, caches and splicing."""
+"""Broken copies of the OPPO plug-in: a real vendor's, with columns, caches and spliced requests."""
 
 from __future__ import annotations
 

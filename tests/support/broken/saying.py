@@ -1,6 +1,6 @@
 """Broken copies of `beam`: what becomes of a notification on its way to the phone.
 
-Law of this file: `beam` has a static key, one notification in a request and groups of refused tokens in its replies.
+`beam` has a static key, one notification in a request, and groups of refused tokens in its replies.
 """
 
 from __future__ import annotations

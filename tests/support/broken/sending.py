@@ -1,4 +1,4 @@
-"""Broken on the way out: where it is found, what it touches, what it makes of a push."""
+"""Broken in sending: how the plug-in is found, what it calls, and what requests it makes of pushes."""
 
 from __future__ import annotations
 

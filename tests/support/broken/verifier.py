@@ -1,4 +1,4 @@
-"""Broken on the way in: what it makes of the vendor's word, of silence and of rubbish."""
+"""Broken in reading: what the plug-in makes of the vendor's codes, of missing replies and of replies without sense."""
 
 from __future__ import annotations
 
