@@ -20,7 +20,7 @@ from pushgateway.cli.exit_codes import Exit
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from pushgateway.cli.demo_scenes import Act, Stage
+    from pushgateway.cli.demo_scenes import DemoSetup, Scene
     from pushgateway.sandbox import Sandbox
 
 BRAND = "oppo"
@@ -65,7 +65,7 @@ def demo(ctx: click.Context, count: int, as_json: bool) -> None:
 
 
 async def play(sandbox: Sandbox, url: str, count: int, to: Console | None) -> dict[str, Any]:
-    """All acts, each printed when it is over; the report of `--json`."""
+    """Run all scenes and print each when it is over. Returns the report of `--json`."""
     from pushgateway.certificates.certificate import Certificate
     from pushgateway.cli import demo_scenes
     from pushgateway.gateway import Gateway
@@ -76,33 +76,33 @@ async def play(sandbox: Sandbox, url: str, count: int, to: Console | None) -> di
     certificate = Certificate(demo_scenes.CERTIFICATE_ID, BRAND, sandbox.settings(url), pushes_per_second=float("inf"))
     try:
         async with Gateway([certificate], transport=transport) as gateway:
-            stage = demo_scenes.Stage(sandbox, gateway, transport)
-            played = await _acts(stage, count, to)
+            setup = demo_scenes.DemoSetup(sandbox, gateway, transport)
+            played = await _play_scenes(setup, count, to)
     finally:
         await transport.aclose()
-    problems = demo_scenes.settle(stage, played)
+    problems = demo_scenes.all_problems(setup, played)
     return {
         "ok": not problems,
         "problems": problems,
-        **{act.name.replace(" ", "_"): dict(act.numbers) for act in played},
-        "phones": demo_scenes.screens(stage, played),
+        **{scene.name.replace(" ", "_"): dict(scene.numbers) for scene in played},
+        "phones": demo_scenes.phone_screens(setup, played),
         "ledger": {"delivered": sandbox.ledger.total, "calls": dict(sandbox.ledger.calls)},
     }
 
 
-async def _acts(stage: Stage, count: int, to: Console | None) -> list[Act]:
+async def _play_scenes(setup: DemoSetup, count: int, to: Console | None) -> list[Scene]:
     from pushgateway.cli import demo_scenes
 
-    played = [await demo_scenes.one_long_message(stage, _limits(stage.sandbox))]
+    played = [await demo_scenes.one_long_message(setup, _limits(setup.sandbox))]
     if to is not None:
         _print_long(to, played[-1].numbers)
-    played.append(await _many(stage, count, to))
+    played.append(await _many(setup, count, to))
     if to is not None:
         _print_many(to, played[-1].numbers)
-    played.append(await demo_scenes.one_broadcast(stage))
+    played.append(await demo_scenes.one_broadcast(setup))
     if to is not None:
         _print_broadcast(to, played[-1].numbers)
-    played.append(await demo_scenes.one_renewal(stage))
+    played.append(await demo_scenes.one_renewal(setup))
     if to is not None:
         _print_renewal(to, played[-1].numbers)
     return played
@@ -119,16 +119,16 @@ def _limits(sandbox: Sandbox) -> tuple[int, int]:
     return title, content
 
 
-async def _many(stage: Stage, count: int, to: Console | None) -> Act:
+async def _many(setup: DemoSetup, count: int, to: Console | None) -> Scene:
     from pushgateway.cli import demo_scenes
 
     if to is None or not to.is_terminal:
-        return await demo_scenes.many_messages(stage, count, lambda done: None)
+        return await demo_scenes.many_messages(setup, count, lambda done: None)
     from rich.progress import Progress
 
     with Progress(console=to, transient=True) as progress:
         bar = progress.add_task("   " + _("{count:,} messages").format(count=count), total=count)
-        return await demo_scenes.many_messages(stage, count, lambda done: progress.update(bar, completed=done))
+        return await demo_scenes.many_messages(setup, count, lambda done: progress.update(bar, completed=done))
 
 
 def _heading(to: Console, number: int, text: str) -> None:
@@ -164,8 +164,8 @@ def _print_long(to: Console, numbers: Mapping[str, Any]) -> None:
     counted = (_("sent"), _("limit"), _("on the phone"))
     console.table(to, ("", *counted, _("ends with")), rows, numbers=counted)
     cut = ", ".join(numbers["truncated"]) or _("nothing")
-    told = _("{status}; the outcome names the fields that were cut: {fields}")
-    console.line(to, "   " + told.format(status=numbers["status"], fields=cut))
+    cut_fields = _("{status}; the outcome names the fields that were cut: {fields}")
+    console.line(to, "   " + cut_fields.format(status=numbers["status"], fields=cut))
     console.line(to, "   " + _("the emoji (a family, five code points) is left out as a whole, never cut in two"))
 
 
@@ -205,10 +205,10 @@ def _print_end(to: Console, report: Mapping[str, Any]) -> None:
     console.line(to, "")
     ledger = report["ledger"]
     if report["ok"]:
-        told = _("{delivered:,} pushes delivered, each exactly once, in {calls} requests; {seconds} s.").format(
+        totals = _("{delivered:,} pushes delivered, each exactly once, in {calls} requests; {seconds} s.").format(
             delivered=ledger["delivered"], calls=sum(ledger["calls"].values()), seconds=report["seconds"]
         )
-        console.line(to, (_("Every number agrees with the sandbox's ledger: "), console.GOOD), told)
+        console.line(to, (_("Every number agrees with the sandbox's ledger: "), console.GOOD), totals)
     else:
         _print_problems(to, report["problems"])
 

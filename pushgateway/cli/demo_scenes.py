@@ -1,4 +1,4 @@
-"""The scenes of the demo: each sends something through the gateway and compares every outcome with the sandbox's ledger.
+"""The scenes of the demo: each sends something through the gateway and compares its outcomes with the sandbox's ledger.
 
 Nothing is printed here; `demo` does. Each scene has phones of its own, so that "exactly once" can be counted by token.
 Each number that does not agree is a sentence in `Scene.problems`.
@@ -29,11 +29,11 @@ AUDIENCE = 1500
 SENDS = 40
 """Single sends after the access token has expired."""
 FAMILY = "\U0001f468\u200d\U0001f469\u200d\U0001f467"
-"""One emoji for whoever looks at it, five code points and eight UTF-16 units for a computer."""
+"""One emoji on the screen: five code points, eight UTF-16 units."""
 
 
 class CountingTransport:
-    """A transport that counts what it is asked to send, by the vendor's name of the call."""
+    """A transport that counts the requests that it sends, by the vendor's name of the call."""
 
     def __init__(self, inner: Transport, operation: Callable[[Request], str]) -> None:
         self._inner = inner
@@ -52,8 +52,8 @@ class CountingTransport:
 
 @safe_repr
 @attrs.frozen
-class Stage:
-    """Where the acts play."""
+class DemoSetup:
+    """What all scenes use: one sandbox and one gateway on it, with a transport that counts calls."""
 
     sandbox: Sandbox
     gateway: Gateway
@@ -66,8 +66,8 @@ class Stage:
 
 @safe_repr
 @attrs.frozen
-class Act:
-    """What an act did, in numbers, and what does not add up."""
+class Scene:
+    """The result of a scene: its numbers, and each of them that does not agree with the ledger."""
 
     name: str
     numbers: Mapping[str, Any]
@@ -78,8 +78,8 @@ class Act:
     """The token of a phone worth looking at afterwards."""
 
 
-def audit(outcomes: Iterable[Outcome], delivered: Callable[[str], int]) -> list[str]:
-    """What does not add up between outcomes and the deliveries of their tokens, each of which got one push at most."""
+def compare_with_ledger(outcomes: Iterable[Outcome], delivered: Callable[[str], int]) -> list[str]:
+    """A sentence for each way in which outcomes differ from the deliveries. Each token must be in one push only."""
     wrong: Counter[str] = Counter()
     for outcome in outcomes:
         count = delivered(outcome.push_token.token)
@@ -91,7 +91,7 @@ def audit(outcomes: Iterable[Outcome], delivered: Callable[[str], int]) -> list[
 
 
 def compare(name: str, found: object, right: object) -> list[str]:
-    """A sentence when a number is not what it must be."""
+    """A sentence if `found` is not what it must be; otherwise nothing."""
     return [] if found == right else [f"{name}: {found}, must be {right}"]
 
 
@@ -105,16 +105,16 @@ def _chat(number: int) -> Notification:
     return Notification(f"张伟 {number}", body, data=data, intent="chat", channel_id="chat")
 
 
-async def one_long_message(stage: Stage, limits: tuple[int, int]) -> Act:
+async def one_long_message(setup: DemoSetup, limits: tuple[int, int]) -> Scene:
     """A title and a body that are too long, with an emoji exactly where the limits (UTF-16 units) fall."""
-    (token,) = stage.sandbox.register(1)
+    (token,) = setup.sandbox.register(1)
     # The vendor's limit holds the mark of the cut too, so two places are left where the emoji begins.
     kept = "你有一条来自张伟的新消息" * 40
     title, body = (kept[: limit - 2] for limit in limits)
-    before = stage.calls()
+    before = setup.calls()
     notification = Notification(f"{title}{FAMILY}还有更多", f"{body}{FAMILY}还有更多")
-    outcome = await stage.gateway.send(PushToken(CERTIFICATE_ID, token), notification)
-    shown = stage.sandbox.ledger.last(1)
+    outcome = await setup.gateway.send(PushToken(CERTIFICATE_ID, token), notification)
+    shown = setup.sandbox.ledger.last(1)
     received = (shown[0].title, shown[0].body) if shown else ("", "")
     numbers = {
         "status": outcome.status.value,
@@ -124,33 +124,33 @@ async def one_long_message(stage: Stage, limits: tuple[int, int]) -> Act:
         "received": [len(text) for text in received],
         "title_received": received[0],
         "body_received": received[1],
-        "calls": dict(stage.calls() - before),
+        "calls": dict(setup.calls() - before),
     }
     problems = [
-        *audit([outcome], stage.sandbox.ledger.count),
+        *compare_with_ledger([outcome], setup.sandbox.ledger.count),
         *compare("status", outcome.status, Status.ACCEPTED),
         *compare("fields that were cut", outcome.truncated, ("title", "body")),
         *compare("the title on the phone is whole up to the emoji", received[0], f"{title}…"),
         *compare("the body on the phone is whole up to the emoji", received[1], f"{body}…"),
-        *compare("logins", stage.transport.calls["auth"], 1),
+        *compare("logins", setup.transport.calls["auth"], 1),
     ]
-    return Act("one long message", numbers, int(outcome.ok), tuple(problems), token)
+    return Scene("one long message", numbers, int(outcome.ok), tuple(problems), token)
 
 
-async def many_messages(stage: Stage, count: int, progress: Callable[[int], None]) -> Act:
+async def many_messages(setup: DemoSetup, count: int, progress: Callable[[int], None]) -> Scene:
     """`count` different messages to as many phones; some have removed the app, some have switched it off.
 
-    `progress` is told now and then how many were delivered.
+    `progress` is called every 0.1 seconds with the number of deliveries so far.
     """
-    tokens = stage.sandbox.register(count)
-    dead = {token for token in tokens[7::100] if stage.sandbox.uninstall(token)}
-    muted = {token for token in tokens[9::250] if stage.sandbox.mute(token)}
-    before = stage.calls()
+    tokens = setup.sandbox.register(count)
+    dead = {token for token in tokens[7::100] if setup.sandbox.uninstall(token)}
+    muted = {token for token in tokens[9::250] if setup.sandbox.mute(token)}
+    before = setup.calls()
     pushes = [Push(PushToken(CERTIFICATE_ID, token), _chat(number)) for number, token in enumerate(tokens)]
     began = time.perf_counter()
-    watching = asyncio.create_task(_emitter(stage.sandbox, progress))
-    outcomes = await stage.gateway.send_each(pushes)
-    watching.cancel()
+    progressing = asyncio.create_task(_report_progress(setup.sandbox, progress))
+    outcomes = await setup.gateway.send_each(pushes)
+    progressing.cancel()
     seconds = time.perf_counter() - began
     right = {"accepted": count - len(dead) - len(muted), "unregistered": len(dead), "muted": len(muted)}
     numbers = {
@@ -158,28 +158,28 @@ async def many_messages(stage: Stage, count: int, progress: Callable[[int], None
         "dead": len(dead),
         "muted": len(muted),
         "outcomes": endings(outcomes),
-        "calls": dict(stage.calls() - before),
+        "calls": dict(setup.calls() - before),
         "seconds": round(seconds, 3),
         "pushes_per_second": round(count / seconds),
     }
     problems = [
-        *audit(outcomes, stage.sandbox.ledger.count),
+        *compare_with_ledger(outcomes, setup.sandbox.ledger.count),
         *compare("outcomes in the order given", [one.push_token.token for one in outcomes] == tokens, True),
         *compare("outcomes", endings(outcomes), {ending: number for ending, number in right.items() if number}),
-        *_blame(outcomes, {Reason.UNREGISTERED: dead, Reason.MUTED: muted}),
+        *_wrong_reasons(outcomes, {Reason.UNREGISTERED: dead, Reason.MUTED: muted}),
     ]
-    return Act("many messages", numbers, sum(one.ok for one in outcomes), tuple(problems), tokens[0])
+    return Scene("many messages", numbers, sum(one.ok for one in outcomes), tuple(problems), tokens[0])
 
 
-async def _emitter(sandbox: Sandbox, progress: Callable[[int], None]) -> None:
+async def _report_progress(sandbox: Sandbox, progress: Callable[[int], None]) -> None:
     start = sandbox.ledger.total
     while True:
         progress(sandbox.ledger.total - start)
         await asyncio.sleep(0.1)
 
 
-def _blame(outcomes: Sequence[Outcome], right: Mapping[Reason, set[str]]) -> list[str]:
-    """Whether each reason hit the phones that it is true of, and no other."""
+def _wrong_reasons(outcomes: Sequence[Outcome], right: Mapping[Reason, set[str]]) -> list[str]:
+    """A sentence for each reason whose phones are not exactly those that it is true of."""
     found: dict[Reason | None, set[str]] = {}
     for outcome in outcomes:
         found.setdefault(outcome.reason, set()).add(outcome.push_token.token)
@@ -190,14 +190,14 @@ def _blame(outcomes: Sequence[Outcome], right: Mapping[Reason, set[str]]) -> lis
     ]
 
 
-async def one_broadcast(stage: Stage) -> Act:
-    """One notification to a long list of tokens, some of them dead: the truth about each."""
-    tokens = stage.sandbox.register(AUDIENCE)
-    dead = {token for token in tokens[3::50] if stage.sandbox.uninstall(token)}
-    before = stage.calls()
+async def one_broadcast(setup: DemoSetup) -> Scene:
+    """One notification to a long list of tokens, some of them dead; one outcome for each."""
+    tokens = setup.sandbox.register(AUDIENCE)
+    dead = {token for token in tokens[3::50] if setup.sandbox.uninstall(token)}
+    before = setup.calls()
     notification = Notification("今晚维护", "今晚 23:00 至 23:30 暂停服务 🙏")
-    outcome = await stage.gateway.broadcast(CERTIFICATE_ID, notification, Audience.of_tokens(tokens))
-    calls = stage.calls() - before
+    outcome = await setup.gateway.broadcast(CERTIFICATE_ID, notification, Audience.of_tokens(tokens))
+    calls = setup.calls() - before
     numbers = {
         "tokens": len(tokens),
         "dead": len(dead),
@@ -207,26 +207,26 @@ async def one_broadcast(stage: Stage) -> Act:
     }
     problems = [
         *compare("status of the broadcast", outcome.status, SumStatus.PARTLY if dead else Status.ACCEPTED),
-        *audit(outcome.outcomes, stage.sandbox.ledger.count),
+        *compare_with_ledger(outcome.outcomes, setup.sandbox.ledger.count),
         *compare("outcomes in the order given", [one.push_token.token for one in outcome.outcomes] == tokens, True),
-        *_blame(outcome.outcomes, {Reason.UNREGISTERED: dead}),
+        *_wrong_reasons(outcome.outcomes, {Reason.UNREGISTERED: dead}),
         *compare("texts saved", calls["save"], 1),
     ]
-    return Act("broadcast", numbers, sum(one.ok for one in outcome.outcomes), tuple(problems), tokens[0])
+    return Scene("broadcast", numbers, sum(one.ok for one in outcome.outcomes), tuple(problems), tokens[0])
 
 
-async def one_renewal(stage: Stage) -> Act:
-    """All access tokens die, then many send at once: one of them logs in, for all."""
-    tokens = stage.sandbox.register(SENDS)
-    stage.sandbox.expire_tokens()
-    before = stage.calls()
+async def one_renewal(setup: DemoSetup) -> Scene:
+    """All access tokens expire, then many sends start at once: one login serves all of them."""
+    tokens = setup.sandbox.register(SENDS)
+    setup.sandbox.expire_tokens()
+    before = setup.calls()
     outcomes = await asyncio.gather(
         *(
-            stage.gateway.send(PushToken(CERTIFICATE_ID, token), _chat(number))
+            setup.gateway.send(PushToken(CERTIFICATE_ID, token), _chat(number))
             for number, token in enumerate(tokens, start=90001)
         )
     )
-    calls = stage.calls() - before
+    calls = setup.calls() - before
     numbers = {
         "sends": len(tokens),
         "outcomes": endings(outcomes),
@@ -234,25 +234,25 @@ async def one_renewal(stage: Stage) -> Act:
         "calls": dict(calls),
     }
     problems = [
-        *audit(outcomes, stage.sandbox.ledger.count),
+        *compare_with_ledger(outcomes, setup.sandbox.ledger.count),
         *compare("outcomes after the expiry", endings(outcomes), {"accepted": len(tokens)}),
         *compare("logins after the expiry", calls["auth"], 1),
     ]
-    return Act("renewal", numbers, sum(one.ok for one in outcomes), tuple(problems), tokens[0])
+    return Scene("renewal", numbers, sum(one.ok for one in outcomes), tuple(problems), tokens[0])
 
 
-def settle(stage: Stage, acts: Sequence[Act]) -> list[str]:
-    """What does not add up over all acts together, and in each."""
-    ledger = stage.sandbox.ledger
+def all_problems(setup: DemoSetup, scenes: Sequence[Scene]) -> list[str]:
+    """The problems of each scene, and of the sums over all scenes."""
+    ledger = setup.sandbox.ledger
     return [
-        *(f"{act.name}: {problem}" for act in acts for problem in act.problems),
-        *compare("pushes delivered in all", ledger.total, sum(act.accepted for act in acts)),
-        *compare("calls as the sandbox counted", dict(ledger.calls), dict(stage.transport.calls)),
+        *(f"{scene.name}: {problem}" for scene in scenes for problem in scene.problems),
+        *compare("pushes delivered in all", ledger.total, sum(scene.accepted for scene in scenes)),
+        *compare("calls as the sandbox counted", dict(ledger.calls), dict(setup.transport.calls)),
     ]
 
 
-def screens(stage: Stage, acts: Sequence[Act]) -> list[dict[str, str]]:
-    """What the phone of each act's example shows."""
-    by_token = {phone.token: phone for phone in stage.sandbox.phones()}
-    shown = ((act.example, by_token[act.example].shown) for act in acts)
+def phone_screens(setup: DemoSetup, scenes: Sequence[Scene]) -> list[dict[str, str]]:
+    """What the example phone of each scene shows, with its token shortened."""
+    by_token = {phone.token: phone for phone in setup.sandbox.phones()}
+    shown = ((scene.example, by_token[scene.example].shown) for scene in scenes)
     return [{"token": mask(token), "title": seen[-1].title, "body": seen[-1].body} for token, seen in shown if seen]

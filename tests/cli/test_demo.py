@@ -122,11 +122,11 @@ def test_audit_sees_every_contradiction() -> None:
     ]
     delivered = Counter({"a": 1, "d": 1, "e": 1})
 
-    found = demo_scenes.audit(outcomes, lambda token: delivered[token])
+    found = demo_scenes.compare_with_ledger(outcomes, lambda token: delivered[token])
 
     assert sorted(found) == [
         "1 pushes ended accepted and were delivered 0 times",
         "1 pushes ended rejected and were delivered 1 times",
         "1 pushes ended without a verdict",
     ]
-    assert demo_scenes.audit([outcomes[0], outcomes[2]], lambda token: delivered[token]) == []
+    assert demo_scenes.compare_with_ledger([outcomes[0], outcomes[2]], lambda token: delivered[token]) == []
