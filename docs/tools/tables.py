@@ -196,7 +196,7 @@ def plugin(say: Say) -> dict[str, str]:
     judged: dict[str, list[str]] = {key: [] for key in PROMISES}
     for scenario in scenarios(PluginConformance):
         judged[scenario.promise.key].append(f"`{scenario.name}`")
-    rows = [(f"`{promise.key}`", promise.says, ", ".join(judged[promise.key])) for promise in PROMISES.values()]
+    rows = [(f"`{promise.key}`", promise.text, ", ".join(judged[promise.key])) for promise in PROMISES.values()]
     files = {path.name: path for path in map(EXAMPLE.joinpath, TUTORIAL)}
     blocks = {name: f"```{BLOCKS[path.suffix]}\n{path.read_text('utf-8')}```" for name, path in files.items()}
     return {"promises": table(("promise", "says", "scenarios"), rows, say), **blocks}

@@ -48,32 +48,36 @@ def explain(
 
     push = Push(PushToken(certificate_id, token), options.read_notification(content))
     known = load_config(config)
-    told = known.gateway().explain(push)
+    explanation = known.gateway().explain(push)
     if as_json:
-        console.as_json(explanation_json(told, push.push_token.token))
+        console.as_json(explanation_json(explanation, push.push_token.token))
     else:
-        _print(told, push.push_token.token)
-    ctx.exit(exit_for(known, push.push_token.certificate_id, [] if told.outcome is None else [told.outcome.status]))
+        _print(explanation, push.push_token.token)
+    ctx.exit(
+        exit_for(
+            known, push.push_token.certificate_id, [] if explanation.outcome is None else [explanation.outcome.status]
+        )
+    )
 
 
-def _print(told: Explanation, token: str) -> None:
+def _print(explanation: Explanation, token: str) -> None:
     from pushgateway.cli import console, render
 
     to = console.console()
-    to_whom = _("{operation} to {host}").format(operation=told.operation, host=told.host)
-    if told.request is None:
+    to_whom = _("{operation} to {host}").format(operation=explanation.operation, host=explanation.host)
+    if explanation.request is None:
         to_whom = _("no request would be sent")
-    console.line(to, (to_whom, console.GOOD if told.request else console.BAD), f"  {mask(token)}")
-    console.labelled(to, render.explanation_lines(told, token))
-    for request in told.requests:
+    console.line(to, (to_whom, console.GOOD if explanation.request else console.BAD), f"  {mask(token)}")
+    console.labelled(to, render.explanation_lines(explanation, token))
+    for request in explanation.requests:
         console.line(to, "")
         console.line(to, f"{request.method} {shown(request.url, token)}")
         console.labelled(to, [(name, shown(value, token)) for name, value in request.headers.items()])
         console.labelled(to, fields(request, token))
-    if told.rulings:
+    if explanation.rulings:
         console.line(to, "")
         console.line(to, _("The rules that decide:"))
-    for one in told.rulings:
+    for one in explanation.rulings:
         console.labelled(to, [(one.field, one.verdict)])
         console.line(to, (f"{'':<17}{one.rule}; {one.source}; seen {one.seen}; {one.confidence}", console.QUIET))
 
@@ -92,25 +96,27 @@ def shown(text: str, token: str) -> str:
     return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
-def explanation_json(told: Explanation, token: str) -> dict[str, Any]:
+def explanation_json(explanation: Explanation, token: str) -> dict[str, Any]:
     """An explanation for `--json`; the token is shortened."""
     from pushgateway.cli import render
 
     return {
-        "certificate_id": told.certificate_id,
-        "brand": told.brand,
-        "dialect": told.dialect,
-        "region": told.region,
-        "host": told.host,
-        "operation": told.operation,
+        "certificate_id": explanation.certificate_id,
+        "brand": explanation.brand,
+        "dialect": explanation.dialect,
+        "region": explanation.region,
+        "host": explanation.host,
+        "operation": explanation.operation,
         "token": mask(token),
-        "quota": told.quota,
-        "priority": told.priority.name.lower(),
-        "timeout": told.timeout,
-        "truncated": list(told.truncated),
-        "status": None if told.outcome is None else told.outcome.status.value,
-        "reason": None if told.outcome is None or told.outcome.reason is None else told.outcome.reason.value,
-        "detail": None if told.outcome is None else render.plain(told.outcome.detail, token),
+        "quota": explanation.quota,
+        "priority": explanation.priority.name.lower(),
+        "timeout": explanation.timeout,
+        "truncated": list(explanation.truncated),
+        "status": None if explanation.outcome is None else explanation.outcome.status.value,
+        "reason": None
+        if explanation.outcome is None or explanation.outcome.reason is None
+        else explanation.outcome.reason.value,
+        "detail": None if explanation.outcome is None else render.plain(explanation.outcome.detail, token),
         "requests": [
             {
                 "method": request.method,
@@ -118,7 +124,7 @@ def explanation_json(told: Explanation, token: str) -> dict[str, Any]:
                 "headers": {name: shown(value, token) for name, value in request.headers.items()},
                 "fields": dict(fields(request, token)),
             }
-            for request in told.requests
+            for request in explanation.requests
         ],
         "rulings": [
             {
@@ -130,6 +136,6 @@ def explanation_json(told: Explanation, token: str) -> dict[str, Any]:
                 "seen": str(one.seen),
                 "confidence": one.confidence,
             }
-            for one in told.rulings
+            for one in explanation.rulings
         ],
     }

@@ -75,9 +75,9 @@ def check_advice(check: CertificateCheck) -> str:
     """What to do about a certificate that is not in order; "" when it is."""
     if check.ok:
         return ""
-    told = check.detail.removeprefix("login: ")
+    detail = check.detail.removeprefix("login: ")
     for beginning, advice in CHECK_ADVICE:
-        if told.startswith(beginning):
+        if detail.startswith(beginning):
             return advice
     if check.reason is Reason.CREDENTIALS:
         # A missing plug-in or certificate is no matter of settings, and its detail says what to do.
@@ -179,20 +179,20 @@ def outcome_lines(outcome: Outcome | BroadcastOutcome) -> list[tuple[str, str]]:
     return lines
 
 
-def explanation_lines(told: Explanation, token: str) -> list[tuple[str, str]]:
+def explanation_lines(explanation: Explanation, token: str) -> list[tuple[str, str]]:
     """(label, text) for people: which certificate and server, how it would end here, and what holds for it."""
-    brand = told.brand or _("unknown")
-    lines = [(_("certificate"), f"{plain(told.certificate_id)} {brand} {told.dialect}".rstrip())]
-    if told.outcome is not None:
-        lines.append((_("would end"), f"{told.outcome.status.value}: {ending(told.outcome)}"))
-        if (todo := advice(told.outcome)) is not None:
+    brand = explanation.brand or _("unknown")
+    lines = [(_("certificate"), f"{plain(explanation.certificate_id)} {brand} {explanation.dialect}".rstrip())]
+    if explanation.outcome is not None:
+        lines.append((_("would end"), f"{explanation.outcome.status.value}: {ending(explanation.outcome)}"))
+        if (todo := advice(explanation.outcome)) is not None:
             lines.append((_("who must act"), _(todo)))
-        lines.append((_("why"), plain(told.outcome.detail, token)))
-    if told.region:
-        lines.append((_("region"), told.region))
-    if told.truncated:
-        lines.append((_("cut to fit"), ", ".join(told.truncated)))
-    if told.quota:
-        lines.append((_("counts against"), plain(told.quota)))
-    within = _("{seconds:g} seconds").format(seconds=told.timeout)
-    return [*lines, (_("priority"), told.priority.name.lower()), (_("within"), within)]
+        lines.append((_("why"), plain(explanation.outcome.detail, token)))
+    if explanation.region:
+        lines.append((_("region"), explanation.region))
+    if explanation.truncated:
+        lines.append((_("cut to fit"), ", ".join(explanation.truncated)))
+    if explanation.quota:
+        lines.append((_("counts against"), plain(explanation.quota)))
+    within = _("{seconds:g} seconds").format(seconds=explanation.timeout)
+    return [*lines, (_("priority"), explanation.priority.name.lower()), (_("within"), within)]

@@ -42,7 +42,7 @@ class Finding:
     about: str
     good: bool | None
     """None: neither good nor bad by itself."""
-    says: str
+    text: str
 
 
 def check_findings(check: CertificateCheck) -> Iterator[Finding]:
@@ -64,16 +64,16 @@ def token_findings(config: Config, push_token: PushToken) -> Iterator[Finding]:
     """Which interface and server the token leads to, and whether it can be a token at all."""
     from pushgateway.cli import render
 
-    told = config.gateway().explain(Push(push_token, _PROBE))
-    if isinstance(told.outcome, Outcome) and told.outcome.reason is not None:
-        detail = render.plain(told.outcome.detail, push_token.token)
-        yield Finding(_("token"), False, f"{detail}; {_(ADVICE[told.outcome.reason])}")
-    elif told.request is not None:
-        where = _(" (region {region})").format(region=told.region) if told.region else ""
-        says = _("has the form of a token; its pushes are sent to {host}").format(host=told.host)
-        yield Finding(_("token"), True, says + where)
-    if told.dialect:
-        yield Finding(_("dialect"), None, told.dialect)
+    explanation = config.gateway().explain(Push(push_token, _PROBE))
+    if isinstance(explanation.outcome, Outcome) and explanation.outcome.reason is not None:
+        detail = render.plain(explanation.outcome.detail, push_token.token)
+        yield Finding(_("token"), False, f"{detail}; {_(ADVICE[explanation.outcome.reason])}")
+    elif explanation.request is not None:
+        where = _(" (region {region})").format(region=explanation.region) if explanation.region else ""
+        text = _("has the form of a token; its pushes are sent to {host}").format(host=explanation.host)
+        yield Finding(_("token"), True, text + where)
+    if explanation.dialect:
+        yield Finding(_("dialect"), None, explanation.dialect)
 
 
 def journal_findings(
@@ -96,13 +96,13 @@ def _push_findings(entry: Mapping[str, Any], vendor: Vendor | None, zone: tzinfo
     at = moment(entry.get("at"), zone)
     reason = _reason(entry.get("reason"))
     if reason is None:
-        says = _("{at} accepted, message id {id}").format(at=at, id=entry.get("message_id"))
-        yield Finding(_("push"), True, says)
+        text = _("{at} accepted, message id {id}").format(at=at, id=entry.get("message_id"))
+        yield Finding(_("push"), True, text)
         return
     code = entry.get("vendor_code")
-    told = f"{at} {entry.get('status')}: {reason.value}{_code(code)}"
+    summary = f"{at} {entry.get('status')}: {reason.value}{_code(code)}"
     detail = f"; {entry['detail']}" if entry.get("detail") else ""
-    yield Finding(_("push"), False, told + detail)
+    yield Finding(_("push"), False, summary + detail)
     yield Finding(_("who must act"), None, _(ADVICE[reason]))
     if (rule := _code_rule(vendor, code)) is not None:
         advice = f": {rule.advice}" if rule.advice else ""
@@ -192,8 +192,8 @@ def conclusion(entries: Sequence[Mapping[str, Any]], journals: Sequence[Path]) -
             ),
         )
     if any(entry.get("receipt") == "arrived" for entry in entries):
-        says = _("it reached the phone: check the notification permission, the channel and the app's own settings")
-        return Finding(_("next"), None, says)
+        text = _("it reached the phone: check the notification permission, the channel and the app's own settings")
+        return Finding(_("next"), None, text)
     if pushes and pushes[-1].get("reason") is None:
         return Finding(
             _("next"),
@@ -289,10 +289,10 @@ def why(
     good = all(finding.good is not False for finding in findings)
     found = bool(entries)
     if as_json:
-        told = [
-            {"about": one.about, "good": one.good, "says": render.plain(one.says, push_token.token)} for one in findings
+        listed = [
+            {"about": one.about, "good": one.good, "says": render.plain(one.text, push_token.token)} for one in findings
         ]
-        console.as_json({"ok": good, "found": found, "findings": told, "journal": entries, "facts": facts})
+        console.as_json({"ok": good, "found": found, "findings": listed, "journal": entries, "facts": facts})
     else:
         _print(findings, facts, push_token.token)
     ready = usable(known, [push_token.certificate_id])
@@ -307,7 +307,7 @@ def _print(findings: Sequence[Finding], facts: Mapping[str, str], token: str) ->
     to = console.console()
     styles = {True: console.GOOD, False: console.BAD, None: console.QUIET}
     for one in findings:
-        console.labelled(to, [(one.about, render.plain(one.says, token))], styles[one.good], indent=0)
+        console.labelled(to, [(one.about, render.plain(one.text, token))], styles[one.good], indent=0)
     console.line(to, "")
     console.line(to, _("For the vendor's support:"))
     console.labelled(

@@ -300,9 +300,9 @@ def test_receipts_stand_with_their_push() -> None:
         ("receipt", None),
         ("receipt", True),
     ]
-    assert "arrived (push_arrive), 4.2 seconds after the push" in found[3].says
-    assert "confirms that the token is dead" in found[5].says
-    assert "in none of these journals" in found[6].says
+    assert "arrived (push_arrive), 4.2 seconds after the push" in found[3].text
+    assert "confirms that the token is dead" in found[5].text
+    assert "in none of these journals" in found[6].text
 
 
 def test_times_are_the_users(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,7 +22,7 @@ def test_a_broken_plug_in_is_caught_and_told_what_to_do(broken: Broken, tmp_path
     assert seen is not None, f"passes: {broken.name}"
     assert seen.promise is PROMISES[broken.promise]
     assert broken.says in seen.seen
-    assert str(seen).endswith(f"to keep it: {seen.promise.keep}")
+    assert str(seen).endswith(f"to keep it: {seen.promise.how_to_keep}")
 
 
 @pytest.mark.parametrize("base", [ACME, BEAM, OPPO], ids=lambda base: base.name)

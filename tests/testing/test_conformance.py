@@ -156,7 +156,7 @@ def test_whatever_fails_says_what_to_do() -> None:
     for test, said in ((asserting, "seen this"), (expecting, "DID NOT RAISE"), (crashing, "it raised KeyError")):
         with pytest.raises(BrokenPromiseError, match=said) as caught:
             checks("kept")(test)()
-        assert str(caught.value).endswith(PROMISES["kept"].keep)
+        assert str(caught.value).endswith(PROMISES["kept"].how_to_keep)
 
 
 @pytest.mark.parametrize("kit", [PlainKit, GroupKit])
@@ -171,7 +171,7 @@ def test_every_scenario_says_its_truth_and_runs() -> None:
     """Each has a sentence, a promise and at least one run; parameters give one each."""
     judged = {scenario.name: scenario for scenario in scenarios(PluginConformance)}
 
-    assert all(scenario.says.endswith(".") and scenario.runs for scenario in judged.values())
+    assert all(scenario.summary.endswith(".") and scenario.runs for scenario in judged.values())
     assert len(judged["test_a_reply_cut_at_every_byte"].runs) == 2
     assert len(judged["test_one_fault_on_the_way"].runs) == 16
     assert len(judged) >= 75

@@ -196,9 +196,9 @@ class BroadcastScenarios(Harness):
                 self.check_refused(sandbox, outcome, "start_at")
                 continue
             for seen in sandbox.ledger.deliveries:
-                told = "at once" if seen.start_at is None else f"at {seen.start_at} (epoch seconds)"
+                start = "at once" if seen.start_at is None else f"at {seen.start_at} (epoch seconds)"
                 right = seen.start_at is not None and abs(seen.start_at - LATER.timestamp()) < 1
-                assert right, f"a broadcast to start at {LATER} is shown {told}: start_at was lost or in another unit"
+                assert right, f"a broadcast to start at {LATER} is shown {start}: start_at was lost or in another unit"
 
     @checks("broadcasts")
     def test_a_rate_is_kept_or_refused(self) -> None:
@@ -210,8 +210,8 @@ class BroadcastScenarios(Harness):
                     self.check_refused(sandbox, outcome, "rate")
                     continue
                 for seen in sandbox.ledger.deliveries:
-                    told = seen.rate or "full speed"
-                    assert seen.rate == rate, f"a broadcast at {rate} phones a second goes out at {told}"
+                    speed = seen.rate or "full speed"
+                    assert seen.rate == rate, f"a broadcast at {rate} phones a second goes out at {speed}"
 
     @checks("content")
     def test_a_broadcast_says_what_it_was_given(self) -> None:

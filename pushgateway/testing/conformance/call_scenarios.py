@@ -79,7 +79,7 @@ class CallScenarios(Harness):
             except NoVerdict:
                 result = Reason.NO_VERDICT
             assert result == sample.result, (
-                f"{sample.says}: the call {sample.name} should end with {sample.result!r}, it ends with {result!r}"
+                f"{sample.source}: the call {sample.name} should end with {sample.result!r}, it ends with {result!r}"
             )
 
     @checks("errors")

@@ -112,7 +112,7 @@ class ContentScenarios(Harness):
         seen = {delivery.token: delivery for delivery in driver.sandbox.ledger.deliveries}
         return [(outcome, seen.get(token)) for outcome, token in zip(outcomes, tokens, strict=True)]
 
-    def judge(self, note: Notification, outcome: Outcome, seen: Delivery | None, *names: str) -> bool:
+    def check_shown_or_refused(self, note: Notification, outcome: Outcome, seen: Delivery | None, *names: str) -> bool:
         """Whether it reached the phone; fails where it did so changed, or was refused without a name."""
         if seen is not None:
             assert outcome.ok, f"the phone shows it, and the push ended {outcome!r}"
@@ -142,7 +142,7 @@ class ContentScenarios(Harness):
         note = Notification("title", "for all", **fields)
         ((outcome, seen),) = self.shown(driver, [note])
 
-        self.judge(note, outcome, seen, *names_of(fields))
+        self.check_shown_or_refused(note, outcome, seen, *names_of(fields))
 
     @checks("content")
     def test_each_phone_gets_its_own_features(self) -> None:
@@ -156,10 +156,10 @@ class ContentScenarios(Harness):
             odd = Notification("title", "for one", **fields)
             plain = Notification("title", "for another")
             first, (outcome, seen), last = self.shown(driver, [plain, odd, plain])
-            self.judge(odd, outcome, seen, *names_of(fields))
-            for told, other in (first, last):
-                assert other is not None, f"a plain push beside one with {', '.join(fields)} ended {told!r}"
-                self.judge(plain, told, other)
+            self.check_shown_or_refused(odd, outcome, seen, *names_of(fields))
+            for result, other in (first, last):
+                assert other is not None, f"a plain push beside one with {', '.join(fields)} ended {result!r}"
+                self.check_shown_or_refused(plain, result, other)
                 for name in ("ttl", "channel_id", "time_zone", "category"):
                     mine, usual = getattr(other, name), getattr(alone, name)
                     assert mine == usual, f"beside a push with {', '.join(fields)} a plain one has another's {name}"
@@ -173,7 +173,9 @@ class ContentScenarios(Harness):
         def passes(sign: str, count: int) -> bool:
             note = with_fields(PLAIN, make(sign * count))
             ((outcome, seen),) = self.shown(driver, [note])
-            arrived = self.judge(note, outcome, seen, feature, "receipt_url" if "receipt" in feature else feature)
+            arrived = self.check_shown_or_refused(
+                note, outcome, seen, feature, "receipt_url" if "receipt" in feature else feature
+            )
             return arrived and not outcome.truncated
 
         for sign in ("x", "长", "😀", FAMILY):
@@ -198,7 +200,7 @@ class ContentScenarios(Harness):
         def passes(ttl: int) -> bool:
             note = attrs.evolve(PLAIN, ttl=ttl)
             ((outcome, seen),) = self.shown(driver, [note])
-            return self.judge(note, outcome, seen, "ttl")
+            return self.check_shown_or_refused(note, outcome, seen, "ttl")
 
         low, high = 0, 1
         while high < 2**40 and passes(high):
@@ -217,7 +219,7 @@ class ContentScenarios(Harness):
         for blank in ("", " ", "\t\n", "\u200b", "\u3164"):
             note = with_fields(PLAIN, {name: blank})
             ((outcome, seen),) = self.shown(self.driver(), [note])
-            self.judge(note, outcome, seen, name)
+            self.check_shown_or_refused(note, outcome, seen, name)
 
     @pytest.mark.parametrize("name", ["title", "body", "subtitle"])
     @checks("any text")
@@ -244,7 +246,7 @@ class ContentScenarios(Harness):
         for text in ("Z" + "\u0301" * 1000, "e\u0301\u200d" * 1000, "\U0001f468\u200d" * 1000):
             note = with_fields(PLAIN, {name: text})
             ((outcome, seen),) = self.shown(driver, [note])
-            self.judge(note, outcome, seen, name)
+            self.check_shown_or_refused(note, outcome, seen, name)
 
     @checks("content")
     def test_what_equals_in_python_is_not_the_same(self) -> None:
@@ -265,7 +267,7 @@ class ContentScenarios(Harness):
 
     @checks("content")
     def test_overrides_win_or_are_refused_by_name(self) -> None:
-        """Fields in the vendor's own names arrive; one that nobody knows is refused; another brand's do nothing."""
+        """Fields in the vendor's own names arrive; an unknown one is refused; another brand's do nothing."""
         driver, brand = self.driver(), self.vendor.brand
         for name, value in self.own_fields.items():
             note = attrs.evolve(PLAIN, overrides={brand: {name: value}})
@@ -277,12 +279,14 @@ class ContentScenarios(Harness):
         unknown = "no_such_field_5d1c"
         ((outcome, seen),) = self.shown(driver, [attrs.evolve(PLAIN, overrides={brand: {unknown: "x"}})])
         if seen is not None:
-            assert unknown in seen.notification, f"overrides[{brand!r}] has a field that was dropped without a word"
+            assert unknown in seen.notification, f"overrides[{brand!r}] has a field that was dropped silently"
         else:
-            self.judge(PLAIN, outcome, None, unknown, "overrides")
+            self.check_shown_or_refused(PLAIN, outcome, None, unknown, "overrides")
         note = attrs.evolve(PLAIN, overrides={"another-brand": {unknown: "x"}})
         ((outcome, seen),) = self.shown(driver, [note])
-        assert self.judge(note, outcome, seen, "overrides"), "overrides of another brand are refused here"
+        assert self.check_shown_or_refused(note, outcome, seen, "overrides"), (
+            "overrides of another brand are refused here"
+        )
 
     @checks("content")
     def test_two_notifications_do_not_replace_each_other(self) -> None:
@@ -419,4 +423,4 @@ class ContentScenarios(Harness):
             note = with_fields(PLAIN, {"intent": Intent.CHAT, "parameters": odd})
             ((outcome, seen),) = self.shown(driver, [note])
             assert seen is None, f"the place {name!r} of a template is missing or unknown, and the push was sent"
-            assert self.judge(note, outcome, seen, name) is False
+            assert self.check_shown_or_refused(note, outcome, seen, name) is False

@@ -21,7 +21,7 @@ from pushgateway.vendor import AccessToken, BroadcastOutcome, Exchange, Outcome,
 
 T = TypeVar("T")
 MOST_STEPS = 10_000
-"""Requests and breaths in one exchange; more is a circle."""
+"""Most requests and checkpoints (`yield None`) of one exchange; more is an endless loop."""
 
 Watch = Callable[[], AbstractContextManager[object]]
 
@@ -89,7 +89,7 @@ class ExchangeDriver:
             for _ in range(MOST_STEPS):
                 with self.watching():
                     request = step()
-                if request is None:  # a breath
+                if request is None:  # a checkpoint
                     step = exchange.__next__
                     continue
                 if access is not None:

@@ -30,7 +30,7 @@ NEVER = "98765432"
 
 
 class FailureScenarios(Harness):
-    """What is not the host's fault."""
+    """What goes wrong at the vendor or on the way, and refused credentials."""
 
     # Access and credentials
 
@@ -98,7 +98,7 @@ class FailureScenarios(Harness):
 
     @checks("limits")
     def test_a_used_up_day_stops_the_certificate(self) -> None:
-        """A few requests find out, the other pushes are told without one."""
+        """A few requests find out, the other pushes get their outcome without one."""
         code = self.code_for(Reason.QUOTA_EXCEEDED)
         if code is None:
             return
@@ -136,13 +136,13 @@ class FailureScenarios(Harness):
     def login_requests(self) -> int:
         """How many requests a login takes: none where there is no login, or where access tokens are made here."""
         driver = self.driver()
-        heard = self.answers_of(driver.sandbox)
+        recorded = self.record_replies(driver.sandbox)
         driver.log_in(driver.vendor.home_region)
-        return len(heard)
+        return len(recorded)
 
     @checks("codes")
     def test_every_code_of_the_rules_has_its_reason(self) -> None:
-        """What `rules.toml` says of a code is what the host gets to hear."""
+        """The reason that `rules.toml` gives a code is the reason of the outcome."""
         rules = self.rules
         for code, rule in {} if rules is None else rules.codes.items():
             reasons = self._reasons(code)
@@ -227,8 +227,8 @@ class FailureScenarios(Harness):
         batch, whole = self._true_reply(count)
         for size in range(len(whole.content)):
             outcomes = self._answered(batch, attrs.evolve(whole, content=whole.content[:size]))
-            told = [outcome.status.name for outcome in outcomes if outcome.status is not Status.UNKNOWN]
-            assert not told, f"{size} of {len(whole.content)} bytes came, and a push is {told[0]}"
+            verdicts = [outcome.status.name for outcome in outcomes if outcome.status is not Status.UNKNOWN]
+            assert not verdicts, f"{size} of {len(whole.content)} bytes came, and a push is {verdicts[0]}"
 
     @pytest.mark.parametrize("count", [1, 3])
     @checks("errors")
@@ -246,11 +246,11 @@ class FailureScenarios(Harness):
         """The same for the reply to a login: an access token of the right types, `Refused` or `NoVerdict`."""
         if self.login_requests() == 0:
             return
-        heard: list[Response] = []
+        recorded: list[Response] = []
         driver = self.driver()
-        driver.spoil_login = lambda response: heard.append(response) or response  # type: ignore[func-returns-value]
+        driver.spoil_login = lambda response: recorded.append(response) or response  # type: ignore[func-returns-value]
         driver.log_in(driver.vendor.home_region)
-        whole = heard[-1]
+        whole = recorded[-1]
         for content in (*ODD_BODIES, *odd_twins(whole.content)):
             driver.access, driver.spoil_login = None, lambda _, content=content: attrs.evolve(whole, content=content)  # type: ignore[misc]
             try:
@@ -268,7 +268,7 @@ class FailureScenarios(Harness):
         _, fewer = self._true_reply(2)
         named = [push.push_token.token.encode() in whole.content for push in batch]
         if len(batch) < 3 or not all(named):
-            return  # one word for all
+            return  # one code for all pushes
         outcomes = self._answered(batch, fewer)
 
         assert outcomes[2].status is Status.UNKNOWN, f"the reply does not name a push, and it ended {outcomes[2]!r}"
@@ -288,12 +288,12 @@ class FailureScenarios(Harness):
                 driver.push(batch)
             whole = replies[-1]
             if asked.encode() not in whole.content:
-                continue  # one word for all, or the place alone says who is meant
+                continue  # one code for all, or the order of the reply says which push is meant
             other = whole.content.replace(asked.encode(), b"nobody5d1c")
-            told = self._answered(batch, attrs.evolve(whole, content=other))[-1]
-            assert told.status is Status.UNKNOWN, (
+            outcome = self._answered(batch, attrs.evolve(whole, content=other))[-1]
+            assert outcome.status is Status.UNKNOWN, (
                 f"the reply is about another {'dead' if is_dead else 'living'} target than was asked, and the push "
-                f"ended {told!r}"
+                f"ended {outcome!r}"
             )
 
     @checks("errors")
@@ -330,18 +330,18 @@ class FailureScenarios(Harness):
         self.check(sandbox, outcomes)
 
     def _true_reply(self, count: int) -> tuple[list[Push], Response]:
-        """A batch, and what the vendor truly says to it."""
+        """A batch, and the reply that the sandbox gives to it."""
         driver = self.driver()
-        heard: list[Response] = []
+        recorded: list[Response] = []
 
         def keep(response: Response) -> Response:
-            heard.append(response)
+            recorded.append(response)
             return response
 
         driver.spoil = keep
         batch = self.pushes(driver.sandbox.tokens[: min(count, self.size)])
         driver.push(batch)
-        return batch, heard[-1]
+        return batch, recorded[-1]
 
     def _answered(self, batch: Sequence[Push], reply: Response) -> Sequence[Outcome]:
         """The outcomes of a batch by this reply, as the core takes them from what is raised."""

@@ -74,8 +74,8 @@ class Sample:
     """The body; `{token}` stands for the token of the only push of the request."""
     reason: Reason | None
     """What it means for that push by the document's words; None: accepted."""
-    says: str
-    """Where it stands, in words for whoever reads the failure."""
+    source: str
+    """The document and the place in it; shown in a failure."""
 
 
 @safe_repr
@@ -92,8 +92,8 @@ class CallSample:
     result: Any
     """What the call ends with by the document's words: a value, or the `Reason` of its refusal (`NO_VERDICT` where the
     reply says nothing certain)."""
-    says: str
-    """Where it stands, in words for whoever reads the failure."""
+    source: str
+    """The document and the place in it; shown in a failure."""
 
 
 @safe_repr
@@ -106,8 +106,8 @@ class PostedSample:
     receipts: Sequence[Mapping[str, Any]]
     """Of each receipt in it: values by field of `Receipt`, and its token under `token`; what is not given is not
     judged."""
-    says: str
-    """Where it stands, in words for whoever reads the failure."""
+    source: str
+    """The document and the place in it; shown in a failure."""
     headers: Mapping[str, str] = attrs.field(factory=dict)
     """Headers of the request, in lower case."""
 
@@ -284,24 +284,24 @@ class Harness:
             for number, token in enumerate(tokens)
         ]
 
-    def answers_of(self, sandbox: Sandbox) -> list[tuple[Request, Response | None]]:
-        """A list that from now on gets each request to the sandbox with its reply."""
-        heard: list[tuple[Request, Response | None]] = []
+    def record_replies(self, sandbox: Sandbox) -> list[tuple[Request, Response | None]]:
+        """A list to which each further request to the sandbox is added, with its reply (None: the connection broke)."""
+        recorded: list[tuple[Request, Response | None]] = []
         answer = sandbox.answer
 
         def recording(request: Request) -> Any:
             answered = answer(request)
-            heard.append((request, answered.response))
+            recorded.append((request, answered.response))
             return answered
 
         sandbox.answer = recording  # type: ignore[method-assign]
-        return heard
+        return recorded
 
     # Faults
 
     @functools.cached_property
     def pushing(self) -> tuple[str, ...]:
-        """The vendor's names of the calls that a push makes, alone and in a batch, but for logins."""
+        """The vendor's names of the calls that a push makes, alone and in a batch; logins are left out."""
         driver = self.driver()
         tokens = driver.sandbox.tokens
         asked = [*driver.asked(self.pushes(tokens[:1])), *driver.asked(self.pushes(tokens[1 : 1 + min(self.size, 10)]))]
@@ -323,7 +323,7 @@ class Harness:
     # Judgement
 
     def check(self, sandbox: Sandbox, outcomes: Sequence[Outcome]) -> None:
-        """Outcomes and ledger tell the same story, and no phone got a text for another."""
+        """Check that the outcomes agree with the ledger, and that no phone got the text for another one."""
         self.check_contract(outcomes)
         for place, outcome in enumerate(outcomes):
             times = sandbox.ledger.count(outcome.push_token.token)
@@ -336,7 +336,7 @@ class Harness:
             assert delivery.token in delivery.body or "for all" in delivery.body, "a phone got the text for another"
 
     def check_contract(self, outcomes: Sequence[Outcome]) -> None:
-        """The core had nothing to complain about."""
+        """Check that the core reported no breach of the contract."""
         for place, outcome in enumerate(outcomes):
             assert "broke its contract" not in outcome.detail, f"push {place}: {outcome.detail}"
 

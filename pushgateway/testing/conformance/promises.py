@@ -24,9 +24,9 @@ class Promise:
     """One promise of the contract."""
 
     key: str
-    says: str
+    text: str
     """What a plug-in promises."""
-    keep: str
+    how_to_keep: str
     """How a plug-in keeps it: what to do where a scenario fails."""
 
 
@@ -209,7 +209,7 @@ class BrokenPromiseError(AssertionError):
     """A plug-in does not keep its promise: what was seen, which promise that is, and how to keep it."""
 
     def __init__(self, promise: Promise, seen: str) -> None:
-        super().__init__(f"{seen}\n  promise '{promise.key}': {promise.says}\n  to keep it: {promise.keep}")
+        super().__init__(f"{seen}\n  promise '{promise.key}': {promise.text}\n  to keep it: {promise.how_to_keep}")
         self.promise = promise
         self.seen = seen
 

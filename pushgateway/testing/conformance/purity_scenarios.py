@@ -126,7 +126,7 @@ class PurityScenarios(Harness):
         try:
             vendor = self.load(Certificate(1, self.vendor.brand, without))
         except AssertionError:
-            return  # the address has to be said
+            return  # the address is a required setting
         rows = rules.dialects.get(vendor.dialect) or next(iter(rules.dialects.values()))
         for region, (pushing, _) in self._hosts(without).items():
             if region in rows.hosts:
@@ -165,10 +165,10 @@ class PurityScenarios(Harness):
         """With the same time handed in, a login is the same bytes."""
         made = []
         for driver in (self.driver(), self.driver()):
-            heard = self.answers_of(driver.sandbox)
+            recorded = self.record_replies(driver.sandbox)
             for _ in range(2):
                 driver.log_in(driver.vendor.home_region)
-            made.append([request for request, _ in heard])
+            made.append([request for request, _ in recorded])
 
         assert made[0] == made[1], "two instances with the same settings log in differently"
         assert made[0][: len(made[0]) // 2] == made[0][len(made[0]) // 2 :], f"the second login at {EPOCH} differs"

@@ -82,7 +82,7 @@ class PushScenarios(Harness):
 
     @checks("own text")
     def test_each_its_own_notification(self) -> None:
-        """Different notifications at once, in one request or in many: nobody reads what was for another."""
+        """Different notifications at once, in one request or in many: no phone gets the text for another one."""
         sandbox = self.sandbox(tokens=30)
         pushes = [Push(PushToken(1, token), Notification(f"t-{token}", f"for {token}")) for token in sandbox.tokens]
 
@@ -93,7 +93,7 @@ class PushScenarios(Harness):
 
     @checks("outcomes")
     def test_outcomes_stand_in_the_order_of_the_batch(self) -> None:
-        """As many as pushes, each about the push at its place; the dead are told at their places."""
+        """As many as pushes, each about the push at its place; dead tokens are reported at their places."""
         driver = self.driver(tokens=12)
         tokens = list(driver.sandbox.tokens[: self.size])
         for token in tokens[1::3]:
@@ -154,7 +154,7 @@ class PushScenarios(Harness):
     @pytest.mark.parametrize("count", [1, 5])
     @checks("dead tokens")
     def test_all_tokens_dead(self, count: int) -> None:
-        """Also when nobody is left, each is told."""
+        """Each is reported, also where no token of the batch is alive."""
         sandbox = self.sandbox(tokens=count)
         tokens = list(sandbox.tokens)
         for token in tokens:
@@ -185,7 +185,7 @@ class PushScenarios(Harness):
     @pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS)
     @checks("any text")
     def test_any_text_arrives_or_is_refused_by_name(self, text: str) -> None:
-        """Whatever a user typed: delivered (cut where too long, and said so) or refused naming the field."""
+        """Whatever a user typed: delivered (cut where too long, and named) or refused naming the field."""
         sandbox = self.sandbox()
 
         (outcome,) = self.deliver(sandbox, [Push(PushToken(1, sandbox.tokens[0]), Notification(text, text))])
@@ -269,8 +269,8 @@ class PushScenarios(Harness):
         sent = {delivery.token: delivery.dedupe_id for delivery in driver.sandbox.ledger.deliveries}
 
         for push in batch:
-            told = sent.get(push.push_token.token)
-            assert told == push.dedupe_id, f"the vendor got the dedupe id {told!r}, the push has another"
+            received = sent.get(push.push_token.token)
+            assert received == push.dedupe_id, f"the vendor got the dedupe id {received!r}, the push has another"
 
     @checks("weight")
     def test_a_push_weighs_no_more_than_it_says(self) -> None:
@@ -285,8 +285,8 @@ class PushScenarios(Harness):
                 batch = [Push(PushToken(1, token), note, dedupe_id=f"d-{token}") for token in tokens]
                 bodies.append(sum(len(request.content) for request in driver.asked(batch)))
             added = bodies[1] - bodies[0]
-            said = driver.vendor.weigh(note) + most_quoted(third) + most_quoted(f"d-{third}")
-            assert added <= said, f"odd notification {place} added {added} bytes, weigh() and its token say {said}"
+            weight = driver.vendor.weigh(note) + most_quoted(third) + most_quoted(f"d-{third}")
+            assert added <= weight, f"odd notification {place} added {added} bytes, weigh() and its token say {weight}"
 
     @checks("weight")
     def test_different_notifications_weigh_no_more_than_they_say(self) -> None:
@@ -301,9 +301,9 @@ class PushScenarios(Harness):
         for place, note in enumerate((Notification("title", "for all"), *long, *ODD_NOTES)):
             batch = [*before, Push(PushToken(1, third), note, dedupe_id=f"d-{third}")]
             added = sum(len(request.content) for request in driver.asked(batch)) - alone
-            said = driver.vendor.weigh(note) + most_quoted(third) + most_quoted(f"d-{third}")
-            assert added <= said, (
-                f"notification {place} added {added} bytes to others, weigh() and its token say {said}"
+            weight = driver.vendor.weigh(note) + most_quoted(third) + most_quoted(f"d-{third}")
+            assert added <= weight, (
+                f"notification {place} added {added} bytes to others, weigh() and its token say {weight}"
             )
 
     @checks("total")

@@ -36,7 +36,7 @@ class ReceiptScenarios(Harness):
         """A receipt for each push that arrived, about its token; or `UNSUPPORTED`."""
         if self._refused(b"[]") is Reason.UNSUPPORTED:
             return
-        sent, receipts = self._told(dict.fromkeys(range(min(3, self.size)), ReceiptKind.ARRIVED))
+        sent, receipts = self._reported(dict.fromkeys(range(min(3, self.size)), ReceiptKind.ARRIVED))
 
         assert {receipt.push_token for receipt in receipts} == sent.keys(), "the receipts are about other push tokens"
         for receipt in receipts:
@@ -56,7 +56,7 @@ class ReceiptScenarios(Harness):
         kinds = sorted(self.make_sandbox(clock=lambda: EPOCH, tokens=0).receipt_kinds, key=lambda kind: kind.value)
         for kind in kinds:
             fates = {0: kind, 1: ReceiptKind.ARRIVED} if self.size > 1 else {0: kind}
-            sent, receipts = self._told(fates)
+            sent, receipts = self._reported(fates)
             by_token = {receipt.push_token: receipt for receipt in receipts}
             for place, (push_token, (_, message_id)) in enumerate(sent.items()):
                 receipt = by_token.get(push_token)
@@ -77,15 +77,15 @@ class ReceiptScenarios(Harness):
         for sample in self.posted_samples:
             read = self.loaded().receipts("7", dict(sample.headers), sample.body.encode())
             assert len(read) == len(sample.receipts), (
-                f"{sample.says}: {len(sample.receipts)} receipts are in it, {len(read)} were read"
+                f"{sample.source}: {len(sample.receipts)} receipts are in it, {len(read)} were read"
             )
             for place, (receipt, wanted) in enumerate(zip(read, sample.receipts, strict=True)):
-                assert receipt is not None, f"{sample.says}: receipt {place} was not read"
+                assert receipt is not None, f"{sample.source}: receipt {place} was not read"
                 assert receipt.push_token.certificate_id == "7", "a receipt is about another certificate than was asked"
                 seen = {"token": receipt.push_token.token, **attrs.asdict(receipt, recurse=False)}
                 for name, value in wanted.items():
                     assert seen[name] == value, (
-                        f"{sample.says}: {name} of receipt {place} is {value!r}, and {seen[name]!r} was read"
+                        f"{sample.source}: {name} of receipt {place} is {value!r}, and {seen[name]!r} was read"
                     )
 
     @checks("receipts")
@@ -141,7 +141,9 @@ class ReceiptScenarios(Harness):
             batch.append(Push(PushToken(1, token), note, dedupe_id=f"d-{place}"))
         return driver, batch
 
-    def _told(self, fates: Mapping[int, ReceiptKind]) -> tuple[dict[PushToken, tuple[str, str | None]], list[Receipt]]:
+    def _reported(
+        self, fates: Mapping[int, ReceiptKind]
+    ) -> tuple[dict[PushToken, tuple[str, str | None]], list[Receipt]]:
         """What was sent (parameter and message id by push token), and the receipts that came of it."""
         driver, batch = self._pushed(fates)
         outcomes = driver.push(batch)

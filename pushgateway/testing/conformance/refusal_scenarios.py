@@ -32,7 +32,7 @@ ABOUT_A_PHONE = frozenset({Reason.UNREGISTERED, Reason.MUTED})
 
 
 class RefusalScenarios(Harness):
-    """Many pushes, and one word of the vendor for all of them."""
+    """Many pushes in a request, and one code of the vendor for all of them."""
 
     # One bad text
 
@@ -59,15 +59,15 @@ class RefusalScenarios(Harness):
         self.check(sandbox, outcomes)
         for place, outcome in enumerate(outcomes):
             wanted = Reason.INVALID_NOTIFICATION if place == bad else None
-            told = "one text in the batch is forbidden" if place == bad else "another push's text is forbidden"
-            assert outcome.reason is wanted, f"push {place} of {count}: {told}, and it ended {outcome!r}"
+            cause = "one text in the batch is forbidden" if place == bad else "another push's text is forbidden"
+            assert outcome.reason is wanted, f"push {place} of {count}: {cause}, and it ended {outcome!r}"
         requests, needed = sum(sandbox.ledger.calls.values()), math.ceil(count / self.size)
         most = needed + 4 * math.ceil(math.log2(self.size + 1)) + 10
         assert requests <= most, f"to find one bad text among {count} took {requests} requests, {most} are enough"
 
     @checks("blame")
     def test_a_text_that_is_refused_for_all(self) -> None:
-        """The same forbidden text for many phones: each is told, and nobody is called dead."""
+        """The same forbidden text for many phones: each is refused, and no token is reported dead."""
         code = self.code_for(Reason.INVALID_NOTIFICATION)
         if code is None:
             return
@@ -79,9 +79,9 @@ class RefusalScenarios(Harness):
 
         assert played, "the forbidden text never came to the vendor as it is, so this scenario has shown nothing"
         self.check_contract(outcomes)
-        told = {outcome.reason for outcome in outcomes}
-        assert Reason.INVALID_NOTIFICATION in told, f"the text is forbidden, and the pushes ended {_names(told)}"
-        assert not told & (ABOUT_A_PHONE | {None}), f"the text is forbidden, and pushes ended {_names(told)}"
+        reasons = {outcome.reason for outcome in outcomes}
+        assert Reason.INVALID_NOTIFICATION in reasons, f"the text is forbidden, and the pushes ended {_names(reasons)}"
+        assert not reasons & (ABOUT_A_PHONE | {None}), f"the text is forbidden, and pushes ended {_names(reasons)}"
 
     def _forbid(self, sandbox: Sandbox, code: str) -> list[int]:
         """From now on the vendor refuses every request with the mark, as a whole; the list gets one entry for each."""
@@ -107,10 +107,10 @@ class RefusalScenarios(Harness):
         for code, rule in self._request_codes():
             driver.spoil = lambda _, code=code: driver.sandbox.refusal(code)  # type: ignore[misc]
             raised, outcomes = self._answer(driver, batch)
-            told = {outcome.reason for outcome in outcomes}
+            reasons = {outcome.reason for outcome in outcomes}
             assert raised is not None, (
                 f"the code {code} ({rule.meaning}) came for the whole request, and push() blamed all {len(batch)} "
-                f"pushes with {_names(told)} in place of raising Refused"
+                f"pushes with {_names(reasons)} in place of raising Refused"
             )
 
     def _request_codes(self) -> list[tuple[str, CodeRule]]:
@@ -130,7 +130,7 @@ class RefusalScenarios(Harness):
 
     @checks("codes")
     def test_no_code_of_a_whole_request_is_about_a_phone(self) -> None:
-        """In the rules and in what is told: a code that names no target never costs a token."""
+        """In the rules and in the outcomes: a code that names no target never costs a token."""
         for code, rule in self._request_codes():
             assert rule.host_reason not in ABOUT_A_PHONE, (
                 f"code {code} ({rule.meaning}) is {rule.reason} of a whole request in rules.toml: the app's quota is "
@@ -145,11 +145,11 @@ class RefusalScenarios(Harness):
                 continue
             driver.spoil = lambda _, code=code: driver.sandbox.refusal(code)  # type: ignore[misc]
             raised, outcomes = self._answer(driver, batch)
-            told = {outcome.reason for outcome in outcomes}
-            told |= {raised.reason} if isinstance(raised, Refused) else set()
-            assert not told & ABOUT_A_PHONE, (
+            reasons = {outcome.reason for outcome in outcomes}
+            reasons |= {raised.reason} if isinstance(raised, Refused) else set()
+            assert not reasons & ABOUT_A_PHONE, (
                 f"code {code} came for a request of {len(batch)} pushes without naming one, and they ended "
-                f"{_names(told)}: living tokens would be retired"
+                f"{_names(reasons)}: living tokens would be retired"
             )
 
     @checks("codes")
@@ -157,11 +157,11 @@ class RefusalScenarios(Harness):
         """The samples of the vendor's documents, against the rules: a wrong row cannot prove itself right."""
         if self.rules is None:
             return
-        reasons = {sample.reason for sample in self.samples}
-        lacking = [name for reason, name in _NEEDED.items() if reason not in reasons]
+        sampled = {sample.reason for sample in self.samples}
+        lacking = [name for reason, name in _NEEDED.items() if reason not in sampled]
         assert not lacking, (
             f"samples lacks replies for {', '.join(lacking)}: copy from the vendor's documents what they print for "
-            "them, as Sample(reply='{\"code\": 0, ...}', reason=None, says='page 3'), with {token} for the token"
+            "them, as Sample(reply='{\"code\": 0, ...}', reason=None, source='page 3'), with {token} for the token"
         )
         for sample in self.samples:
             driver = self.driver()
@@ -169,20 +169,20 @@ class RefusalScenarios(Harness):
             body = sample.reply.replace("{token}", push.push_token.token).encode()
             driver.spoil = lambda reply, body=body: attrs.evolve(reply, content=body)  # type: ignore[misc]
             raised, outcomes = self._answer(driver, batch)
-            told: Any = {outcome.reason for outcome in outcomes}
+            reasons: Any = {outcome.reason for outcome in outcomes}
             if raised is not None:
-                told = {raised.reason if isinstance(raised, Refused) else Reason.NO_VERDICT}
-            assert told == {sample.reason}, (
-                f"{sample.says}: the documented reply means {_names({sample.reason})}, push() says {_names(told)}"
+                reasons = {raised.reason if isinstance(raised, Refused) else Reason.NO_VERDICT}
+            assert reasons == {sample.reason}, (
+                f"{sample.source}: the documented reply means {_names({sample.reason})}, push() says {_names(reasons)}"
             )
 
     @checks("access")
     def test_a_refused_login_is_about_nobodys_notification(self) -> None:
         """Whatever code a login is answered with: no push is called wrong or dead for it."""
         driver = self.driver()
-        heard = self.answers_of(driver.sandbox)
+        recorded = self.record_replies(driver.sandbox)
         driver.log_in(driver.vendor.home_region)
-        if not heard:
+        if not recorded:
             return
         for code, rule in self._request_codes():
             driver.access, driver.spoil_login = None, lambda _, code=code: driver.sandbox.refusal(code)  # type: ignore[misc]
@@ -210,43 +210,45 @@ class RefusalScenarios(Harness):
         """In a reply for many: the one that is named ends by the code, its neighbours arrive."""
         rules = self.rules
         rows = {} if rules is None else {code: rule for code, rule in rules.codes.items() if rule.scope == "target"}
-        if not self._says(bool(rows)):
+        if not self._plays_target_codes(bool(rows)):
             return
         for code, rule in rows.items():
             if rule.reason in ("copy", "repeated"):
                 continue
             for count in {1, min(3, self.size)}:
-                outcomes, told = self._named(code, count)
-                assert told.reason is rule.host_reason, (
-                    f"the vendor said code {code} ({rule.meaning}) of one phone among {count}, and it ended {told!r}"
+                outcomes, named = self._named(code, count)
+                assert named.reason is rule.host_reason, (
+                    f"the vendor said code {code} ({rule.meaning}) of one phone among {count}, and it ended {named!r}"
                 )
-                assert all(outcome.ok for outcome in outcomes if outcome is not told), (
+                assert all(outcome.ok for outcome in outcomes if outcome is not named), (
                     f"the vendor said code {code} of one phone, and others ended so too"
                 )
 
     @checks("limits")
     def test_a_day_that_ends_inside_a_batch(self) -> None:
-        """Some of a batch arrive, the rest is told that the day is used up: no one of them is accepted or dead."""
+        """Some of a batch arrive, the rest end QUOTA_EXCEEDED: none of them is accepted or dead."""
         code = self.code_for(Reason.QUOTA_EXCEEDED)
-        if code is None or self.size < 2 or not self._says(False):
+        if code is None or self.size < 2 or not self._plays_target_codes(False):
             return
-        outcomes, told = self._named(code, min(3, self.size))
+        outcomes, named = self._named(code, min(3, self.size))
 
-        assert told.reason is Reason.QUOTA_EXCEEDED, f"the day ended before one push of a batch, and it ended {told!r}"
+        assert named.reason is Reason.QUOTA_EXCEEDED, (
+            f"the day ended before one push of a batch, and it ended {named!r}"
+        )
         assert sum(outcome.ok for outcome in outcomes) == len(outcomes) - 1, (
             "a push that was accepted has another outcome"
         )
 
-    def _says(self, has_codes: bool) -> bool:
-        says = type(self.make_sandbox(clock=lambda: EPOCH, tokens=0)).says_of_targets
-        assert says or not has_codes, (
+    def _plays_target_codes(self, has_codes: bool) -> bool:
+        plays = type(self.make_sandbox(clock=lambda: EPOCH, tokens=0)).says_of_targets
+        assert plays or not has_codes, (
             "rules.toml has codes with scope = 'target', and the sandbox cannot say them: look `self.sayings` up for "
             "each target before delivering, and set says_of_targets = True"
         )
-        return says
+        return plays
 
     def _named(self, code: str, count: int) -> tuple[Sequence[Outcome], Outcome]:
-        """A batch of which the vendor says the code about the last one: all outcomes, and that one's."""
+        """A batch of which the vendor gives the code for the last one: all outcomes, and that one's."""
         driver = self.driver()
         batch = self.pushes(driver.sandbox.tokens[:count])
         target = batch[-1].push_token.token
@@ -262,7 +264,7 @@ class RefusalScenarios(Harness):
 
     @checks("errors")
     def test_a_reply_with_targets_that_nobody_asked_for(self) -> None:
-        """An unknown target, a group that nobody knows: no crash, and what is named rightly keeps its verdict."""
+        """An unknown target, an unknown group: no crash, and what is named rightly keeps its verdict."""
         for dead in (False, True):
             driver = self.driver()
             tokens = list(driver.sandbox.tokens[: min(3, self.size)])
@@ -278,8 +280,8 @@ class RefusalScenarios(Harness):
             for content in (renamed, *odd_twins(whole.content, _kind(whole), names=(NOBODY, *codes))):
                 driver.spoil = lambda reply, content=content: attrs.evolve(reply, content=content)  # type: ignore[misc]
                 raised, outcomes = self._answer(driver, batch)
-                told = [outcome.push_token.token for outcome in outcomes]
-                assert raised is not None or told == tokens, f"to {content[:80]!r} push() gave outcomes for others"
+                reported = [outcome.push_token.token for outcome in outcomes]
+                assert raised is not None or reported == tokens, f"to {content[:80]!r} push() gave outcomes for others"
                 assert all(isinstance(outcome, Outcome) for outcome in outcomes), "push() returned no Outcome"
                 ids = (name for outcome in outcomes for name in (outcome.message_id, outcome.vendor_code))
                 assert all(isinstance(one, str | None) for one in ids), (
@@ -307,10 +309,10 @@ class RefusalScenarios(Harness):
                         outcome = driver.broadcast(made)
                     except (Refused, NoVerdict):
                         continue
-                    told = [one.push_token.token for one in outcome.outcomes]
+                    reported = [one.push_token.token for one in outcome.outcomes]
                     wanted = list(made.audience.values) if kind is AudienceKind.TOKENS else []
-                    assert told == wanted, (
-                        f"to {content[:80]!r} broadcast() reported {len(told)} of {len(wanted)} tokens"
+                    assert reported == wanted, (
+                        f"to {content[:80]!r} broadcast() reported {len(reported)} of {len(wanted)} tokens"
                     )
                     assert isinstance(outcome.status, Status), "broadcast() returned no BroadcastOutcome"
                     ids = all(isinstance(one, str) for one in outcome.task_ids)

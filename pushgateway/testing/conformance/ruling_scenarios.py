@@ -23,10 +23,10 @@ class RulingScenarios(ContentScenarios):
         if not driver.vendor.rulings(Push(PushToken(1, driver.sandbox.tokens[0]), PLAIN)):
             return
         for name, note in self._asked():
-            told = driver.vendor.rulings(Push(PushToken(1, driver.sandbox.tokens[0]), note))
+            rulings = driver.vendor.rulings(Push(PushToken(1, driver.sandbox.tokens[0]), note))
             ((outcome, seen),) = self.shown(driver, [note])
-            refused = sorted({one.field for one in told if one.effect == "refused"})
-            cut = {one.field for one in told if one.effect == "cut"}
+            refused = sorted({one.field for one in rulings if one.effect == "refused"})
+            cut = {one.field for one in rulings if one.effect == "cut"}
             if seen is None:
                 assert refused, f"{name}: the push was refused ({outcome.detail}), and no ruling says so"
                 continue
@@ -50,9 +50,9 @@ class RulingScenarios(ContentScenarios):
                 table, _, key = path.removeprefix(f"{dialect}.").partition(".")
                 row = getattr(rules.dialects[dialect or ""], table, {}).get(key)
                 assert row is not None, f"{name}: rules.toml has no row {one.rule!r}"
-                said = (one.source, one.seen, one.confidence)
+                found = (one.source, one.seen, one.confidence)
                 wanted = (rules.sources[row.source].title, row.seen, rules.confidence(row))
-                assert said == wanted, f"{name}: the row {one.rule!r} is of {wanted}, the ruling says {said}"
+                assert found == wanted, f"{name}: the row {one.rule!r} is of {wanted}, the ruling says {found}"
 
     def _asked(self) -> Iterator[tuple[str, Notification]]:
         cases: dict[str, Mapping[str, Any]] = dict(FEATURES)

@@ -22,8 +22,8 @@ class Scenario:
     """One scenario of a kit."""
 
     name: str
-    says: str
-    """The truth that it protects."""
+    summary: str
+    """The first line of its docstring: the truth that it protects."""
     promise: Promise
     runs: tuple[Callable[[], None], ...] = attrs.field(repr=False)
     """It, once for each set of its parameters. A run raises `BrokenPromiseError`."""

@@ -22,7 +22,7 @@ from pushgateway.testing.virtual_time import VirtualLoop
 from pushgateway.vendor import Request, Response
 
 HOST = "https://sandbox.invalid"
-"""Where the sandbox is said to be when nothing goes over a network."""
+"""The address of the sandbox where no network is used."""
 EPOCH = 1_700_000_000.0
 """What the wall clock shows when a scenario begins."""
 
@@ -57,12 +57,12 @@ class _Relay(Sandbox):
         """The answer of the sandbox that is served, at once."""
         try:
             self.answered = self.serves.answer(request)
-        except Exception as failed:  # told where the scenario runs
+        except Exception as failed:  # raised again by `carry`, in the thread of the scenario
             self.answered = failed
             return Answer(None)
         return attrs.evolve(self.answered, delay=0.0)
 
-    # Never asked: a relay answers by another's word.
+    # Abstract methods that are never called: `answer` does not use them.
 
     def operation(self, request: Request) -> str:
         raise NotImplementedError

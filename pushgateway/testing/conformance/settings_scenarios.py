@@ -29,7 +29,7 @@ from pushgateway.vendor.operation import Ruling
 
 
 class SettingsScenarios(Harness):
-    """What a certificate may hold, and what is said of it."""
+    """What a certificate may hold, and what advice and rulings show of it."""
 
     @checks("settings")
     def test_every_missing_setting_is_named(self) -> None:
@@ -47,7 +47,7 @@ class SettingsScenarios(Harness):
         problems = self._problems(self.certificate(self.sandbox(), no_such_setting=1))
 
         assert any("['1'].no_such_setting:" in problem for problem in problems), (
-            f"an unknown setting was not named; said was: {problems}"
+            f"an unknown setting was not named; reported was: {problems}"
         )
 
     @checks("settings")
@@ -96,22 +96,22 @@ class SettingsScenarios(Harness):
     def test_no_secret_travels_in_a_url(self) -> None:
         """URLs are written into the access logs of proxies and clients."""
         sandbox = self.sandbox(tokens=3)
-        heard = self.answers_of(sandbox)
+        recorded = self.record_replies(sandbox)
         self.deliver(sandbox, self.pushes(sandbox.tokens))
 
-        assert heard, "nothing was sent"
+        assert recorded, "nothing was sent"
         for name, secret in self.secrets().items():
-            shown = [request.url for request, _ in heard if secret in request.url]
-            assert not shown, f"the setting {name} is in the URL of {len(shown)} of {len(heard)} requests"
+            shown = [request.url for request, _ in recorded if secret in request.url]
+            assert not shown, f"the setting {name} is in the URL of {len(shown)} of {len(recorded)} requests"
 
     @checks("secrets")
     def test_no_secret_travels_in_the_url_of_another_call(self) -> None:
         """Logins, broadcasts, statistics, aliases and whatever else the plug-in offers as a `Call`."""
         asked: list[tuple[str, Request]] = []
         driver = self.driver()
-        heard = self.answers_of(driver.sandbox)
+        recorded = self.record_replies(driver.sandbox)
         driver.log_in(driver.vendor.home_region)
-        asked += [("login", request) for request, _ in heard]
+        asked += [("login", request) for request, _ in recorded]
         access = driver.access
         for name in sorted(operations_of(self.vendor)):
             method = getattr(driver.vendor, name)

@@ -214,7 +214,7 @@ BROKEN = [
         "content",
         "overrides_win_or_are_refused_by_name",
         "A misspelled field of overrides is dropped without a word",
-        "dropped without a word",
+        "dropped silently",
         "    if unknown := sorted(set(own) - OWN):\n",
         "    if unknown := []:\n",
         "for name, value in own.items()}",
