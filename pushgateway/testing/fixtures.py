@@ -60,7 +60,7 @@ class PushClock:
         return self._epoch + (0.0 if loop is None else loop.time())
 
     def advance(self, seconds: float) -> None:
-        """Later by so much, at once. In virtual time what was to happen meanwhile happens next."""
+        """Move the time forward by `seconds`, at once. In virtual time, timers that are due by then are called next."""
         loop = _virtual_loop()
         if loop is None:
             self._epoch += seconds

@@ -67,10 +67,10 @@ class Calls:
 
     @contextmanager
     def watching(self) -> Iterator[None]:
-        """Watch whatever this thread does until the end of the block.
+        """Record the impure calls of this thread until the end of the block.
 
-        Garbage is collected after it: who hears of a collection, such as hypothesis, looks at the clock, and that is
-        not the plug-in's doing.
+        Garbage is not collected in the block: callbacks of the collector, such as that of hypothesis, read the clock,
+        and would be counted as calls of the plug-in.
         """
         former, collects = sys.getprofile(), gc.isenabled()
         gc.disable()

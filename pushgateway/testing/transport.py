@@ -60,7 +60,7 @@ class SandboxTransport:
             self.in_flight -= 1
 
     async def aclose(self) -> None:
-        """From now on nothing is sent."""
+        """Close it: further requests raise `NoVerdict` with `sent` False."""
         self.closed = True
 
     def _sandbox(self, url: str) -> Sandbox:

@@ -63,7 +63,10 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         return self._now
 
     def advance(self, seconds: float) -> None:
-        """Later by so much, at once: timers that became due meanwhile ring next, in their order."""
+        """Move the time forward by `seconds`, at once. Timers that are due by then are called next, in their order.
+
+        Raises `FieldError` for a negative number.
+        """
         if not seconds >= 0:
             raise FieldError("seconds", "must be 0 or more: time does not go back")
         self._now += seconds

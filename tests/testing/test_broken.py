@@ -16,7 +16,7 @@ from pushgateway.testing.conformance.sandbox_connection import open_http_connect
 
 @pytest.mark.parametrize("broken", BROKEN, ids=lambda broken: broken.name)
 def test_a_broken_plug_in_is_caught_and_told_what_to_do(broken: Broken, tmp_path: Path) -> None:
-    """The scenario that checks the promise sees it, and its words are what was seen, the promise and the way out."""
+    """The scenario fails, and its failure names what was observed, the promise and how to keep it."""
     seen = broken.seen(tmp_path)
 
     assert seen is not None, f"passes: {broken.name}"
@@ -37,7 +37,7 @@ def test_a_sound_plug_in_passes_every_scenario(base: Base, tmp_path: Path) -> No
 
 
 def test_every_promise_is_broken_and_every_scenario_catches() -> None:
-    """A promise that no plug-in breaks may be one that nobody checks, a scenario that never failed one that cannot."""
+    """Each promise and each scenario is proved by at least one broken plug-in."""
     promised = {(scenario.promise.key, scenario.name) for scenario in scenarios(PluginConformance)}
 
     assert len(BROKEN) == len({broken.name for broken in BROKEN}) >= 160

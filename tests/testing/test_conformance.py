@@ -67,7 +67,7 @@ def test_an_impure_call_is_seen_however_it_is_written(impure: Callable[[], Any],
 
 
 def test_what_a_translator_does_is_not_impure() -> None:
-    """JSON, digests, dates that were handed in, texts and numbers are its trade."""
+    """JSON, dates from given values, texts and numbers are no impure calls."""
     calls = Calls()
     with calls.watching():
         json.loads(json.dumps({"at": [1, 2.5, None]}))
@@ -78,7 +78,7 @@ def test_what_a_translator_does_is_not_impure() -> None:
     assert calls.seen == set()
 
 
-def test_who_hears_of_garbage_collections_is_not_the_plugin() -> None:
+def test_callbacks_of_the_garbage_collector_are_not_the_plug_ins_calls() -> None:
     """A test tool that looks at the clock when garbage is collected makes no plug-in impure."""
 
     def looks_at_the_clock(phase: str, info: object) -> None:
@@ -97,7 +97,7 @@ def test_who_hears_of_garbage_collections_is_not_the_plugin() -> None:
 
 
 def test_a_former_profile_comes_back() -> None:
-    """Who measures the tests goes on measuring."""
+    """A profiler of the whole test run works again after the block."""
     events: list[str] = []
 
     def former(frame: object, event: str, argument: object) -> None:
@@ -128,7 +128,7 @@ def test_a_code_is_found_in_the_sandbox_then_in_the_rules(tmp_path: Path, monkey
     assert (by_rules, named, none) == ("30", "77", None)
 
 
-def test_a_hook_that_is_owed_is_no_broken_promise() -> None:
+def test_a_missing_hook_is_no_broken_promise() -> None:
     """An author who has not written it yet is told so, by its name."""
 
     class Unfinished(PluginConformance):
@@ -177,8 +177,8 @@ def test_every_scenario_says_its_truth_and_runs() -> None:
     assert len(judged) >= 75
 
 
-def test_an_exchange_without_end_is_told(tmp_path: Path) -> None:
-    """Breath after breath is a circle, not patience."""
+def test_an_exchange_without_end_fails(tmp_path: Path) -> None:
+    """An endless row of checkpoints (`yield None`) ends as a failure."""
     with installed(tmp_path) as kit:
         driver: ExchangeDriver = kit().driver()
 

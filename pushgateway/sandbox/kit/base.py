@@ -100,7 +100,7 @@ class Sandbox(ABC):
         self._date = (0, "")
         self.register(tokens)
 
-    # What the vendor's sandbox brings.
+    # To be implemented for a vendor.
 
     @abstractmethod
     def operation(self, request: Request) -> str:
@@ -131,13 +131,13 @@ class Sandbox(ABC):
         return f"{self.random.getrandbits(128):032x}"
 
     def expire_tokens(self) -> None:  # noqa: B027 - most vendors have a login, not all
-        """All access tokens die now. Nothing to do for a vendor without a login."""
+        """All access tokens expire now. Nothing to do for a vendor without a login."""
 
     def callbacks(self) -> list[Request]:
-        """Receipts that are due; who asks must post them, they are not given twice."""
+        """The requests of receipts that are due. Each is returned once: the caller must post it."""
         return []
 
-    # What all have in common.
+    # The same for all vendors.
 
     def answer(self, request: Request) -> Answer:
         """Answer one request: note it, play the faults of the script, and otherwise do what the vendor does."""

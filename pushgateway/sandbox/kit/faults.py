@@ -30,7 +30,7 @@ REPLACING: Mapping[str, bool] = {
 }
 """Kinds that replace the reply, and whether the request is performed all the same unless the fault says otherwise."""
 JOINING = frozenset({"delay", "expire"})
-"""Kinds that leave the reply alone: it comes later, or all access tokens die before the request is looked at."""
+"""Kinds that leave the reply alone: it comes later, or all access tokens expire before the request is looked at."""
 
 
 def _within(low: float, high: float) -> Any:
@@ -46,13 +46,13 @@ def _within(low: float, high: float) -> Any:
 @safe_repr
 @attrs.frozen(kw_only=True)
 class Fault:
-    """One line of the script."""
+    """One line of the script: what goes wrong, for which requests."""
 
     kind: str = attrs.field(validator=attrs.validators.instance_of(str))
     """`code`: the vendor's code `code`. `status`: HTTP `status` with an HTML page. `html`: HTTP 200 with an HTML page.
     `empty`: HTTP 200 without a body. `cut`: the true reply, cut to `size` bytes. `drop`: the connection breaks after
     the request arrived. `refuse`: it breaks before (over a real socket a client cannot tell the two). `delay`: the
-    reply comes `seconds` later. `expire`: all access tokens die. A vendor's sandbox may know more
+    reply comes `seconds` later. `expire`: all access tokens expire. A vendor's sandbox may know more
     (`Sandbox.manglings`)."""
     operation: str | None = None
     """Only for this call of the vendor; None: for any."""
@@ -117,7 +117,7 @@ class Faults:
         self._lines.extend(_Line(fault) for fault in faults)
 
     def clear(self) -> None:
-        """From now on everything works."""
+        """Remove all faults and their counts."""
         self._lines.clear()
         self.played.clear()
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from pushgateway.sandbox.kit.ledger import Delivery
 
 SHOWN_AT_ONCE = 5
-"""Notifications a phone keeps on its screen; older ones scroll away, so memory stays bounded."""
+"""Notifications that a phone keeps on its screen; older ones are removed, so that memory stays bounded."""
 
 
 class Phone:
@@ -27,7 +27,7 @@ class Phone:
         """What the screen shows, oldest first."""
 
     def show(self, delivery: Delivery) -> None:
-        """A notification arrives."""
+        """Put a notification on the screen; only the newest `SHOWN_AT_ONCE` stay."""
         self.shown.append(delivery)
         if len(self.shown) > SHOWN_AT_ONCE:
             del self.shown[0]

@@ -36,20 +36,21 @@ MAX_BODY = 16 * 1024 * 1024
 MAX_DRAINED = 1024 * 1024 * 1024
 """Bytes of a request that is too large which are read and thrown away, so that its client gets to read the 413."""
 MAX_COUNT = 1_000_000
-"""New phones of one order."""
+"""Most new phones of one command."""
 BREAK = "pushgateway.break"
 """Key in the ASGI state of a callable that breaks the connection; `server` puts it there."""
 RECEIPT_TIMEOUT = 5.0
-"""Seconds a receiver of receipts has."""
+"""Seconds in which a receiver of receipts must reply."""
 
 
 def app(sandbox: Sandbox, *, hosts: Collection[str] = ()) -> ASGIApp:
     """The ASGI app of `sandbox`. Under a server other than ours a broken connection becomes an exception.
 
-    `hosts`: names besides loopback addresses under which the control door may be reached, such as that of a container.
+    `hosts`: names besides loopback addresses under which the control interface may be reached, such as that of a
+    container.
     """
     control = _control_app(sandbox)
-    postman = Postman(sandbox)
+    receipt_sender = ReceiptSender(sandbox)
 
     async def answer(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -69,7 +70,7 @@ def app(sandbox: Sandbox, *, hosts: Collection[str] = ()) -> ASGIApp:
         except ConnectionResetError:
             return  # the request never arrived as a whole
         reply = sandbox.answer(Request(scope["method"], _url(scope), _headers(scope), body))
-        postman.wake()
+        receipt_sender.post_due()
         if reply.delay > 0:
             await asyncio.sleep(reply.delay)
         if reply.response is None:
@@ -81,7 +82,7 @@ def app(sandbox: Sandbox, *, hosts: Collection[str] = ()) -> ASGIApp:
 
 
 def objection(scheme: str, headers: Mapping[str, str], hosts: Collection[str] = ()) -> str:
-    """Why a request must not use the control door, or "". `headers` names are lower case.
+    """Why a request must not use the control interface, or "". `headers` names are lower case.
 
     A web page of any origin can make a browser on this machine send requests to loopback, and by DNS rebinding its own
     name can lead here. The first carry `Sec-Fetch-Site` or `Origin`, the second the page's name as `Host`. The
@@ -161,19 +162,19 @@ async def _break(scope: Scope, receive: Receive) -> None:
         pass
 
 
-class Postman:
-    """Posts receipts, to loopback only: a sandbox must not be able to call anybody else's machine."""
+class ReceiptSender:
+    """Posts receipts, to loopback addresses only: a sandbox must not send requests to other machines."""
 
     def __init__(self, sandbox: Sandbox) -> None:
         self._sandbox = sandbox
-        self._round: asyncio.Task[None] | None = None
+        self._task: asyncio.Task[None] | None = None
 
-    def wake(self) -> None:
-        """Start a round unless one is under way, which then also takes what is due by now."""
-        if self._round is None or self._round.done():
+    def post_due(self) -> None:
+        """Post the receipts that are due, in a task. A task that is running already posts them too."""
+        if self._task is None or self._task.done():
             due = self._sandbox.callbacks()
             if due:
-                self._round = asyncio.get_running_loop().create_task(self._post_all(due))
+                self._task = asyncio.get_running_loop().create_task(self._post_all(due))
 
     async def _post_all(self, due: list[Request]) -> None:
         while due:
@@ -223,7 +224,7 @@ def _control_app(sandbox: Sandbox) -> Starlette:
 
     async def control(request: HttpRequest) -> HttpResponse:
         try:
-            return _obey(sandbox, await _json(request))
+            return _execute(sandbox, await _json(request))
         except TooLargeError:
             return _wrong(_TOO_LARGE, 413)
 
@@ -267,12 +268,12 @@ def _wrong(sentence: str, status: int = 400) -> HttpResponse:
     return _json_reply({"error": sentence}, status)
 
 
-# Orders. Each field that is missing, wrong or unknown is named.
+# Commands. Each field that is missing, wrong or unknown is named.
 
-Order = dict[str, Any]
+Fields = dict[str, Any]
 
 
-def _fault(line: Order) -> Fault:
+def _fault(line: Fields) -> Fault:
     known = tuple(Fault.__annotations__)
     for name in line:
         if name not in known:
@@ -280,68 +281,68 @@ def _fault(line: Order) -> Fault:
     return Fault(**line)
 
 
-def _texts(order: Order, field: str) -> list[str]:
+def _texts(command: Fields, field: str) -> list[str]:
     # A text or an object would be taken letter by letter, or name by name.
-    values = order.get(field)
+    values = command.get(field)
     if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
-        raise FieldError(field, "is missing" if field not in order else "must be a list of texts")
+        raise FieldError(field, "is missing" if field not in command else "must be a list of texts")
     return values
 
 
-def _tokens(order: Order) -> list[str]:
-    """The phones that an order is about: `tokens`, or `token` for one."""
-    if "token" not in order:
-        return _texts(order, "tokens")
-    if "tokens" in order:
+def _tokens(command: Fields) -> list[str]:
+    """The phones of a command: `tokens`, or `token` for one."""
+    if "token" not in command:
+        return _texts(command, "tokens")
+    if "tokens" in command:
         raise FieldError("token", "give token or tokens, not both")
-    if not isinstance(order["token"], str):
+    if not isinstance(command["token"], str):
         raise FieldError("token", "must be a text")
-    return [order["token"]]
+    return [command["token"]]
 
 
-def _register(sandbox: Sandbox, order: Order) -> Order:
-    if "tokens" in order or "token" in order:
-        return {"tokens": sandbox.register(_tokens(order))}
-    count = order.get("count")
+def _register(sandbox: Sandbox, command: Fields) -> Fields:
+    if "tokens" in command or "token" in command:
+        return {"tokens": sandbox.register(_tokens(command))}
+    count = command.get("count")
     if type(count) is not int or not 0 <= count <= MAX_COUNT:
         missing = "is missing: give tokens, or count for so many new phones"
-        raise FieldError("count", f"must be a whole number, 0 to {MAX_COUNT}" if "count" in order else missing)
+        raise FieldError("count", f"must be a whole number, 0 to {MAX_COUNT}" if "count" in command else missing)
     return {"tokens": sandbox.register(count)}
 
 
-def _uninstall(sandbox: Sandbox, order: Order) -> Order:
-    return _done(sandbox.uninstall(token) for token in _tokens(order))
+def _uninstall(sandbox: Sandbox, command: Fields) -> Fields:
+    return _done(sandbox.uninstall(token) for token in _tokens(command))
 
 
-def _mute(sandbox: Sandbox, order: Order) -> Order:
-    muted = order.get("muted", True)
+def _mute(sandbox: Sandbox, command: Fields) -> Fields:
+    muted = command.get("muted", True)
     if not isinstance(muted, bool):
         raise FieldError("muted", "must be true or false")
-    return _done(sandbox.mute(token, muted) for token in _tokens(order))
+    return _done(sandbox.mute(token, muted) for token in _tokens(command))
 
 
-def _alias(sandbox: Sandbox, order: Order) -> Order:
-    alias = order.get("alias")
-    if "alias" not in order or not (alias is None or isinstance(alias, str)):
-        raise FieldError("alias", "must be a text, or null for none" if "alias" in order else "is missing")
-    tokens = _tokens(order)
+def _alias(sandbox: Sandbox, command: Fields) -> Fields:
+    alias = command.get("alias")
+    if "alias" not in command or not (alias is None or isinstance(alias, str)):
+        raise FieldError("alias", "must be a text, or null for none" if "alias" in command else "is missing")
+    tokens = _tokens(command)
     if len(tokens) != 1:
         raise FieldError("tokens", "must be one: an alias names one phone")
     return _done(sandbox.set_alias(token, alias) for token in tokens)
 
 
-def _tags(sandbox: Sandbox, order: Order) -> Order:
-    tags = _texts(order, "tags")
-    return _done(sandbox.set_tags(token, tags) for token in _tokens(order))
+def _tags(sandbox: Sandbox, command: Fields) -> Fields:
+    tags = _texts(command, "tags")
+    return _done(sandbox.set_tags(token, tags) for token in _tokens(command))
 
 
-def _done(each: Iterable[bool]) -> Order:
+def _done(each: Iterable[bool]) -> Fields:
     """Whether all of them were done; none is left out because another one failed."""
     return {"done": all(list(each))}
 
 
-def _clear(sandbox: Sandbox, order: Order) -> Order:
-    only = order.get("only", "")
+def _clear(sandbox: Sandbox, command: Fields) -> Fields:
+    only = command.get("only", "")
     if only not in ("", "faults", "ledger"):
         raise FieldError("only", "must be faults or ledger; leave it out for both")
     with sandbox.lock:
@@ -352,36 +353,36 @@ def _clear(sandbox: Sandbox, order: Order) -> Order:
     return {"done": True}
 
 
-def _expire(sandbox: Sandbox, _: Order) -> Order:
+def _expire(sandbox: Sandbox, _: Fields) -> Fields:
     sandbox.expire_tokens()
     return {"done": True}
 
 
-def _set(sandbox: Sandbox, order: Order) -> Order:
-    switched = {name: value for name, value in order.items() if name != "do"}
+def _set(sandbox: Sandbox, command: Fields) -> Fields:
+    switched = {name: value for name, value in command.items() if name != "do"}
     for name, value in switched.items():
-        sandbox.check_switch(name, value)  # all of them first: an order is obeyed whole or not at all
+        sandbox.check_switch(name, value)  # all of them first: a command is executed whole or not at all
     with sandbox.lock:
         for name, value in switched.items():
             sandbox.switch(name, value)
     return {"done": bool(switched)}
 
 
-def _obey(sandbox: Sandbox, order: Any) -> HttpResponse:
-    verb = _VERBS.get(str(order.get("do"))) if isinstance(order, dict) else None
-    if verb is None:
-        return _wrong(f"the body must be a JSON object with do: {', '.join(sorted(_VERBS))}")
-    obey, fields = verb
-    unknown = [] if fields is None else [name for name in order if name not in ("do", *fields)]
+def _execute(sandbox: Sandbox, command: Any) -> HttpResponse:
+    known = _COMMANDS.get(str(command.get("do"))) if isinstance(command, dict) else None
+    if known is None:
+        return _wrong(f"the body must be a JSON object with do: {', '.join(sorted(_COMMANDS))}")
+    execute, fields = known
+    unknown = [] if fields is None else [name for name in command if name not in ("do", *fields)]
     if unknown:
-        return _wrong(f"{order['do']}: {unknown[0]}: there is no such field; it takes: {', '.join(fields or ())}")
+        return _wrong(f"{command['do']}: {unknown[0]}: there is no such field; it takes: {', '.join(fields or ())}")
     try:
-        return _json_reply(obey(sandbox, order))
+        return _json_reply(execute(sandbox, command))
     except FieldError as wrong:
-        return _wrong(f"{order['do']}: {wrong}")
+        return _wrong(f"{command['do']}: {wrong}")
 
 
-_VERBS: dict[str, tuple[Callable[[Sandbox, Order], Order], Collection[str] | None]] = {
+_COMMANDS: dict[str, tuple[Callable[[Sandbox, Fields], Fields], Collection[str] | None]] = {
     "register": (_register, ("tokens", "token", "count")),
     "uninstall": (_uninstall, ("tokens", "token")),
     "mute": (_mute, ("tokens", "token", "muted")),
@@ -391,4 +392,4 @@ _VERBS: dict[str, tuple[Callable[[Sandbox, Order], Order], Collection[str] | Non
     "set": (_set, None),
     "clear": (_clear, ("only",)),
 }
-"""By verb: what obeys it, and the fields that it takes; None: the switches of the sandbox."""
+"""By name: the function that executes it, and the fields that it takes; None: the switches of the sandbox."""

@@ -20,7 +20,7 @@ from pushgateway.sandbox.kit.phones import Phone
 from pushgateway.vendor import ClickAction
 
 PHONES_ON_PAGE = 100
-"""A page of 100,000 phones would help nobody; those that got something last come first."""
+"""Most phones on the page, those that received something last first: a page of 100,000 would be unusable."""
 
 _STYLE = """
 body{font-family:system-ui,sans-serif;background:#eceff1;margin:1rem;color:#263238}
@@ -108,7 +108,7 @@ def _moment(at: float) -> str:
 
 
 def ledger_json(sandbox: Sandbox, last: int) -> dict[str, Any]:
-    """Counts and the last deliveries. This is a test's window: unlike a log it shows tokens and texts."""
+    """Counts and the last deliveries. For tests: unlike a log it shows tokens and texts."""
     ledger = sandbox.ledger
     return {
         "brand": sandbox.brand,

@@ -45,7 +45,7 @@ class _Server(uvicorn.Server):
         self.ready.set()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        # Who waits for a delayed reply now sees the connection break; waiting for them could take an hour.
+        # Connections that wait for a delayed reply are broken: waiting for them could take an hour.
         for connection in list(self.server_state.connections):
             transport = cast("asyncio.Transport | None", connection.transport)
             if transport is not None:
