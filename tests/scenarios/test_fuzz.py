@@ -17,6 +17,8 @@ import pytest
 
 import pushgateway.certificates.receipt_signing
 import pushgateway.vendor.replies
+import pushgateway.vendor.toolkit.items
+import pushgateway.vendor.toolkit.readers
 
 NAMES = sorted(fuzzing.targets())
 SLOW = {"config": 5, "control": 5, "rules": 3}
@@ -56,7 +58,7 @@ def _lenient(value: object) -> str | None:
         return None
 
 
-def _by_place(items: list[Any], sent: Any) -> dict[str, Any]:
+def _by_place(_: Any, items: list[Any], sent: Any) -> dict[str, Any]:
     objects = [item for item in items if isinstance(item, dict)]
     return {push.push_token.token: item for push, item in zip(sent, objects, strict=False)}
 
@@ -66,19 +68,20 @@ def _quoting(response: Any, problem: str) -> str:
 
 
 REPLIES, VERDICTS = pushgateway_oppo.replies, pushgateway.vendor.replies
+ITEMS, READERS = pushgateway.vendor.toolkit.items, pushgateway.vendor.toolkit.readers
 
 
 @pytest.mark.parametrize(
     ("module", "name", "planted", "target"),
     [
-        (REPLIES, "code_text", _lenient, "batch"),
+        (ITEMS, "code_text", _lenient, "batch"),
         (VERDICTS, "code_text", _lenient, "any_reply"),
         (VERDICTS, "_only_verdict", lambda response, name: "0", "unicast"),
         (VERDICTS, "_describe", _quoting, "login"),
-        (REPLIES, "_by_token", _by_place, "batch"),
+        (ITEMS.ItemReader, "_by_token", _by_place, "batch"),
         (REPLIES, "_groups", lambda data: {}, "broadcast"),
-        (REPLIES, "read_texts", lambda value: None if value is None else list(value), "broadcast"),
-        (REPLIES, "read_identifier", lambda value: value, "saved"),
+        (REPLIES, "texts", lambda value: None if value is None else list(value), "broadcast"),
+        (READERS, "identifier", lambda value: value, "saved"),
         (pushgateway_oppo.feedback, "token_problem", lambda token, longest: "", "call_replies"),
         (pushgateway_oppo.operation_requests, "quote_json", lambda value: f'"{value}"', "encodings"),
         (pushgateway_oppo.pictures, "_jpeg_size", lambda content: (144, 144), "pictures"),
