@@ -252,7 +252,7 @@ class Gateway(Inquiries):
         outcomes = dict(zip(once, await self._send_all(once, take), strict=True))
         return [outcomes[push_token] for push_token in given]
 
-    async def _send_all(self, given: Sequence[T], take: Callable[[Sequence[T], Sink, int], None]) -> list[Outcome]:
+    async def _send_all(self, given: Sequence[T], take: Callable[[Sequence[T], Sink[int], int], None]) -> list[Outcome]:
         sink = Many(self._enter(), len(given))
         try:
             for place in range(0, len(given), TURN):

@@ -157,7 +157,7 @@ class Broadcasting:
             session,
             broadcast,
             patience,
-            region=lane.region,
+            region=lane.endpoint,
             quota=lane.terms.quota(broadcast.notification),
             is_current=lambda: lane.session is session and (lane.refusal or _CLOSING) == _CLOSING,
             signer=lane.signer,

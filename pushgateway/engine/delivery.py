@@ -1,26 +1,26 @@
-"""One batch on its way, and what the gate is told of it.
+"""One request with pushes on its way: from the permit to leave until its outcomes are known.
 
-Law of this file: a delivery asks and listens; what becomes of its pushes is the region's to conclude.
+It asks the vendor and notes at the gate what came of it. What becomes of its pushes is for `Endpoint` to decide, which
+makes it and which it does not know.
 """
 
 from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Hashable, Iterable, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Hashable, Iterable, Sequence
 
 from pushgateway.engine.flow_control.breaker import SEVERAL
-from pushgateway.engine.pushes.runs import Flight, Thinned
+from pushgateway.engine.flow_control.gate import Gate, Permit
+from pushgateway.engine.pushes.completion import Completions
+from pushgateway.engine.pushes.runs import Run, joined, size_of
 from pushgateway.engine.session import claims, results
 from pushgateway.engine.session.vendor_session import Ask, VendorSession
+from pushgateway.model.batch import Batch
 from pushgateway.model.errors import AccessExpired, NoVerdict, Refused
 from pushgateway.model.outcome import Outcome
 from pushgateway.model.push import Notification
 from pushgateway.vendor import AccessToken
-
-if TYPE_CHECKING:
-    from pushgateway.engine.endpoint import Endpoint
 
 
 def content_number(notifications: Iterable[Notification]) -> int:
@@ -29,79 +29,118 @@ def content_number(notifications: Iterable[Notification]) -> int:
     return hash(texts.pop()) & sys.maxsize if len(texts) == 1 else SEVERAL
 
 
-class Turn:
-    """A place on the bench, given up when the batch is built."""
-
-    __slots__ = ("_bench", "_held")
-
-    def __init__(self, bench: asyncio.Lock) -> None:
-        self._bench = bench
-        self._held = False
-
-    async def begin(self) -> None:
-        await self._bench.acquire()
-        self._held = True
-
-    def end(self) -> None:
-        if self._held:
-            self._held = False
-            self._bench.release()
+class _Changed(Exception):
+    """A push left the batch while it was being built. Nothing was asked, so it is built anew without it."""
 
 
 class Delivery:
-    """One batch on its way, and what the gate is told of it."""
+    """One request with pushes on its way.
+
+    Invariants: `runs` are its pushes in the order of the request, and once it was asked they stay the same; each of
+    these runs says so too (`Run.asked`), for the deadline timer.
+    """
+
+    __slots__ = (
+        *("_completions", "_gate", "_loop", "_over", "_permit", "_quota", "_region", "_release"),
+        *("asked", "part", "runs", "session", "size", "trace"),
+    )
 
     def __init__(
-        self, region: Endpoint, session: VendorSession, flight: Flight, *, part: Hashable, quota: str, turn: Turn
+        self,
+        runs: list[Run],
+        permit: Permit,
+        *,
+        part: Hashable,
+        gate: Gate,
+        session: VendorSession,
+        completions: Completions,
+        release: Callable[[], None],
+        over: Callable[[], None],
     ) -> None:
-        self.session = session
-        self.flight = flight
+        """`runs`: of one endpoint and quota. `permit`: what `gate` gave for them. `part`: of the queue, from which they
+        were cut. `release` gives back the build lock: once, when the first request stands ready or at the end. `over`
+        is called at the end."""
+        self.runs = runs
+        self.size = permit.pushes
+        self.trace = runs[0].trace
+        """What is kept of the request, where there are traces; one for all its runs."""
         self.part = part
-        self.turn = turn
-        self._region = region
-        self._gate = region.gate
+        self.session = session
+        self.asked = False
+        """A request with these pushes was handed to the transport."""
+        self._permit = permit
+        self._gate = gate
+        self._completions = completions
+        self._release: Callable[[], None] | None = release
+        self._over = over
+        self._region, self._quota = runs[0].region, runs[0].quota
         self._loop = asyncio.get_running_loop()
-        self._quota = quota
-        self._permit = self._gate.admit(self._loop.time(), flight.size)
-        if not all(item.tries for item in flight.items):
-            self._gate.budget.first()
 
-    async def run(self, access: AccessToken | None) -> Sequence[Outcome]:
-        """One exchange; who leaves while it is being built is not in it."""
+    @property
+    def pushes(self) -> Batch:
+        """What it carries, in order."""
+        return joined(self.runs)
+
+    async def ask(self, access: AccessToken | None) -> Sequence[Outcome]:
+        """Carry out one exchange; one outcome for each push, in order. Who leaves while it is being built is not in it.
+
+        Raises `Refused`, `NoVerdict`, and what a plug-in raises beyond its contract.
+        """
         session = self.session
-        while pushes := self.flight.pushes:
-            ask = Ask("push", self._region.name, len(pushes), self._asking)
+        while self.runs:
+            pushes = self.pushes
+            ask = Ask("push", self._region, len(pushes), self._asking)
             try:
                 exchange = claims.asked(session.vendor.push, pushes)
                 outcomes = await session.run(exchange, access, ask)
                 return results.checked(pushes, outcomes)
-            except Thinned:
-                self.flight.items = self._region.lane.still_wanted(self.flight.items, self._loop.time())
+            except _Changed:
+                self.runs = self._completions.still_wanted(self.runs, self._loop.time())
+                self.size = size_of(self.runs)
         return []
 
-    def expired(self) -> None:
-        """The access token was refused, and so the request: nothing of it was pushed."""
-        self.flight.asked = False
-        for waiting in self.flight.batch:
-            waiting.attempts += 1
-
     def _asking(self) -> None:
-        self.flight.asking(self._loop.time())
-        self.turn.end()  # built: the next one may stand at the gate
+        """A request is handed to the transport. Raises `_Changed` if it holds a push whose caller is gone or which is
+        late, unless an earlier request has had it."""
+        now = self._loop.time()
+        if not self.asked:
+            for run in self.runs:
+                if run.settled or run.deadline <= now or run.sink.is_abandoned(run.places):
+                    raise _Changed
+            self.asked = True
+            for run in self.runs:
+                run.asked = True
+        if self.trace is not None:
+            self.trace.size, self.trace.asked_at = self.size, now
+        self.built()
 
-    def heard(self, outcomes: Sequence[Outcome]) -> None:
+    def built(self) -> None:
+        """Others may build now."""
+        release, self._release = self._release, None
+        if release is not None:
+            release()
+
+    def access_expired(self) -> None:
+        """The access token was refused, and so the request: nothing of it was pushed, and it cost an attempt."""
+        self.asked = False
+        for run in self.runs:
+            run.asked = False
+            run.attempts += 1
+
+    def answered(self, outcomes: Sequence[Outcome]) -> None:
         """There is an answer about each push."""
-        if self.flight.asked:
+        if self.asked:
             self._gate.answered(self._loop.time(), self._permit, outcomes, self._quota)
 
     def failed(self, error: Refused | NoVerdict, *, login: bool = False) -> None:
         """The request, or the login before it, failed as a whole."""
         login = login or (isinstance(error, Refused) and error.about == "login")
-        if (self.flight.asked or login) and not isinstance(error, AccessExpired):
-            content = None if login else content_number(push.notification for push in self.flight.pushes)
+        if (self.asked or login) and not isinstance(error, AccessExpired):
+            content = None if login else content_number(note for run in self.runs for note in run.notifications)
             self._gate.failed(self._loop.time(), self._permit, error, self._quota, content)
 
     def over(self) -> None:
         """It has come to its end, whatever that was."""
+        self.built()
         self._gate.release(self._loop.time, self._permit)
-        self._region.wake()
+        self._over()

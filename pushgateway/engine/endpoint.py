@@ -1,37 +1,39 @@
-"""One of a vendor's servers, as one certificate sees it: who goes next, on what conditions, and what comes back.
+"""One of a vendor's servers, as one certificate sees it: which pushes go next, when, and what comes of it.
 
-Law of this file: a batch that was cut is seen through to its end. Each of its pushes gets an outcome or another try,
-whatever the vendor, the network, the plug-in or a cancellation do. One worker at a time stands at the gate, logs in,
-cuts and builds its batch, so that lanes take turns; then all `connections` of them wait for the vendor side by side.
+It cuts batches from its line of the queue, sends each as a `Delivery`, and decides what becomes of the pushes: an
+outcome, another try, or another batch that is smaller. A batch that was cut is seen through to its end, whatever the
+vendor, the network, the plug-in or a cancellation do. One worker at a time holds the build lock, from waiting at the
+gate and logging in until its request is built, so that lanes take turns; then all `connections` of them wait for the
+vendor side by side. Made by `Lane`, which it does not know.
 """
 
 from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Awaitable, Callable, Hashable, Iterable, Sequence
-from typing import TYPE_CHECKING, Literal, TypeVar
+from collections.abc import Awaitable, Callable, Collection, Hashable, Sequence
+from typing import Literal, TypeAlias, TypeVar
 
 import attrs
 
-from pushgateway.engine.delivery import Delivery, Turn
+from pushgateway.engine.delivery import Delivery
 from pushgateway.engine.flow_control.gate import Gate, Permit
 from pushgateway.engine.flow_control.refused_contents import PROOFS
 from pushgateway.engine.flow_control.retry import may_repeat
-from pushgateway.engine.pushes.runs import Cohort, Flight, Item, Part, Waiting, each, present
+from pushgateway.engine.pushes.completion import Completions
+from pushgateway.engine.pushes.queue import HalvedBatch, Line
+from pushgateway.engine.pushes.runs import Run, is_wanted, separate, size_of
 from pushgateway.engine.session import results
 from pushgateway.engine.session.vendor_session import VendorSession
+from pushgateway.engine.settings import LaneSettings
 from pushgateway.engine.workers import Workers
-from pushgateway.model.batch import Batch
 from pushgateway.model.errors import NoVerdict, Refused
 from pushgateway.model.intent import Priority
 from pushgateway.model.outcome import Outcome, Reason, Status
+from pushgateway.model.push import Notification, Push
 from pushgateway.observe.traces import BatchTrace
 from pushgateway.vendor import AccessToken, Batching
 from pushgateway.vendor.text import most_quoted
-
-if TYPE_CHECKING:
-    from pushgateway.engine.lane import Lane
 
 R = TypeVar("R")
 
@@ -41,74 +43,101 @@ TICK = 0.001
 
 
 class Endpoint:
-    """One of a vendor's servers."""
+    """One of a vendor's servers, as one certificate sees it."""
 
-    def __init__(self, lane: Lane, name: str, gate: Gate, connections: int) -> None:
+    def __init__(
+        self,
+        name: str,
+        gate: Gate,
+        settings: LaneSettings,
+        line: Line,
+        completions: Completions,
+        *,
+        requeue: Callable[[Sequence[Run], Hashable], None],
+        retry: Callable[[Sequence[tuple[Run, Sequence[Outcome]]], int, float], None],
+    ) -> None:
+        """`name`: the vendor's key for it. `line`: what waits for it. `requeue` puts runs into the queue again, as
+        pushes of a part. `retry` has runs tried again, after so many tries and not before so many seconds; the outcomes
+        are those that they have if there is no time for it."""
         self.name = name
         self.gate = gate
-        self.workers = Workers(connections, self)
-        self.lane = lane
+        self.line = line
+        self._settings = settings
+        self._completions = completions
+        self._requeue = requeue
+        self._retry = retry
         self._loop = asyncio.get_running_loop()
-        self._bench = asyncio.Lock()  # fair: first come, first served
+        self.workers = Workers(settings.options.connections, self)
+        self._build_lock = asyncio.Lock()  # fair: first come, first served
+        self._in_line = 0  # workers that wait for the lock, or with it for the gate or a login
         self._alarm: asyncio.Future[None] | None = None
         self._access: AccessToken | None = None  # of the last batch, for traces
 
-    # What its crew asks
+    # What its workers ask
 
     @property
     def linger(self) -> float:
         """See `workers.Work`."""
-        return self.lane.linger
+        return self._settings.linger
 
     @property
-    def is_alone(self) -> bool:
+    def batch_size(self) -> int:
         """See `workers.Work`."""
-        return self.lane.full == 1
+        return self._settings.batch_size
 
-    def is_full(self) -> bool:
+    @property
+    def waiting(self) -> int:
         """See `workers.Work`."""
-        return self.lane.queue.waiting(self.name) >= self.lane.full
+        return self.line.size
 
     def batches(self, most: int) -> int:
         """See `workers.Work`."""
-        return self.lane.queue.batches(self.name, self.lane.full, most)
+        return self.line.batches(self._settings.batch_size, most)
 
-    async def take_up(self) -> None:
-        """Wait until something may leave, cut a batch at the last moment, and see it through."""
-        lane, session, turn = self.lane, self.lane.session, Turn(self._bench)
+    async def send_next(self) -> None:
+        """Wait until something may leave, cut a batch at the last moment, and see it through to its end."""
+        self._settings.catch_up()
+        session = self._settings.session
+        failure: Refused | NoVerdict | None = None
+        access = session.held(self.name)
+        if access is None or self._in_line or self._build_lock.locked() or self._delay() > 0:
+            access, failure = await self.workers.interruptible(self._ready(session))
+        else:
+            # Nothing has to be waited for: nearly always, and at a tenth of the price.
+            await self._build_lock.acquire()
+        delivery: Delivery | None = None
         try:
-            failure: Refused | NoVerdict | None = None
-            access = session.held(self.name)
-            if access is None or self._bench.locked() or self._delay() > 0:
-                access, failure = await self.workers.interruptible(self._ready(session, turn))
-            else:  # nothing has to be waited for: nearly always, and at a tenth of the price
-                await turn.begin()
-                if self._delay() > 0:
-                    return
-            if session is not lane.session:
-                return  # replaced meanwhile: begin anew with the new settings
-            delivery = self._cut(session, turn)
-            if delivery is None:
-                turn.end()
-                await asyncio.sleep(0)  # what is answered here is answered without holding the loop
-                return
-            self.workers.batch_left()
-            if lane.traces is not None:
-                self._trace(delivery.flight, access)
-            await self._fly(delivery, access, failure)
+            delivery = self._cut(session, access)
         finally:
-            turn.end()
+            if delivery is None:
+                self._build_lock.release()
+        if delivery is None:
+            await asyncio.sleep(0)  # what is answered here is answered without holding the loop
+            return
+        self.workers.note_departure()
+        try:
+            if failure is None:
+                await self._deliver(delivery, access)
+            else:
+                delivery.failed(failure, login=True)
+                self._conclude(delivery, [results.before(push, failure) for push in delivery.pushes])
+                delivery.built()
+                await asyncio.sleep(0)  # a long queue fails without holding the loop
+        except asyncio.CancelledError:
+            self._completions.cut_off(delivery.runs, CLOSED)
+            raise
+        except BaseException as error:
+            # Not a plug-in's fault, those are caught where they happen: ours.
+            self._completions.cut_off(delivery.runs, f"the gateway itself failed: {type(error).__name__}")
+            raise
+        finally:
+            delivery.over()
 
-    def _trace(self, flight: Flight, access: AccessToken | None) -> None:
-        known, self._access = self._access, access
-        how: Literal["", "cached", "fetched"] = "" if access is None else "cached" if access is known else "fetched"
-        flight.leg = BatchTrace(self.name, flight.size, self._loop.time(), how)
-
-    def called(self, row: Sequence[Item], *, alone: bool) -> None:
-        """Pushes of one priority came in for it; one that is `alone` or in haste waits for no company."""
+    def called(self, run: Run, *, alone: bool) -> None:
+        """A run came into its line; one that is `alone` in its request, or in haste, waits for no others."""
         if not self.workers.called:
-            self.workers.call(at_once=alone or any(one.deadline - one.begun <= self.lane.hasty for one in row))
-        if row[0].priority is Priority.URGENT:
+            self.workers.call(at_once=alone or run.deadline - run.begun <= self._settings.in_haste)
+        if run.priority is Priority.URGENT:
             self.wake()
 
     def renew(self, gate: Gate) -> None:
@@ -119,18 +148,31 @@ class Endpoint:
         self.wake()
 
     def wake(self) -> None:
-        """Something changed: whoever stands at the gate shall look again."""
+        """Something changed: whoever waits at the gate shall look again."""
         if self._alarm is not None and not self._alarm.done():
             self._alarm.set_result(None)
 
     # Before
 
-    async def _ready(self, session: VendorSession, turn: Turn) -> tuple[AccessToken | None, Refused | NoVerdict | None]:
-        """It is our turn, the gate is open, and there is an access token, or the login failed."""
-        await turn.begin()
+    async def _ready(self, session: VendorSession) -> tuple[AccessToken | None, Refused | NoVerdict | None]:
+        """Wait for the build lock, for the gate and for an access token, or for the login to fail. The lock is held
+        afterwards."""
+        self._in_line += 1
+        try:
+            await self._build_lock.acquire()
+            try:
+                return await self._pass_gate(session)
+            except BaseException:
+                self._build_lock.release()
+                raise
+        finally:
+            self._in_line -= 1
+
+    async def _pass_gate(self, session: VendorSession) -> tuple[AccessToken | None, Refused | NoVerdict | None]:
         while True:
-            await self._open_gate()
-            if not self.lane.queue.waiting(self.name):
+            while (delay := self._delay()) > 0:
+                await self._pause(delay)
+            if not self.line.size:
                 return None, None
             try:
                 access = await session.login(self.name)
@@ -140,14 +182,10 @@ class Endpoint:
                 return access, None
 
     def _delay(self) -> float:
-        queue = self.lane.queue
-        if not queue.waiting(self.name):
+        line = self.line
+        if not line.size:
             return 0.0  # there is nothing to wait for any more
-        return self.gate.delay(self._loop.time(), urgent=queue.has_urgent(self.name))
-
-    async def _open_gate(self) -> None:
-        while (delay := self._delay()) > 0:
-            await self._pause(delay)
+        return self.gate.delay(self._loop.time(), urgent=line.has_urgent)
 
     async def _pause(self, seconds: float) -> None:
         alarm = self._alarm = self._loop.create_future()
@@ -159,54 +197,78 @@ class Endpoint:
                 timer.cancel()
             self._alarm = None
 
-    def _cut(self, session: VendorSession, turn: Turn) -> Delivery | None:
-        lane = self.lane
-        now = self._loop.time()
-        size = self.gate.next_size(now, lane.full)
-        batching = self._batching(now) if self.gate.size_limit.is_known else lane.terms.batching
-        taken, part = lane.queue.cut(self.name, batching, lane.terms.weigh, size)
-        taken = lane.still_wanted(taken, now, self.gate.seconds_needed)
-        if self.gate.contents:
-            taken = self._without_refused(taken, now)
-        if not taken:
+    def _cut(self, session: VendorSession, access: AccessToken | None) -> Delivery | None:
+        """The next batch with a permit to leave; None where there is none, because its pushes were answered here."""
+        self._settings.catch_up()
+        if session is not self._settings.session:
+            return None  # replaced meanwhile: begin anew with the new settings
+        settings, gate, completions, now = self._settings, self.gate, self._completions, self._loop.time()
+        room = gate.next_size(now, settings.batch_size)
+        batching = self._batching(now) if gate.size_limit.is_known else settings.terms.batching
+        runs, part = self.line.cut(batching, settings.terms.weigh, room)
+        runs = completions.still_wanted(runs, now, gate.seconds_needed)
+        if gate.contents:
+            runs = self._without_refused(runs, now)
+        if not runs:
             return None
-        one = taken[0]
-        note = one.notification if isinstance(one, Cohort) else one.push.notification
-        quota = lane.terms.quota(note)  # one for all of them: others are of another part
-        if (refusal := self.gate.obstacle(now, quota)) is not None:
-            for waiting in each(taken):
-                lane.finish(waiting, Outcome.refused(waiting.push, refusal, sent=False))
+        # One quota for all of them: what counts against another one is of another part.
+        if gate.may_refuse and (refusal := gate.obstacle(now, runs[0].quota)) is not None:
+            for run in runs:
+                completions.refused(run, refusal)
             return None
-        if lane.signer is not None:
-            for item in taken:
-                if isinstance(item, Cohort):
-                    item.batch = Batch.of(map(lane.signer.on, item.batch))
-                else:
-                    item.push = lane.signer.on(item.push)
-        return Delivery(self, session, Flight(taken), part=part, quota=quota, turn=turn)
+        return self._permitted(runs, part, access)
+
+    def _permitted(self, runs: list[Run], part: Hashable, access: AccessToken | None) -> Delivery:
+        """A delivery of these, which may leave now."""
+        gate, session, now = self.gate, self._settings.session, self._loop.time()
+        if (signer := self._settings.options.signer) is not None:
+            for run in runs:
+                run.change(signer.on)
+        for run in runs:
+            if not run.tries:
+                gate.budget.first()
+                break
+        permit = gate.admit(now, size_of(runs))
+        if self._completions.traces is not None:
+            self._trace(runs, permit.pushes, access)
+        return Delivery(
+            runs,
+            permit,
+            part=part,
+            gate=gate,
+            session=session,
+            completions=self._completions,
+            release=self._build_lock.release,
+            over=self.wake,
+        )
+
+    def _trace(self, runs: Sequence[Run], size: int, access: AccessToken | None) -> None:
+        known, self._access = self._access, access
+        how: Literal["", "cached", "fetched"] = "" if access is None else "cached" if access is known else "fetched"
+        trace = BatchTrace(self.name, size, self._loop.time(), how)
+        for run in runs:
+            run.trace = trace
 
     def _batching(self, now: float) -> Batching:
         """The plug-in's, with the size of requests that was found to be the most."""
-        batching, most = self.lane.terms.batching, self.gate.size_limit.current(now)
+        batching, most = self._settings.terms.batching, self.gate.size_limit.current(now)
         if most >= (batching.max_bytes or math.inf):
             return batching
         return attrs.evolve(batching, max_bytes=max(1, int(most)))
 
-    def _without_refused(self, taken: list[Item], now: float) -> list[Item]:
+    def _without_refused(self, runs: Sequence[Run], now: float) -> list[Run]:
         """Answer those whose notification was refused just now; the others."""
-        left: list[Item] = []
-        for item in taken:
-            notes = item.notifications if isinstance(item, Cohort) else (item.push.notification,)
-            if not any(self.gate.contents.refusal(note, now) for note in notes):
-                left.append(item)
-                continue
-            for waiting in each((item,)):
-                if (refusal := self.gate.contents.refusal(waiting.push.notification, now)) is None:
-                    left.append(waiting)
-                else:
-                    outcome = Outcome.refused(waiting.push, refusal, sent=waiting.attempts > 0)
-                    self.lane.finish(waiting, attrs.evolve(outcome, attempts=0))
-        return left
+        refusal_of = self.gate.contents.refusal
+        others: list[Run] = []
+        for run in runs:
+            refusals = [refusal_of(note, now) for note in run.notifications]
+            for refusal, part, _ in run.grouped(refusals):
+                if refusal is None:
+                    others.append(part)
+                    continue
+                outcomes = [Outcome.refused(push, refusal, sent=part.attempts > 0) for push in part.pushes]
+                self._completions.finish(part, [attrs.evolve(one, attempts=0) for one in outcomes])
+        return others
 
     async def ask(
         self,
@@ -246,8 +308,9 @@ class Endpoint:
         """Get a connection, to be given back, and through the gate."""
         self._refuse(quota, deadline)  # before standing in line for nothing
         await self.workers.free.acquire()
+        self._in_line += 1
         try:
-            async with self._bench:
+            async with self._build_lock:
                 while True:
                     self._refuse(quota, deadline)
                     now = self._loop.time()
@@ -258,6 +321,8 @@ class Endpoint:
         except BaseException:
             self.workers.free.release()
             raise
+        finally:
+            self._in_line -= 1
 
     def _refuse(self, quota: str, deadline: float) -> None:
         if (refusal := self.gate.obstacle(self._loop.time(), quota, deadline)) is not None:
@@ -265,52 +330,31 @@ class Endpoint:
 
     # On its way
 
-    async def _fly(self, delivery: Delivery, access: AccessToken | None, failure: Refused | NoVerdict | None) -> None:
-        """Deliver a batch; whatever happens on the way, each of its pushes has an outcome or another try."""
-        lane, flight = self.lane, delivery.flight
-        try:
-            if failure is not None:
-                delivery.failed(failure, login=True)
-                self.conclude(flight, [results.before(push, failure) for push in flight.pushes])
-                delivery.turn.end()
-                await asyncio.sleep(0)  # a long queue fails without holding the loop
-                return
-            await self._deliver(delivery, access)
-        except asyncio.CancelledError:
-            lane.cut_off(flight, CLOSED)
-            raise
-        except BaseException as error:
-            # Not a plug-in's fault, those are caught where they happen: ours.
-            lane.cut_off(flight, f"the gateway itself failed: {type(error).__name__}")
-            raise
-        finally:
-            delivery.over()
-
     async def _deliver(self, delivery: Delivery, access: AccessToken | None) -> None:
-        flight, part = delivery.flight, delivery.part
+        """Send a batch; whatever happens on the way, each of its pushes has an outcome or another try afterwards."""
         try:
-            outcomes = await delivery.session.with_access(self.name, access, delivery.run, delivery.expired)
-            delivery.heard(outcomes)
+            outcomes = await delivery.session.with_access(self.name, access, delivery.ask, delivery.access_expired)
+            delivery.answered(outcomes)
             if self.gate.contents:
-                taken = {push.notification for push, one in zip(flight.pushes, outcomes, strict=True) if one.ok}
+                taken = {push.notification for push, one in zip(delivery.pushes, outcomes, strict=True) if one.ok}
                 self.gate.contents.accepted(taken, self._loop.time())
         except Refused as refused:
             delivery.failed(refused)
-            if self._searched(flight, part, refused):
+            if self._searched(delivery, refused):
                 return
-            outcomes = results.refused(flight.pushes, refused, asked=flight.asked)
+            outcomes = results.refused(delivery.pushes, refused, asked=delivery.asked)
         except NoVerdict as silent:
             delivery.failed(silent)
-            outcomes = results.silent(flight.pushes, silent)
+            outcomes = results.silent(delivery.pushes, silent)
         except Exception as broken:
             detail = delivery.session.blame(broken)
-            if not flight.asked and flight.size > 1:  # one push may be to blame, and finding it costs no request
-                self._split(flight.batch, part, flight)
+            if not delivery.asked and delivery.size > 1:  # one push may be to blame, and finding it costs no request
+                self._halve(delivery, delivery.runs)
                 return
-            outcomes = results.broken(flight.pushes, detail, asked=flight.asked)
-        self.conclude(flight, outcomes)
+            outcomes = results.broken(delivery.pushes, detail, asked=delivery.asked)
+        self._conclude(delivery, outcomes)
 
-    def _searched(self, flight: Flight, part: Hashable, refused: Refused) -> bool:
+    def _searched(self, delivery: Delivery, refused: Refused) -> bool:
         """Send a batch that was refused as a whole again, in smaller ones, to find the pushes that are meant.
 
         False: all of it is meant, because the refusal is about the vendor or the certificate, about one push alone, or
@@ -319,28 +363,36 @@ class Endpoint:
         """
         if results.is_of_the_vendor(refused):
             return False
-        kept = results.kept(flight.pushes, refused)
-        rest = [waiting for place, waiting in enumerate(flight.batch) if place not in kept]
-        if not flight.asked:
+        kept = results.kept(delivery.pushes, refused)
+        left = delivery.size - len(kept)
+        if not delivery.asked:
             is_common, probes = False, 0
         elif refused.about == "size":
-            if len(rest) > 1:
-                self.gate.size_limit.refused(self._loop.time(), sum(map(self._weigh, rest)))
+            if left > 1:
+                sizes = [self._weigh(push) for place, push in enumerate(delivery.pushes) if place not in kept]
+                self.gate.size_limit.refused(self._loop.time(), sum(sizes))
             is_common, probes = False, 0
         else:
-            is_common, probes = self._judge_content(rest, part, refused)
-        if len(rest) < 2 or is_common:
+            notes = {push.notification for place, push in enumerate(delivery.pushes) if place not in kept}
+            is_common, probes = self._judge_content(notes, left, delivery.part, refused)
+        if left < 2 or is_common:
             return False
-        for place, outcome in kept.items():
-            self.lane.finish(flight.batch[place], outcome)
-        self._split(rest, part, flight, probes=probes)
+        rest = delivery.runs
+        if kept:
+            known, rest = separate(delivery.runs, kept)
+            places = sorted(kept)
+            for run in known:
+                self._completions.finish(run, [kept[place] for place in places[: run.size]])
+                del places[: run.size]
+        self._halve(delivery, rest, probes=probes)
         return True
 
-    def _judge_content(self, rest: Sequence[Waiting], part: Hashable, refused: Refused) -> tuple[bool, int]:
+    def _judge_content(
+        self, notes: Collection[Notification], targets: int, part: Hashable, refused: Refused
+    ) -> tuple[bool, int]:
         """Whether what was refused is the one notification that all these pushes have, and how many of them should now
-        go alone to find that out."""
-        notes = {waiting.push.notification for waiting in rest}
-        if len(notes) > 1 or refused.about == "target" or not rest:
+        go alone to find that out. `targets`: how many pushes they are."""
+        if len(notes) != 1 or refused.about == "target":
             return False, 0
         (note,), contents, now = notes, self.gate.contents, self._loop.time()
         if refused.about == "content":
@@ -349,8 +401,8 @@ class Endpoint:
         if refused.reason is Reason.CREDENTIALS:  # no code of the vendor's: a firewall judges texts, not tokens
             contents.refused(note, now, refused, proofs=1)
             return True, 0
-        if len(rest) == 1:
-            if isinstance(part, Part):
+        if targets == 1:
+            if isinstance(part, HalvedBatch):
                 contents.refused(note, now, refused, proofs=1)
             return False, 0
         if contents.refusal(note, now) is not None:
@@ -359,66 +411,84 @@ class Endpoint:
         contents.refused(note, now, refused, proofs=0)
         return False, probes
 
-    def _split(self, rest: Sequence[Waiting], part: Hashable, flight: Flight, *, probes: int = 0) -> None:
+    def _halve(self, delivery: Delivery, runs: Sequence[Run], *, probes: int = 0) -> None:
         """Have pushes of a batch go again in batches of at most half of them; `probes` of them alone."""
-        base = part.of if isinstance(part, Part) else part
-        for waiting in rest:
-            waiting.attempts += flight.asked
-        there = [waiting for waiting in rest if not waiting.gone]
-        step = max(1, len(there) // probes) if probes else 0
-        alone = there[::step][:probes] if probes else []
-        if alone:
-            self.lane.enqueue(alone, Part(1, base))
-            chosen = set(map(id, alone))
-            there = [waiting for waiting in there if id(waiting) not in chosen]
-        self.lane.enqueue(there, Part(-(-len(rest) // 2), base))
+        part = delivery.part
+        base = part.of if isinstance(part, HalvedBatch) else part
+        half = -(-size_of(runs) // 2)
+        for run in runs:
+            run.attempts += delivery.asked
+        there = [run for run in runs if is_wanted(run)]
+        if probes and (count := size_of(there)):
+            alone, there = separate(there, range(0, count, max(1, count // probes))[:probes])
+            self._requeue(alone, HalvedBatch(1, base))
+        self._requeue(there, HalvedBatch(half, base))
 
-    def _weigh(self, waiting: Waiting) -> int:
-        push = waiting.push
-        return self.lane.terms.weigh(push.notification) + most_quoted(push.push_token.token + push.dedupe_id)
+    def _weigh(self, push: Push) -> int:
+        return self._settings.terms.weigh(push.notification) + most_quoted(push.push_token.token + push.dedupe_id)
 
-    def conclude(self, flight: Flight, outcomes: Iterable[Outcome]) -> None:
+    def _conclude(self, delivery: Delivery, outcomes: Sequence[Outcome]) -> None:
         """Give each push its outcome, or another try."""
-        lane = self.lane
-        if flight.leg is not None:
-            flight.leg.ended_at = self._loop.time()
-        finish, others = lane.finish, self._conclude_usual(flight, list(outcomes))
-        again: dict[tuple[int, float], list[tuple[Waiting, Outcome]]] = {}
-        for waiting, outcome in others:
-            waiting.tries += 1
-            if not waiting.gone and may_repeat(outcome, lane.terms.deduplicates):
-                again.setdefault((waiting.tries, outcome.retry_after or 0.0), []).append((waiting, outcome))
-            else:
-                finish(waiting, outcome)
+        if delivery.trace is not None:
+            delivery.trace.ended_at = self._loop.time()
+        if _is_usual(delivery.runs, outcomes):
+            self._completions.accepted(delivery.runs, outcomes)
+            return
+        again: dict[tuple[int, float], list[tuple[Run, Sequence[Outcome]]]] = {}
+        start = 0
+        for run in delivery.runs:
+            end = start + run.size
+            run.tries += 1
+            if not run.settled:
+                self._sort(run, outcomes[start:end], again)
+            start = end
         in_budget = bool(again) and self.gate.budget.spend(self._loop.time())
         for (tries, retry_after), those in again.items():
             if in_budget:
-                lane.try_later(those, tries, retry_after)
+                self._retry(those, tries, retry_after)
                 continue
-            for waiting, outcome in those:
-                finish(waiting, outcome)
+            for run, theirs in those:
+                self._completions.finish(run, theirs)
 
-    def _conclude_usual(self, flight: Flight, outcomes: Sequence[Outcome]) -> list[tuple[Waiting, Outcome]]:
-        """Give theirs to those that were accepted at the first attempt: nearly always all. The others."""
-        if len(outcomes) == 1:
-            return [(flight.batch[0], outcomes[0])]  # there is nothing to be gained
-        accepted = Status.ACCEPTED
-        taken = [outcome.status for outcome in outcomes].count(accepted)
-        those = list(present(flight.items))
-        if 0 < taken == len(outcomes) == flight.size and not any(
-            one.tries or one.attempts or one.settled for one in those
-        ):
-            self.lane.accepted(those, outcomes)
-            return []
-        usual: list[Item] = []
-        theirs: list[Outcome] = []
-        others: list[tuple[Waiting, Outcome]] = []
-        for waiting, outcome in zip(flight.batch, outcomes, strict=True):
-            if outcome.status is accepted and not (waiting.tries or waiting.attempts or waiting.settled):
-                usual.append(waiting)
-                theirs.append(outcome)
+    def _sort(
+        self,
+        run: Run,
+        outcomes: Sequence[Outcome],
+        again: dict[tuple[int, float], list[tuple[Run, Sequence[Outcome]]]],
+    ) -> None:
+        """Finish those of a run that are not to be tried again, and put the others into `again`."""
+        drops, left, first = self._completions.deduplicates, run.sink.is_abandoned, run.tries == 1 and not run.attempts
+        keys: list[_Ending] = []
+        for place, outcome in zip(run.places, outcomes, strict=True):
+            if outcome.status is Status.ACCEPTED:
+                keys.append(_ACCEPTED if first else _ENDED)
+            elif may_repeat(outcome, drops) and not left((place,)):
+                keys.append((outcome.retry_after or 0.0, outcome.attempts, outcome.status is Status.UNKNOWN))
             else:
-                others.append((waiting, outcome))
-        if usual:
-            self.lane.accepted(usual, theirs)
-        return others
+                keys.append(_ENDED)
+        for key, part, indices in run.grouped(keys):
+            theirs = outcomes if part.size == len(outcomes) else [outcomes[index] for index in indices]
+            if key == _ACCEPTED:
+                self._completions.accepted((part,), theirs)
+            elif key == _ENDED:
+                self._completions.finish(part, theirs)
+            else:
+                again.setdefault((part.tries, key[0]), []).append((part, theirs))
+
+
+_Ending: TypeAlias = tuple[float, int, bool]
+"""What pushes that are tried again together have in common: seconds to wait, attempts, and whether it is in doubt."""
+_ACCEPTED: _Ending = (-1.0, 0, False)
+_ENDED: _Ending = (-2.0, 0, False)
+
+
+def _is_usual(runs: Sequence[Run], outcomes: Sequence[Outcome]) -> bool:
+    """Whether all were accepted at the first attempt and none has its outcome yet: nearly always."""
+    for run in runs:
+        if run.tries or run.attempts or run.settled:
+            return False
+    accepted = Status.ACCEPTED  # enum members are looked up in Python
+    for outcome in outcomes:
+        if outcome.status is not accepted:
+            return False
+    return bool(runs)

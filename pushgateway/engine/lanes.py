@@ -209,10 +209,10 @@ class Lanes:
         the loop: thousands of them at once would hold it."""
         vendor = self._vendors.get(key)
         if vendor is lane.vendor:
-            lane.renewal = None
+            lane.settings.renewal = None
             return
         if isinstance(vendor, Vendor) and vendor.brand == lane.brand:
-            lane.renewal = partial(self._renew, key, lane, vendor)
+            lane.settings.renewal = partial(self._renew, key, lane, vendor)
             if not self._stale:
                 asyncio.get_running_loop().call_soon(self._renew_some)
             self._stale[key] = lane
@@ -220,7 +220,7 @@ class Lanes:
         if self._access is not None:
             self._access.drop(key)
         # Another brand under the same id is another address space: nothing that waits may go there.
-        lane.renewal = None
+        lane.settings.renewal = None
         del self._lanes[key]
         self.open.pop(key, None)
         lane.refuse(Reason.CREDENTIALS, REMOVED)
@@ -235,7 +235,7 @@ class Lanes:
 
     def _renew_some(self) -> None:
         for key in list(itertools.islice(self._stale, TURN)):
-            self._stale.pop(key).catch_up()
+            self._stale.pop(key).settings.catch_up()
         if self._stale:
             asyncio.get_running_loop().call_soon(self._renew_some)
 

@@ -214,7 +214,7 @@ class Calling(Generic[R]):
         attempt = functools.partial(self._attempt, call, region)
 
         async def ask() -> R:
-            return await self.lane.region(gate).ask("", 0, self.patience.deadline, attempt, content=id(self))
+            return await self.lane.endpoint(gate).ask("", 0, self.patience.deadline, attempt, content=id(self))
 
         return await self.patience.persist(ask, self._may_repeat)
 

@@ -1,7 +1,8 @@
-"""When is it time to send: the workers for one of a vendor's servers.
+"""When is it time to send, and how many requests at once: the workers of one endpoint.
 
-Law of this file: it knows when and how many at once, not what. Idle, what comes goes at once. Then pushes gather for
-`linger` seconds, or until a batch is full, or, while all connections are busy, until one is free.
+Not here: what is sent. While an endpoint is idle, a push that comes leaves at once. Then pushes gather for `linger`
+seconds, or until a batch is full, or, while all connections are busy, until one is free; so batches grow by themselves
+under load. Used by `Endpoint`.
 """
 
 from __future__ import annotations
@@ -14,40 +15,42 @@ T = TypeVar("T")
 
 
 class Work(Protocol):
-    """What a crew has to do."""
+    """What the workers have to do."""
 
     @property
     def linger(self) -> float:
-        """Seconds that pushes may wait for company."""
+        """Seconds that pushes may wait for others to share their request."""
 
     @property
-    def is_alone(self) -> bool:
-        """Whether pushes never share a request."""
+    def batch_size(self) -> int:
+        """Pushes in a full batch; 1: pushes never share a request."""
 
-    def is_full(self) -> bool:
-        """Whether enough waits for a full batch."""
+    @property
+    def waiting(self) -> int:
+        """Pushes that wait."""
 
     def batches(self, most: int) -> int:
         """How many batches wait; `most` is as good as more."""
 
-    async def take_up(self) -> None:
-        """See one batch through. Raises nothing but a cancellation."""
+    async def send_next(self) -> None:
+        """Send one batch and give its pushes their outcomes. Raises nothing but a cancellation."""
 
 
 class Workers:
-    """Workers, as many as there are connections at the most."""
+    """Tasks that send one batch after the other; at most as many as there are connections. A worker ends when nothing
+    is due."""
 
-    def __init__(self, connections: int, load: Work) -> None:
+    def __init__(self, connections: int, work: Work) -> None:
         self.free = asyncio.Semaphore(connections)
         """Connections nobody uses; held by whoever asks the server something."""
         self._connections = connections
-        self._load = load
+        self._work = work
         self._loop = asyncio.get_running_loop()
         self._workers: set[asyncio.Task[None]] = set()
         self._interruptible: set[asyncio.Task[None]] = set()
         self._interrupted: set[asyncio.Task[None]] = set()
         self.called = False
-        """What waits will be taken up before the loop's next turn is over; nobody need call."""
+        """What waits will be taken up before the loop's next turn is over; there is no need to call."""
         self._about = 0  # workers that are about to take up a batch each
         self._dismissed = False
         self._timer: asyncio.TimerHandle | None = None
@@ -59,20 +62,20 @@ class Workers:
         return list(self._workers)
 
     def call(self, *, at_once: bool = False) -> None:
-        """Have what waits taken up: at once when it is due, otherwise when it has lingered."""
+        """Have what waits sent: at once when it is due, otherwise when it has lingered."""
         if self.called or self._dismissed or len(self._workers) >= self._connections:
             return
         if at_once or self._is_due():
-            if self._load.is_alone:
+            if self._work.batch_size == 1:
                 self._start()
                 return
             # Not in this very moment: sends of the same turn of the loop share a batch.
             self.called = True
             self._loop.call_soon(self._start)
         elif self._timer is None:
-            self._timer = self._loop.call_at(self._last_cut + self._load.linger, self._start)
+            self._timer = self._loop.call_at(self._last_cut + self._work.linger, self._start)
 
-    def batch_left(self) -> None:
+    def note_departure(self) -> None:
         """A batch was cut: the next pushes gather from now on."""
         self._last_cut = self._loop.time()
 
@@ -103,7 +106,8 @@ class Workers:
         return workers
 
     def _is_due(self) -> bool:
-        return self._load.is_full() or self._loop.time() >= self._last_cut + self._load.linger
+        work = self._work
+        return work.waiting >= work.batch_size or self._loop.time() >= self._last_cut + work.linger
 
     def _start(self) -> None:
         self.called = False
@@ -112,19 +116,19 @@ class Workers:
             self._timer = None
         if self._dismissed:
             return
-        for _ in range(self._load.batches(self._connections - len(self._workers) + self._about) - self._about):
+        for _ in range(self._work.batches(self._connections - len(self._workers) + self._about) - self._about):
             self._about += 1
-            self._workers.add(self._loop.create_task(self._work()))
+            self._workers.add(self._loop.create_task(self._run()))
 
-    async def _work(self) -> None:
+    async def _run(self) -> None:
         self._about -= 1
         me = _current()
         goes_on = True
         try:
             while True:
                 async with self.free:
-                    await self._load.take_up()
-                if not self._load.batches(1) or not self._is_due():
+                    await self._work.send_next()
+                if not self._work.waiting or not self._is_due():
                     break
         except asyncio.CancelledError:
             goes_on = me in self._interrupted  # otherwise the loop comes to its end, and nothing is to be begun
@@ -133,7 +137,7 @@ class Workers:
             # Here and not in a callback of the task: a push that comes in between must find the place free.
             self._workers.discard(me)
             self._interrupted.discard(me)
-            if goes_on and self._load.batches(1) and not self._loop.is_closed():
+            if goes_on and self._work.waiting and not self._loop.is_closed():
                 self.call()
 
 

@@ -13,17 +13,18 @@ from typing import Any
 import pytest
 from container_sizes import containers
 from loaded_vendor import LoadedServer, Offer, Quick
-from pushgateway_oppo import replies, splicing
+from pushgateway_oppo import splicing
 from pushgateway_oppo.sandbox import OppoSandbox
 from toy_vendor import Toy, ToyServer, certificate, gateway, note
 
 from pushgateway import Audience, Certificate, Gateway, Notification, Outcome, Priority, Push, PushToken, Reason
-from pushgateway.engine.lane import TURN, Lane
+from pushgateway.engine.pushes.completion import TURN, Completions
 from pushgateway.observe.emitter import MOST
 from pushgateway.observe.otel import OpenTelemetryObserver
 from pushgateway.testing import SandboxTransport
 from pushgateway.testing.virtual_time import loop_wall_clock, run_virtual
 from pushgateway.vendor import NoVerdict
+from pushgateway.vendor.toolkit.items import ItemReader
 
 pytestmark = pytest.mark.days
 
@@ -185,10 +186,10 @@ def test_no_step_of_the_loop_has_a_whole_batch_to_encode(long: bool, monkeypatch
         Push(PushToken(7005, token), Notification(f"第{place}条", body, **more)) for place, token in enumerate(tokens)
     ]
     steps = Steps(monkeypatch)
-    for owner, name in ((splicing, "encode_ordinary"), (splicing, "encode_notification"), (replies, "_item_outcome")):
+    for owner, name in ((splicing, "encode_ordinary"), (splicing, "encode_notification"), (ItemReader, "_outcome")):
         steps.count(owner, name)
-    steps.count(Lane, "finish", as_="outcomes")
-    steps.count(Lane, "accepted", as_="outcomes", weight=lambda lane, those, outcomes: len(those))
+    for name in ("finish", "accepted"):
+        steps.count(Completions, name, as_="outcomes", weight=lambda self, runs, outcomes: len(outcomes))
 
     async def main() -> list[Outcome]:
         clock = loop_wall_clock()

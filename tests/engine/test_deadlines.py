@@ -1,41 +1,23 @@
 """Deadlines: each push is due once, in time, and is not kept when it is done."""
 
-from collections.abc import Sequence
-from typing import Any
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from made_runs import run_of
 from toy_vendor import note
 
-from pushgateway import Outcome, Push, PushToken
-from pushgateway.engine.pushes.deadlines import GRAIN, Deadlines
-from pushgateway.engine.pushes.runs import Waiting
+from pushgateway import Push, PushToken
+from pushgateway.engine.pushes.deadlines import BUCKET, Deadlines
+from pushgateway.engine.pushes.runs import Run
 
 
-class Nowhere:
-    """A sink for outcomes that nobody waits for."""
-
-    withdrawn = False
-
-    def left(self, _: Sequence[Any]) -> bool:
-        """One caller for all."""
-        return self.withdrawn
-
-    def put(self, place: int, outcome: Outcome) -> None:
-        """Taken."""
-
-    def put_all(self, places: Sequence[int], outcomes: Sequence[Outcome]) -> None:
-        """Taken too."""
-
-
-def waiting(deadline: float) -> Waiting:
-    return Waiting(Push(PushToken(1, "a"), note()), deadline, Nowhere(), 0)
+def waiting(deadline: float) -> Run:
+    return run_of([Push(PushToken(1, "a"), note())], deadline=deadline)
 
 
 @given(st.lists(st.floats(0, 100), max_size=50), st.floats(0, 120))
 def test_due_are_those_whose_deadline_has_passed(deadlines: list[float], now: float) -> None:
-    """None too early, none more than a grain too late, each once."""
+    """None too early, none more than a bucket too late, each once."""
     filed = Deadlines()
     pushes = [waiting(deadline) for deadline in deadlines]
     for one in pushes:
@@ -44,7 +26,7 @@ def test_due_are_those_whose_deadline_has_passed(deadlines: list[float], now: fl
     due = filed.due(now, 1000)
 
     assert all(one.deadline <= now for one in due)
-    assert {id(one) for one in pushes if one.deadline <= now - GRAIN} <= {id(one) for one in due}
+    assert {id(one) for one in pushes if one.deadline <= now - BUCKET} <= {id(one) for one in due}
     assert len({id(one) for one in due}) == len(due)
     assert filed.due(now, 1000) == []
 

@@ -27,7 +27,7 @@ def to(token: str, **more: Any) -> Push:
 
 def paused(g: Gateway, seconds: float) -> None:
     """The vendor has just asked the server "near" of certificate 1 to wait."""
-    gate = g._lanes.lane("1").region("near").gate
+    gate = g._lanes.lane("1").endpoint("near").gate
     gate.failed(now(), gate.admit(now(), 1), Refused(Reason.RATE_LIMITED, "6", retry_after=seconds), "")
 
 

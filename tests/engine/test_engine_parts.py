@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from made_runs import run_of
 from toy_vendor import Toy, ToyServer, certificate, gateway, note
 
 from pushgateway import Certificate, Journal, Outcome, Push, PushToken, Reason, Status, sync
 from pushgateway.engine.pushes.queue import SHARE, Queue
-from pushgateway.engine.pushes.runs import Waiting
 from pushgateway.engine.pushes.sinks import Many
 from pushgateway.model.intent import Priority
 from pushgateway.model.push import Notification
@@ -86,9 +86,9 @@ def test_what_is_least_urgent_has_its_share() -> None:
     for place in range(20):
         for priority in (Priority.URGENT, Priority.BULK):
             push = Push(PushToken(1, f"{priority.name}-{place}"), note(), priority=priority)
-            queue.add([Waiting(push, 60.0, sink, place)], "", priority)
+            queue.line("").add(run_of([push], place, sink), priority)
 
-    batches = [queue.cut("", Batching(1), lambda _: 0)[0] for _ in range(2 * SHARE)]
+    batches = [queue.line("").cut(Batching(1), lambda _: 0)[0] for _ in range(2 * SHARE)]
 
     assert [batch[0].priority for batch in batches].count(Priority.BULK) == 2
 
@@ -100,9 +100,10 @@ def test_a_token_that_is_not_ascii_is_weighed_as_it_is_quoted() -> None:
     sink = Many(loop, 2)
     loop.close()
     pushes = [Push(PushToken(1, "\N{OLD PERSIAN SIGN A}" * 10 + str(number)), note()) for number in range(2)]
-    queue.add([Waiting(push, 60.0, sink, place) for place, push in enumerate(pushes)], "")
+    for place, push in enumerate(pushes):
+        queue.line("").add(run_of([push], place, sink))
 
-    taken, _ = queue.cut("", Batching(10, True, 180), lambda _: 0)
+    taken, _ = queue.line("").cut(Batching(10, True, 180), lambda _: 0)
 
     assert len(taken) == 1
 

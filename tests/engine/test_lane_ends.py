@@ -47,7 +47,7 @@ def test_deadlines_of_pushes_that_end_together_are_forgotten() -> None:
     async def main() -> float | None:
         async with gateway(server) as g:
             await g.multicast(phones(500), note(), timeout=86400.0)
-            return g._lanes.lane("1")._deadlines.next()
+            return g._lanes.lane("1").completions._deadlines.next()
 
     assert run_virtual(main()) is None
 
@@ -174,7 +174,7 @@ def test_a_broadcast_that_gives_up_at_the_gate_gives_its_connection_back() -> No
     async def main() -> tuple[BroadcastOutcome, Outcome, BroadcastOutcome, Outcome]:
         async with gateway(server, certificate(logs_in=False), connections=1) as g:
             await g.send(PushToken(1, "warm"), note())
-            gate = g._lanes.lane("1").region("near").gate
+            gate = g._lanes.lane("1").endpoint("near").gate
             gate.failed(now(), gate.admit(now(), 1), Refused(Reason.RATE_LIMITED, "6", retry_after=10.0), "")
             late = await g.broadcast(1, note(), Audience.everyone(), timeout=1.0)
             first = await g.send(PushToken(1, "a"), note())

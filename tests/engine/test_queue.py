@@ -3,17 +3,16 @@
 Law of this file: pushes are numbered by their place, so that every claim is one about numbers.
 """
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable
 from itertools import pairwise
-from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from made_runs import Caller, places_of, run_of
 
 from pushgateway.engine.pushes.queue import Queue
-from pushgateway.engine.pushes.runs import Waiting
-from pushgateway.model.outcome import Outcome
+from pushgateway.engine.pushes.runs import Run, is_wanted
 from pushgateway.model.push import Notification, Push, PushToken
 from pushgateway.vendor import Batching
 from pushgateway.vendor.text import most_quoted
@@ -21,28 +20,9 @@ from pushgateway.vendor.text import most_quoted
 NOTES = [Notification("t", str(number)) for number in range(3)]
 
 
-class Caller:
-    """A sink that is told nothing here."""
-
-    def __init__(self) -> None:
-        self.withdrawn = False
-
-    def left(self, _: Sequence[Any]) -> bool:
-        """One caller for all."""
-        return self.withdrawn
-
-    def put(self, place: int, outcome: Outcome) -> None:
-        """No outcome is given while batches are cut."""
-        raise AssertionError("the queue gives no outcomes")
-
-    def put_all(self, places: Sequence[int], outcomes: Sequence[Outcome]) -> None:
-        """Nor many."""
-        raise AssertionError("the queue gives no outcomes")
-
-
-def waiting(place: int, token: str = "", note: Notification = NOTES[0], sink: Caller | None = None) -> Waiting:
+def waiting(place: int, token: str = "", note: Notification = NOTES[0], sink: Caller | None = None) -> Run:
     """The push at `place`; by default for a token of its own."""
-    return Waiting(Push(PushToken(1, token or f"token-{place}"), note), 60.0, sink or Caller(), place)
+    return run_of([Push(PushToken(1, token or f"token-{place}"), note)], place, sink)
 
 
 def unweighed(_: Notification) -> int:
@@ -50,7 +30,7 @@ def unweighed(_: Notification) -> int:
     raise AssertionError("nobody asks for a weight without a limit")
 
 
-def heavy(place: int) -> Waiting:
+def heavy(place: int) -> Run:
     """With a notification, and so a weight, of its own."""
     return waiting(place, note=Notification("t", "b"))
 
@@ -60,20 +40,17 @@ def address(push: Push) -> int:
     return most_quoted(push.push_token.token) + most_quoted(push.dedupe_id)
 
 
-def places(batch: list[Waiting]) -> list[int]:
-    """Which pushes these are."""
-    return [one.place for one in batch]
-
-
-def drained(
-    queue: Queue, batching: Batching, weigh: dict[int, int] | None = None
-) -> list[tuple[list[Waiting], Hashable]]:
+def drained(queue: Queue, batching: Batching, weigh: dict[int, int] | None = None) -> list[tuple[list[Run], Hashable]]:
     """All batches, in their order, with their parts."""
     found = []
-    own = {} if weigh is None else {id(one.push.notification): weigh[one.place] - address(one.push) for one in queue}
+    own = (
+        {}
+        if weigh is None
+        else {id(one.notifications[0]): weigh[one.places[0]] - address(one.pushes[0]) for one in queue}
+    )
     while queue.regions:
         region = queue.regions[0]
-        batch, part = queue.cut(region, batching, unweighed if weigh is None else lambda note: own[id(note)])
+        batch, part = queue.line(region).cut(batching, unweighed if weigh is None else lambda note: own[id(note)])
         found.append((batch, part))
     return found
 
@@ -100,23 +77,23 @@ def test_a_queue_keeps_its_promises(
     for place, (token, note, region, part, gone) in enumerate(pushes):
         one = waiting(place, token, NOTES[note])
         one.sink.withdrawn = gone
-        queue.add([one], region, part if mixed else (part, one.push.notification))
+        queue.line(region).add(one, part if mixed else (part, one.notifications[0]))
         everything.append(one)
     assert len(queue) == len(everything)
     batches = drained(queue, Batching(size, mixed))
 
     left = [one for batch, _ in batches for one in batch]
-    assert sorted(places(left)) == [place for place, push in enumerate(pushes) if not push[4]]
+    assert sorted(places_of(left)) == [place for place, push in enumerate(pushes) if not push[4]]
     for batch, part in batches:
-        tokens = [one.push.push_token.token for one in batch]
+        tokens = [one.push_tokens[0].token for one in batch]
         assert len(batch) <= size
         assert len(set(tokens)) == len(tokens)
-        assert len({pushes[one.place][2] for one in batch}) <= 1
-        assert {pushes[one.place][3] if mixed else (pushes[one.place][3], one.push.notification) for one in batch} <= {
-            part
-        }
+        assert len({pushes[one.places[0]][2] for one in batch}) <= 1
+        assert {
+            pushes[one.places[0]][3] if mixed else (pushes[one.places[0]][3], one.notifications[0]) for one in batch
+        } <= {part}
     for key in {(push[0], push[2], push[3], mixed or push[1]) for push in pushes}:
-        mine = [place for place in places(left) if (*(p := pushes[place])[:1], p[2], p[3], mixed or p[1]) == key]
+        mine = [place for place in places_of(left) if (*(p := pushes[place])[:1], p[2], p[3], mixed or p[1]) == key]
         assert mine == sorted(mine)
     assert len(queue) == 0
     assert queue.regions == []
@@ -127,9 +104,9 @@ def test_the_weight_of_a_batch_stays_below_its_limit(weights: list[int], limit: 
     """A batch weighs the limit at most, unless it is one push that weighs more by itself; order and number hold."""
     queue = Queue()
     for place in range(len(weights)):
-        queue.add([heavy(place)], "")
+        queue.line("").add(heavy(place))
 
-    batches = [places(batch) for batch, _ in drained(queue, Batching(size, True, limit), dict(enumerate(weights)))]
+    batches = [places_of(batch) for batch, _ in drained(queue, Batching(size, True, limit), dict(enumerate(weights)))]
 
     assert [place for batch in batches for place in batch] == list(range(len(weights)))
     assert all(sum(weights[place] for place in batch) <= limit or len(batch) == 1 for batch in batches)
@@ -142,7 +119,7 @@ def test_a_batch_is_full_at_its_size() -> None:
     """A thousand fit, the thousand and first goes next."""
     queue = Queue()
     for place in range(1001):
-        queue.add([waiting(place)], "")
+        queue.line("").add(waiting(place))
 
     sizes = [len(batch) for batch, _ in drained(queue, Batching(1000, True))]
 
@@ -154,20 +131,20 @@ def test_a_weight_at_the_limit_fits() -> None:
     fits, too_much = Queue(), Queue()
     for queue in (fits, too_much):
         for place in range(2):
-            queue.add([heavy(place)], "")
+            queue.line("").add(heavy(place))
 
-    assert [places(b) for b, _ in drained(fits, Batching(9, True, 10), {0: 5, 1: 5})] == [[0, 1]]
-    assert [places(b) for b, _ in drained(too_much, Batching(9, True, 10), {0: 5, 1: 6})] == [[0], [1]]
+    assert [places_of(b) for b, _ in drained(fits, Batching(9, True, 10), {0: 5, 1: 5})] == [[0, 1]]
+    assert [places_of(b) for b, _ in drained(too_much, Batching(9, True, 10), {0: 5, 1: 6})] == [[0], [1]]
 
 
 def test_many_pushes_for_one_token_go_one_by_one() -> None:
     """One phone gets its pushes in the order they came, each in a batch of its own, and the others do not wait."""
     queue = Queue()
     for place in range(5):
-        queue.add([waiting(place, "same")], "")
-    queue.add([waiting(5, "other")], "")
+        queue.line("").add(waiting(place, "same"))
+    queue.line("").add(waiting(5, "other"))
 
-    batches = [places(batch) for batch, _ in drained(queue, Batching(10, True))]
+    batches = [places_of(batch) for batch, _ in drained(queue, Batching(10, True))]
 
     assert batches == [[0, 5], [1], [2], [3], [4]]
 
@@ -176,9 +153,9 @@ def test_what_stays_for_its_token_stays_in_front() -> None:
     """A push that waits for the next batch, as its token is in this one already, is not overtaken by a later one."""
     queue = Queue()
     for place, token in enumerate("aabaa"):
-        queue.add([waiting(place, token)], "")
+        queue.line("").add(waiting(place, token))
 
-    batches = [places(batch) for batch, _ in drained(queue, Batching(2, True))]
+    batches = [places_of(batch) for batch, _ in drained(queue, Batching(2, True))]
 
     assert batches == [[0, 2], [1], [3], [4]]
 
@@ -203,11 +180,11 @@ def test_a_cut_looks_at_few() -> None:
     """Ten thousand pushes for one phone: each cut looks at two batches at most, not at all of them."""
     queue, sink = Queue(), Counted()
     for place in range(10_000):
-        queue.add([waiting(place, "same", sink=sink)], "")
+        queue.line("").add(waiting(place, "same", sink=sink))
 
-    batch, _ = queue.cut("", Batching(10, True), unweighed)
+    batch, _ = queue.line("").cut(Batching(10, True), unweighed)
 
-    assert places(batch) == [0]
+    assert places_of(batch) == [0]
     assert sink.looks <= 20
 
 
@@ -215,11 +192,11 @@ def test_parts_take_turns_and_regions_are_apart() -> None:
     """A long group does not keep a short one waiting: after each batch the others of its region come first."""
     queue = Queue()
     for place in range(6):
-        queue.add([waiting(place)], "cn")
-    queue.add([waiting(6)], "overseas")
-    queue.add([waiting(7)], "cn", "part")
+        queue.line("cn").add(waiting(place))
+    queue.line("overseas").add(waiting(6))
+    queue.line("cn").add(waiting(7), "part")
 
-    order = [places(batch) for batch, _ in drained(queue, Batching(2, True))]
+    order = [places_of(batch) for batch, _ in drained(queue, Batching(2, True))]
 
     assert order == [[0, 1], [7], [2, 3], [4, 5], [6]]
 
@@ -229,9 +206,9 @@ def test_parts_never_meet_again() -> None:
     queue = Queue()
     left, right = object(), object()
     for place, part in enumerate([left, right, None, left]):
-        queue.add([waiting(place)], "", part)
+        queue.line("").add(waiting(place), part)
 
-    batches = [(places(batch), part) for batch, part in drained(queue, Batching(10, True))]
+    batches = [(places_of(batch), part) for batch, part in drained(queue, Batching(10, True))]
 
     assert batches == [([0, 3], left), ([1], right), ([2], None)]
 
@@ -239,9 +216,9 @@ def test_parts_never_meet_again() -> None:
 def test_another_region_is_not_touched() -> None:
     """Cutting for one region takes nothing of another, and an unknown one gives an empty batch."""
     queue = Queue()
-    queue.add([waiting(0)], "cn")
+    queue.line("cn").add(waiting(0))
 
-    assert queue.cut("overseas", Batching(10, True), unweighed) == ([], None)
+    assert queue.line("overseas").cut(Batching(10, True), unweighed) == ([], None)
     assert (len(queue), queue.regions) == (1, ["cn"])
 
 
@@ -251,15 +228,15 @@ def test_who_is_gone_does_not_leave(settled: bool) -> None:
     queue = Queue()
     gone = [waiting(place) for place in range(3)]
     for one in gone:
-        queue.add([one], "", "first")
+        queue.line("").add(one, "first")
         one.settled = settled
         one.sink.withdrawn = not settled
-    queue.add([waiting(3)], "", "second")
+    queue.line("").add(waiting(3), "second")
 
-    batch, part = queue.cut("", Batching(1, True), unweighed)
+    batch, part = queue.line("").cut(Batching(1, True), unweighed)
 
-    assert (places(batch), part, len(queue)) == ([3], "second", 0)
-    assert all(one.gone for one in gone)
+    assert (places_of(batch), part, len(queue)) == ([3], "second", 0)
+    assert not any(map(is_wanted, gone))
 
 
 def test_a_weight_that_cannot_be_told_costs_nobody_else() -> None:
@@ -270,9 +247,9 @@ def test_a_weight_that_cannot_be_told_costs_nobody_else() -> None:
 
     queue = Queue()
     for place in range(3):
-        queue.add([waiting(place)], "")
+        queue.line("").add(waiting(place))
     with pytest.raises(ArithmeticError):
-        queue.cut("", Batching(10, True, 10), broken)
+        queue.line("").cut(Batching(10, True, 10), broken)
 
     assert len(queue) == len(list(queue)) == 3
     assert queue.regions[0] == ""
@@ -289,21 +266,21 @@ def test_a_failing_weight_loses_no_push() -> None:
 
     queue = Queue()
     for place, token in enumerate(["token-0", "token-0", "token-1", "token-2", "token-3"]):
-        queue.add([waiting(place, token, NOTES[token == "token-2"])], "")
+        queue.line("").add(waiting(place, token, NOTES[token == "token-2"]))
     with pytest.raises(ArithmeticError):
-        queue.cut("", Batching(10, True, 1000), broken)
+        queue.line("").cut(Batching(10, True, 1000), broken)
 
     assert len(queue) == 5
-    assert places(queue.clear()) == [0, 2, 1, 3, 4]
+    assert places_of(queue.clear()) == [0, 2, 1, 3, 4]
 
 
 def test_clearing_gives_everything_back() -> None:
     """Group by group, in order, and the queue is as new."""
     queue = Queue()
     for place, region in enumerate(["cn", "overseas", "cn"]):
-        queue.add([waiting(place)], region)
+        queue.line(region).add(waiting(place))
 
-    everything = places(queue.clear())
+    everything = places_of(queue.clear())
 
     assert everything == [0, 2, 1]
     assert (len(queue), queue.regions, queue.clear()) == (0, [], [])

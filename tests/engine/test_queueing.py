@@ -11,7 +11,7 @@ from toy_vendor import ToyServer, certificate, gateway, note
 
 from pushgateway import Certificate, FieldError, Gateway, Outcome, Priority, Push, PushToken, Reason, Status
 from pushgateway.engine.lane import TURN, Lane
-from pushgateway.engine.pushes.runs import Item, each
+from pushgateway.engine.pushes.runs import Run
 from pushgateway.observe.events import Event, Shed
 from pushgateway.testing.virtual_time import run_virtual
 
@@ -213,9 +213,9 @@ def test_a_turn_of_sends_is_let_in_piece_by_piece(monkeypatch: pytest.MonkeyPatc
     taken: list[list[str]] = []
     submit = Lane.submit
 
-    def noting(self: Lane, those: Sequence[Item]) -> None:
-        taken.append([waiting.push.push_token.token for waiting in each(those)])
-        submit(self, those)
+    def noting(self: Lane, runs: Sequence[Run]) -> None:
+        taken.append([push_token.token for run in runs for push_token in run.push_tokens])
+        submit(self, runs)
 
     monkeypatch.setattr(Lane, "submit", noting)
 

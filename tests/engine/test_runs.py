@@ -1,20 +1,24 @@
-"""Pushes side by side: nothing is different for any of them but the price.
+"""Runs: whatever they are cut into, each push keeps what it has, and many together end like each by itself.
 
-Law of this file: the oracle is always the same pushes each by itself.
+The oracle is always the same pushes as plain lists, or each in a run of its own.
 """
 
 import asyncio
+import itertools
+import random
 from collections.abc import Sequence
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from made_runs import Caller, places_of, run_of
 
 from pushgateway import Notification, Outcome, Priority, Push, PushToken
 from pushgateway.engine.pushes.deadlines import Deadlines
+from pushgateway.engine.pushes.ids import Ids
 from pushgateway.engine.pushes.queue import PIECE, Queue
-from pushgateway.engine.pushes.runs import Cohort, Column, Item, Waiting, by_sink, each, present
+from pushgateway.engine.pushes.runs import Run, is_wanted, joined, separate
 from pushgateway.engine.pushes.sinks import Many
 from pushgateway.testing.virtual_time import run_virtual
 from pushgateway.vendor import Batching
@@ -22,24 +26,17 @@ from pushgateway.vendor import Batching
 NOTES = [Notification("t", str(number)) for number in range(3)]
 
 
-class Caller:
-    """A sink that keeps what it is told."""
+class Numbered:
+    """Makes an id of the phone and of how many ids were made before, so that making one twice is seen."""
 
     def __init__(self) -> None:
-        self.withdrawn = False
-        self.told: dict[Any, Outcome] = {}
+        self.made = itertools.count()
 
-    def left(self, _: Sequence[Any]) -> bool:
-        """One caller for all."""
-        return self.withdrawn
-
-    def put(self, place: Any, outcome: Outcome) -> None:
-        """One."""
-        self.told[place] = outcome
-
-    def put_all(self, places: Sequence[Any], outcomes: Sequence[Outcome]) -> None:
-        """Many."""
-        self.told.update(zip(places, outcomes, strict=True))
+    def make_each(
+        self, push_tokens: Sequence[PushToken], notes: Sequence[Notification], origins: Sequence[Push] | None
+    ) -> list[str]:
+        """One for each."""
+        return [f"{one.token}-{next(self.made)}" for one in push_tokens]
 
 
 def push(place: int, token: str = "", notification: Notification = NOTES[0]) -> Push:
@@ -47,31 +44,175 @@ def push(place: int, token: str = "", notification: Notification = NOTES[0]) -> 
     return Push(PushToken(1, token or f"token-{place}"), notification, dedupe_id=f"id-{place}")
 
 
-def cohort(pushes: Sequence[Push], first: int = 0, sink: Caller | None = None) -> Cohort:
-    """These side by side; the first one has this place."""
-    column = Column.of(list(pushes), lambda *columns: [one.dedupe_id for one in columns[2] or ()])
-    places = range(first, first + len(pushes))
-    return Cohort(column, places, Priority.NORMAL, 60.0, sink or Caller(), begun=0.0)
-
-
-def places(items: Sequence[Item]) -> list[int]:
-    """Which pushes these are."""
-    return [one.place for one in each(items)]
+def fresh(count: int, kind: str) -> Run:
+    """A run of so many pushes: `usual` ones and `each` with something of their own get their ids late, `named` ones
+    have them."""
+    pushes = [Push(PushToken(1, f"t{n}"), NOTES[n % 3], context=n, dedupe_id=f"t{n}-own") for n in range(count)]
+    if kind == "named":
+        return run_of(pushes)
+    ids = Numbered().make_each
+    if kind == "each":
+        return Run.of(pushes, range(count), Caller(), begun=0.0, deadline=60.0, make_ids=ids)
+    run = Run.open(Caller(), ids, Priority.NORMAL, begun=0.0, deadline=60.0)
+    for place, one in enumerate(pushes):
+        run.append(one.push_token, one.notification, place)
+    return run
 
 
 def drained(queue: Queue, batching: Batching) -> list[list[int]]:
     """All batches, in their order."""
     found = []
     while queue.regions:
-        batch, _ = queue.cut("", batching, lambda one: 5 * int(one.body))
-        found.append(places(batch))
-    return found
+        batch, _ = queue.line("").cut(batching, lambda one: 5 * int(one.body))
+        found.append(places_of(batch))
+    return [places for places in found if places]  # what is left in the end may be gone
+
+
+def cut(run: Run, act: str, argument: Any) -> list[Run]:
+    """Cut a run in one of the ways, and compare with a plain list; the further runs."""
+    before = list(run.places)
+    if act == "split" and 0 < argument < run.size:
+        first = run.split(argument)
+        assert [*first.places, *run.places] == before
+        return [first]
+    if act == "pick" and (indices := [index for index in argument if index < run.size]):
+        picked = run.pick(indices)
+        assert list(picked.places) == [before[index] for index in indices]
+        assert picked is run or list(run.places) == [place for place in before if place not in picked.places]
+        return [picked] if picked is not run else []
+    if act == "group":
+        keys = argument[: run.size]
+        parts = run.grouped(keys)
+        assert [key for key, _, _ in parts] == list(dict.fromkeys(keys))
+        for key, part, indices in parts:
+            assert list(part.places) == [before[index] for index in indices]
+            assert {keys[index] for index in indices} == {key}
+        return [part for _, part, _ in parts if part is not run]
+    return []
+
+
+CUTS = st.lists(
+    st.one_of(
+        st.tuples(st.just("split"), st.integers(0, 30)),
+        st.tuples(st.just("pick"), st.sets(st.integers(0, 30), min_size=1)),
+        st.tuples(st.just("group"), st.lists(st.integers(0, 2), min_size=31, max_size=31)),
+        st.tuples(st.just("ids"), st.none()),
+        st.tuples(st.just("attempt"), st.none()),
+    ),
+    max_size=8,
+)
+
+
+@given(st.integers(1, 31), st.sampled_from(["usual", "each", "named"]), CUTS, st.data())
+def test_whatever_is_cut_off_each_push_keeps_all_it_has(
+    count: int, kind: str, cuts: list[tuple[str, Any]], data: st.DataObject
+) -> None:
+    """Each push is in one run, in order, with its push token, notification, place, context, history and deadline. An id
+    is made once, and stays."""
+    filed = Deadlines()
+    whole = fresh(count, kind)
+    filed.add([whole])
+    runs, attempts, ids = [whole], dict.fromkeys(range(count), 0), dict[int, str]()
+    for act, argument in cuts:
+        run = data.draw(st.sampled_from(runs))
+        if act == "ids":
+            ids |= zip(run.places, run.pushes.dedupe_ids, strict=True)
+        elif act == "attempt":
+            run.attempts += 1
+            attempts |= {place: attempts[place] + 1 for place in run.places}
+        else:
+            runs += cut(run, act, argument)
+
+    assert sorted(places_of(runs)) == list(range(count))
+    for run in runs:
+        assert run.size == len(run.push_tokens) == len(run.notifications) == len(run.pushes)
+        assert {run.attempts} == {attempts[place] for place in run.places}
+        check_pushes(run, kind)
+    made = {place: one for run in runs for place, one in zip(run.places, run.pushes.dedupe_ids, strict=True)}
+    assert made == made | ids
+    assert len(set(made.values())) == count
+    assert sorted(places_of(filed.due(60.0, 100))) == list(range(count))
+    assert filed.next() is None
+
+
+def check_pushes(run: Run, kind: str) -> None:
+    """Each is the one that belongs to its place."""
+    for place, one, push_token, note in zip(run.places, run.pushes, run.push_tokens, run.notifications, strict=True):
+        assert (one.push_token.token, push_token.token) == (f"t{place}", f"t{place}")
+        assert one.notification is note is NOTES[place % 3]
+        assert one.context == (None if kind == "usual" else place)
+        assert one.dedupe_id.startswith(f"t{place}-")
+
+
+@given(st.lists(st.integers(1, 4), min_size=1, max_size=6), st.sets(st.integers(0, 23)))
+def test_chosen_pushes_of_several_runs_are_separated(sizes: list[int], chosen: set[int]) -> None:
+    """By their place in the batch of all; both halves in their order."""
+    runs, start = list[Run](), 0
+    for size in sizes:
+        runs.append(run_of([push(start + offset) for offset in range(size)], start))
+        start += size
+    batch = joined(runs)
+
+    picked, others = separate(runs, chosen)
+
+    assert [one.dedupe_id for one in batch] == [f"id-{place}" for place in range(start)]
+    assert places_of(picked) == [place for place in range(start) if place in chosen]
+    assert places_of(others) == [place for place in range(start) if place not in chosen]
+
+
+def test_a_run_keeps_what_happened_to_it() -> None:
+    """A part has all that the whole had gone through, and shares nothing that happens later."""
+    run = run_of([push(place) for place in range(4)], deadline=7.0, begun=1.0)
+    run.attempts, run.tries, run.doubtful, run.asked, run.region, run.quota = 2, 3, True, True, "far", "public"
+
+    part = run.pick([1, 2])
+    run.attempts += 1
+
+    told = (part.attempts, part.tries, part.doubtful, part.asked, part.region, part.quota)
+    assert told == (2, 3, True, True, "far", "public")
+    assert (part.begun, part.deadline, part.priority, part.coalesce) == (1.0, 7.0, Priority.NORMAL, True)
+    assert part.sink is run.sink
+
+
+def test_who_is_gone_leaves_a_run_and_keeps_its_deadline() -> None:
+    """The others go on together."""
+    sink, filed = Caller(), Deadlines()
+    run = run_of([push(place) for place in range(4)], sink=sink)
+    filed.add([run])
+    sink.gone = {1, 3}
+
+    assert is_wanted(run)
+    assert list(run.places) == [0, 2]
+    assert sorted(places_of(filed.due(60.0, 100))) == [0, 1, 2, 3]
+    sink.gone = {0, 2}
+    assert not is_wanted(run)
+
+
+def test_an_id_is_made_late_and_once() -> None:
+    """Not when a push comes in, and never a second time."""
+    ids, calls = Numbered(), list[int]()
+
+    def counted(*columns: Any) -> list[str]:
+        calls.append(len(columns[0]))
+        return ids.make_each(*columns)
+
+    run = Run.open(Caller(), counted, Priority.NORMAL, begun=0.0, deadline=60.0)
+    for place in range(5):
+        run.append(PushToken(1, f"t{place}"), NOTES[0], place)
+    first = run.split(2)
+    assert calls == []
+
+    once = [*first.pushes.dedupe_ids, *run.pushes.dedupe_ids]
+    again = [*first.pushes.dedupe_ids, *run.apart()[0].pushes.dedupe_ids]
+
+    assert calls == [2, 3]
+    assert again == once[:3]
 
 
 RUNS = st.lists(
     st.tuples(
         st.lists(st.tuples(st.sampled_from("abcdefghi"), st.integers(0, 2)), min_size=1, max_size=8),
-        st.booleans(),  # side by side
+        st.booleans(),  # in one run
         st.sampled_from([False, False, False, True]),  # the caller is gone
     ),
     max_size=8,
@@ -79,7 +220,7 @@ RUNS = st.lists(
 
 
 @given(RUNS, st.integers(1, 9), st.one_of(st.none(), st.integers(1, 400)))
-def test_batches_are_the_same_side_by_side(
+def test_batches_are_the_same_as_of_runs_of_one(
     runs: list[tuple[list[tuple[str, int]], bool, bool]], size: int, limit: int | None
 ) -> None:
     """Whatever tokens come twice, weigh too much or are taken back: the same pushes leave together, in the same order,
@@ -90,9 +231,10 @@ def test_batches_are_the_same_side_by_side(
         pushes = [push(place + offset, token, NOTES[number]) for offset, (token, number) in enumerate(members)]
         sink = Caller()
         sink.withdrawn = gone
-        apart = [Waiting(one, 60.0, sink, place + offset) for offset, one in enumerate(pushes)]
-        alone.add(apart, "")
-        together.add([cohort(pushes, place, sink)] if side_by_side else apart, "")
+        for one in run_of(pushes, place, sink).apart():
+            alone.line("").add(one)
+        for one in [run_of(pushes, place, sink)] if side_by_side else run_of(pushes, place, sink).apart():
+            together.line("").add(one)
         place += len(members)
         assert len(together) == len(alone)
     batching = Batching(size, True, limit)
@@ -101,37 +243,65 @@ def test_batches_are_the_same_side_by_side(
     assert len(together) == len(alone) == 0
 
 
-def test_a_cohort_is_cut_where_the_batch_is_full() -> None:
-    """The rest stays side by side, and both halves keep their deadline."""
+@given(RUNS, st.integers(1, 9), st.sets(st.integers(0, 63)))
+def test_single_callers_leave_a_run_as_they_leave_a_queue(
+    runs: list[tuple[list[tuple[str, int]], bool, bool]], size: int, gone: set[int]
+) -> None:
+    """Who is gone by itself is in no batch, and changes nothing for the others."""
+    together, alone, sink = Queue(), Queue(), Caller()
+    place = 0
+    for members, _, _ in runs:
+        pushes = [push(place + offset, token, NOTES[number]) for offset, (token, number) in enumerate(members)]
+        together.line("").add(run_of(pushes, place, sink))
+        for one in run_of(pushes, place, sink).apart():
+            alone.line("").add(one)
+        place += len(members)
+    sink.gone = gone
+    batching = Batching(size, True)
+
+    assert drained(together, batching) == drained(alone, batching)
+    assert len(together) == len(alone) == 0
+
+
+def test_a_run_is_cut_where_the_batch_is_full() -> None:
+    """The rest stays together, and both parts keep their deadline."""
     queue, filed = Queue(), Deadlines()
-    whole = cohort([push(place) for place in range(10)])
-    whole.files = filed
+    whole = run_of([push(place) for place in range(10)])
     filed.add([whole])
-    queue.add([whole], "")
+    queue.line("").add(whole)
 
-    first, _ = queue.cut("", Batching(4, True), lambda one: 0)
+    first, _ = queue.line("").cut(Batching(4, True), lambda one: 0)
 
-    assert places(first) == [0, 1, 2, 3]
+    assert places_of(first) == [0, 1, 2, 3]
     assert len(queue) == whole.size == 6
-    assert sorted(places(filed.due(60.0, 100))) == list(range(10))
+    assert sorted(places_of(filed.due(60.0, 100))) == list(range(10))
 
 
-def test_a_weight_that_cannot_be_told_loses_no_cohort() -> None:
+def test_many_pushes_for_few_phones_are_cut_in_pieces() -> None:
+    """A thousand pushes of one call for two phones: each batch takes one of each, and no push is looked at over and
+    over."""
+    queue = Queue()
+    queue.line("").add(run_of([push(place, "ab"[place % 2]) for place in range(100)]))
+
+    assert drained(queue, Batching(10, True)) == [[place, place + 1] for place in range(0, 100, 2)]
+
+
+def test_a_weight_that_cannot_be_told_loses_no_run() -> None:
     """A plug-in's `weigh` fails: all are still there."""
 
     def broken(_: Notification) -> int:
         raise ArithmeticError("no weight")
 
     queue = Queue()
-    queue.add([cohort([push(place) for place in range(5)])], "")
+    queue.line("").add(run_of([push(place) for place in range(5)]))
     with pytest.raises(ArithmeticError):
-        queue.cut("", Batching(3, True, 10), broken)
+        queue.line("").cut(Batching(3, True, 10), broken)
 
-    assert places(queue.clear()) == [0, 1, 2, 3, 4]
+    assert places_of(queue.clear()) == [0, 1, 2, 3, 4]
 
 
 def test_what_does_not_fit_is_not_weighed_over_and_over() -> None:
-    """Ten batches by weight of one cohort: each weighs its own pushes and a piece of the others at most."""
+    """Ten batches by weight of one run: each weighs its own pushes and a piece of the others at most."""
     weighed: list[Notification] = []
 
     def weigh(note: Notification) -> int:
@@ -139,51 +309,14 @@ def test_what_does_not_fit_is_not_weighed_over_and_over() -> None:
         return 100
 
     queue = Queue()
-    queue.add([cohort([push(place, notification=Notification("t", str(place))) for place in range(1000)])], "")
+    queue.line("").add(run_of([push(place, notification=Notification("t", str(place))) for place in range(1000)]))
     sizes = []
     while queue.regions:
-        batch, _ = queue.cut("", Batching(1000, True, 20_000), weigh)
-        sizes.append(sum(item.size for item in batch))
+        batch, _ = queue.line("").cut(Batching(1000, True, 20_000), weigh)
+        sizes.append(sum(run.size for run in batch))
 
     assert sum(sizes) == 1000
     assert len(weighed) <= 1000 + PIECE * len(sizes)
-
-
-def test_what_was_dispersed_goes_on_one_by_one() -> None:
-    """Each member with its deadline; one that ended is skipped, and a second dispersal finds the same members."""
-    queue, filed = Queue(), Deadlines()
-    whole = cohort([push(place) for place in range(3)])
-    whole.files = filed
-    filed.add([whole])
-    queue.add([whole], "")
-
-    members = whole.members()
-    members[1].settled = True
-    filed.discard(members[1:2])
-
-    assert whole.members() is members
-    assert list(present([whole])) == members
-    assert filed.due(60.0, 100) == [members[0], members[2]]
-    batch, _ = queue.cut("", Batching(9, True), lambda one: 0)
-    assert (places(batch), len(queue)) == ([0, 2], 0)
-
-
-def test_outcomes_find_their_sinks() -> None:
-    """Neighbours of one sink together, each under its place, with or without company."""
-    ours, theirs = Caller(), Caller()
-    items: list[Item] = [
-        Waiting(push(7), 60.0, ours, 7),
-        cohort([push(place) for place in range(3)], sink=ours),
-        cohort([push(5)], 5, sink=theirs),
-        Waiting(push(8), 60.0, theirs, 8),
-        Waiting(push(9), 60.0, theirs, 9),
-    ]
-    assert [(sink is ours, list(found)) for sink, found in by_sink(items)] == [
-        (True, [7]),
-        (True, [0, 1, 2]),
-        (False, [5]),
-        (False, [8, 9]),
-    ]
 
 
 def test_a_list_takes_outcomes_in_any_order() -> None:
@@ -192,9 +325,21 @@ def test_a_list_takes_outcomes_in_any_order() -> None:
     async def main() -> list[Outcome]:
         sink = Many(asyncio.get_running_loop(), 6)
         given = [Outcome.accepted(push(place), str(place)) for place in range(6)]
-        sink.put_all(range(2, 5), given[2:5])
-        sink.put(5, given[5])
-        sink.put_all([1, 0], [given[1], given[0]])
+        sink.put(range(2, 5), given[2:5])
+        sink.put([5], given[5:])
+        sink.put([1, 0], [given[1], given[0]])
         return await sink.outcomes()
 
     assert [outcome.message_id for outcome in run_virtual(main())] == ["0", "1", "2", "3", "4", "5"]
+
+
+def test_the_ids_of_a_gateway_are_those_of_its_pushes() -> None:
+    """Made for a run as for each push alone: derived from the host's id where there is one, otherwise new."""
+    notes = [Notification("t", "b", dedupe_id="message"), Notification("t", "b")]
+    tokens = [PushToken(1, "a"), PushToken(1, "b")]
+    run = Run.open(Caller(), Ids(random.Random(1)).make_each, Priority.NORMAL, begun=0.0, deadline=60.0)
+    for place in range(2):
+        run.append(tokens[place], notes[place], place)
+    single = Ids(random.Random(1))
+
+    assert list(run.pushes.dedupe_ids) == [single.make(token, note) for token, note in zip(tokens, notes, strict=True)]

@@ -35,7 +35,6 @@ PURE = {
     "observe.log_lines",
     "certificates.receipt_signing",
     "engine.pushes.runs",
-    "engine.pushes.gathering",
     "engine.pushes.queue",
     "engine.pushes.deadlines",
     "engine.flow_control.breaker",

@@ -46,7 +46,7 @@ def test_two_cancellations_leave_nothing_behind(call: str, request: pytest.Fixtu
 
 def test_the_sweep_sees_what_leaks(monkeypatch: pytest.MonkeyPatch) -> None:
     """A push that leaves although it was taken back is seen: the sweep can fail."""
-    monkeypatch.setattr(Singles, "left", lambda self, places: False)
+    monkeypatch.setattr(Singles, "is_abandoned", lambda self, places: False)
 
     with pytest.raises(AssertionError, match="taken back"):
         at_every_round("send", "cold login")

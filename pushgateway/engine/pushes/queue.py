@@ -1,7 +1,8 @@
-"""From waiting pushes to batches.
+"""The queue of one lane: from runs that wait to the runs of one vendor request.
 
-Law of this file: pure and synchronous. A `Queue` holds what waits in one lane; `cut` takes out what fits into one
-vendor request. A batch holds one region, no token twice, and one notification unless the vendor can mix them.
+Pure and synchronous: no clock, no vendor but for a weight that is handed in. A `Queue` has a `Line` for each endpoint;
+`Line.cut` takes out what fits into one request. A batch is of one endpoint, holds no token twice and, unless the vendor
+can mix them, one notification. Used by `Lane` (which adds) and `Endpoint` (which cuts).
 """
 
 from __future__ import annotations
@@ -9,113 +10,97 @@ from __future__ import annotations
 from collections import OrderedDict, deque
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from operator import add
+from typing import NamedTuple
 
-from pushgateway.engine.pushes.runs import Cohort, Item, Part, present
+from pushgateway.engine.pushes.runs import Run, is_wanted, size_of
 from pushgateway.model.batch import distinct
 from pushgateway.model.intent import Priority
 from pushgateway.model.push import Notification
-from pushgateway.vendor import Batching
+from pushgateway.vendor.capacity import Batching
 from pushgateway.vendor.text import most_quoted
 
 SHARE = 8
 """Every so many batches begin with the lowest priority that waits: what is urgent goes first, and nobody starves."""
+PIECE = 256
+"""Pushes of a run that are weighed together."""
+
+
+class HalvedBatch(NamedTuple):
+    """The part of pushes whose batch was refused as a whole: at most `limit` of them share a request, and only with
+    others of `of`, the part that they had before.
+
+    A value, so pushes of several refused batches wait together: however many were refused, there are at most as many
+    groups as a batch can be halved, and fresh pushes keep their turns.
+    """
+
+    limit: int
+    of: Hashable
 
 
 class _Group:
-    """What may share a request, in order."""
+    """Runs that may share a request, in order."""
 
-    __slots__ = ("items", "size")
+    __slots__ = ("runs", "size")
 
     def __init__(self) -> None:
-        self.items: deque[Item] = deque()
+        self.runs: deque[Run] = deque()
         self.size = 0  # pushes
 
-    def add(self, items: Sequence[Item]) -> int:
-        """At the end; returns how many pushes these are."""
-        size = sum([item.size for item in items])
-        self.items.extend(items)
-        self.size += size
-        return size
-
-    def put_back(self, items: Sequence[Item]) -> None:
+    def put_back(self, runs: Sequence[Run]) -> None:
         """What was taken, to the front again."""
-        self.items.extendleft(reversed(items))
-        self.size += sum([item.size for item in items])
+        self.runs.extendleft(reversed(runs))
+        self.size += size_of(runs)
 
 
-PIECE = 256
-"""Pushes of a cohort that are weighed together."""
 _Groups = OrderedDict[Hashable, _Group]  # ordered: a plain dict gets slow when it is always emptied from its front
 
 
-class _Line:
-    """What waits for one region: by priority, groups that take turns."""
+class Line:
+    """What waits for one endpoint: by priority, groups that take turns.
+
+    A group is what may share a request: one notification where the vendor cannot mix, one daily quota and one part of a
+    batch that was halved. A batch begins with the highest priority that waits and is filled up from the others of its
+    part.
+    """
 
     __slots__ = ("groups", "size", "turn")
 
     def __init__(self) -> None:
         self.groups: list[_Groups] = [OrderedDict() for _ in Priority]
-        self.size = 0
+        self.size = 0  # pushes
         self.turn = 0
 
-    def put_back(self, batch: list[Item], part: Hashable) -> None:
-        """What was taken, to the front again."""
-        for item in reversed(batch):
-            self.groups[item.priority].setdefault(part, _Group()).put_back((item,))
-            self.size += item.size
-
-
-class Queue:
-    """First in, first out within a group; the groups of a region take turns; higher priorities come first.
-
-    A group is what may share a request: one region, one notification where the vendor cannot mix, one daily quota and
-    one part of a batch that was split. `part` is any object; pushes given with different parts never meet again. A
-    batch begins with the highest priority that waits and is filled up from the others of its part.
-    """
-
-    def __init__(self) -> None:
-        self._lines: dict[str, _Line] = {}
-
-    def __len__(self) -> int:
-        return sum(line.size for line in self._lines.values())
-
-    def __iter__(self) -> Iterator[Item]:
-        for line in self._lines.values():
-            for groups in line.groups:
-                for group in groups.values():
-                    yield from present(group.items)
+    def __iter__(self) -> Iterator[Run]:
+        for groups in self.groups:
+            for group in groups.values():
+                yield from group.runs
 
     @property
-    def regions(self) -> list[str]:
-        """Regions for which something waits."""
-        return [region for region, line in self._lines.items() if line.size]
+    def has_urgent(self) -> bool:
+        """Whether an urgent push waits."""
+        return bool(self.groups[Priority.URGENT])
 
-    def add(self, those: Sequence[Item], region: str, part: Hashable = None) -> None:
-        """Put at the end of their group; they are of one priority."""
-        line = self._lines.get(region)
-        if line is None:
-            line = self._lines[region] = _Line()
-        groups = line.groups[those[0].priority]
+    def add(self, run: Run, part: Hashable = None) -> None:
+        """Put a run at the end of its group. `part`: any object; runs of different parts never share a request."""
+        groups = self.groups[run.priority]
         group = groups.get(part)
         if group is None:
             group = groups[part] = _Group()
-        line.size += group.add(those)
+        size = run.size
+        group.runs.append(run)
+        group.size += size
+        self.size += size
 
-    def waiting(self, region: str) -> int:
-        """How many pushes wait for `region`."""
-        line = self._lines.get(region)
-        return 0 if line is None else line.size
+    def put_back(self, runs: Sequence[Run], part: Hashable) -> None:
+        """What was taken, to the front again."""
+        for run in reversed(runs):
+            self.groups[run.priority].setdefault(part, _Group()).put_back((run,))
+            self.size += run.size
 
-    def has_urgent(self, region: str) -> bool:
-        """Whether an urgent push waits for `region`."""
-        line = self._lines.get(region)
-        return line is not None and bool(line.groups[Priority.URGENT])
-
-    def batches(self, region: str, size: int, most: int) -> int:
-        """How many batches of `size` wait for `region`; `most` is as good as more."""
+    def batches(self, size: int, most: int) -> int:
+        """How many batches of `size` pushes wait; `most` is as good as more."""
         count = 0
-        line = self._lines.get(region)
-        for groups in () if line is None else line.groups:
+        for groups in self.groups if self.size else ():
             for part, group in groups.items():
                 count += -(-group.size // (size if part is None else _most(part, size)))
                 if count >= most:
@@ -123,58 +108,92 @@ class Queue:
         return count
 
     def cut(
-        self, region: str, batching: Batching, weigh: Callable[[Notification], int], most: int | None = None
-    ) -> tuple[list[Item], Hashable]:
-        """Take out the next batch of `region`, of `most` pushes at the most, and its part.
+        self, batching: Batching, weigh: Callable[[Notification], int], most: int | None = None
+    ) -> tuple[list[Run], Hashable]:
+        """Take out the next batch, of `most` pushes at the most, and its part. Empty when nothing waits any more.
 
-        Empty when nothing of that region waits any more.
+        `weigh`: bytes that a push of a notification adds to a request.
         """
-        line = self._lines.get(region)
-        if line is None:
-            return [], None
-        line.turn += 1
-        order = line.groups if line.turn % SHARE else line.groups[::-1]
+        self.turn += 1
+        order = self.groups if self.turn % SHARE else self.groups[::-1]
         size = max(1, batching.size if most is None else min(most, batching.size))
         for groups in order:
             while groups:
                 part = next(iter(groups))
-                batch = _Batch(size if part is None else _most(part, size), batching.max_bytes, weigh)
+                cut = _Cut(size if part is None else _most(part, size), batching.max_bytes, weigh)
                 try:
-                    batch.fill(line, groups, part)
+                    cut.fill(self, groups, part)
                     for others in order:
-                        if others is not groups and part in others and not batch.is_full:
-                            batch.fill(line, others, part)
+                        if others is not groups and part in others and not cut.is_full:
+                            cut.fill(self, others, part)
                 except BaseException:
-                    line.put_back(batch.taken, part)  # a plug-in's weigh failed: each is still owed an outcome
+                    self.put_back(cut.taken, part)  # a plug-in's weigh failed: each is still owed an outcome
                     raise
-                if batch.taken:
-                    return batch.taken, part
+                if cut.taken:
+                    return cut.taken, part
         return [], None
 
     def purge(self) -> None:
         """Let go of those that have their outcome."""
-        for line in self._lines.values():
-            line.size = 0
-            for groups in line.groups:
-                for part, group in list(groups.items()):
-                    left = groups[part] = _Group()
-                    line.size += left.add([item for item in present(group.items) if not item.settled])
-                    if not left.items:
-                        del groups[part]
+        self.size = 0
+        for groups in self.groups:
+            for part, group in list(groups.items()):
+                kept = groups[part] = _Group()
+                kept.put_back([run for run in group.runs if not run.settled])
+                self.size += kept.size
+                if not kept.runs:
+                    del groups[part]
 
-    def clear(self) -> list[Item]:
+    def clear(self) -> list[Run]:
         """Take out everything."""
         everything = list(self)
-        self._lines.clear()
+        for groups in self.groups:
+            groups.clear()
+        self.size = 0
         return everything
+
+
+class Queue:
+    """The lines of one lane, by the key of their endpoint."""
+
+    def __init__(self) -> None:
+        self._lines: dict[str, Line] = {}
+
+    def __len__(self) -> int:
+        return sum(line.size for line in self._lines.values())
+
+    def __iter__(self) -> Iterator[Run]:
+        for line in self._lines.values():
+            yield from line
+
+    @property
+    def regions(self) -> list[str]:
+        """Keys of the endpoints for which something waits."""
+        return [region for region, line in self._lines.items() if line.size]
+
+    def line(self, region: str) -> Line:
+        """That of one endpoint; the same object as long as the queue lives."""
+        line = self._lines.get(region)
+        if line is None:
+            line = self._lines[region] = Line()
+        return line
+
+    def purge(self) -> None:
+        """Let go of those that have their outcome."""
+        for line in self._lines.values():
+            line.purge()
+
+    def clear(self) -> list[Run]:
+        """Take out everything."""
+        return [run for line in self._lines.values() for run in line.clear()]
 
 
 def _most(part: Hashable, size: int) -> int:
     """How many pushes of a part go into one request."""
-    return min(size, part.limit) if isinstance(part, Part) else size
+    return min(size, part.limit) if isinstance(part, HalvedBatch) else size
 
 
-class _Batch:
+class _Cut:
     """A batch while it is being cut."""
 
     __slots__ = ("_room", "_size", "_tokens", "_weigh", "_weights", "count", "is_full", "taken")
@@ -185,71 +204,107 @@ class _Batch:
         self._weigh = weigh
         self._weights: dict[int, int] = {}  # by identity: a notification for many is weighed once
         self._tokens: set[str] = set()
-        self.taken: list[Item] = []
+        self.taken: list[Run] = []
         self.count = 0  # pushes in it
         self.is_full = False
 
-    def fill(self, line: _Line, groups: _Groups, part: Hashable) -> None:
+    def fill(self, line: Line, groups: _Groups, part: Hashable) -> None:
         """Take from one group what still fits. The group goes to the end of its row: the others come first now."""
         group = groups[part]
         before = group.size
-        again: list[Item] = []  # second pushes for a token of this batch: they stay, in their order
+        runs, size = group.runs, self._size
+        again: list[Run] = []  # further pushes for tokens of this batch: they stay, in their order
+        set_aside = 0  # how many these are
         try:
-            self._take(group, again)
+            while runs and set_aside < size and not self.is_full:
+                if self.count >= size:
+                    self.is_full = True
+                    break
+                run = runs.popleft()
+                group.size -= run.size
+                if not is_wanted(run):
+                    continue
+                if run.size > size - self.count:
+                    first = run.split(size - self.count)
+                    group.put_back((run,))
+                    run = first
+                starts = self._changes(run)
+                if not starts:
+                    self._take(run, group)
+                elif len(starts) == 1:
+                    again.append(run)
+                    set_aside += run.size
+                else:
+                    group.put_back(run.cut_at(starts))
         finally:
             if again:
                 group.put_back(again)
             line.size -= before - group.size
-            if group.items:
+            if runs:
                 groups.move_to_end(part)
             else:
                 del groups[part]
 
-    def _take(self, group: _Group, again: list[Item]) -> None:
-        items, taken, tokens, weights = group.items, self.taken, self._tokens, self._weights
-        size = self._size
-        while items and len(again) < size and not self.is_full:
-            if self.count >= size:
-                self.is_full = True
-                break
-            item = items.popleft()
-            if isinstance(item, Cohort):
-                group.size -= self._admit(item, items)
-                continue
-            group.size -= 1
-            if item.settled or item.withdrawn:
-                continue
-            push = item.push
-            token = push.push_token.token
-            if token in tokens:
-                again.append(item)
-                continue
-            if self._room is not None:
-                note = push.notification
-                weight = weights.get(id(note))
-                if weight is None:
-                    try:
-                        weight = weights[id(note)] = self._weigh(note)
-                    except BaseException:
-                        group.put_back((item,))
-                        raise
-                address = token + push.dedupe_id
-                left = self._room - weight - (6 * len(address) if address.isascii() else most_quoted(address))
-                if left < 0 and taken:
-                    group.put_back((item,))
-                    self.is_full = True
-                    break  # even the first may weigh too much: it goes alone, and the vendor judges
-                self._room = left
-            tokens.add(token)
-            taken.append(item)
-            self.count += 1
+    def _changes(self, run: Run) -> Sequence[int]:
+        """Where pushes for tokens of this batch begin and end in a run; empty where there are none, `(0,)` where all of
+        them are."""
+        taken = self._tokens
+        if run.size == 1:
+            return (0,) if run.push_tokens[0].token in taken else ()
+        tokens = run.pushes.tokens
+        if len(set(tokens)) == len(tokens) and taken.isdisjoint(tokens):
+            return ()  # nearly always
+        seen, starts = set(taken), []
+        before = None
+        for index, token in enumerate(tokens):
+            is_second = token in seen
+            if is_second is not before:
+                starts.append(index)
+                before = is_second
+            seen.add(token)
+        return starts
 
-    def _fitting(self, cohort: Cohort, room: int) -> tuple[int, int]:
-        """How many of a cohort fit, and what they weigh together.
+    def _take(self, run: Run, group: _Group) -> None:
+        """Take of a run what fits by its weight; the rest goes back to the front of its group."""
+        if self._room is not None:
+            try:
+                fits, load = self._fitting(run, self._room)
+            except BaseException:
+                group.put_back((run,))
+                raise
+            if fits < run.size:
+                self.is_full = fits > 0 or bool(self.taken)
+                if not fits and self.taken:
+                    group.put_back((run,))
+                    return
+                # Even the first may weigh too much: it goes alone, and the vendor judges.
+                count, load = (fits, load) if fits else (1, self._room + 1)
+                if count < run.size:
+                    first = run.split(count)
+                    group.put_back((run,))
+                    run = first
+            self._room -= load
+        if run.size == 1:
+            self._tokens.add(run.push_tokens[0].token)
+        else:
+            self._tokens.update(run.pushes.tokens)
+        self.taken.append(run)
+        self.count += run.size
+
+    def _fitting(self, run: Run, room: int) -> tuple[int, int]:
+        """How many of a run fit, and what they weigh together.
 
         Piece by piece: what does not fit would have to be weighed again for the next batch.
         """
-        batch, weights, load = cohort.batch, self._weights, 0
+        batch, weights, load = run.pushes, self._weights, 0
+        if run.size == 1:
+            note = batch.notifications[0]
+            weight = weights.get(id(note))
+            if weight is None:
+                weight = weights[id(note)] = self._weigh(note)
+            address = batch.tokens[0] + batch.dedupe_ids[0]
+            load = weight + (6 * len(address) if address.isascii() else most_quoted(address))
+            return (1, load) if load <= room else (0, 0)
         for start in range(0, len(batch), PIECE):
             piece = slice(start, start + PIECE)
             notes = batch.notifications[piece]
@@ -267,40 +322,3 @@ class _Batch:
                     return place, load
                 load += weight + most_quoted(address)
         return len(batch), load
-
-    def _admit(self, cohort: Cohort, items: deque[Item]) -> int:
-        """Take of a cohort what fits; the rest goes back to `items`. How many pushes are no longer there.
-
-        One that cannot be taken as it is gives way to its members.
-        """
-        if cohort.settled or cohort.sink.withdrawn:
-            return cohort.size
-        if cohort.dispersed or cohort.withdrawn:
-            items.extendleft(reversed(cohort.members()))
-            return 0
-        if cohort.size > self._size - self.count:
-            cohort, rest = cohort.split(self._size - self.count), cohort
-            items.appendleft(rest)
-        tokens = cohort.batch.tokens
-        if len(set(tokens)) < len(tokens) or not self._tokens.isdisjoint(tokens):
-            items.extendleft(reversed(cohort.members()))
-            return 0
-        if self._room is not None:
-            try:
-                fits, load = self._fitting(cohort, self._room)
-            except BaseException:
-                items.appendleft(cohort)
-                raise
-            if fits < cohort.size:
-                self.is_full = fits > 0 or bool(self.taken)
-                if not fits:  # perhaps even the first weighs too much
-                    items.extendleft((cohort,) if self.taken else reversed(cohort.members()))
-                    return 0
-                cohort, rest = cohort.split(fits), cohort
-                items.appendleft(rest)
-                tokens = cohort.batch.tokens
-            self._room -= load
-        self._tokens.update(tokens)
-        self.taken.append(cohort)
-        self.count += cohort.size
-        return cohort.size

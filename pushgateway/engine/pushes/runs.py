@@ -1,15 +1,17 @@
-"""Pushes between being handed in and having their outcome, one by one and side by side.
+"""Runs: pushes that share one history on their way through the engine. One push is a run of one.
 
-Law of this file: they carry their own history and decide nothing. Pushes of one call travel as a `Cohort` for as long
-as the same happens to all of them: what has to be done for each of a thousand costs as much as all the rest.
+Here are `Run`, what is done with several of them (`joined`, `separate`), and `Sink`, where their outcomes go. What
+becomes of a run is decided elsewhere: by the queue, the endpoint and `Completions`.
+
+A run keeps its pushes as columns, because what has to be done for each of a thousand costs as much as all the rest
+(`send_each` took 0.55 of a naive encoder with an object for each push and takes 0.37 with columns). Ids and `Push`
+objects are made as late as possible: objects that wait long fall out of the CPU cache.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
-from itertools import groupby
-from operator import attrgetter
-from typing import Any, NamedTuple, Protocol, TypeAlias
+from collections.abc import Callable, Collection, Hashable, Iterable, Sequence
+from typing import Any, Protocol, TypeAlias, TypeVar
 
 from pushgateway.model.batch import Batch, distinct
 from pushgateway.model.intent import Priority
@@ -17,363 +19,282 @@ from pushgateway.model.outcome import Outcome
 from pushgateway.model.push import Notification, Push, PushToken
 from pushgateway.observe.traces import BatchTrace
 
+P_contra = TypeVar("P_contra", contravariant=True)
+K = TypeVar("K", bound=Hashable)
 
-class Sink(Protocol):
-    """Where an outcome goes: one caller's `send`, `send_each` or `stream`."""
+
+class Sink(Protocol[P_contra]):
+    """Where outcomes go: to the caller of a `send`, `send_each` or `stream`. `P_contra`: what it knows a push by."""
 
     withdrawn: bool
-    """True: the caller of all is gone; what has not left yet shall not leave."""
+    """True: the caller of all its pushes is gone; what has not left yet must not leave."""
 
-    def left(self, places: Sequence[Any]) -> bool:
-        """Whether the caller of one of these is gone."""
+    def is_abandoned(self, places: Sequence[P_contra]) -> bool:
+        """Whether the caller of at least one of these pushes is gone."""
 
-    def put(self, place: Any, outcome: Outcome) -> None:
-        """Take the outcome of the push at `place`. Called once for each place."""
-
-    def put_all(self, places: Sequence[Any], outcomes: Sequence[Outcome]) -> None:
-        """The same for many of its pushes at once."""
+    def put(self, places: Sequence[P_contra], outcomes: Sequence[Outcome]) -> None:
+        """Take the outcomes of the pushes at these places. Called once for each place."""
 
 
-class Waiting:
-    """A push on its way through a lane. Mutable, because it collects its own history."""
+MakeIds: TypeAlias = Callable[[Sequence[PushToken], Sequence[Notification], Sequence[Push] | None], Sequence[str]]
+"""Makes the ids of pushes; the third argument: the pushes they are made from, if there are any."""
+
+
+class Run:
+    """Pushes of one caller that share one history: sink, priority, deadline, attempts, where they wait.
+
+    Invariants: it holds at least one push; all columns are of the same length; nothing that happened to one of its
+    pushes did not happen to the others. When something happens to some of them only, `split`, `pick` and `divide` make
+    runs of their own of them, each with a copy of the history so far and filed under the same deadline. A push never
+    changes its id once that was made.
+    """
 
     __slots__ = (
-        "attempts",
-        "begun",
-        "deadline",
-        "doubtful",
-        "flight",
-        "grain",
-        "place",
-        "push",
-        "region",
-        "settled",
-        "sink",
-        "tries",
+        *("_batch", "_make_ids", "notifications", "origins", "places", "push_tokens"),
+        *("asked", "attempts", "begun", "bucket", "coalesce", "deadline", "doubtful", "priority", "quota", "region"),
+        *("settled", "sink", "trace", "tries"),
     )
-
-    size = 1
-    """Pushes."""
-
-    def __init__(self, push: Push, deadline: float, sink: Sink, place: Any, begun: float = 0.0) -> None:
-        self.push = push
-        self.begun = begun  # when it was handed in, on the loop's clock
-        self.deadline = deadline  # on the loop's clock
-        self.region = ""  # where it waits, once it does
-        self.grain: dict[Item, None] | None = None  # where its deadline is filed
-        self.sink = sink
-        self.place = place  # what its sink knows it by
-        self.attempts = 0  # vendor requests made for it
-        self.tries = 0  # times it was taken up, failed logins included
-        self.doubtful = False  # an attempt ended without a verdict
-        self.settled = False  # the outcome has been given
-        self.flight: Flight | None = None
-
-    @property
-    def gone(self) -> bool:
-        """True when there is nothing left to do for it."""
-        return self.settled or self.withdrawn
-
-    @property
-    def withdrawn(self) -> bool:
-        """Whether its caller is gone."""
-        return self.sink.left((self.place,))
-
-    @property
-    def priority(self) -> Priority:
-        """Of its push."""
-        return self.push.priority
-
-
-class Files(Protocol):
-    """Where deadlines are filed: `deadlines.Deadlines`."""
-
-    def add(self, those: Iterable[Item]) -> float:
-        """File some."""
-
-    def discard(self, those: Iterable[Item]) -> None:
-        """Forget some."""
-
-
-Name: TypeAlias = Callable[[Sequence[PushToken], Sequence[Notification], Sequence[Push] | None], Sequence[str]]
-"""Gives the ids of pushes to these phones; the pushes themselves where there are any."""
-
-
-class Column:
-    """Pushes before they have their ids: cheap to cut, and what is made of them is made at the last moment, because
-    what lies about until then goes cold."""
-
-    __slots__ = ("_name", "_origins", "notes", "push_tokens")
 
     def __init__(
         self,
         push_tokens: Sequence[PushToken],
-        notes: Sequence[Notification],
-        name: Name | None,
+        notifications: Sequence[Notification],
+        places: Sequence[Any],
+        sink: Sink[Any],
+        make_ids: MakeIds | None,
+        *,
+        priority: Priority,
+        begun: float,
+        deadline: float,
         origins: Sequence[Push] | None = None,
+        coalesce: bool = True,
     ) -> None:
-        """`notes` to these phones. `origins`: the pushes they are like, but for phone and id; None: they are as usual.
-        `name`: gives their ids; None: they are the origins, and have their ids."""
-        self._origins = origins
-        self._name = name
+        """`places`: what the sink knows each push by. `make_ids`: None where the pushes are the `origins` as they are,
+        ids included. `origins`: the pushes that they are like, but for push token and id; None: everything but push
+        token, notification and priority is as by default. `begun`, `deadline`: loop seconds."""
         self.push_tokens = push_tokens
-        self.notes = notes
+        self.notifications = notifications
+        self.origins = origins
+        self.places = places
+        self._make_ids = make_ids
+        self._batch: Batch | None = None
+        self.sink = sink
+        self.priority = priority
+        self.coalesce = coalesce  # False: it shares its request with no other push
+        self.begun = begun  # when it was handed in
+        self.deadline = deadline
+        self.attempts = 0  # vendor requests made for each of its pushes
+        self.tries = 0  # times it was taken up, failed logins included
+        self.doubtful = False  # an attempt ended without a verdict
+        self.asked = False  # it is in a request that was handed to the transport and has no end yet
+        self.settled = False  # its pushes have their outcomes
+        self.region = ""  # key of the endpoint where it waits, once it does
+        self.quota = ""  # the daily quota that it counts against, once it waits
+        self.bucket: dict[Run, None] | None = None  # where its deadline is filed
+        self.trace: BatchTrace | None = None  # of its last request, where there are traces
 
     @classmethod
-    def of(cls, pushes: Sequence[Push], name: Name | None = None) -> Column:
-        """These pushes; `name` gives their ids where they have none."""
-        return cls([push.push_token for push in pushes], [push.notification for push in pushes], name, pushes)
+    def open(cls, sink: Sink[Any], make_ids: MakeIds, priority: Priority, *, begun: float, deadline: float) -> Run:
+        """An empty run, to be filled with `append` as long as the turn of the loop lasts. All but push token,
+        notification and place is as by default."""
+        return cls([], [], [], sink, make_ids, priority=priority, begun=begun, deadline=deadline)
 
-    @property
-    def notifications(self) -> Sequence[Notification]:
-        """Each that is among theirs, once."""
-        return distinct(self.notes)
+    @classmethod
+    def of(
+        cls,
+        pushes: Sequence[Push],
+        places: Sequence[Any],
+        sink: Sink[Any],
+        *,
+        begun: float,
+        deadline: float,
+        make_ids: MakeIds | None = None,
+    ) -> Run:
+        """These pushes, which have their ids unless `make_ids` makes them. All are like the first one in priority and
+        in whether they share a request."""
+        first = pushes[0]
+        return cls(
+            [push.push_token for push in pushes],
+            [push.notification for push in pushes],
+            places,
+            sink,
+            make_ids,
+            priority=first.priority,
+            begun=begun,
+            deadline=deadline,
+            origins=pushes,
+            coalesce=first.coalesce,
+        )
 
-    def __getitem__(self, which: slice) -> Column:
-        origins = None if self._origins is None else self._origins[which]
-        return Column(self.push_tokens[which], self.notes[which], self._name, origins)
-
-    def pick(self, numbers: Sequence[int]) -> Column:
-        """Those with these numbers, in this order."""
-        push_tokens, notes = [self.push_tokens[one] for one in numbers], [self.notes[one] for one in numbers]
-        origins = None if self._origins is None else [self._origins[one] for one in numbers]
-        return Column(push_tokens, notes, self._name, origins)
-
-    def batch(self) -> Batch:
-        """They, with their ids."""
-        if self._name is None:
-            return Batch.of(self._origins or ())
-        ids = self._name(self.push_tokens, self.notes, self._origins)
-        return Batch(self.push_tokens, self.notes, ids, self._origins)
-
-    def pushes(self) -> Sequence[Push]:
-        """The same one by one."""
-        return self.batch() if self._name is not None else self._origins or ()
-
-
-class Cohort:
-    """Pushes of one call that wait side by side, of one sink, priority and deadline.
-
-    As long as nothing has happened to one of them alone it goes through a lane like a `Waiting`, and never a second
-    time. Then it is dispersed: its `members` go on, each by itself, and it is nothing any more.
-    """
-
-    __slots__ = (
-        *("_batch", "_column", "_members", "begun", "deadline", "files", "flight", "grain", "places", "priority"),
-        *("region", "settled", "sink"),
-    )
-
-    tries = attempts = 0
-
-    def __init__(
-        self, column: Column, places: Sequence[Any], priority: Priority, deadline: float, sink: Sink, *, begun: float
-    ) -> None:
-        self._column = column
-        self._batch: Batch | None = None
-        self._members: list[Waiting] | None = None
-        self.places = places
-        self.priority = priority
-        self.deadline = deadline
-        self.sink = sink
-        self.begun = begun
-        self.region = ""
-        self.files: Files | None = None
-        self.grain: dict[Item, None] | None = None
-        self.settled = False  # all have their outcome, and got it together
-        self.flight: Flight | None = None
+    def append(self, push_token: PushToken, notification: Notification, place: Any, origin: Push | None = None) -> None:
+        """One more push, for a run whose columns are lists and which waits nowhere yet. `origin`: where the run has
+        them."""
+        self.push_tokens.append(push_token)  # type: ignore[attr-defined]
+        self.notifications.append(notification)  # type: ignore[attr-defined]
+        self.places.append(place)  # type: ignore[attr-defined]
+        if origin is not None:
+            self.origins.append(origin)  # type: ignore[union-attr]
 
     @property
     def size(self) -> int:
-        """Pushes."""
+        """Number of pushes."""
         return len(self.places)
 
     @property
-    def push_tokens(self) -> Sequence[PushToken]:
-        """Of each."""
-        return self._column.push_tokens
-
-    @property
-    def notifications(self) -> Sequence[Notification]:
-        """Each that is among theirs, once."""
-        return self._column.notifications
-
-    @property
-    def notification(self) -> Notification:
-        """The first one's."""
-        return self._column.notes[0]
-
-    @property
-    def batch(self) -> Batch:
-        """They, with their ids."""
+    def pushes(self) -> Batch:
+        """The pushes, with their ids; made when it is first asked for."""
         if self._batch is None:
-            self._batch = self._column.batch()
+            if self._make_ids is None:
+                self._batch = Batch.of(self.origins or ())
+            else:
+                ids = self._make_ids(self.push_tokens, self.notifications, self.origins)
+                self._batch = Batch(self.push_tokens, self.notifications, ids, self.origins)
         return self._batch
 
-    @batch.setter
-    def batch(self, batch: Batch) -> None:
-        self._batch = batch
+    @property
+    def is_abandoned(self) -> bool:
+        """Whether the caller of at least one of them is gone."""
+        return self.sink.is_abandoned(self.places)
 
     @property
-    def withdrawn(self) -> bool:
-        """Whether the caller of one of them is gone."""
-        return self.sink.left(self.places)
+    def distinct_notifications(self) -> Sequence[Notification]:
+        """Each notification object among theirs once, in order."""
+        return distinct(self.notifications)
 
-    @property
-    def dispersed(self) -> bool:
-        """Whether its members go on by themselves."""
-        return self._members is not None
+    def abandoned(self) -> list[int]:
+        """Indices of the pushes whose caller is gone."""
+        left = self.sink.is_abandoned
+        return [index for index, place in enumerate(self.places) if left((place,))]
 
-    def members(self) -> list[Waiting]:
-        """Each by itself, from now on and for ever."""
-        if self._members is None:
-            pairs = zip(self.batch, self.places, strict=True)
-            self._members = [Waiting(push, self.deadline, self.sink, place, self.begun) for push, place in pairs]
-            for one in self._members:
-                one.region, one.flight, one.settled = self.region, self.flight, self.settled
-            if self.files is not None and self.grain is not None:
-                self.files.discard((self,))
-                self.files.add(self._members)
-        return self._members
+    def change(self, change: Callable[[Push], Push]) -> None:
+        """Put a changed push in the place of each, such as one with a mark for receipts. Ids stay."""
+        self._batch = Batch.of(map(change, self.pushes))
 
-    def split(self, count: int) -> Cohort:
-        """Its first `count` pushes as a cohort of their own; it keeps the others."""
-        first = Cohort(
-            self._column[:count], self.places[:count], self.priority, self.deadline, self.sink, begun=self.begun
+    def split(self, count: int) -> Run:
+        """Its first `count` pushes as a run of their own; it keeps the others, at least one."""
+        first = self._like(
+            self.push_tokens[:count],
+            self.notifications[:count],
+            self.places[:count],
+            None if self.origins is None else self.origins[:count],
         )
-        first.region, first.files = self.region, self.files
-        if self.files is not None and self.grain is not None:
-            self.files.add((first,))
-        self._column, self.places = self._column[count:], self.places[count:]
+        self.push_tokens, self.notifications = self.push_tokens[count:], self.notifications[count:]
+        self.places = self.places[count:]
+        if self.origins is not None:
+            self.origins = self.origins[count:]
         if self._batch is not None:
-            first.batch, self._batch = self._batch[:count], self._batch[count:]
+            first._batch, self._batch = self._batch[:count], self._batch[count:]
         return first
 
+    def pick(self, indices: Collection[int]) -> Run:
+        """Those with these indices as a run of their own, in the order of the indices; it keeps the others. If that
+        would leave it empty, it is what is returned."""
+        chosen = set(indices)
+        rest = [index for index in range(self.size) if index not in chosen]
+        return self.divide((rest, list(indices)))[1] if rest else self
 
-Item: TypeAlias = Waiting | Cohort
-"""What goes through a lane."""
+    def divide(self, groups: Sequence[Sequence[int]]) -> list[Run]:
+        """A run for each group of indices, in which every index is once. It is itself that of the first group."""
+        push_tokens, notes, places, origins = self.push_tokens, self.notifications, self.places, self.origins
+        batch = self._batch
+        runs = [self]
+        for group in groups[1:]:
+            run = self._like(
+                [push_tokens[index] for index in group],
+                [notes[index] for index in group],
+                [places[index] for index in group],
+                None if origins is None else [origins[index] for index in group],
+            )
+            if batch is not None:
+                run._batch = batch.pick(group)
+            runs.append(run)
+        first = groups[0]
+        self.push_tokens, self.notifications = [push_tokens[one] for one in first], [notes[one] for one in first]
+        self.places = [places[index] for index in first]
+        if origins is not None:
+            self.origins = [origins[index] for index in first]
+        if batch is not None:
+            self._batch = batch.pick(first)
+        return runs
 
+    def grouped(self, keys: Sequence[K]) -> list[tuple[K, Run, Sequence[int]]]:
+        """A run for each different key of its pushes, in the order in which they come first, with the indices that its
+        pushes had here. `keys`: one for each push."""
+        groups: dict[K, list[int]] = {}
+        for index, key in enumerate(keys):
+            groups.setdefault(key, []).append(index)
+        runs = [self] if len(groups) == 1 else self.divide(list(groups.values()))
+        return [(key, run, indices) for run, (key, indices) in zip(runs, groups.items(), strict=True)]
 
-def each(items: Iterable[Item]) -> Iterator[Waiting]:
-    """Every push by itself."""
-    for item in items:
-        if isinstance(item, Cohort):
-            yield from item.members()
-        else:
-            yield item
+    def apart(self) -> list[Run]:
+        """A run for each of its pushes, in order; itself where it is one push."""
+        return [self] if self.size == 1 else self.divide([(index,) for index in range(self.size)])
 
+    def cut_at(self, starts: Sequence[int]) -> list[Run]:
+        """Neighbours stay together: a run for what begins at each of these indices, of which the first is 0."""
+        ends = [*starts[1:], self.size]
+        return self.divide([range(start, end) for start, end in zip(starts, ends, strict=True)])
 
-def present(items: Iterable[Item]) -> Iterator[Item]:
-    """The same with members in place of cohorts that were dispersed."""
-    for item in items:
-        if isinstance(item, Cohort) and item.dispersed:
-            yield from item.members()
-        else:
-            yield item
-
-
-def by_sink(items: Iterable[Item]) -> Iterator[tuple[Sink, Sequence[Any]]]:
-    """Neighbours of one sink, by the places it knows them by."""
-    for sink, those in groupby(items, _SINK):
-        places: list[Any] = []
-        for item in those:
-            if not isinstance(item, Cohort):
-                places.append(item.place)
-                continue
-            if places:
-                yield sink, places
-                places = []
-            yield sink, item.places
-        if places:
-            yield sink, places
-
-
-_SINK = attrgetter("sink")
-
-
-class Thinned(Exception):
-    """Somebody left a batch while it was being built. Nothing was asked, so it is built anew without him."""
-
-
-class Flight:
-    """A batch between being cut and having its outcomes."""
-
-    __slots__ = ("asked", "items", "leg")
-
-    def __init__(self, items: list[Item]) -> None:
-        self.items = items
-        self.asked = False  # a request of it was handed to the transport
-        self.leg: BatchTrace | None = None  # what a trace tells of it, where there are traces
-        for item in items:
-            item.flight = self
-
-    @property
-    def size(self) -> int:
-        """Pushes."""
-        return sum([item.size for item in self.items])
-
-    @property
-    def batch(self) -> list[Waiting]:
-        """Each push by itself."""
-        those = list(each(self.items))
-        self.items = list(those)
-        return those
-
-    @batch.setter
-    def batch(self, those: list[Waiting]) -> None:
-        self.items = list(those)
-
-    def asking(self, now: float) -> None:
-        """A request with this batch is handed to the transport. Raises `Thinned` if it holds somebody who is gone or
-        late, unless an earlier request has had it."""
-        if not self.asked:
-            for item in present(self.items):
-                if item.settled or item.deadline <= now or item.withdrawn:
-                    raise Thinned
-        self.asked = True
-        if self.leg is not None:
-            self.leg.size, self.leg.asked_at = self.size, now
-
-    @property
-    def pushes(self) -> Batch:
-        """What it carries, in order."""
-        cohorts = [item.batch for item in self.items if isinstance(item, Cohort)]
-        if cohorts and len(cohorts) == len(self.items):
-            return Batch.joined(cohorts)
-        pushes: list[Push] = []
-        for item in self.items:
-            if isinstance(item, Cohort):
-                pushes += item.batch
-            else:
-                pushes.append(item.push)
-        return Batch.of(pushes)
+    def _like(
+        self,
+        push_tokens: Sequence[PushToken],
+        notifications: Sequence[Notification],
+        places: Sequence[Any],
+        origins: Sequence[Push] | None,
+    ) -> Run:
+        """A run of these of its pushes, with the history so far."""
+        run = Run(
+            push_tokens,
+            notifications,
+            places,
+            self.sink,
+            self._make_ids,
+            priority=self.priority,
+            begun=self.begun,
+            deadline=self.deadline,
+            origins=origins,
+            coalesce=self.coalesce,
+        )
+        run.attempts, run.tries, run.doubtful = self.attempts, self.tries, self.doubtful
+        run.asked, run.settled, run.trace = self.asked, self.settled, self.trace
+        run.region, run.quota = self.region, self.quota
+        if self.bucket is not None:
+            run.bucket = self.bucket
+            self.bucket[run] = None
+        return run
 
 
-class Timer(Protocol):
-    """What will ring: asyncio's timer handle."""
-
-    def cancel(self) -> None:
-        """It shall not ring."""
-
-    def when(self) -> float:
-        """When it rings, on the loop's clock."""
-
-
-class Later:
-    """Pushes that will be tried again when the timer rings."""
-
-    __slots__ = ("batch", "timer")
-
-    def __init__(self, batch: list[Waiting]) -> None:
-        self.batch = batch
-        self.timer: Timer | None = None
+def is_wanted(run: Run) -> bool:
+    """Whether something of a run is still to be sent. What its callers took back leaves the run, and is nowhere any
+    more but among the deadlines."""
+    if run.settled:
+        return False
+    if not run.sink.is_abandoned(run.places):
+        return True
+    return not run.sink.withdrawn and run.pick(run.abandoned()) is not run
 
 
-class Part(NamedTuple):
-    """What may share a request after a larger one was refused as a whole: at most `limit` pushes of what shared it.
+def size_of(runs: Iterable[Run]) -> int:
+    """Number of pushes in all of them."""
+    return sum([run.size for run in runs])
 
-    A value, so pushes of several refused batches wait together: however many were refused, there are at most as many
-    groups as a batch can be halved, and fresh pushes keep their turns.
-    """
 
-    limit: int
-    of: Hashable
+def joined(runs: Sequence[Run]) -> Batch:
+    """The pushes of all of them, one after the other, as a vendor gets them in one request."""
+    return runs[0].pushes if len(runs) == 1 else Batch.joined([run.pushes for run in runs])
+
+
+def separate(runs: Iterable[Run], chosen: Collection[int]) -> tuple[list[Run], list[Run]]:
+    """The pushes with these places in `joined`, and the others, each in their order."""
+    picked: list[Run] = []
+    others: list[Run] = []
+    start = 0
+    for run in runs:
+        size = run.size
+        own = [place - start for place in range(start, start + size) if place in chosen]
+        start += size
+        if own:
+            picked.append(run.pick(own))
+        if len(own) < size:
+            others.append(run)
+    return picked, others

@@ -39,17 +39,12 @@ class Singles:
 
     withdrawn = False
 
-    def left(self, places: Sequence[asyncio.Future[Outcome]]) -> bool:
+    def is_abandoned(self, places: Sequence[asyncio.Future[Outcome]]) -> bool:
         """Whether one of these callers is gone."""
         return any(map(_CANCELLED, places))
 
-    def put(self, place: asyncio.Future[Outcome], outcome: Outcome) -> None:
-        """Wake the caller, if it is still there."""
-        if not place.done():
-            place.set_result(outcome)
-
-    def put_all(self, places: Sequence[asyncio.Future[Outcome]], outcomes: Sequence[Outcome]) -> None:
-        """Wake many."""
+    def put(self, places: Sequence[asyncio.Future[Outcome]], outcomes: Sequence[Outcome]) -> None:
+        """Wake the callers that are still there."""
         for place, outcome in zip(places, outcomes, strict=True):
             if not place.done():
                 place.set_result(outcome)
@@ -71,27 +66,19 @@ class Many:
         if not count:
             self._done.set_result(None)
 
-    def left(self, _: Sequence[int]) -> bool:
+    def is_abandoned(self, places: Sequence[int]) -> bool:
         """One caller for all."""
         return self.withdrawn
 
-    def put(self, place: int, outcome: Outcome) -> None:
-        """Note the outcome; wake the caller with the last one."""
-        self._outcomes[place] = outcome
-        self._noted(1)
-
-    def put_all(self, places: Sequence[int], outcomes: Sequence[Outcome]) -> None:
-        """Note many."""
+    def put(self, places: Sequence[int], outcomes: Sequence[Outcome]) -> None:
+        """Note the outcomes; wake the caller with the last one."""
         known = self._outcomes
         if isinstance(places, range):  # neighbours
             known[places.start : places.stop] = outcomes
         else:
             for place, outcome in zip(places, outcomes, strict=True):
                 known[place] = outcome
-        self._noted(len(places))
-
-    def _noted(self, count: int) -> None:
-        self._open -= count
+        self._open -= len(places)
         if not self._open and not self._done.done():
             self._done.set_result(None)
 
@@ -117,18 +104,12 @@ class Flow:
         self._wake_consumer: asyncio.Future[None] | None = None
         self._wake_feeder: asyncio.Future[None] | None = None
 
-    def left(self, _: Sequence[int]) -> bool:
+    def is_abandoned(self, places: Sequence[int]) -> bool:
         """One consumer for all."""
         return self.withdrawn
 
-    def put(self, place: int, outcome: Outcome) -> None:
-        """Keep the outcome for the consumer and wake it."""
-        self._settled += 1
-        self._ready.append(outcome)
-        _wake(self._wake_consumer)
-
-    def put_all(self, places: Sequence[int], outcomes: Sequence[Outcome]) -> None:
-        """Keep many."""
+    def put(self, places: Sequence[int], outcomes: Sequence[Outcome]) -> None:
+        """Keep the outcomes for the consumer and wake it."""
         self._settled += len(places)
         self._ready.extend(outcomes)
         _wake(self._wake_consumer)

@@ -6,13 +6,18 @@ bounded here. What fails is the caller's to judge, but for a weight: that has a 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Sequence
+from typing import TypeAlias
 
 from pushgateway.certificates.receipt_signing import ReceiptSigner
 from pushgateway.engine.session import claims
 from pushgateway.engine.session.vendor_session import VendorSession
+from pushgateway.model.batch import distinct
 from pushgateway.model.push import Notification, PushToken
 from pushgateway.vendor import Batching, Rates, Vendor
+
+Route: TypeAlias = tuple[str, str, Hashable]
+"""Region, daily quota and part of a push; pushes that are of one region and part may share a request."""
 
 
 class GuardedVendor:
@@ -29,7 +34,7 @@ class GuardedVendor:
         self._regions_of = vendor.regions
         self._session = session
         self._weigh = vendor.weigh
-        self._seal_weight = 0 if signer is None else signer.weight
+        self._signer_weight = 0 if signer is None else signer.weight
         self._quota: Callable[[Notification], str] | None = None
         try:
             self.batching = claims.batching(vendor)
@@ -53,16 +58,24 @@ class GuardedVendor:
             part = quota if self.batching.mixed else (quota, notification)
         return quota, part
 
-    def common(
-        self, push_tokens: Iterable[PushToken], notifications: Sequence[Notification]
-    ) -> tuple[str, str, Hashable] | None:
-        """Region, quota and part of pushes to these phones and of these notifications, where they are the same for all.
-        Raises what the plug-in raises."""
-        regions = set(claims.regions(self._regions_of([push_token.token for push_token in push_tokens])))
-        if len(regions) > 1 or (len(notifications) > 1 and not self.batching.mixed):
-            return None
-        shares = {self.share(notification, None) for notification in notifications}
-        return (regions.pop(), *shares.pop()) if len(shares) == 1 else None
+    def route(
+        self, push_tokens: Sequence[PushToken], notifications: Sequence[Notification], part: Hashable
+    ) -> Route | list[Route]:
+        """Where pushes go and what they may share a request with: one answer where it is the same for all of them,
+        otherwise one for each. `part`: of a batch that was halved. Raises what the plug-in raises."""
+        if len(push_tokens) == 1:
+            region = self.region_of(push_tokens[0].token)
+            if type(region) is not str:
+                region = claims.text("region()", region)
+            return (region, *self.share(notifications[0], part))
+        tokens = [push_token.token for push_token in push_tokens]
+        regions = set(claims.regions(self._regions_of(tokens)))
+        shares = {id(one): self.share(one, part) for one in distinct(notifications)}
+        if len(regions) == 1 and len(set(shares.values())) == 1:
+            return (regions.pop(), *next(iter(shares.values())))
+        only = regions.pop() if len(regions) == 1 else None
+        each = [claims.text("region()", self.region_of(token)) if only is None else only for token in tokens]
+        return [(region, *shares[id(one)]) for region, one in zip(each, notifications, strict=True)]
 
     def quota(self, notification: Notification) -> str:
         """The daily quota that a notification counts against."""
@@ -78,7 +91,7 @@ class GuardedVendor:
             weight = self._weigh(notification)
             if type(weight) is not int or weight < 0:  # asked here, because it is for nearly every push
                 weight = claims.weight(weight)
-            return weight + self._seal_weight
+            return weight + self._signer_weight
         except BaseException as broken:
             self._session.blame(broken)
             return self.batching.max_bytes or 0  # so it goes alone

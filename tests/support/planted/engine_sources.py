@@ -195,8 +195,8 @@ PLANTS = [
     SourcePlant(
         "pushes that are answered without a request hold the loop",
         "pushgateway/engine/endpoint.py",
-        "                turn.end()\n                await asyncio.sleep(0)  # what is answered here",
-        "                turn.end()\n                # what is answered here",
+        "            await asyncio.sleep(0)  # what is answered here is answered without holding the loop\n",
+        "",
         "tests/engine/test_endpoint.py::test_pushes_that_a_used_up_quota_ends_do_not_hold_the_loop",
     ),
     SourcePlant(
@@ -216,8 +216,8 @@ PLANTS = [
     SourcePlant(
         "pushes of one call are not marked for their receipts",
         "pushgateway/engine/endpoint.py",
-        "item.batch = Batch.of(map(lane.signer.on, item.batch))",
-        "pass",
+        "                run.change(signer.on)",
+        "                run.size == 1 and run.change(signer.on)",
         "tests/engine/test_lane_ends.py::test_every_push_of_a_batch_is_marked_for_its_receipt[100]",
     ),
     SourcePlant(
@@ -244,7 +244,7 @@ PLANTS = [
     SourcePlant(
         "requests of a search do not count as attempts",
         "pushgateway/engine/endpoint.py",
-        "            waiting.attempts += flight.asked\n",
+        "            run.attempts += delivery.asked\n",
         "            pass\n",
         "tests/engine/test_lane_ends.py::test_every_request_of_a_search_is_an_attempt",
     ),
@@ -258,15 +258,15 @@ PLANTS = [
     SourcePlant(
         "a batch that broke before it left is not searched for the push to blame",
         "pushgateway/engine/endpoint.py",
-        "if not flight.asked and flight.size > 1:",
+        "if not delivery.asked and delivery.size > 1:",
         "if False:",
         "tests/engine/test_lane_faults.py::test_one_push_that_breaks_the_plugin_does_not_cost_the_others",
     ),
     SourcePlant(
         "a push that goes alone is not marked for its receipt",
         "pushgateway/engine/endpoint.py",
-        "                    item.push = lane.signer.on(item.push)",
-        "                    pass",
+        "                run.change(signer.on)",
+        "                run.size > 1 and run.change(signer.on)",
         "tests/receipts/test_app_over_http.py::test_a_push_is_confirmed_by_its_receipt[alone-v1.3]",
     ),
     SourcePlant(
@@ -286,8 +286,8 @@ PLANTS = [
     SourcePlant(
         "an access token that expired costs no attempt",
         "pushgateway/engine/delivery.py",
-        "        for waiting in self.flight.batch:\n            waiting.attempts += 1",
-        "",
+        "            run.asked = False\n            run.attempts += 1\n",
+        "            run.asked = False\n",
         "tests/engine/test_lane.py::test_an_expired_access_token_costs_one_login_and_one_resend",
     ),
 ]

@@ -16,6 +16,7 @@ from pushgateway.engine.flow_control.gate import Gate
 from pushgateway.engine.flow_control.quota import Quotas
 from pushgateway.engine.lane import Lane
 from pushgateway.engine.lanes import Lanes
+from pushgateway.engine.pushes.completion import Completions
 from pushgateway.engine.session.access_tokens import AccessTokens
 from pushgateway.engine.session.vendor_session import VendorSession
 from pushgateway.engine.workers import Workers, _current
@@ -88,14 +89,14 @@ def leaks(patch: Patch) -> None:
     async def work(self: Workers) -> None:
         try:
             await self.free.acquire()
-            await self._load.take_up()
+            await self._work.send_next()
             self.free.release()
         finally:
             self._workers.discard(_current())
-            if self._load.batches(1) and not self._loop.is_closed():
+            if self._work.waiting and not self._loop.is_closed():
                 self.call()
 
-    patch.setattr(Workers, "_work", work)
+    patch.setattr(Workers, "_run", work)
 
 
 @plant(PLANTS, "L3", troubles=())
@@ -104,10 +105,10 @@ def falls_asleep(patch: Patch) -> None:
 
     async def work(self: Workers) -> None:
         async with self.free:
-            await self._load.take_up()
+            await self._work.send_next()
         self._workers.discard(_current())
 
-    patch.setattr(Workers, "_work", work)
+    patch.setattr(Workers, "_run", work)
 
 
 @plant(PLANTS, "Q2", 1)
@@ -173,8 +174,7 @@ def close_loses(patch: Patch) -> None:
     """A close forgets what waits."""
 
     async def nothing(self: Lane, which: Any, *, queue: bool = True) -> None:
-        for waiting in self.queue.clear():
-            self._deadlines.discard([waiting])
+        self.completions._deadlines.discard(self.queue.clear())
 
     patch.setattr(Lane, "_give_back", nothing)
 
@@ -182,13 +182,14 @@ def close_loses(patch: Patch) -> None:
 @plant(PLANTS, "I3", 12)
 def close_denies(patch: Patch) -> None:
     """What a close cuts off on its way is told as not sent."""
-    cut_off = Lane.cut_off
+    cut_off = Completions.cut_off
 
-    def denies(self: Lane, flight: Any, detail: str) -> None:
-        flight.asked = False
-        cut_off(self, flight, detail)
+    def denies(self: Completions, runs: Any, detail: str) -> None:
+        for run in runs:
+            run.asked = False
+        cut_off(self, runs, detail)
 
-    patch.setattr(Lane, "cut_off", denies)
+    patch.setattr(Completions, "cut_off", denies)
 
 
 @plant(PLANTS, "I9", 2)
@@ -248,15 +249,16 @@ def broadcasts_again(patch: Patch) -> None:
 
 
 @plant(PLANTS, "L1", troubles=again("rotate"))
-def turn_kept(patch: Patch) -> None:
-    """A worker that is cancelled while it logs in keeps its place on the bench."""
+def lock_kept(patch: Patch) -> None:
+    """A worker that is cancelled while it logs in keeps the build lock."""
     ready = Endpoint._ready
 
-    async def keeps(self: Endpoint, session: Any, turn: Any) -> Any:
+    async def keeps(self: Endpoint, session: Any) -> Any:
         try:
-            return await ready(self, session, turn)
+            return await ready(self, session)
         except asyncio.CancelledError:
-            turn._held = False
+            if not self._build_lock.locked():
+                await self._build_lock.acquire()
             raise
 
     patch.setattr(Endpoint, "_ready", keeps)

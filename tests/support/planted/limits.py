@@ -14,9 +14,8 @@ from planted.plant import Plant, plant
 from pushgateway import Priority
 from pushgateway.engine.flow_control.rate import Rate
 from pushgateway.engine.flow_control.retry_budget import RetryBudget
-from pushgateway.engine.pushes.queue import Queue
-from pushgateway.engine.pushes.runs import each
-from pushgateway.model.push import Push
+from pushgateway.engine.pushes.queue import Line
+from pushgateway.engine.pushes.runs import Run
 from pushgateway.testing.virtual_time import run_virtual
 
 PLANTS: list[Plant] = []
@@ -76,30 +75,22 @@ def no_budget(patch: Patch) -> None:
 @plant(PLANTS, "O7", under_load=_urgent_first)
 def upside_down(patch: Patch) -> None:
     """Bulk goes first."""
-    add = Queue.add
+    add = Line.add
 
-    def upside(self: Queue, those: Any, name: str, part: Any = None) -> None:
-        those = list(each(those))
-        for waiting in those:
-            push: Push = waiting.push
-            turned = push.identified(push.dedupe_id)
-            object.__setattr__(turned, "priority", Priority(2 - push.priority))
-            waiting.push = turned
-        add(self, those, name, part)
+    def upside(self: Line, run: Run, part: Any = None) -> None:
+        run.priority = Priority(2 - run.priority)
+        add(self, run, part)
 
-    patch.setattr(Queue, "add", upside)
+    patch.setattr(Line, "add", upside)
 
 
 @plant(PLANTS, "O7", under_load=_urgent_first)
 def all_alike(patch: Patch) -> None:
     """Priorities are not looked at."""
-    add = Queue.add
+    add = Line.add
 
-    def alike(self: Queue, those: Any, name: str, part: Any = None) -> None:
-        those = list(each(those))
-        for waiting in those:
-            waiting.push = waiting.push.identified(waiting.push.dedupe_id)
-            object.__setattr__(waiting.push, "priority", Priority.NORMAL)
-        add(self, those, name, part)
+    def alike(self: Line, run: Run, part: Any = None) -> None:
+        run.priority = Priority.NORMAL
+        add(self, run, part)
 
-    patch.setattr(Queue, "add", alike)
+    patch.setattr(Line, "add", alike)

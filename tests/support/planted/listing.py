@@ -7,7 +7,6 @@ import sys
 from simulated.ledger import PROMISES
 
 from planted import (
-    cohorts,
     contract_sources,
     engine_sources,
     host_sources,
@@ -18,12 +17,13 @@ from planted import (
     oppo_sources,
     pushes,
     record_sources,
+    runs,
     transport_sources,
     vendor_sources,
 )
 from planted.plant import Plant
 
-PLANTS = [*pushes.PLANTS, *cohorts.PLANTS, *life.PLANTS, *limits.PLANTS]
+PLANTS = [*pushes.PLANTS, *runs.PLANTS, *life.PLANTS, *limits.PLANTS]
 SOURCE_PLANTS = [
     *transport_sources.PLANTS,
     *contract_sources.PLANTS,

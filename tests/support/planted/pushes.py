@@ -1,4 +1,4 @@
-"""Faults planted between a push and its outcome: verdicts, repeats, batches, deadlines."""
+"""Faults planted between a push and its outcome: results, repeats, batches, deadlines."""
 
 from __future__ import annotations
 
@@ -11,37 +11,58 @@ import pytest
 
 from planted.plant import Plant, again, plant
 from pushgateway import Outcome, Reason
-from pushgateway.engine import endpoint as region
+from pushgateway.engine import endpoint
+from pushgateway.engine.delivery import Delivery
 from pushgateway.engine.endpoint import Endpoint
 from pushgateway.engine.flow_control.retry import RetryPolicy
 from pushgateway.engine.lane import Lane
+from pushgateway.engine.pushes.completion import Completions
 from pushgateway.engine.pushes.ids import Ids
-from pushgateway.engine.pushes.queue import Queue, _Batch
-from pushgateway.engine.pushes.runs import Flight, Item, Waiting, each
-from pushgateway.engine.session import results as verdicts
+from pushgateway.engine.pushes.queue import Line, _Cut
+from pushgateway.engine.pushes.runs import Run, Sink, separate, size_of
+from pushgateway.engine.session import results
+from pushgateway.engine.session.plugin_guard import GuardedVendor
 from pushgateway.gateway import Gateway
 
 PLANTS: list[Plant] = []
 Patch = pytest.MonkeyPatch
-_may_repeat = region.may_repeat
-_finish, _try_later, _replace, _enqueue = Lane.finish, Lane.try_later, Lane.replace, Lane.enqueue
-_conclude, _cut, _add = Endpoint.conclude, Queue.cut, Queue.add
+_may_repeat = endpoint.may_repeat
+_finish, _try_later, _replace, _enqueue = Completions.finish, Lane.try_later, Lane.replace, Lane.enqueue
+_conclude, _cut, _add = Endpoint._conclude, Line.cut, Line.add
+Finish = Callable[[Completions, Run, Sequence[Outcome]], None]
 
 
-def _one_by_one(self: Lane, those: Sequence[Item], outcomes: Sequence[Outcome]) -> None:
-    for waiting, outcome in zip(each(those), outcomes, strict=True):
-        self.finish(waiting, outcome)
+def _run_by_run(self: Completions, runs: Sequence[Run], outcomes: Sequence[Outcome]) -> None:
+    for run in runs:
+        self.finish(run, outcomes[: run.size])
+        outcomes = outcomes[run.size :]
 
 
-def _spoil(patch: Patch, finish: Callable[[Lane, Waiting, Outcome], None]) -> None:
-    """Every last word is spoken by `finish`, those on many at once too."""
-    patch.setattr(Lane, "finish", finish)
-    patch.setattr(Lane, "accepted", _one_by_one)
+def _spoil(patch: Patch, finish: Finish) -> None:
+    """Every last word is spoken by `finish`, those on all of a request too."""
+    patch.setattr(Completions, "finish", finish)
+    patch.setattr(Completions, "accepted", _run_by_run)
 
 
-def _doubtless(self: Lane, waiting: Waiting, outcome: Outcome) -> None:
-    waiting.doubtful = False
-    _finish(self, waiting, outcome)
+def _doubtless(self: Completions, run: Run, outcomes: Sequence[Outcome]) -> None:
+    run.doubtful = False
+    _finish(self, run, outcomes)
+
+
+class _Losing:
+    """The sink of a run, which never gets the outcomes at some places."""
+
+    def __init__(self, sink: Sink[Any], lost: Sequence[Any]) -> None:
+        self._sink, self._lost = sink, lost
+        self.withdrawn = sink.withdrawn
+
+    def is_abandoned(self, places: Sequence[Any]) -> bool:
+        return self._sink.is_abandoned(places)
+
+    def put(self, places: Sequence[Any], outcomes: Sequence[Outcome]) -> None:
+        for place, outcome in zip(places, outcomes, strict=True):
+            if place not in self._lost:
+                self._sink.put((place,), (outcome,))
 
 
 @plant(PLANTS, "I1")
@@ -49,12 +70,10 @@ def lost(patch: Patch) -> None:
     """Every fortieth outcome is lost."""
     count = itertools.count(1)
 
-    def finish(self: Lane, waiting: Waiting, outcome: Outcome) -> None:
-        if next(count) % 40 == 0:
-            waiting.settled = True
-            self._deadlines.discard([waiting])
-            return
-        _finish(self, waiting, outcome)
+    def finish(self: Completions, run: Run, outcomes: Sequence[Outcome]) -> None:
+        if not run.settled:
+            run.sink = _Losing(run.sink, [place for place in run.places if next(count) % 40 == 0])
+        _finish(self, run, outcomes)
 
     _spoil(patch, finish)
 
@@ -63,9 +82,9 @@ def lost(patch: Patch) -> None:
 def twice(patch: Patch) -> None:
     """An outcome is given twice."""
 
-    def finish(self: Lane, waiting: Waiting, outcome: Outcome) -> None:
-        _finish(self, waiting, outcome)
-        waiting.sink.put(waiting.place, outcome)
+    def finish(self: Completions, run: Run, outcomes: Sequence[Outcome]) -> None:
+        _finish(self, run, outcomes)
+        run.sink.put(run.places, outcomes)
 
     _spoil(patch, finish)
 
@@ -73,31 +92,31 @@ def twice(patch: Patch) -> None:
 @plant(PLANTS, "I1", troubles=again("mischief"))
 def anothers(patch: Patch) -> None:
     """The outcome of another push is believed."""
-    patch.setattr(verdicts, "checked", lambda pushes, outcomes: outcomes)
+    patch.setattr(results, "checked", lambda pushes, outcomes: outcomes)
 
 
 @plant(PLANTS, "L3", 2, troubles=())
 def first_only(patch: Patch) -> None:
     """Of a batch only the first half have their outcome."""
 
-    def conclude(self: Endpoint, flight: Flight, outcomes: Any) -> None:
-        half = -(-len(flight.batch) // 2)
-        flight.batch = flight.batch[:half]
-        _conclude(self, flight, list(outcomes)[:half])
+    def conclude(self: Endpoint, delivery: Delivery, outcomes: Sequence[Outcome]) -> None:
+        half = -(-len(outcomes) // 2)
+        delivery.runs, _ = separate(delivery.runs, range(half))
+        _conclude(self, delivery, outcomes[:half])
 
-    patch.setattr(Endpoint, "conclude", conclude)
+    patch.setattr(Endpoint, "_conclude", conclude)
 
 
 @plant(PLANTS, "I4", 5)
 def unknown_again(patch: Patch) -> None:
     """What had no verdict is repeated also where the vendor does not drop repeats."""
-    patch.setattr(region, "may_repeat", lambda outcome, deduplicates: _may_repeat(outcome, True))
+    patch.setattr(endpoint, "may_repeat", lambda outcome, deduplicates: _may_repeat(outcome, True))
 
 
 @plant(PLANTS, "I3")
 def accepted_again(patch: Patch) -> None:
     """A refusal after an attempt without a verdict is taken for the truth about both."""
-    patch.setattr(Lane, "finish", _doubtless)
+    patch.setattr(Completions, "finish", _doubtless)
 
 
 @plant(PLANTS, "I3")
@@ -107,49 +126,58 @@ def silence_is_no(patch: Patch) -> None:
     def silent(pushes: Any, silence: Any) -> list[Outcome]:
         return [Outcome.not_sent(push, Reason.UNAVAILABLE, "silence") for push in pushes]
 
-    patch.setattr(verdicts, "silent", silent)
+    patch.setattr(results, "silent", silent)
 
 
 @plant(PLANTS, "I2")
 def silence_is_yes(patch: Patch) -> None:
     """A reply that did not come means that all went well."""
-    patch.setattr(verdicts, "silent", lambda pushes, silence: [Outcome.accepted(push, None) for push in pushes])
+    patch.setattr(results, "silent", lambda pushes, silence: [Outcome.accepted(push, None) for push in pushes])
 
 
 @plant(PLANTS, "I3")
 def never_asked(patch: Patch) -> None:
     """That a request has left is not remembered."""
-    asking = Flight.asking
+    asking = Delivery._asking
 
-    def forgets(self: Flight, now: float) -> None:
-        asking(self, now)
+    def forgets(self: Delivery) -> None:
+        asking(self)
         self.asked = False
+        for run in self.runs:
+            run.asked = False
 
-    patch.setattr(Flight, "asking", forgets)
+    patch.setattr(Delivery, "_asking", forgets)
 
 
 @plant(PLANTS, "I3")
 def late_is_not_sent(patch: Patch) -> None:
     """A push whose deadline passes while the vendor is asked is told as not sent."""
 
-    def expire(self: Lane, waiting: Waiting) -> None:
-        self.finish(waiting, Outcome.not_sent(waiting.push, Reason.EXPIRED, "late"))
+    def expire(self: Completions, run: Run) -> None:
+        self.not_sent(run, Reason.EXPIRED, "late")
 
-    patch.setattr(Lane, "_expire", expire)
+    patch.setattr(Completions, "_expire", expire)
 
 
 @plant(PLANTS, "I8")
-def no_bell(patch: Patch) -> None:
+def no_timer(patch: Patch) -> None:
     """Nobody looks at deadlines while a push waits for its reply."""
-    patch.setattr(Lane, "_set_bell", lambda self: None)
+    patch.setattr(Completions, "_set_timer", lambda self: None)
 
 
 @plant(PLANTS, "I8")
 def leaves_late(patch: Patch) -> None:
     """Deadlines are not looked at when a batch leaves."""
-    patch.setattr(Lane, "_set_bell", lambda self: None)
-    patch.setattr(Lane, "still_wanted", lambda self, batch, now, needed=0.0: batch)
-    patch.setattr(Flight, "asking", lambda self, now: setattr(self, "asked", True))
+    patch.setattr(Completions, "_set_timer", lambda self: None)
+    patch.setattr(Completions, "still_wanted", lambda self, runs, now, needed=0.0: runs)
+
+    def asking(self: Delivery) -> None:
+        self.asked = True
+        for run in self.runs:
+            run.asked = True
+        self.built()
+
+    patch.setattr(Delivery, "_asking", asking)
 
 
 @plant(PLANTS, "I8", 5)
@@ -161,19 +189,19 @@ def leaves_unwanted(patch: Patch) -> None:
 
         withdrawn = False
 
-        def left(self, places: Any) -> bool:
+        def is_abandoned(self, places: Any) -> bool:
             """Nobody."""
             return False
 
         def __init__(self, sink: Any) -> None:
-            self.put, self.put_all = sink.put, sink.put_all
+            self.put = sink.put
 
     submit = Lane.submit
 
-    def deafly(self: Lane, those: Sequence[Item]) -> None:
-        for waiting in those:
-            waiting.sink = Deaf(waiting.sink)
-        submit(self, those)
+    def deafly(self: Lane, runs: Sequence[Run]) -> None:
+        for run in runs:
+            run.sink = Deaf(run.sink)
+        submit(self, runs)
 
     patch.setattr(Lane, "submit", deafly)
 
@@ -183,10 +211,10 @@ def waits_too_long(patch: Patch) -> None:
     """A push gets twice the time it was given."""
     submit = Lane.submit
 
-    def later(self: Lane, those: Sequence[Item]) -> None:
-        for waiting in those:
-            waiting.deadline += waiting.deadline - waiting.begun
-        submit(self, those)
+    def later(self: Lane, runs: Sequence[Run]) -> None:
+        for run in runs:
+            run.deadline += run.deadline - run.begun
+        submit(self, runs)
 
     patch.setattr(Lane, "submit", later)
 
@@ -206,47 +234,47 @@ def for_ever(patch: Patch) -> None:
 def token_twice(patch: Patch) -> None:
     """A batch may hold two pushes for one token."""
 
-    def take(self: _Batch, group: Any, again: Any) -> None:
-        while group.items and self.count < self._size:
-            self.taken.append(group.items.popleft())
-            self.count += self.taken[-1].size
-            group.size -= self.taken[-1].size
-
-    patch.setattr(_Batch, "_take", take)
+    patch.setattr(_Cut, "_changes", lambda self, run: ())
 
 
 @plant(PLANTS, "B1")
 def one_too_many(patch: Patch) -> None:
     """A batch holds one push more than the vendor takes."""
 
-    def cut(self: Queue, name: str, batching: Any, weigh: Any, most: Any = None) -> Any:
-        return _cut(self, name, attrs.evolve(batching, size=batching.size + 1), weigh, None)
+    def cut(self: Line, batching: Any, weigh: Any, most: Any = None) -> Any:
+        return _cut(self, attrs.evolve(batching, size=batching.size + 1), weigh, None)
 
-    patch.setattr(Queue, "cut", cut)
+    patch.setattr(Line, "cut", cut)
 
 
 @plant(PLANTS, "B1")
 def mixed(patch: Patch) -> None:
     """Different notifications share a request where the vendor cannot mix."""
-    patch.setattr(Queue, "add", lambda self, those, name, part=None: _add(self, those, name, None))
+    patch.setattr(Line, "add", lambda self, run, part=None: _add(self, run, None))
 
 
 @plant(PLANTS, "B1")
 def regions(patch: Patch) -> None:
     """All tokens go to one of the vendor's servers."""
-    find = Lane.region
-    patch.setattr(Lane, "region", lambda self, name: find(self, "near"))
+    route = GuardedVendor.route
+
+    def near(self: GuardedVendor, push_tokens: Any, notifications: Any, part: Any) -> Any:
+        found = route(self, push_tokens, notifications, part)
+        return [("near", *one[1:]) for one in found] if isinstance(found, list) else ("near", *found[1:])
+
+    patch.setattr(GuardedVendor, "route", near)
 
 
 @plant(PLANTS, "L3", 55, troubles=())
 def half_lost(patch: Patch) -> None:
     """Of a batch that is split the second half is forgotten."""
-    split = Endpoint._split
+    halve = Endpoint._halve
 
-    def halve(self: Endpoint, rest: Sequence[Waiting], part: Any, flight: Flight, *, probes: int = 0) -> None:
-        split(self, rest[: -(-len(rest) // 2)], part, flight, probes=probes)
+    def lose(self: Endpoint, delivery: Delivery, runs: Sequence[Run], *, probes: int = 0) -> None:
+        kept, _ = separate(runs, range(-(-size_of(runs) // 2)))
+        halve(self, delivery, kept, probes=probes)
 
-    patch.setattr(Endpoint, "_split", halve)
+    patch.setattr(Endpoint, "_halve", lose)
 
 
 @plant(PLANTS, "T7")
@@ -261,11 +289,11 @@ def fresh_id(patch: Patch) -> None:
     """A repeat goes out under an id of its own."""
     count = itertools.count()
 
-    def enqueue(self: Lane, those: Sequence[Item], part: Any = None) -> None:
-        for waiting in those:
-            if isinstance(waiting, Waiting) and waiting.tries:
-                waiting.push = waiting.push.identified(f"again-{next(count)}")
-        _enqueue(self, those, part)
+    def enqueue(self: Lane, runs: Sequence[Run], part: Any = None) -> None:
+        for run in runs:
+            if run.tries:
+                run.change(lambda push: push.identified(f"again-{next(count)}"))
+        _enqueue(self, runs, part)
 
     patch.setattr(Lane, "enqueue", enqueue)
 
@@ -280,9 +308,9 @@ def never_full(patch: Patch) -> None:
 def miscounted(patch: Patch) -> None:
     """Attempts before the last one are not counted."""
 
-    def finish(self: Lane, waiting: Waiting, outcome: Outcome) -> None:
-        waiting.attempts = 0
-        _finish(self, waiting, outcome)
+    def finish(self: Completions, run: Run, outcomes: Sequence[Outcome]) -> None:
+        run.attempts = 0
+        _finish(self, run, outcomes)
 
     _spoil(patch, finish)
 
@@ -292,8 +320,7 @@ def reload_drops(patch: Patch) -> None:
     """A certificate that changes loses what waits for it."""
 
     def replace(self: Lane, *new: Any) -> None:
-        for waiting in self.queue.clear():
-            self._deadlines.discard([waiting])
+        self.completions._deadlines.discard(self.queue.clear())
         _replace(self, *new)
 
     patch.setattr(Lane, "replace", replace)
@@ -303,8 +330,8 @@ def reload_drops(patch: Patch) -> None:
 def says_duplicate(patch: Patch) -> None:
     """Every outcome is called a possible duplicate."""
 
-    def finish(self: Lane, waiting: Waiting, outcome: Outcome) -> None:
-        _finish(self, waiting, attrs.evolve(outcome, possible_duplicate=True))
+    def finish(self: Completions, run: Run, outcomes: Sequence[Outcome]) -> None:
+        _finish(self, run, [attrs.evolve(outcome, possible_duplicate=True) for outcome in outcomes])
 
     _spoil(patch, finish)
 

@@ -1,0 +1,39 @@
+"""What one lane works by until a reload changes it. Shared by the lane and its endpoints, so both change at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from pushgateway.engine.options import LaneOptions
+from pushgateway.engine.session.plugin_guard import GuardedVendor
+from pushgateway.engine.session.vendor_session import VendorSession
+
+
+class LaneSettings:
+    """The vendor session, what the plug-in says, and the options of one certificate.
+
+    After a reload the new ones are taken when something is decided next: to change thousands of lanes at once would
+    hold the loop.
+    """
+
+    __slots__ = ("batch_size", "in_haste", "linger", "options", "renewal", "session", "terms")
+
+    def __init__(self, session: VendorSession, options: LaneOptions) -> None:
+        self.renewal: Callable[[], None] | None = None
+        """After a reload: takes the new settings."""
+        self.adopt(session, options)
+
+    def adopt(self, session: VendorSession, options: LaneOptions) -> None:
+        """Take these."""
+        self.session = session
+        self.terms = GuardedVendor(session, options.signer)
+        self.options = options
+        self.linger = options.linger
+        self.in_haste = 2 * self.linger  # seconds; a push with no more time than that waits for no others
+        self.batch_size = max(1, self.terms.batching.size) if self.linger > 0 else 1
+
+    def catch_up(self) -> None:
+        """Take the settings of the last reload, if that was not done yet."""
+        if self.renewal is not None:
+            renewal, self.renewal = self.renewal, None
+            renewal()
