@@ -6,18 +6,9 @@ from pushgateway.engine.explain import Explanation
 from pushgateway.engine.flow_control.retry import RetryPolicy
 from pushgateway.gateway import Gateway
 from pushgateway.model.audience import Audience, AudienceKind, Broadcast
-from pushgateway.model.errors import ConfigError, FieldError, LoopError, PluginError, PushFailed, PushgatewayError
+from pushgateway.model.errors import ConfigError, FieldError, LoopError, PluginError, PushgatewayError
 from pushgateway.model.intent import Intent, Priority
-from pushgateway.model.outcome import (
-    BroadcastOutcome,
-    CallOutcome,
-    CertificateCheck,
-    Outcome,
-    Reason,
-    Status,
-    SumStatus,
-)
-from pushgateway.model.push import (
+from pushgateway.model.notification import (
     ClickAction,
     Network,
     Notification,
@@ -26,9 +17,10 @@ from pushgateway.model.push import (
     OpenIntent,
     OpenIntentUri,
     OpenUrl,
-    Push,
-    PushToken,
 )
+from pushgateway.model.outcome import BroadcastOutcome, CallOutcome, CertificateCheck, Outcome, PushFailed
+from pushgateway.model.push import Push, PushToken
+from pushgateway.model.reason import Reason, Status, SumStatus
 from pushgateway.model.receipt import Heard, Proof, Receipt, ReceiptKind, Statistics
 from pushgateway.model.secret import Secret
 from pushgateway.observe.journal import Journal

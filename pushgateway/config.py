@@ -22,17 +22,16 @@ from typing import Any, TypedDict, cast
 
 import attrs
 
-from pushgateway.certificates.certificate import Certificate, check_linger, load_vendors
+from pushgateway.certificates.certificate import Certificate, load_vendors
 from pushgateway.certificates.plugins import Plugins
 from pushgateway.gateway import Gateway
+from pushgateway.model.checks import check_count, check_linger, check_rate, check_seconds
 from pushgateway.model.errors import ConfigError, FieldError
-from pushgateway.model.push import check_count, check_seconds
 from pushgateway.model.secret import safe_repr
 from pushgateway.transport.auto import TransportName, check_name
 from pushgateway.transport.request_head import Proxy
 from pushgateway.transport.tls import check_authorities
 from pushgateway.vendor import Vendor
-from pushgateway.vendor.capacity import check_rate
 
 _TABLES = frozenset({"gateway", "certificates"})
 _PACE: Mapping[str, Callable[[str, object], None]] = {

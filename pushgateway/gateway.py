@@ -18,7 +18,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
 
-from pushgateway.certificates.certificate import Certificate, check_linger
+from pushgateway.certificates.certificate import Certificate
 from pushgateway.certificates.plugins import Plugins
 from pushgateway.engine.broadcast import Broadcasting, ended
 from pushgateway.engine.flow_control.patience import Retrying
@@ -30,14 +30,17 @@ from pushgateway.engine.operations import Operations
 from pushgateway.engine.options import LaneOptions
 from pushgateway.engine.pushes.ids import Ids
 from pushgateway.engine.pushes.runs import Sink
-from pushgateway.engine.pushes.sinks import SINGLES, Flow, Many, as_push, check_window
+from pushgateway.engine.pushes.sinks import SINGLES, Flow, Many, as_push
 from pushgateway.engine.receipts import ReceiptVerifier
 from pushgateway.engine.tasks import SupervisedTasks
 from pushgateway.model.audience import Audience, Broadcast, check_display, check_start
+from pushgateway.model.checks import as_certificate_id, check_count, check_linger, check_seconds, check_window
 from pushgateway.model.errors import FieldError, LoopError
 from pushgateway.model.intent import Priority
-from pushgateway.model.outcome import BroadcastOutcome, CertificateCheck, Outcome, Reason, Status
-from pushgateway.model.push import Notification, Push, PushToken, as_certificate_id, check_count, check_seconds
+from pushgateway.model.notification import Notification
+from pushgateway.model.outcome import BroadcastOutcome, CertificateCheck, Outcome
+from pushgateway.model.push import Push, PushToken
+from pushgateway.model.reason import Reason, Status
 from pushgateway.model.receipt import Heard, Receipt
 from pushgateway.model.secret import safe_repr
 from pushgateway.observe.emitter import Emitter, Observer

@@ -20,7 +20,7 @@ from babel.messages.pofile import read_po, write_po
 
 from pushgateway.cli.command import pushgateway
 from pushgateway.cli.language import help_texts
-from pushgateway.model.reason_advice import ADVICE
+from pushgateway.model.reason import Reason
 
 _ROOT = Path(__file__).resolve().parents[2]
 _PO = _ROOT / "pushgateway" / "cli" / "locale" / "zh" / "LC_MESSAGES" / "messages.po"
@@ -54,7 +54,7 @@ def collect() -> Iterator[str]:
         yield text
     for _, _, text in help_texts(pushgateway):
         yield text
-    yield from ADVICE.values()
+    yield from (reason.advice for reason in Reason)
     yield from _OF_CLICK
 
 

@@ -16,12 +16,11 @@ from cattrs.errors import ForbiddenExtraKeysError
 
 from pushgateway.certificates.plugins import Plugins
 from pushgateway.certificates.receipt_signing import ReceiptSigner, longest_base
+from pushgateway.model.checks import as_certificate_id, check_linger, check_rate
 from pushgateway.model.errors import ConfigError, FieldError, PluginError
 from pushgateway.model.frozen import EMPTY, FrozenDict, Typed, freeze
-from pushgateway.model.push import as_certificate_id
 from pushgateway.model.secret import Secret, safe_repr, unseen
 from pushgateway.vendor import Vendor, check_base_url
-from pushgateway.vendor.capacity import check_rate
 
 
 @safe_repr
@@ -55,12 +54,6 @@ def _brand(value: object) -> str:
     if not isinstance(value, str) or not value.strip():
         raise FieldError("Certificate.brand", "must be a brand such as 'oppo'")
     return value.strip().lower()
-
-
-def check_linger(field: str, value: object) -> None:
-    """Raise `FieldError` unless `value` is None or a number of seconds from 0 to 60."""
-    if value is not None and (isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 60):
-        raise FieldError(field, "must be 0 to 60 seconds")
 
 
 SHORTEST_SECRET = 16

@@ -19,7 +19,6 @@ from pushgateway.model.audience import Audience
 from pushgateway.model.errors import FieldError
 from pushgateway.model.outcome import BroadcastOutcome
 from pushgateway.model.push import as_token
-from pushgateway.model.reason_advice import ADVICE
 
 
 def read_tokens(tokens: tuple[str, ...], file: TextIO | None) -> list[str] | None:
@@ -140,7 +139,7 @@ def _print(outcome: BroadcastOutcome) -> None:
     console.labelled(to, render.outcome_lines(outcome))
     if outcome.outcomes or len(outcome.counts) > 1:
         rows = [
-            (f"{count:,}", status.value, reason.value if reason else "", _(ADVICE[reason]) if reason else "")
+            (f"{count:,}", status.value, reason.value if reason else "", _(reason.advice) if reason else "")
             for (status, reason), count in outcome.counts.items()
         ]
         console.table(to, (_("tokens"), _("status"), _("reason"), _("who must act")), rows, numbers=(_("tokens"),))

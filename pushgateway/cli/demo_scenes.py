@@ -16,8 +16,10 @@ import attrs
 
 from pushgateway.gateway import Gateway
 from pushgateway.model.audience import Audience
-from pushgateway.model.outcome import Outcome, Reason, Status, SumStatus
-from pushgateway.model.push import Notification, Push, PushToken
+from pushgateway.model.notification import Notification
+from pushgateway.model.outcome import Outcome
+from pushgateway.model.push import Push, PushToken
+from pushgateway.model.reason import Reason, Status, SumStatus
 from pushgateway.model.secret import mask, safe_repr
 from pushgateway.sandbox import Sandbox
 from pushgateway.transport import Transport

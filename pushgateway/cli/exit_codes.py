@@ -8,7 +8,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Iterable, Mapping
 
-from pushgateway.model.outcome import Status, SumStatus
+from pushgateway.model.reason import Status, SumStatus
 
 
 class Exit(enum.IntEnum):

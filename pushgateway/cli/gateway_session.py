@@ -17,8 +17,8 @@ from pushgateway.certificates.plugins import Plugins
 from pushgateway.cli.exit_codes import Exit, exit_code
 from pushgateway.config import Config
 from pushgateway.gateway import Gateway
-from pushgateway.model.outcome import Status, SumStatus
-from pushgateway.model.push import as_certificate_id
+from pushgateway.model.checks import as_certificate_id
+from pushgateway.model.reason import Status, SumStatus
 from pushgateway.observe.journal import Journal
 from pushgateway.vendor import Vendor
 

@@ -1,6 +1,6 @@
 """Values of the gateway as sentences for people, and as dicts for `--json`.
 
-Pure. Every reason has one sentence, in one table (`pushgateway.model.reason_advice`). Control characters are removed
+Pure. Every reason has one sentence, in one table (`Reason.advice`). Control characters are removed
 from what comes from a vendor, because it is printed on a terminal, and a token in it is shortened. `console` prints.
 """
 
@@ -12,8 +12,8 @@ from typing import Any
 
 from pushgateway.cli.language import mark
 from pushgateway.engine.explain import Explanation
-from pushgateway.model.outcome import BroadcastOutcome, CertificateCheck, Outcome, Reason, Status, SumStatus
-from pushgateway.model.reason_advice import ADVICE
+from pushgateway.model.outcome import BroadcastOutcome, CertificateCheck, Outcome
+from pushgateway.model.reason import Reason, Status, SumStatus
 from pushgateway.model.secret import mask
 
 ENDINGS: Mapping[Status, str] = {
@@ -68,7 +68,7 @@ def advice(outcome: Outcome | BroadcastOutcome) -> str | None:
         return None
     if outcome.status is SumStatus.PARTLY:
         return PART
-    return REPEATED if isinstance(outcome, Outcome) and outcome.repeated else ADVICE[outcome.reason]
+    return REPEATED if isinstance(outcome, Outcome) and outcome.repeated else outcome.reason.advice
 
 
 def check_advice(check: CertificateCheck) -> str:
@@ -82,7 +82,7 @@ def check_advice(check: CertificateCheck) -> str:
     if check.reason is Reason.CREDENTIALS:
         # A missing plug-in or certificate is no matter of settings, and its detail says what to do.
         return FIX if check.vendor_code is not None else ""
-    return REPEAT if check.reason in (Reason.UNAVAILABLE, None) else ADVICE[check.reason]
+    return REPEAT if check.reason in (Reason.UNAVAILABLE, None) else check.reason.advice
 
 
 def unused_proxies(environ: Mapping[str, str]) -> tuple[str, ...]:

@@ -21,9 +21,10 @@ from pushgateway.cli import options, records
 from pushgateway.cli.exit_codes import Exit
 from pushgateway.config import Config
 from pushgateway.model.errors import PluginError
-from pushgateway.model.outcome import CertificateCheck, Outcome, Reason
-from pushgateway.model.push import Notification, Push, PushToken
-from pushgateway.model.reason_advice import ADVICE
+from pushgateway.model.notification import Notification
+from pushgateway.model.outcome import CertificateCheck, Outcome
+from pushgateway.model.push import Push, PushToken
+from pushgateway.model.reason import Reason
 from pushgateway.model.secret import mask, safe_repr
 from pushgateway.observe.journal import read_journal
 from pushgateway.vendor import Vendor
@@ -67,7 +68,7 @@ def token_findings(config: Config, push_token: PushToken) -> Iterator[Finding]:
     explanation = config.gateway().explain(Push(push_token, _PROBE))
     if isinstance(explanation.outcome, Outcome) and explanation.outcome.reason is not None:
         detail = render.plain(explanation.outcome.detail, push_token.token)
-        yield Finding(_("token"), False, f"{detail}; {_(ADVICE[explanation.outcome.reason])}")
+        yield Finding(_("token"), False, f"{detail}; {_(explanation.outcome.reason.advice)}")
     elif explanation.request is not None:
         where = _(" (region {region})").format(region=explanation.region) if explanation.region else ""
         text = _("has the form of a token; its pushes are sent to {host}").format(host=explanation.host)
@@ -103,7 +104,7 @@ def _push_findings(entry: Mapping[str, Any], vendor: Vendor | None, zone: tzinfo
     summary = f"{at} {entry.get('status')}: {reason.value}{_code(code)}"
     detail = f"; {entry['detail']}" if entry.get("detail") else ""
     yield Finding(_("push"), False, summary + detail)
-    yield Finding(_("who must act"), None, _(ADVICE[reason]))
+    yield Finding(_("who must act"), None, _(reason.advice))
     if (rule := _code_rule(vendor, code)) is not None:
         advice = f": {rule.advice}" if rule.advice else ""
         seen = _(" (seen {day})").format(day=rule.seen)

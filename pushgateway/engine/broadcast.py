@@ -26,12 +26,13 @@ from pushgateway.engine.session import claims, results
 from pushgateway.engine.session.claims import BrokenPromise
 from pushgateway.engine.session.vendor_session import Ask, VendorSession
 from pushgateway.model.audience import Audience, AudienceKind, Broadcast
-from pushgateway.model.errors import ExchangeError, NoVerdict, Refused
-from pushgateway.model.outcome import BroadcastOutcome, Outcome, Reason, Status, SumStatus
+from pushgateway.model.outcome import BroadcastOutcome, Outcome
 from pushgateway.model.push import PushToken
+from pushgateway.model.reason import Reason, Status, SumStatus
 from pushgateway.model.secret import safe_repr
 from pushgateway.observe.events import BroadcastDone
 from pushgateway.vendor import Exchange, Vendor
+from pushgateway.vendor.refusals import ExchangeError, NoVerdict, Refused
 
 if TYPE_CHECKING:
     from pushgateway.engine.lane import Lane

@@ -17,10 +17,10 @@ from pushgateway.engine.pushes.runs import Run, joined, size_of
 from pushgateway.engine.session import claims, results
 from pushgateway.engine.session.vendor_session import Ask, VendorSession
 from pushgateway.model.batch import Batch
-from pushgateway.model.errors import AccessExpired, NoVerdict, Refused
+from pushgateway.model.notification import Notification
 from pushgateway.model.outcome import Outcome
-from pushgateway.model.push import Notification
 from pushgateway.vendor import AccessToken
+from pushgateway.vendor.refusals import AccessExpired, NoVerdict, Refused
 
 
 def content_number(notifications: Iterable[Notification]) -> int:

@@ -27,12 +27,14 @@ from pushgateway.engine.session import results
 from pushgateway.engine.session.vendor_session import VendorSession
 from pushgateway.engine.settings import LaneSettings
 from pushgateway.engine.workers import Workers
-from pushgateway.model.errors import NoVerdict, Refused
 from pushgateway.model.intent import Priority
-from pushgateway.model.outcome import Outcome, Reason, Status
-from pushgateway.model.push import Notification, Push
+from pushgateway.model.notification import Notification
+from pushgateway.model.outcome import Outcome
+from pushgateway.model.push import Push
+from pushgateway.model.reason import Reason, Status
 from pushgateway.observe.traces import BatchTrace
 from pushgateway.vendor import AccessToken, Batching
+from pushgateway.vendor.refusals import NoVerdict, Refused
 from pushgateway.vendor.text import most_quoted
 
 R = TypeVar("R")
@@ -266,7 +268,7 @@ class Endpoint:
                 if refusal is None:
                     others.append(part)
                     continue
-                outcomes = [Outcome.refused(push, refusal, sent=part.attempts > 0) for push in part.pushes]
+                outcomes = [refusal.outcome(push, sent=part.attempts > 0) for push in part.pushes]
                 self._completions.finish(part, [attrs.evolve(one, attempts=0) for one in outcomes])
         return others
 

@@ -18,14 +18,15 @@ from pushgateway.engine.hiding import Hider, secrets_of
 from pushgateway.engine.session import claims
 from pushgateway.engine.session.vendor_session import MAX_BREATHS
 from pushgateway.model.audience import Broadcast
-from pushgateway.model.errors import NoVerdict, Refused
 from pushgateway.model.intent import Priority
-from pushgateway.model.outcome import BroadcastOutcome, Outcome, Reason, Status
+from pushgateway.model.outcome import BroadcastOutcome, Outcome
 from pushgateway.model.push import Push
+from pushgateway.model.reason import Reason, Status
 from pushgateway.model.secret import safe_repr, where
 from pushgateway.vendor import Vendor
 from pushgateway.vendor.exchange import AccessToken, Exchange, Request
 from pushgateway.vendor.operation import Ruling
+from pushgateway.vendor.refusals import NoVerdict, Refused
 
 ACCESS_TOKEN: Final = "ACCESS-TOKEN-NOT-SHOWN"  # noqa: S105 - opens nothing
 """Stands in an explained request where the access token will be."""

@@ -19,9 +19,10 @@ from pushgateway.engine.pushes.ids import derived
 from pushgateway.engine.receipts import ReceiptVerifier
 from pushgateway.engine.session.claims import receipt_audiences
 from pushgateway.model.audience import Broadcast, check_display, check_start
+from pushgateway.model.checks import as_certificate_id
 from pushgateway.model.errors import FieldError
-from pushgateway.model.outcome import Reason
-from pushgateway.model.push import Push, as_certificate_id
+from pushgateway.model.push import Push
+from pushgateway.model.reason import Reason
 from pushgateway.observe.journal import Journal
 from pushgateway.observe.traces import Trace, Traces
 

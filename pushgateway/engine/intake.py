@@ -17,8 +17,10 @@ from pushgateway.engine.lanes import Lanes
 from pushgateway.engine.pushes.ids import Ids
 from pushgateway.engine.pushes.runs import Run, Sink
 from pushgateway.model.intent import Priority
-from pushgateway.model.outcome import Outcome, Reason
-from pushgateway.model.push import Notification, Push, PushToken
+from pushgateway.model.notification import Notification
+from pushgateway.model.outcome import Outcome
+from pushgateway.model.push import Push, PushToken
+from pushgateway.model.reason import Reason
 from pushgateway.observe.emitter import Emitter
 from pushgateway.observe.events import OutcomeGiven
 from pushgateway.observe.traces import Traces

@@ -22,12 +22,13 @@ from pushgateway.engine.session import claims
 from pushgateway.engine.session.plugin_guard import GuardedVendor, Route
 from pushgateway.engine.session.vendor_session import VendorSession
 from pushgateway.engine.settings import LaneSettings
-from pushgateway.model.errors import Refused
-from pushgateway.model.outcome import Outcome, Reason, Status
+from pushgateway.model.outcome import Outcome
+from pushgateway.model.reason import Reason, Status
 from pushgateway.observe.emitter import Emitter
 from pushgateway.observe.traces import Traces
 from pushgateway.transport.limit import read_arrived
 from pushgateway.vendor import Vendor
+from pushgateway.vendor.refusals import Refused
 
 
 class _Retry:

@@ -24,7 +24,8 @@ from pushgateway.engine.options import LaneOptions
 from pushgateway.engine.session.access_tokens import AccessTokens
 from pushgateway.engine.session.vendor_session import FairTurn, VendorSession
 from pushgateway.model.errors import FieldError, PluginError
-from pushgateway.model.outcome import CertificateCheck, Reason
+from pushgateway.model.outcome import CertificateCheck
+from pushgateway.model.reason import Reason
 from pushgateway.observe.emitter import Emitter
 from pushgateway.observe.events import Reloaded
 from pushgateway.observe.log_lines import plain

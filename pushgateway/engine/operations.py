@@ -25,13 +25,15 @@ from pushgateway.engine.session import claims
 from pushgateway.engine.session.claims import BrokenPromise
 from pushgateway.engine.session.vendor_session import Ask, VendorSession
 from pushgateway.engine.tasks import SupervisedTasks
-from pushgateway.model.errors import FieldError, NoVerdict, Refused
-from pushgateway.model.outcome import CallOutcome, Reason, Status
+from pushgateway.model.errors import FieldError
+from pushgateway.model.outcome import CallOutcome
+from pushgateway.model.reason import Reason, Status
 from pushgateway.model.secret import safe_repr
 from pushgateway.observe.events import CallDone
 from pushgateway.transport.limit import ARRIVED, within
 from pushgateway.vendor import AccessToken, Vendor
 from pushgateway.vendor.operation import Call
+from pushgateway.vendor.refusals import NoVerdict, Refused
 
 P = ParamSpec("P")
 R = TypeVar("R")

@@ -19,13 +19,14 @@ import attrs
 from pushgateway.certificates.certificate import Certificate
 from pushgateway.certificates.receipt_signing import ReceiptSigner, bound_name
 from pushgateway.engine.lanes import Lanes
-from pushgateway.model.errors import FieldError, Refused
-from pushgateway.model.outcome import Reason
+from pushgateway.model.errors import FieldError
+from pushgateway.model.reason import Reason
 from pushgateway.model.receipt import Heard, Proof, Receipt, ReceiptKind
 from pushgateway.model.secret import Secret, where
 from pushgateway.observe.emitter import Emitter
 from pushgateway.observe.events import ReceiptsHeard
 from pushgateway.observe.traces import Traces
+from pushgateway.vendor.refusals import Refused
 from pushgateway.vendor.replies import MAX_POSTED
 
 WINDOW = 100_000

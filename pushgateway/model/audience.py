@@ -11,9 +11,11 @@ from datetime import datetime
 
 import attrs
 
+from pushgateway.model.checks import as_certificate_id, check_aware, check_kind
 from pushgateway.model.errors import FieldError
-from pushgateway.model.push import Notification, as_certificate_id, as_token, check_aware, check_kind, shown
-from pushgateway.model.secret import safe_repr
+from pushgateway.model.notification import Notification
+from pushgateway.model.push import as_token
+from pushgateway.model.secret import safe_repr, shown
 
 
 class AudienceKind(enum.Enum):

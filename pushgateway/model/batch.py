@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import overload
 
-from pushgateway.model.push import CallBack, Notification, Push, PushToken
+from pushgateway.model.notification import Notification
+from pushgateway.model.push import CallBack, Push, PushToken
 from pushgateway.model.secret import safe_repr
 
 

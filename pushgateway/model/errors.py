@@ -1,8 +1,8 @@
-"""The exception tree.
+"""The exceptions of pushgateway: the whole tree, and those of them that a host's own mistake raises.
 
-Law of this file: an exception here is either the host's own mistake or a word between a plug-in and the core.
-What becomes of a push is never an exception: it is an `Outcome`. No message here may hold a secret, a token, a
-title or a body.
+What becomes of a push is never an exception: it is an `Outcome`. `PushFailed` is defined beside it in
+`pushgateway.model.outcome`, and what plug-ins and the core say to each other in `pushgateway.vendor.refusals`. No
+message may hold a secret, a token, a title or a body.
 
     PushgatewayError
     ├── FieldError          (ValueError)    a value the host gave is wrong; names the field and what would be right
@@ -19,11 +19,8 @@ title or a body.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any, Literal, Self
-
-if TYPE_CHECKING:
-    from pushgateway.model.outcome import BroadcastOutcome, CallOutcome, Outcome, Reason
+from collections.abc import Iterable
+from typing import Any
 
 
 class PushgatewayError(Exception):
@@ -66,93 +63,3 @@ class PluginError(PushgatewayError):
 
 class LoopError(PushgatewayError, RuntimeError):
     """A gateway lives in one event loop of one process; this call came from elsewhere."""
-
-
-class PushFailed(PushgatewayError):
-    """Raised by `raise_for_failure()` for every ending but `ACCEPTED`. `outcome` holds all details."""
-
-    def __init__(self, outcome: Outcome | BroadcastOutcome | CallOutcome[Any]) -> None:
-        parts = [outcome.status.value]
-        if outcome.reason is not None:
-            parts.append(outcome.reason.value)
-        if outcome.vendor_code is not None:
-            parts.append(f"vendor code {outcome.vendor_code}")
-        if outcome.detail:
-            parts.append(outcome.detail)
-        super().__init__(": ".join(parts))
-        self.outcome = outcome
-
-
-class ExchangeError(PushgatewayError):
-    """A word between a plug-in's exchange and the core.
-
-    `kept` holds outcomes that the plug-in had settled itself before asking, by place in the batch (or among the
-    tokens of a broadcast): what became of the request is not about them.
-    """
-
-    kept: Mapping[int, Outcome] = {}
-
-    def keeping(self, kept: Mapping[int, Outcome]) -> Self:
-        """The same error, leaving those at the places `kept` with the outcomes they already have."""
-        self.kept = dict(kept)
-        return self
-
-
-class NoVerdict(ExchangeError):
-    """No readable verdict came back for a request.
-
-    `sent` is False only when it is sure that the request did not leave completely; the core then says
-    `NOT_SENT`, otherwise `UNKNOWN`. The core throws it into the exchange at the `yield`; most exchanges just
-    let it pass.
-    """
-
-    def __init__(self, detail: str, *, sent: bool = True) -> None:
-        super().__init__(detail)
-        self.detail = detail
-        self.sent = sent
-
-
-class Refused(ExchangeError):
-    """The vendor refused a request as a whole, readably: nothing of it was pushed.
-
-    `code` and `message` are the vendor's own number (as text) and sentence, `retry_after` is in seconds,
-    `detail` is a sentence of ours that may be logged. `about` says what was refused, where the code says it; the core
-    needs it to find out which pushes of a batch are meant:
-
-    - "content": the notification. Where all pushes of the request have the same one, all of them are refused.
-    - "target": the token of one push. The core sends smaller batches until that push is alone.
-    - "size": the request is too large (HTTP 413). The core sends smaller batches, and remembers the size for an hour.
-    - "": not known. The core sends smaller batches.
-    - "login": only set by the core: what was refused is the login, and no push.
-    """
-
-    def __init__(
-        self,
-        reason: Reason,
-        code: str | None = None,
-        message: str | None = None,
-        retry_after: float | None = None,
-        detail: str = "",
-        *,
-        about: Literal["", "content", "target", "size", "login"] = "",
-    ) -> None:
-        super().__init__(f"{reason.value} (vendor code {code})" if code else f"{reason.value}: {detail}")
-        self.reason = reason
-        self.code = code
-        self.message = message
-        self.retry_after = retry_after
-        self.detail = detail
-        self.about = about
-
-
-class AccessExpired(Refused):
-    """The vendor does not take this access token: the core forgets it, logs in once and sends once more."""
-
-
-class ClockSkew(Refused):
-    """The vendor does not accept our timestamp: the core learns the offset from the reply and repeats once.
-
-    `offset` is filled in by the core: the vendor's clock minus ours in seconds, None when the reply had no `Date`.
-    """
-
-    offset: float | None = None

@@ -5,7 +5,6 @@ Law of this file: frozen values and nothing else. An outcome is made from its pu
 
 from __future__ import annotations
 
-import enum
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any, Generic, TypeVar
@@ -13,59 +12,10 @@ from typing import Any, Generic, TypeVar
 import attrs
 
 from pushgateway.model.batch import Batch
-from pushgateway.model.errors import FieldError, PushFailed, Refused
+from pushgateway.model.errors import FieldError, PushgatewayError
 from pushgateway.model.push import Push, PushToken
+from pushgateway.model.reason import Reason, Status, SumStatus
 from pushgateway.model.secret import safe_repr
-
-
-class Status(enum.Enum):
-    """How a push ended. Four endings, because folding the last two into success or failure loses or doubles."""
-
-    ACCEPTED = "accepted"
-    """The vendor took it. Not: the phone rang; that is a receipt."""
-    REJECTED = "rejected"
-    """The vendor refused it, readably. Nobody got it."""
-    NOT_SENT = "not_sent"
-    """No complete request left the process. Nobody got it."""
-    UNKNOWN = "unknown"
-    """The request left and no readable verdict came. Somebody may have got it."""
-
-
-class SumStatus(enum.Enum):
-    """How a broadcast ended whose targets did not all end alike. A push has one target, so it never ends so."""
-
-    PARTLY = "partly"
-    """Part of it was accepted, refused, not sent or without a verdict, and another part ended otherwise."""
-
-
-class Reason(enum.Enum):
-    """Why a push did not end `ACCEPTED`, and so who must act. Closed: vendors' codes are mapped to these."""
-
-    UNREGISTERED = "unregistered"
-    """Token dead, malformed or of another app. Host: retire it, if it is still the same token."""
-    MUTED = "muted"
-    """The user switched notifications off, or this phone had its share today. Host: keep the token, not now."""
-    INVALID_NOTIFICATION = "invalid_notification"
-    """The content is refused, by the vendor or (`NOT_SENT`) by the vendor's rules here. Host: fix the content."""
-    UNSUPPORTED = "unsupported"
-    """This vendor cannot express what was asked; found before any request. Host: another way."""
-    CREDENTIALS = "credentials"
-    """Certificate unknown, plug-in missing, key or right refused. Host: fix the certificate, keep the token."""
-    QUOTA_EXCEEDED = "quota_exceeded"
-    """The day's share is used up. Host: not today."""
-    RATE_LIMITED = "rate_limited"
-    """Too fast. Host: later. The core has already repeated within the deadline."""
-    UNAVAILABLE = "unavailable"
-    """Vendor down or "try later", surely not delivered. Host: later. The core has already repeated."""
-    OVERLOADED = "overloaded"
-    """Our queue was full. Host: later."""
-    EXPIRED = "expired"
-    """The deadline passed before the push could leave. Host: later, if it still matters."""
-    CLOSED = "closed"
-    """The gateway was closed before the push could leave. Host: send it again elsewhere."""
-    NO_VERDICT = "no_verdict"
-    """Goes with `UNKNOWN`: the host decides between perhaps twice and perhaps never."""
-
 
 _ACCEPTED = Status.ACCEPTED  # enum members are looked up in Python
 
@@ -208,22 +158,6 @@ class Outcome(_Draft):
         )
 
     @classmethod
-    def refused(cls, push: Push, refused: Refused, *, sent: bool = True) -> Outcome:
-        """The request (`sent`) or what had to come before it, such as the login, was refused as a whole."""
-        return cls(
-            push_token=push.push_token,
-            status=Status.REJECTED if sent else Status.NOT_SENT,
-            reason=refused.reason,
-            vendor_code=refused.code,
-            vendor_message=refused.message,
-            detail=refused.detail,
-            retry_after=refused.retry_after,
-            attempts=1 if sent else 0,
-            dedupe_id=push.dedupe_id,
-            context=push.context,
-        )
-
-    @classmethod
     def not_sent(cls, push: Push, reason: Reason, detail: str) -> Outcome:
         """No complete request left the process."""
         return cls(
@@ -360,3 +294,18 @@ class CertificateCheck:
     vendor_code: str | None = None
     advice: tuple[str, ...] = ()
     """What is missing in the settings though they are not wrong, such as a template; one sentence each."""
+
+
+class PushFailed(PushgatewayError):
+    """Raised by `raise_for_failure()` for every ending but `ACCEPTED`. `outcome` holds all details."""
+
+    def __init__(self, outcome: Outcome | BroadcastOutcome | CallOutcome[Any]) -> None:
+        parts = [outcome.status.value]
+        if outcome.reason is not None:
+            parts.append(outcome.reason.value)
+        if outcome.vendor_code is not None:
+            parts.append(f"vendor code {outcome.vendor_code}")
+        if outcome.detail:
+            parts.append(outcome.detail)
+        super().__init__(": ".join(parts))
+        self.outcome = outcome

@@ -11,8 +11,8 @@ import enum
 
 import attrs
 
-from pushgateway.model.outcome import Reason
 from pushgateway.model.push import PushToken
+from pushgateway.model.reason import Reason
 from pushgateway.model.secret import safe_repr
 
 

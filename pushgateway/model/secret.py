@@ -72,6 +72,21 @@ def safe_repr(kind: type[V]) -> type[V]:
     return kind
 
 
+def shown(value: object, name: str) -> str:
+    """The `repr` of a field, also of a value that was never finished (in a debugger or a crash report)."""
+    return repr(getattr(value, name, UNSET))
+
+
+@safe_repr
+class _Unset:
+    def __repr__(self) -> str:
+        return "unset"
+
+
+UNSET = _Unset()
+"""Stands in a `repr` for a field that has no value yet."""
+
+
 class Secret:
     """A string that does not show itself: masked in `repr`, `str` and formatting, refuses to be pickled.
 

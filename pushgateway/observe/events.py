@@ -12,7 +12,7 @@ from typing import Literal, TypeAlias
 
 import attrs
 
-from pushgateway.model.outcome import Reason, Status, SumStatus
+from pushgateway.model.reason import Reason, Status, SumStatus
 from pushgateway.model.secret import safe_repr
 
 Operation: TypeAlias = Literal["push", "login", "save", "broadcast", "call"]

@@ -24,8 +24,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
+from pushgateway.model.checks import check_count
 from pushgateway.model.errors import FieldError
-from pushgateway.model.push import PushToken, check_count
+from pushgateway.model.push import PushToken
 from pushgateway.model.receipt import Receipt
 from pushgateway.model.secret import safe_repr
 from pushgateway.observe.traces import Ended, tell_life

@@ -12,7 +12,7 @@ from typing import Any
 
 import attrs
 
-from pushgateway.model.outcome import Reason, Status
+from pushgateway.model.reason import Reason, Status
 from pushgateway.model.secret import safe_repr
 from pushgateway.observe.events import (
     BreakerChanged,

@@ -18,7 +18,7 @@ from opentelemetry.context import Context
 from opentelemetry.metrics import CallbackOptions, Meter, MeterProvider, Observation, get_meter_provider
 from opentelemetry.trace import SpanKind, StatusCode, TracerProvider, get_tracer_provider
 
-from pushgateway.model.outcome import Reason, Status, SumStatus
+from pushgateway.model.reason import Reason, Status, SumStatus
 from pushgateway.observe.events import (
     BreakerChanged,
     BreakerState,

@@ -36,7 +36,7 @@ from prometheus_client import (
 )
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
-from pushgateway.model.outcome import Reason
+from pushgateway.model.reason import Reason
 from pushgateway.observe.events import (
     BreakerChanged,
     BreakerState,

@@ -14,9 +14,9 @@ from typing import Literal, TypeAlias
 import attrs
 
 from pushgateway.model.errors import FieldError
-from pushgateway.model.outcome import Outcome, Reason, Status
+from pushgateway.model.outcome import Outcome
 from pushgateway.model.push import PushToken
-from pushgateway.model.reason_advice import ADVICE
+from pushgateway.model.reason import Reason, Status
 from pushgateway.model.receipt import Receipt
 from pushgateway.model.secret import safe_repr
 
@@ -271,7 +271,7 @@ def tell_life(
         region="" if leg is None else leg.region,
         gathered=0 if leg is None else leg.size,
         access="" if leg is None else leg.access,
-        advice="" if loss is None or loss.reason is None else ADVICE[loss.reason],
+        advice="" if loss is None or loss.reason is None else loss.reason.advice,
         steps=tuple(sorted(steps, key=lambda step: step.at)),  # stable: what has the same time stays in its order
     )
 

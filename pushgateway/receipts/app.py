@@ -38,9 +38,9 @@ from typing import Any, TypeAlias
 
 from pushgateway.certificates.receipt_signing import of_segment
 from pushgateway.gateway import Gateway
+from pushgateway.model.checks import check_count, check_seconds
 from pushgateway.model.errors import FieldError
-from pushgateway.model.outcome import Reason
-from pushgateway.model.push import check_count, check_seconds
+from pushgateway.model.reason import Reason
 from pushgateway.model.receipt import Receipt
 from pushgateway.model.secret import where
 from pushgateway.observe.emitter import PAUSE

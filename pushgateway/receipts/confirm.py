@@ -26,9 +26,11 @@ from collections.abc import Iterable, Iterator, Sequence
 import attrs
 
 from pushgateway.gateway import Gateway
+from pushgateway.model.checks import check_seconds
 from pushgateway.model.errors import FieldError
-from pushgateway.model.outcome import BroadcastOutcome, Outcome, Reason
-from pushgateway.model.push import PushToken, check_seconds
+from pushgateway.model.outcome import BroadcastOutcome, Outcome
+from pushgateway.model.push import PushToken
+from pushgateway.model.reason import Reason
 from pushgateway.model.receipt import Proof, Receipt, ReceiptKind, Statistics
 from pushgateway.model.secret import safe_repr
 

@@ -29,10 +29,13 @@ from pushgateway.engine.flow_control.retry import RetryPolicy
 from pushgateway.engine.operations import Operations as _Operations
 from pushgateway.engine.pushes.sinks import as_push
 from pushgateway.model.audience import Audience, Broadcast
+from pushgateway.model.checks import as_certificate_id
 from pushgateway.model.errors import LoopError
 from pushgateway.model.intent import Priority
-from pushgateway.model.outcome import BroadcastOutcome, CallOutcome, CertificateCheck, Outcome, Reason, Status
-from pushgateway.model.push import Notification, Push, PushToken, as_certificate_id
+from pushgateway.model.notification import Notification
+from pushgateway.model.outcome import BroadcastOutcome, CallOutcome, CertificateCheck, Outcome
+from pushgateway.model.push import Push, PushToken
+from pushgateway.model.reason import Reason, Status
 from pushgateway.model.receipt import Heard, Receipt
 from pushgateway.model.secret import safe_repr
 from pushgateway.observe.emitter import Observer

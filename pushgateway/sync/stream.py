@@ -7,7 +7,8 @@ import contextlib
 from collections import deque
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator
 
-from pushgateway.engine.pushes.sinks import as_push, check_window
+from pushgateway.engine.pushes.sinks import as_push
+from pushgateway.model.checks import check_window
 from pushgateway.model.outcome import Outcome
 from pushgateway.model.push import Push
 from pushgateway.sync.mailbox import Mailbox, mailbox

@@ -14,9 +14,10 @@ from collections.abc import Callable, Mapping
 
 import attrs
 
-from pushgateway.model.errors import FieldError, NoVerdict
+from pushgateway.model.errors import FieldError
 from pushgateway.sandbox.kit.base import Sandbox
 from pushgateway.vendor import Request, Response
+from pushgateway.vendor.refusals import NoVerdict
 
 
 class SandboxTransport:

@@ -10,8 +10,8 @@ import zlib
 from collections.abc import Iterable
 from typing import Any
 
-from pushgateway.model.errors import NoVerdict
 from pushgateway.transport.protocol import MAX_REPLY
+from pushgateway.vendor.refusals import NoVerdict
 
 MAX_HEAD = 64 * 1024
 """Bytes of a reply's head, interim replies (1xx) included."""

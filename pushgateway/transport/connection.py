@@ -13,9 +13,9 @@ import errno
 import socket
 import ssl
 
-from pushgateway.model.errors import NoVerdict
 from pushgateway.transport.dns import Address, Resolver
 from pushgateway.transport.limit import within
+from pushgateway.vendor.refusals import NoVerdict
 
 KEPT = 4.0
 """Seconds that an idle connection is kept: below the 5 s after which common servers drop one."""

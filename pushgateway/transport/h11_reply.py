@@ -9,9 +9,9 @@ import asyncio
 
 import h11
 
-from pushgateway.model.errors import NoVerdict
 from pushgateway.transport.body import MAX_HEAD, MAX_HEADERS, Body, decode_headers
 from pushgateway.transport.connection import Wire
+from pushgateway.vendor.refusals import NoVerdict
 
 _SLICE = 8 * 1024
 """Bytes that h11 gets at once while it reads a head: it takes interim replies (1xx) one by one, some 60 us each, and a

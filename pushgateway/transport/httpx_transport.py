@@ -14,12 +14,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pushgateway.model.errors import NoVerdict
 from pushgateway.transport.body import words
 from pushgateway.transport.pool import Connections, Sending
 from pushgateway.transport.protocol import CONNECTIONS
 from pushgateway.transport.request_head import Target, encode_headers, find
 from pushgateway.vendor import Request, Response
+from pushgateway.vendor.refusals import NoVerdict
 
 if TYPE_CHECKING:
     import httpx  # imported when the first transport is made: it takes half the time of importing pushgateway

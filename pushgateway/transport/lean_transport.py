@@ -10,13 +10,13 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from pushgateway.model.errors import NoVerdict
 from pushgateway.model.installing import core_command
 from pushgateway.transport.body import words
 from pushgateway.transport.pool import Connections
 from pushgateway.transport.protocol import CONNECTIONS
 from pushgateway.transport.request_head import Target, encode_headers, find
 from pushgateway.vendor import Request, Response
+from pushgateway.vendor.refusals import NoVerdict
 
 
 class LeanTransport:

@@ -10,10 +10,10 @@ import asyncio
 
 import httptools
 
-from pushgateway.model.errors import NoVerdict
 from pushgateway.transport.body import MAX_HEAD, MAX_HEADERS, Body, decode_headers
 from pushgateway.transport.connection import Wire
 from pushgateway.transport.request_head import Headers
+from pushgateway.vendor.refusals import NoVerdict
 
 _SLICE = 32 * 1024
 """Bytes that httptools gets at once: in chunks of one byte these are some 5,000 calls, a few milliseconds."""

@@ -13,13 +13,13 @@ from collections.abc import AsyncGenerator, Callable
 from pathlib import Path
 from typing import Protocol
 
-from pushgateway.model.errors import NoVerdict
-from pushgateway.model.push import check_count, check_seconds
+from pushgateway.model.checks import check_count, check_seconds
 from pushgateway.transport.connection import KEPT, Wire, dial, secure
 from pushgateway.transport.dns import Resolver
 from pushgateway.transport.limit import within
 from pushgateway.transport.request_head import Proxy, Target
 from pushgateway.transport.tls import Trust
+from pushgateway.vendor.refusals import NoVerdict
 
 _REFUSALS = {
     401: "it wants a user and password, or refuses those given",

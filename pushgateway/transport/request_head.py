@@ -12,9 +12,10 @@ from urllib.parse import unquote, urlsplit
 
 import attrs
 
-from pushgateway.model.errors import FieldError, NoVerdict
+from pushgateway.model.errors import FieldError
 from pushgateway.model.secret import safe_repr
 from pushgateway.vendor import Request, is_loopback
+from pushgateway.vendor.refusals import NoVerdict
 
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _VALUE = re.compile(r"[\t\x20-\x7e]*")

@@ -11,8 +11,9 @@ from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 
-from pushgateway.model.errors import FieldError, NoVerdict
+from pushgateway.model.errors import FieldError
 from pushgateway.transport import forks
+from pushgateway.vendor.refusals import NoVerdict
 
 
 def check_authorities(field: str, ca_file: str | Path) -> None:

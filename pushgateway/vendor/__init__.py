@@ -26,11 +26,9 @@ its own pushes, never anybody else's.
 
 from pushgateway.model.audience import Audience, AudienceKind, Broadcast
 from pushgateway.model.batch import Batch
-from pushgateway.model.errors import AccessExpired, ClockSkew, ConfigError, FieldError, NoVerdict, Refused
+from pushgateway.model.errors import ConfigError, FieldError
 from pushgateway.model.intent import Intent
-from pushgateway.model.outcome import BroadcastOutcome, Outcome, Reason, Status
-from pushgateway.model.push import (
-    CallBack,
+from pushgateway.model.notification import (
     ClickAction,
     Network,
     Notification,
@@ -39,9 +37,10 @@ from pushgateway.model.push import (
     OpenIntent,
     OpenIntentUri,
     OpenUrl,
-    Push,
-    PushToken,
 )
+from pushgateway.model.outcome import BroadcastOutcome, Outcome
+from pushgateway.model.push import CallBack, Push, PushToken
+from pushgateway.model.reason import Reason, Status
 from pushgateway.model.receipt import Receipt, ReceiptKind, Statistics
 from pushgateway.model.secret import Secret, safe_repr
 from pushgateway.vendor.capacity import Batching, Rates
@@ -49,6 +48,7 @@ from pushgateway.vendor.contract import Vendor, check_base_url, is_loopback
 from pushgateway.vendor.exchange import AccessToken, Exchange, Request, Response
 from pushgateway.vendor.features import find_unsupported
 from pushgateway.vendor.operation import Call, Effect, Ruling
+from pushgateway.vendor.refusals import AccessExpired, ClockSkew, NoVerdict, Refused
 from pushgateway.vendor.replies import Reply, code_text, read_json, read_posted, read_reply
 
 __all__ = [

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import attrs
 
+from pushgateway.model.checks import check_rate
 from pushgateway.model.errors import FieldError
 from pushgateway.model.secret import safe_repr
 
@@ -47,12 +48,6 @@ class Rates:
     def __attrs_post_init__(self) -> None:
         for name in ("pushes", "requests"):
             check_rate(f"Rates.{name}", getattr(self, name))
-
-
-def check_rate(field: str, value: object) -> None:
-    """Raise `FieldError` unless `value` is None or a number per second above 0; `math.inf` is no limit."""
-    if value is not None and (isinstance(value, bool) or not isinstance(value, int | float) or not value > 0):
-        raise FieldError(field, "must be more than 0 a second; inf for no limit")
 
 
 def _is_count(value: object) -> bool:

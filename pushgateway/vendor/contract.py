@@ -12,16 +12,16 @@ from urllib.parse import urlsplit
 import attrs
 
 from pushgateway.model.audience import AudienceKind, Broadcast
-from pushgateway.model.errors import FieldError, Refused
-from pushgateway.model.outcome import BroadcastOutcome, Outcome, Reason
-from pushgateway.model.push import (
-    Notification,
-    Push,
-)
+from pushgateway.model.errors import FieldError
+from pushgateway.model.notification import Notification
+from pushgateway.model.outcome import BroadcastOutcome, Outcome
+from pushgateway.model.push import Push
+from pushgateway.model.reason import Reason
 from pushgateway.model.receipt import Receipt, Statistics
 from pushgateway.vendor.capacity import Batching, Rates
 from pushgateway.vendor.exchange import AccessToken, Exchange, Request
 from pushgateway.vendor.operation import Call, Ruling
+from pushgateway.vendor.refusals import Refused
 
 
 class Vendor(ABC):

@@ -14,10 +14,10 @@ from typing import Any
 
 import attrs
 
-from pushgateway.model.errors import NoVerdict, Refused
-from pushgateway.model.outcome import Reason
+from pushgateway.model.reason import Reason
 from pushgateway.model.secret import safe_repr
 from pushgateway.vendor.exchange import Response
+from pushgateway.vendor.refusals import NoVerdict, Refused
 
 
 @safe_repr

@@ -23,7 +23,7 @@ from cattrs.v import format_exception
 from pushgateway.model.audience import AudienceKind
 from pushgateway.model.errors import PluginError
 from pushgateway.model.intent import Intent
-from pushgateway.model.outcome import Reason
+from pushgateway.model.reason import Reason
 from pushgateway.model.receipt import ReceiptKind
 from pushgateway.model.secret import safe_repr
 

@@ -24,9 +24,10 @@ from pushgateway.cli.gateway_session import ask
 from pushgateway.cli.vendors import abilities
 from pushgateway.config import Config
 from pushgateway.gateway import Gateway
-from pushgateway.model.outcome import CertificateCheck, Outcome, Reason, Status
-from pushgateway.model.push import Notification, Push, PushToken
-from pushgateway.model.reason_advice import ADVICE
+from pushgateway.model.notification import Notification
+from pushgateway.model.outcome import CertificateCheck, Outcome
+from pushgateway.model.push import Push, PushToken
+from pushgateway.model.reason import Reason, Status
 
 PUSH = Push(PushToken(7005, "CN_secret_token"), Notification("a", "b"))
 
@@ -116,9 +117,8 @@ def test_exit_codes(statuses: list[Status], code: Exit) -> None:
 def test_every_word_has_a_sentence() -> None:
     """No status and no reason leaves the user without a sentence."""
     assert render.ENDINGS.keys() == set(Status)
-    assert ADVICE.keys() == set(Reason)
     assert MEANINGS.keys() == set(Exit)
-    assert all(ADVICE.values())
+    assert all(reason.advice for reason in Reason)
 
 
 def test_tokens_are_shortened_in_words() -> None:

@@ -16,8 +16,10 @@ import pushgateway.sandbox
 from pushgateway.cli import demo_scenes
 from pushgateway.cli.command import pushgateway as command
 from pushgateway.cli.exit_codes import Exit
-from pushgateway.model.outcome import Outcome, Reason
-from pushgateway.model.push import Notification, Push, PushToken
+from pushgateway.model.notification import Notification
+from pushgateway.model.outcome import Outcome
+from pushgateway.model.push import Push, PushToken
+from pushgateway.model.reason import Reason
 from pushgateway.sandbox import Sandbox, find_sandbox
 
 

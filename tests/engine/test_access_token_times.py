@@ -14,10 +14,11 @@ import pytest
 from login_server import DAY, EPOCH, KEY, Office, busy, every_order, fresh, now, tried, wrong_key
 
 from pushgateway.engine.session.access_tokens import AccessTokens
-from pushgateway.model.errors import NoVerdict, PushgatewayError, Refused
-from pushgateway.model.outcome import Reason
+from pushgateway.model.errors import PushgatewayError
+from pushgateway.model.reason import Reason
 from pushgateway.testing.virtual_time import loop_wall_clock, run_virtual
 from pushgateway.vendor import AccessToken
+from pushgateway.vendor.refusals import NoVerdict, Refused
 
 
 @pytest.mark.parametrize("age", [0.0, 3600.0, DAY - 120.0])

@@ -14,10 +14,10 @@ import pytest
 from login_server import DAY, EPOCH, KEY, Office, busy, every_order, fresh, now, tried, wrong_key
 
 from pushgateway.engine.session.access_tokens import AccessTokens
-from pushgateway.model.errors import ClockSkew, NoVerdict, Refused
-from pushgateway.model.outcome import Reason
+from pushgateway.model.reason import Reason
 from pushgateway.testing.virtual_time import run_virtual
 from pushgateway.vendor import AccessToken
+from pushgateway.vendor.refusals import ClockSkew, NoVerdict, Refused
 
 
 @every_order

@@ -14,7 +14,7 @@ from pushgateway import Certificate, Journal, Outcome, Push, PushToken, Reason, 
 from pushgateway.engine.pushes.queue import SHARE, Queue
 from pushgateway.engine.pushes.sinks import Many
 from pushgateway.model.intent import Priority
-from pushgateway.model.push import Notification
+from pushgateway.model.notification import Notification
 from pushgateway.observe.events import Event, LoginDone, RequestDone
 from pushgateway.observe.journal import read_journal
 from pushgateway.observe.traces import Ended, Traces

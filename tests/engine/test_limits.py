@@ -16,9 +16,9 @@ from pushgateway.engine.flow_control.breaker import (
 from pushgateway.engine.flow_control.quota import DAY, LATE, YOUNG_DAY, Quotas
 from pushgateway.engine.flow_control.rate import LOWEST, Rate
 from pushgateway.engine.flow_control.retry_budget import RetryBudget
-from pushgateway.model.errors import Refused
-from pushgateway.model.outcome import Reason
+from pushgateway.model.reason import Reason
 from pushgateway.observe.events import BreakerState
+from pushgateway.vendor.refusals import Refused
 
 EIGHT_HOURS = 8 * 3600.0
 NOON = 1_700_020_800.0  # 2023-11-15 12:00 in China

@@ -13,7 +13,8 @@ from made_runs import Caller, places_of, run_of
 
 from pushgateway.engine.pushes.queue import Queue
 from pushgateway.engine.pushes.runs import Run, is_wanted
-from pushgateway.model.push import Notification, Push, PushToken
+from pushgateway.model.notification import Notification
+from pushgateway.model.push import Push, PushToken
 from pushgateway.vendor import Batching
 from pushgateway.vendor.text import most_quoted
 

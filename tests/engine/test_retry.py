@@ -9,8 +9,10 @@ from hypothesis import strategies as st
 
 from pushgateway.engine.flow_control.retry import RetryPolicy, last_word, may_repeat
 from pushgateway.model.errors import FieldError
-from pushgateway.model.outcome import Outcome, Reason, Status
-from pushgateway.model.push import Notification, Push, PushToken
+from pushgateway.model.notification import Notification
+from pushgateway.model.outcome import Outcome
+from pushgateway.model.push import Push, PushToken
+from pushgateway.model.reason import Reason, Status
 
 PUSH = Push(PushToken(7005, "token"), Notification("t", "b"), dedupe_id="d")
 TEMPORARY = {Reason.RATE_LIMITED, Reason.UNAVAILABLE}

@@ -11,10 +11,10 @@ import pytest
 from scripted_transport import Script, ask, ask_of_push, asking, conversing, ending
 
 from pushgateway.engine.session.vendor_session import MAX_BREATHS, MAX_REQUESTS
-from pushgateway.model.errors import AccessExpired, ClockSkew, ExchangeError, NoVerdict, Refused
-from pushgateway.model.outcome import Reason
+from pushgateway.model.reason import Reason
 from pushgateway.testing.virtual_time import run_virtual
 from pushgateway.vendor import AccessToken, Exchange, Request, Response
+from pushgateway.vendor.refusals import AccessExpired, ClockSkew, ExchangeError, NoVerdict, Refused
 
 CANARY = "canary-5d1f"
 LATE = "Tue, 14 Nov 2023 22:18:20 GMT"  # 1,700,000,300 seconds

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 from scripted_transport import Script, ask, ask_of_push, conversing, ending, office, token
 
-from pushgateway.model.errors import AccessExpired, NoVerdict, Refused
-from pushgateway.model.outcome import Reason
+from pushgateway.model.reason import Reason
 from pushgateway.testing.virtual_time import run_virtual
 from pushgateway.vendor import AccessToken, Exchange, Request, Response
+from pushgateway.vendor.refusals import AccessExpired, NoVerdict, Refused
 
 CANARY = "canary-5d1f"
 NO_VERDICT = NoVerdict("timeout")

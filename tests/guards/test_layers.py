@@ -201,6 +201,12 @@ def test_imports_go_down(core: Mapping[str, str]) -> None:
     assert faults == []
 
 
+def test_no_cycles(core: Mapping[str, str], plugins: Mapping[str, str]) -> None:
+    """Modules know each other in one direction only, within a package too."""
+    assert cycles(core) == []
+    assert cycles(plugins) == []
+
+
 def test_the_listing_is_the_table(core: Mapping[str, str]) -> None:
     """Every package of the core has a row, and every row is a package that exists."""
     assert {package_of(module) for module in core} == LAYERS.keys()

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pushgateway.model.audience import Audience, AudienceKind, Broadcast
-from pushgateway.model.push import Notification
+from pushgateway.model.notification import Notification
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 NOTE = Notification("title", "body")

@@ -18,13 +18,16 @@ from pushgateway.certificates.certificate import Certificate
 from pushgateway.model import errors
 from pushgateway.model.audience import Audience, Broadcast
 from pushgateway.model.batch import Batch
-from pushgateway.model.errors import ConfigError, FieldError, NoVerdict, PushFailed, PushgatewayError, Refused
+from pushgateway.model.errors import ConfigError, FieldError, PushgatewayError
 from pushgateway.model.frozen import FrozenDict
-from pushgateway.model.outcome import BroadcastOutcome, CallOutcome, Outcome, Reason, Status
-from pushgateway.model.push import Notification, OpenUrl, Push, PushToken
+from pushgateway.model.notification import Notification, OpenUrl
+from pushgateway.model.outcome import BroadcastOutcome, CallOutcome, Outcome, PushFailed
+from pushgateway.model.push import Push, PushToken
+from pushgateway.model.reason import Reason, Status
 from pushgateway.model.receipt import Receipt, ReceiptKind
 from pushgateway.model.secret import Secret
 from pushgateway.observe import events
+from pushgateway.vendor.refusals import NoVerdict, Refused
 
 PUSH = Push(
     PushToken(7005, "CN_a"),

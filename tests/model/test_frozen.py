@@ -24,8 +24,9 @@ from pushgateway.certificates.certificate import Certificate
 from pushgateway.model.audience import Audience, AudienceKind
 from pushgateway.model.errors import FieldError
 from pushgateway.model.frozen import DEEPEST, same
+from pushgateway.model.notification import Notification, OpenActivity, OpenUrl
 from pushgateway.model.outcome import Outcome
-from pushgateway.model.push import Notification, OpenActivity, OpenUrl, Push, PushToken
+from pushgateway.model.push import Push, PushToken
 from pushgateway.testing.virtual_time import run_virtual
 from pushgateway.vendor import Exchange
 

@@ -7,17 +7,20 @@ import attrs
 import pytest
 
 from pushgateway.engine.session.results import checked
-from pushgateway.model.errors import AccessExpired, FieldError, PushFailed, Refused
-from pushgateway.model.outcome import BroadcastOutcome, Outcome, Reason, Status
-from pushgateway.model.push import Notification, Push, PushToken
+from pushgateway.model.errors import FieldError
+from pushgateway.model.notification import Notification
+from pushgateway.model.outcome import BroadcastOutcome, Outcome, PushFailed
+from pushgateway.model.push import Push, PushToken
+from pushgateway.model.reason import Reason, Status
+from pushgateway.vendor.refusals import AccessExpired, Refused
 
 PUSH = Push(PushToken(7005, "token"), Notification("t", "b"), dedupe_id="d-1")
 REFUSED = Refused(Reason.QUOTA_EXCEEDED, "33", "no more today", 60.0, "the day is used up")
 ENDINGS = [
     Outcome.accepted(PUSH, "m-1"),
     Outcome.rejected(PUSH, Reason.UNREGISTERED),
-    Outcome.refused(PUSH, REFUSED),
-    Outcome.refused(PUSH, REFUSED, sent=False),
+    REFUSED.outcome(PUSH),
+    REFUSED.outcome(PUSH, sent=False),
     Outcome.not_sent(PUSH, Reason.OVERLOADED, "full"),
     Outcome.unknown(PUSH, "silence"),
 ]
@@ -65,7 +68,7 @@ def test_each_maker_gives_its_ending() -> None:
 @pytest.mark.parametrize("sent", [True, False])
 def test_a_refusal_keeps_the_vendors_words(sent: bool) -> None:
     """Code, sentence, pause and our own sentence travel with the outcome of every push of the request."""
-    outcome = Outcome.refused(PUSH, REFUSED, sent=sent)
+    outcome = REFUSED.outcome(PUSH, sent=sent)
 
     assert (outcome.vendor_code, outcome.vendor_message) == ("33", "no more today")
     assert (outcome.retry_after, outcome.detail) == (60.0, "the day is used up")

@@ -18,11 +18,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pushgateway.certificates.certificate import Certificate
-from pushgateway.model import errors
 from pushgateway.model.audience import Audience, AudienceKind, Broadcast
-from pushgateway.model.errors import FieldError, PushFailed, Refused
-from pushgateway.model.outcome import BroadcastOutcome, Outcome, Reason, Status
-from pushgateway.model.push import (
+from pushgateway.model.checks import as_certificate_id
+from pushgateway.model.errors import FieldError
+from pushgateway.model.notification import (
     Network,
     Notification,
     OpenActivity,
@@ -30,12 +29,13 @@ from pushgateway.model.push import (
     OpenIntent,
     OpenIntentUri,
     OpenUrl,
-    Push,
-    PushToken,
-    as_certificate_id,
 )
+from pushgateway.model.outcome import BroadcastOutcome, Outcome, PushFailed
+from pushgateway.model.push import Push, PushToken
+from pushgateway.model.reason import Reason, Status
 from pushgateway.model.secret import Secret, mask
 from pushgateway.vendor import AccessToken, Reply, Request, Response
+from pushgateway.vendor.refusals import AccessExpired, Refused
 
 CANARY = "canary-5d1f"
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -353,8 +353,8 @@ def test_no_repr_tells_content(value: object) -> None:
 def test_no_exception_tells_content() -> None:
     """An exception that carries an outcome or a vendor's sentence does not show it; the values stay readable."""
     refused = Refused(Reason.MUTED, "5", CANARY, 3.0, "a sentence of ours")
-    expired = errors.AccessExpired(Reason.CREDENTIALS, "11", CANARY)
-    failed = PushFailed(Outcome.refused(Push(PushToken(1, CANARY), Notification(CANARY, CANARY)), refused))
+    expired = AccessExpired(Reason.CREDENTIALS, "11", CANARY)
+    failed = PushFailed(refused.outcome(Push(PushToken(1, CANARY), Notification(CANARY, CANARY))))
     shown_texts = [shown(error) for error in (refused, expired, failed)]
 
     assert [text for text in shown_texts if CANARY in text] == []

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from sample_events import OF, Clock, breaker, login_done, one_of_each, outcome_given, request_done
 
 from pushgateway.model.errors import FieldError
-from pushgateway.model.outcome import Reason, Status
+from pushgateway.model.reason import Reason, Status
 from pushgateway.observe.emitter import DEEPEST, MOST, PAUSE, Emitter
 from pushgateway.observe.events import (
     BreakerState,

@@ -10,7 +10,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 import attrs
 import pytest
 
-from pushgateway.model.outcome import Reason, Status, SumStatus
+from pushgateway.model.reason import Reason, Status, SumStatus
 from pushgateway.observe import events
 from pushgateway.observe.events import BreakerState, Event, RateChanged, Reloaded, RequestDone
 

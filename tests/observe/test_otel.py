@@ -13,7 +13,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.trace import SpanKind, StatusCode
 from sample_events import OF, breaker, login_done, one_of_each, outcome_given, request_done
 
-from pushgateway.model.outcome import Reason, Status
+from pushgateway.model.reason import Reason, Status
 from pushgateway.observe.events import (
     BreakerState,
     BroadcastDone,

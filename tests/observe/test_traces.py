@@ -21,7 +21,6 @@ from pushgateway import (
     Trace,
     sync,
 )
-from pushgateway.model.reason_advice import ADVICE
 from pushgateway.observe.traces import BatchTrace, Traces
 from pushgateway.testing.virtual_time import run_virtual
 
@@ -90,7 +89,7 @@ def test_a_refusal_says_why_and_who_must_act() -> None:
 
     assert trace is not None
     assert (trace.status, trace.reason, trace.vendor_code) == (Status.REJECTED, Reason.UNREGISTERED, "2")
-    assert trace.advice == ADVICE[Reason.UNREGISTERED]
+    assert trace.advice == Reason.UNREGISTERED.advice
     assert trace.steps[-1].detail == "rejected: unregistered (vendor code 2)"
 
 

@@ -11,13 +11,14 @@ from typing import Any
 import pytest
 from acme import AcmeSandbox
 
-from pushgateway.model.errors import FieldError, NoVerdict, PluginError
+from pushgateway.model.errors import FieldError, PluginError
 from pushgateway.sandbox import Fault, Sandbox, find_sandbox
 from pushgateway.sandbox.kit.base import _REPLIES
 from pushgateway.sandbox.kit.faults import REPLACING
 from pushgateway.testing import SandboxTransport
 from pushgateway.testing.virtual_time import run_virtual
 from pushgateway.vendor import Request, Response
+from pushgateway.vendor.refusals import NoVerdict
 
 
 def push(sandbox: Sandbox, text: str = "hello") -> Request:

@@ -14,8 +14,9 @@ from pushgateway_oppo.sandbox.form import FORM, read_form
 
 from pushgateway.certificates.certificate import Certificate, load_vendors
 from pushgateway.certificates.plugins import Plugins
-from pushgateway.model.errors import ConfigError, NoVerdict, PluginError
+from pushgateway.model.errors import ConfigError, PluginError
 from pushgateway.vendor import Request, Response, read_reply
+from pushgateway.vendor.refusals import NoVerdict
 from pushgateway.vendor.rules import parse_rules
 
 

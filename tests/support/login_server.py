@@ -12,10 +12,11 @@ from typing import Any, TypeVar
 import pytest
 
 from pushgateway.engine.session.access_tokens import AccessTokens
-from pushgateway.model.errors import PushgatewayError, Refused
-from pushgateway.model.outcome import Reason
+from pushgateway.model.errors import PushgatewayError
+from pushgateway.model.reason import Reason
 from pushgateway.testing.virtual_time import loop_wall_clock
 from pushgateway.vendor import AccessToken
+from pushgateway.vendor.refusals import Refused
 
 T = TypeVar("T")
 DAY = 86400.0

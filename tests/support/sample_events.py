@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from pushgateway.model.outcome import Reason, Status
+from pushgateway.model.reason import Reason, Status
 from pushgateway.observe.events import (
     BreakerChanged,
     BreakerState,

@@ -20,7 +20,7 @@ from broken.copies import installed
 from plain_vendor_kit import GroupKit, PlainKit
 from toy_vendor import Toy
 
-from pushgateway.model.outcome import Reason
+from pushgateway.model.reason import Reason
 from pushgateway.testing.conformance import PROMISES, PluginConformance
 from pushgateway.testing.conformance.exchange_driver import MOST_STEPS, ExchangeDriver
 from pushgateway.testing.conformance.odd_inputs import odd_twins

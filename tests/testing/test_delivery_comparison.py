@@ -13,7 +13,8 @@ import attrs
 import pytest
 from broken.copies import ACME, BEAM, OPPO, Base, installed
 
-from pushgateway.model.push import Notification, OpenUrl, Push, PushToken
+from pushgateway.model.notification import Notification, OpenUrl
+from pushgateway.model.push import Push, PushToken
 from pushgateway.sandbox import Delivery
 from pushgateway.testing.conformance.delivery_comparison import changed, is_moment, is_whole_cut, same
 from pushgateway.testing.conformance.exchange_driver import ExchangeDriver

@@ -10,7 +10,6 @@ import pytest
 from faulty_server import Authority
 from raw_server import PLAIN, TRANSPORTS, Behaviour, Kind, Server, ask, serving
 
-from pushgateway.model.errors import NoVerdict
 from pushgateway.transport import body as replying
 from pushgateway.transport.body import Body, decode_headers, words
 from pushgateway.transport.connection import Wire
@@ -20,6 +19,7 @@ from pushgateway.transport.protocol import MAX_REPLY
 from pushgateway.transport.request_head import Proxy, encode_headers, find
 from pushgateway.transport.tls import Trust
 from pushgateway.vendor import Request
+from pushgateway.vendor.refusals import NoVerdict
 
 HEAD = b"HTTP/1.1 200 OK\r\n"
 every_reader = pytest.mark.parametrize("reader", [H11Reply, LlhttpReply])

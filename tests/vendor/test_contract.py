@@ -19,9 +19,11 @@ import pushgateway.vendor as contract
 from pushgateway.certificates.certificate import Certificate, load_vendors
 from pushgateway.certificates.plugins import Plugins
 from pushgateway.model.audience import Audience, Broadcast
-from pushgateway.model.errors import FieldError, Refused
-from pushgateway.model.outcome import Outcome, Status
-from pushgateway.model.push import Notification, OpenUrl, Push, PushToken
+from pushgateway.model.errors import FieldError
+from pushgateway.model.notification import Notification, OpenUrl
+from pushgateway.model.outcome import Outcome
+from pushgateway.model.push import Push, PushToken
+from pushgateway.model.reason import Status
 from pushgateway.model.secret import Secret
 from pushgateway.vendor import (
     AccessToken,
@@ -33,6 +35,7 @@ from pushgateway.vendor import (
     check_base_url,
     is_loopback,
 )
+from pushgateway.vendor.refusals import Refused
 
 CANARY = "canary-5d1f"
 

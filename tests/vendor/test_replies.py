@@ -9,8 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from pushgateway.model.errors import NoVerdict, Refused
-from pushgateway.model.outcome import Reason
+from pushgateway.model.reason import Reason
 from pushgateway.vendor import (
     Reply,
     Response,
@@ -20,6 +19,7 @@ from pushgateway.vendor import (
     read_reply,
 )
 from pushgateway.vendor.exchange import MAX_RETRY_AFTER
+from pushgateway.vendor.refusals import NoVerdict, Refused
 from pushgateway.vendor.replies import MAX_POSTED
 
 CANARY = "canary-5d1f"

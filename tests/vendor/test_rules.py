@@ -5,7 +5,7 @@ from datetime import date
 import pytest
 
 from pushgateway.model.errors import PluginError
-from pushgateway.model.outcome import Reason
+from pushgateway.model.reason import Reason
 from pushgateway.vendor.rules import FieldRule, load_rules, parse_rules
 
 GOOD = """

@@ -8,8 +8,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from pushgateway.model.errors import Refused
 from pushgateway.observe.events import BreakerState
+from pushgateway.vendor.refusals import Refused
 
 FAILURES = 5
 """Requests in a row without a readable answer, or answered "unavailable", after which the breaker opens."""

@@ -18,11 +18,12 @@ from pushgateway.engine.flow_control.rate import Rate
 from pushgateway.engine.flow_control.refused_contents import RefusedContents
 from pushgateway.engine.flow_control.retry_budget import RetryBudget
 from pushgateway.engine.flow_control.size_limit import SizeLimit
-from pushgateway.model.errors import NoVerdict, Refused
-from pushgateway.model.outcome import Outcome, Reason, Status
+from pushgateway.model.outcome import Outcome
+from pushgateway.model.reason import Reason, Status
 from pushgateway.observe.emitter import Emitter
 from pushgateway.observe.events import BreakerChanged, BreakerState, QuotaLatched, QuotaReleased, RateChanged
 from pushgateway.vendor import Rates
+from pushgateway.vendor.refusals import NoVerdict, Refused
 
 URGENT_LOAN = 1.0
 """Seconds of the rate that urgent pushes may use in advance, so that they need not wait behind bulk."""

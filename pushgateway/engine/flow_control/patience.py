@@ -13,9 +13,9 @@ from typing import TypeVar
 import attrs
 
 from pushgateway.engine.flow_control.retry import RetryPolicy
-from pushgateway.model.errors import NoVerdict, Refused
-from pushgateway.model.outcome import Reason
+from pushgateway.model.reason import Reason
 from pushgateway.model.secret import safe_repr
+from pushgateway.vendor.refusals import NoVerdict, Refused
 
 R = TypeVar("R")
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Hashable, Iterable
 
-from pushgateway.model.errors import Refused
+from pushgateway.vendor.refusals import Refused
 
 CONTENT_PAUSE = 60.0
 """Seconds for which a notification that was refused is not sent again."""

@@ -9,8 +9,9 @@ import attrs
 
 from pushgateway.engine.pushes.ids import derived
 from pushgateway.model.errors import FieldError
-from pushgateway.model.outcome import Outcome, Reason, Status
+from pushgateway.model.outcome import Outcome
 from pushgateway.model.push import Push
+from pushgateway.model.reason import Reason, Status
 from pushgateway.model.secret import safe_repr
 
 TEMPORARY = frozenset({Reason.RATE_LIMITED, Reason.UNAVAILABLE})

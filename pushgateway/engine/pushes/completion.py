@@ -13,13 +13,14 @@ from collections.abc import Callable, Iterable, Sequence
 from pushgateway.engine.flow_control.retry import last_word, repeat
 from pushgateway.engine.pushes.deadlines import Deadlines
 from pushgateway.engine.pushes.runs import Run, is_wanted, size_of
-from pushgateway.model.errors import Refused
-from pushgateway.model.outcome import Outcome, Reason, Status
+from pushgateway.model.outcome import Outcome
 from pushgateway.model.push import Push
+from pushgateway.model.reason import Reason, Status
 from pushgateway.observe.emitter import Emitter
 from pushgateway.observe.events import OutcomeGiven
 from pushgateway.observe.traces import Traces
 from pushgateway.transport.limit import ARRIVED
+from pushgateway.vendor.refusals import Refused
 
 TURN = 1000
 """Pushes given their outcome before the event loop gets a turn, where there may be many."""
@@ -100,7 +101,7 @@ class Completions:
 
     def refused(self, run: Run, refusal: Refused) -> None:
         """What would have to come before it, or waiting for it, is refused: it did not leave."""
-        self.end(run, lambda push: Outcome.refused(push, refusal, sent=False))
+        self.end(run, lambda push: refusal.outcome(push, sent=False))
 
     def accepted(self, runs: Sequence[Run], outcomes: Sequence[Outcome]) -> None:
         """The last word on all runs of one request: accepted, at the first attempt, and none is settled yet."""

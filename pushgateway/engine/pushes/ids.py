@@ -11,7 +11,8 @@ import struct
 from collections.abc import Callable, Sequence
 from operator import attrgetter
 
-from pushgateway.model.push import Notification, Push, PushToken
+from pushgateway.model.notification import Notification
+from pushgateway.model.push import Push, PushToken
 
 _DEDUPE_ID: Callable[[Notification], str | None] = attrgetter("dedupe_id")
 

@@ -15,7 +15,7 @@ from typing import NamedTuple
 from pushgateway.engine.pushes.runs import Run, is_wanted, size_of
 from pushgateway.model.batch import distinct
 from pushgateway.model.intent import Priority
-from pushgateway.model.push import Notification
+from pushgateway.model.notification import Notification
 from pushgateway.vendor.capacity import Batching
 from pushgateway.vendor.text import most_quoted
 

@@ -15,8 +15,9 @@ from typing import Any, Protocol, TypeAlias, TypeVar
 
 from pushgateway.model.batch import Batch, distinct
 from pushgateway.model.intent import Priority
+from pushgateway.model.notification import Notification
 from pushgateway.model.outcome import Outcome
-from pushgateway.model.push import Notification, Push, PushToken
+from pushgateway.model.push import Push, PushToken
 from pushgateway.observe.traces import BatchTrace
 
 P_contra = TypeVar("P_contra", contravariant=True)

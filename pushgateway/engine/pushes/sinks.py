@@ -27,12 +27,6 @@ def as_push(push: object, place: int) -> Push:
     return push
 
 
-def check_window(window: int) -> None:
-    """Raises `FieldError` for a window in which no push has room."""
-    if window < 1:
-        raise FieldError("window", "must be 1 or more")
-
-
 class Singles:
     """The sink of single sends. A push's place in it is the future that its caller awaits: one of asyncio's own, which
     a task waits for at less cost than for any class made of it. Whoever goes cancels it."""

@@ -17,10 +17,10 @@ from collections.abc import Awaitable, Callable
 import attrs
 from cachetools import TLRUCache
 
-from pushgateway.model.errors import ClockSkew, NoVerdict, Refused
-from pushgateway.model.outcome import Reason
+from pushgateway.model.reason import Reason
 from pushgateway.model.secret import safe_repr
 from pushgateway.vendor import AccessToken
+from pushgateway.vendor.refusals import ClockSkew, NoVerdict, Refused
 
 log = logging.getLogger(__name__)
 

@@ -14,7 +14,7 @@ from types import GeneratorType
 from typing import Any, ParamSpec, TypeVar
 
 from pushgateway.model.audience import AudienceKind
-from pushgateway.model.push import Notification
+from pushgateway.model.notification import Notification
 from pushgateway.model.secret import where
 from pushgateway.vendor import AccessToken, Batching, Rates, Request, Vendor
 from pushgateway.vendor.operation import Ruling

@@ -13,7 +13,8 @@ from pushgateway.certificates.receipt_signing import ReceiptSigner
 from pushgateway.engine.session import claims
 from pushgateway.engine.session.vendor_session import VendorSession
 from pushgateway.model.batch import distinct
-from pushgateway.model.push import Notification, PushToken
+from pushgateway.model.notification import Notification
+from pushgateway.model.push import PushToken
 from pushgateway.vendor import Batching, Rates, Vendor
 
 Route: TypeAlias = tuple[str, str, Hashable]

@@ -12,9 +12,10 @@ from operator import attrgetter, is_
 import attrs
 
 from pushgateway.model.batch import Batch
-from pushgateway.model.errors import AccessExpired, ClockSkew, ExchangeError, NoVerdict, Refused
-from pushgateway.model.outcome import Outcome, Reason
+from pushgateway.model.outcome import Outcome
 from pushgateway.model.push import Push
+from pushgateway.model.reason import Reason
+from pushgateway.vendor.refusals import AccessExpired, ClockSkew, ExchangeError, NoVerdict, Refused
 
 
 def checked(pushes: Sequence[Push], outcomes: Sequence[Outcome]) -> Sequence[Outcome]:
@@ -38,14 +39,14 @@ def kept(pushes: Sequence[Push], error: ExchangeError) -> Mapping[int, Outcome]:
 def before(push: Push, failure: ExchangeError) -> Outcome:
     """What had to come before the push, the login, failed."""
     if isinstance(failure, Refused):
-        return Outcome.refused(push, failure, sent=False)
+        return failure.outcome(push, sent=False)
     return Outcome.not_sent(push, Reason.UNAVAILABLE, str(failure))
 
 
 def refused(pushes: Sequence[Push], refusal: Refused, *, asked: bool) -> list[Outcome]:
     """The request as a whole was refused."""
     own = kept(pushes, refusal)
-    return [own.get(place) or Outcome.refused(push, refusal, sent=asked) for place, push in enumerate(pushes)]
+    return [own.get(place) or refusal.outcome(push, sent=asked) for place, push in enumerate(pushes)]
 
 
 OF_THE_VENDOR = frozenset({Reason.CREDENTIALS, Reason.UNAVAILABLE, Reason.RATE_LIMITED, Reason.QUOTA_EXCEEDED})

@@ -20,14 +20,15 @@ from pushgateway.engine.session import claims
 from pushgateway.engine.session.access_tokens import AccessTokens, Key
 from pushgateway.engine.session.claims import BrokenPromise
 from pushgateway.engine.session.results import OF_THE_VENDOR
-from pushgateway.model.errors import AccessExpired, ClockSkew, NoVerdict, Refused
-from pushgateway.model.outcome import CertificateCheck, Reason
+from pushgateway.model.outcome import CertificateCheck
+from pushgateway.model.reason import Reason
 from pushgateway.model.secret import safe_repr, where
 from pushgateway.observe.emitter import Emitter
 from pushgateway.observe.events import Ending, LoginDone, Operation, RequestDone
 from pushgateway.transport import Transport
 from pushgateway.vendor import AccessToken, Exchange, Request, Response, Vendor
 from pushgateway.vendor.exchange import T
+from pushgateway.vendor.refusals import AccessExpired, ClockSkew, NoVerdict, Refused
 
 MAX_REQUESTS = 16
 """Requests of one exchange; a plug-in that asks for more would ask for ever."""

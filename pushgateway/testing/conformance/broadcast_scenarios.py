@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 
 from pushgateway.model.audience import Audience, AudienceKind
-from pushgateway.model.outcome import BroadcastOutcome, Reason, Status
-from pushgateway.model.push import Notification
+from pushgateway.model.notification import Notification
+from pushgateway.model.outcome import BroadcastOutcome
+from pushgateway.model.reason import Reason, Status
 from pushgateway.sandbox import Fault, Sandbox
 from pushgateway.testing.conformance.content_scenarios import FEATURES, names_of, with_fields
 from pushgateway.testing.conformance.delivery_comparison import changed

@@ -14,14 +14,15 @@ from typing import Any
 import attrs
 
 from pushgateway.engine.operations import operations_of
-from pushgateway.model.errors import FieldError, NoVerdict, Refused
-from pushgateway.model.outcome import Reason
+from pushgateway.model.errors import FieldError
+from pushgateway.model.reason import Reason
 from pushgateway.testing.conformance.exchange_driver import ExchangeDriver
 from pushgateway.testing.conformance.harness import ODD_TOKENS, PREFIXED, Harness
 from pushgateway.testing.conformance.odd_inputs import ODD_BODIES, odd_twins
 from pushgateway.testing.conformance.promises import checks
 from pushgateway.vendor import Response
 from pushgateway.vendor.operation import Call
+from pushgateway.vendor.refusals import NoVerdict, Refused
 
 NOT_THE_ARGUMENTS = (Reason.CREDENTIALS, Reason.RATE_LIMITED, Reason.QUOTA_EXCEEDED, Reason.UNAVAILABLE)
 

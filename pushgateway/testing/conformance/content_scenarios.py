@@ -13,26 +13,18 @@ from typing import Any
 import attrs
 import pytest
 
-from pushgateway.model.errors import NoVerdict, Refused
 from pushgateway.model.intent import Intent
-from pushgateway.model.outcome import Outcome, Reason, Status
-from pushgateway.model.push import (
-    CallBack,
-    Network,
-    Notification,
-    OpenActivity,
-    OpenIntent,
-    OpenIntentUri,
-    OpenUrl,
-    Push,
-    PushToken,
-)
+from pushgateway.model.notification import Network, Notification, OpenActivity, OpenIntent, OpenIntentUri, OpenUrl
+from pushgateway.model.outcome import Outcome
+from pushgateway.model.push import CallBack, Push, PushToken
+from pushgateway.model.reason import Reason, Status
 from pushgateway.sandbox import Delivery
 from pushgateway.testing.conformance.delivery_comparison import changed, is_whole_cut, same
 from pushgateway.testing.conformance.exchange_driver import ExchangeDriver
 from pushgateway.testing.conformance.harness import Harness
 from pushgateway.testing.conformance.promises import checks
 from pushgateway.testing.conformance.sandbox_connection import EPOCH
+from pushgateway.vendor.refusals import NoVerdict, Refused
 
 NOW = datetime.fromtimestamp(EPOCH, UTC)
 PLAIN = Notification("title", "for all")
@@ -104,7 +96,7 @@ class ContentScenarios(Harness):
         try:
             outcomes: Sequence[Outcome] = driver.push(batch)
         except Refused as refused:
-            outcomes = [refused.kept.get(place) or Outcome.refused(push, refused) for place, push in enumerate(batch)]
+            outcomes = [refused.kept.get(place) or refused.outcome(push) for place, push in enumerate(batch)]
         except NoVerdict as silent:
             raise AssertionError(
                 f"the vendor was asked for a notification and gave no verdict: {silent.detail}"

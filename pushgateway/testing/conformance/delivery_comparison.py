@@ -14,7 +14,7 @@ from typing import Any
 import attrs
 import regex
 
-from pushgateway.model.push import Notification
+from pushgateway.model.notification import Notification
 from pushgateway.sandbox import Delivery
 from pushgateway.vendor.text import ELLIPSIS, clean, is_visible, utf16_units
 

@@ -13,11 +13,11 @@ from typing import TypeVar
 import attrs
 
 from pushgateway.model.audience import AudienceKind, Broadcast
-from pushgateway.model.errors import NoVerdict, Refused
 from pushgateway.model.secret import safe_repr
 from pushgateway.sandbox import Sandbox
 from pushgateway.testing.conformance.sandbox_connection import EPOCH, HOST, HttpConnection, SandboxConnection
 from pushgateway.vendor import AccessToken, BroadcastOutcome, Exchange, Outcome, Push, Request, Response, Vendor
+from pushgateway.vendor.refusals import NoVerdict, Refused
 
 T = TypeVar("T")
 MOST_STEPS = 10_000

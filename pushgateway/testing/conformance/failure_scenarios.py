@@ -14,15 +14,16 @@ import attrs
 import pytest
 
 from pushgateway.certificates.certificate import Certificate
-from pushgateway.model.errors import NoVerdict, Refused
-from pushgateway.model.outcome import Outcome, Reason, Status
+from pushgateway.model.outcome import Outcome
 from pushgateway.model.push import Push
+from pushgateway.model.reason import Reason, Status
 from pushgateway.testing.conformance.exchange_driver import ExchangeDriver
 from pushgateway.testing.conformance.harness import Harness
 from pushgateway.testing.conformance.odd_inputs import ODD_BODIES, odd_twins
 from pushgateway.testing.conformance.promises import checks
 from pushgateway.testing.conformance.sandbox_connection import EPOCH
 from pushgateway.vendor import AccessToken, Response, Vendor
+from pushgateway.vendor.refusals import NoVerdict, Refused
 
 LIMITS = (Reason.RATE_LIMITED, Reason.QUOTA_EXCEEDED, Reason.UNAVAILABLE)
 NEVER = "98765432"
@@ -350,7 +351,7 @@ class FailureScenarios(Harness):
         try:
             return driver.push(batch)
         except Refused as refused:
-            return [Outcome.refused(push, refused) for push in batch]
+            return [refused.outcome(push) for push in batch]
         except NoVerdict as silent:
             return [Outcome.unknown(push, silent.detail) for push in batch]
 

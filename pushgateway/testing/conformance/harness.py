@@ -20,8 +20,10 @@ from pushgateway.certificates.certificate import Certificate, load_vendors
 from pushgateway.certificates.plugins import Plugins
 from pushgateway.gateway import Gateway
 from pushgateway.model.audience import Audience, AudienceKind
-from pushgateway.model.outcome import Outcome, Reason, Status
-from pushgateway.model.push import Notification, Push, PushToken
+from pushgateway.model.notification import Notification
+from pushgateway.model.outcome import Outcome
+from pushgateway.model.push import Push, PushToken
+from pushgateway.model.reason import Reason, Status
 from pushgateway.model.secret import Secret, safe_repr
 from pushgateway.sandbox import Fault, Sandbox
 from pushgateway.testing.conformance.exchange_driver import ExchangeDriver, Watch

@@ -15,8 +15,8 @@ import pytest
 from pushgateway.certificates.certificate import Certificate
 from pushgateway.certificates.plugins import VENDORS, Plugins, installed
 from pushgateway.model.audience import Broadcast
-from pushgateway.model.errors import NoVerdict, Refused
-from pushgateway.model.push import Notification, Push, PushToken
+from pushgateway.model.notification import Notification
+from pushgateway.model.push import Push, PushToken
 from pushgateway.sandbox.find import SANDBOXES, find_sandbox
 from pushgateway.testing.conformance.exchange_driver import ExchangeDriver
 from pushgateway.testing.conformance.harness import PREFIXED, Harness, audiences
@@ -24,6 +24,7 @@ from pushgateway.testing.conformance.promises import checks
 from pushgateway.testing.conformance.sandbox_connection import EPOCH
 from pushgateway.testing.purity import IMPURE, Calls, imports_of
 from pushgateway.vendor import Exchange
+from pushgateway.vendor.refusals import NoVerdict, Refused
 
 DOORS = frozenset({"pushgateway.vendor", "pushgateway.vendor.rules", "pushgateway.vendor.text"})
 TOOLKIT = "pushgateway.vendor.toolkit"

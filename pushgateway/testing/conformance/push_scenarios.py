@@ -10,13 +10,15 @@ import copy
 import attrs
 import pytest
 
-from pushgateway.model.errors import NoVerdict, Refused
-from pushgateway.model.outcome import Outcome, Reason, Status
-from pushgateway.model.push import Notification, Push, PushToken
+from pushgateway.model.notification import Notification
+from pushgateway.model.outcome import Outcome
+from pushgateway.model.push import Push, PushToken
+from pushgateway.model.reason import Reason, Status
 from pushgateway.testing.conformance.harness import ODD_TOKENS, PREFIXED, Harness
 from pushgateway.testing.conformance.odd_inputs import ODD_NOTES, TEXTS
 from pushgateway.testing.conformance.promises import checks
 from pushgateway.vendor import Batching, Response
+from pushgateway.vendor.refusals import NoVerdict, Refused
 from pushgateway.vendor.text import most_quoted
 
 EXTRA = {"key": "value", "number": 7}

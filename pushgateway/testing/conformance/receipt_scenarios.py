@@ -12,9 +12,9 @@ from typing import Any
 import attrs
 
 from pushgateway.model.audience import Broadcast
-from pushgateway.model.errors import NoVerdict, Refused
-from pushgateway.model.outcome import Reason
-from pushgateway.model.push import Notification, Push, PushToken
+from pushgateway.model.notification import Notification
+from pushgateway.model.push import Push, PushToken
+from pushgateway.model.reason import Reason
 from pushgateway.model.receipt import Receipt, ReceiptKind, Statistics
 from pushgateway.testing.conformance.exchange_driver import ExchangeDriver
 from pushgateway.testing.conformance.harness import Harness, audiences
@@ -23,6 +23,7 @@ from pushgateway.testing.conformance.promises import checks
 from pushgateway.testing.conformance.sandbox_connection import EPOCH
 from pushgateway.vendor import Request
 from pushgateway.vendor.operation import Call
+from pushgateway.vendor.refusals import NoVerdict, Refused
 
 NOTE = Notification("title", "for all")
 RECEIPTS = "https://host.invalid/receipts"

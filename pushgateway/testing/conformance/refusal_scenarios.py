@@ -13,9 +13,10 @@ from typing import Any
 import attrs
 
 from pushgateway.model.audience import AudienceKind, Broadcast
-from pushgateway.model.errors import NoVerdict, Refused
-from pushgateway.model.outcome import Outcome, Reason, Status
-from pushgateway.model.push import Notification, Push, PushToken
+from pushgateway.model.notification import Notification
+from pushgateway.model.outcome import Outcome
+from pushgateway.model.push import Push, PushToken
+from pushgateway.model.reason import Reason, Status
 from pushgateway.sandbox import Answer, Sandbox
 from pushgateway.testing.conformance.exchange_driver import ExchangeDriver
 from pushgateway.testing.conformance.harness import Harness, audiences
@@ -23,6 +24,7 @@ from pushgateway.testing.conformance.odd_inputs import ODD_BODIES, odd_twins
 from pushgateway.testing.conformance.promises import checks
 from pushgateway.testing.conformance.sandbox_connection import EPOCH
 from pushgateway.vendor import Request, Response
+from pushgateway.vendor.refusals import NoVerdict, Refused
 from pushgateway.vendor.rules import CodeRule
 
 MARK = "MARK5d1cMARK"
@@ -256,7 +258,7 @@ class RefusalScenarios(Harness):
         try:
             outcomes: Sequence[Outcome] = driver.push(batch)
         except Refused as refused:
-            outcomes = [Outcome.refused(push, refused) for push in batch]
+            outcomes = [refused.outcome(push) for push in batch]
         assert driver.sandbox.ledger.count(target) == 0, "the sandbox was to say a code of one phone, and delivered"
         return outcomes, outcomes[-1]
 

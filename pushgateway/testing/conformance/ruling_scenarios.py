@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from pushgateway.model.push import Notification, Push, PushToken
+from pushgateway.model.notification import Notification
+from pushgateway.model.push import Push, PushToken
 from pushgateway.testing.conformance.content_scenarios import FEATURES, PLAIN, ContentScenarios, with_fields
 from pushgateway.testing.conformance.promises import checks
 

@@ -16,8 +16,9 @@ from pushgateway.certificates.certificate import Certificate, load_vendors
 from pushgateway.certificates.plugins import Plugins
 from pushgateway.engine.operations import operations_of
 from pushgateway.model.audience import Broadcast
-from pushgateway.model.errors import ConfigError, FieldError, NoVerdict, Refused
-from pushgateway.model.push import Notification, Push, PushToken
+from pushgateway.model.errors import ConfigError, FieldError
+from pushgateway.model.notification import Notification
+from pushgateway.model.push import Push, PushToken
 from pushgateway.model.secret import Secret
 from pushgateway.sandbox import Fault
 from pushgateway.testing.conformance.call_scenarios import arguments
@@ -26,6 +27,7 @@ from pushgateway.testing.conformance.odd_inputs import ODD_NOTES
 from pushgateway.testing.conformance.promises import checks
 from pushgateway.vendor import Request
 from pushgateway.vendor.operation import Ruling
+from pushgateway.vendor.refusals import NoVerdict, Refused
 
 
 class SettingsScenarios(Harness):

@@ -19,7 +19,7 @@ import attrs
 import pytest
 from stevedore import DriverManager
 
-from pushgateway.model.outcome import Reason
+from pushgateway.model.reason import Reason
 from pushgateway.model.receipt import ReceiptKind, Statistics
 from pushgateway.testing.conformance import CallSample, PluginConformance, PostedSample, Sample
 from pushgateway.testing.conformance.promises import BrokenPromiseError

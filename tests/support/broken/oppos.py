@@ -210,7 +210,7 @@ BROKEN = [
         _FAILING,
         "        except NoVerdict as failed:\n            raise failed.keeping(outcomes) from None\n"
         "        except Refused as failed:\n"
-        "            return [Outcome.refused(push, failed) for push in batch]\n"
+        "            return [failed.outcome(push) for push in batch]\n"
         "        if not outcomes:",
     ),
     spoils(

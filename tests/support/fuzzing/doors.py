@@ -18,7 +18,7 @@ from pushgateway.cli.broadcast import read_audience, read_tokens
 from pushgateway.cli.options import json_object, moment, read_notification
 from pushgateway.model.audience import Audience
 from pushgateway.model.errors import FieldError
-from pushgateway.model.push import Notification
+from pushgateway.model.notification import Notification
 
 _MOMENTS = (
     "2026-11-22T20:00+08:00",

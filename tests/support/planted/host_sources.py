@@ -26,7 +26,7 @@ PLANTS = [
     ),
     SourcePlant(
         "a refusal before any request ends REJECTED",
-        "pushgateway/model/outcome.py",
+        "pushgateway/vendor/refusals.py",
         "status=Status.REJECTED if sent else Status.NOT_SENT,",
         "status=Status.REJECTED,",
         "tests/model/test_outcome.py::test_each_maker_gives_its_ending",
@@ -47,21 +47,21 @@ PLANTS = [
     ),
     SourcePlant(
         "a timeout of nothing is taken",
-        "pushgateway/model/push.py",
+        "pushgateway/model/checks.py",
         "not 0 < value <= LONGEST:",
         "not 0 <= value <= LONGEST:",
         "tests/model/test_push.py::test_a_timeout_is_a_positive_number[0]",
     ),
     SourcePlant(
         "a display window that ends before it begins is taken",
-        "pushgateway/model/push.py",
+        "pushgateway/model/notification.py",
         "self.show_from >= self.show_until:",
         "self.show_from > self.show_until:",
         "tests/model/test_push.py::test_a_display_window_has_a_length",
     ),
     SourcePlant(
         "a time without a zone is taken",
-        "pushgateway/model/push.py",
+        "pushgateway/model/checks.py",
         "if not isinstance(value, datetime) or value.utcoffset() is None:",
         "if not isinstance(value, datetime):",
         "tests/model/test_push.py::test_a_wrong_type_in_a_notification_names_its_field[show_from-wrong18]",
@@ -75,7 +75,7 @@ PLANTS = [
     ),
     SourcePlant(
         "True counts as a ttl of one second",
-        "pushgateway/model/push.py",
+        "pushgateway/model/notification.py",
         "if self.ttl is not None and (isinstance(self.ttl, bool) or self.ttl < 0):",
         "if self.ttl is not None and self.ttl < 0:",
         "tests/model/test_push.py::test_a_wrong_type_in_a_notification_names_its_field[ttl-True]",
@@ -89,7 +89,7 @@ PLANTS = [
     ),
     SourcePlant(
         "overrides are found under one spelling of a brand only",
-        "pushgateway/model/push.py",
+        "pushgateway/model/notification.py",
         "name = str.__str__(brand).strip().lower()",
         "name = str.__str__(brand)",
         "tests/scenarios/test_value_corners.py::test_a_brand_has_one_spelling_in_overrides",

@@ -20,8 +20,8 @@ from pushgateway.engine.pushes.completion import Completions
 from pushgateway.engine.session.access_tokens import AccessTokens
 from pushgateway.engine.session.vendor_session import VendorSession
 from pushgateway.engine.workers import Workers, _current
-from pushgateway.model.errors import NoVerdict
 from pushgateway.observe.events import BreakerState
+from pushgateway.vendor.refusals import NoVerdict
 
 PLANTS: list[Plant] = []
 Patch = pytest.MonkeyPatch

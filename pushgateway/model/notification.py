@@ -1,0 +1,305 @@
+"""What the user sees: `Notification`, and what a tap on it does (`OpenApp`, `OpenUrl`, …).
+
+Frozen values, the same for every vendor: no I/O, no clock, no random. A `repr` is what a log may show, so it never
+holds a title, a body or data. What a vendor makes of a notification is its plug-in's matter. Made by hosts,
+read by plug-ins.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from operator import attrgetter
+from typing import Any
+
+import attrs
+
+from pushgateway.model.checks import check_aware
+from pushgateway.model.errors import FieldError
+from pushgateway.model.frozen import EMPTY, FrozenDict, freeze_json, same
+from pushgateway.model.intent import Intent, as_intent
+from pushgateway.model.secret import safe_repr
+
+
+def _size(value: object, name: str) -> str:
+    text = getattr(value, name, None)
+    return str(len(text)) if isinstance(text, str) else "unknown length"
+
+
+def _keep_text(owner: object, name: str) -> None:
+    """Keep a field as plain `str`. Raises `FieldError` for other types."""
+    value = getattr(owner, name)
+    if type(value) is not str:
+        if not isinstance(value, str):
+            raise FieldError(f"{type(owner).__name__}.{name}", f"must be a str, is {type(value).__name__}")
+        object.__setattr__(owner, name, str.__str__(value))
+
+
+@safe_repr
+@attrs.frozen
+class OpenApp:
+    """A tap opens the app. The default."""
+
+
+@safe_repr
+@attrs.frozen(repr=False)
+class OpenIntent:
+    """A tap opens the activity with this intent action (Android `<action android:name=…>`)."""
+
+    action: str
+
+    def __attrs_post_init__(self) -> None:
+        _keep_text(self, "action")
+
+    def __repr__(self) -> str:
+        return "OpenIntent(…)"
+
+
+@safe_repr
+@attrs.frozen(repr=False)
+class OpenActivity:
+    """A tap opens the activity of this fully qualified class name."""
+
+    class_name: str
+
+    def __attrs_post_init__(self) -> None:
+        _keep_text(self, "class_name")
+
+    def __repr__(self) -> str:
+        return "OpenActivity(…)"
+
+
+@safe_repr
+@attrs.frozen(repr=False)
+class OpenUrl:
+    """A tap opens this web page."""
+
+    url: str
+
+    def __attrs_post_init__(self) -> None:
+        _keep_text(self, "url")
+
+    def __repr__(self) -> str:
+        return "OpenUrl(…)"
+
+
+@safe_repr
+@attrs.frozen(repr=False)
+class OpenIntentUri:
+    """A tap opens this intent scheme URL (`intent://…#Intent;…;end`)."""
+
+    uri: str
+
+    def __attrs_post_init__(self) -> None:
+        _keep_text(self, "uri")
+
+    def __repr__(self) -> str:
+        return "OpenIntentUri(…)"
+
+
+ClickAction = OpenApp | OpenIntent | OpenActivity | OpenUrl | OpenIntentUri
+"""What a tap on the notification does."""
+
+
+_DICTS = frozenset({dict, FrozenDict})
+
+
+_CLICKS = frozenset((OpenApp, OpenIntent, OpenActivity, OpenUrl, OpenIntentUri))
+
+
+class Network(enum.Enum):
+    """Over which network a phone may be reached."""
+
+    ANY = "any"
+    WIFI = "wifi"
+
+
+def _freeze_overrides(given: Mapping[Any, Any]) -> Mapping[str, Any]:
+    """By brand, which is lower case as in a certificate: frozen fields."""
+    if type(given) is FrozenDict:
+        return given
+    made: dict[str, Any] = {}
+    for brand, fields in given.items():
+        if not isinstance(brand, str) or not isinstance(fields, Mapping):
+            raise FieldError("Notification.overrides", "must map a brand to a mapping of that vendor's fields")
+        name = str.__str__(brand).strip().lower()
+        if name in made:
+            raise FieldError("Notification.overrides", "names a brand twice")
+        made[name] = freeze_json(f'Notification.overrides["{name[:60]}"]', fields)
+    return FrozenDict(made) if made else EMPTY
+
+
+@safe_repr
+@attrs.frozen(kw_only=True, repr=False, eq=False)
+class Notification:
+    """What the user sees, the same for every vendor.
+
+    It is frozen when it is made: mappings and lists are copied, at every depth, and what JSON cannot hold raises
+    `FieldError`. Two are equal when every value is equal in value and type: then they are the same on the wire.
+
+    Too long text is cut by the vendor's rules and named in `Outcome.truncated`; what cannot be cut ends as
+    `NOT_SENT` / `INVALID_NOTIFICATION` with a `detail` that names field and limit. Wrong types raise `FieldError`
+    here. A notification is shared freely: the same object for many tokens is encoded once.
+    """
+
+    title: str = attrs.field(kw_only=False)
+    """First line. Vendors want at least one character."""
+    body: str = attrs.field(kw_only=False)
+    """The text below the title."""
+    subtitle: str | None = None
+    """A short second line, where a vendor has one."""
+    click: ClickAction = OpenApp()
+    """What a tap does."""
+    data: Mapping[str, Any] = EMPTY
+    """JSON object handed to the app or page that the tap opens."""
+    ttl: int | None = None
+    """Seconds the vendor may keep it for a phone that is offline. None: the vendor's default."""
+    store_offline: bool = True
+    """False: only for phones that are online now."""
+    dedupe_id: str | None = None
+    """The host's id of this message. Each push gets its own id made of this, the certificate and the token, so a
+    second `send` of the same message to the same phone is dropped by vendors that drop repeats."""
+    network: Network = Network.ANY
+    """Over which network it may be delivered."""
+    time_zone: str | None = None
+    """Zone in which the display window is meant, as `GMT+08:00`. None: the vendor's default."""
+    show_from: datetime | None = None
+    """Start of the display window (with a time zone)."""
+    show_until: datetime | None = None
+    """End of the display window (with a time zone)."""
+    receipt_url: str | None = None
+    """Where the vendor posts receipts for this push."""
+    receipt_parameter: str | None = None
+    """A short text that comes back with each receipt."""
+    channel_id: str | None = None
+    """Android notification channel, created by the app."""
+    intent: Intent | None = attrs.field(default=None, converter=as_intent)
+    """What the push is, as an `Intent` or its word: by it a certificate chooses the vendor's category, channel and
+    template, and a push its place in the queue."""
+    parameters: Mapping[str, Any] = EMPTY
+    """What fills the places of the vendor's template, by their names."""
+    overrides: Mapping[str, Mapping[str, Any]] = EMPTY
+    """By brand: fields in that vendor's own names and units that win over everything above."""
+
+    def __attrs_post_init__(self) -> None:
+        if not self._is_usual():
+            self._check_types()
+        if self.ttl is not None and (isinstance(self.ttl, bool) or self.ttl < 0):
+            raise FieldError("Notification.ttl", f"must be {_NOTIFICATION_RIGHT['ttl']}")
+        if self.show_from is not None or self.show_until is not None:
+            self._check_window()
+        if self.data is not EMPTY:
+            object.__setattr__(self, "data", freeze_json("Notification.data", self.data))
+        if self.parameters is not EMPTY:
+            object.__setattr__(self, "parameters", freeze_json("Notification.parameters", self.parameters))
+        if self.overrides is not EMPTY:
+            object.__setattr__(self, "overrides", _freeze_overrides(self.overrides))
+
+    def _is_usual(self) -> bool:
+        """Whether every type is right, seen at a glance: one is made for nearly every push."""
+        return (
+            type(self.title) is str
+            and type(self.body) is str
+            and type(self.click) in _CLICKS
+            and type(self.data) in _DICTS
+            and type(self.parameters) in _DICTS
+            and type(self.overrides) in _DICTS
+            and type(self.store_offline) is bool
+            and type(self.network) is Network
+            and (self.ttl is None or type(self.ttl) is int)
+            and (self.subtitle is None or type(self.subtitle) is str)
+            and (self.dedupe_id is None or type(self.dedupe_id) is str)
+            and (self.time_zone is None or type(self.time_zone) is str)
+            and (self.receipt_url is None or type(self.receipt_url) is str)
+            and (self.receipt_parameter is None or type(self.receipt_parameter) is str)
+            and (self.channel_id is None or type(self.channel_id) is str)
+        )
+
+    def _check_types(self) -> None:
+        for name, kind in _NOTIFICATION_TYPES.items():
+            value = getattr(self, name)
+            if not isinstance(value, kind):
+                raise FieldError(
+                    f"Notification.{name}", f"must be {_NOTIFICATION_RIGHT[name]}, is {type(value).__name__}"
+                )
+            if (plain := _plain(value)) is not value:
+                object.__setattr__(self, name, plain)
+
+    def _check_window(self) -> None:
+        check_aware("Notification", "show_from", self.show_from)
+        check_aware("Notification", "show_until", self.show_until)
+        if self.show_from is not None and self.show_until is not None and self.show_from >= self.show_until:
+            raise FieldError("Notification.show_until", "must be later than show_from")
+
+    def __eq__(self, other: object) -> bool:
+        if self is other:
+            return True
+        if type(other) is not type(self):
+            return NotImplemented
+        mine, theirs = _NOTIFICATION_VALUES(self), _NOTIFICATION_VALUES(other)
+        return mine == theirs and all(map(same, _MANIFOLD(self), _MANIFOLD(other)))
+
+    def __hash__(self) -> int:
+        # The mappings too: notifications that differ only there are many, and groups are found by hash.
+        mappings = (self.data or None, self.parameters or None, self.overrides or None)
+        return hash((self.title, self.body, self.subtitle, self.ttl, self.dedupe_id, self.intent, mappings))
+
+    def __repr__(self) -> str:
+        return f"Notification(title of {_size(self, 'title')}, body of {_size(self, 'body')} characters)"
+
+
+_NOTIFICATION_VALUES: Callable[[Notification], tuple[Any, ...]] = attrgetter(
+    *(field.name for field in attrs.fields(Notification))
+)
+
+
+_MANIFOLD: Callable[[Notification], tuple[Any, ...]] = attrgetter(
+    "data", "parameters", "overrides", "show_from", "show_until"
+)
+"""Where `==` says too little; of every other field there is one type only."""
+
+
+def _plain(value: object) -> object:
+    """A value of a class made of `str`, `int` or a click action as that itself; any other as it is."""
+    if isinstance(value, str):
+        return str.__str__(value)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return int.__int__(value)
+    for kind in type(value).__mro__[1:] if isinstance(value, tuple(_CLICKS)) else ():
+        if kind in _CLICKS:
+            return kind(*(getattr(value, field.name) for field in attrs.fields(kind)))
+    return value
+
+
+_NOTIFICATION_TYPES: dict[str, Any] = {
+    "title": str,
+    "body": str,
+    "subtitle": str | None,
+    "click": ClickAction,
+    "data": Mapping,
+    "ttl": int | None,
+    "store_offline": bool,
+    "dedupe_id": str | None,
+    "network": Network,
+    "time_zone": str | None,
+    "receipt_url": str | None,
+    "receipt_parameter": str | None,
+    "channel_id": str | None,
+    "parameters": Mapping,
+    "overrides": Mapping,
+}
+
+
+_NOTIFICATION_RIGHT = {
+    **dict.fromkeys(("title", "body"), "a str"),
+    **dict.fromkeys(("subtitle", "dedupe_id", "time_zone"), "a str or None"),
+    **dict.fromkeys(("receipt_url", "receipt_parameter", "channel_id"), "a str or None"),
+    "click": "OpenApp, OpenIntent, OpenActivity, OpenUrl or OpenIntentUri",
+    "data": "a mapping",
+    "parameters": "a mapping from names to values",
+    "ttl": "whole seconds, 0 or more, or None",
+    "store_offline": "True or False",
+    "network": "Network.ANY or Network.WIFI",
+    "overrides": "a mapping from brand to fields",
+}
