@@ -1,15 +1,18 @@
-"""Ask and listen: the only room of the core with a network.
+"""The only package of the core with a network: one request is sent and its reply is returned, within a time limit.
 
-Law of this room: one request in, one reply out, within a time limit. It judges nothing and repeats nothing. What it
-owes everybody else is the truth about one question: had the request left completely when the trouble came?
+It decides nothing about the reply and repeats nothing. What it must tell exactly is whether the request had left
+completely when something failed: that decides whether the gateway may send a push again.
 
-Promises, of every transport here: server certificates are verified and there is no switch to stop that; redirects are
-not followed; plain `http://` only goes to loopback; the whole reply is capped, before and after decoding; one time
-limit bounds the whole exchange, names and handshakes included.
+Guarantees of every transport here: server certificates are verified, and there is no option to stop that; redirects
+are not followed, cookies not kept, proxies of the environment not used; plain `http://` only to loopback addresses; the
+size of a reply is bounded, before and after unpacking; one time limit covers the whole request, names and handshakes
+included.
 
-`port` says what a transport is, `http` is the one as it comes, on httpx, `lean` the faster one without. They differ in
-who reads replies (`reading`: h11, `verifier`: httptools) and share the rest: `asking` (what goes out), `replying` (what
-comes back), `connections` (the kept ones), `wire` (one of them), `resolving` (names) and `trust` (authorities).
+`protocol` says what a transport is, `httpx_transport` is the one on httpx, `lean_transport` the faster one without
+httpx. They differ in what parses replies (`h11_reply`: h11, `llhttp_reply`: httptools) and share the rest:
+`request_head` (what is sent before the body), `body` (bounds of a reply), `pool` (connections that are kept),
+`connection` (one of them), `dns` (names), `tls` (authorities) and `limit` (time limits). `auto` decides which of the
+two a gateway uses.
 """
 
 from pushgateway.transport.httpx_transport import HttpTransport

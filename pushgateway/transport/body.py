@@ -1,7 +1,7 @@
-"""What comes back: a body with a bound, before and after unpacking.
+"""The body of a reply, with bounds before and after it is unpacked; its headers; and why there is no whole reply.
 
-Law of this file: pure. We ask for no compression; what a meddling proxy compresses all the same is unpacked, and
-never becomes larger in memory than the bound.
+Pure. No compression is asked for; what a proxy on the way compresses all the same is unpacked, and is never larger in
+memory than the bound. Used by both readers of replies and by both transports.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from pushgateway.transport.protocol import MAX_REPLY
-from pushgateway.vendor.refusals import NoVerdict
+from pushgateway.vendor import NoVerdict
 
 MAX_HEAD = 64 * 1024
 """Bytes of a reply's head, interim replies (1xx) included."""
@@ -30,7 +30,9 @@ class Body:
         """`encoding`: the reply's `Content-Encoding`."""
         self._parts: list[bytes] = []
         self._room = MAX_REPLY
-        self._unpacker = None if encoding.strip().lower() in ("", "identity") else _unpacker(encoding.strip().lower())
+        self._unpacker = None
+        if encoding and encoding.strip().lower() not in ("", "identity"):
+            self._unpacker = _unpacker(encoding.strip().lower())
 
     def add(self, raw: bytes) -> None:
         """The next part as it came."""
@@ -50,7 +52,7 @@ class Body:
 
 
 def decode_headers(raw: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
-    """Lower-case names; several of one name are joined with a comma, as HTTP has it."""
+    """Lower-case names; several of one name are joined with a comma (RFC 9110, section 5.3)."""
     headers: dict[str, str] = {}
     for name, value in raw:
         key, text = name.decode("latin-1").lower(), value.decode("latin-1")
@@ -72,8 +74,8 @@ def _unpack(unpacker: Any, raw: bytes, limit: int) -> bytes:
     return part
 
 
-def words(trouble: Exception, sent: bool) -> str:
-    """Why there is no whole reply, in words that quote nothing that was sent."""
-    if isinstance(trouble, TimeoutError):
+def failure_detail(error: Exception, sent: bool) -> str:
+    """Why there is no whole reply, in a sentence that quotes nothing of what was sent. `sent`: the request had left."""
+    if isinstance(error, TimeoutError):
         return "timeout: no complete reply in time" if sent else "timeout: the request did not leave in time"
-    return f"{'reply' if sent else 'request'}: the connection broke ({type(trouble).__name__})"
+    return f"{'reply' if sent else 'request'}: the connection broke ({type(error).__name__})"

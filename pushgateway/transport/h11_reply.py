@@ -1,6 +1,6 @@
-"""How the transport as it comes hears a reply: h11 reads it.
+"""How the transport on httpx reads a reply: h11 parses it.
 
-Law of this file: what a reply means byte by byte is h11's to say. Imported when the first `HttpTransport` is made.
+What bytes mean as HTTP is decided by h11; here are the bounds. Imported when the first `HttpTransport` is made.
 """
 
 from __future__ import annotations
@@ -10,20 +10,18 @@ import asyncio
 import h11
 
 from pushgateway.transport.body import MAX_HEAD, MAX_HEADERS, Body, decode_headers
-from pushgateway.transport.connection import Wire
-from pushgateway.vendor.refusals import NoVerdict
+from pushgateway.transport.connection import Connection
+from pushgateway.vendor import NoVerdict
 
 _SLICE = 8 * 1024
 """Bytes that h11 gets at once while it reads a head: it takes interim replies (1xx) one by one, some 60 us each, and a
 flood of them must not hold the event loop."""
-
-
 _TURN = 256
 """Pieces of a body between two turns of the event loop."""
 
 
 class H11Reply:
-    """A reply as h11 reads it."""
+    """A reply while it comes in, as h11 parses it."""
 
     def __init__(self, method: str) -> None:
         """`method`: of the request."""
@@ -36,17 +34,17 @@ class H11Reply:
         self._h11.send(h11.EndOfMessage())
         self._head = self._lines = 0
 
-    async def read(self, wire: Wire) -> bytes:
-        """See `Reply.read`."""
+    async def read(self, connection: Connection) -> bytes:
+        """See `pushgateway.transport.pool.Reply`."""
         try:
-            await self._read_head(wire)
-            return await self._read_body(wire)
+            await self._read_head(connection)
+            return await self._read_body(connection)
         except h11.RemoteProtocolError as broken:
             raise ConnectionAbortedError(type(broken).__name__) from None
 
-    async def _read_head(self, wire: Wire) -> None:
+    async def _read_head(self, connection: Connection) -> None:
         while True:
-            data = await wire.read()
+            data = await connection.read()
             if not data:
                 raise ConnectionAbortedError("cut")
             for begin in range(0, len(data), _SLICE):
@@ -78,11 +76,11 @@ class H11Reply:
             if not isinstance(event, h11.InformationalResponse):
                 break
         if event is not h11.NEED_DATA:
-            raise ConnectionAbortedError("not a reply")  # 101: nobody asked for another protocol
+            raise ConnectionAbortedError("not a reply")  # 101: no request asked for another protocol
         if self._head > MAX_HEAD:
             raise NoVerdict(f"the head of the reply is larger than {MAX_HEAD} bytes")
 
-    async def _read_body(self, wire: Wire) -> bytes:
+    async def _read_body(self, connection: Connection) -> bytes:
         body = Body(self.headers.get("content-encoding", ""))
         parts = 0
         while True:
@@ -91,7 +89,7 @@ class H11Reply:
                 await asyncio.sleep(0)
             event = self._h11.next_event()
             if event is h11.NEED_DATA:
-                self._h11.receive_data(await wire.read())
+                self._h11.receive_data(await connection.read())
             elif isinstance(event, h11.Data):
                 body.add(bytes(event.data))
             else:

@@ -1,7 +1,8 @@
-"""The faster transport: requests written and replies read without an HTTP client between.
+"""The fast transport: requests are written and replies read without an HTTP client.
 
-Law of this file: httptools (llhttp, in C) reads replies, `connections` carries them, and nothing else of HTTP is here.
-Redirects, cookies, compression, pipelining and second tries are left out on purpose.
+httptools (llhttp, in C) parses replies and `pool` has the connections; nothing else of HTTP is here. Redirects,
+cookies, compression, pipelining and repeated requests are left out on purpose. Used by `Gateway` where the extra `fast`
+is installed.
 """
 
 from __future__ import annotations
@@ -11,19 +12,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 from pushgateway.model.installing import core_command
-from pushgateway.transport.body import words
-from pushgateway.transport.pool import Connections
+from pushgateway.transport.body import failure_detail
+from pushgateway.transport.pool import Pools, Sending
 from pushgateway.transport.protocol import CONNECTIONS
-from pushgateway.transport.request_head import Target, encode_headers, find
-from pushgateway.vendor import Request, Response
-from pushgateway.vendor.refusals import NoVerdict
+from pushgateway.transport.request_head import encode_head, parse_url
+from pushgateway.vendor import NoVerdict, Request, Response
 
 
 class LeanTransport:
-    """The same promises as `HttpTransport` for a part of the CPU time.
-
-    Needs the extra `fast`.
-    """
+    """The same guarantees as `HttpTransport` for a part of the CPU time. Needs the extra `fast`."""
 
     def __init__(
         self,
@@ -39,7 +36,8 @@ class LeanTransport:
             from pushgateway.transport.llhttp_reply import LlhttpReply
         except ImportError as missing:
             raise ImportError(f"LeanTransport needs httptools: {core_command('fast')}") from missing
-        self._connections = Connections(
+        self._make_reply = LlhttpReply
+        self._pools = Pools(
             "LeanTransport",
             LlhttpReply,
             connections=connections,
@@ -51,32 +49,27 @@ class LeanTransport:
 
     async def send(self, request: Request, *, pool: str, timeout: float) -> Response:  # noqa: ASYNC109
         """See `Transport.send`."""
-        target = find(request.url)
-        sending = self._connections.sending(request.method, _head(request, target), request.content)
+        target = parse_url(request.url)
+        reply = self._make_reply(request.method)
+        sending = Sending(encode_head(request, target), request.content, reply)
         try:
-            content = await self._connections.ask(sending, pool, target, timeout)
-        except (TimeoutError, OSError) as trouble:
-            raise NoVerdict(words(trouble, sending.sent), sent=sending.sent) from None
-        except NoVerdict as trouble:
-            trouble.sent = sending.sent
+            content = await self._pools.exchange(sending, pool, target, timeout)
+        except (TimeoutError, OSError) as broken:
+            raise NoVerdict(failure_detail(broken, sending.sent), sent=sending.sent) from None
+        except NoVerdict as unreadable:
+            unreadable.sent = sending.sent
             raise
-        return Response(sending.reply.status, sending.reply.headers, content, self._clock())
+        return Response(reply.status, reply.headers, content, self._clock())
 
     @property
     def connections(self) -> int:
-        """How many requests of one certificate to one host are under way at most; a gateway adapts to it."""
-        return self._connections.per_pool
+        """How many requests of one certificate to one server it sends at once; a gateway adapts to it."""
+        return self._pools.per_pool
 
     async def forget(self, pool: str) -> None:
-        """The certificate is gone: close its connections, those in use when they are through."""
-        self._connections.forget(pool)
+        """The certificate is gone: close its connections, those in use when their request has ended."""
+        self._pools.forget(pool)
 
     async def aclose(self) -> None:
         """Close all connections."""
-        await self._connections.aclose()
-
-
-def _head(request: Request, target: Target) -> bytes:
-    lines = [b"%s %s HTTP/1.1" % (request.method.encode(), target.path)]
-    lines += [b"%s: %s" % header for header in encode_headers(request, target)]
-    return b"\r\n".join(lines) + b"\r\n\r\n"
+        await self._pools.aclose()

@@ -1,7 +1,7 @@
-"""How the faster transport hears a reply: httptools (llhttp, in C) reads it, strictly.
+"""How the fast transport reads a reply: httptools (llhttp, in C) parses it, strictly.
 
-Law of this file: what a reply means byte by byte is llhttp's to say. Here is kept what it found, with bounds. Imported
-when the first `LeanTransport` is made, because it needs the extra `fast`.
+What bytes mean as HTTP is decided by llhttp; here is kept what it found, within bounds. Imported when the first
+`LeanTransport` is made, because it needs the extra `fast`.
 """
 
 from __future__ import annotations
@@ -11,16 +11,16 @@ import asyncio
 import httptools
 
 from pushgateway.transport.body import MAX_HEAD, MAX_HEADERS, Body, decode_headers
-from pushgateway.transport.connection import Wire
+from pushgateway.transport.connection import Connection
 from pushgateway.transport.request_head import Headers
-from pushgateway.vendor.refusals import NoVerdict
+from pushgateway.vendor import NoVerdict
 
 _SLICE = 32 * 1024
 """Bytes that httptools gets at once: in chunks of one byte these are some 5,000 calls, a few milliseconds."""
 
 
 class LlhttpReply:
-    """A reply as it comes in; its `on_` methods are what httptools calls. What follows a whole reply is not heard."""
+    """A reply while it comes in; httptools calls the `on_` methods. What follows a whole reply is not read."""
 
     def __init__(self, method: str) -> None:
         """`method`: of the request."""
@@ -28,41 +28,41 @@ class LlhttpReply:
         self.reusable = False
         self.status = 0
         self.headers: dict[str, str] = {}
-        self._bodiless = method in ("HEAD", "CONNECT")  # nothing follows the head
+        self._has_no_body = method in ("HEAD", "CONNECT")
         self._raw: Headers = []
         self._parts: list[bytes] = []
         self._body: Body | None = None
         self._head = 0
-        self._to_the_end = False
-        self._trouble: NoVerdict | None = None
+        self._ends_with_connection = False
+        self._problem: NoVerdict | None = None
 
     def on_message_begin(self) -> None:
         """See httptools."""
-        self.reusable = False  # only a second message, which nobody asked for, comes when there was an end already
+        self.reusable = False  # only a second reply, which no request asked for, begins when one was complete
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """See httptools."""
-        if self._body is None:  # else a trailer
+        if self._body is None:  # otherwise it is a trailer
             if len(self._raw) < MAX_HEADERS:
                 self._raw.append((name, value))
             else:
-                self._trouble = NoVerdict(f"the head of the reply has more than {MAX_HEADERS} lines")
+                self._problem = NoVerdict(f"the head of the reply has more than {MAX_HEADERS} lines")
 
     def on_headers_complete(self) -> None:
         """See httptools."""
         if self.complete:
             return
         self.status = self._parser.get_status_code()
-        if self.status < 200:  # an interim reply: the real one is to come
+        if self.status < 200:  # an interim reply: the final one is to come
             self._raw.clear()
             return
         self.headers = decode_headers(self._raw)
         try:
             self._body = Body(self.headers.get("content-encoding", ""))
         except NoVerdict as unreadable:
-            self._trouble = unreadable  # raised where httptools does not wrap it
-        self._to_the_end = not self.headers.keys() & {"content-length", "transfer-encoding"}
-        self.complete = self._bodiless
+            self._problem = unreadable  # raised where httptools does not wrap it
+        self._ends_with_connection = "content-length" not in self.headers and "transfer-encoding" not in self.headers
+        self.complete = self._has_no_body
 
     def on_body(self, part: bytes) -> None:
         """See httptools."""
@@ -75,12 +75,12 @@ class LlhttpReply:
             self.complete = True
             self.reusable = self._parser.should_keep_alive()
 
-    async def read(self, wire: Wire) -> bytes:
-        """Hear all of it; returns the body. Raises `NoVerdict`, or `OSError` where the wire broke."""
+    async def read(self, connection: Connection) -> bytes:
+        """See `pushgateway.transport.pool.Reply`."""
         self._parser = httptools.HttpResponseParser(self)
         try:
             while not self.complete:
-                data = await wire.read()
+                data = await connection.read()
                 if not data:
                     self._end()
                     break
@@ -90,10 +90,10 @@ class LlhttpReply:
                     await self._feed_slices(data)
             return b"" if self._body is None else self._body.whole()
         finally:
-            del self._parser  # it refers to us: a circle would live until the garbage collection
+            del self._parser  # it refers to this object: together they would live until the garbage collection
 
     async def _feed_slices(self, data: bytes) -> None:
-        """Other tasks get a turn between the slices."""
+        """Other tasks run between the slices."""
         for begin in range(0, len(data), _SLICE):
             self._feed(data[begin : begin + _SLICE])
             await asyncio.sleep(0)
@@ -105,8 +105,8 @@ class LlhttpReply:
             if not self.complete:
                 raise ConnectionAbortedError(type(broken).__name__) from None
             self.reusable = False
-        if self._trouble is not None:
-            raise self._trouble
+        if self._problem is not None:
+            raise self._problem
         if self._body is None:
             self._head += len(data)
             if self._head > MAX_HEAD:
@@ -117,7 +117,7 @@ class LlhttpReply:
         self._parts.clear()
 
     def _end(self) -> None:
-        """Nothing more comes. Only a reply that says nothing of its length is whole by that."""
-        if self._body is None or not self._to_the_end:
+        """The connection has ended: that makes a reply whole only if it does not say how long it is."""
+        if self._body is None or not self._ends_with_connection:
             raise ConnectionAbortedError("cut")
         self.complete = True

@@ -1,27 +1,29 @@
-"""Connections to the vendors' servers: opened, kept, lent to one request at a time, let go.
+"""The connections of a transport: opened, kept, given to one request at a time, closed.
 
-Law of this file: a library says what a reply means byte by byte (`reading`, `verifier`), the wire carries it, and here
-is what lies between: which connection, and what had left. A connection on which a request was cut off is never used
-again and never lost to its pool, whatever cut it off.
+`Pools` has a few connections for each certificate and server; `Sending` is one request and what is known of it. What
+bytes mean as HTTP is not decided here but by a library, in `h11_reply` and `llhttp_reply`; what a reply means is the
+plug-in's. A connection on which a request was cut off is never used again, and its slot is free again, whatever cut it
+off. Used by both transports.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections import deque
 from collections.abc import AsyncGenerator, Callable
 from pathlib import Path
 from typing import Protocol
 
 from pushgateway.model.checks import check_count, check_seconds
-from pushgateway.transport.connection import KEPT, Wire, dial, secure
+from pushgateway.transport.connection import MAX_IDLE, Connection, open_connection, start_tls
 from pushgateway.transport.dns import Resolver
-from pushgateway.transport.limit import within
+from pushgateway.transport.limit import TimeLimits, within
 from pushgateway.transport.request_head import Proxy, Target
-from pushgateway.transport.tls import Trust
-from pushgateway.vendor.refusals import NoVerdict
+from pushgateway.transport.tls import Authorities
+from pushgateway.vendor import NoVerdict
 
-_REFUSALS = {
+_PROXY_REFUSALS = {
     401: "it wants a user and password, or refuses those given",
     403: "it forbids this host",
     407: "it wants a user and password, or refuses those given",
@@ -29,102 +31,145 @@ _REFUSALS = {
     503: "it cannot serve now",
     504: "the host did not answer it in time",
 }
-"""What a proxy says by the status of its reply to CONNECT."""
-_SMALL = 64 * 1024
-"""Bytes up to which copying head and body together is cheaper than handing them to the system apart."""
+"""What the status of a proxy's reply to CONNECT means."""
+_COPIED_UP_TO = 64 * 1024
+"""Bytes of a body up to which one write of head and body together, a copy, is cheaper than two writes."""
 
 
 class Reply(Protocol):
-    """A reply as it comes in."""
+    """A reply while it comes in."""
 
     status: int
     headers: dict[str, str]
     reusable: bool
-    """Once it is whole: whether the connection is good for another."""
+    """When all of it was read: whether the connection can be used for another request."""
 
-    async def read(self, wire: Wire) -> bytes:
-        """Hear all of it; returns the body. Raises `NoVerdict`, or `OSError` where the wire broke."""
+    async def read(self, connection: Connection) -> bytes:
+        """Read all of it; returns the body. Raises `NoVerdict`, or `OSError` where the connection broke."""
+
+
+class Slots:
+    """A number of slots. Who finds none free waits, first come, first served.
+
+    `asyncio.Semaphore` does the same with four calls for a slot that is free.
+    """
+
+    def __init__(self, count: int) -> None:
+        self._free = count
+        self._count = count
+        self._waiting = deque[asyncio.Future[None]]()
+
+    @property
+    def taken(self) -> int:
+        """How many are not free."""
+        return self._count - self._free
+
+    def take(self) -> bool:
+        """Take a slot, if one is free. (While somebody waits, none is.)"""
+        if not self._free:
+            return False
+        self._free -= 1
+        return True
+
+    async def wait(self) -> None:
+        """Wait for a slot and take it, after `take` has found none."""
+        waiter = asyncio.get_running_loop().create_future()
+        self._waiting.append(waiter)
+        try:
+            await waiter
+        except BaseException:
+            if waiter.done() and not waiter.cancelled():
+                self.give_back()  # it was handed over in the moment in which the wait ended
+            raise
+
+    def give_back(self) -> None:
+        """Hand the slot over to who has waited longest, or free it."""
+        while self._waiting:
+            waiter = self._waiting.popleft()
+            if not waiter.done():
+                waiter.set_result(None)
+                return
+        self._free += 1
 
 
 class _Pool:
     """The connections of one certificate to one server."""
 
     def __init__(self, connections: int) -> None:
-        self.slots = asyncio.Semaphore(connections)
+        self.slots = Slots(connections)
         self.closed = False
-        self.idle: list[Wire] = []
-        self.busy: set[Wire] = set()
+        self.idle: list[Connection] = []
+        self.busy: set[Connection] = set()
 
 
-class _Open:
-    """Every open connection of a transport: the idle ones by the time since which they are idle.
+class _OpenConnections:
+    """All open connections of a transport, at most `most`; the idle ones with the time since which they are idle.
 
-    One timer closes them; it runs only while there are idle connections.
+    One timer closes idle ones; it runs only while there are any.
     """
 
     def __init__(self, most: int) -> None:
-        self.places = asyncio.Semaphore(most)
+        self.places = Slots(most)
+        """One for each request whose connection is busy or being opened."""
         self._most = most
-        self.in_use = 0
-        """Requests that have a place: their connections are busy or being opened."""
-        self._idle: dict[Wire, tuple[_Pool, float]] = {}  # the oldest first
+        self._idle: dict[Connection, tuple[_Pool, float]] = {}  # the oldest first
         self._timer: asyncio.TimerHandle | None = None
 
-    def take(self, pool: _Pool, now: float) -> Wire | None:
-        """A kept connection of `pool` that is still good, the one used last."""
+    def take(self, pool: _Pool, now: float) -> Connection | None:
+        """An idle connection of `pool` that can still be used, the one used last."""
         while pool.idle:
-            wire = pool.idle.pop()
-            _, since = self._idle.pop(wire)
-            if now - since < KEPT and wire.fresh:
-                pool.busy.add(wire)
-                return wire
-            wire.close()
+            connection = pool.idle.pop()
+            _, since = self._idle.pop(connection)
+            if now - since < MAX_IDLE and connection.fresh:
+                pool.busy.add(connection)
+                return connection
+            connection.close()
         return None
 
     def make_room(self) -> None:
-        """Before one is opened: the oldest idle ones are closed until it has a place."""
-        while self._idle and self.in_use + len(self._idle) > self._most:
+        """Before a connection is opened: close the oldest idle ones until there is room for it."""
+        while self._idle and self.places.taken + len(self._idle) > self._most:
             self._close_oldest()
 
-    def give_back(self, pool: _Pool, wire: Wire, now: float, *, keep: bool) -> None:
-        """A connection is not in use any more."""
-        pool.busy.discard(wire)
+    def give_back(self, pool: _Pool, connection: Connection, now: float, *, keep: bool) -> None:
+        """A connection is no longer in use. `keep`: it can be used for another request."""
+        pool.busy.discard(connection)
         if not keep:
-            wire.abort()
+            connection.abort()
         elif pool.closed:
-            wire.close()
+            connection.close()
         else:
-            pool.idle.append(wire)
-            self._idle[wire] = (pool, now)
+            pool.idle.append(connection)
+            self._idle[connection] = (pool, now)
             if self._timer is None:
-                self._timer = asyncio.get_running_loop().call_at(now + KEPT, self._sweep)
+                self._timer = asyncio.get_running_loop().call_at(now + MAX_IDLE, self._sweep)
 
     def _sweep(self) -> None:
         loop = asyncio.get_running_loop()
         self._timer = None
         while self._idle:
             _, since = next(iter(self._idle.values()))
-            if loop.time() < since + KEPT:
-                self._timer = loop.call_at(since + KEPT, self._sweep)
+            if loop.time() < since + MAX_IDLE:
+                self._timer = loop.call_at(since + MAX_IDLE, self._sweep)
                 return
             self._close_oldest()
 
     def _close_oldest(self) -> None:
-        wire = next(iter(self._idle))
-        pool, _ = self._idle.pop(wire)
-        pool.idle.remove(wire)
-        wire.close()
+        connection = next(iter(self._idle))
+        pool, _ = self._idle.pop(connection)
+        pool.idle.remove(connection)
+        connection.close()
 
     def close(self, pool: _Pool, *, busy: bool) -> None:
-        """Keep none of `pool` any more; `busy`: also cut those in use."""
+        """Keep no connection of `pool` any more; `busy`: close those in use at once, too."""
         pool.closed = True
-        for wire in pool.idle:
-            del self._idle[wire]
-            wire.close()
+        for connection in pool.idle:
+            del self._idle[connection]
+            connection.close()
         pool.idle.clear()
         if busy:
-            for wire in pool.busy:
-                wire.abort()
+            for connection in pool.busy:
+                connection.abort()
         if not self._idle and self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -140,88 +185,89 @@ def _most_open() -> int:
     return 10_000 if soft == resource.RLIM_INFINITY else max(1, min(10_000, soft // 2))
 
 
-class Connections:
-    """A few kept connections for each certificate and server."""
+class Pools:
+    """A few connections for each certificate and server."""
 
     def __init__(
         self,
         owner: str,
-        listen: Callable[[str], Reply],
+        make_reply: Callable[[str], Reply],
         *,
         connections: int,
         connect_timeout: float,
         ca_file: str | Path | None,
         proxy: str | None,
     ) -> None:
-        """`owner`: the class that a wrong option is named after. `listen` makes the reply to a request's method."""
+        """`owner`: the class that an error names before a wrong option. `make_reply`: from a request's method.
+        The others are the options of the transports. Raises `FieldError`."""
         check_count(f"{owner}.connections", connections)
         check_seconds(f"{owner}.connect_timeout", connect_timeout, optional=False)
-        self._listen = listen
+        self._make_reply = make_reply
         self.per_pool = connections
         self._connect_timeout = connect_timeout
         self._proxy = None if proxy is None else Proxy.read(f"{owner}.proxy", proxy)
-        self._trust = Trust(f"{owner}.ca_file", ca_file)
+        self._authorities = Authorities(f"{owner}.ca_file", ca_file)
         self._resolver = Resolver()
-        self._open_ones = _Open(_most_open())
+        self._open_ones = _OpenConnections(_most_open())
+        self._limits = TimeLimits()
         self._pools: dict[tuple[str, tuple[bool, str, int]], _Pool] = {}
         self._closer: AsyncGenerator[None, None] | None = None
 
-    def sending(self, method: str, head: bytes, content: bytes) -> Sending:
-        """A request that is to go out."""
-        return Sending(head, content, self._listen(method))
+    async def exchange(self, sending: Sending, pool: str, target: Target, timeout: float) -> bytes:  # noqa: ASYNC109
+        """Write a request on a connection of `pool` and read the reply; returns its body. Raises `NoVerdict` and
+        `OSError` (`TimeoutError` is one); `sending` then tells whether the request had left.
 
-    async def ask(self, sending: Sending, pool: str, target: Target, timeout: float) -> bytes:  # noqa: ASYNC109
-        """Send on a connection of `pool` and hear the reply; returns its body. Raises `NoVerdict` and `OSError`.
-
-        `timeout` (seconds) begins when there is a place for the request: waiting for one is not the vendor's time.
+        `timeout` (seconds) begins when there is a slot for the request: waiting for one is not the vendor's time.
         """
-        mine, ours = self._pool(pool, target), self._open_ones
-        async with mine.slots:
-            await ours.places.acquire()
-            ours.in_use += 1
+        key = (pool, target.origin)
+        mine, ours = self._pools.get(key) or self._new_pool(key), self._open_ones
+        if not mine.slots.take():
+            await mine.slots.wait()
+        try:
+            if not ours.places.take():
+                await ours.places.wait()
             try:
-                with within(timeout, lambda: sending.received):
+                with within(timeout, sending.count_received, limits=self._limits):
                     return await self._exchange(sending, mine, target)
             finally:
-                ours.in_use -= 1
-                ours.places.release()
+                ours.places.give_back()
+        finally:
+            mine.slots.give_back()
 
     async def _exchange(self, sending: Sending, mine: _Pool, target: Target) -> bytes:
         ours, now = self._open_ones, asyncio.get_running_loop().time
-        wire = ours.take(mine, now())
-        if wire is None:
+        connection = ours.take(mine, now())
+        if connection is None:
             ours.make_room()
-            wire = await self._open(target)
-            mine.busy.add(wire)
+            connection = await self._open(target)
+            mine.busy.add(connection)
         keep = False
         try:
-            content = await sending.through(wire)
-            keep = sending.reply.reusable and wire.idle
+            sending.write_to(connection)
+            content = await sending.reply.read(connection)
+            keep = sending.reply.reusable and connection.idle
         finally:
-            ours.give_back(mine, wire, now(), keep=keep)
+            ours.give_back(mine, connection, now(), keep=keep)
         return content
 
-    async def _open(self, target: Target) -> Wire:
+    async def _open(self, target: Target) -> Connection:
         proxy = self._proxy
         host, port = (target.host, target.port) if proxy is None else (proxy.host, proxy.port)
-        wire = await dial(self._resolver, host, port, self._connect_timeout)
+        connection = await open_connection(self._resolver, host, port, self._connect_timeout)
         if proxy is not None:
-            await _tunnel(wire, proxy, target, self._listen("CONNECT"), self._connect_timeout)
+            await _open_tunnel(connection, proxy, target, self._make_reply("CONNECT"), self._connect_timeout)
         if target.tls:
-            await secure(wire, self._trust.context(), target.host, self._connect_timeout)
-        return wire
+            await start_tls(connection, self._authorities.context(), target.host, self._connect_timeout)
+        return connection
 
-    def _pool(self, pool: str, target: Target) -> _Pool:
-        key = (pool, target.origin)
-        found = self._pools.get(key)
-        if found is None:
-            if self._closer is None:
-                self._close_with_the_loop()
-            found = self._pools[key] = _Pool(self.per_pool)
-        return found
+    def _new_pool(self, key: tuple[str, tuple[bool, str, int]]) -> _Pool:
+        if self._closer is None:
+            self._close_with_the_loop()
+        pool = self._pools[key] = _Pool(self.per_pool)
+        return pool
 
     def forget(self, pool: str) -> None:
-        """The certificate is gone: close its connections, those in use when they are through."""
+        """The certificate is gone: close its connections, those in use when their request has ended."""
         for key in [key for key in self._pools if key[0] == pool]:
             self._open_ones.close(self._pools.pop(key), busy=False)
 
@@ -236,9 +282,10 @@ class Connections:
         pools, self._pools = list(self._pools.values()), {}
         for pool in pools:
             self._open_ones.close(pool, busy=True)
+        self._limits.close()
 
     def _close_with_the_loop(self) -> None:
-        """A host that ends its loop and closed nothing shall hear no complaint about open sockets: the loop closes
+        """A host that ends its loop without closing the transport gets no warnings about open sockets: the loop closes
         generators that wait, and so this one."""
 
         async def closer() -> AsyncGenerator[None, None]:
@@ -253,57 +300,57 @@ class Connections:
 
 
 class Sending:
-    """One request on its way, and what is known of it."""
+    """One request that is being sent, and what is known of it."""
+
+    __slots__ = ("_connection", "_content", "_head", "reply")
 
     def __init__(self, head: bytes, content: bytes, reply: Reply) -> None:
         self.reply = reply
         self._head = head
         self._content = content
-        self._wire: Wire | None = None
+        self._connection: Connection | None = None
 
     @property
     def sent(self) -> bool:
-        """Whether the last byte was handed to the system."""
-        return self._wire is not None and not self._wire.unsent
+        """Whether the last byte was handed to the operating system."""
+        return self._connection is not None and not self._connection.unsent
 
-    @property
-    def received(self) -> int:
+    def count_received(self) -> int:
         """How often something has arrived."""
-        return 0 if self._wire is None else self._wire.received
+        return 0 if self._connection is None else self._connection.received
 
-    async def through(self, wire: Wire) -> bytes:
-        """Write the request, hear the reply; returns its body."""
-        self._wire = wire
-        if len(self._content) <= _SMALL:
-            wire.write(self._head + self._content)
+    def write_to(self, connection: Connection) -> None:
+        """Write the request. Raises `OSError`."""
+        self._connection = connection
+        if len(self._content) <= _COPIED_UP_TO:
+            connection.write(self._head + self._content)
         else:
-            wire.write(self._head, self._content)
-        return await self.reply.read(wire)
+            connection.write(self._head, self._content)
 
 
-async def _tunnel(
-    wire: Wire,
+async def _open_tunnel(
+    connection: Connection,
     proxy: Proxy,
     target: Target,
     reply: Reply,
     timeout: float,  # noqa: ASYNC109
 ) -> None:
-    """Through a proxy to `target`. Raises `NoVerdict` with `sent` False, and the wire is closed."""
+    """Through a proxy to `target`. Raises `NoVerdict` with `sent` False; then the connection is closed."""
     where = f"[{target.host}]:{target.port}" if ":" in target.host else f"{target.host}:{target.port}"
     head = f"CONNECT {where} HTTP/1.1\r\nhost: {where}\r\n{proxy.authorization}\r\n".encode()
     try:
-        with within(timeout, lambda: wire.received):
-            wire.write(head)
-            await reply.read(wire)
+        with within(timeout, lambda: connection.received):
+            connection.write(head)
+            await reply.read(connection)
         if 200 <= reply.status < 300:
             return
-        detail = f"proxy: {_REFUSALS.get(reply.status, 'the tunnel was refused')} (HTTP {reply.status})"
+        detail = f"proxy: {_PROXY_REFUSALS.get(reply.status, 'the tunnel was refused')} (HTTP {reply.status})"
     except TimeoutError:
         detail = "proxy: no answer in time"
     except (OSError, NoVerdict):
         detail = "proxy: the connection broke"
     except BaseException:
-        wire.abort()
+        connection.abort()
         raise
-    wire.abort()
+    connection.abort()
     raise NoVerdict(detail, sent=False)

@@ -1,6 +1,7 @@
-"""The port: what a lane needs of a network.
+"""What a lane needs of the network: the protocol that every transport keeps, and the figures that all of them share.
 
-Law of this file: no network. It says what a transport owes everybody else; the rooms beside it keep the promise.
+There is no network in this module. `httpx_transport` and `lean_transport` are the two transports that are shipped;
+`pushgateway.testing` has one without a network, and a host may write its own.
 """
 
 from __future__ import annotations
@@ -10,18 +11,20 @@ from typing import Protocol, runtime_checkable
 from pushgateway.vendor import Request, Response
 
 CONNECTIONS = 8
-"""Requests at once for each certificate and server, where nothing else is said."""
+"""Requests at once for each certificate and server, unless the host sets another number."""
 MAX_REPLY = 4 * 1024 * 1024
-"""Bytes of a reply's body, decoded; 1,000 items of a batch need about 150 KB."""
+"""Bytes of a reply's body, decoded. 1,000 items of a batch need about 150 KB."""
 
 
 class Transport(Protocol):
-    """The port: what a lane needs of a network."""
+    """Sends one request and returns its reply."""
 
     async def send(self, request: Request, *, pool: str, timeout: float) -> Response:  # noqa: ASYNC109 - the limit is ours
-        """Ask once. `pool` keeps connections of different certificates apart; `timeout` is in seconds, for all of it.
+        """Send once. Requests of different `pool` (certificate ids) never share a connection. `timeout`: seconds for
+        the whole of it, names and handshakes included.
 
-        Raises `NoVerdict`, with `sent` False when it is sure that the request did not leave completely.
+        Raises `NoVerdict` where there is no whole reply, with `sent` False if it is sure that the request did not leave
+        completely.
         """
 
     async def aclose(self) -> None:
@@ -30,7 +33,7 @@ class Transport(Protocol):
 
 @runtime_checkable
 class Forgetful(Protocol):
-    """A transport that can let go of one certificate's connections."""
+    """A transport that can close the connections of one certificate."""
 
     async def forget(self, pool: str) -> None:
         """Close the connections of `pool`, which is not used any more."""

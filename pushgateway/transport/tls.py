@@ -1,6 +1,7 @@
-"""Which certificate authorities are trusted: the context that verifies servers.
+"""Which certificate authorities are trusted: the TLS context that verifies servers.
 
-Certificates and host names are always checked, from TLS 1.2 on; authorities can be added, never left out.
+Certificates and host names are always verified, with TLS 1.2 at least; authorities can be added, never left out. Used
+by `pool`; `check_authorities` also by the configuration.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from pathlib import Path
 
 from pushgateway.model.errors import FieldError
 from pushgateway.transport import forks
-from pushgateway.vendor.refusals import NoVerdict
+from pushgateway.vendor import NoVerdict
 
 
 def check_authorities(field: str, ca_file: str | Path) -> None:
@@ -24,12 +25,12 @@ def check_authorities(field: str, ca_file: str | Path) -> None:
         raise FieldError(field, "must be a file with certificate authorities (PEM)") from None
 
 
-class Trust:
-    """One context for all connections of a transport, made with it: reading the authorities takes tens of
-    milliseconds, in which the first `send` would hold the event loop.
+class Authorities:
+    """The authorities that one transport trusts, and the TLS context with them, one for all of its connections.
 
     Trusted are certifi's authorities, those of the environment's SSL_CERT_FILE and SSL_CERT_DIR, as with OpenSSL's own
-    programs, and those of `ca_file`.
+    programs, and those of `ca_file`. The context is made with the transport: reading the authorities takes tens of
+    milliseconds, in which the first `send` would hold the event loop.
     """
 
     def __init__(self, field: str, ca_file: str | Path | None) -> None:
@@ -38,7 +39,7 @@ class Trust:
         self._context: ssl.SSLContext | None = None
         if ca_file is not None:
             check_authorities(field, ca_file)
-        with suppress(NoVerdict, OSError):  # whoever needs TLS learns of it; a gateway of loopback servers does not
+        with suppress(NoVerdict, OSError):  # raised again for a request that needs TLS
             self.context()
 
     def context(self) -> ssl.SSLContext:
@@ -62,8 +63,8 @@ def _context(
     forked: int,
 ) -> ssl.SSLContext:
     """Made once in a process for all transports that trust the same files in the same `versions`. `named`: the file and
-    folder that the environment names. A forked process makes its own: in the one of its parent, a lock of OpenSSL may
-    be held by a thread that does not exist any more.
+    folder that the environment names. A forked process makes its own: in the context of its parent, a lock of OpenSSL
+    may be held by a thread that does not exist any more.
     """
     context = ssl.create_default_context(cafile=own)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
@@ -80,7 +81,7 @@ def _context(
 
 
 def _version(path: str | Path | None) -> tuple[int, ...]:
-    """Tells whether a file was replaced; empty for one that is not there."""
+    """Differs when a file was replaced; empty for one that is not there."""
     try:
         found = os.stat(path or "")
     except OSError:

@@ -17,7 +17,7 @@ from pushgateway_oppo.sandbox import OppoSandbox
 
 from pushgateway.sandbox.serving.server import Served, serve
 from pushgateway.transport import HttpTransport
-from pushgateway.transport.tls import Trust
+from pushgateway.transport.tls import Authorities
 
 SECONDS = 60
 """Far more than it takes, far less than for ever."""
@@ -137,7 +137,7 @@ def test_importing_the_package_imports_no_http_client() -> None:
 
 def test_the_authorities_are_read_once_for_all_transports_of_a_process() -> None:
     """A host may make a gateway for each of its tenants."""
-    first, second = (transport._connections._trust for transport in (HttpTransport(), HttpTransport()))
+    first, second = (transport._pools._authorities for transport in (HttpTransport(), HttpTransport()))
 
     assert first.context() is second.context()
 
@@ -146,9 +146,9 @@ def test_authorities_that_were_replaced_are_read_again(tmp_path: Path) -> None:
     """A gateway made after the file of authorities was replaced trusts the new ones."""
     file = str(tmp_path / "ca.pem")
     trustme.CA().cert_pem.write_to_path(file)
-    former = Trust("ca_file", file).context()
+    former = Authorities("ca_file", file).context()
     trustme.CA().cert_pem.write_to_path(file)
-    replaced = Trust("ca_file", file).context()
+    replaced = Authorities("ca_file", file).context()
 
     assert replaced is not former
     assert replaced.get_ca_certs() != former.get_ca_certs()

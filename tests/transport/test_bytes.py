@@ -6,19 +6,21 @@ import zlib
 from collections.abc import Sequence
 from pathlib import Path
 
+import attrs
 import pytest
 from faulty_server import Authority
-from raw_server import PLAIN, TRANSPORTS, Behaviour, Kind, Server, ask, serving
+from raw_server import PLAIN, TRANSPORTS, Behaviour, Kind, Server, ask, replies, serving
 
+from pushgateway import HttpTransport
 from pushgateway.transport import body as replying
-from pushgateway.transport.body import Body, decode_headers, words
-from pushgateway.transport.connection import Wire
+from pushgateway.transport.body import Body, decode_headers, failure_detail
+from pushgateway.transport.connection import Connection
 from pushgateway.transport.h11_reply import H11Reply
 from pushgateway.transport.llhttp_reply import LlhttpReply
 from pushgateway.transport.protocol import MAX_REPLY
-from pushgateway.transport.request_head import Proxy, encode_headers, find
-from pushgateway.transport.tls import Trust
-from pushgateway.vendor import Request
+from pushgateway.transport.request_head import Proxy, encode_headers, parse_url
+from pushgateway.transport.tls import Authorities
+from pushgateway.vendor import Request, Response
 from pushgateway.vendor.refusals import NoVerdict
 
 HEAD = b"HTTP/1.1 200 OK\r\n"
@@ -26,7 +28,7 @@ every_reader = pytest.mark.parametrize("reader", [H11Reply, LlhttpReply])
 Reader = type[H11Reply] | type[LlhttpReply]
 
 
-class Parts(Wire):
+class Parts(Connection):
     """A connection on which these parts arrive, one for each read, then the end."""
 
     def __init__(self, parts: Sequence[bytes]) -> None:
@@ -59,7 +61,7 @@ def heard(reader: Reader, *parts: bytes, method: str = "POST") -> tuple[H11Reply
 )
 def test_a_url_leads_to_a_host_and_a_path(url: str, authority: bytes, path: bytes) -> None:
     """The usual port is not named, an address of IPv6 stands in brackets, a query stays, a host is ASCII."""
-    target = find(url)
+    target = parse_url(url)
 
     assert (target.authority, target.path) == (authority, path)
 
@@ -70,23 +72,45 @@ def test_a_url_leads_to_a_host_and_a_path(url: str, authority: bytes, path: byte
 def test_a_url_of_more_than_host_and_path_is_not_asked(url: str) -> None:
     """A user would be lost or shown, a blank would end the path."""
     with pytest.raises(NoVerdict, match="cannot be read") as caught:
-        find(url)
+        parse_url(url)
 
     assert not caught.value.sent
+
+
+@pytest.mark.parametrize("kind", TRANSPORTS)
+@pytest.mark.parametrize("url", ["https://999.0.0.1/x", "https://a.example/" + "x" * 65_536])
+def test_a_url_that_leads_nowhere_is_not_sent(kind: Kind, url: str) -> None:
+    """What httpx does not take, and a URL that is too long for it: the request did not leave."""
+
+    async def main() -> NoVerdict:
+        with pytest.raises(NoVerdict) as caught:
+            await ask(url, kind=kind)
+        return caught.value
+
+    assert asyncio.run(main()).sent is False
+
+
+def test_the_longest_url_is_asked() -> None:
+    """At the limit, and not one character beyond."""
+    longest = "https://a.example/" + "x" * (65_536 - 18)
+
+    assert len(parse_url(longest).path) == 65_536 - 17
+    with pytest.raises(NoVerdict):
+        parse_url(longest + "x")
 
 
 @pytest.mark.parametrize("method", ["", "GET /other", "POST\r\n"])
 def test_a_method_is_one_word(method: str) -> None:
     """Anything else would be more than a method."""
     with pytest.raises(NoVerdict, match="method"):
-        encode_headers(Request(method, "https://a.example/"), find("https://a.example/"))
+        encode_headers(Request(method, "https://a.example/"), parse_url("https://a.example/"))
 
 
 @pytest.mark.parametrize("name", ["auth token", "auth_token:", "auth_token\r\nx"])
 def test_a_name_of_a_header_is_one_word_to_its_end(name: str) -> None:
     """Anything else would be more than a name."""
     with pytest.raises(NoVerdict, match="header"):
-        encode_headers(Request("POST", "https://a.example/", {name: "1"}), find("https://a.example/"))
+        encode_headers(Request("POST", "https://a.example/", {name: "1"}), parse_url("https://a.example/"))
 
 
 def test_how_a_request_is_framed_is_not_a_plugins_to_say() -> None:
@@ -94,7 +118,7 @@ def test_how_a_request_is_framed_is_not_a_plugins_to_say() -> None:
     given = {"Connection": "close", "Content-Length": "9", "Transfer-Encoding": "chunked", "Auth_Token": "t"}
     request = Request("POST", "https://a.example/", given, b"x=1")
 
-    assert encode_headers(request, find(request.url)) == [
+    assert encode_headers(request, parse_url(request.url)) == [
         (b"host", b"a.example"),
         (b"accept-encoding", b"identity"),
         (b"auth_token", b"t"),
@@ -105,7 +129,7 @@ def test_how_a_request_is_framed_is_not_a_plugins_to_say() -> None:
 @pytest.mark.parametrize(("method", "length"), [("POST", True), ("PUT", True), ("GET", False), ("HEAD", False)])
 def test_an_empty_request_that_could_have_a_body_says_that_it_has_none(method: str, length: bool) -> None:
     """A server that waits for a body would wait until the time is over."""
-    headers = encode_headers(Request(method, "https://a.example/"), find("https://a.example/"))
+    headers = encode_headers(Request(method, "https://a.example/"), parse_url("https://a.example/"))
 
     assert ((b"content-length", b"0") in headers) is length
 
@@ -117,6 +141,58 @@ def test_user_and_password_of_a_proxy_are_decoded() -> None:
     assert (proxy.user, proxy.password, proxy.port) == ("us@er", "p:@ss", 80)
     assert proxy.authorization == "proxy-authorization: Basic dXNAZXI6cDpAc3M=\r\n"
     assert Proxy.read("proxy", "http://proxy.example:3128").authorization == ""
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        Request("POST", "/push?a=b%20c&d=e|f", {"Auth_Token": "t", "x": "a\tb"}, b"x=1"),
+        Request("post", "/a//b/./c/../d;e", {}, b""),
+        Request("GET", '/"quoted"<path>{1}^`?q=[1]', {"accept": "text/plain"}),
+        Request("M-SEARCH", "/%zz%2f", {"content-length": "9", "connection": "close"}, b"body"),
+    ],
+)
+def test_both_transports_write_the_same_request(request_: Request) -> None:
+    """Method, path and body as they were given, and each header of the plug-in; httpx adds some of its own."""
+    heads: list[bytes] = []
+
+    def behaviour(_: Server) -> Behaviour:
+        async def run(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            heads.append(await reader.readuntil(b"\r\n\r\n") + await reader.readexactly(len(request_.content)))
+            writer.write(PLAIN)
+
+        return run
+
+    async def main() -> None:
+        async with serving(behaviour) as server:
+            for kind in TRANSPORTS:
+                transport = kind()
+                request = attrs.evolve(request_, url=server.url().removesuffix("/push") + request_.url)
+                await transport.send(request, pool="1", timeout=5)
+                await transport.aclose()
+
+    asyncio.run(main())
+    httpx_lines, fast_lines = ([line for line in head.split(b"\r\n") if line] for head in heads)
+    added = {b"user-agent", b"connection"} | ({b"accept"} - {name.encode() for name in request_.headers})
+
+    assert [line for line in httpx_lines if line.split(b":")[0] not in added] == fast_lines
+    assert fast_lines[0] == f"{request_.method} {request_.url} HTTP/1.1".encode()
+
+
+def test_httpx_logs_no_query(caplog: pytest.LogCaptureFixture) -> None:
+    """There may be a token in it, and httpx writes the URL of each request into its log."""
+    caplog.set_level("DEBUG")
+
+    async def main() -> None:
+        async with serving(replies(PLAIN)) as server:
+            transport = HttpTransport()
+            await transport.send(Request("POST", f"{server.url()}?token=CANARY", {}, b"x"), pool="1", timeout=5)
+            await transport.aclose()
+
+    asyncio.run(main())
+
+    assert "/push" in caplog.text
+    assert "CANARY" not in caplog.text
 
 
 @pytest.mark.parametrize("kind", TRANSPORTS)
@@ -178,6 +254,30 @@ def test_a_trailer_is_no_header(reader: Reader) -> None:
 
     assert body == b"ok"
     assert reply.headers == {"transfer-encoding": "chunked", "x-a": "1"}
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        b"HTTP/1.1 200 OK\r\nX-Name: caf\xe9\r\nContent-Length: 2\r\n\r\nok",
+        b"HTTP/1.1 302 Found\r\nLocation: http://[\r\nContent-Length: 2\r\n\r\nok",
+        b"HTTP/1.1 301 Moved\r\nLocation: //999.1.1.1:99999/\r\nSet-Cookie: a=b\r\nContent-Length: 0\r\n\r\n",
+        b"HTTP/1.1 999 Odd\r\nContent-Type: text/html; charset=none\r\nContent-Length: 2\r\n\r\n\xff\xfe",
+        b"HTTP/1.1 204 No\r\nDate: now\r\nDate: then\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Encoding: identity\r\nContent-Length: 2\r\n\r\nok",
+    ],
+)
+def test_both_transports_give_the_same_reply(reply: bytes) -> None:
+    """Whatever its headers are: that is a plug-in's to read, and no HTTP client judges it before."""
+
+    async def main() -> list[Response]:
+        async with serving(replies(reply)) as server:
+            return [await ask(server.url(), kind=kind) for kind in TRANSPORTS]
+
+    by_httpx, by_fast = asyncio.run(main())
+
+    assert by_httpx == by_fast
+    assert by_fast.headers != {}
 
 
 @every_reader
@@ -336,18 +436,18 @@ def test_headers_of_one_name_are_one_list() -> None:
 
 def test_a_limit_says_whether_the_request_had_left() -> None:
     """It decides whether a push may be repeated."""
-    assert words(TimeoutError(), True) == "timeout: no complete reply in time"
-    assert words(TimeoutError(), False) == "timeout: the request did not leave in time"
-    assert words(ConnectionResetError(), True) == "reply: the connection broke (ConnectionResetError)"
-    assert words(ConnectionResetError(), False) == "request: the connection broke (ConnectionResetError)"
+    assert failure_detail(TimeoutError(), True) == "timeout: no complete reply in time"
+    assert failure_detail(TimeoutError(), False) == "timeout: the request did not leave in time"
+    assert failure_detail(ConnectionResetError(), True) == "reply: the connection broke (ConnectionResetError)"
+    assert failure_detail(ConnectionResetError(), False) == "request: the connection broke (ConnectionResetError)"
 
 
-# Trust
+# Authorities
 
 
 def test_a_context_wants_tls_1_2_and_verifies() -> None:
     """Whatever OpenSSL's configuration allows."""
-    context = Trust("ca_file", None).context()
+    context = Authorities("ca_file", None).context()
 
     assert context.minimum_version == ssl.TLSVersion.TLSv1_2
     assert (context.verify_mode, context.check_hostname) == (ssl.CERT_REQUIRED, True)
@@ -358,14 +458,14 @@ def test_authorities_of_the_environment_are_trusted(tmp_path: Path, monkeypatch:
     """SSL_CERT_FILE adds to the others, as does `ca_file`; a file that cannot be read is said, and nothing has left."""
     monkeypatch.delenv("SSL_CERT_FILE", raising=False)
     monkeypatch.delenv("SSL_CERT_DIR", raising=False)
-    plain = len(Trust("ca_file", None).context().get_ca_certs())
+    plain = len(Authorities("ca_file", None).context().get_ca_certs())
     (tmp_path / "own").mkdir()
     monkeypatch.setenv("SSL_CERT_FILE", str(Authority(tmp_path).pem))
 
-    assert len(Trust("ca_file", Authority(tmp_path / "own").pem).context().get_ca_certs()) == plain + 2
+    assert len(Authorities("ca_file", Authority(tmp_path / "own").pem).context().get_ca_certs()) == plain + 2
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "none.pem"))
     with pytest.raises(NoVerdict, match="SSL_CERT_FILE") as caught:
-        Trust("ca_file", None).context()
+        Authorities("ca_file", None).context()
     assert not caught.value.sent
 
 
@@ -382,6 +482,6 @@ def test_a_folder_of_authorities_of_the_environment_is_looked_at(
     monkeypatch.setattr(ssl, "create_default_context", lambda **_: Context(ssl.PROTOCOL_TLS_CLIENT))
     monkeypatch.delenv("SSL_CERT_FILE", raising=False)
     monkeypatch.setenv("SSL_CERT_DIR", str(tmp_path))
-    Trust("ca_file", None).context()
+    Authorities("ca_file", None).context()
 
     assert asked == [(None, str(tmp_path))]

@@ -243,8 +243,38 @@ def test_a_proxy_that_does_not_let_through_means_not_sent(kind: Kind, answer: by
 
 
 @every_transport
-def test_a_proxy_carries_and_sees_nothing(kind: Kind, authority: Authority) -> None:
-    """The tunnel is asked for with the proxy's own password; the server behind is verified end to end."""
+def test_the_connection_of_a_refused_tunnel_is_closed(kind: Kind) -> None:
+    """A proxy that refuses tunnels does not collect connections while the gateway is open."""
+
+    async def main() -> bytes:
+        ended: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+
+        async def run(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(b"HTTP/1.1 403 No\r\nContent-Length: 0\r\n\r\n")
+            try:
+                ended.set_result(await reader.read())
+            except ConnectionError:
+                ended.set_result(b"")
+
+        async with serving(behaving(run)) as proxy:
+            transport = kind(proxy=f"http://127.0.0.1:{proxy.port}")
+            try:
+                with pytest.raises(NoVerdict, match="it forbids this host"):
+                    await ask("https://push.example.com/push", transport=transport)
+                async with asyncio.timeout(2.0):
+                    return await ended
+            finally:
+                await transport.aclose()
+
+    assert asyncio.run(main()) == b""
+
+
+@every_transport
+@pytest.mark.parametrize("opened", [b"HTTP/1.1 200 OK", b"HTTP/1.1 201 Created"])
+def test_a_proxy_carries_and_sees_nothing(kind: Kind, opened: bytes, authority: Authority) -> None:
+    """The tunnel is asked for with the proxy's own password, and any 2xx opens it (RFC 9110, section 9.3.6); the server
+    behind is verified end to end."""
     heads = []
 
     async def main() -> Response:
@@ -258,7 +288,7 @@ def test_a_proxy_carries_and_sees_nothing(kind: Kind, authority: Authority) -> N
             async def run(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
                 heads.append(await reader.readuntil(b"\r\n\r\n"))
                 there = await asyncio.open_connection("127.0.0.1", server.port)
-                writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
+                writer.write(opened + b"\r\n\r\n")
                 try:
                     await asyncio.gather(pump(reader, there[1]), pump(there[0], writer))
                 finally:

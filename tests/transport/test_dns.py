@@ -73,7 +73,7 @@ def test_a_failed_name_is_believed_for_a_moment_only(kind: Kind, monkeypatch: py
 
     async def main() -> list[int]:
         transport = kind()
-        transport._connections._resolver._clock = lambda: now[0]
+        transport._pools._resolver._clock = lambda: now[0]
         counts = []
         for later in (0.0, 0.0, 5.0):
             now[0] += later

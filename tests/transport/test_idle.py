@@ -8,7 +8,7 @@ import asyncio
 import pytest
 from raw_server import BODY, PLAIN, TRANSPORTS, Behaviour, Kind, Server, replies, serving
 
-from pushgateway.transport.connection import KEPT
+from pushgateway.transport.connection import MAX_IDLE
 from pushgateway.vendor import Request, Response
 
 SERVERS_KEEP = 5.0
@@ -17,7 +17,7 @@ every_transport = pytest.mark.parametrize("kind", TRANSPORTS)
 
 
 @every_transport
-@pytest.mark.parametrize(("idle", "connections"), [(0.0, 1), (KEPT - 0.5, 1), (KEPT, 2), (SERVERS_KEEP, 2)])
+@pytest.mark.parametrize(("idle", "connections"), [(0.0, 1), (MAX_IDLE - 0.5, 1), (MAX_IDLE, 2), (SERVERS_KEEP, 2)])
 def test_an_idle_connection_is_left_before_the_server_leaves_it(kind: Kind, idle: float, connections: int) -> None:
     """Up to the limit it is used again, from there on a new one is opened and the old one is closed by us."""
 
@@ -35,7 +35,7 @@ def test_an_idle_connection_is_left_before_the_server_leaves_it(kind: Kind, idle
             return server.connections, bodies
 
     assert asyncio.run(main()) == (connections, [BODY, BODY])
-    assert KEPT < SERVERS_KEEP
+    assert MAX_IDLE < SERVERS_KEEP
 
 
 @every_transport

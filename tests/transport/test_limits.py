@@ -13,12 +13,12 @@ import pytest
 from faulty_server import Authority
 from raw_server import BODY, PLAIN, TRANSPORTS, Behaviour, Kind, Server, ask, replies, serving, trouble
 
-from pushgateway.transport import connection as wire
+from pushgateway.transport import connection as connecting
 from pushgateway.transport import dns as resolving
 from pushgateway.transport import pool as kept
-from pushgateway.transport.connection import KEPT
+from pushgateway.transport.connection import MAX_IDLE
 from pushgateway.transport.pool import _most_open
-from pushgateway.transport.request_head import encode_headers, find
+from pushgateway.transport.request_head import encode_headers, parse_url
 from pushgateway.vendor import NoVerdict, Request, Response, read_json
 
 every_transport = pytest.mark.parametrize("kind", TRANSPORTS)
@@ -114,7 +114,7 @@ def test_idle_connections_are_closed_by_time_without_another_request(kind: Kind)
             request = Request("POST", server.url(), content=b"busy")
             busy = asyncio.create_task(transport.send(request, pool="busy", timeout=60))
             await turns()
-            later[0] += KEPT
+            later[0] += MAX_IDLE
             for _ in range(1000):
                 await turns(1)
                 if ended[0] == 6:
@@ -148,7 +148,7 @@ def test_open_connections_of_all_pools_together_are_bounded(kind: Kind, monkeypa
 
             return behaviour
 
-        async with serving(counting) as server:
+        async with asyncio.timeout(10), serving(counting) as server:
             transport = kind()
             request = Request("POST", server.url(), content=b"x")
             for pool in "abcdefghij":
@@ -202,23 +202,23 @@ def test_a_dead_first_address_costs_a_quarter_of_a_second_once(monkeypatch: pyte
     dead, alive = (socket.AF_INET6, ("::1", 1, 0, 0)), (socket.AF_INET, ("127.0.0.1", 1))
     tried: list[Any] = []
 
-    async def connect(family: int, address: object) -> wire.Wire:
+    async def connect(family: int, address: object) -> connecting.Connection:
         tried.append(address)
         if address == dead[1]:
             await asyncio.Event().wait()
-        return wire.Wire()
+        return connecting.Connection()
 
-    monkeypatch.setattr(wire, "_connect", connect)
-    monkeypatch.setattr(wire, "STAGGER", 0.01)
+    monkeypatch.setattr(connecting, "_connect", connect)
+    monkeypatch.setattr(connecting, "ATTEMPT_DELAY", 0.01)
     rows = [(family, None, None, "", address) for family, address in (dead, alive)]
     monkeypatch.setattr(resolving.socket, "getaddrinfo", lambda *_, **__: rows)
 
     async def main() -> None:
         now = [0.0]
         resolver = resolving.Resolver(clock=lambda: now[0])
-        for later in (0.0, 1.0, resolving.FRESH + 1):
+        for later in (0.0, 1.0, resolving.KEEP_FOUND + 1):
             now[0] = later
-            await wire.dial(resolver, "push.example", 1, 5.0)
+            await connecting.open_connection(resolver, "push.example", 1, 5.0)
 
     asyncio.run(main())
 
@@ -268,7 +268,7 @@ def test_no_control_character_leaves_in_a_header(character: str) -> None:
     request = Request("POST", "https://a.example/x", {"name": f"a{character}b"})
 
     with pytest.raises(NoVerdict) as caught:
-        encode_headers(request, find(request.url))
+        encode_headers(request, parse_url(request.url))
 
     assert not caught.value.sent
 

@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 
+from pushgateway.testing import run_virtual
 from pushgateway.transport import limit as limiting
-from pushgateway.transport.connection import KEPT, Wire
-from pushgateway.transport.dns import FAILED, FRESH, Resolver
-from pushgateway.transport.limit import within
-from pushgateway.transport.pool import _most_open, _Open, _Pool
+from pushgateway.transport.connection import MAX_IDLE, Connection
+from pushgateway.transport.dns import KEEP_FAILED, KEEP_FOUND, Resolver
+from pushgateway.transport.limit import TimeLimits, within
+from pushgateway.transport.pool import Slots, _most_open, _OpenConnections, _Pool
 
 A, B = (socket.AF_INET, ("10.0.0.1", 443)), (socket.AF_INET, ("10.0.0.2", 443))
 
@@ -90,6 +91,128 @@ def test_a_limit_that_was_kept_is_forgotten() -> None:
     assert asyncio.run(main())
 
 
+class Limit(within):
+    """One that notes when its time is over."""
+
+    def __init__(self, name: str, over: list[str]) -> None:
+        super().__init__(0.0)
+        self.judge = lambda: over.append(name)  # type: ignore[method-assign]
+
+
+def test_one_timer_serves_many_limits() -> None:
+    """Each is over at its time and not before; one that was kept, not at all; the timer is that of the earliest."""
+
+    async def main() -> list[list[str]]:
+        loop, limits, over = asyncio.get_running_loop(), TimeLimits(), list[str]()
+        begun, kept, found = loop.time(), Limit("kept", over), list[list[str]]()
+        wanted = ((Limit("second", over), 2.0), (kept, 1.5), (Limit("first", over), 1.0), (Limit("third", over), 3.0))
+        timers = []
+        for limit, when in wanted:
+            limits.add(limit, begun + when, loop)
+            timers.append(round(limits._timer.when() - begun, 6) if limits._timer else None)
+        limits.discard(kept)
+        limits.discard(kept)
+        for seconds in (0.9, 0.2, 0.8, 0.2, 1.0):
+            await asyncio.sleep(seconds)
+            found.append(list(over))
+        assert timers == [2.0, 1.5, 1.0, 1.0]
+        assert limits._timer is None
+        return found
+
+    assert run_virtual(main()) == [[], ["first"], ["first"], ["first", "second"], ["first", "second", "third"]]
+
+
+def test_limits_that_are_left_keep_their_timer() -> None:
+    """Closing a transport ends no request that is still connecting, so that one keeps its limit."""
+
+    async def main() -> list[str]:
+        loop, limits, over = asyncio.get_running_loop(), TimeLimits(), list[str]()
+        left, kept = Limit("left", over), Limit("kept", over)
+        limits.add(left, loop.time() + 1.0, loop)
+        limits.close()
+        await asyncio.sleep(2.0)
+        limits.add(kept, loop.time() + 1.0, loop)
+        limits.discard(kept)
+        limits.close()
+        assert limits._timer is None
+        limits.add(Limit("next", over), loop.time() + 1.0, loop)
+        await asyncio.sleep(2.0)
+        return over
+
+    assert run_virtual(main()) == ["left", "next"]
+
+
+def test_a_timer_of_a_loop_that_has_ended_is_not_waited_for() -> None:
+    """A transport that was not closed is used in another loop: its limits hold there."""
+    limits, over = TimeLimits(), list[str]()
+
+    async def first() -> None:
+        limits.add(Limit("never", over), asyncio.get_running_loop().time() + 1.0, asyncio.get_running_loop())
+
+    async def second() -> None:
+        loop = asyncio.get_running_loop()
+        limits.add(Limit("second", over), loop.time() + 5.0, loop)
+        await asyncio.sleep(6.0)
+
+    run_virtual(first())
+    limits._running.clear()
+    run_virtual(second())
+
+    assert over == ["second"]
+
+
+# Slots
+
+
+def test_slots_are_given_in_the_order_in_which_they_were_wanted() -> None:
+    """None is taken twice, and one that was given back goes to who has waited longest."""
+
+    async def main() -> list[int]:
+        slots, order = Slots(2), list[int]()
+
+        async def use(number: int) -> None:
+            if not slots.take():
+                await slots.wait()
+            order.append(number)
+            assert slots.taken <= 2
+            await asyncio.sleep(1.0)
+            slots.give_back()
+
+        async with asyncio.TaskGroup() as group:
+            for number in range(7):
+                group.create_task(use(number))
+        assert slots.taken == 0
+        return order
+
+    assert run_virtual(main()) == list(range(7))
+
+
+@pytest.mark.parametrize("handed_over", [False, True])
+def test_a_slot_is_not_lost_with_who_waits_for_it(handed_over: bool) -> None:
+    """Cancelled while it waits, or in the moment in which it is given the slot: the next one has it."""
+
+    async def main() -> int:
+        slots = Slots(1)
+        assert slots.take()
+        first, second = (asyncio.create_task(slots.wait()) for _ in range(2))
+        await asyncio.sleep(0)
+        if handed_over:
+            slots.give_back()
+            first.cancel()
+        else:
+            first.cancel()
+            await asyncio.sleep(0)
+            slots.give_back()
+        await second
+        assert first.cancelled()
+        assert not slots.take()
+        slots.give_back()
+        assert slots.take()
+        return slots.taken
+
+    assert run_virtual(main()) == 1
+
+
 # Names
 
 
@@ -138,12 +261,12 @@ def test_addresses_are_used_again_for_half_a_minute(names: Names) -> None:
 
     async def main() -> list[int]:
         asked = []
-        for wait in (0.0, FRESH - 1, 2.0):
+        for wait in (0.0, KEEP_FOUND - 1, 2.0):
             move(wait)
             assert await resolver.addresses("a.example", 443) == (A,)
             asked.append(names.asked)
         names.found = socket.gaierror(socket.EAI_AGAIN, "try again")
-        for wait in (FRESH + 1, FAILED - 1, 2.0):
+        for wait in (KEEP_FOUND + 1, KEEP_FAILED - 1, 2.0):
             move(wait)
             with pytest.raises(socket.gaierror):
                 await resolver.addresses("a.example", 443)
@@ -159,7 +282,7 @@ def test_the_address_that_answered_comes_first_after_a_new_look_up(names: Names)
     resolver, move = later()
 
     async def addresses() -> tuple[Any, ...]:
-        move(FRESH + 1)
+        move(KEEP_FOUND + 1)
         return await resolver.addresses("a.example", 443)
 
     async def main() -> None:
@@ -228,7 +351,7 @@ def test_a_look_up_of_another_loop_is_not_waited_for(names: Names) -> None:
     resolver = Resolver()
 
     async def gone() -> None:
-        resolver._asked["a.example", 443] = asyncio.get_running_loop().create_future()
+        resolver._running["a.example", 443] = asyncio.get_running_loop().create_future()
 
     asyncio.run(gone())
 
@@ -238,7 +361,7 @@ def test_a_look_up_of_another_loop_is_not_waited_for(names: Names) -> None:
 # Open connections
 
 
-class Connection(Wire):
+class Noting(Connection):
     """One that is open, and notes how it ends."""
 
     def __init__(self) -> None:
@@ -260,8 +383,8 @@ def test_what_is_kept_and_what_is_not() -> None:
     """The one used last comes first; one that is too old, cut or of a certificate that is gone does not come again."""
 
     async def main() -> None:
-        ours, pool = _Open(10), _Pool(8)
-        one, two, old, cut, gone = (Connection() for _ in range(5))
+        ours, pool = _OpenConnections(10), _Pool(8)
+        one, two, old, cut, gone = (Noting() for _ in range(5))
         ours.give_back(pool, one, 0.0, keep=True)
         ours.give_back(pool, two, 1.0, keep=True)
         ours.give_back(pool, cut, 1.0, keep=False)
@@ -271,7 +394,7 @@ def test_what_is_kept_and_what_is_not() -> None:
         assert ours.take(pool, 1.0) is None
         assert cut.ended == "cut"
         ours.give_back(pool, old, 0.0, keep=True)
-        assert ours.take(pool, KEPT) is None
+        assert ours.take(pool, MAX_IDLE) is None
         assert old.ended == "closed"
         ours.close(pool, busy=False)
         assert [one.ended, two.ended] == ["", ""]
@@ -287,11 +410,12 @@ def test_the_oldest_idle_one_makes_room() -> None:
     """Whichever pool it is of; those in use count too."""
 
     async def main() -> list[str]:
-        ours, mine, other = _Open(3), _Pool(8), _Pool(8)
-        kept = [Connection() for _ in range(3)]
+        ours, mine, other = _OpenConnections(3), _Pool(8), _Pool(8)
+        kept = [Noting() for _ in range(3)]
         ours.give_back(other, kept[0], 0.0, keep=True)
         ours.give_back(mine, kept[1], 1.0, keep=True)
-        ours.in_use = 2
+        assert ours.places.take()
+        assert ours.places.take()
         ours.give_back(other, kept[2], 2.0, keep=True)
         ours.make_room()
         made = [one.ended for one in kept]
@@ -318,12 +442,12 @@ def test_half_of_the_file_descriptors_are_the_hosts(monkeypatch: pytest.MonkeyPa
 
 def test_a_closed_connection_sends_nothing() -> None:
     """What is written to it has not left, and whoever asks is told so."""
-    wire = Wire()
+    connection = Connection()
 
     with pytest.raises(ConnectionAbortedError):
-        wire.write(b"x")
-    assert wire.unsent
-    assert not wire.idle
+        connection.write(b"x")
+    assert connection.unsent
+    assert not connection.idle
 
 
 def test_what_was_read_no_longer_counts_as_unread() -> None:
@@ -341,19 +465,19 @@ def test_what_was_read_no_longer_counts_as_unread() -> None:
             held.append("resume")
 
     async def main() -> None:
-        wire = Wire()
-        wire.connection_made(Socket())
+        connection = Connection()
+        connection.connection_made(Socket())
         for _ in range(20):
-            wire.data_received(bytes(100_000))
-            assert len(await wire.read()) == 100_000
+            connection.data_received(bytes(100_000))
+            assert len(await connection.read()) == 100_000
         assert held == ["limit 0"]
         for _ in range(3):
-            wire.data_received(bytes(100_000))
-        assert not wire.idle
-        assert len(await wire.read()) == 300_000
-        assert wire.idle
-        wire.pause_writing()
-        assert not wire.idle
+            connection.data_received(bytes(100_000))
+        assert not connection.idle
+        assert len(await connection.read()) == 300_000
+        assert connection.idle
+        connection.pause_writing()
+        assert not connection.idle
 
     asyncio.run(main())
 
