@@ -13,6 +13,8 @@ from encoding import V13, encoded_batch
 from exchanges import OPPO, first, form, push
 from hypothesis import example, given
 from hypothesis import strategies as st
+from pushgateway_oppo import splicing
+from pushgateway_oppo.replies import RULES
 from pushgateway_oppo.tokens import token_problem
 
 from pushgateway.vendor import Batch, CallBack, Notification, OpenIntent, Outcome, Push, PushToken, Request
@@ -219,3 +221,12 @@ def written_batch(batch: Sequence[Push]) -> tuple[bytes, list[tuple[str, ...]], 
     encoded = encoded_batch(batch, V13)
     assert [one.dedupe_id for one in encoded.sent] == [f"d-{place}" for place in encoded.places]
     return encoded.body.getvalue(), list(encoded.truncated), list(encoded.places), encoded.settled
+
+
+def test_each_dialect_has_a_frame_of_its_own() -> None:
+    """What is kept for one dialect never opens the requests of the other, which has other limits."""
+    frames = {name: splicing.frame_of(dialect) for name, dialect in RULES.dialects.items()}
+
+    assert len(frames) >= 2
+    assert len({id(frame) for frame in frames.values()}) == len(frames)
+    assert all(frame.longest == RULES.dialects[name].number("token_bytes") for name, frame in frames.items())

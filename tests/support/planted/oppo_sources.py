@@ -449,7 +449,7 @@ PLANTS = [
         "plugins/oppo/pushgateway_oppo/splicing.py",
         "frame = _frames.get(id(dialect))",
         "frame = next(iter(_frames.values()), None)",
-        "plugins/oppo/tests/test_breaths.py::test_ordinary_ones_are_encoded_in_breaths",
+        "plugins/oppo/tests/test_shortcuts.py::test_each_dialect_has_a_frame_of_its_own",
     ),
     SourcePlant(
         "a boolean in a batch is written as Python does",
