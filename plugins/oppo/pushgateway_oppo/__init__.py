@@ -1,8 +1,8 @@
 """OPPO Push for `pushgateway`: the plug-in behind the entry point `oppo`, and what its own calls give."""
 
-from pushgateway_oppo.aliases_and_tags import Alias, Tag, Tags, Told
+from pushgateway_oppo.aliases_and_tags import Alias, RawReply, Tag, Tags
 from pushgateway_oppo.feedback import InvalidTokens
 from pushgateway_oppo.pictures import Picture
 from pushgateway_oppo.vendor import Oppo
 
-__all__ = ["Alias", "InvalidTokens", "Oppo", "Picture", "Tag", "Tags", "Told"]
+__all__ = ["Alias", "InvalidTokens", "Oppo", "Picture", "RawReply", "Tag", "Tags"]

@@ -59,8 +59,8 @@ class Tags:
 
 @safe_repr
 @attrs.frozen
-class Told:
-    """What OPPO said beside "success", unread: no source shows the shape of this reply."""
+class RawReply:
+    """The data of a successful reply as OPPO sent it, not interpreted: no source shows the shape of this reply."""
 
     data: Mapping[str, Any] = attrs.field(factory=dict, repr=False, hash=False)
     """The reply's `data`; under the name `data` where it is no object."""
@@ -120,8 +120,8 @@ def listed(tags: Iterable[str]) -> tuple[str, ...]:
 def decode_alias(response: Response, token: str, alias: str | None) -> Alias:
     """The phone and the alias of the reply; `alias` is what was asked for, None for a question."""
     data = read_accepted(response, one_target=True, token=token)
-    told = data.get("alias") if isinstance(data, dict) else None
-    return Alias(token, told if isinstance(told, str) and told else alias)
+    named = data.get("alias") if isinstance(data, dict) else None
+    return Alias(token, named if isinstance(named, str) and named else alias)
 
 
 def decode_tags(response: Response, token: str, asked: Sequence[str] = ()) -> Tags:
@@ -135,12 +135,12 @@ def decode_tags(response: Response, token: str, asked: Sequence[str] = ()) -> Ta
     return Tags(token, tuple(tags), tuple(name for name in asked if name not in names))
 
 
-def decode_told(response: Response) -> Told:
-    """Whatever came with a code 0."""
+def decode_raw_reply(response: Response) -> RawReply:
+    """The data of a reply with code 0, as it is; empty where there is none."""
     data = read_accepted(response)
     if data in (None, "", []):
-        return Told()
-    return Told(data if isinstance(data, dict) else {"data": data})
+        return RawReply()
+    return RawReply(data if isinstance(data, dict) else {"data": data})
 
 
 def _tag(item: object) -> Tag | None:

@@ -67,16 +67,16 @@ class Operations(Settings):
         fields = functools.partial(aliases_and_tags.encode_token, token)
         return self._call("get_alias", token, fields, lambda reply: aliases_and_tags.decode_alias(reply, token, None))
 
-    def add_tag(self, name: str, description: str = "") -> Call[aliases_and_tags.Told]:
+    def add_tag(self, name: str, description: str = "") -> Call[aliases_and_tags.RawReply]:
         """Create a tag, in `current`. Source: one client's test (S12b); what OPPO replies is not known."""
         return self._call(
-            "add_tag", None, lambda _: aliases_and_tags.encode_tag(name, description), aliases_and_tags.decode_told
+            "add_tag", None, lambda _: aliases_and_tags.encode_tag(name, description), aliases_and_tags.decode_raw_reply
         )
 
-    def add_tag_group(self, group: str, tags: Iterable[str], description: str = "") -> Call[aliases_and_tags.Told]:
+    def add_tag_group(self, group: str, tags: Iterable[str], description: str = "") -> Call[aliases_and_tags.RawReply]:
         """Create a group of tags, in `current`. Source: one client's test (S12b); what OPPO replies is not known."""
         fields = functools.partial(aliases_and_tags.encode_group, group, _kept(tags), description)
-        return self._call("add_tag_group", None, fields, aliases_and_tags.decode_told)
+        return self._call("add_tag_group", None, fields, aliases_and_tags.decode_raw_reply)
 
     def subscribe_tags(self, token: str, tags: Iterable[str]) -> Call[aliases_and_tags.Tags]:
         """Give a phone tags beside those it has. OPPO passes over a tag that fails; `skipped` names it.
@@ -125,9 +125,9 @@ class Operations(Settings):
 
         return Call(name="invalid_tokens", begin=begin, region=self.home_region)
 
-    def push_permit(self) -> Call[aliases_and_tags.Told]:
+    def push_permit(self) -> Call[aliases_and_tags.RawReply]:
         """How much the app may push, in `current`, as OPPO says it: no source shows the reply's shape (S30, S31)."""
-        return self._call("push_permit", None, lambda _: {}, aliases_and_tags.decode_told)
+        return self._call("push_permit", None, lambda _: {}, aliases_and_tags.decode_raw_reply)
 
     # Pictures
 

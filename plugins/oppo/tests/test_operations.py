@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from exchanges import MAINLAND, OVERSEAS, SETTINGS, finish, first, form, refusal, reply
 from pictures import jpeg, png
-from pushgateway_oppo import Alias, InvalidTokens, Oppo, Picture, Tag, Tags, Told
+from pushgateway_oppo import Alias, InvalidTokens, Oppo, Picture, RawReply, Tag, Tags
 from pushgateway_oppo.replies import RULES
 
 from pushgateway.certificates.certificate import Certificate, load_vendors
@@ -245,13 +245,13 @@ def test_a_list_that_is_none(data: object) -> None:
 
 
 @pytest.mark.parametrize(
-    ("data", "told"),
+    ("data", "expected"),
     [(None, {}), ("", {}), ([], {}), ({"left": 7}, {"left": 7}), (7, {"data": 7}), ([1], {"data": [1]})],
 )
-def test_what_nobody_has_shown_comes_as_it_is(data: object, told: Mapping[str, Any]) -> None:
+def test_what_nobody_has_shown_comes_as_it_is(data: object, expected: Mapping[str, Any]) -> None:
     """The quota's reply has no known shape, so the host gets all of it."""
-    assert answered(NEW.push_permit(), reply(data)) == Told(told)
-    assert answered(NEW.add_tag("a"), reply(data)) == Told(told)
+    assert answered(NEW.push_permit(), reply(data)) == RawReply(expected)
+    assert answered(NEW.add_tag("a"), reply(data)) == RawReply(expected)
 
 
 @pytest.mark.parametrize(
@@ -279,7 +279,7 @@ def test_which_calls_may_be_repeated() -> None:
 def test_values_show_no_token_and_no_alias() -> None:
     """What a log may show names no phone."""
     shown = repr(
-        [Alias("CN_secret", "secret"), Tags("CN_secret"), InvalidTokens(("CN_secret",)), Told({"a": "secret"})]
+        [Alias("CN_secret", "secret"), Tags("CN_secret"), InvalidTokens(("CN_secret",)), RawReply({"a": "secret"})]
     )
 
     assert "secret" not in shown

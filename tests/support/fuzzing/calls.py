@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import quote_plus
 
 import attrs
-from pushgateway_oppo.aliases_and_tags import Alias, Tags, Told, decode_alias, decode_tags, decode_told
+from pushgateway_oppo.aliases_and_tags import Alias, RawReply, Tags, decode_alias, decode_raw_reply, decode_tags
 from pushgateway_oppo.feedback import InvalidTokens, decode_statistics, fetch_invalid_tokens
 from pushgateway_oppo.operation_requests import File, make_request, with_access
 from pushgateway_oppo.pictures import Picture, decode_picture, picture_size
@@ -91,7 +91,7 @@ def call_replies(chance: random.Random) -> None:
     readings: list[tuple[type, Callable[[], Any]]] = [
         (Alias, lambda: decode_alias(response, _TOKEN, "ann")),
         (Tags, lambda: decode_tags(response, _TOKEN, ("a", "b"))),
-        (Told, lambda: decode_told(response)),
+        (RawReply, lambda: decode_raw_reply(response)),
         (Statistics, lambda: decode_statistics(response)),
         (Picture, lambda: decode_picture(response, "big")),
         (InvalidTokens, _pages(chance, response)),

@@ -69,8 +69,8 @@ PLANTS = [
     SourcePlant(
         "the alias asked for goes before the one that is told",
         "plugins/oppo/pushgateway_oppo/aliases_and_tags.py",
-        "return Alias(token, told if isinstance(told, str) and told else alias)",
-        "return Alias(token, alias or told)",
+        "return Alias(token, named if isinstance(named, str) and named else alias)",
+        "return Alias(token, alias or named)",
         "plugins/oppo/tests/test_operations.py::test_an_alias_that_the_reply_does_not_name",
     ),
     SourcePlant(
@@ -83,8 +83,8 @@ PLANTS = [
     SourcePlant(
         "a reply that names another phone is believed",
         "plugins/oppo/pushgateway_oppo/aliases_and_tags.py",
-        "    data = read_accepted(response, one_target=True, token=token)\n    told",
-        "    data = read_accepted(response, one_target=True)\n    told",
+        "    data = read_accepted(response, one_target=True, token=token)\n    named",
+        "    data = read_accepted(response, one_target=True)\n    named",
         "plugins/oppo/tests/test_operations.py::test_an_answer_about_another_phone_is_none",
     ),
     SourcePlant(
@@ -97,8 +97,8 @@ PLANTS = [
     SourcePlant(
         "a data that is no object is lost",
         "plugins/oppo/pushgateway_oppo/aliases_and_tags.py",
-        'return Told(data if isinstance(data, dict) else {"data": data})',
-        "return Told(data if isinstance(data, dict) else {})",
+        'return RawReply(data if isinstance(data, dict) else {"data": data})',
+        "return RawReply(data if isinstance(data, dict) else {})",
         "plugins/oppo/tests/test_operations.py::test_what_nobody_has_shown_comes_as_it_is",
     ),
     SourcePlant(
