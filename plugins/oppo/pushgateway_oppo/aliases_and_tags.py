@@ -1,8 +1,8 @@
-"""Names for phones: the alias and the tags by which a broadcast finds them.
+"""Fields and replies of the calls for aliases and tags, the names by which a broadcast selects phones.
 
-Law of this file: pure; fields out, replies in. In V1.3 these calls are crossed out; today they live on a host of their
-own, under other paths and as JSON. V1.3's sample of a reply names the phone and its alias or tags, today's sample of
-`set_alias` has no data at all: what a reply does not say is what was asked for.
+Pure: `encode_*` makes fields, `decode_*` reads replies; `operations` sends them. V1.3 lists these calls as struck out;
+today they are on a host of their own, under other paths and as JSON. V1.3's sample of a reply names the phone and its
+alias or tags, today's sample of `set_alias` has no data at all: what a reply leaves out is taken from the request.
 """
 
 from __future__ import annotations

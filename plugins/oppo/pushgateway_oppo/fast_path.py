@@ -1,9 +1,8 @@
-"""The ordinary notification, encoded in one pass.
+"""Encodes the usual notification in one pass; used by `splicing` before the full encoder in `notification`.
 
-Law of this file: pure; a shortcut for nearly every push and never another meaning. A title and a text that fit, a tap,
-data, a ttl, a channel, an intent and its template become quoted bytes at once; for whatever else a notification says,
-and for everything that would have to be cut or refused, the answer is None and the long way through `fields` decides.
-A test compares both.
+Pure. It takes a title and a text that fit, a tap, data, a ttl, a channel, an intent and its template. For any other
+field, and for a value that would be cut or refused, it returns None and the full encoder decides. Both give the same
+fields; tests compare them.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""What OPPO tells on request: how far a broadcast came, which registration ids are dead, how much may be pushed.
+"""Replies of the queries: statistics of a broadcast, and OPPO's list of invalid registration ids.
 
-Law of this file: pure, and liberal: V1.3 crossed the statistics out, and of the feedback host's replies one shape is
-known from one family of clients, the other from nobody. Whether the list of dead ids has pages, and whether reading it
-empties it, no source says: so it is asked again as long as the reply counts more than it lists and the next one brings
-something new, which is right for every answer to both questions.
+Pure; unknown shapes of a reply are accepted where they can be read. V1.3 lists the statistics as struck out; of the
+feedback host's replies one shape is known from one family of clients, the other is not documented. No source says
+whether the list of invalid ids has pages, or whether reading it empties it: so the query is repeated as long as the
+reply counts more ids than it lists and the next reply has new ones, which is correct in all four cases.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Whether one value obeys its row of rules, and fields that are right or wrong only beside others.
+"""Checks of one value against its row of `rules.toml`, and of fields that need or exclude each other.
 
-Law of this file: pure; from a value of the host to the value on the wire, or a refusal that names the field, the limit
-and the actual size and never the content. What a row cannot say is said here: a text that is given is not blank (except
-the parameter that merely comes back with receipts), a URL for receipts is one that can be posted to, and which fields
+Pure. A value of the host becomes the value that is sent, or a refusal that names the field, the limit and the actual
+size, never the content. What a row cannot express is code here: a text that is given must not be blank (except the
+parameter that is only returned with receipts), a URL for receipts must be one that can be posted to, and which fields
 need or exclude each other.
 """
 

@@ -1,9 +1,8 @@
-"""What each intent is for one certificate: category, notify level, channel and template.
+"""What an intent means for one certificate: category, notify level, channel and template.
 
-Law of this file: pure. The rules say what is usual (`[dialects.X.intents]`), the certificate's own table goes before
-them, and what a notification says itself before both. What is for everybody goes under no private category, whoever
-asks for it. Facts of templates: a fixed title takes no parameters and its field is left out; parameters are an object
-to most clients and text to one.
+Pure. A notification's own fields come first, then the certificate's table, then the rules (`[dialects.X.intents]`). A
+broadcast to everyone is never sent under a private category. Facts of templates: a title without parameters takes no
+parameters, and its field is left out; parameters are an object in most clients and text in one.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""From a notification to OPPO's fields, checked by the rules.
+"""Encodes a notification into OPPO's fields, checked against the rules.
 
-Law of this file: pure; it knows names and meanings, the limits are rows of `rules.toml` and obeyed in `limits`. Titles
-and texts that are too long are cut; everything else that OPPO would refuse is refused here. Fields nobody set are left
-out, so that OPPO's own defaults hold.
+Pure. The names of the fields and their meaning are here; the limits are rows of `rules.toml`, checked by
+`field_checks`. Titles and texts that are too long are cut; any other value that OPPO would refuse is refused here.
+Fields that are not set are left out, so that OPPO's own defaults apply.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
-"""Requests of OPPO's calls: fields in the encoding of their operation, and the access token where it has room for one.
+"""Builds the requests of OPPO's calls: fields in the encoding of the operation, and the access token.
 
-Law of this file: pure. V1.3 knows forms and one query; the hosts of today take JSON (alias and tag) and multipart
-(pictures) besides. A query never carries the access token: a URL is logged by everybody on its way, so there the header
-has to do.
+Pure. V1.3 has forms and one query; today's hosts also take JSON (alias and tag) and multipart (pictures). The access
+token is never put into a query, because URLs are logged by servers and proxies; there it is in the header only.
 """
 
 from __future__ import annotations

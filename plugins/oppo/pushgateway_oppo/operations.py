@@ -1,9 +1,9 @@
-"""OPPO's calls beside sending: alias, tags, statistics, dead tokens, quota, pictures.
+"""OPPO's calls other than sending: alias, tags, statistics, invalid tokens, quota, pictures.
 
-Law of this file: pure; each method says what it asks for and returns a `Call`, and nothing happens before that is
-carried out: `await gateway.vendor(certificate_id).subscribe_alias(token, "ann")`. Fields and replies are made and read
-in `device`, `feedback` and `media`. What cannot be asked in a dialect ends as `UNSUPPORTED` with a sentence that says
-which dialect, or which setting, would have it.
+Pure. Each method returns a `Call`; no request is made before the call is awaited:
+`await gateway.vendor(certificate_id).subscribe_alias(token, "ann")`. Fields and replies are in `aliases_and_tags`,
+`feedback` and `pictures`. A call that a dialect does not have ends with `UNSUPPORTED` and a sentence that says which
+dialect or which setting has it.
 """
 
 from __future__ import annotations

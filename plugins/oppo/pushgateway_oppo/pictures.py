@@ -1,7 +1,7 @@
-"""Pictures for notifications: whether OPPO would take one, seen before it is sent, and the id it gets.
+"""Uploads of pictures for notifications: checks before the upload, and the id in the reply.
 
-Law of this file: pure. A picture is known by its first bytes and not by its name, and its size in pixels is read from
-its header; nothing is decoded. OPPO's sources disagree about the pixels of a big picture, so both sizes pass.
+Pure. The kind of a file is read from its first bytes, not from its name, and its size in pixels from its header;
+nothing is decoded. OPPO's sources disagree about the pixels of a big picture, so both sizes are accepted.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""OPPO's receipts, as OPPO posts them to a `call_back_url`.
+"""Reads the receipts that OPPO posts to a `call_back_url`.
 
-Law of this file: pure, and liberal in shape: anybody may post, and OPPO itself writes `a,b` and `a, b`, times as text
-and as numbers, and in V1.3 neither app nor time. What an event means is a row of `rules.toml`; one that is missing
-there passes through. An element that cannot be read costs itself only.
+Pure; accepts every shape that OPPO is known to send: `a,b` and `a, b`, times as text and as numbers, and in V1.3
+neither app nor time. What an event means is a row of `rules.toml`; an unknown event is passed on as `OTHER`. An
+element that cannot be read does not affect the others.
 """
 
 from __future__ import annotations

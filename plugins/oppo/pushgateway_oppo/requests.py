@@ -1,8 +1,8 @@
-"""OPPO's request bodies.
+"""Builds OPPO's request bodies for pushes and broadcasts.
 
-Law of this file: pure; from the model to the wire. `message` and `messages` are JSON text inside a form field, and
-quoting that text is the greatest cost of a push, so each distinct notification of a batch is quoted once (`splicing`)
-and put between the parts that differ: target, message id and what comes back with receipts.
+Pure. `message` and `messages` are JSON text inside a form field. Quoting that text is the largest cost of a push, so
+each distinct notification of a batch is quoted once (`splicing`) and put between the parts that differ: target,
+message id and what is returned with receipts.
 """
 
 from __future__ import annotations

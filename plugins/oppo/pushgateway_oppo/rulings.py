@@ -1,8 +1,8 @@
-"""Which rules decide about a push, for `explain`.
+"""Says which rules apply to a push, for `explain`.
 
-Law of this file: pure; it walks the same fields that the codec walks, by the same checks, and says which row of
-`rules.toml` stands behind each. It quotes no text, token or value of the host, only what the rules and the
-certificate's settings say, and never raises for what the rules forbid: it says so.
+Pure. It checks the same fields as the encoder, by the same checks, and names the row of `rules.toml` of each. It
+quotes no text, token or value of the host, only what the rules and the certificate's settings say. What the rules
+forbid is returned as a ruling, not raised.
 """
 
 from __future__ import annotations

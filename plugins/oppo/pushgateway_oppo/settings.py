@@ -1,7 +1,7 @@
-"""The settings of an OPPO certificate, and where its calls go by them.
+"""The settings of an OPPO certificate, and the URLs of its calls.
 
-Law of this file: pure; one instance is one certificate, and a wrong setting is a sentence that names it. Hosts and
-paths are rows of `rules.toml`; a setting takes the place of a row where OPPO moves, or where no source knows.
+Pure; one instance is one certificate. A wrong setting raises an error that names it. Hosts and paths are rows of
+`rules.toml`; a setting replaces a row where OPPO's host has changed, or where no source shows it.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
-"""A notification ready to be spliced into a batch.
+"""The quoted JSON of a notification, made once for each distinct notification of a batch.
 
-Law of this file: pure; quoted JSON, made once for each distinct notification. The ordinary one takes the short way
-(`ordinary`), any other the long one (`fields`).
+Pure; used by `requests`. The usual notification is encoded by `fast_path`, any other by `notification`.
 """
 
 from __future__ import annotations

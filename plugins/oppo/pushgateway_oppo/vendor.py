@@ -1,8 +1,7 @@
-"""OPPO Push as a vendor: the exchanges of sending.
+"""`Oppo`, the plug-in's class: login, pushes, broadcasts and receipts.
 
-Law of this file: pure, one instance is one certificate. Bodies are made in `codec`, replies read in `replies`, facts
-are in `rules.toml`. The settings, and where calls go by them, are in `settings`; the calls beside sending in
-`operations`.
+Pure; one instance is one certificate. Bodies are made in `requests`, replies read in `replies`, facts are in
+`rules.toml`. The settings and URLs are in `settings`; the calls other than sending in `operations`.
 """
 
 from __future__ import annotations

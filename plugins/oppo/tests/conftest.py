@@ -1,6 +1,6 @@
 """What the plug-in's tests share. They run apart from the core's, on installed wheels, as anybody's plug-in would.
 
-Law of this file: nothing of the core's own tests is used here, only what `pushgateway` ships.
+Nothing of the core's own tests is used here, only what `pushgateway` ships.
 """
 
 from pathlib import Path

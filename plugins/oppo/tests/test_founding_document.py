@@ -1,6 +1,6 @@
 """Every call of OPPO's document of 2018-06-29, made by the plug-in and answered by the sandbox.
 
-Law of this file: the list is copied from the document by hand, so that rules, plug-in and sandbox are held against it
+The list is copied from the document by hand, so that rules, plug-in and sandbox are held against it
 and not against each other.
 """
 

@@ -1,6 +1,6 @@
 """The calls beside sending, by hand: what goes out, where to, and what is made of OPPO's replies.
 
-Law of this file: the samples of the documents, in both directions; what is refused is refused without a request.
+The samples of the documents, in both directions; what is refused is refused without a request.
 """
 
 from __future__ import annotations

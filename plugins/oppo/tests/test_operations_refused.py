@@ -1,6 +1,6 @@
 """The calls beside sending that are refused here: what a dialect lacks, and what is wrong with arguments.
 
-Law of this file: no reply is ever given, because nothing may be asked.
+No reply is ever given, because nothing may be asked.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """OPPO's receipts: read in every shape they were seen in, each element by itself, and asked for in each request.
 
-Law of this file: pure. What OPPO posts is written here by hand after the documents (rules S1, S3c) or made by the
+What OPPO posts is written here by hand after the documents (rules S1, S3c) or made by the
 sandbox, which shares no code with the reader.
 """
 

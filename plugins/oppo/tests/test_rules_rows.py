@@ -1,6 +1,6 @@
 """Every row of the rules is obeyed: by the plug-in, by the sandbox, or, where neither can, it adds up.
 
-Law of this file: each table has one check, each number one of its own, and a row without a check is a failure with a
+Each table has one check, each number one of its own, and a row without a check is a failure with a
 sentence. A check that only looks whether the number stands in the table would prove nothing: it goes to the limit and
 one beyond it.
 """

@@ -1,6 +1,6 @@
 """The OPPO sandbox beside sending: aliases, tags, statistics, dead tokens, quota and pictures, spoken to by hand.
 
-Law of this file: pure. Requests are written here and by the standard library, never by the plug-in.
+Requests are written here and by the standard library, never by the plug-in.
 """
 
 from __future__ import annotations

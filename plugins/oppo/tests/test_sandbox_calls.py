@@ -1,6 +1,6 @@
 """The OPPO sandbox call by call: every refusal, and every limit of the rules at it and one beyond it.
 
-Law of this file: pure. Requests are written here by hand and by the standard library, never by the plug-in, and go
+Requests are written here by hand and by the standard library, never by the plug-in, and go
 straight into `answer`; the clock is a number.
 """
 

@@ -1,6 +1,6 @@
 """The small parts of the OPPO sandbox: forms, logins and memory.
 
-Law of this file: pure.
+Pure: no network, and the clock is a number.
 """
 
 from __future__ import annotations

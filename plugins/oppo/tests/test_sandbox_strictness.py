@@ -1,6 +1,6 @@
 """The OPPO sandbox where clients and documents disagree: what it takes as empty, as a number, as a time, as a truth.
 
-Law of this file: pure. Requests are written here by hand and by the standard library, never by the plug-in, and go
+Requests are written here by hand and by the standard library, never by the plug-in, and go
 straight into `answer`; the clock is a number.
 """
 

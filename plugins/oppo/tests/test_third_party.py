@@ -1,6 +1,6 @@
 """The shapes in which others speak to OPPO, met by the sandbox as OPPO meets them.
 
-Law of this file: requests as clients of other people send them, written here by hand and never by the plug-in. Each
+Requests as clients of other people send them, written here by hand and never by the plug-in. Each
 was seen in one of them; what the documents do not have is behind a switch.
 """
 

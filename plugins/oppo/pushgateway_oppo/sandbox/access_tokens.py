@@ -1,8 +1,8 @@
-"""OPPO's logins: who may have an access token, and how long it works.
+"""OPPO's logins: checks the signature and issues access tokens with their lifetime.
 
-Law of this file: pure; the clock is handed in. Within its lifetime every login gives the same access token, afterwards
-a new one, and the old one still works for a while (`access_overlap`; one source, rules S16). With `last_login_wins`
-each login gives a new one and ends the old one at once: some clients were written for that.
+Pure; the clock is a parameter. Within its lifetime every login returns the same access token, afterwards a new one, and
+the old one still works for a while (`access_overlap`; one source, rules S16). With `last_login_wins` each login returns
+a new one and ends the old one at once: some clients expect that.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""What every call to OPPO goes through before it is looked at: path, method, encoding, access token, rate.
+"""The checks that every call passes before its fields are read: path, method, encoding, access token, rate.
 
-Law of this file: pure; nothing about pushes. The first reason found is the one that is said.
+Pure; nothing about pushes. The first reason found is the one in the reply.
 """
 
 from __future__ import annotations

@@ -1,11 +1,11 @@
-"""Aliases and tags of the phones, as OPPO keeps them.
+"""The calls for aliases and tags of the sandbox's phones.
 
-Law of this file: pure; fields in, the `data` of a reply out, or `CallRefused`. V1.3 says what a reply holds; of the
-device host's replies only that of `set_alias` is known, which has no data, and the others are given V1.3's shape.
+Pure; takes fields, returns the `data` of a reply, or raises `CallRefused`. V1.3 documents the replies; of the device
+host's replies only that of `set_alias` is known, which has no data, and the others have V1.3's shape.
 
-Decided here, because no document says it: an unknown phone is 10000, an alias that cannot be one 10002, one that the
-phone does not have 10003; a phone without alias has "". A tag that fails is passed over: a blank one, one that the
-phone does not have when it is taken away, and with `created_tags_only` one that `add_tag` did not make.
+Not documented, decided here: an unknown phone is 10000, an invalid alias 10002, an alias that the phone does not have
+10003; a phone without alias has "". A tag that fails is skipped: a blank one, one that the phone does not have when it
+is removed, and with `created_tags_only` one that `add_tag` did not create.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""What OPPO remembers between calls: ids it has seen, content it has saved, how much of the day is used.
+"""What the sandbox keeps between calls: ids it has seen, saved content, and how much of the day's quota is used.
 
-Law of this file: pure and bounded; the clock is handed in.
+Pure and bounded; the clock is a parameter.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""How the fields of a call are read, by the encoding of its operation.
+"""Reads the fields of a call in the encoding of its operation.
 
-Law of this file: pure; a request in, fields out, or None for what is not in that encoding. Texts are UTF-8. Of a field
-that is named twice the first counts, as in a form; a file of a multipart body stays bytes.
+Pure; takes a request, returns fields, or None for a body that is not in that encoding. Texts are UTF-8. If a field is
+named twice, the first counts, as in a form; a file of a multipart body stays bytes.
 """
 
 from __future__ import annotations

@@ -1,11 +1,11 @@
-"""What OPPO tells on request: how far broadcasts came, which registration ids are dead, what is left of the day.
+"""The queries of the sandbox: statistics of broadcasts, invalid registration ids, what is left of the day's quota.
 
-Law of this file: pure and bounded; fields in, the `data` of a reply out, or `CallRefused`. The figures of a broadcast
-are what the ledger says was done, not what was asked for. Nobody taps on anything here, so nothing is ever opened.
+Pure and bounded; takes fields, returns the `data` of a reply, or raises `CallRefused`. The figures of a broadcast count
+what the ledger says was done, not what was asked for. Nothing is tapped in a sandbox, so the number of opens is 0.
 
-Decided here, because no document says it: reading the dead ids does not empty the list, unless `feedback_page` cuts it
-into pages, of which each is told once; an id that is registered anew is dead no longer; the reply to the quota query,
-which nobody has shown, is `{"total": …, "left": …}`, null where there is no limit.
+Not documented, decided here: reading the invalid ids does not empty the list, unless `feedback_page` cuts it into
+pages, each of which is returned once; an id that is registered anew is valid again; the reply to the quota query, of
+which no source has a sample, is `{"total": …, "left": …}`, null where there is no limit.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Whether OPPO would take a notification.
 
-Law of this file: pure; what is checked comes from the rows of `rules.toml`, compiled once because a batch asks a
-thousand times. A missing field is code 40 and said first, a wrong one 41, a wrong category or notify_level 67, template
+Pure. What is checked comes from the rows of `rules.toml`, compiled once because a batch needs it a thousand times. A
+missing field is code 40 and reported first, a wrong one 41, a wrong category or notify_level 67, template
 parameters without a template 54. Characters are code points: the documents count Chinese, Latin and emoji as one each.
 
 Not in the documents and decided here: `""` is as good as missing, because clients fill in the whole table, and so are

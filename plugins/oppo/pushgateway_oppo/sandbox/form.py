@@ -1,7 +1,7 @@
-"""Form bodies, read strictly and fast.
+"""Reads form bodies (`application/x-www-form-urlencoded`) strictly and fast.
 
-Law of this file: pure; `application/x-www-form-urlencoded` bytes in, text fields out. A batch of 1,000 pushes is well
-over a megabyte of percent escapes, for which the standard library takes 0.1 s; this takes a few milliseconds.
+Pure; takes bytes, returns text fields. A batch of 1,000 pushes is well over a megabyte of percent escapes, for which
+the standard library takes 0.1 s; this takes a few milliseconds.
 """
 
 from __future__ import annotations

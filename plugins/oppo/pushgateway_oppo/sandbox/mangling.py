@@ -1,9 +1,9 @@
-"""OPPO's true replies, spoilt in the ways that clients have met or must survive.
+"""Changes OPPO's correct replies in ways that clients have met or must survive.
 
-Law of this file: pure; a decoded reply in, a spoilt one out. A reply that has nothing to spoil passes as it is.
+Pure; takes a decoded reply, returns a changed one. A reply in which there is nothing to change is returned as it is.
 
     shuffle     the items of a batch in another order       omit   one item left out
-    extra       an item for a token nobody asked about      twice  one item there two times
+    extra       an item for a token that was not asked for  twice  one item there two times
     text_codes  codes as text: "0" for 0                    text_data  data as JSON text
 """
 

@@ -1,7 +1,7 @@
-"""The calls beside sending, together: device, feedback and media host.
+"""The sandbox's calls other than sending, by name: device, feedback and media host.
 
-Law of this file: pure; it joins what three files know and knows nothing itself. Each call takes fields and gives the
-`data` of a reply (None: a reply without), or raises `CallRefused`.
+Pure; joins `aliases_and_tags`, `feedback` and `pictures`. Each call takes fields and returns the `data` of a reply
+(None: a reply without data), or raises `CallRefused`.
 """
 
 from __future__ import annotations

@@ -1,10 +1,11 @@
-"""The pictures that OPPO keeps.
+"""The pictures that were uploaded to the sandbox.
 
-Law of this file: pure and bounded; the clock is handed in. Fields in, the `data` of a reply out, or `CallRefused`. A
-file that is too large, no PNG and no JPEG, or of other pixels than the rules name is 51; the day's uploads end in 34.
+Pure and bounded; the clock is a parameter. Takes fields, returns the `data` of a reply, or raises `CallRefused`. A file
+that is too large, neither PNG nor JPEG, or of other pixels than the rules name is 51; uploads beyond the day's quota
+are 34.
 
-Decided here, because no document says it: without `picture_ttl` a picture is kept as long as clients ask for; a picture
-that OPPO does not keep (any more), or of the other kind, is 51 in a notification that names it.
+Not documented, decided here: without `picture_ttl` a picture is kept as long as clients ask for; a notification that
+names a picture that is not kept (any more), or one of the other kind, is refused with 51.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""The receipts that OPPO posts for pushes with a `call_back_url`.
+"""Writes the receipts that OPPO posts for pushes with a `call_back_url`.
 
-Law of this file: pure; it writes requests and sends none. The body is always an array; receipts for the same URL
-travel together (rules S1, S3c).
+Pure; it makes requests and sends none. The body is always an array; receipts for the same URL are sent together (rules
+S1, S3c).
 """
 
 from __future__ import annotations

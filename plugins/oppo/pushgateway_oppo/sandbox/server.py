@@ -1,25 +1,25 @@
 """OPPO's server, as strict as the founding document and OPPO's later pages.
 
-Law of this file: a call is refused for the first reason found, in the order path, method, encoding, access token, rate,
-arguments, target, repetition, quota; whatever is refused is not pushed. HTTP is 200 throughout, errors included.
+A call is refused for the first reason found, in the order path, method, encoding, access token, rate, arguments,
+target, repetition, quota; a call that is refused pushes nothing. HTTP is 200 throughout, errors included.
 
-The documents leave these open, and here they are decided:
+Not documented, decided here:
 
 - an unknown path is code 20 ("no such method"), a body that is not a UTF-8 form code 25;
-- a batch whose items have no target is refused as a whole; whatever else is wrong with an item is said at that item;
-- when the day's share runs out inside a batch, the first items get through and the others are 33 each; a broadcast
-  that is larger than what is left is refused as a whole;
+- a batch whose items have no target is refused as a whole; any other error of an item is reported at that item;
+- when the day's quota ends inside a batch, the first items are pushed and the others are 33 each; a broadcast that is
+  larger than the rest of the quota is refused as a whole;
 - a repeated `app_message_id` of a unicast is 32 (`repeats="refuse"`), or 0 with the first message id and nothing
   pushed (`repeats="absorb"`). V1.3 counts an id once, the current pages once per target. An id is only used up by a
   push that was accepted;
 - a scheduled broadcast is shown at once, and receipts are due at once;
-- with `late_invalid` a push to an app that was uninstalled is accepted, as if OPPO had not heard of it yet, and a
-  receipt tells that the token is dead; with `phone_limit` a phone that had so many pushes today gets no more, and a
-  receipt tells that. Both concern single pushes in a dialect that has such receipts;
+- with `late_invalid` a push to an app that was uninstalled is accepted, and a receipt reports that the token is
+  invalid; with `phone_limit` a phone that had that many pushes today gets no more, and a receipt reports it. Both
+  concern single pushes in a dialect that has such receipts;
 - keys of a notification in camelCase, as OPPO's own sample prints them beside a table in snake_case, are unknown ones
   unless `camel_case` is switched on.
 
-What is decided for the calls beside sending stands in `device`, `feedback` and `media`.
+The same for the other calls is in `aliases_and_tags`, `feedback` and `pictures`.
 """
 
 from __future__ import annotations

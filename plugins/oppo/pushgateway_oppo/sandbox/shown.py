@@ -1,7 +1,7 @@
 """What a phone shows and does, from the fields of a notification as they arrived: `Delivery` in vendor-neutral words.
 
-Law of this file: pure. It reads what the checks have passed: numbers and truth values may be text, as in a form. What
-this vendor does not say by a field stays at the `Delivery`'s default. Used by `oppo` once for each push that is kept.
+Pure; used by `server` once for each push that is kept. It reads fields that passed the checks: numbers and truth values
+may be text, as in a form. What OPPO has no field for stays at the `Delivery`'s default.
 """
 
 from __future__ import annotations

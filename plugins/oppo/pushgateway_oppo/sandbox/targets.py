@@ -1,8 +1,8 @@
-"""Whom a call is meant for, and how its JSON is read.
+"""The targets of a call, and how its JSON is read.
 
-Law of this file: pure; fields of a call and the known phones in, phones and refused targets out. Numbers of target
-types and the greatest count come from the rules of the dialect. V1.3 knows `registration_id` and `registration_ids`;
-`target_value` takes their place and is all that the current dialect reads.
+Pure; takes the fields of a call and the known phones, returns phones and refused targets. Numbers of target types and
+the greatest count come from the rules of the dialect. V1.3 has `registration_id` and `registration_ids`; in the current
+dialect there is only `target_value`.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""Private templates, as strict as OPPO is since mid 2025, where the switch `templates` names those that are approved.
+"""Private templates, as strict as OPPO is since mid 2025, if the switch `templates` names those that are approved.
 
-Law of this file: pure. A private category without a template, a template nobody approved, and parameters whose names
-are not the template's are code 54. For a place-less title or text the field has to be left out: `{}` fails. Parameters
-are an object or its JSON text, as clients send both. In the documents only a missing id is certain; the rest is what
-users were told in reply.
+Pure. A private category without a template, a template that is not approved, and parameters whose names are not the
+template's are code 54. For a title or text without parameters the field has to be left out: `{}` fails. Parameters are
+an object or its JSON text, as clients send both. In the documents only a missing id is certain; the rest is from OPPO's
+replies to users.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """A certificate and a sandbox, and the little of the core that carries a vendor's conversation between them.
 
-Law of this file: the hosts are those of the rules, and the sandbox is asked whatever the host: what goes where is for
+The hosts are those of the rules, and the sandbox is asked whatever the host: what goes where is for
 the tests to look at, in `requests`.
 """
 

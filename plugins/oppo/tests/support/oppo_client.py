@@ -1,6 +1,6 @@
 """Somebody who talks to an OPPO sandbox, for tests that share him.
 
-Law of this file: requests are written here by hand and by the standard library, never by the plug-in: an encoder and
+Requests are written here by hand and by the standard library, never by the plug-in: an encoder and
 a checker that share code would share their mistakes.
 """
 

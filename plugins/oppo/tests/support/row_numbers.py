@@ -1,6 +1,6 @@
 """A check for each number of the rules, by its name: at it and one beyond it, in plug-in and sandbox.
 
-Law of this file: a number without a check here fails `test_rules_rows`. Requests to the sandbox that the plug-in would
+A number without a check here fails `test_rules_rows`. Requests to the sandbox that the plug-in would
 never make are written by hand.
 """
 

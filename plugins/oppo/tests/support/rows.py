@@ -1,6 +1,6 @@
 """Values at the limit of a field's row, and one beyond it, with what must stand beside them.
 
-Law of this file: made from the row alone. What a row cannot say (which field is good only beside which other) is the
+Made from the row alone. What a row cannot say (which field is good only beside which other) is the
 table `BESIDE`.
 """
 
