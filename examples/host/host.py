@@ -85,6 +85,15 @@ CREATE INDEX IF NOT EXISTS receipts_of_push ON receipts (push);
 """
 
 
+def create_database(path: str) -> None:
+    """Create the database before any worker starts: SQLite answers "database is locked" at once, without waiting, when
+    two connections change the journal mode of a new file at the same time."""
+    db = sqlite3.connect(path, timeout=10, isolation_level=None)
+    db.execute("PRAGMA journal_mode = WAL")
+    db.executescript(SCHEMA)
+    db.close()
+
+
 class Store:
     """The database: in each worker one connection in its own thread; the event loop does not wait for it."""
 
@@ -96,8 +105,6 @@ class Store:
     def _open(path: str) -> sqlite3.Connection:
         db = sqlite3.connect(path, timeout=10, isolation_level=None)
         db.row_factory = sqlite3.Row
-        db.execute("PRAGMA journal_mode = WAL")
-        db.executescript(SCHEMA)
         return db
 
     async def run(self, work: Callable[[sqlite3.Connection], T]) -> T:
@@ -362,6 +369,7 @@ def main() -> None:
         }
         os.environ.setdefault("HOST_RECEIPT_URL", f"{url}/push")
         os.environ.setdefault("HOST_RECEIPT_SECRET", secrets.token_urlsafe(24))
+        create_database(options.database)
         print(url, flush=True)
         sys.path.insert(0, str(here))  # so that workers can import `host`
         uvicorn.run("host:create_app", factory=True, fd=listener.fileno(), workers=options.workers)

@@ -3,9 +3,11 @@
 What is asserted was seen by a client of the host, on the sandbox's phones, or on the page that Prometheus scrapes.
 """
 
+import importlib.util
 import os
 import re
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -140,6 +142,7 @@ def host(root: Path, tmp_path: Path, oppo: OppoSandbox) -> Iterator[Host]:
             host._reader.join()
             assert host.process.stdout is not None
             host.process.stdout.close()
+            sys.stderr.write("".join(host.log))  # pytest shows it beside a failure
 
 
 def _is_up(host: Host) -> bool:
@@ -267,6 +270,25 @@ def _assert_quiet(host: Host) -> None:
     assert '"POST /push/7005/hidden HTTP/1.1" 200' in text
     assert not re.search(r"/push/7005/[A-Za-z0-9_-]{24}", text)
     assert not any(word in text for word in (SECRET, "Traceback", "ERROR", "WARNING", "CN_"))
+
+
+def test_workers_open_a_new_database_at_once(root: Path, tmp_path: Path) -> None:
+    """No worker writes when it opens the database. When each created it, a worker could fail with "database is locked",
+    and uvicorn then ended the whole host."""
+    spec = importlib.util.spec_from_file_location("example_host", root / "examples" / "host" / "host.py")
+    assert spec is not None
+    assert spec.loader is not None
+    example = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(example)
+    path = str(tmp_path / "host.sqlite")
+    writer = sqlite3.connect(path, isolation_level=None)
+    writer.execute("BEGIN EXCLUSIVE")
+
+    stores = [example.Store(path) for _ in range(2)]
+
+    for store in stores:
+        store.close()
+    writer.close()
 
 
 def test_its_configuration_is_good(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
