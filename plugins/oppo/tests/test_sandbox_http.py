@@ -1,6 +1,6 @@
 """The OPPO sandbox over a real socket, found by its entry point and spoken to by the standard library.
 
-What only a wire shows. Codes and limits are proven in test_sandbox_calls and test_sandbox_many.
+What only a wire shows. Codes and limits are proven in test_sandbox_calls and test_sandbox_batches_and_broadcasts.
 """
 
 from __future__ import annotations
