@@ -21,7 +21,7 @@ from pushgateway.model.notification import (
 from pushgateway.model.outcome import BroadcastOutcome, CallOutcome, CertificateCheck, Outcome, PushFailed
 from pushgateway.model.push import Push, PushToken
 from pushgateway.model.reason import Reason, Status, SumStatus
-from pushgateway.model.receipt import Heard, Proof, Receipt, ReceiptKind, Statistics
+from pushgateway.model.receipt import Proof, Receipt, ReceiptKind, ReceivedReceipts, Statistics
 from pushgateway.model.secret import Secret
 from pushgateway.observe.journal import Journal
 from pushgateway.observe.traces import Trace
@@ -42,7 +42,6 @@ __all__ = [
     "Explanation",
     "FieldError",
     "Gateway",
-    "Heard",
     "HttpTransport",
     "Intent",
     "Journal",
@@ -66,6 +65,7 @@ __all__ = [
     "Reason",
     "Receipt",
     "ReceiptKind",
+    "ReceivedReceipts",
     "RetryPolicy",
     "Ruling",
     "Secret",

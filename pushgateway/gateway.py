@@ -41,7 +41,7 @@ from pushgateway.model.notification import Notification
 from pushgateway.model.outcome import BroadcastOutcome, CertificateCheck, Outcome
 from pushgateway.model.push import Push, PushToken
 from pushgateway.model.reason import Reason, Status
-from pushgateway.model.receipt import Heard, Receipt
+from pushgateway.model.receipt import Receipt, ReceivedReceipts
 from pushgateway.model.secret import safe_repr
 from pushgateway.observe.emitter import Emitter, Observer
 from pushgateway.observe.events import Shed
@@ -334,16 +334,16 @@ class Gateway(Inquiries):
 
     # Receipts
 
-    def receipts(self, certificate_id: int | str, headers: Mapping[str, str], body: bytes) -> Heard:
+    def receipts(self, certificate_id: int | str, headers: Mapping[str, str], body: bytes) -> ReceivedReceipts:
         """What is new in a request that the vendor has made to you; `pushgateway.receipts` is a whole app around it.
 
         Receipts are believed when they prove themselves (`Certificate.receipt_secret`; without one, all are), and taken
-        once. What is no receipt at all is a `Heard` with a reason.
+        once. What is no receipt at all is a `ReceivedReceipts` with a reason.
         """
         self._enter()
         return self._verifier.hear(as_certificate_id(certificate_id), headers, body)
 
-    def unheard(self, receipts: Iterable[Receipt]) -> None:
+    def forget_receipts(self, receipts: Iterable[Receipt]) -> None:
         """You could not keep these: when the vendor posts them again, they are new again."""
         self._verifier.forget(receipts)
 

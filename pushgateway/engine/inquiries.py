@@ -40,7 +40,7 @@ def make_traces(trace: int, journal: Journal | None, clock: Callable[[], float])
         return None
     traces = Traces(trace, now=_now, clock=clock)
     if journal is not None:
-        traces.tell(journal.note, journal.heard)
+        traces.subscribe(journal.note, journal.note_receipt)
     return traces
 
 

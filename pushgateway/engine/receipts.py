@@ -21,10 +21,10 @@ from pushgateway.certificates.receipt_signing import ReceiptSigner, bound_name
 from pushgateway.engine.lanes import Lanes
 from pushgateway.model.errors import FieldError
 from pushgateway.model.reason import Reason
-from pushgateway.model.receipt import Heard, Proof, Receipt, ReceiptKind
+from pushgateway.model.receipt import Proof, Receipt, ReceiptKind, ReceivedReceipts
 from pushgateway.model.secret import Secret, where
 from pushgateway.observe.emitter import Emitter
-from pushgateway.observe.events import ReceiptsHeard
+from pushgateway.observe.events import ReceiptsReceived
 from pushgateway.observe.traces import Traces
 from pushgateway.vendor.refusals import Refused
 from pushgateway.vendor.replies import MAX_POSTED
@@ -44,7 +44,7 @@ class ReceiptVerifier:
         self._traces = traces
         self._heard: dict[Proof, OrderedDict[int, None]] = {proof: OrderedDict() for proof in Proof}
         self._seals: dict[str, tuple[Certificate, ReceiptSigner | None]] = {}
-        self.listeners: list[Callable[[Receipt], None]] = [] if traces is None else [traces.heard]
+        self.listeners: list[Callable[[Receipt], None]] = [] if traces is None else [traces.received]
         """Called with each receipt that is believed and new."""
 
     @cached_property
@@ -61,16 +61,16 @@ class ReceiptVerifier:
         right = (signer or self._nobody).admits(path_secret)
         return right and signer is not None
 
-    def hear(self, certificate_id: str, headers: Mapping[str, str], body: bytes) -> Heard:
+    def hear(self, certificate_id: str, headers: Mapping[str, str], body: bytes) -> ReceivedReceipts:
         """What is new in a request of the vendor's."""
         if not isinstance(body, bytes | bytearray | memoryview):
             raise FieldError("body", f"must be bytes, is {type(body).__name__}")
         obstacle = self._lanes.obstacle(certificate_id)
         if obstacle is not None:
             reason, detail = obstacle
-            return Heard(reason=reason, detail=detail)
+            return ReceivedReceipts(reason=reason, detail=detail)
         read = self._read(certificate_id, headers, bytes(body))
-        if isinstance(read, Heard):
+        if isinstance(read, ReceivedReceipts):
             return read
         signer = self._signer(certificate_id)
         fresh: list[Receipt] = []
@@ -89,7 +89,7 @@ class ReceiptVerifier:
         for receipt in judged:
             for listener in self.listeners:
                 listener(receipt)
-        heard = Heard(receipts=tuple(judged), duplicates=duplicates, forged=forged, unreadable=unreadable)
+        heard = ReceivedReceipts(receipts=tuple(judged), duplicates=duplicates, forged=forged, unreadable=unreadable)
         self._tell(certificate_id, heard)
         return heard
 
@@ -121,7 +121,7 @@ class ReceiptVerifier:
         """Whether a receipt of the same push on the same phone said so."""
         return self._mark(receipt, ReceiptKind.ARRIVED) in self._heard[receipt.proof]
 
-    def _read(self, key: str, headers: Mapping[str, str], body: bytes) -> Sequence[Receipt | None] | Heard:
+    def _read(self, key: str, headers: Mapping[str, str], body: bytes) -> Sequence[Receipt | None] | ReceivedReceipts:
         vendor = self._lanes.vendor(key)
         try:
             if vendor is None:
@@ -134,14 +134,14 @@ class ReceiptVerifier:
                 if one is not None and (not isinstance(one, Receipt) or one.push_token.certificate_id != key):
                     raise TypeError("not a receipt of this certificate")  # noqa: TRY301
         except Refused as refused:
-            heard = Heard(unreadable=1, reason=refused.reason, detail=refused.detail)
+            heard = ReceivedReceipts(unreadable=1, reason=refused.reason, detail=refused.detail)
         except FieldError:  # raised where the push token was made: anybody can post anything
             detail = "what stands there for a token can be none"
-            heard = Heard(unreadable=1, reason=Reason.INVALID_NOTIFICATION, detail=detail)
+            heard = ReceivedReceipts(unreadable=1, reason=Reason.INVALID_NOTIFICATION, detail=detail)
         except Exception as broken:
             sentence = f"the {self._lanes.brand(key)} plug-in broke its contract: {where(broken)}"
             self._emitter.complain(f"certificate {key}: {sentence}")
-            heard = Heard(unreadable=1, reason=Reason.CREDENTIALS, detail=sentence)
+            heard = ReceivedReceipts(unreadable=1, reason=Reason.CREDENTIALS, detail=sentence)
         else:
             return read
         self._tell(key, heard)
@@ -177,8 +177,8 @@ class ReceiptVerifier:
         text = "\0".join((key, kind.value, token, *told)).encode("utf-8", "surrogatepass")
         return int.from_bytes(hashlib.blake2b(text, digest_size=8, key=self._key).digest(), "big")
 
-    def _tell(self, certificate_id: str, heard: Heard) -> None:
-        event = ReceiptsHeard(
+    def _tell(self, certificate_id: str, heard: ReceivedReceipts) -> None:
+        event = ReceiptsReceived(
             certificate_id=certificate_id,
             brand=self._lanes.brand(certificate_id),
             fresh=len(heard.receipts),

@@ -1,8 +1,8 @@
 """What a vendor reports later: that a phone got a push, that its token is dead, how many there were.
 
-Frozen values and nothing else. `Receipt` and `Heard` are what `Gateway.receipts` and `pushgateway.receipts` hand to the
-host, `Statistics` what a vendor counts of a broadcast. What a receipt proves is decided in
-`pushgateway.engine.receipts` and `pushgateway.certificates.receipt_signing`, and written down in `Receipt.proof`.
+Frozen values and nothing else. `Receipt` and `ReceivedReceipts` are what `Gateway.receipts` and `pushgateway.receipts`
+hand to the host; `Statistics` holds what a vendor counts of a broadcast. What a receipt proves is decided in
+`pushgateway.engine.receipts` and `pushgateway.certificates.receipt_signing`, and is kept in `Receipt.proof`.
 """
 
 from __future__ import annotations
@@ -17,29 +17,30 @@ from pushgateway.model.secret import safe_repr
 
 
 class ReceiptKind(enum.Enum):
-    """What is reported, and so what the host does."""
+    """What a receipt reports, and what the host does then."""
 
     ARRIVED = "arrived"
-    """It reached the phone's push client. Not: somebody saw it."""
+    """The push reached the phone's push client. It does not say that the user saw it."""
     UNREGISTERED = "unregistered"
-    """The token is dead, and what is known of the push confirms it: this process sent it, the vendor accepted it under
-    the same message id, and no receipt says that it arrived. Host: retire the token, if it is still the same token,
-    bound before the push was sent."""
+    """The token is dead, and what this process knows of the push confirms it: this process sent it, the vendor accepted
+    it under the same message id, and no receipt says that it arrived. Host: retire the token, if it is still the same
+    token, bound before the push was sent."""
     SUSPECT = "suspect"
     """The token is said to be dead, and nothing here confirms it: another process sent the push, or it was too long
     ago, or it was a broadcast. A receipt alone does not prove its event (see `Proof`). Host: keep the token; retire it
     when the outcome of a push says `UNREGISTERED`, or when the vendor's own list of dead tokens has it."""
     LIMITED = "limited"
-    """This phone had its share of such messages today, and did not get it. Host: keep the token, not today."""
+    """The push was not delivered because this phone reached its daily number of such messages. Host: keep the token and
+    do not send such a message today."""
     OTHER = "other"
-    """Something this version does not know; `Receipt.event` has the vendor's word."""
+    """An event that this version does not know; `Receipt.event` has the vendor's name for it."""
 
 
 class Proof(enum.Enum):
-    """What of a receipt is proved by the parameter that came back with it.
+    """Which fields of a receipt are proved by the parameter that came back with it.
 
-    Vendors sign nothing. Whoever knows the secret address and has seen a receipt can post it again with another event,
-    other ids and another time: none of these is ever proved by our parameter.
+    Vendors sign nothing. Anybody who knows the secret address and has seen a receipt can post it again with another
+    event, other ids and another time: none of these is ever proved by the gateway's parameter.
     """
 
     NONE = "none"
@@ -53,12 +54,12 @@ class Proof(enum.Enum):
 @safe_repr
 @attrs.frozen(kw_only=True)
 class Receipt:
-    """What became of one push on one phone, by the vendor's later word."""
+    """What the vendor reports later about one push on one phone."""
 
     push_token: PushToken
     kind: ReceiptKind
     event: str
-    """The vendor's own word for it."""
+    """The vendor's name of the event."""
     message_id: str | None = None
     """The vendor's id, as in `Outcome.message_id`."""
     task_id: str | None = None
@@ -66,53 +67,56 @@ class Receipt:
     at: float | None = None
     """When it happened, by the vendor's clock (epoch seconds)."""
     parameter: str = attrs.field(default="", repr=False)
-    """What was given along to come back: the host's own, or, where the gateway signed it, what proves the receipt."""
+    """The text that was sent with the push so that the vendor returns it: the host's own, or the gateway's
+    signature."""
     dedupe_id: str = ""
-    """Id of the push, where the gateway signed it; "" where the receipt does not tell."""
+    """Id of the push if the gateway signed it, otherwise ""."""
     proof: Proof = Proof.NONE
-    """What of all this is proved; set by the gateway, whatever a plug-in says."""
+    """Which fields are proved; always set by the gateway, never by a plug-in."""
 
 
 @safe_repr
 @attrs.frozen(kw_only=True)
-class Heard:
-    """What a request that a vendor has made to the host came to (`Gateway.receipts`)."""
+class ReceivedReceipts:
+    """What `Gateway.receipts` read from one request of a vendor to the host."""
 
     receipts: tuple[Receipt, ...] = attrs.field(default=(), repr=False)
-    """Those that are believed and new, in the order given."""
+    """The verified new receipts, in the order of the request."""
     duplicates: int = 0
-    """Receipts that were heard before: the same kind about the same push and phone, whatever ids and event it names."""
+    """Number of receipts that were received before: the same kind about the same push and phone, whatever ids and event
+    they name."""
     forged: int = 0
-    """Receipts that do not prove themselves, or say that the token of a push that has arrived is dead; nothing is to be
-    done about them."""
+    """Number of receipts whose parameter is not the gateway's, or that call the token of an arrived push dead. The host
+    ignores them."""
     unreadable: int = 0
-    """Elements that could not be read; 1 when the whole could not."""
+    """Number of elements that could not be read; 1 if the whole body could not."""
     reason: Reason | None = None
-    """Why nothing was read, if so: `INVALID_NOTIFICATION` for what is no receipt; `CREDENTIALS` without such a
-    certificate, `CLOSED` once the gateway is."""
+    """None if the body was read. Otherwise `INVALID_NOTIFICATION` (it is no receipt), `CREDENTIALS` (no such
+    certificate) or `CLOSED` (the gateway is closed)."""
     detail: str = ""
-    """Our sentence on that, without content."""
+    """A sentence of ours on the reason; it holds no content and may be logged."""
 
     @property
     def ok(self) -> bool:
-        """True when it was read, whatever was in it."""
+        """True if the body was read, whatever was in it."""
         return self.reason is None
 
 
 @safe_repr
 @attrs.frozen(kw_only=True)
 class Statistics:
-    """How many phones a broadcast reached, as the vendor counts them by now. None: this vendor does not say."""
+    """How many phones a broadcast reached, as the vendor counts them now. None: the vendor does not report this
+    figure."""
 
     targets: int | None = None
-    """Phones it was addressed to."""
+    """Phones that it was addressed to."""
     valid: int | None = None
     """Of these, phones that are registered."""
     sent: int | None = None
-    """Of these, phones it was sent to."""
+    """Of these, phones that it was sent to."""
     arrived: int | None = None
-    """Of these, phones that got it."""
+    """Of these, phones that received it."""
     shown: int | None = None
     """Of these, phones that showed it."""
     opened: int | None = None
-    """Of these, phones whose user tapped on it."""
+    """Of these, phones whose user tapped it."""

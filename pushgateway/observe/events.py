@@ -141,7 +141,7 @@ class LoginDone(Event):
 
 @safe_repr
 @attrs.frozen(kw_only=True)
-class ReceiptsHeard(Event):
+class ReceiptsReceived(Event):
     """A vendor, or somebody who says so, has posted receipts."""
 
     fresh: int

@@ -29,7 +29,7 @@ from pushgateway.model.errors import FieldError
 from pushgateway.model.push import PushToken
 from pushgateway.model.receipt import Receipt
 from pushgateway.model.secret import safe_repr
-from pushgateway.observe.traces import Ended, tell_life
+from pushgateway.observe.traces import Ended, make_trace
 
 log = logging.getLogger(__name__)
 
@@ -97,7 +97,7 @@ class Journal:
         if ended[7] is not None or self._accepted:
             self._take(ended)
 
-    def heard(self, receipt: Receipt) -> None:
+    def note_receipt(self, receipt: Receipt) -> None:
         """Write down what the vendor reported."""
         self._take(receipt)
 
@@ -161,7 +161,7 @@ class Journal:
         }
 
     def _life(self, ended: Ended) -> dict[str, Any]:
-        life = tell_life(ended, self._clock() - self._monotonic())
+        life = make_trace(ended, self._clock() - self._monotonic())
         return {
             "at": round(life.steps[0].at, 3),
             "certificate_id": life.push_token.certificate_id,

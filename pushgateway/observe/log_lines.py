@@ -25,7 +25,7 @@ from pushgateway.observe.events import (
     QuotaLatched,
     QuotaReleased,
     RateChanged,
-    ReceiptsHeard,
+    ReceiptsReceived,
     Reloaded,
     Shed,
 )
@@ -144,13 +144,13 @@ def _shed_text(event: Shed, detail: str) -> str:
     return f"{_of(event)}: the queue is full, {event.count} refused at once"
 
 
-def _receipts_about(event: ReceiptsHeard) -> Hashable | None:
+def _receipts_about(event: ReceiptsReceived) -> Hashable | None:
     if not (event.forged or event.unreadable):
         return None
-    return ReceiptsHeard, event.certificate_id, bool(event.forged), bool(event.unreadable)
+    return ReceiptsReceived, event.certificate_id, bool(event.forged), bool(event.unreadable)
 
 
-def _receipts_text(event: ReceiptsHeard, detail: str) -> str:
+def _receipts_text(event: ReceiptsReceived, detail: str) -> str:
     what = [f"{event.forged} receipts that do not prove themselves" if event.forged else ""]
     what.append(f"{event.unreadable} that cannot be read" if event.unreadable else "")
     return f"{_of(event)}: {' and '.join(filter(None, what))} came in{f': {plain(detail)}' if detail else ''}"
@@ -196,7 +196,7 @@ LINES: dict[type[Event], Line] = {
     BreakerChanged: Line(_breaker_about, _breaker_level, _breaker_text),
     RateChanged: Line(_lane_about, _info, _rate_text),
     Shed: Line(lambda event: (Shed, event.certificate_id), _warning, _shed_text, lambda event: event.count),
-    ReceiptsHeard: Line(_receipts_about, _warning, _receipts_text, lambda event: event.forged + event.unreadable),
+    ReceiptsReceived: Line(_receipts_about, _warning, _receipts_text, lambda event: event.forged + event.unreadable),
     Reloaded: Line(
         lambda event: Reloaded if event.added or event.changed or event.removed else None, _info, _reload_text
     ),

@@ -30,7 +30,7 @@ from pushgateway.observe.events import (
     QuotaLatched,
     QuotaReleased,
     RateChanged,
-    ReceiptsHeard,
+    ReceiptsReceived,
     Reloaded,
     RequestDone,
     Shed,
@@ -111,7 +111,7 @@ class OpenTelemetryObserver:
             BreakerChanged: self._breaker,
             RateChanged: self._rate,
             Shed: self._shed,
-            ReceiptsHeard: self._hear,
+            ReceiptsReceived: self._receipts_received,
             Reloaded: self._reload,
         }
 
@@ -241,7 +241,7 @@ class OpenTelemetryObserver:
             attributes[CODE] = code
         self._logins.add(1, attributes)
 
-    def _hear(self, event: ReceiptsHeard) -> None:
+    def _receipts_received(self, event: ReceiptsReceived) -> None:
         counts = {"fresh": event.fresh, "duplicate": event.duplicates}
         counts |= {"forged": event.forged, "unreadable": event.unreadable}
         for verdict, count in counts.items():

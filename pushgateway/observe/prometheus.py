@@ -47,7 +47,7 @@ from pushgateway.observe.events import (
     OutcomeGiven,
     QuotaLatched,
     QuotaReleased,
-    ReceiptsHeard,
+    ReceiptsReceived,
     Reloaded,
     RequestDone,
     Shed,
@@ -114,7 +114,7 @@ class PrometheusObserver:
             Shed: lambda event, whose: self._shed.labels(*whose).inc(event.count),
             BroadcastDone: lambda event, whose: self._broadcasts.labels(*whose, *_ending(event)).inc(),
             CallDone: self._call,
-            ReceiptsHeard: self._receipt,
+            ReceiptsReceived: self._receipt,
             BreakerChanged: lambda event, whose: self._show(
                 self._breakers, whose, event.state is not BreakerState.CLOSED, region=event.region
             ),
@@ -146,7 +146,7 @@ class PrometheusObserver:
         name = "" if event.brand is None else self._few(whose[0], "name", event.name)
         self._calls.labels(*whose, name, *_ending(event)).inc()
 
-    def _receipt(self, event: ReceiptsHeard, whose: _Whose) -> None:
+    def _receipt(self, event: ReceiptsReceived, whose: _Whose) -> None:
         counts = {
             "fresh": event.fresh,
             "duplicate": event.duplicates,

@@ -148,20 +148,21 @@ class Traces:
         self._kept = 0  # in all companies
         self._lost: deque[Ended] = deque(maxlen=most)
         self._tried: deque[tuple[str, float, str]] = deque(maxlen=most)
-        self._heard: deque[Receipt] = deque(maxlen=most)
+        self._receipts: deque[Receipt] = deque(maxlen=most)
         self._keep: Callable[[Ended], None] = self._accepted.append
-        self._tell: Callable[[Ended], None] | None = None
-        self._tell_heard: Callable[[Receipt], None] | None = None
+        self._on_ended: Callable[[Ended], None] | None = None
+        self._on_receipt: Callable[[Receipt], None] | None = None
 
-    def tell(self, ended: Callable[[Ended], None], heard: Callable[[Receipt], None]) -> None:
-        """Let somebody else hear of each push that ends and of each receipt; at once and in the event loop."""
+    def subscribe(self, ended: Callable[[Ended], None], received: Callable[[Receipt], None]) -> None:
+        """Call `ended` for each push that gets its outcome and `received` for each receipt, at once and in the event
+        loop; used by the journal."""
         keep = self._accepted.append
 
         def both(life: Ended) -> None:
             keep(life)
             ended(life)
 
-        self._keep, self._tell, self._tell_heard = both, ended, heard
+        self._keep, self._on_ended, self._on_receipt = both, ended, received
 
     def ended(self, outcome: Outcome, begun: float, leg: BatchTrace | None) -> None:
         """A push has its outcome; `begun`: when it was handed in."""
@@ -188,9 +189,9 @@ class Traces:
                 self.ended(outcome, when, leg)
             return
         company = BatchRecord(outcomes, begun, leg)
-        if self._tell is not None:
+        if self._on_ended is not None:
             for place in range(len(company)):
-                self._tell(company.life(place))
+                self._on_ended(company.life(place))
         self._companies.append(company)
         self._kept += len(company)
         while self._companies and self._kept - len(self._companies[0]) >= self._most:
@@ -200,18 +201,18 @@ class Traces:
         what = (outcome.dedupe_id, outcome.push_token, outcome.message_id, begun, leg)
         life: Ended = (*what, outcome.attempts, outcome.truncated, Loss(outcome, self._now()))
         self._lost.append(life)
-        if self._tell is not None:
-            self._tell(life)
+        if self._on_ended is not None:
+            self._on_ended(life)
 
     def tried(self, outcome: Outcome) -> None:
         """An attempt failed, and another one is to follow."""
         self._tried.append((outcome.dedupe_id, self._now(), _why(outcome.reason, outcome.vendor_code)))
 
-    def heard(self, receipt: Receipt) -> None:
+    def received(self, receipt: Receipt) -> None:
         """The vendor reported on a push."""
-        self._heard.append(receipt)
-        if self._tell_heard is not None:
-            self._tell_heard(receipt)
+        self._receipts.append(receipt)
+        if self._on_receipt is not None:
+            self._on_receipt(receipt)
 
     def find(self, dedupe_id: str) -> Trace | None:
         """The life of the last push with this id, None when it is not known (any more)."""
@@ -247,17 +248,20 @@ class Traces:
     def _trace(self, ended: Ended) -> Trace:
         dedupe_id, _, message_id = ended[:3]
         tried = [entry for entry in list(self._tried) if entry[0] == dedupe_id]
-        heard = [one for one in list(self._heard) if _is_about(one, dedupe_id, message_id, ended[1])]
-        return tell_life(ended, self._clock() - self._now(), tried, heard)
+        receipts = [one for one in list(self._receipts) if _is_about(one, dedupe_id, message_id, ended[1])]
+        return make_trace(ended, self._clock() - self._now(), tried, receipts)
 
 
-def tell_life(
-    ended: Ended, offset: float, tried: list[tuple[str, float, str]] | None = None, heard: list[Receipt] | None = None
+def make_trace(
+    ended: Ended,
+    offset: float,
+    tried: list[tuple[str, float, str]] | None = None,
+    receipts: list[Receipt] | None = None,
 ) -> Trace:
     """The words for what was kept. `offset`: seconds from the loop's clock to the wall clock."""
     dedupe_id, push_token, message_id, _, leg, attempts, truncated, loss = ended
     steps = [Step(at + offset, what, detail) for at, what, detail in _steps(ended, tried or [])]
-    steps += [Step(one.at if one.at is not None else steps[-1].at, "receipt", one.event) for one in heard or []]
+    steps += [Step(one.at if one.at is not None else steps[-1].at, "receipt", one.event) for one in receipts or []]
     return Trace(
         push_token=push_token,
         dedupe_id=dedupe_id,

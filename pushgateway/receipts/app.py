@@ -1,31 +1,31 @@
-"""An ASGI app that takes the receipts which vendors post, to be mounted in a host.
+"""An ASGI app that receives the receipts that vendors post; a host mounts it in its own ASGI server.
 
     async def store(receipts: Sequence[Receipt]) -> None: ...       # yours; raise Busy when you cannot take more
 
     app.mount("/push", Receipts(gateway, store))                    # Starlette, FastAPI; or by itself under uvicorn
 
-A host that makes its gateway in its lifespan has none yet when it mounts the app. It gives a function instead, which is
-called for each request:
+A host that creates its gateway in its ASGI lifespan has none yet when it mounts the app. It passes a function instead,
+which is called for each request:
 
     app.mount("/push", Receipts(lambda: app.state.gateway, store))
 
 A certificate with `receipt_url="https://im.example.com/push"` then has its receipts posted to
-`/push/<certificate id>/<secret part>`. Who does not know the secret part learns nothing, not even which certificates
-there are, and no byte of the body is read. Who knows it gets an answer soon: 200 for what was taken, and 503 for what
-the host could not take, which is then new again when it is posted once more.
+`/push/<certificate id>/<secret part>`. A request with a wrong secret part is answered with 404, whether the certificate
+exists or not, and its body is not read. With the right one the answer is 200 when the host has the receipts, and 503
+when it could not take them: they then count as new when the vendor posts them again.
 
-Nothing of a request is logged here. So that nobody else logs the secret part either, it is taken out of the ASGI scope
-as soon as it was read: the server's access log then has `/push/7005/hidden`. A proxy in front that logs paths can hand
-the secret part over in the header `X-Receipt-Secret`, and post to `/push/<certificate id>`.
+Nothing of a request is logged here. The secret part is also removed from the ASGI scope as soon as it was read, so that
+the server's access log has `/push/7005/hidden`. A proxy in front that logs paths can send the secret part in the header
+`X-Receipt-Secret` and post to `/push/<certificate id>`.
 
 | status | means |
 | --- | --- |
-| 200 | taken: new, known already, forged or unreadable; posting it again would change nothing |
-| 404 | not an address of ours |
+| 200 | received: new, known already, forged or unreadable; posting it again would change nothing |
+| 404 | no certificate with receipts has this address |
 | 405 | not a POST |
 | 408 | the body did not come in time |
 | 413 | the body is too large; no more of it was read |
-| 503 | the host is full, slow, failed or closed, or its gateway is not there yet: post it again |
+| 503 | the host is overloaded, too slow, failed or closed, or its gateway does not exist yet: post it again |
 """
 
 from __future__ import annotations
@@ -51,15 +51,16 @@ __all__ = ["Busy", "Handler", "Receipts"]
 log = logging.getLogger(__name__)
 
 Handler: TypeAlias = Callable[[Sequence[Receipt]], Awaitable[None]]
-"""Takes the new receipts of one request, at least one. What it raises is answered with 503, and none of them counts as
-heard: it takes all or nothing."""
+"""Receives the new receipts of one request, at least one. If it raises, the request is answered with 503 and all its
+receipts count as new when they are posted again: a handler stores all of them or none."""
 Scope: TypeAlias = MutableMapping[str, Any]
 Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send: TypeAlias = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 
 class Busy(Exception):
-    """Raised by a handler that cannot take more now. `retry_after`: seconds after which it hopes to."""
+    """Raised by a handler that cannot store more now. `retry_after`: seconds until the vendor should post them
+    again."""
 
     def __init__(self, retry_after: float = 30.0) -> None:
         super().__init__("busy")
@@ -75,7 +76,7 @@ class _Gone(Exception):
 
 
 GatewaySource: TypeAlias = Gateway | Callable[[], Gateway | None]
-"""A gateway, or a function that gives it: None, or any exception, while there is none."""
+"""A gateway, or a function that returns it. While there is none the function returns None or raises."""
 _SECRET_HEADER = b"x-receipt-secret"
 _HIDDEN = "hidden"
 _LIKE_A_SECRET = re.compile(r"(?<=/)[A-Za-z0-9_-]{24}(?=/|\Z)")
@@ -83,7 +84,7 @@ _LAST_PART = re.compile(r"(?<=/)[^/]+(?=/*\Z)")
 
 
 class Receipts:
-    """The ASGI app. One for a gateway; it lives in the gateway's event loop."""
+    """The ASGI app. Create one for each gateway; it must run in the gateway's event loop."""
 
     def __init__(
         self,
@@ -95,10 +96,10 @@ class Receipts:
         handler_timeout: float = 10.0,
         retry_after: float = 30.0,
     ) -> None:
-        """`gateway`: a `Gateway`, or a function that gives it for each request; while it gives None or raises, requests
-        are answered with 503. `concurrency`: requests at once; one more is answered with 503. `body_timeout`: seconds
-        in which a body must have come, `handler_timeout`: in which `handler` must be done. `retry_after`: seconds that
-        a 503 asks for. Raises `FieldError`.
+        """`gateway`: a `Gateway`, or a function that returns it, called for each request; while it returns None or
+        raises, requests are answered with 503. `concurrency`: requests handled at the same time; further ones are
+        answered with 503. `body_timeout`: seconds in which the whole body must arrive; `handler_timeout`: seconds that
+        `handler` may take. `retry_after`: the `Retry-After` of a 503, in seconds. Raises `FieldError`.
         """
         if not isinstance(gateway, Gateway) and not callable(gateway):
             raise FieldError("Receipts.gateway", f"must be a Gateway or a function, is {type(gateway).__name__}")
@@ -157,26 +158,26 @@ class Receipts:
         try:
             async with asyncio.timeout(self._body_timeout):
                 body = await _body(scope, receive)
-            await self._hear(gateway, certificate_id, scope, body, send)
+            await self._take_body(gateway, certificate_id, scope, body, send)
         except TimeoutError:
             await _answer(send, 408, _CLOSE)
         except _TooLarge:
             await _answer(send, 413, _CLOSE)
         except _Gone:
-            return  # nobody is there to be answered
+            return  # the client has disconnected
         finally:
             self._under_way -= 1
 
-    async def _hear(self, gateway: Gateway, certificate_id: str, scope: Scope, body: bytes, send: Send) -> None:
+    async def _take_body(self, gateway: Gateway, certificate_id: str, scope: Scope, body: bytes, send: Send) -> None:
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
-        heard = gateway.receipts(certificate_id, headers, body)
-        if heard.reason is Reason.CLOSED:
+        received = gateway.receipts(certificate_id, headers, body)
+        if received.reason is Reason.CLOSED:
             await self._later(send, self._retry_after)
             return
-        before = set(self._at_handler.get(certificate_id, ())) if heard.duplicates else set()
-        pause = await self._hand_over(gateway, certificate_id, heard.receipts) if heard.receipts else None
+        before = set(self._at_handler.get(certificate_id, ())) if received.duplicates else set()
+        pause = await self._hand_over(gateway, certificate_id, received.receipts) if received.receipts else None
         if pause is None and before:
-            # What is known already may be at the handler just now, which may yet fail: then this is the repeat of it.
+            # The handler may still be storing the first copy of a duplicate. If it fails, these must be posted again.
             await asyncio.wait(before)
             pause = None if all(taken.result() for taken in before) else self._retry_after
         if pause is None:
@@ -185,7 +186,8 @@ class Receipts:
             await self._later(send, pause)
 
     async def _hand_over(self, gateway: Gateway, certificate_id: str, receipts: Sequence[Receipt]) -> float | None:
-        """Seconds until the vendor shall post them again; None when the host has them."""
+        """Call the handler. Returns None when it has stored them, otherwise the seconds until they should be posted
+        again."""
         taken = False
         done = asyncio.get_running_loop().create_future()
         at_handler = self._at_handler.setdefault(certificate_id, set())
@@ -201,7 +203,7 @@ class Receipts:
             return self._retry_after
         finally:
             if not taken:
-                gateway.unheard(receipts)
+                gateway.forget_receipts(receipts)
             done.set_result(taken)
             at_handler.discard(done)
             if not at_handler:
@@ -209,7 +211,7 @@ class Receipts:
         return None
 
     def _complain(self, trouble: str) -> None:
-        """One line a minute: a host's database that is down for an hour shall not fill its disk."""
+        """Log at most one line a minute: a database that is down for an hour must not fill the host's disk."""
         now = asyncio.get_running_loop().time()
         self._failures += 1
         if now >= self._silent_until:
@@ -222,14 +224,16 @@ class Receipts:
 
 
 _CLOSE = (("connection", "close"),)
-"""There may be a body that nobody has read."""
+"""The connection is closed because a body may follow that is not read."""
 
 
 def _address(scope: Scope) -> tuple[str, str]:
-    """Certificate id and secret part: the last two parts of the path, wherever the app is mounted and whatever lies
-    before; or the last part and the header, where a proxy has moved the secret part there. The secret part is taken out
-    of the scope: servers write their access log from it when the answer begins, and middleware and error reports around
-    this app see it too."""
+    """Certificate id and secret part: the last two parts of the path, wherever the app is mounted; or the last part and
+    the header `X-Receipt-Secret`, if a proxy has moved the secret part there.
+
+    The secret part is removed from the scope, because servers write their access log from it when the response begins,
+    and middleware and error reporters around this app see it too.
+    """
     path = scope["path"]
     for name, value in scope["headers"]:
         if name.lower() == _SECRET_HEADER:
@@ -241,7 +245,7 @@ def _address(scope: Scope) -> tuple[str, str]:
 
 
 def _hide(scope: Scope, *, last: bool) -> None:
-    """Replace what may be a secret part, wherever in the path a proxy has put it, and the `last` part in any case."""
+    """Replace every path part that looks like a secret part; with `last` also the last part, whatever it looks like."""
     scope["path"] = _hidden(scope["path"], last)
     raw = scope.get("raw_path")
     if isinstance(raw, bytes):

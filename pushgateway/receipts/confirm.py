@@ -1,20 +1,20 @@
-"""Every message must be confirmed: who got it, who did not, and of whom nothing is known in time.
+"""Wait for the receipts of some pushes: which phones got them, which did not, and which are unknown in time.
 
     confirming = Confirming(gateway)
-    app.mount("/push", Receipts(gateway, confirming.hear))          # or call `hear` in a handler of your own
+    app.mount("/push", Receipts(gateway, confirming.receive))          # or call `receive` in a handler of your own
     outcomes = await gateway.send_each(pushes)
     confirmed = await confirming.confirm(outcomes, within=600.0)
     for push_token in confirmed.missing: ...                        # a text message, a call, a human
     for push_token in confirmed.unconfirmed: ...                    # another process may have its receipt: look there
 
-With several processes behind one receipt address the vendor's receipt may reach another one than that which waits. What
-it has received cannot be known here, so a phone without a receipt is `unconfirmed` and not `missing`, unless you say
-that every receipt comes to `hear` of this object (`all_receipts=True`): there is one process, or you hand on what the
-others receive.
+With several processes behind one receipt address, the vendor's receipt may reach another process than the one that
+waits. A phone without a receipt is therefore `unconfirmed` and not `missing`, unless you say that every receipt is
+passed to `receive` of this object (`all_receipts=True`): there is only one process, or you forward what the others
+receive.
 
-Only a receipt that names a phone makes it confirmed. A vendor's statistics count phones and name none, so they end the
-waiting only where nobody is named. What came before anybody asked is remembered, in bounded memory: a receipt may be
-faster than its outcome.
+Only a receipt that names a phone confirms it. A vendor's statistics count phones and name none, so they end the waiting
+only for a broadcast without tokens. Receipts that came before `confirm` was called are kept, in bounded memory, because
+a receipt may arrive before its outcome.
 """
 
 from __future__ import annotations
@@ -37,13 +37,13 @@ from pushgateway.model.secret import safe_repr
 __all__ = ["Confirmation", "Confirming"]
 
 REMEMBERED = 100_000
-"""Ids by which receipts are found, one to three for each; beyond that the oldest are forgotten. Some 35 MB."""
+"""Ids under which receipts are kept, one to three for each receipt; the oldest are dropped first. About 35 MB."""
 
 
 @safe_repr
 @attrs.frozen(kw_only=True)
 class Confirmation:
-    """What is known of some pushes, or of a broadcast, when the time is over or nothing is open any more.
+    """What is known of some pushes, or of a broadcast, when the time is over or every phone is known.
 
     Each phone is in exactly one of the four, in the order given. A broadcast to everyone, tags or aliases names no
     phones, so all of them are empty; `statistics` has the counts.
@@ -52,34 +52,34 @@ class Confirmation:
     arrived: tuple[PushToken, ...] = attrs.field(repr=False)
     """A receipt says that it reached the phone. Not: somebody saw it."""
     missing: tuple[PushToken, ...] = attrs.field(repr=False)
-    """It did not get it: the vendor did not take the push, or its receipt says that the phone had its share; with
-    `all_receipts`, also whoever has no receipt in time. Use another way."""
+    """It did not get it: the vendor did not accept the push, or its receipt says that the phone reached its limit; with
+    `all_receipts` also every phone without a receipt in time. Use another channel."""
     dead: tuple[PushToken, ...] = attrs.field(repr=False)
     """The vendor says that the token is dead, at once or by a receipt: retire it, if it is still the same token."""
     unconfirmed: tuple[PushToken, ...] = attrs.field(default=(), repr=False)
-    """No receipt came to this process in time. Another process may have received it: not known here. Always empty with
+    """No receipt came to this process in time; another process may have received it. Always empty with
     `all_receipts`."""
     statistics: tuple[Statistics, ...] = ()
-    """The vendor's last counts of a broadcast, one for each of its tasks; empty where it tells none."""
+    """The vendor's last counts of a broadcast, one for each of its tasks; empty if the vendor has none."""
 
     @property
     def ok(self) -> bool:
-        """True when there is proof for everybody: a receipt for each phone, or counts that are complete."""
+        """True if every phone is confirmed: by a receipt each, or by counts that are complete."""
         if self.missing or self.dead or self.unconfirmed:
             return False
         return bool(self.arrived) or (bool(self.statistics) and all(map(_is_complete, self.statistics)))
 
 
 Key = tuple[str, str, str]
-"""Certificate, token, and the dedupe id, the message id or the task id of a push: each of them finds it."""
+"""Certificate id, token, and the dedupe id, message id or task id of a push. A push is found under each of its ids."""
 
 
 class Confirming:
-    """Waits for receipts. One for a gateway and its event loop; `hear` gets every receipt that comes to this process.
+    """Waits for receipts. Create one for each gateway, and pass every receipt of this process to `receive`.
 
-    `all_receipts`: True when that is every receipt of the gateway's pushes: one process behind the receipt address, or
-    several that hand on to each other what they receive (in the order of your choice, more than once does no harm).
-    False, the default: a phone without a receipt ends `unconfirmed`, because another process may have it.
+    `all_receipts`: True if `receive` gets every receipt of the gateway's pushes: there is one process behind the
+    receipt address, or several that forward to each other what they receive (in any order, repeats do no harm). False,
+    the default: a phone without a receipt ends `unconfirmed`, because another process may have its receipt.
     """
 
     def __init__(self, gateway: Gateway, *, all_receipts: bool = False) -> None:
@@ -90,8 +90,9 @@ class Confirming:
         self._early: OrderedDict[Key, ReceiptKind] = OrderedDict()
         self._open: dict[Key, list[_Waiting]] = {}
 
-    async def hear(self, receipts: Sequence[Receipt]) -> None:
-        """Take receipts; a `Handler` for `pushgateway.receipts.Receipts`, or called in yours."""
+    async def receive(self, receipts: Sequence[Receipt]) -> None:
+        """Take receipts. Pass it to `pushgateway.receipts.Receipts` as the handler, or call it in a handler of
+        yours."""
         for receipt in receipts:
             if receipt.kind in (ReceiptKind.OTHER, ReceiptKind.SUSPECT):
                 continue
@@ -114,11 +115,11 @@ class Confirming:
         poll: float = 5.0,
         slowest: float = 300.0,
     ) -> Confirmation:
-        """Wait up to `within` seconds for a receipt of each push that was taken, or may have been (`UNKNOWN`).
+        """Wait up to `within` seconds for a receipt of each push that was accepted, or may have been (`UNKNOWN`).
 
-        Of a broadcast the vendor's statistics are asked too, where it has any: after `poll` seconds, then after twice
+        For a broadcast the vendor's statistics are queried too, if it has any: after `poll` seconds, then after twice
         as long each time, at most `slowest`, and a last time when the time is over, which may take a moment more. Ends
-        early when every phone has its receipt; where nobody is named, when the counts are complete. Raises
+        early when every phone has its receipt, or for a broadcast without tokens when the counts are complete. Raises
         `FieldError`.
         """
         for name, seconds in (("within", within), ("poll", poll), ("slowest", slowest)):
@@ -130,7 +131,7 @@ class Confirming:
         for key in entries:
             if (early := self._early.get(key)) is not None:
                 waiting.settle(PushToken(*key[:2]), early)
-        waiting.look()
+        waiting.check_over()
         try:
             async with asyncio.timeout(within):
                 await self._wait(waiting, counts, poll, slowest)
@@ -160,7 +161,8 @@ class Confirming:
             self._open[key] = others
 
     async def _wait(self, waiting: _Waiting, counts: _Counts, poll: float, slowest: float) -> None:
-        """Until nothing is open, as far as anybody can tell."""
+        """Return when no phone is waited for any more, or when the counts of a broadcast without tokens are
+        complete."""
         pause = poll
         while not waiting.over.is_set() and counts.has_any:
             try:
@@ -168,41 +170,41 @@ class Confirming:
                     await waiting.over.wait()
             except TimeoutError:
                 await counts.ask()
-            if counts.are_complete and not waiting.names_anybody:
+            if counts.are_complete and not waiting.names_phones:
                 return
             pause = min(2 * pause, slowest)
-        if waiting.names_anybody:
+        if waiting.names_phones:
             await waiting.over.wait()
 
 
 class _Waiting:
-    """One `confirm` under way."""
+    """The phones of one `confirm` call and what is known of each."""
 
     def __init__(self, given: Sequence[Outcome]) -> None:
         self.over = asyncio.Event()
-        self.names_anybody = bool(given)
+        self.names_phones = bool(given)
         self._tokens = list(dict.fromkeys(outcome.push_token for outcome in given))
         self._open: set[PushToken] = set()
         self._kinds: dict[PushToken, ReceiptKind] = {}
 
     def expect(self, token: PushToken) -> None:
-        """A receipt may come for it."""
+        """Wait for a receipt of this phone."""
         self._open.add(token)
 
     def settle(self, token: PushToken, kind: ReceiptKind) -> None:
-        """One came. What arrived has arrived, whatever is said of the phone later."""
+        """Note what a receipt says of this phone. `ARRIVED` is final: no later receipt changes it."""
         if self._kinds.get(token) is not ReceiptKind.ARRIVED:
             self._kinds[token] = kind
         self._open.discard(token)
-        self.look()
+        self.check_over()
 
-    def look(self) -> None:
-        """Whether anybody is still open."""
-        if self.names_anybody and not self._open:
+    def check_over(self) -> None:
+        """Set `over` when no phone is waited for any more."""
+        if self.names_phones and not self._open:
             self.over.set()
 
     def confirmation(self, statistics: tuple[Statistics, ...], *, all_receipts: bool) -> Confirmation:
-        """What is known now."""
+        """The result as it is known now. `statistics`: the last counts of a broadcast."""
         arrived, missing, dead, unconfirmed = [], [], [], []
         for token in self._tokens:
             kind = self._kinds.get(token)
@@ -224,7 +226,7 @@ class _Waiting:
 
 
 class _Counts:
-    """A broadcast's statistics, as far as its vendor has any."""
+    """Queries the vendor's statistics of a broadcast and keeps the last ones."""
 
     def __init__(self, gateway: Gateway, broadcast: BroadcastOutcome | None) -> None:
         self._gateway = gateway
@@ -234,11 +236,12 @@ class _Counts:
 
     @property
     def are_complete(self) -> bool:
-        """All of them say that everybody got it."""
+        """True if each task of the broadcast has reached all its phones."""
         return bool(self.last) and all(map(_is_complete, self.last))
 
     async def ask(self) -> None:
-        """Ask anew. What cannot be had now keeps what is known, and a vendor without statistics is not asked again."""
+        """Query the statistics. If they cannot be had now, the last ones are kept; a vendor that has none (`has_any`
+        becomes False) is not queried again."""
         if self._broadcast is None or not self.has_any:
             return
         operations = self._gateway.vendor(self._broadcast.certificate_id)

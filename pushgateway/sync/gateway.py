@@ -36,7 +36,7 @@ from pushgateway.model.notification import Notification
 from pushgateway.model.outcome import BroadcastOutcome, CallOutcome, CertificateCheck, Outcome
 from pushgateway.model.push import Push, PushToken
 from pushgateway.model.reason import Reason, Status
-from pushgateway.model.receipt import Heard, Receipt
+from pushgateway.model.receipt import Receipt, ReceivedReceipts
 from pushgateway.model.secret import safe_repr
 from pushgateway.observe.emitter import Observer
 from pushgateway.observe.journal import Journal
@@ -223,20 +223,20 @@ class Gateway:
         """See `pushgateway.Gateway.vendor`."""
         return Operations(self._inner.vendor(certificate_id, timeout=timeout), self._call)
 
-    def receipts(self, certificate_id: int | str, headers: Mapping[str, str], body: bytes) -> Heard:
+    def receipts(self, certificate_id: int | str, headers: Mapping[str, str], body: bytes) -> ReceivedReceipts:
         """See `pushgateway.Gateway.receipts`."""
 
-        async def hear(inner: _async.Gateway) -> Heard:
+        async def hear(inner: _async.Gateway) -> ReceivedReceipts:
             return inner.receipts(certificate_id, headers, body)
 
-        return self._call(hear, lambda: Heard(reason=Reason.CLOSED, detail=CLOSED))
+        return self._call(hear, lambda: ReceivedReceipts(reason=Reason.CLOSED, detail=CLOSED))
 
-    def unheard(self, receipts: Iterable[Receipt]) -> None:
-        """See `pushgateway.Gateway.unheard`."""
+    def forget_receipts(self, receipts: Iterable[Receipt]) -> None:
+        """See `pushgateway.Gateway.forget_receipts`."""
         given = list(receipts)
 
         async def forget(inner: _async.Gateway) -> None:
-            inner.unheard(given)
+            inner.forget_receipts(given)
 
         self._call(forget, lambda: None)
 

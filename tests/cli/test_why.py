@@ -59,7 +59,7 @@ def journal(sandbox: Sandbox, tokens: tuple[str, ...], config: Path, tmp_path: P
     known = load_config(config)
     with Journal(path) as journal, sync.Gateway(known.certificates, journal=journal) as gateway:
         gateway.send_each(Push(PushToken(7005, token), Notification("Ann", "Hi")) for token in tokens[:3])
-        journal.heard(
+        journal.note_receipt(
             Receipt(
                 push_token=PushToken(7005, tokens[2]),
                 kind=ReceiptKind.ARRIVED,

@@ -29,7 +29,7 @@ def life(number: int) -> Ended:
     """What is kept of a push that ended."""
     kept: list[Ended] = []
     traces = Traces(1, now=lambda: 5.0, clock=lambda: 0.0)
-    traces.tell(kept.append, lambda receipt: None)
+    traces.subscribe(kept.append, lambda receipt: None)
     traces.ended(Outcome.accepted(Push(TOKEN, note(), dedupe_id=f"d-{number}"), "m"), 1.0, None)
     return kept[0]
 

@@ -14,7 +14,7 @@ import pytest
 from operations_vendor import SECRET, Clerk, ClerkServer, clerks, posted, sealed
 from toy_vendor import certificate, gateway
 
-from pushgateway import Audience, Gateway, Heard, Notification, Outcome, Proof, Push, PushToken, Receipt
+from pushgateway import Audience, Gateway, Notification, Outcome, Proof, Push, PushToken, Receipt, ReceivedReceipts
 from pushgateway.engine import receipts as room
 from pushgateway.receipts.confirm import Confirming
 from pushgateway.testing.virtual_time import run_virtual
@@ -39,7 +39,7 @@ def about(server: ClerkServer, token: str, event: str, message_id: str | None = 
     return posted((token, event, parameter), message_id=true if message_id is None else message_id, task_id=task_id)
 
 
-def kinds(*reads: Heard) -> list[str]:
+def kinds(*reads: ReceivedReceipts) -> list[str]:
     return [receipt.kind.value for read in reads for receipt in read.receipts]
 
 
@@ -47,7 +47,7 @@ def test_a_true_receipt_with_another_event_retires_nothing() -> None:
     """The phone has the push; the same receipt with the event "dead" is a contradiction: dropped and counted as forged,
     in whatever order the two stand in one request."""
 
-    async def script(g: Gateway, server: ClerkServer) -> tuple[Heard, Heard, Heard]:
+    async def script(g: Gateway, server: ClerkServer) -> tuple[ReceivedReceipts, ReceivedReceipts, ReceivedReceipts]:
         await g.send(PushToken(1, "a"), NOTE)
         await g.send(PushToken(1, "b"), NOTE)
         arrived = g.receipts(1, {}, about(server, "a", "arrived"))
@@ -67,7 +67,7 @@ def test_a_true_receipt_with_another_event_retires_nothing() -> None:
 def test_dead_is_believed_where_the_pushs_own_history_says_so_too() -> None:
     """Accepted here, under this message id: `UNREGISTERED`. Sent alone or with others, it is the same."""
 
-    async def script(g: Gateway, server: ClerkServer) -> list[Heard]:
+    async def script(g: Gateway, server: ClerkServer) -> list[ReceivedReceipts]:
         await g.send(PushToken(1, "a"), NOTE)
         await g.multicast([PushToken(1, f"k{number}") for number in range(20)], NOTE)
         return [g.receipts(1, {}, about(server, token, "dead")) for token in ("a", "k0", "k19")]
@@ -83,7 +83,7 @@ def test_dead_without_a_history_is_a_suspicion(trace: int) -> None:
     """Another message id, none, or a push that this process does not know (another worker's, or forgotten): the host
     is told that the token is suspect, with the vendor's word, and must not retire it for that alone."""
 
-    async def script(g: Gateway, server: ClerkServer) -> list[Heard]:
+    async def script(g: Gateway, server: ClerkServer) -> list[ReceivedReceipts]:
         for token in "ab":
             await g.send(PushToken(1, token), NOTE)
         reads = [
@@ -110,7 +110,7 @@ def test_a_push_that_was_not_accepted_confirms_nothing() -> None:
     server = ClerkServer()
     server.codes = {"a": "3"}
 
-    async def script(g: Gateway, server: ClerkServer) -> Heard:
+    async def script(g: Gateway, server: ClerkServer) -> ReceivedReceipts:
         await g.send(PushToken(1, "a"), NOTE)
         return g.receipts(1, {}, about(server, "a", "dead"))
 
@@ -120,7 +120,7 @@ def test_a_push_that_was_not_accepted_confirms_nothing() -> None:
 def test_a_broadcasts_parameter_proves_no_phone() -> None:
     """It is the same for all its phones, and `Receipt.proof` says so; dead tokens told by it are suspicions."""
 
-    async def script(g: Gateway, server: ClerkServer) -> Heard:
+    async def script(g: Gateway, server: ClerkServer) -> ReceivedReceipts:
         named = await g.broadcast(1, Notification("a", "b", dedupe_id="n-1"), Audience.of_tokens(["x", "y"]))
         parameter = json.loads(named.message_id or "")[1]
         return g.receipts(1, {}, posted(("x", "arrived", parameter), ("made-up", "dead", parameter)))
@@ -134,7 +134,7 @@ def test_a_broadcasts_parameter_proves_no_phone() -> None:
 def test_without_a_secret_nothing_is_proved() -> None:
     """And the vendor's own message id, which only the vendor and this process know, still confirms a dead token."""
 
-    async def script(g: Gateway, _: ClerkServer) -> list[Heard]:
+    async def script(g: Gateway, _: ClerkServer) -> list[ReceivedReceipts]:
         known: Outcome = await g.send(PushToken(1, "a"), NOTE)
         other = posted(("a", "dead", "host's own"), message_id="m-invented")
         true = posted(("a", "dead", "host's own"), message_id=known.message_id or "")
@@ -151,7 +151,7 @@ def test_other_ids_and_events_do_not_make_a_receipt_new(monkeypatch: pytest.Monk
     window: what was heard before it is still known afterwards."""
     monkeypatch.setattr(room, "WINDOW", 10)
 
-    async def script(g: Gateway, server: ClerkServer) -> tuple[list[Heard], Heard]:
+    async def script(g: Gateway, server: ClerkServer) -> tuple[list[ReceivedReceipts], ReceivedReceipts]:
         for token in "ab":
             await g.send(PushToken(1, token), NOTE)
         first = about(server, "a", "arrived")
@@ -170,7 +170,7 @@ def test_a_flood_with_a_broadcasts_parameter_forgets_no_receipt_of_a_push(monkey
     """It is good for any number of phones, so these have a window of their own."""
     monkeypatch.setattr(room, "WINDOW", 10)
 
-    async def script(g: Gateway, server: ClerkServer) -> Heard:
+    async def script(g: Gateway, server: ClerkServer) -> ReceivedReceipts:
         await g.send(PushToken(1, "a"), NOTE)
         first = about(server, "a", "arrived")
         g.receipts(1, {}, first)
@@ -183,13 +183,13 @@ def test_a_flood_with_a_broadcasts_parameter_forgets_no_receipt_of_a_push(monkey
 
 
 def test_a_suspicion_that_could_not_be_kept_is_new_again() -> None:
-    """`unheard` takes back what the host was given, also where its kind is not the one that came."""
+    """`forget_receipts` takes back what the host was given, also where its kind is not the one that came."""
 
-    async def script(g: Gateway, server: ClerkServer) -> list[Heard]:
+    async def script(g: Gateway, server: ClerkServer) -> list[ReceivedReceipts]:
         await g.send(PushToken(1, "a"), NOTE)
         body = about(server, "a", "dead", "m-other")
         first = g.receipts(1, {}, body)
-        g.unheard(first.receipts)
+        g.forget_receipts(first.receipts)
         return [first, g.receipts(1, {}, body), g.receipts(1, {}, body)]
 
     assert [kinds(read) for read in played(script)] == [["suspect"], ["suspect"], []]
@@ -200,7 +200,7 @@ def test_a_new_secret_does_not_make_an_old_receipt_new() -> None:
     both = sealed(secret=["a new secret of thirty characters", SECRET])
     marks = [sealed().signer, both.signer]
 
-    async def script(g: Gateway, _: ClerkServer) -> list[Heard]:
+    async def script(g: Gateway, _: ClerkServer) -> list[ReceivedReceipts]:
         push = Push(PushToken(1, "a"), NOTE, dedupe_id="row-1")
         return [g.receipts(1, {}, posted(("a", "arrived", signer.of(push).parameter))) for signer in marks if signer]
 
@@ -219,7 +219,7 @@ def test_another_message_id_confirms_no_other_push() -> None:
         parameter = server.marks["a"][1]
         second = await g.send(PushToken(1, "a"), NOTE)
         forged = posted(("a", "arrived", parameter), message_id=second.message_id or "")
-        await confirming.hear(g.receipts(1, {}, forged).receipts)
+        await confirming.receive(g.receipts(1, {}, forged).receipts)
         return await confirming.confirm(first, within=1.0), await confirming.confirm(second, within=1.0)
 
     first, second = played(script)
@@ -233,10 +233,10 @@ def test_suspicions_settle_nothing() -> None:
     async def script(g: Gateway, server: ClerkServer) -> Any:
         confirming = Confirming(g)
         outcome = await g.send(PushToken(1, "a"), NOTE)
-        await confirming.hear(g.receipts(1, {}, about(server, "a", "dead", "m-other")).receipts)
+        await confirming.receive(g.receipts(1, {}, about(server, "a", "dead", "m-other")).receipts)
         waiting = asyncio.ensure_future(confirming.confirm(outcome, within=60.0))
         await asyncio.sleep(5.0)
-        await confirming.hear(g.receipts(1, {}, about(server, "a", "arrived")).receipts)
+        await confirming.receive(g.receipts(1, {}, about(server, "a", "arrived")).receipts)
         return await waiting
 
     found = played(script)
@@ -256,7 +256,7 @@ class Boastful(Clerk):
 def test_a_plug_in_proves_nothing() -> None:
     """What is proved is decided by our mark, whatever a plug-in writes into a receipt."""
 
-    async def main() -> Heard:
+    async def main() -> ReceivedReceipts:
         async with gateway(ClerkServer(), certificate(), vendors={"toy": Boastful}) as g:
             return g.receipts(1, {}, posted(("a", "arrived", "host's own")))
 

@@ -11,9 +11,9 @@ import pytest
 from operations_vendor import SECRET, Clerk, ClerkServer, clerks, parameter_of, posted, sealed
 from toy_vendor import certificate
 
-from pushgateway import Audience, FieldError, Gateway, Heard, Notification, Push, PushToken, Reason, Receipt
+from pushgateway import Audience, FieldError, Gateway, Notification, Push, PushToken, Reason, Receipt, ReceivedReceipts
 from pushgateway.engine import receipts as room
-from pushgateway.observe.events import Event, ReceiptsHeard
+from pushgateway.observe.events import Event, ReceiptsReceived
 from pushgateway.sync import Gateway as SyncGateway
 from pushgateway.testing.virtual_time import run_virtual
 
@@ -21,8 +21,8 @@ NOTE = Notification("title", "body")
 BELIEVED: dict[str, str] = {}
 
 
-def heard(*bodies: bytes, secret: str | list[str] = SECRET, **options: Any) -> list[Heard]:
-    async def main() -> list[Heard]:
+def heard(*bodies: bytes, secret: str | list[str] = SECRET, **options: Any) -> list[ReceivedReceipts]:
+    async def main() -> list[ReceivedReceipts]:
         async with clerks(ClerkServer(), sealed(secret=secret), **options) as g:
             return [g.receipts(1, BELIEVED, body) for body in bodies]
 
@@ -75,7 +75,7 @@ def test_a_certificate_that_asks_for_none_has_no_marks() -> None:
     """And its receipts, if any come, are taken as they are."""
     server = ClerkServer()
 
-    async def main() -> Heard:
+    async def main() -> ReceivedReceipts:
         async with clerks(server) as g:
             await g.send(PushToken(1, "a"), NOTE)
             assert not g.admits(1, "")
@@ -124,18 +124,18 @@ def test_a_receipt_replayed_ten_times_is_one_event() -> None:
 
     assert [len(read.receipts) for read in reads] == [1] + [0] * 9 + [1, 0, 0, 0]
     assert [read.duplicates for read in reads] == [0] + [1] * 9 + [0, 1, 1, 1]
-    counts = [event for event in events if isinstance(event, ReceiptsHeard)]
+    counts = [event for event in events if isinstance(event, ReceiptsReceived)]
     assert (sum(event.fresh for event in counts), sum(event.duplicates for event in counts)) == (2, 12)
 
 
 def test_what_could_not_be_kept_is_new_again() -> None:
-    """`unheard` takes it back, for what was never heard too."""
+    """`forget_receipts` takes it back, for what was never heard too."""
 
     async def main() -> list[int]:
         async with clerks(ClerkServer(), sealed()) as g:
             body = posted(("a", "arrived", parameter_of("a")))
             read = g.receipts(1, BELIEVED, body)
-            g.unheard([*read.receipts, *read.receipts])
+            g.forget_receipts([*read.receipts, *read.receipts])
             return [len(read.receipts), *(len(g.receipts(1, BELIEVED, body).receipts) for _ in range(2))]
 
     assert run_virtual(main()) == [1, 1, 0]
@@ -209,7 +209,7 @@ def test_an_element_that_cannot_be_read_costs_itself_only() -> None:
 def test_what_is_no_receipt_is_a_value_and_costs_no_memory(body: bytes) -> None:
     """A reason and a sentence, never an exception; however deep or large, memory stays flat."""
 
-    async def main() -> Heard:
+    async def main() -> ReceivedReceipts:
         async with clerks(ClerkServer(), sealed()) as g:
             tracemalloc.start()
             read = g.receipts(1, BELIEVED, body)
@@ -249,7 +249,7 @@ def test_a_plugin_that_breaks_its_contract_is_blamed_without_its_words(caplog: p
         def receipts(self, certificate_id: str, headers: Any, body: bytes) -> list[Receipt | None]:
             return list(super().receipts("another", headers, body))
 
-    async def main() -> list[Heard]:
+    async def main() -> list[ReceivedReceipts]:
         server = ClerkServer()
         async with clerks(server, sealed()) as g:
             first = g.receipts(1, BELIEVED, b'["broken"]')
@@ -322,7 +322,7 @@ def test_the_blocking_door_hears_too() -> None:
 
     with SyncGateway([sealed()], transport=ClerkServer(), vendors={"toy": Clerk}) as g:
         first, second = g.receipts(1, BELIEVED, body), g.receipts(1, BELIEVED, body)
-        g.unheard(first.receipts)
+        g.forget_receipts(first.receipts)
         third = g.receipts(1, BELIEVED, body)
         signer = sealed().signer
         assert signer is not None

@@ -25,7 +25,7 @@ def ended(number: int = 0, push_token: PushToken = TOKEN, reason: Reason | None 
     """What is kept of a push."""
     kept: list[Ended] = []
     traces = Traces(1, now=lambda: 5.0, clock=lambda: 0.0)
-    traces.tell(kept.append, lambda receipt: None)
+    traces.subscribe(kept.append, lambda receipt: None)
     push = Push(push_token, note("TITLE", "BODY"), dedupe_id=f"d-{number}")
     outcome = Outcome.accepted(push, "m") if reason is None else Outcome.rejected(push, reason, code="7")
     traces.ended(outcome, 1.0, None)
@@ -103,8 +103,8 @@ def test_receipts_are_lines_too(tmp_path: Path) -> None:
     traces = Traces(1, now=lambda: 5.0, clock=lambda: 0.0)
     receipt = Receipt(push_token=TOKEN, kind=ReceiptKind.ARRIVED, event="push_arrive", message_id="m", at=7.0)
     with book(tmp_path / "j") as journal:
-        traces.tell(journal.note, journal.heard)
-        traces.heard(receipt)
+        traces.subscribe(journal.note, journal.note_receipt)
+        traces.received(receipt)
 
     (line,) = read_journal(tmp_path / "j", TOKEN)
     assert (line["at"], line["receipt"], line["event"]) == (7.0, "arrived", "push_arrive")
@@ -284,7 +284,8 @@ def test_a_process_that_ends_without_a_close_loses_no_line(tmp_path: Path) -> No
         f"journal = Journal({str(path)!r})\n"
         f"token = PushToken(7005, {TOKEN.token!r})\n"
         "for number in range(500):\n"
-        "    journal.heard(Receipt(push_token=token, kind=ReceiptKind.ARRIVED, event='arrive', dedupe_id=f'd{number}'))"
+        "    receipt = Receipt(push_token=token, kind=ReceiptKind.ARRIVED, event='arrive', dedupe_id=f'd{number}')\n"
+        "    journal.note_receipt(receipt)"
     )
 
     subprocess.run([sys.executable, "-c", program], check=True, timeout=60)

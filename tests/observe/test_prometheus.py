@@ -23,7 +23,7 @@ from pushgateway.observe.events import (
     OutcomeGiven,
     QuotaLatched,
     QuotaReleased,
-    ReceiptsHeard,
+    ReceiptsReceived,
     Reloaded,
     RequestDone,
     Shed,
@@ -73,7 +73,7 @@ def test_every_kind_of_event_is_counted() -> None:
         Shed(**whose, count=4),
         BroadcastDone(**whose, status=Status.UNKNOWN, reason=Reason.NO_VERDICT, duration=1.0, targets=9),
         CallDone(**whose, name="statistics", status=Status.ACCEPTED, attempts=1, duration=0.1),
-        ReceiptsHeard(**whose, fresh=5, duplicates=2, forged=1, unreadable=3),
+        ReceiptsReceived(**whose, fresh=5, duplicates=2, forged=1, unreadable=3),
         RequestDone(
             **whose, region="cn", operation="push", pushes=20, duration=0.2, status=200, ending="reply", sent=True
         ),

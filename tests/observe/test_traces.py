@@ -214,7 +214,7 @@ def test_receipts_are_part_of_a_life() -> None:
         Receipt(push_token=other, kind=ReceiptKind.ARRIVED, event="other phone", message_id="m-1", at=1.0),
         Receipt(push_token=TOKEN, kind=ReceiptKind.ARRIVED, event="other id", dedupe_id="e", message_id="m-1"),
     ):
-        traces.heard(receipt)
+        traces.received(receipt)
 
     trace = traces.find("d")
 

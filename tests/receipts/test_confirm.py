@@ -37,7 +37,7 @@ async def come(g: Gateway, confirming: Confirming, server: ClerkServer, events: 
     for token, event in events.items():
         parameter = server.marks[token][1]
         body = posted((token, event, parameter), message_id=f"m-{parameter.partition('.')[0]}")
-        await confirming.hear(g.receipts(1, {}, body).receipts)
+        await confirming.receive(g.receipts(1, {}, body).receipts)
 
 
 def names(tokens: tuple[PushToken, ...]) -> str:
@@ -79,7 +79,7 @@ def test_what_another_process_may_have_received_is_not_missing() -> None:
             body = posted(("a", "arrived", server.marks["a"][1]))
             received = there.receipts(1, {}, body).receipts  # in the other process
             before = await confirming.confirm(outcomes, within=60.0)
-            await confirming.hear(received)
+            await confirming.receive(received)
             return before, await confirming.confirm(outcomes, within=60.0)
 
     before, after = run_virtual(main())
@@ -250,7 +250,7 @@ def test_a_broadcast_to_tokens_waits_for_each_of_them() -> None:
             for task in ("another task", *outcome.task_ids):
                 token = "a" if task in outcome.task_ids else "b"
                 body = posted((token, "arrived", parameter), message_id=outcome.message_id or "", task_id=task)
-                await confirming.hear(g.receipts(1, {}, body).receipts)
+                await confirming.receive(g.receipts(1, {}, body).receipts)
 
         _, found = await asyncio.gather(posts(), confirming.confirm(outcome, within=60.0))
         return found

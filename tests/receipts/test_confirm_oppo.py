@@ -55,7 +55,7 @@ def test_receipts_confirm_a_broadcast_to_tokens(dialect: str) -> None:
             for due in oppo.callbacks():
                 heard = g.receipts(7005, due.headers, due.content)
                 assert (heard.forged, heard.unreadable) == (0, 0)
-                await confirming.hear(heard.receipts)
+                await confirming.receive(heard.receipts)
             return await confirming.confirm(outcome, within=60.0)
 
     found = run_virtual(main())

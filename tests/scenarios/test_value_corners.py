@@ -28,7 +28,7 @@ def confirmed(*receipts: Receipt) -> Confirmation:
             found = asyncio.create_task(confirming.confirm(outcomes, within=10.0))
             await asyncio.sleep(1.0)
             for receipt in receipts:
-                await confirming.hear([receipt])
+                await confirming.receive([receipt])
             return await found
 
     return run_virtual(main())

@@ -14,7 +14,7 @@ from pushgateway.observe.events import (
     QuotaLatched,
     QuotaReleased,
     RateChanged,
-    ReceiptsHeard,
+    ReceiptsReceived,
     Reloaded,
     RequestDone,
     Shed,
@@ -76,6 +76,6 @@ def one_of_each() -> list[Event]:
         breaker(BreakerState.OPEN, reason=Reason.UNAVAILABLE, vendor_code="-1", seconds=30.0),
         RateChanged(**OF, region="cn", pushes_per_second=500.0, requests_per_second=None),
         Shed(**OF, count=3),
-        ReceiptsHeard(**OF, fresh=5, duplicates=1, forged=2),
+        ReceiptsReceived(**OF, fresh=5, duplicates=1, forged=2),
         Reloaded(added=("7005",), removed=("1", "2")),
     ]

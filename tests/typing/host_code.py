@@ -18,7 +18,6 @@ from pushgateway import (
     ConfigError,
     FieldError,
     Gateway,
-    Heard,
     Network,
     Notification,
     OpenUrl,
@@ -29,6 +28,7 @@ from pushgateway import (
     PushToken,
     Reason,
     Receipt,
+    ReceivedReceipts,
     Statistics,
     Status,
     load_config,
@@ -122,14 +122,14 @@ async def operations(gateway: Gateway) -> None:
 async def later(gateway: Gateway, outcome: BroadcastOutcome) -> Receipts:
     """What vendors post is heard by an app or by hand, and a confirmation tells who got it."""
     heard = gateway.receipts(7005, {"content-type": "application/json"}, b"[]")
-    assert_type(heard, Heard)
+    assert_type(heard, ReceivedReceipts)
     assert_type(heard.receipts, tuple[Receipt, ...])
-    gateway.unheard(heard.receipts)
+    gateway.forget_receipts(heard.receipts)
     assert_type(gateway.admits(7005, "the secret part"), bool)
     confirming = Confirming(gateway)
     assert_type(await confirming.confirm(outcome, within=60), Confirmation)
     Receipts(gateway, print)  # type: ignore[arg-type]
-    return Receipts(gateway, confirming.hear, concurrency=8)
+    return Receipts(gateway, confirming.receive, concurrency=8)
 
 
 async def life() -> None:
@@ -161,7 +161,7 @@ def without_a_loop(supply: Iterator[Push]) -> None:
         assert_type(gateway.check(7005), CertificateCheck)
         assert_type(gateway.vendor(7005).statistics("message", "task"), CallOutcome[Any])
         assert_type(gateway.vendor(7005).ask(Vendor.statistics, "message", "task"), CallOutcome[Statistics])
-        assert_type(gateway.receipts(7005, {}, b"[]"), Heard)
+        assert_type(gateway.receipts(7005, {}, b"[]"), ReceivedReceipts)
         for outcome in gateway.stream(supply):
             assert_type(outcome, Outcome)
 
