@@ -215,10 +215,10 @@ def cost_table(name: str, rows: Sequence[Row]) -> Table:
 
 
 def options(
-    law: str, *, count: int, rounds: int = 0, more: Callable[[argparse.ArgumentParser], None] | None = None
+    docstring: str, *, count: int, rounds: int = 0, more: Callable[[argparse.ArgumentParser], None] | None = None
 ) -> Any:
     """The command line: `--count`, `--most`, `--json`, `--rounds` where there are any, and what the script adds."""
-    parser = argparse.ArgumentParser(description=law.partition("\n")[0])
+    parser = argparse.ArgumentParser(description=docstring.partition("\n")[0])
     parser.add_argument("--count", type=positive, default=count, help="pushes (default: %(default)s)")
     parser.add_argument("--most", type=positive, default=None, help="no more pushes than this, for a short run")
     if rounds:

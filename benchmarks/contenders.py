@@ -39,7 +39,7 @@ CALLERS = 20_000
 """Who send at the same time, one push after the other."""
 TIMEOUT = 600.0
 """Seconds; no push shall end early because the machine is slow."""
-Door = Callable[[Gateway, Sequence[Push]], Awaitable[Sequence[Outcome] | None]]
+SendAll = Callable[[Gateway, Sequence[Push]], Awaitable[Sequence[Outcome] | None]]
 """Sends all; returns the outcomes to be looked at when the clock has stopped, or None where it has looked itself."""
 Settings = Mapping[str, Any]
 Messages: TypeAlias = Sequence[dict[str, Any]]
@@ -166,12 +166,12 @@ async def broadcast(gateway: Gateway, pushes: Sequence[Push]) -> Sequence[Outcom
     return outcome.outcomes
 
 
-def through_gateway(door: Door, pushes: Sequence[Push], settings: Settings, make: MakeTransport) -> Reading:
+def through_gateway(send_all: SendAll, pushes: Sequence[Push], settings: Settings, make: MakeTransport) -> Reading:
     """A gateway made for this, and all pushes through one of its doors."""
 
     async def run() -> Sequence[Outcome] | None:
         async with opened([Certificate(CERTIFICATE_ID, "oppo", settings)], make) as gateway:
-            return await door(gateway, pushes)
+            return await send_all(gateway, pushes)
 
     emitter = Stopwatch()
     outcomes = asyncio.run(run())

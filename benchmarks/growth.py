@@ -44,7 +44,7 @@ def by_size(
         "stream": {size: [] for size in sizes},
     }
 
-    async def run(door: str, size: int) -> Reading:
+    async def run(call: str, size: int) -> Reading:
         certificate = Certificate(CERTIFICATE_ID, "oppo", settings)
         times = max(1, min(OFTEN, min(ENOUGH, sizes[-1]) // size))
         async with opened([certificate], transports()[usual()]) as gateway:
@@ -52,14 +52,14 @@ def by_size(
             emitter = Stopwatch()
             for _ in range(times):
                 some = itertools.islice(itertools.cycle(pushes), size)
-                await (send_each(gateway, list(some)) if door == "send_each" else stream(gateway, some))
+                await (send_each(gateway, list(some)) if call == "send_each" else stream(gateway, some))
             return emitter.read(times * size)
 
     for number in range(rounds):
-        for door, readings in found.items():
+        for call, readings in found.items():
             for size, those in readings.items():
                 if size < max(SIZES) or number == 0:  # the largest is long enough to be read once
-                    those.append(asyncio.run(run(door, size)))
+                    those.append(asyncio.run(run(call, size)))
     return found
 
 
@@ -120,7 +120,7 @@ def main() -> int:
     with neighbour(len(tokens)) as settings:
         found = by_size(pushes[:POOL], sizes, given.rounds, settings)
         shared = by_certificates(pushes[:total], numbers, given.rounds, settings)
-    costs = {door: [Cost.of(size, those) for size, those in readings.items()] for door, readings in found.items()}
+    costs = {call: [Cost.of(size, those) for size, those in readings.items()] for call, readings in found.items()}
     crowd = [Cost.of(number, those) for number, those in shared.items()]
     each = {cost.size: cost.cpu for cost in costs["send_each"]}
     batch = total // numbers[-1]
@@ -137,8 +137,8 @@ def main() -> int:
         ),
     ]
     targets = [
-        Target(f"dearest push, times the cheapest, {door}, from {FLAT_FROM:,} pushes on, at most", ratio, MOST)
-        for door, ratio in ((door, spread(those, FLAT_FROM)) for door, those in costs.items())
+        Target(f"dearest push, times the cheapest, {call}, from {FLAT_FROM:,} pushes on, at most", ratio, MOST)
+        for call, ratio in ((call, spread(those, FLAT_FROM)) for call, those in costs.items())
     ]
     targets.append(
         Target(f"dearest push, times the cheapest, 1 to {numbers[-1]} certificates, at most", spread(crowd, 1), MOST)

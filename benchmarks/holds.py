@@ -19,7 +19,7 @@ from typing import Any, Self
 
 import attrs
 from common import CERTIFICATE_ID, SEED, Stopwatch, Table, Target, make_pushes, neighbour, options, report
-from contenders import Door, multicast, opened, send_each, stream
+from contenders import SendAll, multicast, opened, send_each, stream
 from pushgateway_oppo.sandbox import OppoSandbox
 from transports import MakeTransport, transports, usual
 
@@ -128,7 +128,7 @@ async def send_each_long(gateway: Gateway, pushes: Sequence[Push]) -> None:
         raise RuntimeError(f"{accepted} of {len(pushes)} pushes were accepted and cut")
 
 
-def turns_of(door: Door, pushes: Sequence[Push], settings: Mapping[str, Any], make: MakeTransport) -> list[Turn]:
+def turns_of(send_all: SendAll, pushes: Sequence[Push], settings: Mapping[str, Any], make: MakeTransport) -> list[Turn]:
     """Every turn of a loop in which a warm gateway sends these."""
 
     async def run() -> list[Turn]:
@@ -136,7 +136,7 @@ def turns_of(door: Door, pushes: Sequence[Push], settings: Mapping[str, Any], ma
             await gateway.send_each(pushes[:1])
             emitter = Stopwatch()
             with Probe() as probe:
-                await door(gateway, pushes)
+                await send_all(gateway, pushes)
             emitter.read(len(pushes))
         return probe.turns
 
@@ -148,7 +148,7 @@ def measure(count: int, rounds: int) -> dict[str, list[list[Turn]]]:
     tokens = OppoSandbox(tokens=count, seed=SEED).tokens
     ordinary = list(make_pushes(tokens, count))
     long = list(long_pushes(ordinary))
-    cases: Mapping[str, tuple[Door, Sequence[Push]]] = {
+    cases: Mapping[str, tuple[SendAll, Sequence[Push]]] = {
         "send, coalesced": (send_in_turns, ordinary),
         "send_each": (send_each, ordinary),
         "stream": (stream, ordinary),
@@ -158,8 +158,8 @@ def measure(count: int, rounds: int) -> dict[str, list[list[Turn]]]:
     found: dict[str, list[list[Turn]]] = {}
     with neighbour(count) as settings:
         for _ in range(rounds):
-            for name, (door, pushes) in cases.items():
-                found.setdefault(name, []).append(turns_of(door, pushes, settings, transports()[usual()]))
+            for name, (send_all, pushes) in cases.items():
+                found.setdefault(name, []).append(turns_of(send_all, pushes, settings, transports()[usual()]))
     return found
 
 
@@ -195,10 +195,10 @@ def main() -> int:
 def p99(turns: Sequence[Turn]) -> float:
     """Of a moment drawn at random from the time of work: the turn that it falls into, for 99 of 100 moments."""
     ordered = sorted(turn.own for turn in turns)
-    room = 0.99 * sum(ordered)
+    left = 0.99 * sum(ordered)
     for one in ordered:
-        room -= one
-        if room <= 0:
+        left -= one
+        if left <= 0:
             return one
     return ordered[-1]
 

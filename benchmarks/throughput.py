@@ -1,4 +1,4 @@
-"""What a push costs: every door of the gateway beside a naive encoder and beside plain loops of posts.
+"""What a push costs: every call of the gateway beside a naive encoder and beside plain loops of posts.
 
 Contenders take turns within each round, on the same messages. N is what `json.dumps` and `urlencode` alone cost for the
 same messages, with dicts that stand ready; `take_turns` measures it right before and right after each contender.
@@ -41,7 +41,7 @@ HTTPX, AIOHTTP = (f"plain loop: one {client} POST per push, {LOOP} connections" 
 SEND, SAME = "send, coalesced", "send, coalesced, one notification for all"
 EACH, STREAM, MULTICAST, BROADCAST = "send_each", "stream", "multicast", "broadcast to a list of tokens"
 STRICT = "send, coalesced, into the strict sandbox"
-DOORS: Mapping[str, contenders.Door] = {
+CALLS: Mapping[str, contenders.SendAll] = {
     SEND: contenders.send,
     EACH: contenders.send_each,
     STREAM: contenders.stream,
@@ -62,9 +62,9 @@ TIMES_FASTER = {HTTPX: 100, AIOHTTP: 10}
 Readings = dict[str, list[Reading]]
 
 
-def named(door: str, transport: str) -> str:
+def named(call: str, transport: str) -> str:
     """A row's name: without a transport it is the one that a gateway uses if nothing is said."""
-    return door if transport == usual() else f"{door} ({transport} transport)"
+    return call if transport == usual() else f"{call} ({transport} transport)"
 
 
 def measure(count: int, rounds: int, posts: Sequence[int]) -> Readings:
@@ -78,10 +78,10 @@ def measure(count: int, rounds: int, posts: Sequence[int]) -> Readings:
             CODEC: (lambda: contenders.encode_bare(pushes), messages),
         }
         for transport, make in transports().items():
-            for name, door in DOORS.items():
+            for name, call in CALLS.items():
                 if transport != usual() and name not in COMPARED:
                     continue
-                turns[named(name, transport)] = partial(contenders.through_gateway, door, pushes, lean, make), messages
+                turns[named(name, transport)] = partial(contenders.through_gateway, call, pushes, lean, make), messages
                 if named(name, transport) == SEND:  # side by side with what it is compared with
                     turns[HTTPX] = (lambda: contenders.post_with_httpx(singles[0], lean, LOOP)), singles[0]
                     turns[AIOHTTP] = (lambda: contenders.post_with_aiohttp(singles[1], lean, LOOP)), singles[1]
@@ -104,8 +104,8 @@ def targets(readings: Readings) -> list[Target]:
     speed = {name: [one.pushes / one.wall for one in given] for name, given in readings.items()}
     found = []
     for transport in transports():
-        for door, limit in CPU_LIMITS[transport].items():
-            name = named(door, transport)
+        for call, limit in CPU_LIMITS[transport].items():
+            name = named(call, transport)
             found.append(Target(f"CPU per push of {name}, times N, at most", times_n(readings[name]) or 0.0, limit))
         name = named(SEND, transport)
         for loop, limit in TIMES_FASTER.items():

@@ -33,12 +33,12 @@ checks = Checks(facts, broadcast=False)
 taken = [size for size in range(1, 100) if checks.objection({"title": "x" * size, "content": "c"}) is None]
 settings = {"app_key": "key", "master_secret": "secret", "dialect": "current"}
 gateway = Gateway([Certificate(1, "oppo", settings)], vendors={"oppo": Oppo})
-told = gateway.explain(Push(PushToken(1, "CN_1"), Notification("x" * 100, "You have mail")))
+explained = gateway.explain(Push(PushToken(1, "CN_1"), Notification("x" * 100, "You have mail")))
 rows = field_rows(RULES.dialects["v1.3"], facts)
 print(json.dumps({
     "plugin": len(sent.fields["title"]),
     "sandbox": max(taken),
-    "explain": next(ruling.verdict for ruling in told.rulings if ruling.field == "title"),
+    "explain": next(ruling.verdict for ruling in explained.rulings if ruling.field == "title"),
     "docs": next(row[4] for row in rows if row[1] == "`title`"),
 }))
 """
@@ -46,7 +46,7 @@ print(json.dumps({
 page say."""
 
 
-def told_by_readers(folder: Path) -> dict[str, object]:
+def figures_of_readers(folder: Path) -> dict[str, object]:
     """What the readers say with the plug-in in `folder`."""
     path = os.pathsep.join([str(folder), str(ROOT / "docs"), *sys.path])
     done = subprocess.run(  # noqa: S603 - our own text
@@ -58,8 +58,8 @@ def told_by_readers(folder: Path) -> dict[str, object]:
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    told: dict[str, object] = json.loads(done.stdout)
-    return told
+    figures: dict[str, object] = json.loads(done.stdout)
+    return figures
 
 
 def test_one_number_is_changed_in_one_place(tmp_path: Path) -> None:
@@ -69,11 +69,11 @@ def test_one_number_is_changed_in_one_place(tmp_path: Path) -> None:
     old, _, current = rules.read_text("utf-8").partition("[dialects.current.fields]\n")
     line = 'title = { kind = "text", required = true, min = 1, max = 50'
     assert current.count(line) == 1
-    before = told_by_readers(tmp_path)
+    before = figures_of_readers(tmp_path)
 
     rules.write_text(f"{old}[dialects.current.fields]\n{current.replace(line, line.replace('50', '41'))}", "utf-8")
 
-    after = told_by_readers(tmp_path)
+    after = figures_of_readers(tmp_path)
     assert before == {
         "plugin": 50,
         "sandbox": 50,

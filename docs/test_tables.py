@@ -230,7 +230,7 @@ def test_a_second_heading_of_a_name_has_its_own_anchor(tmp_path: Path) -> None:
 
 
 @both_languages
-def test_events_are_told_as_they_are(language: str) -> None:
+def test_the_table_of_events_is_the_code(language: str) -> None:
     """The table of events has each of them with all its fields, in the order of the code."""
     kinds = [kind for kind in vars(events).values() if isinstance(kind, type) and issubclass(kind, Event)]
     common = {field.name for field in attrs.fields(Event)}
@@ -241,13 +241,13 @@ def test_events_are_told_as_they_are(language: str) -> None:
     }
     rows = between(page("observing.md", language), "events").splitlines()[2:]
 
-    told = {cells[1].strip(" `"): re.findall(r"`(\w+)`", cells[3]) for row in rows if (cells := row.split("|"))}
+    documented = {cells[1].strip(" `"): re.findall(r"`(\w+)`", cells[3]) for row in rows if (cells := row.split("|"))}
 
-    assert told == fields
+    assert documented == fields
 
 
 @both_languages
-def test_metrics_are_told_by_their_names(language: str) -> None:
+def test_the_table_of_metrics_is_the_observer(language: str) -> None:
     """The table of metrics has every instrument that the observer makes, and no other."""
     meters = Mock()
     OpenTelemetryObserver(meter_provider=meters)
@@ -266,29 +266,29 @@ def test_the_prometheus_table_is_the_observer(language: str) -> None:
     made_here = {f"{one._name}{endings[type(one)]}": [*one._labelnames[2:]] for one in metrics}
     rows = between(page("observing.md", language), "prometheus").splitlines()[2:]
 
-    told = {cells[1].strip(" `"): re.findall(r"`(\w+)`", cells[2]) for row in rows if (cells := row.split("|"))}
+    documented = {cells[1].strip(" `"): re.findall(r"`(\w+)`", cells[2]) for row in rows if (cells := row.split("|"))}
 
-    assert told == made_here
+    assert documented == made_here
 
 
 @both_languages
-def test_the_size_of_the_example_is_told(language: str) -> None:
+def test_the_size_of_the_example_is_right(language: str) -> None:
     """The page says how many lines the whole example has, within a tenth."""
     files = [path for name in ("*.py", "*.toml") for path in EXAMPLE.rglob(name) if ".venv" not in path.parts]
     lines = sum(len(path.read_text("utf-8").splitlines()) for path in files)
-    (told,) = re.findall(r"about (\d+) lines|约 (\d+) 行", page("writing-a-plugin.md", language))
+    (written,) = re.findall(r"about (\d+) lines|约 (\d+) 行", page("writing-a-plugin.md", language))
 
-    assert lines == pytest.approx(int("".join(told)), rel=0.1)
+    assert lines == pytest.approx(int("".join(written)), rel=0.1)
 
 
 @both_languages
-def test_the_options_of_the_file_are_told(language: str) -> None:
+def test_every_option_of_the_file_is_named(language: str) -> None:
     """The page names every key that the table `[gateway]` takes, and no other."""
     (passage,) = (one for one in read(ROOT / "docs" / language / "embedding.md").passages if "Gateway()" in one.code)
 
-    told = {word for word in passage.code if re.fullmatch(r"[a-z_]+", word)}
+    documented = {word for word in passage.code if re.fullmatch(r"[a-z_]+", word)}
 
-    assert told == set(_OPTIONS)
+    assert documented == set(_OPTIONS)
 
 
 @both_languages

@@ -144,7 +144,7 @@ def test_a_wrong_clock_is_learned(seed: int | None, offset: float) -> None:
         tokens, office = fresh(), Office(takes=1.0)
 
         def judge() -> ClockSkew | None:
-            behind = EPOCH + now() - 1.0 + offset - office.told[-1]
+            behind = EPOCH + now() - 1.0 + offset - office.vendor_times[-1]
             if abs(behind) <= 600:
                 return None
             skew = ClockSkew(Reason.CREDENTIALS, "19")
@@ -154,7 +154,7 @@ def test_a_wrong_clock_is_learned(seed: int | None, offset: float) -> None:
         office.fails = judge
         office.gives = lambda: AccessToken("good", 1000.0, created_at=EPOCH + now() + offset)
         await asyncio.gather(*(tokens.get(KEY, office) for _ in range(10)))
-        told = [at - EPOCH - began for at, began in zip(office.told, office.times, strict=True)]
+        told = [at - EPOCH - began for at, began in zip(office.vendor_times, office.times, strict=True)]
         await asyncio.sleep(790)
         assert (await tokens.get(KEY, office), len(office.times)) == (
             AccessToken("good", 1000.0, EPOCH + 2.0 + offset),
@@ -162,7 +162,7 @@ def test_a_wrong_clock_is_learned(seed: int | None, offset: float) -> None:
         )
         tokens.forget(KEY, await tokens.get(KEY, office))
         value = (await tokens.get(KEY, office)).value
-        told.append(office.told[-1] - EPOCH - office.times[-1])
+        told.append(office.vendor_times[-1] - EPOCH - office.times[-1])
         return told, value
 
     assert run_virtual(main(), seed=seed) == ([0.0, offset, offset], "good")
@@ -208,7 +208,7 @@ def test_dropping_a_certificate_forgets_everything(seed: int | None) -> None:
         tokens.drop("7005")
         await tokens.get(KEY, office)
         await tokens.get(("8", "cn"), other)
-        return office.times, [told - EPOCH for told in office.told], len(other.times)
+        return office.times, [told - EPOCH for told in office.vendor_times], len(other.times)
 
     times, told, others = run_virtual(main(), seed=seed)
 
@@ -253,7 +253,7 @@ def test_a_login_under_way_is_not_stored_after_a_drop(seed: int | None, ending: 
         await early
         tokens.forget(KEY, early.result())
         value = (await tokens.get(KEY, new)).value
-        return answer, value, [told - EPOCH for told in new.told]
+        return answer, value, [told - EPOCH for told in new.vendor_times]
 
     answer, value, told = run_virtual(main(), seed=seed)
 

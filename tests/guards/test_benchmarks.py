@@ -73,16 +73,16 @@ def test_each_script_measures(
     load: Load, root: Path, script: str, arguments: tuple[str, ...], tables: dict[str, int]
 ) -> None:
     """A script prints every row with its figures, and each target with a verdict that its exit code agrees with."""
-    code, told = run(root / "benchmarks" / f"{script}.py", *arguments)
+    code, printed = run(root / "benchmarks" / f"{script}.py", *arguments)
 
     more = len(load("transports").transports()) - 1  # rows of a faster transport, where there is one
-    for table in told["tables"]:
+    for table in printed["tables"]:
         rows = table["rows"]
         assert len(rows) == tables[table["name"]] or (more and len(rows) > tables[table["name"]])
         assert all(len(row) == len(table["heads"]) for row in rows)
-    assert [table["name"] for table in told["tables"]] == list(tables)
-    assert told["targets"]
-    assert code == (0 if all(target["met"] for target in told["targets"]) else 1)
+    assert [table["name"] for table in printed["tables"]] == list(tables)
+    assert printed["targets"]
+    assert code == (0 if all(target["met"] for target in printed["targets"]) else 1)
 
 
 @pytest.mark.anyio
@@ -105,7 +105,7 @@ async def test_the_naive_encoder_has_the_same_messages(common: ModuleType) -> No
     assert len({(delivery.title, delivery.body) for delivery in sandbox.ledger.deliveries}) == 5
 
 
-def test_the_messages_have_the_size_that_is_told(common: ModuleType) -> None:
+def test_the_messages_have_the_documented_size(common: ModuleType) -> None:
     """Titles of about 12 and bodies of about 60 characters; about 450 characters of JSON."""
     pushes = list(common.make_pushes(["CN_" + "0" * 32], 200))
 
@@ -200,10 +200,10 @@ def test_cost_targets_can_be_missed(load: Load, common: ModuleType) -> None:
     """As dear as N, and as slow as a plain loop: every target of the doors is missed; free and fast: each is met."""
     throughput = load("throughput")
     names = [load("contenders").NAIVE, throughput.HTTPX, throughput.AIOHTTP]
-    doors = [throughput.named(door, name) for door in throughput.COMPARED for name in load("transports").transports()]
+    names = [throughput.named(way, name) for way in throughput.COMPARED for name in load("transports").transports()]
     plain = {name: [common.Reading(10, 1.0, 1.0)] for name in names}
-    slow = throughput.targets(plain | {door: [common.Reading(10, 1.0, 1.0, 0.1)] for door in doors})
-    quick = throughput.targets(plain | {door: [common.Reading(10, 0.001, 0.001, 0.1)] for door in doors})
+    slow = throughput.targets(plain | {way: [common.Reading(10, 1.0, 1.0, 0.1)] for way in names})
+    quick = throughput.targets(plain | {way: [common.Reading(10, 0.001, 0.001, 0.1)] for way in names})
 
     assert [target.met for target in slow] == [False] * len(slow)
     assert [target.met for target in quick] == [True] * len(quick)
@@ -233,12 +233,12 @@ def test_a_ratio_is_one_figure_for_the_same_messages(load: Load, common: ModuleT
     rows = {
         row[0]: row[-1] for row in common.cost_table("cost", [common.median_row(*one) for one in readings.items()]).rows
     }
-    ratios = {door: rows[door] for door in throughput.COMPARED}
+    ratios = {way: rows[way] for way in throughput.COMPARED}
     assert encoded == 2 * ([40] * (len(throughput.COMPARED) + 1) + [3] * 3)
     assert all(one.pushes == 40 for one in readings[contenders.NAIVE])
     assert rows[contenders.NAIVE] == 1.0
     for transport in load("transports").transports():
-        readings |= {throughput.named(door, transport): readings[door] for door in throughput.COMPARED}
+        readings |= {throughput.named(way, transport): readings[way] for way in throughput.COMPARED}
     measured = [target.measured for target in throughput.targets(readings) if "times N" in target.text]
     assert measured == [*ratios.values()] * (len(measured) // len(ratios))
 

@@ -93,8 +93,8 @@ class Host:
         return count
 
     def has_receipt(self, message: str, kind: str, pushes: int = 1) -> bool:
-        told = self.ask("GET", f"/messages/{message}")["pushes"]
-        return len(told) == pushes and all(push["receipts"] == kind for push in told)
+        states = self.ask("GET", f"/messages/{message}")["pushes"]
+        return len(states) == pushes and all(push["receipts"] == kind for push in states)
 
     def processes(self) -> set[int]:
         with ThreadPoolExecutor(8) as pool:

@@ -34,7 +34,7 @@ def running(root: Path) -> Iterator[subprocess.Popen[str]]:
             process.kill()
 
 
-def told(process: subprocess.Popen[str], line: str) -> str:
+def reply_to(process: subprocess.Popen[str], line: str) -> str:
     """What the program says to a line."""
     assert process.stdin is not None
     assert process.stdout is not None
@@ -65,7 +65,7 @@ def test_prometheus_scrapes_what_became_of_pushes(root: Path) -> None:
         assert process.stdout is not None
         url = process.stdout.readline().strip()
         before = scraped(url)
-        answers = [told(process, line) for line in ("one", "two", "three", "!33 the day is used up")]
+        answers = [reply_to(process, line) for line in ("one", "two", "three", "!33 the day is used up")]
         after = scraped(url)
         rest, errors = process.communicate(timeout=30)
 
@@ -86,7 +86,7 @@ def test_an_interrupt_ends_it_too(root: Path) -> None:
     with running(root) as process:
         assert process.stdout is not None
         process.stdout.readline()
-        assert told(process, "one") == "accepted"
+        assert reply_to(process, "one") == "accepted"
         process.send_signal(signal.SIGINT)
         _, errors = process.communicate(timeout=30)
 

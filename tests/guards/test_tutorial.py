@@ -69,7 +69,7 @@ def test_it_is_small_and_asks_for_this_core(root: Path) -> None:
     assert core["version"] in requirement.specifier
 
 
-def test_it_is_short_and_every_file_opens_with_its_law() -> None:
+def test_it_is_short_and_every_file_opens_with_a_docstring() -> None:
     """What is to be copied keeps the habits of this house."""
     for path in EXAMPLE.rglob("*.py"):
         text = path.read_text("utf-8")

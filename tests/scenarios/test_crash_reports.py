@@ -45,7 +45,7 @@ def stored(value: Any, depth: int = 6) -> str:
     return repr(value)
 
 
-def told(make: Callable[[], object]) -> list[str]:
+def leaks(make: Callable[[], object]) -> list[str]:
     """Frames and variables in which the canary stands, once `make` has raised."""
     with pytest.raises(Exception) as caught:  # noqa: PT011 - whatever it is
         make()
@@ -72,7 +72,7 @@ def test_a_leaking_frame_is_seen() -> None:
     code = leaking.__code__.replace(co_filename="/x/pushgateway/leaking.py")
     leaking.__code__ = code
 
-    assert len(told(lambda: leaking(CANARY))) == 4
+    assert len(leaks(lambda: leaking(CANARY))) == 4
 
 
 SETTINGS = {"secret": CANARY, "nested": {"list": [CANARY]}}
@@ -101,7 +101,7 @@ LOOP["loop"] = LOOP
 )
 def test_a_wrong_value_leaves_no_secret_in_a_frame(wrong: Callable[[], object]) -> None:
     """Whatever is wrong beside the secret, or with it."""
-    assert told(wrong) == []
+    assert leaks(wrong) == []
 
 
 @pytest.mark.parametrize(
@@ -123,9 +123,9 @@ def test_wrong_settings_leave_no_secret_in_a_frame(settings: dict[str, Any]) -> 
         async with Gateway([]) as gateway:
             gateway.reload(certificates)
 
-    assert told(lambda: Gateway(certificates, vendors={"toy": Toy})) == []
-    assert told(lambda: sync.Gateway(certificates, vendors={"toy": Toy})) == []
-    assert told(lambda: asyncio.run(reload())) == []
+    assert leaks(lambda: Gateway(certificates, vendors={"toy": Toy})) == []
+    assert leaks(lambda: sync.Gateway(certificates, vendors={"toy": Toy})) == []
+    assert leaks(lambda: asyncio.run(reload())) == []
 
 
 @pytest.mark.parametrize(
@@ -155,4 +155,4 @@ def test_a_typo_in_the_configuration_leaves_no_secret_in_a_frame(tmp_path: Path,
     )
     path.write_text(f"{whole}{text}\n", "utf-8")
 
-    assert told(lambda: load_config(path, environ={"MORE": CANARY}, vendors={"toy": Toy})) == []
+    assert leaks(lambda: load_config(path, environ={"MORE": CANARY}, vendors={"toy": Toy})) == []

@@ -227,7 +227,7 @@ def test_a_clock_that_is_off_is_learned_from_the_reply() -> None:
     assert sandbox.ledger.calls["auth"] == 3
 
 
-def test_the_days_share_is_told_for_every_push_beyond_it() -> None:
+def test_every_push_beyond_the_daily_quota_gets_that_reason() -> None:
     """Over quota inside a batch: the first get through, the others are told why."""
     sandbox = sandbox_(daily_limit=5)
     pushes = [Push(PushToken(7005, token), Notification("t", token)) for token in sandbox.tokens]

@@ -96,9 +96,9 @@ def test_orders_to_the_sandbox_are_obeyed_or_refused(path: str, order: Any, stat
     sandbox.register(["\udfff"])
     method = "GET" if order is None else "POST"
 
-    told, _ = finished(ask(sandbox, method, f"/_sandbox/{path}", b"", json.dumps(order).encode()))
+    answered, _ = finished(ask(sandbox, method, f"/_sandbox/{path}", b"", json.dumps(order).encode()))
 
-    assert told == status
+    assert answered == status
 
 
 @pytest.mark.parametrize(

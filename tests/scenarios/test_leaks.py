@@ -194,5 +194,5 @@ def test_a_process_ends_without_a_word(program: str, tmp_path: Path) -> None:
 
     ended = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False, cwd=tmp_path)
 
-    told = [line for line in ended.stderr.splitlines() if not SLOW.fullmatch(line)]
-    assert (ended.returncode, told, ended.stdout) == (0, [], "")
+    printed = [line for line in ended.stderr.splitlines() if not SLOW.fullmatch(line)]
+    assert (ended.returncode, printed, ended.stdout) == (0, [], "")

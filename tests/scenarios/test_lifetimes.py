@@ -168,11 +168,11 @@ def test_closing_from_a_callback(seed: int | None) -> None:
         def close(_: object) -> None:
             closings.append(asyncio.get_running_loop().create_task(g.aclose(1.0)))
 
-        def hear(event: Event) -> None:
+        def observe(event: Event) -> None:
             if isinstance(event, OutcomeGiven):
                 close(event)
 
-        g = gateway(slow(0.3), certificate(size=5, logs_in=False), connections=1, observer=hear)
+        g = gateway(slow(0.3), certificate(size=5, logs_in=False), connections=1, observer=observe)
         sends = [asyncio.create_task(g.send(PushToken(1, f"k{n}"), note())) for n in range(20)]
         sends[0].add_done_callback(close)
         outcomes = await asyncio.gather(*sends)
@@ -255,10 +255,10 @@ def test_a_caller_that_left_after_its_push_did(seed: int | None) -> None:
     """It gets its cancellation, observers get what became of the push, and the others of the batch theirs (B12)."""
     server = slow(1.0)
     server.codes = {"k1": "2"}
-    heard: list[Event] = []
+    events: list[Event] = []
 
     async def main() -> tuple[bool, list[Outcome]]:
-        async with gateway(server, certificate(logs_in=False), observer=heard.append) as g:
+        async with gateway(server, certificate(logs_in=False), observer=events.append) as g:
             sends = [asyncio.create_task(g.send(PushToken(1, f"k{n}"), note())) for n in range(5)]
             await asyncio.sleep(0.5)
             sends[1].cancel()
@@ -267,10 +267,10 @@ def test_a_caller_that_left_after_its_push_did(seed: int | None) -> None:
 
     cancelled, others = run_virtual(main(), seed=seed)
 
-    told = Counter((event.status, event.reason) for event in heard if isinstance(event, OutcomeGiven))
+    observed = Counter((event.status, event.reason) for event in events if isinstance(event, OutcomeGiven))
     assert cancelled
     assert endings(others) == {(Status.ACCEPTED, None): 4}
-    assert told == {(Status.ACCEPTED, None): 4, (Status.REJECTED, Reason.UNREGISTERED): 1}
+    assert observed == {(Status.ACCEPTED, None): 4, (Status.REJECTED, Reason.UNREGISTERED): 1}
 
 
 def test_a_push_that_lingers_is_taken_back_or_given_back() -> None:

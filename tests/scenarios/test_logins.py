@@ -20,11 +20,11 @@ from pushgateway.testing.virtual_time import loop_wall_clock, run_virtual
 
 pytestmark = pytest.mark.days
 
-Told = tuple[float, float, Outcome]
+Timed = tuple[float, float, Outcome]
 """When a push was handed in, how long it took, and its outcome."""
 
 
-async def one(g: Gateway, key: str, token: str, within: float = 30.0) -> Told:
+async def one(g: Gateway, key: str, token: str, within: float = 30.0) -> Timed:
     """Send one push and look at the clock."""
     loop = asyncio.get_running_loop()
     begun = loop.time()
@@ -32,7 +32,7 @@ async def one(g: Gateway, key: str, token: str, within: float = 30.0) -> Told:
     return begun, loop.time() - begun, outcome
 
 
-async def steadily(g: Gateway, key: str, seconds: float, *, every: float = 1.0, within: float = 30.0) -> list[Told]:
+async def steadily(g: Gateway, key: str, seconds: float, *, every: float = 1.0, within: float = 30.0) -> list[Timed]:
     """A push every so often, whatever becomes of those before it."""
     loop = asyncio.get_running_loop()
     end, tasks = loop.time() + seconds, []
@@ -50,16 +50,16 @@ def test_a_cold_start_of_many_certificates(seed: int | None) -> None:
     realm = Realm()
     keys = [str(number) for number in range(10)]
 
-    async def main() -> list[Told]:
+    async def main() -> list[Timed]:
         async with gateway(realm, *map(of_realm, keys)) as g:  # type: ignore[arg-type]
             return await asyncio.gather(
                 *(one(g, keys[n % 10], f"p{n}") for n in range(10_000 if seed is None else 500))
             )
 
-    told = run_virtual(main(), seed=seed)
+    sends = run_virtual(main(), seed=seed)
 
     assert Counter(secret for secret, _ in realm.logins) == {f"key-{key}": 1 for key in keys}
-    assert {outcome.status for *_, outcome in told} == {Status.ACCEPTED}
+    assert {outcome.status for *_, outcome in sends} == {Status.ACCEPTED}
 
 
 def test_fifty_processes_do_not_log_in_in_the_same_second() -> None:
@@ -88,12 +88,12 @@ def test_fifty_processes_do_not_log_in_in_the_same_second() -> None:
 
 @pytest.mark.parametrize("seed", [None, 1, 2])
 def test_a_slow_login_costs_nobody_more_than_his_deadline(seed: int | None) -> None:
-    """Ten seconds for a login: who has less time is told in time, who leaves takes nothing with him, the others
+    """Ten seconds for a login: who has less time is sends in time, who leaves takes nothing with him, the others
     arrive with the one login (A4)."""
     realm = Realm()
     realm.login_takes = 10.0
 
-    async def main() -> tuple[list[Told], list[Told], list[bool]]:
+    async def main() -> tuple[list[Timed], list[Timed], list[bool]]:
         async with gateway(realm, of_realm("1")) as g:  # type: ignore[arg-type]
             leaving = [asyncio.create_task(one(g, "1", f"gone{n}")) for n in range(5)]
             await asyncio.sleep(0)
@@ -115,12 +115,12 @@ def test_a_slow_login_costs_nobody_more_than_his_deadline(seed: int | None) -> N
 
 
 def test_a_login_that_is_down_hurts_its_own_certificate_only() -> None:
-    """For ten minutes one certificate's logins fail: few are tried, its pushes are told in time that they were not
+    """For ten minutes one certificate's logins fail: few are tried, its pushes are sends in time that they were not
     sent, the neighbour feels nothing, and soon after the end all flows again (A5)."""
     realm = Realm()
     realm.login_code = lambda secret, now: "5" if secret == "key-1" and now < 600 else "0"
 
-    async def main() -> tuple[list[Told], list[Told]]:
+    async def main() -> tuple[list[Timed], list[Timed]]:
         async with gateway(realm, of_realm("1"), of_realm("2")) as g:  # type: ignore[arg-type]
             return await asyncio.gather(steadily(g, "1", 660, within=5.0), steadily(g, "2", 660, within=5.0))
 
@@ -138,11 +138,11 @@ def test_a_login_that_is_down_hurts_its_own_certificate_only() -> None:
     assert all(outcome.ok and took < 1.0 for _, took, outcome in neighbour)
 
 
-def two_processes(*, last_wins: bool) -> tuple[Realm, list[list[Told]]]:
+def two_processes(*, last_wins: bool) -> tuple[Realm, list[list[Timed]]]:
     """Two gateways with one key, twenty minutes long, a push a second in each."""
     realm = Realm(last_wins=last_wins)
 
-    async def main() -> list[list[Told]]:
+    async def main() -> list[list[Timed]]:
         first = gateway(realm, of_realm("1"), rng=random.Random(1))  # type: ignore[arg-type]
         second = gateway(realm, of_realm("1"), rng=random.Random(2))  # type: ignore[arg-type]
         async with first, second:
@@ -153,19 +153,19 @@ def two_processes(*, last_wins: bool) -> tuple[Realm, list[list[Told]]]:
 
 def test_two_processes_share_a_key_where_several_access_tokens_are_good() -> None:
     """One login each, and everything arrives (A7)."""
-    realm, told = two_processes(last_wins=False)
+    realm, sends = two_processes(last_wins=False)
 
     assert len(realm.logins) == 2
-    assert all(outcome.ok for of_one in told for *_, outcome in of_one)
+    assert all(outcome.ok for of_one in sends for *_, outcome in of_one)
 
 
 def test_two_processes_with_one_key_where_the_last_login_wins() -> None:
     """They end each other's access tokens: logins become few, and neither process is shut out for good (A7)."""
-    realm, told = two_processes(last_wins=True)
+    realm, sends = two_processes(last_wins=True)
 
     late = [at for _, at in realm.logins if at >= 600]
     assert len(late) <= 30
-    for of_one in told:
+    for of_one in sends:
         served = [int(begun // 150) for begun, _, outcome in of_one if outcome.ok]
         assert {4, 5, 6, 7} <= set(served), "one of them got nothing through for minutes"
         assert sum(outcome.ok for *_, outcome in of_one) >= 0.4 * len(of_one)
@@ -179,7 +179,7 @@ def test_a_late_refusal_of_an_old_access_token(seed: int | None) -> None:
     realm = Realm()
     realm.takes = lambda token: 5.0 if token.startswith("slow") else 0.05
 
-    async def main() -> list[Told]:
+    async def main() -> list[Timed]:
         async with gateway(realm, of_realm("1", size=1)) as g:  # type: ignore[arg-type]
             await one(g, "1", "first")
             realm.revoke("key-1")
@@ -188,10 +188,10 @@ def test_a_late_refusal_of_an_old_access_token(seed: int | None) -> None:
             quick = [await one(g, "1", f"quick{n}") for n in range(3)]
             return [*quick, *await asyncio.gather(*slow), await one(g, "1", "last")]
 
-    told = run_virtual(main(), seed=seed)
+    sends = run_virtual(main(), seed=seed)
 
-    assert all(outcome.ok for *_, outcome in told)
-    assert [outcome.attempts for *_, outcome in told] == [2, 1, 1, 2, 2, 2, 1]
+    assert all(outcome.ok for *_, outcome in sends)
+    assert [outcome.attempts for *_, outcome in sends] == [2, 1, 1, 2, 2, 2, 1]
     assert len(realm.logins) == 2
 
 
@@ -206,18 +206,18 @@ def test_access_tokens_stay_with_their_certificate(seed: int) -> None:
             await asyncio.sleep(chance.random())
             realm.revoke(f"key-{chance.choice(keys)}")
 
-    async def main() -> list[Told]:
+    async def main() -> list[Timed]:
         async with gateway(realm, *map(of_realm, keys)) as g:  # type: ignore[arg-type]
             killing = asyncio.create_task(kill())
-            told = await asyncio.gather(*(steadily(g, key, 20, every=0.2 + chance.random()) for key in keys))
+            sends = await asyncio.gather(*(steadily(g, key, 20, every=0.2 + chance.random()) for key in keys))
             await killing
-            return [one for of_one in told for one in of_one]
+            return [one for of_one in sends for one in of_one]
 
-    told = run_virtual(main(), seed=seed)
+    sends = run_virtual(main(), seed=seed)
 
-    assert realm.strangers == []
-    assert len(told) > 500
-    assert all(outcome.ok for *_, outcome in told)
+    assert realm.misused == []
+    assert len(sends) > 500
+    assert all(outcome.ok for *_, outcome in sends)
 
 
 @pytest.mark.parametrize("step", [3600.0, -3600.0, 1.0, -86_400.0, 400 * 86_400.0])
@@ -226,15 +226,15 @@ def test_a_wall_clock_that_jumps(step: float) -> None:
     realm = Realm()
     wrong = [0.0]
 
-    async def main() -> list[Told]:
+    async def main() -> list[Timed]:
         true = loop_wall_clock()
         async with gateway(realm, of_realm("1"), clock=lambda: true() + wrong[0]) as g:  # type: ignore[arg-type]
             asyncio.get_running_loop().call_at(30.0, lambda: wrong.__setitem__(0, step))
             return await steadily(g, "1", 120)
 
-    told = run_virtual(main())
+    sends = run_virtual(main())
 
-    assert all(outcome.ok and took < 1.0 for _, took, outcome in told)
+    assert all(outcome.ok and took < 1.0 for _, took, outcome in sends)
     assert len(realm.logins) <= 2
 
 
@@ -243,7 +243,7 @@ def test_a_machine_that_was_asleep() -> None:
     realm = Realm()
     slept = [0.0]
 
-    async def main() -> list[Told]:
+    async def main() -> list[Timed]:
         true = loop_wall_clock()
         async with gateway(realm, of_realm("1"), clock=lambda: true() + slept[0]) as g:  # type: ignore[arg-type]
             before = await steadily(g, "1", 10)
@@ -251,29 +251,29 @@ def test_a_machine_that_was_asleep() -> None:
             realm.revoke("key-1")
             return [*before, *await steadily(g, "1", 10)]
 
-    told = run_virtual(main())
+    sends = run_virtual(main())
 
-    assert all(outcome.ok for *_, outcome in told)
+    assert all(outcome.ok for *_, outcome in sends)
     assert len(realm.logins) == 2
 
 
-def test_a_wrong_secret_until_it_is_mended() -> None:
+def test_a_wrong_secret_until_it_is_corrected() -> None:
     """One login in five minutes, every token kept, and a second after the reload all is well (A11, A12)."""
     realm = Realm()
     realm.login_code = lambda secret, now: "0" if secret == "key-1" else "8"
 
-    async def main() -> tuple[list[Told], int, Told]:
+    async def main() -> tuple[list[Timed], int, Timed]:
         async with gateway(realm, of_realm("1", "wrong")) as g:  # type: ignore[arg-type]
             refused = await steadily(g, "1", 899, within=5.0)
             logins = len(realm.logins)
             g.reload([of_realm("1")])
-            return refused, logins, await one(g, "1", "mended")
+            return refused, logins, await one(g, "1", "corrected")
 
-    refused, logins, (_, took, mended) = run_virtual(main())
+    refused, logins, (_, took, corrected) = run_virtual(main())
 
     assert {(outcome.status, outcome.reason) for *_, outcome in refused} == {(Status.NOT_SENT, Reason.CREDENTIALS)}
     assert logins <= 3
-    assert mended.ok
+    assert corrected.ok
     assert took <= 1.0
 
 

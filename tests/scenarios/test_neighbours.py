@@ -70,12 +70,12 @@ async def offer(g: Gateway, key: str) -> float:
     return accepted / (loop.time() - begun)
 
 
-async def flood(g: Gateway, told: list[bool]) -> None:
+async def flood(g: Gateway, accepted: list[bool]) -> None:
     """As much as ever goes."""
     while True:
         notes = [Notification("title", f"flood {number}") for number in range(2000)]
         pushes = [Push(PushToken(FLOODED, f"CN_{n:032x}"), note) for n, note in enumerate(notes)]
-        told += [outcome.ok for outcome in await g.send_each(pushes)]
+        accepted += [outcome.ok for outcome in await g.send_each(pushes)]
 
 
 async def hang(g: Gateway) -> None:
@@ -93,14 +93,14 @@ async def throughput(settings: Mapping[str, Any], *, trouble: bool) -> tuple[dic
         certificates = [Certificate(key, "oppo", stuck if key == HANGING else settings) for key in KEYS]
         g = Gateway(certificates)
         await asyncio.gather(*(g.check(key) for key in KEYS[1:]))
-        told: list[bool] = []
-        troubles = [asyncio.create_task(hang(g)), asyncio.create_task(flood(g, told))] if trouble else []
+        accepted: list[bool] = []
+        troubles = [asyncio.create_task(hang(g)), asyncio.create_task(flood(g, accepted))] if trouble else []
         rates = await asyncio.gather(*(offer(g, key) for key in OTHERS))
         for one in troubles:
             one.cancel()
         await asyncio.gather(*troubles, return_exceptions=True)
         await g.aclose(0.0)
-        return dict(zip(OTHERS, rates, strict=True)), sum(told)
+        return dict(zip(OTHERS, rates, strict=True)), sum(accepted)
 
 
 def jain(shares: list[float]) -> float:

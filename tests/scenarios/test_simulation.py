@@ -20,11 +20,11 @@ pytestmark = pytest.mark.days
 
 def test_a_hostile_day(day_seed: int) -> None:
     """Every promise holds: one true outcome for each push, in time; limits kept; and afterwards all is as before."""
-    told = live(Plan.drawn(day_seed))
+    report = live(Plan.drawn(day_seed))
 
-    if told.faults:
-        pytest.fail(describe(live(shrink(told.plan, lambda plan: bool(live(plan).faults)))))
-    assert told.outcomes.get("accepted", 0) > 6 * told.plan.connections
+    if report.faults:
+        pytest.fail(describe(live(shrink(report.plan, lambda plan: bool(live(plan).faults)))))
+    assert report.outcomes.get("accepted", 0) > 6 * report.plan.connections
 
 
 @pytest.mark.parametrize("seed", range(0, 40, 4))
@@ -54,10 +54,10 @@ ENDINGS = ("accepted", "rejected", "not_sent", "unknown")
 @pytest.mark.parametrize("seed", range(1000, 1010))
 def test_a_calm_day(seed: int) -> None:
     """Without troubles whatever has the time arrives: nothing is forgotten, nothing waits for its deadline."""
-    told = live(attrs.evolve(Plan.drawn(seed), troubles=()))
+    report = live(attrs.evolve(Plan.drawn(seed), troubles=()))
 
-    assert told.faults == ()
-    assert told.outcomes["accepted"] > told.outcomes.get("not_sent", 0) * 3
+    assert report.faults == ()
+    assert report.outcomes["accepted"] > report.outcomes.get("not_sent", 0) * 3
 
 
 @pytest.mark.parametrize("kind", sorted(set(KINDS)))
@@ -68,12 +68,12 @@ def test_each_trouble_alone(kind: str) -> None:
     lasts = 60.0 if kind in HOST else 300.0
     troubles = tuple(Trouble(kind, begins, lasts, 1.0, "", 7) for begins in again)
 
-    told = live(attrs.evolve(plan, troubles=troubles))
+    report = live(attrs.evolve(plan, troubles=troubles))
 
-    assert told.faults == ()
+    assert report.faults == ()
 
 
-def test_a_failing_day_is_told_with_the_troubles_that_matter() -> None:
+def test_shrinking_keeps_only_the_troubles_that_matter() -> None:
     """Dropped one by one, what is left still fails, and nothing of it can be spared."""
     calm = attrs.evolve(Plan.drawn(3), troubles=())
     chance = random.Random(3)
@@ -88,13 +88,13 @@ def test_a_failing_day_is_told_with_the_troubles_that_matter() -> None:
     assert [trouble.kind for trouble in shrink(plan, fails).troubles] == ["clock"]
 
 
-def test_a_broken_promise_is_told_by_seed_and_trouble(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failing_day_is_described_by_seed_and_troubles(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is printed is enough to live the day again."""
     monkeypatch.setattr(region, "may_repeat", lambda outcome, deduplicates: not outcome.ok)
     troubles = (Trouble("slow", 10.0, 20.0, 0.1, "c2", 1), Trouble("cut", 40.0, 300.0, 1.0, "", 2))
 
-    told = live(attrs.evolve(Plan.drawn(0), troubles=troubles))
+    report = live(attrs.evolve(Plan.drawn(0), troubles=troubles))
 
-    assert "I4" in told.promises
-    assert describe(told).startswith(f"seed 0: {len(told.faults)} broken promises\nI")
-    assert describe(told).endswith("\ncut at 40.0 s for 300.0 s, everybody, strength 1.0")
+    assert "I4" in report.promises
+    assert describe(report).startswith(f"seed 0: {len(report.faults)} broken promises\nI")
+    assert describe(report).endswith("\ncut at 40.0 s for 300.0 s, everybody, strength 1.0")

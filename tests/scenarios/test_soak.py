@@ -77,7 +77,7 @@ class Traffic:
     def __init__(self, gateway: Gateway, tokens: list[str], settings: dict[str, Any], until: float) -> None:
         self.gateway, self.tokens, self.settings, self.until = gateway, tokens, settings, until
         self.chance = random.Random(5)
-        self.told: Counter[Status] = Counter()
+        self.outcomes: Counter[Status] = Counter()
         self.memory: list[int] = []
         self.number = 0
         self.next_look = 0.0
@@ -103,18 +103,18 @@ class Traffic:
     async def _singles(self) -> None:
         pushes = [self.push() for _ in range(self.chance.randrange(1, 40))]
         sends = (self.gateway.send(push.push_token, push.notification, timeout=push.timeout) for push in pushes)
-        self.told.update(outcome.status for outcome in await asyncio.gather(*sends))
+        self.outcomes.update(outcome.status for outcome in await asyncio.gather(*sends))
 
     async def _list(self) -> None:
         pushes = [self.push() for _ in range(self.chance.randrange(300))]
-        self.told.update(outcome.status for outcome in await self.gateway.send_each(pushes))
+        self.outcomes.update(outcome.status for outcome in await self.gateway.send_each(pushes))
 
     async def _stream(self) -> None:
         stream = self.gateway.stream(self._supply(), window=self.chance.choice((1, 50)))
         leaves = self.chance.randrange(400)
         async with contextlib.aclosing(stream):
             async for outcome in stream:
-                self.told[outcome.status] += 1
+                self.outcomes[outcome.status] += 1
                 if (leaves := leaves - 1) < 0:
                     break
 
@@ -166,10 +166,10 @@ async def test_a_gateway_that_works_for_long_stays_as_it_is(
     grown = statistics.median(traffic.memory[-third:]) - statistics.median(traffic.memory[third : 2 * third])
     if minutes:
         with capsys.disabled():
-            told = ", ".join(f"{count:,} {status.value}" for status, count in traffic.told.items())
-            print(f"{minutes:g} minutes: {told}; {grown / 1024:+.0f} KB, {used - handles} handles")  # noqa: T201
-    assert traffic.told[Status.ACCEPTED] > 100
-    assert len(traffic.told) >= 3, "the faults did not come"
+            summary = ", ".join(f"{count:,} {status.value}" for status, count in traffic.outcomes.items())
+            print(f"{minutes:g} minutes: {summary}; {grown / 1024:+.0f} KB, {used - handles} handles")  # noqa: T201
+    assert traffic.outcomes[Status.ACCEPTED] > 100
+    assert len(traffic.outcomes) >= 3, "the faults did not come"
     assert grown < GROWTH, f"memory grew by {grown / 1024:.0f} KB"
     assert used - handles <= 4 * 9, "handles are kept"
     assert any("_lanes" in path for path in sizes), sorted(sizes)

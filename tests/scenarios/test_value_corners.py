@@ -63,7 +63,7 @@ def test_a_brand_has_one_spelling_in_overrides() -> None:
         Notification("t", "b", overrides={"oppo": {}, "Oppo": {}})
 
 
-def test_two_keys_of_one_text_are_told() -> None:
+def test_two_keys_of_one_text_are_refused() -> None:
     """Classes made of `str` may differ where their texts do not; in JSON one would replace the other."""
 
     class Own(str):

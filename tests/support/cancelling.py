@@ -308,16 +308,16 @@ class Run:
         if self.handed_then is not None:
             late = {token for token in self.server.handed - self.handed_then if token.removeprefix("far-")[0] == "v"}
             assert not late, "what was taken back left all the same"
-        told = [task.result() for task in self.others if not task.cancelled()]
-        for outcome in [*told, *self.outcomes]:
+        outcomes = [task.result() for task in self.others if not task.cancelled()]
+        for outcome in [*outcomes, *self.outcomes]:
             self._compare(outcome)
-        assert self.closes or all(outcome.ok for outcome in told), "others noticed"
+        assert self.closes or all(outcome.ok for outcome in outcomes), "others noticed"
         assert max(self.server.ledger.values(), default=0) <= 1, "somebody got it twice"
         if not self.closes:
             await self._serves_as_before(g)
         await g.aclose(1.0)
         assert (await g.send(PushToken(1, "late"), note())).reason is Reason.CLOSED
-        assert not self.server.in_flight, "a request after the close"
+        assert not self.server.open_requests, "a request after the close"
 
     def _compare(self, outcome: Outcome) -> None:
         token = outcome.push_token.token

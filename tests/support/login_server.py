@@ -44,7 +44,7 @@ class Office:
         self.takes = takes
         self.lifetime = lifetime
         self.times: list[float] = []
-        self.told: list[float] = []  # the vendor's time that each login was told
+        self.vendor_times: list[float] = []  # by login: the time that it was given as the vendor's
         self.fails: Callable[[], PushgatewayError | None] = lambda: None
         self.gives: Callable[[], AccessToken] = self.new
         self._numbers = itertools.count(1)
@@ -55,7 +55,7 @@ class Office:
 
     async def __call__(self, vendor_now: float) -> AccessToken:
         self.times.append(now())
-        self.told.append(vendor_now)
+        self.vendor_times.append(vendor_now)
         await asyncio.sleep(self.takes)
         if (failure := self.fails()) is not None:
             raise failure

@@ -39,7 +39,7 @@ class Realm:
         """Who logged in, by secret, and when."""
         self.pushed: Counter[str] = Counter()
         """By certificate."""
-        self.strangers: list[str] = []
+        self.misused: list[str] = []
         """Certificates that used another's access token."""
         self._good: dict[str, str] = {}  # access token -> secret
 
@@ -54,7 +54,7 @@ class Realm:
         owner = self._good.get(request.headers["authorization"].removeprefix("Bearer "))
         if owner is not None:
             self.pushed[pool] += len(items)
-            self.strangers += [pool] * (owner != f"key-{pool}")
+            self.misused += [pool] * (owner != f"key-{pool}")
         await asyncio.sleep(self.takes(items[0][0]))
         return _reply({"code": 11} if owner is None else {"code": 0, "codes": {token: "0" for token, *_ in items}})
 

@@ -190,7 +190,7 @@ class ToyServer:
         self.batches: list[list[list[str]]] = []
         self.sent_to: list[list[str]] = []
         self.secrets: list[str] = []
-        self.in_flight = self.peak = 0
+        self.open_requests = self.peak = 0
         self.closed = False
         self.dedupes = True
         self._seen: set[str] = set()
@@ -204,8 +204,8 @@ class ToyServer:
     async def send(self, request: Request, *, pool: str, timeout: float) -> Response:  # noqa: ASYNC109
         what = request.url.rsplit("/", 1)[1]
         self.calls[what] += 1
-        self.in_flight += 1
-        self.peak = max(self.peak, self.in_flight)
+        self.open_requests += 1
+        self.peak = max(self.peak, self.open_requests)
         try:
             async with asyncio.timeout(timeout):
                 await asyncio.sleep(self.latency)
@@ -213,7 +213,7 @@ class ToyServer:
         except TimeoutError:
             raise NoVerdict("timeout") from None
         finally:
-            self.in_flight -= 1
+            self.open_requests -= 1
 
     async def aclose(self) -> None:
         self.closed = True

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sys
 
-from broken import answering, beside, oppos, saying, sending, verifier
+from broken import answering, beside, content, oppos, sending, verifier
 
-BROKEN = [one for part in (sending, verifier, saying, answering, oppos, beside) for one in part.BROKEN]
+BROKEN = [one for part in (sending, verifier, content, answering, oppos, beside) for one in part.BROKEN]
 
 HEAD = """\
 # Broken plug-ins

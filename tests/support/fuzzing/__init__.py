@@ -29,10 +29,10 @@ class FailingInput(AssertionError):
 
 def targets() -> dict[str, Target]:
     """Every parser by name."""
-    from fuzzing import calls, doors, files, receipts, replies, sandboxes, texts
+    from fuzzing import calls, command_words, files, receipts, replies, sandboxes, texts
 
-    rooms = (replies, texts, files, doors, sandboxes, calls, receipts)
-    return {name: target for room in rooms for name, target in room.TARGETS.items()}
+    modules = (replies, texts, files, command_words, sandboxes, calls, receipts)
+    return {name: target for module in modules for name, target in module.TARGETS.items()}
 
 
 def run_one(name: str, target: Target, number: int, chance: random.Random | None = None) -> None:

@@ -72,8 +72,8 @@ def _pages(chance: random.Random, first: Response) -> Callable[[], InvalidTokens
                 exchange.send(response)
                 response = reply(chance, _data)
         except StopIteration as done:
-            told: InvalidTokens = done.value
-            return told
+            tokens: InvalidTokens = done.value
+            return tokens
         raise AssertionError("it asks for ever")
 
     return read

@@ -20,7 +20,7 @@ from pushgateway.vendor import Refused
 OPPO = {dialect: Oppo(app_key="k", master_secret=Secret("s"), dialect=dialect) for dialect in ("v1.3", "current")}
 TOKENS = ("CN_0123456789abcdef0123456789abcdef", "b6bb0123456789abcdef0123456789ab", "OPPO_CN_x", "t")
 EVENTS = ("push_arrive", "regid_invalid", "user_daily_limit", "message_night_control", CANARY, "", "ＰＵＳＨ")
-SEAL = ReceiptSigner(
+SIGNER = ReceiptSigner(
     "7005", "https://im.example.com/push", [Secret("a new secret of letters"), Secret("an old secret of letters")]
 )
 _ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
@@ -123,7 +123,7 @@ def _levels(text: str) -> int | None:
 @functools.cache
 def _good(token: str) -> str:
     push = Push(PushToken("7005", token), Notification("a", "b"), dedupe_id="0123456789abcdef" * 2)
-    return SEAL.of(push).parameter
+    return SIGNER.of(push).parameter
 
 
 def forged(chance: random.Random) -> None:
@@ -134,10 +134,10 @@ def forged(chance: random.Random) -> None:
         push_token=PushToken("7005", token), kind=ReceiptKind.ARRIVED, event="push_arrive", parameter=parameter
     )
 
-    believed = SEAL.opened(receipt)
+    opened = SIGNER.opened(receipt)
 
     right = token == other and parameter == _good(other)
-    assert (believed is not None) == right, "a forged receipt was believed, or a good one was not"
+    assert (opened is not None) == right, "a forged receipt was accepted, or a good one was not"
 
 
 def _forge(chance: random.Random, token: str) -> str:

@@ -28,7 +28,7 @@ AFTER = (
     "test_benchmarks",
     "test_habits",
     "test_layers",
-    "test_doors",
+    "test_public_modules",
     "test_catalogue",
     "test_planted",
 )

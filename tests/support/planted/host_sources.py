@@ -120,7 +120,7 @@ PLANTS = [
         "pushgateway/model/frozen.py",
         "        if len(made) != len(given):",
         "        if False:",
-        "tests/scenarios/test_value_corners.py::test_two_keys_of_one_text_are_told",
+        "tests/scenarios/test_value_corners.py::test_two_keys_of_one_text_are_refused",
     ),
     SourcePlant(
         "a FIFO as a secret is waited for",

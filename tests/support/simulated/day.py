@@ -63,7 +63,7 @@ class Plan:
 
 
 @attrs.frozen
-class Told:
+class DayReport:
     """What became of a day."""
 
     plan: Plan
@@ -151,7 +151,7 @@ class Day:
             if trouble.kind in (*HOST, "clock", "revoked"):
                 self.loop.call_at(trouble.begins, self._begin, self.host.suffer, trouble)
         await self._until(OVER + 1)
-        self._mend()
+        self._renew_refused_credentials()
         await self._until(SOUND)
         if self.host.acts:
             self.ledger.broken("L1", f"{len(self.host.acts)} calls have not come back")
@@ -169,7 +169,7 @@ class Day:
     async def _until(self, when: float) -> None:
         await asyncio.sleep(when - self.loop.time())
 
-    def _mend(self) -> None:
+    def _renew_refused_credentials(self) -> None:
         """Where the vendor refused the credentials the operator has new ones; nobody waits out that pause."""
         kinds = {trouble.kind for trouble in self.plan.troubles}
         met = {trouble.app for trouble in self.plan.troubles if trouble.kind in ("blocked", "rotate")}
@@ -209,7 +209,7 @@ class Day:
                 self.ledger.broken("L2", f"{app} uses {used} connections of {self.plan.connections}")
 
 
-def live(plan: Plan) -> Told:
+def live(plan: Plan) -> DayReport:
     """Live through a day. Raises nothing: what the engine or the loop raises is a broken promise too."""
     ledger = Ledger()
 
@@ -225,7 +225,7 @@ def live(plan: Plan) -> Told:
         ledger.broken("I9", f"{type(failure).__name__}: {failure}")
     finally:
         log.setLevel(level)
-    return Told(plan, tuple(ledger.faults), ledger.story, dict(ledger.told), dict(ledger.calls))
+    return DayReport(plan, tuple(ledger.faults), ledger.story, dict(ledger.outcomes), dict(ledger.calls))
 
 
 def shrink(plan: Plan, fails: Callable[[Plan], bool]) -> Plan:
@@ -237,13 +237,13 @@ def shrink(plan: Plan, fails: Callable[[Plan], bool]) -> Plan:
     return plan
 
 
-def describe(told: Told, most: int = 8) -> str:
+def describe(report: DayReport, most: int = 8) -> str:
     """What to print of a day that failed."""
     return "\n".join(
         [
-            f"seed {told.plan.seed}: {len(told.faults)} broken promises",
-            *told.faults[:most],
+            f"seed {report.plan.seed}: {len(report.faults)} broken promises",
+            *report.faults[:most],
             "with these troubles, as few as it takes:",
-            *map(str, told.plan.troubles),
+            *map(str, report.plan.troubles),
         ]
     )

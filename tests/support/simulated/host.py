@@ -119,7 +119,7 @@ class Host:
         return self.ledger.submit(push, self._loop.time(), timeout, dedupes=app.dedupe)
 
     def _tell(self, order: Order, outcome: object) -> None:
-        self.ledger.tell(order, outcome, self._loop.time())
+        self.ledger.note_outcome(order, outcome, self._loop.time())
 
     def _wanted(self, push: Push) -> tuple[Notification, Priority | None]:
         """Its priority as hosts say it: the usual one not at all, and others half the time by what a push is for."""
@@ -189,7 +189,7 @@ class Host:
             self.ledger.broken("I1", f"{len(outcomes)} outcomes for {len(orders)} pushes")
         due = max((order.deadline for order in orders), default=0.0)
         for order, outcome in zip(orders, outcomes, strict=False):
-            self.ledger.tell(order, outcome, self._loop.time(), due)
+            self.ledger.note_outcome(order, outcome, self._loop.time(), due)
 
     async def stream(self, chance: random.Random) -> None:
         """A stream whose source pauses and whose reader may leave early."""
@@ -353,7 +353,7 @@ class Host:
         took = self._loop.time() - begun
         if took > grace + 0.1:
             self.ledger.broken("I9", f"a close with {grace} s of grace took {took:.3f} s")
-        if any(self.server.in_flight.values()):
+        if any(self.server.open_requests.values()):
             self.ledger.broken("I9", "a request is under way after the close")
         self.server.closed = True
 

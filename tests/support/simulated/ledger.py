@@ -81,7 +81,7 @@ class Ledger:
         self.calm = False
         """No trouble is to blame for anything."""
         self.calls: Counter[str] = Counter()
-        self.told: Counter[str] = Counter()
+        self.outcomes: Counter[str] = Counter()
         self._ids: dict[str, tuple[str, str]] = {}
         self._trace = hashlib.blake2b(digest_size=16)
 
@@ -105,14 +105,14 @@ class Ledger:
         order = self.orders[key] = Order(push, key, begun, begun + timeout, dedupes)
         return order
 
-    def tell(self, order: Order, outcome: object, now: float, due: float | None = None) -> None:
+    def note_outcome(self, order: Order, outcome: object, now: float, due: float | None = None) -> None:
         """The host gets an outcome; `due`: not before those of others."""
         due = order.deadline if due is None else due
         if not isinstance(outcome, Outcome):
             self.broken("I1", f"{order.key}: {type(outcome).__name__} instead of an outcome")
             return
         self.event("outcome", round(now, 6), order.key, outcome.status.value, outcome.attempts)
-        self.told[outcome.status.value] += 1
+        self.outcomes[outcome.status.value] += 1
         if order.outcome is not None:
             self.broken("I1", f"{order.key}: a second outcome")
         if outcome.push_token != order.push.push_token:

@@ -17,10 +17,10 @@ WORTH_PRINTING = 20
 
 def lived(seed: int) -> tuple[dict[str, int], str]:
     """One day: its outcomes by status, and what to print of it if a promise was broken."""
-    told = live(Plan.drawn(seed))
-    if not told.faults:
-        return told.outcomes, ""
-    return told.outcomes, describe(live(shrink(told.plan, lambda plan: bool(live(plan).faults))))
+    report = live(Plan.drawn(seed))
+    if not report.faults:
+        return report.outcomes, ""
+    return report.outcomes, describe(live(shrink(report.plan, lambda plan: bool(live(plan).faults))))
 
 
 def main(count: int, first: int = 0) -> int:
@@ -28,11 +28,11 @@ def main(count: int, first: int = 0) -> int:
     begun, failed, pushes = time.monotonic(), 0, 0
     with ProcessPoolExecutor(mp_context=get_context("spawn")) as pool:
         days = pool.map(lived, range(first, first + count), chunksize=10)
-        for number, (outcomes, told) in enumerate(days, 1):
+        for number, (outcomes, report) in enumerate(days, 1):
             pushes += sum(outcomes.values())
-            failed += bool(told)
-            if told and failed <= WORTH_PRINTING:
-                sys.stdout.write(f"{told}\n\n")
+            failed += bool(report)
+            if report and failed <= WORTH_PRINTING:
+                sys.stdout.write(f"{report}\n\n")
             if number % 500 == 0 or number == count:
                 took = time.monotonic() - begun
                 sys.stdout.write(f"{number} days, {pushes} pushes, {failed} with a broken promise, {took:.0f} s\n")

@@ -87,7 +87,7 @@ class SimServer:
         self.latency = 0.0
         """Seconds one way; 0: drawn for each request."""
         self.closed = False
-        self.in_flight = Counter[tuple[str, str]]()
+        self.open_requests = Counter[tuple[str, str]]()
         self.peak = Counter[tuple[str, str]]()
         self.broadcasts = Counter[tuple[str, ...]]()
         self.now = asyncio.get_running_loop().time
@@ -111,7 +111,7 @@ class SimServer:
             self.ledger.broken("I9", f"a {what} leaves after the close")
         self._admit(visit, now)
         place = (pool, region) if what != "login" else ("login", pool)
-        self.in_flight[place] += 1
+        self.open_requests[place] += 1
         self._count(place, now)
         verdict = False
         try:
@@ -125,7 +125,7 @@ class SimServer:
             verdict = not silent.sent
             raise
         finally:
-            self.in_flight[place] -= 1
+            self.open_requests[place] -= 1
             self._leave(visit, verdict)
             self.ledger.event("end", self.now(), pool, region, what, verdict)
 
@@ -166,13 +166,13 @@ class SimServer:
             self.ledger.broken("B1", "tokens of another region in a batch")
 
     def _count(self, place: tuple[str, str], now: float) -> None:
-        self.peak[place] = max(self.peak[place], self.in_flight[place])
+        self.peak[place] = max(self.peak[place], self.open_requests[place])
         if place[0] == "login":
             return
         # The lane of a certificate that was removed may still end what is on its way when it comes back.
         lanes = 1 + sum(now - then < 25 for then in self.apps[place[0]].removals)
-        if self.in_flight[place] > self._connections * lanes:
-            self.ledger.broken("I7", f"{self.in_flight[place]} requests at once where {self._connections} may be")
+        if self.open_requests[place] > self._connections * lanes:
+            self.ledger.broken("I7", f"{self.open_requests[place]} requests at once where {self._connections} may be")
 
     def _leave(self, visit: Visit, verdict: bool) -> None:
         for order in visit.orders:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pushgateway.model import errors
 
 
-def names_at_the_door(text: str) -> list[str] | None:
+def listed_names(text: str) -> list[str] | None:
     """What a module's `__all__` lists, None when it has none."""
     for node in ast.parse(text).body:
         if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__":
@@ -36,23 +36,23 @@ def drawn_tree(docstring: str) -> dict[str, str | None]:
     return tree
 
 
-def test_doors_are_sorted_and_open(core: Mapping[str, str], plugins: Mapping[str, str]) -> None:
+def test_public_names_are_sorted_and_importable(core: Mapping[str, str], plugins: Mapping[str, str]) -> None:
     """Each `__all__` is in order, names nothing twice, and every name can be had."""
-    doors = {module: names for module, text in {**core, **plugins}.items() if (names := names_at_the_door(text))}
-    disorder = {module: names for module, names in doors.items() if names != in_order(list(set(names)))}
+    listed = {module: names for module, text in {**core, **plugins}.items() if (names := listed_names(text))}
+    disorder = {module: names for module, names in listed.items() if names != in_order(list(set(names)))}
     closed = [
         f"{module}.{name}"
-        for module, names in doors.items()
+        for module, names in listed.items()
         for name in names
         if not hasattr(importlib.import_module(module), name)
     ]
 
-    assert {"pushgateway", "pushgateway.vendor"} <= doors.keys()
+    assert {"pushgateway", "pushgateway.vendor"} <= listed.keys()
     assert disorder == {}
     assert closed == []
 
 
-def test_the_host_door_is_only_a_door(core: Mapping[str, str]) -> None:
+def test_the_package_itself_only_imports(core: Mapping[str, str]) -> None:
     """`pushgateway/__init__.py` imports and lists, nothing else; what it imports is what it lists."""
     docstring, *body = ast.parse(core["pushgateway"]).body
     others = [ast.unparse(node) for node in body if not isinstance(node, ast.ImportFrom)]
@@ -60,7 +60,7 @@ def test_the_host_door_is_only_a_door(core: Mapping[str, str]) -> None:
 
     assert ast.unparse(docstring).strip("\"'")
     assert [text.split(" ")[0] for text in others] == ["__all__"]
-    assert in_order(brought) == names_at_the_door(core["pushgateway"])
+    assert in_order(brought) == listed_names(core["pushgateway"])
 
 
 def tree_of(kind: type) -> set[type]:
