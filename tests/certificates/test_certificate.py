@@ -1,4 +1,5 @@
-"""Certificates and their way into a plug-in's fields: every fault at once, by name, and no value told."""
+"""How the settings of a certificate become the fields of a plug-in's class: every fault is reported at once, with the
+name of its field, and no value is quoted."""
 
 import enum
 import logging
@@ -21,7 +22,7 @@ CANARY = "canary-5d1f"
 
 
 class Plain(Vendor):
-    """A vendor that is no attrs class."""
+    """A vendor that is not an attrs class."""
 
     brand = "plain"
 
@@ -31,7 +32,7 @@ class Plain(Vendor):
 
 
 class Mode(enum.Enum):
-    """A closed word."""
+    """An enumeration: only these words are allowed."""
 
     FAST = "fast"
 
@@ -41,7 +42,7 @@ def _short(_: object, attribute: "attrs.Attribute[Any]", value: str) -> None:
         raise FieldError(attribute.name, "must have at most 5 characters")
 
 
-def _telling(_: object, __: object, value: Secret) -> None:
+def _with_its_value(_: object, __: object, value: Secret) -> None:
     if value.reveal().endswith(CANARY[-4:]):
         raise ValueError(f"the secret {value.reveal()} is weak")
 
@@ -64,7 +65,7 @@ class Acme(Plain):
 
     brand: ClassVar[str] = "acme"
     app_key: str
-    secret: Secret = attrs.field(validator=_telling)
+    secret: Secret = attrs.field(validator=_with_its_value)
     number: int = 1
     share: float = 0.5
     switch: bool = False
@@ -103,7 +104,7 @@ def loaded(**settings: Any) -> Acme:
 
 
 def problems(*certificates: Certificate) -> tuple[str, ...]:
-    """What is wrong with a set of certificates."""
+    """The problems that are reported for a set of certificates."""
     with pytest.raises(ConfigError) as caught:
         load_vendors(certificates, PLUGINS)
     assert str(caught.value) == "; ".join(caught.value.problems)
@@ -152,7 +153,7 @@ def test_settings_become_fields() -> None:
     ],
 )
 def test_a_wrong_setting_is_named_by_its_place(settings: dict[str, Any], problem: str) -> None:
-    """Certificate, field, and what would be right."""
+    """A wrong setting is reported with certificate, field, and what would be right."""
     found = problems(Certificate(7005, "acme", {**RIGHT, **settings}))
 
     place = "certificates['7005']" + ("" if problem.startswith(":") else ".")
@@ -177,8 +178,8 @@ def test_no_value_is_ever_quoted(field: str, shape: Any, caplog: pytest.LogCaptu
     assert CANARY not in caplog.text
 
 
-def test_a_validators_own_sentence_is_told_when_it_quotes_nothing() -> None:
-    """A plug-in's `ValueError` helps its user, as long as it holds no value."""
+def test_the_message_of_a_validator_is_shown_when_it_quotes_nothing() -> None:
+    """The text of a plug-in's `ValueError` helps the operator, so it is shown as long as it holds no value."""
     assert loaded(said="y").said == "y"
     with pytest.raises(ConfigError, match="is not accepted"):
         loaded(said=CANARY)
@@ -188,7 +189,7 @@ def test_a_validators_own_sentence_is_told_when_it_quotes_nothing() -> None:
 
 
 def test_everything_wrong_is_found_at_once() -> None:
-    """All certificates, all fields; nothing is loaded in part."""
+    """The faults of all certificates and all fields are reported together; nothing is loaded in part."""
     found = problems(
         Certificate(1, "acme", {"number": "x", "switch": 2, "nonsense": 1, "absurd": 2}),
         Certificate(2, "acme", RIGHT),
@@ -205,7 +206,8 @@ def test_everything_wrong_is_found_at_once() -> None:
 
 
 def test_every_validator_is_asked() -> None:
-    """A field without a shape, or the first validator that says no, hides no other; nothing is told twice."""
+    """All fields and all their validators are run: an earlier failure hides no later one, and nothing is reported
+    twice."""
     found = problems(Certificate(1, "acme", {**RIGHT, "number": "x", "short": "123456", "choice": "z", "said": CANARY}))
 
     assert sorted(problem.split(": ")[0] for problem in found) == [
@@ -213,8 +215,9 @@ def test_every_validator_is_asked() -> None:
     ]
 
 
-def test_a_validator_that_looks_at_other_fields_waits_for_them() -> None:
-    """Asked too early it could only stumble: its complaint comes when the others are right, as the class's own does."""
+def test_a_validator_that_reads_other_fields_runs_when_they_are_right() -> None:
+    """Run earlier it could only fail on a missing value. Its message comes when the other fields are right, as the
+    messages of the class's own checks do."""
     early = problems(Certificate(1, "acme", {**RIGHT, "number": "x", "spare": "same", "pair": "same"}))
     later = problems(Certificate(1, "acme", {**RIGHT, "number": 2, "pair": "other"}))
 
@@ -223,7 +226,7 @@ def test_a_validator_that_looks_at_other_fields_waits_for_them() -> None:
 
 
 def test_a_missing_setting_is_named() -> None:
-    """One sentence for each."""
+    """Each missing setting is a message of its own."""
     assert problems(Certificate(7005, "acme")) == (
         "certificates['7005'].app_key: is missing",
         "certificates['7005'].secret: is missing",
@@ -232,7 +235,7 @@ def test_a_missing_setting_is_named() -> None:
 
 @pytest.mark.parametrize(("one", "other"), [(7005, "7005"), ("a", " a "), (7005, 7005)])
 def test_an_id_is_used_once(one: int | str, other: int | str) -> None:
-    """7005 and "7005" are the same certificate, also when the first of them is wrong itself."""
+    """7005 and "7005" are the same id: the second certificate is refused, also when the first one has faults itself."""
     name = str(one)
 
     assert problems(Certificate(one, "acme", RIGHT), Certificate(other, "acme", RIGHT)) == (
@@ -242,7 +245,7 @@ def test_an_id_is_used_once(one: int | str, other: int | str) -> None:
 
 
 def test_a_brand_without_plug_in_costs_only_its_own() -> None:
-    """Its certificate gets the reason in place of a vendor; the others load."""
+    """Its certificate gets the reason instead of a vendor; the other certificates load."""
     vendors = load_vendors([Certificate(1, "nobody"), Certificate(2, "acme", RIGHT)], PLUGINS)
 
     assert isinstance(vendors["1"], PluginError)
@@ -251,7 +254,7 @@ def test_a_brand_without_plug_in_costs_only_its_own() -> None:
 
 @pytest.mark.parametrize("brand", ["plain", "odd"])
 def test_a_class_that_takes_no_settings_costs_only_its_own(brand: str) -> None:
-    """The plug-in's author made a mistake, not the host: it is told as such and quotes nothing."""
+    """This is a mistake of the plug-in's author, not of the host: the message says so and quotes no value."""
     vendors = load_vendors([Certificate(1, brand, {"field": CANARY}), Certificate(2, "acme", RIGHT)], PLUGINS)
 
     assert isinstance(vendors["1"], PluginError)
@@ -262,13 +265,13 @@ def test_a_class_that_takes_no_settings_costs_only_its_own(brand: str) -> None:
 
 @pytest.mark.parametrize(("given", "kept"), [("oppo", "oppo"), (" OPPO ", "oppo"), ("Oppo\n", "oppo")])
 def test_a_brand_is_a_lower_case_word(given: str, kept: str) -> None:
-    """However it is written."""
+    """A brand is accepted only as a lower-case word."""
     assert Certificate(1, given).brand == kept
 
 
 @pytest.mark.parametrize("wrong", ["", " ", None, 5, ["oppo"]])
 def test_a_certificate_has_a_brand(wrong: Any) -> None:
-    """Without one nobody knows whom to ask."""
+    """A certificate without a brand is refused, because no vendor could be chosen for it."""
     with pytest.raises(FieldError) as caught:
         Certificate(1, wrong)
 
@@ -277,7 +280,7 @@ def test_a_certificate_has_a_brand(wrong: Any) -> None:
 
 @pytest.mark.parametrize("wrong", [None, [("app_key", CANARY)], CANARY])
 def test_settings_are_a_mapping(wrong: Any) -> None:
-    """By field name; the complaint names the type only."""
+    """Settings that are not a mapping are refused; the message names their type and no value."""
     with pytest.raises(FieldError) as caught:
         Certificate(1, "acme", wrong)
 
@@ -286,7 +289,7 @@ def test_settings_are_a_mapping(wrong: Any) -> None:
 
 
 def test_a_certificate_does_not_show_its_settings() -> None:
-    """Neither their values nor their names."""
+    """The `repr` of a certificate shows neither the values nor the names of its settings."""
     assert repr(Certificate(7005, "acme", {CANARY: CANARY})) == "Certificate('7005', 'acme', 1 settings)"
 
 
@@ -303,7 +306,8 @@ def test_loading_does_not_change_the_certificate() -> None:
 
 
 def test_a_certificate_has_settings_of_its_own() -> None:
-    """What the host does to its own mappings later changes no certificate that exists: a reload sees the difference."""
+    """A certificate copies its settings: later changes of the host's own mappings do not change it, so a reload sees
+    the difference."""
     own = {"secret": "old", "hosts": ["a", {"b": ["c"]}], "pair": ({"d": 1},), "kept": Secret("s3cret")}
     before = Certificate(1, "acme", own)
 

@@ -1,7 +1,8 @@
-"""From a brand to its vendor class: each thing that can be wrong with a plug-in is one sentence, and its own trouble.
+"""How a brand's vendor class is found: each thing that can be wrong with a plug-in is one sentence, and affects no
+other plug-in.
 
-Law of this file: plug-ins are distributions as pip would leave them, written into a folder on `sys.path`; what
-stevedore and Python remember of earlier ones is put away, or left in place where a test says so.
+The plug-ins are distributions as pip would leave them, written into a folder on `sys.path`. What stevedore and Python
+remember of earlier plug-ins is removed before each test, or kept where a test says so.
 """
 
 import importlib
@@ -36,7 +37,7 @@ Install = Callable[..., Path]
 
 @pytest.fixture
 def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Install:
-    """Installs a distribution with one module and entry points; every call is a folder of its own."""
+    """A function that installs a distribution with one module and one entry point, each in a folder of its own."""
     monkeypatch.setattr(DriverManager, "ENTRY_POINT_CACHE", {})
     monkeypatch.setattr(sys, "modules", dict(sys.modules))
 
@@ -56,14 +57,15 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Install:
 
 
 def refusal(brand: str = "acme") -> str:
-    """What `Plugins` says about a brand it cannot serve."""
+    """The message of `Plugins` for a brand that it cannot load."""
     with pytest.raises(PluginError) as caught:
         Plugins().vendor(brand)
     return str(caught.value)
 
 
 def test_a_plug_in_is_found_by_its_entry_point(install: Install) -> None:
-    """Installing it is all there is to do; it is imported when its brand is first asked for, and then kept."""
+    """An installed plug-in is found without any configuration; it is imported when its brand is first needed, and then
+    kept."""
     install("acme-push", GOOD)
     found = Plugins()
     assert "acme_push" not in sys.modules
@@ -74,13 +76,13 @@ def test_a_plug_in_is_found_by_its_entry_point(install: Install) -> None:
 
 
 def test_the_real_plug_in_is_found() -> None:
-    """The one that ships with this repository, by the same way."""
+    """The OPPO plug-in of this repository is found in the same way."""
     assert Plugins().vendor("oppo").brand == "oppo"
     assert [entry.value for entry in installed()["oppo"]] == ["pushgateway_oppo:Oppo"]
 
 
 def test_a_missing_plug_in_says_what_to_install() -> None:
-    """One line to copy, and what there is already."""
+    """The message holds the install command, in one line to copy, and the brands that are installed."""
     assert refusal("xiaomi") == (
         "no plug-in for brand 'xiaomi' is installed (there is: oppo): this project has no plug-in for it yet"
     )
@@ -90,13 +92,15 @@ def test_a_missing_plug_in_says_what_to_install() -> None:
     ("brand", "ending"),
     [("opo", ": did you mean 'oppo'?"), ("xaomi", ": did you mean 'xiaomi'?"), ("nobody", ""), ("../x", "")],
 )
-def test_a_mistyped_brand_names_no_strangers_package(brand: str, ending: str) -> None:
-    """An install line for whatever was typed would have the operator run whoever registered that name."""
+def test_a_mistyped_brand_gets_no_install_command(brand: str, ending: str) -> None:
+    """An install command for a mistyped brand could make the operator install the package of whoever registered that
+    name."""
     assert refusal(brand) == f"no plug-in for brand {brand!r} is installed (there is: oppo){ending}"
 
 
-def test_what_is_installed_is_guessed_first(install: Install) -> None:
-    """A brand that is here is nearer than one that could be; a class that the host gave is here too."""
+def test_an_installed_brand_is_suggested_first(install: Install) -> None:
+    """The suggestion for a mistyped brand prefers an installed brand, or a class that the host handed over, to one that
+    could be installed."""
     install("vivi-push", GOOD.replace("acme", "vivi"), entry="vivi")
 
     assert refusal("viv").endswith("is installed (there is: oppo, vivi): did you mean 'vivi'?")
@@ -104,8 +108,8 @@ def test_what_is_installed_is_guessed_first(install: Install) -> None:
         Plugins({"acme": Given}).vendor("acm")
 
 
-def test_nothing_installed_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An empty list would look like a mistake of the sentence; the command is one that works today."""
+def test_an_installation_without_plugins_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An empty list of brands would look like a fault of the message; the command in it is one that works today."""
     monkeypatch.setattr(plugins, "entry_points", lambda group: ())
     monkeypatch.setattr(plugins, "find_spec", lambda module: None)
 
@@ -115,8 +119,9 @@ def test_nothing_installed_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     )
 
 
-def test_a_frozen_program_is_told_to_hand_over_the_class(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without package metadata no entry point is found, though the plug-in is there: to install it again is no help."""
+def test_a_frozen_program_gets_the_advice_to_hand_over_the_class(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a program without package metadata no entry point is found though the plug-in is there, so the message does
+    not say "install it" but "hand over the class"."""
     monkeypatch.setattr(plugins, "entry_points", lambda group: ())
 
     sentence = refusal("oppo")
@@ -125,8 +130,8 @@ def test_a_frozen_program_is_told_to_hand_over_the_class(monkeypatch: pytest.Mon
     assert sentence.endswith("from pushgateway_oppo import Oppo, and Gateway(…, vendors={'oppo': Oppo})")
 
 
-def test_twins_are_both_named(install: Install) -> None:
-    """Which of two would speak for a brand must not depend on the order of folders: neither, until one is removed."""
+def test_two_plugins_of_one_brand_are_both_named(install: Install) -> None:
+    """Which of the two is used must not depend on the order of folders: neither is loaded until one is removed."""
     install("acme-push", GOOD)
     install("push-acme", GOOD)
     install("beta-push", GOOD.replace("acme", "beta"), entry="beta")
@@ -139,8 +144,8 @@ def test_twins_are_both_named(install: Install) -> None:
     assert Plugins().vendor("beta").brand == "beta"
 
 
-def test_one_distribution_found_twice_is_no_twin(install: Install, tmp_path: Path) -> None:
-    """In the checkout and installed, as every developer has it."""
+def test_one_distribution_found_twice_is_one_plugin(install: Install, tmp_path: Path) -> None:
+    """A distribution that is in the checkout and also installed, as every developer has it, is not refused."""
     first = install("acme-push", GOOD)
     second = first.rename(tmp_path / "elsewhere")
     install("acme-push", GOOD)
@@ -150,19 +155,19 @@ def test_one_distribution_found_twice_is_no_twin(install: Install, tmp_path: Pat
     assert Plugins().vendor("acme").brand == "acme"
 
 
-def test_what_was_just_installed_is_found(install: Install) -> None:
-    """In a process whose stevedore looked before: its memory is older than the plug-in."""
-    assert Plugins().vendor("oppo").brand == "oppo"  # now it has looked
+def test_a_plugin_that_was_just_installed_is_found(install: Install) -> None:
+    """A plug-in that was installed after stevedore had read the entry points is found in the same process."""
+    assert Plugins().vendor("oppo").brand == "oppo"  # stevedore has read the entry points
     install("acme-push", GOOD)
 
     assert Plugins().vendor("acme").brand == "acme"
 
 
-def test_a_twin_that_was_removed_is_forgotten(install: Install) -> None:
-    """stevedore remembers both, the disk has one: that one serves."""
+def test_a_removed_second_plugin_is_forgotten(install: Install) -> None:
+    """stevedore remembers two plug-ins of the brand, only one is still installed: that one is loaded."""
     install("acme-push", GOOD)
     twin = install("push-acme", GOOD)
-    DriverManager(VENDORS, "oppo")  # now it has seen both
+    DriverManager(VENDORS, "oppo")  # stevedore has cached both
     sys.path.remove(str(twin))
     importlib.invalidate_caches()
 
@@ -170,9 +175,9 @@ def test_a_twin_that_was_removed_is_forgotten(install: Install) -> None:
 
 
 def test_a_plug_in_that_was_replaced_is_forgotten(install: Install) -> None:
-    """stevedore remembers the old one, whose module is still there: the one that is installed now serves."""
+    """stevedore remembers the old plug-in, whose module can still be imported: the installed one is loaded."""
     old = install("acme-push", GOOD)
-    DriverManager(VENDORS, "oppo")  # now it has seen the old one
+    DriverManager(VENDORS, "oppo")  # stevedore has cached the old one
     (old / "acme_push-1.2.dist-info").rename(old / "removed")
     install("push-acme", GOOD)
 
@@ -190,8 +195,9 @@ def test_a_plug_in_that_was_replaced_is_forgotten(install: Install) -> None:
         ("", "AttributeError: module 'acme_push' has no attribute 'Acme'"),
     ],
 )
-def test_a_broken_import_is_told_with_its_cause(install: Install, source: str, cause: str, known: bool) -> None:
-    """Distribution and cause in one sentence, whether stevedore loads it or we do; the chain keeps the traceback."""
+def test_a_broken_import_is_reported_with_its_cause(install: Install, source: str, cause: str, known: bool) -> None:
+    """One sentence holds distribution and cause, whether stevedore or our code imports it; the exception chain keeps
+    the traceback."""
     if not known:
         DriverManager(VENDORS, "oppo")
     install("acme-push", source)
@@ -203,22 +209,22 @@ def test_a_broken_import_is_told_with_its_cause(install: Install, source: str, c
 
 
 @pytest.mark.parametrize("source", ["Acme = 5", "Acme = None", "class Acme: brand = 'acme'", "def Acme(): ..."])
-def test_what_is_no_vendor_is_refused(install: Install, source: str) -> None:
-    """A class that only looks like one would fail at the first push."""
+def test_a_class_that_is_not_a_vendor_is_refused(install: Install, source: str) -> None:
+    """A class that only looks like a vendor would fail at the first push."""
     install("acme-push", source)
 
     assert refusal() == "the plug-in for brand 'acme' is not a subclass of pushgateway.vendor.Vendor"
 
 
-def test_a_vendor_object_is_no_vendor_class(install: Install) -> None:
-    """The entry point names the class; an object has one certificate's settings already."""
+def test_a_vendor_object_in_place_of_a_class_is_refused(install: Install) -> None:
+    """The entry point must name the class; an object already has the settings of one certificate."""
     install("acme-push", GOOD + "\nacme = Acme()\n", attribute="acme")
 
     assert "is not a subclass" in refusal()
 
 
 def test_an_unfinished_vendor_is_refused(install: Install) -> None:
-    """The sentence names what is not implemented."""
+    """A class with abstract methods left is refused, and the message names them."""
     install("acme-push", GOOD.replace("def push", "def pull"))
 
     assert refusal() == "the plug-in for brand 'acme' does not implement: push"
@@ -228,15 +234,16 @@ def test_an_unfinished_vendor_is_refused(install: Install) -> None:
     ("line", "says"), [('brand = "beta"', "'beta'"), ("x = 1", "None"), ('brand = "ACME"', "'ACME'")]
 )
 def test_a_vendor_of_another_brand_is_refused(install: Install, line: str, says: str) -> None:
-    """The entry point's name and the class's brand are the same word: anything else is a mix-up of credentials."""
+    """The entry point's name and the class's brand must be the same word; otherwise credentials could reach the wrong
+    vendor."""
     install("acme-push", GOOD.replace('brand = "acme"', line))
 
     assert refusal() == f"the plug-in registered for brand 'acme' says it is for {says}"
 
 
 @pytest.mark.parametrize("source", ["import a_module_that_is_not_there", "Acme = 5", GOOD.replace("push", "pull")])
-def test_one_brands_trouble_is_its_own(install: Install, source: str) -> None:
-    """The others load before and after it, and the broken one is asked again once it is repaired."""
+def test_a_broken_plugin_affects_its_brand_only(install: Install, source: str) -> None:
+    """Other brands load before and after it, and the broken one is tried again once it is repaired."""
     install("acme-push", source)
     install("beta-push", GOOD.replace("acme", "beta"), entry="beta")
     found = Plugins()
@@ -261,8 +268,9 @@ class Given(Vendor):
         return []
 
 
-def test_a_given_class_goes_first(install: Install) -> None:
-    """Before what is installed, broken or not, and without looking there; other brands are still found."""
+def test_a_class_that_the_host_hands_over_is_used_first(install: Install) -> None:
+    """It is used in place of an installed plug-in, broken or not, without reading the entry points; other brands are
+    still found."""
     install("acme-push", "raise RuntimeError")
     found = Plugins({"acme": Given})
 
@@ -271,8 +279,8 @@ def test_a_given_class_goes_first(install: Install) -> None:
     assert found.vendor("oppo").brand == "oppo"
 
 
-def test_the_given_mapping_is_not_kept() -> None:
-    """What the host does to it later changes nothing, and nothing is written into it."""
+def test_the_mapping_of_the_host_is_copied() -> None:
+    """Later changes of the host's mapping change nothing, and nothing is written into it."""
     given = {"acme": Given}
     found = Plugins(given)
     given.clear()
@@ -282,7 +290,7 @@ def test_the_given_mapping_is_not_kept() -> None:
     assert given == {}
 
 
-def test_looking_imports_nothing(install: Install) -> None:
+def test_listing_plugins_imports_nothing(install: Install) -> None:
     """`installed` lists a plug-in that cannot even be imported, with its distribution."""
     install("acme-push", "raise RuntimeError")
 
@@ -296,14 +304,14 @@ def test_looking_imports_nothing(install: Install) -> None:
 
 
 def test_a_group_of_another_kind_is_loaded_the_same_way() -> None:
-    """Sandboxes are found as vendors are, without being taken for one."""
+    """Sandboxes are found in the same way as vendors, and one is never taken for the other."""
     assert load("pushgateway.sandboxes", "oppo").__name__ == "OppoSandbox"
     with pytest.raises(PluginError, match=r"^no sandbox for brand 'opo' is installed .*did you mean 'oppo'\?$"):
         load("pushgateway.sandboxes", "opo")
 
 
-def test_a_sandbox_is_called_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its troubles are told as a sandbox's: the plug-in of the brand may be in order."""
+def test_messages_about_a_sandbox_say_sandbox(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A fault of a sandbox is reported as the sandbox's: the plug-in of the brand may be in order."""
     group = "pushgateway.sandboxes"
     points = [EntryPoint(*each, group) for each in (("twin", "one:A"), ("twin", "two:A"), ("lost", "no_such_module:A"))]
     monkeypatch.setattr(plugins, "entry_points", lambda group: points)
@@ -315,7 +323,8 @@ def test_a_sandbox_is_called_one(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_sync_reload_imports_a_new_plug_in_in_the_thread_that_calls(install: Install) -> None:
-    """Imported in the gateway's thread, it could never be imported in a process forked meanwhile."""
+    """A plug-in that is imported in the gateway's own thread could never be imported in a process that is forked
+    meanwhile."""
     install("acme-push", f"import threading{GOOD}    thread = threading.current_thread()\n")
     with sync.Gateway([], transport=ToyServer(), vendors={"toy": Toy}) as gateway:
         gateway.reload([Certificate(1, "acme", {}), Certificate(2, "toy", {"secret": "x"})])

@@ -1,4 +1,5 @@
-"""Where receipts go and by what they prove themselves: the settings of a certificate, and what they cost a batch."""
+"""The settings of a certificate for receipts: URL and secrets, how they are checked and read, and how many bytes of a
+request they take."""
 
 from pathlib import Path
 from typing import Any
@@ -41,7 +42,7 @@ def made(url: Any = URL, secret: Any = SECRET, key: str = "7005") -> Certificate
     ],
 )
 def test_wrong_settings_are_named(url: Any, secret: Any, problem: str) -> None:
-    """Early, by their name, and without quoting a secret."""
+    """A wrong URL or secret is reported when the certificate is made, by its name, and a secret is not quoted."""
     with pytest.raises(FieldError) as wrong:
         made(url, secret)
 
@@ -50,8 +51,9 @@ def test_wrong_settings_are_named(url: Any, secret: Any, problem: str) -> None:
     assert SECRET not in str(wrong.value)
 
 
-def test_right_settings_are_kept_and_not_shown() -> None:
-    """A slash at the end goes, loopback may be plain, and a secret may be of either kind, one or several."""
+def test_valid_settings_are_kept_and_not_shown() -> None:
+    """A slash at the end of the URL is removed, a loopback URL may be plain HTTP, and there may be one secret or
+    several, as text or as `Secret`."""
     local = made("http://127.0.0.1:8000/push/", [Secret(SECRET), "another secret of letters"])
 
     assert local.receipt_url == "http://127.0.0.1:8000/push"
@@ -68,7 +70,8 @@ def test_right_settings_are_kept_and_not_shown() -> None:
 
 
 def test_the_whole_address_has_to_fit() -> None:
-    """OPPO takes 200 characters: at the limit it fits, one more is said with the number that is left."""
+    """OPPO takes 200 characters: a URL at the limit is accepted; with one more it is refused, and the message gives the
+    number of characters that are left."""
     most = longest_base("7005")
     path = "a" * (most - len("https://h.example/"))
 
@@ -81,7 +84,7 @@ def test_the_whole_address_has_to_fit() -> None:
 
 
 def test_a_vendor_without_receipts_cannot_be_asked_for_them() -> None:
-    """Found when the certificates are read, not when no receipt ever comes."""
+    """The mistake is reported when the certificates are read, not when receipts never come."""
     with pytest.raises(ConfigError, match=r"certificates\['7005'\].receipt_url: toy posts no receipts; leave it out"):
         load_vendors([made()], Plugins({"toy": Toy}))
 
@@ -106,8 +109,8 @@ def read(folder: Path, secret: str, **environ: str) -> Certificate:
 
 
 @pytest.mark.parametrize("secret", ['"file:receipts"', '["env:NEW", "file:receipts"]', f'"{SECRET}"'])
-def test_they_come_from_a_file_like_everything_else(secret: str, tmp_path: Path) -> None:
-    """Each of a list too, from the environment or a file."""
+def test_receipt_settings_are_read_from_a_file(secret: str, tmp_path: Path) -> None:
+    """Each secret, also each one of a list, may come from the environment or from a file."""
     found = read(tmp_path, secret, NEW="a new secret of letters")
 
     assert found.receipt_url == URL
@@ -117,7 +120,7 @@ def test_they_come_from_a_file_like_everything_else(secret: str, tmp_path: Path)
 
 
 def test_a_source_that_fails_is_one_problem(tmp_path: Path) -> None:
-    """And not also that the other setting is alone."""
+    """A secret that cannot be read is one problem; that its URL then stands alone is not reported as a second one."""
     with pytest.raises(ConfigError) as missing:
         read(tmp_path, '["env:NEW", "file:receipts"]')
     with pytest.raises(ConfigError) as short:
@@ -129,8 +132,9 @@ def test_a_source_that_fails_is_one_problem(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("receipts", "batches"), [(False, 1), (True, 2)])
-def test_what_comes_back_counts_towards_a_request(receipts: bool, batches: int) -> None:
-    """The bytes of URL and parameter are counted beside token and dedupe id, so that a request keeps its size."""
+def test_url_and_parameter_count_towards_the_size_of_a_request(receipts: bool, batches: int) -> None:
+    """The bytes of receipt URL and parameter are counted beside token and dedupe id, so that a request keeps within its
+    size."""
     server = ClerkServer()
     fits = 2 * (Clerk.weigh(Clerk(secret=Secret("x")), note()) + 6 + 6 * 32) + 10
     settings = {"max_bytes": fits}

@@ -1,4 +1,5 @@
-"""Our mark: what is put on a push comes back as it was, and nobody else can make it."""
+"""The signature in the receipt parameter: a vendor sends it back unchanged, it identifies the push, and only the host's
+secret can make it."""
 
 import hashlib
 import hmac
@@ -33,8 +34,8 @@ def receipt(parameter: str, token: str = "CN_token") -> Receipt:
     )
 
 
-def test_what_goes_out_comes_back_with_its_dedupe_id() -> None:
-    """The parameter fits the smallest limit, holds only what needs no quoting, and tells the push."""
+def test_a_receipt_parameter_gives_the_dedupe_id_back() -> None:
+    """The parameter fits the smallest limit, holds only characters that need no quoting, and identifies the push."""
     signer = ReceiptSigner("7005", BASE, [NEW])
 
     callback = signer.of(push())
@@ -54,7 +55,8 @@ def test_what_goes_out_comes_back_with_its_dedupe_id() -> None:
     [("a" * 33, "a" * 33), ("a" * 34, ""), ("with.dot", ""), ("", ""), ("你好", ""), ("~tilde", ""), ("\ud800", "")],
 )
 def test_an_id_that_does_not_fit_is_proved_and_does_not_come_back(dedupe_id: str, back: str) -> None:
-    """At 33 characters of the right kind it comes back; one more, or an odd one, and its digest stands there."""
+    """A dedupe id of at most 33 plain characters comes back as it is; of a longer or an odd one the parameter holds a
+    digest, which can be checked and not turned back."""
     signer = ReceiptSigner("7005", BASE, [NEW])
 
     parameter = signer.of(push(dedupe_id=dedupe_id)).parameter
@@ -66,8 +68,8 @@ def test_an_id_that_does_not_fit_is_proved_and_does_not_come_back(dedupe_id: str
     assert signer.of(push(dedupe_id=dedupe_id + "x")).parameter != parameter
 
 
-def test_nothing_of_it_may_be_changed() -> None:
-    """Not the id, the MAC, the token, the certificate, the secret or the kind."""
+def test_a_changed_parameter_is_not_accepted() -> None:
+    """A parameter is not accepted with another id, MAC, token, certificate, secret or kind."""
     signer = ReceiptSigner("7005", BASE, [NEW])
     good = signer.of(push()).parameter
     flipped = [good[:place] + chr(ord(good[place]) ^ 1) + good[place + 1 :] for place in range(len(good))]
@@ -84,8 +86,8 @@ def test_nothing_of_it_may_be_changed() -> None:
     )
 
 
-def test_a_broadcast_has_one_parameter_for_all_its_phones() -> None:
-    """It proves itself for each of them; the host's own words go before it."""
+def test_a_broadcast_has_one_parameter_for_all_phones() -> None:
+    """The parameter is valid for each phone; a parameter that the host sets itself is used instead of ours."""
     signer = ReceiptSigner("7005", BASE, [NEW])
     note = Notification("a", "b", dedupe_id="news-1")
     wanted = Broadcast(7005, note, Audience.of_tokens(["x", "y"]))
@@ -101,16 +103,16 @@ def test_a_broadcast_has_one_parameter_for_all_its_phones() -> None:
     assert (unnamed.notification.receipt_parameter or "").startswith(f"{MADE}.")
 
 
-def test_the_hosts_own_words_go_before_ours() -> None:
-    """A push whose notification says where receipts go is left as it is."""
+def test_a_parameter_of_the_host_is_not_replaced() -> None:
+    """A push whose notification already says where receipts go is not changed."""
     signer = ReceiptSigner("7005", BASE, [NEW])
 
     assert signer.on(push(receipt_url="https://mine.example")).callback is None
     assert signer.on(push(receipt_parameter="mine")).callback is None
 
 
-def test_an_old_secret_is_still_believed_and_no_longer_used() -> None:
-    """Address and parameter: the first secret makes them, all are taken."""
+def test_an_old_secret_is_still_accepted_and_no_longer_used() -> None:
+    """Address and parameter are made with the first secret; those made with any of the secrets are accepted."""
     old, both = ReceiptSigner("7005", BASE, [OLD]), ReceiptSigner("7005", BASE, [NEW, OLD])
     before = old.of(push()).parameter
 
@@ -123,8 +125,8 @@ def test_an_old_secret_is_still_believed_and_no_longer_used() -> None:
 
 
 @pytest.mark.parametrize("certificate_id", ["7005", "a/b", "100%", "%2F", "证书", "a b"])
-def test_the_address_tells_the_certificate(certificate_id: str) -> None:
-    """Servers resolve one layer of quotes; an odd id, even one with a slash, comes out as it was."""
+def test_the_address_names_the_certificate(certificate_id: str) -> None:
+    """A server decodes one layer of quoting; an odd certificate id, even one with a slash, comes out as it was."""
     signer = ReceiptSigner(certificate_id, BASE, [NEW])
 
     resolved = unquote(signer.url.removeprefix(f"{BASE}/"))
@@ -138,7 +140,7 @@ def test_the_address_tells_the_certificate(certificate_id: str) -> None:
 
 
 def test_the_mac_is_hmac_sha256() -> None:
-    """The two halves that are kept begun make what the standard library makes."""
+    """The MAC from the two prepared hash states equals the one that the standard library computes."""
     draw = random.Random(5)
     for size in (0, 1, 55, 64, 1000):
         text, secret = draw.randbytes(size), Secret("s" * (size + 16))
@@ -155,8 +157,8 @@ def hmac_text(key: bytes, text: bytes) -> bytes:
     return urlsafe_b64encode(hmac.digest(key, text, hashlib.sha256))
 
 
-def test_the_weight_is_enough() -> None:
-    """What URL and parameter take in a request is never more than what the core counted for them."""
+def test_url_and_parameter_take_no_more_than_was_counted() -> None:
+    """URL and parameter never take more bytes of a request than the core counted for them."""
     from pushgateway.vendor.text import form_quote
 
     for signer in (ReceiptSigner("证书/%", f"{BASE}/~a-b_c", [NEW]), ReceiptSigner("7005", BASE, [NEW])):

@@ -1,6 +1,6 @@
 """The command line as a whole: help, exit codes, mistakes of the user, texts.
 
-No network. How options become values is in test_options.py, what a command prints about a running sandbox in
+No network. How options become values is tested in test_options.py, what a command prints about a running sandbox in
 test_sending.py and test_sandbox.py, the demo in test_demo.py.
 """
 
@@ -33,17 +33,17 @@ PUSH = Push(PushToken(7005, "CN_secret_token"), Notification("a", "b"))
 
 
 def run(*arguments: object) -> Result:
-    """A command in this process."""
+    """The result of a command that is run in this process."""
     return CliRunner().invoke(command, [str(argument) for argument in arguments])
 
 
 def python(code: str) -> "subprocess.CompletedProcess[str]":
-    """Some Python in a process of its own."""
+    """The result of Python code that is run in a process of its own."""
     return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=60)
 
 
 def test_help_explains_the_exit_codes() -> None:
-    """Whoever reads `--help` knows every command and every exit code."""
+    """`--help` lists every command and every exit code."""
     result = run("--help")
 
     assert result.exit_code == Exit.OK
@@ -62,7 +62,7 @@ def test_the_module_runs() -> None:
 
 
 def test_help_loads_no_server() -> None:
-    """`--help` is fast: the server of the sandbox is imported by nothing that does not serve."""
+    """`--help` is fast because it does not import the server of the sandbox."""
     result = python(
         "import sys, pushgateway.cli.command; "
         "print([m for m in ('uvicorn', 'starlette', 'trustme') if m in sys.modules])"
@@ -72,7 +72,7 @@ def test_help_loads_no_server() -> None:
 
 
 @pytest.mark.parametrize("missing", ["click", "rich"])
-def test_without_the_extra_one_sentence(missing: str) -> None:
+def test_without_the_extra_the_command_says_what_to_install(missing: str) -> None:
     """Without the extra the command says what to install, and nothing else."""
     result = python(f"import sys; sys.modules[{missing!r}] = None; from pushgateway.cli import main; main()")
 
@@ -82,8 +82,8 @@ def test_without_the_extra_one_sentence(missing: str) -> None:
     assert result.stderr == f"the pushgateway command needs {missing}: {command}\n"
 
 
-def test_a_poor_terminal_gets_escapes() -> None:
-    """Where the output can carry no Chinese, it is escaped; the command does not die of it."""
+def test_a_terminal_without_chinese_gets_escapes() -> None:
+    """Where the output encoding has no Chinese, the text is escaped, and the command does not fail."""
     code = "import sys; sys.argv[1:] = ['check', '--config', '\u4f60']; from pushgateway.cli import main; main()"
     result = subprocess.run(
         [sys.executable, "-c", code],
@@ -110,19 +110,21 @@ def test_a_poor_terminal_gets_escapes() -> None:
     ],
 )
 def test_exit_codes(statuses: list[Status], code: Exit) -> None:
-    """One that is not accepted fails the command, and one without a verdict outweighs that."""
+    """One push that is not accepted makes the command fail; one without a verdict gives the exit code for "unknown",
+    whatever the others are."""
     assert exit_code(statuses) is code
 
 
-def test_every_word_has_a_sentence() -> None:
-    """No status and no reason leaves the user without a sentence."""
+def test_every_status_and_reason_has_a_sentence() -> None:
+    """For each status and each reason there is a sentence for the user."""
     assert render.ENDINGS.keys() == set(Status)
     assert MEANINGS.keys() == set(Exit)
     assert all(reason.advice for reason in Reason)
 
 
-def test_tokens_are_shortened_in_words() -> None:
-    """A vendor's sentence that quotes the token, or steers the terminal, does no harm in text nor in JSON."""
+def test_tokens_are_shortened_in_the_texts_of_a_vendor() -> None:
+    """A vendor's message may quote the token or hold terminal control codes: both are made harmless, in text and in
+    JSON."""
     message = "\x1b[31mbad CN_secret_token\n"
     outcome = Outcome.rejected(PUSH, Reason.UNREGISTERED, code="1", message=message, detail="CN_secret_token is bad")
 
@@ -134,13 +136,13 @@ def test_tokens_are_shortened_in_words() -> None:
 
 
 def test_foreign_texts_are_bounded() -> None:
-    """A vendor's sentence is shown up to 300 characters."""
+    """At most 300 characters of a vendor's message are shown."""
     assert render.plain("x" * 300) == "x" * 300
     assert render.plain("x" * 301) == "x" * 300
 
 
 def test_a_repeat_is_not_blamed_on_the_content() -> None:
-    """Who repeats a message that the vendor already has is told that the phone got it, not to change the content."""
+    """If the vendor already has a message, the advice is that the phone got it, and not to change the content."""
     outcome = Outcome.rejected(PUSH, Reason.INVALID_NOTIFICATION, code="32", repeated=True)
 
     assert render.advice(outcome) == render.REPEATED
@@ -161,13 +163,13 @@ def test_a_repeat_is_not_blamed_on_the_content() -> None:
     ],
 )
 def test_advice_for_a_check(reason: Reason, code: str | None, detail: str, part: str) -> None:
-    """A login that failed says what to look at: the settings, the network, or the clock of the wall."""
+    """When a login failed the advice says what to look at: the settings, the network, or the system clock."""
     check = CertificateCheck(certificate_id="1", brand="acme", ok=False, detail=detail, reason=reason, vendor_code=code)
 
-    told = render.check_advice(check)
+    advice = render.check_advice(check)
 
-    assert part in told
-    assert bool(told) is bool(part)
+    assert part in advice
+    assert bool(advice) is bool(part)
 
 
 def test_a_broken_configuration_lists_every_problem(tmp_path: Path) -> None:
@@ -194,7 +196,7 @@ def test_a_broken_configuration_lists_every_problem(tmp_path: Path) -> None:
 
 
 def test_settings_that_a_plugin_refuses_are_listed(tmp_path: Path) -> None:
-    """What the plug-in does not take is named by certificate and field, all of it at once."""
+    """Each setting that the plug-in does not take is named by certificate and field, all of them together."""
     config = tmp_path / "pushgateway.toml"
     config.write_text(
         '[certificates.1]\nbrand = "oppo"\napp_key = "k"\napp_secret = "s"\n[certificates.2]\nbrand="oppo"'
@@ -219,8 +221,8 @@ def test_no_configuration(arguments: list[str], tmp_path: Path, monkeypatch: pyt
     assert result.stderr == "Error: pushgateway.toml: No such file or directory\n"
 
 
-def test_a_configuration_without_certificates_is_not_in_order(tmp_path: Path) -> None:
-    """Nothing to check is no proof of anything."""
+def test_a_configuration_without_certificates_is_an_error(tmp_path: Path) -> None:
+    """With nothing to check, `check` must not succeed."""
     config = tmp_path / "empty.toml"
     config.write_text("")
 
@@ -231,25 +233,26 @@ def test_a_configuration_without_certificates_is_not_in_order(tmp_path: Path) ->
 
 
 def test_a_missing_plugin_costs_its_certificate(tmp_path: Path) -> None:
-    """A brand without a plug-in is something not installed; the line that installs it is told where it is known."""
+    """A brand without a plug-in is reported as not installed, with the install command where it is known."""
     config = tmp_path / "pushgateway.toml"
     config.write_text('[certificates.9]\nbrand = "vivo"\n[certificates.8]\nbrand = "opo"\n')
 
     text = run("check", "--config", config)
-    told = run("check", "9", "--json", "--config", config)
+    as_json = run("check", "9", "--json", "--config", config)
     sent = run("send", 8, "CN_1", "--title", "a", "--body", "b", "--config", config)
 
-    assert [result.exit_code for result in (text, told, sent)] == [Exit.USAGE] * 3
+    assert [result.exit_code for result in (text, as_json, sent)] == [Exit.USAGE] * 3
     assert "this project has no plug-in for it yet" in " ".join(text.stdout.split())
     assert "did you mean 'oppo'?" in text.stdout
     assert "pip install pushgateway-opo" not in text.stdout
-    assert json.loads(told.stdout)["ok"] is False
+    assert json.loads(as_json.stdout)["ok"] is False
     assert "not_sent: credentials" in sent.stdout
 
 
 @pytest.mark.parametrize("arguments", [["check", "7"], ["check", "7", "--json"], ["broadcast", "7", "--token", "x"]])
 def test_an_unknown_certificate_is_wrong_usage(arguments: list[str], tmp_path: Path) -> None:
-    """A typing error in the id has not the exit code of a vendor's no; the truth is printed all the same."""
+    """A typing error in the id has its own exit code, not that of a vendor's refusal; the certificates that exist are
+    still reported."""
     config = tmp_path / "pushgateway.toml"
     config.write_text('[certificates.9]\nbrand = "oppo"\napp_key = "k"\nmaster_secret = "s"\n')
     text = ["--title", "a", "--body", "b"] if arguments[0] == "broadcast" else []
@@ -260,8 +263,8 @@ def test_an_unknown_certificate_is_wrong_usage(arguments: list[str], tmp_path: P
     assert "is not configured" in result.stdout
 
 
-def test_an_interruption_claims_nothing() -> None:
-    """Ctrl-C while a request may be on its way ends as unknown."""
+def test_an_interrupted_command_ends_as_unknown() -> None:
+    """Ctrl-C while a request may be on its way gives the exit code for "unknown"."""
 
     async def interrupted(_: Gateway) -> None:
         raise KeyboardInterrupt
@@ -272,8 +275,8 @@ def test_an_interruption_claims_nothing() -> None:
     assert ended.value.exit_code == Exit.UNKNOWN
 
 
-def test_vendors_tell_what_oppo_can() -> None:
-    """The plug-in describes itself; made-up settings do not have to be real."""
+def test_vendors_lists_what_oppo_can() -> None:
+    """`vendors` lists the capabilities of a plug-in; it works with made-up settings."""
     plugins = Plugins()
 
     can = abilities(plugins.vendor("oppo"), plugins)
@@ -284,8 +287,9 @@ def test_vendors_tell_what_oppo_can() -> None:
     assert can["settings"]["required"] == ["app_key", "master_secret"]
 
 
-def test_broken_plugins_are_sentences(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One plug-in that cannot be imported and two of one brand: a sentence each, and the good one is still shown."""
+def test_each_broken_plugin_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A plug-in that cannot be imported and two plug-ins of one brand are one sentence each, and the working one is
+    still shown."""
     bad = [("acme", "no_such_module:Acme"), ("twin", "one:Twin"), ("twin", "two:Twin")]
     group = plugins.VENDORS
     points = [EntryPoint(name, value, group) for name, value in [*bad, ("oppo", "pushgateway_oppo:Oppo")]]
@@ -300,8 +304,9 @@ def test_broken_plugins_are_sentences(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "Traceback" not in result.output
 
 
-def test_a_plugin_that_cannot_say_what_it_can_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A plug-in that breaks when it is asked hides no other, and what it raised is not printed."""
+def test_a_plugin_that_fails_in_vendors_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    """If a plug-in raises when its capabilities are read, the others are still shown, and the text of its exception is
+    not printed."""
 
     def broken(self: object) -> None:
         raise ValueError("hush-hush")

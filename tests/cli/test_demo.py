@@ -1,6 +1,6 @@
-"""`pushgateway demo`: it shows what happened, and it finds numbers that do not agree.
+"""`pushgateway demo`: the report shows what happened, and the demo fails when its numbers do not agree.
 
-The numbers of its report are compared with each other, and a sandbox that lies must be found out.
+The numbers of the report are compared with each other, and sandboxes that behave wrongly must be detected.
 """
 
 import json
@@ -24,7 +24,7 @@ from pushgateway.sandbox import Sandbox, find_sandbox
 
 
 def demo(*arguments: str) -> "subprocess.CompletedProcess[str]":
-    """The demo as a user runs it."""
+    """The result of the demo, run as a user runs it."""
     return subprocess.run(
         [sys.executable, "-m", "pushgateway.cli", "demo", *arguments],
         capture_output=True,
@@ -35,33 +35,33 @@ def demo(*arguments: str) -> "subprocess.CompletedProcess[str]":
 
 
 def cheating(method: str, replacement: Any) -> type[Sandbox]:
-    """OPPO's sandbox with one method of its own."""
-    honest = find_sandbox("oppo")
-    return type("Cheating", (honest,), {method: replacement, "__module__": honest.__module__})
+    """OPPO's sandbox with one method replaced."""
+    unchanged = find_sandbox("oppo")
+    return type("Cheating", (unchanged,), {method: replacement, "__module__": unchanged.__module__})
 
 
 def test_the_numbers_add_up() -> None:
     """2,000 messages, a broadcast and a renewal: every outcome is counted, in few calls, with two logins in all."""
     result = demo("--json", "--count", "2000")
 
-    told = json.loads(result.stdout)
-    many, broadcast, renewal = told["many_messages"], told["broadcast"], told["renewal"]
+    report = json.loads(result.stdout)
+    many, broadcast, renewal = report["many_messages"], report["broadcast"], report["renewal"]
     assert (result.returncode, result.stderr) == (0, "")
-    assert (told["ok"], told["problems"]) == (True, [])
-    assert told["one_long_message"]["truncated"] == ["title", "body"]
-    assert told["one_long_message"]["limits"] == [50, 50]  # OPPO as it is today
-    assert told["one_long_message"]["received"] == [limit - 1 for limit in told["one_long_message"]["limits"]]
+    assert (report["ok"], report["problems"]) == (True, [])
+    assert report["one_long_message"]["truncated"] == ["title", "body"]
+    assert report["one_long_message"]["limits"] == [50, 50]  # OPPO as it is today
+    assert report["one_long_message"]["received"] == [limit - 1 for limit in report["one_long_message"]["limits"]]
     assert many["outcomes"] == {"accepted": 1972, "unregistered": 20, "muted": 8}
     assert broadcast["outcomes"] == {"accepted": 1470, "unregistered": 30}
     assert renewal["outcomes"] == {"accepted": 40}
     assert renewal["logins"] == 1
-    assert told["ledger"]["calls"]["auth"] == 2
-    assert told["ledger"]["calls"]["unicast_batch"] < 20
-    assert told["ledger"]["delivered"] == 1 + 1972 + 1470 + 40
-    assert len(told["phones"]) == 4
+    assert report["ledger"]["calls"]["auth"] == 2
+    assert report["ledger"]["calls"]["unicast_batch"] < 20
+    assert report["ledger"]["delivered"] == 1 + 1972 + 1470 + 40
+    assert len(report["phones"]) == 4
 
 
-def test_people_get_five_short_sections() -> None:
+def test_without_json_there_are_five_short_sections() -> None:
     """Without a terminal there is no colour and no progress bar; each section says what it showed."""
     result = demo("--count", "10")
 
@@ -75,14 +75,15 @@ def test_people_get_five_short_sections() -> None:
 
 @pytest.mark.parametrize("count", ["9", "200001"])
 def test_the_count_has_limits(count: str) -> None:
-    """Fewer than ten messages have no muted phone among them, more than 200,000 would not be a demo."""
+    """Fewer than ten messages are refused, because none would be for a muted phone; more than 200,000 are refused as
+    too long for a demo."""
     result = CliRunner().invoke(command, ["demo", "--count", count])
 
     assert result.exit_code == Exit.USAGE
 
 
-def test_a_sandbox_that_doubles_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    """When pushes are delivered twice the demo says so, in both forms, and fails."""
+def test_the_demo_detects_a_push_that_is_delivered_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    """When pushes are delivered twice the demo says so, in text and in JSON, and fails."""
 
     def twice(self: Sandbox, phone: Any, delivery: Any) -> None:
         Sandbox.deliver(self, phone, delivery)
@@ -93,16 +94,16 @@ def test_a_sandbox_that_doubles_is_found_out(monkeypatch: pytest.MonkeyPatch) ->
     as_json = CliRunner().invoke(command, ["demo", "--json", "--count", "10"])
     words = CliRunner().invoke(command, ["demo", "--count", "10"])
 
-    told = json.loads(as_json.stdout)
+    report = json.loads(as_json.stdout)
     assert as_json.exit_code == words.exit_code == Exit.FAILED
-    assert told["ok"] is False
-    assert "many messages: 8 pushes ended accepted and were delivered 2 times" in told["problems"]
+    assert report["ok"] is False
+    assert "many messages: 8 pushes ended accepted and were delivered 2 times" in report["problems"]
     assert "These numbers do not agree:" in words.stdout
     assert "Every number agrees" not in words.stdout
 
 
-def test_access_tokens_that_never_expire_are_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A renewal that did not take place is not shown as one."""
+def test_the_demo_detects_access_tokens_that_never_expire(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A renewal that did not take place is not reported as one."""
     monkeypatch.setattr(pushgateway.sandbox, "find_sandbox", lambda _: cheating("expire_tokens", lambda self: None))
 
     result = CliRunner().invoke(command, ["demo", "--json", "--count", "10"])
@@ -111,8 +112,8 @@ def test_access_tokens_that_never_expire_are_found_out(monkeypatch: pytest.Monke
     assert json.loads(result.stdout)["problems"] == ["renewal: logins after the expiry: 0, must be 1"]
 
 
-def test_audit_sees_every_contradiction() -> None:
-    """Accepted means one delivery, refused means none, and no verdict is not good enough for a demo."""
+def test_audit_finds_every_contradiction() -> None:
+    """An accepted push must be delivered once and a refused one never; a push without a verdict counts as a problem."""
     pushes = [Push(PushToken(1, token), Notification("a", "b")) for token in "abcde"]
     a, b, c, d, e = pushes
     outcomes = [

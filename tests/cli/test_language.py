@@ -1,7 +1,7 @@
 """The language of the command, and texts broken into lines by their width.
 
 No network except the demo's sandbox on loopback. The language is chosen once for each process, so each language has a
-process of its own here. That no text lacks its Chinese is held by docs/test_command_texts.py.
+process of its own here. That every text has its Chinese is tested by docs/test_command_texts.py.
 """
 
 import fcntl
@@ -35,14 +35,14 @@ for name, command in pushgateway.commands.items():
 
 
 def environment(**more: str) -> dict[str, str]:
-    """This process's environment with these variables, and no others that choose a language or a width."""
+    """This process's environment with the given variables, and without any others that choose a language or a width."""
     chosen = ("LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG", "COLUMNS", "NO_COLOR", "FORCE_COLOR")
     kept = {name: value for name, value in os.environ.items() if name not in chosen}
     return kept | {"PYTHONIOENCODING": "utf-8", "TERM": "xterm"} | more
 
 
 def run(*arguments: str, **variables: str) -> "subprocess.CompletedProcess[str]":
-    """The command in a process of its own."""
+    """The result of the command, run in a process of its own."""
     return subprocess.run(
         [sys.executable, "-m", "pushgateway.cli", *arguments],
         env=environment(**variables),
@@ -68,7 +68,7 @@ def run(*arguments: str, **variables: str) -> "subprocess.CompletedProcess[str]"
 def test_the_locale_chooses_the_language_and_lang_wins(
     arguments: tuple[str, ...], variables: Mapping[str, str], chinese: bool
 ) -> None:
-    """A Chinese locale gets Chinese, every other English, and `--lang` is stronger than the locale."""
+    """A Chinese locale gets Chinese, every other locale English; `--lang` overrides the locale."""
     shown = run(*arguments, "vendors", **variables)
 
     assert shown.returncode == 0
@@ -76,7 +76,7 @@ def test_the_locale_chooses_the_language_and_lang_wins(
 
 
 def test_lang_may_stand_behind_the_command_and_a_wrong_one_is_refused() -> None:
-    """A user who adds `--lang zh` to the end of a line gets Chinese; a language that is not there is a usage error."""
+    """`--lang zh` works also at the end of a line; a language that does not exist is a usage error."""
     behind, wrong = run("vendors", "--lang", "zh"), run("--lang", "fr", "vendors")
 
     assert "鉴权" in behind.stdout
@@ -115,7 +115,7 @@ def test_json_is_the_same_in_every_language() -> None:
 
 
 def test_json_shows_chinese_unescaped_where_the_output_can_take_it() -> None:
-    """Titles can be read in a log; where the output knows ASCII only, it is still JSON."""
+    """Titles stay readable in a log; if the output takes ASCII only, the output is still JSON."""
     code = "from pushgateway.cli.console import as_json; as_json({'title': '今晚 😀'})"
 
     def printed(encoding: str) -> bytes:

@@ -25,12 +25,12 @@ CONTENT = dict.fromkeys(
 
 
 def run(*arguments: object) -> Result:
-    """A command in this process."""
+    """The result of a command that is run in this process."""
     return CliRunner().invoke(command, [str(argument) for argument in arguments])
 
 
-def test_a_tap_does_one_thing() -> None:
-    """The options for a tap become one action; two of them are wrong usage."""
+def test_there_is_one_action_for_a_tap() -> None:
+    """The options for a tap become one action; two of them together are wrong usage."""
     actions = {
         ("url", "https://example.com"): OpenUrl("https://example.com"),
         ("activity", "com.example.Chat"): OpenActivity("com.example.Chat"),
@@ -48,8 +48,8 @@ def test_a_tap_does_one_thing() -> None:
         read_notification({**CONTENT, "title": "a", "body": "b", "url": "https://example.com", "intent": "x"})
 
 
-def test_values_that_are_wrong_are_refused() -> None:
-    """JSON must be an object, a moment must have a zone; what is right is read."""
+def test_wrong_values_are_refused() -> None:
+    """JSON must be an object, and a moment must have a time zone; right values are read."""
     wrong_json = ["[1]", "{", '{"a": NaN}', "[" * 100_000]
     wrong_moments = ["tomorrow", "2026-11-22T20:00"]
 
@@ -63,7 +63,7 @@ def test_values_that_are_wrong_are_refused() -> None:
             moment(text)
 
 
-def test_an_authority_that_is_none_is_refused(tmp_path: Path) -> None:
+def test_a_ca_file_without_a_certificate_is_refused(tmp_path: Path) -> None:
     """A file without a certificate is wrong usage, before anything is sent."""
     file = tmp_path / "ca.pem"
     file.write_text("no certificate")
@@ -75,7 +75,8 @@ def test_an_authority_that_is_none_is_refused(tmp_path: Path) -> None:
 
 
 def test_an_audience_is_named_once(tmp_path: Path) -> None:
-    """Tokens of the line and of a file are one list; kinds do not mix; nobody and everyone-by-accident are refused."""
+    """Tokens of the command line and of a file become one list; two kinds of audience together, and none at all, are
+    refused."""
     named: dict[str, Any] = {"alias": (), "tag": ()}
     file, empty = tmp_path / "tokens", tmp_path / "empty"
     file.write_text("CN_2\n\n  CN_3  \nCN_1\n")
@@ -97,8 +98,8 @@ def test_an_audience_is_named_once(tmp_path: Path) -> None:
             read_audience(everyone, confirmed, who, named)
 
 
-def test_everyone_needs_a_yes() -> None:
-    """`--all` alone reaches nobody and says what is missing."""
+def test_all_needs_yes() -> None:
+    """`--all` without `--yes` sends nothing and says what is missing."""
     result = run("broadcast", "7005", "--all", "--title", "a", "--body", "b")
 
     assert result.exit_code == Exit.USAGE

@@ -1,6 +1,6 @@
 """`pushgateway sandbox` as a user runs it: a process that prints where it listens and ends on a signal.
 
-No test waits for a time; it waits for lines of output and for the end of processes.
+No test waits for a time; each waits for lines of output and for the end of processes.
 """
 
 import hashlib
@@ -32,7 +32,7 @@ from pushgateway.sandbox import Sandbox
 from pushgateway.vendor import Request
 
 FORM = {"content-type": "application/x-www-form-urlencoded"}
-PATIENCE = 60
+HANGS_AFTER = 60
 """Seconds after which a process that hangs is killed, so that the test fails instead of hanging with it."""
 
 
@@ -54,14 +54,14 @@ def push_code(sandbox: Sandbox) -> Any:
 
 @contextmanager
 def started(*arguments: str) -> Iterator[tuple["subprocess.Popen[str]", IO[str]]]:
-    """`pushgateway sandbox oppo …` in a process of its own, and its standard output."""
+    """`pushgateway sandbox oppo …` in a process of its own, with its standard output."""
     process = subprocess.Popen(
         [sys.executable, "-m", "pushgateway.cli", "sandbox", "oppo", *arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         encoding="utf-8",
     )
-    watchdog = threading.Timer(PATIENCE, process.kill)
+    watchdog = threading.Timer(HANGS_AFTER, process.kill)
     watchdog.start()
     try:
         with process:
@@ -74,15 +74,15 @@ def started(*arguments: str) -> Iterator[tuple["subprocess.Popen[str]", IO[str]]
 
 
 def post(url: str, content: str, ca_file: str | None = None) -> Any:
-    """What a plain HTTP client gets for a form."""
+    """The reply that a plain HTTP client gets for a form."""
     parts = urlsplit(url)
     assert parts.hostname is not None
     connection: http.client.HTTPConnection
     if parts.scheme == "https":
         context = ssl.create_default_context(cafile=ca_file)
-        connection = http.client.HTTPSConnection(parts.hostname, parts.port, timeout=PATIENCE, context=context)
+        connection = http.client.HTTPSConnection(parts.hostname, parts.port, timeout=HANGS_AFTER, context=context)
     else:
-        connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=PATIENCE)
+        connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=HANGS_AFTER)
     try:
         connection.request("POST", parts.path, content, FORM)
         return json.loads(connection.getresponse().read())
@@ -91,7 +91,7 @@ def post(url: str, content: str, ca_file: str | None = None) -> Any:
 
 
 def signed(settings: dict[str, str]) -> str:
-    """The form of a login, made without any code of ours."""
+    """The form of a login, made without code of this project."""
     timestamp = str(time.time_ns() // 1_000_000)
     text = settings["app_key"] + timestamp + settings["master_secret"]
     sign = hashlib.sha256(text.encode()).hexdigest()
@@ -99,14 +99,14 @@ def signed(settings: dict[str, str]) -> str:
 
 
 def ended(process: "subprocess.Popen[str]", by: signal.Signals) -> tuple[int, str]:
-    """(exit code, standard error) after a signal."""
+    """(exit code, standard error) of the process after a signal."""
     process.send_signal(by)
-    _, errors = process.communicate(timeout=PATIENCE)
+    _, errors = process.communicate(timeout=HANGS_AFTER)
     return process.returncode, errors
 
 
 @pytest.mark.parametrize("by", [signal.SIGTERM, signal.SIGINT])
-def test_the_first_line_is_enough_to_log_in(by: signal.Signals) -> None:
+def test_the_first_json_line_is_enough_to_log_in(by: signal.Signals) -> None:
     """With --json the first line has all that a client needs, at once; a signal ends the process cleanly."""
     with started("--json") as (process, output):
         first = json.loads(output.readline())
@@ -121,8 +121,8 @@ def test_the_first_line_is_enough_to_log_in(by: signal.Signals) -> None:
     assert (code, errors) == (0, "")
 
 
-def test_tls_comes_with_its_authority() -> None:
-    """With --tls the first line names the authority to trust; the file is gone afterwards."""
+def test_with_tls_the_first_line_names_the_authority() -> None:
+    """With --tls the first line names the file of the authority to trust; the file is removed at the end."""
     with started("--json", "--tls") as (process, output):
         first = json.loads(output.readline())
         reply = post(f"{first['url']}/server/v1/auth", signed(first["settings"]), first["ca_file"])
@@ -134,8 +134,9 @@ def test_tls_comes_with_its_authority() -> None:
     assert not Path(first["ca_file"]).exists()
 
 
-def test_what_people_read_works() -> None:
-    """The lines for people hold a certificate that is TOML, tokens, the page of phones, and a login that works."""
+def test_the_lines_for_people_can_be_used() -> None:
+    """Without --json the output holds a certificate in TOML, tokens, the URL of the page of phones, and a login command
+    that works."""
     lines: list[str] = []
     with started("--dialect", "current", "--tokens", "3") as (process, output):
         while not lines or not lines[-1].startswith("  curl "):
@@ -155,14 +156,14 @@ def test_what_people_read_works() -> None:
     assert sum(line.startswith("  CN_") for line in lines) == 3
 
 
-def test_a_taken_port_is_a_sentence() -> None:
-    """A port that somebody else has is wrong usage, not a traceback."""
+def test_a_port_in_use_is_one_sentence() -> None:
+    """A port that another process uses is wrong usage, not a traceback."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
         with started("--port", str(port)) as (process, _):
-            _, errors = process.communicate(timeout=PATIENCE)
+            _, errors = process.communicate(timeout=HANGS_AFTER)
 
     assert process.returncode == Exit.USAGE
     assert f"port {port} cannot be used" in errors
@@ -181,8 +182,8 @@ def test_a_taken_port_is_a_sentence() -> None:
         (["oppo", "--tokens", "-1"], "--tokens"),
     ],
 )
-def test_wrong_usage_is_a_sentence(arguments: list[str], sentence: str) -> None:
-    """A brand or a dialect that does not exist is told in one sentence, and nothing is served."""
+def test_wrong_usage_is_one_sentence(arguments: list[str], sentence: str) -> None:
+    """For a brand or a dialect that does not exist there is one sentence, and no server is started."""
     result = CliRunner().invoke(command, ["sandbox", *arguments])
 
     assert result.exit_code == Exit.USAGE
@@ -190,7 +191,7 @@ def test_wrong_usage_is_a_sentence(arguments: list[str], sentence: str) -> None:
 
 
 def test_options_reach_the_sandbox() -> None:
-    """What the command line says is how the sandbox behaves; what it does not say is left to the sandbox."""
+    """Options of the command line change the sandbox; without an option the sandbox's own default applies."""
     given = {"daily_limit": 0, "per_second": 7, "last_login_wins": True, "repeats": "absorb", "dialect": None}
 
     limited = make_sandbox("oppo", 1, given)
@@ -200,8 +201,8 @@ def test_options_reach_the_sandbox() -> None:
     assert push_code(plain) == 0
 
 
-def test_an_option_that_a_sandbox_lacks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A vendor without a daily share says so instead of ignoring it."""
+def test_an_option_that_a_sandbox_lacks_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For a vendor without a daily quota the option is refused with a sentence, not ignored."""
 
     class Plain(OppoSandbox):
         def __init__(self, *, tokens: int = 20) -> None:
@@ -215,8 +216,9 @@ def test_an_option_that_a_sandbox_lacks(monkeypatch: pytest.MonkeyPatch) -> None
     assert "the sandbox of oppo has no --daily-limit: leave it out" in result.stderr
 
 
-def test_the_days_share_of_a_started_sandbox() -> None:
-    """The whole way, from the command line to code 33 over HTTP: one push is the share, the second is too much."""
+def test_the_daily_quota_of_a_started_sandbox() -> None:
+    """The daily quota of the command line is the one of the server: with a quota of one, the second push gets code 33
+    over HTTP."""
     with started("--json", "--daily-limit", "1") as (_, output):
         announced = json.loads(output.readline())
         url, token = announced["url"], announced["tokens"][0]
@@ -229,7 +231,7 @@ def test_the_days_share_of_a_started_sandbox() -> None:
 
 
 def test_settings_survive_as_toml() -> None:
-    """What is printed for pushgateway.toml is read back as it was, odd characters too."""
+    """The settings that are printed for pushgateway.toml are read back unchanged, also with odd characters."""
     settings: dict[str, object] = {"app_key": 'a"\\\n张', "batch_size": 5, "flag": True}
 
     read = tomllib.loads("\n".join(toml("oppo", settings)))
@@ -237,7 +239,7 @@ def test_settings_survive_as_toml() -> None:
     assert read == {"certificates": {"7005": {"brand": "oppo", **settings}}}
 
 
-def test_no_login_line_where_there_is_none() -> None:
-    """A brand without a plug-in, or settings that it refuses, cost the example of a login and nothing else."""
+def test_without_a_login_request_no_login_line_is_printed() -> None:
+    """Without a plug-in, or with settings that it refuses, only the example of a login is missing."""
     assert login_request("nokia", {}, 0.0) is None
     assert login_request("oppo", {"app_key": "only"}, 0.0) is None

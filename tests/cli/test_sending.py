@@ -43,12 +43,12 @@ def config(sandbox: Sandbox, tmp_path: Path) -> Iterator[Path]:
 
 
 def run(*arguments: object) -> Result:
-    """A command in this process."""
+    """The result of a command that is run in this process."""
     return CliRunner().invoke(command, [str(argument) for argument in arguments])
 
 
 def test_send_reaches_the_phone(sandbox: Sandbox, config: Path) -> None:
-    """An accepted send is one delivery with the text that was given, and exit code 0; the token is not shown."""
+    """An accepted send is one delivery with the given text, and exit code 0; the token is not shown."""
     token = sandbox.tokens[0]
 
     result = run("send", "7005", token, *TEXT, "--ttl", 60, "--data", '{"chat": 7}', "--config", config)
@@ -62,7 +62,7 @@ def test_send_reaches_the_phone(sandbox: Sandbox, config: Path) -> None:
 
 
 def test_send_says_what_was_cut(sandbox: Sandbox, config: Path) -> None:
-    """A title at the limit is whole, one above it is named as cut."""
+    """A title at the limit is sent whole; one character more, and it is reported as cut."""
     token = sandbox.tokens[0]
 
     at_limit, above = (
@@ -76,26 +76,27 @@ def test_send_says_what_was_cut(sandbox: Sandbox, config: Path) -> None:
 
 
 def test_send_to_a_dead_token_says_who_must_act(sandbox: Sandbox, config: Path) -> None:
-    """A dead token is exit code 1, the vendor's code, and the advice to retire it; in JSON it is shortened."""
+    """A dead token gives exit code 1, the vendor's code, and the advice to retire it; in JSON the token is
+    shortened."""
     token = sandbox.tokens[0]
     sandbox.uninstall(token)
 
     words = run("send", "7005", token, *TEXT, "--config", config)
     result = run("send", "7005", token, *TEXT, "--json", "--config", config)
 
-    told = json.loads(result.stdout)
+    report = json.loads(result.stdout)
     assert words.exit_code == result.exit_code == Exit.FAILED
     assert words.stdout.startswith("rejected: unregistered")
     assert "retire this token" in words.stdout
     assert "10000" in words.stdout
-    assert (told["status"], told["reason"], told["vendor_code"]) == ("rejected", "unregistered", "10000")
-    assert told["token"] == mask(token)
+    assert (report["status"], report["reason"], report["vendor_code"]) == ("rejected", "unregistered", "10000")
+    assert report["token"] == mask(token)
     assert token not in words.output + result.output
     assert sandbox.ledger.total == 0
 
 
 def test_send_without_a_verdict_is_unknown(sandbox: Sandbox, config: Path) -> None:
-    """When the reply never comes the exit code is 3, and the words do not claim that nobody got it."""
+    """When the reply never comes the exit code is 3, and the output does not say that nobody got the push."""
     sandbox.faults.add(Fault(kind="drop", operation="unicast", times=None))
 
     result = run("send", "7005", sandbox.tokens[0], *TEXT, "--config", config)
@@ -106,7 +107,7 @@ def test_send_without_a_verdict_is_unknown(sandbox: Sandbox, config: Path) -> No
 
 
 def test_send_for_an_unknown_certificate(sandbox: Sandbox, config: Path) -> None:
-    """A certificate that is not configured is never blamed on the token, and nothing leaves."""
+    """A missing certificate is never reported as a fault of the token, and nothing is sent."""
     result = run("send", "1", sandbox.tokens[0], *TEXT, "--config", config)
 
     assert result.exit_code == Exit.USAGE
@@ -115,7 +116,7 @@ def test_send_for_an_unknown_certificate(sandbox: Sandbox, config: Path) -> None
     assert sandbox.ledger.calls.total() == 0
 
 
-def test_broadcast_tells_the_truth_about_each_token(sandbox: Sandbox, config: Path, tmp_path: Path) -> None:
+def test_broadcast_reports_what_became_of_each_token(sandbox: Sandbox, config: Path, tmp_path: Path) -> None:
     """Accepted tokens were delivered once, refused ones never; one refused token is exit code 1."""
     dead, *living = sandbox.tokens
     sandbox.uninstall(dead)
@@ -124,14 +125,14 @@ def test_broadcast_tells_the_truth_about_each_token(sandbox: Sandbox, config: Pa
 
     result = run("broadcast", "7005", "--tokens-file", file, *TEXT, "--json", "--config", config)
 
-    told = json.loads(result.stdout)
+    report = json.loads(result.stdout)
     assert result.exit_code == Exit.FAILED
-    assert (told["status"], told["detail"]) == ("partly", "9 of 10 accepted")
-    assert told["counts"] == [
+    assert (report["status"], report["detail"]) == ("partly", "9 of 10 accepted")
+    assert report["counts"] == [
         {"status": "accepted", "reason": None, "count": 9},
         {"status": "rejected", "reason": "unregistered", "count": 1},
     ]
-    assert [(one["index"], one["status"]) for one in told["outcomes"]] == [
+    assert [(one["index"], one["status"]) for one in report["outcomes"]] == [
         (0, "rejected"),
         *((index, "accepted") for index in range(1, 10)),
     ]
@@ -142,7 +143,7 @@ def test_broadcast_tells_the_truth_about_each_token(sandbox: Sandbox, config: Pa
 def test_a_broadcast_of_which_one_part_did_not_leave_says_so(
     sandbox: Sandbox, config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nine phones got it and one request did not leave: "9 of 10", exit code 1, and never "nobody got it"."""
+    """Nine phones got it and one request was not sent: "9 of 10", exit code 1, and never "nobody got it"."""
     other = sandbox.tokens[-1]
     file = tmp_path / "tokens.txt"
     file.write_text("\n".join(sandbox.tokens))
@@ -162,7 +163,7 @@ def test_a_broadcast_of_which_one_part_did_not_leave_says_so(
 
 
 def test_broadcast_says_which_token_of_the_input_it_means(sandbox: Sandbox, config: Path, tmp_path: Path) -> None:
-    """Shortened tokens lead back to nobody; the index does, also past a token that was given twice."""
+    """A shortened token identifies no phone; the index does, also after a token that was given twice."""
     dead, ann, bob = sandbox.tokens[:3]
     sandbox.uninstall(dead)
     file = tmp_path / "tokens.txt"
@@ -170,8 +171,8 @@ def test_broadcast_says_which_token_of_the_input_it_means(sandbox: Sandbox, conf
 
     result = run("broadcast", "7005", "--token", ann, "--tokens-file", file, *TEXT, "--json", "--config", config)
 
-    told = json.loads(result.stdout)["outcomes"]
-    assert [(one["index"], one["token"], one["status"]) for one in told] == [
+    report = json.loads(result.stdout)["outcomes"]
+    assert [(one["index"], one["token"], one["status"]) for one in report] == [
         (0, mask(ann), "accepted"),
         (2, mask(dead), "rejected"),
         (3, mask(bob), "accepted"),
@@ -180,7 +181,8 @@ def test_broadcast_says_which_token_of_the_input_it_means(sandbox: Sandbox, conf
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
 def test_a_tokens_file_as_an_editor_writes_it(sandbox: Sandbox, config: Path, tmp_path: Path, encoding: str) -> None:
-    """With a byte order mark, blanks around tokens, line ends of another system: each phone gets it once."""
+    """A byte order mark, blanks around tokens and the line ends of another system are accepted: each phone gets the
+    push once."""
     file = tmp_path / "tokens.txt"
     file.write_text("".join(f" {token}\t\r\n" for token in sandbox.tokens), encoding, newline="")
 
@@ -191,7 +193,7 @@ def test_a_tokens_file_as_an_editor_writes_it(sandbox: Sandbox, config: Path, tm
 
 
 def test_a_damaged_tokens_file_sends_nothing(sandbox: Sandbox, config: Path, tmp_path: Path) -> None:
-    """Each line that holds no token is named, without the token; no phone is taken for dead, and nothing leaves."""
+    """Each line that holds no token is named, without its text; no phone is reported as dead, and nothing is sent."""
     first, second, *_ = sandbox.tokens
     file = tmp_path / "tokens.txt"
     file.write_text(f'{first}\n"{second}"\n\n{second}\u200b\n{first} {second}\n', "utf-8")
@@ -214,7 +216,7 @@ def test_a_damaged_tokens_file_sends_nothing(sandbox: Sandbox, config: Path, tmp
 
 
 def test_a_start_in_the_past_is_wrong_usage(sandbox: Sandbox, config: Path) -> None:
-    """`--all --yes` with a date of years ago reaches nobody."""
+    """`--all --yes` with a date of years ago is refused, and nothing is sent."""
     everyone = ("broadcast", "7005", "--all", "--yes", *TEXT, "--config", config)
 
     past = run(*everyone, "--start-at", "2020-01-01T00:00+08:00")
@@ -235,7 +237,7 @@ def test_broadcast_to_everyone(sandbox: Sandbox, config: Path) -> None:
 
 
 def test_broadcast_by_alias_and_tag(sandbox: Sandbox, config: Path) -> None:
-    """An alias reaches its phone, a tag its phones, nobody else."""
+    """An alias reaches its phone and a tag its phones; no other phone gets the push."""
     ann, bob, eve = sandbox.tokens[:3]
     sandbox.set_alias(ann, "ann")
     sandbox.set_tags(bob, ["vip"])
@@ -249,7 +251,7 @@ def test_broadcast_by_alias_and_tag(sandbox: Sandbox, config: Path) -> None:
 
 
 def test_broadcast_table_adds_up(sandbox: Sandbox, config: Path) -> None:
-    """The table for people counts every token by what became of it."""
+    """The table counts every token once, under what became of it."""
     dead, living = sandbox.tokens[:2]
     sandbox.uninstall(dead)
 
@@ -270,7 +272,8 @@ def test_a_wrong_moment_is_wrong_usage(sandbox: Sandbox, config: Path) -> None:
 
 
 def test_check_names_the_wrong_secret(sandbox: Sandbox, config: Path) -> None:
-    """A wrong secret is exit code 1 and named by its field, as MasterSecret and not AppSecret; it is not shown."""
+    """A wrong secret gives exit code 1 and is named by its field, as MasterSecret and not AppSecret; its value is not
+    shown."""
     result = run("check", "--config", config)
 
     assert result.exit_code == Exit.FAILED
@@ -283,18 +286,21 @@ def test_check_names_the_wrong_secret(sandbox: Sandbox, config: Path) -> None:
 
 
 def test_check_of_one_certificate(sandbox: Sandbox, config: Path) -> None:
-    """Only the certificates named are checked, each once; a good one is exit code 0 and JSON says so."""
+    """Only the named certificates are checked, each once; a good one gives exit code 0, also in JSON."""
     result = run("check", "7005", "7005", "--json", "--config", config)
 
-    told = json.loads(result.stdout)
+    report = json.loads(result.stdout)
     assert result.exit_code == Exit.OK
-    assert told["ok"] is True
-    assert [(one["certificate_id"], one["ok"], one["advice"]) for one in told["certificates"]] == [("7005", True, None)]
+    assert report["ok"] is True
+    assert [(one["certificate_id"], one["ok"], one["advice"]) for one in report["certificates"]] == [
+        ("7005", True, None)
+    ]
     assert dict(sandbox.ledger.calls) == {"auth": 1}
 
 
 def test_tls_needs_the_authority(sandbox: Sandbox, tmp_path: Path) -> None:
-    """With `--ca-file` the TLS sandbox is trusted; without it nothing is sent, and the words say what is missing."""
+    """With `--ca-file` the sandbox's TLS certificate is accepted; without it nothing is sent, and the message says what
+    is missing."""
     config = tmp_path / "pushgateway.toml"
     with serve(sandbox, tls=True) as served:
         assert served.ca_file is not None

@@ -33,13 +33,14 @@ def sandbox() -> Sandbox:
 
 @pytest.fixture
 def tokens(sandbox: Sandbox) -> tuple[str, ...]:
-    """Its phones; one that is uninstalled later stays among them."""
+    """The phones of the sandbox; a test may uninstall one, and its token stays in the tuple."""
     return tuple(sandbox.tokens)
 
 
 @pytest.fixture
 def config(sandbox: Sandbox, tmp_path: Path) -> Iterator[Path]:
-    """A good certificate (7005), one with the wrong secret (7006) and one that lacks nothing (7007), served."""
+    """A good certificate (7005), one with the wrong secret (7006) and a complete one (7007), while the sandbox
+    serves."""
     path = tmp_path / "pushgateway.toml"
     with serve(sandbox) as served:
         settings = sandbox.settings(served.url)
@@ -71,17 +72,18 @@ def journal(sandbox: Sandbox, tokens: tuple[str, ...], config: Path, tmp_path: P
 
 
 def run(*arguments: object) -> Result:
-    """A command in this process."""
+    """The result of a command that is run in this process."""
     return CliRunner().invoke(command, [str(argument) for argument in arguments])
 
 
 def why(config: Path, token: str, *arguments: object, certificate: int = 7005) -> Result:
-    """`pushgateway why` for a token."""
+    """The result of `pushgateway why` for a token."""
     return run("why", "--certificate", certificate, "--token", token, "--config", config, *arguments)
 
 
 def test_explain_shows_the_request_and_the_rules(sandbox: Sandbox, tokens: tuple[str, ...], config: Path) -> None:
-    """What would leave, with the token shortened, what is cut, and each rule with its source; nothing leaves."""
+    """The output shows the request with the token shortened, what is cut, and each rule with its source; nothing is
+    sent."""
     token = tokens[0]
 
     result = run("explain", 7005, token, "--title", "今晚", "--body", "八" * 51, "--is", "call", "--config", config)
@@ -97,22 +99,22 @@ def test_explain_shows_the_request_and_the_rules(sandbox: Sandbox, tokens: tuple
 
 
 def test_explain_in_json_is_the_same(tokens: tuple[str, ...], config: Path) -> None:
-    """For scripts: request, fields, rulings, and how it would end."""
+    """The JSON holds request, fields, rulings, and how the push would end."""
     token = tokens[0]
     result = run("explain", 7005, token, "--title", "t", "--body", "b", "--ttl", 864_001, "--json", "--config", config)
-    told = json.loads(result.stdout)
+    report = json.loads(result.stdout)
     fine = json.loads(run("explain", 7005, token, "--title", "t", "--body", "b", "--json", "--config", config).stdout)
 
     assert result.exit_code == Exit.FAILED
-    assert (told["status"], told["reason"], told["requests"]) == ("not_sent", "invalid_notification", [])
-    assert [one["field"] for one in told["rulings"] if one["effect"] == "refused"] == ["ttl"]
+    assert (report["status"], report["reason"], report["requests"]) == ("not_sent", "invalid_notification", [])
+    assert [one["field"] for one in report["rulings"] if one["effect"] == "refused"] == ["ttl"]
     (request,) = fine["requests"]
     assert json.loads(request["fields"]["message"])["target_value"] == mask(token)
     assert (fine["status"], fine["operation"], fine["priority"]) == (None, "unicast", "normal")
 
 
-def test_explain_takes_parameters_and_overrides(tokens: tuple[str, ...], config: Path) -> None:
-    """What a template is filled with, and the vendor's own fields."""
+def test_explain_shows_parameters_and_overrides(tokens: tuple[str, ...], config: Path) -> None:
+    """The values for a template and the vendor's own fields stand in the request that is shown."""
     overrides = '{"oppo": {"private_msg_template_id": "66", "private_title_parameters": {"a": "1"}}}'
     given = ("--is", "chat", "--overrides", overrides, "--parameters", '{"x": 1}')
 
@@ -123,7 +125,7 @@ def test_explain_takes_parameters_and_overrides(tokens: tuple[str, ...], config:
 
 
 def test_explain_for_an_unknown_certificate(config: Path) -> None:
-    """Wrong configuration is exit code 2, and no request would be sent."""
+    """An unknown certificate gives exit code 2, and no request is shown."""
     result = run("explain", 7999, "token", "--title", "t", "--body", "b", "--config", config)
 
     assert result.exit_code == Exit.USAGE
@@ -131,21 +133,23 @@ def test_explain_for_an_unknown_certificate(config: Path) -> None:
 
 
 def test_check_names_what_is_missing(config: Path) -> None:
-    """Not wrong, so exit code 0; with --strict 1; a certificate that lacks nothing passes that too."""
+    """What is missing is no fault, so the exit code is 0; with --strict it is 1. A complete certificate gives 0 in both
+    cases."""
     plain = run("check", 7005, "--config", config)
     strict = run("check", 7005, "--strict", "--json", "--config", config)
     whole = run("check", 7007, "--strict", "--config", config)
 
-    told = json.loads(strict.stdout)
+    report = json.loads(strict.stdout)
     assert (plain.exit_code, strict.exit_code, whole.exit_code) == (Exit.OK, Exit.FAILED, Exit.OK)
     assert "missing        intents.{chat, group_chat" in plain.stdout
     assert "template is missing" in plain.stdout
-    assert told["ok"] is False
-    assert len(told["certificates"][0]["missing"]) == 2
+    assert report["ok"] is False
+    assert len(report["certificates"][0]["missing"]) == 2
 
 
 def test_why_of_a_dead_token(tokens: tuple[str, ...], config: Path, journal: Path) -> None:
-    """The reason of the loss, who must act, what the vendor's code means, and the four facts; exit code 1."""
+    """The output gives the reason of the loss, who must act, what the vendor's code means, and the four facts; exit
+    code 1."""
     token = tokens[1]
 
     result = why(config, token, "--journal", journal, "--app", "Example IM")
@@ -167,8 +171,8 @@ def test_why_of_a_dead_token(tokens: tuple[str, ...], config: Path, journal: Pat
     assert mask(token) in facts
 
 
-def test_why_when_the_vendor_took_it(sandbox: Sandbox, tokens: tuple[str, ...], config: Path, journal: Path) -> None:
-    """Nothing is wrong here: look at the phone, with the vendor's message id at hand; exit code 0."""
+def test_why_of_an_accepted_push(sandbox: Sandbox, tokens: tuple[str, ...], config: Path, journal: Path) -> None:
+    """Nothing is wrong on this side: the advice is to look at the phone, with the vendor's message id; exit code 0."""
     result = why(config, tokens[0], "--journal", journal, "--show-token")
 
     assert result.exit_code == Exit.OK
@@ -177,8 +181,8 @@ def test_why_when_the_vendor_took_it(sandbox: Sandbox, tokens: tuple[str, ...], 
     assert sandbox.ledger.deliveries[0].message_id in result.stdout
 
 
-def test_why_when_it_reached_the_phone(tokens: tuple[str, ...], config: Path, journal: Path) -> None:
-    """A receipt says more than an outcome."""
+def test_why_of_a_push_with_a_receipt(tokens: tuple[str, ...], config: Path, journal: Path) -> None:
+    """A receipt is shown rather than the outcome, because it says more."""
     result = why(config, tokens[2], "--journal", journal)
 
     assert result.exit_code == Exit.OK
@@ -187,34 +191,34 @@ def test_why_when_it_reached_the_phone(tokens: tuple[str, ...], config: Path, jo
 
 
 def test_why_when_nothing_was_sent(tokens: tuple[str, ...], config: Path, journal: Path) -> None:
-    """No entry, or none around that time: the host never asked. It has an exit code of its own, because nothing is
-    wrong here; and so has a question without any journal."""
+    """Without an entry, or without one around that time, the host sent nothing: this has an exit code of its own,
+    because no push is at fault; a question without any journal has another one."""
     never = why(config, tokens[5], "--journal", journal)
     then = why(config, tokens[0], "--journal", journal, "--at", "2020-01-01T08:00+08:00", "--json")
     nowhere = why(config, tokens[0], "--no-journal")
 
     assert (never.exit_code, then.exit_code, nowhere.exit_code) == (Exit.NOT_FOUND,) * 3
     assert "no push was found: nothing was sent to this token then" in never.stdout
-    told = json.loads(then.stdout)
-    assert (told["ok"], told["found"], told["facts"]["time"]) == (True, False, "2020-01-01T08:00:00+08:00")
+    report = json.loads(then.stdout)
+    assert (report["ok"], report["found"], report["facts"]["time"]) == (True, False, "2020-01-01T08:00:00+08:00")
     assert "no push was found: this command has sent none" in nowhere.stdout
 
 
 @pytest.fixture(autouse=True)
 def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A user's state folder that is not there yet."""
+    """The path of a user's state folder that does not exist yet."""
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "home" / "state"))
     return tmp_path / "home" / "state"
 
 
 def send(config: Path, token: str, *arguments: object) -> Result:
-    """`pushgateway send` to a token."""
+    """The result of `pushgateway send` to a token."""
     return run("send", 7005, token, "--title", "TiTlE", "--body", "BoDy", "--config", config, *arguments)
 
 
 def test_why_finds_what_send_sent(sandbox: Sandbox, tokens: tuple[str, ...], config: Path, state: Path) -> None:
-    """Without any option: what became of it, with the vendor's message id; the refused one with who must act. The file
-    is the user's alone and holds neither token nor text."""
+    """Without any option `why` reports how the pushes of `send` ended: the accepted one with the vendor's message id,
+    the refused one with who must act. The file can be read by the user only and holds neither token nor text."""
     sandbox.uninstall(tokens[1])
     sent = [send(config, token).exit_code for token in tokens[:2]]
 
@@ -232,9 +236,11 @@ def test_why_finds_what_send_sent(sandbox: Sandbox, tokens: tuple[str, ...], con
     assert not any(word in path.read_text("utf-8") for word in ("TiTlE", "BoDy", *tokens[:2]))
 
 
-def test_send_writes_where_it_is_told_to(tokens: tuple[str, ...], config: Path, state: Path, tmp_path: Path) -> None:
-    """Into a file that is named, which `why` then has to be told; or nowhere. A named one that cannot be written is the
-    user's mistake, and nothing is sent."""
+def test_send_writes_the_journal_that_is_named(
+    tokens: tuple[str, ...], config: Path, state: Path, tmp_path: Path
+) -> None:
+    """`send` writes the journal into the file that is named, which must then be named to `why` too, or writes none. If
+    a named file cannot be written the user gets an error, and nothing is sent."""
     named = tmp_path / "named.jsonl"
 
     codes = [
@@ -251,10 +257,10 @@ def test_send_writes_where_it_is_told_to(tokens: tuple[str, ...], config: Path, 
     assert not state.exists()
 
 
-def test_a_state_folder_that_cannot_be_written_keeps_no_push_back(
+def test_a_state_folder_that_cannot_be_written_stops_no_push(
     sandbox: Sandbox, tokens: tuple[str, ...], config: Path, state: Path
 ) -> None:
-    """The push is what the user asked for; that it is not written down is a sentence on standard error."""
+    """The push is sent, because that is what the user asked for; standard error says that it is not recorded."""
     state.parent.mkdir(parents=True)
     state.write_text("a file in the folder's place")
 
@@ -266,7 +272,7 @@ def test_a_state_folder_that_cannot_be_written_keeps_no_push_back(
 
 
 def test_the_state_folder_is_where_the_convention_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """XDG: a path that is not absolute is as good as none."""
+    """The XDG convention holds: a path that is not absolute is ignored."""
     monkeypatch.setenv("HOME", str(tmp_path))
     usual = tmp_path / ".local" / "state" / "pushgateway" / "sent.jsonl"
 
@@ -278,9 +284,9 @@ PUSH = {"at": 1_800_000_000.0, "certificate_id": "7005", "status": "accepted", "
 RECEIPT = {"at": 1_800_000_004.2, "certificate_id": "7005", "receipt": "arrived", "event": "push_arrive"}
 
 
-def test_receipts_stand_with_their_push() -> None:
-    """By the dedupe id where the receipt has one, otherwise by the vendor's message id; with how much later it came.
-    One of a push that is in no journal says so."""
+def test_receipts_are_shown_with_their_push() -> None:
+    """A receipt belongs to its push by the dedupe id if it has one, otherwise by the vendor's message id; its delay is
+    shown. A receipt of a push that is in no journal is shown as such."""
     pushes = [{**PUSH, "dedupe_id": f"d-{number}", "message_id": f"m-{number}"} for number in range(3)]
     receipts = [
         {**RECEIPT, "dedupe_id": "d-1", "message_id": "m-0"},
@@ -306,7 +312,8 @@ def test_receipts_stand_with_their_push() -> None:
 
 
 def test_times_are_the_users(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of this machine, with the difference to UTC as it was on that day; in the zone of `--at` where it is given."""
+    """Times are shown in the zone of this machine, with the UTC offset of that day, or in the zone of `--at` where one
+    is given."""
     winter, summer = 1_800_000_000.0, 1_783_000_000.0
     monkeypatch.setenv("TZ", "Europe/Berlin")
     time.tzset()
@@ -323,17 +330,17 @@ def test_times_are_the_users(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_why_around_the_time(tokens: tuple[str, ...], config: Path, journal: Path) -> None:
-    """Within the seconds that are given the push is found, in the time zone of the question."""
+    """A push within the given number of seconds is found; the time zone of the question is respected."""
     result = why(config, tokens[1], "--journal", journal, "--at", datetime.now(UTC).isoformat(), "--json")
 
-    told = json.loads(result.stdout)
-    assert [one["reason"] for one in told["journal"]] == ["unregistered"]
-    assert told["ok"] is False
+    report = json.loads(result.stdout)
+    assert [one["reason"] for one in report["journal"]] == ["unregistered"]
+    assert report["ok"] is False
     assert tokens[1] not in result.stdout
 
 
 def test_why_of_settings_and_shapes(tokens: tuple[str, ...], config: Path) -> None:
-    """A wrong secret, what is no token, an unknown certificate and a journal that is not there are each said."""
+    """A wrong secret, something that is no token, an unknown certificate and a missing journal have a message each."""
     login = why(config, tokens[0], certificate=7006)
     shape = why(config, "CN;01")
     unknown = why(config, tokens[0], certificate=7999)
@@ -348,8 +355,8 @@ def test_why_of_settings_and_shapes(tokens: tuple[str, ...], config: Path) -> No
     assert "there is no such file" in lost.output
 
 
-def test_why_overseas(tokens: tuple[str, ...], config: Path) -> None:
-    """The region that the token leads to is told."""
+def test_why_shows_the_region(tokens: tuple[str, ...], config: Path) -> None:
+    """The region that the token leads to is shown."""
     result = why(config, "OPPO_EUEX_" + "0" * 32)
 
     assert "(region overseas)" in result.stdout

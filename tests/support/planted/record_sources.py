@@ -43,21 +43,21 @@ PLANTS = [
         "pushgateway/certificates/receipt_signing.py",
         'return _PUSH + f"{name}\\0{token}".encode("utf-8", "surrogatepass")',
         'return _PUSH + f"{name}".encode("utf-8", "surrogatepass")',
-        "tests/certificates/test_receipt_signing.py::test_nothing_of_it_may_be_changed",
+        "tests/certificates/test_receipt_signing.py::test_a_changed_parameter_is_not_accepted",
     ),
     SourcePlant(
         "receipts under an old secret are forged",
         "pushgateway/certificates/receipt_signing.py",
         "if any(hmac.compare_digest(key.mac(text), given) for key in self._keys):",
         "if hmac.compare_digest(self._keys[0].mac(text), given):",
-        "tests/certificates/test_receipt_signing.py::test_an_old_secret_is_still_believed_and_no_longer_used",
+        "tests/certificates/test_receipt_signing.py::test_an_old_secret_is_still_accepted_and_no_longer_used",
     ),
     SourcePlant(
         "an address under an old secret is refused",
         "pushgateway/certificates/receipt_signing.py",
         "return any(hmac.compare_digest(path, given) for path in self._paths)",
         "return hmac.compare_digest(self._paths[0], given)",
-        "tests/certificates/test_receipt_signing.py::test_an_old_secret_is_still_believed_and_no_longer_used",
+        "tests/certificates/test_receipt_signing.py::test_an_old_secret_is_still_accepted_and_no_longer_used",
     ),
     SourcePlant(
         "a notification's own receipt URL is overwritten",
@@ -66,14 +66,14 @@ PLANTS = [
         "        if note.receipt_url is not None or note.receipt_parameter is not None:\n"
         "            return push",
         "        note = push.notification",
-        "tests/certificates/test_receipt_signing.py::test_the_hosts_own_words_go_before_ours",
+        "tests/certificates/test_receipt_signing.py::test_a_parameter_of_the_host_is_not_replaced",
     ),
     SourcePlant(
         "a broadcast's parameter proves a phone",
         "pushgateway/certificates/receipt_signing.py",
         "            Proof.MESSAGE: _BROADCAST + name",
         "            Proof.PUSH: _BROADCAST + name",
-        "tests/certificates/test_receipt_signing.py::test_what_goes_out_comes_back_with_its_dedupe_id",
+        "tests/certificates/test_receipt_signing.py::test_a_receipt_parameter_gives_the_dedupe_id_back",
     ),
     SourcePlant(
         "a vendor's id that is not proved confirms a push",
