@@ -200,10 +200,10 @@ def test_cost_targets_can_be_missed(load: Load, common: ModuleType) -> None:
     """As dear as N, and as slow as a plain loop: every target of the doors is missed; free and fast: each is met."""
     throughput = load("throughput")
     names = [load("contenders").NAIVE, throughput.HTTPX, throughput.AIOHTTP]
-    names = [throughput.named(way, name) for way in throughput.COMPARED for name in load("transports").transports()]
+    ways = [throughput.named(way, name) for way in throughput.COMPARED for name in load("transports").transports()]
     plain = {name: [common.Reading(10, 1.0, 1.0)] for name in names}
-    slow = throughput.targets(plain | {way: [common.Reading(10, 1.0, 1.0, 0.1)] for way in names})
-    quick = throughput.targets(plain | {way: [common.Reading(10, 0.001, 0.001, 0.1)] for way in names})
+    slow = throughput.targets(plain | {way: [common.Reading(10, 1.0, 1.0, 0.1)] for way in ways})
+    quick = throughput.targets(plain | {way: [common.Reading(10, 0.001, 0.001, 0.1)] for way in ways})
 
     assert [target.met for target in slow] == [False] * len(slow)
     assert [target.met for target in quick] == [True] * len(quick)
