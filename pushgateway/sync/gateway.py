@@ -1,9 +1,9 @@
-"""The same gateway for code without an event loop.
+"""`pushgateway.sync.Gateway`: the gateway for code without an event loop.
 
-Law of this file: no logic of its own. One background thread runs one event loop with one `pushgateway.Gateway` in it;
-every method here hands its call over and waits. Any thread may call. What belongs to the host, an iterable above all,
-is read in the thread that calls. A call handed over is seen through before the loop ends; a later one is told what a
-closed gateway tells.
+It holds no logic of its own. A `GatewayThread` runs one event loop with one `pushgateway.Gateway` in it; each method
+here hands its call to that thread and waits for the value. Any thread may call. Iterables of the host are read in the
+thread that calls. A call handed over before `close()` is completed; a later one gets the values of a closed gateway
+(`NOT_SENT` / `CLOSED`).
 """
 
 from __future__ import annotations
@@ -41,8 +41,8 @@ from pushgateway.model.secret import safe_repr
 from pushgateway.observe.emitter import Observer
 from pushgateway.observe.journal import Journal
 from pushgateway.observe.traces import Trace
-from pushgateway.sync.stream import Crossing
-from pushgateway.sync.thread import Background, Crossover, TurnedAway
+from pushgateway.sync.stream import ThreadStream
+from pushgateway.sync.thread import CallRefused, GatewayThread, ThreadCall
 from pushgateway.transport import Transport
 from pushgateway.transport.auto import TransportName
 from pushgateway.vendor import Vendor
@@ -61,10 +61,10 @@ _Begin: TypeAlias = Callable[[_async.Gateway], Coroutine[Any, Any, R]]
 class Gateway:
     """`pushgateway.Gateway`, blocking. Same names, same values; use it as a context manager or call `close()`.
 
-    Raises `LoopError` where an event loop runs, because blocking there would stop everything else in it, in a process
-    forked after it was made, and under eventlet. Under gevent only the greenlet that calls waits. A call that an
-    exception of a signal handler ends takes back what has not left. One that nobody closed is closed at the end of the
-    process.
+    Raises `LoopError` in a thread whose event loop runs (blocking would stop everything else in it), in a process
+    forked after it was created, and under eventlet. Under gevent only the calling greenlet waits. If an exception of a
+    signal handler ends a call, its pushes that were not sent yet are not sent. A gateway that is not closed is closed
+    at the end of the process.
     """
 
     def __init__(
@@ -88,7 +88,7 @@ class Gateway:
         clock: Callable[[], float] = time.time,
         rng: random.Random | None = None,
     ) -> None:
-        """See `pushgateway.Gateway`. A transport and an `observer` of yours are used in the background thread."""
+        """See `pushgateway.Gateway`. Your `transport` and `observer` are used in the gateway's thread."""
         _refuse_running_loop()
         self._inner = _async.Gateway(
             certificates,
@@ -109,9 +109,9 @@ class Gateway:
             clock=clock,
             rng=rng,
         )
-        self._given = vendors
-        self._background = Background(self._inner)
-        weakref.finalize(self, self._background.abandon).atexit = False  # `_end_all` waits as well
+        self._vendors = vendors
+        self._thread = GatewayThread(self._inner)
+        weakref.finalize(self, self._thread.abandon).atexit = False  # `_close_all` does it then, and waits
 
     def send(
         self,
@@ -125,7 +125,7 @@ class Gateway:
         context: object = None,
     ) -> Outcome:
         """See `pushgateway.Gateway.send`."""
-        given = _manner(timeout, coalesce, priority, dedupe_id, context)
+        given = _send_options(timeout, coalesce, priority, dedupe_id, context)
         return self._call(
             lambda inner: inner.send(push_token, notification, **given),
             lambda: _closed(Push(push_token, notification, **given)),
@@ -143,7 +143,7 @@ class Gateway:
         context: object = None,
     ) -> Outcome:
         """See `pushgateway.Gateway.try_send`."""
-        given = _manner(timeout, coalesce, priority, dedupe_id, context)
+        given = _send_options(timeout, coalesce, priority, dedupe_id, context)
         return self._call(
             lambda inner: inner.try_send(push_token, notification, **given),
             lambda: _closed(Push(push_token, notification, **given)),
@@ -173,28 +173,28 @@ class Gateway:
     def stream(self, pushes: Iterable[Push], *, window: int = 4000) -> Generator[Outcome, None, None]:
         """See `pushgateway.Gateway.stream`. `pushes` is iterated here, in the thread that takes the outcomes.
 
-        An outcome that is known goes before the next push is taken, but while `pushes` blocks none can come. Pushes
-        taken when the gateway is closed from another thread have their outcomes too. Leaving early (`close()` of the
-        generator) takes back what has not left yet.
+        A known outcome is yielded before the next push is taken, but none can be yielded while `pushes` blocks. Pushes
+        that were taken get their outcomes also when another thread closes the gateway. After `close()` of the generator
+        pushes that were not sent yet are not sent.
         """
         self._ready()
-        crossing = Crossing(self._background.loop, window)
+        handover = ThreadStream(self._thread.loop, window)
         source = iter(pushes)
-        call = Crossover(
-            lambda inner: crossing.run(lambda supply: inner.stream(supply, window=window)), crossing.turn_away
+        call = ThreadCall(
+            lambda inner: handover.run(lambda supply: inner.stream(supply, window=window)), handover.refuse
         )
         try:
-            self._background.hand_over(call)
-            yield from crossing.outcomes(source, self._ready)
-            with contextlib.suppress(TurnedAway):
+            self._thread.hand_over(call)
+            yield from handover.outcomes(source, self._ready)
+            with contextlib.suppress(CallRefused):
                 call.result()
-            yield from map(_closed, crossing.left())
-            if crossing.failure is not None:
-                raise crossing.failure
-            if crossing.turned_away:
-                yield from (_closed(as_push(push, place)) for place, push in enumerate(source, crossing.given))
+            yield from map(_closed, handover.unsent())
+            if handover.failure is not None:
+                raise handover.failure
+            if handover.refused:
+                yield from (_closed(as_push(push, place)) for place, push in enumerate(source, handover.given))
         finally:
-            self._background.take_back(call)
+            self._thread.cancel(call)
 
     def broadcast(
         self,
@@ -226,10 +226,10 @@ class Gateway:
     def receipts(self, certificate_id: int | str, headers: Mapping[str, str], body: bytes) -> ReceivedReceipts:
         """See `pushgateway.Gateway.receipts`."""
 
-        async def hear(inner: _async.Gateway) -> ReceivedReceipts:
+        async def receive(inner: _async.Gateway) -> ReceivedReceipts:
             return inner.receipts(certificate_id, headers, body)
 
-        return self._call(hear, lambda: ReceivedReceipts(reason=Reason.CLOSED, detail=CLOSED))
+        return self._call(receive, lambda: ReceivedReceipts(reason=Reason.CLOSED, detail=CLOSED))
 
     def forget_receipts(self, receipts: Iterable[Receipt]) -> None:
         """See `pushgateway.Gateway.forget_receipts`."""
@@ -251,7 +251,7 @@ class Gateway:
     def reload(self, certificates: Iterable[Certificate]) -> None:
         """See `pushgateway.Gateway.reload`. After `close()` it changes nothing."""
         given = list(certificates)
-        import_early(given, self._given)
+        import_early(given, self._vendors)
 
         async def swap(inner: _async.Gateway) -> None:
             inner.reload(given)
@@ -278,34 +278,34 @@ class Gateway:
 
     @property
     def certificates(self) -> tuple[Certificate, ...]:
-        """The set in use."""
+        """The certificates in use."""
         return self._inner.certificates
 
     def close(self, grace: float = 5.0) -> None:
-        """See `pushgateway.Gateway.aclose`; also ends the background thread. Safe to call more than once.
+        """See `pushgateway.Gateway.aclose`; also ends the gateway's thread. Safe to call more than once.
 
-        Calls under way in other threads get their values; later ones get those of a closed gateway.
+        Calls under way in other threads get their values; later ones get the values of a closed gateway.
         """
-        if not self._background.over:
+        if not self._thread.is_closed:
             self._ready()
-        self._background.end(grace)
+        self._thread.close(grace)
 
     def _call(self, begin: _Begin[R], closed: Callable[[], R]) -> R:
         self._ready()
-        call = Crossover(begin)
+        call = ThreadCall(begin)
         try:
-            self._background.hand_over(call)
+            self._thread.hand_over(call)
             return call.result()
-        except TurnedAway:
+        except CallRefused:
             return closed()
-        except BaseException:  # also an interrupt, as by Ctrl-C
-            call.gone = True
-            self._background.take_back(call)
+        except BaseException:  # also an interrupt, such as Ctrl-C
+            call.abandoned = True
+            self._thread.cancel(call)
             raise
 
     def _ready(self) -> None:
         _refuse_running_loop()
-        if self._background.forked:
+        if self._thread.forked:
             raise LoopError("this gateway was made before a fork: make one in each process, after the fork")
 
     def __enter__(self) -> Self:
@@ -314,7 +314,7 @@ class Gateway:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if not self._background.forked:  # a child that leaves the block has nothing to close
+        if not self._thread.forked:  # a child that leaves the block has nothing to close
             self.close()
 
     def __repr__(self) -> str:
@@ -326,7 +326,7 @@ class Operations:
     """`pushgateway.engine.operations.Operations`, blocking."""
 
     def __init__(self, inner: _Operations, call: Callable[[_Begin[Any], Callable[[], Any]], Any]) -> None:
-        """`call` hands a call over and waits."""
+        """`call` runs a call in the gateway's thread and waits for its value."""
         self._inner = inner
         self._call = call
 
@@ -354,7 +354,7 @@ class Operations:
         return f"sync.{self._inner!r}"
 
 
-def _manner(
+def _send_options(
     timeout: float | None, coalesce: bool, priority: Priority | None, dedupe_id: str, context: object
 ) -> dict[str, Any]:
     """The options of one send, under the names that `send` and `Push` share."""

@@ -1,9 +1,9 @@
-"""A thread with an event loop and a gateway in it, for code that has no loop of its own.
+"""`GatewayThread`: a thread that runs one event loop with one `pushgateway.Gateway` in it, and the calls made to it.
 
-A call handed over is seen through before the loop ends; one that comes later is turned away. Whether the gateway is
-closing is decided in the loop alone, and values come back through a `Mailbox`: so there is no lock that a caller could
-hold while it is interrupted. The thread is a daemon, and what is under way when the process ends gets a moment. It
-does not know the gateway in front of it.
+A call handed over before the gateway closes is completed before the loop ends; a later one is refused. Only code in the
+loop decides whether the gateway is closing, and values come back through a `ThreadQueue`, so there is no lock that a
+caller could hold while it is interrupted. The thread is a daemon; when the process ends, calls under way get
+`EXIT_GRACE` seconds. Used by `pushgateway.sync.gateway`, which this module does not import.
 """
 
 from __future__ import annotations
@@ -20,37 +20,41 @@ from typing import Any, Final, Generic, TypeVar
 
 from pushgateway.gateway import Gateway
 from pushgateway.model.errors import LoopError
-from pushgateway.sync.mailbox import Mailbox, mailbox, start_thread
+from pushgateway.sync.threads import ThreadQueue, make_queue, start_thread
 
 R = TypeVar("R")
 
 EXIT_GRACE = 1.0
-"""Seconds for what is under way when the process ends, or the gateway is dropped, without a `close()`."""
+"""Seconds for calls under way when the process ends, or the gateway is garbage collected, without a `close()`."""
 
 
-class TurnedAway(Exception):
-    """The gateway is closed, or just closing: the call was not begun."""
+class CallRefused(Exception):
+    """The gateway is closed or closing: the call was not started."""
 
 
-class Crossover(Generic[R]):
-    """A call, from before it is handed over: an interrupt may come when the loop has it already."""
+class ThreadCall(Generic[R]):
+    """A call of the caller's thread that runs in the loop's thread, and its result.
+
+    It exists before it is handed over, because an interrupt may come when the loop has it already.
+    """
 
     def __init__(
-        self, begin: Callable[[Gateway], Coroutine[Any, Any, R]], turned_away: Callable[[], None] | None = None
+        self, begin: Callable[[Gateway], Coroutine[Any, Any, R]], on_refused: Callable[[], None] | None = None
     ) -> None:
-        """`turned_away` is called in the loop's thread, or in the caller's, if the gateway is closed."""
-        self.gone = False
-        """The caller was interrupted: what has not left yet shall not leave."""
+        """`begin` makes the coroutine to run. `on_refused` is called, in the loop's thread or in the caller's, if the
+        gateway is closed."""
+        self.abandoned = False
+        """True: the caller was interrupted, so pushes whose request was not sent yet must not be sent."""
         self.settled = False
         self._begin = begin
-        self._turned_away = turned_away
+        self._on_refused = on_refused
         self.task: asyncio.Task[Any] | None = None
-        """In the loop, once it is begun."""
-        self._mailbox: Mailbox[tuple[Any, BaseException | None]] = mailbox()
+        """The task that runs it; None before it is started. Only used in the loop's thread."""
+        self._result: ThreadQueue[tuple[Any, BaseException | None]] = make_queue()
 
     def result(self) -> R:
-        """In the caller's thread: wait for its value. Raises what it raised, and `TurnedAway`."""
-        value, error = self._mailbox.get()
+        """In the caller's thread: wait for the value. Raises what the call raised, or `CallRefused`."""
+        value, error = self._result.get()
         if error is None:
             result: R = value
             return result
@@ -59,14 +63,14 @@ class Crossover(Generic[R]):
         finally:
             del error  # its traceback holds this frame
 
-    def start(self, inner: Gateway, ended: Callable[[Crossover[Any]], None]) -> None:
-        """In the loop: begin; `ended` is called when it has its value."""
+    def start(self, inner: Gateway, ended: Callable[[ThreadCall[Any]], None]) -> None:
+        """In the loop: start the task; `ended` is called when it has ended."""
         self.task = asyncio.get_running_loop().create_task(self._run(inner))
         self.task.add_done_callback(self._settle)
         self.task.add_done_callback(lambda _: ended(self))
 
     async def _run(self, inner: Gateway) -> R:
-        if self.gone:
+        if self.abandoned:
             raise asyncio.CancelledError
         return await self._begin(inner)
 
@@ -78,115 +82,118 @@ class Crossover(Generic[R]):
         else:
             self.put(task.result(), None)
 
-    def turn_away(self) -> None:
-        """It was not begun and will not be."""
-        if self._turned_away is not None and not self.settled:
-            self._turned_away()
-        self.put(None, TurnedAway())
+    def refuse(self) -> None:
+        """In any thread: the call was not started and will not be."""
+        if self._on_refused is not None and not self.settled:
+            self._on_refused()
+        self.put(None, CallRefused())
 
     def put(self, value: Any, error: BaseException | None) -> None:
-        """Give the caller its value."""
+        """Give the caller its value or error; only the first one counts."""
         if not self.settled:
             self.settled = True
-            self._mailbox.put((value, error))
+            self._result.put((value, error))
 
     def cancel(self) -> None:
-        """In the loop: break it off, if it runs."""
+        """In the loop: cancel the task if it runs."""
         if self.task is not None:
             self.task.cancel()
 
 
-class _Ending:
-    """Somebody wants the gateway closed."""
+class _CloseRequest:
+    """A request to close the gateway within `grace` seconds."""
 
-    def __init__(self, grace: float, told: Mailbox[None] | None) -> None:
+    def __init__(self, grace: float, done: ThreadQueue[None] | None) -> None:
         self.grace: Final = grace
-        self.told: Final = told
-        """Gets None when the loop has ended."""
+        self.done: Final = done
+        """Gets None when the loop has ended; None where nobody waits for it."""
 
 
-class Background:
-    """A thread, its event loop, and the gateway that lives in it. Does not know the `Gateway` in front of it."""
+class GatewayThread:
+    """A thread, its event loop, and the gateway that runs in it."""
 
     def __init__(self, inner: Gateway) -> None:
-        """Raises `LoopError` where no thread of the operating system can be had."""
+        """Raises `LoopError` if no thread of the operating system can be started."""
         self._inner = inner
         self._pid = os.getpid()
         self.loop: asyncio.AbstractEventLoop
-        self.over = False
-        """True when the gateway is closed, and not just closing."""
-        self._inbox: deque[Crossover[Any] | _Ending] = deque()
-        self._calls: set[Crossover[Any]] = set()
-        self._endings: list[_Ending] = []
+        self.is_closed = False
+        """True when the gateway is closed; still False while it is closing."""
+        self._inbox: deque[ThreadCall[Any] | _CloseRequest] = deque()
+        self._calls: set[ThreadCall[Any]] = set()
+        self._close_requests: list[_CloseRequest] = []
         self._close: asyncio.Task[None] | None = None
         self._ended = asyncio.Event()
-        started = mailbox()
+        started = make_queue()
         try:
-            self._thread = start_thread(lambda: self._run(started), "pushgateway")
+            self._os_thread = start_thread(lambda: self._run(started), "pushgateway")
             _raise(started.get())
         except BaseException:
-            self._inbox.append(_Ending(0.0, None))  # read when the loop begins, if it ever does
+            self._inbox.append(_CloseRequest(0.0, None))  # read when the loop begins, if it ever does
             raise
         _RUNNING.add(self)
 
     @property
     def forked(self) -> bool:
-        """True in a child process, where the thread does not exist."""
+        """True in a forked child process, where the thread does not exist."""
         return self._pid != os.getpid()
 
     # In any thread
 
-    def hand_over(self, call: Crossover[Any]) -> None:
-        """Run `call` in the loop, or turn it away if the gateway is closed or just closing."""
+    def hand_over(self, call: ThreadCall[Any]) -> None:
+        """Run `call` in the loop, or refuse it if the gateway is closed or closing."""
         self._post(call)
 
-    def take_back(self, call: Crossover[Any]) -> None:
-        """Its caller is gone: what has not left yet shall not leave."""
-        call.gone = True
+    def cancel(self, call: ThreadCall[Any]) -> None:
+        """The caller was interrupted: pushes whose request was not sent yet are not sent."""
+        call.abandoned = True
         if not call.settled and not self.forked:
             with contextlib.suppress(RuntimeError):  # the loop has ended, and the call with it
                 self.loop.call_soon_threadsafe(call.cancel)
 
-    def begin_ending(self, grace: float, told: Mailbox[None] | None = None) -> None:
-        """Take no more calls, close the gateway, and end the thread when all calls have their values."""
-        self._post(_Ending(grace, told))
+    def begin_closing(self, grace: float, done: ThreadQueue[None] | None = None) -> None:
+        """Accept no more calls, close the gateway, and end the thread when all calls have their values. Does not
+        wait."""
+        self._post(_CloseRequest(grace, done))
 
-    def end(self, grace: float) -> None:
-        """The same, and wait for it."""
-        told: Mailbox[None] = mailbox()
-        self.begin_ending(grace, told)
-        told.get()
-        if self._thread is not None:
-            self._thread.join()
+    def close(self, grace: float) -> None:
+        """Call `begin_closing` and wait until the thread has ended."""
+        done: ThreadQueue[None] = make_queue()
+        self.begin_closing(grace, done)
+        done.get()
+        if self._os_thread is not None:
+            self._os_thread.join()
 
     def abandon(self) -> None:
-        """The gateway in front was dropped. Does not wait: garbage is collected in any thread, this one's too."""
+        """Close because `sync.Gateway` was garbage collected. Does not wait, because that may happen in any thread,
+        also in the loop's."""
         if not self.forked:
-            self.begin_ending(EXIT_GRACE)
+            self.begin_closing(EXIT_GRACE)
 
-    def _post(self, item: Crossover[Any] | _Ending) -> None:
+    def _post(self, item: ThreadCall[Any] | _CloseRequest) -> None:
         self._inbox.append(item)
         with contextlib.suppress(RuntimeError):  # the loop has ended
-            self.loop.call_soon_threadsafe(self._take_in)
-        if self.over:  # says so first and then empties the inbox once: what came later is ours to answer
-            self._turn_all_away()
+            self.loop.call_soon_threadsafe(self._read_inbox)
+        # `is_closed` is set before the loop's thread empties the inbox for the last time: later items are refused here.
+        if self.is_closed:
+            self._refuse_all()
 
-    def _turn_all_away(self) -> None:
+    def _refuse_all(self) -> None:
         with contextlib.suppress(IndexError):
             while True:
                 item = self._inbox.popleft()
-                if isinstance(item, Crossover):
-                    item.turn_away()
-                elif item.told is not None:
-                    item.told.put(None)
+                if isinstance(item, ThreadCall):
+                    item.refuse()
+                elif item.done is not None:
+                    item.done.put(None)
 
     # In the loop's thread
 
-    def _run(self, started: Mailbox[BaseException | None]) -> None:
+    def _run(self, started: ThreadQueue[BaseException | None]) -> None:
         async def live() -> None:
             self.loop = asyncio.get_running_loop()
             started.put(None)
-            self._take_in()
+            self._read_inbox()
             await self._ended.wait()
 
         try:
@@ -195,22 +202,22 @@ class Background:
             started.put(failed)
             raise
         finally:
-            self.over = True
+            self.is_closed = True
             for call in self._calls:
                 call.put(None, LoopError("the gateway's thread ended before this call did"))
-            self._inbox.extend(self._endings)
-            self._turn_all_away()
+            self._inbox.extend(self._close_requests)
+            self._refuse_all()
 
-    def _take_in(self) -> None:
+    def _read_inbox(self) -> None:
         while self._inbox:
             item = self._inbox.popleft()
-            if isinstance(item, _Ending):
-                self._endings.append(item)
+            if isinstance(item, _CloseRequest):
+                self._close_requests.append(item)
                 if self._close is None:
-                    # Behind every call in the loop's queue: what was handed over before is under way by then.
+                    # As a task it runs after every call that was handed over before: those are started by then.
                     self._close = self.loop.create_task(self._end(item.grace))
             elif self._close is not None:
-                item.turn_away()
+                item.refuse()
             else:
                 self._calls.add(item)
                 item.start(self._inner, self._calls.discard)
@@ -228,17 +235,17 @@ def _raise(error: BaseException | None) -> None:
         raise error
 
 
-_RUNNING: weakref.WeakSet[Background] = weakref.WeakSet()
-"""Those whose thread runs: it keeps each of them alive."""
+_RUNNING: weakref.WeakSet[GatewayThread] = weakref.WeakSet()
+"""All whose thread runs. The running thread keeps each of them alive."""
 
 
 @atexit.register
-def _end_all() -> None:
-    # A daemon thread is frozen at some point of the interpreter's end, with requests and sockets half done.
-    mine = [background for background in list(_RUNNING) if not background.forked]
-    waits: list[Mailbox[None]] = [mailbox() for _ in mine]
-    for background, told in zip(mine, waits, strict=True):
-        background.begin_ending(EXIT_GRACE, told)
-    for told in waits:
+def _close_all() -> None:
+    # The interpreter stops a daemon thread at some point of its own end, in the middle of requests.
+    mine = [thread for thread in list(_RUNNING) if not thread.forked]
+    waits: list[ThreadQueue[None]] = [make_queue() for _ in mine]
+    for thread, done in zip(mine, waits, strict=True):
+        thread.begin_closing(EXIT_GRACE, done)
+    for done in waits:
         with contextlib.suppress(Empty):
-            told.get(timeout=EXIT_GRACE + 1.0)
+            done.get(timeout=EXIT_GRACE + 1.0)

@@ -70,8 +70,8 @@ def test_the_end_of_a_process_waits_for_sends_under_way() -> None:
     thread.start()
     assert asked.wait(10)
 
-    backgrounds._end_all()
-    assert g._background.over
+    backgrounds._close_all()
+    assert g._thread.is_closed
     thread.join(10)
 
     assert [one.status for one in outcomes] == [Status.ACCEPTED]

@@ -2,7 +2,7 @@
 
 Law of this file: each sink takes every outcome once and wakes its caller; none knows lanes or vendors. No task and,
 but for `send`, no future per push. What a host's source does, it does in its own thread: in the loop for `Flow`, in
-the caller's thread for `Crossing`.
+the caller's thread for `ThreadStream`.
 """
 
 from __future__ import annotations

@@ -6,8 +6,8 @@ PLANTS = [
     SourcePlant(
         "a sync program ends without waiting for its sends",
         "pushgateway/sync/thread.py",
-        "        background.begin_ending(EXIT_GRACE, told)\n    for told in waits:",
-        "        pass\n    for told in waits[:0]:",
+        "        thread.begin_closing(EXIT_GRACE, done)\n    for done in waits:",
+        "        pass\n    for done in waits[:0]:",
         "tests/engine/test_engine_parts.py::test_the_end_of_a_process_waits_for_sends_under_way",
     ),
     SourcePlant(

@@ -1,9 +1,9 @@
-"""Threads of the operating system and the way back from them: how a caller waits for the gateway's loop thread.
+"""Threads of the operating system, and queues by which a caller waits for a value from another thread.
 
-A `Mailbox` shares no lock with Python code: a caller that is interrupted while it waits (a signal handler that raises,
-Ctrl-C, Celery's soft time limit) can leave nothing locked, so the loop thread never blocks on it. Under gevent's
-monkey patching the thread is a real one all the same, and waiting lets the other greenlets run. Used by `background`
-and `flow`.
+A `ThreadQueue` holds no lock that Python code could keep: a caller that is interrupted while it waits (a signal handler
+that raises, Ctrl-C, Celery's soft time limit) leaves nothing locked, so the loop's thread never blocks on it. Under
+gevent's monkey patching `start_thread` still starts a real thread, and waiting lets the other greenlets run. Used by
+`pushgateway.sync.thread` and `pushgateway.sync.stream`.
 """
 
 from __future__ import annotations
@@ -27,21 +27,21 @@ EVENTLET = (
 )
 
 
-class Mailbox(Protocol[T]):
-    """Values from any thread for the one that made the mailbox, first in, first out."""
+class ThreadQueue(Protocol[T]):
+    """Passes values from any thread to the thread that created the queue, first in, first out."""
 
     def put(self, item: T) -> None:
-        """Never blocks."""
+        """Add a value. Never blocks."""
 
     def get(self, block: bool = True, timeout: float | None = None) -> T:
-        """The next value. `timeout` in seconds; raises `queue.Empty` after it."""
+        """Wait for the next value and return it. `timeout`: seconds, after which it raises `queue.Empty`."""
 
     def empty(self) -> bool:
-        """Whether there is none now."""
+        """True if there is no value now."""
 
 
-class _GreenletMailbox(Generic[T]):
-    """The same where gevent runs: the thread's other greenlets go on while one waits."""
+class _GreenletQueue(Generic[T]):
+    """A `ThreadQueue` for gevent: while one greenlet waits, the other greenlets of its thread run."""
 
     def __init__(self) -> None:
         self._items: deque[T] = deque()
@@ -56,7 +56,7 @@ class _GreenletMailbox(Generic[T]):
 
     def put(self, item: T) -> None:
         self._items.append(item)
-        with contextlib.suppress(Exception):  # the hub has ended, and with it whoever waited
+        with contextlib.suppress(Exception):  # the hub has ended, and with it the greenlet that waited
             self._watcher.send()
 
     def get(self, block: bool = True, timeout: float | None = None) -> T:
@@ -70,15 +70,15 @@ class _GreenletMailbox(Generic[T]):
         return not self._items
 
 
-def mailbox() -> Mailbox[Any]:
-    """A new mailbox for the thread that calls this."""
-    return _GreenletMailbox() if _gevent() is not None else SimpleQueue()
+def make_queue() -> ThreadQueue[Any]:
+    """A new queue; the thread that calls this is the one that reads from it."""
+    return _GreenletQueue() if _gevent() is not None else SimpleQueue()
 
 
 def start_thread(run: Callable[[], None], name: str) -> threading.Thread | None:
     """Run a function in a new daemon thread of the operating system.
 
-    Returns the thread, or None under gevent, where no object stands for it. Raises `LoopError` under eventlet.
+    Returns the thread, or None under gevent, which has no object for such a thread. Raises `LoopError` under eventlet.
     """
     patched = _gevent()
     if patched is not None:
@@ -98,6 +98,6 @@ def refuse_eventlet() -> None:
 
 
 def _gevent() -> Any:
-    """gevent's `monkey` module where it has replaced Python's threads, otherwise None."""
+    """gevent's `monkey` module if it has replaced Python's threads, otherwise None."""
     monkey = sys.modules.get("gevent.monkey")
     return monkey if monkey is not None and monkey.is_module_patched("threading") else None
