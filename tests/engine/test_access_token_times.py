@@ -1,6 +1,7 @@
-"""When there is a login: early, once, from the vendor's own clock, and with pauses that grow while it fails.
+"""When a login takes place: before the access token ends, once for all callers, by the vendor's own clock, and with
+growing pauses while it fails.
 
-Law of this file: virtual time only, and every order of callbacks that a seed makes.
+Virtual time only, with several seeded orders of the loop's callbacks.
 """
 
 import asyncio
@@ -23,7 +24,7 @@ from pushgateway.vendor.refusals import NoVerdict, Refused
 
 @pytest.mark.parametrize("age", [0.0, 3600.0, DAY - 120.0])
 def test_a_life_is_counted_from_the_vendors_creation_time(age: float) -> None:
-    """A token that is 23 hours old already ends in one hour: the next login is before that end, not after it."""
+    """A token that is already 23 hours old ends in one hour: the next login is before that end, not after it."""
 
     async def main() -> list[float]:
         tokens, office = fresh(), Office(takes=0.0)
@@ -52,8 +53,11 @@ def test_a_life_is_counted_from_the_vendors_creation_time(age: float) -> None:
         (None, float("nan"), 60.0),
     ],
 )
-def test_an_odd_creation_time_makes_no_storm(created_at: float | None, lifetime: float, serves: float) -> None:
-    """Long dead: a minute. From the future: its lifetime. A short life is what it is; none is not believed."""
+def test_an_odd_creation_time_causes_no_series_of_logins(
+    created_at: float | None, lifetime: float, serves: float
+) -> None:
+    """A token that should have ended long ago is used for a minute, one from the future for its lifetime. A short
+    lifetime is kept; zero, negative and NaN count as a minute."""
 
     async def main() -> list[int]:
         tokens, office = fresh(), Office(takes=0.0)
@@ -74,7 +78,8 @@ def test_an_odd_creation_time_makes_no_storm(created_at: float | None, lifetime:
 
 @every_order
 def test_a_token_is_renewed_early_and_once(seed: int | None) -> None:
-    """At four fifths of its life at the earliest, in the background: nobody waits, and a thousand asking make one."""
+    """The renewal starts after four fifths of the lifetime at the earliest, in the background: nobody waits for it, and
+    a thousand callers cause one login."""
 
     async def main() -> tuple[list[float], list[float], set[str]]:
         tokens, office = fresh(), Office(takes=10.0)
@@ -96,8 +101,8 @@ def test_a_token_is_renewed_early_and_once(seed: int | None) -> None:
     assert values == {"access-1", "access-2"}
 
 
-def test_the_same_token_given_again_makes_no_storm() -> None:
-    """A vendor that gives one token for the whole day, whoever asks: a handful of logins, no gap, then a fresh one."""
+def test_a_token_that_does_not_change_causes_few_logins() -> None:
+    """A vendor that returns the same token all day: a handful of logins, no moment without a token, then a new one."""
 
     async def main() -> tuple[list[float], float]:
         tokens, office = fresh(), Office(takes=0.2)
@@ -119,11 +124,11 @@ def test_the_same_token_given_again_makes_no_storm() -> None:
 
     assert len(times) < 2 * 15
     assert min(later - sooner for sooner, later in itertools.pairwise(times)) >= 50.0
-    assert oldest <= DAY + 70.0  # a minute past its end at most: vendors take an old one ten minutes longer
+    assert oldest <= DAY + 70.0  # at most a minute after its end: vendors accept an old token ten minutes longer
 
 
 def test_processes_do_not_renew_at_the_same_minute() -> None:
-    """Twenty processes that started together come back spread over more than an hour (A3)."""
+    """The logins of twenty processes that started together spread over more than an hour (A3)."""
 
     async def renewal(rng: random.Random) -> float:
         loop = asyncio.get_running_loop()
@@ -142,7 +147,7 @@ def test_processes_do_not_renew_at_the_same_minute() -> None:
 
 @every_order
 def test_a_refused_key_is_not_asked_for_again_for_five_minutes(seed: int | None) -> None:
-    """A thousand sends later it is still one login; at 300 seconds, and not before, there is a second (A11)."""
+    """A thousand sends later it is still one login; the second takes place after 300 seconds and not before (A11)."""
 
     async def main() -> tuple[list[Any], list[float]]:
         tokens, office = fresh(), Office(takes=0.0)
@@ -161,7 +166,7 @@ def test_a_refused_key_is_not_asked_for_again_for_five_minutes(seed: int | None)
 
 
 def test_a_refused_key_is_not_asked_for_while_the_old_token_serves_either() -> None:
-    """A renewal in the background that is refused pauses like any other, and the old token serves to its end."""
+    """A refused login in the background is followed by the same pause, and the old token is used until its end."""
 
     async def main() -> tuple[list[float], set[str]]:
         tokens, office = fresh(), Office(takes=0.0, lifetime=10_000.0)
@@ -181,7 +186,7 @@ def test_a_refused_key_is_not_asked_for_while_the_old_token_serves_either() -> N
 
 
 def test_a_renewal_that_fails_is_repeated_once_a_minute_at_most() -> None:
-    """The old token still serves, so there is no hurry: nobody waits, nobody hears of it, and the vendor is spared."""
+    """The old token is still valid, so nobody waits, no send fails, and the vendor gets few logins."""
 
     async def main() -> tuple[list[float], set[str]]:
         tokens, office = fresh(), Office(takes=0.0, lifetime=10_000.0)
@@ -202,7 +207,7 @@ def test_a_renewal_that_fails_is_repeated_once_a_minute_at_most() -> None:
 
 @pytest.mark.parametrize("failure", [busy, lambda: NoVerdict("silence")])
 def test_a_login_that_fails_is_tried_with_growing_pauses(failure: Callable[[], PushgatewayError]) -> None:
-    """From half a second to a quarter of a minute, never beyond; the first success clears the slate (A5)."""
+    """The pauses grow from half a second to 15 seconds and not further; the first success resets them (A5)."""
 
     async def main() -> tuple[list[float], float]:
         tokens, office = fresh(), Office(takes=0.0)
@@ -232,7 +237,8 @@ def test_a_login_that_fails_is_tried_with_growing_pauses(failure: Callable[[], P
 
 
 def test_a_vendors_pause_after_a_login_is_kept() -> None:
-    """Its `retry_after` is a floor also for logins: at the moment it named, and not before, somebody asks again."""
+    """The vendor's `retry_after` is the shortest pause for logins too: the next login is at that moment and not
+    before."""
 
     async def main() -> list[float]:
         tokens, office = fresh(), Office(takes=0.0)
@@ -246,8 +252,9 @@ def test_a_vendors_pause_after_a_login_is_kept() -> None:
 
 
 @pytest.mark.parametrize(("apart", "guarded"), [(149.0, True), (200.0, False), (201.0, False)])
-def test_somebody_else_with_our_key_is_noticed(apart: float, guarded: bool, caplog: pytest.LogCaptureFixture) -> None:
-    """Three tokens refused within ten minutes may be chance; the fourth makes the logins pause, and says why."""
+def test_another_user_of_the_same_key_is_noticed(apart: float, guarded: bool, caplog: pytest.LogCaptureFixture) -> None:
+    """Three tokens refused within ten minutes may be chance; after the fourth, logins pause, and a log line says
+    why."""
     caplog.set_level(logging.WARNING)
 
     async def main() -> list[Any]:
@@ -261,13 +268,13 @@ def test_somebody_else_with_our_key_is_noticed(apart: float, guarded: bool, capl
 
     kinds = run_virtual(main())
 
-    assert kinds == [AccessToken] * 5  # the pause is shorter than the time between
+    assert kinds == [AccessToken] * 5  # the pause is shorter than the time between two logins
     assert ("another process" in caplog.text) is guarded
 
 
 @every_order
 def test_two_processes_with_one_key_do_not_log_each_other_out_for_ever(seed: int | None) -> None:
-    """Every token is refused at once, on and on: the logins slow down to one a minute and do not stop (A7)."""
+    """If every token is refused at once, the logins slow down to one a minute and do not stop (A7)."""
 
     async def main() -> tuple[list[float], set[Reason]]:
         tokens, office, reasons = fresh(), Office(takes=0.0), set()
@@ -286,4 +293,4 @@ def test_two_processes_with_one_key_do_not_log_each_other_out_for_ever(seed: int
     assert pauses[:9] == [0.5, 0.5, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0]
     assert set(pauses[9:]) == {60.0}
     assert len(pauses) > 30
-    assert reasons == {Reason.UNAVAILABLE}  # for a while: the key itself is good
+    assert reasons == {Reason.UNAVAILABLE}  # a temporary reason: the key itself is good

@@ -1,6 +1,7 @@
-"""Access tokens: one login for everybody, forgotten by value, never mixed up, and nothing left at the end.
+"""Access tokens: one login for all callers, forgotten by value, never used for another key, and no task left after
+closing.
 
-Law of this file: virtual time only, and every order of callbacks that a seed makes.
+Virtual time only, with several seeded orders of the loop's callbacks.
 """
 
 import asyncio
@@ -22,7 +23,7 @@ from pushgateway.vendor.refusals import ClockSkew, NoVerdict, Refused
 
 @every_order
 def test_ten_thousand_cold_sends_make_one_login(seed: int | None) -> None:
-    """Everybody waits for the same login and gets the same token (A2)."""
+    """All callers wait for the same login and get the same token (A2)."""
 
     async def main() -> tuple[set[AccessToken], int]:
         tokens, office = fresh(), Office()
@@ -39,7 +40,8 @@ def test_ten_thousand_cold_sends_make_one_login(seed: int | None) -> None:
 @every_order
 @pytest.mark.parametrize("cancelled", [0, 1, 4])
 def test_a_waiter_that_is_cancelled_does_not_cancel_the_login(seed: int | None, cancelled: int) -> None:
-    """Whoever it is, the first one too: the others get their token from the login already made (A4, A13)."""
+    """If any waiter is cancelled, also the first one, the others get their token from the login that is under way (A4,
+    A13)."""
 
     async def main() -> tuple[list[Any], int]:
         tokens, office = fresh(), Office()
@@ -57,8 +59,9 @@ def test_a_waiter_that_is_cancelled_does_not_cancel_the_login(seed: int | None, 
 
 
 @every_order
-def test_a_login_nobody_waits_for_is_kept(seed: int | None) -> None:
-    """All waiters are cancelled: the token still comes and serves the next send, and a failure is no leftover."""
+def test_a_login_without_waiters_is_kept(seed: int | None) -> None:
+    """If all waiters are cancelled, the token is still stored for the next send, and a failure is no unhandled
+    exception."""
 
     async def main(failing: bool) -> int:
         tokens, office = fresh(), Office()
@@ -78,7 +81,7 @@ def test_a_login_nobody_waits_for_is_kept(seed: int | None) -> None:
 
 @every_order
 def test_a_token_is_forgotten_by_value(seed: int | None) -> None:
-    """A late "expired" for an old token does not cost the new one; for the present one it does, once (A7, A8)."""
+    """A late "expired" for an old token does not discard the new one; for the present one it does, once (A7, A8)."""
 
     async def main() -> list[str]:
         tokens, office = fresh(), Office()
@@ -89,7 +92,7 @@ def test_a_token_is_forgotten_by_value(seed: int | None) -> None:
             tokens.forget(KEY, first)
         third = await tokens.get(KEY, office)
         tokens.forget(("other", "cn"), third)
-        tokens.forget(KEY, AccessToken(third.value, 5.0))  # another object of the same value
+        tokens.forget(KEY, AccessToken(third.value, 5.0))  # another object with the same value
         fourth = await tokens.get(KEY, office)
         return [token.value for token in (first, second, third, fourth)]
 
@@ -98,7 +101,7 @@ def test_a_token_is_forgotten_by_value(seed: int | None) -> None:
 
 @every_order
 def test_a_thousand_sends_at_the_end_of_a_token_make_one_login(seed: int | None) -> None:
-    """All are told "expired" and all forget: one new login for everybody (A1)."""
+    """All senders get "expired" and all call `forget`: one new login for all of them (A1)."""
 
     async def main() -> tuple[set[str], int]:
         tokens, office = fresh(), Office()
@@ -117,12 +120,12 @@ def test_a_thousand_sends_at_the_end_of_a_token_make_one_login(seed: int | None)
 
 
 def depth(trace: TracebackType | None) -> int:
-    """How many frames a traceback keeps alive."""
+    """The number of frames that a traceback keeps alive."""
     return 0 if trace is None else 1 + depth(trace.tb_next)
 
 
-def test_a_failure_told_to_many_does_not_grow() -> None:
-    """The same failure is raised for each caller of its pause; it must not collect all their frames."""
+def test_a_failure_raised_for_many_callers_does_not_grow() -> None:
+    """The same exception is raised for each caller during its pause; it must not collect all their frames."""
 
     async def main() -> int:
         tokens, office = fresh(), Office(takes=0.0)
@@ -137,8 +140,8 @@ def test_a_failure_told_to_many_does_not_grow() -> None:
 
 @every_order
 @pytest.mark.parametrize("offset", [3600.0, -3600.0])
-def test_a_wrong_clock_is_learned(seed: int | None, offset: float) -> None:
-    """The login is repeated once with the vendor's time, and every later one starts with it (A10)."""
+def test_a_wrong_clock_is_corrected_by_the_vendors_time(seed: int | None, offset: float) -> None:
+    """The login is repeated once with the vendor's time, and every later login uses that time from the start (A10)."""
 
     async def main() -> tuple[list[float], str]:
         tokens, office = fresh(), Office(takes=1.0)
@@ -154,7 +157,7 @@ def test_a_wrong_clock_is_learned(seed: int | None, offset: float) -> None:
         office.fails = judge
         office.gives = lambda: AccessToken("good", 1000.0, created_at=EPOCH + now() + offset)
         await asyncio.gather(*(tokens.get(KEY, office) for _ in range(10)))
-        told = [at - EPOCH - began for at, began in zip(office.vendor_times, office.times, strict=True)]
+        offsets = [at - EPOCH - began for at, began in zip(office.vendor_times, office.times, strict=True)]
         await asyncio.sleep(790)
         assert (await tokens.get(KEY, office), len(office.times)) == (
             AccessToken("good", 1000.0, EPOCH + 2.0 + offset),
@@ -162,15 +165,16 @@ def test_a_wrong_clock_is_learned(seed: int | None, offset: float) -> None:
         )
         tokens.forget(KEY, await tokens.get(KEY, office))
         value = (await tokens.get(KEY, office)).value
-        told.append(office.vendor_times[-1] - EPOCH - office.times[-1])
-        return told, value
+        offsets.append(office.vendor_times[-1] - EPOCH - office.times[-1])
+        return offsets, value
 
     assert run_virtual(main(), seed=seed) == ([0.0, offset, offset], "good")
 
 
 @pytest.mark.parametrize(("offset", "logins"), [(None, 1), (5.0, 2)])
 def test_a_clock_that_cannot_be_set_right_is_a_refusal(offset: float | None, logins: int) -> None:
-    """Without the vendor's time there is nothing to learn; refused again with it, it is not tried a third time."""
+    """Without the vendor's time the clock cannot be corrected; a login that is refused again with it is not tried a
+    third time."""
 
     async def main() -> tuple[Any, int]:
         tokens, office = fresh(), Office(takes=0.0)
@@ -191,8 +195,9 @@ def test_a_clock_that_cannot_be_set_right_is_a_refusal(offset: float | None, log
 
 
 @every_order
-def test_dropping_a_certificate_forgets_everything(seed: int | None) -> None:
-    """Token, refusal, clock and guard: with new settings the first send logs in at once; others keep theirs."""
+def test_dropping_a_certificate_discards_everything(seed: int | None) -> None:
+    """Token, refusal, clock offset and count of refused tokens are discarded: with new settings the first send logs in
+    at once; other certificates keep theirs."""
 
     async def main() -> tuple[list[float], list[float], int]:
         tokens, office, other = fresh(), Office(takes=0.0), Office(takes=0.0)
@@ -208,17 +213,17 @@ def test_dropping_a_certificate_forgets_everything(seed: int | None) -> None:
         tokens.drop("7005")
         await tokens.get(KEY, office)
         await tokens.get(("8", "cn"), other)
-        return office.times, [told - EPOCH for told in office.vendor_times], len(other.times)
+        return office.times, [at - EPOCH for at in office.vendor_times], len(other.times)
 
-    times, told, others = run_virtual(main(), seed=seed)
+    times, clocks, others = run_virtual(main(), seed=seed)
 
     assert times == [0.0] * 5
-    assert told == [0.0, 5000.0, 5000.0, 0.0, 0.0]
+    assert clocks == [0.0, 5000.0, 5000.0, 0.0, 0.0]
     assert others == 1
 
 
-def test_dropping_a_certificate_forgets_the_guard(caplog: pytest.LogCaptureFixture) -> None:
-    """Three refused tokens of the old key and three of the new one are not six of one."""
+def test_dropping_a_certificate_resets_the_count_of_refused_tokens(caplog: pytest.LogCaptureFixture) -> None:
+    """Three refused tokens of the old key and three of the new one do not count as six."""
 
     async def main() -> int:
         tokens, office = fresh(), Office(takes=0.0)
@@ -235,7 +240,8 @@ def test_dropping_a_certificate_forgets_the_guard(caplog: pytest.LogCaptureFixtu
 @every_order
 @pytest.mark.parametrize("ending", ["token", "refused", "skew"])
 def test_a_login_under_way_is_not_stored_after_a_drop(seed: int | None, ending: str) -> None:
-    """It began with the old settings: its waiters get its result, the next send logs in with the new ones."""
+    """The login began with the old settings: its waiters get its result, but the next send logs in with the new
+    ones."""
 
     async def main() -> tuple[Any, str, list[float]]:
         tokens, old, new = fresh(), Office(takes=10.0), Office(takes=1.0)
@@ -253,18 +259,19 @@ def test_a_login_under_way_is_not_stored_after_a_drop(seed: int | None, ending: 
         await early
         tokens.forget(KEY, early.result())
         value = (await tokens.get(KEY, new)).value
-        return answer, value, [told - EPOCH for told in new.vendor_times]
+        return answer, value, [at - EPOCH for at in new.vendor_times]
 
-    answer, value, told = run_virtual(main(), seed=seed)
+    answer, value, clocks = run_virtual(main(), seed=seed)
 
     assert isinstance(answer, Refused if ending == "refused" else AccessToken)
     assert value == "access-2"
-    assert told == [5.0, 20.0 if ending == "skew" else 10.0]
+    assert clocks == [5.0, 20.0 if ending == "skew" else 10.0]
 
 
 @every_order
 def test_keys_are_never_mixed(seed: int | None) -> None:
-    """Certificates and regions, with and without failures: each key gets tokens of its own login only (A9)."""
+    """With many certificates and regions, with and without failures, each key gets tokens of its own login only
+    (A9)."""
 
     async def main() -> list[tuple[tuple[str, str], Any]]:
         tokens, rng, seen = fresh(), random.Random(5), []
@@ -298,7 +305,7 @@ def test_keys_are_never_mixed(seed: int | None) -> None:
 
 @every_order
 def test_closing_cancels_logins(seed: int | None) -> None:
-    """Those of dropped certificates and in the background too: nothing runs afterwards (I9)."""
+    """Logins in the background and those of dropped certificates are cancelled too: no task runs afterwards (I9)."""
 
     async def main() -> list[type]:
         tokens, slow = fresh(), Office(takes=1000.0)
@@ -315,8 +322,8 @@ def test_closing_cancels_logins(seed: int | None) -> None:
 
 
 @pytest.mark.parametrize("lifetime", range(1, 25))
-def test_a_token_may_end_between_two_looks_at_the_clock(lifetime: int) -> None:
-    """The real clock moves while we work: a token that ends in the middle of any call is no error."""
+def test_a_token_may_end_between_two_readings_of_the_clock(lifetime: int) -> None:
+    """The real clock advances during a call: a token that ends in the middle of any call is no error."""
     ticking = itertools.count(0.0, 1.0)
 
     async def main() -> set[str]:
@@ -333,7 +340,8 @@ def test_a_token_may_end_between_two_looks_at_the_clock(lifetime: int) -> None:
 
 
 def test_a_log_shows_no_access_token(caplog: pytest.LogCaptureFixture) -> None:
-    """Whose tokens are refused again and again is told; the tokens and the vendor's sentence are not."""
+    """The log names the certificate whose tokens are refused again and again; it holds neither the tokens nor the
+    vendor's text."""
     caplog.set_level(logging.DEBUG)
 
     async def main() -> None:

@@ -1,6 +1,6 @@
-"""What must not grow and what must not take long: maps, queues, the steps of the loop, the requests of a second.
+"""Bounds on resources: the entries of maps and queues, the work in one step of the loop, the requests of a second.
 
-Law of this file: virtual time, and counting instead of clocks. Groups O, Q and B of the catalogue.
+Virtual time, and counting instead of measuring time. Groups O, Q and B of the catalogue.
 """
 
 import asyncio
@@ -29,12 +29,13 @@ from pushgateway.vendor.toolkit.items import ItemReader
 pytestmark = pytest.mark.days
 
 FEW = 200
-"""Entries of a container of a gateway that has nothing to do."""
+"""More entries than any container of an idle gateway may hold."""
 CATEGORIES, REGIONS = 12, 8
 
 
 class Wide(Toy):
-    """Many regions and many quotas, one notification a request: whatever there is a map of is used."""
+    """A vendor with many regions and many quotas, and one notification for each request: every map of the engine is
+    used."""
 
     def region(self, token: str) -> str:
         return f"region-{len(token) % REGIONS}"
@@ -44,7 +45,7 @@ class Wide(Toy):
 
 
 def busy(seed: int) -> Iterator[Push]:
-    """Pushes that are all different, without end."""
+    """An endless series of pushes that all differ."""
     chance = random.Random(seed)
     for number in itertools.count():
         written = note(f"{number % CATEGORIES} title {number}")
@@ -54,7 +55,7 @@ def busy(seed: int) -> Iterator[Push]:
 
 
 class Moody(ToyServer):
-    """Fails in every way, now and then, with new codes for each push."""
+    """A server that fails in every way, now and then, with new codes for each push."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -67,7 +68,7 @@ class Moody(ToyServer):
         return self.chance.choice("0000023567")
 
     def spoil(self) -> None:
-        """For the next few requests."""
+        """Make the next few requests fail."""
         self.answers = [self.chance.choice(["2", "5", "6", "8", "11", NoVerdict("cut"), NoVerdict("no", sent=False)])]
 
 
@@ -98,8 +99,8 @@ async def a_day(g: Gateway, server: Moody, pushes: Iterator[Push]) -> None:
 
 
 def test_maps_do_not_grow_with_the_days() -> None:
-    """After six days of new tokens, texts, ids and failures every container holds what it held after two: a few
-    entries, and of lines in the log as many as are told apart (O9)."""
+    """After six days of new tokens, texts, ids and failures each container holds no more than after two: a few entries,
+    and of log lines as many as are counted separately (O9)."""
     server = Moody()
     pushes = busy(1)
     observer = OpenTelemetryObserver()
@@ -125,8 +126,8 @@ def test_maps_do_not_grow_with_the_days() -> None:
 
 
 def test_long_deadlines_leave_nothing_behind() -> None:
-    """Pushes that are given an hour and are done at once: five thousand of them, spread over minutes, are forgotten
-    when they are done and not when the hour is over (O9)."""
+    """Five thousand pushes with a timeout of an hour that end at once, spread over minutes, are forgotten when they end
+    and not when the hour is over (O9)."""
     server = ToyServer()
 
     async def main() -> dict[str, int]:
@@ -142,7 +143,7 @@ def test_long_deadlines_leave_nothing_behind() -> None:
 
 
 class Steps:
-    """How much of something happens in one step of the loop, at the most."""
+    """The largest amount of each kind of work that happened in one step of the loop."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.most: Counter[str] = Counter()
@@ -158,7 +159,7 @@ class Steps:
         monkeypatch.setattr(asyncio.Handle, "_run", run)
 
     def count(self, owner: Any, name: str, *, as_: str = "", weight: Callable[..., int] = lambda *_: 1) -> None:
-        """Count the calls of this function, or what each of them is about."""
+        """Count the calls of this function, or the items (`weight`) of each call."""
         plain: Callable[..., Any] = getattr(owner, name)
         key = as_ or name
 
@@ -173,8 +174,8 @@ class Steps:
 
 @pytest.mark.parametrize("long", [False, True])
 def test_no_step_of_the_loop_has_a_whole_batch_to_encode(long: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Batches of a thousand different texts, refused and accepted: a few hundred at most are encoded or judged in one
-    step, and a thousand outcomes at most given (O8)."""
+    """Batches of a thousand different texts, refused and accepted: in one step of the loop a few hundred at most are
+    encoded or decided, and a thousand outcomes at most are set (O8)."""
     count = 4000
     sandbox = OppoSandbox(clock=loop_wall_clock(), tokens=count, keep=False)
     tokens = list(sandbox.tokens)
@@ -210,8 +211,8 @@ def test_no_step_of_the_loop_has_a_whole_batch_to_encode(long: bool, monkeypatch
 
 @pytest.mark.parametrize("takes", [0.05, 1.9, 8.0])
 def test_requests_count_when_they_leave(takes: float) -> None:
-    """However long the vendor takes to answer, no more leave in a second than its figure says: those without an answer
-    count too (O4)."""
+    """Requests without a reply count too: however long the vendor takes, no more requests are sent in a second than the
+    rate allows (O4)."""
     server = LoadedServer()
     server.latency = takes
 

@@ -1,4 +1,5 @@
-"""Broadcasts: cut for the vendor, saved once, never sent twice without a verdict."""
+"""Broadcasts: the content is saved once, the list is cut to the vendor's size, and nothing is sent twice without a
+verdict."""
 
 import asyncio
 from datetime import UTC, datetime
@@ -36,7 +37,7 @@ def broadcast(server: ToyServer, audience: Audience, note: Notification = NOTE, 
 
 
 def test_everyone_is_one_save_and_one_broadcast() -> None:
-    """Both ids come back, and what was cut when saving."""
+    """The outcome has both ids, and the fields that were cut when saving."""
     server = ToyServer()
 
     outcome = broadcast(server, Audience.everyone())
@@ -49,7 +50,7 @@ def test_everyone_is_one_save_and_one_broadcast() -> None:
 
 @pytest.mark.parametrize(("tokens", "requests"), [(3, 1), (4, 2), (7, 3)])
 def test_a_long_list_is_cut_and_saved_once(tokens: int, requests: int) -> None:
-    """At the vendor's size one request, one more token one more request; the content is saved once."""
+    """A list of the vendor's size is one request, one more token makes one more request; the content is saved once."""
     server = ToyServer()
     names = [f"k{i}" for i in range(tokens)]
 
@@ -62,7 +63,7 @@ def test_a_long_list_is_cut_and_saved_once(tokens: int, requests: int) -> None:
 
 
 def test_dead_tokens_in_an_accepted_broadcast_are_named() -> None:
-    """Per-target failures inside a success are the truth about those tokens, in the order given."""
+    """Tokens that an accepted reply lists as failed get the outcome for it, in the order of the host's list."""
     server = ToyServer()
     server.bad.update({"k1", "k4"})
 
@@ -73,7 +74,7 @@ def test_dead_tokens_in_an_accepted_broadcast_are_named() -> None:
 
 
 def test_regions_are_saved_and_sent_apart_and_keep_the_callers_order() -> None:
-    """A token of another host gets its broadcast there."""
+    """A token of another host gets its broadcast from there; the outcomes keep the host's order."""
     server = ToyServer()
 
     outcome = broadcast(server, Audience.of_tokens(["a", "far-b", "c", "far-d"]))
@@ -83,7 +84,7 @@ def test_regions_are_saved_and_sent_apart_and_keep_the_callers_order() -> None:
 
 
 def test_saving_is_repeated_after_a_lost_reply() -> None:
-    """A text stored twice rings on no phone."""
+    """A content that is stored twice shows nothing on any phone."""
     server = ToyServer()
     server.saves = [NoVerdict("lost"), NoVerdict("lost")]
 
@@ -94,7 +95,7 @@ def test_saving_is_repeated_after_a_lost_reply() -> None:
 
 
 def test_a_broadcast_without_a_verdict_is_never_repeated() -> None:
-    """It may have reached thousands: `UNKNOWN`, with the content's id for the operator."""
+    """The broadcast may have reached thousands: it ends `UNKNOWN`, with the content's id for the operator."""
     server = ToyServer()
     server.broadcasts = [NoVerdict("lost")]
 
@@ -105,7 +106,7 @@ def test_a_broadcast_without_a_verdict_is_never_repeated() -> None:
 
 
 def test_a_broadcast_that_never_left_or_was_refused_for_now_is_repeated() -> None:
-    """Surely nobody got it yet."""
+    """In both cases no phone has got it yet."""
     server = ToyServer()
     server.broadcasts = [NoVerdict("connect", sent=False), "5", "6"]
 
@@ -116,7 +117,7 @@ def test_a_broadcast_that_never_left_or_was_refused_for_now_is_repeated() -> Non
 
 
 def test_an_access_token_that_expires_between_the_two_steps_is_renewed_once() -> None:
-    """The refusal was readable, so the broadcast may go again."""
+    """The vendor refused the broadcast readably, so it may be sent again."""
     server = ToyServer()
 
     class Expiring(ToyServer):
@@ -135,7 +136,7 @@ def test_an_access_token_that_expires_between_the_two_steps_is_renewed_once() ->
 
 
 def test_one_part_without_a_verdict_does_not_hide_the_others() -> None:
-    """Each token has the truth of its own part; the whole says that it is of both kinds."""
+    """Each token has the outcome of its own part; the status of the whole says that there are both kinds."""
     server = ToyServer()
     server.broadcasts = ["0", NoVerdict("lost"), "0"]
 
@@ -149,7 +150,7 @@ def test_one_part_without_a_verdict_does_not_hide_the_others() -> None:
 
 
 def test_after_the_quota_is_used_up_the_rest_is_not_tried() -> None:
-    """No further calls for what the vendor will refuse; the rest is `NOT_SENT`, not `REJECTED`."""
+    """No further request is made that the vendor would refuse; the rest is `NOT_SENT`, not `REJECTED`."""
     server = ToyServer()
     server.broadcasts = ["0", "7"]
 
@@ -163,8 +164,8 @@ def test_after_the_quota_is_used_up_the_rest_is_not_tried() -> None:
     assert server.calls["broadcast"] == 2
 
 
-def test_a_content_that_breaks_the_rules_never_leaves() -> None:
-    """Refused by the plug-in itself: `NOT_SENT`, and no login for it either would matter."""
+def test_a_content_that_breaks_the_rules_is_not_sent() -> None:
+    """The plug-in itself refuses it: `NOT_SENT`, and no request is made."""
     server = ToyServer()
 
     outcome = broadcast(server, Audience.everyone(), Notification("", "body"))
@@ -175,7 +176,7 @@ def test_a_content_that_breaks_the_rules_never_leaves() -> None:
 
 
 def test_an_audience_the_vendor_cannot_address_is_unsupported() -> None:
-    """Found before any request."""
+    """The plug-in refuses the audience before any request."""
     server = ToyServer()
 
     outcome = broadcast(server, Audience.of_tags(["vip"]))
@@ -184,8 +185,8 @@ def test_an_audience_the_vendor_cannot_address_is_unsupported() -> None:
     assert server.calls == {}
 
 
-def test_an_unknown_certificate_is_told_for_every_token() -> None:
-    """The same truth as for a push."""
+def test_an_unknown_certificate_is_the_outcome_of_every_token() -> None:
+    """Each token gets the same outcome as a push with that certificate."""
 
     async def main() -> BroadcastOutcome:
         async with gateway(ToyServer()) as g:
@@ -198,7 +199,7 @@ def test_an_unknown_certificate_is_told_for_every_token() -> None:
 
 
 def test_a_refused_login_is_no_refusal_of_the_broadcast() -> None:
-    """Nothing of it left the process."""
+    """No request of the broadcast itself was made, so it is `NOT_SENT`."""
     server = ToyServer()
     server.login_answers = ["8"]
 
@@ -208,8 +209,8 @@ def test_a_refused_login_is_no_refusal_of_the_broadcast() -> None:
     assert outcome.outcomes[0].reason is Reason.CREDENTIALS
 
 
-def test_closing_ends_a_broadcast_with_the_truth_about_each_part() -> None:
-    """Sent, being sent, and never sent are three different things."""
+def test_closing_ends_each_part_of_a_broadcast_with_its_own_outcome() -> None:
+    """Parts that were sent, are being sent, and were never sent have three different outcomes."""
     server = ToyServer()
     server.latency = 9.0
 
@@ -228,7 +229,7 @@ def test_closing_ends_a_broadcast_with_the_truth_about_each_part() -> None:
 
 
 def test_cancelling_the_caller_stops_what_has_not_left() -> None:
-    """No further part leaves once nobody wants it."""
+    """No further part is sent when nobody waits for the result."""
     server = ToyServer()
     server.latency = 5.0
 
@@ -246,8 +247,8 @@ def test_cancelling_the_caller_stops_what_has_not_left() -> None:
     assert server.calls["broadcast"] == 2  # saved at 5 s, the first part sent at 10 s, the second under way
 
 
-def test_past_its_time_limit_no_further_part_is_begun() -> None:
-    """What was not begun is `EXPIRED`, and says so for each token."""
+def test_after_its_timeout_no_further_part_is_sent() -> None:
+    """The tokens of parts that were not started are `EXPIRED`."""
     server = ToyServer()
     server.latency = 5.0
 
@@ -258,8 +259,8 @@ def test_past_its_time_limit_no_further_part_is_begun() -> None:
     )
 
 
-def test_a_vendor_without_a_saving_step_is_asked_once() -> None:
-    """`save()` returning None means that there is none."""
+def test_a_vendor_without_a_saving_step_gets_one_request() -> None:
+    """If `save()` returns None there is nothing to save, and only the broadcast itself is sent."""
     server = ToyServer()
 
     async def main() -> BroadcastOutcome:
@@ -274,18 +275,19 @@ def test_a_vendor_without_a_saving_step_is_asked_once() -> None:
 
 
 def test_start_and_rate_are_checked_at_once() -> None:
-    """The host's own mistakes are exceptions that name the field."""
+    """Wrong arguments of the host raise an exception that names the field."""
     with pytest.raises(FieldError, match=r"Broadcast\.start_at"):
         broadcast(ToyServer(), Audience.everyone(), start_at=datetime(2030, 1, 1))  # noqa: DTZ001
     with pytest.raises(FieldError, match=r"Broadcast\.rate"):
         broadcast(ToyServer(), Audience.everyone(), start_at=datetime(2030, 1, 1, tzinfo=UTC), rate=0)
 
 
-# A sum of parts
+# A broadcast in several parts
 
 
 def test_a_broadcast_in_parts_says_that_part_of_it_was_accepted() -> None:
-    """20 phones got it and the server of the last one is not reached: neither "nobody got it" nor "accepted"."""
+    """20 phones got it and the server of the last one cannot be reached: the status is neither "not sent" nor
+    "accepted"."""
     server = ToyServer()
     events: list[Event] = []
 
@@ -326,7 +328,7 @@ def test_a_broadcast_in_parts_says_that_part_of_it_was_accepted() -> None:
 def test_the_status_of_a_broadcast_is_that_of_its_tokens(
     bad: int, status: Status | SumStatus, reason: Reason | None
 ) -> None:
-    """Also within one request that the vendor took: none, one or all of three tokens are dead."""
+    """This holds within one accepted request too: none, one or all of three tokens are dead."""
     server = ToyServer()
     server.bad.update(f"k{number}" for number in range(bad))
 
@@ -337,7 +339,7 @@ def test_the_status_of_a_broadcast_is_that_of_its_tokens(
 
 
 def test_parts_of_aliases_are_counted_by_their_size() -> None:
-    """Aliases have no outcomes of their own: seven, and of the middle three no verdict came."""
+    """Aliases have no outcomes of their own: there are seven, and the middle three have no verdict."""
 
     class Named(Toy):
         audiences = frozenset({AudienceKind.ALIASES})
@@ -359,11 +361,12 @@ def test_parts_of_aliases_are_counted_by_their_size() -> None:
     assert outcome.counts == {(Status.ACCEPTED, None): 4, (Status.UNKNOWN, Reason.NO_VERDICT): 3}
 
 
-# The last word
+# The last refusal of the vendor
 
 
-def test_a_deadline_at_the_gate_leaves_what_the_vendor_said_last() -> None:
-    """Refused as too fast again and again, then too late: `RATE_LIMITED` with the vendor's code, and nobody got it."""
+def test_a_deadline_at_the_gate_keeps_the_vendors_last_refusal() -> None:
+    """A broadcast that is refused as too fast again and again until its deadline ends `RATE_LIMITED` with the vendor's
+    code: it reached nobody."""
     server = ToyServer()
     server.broadcasts = ["6"] * 50
 
@@ -378,7 +381,7 @@ def test_a_deadline_at_the_gate_leaves_what_the_vendor_said_last() -> None:
 
 
 def test_a_deadline_at_the_gate_before_the_first_request_is_expired() -> None:
-    """The vendor said nothing, and nothing left."""
+    """There was no request, so there is no refusal of the vendor: the outcome is `EXPIRED`."""
 
     async def main() -> BroadcastOutcome:
         slow = attrs.evolve(certificate(saves=False), requests_per_second=0.01)
@@ -391,8 +394,9 @@ def test_a_deadline_at_the_gate_before_the_first_request_is_expired() -> None:
     assert (outcome.status, outcome.reason) == (Status.NOT_SENT, Reason.EXPIRED)
 
 
-def test_a_call_that_is_too_late_at_the_gate_says_what_the_vendor_said_last() -> None:
-    """Refused as too fast, then the deadline while it waits: nothing is open, so it is no `UNKNOWN`."""
+def test_a_call_that_expires_at_the_gate_keeps_the_vendors_last_refusal() -> None:
+    """A call is refused as too fast, then its deadline passes while it waits: every request has its verdict, so it is
+    not `UNKNOWN`."""
 
     class Fast(ToyServer):
         def _answer(self, what: str, request: Any) -> Any:

@@ -1,4 +1,5 @@
-"""Broadcast requests with a list that are refused as a whole: the targets that are meant carry it, and nobody twice."""
+"""Broadcast requests with a list that are refused as a whole: the targets that cause the refusal get it, and nobody
+gets the broadcast twice."""
 
 import asyncio
 import json
@@ -28,7 +29,8 @@ class Wide(Toy):
 
 
 class Judging(ToyServer):
-    """Refuses a broadcast request where `judge` says so of its tokens, with an HTTP status or a code of the vendor's.
+    """A server that refuses a broadcast request if `judge` says so for its tokens, with an HTTP status or a vendor's
+    code.
 
     `reached`: how often each token was in a request that was performed.
     """
@@ -55,7 +57,7 @@ class Judging(ToyServer):
 
 
 def broadcast(server: ToyServer, names: list[str], vendor: type[Toy] = Wide, **options: Any) -> BroadcastOutcome:
-    """One to these tokens, through a gateway of its own."""
+    """The result of one broadcast to these tokens, through a gateway of its own."""
 
     async def main() -> BroadcastOutcome:
         async with gateway(server, vendors={"toy": vendor}, **options) as g:
@@ -74,8 +76,8 @@ def refused(outcome: BroadcastOutcome) -> list[str]:
 
 @pytest.mark.parametrize("status", [413, 414, 431])
 @pytest.mark.parametrize("most", [1, 7, 100, 999])
-def test_a_list_that_is_too_long_for_the_way_becomes_shorter(status: int, most: int) -> None:
-    """Nobody was reached by a request that was too large: everybody gets it once, in shorter lists."""
+def test_a_list_that_is_too_large_for_a_proxy_becomes_shorter(status: int, most: int) -> None:
+    """A request that was refused as too large reached nobody: everybody gets the broadcast once, in shorter lists."""
     server = Judging(lambda those: len(those) > most, status=status)
 
     outcome = broadcast(server, tokens(1000))
@@ -84,7 +86,7 @@ def test_a_list_that_is_too_long_for_the_way_becomes_shorter(status: int, most: 
     assert server.reached == Counter(tokens(1000))
 
 
-def test_the_length_is_known_to_the_next_broadcast() -> None:
+def test_the_next_broadcast_uses_the_shorter_length() -> None:
     """The size that was refused is not tried again for an hour."""
     server = Judging(lambda those: len(those) > 300, status=413)
 
@@ -102,8 +104,11 @@ def test_the_length_is_known_to_the_next_broadcast() -> None:
 
 
 @pytest.mark.parametrize(("status", "code", "reason"), [(403, "", Reason.CREDENTIALS), (0, "3", None), (400, "", None)])
-def test_one_token_that_is_meant_carries_the_refusal_alone(status: int, code: str, reason: Reason | None) -> None:
-    """A refusal that names nobody is found in smaller lists; the others get it, once, and no breaker opens."""
+def test_a_refusal_is_the_outcome_of_the_one_token_that_causes_it(
+    status: int, code: str, reason: Reason | None
+) -> None:
+    """A refusal that names no token is repeated with smaller lists until the token is found; the others get the
+    broadcast once, and no breaker opens."""
     events: list[Event] = []
     server = Judging(lambda those: "k641" in those, status=status, code=code)
 
@@ -118,7 +123,7 @@ def test_one_token_that_is_meant_carries_the_refusal_alone(status: int, code: st
 
 
 def test_a_row_of_bad_tokens_at_the_beginning_does_not_blame_the_notification() -> None:
-    """Those that are sent to alone first are from the whole length of the list."""
+    """The tokens that are sent to alone first are taken from the whole length of the list."""
     bad = set(tokens(20))
     server = Judging(lambda those: not bad.isdisjoint(those), code="3")
 
@@ -130,7 +135,8 @@ def test_a_row_of_bad_tokens_at_the_beginning_does_not_blame_the_notification() 
 
 @pytest.mark.parametrize(("status", "code"), [(403, ""), (0, "3")])
 def test_a_notification_that_is_refused_for_everybody_costs_six_requests(status: int, code: str) -> None:
-    """Refused for some alone and taken for nobody: it is to blame, and the rest of the list is not tried."""
+    """If it is refused for some single tokens and accepted for none, the notification is the cause, and the rest of the
+    list is not tried."""
     server = Judging(lambda those: True, status=status, code=code)
 
     outcome = broadcast(server, tokens(2500))
@@ -140,8 +146,8 @@ def test_a_notification_that_is_refused_for_everybody_costs_six_requests(status:
     assert {one.reason for one in outcome.outcomes} == {outcome.reason}
 
 
-def test_what_was_blamed_in_one_region_is_tried_in_another() -> None:
-    """Another server judges for itself."""
+def test_a_notification_refused_in_one_region_is_tried_in_another() -> None:
+    """Another server may decide differently."""
     server = Judging(lambda those: not those[0].startswith("far-"), code="8")
 
     outcome = broadcast(server, [*tokens(3), "far-a"])
@@ -150,7 +156,7 @@ def test_what_was_blamed_in_one_region_is_tried_in_another() -> None:
 
 
 def test_a_smaller_list_without_a_verdict_is_not_repeated() -> None:
-    """Once it may have reached somebody, nothing is asked again for these tokens."""
+    """It may have reached somebody, so no further request is made for these tokens."""
     server = Judging(lambda those: len(those) > 300, status=413)
     server.lost = {3}
 
@@ -162,8 +168,8 @@ def test_a_smaller_list_without_a_verdict_is_not_repeated() -> None:
     assert server.reached == Counter(tokens(1000))
 
 
-def test_what_the_plugin_had_settled_stays_settled() -> None:
-    """A token that it could not send to is not asked about again; an outcome of another token counts for none."""
+def test_outcomes_that_the_plugin_has_set_stay() -> None:
+    """A token that the plug-in could not send to is not sent to again; an outcome for another token is ignored."""
 
     @attrs.frozen
     class Settles(Wide):
@@ -192,7 +198,7 @@ def test_what_the_plugin_had_settled_stays_settled() -> None:
 
 
 def test_lists_of_aliases_become_shorter_too() -> None:
-    """They are counted by request, each alias once."""
+    """Aliases are counted for each request, each alias once."""
 
     @attrs.frozen
     class Named(Wide):
@@ -216,7 +222,7 @@ def test_lists_of_aliases_become_shorter_too() -> None:
 
 
 def test_a_search_ends_at_the_time_limit() -> None:
-    """Who was not found by then is `EXPIRED`, which blames no token."""
+    """A token that was not reached by then is `EXPIRED`, which does not say that the token is bad."""
     server = Judging(lambda those: "k5" in those, code="3")
     server.latency = 1.0
 
@@ -231,8 +237,8 @@ def test_a_search_ends_at_the_time_limit() -> None:
     assert set(ended.values()) == {(Status.ACCEPTED, None), (Status.NOT_SENT, Reason.EXPIRED)}
 
 
-def test_what_was_not_tried_because_of_the_end_is_closed() -> None:
-    """`NO_VERDICT` is said of the part that was under way only: the others were not asked."""
+def test_parts_that_closing_prevents_end_closed() -> None:
+    """Only the part that was under way is `NO_VERDICT`: for the others no request was made."""
     server = ToyServer()
     server.latency = 5.0
 

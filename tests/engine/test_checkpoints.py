@@ -1,4 +1,5 @@
-"""A batch that takes its time to be built: who leaves meanwhile is not in it, and nobody else notices."""
+"""A batch that takes several steps of the loop to build: a push that ends meanwhile is left out, and the other pushes
+are not affected."""
 
 import asyncio
 import gc
@@ -13,7 +14,8 @@ from pushgateway.vendor import Exchange
 
 
 class Slow(Toy):
-    """Takes a second for each push, and a breath after it; `building` is told each time."""
+    """Takes a second for each push and yields to the event loop after it; `building` gets the loop's time at each
+    yield."""
 
     building: ClassVar[asyncio.Queue[float]]
 
@@ -31,8 +33,8 @@ def sent_to(server: ToyServer) -> list[list[str]]:
     return [[token for token, *_ in batch] for batch in server.batches]
 
 
-def test_a_deadline_that_passes_at_a_breath_is_kept() -> None:
-    """`NOT_SENT` stays true: the batch leaves without that push, the others arrive once."""
+def test_a_deadline_that_passes_at_a_checkpoint_is_kept() -> None:
+    """That push ends `NOT_SENT` and is not in the request; the others arrive once."""
     server = ToyServer()
 
     async def main() -> list[Outcome]:
@@ -48,8 +50,8 @@ def test_a_deadline_that_passes_at_a_breath_is_kept() -> None:
     assert sent_to(server) == [["a", "c"]]
 
 
-def test_a_caller_that_leaves_at_a_breath_is_taken_out() -> None:
-    """As from the queue: nothing of that one leaves, and the others are untouched."""
+def test_a_caller_that_is_cancelled_at_a_checkpoint_is_left_out() -> None:
+    """Its push is not in the request, as if it had been cancelled in the queue; the others are not affected."""
     server = ToyServer()
 
     async def main() -> list[Outcome]:
@@ -67,8 +69,8 @@ def test_a_caller_that_leaves_at_a_breath_is_taken_out() -> None:
     assert sorted(token for batch in sent_to(server) for token in batch) == ["a", "c"]
 
 
-def test_when_all_have_left_nothing_is_asked() -> None:
-    """A batch that nobody wants any more makes no request."""
+def test_when_all_callers_are_cancelled_no_request_is_made() -> None:
+    """A batch without any remaining push makes no request."""
     server = ToyServer()
     complaints: list[object] = []
 
@@ -77,8 +79,8 @@ def test_when_all_have_left_nothing_is_asked() -> None:
         Slow.building = asyncio.Queue()
         async with gateway(server, vendors={"toy": Slow}, timeout=60.0) as g:
             outcomes = await g.send_each([Push(PushToken(1, key), note(), timeout=1.5) for key in "abc"])
-            await asyncio.sleep(30.0)  # the worker comes to its end
-            gc.collect()  # and would be complained of
+            await asyncio.sleep(30.0)  # the worker ends
+            gc.collect()  # and would be reported
             return outcomes
 
     outcomes = run_virtual(main())
@@ -88,8 +90,8 @@ def test_when_all_have_left_nothing_is_asked() -> None:
     assert complaints == []
 
 
-def test_closing_at_a_breath_gives_back() -> None:
-    """Nothing was asked, so nothing is in doubt."""
+def test_closing_at_a_checkpoint_ends_pushes_as_closed() -> None:
+    """No request was made, so the pushes are not `UNKNOWN`."""
     server = ToyServer()
 
     async def main() -> list[Outcome]:

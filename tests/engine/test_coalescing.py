@@ -1,4 +1,4 @@
-"""Single sends become vendor batches: few requests under load, no waiting when idle."""
+"""Single sends are joined into vendor batches: few requests under load, no waiting when idle."""
 
 import asyncio
 from typing import Any
@@ -11,7 +11,7 @@ from pushgateway.testing.virtual_time import run_virtual
 
 
 async def spread(g: Gateway, count: int, seconds: float, key: int = 1) -> list[float]:
-    """Send `count` pushes one by one over `seconds`; the time each took."""
+    """Send `count` pushes one by one over `seconds`; returns how long each one took, in seconds."""
     loop = asyncio.get_running_loop()
 
     async def one(number: int) -> float:
@@ -29,7 +29,7 @@ async def spread(g: Gateway, count: int, seconds: float, key: int = 1) -> list[f
 
 @pytest.mark.parametrize("latency", [0.001, 0.005, 0.05])
 def test_ten_thousand_sends_over_a_second_are_a_hundred_calls(latency: float) -> None:
-    """At most 110 vendor calls, and nobody waits more than 20 ms longer than the vendor takes."""
+    """At most 110 vendor calls, and no send takes more than 20 ms longer than the vendor."""
     server = ToyServer()
     server.latency = latency
 
@@ -45,7 +45,7 @@ def test_ten_thousand_sends_over_a_second_are_a_hundred_calls(latency: float) ->
 
 
 def test_a_burst_of_ten_thousand_is_twelve_calls() -> None:
-    """Full batches at once, without lingering."""
+    """Full batches are sent at once, without lingering."""
     server = ToyServer()
 
     async def main() -> float:
@@ -59,8 +59,8 @@ def test_a_burst_of_ten_thousand_is_twelve_calls() -> None:
     assert took <= 3 * server.latency
 
 
-def test_idle_nobody_waits() -> None:
-    """One send a second takes what the vendor takes, and not a moment more."""
+def test_without_load_no_send_waits() -> None:
+    """With one send a second each takes exactly as long as the vendor."""
     server = ToyServer()
 
     async def main() -> list[float]:
@@ -74,7 +74,7 @@ def test_idle_nobody_waits() -> None:
 
 
 def test_two_sends_close_together_are_two_requests_within_the_linger() -> None:
-    """The second waits for company no longer than the linger."""
+    """The second push waits for others no longer than the linger."""
     server = ToyServer()
 
     async def main() -> float:
@@ -89,7 +89,7 @@ def test_two_sends_close_together_are_two_requests_within_the_linger() -> None:
 
 
 def test_a_full_batch_does_not_linger() -> None:
-    """When there are enough for a request, it leaves."""
+    """When there are enough pushes for a full request, it is sent."""
     server = ToyServer()
 
     async def main() -> float:
@@ -103,8 +103,8 @@ def test_a_full_batch_does_not_linger() -> None:
     assert run_virtual(main()) == pytest.approx(0.1 + server.latency)
 
 
-def test_while_all_connections_are_busy_pushes_gather() -> None:
-    """A slow vendor gets large batches by itself."""
+def test_while_all_connections_are_busy_pushes_collect() -> None:
+    """With a slow vendor the batches get large without any setting."""
     server = ToyServer()
     server.latency = 1.0
 
@@ -119,8 +119,8 @@ def test_while_all_connections_are_busy_pushes_gather() -> None:
 
 
 @pytest.mark.parametrize("off", ["gateway", "certificate", "push"])
-def test_switched_off_each_push_has_a_request_of_its_own(off: str) -> None:
-    """At once, alone, and to the byte the request of a single send."""
+def test_without_coalescing_each_push_has_a_request_of_its_own(off: str) -> None:
+    """The request is sent at once, holds one push, and equals the request of a single send to the byte."""
     server = ToyServer()
     alone = ToyServer()
     linger = {"linger": 0} if off == "gateway" else {}
@@ -149,7 +149,7 @@ def test_switched_off_each_push_has_a_request_of_its_own(off: str) -> None:
 
 
 def test_a_push_that_does_not_coalesce_goes_past_those_that_linger() -> None:
-    """It leaves at once, whatever the others wait for."""
+    """It is sent at once, while the others linger."""
     server = ToyServer()
 
     async def main() -> tuple[float, float]:
@@ -171,7 +171,7 @@ def test_a_push_that_does_not_coalesce_goes_past_those_that_linger() -> None:
 
 
 def test_lanes_never_wait_for_each_other() -> None:
-    """One certificate's vendor hangs: the other's pushes take what they always took."""
+    """While the vendor of one certificate does not reply, the pushes of another take as long as before."""
     hanging, server = ToyServer(), ToyServer()
     hanging.latency = 1000.0
 
@@ -191,7 +191,7 @@ def test_lanes_never_wait_for_each_other() -> None:
 
 
 def test_a_region_that_hangs_does_not_hold_the_other() -> None:
-    """The login of one host never comes back: pushes for the other host go on."""
+    """While the login at one host gets no reply, pushes for the other host are sent."""
     server = ToyServer()
 
     class FarHangs(ToyServer):
@@ -214,7 +214,7 @@ def test_a_region_that_hangs_does_not_hold_the_other() -> None:
 
 
 def test_many_distinct_notifications_are_sent_at_once_where_they_cannot_be_mixed() -> None:
-    """A vendor with one notification per request still has all its connections used."""
+    """A vendor with one notification per request gets requests over all its connections at once."""
     server = ToyServer()
     server.latency = 1.0
 
@@ -229,7 +229,7 @@ def test_many_distinct_notifications_are_sent_at_once_where_they_cannot_be_mixed
 
 @pytest.mark.parametrize("linger", [-0.001, 60.001, True, "1", float("nan")])
 def test_a_linger_out_of_range_is_named(linger: Any) -> None:
-    """0 to 60 seconds, for the gateway and for a certificate."""
+    """The linger is 0 to 60 seconds, for the gateway and for a certificate; the message names the value."""
     with pytest.raises(FieldError, match=r"Gateway\.linger"):
         Gateway([], linger=linger)
     with pytest.raises(FieldError, match=r"Certificate\.linger"):

@@ -1,4 +1,4 @@
-"""Deadlines: each push is due once, in time, and is not kept when it is done."""
+"""`Deadlines`: each push is due once, in time, and is not kept after it has its outcome."""
 
 import pytest
 from hypothesis import given
@@ -17,7 +17,7 @@ def waiting(deadline: float) -> Run:
 
 @given(st.lists(st.floats(0, 100), max_size=50), st.floats(0, 120))
 def test_due_are_those_whose_deadline_has_passed(deadlines: list[float], now: float) -> None:
-    """None too early, none more than a bucket too late, each once."""
+    """No push is due too early, none more than a bucket too late, and each only once."""
     filed = Deadlines()
     pushes = [waiting(deadline) for deadline in deadlines]
     for one in pushes:
@@ -33,7 +33,7 @@ def test_due_are_those_whose_deadline_has_passed(deadlines: list[float], now: fl
 
 @pytest.mark.parametrize("most", [1, 2, 3, 4])
 def test_no_more_are_taken_than_asked_for(most: int) -> None:
-    """The rest are due at once again."""
+    """The rest are due at once at the next call."""
     filed = Deadlines()
     for _ in range(3):
         filed.add([waiting(1.0)])
@@ -44,8 +44,8 @@ def test_no_more_are_taken_than_asked_for(most: int) -> None:
     assert len(filed.due(2.0, 100)) == 3 - len(first)
 
 
-def test_what_has_its_outcome_is_not_due_and_not_kept() -> None:
-    """A discarded push is forgotten; discarding twice, or what was never filed, does nothing."""
+def test_a_discarded_push_is_not_due_and_not_kept() -> None:
+    """A discarded push is forgotten; discarding it twice, or one that was never filed, has no effect."""
     filed = Deadlines()
     done, other = waiting(1.0), waiting(5.0)
     filed.add([done, other])

@@ -1,4 +1,4 @@
-"""One of a vendor's servers at work, seen from the host: what holds a push up, and what ends that."""
+"""One of a vendor's servers as a host sees it through the gateway: what delays a push, and when the delay ends."""
 
 import asyncio
 from typing import Any, ClassVar
@@ -26,7 +26,7 @@ def to(token: str, **more: Any) -> Push:
 
 
 def paused(g: Gateway, seconds: float) -> None:
-    """The vendor has just asked the server "near" of certificate 1 to wait."""
+    """The vendor has just asked for a pause at the server "near" of certificate 1."""
     gate = g._lanes.lane("1").endpoint("near").gate
     gate.failed(now(), gate.admit(now(), 1), Refused(Reason.RATE_LIMITED, "6", retry_after=seconds), "")
 
@@ -42,7 +42,7 @@ async def broken_off(g: Gateway, server: ToyServer) -> None:
 
 
 def test_a_probe_carries_one_push() -> None:
-    """After an outage one push finds out whether the vendor is back, whatever waits: not a batch of them."""
+    """After an outage one single push tests whether the vendor is back, however many wait."""
     server = ToyServer()
 
     async def main() -> list[Outcome]:
@@ -56,8 +56,9 @@ def test_a_probe_carries_one_push() -> None:
     assert [len(batch) for batch in server.batches[5:]] == [1, 49]
 
 
-def test_a_push_beside_a_broadcast_that_finds_out_leaves_when_that_has_ended() -> None:
-    """A broadcast is the request that finds out whether the vendor is back; what waits for it does not wait longer."""
+def test_a_push_waits_no_longer_than_the_broadcast_that_probes() -> None:
+    """If a broadcast is the request that tests whether the vendor is back, a push that waits for it is sent as soon as
+    it has ended."""
     server = ToyServer()
 
     async def main() -> tuple[BroadcastOutcome, Outcome, float]:
@@ -65,7 +66,7 @@ def test_a_push_beside_a_broadcast_that_finds_out_leaves_when_that_has_ended() -
             await broken_off(g, server)
             server.latency = 1.0
             spread = asyncio.create_task(g.broadcast(1, note(), Audience.everyone()))
-            await asyncio.sleep(1.5)  # it has left, alone
+            await asyncio.sleep(1.5)  # it was sent, alone
             outcome = await g.send(PushToken(1, "a"), note(), timeout=30.0)
             took = now()
             return await spread, outcome, took
@@ -78,8 +79,9 @@ def test_a_push_beside_a_broadcast_that_finds_out_leaves_when_that_has_ended() -
 
 
 @pytest.mark.parametrize("count", [1, 10])
-def test_what_cannot_wait_for_the_end_of_an_outage_is_told_when_it_comes_in(count: int) -> None:
-    """One push or many of one call: nobody waits for a deadline that comes before anybody may ask again."""
+def test_a_push_that_cannot_outlast_an_outage_ends_at_once(count: int) -> None:
+    """One push or many of one call: if the deadline comes before the next request is allowed, the outcome comes at
+    once."""
     server = ToyServer()
 
     async def main() -> tuple[list[Outcome], float]:
@@ -96,13 +98,13 @@ def test_what_cannot_wait_for_the_end_of_an_outage_is_told_when_it_comes_in(coun
 
 
 def test_an_expired_push_says_what_it_waited_for() -> None:
-    """The deadline came in an outage: the detail names the outage, because waiting alone explains nothing."""
+    """If the deadline passes in an outage, the detail names the outage, because waiting alone explains nothing."""
     server = ToyServer()
 
     async def main() -> Outcome:
         async with gateway(server, retry=ONCE) as g:
             await broken_off(g, server)
-            server.latency = 3.0  # the one that finds out takes longer than the next one has
+            server.latency = 3.0  # the probe takes longer than the next push has left
             probe = asyncio.create_task(g.send(PushToken(1, "probe"), note()))
             await asyncio.sleep(1.5)
             outcome = await g.send(PushToken(1, "a"), note(), timeout=0.5)
@@ -115,8 +117,9 @@ def test_an_expired_push_says_what_it_waited_for() -> None:
     assert "the vendor is not there: connect: refused" in outcome.detail
 
 
-def test_a_push_that_cannot_be_answered_in_time_leaves_its_place_to_others() -> None:
-    """An answer takes two seconds: who has two seconds left of four does not leave, and ends EXPIRED, not UNKNOWN."""
+def test_a_push_without_time_for_a_reply_is_not_sent() -> None:
+    """A reply takes two seconds: a push with two of its four seconds left is not sent, and ends EXPIRED, not
+    UNKNOWN."""
     server = ToyServer()
     server.latency = 2.0
 
@@ -136,8 +139,9 @@ def test_a_push_that_cannot_be_answered_in_time_leaves_its_place_to_others() -> 
 
 
 @pytest.mark.parametrize("code", ["8", None])
-def test_a_refused_login_shuts_the_gate(code: str | None) -> None:
-    """With the vendor's code or without one, such as HTTP 403: no text was in play, so one refusal is enough."""
+def test_a_refused_login_closes_the_gate(code: str | None) -> None:
+    """One refusal is enough, with the vendor's code or without one, such as HTTP 403: a login holds no notification
+    that could be the cause."""
     server = ToyServer()
     server.login_answers = ["8"]
     events: list[Event] = []
@@ -161,7 +165,7 @@ def test_a_refused_login_shuts_the_gate(code: str | None) -> None:
 
 
 def test_a_pause_that_begins_during_a_login_holds() -> None:
-    """Much may happen while a push waits for its access token: the gate is asked again before it leaves."""
+    """While a push waits for its access token a pause may begin: the gate is checked again before the push is sent."""
     server = ToyServer()
     server.latency = 1.0
 
@@ -180,7 +184,7 @@ def test_a_pause_that_begins_during_a_login_holds() -> None:
 
 
 def test_an_access_token_is_renewed_before_it_ends() -> None:
-    """When most of its life is over it still serves, and the next one is fetched beside the pushes."""
+    """When most of its lifetime is over it is still used, and the next one is requested beside the pushes."""
     server = ToyServer()
 
     async def main() -> float:
@@ -203,13 +207,13 @@ def test_an_access_token_is_renewed_before_it_ends() -> None:
 
 @attrs.frozen
 class Other(Toy):
-    """Another brand on the same wire."""
+    """Another brand that uses the same requests."""
 
     brand: ClassVar[str] = "other"
 
 
 def test_waiting_pushes_do_not_go_to_another_brand_of_the_same_id() -> None:
-    """Their tokens are addresses at the old vendor. What comes in later goes to the new one, and is told of it."""
+    """Their tokens belong to the old vendor, so they are not sent. Pushes that come in later go to the new vendor."""
     server = ToyServer()
     server.latency = 1.0
     events: list[Event] = []
@@ -235,7 +239,7 @@ def test_waiting_pushes_do_not_go_to_another_brand_of_the_same_id() -> None:
 
 @attrs.frozen
 class Moving(Toy):
-    """A vendor whose settings say which of its servers is asked."""
+    """A vendor whose settings say which of its servers is used."""
 
     home: str = "near"
 
@@ -244,7 +248,8 @@ class Moving(Toy):
 
 
 def test_waiting_pushes_go_to_the_server_of_the_new_settings() -> None:
-    """A certificate moves to another server of the vendor: what waits goes there, and events name that one."""
+    """When a certificate moves to another server of the vendor, waiting pushes go there, and events name that
+    server."""
     server = ToyServer()
     server.latency = 1.0
     events: list[Event] = []
@@ -263,8 +268,8 @@ def test_waiting_pushes_go_to_the_server_of_the_new_settings() -> None:
     assert [event.region for event in events if isinstance(event, RequestDone)] == ["near", "far", "far"]
 
 
-def test_what_waits_at_a_gate_looks_again_when_the_settings_change() -> None:
-    """A pause was asked of the old settings: with the new ones nobody waits for its end."""
+def test_new_settings_end_the_wait_at_a_gate() -> None:
+    """The vendor asked for a pause under the old settings: under the new ones no push waits for its end."""
     server = ToyServer()
 
     async def main() -> tuple[Outcome, BroadcastOutcome, float]:
@@ -286,20 +291,21 @@ def test_what_waits_at_a_gate_looks_again_when_the_settings_change() -> None:
     assert server.calls["broadcast"] == server.calls["save"] == 0
 
 
-# On its way
+# Between two requests of a batch
 
 
 @attrs.frozen
 class TwoSteps(Toy):
-    """A vendor that is asked twice for each batch."""
+    """A vendor that needs two requests for each batch."""
 
     def push(self, batch: Any) -> Exchange[Any]:
         yield Request("POST", "https://toy.example/near/save")
         return (yield from super().push(batch))
 
 
-def test_a_caller_that_leaves_between_two_requests_repeats_nothing() -> None:
-    """The first request of the batch has left, so its exchange goes on with the next one and does not begin anew."""
+def test_a_caller_cancelled_between_two_requests_repeats_nothing() -> None:
+    """The first request of the batch was sent, so its exchange continues with the second one and does not start
+    again."""
     server = ToyServer()
     server.latency = 1.0
 
@@ -320,7 +326,7 @@ def test_a_caller_that_leaves_between_two_requests_repeats_nothing() -> None:
 
 
 def test_pushes_that_a_used_up_quota_ends_do_not_hold_the_loop() -> None:
-    """Ten batches wait when the day is used up: those that wait are answered a batch in each turn of the loop."""
+    """Ten batches wait when the daily quota is used up: one batch of outcomes is set in each turn of the loop."""
     server = ToyServer()
     server.answers = ["7"]
     turns: list[int] = []

@@ -1,4 +1,5 @@
-"""Truths about small parts of the engine that only show in a corner: forks, ends of processes, events, weights."""
+"""Small parts of the engine in rare situations: forks, ends of processes, priorities, sizes, events, turns of the
+loop."""
 
 import asyncio
 import os
@@ -26,7 +27,7 @@ TOKEN = PushToken(1, "a")
 
 
 def life(number: int) -> Ended:
-    """What is kept of a push that ended."""
+    """The journal's record of a push that ended."""
     kept: list[Ended] = []
     traces = Traces(1, now=lambda: 5.0, clock=lambda: 0.0)
     traces.subscribe(kept.append, lambda receipt: None)
@@ -36,7 +37,7 @@ def life(number: int) -> Ended:
 
 @pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
 def test_a_forked_process_writes_with_a_thread_of_its_own(tmp_path: Path) -> None:
-    """The parent has written already: the child's lines are in the file too, and its count begins with nothing."""
+    """The parent has written already: the child's lines are in the file too, and its queue starts empty."""
     journal = Journal(tmp_path / "j")
     journal.note(life(0))
     journal.dropped = 3
@@ -49,11 +50,11 @@ def test_a_forked_process_writes_with_a_thread_of_its_own(tmp_path: Path) -> Non
     journal.close()
 
     assert code == 0
-    assert sorted(told["dedupe_id"] for told in read_journal(tmp_path / "j", TOKEN)) == ["d-0", "d-1"]
+    assert sorted(line["dedupe_id"] for line in read_journal(tmp_path / "j", TOKEN)) == ["d-0", "d-1"]
 
 
-def test_the_end_of_a_process_waits_for_sends_under_way() -> None:
-    """A program ends while another thread sends: the request has its answer, and the caller its outcome."""
+def test_the_end_of_a_process_waits_for_running_sends() -> None:
+    """A program ends while another thread sends: the request gets its reply, and the caller its outcome."""
     server = ToyServer()
     asked = threading.Event()
     outcomes: list[Outcome] = []
@@ -77,8 +78,8 @@ def test_the_end_of_a_process_waits_for_sends_under_way() -> None:
     assert [one.status for one in outcomes] == [Status.ACCEPTED]
 
 
-def test_what_is_least_urgent_has_its_share() -> None:
-    """Every eighth batch begins with bulk, however much that is urgent waits."""
+def test_bulk_pushes_get_their_share() -> None:
+    """Every eighth batch begins with bulk pushes, however many urgent ones wait."""
     queue = Queue()
     loop = asyncio.new_event_loop()
     sink = Many(loop, 100)
@@ -93,8 +94,9 @@ def test_what_is_least_urgent_has_its_share() -> None:
     assert [batch[0].priority for batch in batches].count(Priority.BULK) == 2
 
 
-def test_a_token_that_is_not_ascii_is_weighed_as_it_is_quoted() -> None:
-    """A letter outside of ASCII takes up to twelve bytes in a request: what fits by its letters may not fit."""
+def test_a_token_that_is_not_ascii_counts_with_its_quoted_size() -> None:
+    """A letter outside of ASCII takes up to twelve bytes in a request, so a batch that fits by its number of letters
+    may be too large."""
     queue = Queue()
     loop = asyncio.new_event_loop()
     sink = Many(loop, 2)
@@ -109,7 +111,8 @@ def test_a_token_that_is_not_ascii_is_weighed_as_it_is_quoted() -> None:
 
 
 def test_pushes_of_two_quotas_do_not_share_a_request() -> None:
-    """Otherwise the one that is used up would take the other with it. Single sends of one moment, as of one call."""
+    """Otherwise a quota that is used up would have the other's pushes refused too. Both for single sends of one moment
+    and for pushes of one call."""
     server = ToyServer()
 
     class TwoQuotas(Toy):
@@ -129,8 +132,8 @@ def test_pushes_of_two_quotas_do_not_share_a_request() -> None:
 # Events
 
 
-def test_a_request_that_perhaps_arrived_is_told_as_sent() -> None:
-    """`RequestDone.sent` is the transport's word: True for a lost reply, False where no connection was made."""
+def test_a_request_that_may_have_arrived_counts_as_sent() -> None:
+    """`RequestDone.sent` is what the transport reports: True for a lost reply, False where no connection was made."""
     server = ToyServer()
     server.answers = [NoVerdict("cut"), NoVerdict("connect: refused", sent=False)]
     events: list[Event] = []
@@ -141,12 +144,12 @@ def test_a_request_that_perhaps_arrived_is_told_as_sent() -> None:
 
     run_virtual(main())
 
-    told = [(event.ending, event.sent) for event in events if isinstance(event, RequestDone)]
-    assert told == [("no_verdict", True), ("no_verdict", False), ("reply", True)]
+    dones = [(event.ending, event.sent) for event in events if isinstance(event, RequestDone)]
+    assert dones == [("no_verdict", True), ("no_verdict", False), ("reply", True)]
 
 
-def test_a_login_that_was_cut_off_is_not_told_as_one_that_went_well() -> None:
-    """The gateway was closed while it waited for the vendor."""
+def test_an_interrupted_login_is_not_reported_as_successful() -> None:
+    """The gateway was closed while it waited for the vendor's reply."""
     server = ToyServer()
     server.latency = 5.0
     events: list[Event] = []
@@ -178,7 +181,8 @@ def turns(loop: Any, count: list[int]) -> None:
 
 
 def test_two_large_batches_are_not_built_in_one_turn_of_the_loop() -> None:
-    """Lanes take turns at building and reading, so that everybody else in the process has the loop between two."""
+    """Lanes take turns at building requests and reading replies, so that other tasks of the process run between two
+    batches."""
     server = ToyServer()
     count = [0]
     built: list[int] = []
@@ -203,8 +207,8 @@ def test_two_large_batches_are_not_built_in_one_turn_of_the_loop() -> None:
     assert len(set(built)) == 8
 
 
-def test_a_stream_of_a_plain_list_lets_the_loop_turn() -> None:
-    """A source that never waits is taken in a turn's worth at a time."""
+def test_a_stream_of_a_plain_list_lets_other_tasks_run() -> None:
+    """A source that never waits is read in portions, with a turn of the loop after each."""
     server = ToyServer()
     count = [0]
     seen: list[int] = []

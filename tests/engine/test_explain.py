@@ -1,4 +1,5 @@
-"""What `explain` tells is what is sent: for random pushes, byte by byte, against what a transport was given."""
+"""`explain` shows exactly what is sent: for random pushes its requests are compared, byte by byte, with those that a
+transport got."""
 
 import json
 import random
@@ -47,7 +48,7 @@ EVERYDAY = 2000
 
 
 class Recording:
-    """A transport that remembers what it was given."""
+    """A transport that keeps each request it gets."""
 
     def __init__(self, inner: Transport) -> None:
         self.requests: list[Request] = []
@@ -62,7 +63,7 @@ class Recording:
 
 
 def some_notification(chance: random.Random) -> Notification:
-    """Any field that a host may fill, right or wrong."""
+    """A notification with any field that a host may fill, right or wrong."""
     fields: dict[str, Any] = {}
 
     def maybe(name: str, *values: Any) -> None:
@@ -101,7 +102,7 @@ def some_notification(chance: random.Random) -> Notification:
 
 
 def some_push(chance: random.Random, sandbox: Sandbox, number: int) -> Push:
-    """A push to a phone of the sandbox, to a dead token or to what is none."""
+    """A push to a phone of the sandbox, to a dead token or to a text that is no token."""
     some = "".join(filter(str.isalnum, make_text(chance)))
     token = chance.choice((*sandbox.tokens, "OPPO_EUEX_" + "1" * 32, "no;token", "x" * 257, some))
     dedupe_id = chance.choice(("", f"id-{number}", f"标识 {number}"))
@@ -109,7 +110,7 @@ def some_push(chance: random.Random, sandbox: Sandbox, number: int) -> Push:
 
 
 def as_sent(explained: Request, sent: Request, made_id: str) -> Request:
-    """The explained request with the real access token, and the id that was made, in their places."""
+    """The explained request, with the real access token and message id in place of the placeholders."""
     form = dict(parse_qsl(sent.content.decode("ascii")))
     access = form.get("auth_token") or sent.headers["auth_token"]
     content = explained.content.replace(ACCESS_TOKEN.encode(), access.encode()).replace(
@@ -121,8 +122,9 @@ def as_sent(explained: Request, sent: Request, made_id: str) -> Request:
 
 @pytest.mark.parametrize("dialect", ["v1.3", "current"])
 @pytest.mark.parametrize("travels", ["both", "header", "body"])
-def test_explain_equals_the_wire(dialect: str, travels: str, request: pytest.FixtureRequest) -> None:
-    """The request is the one that leaves, but for the access token; what is cut, and what is settled here, too."""
+def test_explain_shows_the_request_that_is_sent(dialect: str, travels: str, request: pytest.FixtureRequest) -> None:
+    """Except for the access token the request is the one that is sent; what is cut, and what ends without a request,
+    are equal too."""
     chance = random.Random(f"{dialect}/{travels}")
     sandbox = find_sandbox("oppo")(tokens=10, dialect=dialect, clock=lambda: 1_700_000_000.0)
     sandbox.uninstall(sandbox.tokens[0])
@@ -150,8 +152,8 @@ def test_explain_equals_the_wire(dialect: str, travels: str, request: pytest.Fix
                     assert attrs.evolve(explained.outcome, dedupe_id=outcome.dedupe_id) == outcome
                     continue
                 seen["sent"] += 1
-                (told,) = explained.requests
-                assert as_sent(told, sent[0], outcome.dedupe_id) == sent[0]
+                (shown,) = explained.requests
+                assert as_sent(shown, sent[0], outcome.dedupe_id) == sent[0]
                 if outcome.ok:
                     seen["cut"] += bool(outcome.truncated)
                     assert explained.truncated == outcome.truncated
@@ -168,136 +170,148 @@ def oppo(**settings: Any) -> tuple[Sandbox, Gateway]:
     return sandbox, Gateway([Certificate(7005, "oppo", right)], transport=SandboxTransport(sandbox))
 
 
-def test_it_tells_who_what_where_and_why() -> None:
-    """Certificate, brand, dialect, host, call, class of quota, priority and time; every rule with source and date."""
+def test_an_explanation_holds_certificate_request_and_rules() -> None:
+    """It holds certificate, brand, dialect, host, call, quota, priority and timeout; each rule with source and date."""
     sandbox, host = oppo()
     push = Push(PushToken(7005, sandbox.tokens[0]), Notification("Ann", "b" * 51, intent="call"), timeout=5.0)
 
-    told = host.explain(push)
+    explained = host.explain(push)
 
-    assert (told.certificate_id, told.brand, told.dialect, told.region) == ("7005", "oppo", "current", "cn")
-    assert (told.operation, told.host, told.quota) == ("unicast", "https://oppo.example", "IM")
-    assert (told.priority, told.timeout, told.outcome) == (Priority.URGENT, 5.0, None)
-    assert told.truncated == ("body",)
-    (cut,) = [ruling for ruling in told.rulings if ruling.effect == "cut"]
+    assert (explained.certificate_id, explained.brand, explained.dialect, explained.region) == (
+        "7005",
+        "oppo",
+        "current",
+        "cn",
+    )
+    assert (explained.operation, explained.host, explained.quota) == ("unicast", "https://oppo.example", "IM")
+    assert (explained.priority, explained.timeout, explained.outcome) == (Priority.URGENT, 5.0, None)
+    assert explained.truncated == ("body",)
+    (cut,) = [ruling for ruling in explained.rulings if ruling.effect == "cut"]
     assert (cut.rule, cut.verdict) == ("dialects.current.fields.content", "cut to 50 characters, has 51")
-    (intent,) = [ruling for ruling in told.rulings if ruling.field == "intent"]
+    (intent,) = [ruling for ruling in explained.rulings if ruling.field == "intent"]
     assert (intent.rule, intent.confidence) == ("dialects.current.intents.call", "inferred")
-    assert all(ruling.source and ruling.seen and ruling.confidence for ruling in told.rulings)
+    assert all(ruling.source and ruling.seen and ruling.confidence for ruling in explained.rulings)
 
 
-def test_a_refusal_is_told_with_its_rule() -> None:
-    """What the rules forbid would end here: with the outcome of a send, and with the row that forbids it."""
+def test_a_refusal_names_its_rule() -> None:
+    """A push that the rules forbid has the outcome that a send would have, and the rule that forbids it."""
     sandbox, host = oppo()
 
-    told = host.explain(Push(PushToken(7005, sandbox.tokens[0]), Notification("Ann", "Hi", ttl=864_001)))
+    explained = host.explain(Push(PushToken(7005, sandbox.tokens[0]), Notification("Ann", "Hi", ttl=864_001)))
 
-    assert told.requests == ()
-    assert told.outcome is not None
-    assert (told.outcome.status, told.outcome.reason) == (Status.NOT_SENT, Reason.INVALID_NOTIFICATION)
-    (refusal,) = [ruling for ruling in told.rulings if ruling.effect == "refused"]
+    assert explained.requests == ()
+    assert explained.outcome is not None
+    assert (explained.outcome.status, explained.outcome.reason) == (Status.NOT_SENT, Reason.INVALID_NOTIFICATION)
+    (refusal,) = [ruling for ruling in explained.rulings if ruling.effect == "refused"]
     assert refusal.rule == "dialects.current.fields.off_line_ttl"
     assert "at most 864000 seconds" in refusal.verdict
 
 
-def test_a_field_of_another_dialect_is_told_with_that_row() -> None:
-    """V1.3 has no channel: the row that has one is named, and the dialect."""
+def test_a_field_of_another_dialect_names_the_rule_of_that_dialect() -> None:
+    """V1.3 has no channel: the rule of the dialect that has one is named, with that dialect."""
     sandbox, host = oppo(dialect="v1.3")
 
-    told = host.explain(Push(PushToken(7005, sandbox.tokens[0]), Notification("Ann", "Hi", channel_id="chat")))
+    explained = host.explain(Push(PushToken(7005, sandbox.tokens[0]), Notification("Ann", "Hi", channel_id="chat")))
 
-    (refusal,) = [ruling for ruling in told.rulings if ruling.effect == "refused"]
+    (refusal,) = [ruling for ruling in explained.rulings if ruling.effect == "refused"]
     assert refusal.rule == "dialects.current.fields.channel_id"
-    assert told.outcome is not None
-    assert told.outcome.reason is Reason.UNSUPPORTED
+    assert explained.outcome is not None
+    assert explained.outcome.reason is Reason.UNSUPPORTED
 
 
 def test_a_broadcast_is_saved_and_sent() -> None:
-    """Both requests in order, the id of the saved content and the access token as words; further parts are counted."""
+    """Both requests in order, with words in place of the content's id and the access token; further parts are
+    counted."""
     _, host = oppo()
     tokens = [f"CN_{number:032x}" for number in range(2001)]
     broadcast = Broadcast(7005, Notification("News", "n" * 60, intent="news"), Audience.of_tokens(tokens))
 
-    told = host.explain(broadcast)
+    explained = host.explain(broadcast)
 
-    saving, sending = told.requests
+    saving, sending = explained.requests
     form = dict(parse_qsl(sending.content.decode()))
     assert saving.url.endswith("/save_message_content")
     assert (form["message_id"], form["auth_token"], form["target_value"].count(";")) == (SAVED_ID, ACCESS_TOKEN, 999)
-    assert (told.operation, told.more_parts, told.quota, told.priority) == ("broadcast", 2, "NEWS", Priority.BULK)
-    assert told.truncated == ("body",)
+    assert (explained.operation, explained.more_parts, explained.quota, explained.priority) == (
+        "broadcast",
+        2,
+        "NEWS",
+        Priority.BULK,
+    )
+    assert explained.truncated == ("body",)
 
 
-def test_a_broadcast_that_is_refused_here() -> None:
-    """Content that no rule allows is an outcome of the broadcast."""
+def test_a_broadcast_that_the_rules_refuse() -> None:
+    """A content that the rules forbid is an outcome of the broadcast."""
     _, host = oppo()
 
-    told = host.explain(Broadcast(7005, Notification("News", " "), Audience.everyone()))
+    explained = host.explain(Broadcast(7005, Notification("News", " "), Audience.everyone()))
 
-    assert told.requests == ()
-    assert told.outcome is not None
-    assert (told.outcome.status, told.outcome.reason) == (Status.NOT_SENT, Reason.INVALID_NOTIFICATION)
+    assert explained.requests == ()
+    assert explained.outcome is not None
+    assert (explained.outcome.status, explained.outcome.reason) == (Status.NOT_SENT, Reason.INVALID_NOTIFICATION)
 
 
-def test_a_broadcast_nobody_has() -> None:
-    """A vendor without tags says so."""
-    told = gateway(ToyServer()).explain(Broadcast(1, note(), Audience.of_tags(["a"])))
+def test_a_broadcast_that_the_vendor_lacks() -> None:
+    """For a vendor without tags the outcome is `UNSUPPORTED`."""
+    explained = gateway(ToyServer()).explain(Broadcast(1, note(), Audience.of_tags(["a"])))
 
-    assert told.outcome is not None
-    assert told.outcome.reason is Reason.UNSUPPORTED
+    assert explained.outcome is not None
+    assert explained.outcome.reason is Reason.UNSUPPORTED
 
 
 @pytest.mark.parametrize("asked", [Push(PushToken(9, "t"), note()), Broadcast(9, note(), Audience.everyone())])
-def test_an_unknown_certificate_is_an_outcome(asked: Push | Broadcast) -> None:
-    """As when it is sent: fix the certificate."""
-    told = gateway(ToyServer()).explain(asked)
+def test_explain_with_an_unknown_certificate_is_an_outcome(asked: Push | Broadcast) -> None:
+    """The same outcome as when the push is sent: `CREDENTIALS`."""
+    explained = gateway(ToyServer()).explain(asked)
 
-    assert (told.brand, told.requests, told.host) == (None, (), "")
-    assert told.outcome is not None
-    assert told.outcome.reason is Reason.CREDENTIALS
+    assert (explained.brand, explained.requests, explained.host) == (None, (), "")
+    assert explained.outcome is not None
+    assert explained.outcome.reason is Reason.CREDENTIALS
 
 
 @attrs.frozen
 class Broken(Toy):
-    """A plug-in that fails where it is asked for rulings."""
+    """A plug-in that raises when rulings are read."""
 
     def rulings(self, asked: Push | Broadcast) -> Any:
         raise RuntimeError("a secret of the host")
 
 
-def test_a_broken_plugin_is_an_outcome() -> None:
-    """Its error is told by kind and place, never by its message."""
-    told = gateway(ToyServer(), vendors={"toy": Broken}).explain(Push(PushToken(1, "t"), note()))
+def test_explain_with_a_broken_plugin_is_an_outcome() -> None:
+    """The outcome names the kind and place of the exception, never its text."""
+    explained = gateway(ToyServer(), vendors={"toy": Broken}).explain(Push(PushToken(1, "t"), note()))
 
-    assert told.outcome is not None
-    assert "broke its contract: RuntimeError" in told.outcome.detail
-    assert "secret" not in told.outcome.detail
-
-
-def test_a_vendor_without_login_is_not_signed() -> None:
-    """Where there is no access token, none stands in the request."""
-    told = gateway(ToyServer(), certificate(logs_in=False)).explain(Push(PushToken(1, "t"), note()))
-
-    assert told.request is not None
-    assert "authorization" not in told.request.headers
-    assert json.loads(told.request.content)[0][2] == NEW_ID
+    assert explained.outcome is not None
+    assert "broke its contract: RuntimeError" in explained.outcome.detail
+    assert "secret" not in explained.outcome.detail
 
 
-def test_nothing_shows_in_a_repr() -> None:
-    """Neither token nor title nor body."""
+def test_a_vendor_without_login_has_no_access_token_in_the_request() -> None:
+    """Where there is no access token, the request shows none."""
+    explained = gateway(ToyServer(), certificate(logs_in=False)).explain(Push(PushToken(1, "t"), note()))
+
+    assert explained.request is not None
+    assert "authorization" not in explained.request.headers
+    assert json.loads(explained.request.content)[0][2] == NEW_ID
+
+
+def test_the_repr_of_an_explanation_shows_no_content() -> None:
+    """It shows neither token nor title nor body."""
     sandbox, host = oppo()
     push = Push(PushToken(7005, sandbox.tokens[0]), Notification("TITLE", "BODY", data={"k": "DATA"}))
 
-    told = repr(host.explain(push))
+    explained = repr(host.explain(push))
 
     assert isinstance(host.explain(push), Explanation)
     assert (
-        told == f"Explanation('7005', oppo, unicast to https://oppo.example, {len(host.explain(push).rulings)} rulings)"
+        explained
+        == f"Explanation('7005', oppo, unicast to https://oppo.example, {len(host.explain(push).rulings)} rulings)"
     )
 
 
-def test_what_is_no_push_is_refused() -> None:
-    """The host's own mistake is an exception that names the argument."""
+def test_explain_refuses_anything_but_a_push_or_broadcast() -> None:
+    """It is a mistake of the host: an exception that names the argument."""
     with pytest.raises(FieldError, match="asked: must be a Push or a Broadcast, is str"):
         gateway(ToyServer()).explain("push")  # type: ignore[arg-type]
 
@@ -309,54 +323,54 @@ def test_an_id_made_of_the_hosts_is_the_one_that_is_sent() -> None:
     async def both() -> tuple[str, str]:
         async with gateway(server) as host:
             push = Push(PushToken(1, "t"), note(dedupe_id="m1"))
-            told = host.explain(push).request
-            assert told is not None
-            return json.loads(told.content)[0][2], (await host.send_each([push]))[0].dedupe_id
+            explained = host.explain(push).request
+            assert explained is not None
+            return json.loads(explained.content)[0][2], (await host.send_each([push]))[0].dedupe_id
 
-    told, sent = run_virtual(both())
+    explained, sent = run_virtual(both())
 
-    assert told == sent != NEW_ID
+    assert explained == sent != NEW_ID
 
 
-def test_without_an_event_loop_too() -> None:
-    """The blocking gateway tells the same."""
+def test_the_blocking_gateway_explains_the_same() -> None:
+    """The blocking gateway returns an equal explanation."""
     push = Push(PushToken(1, "t"), note())
     with sync.Gateway([certificate()], transport=ToyServer(), vendors={"toy": Toy}) as host:
-        told = host.explain(push)
+        explained = host.explain(push)
 
-    assert told == gateway(ToyServer()).explain(push)
+    assert explained == gateway(ToyServer()).explain(push)
 
 
-def test_the_seal_of_receipts_is_in_the_request_and_receipts_in_the_trace() -> None:
-    """Where the certificate asks for receipts, address and mark are those that leave, but for their secret parts; what
-    comes is traced."""
+def test_the_receipt_parameter_is_in_the_request_and_the_receipt_in_the_trace() -> None:
+    """Where the certificate asks for receipts, URL and parameter are those that are sent, with their secret parts
+    hidden; a receipt that arrives is in the trace."""
     sandbox = find_sandbox("oppo")(tokens=2, dialect="current", clock=lambda: 1_700_000_000.0)
-    sealed = Certificate(
+    signing = Certificate(
         7005,
         "oppo",
         sandbox.settings("https://oppo.example"),
         receipt_url="https://im.example/push",
-        receipt_secret="a secret of thirty-two characters",  # opens nothing
+        receipt_secret="a secret of thirty-two characters",  # protects nothing
     )
 
     async def both() -> tuple[Request | None, list[Request], Any]:
         recording = Recording(SandboxTransport(sandbox))
-        async with Gateway([sealed], transport=recording, clock=loop_wall_clock()) as host:
+        async with Gateway([signing], transport=recording, clock=loop_wall_clock()) as host:
             push = Push(PushToken(7005, sandbox.tokens[0]), Notification("Ann", "Hi"), dedupe_id="d-1")
-            told = host.explain(push).request
+            explained = host.explain(push).request
             await host.send_each([push])
             for posted in sandbox.callbacks():
                 host.receipts(7005, posted.headers, posted.content)
-            return told, recording.requests, host.trace("d-1")
+            return explained, recording.requests, host.trace("d-1")
 
-    told, sent, trace = run_virtual(both())
+    explained, sent, trace = run_virtual(both())
 
-    assert told is not None
-    assert sealed.signer is not None
-    back = sealed.signer.of(Push(PushToken(7005, sandbox.tokens[0]), Notification("Ann", "Hi"), dedupe_id="d-1"))
-    content = told.content
+    assert explained is not None
+    assert signing.signer is not None
+    back = signing.signer.of(Push(PushToken(7005, sandbox.tokens[0]), Notification("Ann", "Hi"), dedupe_id="d-1"))
+    content = explained.content
     for secret in (back.url.rpartition("/")[2], back.parameter.rpartition(".")[2]):
         content = content.replace(HIDDEN.encode(), secret.encode(), 1)
-    assert b"call_back_url" in told.content
-    assert as_sent(attrs.evolve(told, content=content), sent[-1], "d-1") == sent[-1]
+    assert b"call_back_url" in explained.content
+    assert as_sent(attrs.evolve(explained, content=content), sent[-1], "d-1") == sent[-1]
     assert [step.what for step in trace.steps].count("receipt") == 1

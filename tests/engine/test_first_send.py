@@ -1,6 +1,6 @@
-"""The first push of a process: everything that it needs is imported and made with the gateway.
+"""The first push of a process: everything that it needs is imported and made together with the gateway.
 
-Each test runs a program of its own, because in this process everything was imported long ago.
+Each test runs a program of its own, because in this process everything is imported already.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from pushgateway.transport import HttpTransport
 from pushgateway.transport.tls import Authorities
 
 SECONDS = 60
-"""Far more than it takes, far less than for ever."""
+"""Seconds: far more than the program takes, and still an end when it hangs."""
 SETUP = """
 import json, os, select, signal, ssl, sys, threading
 from pushgateway import Certificate, Notification, PushToken
@@ -46,9 +46,9 @@ def served(request: pytest.FixtureRequest) -> Iterator[tuple[OppoSandbox, Served
 
 def run(served: tuple[OppoSandbox, Served], kind: str, program: str) -> subprocess.CompletedProcess[str]:
     sandbox, at = served
-    url = at.url.replace("127.0.0.1", "localhost")  # so a name is looked up
+    url = at.url.replace("127.0.0.1", "localhost")  # a name, so that it is resolved
     settings = json.dumps(sandbox.settings(url))
-    options = ["-W", "ignore:This process:DeprecationWarning"]  # a fork beside threads is what one of these is about
+    options = ["-W", "ignore:This process:DeprecationWarning"]  # one of the tests forks beside threads on purpose
     arguments = [url, str(at.ca_file or ""), sandbox.tokens[0], settings, kind]
     command = [sys.executable, *options, "-c", SETUP + program, *arguments]
     return subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False)
@@ -56,8 +56,8 @@ def run(served: tuple[OppoSandbox, Served], kind: str, program: str) -> subproce
 
 @pytest.mark.parametrize("kind", ["http", "lean"])
 def test_the_first_push_imports_and_reads_nothing(served: tuple[OppoSandbox, Served], kind: str) -> None:
-    """Imports of some 100 ms and reading the authorities of some 20 ms would hold the event loop of the host, at the
-    moment of its first push. They are done when the gateway is made."""
+    """Imports of some 100 ms and reading the authorities of some 20 ms would hold the host's event loop at the moment
+    of its first push. They are done when the gateway is made."""
     ended = run(
         served,
         kind,
@@ -78,7 +78,7 @@ gateway.close()
 def test_a_process_forked_during_the_first_push_sends_with_its_own_gateway(
     served: tuple[OppoSandbox, Served], kind: str
 ) -> None:
-    """The parent's loop thread imports nothing by then. A module that it was importing could never be imported in the
+    """By then the parent's loop thread imports nothing. A module that it was importing could never be imported in the
     child, whose gateway would wait for ever. The child is killed if it does."""
     ended = run(
         served,
@@ -127,22 +127,24 @@ gateway.close()
 
 
 def test_importing_the_package_imports_no_http_client() -> None:
-    """`import pushgateway` costs a host that does not send yet, such as a command, no more than it must."""
+    """`import pushgateway` loads no HTTP client for a host that does not send, such as a command."""
     asked = "import sys, pushgateway; print([name for name in ('httpx', 'h11', 'certifi') if name in sys.modules])"
 
-    told = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, timeout=SECONDS, check=True)
+    finished = subprocess.run(
+        [sys.executable, "-c", asked], capture_output=True, text=True, timeout=SECONDS, check=True
+    )
 
-    assert told.stdout == "[]\n"
+    assert finished.stdout == "[]\n"
 
 
 def test_the_authorities_are_read_once_for_all_transports_of_a_process() -> None:
-    """A host may make a gateway for each of its tenants."""
+    """A host may make a gateway for each of its tenants; the file of authorities is read once."""
     first, second = (transport._pools._authorities for transport in (HttpTransport(), HttpTransport()))
 
     assert first.context() is second.context()
 
 
-def test_authorities_that_were_replaced_are_read_again(tmp_path: Path) -> None:
+def test_a_replaced_file_of_authorities_is_read_again(tmp_path: Path) -> None:
     """A gateway made after the file of authorities was replaced trusts the new ones."""
     file = str(tmp_path / "ca.pem")
     trustme.CA().cert_pem.write_to_path(file)

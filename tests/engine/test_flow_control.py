@@ -1,4 +1,4 @@
-"""What a certificate may send and when, seen from the host: rate, quota, breaker."""
+"""What a certificate may send and when, as a host sees it: rate, quota, breaker."""
 
 import asyncio
 from collections import Counter
@@ -22,15 +22,15 @@ def to(token: str, **more: Any) -> Push:
     return Push(PushToken(1, token), note(token), **more)
 
 
-def told(events: list[Event], kind: type[Event]) -> list[Any]:
+def of_kind(events: list[Event], kind: type[Event]) -> list[Any]:
     return [event for event in events if isinstance(event, kind)]
 
 
 # Rate
 
 
-def test_a_certificate_keeps_to_its_figure() -> None:
-    """A thousand phones at a hundred a second take ten seconds, not one; nobody is refused."""
+def test_a_certificate_keeps_to_its_rate() -> None:
+    """A thousand phones at a hundred a second take ten seconds; no push is refused."""
     server = ToyServer()
 
     async def main() -> float:
@@ -43,8 +43,8 @@ def test_a_certificate_keeps_to_its_figure() -> None:
     assert 9.0 <= run_virtual(main()) <= 10.5
 
 
-def test_requests_have_a_figure_of_their_own() -> None:
-    """Two requests a second and no limit of pushes: few and full batches."""
+def test_requests_have_a_rate_of_their_own() -> None:
+    """With two requests a second and no limit of pushes there are few and full batches."""
     server = ToyServer()
 
     async def main() -> float:
@@ -60,8 +60,8 @@ def test_requests_have_a_figure_of_their_own() -> None:
     assert server.calls["push"] <= 12
 
 
-def test_flow_control_slows_the_certificate_down_and_others_not() -> None:
-    """One "too fast": half the speed, told to the observer once, raised again to where nothing holds it."""
+def test_flow_control_slows_down_one_certificate_only() -> None:
+    """One "too fast" halves the rate, with one event for the observer; it is raised again until there is no limit."""
     server = ToyServer()
     events: list[Event] = []
 
@@ -79,7 +79,7 @@ def test_flow_control_slows_the_certificate_down_and_others_not() -> None:
 
     outcomes = run_virtual(main())
 
-    changes = told(events, RateChanged)
+    changes = of_kind(events, RateChanged)
     assert all(outcome.ok for outcome in outcomes)
     assert {change.certificate_id for change in changes} == {"1"}
     assert changes[0].pushes_per_second == pytest.approx(200, abs=1)
@@ -87,7 +87,7 @@ def test_flow_control_slows_the_certificate_down_and_others_not() -> None:
 
 
 def test_a_vendors_pause_holds_for_all_that_follow() -> None:
-    """ "Come back in twenty seconds" is for the certificate: what is sent meanwhile waits and then arrives."""
+    """ "Come back in twenty seconds" is for the certificate: pushes sent meanwhile wait and then arrive."""
     server = ToyServer()
 
     class Pausing(Toy):
@@ -113,7 +113,8 @@ def test_a_vendors_pause_holds_for_all_that_follow() -> None:
 
 
 def test_a_shorter_pause_does_not_shorten_a_longer_one() -> None:
-    """OPPO's code 13 asks for a minute, and a -2 that was under way with it for less: the minute holds."""
+    """OPPO's code 13 asks for a minute, and the -2 of a request that was sent before it for less: the minute is
+    kept."""
     server = ToyServer()
     pauses = [60.0, 0.5]
 
@@ -148,14 +149,15 @@ def test_a_shorter_pause_does_not_shorten_a_longer_one() -> None:
 
 
 class TwoQuotas(Toy):
-    """Marketing counts, the rest does not."""
+    """A vendor where marketing counts towards a quota, and nothing else does."""
 
     def quota(self, notification: Notification) -> str:
         return "public" if notification.title.startswith("offer") else ""
 
 
-def test_a_used_up_day_is_answered_here_until_the_vendors_midnight() -> None:
-    """Not one call; the answer is there at once and says how long; the next day everything flows again (Q2)."""
+def test_a_used_up_quota_ends_pushes_at_once_until_the_vendors_midnight() -> None:
+    """No request is made; the outcome comes at once and says how long to wait; on the next day pushes are sent again
+    (Q2)."""
     server = ToyServer()
     events: list[Event] = []
 
@@ -166,7 +168,7 @@ def test_a_used_up_day_is_answered_here_until_the_vendors_midnight() -> None:
             first = await g.send(PushToken(1, "first"), note())
             calls = server.calls.total()
             local = []
-            midnight = now() + told(events, QuotaLatched)[0].seconds
+            midnight = now() + of_kind(events, QuotaLatched)[0].seconds
             while now() < midnight:
                 begun = now()
                 local.append(await g.send(PushToken(1, f"k{len(local)}"), note()))
@@ -182,11 +184,12 @@ def test_a_used_up_day_is_answered_here_until_the_vendors_midnight() -> None:
     assert [outcome.retry_after for outcome in local] == sorted((o.retry_after for o in local), reverse=True)  # type: ignore[type-var]
     assert len(local) > 20
     assert tomorrow.ok
-    assert len(told(events, QuotaLatched)) == len(told(events, QuotaReleased)) == 1
+    assert len(of_kind(events, QuotaLatched)) == len(of_kind(events, QuotaReleased)) == 1
 
 
 def test_one_quota_does_not_stop_another() -> None:
-    """Marketing has used up its day; chats go on, in requests of their own, and broadcasts count likewise."""
+    """The daily quota of marketing is used up; chats are sent, in requests of their own, and broadcasts count in the
+    same way."""
     server = ToyServer()
     server.answers = [lambda items: [[token, "7" if title.startswith("offer") else "0"] for token, title, _ in items]]
 
@@ -209,8 +212,8 @@ def test_one_quota_does_not_stop_another() -> None:
     assert server.calls["broadcast"] == 1
 
 
-def test_what_waited_when_the_day_was_used_up_is_answered_too() -> None:
-    """Ten thousand in the queue, one connection: the first refusal ends them all, without another call."""
+def test_a_used_up_quota_ends_waiting_pushes_too() -> None:
+    """Ten thousand pushes wait for one connection: the first refusal ends them all, without another request."""
     server = ToyServer()
     server.answers = ["7"] * 100
 
@@ -225,8 +228,8 @@ def test_what_waited_when_the_day_was_used_up_is_answered_too() -> None:
     assert server.calls["push"] == 1
 
 
-def test_changed_settings_know_nothing_of_the_old_quota() -> None:
-    """They may be of another app: asked anew."""
+def test_changed_settings_reset_the_quota() -> None:
+    """The new settings may be of another app, so requests are made again."""
     server = ToyServer()
     server.answers = ["7"]
 
@@ -245,7 +248,8 @@ def test_changed_settings_know_nothing_of_the_old_quota() -> None:
 
 
 def test_in_an_outage_pushes_wait_and_few_requests_are_made() -> None:
-    """After five failures in a row one push at a time finds out; when the vendor is back, what waited arrives."""
+    """After five failures in a row single pushes test whether the vendor is back; when it is, the waiting ones
+    arrive."""
     server = ToyServer()
     server.answers = [NoVerdict("connect: refused", sent=False)] * 8
     events: list[Event] = []
@@ -260,15 +264,15 @@ def test_in_an_outage_pushes_wait_and_few_requests_are_made() -> None:
 
     outcomes = run_virtual(main())
 
-    states = [change.state for change in told(events, BreakerChanged)]
+    states = [change.state for change in of_kind(events, BreakerChanged)]
     assert states[:2] == [BreakerState.OPEN, BreakerState.HALF_OPEN]
     assert states[-1] is BreakerState.CLOSED
     assert sum(outcome.ok for outcome in outcomes) >= 195  # the first few had used up their attempts
-    assert [len(batch) for batch in server.batches][:1] == [1]  # the one that found out carried one push
+    assert [len(batch) for batch in server.batches][:1] == [1]  # the probe carried one push
 
 
-def test_a_push_that_cannot_wait_for_the_end_of_an_outage_is_told_at_once() -> None:
-    """Its deadline comes before anybody may ask again: the host should not wait for nothing."""
+def test_a_push_with_a_short_deadline_ends_at_once_in_an_outage() -> None:
+    """Its deadline comes before the next request is allowed, so waiting cannot help."""
     server = ToyServer()
     server.answers = [NoVerdict("connect: refused", sent=False)] * 1000
 
@@ -287,8 +291,9 @@ def test_a_push_that_cannot_wait_for_the_end_of_an_outage_is_told_at_once() -> N
     assert took == 0.0
 
 
-def test_refused_credentials_are_answered_here_and_asked_for_once_a_minute() -> None:
-    """A key without the right to push costs one call, then one after a minute; a person mends it, a reload helps."""
+def test_refused_credentials_cost_one_request_a_minute() -> None:
+    """A key without the right to push costs one request, then one after a minute; only an operator can correct the key,
+    and a reload makes it effective at once."""
     server = ToyServer()
     server.answers = ["8"] * 1000
 
@@ -300,20 +305,20 @@ def test_refused_credentials_are_answered_here_and_asked_for_once_a_minute() -> 
                 await asyncio.sleep(1)
             assert server.calls["push"] == 2
             server.answers.clear()
-            g.reload([certificate(secret="mended")])
-            outcomes.append(await g.send(PushToken(1, "mended"), note()))
+            g.reload([certificate(secret="fixed")])
+            outcomes.append(await g.send(PushToken(1, "fixed"), note()))
             return outcomes
 
-    *outcomes, mended = run_virtual(main())
+    *outcomes, fixed = run_virtual(main())
 
     assert {outcome.reason for outcome in outcomes} == {Reason.CREDENTIALS}
     assert {outcome.vendor_code for outcome in outcomes} == {"8"}
     assert Counter(outcome.status for outcome in outcomes) == {Status.REJECTED: 2, Status.NOT_SENT: 98}
-    assert mended.ok
+    assert fixed.ok
 
 
-def test_one_server_of_a_vendor_down_does_not_stop_the_other() -> None:
-    """Regions have breakers of their own."""
+def test_one_failing_server_of_a_vendor_does_not_stop_the_other() -> None:
+    """Each region has a breaker of its own."""
     server = ToyServer()
 
     class HalfDown(ToyServer):
@@ -336,8 +341,8 @@ def test_one_server_of_a_vendor_down_does_not_stop_the_other() -> None:
     assert all(outcome.ok for outcome in outcomes[40:])
 
 
-def test_closing_does_not_wait_at_a_shut_gate_for_nothing() -> None:
-    """Everything that waited has expired: nobody has to wait for the breaker."""
+def test_closing_does_not_wait_for_an_open_breaker() -> None:
+    """Every waiting push has expired, so closing does not wait for the breaker."""
     server = ToyServer()
     server.answers = [NoVerdict("connect: refused", sent=False)] * 1000
 
@@ -351,8 +356,8 @@ def test_closing_does_not_wait_at_a_shut_gate_for_nothing() -> None:
     assert run_virtual(main()) < 0.1
 
 
-def test_a_broadcast_stands_in_line_no_longer_than_it_may() -> None:
-    """Pushes fill every connection and wait for the vendor's pause; the broadcast behind them ends by its deadline."""
+def test_a_broadcast_waits_no_longer_than_its_deadline() -> None:
+    """Pushes hold every connection and wait for the vendor's pause; the broadcast behind them ends by its deadline."""
     server = ToyServer()
     server.answers = ["6"]
 

@@ -1,4 +1,4 @@
-"""The gate by itself: what it tells observers, and what it learns of an answer. Times are handed in."""
+"""`Gate` alone: the events it reports, and what it concludes from replies. Times are handed in."""
 
 import math
 import random
@@ -24,20 +24,20 @@ NOON = 1_700_020_800.0  # 2023-11-15 12:00 in China
 
 
 def made(events: list[Event], **rates: float) -> Gate:
-    """A gate that tells `events`."""
+    """A gate that appends its events to `events`."""
     options: dict[str, Any] = {"emitter": Emitter(events.append, lambda: 0.0), "clock": lambda: NOON}
     rng = random.Random(7)
     return Gate("1", "toy", "near", rates=Rates(**rates), day_offset=8 * 3600.0, rng=rng, now=0.0, **options)
 
 
 def opened(gate: Gate) -> None:
-    """Five requests in a row without an answer."""
+    """A gate with an open breaker: five requests in a row without a reply."""
     for _ in range(5):
         gate.failed(1.0, gate.admit(0.0, 1), NoVerdict("cut"), "")
 
 
-def test_a_quota_is_told_once_however_many_answers_say_it() -> None:
-    """Eight requests are under way when the day is used up: all are refused, and one event says it."""
+def test_a_used_up_quota_is_one_event_however_many_replies_say_so() -> None:
+    """Eight requests are under way when the daily quota is used up: all are refused, and there is one event."""
     events: list[Event] = []
     gate = made(events)
     permits = [gate.admit(0.0, 1) for _ in range(8)]
@@ -48,8 +48,8 @@ def test_a_quota_is_told_once_however_many_answers_say_it() -> None:
     assert [type(event) for event in events] == [QuotaLatched]
 
 
-def test_a_quota_that_some_pushes_of_a_batch_used_up_counts() -> None:
-    """The first pushes of a batch were taken and the last ones refused: the day is used up from now on."""
+def test_a_quota_that_is_used_up_within_a_batch_counts() -> None:
+    """The first pushes of a batch were accepted and the last ones refused: the quota is used up from now on."""
     gate = made([])
 
     gate.answered(1.0, gate.admit(0.0, 2), [TAKEN, USED_UP], "")
@@ -60,7 +60,7 @@ def test_a_quota_that_some_pushes_of_a_batch_used_up_counts() -> None:
 
 
 def test_a_shorter_pause_does_not_end_a_longer_one() -> None:
-    """The vendor asked for a minute and then, to what had left before, for a second: the minute holds."""
+    """The vendor asked for a minute and then, for a request sent before that, for a second: the minute is kept."""
     gate = made([])
     first, second = gate.admit(0.0, 1), gate.admit(0.0, 1)
 
@@ -71,8 +71,9 @@ def test_a_shorter_pause_does_not_end_a_longer_one() -> None:
 
 
 @pytest.mark.parametrize(("too_fast", "slower"), [(5, False), (6, True)])
-def test_only_most_of_a_batch_says_that_we_are_too_fast(too_fast: int, slower: bool) -> None:
-    """Half of ten phones or fewer have had too much themselves; more than half of them mean the certificate."""
+def test_only_most_of_a_batch_means_that_the_certificate_is_too_fast(too_fast: int, slower: bool) -> None:
+    """If half of ten phones or fewer are refused as too fast, those phones have had too much; more than half mean the
+    certificate."""
     events: list[Event] = []
     gate = made(events, pushes=100.0)
 
@@ -81,15 +82,15 @@ def test_only_most_of_a_batch_says_that_we_are_too_fast(too_fast: int, slower: b
     assert any(isinstance(event, RateChanged) for event in events) is slower
 
 
-def test_a_limited_rate_leaves_in_ten_steps_a_second() -> None:
-    """A hundred pushes a second are requests of ten at most; without a figure a batch is as large as it may be."""
+def test_a_limited_rate_is_spread_over_ten_steps_a_second() -> None:
+    """A hundred pushes a second are requests of ten at most; without a rate a batch may have its full size."""
     assert made([], pushes=100.0).next_size(0.0, 1000) == 10
     assert made([], pushes=100.0, requests=2.0).next_size(0.0, 1000) == 50
     assert made([]).next_size(0.0, 1000) == 1000
 
 
-def test_observers_are_told_that_nothing_of_a_replaced_gate_holds() -> None:
-    """Settings change while the breaker is open and a quota is used up: both are told to be over."""
+def test_a_replaced_gate_reports_that_its_limits_have_ended() -> None:
+    """Settings change while the breaker is open and a quota is used up: an event reports the end of each."""
     events: list[Event] = []
     gate = made(events)
     gate.answered(1.0, gate.admit(0.0, 1), [USED_UP], "public")
@@ -103,7 +104,8 @@ def test_observers_are_told_that_nothing_of_a_replaced_gate_holds() -> None:
 
 
 def test_a_probe_that_failed_after_refused_credentials_does_not_shorten_the_pause() -> None:
-    """The key is refused, a minute later the vendor is away: still a person has to mend the key, so not a second."""
+    """The key is refused, a minute later the vendor cannot be reached: an operator still has to correct the key, so the
+    pause is not a second."""
     gate = made([])
     gate.failed(0.0, gate.admit(0.0, 1), Refused(Reason.CREDENTIALS, "8"), "")
     probe = gate.admit(60.0, 1)
@@ -116,8 +118,8 @@ def test_a_probe_that_failed_after_refused_credentials_does_not_shorten_the_paus
     assert obstacle.reason is Reason.CREDENTIALS
 
 
-def test_answers_say_how_much_time_a_push_needs() -> None:
-    """Half as much again as an answer usually takes; nothing before the first answer."""
+def test_the_time_a_push_needs_follows_from_earlier_replies() -> None:
+    """Half as much again as a reply usually takes; zero before the first reply."""
     gate = made([])
 
     assert gate.seconds_needed == 0.0
@@ -125,11 +127,11 @@ def test_answers_say_how_much_time_a_push_needs() -> None:
     assert gate.seconds_needed == pytest.approx(3.0)
 
 
-# What it is made of
+# Parts of the gate
 
 
-def test_not_every_process_asks_again_at_the_same_moment() -> None:
-    """A pause is up to a fifth shorter, by chance."""
+def test_processes_do_not_probe_at_the_same_moment() -> None:
+    """A pause is shortened at random by up to a fifth."""
     early, late = Breaker(), Breaker()
     for breaker, chance in ((early, 0.0), (late, 1.0)):
         breaker.refused(0.0, lambda chance=chance: chance, Refused(Reason.CREDENTIALS, "8"), probe=False)  # type: ignore[misc]
@@ -147,8 +149,8 @@ def test_refused_texts_are_remembered_up_to_a_bound() -> None:
     assert all(contents.refusal(number, 1.0) is not None for number in range(1, RefusedContents.MOST + 1))
 
 
-def test_a_late_refusal_of_a_larger_request_does_not_raise_the_limit() -> None:
-    """Two requests are under way and both are too large: the smaller one counts."""
+def test_a_late_refusal_of_a_larger_request_does_not_raise_the_size_limit() -> None:
+    """Two requests are under way and both are too large: the size of the smaller one counts."""
     limit = SizeLimit()
     limit.refused(0.0, 100)
     limit.refused(0.1, 400)

@@ -245,7 +245,7 @@ def test_the_last_of_two_pushes_of_one_id_is_told() -> None:
     assert trace.steps[0].at >= 1_700_000_000.0 + seconds - 1
 
 
-def test_without_an_event_loop_too() -> None:
+def test_the_blocking_gateway_explains_the_same() -> None:
     """The blocking gateway tells it, from the thread that asks."""
     with sync.Gateway([Certificate(1, "toy", {"secret": "s"})], transport=ToyServer(), vendors={"toy": Toy}) as host:
         outcome = host.send(TOKEN, note())

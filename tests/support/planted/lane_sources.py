@@ -22,7 +22,7 @@ PLANTS = [
         "pushgateway/engine/lane.py",
         "            if gate.may_refuse and (refusal",
         "            if one.size == 1 and gate.may_refuse and (refusal",
-        "tests/engine/test_endpoint.py::test_what_cannot_wait_for_the_end_of_an_outage_is_told_when_it_comes_in[10]",
+        "tests/engine/test_endpoint.py::test_a_push_that_cannot_outlast_an_outage_ends_at_once[10]",
     ),
     SourcePlant(
         "a close gives up what would come back in time",
@@ -114,21 +114,21 @@ PLANTS = [
         "pushgateway/engine/lane.py",
         "            endpoint.wake()  # nobody shall wait",
         "            pass  # nobody shall wait",
-        "tests/engine/test_flow_control.py::test_closing_does_not_wait_at_a_shut_gate_for_nothing",
+        "tests/engine/test_flow_control.py::test_closing_does_not_wait_for_an_open_breaker",
     ),
     SourcePlant(
         "the lowest priority starves",
         "pushgateway/engine/pushes/queue.py",
         "order = self.groups if self.turn % SHARE else self.groups[::-1]",
         "order = self.groups",
-        "tests/engine/test_engine_parts.py::test_what_is_least_urgent_has_its_share",
+        "tests/engine/test_engine_parts.py::test_bulk_pushes_get_their_share",
     ),
     SourcePlant(
         "what is not ASCII is weighed as if it were",
         "pushgateway/engine/pushes/queue.py",
         "(6 * len(address) if address.isascii() else most_quoted(address))",
         "6 * len(address)",
-        "tests/engine/test_engine_parts.py::test_a_token_that_is_not_ascii_is_weighed_as_it_is_quoted",
+        "tests/engine/test_engine_parts.py::test_a_token_that_is_not_ascii_counts_with_its_quoted_size",
     ),
     SourcePlant(
         "one group takes all turns",
@@ -186,7 +186,7 @@ PLANTS = [
         "pushgateway/engine/lane.py",
         "        alone = not run.coalesce or self.settings.linger <= 0\n",
         "        alone = self.settings.linger <= 0\n",
-        "tests/engine/test_coalescing.py::test_switched_off_each_push_has_a_request_of_its_own[push]",
+        "tests/engine/test_coalescing.py::test_without_coalescing_each_push_has_a_request_of_its_own[push]",
     ),
     SourcePlant(
         "single sends of another intent share the usual priority",
@@ -207,7 +207,7 @@ PLANTS = [
         "pushgateway/engine/delivery.py",
         "        if not self.asked:\n            for run in self.runs:",
         "        if True:\n            for run in self.runs:",
-        "tests/engine/test_endpoint.py::test_a_caller_that_leaves_between_two_requests_repeats_nothing",
+        "tests/engine/test_endpoint.py::test_a_caller_cancelled_between_two_requests_repeats_nothing",
     ),
     SourcePlant(
         "a run that leaves another one has no deadline",
@@ -293,7 +293,7 @@ PLANTS = [
         "pushgateway/engine/pushes/sinks.py",
         "        elif self._given % TURN == 0:\n            await asyncio.sleep(0)",
         "",
-        "tests/engine/test_engine_parts.py::test_a_stream_of_a_plain_list_lets_the_loop_turn",
+        "tests/engine/test_engine_parts.py::test_a_stream_of_a_plain_list_lets_other_tasks_run",
     ),
     SourcePlant(
         "a stream takes more than its window",

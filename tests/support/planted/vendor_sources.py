@@ -78,7 +78,7 @@ PLANTS = [
         "pushgateway/engine/session/access_tokens.py",
         "                self._offsets[key] = skew.offset\n",
         "                pass\n",
-        "tests/engine/test_access_tokens.py::test_a_wrong_clock_is_learned[-3600.0-None]",
+        "tests/engine/test_access_tokens.py::test_a_wrong_clock_is_corrected_by_the_vendors_time[-3600.0-None]",
     ),
     SourcePlant(
         "a good login keeps the pause of the failure before",
@@ -106,7 +106,7 @@ PLANTS = [
         "pushgateway/engine/session/access_tokens.py",
         "for store in (self._held, self._failures, self._offsets, self._forgotten):",
         "for store in (self._failures, self._offsets, self._forgotten):",
-        "tests/engine/test_access_tokens.py::test_dropping_a_certificate_forgets_everything[None]",
+        "tests/engine/test_access_tokens.py::test_dropping_a_certificate_discards_everything[None]",
     ),
     SourcePlant(
         "a login that was under way when its certificate changed is kept",
@@ -183,7 +183,7 @@ PLANTS = [
         "pushgateway/engine/broadcast.py",
         "            if not self.is_current():  # much may have happened at the gate\n                raise _Changed",
         "            if False:\n                raise _Changed",
-        "tests/engine/test_endpoint.py::test_what_waits_at_a_gate_looks_again_when_the_settings_change",
+        "tests/engine/test_endpoint.py::test_new_settings_end_the_wait_at_a_gate",
     ),
     SourcePlant(
         "UNKNOWN is said of a part of a broadcast that was not asked",
@@ -267,7 +267,7 @@ PLANTS = [
         "pushgateway/engine/lanes.py",
         "            pushes_per_second=own.pushes_per_second,\n",
         "",
-        "tests/engine/test_flow_control.py::test_a_certificate_keeps_to_its_figure",
+        "tests/engine/test_flow_control.py::test_a_certificate_keeps_to_its_rate",
     ),
     SourcePlant(
         "a closed gateway takes pushes",
@@ -323,7 +323,7 @@ PLANTS = [
         "pushgateway/engine/flow_control/patience.py",
         "if failure is not None and isinstance(failed, Refused) and failed.reason is Reason.EXPIRED:",
         "if False:",
-        "tests/engine/test_broadcast.py::test_a_deadline_at_the_gate_leaves_what_the_vendor_said_last",
+        "tests/engine/test_broadcast.py::test_a_deadline_at_the_gate_keeps_the_vendors_last_refusal",
     ),
     SourcePlant(
         "contexts of a cut batch belong to others",
