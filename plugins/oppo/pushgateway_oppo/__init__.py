@@ -1,4 +1,4 @@
-"""OPPO Push for `pushgateway`: the plug-in behind the entry point `oppo`, and what its own calls give."""
+"""OPPO Push for `pushgateway`: the plug-in class `Oppo` (entry point `oppo`) and the results of its own calls."""
 
 from pushgateway_oppo.aliases_and_tags import Alias, RawReply, Tag, Tags
 from pushgateway_oppo.feedback import InvalidTokens

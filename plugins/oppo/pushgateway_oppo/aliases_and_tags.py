@@ -23,11 +23,11 @@ from pushgateway_oppo.tokens import token_refusal
 @safe_repr
 @attrs.frozen
 class Alias:
-    """A phone and the alias that is its name. Source: V1.3, `subscribe_alias` (S1); page 11087 of today (S12)."""
+    """A phone and its alias. Source: V1.3, `subscribe_alias` (S1); page 11087 of today (S12)."""
 
     token: str = attrs.field(repr=False)
     alias: str | None = attrs.field(repr=False)
-    """None: it has none."""
+    """None: the phone has no alias."""
 
 
 @safe_repr
@@ -37,19 +37,19 @@ class Tag:
 
     name: str
     tag_id: str | None = None
-    """OPPO's id of it, where the reply gives one."""
+    """OPPO's id of the tag, if the reply gives one."""
 
 
 @safe_repr
 @attrs.frozen
 class Tags:
-    """A phone and tags of it, as the reply lists them, each once. Source: V1.3, `subscribe_tags` (S1)."""
+    """A phone and the tags that the reply lists, each once. Source: V1.3, `subscribe_tags` (S1)."""
 
     token: str = attrs.field(repr=False)
     tags: tuple[Tag, ...] = ()
-    """To subscribe and to unsubscribe: those for which it was done. Empty where the reply has no list."""
+    """For subscribing and unsubscribing: the tags for which it was done. Empty where the reply has no list."""
     skipped: tuple[str, ...] = ()
-    """Tags that were asked for and are not in the reply's list: OPPO passes over what fails, without a word."""
+    """Tags that were asked for and are not in the reply's list: OPPO skips a tag that fails, without an error."""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -67,7 +67,7 @@ class RawReply:
 
 
 def encode_token(token: str, rules: Dialect) -> dict[str, str]:
-    """The field of a registration id. Raises `Refused`."""
+    """The field of a registration id. Raises `Refused` for a text that cannot be one."""
     if not isinstance(token, str):
         raise invalid("token", f"must be a str, is {type(token).__name__}")
     if (refusal := token_refusal(token, rules.number("token_bytes"))) is not None:
@@ -118,14 +118,14 @@ def listed(tags: Iterable[str]) -> tuple[str, ...]:
 
 
 def decode_alias(response: Response, token: str, alias: str | None) -> Alias:
-    """The phone and the alias of the reply; `alias` is what was asked for, None for a question."""
+    """The phone and the alias of the reply. For a reply without an alias it is `alias`: the one set, or None."""
     data = read_accepted(response, one_target=True, token=token)
     named = data.get("alias") if isinstance(data, dict) else None
     return Alias(token, named if isinstance(named, str) and named else alias)
 
 
 def decode_tags(response: Response, token: str, asked: Sequence[str] = ()) -> Tags:
-    """The tags of the reply, each once though V1.3's sample lists one twice."""
+    """The tags of the reply, each once (V1.3's sample lists one twice); `asked` are the tags of the request."""
     data = read_accepted(response, one_target=True, token=token)
     items = data.get("tags") if isinstance(data, dict) else data
     if not isinstance(items, list):
@@ -136,7 +136,7 @@ def decode_tags(response: Response, token: str, asked: Sequence[str] = ()) -> Ta
 
 
 def decode_raw_reply(response: Response) -> RawReply:
-    """The data of a reply with code 0, as it is; empty where there is none."""
+    """The data of a reply with code 0, not interpreted; empty where there is none."""
     data = read_accepted(response)
     if data in (None, "", []):
         return RawReply()

@@ -22,9 +22,9 @@ from pushgateway_oppo.intents import Intents, Usage, usual
 from pushgateway_oppo.notification import BRAND, CLICKS
 
 PLAIN: Final = re.compile(r"[A-Za-z0-9_.~-]{1,256}", re.ASCII)
-"""What stands for itself in JSON and in a form; registration ids, message ids and class names usually do."""
+"""A text that needs no quoting in JSON or in a form, as most registration ids, message ids and class names."""
 PLAIN_BYTES: Final = bytes(code for code in range(128) if PLAIN.fullmatch(chr(code)))
-"""The same, character by character."""
+"""The characters of such a text."""
 
 _TITLE = form_quote('"title":')
 _PARAMETERS = ',"action_parameters":'
@@ -34,13 +34,15 @@ _QUOTE = form_quote('"')
 
 
 Tails: TypeAlias = dict[tuple[type, str, int | None, str | None, Intent | None], bytes | None]
-"""By tap, ttl, channel and intent: their fields, quoted; None where they are not ordinary."""
+"""A certificate's cache: by tap (its type and target), ttl, channel and intent their quoted fields, which follow the
+texts. None: these are not ordinary, and the full encoder decides."""
 
 
 @safe_repr
 @attrs.frozen
 class Plan:
-    """What the ordinary notification needs to know of a dialect's rules, looked up once."""
+    """The rules of a dialect that an ordinary notification needs, looked up once. Limits are in characters, ttl in
+    seconds."""
 
     dialect: Dialect = attrs.field(repr=False)
     title: int
@@ -49,7 +51,7 @@ class Plan:
     ttl: int
     channel: bool
     clicks: Mapping[type[ClickAction], tuple[bytes, int, Callable[[Any], str]]] = attrs.field(repr=False)
-    """By click action: the quoted opening of its fields, the most characters of its target, and the target."""
+    """By click action: the quoted opening of its fields, the most characters of its target, how to read the target."""
 
 
 def make_plan(dialect: Dialect) -> Plan:
@@ -72,15 +74,14 @@ def make_plan(dialect: Dialect) -> Plan:
 def encode_ordinary(
     note: Notification, plan: Plan, tails: Tails, intents: Intents | None = None
 ) -> tuple[bytes, bytes, bytes] | None:
-    """The quoted fields of a single push without braces and message id, in pieces, or None when it is not an ordinary
-    one.
+    """The quoted fields of a single push without braces and message id, in three pieces. None: not an ordinary one.
 
-    `tails` is the certificate's own: what follows the texts is the same for many of its pushes, and is made once.
+    `tails`: the certificate's cache; the fields after the texts are the same for many of its pushes.
     `intents`: the certificate's; None: as the rules have them.
     """
     if not _is_ordinary(note):
         return None
-    # One JSON text as far as it may hold Chinese, because each quoting has its price.
+    # One JSON text for all fields that may hold Chinese, so that it is quoted in one call: each call costs time.
     text = _encode_texts(note.title, note.body, plan)
     if text is None:
         return None
@@ -124,12 +125,13 @@ def _encode_tail(note: Notification, plan: Plan, tails: Tails, usage: Usage | No
 
 
 _HAN, _BEYOND_HAN, _INK, _BEYOND_INK = "\u4e00", "\ua000", "!", "\x7f"
-"""A text between two of them begins with a Chinese character, or with a visible one of ASCII, and so is visible: that
-is nearly every text, and a comparison takes a fifth of the time of a call."""
+"""Bounds by which a text is compared: one between `_HAN` and `_BEYOND_HAN` begins with a Chinese character, one between
+`_INK` and `_BEYOND_INK` with a visible ASCII character, so it is visible. Nearly every text is in one of the two, and a
+comparison takes a fifth of the time of a call of `is_visible`."""
 
 
 def _encode_texts(title: str, body: str, plan: Plan) -> str | None:
-    """Title and text as JSON with the name of the text between them, or None when one of them does not go whole."""
+    """`"title","content":"text"` as JSON, or None when title or text would be cut, cleaned or refused."""
     both = title + body
     if (
         2 * len(title) <= plan.title
@@ -140,13 +142,13 @@ def _encode_texts(title: str, body: str, plan: Plan) -> str | None:
         and (_HAN <= title < _BEYOND_HAN or _INK <= title < _BEYOND_INK or is_visible(title))
         and (_HAN <= body < _BEYOND_HAN or _INK <= body < _BEYOND_INK or is_visible(body))
     ):
-        return '"' + title + '","content":"' + body + '"'  # nothing in it that JSON would spell otherwise
+        return '"' + title + '","content":"' + body + '"'  # nothing that JSON would escape
     if not goes_whole(title, plan.title) or not goes_whole(body, plan.body):
         return None
     return quote_json(title) + ',"content":' + quote_json(body)
 
 
-_ANY = Network.ANY  # enum members are looked up in Python
+_ANY = Network.ANY  # a global: to look up an enum member takes Python code
 
 
 def _is_ordinary(note: Notification) -> bool:

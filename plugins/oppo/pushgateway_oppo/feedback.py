@@ -20,7 +20,7 @@ from pushgateway_oppo.replies import read_accepted
 from pushgateway_oppo.tokens import token_problem
 
 PAGES: Final = 10
-"""Requests for one list of dead ids, at most."""
+"""Requests for one list of invalid ids, at most."""
 
 _COUNTS = {
     "targets": "targetCount",
@@ -35,18 +35,21 @@ _COUNTS = {
 @safe_repr
 @attrs.frozen
 class InvalidTokens:
-    """Registration ids that OPPO calls dead: retire each, if it is still the same. Source: clients (S10, S19)."""
+    """Registration ids that OPPO reports as invalid. Retire each, if the device still has the same one.
+
+    Source: clients (S10, S19).
+    """
 
     tokens: tuple[str, ...] = attrs.field(repr=False)
     """In OPPO's order, each once."""
     total: int | None = None
-    """How many there were in all, by the first reply; None: it does not say."""
+    """OPPO's count of all invalid ids, by the first reply; None: the reply has no count."""
     complete: bool = True
-    """False: OPPO counted more than it gave. Ask again later."""
+    """False: OPPO counted more than it returned. Ask again later."""
 
 
 def encode_statistics(message_id: str, task_id: str) -> dict[str, str]:
-    """The fields that are given; one of them is needed. Raises `Refused`."""
+    """The fields of the query; at least one id must be given. Raises `Refused`."""
     fields = {"message_id": message_id, "task_id": task_id}
     for name, value in fields.items():
         if not isinstance(value, str) or not value.isprintable() or " " in value:
@@ -57,7 +60,7 @@ def encode_statistics(message_id: str, task_id: str) -> dict[str, str]:
 
 
 def decode_statistics(response: Response) -> Statistics:
-    """The figures that the reply holds, as numbers or as text; it may say `value` where others say `data`."""
+    """The figures of the reply, given as numbers or as text. Raises `Refused` and `NoVerdict`."""
     data = read_accepted(response)
     if not isinstance(data, dict):
         raise NoVerdict("the reply to statistics holds no figures")
@@ -65,7 +68,10 @@ def decode_statistics(response: Response) -> Statistics:
 
 
 def fetch_invalid_tokens(request: Request, longest: int) -> Exchange[InvalidTokens]:
-    """Ask until all dead ids are there or nothing new comes. What has come is kept when a later page fails."""
+    """Repeat `request` until all invalid ids are there or a reply has no new ones. `longest`: bytes of a token.
+
+    If a later request fails, the ids received before are returned, with `complete` False.
+    """
     found: dict[str, None] = {}
     first: int | None = None
     missing = True
@@ -90,10 +96,10 @@ def _decode_page(response: Response, longest: int) -> tuple[list[str], int | Non
     if data in (None, "", []):
         return [], None
     listed: Any = data.get("registration_ids", []) if isinstance(data, Mapping) else data
-    # A text beside the field is a sentence, not a token.
+    # A text in place of the object is a message, not a token.
     tokens = None if listed is data and isinstance(listed, str) else texts(listed)
     if tokens is None:
         raise NoVerdict("the reply lists no registration_ids")
-    # What cannot be a token is nobody's, and must not be taken for somebody's.
+    # A text that cannot be a token must not retire a device.
     good = [token for token in tokens if not token_problem(token, longest)]
     return good, count(data.get("totalCount")) if isinstance(data, Mapping) else None

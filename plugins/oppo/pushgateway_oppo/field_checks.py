@@ -1,9 +1,9 @@
 """Checks of one value against its row of `rules.toml`, and of fields that need or exclude each other.
 
-Pure. A value of the host becomes the value that is sent, or a refusal that names the field, the limit and the actual
-size, never the content. What a row cannot express is code here: a text that is given must not be blank (except the
-parameter that is only returned with receipts), a URL for receipts must be one that can be posted to, and which fields
-need or exclude each other.
+Pure. It turns a value of the host into the value that is sent, or into a refusal that names the field, the limit and
+the actual size, never the content. What a row cannot express is code here: a text that is given must not be blank
+(except the parameter that is only returned with receipts), a URL for receipts must be one that can be posted to, and
+which fields need or exclude each other.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ _TEMPLATE_PARAMETERS = ("private_title_parameters", "private_content_parameters"
 
 
 def missing(name: str, dialect: Dialect) -> str:
-    """That a dialect has no such field, in the words of the setting, and which one has it."""
+    """A sentence that the dialect has no such field, and which value of the setting `dialect` has it."""
     return no_such_field(name, dialect, load_rules("pushgateway_oppo"))
 
 
 def goes_whole(text: str, maximum: int) -> bool:
-    """Whether a text goes out exactly as it is: neither blank nor too long nor in need of cleaning."""
+    """Whether a text is sent unchanged: not blank, at most `maximum` UTF-16 units, and nothing in it to clean."""
     size = len(text)
     if size > maximum or (2 * size > maximum and utf16_units(text) > maximum):
         return False
@@ -36,7 +36,7 @@ def goes_whole(text: str, maximum: int) -> bool:
 
 
 def check_text(word: str, name: str, rule: FieldRule, value: object, maximum: int | None) -> tuple[str, bool]:
-    """The text as it goes out, and whether it was cut."""
+    """The text as it is sent, and whether it was cut. Raises `Refused`, naming the field as `word`."""
     if not isinstance(value, str):
         raise invalid(word, f"must be a str, is {type(value).__name__}")
     if rule.past == "cut" and maximum is not None:
@@ -44,7 +44,7 @@ def check_text(word: str, name: str, rule: FieldRule, value: object, maximum: in
             return value, False
         text, was_cut = fit(value, maximum)
         if was_cut and not is_visible(text.removesuffix(ELLIPSIS)):
-            # What is left shows nothing: blanks came first, or what nobody sees.
+            # The part that is left is invisible (blanks, for example): cut from the first visible character on.
             text, _ = fit(from_visible(clean(value)), maximum)
             if text:
                 return text, True
@@ -61,7 +61,7 @@ def check_text(word: str, name: str, rule: FieldRule, value: object, maximum: in
 
 
 def check_value(word: str, rule: FieldRule, value: object, maximum: int | None) -> WireValue:
-    """The value as it goes out, for every kind but text."""
+    """The value as it is sent, for every kind of field but text. Raises `Refused`, naming the field as `word`."""
     if rule.kind == "bool":
         if not isinstance(value, bool):
             raise invalid(word, f"must be True or False, is {type(value).__name__}")
@@ -76,7 +76,7 @@ def check_value(word: str, rule: FieldRule, value: object, maximum: int | None) 
 
 
 def check_alias(word: str, alias: object, dialect: Dialect) -> None:
-    """Raise `Refused` for what cannot be an alias in this dialect."""
+    """Raise `Refused`, naming `word`, if this cannot be an alias in this dialect."""
     if not isinstance(alias, str):
         raise invalid(word, f"an alias must be a str, is {type(alias).__name__}")
     if not alias.strip() or not alias.isprintable() or ";" in alias:
@@ -89,9 +89,9 @@ def check_alias(word: str, alias: object, dialect: Dialect) -> None:
 def check_together(
     fields: Mapping[str, WireValue], dialect: Dialect, word: Callable[[str], str], audience: AudienceKind | None
 ) -> None:
-    """Raise `Refused` for fields that do not go together; `word` gives the host's name of a field."""
+    """Raise `Refused` for fields that need or exclude each other; `word` gives the host's name of a field."""
     if fields.get("style") == _BIG_PICTURE:
-        # Before anything is asked for beside it: a single push must not be told to add a picture it cannot have.
+        # First: a single push cannot have a picture, so the error must not ask the host to add one.
         if audience is None:
             raise Refused(Reason.UNSUPPORTED, detail=f"{word('style')}: 3 is for broadcasts only")
         if fields.get("fix_speed") is True:

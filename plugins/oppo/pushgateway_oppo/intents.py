@@ -1,8 +1,9 @@
 """What an intent means for one certificate: category, notify level, channel and template.
 
-Pure. A notification's own fields come first, then the certificate's table, then the rules (`[dialects.X.intents]`). A
-broadcast to everyone is never sent under a private category. Facts of templates: a title without parameters takes no
-parameters, and its field is left out; parameters are an object in most clients and text in one.
+Pure; used by both encoders, `explain` and the checks of settings. A notification's own fields come first, then the
+certificate's table, then the rules (`[dialects.X.intents]`). An intent for everybody (such as marketing) is never sent
+under a private category. Facts of templates: a title without parameters takes no parameters, and its field is left out;
+parameters are an object in most clients and text in one.
 """
 
 from __future__ import annotations
@@ -28,11 +29,11 @@ WIRE: Final[Mapping[str, str]] = {
     "title_parameters": "private_title_parameters",
     "content_parameters": "private_content_parameters",
 }
-"""By the names of a table's settings: OPPO's fields."""
+"""By the names of the settings of `OppoIntent`: OPPO's fields."""
 _WORDS: Final = {intent.value: intent for intent in Intent}
 _LONG_NUMBER: Final = 10**15
 _OWN_TEXTS: Final = {"title": "title", "body": "content"}
-"""Parameters that the notification's own texts fill where it gives no others: the fields they are taken from."""
+"""Template parameters that default to the notification's own texts: by name, OPPO's field of that text."""
 
 
 def _texts(value: Any) -> Any:
@@ -42,45 +43,45 @@ def _texts(value: Any) -> Any:
 @safe_repr
 @attrs.frozen(kw_only=True)
 class OppoIntent:
-    """What one intent is, as a certificate says it; None: as the rules have it."""
+    """The settings of one intent in a certificate; None: as the rules have it."""
 
     category: str | None = None
-    """OPPO's message class; "": none."""
+    """OPPO's category (message class); "": none."""
     notify_level: int | None = None
-    """1 drawer, 2 and lock screen, 16 and banner, vibration, sound (needs a right)."""
+    """1: notification drawer; 2: also lock screen; 16: also banner, vibration and sound (OPPO must grant it)."""
     channel_id: str | None = None
     """Notification channel, which the app must have created."""
     template: str | None = None
     """Id of the private template that OPPO approved."""
     title_parameters: tuple[str, ...] = attrs.field(default=(), converter=_texts)
-    """Names of the places in the template's title; none: its title is fixed."""
+    """Names of the parameters (places) in the template's title; none: its title is fixed."""
     content_parameters: tuple[str, ...] = attrs.field(default=(), converter=_texts)
-    """Names of the places in its text."""
+    """Names of the parameters in the template's text."""
 
 
 @safe_repr
 @attrs.frozen(kw_only=True)
 class Usage:
-    """What one intent is on the wire."""
+    """What one intent adds to a notification."""
 
     fields: Mapping[str, str | int]
-    """OPPO's fields, but for the channel and for what fills a template."""
+    """OPPO's fields, without the channel and the template's parameters."""
     channel_id: str | None
     title: tuple[str, ...]
     content: tuple[str, ...]
     quoted: bytes
-    """`fields` as they stand in a batch, each behind a comma."""
+    """`fields` as quoted JSON members, each behind a comma."""
     parts: tuple[tuple[str, tuple[tuple[str, str], ...]], ...]
-    """What fills the template: the opening of each field that has places, as JSON, and for each place its opening and
-    its name."""
+    """The template's parameter fields: for each its opening as JSON, and of each of its places the opening as JSON and
+    the name."""
     places: frozenset[str]
     """The names of all places."""
     weight: int
-    """Bytes that all of it adds at most, without the parameters that a notification gives."""
+    """An upper bound of the bytes that the intent adds to a request, without the notification's own parameters."""
 
     @property
     def category(self) -> str:
-        """OPPO's message class, or ""."""
+        """OPPO's category, or ""."""
         return str(self.fields.get("category", ""))
 
     @property
@@ -92,17 +93,17 @@ class Usage:
 @safe_repr
 @attrs.frozen(eq=False)
 class Intents:
-    """What the intents are for one certificate."""
+    """The intents of one certificate."""
 
     dialect: Dialect = attrs.field(repr=False)
     rows: Mapping[Intent, Usage]
     as_text: bool = False
-    """Whether the parameters of a template travel as JSON text."""
+    """Whether the parameters of a template are sent as JSON text instead of an object."""
 
     def add(self, raw: dict[str, Any], note: Notification, given: Mapping[str, Any] | None) -> None:
-        """Add the fields of the notification's intent, where nothing of its own stands there.
+        """Add to `raw` the fields of the notification's intent that are not in it yet.
 
-        `given`: the fields that the notification has overridden. Raises `Refused`, naming the parameter or field.
+        `given`: the notification's overrides. Raises `Refused`, naming the parameter or field.
         """
         usage = None if note.intent is None else self.rows.get(note.intent)
         if usage is not None:
@@ -132,7 +133,7 @@ class Intents:
             own = None if field is None else raw.get(field)
             if not isinstance(own, str) or field is None:
                 raise invalid(_parameter(name), "is missing: the template of this intent has a place for it")
-            most = self.dialect.fields[field].maximum(raw)  # as it goes out itself
+            most = self.dialect.fields[field].maximum(raw)  # cut to the same limit as the field
             return clean(own) if most is None else fit(own, most)[0]
         if isinstance(value, bool) or not isinstance(value, str | int | float):
             raise invalid(_parameter(name), f"must be a text or a number, is {type(value).__name__}")
@@ -141,9 +142,9 @@ class Intents:
         return clean(value) if isinstance(value, str) else value
 
     def fill_ordinary(self, note: Notification, usage: Usage) -> str | None:
-        """What fills the template, as JSON behind a comma, for a notification whose texts go out whole.
+        """The template's parameters as JSON behind a comma, for a notification whose texts are sent uncut.
 
-        None: some parameter is missing, unknown or not as plain as most are, and the long way decides.
+        None: a parameter is missing, unknown or unusual, and the full encoder decides.
         """
         given = note.parameters
         if not usage.places.issuperset(given):
@@ -171,26 +172,29 @@ class Intents:
             raise invalid(word, f"{category!r} is private, and {intent.value} is for everybody")
 
     def category(self, note: Notification) -> str:
-        """The category by its intent, or ""."""
+        """The category of the notification's intent, or ""."""
         usage = None if note.intent is None else self.rows.get(note.intent)
         return "" if usage is None else usage.category
 
     def channel(self, note: Notification) -> str:
-        """The channel that it goes out under, but for overrides; "" where there are none."""
+        """The channel that the notification is sent under, without overrides; "" if there is none."""
         if "channel_id" not in self.dialect.fields:
             return ""
         usage = None if note.intent is None else self.rows.get(note.intent)
         return note.channel_id or ("" if usage is None else usage.channel_id or "")
 
     def weigh(self, note: Notification) -> int:
-        """Bytes that the intent adds at most, without the notification's own parameters."""
+        """An upper bound of the bytes that the intent adds, without the notification's own parameters."""
         usage = None if note.intent is None else self.rows.get(note.intent)
         return 0 if usage is None else usage.weight
 
     def advice(self, table: Mapping[str, OppoIntent]) -> Iterator[str]:
-        """A sentence for each intent of the table that lacks a template or a channel, and one for all others."""
+        """A sentence for each intent of the table that lacks a template or a channel, and one for all other intents.
+
+        `table`: the certificate's setting `intents`.
+        """
         if lacking(self.dialect):
-            return  # there is nothing that an intent could have
+            return  # this dialect has neither templates nor channels
         private = {word: category for word, category in self._categories() if self.dialect.categories[category].private}
         bare = [word for word in private if not self.rows[_WORDS[word]].template]
         silent = [intent.value for intent, usage in self.rows.items() if not usage.channel_id]
@@ -213,7 +217,7 @@ _NO_CHANNEL = "{0}.channel_id is missing: Android shows nothing without a channe
 
 
 def lacking(dialect: Dialect) -> str:
-    """That a dialect has no categories and no channels, and which one has them; "" for one that has them."""
+    """A sentence that the dialect has no categories or channels, and which one has them; "" for one that has both."""
     if {"category", "channel_id"} <= dialect.fields.keys():
         return ""
     return (
@@ -223,7 +227,7 @@ def lacking(dialect: Dialect) -> str:
 
 
 def by_word(table: Any) -> Any:
-    """A table by the words of the intents; what is no mapping is refused later."""
+    """The table with the names of intents as keys in place of `Intent`. Raises `FieldError` if it is no mapping."""
     if not isinstance(table, Mapping):
         raise FieldError("intents", "must be a table of intents such as [certificates.7005.intents.chat]")
     return {key.value if isinstance(key, Intent) else key: own for key, own in table.items()}
@@ -237,8 +241,8 @@ _usual: dict[int, Intents] = {}
 
 
 def usual(dialect: Dialect) -> Intents:
-    """The intents as the rules have them."""
-    # By identity: a dialect is a whole document, and what is made of it keeps it alive.
+    """The intents of a certificate without a table: as the rules have them."""
+    # Keyed by identity: to hash a whole dialect would be slow, and the value keeps its dialect alive.
     made = _usual.get(id(dialect))
     if made is None:
         made = _usual[id(dialect)] = make_intents({}, dialect)
@@ -246,7 +250,7 @@ def usual(dialect: Dialect) -> Intents:
 
 
 def make_intents(table: Mapping[str, OppoIntent], dialect: Dialect, *, as_text: bool = False) -> Intents:
-    """The intents of a certificate with this table. Its faults are `check_table`'s to find."""
+    """The intents of a certificate with this table, which `problems` has checked."""
     rows = {
         intent: _usage(table.get(word, OppoIntent()), dialect.intents.get(word), dialect)
         for word, intent in _WORDS.items()
@@ -265,7 +269,7 @@ def _usage(own: OppoIntent, rule: IntentRule | None, dialect: Dialect) -> Usage:
         fields["private_msg_template_id"] = own.template
     members = [f"{quote_json(name)}:{quote_json(v) if isinstance(v, str) else v}" for name, v in fields.items()]
     places = (*own.title_parameters, *own.content_parameters)
-    # Twice, for a name within JSON within JSON.
+    # Twice, because a name may be inside JSON inside JSON.
     weight = 100 + sum(2 * most_quoted(text) for text in (*members, *places, own.channel_id or ""))
     if not _OWN_TEXTS.keys().isdisjoint(places):
         texts = [dialect.fields[field] for field in _OWN_TEXTS.values()]
@@ -287,7 +291,7 @@ def _usage(own: OppoIntent, rule: IntentRule | None, dialect: Dialect) -> Usage:
 
 
 def problems(table: Mapping[str, OppoIntent], dialect: Dialect) -> Iterator[str]:
-    """What is wrong with a table, one sentence each that names the setting."""
+    """What is wrong with a table: one sentence per fault, which names the setting."""
     for word, own in table.items():
         here = f"intents.{word}"
         if word not in _WORDS:

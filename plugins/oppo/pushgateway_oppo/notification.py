@@ -58,7 +58,7 @@ WORDS: Final[Mapping[str, str]] = {
     "call_back_url": "receipt_url",
     "call_back_parameter": "receipt_parameter",
 }
-"""What hosts call the fields, for sentences and `Outcome.truncated`; others have the same name on both sides."""
+"""By OPPO's field name: the host's name of it, for sentences and `Outcome.truncated`. Other fields have one name."""
 
 _CLICK_FIELDS = ("click_action_type", "click_action_activity", "click_action_url")
 CLICKS: Final[Mapping[type[ClickAction], tuple[int, str, Callable[[Any], str]]]] = {
@@ -72,12 +72,13 @@ CLICKS: Final[Mapping[type[ClickAction], tuple[int, str, Callable[[Any], str]]]]
 
 @attrs.frozen(repr=False)
 class Content:
-    """A notification in OPPO's fields."""
+    """A notification in OPPO's fields, checked."""
 
     fields: Mapping[str, WireValue]
-    beside: Mapping[str, WireValue]
-    """Fields of the message around the notification."""
+    message_fields: Mapping[str, WireValue]
+    """Fields of the message, which stand outside the notification object."""
     truncated: tuple[str, ...]
+    """The host's names of the fields that were cut."""
 
 
 def encode_notification(
@@ -95,7 +96,7 @@ def encode_notification(
     raw = gather_fields(note, dialect, planned, intents)
     given = note.overrides.get(BRAND) if note.overrides else None
     fields: dict[str, WireValue] = {}
-    beside: dict[str, WireValue] = {}
+    message_fields: dict[str, WireValue] = {}
     truncated: tuple[str, ...] = ()
     for name, value in raw.items():
         word = _word(name, given) if given else WORDS.get(name, name)
@@ -106,16 +107,16 @@ def encode_notification(
         checked, was_cut = check_field(word, name, rule, value, maximum, audience=audience)
         if was_cut:
             truncated = (*truncated, WORDS.get(name, name))
-        (beside if rule.scope == "message" else fields)[name] = checked
+        (message_fields if rule.scope == "message" else fields)[name] = checked
     if given or "show_time_type" in raw:
         check_together(fields, dialect, lambda name: _word(name, given), audience)
-    return Content(fields, beside, truncated)
+    return Content(fields, message_fields, truncated)
 
 
 def check_field(
     word: str, name: str, rule: FieldRule, value: Any, maximum: int | None, *, audience: AudienceKind | None
 ) -> tuple[WireValue, bool]:
-    """One value as it goes out, and whether it was cut. Raises `Refused`, naming it as `word`."""
+    """One value as it is sent, and whether it was cut. Raises `Refused`, naming the field as `word`."""
     if rule.scope != "all" or rule.audiences:
         _check_scope(word, rule, audience)
     if rule.kind == "text":
@@ -129,8 +130,11 @@ def gather_fields(
     planned: Mapping[str, Any] | None = None,
     intents: Intents | None = None,
 ) -> dict[str, Any]:
-    """Everything that is to be said, in OPPO's names, not yet checked: overrides go before the rest, and what the
-    notification says itself before what its intent says. Raises `Refused` where that is settled already."""
+    """All fields to be sent, by OPPO's names, not yet checked.
+
+    Overrides win over the notification's other fields, and those over the fields of its intent. Raises `Refused` for an
+    unknown override, and for parameters or a category that do not fit the intent.
+    """
     raw = _neutral(note)
     if planned:
         raw.update(planned)
@@ -158,14 +162,14 @@ def planned_fields(broadcast: Broadcast) -> dict[str, Any]:
 
 def _neutral(note: Notification) -> dict[str, Any]:
     raw: dict[str, Any] = {"title": note.title, "content": note.body}
-    if note.subtitle is not None and is_visible(clean(note.subtitle)):  # a blank one is as good as none
+    if note.subtitle is not None and is_visible(clean(note.subtitle)):  # a blank one counts as none
         raw["sub_title"] = note.subtitle
     if (click := CLICKS.get(type(note.click))) is not None:
         raw["click_action_type"], name, target = click
         raw[name] = target(note.click)
     if note.data:
         raw["action_parameters"] = note.data
-    # Nothing to keep for nobody: OPPO names no least ttl, and 0 seconds means just that.
+    # A ttl of 0 asks OPPO to store nothing for phones that are offline: OPPO documents no smallest ttl.
     if not note.store_offline or note.ttl == 0:
         raw["off_line"] = False
     if note.ttl:

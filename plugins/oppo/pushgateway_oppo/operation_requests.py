@@ -29,20 +29,20 @@ class File:
 
     name: str
     kind: str
-    """Its content type."""
+    """The content type."""
     content: bytes
 
 
 def make_request(url: str, operation: Operation, fields: Mapping[str, str], file: File | None = None) -> Request:
-    """The request of a call, without an access token."""
+    """The request of a call: `fields` (and `file`) in the encoding of the operation, without an access token."""
     match operation.encoding:
         case "json":
-            # Half a surrogate pair, which UTF-8 cannot carry, becomes U+FFFD as it does in forms.
+            # A lone surrogate, which UTF-8 cannot encode, becomes U+FFFD, as in forms.
             return Request(operation.method, url, JSON, whole(encode_json(dict(fields))).encode())
         case "query":
             return Request(operation.method, f"{url}?{form_encode(fields).decode('ascii')}" if fields else url)
         case "multipart":
-            # A line that the file does not hold, without a random of our own: no file quotes its own digest.
+            # The boundary must not occur in the file. No random number is needed: no file holds its own digest.
             boundary = hashlib.sha256(b"" if file is None else file.content).hexdigest()
             headers = {"content-type": _MULTIPART + boundary}
             return Request(operation.method, url, headers, _multipart(boundary, fields, file))
@@ -51,7 +51,10 @@ def make_request(url: str, operation: Operation, fields: Mapping[str, str], file
 
 
 def with_access(request: Request, access: str, place: str) -> Request:
-    """The request with the access token in its header, its body or both, as `place` says."""
+    """The request with the access token in header, body or both, as `place` says (`header`, `body` or `both`).
+
+    A request without a body has it in the header.
+    """
     headers, content = request.headers, request.content
     kind = headers.get("content-type", "")
     if place != "body" or not kind:
@@ -59,7 +62,7 @@ def with_access(request: Request, access: str, place: str) -> Request:
     if place != "header" and kind:
         if kind == FORM["content-type"]:
             quoted = access.encode("ascii") if PLAIN.fullmatch(access) else form_quote(access)
-            content += b"&auth_token=" + quoted  # one copy of what may be megabytes, not two
+            content += b"&auth_token=" + quoted  # one copy of a body of megabytes, not two
         elif kind == JSON["content-type"]:
             content = b'{"auth_token":' + quote_json(access).encode() + b"," + content.removeprefix(b"{")
         else:

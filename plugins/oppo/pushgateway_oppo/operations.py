@@ -28,16 +28,17 @@ _MAINLAND_ONLY: Final = {MEDIA: "media_host", FEEDBACK: "feedback_host"}
 
 
 class Operations(Settings):
-    """OPPO's calls beside sending, for one certificate.
+    """OPPO's calls other than sending, for one certificate.
 
-    Every one of them is repeatable unless it says otherwise. A token that cannot be one ends as `UNREGISTERED`, any
-    other wrong argument as `INVALID_NOTIFICATION` that names it; both without a request.
+    Each may be repeated after a failure unless its docstring says otherwise. A wrong argument ends the call without a
+    request: `UNREGISTERED` for a token that is too long to be one of OPPO's, else `INVALID_NOTIFICATION`, whose
+    sentence names the argument.
     """
 
-    # Names for phones
+    # Aliases and tags
 
     def subscribe_alias(self, token: str, alias: str) -> Call[aliases_and_tags.Alias]:
-        """Name a phone. The last one set wins: the phone loses its former alias, and the alias its former phone.
+        """Give a phone an alias. The last call wins: the phone loses its former alias, and the alias its former phone.
 
         At most 64 characters and no `;` in `current`. Source: V1.3 (crossed out there); page 11087 of today.
         """
@@ -47,10 +48,10 @@ class Operations(Settings):
         )
 
     def unsubscribe_alias(self, token: str, alias: str) -> Call[aliases_and_tags.Alias]:
-        """Take an alias from a phone; returns what it was called.
+        """Take an alias from a phone; returns the alias.
 
-        Source: V1.3 (crossed out there). In `current` one client names the alias alone, so that goes out: `token` only
-        decides the region, and an alias that another phone was given since is taken from that one.
+        Source: V1.3 (crossed out there). In `current` one client sends the alias alone, and so does this: `token` only
+        decides the region, and if another phone has the alias by now, it is taken from that phone.
         """
         by_alias = self._rules.operations["unsubscribe_alias"].encoding == "json"
         fields = functools.partial(aliases_and_tags.encode_alias, token, alias, alone=by_alias)
@@ -79,14 +80,14 @@ class Operations(Settings):
         return self._call("add_tag_group", None, fields, aliases_and_tags.decode_raw_reply)
 
     def subscribe_tags(self, token: str, tags: Iterable[str]) -> Call[aliases_and_tags.Tags]:
-        """Give a phone tags beside those it has. OPPO passes over a tag that fails; `skipped` names it.
+        """Add tags to those of a phone. OPPO skips a tag that fails; `skipped` names it.
 
         A tag holds no `,` in `v1.3` and no `;` in `current`. Source: V1.3 (crossed out there); three clients of today.
         """
         return self._tags("subscribe_tags", token, tags)
 
     def unsubscribe_tags(self, token: str, tags: Iterable[str]) -> Call[aliases_and_tags.Tags]:
-        """Take tags from a phone. OPPO passes over a tag that fails; `skipped` names it. Source: as above."""
+        """Take tags from a phone. OPPO skips a tag that fails; `skipped` names it. Source: as for `subscribe_tags`."""
         return self._tags("unsubscribe_tags", token, tags)
 
     def get_tags(self, token: str) -> Call[aliases_and_tags.Tags]:
@@ -94,7 +95,7 @@ class Operations(Settings):
         fields = functools.partial(aliases_and_tags.encode_token, token)
         return self._call("get_tags", token, fields, lambda reply: aliases_and_tags.decode_tags(reply, token))
 
-    # What OPPO tells
+    # Statistics, invalid tokens, quota
 
     def statistics(self, message_id: str = "", task_id: str = "", *, region: str = "") -> Call[Statistics]:
         """How far a broadcast has come: by `BroadcastOutcome.message_id`, one of its `task_ids`, or both.
@@ -112,10 +113,11 @@ class Operations(Settings):
         return self._call("statistics", None, fields, feedback.decode_statistics, region=where)
 
     def invalid_tokens(self) -> Call[feedback.InvalidTokens]:
-        """The registration ids that OPPO calls dead, in `current`: retire them, if they are still the same.
+        """The registration ids that OPPO reports as invalid, in `current`: retire each, if the device still has it.
 
-        Asks for more as long as OPPO counts more than it gives, ten times at most; `complete` says whether that was
-        all. Whether reading empties OPPO's list is not known, so store what comes. Source: clients (S10, S19).
+        Repeats the request as long as OPPO counts more ids than it returns, ten times at most; `complete` says whether
+        these are all. It is not known whether reading empties OPPO's list, so store them before you ask again. Source:
+        clients (S10, S19).
         """
 
         def begin() -> Exchange[feedback.InvalidTokens]:
@@ -126,19 +128,19 @@ class Operations(Settings):
         return Call(name="invalid_tokens", begin=begin, region=self.home_region)
 
     def push_permit(self) -> Call[aliases_and_tags.RawReply]:
-        """How much the app may push, in `current`, as OPPO says it: no source shows the reply's shape (S30, S31)."""
+        """How much the app may push, in `current`. Not interpreted: no source shows the reply's shape (S30, S31)."""
         return self._call("push_permit", None, lambda _: {}, aliases_and_tags.decode_raw_reply)
 
     # Pictures
 
     def upload_picture(self, kind: str, content: bytes, ttl: int | None = None) -> Call[pictures.Picture]:
-        """Have OPPO keep a picture for `ttl` seconds (30 days), in `current`; its id goes into broadcasts.
+        """Upload a picture, in `current`; OPPO keeps it for `ttl` seconds (None: 30 days). Use its id in broadcasts.
 
         `kind` is `big` (876x324 or 984x369 pixels, at most 1 MiB) or `small` (144x144, at most 50 KiB); `content` is
-        the PNG or JPEG file. Not repeated without a verdict: OPPO counts uploads by the day. Mainland only, by OPPO's
+        the PNG or JPEG file. Not repeated if no verdict came: OPPO counts uploads per day. Mainland only, by OPPO's
         SDK. Source: OPPO's Java SDK 1.1.0 (S7).
         """
-        # An unknown kind is told when it begins, where there are pictures at all; until then it needs a name.
+        # An unknown kind is refused when the call begins, if the dialect has pictures; the call needs a name before.
         known = kind in pictures.KINDS
         name = f"upload_{kind}_picture" if known else "upload_picture"
 
@@ -149,7 +151,7 @@ class Operations(Settings):
 
         return Call(name=name, begin=begin, region=self.home_region, repeatable=False)
 
-    # How they are asked
+    # Building the calls
 
     def _tags(self, name: str, token: str, tags: Iterable[str]) -> Call[aliases_and_tags.Tags]:
         given = _kept(tags)
@@ -185,7 +187,7 @@ class Operations(Settings):
         return make_request(url, operation, fields, file)
 
     def _operation(self, name: str, region: str) -> Operation:
-        """The operation, where it can be asked for. Raises `Refused`."""
+        """The operation of a call. Raises `Refused` if the dialect or the region does not have it."""
         operation = self._rules.operations.get(name)
         if operation is None or not self.path_of(name, operation):
             raise Refused(Reason.UNSUPPORTED, detail=f"{name}: {self._lacking(name, operation)}")
@@ -208,5 +210,5 @@ class Operations(Settings):
 
 
 def _kept(tags: Iterable[str]) -> Iterable[str]:
-    """The same, to be read more than once: a call may be begun anew. What is no list stays, to be told of."""
+    """The tags as a tuple, because a call may be begun twice. A text or a non-iterable is kept, and refused later."""
     return tuple(tags) if isinstance(tags, Iterable) and not isinstance(tags, str | bytes) else tags

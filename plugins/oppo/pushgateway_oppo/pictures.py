@@ -30,7 +30,7 @@ _LONE = frozenset({0x01, *range(0xD0, 0xD9)})
 @safe_repr
 @attrs.frozen
 class Picture:
-    """A picture that OPPO keeps. Source: OPPO's Java SDK 1.1.0 (S7)."""
+    """A picture that was uploaded to OPPO. Source: OPPO's Java SDK 1.1.0 (S7)."""
 
     kind: str
     """`big` or `small`."""
@@ -39,7 +39,7 @@ class Picture:
 
 
 def encode_picture(kind: str, content: bytes, ttl: int | None, rules: Dialect) -> tuple[dict[str, str], File]:
-    """The fields and the file of an upload. Raises `Refused`, naming the argument and what would be right."""
+    """The fields and the file of an upload. Raises `Refused`, naming the argument and what it must be."""
     if kind not in KINDS:
         raise invalid("kind", f"must be one of {', '.join(KINDS)}")
     if not isinstance(content, bytes):
@@ -71,14 +71,15 @@ def sizes(kind: str, rules: Dialect) -> list[tuple[int, int]]:
 def picture_size(content: bytes) -> tuple[int, int] | None:
     """(width, height) in pixels by the header of a PNG or a JPEG; None for anything else."""
     if content.startswith(_PNG):
-        if content[8:16] != b"\x00\x00\x00\x0dIHDR" or len(content) < 33:  # so long are its header and checksum
+        # Signature, header and checksum have 33 bytes.
+        if content[8:16] != b"\x00\x00\x00\x0dIHDR" or len(content) < 33:
             return None
         return int.from_bytes(content[16:20]), int.from_bytes(content[20:24])
     return _jpeg_size(content) if content.startswith(_JPEG) else None
 
 
 def decode_picture(response: Response, kind: str) -> Picture:
-    """The picture's id, which is named for its kind."""
+    """The picture with its id, from the reply's field of that kind."""
     data = read_accepted(response)
     picture_id = identifier(data.get(f"{kind}_picture_id")) if isinstance(data, dict) else None
     if picture_id is None:
@@ -92,12 +93,12 @@ def _jpeg_size(content: bytes) -> tuple[int, int] | None:
         if content[place] != 0xFF:
             return None
         marker = content[place + 1]
-        if marker == 0xFF:  # filled up
+        if marker == 0xFF:  # a fill byte before the marker
             place += 1
         elif marker in _LONE:
             place += 2
         elif marker in _FRAMES:
-            # After marker and length: bits of a sample, height, width.
+            # After marker and length: one byte of bits per sample, then height, then width.
             frame = content[place + 5 : place + 9]
             return (int.from_bytes(frame[2:]), int.from_bytes(frame[:2])) if len(frame) == 4 else None
         else:

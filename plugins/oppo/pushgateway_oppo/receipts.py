@@ -15,19 +15,20 @@ from pushgateway.vendor.rules import Dialect, EventRule
 from pushgateway_oppo.tokens import token_problem
 
 MOST: Final = 10_000
-"""Phones of one request; a broadcast has 1,000."""
+"""Phones in one request, at most; a broadcast has at most 1,000 targets."""
 _LONGEST: Final = 256
-"""Characters of an id or a parameter; OPPO's own have some 50, parameters at most 100."""
+"""Characters of an id or a parameter, at most; OPPO's ids have some 50, parameters at most 100."""
 _LATEST: Final = 10**14
-"""Milliseconds; what is beyond is no moment of anybody's."""
+"""Milliseconds since the epoch, at most; a later time is ignored as unreadable."""
 
 
 def decode_receipts(
     certificate_id: str, body: bytes, dialect: Dialect, others: Mapping[str, Dialect]
 ) -> list[Receipt | None]:
-    """One receipt for each phone, None for an element that cannot be read. Raises `Refused`.
+    """One receipt for each phone, None for an element that cannot be read. Raises `Refused` for a body that is no list
+    of receipts, or is about more than `MOST` phones.
 
-    OPPO knows no dialects when it posts: an event that is not in `dialect` is looked for in the `others`.
+    What OPPO posts does not depend on the dialect: an event that is not in `dialect` is looked up in the `others`.
     """
     posted = read_posted(body)
     elements = [posted] if isinstance(posted, dict) else posted
@@ -59,7 +60,7 @@ def _receipts(
             kind=ReceiptKind.OTHER if row is None else ReceiptKind[row.kind],
             event=event,
             message_id=message_id or None,
-            # Of a single push the task is the message (rules S3c).
+            # For a single push OPPO sends the message id as task id (rules S3c).
             task_id=task_id if task_id and task_id != message_id else None,
             at=_moment(element.get("eventTime")),
             parameter=_text(element.get("param")),
@@ -67,7 +68,7 @@ def _receipts(
 
 
 def _tokens(value: object, longest: int) -> list[str]:
-    """Ids joined by commas, with blanks or without; each once."""
+    """Registration ids joined by commas, with or without blanks; each once. Texts that cannot be one are left out."""
     if isinstance(value, list):
         given = [one for one in value if isinstance(one, str)]
     else:

@@ -1,7 +1,7 @@
 """OPPO's replies to logins, pushes and broadcasts, read into outcomes.
 
 Pure; raises nothing but `Refused` and `NoVerdict`, whatever came in. What a code means is a row of `rules.toml`. A
-target that a reply does not speak of has no verdict, and a refusal that does not name its target never costs a token.
+target that a reply does not name has no verdict, and a refusal that does not name its target never costs a token.
 Replies to the other calls are read in `aliases_and_tags`, `feedback` and `pictures`, by `read_accepted`.
 """
 
@@ -52,10 +52,10 @@ _ITEMS: Final = ItemReader(
 
 
 def read_accepted(response: Response, *, one_target: bool = False, token: str = "") -> Any:
-    """The `data` of a reply with code 0. Raises `Refused`, and `NoVerdict` for a reply that contradicts itself too.
+    """The `data` of a reply with code 0. Raises `Refused`, and `NoVerdict` for an unreadable or contradictory one.
 
-    `one_target`: the call named one token or alias alone, so a code that speaks of a target speaks of that one.
-    `token`: the token that the call named; a reply that names another one is no answer to it.
+    `one_target`: the call named a single token or alias, so a code about a target is about that one. `token`: the
+    token that the call named; a reply that names another one raises `NoVerdict`.
     """
     data = _data(CODES.read_accepted(response, one_target=one_target).body)
     if token:
@@ -64,7 +64,10 @@ def read_accepted(response: Response, *, one_target: bool = False, token: str = 
 
 
 def decode_login(response: Response, lifetime: float, longest: int) -> AccessToken:
-    """The access token. Its creation time is text in OPPO's documents and a number in its clients' code."""
+    """The access token; `lifetime` in seconds, `longest` in bytes. Raises `Refused` and `NoVerdict`.
+
+    Its creation time is text in OPPO's documents and a number in its clients' code.
+    """
     reply = CODES.read(response)
     if reply.code != "0":
         raise CODES.login_refusal(reply, response)
@@ -77,7 +80,7 @@ def decode_login(response: Response, lifetime: float, longest: int) -> AccessTok
 
 
 def decode_unicast(response: Response, push: Push, truncated: tuple[str, ...]) -> Outcome:
-    """What became of the only push of a request."""
+    """The outcome of the only push of a request; `truncated` names the fields that were cut."""
     reply = CODES.read(response)
     if reply.code != "0":
         return CODES.only_push_refused(push, reply, response, truncated)
@@ -92,12 +95,12 @@ def decode_unicast(response: Response, push: Push, truncated: tuple[str, ...]) -
 def decode_batch(
     response: Response, pushes: Sequence[Push], truncated: Sequence[tuple[str, ...]]
 ) -> Generator[None, Any, list[Outcome]]:
-    """What became of each push, in their order, with breaths between."""
+    """The outcome of each push, in their order. Yields None at checkpoints."""
     return (yield from _ITEMS.outcomes(response, read_accepted(response), Batch.of(pushes), truncated))
 
 
 def _check_target(response: Response, data: object, token: str) -> None:
-    """Raise `NoVerdict` where a reply with code 0 about this one target names another one, or a failure of one."""
+    """Raise `NoVerdict` for a reply with code 0 that names another target than `token`, or holds an error code."""
     _ITEMS.check_names(response)
     items = data if isinstance(data, list) else [data]
     for item in items:
@@ -124,7 +127,7 @@ def decode_saved(response: Response) -> str:
 def decode_broadcast(
     response: Response, broadcast: Broadcast, saved: str, values: Sequence[str]
 ) -> tuple[BroadcastOutcome, dict[str, Outcome]]:
-    """What became of a broadcast, and of each token of `values` where it was for tokens."""
+    """The outcome of a broadcast, and by token the outcomes of `values` if it was for tokens."""
     data = read_accepted(response)
     _ITEMS.check_names(response)
     groups = _groups(data) if isinstance(data, dict) else {}
@@ -139,7 +142,7 @@ def decode_broadcast(
     )
     if broadcast.audience.kind is not AudienceKind.TOKENS:
         return outcome, {}
-    # The audience has checked the tokens: nothing is checked again for each of thousands.
+    # `Audience` has checked the tokens, so they are not checked again: there may be thousands.
     id_, note = broadcast.certificate_id, broadcast.notification
     outcomes = listed_outcomes(
         CODES,
@@ -157,8 +160,8 @@ def _check_broadcast(
 ) -> None:
     """Raise `NoVerdict` where a reply is about another content, or names targets that the request did not have.
 
-    V1.3 has the same words, "消息 Id", for the `message_id` of the request and of the reply. Who is not named counts as
-    accepted, so a reply about another list says nothing of this one.
+    V1.3 describes the `message_id` of the request and of the reply by the same words, "消息 Id". A target that is not
+    named counts as accepted, so a reply about another list must not be read as one about this list.
     """
     named = identifier(data.get("message_id")) if isinstance(data, dict) else None
     if saved and named is not None and named != saved:
@@ -180,12 +183,12 @@ def _refused_detail(audience: Audience, groups: Mapping[str, list[str] | None]) 
 
 
 def _groups(data: Mapping[str, Any]) -> dict[str, list[str] | None]:
-    # The error groups lie between named keys (message_id, task_id, status ...): every key of digits is one.
+    # The groups of refused targets stand among other keys (message_id, task_id, status ...): each key of digits is one.
     return {key: texts(value) for key, value in data.items() if _GROUP.fullmatch(key)}
 
 
 def _data(body: Mapping[str, Any]) -> Any:
-    """What came with a code 0. Raises `NoVerdict` where an errorCode beside the code, or for all of it, contradicts."""
+    """The data of a reply with code 0. Raises `NoVerdict` if the reply or its data holds the errorCode of a failure."""
     data = data_of(body, _DATA)
     if "errorCode" in body and _ITEMS.fails(body):
         raise NoVerdict(_FAILS)

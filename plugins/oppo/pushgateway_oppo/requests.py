@@ -2,7 +2,7 @@
 
 Pure. `message` and `messages` are JSON text inside a form field. Quoting that text is the largest cost of a push, so
 each distinct notification of a batch is quoted once (`splicing`) and put between the parts that differ: target,
-message id and what is returned with receipts.
+message id and the fields that ask for receipts.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from pushgateway_oppo.field_checks import check_alias
 from pushgateway_oppo.intents import Intents
 from pushgateway_oppo.notification import BRAND, Content
 from pushgateway_oppo.splicing import (
-    BREATH,
+    CHECKPOINT_EVERY,
     END,
     MESSAGE_ID,
     TARGET_END,
@@ -45,36 +45,37 @@ _CALLBACK_URL = form_quote('"call_back_url":"')
 _CALLBACK_PARAMETER = form_quote('"call_back_parameter":"')
 
 _FEW: Final = 8
-"""Fewer pushes cost less one by one."""
+"""Batches of fewer pushes are encoded one push at a time, which costs less for them."""
 _RUN: Final = 64
-"""Pushes of one notification that are written together."""
+"""Neighbouring pushes of one notification that are written together, at most."""
 _AT_ONCE: Final = 64
-"""Pushes, or pieces, written at once: to write each costs as much as to make it, and more would lie about until they
-are cold."""
+"""Pushes, or pieces, that are joined and written at once. To write each piece alone costs as much as to make it; more
+than these fall out of the CPU cache before they are written."""
 
 
 @attrs.define(eq=False, repr=False)
 class Encoded:
-    """A batch on the wire, and what was settled without it."""
+    """An encoded batch, and the outcomes of the pushes that are not in it."""
 
     body: BytesIO
-    """The form of `unicast_batch`, written once: a body of megabytes in pieces costs as much as making them."""
+    """The form of `unicast_batch`. One buffer, because to join the pieces of a body of megabytes at the end costs as
+    much as to make them."""
     sent: Batch
     truncated: list[tuple[str, ...]]
     """For each push sent: the names of the fields that were cut."""
     places: Sequence[int]
     """For each push sent: its place in the batch."""
     settled: dict[int, Outcome]
-    """By place: outcomes of pushes that the rules forbid."""
+    """By place in the batch: outcomes of pushes that the rules forbid."""
 
 
 def encode_batch(
     pushes: Sequence[Push], dialect: Dialect, intents: Intents | None = None, tails: Tails | None = None
 ) -> Generator[None, Any, Encoded]:
-    """Each of `pushes` as a quoted message, or its outcome where the rules forbid it; with breaths between.
+    """Each of `pushes` as a quoted message, or its outcome where the rules forbid it. Yields None at checkpoints.
 
-    `intents`: the certificate's; None: as the rules have them. `tails`: what is kept from one batch of the certificate
-    to the next.
+    `intents`: the certificate's; None: as the rules have them. `tails`: the certificate's cache of quoted fields, kept
+    from batch to batch.
     """
     batch = Batch.of(pushes)
     fragments = Fragments(batch, dialect, intents, {} if tails is None else tails)
@@ -84,7 +85,7 @@ def encode_batch(
     fragment = fragments.find(batch.notifications[0]) if fragments.are_shared else None
     if fragment is None or fragments.are_distinct or isinstance(fragment, Refused):
         return (yield from _encode_columns(batch, fragments, *plain))
-    if len(batch) > BREATH:
+    if len(batch) > CHECKPOINT_EVERY:
         yield  # what follows copies megabytes
     frame = fragments.frame
     body = b"".join((frame.opening, *_same(*plain, frame.target, fragment, frame.next_target), b"%5D"))
@@ -94,7 +95,7 @@ def encode_batch(
 def _encode_columns(
     batch: Batch, fragments: Fragments, tokens: Sequence[bytes], ids: Sequence[bytes]
 ) -> Generator[None, Any, Encoded]:
-    """All addresses are plain: some are written at once, column by column."""
+    """The batch where all addresses are plain: up to `_AT_ONCE` messages at a time, each part as a list (a column)."""
     body, frame, notes = BytesIO(), fragments.frame, batch.notifications
     truncated: list[tuple[str, ...]] = []
     places: list[int] = []
@@ -102,7 +103,7 @@ def _encode_columns(
     body.write(frame.opening)
     place, count = 0, len(batch)
     while place < count:
-        if fragments.effort >= BREATH:
+        if fragments.effort >= CHECKPOINT_EVERY:
             fragments.effort = 0
             yield
         begin = frame.next_target if places else frame.target
@@ -132,7 +133,7 @@ def _encode_columns(
 
 
 def _encode_each(batch: Batch, fragments: Fragments, plain: Addresses | None) -> Generator[None, Any, Encoded]:
-    """One by one, with addresses that have to be quoted and fields that not all of them have."""
+    """The batch push by push: for addresses that have to be quoted, and for callbacks or ids that some pushes lack."""
     body = BytesIO()
     truncated: list[tuple[str, ...]] = []
     places: list[int] = []
@@ -143,7 +144,7 @@ def _encode_each(batch: Batch, fragments: Fragments, plain: Addresses | None) ->
         if len(pieces) >= _AT_ONCE:
             body.write(b"".join(pieces))
             pieces = []
-        if fragments.effort >= BREATH:
+        if fragments.effort >= CHECKPOINT_EVERY:
             fragments.effort = 0
             yield
         fragment = fragments.find(note)
@@ -172,13 +173,13 @@ def _finish(
 ) -> Generator[None, Any, Encoded]:
     if len(places) > 1:
         body.write(b"%5D")
-    if len(places) > BREATH:
+    if len(places) > CHECKPOINT_EVERY:
         yield  # what follows copies megabytes
     return Encoded(body, batch if not settled else batch.pick(places), truncated, places, settled)
 
 
 def _run_end(notes: Sequence[Notification], place: int) -> int:
-    """Where a run of one notification ends that begins here, of `_RUN` pushes at the most. 0 when it is none."""
+    """The end of the run of pushes with one notification that begins at `place`, at most `_RUN` long; 0: no run."""
     note, end, stop = notes[place], place + 1, min(place + _RUN, len(notes))
     while end < stop and notes[end] is note:
         end += 1
@@ -188,7 +189,7 @@ def _run_end(notes: Sequence[Notification], place: int) -> int:
 def _same(
     tokens: Sequence[bytes], ids: Sequence[bytes], begin: bytes, fragment: Fragment, next_target: bytes
 ) -> list[bytes]:
-    """The pieces of a run, put side by side list by list: nothing is left to be done for each push alone."""
+    """The pieces of a run of one notification, by slice assignment of whole lists: no Python code runs per push."""
     opening, *rest, _ = fragment
     end = b"".join((TARGET_END, *rest, END))
     pieces = [end + next_target] * (4 * len(tokens) + 1)
@@ -203,7 +204,7 @@ def _same(
 def _different(
     tokens: Sequence[bytes], ids: Sequence[bytes], begin: bytes, fragments: Sequence[Fragment], next_target: bytes
 ) -> Iterator[bytes]:
-    """The same of pushes that each have a notification of their own."""
+    """The pieces of pushes that each have a notification of their own."""
     openings, heads, texts, tails, _ = zip(*fragments, strict=True)
     begins = chain((begin,), repeat(next_target))
     middles = openings, repeat(MESSAGE_ID), ids, repeat(TARGET_END)
@@ -213,27 +214,29 @@ def _different(
 Address: TypeAlias = tuple[bytes, bytes]
 """Token and dedupe id, quoted."""
 Addresses: TypeAlias = tuple[list[bytes], list[bytes]]
-"""Those of a batch, in its order."""
+"""All tokens and all dedupe ids of a batch, in its order."""
 
 
 def _plain_addresses(batch: Batch, longest: int) -> Addresses | None:
-    """All tokens and all dedupe ids as they are, where each of them stands for itself in JSON and in a form: nearly
-    always, so they are looked at in one. Otherwise None."""
+    """All tokens and all dedupe ids unquoted, where none of them needs quoting in JSON or in a form; otherwise None.
+
+    That is nearly always so, and all of them are checked as one text.
+    """
     tokens, ids = batch.tokens, batch.dedupe_ids
     sizes = list(map(len, tokens))
     if not sizes or min(sizes) < 1 or max(sizes) > longest:
         return None
-    # Joined and cut again, not formatted: a str of a class of its own (an Enum's) may show itself as something else.
+    # Joined and split, not formatted: a subclass of str (such as an Enum) may format as something else.
     together = "\n".join((*tokens, *ids))
     if not together.isascii():
         return None
     plain, count = together.encode(), len(tokens)
-    marks = plain.translate(None, _PLAIN_LETTERS)  # "_" is plain too, and is looked at below
+    marks = plain.translate(None, _PLAIN_LETTERS)  # "_" is plain too, and is checked below
     underscores = len(marks) - (2 * count - 1)
     if marks.count(b"\n") != 2 * count - 1 or marks.count(b"_") != underscores:
         return None
     if underscores:
-        # Nearly always each is that of a token's prefix "CN_"; to count these is cheaper than a search.
+        # Nearly always each belongs to a token's prefix "CN_"; to count these is cheaper than a search.
         prefixes = plain.count(b"\nCN_", 0, sum(sizes) + count - 1) + plain.startswith(b"CN_")
         if underscores != prefixes and MISSPELT.search(together):
             return None
@@ -249,7 +252,7 @@ def _address(push: Push, longest: int) -> Address | Outcome:
 
 
 def _callback(note: Notification, callback: CallBack) -> tuple[bytes, ...]:
-    """The fields of `Push.callback`, or nothing where the notification says itself where receipts go."""
+    """The fields of `Push.callback`; none if the notification itself names a URL or a parameter for receipts."""
     own = note.overrides.get(BRAND, {}) if note.overrides else {}
     if note.receipt_url is not None or note.receipt_parameter is not None or not _CALLBACK_FIELDS.isdisjoint(own):
         return ()
@@ -263,11 +266,11 @@ _CALLBACK_FIELDS = frozenset({"call_back_url", "call_back_parameter"})
 
 @functools.lru_cache(maxsize=64)
 def _quoted_url(url: str) -> bytes:
-    return quote_inner(url)  # the same for all pushes of a certificate
+    return quote_inner(url)  # cached: all pushes of a certificate have the same
 
 
 def encode_unicast(encoded: Encoded, dialect: Dialect) -> tuple[str, bytes]:
-    """Path and body of the request for what is to be sent: `unicast` for one push, `unicast_batch` for more."""
+    """Path and body of the request for the pushes to be sent: `unicast` for one, `unicast_batch` for more."""
     content = encoded.body.getvalue()
     if len(encoded.places) > 1:
         return dialect.operations["unicast_batch"].path, content
@@ -293,7 +296,7 @@ def encode_broadcast(saved: str, audience: Audience, values: Sequence[str], dial
 
 
 def check_audience(audience: Audience, dialect: Dialect) -> None:
-    """Raise `Refused` for an audience that this dialect cannot express. Tokens are judged one by one elsewhere."""
+    """Raise `Refused` for an audience that this dialect cannot express. Tokens are checked later, one by one."""
     if audience.kind is AudienceKind.TAGS:
         _tags(audience, dialect)
     if audience.kind is AudienceKind.ALIASES:
@@ -306,7 +309,7 @@ def _tags(audience: Audience, dialect: Dialect) -> str:
     if not all(tag.strip() and tag.isprintable() for tag in tags):
         raise invalid("audience", "a tag must not be blank and must hold no control character")
     if dialect.targets["tags"].struck_out:
-        # V1.3 shows tags crossed out and gives a list as their only form.
+        # V1.3 shows tags crossed out, and a list as their only form.
         if audience.all_of or audience.none_of:
             raise Refused(Reason.UNSUPPORTED, detail="audience: this dialect of OPPO has no all_of and no none_of tags")
         if any(";" in tag for tag in tags):

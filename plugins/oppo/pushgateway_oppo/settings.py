@@ -22,7 +22,7 @@ DEVICE: Final = "device"
 MEDIA: Final = "media"
 FEEDBACK: Final = "feedback"
 MOST: Final = min(dialect.number("batch_size") for dialect in RULES.dialects.values())
-"""Pushes that fit into a request in every dialect."""
+"""Pushes of one request, at most: the lowest limit of all dialects."""
 
 
 def _text(_: object, attribute: attrs.Attribute[Any], value: object) -> None:
@@ -88,26 +88,26 @@ class Settings(Vendor):
     overseas_host: str | None = attrs.field(default=None, validator=_base_url)
     """The same for the overseas host."""
     device_host: str | None = attrs.field(default=None, validator=_base_url)
-    """The same for the host of alias and tags, in `current`."""
+    """The same for the host of aliases and tags, in `current`."""
     media_host: str | None = attrs.field(default=None, validator=_base_url)
     """The same for the host of pictures, in `current`."""
     feedback_host: str | None = attrs.field(default=None, validator=_base_url)
-    """The same for the host of dead tokens and of the quota, in `current`."""
+    """The same for the host of invalid tokens and of the quota query, in `current`."""
     paths: Mapping[str, str] = attrs.field(factory=dict, converter=_copied, hash=False, validator=_paths)
     """Paths of calls that the rules know by name only: `{"get_alias": "/server/v1/…"}`."""
     home_region: str = attrs.field(default=MAINLAND, validator=_one_of(MAINLAND, OVERSEAS))
     """`cn` or `overseas`: where broadcasts go that are not addressed to tokens, and tokens whose prefix names no
     region."""
     access_token_in: str = attrs.field(default="both", validator=_one_of("both", "header", "body"))
-    """Where the access token travels. The document of 2018 says header, today's pages say body. A call whose
-    fields stand in the URL (`invalid_tokens`, `push_permit`, `statistics`) has it in the header whatever is said here:
-    URLs are logged on their way."""
+    """Where the access token is sent: the document of 2018 says header, today's pages say body. A call whose fields are
+    in the URL (`invalid_tokens`, `push_permit`, `statistics`) has it in the header whatever this says: servers and
+    proxies log URLs."""
     batch_size: int = attrs.field(default=MOST, validator=_batch_size)
     """Pushes of one request, 1 to 1,000."""
     intents: Mapping[str, OppoIntent] = attrs.field(factory=dict, converter=by_word, validator=_table, hash=False)
-    """By intent: category, level, channel and template. What is not said here is as in the rules."""
+    """By intent: category, level, channel and template. What is not set here is as in the rules."""
     template_parameters: str = attrs.field(default="object", validator=_one_of("object", "text"))
-    """How the parameters of a private template travel: most clients send an object, one its JSON text."""
+    """How the parameters of a private template are sent: most clients send an object, one sends its JSON text."""
 
     @property
     def _rules(self) -> Dialect:
@@ -115,18 +115,18 @@ class Settings(Vendor):
         return RULES.dialects[self.dialect]
 
     def region(self, token: str) -> str:
-        """`cn` or `overseas`, by the prefix of a registration id; the home region where it names none."""
+        """`cn` or `overseas`, by the prefix of a registration id; `home_region` if the prefix names none."""
         return region_of(token) or self.home_region
 
     def regions(self, tokens: Sequence[str]) -> Collection[str]:
-        """As `region` says, with one look at all where nearly all are of the mainland."""
+        """The regions of all tokens. If all are of the mainland, as usual, one count over the joined text shows it."""
         rows = "\n" + "\n".join(tokens)
         if rows.count("\n") == len(tokens) and rows.count("_") == rows.count("\nCN_"):
             return {MAINLAND}  # no token has an underscore but that of its prefix
         return super().regions(tokens)
 
     def own_host(self, key: str) -> str | None:
-        """The setting in place of the host that the rules call `key`, or None."""
+        """The setting that replaces the host which the rules call `key`; None if it is not set."""
         own = {
             MAINLAND: self.host,
             OVERSEAS: self.overseas_host,
@@ -137,11 +137,11 @@ class Settings(Vendor):
         return own[key]
 
     def path_of(self, name: str, operation: Operation) -> str:
-        """The path of a call, or "" where neither rules nor settings know it."""
+        """The path of a call, or "" if neither the rules nor the setting `paths` have it."""
         return operation.path or self.paths.get(name, "")
 
     def url_of(self, host: str, region: str, path: str) -> str:
-        """Where a call goes: to the host that the rules call `host`, or ("") to that of the region."""
+        """The URL of a call: at the host that the rules call `host`, or for "" at the host of the region."""
         key = host or region
         own = self.own_host(key)
         return (self._rules.hosts[key].url if own is None else own).rstrip("/") + path

@@ -1,6 +1,7 @@
 """The quoted JSON of a notification, made once for each distinct notification of a batch.
 
-Pure; used by `requests`. The usual notification is encoded by `fast_path`, any other by `notification`.
+"To splice" is to put it between the parts that differ from push to push. Pure; used by `requests`. The usual
+notification is encoded by `fast_path`, any other by `notification`.
 """
 
 from __future__ import annotations
@@ -27,13 +28,14 @@ _COMMA = form_quote(",")
 _NOTIFICATION = form_quote('"notification":{')
 _OPENING = TARGET_END + _NOTIFICATION
 
-BREATH: Final = 256
-"""Ordinary notifications encoded between two breaths, or so many times `_LONG_WAY` fewer others."""
-_LONG_WAY: Final = 24
+CHECKPOINT_EVERY: Final = 256
+"""Effort between two checkpoints (`yield None`, at which the event loop runs other tasks). An ordinary notification
+costs 1, any other `_FULL_ENCODER`."""
+_FULL_ENCODER: Final = 24
 _TAILS: Final = 256
-"""Taps with ttl, channel and intent whose fields are kept ready from batch to batch."""
+"""Entries of the cache of quoted fields (`Tails`), at most; a larger one is cleared."""
 _SLIM: Final = 200
-"""Pushes for each notification from which on it is worth its while to make it short."""
+"""From so many pushes per notification on, it pays to quote the notification anew with fewer escapes (`_slim`)."""
 
 Fragment: TypeAlias = tuple[bytes, bytes, bytes, bytes, tuple[str, ...]]
 """A notification ready to be spliced, in quoted JSON: what comes between target and message id; what comes after the
@@ -44,14 +46,15 @@ were cut."""
 @safe_repr
 @attrs.frozen
 class Frame:
-    """What is the same for all batches of a dialect, made once."""
+    """The parts of a batch that are the same for all batches of a dialect, made once."""
 
     plan: Plan
     opening: bytes
-    """Of the form, up to the first message."""
+    """The start of the form, up to the first message."""
     target: bytes
-    """Of a message, up to its target."""
+    """The start of a message, up to its target."""
     next_target: bytes
+    """The same behind a comma."""
     longest: int
     """Bytes that a token may have."""
 
@@ -61,7 +64,7 @@ _frames: dict[int, Frame] = {}
 
 def frame_of(dialect: Dialect) -> Frame:
     """The frame of a dialect."""
-    # By identity: a dialect is a whole document, and each plan keeps its own alive.
+    # Keyed by identity: to hash a whole dialect would be slow, and each plan keeps its dialect alive.
     frame = _frames.get(id(dialect))
     if frame is None:
         opening = dialect.operations["unicast_batch"].body.encode("ascii") + b"=%5B"
@@ -76,12 +79,12 @@ class Fragments:
 
     def __init__(self, batch: Batch, dialect: Dialect, intents: Intents | None, tails: Tails) -> None:
         self.effort = 0
-        """What they have cost, in ordinary ones."""
+        """The cost of encoding since the last checkpoint; an ordinary notification counts 1."""
         notes, count = set(map(id, batch.notifications)), len(batch.tokens)
         self.are_distinct = len(notes) > 1
-        """Whether there is more than one."""
+        """Whether the batch has more than one notification."""
         self.are_shared = len(notes) < count
-        """Whether one of them is for several pushes."""
+        """Whether several pushes have the same notification."""
         self._is_slim = len(notes) * _SLIM <= count
         self.frame = frame_of(dialect)
         self._plan = self.frame.plan
@@ -101,11 +104,11 @@ class Fragments:
         return fragment
 
     def find_some(self, notes: Sequence[Notification]) -> list[Fragment | Refused]:
-        """The same for the first of these: as many as go between two breaths."""
+        """The same for the first of `notes`: as many as are encoded before the next checkpoint."""
         find, found = self.find if self.are_shared else self._encode, list[Fragment | Refused]()
         for note in notes:
             found.append(find(note))
-            if self.effort >= BREATH:
+            if self.effort >= CHECKPOINT_EVERY:
                 break
         return found
 
@@ -114,20 +117,20 @@ class Fragments:
         if ordinary is not None:
             self.effort += 1
             return _OPENING, *((b"", _slim(b"".join(ordinary)), b"") if self._is_slim else ordinary), ()
-        self.effort += _LONG_WAY
+        self.effort += _FULL_ENCODER
         try:
             content = encode_notification(note, self._plan.dialect, None, None, self._intents)
         except Refused as refused:
             return refused
         opening = _OPENING
-        if content.beside:
-            opening = TARGET_END + _members(content.beside) + _COMMA + _NOTIFICATION
+        if content.message_fields:
+            opening = TARGET_END + _members(content.message_fields) + _COMMA + _NOTIFICATION
         return opening, b"", _members(content.fields), b"", content.truncated
 
 
 @functools.lru_cache(maxsize=16)
 def _slim(quoted: bytes) -> bytes:
-    """The same with nothing quoted that need not be: a fifth less on the wire, for the price of a push."""
+    """The same without needless percent escapes: a fifth fewer bytes, for the time that one push takes."""
     return quote_plus(unquote_plus(quoted.decode("ascii"))).encode("ascii")
 
 
@@ -139,7 +142,7 @@ _NAMES: dict[str, bytes] = {}
 
 
 def _name(name: str) -> bytes:
-    # Only names that the rules know come here, so this table stays small.
+    # Only names from the rules come here, so this cache stays small.
     quoted = _NAMES.get(name)
     if quoted is None:
         quoted = _NAMES[name] = form_quote(quote_json(name) + ":")
@@ -157,7 +160,7 @@ def _quote_value(value: WireValue) -> bytes:
 
 
 def quote_inner(text: str) -> bytes:
-    """A text within a text of the JSON, without its quotation marks."""
+    """A text as it stands inside a JSON string, quoted for a form, without the quotation marks."""
     return form_quote(quote_json(text)[1:-1])
 
 

@@ -1,8 +1,8 @@
 """Registration ids: what can be one, and which of OPPO's hosts serves it.
 
-Pure. It is loose, because OPPO's own samples fit neither of its SDKs' patterns: what may be a registration id goes out,
-and OPPO judges it. A text that something was done to on its way (quotes, blanks, several tokens in one, a prefix in
-lower case) may hide the id of a living phone: it is refused as a fault of the input and never as a dead token.
+Pure. The check is loose, because OPPO's own samples fit neither of its SDKs' patterns: a text that may be a
+registration id is sent, and OPPO decides. A damaged text (quotes, blanks, several tokens in one, a prefix in lower
+case) may contain the valid id of a phone: it is refused as a fault of the input and never reported as a dead token.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ _MARK = r"(?:[A-Za-z0-9]{2,10}_)?"
 _OVERSEAS = re.compile(_MARK + r"(?:[A-Z]{2}|EUEX)_[A-Za-z0-9]+", re.ASCII)
 _NO_CAPITALS = r"(?!(?:[A-Z]{2}|EUEX)_)(?:[A-Za-z]{2}|[Ee][Uu][Ee][Xx])_"
 MISSPELT: Final = re.compile("^" + _MARK + _NO_CAPITALS, re.ASCII | re.MULTILINE)
-"""A prefix that would name a region if its letters were capitals; of several tokens one in each line."""
+"""A prefix that would name a region if its letters were capitals; searches several tokens, one per line."""
 _DIRT = re.compile(r"""["'`‘’“”「」＂＇<>(){}\[\]\\;,\s]""")
 
 
 def region_of(token: str) -> str | None:
     """`cn` or `overseas`, by the prefix of a registration id; None: its prefix names no region.
 
-    OPPO's rule (page 11235): no prefix, `CN_…` and `X_CN_…` are mainland, everything else is overseas. That was said of
-    OPPO's own tokens; a text with another prefix than a region's is perhaps no token of OPPO's, and no reason to log in
-    at the overseas host. V1.3 knows no regions and its ids have no prefix, so the rule does no harm there.
+    OPPO's rule (page 11235): no prefix, `CN_…` and `X_CN_…` are mainland, everything else is overseas. The rule
+    is about OPPO's own tokens; a text whose prefix names no region may be another vendor's token, and must not cause a
+    login at the overseas host. V1.3 has no regions and its ids have no prefix, so there they are all mainland.
     """
     last = token.rfind("_")
     if last < 0 or (last == 2 and token[:2] == "CN"):
@@ -40,13 +40,13 @@ def region_of(token: str) -> str | None:
 
 
 def token_refusal(token: str, longest: int) -> tuple[Reason, str] | None:
-    """Why this is not sent as a registration id, in a sentence without it; None: it may be one.
+    """Why the text is not sent as a registration id, in a sentence that does not quote it; None: it may be one.
 
-    `UNREGISTERED` only for a clean text that is longer than any registration id; else `INVALID_NOTIFICATION`, with
-    which a host keeps its token. `longest`: bytes in UTF-8.
+    `UNREGISTERED` only for a clean text that is longer than any registration id; else `INVALID_NOTIFICATION`, after
+    which the host keeps its token. `longest`: bytes in UTF-8.
     """
     if 0 < len(token) <= longest and token.isascii() and f"_{token}".isidentifier() and not MISSPELT.match(token):
-        return None  # letters, digits and "_": nearly all there are
+        return None  # letters, digits and "_": nearly all tokens
     if not token:
         return Reason.INVALID_NOTIFICATION, "token: is empty"
     if not token.isprintable() or _DIRT.search(token):

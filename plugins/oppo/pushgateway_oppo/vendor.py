@@ -62,7 +62,7 @@ from pushgateway_oppo.rulings import rulings_of
 from pushgateway_oppo.tokens import token_refusal
 
 _MAX_BYTES: Final = 4 * 1024 * 1024
-"""Of one request. OPPO names no limit; 1,000 long Chinese texts stay below."""
+"""Bytes of one request body, at most. OPPO documents no limit; 1,000 long Chinese texts stay below this."""
 
 
 _MOST_TITLE: Final = 9 * max(dialect.fields["title"].max or 0 for dialect in RULES.dialects.values())
@@ -70,7 +70,8 @@ _MOST_BODY: Final = 9 * max(
     max([rule.max or 0, *rule.max_when.values()])
     for rule in (dialect.fields["content"] for dialect in RULES.dialects.values())
 )
-"""Bytes. Titles and texts are cut to so many UTF-16 units, of which each costs at most 9 bytes quoted."""
+"""Most bytes of a quoted title or text. Both are cut to a limit in UTF-16 units, here the highest of all dialects; a
+unit takes at most 9 bytes when quoted."""
 
 
 @functools.cache
@@ -79,7 +80,7 @@ def _batching(size: int) -> Batching:
 
 
 def _weigh_data(data: Mapping[Any, Any]) -> int:
-    """At most so many bytes for JSON as text within JSON."""
+    """An upper bound, in bytes, of `data` as JSON text inside a JSON string, quoted for a form."""
     if isinstance(data, dict):
         size = 2
         for key, value in data.items():
@@ -92,8 +93,8 @@ def _weigh_data(data: Mapping[Any, Any]) -> int:
             else:
                 break
         else:
-            return 12 * size  # for a quotation mark, a backslash, or a character of four bytes
-    # 12 for these here too, and for a control character, which Python shows in four characters, 21.
+            return 12 * size  # bytes of a quoted quotation mark, backslash or character of four bytes
+    # 12 holds here too. A control character takes 21 bytes, and `str` shows it as four characters.
     return 12 * len(str(data if isinstance(data, dict) else dict(data)))
 
 
@@ -103,7 +104,7 @@ _LONG_NUMBER: Final = 10**10
 @safe_repr
 @attrs.frozen(kw_only=True)
 class Oppo(Operations):
-    """One OPPO certificate: AppKey and MasterSecret, and how to speak with OPPO."""
+    """One OPPO certificate: its settings, and the exchanges of login, pushes, broadcasts and OPPO's other calls."""
 
     brand: ClassVar[str] = BRAND
     deduplicates: ClassVar[bool] = True
@@ -119,13 +120,17 @@ class Oppo(Operations):
 
     @property
     def rates(self) -> Rates:
-        """OPPO's figure for the smallest apps, where the dialect names one; larger apps set their own."""
+        """Pushes per second that OPPO allows the smallest apps, where the dialect names a figure; else no limit. Larger
+        apps set their own rate."""
         figure = self._rules.quotas.get("rate_below_10m")
         return Rates() if figure is None else Rates(pushes=figure.value)
 
     def quota(self, notification: Notification) -> str:
-        """The category, or else the channel: OPPO counts public messages by the day and private ones not, and which
-        of the two a message is follows from these. V1.3 has neither, and one quota."""
+        """The name of the daily quota that the notification counts against: its category, or else its channel, or "".
+
+        OPPO counts public messages by the day and private ones not; category or channel decide which of the two a
+        message is. V1.3 has neither, so all messages share one quota.
+        """
         note = notification
         if not (note.overrides or note.channel_id or note.intent):
             return ""
@@ -138,10 +143,10 @@ class Oppo(Operations):
         return self._intents.channel(note)
 
     def weigh(self, notification: Notification) -> int:
-        """At most this many bytes, cheaply."""
+        """An upper bound of the bytes that the notification adds to a request, computed without encoding it."""
         note = notification
         title, body = 12 * len(note.title), 12 * len(note.body)
-        # Names and numbers of all fields take less than 800 bytes; title and text are cut, so they have a most.
+        # Names and numbers of all fields take less than 800 bytes; title and text are cut, so their size has a bound.
         weight = 800 + (title if title < _MOST_TITLE else _MOST_TITLE) + (body if body < _MOST_BODY else _MOST_BODY)
         try:
             if type(note.click) is not OpenApp:
@@ -155,12 +160,12 @@ class Oppo(Operations):
                 weight += self._intents.weigh(note) + 2 * _weigh_data(note.parameters)
             if note.overrides and BRAND in note.overrides:
                 weight += _weigh_data(note.overrides[BRAND])
-        except Exception:  # what cannot be written fills a batch of its own, where push() says what is wrong with it
+        except Exception:  # cannot be encoded: sent in a batch of its own, for which push() returns what is wrong
             return _MAX_BYTES
         return weight
 
     def login(self, region: str, now: float) -> Exchange[AccessToken]:
-        """Fetch the region's access token: SHA-256 over app key, milliseconds and master secret."""
+        """Fetch an access token of `region`. The signature is SHA-256 over app key, milliseconds and master secret."""
         rules = self._rules
         timestamp = str(int(now * 1000))
         signed = (self.app_key + timestamp + self.master_secret.reveal()).encode("utf-8", "replace")
@@ -169,7 +174,7 @@ class Oppo(Operations):
         return decode_login(response, rules.number("access_lifetime"), rules.number("access_bytes"))
 
     def authorize(self, request: Request, access: AccessToken) -> Request:
-        """The request with the access token where its encoding has room: header, body or both; never in a URL."""
+        """The request with the access token in header, body or both, as `access_token_in` says; never in a URL."""
         return with_access(request, access.value, self.access_token_in)
 
     def push(self, batch: Sequence[Push]) -> Exchange[Sequence[Outcome]]:
@@ -193,7 +198,10 @@ class Oppo(Operations):
         return [outcomes[place] for place in range(len(batch))]
 
     def save(self, broadcast: Broadcast) -> Exchange[tuple[str, tuple[str, ...]]]:
-        """Save the content of a broadcast; OPPO stores the same `app_message_id` once."""
+        """Save the content of a broadcast: OPPO's id of it, and the names of the fields that were cut.
+
+        OPPO stores the same `app_message_id` once.
+        """
         rules = self._rules
         check_audience(broadcast.audience, rules)
         note, kind, planned = broadcast.notification, broadcast.audience.kind, planned_fields(broadcast)
@@ -229,15 +237,15 @@ class Oppo(Operations):
 
     @property
     def receipt_audiences(self) -> frozenset[AudienceKind]:
-        """OPPO posts receipts for registration ids, by V1.3 for aliases too."""
+        """The audiences for which OPPO posts receipts: registration ids, in V1.3 aliases too."""
         return frozenset(map(AudienceKind, self._rules.fields["call_back_url"].audiences))
 
     def receipts(self, certificate_id: str, headers: Mapping[str, str], body: bytes) -> Sequence[Receipt | None]:
-        """What OPPO posts to a `call_back_url`: a JSON array."""
+        """The receipts that OPPO posts to a `call_back_url`: one per phone, None for an element that cannot be read."""
         return decode_receipts(certificate_id, body, self._rules, RULES.dialects)
 
     def _reachable(self, broadcast: Broadcast, region: str) -> tuple[Sequence[str], dict[str, Outcome]]:
-        """The values to be sent, and the outcomes of the tokens among them that cannot be."""
+        """The values to send to, and by token the outcomes of those that cannot be sent to."""
         values = broadcast.audience.values
         if broadcast.audience.kind is not AudienceKind.TOKENS:
             return values, {}
@@ -246,7 +254,7 @@ class Oppo(Operations):
         for token in values:
             refusal = token_refusal(token, longest)
             if refusal is None and self.region(token) != region:
-                # The other host would call a living token invalid.
+                # The host of the other region would report a valid token as invalid.
                 refusal = Reason.UNSUPPORTED, f"token: is of another region than {region}, to which this goes"
             if refusal is not None:
                 push = Push(PushToken(broadcast.certificate_id, token), broadcast.notification)
@@ -258,25 +266,25 @@ class Oppo(Operations):
             return self.region(broadcast.audience.values[0])
         return self.home_region
 
-    # What it says of itself
+    # Advice and explanations
 
     def advice(self) -> Sequence[str]:
-        """Templates and channels that intents lack, where the dialect has them; and that a dialect has neither."""
+        """Sentences about intents without a template or a channel, and about a dialect that has neither."""
         return (*filter(None, (self.caution,)), *self._intents.advice(self.intents))
 
     @property
     def caution(self) -> str:
-        """That OPPO of today wants what this dialect does not have."""
+        """A warning that OPPO's current API needs a category and a channel, if this dialect lacks them; else ""."""
         return lacking(self._rules)
 
     def operation(self, request: Request) -> str:
-        """The name of its row in the rules."""
+        """The name of the request's call, as `rules.toml` has it."""
         known = self._rules.operations.items()
         names = (name for name, row in known if row.path and urlsplit(request.url).path == row.path)
         return next(names, "") or super().operation(request)
 
     def rulings(self, asked: Push | Broadcast) -> Sequence[Ruling]:
-        """What the rules say of each field, of category, quota, rate and host."""
+        """What the rules say of each field, of category, quota, rate and host of a push or broadcast."""
         region = self.region(asked.push_token.token) if isinstance(asked, Push) else self._region_of(asked)
         return rulings_of(asked, self.dialect, region, self._intents, self.quota(asked.notification))
 

@@ -60,7 +60,7 @@ def test_both_ways_say_the_same(notification: Notification, dialect: Any) -> Non
     if quoted is not None:
         content = encode_notification(notification, dialect)
         assert read(quoted) == json.loads(json.dumps(dict(content.fields)).encode())
-        assert (content.beside, content.truncated) == ({}, ())
+        assert (content.message_fields, content.truncated) == ({}, ())
 
 
 @given(TEXT, TEXT)

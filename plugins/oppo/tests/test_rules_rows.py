@@ -80,7 +80,7 @@ def _check_plugin(dialect: str, name: str, rule: Any, case: Any) -> None:
         assert name in caught.value.detail or "dedupe_id" in caught.value.detail
         return
     content = encode_notification(note, facts, audience, planned)
-    sent = {**content.fields, **content.beside}[name]
+    sent = {**content.fields, **content.message_fields}[name]
     if rule.past == "cut":
         assert (len(content.truncated) == 1) is not case.fits, (name, case)
         assert (sent == case.value) is case.fits

@@ -104,7 +104,7 @@ def objections(chance: random.Random) -> None:
     except (ValueError, RecursionError):
         return
     for checks in _CHECKS:
-        for found in (checks.objection(fields), checks.objection_beside(fields)):
+        for found in (checks.objection(fields), checks.message_objection(fields)):
             if found is not None:
                 assert found[0] in ("40", "41", "54", "67")
                 assert found[1] in _FIELDS

@@ -182,8 +182,8 @@ PLANTS = [
     SourcePlant(
         "filled up markers of a JPEG end the reading",
         "plugins/oppo/pushgateway_oppo/pictures.py",
-        "if marker == 0xFF:  # filled up\n            place += 1",
-        "if marker == 0xFF:  # filled up\n            return None",
+        "if marker == 0xFF:  # a fill byte before the marker\n            place += 1",
+        "if marker == 0xFF:  # a fill byte before the marker\n            return None",
         "plugins/oppo/tests/test_operations.py::test_pictures_are_known_by_their_first_bytes",
     ),
     SourcePlant(

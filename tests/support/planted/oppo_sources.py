@@ -475,7 +475,7 @@ PLANTS = [
     SourcePlant(
         "notifications of the long way take no breath",
         "plugins/oppo/pushgateway_oppo/splicing.py",
-        "self.effort += _LONG_WAY",
+        "self.effort += _FULL_ENCODER",
         "self.effort += 1",
         "plugins/oppo/tests/test_checkpoints.py::test_long_ones_take_breath_more_often",
     ),
@@ -489,14 +489,14 @@ PLANTS = [
     SourcePlant(
         "fields beside the notification are lost",
         "plugins/oppo/pushgateway_oppo/splicing.py",
-        "if content.beside:",
+        "if content.message_fields:",
         "if False:",
         "plugins/oppo/tests/test_fields.py::test_objects_and_message_fields_of_today",
     ),
     SourcePlant(
         "encoding a thousand notifications takes no breath",
         "plugins/oppo/pushgateway_oppo/splicing.py",
-        "if self.effort >= BREATH:",
+        "if self.effort >= CHECKPOINT_EVERY:",
         "if False:",
         "plugins/oppo/tests/test_checkpoints.py::test_long_ones_with_ids_take_breath_as_often",
     ),

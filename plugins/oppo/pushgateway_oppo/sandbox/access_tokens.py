@@ -22,7 +22,7 @@ _MILLISECONDS = re.compile(r"[0-9]{13}", re.ASCII)
 @safe_repr
 @attrs.define
 class Access:
-    """The access tokens of one app."""
+    """The access tokens of one app. `lifetime`, `overlap` and `tolerance` (of the client's clock) are in seconds."""
 
     app_key: str
     master_secret: str = attrs.field(repr=False)
@@ -37,7 +37,7 @@ class Access:
     _dies_at: dict[str, float] = attrs.field(factory=dict, init=False, repr=False)
 
     def objection(self, form: Mapping[str, str]) -> str | None:
-        """The code by which a login is refused, or None. What is missing is said before what is wrong."""
+        """The code by which a login is refused, or None. Missing fields are reported before wrong ones."""
         app_key, sign, timestamp = (form.get(name, "") for name in ("app_key", "sign", "timestamp"))
         for value, code in ((app_key, "15"), (sign, "17"), (timestamp, "18")):
             if not value:
@@ -62,11 +62,11 @@ class Access:
         return self._current, int(self._created * 1000)
 
     def knows(self, token: str) -> bool:
-        """Whether this access token works now."""
+        """Whether this access token is valid now."""
         dies_at = self._dies_at.get(token)
         return dies_at is not None and self.clock() < dies_at
 
     def expire(self) -> None:
-        """All access tokens die now."""
+        """Make all access tokens invalid."""
         self._dies_at.clear()
         self._current = None

@@ -20,16 +20,16 @@ from pushgateway_oppo.sandbox.form import is_kind
 from pushgateway_oppo.sandbox.targets import CallRefused
 
 NO_CALL = "unknown"
-"""The operation of a request whose path is none of OPPO's."""
+"""The name of the call for a request whose path is not one of OPPO's."""
 
 
 @safe_repr
 @attrs.frozen
-class Door:
-    """Lets calls in, or refuses them."""
+class Admission:
+    """Admits calls, or refuses them with a code."""
 
     operations: Mapping[str, Operation]
-    """By name: the calls there are."""
+    """The calls of the dialect, by name."""
     access: Access = attrs.field(repr=False)
     allowance: Allowance
     _names: Mapping[str, str] = attrs.field(init=False, repr=False)
@@ -39,7 +39,7 @@ class Door:
         return {operation.path: name for name, operation in self.operations.items() if operation.path}
 
     def operation(self, request: Request) -> str:
-        """Which of the calls this is."""
+        """The name of the call that this request makes, or `NO_CALL`."""
         try:
             path = urlsplit(request.url).path
         except ValueError:  # such as "//["
@@ -47,7 +47,7 @@ class Door:
         return self._names.get(path, NO_CALL)
 
     def admit(self, request: Request, operation: str) -> Mapping[str, Any]:
-        """The fields of a call that may go on. Raises `CallRefused`."""
+        """The fields of an admitted call. Raises `CallRefused`."""
         known = self.operations.get(operation)
         if known is None:
             raise CallRefused("20")
@@ -60,9 +60,9 @@ class Door:
             raise CallRefused("25", "" if is_kind(kind, right) else f"content-type must be {right}")
         if operation == "auth":
             return fields
-        # The documents moved it from the header to the body, so either place counts when it holds a good one; one
-        # client puts it into the query, others into the JSON or a part of the multipart body.
-        header = request.headers.get("auth_token", "").strip(" \t")  # blanks around it are no part of it (RFC 9110)
+        # The documents moved the access token from the header to the body, so a valid one in either place is enough;
+        # one client puts it into the query, others into the JSON or a part of the multipart body.
+        header = request.headers.get("auth_token", "").strip(" \t")  # RFC 9110
         given = [token for token in (header, fields.get("auth_token")) if token]
         if not given:
             raise CallRefused("29")

@@ -20,13 +20,14 @@ from pushgateway_oppo.sandbox.field_checks import MISSING, WRONG
 from pushgateway_oppo.sandbox.targets import CallRefused
 
 MOST_TAGS = 100_000
-"""Tags that are remembered; then the oldest is forgotten."""
+"""Tags that are remembered at most; then the oldest is forgotten."""
 
 
 class Device:
-    """The calls of the device host, or V1.3's of the same purpose (`former`)."""
+    """The calls of the device host, or (`former`) V1.3's calls of the same purpose."""
 
     created_tags_only = False
+    """Whether tags that `add_tag` did not create are skipped."""
 
     def __init__(self, dialect: Dialect, phones: Phones, new_id: Callable[[], str], *, former: bool) -> None:
         self._phones = phones
@@ -96,7 +97,7 @@ class Device:
     def _get_tags(self, fields: Mapping[str, Any]) -> Any:
         phone = self._phone(fields)
         names = sorted(phone.tags)
-        # V1.3's sample lists its last tag twice, and so whoever reads such a list has to stand it.
+        # V1.3's sample lists its last tag twice, so a client must accept that.
         return self._listed(phone, [*names, *names[-1:]] if self._former else names)
 
     def _listed(self, phone: Phone, names: Iterable[str]) -> dict[str, Any]:
@@ -127,7 +128,7 @@ class Device:
 
 
 def text_field(fields: Mapping[str, Any], name: str, *, required: bool = True) -> str:
-    """The text in a field. Raises `CallRefused`: missing is one thing, no text another."""
+    """The text in a field. Raises `CallRefused`: code 40 if it is missing, 41 if it is not a text."""
     value = fields.get(name)
     if value in (None, ""):
         if required:

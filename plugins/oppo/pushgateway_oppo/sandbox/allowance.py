@@ -23,18 +23,18 @@ class Bounded(Generic[T]):
 
     def __init__(self, most: int) -> None:
         self._most = most
-        # A plain dict gets slower with every entry that is taken from its front.
+        # A plain dict gets slower with each entry that is removed from its front.
         self._entries: OrderedDict[Hashable, T] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._entries)
 
     def get(self, key: Hashable) -> T | None:
-        """What is remembered for `key`, or None."""
+        """The value of `key`, or None."""
         return self._entries.get(key)
 
     def put(self, key: Hashable, value: T) -> None:
-        """Remember; the oldest is forgotten when there are too many."""
+        """Store a value; the oldest entry is dropped when there are too many."""
         self._entries[key] = value
         if len(self._entries) > self._most:
             self._entries.popitem(last=False)
@@ -43,7 +43,7 @@ class Bounded(Generic[T]):
 @safe_repr
 @attrs.frozen
 class Saved:
-    """Content that was saved for broadcasts."""
+    """Saved content of broadcasts."""
 
     message_id: str
     fields: Mapping[str, Any] = attrs.field(repr=False)
@@ -77,14 +77,14 @@ class Allowance:
 
     @property
     def too_fast(self) -> bool:
-        """Whether this second is used up."""
+        """Whether the targets of this second are used up."""
         if self.per_second is None:
             return False
         self._begin()
         return self._used_in_second >= self.per_second
 
     def use(self, targets: int) -> None:
-        """So many targets were pushed to; counted without a limit too, because one may be set in mid-day."""
+        """Count `targets` that were pushed to, without a limit too: one may be set during the day."""
         self._begin()
         self._used += targets
         self._used_in_second += targets
@@ -101,7 +101,7 @@ class Allowance:
 @safe_repr
 @attrs.define
 class PhoneShares:
-    """How many pushes each phone may still get today; the day ends as in `Allowance`. None: as many as come."""
+    """How many pushes each phone may still get today; the day ends as in `Allowance`. `most` None: no limit."""
 
     clock: Callable[[], float]
     reset_offset: int
@@ -110,7 +110,7 @@ class PhoneShares:
     _used: dict[str, int] = attrs.field(factory=dict, init=False, repr=False)
 
     def use(self, token: str) -> bool:
-        """One more for this phone. False: it had its share."""
+        """Count one more push to this phone. False: it has had its share of today already."""
         if self.most is None:
             return True
         day = int((self.clock() + self.reset_offset) // DAY)

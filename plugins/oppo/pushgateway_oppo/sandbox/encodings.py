@@ -16,7 +16,7 @@ from pushgateway.vendor.rules import Operation
 from pushgateway_oppo.sandbox.form import FORM, charset, is_kind, read_form, read_json_text
 
 KINDS: Mapping[str, str] = {"form": FORM, "json": "application/json", "multipart": "multipart/form-data"}
-"""Content types by encoding; a query has none."""
+"""Content types by encoding of the rules; a query has none."""
 
 _NAME = re.compile(rb'content-disposition:[^\r\n]*;\s*name="([^"\r\n]*)"', re.IGNORECASE)
 _FILE = re.compile(rb"content-disposition:[^\r\n]*;\s*filename=", re.IGNORECASE)
@@ -24,7 +24,7 @@ _BOUNDARY = re.compile(r'boundary="?([^";]{1,70})"?\s*(?:;|$)', re.IGNORECASE)
 
 
 def read_fields(operation: Operation, request: Request) -> Mapping[str, Any] | None:
-    """The fields of a call, by name; None: not in the encoding that the call has."""
+    """The fields of a call, by name; None: the request is not in the encoding of the call."""
     kind = request.headers.get("content-type", "")
     match operation.encoding:
         case "form":
@@ -53,7 +53,7 @@ def _multipart(kind: str, content: bytes) -> Mapping[str, Any] | None:
     boundary = _BOUNDARY.search(kind)
     if not is_kind(kind, KINDS["multipart"]) or boundary is None:
         return None
-    # What comes before the first line of the boundary says nothing; the last one is followed by two hyphens.
+    # Text before the first boundary line is ignored; the last boundary is followed by two hyphens.
     _, *parts = (b"\r\n" + content).split(b"\r\n--" + boundary[1].encode("latin-1", "replace"))
     if not parts or not parts[-1].startswith(b"--"):
         return None

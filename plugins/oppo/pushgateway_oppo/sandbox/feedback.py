@@ -25,13 +25,13 @@ from pushgateway_oppo.sandbox.targets import Audience, CallRefused
 
 MOST_TASKS = 100_000
 MOST_DEAD = 1_000_000
-"""Broadcasts and dead ids that are remembered; then the oldest is forgotten."""
+"""Broadcasts and invalid ids that are remembered at most; then the oldest is forgotten."""
 
 
 @safe_repr
 @attrs.frozen
 class Count:
-    """The figures of one broadcast."""
+    """The figures of one broadcast, in phones."""
 
     targets: int = 0
     valid: int = 0
@@ -45,7 +45,7 @@ class Feedback:
     """The calls of the feedback host, and V1.3's statistics."""
 
     page: int | None = None
-    """Dead ids of one reply, at most; None: all of them, every time."""
+    """Invalid ids of one reply, at most, each returned once; None: every reply has all of them."""
 
     def __init__(self, phones: Phones, allowance: Allowance) -> None:
         self._phones = phones
@@ -60,13 +60,13 @@ class Feedback:
         }
 
     def broadcast(self, message_id: str, task_id: str, audience: Audience, arrived: int) -> None:
-        """A broadcast went out and the ledger grew by `arrived`."""
+        """Record a broadcast that `arrived` phones got."""
         count = Count(audience.targets, audience.valid, arrived)
         self._tasks.put(task_id, (message_id, count))
         self._messages.put(message_id, (self._messages.get(message_id) or Count()) + count)
 
     def died(self, token: str) -> None:
-        """The app is gone from this phone."""
+        """Record that the app was removed from this phone."""
         self._dead[token] = None
         if len(self._dead) > MOST_DEAD:
             self._dead.popitem(last=False)
@@ -93,11 +93,11 @@ class Feedback:
 
     def _invalid_tokens(self, _: Mapping[str, Any]) -> Any:
         dead = [token for token in self._dead if self._phones.get(token) is None]
-        told = dead[: self.page]
+        listed = dead[: self.page]
         if self.page is not None:
-            for token in told:
+            for token in listed:
                 del self._dead[token]
-        return {"registration_ids": told, "totalCount": len(dead)}
+        return {"registration_ids": listed, "totalCount": len(dead)}
 
     def _push_permit(self, _: Mapping[str, Any]) -> Any:
         left = self._allowance.left_today

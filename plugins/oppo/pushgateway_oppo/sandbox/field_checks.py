@@ -1,14 +1,14 @@
-"""Whether OPPO would take a notification.
+"""The checks of a notification: whether OPPO would accept it, and if not, the code and the field.
 
 Pure. What is checked comes from the rows of `rules.toml`, compiled once because a batch needs it a thousand times. A
 missing field is code 40 and reported first, a wrong one 41, a wrong category or notify_level 67, template
 parameters without a template 54. Characters are code points: the documents count Chinese, Latin and emoji as one each.
 
-Not in the documents and decided here: `""` is as good as missing, because clients fill in the whole table, and so are
-a time of 0 and, where no other field asks for it, a number of 0 (`fix_speed=false&fix_speed_rate=0`);
+Not in the documents and decided here: `""` counts as missing, because clients fill in the whole table, and so do a time
+of 0 and, where no other field requires it, a number of 0 (`fix_speed=false&fix_speed_rate=0`);
 `action_parameters` may be any JSON text, `null` and `[]` too, unless `object_parameters` is set; a broadcast-only field
-in a unicast is refused unless it says nothing (0, false, ""); numbers may come as text, as they do in a form, but only
-as they are written ("1", not "01"), and truth values in any case ("True").
+in a unicast is refused unless its value is empty (0, false, ""); numbers may come as text, as they do in a form, but
+only as they are written ("1", not "01"), and truth values in any case ("True").
 """
 
 from __future__ import annotations
@@ -35,20 +35,22 @@ _CODES = {"category": WRONG_CATEGORY, "notify_level": WRONG_CATEGORY}
 
 _TEMPLATE_PARAMETERS = ("private_title_parameters", "private_content_parameters")
 _TOGETHER = frozenset({"notify_level", "show_time_type", "style", *_TEMPLATE_PARAMETERS})
-"""Fields that are right or wrong only beside others."""
+"""Fields whose check depends on other fields."""
 
 
 class Checks:
     """The checks of one dialect for unicasts, or (`broadcast=True`) for saved content."""
 
     object_parameters = False
-    """Whether the JSON text of `action_parameters` has to be an object."""
+    """Whether the JSON text of `action_parameters` must be an object."""
 
     def __init__(self, dialect: Dialect, *, broadcast: bool) -> None:
         self._broadcast = broadcast
         rules = {name: rule for name, rule in dialect.fields.items() if rule.scope != "message"}
         allowed = {name: rule for name, rule in rules.items() if broadcast or rule.scope == "all"}
-        self._beside = {name: _check(name, rule, dialect) for name, rule in dialect.fields.items() if name not in rules}
+        self._message_checks = {
+            name: _check(name, rule, dialect) for name, rule in dialect.fields.items() if name not in rules
+        }
         self._conditional = {name: rule for name, rule in allowed.items() if rule.kind == "int" and rule.required_when}
         self._times = frozenset(name for name, rule in allowed.items() if rule.kind == "time")
         self._required = tuple(name for name, rule in allowed.items() if rule.required)
@@ -59,10 +61,10 @@ class Checks:
                 self._required_when.setdefault(other, []).append((text, name))
         self._checks = {name: _check(name, rule, dialect) for name, rule in allowed.items()}
         self._checks |= {name: self._json(rule) for name, rule in allowed.items() if rule.kind == "json"}
-        self._checks |= {name: _says_nothing for name in rules if name not in allowed}
+        self._checks |= {name: _is_empty for name in rules if name not in allowed}
 
     def objection(self, fields: Fields) -> Objection | None:
-        """Why OPPO refuses these fields, or None. Unknown fields and those as good as missing are passed over."""
+        """Why OPPO refuses these fields, or None. Unknown fields and fields that count as missing are ignored."""
         if (missing := self._missing(fields)) is not None:
             return MISSING, missing
         checks = self._checks
@@ -89,9 +91,9 @@ class Checks:
                         return name
         return None
 
-    def objection_beside(self, message: Fields) -> Objection | None:
-        """The same for the fields beside a notification."""
-        for name, check in self._beside.items():
+    def message_objection(self, message: Fields) -> Objection | None:
+        """The same for the fields of the message, which stand outside the notification object."""
+        for name, check in self._message_checks.items():
             value = message.get(name)
             if value is not None and value != "" and not check(value, message):
                 return WRONG, name
@@ -101,7 +103,7 @@ class Checks:
         return value is None or value == "" or (name in self._times and whole(value) == 0)
 
     def _is_idle(self, name: str, value: object, fields: Fields) -> bool:
-        """A number of 0 that no other field asks for: what clients send who fill in the whole table."""
+        """Whether this is a number of 0 that no other field requires, as clients send that fill in the whole table."""
         rule = self._conditional.get(name)
         return rule is not None and whole(value) == 0 and not any(_is_given(one, fields) for one in rule.required_when)
 
@@ -115,7 +117,7 @@ class Checks:
 
 
 def whole(value: object) -> int | None:
-    """A whole number, given as one or as its decimal text; None for anything else."""
+    """A whole number, given as `int` or as decimal text; None for anything else."""
     if type(value) is int:
         return value
     if isinstance(value, str) and _WHOLE.fullmatch(value):
@@ -124,9 +126,10 @@ def whole(value: object) -> int | None:
 
 
 def late_start(fields: Fields, now: float) -> Objection | None:
-    """That a broadcast shall begin in the past. `now` is in seconds; a minute is allowed for clocks that differ.
+    """The objection to a broadcast that starts in the past, or None. `now`: epoch seconds; clocks may differ by a
+    minute.
 
-    No document says what OPPO does with such a start. It is a mistake of the caller in any case, so it is refused.
+    No document says what OPPO does with such a start. It is a mistake of the caller, so the sandbox refuses it.
     """
     start = whole(fields.get("push_start_time")) if whole(fields.get("push_time_type")) == 1 else None
     return (WRONG, "push_start_time") if start is not None and start < (now - 60) * 1000 else None
@@ -139,7 +142,7 @@ def _between_fields(fields: Fields, broadcast: bool) -> Objection | None:
         if name in fields and "private_msg_template_id" not in fields:
             return NO_TEMPLATE, "private_msg_template_id"
     if whole(fields.get("style")) == 3:
-        # A big picture is for broadcasts only, and those go out at no fixed speed.
+        # A big picture is for broadcasts only, and not together with a fixed speed.
         if not broadcast:
             return WRONG, "style"
         if _as_text(fields.get("fix_speed")) == "true":
@@ -197,7 +200,7 @@ def _fits(value: str, rule: FieldRule) -> bool:
     return rule.max is None or len(value) <= rule.max
 
 
-def _says_nothing(value: Any, _: Fields) -> bool:
+def _is_empty(value: Any, _: Fields) -> bool:
     return (_as_text(value) if isinstance(value, str) else value) in _NOTHING
 
 

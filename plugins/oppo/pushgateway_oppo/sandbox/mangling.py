@@ -1,4 +1,4 @@
-"""Changes OPPO's correct replies in ways that clients have met or must survive.
+"""Changes OPPO's correct replies in ways that clients have seen, or must be able to handle.
 
 Pure; takes a decoded reply, returns a changed one. A reply in which there is nothing to change is returned as it is.
 
@@ -37,9 +37,9 @@ def _omit(reply: Reply, chance: random.Random) -> None:
 
 
 def _extra(reply: Reply, chance: random.Random) -> None:
-    stranger = {"messageId": f"{chance.getrandbits(96):024x}", "registrationId": f"CN_{chance.getrandbits(128):032x}"}
+    foreign = {"messageId": f"{chance.getrandbits(96):024x}", "registrationId": f"CN_{chance.getrandbits(128):032x}"}
     if isinstance(reply.get("data"), list):
-        reply["data"].insert(chance.randrange(len(reply["data"]) + 1), stranger)
+        reply["data"].insert(chance.randrange(len(reply["data"]) + 1), foreign)
 
 
 def _twice(reply: Reply, chance: random.Random) -> None:
@@ -71,7 +71,7 @@ MANGLINGS: dict[str, Callable[[Reply, random.Random], None]] = {
 
 
 def mangle(kind: str, content: bytes, chance: random.Random) -> Reply:
-    """The reply in `content`, spoilt."""
+    """The reply in `content`, changed as `kind` says."""
     reply: Reply = json.loads(content)
     MANGLINGS[kind](reply, chance)
     return reply

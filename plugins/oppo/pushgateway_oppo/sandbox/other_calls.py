@@ -24,8 +24,8 @@ TRUTH = Switch(lambda value: type(value) is bool, "true or false")
 PAGE = Switch(lambda value: value is None or (type(value) is int and value > 0), "a whole number from 1 on, or null")
 
 
-class Beside:
-    """OPPO's calls beside sending, in one dialect."""
+class OtherCalls:
+    """OPPO's calls other than sending, in one dialect."""
 
     def __init__(
         self, facts: Dialect, phones: Phones, allowance: Allowance, new_id: Callable[[], str], *, former: bool
@@ -51,15 +51,15 @@ class Beside:
                 self._feedback.page = value
 
     def died(self, token: str) -> None:
-        """The app is gone from this phone."""
+        """Record that the app was removed from this phone."""
         self._feedback.died(token)
 
     def broadcast(self, message_id: str, task_id: str, audience: Audience, arrived: int) -> None:
-        """A broadcast went out, and the ledger grew by `arrived`."""
+        """Record a broadcast that `arrived` phones got."""
         self._feedback.broadcast(message_id, task_id, audience, arrived)
 
     def keep_picture(self, kind: str, picture_id: str, ttl: float) -> None:
-        """Know a picture from now on, for `ttl` seconds."""
+        """Keep a picture id from now on, for `ttl` seconds."""
         self._media.keep(kind, picture_id, ttl)
 
     def check_pictures(self, fields: Mapping[str, Any]) -> None:
@@ -68,7 +68,7 @@ class Beside:
 
 
 def with_paths(operations: Mapping[str, Operation], paths: Mapping[str, str]) -> Mapping[str, Operation]:
-    """The operations, those whose path no source shows with the path given here."""
+    """The operations; those without a path in the rules have the one given in `paths`."""
     return {
         name: operation if operation.path else attrs.evolve(operation, path=paths.get(name, ""))
         for name, operation in operations.items()

@@ -20,7 +20,7 @@ from pushgateway_oppo.sandbox.field_checks import MISSING, WRONG, whole
 from pushgateway_oppo.sandbox.targets import CallRefused
 
 MOST_PICTURES = 10_000
-"""Pictures that are remembered; then the oldest is forgotten."""
+"""Pictures that are remembered at most; then the oldest is forgotten."""
 KINDS = ("big", "small")
 
 
@@ -40,7 +40,7 @@ class Media:
         }
 
     def keep(self, kind: str, picture_id: str, ttl: float) -> None:
-        """Know a picture from now on."""
+        """Keep a picture id from now on, for `ttl` seconds."""
         self._kept.put((kind, picture_id), self._clock() + ttl)
 
     def check(self, fields: Mapping[str, Any]) -> None:

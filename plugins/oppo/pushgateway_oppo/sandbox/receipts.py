@@ -14,18 +14,18 @@ from typing import Any
 from pushgateway.vendor import Request
 
 MOST_DUE = 100_000
-"""Receipts that wait to be posted; when nobody fetches them the oldest are dropped."""
+"""Receipts that wait to be posted, at most; then the oldest is dropped."""
 TOGETHER = 100
 """Receipts in one request, at most."""
 
 
 ARRIVED, DEAD, SHARE_USED = "push_arrive", "regid_invalid", "user_daily_limit"
-"""The events that happen here."""
+"""The events that the sandbox produces itself."""
 
 
 class Receipts:
-    """Receipts that are due. `app_id` is given for the current dialect, whose receipts name app and time; `events`:
-    those that the dialect has, others are not posted."""
+    """Receipts that are due. `app_id`: only for the current dialect, whose receipts name app and time. `events`: the
+    events of the dialect; others are not posted."""
 
     def __init__(self, app_id: str | None, events: Collection[str]) -> None:
         self._app_id = app_id
@@ -42,7 +42,7 @@ class Receipts:
         task_id: str = "",
         event: str = ARRIVED,
     ) -> None:
-        """The push `message_id` had this event at `tokens`; nothing happens unless its `fields` ask for receipts."""
+        """Record an event of the push `message_id` at `tokens`, if its `fields` ask for receipts. `at`: epoch time."""
         url = fields.get("call_back_url")
         if not url or not tokens or event not in self._events:
             return
@@ -58,7 +58,7 @@ class Receipts:
         self._due.append((url, receipt))
 
     def take(self) -> list[Request]:
-        """The requests that post everything due, which then is due no longer."""
+        """The requests that post all receipts which are due; each receipt is returned once."""
         by_url: dict[str, list[dict[str, Any]]] = {}
         while self._due:
             url, receipt = self._due.popleft()

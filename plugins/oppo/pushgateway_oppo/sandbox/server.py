@@ -1,4 +1,4 @@
-"""OPPO's server, as strict as the founding document and OPPO's later pages.
+"""OPPO's server, as strict as OPPO's document V1.3 of 2018 and OPPO's later pages.
 
 A call is refused for the first reason found, in the order path, method, encoding, access token, rate, arguments,
 target, repetition, quota; a call that is refused pushes nothing. HTTP is 200 throughout, errors included.
@@ -32,21 +32,21 @@ from pushgateway.sandbox import Delivery, Fault, Phone, Sandbox, Switch
 from pushgateway.vendor import ReceiptKind, Request, Response
 from pushgateway.vendor.rules import Dialect, load_rules
 from pushgateway_oppo.sandbox.access_tokens import Access
-from pushgateway_oppo.sandbox.admission import Door
+from pushgateway_oppo.sandbox.admission import Admission
 from pushgateway_oppo.sandbox.allowance import Allowance, Bounded, PhoneShares, Saved
 from pushgateway_oppo.sandbox.field_checks import MISSING, WRONG, Checks, late_start
 from pushgateway_oppo.sandbox.mangling import MANGLINGS, mangle
-from pushgateway_oppo.sandbox.other_calls import COUNT, PAGE, TRUTH, Beside, with_paths
+from pushgateway_oppo.sandbox.other_calls import COUNT, PAGE, TRUTH, OtherCalls, with_paths
 from pushgateway_oppo.sandbox.receipts import ARRIVED, DEAD, SHARE_USED, Receipts
 from pushgateway_oppo.sandbox.shown import shown
 from pushgateway_oppo.sandbox.targets import CallRefused, Targets, in_snake_case, read_json_field, read_notification
 from pushgateway_oppo.sandbox.templates import NO_TEMPLATE_ID, are_templates, template_objection
 
 APP_KEY = "sandbox-app-key"
-MASTER_SECRET = "sandbox-master-secret"  # noqa: S105 - opens nothing but a sandbox
+MASTER_SECRET = "sandbox-master-secret"  # noqa: S105 - valid for a sandbox only
 APP_ID = "SandboxAppIdSandboxAppId"
 REMEMBERED = 1_000_000
-"""Ids of pushes, and saved contents, that are remembered; then the oldest is forgotten."""
+"""Ids of pushes, and saved contents, that are remembered at most; then the oldest is forgotten."""
 _RULES = load_rules("pushgateway_oppo")
 _OWN_HOSTS = ("device", "feedback", "media")
 """Hosts of the rules that have a setting of their own, where a dialect has them."""
@@ -102,16 +102,16 @@ class OppoSandbox(Sandbox):
     ) -> None:
         """`daily_limit` and `per_second` count targets, `daily_pictures` uploads (None: no limit); `text_create_time`
         gives `create_time` as text, as the documents print it, instead of the number that clients decode;
-        `feedback_page` tells so many dead ids at a time; `created_tags_only` passes over tags that nobody created;
-        `camel_case` takes `clickActionType` for `click_action_type`; `object_parameters` takes a JSON object alone
-        as `action_parameters`; `templates` are the private templates that are approved, by id (None: nobody asks for
-        one). `switch` changes these and `last_login_wins` and `repeats` later; wrong values are a `FieldError`. `paths`
-        are those of calls that the rules know by name only.
+        `feedback_page` is how many invalid ids one reply lists; `created_tags_only` skips tags that `add_tag` did not
+        create; `camel_case` accepts `clickActionType` for `click_action_type`; `object_parameters` accepts nothing but
+        a JSON object as `action_parameters`; `templates` are the approved private templates, by id (None: templates are
+        not checked). `switch` changes these and `last_login_wins` and `repeats` later; a wrong value raises
+        `FieldError`. `paths` are the paths of calls for which the rules have none.
         """
         super().__init__(clock=clock, seed=seed, tokens=tokens, keep=keep)
         facts = self._facts = _RULES.dialects[dialect]
         self._dialect = dialect
-        # Clients compare these texts, so they are OPPO's own words where a document shows them.
+        # Clients compare these texts, so they are OPPO's own where a document shows them.
         self._texts = {code: rule.text or rule.meaning for code, rule in _RULES.codes.items()}
         self._master_secret = master_secret
         self._access = Access(
@@ -123,7 +123,7 @@ class OppoSandbox(Sandbox):
             facts.number("access_overlap"),
             facts.number("clock_tolerance"),
         )
-        self._furnish(facts, paths or {})
+        self._set_up(facts, paths or {})
         given = (
             *(camel_case, created_tags_only, daily_limit, daily_pictures, feedback_page),
             *(last_login_wins, late_invalid, object_parameters, per_second, phone_limit),
@@ -132,15 +132,15 @@ class OppoSandbox(Sandbox):
         for name, value in zip(self.switches, given, strict=True):
             self.switch(name, value)
 
-    def _furnish(self, facts: Dialect, paths: Mapping[str, str]) -> None:
-        """What the calls need, by the facts of the dialect."""
+    def _set_up(self, facts: Dialect, paths: Mapping[str, str]) -> None:
+        """Make what the calls need, by the rules of the dialect."""
         former = self._dialect == "v1.3"
         self._fields = facts.fields
         self._hosts = tuple(name for name in _OWN_HOSTS if name in facts.hosts)
         self._paths = paths
         self._batch_size = facts.number("batch_size")
         self._allowance = Allowance(self.clock, None, None, facts.number("daily_reset_offset"))
-        self._door = Door(with_paths(facts.operations, paths), self._access, self._allowance)
+        self._admission = Admission(with_paths(facts.operations, paths), self._access, self._allowance)
         self._targets = Targets(facts, self.phones_known, self.sayings, registration_ids=former)
         self._unicast_checks = Checks(facts, broadcast=False)
         self._broadcast_checks = Checks(facts, broadcast=True)
@@ -154,7 +154,7 @@ class OppoSandbox(Sandbox):
         self._saved_once: Bounded[Saved] = Bounded(REMEMBERED)
         self._ids = 0
         self._id_start = f"{self.random.getrandbits(32):08x}"
-        self._beside = Beside(facts, self.phones_known, self._allowance, self._new_id, former=former)
+        self._other_calls = OtherCalls(facts, self.phones_known, self._allowance, self._new_id, former=former)
         self._calls: Mapping[str, Callable[[Mapping[str, Any]], Response]] = {
             "auth": self._auth,
             "unicast": self._unicast,
@@ -163,7 +163,7 @@ class OppoSandbox(Sandbox):
             "broadcast": self._broadcast,
         }
 
-    # The contract of a sandbox.
+    # The methods of every sandbox.
 
     def settings(self, url: str) -> dict[str, object]:
         """The settings of a certificate that makes the plug-in talk to this sandbox, for all regions."""
@@ -178,25 +178,25 @@ class OppoSandbox(Sandbox):
         }
 
     def make_token(self) -> str:
-        """A registration id as phones in the mainland have."""
+        """A registration id like those of phones in the mainland."""
         return f"CN_{super().make_token()}"
 
     def uninstall(self, token: str) -> bool:
-        """The app is removed from this phone: its token is dead, and the feedback host tells it."""
+        """The app is removed from this phone: its token is dead, and `invalid_tokens` lists it."""
         with self.lock:
             gone = super().uninstall(token)
             if gone:
-                self._beside.died(token)
+                self._other_calls.died(token)
                 self._uninstalled.put(token, True)
             return gone
 
     def keep_picture(self, kind: str, picture_id: str, ttl: float = 86_400.0) -> None:
-        """Know a picture (`big` or `small`) as if it had been uploaded, for so many seconds."""
+        """Keep a picture id (`kind` is `big` or `small`) as if it had been uploaded, for `ttl` seconds."""
         with self.lock:
-            self._beside.keep_picture(kind, picture_id, ttl)
+            self._other_calls.keep_picture(kind, picture_id, ttl)
 
     def expire_tokens(self) -> None:
-        """All access tokens die now; the next login gives a new one."""
+        """Make all access tokens invalid; the next login returns a new one."""
         with self.lock:
             self._access.expire()
 
@@ -222,39 +222,39 @@ class OppoSandbox(Sandbox):
             case "text_create_time":
                 self._text_create_time = value
             case _:
-                self._beside.turn(name, value)
+                self._other_calls.turn(name, value)
 
     def callbacks(self) -> list[Request]:
-        """Receipts that are due, by URL."""
+        """The requests that post the receipts which are due; each is returned once."""
         with self.lock:
             return self._receipts.take()
 
     def operation(self, request: Request) -> str:
-        """Which of OPPO's calls this is."""
-        return self._door.operation(request)
+        """The name of the call that this request makes, as in the rules."""
+        return self._admission.operation(request)
 
     def refusal(self, code: str, field: str = "") -> Response:
-        """OPPO's reply with this code; behind its words the field, where there is one, and never a value."""
+        """OPPO's reply with this code. Its message is OPPO's text and the name of `field`, if given, never a value."""
         number = int(code) if code.removeprefix("-").isdigit() else code
         return self.reply_json({"code": number, "message": self._message(code, field)})
 
     def _message(self, code: str, field: str) -> str:
         text = self._texts.get(code, "unknown error")
         if field == NO_TEMPLATE_ID:
-            return field  # seen as the whole message (rules S22c)
+            return field  # OPPO sends this as the whole message (rules S22c)
         return f"{text}: {field}" if field else text
 
     def mangle(self, response: Response, fault: Fault) -> Response:
-        """The true reply, spoilt as the fault asks."""
+        """The correct reply, changed as the fault says."""
         return self.reply_json(mangle(fault.kind, response.content, self.random))
 
     def perform(self, request: Request, operation: str) -> Response:
-        """Do what OPPO does."""
+        """Check and do the call; the reply is OPPO's, refusals included."""
         try:
-            fields = self._door.admit(request, operation)
+            fields = self._admission.admit(request, operation)
             if operation in self._calls:
                 return self._calls[operation](fields)
-            return self._accepted(self._beside.calls[operation](fields))
+            return self._accepted(self._other_calls.calls[operation](fields))
         except CallRefused as refused:
             return self.refusal(refused.code, refused.field)
 
@@ -275,7 +275,7 @@ class OppoSandbox(Sandbox):
         token, created = self._access.login()
         return self._accepted({"auth_token": token, "create_time": str(created) if self._text_create_time else created})
 
-    # One phone at a time.
+    # Single pushes and batches.
 
     def _unicast(self, form: Mapping[str, str]) -> Response:
         message = read_json_field(form, "message")
@@ -339,13 +339,13 @@ class OppoSandbox(Sandbox):
         if phone is not None:
             return phone
         if self._late_invalid and self._uninstalled.get(target):
-            return Phone(target)  # nobody has told OPPO yet
+            return Phone(target)  # OPPO does not know yet that the app is gone
         raise CallRefused(code)
 
     def _event(self, phone: Phone) -> str:
-        """What becomes of a push on this phone."""
-        if (fate := self.fates.get(phone.token)) is not None:
-            return next((event for event, row in self._facts.events.items() if row.kind == fate.name), ARRIVED)
+        """The event of the receipt for a push to this phone."""
+        if (kind := self.fates.get(phone.token)) is not None:
+            return next((event for event, row in self._facts.events.items() if row.kind == kind.name), ARRIVED)
         if self.phones_known.get(phone.token) is None:
             return DEAD
         return ARRIVED if self._shares.use(phone.token) else SHARE_USED
@@ -353,14 +353,14 @@ class OppoSandbox(Sandbox):
     def _check(self, message: Mapping[str, Any], fields: Mapping[str, Any]) -> None:
         objection = self._unicast_checks.objection(fields)
         if objection is None:
-            objection = self._unicast_checks.objection_beside(message)
+            objection = self._unicast_checks.message_objection(message)
         if objection is None:
             objection = template_objection(fields, self._facts, self._approved)
         if objection is not None:
             raise CallRefused(*objection)
 
     def _message_id(self) -> str:
-        # V1.3 shows no shape; the current pages show AppId-1-1-<unique id>.
+        # V1.3 shows no format of it; the current pages show AppId-1-1-<unique id>.
         return self._new_id() if self._dialect == "v1.3" else f"{APP_ID}-1-1-{self._new_id()}"
 
     def _left_today(self) -> int | None:
@@ -376,7 +376,7 @@ class OppoSandbox(Sandbox):
 
         self.deliver(phone, delivery)
 
-    # Many phones at once.
+    # Broadcasts.
 
     def _save(self, form: Mapping[str, str]) -> Response:
         fields = {name: value for name, value in form.items() if name != "auth_token"}
@@ -384,7 +384,7 @@ class OppoSandbox(Sandbox):
         objection = objection or template_objection(fields, self._facts, self._approved)
         if objection is not None:
             raise CallRefused(*objection)
-        self._beside.check_pictures(fields)
+        self._other_calls.check_pictures(fields)
         once = fields.get("app_message_id") or None
         saved = None if once is None else self._saved_once.get(once)
         if saved is None:
@@ -410,7 +410,7 @@ class OppoSandbox(Sandbox):
         before = self.ledger.total
         for phone in audience.phones:
             self._show(phone, saved.fields, message_id, "broadcast")
-        self._beside.broadcast(message_id, task_id, audience, self.ledger.total - before)
+        self._other_calls.broadcast(message_id, task_id, audience, self.ledger.total - before)
         if audience.kind in self._receipt_kinds:
             tokens = [phone.token for phone in audience.phones]
             self._receipts.note(saved.fields, tokens, message_id, self.clock(), task_id=task_id)

@@ -82,7 +82,7 @@ def _object(value: Any) -> Mapping[str, Any]:
 
 
 def _moment(fields: Mapping[str, Any], switch: str, name: str) -> float | None:
-    """Epoch seconds, where the switch beside it is on."""
+    """The time in epoch seconds, if the field `switch` is 1; else None."""
     if whole(fields.get(switch)) != 1 or not (milliseconds := whole(fields.get(name))):
         return None
     return milliseconds / 1000

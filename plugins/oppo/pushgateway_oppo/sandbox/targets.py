@@ -24,7 +24,7 @@ _TAG_GROUPS = frozenset({"or", "and", "not"})
 
 
 class CallRefused(Exception):
-    """The call as a whole is refused: the code, and the field that it is about."""
+    """A call, or one item of a batch, is refused: the code, and the field that it is about."""
 
     def __init__(self, code: str, field: str = "") -> None:
         super().__init__(code)
@@ -35,16 +35,16 @@ class CallRefused(Exception):
 @safe_repr
 @attrs.frozen
 class Audience:
-    """Who gets a broadcast."""
+    """The phones of a broadcast, and the targets that are refused."""
 
     kind: str
     phones: Sequence[Phone] = attrs.field(repr=False)
     refused: Mapping[str, list[str]] = attrs.field(factory=dict, repr=False)
     """By code: the targets that get nothing, in the order given."""
     targets: int = 0
-    """How many phones it was meant for, named twice counting once."""
+    """How many different targets the broadcast named."""
     valid: int = 0
-    """How many of them there are."""
+    """How many of them are known."""
 
 
 def read_json_field(form: Mapping[str, str], name: str) -> Any:
@@ -71,17 +71,19 @@ def read_notification(message: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def in_snake_case(fields: Mapping[str, Any], known: Collection[str]) -> Mapping[str, Any]:
-    """The same with `clickActionType` as `click_action_type`, where that is the name of a known field."""
+    """The fields with names like `clickActionType` as `click_action_type`, if that is a known field."""
     snaked = {name: _CAPITAL.sub(lambda found: f"_{found[0].lower()}", name) for name in fields}
     return {snake if name not in known and snake in known else name: fields[name] for name, snake in snaked.items()}
 
 
 class Targets:
-    """Reads targets in one dialect. `sayings`: by target, the code to refuse it with, whatever it is."""
+    """Reads targets in one dialect. `target_codes`: by target, the code by which it is refused, known or not."""
 
-    def __init__(self, dialect: Dialect, phones: Phones, sayings: Mapping[str, str], *, registration_ids: bool) -> None:
+    def __init__(
+        self, dialect: Dialect, phones: Phones, target_codes: Mapping[str, str], *, registration_ids: bool
+    ) -> None:
         self._phones = phones
-        self._sayings = sayings
+        self._target_codes = target_codes
         self._registration_ids = registration_ids
         self._most = dialect.number("audience_size")
         self._broadcast = {target.broadcast: kind for kind, target in dialect.targets.items()}
@@ -91,7 +93,7 @@ class Targets:
     def of_message(self, message: Mapping[str, Any]) -> tuple[str, str]:
         """(kind, target) of a unicast. Raises `CallRefused`."""
         kind = self._kind(message.get("target_type"), self._unicast)
-        # A unicast to a tag stands in V1.3's table, crossed out, and would not be one to one.
+        # V1.3's table has unicasts to a tag, crossed out; a tag may have several phones.
         if kind not in ("tokens", "aliases"):
             raise CallRefused(WRONG, "target_type")
         target = message.get("target_value")
@@ -104,9 +106,9 @@ class Targets:
         return kind, target
 
     def find(self, kind: str, target: str) -> tuple[Phone | None, str]:
-        """(phone, "") for a target that can be reached, (None, code) for another."""
-        if self._sayings and target in self._sayings:
-            return None, self._sayings[target]
+        """(phone, "") for a target that can be reached, (None, code) for any other."""
+        if self._target_codes and target in self._target_codes:
+            return None, self._target_codes[target]
         phone = self._phones.by_alias(target) if kind == "aliases" else self._phones.get(target)
         if phone is None:
             return None, "10002" if kind == "aliases" else "10000"
@@ -157,7 +159,7 @@ class Targets:
         return Audience(kind, phones, refused, targets=len(seen), valid=valid)
 
     def _tagged(self, text: str) -> Sequence[Phone]:
-        # V1.3 has tags crossed out, and before that as a list only; the JSON expression is of the current pages.
+        # V1.3 has tags crossed out, and as a list only; the JSON expression is on the current pages.
         if not (self._expressions and text.startswith("{")):
             names = text.split(";")
             if len(names) > self._most:
@@ -172,7 +174,7 @@ class Targets:
 
 
 def _whole(kind: str, phones: Sequence[Phone]) -> Audience:
-    """An audience of phones that are there, whoever of them is muted."""
+    """An audience of known phones; muted ones count as valid but get nothing."""
     return Audience(kind, [phone for phone in phones if not phone.muted], targets=len(phones), valid=len(phones))
 
 
@@ -183,7 +185,7 @@ def _tag_groups(text: str) -> tuple[frozenset[str], frozenset[str], frozenset[st
         raise CallRefused(WRONG, "target_value") from None
     well_formed = isinstance(groups, dict) and groups and groups.keys() <= _TAG_GROUPS
     if not well_formed or not all(
-        # An empty group would limit nothing, and a push to nobody in particular would reach everybody.
+        # An empty group would limit nothing, so that everybody would get the push.
         isinstance(names, list) and names and all(isinstance(name, str) for name in names)
         for names in groups.values()
     ):

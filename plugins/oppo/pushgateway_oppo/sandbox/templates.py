@@ -16,12 +16,12 @@ from pushgateway_oppo.sandbox.form import read_json_text
 
 WRONG_TEMPLATE: Final = "54"
 NO_TEMPLATE_ID: Final = "private_msg_template_id is null"
-"""OPPO's message where a private category comes without a template."""
+"""OPPO's message for a private category without a template."""
 _PARTS: Final = {"title": "private_title_parameters", "content": "private_content_parameters"}
 
 
 def are_templates(value: Any) -> bool:
-    """Whether a value of the switch is one: None, or by id the names of the places in `title` and `content`."""
+    """Whether the switch accepts a value: None, or by template id the parameter names in `title` and `content`."""
     return value is None or (
         isinstance(value, dict)
         and all(isinstance(one, dict) and one.keys() <= _PARTS.keys() for one in value.values())
@@ -36,7 +36,7 @@ def _are_names(names: Any) -> bool:
 def template_objection(
     fields: Mapping[str, Any], dialect: Dialect, templates: Mapping[str, Mapping[str, Any]] | None
 ) -> tuple[str, str] | None:
-    """(code, field) where a notification breaks the rules of templates. None: it does not, or nobody asks."""
+    """(code, field) where a notification breaks the rules of templates. None: it does not, or `templates` is None."""
     if templates is None:
         return None
     category = dialect.categories.get(str(fields.get("category") or ""))
