@@ -292,11 +292,11 @@ def test_every_option_of_the_file_is_named(language: str) -> None:
 
 
 @both_languages
-def test_the_options_and_switches_of_the_sandbox_are_described(language: str) -> None:
-    """The page names every argument of `OppoSandbox`, and every switch that `set` of its control interface changes."""
+def test_the_options_of_the_sandbox_are_described(language: str) -> None:
+    """The page names every argument of `OppoSandbox`, and every option that `set` of its control interface changes."""
     passages = read(ROOT / "docs" / language / "oppo.md").passages
-    (options,) = (one.code for one in passages if "OppoSandbox(...)" in one.code)
-    (control,) = (one.code for one in passages if "OppoSandbox.switch(name, value)" in one.code)
+    (arguments,) = (one.code for one in passages if "OppoSandbox(...)" in one.code)
+    (control,) = (one.code for one in passages if "OppoSandbox.set_option(name, value)" in one.code)
 
-    assert set(inspect.signature(OppoSandbox).parameters) - set(options) == set()
-    assert set(OppoSandbox.switches) - set(control) == set()
+    assert set(inspect.signature(OppoSandbox).parameters) - set(arguments) == set()
+    assert set(OppoSandbox.options) - set(control) == set()

@@ -7,7 +7,7 @@ clock and the seed of its random handed in. `serving` runs a sandbox as an HTTP 
 """
 
 from pushgateway.sandbox.find import find_sandbox
-from pushgateway.sandbox.kit.base import Answer, Sandbox, Switch
+from pushgateway.sandbox.kit.base import Answer, Sandbox, SandboxOption
 from pushgateway.sandbox.kit.faults import Fault, Faults
 from pushgateway.sandbox.kit.ledger import Delivery, Ledger
 from pushgateway.sandbox.kit.phones import Phone, Phones
@@ -21,6 +21,6 @@ __all__ = [
     "Phone",
     "Phones",
     "Sandbox",
-    "Switch",
+    "SandboxOption",
     "find_sandbox",
 ]

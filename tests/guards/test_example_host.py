@@ -223,7 +223,7 @@ def on_its_way(host: Host, oppo: OppoSandbox, to: str) -> Iterator[Future[dict[s
 
 def assert_a_receipt_retires_too(host: Host, oppo: OppoSandbox, phones: list[str]) -> None:
     """The vendor takes the push and tells only later that the token is dead, to either worker."""
-    oppo.switch("late_invalid", True)
+    oppo.set_option("late_invalid", True)
     for number, phone in enumerate(phones):
         session = host.log_in(f"late-{number}", phone)
         oppo.uninstall(phone)

@@ -140,11 +140,11 @@ def test_a_fault_that_is_never_played_fails_its_scenario(tmp_path: Path) -> None
 
 @pytest.mark.parametrize("base", [ACME, BEAM, OPPO], ids=lambda base: base.name)
 def test_a_code_can_be_said_of_one_target(base: Base, tmp_path: Path) -> None:
-    """`Sandbox.sayings`: the phone gets nothing, its neighbour gets its own."""
+    """`Sandbox.target_codes`: the phone gets nothing, its neighbour gets its own."""
     with installed(tmp_path, base=base) as kit:
         driver: ExchangeDriver = kit().driver(tokens=2)
         first, second = driver.sandbox.tokens
-        driver.sandbox.sayings[first] = "10000" if base is OPPO else "10" if base is ACME else "1"
+        driver.sandbox.target_codes[first] = "10000" if base is OPPO else "10" if base is ACME else "1"
         outcomes = driver.push([Push(PushToken(1, token), NOTE, dedupe_id=token) for token in (first, second)])
 
     assert [outcome.ok for outcome in outcomes] == [False, True]

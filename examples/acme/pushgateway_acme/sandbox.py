@@ -22,7 +22,7 @@ class AcmeSandbox(Sandbox):
     brand = "acme"
     operations: ClassVar[list[str]] = list(RULES.operations)
     manglings = ("shuffle",)
-    says_of_targets = True
+    has_target_codes = True
     receipt_kinds = frozenset(ReceiptKind[row.kind] for row in RULES.events.values())
 
     def __init__(self, **options: Any) -> None:
@@ -111,15 +111,15 @@ class AcmeSandbox(Sandbox):
 
     def _deliver(self, token: str, message: dict[str, Any], operation: str) -> dict[str, object]:
         phone = self.phones_known.get(token)
-        if token in self.sayings:
-            return {"to": token, "code": int(self.sayings[token])}
+        if token in self.target_codes:
+            return {"to": token, "code": int(self.target_codes[token])}
         if phone is None or phone.muted:
             return {"to": token, "code": 10 if phone is None else 11}
         if message["id"] and (token, message["id"]) in self.seen:
             return {"to": token, "code": 12}
         self.seen.add((token, message["id"]))
         number = f"m{self.ledger.total + 1}"
-        kind = self.fates.get(token, ReceiptKind.ARRIVED)
+        kind = self.target_receipts.get(token, ReceiptKind.ARRIVED)
         if kind is ReceiptKind.ARRIVED:
             self.deliver(phone, lambda: self._shown(token, message, number, operation))
         if message.get("receipts"):

@@ -190,8 +190,8 @@ def test_an_order_is_obeyed_whole_or_not_at_all(wire: Wire) -> None:
     unknown = wire.order({"do": "set", "daily_limit": 0, "colour": 1})
     wrong = wire.order({"do": "set", "daily_limit": 0, "repeats": "drop"})
 
-    known = ", ".join(OppoSandbox.switches)
-    assert unknown == (400, {"error": f"set: colour: the sandbox of oppo has no such switch; it has: {known}"})
+    known = ", ".join(OppoSandbox.options)
+    assert unknown == (400, {"error": f"set: colour: the sandbox of oppo has no such option; it has: {known}"})
     assert wrong == (400, {"error": "set: repeats: must be refuse or absorb"})
     assert wire.order({"do": "set"}) == (200, {"done": False})
     assert wire.post(NOTIFICATION + "unicast", form)["code"] == 0

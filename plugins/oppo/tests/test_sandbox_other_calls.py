@@ -152,7 +152,7 @@ def test_v13_lists_its_last_tag_twice(client: Asker) -> None:
 def test_tags_may_have_to_be_created_first(today: Asker) -> None:
     """With the switch, what nobody created is passed over; a second of the name is 32, a group of unknowns 31."""
     one = today.sandbox.tokens[0]
-    today.sandbox.switch("created_tags_only", True)
+    today.sandbox.set_option("created_tags_only", True)
     fields = {"registration_id": one, "tags": "sport;news"}
     before = today.call("subscribe_tags", fields)["data"]["tags"]
 
@@ -221,20 +221,20 @@ def test_dead_tokens_in_pages(today: Asker) -> None:
     gone = list(today.sandbox.tokens[:5])
     for token in gone:
         today.sandbox.uninstall(token)
-    today.sandbox.switch("feedback_page", 2)
+    today.sandbox.set_option("feedback_page", 2)
 
     pages = [today.call("invalid_tokens")["data"] for _ in range(4)]
 
     assert [page["registration_ids"] for page in pages] == [gone[:2], gone[2:4], gone[4:], []]
     assert [page["totalCount"] for page in pages] == [5, 3, 1, 0]
     with pytest.raises(FieldError, match="feedback_page: must be a whole number from 1 on, or null"):
-        today.sandbox.switch("feedback_page", 0)
+        today.sandbox.set_option("feedback_page", 0)
 
 
 def test_the_quota_is_what_is_left_of_the_day(today: Asker) -> None:
     """Without a limit there is nothing to tell; with one it goes down with every push, and not below nothing."""
     unlimited = today.call("push_permit")["data"]
-    today.sandbox.switch("daily_limit", 2)
+    today.sandbox.set_option("daily_limit", 2)
     told = [today.call("push_permit")["data"]]
     for token in today.sandbox.tokens[:3]:
         today.unicast(token)
@@ -269,7 +269,7 @@ def test_what_is_wrong_with_a_picture(today: Asker) -> None:
     assert today.upload(b"")["code"] == 40
     assert [today.upload(good, ttl=ttl)["code"] for ttl in ("0", "-1", "x", "1.5")] == [41] * 4
     assert [today.upload(good, ttl=ttl)["code"] for ttl in (None, "", "1")] == [0, 0, 0]
-    today.sandbox.switch("daily_pictures", 4)
+    today.sandbox.set_option("daily_pictures", 4)
     assert [today.upload(good)["code"] for _ in range(2)] == [0, 34]
     today.now += 86_400
     today.login()

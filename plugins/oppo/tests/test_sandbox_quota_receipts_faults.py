@@ -45,7 +45,7 @@ def test_a_share_set_in_mid_day_counts_the_whole_day() -> None:
     client = Client()
     one = client.sandbox.tokens[0]
     codes = [client.unicast(one)["code"] for _ in range(2)]
-    client.sandbox.switch("daily_limit", 3)
+    client.sandbox.set_option("daily_limit", 3)
 
     codes += [client.unicast(one)["code"] for _ in range(2)]
     client.now = NOON_IN_BEIJING + 12 * 3600

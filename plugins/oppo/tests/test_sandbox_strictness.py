@@ -231,9 +231,9 @@ def test_a_wrong_content_type_is_named(client: Client) -> None:
 
 def test_the_days_share_can_be_set_while_it_runs(client: Client) -> None:
     """At the limit a push gets through, one more is 33, and without a limit everything does again."""
-    client.sandbox.switch("daily_limit", 2)
+    client.sandbox.set_option("daily_limit", 2)
     limited = [client.unicast({}) for _ in range(3)]
-    client.sandbox.switch("daily_limit", None)
+    client.sandbox.set_option("daily_limit", None)
 
     assert limited == [0, 0, 33]
     assert client.unicast({}) == 0
@@ -241,15 +241,15 @@ def test_the_days_share_can_be_set_while_it_runs(client: Client) -> None:
 
 def test_every_switch_does_something(client: Client) -> None:
     """Rate, repeats, logins and the text of times follow their switch from the next call on."""
-    client.sandbox.switch("per_second", 0)
+    client.sandbox.set_option("per_second", 0)
     too_fast = client.unicast({})
-    client.sandbox.switch("per_second", None)
-    client.sandbox.switch("repeats", "absorb")
+    client.sandbox.set_option("per_second", None)
+    client.sandbox.set_option("repeats", "absorb")
     repeats = [client.unicast({"app_message_id": "m"}) for _ in range(2)]
-    client.sandbox.switch("last_login_wins", True)
+    client.sandbox.set_option("last_login_wins", True)
     first = client.access
     second = client.login()["data"]["auth_token"]
-    client.sandbox.switch("text_create_time", True)
+    client.sandbox.set_option("text_create_time", True)
 
     assert too_fast == -2
     assert repeats == [0, 0]
@@ -270,14 +270,14 @@ def test_every_switch_does_something(client: Client) -> None:
         (
             "colour",
             1,
-            f"colour: the sandbox of oppo has no such switch; it has: {', '.join(OppoSandbox.switches)}",
+            f"colour: the sandbox of oppo has no such option; it has: {', '.join(OppoSandbox.options)}",
         ),
     ],
 )
 def test_wrong_switches_are_refused(client: Client, name: str, value: object, sentence: str) -> None:
     """An unknown name hears the known ones, a wrong value what would be right, and nothing changes."""
     with pytest.raises(FieldError) as caught:
-        client.sandbox.switch(name, value)
+        client.sandbox.set_option(name, value)
 
     assert str(caught.value) == sentence
     assert client.unicast({}) == 0

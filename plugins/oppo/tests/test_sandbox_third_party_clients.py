@@ -140,7 +140,7 @@ def test_keys_in_camel_case_are_behind_a_switch() -> None:
     one = client.sandbox.tokens[0]
 
     unknown = client.unicast(one, **note)["code"]
-    client.sandbox.switch("camel_case", True)
+    client.sandbox.set_option("camel_case", True)
     refused = client.unicast(one, **note)
     taken = client.unicast(one, **{**note, "clickActionType": 0})
 

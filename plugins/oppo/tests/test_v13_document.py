@@ -214,7 +214,7 @@ def test_parameters_of_an_action_are_any_json(dialect: str) -> None:
     one, texts = client.sandbox.tokens[0], ("null", "[]", '{"a":1}', "{")
 
     liberal = [client.unicast(one, action_parameters=text)["code"] for text in texts]
-    client.sandbox.switch("object_parameters", True)
+    client.sandbox.set_option("object_parameters", True)
     strict = [client.unicast(one, action_parameters=text)["code"] for text in texts]
 
     assert (liberal, strict) == ([0, 0, 0, 41], [41, 41, 0, 41])

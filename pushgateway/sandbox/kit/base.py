@@ -1,8 +1,8 @@
-"""`Sandbox`, the base class of a vendor's sandbox: a request in, an answer out.
+"""`Sandbox`, the base class of a vendor's sandbox: takes a request, returns an answer.
 
-Pure but for the sandbox's own state. No socket, no sleep: an answer says how late it comes and whether the connection
-breaks, and its carrier (`serving`, or `pushgateway.testing.SandboxTransport`) does so. The clock is handed in. Calls
-from several threads are safe: one request is answered at a time.
+It has no socket and does not sleep: an `Answer` says after how many seconds the reply comes and whether the connection
+breaks, and what carries it (`pushgateway.sandbox.serving`, or `pushgateway.testing.SandboxTransport`) does so. The
+clock is handed in. Calls from several threads are safe: one request is answered at a time.
 
 A vendor's sandbox is a subclass with `operation`, `perform`, `refusal` and `settings`, registered in the entry point
 group `pushgateway.sandboxes` under its brand.
@@ -31,56 +31,59 @@ from pushgateway.vendor import Reason, ReceiptKind, Request, Response
 HTML_PAGE = b"<!DOCTYPE html><html><head><title>gateway</title></head><body><h1>Bad gateway</h1></body></html>"
 
 _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
-"""Made once: `json.dumps` with an option makes a new one for every call."""
+"""Made once, because `json.dumps` with arguments makes a new encoder for every call."""
 
 
 @safe_repr
 @attrs.frozen
 class Answer:
-    """What a sandbox does with a request."""
+    """How a sandbox answers a request."""
 
     response: Response | None
     """None: the connection breaks without a reply."""
     delay: float = 0.0
-    """Seconds until the reply, or the break, comes."""
+    """Seconds until the reply comes or the connection breaks."""
     sent: bool = True
-    """False: the connection broke before the request had arrived, so surely nothing was done."""
+    """False: the connection broke before the request had arrived, so it was not performed."""
 
 
 @safe_repr
 @attrs.frozen
-class Switch:
-    """A part of the vendor's behaviour that may be changed while the sandbox runs."""
+class SandboxOption:
+    """The values that an option of a sandbox may have. An option changes the imitated vendor's behaviour while the
+    sandbox runs, such as its daily limit."""
 
     takes: Callable[[Any], bool]
-    """Whether a value is one that it takes."""
+    """Returns True for an allowed value."""
     values: str
-    """Those values in words, behind "must be"."""
+    """The allowed values in words, used after "must be" in an error."""
 
 
 class Sandbox(ABC):
     """A strict imitation of one vendor's server for one app.
 
-    `clock` gives epoch seconds; `seed` decides tokens, ids and shares of faults; `tokens` is how many phones are
-    registered at the start; with `keep=False` the ledger only counts and the screens of the phones stay empty.
+    `clock` returns epoch seconds. `seed` decides tokens, ids and which requests a fault with a `share` changes.
+    `tokens` is the number of phones registered at the start. With `keep=False` the ledger only counts, and phones show
+    nothing.
     """
 
     brand: ClassVar[str]
     """The phone maker as a key; equals the entry point's name."""
     operations: ClassVar[Collection[str]] = ()
-    """The vendor's calls by name, as faults and the ledger name them."""
+    """Names of the vendor's calls, as used by faults and the ledger."""
     manglings: ClassVar[Collection[str]] = ()
-    """Kinds of faults beyond the common ones; `mangle` plays them."""
+    """Kinds of faults of this vendor in addition to the common ones; `mangle` applies them."""
     codes: ClassVar[Mapping[Reason, str | None]] = {}
-    """The vendor's code for a whole request that ends with a reason, None where it has none: what the conformance kit
-    plays. Not needed for a plug-in that ships `rules.toml`."""
-    says_of_targets: ClassVar[bool] = False
-    """Whether `perform` looks `sayings` up before it delivers. The conformance kit plays codes about single targets
-    only where this is True, and demands it of a vendor whose `rules.toml` has such codes."""
+    """For each reason the code with which the vendor refuses a whole request, None if it has none. The conformance kit
+    sends these as faults. Not needed for a plug-in that ships `rules.toml`."""
+    has_target_codes: ClassVar[bool] = False
+    """True if `perform` looks up `target_codes` before it delivers. The conformance kit tests codes about single
+    targets only if this is True, and requires it if the vendor's `rules.toml` has such codes."""
     receipt_kinds: Collection[ReceiptKind] = frozenset({ReceiptKind.ARRIVED})
-    """The kinds of receipts that this sandbox can post: `perform` looks `fates` up for those besides `ARRIVED`."""
-    switches: ClassVar[Mapping[str, Switch]] = {}
-    """By name: what `switch` changes; `turn` does it."""
+    """The kinds of receipts that this sandbox can post. For kinds other than `ARRIVED`, `perform` looks up
+    `target_receipts`."""
+    options: ClassVar[Mapping[str, SandboxOption]] = {}
+    """The options that `set_option` changes, by name; a subclass changes them in `apply_option`."""
 
     def __init__(
         self, *, clock: Callable[[], float] = time.time, seed: int = 0, tokens: int = 20, keep: bool = True
@@ -89,42 +92,42 @@ class Sandbox(ABC):
         self.phones_known = Phones()
         self.ledger = Ledger(keep=keep)
         self.faults = Faults(kinds=self.manglings, operations=self.operations, seed=seed)
-        # Tokens of imaginary phones are not cryptography; a seed makes a failing run repeatable.
+        # Tokens of simulated phones need no cryptographic random; a seed makes a failing run repeatable.
         self.random = random.Random(seed)  # noqa: S311
         self.lock = threading.RLock()
-        self.sayings: dict[str, str] = {}
-        """By token: the code that the vendor says of this target in place of delivering to it."""
-        self.fates: dict[str, ReceiptKind] = {}
-        """By token: what a receipt tells of a push that was accepted and did not arrive. Only for pushes to single
+        self.target_codes: dict[str, str] = {}
+        """By token: the code with which the vendor refuses this target instead of delivering to it."""
+        self.target_receipts: dict[str, ReceiptKind] = {}
+        """By token: the kind of receipt for a push that was accepted and did not arrive. Only for pushes to single
         phones that ask for receipts."""
         self._date = (0, "")
         self.register(tokens)
 
-    # To be implemented for a vendor.
+    # Implemented by a vendor's sandbox.
 
     @abstractmethod
     def operation(self, request: Request) -> str:
-        """The vendor's name of the call that this request makes; any text when it makes none."""
+        """The vendor's name of the call that this request makes; any other text if it is no known call."""
 
     @abstractmethod
     def perform(self, request: Request, operation: str) -> Response:
-        """Do what the vendor does and answer as the vendor answers. Never raises for what a client sent."""
+        """Do what the vendor does and return the vendor's reply. Never raises because of what a client sent."""
 
     @abstractmethod
     def refusal(self, code: str) -> Response:
-        """The vendor's reply with this code, nothing done."""
+        """The vendor's reply with this code; nothing is performed."""
 
     @abstractmethod
     def settings(self, url: str) -> dict[str, object]:
         """The settings of a certificate that makes the plug-in talk to this sandbox at `url`."""
 
     def mangle(self, response: Response, fault: Fault) -> Response:
-        """The vendor's true reply, spoilt as `fault` (one of `manglings`) asks."""
+        """The vendor's true reply, changed as `fault` (one of `manglings`) says."""
         raise NotImplementedError(f"{type(self).__name__} lists {fault.kind!r} in manglings but cannot play it")
 
-    def turn(self, name: str, value: Any) -> None:
-        """Set one of `switches` to a value that it takes."""
-        raise NotImplementedError(f"{type(self).__name__} lists {name!r} in switches but cannot turn it")
+    def apply_option(self, name: str, value: Any) -> None:
+        """Set one of `options` to an allowed value."""
+        raise NotImplementedError(f"{type(self).__name__} lists {name!r} in options but has no apply_option for it")
 
     def make_token(self) -> str:
         """A token for a new phone."""
@@ -137,10 +140,10 @@ class Sandbox(ABC):
         """The requests of receipts that are due. Each is returned once: the caller must post it."""
         return []
 
-    # The same for all vendors.
+    # The same for every vendor.
 
     def answer(self, request: Request) -> Answer:
-        """Answer one request: note it, play the faults of the script, and otherwise do what the vendor does."""
+        """Answer one request: count it in the ledger, apply the faults that are set for it, or else perform it."""
         with self.lock:
             operation = self.operation(request)
             self.ledger.note_call(operation, len(request.content))
@@ -170,55 +173,56 @@ class Sandbox(ABC):
         with self.lock:
             return self.phones_known.tokens
 
-    def switch(self, name: str, value: object) -> None:
-        """Change a part of the vendor's behaviour from now on. Raises `FieldError` for a wrong name or value."""
-        self.check_switch(name, value)
+    def set_option(self, name: str, value: object) -> None:
+        """Change an option of the sandbox from now on. Raises `FieldError` for a wrong name or value."""
+        self.check_option(name, value)
         with self.lock:
-            self.turn(name, value)
+            self.apply_option(name, value)
 
-    def check_switch(self, name: str, value: object) -> None:
-        """Raise `FieldError` unless `switch` would take this."""
-        known = self.switches.get(name)
+    def check_option(self, name: str, value: object) -> None:
+        """Raise `FieldError` unless `set_option` would accept this."""
+        known = self.options.get(name)
         if known is None:
-            names = ", ".join(sorted(self.switches)) or "none"
-            raise FieldError(name, f"the sandbox of {self.brand} has no such switch; it has: {names}")
+            names = ", ".join(sorted(self.options)) or "none"
+            raise FieldError(name, f"the sandbox of {self.brand} has no such option; it has: {names}")
         if not known.takes(value):
             raise FieldError(name, f"must be {known.values}")
 
     def register(self, tokens: int | Iterable[str]) -> list[str]:
-        """Register so many new phones, or phones with these tokens. Returns their tokens."""
+        """Register that number of new phones, or phones with these tokens. Returns their tokens."""
         with self.lock:
             new = [self.make_token() for _ in range(tokens)] if isinstance(tokens, int) else list(tokens)
             self.phones_known.register(new)
             return new
 
     def uninstall(self, token: str) -> bool:
-        """The app is removed from this phone: its token is dead. False when it was not registered."""
+        """The app is removed from this phone: its token is dead. Returns False if it was not registered."""
         with self.lock:
             return self.phones_known.uninstall(token)
 
     def mute(self, token: str, muted: bool = True) -> bool:
-        """The user switches this app's notifications off (or on again). False when the token is not registered."""
+        """The user switches this app's notifications off (or on again). Returns False if the token is not
+        registered."""
         with self.lock:
             return self.phones_known.mute(token, muted)
 
     def set_alias(self, token: str, alias: str | None) -> bool:
-        """Name a phone. False when the token is not registered."""
+        """Give a phone this alias, or none. Returns False if the token is not registered."""
         with self.lock:
             return self.phones_known.set_alias(token, alias)
 
     def set_tags(self, token: str, tags: Iterable[str]) -> bool:
-        """Give a phone exactly these tags. False when the token is not registered."""
+        """Give a phone exactly these tags. Returns False if the token is not registered."""
         with self.lock:
             return self.phones_known.set_tags(token, tags)
 
     def phones(self) -> tuple[Phone, ...]:
-        """The registered phones with what each shows."""
+        """The registered phones and what each shows."""
         with self.lock:
             return tuple(self.phones_known)
 
     def deliver(self, phone: Phone, delivery: Callable[[], Delivery]) -> None:
-        """Write a performed push into the ledger and onto the phone's screen (only counted when `keep=False`)."""
+        """Add a performed push to the ledger and to what the phone shows (with `keep=False` it is only counted)."""
         if not self.ledger.keeps:
             self.ledger.note(phone.token, None)
             return
@@ -227,7 +231,7 @@ class Sandbox(ABC):
         phone.show(made)
 
     def reply_json(self, body: Any, status: int = 200) -> Response:
-        """A JSON reply with the sandbox's own date."""
+        """A JSON reply whose `date` header is the sandbox's clock."""
         content = _ENCODER.encode(body).encode("utf-8", "replace")
         return self._reply(status, "application/json;charset=UTF-8", content)
 
@@ -269,4 +273,4 @@ _REPLIES: dict[str, Callable[[Sandbox, Fault, Response | None], Response | None]
     "drop": Sandbox._break,
     "refuse": Sandbox._break,
 }
-"""How each replacing kind of fault answers; a test keeps it equal to `faults.REPLACING`."""
+"""The answer for each kind of fault that replaces the reply. A test keeps the keys equal to `faults.REPLACING`."""

@@ -359,13 +359,13 @@ def _expire(sandbox: Sandbox, _: Fields) -> Fields:
 
 
 def _set(sandbox: Sandbox, command: Fields) -> Fields:
-    switched = {name: value for name, value in command.items() if name != "do"}
-    for name, value in switched.items():
-        sandbox.check_switch(name, value)  # all of them first: a command is executed whole or not at all
+    options = {name: value for name, value in command.items() if name != "do"}
+    for name, value in options.items():
+        sandbox.check_option(name, value)  # all of them first: a command is executed whole or not at all
     with sandbox.lock:
-        for name, value in switched.items():
-            sandbox.switch(name, value)
-    return {"done": bool(switched)}
+        for name, value in options.items():
+            sandbox.set_option(name, value)
+    return {"done": bool(options)}
 
 
 def _execute(sandbox: Sandbox, command: Any) -> HttpResponse:
@@ -392,4 +392,4 @@ _COMMANDS: dict[str, tuple[Callable[[Sandbox, Fields], Fields], Collection[str] 
     "set": (_set, None),
     "clear": (_clear, ("only",)),
 }
-"""By name: the function that executes it, and the fields that it takes; None: the switches of the sandbox."""
+"""By name: the function that executes it, and the fields that it takes; None: the options of the sandbox."""

@@ -56,14 +56,15 @@ class ReceiptScenarios(Harness):
             return
         kinds = sorted(self.make_sandbox(clock=lambda: EPOCH, tokens=0).receipt_kinds, key=lambda kind: kind.value)
         for kind in kinds:
-            fates = {0: kind, 1: ReceiptKind.ARRIVED} if self.size > 1 else {0: kind}
-            sent, receipts = self._reported(fates)
+            expected = {0: kind, 1: ReceiptKind.ARRIVED} if self.size > 1 else {0: kind}
+            sent, receipts = self._reported(expected)
             by_token = {receipt.push_token: receipt for receipt in receipts}
             for place, (push_token, (_, message_id)) in enumerate(sent.items()):
                 receipt = by_token.get(push_token)
-                assert receipt is not None, f"the vendor reported {fates[place].name}, and no receipt was read"
-                assert receipt.kind is fates[place], (
-                    f"the vendor reported {fates[place].name} ({receipt.event!r}), the receipt says {receipt.kind.name}"
+                assert receipt is not None, f"the vendor reported {expected[place].name}, and no receipt was read"
+                assert receipt.kind is expected[place], (
+                    f"the vendor reported {expected[place].name} ({receipt.event!r}), "
+                    f"the receipt says {receipt.kind.name}"
                 )
                 right = receipt.message_id in (None, message_id) or message_id is None
                 assert right, "the receipt bears another message id than the outcome of its push"
@@ -129,24 +130,24 @@ class ReceiptScenarios(Harness):
             return refused.reason
         return None
 
-    def _pushed(self, fates: Mapping[int, ReceiptKind]) -> tuple[ExchangeDriver, list[Push]]:
+    def _pushed(self, kinds: Mapping[int, ReceiptKind]) -> tuple[ExchangeDriver, list[Push]]:
         """A batch of which the push at each place will be reported so, and where."""
         driver = self.driver()
         mixed, batch = driver.vendor.batching.mixed, []
-        for place, kind in fates.items():
+        for place, kind in kinds.items():
             token = driver.sandbox.tokens[place]
             if kind is not ReceiptKind.ARRIVED:
-                driver.sandbox.fates[token] = kind
+                driver.sandbox.target_receipts[token] = kind
             parameter = f"parameter-{place if mixed else 0}"
             note = attrs.evolve(NOTE, receipt_url=RECEIPTS, receipt_parameter=parameter)
             batch.append(Push(PushToken(1, token), note, dedupe_id=f"d-{place}"))
         return driver, batch
 
     def _reported(
-        self, fates: Mapping[int, ReceiptKind]
+        self, kinds: Mapping[int, ReceiptKind]
     ) -> tuple[dict[PushToken, tuple[str, str | None]], list[Receipt]]:
         """What was sent (parameter and message id by push token), and the receipts that came of it."""
-        driver, batch = self._pushed(fates)
+        driver, batch = self._pushed(kinds)
         outcomes = driver.push(batch)
         posted = driver.sandbox.callbacks()
         assert posted, "receipts() is there, but the sandbox's callbacks() post none for a push with a receipt_url"

@@ -242,10 +242,10 @@ class RefusalScenarios(Harness):
         )
 
     def _plays_target_codes(self, has_codes: bool) -> bool:
-        plays = type(self.make_sandbox(clock=lambda: EPOCH, tokens=0)).says_of_targets
+        plays = type(self.make_sandbox(clock=lambda: EPOCH, tokens=0)).has_target_codes
         assert plays or not has_codes, (
-            "rules.toml has codes with scope = 'target', and the sandbox cannot say them: look `self.sayings` up for "
-            "each target before delivering, and set says_of_targets = True"
+            "rules.toml has codes with scope = 'target', and the sandbox cannot send them: look up "
+            "`self.target_codes` for each target before delivering, and set has_target_codes = True"
         )
         return plays
 
@@ -254,7 +254,7 @@ class RefusalScenarios(Harness):
         driver = self.driver()
         batch = self.pushes(driver.sandbox.tokens[:count])
         target = batch[-1].push_token.token
-        driver.sandbox.sayings[target] = code
+        driver.sandbox.target_codes[target] = code
         try:
             outcomes: Sequence[Outcome] = driver.push(batch)
         except Refused as refused:

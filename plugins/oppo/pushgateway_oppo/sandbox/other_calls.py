@@ -11,7 +11,7 @@ from typing import Any
 
 import attrs
 
-from pushgateway.sandbox import Phones, Switch
+from pushgateway.sandbox import Phones, SandboxOption
 from pushgateway.vendor.rules import Dialect, Operation
 from pushgateway_oppo.sandbox.aliases_and_tags import Device
 from pushgateway_oppo.sandbox.allowance import Allowance
@@ -19,9 +19,11 @@ from pushgateway_oppo.sandbox.feedback import Feedback
 from pushgateway_oppo.sandbox.pictures import Media
 from pushgateway_oppo.sandbox.targets import Audience
 
-COUNT = Switch(lambda value: value is None or (type(value) is int and value >= 0), "a whole number or null")
-TRUTH = Switch(lambda value: type(value) is bool, "true or false")
-PAGE = Switch(lambda value: value is None or (type(value) is int and value > 0), "a whole number from 1 on, or null")
+COUNT = SandboxOption(lambda value: value is None or (type(value) is int and value >= 0), "a whole number or null")
+TRUTH = SandboxOption(lambda value: type(value) is bool, "true or false")
+PAGE = SandboxOption(
+    lambda value: value is None or (type(value) is int and value > 0), "a whole number from 1 on, or null"
+)
 
 
 class OtherCalls:
@@ -40,8 +42,8 @@ class OtherCalls:
             **self._media.calls,
         }
 
-    def turn(self, name: str, value: Any) -> None:
-        """Set a switch that is about these calls."""
+    def apply_option(self, name: str, value: Any) -> None:
+        """Change an option that concerns these calls."""
         match name:
             case "created_tags_only":
                 self._device.created_tags_only = value

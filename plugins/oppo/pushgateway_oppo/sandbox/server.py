@@ -28,7 +28,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, Literal
 
-from pushgateway.sandbox import Delivery, Fault, Phone, Sandbox, Switch
+from pushgateway.sandbox import Delivery, Fault, Phone, Sandbox, SandboxOption
 from pushgateway.vendor import ReceiptKind, Request, Response
 from pushgateway.vendor.rules import Dialect, load_rules
 from pushgateway_oppo.sandbox.access_tokens import Access
@@ -58,8 +58,8 @@ class OppoSandbox(Sandbox):
     brand = "oppo"
     operations = tuple(sorted({name for dialect in _RULES.dialects.values() for name in dialect.operations}))
     manglings = tuple(MANGLINGS)
-    says_of_targets = True
-    switches: ClassVar[Mapping[str, Switch]] = {
+    has_target_codes = True
+    options: ClassVar[Mapping[str, SandboxOption]] = {
         "camel_case": TRUTH,
         "created_tags_only": TRUTH,
         "daily_limit": COUNT,
@@ -70,8 +70,8 @@ class OppoSandbox(Sandbox):
         "object_parameters": TRUTH,
         "per_second": COUNT,
         "phone_limit": COUNT,
-        "repeats": Switch(lambda value: value in ("refuse", "absorb"), "refuse or absorb"),
-        "templates": Switch(are_templates, 'null or {id: {"title": [names], "content": [names]}}'),
+        "repeats": SandboxOption(lambda value: value in ("refuse", "absorb"), "refuse or absorb"),
+        "templates": SandboxOption(are_templates, 'null or {id: {"title": [names], "content": [names]}}'),
         "text_create_time": TRUTH,
     }
 
@@ -105,7 +105,7 @@ class OppoSandbox(Sandbox):
         `feedback_page` is how many invalid ids one reply lists; `created_tags_only` skips tags that `add_tag` did not
         create; `camel_case` accepts `clickActionType` for `click_action_type`; `object_parameters` accepts nothing but
         a JSON object as `action_parameters`; `templates` are the approved private templates, by id (None: templates are
-        not checked). `switch` changes these and `last_login_wins` and `repeats` later; a wrong value raises
+        not checked). `set_option` changes these and `last_login_wins` and `repeats` later; a wrong value raises
         `FieldError`. `paths` are the paths of calls for which the rules have none.
         """
         super().__init__(clock=clock, seed=seed, tokens=tokens, keep=keep)
@@ -129,8 +129,8 @@ class OppoSandbox(Sandbox):
             *(last_login_wins, late_invalid, object_parameters, per_second, phone_limit),
             *(repeats, templates, text_create_time),
         )
-        for name, value in zip(self.switches, given, strict=True):
-            self.switch(name, value)
+        for name, value in zip(self.options, given, strict=True):
+            self.set_option(name, value)
 
     def _set_up(self, facts: Dialect, paths: Mapping[str, str]) -> None:
         """Make what the calls need, by the rules of the dialect."""
@@ -141,7 +141,7 @@ class OppoSandbox(Sandbox):
         self._batch_size = facts.number("batch_size")
         self._allowance = Allowance(self.clock, None, None, facts.number("daily_reset_offset"))
         self._admission = Admission(with_paths(facts.operations, paths), self._access, self._allowance)
-        self._targets = Targets(facts, self.phones_known, self.sayings, registration_ids=former)
+        self._targets = Targets(facts, self.phones_known, self.target_codes, registration_ids=former)
         self._unicast_checks = Checks(facts, broadcast=False)
         self._broadcast_checks = Checks(facts, broadcast=True)
         self._receipts = Receipts(None if former else APP_ID, facts.events)
@@ -200,8 +200,8 @@ class OppoSandbox(Sandbox):
         with self.lock:
             self._access.expire()
 
-    def turn(self, name: str, value: Any) -> None:
-        """Set one of `switches`."""
+    def apply_option(self, name: str, value: Any) -> None:
+        """Change one of `options`."""
         match name:
             case "daily_limit" | "per_second":
                 setattr(self._allowance, name, value)
@@ -222,7 +222,7 @@ class OppoSandbox(Sandbox):
             case "text_create_time":
                 self._text_create_time = value
             case _:
-                self._other_calls.turn(name, value)
+                self._other_calls.apply_option(name, value)
 
     def callbacks(self) -> list[Request]:
         """The requests that post the receipts which are due; each is returned once."""
@@ -344,7 +344,7 @@ class OppoSandbox(Sandbox):
 
     def _event(self, phone: Phone) -> str:
         """The event of the receipt for a push to this phone."""
-        if (kind := self.fates.get(phone.token)) is not None:
+        if (kind := self.target_receipts.get(phone.token)) is not None:
             return next((event for event, row in self._facts.events.items() if row.kind == kind.name), ARRIVED)
         if self.phones_known.get(phone.token) is None:
             return DEAD

@@ -16,7 +16,7 @@ class BeamSandbox(Sandbox):
 
     brand = "beam"
     operations = ("send", "cast", "stats")
-    says_of_targets = True
+    has_target_codes = True
     receipt_kinds = frozenset(EVENTS)
     codes: ClassVar[dict[Reason, str | None]] = {
         Reason.RATE_LIMITED: "4",
@@ -93,12 +93,12 @@ class BeamSandbox(Sandbox):
 
     def _deliver(self, token: str, form: dict[str, str], mark: str, call: str, refused: dict[str, list[str]]) -> str:
         phone = self.phones_known.get(token)
-        code = self.sayings.get(token) or ("1" if phone is None else "2" if phone.muted else "")
+        code = self.target_codes.get(token) or ("1" if phone is None else "2" if phone.muted else "")
         if code or phone is None:
             refused.setdefault(code, []).append(token)
             return ""
         number = f"b{self.ledger.total + 1}"
-        kind = self.fates.get(token, ReceiptKind.ARRIVED)
+        kind = self.target_receipts.get(token, ReceiptKind.ARRIVED)
         if kind is ReceiptKind.ARRIVED:
             self.deliver(phone, lambda: self._shown(token, form, mark, number, call))
         if form.get("receipts"):
