@@ -26,7 +26,7 @@ from pushgateway.model.secret import Secret
 from pushgateway.observe.journal import Journal
 from pushgateway.observe.traces import Trace
 from pushgateway.transport import HttpTransport, LeanTransport, Transport
-from pushgateway.vendor.operation import Ruling
+from pushgateway.vendor.ruling import Ruling
 
 __all__ = [
     "Audience",

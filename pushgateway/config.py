@@ -22,8 +22,9 @@ from typing import Any, TypedDict, cast
 
 import attrs
 
-from pushgateway.certificates.certificate import Certificate, load_vendors
+from pushgateway.certificates.certificate import Certificate
 from pushgateway.certificates.plugins import Plugins
+from pushgateway.certificates.settings import load_vendors
 from pushgateway.gateway import Gateway
 from pushgateway.model.checks import check_count, check_linger, check_rate, check_seconds
 from pushgateway.model.errors import ConfigError, FieldError

@@ -12,8 +12,8 @@ from typing import TypeVar
 
 import click
 
-from pushgateway.certificates.certificate import load_vendors
 from pushgateway.certificates.plugins import Plugins
+from pushgateway.certificates.settings import load_vendors
 from pushgateway.cli.exit_codes import Exit, exit_code
 from pushgateway.config import Config
 from pushgateway.gateway import Gateway

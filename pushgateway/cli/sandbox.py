@@ -55,8 +55,9 @@ def make_sandbox(brand: str, tokens: int, given: Mapping[str, object]) -> Sandbo
 
 def login_request(brand: str, settings: dict[str, object], now: float) -> Request | None:
     """The login that the vendor's plug-in would make; None without a plug-in or a login."""
-    from pushgateway.certificates.certificate import Certificate, load_vendors
+    from pushgateway.certificates.certificate import Certificate
     from pushgateway.certificates.plugins import Plugins
+    from pushgateway.certificates.settings import load_vendors
 
     try:
         vendor = load_vendors([Certificate(CERTIFICATE_ID, brand, settings)], Plugins())[CERTIFICATE_ID]

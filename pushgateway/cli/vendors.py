@@ -65,7 +65,8 @@ def abilities(vendor_class: type[Vendor], plugins: Any) -> dict[str, Any]:
 
 
 def _made_up(vendor_class: type[Vendor], required: list[str], plugins: Any) -> Vendor | None:
-    from pushgateway.certificates.certificate import Certificate, load_vendors
+    from pushgateway.certificates.certificate import Certificate
+    from pushgateway.certificates.settings import load_vendors
 
     made_up = Certificate("0", vendor_class.brand, dict.fromkeys(required, "x"))
     try:

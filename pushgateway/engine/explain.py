@@ -25,8 +25,8 @@ from pushgateway.model.reason import Reason, Status
 from pushgateway.model.secret import safe_repr, where
 from pushgateway.vendor import Vendor
 from pushgateway.vendor.exchange import AccessToken, Exchange, Request
-from pushgateway.vendor.operation import Ruling
 from pushgateway.vendor.refusals import NoVerdict, Refused
+from pushgateway.vendor.ruling import Ruling
 
 ACCESS_TOKEN: Final = "ACCESS-TOKEN-NOT-SHOWN"  # noqa: S105 - opens nothing
 """Stands in an explained request where the access token will be."""

@@ -16,8 +16,9 @@ from functools import partial
 
 import attrs
 
-from pushgateway.certificates.certificate import Certificate, load_vendors
+from pushgateway.certificates.certificate import Certificate
 from pushgateway.certificates.plugins import Plugins
+from pushgateway.certificates.settings import load_vendors
 from pushgateway.engine.endpoint import CLOSED
 from pushgateway.engine.lane import Lane
 from pushgateway.engine.options import LaneOptions

@@ -44,12 +44,14 @@ from pushgateway.model.reason import Reason, Status
 from pushgateway.model.receipt import Receipt, ReceiptKind, Statistics
 from pushgateway.model.secret import Secret, safe_repr
 from pushgateway.vendor.capacity import Batching, Rates
-from pushgateway.vendor.contract import Vendor, check_base_url, is_loopback
+from pushgateway.vendor.contract import Vendor
 from pushgateway.vendor.exchange import AccessToken, Exchange, Request, Response
 from pushgateway.vendor.features import find_unsupported
-from pushgateway.vendor.operation import Call, Effect, Ruling
+from pushgateway.vendor.operation import Call
 from pushgateway.vendor.refusals import AccessExpired, ClockSkew, NoVerdict, Refused
 from pushgateway.vendor.replies import Reply, code_text, read_json, read_posted, read_reply
+from pushgateway.vendor.ruling import Effect, Ruling
+from pushgateway.vendor.urls import check_base_url, is_loopback
 
 __all__ = [
     "AccessExpired",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping, Sequence
@@ -12,7 +11,6 @@ from urllib.parse import urlsplit
 import attrs
 
 from pushgateway.model.audience import AudienceKind, Broadcast
-from pushgateway.model.errors import FieldError
 from pushgateway.model.notification import Notification
 from pushgateway.model.outcome import BroadcastOutcome, Outcome
 from pushgateway.model.push import Push
@@ -20,8 +18,9 @@ from pushgateway.model.reason import Reason
 from pushgateway.model.receipt import Receipt, Statistics
 from pushgateway.vendor.capacity import Batching, Rates
 from pushgateway.vendor.exchange import AccessToken, Exchange, Request
-from pushgateway.vendor.operation import Call, Ruling
+from pushgateway.vendor.operation import Call
 from pushgateway.vendor.refusals import Refused
+from pushgateway.vendor.ruling import Ruling
 
 
 class Vendor(ABC):
@@ -201,30 +200,3 @@ def _told(value: Any) -> Any:
 
 
 _FIELDS = [field.name for field in attrs.fields(Notification)]
-
-
-def check_base_url(field: str, url: str) -> str:
-    """`url` without its trailing slash, or `FieldError` unless it is `https://host[:port]` or `http://` to loopback.
-
-    Plain HTTP would show secrets and texts to the network, so it is for sandboxes on this machine only.
-    """
-    try:
-        parts = urlsplit(url)
-        host, _ = parts.hostname, parts.port
-    except (ValueError, AttributeError):
-        raise FieldError(field, "must be a URL such as https://host") from None
-    if parts.scheme not in ("https", "http") or not host or parts.username or parts.query or parts.fragment:
-        raise FieldError(field, "must be a URL such as https://host")
-    if parts.scheme == "http" and not is_loopback(host):
-        raise FieldError(field, "must be https://; plain http:// is for loopback addresses only")
-    return url.rstrip("/")
-
-
-def is_loopback(host: str) -> bool:
-    """True for `localhost` and literal loopback addresses. No name is looked up."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

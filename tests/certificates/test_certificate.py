@@ -10,8 +10,9 @@ from typing import Any, ClassVar, Literal
 import attrs
 import pytest
 
-from pushgateway.certificates.certificate import Certificate, load_vendors
+from pushgateway.certificates.certificate import Certificate
 from pushgateway.certificates.plugins import Plugins
+from pushgateway.certificates.settings import load_vendors
 from pushgateway.model.errors import ConfigError, FieldError, PluginError
 from pushgateway.model.outcome import Outcome
 from pushgateway.model.push import Push

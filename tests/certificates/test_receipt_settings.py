@@ -10,9 +10,9 @@ from operations_vendor import SECRET, Clerk, ClerkServer, clerks, sealed
 from toy_vendor import Toy, certificate, note
 
 from pushgateway import Certificate, ConfigError, FieldError, PushToken, Secret, load_config
-from pushgateway.certificates.certificate import load_vendors
 from pushgateway.certificates.plugins import Plugins
 from pushgateway.certificates.receipt_signing import longest_base
+from pushgateway.certificates.settings import load_vendors
 from pushgateway.testing.virtual_time import run_virtual
 
 URL = "https://im.example.com/push"

@@ -19,7 +19,7 @@ from pushgateway import (
     Reason,
     Status,
 )
-from pushgateway.certificates.certificate import _structure
+from pushgateway.certificates.settings import _structure
 from pushgateway.engine.lane import Lane
 from pushgateway.engine.options import LaneOptions
 from pushgateway.engine.session.vendor_session import VendorSession
@@ -440,7 +440,7 @@ def test_a_reload_that_changes_nothing_checks_nothing_again(monkeypatch: pytest.
 
     async def main() -> None:
         async with gateway(ToyServer(), *map(certificate, range(50))) as g:
-            monkeypatch.setattr("pushgateway.certificates.certificate._structure", counted)
+            monkeypatch.setattr("pushgateway.certificates.settings._structure", counted)
             g.reload([*map(certificate, range(50)), certificate("new")])
 
     run_virtual(main())

@@ -16,8 +16,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import pushgateway.vendor as contract
-from pushgateway.certificates.certificate import Certificate, load_vendors
+from pushgateway.certificates.certificate import Certificate
 from pushgateway.certificates.plugins import Plugins
+from pushgateway.certificates.settings import load_vendors
 from pushgateway.model.audience import Audience, Broadcast
 from pushgateway.model.errors import FieldError
 from pushgateway.model.notification import Notification, OpenUrl

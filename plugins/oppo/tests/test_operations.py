@@ -16,8 +16,9 @@ from pictures import jpeg, png
 from pushgateway_oppo import Alias, InvalidTokens, Oppo, Picture, RawReply, Tag, Tags
 from pushgateway_oppo.replies import RULES
 
-from pushgateway.certificates.certificate import Certificate, load_vendors
+from pushgateway.certificates.certificate import Certificate
 from pushgateway.certificates.plugins import Plugins
+from pushgateway.certificates.settings import load_vendors
 from pushgateway.model.errors import ConfigError
 from pushgateway.vendor import Call, FieldError, NoVerdict, Reason, Refused, Response, Statistics
 

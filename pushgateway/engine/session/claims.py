@@ -17,7 +17,7 @@ from pushgateway.model.audience import AudienceKind
 from pushgateway.model.notification import Notification
 from pushgateway.model.secret import where
 from pushgateway.vendor import AccessToken, Batching, Rates, Request, Vendor
-from pushgateway.vendor.operation import Ruling
+from pushgateway.vendor.ruling import Ruling
 
 P = ParamSpec("P")
 R = TypeVar("R")

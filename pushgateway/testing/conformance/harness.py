@@ -16,8 +16,9 @@ from typing import Any, ClassVar, cast
 
 import attrs
 
-from pushgateway.certificates.certificate import Certificate, load_vendors
+from pushgateway.certificates.certificate import Certificate
 from pushgateway.certificates.plugins import Plugins
+from pushgateway.certificates.settings import load_vendors
 from pushgateway.gateway import Gateway
 from pushgateway.model.audience import Audience, AudienceKind
 from pushgateway.model.notification import Notification

@@ -12,8 +12,9 @@ from urllib.parse import quote
 
 import attrs
 
-from pushgateway.certificates.certificate import Certificate, load_vendors
+from pushgateway.certificates.certificate import Certificate
 from pushgateway.certificates.plugins import Plugins
+from pushgateway.certificates.settings import load_vendors
 from pushgateway.engine.operations import operations_of
 from pushgateway.model.audience import Broadcast
 from pushgateway.model.errors import ConfigError, FieldError
@@ -26,8 +27,8 @@ from pushgateway.testing.conformance.harness import CANARY, ODD_TOKENS, Harness,
 from pushgateway.testing.conformance.odd_inputs import ODD_NOTES
 from pushgateway.testing.conformance.promises import checks
 from pushgateway.vendor import Request
-from pushgateway.vendor.operation import Ruling
 from pushgateway.vendor.refusals import NoVerdict, Refused
+from pushgateway.vendor.ruling import Ruling
 
 
 class SettingsScenarios(Harness):

@@ -17,8 +17,9 @@ from typing import Any
 from pushgateway_oppo import Oppo
 
 from fuzzing.odd import CANARY, DEEP, ENDLESS, broken, check_words, some
-from pushgateway.certificates.certificate import Certificate, load_vendors
+from pushgateway.certificates.certificate import Certificate
 from pushgateway.certificates.plugins import Plugins
+from pushgateway.certificates.settings import load_vendors
 from pushgateway.config import load_config
 from pushgateway.model.errors import ConfigError, FieldError, PluginError
 from pushgateway.model.secret import Secret
