@@ -1,4 +1,4 @@
-"""From pushes to OPPO's requests: exact both ways, and nothing injected by any text."""
+"""Encoding of pushes and broadcasts into OPPO's requests: equal to the samples, and no text can inject fields."""
 
 import json
 import tomllib
@@ -34,7 +34,7 @@ NAME = st.text(max_size=60)
 
 
 def test_every_sample_has_a_source_and_a_date(samples: Path) -> None:
-    """No sample without an origin, no origin without its sample."""
+    """Each file of `samples/` is listed with source and date, and each listed file exists."""
     listed = tomllib.loads((samples / "samples.toml").read_text("utf-8"))
     names = [name for origin in listed.values() for name in origin["files"]]
 
@@ -42,8 +42,8 @@ def test_every_sample_has_a_source_and_a_date(samples: Path) -> None:
     assert sorted(names) == sorted(path.name for path in samples.iterdir() if path.name != "samples.toml")
 
 
-def test_unicast_is_the_sample(samples: Path) -> None:
-    """One plain push is, byte for byte, the request of the document."""
+def test_unicast_request_equals_the_sample(samples: Path) -> None:
+    """One push without extras is, byte for byte, the request of OPPO's document."""
     encoded = encoded_batch([Push(PushToken(1, TOKEN), note())], CURRENT)
 
     path, content = encode_unicast(encoded, CURRENT)
@@ -52,8 +52,8 @@ def test_unicast_is_the_sample(samples: Path) -> None:
     assert content == (samples / "unicast.request.form").read_bytes().strip()
 
 
-def test_unicast_batch_is_the_sample(samples: Path) -> None:
-    """Several pushes are an array of the same objects."""
+def test_unicast_batch_request_equals_the_sample(samples: Path) -> None:
+    """Several pushes are a JSON array of the objects that single pushes send."""
     same = note()
     encoded = encoded_batch([Push(PushToken(1, token), same) for token in (TOKEN, "CN_not-an-id")], CURRENT)
 
@@ -63,8 +63,8 @@ def test_unicast_batch_is_the_sample(samples: Path) -> None:
     assert content == (samples / "unicast_batch.request.form").read_bytes().strip()
 
 
-def test_save_is_the_sample(samples: Path) -> None:
-    """The content of a broadcast is flat, with the data as JSON text."""
+def test_save_request_equals_the_sample(samples: Path) -> None:
+    """The content of a broadcast is a flat form, with `data` as JSON text."""
     content = encode_notification(
         Notification("Order shipped", "Parcel on its way", ttl=86_400, data={"order": "42"}), V13
     )
@@ -74,8 +74,8 @@ def test_save_is_the_sample(samples: Path) -> None:
     assert sorted(encode_save(content).split(b"&")) == sorted(sample.split(b"&"))
 
 
-def test_broadcast_is_the_sample(samples: Path) -> None:
-    """Targets are joined by semicolons; the sample's own odd ids pass."""
+def test_broadcast_request_equals_the_sample(samples: Path) -> None:
+    """Targets are joined by semicolons. The sample's own unusual ids are accepted as tokens."""
     sample = (samples / "broadcast.request.form").read_bytes().strip()
     tokens = dict(parse_qsl(sample.decode()))["target_value"].split(";")
 
@@ -85,8 +85,8 @@ def test_broadcast_is_the_sample(samples: Path) -> None:
     assert [token_problem(token, 256) for token in tokens] == [""] * 5
 
 
-def test_a_bad_push_leaves_the_others_alone() -> None:
-    """What the rules forbid is settled by place; all others are in the request, in order."""
+def test_a_refused_push_does_not_affect_the_others() -> None:
+    """A push that the rules forbid has its outcome by place; all others are in the request, in order."""
     bad, good = note(title=""), note()
     pushes = [Push(PushToken(1, token), n) for token, n in (("a", good), ("b", bad), (";", good), ("d", good))]
 
@@ -101,8 +101,8 @@ LOOSE = ["a", "x" * 256, "值" * 85, "te&=+%:/.-~", "CN_a", "OPPO_CN_a", "EUEX_a
 
 
 @pytest.mark.parametrize("token", [*LOOSE, "IQAAAACy0_huawei", "d:APA91b_x-y"])
-def test_tokens_are_judged_loosely(token: str) -> None:
-    """Whatever may be an address goes out as it is, those of other vendors too: OPPO judges."""
+def test_unusual_tokens_are_sent_unchanged(token: str) -> None:
+    """A text that may be a token is sent unchanged, even if it looks like another vendor's: OPPO decides."""
     encoded = encoded_batch([Push(PushToken(1, token), note())], V13)
 
     assert message(encode_unicast(encoded, V13)[1])["target_value"] == token
@@ -136,10 +136,10 @@ _CAPITALS = "token: the region before its last '_' is not in capitals, as in CN_
     ],
 )
 @pytest.mark.parametrize("count", [1, 40])
-def test_a_dirty_token_is_no_dead_token(token: str, sentence: str, count: int) -> None:
-    """What was done to a text on its way may hide a living phone: a fault of the input, which keeps the token.
+def test_a_damaged_token_is_not_reported_as_dead(token: str, sentence: str, count: int) -> None:
+    """A damaged text may contain the valid token of a phone: it is `INVALID_NOTIFICATION`, so the host keeps its token.
 
-    Alone, and among many that are as nearly all tokens are.
+    Tested alone, and in a batch with tokens of the usual form, which takes another code path.
     """
     clean_ones = [Push(PushToken(1, f"CN_{number}"), note(), dedupe_id=f"d_{number}") for number in range(count - 1)]
     encoded = encoded_batch([*clean_ones, push_of(token)], V13)
@@ -150,8 +150,8 @@ def test_a_dirty_token_is_no_dead_token(token: str, sentence: str, count: int) -
 
 
 @pytest.mark.parametrize(("token", "size"), [("x" * 257, 257), ("值" * 86, 258), ("cn_" + "0" * 300, 303)])
-def test_a_clean_text_too_long_for_a_token_cannot_be_oppos(token: str, size: int) -> None:
-    """Nothing was done to it, and no registration id is as long."""
+def test_an_undamaged_text_that_is_too_long_is_unregistered(token: str, size: int) -> None:
+    """No registration id is that long, so the text cannot be a token of OPPO's: `UNREGISTERED`."""
     outcome = encoded_batch([push_of(token)], V13).settled[0]
 
     assert (outcome.status, outcome.reason) == (Status.NOT_SENT, Reason.UNREGISTERED)
@@ -166,8 +166,8 @@ def push_of(token: str) -> Push:
 
 
 @given(TEXT, TEXT, st.dictionaries(NAME, TEXT, max_size=3), TEXT)
-def test_any_text_arrives_as_it_was_cut(title: str, body: str, data: dict[str, str], dedupe_id: str) -> None:
-    """Whatever the host writes, OPPO reads the cleaned and cut text, and nothing is injected anywhere."""
+def test_any_text_arrives_cleaned_and_cut(title: str, body: str, data: dict[str, str], dedupe_id: str) -> None:
+    """Whatever the host writes, OPPO decodes the cleaned and cut text, and no text can add or change a field."""
     notification = note(title="T" + title, body="B" + body, data=data)
 
     sent = unicast(notification, dedupe_id=dedupe_id)["notification"]
@@ -178,8 +178,8 @@ def test_any_text_arrives_as_it_was_cut(title: str, body: str, data: dict[str, s
     assert sent.get("app_message_id", "") == clean(dedupe_id)
 
 
-def test_a_broadcast_has_its_own_fields() -> None:
-    """Windows, networks and speed are a broadcast's; numbers are decimal, booleans words."""
+def test_fields_of_a_broadcast() -> None:
+    """Display window, network and speed are form fields; numbers are decimal, booleans `true` or `false`."""
     audience = Audience.everyone().kind
     notification = note(network=Network.WIFI, show_from=NOON, show_until=NOON + timedelta(hours=1), store_offline=False)
 
@@ -259,10 +259,10 @@ def test_a_broadcast_has_its_own_fields() -> None:
         ),
     ],
 )
-def test_what_a_broadcast_cannot_say(
+def test_fields_that_an_audience_does_not_have_are_refused(
     dialect: Any, audience: Audience, fields: dict[str, Any], planned: dict[str, Any], reason: Reason, sentence: str
 ) -> None:
-    """A field that OPPO would ignore or refuse for this audience is an error, not a silent drop."""
+    """A field that OPPO would ignore or refuse for this audience is an error, not silently dropped."""
     with pytest.raises(Refused) as caught:
         encode_notification(note(**fields), dialect, audience.kind, planned)
 
@@ -284,8 +284,8 @@ def test_what_a_broadcast_cannot_say(
         (CURRENT, Audience.of_tags(all_of=["值"]), {"target_type": "6", "target_value": '{"and":["值"]}'}),
     ],
 )
-def test_every_audience(dialect: Any, audience: Audience, form: dict[str, str]) -> None:
-    """Each kind has its number in each dialect; everyone has no value."""
+def test_target_type_and_value_of_every_audience(dialect: Any, audience: Audience, form: dict[str, str]) -> None:
+    """Each kind of audience has its number in each dialect; everyone has no target value."""
     content = encode_broadcast("m-1", audience, audience.values, dialect)
 
     assert dict(parse_qsl(content.decode(), strict_parsing=True)) == {"message_id": "m-1", **form}

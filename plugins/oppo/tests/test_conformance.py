@@ -1,4 +1,4 @@
-"""The OPPO plug-in keeps the promises of every plug-in, in both dialects."""
+"""The conformance kit of `pushgateway.testing`, run for the OPPO plug-in in both dialects and over HTTP."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
@@ -73,7 +73,7 @@ POSTED = (
 
 
 class TestV13(PluginConformance):
-    """The dialect of the founding document."""
+    """The dialect `v1.3`, OPPO's document of 2018."""
 
     vendor = Oppo
     dialect = "v1.3"
@@ -134,16 +134,16 @@ class TestV13(PluginConformance):
     )
 
     def make_sandbox(self, **options: Any) -> OppoSandbox:
-        """A sandbox that speaks the dialect."""
+        """A sandbox in this dialect."""
         return OppoSandbox(dialect=self.dialect, **options)
 
     def with_wrong_secret(self, settings: Mapping[str, Any]) -> Mapping[str, Any]:
-        """The MasterSecret signs."""
+        """The settings with another MasterSecret, which signs the login."""
         return {**settings, "master_secret": "another"}
 
 
 class TestCurrent(TestV13):
-    """The dialect of OPPO's pages of today."""
+    """The dialect `current`, OPPO's current pages."""
 
     dialect = "current"
     limits: ClassVar[Mapping[str, int]] = {
@@ -188,10 +188,10 @@ class TestCurrent(TestV13):
     )
 
     def with_template(self, settings: Mapping[str, Any]) -> Mapping[str, Any]:
-        """A chat template with a place in its title and one in its text."""
+        """An intent with a private template that has one parameter in its title and one in its text."""
         chat = {"template": "t-1", "title_parameters": ["who"], "content_parameters": ["what"]}
         return {**settings, "intents": {"chat": chat}}
 
 
 class TestCurrentOverHttp(OverHttp, TestCurrent):
-    """The same over HTTP, against the served sandbox."""
+    """The dialect `current` against the sandbox served over HTTP."""

@@ -1,4 +1,4 @@
-"""Every field of a notification in OPPO's names: cut or refused at the limits of its dialect."""
+"""Every field of a notification in OPPO's names, cut or refused at the limits of its dialect."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -35,7 +35,7 @@ def refusal(notification: Notification, dialect=V13) -> tuple[Reason | None, str
 
 
 def test_unset_fields_are_left_out() -> None:
-    """What nobody set is OPPO's to decide; false for an unset off_line would turn storing off."""
+    """A field that is not set is not sent, so that OPPO's default applies: `off_line` false would turn storing off."""
     sent = unicast(note())
 
     assert sent == {
@@ -45,8 +45,8 @@ def test_unset_fields_are_left_out() -> None:
     }
 
 
-def test_every_field_has_its_place() -> None:
-    """All that a notification can say in a unicast, in OPPO's names."""
+def test_every_field_of_a_notification_is_sent() -> None:
+    """Each field that a notification can set in a unicast is sent under OPPO's name."""
     sent = unicast(
         note(
             subtitle="sub",
@@ -89,7 +89,7 @@ def test_every_field_has_its_place() -> None:
     ],
 )
 def test_every_click_action(click: Any, fields: Mapping[str, object]) -> None:
-    """There is no type 3; the target goes where the type wants it."""
+    """Each click action has its type (OPPO has no type 3) and its target in the field of that type."""
     sent = unicast(note(click=click))["notification"]
 
     assert {name: value for name, value in sent.items() if name.startswith("click")} == fields
@@ -113,7 +113,7 @@ def test_offline_storage(fields: Mapping[str, Any], expected: Mapping[str, objec
 
 @pytest.mark.parametrize(("dialect", "title", "body"), [(V13, 32, 200), (CURRENT, 50, 50)])
 def test_texts_are_cut_at_the_limit_plus_one(dialect: Any, title: int, body: int) -> None:
-    """At the limit nothing is touched; one more is cut with an ellipsis and named."""
+    """A text at the limit is unchanged; one character more is cut with an ellipsis, and the field is named."""
     fitting = note(title="题" * title, body="b" * body, subtitle="s" * 10)
     over = note(title="题" * (title + 1), body="b" * (body + 1), subtitle="s" * 11)
     encoded = encoded_batch([Push(PushToken(1, "a"), fitting), Push(PushToken(1, "b"), over)], dialect)
@@ -125,8 +125,8 @@ def test_texts_are_cut_at_the_limit_plus_one(dialect: Any, title: int, body: int
     assert sent[1] == {"title": "题" * (title - 1) + "…", "content": "b" * (body - 1) + "…", "sub_title": "s" * 9 + "…"}
 
 
-def test_the_style_moves_the_limit() -> None:
-    """Long text has room for 128 characters."""
+def test_the_style_changes_the_limit_of_the_text() -> None:
+    """Style 2 (long text) allows 128 characters."""
     style = {"oppo": {"style": 2}}
 
     sent = [unicast(note(body="b" * size, overrides=style), CURRENT)["notification"]["content"] for size in (128, 129)]
@@ -232,10 +232,10 @@ def test_the_style_moves_the_limit() -> None:
         ),
     ],
 )
-def test_what_opposes_the_rules_is_refused_here(
+def test_a_value_beyond_its_limit_is_refused(
     dialect: Any, fields: dict[str, Any], over: dict[str, Any], reason: Reason, sentence: str
 ) -> None:
-    """At the limit it goes out; beyond it the push is not sent, and the field, the limit and the size are named."""
+    """At the limit a value is sent; beyond it the push is not sent, and field, limit and size are named."""
     assert unicast(note(**fields), dialect)["target_value"] == TOKEN
 
     refused = refusal(note(**over), dialect)
@@ -261,23 +261,23 @@ def test_what_opposes_the_rules_is_refused_here(
         ({"app_message_id": "x"}, 'overrides["oppo"]["app_message_id"]: is made for each push'),
     ],
 )
-def test_overrides_are_checked_like_everything_else(given_fields: dict[Any, Any], sentence: str) -> None:
-    """Unknown names, wrong types and broken limits are named, as the host wrote them."""
+def test_overrides_are_checked_like_other_fields(given_fields: dict[Any, Any], sentence: str) -> None:
+    """Unknown names, wrong types and values beyond a limit are refused, named as the host wrote them."""
     reason, detail = refusal(note(overrides={"oppo": given_fields}))
 
     assert reason is INVALID
     assert detail.startswith(sentence)
 
 
-def test_an_unknown_override_hears_the_nearest_name() -> None:
-    """A typing mistake is answered with what was probably meant."""
+def test_an_unknown_override_is_refused_with_the_nearest_name() -> None:
+    """For a misspelt name the error suggests the name that was probably meant."""
     detail = refusal(note(overrides={"oppo": {"titel": "x"}}))[1]
 
     assert detail == 'overrides["oppo"]["titel"]: dialect = "v1.3" has no such field; nearest is title'
 
 
-def test_overrides_win() -> None:
-    """OPPO's own names beat the neutral fields, are cut the same way, and another brand's are not read."""
+def test_overrides_replace_other_fields() -> None:
+    """OPPO's own names replace the neutral fields and are cut the same way; overrides for another brand are ignored."""
     sent = unicast(
         note(
             click=OpenUrl("https://example.org"),
@@ -298,8 +298,8 @@ def test_overrides_win() -> None:
     }
 
 
-def test_objects_and_message_fields_of_today() -> None:
-    """Template parameters are objects (or text, as given); `verify_registration_id` lies beside the notification."""
+def test_objects_and_message_fields_of_the_current_dialect() -> None:
+    """Template parameters are objects (or text, as given); `verify_registration_id` stands outside the notification."""
     sent = unicast(
         note(
             overrides={

@@ -1,4 +1,4 @@
-"""What an intent becomes: the rules, the certificate's table, what a notification says itself, and templates."""
+"""Intents: what the rules and the certificate's table make of them, templates, and their warnings."""
 
 import json
 from typing import Any
@@ -37,14 +37,14 @@ def oppo(dialect: str = "current", **fields: Any) -> Oppo:
 
 
 def sent(vendor: Oppo, notification: Notification) -> dict[str, Any]:
-    """The notification's fields in the request that the plug-in makes of it."""
+    """The notification's fields in the plug-in's request."""
     request = first(vendor.push([push(TOKEN, notification)]))
     fields: dict[str, Any] = json.loads(form(request)["message"])["notification"]
     return fields
 
 
 def refused(vendor: Oppo, notification: Notification) -> tuple[Reason | None, str]:
-    """Why it is settled without a request."""
+    """Reason and detail of a push that has its outcome without a request."""
     with pytest.raises(StopIteration) as stopped:
         next(vendor.push([push(TOKEN, notification)]))
     (outcome,) = stopped.value.value
@@ -52,8 +52,8 @@ def refused(vendor: Oppo, notification: Notification) -> tuple[Reason | None, st
 
 
 @pytest.mark.parametrize("word", WORDS)
-def test_the_rules_know_every_intent(word: str) -> None:
-    """Without a table an intent is a category by the rules, and nothing for everybody is private."""
+def test_the_rules_have_a_category_for_every_intent(word: str) -> None:
+    """Without a table an intent has the category of the rules, and no intent for everybody has a private one."""
     category = sent(oppo(), note(word))["category"]
 
     assert category == CURRENT.intents[word].category
@@ -62,15 +62,15 @@ def test_the_rules_know_every_intent(word: str) -> None:
 
 
 @pytest.mark.parametrize("word", WORDS)
-def test_the_old_dialect_has_no_such_words(word: str) -> None:
-    """V1.3 knows no category, so an intent adds nothing there."""
+def test_an_intent_adds_nothing_in_v13(word: str) -> None:
+    """V1.3 has no categories."""
     plain = sent(oppo("v1.3"), Notification("Ann", "See you"))
 
     assert sent(oppo("v1.3"), note(word)) == plain
 
 
-def test_a_table_goes_before_the_rules() -> None:
-    """Category, level, channel, template and what fills it are the certificate's."""
+def test_the_certificates_table_wins_over_the_rules() -> None:
+    """Category, level, channel, template and its parameters are those of the certificate's table."""
     fields = sent(oppo(intents={"chat": CHAT}), note(parameters={"name": "Ann", "text": "See you"}))
 
     assert fields == {
@@ -85,8 +85,11 @@ def test_a_table_goes_before_the_rules() -> None:
     }
 
 
-def test_a_notification_goes_before_its_intent() -> None:
-    """Its own channel and its overrides win, field by field; an own template is filled by who names it."""
+def test_a_notifications_own_fields_win_over_its_intent() -> None:
+    """Its channel and its overrides win field by field.
+
+    The intent's parameters are not filled into another template.
+    """
     vendor = oppo(intents={"chat": CHAT})
     overrides = {"oppo": {"category": "TODO", "private_msg_template_id": "77"}}
 
@@ -97,15 +100,15 @@ def test_a_notification_goes_before_its_intent() -> None:
     assert "private_title_parameters" not in fields
 
 
-def test_no_category_can_be_asked_for() -> None:
-    """An app without the right to categories says so with an empty one."""
+def test_an_empty_category_in_the_table_sends_none() -> None:
+    """So an app can set it that OPPO does not allow to use categories."""
     vendor = oppo(intents={"chat": OppoIntent(category="", channel_id="chat")})
 
     assert sent(vendor, note()) == {"title": "Ann", "content": "See you", "channel_id": "chat"}
 
 
-def test_own_texts_fill_a_template() -> None:
-    """Places named `title` and `body` take the notification's texts as they go out, cut where they are cut."""
+def test_title_and_body_are_template_parameters_by_default() -> None:
+    """Parameters named `title` and `body` have the notification's texts, cut as those are cut."""
     row = OppoIntent(template="66f0", title_parameters=("title",), content_parameters=("body",))
 
     fields = sent(oppo(intents={"chat": row}), note(title="题" * 50, body="文" * 51))
@@ -115,7 +118,7 @@ def test_own_texts_fill_a_template() -> None:
     assert fields["content"] == "文" * 49 + "…"
 
 
-def test_a_fixed_title_has_no_field() -> None:
+def test_a_template_title_without_parameters_has_no_field() -> None:
     """OPPO refuses an empty object for a template whose title is fixed, so the field is left out."""
     fields = sent(oppo(intents={"chat": OppoIntent(template="66f0", content_parameters=("body",))}), note())
 
@@ -123,8 +126,8 @@ def test_a_fixed_title_has_no_field() -> None:
     assert fields["private_content_parameters"] == {"body": "See you"}
 
 
-def test_parameters_travel_as_text_where_that_is_asked_for() -> None:
-    """Clients disagree on object or text; a setting chooses."""
+def test_parameters_are_sent_as_text_if_the_setting_says_so() -> None:
+    """Clients disagree whether parameters are an object or text, so a setting chooses."""
     vendor = oppo(intents={"chat": CHAT}, template_parameters="text")
 
     fields = sent(vendor, note(parameters={"name": "安", "text": 3}))
@@ -147,7 +150,7 @@ def test_parameters_travel_as_text_where_that_is_asked_for() -> None:
     ],
 )
 def test_wrong_parameters_are_named_before_sending(parameters: dict[str, Any], sentence: str) -> None:
-    """A missing, unknown or unfit parameter is refused here by its name, and its content is not told."""
+    """A missing, unknown or unfit parameter is refused without a request, by its name and without its content."""
     reason, detail = refused(oppo(intents={"chat": CHAT}), note(parameters=parameters))
 
     assert reason is Reason.INVALID_NOTIFICATION
@@ -155,13 +158,13 @@ def test_wrong_parameters_are_named_before_sending(parameters: dict[str, Any], s
     assert "Ann" not in detail
 
 
-def test_parameters_of_others_do_no_harm() -> None:
-    """A notification for phones of many brands may have parameters that this certificate has no template for."""
+def test_parameters_without_a_template_are_ignored() -> None:
+    """A notification for phones of many brands may have parameters for which this certificate has no template."""
     assert "private_title_parameters" not in sent(oppo(), note(parameters={"name": "Ann"}))
 
 
 @pytest.mark.parametrize("word", ["marketing", "news"])
-def test_what_is_for_everybody_is_never_private(word: str) -> None:
+def test_an_intent_for_everybody_is_never_sent_as_private(word: str) -> None:
     """Neither by the settings nor by an override of one push."""
     reason, detail = refused(oppo(), note(word, overrides={"oppo": {"category": "IM"}}))
 
@@ -196,15 +199,17 @@ def test_what_is_for_everybody_is_never_private(word: str) -> None:
         ),
     ],
 )
-def test_a_wrong_table_is_named_by_its_place(dialect: Any, table: dict[str, OppoIntent], sentence: str) -> None:
-    """Each fault is one sentence that names intent and setting, and says what would be right."""
+def test_a_wrong_table_is_reported_by_intent_and_setting(
+    dialect: Any, table: dict[str, OppoIntent], sentence: str
+) -> None:
+    """Each fault is one sentence that names intent and setting, and says what is allowed."""
     (problem,) = problems(table, dialect)
 
     assert problem.startswith(sentence)
 
 
-def test_every_fault_of_a_table_is_told_at_once() -> None:
-    """Not the first one alone."""
+def test_all_faults_of_a_table_are_reported_together() -> None:
+    """Not only the first one."""
     with pytest.raises(ConfigError) as wrong:
         oppo(intents={"chat": OppoIntent(category="MI", notify_level=3), "news": OppoIntent(category="IM")})
 
@@ -225,8 +230,8 @@ def test_every_fault_of_a_table_is_told_at_once() -> None:
         ({"intent": None, "channel_id": "mine"}, "mine"),
     ],
 )
-def test_quotas_follow_what_goes_out(fields: dict[str, Any], quota: str) -> None:
-    """A day's share is counted by the category that the push travels under, or else by its channel."""
+def test_the_quota_is_that_of_the_category_or_channel_sent(fields: dict[str, Any], quota: str) -> None:
+    """A push counts against the quota of the category under which it is sent, or else of its channel."""
     vendor = oppo(intents={"news": OppoIntent(category="", channel_id="news-channel")})
 
     assert vendor.quota(note(**{"intent": "chat", **fields})) == quota
@@ -249,10 +254,10 @@ CHANNEL = st.sampled_from([None, "own", "自"])
 
 
 @given(st.sampled_from(WORDS), st.one_of(ROW, BARE), TEXT, TEXT, CHANNEL, PARAMETERS, st.booleans())
-def test_both_ways_say_the_same(
+def test_fast_and_full_encoder_agree_on_intents(
     word: str, row: OppoIntent, title: str, body: str, channel: str | None, parameters: Any, as_text: bool
 ) -> None:
-    """What the short way takes of an intent and its template, the long way takes field by field the same."""
+    """What the fast encoder accepts of an intent and its template, the full encoder writes with the same fields."""
     intents = make_intents({word: row}, CURRENT, as_text=as_text)
     notification = note(
         word, title=title, body=body, channel_id=channel, parameters=parameters, click=OpenActivity("a.B")
@@ -273,8 +278,8 @@ def one(notification: Notification, intents: Any) -> Any:
     return message(encode_unicast(stopped.value.value, CURRENT)[1])["notification"]
 
 
-def test_an_intent_stays_ordinary() -> None:
-    """The short way takes it, its fields made once for a batch, and fills its template; what is wrong it leaves."""
+def test_the_fast_encoder_accepts_an_intent_and_its_template() -> None:
+    """Parameters that are missing, unknown or of an unusual type are left to the full encoder."""
     plan = make_plan(CURRENT)
     intents = make_intents({"chat": CHAT}, CURRENT)
     parameters = {"name": "n", "text": "t"}
@@ -294,8 +299,10 @@ def test_an_intent_stays_ordinary() -> None:
     st.dictionaries(st.sampled_from(["name", "te\"x'", "title"]), TEXT),
     st.booleans(),
 )
-def test_the_weight_is_never_too_little(word: str, title: str, body: str, parameters: Any, as_text: bool) -> None:
-    """A push adds at most what `weigh` says, with template, parameters and channel; the core adds token and id."""
+def test_the_weight_with_an_intent_is_an_upper_bound(
+    word: str, title: str, body: str, parameters: Any, as_text: bool
+) -> None:
+    """A push adds at most `weigh` bytes, with template, parameters and channel; the core adds token and id."""
     row = OppoIntent(
         template="66f0" * 16,
         channel_id='ch"at' * 9,
@@ -314,8 +321,8 @@ def test_the_weight_is_never_too_little(word: str, title: str, body: str, parame
     assert len(request.content) <= vendor.weigh(notification) + len(TOKEN)
 
 
-def test_advice_names_what_is_missing() -> None:
-    """Each private intent without a template and each intent without a channel, those of the table apart."""
+def test_advice_names_missing_templates_and_channels() -> None:
+    """Private intents without a template and intents without a channel; those of the table one by one."""
     told = oppo(intents={"chat": CHAT, "call": OppoIntent(channel_id="call"), "news": OppoIntent()}).advice()
 
     assert [sentence.partition(" is missing")[0] for sentence in told] == [
@@ -328,8 +335,8 @@ def test_advice_names_what_is_missing() -> None:
     assert oppo(intents=full).advice() == ()
 
 
-def test_a_dialect_without_categories_and_channels_says_so() -> None:
-    """V1.3, the default, knows neither, and OPPO of today wants both: said by `check`, in the log and by `explain`."""
+def test_a_dialect_without_categories_and_channels_has_a_warning() -> None:
+    """V1.3, the default, has neither, and OPPO's current API needs both: `check`, the log and `explain` warn."""
     former = oppo("v1.3")
 
     assert former.advice() == (former.caution,)

@@ -1,4 +1,4 @@
-"""What the plug-in cuts, leaves out and refuses beyond plain lengths: blanks, URLs, moments, and fields in company."""
+"""What the plug-in cuts, leaves out and refuses beyond lengths: blanks, URLs, times, fields that depend on others."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -46,8 +46,8 @@ def refusal(notification: Notification, dialect: Any, audience: AudienceKind | N
         ({"title": "\u200b\u3164" * 40 + "hello"}, "title", "hello", True),
     ],
 )
-def test_a_cut_text_still_says_something(fields: dict[str, str], name: str, text: str, cut: bool) -> None:
-    """Blanks in front of a text, or one character made of many, cost the text its front and never the push."""
+def test_a_cut_text_still_shows_something(fields: dict[str, str], name: str, text: str, cut: bool) -> None:
+    """A text that begins with blanks, or with one character of many code points, is cut at its front, and sent."""
     content = encode_notification(note(**fields), V13)
 
     assert content.fields[name] == text
@@ -55,8 +55,8 @@ def test_a_cut_text_still_says_something(fields: dict[str, str], name: str, text
 
 
 @pytest.mark.parametrize("subtitle", ["", " ", "\n\t", "\x00", "\u3000" * 99, "\u3164", "\u200b"])
-def test_a_blank_subtitle_is_none(subtitle: str) -> None:
-    """It is optional, so a blank one is left out instead of costing the push."""
+def test_a_blank_subtitle_is_left_out(subtitle: str) -> None:
+    """The subtitle is optional, so a blank one does not prevent the push."""
     content = encode_notification(note(subtitle=subtitle), CURRENT)
 
     assert "sub_title" not in content.fields
@@ -75,8 +75,8 @@ def test_a_blank_subtitle_is_none(subtitle: str) -> None:
         ("https://example.org/a b", False),
     ],
 )
-def test_receipts_go_to_a_url(url: str, fine: bool) -> None:
-    """OPPO has to post to it, so what nobody can post to is told at once."""
+def test_a_receipt_url_must_be_an_http_url(url: str, fine: bool) -> None:
+    """OPPO has to post to it, so any other text is refused before sending."""
     notification = note(receipt_url=url)
 
     if fine:
@@ -94,8 +94,8 @@ def test_receipts_go_to_a_url(url: str, fine: bool) -> None:
     ("moment", "fine"),
     [(10**12, True), (10**12 - 1, False), (10**13 - 1, True), (10**13, False), (1_800_000_000, False), (0, False)],
 )
-def test_moments_are_milliseconds(dialect: Any, name: str, moment: int, fine: bool) -> None:
-    """Thirteen digits: seconds, the likely mistake, would be a day in January 1970."""
+def test_times_are_sent_in_milliseconds(dialect: Any, name: str, moment: int, fine: bool) -> None:
+    """Thirteen digits. Seconds, the likely mistake, would be a day in January 1970."""
     notification = override(**{name: moment})
 
     if fine:
@@ -111,8 +111,8 @@ def test_moments_are_milliseconds(dialect: Any, name: str, moment: int, fine: bo
     ("field", "other", "name"),
     [("show_from", "show_until", "show_end_time"), ("show_until", "show_from", "show_start_time")],
 )
-def test_todays_pages_want_both_bounds_of_a_window(field: str, other: str, name: str) -> None:
-    """Page 11236 wants both bounds: one alone is refused here, by the name of the one that is missing."""
+def test_the_current_dialect_needs_both_ends_of_a_display_window(field: str, other: str, name: str) -> None:
+    """Page 11236 requires both; one alone is refused, and the missing one is named."""
     assert refusal(note(**{field: NOON}), CURRENT, EVERYONE) == (
         INVALID,
         f"{other}: OPPO needs {name} beside the other fields",
@@ -120,8 +120,8 @@ def test_todays_pages_want_both_bounds_of_a_window(field: str, other: str, name:
 
 
 @pytest.mark.parametrize(("field", "name"), [("show_from", "show_start_time"), ("show_until", "show_end_time")])
-def test_a_window_may_be_open_on_one_side_in_v13(field: str, name: str) -> None:
-    """V1.3 requires neither bound."""
+def test_v13_allows_a_display_window_with_one_end(field: str, name: str) -> None:
+    """V1.3 requires neither."""
     content = encode_notification(note(**{field: NOON}), V13, EVERYONE)
 
     times = {key: value for key, value in content.fields.items() if key.startswith("show")}
@@ -162,7 +162,7 @@ PICTURE = {"style": 3, "big_picture_id": "p"}
 def test_fields_that_need_or_exclude_each_other(
     fields: dict[str, Any], audience: AudienceKind | None, reason: Reason, sentence: str
 ) -> None:
-    """What OPPO refuses with 40, 41, 54 and 67 never leaves, and no two refusals lead in a circle."""
+    """Combinations that OPPO refuses with 40, 41, 54 and 67 are never sent, and no two errors contradict each other."""
     assert refusal(override(**fields), CURRENT, audience) == (reason, sentence)
 
 
@@ -176,8 +176,8 @@ def test_fields_that_need_or_exclude_each_other(
         ({"private_msg_template_id": "t", "private_title_parameters": {"a": "b"}}, None),
     ],
 )
-def test_fields_in_good_company(fields: dict[str, Any], audience: AudienceKind | None) -> None:
-    """Beside what they need they go out."""
+def test_fields_with_the_fields_they_need_are_sent(fields: dict[str, Any], audience: AudienceKind | None) -> None:
+    """Together with the fields that they need, they are accepted."""
     content = encode_notification(override(**fields), CURRENT, audience)
 
     assert content.fields.keys() >= fields.keys()
@@ -195,13 +195,13 @@ def test_fields_in_good_company(fields: dict[str, Any], audience: AudienceKind |
         ("auditResponse", "[" * 100_000, "must be JSON, or made of what JSON can hold"),
     ],
 )
-def test_json_is_json(name: str, value: object, sentence: str) -> None:
-    """Python's own reader takes NaN and Infinity; OPPO's does not, and parameters are an object."""
+def test_only_json_objects_are_accepted_as_data(name: str, value: object, sentence: str) -> None:
+    """Python's own decoder accepts NaN and Infinity, OPPO's does not; parameters must be an object."""
     assert refusal(override(**{name: value}), CURRENT) == (INVALID, f'overrides["oppo"]["{name}"]: {sentence}')
 
 
 def test_the_dialect_that_has_a_field_is_named() -> None:
-    """The sentence speaks of the setting that the host can change, in an override too."""
+    """The sentence names the setting that the host can change, in an override too."""
     push = Push(PushToken(1, "a"), override(category="IM"))
 
     (outcome,) = encoded_batch([push], V13).settled.values()
@@ -211,8 +211,8 @@ def test_the_dialect_that_has_a_field_is_named() -> None:
     )
 
 
-def test_a_moment_keeps_its_milliseconds() -> None:
-    """Whole ones: parts of a millisecond are cut, parts of a second are not."""
+def test_a_time_keeps_its_whole_milliseconds() -> None:
+    """Fractions of a millisecond are cut, fractions of a second are not."""
     begin = datetime(2026, 1, 1, 0, 0, 0, 250_999, tzinfo=UTC)
     window = Notification("t", "b", show_from=begin, show_until=begin + timedelta(seconds=1))
     fields = encode_notification(window, CURRENT, EVERYONE).fields

@@ -1,4 +1,4 @@
-"""Replies to broadcasts, and replies of any shape at all: never an exception of another kind."""
+"""Replies to broadcasts, contradictory ones, and replies of any shape: no exception but `Refused` and `NoVerdict`."""
 
 import json
 from typing import Any
@@ -36,16 +36,16 @@ def groups(data: object, audience: Audience | None = None) -> tuple[Any, dict[st
 
 
 @pytest.mark.parametrize("data", [None, {}, "", [], {"status": "x"}, {"10000": None}, {"10000": []}])
-def test_a_broadcast_without_groups_was_taken(data: object) -> None:
-    """Absent or empty `data` under code 0: everybody was taken, under the id it was saved with."""
+def test_a_broadcast_reply_without_groups_accepts_everybody(data: object) -> None:
+    """Absent or empty `data` with code 0: all tokens are accepted, under the id of the saved content."""
     outcome, verdicts = groups(data)
 
     assert (outcome.status, outcome.message_id, outcome.task_ids) == (Status.ACCEPTED, "saved", ())
     assert statuses(list(verdicts.values())) == ["accepted"] * 5
 
 
-def test_repeated_tokens_are_no_failure() -> None:
-    """10004 drops the copy, the first one counts; a true refusal beside it still holds."""
+def test_repeated_tokens_are_not_refused() -> None:
+    """10004 drops the copy, and the first one counts; a real refusal of the token beside it still holds."""
     _, verdicts = groups({"10004": TOKENS[:2], "10000": TOKENS[1:2], "77": f"{TOKENS[2]}; {TOKENS[3]}"})
 
     assert [verdicts[token].vendor_code for token in TOKENS] == [None, "10000", "77", "77", None]
@@ -60,7 +60,7 @@ def test_repeated_tokens_are_no_failure() -> None:
 
 @pytest.mark.parametrize("data", [{"10000": {}}, {"10000": [5]}, "nonsense", [1], 5])
 def test_unreadable_groups_leave_no_verdict(data: object) -> None:
-    """Where the list of the refused cannot be read, nobody can be called accepted."""
+    """If the list of refused tokens cannot be read, no token is reported as accepted."""
     outcome, verdicts = groups(data)
 
     assert outcome.status is Status.ACCEPTED
@@ -68,14 +68,14 @@ def test_unreadable_groups_leave_no_verdict(data: object) -> None:
 
 
 def test_ids_of_a_broadcast_in_either_spelling() -> None:
-    """`messageId` and numbers are understood."""
+    """`messageId` and ids given as numbers are read."""
     outcome, _ = groups({"messageId": 5, "task_id": 6})
 
     assert (outcome.message_id, outcome.task_ids) == ("5", ("6",))
 
 
 def test_refused_aliases_are_counted() -> None:
-    """Aliases have no outcomes of their own; that some were refused is still told."""
+    """Aliases have no outcomes of their own; the detail says how many were refused."""
     broadcast = broadcast_of(Audience.of_aliases(["a,1", "b"]))
     data = {"10002": ["a,1"]}
 
@@ -96,21 +96,21 @@ def test_refused_aliases_are_counted() -> None:
     ],
 )
 def test_a_reply_about_another_broadcast_is_no_verdict(data: object) -> None:
-    """Who is not named counts as accepted, so a reply about another content or list may not say so of these tokens."""
+    """A token that is not named counts as accepted, so a reply about other content or another list gives no verdict."""
     with pytest.raises(NoVerdict, match="names"):
         groups(data)
 
 
 @pytest.mark.parametrize("data", [{"message_id": "saved"}, {"10000": [TOKENS[0], ""]}, {"10000": f"{TOKENS[0]};"}])
 def test_a_reply_about_this_broadcast_is_a_verdict(data: object) -> None:
-    """Its own message id, and a separator at the end of a list."""
+    """A reply with the message id of this content, or with a separator at the end of a list, is read."""
     outcome, _ = groups(data)
 
     assert outcome.status is Status.ACCEPTED
 
 
 def batch_of(first: str, more: str = "") -> Response:
-    """A reply to a batch whose first item is `first` and whose others are accepted; `more` stands behind the list."""
+    """A reply to a batch whose first item is `first` and whose others are accepted; `more` follows the list."""
     others = [f'{{"registrationId":"{token}","messageId":"m"}}' for token in TOKENS[1:]]
     return reply(f'{{"code":0,"data":[{",".join([first, *others])}]{more}}}'.encode())
 
@@ -129,22 +129,22 @@ DEAD = f'{{"registrationId":"{TOKENS[0]}","errorCode":10000}}'
     ],
     ids=["data", "errorCode", "escaped", "registrationId", "data as text"],
 )
-def test_a_verdict_given_twice_and_differently_is_not_believed(response: Response) -> None:
-    """JSON's readers take the last and forget the first; of two verdicts on one phone none counts."""
+def test_two_different_verdicts_on_one_push_are_no_verdict(response: Response) -> None:
+    """JSON decoders keep the last of two equal keys and drop the first, which may be a refusal."""
     with pytest.raises(NoVerdict, match="twice"):
         result(decode_batch(response, PUSHES, [()] * 5))
 
 
-def test_a_list_of_refused_tokens_given_twice_is_not_believed() -> None:
-    """Who stands in the first list of a code would be called accepted."""
+def test_a_list_of_refused_tokens_given_twice_is_no_verdict() -> None:
+    """The tokens of the first list would be reported as accepted."""
     content = f'{{"code":0,"data":{{"10000":["{TOKENS[0]}"],"10000":["{TOKENS[1]}"]}}}}'.encode()
 
     with pytest.raises(NoVerdict, match="twice"):
         decode_broadcast(reply(content), broadcast_of(Audience.of_tokens(TOKENS)), "saved", TOKENS)
 
 
-def test_a_verdict_given_twice_alike_is_one() -> None:
-    """Nothing is in doubt where both say the same."""
+def test_two_equal_verdicts_are_one_verdict() -> None:
+    """Nothing is in doubt if both are the same."""
     response = batch_of(f'{{"registrationId":"{TOKENS[0]}","errorCode":10000,"errorCode":10000}}')
 
     outcomes = result(decode_batch(response, PUSHES, [()] * 5))
@@ -176,7 +176,7 @@ def test_a_verdict_given_twice_alike_is_one() -> None:
     ],
 )
 def test_a_unicast_reply_that_contradicts_itself_is_no_verdict(body: str) -> None:
-    """Code 0 beside another registration id or a failure: whether this phone got it nobody can say."""
+    """Code 0 with another registration id or with a failure: it is unknown whether this phone got the push."""
     with pytest.raises(NoVerdict):
         decode_unicast(reply(f'{{"code":0,{body}}}'.encode()), PUSHES[0], ())
 
@@ -193,13 +193,13 @@ def test_a_unicast_reply_that_contradicts_itself_is_no_verdict(body: str) -> Non
         "",
     ],
 )
-def test_a_unicast_reply_that_says_more_is_accepted(data: object) -> None:
-    """What does not contradict the code does no harm."""
+def test_extra_fields_in_a_unicast_reply_are_accepted(data: object) -> None:
+    """Fields that do not contradict the code are ignored."""
     assert decode_unicast(reply({"code": 0, "data": data}), PUSHES[0], ()).status is Status.ACCEPTED
 
 
 @pytest.mark.parametrize("where", ["beside", "within"])
-def test_a_failure_beside_code_0_is_no_verdict_for_any_call(where: str) -> None:
+def test_an_error_code_beside_code_0_is_no_verdict_for_any_call(where: str) -> None:
     """A login, a saved content, a broadcast and a batch: none of them counts as done."""
     data = {"auth_token": "a", "message_id": "m", "task_id": "t"}
     both = (
@@ -221,7 +221,7 @@ def test_a_failure_beside_code_0_is_no_verdict_for_any_call(where: str) -> None:
 
 
 def test_saving_without_an_id_is_no_verdict() -> None:
-    """Without the content's id there is nothing to broadcast."""
+    """Without the id of the content there is nothing to broadcast."""
     with pytest.raises(NoVerdict):
         decode_saved(reply({"code": 0, "data": {}}))
 
@@ -263,8 +263,8 @@ JSON = st.recursive(
     st.fixed_dictionaries({"code": st.sampled_from([0, "0", 11, 32, 10000]) | JSON, "data": JSON}),
     st.sampled_from([200, 302, 404, 429, 500]),
 )
-def test_no_json_breaks_the_reading(body: object, status: int) -> None:
-    """Whatever the shape, there are five readings, and the batch has one outcome for each push."""
+def test_any_json_is_read_without_another_exception(body: object, status: int) -> None:
+    """All five decoders end with a value, a `Refused` or a `NoVerdict`; a batch has one outcome for each push."""
     results = everything(reply(body, status))
 
     assert len(results) == 5
@@ -282,13 +282,13 @@ def test_no_json_breaks_the_reading(body: object, status: int) -> None:
 @example(b'\xef\xbb\xbf{"code":0}', 200)
 @example(b"<html>", 200)
 @example(b"", 200)
-def test_no_bytes_break_the_reading(content: bytes, status: int) -> None:
-    """Cut, nested, oversized or foreign: the reading ends in a value, a `Refused` or a `NoVerdict`."""
+def test_any_bytes_are_read_without_another_exception(content: bytes, status: int) -> None:
+    """Cut, deeply nested, oversized or not OPPO's: a value, a `Refused` or a `NoVerdict`."""
     assert len(everything(reply(content, status))) == 5
 
 
 def test_a_refused_item_keeps_its_id_and_the_pause_of_the_reply() -> None:
-    """The id is what OPPO's support asks for; the pause is for every push that is to wait."""
+    """OPPO's support asks for the id; the reply's `Retry-After` holds for every push that may be repeated."""
     items = [{"registrationId": token, "messageId": f"m{place}", "errorCode": 13} for place, token in enumerate(TOKENS)]
     content = json.dumps({"code": 0, "data": items}).encode()
 

@@ -1,7 +1,7 @@
-"""Every call of OPPO's document of 2018-06-29, made by the plug-in and answered by the sandbox.
+"""Every call of OPPO's document V1.3 of 2018-06-29, made by the plug-in and answered by the sandbox.
 
-The list is copied from the document by hand, so that rules, plug-in and sandbox are held against it
-and not against each other.
+The list is copied from the document by hand, so that rules, plug-in and sandbox are compared with the document and not
+with each other.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ FORM = "form"
 
 @attrs.frozen
 class Endpoint:
-    """A call as a chapter of the document describes it."""
+    """A call, as a chapter of the document describes it."""
 
     title: str
     name: str
@@ -59,8 +59,8 @@ each = pytest.mark.parametrize("endpoint", ENDPOINTS, ids=lambda endpoint: endpo
 
 
 @each
-def test_the_rules_have_it_as_the_document(endpoint: Endpoint) -> None:
-    """Method, path, encoding and the crossing-out are the document's, and it is on the document's only host."""
+def test_the_rules_agree_with_the_document(endpoint: Endpoint) -> None:
+    """Method, path, encoding and whether a call is crossed out are as in the document, at its only host."""
     row = V13.operations[endpoint.name]
 
     assert (row.method, row.path, row.encoding) == (endpoint.method, endpoint.path, endpoint.encoding)
@@ -69,7 +69,7 @@ def test_the_rules_have_it_as_the_document(endpoint: Endpoint) -> None:
 
 @each
 def test_the_plugin_calls_it_and_the_sandbox_answers(endpoint: Endpoint) -> None:
-    """One conversation for each chapter: the plug-in asks where the document says, and OPPO's imitation does it."""
+    """The plug-in calls each chapter's path, and the sandbox does the call and answers with code 0."""
     driver = Driver()
 
     CALLS[endpoint.name](driver)
@@ -82,12 +82,15 @@ def test_the_plugin_calls_it_and_the_sandbox_answers(endpoint: Endpoint) -> None
 
 
 def test_nothing_else_is_in_the_rules_of_v13() -> None:
-    """What the document does not have, its dialect does not have: no path is guessed."""
+    """The dialect `v1.3` has the document's calls and no others: no path is guessed."""
     assert V13.operations.keys() == {endpoint.name for endpoint in ENDPOINTS}
 
 
-def test_what_todays_pages_do_not_show_leads_back_here() -> None:
-    """A call of the document that has no path today says which dialect has it, crossed out; no other call lacks one."""
+def test_a_call_without_a_current_path_names_the_dialect_that_has_it() -> None:
+    """A call of the document that has no path in `current` says that `v1.3` has it, crossed out.
+
+    No other call lacks a path.
+    """
     oppo = Oppo(**SETTINGS, dialect="current")
     sentences = []
     for call in (oppo.get_alias("CN_a"), oppo.statistics("m")):
@@ -144,13 +147,13 @@ TEXTS = {
 """The column 英文描述 of the document's tables of return codes."""
 
 
-def test_the_rules_have_the_documents_words() -> None:
-    """Clients compare the message of a reply: each code of the document has the document's English words."""
+def test_the_rules_have_the_documents_texts_of_codes() -> None:
+    """Clients compare the message of a reply: each code of the document has the document's English text."""
     assert {code: rule.text for code, rule in RULES.codes.items() if rule.text} == TEXTS
 
 
-def test_the_sandbox_answers_in_the_documents_words() -> None:
-    """A code of a whole call, of one item of a batch, and of a field, whose name comes behind the words."""
+def test_the_sandbox_answers_with_the_documents_texts() -> None:
+    """For a whole call, for one item of a batch, and for a field, whose name follows the text."""
     client = Client()
     good, access = client.access, client.sandbox.tokens[0]
     client.access = "nobody's"
@@ -191,9 +194,10 @@ DEFAULTS: dict[str, Any] = {
 @pytest.mark.parametrize("dialect", NAMES)
 @pytest.mark.parametrize("name", [*DEFAULTS, "all of them"])
 def test_every_default_may_be_sent(dialect: str, name: str) -> None:
-    """A client that fills in the whole table says nothing else than one that leaves it out, in a unicast and a save.
+    """A client that sends the whole table of fields gets the same result as one that leaves unset fields out.
 
-    In a form a value is text: `false`, `0`, and for what is not set nothing, or for JSON the word `null`.
+    In a unicast and a save. In a form every value is text: `false`, `0`, and for an unset field an empty text or, for
+    JSON, `null`.
     """
     client = Client(dialect)
     fields = DEFAULTS if name == "all of them" else {name: DEFAULTS[name]}
@@ -208,8 +212,9 @@ def _form_text(value: Any) -> str:
 
 
 @pytest.mark.parametrize("dialect", NAMES)
-def test_parameters_of_an_action_are_any_json(dialect: str) -> None:
-    """The document says "JSON" and no more, so `null` and `[]` are taken; a switch is stricter; other text is not."""
+def test_action_parameters_may_be_any_json(dialect: str) -> None:
+    """The document says only "JSON", so `null` and `[]` are accepted; the switch `object_parameters` is stricter; other
+    text is refused."""
     client = Client(dialect)
     one, texts = client.sandbox.tokens[0], ("null", "[]", '{"a":1}', "{")
 
@@ -220,8 +225,8 @@ def test_parameters_of_an_action_are_any_json(dialect: str) -> None:
     assert (liberal, strict) == ([0, 0, 0, 41], [41, 41, 0, 41])
 
 
-def test_blanks_around_the_access_token_are_no_part_of_it() -> None:
-    """RFC 9110: whitespace around a header's value does not belong to it; within, it does."""
+def test_blanks_around_the_access_token_are_ignored() -> None:
+    """RFC 9110: whitespace around a header's value does not belong to it; whitespace inside does."""
     client = Client()
     one, good = client.sandbox.tokens[0], client.access
     codes = []

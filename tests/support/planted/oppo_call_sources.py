@@ -354,7 +354,7 @@ PLANTS = [
         "pushgateway/vendor/toolkit/items.py",
         'any(name in content for name in others) or b"\\\\" in content:',
         "any(name in content for name in others):",
-        "plugins/oppo/tests/test_odd_replies.py::test_a_verdict_given_twice_and_differently_is_not_believed",
+        "plugins/oppo/tests/test_odd_replies.py::test_two_different_verdicts_on_one_push_are_no_verdict",
     ),
     SourcePlant(
         "a target spelled registration_id is not looked at",
@@ -375,7 +375,7 @@ PLANTS = [
         "pushgateway/vendor/toolkit/token_lists.py",
         "for token in listed or () if not codes.is_copy(code)}",
         "for token in listed or ()}",
-        "plugins/oppo/tests/test_odd_replies.py::test_repeated_tokens_are_no_failure",
+        "plugins/oppo/tests/test_odd_replies.py::test_repeated_tokens_are_not_refused",
     ),
     SourcePlant(
         "an unreadable group accepts every token",
@@ -396,7 +396,7 @@ PLANTS = [
         "pushgateway/vendor/toolkit/readers.py",
         "[{re.escape(separators)}]",
         "[{re.escape(separators[1:])}]",
-        "plugins/oppo/tests/test_odd_replies.py::test_repeated_tokens_are_no_failure",
+        "plugins/oppo/tests/test_odd_replies.py::test_repeated_tokens_are_not_refused",
     ),
     SourcePlant(
         "the last verdict on a token counts, not the worse one",
@@ -473,7 +473,7 @@ PLANTS = [
         "plugins/oppo/pushgateway_oppo/replies.py",
         'if type(data) is dict and "errorCode" in data and _ITEMS.fails(data):',
         "if False:",
-        "plugins/oppo/tests/test_odd_replies.py::test_a_failure_beside_code_0_is_no_verdict_for_any_call",
+        "plugins/oppo/tests/test_odd_replies.py::test_an_error_code_beside_code_0_is_no_verdict_for_any_call",
     ),
     SourcePlant(
         "data as text are not read",
