@@ -1,4 +1,5 @@
-"""The host held the event loop for seconds: what the vendor answered meanwhile is read before a deadline is judged.
+"""The host blocked the event loop for seconds: replies that arrived meanwhile are read before a deadline decides the
+outcome.
 
 The loop's clock is moved on while a reply is under way. So the timers of the reply and of the deadline are due in the
 same turn of the loop, as after a function that blocked it.
@@ -20,7 +21,7 @@ SEEDS = [None, 1, 2, 3]
 
 
 async def held(seconds: float, *, after: float) -> None:
-    """Hold the loop for `seconds`, `after` some seconds."""
+    """Block the loop for `seconds` (loop time), starting `after` seconds from now."""
     await asyncio.sleep(after)
     loop = asyncio.get_running_loop()
     assert isinstance(loop, VirtualLoop)
@@ -29,14 +30,15 @@ async def held(seconds: float, *, after: float) -> None:
 
 @pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize("count", [1, 40, 3000], ids=["one", "a batch", "batches"])
-def test_a_reply_that_lies_there_is_the_outcome_of_its_pushes(seed: int | None, count: int) -> None:
-    """They ended UNKNOWN: the user had the message, and the host asked for it again or never knew."""
+def test_a_reply_that_arrived_while_the_loop_was_blocked_is_used(seed: int | None, count: int) -> None:
+    """Otherwise the pushes would end `UNKNOWN`: the user has the message, and the host sends it again or never learns
+    that it arrived."""
     server = ToyServer()
     server.latency = 1.0
 
     async def main() -> list[Outcome]:
         async with gateway(server) as g:
-            await g.send(PushToken(1, "first"), note())  # so there is an access token
+            await g.send(PushToken(1, "first"), note())  # so that there is an access token
             sending = asyncio.ensure_future(
                 g.send_each([Push(PushToken(1, f"k{number}"), note(), timeout=2.0) for number in range(count)])
             )
@@ -50,7 +52,7 @@ def test_a_reply_that_lies_there_is_the_outcome_of_its_pushes(seed: int | None, 
 
 
 def test_without_a_reply_the_outcome_is_unknown_at_once() -> None:
-    """The deadline holds: some turns of the loop are no time."""
+    """The deadline applies: the turns of the loop that are waited for take no time."""
     server = ToyServer()
     server.latency = 100.0
 
@@ -69,15 +71,15 @@ def test_without_a_reply_the_outcome_is_unknown_at_once() -> None:
     assert ended == 5.5
 
 
-def test_what_has_not_left_does_not_leave_late() -> None:
-    """A push whose deadline passed before its request was sent ends EXPIRED, also if the way is free now."""
+def test_a_push_whose_deadline_passed_is_not_sent_late() -> None:
+    """A push whose deadline passed before its request was sent ends EXPIRED, also if it could be sent now."""
     server = ToyServer()
     server.latency = 1.0
 
     async def main() -> Outcome:
         async with gateway(server) as g:
             sending = asyncio.ensure_future(g.send(PushToken(1, "k"), note(), timeout=2.0))
-            await held(5.0, after=0.5)  # the reply to the login is there then
+            await held(5.0, after=0.5)  # the reply to the login has arrived by then
             return await sending
 
     outcome = run_virtual(main())
@@ -87,8 +89,8 @@ def test_what_has_not_left_does_not_leave_late() -> None:
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_a_call_has_the_answer_that_lies_there(seed: int | None) -> None:
-    """The same for a vendor's own operations."""
+def test_a_call_uses_the_reply_that_arrived_while_the_loop_was_blocked(seed: int | None) -> None:
+    """The same holds for a vendor's own operations."""
     server = ClerkServer()
     server.latency = 1.0
 
@@ -102,8 +104,8 @@ def test_a_call_has_the_answer_that_lies_there(seed: int | None) -> None:
     assert run_virtual(main(), seed=seed).status is Status.ACCEPTED
 
 
-def test_a_call_asks_nothing_more_after_its_deadline() -> None:
-    """The first of two requests is answered, and the second one would leave too late."""
+def test_a_call_makes_no_request_after_its_deadline() -> None:
+    """The first of two requests has its reply; the second one would be sent too late, so it is not sent."""
     server = ClerkServer()
     server.latency = 1.0
 
@@ -121,8 +123,8 @@ def test_a_call_asks_nothing_more_after_its_deadline() -> None:
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_the_end_of_a_close_reads_what_lies_there(seed: int | None) -> None:
-    """The grace is over when the loop is free again, and the vendor had answered in time."""
+def test_closing_reads_replies_that_arrived_while_the_loop_was_blocked(seed: int | None) -> None:
+    """The grace time is over when the loop runs again, and the vendor had replied in time."""
     pushes, calls = ToyServer(), ClerkServer()
     pushes.latency = calls.latency = 1.0
 
@@ -143,8 +145,8 @@ def test_the_end_of_a_close_reads_what_lies_there(seed: int | None) -> None:
     assert (sent.status, called.status) == (Status.ACCEPTED, Status.ACCEPTED)
 
 
-def test_nothing_leaves_after_the_grace() -> None:
-    """While the last replies are read, pushes that wait stay where they are."""
+def test_nothing_is_sent_after_the_grace_time() -> None:
+    """While the last replies are read, waiting pushes are not sent."""
     server = ToyServer()
     server.latency = 1.0
 

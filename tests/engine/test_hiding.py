@@ -1,4 +1,4 @@
-"""Secrets out of what is shown: whatever spelling a plug-in sends them in."""
+"""Secrets are hidden in what is shown, in every spelling in which a plug-in may send them."""
 
 import base64
 import json
@@ -43,8 +43,8 @@ SPELLINGS: Mapping[str, tuple[Callable[[str], str], Callable[[str], str]]] = {
 
 
 @pytest.mark.parametrize("name", SPELLINGS)
-def test_a_secret_is_hidden_in_every_spelling(name: str) -> None:
-    """What stands around it stays; what is read back holds the word and not the secret."""
+def test_a_secret_is_hidden_in_each_spelling(name: str) -> None:
+    """The text around the secret stays; decoded, the placeholder stands in the place of the secret."""
     write, read = SPELLINGS[name]
 
     shown = Hider([SECRET]).text(write(f"before {SECRET} behind"))
@@ -54,7 +54,7 @@ def test_a_secret_is_hidden_in_every_spelling(name: str) -> None:
 
 @given(st.text(st.characters(exclude_categories=("Cs",)), min_size=3, max_size=30), st.sampled_from(sorted(SPELLINGS)))
 def test_any_secret_is_hidden(secret: str, name: str) -> None:
-    """Whatever letters it has."""
+    """It is hidden whatever characters it has."""
     write, read = SPELLINGS[name]
 
     assert secret not in read(Hider([secret]).text(write(f"<{secret}>")))
@@ -62,8 +62,8 @@ def test_any_secret_is_hidden(secret: str, name: str) -> None:
 
 @pytest.mark.parametrize("before", ["", "u", "us", "use", "user:"])
 @pytest.mark.parametrize("encode", [base64.b64encode, base64.urlsafe_b64encode])
-def test_base64_and_hex_hide_too(before: str, encode: Callable[[bytes], bytes]) -> None:
-    """Basic authorization is base64 of a longer text: wherever in it the secret begins."""
+def test_secrets_in_base64_and_hex_are_hidden(before: str, encode: Callable[[bytes], bytes]) -> None:
+    """Basic authorization is the base64 of a longer text: the secret is hidden wherever in that text it begins."""
     hidden = Hider([SECRET])
     encoded = encode(f"{before}{SECRET}:more".encode()).decode()
     digest = SECRET.encode().hex()
@@ -73,8 +73,9 @@ def test_base64_and_hex_hide_too(before: str, encode: Callable[[bytes], bytes]) 
     assert base64.b64encode(SECRET.encode()).decode()[4:20] not in unquote(hidden.text(quote(encoded, safe="")))
 
 
-def test_only_secrets_are_hidden() -> None:
-    """Without one nothing changes, bytes that are no text neither; the longer of two is hidden whole."""
+def test_everything_but_secrets_is_unchanged() -> None:
+    """A text without a secret is unchanged, also bytes that are no text; of two secrets of which one contains the other
+    the longer is hidden whole."""
     assert Hider([]).content(b"\xff\x00") == b"\xff\x00"
     assert Hider([""]).text("anything") == "anything"
     assert Hider(["secret"]).content(b"\xffsecret\x00") == b"\xff" + HIDDEN.encode() + b"\x00"
@@ -82,8 +83,8 @@ def test_only_secrets_are_hidden() -> None:
     assert "secret" not in repr(Hider(["secret"]))
 
 
-def test_a_long_key_is_hidden_in_no_time() -> None:
-    """A private key of some kilobytes, in JSON as in a service account."""
+def test_a_long_key_is_hidden_quickly() -> None:
+    """A private key of some kilobytes, in JSON as in a service account, must not take long."""
     key = "-----BEGIN PRIVATE KEY-----\n" + "\n".join(["A+/b" * 16] * 40) + "\n-----END PRIVATE KEY-----\n"
     begun = time.perf_counter()
 
@@ -104,8 +105,8 @@ class _Outer:
     table: Mapping[str, Any]
 
 
-def test_secrets_are_found_wherever_settings_keep_them() -> None:
-    """In fields, tables and lists; a table that holds itself ends."""
+def test_secrets_are_found_in_fields_mappings_and_lists() -> None:
+    """The search ends also with a mapping that contains itself."""
     table: dict[str, Any] = {"a": Secret("two"), "b": [{"c": Secret("three")}], "d": "no secret"}
     table["self"] = table
     found = {one.reveal() for one in secrets_of(_Outer(_Inner((Secret("one"),)), table))}
@@ -113,12 +114,12 @@ def test_secrets_are_found_wherever_settings_keep_them() -> None:
     assert found == {"one", "two", "three"}
 
 
-# explain
+# `explain`
 
 
 @attrs.frozen(kw_only=True)
 class StaticKey(Vendor):
-    """A vendor without a login: its key is in each request, here in every place that there is."""
+    """A vendor without a login: its key is in each request, here in every place that a request has."""
 
     brand: ClassVar[str] = "static"
     key: Secret
@@ -139,18 +140,19 @@ class StaticKey(Vendor):
 
 
 def explained(title: str) -> tuple[str, Explanation]:
-    """Everything that an explanation holds, as text; and itself."""
+    """An explanation, and everything that it holds as one text."""
     certificate = Certificate(7, "static", {"key": SECRET})
     gateway = Gateway([certificate], vendors={"static": StaticKey})
-    told = gateway.explain(Push(PushToken(7, "token"), Notification(title, "body")))
-    content = b"".join(request.content for request in told.requests).decode()
-    return f"{attrs.asdict(told)} {unquote_plus(content)} {told.outcome}", told
+    explanation = gateway.explain(Push(PushToken(7, "token"), Notification(title, "body")))
+    content = b"".join(request.content for request in explanation.requests).decode()
+    return f"{attrs.asdict(explanation)} {unquote_plus(content)} {explanation.outcome}", explanation
 
 
 @pytest.mark.parametrize("title", ["sent", "refused"])
 def test_explain_shows_no_key_of_a_vendor_without_a_login(title: str) -> None:
-    """A header, a URL, a body, a name, a sentence: the word stands there, and all else is as it would be sent."""
-    text, told = explained(title)
+    """In a header, a URL, a body, a name and a message the placeholder stands in place of the key, and all else is as
+    it would be sent."""
+    text, explanation = explained(title)
 
     for spelled in (
         SECRET,
@@ -162,18 +164,18 @@ def test_explain_shows_no_key_of_a_vendor_without_a_login(title: str) -> None:
     ):
         assert spelled not in text
     if title == "sent":
-        (request,) = told.requests
+        (request,) = explanation.requests
         assert request.url == f"https://static.example/{HIDDEN}?k={HIDDEN}"
         assert request.headers == {"authorization": f"key={HIDDEN}", "x-basic": HIDDEN}
         assert json.loads(unquote_plus(request.content[2:].decode())) == {"key": HIDDEN, "title": "sent"}
-        assert told.operation == f"send {HIDDEN}"
+        assert explanation.operation == f"send {HIDDEN}"
     else:
-        assert told.outcome is not None
-        assert told.outcome.detail == f"no {HIDDEN}"
+        assert explanation.outcome is not None
+        assert explanation.outcome.detail == f"no {HIDDEN}"
 
 
-def test_the_command_shows_no_key_either(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Neither for people nor with --json."""
+def test_the_explain_command_shows_no_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is hidden in the output for people and with --json."""
     config = tmp_path / "pushgateway.toml"
     config.write_text(f"[certificates.7]\nbrand = 'static'\nkey = {json.dumps(SECRET, ensure_ascii=False)}\n")
     monkeypatch.setattr("pushgateway.certificates.plugins.load", lambda group, brand, also=(): StaticKey)
@@ -188,8 +190,8 @@ def test_the_command_shows_no_key_either(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 @pytest.mark.parametrize("count", [1, 2])
-def test_explain_shows_neither_the_secret_address_of_receipts_nor_their_proof(count: int) -> None:
-    """Who reads it in a ticket could post receipts; the rest of URL and parameter is shown as it goes out."""
+def test_explain_hides_the_secret_parts_of_receipt_url_and_parameter(count: int) -> None:
+    """Anyone who read them in a ticket could post receipts; the rest of URL and parameter is shown as it is sent."""
     secrets = ["receipts-secret-of-today", "receipts-secret-of-yesterday"][:count]
     settings = {"app_key": "key", "master_secret": "master"}
     url = "https://im.example/push"

@@ -1,4 +1,4 @@
-"""Single sends of one turn of the loop: whoever comes is taken once, in order, and counted right."""
+"""Single sends that arrive in one turn of the loop: each is taken once, in order, and counted correctly."""
 
 from collections.abc import Callable, Sequence
 
@@ -16,7 +16,7 @@ NOTES = [Notification("t", "b"), Notification("t", "call", intent=Intent.CALL), 
 
 
 class Arrivals:
-    """What comes in at the lane of certificate 1, in place of what the lane would do with it."""
+    """Collects the runs that arrive at the lane of certificate 1, in place of the lane itself."""
 
     def __init__(self, g: Gateway) -> None:
         g._enter()
@@ -30,11 +30,11 @@ class Arrivals:
         self.taken += runs
 
     def usual(self, number: int) -> None:
-        """One more of which all is as by default, under its number."""
+        """Hand in one push with all options at their defaults; `number` identifies it."""
         self._intake.take_usual(PushToken(1, str(number)), NOTES[number % 3], self.sink, number)
 
     def own(self, number: int) -> None:
-        """One that wants something of its own: odd ones a request, and each a deadline."""
+        """Hand in one push with options of its own: a deadline, and no coalescing for odd numbers."""
         push = Push(
             PushToken(1, str(number)),
             NOTES[0],
@@ -45,14 +45,14 @@ class Arrivals:
         self._intake.take_one(push, self.sink, number)
 
     def take(self, most: int) -> list[Run]:
-        """Let so many in."""
+        """Let at most so many pushes in; returns the runs that came in."""
         before = len(self.taken)
         self.lane._let_in(most)
         return self.taken[before:]
 
 
 def at_intake(act: Callable[[Arrivals], None], **settings: int) -> None:
-    """`act`, within a gateway that sends nothing."""
+    """Run `act` within a gateway that sends nothing."""
 
     async def main() -> None:
         async with gateway(ToyServer(), certificate(**settings)) as g:
@@ -63,7 +63,7 @@ def at_intake(act: Callable[[Arrivals], None], **settings: int) -> None:
 
 @given(st.lists(st.sampled_from(["usual", "usual", "usual", "own"]) | st.integers(1, 9), max_size=60), st.booleans())
 def test_each_is_taken_once_and_in_order(acts: list[str | int], together: bool) -> None:
-    """Joined in any manner and taken in pieces of any size; nobody joins what was begun to be taken."""
+    """However sends are joined and taken in parts of any size, no push joins a run that is already being taken."""
 
     def act(arrivals: Arrivals) -> None:
         came, taken = 0, list[int]()
@@ -81,8 +81,8 @@ def test_each_is_taken_once_and_in_order(acts: list[str | int], together: bool) 
     at_intake(act, size=10 if together else 1)
 
 
-def test_those_of_one_manner_go_together() -> None:
-    """What a push is for says its priority; each keeps push token, notification and deadline."""
+def test_pushes_with_equal_options_form_a_run() -> None:
+    """The intent decides the priority; each push keeps push token, notification and deadline."""
 
     def act(arrivals: Arrivals) -> None:
         for number in (0, 2, 3, 5, 6, 1, 4, 7, 10, 13, 8, 9):
@@ -102,8 +102,8 @@ def test_those_of_one_manner_go_together() -> None:
     at_intake(act)
 
 
-def test_who_wants_something_of_its_own_keeps_it() -> None:
-    """Deadline, id and request; neighbours of one manner go together."""
+def test_pushes_with_options_of_their_own_keep_them() -> None:
+    """Deadline, id and coalescing are kept; neighbours with equal options form a run."""
 
     def act(arrivals: Arrivals) -> None:
         for number in (0, 2, 4, 1, 3, 6, 20, 22):
@@ -124,7 +124,7 @@ def test_who_wants_something_of_its_own_keeps_it() -> None:
 
 @pytest.mark.parametrize("size", [1, 2])
 def test_pushes_that_share_no_request_come_in_one_by_one(size: int) -> None:
-    """Where a request holds one push, nothing is put together that would have to be taken apart."""
+    """Where a request holds one push, no run is formed that would have to be separated again."""
 
     def act(arrivals: Arrivals) -> None:
         for number in (0, 2):
@@ -135,8 +135,8 @@ def test_pushes_that_share_no_request_come_in_one_by_one(size: int) -> None:
     at_intake(act, size=size)
 
 
-def test_neighbours_of_one_call_go_together() -> None:
-    """Pushes of a list are in one run as far as neighbours are of one manner; two for one phone never change places."""
+def test_neighbours_of_one_call_form_a_run() -> None:
+    """Neighbours of a list with equal options are in one run; two pushes for one phone never change places."""
 
     def act(arrivals: Arrivals) -> None:
         timeouts = [None, None, 5.0, 5.0, None]

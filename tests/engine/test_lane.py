@@ -1,4 +1,4 @@
-"""One certificate at work: batches, access tokens, repeats, deadlines, the end."""
+"""One certificate at work: batches, access tokens, repeats, deadlines, and how pushes end."""
 
 import asyncio
 import json
@@ -20,7 +20,7 @@ from pushgateway.vendor import NoVerdict
 
 
 def test_an_expired_access_token_costs_one_login_and_one_resend() -> None:
-    """Forty sends that meet an expired token share the further login; nobody notices."""
+    """Forty sends that meet an expired token share the next login, and all are accepted."""
     server = ToyServer()
 
     async def main() -> list[Outcome]:
@@ -33,12 +33,12 @@ def test_an_expired_access_token_costs_one_login_and_one_resend() -> None:
 
     assert all(outcome.ok for outcome in outcomes)
     assert server.calls["login"] == 2
-    assert Counter(outcome.attempts for outcome in outcomes) == {2: 8, 1: 32}  # 8 connections met the old token
+    assert Counter(outcome.attempts for outcome in outcomes) == {2: 8, 1: 32}  # 8 connections used the old token
     assert set(server.ledger.values()) == {1}
 
 
-def test_an_access_token_refused_again_right_after_login_is_not_asked_for_forever() -> None:
-    """One further login and one resend; then the truth is that the credentials are refused."""
+def test_an_access_token_refused_right_after_its_login_ends_the_push() -> None:
+    """After one further login and one further request the outcome is that the credentials are refused."""
     server = ToyServer()
     server.refuse_access = {f"t{n}" for n in range(1, 100)}
 
@@ -52,8 +52,8 @@ def test_an_access_token_refused_again_right_after_login_is_not_asked_for_foreve
     assert server.calls == {"login": 2, "push": 2}
 
 
-def test_a_blocked_key_is_asked_for_once_for_all_sends() -> None:
-    """A refused login is remembered: 500 sends after it cost no further call and keep their tokens."""
+def test_a_refused_login_is_remembered_for_all_sends() -> None:
+    """500 sends after a refused login cost no further request, and none reports its token as dead."""
     server = ToyServer()
     server.login_answers = ["8"] * 1000
 
@@ -69,7 +69,7 @@ def test_a_blocked_key_is_asked_for_once_for_all_sends() -> None:
 
 
 def test_one_token_twice_goes_in_two_batches_and_keeps_its_order() -> None:
-    """A vendor's reply is matched by token, so a batch never holds one twice; the first comes first."""
+    """A vendor's reply is matched by token, so a batch never holds a token twice; the first push is sent first."""
     server = ToyServer()
 
     async def main() -> list[Outcome]:
@@ -83,7 +83,7 @@ def test_one_token_twice_goes_in_two_batches_and_keeps_its_order() -> None:
 
 
 def test_a_vendor_that_cannot_mix_gets_one_batch_per_distinct_notification() -> None:
-    """Equal notifications share a batch even when they are different objects."""
+    """Equal notifications share a batch, even if they are different objects."""
     server = ToyServer()
     pushes = [Push(PushToken(1, f"k{i}"), note(f"n{i % 2}")) for i in range(10)]
 
@@ -100,7 +100,7 @@ def test_a_vendor_that_cannot_mix_gets_one_batch_per_distinct_notification() -> 
 
 
 def test_regions_share_neither_batches_nor_access_tokens() -> None:
-    """A token of another host never travels with the ones of this host."""
+    """A token of another host is never in a request to this host."""
     server = ToyServer()
 
     async def main() -> list[Outcome]:
@@ -114,8 +114,9 @@ def test_regions_share_neither_batches_nor_access_tokens() -> None:
     assert all(len({token.startswith("far-") for token, *_ in batch}) == 1 for batch in server.batches)
 
 
-def test_a_temporary_refusal_is_repeated_for_those_it_hit_only() -> None:
-    """Of a half failed batch only the transient ones go again, with the same dedupe id."""
+def test_only_temporarily_refused_pushes_of_a_batch_are_repeated() -> None:
+    """Of a batch that fails in part only the pushes with a temporary refusal are sent again, with the same dedupe
+    id."""
     server = ToyServer()
     server.answers = [lambda items: [[token, "5" if token == "b" else "0"] for token, *_ in items]]
 
@@ -131,8 +132,8 @@ def test_a_temporary_refusal_is_repeated_for_those_it_hit_only() -> None:
     assert [outcome.attempts for outcome in outcomes] == [1, 2, 1]
 
 
-def test_repeating_ends_with_the_attempts_allowed_and_says_what_the_vendor_said() -> None:
-    """Capped: after the last attempt the refusal is the outcome."""
+def test_after_the_last_attempt_the_vendors_refusal_is_the_outcome() -> None:
+    """The number of attempts is bounded; the outcome holds the last refusal."""
     server = ToyServer()
     server.answers = ["5"] * 50
 
@@ -147,8 +148,8 @@ def test_repeating_ends_with_the_attempts_allowed_and_says_what_the_vendor_said(
     assert not server.ledger
 
 
-def test_a_lost_reply_is_repeated_where_repeats_are_dropped_and_proves_the_first_try() -> None:
-    """The vendor has it already: that is `ACCEPTED`, delivered once."""
+def test_a_repeat_after_a_lost_reply_proves_that_the_first_attempt_arrived() -> None:
+    """The vendor replies that it has the message already: the push is `ACCEPTED`, and was delivered once."""
     server = ToyServer()
     server.answers = [NoVerdict("the reply was lost")]
 
@@ -164,7 +165,7 @@ def test_a_lost_reply_is_repeated_where_repeats_are_dropped_and_proves_the_first
 
 
 def test_a_lost_reply_is_unknown_where_repeats_are_not_dropped() -> None:
-    """Without deduplication a repeat might ring twice, so the host decides."""
+    """Without deduplication a repeat could show the message twice, so the host has to decide."""
     server = ToyServer()
     server.dedupes = False
     server.answers = [NoVerdict("the reply was lost")]
@@ -180,7 +181,7 @@ def test_a_lost_reply_is_unknown_where_repeats_are_not_dropped() -> None:
 
 
 def test_a_refusal_after_a_lost_reply_cannot_become_rejected() -> None:
-    """The first try may have arrived; what the second says about the token does not undo it."""
+    """The first attempt may have arrived; what the second reply says about the token does not change that."""
     server = ToyServer()
     server.answers = [NoVerdict("the reply was lost"), lambda items: [[token, "2"] for token, *_ in items]]
 
@@ -193,8 +194,8 @@ def test_a_refusal_after_a_lost_reply_cannot_become_rejected() -> None:
     assert (outcome.status, outcome.reason, outcome.vendor_code) == (Status.UNKNOWN, Reason.NO_VERDICT, "2")
 
 
-def test_what_never_left_is_repeated_and_ends_not_sent() -> None:
-    """A refused connection is no verdict on anything: the push did not leave."""
+def test_a_push_that_was_not_sent_is_repeated_and_ends_not_sent() -> None:
+    """A refused connection is no reply of the vendor: the push was not sent."""
     server = ToyServer()
     server.answers = [NoVerdict("connect: refused", sent=False)] * 4
 
@@ -209,7 +210,8 @@ def test_what_never_left_is_repeated_and_ends_not_sent() -> None:
 
 
 def test_one_bad_notification_costs_the_others_only_a_few_requests() -> None:
-    """A batch refused for its content is halved until the guilty one is alone; all others arrive once."""
+    """A batch that is refused for its content is halved until the push that causes the refusal is alone; all others
+    arrive once."""
     server = ToyServer()
 
     def judge(items: list[list[str]]) -> bool:
@@ -237,7 +239,7 @@ def test_one_bad_notification_costs_the_others_only_a_few_requests() -> None:
 
 
 def test_when_everything_is_refused_the_splitting_has_a_bound() -> None:
-    """A vendor that refuses every content is asked at most twice for each push, and each push was alone in the end."""
+    """If a vendor refuses every content, each push is in at most two requests, and was alone in the last one."""
     server = ToyServer()
     server.answers = ["3"] * 5000
 
@@ -248,13 +250,13 @@ def test_when_everything_is_refused_the_splitting_has_a_bound() -> None:
     outcomes = run_virtual(main())
 
     assert {(o.status, o.reason) for o in outcomes} == {(Status.REJECTED, Reason.INVALID_NOTIFICATION)}
-    assert server.calls["push"] <= 2000 + 10  # twice, and one for each size of batch
+    assert server.calls["push"] <= 2000 + 10  # two for each push, and one for each size of batch
     assert sum(len(batch) == 1 for batch in server.batches) == 1000
     assert max(outcome.attempts for outcome in outcomes) <= 11
 
 
-def test_what_the_plugin_settles_itself_keeps_its_own_outcome_when_the_rest_is_refused() -> None:
-    """A locally refused push does not take over the fate of a batch it was not in."""
+def test_a_refusal_does_not_replace_an_outcome_of_the_plugin() -> None:
+    """A push that the plug-in refuses itself keeps that outcome when the batch, which it was not in, is refused."""
     server = ToyServer()
     server.answers = ["7"]
 
@@ -268,8 +270,8 @@ def test_what_the_plugin_settles_itself_keeps_its_own_outcome_when_the_rest_is_r
     assert (other.status, other.reason, other.attempts) == (Status.REJECTED, Reason.QUOTA_EXCEEDED, 1)
 
 
-def test_what_the_plugin_settles_itself_keeps_its_own_outcome_when_there_is_no_verdict() -> None:
-    """The same when the reply to the rest is lost: it was not in the request, so nothing about it is unknown."""
+def test_a_lost_reply_does_not_replace_an_outcome_of_the_plugin() -> None:
+    """A push that the plug-in refuses itself was not in the request, so it is not `UNKNOWN` when the reply is lost."""
     server = ToyServer()
     server.answers = [NoVerdict("lost")]
 
@@ -284,7 +286,7 @@ def test_what_the_plugin_settles_itself_keeps_its_own_outcome_when_there_is_no_v
 
 
 def test_a_deadline_in_the_queue_ends_not_sent_in_time() -> None:
-    """Who waits behind a hanging vendor gets the truth at its deadline: it never left."""
+    """A push that waits behind a vendor that does not reply ends `NOT_SENT` at its deadline."""
     server = ToyServer()
     server.latency = 1000.0
 
@@ -304,8 +306,8 @@ def test_a_deadline_in_the_queue_ends_not_sent_in_time() -> None:
     assert 5.0 <= took <= 5.25
 
 
-def test_a_deadline_while_the_vendor_is_asked_ends_unknown_in_time() -> None:
-    """Nobody waits beyond its deadline, also when the request's own limit is longer."""
+def test_a_deadline_during_the_request_ends_unknown_in_time() -> None:
+    """No push waits beyond its deadline, also when the time limit of the request is longer."""
     server = ToyServer()
     server.latency = 1000.0
 
@@ -321,7 +323,8 @@ def test_a_deadline_while_the_vendor_is_asked_ends_unknown_in_time() -> None:
 
 
 def test_a_short_deadline_does_not_shorten_its_neighbours() -> None:
-    """Two pushes in one batch, one impatient: the patient one still gets the vendor's verdict."""
+    """Of two pushes in one batch with different deadlines, the one with the longer deadline still gets the vendor's
+    verdict."""
     server = ToyServer()
     server.latency = 3.0
 
@@ -339,7 +342,7 @@ def test_a_short_deadline_does_not_shorten_its_neighbours() -> None:
 
 
 def test_connections_bound_what_is_under_way() -> None:
-    """No more requests at once than asked for, for each certificate."""
+    """A certificate never has more requests under way than its `connections`."""
     server = ToyServer()
 
     async def main() -> None:
@@ -352,7 +355,7 @@ def test_connections_bound_what_is_under_way() -> None:
 
 
 def test_max_bytes_cuts_batches_earlier() -> None:
-    """The vendor's limit on bytes counts as much as its limit on pushes."""
+    """The vendor's limit on bytes is kept as well as its limit on pushes."""
     server = ToyServer()
 
     async def main() -> None:
@@ -366,7 +369,7 @@ def test_max_bytes_cuts_batches_earlier() -> None:
 
 
 def test_the_body_of_a_repeat_is_the_same_to_the_byte() -> None:
-    """A resend carries the same id and content, so a vendor can drop it."""
+    """A repeat has the same id and content, so that the vendor can drop it."""
     server = ToyServer()
     server.answers = ["6", NoVerdict("lost")]
 

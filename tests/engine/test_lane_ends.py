@@ -1,4 +1,5 @@
-"""What is left of pushes when they have ended, and how they end with a close, a reload or a search."""
+"""What a lane counts and gives back: queue places, deadlines, attempts, repeats and connections, at the end of pushes,
+of a broadcast and of the gateway."""
 
 import asyncio
 from collections.abc import Sequence
@@ -26,9 +27,9 @@ def to(token: str, **more: Any) -> Push:
     return Push(PushToken(1, token), note(), **more)
 
 
-def test_the_count_of_the_queue_is_nothing_when_all_have_ended() -> None:
-    """A queue for twenty: after three multicasts of twenty it is as empty as before, and takes a push that would not
-    wait."""
+def test_the_count_of_the_queue_is_zero_when_all_pushes_have_ended() -> None:
+    """With a queue of twenty, after three multicasts of twenty, the queue is as empty as before and takes a push that
+    would not wait."""
     server = ToyServer()
 
     async def main() -> Outcome:
@@ -41,7 +42,7 @@ def test_the_count_of_the_queue_is_nothing_when_all_have_ended() -> None:
 
 
 def test_deadlines_of_pushes_that_end_together_are_forgotten() -> None:
-    """Otherwise a busy hour with long deadlines would stay in memory for all of them."""
+    """Otherwise the deadlines of a busy hour would stay in memory."""
     server = ToyServer()
 
     async def main() -> float | None:
@@ -52,8 +53,8 @@ def test_deadlines_of_pushes_that_end_together_are_forgotten() -> None:
     assert run_virtual(main()) is None
 
 
-def test_closing_sends_what_comes_back_in_time() -> None:
-    """The vendor said "later": a close with time left tries once more, one without gives the push back."""
+def test_closing_repeats_a_temporary_refusal_if_there_is_time() -> None:
+    """The vendor refused a push temporarily: a close with time left sends it once more, one without ends it."""
 
     def closed(grace: float) -> Outcome:
         server = ToyServer()
@@ -62,7 +63,7 @@ def test_closing_sends_what_comes_back_in_time() -> None:
         async def main() -> Outcome:
             g = gateway(server)
             sending = asyncio.create_task(g.send(PushToken(1, "a"), note()))
-            await asyncio.sleep(0.03)  # refused, and waits for its second try
+            await asyncio.sleep(0.03)  # refused, and waits for its second attempt
             assert server.calls["push"] == 1
             await g.aclose(grace)
             return await sending
@@ -73,8 +74,9 @@ def test_closing_sends_what_comes_back_in_time() -> None:
     assert (closed(0.0).status, closed(0.0).reason) == (Status.NOT_SENT, Reason.CLOSED)
 
 
-def test_a_repeat_that_would_come_too_late_is_not_waited_for() -> None:
-    """The vendor wants a minute and the push has five seconds: it ends at once with what the vendor said."""
+def test_a_push_that_cannot_be_repeated_in_time_ends_at_once() -> None:
+    """The vendor asks for a pause of a minute and the push has five seconds: it ends at once with the vendor's
+    refusal."""
     server = ToyServer()
 
     class Later(Toy):
@@ -96,8 +98,8 @@ def test_a_repeat_that_would_come_too_late_is_not_waited_for() -> None:
 
 
 def test_repeats_have_a_budget() -> None:
-    """A tenth of the requests, one a second and sixty saved up: a vendor that says "later" to everybody is left in
-    peace."""
+    """Repeats are limited to a tenth of the requests, one a second and a reserve of sixty, so that a vendor that
+    refuses everything temporarily gets few."""
     server = ToyServer()
     server.codes = {f"k{number}": "5" for number in range(200)}
 
@@ -112,7 +114,7 @@ def test_repeats_have_a_budget() -> None:
 
 
 def test_every_request_of_a_search_is_an_attempt() -> None:
-    """A batch is refused as a whole and its halves are asked again: each push was asked twice."""
+    """A batch is refused as a whole and its halves are sent again: each push has two attempts."""
     server = ToyServer()
     server.answers = ["3"]
 
@@ -126,7 +128,7 @@ def test_every_request_of_a_search_is_an_attempt() -> None:
 
 
 def test_a_certificate_takes_its_own_linger_from_a_reload() -> None:
-    """With `linger=0` each push has a request of its own, from the reload on."""
+    """With `linger=0` each push has a request of its own, as soon as the reload has returned."""
     server = ToyServer()
 
     async def main() -> tuple[int, int]:
@@ -141,8 +143,8 @@ def test_a_certificate_takes_its_own_linger_from_a_reload() -> None:
 
 
 @pytest.mark.parametrize("count", [1, 100])
-def test_every_push_of_a_batch_is_marked_for_its_receipt(count: int) -> None:
-    """One push or many of one call: each asks for receipts with a parameter of its own."""
+def test_every_push_of_a_batch_has_a_receipt_parameter(count: int) -> None:
+    """One push or many of one call: each has a receipt parameter of its own."""
     server = ToyServer()
     marks: list[CallBack | None] = []
 
@@ -164,11 +166,12 @@ def test_every_push_of_a_batch_is_marked_for_its_receipt(count: int) -> None:
     assert len({mark.parameter for mark in marks if mark is not None}) == len(marks) == count
 
 
-# Beside the queue
+# Broadcasts
 
 
 def test_a_broadcast_that_gives_up_at_the_gate_gives_its_connection_back() -> None:
-    """One connection: after a broadcast that waited in vain, and after one that was sent, pushes have it again."""
+    """With one connection: pushes can use it again after a broadcast that expired while it waited, and after one that
+    was sent."""
     server = ToyServer()
 
     async def main() -> tuple[BroadcastOutcome, Outcome, BroadcastOutcome, Outcome]:
@@ -189,8 +192,8 @@ def test_a_broadcast_that_gives_up_at_the_gate_gives_its_connection_back() -> No
     assert second.ok
 
 
-def test_a_part_of_a_broadcast_that_was_not_asked_is_never_in_doubt() -> None:
-    """The first part was sent, the plug-in fails at the second before any request: that one is surely not sent."""
+def test_a_part_of_a_broadcast_without_a_request_is_not_sent() -> None:
+    """The first part was sent, and the plug-in fails at the second before any request: that part is `NOT_SENT`."""
     server = ToyServer()
 
     class Failing(Toy):
@@ -211,8 +214,8 @@ def test_a_part_of_a_broadcast_that_was_not_asked_is_never_in_doubt() -> None:
     ]
 
 
-def test_a_broadcast_goes_on_while_the_gateway_closes() -> None:
-    """What is under way may use the time of the close: the text was saved, so it is sent, and the next part too."""
+def test_a_broadcast_under_way_uses_the_grace_time_of_a_close() -> None:
+    """Its content is saved when the close begins; it is then sent, and its next part too."""
     server = ToyServer()
     server.latency = 1.0
 
@@ -229,8 +232,8 @@ def test_a_broadcast_goes_on_while_the_gateway_closes() -> None:
     assert server.calls["broadcast"] == 2
 
 
-def test_an_answer_that_never_came_costs_an_attempt() -> None:
-    """No connection could be made: one attempt, though nothing left."""
+def test_a_failed_connection_counts_as_an_attempt() -> None:
+    """No connection could be made: one attempt, though nothing was sent."""
     server = ToyServer()
     server.answers = [NoVerdict("connect: refused", sent=False)]
 

@@ -1,4 +1,5 @@
-"""One certificate at work, when plug-ins break promises or vendors do odd things: each push has its outcome."""
+"""One certificate at work when its plug-in breaks the contract or its vendor behaves oddly: each push still has its
+outcome."""
 
 import asyncio
 from collections.abc import Sequence
@@ -13,7 +14,8 @@ from pushgateway.vendor import Exchange, NoVerdict, Refused, Request, Vendor
 
 
 def outcomes_of(vendor: type[Vendor], count: int = 3, **options: Any) -> list[Outcome]:
-    """Send to the toy server through another plug-in class; virtual time ends the test if anything hangs."""
+    """Outcomes of pushes through another plug-in class and the toy server; virtual time ends the test if anything
+    hangs."""
     server = ToyServer()
 
     async def main() -> list[Outcome]:
@@ -24,24 +26,25 @@ def outcomes_of(vendor: type[Vendor], count: int = 3, **options: Any) -> list[Ou
 
 
 class KeepsNonsense(Toy):
-    """Refuses, keeping what is no outcome, at places that do not exist, and another push's outcome."""
+    """Refuses a batch, keeping something that is no outcome, outcomes at places that do not exist, and another push's
+    outcome."""
 
     def push(self, batch: Sequence[Push]) -> Exchange[Sequence[Outcome]]:
         yield Request("POST", "https://toy.example/near/push", content=b"[]")
-        stranger = Outcome.accepted(Push(PushToken(1, "stranger"), note()), "m")
-        raise Refused(Reason.QUOTA_EXCEEDED, "7").keeping({0: None, "1": 2, 99: stranger, 1: stranger})  # type: ignore[dict-item]
+        foreign = Outcome.accepted(Push(PushToken(1, "foreign"), note()), "m")
+        raise Refused(Reason.QUOTA_EXCEEDED, "7").keeping({0: None, "1": 2, 99: foreign, 1: foreign})  # type: ignore[dict-item]
 
 
 class KeepsNonsenseSilently(Toy):
-    """The same without a verdict."""
+    """The same with a missing verdict in place of a refusal."""
 
     def push(self, batch: Sequence[Push]) -> Exchange[Sequence[Outcome]]:
         yield Request("POST", "https://toy.example/near/push", content=b"[]")
         raise NoVerdict("nothing").keeping({0: "nonsense", -1: None})  # type: ignore[dict-item]
 
 
-def test_what_a_plugin_keeps_is_believed_only_where_it_is_true() -> None:
-    """No push is orphaned and none gets an outcome that was made for another."""
+def test_outcomes_that_a_plugin_keeps_are_used_only_where_they_are_valid() -> None:
+    """Every push gets an outcome, and none gets one that was made for another push."""
     refused = outcomes_of(KeepsNonsense)
     silent = outcomes_of(KeepsNonsenseSilently, retry=RetryPolicy(attempts=1))
 
@@ -51,7 +54,7 @@ def test_what_a_plugin_keeps_is_believed_only_where_it_is_true() -> None:
 
 @pytest.mark.parametrize("what", ["region", "batching", "deduplicates", "push", "authorize", "login"])
 def test_a_plugin_that_raises_anywhere_costs_its_own_pushes(what: str) -> None:
-    """Each has an outcome, at once, that blames the plug-in and quotes nothing."""
+    """Each has an outcome, at once, that names the plug-in and quotes no content."""
 
     def raises(*_: object) -> Any:
         raise KeyError("a secret text")
@@ -66,14 +69,14 @@ def test_a_plugin_that_raises_anywhere_costs_its_own_pushes(what: str) -> None:
 
 @pytest.mark.parametrize("region", [None, 7, []])
 def test_a_region_that_is_no_text_is_the_plugins_fault(region: Any) -> None:
-    """Told at once, not at the deadline."""
+    """The pushes end at once, not at their deadline."""
     outcomes = outcomes_of(type("Odd", (Toy,), {"region": lambda *_: region}))
 
     assert {one.reason for one in outcomes} == {Reason.CREDENTIALS}
 
 
-def test_a_login_that_gives_no_access_token_is_the_plugins_fault() -> None:
-    """And no worker dies of it."""
+def test_a_login_without_an_access_token_is_the_plugins_fault() -> None:
+    """The pushes end, and the worker continues."""
 
     def login(*_: object) -> Any:
         yield Request("POST", "https://toy.example/near/login", content=b'{"secret": "x"}')
@@ -84,8 +87,8 @@ def test_a_login_that_gives_no_access_token_is_the_plugins_fault() -> None:
     assert {(one.status, one.reason) for one in outcomes} == {(Status.NOT_SENT, Reason.CREDENTIALS)}
 
 
-def test_a_plugin_that_asks_for_ever_is_stopped() -> None:
-    """An exchange has an end, whether the plug-in knows one or not."""
+def test_an_endless_exchange_is_stopped() -> None:
+    """The number of requests of an exchange is bounded, whether or not the plug-in ever ends it."""
 
     def push(*_: object) -> Any:
         while True:
@@ -98,7 +101,7 @@ def test_a_plugin_that_asks_for_ever_is_stopped() -> None:
 
 
 class ChokesOnOne(Toy):
-    """Raises before asking when a certain push is in the batch."""
+    """Raises before its request when a certain push is in the batch."""
 
     def push(self, batch: Sequence[Push]) -> Exchange[Sequence[Outcome]]:
         if any(push.push_token.token == "k333" for push in batch):
@@ -106,15 +109,15 @@ class ChokesOnOne(Toy):
         return (yield from super().push(batch))
 
 
-def test_one_push_that_breaks_the_plugin_does_not_cost_the_others() -> None:
-    """Nothing had left, so finding the one costs no request."""
+def test_a_push_that_makes_the_plugin_fail_does_not_affect_the_others() -> None:
+    """No request had been sent, so finding that push costs none."""
     outcomes = outcomes_of(ChokesOnOne, count=1000)
 
     assert [one.push_token.token for one in outcomes if not one.ok] == ["k333"]
 
 
-def test_one_push_that_cannot_be_weighed_goes_alone() -> None:
-    """The queue goes on."""
+def test_a_push_whose_size_is_unknown_is_sent_alone() -> None:
+    """The other pushes of the queue are sent as usual."""
 
     class Unweighable(Toy):
         def weigh(self, push: Push) -> int:
@@ -131,8 +134,9 @@ def test_one_push_that_cannot_be_weighed_goes_alone() -> None:
     assert all(one.ok for one in run_virtual(main()))
 
 
-def test_a_transport_that_breaks_its_promise_is_blamed_itself() -> None:
-    """Not the plug-in; and how far the request came is unknown."""
+def test_a_transport_that_breaks_its_contract_is_named() -> None:
+    """The detail names the transport and not the plug-in; the pushes are `UNKNOWN`, because how far the request came is
+    not known."""
 
     class Broken(ToyServer):
         async def send(self, request: Request, *, pool: str, timeout: float) -> Any:  # noqa: ASYNC109
@@ -151,8 +155,8 @@ def test_a_transport_that_breaks_its_promise_is_blamed_itself() -> None:
     assert "secret" not in outcome.detail
 
 
-def test_after_a_new_login_only_those_still_wanted_are_sent_again() -> None:
-    """A push whose deadline passed, or whose caller left, during the login is not delivered behind their back."""
+def test_after_a_new_login_only_pushes_that_have_not_ended_are_sent_again() -> None:
+    """A push whose deadline passed, or whose caller was cancelled, during the login is not delivered afterwards."""
     server = ToyServer()
 
     class SlowSecondLogin(ToyServer):
@@ -183,7 +187,7 @@ def test_after_a_new_login_only_those_still_wanted_are_sent_again() -> None:
 
 
 def test_a_long_pause_for_one_does_not_cost_its_neighbours_their_repeat() -> None:
-    """Of one batch, one is told to wait a minute and one may go again at once."""
+    """Of one batch, one push has to wait a minute and another may be repeated at once, which it is."""
     server = ToyServer()
 
     class Paused(Toy):
@@ -206,7 +210,7 @@ def test_a_long_pause_for_one_does_not_cost_its_neighbours_their_repeat() -> Non
 
 
 def test_connections_bound_broadcasts_too() -> None:
-    """What a certificate asks at once is bounded, whoever asks."""
+    """The number of requests under way is bounded for pushes and broadcasts together."""
     server = ToyServer()
 
     async def main() -> None:
@@ -220,8 +224,8 @@ def test_connections_bound_broadcasts_too() -> None:
     assert server.peak == 2
 
 
-def test_an_operator_hears_of_it_once_and_not_for_every_push(caplog: pytest.LogCaptureFixture) -> None:
-    """A key that is refused, or a vendor that is down, is a line in the log; a thousand pushes are not a thousand."""
+def test_a_fault_of_many_pushes_is_one_log_line(caplog: pytest.LogCaptureFixture) -> None:
+    """A refused key, or a vendor that is down, is one line in the log, also with a thousand pushes."""
     server = ToyServer()
     server.answers = ["8"] * 1000
 
@@ -238,13 +242,14 @@ def test_an_operator_hears_of_it_once_and_not_for_every_push(caplog: pytest.LogC
         line for line in lines if line.startswith("certificate 1: pushes end rejected: credentials, vendor code 8")
     ]
     assert len(refused) == 2
-    assert refused[1].endswith("; 7 more since the last line")  # eight connections; the others were answered here
+    assert refused[1].endswith("; 7 more since the last line")  # eight connections; the others made no request
     assert server.calls["push"] == 9
     assert len(lines) < 8
 
 
 def test_many_deadlines_at_once_do_not_hold_the_loop() -> None:
-    """Fifty thousand that expire together are told in turns; each still has its own outcome."""
+    """Fifty thousand pushes that expire together are given their outcomes over several turns of the loop; each has its
+    own."""
     server = ToyServer()
     server.latency = 1000.0
 

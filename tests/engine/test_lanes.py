@@ -1,4 +1,5 @@
-"""Swapping certificates while they are at work: what is learned about the old ones never reaches the new ones."""
+"""Reloads while certificates are at work: what was learned under old settings is not used for the new ones, and
+certificates with equal credentials share a login."""
 
 import asyncio
 from typing import Any
@@ -28,7 +29,7 @@ from pushgateway.vendor import Request, Response, Vendor
 
 
 def test_a_late_login_with_old_settings_is_not_used_for_the_new_ones() -> None:
-    """A batch of the old settings logs in again after the reload: the new settings log in themselves."""
+    """A batch of the old settings logs in again after the reload: the new settings use a login of their own."""
     server = ToyServer()
     server.latency = 1.0
 
@@ -48,7 +49,7 @@ def test_a_late_login_with_old_settings_is_not_used_for_the_new_ones() -> None:
 
 
 def test_a_refusal_of_the_old_settings_does_not_reach_the_new_ones() -> None:
-    """The old key is refused late: the new one is tried all the same."""
+    """The old key is refused after the reload: the new one is tried nevertheless."""
     server = ToyServer()
     server.latency = 1.0
     server.login_answers = ["0", "8", "0"]
@@ -68,7 +69,7 @@ def test_a_refusal_of_the_old_settings_does_not_reach_the_new_ones() -> None:
 
 
 def test_a_broadcast_under_way_stops_when_its_certificate_changes() -> None:
-    """The rest of it is not sent with the old settings, nor with those of perhaps another app."""
+    """The rest is sent neither with the old settings nor with the new ones, which may be of another app."""
     server = ToyServer()
     server.latency = 1.0
 
@@ -87,8 +88,8 @@ def test_a_broadcast_under_way_stops_when_its_certificate_changes() -> None:
     )
 
 
-def test_what_waits_for_a_login_that_hangs_goes_on_with_the_new_settings() -> None:
-    """After a reload the first send succeeds within a second, whatever the old login does."""
+def test_pushes_that_wait_for_a_hanging_login_use_the_new_settings() -> None:
+    """After a reload the first send succeeds within a second, whatever becomes of the old login."""
 
     class FirstLoginHangs(ToyServer):
         async def send(self, request: Request, *, pool: str, timeout: float) -> Any:  # noqa: ASYNC109
@@ -112,8 +113,8 @@ def test_what_waits_for_a_login_that_hangs_goes_on_with_the_new_settings() -> No
     assert took <= 2.0
 
 
-def test_the_connections_of_a_removed_certificate_are_let_go() -> None:
-    """Once its last batch is done, and not those of the others."""
+def test_the_connections_of_a_removed_certificate_are_closed() -> None:
+    """They are closed when its last batch has ended; those of other certificates are not."""
 
     class Forgetting(ToyServer):
         def __init__(self) -> None:
@@ -140,8 +141,8 @@ def test_the_connections_of_a_removed_certificate_are_let_go() -> None:
 
 
 @pytest.mark.parametrize("wrong", [None, 7])
-def test_what_is_no_set_of_certificates_is_named(wrong: Any) -> None:
-    """A host's mistake is a sentence."""
+def test_an_argument_that_is_no_set_of_certificates_is_refused(wrong: Any) -> None:
+    """It is a mistake of the host: an exception that says what is wrong."""
 
     async def main() -> None:
         async with gateway(ToyServer()) as g:
@@ -151,8 +152,9 @@ def test_what_is_no_set_of_certificates_is_named(wrong: Any) -> None:
         run_virtual(main())
 
 
-def test_a_removed_certificate_tries_nothing_again() -> None:
-    """What is on its way ends with what the vendor says now: there is no second try with settings that are gone."""
+def test_a_removed_certificate_repeats_nothing() -> None:
+    """Pushes under way end with the vendor's next reply: there is no second attempt with settings that have been
+    removed."""
     server = ToyServer()
     server.latency = 1.0
     server.answers = ["5"] * 10
@@ -170,8 +172,8 @@ def test_a_removed_certificate_tries_nothing_again() -> None:
     assert server.calls["push"] == 1
 
 
-def test_what_is_put_back_while_closing_has_its_outcome() -> None:
-    """Thousands are given back in turns; a batch that fails in between is not forgotten."""
+def test_a_batch_that_fails_while_closing_has_its_outcomes() -> None:
+    """Thousands of waiting pushes end over several turns of the loop; a batch that fails in between is included."""
     server = ToyServer()
     server.latency = 0.5
     server.answers = ["5"] * 100
@@ -189,8 +191,9 @@ def test_what_is_put_back_while_closing_has_its_outcome() -> None:
     assert {outcome.status for outcome in outcomes} <= {Status.NOT_SENT, Status.UNKNOWN, Status.REJECTED}
 
 
-def test_a_close_while_thousands_are_given_back_loses_none() -> None:
-    """The certificate is removed and the gateway closed in the same breath: each waiting push is told."""
+def test_a_close_right_after_a_removal_loses_no_push() -> None:
+    """The certificate is removed and the gateway closed in the same turn of the loop: each waiting push has its
+    outcome."""
     server = ToyServer()
     server.latency = 1.0
 
@@ -213,7 +216,7 @@ def test_a_close_while_thousands_are_given_back_loses_none() -> None:
 
 @attrs.frozen
 class Careful(Toy):
-    """A vendor with a caution on one of its settings."""
+    """A vendor that warns about one of its settings."""
 
     @property
     def caution(self) -> str:
@@ -222,9 +225,9 @@ class Careful(Toy):
         return "" if self.size == 7 else "size: is not what it was"
 
 
-def test_a_caution_is_one_line_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
-    """Settings that are not wrong but not what a host expects are said once, for all certificates that have them: when
-    they come in, and not again for those that a reload leaves alone. A plug-in that cannot say it costs nothing."""
+def test_a_warning_about_settings_is_one_log_line(caplog: pytest.LogCaptureFixture) -> None:
+    """Settings that are valid but unusual are reported once for all certificates that have them, when they are loaded,
+    and not again for those that a reload does not change. A plug-in that fails at it has no other effect."""
     old = [Certificate(str(number), "toy", {"secret": "s"}) for number in range(12)]
     good, odd = (Certificate(f"size {size}", "toy", {"secret": "s", "size": size}) for size in (7, 13))
 
@@ -242,7 +245,8 @@ def test_a_caution_is_one_line_in_the_log(caplog: pytest.LogCaptureFixture) -> N
 
 
 def test_a_reload_costs_the_same_for_each_changed_certificate() -> None:
-    """To forget what was learned about one certificate looks at its own access tokens, not at those of all."""
+    """Discarding what was learned about one certificate reads its own access tokens only, not those of all
+    certificates."""
     looked: list[object] = []
 
     class Counting(dict[Any, Any]):
@@ -266,7 +270,7 @@ def test_a_reload_costs_the_same_for_each_changed_certificate() -> None:
 
 
 class LastLoginWins(ToyServer):
-    """A vendor at which a new access token ends the one before it."""
+    """A vendor at which a new login ends the access token before it."""
 
     async def send(self, request: Request, *, pool: str, timeout: float) -> Response:  # noqa: ASYNC109
         if request.url.endswith("/login"):
@@ -276,8 +280,8 @@ class LastLoginWins(ToyServer):
 
 @pytest.mark.parametrize(("other", "logins"), [("x", 1), ("y", 2)], ids=["one app", "two apps"])
 def test_certificates_of_one_app_share_its_access_token(other: str, logins: int) -> None:
-    """Each of them logging in would end the other's access token: the same credentials at the same server are one
-    login, whatever else their settings say. Other credentials log in for themselves."""
+    """If each of them logged in it would end the other's access token: equal credentials at one server are one login,
+    whatever the other settings are. Other credentials log in for themselves."""
     server = LastLoginWins() if other == "x" else ToyServer()
 
     async def main() -> list[Outcome]:
@@ -291,8 +295,8 @@ def test_certificates_of_one_app_share_its_access_token(other: str, logins: int)
 
 
 @pytest.mark.parametrize("change", ["removed", "other settings", "other secret"])
-def test_who_shares_a_login_keeps_it_when_the_other_changes(change: str) -> None:
-    """A certificate that a reload leaves alone keeps its access token, also one that another certificate fetched."""
+def test_a_shared_login_stays_when_the_other_certificate_changes(change: str) -> None:
+    """A certificate that a reload does not change keeps its access token, also if another certificate fetched it."""
     server = LastLoginWins()
     changed = {
         "removed": [],
@@ -316,8 +320,9 @@ def test_who_shares_a_login_keeps_it_when_the_other_changes(change: str) -> None
     assert (kept, logins) == (1, 2 if change == "other secret" else 1)
 
 
-def test_a_revoked_access_token_is_fetched_again_once_for_all_that_share_it() -> None:
-    """The vendor ends it: whoever is refused first logs in, and the others use the new one."""
+def test_a_revoked_access_token_is_renewed_once_for_all_that_share_it() -> None:
+    """The vendor revokes it: the first certificate whose request is refused logs in, and the others use the new
+    token."""
     server = ToyServer()
 
     async def main() -> list[Outcome]:
@@ -332,8 +337,8 @@ def test_a_revoked_access_token_is_fetched_again_once_for_all_that_share_it() ->
     assert server.calls["login"] == 2
 
 
-def test_refused_credentials_are_asked_for_once_for_all_that_have_them() -> None:
-    """Refused credentials are asked for once for all certificates that have them; those of others still log in."""
+def test_refused_credentials_cost_one_login_for_all_that_share_them() -> None:
+    """There is one login for all certificates with these credentials; certificates with others still log in."""
     server = ToyServer()
     server.login_answers = ["8"]
 
@@ -348,8 +353,8 @@ def test_refused_credentials_are_asked_for_once_for_all_that_have_them() -> None
     assert server.calls["login"] == 2
 
 
-def test_contention_names_every_certificate_of_the_login(caplog: pytest.LogCaptureFixture) -> None:
-    """An operator who reads that another process logs in with this key sees which certificates have it."""
+def test_the_warning_about_a_shared_key_names_every_certificate(caplog: pytest.LogCaptureFixture) -> None:
+    """The log line that another process logs in with this key names the certificates that have it."""
     server = ToyServer()
 
     async def main() -> None:
@@ -363,8 +368,8 @@ def test_contention_names_every_certificate_of_the_login(caplog: pytest.LogCaptu
     assert "certificates 1, 2 (one login): access tokens are refused soon after each login" in caplog.text
 
 
-def test_what_is_kept_of_logins_goes_with_the_last_certificate_that_has_them() -> None:
-    """A process that reloads for years keeps nothing of certificates that are gone."""
+def test_login_state_is_discarded_with_its_last_certificate() -> None:
+    """A process that reloads for years keeps nothing of certificates that were removed."""
 
     async def main() -> None:
         async with gateway(ToyServer(), *(certificate(key, secret="x") for key in range(4))) as g:
@@ -379,9 +384,9 @@ def test_what_is_kept_of_logins_goes_with_the_last_certificate_that_has_them() -
     run_virtual(main())
 
 
-def test_a_reload_of_many_certificates_gives_the_loop_turns(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Thousands of lanes with new settings at once would hold the loop for tenths of a second: some take them in each
-    turn."""
+def test_a_reload_of_many_certificates_lets_other_tasks_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Thousands of lanes that take new settings at once would block the loop for tenths of a second: in each turn of
+    the loop only some do."""
     replaced: list[str] = []
     replace = Lane.replace
 
@@ -405,10 +410,10 @@ def test_a_reload_of_many_certificates_gives_the_loop_turns(monkeypatch: pytest.
 
 
 def test_new_settings_are_in_force_when_the_reload_returns() -> None:
-    """Whatever is done at once after it, and whatever waited, goes out with them, also where a lane takes them later;
-    a second reload before that is the one that counts."""
+    """New sends and waiting pushes use the new settings, also in lanes that take them in a later turn; a second reload
+    before that replaces the first."""
     server = ToyServer()
-    server.login_answers = ["8"]  # refused credentials: while they last, pushes end before they leave
+    server.login_answers = ["8"]  # refused credentials: while this lasts, pushes end without a request
 
     def all_with(secret: str) -> list[Certificate]:
         return [certificate(key, secret=secret) for key in range(120)]
@@ -431,7 +436,7 @@ def test_new_settings_are_in_force_when_the_reload_returns() -> None:
 
 
 def test_a_reload_that_changes_nothing_checks_nothing_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A host that reloads its whole file for one new certificate pays for that one."""
+    """A host that reloads its whole file for one new certificate causes the work for that one only."""
     checked: list[str] = []
 
     def counted(one: Certificate, vendor: type[Vendor]) -> Vendor:

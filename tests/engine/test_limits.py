@@ -1,4 +1,4 @@
-"""How much a vendor takes, and when it takes nothing: rate, breaker, quotas, retry budget. Pure, times handed in."""
+"""The limits of a vendor: rate, breaker, quotas, retry budget. Pure classes, times handed in."""
 
 import math
 from collections.abc import Callable
@@ -25,7 +25,7 @@ NOON = 1_700_020_800.0  # 2023-11-15 12:00 in China
 
 
 def always(share: float) -> Callable[[], float]:
-    """A chance that is known."""
+    """A fixed value in place of a random one."""
     return lambda: share
 
 
@@ -33,8 +33,8 @@ def always(share: float) -> Callable[[], float]:
 
 
 def drive(rate: Rate, begin: float, end: float, amount: float, *, most: float = math.inf) -> tuple[float, float]:
-    """Send batches of `amount` as fast as `rate` lets; a vendor that takes `most` a second (and a second's worth at
-    once) complains when it is more. What it took, and what it refused, in all."""
+    """Send batches of `amount` as fast as `rate` allows to a vendor that takes `most` a second (and one second's worth
+    at once) and refuses more as too fast. Returns the totals that it took and refused."""
     taken = refused = 0.0
     now, bucket, at = begin, most, begin
     while now < end:
@@ -52,8 +52,8 @@ def drive(rate: Rate, begin: float, end: float, amount: float, *, most: float = 
     return taken, refused
 
 
-def test_a_rate_without_a_figure_holds_nothing_up() -> None:
-    """Until the vendor complains there is no reason to wait."""
+def test_without_a_rate_nothing_waits() -> None:
+    """Until the vendor refuses something as too fast there is no reason to wait."""
     rate = Rate(None)
     for _ in range(1000):
         rate.spend(5.0, 1000)
@@ -62,8 +62,8 @@ def test_a_rate_without_a_figure_holds_nothing_up() -> None:
     assert rate.delay(5.0) == 0.0
 
 
-def test_a_figure_is_kept_in_even_steps() -> None:
-    """In no second leave more than the figure and one step; an idle minute is not saved up."""
+def test_a_rate_is_spread_over_even_steps() -> None:
+    """In no second more is sent than the rate and one step; an idle minute is not saved up."""
     rate = Rate(100)
     times: list[float] = []
     now = 60.0
@@ -77,8 +77,9 @@ def test_a_figure_is_kept_in_even_steps() -> None:
     assert times[-1] - times[0] == pytest.approx(9.9)
 
 
-def test_a_complaint_halves_and_steps_lead_back() -> None:
-    """Half at once; in steps of a second nearly all of it; then slowly, to where it was and on to the figure."""
+def test_too_fast_halves_the_rate_and_steps_raise_it_again() -> None:
+    """It is halved at once; steps of a second raise it to nearly the value before; then it grows slowly to that value
+    and on to the configured rate."""
     rate = Rate(100)
     rate.spend(10.0, 100)
 
@@ -89,8 +90,8 @@ def test_a_complaint_halves_and_steps_lead_back() -> None:
     assert not rate.is_recovering
 
 
-def test_what_was_measured_counts_where_there_is_no_figure() -> None:
-    """Half of what really left in the last second, not half of infinity."""
+def test_without_a_configured_rate_the_measured_one_is_halved() -> None:
+    """The new rate is half of what was sent in the last second."""
     rate = Rate(None)
     rate.spend(10.2, 600)
     rate.spend(10.9, 200)
@@ -101,8 +102,8 @@ def test_what_was_measured_counts_where_there_is_no_figure() -> None:
     assert rate.current(11.25 + 3600) == math.inf
 
 
-def test_one_complaint_counts_once() -> None:
-    """Eight requests that were under way together are refused together: that is one "too fast", not eight."""
+def test_refusals_of_one_moment_count_once() -> None:
+    """Eight requests under way together are refused together: that counts as one "too fast"."""
     rate = Rate(1000)
     rate.spend(10.0, 1000)
 
@@ -111,8 +112,9 @@ def test_one_complaint_counts_once() -> None:
     assert rate.slow_down(11.5, 11.2)
 
 
-def test_a_storm_of_complaints_is_over_soon_after_it_ends() -> None:
-    """Two seconds in which everything was too fast: ten seconds after them nearly everything may leave again (Q1)."""
+def test_the_rate_recovers_soon_after_a_burst_of_refusals() -> None:
+    """After two seconds in which everything was too fast it takes ten seconds until nearly the full rate is allowed
+    again (Q1)."""
     rate = Rate(1000)
     rate.spend(9.1, 1000)
     now = 10.0
@@ -126,8 +128,8 @@ def test_a_storm_of_complaints_is_over_soon_after_it_ends() -> None:
     assert rate.current(90.0) == 1000
 
 
-def test_a_rate_never_falls_to_nothing() -> None:
-    """However often it complains, the vendor is heard again."""
+def test_a_rate_never_falls_to_zero() -> None:
+    """However often the vendor refuses, requests are still sent, so that its recovery is noticed."""
     rate = Rate(1000)
     for second in range(100):
         rate.spend(second, 1)
@@ -138,7 +140,8 @@ def test_a_rate_never_falls_to_nothing() -> None:
 
 @pytest.mark.parametrize("figure", [None, 1000.0, 100_000.0])
 def test_most_of_what_a_vendor_allows_is_used(figure: float | None) -> None:
-    """Ten minutes at the edge of what it really allows: at least 90 % of it arrives, little is refused (Q1)."""
+    """In ten minutes at the edge of the vendor's real rate at least 90 % of it is used, and few requests are refused
+    (Q1)."""
     rate = Rate(figure)
     taken, refused = drive(rate, 0.0, 600.0, 25, most=500.0)
 
@@ -147,7 +150,7 @@ def test_most_of_what_a_vendor_allows_is_used(figure: float | None) -> None:
 
 
 def test_a_lower_limit_is_found() -> None:
-    """The vendor allows a fifth from now on: a minute later nearly all of that is used, and stays used (Q5)."""
+    """The vendor reduces its rate to a fifth: a minute later nearly all of that is used, and stays used (Q5)."""
     rate = Rate(None)
     drive(rate, 0.0, 60.0, 20, most=1000.0)
     drive(rate, 60.0, 120.0, 20, most=200.0)
@@ -158,8 +161,8 @@ def test_a_lower_limit_is_found() -> None:
     assert all(0.8 <= share <= 1.2 for share in shares), shares
 
 
-def test_urgent_ones_may_borrow_a_second() -> None:
-    """They need not wait behind what bulk has spent, and still are paid for."""
+def test_urgent_pushes_may_use_the_next_second() -> None:
+    """They do not wait for the rate that bulk pushes have used, and are still counted."""
     rate = Rate(10)
     rate.spend(5.0, 5)
 
@@ -173,14 +176,14 @@ def test_urgent_ones_may_borrow_a_second() -> None:
 
 
 def opened(breaker: Breaker, now: float = 0.0) -> Breaker:
-    """After so many failures in a row."""
+    """A breaker after so many failures in a row."""
     for _ in range(FAILURES):
         breaker.failed(now, always(1.0), "cut", probe=False)
     return breaker
 
 
-def test_a_few_failures_between_answers_open_nothing() -> None:
-    """A bad minute of the network is not an outage."""
+def test_a_few_failures_between_replies_do_not_open_it() -> None:
+    """Some failures of the network are not an outage."""
     breaker = Breaker()
     for _ in range(100):
         for _ in range(FAILURES - 1):
@@ -191,8 +194,8 @@ def test_a_few_failures_between_answers_open_nothing() -> None:
     assert breaker.delay(0.0) == 0.0
 
 
-def test_failures_in_a_row_open_it_and_one_finds_out() -> None:
-    """Then nothing leaves for a second, one request does, and the others wait for what comes of it."""
+def test_failures_in_a_row_open_it_and_one_request_probes() -> None:
+    """Nothing is sent for a second, then one request is, and the others wait for its result."""
     breaker = opened(Breaker(), 10.0)
 
     assert (breaker.state, breaker.is_open(10.5), breaker.delay(10.5)) == (BreakerState.OPEN, True, 0.5)
@@ -205,8 +208,8 @@ def test_failures_in_a_row_open_it_and_one_finds_out() -> None:
     assert (breaker.state, breaker.delay(11.0)) == (BreakerState.CLOSED, 0.0)
 
 
-def test_pauses_grow_to_a_quarter_of_a_minute() -> None:
-    """1, 2, 4, 8, 15, 15 … seconds, each up to a fifth shorter by chance; an answer starts anew."""
+def test_pauses_grow_to_15_seconds() -> None:
+    """1, 2, 4, 8, 15, 15 … seconds, each shortened at random by up to a fifth; a reply resets them."""
     breaker = opened(Breaker())
     pauses = []
     now = 0.0
@@ -222,8 +225,9 @@ def test_pauses_grow_to_a_quarter_of_a_minute() -> None:
     assert opened(Breaker()).until > 0.8
 
 
-def test_what_left_before_it_opened_changes_nothing_but_an_answer_does() -> None:
-    """Late failures say what is known; a late answer shows that the vendor is there."""
+def test_late_failures_change_nothing_and_a_late_reply_closes_it() -> None:
+    """Requests that were sent before it opened may fail later: that is no news. A late reply shows that the vendor is
+    back."""
     breaker = opened(Breaker())
     until = breaker.until
 
@@ -233,8 +237,8 @@ def test_what_left_before_it_opened_changes_nothing_but_an_answer_does() -> None
     assert breaker.state is BreakerState.CLOSED
 
 
-def test_a_probe_that_comes_to_no_end_leaves_it_to_the_next() -> None:
-    """Cut off by a reload or a cancellation it must not keep the lane shut for ever."""
+def test_after_an_aborted_probe_the_next_request_probes() -> None:
+    """A probe that a reload or a cancellation interrupts must not keep the breaker open for ever."""
     breaker = opened(Breaker())
     breaker.admit(5.0)
     breaker.give_up()
@@ -243,7 +247,8 @@ def test_a_probe_that_comes_to_no_end_leaves_it_to_the_next() -> None:
 
 
 def test_refused_credentials_open_it_at_once() -> None:
-    """The vendor's own code is believed the first time; it is asked again after a minute, then ever more seldom."""
+    """One refusal with the vendor's own code is enough; the next request is after a minute, then after growing
+    pauses."""
     breaker = Breaker()
     refusal = Refused(Reason.CREDENTIALS, "16")
 
@@ -264,12 +269,12 @@ WITHOUT_CODE = Refused(Reason.CREDENTIALS, detail="HTTP 403 without the vendor's
 
 
 def judged(breaker: Breaker, *contents: int, probe: bool = False) -> list[bool]:
-    """Whether each of these refusals, of contents alone, opened it."""
+    """Whether each of these refusals, for the content alone, opened it."""
     return [breaker.refused(0.0, always(1.0), WITHOUT_CODE, probe=probe, content=content) for content in contents]
 
 
-def test_a_firewall_has_to_refuse_several_texts() -> None:
-    """HTTP 403 without the vendor's code may be about one text: only as many different ones open the breaker."""
+def test_http_403_must_be_for_several_texts() -> None:
+    """HTTP 403 without the vendor's code may be about one text: only several different ones open the breaker."""
     breaker = Breaker()
 
     assert judged(breaker, *range(FAILURES)) == [False] * (FAILURES - 1) + [True]
@@ -277,8 +282,8 @@ def test_a_firewall_has_to_refuse_several_texts() -> None:
     assert not any(judged(Breaker(), *[7] * 50))
 
 
-def test_an_answer_in_between_takes_the_suspicion_off_the_credentials() -> None:
-    """Who takes other texts takes our credentials."""
+def test_a_reply_in_between_resets_the_count_of_refused_texts() -> None:
+    """If the vendor accepts other texts it accepts the credentials."""
     breaker = Breaker()
 
     judged(breaker, *range(FAILURES - 1), SEVERAL, SEVERAL, SEVERAL)
@@ -289,8 +294,8 @@ def test_an_answer_in_between_takes_the_suspicion_off_the_credentials() -> None:
     assert not any(judged(breaker, *range(FAILURES - 1)))
 
 
-def test_refusals_of_several_texts_together_open_nothing_by_themselves() -> None:
-    """Which of them is meant nobody knows: the next requests carry one push each."""
+def test_a_refusal_of_several_texts_together_does_not_open_it() -> None:
+    """Which text causes it is unknown: the next requests carry one push each."""
     breaker = Breaker()
 
     opened_it = judged(breaker, *[SEVERAL] * DOUBTS)
@@ -299,8 +304,8 @@ def test_refusals_of_several_texts_together_open_nothing_by_themselves() -> None
     assert breaker.is_in_doubt
 
 
-def test_a_probe_refused_without_a_code_lets_the_next_one_try() -> None:
-    """After an outage: the text of the probe may have been refused, and the vendor is back."""
+def test_after_a_probe_refused_without_a_code_the_next_request_probes() -> None:
+    """The text of the probe may have been refused although the vendor is back from its outage."""
     breaker = opened(Breaker())
     breaker.admit(5.0)
 
@@ -310,7 +315,7 @@ def test_a_probe_refused_without_a_code_lets_the_next_one_try() -> None:
 
 
 def test_a_login_refused_without_a_code_opens_it_at_once() -> None:
-    """No text was in play."""
+    """A login holds no text that could be the cause."""
     assert Breaker().refused(0.0, always(1.0), WITHOUT_CODE, probe=False)
 
 
@@ -318,8 +323,9 @@ def test_a_login_refused_without_a_code_opens_it_at_once() -> None:
 
 
 @pytest.mark.parametrize("chance", [0.0, 0.5, 1.0])
-def test_a_used_up_day_lasts_until_the_vendors_midnight(chance: float) -> None:
-    """And a little longer: not every process at once, and not before the vendor's own clock is there (Q3)."""
+def test_a_used_up_quota_lasts_until_the_vendors_midnight(chance: float) -> None:
+    """It lasts a little longer, at random, so that processes do not start together and the vendor's clock has passed
+    midnight too (Q3)."""
     quotas = Quotas(EIGHT_HOURS)
     seconds = quotas.use_up("", 5.0, NOON, chance)
 
@@ -330,8 +336,8 @@ def test_a_used_up_day_lasts_until_the_vendors_midnight(chance: float) -> None:
     assert not quotas
 
 
-def test_quotas_are_used_up_one_by_one() -> None:
-    """What is left of another is no concern of this one."""
+def test_quotas_are_independent() -> None:
+    """One used up quota does not close another."""
     quotas = Quotas(EIGHT_HOURS)
     quotas.use_up("public", 0.0, NOON, 0.0)
 
@@ -341,16 +347,17 @@ def test_quotas_are_used_up_one_by_one() -> None:
 
 
 @pytest.mark.parametrize(("wall", "monotonic"), [(-7200.0, 1.0), (1.0, 0.0)])
-def test_no_clock_holds_it_beyond_the_day(wall: float, monotonic: float) -> None:
-    """A wall clock that was set back, or a machine that slept: the other clock ends it."""
+def test_a_wrong_clock_does_not_close_a_quota_for_longer_than_a_day(wall: float, monotonic: float) -> None:
+    """If the wall clock was set back, or the machine slept, the other clock ends it."""
     quotas = Quotas(EIGHT_HOURS)
     seconds = quotas.use_up("", 0.0, NOON, 0.0)
 
     assert quotas.seconds_left("", monotonic * seconds, NOON + (wall * seconds if wall > 0 else seconds + wall)) == 0
 
 
-def test_a_day_that_has_just_begun_is_not_lost_to_a_slow_clock() -> None:
-    """Right after our midnight it may be yesterday at the vendor: asked once more, then believed for the day."""
+def test_a_slow_clock_at_the_vendor_does_not_cost_a_new_day() -> None:
+    """Just after our midnight it may still be yesterday at the vendor: one more request is made, and its refusal counts
+    for the day."""
     quotas = Quotas(EIGHT_HOURS)
     midnight = NOON + 12 * 3600
     first = quotas.use_up("", 0.0, midnight + 20, 1.0)
@@ -363,8 +370,8 @@ def test_a_day_that_has_just_begun_is_not_lost_to_a_slow_clock() -> None:
 # Retry budget
 
 
-def test_a_tenth_and_one_a_second_may_be_repeated() -> None:
-    """Over ten minutes of nothing but failures, repeats are a tenth of the first tries, one a second, and a reserve."""
+def test_repeats_are_a_tenth_one_a_second_and_a_reserve() -> None:
+    """If everything fails for ten minutes, repeats are a tenth of the first requests, one a second, and a reserve."""
     budget = RetryBudget(0.0)
     repeats = 0
     for tick in range(6000):
@@ -374,8 +381,8 @@ def test_a_tenth_and_one_a_second_may_be_repeated() -> None:
     assert 0.1 * 6000 + 600 <= repeats <= 0.1 * 6000 + 600 + RetryBudget.MOST
 
 
-def test_a_quiet_time_is_saved_up_to_a_minute() -> None:
-    """A few bad moments cost no push."""
+def test_the_reserve_of_a_quiet_time_is_a_minutes_worth() -> None:
+    """With that reserve no push ends because of a few failures."""
     budget = RetryBudget(0.0)
 
     assert sum(budget.spend(10_000.0) for _ in range(1000)) == 60

@@ -1,4 +1,4 @@
-"""A vendor's own operations: through the lane, with an outcome always, and never twice where that would harm."""
+"""A vendor's own operations: each call has an outcome, and none is repeated where a repeat could do harm."""
 
 import inspect
 from collections.abc import Awaitable, Callable
@@ -34,8 +34,8 @@ def upload(g: Gateway) -> Awaitable[CallOutcome[Any]]:
     return g.vendor(1).upload(b"picture")
 
 
-def test_an_operation_is_asked_with_an_access_token_and_gives_its_value() -> None:
-    """One login, one request, and the value that the plug-in read."""
+def test_an_operation_uses_an_access_token_and_returns_its_value() -> None:
+    """There is one login and one request; the outcome holds the value that the plug-in read."""
     server = ClerkServer()
 
     outcome = asked(server, alias)
@@ -51,8 +51,9 @@ def test_an_operation_is_asked_with_an_access_token_and_gives_its_value() -> Non
     assert server.calls["login"] == 1
 
 
-def test_the_typed_way_is_the_same_call() -> None:
-    """`ask` takes the plug-in's method itself; a method that is no operation of this vendor is the caller's mistake."""
+def test_ask_is_the_same_call_with_types() -> None:
+    """`ask` takes the plug-in's method itself; a method that is no operation of this vendor is a mistake of the
+    caller."""
     server = ClerkServer()
 
     class Other(Clerk):
@@ -71,8 +72,8 @@ def test_the_typed_way_is_the_same_call() -> None:
     assert server.called == [("statistics", ["m", "t"])]
 
 
-def test_operations_are_what_returns_a_call() -> None:
-    """Public methods annotated so, of a class and its bases, whether the annotation is text or not; nothing else."""
+def test_operations_are_the_methods_that_return_a_call() -> None:
+    """An operation is a public method, of the class or its bases, whose return annotation is `Call`, as text or not."""
 
     class Evaluated(Clerk):
         def counted(self) -> int:
@@ -85,7 +86,7 @@ def test_operations_are_what_returns_a_call() -> None:
 
 
 def test_an_unknown_name_lists_the_operations() -> None:
-    """A misspelt name is seen where it is written; so are wrong arguments and wrong types."""
+    """A misspelt name is an error at the place of the call; so are wrong arguments and wrong types."""
 
     async def main() -> None:
         async with clerks(ClerkServer()) as g:
@@ -106,7 +107,7 @@ def test_an_unknown_name_lists_the_operations() -> None:
     run_virtual(main())
 
 
-def test_what_is_found_before_any_request_is_not_sent() -> None:
+def test_errors_before_any_request_are_not_sent() -> None:
     """A refused argument, an operation that the vendor does not have, a certificate that does not exist."""
     server = ClerkServer()
 
@@ -133,7 +134,7 @@ async def _statistics_of_plain_toy() -> CallOutcome[Any]:
 
 
 def test_an_access_token_that_expired_is_renewed_once() -> None:
-    """Refused once, logged in anew, asked again; refused for ever, it ends after the second."""
+    """Refused once, the call logs in again and is repeated; refused each time, it ends after the second request."""
     server = ClerkServer()
     server.refuse_access = {"t1"}
     hopeless = ClerkServer()
@@ -145,8 +146,8 @@ def test_an_access_token_that_expired_is_renewed_once() -> None:
     assert (refused.status, refused.reason, refused.attempts) == (Status.REJECTED, Reason.CREDENTIALS, 2)
 
 
-def test_what_is_refused_for_now_is_asked_again() -> None:
-    """Also what must not be done twice: a readable refusal did nothing."""
+def test_a_temporary_refusal_is_repeated() -> None:
+    """Also an operation that must not be done twice is repeated: a readable refusal did nothing."""
     for ask in (alias, upload):
         server = ClerkServer()
         server.given = [BUSY, {"code": 6, "wait": 2.0}]
@@ -156,8 +157,8 @@ def test_what_is_refused_for_now_is_asked_again() -> None:
         assert (outcome.status, outcome.attempts, len(server.called)) == (Status.ACCEPTED, 3, 3)
 
 
-def test_attempts_and_time_have_an_end() -> None:
-    """As many as the policy says; not one that would come after the deadline."""
+def test_attempts_and_time_are_bounded() -> None:
+    """There are as many attempts as the policy allows, and none after the deadline."""
     server = ClerkServer()
     server.given = [dict(BUSY) for _ in range(9)]
     hurried = ClerkServer()
@@ -175,8 +176,8 @@ def test_attempts_and_time_have_an_end() -> None:
     )
 
 
-def test_without_a_verdict_only_the_harmless_is_asked_again() -> None:
-    """An alias set twice is set; a picture may be there already, so nobody uploads it again."""
+def test_without_a_verdict_only_harmless_operations_are_repeated() -> None:
+    """Setting an alias twice does no harm; a picture may be uploaded already, so it is not uploaded again."""
     for ask, status, attempts in ((alias, Status.ACCEPTED, 2), (upload, Status.UNKNOWN, 1)):
         server = ClerkServer()
         server.given = [NoVerdict("cut")]
@@ -186,8 +187,8 @@ def test_without_a_verdict_only_the_harmless_is_asked_again() -> None:
         assert (outcome.status, outcome.attempts) == (status, attempts)
 
 
-def test_what_never_left_is_asked_again() -> None:
-    """A connection refused proves that nothing was done."""
+def test_a_request_that_was_not_sent_is_repeated() -> None:
+    """A refused connection proves that nothing was done."""
     server = ClerkServer()
     server.given = [NoVerdict("refused", sent=False), NoVerdict("refused", sent=False)]
 
@@ -196,8 +197,8 @@ def test_what_never_left_is_asked_again() -> None:
     assert (outcome.status, outcome.attempts) == (Status.ACCEPTED, 3)
 
 
-def test_of_several_requests_the_first_is_not_made_again() -> None:
-    """The second was refused, readably, but the first may have done what must not be done twice."""
+def test_the_first_of_several_requests_is_not_repeated() -> None:
+    """The second was refused readably, but the first may have done something that must not be done twice."""
     server = ClerkServer()
     server.given = [{"code": 0}, BUSY]
 
@@ -208,7 +209,7 @@ def test_of_several_requests_the_first_is_not_made_again() -> None:
 
 
 def test_after_an_attempt_without_a_verdict_a_refusal_proves_nothing() -> None:
-    """Perhaps it was done the first time: nobody may call that rejected."""
+    """The first attempt may have been carried out, so the outcome is not `REJECTED`."""
     server = ClerkServer()
     server.given = [NoVerdict("cut"), {"code": 3, "message": "no"}]
 
@@ -219,8 +220,8 @@ def test_after_an_attempt_without_a_verdict_a_refusal_proves_nothing() -> None:
     assert outcome.detail == "an earlier attempt had no verdict; the last one ended rejected"
 
 
-def test_the_deadline_ends_what_waits_and_what_is_asked() -> None:
-    """Before a request it is `EXPIRED` and nothing was done, during one nobody knows."""
+def test_the_deadline_ends_waiting_calls_and_requests() -> None:
+    """Before a request the outcome is `EXPIRED` and nothing was done; during one it is `UNKNOWN`."""
     server = ClerkServer()
     server.latency = 4.0
 
@@ -231,8 +232,9 @@ def test_the_deadline_ends_what_waits_and_what_is_asked() -> None:
     assert (asking.status, asking.reason) == (Status.UNKNOWN, Reason.NO_VERDICT)
 
 
-def test_a_used_up_day_of_an_operation_stops_that_operation_alone() -> None:
-    """No more pictures today: the second is answered here, pushes and other operations go on."""
+def test_a_used_up_quota_of_an_operation_stops_that_operation_only() -> None:
+    """The daily quota of pictures is used up: the second upload ends without a request; pushes and other operations are
+    sent."""
     server = ClerkServer()
     server.given = [{"code": 7}]
 
@@ -251,8 +253,8 @@ def test_a_used_up_day_of_an_operation_stops_that_operation_alone() -> None:
     assert [what for what, _ in server.called] == ["upload", "alias"]
 
 
-def test_a_plugin_that_breaks_its_contract_is_blamed_without_its_words(caplog: pytest.LogCaptureFixture) -> None:
-    """No Call, an error before any request, an error after one: the last may have done something."""
+def test_a_call_of_a_broken_plugin_names_the_plugin_and_quotes_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    """The plug-in returns no `Call`, or raises before or after a request; after one, something may have been done."""
     server = ClerkServer()
 
     spoilt = asked(server, lambda g: g.vendor(1).spoilt())
@@ -268,8 +270,9 @@ def test_a_plugin_that_breaks_its_contract_is_blamed_without_its_words(caplog: p
     assert "secret text" not in f"{caplog.text}{early.detail}{late.detail}"
 
 
-def test_a_right_that_lacks_stops_its_operation_alone() -> None:
-    """Refused for want of a right, or a server that is down: it is not asked again for now, and pushes go on."""
+def test_a_missing_permission_stops_its_operation_only() -> None:
+    """If a permission is missing, or a server is down, the operation makes no request for a while, and pushes are
+    sent."""
     server = ClerkServer()
     server.given = [{"code": 8}]
 
@@ -286,8 +289,8 @@ def test_a_right_that_lacks_stops_its_operation_alone() -> None:
     assert [what for what, _ in server.called] == ["alias", "upload"]
 
 
-def test_a_hurt_vendor_is_not_asked() -> None:
-    """A refused login is not tried again for now."""
+def test_a_refused_login_stops_calls_too() -> None:
+    """The login is not tried again for a while."""
     server = ClerkServer()
     server.login_answers = ["8"]
 
@@ -303,23 +306,23 @@ def test_a_hurt_vendor_is_not_asked() -> None:
     assert (server.called, server.calls["login"]) == ([], 1)
 
 
-def test_observers_hear_of_calls_by_the_vendors_name() -> None:
-    """Each request, and the end."""
+def test_events_of_calls_name_the_operation() -> None:
+    """There is an event for each request, and one for the end of the call."""
     server = ClerkServer()
     server.given = [BUSY]
-    heard: list[Event] = []
+    events: list[Event] = []
 
-    asked(server, alias, observer=heard.append)
+    asked(server, alias, observer=events.append)
 
-    requests = [event for event in heard if isinstance(event, RequestDone) and event.operation == "call"]
-    (done,) = (event for event in heard if isinstance(event, CallDone))
+    requests = [event for event in events if isinstance(event, RequestDone) and event.operation == "call"]
+    (done,) = (event for event in events if isinstance(event, CallDone))
     assert [(event.name, event.pushes, event.region) for event in requests] == [("set_alias", 0, "near")] * 2
     assert (done.name, done.status, done.attempts, done.brand) == ("set_alias", Status.ACCEPTED, 2, "toy")
     assert done.duration > 0
 
 
 def test_an_outcome_of_a_call_can_be_raised() -> None:
-    """For those who like exceptions; the value does not show itself."""
+    """This is for hosts that prefer exceptions; the value is not in the text of the exception."""
     server = ClerkServer()
     server.value = lambda: "s3cret"
     good = asked(server, alias)

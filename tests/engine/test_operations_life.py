@@ -1,4 +1,5 @@
-"""How a vendor's own operations end with those around them: the gateway, the caller, the certificate, the loop."""
+"""How calls of a vendor's own operations end when the gateway closes, the caller is cancelled, or the certificate or
+the event loop changes."""
 
 import asyncio
 from collections.abc import Awaitable
@@ -15,8 +16,8 @@ def alias(g: Gateway) -> Awaitable[CallOutcome[Any]]:
     return g.vendor(1).alias("k", "ann")
 
 
-def test_closing_ends_calls_with_the_truth() -> None:
-    """One under way is cut off after the grace, one after it is refused, and none is left over."""
+def test_closing_ends_every_call_with_its_outcome() -> None:
+    """A call under way is interrupted after the grace time, one after that is refused, and no task remains."""
     server = ClerkServer()
     server.latency = 9.0
 
@@ -36,8 +37,8 @@ def test_closing_ends_calls_with_the_truth() -> None:
     assert (after.status, after.reason) == (Status.NOT_SENT, Reason.CLOSED)
 
 
-def test_cancelling_takes_the_call_along() -> None:
-    """What has not left does not leave."""
+def test_cancelling_the_caller_ends_the_call() -> None:
+    """A request that has not been sent is not sent any more."""
     server = ClerkServer()
     server.latency = 4.0
 
@@ -56,7 +57,7 @@ def test_cancelling_takes_the_call_along() -> None:
 
 
 def test_a_changed_certificate_ends_a_call_between_two_attempts() -> None:
-    """It was made with settings that hold no more."""
+    """The call was made with settings that are no longer valid."""
     server = ClerkServer()
     server.given = [{"code": 6, "wait": 5.0}]
 
@@ -75,8 +76,8 @@ def test_a_changed_certificate_ends_a_call_between_two_attempts() -> None:
     assert "was changed" in outcome.detail
 
 
-def test_a_gateway_of_another_loop_says_so() -> None:
-    """As for every call."""
+def test_a_call_from_another_loop_is_refused() -> None:
+    """The same error as for every other method of the gateway."""
     server = ClerkServer()
     kept: list[Gateway] = []
 

@@ -1,4 +1,5 @@
-"""What a plug-in must not do, wherever it does it: it costs its own pushes, which say so, and nobody else anything."""
+"""Plug-ins that break the contract, in each place where they can: their own pushes end with an outcome that says so,
+and no others are affected."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -21,7 +22,7 @@ class Neighbour(Toy):
 
 
 def with_a_neighbour(server: ToyServer, vendor: type[Vendor], **options: Any) -> tuple[list[Outcome], list[Outcome]]:
-    """Outcomes of three pushes through `vendor` and of five through a plug-in that is sound, in one call."""
+    """Outcomes of three pushes through `vendor` and of five through a working plug-in, in one call."""
 
     async def main() -> list[Outcome]:
         vendors = {"toy": vendor, "neighbour": Neighbour}
@@ -34,7 +35,7 @@ def with_a_neighbour(server: ToyServer, vendor: type[Vendor], **options: Any) ->
     return outcomes[2:5], outcomes[:2] + outcomes[5:]
 
 
-def saying(**members: Any) -> type[Toy]:
+def toy_with(**members: Any) -> type[Toy]:
     """The toy plug-in with other values for some of its members."""
     return type("Odd", (Toy,), members)
 
@@ -44,12 +45,12 @@ def saying(**members: Any) -> type[Toy]:
 
 @pytest.mark.parametrize("wrong", [None, 7, "many", object()])
 @pytest.mark.parametrize("name", ["batching", "rates", "deduplicates", "day_offset"])
-def test_a_property_of_a_wrong_type_costs_its_own_pushes(name: str, wrong: Any) -> None:
-    """Each says which property it is; the neighbour's pushes of the same call arrive."""
+def test_a_property_of_a_wrong_type_ends_its_own_pushes_only(name: str, wrong: Any) -> None:
+    """Each outcome names the property; the pushes of the other plug-in in the same call arrive."""
     if (name, wrong) == ("day_offset", 7):
         wrong = float("nan")
 
-    ours, theirs = with_a_neighbour(ToyServer(), saying(**{name: property(lambda _: wrong)}))
+    ours, theirs = with_a_neighbour(ToyServer(), toy_with(**{name: property(lambda _: wrong)}))
 
     assert {(one.status, one.reason) for one in ours} == {(Status.NOT_SENT, Reason.CREDENTIALS)}
     assert all(f"the toy plug-in broke its contract: {name}: must be" in one.detail for one in ours)
@@ -58,9 +59,9 @@ def test_a_property_of_a_wrong_type_costs_its_own_pushes(name: str, wrong: Any) 
 
 @pytest.mark.parametrize("wrong", [None, 7, b"near", ("near",)])
 @pytest.mark.parametrize("name", ["region", "quota"])
-def test_a_method_that_gives_no_text_costs_its_own_pushes(name: str, wrong: Any) -> None:
-    """The same for what is asked about each push."""
-    ours, theirs = with_a_neighbour(ToyServer(), saying(**{name: lambda *_: wrong}))
+def test_a_method_that_returns_no_text_ends_its_own_pushes_only(name: str, wrong: Any) -> None:
+    """The same holds for the methods that are called for each push."""
+    ours, theirs = with_a_neighbour(ToyServer(), toy_with(**{name: lambda *_: wrong}))
 
     assert {(one.status, one.reason) for one in ours} == {(Status.NOT_SENT, Reason.CREDENTIALS)}
     assert all(f"{name}(): must be a str" in one.detail for one in ours)
@@ -68,12 +69,12 @@ def test_a_method_that_gives_no_text_costs_its_own_pushes(name: str, wrong: Any)
 
 
 @pytest.mark.parametrize("wrong", [None, 7, "near", [None], []])
-def test_regions_of_a_wrong_type_are_asked_one_by_one(wrong: Any) -> None:
-    """The word "near" is no collection of the regions n, e, a and r."""
+def test_regions_of_a_wrong_type_are_read_one_by_one(wrong: Any) -> None:
+    """The word "near" is not the collection of the regions n, e, a and r."""
     server = ToyServer()
 
     async def main() -> list[Outcome]:
-        async with gateway(server, vendors={"toy": saying(regions=lambda *_: wrong)}) as g:
+        async with gateway(server, vendors={"toy": toy_with(regions=lambda *_: wrong)}) as g:
             return await g.multicast([PushToken(1, f"k{number}") for number in range(100)], note())
 
     assert all(outcome.ok for outcome in run_virtual(main()))
@@ -81,12 +82,12 @@ def test_regions_of_a_wrong_type_are_asked_one_by_one(wrong: Any) -> None:
 
 
 @pytest.mark.parametrize("wrong", [None, "much", -5, float("nan"), float("inf"), True])
-def test_a_weight_that_is_no_size_makes_its_push_go_alone(wrong: Any) -> None:
-    """Nothing is lost, and nothing grows beyond the most that a request may be."""
+def test_a_push_with_an_invalid_size_is_sent_alone(wrong: Any) -> None:
+    """No push is lost, and no request exceeds the largest size."""
     server = ToyServer()
 
     async def main() -> list[Outcome]:
-        async with gateway(server, certificate(max_bytes=100), vendors={"toy": saying(weigh=lambda *_: wrong)}) as g:
+        async with gateway(server, certificate(max_bytes=100), vendors={"toy": toy_with(weigh=lambda *_: wrong)}) as g:
             return await g.send_each([Push(PushToken(1, f"k{number}"), note()) for number in range(9)])
 
     assert all(outcome.ok for outcome in run_virtual(main()))
@@ -106,9 +107,9 @@ def test_a_weight_that_is_no_size_makes_its_push_go_alone(wrong: Any) -> None:
         ("broadcast", lambda *_: None),
     ],
 )
-def test_a_wrong_answer_about_broadcasts_ends_the_broadcast(name: str, wrong: Any) -> None:
-    """Nothing left, and the plug-in is to blame."""
-    vendor = saying(**{name: wrong if callable(wrong) else property(lambda _: wrong)})
+def test_a_wrong_value_for_broadcasts_ends_the_broadcast(name: str, wrong: Any) -> None:
+    """Nothing is sent, and the detail names the plug-in."""
+    vendor = toy_with(**{name: wrong if callable(wrong) else property(lambda _: wrong)})
 
     async def main() -> Any:
         async with gateway(ToyServer(), vendors={"toy": vendor}) as g:
@@ -131,11 +132,11 @@ def test_a_wrong_answer_about_broadcasts_ends_the_broadcast(name: str, wrong: An
         ("audiences", property(lambda _: None)),
     ],
 )
-def test_explain_says_which_answer_is_wrong(name: str, wrong: Any) -> None:
-    """Never an exception: what is asked before sending ends as sending would."""
+def test_explain_names_the_wrong_value(name: str, wrong: Any) -> None:
+    """`explain` never raises: it returns the outcome that a send would have."""
 
     async def main() -> Any:
-        async with gateway(ToyServer(), vendors={"toy": saying(**{name: wrong})}) as g:
+        async with gateway(ToyServer(), vendors={"toy": toy_with(**{name: wrong})}) as g:
             asked = Broadcast("1", note(), Audience.everyone()) if name == "audiences" else None
             return g.explain(asked or Push(PushToken(1, "a"), note()))
 
@@ -146,11 +147,11 @@ def test_explain_says_which_answer_is_wrong(name: str, wrong: Any) -> None:
 
 
 @pytest.mark.parametrize("wrong", ["one sentence", None, [7]])
-def test_advice_of_a_wrong_type_is_the_checks_answer(wrong: Any) -> None:
-    """A word is no list of letters."""
+def test_advice_of_a_wrong_type_is_reported_by_check(wrong: Any) -> None:
+    """A word is not a list of letters."""
 
     async def main() -> Any:
-        async with gateway(ToyServer(), vendors={"toy": saying(advice=lambda _: wrong)}) as g:
+        async with gateway(ToyServer(), vendors={"toy": toy_with(advice=lambda _: wrong)}) as g:
             return await g.check(1)
 
     check = run_virtual(main())
@@ -159,11 +160,11 @@ def test_advice_of_a_wrong_type_is_the_checks_answer(wrong: Any) -> None:
     assert "advice()" in check.detail
 
 
-# Exchanges that are none
+# Objects that are not exchanges
 
 
 def yielding(what: Any) -> Callable[..., Any]:
-    """An exchange whose first request is this."""
+    """An exchange whose first request is this object."""
 
     def push(*_: Any) -> Any:
         yield what
@@ -183,20 +184,20 @@ NO_REQUESTS = [
 
 
 @pytest.mark.parametrize("what", NO_REQUESTS, ids=range(len(NO_REQUESTS)))
-def test_what_is_yielded_and_no_request_does_not_leave(what: Any) -> None:
-    """Nothing left, and it is not the transport that broke its contract."""
+def test_a_yielded_object_that_is_no_request_is_not_sent(what: Any) -> None:
+    """Nothing was sent, and the outcome names the plug-in, not the transport."""
     server = ToyServer()
 
-    ours, theirs = with_a_neighbour(server, saying(push=yielding(what)))
+    ours, theirs = with_a_neighbour(server, toy_with(push=yielding(what)))
 
     assert {(one.status, one.reason) for one in ours} == {(Status.NOT_SENT, Reason.CREDENTIALS)}
     assert all(one.detail.startswith("the toy plug-in broke its contract: push: ") for one in ours)
     assert all(one.ok for one in theirs)
 
 
-def test_what_authorize_gives_must_be_a_request_too() -> None:
-    """The same for the last word on a request."""
-    ours, theirs = with_a_neighbour(ToyServer(), saying(authorize=lambda *_: None))
+def test_authorize_must_return_a_request() -> None:
+    """The same outcome as for an exchange that yields something else."""
+    ours, theirs = with_a_neighbour(ToyServer(), toy_with(authorize=lambda *_: None))
 
     assert {(one.status, one.reason) for one in ours} == {(Status.NOT_SENT, Reason.CREDENTIALS)}
     assert all("authorize(): must be a Request, is NoneType" in one.detail for one in ours)
@@ -211,7 +212,7 @@ ODD = [SystemExit, GeneratorExit, asyncio.CancelledError, _Odd]
 
 
 def raising(kind: type[BaseException]) -> Callable[..., Any]:
-    """Raises it at once, with a text that must not be shown."""
+    """A method that raises at once, with a text that must not be shown."""
 
     def now(*_: Any) -> Any:
         raise kind("a secret text")
@@ -220,7 +221,7 @@ def raising(kind: type[BaseException]) -> Callable[..., Any]:
 
 
 def raising_late(kind: type[BaseException]) -> Callable[..., Any]:
-    """An exchange that raises it before its first request."""
+    """An exchange that raises before its first request."""
 
     def later(*_: Any) -> Any:
         raise kind("a secret text")
@@ -232,17 +233,17 @@ def raising_late(kind: type[BaseException]) -> Callable[..., Any]:
 @pytest.mark.parametrize("kind", ODD)
 @pytest.mark.parametrize("name", ["push", "region", "regions", "quota", "batching", "login", "authorize"])
 @pytest.mark.parametrize("how", [raising, raising_late])
-def test_a_plugin_that_raises_a_base_exception_costs_its_own_pushes(
+def test_a_plugin_that_raises_a_base_exception_ends_its_own_pushes_only(
     name: str, kind: type[BaseException], how: Callable[[type[BaseException]], Any]
 ) -> None:
-    """It is named, nothing left, no worker and no loop dies of it, and the neighbour's pushes arrive."""
+    """The outcome names it, nothing was sent, worker and loop continue, and the pushes of the other plug-in arrive."""
     if name not in ("push", "login"):
         how = raising
     member = property(how(kind)) if name == "batching" else how(kind)
 
-    ours, theirs = with_a_neighbour(ToyServer(), saying(**{name: member}))
+    ours, theirs = with_a_neighbour(ToyServer(), toy_with(**{name: member}))
 
-    if name == "regions":  # a short cut: each is asked by itself
+    if name == "regions":  # all at once is only a short cut: each push's region is then read by itself
         assert all(one.ok for one in ours)
     else:
         assert {(one.status, one.reason) for one in ours} == {(Status.NOT_SENT, Reason.CREDENTIALS)}
@@ -251,31 +252,31 @@ def test_a_plugin_that_raises_a_base_exception_costs_its_own_pushes(
     assert all(one.ok for one in theirs)
 
 
-def test_a_plugin_that_exits_after_its_request_leaves_a_doubt() -> None:
-    """What was asked was asked: `UNKNOWN`, with the plug-in named."""
+def test_a_plugin_that_exits_after_its_request_ends_unknown() -> None:
+    """The request was sent: `UNKNOWN`, and the detail names the plug-in."""
 
     def push(self: Toy, batch: Sequence[Push]) -> Any:
         yield Request("POST", "https://toy.example/near/push", content=b"[]")
         raise SystemExit(1)
 
-    ours, theirs = with_a_neighbour(ToyServer(), saying(push=push, dedupe=False))
+    ours, theirs = with_a_neighbour(ToyServer(), toy_with(push=push, dedupe=False))
 
     assert {one.status for one in ours} == {Status.UNKNOWN}
     assert all("the toy plug-in broke its contract: SystemExit" in one.detail for one in ours)
     assert all(one.ok for one in theirs)
 
 
-def test_ctrl_c_while_a_plugin_is_at_work_is_not_its_fault() -> None:
-    """It goes on to where it belongs."""
+def test_ctrl_c_inside_a_plugin_is_passed_on() -> None:
+    """`KeyboardInterrupt` reaches the caller and is not reported as a fault of the plug-in."""
     with pytest.raises(KeyboardInterrupt):
-        with_a_neighbour(ToyServer(), saying(push=raising(KeyboardInterrupt)))
+        with_a_neighbour(ToyServer(), toy_with(push=raising(KeyboardInterrupt)))
 
 
 # Logins
 
 
 class LoginRefused(ToyServer):
-    """Answers every login with this status and HTML."""
+    """A server that replies to every login with this status and HTML."""
 
     def __init__(self, status: int) -> None:
         super().__init__()
@@ -292,8 +293,8 @@ STATUSES = [400, 401, 402, 403, 404, 405, 406, 407, 409, 410, 413, 414, 415, 418
 
 
 @pytest.mark.parametrize("status", STATUSES)
-def test_a_login_refused_by_a_status_says_nothing_about_a_push(status: int) -> None:
-    """Push, broadcast, call and check: fix the certificate, or later; never "fix the content"."""
+def test_a_login_refused_by_a_status_is_about_the_certificate(status: int) -> None:
+    """For push, broadcast, call and check the reason is the certificate, or a temporary one; never the content."""
     server = LoginRefused(status)
 
     async def main() -> list[Any]:
@@ -312,7 +313,7 @@ def test_a_login_refused_by_a_status_says_nothing_about_a_push(status: int) -> N
 
 @pytest.mark.parametrize("status", [400, 403, 413])
 def test_a_refused_login_opens_the_breaker(status: int) -> None:
-    """A hundred pushes are not a hundred logins."""
+    """A hundred pushes cause few logins."""
     server = LoginRefused(status)
     events: list[Event] = []
 
@@ -330,17 +331,15 @@ def test_a_refused_login_opens_the_breaker(status: int) -> None:
 @pytest.mark.parametrize("reason", list(Reason))
 @pytest.mark.parametrize("code", [None, "99"])
 @pytest.mark.parametrize("kind", [Refused, AccessExpired])
-def test_whatever_a_plugin_raises_in_a_login_is_about_the_login(
-    reason: Reason, code: str | None, kind: type[Refused]
-) -> None:
-    """No token is retired, no content given up and no push kept back for a login's sake."""
+def test_an_exception_in_a_login_is_about_the_login(reason: Reason, code: str | None, kind: type[Refused]) -> None:
+    """It never marks a token as dead, a content as wrong or a push as not deliverable for now."""
 
     def login(self: Toy, region: str, now: float) -> Any:
         yield Request("POST", "https://toy.example/near/login", content=b'{"secret": "x"}')
-        stranger = Outcome.not_sent(Push(PushToken(1, "k0"), note()), Reason.UNREGISTERED, "dead")
-        raise kind(reason, code).keeping({0: stranger})
+        foreign = Outcome.not_sent(Push(PushToken(1, "k0"), note()), Reason.UNREGISTERED, "dead")
+        raise kind(reason, code).keeping({0: foreign})
 
-    ours, theirs = with_a_neighbour(ToyServer(), saying(login=login))
+    ours, theirs = with_a_neighbour(ToyServer(), toy_with(login=login))
 
     assert {one.status for one in ours} == {Status.NOT_SENT}
     limits = {Reason.QUOTA_EXCEEDED, Reason.RATE_LIMITED}
@@ -349,8 +348,8 @@ def test_whatever_a_plugin_raises_in_a_login_is_about_the_login(
 
 
 @pytest.mark.parametrize("reason", [Reason.INVALID_NOTIFICATION, Reason.UNREGISTERED])
-def test_a_second_login_that_is_refused_is_about_the_login_too(reason: Reason) -> None:
-    """The access token expired under way, and the login for the new one is refused."""
+def test_a_refused_second_login_is_about_the_login_too(reason: Reason) -> None:
+    """The access token expired during the push, and the login for the new one is refused."""
 
     @attrs.frozen
     class Once(Toy):

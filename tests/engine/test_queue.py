@@ -1,6 +1,6 @@
-"""From waiting pushes to batches: nothing lost, nothing doubled, nothing out of order, whatever the mixture.
+"""From waiting pushes to batches: none is lost, sent twice or out of order, whatever the mixture.
 
-Law of this file: pushes are numbered by their place, so that every claim is one about numbers.
+Pushes are numbered by their place, so that each check is about numbers.
 """
 
 from collections.abc import Hashable
@@ -27,22 +27,22 @@ def waiting(place: int, token: str = "", note: Notification = NOTES[0], sink: Ca
 
 
 def unweighed(_: Notification) -> int:
-    """Weights are not asked for without a limit."""
+    """A `weigh` that must not be called, because there is no limit of bytes."""
     raise AssertionError("nobody asks for a weight without a limit")
 
 
 def heavy(place: int) -> Run:
-    """With a notification, and so a weight, of its own."""
+    """A push with a notification, and so a size, of its own."""
     return waiting(place, note=Notification("t", "b"))
 
 
 def address(push: Push) -> int:
-    """What the core adds to the weight of a notification."""
+    """The bytes that the core adds to the size of a notification."""
     return most_quoted(push.push_token.token) + most_quoted(push.dedupe_id)
 
 
 def drained(queue: Queue, batching: Batching, weigh: dict[int, int] | None = None) -> list[tuple[list[Run], Hashable]]:
-    """All batches, in their order, with their parts."""
+    """All batches of the queue, in their order, with their parts."""
     found = []
     own = (
         {}
@@ -62,17 +62,18 @@ PUSHES = st.lists(
         st.integers(0, 2),  # notification
         st.sampled_from(["cn", "cn", "cn", "overseas"]),  # region
         st.sampled_from([None, None, None, "left"]),  # part
-        st.sampled_from([False, False, False, True]),  # the caller is gone
+        st.sampled_from([False, False, False, True]),  # the caller is cancelled
     ),
     max_size=40,
 )
 
 
 @given(PUSHES, st.integers(1, 7), st.booleans())
-def test_a_queue_keeps_its_promises(
+def test_a_queue_gives_every_push_once_and_in_order(
     pushes: list[tuple[str, int, str, str | None, bool]], size: int, mixed: bool
 ) -> None:
-    """Every live push leaves once, in batches of one region and part, no token twice, in order per token."""
+    """Every push that has not ended is taken once, in batches of one region and part, no token twice in a batch, in
+    order for each token."""
     queue = Queue()
     everything = []
     for place, (token, note, region, part, gone) in enumerate(pushes):
@@ -101,8 +102,8 @@ def test_a_queue_keeps_its_promises(
 
 
 @given(st.lists(st.integers(0, 12), max_size=30), st.integers(1, 30), st.integers(1, 7))
-def test_the_weight_of_a_batch_stays_below_its_limit(weights: list[int], limit: int, size: int) -> None:
-    """A batch weighs the limit at most, unless it is one push that weighs more by itself; order and number hold."""
+def test_the_size_of_a_batch_stays_within_its_limit(weights: list[int], limit: int, size: int) -> None:
+    """A batch has at most the limit, unless it is one push that is larger by itself; the other rules hold too."""
     queue = Queue()
     for place in range(len(weights)):
         queue.line("").add(heavy(place))
@@ -117,7 +118,7 @@ def test_the_weight_of_a_batch_stays_below_its_limit(weights: list[int], limit: 
 
 
 def test_a_batch_is_full_at_its_size() -> None:
-    """A thousand fit, the thousand and first goes next."""
+    """A thousand pushes fit, the thousand and first is in the next batch."""
     queue = Queue()
     for place in range(1001):
         queue.line("").add(waiting(place))
@@ -127,8 +128,8 @@ def test_a_batch_is_full_at_its_size() -> None:
     assert sizes == [1000, 1]
 
 
-def test_a_weight_at_the_limit_fits() -> None:
-    """Exactly the limit goes together; one byte more does not."""
+def test_a_size_at_the_limit_fits() -> None:
+    """Exactly the limit fits into one batch; one byte more does not."""
     fits, too_much = Queue(), Queue()
     for queue in (fits, too_much):
         for place in range(2):
@@ -138,8 +139,9 @@ def test_a_weight_at_the_limit_fits() -> None:
     assert [places_of(b) for b, _ in drained(too_much, Batching(9, True, 10), {0: 5, 1: 6})] == [[0], [1]]
 
 
-def test_many_pushes_for_one_token_go_one_by_one() -> None:
-    """One phone gets its pushes in the order they came, each in a batch of its own, and the others do not wait."""
+def test_many_pushes_for_one_token_are_in_batches_of_their_own() -> None:
+    """One phone gets its pushes in the order in which they came, each in a batch of its own, and the others do not
+    wait."""
     queue = Queue()
     for place in range(5):
         queue.line("").add(waiting(place, "same"))
@@ -150,8 +152,9 @@ def test_many_pushes_for_one_token_go_one_by_one() -> None:
     assert batches == [[0, 5], [1], [2], [3], [4]]
 
 
-def test_what_stays_for_its_token_stays_in_front() -> None:
-    """A push that waits for the next batch, as its token is in this one already, is not overtaken by a later one."""
+def test_a_push_that_waits_for_its_token_is_not_overtaken() -> None:
+    """A push that waits for the next batch, because its token is in this one already, stays before a later one of the
+    token."""
     queue = Queue()
     for place, token in enumerate("aabaa"):
         queue.line("").add(waiting(place, token))
@@ -162,23 +165,23 @@ def test_what_stays_for_its_token_stays_in_front() -> None:
 
 
 class Counted(Caller):
-    """A sink that counts how often a push of it was looked at."""
+    """A sink that counts how often a push of it was checked."""
 
     looks = 0
 
     @property  # type: ignore[override]
     def withdrawn(self) -> bool:
-        """Never."""
+        """Never withdrawn."""
         self.looks += 1
         return False
 
     @withdrawn.setter
     def withdrawn(self, value: bool) -> None:
-        """Set once, by the base."""
+        """Set once, by the base class."""
 
 
-def test_a_cut_looks_at_few() -> None:
-    """Ten thousand pushes for one phone: each cut looks at two batches at most, not at all of them."""
+def test_taking_a_batch_checks_few_pushes() -> None:
+    """With ten thousand pushes for one phone each batch checks two batches' worth at most, not all of them."""
     queue, sink = Queue(), Counted()
     for place in range(10_000):
         queue.line("").add(waiting(place, "same", sink=sink))
@@ -190,7 +193,7 @@ def test_a_cut_looks_at_few() -> None:
 
 
 def test_parts_take_turns_and_regions_are_apart() -> None:
-    """A long group does not keep a short one waiting: after each batch the others of its region come first."""
+    """A long group does not delay a short one: after each batch the other groups of its region come first."""
     queue = Queue()
     for place in range(6):
         queue.line("cn").add(waiting(place))
@@ -202,8 +205,8 @@ def test_parts_take_turns_and_regions_are_apart() -> None:
     assert order == [[0, 1], [7], [2, 3], [4, 5], [6]]
 
 
-def test_parts_never_meet_again() -> None:
-    """What was split goes on apart, however much room there is, even when the parts are equal."""
+def test_separated_parts_are_not_joined_again() -> None:
+    """What was split stays split, however much a batch could hold, even if the parts are equal."""
     queue = Queue()
     left, right = object(), object()
     for place, part in enumerate([left, right, None, left]):
@@ -214,8 +217,8 @@ def test_parts_never_meet_again() -> None:
     assert batches == [([0, 3], left), ([1], right), ([2], None)]
 
 
-def test_another_region_is_not_touched() -> None:
-    """Cutting for one region takes nothing of another, and an unknown one gives an empty batch."""
+def test_taking_from_one_region_leaves_the_others() -> None:
+    """A batch for one region takes nothing of another; an unknown region gives an empty batch."""
     queue = Queue()
     queue.line("cn").add(waiting(0))
 
@@ -224,8 +227,9 @@ def test_another_region_is_not_touched() -> None:
 
 
 @pytest.mark.parametrize("settled", [True, False])
-def test_who_is_gone_does_not_leave(settled: bool) -> None:
-    """A push whose caller was cancelled, or that has its outcome, is dropped; a group of such gives way to the next."""
+def test_an_ended_push_is_not_taken(settled: bool) -> None:
+    """A push whose caller was cancelled, or that has its outcome, is dropped; a group that holds only such pushes is
+    skipped."""
     queue = Queue()
     gone = [waiting(place) for place in range(3)]
     for one in gone:
@@ -240,8 +244,9 @@ def test_who_is_gone_does_not_leave(settled: bool) -> None:
     assert not any(map(is_wanted, gone))
 
 
-def test_a_weight_that_cannot_be_told_costs_nobody_else() -> None:
-    """A plug-in whose `weigh` fails: the queue counts right afterwards, and what was not looked at is still there."""
+def test_a_failing_weigh_affects_no_other_push() -> None:
+    """After the plug-in's `weigh` raised, the count of the queue is right, and pushes that were not reached are still
+    there."""
 
     def broken(note: Notification) -> int:
         raise ArithmeticError("no weight")
@@ -256,8 +261,8 @@ def test_a_weight_that_cannot_be_told_costs_nobody_else() -> None:
     assert queue.regions[0] == ""
 
 
-def test_a_failing_weight_loses_no_push() -> None:
-    """`weigh` fails in the middle of a batch: what was taken out is back, in order per token, as each is owed an
+def test_a_weigh_that_fails_within_a_batch_loses_no_push() -> None:
+    """Pushes that were already taken for the batch are put back, in order for each token, because each must get an
     outcome."""
 
     def broken(note: Notification) -> int:
@@ -275,8 +280,8 @@ def test_a_failing_weight_loses_no_push() -> None:
     assert places_of(queue.clear()) == [0, 2, 1, 3, 4]
 
 
-def test_clearing_gives_everything_back() -> None:
-    """Group by group, in order, and the queue is as new."""
+def test_clearing_returns_every_push() -> None:
+    """Group by group, in order; afterwards the queue is as new."""
     queue = Queue()
     for place, region in enumerate(["cn", "overseas", "cn"]):
         queue.line(region).add(waiting(place))

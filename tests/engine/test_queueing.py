@@ -1,4 +1,4 @@
-"""Who has to wait, who goes first and who is refused: retry budget, queue, priorities, seen from the host."""
+"""Which pushes wait, which are sent first and which are refused, as a host sees it: retry budget, queue, priorities."""
 
 import asyncio
 from collections import Counter
@@ -24,7 +24,7 @@ def to(token: str, **more: Any) -> Push:
     return Push(PushToken(1, token), note(token), **more)
 
 
-def told(events: list[Event], kind: type[Event]) -> list[Any]:
+def of_kind(events: list[Event], kind: type[Event]) -> list[Any]:
     return [event for event in events if isinstance(event, kind)]
 
 
@@ -32,7 +32,7 @@ def told(events: list[Event], kind: type[Event]) -> list[Any]:
 
 
 def test_repeats_are_few_when_everything_fails() -> None:
-    """A tenth of the first requests and one a second, beside a minute's reserve: no storm (O3)."""
+    """Repeats are a tenth of the first requests and one a second, beside a reserve of a minute (O3)."""
     server = ToyServer()
     server.answers = ["6"] * 100_000
     attempts: Counter[str] = Counter()
@@ -62,7 +62,7 @@ def test_repeats_are_few_when_everything_fails() -> None:
 
 
 def test_a_full_queue_refuses_at_once_and_others_wait() -> None:
-    """`try_send` ends `OVERLOADED` in no time, `send` waits for its turn; both are told the truth."""
+    """`try_send` ends `OVERLOADED` at once, `send` waits for a place; both outcomes are right."""
     server = ToyServer()
     server.latency = 5.0
     events: list[Event] = []
@@ -81,12 +81,12 @@ def test_a_full_queue_refuses_at_once_and_others_wait() -> None:
 
     assert all(outcome.ok for outcome in [*outcomes, taken])
     assert (refused.status, refused.reason, refused.attempts) == (Status.NOT_SENT, Reason.OVERLOADED, 0)
-    assert told(events, Shed) == [Shed(certificate_id="1", brand="toy", count=1)]
+    assert of_kind(events, Shed) == [Shed(certificate_id="1", brand="toy", count=1)]
     assert ("x", "title") not in server.ledger
 
 
-def test_a_full_queue_is_one_certificates() -> None:
-    """Another certificate takes pushes all the same."""
+def test_a_full_queue_is_full_for_one_certificate_only() -> None:
+    """Another certificate takes pushes nevertheless."""
     server = ToyServer()
 
     async def main() -> tuple[Outcome, Outcome]:
@@ -106,14 +106,14 @@ def test_a_full_queue_is_one_certificates() -> None:
 
 @pytest.mark.parametrize("queue", [0, -1, True, 1.5, "9"])
 def test_a_wrong_queue_is_named(queue: Any) -> None:
-    """Found when the gateway is made."""
+    """The error is raised when the gateway is made, and names the value."""
     with pytest.raises(FieldError, match=r"Gateway\.queue: must be a whole number"):
         Gateway([], queue=queue)
 
 
 @pytest.mark.parametrize("figure", [0, -1, True, "fast", float("nan")])
 def test_a_wrong_rate_is_named(figure: Any) -> None:
-    """Found when the certificate is made."""
+    """The error is raised when the certificate is made, and names the value."""
     for name in ("pushes_per_second", "requests_per_second"):
         with pytest.raises(FieldError, match=rf"Certificate\.{name}: must be more than 0 a second"):
             Certificate(1, "toy", {}, **{name: figure})
@@ -122,8 +122,8 @@ def test_a_wrong_rate_is_named(figure: Any) -> None:
 # Priorities
 
 
-def test_an_urgent_push_goes_before_what_waits() -> None:
-    """A call does not wait behind ten thousand offers, and the offers still all arrive."""
+def test_an_urgent_push_is_sent_before_waiting_ones() -> None:
+    """A call does not wait behind ten thousand offers, and all the offers still arrive."""
     server = ToyServer()
     server.latency = 0.1
 
@@ -147,7 +147,7 @@ def test_an_urgent_push_goes_before_what_waits() -> None:
 
 
 def test_an_urgent_push_does_not_wait_for_the_rate_that_bulk_has_used() -> None:
-    """It borrows from the next second."""
+    """It uses part of the rate of the next second."""
     server = ToyServer()
 
     async def main() -> float:
@@ -164,7 +164,7 @@ def test_an_urgent_push_does_not_wait_for_the_rate_that_bulk_has_used() -> None:
     assert run_virtual(main()) <= 0.03
 
 
-def test_bulk_does_not_starve() -> None:
+def test_bulk_pushes_are_sent_beside_many_chats() -> None:
     """Chats come faster than one connection takes them; offers still get a share."""
     server = ToyServer()
     server.latency = 0.1
@@ -184,12 +184,12 @@ def test_bulk_does_not_starve() -> None:
     assert run_virtual(main()) == 9
 
 
-# Let in together
+# Sends of one turn of the loop
 
 
-def test_what_came_in_the_turn_of_the_close_still_leaves() -> None:
-    """Sends are let in when their turn of the loop is over; a close that begins in it lets them in first, however many
-    they are, and each leaves."""
+def test_sends_of_the_turn_of_the_close_are_sent() -> None:
+    """Sends are taken at the end of their turn of the loop; a close that begins in that turn takes them first, however
+    many they are, and each is sent."""
     server = ToyServer()
 
     async def main() -> list[Outcome]:
@@ -207,9 +207,9 @@ def test_what_came_in_the_turn_of_the_close_still_leaves() -> None:
     assert sum(server.ledger.values()) == 8 * TURN
 
 
-def test_a_turn_of_sends_is_let_in_piece_by_piece(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Five thousand at once: no step of the loop takes in more than a thousand, in the order they came, and each is
-    counted for the queue's bound from the moment it was handed in."""
+def test_the_sends_of_one_turn_are_taken_in_portions(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of five thousand at once no step of the loop takes more than a thousand, in the order in which they came, and
+    each counts for the queue's bound from the moment it was handed in."""
     taken: list[list[str]] = []
     submit = Lane.submit
 

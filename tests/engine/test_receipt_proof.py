@@ -1,7 +1,7 @@
-"""What a receipt proves, and what it does not: who has seen one true receipt can post it again with other words.
+"""What a receipt proves and what it does not: anyone who has seen one real receipt can post it again with other values.
 
-The mark binds certificate, push and phone. The event, the vendor's ids and the time are anybody's. Virtual time; the
-toy vendor's message id of a push is `m-<dedupe id>`.
+The signature binds certificate, push and phone. Event, the vendor's ids and time can be changed by anybody. Virtual
+time; the toy vendor's message id of a push is `m-<dedupe id>`.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ from operations_vendor import SECRET, Clerk, ClerkServer, clerks, posted, sealed
 from toy_vendor import certificate, gateway
 
 from pushgateway import Audience, Gateway, Notification, Outcome, Proof, Push, PushToken, Receipt, ReceivedReceipts
-from pushgateway.engine import receipts as room
+from pushgateway.engine import receipts as receipts_module
 from pushgateway.receipts.confirm import Confirming
 from pushgateway.testing.virtual_time import run_virtual
 
@@ -33,7 +33,8 @@ def played(script: Script, *certificates: Any, server: ClerkServer | None = None
 
 
 def about(server: ClerkServer, token: str, event: str, message_id: str | None = None, task_id: str = "") -> bytes:
-    """A receipt of the last push to `token`, with its true parameter; its true message id too, unless one is given."""
+    """A receipt of the last push to `token`, with its real parameter, and with its real message id unless one is
+    given."""
     parameter = server.marks[token][1]
     true = f"m-{parameter.partition('.')[0]}"
     return posted((token, event, parameter), message_id=true if message_id is None else message_id, task_id=task_id)
@@ -43,9 +44,9 @@ def kinds(*reads: ReceivedReceipts) -> list[str]:
     return [receipt.kind.value for read in reads for receipt in read.receipts]
 
 
-def test_a_true_receipt_with_another_event_retires_nothing() -> None:
-    """The phone has the push; the same receipt with the event "dead" is a contradiction: dropped and counted as forged,
-    in whatever order the two stand in one request."""
+def test_a_real_receipt_with_another_event_retires_no_token() -> None:
+    """The phone has the push, so the same receipt with the event "dead" is a contradiction: it is dropped and counted
+    as forged, in whatever order the two stand in one request."""
 
     async def script(g: Gateway, server: ClerkServer) -> tuple[ReceivedReceipts, ReceivedReceipts, ReceivedReceipts]:
         await g.send(PushToken(1, "a"), NOTE)
@@ -64,8 +65,8 @@ def test_a_true_receipt_with_another_event_retires_nothing() -> None:
     assert (kinds(both), both.forged) == (["arrived"], 1)
 
 
-def test_dead_is_believed_where_the_pushs_own_history_says_so_too() -> None:
-    """Accepted here, under this message id: `UNREGISTERED`. Sent alone or with others, it is the same."""
+def test_dead_is_confirmed_by_the_history_of_the_push() -> None:
+    """The push was accepted here with this message id: `UNREGISTERED`, whether it was sent alone or with others."""
 
     async def script(g: Gateway, server: ClerkServer) -> list[ReceivedReceipts]:
         await g.send(PushToken(1, "a"), NOTE)
@@ -79,9 +80,10 @@ def test_dead_is_believed_where_the_pushs_own_history_says_so_too() -> None:
 
 
 @pytest.mark.parametrize("trace", [1000, 0])
-def test_dead_without_a_history_is_a_suspicion(trace: int) -> None:
-    """Another message id, none, or a push that this process does not know (another worker's, or forgotten): the host
-    is told that the token is suspect, with the vendor's word, and must not retire it for that alone."""
+def test_dead_without_a_history_is_unconfirmed(trace: int) -> None:
+    """With another message id, with none, or for a push that this process does not know (another worker's, or a
+    forgotten one) the host gets the vendor's report that the token may be dead, and must not retire it for that
+    alone."""
 
     async def script(g: Gateway, server: ClerkServer) -> list[ReceivedReceipts]:
         for token in "ab":
@@ -106,7 +108,7 @@ def test_dead_without_a_history_is_a_suspicion(trace: int) -> None:
 
 
 def test_a_push_that_was_not_accepted_confirms_nothing() -> None:
-    """A refused push has no receipts of its own: a word about it is a suspicion."""
+    """A refused push has no receipts of its own: a report that its token is dead is unconfirmed."""
     server = ClerkServer()
     server.codes = {"a": "3"}
 
@@ -117,8 +119,9 @@ def test_a_push_that_was_not_accepted_confirms_nothing() -> None:
     assert kinds(played(script, server=server)) == ["suspect"]
 
 
-def test_a_broadcasts_parameter_proves_no_phone() -> None:
-    """It is the same for all its phones, and `Receipt.proof` says so; dead tokens told by it are suspicions."""
+def test_the_parameter_of_a_broadcast_proves_no_phone() -> None:
+    """It is the same for all phones of the broadcast, and `Receipt.proof` says so; a dead token that comes with it is
+    unconfirmed."""
 
     async def script(g: Gateway, server: ClerkServer) -> ReceivedReceipts:
         named = await g.broadcast(1, Notification("a", "b", dedupe_id="n-1"), Audience.of_tokens(["x", "y"]))
@@ -131,8 +134,8 @@ def test_a_broadcasts_parameter_proves_no_phone() -> None:
     assert [receipt.proof for receipt in read.receipts] == [Proof.MESSAGE, Proof.MESSAGE]
 
 
-def test_without_a_secret_nothing_is_proved() -> None:
-    """And the vendor's own message id, which only the vendor and this process know, still confirms a dead token."""
+def test_without_a_secret_the_parameter_proves_nothing() -> None:
+    """The vendor's message id, which only the vendor and this process know, still confirms a dead token."""
 
     async def script(g: Gateway, _: ClerkServer) -> list[ReceivedReceipts]:
         known: Outcome = await g.send(PushToken(1, "a"), NOTE)
@@ -147,9 +150,9 @@ def test_without_a_secret_nothing_is_proved() -> None:
 
 
 def test_other_ids_and_events_do_not_make_a_receipt_new(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One true receipt posted over and over with other ids and events is one receipt, and pushes nothing out of the
-    window: what was heard before it is still known afterwards."""
-    monkeypatch.setattr(room, "WINDOW", 10)
+    """One real receipt that is posted over and over with other ids and events is one receipt, and removes nothing from
+    the window: earlier receipts are still known afterwards."""
+    monkeypatch.setattr(receipts_module, "WINDOW", 10)
 
     async def script(g: Gateway, server: ClerkServer) -> tuple[list[ReceivedReceipts], ReceivedReceipts]:
         for token in "ab":
@@ -166,9 +169,9 @@ def test_other_ids_and_events_do_not_make_a_receipt_new(monkeypatch: pytest.Monk
     assert (again.receipts, again.duplicates) == ((), 1)
 
 
-def test_a_flood_with_a_broadcasts_parameter_forgets_no_receipt_of_a_push(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is good for any number of phones, so these have a window of their own."""
-    monkeypatch.setattr(room, "WINDOW", 10)
+def test_many_receipts_of_a_broadcast_remove_no_receipt_of_a_push(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The parameter of a broadcast is valid for any number of phones, so its receipts have a window of their own."""
+    monkeypatch.setattr(receipts_module, "WINDOW", 10)
 
     async def script(g: Gateway, server: ClerkServer) -> ReceivedReceipts:
         await g.send(PushToken(1, "a"), NOTE)
@@ -182,8 +185,8 @@ def test_a_flood_with_a_broadcasts_parameter_forgets_no_receipt_of_a_push(monkey
     assert played(script).duplicates == 1
 
 
-def test_a_suspicion_that_could_not_be_kept_is_new_again() -> None:
-    """`forget_receipts` takes back what the host was given, also where its kind is not the one that came."""
+def test_an_unconfirmed_receipt_that_is_given_back_is_new_again() -> None:
+    """`forget_receipts` takes back what the host got, also where its kind is not the one that the vendor posted."""
 
     async def script(g: Gateway, server: ClerkServer) -> list[ReceivedReceipts]:
         await g.send(PushToken(1, "a"), NOTE)
@@ -196,7 +199,7 @@ def test_a_suspicion_that_could_not_be_kept_is_new_again() -> None:
 
 
 def test_a_new_secret_does_not_make_an_old_receipt_new() -> None:
-    """The same push under the same id is bound by either secret."""
+    """The same push with the same id is recognised under either secret."""
     both = sealed(secret=["a new secret of thirty characters", SECRET])
     marks = [sealed().signer, both.signer]
 
@@ -210,7 +213,7 @@ def test_a_new_secret_does_not_make_an_old_receipt_new() -> None:
 
 
 def test_another_message_id_confirms_no_other_push() -> None:
-    """`Confirming` goes by what is proved: a true receipt of one push, with the message id of another, confirms the
+    """`Confirming` uses only what is proved: a real receipt of one push, with the message id of another, confirms the
     first only."""
 
     async def script(g: Gateway, server: ClerkServer) -> tuple[Any, Any]:
@@ -227,7 +230,7 @@ def test_another_message_id_confirms_no_other_push() -> None:
     assert (len(first.arrived), len(second.arrived)) == (1, 0)
 
 
-def test_suspicions_settle_nothing() -> None:
+def test_unconfirmed_receipts_end_no_waiting() -> None:
     """A phone that is said to be dead without proof may still confirm: the waiting goes on, until the receipt comes."""
 
     async def script(g: Gateway, server: ClerkServer) -> Any:
@@ -245,7 +248,7 @@ def test_suspicions_settle_nothing() -> None:
 
 
 class Boastful(Clerk):
-    """A plug-in that says of its receipts what is the gateway's to say."""
+    """A plug-in that sets the proof of its receipts, which is for the gateway to decide."""
 
     def receipts(self, certificate_id: str, headers: Mapping[str, str], body: bytes) -> Sequence[Receipt | None]:
         return [
@@ -253,8 +256,8 @@ class Boastful(Clerk):
         ]
 
 
-def test_a_plug_in_proves_nothing() -> None:
-    """What is proved is decided by our mark, whatever a plug-in writes into a receipt."""
+def test_a_plugin_does_not_decide_what_is_proved() -> None:
+    """Only our signature decides what is proved, whatever a plug-in writes into a receipt."""
 
     async def main() -> ReceivedReceipts:
         async with gateway(ClerkServer(), certificate(), vendors={"toy": Boastful}) as g:

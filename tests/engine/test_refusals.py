@@ -1,4 +1,4 @@
-"""Requests that are refused as a whole: the pushes that are meant carry the refusal, and no others."""
+"""Requests that are refused as a whole: the pushes that cause the refusal get it as their outcome, and no others do."""
 
 import asyncio
 from collections.abc import Callable
@@ -18,7 +18,8 @@ Items = list[list[str]]
 
 
 class Judging(ToyServer):
-    """Refuses a push request as a whole where `judge` says so, with this HTTP status or this code of the vendor's."""
+    """A server that refuses a push request as a whole if `judge` says so, with this HTTP status or this code of the
+    vendor."""
 
     def __init__(self, judge: Callable[[Items], bool], *, status: int = 0, code: str = "") -> None:
         super().__init__()
@@ -42,12 +43,12 @@ class Judging(ToyServer):
 
 
 def holds(*titles: str) -> Callable[[Items], bool]:
-    """Whether a request holds one of these titles."""
+    """A condition: whether a request holds one of these titles."""
     return lambda items: any(title in titles for _, title, _ in items)
 
 
 def send(server: ToyServer, pushes: list[Push], *settings: Any, **options: Any) -> list[Outcome]:
-    """Through a gateway of its own, in virtual time."""
+    """Outcomes of pushes through a gateway of its own, in virtual time."""
 
     async def main() -> list[Outcome]:
         async with gateway(server, *settings, **options) as g:
@@ -57,7 +58,7 @@ def send(server: ToyServer, pushes: list[Push], *settings: Any, **options: Any) 
 
 
 def chats(count: int, bad: Callable[[int], bool] = lambda number: False) -> list[Push]:
-    """Each with a text of its own; `bad` ones have a forbidden one."""
+    """Pushes with a text of their own each; `bad` of them have a forbidden text."""
     texts = (f"bad {number}" if bad(number) else f"text {number}" for number in range(count))
     return [Push(PushToken(1, f"k{number}"), note(text)) for number, text in enumerate(texts)]
 
@@ -65,8 +66,9 @@ def chats(count: int, bad: Callable[[int], bool] = lambda number: False) -> list
 # A firewall in front of the vendor
 
 
-def test_a_firewall_that_refuses_one_text_costs_that_text_only() -> None:
-    """HTTP 403 without the vendor's code may be about one text: that push alone carries it, and no breaker opens."""
+def test_a_firewall_that_refuses_one_text_affects_that_push_only() -> None:
+    """HTTP 403 without the vendor's code may be about one text: only that push gets the refusal, and no breaker
+    opens."""
     events: list[Event] = []
     server = Judging(holds("bad 41"), status=403)
 
@@ -78,8 +80,8 @@ def test_a_firewall_that_refuses_one_text_costs_that_text_only() -> None:
     assert server.calls["push"] <= 1 + 2 * 7 + 7
 
 
-def test_one_forbidden_text_again_and_again_stops_nobody_else() -> None:
-    """A user who tries the same text for a minute, beside sixty others a second: the others arrive."""
+def test_one_forbidden_text_again_and_again_stops_no_other_push() -> None:
+    """One user sends the same forbidden text for a minute beside sixty other pushes a second: the others arrive."""
     server = Judging(holds("bad"), status=403)
 
     async def main() -> list[Outcome]:
@@ -101,8 +103,8 @@ def test_one_forbidden_text_again_and_again_stops_nobody_else() -> None:
     }
 
 
-def test_a_forbidden_text_alone_on_a_quiet_line_opens_no_breaker() -> None:
-    """Ten times the same text and nothing else, each refused: the next text is asked about."""
+def test_a_forbidden_text_without_other_traffic_opens_no_breaker() -> None:
+    """Ten times the same text and nothing else, each refused: the next text is still sent."""
     server = Judging(holds("bad"), status=403)
 
     async def main() -> list[Outcome]:
@@ -117,7 +119,8 @@ def test_a_forbidden_text_alone_on_a_quiet_line_opens_no_breaker() -> None:
 
 
 def test_credentials_that_are_refused_without_a_code_open_the_breaker_after_some_texts() -> None:
-    """Where every text is refused it is the credentials: a thousand pushes cost a dozen requests, not two thousand."""
+    """If every text is refused the credentials are the cause: a thousand pushes cost a dozen requests, not two
+    thousand."""
     server = Judging(lambda items: True, status=403)
 
     outcomes = send(server, chats(1000))
@@ -128,8 +131,8 @@ def test_credentials_that_are_refused_without_a_code_open_the_breaker_after_some
     assert server.calls["push"] <= 25
 
 
-def test_one_text_to_many_phones_that_a_firewall_refuses_is_not_halved() -> None:
-    """A firewall judges texts, and all of them have the same."""
+def test_a_batch_with_one_text_that_a_firewall_refuses_is_not_halved() -> None:
+    """A firewall decides by text, and all pushes of the batch have the same."""
     server = Judging(holds("bad"), status=403)
     text = note("bad")
 
@@ -145,8 +148,9 @@ def test_one_text_to_many_phones_that_a_firewall_refuses_is_not_halved() -> None
     assert other.ok
 
 
-def test_a_probe_that_meets_a_forbidden_text_does_not_turn_an_outage_into_refused_credentials() -> None:
-    """After an outage the first push finds out; a firewall's word on its text says nothing about the others."""
+def test_a_probe_with_a_forbidden_text_does_not_mean_refused_credentials() -> None:
+    """After an outage the first push is the probe; if a firewall refuses its text, that says nothing about the other
+    pushes."""
     events: list[Event] = []
     down = True
     server = Judging(lambda items: down or holds("bad")(items), status=503)
@@ -167,24 +171,24 @@ def test_a_probe_that_meets_a_forbidden_text_does_not_turn_an_outage_into_refuse
 # Contents that the vendor refuses
 
 
-@pytest.mark.parametrize(("guilty", "most"), [(1, 21), (20, 300), (100, 900)])
-def test_only_guilty_pushes_carry_a_refusal_of_the_whole_request(guilty: int, most: int) -> None:
+@pytest.mark.parametrize(("refused", "most"), [(1, 21), (20, 300), (100, 900)])
+def test_only_the_pushes_that_cause_a_refusal_get_it(refused: int, most: int) -> None:
     """However many of a thousand are refused, each of them was alone in its request, and all others arrive."""
     server = Judging(lambda items: any(title.startswith("bad") for _, title, _ in items), code="3")
-    step = 1000 // guilty
+    step = 1000 // refused
 
     outcomes = send(server, chats(1000, lambda number: number % step == step - 1))
 
     bad = [outcome for outcome in outcomes if not outcome.ok]
     assert [one.push_token.token for one in bad] == [f"k{number}" for number in range(step - 1, 1000, step)]
     assert {(one.status, one.reason) for one in bad} == {(Status.REJECTED, Reason.INVALID_NOTIFICATION)}
-    assert sum(server.ledger.values()) == 1000 - guilty
+    assert sum(server.ledger.values()) == 1000 - refused
     assert max(outcome.attempts for outcome in outcomes) <= 12
     assert server.calls["push"] <= most
 
 
-def test_a_refusal_about_an_unnamed_token_is_found_too() -> None:
-    """ "This token is dead", of a request with a hundred and without a name, retires no living phone."""
+def test_a_dead_token_that_the_refusal_does_not_name_is_found() -> None:
+    """ "This token is dead" for a request with a hundred tokens, without naming one, retires no living phone."""
 
     class Unnamed(Toy):
         def _refuse(self, code: str) -> None:
@@ -200,8 +204,8 @@ def test_a_refusal_about_an_unnamed_token_is_found_too() -> None:
     assert sum(outcome.ok for outcome in outcomes) == 99
 
 
-def test_fresh_pushes_keep_their_turns_while_guilty_ones_are_found() -> None:
-    """Half of a thousand are refused: what is sent meanwhile leaves within a few requests."""
+def test_new_pushes_are_sent_while_a_search_is_under_way() -> None:
+    """Half of a thousand pushes are refused: pushes that come meanwhile are sent within a few requests."""
     server = Judging(lambda items: any(title.startswith("bad") for _, title, _ in items), code="3")
 
     async def main() -> tuple[float, Outcome]:
@@ -222,7 +226,7 @@ def test_fresh_pushes_keep_their_turns_while_guilty_ones_are_found() -> None:
 
 
 class SaysContent(Toy):
-    """Says of a refusal that it is about the content."""
+    """A vendor whose refusals say that they are about the content."""
 
     about: Any = "content"
 
@@ -239,8 +243,8 @@ class SaysTarget(SaysContent):
 @pytest.mark.parametrize(("vendor", "most"), [(SaysContent, 10), (Toy, 80)])
 @pytest.mark.parametrize("mixed", [True, False])
 def test_one_forbidden_notification_to_ten_thousand_phones(vendor: type[Toy], most: int, mixed: bool) -> None:
-    """What all pushes of a request share is not looked for in halves; where the vendor does not say what a refusal is
-    about, a few phones alone prove it."""
+    """What all pushes of a request share is not searched for in halves; if the vendor does not say what a refusal is
+    about, a few single phones prove it."""
     server = Judging(holds("bad"), code="3")
     text = note("bad")
 
@@ -258,9 +262,9 @@ def test_one_forbidden_notification_to_ten_thousand_phones(vendor: type[Toy], mo
 
 @pytest.mark.parametrize("vendor", [Toy, SaysTarget])
 def test_a_phone_for_which_a_good_notification_is_refused_is_found(vendor: type[Toy]) -> None:
-    """The same notification reaches all the others: it was not to blame."""
-    guilty = {f"k{number}" for number in range(100, 120)}
-    server = Judging(lambda items: any(token in guilty for token, *_ in items), code="3")
+    """The same notification reaches all other phones, so it is not the cause."""
+    bad = {f"k{number}" for number in range(100, 120)}
+    server = Judging(lambda items: any(token in bad for token, *_ in items), code="3")
     text = note()
 
     async def main() -> list[Outcome]:
@@ -269,11 +273,11 @@ def test_a_phone_for_which_a_good_notification_is_refused_is_found(vendor: type[
 
     outcomes = run_virtual(main())
 
-    assert {outcome.push_token.token for outcome in outcomes if not outcome.ok} == guilty
+    assert {outcome.push_token.token for outcome in outcomes if not outcome.ok} == bad
 
 
-def test_a_refused_notification_is_asked_about_again_after_a_while() -> None:
-    """What the vendor forbade a minute ago it may take now."""
+def test_a_refused_notification_is_sent_again_after_a_while() -> None:
+    """The vendor may accept now what it refused a minute ago."""
     contents = RefusedContents()
     refusal = Refused(Reason.INVALID_NOTIFICATION, "3")
 
@@ -283,8 +287,8 @@ def test_a_refused_notification_is_asked_about_again_after_a_while() -> None:
     assert contents.refusal("text", CONTENT_PAUSE) is None
 
 
-def test_a_notification_that_was_taken_is_not_to_blame() -> None:
-    """Five phones for which it is refused prove nothing once another phone got it."""
+def test_a_notification_that_was_accepted_is_not_the_cause() -> None:
+    """Refusals for five phones prove nothing about the notification once another phone got it."""
     contents = RefusedContents()
     refusal = Refused(Reason.INVALID_NOTIFICATION, "3")
     contents.refused("text", 0.0, refusal, proofs=0)
@@ -301,7 +305,7 @@ def test_a_notification_that_was_taken_is_not_to_blame() -> None:
 
 
 def sized(server: Judging, limit: int) -> Judging:
-    """A server that answers 413 to more than `limit` bytes."""
+    """A server that replies 413 to a request of more than `limit` bytes."""
     server.judge = lambda items: server.sizes[-1] > limit
     return server
 
@@ -318,8 +322,8 @@ def test_requests_that_are_too_large_become_smaller_and_nothing_is_lost(limit: i
     assert sum(server.ledger.values()) == 2000
 
 
-def test_the_size_is_learned_and_tried_again_after_an_hour() -> None:
-    """In the second round no request is wasted, and an hour later a larger one is tried once."""
+def test_the_size_limit_is_kept_and_raised_after_an_hour() -> None:
+    """In the second round no request is too large, and an hour later a larger one is tried once."""
     server = sized(Judging(lambda items: False, status=413), 64 * 1024)
 
     async def main() -> list[int]:
@@ -345,7 +349,7 @@ def test_the_size_is_learned_and_tried_again_after_an_hour() -> None:
 
 
 def test_a_push_that_is_too_large_alone_is_refused_alone() -> None:
-    """Its neighbours arrive."""
+    """The other pushes arrive."""
     server = sized(Judging(lambda items: False, status=413), 4 * 1024)
     pushes = [Push(PushToken(1, f"k{number}"), note("t" * (5000 if number == 3 else 10))) for number in range(50)]
 
@@ -357,7 +361,8 @@ def test_a_push_that_is_too_large_alone_is_refused_alone() -> None:
 
 
 def test_a_size_limit_is_halved_and_doubled_by_the_hour() -> None:
-    """Late refusals of requests of the same size teach nothing new; beyond the largest nothing limits any more."""
+    """Late refusals of requests of the same size change nothing; above the largest request there is no limit any
+    more."""
     limit = SizeLimit()
 
     limit.refused(0.0, 1000)
@@ -371,8 +376,8 @@ def test_a_size_limit_is_halved_and_doubled_by_the_hour() -> None:
     assert limit.current(2 * SIZE_PAUSE + 3 * SIZE_TRIAL + 1.0) == float("inf")
 
 
-def test_a_larger_request_that_is_refused_again_changes_nothing_for_another_hour() -> None:
-    """One request an hour is what it costs to find out."""
+def test_a_refused_larger_request_keeps_the_limit_for_another_hour() -> None:
+    """One refused request an hour is the price of finding out."""
     limit = SizeLimit()
     limit.refused(0.0, 1000)
     assert limit.current(SIZE_PAUSE) == 1000

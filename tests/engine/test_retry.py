@@ -1,4 +1,4 @@
-"""What goes again, when, and the last word: bounds as properties, honesty as a table."""
+"""What is repeated, when, and with which outcome it ends: bounds as properties, outcomes as a table."""
 
 import itertools
 
@@ -21,7 +21,7 @@ JITTER = st.floats(0, 1)
 
 
 def ended(status: Status, *, repeated: bool = False, reason: Reason = Reason.UNREGISTERED) -> Outcome:
-    """An attempt that ended like this."""
+    """An attempt that ended with this status and reason."""
     outcome = {
         Status.ACCEPTED: Outcome.accepted(PUSH, "m"),
         Status.REJECTED: Outcome.rejected(PUSH, reason, code="5", detail="no"),
@@ -33,7 +33,7 @@ def ended(status: Status, *, repeated: bool = False, reason: Reason = Reason.UNR
 
 @given(FINITE, st.floats(1, 1e6), st.integers(1, 10**9), JITTER)
 def test_a_delay_stays_within_its_bounds(base: float, factor: float, attempt: int, jitter: float) -> None:
-    """Never negative, never above the cap, and at most the base doubled for each attempt before."""
+    """A delay is never negative, never above the cap, and at most the base doubled for each earlier attempt."""
     policy = RetryPolicy(base=base, cap=base * factor)
 
     delay = policy.delay(attempt, jitter)
@@ -43,15 +43,16 @@ def test_a_delay_stays_within_its_bounds(base: float, factor: float, attempt: in
 
 
 @given(st.integers(1, 100), JITTER, st.floats(0, 1e9))
-def test_a_vendors_pause_is_a_floor(attempt: int, jitter: float, hint: float) -> None:
-    """Nobody comes back before the vendor wants it, and the jitter still spreads those who do."""
+def test_a_vendors_pause_is_the_shortest_delay(attempt: int, jitter: float, hint: float) -> None:
+    """No repeat comes before the vendor's pause is over, and the jitter still spreads the repeats."""
     policy = RetryPolicy()
 
     assert policy.delay(attempt, jitter, hint) == hint + policy.delay(attempt, jitter)
 
 
 def test_the_backoff_doubles_up_to_its_cap() -> None:
-    """With the whole share drawn: half a second, doubled, then thirty seconds for good; with none drawn, at once."""
+    """With the largest jitter: half a second, doubled each time, then thirty seconds for good; with the smallest: at
+    once."""
     policy = RetryPolicy()
 
     assert [policy.delay(attempt, 1.0) for attempt in range(1, 9)] == [0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 30.0]
@@ -70,8 +71,8 @@ def test_the_backoff_doubles_up_to_its_cap() -> None:
         ({"cap": 0.4}, "RetryPolicy.base"),
     ],
 )
-def test_a_policy_that_makes_no_sense_is_refused(fields: dict[str, float], field: str) -> None:
-    """No attempt at all, no pause, or a first pause above the cap."""
+def test_an_invalid_policy_is_refused(fields: dict[str, float], field: str) -> None:
+    """Zero attempts, no pause, and a base above the cap are refused."""
     with pytest.raises(FieldError) as caught:
         RetryPolicy(**fields)  # type: ignore[arg-type]
 
@@ -87,16 +88,16 @@ def test_a_policy_at_its_limits_is_taken() -> None:
 
 @pytest.mark.parametrize("reason", Reason)
 @pytest.mark.parametrize("deduplicates", [True, False])
-def test_a_refusal_goes_again_only_when_it_is_temporary(reason: Reason, deduplicates: bool) -> None:
-    """A dead token, a wrong key or a used up day does not get better by asking again."""
+def test_only_temporary_refusals_are_repeated(reason: Reason, deduplicates: bool) -> None:
+    """A dead token, a wrong key or a used up quota stays refused in a repeat."""
     rejected, not_sent = ended(Status.REJECTED, reason=reason), ended(Status.NOT_SENT, reason=reason)
 
     assert may_repeat(rejected, deduplicates) is (reason in TEMPORARY)
     assert may_repeat(not_sent, deduplicates) is (reason in TEMPORARY)
 
 
-def test_silence_goes_again_only_where_repeats_are_dropped() -> None:
-    """Elsewhere the phone might ring twice. What was accepted never goes again."""
+def test_a_missing_reply_is_repeated_only_where_repeats_are_dropped() -> None:
+    """Elsewhere the phone might show the message twice. An accepted push is never repeated."""
     silence, accepted = ended(Status.UNKNOWN), ended(Status.ACCEPTED)
 
     assert (may_repeat(silence, True), may_repeat(silence, False)) == (True, False)
@@ -107,11 +108,13 @@ def test_silence_goes_again_only_where_repeats_are_dropped() -> None:
     ("status", "doubtful", "repeated", "deduplicates"),
     list(itertools.product(Status, (True, False), (True, False), (True, False))),
 )
-def test_the_last_word_is_honest(status: Status, doubtful: bool, repeated: bool, deduplicates: bool) -> None:
+def test_the_final_outcome_claims_only_what_is_proved(
+    status: Status, doubtful: bool, repeated: bool, deduplicates: bool
+) -> None:
     """After an attempt without a verdict no refusal proves anything, except "I have that already".
 
-    Without doubt the last attempt is the whole truth. With doubt an acceptance stays one (perhaps the second), a
-    repeat is an acceptance, and everything else is `UNKNOWN` with no other reason.
+    If every attempt has a verdict, the last one is the outcome. Otherwise an acceptance stays one (perhaps the second),
+    "I have that already" is an acceptance, and everything else is `UNKNOWN` with the reason `NO_VERDICT`.
     """
     outcome = ended(status, repeated=repeated)
 
@@ -133,8 +136,9 @@ def test_the_last_word_is_honest(status: Status, doubtful: bool, repeated: bool,
 
 @pytest.mark.parametrize("reason", Reason)
 @pytest.mark.parametrize("status", [Status.REJECTED, Status.NOT_SENT])
-def test_doubt_does_not_hide_the_last_refusal(status: Status, reason: Reason) -> None:
-    """The host still reads how the last attempt ended and the vendor's code; the reason is `NO_VERDICT` for all."""
+def test_an_unknown_outcome_shows_the_last_refusal(status: Status, reason: Reason) -> None:
+    """The host still sees how the last attempt ended, with the vendor's code; the reason is `NO_VERDICT` in each
+    case."""
     outcome = ended(status, reason=reason)
 
     word = last_word(outcome, attempts=3, doubtful=True, deduplicates=True)
@@ -146,7 +150,7 @@ def test_doubt_does_not_hide_the_last_refusal(status: Status, reason: Reason) ->
 
 @pytest.mark.parametrize(("attempts", "possible"), [(1, False), (2, True)])
 def test_one_request_is_no_duplicate(attempts: int, possible: bool) -> None:
-    """A push whose only request got no verdict, and whose second try never left, went out once at most."""
+    """A push whose only request got no verdict, and whose second attempt was not sent, arrived once at most."""
     word = last_word(ended(Status.NOT_SENT), attempts=attempts, doubtful=True, deduplicates=False)
 
     assert word.possible_duplicate is possible

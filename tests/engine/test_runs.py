@@ -1,6 +1,7 @@
-"""Runs: whatever they are cut into, each push keeps what it has, and many together end like each by itself.
+"""Runs: whatever they are cut into, each push keeps its values, and many pushes in a run end as each would in a run of
+its own.
 
-The oracle is always the same pushes as plain lists, or each in a run of its own.
+Results are compared with the same pushes as plain lists, or with each in a run of its own.
 """
 
 import asyncio
@@ -27,7 +28,7 @@ NOTES = [Notification("t", str(number)) for number in range(3)]
 
 
 class Numbered:
-    """Makes an id of the phone and of how many ids were made before, so that making one twice is seen."""
+    """Makes ids from the phone and the number of ids made before, so that a second id for one push is detected."""
 
     def __init__(self) -> None:
         self.made = itertools.count()
@@ -35,18 +36,18 @@ class Numbered:
     def make_each(
         self, push_tokens: Sequence[PushToken], notes: Sequence[Notification], origins: Sequence[Push] | None
     ) -> list[str]:
-        """One for each."""
+        """One id for each push."""
         return [f"{one.token}-{next(self.made)}" for one in push_tokens]
 
 
 def push(place: int, token: str = "", notification: Notification = NOTES[0]) -> Push:
-    """With an id that tells its place."""
+    """A push whose id holds its place."""
     return Push(PushToken(1, token or f"token-{place}"), notification, dedupe_id=f"id-{place}")
 
 
 def fresh(count: int, kind: str) -> Run:
-    """A run of so many pushes: `usual` ones and `each` with something of their own get their ids late, `named` ones
-    have them."""
+    """A run of so many pushes: for `usual` ones and `each` with options of its own the ids are made late, `named` ones
+    have ids."""
     pushes = [Push(PushToken(1, f"t{n}"), NOTES[n % 3], context=n, dedupe_id=f"t{n}-own") for n in range(count)]
     if kind == "named":
         return run_of(pushes)
@@ -60,16 +61,16 @@ def fresh(count: int, kind: str) -> Run:
 
 
 def drained(queue: Queue, batching: Batching) -> list[list[int]]:
-    """All batches, in their order."""
+    """All batches of a queue, in their order."""
     found = []
     while queue.regions:
         batch, _ = queue.line("").cut(batching, lambda one: 5 * int(one.body))
         found.append(places_of(batch))
-    return [places for places in found if places]  # what is left in the end may be gone
+    return [places for places in found if places]  # the last ones may all have ended
 
 
 def cut(run: Run, act: str, argument: Any) -> list[Run]:
-    """Cut a run in one of the ways, and compare with a plain list; the further runs."""
+    """Cut a run in one of the ways and compare the result with a plain list; returns the further runs."""
     before = list(run.places)
     if act == "split" and 0 < argument < run.size:
         first = run.split(argument)
@@ -104,11 +105,11 @@ CUTS = st.lists(
 
 
 @given(st.integers(1, 31), st.sampled_from(["usual", "each", "named"]), CUTS, st.data())
-def test_whatever_is_cut_off_each_push_keeps_all_it_has(
+def test_each_push_keeps_its_values_however_a_run_is_cut(
     count: int, kind: str, cuts: list[tuple[str, Any]], data: st.DataObject
 ) -> None:
-    """Each push is in one run, in order, with its push token, notification, place, context, history and deadline. An id
-    is made once, and stays."""
+    """Each push is in exactly one run, in order, with its push token, notification, place, context, history and
+    deadline. Its id is made once, and stays."""
     filed = Deadlines()
     whole = fresh(count, kind)
     filed.add([whole])
@@ -136,7 +137,7 @@ def test_whatever_is_cut_off_each_push_keeps_all_it_has(
 
 
 def check_pushes(run: Run, kind: str) -> None:
-    """Each is the one that belongs to its place."""
+    """Check that each push is the one that belongs to its place."""
     for place, one, push_token, note in zip(run.places, run.pushes, run.push_tokens, run.notifications, strict=True):
         assert (one.push_token.token, push_token.token) == (f"t{place}", f"t{place}")
         assert one.notification is note is NOTES[place % 3]
@@ -146,7 +147,7 @@ def check_pushes(run: Run, kind: str) -> None:
 
 @given(st.lists(st.integers(1, 4), min_size=1, max_size=6), st.sets(st.integers(0, 23)))
 def test_chosen_pushes_of_several_runs_are_separated(sizes: list[int], chosen: set[int]) -> None:
-    """By their place in the batch of all; both halves in their order."""
+    """They are chosen by their place in the batch of all; both halves keep their order."""
     runs, start = list[Run](), 0
     for size in sizes:
         runs.append(run_of([push(start + offset) for offset in range(size)], start))
@@ -160,22 +161,22 @@ def test_chosen_pushes_of_several_runs_are_separated(sizes: list[int], chosen: s
     assert places_of(others) == [place for place in range(start) if place not in chosen]
 
 
-def test_a_run_keeps_what_happened_to_it() -> None:
-    """A part has all that the whole had gone through, and shares nothing that happens later."""
+def test_a_part_of_a_run_keeps_its_history() -> None:
+    """A part has the history of the whole, and shares nothing that happens later."""
     run = run_of([push(place) for place in range(4)], deadline=7.0, begun=1.0)
     run.attempts, run.tries, run.doubtful, run.asked, run.region, run.quota = 2, 3, True, True, "far", "public"
 
     part = run.pick([1, 2])
     run.attempts += 1
 
-    told = (part.attempts, part.tries, part.doubtful, part.asked, part.region, part.quota)
-    assert told == (2, 3, True, True, "far", "public")
+    history = (part.attempts, part.tries, part.doubtful, part.asked, part.region, part.quota)
+    assert history == (2, 3, True, True, "far", "public")
     assert (part.begun, part.deadline, part.priority, part.coalesce) == (1.0, 7.0, Priority.NORMAL, True)
     assert part.sink is run.sink
 
 
-def test_who_is_gone_leaves_a_run_and_keeps_its_deadline() -> None:
-    """The others go on together."""
+def test_ended_pushes_are_taken_out_of_a_run() -> None:
+    """The other pushes stay together, and each keeps its deadline."""
     sink, filed = Caller(), Deadlines()
     run = run_of([push(place) for place in range(4)], sink=sink)
     filed.add([run])
@@ -189,7 +190,7 @@ def test_who_is_gone_leaves_a_run_and_keeps_its_deadline() -> None:
 
 
 def test_an_id_is_made_late_and_once() -> None:
-    """Not when a push comes in, and never a second time."""
+    """It is not made when a push comes in, and never a second time."""
     ids, calls = Numbered(), list[int]()
 
     def counted(*columns: Any) -> list[str]:
@@ -213,7 +214,7 @@ RUNS = st.lists(
     st.tuples(
         st.lists(st.tuples(st.sampled_from("abcdefghi"), st.integers(0, 2)), min_size=1, max_size=8),
         st.booleans(),  # in one run
-        st.sampled_from([False, False, False, True]),  # the caller is gone
+        st.sampled_from([False, False, False, True]),  # the caller is cancelled
     ),
     max_size=8,
 )
@@ -223,8 +224,8 @@ RUNS = st.lists(
 def test_batches_are_the_same_as_of_runs_of_one(
     runs: list[tuple[list[tuple[str, int]], bool, bool]], size: int, limit: int | None
 ) -> None:
-    """Whatever tokens come twice, weigh too much or are taken back: the same pushes leave together, in the same order,
-    and the queue counts them right at any time."""
+    """Also if tokens come twice, pushes are too large or batches are put back: the same pushes are sent together, in
+    the same order, and the count of the queue is right at any time."""
     together, alone = Queue(), Queue()
     place = 0
     for members, side_by_side, gone in runs:
@@ -244,10 +245,10 @@ def test_batches_are_the_same_as_of_runs_of_one(
 
 
 @given(RUNS, st.integers(1, 9), st.sets(st.integers(0, 63)))
-def test_single_callers_leave_a_run_as_they_leave_a_queue(
+def test_cancelled_single_sends_are_taken_out_of_a_run(
     runs: list[tuple[list[tuple[str, int]], bool, bool]], size: int, gone: set[int]
 ) -> None:
-    """Who is gone by itself is in no batch, and changes nothing for the others."""
+    """A single send that was cancelled is in no batch, and the others are not affected."""
     together, alone, sink = Queue(), Queue(), Caller()
     place = 0
     for members, _, _ in runs:
@@ -278,16 +279,16 @@ def test_a_run_is_cut_where_the_batch_is_full() -> None:
 
 
 def test_many_pushes_for_few_phones_are_cut_in_pieces() -> None:
-    """A thousand pushes of one call for two phones: each batch takes one of each, and no push is looked at over and
-    over."""
+    """For a thousand pushes of one call for two phones each batch takes one push for each phone, and no push is checked
+    again and again."""
     queue = Queue()
     queue.line("").add(run_of([push(place, "ab"[place % 2]) for place in range(100)]))
 
     assert drained(queue, Batching(10, True)) == [[place, place + 1] for place in range(0, 100, 2)]
 
 
-def test_a_weight_that_cannot_be_told_loses_no_run() -> None:
-    """A plug-in's `weigh` fails: all are still there."""
+def test_a_failing_weigh_loses_no_run() -> None:
+    """After a plug-in's `weigh` raised, all pushes are still in the queue."""
 
     def broken(_: Notification) -> int:
         raise ArithmeticError("no weight")
@@ -300,8 +301,8 @@ def test_a_weight_that_cannot_be_told_loses_no_run() -> None:
     assert places_of(queue.clear()) == [0, 1, 2, 3, 4]
 
 
-def test_what_does_not_fit_is_not_weighed_over_and_over() -> None:
-    """Ten batches by weight of one run: each weighs its own pushes and a piece of the others at most."""
+def test_pushes_that_do_not_fit_are_not_measured_again_and_again() -> None:
+    """Ten batches of one run, cut by bytes: each measures its own pushes and a portion of the others at most."""
     weighed: list[Notification] = []
 
     def weigh(note: Notification) -> int:
@@ -320,7 +321,7 @@ def test_what_does_not_fit_is_not_weighed_over_and_over() -> None:
 
 
 def test_a_list_takes_outcomes_in_any_order() -> None:
-    """Neighbours and strangers, each at its own place."""
+    """Outcomes of neighbours and of pushes far apart each come to their own place."""
 
     async def main() -> list[Outcome]:
         sink = Many(asyncio.get_running_loop(), 6)
@@ -333,8 +334,8 @@ def test_a_list_takes_outcomes_in_any_order() -> None:
     assert [outcome.message_id for outcome in run_virtual(main())] == ["0", "1", "2", "3", "4", "5"]
 
 
-def test_the_ids_of_a_gateway_are_those_of_its_pushes() -> None:
-    """Made for a run as for each push alone: derived from the host's id where there is one, otherwise new."""
+def test_ids_are_the_same_for_a_run_and_for_single_pushes() -> None:
+    """An id is derived from the host's id where there is one, otherwise it is new, for a run as for each push alone."""
     notes = [Notification("t", "b", dedupe_id="message"), Notification("t", "b")]
     tokens = [PushToken(1, "a"), PushToken(1, "b")]
     run = Run.open(Caller(), Ids(random.Random(1)).make_each, Priority.NORMAL, begun=0.0, deadline=60.0)

@@ -1,4 +1,4 @@
-"""Pushes side by side, seen from the host: each has the outcome that it would have had alone."""
+"""Pushes of one run, as a host sees them: each has the outcome that it would have had alone."""
 
 import asyncio
 from collections.abc import Sequence
@@ -11,8 +11,8 @@ from pushgateway import Outcome, Push, PushToken, Reason, Status
 from pushgateway.testing.virtual_time import run_virtual
 
 
-def test_two_pushes_for_a_phone_keep_their_order_between_others() -> None:
-    """One of the two is in a hurry, so they do not travel together; the first one still goes first."""
+def test_two_pushes_for_one_phone_keep_their_order() -> None:
+    """One of the two is urgent, so they are not in one run; the first one is still sent first."""
     server = ToyServer()
 
     async def main() -> list[Outcome]:
@@ -32,8 +32,8 @@ def test_two_pushes_for_a_phone_keep_their_order_between_others() -> None:
 
 
 @pytest.mark.parametrize("bad", [(), (3,), (0, 9)])
-def test_a_refusal_hits_the_one_it_names(bad: tuple[int, ...]) -> None:
-    """In a batch that travelled side by side each has its own outcome, and the others theirs at once."""
+def test_a_refusal_is_the_outcome_of_the_push_it_names(bad: tuple[int, ...]) -> None:
+    """In a batch from one run each push has its own outcome."""
     server = ToyServer()
     server.codes = {f"t{number}": "2" for number in bad}
 
@@ -49,14 +49,14 @@ def test_a_refusal_hits_the_one_it_names(bad: tuple[int, ...]) -> None:
 
 
 def phones(count: int, name: str = "t") -> list[PushToken]:
-    """So many of one certificate."""
+    """So many push tokens of one certificate."""
     return [PushToken(1, f"{name}{number}") for number in range(count)]
 
 
 def all_of(
     server: ToyServer, push_tokens: Sequence[PushToken], *, logs_in: bool = False, **options: Any
 ) -> list[Outcome]:
-    """What becomes of one notification for these."""
+    """The outcomes of one notification for these push tokens."""
 
     async def main() -> list[Outcome]:
         async with gateway(server, certificate(logs_in=logs_in), **options) as g:
@@ -65,8 +65,9 @@ def all_of(
     return run_virtual(main())
 
 
-def test_two_regions_do_not_mix() -> None:
-    """Phones of both in one call: each goes to its own server, and the outcomes are in the order given."""
+def test_pushes_of_two_regions_go_to_their_own_servers() -> None:
+    """Phones of both regions in one call: each push goes to its own server, and the outcomes are in the host's
+    order."""
     server = ToyServer()
     mixture = [one for pair in zip(phones(10), phones(10, "far-"), strict=True) for one in pair]
 
@@ -77,8 +78,8 @@ def test_two_regions_do_not_mix() -> None:
     assert sorted({token.startswith("far-") for token, *_ in batch} for batch in server.batches) == [{False}, {True}]
 
 
-def test_a_deadline_while_the_vendor_is_asked() -> None:
-    """Each is `UNKNOWN`, in time, and what the vendor says later changes nothing."""
+def test_a_deadline_during_the_request_ends_each_push_unknown() -> None:
+    """Each ends in time, and a later reply of the vendor changes nothing."""
     server = ToyServer()
     server.latency = 4.0
 
@@ -88,8 +89,8 @@ def test_a_deadline_while_the_vendor_is_asked() -> None:
     assert server.ledger.total() == 10
 
 
-def test_a_deadline_in_the_queue() -> None:
-    """The one connection is busy for too long: who waits ends `EXPIRED` and never leaves."""
+def test_a_deadline_in_the_queue_ends_each_push_expired() -> None:
+    """The only connection is busy for too long: waiting pushes end `EXPIRED` and are never sent."""
     server = ToyServer()
     server.latency = 4.0
     settings = {"connections": 1, "timeout": 3.0, "request_timeout": 20.0}
@@ -106,7 +107,7 @@ def test_a_deadline_in_the_queue() -> None:
 
 
 def test_a_failure_is_repeated_for_all_under_the_same_ids() -> None:
-    """The whole batch fails once; each is tried again as it was."""
+    """The whole batch fails once; each push is sent again with the same id."""
     server = ToyServer()
     server.answers = ["5"]
 
@@ -116,8 +117,8 @@ def test_a_failure_is_repeated_for_all_under_the_same_ids() -> None:
     assert server.batches[0] == server.batches[1]
 
 
-def test_an_expired_access_token_costs_an_attempt() -> None:
-    """One more login, and all go once more."""
+def test_an_expired_access_token_counts_as_an_attempt() -> None:
+    """There is one more login, and all pushes are sent once more."""
     server = ToyServer()
     server.refuse_access = {"t1"}
 
@@ -128,8 +129,8 @@ def test_an_expired_access_token_costs_an_attempt() -> None:
 
 
 @pytest.mark.parametrize("grace", [0.0, 5.0])
-def test_a_close_tells_each_what_became_of_it(grace: float) -> None:
-    """With time it drains, without it gives back what waits and cuts off what is on its way."""
+def test_a_close_gives_each_push_its_outcome(grace: float) -> None:
+    """With time all are sent; without it waiting pushes end `NOT_SENT` and requests under way are interrupted."""
     server = ToyServer()
     server.latency = 1.0
 
@@ -151,8 +152,9 @@ def test_a_close_tells_each_what_became_of_it(grace: float) -> None:
         assert {outcome.reason for outcome in outcomes[20:]} == {Reason.CLOSED}
 
 
-def test_who_leaves_takes_back_what_has_not_left() -> None:
-    """A cancelled call: what waits stays, what is on its way is the vendor's; others of the same batch are not hurt."""
+def test_a_cancelled_call_takes_back_waiting_pushes() -> None:
+    """Waiting pushes of a cancelled call are not sent, those under way may arrive; other pushes of the same batch are
+    not affected."""
     server = ToyServer()
     server.latency = 1.0
 
@@ -171,8 +173,8 @@ def test_who_leaves_takes_back_what_has_not_left() -> None:
     assert sorted(len(batch) for batch in server.batches) == [8, 10]
 
 
-def test_a_reload_sends_what_waits_with_the_new_settings() -> None:
-    """Side by side in the queue when the certificate changes: nobody is lost, and the new size holds."""
+def test_a_reload_sends_waiting_pushes_with_the_new_settings() -> None:
+    """The pushes wait in one run when the certificate changes: none is lost, and the new batch size applies."""
     server = ToyServer()
     server.latency = 1.0
 
@@ -190,8 +192,8 @@ def test_a_reload_sends_what_waits_with_the_new_settings() -> None:
     assert server.ledger.total() == 25
 
 
-def test_a_plug_in_that_fails_at_one_token_costs_that_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    """`region` raises for one phone: the others travel on."""
+def test_a_plugin_that_fails_for_one_token_affects_that_push_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`region` raises for one phone: the other pushes are sent."""
     server = ToyServer()
     region = Toy.region
 
@@ -210,9 +212,9 @@ def test_a_plug_in_that_fails_at_one_token_costs_that_one(monkeypatch: pytest.Mo
 
 @pytest.mark.parametrize("number", [0, 4, 9])
 @pytest.mark.parametrize("at", [0.0, 0.5])
-def test_who_gives_up_a_send_takes_back_that_one(number: int, at: float) -> None:
-    """Ten single sends of one moment travel side by side; one is cancelled before (or while) they wait for the only
-    connection: it does not leave, and the nine others do."""
+def test_a_cancelled_send_takes_back_its_own_push_only(number: int, at: float) -> None:
+    """Ten single sends of one moment are one run; one is cancelled before (or while) they wait for the only connection:
+    it is not sent, and the nine others are."""
     server = ToyServer()
     server.latency = 1.0
 
@@ -232,8 +234,8 @@ def test_who_gives_up_a_send_takes_back_that_one(number: int, at: float) -> None
     assert left == ["first", *[f"t{place}" for place in range(10) if place != number]]
 
 
-def test_who_gives_up_a_send_while_the_vendor_is_asked_hurts_nobody() -> None:
-    """It has left; the others have their outcomes, and nothing waits for the one that is gone."""
+def test_a_send_cancelled_during_the_request_affects_no_other() -> None:
+    """Its push was sent; the others have their outcomes, and nothing waits for the cancelled one."""
     server = ToyServer()
     server.latency = 1.0
 
@@ -251,8 +253,8 @@ def test_who_gives_up_a_send_while_the_vendor_is_asked_hurts_nobody() -> None:
     assert server.ledger.total() == 10
 
 
-def test_single_sends_of_different_manners_keep_their_order() -> None:
-    """A moment's sends: those in a row that want the same go together, and the others do not overtake."""
+def test_single_sends_with_different_options_keep_their_order() -> None:
+    """Of the sends of a moment neighbours with equal options form a run, and no other push overtakes them."""
     server = ToyServer()
 
     async def main() -> list[Outcome]:
@@ -270,8 +272,8 @@ def test_single_sends_of_different_manners_keep_their_order() -> None:
 
 
 @pytest.mark.parametrize("settings", [{"size": 1}, {"size": 3}, {"size": 4}])
-def test_small_batches_are_as_good(settings: dict[str, int]) -> None:
-    """Where a request holds few, single sends and a list still leave in order, each once."""
+def test_small_batches_keep_the_order_too(settings: dict[str, int]) -> None:
+    """Where a request holds few pushes, single sends and a list are still sent in order, each once."""
     server = ToyServer()
 
     async def main() -> list[Outcome]:

@@ -1,4 +1,4 @@
-"""Streams: endless supply, bounded memory, nothing lost and nothing left behind."""
+"""Streams: sources of any length, bounded memory, no outcome lost, and no task left at the end."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
@@ -15,7 +15,7 @@ def push(number: int) -> Push:
 
 
 class Source:
-    """Gives pushes one by one and knows how many were taken."""
+    """An iterator that yields pushes one by one and counts how many were taken."""
 
     def __init__(self, count: int, *, fails: bool = False) -> None:
         self.count = count
@@ -37,7 +37,7 @@ class Source:
 
 @pytest.mark.parametrize("count", [0, 1, 10, 11, 5000])
 def test_every_push_of_the_source_has_one_outcome(count: int) -> None:
-    """At, below and above the window: nothing lost, nothing twice, no text on another token."""
+    """Below, at and above the window: no outcome is missing or given twice, and each belongs to its token."""
     server = ToyServer()
 
     async def main() -> list[Outcome]:
@@ -53,7 +53,7 @@ def test_every_push_of_the_source_has_one_outcome(count: int) -> None:
 
 
 def test_a_plain_iterable_streams_as_well() -> None:
-    """A list or a generator needs no wrapping."""
+    """A list or a generator can be given as it is."""
     server = ToyServer()
 
     async def main() -> int:
@@ -65,7 +65,7 @@ def test_a_plain_iterable_streams_as_well() -> None:
 
 @pytest.mark.parametrize("window", [1, 2, 50])
 def test_the_source_is_never_more_than_the_window_ahead(window: int) -> None:
-    """Memory is bounded by the window, however slow the consumer is."""
+    """The window bounds the memory, however slow the consumer is."""
     server = ToyServer()
     source = Source(500)
     ahead = []
@@ -85,7 +85,7 @@ def test_the_source_is_never_more_than_the_window_ahead(window: int) -> None:
 
 
 def test_batches_stay_large_in_a_stream() -> None:
-    """The window refills in large steps, so that requests stay few."""
+    """The window is refilled in large portions, so that there are few requests."""
     server = ToyServer()
 
     async def main() -> None:
@@ -99,7 +99,7 @@ def test_batches_stay_large_in_a_stream() -> None:
 
 
 def test_an_error_of_the_source_comes_after_the_outcomes_before_it() -> None:
-    """What was given before the source broke is not lost with it."""
+    """Pushes that were given before the source failed keep their outcomes."""
     server = ToyServer()
     outcomes: list[Outcome] = []
 
@@ -113,8 +113,8 @@ def test_an_error_of_the_source_comes_after_the_outcomes_before_it() -> None:
     assert len(outcomes) == 25
 
 
-def test_something_that_is_no_push_is_named_by_its_place() -> None:
-    """The host's mistake, after the outcomes of everything before it."""
+def test_an_object_that_is_no_push_is_named_by_its_place() -> None:
+    """It is a mistake of the host: an exception after the outcomes of everything before it."""
     server = ToyServer()
     outcomes: list[Outcome] = []
 
@@ -128,8 +128,8 @@ def test_something_that_is_no_push_is_named_by_its_place() -> None:
     assert [outcome.status for outcome in outcomes] == [Status.ACCEPTED]
 
 
-def test_leaving_a_stream_takes_back_what_has_not_left() -> None:
-    """No task stays behind (the virtual loop would say so) and no further batch leaves."""
+def test_leaving_a_stream_takes_back_waiting_pushes() -> None:
+    """No task remains (the virtual loop would report it), and no further batch is sent."""
     server = ToyServer()
     server.latency = 1.0
     source = Source(100_000)
@@ -149,7 +149,7 @@ def test_leaving_a_stream_takes_back_what_has_not_left() -> None:
 
 
 def test_a_window_below_one_is_refused() -> None:
-    """Early, and by name."""
+    """The error is raised at the call, and names the argument."""
 
     async def main() -> None:
         async with gateway(ToyServer()) as g:
@@ -161,7 +161,7 @@ def test_a_window_below_one_is_refused() -> None:
 
 
 class Topic:
-    """A source that never ends: it waits for the next message, and says whether it was let go."""
+    """A source that never ends: it waits for the next message, and records whether it was closed."""
 
     def __init__(self, *, stubborn: bool = False) -> None:
         self.stubborn = stubborn
@@ -181,10 +181,10 @@ class Topic:
 
 
 @pytest.mark.parametrize("stubborn", [False, True])
-def test_closing_the_gateway_lets_go_of_an_endless_source(stubborn: bool) -> None:
-    """The stream ends by itself with the outcomes of what was taken; nothing more is taken to be thrown away.
+def test_closing_the_gateway_closes_an_endless_source(stubborn: bool) -> None:
+    """The stream ends by itself with the outcomes of the pushes that were taken; no push is taken only to be refused.
 
-    A source that answers a cancellation with one more push has an outcome for that one too.
+    If a source replies to its cancellation with one more push, that push has an outcome too.
     """
     server = ToyServer()
     source = Topic(stubborn=stubborn)
@@ -212,7 +212,7 @@ def test_closing_the_gateway_lets_go_of_an_endless_source(stubborn: bool) -> Non
 @pytest.mark.parametrize("window", [1, 10, 300])
 @pytest.mark.parametrize("plain", [True, False])
 def test_closing_in_the_middle_of_a_stream_loses_no_outcome(window: int, plain: bool) -> None:
-    """Whatever was taken is told, accepted or not, and the source is not emptied on the way out."""
+    """Each push that was taken has its outcome, accepted or not, and the rest of the source is not read."""
     server = ToyServer()
     source = Source(100_000)
 
@@ -232,8 +232,9 @@ def test_closing_in_the_middle_of_a_stream_loses_no_outcome(window: int, plain: 
     assert sum(outcome.ok for outcome in outcomes) == sum(server.ledger.values())
 
 
-def test_a_stream_closed_before_its_source_was_asked_ends_at_once() -> None:
-    """Begun and closed in the same turn of the loop: nothing was taken, so there is nothing to tell or to wait for."""
+def test_a_stream_closed_before_its_source_was_read_ends_at_once() -> None:
+    """It is started and closed in the same turn of the loop: no push was taken, so there is no outcome and nothing to
+    wait for."""
     source = Source(10)
 
     async def main() -> list[Outcome]:
@@ -249,8 +250,8 @@ def test_a_stream_closed_before_its_source_was_asked_ends_at_once() -> None:
     assert source.given == 0
 
 
-def test_a_stream_begun_after_the_close_tells_of_every_push() -> None:
-    """As `send` does: each is `NOT_SENT` / `CLOSED`."""
+def test_a_stream_started_after_the_close_has_an_outcome_for_every_push() -> None:
+    """As with `send`, each is `NOT_SENT` / `CLOSED`."""
 
     async def main() -> list[Outcome]:
         g = gateway(ToyServer())
@@ -262,8 +263,8 @@ def test_a_stream_begun_after_the_close_tells_of_every_push() -> None:
     assert [outcome.reason for outcome in outcomes] == [Reason.CLOSED] * 11
 
 
-def test_an_error_of_the_source_is_told_also_when_the_gateway_closes() -> None:
-    """A source that fails while it is let go: its outcomes first, then its error."""
+def test_an_error_of_the_source_is_raised_also_when_the_gateway_closes() -> None:
+    """The source fails while it is closed: the outcomes come first, then its error."""
 
     async def failing() -> AsyncIterator[Push]:
         yield push(0)
@@ -285,8 +286,8 @@ def test_an_error_of_the_source_is_told_also_when_the_gateway_closes() -> None:
     assert [outcome.status for outcome in outcomes] == [Status.ACCEPTED]
 
 
-def test_the_hosts_row_comes_back_with_the_outcome() -> None:
-    """One message for many tokens has derived ids; `context` ties each outcome to its push all the same."""
+def test_the_context_of_a_push_comes_back_with_its_outcome() -> None:
+    """One message for many tokens has derived ids; `context` still ties each outcome to its push."""
     note = Notification("title", "body", dedupe_id="message-1")
     pushes = [Push(PushToken(1, f"k{row}"), note, context=row) for row in range(300)]
 

@@ -1,6 +1,6 @@
-"""The vendor's word is about what it says and about nothing else: one phone, one push of a batch, one quota.
+"""A vendor's reply changes only what it is about: one phone, one push of a batch, one quota.
 
-Law of this file: virtual time; outcomes are held against what the vendor performed. Groups Q, B and H of the catalogue.
+Virtual time; outcomes are compared with what the vendor performed. Groups Q, B and H of the catalogue.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ HOST = "https://api.push.oppomobile.com"
 
 
 def oppo(sandbox: OppoSandbox, **options: Any) -> Gateway:
-    """A gateway on this sandbox, in virtual time."""
+    """A gateway to this sandbox, in virtual time."""
     clock = loop_wall_clock()
     transport = SandboxTransport(sandbox, clock=clock, latency=lambda: 0.01)
     settings = {**sandbox.settings(HOST), **options.pop("settings", {})}
@@ -35,16 +35,17 @@ def pushes(tokens: list[str]) -> list[Push]:
 
 
 @pytest.mark.parametrize("size", [1, 1000])
-def test_a_phone_that_had_its_share_costs_nobody_else_anything(size: int) -> None:
-    """`MUTED` is that push's own: its neighbours, the ones after it and other certificates' days are untouched (Q4)."""
+def test_a_muted_phone_affects_no_other_push(size: int) -> None:
+    """`MUTED` is the outcome of that push only: its neighbours, later pushes and the quotas of other certificates are
+    not affected (Q4)."""
     sandbox = OppoSandbox(clock=loop_wall_clock(), tokens=60)
     tokens = list(sandbox.tokens)
-    heard: list[Event] = []
+    events: list[Event] = []
     for token in tokens[:30]:
         sandbox.mute(token)
 
     async def main() -> list[Outcome]:
-        async with oppo(sandbox, observer=heard.append, settings={"batch_size": size}) as g:
+        async with oppo(sandbox, observer=events.append, settings={"batch_size": size}) as g:
             first = await g.send_each(pushes(tokens))
             return [*first, *await g.send_each(pushes(tokens[30:]))]
 
@@ -56,24 +57,24 @@ def test_a_phone_that_had_its_share_costs_nobody_else_anything(size: int) -> Non
     }
     assert {outcome.push_token.token for outcome in outcomes if not outcome.ok} == set(tokens[:30])
     assert all(outcome.attempts == 1 for outcome in outcomes)
-    assert {type(event).__name__ for event in heard} == {"LoginDone", "RequestDone", "OutcomeGiven"}
+    assert {type(event).__name__ for event in events} == {"LoginDone", "RequestDone", "OutcomeGiven"}
 
 
-def test_only_the_vendor_knows_what_is_left_of_the_day() -> None:
-    """Two thousand that may have counted close no day; one refusal does, however few were accepted (Q6)."""
+def test_only_the_vendors_refusal_closes_a_quota() -> None:
+    """Two thousand pushes that may have counted close no quota; one refusal does, however few were accepted (Q6)."""
     server = ToyServer()
-    heard: list[Event] = []
+    events: list[Event] = []
 
     async def main() -> tuple[list[Outcome], list[Outcome], Outcome, int, Outcome]:
         retry = RetryPolicy(attempts=1)
-        async with gateway(server, certificate(size=500), retry=retry, observer=heard.append, connections=1) as g:
+        async with gateway(server, certificate(size=500), retry=retry, observer=events.append, connections=1) as g:
             doubtful = []
             for turn in range(4):
                 server.answers = [NoVerdict("cut")]
                 doubtful += await g.send_each([Push(PushToken(1, f"d{turn}-{n}"), note()) for n in range(500)])
                 await asyncio.sleep(60.0)
             good = await g.send_each([Push(PushToken(1, f"g{n}"), note()) for n in range(500)])
-            assert not [event for event in heard if isinstance(event, QuotaLatched)]
+            assert not [event for event in events if isinstance(event, QuotaLatched)]
             server.answers = ["7"]
             refused = await g.send(PushToken(1, "r"), note())
             asked = server.calls["push"]
@@ -86,13 +87,13 @@ def test_only_the_vendor_knows_what_is_left_of_the_day() -> None:
     assert all(outcome.ok for outcome in good)
     assert (refused.status, refused.reason) == (Status.REJECTED, Reason.QUOTA_EXCEEDED)
     assert (after.status, after.reason, later) == (Status.NOT_SENT, Reason.QUOTA_EXCEEDED, 0)
-    assert [event.pushes for event in heard if isinstance(event, QuotaLatched)] == [1]
+    assert [event.pushes for event in events if isinstance(event, QuotaLatched)] == [1]
 
 
 @pytest.mark.parametrize("code", ["2", "3", "5", None])
 def test_an_error_at_any_place_of_a_batch(code: str | None) -> None:
-    """For good, for now or without a word: the one at that place has its own end, whichever place it is, and all
-    others theirs (B13)."""
+    """A final refusal, a temporary one or a missing verdict is the outcome of the push at that place, whichever place
+    it is; all others have their own (B13)."""
     count = 100
 
     async def main(place: int) -> tuple[list[Outcome], Counter[tuple[str, str]]]:
@@ -118,7 +119,8 @@ def test_an_error_at_any_place_of_a_batch(code: str | None) -> None:
 
 @pytest.mark.parametrize("place", [0, 1, 255, 256, 257, 511, 512, 998, 999])
 def test_a_dead_token_at_any_place_of_a_full_batch(place: int) -> None:
-    """The same over OPPO's own wire, at the ends and at the breaths of a thousand (B13)."""
+    """The same over OPPO's own protocol, at the ends of a batch of a thousand and where its reader yields to the event
+    loop (B13)."""
     sandbox = OppoSandbox(clock=loop_wall_clock(), tokens=1000)
     tokens = list(sandbox.tokens)
     sandbox.uninstall(tokens[place])
@@ -136,8 +138,8 @@ def test_a_dead_token_at_any_place_of_a_full_batch(place: int) -> None:
 
 
 def test_the_reply_to_another_batch() -> None:
-    """A proxy hands two replies over crosswise: whose token is not in the reply has no verdict, and nobody is called
-    accepted for another's sake (H15)."""
+    """A proxy exchanges two replies: a push whose token is not in the reply has no verdict, and none is `ACCEPTED`
+    because another was (H15)."""
     server = ToyServer()
     mixed = [f"k{n}" for n in range(10)]
 
@@ -158,7 +160,8 @@ def test_the_reply_to_another_batch() -> None:
 
 @pytest.mark.parametrize("seed", range(4))
 def test_foreign_items_in_a_reply_of_oppo(seed: int) -> None:
-    """Items of others, missing ones, double ones and any order: accepted is only what was performed (B3, B4, H15)."""
+    """With items of other pushes, missing ones, double ones and any order only pushes that were performed are
+    `ACCEPTED` (B3, B4, H15)."""
     sandbox = OppoSandbox(clock=loop_wall_clock(), tokens=300, seed=seed)
     tokens = list(sandbox.tokens)
     dead = set(random.Random(seed).sample(tokens, 30))

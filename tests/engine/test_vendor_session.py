@@ -1,6 +1,6 @@
-"""Exchanges carried through: requests out in order, replies back in, and the truth about silence.
+"""How exchanges are run: requests out in order, replies back in, and what a missing reply means.
 
-Law of this file: the transport is a script of replies; the exchanges are written by each test.
+The transport is a script of replies; the exchanges are written by each test.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ LATE = "Tue, 14 Nov 2023 22:18:20 GMT"  # 1,700,000,300 seconds
 
 
 def test_requests_and_replies_alternate() -> None:
-    """Each reply reaches the `yield` of its request, in order, and what is returned is the result."""
+    """Each reply is sent into the `yield` of its request, in order, and the return value is the result."""
 
     async def main() -> None:
         script = Script(Response(201), Response(202), Response(203))
@@ -32,27 +32,27 @@ def test_requests_and_replies_alternate() -> None:
         )
 
         assert result == [201, 202, 203]
-        assert script.asked == [ask(1), ask(2), ask(3)]  # as they were: there is no access token to add
+        assert script.asked == [ask(1), ask(2), ask(3)]  # unchanged: there is no access token to add
         assert script.with_ == [("7005", 5.0)] * 3
-        assert counted == [0, 1, 2]  # told before each request, not after
+        assert counted == [0, 1, 2]  # before each request, not after
 
     assert run_virtual(main()) is None
 
 
-def test_an_exchange_may_ask_nothing() -> None:
-    """All pushes were settled before: no request, no call of `asking`."""
+def test_an_exchange_may_make_no_request() -> None:
+    """If all pushes were settled before, there is no request, and `asking` is not called."""
 
     async def main() -> tuple[list[int], int]:
         script = Script()
         return await conversing(script).run(
-            asking(), AccessToken("a", 5), ask_of_push(asking=lambda: pytest.fail("told"))
+            asking(), AccessToken("a", 5), ask_of_push(asking=lambda: pytest.fail("asked_at"))
         ), len(script.asked)
 
     assert run_virtual(main()) == ([], 0)
 
 
 def test_every_request_carries_the_access_token() -> None:
-    """Each of an exchange, by the vendor's own way."""
+    """Each request of an exchange gets it, in the vendor's own way."""
 
     async def main() -> list[str | None]:
         script = Script(Response(200), Response(200))
@@ -63,8 +63,9 @@ def test_every_request_carries_the_access_token() -> None:
 
 
 @pytest.mark.parametrize("sent", [True, False])
-def test_silence_is_thrown_into_the_exchange(sent: bool) -> None:
-    """At the `yield` it belongs to; one that lets it pass ends with it, unchanged."""
+def test_a_missing_reply_is_thrown_into_the_exchange(sent: bool) -> None:
+    """`NoVerdict` is raised at the `yield` of its request; an exchange that does not catch it ends with it,
+    unchanged."""
 
     async def main() -> tuple[Any, int]:
         script = Script(Response(200), NoVerdict("timeout", sent=sent), Response(200))
@@ -76,8 +77,8 @@ def test_silence_is_thrown_into_the_exchange(sent: bool) -> None:
     assert (error.detail, error.sent, asked) == ("timeout", sent, 2)
 
 
-def test_an_exchange_may_catch_silence() -> None:
-    """It keeps what it knows and returns, or asks something else."""
+def test_an_exchange_may_catch_a_missing_reply() -> None:
+    """It may return what it knows, or make another request."""
 
     def patient() -> Generator[Request, Response, list[str]]:
         seen = []
@@ -99,8 +100,8 @@ def test_an_exchange_may_catch_silence() -> None:
 @pytest.mark.parametrize(
     "error", [Refused(Reason.MUTED, "5"), AccessExpired(Reason.CREDENTIALS, "11"), KeyError(CANARY)]
 )
-def test_what_an_exchange_raises_comes_out(error: Exception) -> None:
-    """Unchanged: whoever called judges it."""
+def test_an_exception_of_an_exchange_reaches_the_caller(error: Exception) -> None:
+    """It is unchanged, because the caller decides what it means."""
 
     def raising() -> Exchange[None]:
         yield ask(1)
@@ -116,8 +117,9 @@ def test_what_an_exchange_raises_comes_out(error: Exception) -> None:
     ("headers", "offset"),
     [({"date": LATE}, 300.0), ({}, None), ({"date": "yesterday"}, None)],
 )
-def test_a_clock_that_is_off_is_measured_by_the_reply(headers: dict[str, str], offset: float | None) -> None:
-    """The vendor's `Date` against the moment we had the reply; without a readable one nothing is claimed."""
+def test_a_wrong_clock_is_measured_by_the_reply(headers: dict[str, str], offset: float | None) -> None:
+    """The offset is the vendor's `Date` against the moment when the reply arrived; without a readable date there is
+    none."""
 
     def skewed() -> Exchange[None]:
         yield ask(1)
@@ -134,7 +136,7 @@ def test_a_clock_that_is_off_is_measured_by_the_reply(headers: dict[str, str], o
 
 
 def test_an_exchange_is_closed_when_its_caller_is_cancelled() -> None:
-    """Its `finally` runs, at once, and the cancellation goes on."""
+    """Its `finally` runs at once, and the cancellation is passed on."""
     ended: list[str] = []
 
     def held() -> Exchange[None]:
@@ -143,7 +145,7 @@ def test_an_exchange_is_closed_when_its_caller_is_cancelled() -> None:
         finally:
             ended.append("closed")
 
-    exchange = held()  # kept here, so that nobody but the session closes it
+    exchange = held()  # kept here, so that only the session closes it
 
     async def main() -> bool:
         task = asyncio.create_task(conversing(Script(100.0, Response(200))).run(exchange, None, ask_of_push()))
@@ -157,19 +159,25 @@ def test_an_exchange_is_closed_when_its_caller_is_cancelled() -> None:
     assert exchange.gi_frame is None  # type: ignore[attr-defined]
 
 
-def test_at_a_breath_the_loop_turns_and_nothing_is_asked() -> None:
-    """Before, between and after requests; a breath is no request, and neither its flight nor its reply knows of it."""
+def test_at_a_checkpoint_the_loop_runs_and_no_request_is_made() -> None:
+    """An exchange may yield None before, between and after requests; that is no request, and changes neither the next
+    one nor its reply."""
 
-    def breathing() -> Exchange[list[Any]]:
-        heard: list[Any] = [(yield None), (yield None)]
-        heard.append((yield ask(1)).status)
-        heard.append((yield None))
-        heard.append((yield ask(2)).status)
-        heard.append((yield None))
-        return heard
+    def yielding() -> Exchange[list[Any]]:
+        received: list[Any] = [(yield None), (yield None)]
+        received.append((yield ask(1)).status)
+        received.append((yield None))
+        received.append((yield ask(2)).status)
+        received.append((yield None))
+        return received
 
     async def main() -> tuple[Any, ...]:
-        script, told, turns, over = Script(Response(201), Response(202)), list[tuple[int, int]](), [0], asyncio.Event()
+        script, asked_at, turns, over = (
+            Script(Response(201), Response(202)),
+            list[tuple[int, int]](),
+            [0],
+            asyncio.Event(),
+        )
 
         async def turn() -> None:
             while not over.is_set():
@@ -177,48 +185,48 @@ def test_at_a_breath_the_loop_turns_and_nothing_is_asked() -> None:
                 await asyncio.sleep(0)
 
         other = asyncio.create_task(turn())
-        heard = await conversing(script).run(
-            breathing(), None, ask_of_push(asking=lambda: told.append((len(script.asked), turns[0])))
+        received = await conversing(script).run(
+            yielding(), None, ask_of_push(asking=lambda: asked_at.append((len(script.asked), turns[0])))
         )
         over.set()
         await other
-        return heard, told, script.asked, turns[0]
+        return received, asked_at, script.asked, turns[0]
 
-    heard, told, asked, turns = run_virtual(main())
+    received, asked_at, asked, turns = run_virtual(main())
 
-    assert heard == [None, None, 201, None, 202, None]
+    assert received == [None, None, 201, None, 202, None]
     assert asked == [ask(1), ask(2)]
-    assert [before for before, _ in told] == [0, 1]  # told before each request, and at no breath
-    assert told[0][1] >= 2  # two breaths before the first
-    assert turns >= 4 + 2  # one for each breath, one for each reply
+    assert [before for before, _ in asked_at] == [0, 1]  # before each request, and at no checkpoint
+    assert asked_at[0][1] >= 2  # two checkpoints before the first
+    assert turns >= 4 + 2  # one for each checkpoint, one for each reply
 
 
-@pytest.mark.parametrize("breaths", [MAX_BREATHS, MAX_BREATHS + 1])
-def test_nobody_takes_breath_for_ever(breaths: int) -> None:
-    """Up to the limit an exchange may breathe; beyond it, it is the plug-in's fault, and it is closed."""
+@pytest.mark.parametrize("checkpoints", [MAX_BREATHS, MAX_BREATHS + 1])
+def test_the_number_of_checkpoints_is_bounded(checkpoints: int) -> None:
+    """Up to the limit an exchange may yield None; beyond it the plug-in is at fault, and the exchange is closed."""
     ended: list[str] = []
 
-    def breathing() -> Exchange[str]:
+    def yielding() -> Exchange[str]:
         try:
-            for _ in range(breaths):
+            for _ in range(checkpoints):
                 yield None
             return "done"
         finally:
             ended.append("closed")
 
     async def main() -> Any:
-        return await ending(conversing(Script()).run(breathing(), None, ask_of_push()))
+        return await ending(conversing(Script()).run(yielding(), None, ask_of_push()))
 
     result = run_virtual(main())
 
     assert ended == ["closed"]
-    assert result == "done" if breaths <= MAX_BREATHS else isinstance(result, RuntimeError)
+    assert result == "done" if checkpoints <= MAX_BREATHS else isinstance(result, RuntimeError)
 
 
-def test_breaths_take_no_request_away() -> None:
-    """The limit of requests counts requests."""
+def test_checkpoints_do_not_count_as_requests() -> None:
+    """The limit of requests counts requests only."""
 
-    def breathing() -> Exchange[int]:
+    def yielding() -> Exchange[int]:
         statuses = []
         for number in range(MAX_REQUESTS):
             yield None
@@ -227,23 +235,23 @@ def test_breaths_take_no_request_away() -> None:
         return len(statuses)
 
     async def main() -> int:
-        return await conversing(Script(*[Response(200)] * MAX_REQUESTS)).run(breathing(), None, ask_of_push())
+        return await conversing(Script(*[Response(200)] * MAX_REQUESTS)).run(yielding(), None, ask_of_push())
 
     assert run_virtual(main()) == MAX_REQUESTS
 
 
-def test_a_cancellation_at_a_breath_closes_the_exchange() -> None:
-    """Nothing has left and nothing stays behind."""
+def test_a_cancellation_at_a_checkpoint_closes_the_exchange() -> None:
+    """No request was made, and no task or generator remains."""
     ended: list[str] = []
 
-    def breathing() -> Exchange[None]:
+    def yielding() -> Exchange[None]:
         try:
             while True:
                 yield None
         finally:
             ended.append("closed")
 
-    exchange = breathing()
+    exchange = yielding()
     script = Script()
 
     async def main() -> bool:
@@ -258,8 +266,8 @@ def test_a_cancellation_at_a_breath_closes_the_exchange() -> None:
     assert exchange.gi_frame is None  # type: ignore[attr-defined]
 
 
-def test_a_clock_that_is_off_is_measured_after_a_breath_too() -> None:
-    """By the last reply; after silence there is none to measure by."""
+def test_a_wrong_clock_is_measured_after_a_checkpoint_too() -> None:
+    """It is measured by the last reply; after a missing reply there is no offset."""
 
     def skewed(*numbers: int) -> Exchange[None]:
         for number in numbers:
@@ -279,8 +287,8 @@ def test_a_clock_that_is_off_is_measured_after_a_breath_too() -> None:
     assert run_virtual(main(late, NoVerdict("cut"))).offset is None
 
 
-def test_blame_names_the_place_and_quotes_nothing(caplog: pytest.LogCaptureFixture) -> None:
-    """Brand, kind of error, function and line: enough to repair a plug-in, nothing of what it was given."""
+def test_a_fault_of_a_plugin_is_reported_with_its_place_and_no_content(caplog: pytest.LogCaptureFixture) -> None:
+    """Brand, kind of error, function and line are enough to repair a plug-in; nothing that it was given is quoted."""
 
     def faulty() -> None:
         raise ValueError(CANARY)
@@ -303,13 +311,13 @@ def test_blame_names_the_place_and_quotes_nothing(caplog: pytest.LogCaptureFixtu
 
 
 def not_a_request(region: str, now: float) -> Any:
-    """Yields what is no request."""
+    """Yields something that is not a request."""
     yield CANARY
 
 
 @pytest.mark.parametrize("begun", [lambda: not_a_request("", 0.0), lambda: AccessToken("a", 5.0), lambda: None])
-def test_what_is_no_exchange_ends_as_an_error_of_the_plug_in(begun: Callable[[], Any]) -> None:
-    """Not as a word of the vendor's: the lane blames the plug-in for it."""
+def test_an_object_that_is_no_exchange_is_an_error_of_the_plugin(begun: Callable[[], Any]) -> None:
+    """The exception is not a reply of the vendor: the lane reports a fault of the plug-in."""
 
     async def main() -> Any:
         return await ending(conversing(Script(Response(200))).run(begun(), AccessToken("a", 5.0), ask_of_push()))

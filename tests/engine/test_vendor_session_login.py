@@ -1,6 +1,6 @@
-"""Logins within a conversation: one, then one more where a token is not taken any more, and never a third.
+"""Logins within a session: one, a second one if the access token is refused, and never a third.
 
-Law of this file: the transport is a script of replies; the logins are written by each test.
+The transport is a script of replies; the logins are written by each test.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ NO_VERDICT = NoVerdict("timeout")
 
 
 def test_a_vendor_without_login_needs_none() -> None:
-    """No access token, no request."""
+    """No access token is fetched, and no request is made."""
 
     async def main() -> tuple[AccessToken | None, int]:
         script = Script()
@@ -30,8 +30,9 @@ def test_a_vendor_without_login_needs_none() -> None:
     assert run_virtual(main()) == (None, 0)
 
 
-def test_a_login_is_asked_once_with_the_real_time() -> None:
-    """Being asked whether there is one sends nothing; regions log in apart; the second time the token is there."""
+def test_a_login_is_made_once_with_the_wall_clock() -> None:
+    """Whether there is a login is found without a request; regions log in separately; the second time the token is
+    stored."""
 
     async def main() -> tuple[list[str], list[tuple[str, str]]]:
         script = Script(token("a"), token("b"))
@@ -46,8 +47,8 @@ def test_a_login_is_asked_once_with_the_real_time() -> None:
 
 
 @pytest.mark.parametrize("sent", [True, False])
-def test_a_silent_login_means_that_nothing_was_sent(sent: bool) -> None:
-    """Whether or not the login left, what was to follow it did not; the sentence says where it got stuck."""
+def test_a_login_without_a_reply_means_that_nothing_was_sent(sent: bool) -> None:
+    """Whether or not the login was sent, the request after it was not; the message says where it failed."""
 
     async def main() -> Any:
         return await ending(conversing(Script(NoVerdict("dns", sent=sent)), office).login("cn"))
@@ -59,18 +60,18 @@ def test_a_silent_login_means_that_nothing_was_sent(sent: bool) -> None:
 
 
 def broken_now(region: str, now: float) -> Any:
-    """Fails as soon as it is called."""
+    """Raises as soon as it is called."""
     raise KeyError(CANARY)
 
 
 def broken_later(region: str, now: float) -> Any:
-    """Fails on its reply."""
+    """Raises on its reply."""
     yield ask(1)
     raise KeyError(CANARY)
 
 
 def not_an_exchange(region: str, now: float) -> Any:
-    """Returns the token itself, as a plug-in's author may think."""
+    """Returns the token itself, as an author of a plug-in may write by mistake."""
     return AccessToken(CANARY, 5.0)
 
 
@@ -78,7 +79,7 @@ def not_an_exchange(region: str, now: float) -> Any:
 def test_a_login_that_breaks_its_contract_is_a_refusal(
     logging_in: Callable[[str, float], Any], caplog: pytest.LogCaptureFixture
 ) -> None:
-    """It costs this certificate's pushes, with a sentence that names the plug-in and quotes nothing."""
+    """The pushes of this certificate end with a message that names the plug-in and quotes nothing."""
     caplog.set_level(logging.DEBUG)
 
     async def main() -> Any:
@@ -93,11 +94,13 @@ def test_a_login_that_breaks_its_contract_is_a_refusal(
     assert error.__suppress_context__ or error.__context__ is None
 
 
-def test_a_login_that_is_taken_back_is_a_refusal() -> None:
-    """A vendor that says it has a login and then has none."""
+def test_a_login_that_disappears_is_a_refusal() -> None:
+    """The vendor first returns a login and then None."""
 
     async def main() -> Any:
-        logins = iter([office("cn", 0.0), office("cn", 0.0), None])  # two looks at what it asks, then the login
+        logins = iter(
+            [office("cn", 0.0), office("cn", 0.0), None]
+        )  # two calls that find out whether there is a login, then the login itself
         return await ending(conversing(Script(), lambda _, __: next(logins)).login("cn"))
 
     error = run_virtual(main())
@@ -120,7 +123,7 @@ def expiring(*good: str) -> Callable[[], Exchange[str]]:
 
 
 class Echo(Script):
-    """Answers a push with the access token it carried, a login with the next line."""
+    """Replies to a push with the access token it had, to a login with the next line."""
 
     async def send(self, request: Request, *, pool: str, timeout: float) -> Response:  # noqa: ASYNC109
         """See `Transport.send`."""
@@ -135,11 +138,11 @@ class Echo(Script):
     [
         ("a", 1, 1, "a"),
         ("b", 2, 2, "b"),
-        ("c", 2, 2, AccessExpired),  # the new one is not taken either: no third try
+        ("c", 2, 2, AccessExpired),  # the new one is refused too: no third attempt
     ],
 )
 def test_an_expired_token_costs_one_login_and_one_repeat(good: str, logins: int, pushes: int, ends: Any) -> None:
-    """Then it is a refusal, so that a blocked key does not make us log in for ever (A7)."""
+    """Afterwards it is a refusal, so that a blocked key does not cause endless logins (A7)."""
 
     async def main() -> tuple[Any, list[str]]:
         echo = Echo(token("a"), token("b"), token("c"))
@@ -155,7 +158,7 @@ def test_an_expired_token_costs_one_login_and_one_repeat(good: str, logins: int,
 
 
 def test_an_expired_token_of_a_vendor_without_login_is_a_refusal() -> None:
-    """There is nothing to log in with: the word comes out."""
+    """There is no login to make, so the refusal reaches the caller."""
 
     async def main() -> Any:
         return await ending(conversing(Script(token("x"))).run_with_access(None, expiring("a"), ask_of_push("")))
@@ -167,8 +170,9 @@ def test_an_expired_token_of_a_vendor_without_login_is_a_refusal() -> None:
     ("line", "reason"),
     [(NO_VERDICT, Reason.UNAVAILABLE), (NoVerdict("dns", sent=False), Reason.UNAVAILABLE)],
 )
-def test_a_silent_login_after_an_expired_token_is_a_refusal(line: NoVerdict, reason: Reason) -> None:
-    """What was asked before was refused readably, so nobody got it, and "later" is the truth about it."""
+def test_a_login_without_a_reply_after_an_expired_token_is_a_refusal(line: NoVerdict, reason: Reason) -> None:
+    """The request before it was refused readably, so nobody got the push, and a temporary refusal is the right
+    outcome."""
 
     async def main() -> Any:
         echo = Echo(token("a"), line)
@@ -183,7 +187,7 @@ def test_a_silent_login_after_an_expired_token_is_a_refusal(line: NoVerdict, rea
 
 
 def test_many_with_one_expired_token_share_one_login() -> None:
-    """Fifty requests under way are told "expired": each goes once more, with the one new token (A1)."""
+    """Fifty requests under way are refused as expired: each is repeated once, with the one new token (A1)."""
 
     async def main() -> tuple[list[str], int]:
         echo = Echo(token("a"), 1.0, token("b"))

@@ -15,7 +15,7 @@ PLANTS = [
         "pushgateway/engine/pushes/completion.py",
         "        self.held -= run.size\n",
         "        self.held -= 1\n",
-        "tests/engine/test_lane_ends.py::test_the_count_of_the_queue_is_nothing_when_all_have_ended",
+        "tests/engine/test_lane_ends.py::test_the_count_of_the_queue_is_zero_when_all_pushes_have_ended",
     ),
     SourcePlant(
         "pushes of one call line up at an endpoint that cannot take them",
@@ -29,14 +29,14 @@ PLANTS = [
         "pushgateway/engine/lane.py",
         "lambda retry: retry.timer is None or retry.timer.when() >= end, queue=False",
         "lambda retry: True, queue=False",
-        "tests/engine/test_lane_ends.py::test_closing_sends_what_comes_back_in_time",
+        "tests/engine/test_lane_ends.py::test_closing_repeats_a_temporary_refusal_if_there_is_time",
     ),
     SourcePlant(
         "a push is repeated after its deadline",
         "pushgateway/engine/lane.py",
         "if tries >= policy.attempts or when >= run.deadline or self._winds_up:",
         "if tries >= policy.attempts or self._winds_up:",
-        "tests/engine/test_lane_ends.py::test_a_repeat_that_would_come_too_late_is_not_waited_for",
+        "tests/engine/test_lane_ends.py::test_a_push_that_cannot_be_repeated_in_time_ends_at_once",
     ),
     SourcePlant(
         "a certificate's own linger is not adopted at a reload",
@@ -57,35 +57,35 @@ PLANTS = [
         "pushgateway/engine/pushes/completion.py",
         '        if run.asked:\n            self.end(run, lambda push: Outcome.unknown(push, "the deadline',
         '        if False:\n            self.end(run, lambda push: Outcome.unknown(push, "the deadline',
-        "tests/engine/test_lane.py::test_a_deadline_while_the_vendor_is_asked_ends_unknown_in_time",
+        "tests/engine/test_lane.py::test_a_deadline_during_the_request_ends_unknown_in_time",
     ),
     SourcePlant(
         "a push is repeated without end",
         "pushgateway/engine/lane.py",
         "if tries >= policy.attempts or when >= run.deadline or self._winds_up:",
         "if when >= run.deadline or self._winds_up:",
-        "tests/engine/test_lane.py::test_repeating_ends_with_the_attempts_allowed_and_says_what_the_vendor_said",
+        "tests/engine/test_lane.py::test_after_the_last_attempt_the_vendors_refusal_is_the_outcome",
     ),
     SourcePlant(
         "a removed certificate's pushes are repeated",
         "pushgateway/engine/lane.py",
         "if tries >= policy.attempts or when >= run.deadline or self._winds_up:",
         "if tries >= policy.attempts or when >= run.deadline:",
-        "tests/engine/test_lanes.py::test_a_removed_certificate_tries_nothing_again",
+        "tests/engine/test_lanes.py::test_a_removed_certificate_repeats_nothing",
     ),
     SourcePlant(
         "an attempt in doubt is forgotten",
         "pushgateway/engine/lane.py",
         "            run.doubtful = run.doubtful or outcomes[0].status is Status.UNKNOWN\n",
         "            pass\n",
-        "tests/engine/test_lane.py::test_a_lost_reply_is_repeated_where_repeats_are_dropped_and_proves_the_first_try",
+        "tests/engine/test_lane.py::test_a_repeat_after_a_lost_reply_proves_that_the_first_attempt_arrived",
     ),
     SourcePlant(
         "attempts are those of the last try",
         "pushgateway/engine/lane.py",
         "            run.attempts += outcomes[0].attempts",
         "            run.attempts = 0",
-        "tests/engine/test_lane.py::test_a_temporary_refusal_is_repeated_for_those_it_hit_only",
+        "tests/engine/test_lane.py::test_only_temporarily_refused_pushes_of_a_batch_are_repeated",
     ),
     SourcePlant(
         "a cut off batch that had left ends NOT_SENT",
@@ -142,14 +142,14 @@ PLANTS = [
         "pushgateway/engine/pushes/queue.py",
         "                group.put_back(again)",
         "                group.add(again)",
-        "tests/engine/test_queue.py::test_a_queue_keeps_its_promises",
+        "tests/engine/test_queue.py::test_a_queue_gives_every_push_once_and_in_order",
     ),
     SourcePlant(
         "a push to the same phone shares its batch",
         "pushgateway/engine/pushes/queue.py",
         "            self._tokens.add(run.push_tokens[0].token)\n",
         "            pass\n",
-        "tests/engine/test_queue.py::test_a_queue_keeps_its_promises",
+        "tests/engine/test_queue.py::test_a_queue_gives_every_push_once_and_in_order",
     ),
     SourcePlant(
         "a run shares a batch with a push to one of its phones",
@@ -163,14 +163,14 @@ PLANTS = [
         "pushgateway/engine/pushes/runs.py",
         "    if not run.sink.is_abandoned(run.places):\n        return True\n",
         "    return True\n",
-        "tests/engine/test_queue.py::test_a_queue_keeps_its_promises",
+        "tests/engine/test_queue.py::test_a_queue_gives_every_push_once_and_in_order",
     ),
     SourcePlant(
         "a weight that cannot be told loses the push",
         "pushgateway/engine/pushes/queue.py",
         "            except BaseException:\n                group.put_back((run,))\n                raise\n",
         "            except BaseException:\n                raise\n",
-        "tests/engine/test_queue.py::test_a_weight_that_cannot_be_told_costs_nobody_else",
+        "tests/engine/test_queue.py::test_a_failing_weigh_affects_no_other_push",
     ),
     SourcePlant(
         "pushes that go together have a later deadline than they asked for",
@@ -193,7 +193,7 @@ PLANTS = [
         "pushgateway/engine/intake.py",
         "priority = _NORMAL if notification.intent is None else notification.intent.priority",
         "priority = _NORMAL",
-        "tests/engine/test_intake.py::test_those_of_one_manner_go_together",
+        "tests/engine/test_intake.py::test_pushes_with_equal_options_form_a_run",
     ),
     SourcePlant(
         "pushes join a run that was taken in already",
@@ -214,7 +214,7 @@ PLANTS = [
         "pushgateway/engine/pushes/runs.py",
         "            run.bucket = self.bucket\n            self.bucket[run] = None\n",
         "            pass\n",
-        "tests/engine/test_runs.py::test_whatever_is_cut_off_each_push_keeps_all_it_has",
+        "tests/engine/test_runs.py::test_each_push_keeps_its_values_however_a_run_is_cut",
     ),
     SourcePlant(
         "a run loses its deadline when others leave it",
@@ -222,7 +222,7 @@ PLANTS = [
         "        if self.bucket is not None:\n"
         "            run.bucket = self.bucket\n            self.bucket[run] = None\n",
         "        self.bucket = None\n",
-        "tests/engine/test_runs.py::test_whatever_is_cut_off_each_push_keeps_all_it_has",
+        "tests/engine/test_runs.py::test_each_push_keeps_its_values_however_a_run_is_cut",
     ),
     SourcePlant(
         "a push whose caller is gone is handed to the transport",
@@ -286,7 +286,7 @@ PLANTS = [
         "pushgateway/engine/session/plugin_guard.py",
         "if len(regions) == 1 and len(set(shares.values())) == 1:",
         "if len(set(shares.values())) == 1:",
-        "tests/engine/test_runs_from_outside.py::test_two_regions_do_not_mix",
+        "tests/engine/test_runs_from_outside.py::test_pushes_of_two_regions_go_to_their_own_servers",
     ),
     SourcePlant(
         "a stream over a plain list holds the loop",
@@ -317,7 +317,7 @@ PLANTS = [
         "            self._feeder.cancel()\n"
         "            await",
         "        if self._feeder is not None:\n            self._feeder.cancel()\n            await",
-        "tests/engine/test_stream.py::test_leaving_a_stream_takes_back_what_has_not_left",
+        "tests/engine/test_stream.py::test_leaving_a_stream_takes_back_waiting_pushes",
     ),
     SourcePlant(
         "a sync stream loses the error of its source",

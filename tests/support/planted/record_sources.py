@@ -8,7 +8,7 @@ PLANTS = [
         "pushgateway/engine/receipts.py",
         "not isinstance(one, Receipt) or one.push_token.certificate_id != key",
         "not isinstance(one, Receipt)",
-        "tests/engine/test_receipts.py::test_a_plugin_that_breaks_its_contract_is_blamed_without_its_words",
+        "tests/engine/test_receipts.py::test_receipts_of_a_broken_plugin_name_the_plugin_and_quote_nothing",
     ),
     SourcePlant(
         "receipts are remembered without bound",
@@ -22,21 +22,21 @@ PLANTS = [
         "pushgateway/engine/receipts.py",
         "            self._heard[receipt.proof].pop(self._mark(receipt, receipt.kind), None)",
         "            pass",
-        "tests/engine/test_receipts.py::test_what_could_not_be_kept_is_new_again",
+        "tests/engine/test_receipts.py::test_a_receipt_that_is_given_back_is_new_again",
     ),
     SourcePlant(
         "a receipt retires a token that no push here confirms",
         "pushgateway/engine/receipts.py",
         "attrs.evolve(receipt, kind=ReceiptKind.SUSPECT)",
         "receipt",
-        "tests/engine/test_receipt_proof.py::test_dead_without_a_history_is_a_suspicion",
+        "tests/engine/test_receipt_proof.py::test_dead_without_a_history_is_unconfirmed",
     ),
     SourcePlant(
         "a token is called dead though its push has arrived",
         "pushgateway/engine/receipts.py",
         "if place is None or not self._has_arrived(receipt):",
         "if True:",
-        "tests/engine/test_receipt_proof.py::test_a_true_receipt_with_another_event_retires_nothing",
+        "tests/engine/test_receipt_proof.py::test_a_real_receipt_with_another_event_retires_no_token",
     ),
     SourcePlant(
         "a signer does not bind the token",
