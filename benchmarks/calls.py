@@ -26,7 +26,7 @@ from transports import MakeTransport, transports
 from pushgateway import Audience, Certificate, Gateway, Outcome, Push
 
 MOST_CALLS, MOST_FILES = 120, 15
-"""Of one warm send, core and plug-in together."""
+"""Limits of one warm send, core and plug-in together."""
 QUIET = 0.05
 """Seconds before and after an operation. Well above `linger` (0.01), so what was held back has left by then."""
 WARM = 3

@@ -1,8 +1,8 @@
-"""What the benchmarks share: the messages, the readings and how they are shown.
+"""What the benchmarks share: messages, readings, tables, targets and the command line.
 
-Law of this file: nothing here is measured. A figure is a reading of wall time and of this process's own CPU time,
-taken several times in turns with the others; the median counts. Machines are noisy, so only ratios within one run
-are compared. A target that is missed is said in words and in the exit code.
+Nothing is measured here. A reading is the wall time and the CPU time of this process. Contenders take turns over
+several rounds, and the median counts. Machines are noisy, so only ratios within one run are compared. A missed target
+is reported in words and by the exit code.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from pushgateway import Notification, OpenIntent, Outcome, Push, PushToken
 
 CERTIFICATE_ID = "7005"
 SEED = 7
-"""Of the sandboxes: two with the same seed and number of phones know the same tokens."""
+"""Of the sandboxes: two with the same seed and number of phones have the same tokens."""
 _TITLE, _BODY, _DATA = (8, 16), (50, 70), 40
 
 
@@ -34,9 +34,9 @@ _TITLE, _BODY, _DATA = (8, 16), (50, 70), 40
 
 
 def make_pushes(tokens: Sequence[str], count: int) -> Iterator[Push]:
-    """`count` pushes, all different, to `tokens` in turns: titles of about 12 and bodies of about 60 Han characters.
+    """`count` different pushes to `tokens` in turns: titles of about 12 and bodies of about 60 Han characters.
 
-    As a chat server would send them: a tap opens an intent, and the app gets to know the conversation.
+    As a chat server would send them: a tap opens an intent, and the data name the chat.
     """
     rng = random.Random(SEED)
     for number in range(count):
@@ -74,7 +74,9 @@ def wire_message(push: Push, message_id: str) -> dict[str, Any]:
 
 
 def expect_accepted(outcomes: Iterable[Outcome], count: int) -> None:
-    """Raise `RuntimeError` unless there are `count` outcomes and each is accepted and whole: else nothing is proved."""
+    """Raise `RuntimeError` unless there are `count` outcomes and each is accepted and not truncated: otherwise the
+    figure would be of something else.
+    """
     taken = sum(outcome.ok and not outcome.truncated for outcome in outcomes)
     if taken != count:
         raise RuntimeError(f"{taken} of {count} pushes were accepted whole")
@@ -97,15 +99,15 @@ class Reading:
 
 
 class Stopwatch:
-    """Reads wall and CPU time of this process from its making on."""
+    """Measures wall and CPU time of this process since its creation."""
 
     def __init__(self) -> None:
         gc.collect()
-        gc.freeze()  # what came before, the messages above all, shall not be walked and paid for here
+        gc.freeze()  # objects made before, such as the messages, must not cost garbage collection time here
         self._wall, self._cpu = time.perf_counter(), time.process_time()
 
     def read(self, pushes: int) -> Reading:
-        """The time since then for so many pushes."""
+        """The time since creation, for so many pushes."""
         wall, cpu = time.perf_counter() - self._wall, time.process_time() - self._cpu
         gc.unfreeze()
         return Reading(pushes, wall, cpu)
@@ -121,7 +123,7 @@ class Row:
     cpu: float
     """Microseconds per push."""
     times_n: float | None
-    """CPU in units of N; None where N was not measured beside it."""
+    """CPU in units of N; None if N was not measured beside it."""
 
 
 def median_row(name: str, readings: Sequence[Reading]) -> Row:
@@ -152,7 +154,7 @@ Cell: TypeAlias = str | int | float | None
 
 @attrs.frozen
 class Target:
-    """What was promised, and what was measured."""
+    """A limit, and what was measured."""
 
     text: str
     measured: float
@@ -162,7 +164,7 @@ class Target:
 
     @property
     def met(self) -> bool:
-        """The limit itself still counts."""
+        """Whether the measured value is within the limit; the limit itself still counts."""
         return self.measured >= self.limit if self.at_least else self.measured <= self.limit
 
     def __str__(self) -> str:
@@ -172,7 +174,7 @@ class Target:
 
 @attrs.frozen
 class Table:
-    """Figures under their heads; numbers stay numbers until they are shown."""
+    """Figures under column heads. Numbers stay numbers until they are shown."""
 
     name: str
     """Within its script; by it the page finds the table."""
@@ -187,7 +189,7 @@ class Table:
 
 
 def show(cell: Cell) -> str:
-    """A cell in words: three figures or so, thousands apart; what was not measured is a dash."""
+    """A cell as text: about three significant figures, with thousands separators. A dash if it was not measured."""
     if cell is None or isinstance(cell, str):
         return cell or "-"
     if isinstance(cell, int) or abs(cell) >= 1000:
@@ -244,7 +246,7 @@ def positive(text: str) -> int:
 
 @contextmanager
 def neighbour(phones: int, *, program: str = "stub.py") -> Iterator[Mapping[str, Any]]:
-    """A vendor on loopback in a process of its own, whose CPU is not counted here; gives a certificate's settings.
+    """Run a vendor on loopback in a second process, whose CPU is not counted here. Gives a certificate's settings.
 
     `stub.py` answers as fast as it can and knows every token; `neighbour.py` is OPPO's strict sandbox with `phones`.
     """
@@ -258,4 +260,4 @@ def neighbour(phones: int, *, program: str = "stub.py") -> Iterator[Mapping[str,
                 raise RuntimeError("the second process did not start")
             yield json.loads(announced)
         finally:
-            process.stdin.close()  # it ends when nobody holds its input any more, so it cannot be left behind
+            process.stdin.close()  # it ends when its standard input is closed, also if this process is killed

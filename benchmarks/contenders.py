@@ -1,8 +1,7 @@
-"""The contenders: ways through the gateway, and what one would do without it.
+"""The contenders: the ways through the gateway, and loops that send without a gateway.
 
-Law of this file: each is measured from nothing to the last outcome, login and connections included, and raises
-`RuntimeError` when a push was not accepted, because then nothing is proved. What is made ready before the clock starts
-is handed in.
+A measurement covers everything from opening to the last outcome, login and connections included. What is prepared
+before the clock starts is passed in. A contender raises `RuntimeError` if a push was not accepted.
 """
 
 from __future__ import annotations
@@ -32,15 +31,17 @@ from pushgateway.vendor import Request, Secret
 NAIVE = "N: json.dumps + urlencode alone"
 BATCH = 1000
 CONNECTIONS = 8
-"""Of the gateway: its default."""
+"""Connections of the gateway: its default."""
 TRIES = 5
-"""Of a plain loop: on a busy machine a reply may be there before the client has opened its other connections."""
+"""Attempts of a plain loop. On a busy machine a reply may arrive before the client has opened its other
+connections; then the attempt does not count."""
 CALLERS = 20_000
-"""Who send at the same time, one push after the other."""
+"""Number of concurrent callers, each of which sends one push after the other."""
 TIMEOUT = 600.0
-"""Seconds; no push shall end early because the machine is slow."""
+"""Seconds; large, so that no push expires because the machine is slow."""
 SendAll = Callable[[Gateway, Sequence[Push]], Awaitable[Sequence[Outcome] | None]]
-"""Sends all; returns the outcomes to be looked at when the clock has stopped, or None where it has looked itself."""
+"""Sends all pushes. Returns the outcomes, to be checked after the clock has stopped, or None if it has checked them
+itself."""
 Settings = Mapping[str, Any]
 Messages: TypeAlias = Sequence[dict[str, Any]]
 """The messages of a contender as the dicts that OPPO wants."""
@@ -61,10 +62,10 @@ def encode_naively(messages: Messages) -> Reading:
 def take_turns(turns: Mapping[str, tuple[Callable[[], Reading], Messages]], rounds: int) -> dict[str, list[Reading]]:
     """Let the contenders take turns, each with the messages that it sends.
 
-    N is measured for the same messages right before and right after each turn, because a machine with neighbours is
-    not as fast one second as the next, and because N for a tenth of the messages is cheaper per message (they fit into
-    the CPU's caches). What stands after one turn stands before the next one with the same messages. The row of N has
-    all its readings for the messages of the first contender.
+    N is measured for the same messages right before and right after each turn, because the speed of a shared machine
+    changes from second to second, and because N for a tenth of the messages is cheaper per message (they fit into the
+    CPU's caches). The measurement after one turn is also the one before the next turn with the same messages. The row
+    of N has all its readings for the messages of the first contender.
     """
     readings: dict[str, list[Reading]] = {NAIVE: [], **{name: [] for name in turns}}
     first = next(iter(turns.values()))[1]
@@ -100,10 +101,10 @@ def encode_bare(pushes: Sequence[Push]) -> Reading:
 
 
 def first_request(vendor: Oppo, batch: Sequence[Push]) -> Request:
-    """What the plug-in wants to be asked for this batch."""
+    """The first request that the plug-in yields for this batch."""
     exchange = vendor.push(batch)
     request: Request | None = next(exchange)
-    while request is None:  # it only lets the loop breathe
+    while request is None:  # it only yields to the event loop
         request = exchange.send(None)  # type: ignore[arg-type]
     exchange.close()
     return request
@@ -113,7 +114,7 @@ def first_request(vendor: Oppo, batch: Sequence[Push]) -> Request:
 
 
 async def send(gateway: Gateway, pushes: Sequence[Push]) -> None:
-    """Single sends of many callers at once; each waits for its outcome before it sends again."""
+    """`send` by many concurrent callers; each waits for its outcome before it sends again."""
     waiting, accepted = iter(pushes), 0
 
     async def call() -> None:
@@ -129,12 +130,12 @@ async def send(gateway: Gateway, pushes: Sequence[Push]) -> None:
 
 
 async def send_each(gateway: Gateway, pushes: Sequence[Push]) -> Sequence[Outcome]:
-    """All in one call."""
+    """`send_each` with all pushes in one call."""
     return await gateway.send_each(pushes)
 
 
 async def stream(gateway: Gateway, pushes: Iterable[Push]) -> None:
-    """From a source, in bounded memory."""
+    """`stream` over a source, in bounded memory."""
     given, accepted = 0, 0
 
     def counted() -> Iterator[Push]:
@@ -149,25 +150,25 @@ async def stream(gateway: Gateway, pushes: Iterable[Push]) -> None:
 
 
 async def multicast(gateway: Gateway, pushes: Sequence[Push]) -> Sequence[Outcome]:
-    """The first one's notification to the phones of all."""
+    """`multicast` of the first push's notification to all phones."""
     return await gateway.multicast([push.push_token for push in pushes], pushes[0].notification)
 
 
 async def send_same(gateway: Gateway, pushes: Sequence[Push]) -> None:
-    """Single sends, all of the first one's notification, as for a large group chat."""
+    """`send` of the first push's notification to each phone, as for a large group chat."""
     note: Notification = pushes[0].notification
     await send(gateway, [Push(push.push_token, note) for push in pushes])
 
 
 async def broadcast(gateway: Gateway, pushes: Sequence[Push]) -> Sequence[Outcome]:
-    """The first one's notification as a broadcast to the list of all tokens."""
+    """`broadcast` of the first push's notification to the list of all tokens."""
     audience = Audience.of_tokens([push.push_token.token for push in pushes])
     outcome = await gateway.broadcast(CERTIFICATE_ID, pushes[0].notification, audience, timeout=TIMEOUT)
     return outcome.outcomes
 
 
 def through_gateway(send_all: SendAll, pushes: Sequence[Push], settings: Settings, make: MakeTransport) -> Reading:
-    """A gateway made for this, and all pushes through one of its doors."""
+    """Open a gateway, send all pushes with `send_all`, and close it."""
 
     async def run() -> Sequence[Outcome] | None:
         async with opened([Certificate(CERTIFICATE_ID, "oppo", settings)], make) as gateway:
@@ -183,7 +184,7 @@ def through_gateway(send_all: SendAll, pushes: Sequence[Push], settings: Setting
 
 @asynccontextmanager
 async def opened(certificates: Iterable[Certificate], make: MakeTransport, **more: Any) -> AsyncIterator[Gateway]:
-    """A gateway with a transport of its own; both are closed."""
+    """A gateway with a transport of its own; both are closed at the end."""
     transport = make(CONNECTIONS)
     options = {"timeout": TIMEOUT, "request_timeout": TIMEOUT, "connections": CONNECTIONS, **more}
     try:
@@ -233,13 +234,13 @@ Post = Callable[[str, Mapping[str, str]], Awaitable[Any]]
 
 
 class _TooFewError(RuntimeError):
-    """A client that does not open all the connections that it may have is another contender."""
+    """The client did not open all the connections that it may use, so the figure would be of another contender."""
 
 
 def _timed(run: Callable[[], Any], messages: Sequence[dict[str, Any]]) -> Reading:
     for left in reversed(range(TRIES)):
         for message in messages:
-            message["notification"]["app_message_id"] = uuid.uuid4().hex  # V1.3 takes an id once
+            message["notification"]["app_message_id"] = uuid.uuid4().hex  # V1.3 accepts an id once
         emitter = Stopwatch()
         try:
             asyncio.run(run())
@@ -254,8 +255,9 @@ def _timed(run: Callable[[], Any], messages: Sequence[dict[str, Any]]) -> Readin
 
 
 async def _login(settings: Settings) -> str:
-    """Over a connection of its own: a client that has one open already reuses that, and on loopback, where a reply is
-    there at once, opens only some of the connections that it may have."""
+    """Log in over a connection of its own. A client that already has one open connection would reuse it, and on
+    loopback, where replies come at once, would open only some of the connections that it may have.
+    """
     key, stamp = settings["app_key"], str(int(time.time() * 1000))
     sign = hashlib.sha256(f"{key}{stamp}{settings['master_secret']}".encode()).hexdigest()
     form = {"app_key": key, "timestamp": stamp, "sign": sign}

@@ -1,8 +1,8 @@
 """How the cost of a push grows with the number of pushes, and with the number of certificates.
 
-Law of this file: the gateway is warm, logged in and connected, before the clock starts; a small number of pushes is
-sent again and again until it is enough to be read. The same pushes come round, so that the messages do not grow with
-their number. Certificates share the same total, one after the other, and their batches are full.
+The gateway is warm (logged in and connected) before the clock starts. A small number of pushes is sent repeatedly until
+the reading is long enough; the same pushes are reused, so the messages do not grow with their number. With several
+certificates, the same total is sent, one certificate after the other, in full batches.
 """
 
 from __future__ import annotations
@@ -26,13 +26,14 @@ SIZES = (10, 100, 1_000, 10_000, 100_000, 1_000_000)
 FLAT_FROM = 1_000
 CERTIFICATES = (1, 10, 100, 500)
 EACH_MOST = 100_000
-"""Pushes of the longest `send_each`, which keeps all outcomes; more are for `stream`."""
+"""Pushes of the longest `send_each`, which keeps all outcomes in memory. Larger numbers are measured with `stream`
+only."""
 ENOUGH, OFTEN = 10_000, 100
-"""Pushes of one reading, at the least, but so many times at most."""
+"""A reading has at least `ENOUGH` pushes, or `OFTEN` repetitions."""
 POOL = 20_000
-"""Different pushes; more than a stream's window, so that no batch has to wait for a token."""
+"""Number of different pushes: more than a stream's window, so no batch waits for another push to the same token."""
 MOST = 1.3
-"""Times the cheapest."""
+"""Limit: the dearest, times the cheapest."""
 
 
 def by_size(
@@ -99,12 +100,12 @@ class Cost:
 
     @classmethod
     def of(cls, size: int, readings: Sequence[Reading]) -> Cost:
-        """From readings."""
+        """The cost by these readings."""
         return cls(size, 1e6 * statistics.median(one.cpu / one.pushes for one in readings))
 
 
 def spread(costs: Sequence[Cost], start: int) -> float:
-    """The dearest of those from `start` on, times the cheapest."""
+    """Among the costs from size `start` on: the highest, times the lowest."""
     those = [cost.cpu for cost in costs if cost.size >= start] or [cost.cpu for cost in costs]
     return max(those) / min(those)
 

@@ -1,9 +1,9 @@
-"""How long the event loop is held while batches of 1,000 are built, sent and read.
+"""How long the event loop is blocked while batches of 1,000 are built, sent and read.
 
-Law of this file: a callback that comes again with every turn of the loop measures each turn, for that is what others
-have to wait. A turn may hold several steps, of the gateway and of the callers it wakes; the longest step is told too.
-What counts is this thread's CPU time, because a machine that is shared takes the processor away for longer than any
-turn lasts; wall time stands beside it. Pauses of the garbage collector are timed by its own callbacks and shown apart,
+A callback that runs again in every turn of the loop measures each turn, because that is how long other tasks have to
+wait. A turn may contain several steps, of the gateway and of callers that get their outcomes; the longest step is shown
+too. What counts is this thread's CPU time, because a shared machine takes the processor away for longer than any turn
+lasts; wall time is shown beside it. Pauses of the garbage collector are timed by its own callbacks and shown apart,
 because they grow with what the host keeps.
 """
 
@@ -26,29 +26,29 @@ from transports import MakeTransport, transports, usual
 from pushgateway import Certificate, Gateway, Push
 
 MOST, SHORT = 20.0, 0.5
-"""Milliseconds: of the longest turn, and below which a turn is not noted."""
+"""Milliseconds: the limit of the longest turn; turns shorter than `SHORT` are not recorded."""
 COMING = 250
-"""Callers of `send` that the host lets in per turn; a host that makes thousands at once holds its loop itself."""
+"""Callers of `send` that start per turn. A host that starts thousands at once blocks its loop itself."""
 LONG_TEXT = "长长的一段话👨‍👩‍👧‍👦，写给\u0001大家看。" * 40
-"""Beyond every limit, with clusters that must not be torn and characters that must go."""
+"""Longer than every limit, with grapheme clusters that must not be split and a control character to be removed."""
 LONG_DATA = {f"field-{number:02d}": '值"\\' * 16 for number in range(30)}
-"""Near OPPO's most, and dear to quote."""
+"""Close to OPPO's limit, and slow to quote."""
 
 
 @attrs.frozen
 class Turn:
-    """One turn of the loop; milliseconds."""
+    """One turn of the event loop; all times in milliseconds."""
 
     cpu: float
     wall: float
     collecting: float
-    """Of its CPU time, what the garbage collector took."""
+    """Garbage collection, as a part of the CPU time."""
     step: float
     """CPU of its longest step, without the garbage collector."""
 
     @property
     def own(self) -> float:
-        """Its CPU without the garbage collector."""
+        """CPU time without the garbage collector."""
         return self.cpu - self.collecting
 
 
@@ -96,7 +96,7 @@ class Probe:
 
 
 def long_pushes(pushes: Sequence[Push]) -> Iterator[Push]:
-    """The same, with texts that must be cleaned and cut, and with data that fill what OPPO allows."""
+    """The same pushes with texts that must be cleaned and cut, and with data close to OPPO's limit."""
     for push in pushes:
         note = push.notification
         note = attrs.evolve(note, title=note.title + LONG_TEXT, body=note.body + LONG_TEXT, data=LONG_DATA)
@@ -104,7 +104,7 @@ def long_pushes(pushes: Sequence[Push]) -> Iterator[Push]:
 
 
 async def send_in_turns(gateway: Gateway, pushes: Sequence[Push]) -> None:
-    """Single sends, of callers who come one after the other, as they do in a server."""
+    """Single sends of callers that start one after the other, as in a server."""
     accepted = 0
 
     async def call(push: Push) -> None:
@@ -122,14 +122,14 @@ async def send_in_turns(gateway: Gateway, pushes: Sequence[Push]) -> None:
 
 
 async def send_each_long(gateway: Gateway, pushes: Sequence[Push]) -> None:
-    """All in one call; that their texts are cut is meant."""
+    """`send_each` with all pushes in one call. The texts are cut on purpose."""
     accepted = sum(outcome.ok and bool(outcome.truncated) for outcome in await gateway.send_each(pushes))
     if accepted != len(pushes):
         raise RuntimeError(f"{accepted} of {len(pushes)} pushes were accepted and cut")
 
 
 def turns_of(send_all: SendAll, pushes: Sequence[Push], settings: Mapping[str, Any], make: MakeTransport) -> list[Turn]:
-    """Every turn of a loop in which a warm gateway sends these."""
+    """Every turn of a loop in which a warm gateway sends these pushes."""
 
     async def run() -> list[Turn]:
         async with opened([Certificate(CERTIFICATE_ID, "oppo", settings)], make) as gateway:
@@ -193,7 +193,9 @@ def main() -> int:
 
 
 def p99(turns: Sequence[Turn]) -> float:
-    """Of a moment drawn at random from the time of work: the turn that it falls into, for 99 of 100 moments."""
+    """The 99th percentile of turn lengths, weighted by time: at a random moment of work, the current turn is at
+    most this long in 99 of 100 cases.
+    """
     ordered = sorted(turn.own for turn in turns)
     left = 0.99 * sum(ordered)
     for one in ordered:

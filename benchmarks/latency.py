@@ -1,8 +1,8 @@
 """What coalescing adds to the latency of a single send, in real time, at a steady rate and in a burst.
 
-Law of this file: a caller's wait above the vendor's own round trip, which is always the same here, so what is left is
-the gateway's: lingering, queueing, encoding, and the loop being busy. Callers come by a timetable that does not wait
-for answers. Without coalescing there are as many connections as it takes, so that it is not judged by its queue.
+The latency is a caller's wait beyond the vendor's round trip, which is constant here. It contains the linger, queueing,
+encoding, and a busy event loop. Callers start by a timetable that does not wait for replies. The comparison without
+coalescing has enough connections, so that its queue is not measured.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from pushgateway import Certificate, Gateway, Push
 RATES = (10, 1_000, 10_000)
 """Pushes a second."""
 LONGEST = 3.0
-"""Seconds of one rate in one round."""
+"""Seconds that one rate lasts in one round."""
 ROUND_TRIP = 0.02
 """Seconds to the vendor and back."""
 LINGER, CONNECTIONS, WIDE = 0.01, 8, 512
-"""The gateway's defaults, and connections that are never short."""
+"""The gateway's defaults, and a number of connections that is always enough."""
 MOST_ADDED = 20.0
 """Milliseconds."""
 CALLS_SPREAD, CALLS_BURST, BURST = 110, 12, 10_000
@@ -42,7 +42,7 @@ class Wait:
     p50: float
     p99: float
     calls: float
-    """Vendor calls for each 1,000 pushes, which a slow machine does not make fewer by taking longer."""
+    """Vendor calls for each 1,000 pushes, a figure that does not depend on the speed of the machine."""
     cpu: float
     """Share of one core."""
 

@@ -1,8 +1,8 @@
-"""How much memory a `stream` takes: the peak of this process above where it stood before the first push.
+"""How much memory a `stream` takes: the peak of this process above its size before the first push.
 
-Law of this file: it runs in a process of its own and the vendor in another, so that what is counted is the gateway's.
-Pushes are made one by one as the stream asks for them, and outcomes are dropped as they come. It needs Linux, whose
-`/proc` knows a peak that no parent process has left its mark on.
+It runs in a process of its own and the vendor in another, so that only the gateway is measured. Pushes are created one
+by one as the stream asks for them, and outcomes are dropped as they come. It needs Linux: `/proc` has a peak (`VmHWM`)
+that does not contain the parent process.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from pushgateway_oppo.sandbox import OppoSandbox
 from pushgateway import Certificate, Gateway
 
 PHONES = 20_000
-"""More than a stream's window, so that no batch has to wait for a token."""
+"""More than a stream's window, so that no batch waits for another push to the same token."""
 TIMEOUT = 600.0
-"""Seconds; no push shall end early because the machine is slow."""
+"""Seconds; large, so that no push expires because the machine is slow."""
 LIMIT = 100.0
 """Megabytes above the start."""
 

@@ -1,6 +1,6 @@
-"""Vendors without a network, for what a network would blur: delays, memory and calls.
+"""Vendors in this process, for measurements that a network would disturb: delays, memory and calls.
 
-Law of this file: transports that keep the port's promises. What they answer is the stub's answer.
+They are transports that keep the contract of `Transport`; their replies are those of `stub.py`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ AUTH = next(path for path, name in PATHS.items() if name == "auth")
 
 
 class Distant:
-    """A vendor that is `round_trip` seconds away, and counts what it is asked beside logins."""
+    """A vendor that is `round_trip` seconds away. Counts its calls, logins excepted."""
 
     def __init__(self, round_trip: float) -> None:
         self.calls = 0
@@ -35,7 +35,7 @@ class Distant:
 
 
 class Hanging(Distant):
-    """A vendor that lets one in and then never answers again."""
+    """A vendor that answers the login and then never again."""
 
     def __init__(self) -> None:
         super().__init__(0.0)

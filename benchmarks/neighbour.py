@@ -1,7 +1,7 @@
-"""OPPO's sandbox on loopback, in a process of its own, for as long as its standard input stays open.
+"""OPPO's sandbox on loopback, in a process of its own, until its standard input is closed.
 
-Law of this file: it only counts what is pushed (`keep=False`), because a benchmark sends more than memory should hold.
-`python neighbour.py PHONES SEED` prints the settings of a certificate for it as one line of JSON.
+It counts pushes and does not keep them (`keep=False`), because a benchmark sends more than fits into memory. `python
+neighbour.py PHONES SEED` prints the settings of a certificate for it as one line of JSON.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Draws the plot of the performance page from what was measured.
 
-Law of this file: the only one that needs matplotlib. The same figures give the same file, byte for byte, and the file
-names the figures it was drawn from, so that a test can tell whether it is the page's.
+Only this script needs matplotlib. The same figures give the same file, byte for byte, and the file contains a digest of
+the figures, so that a test can check that it belongs to the page.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from typing import Any
 
 OURS, OTHERS, GRID = "#1f5fa8", "#9aa5b1", "#d8dde3"
 LEAST = 0.02
-"""Where the logarithmic bars begin, times N."""
+"""The lower end of the logarithmic bars, times N."""
 
 
 def digest(measured: Mapping[str, Any]) -> str:
-    """The name of a run."""
+    """A short name of a run, made from its figures."""
     return hashlib.sha256(json.dumps(measured, sort_keys=True).encode()).hexdigest()[:16]
 
 
@@ -32,7 +32,7 @@ def rows_of(measured: Mapping[str, Any], script: str, table: str) -> Sequence[Se
 
 
 def draw(measured: Mapping[str, Any]) -> str:
-    """SVG: what a push costs, and how that grows."""
+    """The SVG: what a push costs, and how the cost grows."""
     import matplotlib
 
     matplotlib.use("svg")

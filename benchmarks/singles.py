@@ -1,7 +1,7 @@
 """What the gateway adds to a single request, for vendors and certificates that have no batch.
 
-Law of this file: the same requests, byte for byte but for ids, go through the gateway and straight into the transport
-underneath, over as many connections; beside them the aiohttp loop that somebody would write instead.
+The same requests, byte for byte except for ids, go through the gateway and directly into the transport below it, over
+the same number of connections. Beside them stands the aiohttp loop that one would write without a gateway.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ from pushgateway import Certificate, Push, Transport
 from pushgateway.vendor import AccessToken, Request, Secret
 
 LIMITS = {"fast": {"the aiohttp loop": 0.6, "the bare transport": 2.8}, "httpx": {"the bare transport": 1.5}}
-"""CPU of a send by transport: times that of what it is compared with."""
+"""By transport: CPU of a send, at most, as a multiple of each of these."""
 LOOP = f"plain loop: one aiohttp POST per push, {CONNECTIONS} connections"
 
 
@@ -63,7 +63,7 @@ def through_gateway(pushes: Sequence[Push], settings: Settings, make: MakeTransp
 
 
 def bare(pushes: Sequence[Push], settings: Settings, make: MakeTransport) -> Reading:
-    """The transport alone, with requests that stand ready."""
+    """The transport alone, with prepared requests."""
     vendor = Oppo(**{**settings, "master_secret": Secret(settings["master_secret"])})
     access = AccessToken("stub", 0.0)
     requests = [vendor.authorize(first_request(vendor, [push.identified(uuid.uuid4().hex)]), access) for push in pushes]
@@ -109,7 +109,7 @@ def measure(count: int, rounds: int) -> dict[str, list[Reading]]:
 
 
 WAYS = {"send, linger 0": 0.0, "send, batches of one": 0.01}
-"""Two ways to have no batch: the host's, and the vendor's."""
+"""Two ways to have no batches: `linger=0` for the gateway, or a vendor whose batch has one push. Values: the linger."""
 
 
 def _turns(
@@ -123,7 +123,7 @@ def _turns(
 
 
 def targets(readings: dict[str, list[Reading]]) -> list[Target]:
-    """What has to be shown: each transport beside itself, and the fast one beside what is written without a gateway."""
+    """Each transport against itself alone, and the fast one against the loop without a gateway."""
     cpu = {name: [one.cpu / one.pushes for one in given] for name, given in readings.items()}
     found = []
     for name in transports():

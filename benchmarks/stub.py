@@ -1,9 +1,9 @@
-"""A lean OPPO on loopback, in a process of its own, for as long as its standard input stays open.
+"""A minimal OPPO on loopback, in a process of its own, until its standard input is closed.
 
-Law of this file: it is never what a benchmark waits for. It reads each request whole, finds the targets, and says of
-each that it was accepted; it checks nothing else, knows every token and remembers nothing. Whether what is sent is
-right is the strict sandbox's business (`neighbour.py`) and the tests'. `answer` is pure, for those who want a vendor
-without a network.
+It is built to be faster than anything that a benchmark measures. It reads each request completely, finds the targets,
+and reports each as accepted. It checks nothing else, knows every token and keeps nothing. Whether requests are right is
+checked by the strict sandbox (`neighbour.py`) and by the tests. `answer` is pure, for vendors without a network
+(`near.py`).
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from pushgateway.vendor.rules import load_rules
 PATHS = {operation.path: name for name, operation in load_rules("pushgateway_oppo").dialects["v1.3"].operations.items()}
 _LENGTH = re.compile(rb"(?i)\r\ncontent-length: *(\d+)")
 _TARGET = re.compile(rb"%22target_value%22%3A\+?%22([A-Za-z0-9_.~-]+)%22")
-"""As the gateway and `urlencode` write a target that needs no quoting; anything else goes the long way."""
+"""A target that needs no quoting, as the gateway and `urlencode` write it. Anything else is decoded completely."""
 _SAVED = re.compile(rb"(?:^|&)message_id=([0-9a-f]+)")
 _ids = itertools.count(1)
 _open = set[asyncio.BaseTransport]()
 CENSUS = "/census"
-"""Not OPPO's: how many connections are open, this one included."""
+"""A path that OPPO does not have: answers the number of open connections, this one included."""
 
 
 def answer(path: str, content: bytes) -> bytes:
@@ -45,7 +45,7 @@ def answer(path: str, content: bytes) -> bytes:
     if path == CENSUS:
         return b'{"code":0,"connections":%d}' % len(_open)
     if operation in ("save", "broadcast"):
-        saved = _SAVED.search(content)  # a broadcast is answered under the id of what was saved
+        saved = _SAVED.search(content)  # the reply to a broadcast names the id of the saved content
         message_id = saved[1] if saved else b"%024x" % next(_ids)
         return b'{"code":0,"message":"Success","data":{"message_id":"%b","task_id":"%024x"}}' % (message_id, next(_ids))
     return b'{"code":20,"message":"no such method"}'
@@ -60,25 +60,25 @@ def _targets(content: bytes) -> list[bytes]:
 
 
 class Stub(asyncio.Protocol):
-    """One connection: requests in, replies out, in turns."""
+    """One connection: requests in, replies out, one after the other."""
 
     def __init__(self) -> None:
         self._waiting = bytearray()
-        self._needed = 0  # so many bytes make the request whole; 0: not known yet
-        self._body = 0  # where its body begins
+        self._needed = 0  # length of the whole request in bytes; 0: not known yet
+        self._body = 0  # offset of its body
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Somebody connects."""
+        """Count a new connection."""
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
         _open.add(transport)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Somebody is gone."""
+        """Count it no longer."""
         _open.discard(self._transport)
 
     def data_received(self, data: bytes) -> None:
-        """Some bytes; perhaps a whole request now."""
+        """Collect bytes; answer each request that is complete."""
         self._waiting += data
         while self._is_whole():
             head, content = bytes(self._waiting[: self._body]), bytes(self._waiting[self._body : self._needed])

@@ -1,9 +1,9 @@
-"""What a push costs: every call of the gateway beside a naive encoder and beside plain loops of posts.
+"""What a push costs: every call of the gateway, compared with a naive encoder and with plain loops of POST requests.
 
-Contenders take turns within each round, on the same messages. N is what `json.dumps` and `urlencode` alone cost for the
-same messages, with dicts that stand ready; `take_turns` measures it right before and right after each contender.
-Making the values is a row of its own. The vendor is the lean stub, so that nobody waits for it; the same sends against
-the strict sandbox are a row of their own too.
+Contenders take turns within each round, with the same messages. N is the cost of `json.dumps` and `urlencode` alone for
+the same messages, given as dicts; `take_turns` measures it right before and right after each contender. Creating the
+pushes is a row of its own. The vendor is the fast stub, so that its speed does not matter; the same sends to the strict
+sandbox are a row of their own too.
 """
 
 from __future__ import annotations
@@ -55,20 +55,20 @@ CPU_LIMITS = {
 }
 """Times N, per push, by transport."""
 COMPARED = tuple(CPU_LIMITS["httpx"])
-"""What is measured with every transport; the rest with the usual one only."""
+"""Measured with every transport; the other rows with the usual one only."""
 TIMES_FASTER = {HTTPX: 100, AIOHTTP: 10}
-"""Pushes a second of `SEND`, times those of a plain loop."""
+"""Pushes per second of `SEND`, as a multiple of a plain loop's, at least."""
 
 Readings = dict[str, list[Reading]]
 
 
 def named(call: str, transport: str) -> str:
-    """A row's name: without a transport it is the one that a gateway uses if nothing is said."""
+    """The name of a row: the transport is named unless it is the gateway's default."""
     return call if transport == usual() else f"{call} ({transport} transport)"
 
 
 def measure(count: int, rounds: int, posts: Sequence[int]) -> Readings:
-    """Let the contenders take turns. `posts`: of the httpx and of the aiohttp loop."""
+    """Let the contenders take turns. `posts`: messages of the httpx loop and of the aiohttp loop."""
     tokens = OppoSandbox(tokens=count, seed=SEED).tokens
     pushes = list(make_pushes(tokens, count))
     messages = [wire_message(push, uuid.uuid4().hex) for push in pushes]
@@ -92,7 +92,7 @@ def measure(count: int, rounds: int, posts: Sequence[int]) -> Readings:
 
 
 def make_all(tokens: Sequence[str], count: int) -> Reading:
-    """Only the values: notification, push token and push, with random texts made for them."""
+    """Only creating the values: notification, push token and push, with random texts."""
     emitter = Stopwatch()
     for _ in make_pushes(tokens, count):
         pass
@@ -100,7 +100,7 @@ def make_all(tokens: Sequence[str], count: int) -> Reading:
 
 
 def targets(readings: Readings) -> list[Target]:
-    """What has to be shown, for each transport that was measured."""
+    """The targets, for each transport that was measured."""
     speed = {name: [one.pushes / one.wall for one in given] for name, given in readings.items()}
     found = []
     for transport in transports():

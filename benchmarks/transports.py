@@ -1,7 +1,7 @@
-"""Which transports there are to measure, by the names that `Gateway(transport=...)` takes.
+"""The transports to measure, by the names that `Gateway(transport=...)` takes.
 
-The only file of the benchmarks that knows them. The first is the one that a gateway uses if nothing is said. Where the
-extra `fast` is not installed, rows and targets of that transport are not there.
+The only file of the benchmarks that imports them. The first one is the gateway's default. If the extra `fast` is not
+installed, its transport has no rows and no targets.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from pushgateway import Transport
 from pushgateway.transport.auto import has_fast, make_transport
 
 MakeTransport = Callable[[int], Transport]
-"""From connections for each certificate."""
+"""Makes a transport from the number of connections per certificate."""
 
 
 def transports() -> Mapping[str, MakeTransport]:
-    """By name, the gateway's own choice first."""
+    """By name, the gateway's default first."""
     found: dict[str, MakeTransport] = {}
     if has_fast():
         found["fast"] = lambda connections: make_transport("fast", connections=connections)
@@ -25,5 +25,5 @@ def transports() -> Mapping[str, MakeTransport]:
 
 
 def usual() -> str:
-    """The name of the one that a gateway uses if nothing is said."""
+    """The name of the gateway's default transport."""
     return next(iter(transports()))

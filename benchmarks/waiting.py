@@ -1,8 +1,8 @@
 """How much memory a push takes while it waits for a vendor that does not answer.
 
-Law of this file: every byte that Python allocates is counted (tracemalloc), so rounds agree and machines do not matter.
-Push tokens and notifications stand ready, they are the host's. A caller of `send` is a task of the host; what such a
-task takes when it waits for a bare future is measured beside it, and the rest is the gateway's.
+Every byte that Python allocates is counted (tracemalloc), so the result does not depend on the machine. Push tokens and
+notifications exist before the measurement: they are the host's. A caller of `send` is a task of the host. What such a
+task takes when it waits for a bare future is measured too and subtracted; the rest is the gateway's.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ Wait = Callable[[], Awaitable[object]]
 
 
 def per_push(begin: Callable[[Gateway], Sequence[Wait]], count: int) -> float:
-    """Bytes for each of `count` pushes while the callers that `begin` gives wait."""
+    """Bytes for each of `count` pushes while the callers that `begin` returns are waiting."""
 
     async def run() -> float:
         certificate = Certificate(CERTIFICATE_ID, "oppo", settings(1))
@@ -38,7 +38,7 @@ def per_push(begin: Callable[[Gateway], Sequence[Wait]], count: int) -> float:
             gc.collect()
             tracemalloc.start()
             tasks = [asyncio.create_task(_one(caller)) for caller in callers]
-            for _ in range(count // 1000 + 20):  # a `send_each` takes in 1,000 each turn
+            for _ in range(count // 1000 + 20):  # `send_each` takes in 1,000 pushes per turn
                 await asyncio.sleep(0)
             gc.collect()
             taken = tracemalloc.get_traced_memory()[0]

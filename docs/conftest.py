@@ -1,10 +1,9 @@
-"""The documents are run: every Python block of the README, of CONTRIBUTING and of docs/en, one namespace a document.
+"""Runs the documents: every Python block of the README, of CONTRIBUTING and of docs/en, one namespace per document.
 
-The Chinese pages are not run: `test_trees.py` proves that their blocks are the same bytes.
+The Chinese pages are not run: `test_trees.py` checks that their blocks are the same bytes.
 
-Law of this file: a block that is shown is a block that works. There is no way to leave one out. Each document runs in
-an empty folder of its own; a TOML block that opens with `# name.toml` is laid down there under that name, so that the
-Python below it reads what the reader has just read.
+Every block that is shown is run; there is no way to leave one out. Each document runs in an empty folder of its own. A
+TOML block that begins with `# name.toml` is written there under that name, so that the following Python can read it.
 """
 
 import os
@@ -21,7 +20,7 @@ from sybil.parsers.markdown import CodeBlockParser, PythonCodeBlockParser
 
 _ROOT = Path(__file__).resolve().parents[1]
 _ENVIRONMENT: Mapping[str, str] = {"OPPO_MASTER_SECRET": "sandbox-master-secret"}
-"""What `env:` sources of the examples read; it opens nothing but a sandbox."""
+"""What `env:` sources of the examples read. The value works with the sandbox only."""
 
 
 def _lay_down(example: Example) -> None:
@@ -62,11 +61,11 @@ _DOCUMENTS = Sybil(
 
 
 class _Documents:
-    """A plug-in of its own, because a hook in a conftest only sees the files below its folder."""
+    """A pytest plug-in object, because a hook in a conftest only sees files below its own folder."""
 
     pytest_collect_file = staticmethod(_DOCUMENTS.pytest())
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Collect the documents wherever they lie."""
+    """Collect the documents wherever they are."""
     config.pluginmanager.register(_Documents())

@@ -1,4 +1,4 @@
-"""The Chinese texts of the command are complete, up to date and say the same as the English ones."""
+"""The Chinese texts of the command are complete and up to date, and show the same values as the English ones."""
 
 import re
 
@@ -10,19 +10,21 @@ MESSAGES = [(str(message.id), str(message.string)) for message in CATALOGUE if m
 
 
 def test_every_text_has_its_chinese_and_none_is_left_over() -> None:
-    """A new English text is noticed here: `python docs/tools/command_texts.py --write`, then translate it."""
+    """Every English text has a translation, and no translation is unused. After a new text: `python
+    docs/tools/command_texts.py --write`, then translate it.
+    """
     assert problems(CATALOGUE) == []
     assert [message.id for message in renewed(CATALOGUE)] == [message.id for message in CATALOGUE]
 
 
 def test_the_compiled_catalogue_is_up_to_date() -> None:
-    """What gettext reads is what the translation says."""
+    """The compiled catalogue that gettext reads matches the translation."""
     assert _PO.with_suffix(".mo").read_bytes() == compiled(CATALOGUE)
 
 
 @pytest.mark.parametrize(("english", "chinese"), MESSAGES, ids=[english[:40] for english, _ in MESSAGES])
 def test_a_translation_has_the_same_places(english: str, chinese: str) -> None:
-    """A value that the English text shows is shown in Chinese, in the same form."""
+    """The translation has the same placeholders as the English text."""
     places = re.compile(r"\{[^}]*\}|%\(\w+\)s|--[a-z-]+")
 
     assert sorted(places.findall(chinese)) == sorted(places.findall(english))

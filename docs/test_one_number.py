@@ -1,7 +1,7 @@
-"""One number of the rules is one number everywhere: changed in a copy, it is changed in all that reads it.
+"""A figure of `rules.toml` is the only source of that figure: changed in a copy, it changes in all its readers.
 
-Law of this file: the copy is the plug-in's folder as it is, with one line of `rules.toml` changed and no code. It runs
-in a process of its own, because rules are read once. Whoever reads the rules anew gets a line in `READERS`.
+The copy is the plug-in's folder with one line of `rules.toml` changed and no code. It runs in a process of its own,
+because rules are loaded once. A new reader of the rules gets a line in `READERS`.
 """
 
 import json
@@ -42,12 +42,12 @@ print(json.dumps({
     "docs": next(row[4] for row in rows if row[1] == "`title`"),
 }))
 """
-"""What each reader makes of the greatest title: how the plug-in cuts, what the sandbox takes, what `explain` and the
-page say."""
+"""The longest title according to each reader: where the plug-in cuts, what the sandbox accepts, what `explain` and
+the page say."""
 
 
 def figures_of_readers(folder: Path) -> dict[str, object]:
-    """What the readers say with the plug-in in `folder`."""
+    """The figures of all readers with the plug-in in `folder`."""
     path = os.pathsep.join([str(folder), str(ROOT / "docs"), *sys.path])
     done = subprocess.run(  # noqa: S603 - our own text
         [sys.executable, "-c", READERS],
@@ -63,7 +63,7 @@ def figures_of_readers(folder: Path) -> dict[str, object]:
 
 
 def test_one_number_is_changed_in_one_place(tmp_path: Path) -> None:
-    """The plug-in cuts, the sandbox refuses, `explain` and the page tell by the same line; no code is touched."""
+    """Plug-in, sandbox, `explain` and page all follow a changed line of the rules, without a change of code."""
     shutil.copytree(PACKAGE, tmp_path / PACKAGE.name, ignore=shutil.ignore_patterns("__pycache__"))
     rules = tmp_path / PACKAGE.name / "rules.toml"
     old, _, current = rules.read_text("utf-8").partition("[dialects.current.fields]\n")

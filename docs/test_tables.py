@@ -1,8 +1,8 @@
-"""The guards of the documents: tables that tell facts say what the code says, and links lead somewhere.
+"""Checks that tables in the documents match the code, and that links have targets.
 
-Law of this file: a fact in a document is compared with its one source: `rules.toml`, `Reason`, the fields of a class.
-What is compared to the letter is made by `tables.py`, which also writes it; the rest is written by hand, in both
-languages, and compared by its names.
+A fact in a document is compared with its one source: `rules.toml`, `Reason`, the fields of a class. Generated tables
+(`docs/tools/tables.py`) are compared exactly. Tables written by hand are compared by the names in them, in both
+languages.
 """
 
 import inspect
@@ -61,7 +61,7 @@ def first_cells(text: str) -> list[str]:
 
 @both_languages
 def test_the_made_tables_are_the_rules(language: str) -> None:
-    """Codes, fields and limits then and now, and quotas in the document are those of `rules.toml`."""
+    """Codes, fields, limits and quotas in the document are those of `rules.toml`."""
     assert set(RULES.dialects["v1.3"].fields) <= set(RULES.dialects["current"].fields)
     assert set(made("oppo.md", language)) == {
         "codes",
@@ -84,13 +84,15 @@ def test_the_performance_tables_are_the_run(language: str) -> None:
 
 @both_languages
 def test_the_tutorial_is_the_plug_in(language: str) -> None:
-    """The page shows the files of `examples/acme` to the byte, and every promise with its scenarios."""
+    """The page shows the files of `examples/acme` exactly, and every promise of the conformance kit with its
+    scenarios.
+    """
     assert set(made("writing-a-plugin.md", language)) == {"promises", *(Path(name).name for name in TUTORIAL)}
     assert stale("writing-a-plugin.md", language) == [], WRITE
 
 
 def test_what_is_not_documented_is_listed() -> None:
-    """Every row of the rules that is less than `documented` stands in the list of uncertain facts, and no other row."""
+    """The list of uncertain facts has every row of the rules that is not `documented`, and no other row."""
     listed = {
         (section, name.strip(" `")) for section, names, _, _ in uncertain_rows(RULES) for name in names.split(",")
     }
@@ -111,7 +113,7 @@ def test_what_is_not_documented_is_listed() -> None:
 
 
 def test_one_quota_is_kept() -> None:
-    """It is said which of OPPO's figures the gateway uses, which is one of them in one dialect."""
+    """The page says which of OPPO's figures the gateway uses; it is one of the dialect's figures."""
     kept = [row[3] for row in quota_rows(RULES, "current")]
 
     assert kept.count("–") == len(kept) - 1
@@ -140,7 +142,7 @@ def test_only_made_tables_are_written(
 
 
 def all_missed() -> dict[str, Any]:
-    """What was measured, but for every bar, which is missed."""
+    """The measured results with every target missed."""
     given = measured()
     scripts = {}
     for name, script in given["scripts"].items():
@@ -150,34 +152,38 @@ def all_missed() -> dict[str, Any]:
 
 
 def test_every_chinese_word_is_needed() -> None:
-    """`words.toml` holds what the tables say and nothing else: what is said no longer does not stay behind."""
+    """`words.toml` has no entry that no table uses any more."""
     chinese = {name: words("zh", name) for name in MAKERS}
     for name, make in MAKERS.items():
-        make(chinese[name].say)
-    say = chinese["performance.md"].say
-    performance(say, {**measured(), "most": 1000})  # a short run says that it is one
-    performance(say, all_missed())
+        make(chinese[name].translate)
+    translate = chinese["performance.md"].translate
+    performance(translate, {**measured(), "most": 1000})  # a short run says that it is one
+    performance(translate, all_missed())
 
     assert {name: one.unused() for name, one in chinese.items()} == {name: [] for name in MAKERS}
 
 
-def test_words_are_said_whole_by_form_or_not_at_all() -> None:
-    """An entry is taken first; a form says its small gaps and keeps its CAPITALS; all that is missing is named."""
+def test_texts_are_translated_whole_or_by_form() -> None:
+    """A literal entry is used first. A form translates its gaps in small letters and keeps those in CAPITALS. All
+    missing texts are named.
+    """
     entries = {"too fast": "太快", "fast": "快", "{what} of {COUNT}": "{COUNT} 个里的{what}", "{a}; {b}": "{a}；{b}"}
     chinese = Words(entries, "the file")
-    said = [chinese.say(text) for text in ("too fast", "fast of 3 Latin", "fast; too fast; fast", "–", "1,000 `code`")]
+    translated = [
+        chinese.translate(text) for text in ("too fast", "fast of 3 Latin", "fast; too fast; fast", "–", "1,000 `code`")
+    ]
 
-    assert said == ["太快", "3 Latin 个里的快", "快；太快；快", "–", "1,000 `code`"]
+    assert translated == ["太快", "3 Latin 个里的快", "快；太快；快", "–", "1,000 `code`"]
     assert chinese.unused() == []
     chinese.check()
-    assert [chinese.say(text) for text in ("slow of 3", "fast", 'a "b"')] == ["slow of 3", "快", 'a "b"']
+    assert [chinese.translate(text) for text in ("slow of 3", "fast", 'a "b"')] == ["slow of 3", "快", 'a "b"']
     with pytest.raises(MissingWordsError, match=r'the file has no words for:\n"slow of 3" = \n"a \\"b\\"" = $'):
         chinese.check()
 
 
 @both_languages
 def test_the_settings_table_is_the_class(language: str) -> None:
-    """Every setting of an OPPO certificate is explained, and none that does not exist."""
+    """Every setting of an OPPO certificate is explained, and no other."""
     settings = first_cells(between(page("oppo.md", language), "settings"))
 
     assert settings == [field.name for field in attrs.fields(Oppo)]
@@ -185,7 +191,7 @@ def test_the_settings_table_is_the_class(language: str) -> None:
 
 @both_languages
 def test_every_reason_and_every_ending_is_explained(language: str) -> None:
-    """The table of reasons is closed, like the enumeration, and in its order; so is that of the endings."""
+    """The tables of reasons and of statuses have every member of the enumeration, in its order."""
     text = page("outcomes.md", language)
 
     assert first_cells(between(text, "reasons")) == [reason.name for reason in Reason]
@@ -217,12 +223,12 @@ def _leads(path: Path, link: Link) -> bool:
     ],
 )
 def test_anchors_are_githubs(title: str, right: str) -> None:
-    """Letters of every script stay, punctuation of every script goes, a blank becomes a dash."""
+    """Letters of every script stay, punctuation of every script is removed, a blank becomes a dash."""
     assert anchor(title) == right
 
 
 def test_a_second_heading_of_a_name_has_its_own_anchor(tmp_path: Path) -> None:
-    """As on GitHub; and a comment in a block of code is no heading."""
+    """A repeated heading gets a numbered anchor, as on GitHub. A comment in a code block is not a heading."""
     path = tmp_path / "page.md"
     path.write_text("# 限制\n\n```toml\n# 限制\n```\n\n## 限制\n", "utf-8")
 
@@ -231,7 +237,7 @@ def test_a_second_heading_of_a_name_has_its_own_anchor(tmp_path: Path) -> None:
 
 @both_languages
 def test_the_table_of_events_is_the_code(language: str) -> None:
-    """The table of events has each of them with all its fields, in the order of the code."""
+    """The table of events has each event with all its fields, in the order of the code."""
     kinds = [kind for kind in vars(events).values() if isinstance(kind, type) and issubclass(kind, Event)]
     common = {field.name for field in attrs.fields(Event)}
     fields = {

@@ -1,7 +1,7 @@
-"""The guard of the two languages: each page has its twin, and what can be compared is the same in both.
+"""Checks that each English page has its Chinese page, and that both agree in what can be compared.
 
-Law of this file: `twins.py` says what is wrong, in sentences for whoever writes the page. Here it is run on the pages,
-and on a small pair of pages that breaks it in every way, because a guard that was never seen to fail guards nothing.
+`docs/tools/twins.py` makes the checks and words the faults for the author of the page. Here it runs on the pages, and
+on a small pair of pages that is broken in each possible way, to show that every check can fail.
 """
 
 from pathlib import Path
@@ -78,7 +78,7 @@ def tree(tmp_path: Path) -> Path:
 
 
 def test_every_page_has_its_twin() -> None:
-    """A page that is added in one language is missed in the other, with the command that begins it."""
+    """A page without a translation is named, with the command that begins it."""
     assert tree_faults() == [], HOW
 
 
@@ -86,7 +86,9 @@ def test_every_page_has_its_twin() -> None:
     "english", [path for path in english_pages() if twin(path).exists()], ids=lambda path: path.name
 )
 def test_twins_say_the_same(english: Path) -> None:
-    """Headings, blocks to the byte, tables, links, code words and figures; and the Chinese page is in Chinese."""
+    """Headings, code blocks (exactly), tables, links, code words and figures agree; and the Chinese page is in
+    Chinese.
+    """
     assert faults(english) == [], HOW
 
 
@@ -116,7 +118,7 @@ def test_twins_say_the_same(english: Path) -> None:
     ],
 )
 def test_what_parts_is_named(tree: Path, old: str, new: str, sentence: str) -> None:
-    """Each way in which a translation can leave its page is one sentence with page, place and what would be right."""
+    """Each difference between a page and its translation is one sentence with page, place and the right value."""
     english, chinese = tree / "docs" / "en" / "lane.md", tree / "docs" / "zh" / "lane.md"
     assert faults(english, tree) == []
     chinese.write_text(CHINESE.replace(old, new, 1), "utf-8")
@@ -128,7 +130,7 @@ def test_what_parts_is_named(tree: Path, old: str, new: str, sentence: str) -> N
 
 
 def test_a_copy_is_no_translation(tree: Path) -> None:
-    """A page copied in English fails, however well everything else agrees."""
+    """A page that is a copy of the English one fails, even though everything else agrees."""
     english = tree / "docs" / "en" / "rate.md"
     copied = english.read_text("utf-8").replace(
         "English | [简体中文](../zh/rate.md)", "[English](../en/rate.md) | 简体中文"
@@ -139,7 +141,7 @@ def test_a_copy_is_no_translation(tree: Path) -> None:
 
 
 def test_pages_that_are_alone_are_named(tree: Path) -> None:
-    """A new English page asks for its twin, a page that was removed in English is a stray."""
+    """A new English page needs its translation; a translation without an English page is named."""
     (tree / "docs" / "en" / "receipts.md").write_text("# Receipts\n", "utf-8")
     (tree / "docs" / "en" / "rate.md").unlink()
     found = tree_faults(tree)
@@ -151,7 +153,9 @@ def test_pages_that_are_alone_are_named(tree: Path) -> None:
 
 
 def test_a_twin_is_begun(tree: Path) -> None:
-    """The page is laid down with its links and language lines right, so that only the words are left to do."""
+    """The command writes a page with its links and language lines adapted, so that only the text is left to
+    translate.
+    """
     english = tree / "docs" / "en" / "receipts.md"
     english.write_text("# Receipts\n\nSee [rates](rate.md#the-rate), [all](../../README.md) and `x`.\n", "utf-8")
     chinese = begin(english, tree)
@@ -169,7 +173,7 @@ def test_a_twin_is_begun(tree: Path) -> None:
 
 
 def test_the_command_says_what_is_left(tree: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """It begins what is named, and without a name it prints every fault and ends with 1 when there is one."""
+    """It begins the named pages. Without a name it prints every fault and exits with 1 if there is one."""
     (tree / "docs" / "en" / "receipts.md").write_text("# Receipts\n\nThey come later.\n", "utf-8")
     codes = [main([], tree), main(["receipts.md"], tree), main([], tree)]
     printed = capsys.readouterr().out.splitlines()

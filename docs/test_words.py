@@ -1,7 +1,8 @@
-"""One word for one thing: the documents use the words of the glossary, and none of those on the lists below.
+"""One word for one thing: pages and messages use the words of the glossary, and none of the retired words.
 
-Each list has a pattern and what to write instead. Only prose is checked, not code. A word that is right in one phrase
-has that phrase in the exceptions. The patterns are run on a text that contains each of them, too.
+The English list is `ENGLISH` in `docs/tools/retired_words.py`, the Chinese one is below; each has a pattern and what to
+write instead. Code in pages is not checked. A phrase in which such a word is right is one of the exceptions. Names,
+docstrings and comments of Python code are checked by `tests/guards/test_words.py`.
 """
 
 import ast
@@ -12,34 +13,11 @@ from pathlib import Path
 import pytest
 from command_texts import read as command_texts
 from reading import read
+from retired_words import ENGLISH
 from twins import ROOT, english_pages, twin
 
-ENGLISH = {
-    r"believ\w+|belief": "verify, trust, or say what the software does",
-    r"hear|hears|heard|hearing": "receive, learn",
-    r"tell|tells|told|telling": "report, return, say, show",
-    r"mend|mends|mended|mending": "fix, correct",
-    r"breath|breaths|breathe": "yield to the event loop",
-    r"wake|wakes|woken": "alert (a person), resume (a task)",
-    r"doors?": "entry point, module, interface",
-    r"rooms?": "module",
-    r"houses?": "project, core",
-    r"laws?": "rule",
-    r"bench|benches": "queue, lock",
-    r"bells?": "event, signal",
-    r"honest|honesty": "correct, exact",
-    r"strangers?": "untrusted input",
-    r"in vain": "waiting cannot help",
-    r"patience": "retries, queueing",
-    r"goes? its own way": "is not handled by the gateway",
-    r"used-up day|day that is used up|day is used up": "the daily quota is used up",
-    r"guilty|innocent": "the push that causes the refusal",
-    r"nobody knows": "unknown",
-}
-"""Retired English words: pattern -> what to write."""
-
 ENGLISH_EXCEPTIONS = ("server room",)
-"""Phrases in which such a word has its ordinary meaning."""
+"""Phrases of pages and messages in which a word of `ENGLISH` has its ordinary meaning."""
 
 CHINESE = {
     "方言": "接口版本（dialect）",
@@ -89,14 +67,14 @@ CHINESE = {
     "头上": "具体写出影响谁",
     "整个调用": "整个请求",
 }
-"""Second words and metaphors in Chinese: pattern -> the word of the glossary."""
+"""Retired Chinese words: pattern -> the word of the glossary."""
 
 CHINESE_EXCEPTIONS = ("用户登录", "登录验证码", "退出登录", "消息提醒等级", "区域设置", "主机名", "黑名单")
-"""Phrases in which such a word is right: an IM user logs in; and the right word may contain a wrong one."""
+"""Phrases in which such a word is right: an IM user logs in (登录), or the right word contains a retired one."""
 
 
 NOT_OURS = re.compile(r"不用：.*")
-"""How the Chinese glossary names the words that are not used."""
+"""The part of a glossary entry that lists words not to be used."""
 PAGES = {
     **dict.fromkeys((ROOT / "CONTRIBUTING.md", *english_pages()), "en"),
     **{twin(path): "zh" for path in english_pages()},
@@ -114,7 +92,7 @@ def faults(text: str, language: str) -> Iterator[str]:
 
 
 def sentences(source: str) -> Iterator[tuple[int, str]]:
-    """Line and text of each string in Python code that has a blank and is no docstring."""
+    """Line and text of each string in Python code that contains a blank and is not a docstring."""
     tree = ast.parse(source)
     docstrings = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
     for node in ast.walk(tree):
@@ -126,7 +104,7 @@ def sentences(source: str) -> Iterator[tuple[int, str]]:
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_the_documents_use_the_words_of_the_glossary(path: Path) -> None:
-    """No page has a word that only insiders understand, and no Chinese page two words for one thing."""
+    """No page contains a retired word of its language."""
     found = [
         f"line {passage.line}: {fault}"
         for passage in read(path).passages
@@ -137,7 +115,7 @@ def test_the_documents_use_the_words_of_the_glossary(path: Path) -> None:
 
 
 def test_the_command_uses_the_words_of_the_chinese_glossary() -> None:
-    """What the command says in Chinese has the same words as the pages."""
+    """The Chinese texts of the command contain no retired word."""
     texts = [str(message.string) for message in command_texts()]
 
     assert len(texts) > 100
@@ -145,7 +123,7 @@ def test_the_command_uses_the_words_of_the_chinese_glossary() -> None:
 
 
 def test_every_word_of_the_lists_is_found() -> None:
-    """Each pattern finds its word in a sentence and in no longer word; phrases of the exceptions pass."""
+    """Each pattern finds its word in a sentence, but not inside a longer word; the exceptions pass."""
     for language, words in (("en", ENGLISH), ("zh", CHINESE)):
         for pattern, right in words.items():
             for word in pattern.split("|"):
@@ -156,7 +134,7 @@ def test_every_word_of_the_lists_is_found() -> None:
 
 
 def test_the_glossary_names_what_is_not_used() -> None:
-    """The words that the Chinese glossary calls unused are on the list that is held over all pages."""
+    """Every word that the Chinese glossary says not to use is on the list."""
     passages = read(ROOT / "docs" / "zh" / "glossary.md").passages
     unused = [
         word for one in passages for found in re.findall(r"不用：([^（]*)", one.text) for word in found.split("、")
@@ -167,7 +145,7 @@ def test_the_glossary_names_what_is_not_used() -> None:
 
 
 def test_messages_of_the_library_use_the_words_of_the_glossary() -> None:
-    """Details, exceptions, log lines and texts of the command: every string of the sources that is a sentence."""
+    """Details, exceptions, log lines and texts of the command: no string with a blank contains a retired word."""
     sources = [*(ROOT / "pushgateway").rglob("*.py"), *(ROOT / "plugins" / "oppo" / "pushgateway_oppo").rglob("*.py")]
 
     found = [
@@ -182,7 +160,7 @@ def test_messages_of_the_library_use_the_words_of_the_glossary() -> None:
 
 
 def test_sentences_are_strings_that_are_no_docstrings() -> None:
-    """Also the parts of an f-string; a docstring and a name are none."""
+    """The parts of an f-string count too; a docstring and a string without a blank do not."""
     code = '"""It hears."""\n\nNAME = "told"\nraise ValueError(f"it was told {NAME} today")\n'
 
     assert list(sentences(code)) == [(4, "it was told "), (4, " today")]

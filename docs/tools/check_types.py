@@ -1,8 +1,8 @@
-"""The type check of the documents: every Python block that is shown passes `mypy --strict`, as a reader would paste it.
+"""The type check of the documents: every Python block that is shown passes `mypy --strict`.
 
-Law of this file: the blocks of one document are one program, as for those who run them. Each stands on its own lines,
-with empty ones between, so that what mypy says names the document and the line. Nothing is run here. The blocks of
-the Chinese pages are the same bytes (`test_trees.py`).
+The blocks of one document are one program, as when they are run. Each block keeps its line numbers (empty lines stand
+between blocks), so that mypy's messages name the document and the line. Nothing is run here. The blocks of the Chinese
+pages are the same bytes (`docs/test_trees.py`).
 """
 
 import re
@@ -19,7 +19,7 @@ OPTIONS = ["--config-file=", "--strict", "--no-error-summary"]
 
 
 def program(page: str) -> str:
-    """The Python blocks of a page, each line at its own place."""
+    """The Python blocks of a page, each line at its own line number."""
     lines, inside = [], False
     for line in page.splitlines():
         if inside and line == "```":
@@ -31,7 +31,7 @@ def program(page: str) -> str:
 
 
 def complaints(pages: Mapping[str, str]) -> list[str]:
-    """What mypy says of each page by its name, with the page's own line numbers."""
+    """mypy's messages about pages given by name, with the pages' line numbers."""
     with TemporaryDirectory(prefix="pushgateway-docs-") as folder:
         paths = {name: Path(folder) / (re.sub(r"\W", "_", name) + ".py") for name in pages}
         for name, path in paths.items():
@@ -44,7 +44,7 @@ def complaints(pages: Mapping[str, str]) -> list[str]:
 
 
 def main() -> int:
-    """Check all documents; 1 when there is a complaint, also when a wrong block would pass."""
+    """Check all documents. Returns 1 if there is a message, or if a block that is wrong on purpose passes."""
     if not complaints({"wrong.md": "text\n```python\nanswer: int = 'forty-two'\n```\n"}):
         sys.stderr.write("the check does not see a wrong block\n")
         return 1

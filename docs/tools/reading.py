@@ -1,7 +1,6 @@
-"""A page as its reader gets it: headings with their anchors, blocks, tables, links and words, each with its line.
+"""A page as its reader gets it: headings with their anchors, code blocks, tables, links and text, each with its line.
 
-Law of this file: the text is read by markdown-it, like GitHub reads it, and never by a pattern of ours. Nothing is
-compared and nothing is judged here.
+The text is parsed by markdown-it, as GitHub does. This module only reads; it compares nothing.
 """
 
 import functools
@@ -20,7 +19,7 @@ MARKER = re.compile(r"<!-- table: (\S+) -->")
 
 @attrs.frozen
 class Heading:
-    """A heading, and what a link to it says behind `#`."""
+    """A heading, and its anchor (the part of a link behind `#`)."""
 
     line: int
     level: int
@@ -30,7 +29,7 @@ class Heading:
 
 @attrs.frozen
 class Block:
-    """What is the same in every language: a fenced block with its word (`python`), or a comment."""
+    """A part that is the same in every language: a fenced block with its language (`python`), or a comment."""
 
     line: int
     kind: str
@@ -39,7 +38,7 @@ class Block:
 
 @attrs.frozen
 class Table:
-    """A table by the cells of its rows; `marker` is the name that stands above it, or empty."""
+    """The cells of a table by rows; `marker` is the name in the comment above it, or empty."""
 
     line: int
     marker: str
@@ -48,7 +47,7 @@ class Table:
 
 @attrs.frozen
 class Link:
-    """A link or a picture; `section` is the number of the heading it stands under."""
+    """A link or a picture; `section` is the number of the heading above it."""
 
     line: int
     section: int
@@ -57,7 +56,7 @@ class Link:
 
 @attrs.frozen
 class Passage:
-    """Words that belong together: a heading, a paragraph, an item or a cell."""
+    """A heading, a paragraph, a list item or a cell."""
 
     line: int
     section: int
@@ -70,7 +69,7 @@ class Passage:
 
 @attrs.frozen
 class Page:
-    """Everything of a page, in its order."""
+    """All parts of a page, in order."""
 
     path: Path
     headings: tuple[Heading, ...]
@@ -80,16 +79,16 @@ class Page:
     passages: tuple[Passage, ...]
 
     def section(self, number: int) -> str:
-        """The title of a section, for people."""
+        """The title of a section."""
         return self.headings[number].title if 0 <= number < len(self.headings) else "before the first heading"
 
     def heading(self, anchor: str) -> int | None:
-        """The number of the heading that a link means, or None."""
+        """The number of the heading that an anchor names, or None."""
         return next((number for number, one in enumerate(self.headings) if one.anchor == anchor), None)
 
 
 def read(path: Path) -> Page:
-    """The page of a file."""
+    """Parse a file."""
     return attrs.evolve(_parsed(path.read_text("utf-8")), path=path)
 
 
@@ -134,13 +133,13 @@ def _parsed(text: str) -> Page:
 
 
 def _free(wanted: str, headings: list[Heading]) -> str:
-    """The second heading of a name gets `-1`, the third `-2`."""
+    """A repeated heading gets `-1`, then `-2`."""
     before = sum(anchor(heading.title) == wanted for heading in headings)
     return f"{wanted}-{before}" if before else wanted
 
 
 def _width(row: str) -> int:
-    """Cells of a row; markdown-it itself pads what is missing and drops what is too much."""
+    """The number of cells of a row; markdown-it itself adds missing cells and drops surplus ones."""
     return len(re.findall(r"(?<!\\)\|", row.strip())) - 1
 
 

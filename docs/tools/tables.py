@@ -1,11 +1,11 @@
-"""The tables that are made and not written: OPPO's codes, fields, quotas and calls, every figure of the benchmarks,
-and the tutorial's files with the promises that they keep.
+"""Generates tables of the documents: OPPO's codes, fields, quotas and calls, every figure of the benchmarks, and the
+tutorial's files with the promises that they keep.
 
-Law of this file: a fact has one source, `rules.toml` or `measured.json`, and a page shows it between the markers
-`<!-- table: name -->` and `<!-- end -->`, in the language of the page. The tests compare, this file writes:
+The sources are `rules.toml`, `measured.json`, the conformance kit and `examples/acme`. A page shows a table between the
+markers `<!-- table: name -->` and `<!-- end -->`, in the language of the page. The tests compare, this file writes:
 
-    python docs/tools/tables.py --write    rewrites every made table of both languages
-    python docs/tools/tables.py            names the tables that are not as they should be
+    python docs/tools/tables.py --write    rewrites every generated table of both languages
+    python docs/tools/tables.py            names the tables that are out of date
 """
 
 import functools
@@ -28,10 +28,10 @@ from pushgateway.testing.conformance.runner import scenarios
 from pushgateway.vendor import Secret
 from pushgateway.vendor.rules import Dialect, FieldRule, Operation, Row, Rules
 
-sys.path.append(str(Path(__file__).resolve().parents[2] / "benchmarks"))  # they know how their figures are shown
+sys.path.append(str(Path(__file__).resolve().parents[2] / "benchmarks"))  # they format their own figures
 
 import page as benchmarks
-from words import LANGUAGES, MissingWordsError, Say, words
+from words import LANGUAGES, MissingWordsError, Translate, words
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLE = ROOT / "examples" / "acme"
@@ -43,8 +43,8 @@ TUTORIAL = (
     "tests/test_acme.py",
 )
 BLOCKS = {".py": "py", ".toml": "toml"}
-"""The word of a block by a file's ending. Not `python`: the blocks of a page are run as one program, these are files of
-a package, which is run and checked by itself."""
+"""The language of a code block by the suffix of the file. Not `python`: blocks of that name are run as one program,
+but these are files of a package, which is tested by itself."""
 SPECIAL = {
     "expired": "the core logs in again and repeats once; after that `CREDENTIALS`",
     "clock": "the core corrects its clock and repeats the login once; after that `CREDENTIALS`",
@@ -53,14 +53,14 @@ SPECIAL = {
 }
 
 
-def table(heads: Sequence[str], rows: Iterable[Sequence[str]], say: Say = str) -> str:
-    """A Markdown table, each cell said in the language of the page."""
-    lines = [list(map(say, heads)), ["---"] * len(heads), *(list(map(say, row)) for row in rows)]
+def table(heads: Sequence[str], rows: Iterable[Sequence[str]], translate: Translate = str) -> str:
+    """A Markdown table, each cell translated into the language of the page."""
+    lines = [list(map(translate, heads)), ["---"] * len(heads), *(list(map(translate, row)) for row in rows)]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
 
 
 def code_rows(rules: Rules) -> Iterable[tuple[str, ...]]:
-    """OPPO's return codes, as they stand in `rules.toml`."""
+    """OPPO's return codes in the order of `rules.toml`."""
     for code, rule in rules.codes.items():
         if code != "0":
             reason = SPECIAL.get(rule.reason, f"`{rule.reason}`")
@@ -85,7 +85,7 @@ def limit(rule: FieldRule | None) -> str:
 
 
 def scope(rule: FieldRule) -> str:
-    """For which calls a field is good."""
+    """The calls in which a field may be used."""
     if rule.scope == "message":
         return "single pushes"
     where = "broadcasts" if rule.scope == "broadcast" else "all"
@@ -108,7 +108,7 @@ def field_rows(old: Dialect, new: Dialect) -> Iterable[tuple[str, ...]]:
 
 
 def quota_rows(rules: Rules, dialect: str) -> Iterable[tuple[str, ...]]:
-    """What OPPO takes in a second and in a day, and whether a certificate keeps to it by itself."""
+    """OPPO's quotas per second and per day, and whether a certificate keeps to each by default."""
     certificate = Oppo(app_key="key", master_secret=Secret("secret"), dialect=dialect)
     for name, figure in rules.dialects[dialect].quotas.items():
         kept = "kept, unless you set another" if figure.value == certificate.rates.pushes else "–"
@@ -116,7 +116,7 @@ def quota_rows(rules: Rules, dialect: str) -> Iterable[tuple[str, ...]]:
 
 
 def host_rows(rules: Rules, dialect: str) -> Iterable[tuple[str, ...]]:
-    """OPPO's servers, which setting takes the place of each, and how sure it is."""
+    """OPPO's servers, the setting that replaces each, and how reliable the source is."""
     settings = {field.name for field in attrs.fields(Oppo)}
     for name, host in rules.dialects[dialect].hosts.items():
         setting = f"{name}_host" if f"{name}_host" in settings else "host"
@@ -134,7 +134,7 @@ def call_cell(operation: Operation | None) -> str:
 
 
 def operation_rows(rules: Rules) -> Iterable[tuple[str, ...]]:
-    """OPPO's calls in both dialects; how sure is said of today's."""
+    """OPPO's calls in both dialects; host and reliability are those of the current one."""
     old, new = rules.dialects["v1.3"].operations, rules.dialects["current"].operations
     for name, operation in new.items():
         row = f"`{name}`", call_cell(old.get(name)), call_cell(operation)
@@ -142,7 +142,7 @@ def operation_rows(rules: Rules) -> Iterable[tuple[str, ...]]:
 
 
 def picture_rows(rules: Rules) -> Iterable[tuple[str, ...]]:
-    """What OPPO takes as a picture."""
+    """What OPPO accepts as a picture."""
     facts = rules.dialects["current"]
     for kind in KINDS:
         pixels = " or ".join(f"{width}×{height}" for width, height in sizes(kind, facts))
@@ -150,7 +150,7 @@ def picture_rows(rules: Rules) -> Iterable[tuple[str, ...]]:
 
 
 def uncertain_rows(rules: Rules) -> Iterable[tuple[str, ...]]:
-    """Every row of the rules that is not `documented`; rows of one section with the same note share a line."""
+    """Every row of the rules that is not `documented`. Rows of one section with the same note share a line."""
     sections: list[tuple[str, Mapping[str, Row]]] = [("codes", rules.codes)]
     for key, dialect in rules.dialects.items():
         for field in attrs.fields(Dialect):
@@ -166,18 +166,20 @@ def uncertain_rows(rules: Rules) -> Iterable[tuple[str, ...]]:
             yield f"`{section}`", ", ".join(names), sure, note
 
 
-def oppo(say: Say, rules: Rules = RULES) -> dict[str, str]:
+def oppo(translate: Translate, rules: Rules = RULES) -> dict[str, str]:
     """The tables of OPPO's rules."""
     codes = ("code", "reason", "speaks of", "OPPO means", "what to do", "dialects")
     fields = ("ours", "OPPO's field", "for", "`v1.3`", "`current`", "beyond the limit")
     return {
-        "codes": table(codes, code_rows(rules), say),
-        "fields": table(fields, field_rows(rules.dialects["v1.3"], rules.dialects["current"]), say),
-        "quotas": table(("figure", "is", "by", "here"), quota_rows(rules, "current"), say),
-        "hosts": table(("host", "URL", "setting", "how sure"), host_rows(rules, "current"), say),
-        "operations": table(("call", "`v1.3`", "`current`", "host of today", "how sure"), operation_rows(rules), say),
-        "pictures": table(("kind", "pixels", "size"), picture_rows(rules), say),
-        "uncertain": table(("section", "rows", "how sure", "note"), uncertain_rows(rules), say),
+        "codes": table(codes, code_rows(rules), translate),
+        "fields": table(fields, field_rows(rules.dialects["v1.3"], rules.dialects["current"]), translate),
+        "quotas": table(("figure", "is", "by", "here"), quota_rows(rules, "current"), translate),
+        "hosts": table(("host", "URL", "setting", "how sure"), host_rows(rules, "current"), translate),
+        "operations": table(
+            ("call", "`v1.3`", "`current`", "host of today", "how sure"), operation_rows(rules), translate
+        ),
+        "pictures": table(("kind", "pixels", "size"), picture_rows(rules), translate),
+        "uncertain": table(("section", "rows", "how sure", "note"), uncertain_rows(rules), translate),
     }
 
 
@@ -186,49 +188,49 @@ def measured() -> dict[str, Any]:
     return dict(json.loads(benchmarks.MEASURED.read_text("utf-8")))
 
 
-def performance(say: Say, run: Mapping[str, Any] | None = None) -> dict[str, str]:
-    """The tables of a run, by default the last one."""
-    return dict(benchmarks.slots(measured() if run is None else run, say))
+def performance(translate: Translate, run: Mapping[str, Any] | None = None) -> dict[str, str]:
+    """The tables of a benchmark run, by default the last one."""
+    return dict(benchmarks.slots(measured() if run is None else run, translate))
 
 
-def plugin(say: Say) -> dict[str, str]:
-    """The files of the tutorial's plug-in, and what the kit judges it by."""
+def plugin(translate: Translate) -> dict[str, str]:
+    """The files of the tutorial's plug-in, and the promises that the conformance kit checks."""
     judged: dict[str, list[str]] = {key: [] for key in PROMISES}
     for scenario in scenarios(PluginConformance):
         judged[scenario.promise.key].append(f"`{scenario.name}`")
     rows = [(f"`{promise.key}`", promise.text, ", ".join(judged[promise.key])) for promise in PROMISES.values()]
     files = {path.name: path for path in map(EXAMPLE.joinpath, TUTORIAL)}
     blocks = {name: f"```{BLOCKS[path.suffix]}\n{path.read_text('utf-8')}```" for name, path in files.items()}
-    return {"promises": table(("promise", "says", "scenarios"), rows, say), **blocks}
+    return {"promises": table(("promise", "says", "scenarios"), rows, translate), **blocks}
 
 
-MAKERS: Mapping[str, Callable[[Say], dict[str, str]]] = {
+MAKERS: Mapping[str, Callable[[Translate], dict[str, str]]] = {
     "oppo.md": oppo,
     "performance.md": performance,
     "writing-a-plugin.md": plugin,
 }
-"""By page: what makes its tables. A new one is added here."""
+"""By page: the function that makes its tables."""
 
 
 @functools.cache
 def made(page: str, language: str = "en") -> Mapping[str, str]:
-    """The made tables of a page by their names; empty for a page that has none. Raises `MissingWordsError`."""
+    """The generated tables of a page by name; empty if the page has none. Raises `MissingWordsError`."""
     if page not in MAKERS:
         return {}
-    spoken = words(language, page)
-    tables = MAKERS[page](spoken.say)
-    spoken.check()
+    translations = words(language, page)
+    tables = MAKERS[page](translations.translate)
+    translations.check()
     return tables
 
 
 def between(text: str, name: str) -> str:
-    """What stands between the markers `<!-- table: name -->` and `<!-- end -->`."""
+    """The text between the markers `<!-- table: name -->` and `<!-- end -->`."""
     found = re.search(rf"<!-- table: {re.escape(name)} -->\n(.*?)\n?<!-- end -->", text, re.DOTALL)
     return found[1].strip() if found else ""
 
 
 def filled(text: str, tables: Mapping[str, str]) -> str:
-    """A page with these tables between their markers; everything else stays."""
+    """The page with these tables between their markers; everything else is unchanged."""
     for name, right in tables.items():
         marker = re.escape(f"<!-- table: {name} -->\n")
         text = re.sub(rf"({marker}).*?(<!-- end -->)", lambda found: f"{found[1]}{right}\n{found[2]}", text, flags=re.S)  # noqa: B023
@@ -236,13 +238,13 @@ def filled(text: str, tables: Mapping[str, str]) -> str:
 
 
 def stale(page: str, language: str) -> list[str]:
-    """The names of the tables of a page that are not as they should be."""
+    """The names of the tables of a page that are out of date."""
     text = (ROOT / "docs" / language / page).read_text("utf-8")
     return [name for name, right in made(page, language).items() if between(text, name) != right]
 
 
 def main(arguments: list[str]) -> int:
-    """Write the tables, or name the stale ones; 1 when there are any."""
+    """Write the tables, or name those that are out of date. Returns 1 if there are any."""
     found = [(page, language) for page in MAKERS for language in LANGUAGES]
     try:
         for page, language in found:

@@ -1,11 +1,11 @@
-"""The twins: every page in docs/en has its Chinese page in docs/zh, the README too, and the two say the same.
+"""Compares every page in docs/en (and the README) with its Chinese page in docs/zh, its twin.
 
-Law of this file: a fault is a sentence that names the page, the line and what would be right. What can be compared
-without knowing Chinese is compared: files, headings, blocks byte for byte, tables, links, code words and figures.
-Whether it is good Chinese, a reader says.
+A fault is a sentence that names the page, the line and the right value. Compared is what needs no knowledge of Chinese:
+files, headings, code blocks byte for byte, tables, links, code words and figures. Whether the Chinese is good, only a
+reader can say.
 
     python docs/tools/twins.py receipts.md    begins docs/zh/receipts.md from the English page
-    python docs/tools/twins.py                says what is left to do
+    python docs/tools/twins.py                lists what is left to do
 """
 
 import os
@@ -25,25 +25,26 @@ LATIN = re.compile(r"[A-Za-z][A-Za-z'-]*")
 FIGURE = re.compile(r"\d+(?:[.,]\d+)*")
 SWITCH_LINE = 3
 LEAST_HAN = 0.5
-"""Of the letters of a page, outside of its code. A copied page has none, a translated one 0.8 or so."""
+"""Share of Han characters among the letters of a page, code excluded, at least. A copied page has none, a
+translated one about 0.8."""
 MOST_LATIN = 4
-"""So many words in a row of cells or a paragraph without one Chinese character were left in English."""
+"""A cell or paragraph with this many words and no Chinese character was left in English."""
 
 
 def twin(english: Path, root: Path = ROOT) -> Path:
-    """Where the Chinese of a page lies; of a page that has none, the page itself."""
+    """The path of a page's Chinese version; for a page that has none, the page itself."""
     if english.parent == root / "docs" / "en" and english.suffix == ".md":
         return root / "docs" / "zh" / english.name
     return root / "README.zh.md" if english == root / "README.md" else english
 
 
 def english_pages(root: Path = ROOT) -> list[Path]:
-    """The pages that have to have a twin."""
+    """The pages that need a Chinese version."""
     return [root / "README.md", *sorted((root / "docs" / "en").glob("*.md"))]
 
 
 def tree_faults(root: Path = ROOT) -> list[str]:
-    """A sentence for each page that is alone."""
+    """A sentence for each page without its counterpart."""
     pairs = {path: twin(path, root) for path in english_pages(root)}
     faults = [
         f"{_name(other, root)} is missing: `python docs/tools/twins.py {path.name}` begins it, then translate its words"
@@ -55,11 +56,11 @@ def tree_faults(root: Path = ROOT) -> list[str]:
 
 
 def faults(english: Path, root: Path = ROOT) -> list[str]:
-    """A sentence for each thing that a page and its twin do not share."""
+    """A sentence for each difference between a page and its twin."""
     ours, theirs = read(english), read(twin(english, root))
     name = _name(theirs.path, root)
     found = [*_switch(ours, theirs, root), *(f"{name}{fault}" for fault in _outline(ours, theirs))]
-    if not found:  # sections can be told by their number
+    if not found:  # only now do section numbers correspond
         found = [f"{name}{fault}" for fault in (*_tables(ours, theirs), *_links(ours, theirs, root))]
         found += [f"{name}{fault}" for fault in (*_same_words(ours, theirs), *_chinese(theirs))]
     return found
@@ -126,12 +127,14 @@ def _links(ours: Page, theirs: Page, root: Path) -> Iterator[str]:
 
 
 def _own_links(page: Page, section: int) -> list[Link]:
-    """The links of a section, without the one between the languages."""
+    """The links of a section, except the one to the other language."""
     return [link for link in page.links if link.section == section and link.line != SWITCH_LINE]
 
 
 def twin_target(page: Page, link: Link, root: Path = ROOT) -> str:
-    """What a link of an English page says in the Chinese page: the twin of the page, the same heading in its words."""
+    """The target of an English page's link in the Chinese page: the Chinese page, and the anchor of the same
+    heading there.
+    """
     file, _, anchor = link.target.partition("#")
     if ":" in file:
         return link.target
@@ -175,7 +178,7 @@ def _chinese(theirs: Page) -> Iterator[str]:
 
 
 def begin(english: Path, root: Path = ROOT) -> Path:
-    """Lay down the twin of a page for its translator: the same text, with its links and the line between languages."""
+    """Create the Chinese page for its translator: the English text with its links and the language line adapted."""
     other = twin(english, root)
     if other.exists():
         raise FileExistsError(f"{_name(other, root)} is there already")
@@ -202,7 +205,7 @@ def _name(path: Path, root: Path) -> str:
 
 
 def main(names: list[str], root: Path = ROOT) -> int:
-    """Begin the named pages, or say what is left to do; 1 when something is."""
+    """Begin the named pages, or list what is left to do. Returns 1 if there is something."""
     for name in names:
         sys.stdout.write(f"{_name(begin(root / 'docs' / 'en' / Path(name).name, root), root)}\n")
     if names:

@@ -1,7 +1,7 @@
-"""The words of the tables in another language, from `docs/zh/words.toml`.
+"""Translates the cells of generated tables, with the texts of `docs/zh/words.toml`.
 
-Law of this file: the data speaks English, and so does everything that makes a table of it; a cell is said in Chinese
-only where it is written. Texts without Chinese words are an error that names them: no page is half English.
+All data and all code that makes tables are in English; a cell is translated when the table is written. A text without a
+translation is an error that names it, so no page is half in English.
 """
 
 import json
@@ -16,19 +16,20 @@ DOCS = Path(__file__).resolve().parents[1]
 _CODE = re.compile(r"`[^`]*`")
 _GAP = re.compile(r"\{(\w+)\}")
 
-Say: TypeAlias = Callable[[str], str]
-"""An English cell in the language of the page."""
+Translate: TypeAlias = Callable[[str], str]
+"""Translates an English cell into the language of the page."""
 
 
 class MissingWordsError(LookupError):
-    """Cells that cannot be said; its text names the file and all of them, as lines to be filled in."""
+    """Cells without a translation. The text names the file and all of them, as lines to be filled in."""
 
 
 class Words:
-    """The words for the tables of one page.
+    """The translations for the tables of one page.
 
-    An entry is an English text and a Chinese one. `{gaps}` stand for what differs: one in small letters is said in its
-    turn, one in CAPITALS is a figure or a name and stays as it is. Figures, dashes and `code` need no entry.
+    An entry is an English text and a Chinese one. A text may contain `{gaps}`: the content of a gap in small letters is
+    translated too, that of a gap in CAPITALS is a figure or a name and stays as it is. Figures, dashes and `code` need
+    no entry.
     """
 
     def __init__(self, entries: Mapping[str, str], where: str) -> None:
@@ -39,25 +40,25 @@ class Words:
         self._used: set[str] = set()
         self._missing: dict[str, None] = {}
 
-    def say(self, english: str) -> str:
-        """A cell in Chinese; one that cannot be said stays and is remembered for `check`."""
-        said = self._said(english)
-        if said is None:
+    def translate(self, english: str) -> str:
+        """The cell in Chinese. A cell without a translation is returned unchanged and remembered for `check`."""
+        translated = self._translated(english)
+        if translated is None:
             self._missing[english] = None
             return english
-        return said
+        return translated
 
     def check(self) -> None:
-        """Raise `MissingWordsError` when something could not be said."""
+        """Raise `MissingWordsError` if a translation was missing."""
         if self._missing:
             lines = "".join(f"\n{json.dumps(english, ensure_ascii=False)} = " for english in self._missing)
             raise MissingWordsError(f"{self._where} has no words for:{lines}")
 
     def unused(self) -> list[str]:
-        """The entries that nothing has needed so far."""
+        """The entries that were not used so far."""
         return [english for english in self._entries if english not in self._used]
 
-    def _said(self, english: str) -> str | None:
+    def _translated(self, english: str) -> str | None:
         if english in self._whole:
             self._used.add(english)
             return self._whole[english]
@@ -65,7 +66,9 @@ class Words:
             return english
         for form, pattern in self._forms.items():
             if found := pattern.fullmatch(english):
-                gaps = {name: text if name.isupper() else self._said(text) for name, text in found.groupdict().items()}
+                gaps = {
+                    name: text if name.isupper() else self._translated(text) for name, text in found.groupdict().items()
+                }
                 if None not in gaps.values():
                     self._used.add(form)
                     return self._entries[form].format(**gaps)
@@ -73,14 +76,14 @@ class Words:
 
 
 class English(Words):
-    """Says what it is given."""
+    """Returns every cell unchanged."""
 
-    def _said(self, english: str) -> str:
+    def _translated(self, english: str) -> str:
         return english
 
 
 def words(language: str, page: str) -> Words:
-    """The words for the tables of a page, fresh: nothing is used and nothing is missing yet."""
+    """New translations for the tables of a page, with nothing marked as used or missing."""
     if language == "en":
         return English({}, page)
     entries = tomllib.loads((DOCS / language / "words.toml").read_text("utf-8"))

@@ -379,16 +379,16 @@ def test_call_targets_are_judged_without_the_transport(load: Load) -> None:
 def test_the_page_says_what_was_measured(load: Load, root: Path, language: str) -> None:
     """Tables and plot are those of the committed run: a figure edited by hand, on either side, is seen."""
     page = load("page")
-    say = page.words(language, "performance.md").say
+    translate = page.words(language, "performance.md").translate
     measured = json.loads((root / "benchmarks" / "measured.json").read_text("utf-8"))
     text = page.PAGES[language].read_text("utf-8")
     plot = (root / "docs" / "en" / "performance.svg").read_text("utf-8")
     altered = json.loads(json.dumps(measured))
     altered["scripts"]["throughput"]["tables"][0]["rows"][0][2] *= 2
 
-    assert page.filled(text, measured, say) == text
+    assert page.filled(text, measured, translate) == text
     assert {name for _, name, _ in page._SLOT.findall(text)} == {name for name, _ in page.slots(measured)}
-    assert page.filled(text, altered, say) != text
+    assert page.filled(text, altered, translate) != text
     assert f"run {load('plot').digest(measured)}" in plot
 
 

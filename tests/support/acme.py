@@ -1,4 +1,4 @@
-"""The sandbox of an invented vendor, in a few lines: nothing of a real vendor is tested by accident."""
+"""The sandbox of an invented vendor in a few lines, for tests of the sandbox kit that need no real vendor."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ NOW = 1_700_000_000.0
 
 
 class AcmeSandbox(Sandbox):
-    """Takes {"token", "text", "receipts"} as JSON; code 0, or 7 for an unknown or muted token."""
+    """Accepts {"token", "text", "receipts"} as JSON; replies with code 0, or 7 for an unknown or muted token."""
 
     brand = "acme"
     operations = ("push", "poll")

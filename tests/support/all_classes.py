@@ -1,4 +1,4 @@
-"""Every class of the core and of the OPPO plug-in, found by looking."""
+"""Every class of the core and of the OPPO plug-in, found by importing all their modules."""
 
 import importlib
 import pkgutil
@@ -9,11 +9,11 @@ import pushgateway_oppo
 import pushgateway
 
 LEFT_OUT = ("__main__",)
-"""Modules that do something when they are imported."""
+"""Modules that are not imported because importing them starts something."""
 
 
 def classes() -> Iterator[type]:
-    """Each class where it is defined."""
+    """Each class, from the module that defines it."""
     for package in (pushgateway, pushgateway_oppo):
         for found in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
             if found.name.endswith(LEFT_OUT):

@@ -1,6 +1,6 @@
-"""A server's side of ASGI, for tests of the receipts app: virtual time and no socket.
+"""The server's side of ASGI, for tests of the receipts app: in virtual time and without a socket.
 
-Law of this file: what a real server does and nothing else. `Post` says what the app answered and how much it read.
+A `Post` records what the app answered and how much of the body it read.
 """
 
 from __future__ import annotations
@@ -16,21 +16,22 @@ from pushgateway.receipts import Receipts
 
 @attrs.define
 class Post:
-    """One request, and what came of it."""
+    """One request and the app's answer to it."""
 
     path: str
     chunks: Sequence[bytes | float | None] = (b"",)
-    """The body as it comes: a number is a pause in seconds, None a client that leaves."""
+    """The body in the order of arrival: bytes are a chunk, a number is a pause in seconds, None is a client that
+    disconnects."""
     method: str = "POST"
     headers: Sequence[tuple[bytes, bytes]] = ((b"content-type", b"application/json"),)
     root_path: str = ""
     status: int = 0
     answer: dict[str, str] = attrs.field(factory=dict)
     taken: int = 0
-    """Chunks that the app asked for."""
+    """Number of chunks that the app asked for."""
 
     async def to(self, app: Receipts) -> Post:
-        """Make the request."""
+        """Send this request to the app."""
         scope = {
             "type": "http",
             "method": self.method,

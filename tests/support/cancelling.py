@@ -1,8 +1,9 @@
-"""Cancellation at every moment: what is cancelled, when, and what must be true afterwards.
+"""Runs a call of the gateway, cancels it at one moment, and checks the gateway afterwards. For `test_cancellation.py`.
 
-Law of this file: virtual time and the toy vendor. A moment is a round of the event loop, so between two of them nothing
-happens that could be missed; `CancelAt` throws inside the call itself, at its k-th suspension. Afterwards nothing may
-be left over, others must not have noticed, and what was taken back must not leave.
+Everything runs in virtual time against the toy vendor. A call is cancelled either by `Task.cancel()` before a given
+round of the event loop, or by a `CancelledError` at its k-th suspension (`CancelAt`). Tests try every round and every
+suspension. Afterwards: nothing of the call is left over, concurrent sends ended as usual, and what was withdrawn was
+not sent.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ CONNECTIONS = 2
 
 
 class CancelAt:
-    """A call into which a `CancelledError` comes at its k-th suspension."""
+    """An awaitable that runs a call and raises `CancelledError` in it at its k-th suspension."""
 
     def __init__(self, begin: Callable[[], Coroutine[Any, Any, Any]], k: int) -> None:
         self.begin = begin
@@ -52,7 +53,7 @@ class CancelAt:
 
 
 def at_rounds(acts: Sequence[tuple[int, Callable[[], object]]]) -> None:
-    """Do something before these rounds of the running loop, counted from now."""
+    """Run these functions before these rounds of the running loop, counted from now."""
     loop: Any = asyncio.get_running_loop()
     run_once, rounds = loop._run_once, 0
 
@@ -68,15 +69,15 @@ def at_rounds(acts: Sequence[tuple[int, Callable[[], object]]]) -> None:
 
 
 class WatchedServer(ToyServer):
-    """The toy's server that knows what was handed to it, complete or not."""
+    """The toy vendor's server. It also records every token that was handed to it, even in an incomplete request."""
 
     def __init__(self) -> None:
         super().__init__()
         self.handed: set[str] = set()
         self.first_codes: dict[str, str] = {}
-        """By token: what its first request is answered with."""
+        """By token: the code that answers its first request."""
         self.poison = ""
-        """A token whose company is refused."""
+        """A request that contains this token and others is refused as a whole."""
 
     async def send(self, request: Request, *, pool: str, timeout: float) -> Response:  # noqa: ASYNC109
         if request.url.endswith("push"):
@@ -96,11 +97,11 @@ class WatchedServer(ToyServer):
 
 @attrs.frozen
 class Scene:
-    """What goes on around the call that is cancelled."""
+    """The circumstances of a cancelled call: vendor, settings, and what else happens at the same time."""
 
     prepare: Callable[[WatchedServer], None] = lambda server: None
     warm: bool = False
-    """An access token is there already."""
+    """True: the gateway has an access token before the call."""
     region: str = ""
     meanwhile: Callable[[Gateway], Coroutine[Any, Any, None]] | None = None
     latency: float = 0.01
@@ -251,14 +252,14 @@ CLOSING = {"aclose", "async with"}
 
 
 class Run:
-    """One call under one scene, cancelled as told; then the promises are looked at."""
+    """One call in one scene, cancelled at the given moment, with all checks afterwards."""
 
     def __init__(self, call: str, scene: str) -> None:
         self.call, self.scene, self.closes = CALLS[call], SCENES[scene], SCENES[scene].closes or call in CLOSING
         self.server = WatchedServer()
         self.server.latency = self.scene.latency
         self.reached = False
-        """Whether the cancellation came before the call had ended."""
+        """True if the cancellation came before the end of the call."""
         self.handed_then: set[str] | None = None
         self.others: list[asyncio.Task[Outcome]] = []
         self.outcomes: list[Outcome] = []
@@ -271,7 +272,7 @@ class Run:
             raise
 
     async def main(self, at: Sequence[tuple[int, str]] = (), k: int = 0) -> None:
-        """`at`: before which rounds `victim` or `other` is cancelled; `k`: at which suspension of the call."""
+        """Cancel before the rounds in `at` (round, "victim" or "other"), or at suspension `k` of the call; 0: none."""
         certificates = [certificate(key, **self.scene.settings) for key in (1, 2)]
         g = gateway(self.server, *certificates, **{"connections": CONNECTIONS, **self.scene.options})
         if self.scene.warm:
@@ -323,7 +324,7 @@ class Run:
         token = outcome.push_token.token
         times = sum(count for (to, _), count in self.server.ledger.items() if to == token)
         if token in {name for sent in self.server.sent_to for name in sent[1:]}:
-            return  # a broadcast's: the toy writes no ledger of those
+            return  # reached by a broadcast, and the toy's ledger has pushes only
         if outcome.status is Status.ACCEPTED:
             assert times == 1, "accepted, and nobody got it"
         elif outcome.status is not Status.UNKNOWN:
@@ -335,7 +336,7 @@ class Run:
             begun = loop.time()
             name = f"{region}next"
             assert (await g.send(PushToken(1, name), note(name), timeout=20.0)).ok, "the next send failed"
-            # Perhaps a login and a refused access token before it, and a login's pause; no timeout has to run out.
+            # Enough for a login, a refused access token and the pause after a failed login, but not for a timeout.
             assert loop.time() - begun <= 5 * self.scene.latency + 1.1, f"it took {loop.time() - begun} s"
         self.server.peak = 0
         names = [f"{region}after{number}" for region in ("", "far-") for number in range(2 * CONNECTIONS)]
@@ -345,7 +346,7 @@ class Run:
 
 
 def run(call: str, scene: str, *, at: Sequence[tuple[int, str]] = (), k: int = 0) -> Run:
-    """One run, looked at; the text of a failure says which."""
+    """Do one run. The note on an exception says how to repeat it."""
     one = Run(call, scene)
     try:
         run_virtual(one.main(at, k))
@@ -356,7 +357,7 @@ def run(call: str, scene: str, *, at: Sequence[tuple[int, str]] = (), k: int = 0
 
 
 def at_every_round(call: str, scene: str) -> int:
-    """Cancel once before each round, until the call is too quick; how many rounds that were."""
+    """Cancel before round 1, 2, … until the call ends before it is cancelled. Returns the number of rounds."""
     when = 1
     while run(call, scene, at=[(when, "victim")]).reached:
         when += 1
@@ -364,7 +365,7 @@ def at_every_round(call: str, scene: str) -> int:
 
 
 def at_every_suspension(call: str, scene: str) -> int:
-    """Cancel inside of the call at each suspension; how many there are."""
+    """Cancel at suspension 1, 2, … of the call until it has no more. Returns the number of suspensions."""
     k = 1
     while run(call, scene, k=k).reached:
         k += 1
@@ -372,7 +373,9 @@ def at_every_suspension(call: str, scene: str) -> int:
 
 
 def in_pairs(call: str, scene: str, gaps: Sequence[int]) -> int:
-    """Cancel, and soon after cancel the same call once more, or another one; how many first rounds there were."""
+    """Cancel in each round, and `gap` rounds later cancel the same call again or another one. Returns the number of
+    first rounds.
+    """
     when = 1
     while run(call, scene, at=[(when, "victim")]).reached:
         for gap in gaps:

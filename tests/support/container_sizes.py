@@ -1,6 +1,6 @@
-"""What an object of ours holds: the size of every container in it, however deep.
+"""Finds the largest container at each path inside an object, to see what grows in a gateway.
 
-Law of this file: it only looks. Containers are named by their path, all values of one container under one name.
+Only reads. A container is named by its attribute path; all values of one container share one name (`[]`).
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ from collections.abc import Mapping, Set
 from typing import Any
 
 LOOKED_INTO = 400
-"""Values of one container that are looked into."""
+"""Values of one container that are looked into; the others are skipped."""
 
 
 def containers(root: object) -> dict[str, int]:
-    """By path, the shortest there is: the size of the largest container there."""
+    """By attribute path (the shortest, if there are several): the number of entries of the largest container there."""
     found: dict[str, int] = {}
     seen: set[int] = set()
     todo: deque[tuple[str, Any]] = deque([(type(root).__name__, root)])

@@ -1,4 +1,4 @@
-"""What a mistake of the host is told by."""
+"""Reads error messages about a host's mistake."""
 
 from collections.abc import Callable
 
@@ -8,7 +8,7 @@ from pushgateway import FieldError
 
 
 def field_of(make: Callable[[], object]) -> str:
-    """The field that a `FieldError` names."""
+    """The field that the `FieldError` names, which `make` must raise."""
     with pytest.raises(FieldError) as caught:
         make()
     assert str(caught.value).startswith(f"{caught.value.field}: ")

@@ -1,7 +1,8 @@
-"""The table of wire faults: name -> what the server answers -> what the push must end in.
+"""The table of network and HTTP faults: name -> (what the server sends, the outcome that the push must have).
 
-Law of this file: one row, one fault of groups N and H of the catalogue. `A` accepted, `U` unknown, `R` refused with a
-reason. Every row is run through the whole gateway, over every transport, on fresh and kept connections, plain and TLS.
+One row is one fault of groups N and H of `catalogue.md`. Expected outcomes: `A` accepted, `U` unknown, `R(reason)`
+rejected. `tests/transport/test_faults.py` runs each row through a whole gateway: every transport, fresh and reused
+connections, plain and TLS.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ def R(reason: Reason) -> Ending:  # noqa: N802 - one letter beside A and U
 
 
 def says(*parts: bytes, then: str = "close", pause: float | None = None) -> Answer:
-    """Write the parts, `pause` seconds after each, then close, reset or hang."""
+    """Send the parts with `pause` seconds after each, then close, reset or hang."""
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         for part in parts:
@@ -48,31 +49,33 @@ def says(*parts: bytes, then: str = "close", pause: float | None = None) -> Answ
 
 
 def floods(start: bytes, again: bytes) -> Answer:
-    """Write `again` for ever."""
+    """Send `start`, then `again` without end."""
 
     async def answer(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(start)
         while not writer.is_closing():
             writer.write(again)
             await writer.drain()
-            await asyncio.sleep(0)  # over TLS a lost connection does not make drain() wait: let the loop see it
+            await asyncio.sleep(
+                0
+            )  # over TLS drain() does not notice a lost connection without another turn of the loop
 
     return answer
 
 
 def page(content: bytes, *headers: str, status: int = 200) -> bytes:
-    """A whole reply."""
+    """A whole HTTP reply."""
     lines = [f"HTTP/1.1 {status} So", *headers, f"Content-Length: {len(content)}"]
     return "\r\n".join(lines).encode() + b"\r\n\r\n" + content
 
 
 def head(*headers: str) -> bytes:
-    """The head of a reply that says nothing else of its length."""
+    """The head of a reply with these headers and no length of the body."""
     return "\r\n".join(["HTTP/1.1 200 OK", *headers]).encode() + b"\r\n\r\n"
 
 
 def slices(reply: bytes) -> Iterator[bytes]:
-    """Single bytes."""
+    """The reply in single bytes."""
     return (reply[place : place + 1] for place in range(len(reply)))
 
 
@@ -160,19 +163,20 @@ STATUSES: Rows = {
 
 
 IN_TIME = {"single-bytes", "chunked-in-bytes", "pauses-that-fit"}
-"""Slow and still a verdict: run by themselves, so that it is not the machine that makes them too slow."""
+"""Slow replies that must still be read in time. They run separately, so that load on the machine does not make them
+late."""
 FLOODS = {name for name in HTTP | BODIES if name.startswith(("endless", "too-"))}
-"""They keep the machine busy, so they are not run beside what has to come in time."""
+"""Rows that use much CPU. They do not run at the same time as rows that must be in time."""
 
 
 def redirects(canary: str) -> Rows:
-    """To a server that must never be visited."""
+    """Redirects to `canary`, a server that must never be contacted."""
     to = f"Location: {canary}"
     return {f"redirect-{status}": (says(page(b"", to, status=status)), U) for status in (301, 302, 303, 307, 308)}
 
 
 def cuts(step: int) -> Rows:
-    """The reply cut after every `step`th byte, by an end and by a reset; whole, it is a verdict."""
+    """The reply cut after every `step`th byte, by end of stream and by reset. Only the whole one is a verdict."""
     places = range(0, len(PLAIN), step)
     rows: Rows = {
         f"cut-{then}-{place}": (says(PLAIN[:place], then=then), U)
@@ -182,5 +186,5 @@ def cuts(step: int) -> Rows:
 
 
 def rows(canary: str, step: int) -> Rows:
-    """The whole table."""
+    """All rows."""
     return CONNECTION | HTTP | BODIES | STATUSES | redirects(canary) | cuts(step)

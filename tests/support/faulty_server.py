@@ -1,7 +1,7 @@
-"""A vendor whose server misbehaves as the path says: one certificate for each fault, all in one gateway.
+"""A raw socket server on loopback whose URL path chooses the fault that it shows, and the vendor that asks it.
 
-Law of this file: raw sockets on loopback. The server notes every request that it took in whole, so that a test can
-hold outcomes against what really arrived.
+One gateway has a certificate for each fault. The server records every request that it received completely, so that a
+test can compare outcomes with what really arrived.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ REASONS = {"2": Reason.UNREGISTERED, "5": Reason.UNAVAILABLE}
 
 @attrs.frozen
 class Wired(Vendor):
-    """Asks `url`; code 0 is accepted. `padding`: bytes that make the request longer."""
+    """A vendor that asks `url` and reads code 0 as accepted. `padding` bytes make the request longer."""
 
     brand: ClassVar[str] = "wired"
 
@@ -45,10 +45,10 @@ class Wired(Vendor):
 
 
 class FaultServer:
-    """Answers each path as the table says; once `healed`, like any good server."""
+    """Answers each path as the table of faults says, or correctly once `healed` is set."""
 
     def __init__(self, answers: dict[str, Answer], *, warm: bool) -> None:
-        """`warm`: the first request of each path is answered well, so that the fault meets a kept connection."""
+        """`warm`: the first request of each path is answered correctly, so that the fault meets a reused connection."""
         self.answers = answers
         self.asked: Counter[str] = Counter()
         self.connections: Counter[str] = Counter()
@@ -69,7 +69,7 @@ class FaultServer:
                 writer.write(PLAIN)
                 await writer.drain()
         except (ConnectionError, asyncio.IncompleteReadError, ssl.SSLError):
-            pass  # the client left: its side of the story is what the tests look at
+            pass  # the client disconnected: tests look at what the client reports
         finally:
             writer.close()
 
@@ -86,7 +86,7 @@ class FaultServer:
 async def serving_faults(
     answers: dict[str, Answer], *, warm: bool = False, tls: ssl.SSLContext | None = None
 ) -> AsyncIterator[FaultServer]:
-    """The server, on a port of its own."""
+    """Run the server on a port of its own."""
     server = FaultServer(answers, warm=warm)
     listener = await asyncio.start_server(server.serve, "127.0.0.1", 0, ssl=tls)
     server.port = listener.sockets[0].getsockname()[1]
@@ -97,13 +97,13 @@ async def serving_faults(
 
 
 def reset(writer: asyncio.StreamWriter) -> None:
-    """RST instead of a goodbye."""
+    """Close the connection with RST instead of FIN."""
     writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     writer.transport.abort()
 
 
 class Authority:
-    """An authority for tests, its PEM file, and contexts of servers that it vouches for."""
+    """A certificate authority for tests: its PEM file, and TLS contexts of servers with certificates that it signed."""
 
     def __init__(self, folder: Path) -> None:
         self.ca = trustme.CA()
@@ -111,7 +111,7 @@ class Authority:
         self.ca.cert_pem.write_to_path(str(self.pem))
 
     def context(self, *names: str, **more: object) -> ssl.SSLContext:
-        """A server's context for these names."""
+        """A server's TLS context for these host names."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self.ca.issue_cert(*names, **more).configure_cert(context)  # type: ignore[arg-type]
         return context

@@ -1,7 +1,7 @@
-"""The toy vendor under load: it serves so much a second and no more, goes down, hangs, or has had enough for the day.
+"""The toy vendor under load: with a rate limit, an outage, a hang or a used up daily quota. Virtual time only.
 
-Law of this file: virtual time only. The server counts what it was asked and what it served, second by second; `offer`
-hands in pushes at a steady pace and counts what became of them.
+`LoadedServer` counts requests and delivered pushes per second. `Offer` submits pushes at a steady rate and records
+their outcomes.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ __all__ = ["LoadedServer", "Offer", "Quick"]
 
 
 class Quick(Toy):
-    """The toy vendor that names its figure: fifty phones a second."""
+    """The toy vendor with a known rate: fifty pushes per second."""
 
     @property
     def rates(self) -> Rates:
@@ -29,15 +29,15 @@ class Quick(Toy):
 
 
 class LoadedServer:
-    """A vendor and the transport to it. What it does is asked of functions of the time, by certificate."""
+    """A vendor and the transport to it. Its behaviour is given by functions of certificate and time."""
 
     def __init__(self) -> None:
         self.limit: Callable[[str, float], float] = lambda pool, now: math.inf
-        """Phones a second."""
+        """Pushes per second."""
         self.is_down: Callable[[str, float], bool] = lambda pool, now: False
         self.hangs: Callable[[str, float], bool] = lambda pool, now: False
         self.code: Callable[[str, float], str] = lambda pool, now: "0"
-        """For every request."""
+        """The reply code of every request."""
         self.latency = 0.05
         self.calls = Counter[tuple[str, int]]()
         self.logins: list[tuple[str, float]] = []
@@ -70,7 +70,7 @@ class LoadedServer:
         """Nothing to close."""
 
     def between(self, book: Counter[tuple[str, int]], pool: str, begin: int, end: int) -> int:
-        """The sum of some seconds."""
+        """The sum over these seconds."""
         return sum(book[pool, second] for second in range(begin, end))
 
     def _answer(self, what: str, request: Request, pool: str, now: float) -> dict[str, object]:
@@ -87,7 +87,7 @@ class LoadedServer:
         return {"code": 0, "codes": {token: "0" for token, _, _ in items}}
 
     def _fits(self, pool: str, now: float, count: int) -> bool:
-        """A token bucket of one second."""
+        """A token bucket that holds one second's worth."""
         limit = self.limit(pool, now)
         if limit == math.inf:
             return True
@@ -99,20 +99,22 @@ class LoadedServer:
 
 
 class Offer:
-    """Pushes handed in at a steady pace, and what became of them."""
+    """Pushes submitted at a steady rate, and their outcomes."""
 
     def __init__(self, gateway: Gateway, *, timeout: float = 5.0) -> None:
         self.outcomes: list[tuple[float, float, Outcome]] = []
-        """When handed in, how long it took, and the outcome."""
+        """(time of submission, seconds until the outcome, outcome)."""
         self.waiting = 0
         self.most_waiting: Counter[int] = Counter()
-        """By minute."""
+        """By minute: the largest number of pushes that waited at the same time."""
         self._gateway = gateway
         self._timeout = timeout
         self._loop = asyncio.get_running_loop()
 
     async def keep_up(self, certificate: str, per_second: float, seconds: float, priority: Priority) -> None:
-        """Hand in so many a second, evenly in steps of a tenth or less often, and wait for the last."""
+        """Submit so many pushes per second, evenly in steps of a tenth of a second or more, and wait for the last
+        outcome.
+        """
         step = max(0.1, 1 / per_second)
         begun = self._loop.time()
         async with asyncio.TaskGroup() as group:
@@ -130,7 +132,7 @@ class Offer:
         self.outcomes.append((begun, self._loop.time() - begun, outcome))
 
     def accepted(self, begin: float, end: float) -> int:
-        """Of those handed in between these times."""
+        """Accepted pushes among those submitted between these times."""
         return sum(outcome.ok for begun, _, outcome in self.outcomes if begin <= begun < end)
 
 

@@ -1,6 +1,6 @@
-"""A vendor's login office for the tests of access tokens, and the orders of callbacks they run under.
+"""A vendor's login server for tests of `AccessTokens`, and the callback orders that those tests run with.
 
-Law of this file: virtual time only. `Office` counts who comes and gives what the test says.
+Virtual time only. `Office` counts logins and answers as the test says.
 """
 
 import asyncio
@@ -32,25 +32,25 @@ def now() -> float:
 
 
 def fresh() -> AccessTokens:
-    """An empty store under the running loop's clocks."""
+    """An empty store that uses the running loop's clocks."""
     loop = asyncio.get_running_loop()
     return AccessTokens(wall=loop_wall_clock(EPOCH), monotonic=loop.time, rng=random.Random(1))
 
 
 class Office:
-    """A login that takes `takes` seconds; `times` has when each login began, by virtual time."""
+    """A login server that takes `takes` seconds per login; `times` has the virtual time at which each login began."""
 
     def __init__(self, takes: float = 1.0, lifetime: float = DAY) -> None:
         self.takes = takes
         self.lifetime = lifetime
         self.times: list[float] = []
-        self.vendor_times: list[float] = []  # by login: the time that it was given as the vendor's
+        self.vendor_times: list[float] = []  # by login: the argument that says the vendor's time
         self.fails: Callable[[], PushgatewayError | None] = lambda: None
         self.gives: Callable[[], AccessToken] = self.new
         self._numbers = itertools.count(1)
 
     def new(self) -> AccessToken:
-        """Another token each time, made now."""
+        """A new access token for each login, created now."""
         return AccessToken(f"access-{next(self._numbers)}", self.lifetime)
 
     async def __call__(self, vendor_now: float) -> AccessToken:
@@ -63,7 +63,7 @@ class Office:
 
 
 async def tried(call: Coroutine[Any, Any, T]) -> T | PushgatewayError:
-    """What comes of a call: its value, or the exception as a value."""
+    """The result of a call: its value, or the exception as a value."""
     try:
         return await call
     except PushgatewayError as error:
@@ -71,10 +71,10 @@ async def tried(call: Coroutine[Any, Any, T]) -> T | PushgatewayError:
 
 
 def wrong_key() -> Refused:
-    """The vendor does not know our key."""
+    """The refusal for a wrong key."""
     return Refused(Reason.CREDENTIALS, "14")
 
 
 def busy() -> Refused:
-    """The vendor is down."""
+    """The refusal of a server that is down."""
     return Refused(Reason.UNAVAILABLE, "-1")

@@ -1,9 +1,8 @@
-"""Mutational fuzzing of every parser: made inputs, and what must be true of each reading.
+"""Mutational fuzzing of every parser: generated inputs, and checks of what each parser makes of them.
 
-Law of this file: an input is made from the name of its target and its number, by nothing else, so that a failing one is
-made again in another process, on another machine, on another day. A target is a function of a seeded random: it makes
-one input, has it read, and asserts. What "right" means each target says by an oracle of its own, never by the code that
-it looks at.
+An input depends only on the name of its target and its number, so a failing input can be generated again in any process
+on any machine. A target is a function of a seeded `random.Random`: it generates one input, has it parsed, and asserts.
+The expected result comes from an independent implementation in the target's file, never from the code under test.
 """
 
 from __future__ import annotations
@@ -18,17 +17,17 @@ from multiprocessing import get_context
 Target = Callable[[random.Random], None]
 
 TOO_LONG = 2.0
-"""CPU seconds for one input; the largest are some 200 KB, and the usual ones take microseconds."""
+"""CPU seconds allowed for one input. The largest inputs are about 200 KB; usual ones take microseconds."""
 SHARD = 20_000
-"""Inputs that a process takes at a time."""
+"""Number of inputs that a process takes at a time."""
 
 
 class FailingInput(AssertionError):
-    """An input that was read wrongly; the text says how to make it again."""
+    """An input that was parsed wrongly. The text says how to generate it again."""
 
 
 def targets() -> dict[str, Target]:
-    """Every parser by name."""
+    """Every target by name."""
     from fuzzing import calls, command_words, files, receipts, replies, sandboxes, texts
 
     modules = (replies, texts, files, command_words, sandboxes, calls, receipts)
@@ -36,7 +35,7 @@ def targets() -> dict[str, Target]:
 
 
 def run_one(name: str, target: Target, number: int, chance: random.Random | None = None) -> None:
-    """One input. Raises `FailingInput` for whatever was wrong with its reading, time included."""
+    """Run one input. Raises `FailingInput` if an assertion fails, or if it takes too long."""
     chance = chance or random.Random()
     seed = number * 1_000_003 + sum(name.encode())
     chance.seed(seed)
@@ -47,7 +46,7 @@ def run_one(name: str, target: Target, number: int, chance: random.Random | None
         raise FailingInput(_sentence(name, number, f"{type(wrong).__name__}: {wrong}")) from wrong
     if time.perf_counter() - begun <= TOO_LONG:
         return
-    # Perhaps the machine was busy: once more, by the processor's clock, which is too dear to be asked for each input.
+    # Perhaps the machine was busy: repeat and measure CPU time, which is too slow to read for each input.
     chance.seed(seed)
     begun = time.thread_time()
     target(chance)
@@ -56,7 +55,7 @@ def run_one(name: str, target: Target, number: int, chance: random.Random | None
 
 
 def run_range(name: str, numbers: Iterable[int]) -> float:
-    """Inputs of one target by number; the CPU seconds they took."""
+    """Run inputs of one target by number. Returns the CPU seconds that they took."""
     target, chance = targets()[name], random.Random()
     begun = time.process_time()
     for number in numbers:
@@ -65,7 +64,7 @@ def run_range(name: str, numbers: Iterable[int]) -> float:
 
 
 def run_many(name: str, count: int, processes: int | None = None) -> float:
-    """The first `count` inputs of one target, in several processes when they are many; CPU seconds in all."""
+    """Run the first `count` inputs of one target, in several processes if there are many. Returns CPU seconds."""
     if count <= SHARD:
         return run_range(name, range(count))
     # Spawned, not forked: a child of the test process would inherit its threads' locks.

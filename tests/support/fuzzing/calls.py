@@ -1,7 +1,7 @@
-"""A vendor's calls beside sending: replies to them, requests for them, and the pictures that they carry.
+"""Fuzzing of a vendor's operations (calls other than push): their replies, their requests, and uploaded pictures.
 
-Law of this file: the plug-in's writers and the sandbox's readers share no code, and neither do their readers of
-pictures: what one of them writes or sees the other has to read or to see. A token is dead only if the reply says so.
+The plug-in encodes requests and the sandbox decodes them without shared code, and each has its own reader of picture
+headers. The targets check that both agree. A token may be reported as dead only if the reply names it.
 """
 
 from __future__ import annotations
@@ -86,7 +86,9 @@ def _check_refusal(refused: Refused | NoVerdict) -> None:
 
 
 def call_replies(chance: random.Random) -> None:
-    """Each reading of a reply: its own value, or a refusal; nothing dead that is not named, nothing quoted."""
+    """Reading a reply gives a value or a refusal. A token counts as dead only if the reply names it, and no error
+    quotes the reply.
+    """
     response = reply(chance, _data)
     readings: list[tuple[type, Callable[[], Any]]] = [
         (Alias, lambda: decode_alias(response, _TOKEN, "ann")),
@@ -103,7 +105,7 @@ def call_replies(chance: random.Random) -> None:
             _check_refusal(refused)
             continue
         assert type(value) is kind
-        if kind not in (Picture, Tags):  # their ids and names are there to be shown
+        if kind not in (Picture, Tags):  # these errors may quote ids and names
             check_words(value)
         if isinstance(value, Statistics):
             assert all(count is None or (type(count) is int and count >= 0) for count in attrs.astuple(value))
@@ -117,7 +119,9 @@ def call_replies(chance: random.Random) -> None:
 
 
 def encodings(chance: random.Random) -> None:
-    """What the plug-in writes in any encoding the sandbox reads, to the letter; broken, it is fields or nothing."""
+    """The sandbox reads exactly what the plug-in wrote, in each encoding. A damaged body gives fields or nothing, never
+    an exception.
+    """
     rows = [row for row in _DIALECTS["current"].operations.values() if row.encoding != "query"]
     row = chance.choice([*rows, *_DIALECTS["v1.3"].operations.values()])
     fields = {name: whole(make_text(chance, 4)) for name in ("registration_id", "tags")}
@@ -165,7 +169,7 @@ def _body(chance: random.Random, encoding: str, picture: bytes) -> tuple[str, by
 
 
 def call_requests(chance: random.Random) -> None:
-    """The sandbox answers whatever is asked beside sending, in the vendor's words, and pushes nothing."""
+    """The sandbox answers any request for an operation with one of the vendor's codes, and delivers no push."""
     dialect = chance.choice(sorted(_DIALECTS))
     sandbox, access = _ready(dialect)
     rows = {**_DIALECTS[dialect].operations}
@@ -206,7 +210,7 @@ def _picture(chance: random.Random) -> bytes:
 
 
 def pictures(chance: random.Random) -> None:
-    """Two readers of headers that share no code see the same size in whatever comes, or see none."""
+    """Two independent readers of picture headers find the same size, or both find none."""
     content = broken(chance, _picture(chance))
 
     seen = picture_size(content)

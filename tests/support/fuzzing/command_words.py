@@ -1,7 +1,7 @@
-"""The words of a command line: JSON, moments, lists of tokens, and the notification they make.
+"""Fuzzing of the command line's arguments: JSON, times, lists of tokens, and the notification made of them.
 
-Law of this file: a wrong word is wrong usage (`BadParameter`, `UsageError`) or a `FieldError` of the model; both quote
-nothing.
+A wrong argument raises `BadParameter`, `UsageError` or the model's `FieldError`, and the message does not quote the
+argument.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
-"""Files: a plug-in's `rules.toml`, a host's `pushgateway.toml`, and the settings of a certificate.
+"""Fuzzing of files: a plug-in's `rules.toml`, a host's `pushgateway.toml`, and the settings of a certificate.
 
-Law of this file: a wrong file is `PluginError` or `ConfigError` with sentences, and no sentence quotes a value that may
-be a secret.
+A wrong file raises `PluginError` or `ConfigError` with sentences, and no sentence quotes a value that may be a secret.
 """
 
 from __future__ import annotations
@@ -126,7 +125,7 @@ def rules(chance: random.Random) -> None:
 
 
 def check_named(wrong: PluginError) -> None:
-    """The sentence begins with the file that is wrong."""
+    """The message begins with the name of the wrong file."""
     assert str(wrong).startswith("toy/rules.toml: ")
 
 
@@ -168,7 +167,7 @@ _VENDORS: dict[str, type[Vendor]] = {"oppo": Oppo}
 
 
 def config(chance: random.Random) -> None:
-    """`load_config`: certificates and options, or `ConfigError` with sentences that quote nothing."""
+    """`load_config` returns certificates and options, or raises `ConfigError` with sentences that quote no value."""
     parts = []
     if chance.random() < 0.6:
         parts.append(f"[gateway]\n{_table(chance, _GATEWAY)}")
@@ -188,13 +187,13 @@ def config(chance: random.Random) -> None:
 
     assert all(isinstance(certificate, Certificate) for certificate in read.certificates)
     assert read.options.keys() <= _GATEWAY.keys()
-    assert CANARY not in repr(read.certificates).replace(f"'{CANARY}'", "")  # an id may well be the canary
+    assert CANARY not in repr(read.certificates).replace(f"'{CANARY}'", "")  # the id of a certificate may be the canary
     vendors = load_vendors(read.certificates, Plugins(_VENDORS))
     assert all(isinstance(vendor, Oppo | PluginError) for vendor in vendors.values())
 
 
 def check_problems(wrong: ConfigError) -> None:
-    """Each problem is a sentence with its place, and quotes no secret. A key may be quoted, a value never."""
+    """Each problem is a sentence that names its place. It may quote a key, but never a value."""
     assert wrong.problems
     for problem in wrong.problems:
         assert ": " in problem, problem
@@ -206,7 +205,7 @@ def check_problems(wrong: ConfigError) -> None:
 
 
 class Hostile:
-    """Says nothing of use of itself."""
+    """An object whose `repr` and `str` are unusable."""
 
     def __str__(self) -> str:
         raise RuntimeError(CANARY)
@@ -245,7 +244,7 @@ _VALUES: tuple[Callable[[], Any], ...] = (
 
 
 def settings(chance: random.Random) -> None:
-    """A certificate's settings, straight from a host's code."""
+    """A certificate's settings, as a host passes them in code."""
     given: Any = {"app_key": f"{CANARY}key", "master_secret": f"{CANARY}secret"}
     for _ in range(chance.randrange(4)):
         given[some(chance, (*_PLUGIN_KEYS, *_PLUGIN_KEYS, "access_token_in", "home_region", "", "x"))] = chance.choice(

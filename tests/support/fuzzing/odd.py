@@ -1,6 +1,6 @@
-"""Odd values and broken bytes: what parsers have tripped over, here and elsewhere.
+"""Odd values and broken bytes that have broken parsers here or in other projects.
 
-Law of this file: pure functions of a seeded random; texts and bytes out, nothing is read here.
+Pure functions of a seeded random that return texts and bytes.
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ import random
 from collections.abc import Callable, Sequence
 
 CANARY = "cAnArY"
-"""Stands in what must not show itself; no sentence of ours may hold it."""
+"""Marks values that must not be shown: no message of the library may contain it."""
 
 DEEP = 100_000
 ENDLESS = "9" * 5000
-"""Python refuses to read more than 4,300 digits."""
+"""An integer with more than 4,300 digits, which Python refuses to convert."""
 
 CODES = (
     *("0", '"0"', "0", "11", "-2", '"11"', "32", "33", "10000", '"10000"', "1000", "10004", "41", "99999", "-1", "13"),
@@ -22,7 +22,7 @@ CODES = (
     *('"０"', '"１１"', '"٠"', '"0\\n"', '"0x0"', "{}", '{"code":0}', "[0]", '"+0"', "1e3", "10000.0", '"1_0"'),
     *(ENDLESS, f'"{ENDLESS}"', "-" + ENDLESS, "1000000000", "999999999", '"999999999"', "4294967296", "Infinity"),
 )
-"""Return codes as JSON text: good, and what only looks like one."""
+"""Return codes as JSON text: valid ones, and values that only look like a code."""
 
 ODD = (
     *("null", "true", "false", "0", "-1", "1.5", "1e400", "-Infinity", "NaN", '""', "[]", "{}", "[[]]", "[null]"),
@@ -30,7 +30,7 @@ ODD = (
     *('"\\r\\nx: y"', '"\\u202e"', '"{}"', '"[]"', '"[[1,2],{}]"', '"{\\"a\\":"', '"null"', ENDLESS, f'"{ENDLESS}"'),
     *("1700000000000", '"1700000000000"', "1e15", "-1700000000000", "1.7e12", '"１７００"', '"' + "x" * 5000 + '"'),
 )
-"""JSON texts that are values (or nearly), for any place."""
+"""JSON texts of values (some of them invalid), for any place."""
 
 RARE = (
     *("[" * DEEP, '{"a":' * DEEP, "[" * DEEP + "]" * DEEP, '"' + "[" * DEEP + '"', '"' + '{\\"a\\":' * 20_000 + '"'),
@@ -40,17 +40,17 @@ RARE = (
 
 
 def check_words(words: object) -> None:
-    """No sentence of ours quotes what came."""
+    """The message does not quote the input."""
     assert CANARY not in str(words), "a sentence that quotes what came"
 
 
 def some(chance: random.Random, values: Sequence[str]) -> str:
-    """One of them."""
+    """One of these values, chosen at random."""
     return values[int(chance.random() * len(values))]
 
 
 def odd(chance: random.Random) -> str:
-    """A JSON text that does not belong there."""
+    """A JSON text of a value that is not expected there."""
     return some(chance, RARE) if chance.random() < 0.002 else some(chance, ODD)
 
 
@@ -63,7 +63,9 @@ Maker = Callable[[random.Random], str]
 
 
 def make_object(chance: random.Random, makers: dict[str, Maker], *, keep: float = 0.85, extra: float = 0.15) -> str:
-    """A JSON object with most of these fields in any order, now and then odd, unknown or named twice."""
+    """A JSON object with most of these fields in any order. Sometimes a value is odd, a field unknown, or a name given
+    twice.
+    """
     pairs = []
     for name, make in makers.items():
         if chance.random() < keep:
@@ -77,7 +79,7 @@ def make_object(chance: random.Random, makers: dict[str, Maker], *, keep: float 
 
 
 def make_list(chance: random.Random, item: Maker, most: int = 6) -> str:
-    """A JSON list, now and then with an odd item."""
+    """A JSON list, sometimes with an odd item."""
     items = [odd(chance) if chance.random() < 0.03 else item(chance) for _ in range(chance.randrange(most + 1))]
     return f"[{','.join(items)}]"
 
@@ -90,7 +92,7 @@ _INSERTS = (
 
 
 def broken(chance: random.Random, content: bytes) -> bytes:
-    """The same bytes, cut, spliced, or in another encoding; most often left alone."""
+    """The same bytes, sometimes cut, spliced or in another encoding; usually unchanged."""
     draw = chance.random()
     if draw < 0.6:
         return content

@@ -1,7 +1,7 @@
-"""Receipts as anybody may post them: the reader of OPPO's, the scan before it, and the seal behind it.
+"""Fuzzing of receipts as anybody may post them: OPPO's reader, the check of nesting before it, and the signatures.
 
-Law of this file: what is made here knows which receipts are good, so no forged one may be believed and no good one be
-lost; whatever else is posted costs a `Refused` that quotes nothing.
+The targets know which generated receipts are genuine. No forged receipt may be accepted and no genuine one lost.
+Anything else that is posted raises `Refused`, and the message quotes nothing.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def _element(chance: random.Random) -> str:
 
 
 def posted(chance: random.Random) -> None:
-    """`Oppo.receipts`: receipts of this certificate, or a refusal; never anything else."""
+    """`Oppo.receipts` returns receipts of this certificate or raises `Refused`, never another exception."""
     body = broken(chance, make_list(chance, _element).encode("utf-8", "surrogatepass"))
     vendor = OPPO[some(chance, tuple(OPPO))]
 
@@ -77,13 +77,15 @@ def posted(chance: random.Random) -> None:
 
 
 def vendor_kind(event: str) -> tuple[str, ...]:
-    """What an event may be."""
+    """The kinds that an event of this name may have."""
     known = {"push_arrive": "ARRIVED", "regid_invalid": "UNREGISTERED", "user_daily_limit": "LIMITED"}
     return (known.get(event, "OTHER"),)
 
 
 def nested(chance: random.Random) -> None:
-    """The scan before the reader: strings with brackets in them, unfinished ones, depth at the limit and beyond."""
+    """The check of nesting before the reader: brackets inside strings, unfinished strings, depth at the limit and one
+    more.
+    """
     depth = chance.choice((1, 30, 31, 32, 33, 300))
     filling = some(chance, ("", '"[[[["', '"\\\\"', '"\\"[{"', '{"a":"}"}', '"', "[]", "\\"))
     whole = "[" * depth + filling * chance.randrange(1, 4) + "]" * depth
@@ -106,7 +108,7 @@ def _refusal(body: bytes) -> str:
 
 
 def _levels(text: str) -> int | None:
-    """How deep a JSON text is; None for what is none."""
+    """The nesting depth of a JSON text; None if it is not valid JSON."""
     try:
         value = json.loads(text)
     except ValueError:
@@ -127,7 +129,7 @@ def _good(token: str) -> str:
 
 
 def forged(chance: random.Random) -> None:
-    """`ReceiptSigner.opened`: nothing is believed but what was made for this very phone."""
+    """`ReceiptSigner.opened` accepts a parameter only for the phone that it was signed for."""
     token, other = some(chance, TOKENS), some(chance, TOKENS)
     parameter = _forge(chance, other)
     receipt = Receipt(

@@ -1,8 +1,7 @@
-"""A vendor's replies: whatever comes, the verdicts are the vendor's own.
+"""Fuzzing of a vendor's replies: whatever arrives, each verdict must be one that the vendor gave.
 
-Law of this file: an oracle reads each reply anew, slowly, keeping what a name is given twice. `ACCEPTED` needs a
-readable code 0 for that push, `UNREGISTERED` a code of a dead token beside that very token, and no sentence of ours
-quotes what came.
+A slow reference implementation reads each reply again and keeps names that occur twice. `ACCEPTED` needs a readable
+code 0 for that push. `UNREGISTERED` needs the code of a dead token next to that token. No message quotes the reply.
 """
 
 from __future__ import annotations
@@ -40,7 +39,7 @@ CUTS: list[tuple[str, ...]] = [("title",) if place == 2 else () for place in ran
 TO_TOKENS = Broadcast(1, NOTE, Audience.of_tokens(TOKENS))
 TO_ALIASES = Broadcast(1, NOTE, Audience.of_aliases(["a", "b"]))
 DEAD = {"1000", "10000"}
-"""OPPO's codes of a dead token, written down here once more."""
+"""OPPO's codes of a dead token, independent of the plug-in's table."""
 
 _NAMES = tuple(text(token) for token in [*TOKENS, *TOKENS, "CN_stranger", CANARY, "", TOKENS[0].lower()])
 _IDS = ('"5f3e"', '"5f3e"', "7", '"\\ud800"', '"a\\nb"', f'"{"i" * 201}"', '""', "true", "-0.0")
@@ -55,7 +54,7 @@ _HEADERS: tuple[dict[str, str], ...] = (
 def _finished(reading: Generator[None, Any, list[Outcome]]) -> list[Outcome]:
     try:
         while True:
-            next(reading)  # a breath
+            next(reading)  # it only yields to the event loop
     except StopIteration as done:
         outcomes: list[Outcome] = done.value
         return outcomes
@@ -122,7 +121,7 @@ def _unicast(chance: random.Random) -> str:
 
 
 def reply(chance: random.Random, data: Callable[[random.Random], str]) -> Response:
-    """A reply with this sort of `data`, often spoilt."""
+    """A reply with this kind of `data`, often damaged."""
     if chance.random() < 0.004:
         content = odd(chance)
     else:
@@ -138,18 +137,18 @@ def reply(chance: random.Random, data: Callable[[random.Random], str]) -> Respon
     return Response(_STATUSES[chance.randrange(len(_STATUSES))], _HEADERS[chance.randrange(len(_HEADERS))], raw, 1.7e9)
 
 
-# The oracle
+# The reference implementation
 
 
 class Pairs(list[tuple[str, Any]]):
-    """A JSON object with all that it says, in order."""
+    """A JSON object as a list of all its pairs, in order and with repeated names."""
 
     def all(self, name: str) -> list[Any]:
         return [value for key, value in self if key == name]
 
 
 def code_of(value: object) -> str | None:
-    """A code by the letter: an integer, or a text that is exactly what an integer looks like."""
+    """An exact code: an integer, or a text that is exactly an integer's digits. None for anything else."""
     if type(value) is int:
         return str(value) if -(10**9) < value < 10**9 else None
     if type(value) is not str or not 0 < len(value) <= 10 or not value.isascii():
@@ -159,7 +158,7 @@ def code_of(value: object) -> str | None:
 
 
 def read_again(content: bytes | str) -> Any:
-    """The JSON with `Pairs` for objects; None for what is none."""
+    """The JSON with `Pairs` for objects; None if it is not valid JSON."""
     try:
         whole = content.decode("utf-8-sig") if isinstance(content, bytes) else content
         return json.loads(whole, object_pairs_hook=Pairs)
@@ -168,13 +167,13 @@ def read_again(content: bytes | str) -> Any:
 
 
 def top_codes(response: Response) -> set[str | None]:
-    """Every code of the reply as a whole; empty where none can be read."""
+    """Every code of the reply as a whole; empty if none can be read."""
     body = read_again(response.content)
     return {code_of(value) for value in body.all("code")} if isinstance(body, Pairs) else set()
 
 
 def datas(response: Response) -> list[Any]:
-    """What counts as the reply's `data`, in a list of one; where it is named twice, the last."""
+    """The reply's `data` in a list of at most one; if it is named twice, the last."""
     body = read_again(response.content)
     if not isinstance(body, Pairs):
         return []
@@ -184,7 +183,7 @@ def datas(response: Response) -> list[Any]:
 
 
 def item_codes(response: Response, place: int) -> list[set[str | None]]:
-    """By list of items: every code that it gives this push, `None` for one that cannot be read."""
+    """For each list of items: every code that it gives this push, `None` for one that cannot be read."""
     found = []
     for items in datas(response):
         if not isinstance(items, list) or isinstance(items, Pairs):
@@ -202,7 +201,7 @@ def item_codes(response: Response, place: int) -> list[set[str | None]]:
 
 
 def verdict(read: Callable[[], Any]) -> Any:
-    """What was read, or the `Refused` or `NoVerdict` that was raised instead, looked at."""
+    """The result, or the `Refused` or `NoVerdict` that was raised instead, after checking it."""
     try:
         return read()
     except NoVerdict as silent:
@@ -221,12 +220,12 @@ def check_refusal(refused: Refused) -> None:
 
 
 def check_pause(seconds: float | None) -> None:
-    """A pause is none, or bounded."""
+    """A pause is None, or within bounds."""
     assert seconds is None or 0 <= seconds <= 300, seconds
 
 
 def check_outcome(outcome: Outcome, push: Push, truncated: tuple[str, ...]) -> None:
-    """Made for this push, with words that may be logged."""
+    """The outcome belongs to this push, and its texts may be logged."""
     assert (outcome.push_token, outcome.dedupe_id) == (push.push_token, push.dedupe_id), "another push's outcome"
     check_words((outcome.detail, outcome.vendor_code))
     assert (outcome.reason is None) == (outcome.status is Status.ACCEPTED)
@@ -253,7 +252,7 @@ def any_reply(chance: random.Random) -> None:
 
 
 def login(chance: random.Random) -> None:
-    """`decode_login`: an access token that a header can carry."""
+    """`decode_login` returns an access token that fits into a header."""
     response = reply(chance, _grant)
 
     read = verdict(lambda: decode_login(response, 86_400.0, 4096))
@@ -280,15 +279,16 @@ def unicast(chance: random.Random) -> None:
 
 
 def _kept(value: Any) -> Any:
-    """What other readers of JSON keep of it: of two alike names the last."""
+    """The value as other JSON readers see it: of two equal names, the last."""
     if isinstance(value, Pairs):
         return {name: _kept(each) for name, each in value}
     return [_kept(each) for each in value] if isinstance(value, list) else value
 
 
 def clear(response: Response, *deciding: str) -> bool:
-    """Whether none of the names that decide is given twice and differently. Two objects that differ only in what
-    decides nothing, such as a first of two task ids, are the same."""
+    """Whether none of the deciding names occurs twice with different values. Two objects count as the same if they
+    differ only in other names, such as a task id.
+    """
 
     def taken(value: Any) -> Any:
         if isinstance(value, Pairs):
@@ -305,7 +305,7 @@ def clear(response: Response, *deciding: str) -> bool:
 
 
 def batch(chance: random.Random) -> None:
-    """`decode_batch`: one outcome for each push, in order, by its own item."""
+    """`decode_batch` returns one outcome for each push, in order, decided by that push's own item."""
     response = reply(chance, _items)
 
     read = verdict(lambda: _finished(decode_batch(response, PUSHES, CUTS)))
@@ -326,7 +326,7 @@ def batch(chance: random.Random) -> None:
 
 
 def saved(chance: random.Random) -> None:
-    """`decode_saved`: an id, or no verdict."""
+    """`decode_saved` returns an id, or raises `NoVerdict`."""
     response = reply(chance, _unicast if chance.random() < 0.5 else _groups)
 
     read = verdict(lambda: decode_saved(response))
@@ -338,7 +338,7 @@ def saved(chance: random.Random) -> None:
 
 
 def broadcast(chance: random.Random) -> None:
-    """`decode_broadcast`: who is listed under a code was refused, nobody else."""
+    """`decode_broadcast` reports exactly the tokens that are listed under a code as refused."""
     response = reply(chance, _groups)
     wanted, values = (TO_TOKENS, TOKENS) if chance.random() < 0.9 else (TO_ALIASES, ["a", "b"])
 

@@ -1,7 +1,7 @@
-"""The sandbox is a server: any request is answered, and nothing refused is done.
+"""Fuzzing of the sandbox as a server: it answers any request, and a refused request has no effect.
 
-Law of this file: requests are made from the vendor's grammar and then broken. A reply is always one, in the vendor's
-words; the ledger grows only with a code 0; what is asked through `/_sandbox/` is done or refused with a sentence.
+Requests are generated from the vendor's grammar and then damaged. Every reply uses the vendor's codes, and the ledger
+grows only with code 0. A request below `/_sandbox/` is carried out, or refused with a sentence.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ _ODD_PATHS = ("/", "", "//[", "//", "/_sandbox", "/server/v1/auth/", "http://[::
 
 
 def form_fields(chance: random.Random) -> bytes:
-    """A form, broken or not."""
+    """A form, sometimes damaged."""
     pairs = [
         f"{quote_plus(make_text(chance, 3), errors='replace')}={quote_plus(make_text(chance, 4), errors='replace')}"
     ]
@@ -54,7 +54,7 @@ def form_fields(chance: random.Random) -> bytes:
 
 
 def forms(chance: random.Random) -> None:
-    """`read_form` reads what the standard library reads, and the first of a repeated field."""
+    """`read_form` reads what the standard library reads, and the first value of a repeated field."""
     content, kind = form_fields(chance), some(chance, _TYPES)
 
     read = read_form(kind, content)
@@ -98,7 +98,7 @@ def _notification(chance: random.Random) -> str:
 
 
 def objections(chance: random.Random) -> None:
-    """`Checks.objection`: none, or one of the vendor's codes with the name of a field."""
+    """`Checks.objection` returns None, or one of the vendor's codes with the name of a field."""
     try:
         fields = json.loads(_notification(chance))
     except (ValueError, RecursionError):
@@ -161,10 +161,10 @@ _SANDBOXES = [_logged_in(dialect) for dialect in _DIALECTS]
 
 
 def requests(chance: random.Random) -> None:
-    """`OppoSandbox.answer`: a reply in the vendor's words to whatever comes."""
+    """`OppoSandbox.answer` answers any request with one of the vendor's codes."""
     sandbox, access = chance.choice(_SANDBOXES)
     sandbox.ledger.clear()
-    sandbox._pushed = Bounded(9)  # it remembers nothing of what came before, or an input could not be made again
+    sandbox._pushed = Bounded(9)  # a fresh sandbox for each input, so that an input can be repeated alone
     url = chance.choice(_PATHS) if chance.random() < 0.95 else some(chance, _ODD_PATHS)
     headers = {"content-type": some(chance, _TYPES[:5]) if chance.random() < 0.97 else some(chance, _TYPES)}
     headers |= {"auth_token": access if chance.random() < 0.97 else make_text(chance, 3)}
@@ -184,7 +184,7 @@ def requests(chance: random.Random) -> None:
         assert performed == sum("errorCode" not in item for item in body["data"])
 
 
-# The door below /_sandbox/
+# The control interface below /_sandbox/
 
 
 def _order(chance: random.Random) -> str:
@@ -211,7 +211,7 @@ def _fault(chance: random.Random) -> str:
 
 
 def control(chance: random.Random) -> None:
-    """What is asked below `/_sandbox/` is done, or refused with a sentence."""
+    """A request below `/_sandbox/` is carried out, or refused with a sentence."""
     sandbox = OppoSandbox(clock=lambda: 1.7e9, tokens=1, keep=False)
     path, content = chance.choice(
         (("control", _order(chance)), ("faults", make_list(chance, _fault)), ("ledger", ""), ("phones", ""), ("x", ""))
@@ -230,7 +230,9 @@ def control(chance: random.Random) -> None:
 
 
 def finished(asking: Coroutine[Any, Any, T]) -> T:
-    """What a coroutine gives that waits for nothing: without a loop, which would cost more than all the rest."""
+    """The result of a coroutine that never waits, without an event loop: starting one would take longer than the rest
+    of the input.
+    """
     try:
         asking.send(None)
     except StopIteration as done:
@@ -250,7 +252,7 @@ async def ask(sandbox: OppoSandbox, method: str, path: str, query: bytes, conten
     async def send(message: Any) -> None:
         sent.append(message)
 
-    headers = [(b"host", b"127.0.0.1")]  # the control door is for this machine
+    headers = [(b"host", b"127.0.0.1")]  # the control interface answers this machine only
     scope = {"type": "http", "method": method, "path": path, "query_string": query, "headers": headers, "root_path": ""}
     await app(sandbox)(scope, receive, send)
     return sent[0]["status"], b"".join(message.get("body", b"") for message in sent[1:])

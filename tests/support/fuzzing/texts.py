@@ -1,6 +1,6 @@
-"""Texts and headers: cleaning, cutting and quoting, and what a proxy may write into `Date` and `Retry-After`.
+"""Fuzzing of texts and headers: cleaning, cutting and quoting, and the headers `Date` and `Retry-After`.
 
-Law of this file: properties that a reader of `text` can check by hand; round trips go through the standard library.
+The properties can be checked by hand; round trips use the standard library.
 """
 
 from __future__ import annotations
@@ -68,13 +68,13 @@ def cleaning(chance: random.Random) -> None:
     else:
         assert shorter == cleaned
     assert cut(shorter, limit) == (shorter, False)
-    # A text that is far too long is read from its start only: pairs of surrogates may be torn where the reading stops.
+    # Only the start of a very long text is read, which may split a surrogate pair at the end of that part.
     assert fitted == (shorter, was_cut) or (len(text) > 2 * limit + 64 and "\ud800" <= max(text) <= "\udfff")
     assert max(len(fitted[0]), utf16_units(fitted[0])) <= limit
 
 
 def quoting(chance: random.Random) -> None:
-    """`form_quote` and `form_encode`: what comes out of a form is what went in."""
+    """`form_quote` and `form_encode`: decoding the form returns the original values."""
     text, other = make_text(chance), make_text(chance, 4)
 
     quoted = form_quote(text)
@@ -90,12 +90,12 @@ def quoting(chance: random.Random) -> None:
 
 
 def unquoted(quoted: bytes) -> bytes:
-    """The bytes behind a form's value, by the standard library."""
+    """The decoded bytes of a form's value, by the standard library."""
     return unquote_to_bytes(quoted.replace(b"+", b" "))
 
 
 def terminal(chance: random.Random) -> None:
-    """`plain`: one line for a terminal, without the tokens it was given."""
+    """`plain` returns one line for a terminal, without the tokens that it was given."""
     text, token = make_text(chance), chance.choice((CANARY, "", "中", "x" * 40))
 
     shown = plain(text, token)
@@ -148,7 +148,7 @@ def _moment(chance: random.Random) -> str:
 
 
 def moments(chance: random.Random) -> None:
-    """`Response.date` and `Response.retry_after`: seconds within bounds, or nothing."""
+    """`Response.date` and `Response.retry_after` return seconds within bounds, or None."""
     hint = _HINTS[chance.randrange(len(_HINTS))] if chance.random() < 0.4 else _moment(chance)
     response = Response(
         429, {"date": _moment(chance), "retry-after": hint}, b"", chance.choice((None, 0.0, 1.7e9, 1e300))
@@ -166,7 +166,7 @@ _CODE_PIECES = ("0", "1", "9", "-", "+", " ", "\n", ".0", "e3", "_", "０", "١"
 
 
 def codes(chance: random.Random) -> None:
-    """`code_text`: an integer's text, by the letter."""
+    """`code_text` returns the text of an integer, and only of an exact one."""
     value: object = "".join(_CODE_PIECES[int(chance.random() * len(_CODE_PIECES))] for _ in range(chance.randrange(5)))
     if chance.random() < 0.3:
         odd = (True, False, None, 0, -1, 10**9, 1 - 10**9, 0.0, 11.0, math.nan, b"0", [0], {"code": 0}, 10**5000)

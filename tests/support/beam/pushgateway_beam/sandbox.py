@@ -1,4 +1,4 @@
-"""Beam's server."""
+"""A strict imitation of Beam's server, for the conformance kit."""
 
 import json
 from typing import Any, ClassVar
@@ -12,7 +12,7 @@ EVENTS = {ReceiptKind.ARRIVED: "arrived", ReceiptKind.UNREGISTERED: "gone", Rece
 
 
 class BeamSandbox(Sandbox):
-    """One app at Beam."""
+    """The server of one app at Beam."""
 
     brand = "beam"
     operations = ("send", "cast", "stats")

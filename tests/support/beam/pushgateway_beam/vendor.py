@@ -1,7 +1,8 @@
-"""Beam as a vendor: a static key, forms out, JSON back, receipts as forms.
+"""Beam as a vendor: a static key, requests as forms, replies as JSON, receipts as forms.
 
-Law of this file: pure. It is as unlike `examples/acme` as the contract allows, so that the kit is not fitted to one
-shape: no login, no rules file, one notification in a request, two regions, groups of refused tokens in the reply.
+Pure translation, as every plug-in. It differs from `examples/acme` wherever the contract allows, so that the
+conformance kit is not fitted to one shape of vendor: no login, no rules file, one notification in a request, two
+regions, and replies that list refused tokens in groups.
 """
 
 import json
@@ -51,13 +52,13 @@ REASONS = {
     "8": Reason.CREDENTIALS,
     "9": Reason.UNAVAILABLE,
 }
-"""Codes of a whole request."""
+"""Reply codes that refuse a whole request."""
 OF_A_TOKEN = {"1": Reason.UNREGISTERED, "2": Reason.MUTED, "5": Reason.QUOTA_EXCEEDED}
-"""Codes of groups of tokens."""
+"""Reply codes of groups of refused tokens."""
 EVENTS = {"arrived": ReceiptKind.ARRIVED, "gone": ReceiptKind.UNREGISTERED, "full": ReceiptKind.LIMITED}
 FEATURES = {"click", "data", "ttl", "channel_id", "receipt_url", "receipt_parameter", "overrides"}
 OWN = {"vibrate"}
-"""Fields that `overrides` takes."""
+"""Fields that `overrides` may set."""
 PRIVATE, PUBLIC = "private", "public"
 """Channels."""
 
@@ -73,7 +74,7 @@ def _texts(_: object, attribute: "attrs.Attribute[Any]", value: object) -> None:
 
 @attrs.frozen(kw_only=True)
 class Beam(Vendor):
-    """One Beam certificate: a key."""
+    """One Beam certificate: a static key."""
 
     brand: ClassVar[str] = "beam"
     audiences: ClassVar[frozenset[AudienceKind]] = frozenset(AudienceKind)
@@ -85,21 +86,21 @@ class Beam(Vendor):
     template: str = ""
     """Id of the template for chats."""
     places: Any = attrs.field(default=(), converter=tuple, validator=_texts)
-    """The names of its places."""
+    """The names of the placeholders in the template."""
 
     @property
     def batching(self) -> Batching:
-        """One notification for fifty."""
+        """One notification for up to fifty tokens."""
         return Batching(size=SIZE)
 
     def region(self, token: str) -> str:
-        """`us` or the mainland, by the prefix."""
+        """`us` or the mainland, by the prefix of the token."""
         return "us" if token.startswith("US_") else ""
 
     # Pushes
 
     def push(self, batch: Sequence[Push]) -> Exchange[Sequence[Outcome]]:
-        """One form; tokens that it cannot hold are settled here."""
+        """One form. Tokens that a form cannot hold get their outcomes here, without a request."""
         note = batch[0].notification
         fields, truncated, problem = self.encode(note)
         if problem is not None:
@@ -124,7 +125,9 @@ class Beam(Vendor):
         return [kept[place] for place in range(len(batch))]
 
     def encode(self, note: Notification) -> tuple[dict[str, str], tuple[str, ...], tuple[Reason, str] | None]:
-        """The fields of a notification, what was cut, and why it cannot be sent."""
+        """The fields of a notification, the names of the fields that were cut, and why it cannot be sent (None if it
+        can).
+        """
         title, title_cut = fit(note.title, TITLE)
         text, text_cut = fit(note.body, TEXT)
         truncated = (("title",) if title_cut else ()) + (("body",) if text_cut else ())
@@ -148,7 +151,7 @@ class Beam(Vendor):
         return fields | {name: str(value) for name, value in own.items()}, truncated, None
 
     def request(self, operation: str, region: str, fields: Mapping[str, str]) -> Request:
-        """A form with the key."""
+        """A form with the key in its header."""
         host = self.us_host if region == "us" else self.host
         headers = {"x-key": self.key.reveal(), "content-type": "application/x-www-form-urlencoded"}
         return Request("POST", f"{host.rstrip('/')}/{operation}", headers, urlencode(fields).encode())
@@ -156,7 +159,7 @@ class Beam(Vendor):
     # Broadcasts
 
     def broadcast(self, broadcast: Broadcast, saved: str) -> Exchange[BroadcastOutcome]:
-        """At once or at a time, to anybody."""
+        """Send now or at a given time, to any audience."""
         note, audience = broadcast.notification, broadcast.audience
         fields, truncated, problem = self.encode(note)
         if problem is not None:
@@ -202,7 +205,7 @@ class Beam(Vendor):
     # Receipts
 
     def receipts(self, certificate_id: str, headers: Mapping[str, str], body: bytes) -> Sequence[Receipt | None]:
-        """A form about one phone."""
+        """One form about one phone."""
         try:
             form = dict(parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=20))
         except ValueError:
@@ -223,7 +226,7 @@ class Beam(Vendor):
 
 
 def find_problem(note: Notification, title: str, text: str, own: Mapping[str, Any]) -> tuple[Reason, str] | None:
-    """Why Beam cannot or would not take it."""
+    """Why Beam cannot send this notification, or would refuse it."""
     if not title.strip() or not text.strip():
         return Reason.INVALID_NOTIFICATION, f"{'body' if title.strip() else 'title'}: shows nothing"
     if lacking := find_unsupported(note, FEATURES, "beam"):
@@ -251,12 +254,12 @@ def find_problem(note: Notification, title: str, text: str, own: Mapping[str, An
 
 
 def is_token(token: str) -> bool:
-    """Whether the form can hold it."""
+    """Whether a form can hold this token."""
     return 0 < len(token) < 100 and token.isascii() and token.isprintable() and "," not in token and " " not in token
 
 
 def encode_callbacks(note: Notification, pushes: Sequence[Push]) -> dict[str, str]:
-    """Where receipts go, and the mark of each token."""
+    """The address for receipts, and the parameter of each token."""
     if note.receipt_url is not None or note.receipt_parameter is not None:
         marks = [note.receipt_parameter or ""] * len(pushes)
         return {"receipts": note.receipt_url or "", "marks": json.dumps(marks)}
@@ -267,7 +270,7 @@ def encode_callbacks(note: Notification, pushes: Sequence[Push]) -> dict[str, st
 
 
 def encode_audience(broadcast: Broadcast, values: Sequence[str]) -> dict[str, str]:
-    """Whom a broadcast is for."""
+    """The form fields that name the audience of a broadcast."""
     audience = broadcast.audience
     if audience.kind is AudienceKind.EVERYONE:
         return {"to": "everyone"}
@@ -280,14 +283,14 @@ def encode_audience(broadcast: Broadcast, values: Sequence[str]) -> dict[str, st
 
 
 def checked(reply: Reply) -> Reply:
-    """The reply when Beam took the request; raises what its code means when not."""
+    """The reply if Beam accepted the request. Otherwise raises what its code means."""
     if reply.code == "0":
         return reply
     raise Refused(REASONS.get(reply.code, Reason.UNAVAILABLE), reply.code, reply.message)
 
 
 def decode_groups(reply: Reply) -> dict[str, str]:
-    """By token: the code of the group of refused tokens that it stands in."""
+    """By token: the code of the group of refused tokens that contains it."""
     groups = reply.body.get("refused")
     found: dict[str, str] = {}
     for code, tokens in groups.items() if isinstance(groups, dict) else ():
@@ -298,7 +301,7 @@ def decode_groups(reply: Reply) -> dict[str, str]:
 
 
 def decode_outcome(push: Push, groups: Mapping[str, str], ids: object, truncated: tuple[str, ...]) -> Outcome:
-    """What became of one push."""
+    """The outcome of one push, by the groups of refused tokens."""
     token = push.push_token.token
     code = groups.get(token)
     if code is not None:
