@@ -1,7 +1,7 @@
-"""What all tests share: where the checkout lies, and its sources as text for the guards of the house.
+"""Options and fixtures of all tests: the checkout, and its sources as text for `tests/guards`.
 
-Law of this file: no fixture touches a network or waits. The guards read sources, they do not import them, so that a
-module that is wrong is reported with a sentence and not with a traceback.
+No fixture uses a network or waits. The guards read sources instead of importing them, so that a wrong module is
+reported by a sentence and not by a traceback.
 """
 
 import gc
@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 def modules_under(folder: Path, package: str) -> dict[str, str]:
-    """Source texts by dotted name; a package's own file goes by the package's name."""
+    """Source texts by dotted name; the `__init__.py` of a package has the name of the package."""
     found = {}
     for path in sorted((folder / package).rglob("*.py")):
         parts = path.relative_to(folder).with_suffix("").parts
@@ -24,7 +24,9 @@ def modules_under(folder: Path, package: str) -> dict[str, str]:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """How much of what has no end: `tox -e simulate`, `fuzz` and `soak` ask for more than the everyday run."""
+    """The size of tests that could run without end: `tox -e simulate`, `fuzz` and `soak` ask for more than the
+    everyday run.
+    """
     parser.addoption("--seeds", type=int, default=200, help="seeds of tests/scenarios/test_simulation.py")
     parser.addoption("--inputs", type=int, default=0, help="inputs for each parser of tests/scenarios/test_fuzz.py")
     parser.addoption("--input", default="", help="one input of tests/scenarios/test_fuzz.py again, such as batch:4711")
@@ -34,20 +36,20 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """A test that takes a `day_seed` runs once for each seed, one that takes a `drawn_plant` once for each plant."""
+    """A test with the argument `day_seed` runs once for each seed, one with `drawn_plant` once for each plant."""
     if "day_seed" in metafunc.fixturenames:
         metafunc.parametrize("day_seed", range(metafunc.config.getoption("--seeds")))
     if "drawn_plant" in metafunc.fixturenames:
         from planted.listing import SOURCE_PLANTS
 
         wanted = metafunc.config.getoption("--plants") or len(SOURCE_PLANTS)
-        every = max(1, len(SOURCE_PLANTS) // wanted)  # spread over all lists, and the same in each run
+        every = max(1, len(SOURCE_PLANTS) // wanted)  # spread evenly over all lists, and the same in each run
         metafunc.parametrize("drawn_plant", SOURCE_PLANTS[::every], ids=lambda plant: plant.name)
 
 
 @pytest.fixture(scope="session", autouse=True)
 def _state_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """The command line keeps a journal in the user's state folder: not in that of whoever runs the tests."""
+    """The command line keeps a journal in the user's state folder. Tests must not write into the real one."""
     former = os.environ.get("XDG_STATE_HOME")
     os.environ["XDG_STATE_HOME"] = str(tmp_path_factory.mktemp("state"))
     yield
@@ -88,14 +90,15 @@ def suites() -> Mapping[str, str]:
 
 @pytest.fixture
 def anyio_backend() -> str:
-    """Tests marked `anyio` run on asyncio, the only loop the gateway knows."""
+    """Tests marked `anyio` run on asyncio, the only event loop that the gateway supports."""
     return "asyncio"
 
 
 @pytest.fixture
 def unburdened() -> Iterator[None]:
-    """For tests that hold real time to fractions of a second: what thousands of tests before left in memory is not
-    gone through again and again while they run, which stops everything for half a second."""
+    """For tests that check real time to fractions of a second: objects left by earlier tests are excluded from
+    garbage collection, which would otherwise stop everything for up to half a second.
+    """
     gc.collect()
     gc.freeze()
     yield

@@ -1,6 +1,6 @@
-"""The benchmarks: they run, they compare like with like, and they say so when a target is missed.
+"""The benchmarks run, compare the same work on both sides, and report a missed target.
 
-Law of this file: nothing here looks at a figure, because machines are noisy; the scripts run with a handful of pushes.
+No test checks a figure, because machines are noisy. The scripts run with a handful of pushes.
 """
 
 import asyncio
@@ -30,19 +30,19 @@ FORM = {"content-type": "application/x-www-form-urlencoded"}
 
 @pytest.fixture
 def load(root: Path, monkeypatch: pytest.MonkeyPatch) -> Load:
-    """Gives a script by name, imported the way the scripts import each other."""
+    """Imports a script by name, in the way in which the scripts import each other."""
     monkeypatch.syspath_prepend(str(root / "benchmarks"))
     return importlib.import_module
 
 
 @pytest.fixture
 def common(load: Load) -> ModuleType:
-    """What the scripts share."""
+    """The module that the scripts share."""
     return load("common")
 
 
 def run(script: Path, *arguments: str) -> tuple[int, dict[str, Any]]:
-    """Exit code and JSON object of a script, which sees the packages that the tests see."""
+    """Exit code and JSON output of a script, which sees the packages that the tests see."""
     places = [str(script.parent), *filter(None, [os.environ.get("PYTHONPATH")])]
     done = subprocess.run(
         [sys.executable, str(script), *arguments, "--json"],
@@ -87,7 +87,7 @@ def test_each_script_measures(
 
 @pytest.mark.anyio
 async def test_the_naive_encoder_has_the_same_messages(common: ModuleType) -> None:
-    """What N encodes is what the gateway sends, field for field; and no two messages are alike."""
+    """N encodes exactly the fields that the gateway sends, and no two messages are equal."""
     sandbox = OppoSandbox(tokens=5)
     pushes = list(common.make_pushes(sandbox.tokens, 5))
     certificate = Certificate(common.CERTIFICATE_ID, "oppo", sandbox.settings("http://127.0.0.1"))
@@ -118,7 +118,7 @@ def test_the_messages_have_the_documented_size(common: ModuleType) -> None:
 
 
 def test_the_stub_answers_as_the_strict_sandbox_does(load: Load) -> None:
-    """For the same requests both name the same targets and accept them, whoever wrote the form."""
+    """For the same requests both name the same targets and accept them, whichever client encoded the form."""
     stub, contenders, common = load("stub"), load("contenders"), load("common")
     sandbox = OppoSandbox(tokens=3)
     vendor = contenders.Oppo(
@@ -147,7 +147,7 @@ def test_the_stub_answers_as_the_strict_sandbox_does(load: Load) -> None:
 
 
 def test_the_stub_reads_a_request_whole(load: Load) -> None:
-    """It answers after the last byte and not before, and two requests that come together one by one."""
+    """It answers after the last byte and not before; two requests that arrive together are answered one by one."""
     replies: list[bytes] = []
     stub = load("stub").Stub()
     stub._transport = SimpleNamespace(write=replies.append)
@@ -164,7 +164,7 @@ def test_the_stub_reads_a_request_whole(load: Load) -> None:
 
 
 def test_the_stub_counts_its_connections(load: Load) -> None:
-    """By that a plain loop is held to the connections it is said to have."""
+    """The count shows whether a plain loop really uses as many connections as its row says."""
     stub = load("stub")
     some = [stub.Stub(), stub.Stub()]
 
@@ -178,7 +178,7 @@ def test_the_stub_counts_its_connections(load: Load) -> None:
 
 
 def test_a_loop_that_uses_fewer_connections_proves_nothing(load: Load, common: ModuleType) -> None:
-    """Its figure would be that of another loop."""
+    """Its figure would be that of another loop, so it is an error."""
     contenders = load("contenders")
     messages = [common.wire_message(push, "") for push in common.make_pushes(["a", "b", "c"], 3)]
 
@@ -197,7 +197,7 @@ def test_a_loop_that_uses_fewer_connections_proves_nothing(load: Load, common: M
 
 
 def test_cost_targets_can_be_missed(load: Load, common: ModuleType) -> None:
-    """As dear as N, and as slow as a plain loop: every target of the doors is missed; free and fast: each is met."""
+    """As slow as N or as a plain loop, every target of the gateway's calls is missed; fast and cheap, each is met."""
     throughput = load("throughput")
     names = [load("contenders").NAIVE, throughput.HTTPX, throughput.AIOHTTP]
     ways = [throughput.named(way, name) for way in throughput.COMPARED for name in load("transports").transports()]
@@ -210,8 +210,8 @@ def test_cost_targets_can_be_missed(load: Load, common: ModuleType) -> None:
 
 
 def test_a_ratio_is_one_figure_for_the_same_messages(load: Load, common: ModuleType) -> None:
-    """A page shows one figure for one ratio: N is measured for the messages of the contender itself, and the cell of
-    the table is the measured value of the target.
+    """A ratio has one figure on the page: N is measured for the contender's own messages, and the cell of the table
+    equals the measured value of the target.
     """
     contenders, throughput = load("contenders"), load("throughput")
     many, few = [{"n": number} for number in range(40)], [{"n": number} for number in range(3)]
@@ -244,7 +244,7 @@ def test_a_ratio_is_one_figure_for_the_same_messages(load: Load, common: ModuleT
 
 
 def test_single_requests_are_judged_by_what_they_are_compared_with(load: Load, common: ModuleType) -> None:
-    """At each limit a target is met, above it is missed: beside the bare transport, and beside a plain loop."""
+    """At each limit a target is met, above it is missed: against the bare transport, and against a plain loop."""
     singles = load("singles")
     names = list(load("transports").transports())
     loop, bare = 1000.0, 100.0
@@ -266,7 +266,7 @@ def test_single_requests_are_judged_by_what_they_are_compared_with(load: Load, c
 
 
 def test_growth_is_judged_from_full_batches_on(load: Load) -> None:
-    """Small numbers may cost more; from the limit on the dearest is compared with the cheapest."""
+    """Small numbers may cost more. From the limit on, the highest cost is compared with the lowest."""
     growth = load("growth")
     costs = [growth.Cost(10, 100.0), growth.Cost(1_000, 20.0), growth.Cost(10_000, 30.0)]
 
@@ -275,7 +275,9 @@ def test_growth_is_judged_from_full_batches_on(load: Load) -> None:
 
 
 def test_a_held_loop_is_seen(load: Load, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two steps of 30 ms in one turn are a turn of 60 ms whose longest step took 30; what is short is not noted."""
+    """Two steps of 30 ms in one turn are a turn of 60 ms whose longest step took 30 ms. A short turn is not
+    recorded.
+    """
     holds = load("holds")
     now = 0.0
 
@@ -305,7 +307,7 @@ def test_a_held_loop_is_seen(load: Load, monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_each_transport_that_is_installed_is_measured(load: Load, monkeypatch: pytest.MonkeyPatch) -> None:
-    """By its name, the one that a gateway uses by itself first; one that is not installed has no rows."""
+    """By name, the gateway's default first. One that is not installed has no rows."""
     transports, throughput = load("transports"), load("throughput")
     named, own = list(transports.transports()), throughput.named("send", "fast")
     monkeypatch.setitem(sys.modules, "httptools", None)
@@ -316,8 +318,8 @@ def test_each_transport_that_is_installed_is_measured(load: Load, monkeypatch: p
 
 
 def test_calls_are_counted_by_part(load: Load) -> None:
-    """Each call of a Python function counts, also the one that attrs has generated and each time that a generator goes
-    on; functions written in C do not, and asyncio's own are counted apart. After that, nothing is counted.
+    """Each call of a Python function counts, also of one that attrs generated, and each resumption of a generator.
+    Calls of C functions do not count, and asyncio's own are counted apart. Afterwards nothing is counted any more.
     """
     calls = load("calls")
 
@@ -356,12 +358,14 @@ def test_calls_are_counted_by_part(load: Load) -> None:
     ],
 )
 def test_a_module_belongs_to_one_part(load: Load, module: str, part: str) -> None:
-    """Only what the gateway and its plug-ins do counts as theirs; the transport is a part of its own."""
+    """Only modules of the gateway and its plug-ins count as theirs; the transport is a part of its own."""
     assert load("calls").part_of(module) == part
 
 
 def test_call_targets_are_judged_without_the_transport(load: Load) -> None:
-    """Core and plug-in together at the limit are within it, one more is not; the transport and asyncio do not count."""
+    """Core and plug-in together meet the target at the limit and miss it at one more. Transport and asyncio do not
+    count.
+    """
     calls = load("calls")
     ours = {("pushgateway.gateway", "Gateway.send"): 100, ("pushgateway_oppo.vendor", "Oppo.push"): 20}
     beside = {("pushgateway.transport.pool", "send"): 500, ("asyncio.tasks", "sleep"): 500}
@@ -377,7 +381,7 @@ def test_call_targets_are_judged_without_the_transport(load: Load) -> None:
 
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_the_page_says_what_was_measured(load: Load, root: Path, language: str) -> None:
-    """Tables and plot are those of the committed run: a figure edited by hand, on either side, is seen."""
+    """Tables and plot are those of the committed run; a figure edited by hand is found on either side."""
     page = load("page")
     translate = page.words(language, "performance.md").translate
     measured = json.loads((root / "benchmarks" / "measured.json").read_text("utf-8"))
@@ -393,7 +397,7 @@ def test_the_page_says_what_was_measured(load: Load, root: Path, language: str) 
 
 
 def test_only_what_stands_between_markers_is_written(load: Load) -> None:
-    """Words stay, an empty slot is filled, and a slot that nothing belongs to is an error."""
+    """The other text stays, an empty slot is filled, and an unknown slot is an error."""
     page = load("page")
     table = {"name": "t", "heads": ["what", "n"], "rows": [["row", 1234]]}
     measured = {"cores": 2, "python": "P", "system": "S", "most": None}
@@ -424,13 +428,13 @@ def test_the_limit_itself_is_met(
 
 
 def test_nothing_refused_counts_as_sent(common: ModuleType) -> None:
-    """A benchmark whose pushes were not all accepted proves nothing and ends with an error."""
+    """A benchmark whose pushes were not all accepted ends with an error."""
     with pytest.raises(RuntimeError, match="0 of 1 pushes"):
         common.expect_accepted([], 1)
 
 
 def test_medians_are_taken_over_rounds(common: ModuleType) -> None:
-    """One slow round moves neither a row nor a ratio."""
+    """One slow round changes neither a row nor a ratio."""
     readings = [common.Reading(10, wall, cpu) for wall, cpu in ((1.0, 0.5), (100.0, 90.0), (1.0, 0.5))]
     row = common.median_row("name", readings)
 

@@ -1,6 +1,7 @@
-"""The example host as it stands: two workers in processes of their own, OPPO's sandbox served over loopback.
+"""Runs the example host as it is: two worker processes, and OPPO's sandbox served over loopback.
 
-What is asserted was seen by a client of the host, on the sandbox's phones, or on the page that Prometheus scrapes.
+Each assertion uses what a client of the host receives, what the sandbox's phones show, or the page that Prometheus
+scrapes.
 """
 
 import importlib.util
@@ -39,7 +40,7 @@ channel_id = "messages"
 
 
 def until(true: Callable[[], Any], what: str) -> Any:
-    """What `true` gives, once it is true: processes beside this one have no event to wait for."""
+    """The value of `true` as soon as it is truthy. Polls, because other processes offer no event to wait for."""
     pause, end = threading.Event(), time.monotonic() + 30
     while not (found := true()):
         assert time.monotonic() < end, f"never seen: {what}"
@@ -48,7 +49,9 @@ def until(true: Callable[[], Any], what: str) -> Any:
 
 
 class Host:
-    """The example in its processes, and a client that opens a connection for each request, so that both are asked."""
+    """The example in its processes, and a client. It opens a new connection for each request, so that both workers
+    are asked.
+    """
 
     def __init__(self, root: Path, folder: Path) -> None:
         self.process = subprocess.Popen(
@@ -68,7 +71,7 @@ class Host:
         self._reader.start()
 
     def ask(self, method: str, path: str, body: Any = None, session: str = "") -> Any:
-        """The answer's JSON object, {} where there is none."""
+        """The JSON object of the answer, {} if there is none."""
         headers = {"authorization": f"Bearer {session or 'none'}"}
         with httpx.Client(trust_env=False, timeout=20) as client:
             reply = client.request(method, self.url + path, json=body, headers=headers)
@@ -111,7 +114,7 @@ class Host:
         return found
 
     def end(self) -> int:
-        """As a supervisor ends it: SIGTERM, and the exit code within ten seconds."""
+        """Stop it as a supervisor does: SIGTERM. Returns the exit code, which must come within ten seconds."""
         self.process.send_signal(signal.SIGTERM)
         code = self.process.wait(timeout=10)
         self._reader.join(timeout=10)
@@ -120,7 +123,7 @@ class Host:
 
 @pytest.fixture
 def oppo() -> OppoSandbox:
-    """OPPO of today with ten phones."""
+    """OPPO's current dialect with ten phones."""
     return OppoSandbox(tokens=10, dialect="current")
 
 
@@ -153,9 +156,10 @@ def _is_up(host: Host) -> bool:
 
 
 def test_a_host_of_two_workers(host: Host, oppo: OppoSandbox) -> None:
-    """Log in, offline message, receipts, log out, kick, another user on the same phone, dead tokens told by the outcome
-    and by a receipt, a phone that is bound again while the verdict is on its way, metrics, and a shutdown in the middle
-    of a send: whichever of the two workers did what. One after the other, because to start the host takes longest."""
+    """Log in, offline message, receipts, log out, kick, another user on the same phone, dead tokens reported by
+    outcomes and by receipts, a phone that is bound again while its push is being sent, metrics, and a shutdown
+    during a send. Either worker may do each step. All in one test, because starting the host takes longest.
+    """
     phones = iter(oppo.tokens)
 
     assert_messages_reach_all_phones(host, oppo, [next(phones), next(phones)])
@@ -167,8 +171,9 @@ def test_a_host_of_two_workers(host: Host, oppo: OppoSandbox) -> None:
 
 
 def assert_messages_reach_all_phones(host: Host, oppo: OppoSandbox, phones: list[str]) -> None:
-    """Sent through both workers, receipts to either: each phone has each message once, each push has its receipt. After
-    the user has logged out there, and after he was kicked, a phone gets nothing."""
+    """Sent through both workers, receipts to either: each phone has each message once, and each push its receipt.
+    After the user has logged out or was kicked, a phone gets nothing.
+    """
     _, session = [host.log_in("ann", phone) for phone in phones]
     with ThreadPoolExecutor(8) as pool:
         sent = list(pool.map(lambda number: host.message("ann", f"text {number}"), range(20)))
@@ -186,7 +191,9 @@ def assert_messages_reach_all_phones(host: Host, oppo: OppoSandbox, phones: list
 
 
 def assert_a_phone_is_its_users_alone(host: Host, phone: str) -> None:
-    """Who logs in last has it; a session that is none reports no token, and a damaged token is a bad request."""
+    """The user who logged in last has the phone. An unknown session cannot report a token, and a damaged token is a
+    bad request.
+    """
     eve, ben = host.log_in("eve", phone), host.log_in("ben", phone)
 
     assert (host.message("eve")["pushes"], len(host.message("ben")["pushes"])) == ([], 1)
@@ -198,7 +205,7 @@ def assert_a_phone_is_its_users_alone(host: Host, phone: str) -> None:
 
 
 def assert_a_dead_token_is_retired_without_a_race(host: Host, oppo: OppoSandbox, phones: list[str]) -> None:
-    """The outcome says that it is dead; where the phone has reported it again meanwhile, it is another binding."""
+    """The outcome says that the token is dead. If the phone has reported it again meanwhile, the new binding stays."""
     carl, dora = host.log_in("carl", phones[0]), host.log_in("dora", phones[1])
     for phone in phones:
         oppo.uninstall(phone)
@@ -222,7 +229,7 @@ def on_its_way(host: Host, oppo: OppoSandbox, to: str) -> Iterator[Future[dict[s
 
 
 def assert_a_receipt_retires_too(host: Host, oppo: OppoSandbox, phones: list[str]) -> None:
-    """The vendor takes the push and tells only later that the token is dead, to either worker."""
+    """The vendor accepts the push, and only a later receipt, to either worker, says that the token is dead."""
     oppo.set_option("late_invalid", True)
     for number, phone in enumerate(phones):
         session = host.log_in(f"late-{number}", phone)
@@ -232,7 +239,7 @@ def assert_a_receipt_retires_too(host: Host, oppo: OppoSandbox, phones: list[str
 
 
 def assert_any_page_has_the_numbers_of_both(host: Host, accepted: int) -> None:
-    """Whichever worker is asked for the metrics."""
+    """Each worker shows the metrics of both."""
     found = until(
         lambda: (page := host.metrics())["receipts_total fresh"] == accepted and page, "all receipts in the metrics"
     )
@@ -244,7 +251,7 @@ def assert_any_page_has_the_numbers_of_both(host: Host, accepted: int) -> None:
 
 
 def assert_a_shutdown_loses_nothing(host: Host, oppo: OppoSandbox, phone: str) -> None:
-    """SIGTERM in the middle of a send: it has its outcome, both workers end, and no line of the log shows a secret."""
+    """SIGTERM during a send: the push has its outcome, both workers end, and no line of the log shows a secret."""
     host.log_in("fay", phone)
     workers = host.processes()
 
@@ -292,7 +299,7 @@ def test_workers_open_a_new_database_at_once(root: Path, tmp_path: Path) -> None
 
 
 def test_its_configuration_is_good(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The file beside it is taken as it stands, and fits the command that its first lines print."""
+    """The configuration file of the example loads, and fits the command in its first lines."""
     monkeypatch.setenv("HOST_RECEIPT_URL", "http://127.0.0.1:8000/push")
     monkeypatch.setenv("HOST_RECEIPT_SECRET", SECRET)
 

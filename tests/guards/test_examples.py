@@ -1,6 +1,6 @@
-"""The examples run as they stand, in a process of their own.
+"""Runs `examples/prometheus.py` as it is, in a process of its own.
 
-Law of this file: what is asserted was read where its user reads it, from the page that Prometheus scrapes.
+The metrics are read from the page that Prometheus scrapes.
 """
 
 import signal
@@ -19,7 +19,7 @@ Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
 
 @contextmanager
 def running(root: Path) -> Iterator[subprocess.Popen[str]]:
-    """The Prometheus example in a process that ends with the test, whatever happens."""
+    """The Prometheus example in a process that is killed at the end of the test."""
     process = subprocess.Popen(
         [sys.executable, "-W", "error", str(root / "examples" / "prometheus.py"), "--port", "0"],
         stdin=subprocess.PIPE,
@@ -35,7 +35,7 @@ def running(root: Path) -> Iterator[subprocess.Popen[str]]:
 
 
 def reply_to(process: subprocess.Popen[str], line: str) -> str:
-    """What the program says to a line."""
+    """What the program prints after this line of input."""
     assert process.stdin is not None
     assert process.stdout is not None
     process.stdin.write(f"{line}\n")
@@ -44,7 +44,7 @@ def reply_to(process: subprocess.Popen[str], line: str) -> str:
 
 
 def scraped(url: str) -> Samples:
-    """The numbers on the page: (name, labels beside whose it is) -> number."""
+    """The metrics on the page: (name, labels except those of the certificate) -> value."""
     with urllib.request.urlopen(url, timeout=10) as reply:
         text = reply.read().decode()
     return {
@@ -55,12 +55,12 @@ def scraped(url: str) -> Samples:
 
 
 def of(name: str, **labels: str) -> tuple[str, frozenset[tuple[str, str]]]:
-    """The key of a number."""
+    """The key of a metric."""
     return f"pushgateway_{name}", frozenset(labels.items())
 
 
 def test_prometheus_scrapes_what_became_of_pushes(root: Path) -> None:
-    """Pushes through the running program are on the page that Prometheus reads; the end of the input ends it."""
+    """The outcomes of pushes are on the page that Prometheus reads, and the end of the input ends the program."""
     with running(root) as process:
         assert process.stdout is not None
         url = process.stdout.readline().strip()

@@ -1,6 +1,7 @@
-"""The guards of the habits: what no source of ours may contain, how long it may be, and what a test owes its reader.
+"""Rules for all sources: forbidden calls and names, the length of functions, docstrings, and what a test must contain.
 
-Law of this file: as in test_layers.py, each guard is a pure function from a source to sentences and is seen to fail.
+Each guard is a pure function from a source to sentences, one for each fault, and has a test that shows that it can
+fail.
 """
 
 import ast
@@ -21,7 +22,7 @@ NOT_SWITCHED_OFF = {"verify", "ssl", "check_hostname"}
 CLASS_NAMES = re.compile(r"(Manager|Helper|Util|Utils)$")
 FUNCTION_NAMES = re.compile(r"_*(handle|process|do)_")
 NAMED_ELSEWHERE = {"handle_async_request"}
-"""Names that a library asks for: httpx of its transports."""
+"""Method names that a library prescribes: httpx for its transports."""
 SKIPPING = {"skip", "skipif", "xfail", "importorskip"}
 ASSERTING = re.compile(r"(raises|warns|fail)$|(^|\.)(assert|check)_\w+$")
 
@@ -29,12 +30,12 @@ Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
 def functions(tree: ast.AST) -> Iterator[Function]:
-    """Every function and method, nested ones too."""
+    """Every function and method, nested ones included."""
     yield from (node for node in ast.walk(tree) if isinstance(node, Function))
 
 
 def switched_off(node: ast.AST) -> str | None:
-    """The check of a certificate that this node switches off, if it does."""
+    """The name of the certificate check that this node switches off, or None."""
     if isinstance(node, ast.keyword) and node.arg in NOT_SWITCHED_OFF:
         name, value = node.arg, node.value
     elif isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Attribute):
@@ -45,7 +46,7 @@ def switched_off(node: ast.AST) -> str | None:
 
 
 def word_faults(source: str, text: str) -> list[str]:
-    """A sentence for each thing that has no place in any source of ours."""
+    """A sentence for each forbidden call, import or name."""
     faults = []
     for node in ast.walk(ast.parse(text)):
         where = f"{source}:{getattr(node, 'lineno', '?')}"
@@ -64,18 +65,19 @@ def word_faults(source: str, text: str) -> list[str]:
 
 
 def print_faults(source: str, text: str) -> list[str]:
-    """A sentence for each print: a library speaks through logging and observers."""
+    """A sentence for each `print`: a library reports through logging and observers."""
     printing = [n for n in ast.walk(ast.parse(text)) if isinstance(n, ast.Call) and ast.unparse(n.func) == "print"]
     return [f"{source}:{node.lineno} prints: only the command line does" for node in printing]
 
 
 def length_faults(source: str, text: str) -> list[str]:
-    """A sentence for a function that is too long to be read at once. Files are split where their subject changes, so
-    their length is not checked."""
+    """A sentence for each function that is too long to be read at once. Files are split where their subject
+    changes, so their length is not checked.
+    """
     faults = []
     for function in functions(ast.parse(text)):
         work = function.body[1:] if ast.get_docstring(function) else function.body
-        # What it takes and what it says are not counted: a constructor of twenty options has to name each.
+        # Signature and docstring are not counted: a constructor with twenty options has to name each.
         lines = (function.end_lineno or function.lineno) - work[0].lineno + 1 if work else 0
         if lines > FUNCTION_LINES:
             faults.append(f"{source}: {function.name} has {lines} lines, more than {FUNCTION_LINES}")
@@ -83,17 +85,17 @@ def length_faults(source: str, text: str) -> list[str]:
 
 
 def name_faults(source: str, text: str) -> list[str]:
-    """A sentence for each name that does not say what the thing is, and for a file without a law."""
+    """A sentence for each name that does not say what the thing is, and for a file without a docstring."""
     tree = ast.parse(text)
     classes = [node.name for node in ast.walk(tree) if isinstance(node, ast.ClassDef)]
     faults = [f"{source}: class {name} says nothing" for name in classes if CLASS_NAMES.search(name)]
     names = [function.name for function in functions(tree) if function.name not in NAMED_ELSEWHERE]
     faults += [f"{source}: function {name} says nothing" for name in names if FUNCTION_NAMES.match(name)]
-    return faults if ast.get_docstring(tree) else [*faults, f"{source} does not open with its law (a docstring)"]
+    return faults if ast.get_docstring(tree) else [*faults, f"{source} does not open with a docstring"]
 
 
 def proof_faults(source: str, text: str) -> list[str]:
-    """A sentence for each test that says no truth, asserts nothing or may be skipped."""
+    """A sentence for each test without a docstring, without an assertion, or with a mark that may skip it."""
     tree = ast.parse(text)
     faults = []
     for function in functions(tree):
@@ -110,39 +112,39 @@ def proof_faults(source: str, text: str) -> list[str]:
 
 
 def all_faults(guard: Callable[[str, str], list[str]], *groups: Mapping[str, str]) -> list[str]:
-    """What one guard says about all sources of some groups."""
+    """The sentences of one guard for all sources of these groups."""
     return [fault for group in groups for source, text in group.items() for fault in guard(source, text)]
 
 
 def test_nothing_forbidden(core: Mapping[str, str], plugins: Mapping[str, str], suites: Mapping[str, str]) -> None:
-    """Nothing swallows a cancellation, blocks the loop, runs text or talks to an unchecked server; nor do tests."""
+    """No source swallows a cancellation, blocks the loop, executes text or skips certificate checks; nor do tests."""
     assert all_faults(word_faults, core, plugins, suites) == []
 
 
 def test_only_the_command_line_prints(core: Mapping[str, str], plugins: Mapping[str, str]) -> None:
-    """A library that prints spoils its host's output."""
+    """A library that prints would mix its text into its host's output."""
     library = {module: text for module, text in core.items() if not module.startswith("pushgateway.cli")}
 
     assert all_faults(print_faults, library, plugins) == []
 
 
 def test_functions_are_short(core: Mapping[str, str], plugins: Mapping[str, str], suites: Mapping[str, str]) -> None:
-    """What is read at one go is understood."""
+    """No function body has more than `FUNCTION_LINES` lines."""
     assert all_faults(length_faults, core, plugins, suites) == []
 
 
 def test_names_say_what_things_are(core: Mapping[str, str], plugins: Mapping[str, str]) -> None:
-    """A name tells the thing, and a module opens with a docstring."""
+    """No class or function has a name such as Manager or `do_…`, and every module has a docstring."""
     assert all_faults(name_faults, core, plugins) == []
 
 
 def test_tests_state_and_prove_a_truth(suites: Mapping[str, str]) -> None:
-    """Every test says which truth it protects, asserts it, and is never left out."""
+    """Every test has a docstring, asserts something, and is never skipped."""
     assert all_faults(proof_faults, suites) == []
 
 
 def test_forbidden_things_are_seen() -> None:
-    """Each forbidden thing is one sentence, however it is written."""
+    """Each forbidden thing gives one sentence, in whatever form it is written."""
     cases = {
         "asyncio.wait_for(task, 1)": 1,
         "from asyncio import wait_for": 1,
@@ -164,7 +166,7 @@ def test_forbidden_things_are_seen() -> None:
 
 
 def test_lengths_are_seen_at_the_limit() -> None:
-    """The limits are inclusive: so many lines pass, one more does not."""
+    """A function of exactly the limit passes, one line more does not."""
     body = 'def f(\n    a,\n):\n    """What it says."""\n' + "    x = 1\n" * FUNCTION_LINES
 
     assert length_faults("m", "x = 1\n" * 10_000) == length_faults("m", body) == []
@@ -172,7 +174,7 @@ def test_lengths_are_seen_at_the_limit() -> None:
 
 
 def test_empty_names_and_tests_are_seen() -> None:
-    """Words that say nothing, tests that prove nothing and tests that are left out are each one sentence."""
+    """Names without meaning, tests that prove nothing and skipped tests give one sentence each."""
     assert len(name_faults("m", '"""Law."""\nclass PushManager: ...\ndef handle_push(): ...')) == 2
     assert len(name_faults("m", "class Push: ...")) == 1
     assert len(proof_faults("t", "def test_a(): pass")) == 2
@@ -181,7 +183,7 @@ def test_empty_names_and_tests_are_seen() -> None:
 
 
 def test_no_path_of_one_machine(root: Path) -> None:
-    """What is written here holds on every machine: no absolute path of somebody's home in sources and documents."""
+    """Sources and documents contain no absolute path of a home folder."""
     texts = [path for kind in ("py", "md", "toml", "ini") for path in root.glob(f"[!.]*/**/*.{kind}")]
     homes = re.compile(r"(?<![\w./<-])/(home|root|Users)/\w")
     mine = Path(__file__).resolve()

@@ -1,7 +1,7 @@
-"""The guards of the layers: imports go down only, one package has the network, what is pure stays pure.
+"""Imports go down only, only some packages use the network, and pure modules have no clock, random or thread.
 
-Each guard is a pure function from a source to sentences, one for each fault. It runs on the tree, and on a small source
-that breaks it, because a guard that was never seen to fail guards nothing.
+Each guard is a pure function from a source to sentences, one for each fault. It runs on the whole tree, and on a small
+source with the fault, to show that it can fail.
 """
 
 import ast
@@ -23,7 +23,7 @@ LAYERS = {
     "sync": 6,
     "receipts": 6,
     "testing": 6,
-    "__init__": 8,  # the door for hosts
+    "__init__": 8,  # the public names for hosts
     "cli": 8,
 }
 """Package (or module at the top) of the core -> its layer. A package imports from lower layers and from itself."""
@@ -46,7 +46,7 @@ PURE = {
     "engine.flow_control.size_limit",
     "engine.session.results",
 }
-"""Packages and modules without a clock, random, thread or loop of their own."""
+"""Packages and modules that use no clock, random, thread or event loop of their own."""
 IMPURE = {"asyncio", "anyio", "time", "random", "secrets", "uuid", "threading", "subprocess", "logging"}
 NETWORK_PACKAGES = {"transport", "sandbox", "cli", "testing"}
 NETWORK = {
@@ -81,7 +81,7 @@ PLUGIN_SANDBOX_MODULES = {"pushgateway.sandbox", "pushgateway.testing"}
 
 @attrs.frozen
 class Import:
-    """One name that a module imports. `typing_only` when it stands under `if TYPE_CHECKING`."""
+    """One name that a module imports. `typing_only`: the import is under `if TYPE_CHECKING`."""
 
     line: int
     module: str
@@ -91,7 +91,7 @@ class Import:
 
 
 def imports(text: str) -> Iterator[Import]:
-    """Every import of a module, inside of functions too."""
+    """Every import of a module, those inside functions included."""
     tree = ast.parse(text)
     guarded = {
         id(node)
@@ -109,25 +109,25 @@ def imports(text: str) -> Iterator[Import]:
 
 
 def calls(text: str) -> set[str]:
-    """What a module calls, as it is written there: `asyncio.open_connection`, `datetime.now`."""
+    """The calls in a module as they are written: `asyncio.open_connection`, `datetime.now`."""
     return {ast.unparse(node.func) for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Call)}
 
 
 def package_of(module: str) -> str:
-    """The package of a module of the core: `pushgateway.cli.send` -> `cli`, `pushgateway` -> `__init__`."""
+    """The package of a core module: `pushgateway.cli.send` -> `cli`, `pushgateway` -> `__init__`."""
     parts = module.split(".")
     return parts[1] if len(parts) > 1 else "__init__"
 
 
 def target(found: Import) -> str | None:
-    """The package of the core that an import reaches, None for what is not ours."""
+    """The package of the core that an import reaches; None for imports from elsewhere."""
     if found.module == "pushgateway" and found.name in LAYERS:
         return found.name
     return package_of(found.module) if found.module.split(".")[0] == "pushgateway" else None
 
 
 def layer_faults(module: str, text: str) -> list[str]:
-    """A sentence for each import that does not go down. Imports for types alone count too."""
+    """A sentence for each import that does not go to a lower layer. Imports for types alone count too."""
     here = package_of(module)
     if here not in LAYERS:
         return [f"{module} has no layer: add {here!r} to LAYERS in tests/guards/test_layers.py and to CONTRIBUTING.md"]
@@ -147,7 +147,7 @@ def layer_faults(module: str, text: str) -> list[str]:
 
 
 def cycles(modules: Mapping[str, str]) -> list[str]:
-    """A sentence when modules import each other in a cycle, within one package too; imports for types alone count."""
+    """A sentence if modules import each other in a cycle, also within one package; imports for types alone count."""
     graph: dict[str, set[str]] = {}
     for module, text in modules.items():
         reached = {
@@ -162,7 +162,7 @@ def cycles(modules: Mapping[str, str]) -> list[str]:
 
 
 def network_faults(module: str, text: str) -> list[str]:
-    """A sentence for each way to the network, for a module that may not have one."""
+    """A sentence for each network import or call, for modules that may not have one."""
     modules = {name for found in imports(text) for name in (found.module, f"{found.module}.{found.name}")}
     used = modules & NETWORK | {call for call in calls(text) if call.split(".")[-1] in STREAMS}
     return [f"{module} uses {name}: only pushgateway.transport has a network" for name in sorted(used)]
@@ -183,7 +183,7 @@ def is_pure(module: str) -> bool:
 
 
 def plugin_faults(module: str, text: str) -> list[str]:
-    """A sentence for each import of ours that a plug-in may not rely on."""
+    """A sentence for each import of a core module that plug-ins may not use."""
     in_sandbox = any(part.startswith("sandbox") for part in module.split("."))
     allowed = PLUGIN_MODULES | PLUGIN_SANDBOX_MODULES if in_sandbox else PLUGIN_MODULES
     faults = []
@@ -195,25 +195,27 @@ def plugin_faults(module: str, text: str) -> list[str]:
 
 
 def test_imports_go_down(core: Mapping[str, str]) -> None:
-    """A package knows the layers below it and nothing else."""
+    """A package imports only from lower layers."""
     faults = [fault for module, text in core.items() for fault in layer_faults(module, text)]
 
     assert faults == []
 
 
 def test_no_cycles(core: Mapping[str, str], plugins: Mapping[str, str]) -> None:
-    """Modules know each other in one direction only, within a package too."""
+    """Modules import each other in one direction only, also within a package."""
     assert cycles(core) == []
     assert cycles(plugins) == []
 
 
 def test_the_listing_is_the_table(core: Mapping[str, str]) -> None:
-    """Every package of the core has a row, and every row is a package that exists."""
+    """Every package of the core has a row in the table, and every row is an existing package."""
     assert {package_of(module) for module in core} == LAYERS.keys()
 
 
 def test_upward_imports_are_seen() -> None:
-    """The guard sees every way of importing, hidden ones and those for types too, and lets the ways down pass."""
+    """The guard finds every form of import, hidden ones and those for types included, and accepts imports from
+    lower layers.
+    """
     for_types = "if TYPE_CHECKING:\n    from pushgateway.vendor.contract import Vendor"
     cases = {
         ("pushgateway.model.push", "import pushgateway.model.errors"): 0,
@@ -241,7 +243,7 @@ def test_upward_imports_are_seen() -> None:
 
 
 def test_cycles_are_seen() -> None:
-    """Two modules of one package that know each other are a cycle, for types alone too."""
+    """Two modules of one package that import each other are a cycle, also for types alone."""
     a, b = "pushgateway.engine.a", "pushgateway.engine.b"
     for_types = f"if TYPE_CHECKING:\n    from {a} import A"
 
@@ -251,7 +253,7 @@ def test_cycles_are_seen() -> None:
 
 
 def test_one_package_has_the_network(core: Mapping[str, str], plugins: Mapping[str, str]) -> None:
-    """Only the transport talks to vendors; sandboxes, the command line and the test kit may open sockets too."""
+    """Only the transport contacts vendors. Sandboxes, the command line and the test kit may open sockets too."""
     quiet = {m: t for m, t in core.items() if package_of(m) not in NETWORK_PACKAGES}
     quiet |= {m: t for m, t in plugins.items() if ".sandbox" not in m}
     faults = [fault for module, text in quiet.items() for fault in network_faults(module, text)]
@@ -260,7 +262,7 @@ def test_one_package_has_the_network(core: Mapping[str, str], plugins: Mapping[s
 
 
 def test_what_is_pure_stays_pure(core: Mapping[str, str], plugins: Mapping[str, str]) -> None:
-    """No clock, random, thread or loop in what decides and translates: it is all handed in."""
+    """Pure modules use no clock, random, thread or loop: they get them as arguments."""
     pure = {m: t for m, t in core.items() if is_pure(m)}
     pure |= {m: t for m, t in plugins.items() if ".sandbox" not in m}
     faults = [fault for module, text in pure.items() for fault in purity_faults(module, text)]
@@ -269,21 +271,23 @@ def test_what_is_pure_stays_pure(core: Mapping[str, str], plugins: Mapping[str, 
 
 
 def test_network_and_clocks_are_seen() -> None:
-    """The guards of network and purity see imports, streams and calls."""
+    """The guards find imports, streams and calls."""
     assert len(network_faults("m", "import httpx\nfrom urllib import request\nasyncio.open_connection()")) == 3
     assert len(purity_faults("m", "from time import monotonic\nimport random\nnow = datetime.now(UTC)")) == 3
     assert network_faults("m", "import json") == purity_faults("m", "from datetime import datetime") == []
 
 
 def test_plugins_import_only_what_is_for_plugins(plugins: Mapping[str, str]) -> None:
-    """A plug-in relies on the contract, the rules and the counting, and its sandbox on the sandbox kit."""
+    """A plug-in imports the contract (`pushgateway.vendor`) only, and its sandbox also the sandbox kit."""
     faults = [fault for module, text in plugins.items() for fault in plugin_faults(module, text)]
 
     assert faults == []
 
 
 def test_plugins_that_reach_inside_are_seen() -> None:
-    """The core's insides and its host door are closed to plug-ins; the sandbox kit is open to sandboxes only."""
+    """Plug-ins may not import the core's other modules or the host's names; only sandboxes may import the sandbox
+    kit.
+    """
     assert (
         len(plugin_faults("acme.vendor", "from pushgateway.model.push import Push\nfrom pushgateway import Gateway"))
         == 2

@@ -1,7 +1,7 @@
-"""The guards of what is shipped: the tests run on the wheels, the wheels are whole, the README's commands are CI's.
+"""Checks of what is shipped: tests run on the built wheels, wheels are complete, the README's commands are those of CI.
 
-Law of this file: what a user installs is what was tested. Under tox `PUSHGATEWAY_INSTALLED_IN` names the folder that
-the packages must come from; without it they must come from this checkout, so that no stale copy is tested by mistake.
+Under tox `PUSHGATEWAY_INSTALLED_IN` names the folder that the packages must be imported from. Without it they must come
+from this checkout, so that no old installation is tested by mistake.
 """
 
 import importlib
@@ -45,7 +45,7 @@ def package(request: pytest.FixtureRequest, root: Path) -> tuple[Path, Path]:
 
 
 def test_the_tested_package_is_the_one_meant(package: tuple[Path, Path]) -> None:
-    """Under tox it is the installed wheel, otherwise the checkout; never a third one."""
+    """Under tox it is the installed wheel, otherwise the checkout, never another copy."""
     source, imported = package
     meant = Path(os.environ.get("PUSHGATEWAY_INSTALLED_IN", source.parent)).resolve()
 
@@ -53,7 +53,7 @@ def test_the_tested_package_is_the_one_meant(package: tuple[Path, Path]) -> None
 
 
 def test_the_package_is_whole(package: tuple[Path, Path]) -> None:
-    """Every file of a package is shipped as it stands here: sources, rules, pages and the typing marker."""
+    """Every file of a package is shipped unchanged: sources, rules, pages and the typing marker."""
     source, imported = package
     files = list(shipped(source))
     lost = [file for file in files if not (imported / file).is_file()]
@@ -67,7 +67,7 @@ def test_the_package_is_whole(package: tuple[Path, Path]) -> None:
 
 
 def test_versions_agree(root: Path) -> None:
-    """Core and plug-ins are released together, and each plug-in asks for a core that this one is."""
+    """Core and plug-ins have the same version, and each plug-in requires a core that includes this one."""
     core = project(root, ".")
     plugins = [project(root, str(path.parent)) for path in root.glob("plugins/*/pyproject.toml")]
     wanted = [Requirement(text) for plugin in plugins for text in plugin["dependencies"]]
@@ -80,14 +80,14 @@ def test_versions_agree(root: Path) -> None:
 
 
 def test_the_changelog_knows_the_version(root: Path) -> None:
-    """The version in the making has its place in the changelog."""
+    """The changelog has a section for the version in development."""
     version = project(root, ".")["version"]
 
     assert re.search(rf"^## .*\b{re.escape(version)}\b", (root / "CHANGELOG.md").read_text("utf-8"), re.MULTILINE)
 
 
 def test_entry_points_lead_somewhere() -> None:
-    """The plug-in is found by its brand, its sandbox by the same name, and the command is there."""
+    """Plug-in and sandbox are found by their brand, and the command exists."""
     vendors = {point.name: point.load() for point in entry_points(group="pushgateway.vendors")}
     sandboxes = {point.name: point.load() for point in entry_points(group="pushgateway.sandboxes")}
     (command,) = entry_points(group="console_scripts", name="pushgateway")
@@ -100,7 +100,9 @@ def test_entry_points_lead_somewhere() -> None:
 
 
 def test_ci_runs_what_the_readme_says(root: Path) -> None:
-    """The README gives two commands: one shows it working, one runs every test; CI runs the second, to the letter."""
+    """The README gives two commands: one shows the gateway working, one runs every test. CI runs the second one
+    exactly.
+    """
     readme = (root / "README.md").read_text("utf-8")
     blocks = re.findall(r"^```(?:bash|console|sh|shell)\n(.*?)^```", readme, re.MULTILINE | re.DOTALL)
     lines = [line.removeprefix("$ ") for block in blocks for line in block.splitlines()]

@@ -1,6 +1,7 @@
-"""The guards of the doors: what a module offers is in order and can be had, and the error tree is drawn as it is.
+"""Checks of the public names: each `__all__` is sorted and importable, and `errors.py` draws its exception tree
+correctly.
 
-Law of this file: a door is read from its source and opened by import; the two must agree.
+`__all__` is read from the source, its names are looked up in the imported module, and the two must agree.
 """
 
 import ast
@@ -12,7 +13,7 @@ from pushgateway.model import errors
 
 
 def listed_names(text: str) -> list[str] | None:
-    """What a module's `__all__` lists, None when it has none."""
+    """The names in a module's `__all__`, None if it has none."""
     for node in ast.parse(text).body:
         if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__":
             return list(ast.literal_eval(node.value))
@@ -20,7 +21,7 @@ def listed_names(text: str) -> list[str] | None:
 
 
 def in_order(names: list[str]) -> list[str]:
-    """Constants, then classes, then functions, each by the alphabet: the order ruff keeps too."""
+    """Sorted: constants, then classes, then functions, each in alphabetical order. ruff requires the same order."""
     return sorted(names, key=lambda name: (0 if name.isupper() else 1 if name[0].isupper() else 2, name))
 
 
@@ -37,7 +38,7 @@ def drawn_tree(docstring: str) -> dict[str, str | None]:
 
 
 def test_public_names_are_sorted_and_importable(core: Mapping[str, str], plugins: Mapping[str, str]) -> None:
-    """Each `__all__` is in order, names nothing twice, and every name can be had."""
+    """Each `__all__` is in order, names nothing twice, and every name exists in the module."""
     listed = {module: names for module, text in {**core, **plugins}.items() if (names := listed_names(text))}
     disorder = {module: names for module, names in listed.items() if names != in_order(list(set(names)))}
     closed = [
@@ -53,7 +54,7 @@ def test_public_names_are_sorted_and_importable(core: Mapping[str, str], plugins
 
 
 def test_the_package_itself_only_imports(core: Mapping[str, str]) -> None:
-    """`pushgateway/__init__.py` imports and lists, nothing else; what it imports is what it lists."""
+    """`pushgateway/__init__.py` contains only imports and `__all__`, and `__all__` lists exactly what it imports."""
     docstring, *body = ast.parse(core["pushgateway"]).body
     others = [ast.unparse(node) for node in body if not isinstance(node, ast.ImportFrom)]
     brought = [alias.asname or alias.name for node in body if isinstance(node, ast.ImportFrom) for alias in node.names]
@@ -64,12 +65,14 @@ def test_the_package_itself_only_imports(core: Mapping[str, str]) -> None:
 
 
 def tree_of(kind: type) -> set[type]:
-    """A class and everything that is derived from it, at every depth."""
+    """A class and all its subclasses, at every depth."""
     return {kind}.union(*map(tree_of, kind.__subclasses__()))
 
 
 def test_the_error_tree_is_drawn_as_it_is(core: Mapping[str, str]) -> None:
-    """The drawing at the top of errors.py has every exception of ours under its real parent, wherever it is defined."""
+    """The tree at the top of errors.py has each exception of the project below its real parent, wherever it is
+    defined.
+    """
     for module in core:
         if not module.endswith("__main__"):
             importlib.import_module(module)
@@ -80,7 +83,7 @@ def test_the_error_tree_is_drawn_as_it_is(core: Mapping[str, str]) -> None:
 
 
 def test_a_wrong_drawing_is_seen() -> None:
-    """A drawing is read line by line: names, parents and depth, with a mixin's name in brackets left aside."""
+    """A drawing is parsed line by line: names, parents and depth. A second base class in brackets is ignored."""
     drawing = """Title.
 
     Root
@@ -94,7 +97,7 @@ def test_a_wrong_drawing_is_seen() -> None:
 
 
 def test_order_is_constants_classes_functions() -> None:
-    """The order of a door does not depend on how the names were given."""
+    """The sorted order does not depend on the order of the input."""
     assert in_order(["send", "Vendor", "A_LIMIT", "Access", "code", "B_LIMIT"]) == [
         "A_LIMIT",
         "B_LIMIT",

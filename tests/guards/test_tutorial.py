@@ -1,7 +1,7 @@
-"""The tutorial's plug-in: a package of its own, installed and judged as its reader would do it.
+"""The tutorial's plug-in (`examples/acme`), installed as a package of its own and run through its own tests.
 
-Law of this file: that the page shows its files is held by `docs/test_tables.py`; that each rule of the contract is
-missed when it is removed, by `test_broken.py`.
+That the page shows its files is checked by `docs/test_tables.py`; that the conformance kit misses no rule of the
+contract, by `tests/testing/test_broken.py`.
 """
 
 import os
@@ -21,7 +21,7 @@ pytest_plugins = ["pytester"]
 
 
 def test_its_own_test_file_passes(tmp_path: Path, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Thirty lines run every scenario, and nothing is left out."""
+    """Thirty lines of test file run every scenario of the kit, and none is skipped."""
     with installed(tmp_path / "installed") as kit:
         expected = 2 * sum(len(scenario.runs) for scenario in scenarios(kit))  # in process and over HTTP
     pytester.makepyfile((EXAMPLE / "tests" / "test_acme.py").read_text("utf-8"))
@@ -36,7 +36,7 @@ def test_its_own_test_file_passes(tmp_path: Path, pytester: pytest.Pytester, mon
 
 
 def test_the_page_shows_what_the_kit_says(root: Path, tmp_path: Path) -> None:
-    """The failure that the page shows is what an author gets to see who forgets that rule."""
+    """The failure on the page is the kit's real message about a plug-in that breaks that rule."""
     (forgotten,) = (broken for broken in BROKEN if broken.promise == "kept")
     seen = forgotten.seen(tmp_path)
     page = (root / "docs" / "en" / "writing-a-plugin.md").read_text("utf-8")
@@ -45,7 +45,7 @@ def test_the_page_shows_what_the_kit_says(root: Path, tmp_path: Path) -> None:
 
 
 def test_it_is_found_by_its_brand(tmp_path: Path) -> None:
-    """Installing it is all there is to do."""
+    """Installing it is enough: vendor and sandbox are found by the brand."""
     with installed(tmp_path):
         vendor, sandbox = Plugins().vendor("acme"), find_sandbox("acme")
 
@@ -54,7 +54,9 @@ def test_it_is_found_by_its_brand(tmp_path: Path) -> None:
 
 
 def test_it_is_small_and_asks_for_this_core(root: Path) -> None:
-    """About 200 lines of code besides blank ones and docstrings, about 120 for its server, and a core like this one."""
+    """About 200 lines of code without blank lines and docstrings, about 120 for its server, and a requirement that
+    this core meets.
+    """
     lines = {
         name: [line for line in (EXAMPLE / "pushgateway_acme" / name).read_text("utf-8").splitlines() if line.strip()]
         for name in ("vendor.py", "sandbox.py")
@@ -70,7 +72,7 @@ def test_it_is_small_and_asks_for_this_core(root: Path) -> None:
 
 
 def test_it_is_short_and_every_file_opens_with_a_docstring() -> None:
-    """What is to be copied keeps the habits of this house."""
+    """Readers copy these files, so they keep the project's own rules."""
     for path in EXAMPLE.rglob("*.py"):
         text = path.read_text("utf-8")
         assert text.startswith('"""'), f"{path.name} does not open with a docstring"

@@ -1,6 +1,6 @@
 """Cancellation at every moment of every public call, in fifteen scenes: nothing is lost, left over or sent twice.
 
-`tests/support/cancelling.py` says what is looked at after each run: what was taken back did not leave, others ended as
+`tests/support/cancelling.py` lists what is checked after each run: a withdrawn push is not sent, other calls end as
 they would have, every connection is free again, and closing leaves nothing.
 """
 
@@ -18,7 +18,7 @@ every_scene = pytest.mark.parametrize("scene", SCENES)
 @every_scene
 @every_call
 def test_a_call_cancelled_at_any_moment_leaves_nothing_behind(call: str, scene: str) -> None:
-    """By `Task.cancel()` before each round of the loop while the call lasts."""
+    """By `Task.cancel()` before each round of the loop while the call runs."""
     assert at_every_round(call, scene) > 0
 
 
@@ -36,7 +36,7 @@ PAIRED = ("expired access",)
 
 @every_call
 def test_two_cancellations_leave_nothing_behind(call: str, request: pytest.FixtureRequest) -> None:
-    """The same call once more, or another one a moment later or before; `tox -e fuzz` tries more scenes and gaps."""
+    """The same call again, or another one a moment before or after it. `tox -e fuzz` tries more scenes and gaps."""
     scenes, gaps = (SCENES, (0, 1, 2, 5)) if request.config.getoption("--inputs") else (PAIRED, (1,))
 
     rounds = [in_pairs(call, scene, gaps) for scene in scenes]
@@ -45,7 +45,7 @@ def test_two_cancellations_leave_nothing_behind(call: str, request: pytest.Fixtu
 
 
 def test_the_sweep_sees_what_leaks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A push that leaves although it was taken back is seen: the sweep can fail."""
+    """The sweep can fail: it finds a push that is sent although it was withdrawn."""
     monkeypatch.setattr(Singles, "is_abandoned", lambda self, places: False)
 
     with pytest.raises(AssertionError, match="taken back"):
@@ -53,7 +53,7 @@ def test_the_sweep_sees_what_leaks(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_cancellation_at_a_suspension_ends_the_wait() -> None:
-    """`CancelAt` is what it claims: it fires at the k-th suspension and not beyond the last."""
+    """`CancelAt` raises at the k-th suspension, and does nothing if there are fewer."""
     seen = []
 
     async def waits() -> None:
@@ -74,7 +74,7 @@ def test_a_cancellation_at_a_suspension_ends_the_wait() -> None:
 
 
 def test_without_a_cancellation_everybody_is_served() -> None:
-    """The scenes themselves are harmless: nobody fails in them but for what they close."""
+    """No scene fails by itself: without a cancellation every call succeeds, except what the scene itself closes."""
     runs: list[Run] = [run(call, scene) for call in CALLS for scene in SCENES]
 
     assert not [one for one in runs if one.reached]

@@ -1,7 +1,7 @@
-"""Cancellation of the parts below the gateway: access tokens, and the transport over a real socket.
+"""Cancellation of the parts below the gateway: `AccessTokens`, and the transport over a real socket.
 
-Law of this file: the wait for an access token is virtual; the transport is the real one on loopback, cancelled at each
-of its suspensions until it has none left, on a new connection and on one used before.
+The access tokens run in virtual time. The transport is the real one on loopback; it is cancelled at each of its
+suspensions, on a new connection and on a reused one.
 """
 
 import asyncio
@@ -21,7 +21,9 @@ from pushgateway.vendor import AccessToken, Request, Response
 @every_order
 @pytest.mark.parametrize("second", [None, 0, 1, 2])
 def test_a_cancelled_waiter_takes_no_login_with_it(seed: int | None, second: int | None) -> None:
-    """Whoever waits, also the first who began it: the login goes on, once, and the others have its token."""
+    """When one waiter leaves, even the one who started the login, the single login goes on and the others get its
+    token.
+    """
 
     async def waiting(when: int) -> tuple[bool, int, list[AccessToken]]:
         tokens, office = fresh(), Office()
@@ -55,7 +57,9 @@ OPEN: set[asyncio.StreamWriter] = set()
 
 
 def answering(server: Server) -> Behaviour:
-    """Keeps the connection and answers everything, in two pieces; `OPEN` has the connections that are not gone."""
+    """Keeps the connection open and answers each request in two pieces. `OPEN` has the connections that are not
+    closed.
+    """
 
     async def behave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         OPEN.add(writer)
@@ -75,7 +79,7 @@ def answering(server: Server) -> Behaviour:
 
 
 def sockets() -> int:
-    """How many sockets this process has open."""
+    """Number of sockets that this process has open."""
     count = 0
     for handle in os.listdir("/proc/self/fd"):
         with contextlib.suppress(OSError):
@@ -91,7 +95,7 @@ async def asked(transport: HttpTransport, server: Server) -> Response:
 @pytest.mark.anyio
 @pytest.mark.parametrize("used", [False, True])
 async def test_the_transport_cancelled_at_any_suspension_gives_its_connection_back(used: bool) -> None:
-    """With one connection only: if it were lost, the next request would never leave. No socket stays open."""
+    """With one connection only: if it were lost, the next request could not be sent. No socket stays open."""
     async with serving(answering) as server:
         before = sockets()
         k = 0
@@ -105,7 +109,7 @@ async def test_the_transport_cancelled_at_any_suspension_gives_its_connection_ba
             with contextlib.suppress(asyncio.CancelledError):
                 await sweep
             fired = sweep.fired
-            await asyncio.sleep(0)  # as a real cancellation does: what waited for the socket hears of it first
+            await asyncio.sleep(0)  # as in a real cancellation: callbacks of the socket run first
             reply = await asked(transport, server)
             assert reply.status == 200
             await transport.aclose()
@@ -116,7 +120,7 @@ async def test_the_transport_cancelled_at_any_suspension_gives_its_connection_ba
 
 @pytest.mark.anyio
 async def test_the_transport_cancelled_by_its_task_gives_its_connection_back() -> None:
-    """By `Task.cancel()` before each round of the loop, two requests at once: the other one does not notice."""
+    """By `Task.cancel()` before each round of the loop, with two concurrent requests: the other one is not affected."""
     async with serving(answering) as server:
         before = sockets()
         for when in range(1, 40):
@@ -134,7 +138,7 @@ async def test_the_transport_cancelled_by_its_task_gives_its_connection_back() -
 
 
 async def closed(before: int) -> bool:
-    """Whether both sides let go of every socket within a few thousand rounds of the loop."""
+    """Whether both sides closed every socket within a few thousand rounds of the loop."""
     for _ in range(5_000):
         if not OPEN and sockets() <= before:
             return True
@@ -144,7 +148,9 @@ async def closed(before: int) -> bool:
 
 @pytest.mark.anyio
 async def test_a_cancellation_is_no_verdict_of_the_transport() -> None:
-    """It passes as what it is: `NoVerdict` would be taken for the network's doing, and repeated."""
+    """`CancelledError` is raised unchanged. A `NoVerdict` would be taken for a network fault, and the request
+    repeated.
+    """
     async with serving(answering) as server:
         before = sockets()
         transport = HttpTransport()

@@ -1,6 +1,6 @@
-"""The catalogue of faults is true: each id has its row, and each test that a row names exists.
+"""Checks of `catalogue.md`: each fault has its row, and each test that a row names exists.
 
-Law of this file: it reads `catalogue.md` and the sources of the tests; it runs none of them.
+The page and the sources of the tests are read; no test is run here.
 """
 
 import ast
@@ -11,15 +11,15 @@ from pathlib import Path
 import pytest
 
 GROUPS = {"A": 13, "Q": 6, "B": 13, "C": 10, "O": 10, "N": 18, "H": 15, "X": 10, "R": 9}
-"""How many ids each group has."""
+"""Number of ids in each group."""
 ELSEWHERE = {"B8"}
-"""A broadcast across a crash of the process: there is nothing that survives one yet."""
+"""A broadcast across a crash of the process: nothing of it is stored yet."""
 ROW = re.compile(r"^\| ([A-Z]\d+) \| [^|]+ \| ([^|]+) \|$", re.MULTILINE)
 NAMED = re.compile(r"`((?:\w+/)?test_\w+\.py)::(test_\w+)`")
 
 
 def rows(page: str) -> dict[str, list[tuple[str, str]]]:
-    """By id: the tests that show it, as file and name. An id with two rows is an error."""
+    """By id: the tests of its row, as (file, name). An id with two rows is an error."""
     found: dict[str, list[tuple[str, str]]] = {}
     for key, named in ROW.findall(page):
         assert key not in found, f"{key} has two rows"
@@ -40,7 +40,7 @@ def unknown(named: Mapping[str, list[tuple[str, str]]], suites: Mapping[str, str
 
 
 def test_every_fault_has_its_row(root: Path) -> None:
-    """No id of the groups that concern the engine is missing, and none is made up."""
+    """No id of the groups is missing, and no other id is there."""
     page = (root / "tests" / "scenarios" / "catalogue.md").read_text("utf-8")
     ids = {f"{group}{number}" for group, count in GROUPS.items() for number in range(1, count + 1)}
 
@@ -49,12 +49,12 @@ def test_every_fault_has_its_row(root: Path) -> None:
 
 
 def test_every_test_of_the_catalogue_exists(root: Path, suites: Mapping[str, str]) -> None:
-    """A test that is renamed or removed takes its place in the catalogue with it."""
+    """A test that is renamed or removed must be changed in the catalogue too."""
     assert unknown(rows((root / "tests" / "scenarios" / "catalogue.md").read_text("utf-8")), suites) == []
 
 
 def test_a_wrong_row_is_seen() -> None:
-    """A test that is not there, one of another file, a row without a test, and an id given twice."""
+    """A missing test, a test in another file, a row without a test, and a repeated id are each found."""
     suites = {"tests/test_a.py": "def test_one(): ...", "plugins/oppo/tests/test_b.py": "async def test_two(): ..."}
     good = "| A1 | f | `test_a.py::test_one`<br>`oppo/test_b.py::test_two` |\n"
     bad = "| A2 | f | `test_a.py::test_two` |\n| A3 | f | nothing |\n"

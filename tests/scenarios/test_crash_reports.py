@@ -1,7 +1,7 @@
-"""What a crash reporter finds: it stores the variables of every frame of a traceback, as sentry and others do.
+"""No secret in a crash report: reporters such as sentry store the variables of every frame of a traceback.
 
-Law of this file: an error is made in each way that a host can make one, and each frame of ours on the way (those that
-attrs writes too) is looked through, also those of errors that were caught before. No secret is in any of them.
+Each test raises an error in one of the ways in which a host can cause one. Every frame of the library is searched,
+including code that attrs generated and the frames of exceptions that were caught before.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ OURS = ("/pushgateway/", "/pushgateway_oppo/", "<attrs generated")
 
 
 def frames(error: BaseException) -> Iterator[FrameType]:
-    """Every frame of ours of an error, and of those that it came from, suppressed or not."""
+    """Every frame of the library in an error and in the errors that led to it, suppressed ones included."""
     todo: list[BaseException | None] = [error]
     while todo:
         if (one := todo.pop()) is None:
@@ -37,7 +37,7 @@ def frames(error: BaseException) -> Iterator[FrameType]:
 
 
 def stored(value: Any, depth: int = 6) -> str:
-    """What a reporter writes down of a variable: plain containers are gone through, anything else by its `repr`."""
+    """What a reporter stores of a variable: plain containers are walked, anything else is stored by its `repr`."""
     if depth and isinstance(value, Mapping):
         return " ".join(f"{key!r} {stored(inner, depth - 1)}" for key, inner in value.items())
     if depth and isinstance(value, list | tuple | set | frozenset):
@@ -46,7 +46,7 @@ def stored(value: Any, depth: int = 6) -> str:
 
 
 def leaks(make: Callable[[], object]) -> list[str]:
-    """Frames and variables in which the canary stands, once `make` has raised."""
+    """The frames and variables that contain the canary after `make` has raised."""
     with pytest.raises(Exception) as caught:  # noqa: PT011 - whatever it is
         make()
     ours = list(frames(caught.value))
@@ -60,7 +60,9 @@ def leaks(make: Callable[[], object]) -> list[str]:
 
 
 def test_a_leaking_frame_is_seen() -> None:
-    """The search finds a secret in a variable, in a list in a variable, and in what a caught error left."""
+    """The search finds a secret in a variable, in a list in a variable, and in a frame of an error that was caught
+    before.
+    """
 
     def leaking(secret: str) -> None:
         kept = {"a": [secret]}
@@ -100,7 +102,7 @@ LOOP["loop"] = LOOP
     ],
 )
 def test_a_wrong_value_leaves_no_secret_in_a_frame(wrong: Callable[[], object]) -> None:
-    """Whatever is wrong beside the secret, or with it."""
+    """Whatever value beside the secret is wrong, or the secret itself."""
     assert leaks(wrong) == []
 
 
@@ -116,7 +118,7 @@ def test_a_wrong_value_leaves_no_secret_in_a_frame(wrong: Callable[[], object]) 
     ],
 )
 def test_wrong_settings_leave_no_secret_in_a_frame(settings: dict[str, Any]) -> None:
-    """Of a gateway of either kind, when it is made and when it is given new certificates."""
+    """For both kinds of gateway, at creation and at `reload`."""
     certificates = [Certificate(1, "toy", settings), Certificate(2, "oppo", {"app_key": CANARY, "dialect": "v9"})]
 
     async def reload() -> None:
@@ -147,7 +149,9 @@ def test_wrong_settings_leave_no_secret_in_a_frame(settings: dict[str, Any]) -> 
     ],
 )
 def test_a_typo_in_the_configuration_leaves_no_secret_in_a_frame(tmp_path: Path, text: str) -> None:
-    """The text of the file, the values of its sources and the environment are in none when `ConfigError` is raised."""
+    """Neither the text of the file, the values of its sources nor the environment are in a frame of the
+    `ConfigError`.
+    """
     (tmp_path / "secret").write_text(CANARY)
     path = tmp_path / "pushgateway.toml"
     whole = (

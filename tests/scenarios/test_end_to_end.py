@@ -1,6 +1,6 @@
-"""From (certificate id, token) to OPPO: the whole house against the strict sandbox, without a network.
+"""From (certificate id, token) to OPPO: the whole gateway against the strict sandbox, without a network.
 
-Each test compares outcomes with the sandbox's ledger, which is written only when a push is really performed.
+Each test compares outcomes with the sandbox's ledger, which has an entry only for a push that was really delivered.
 """
 
 import asyncio
@@ -56,7 +56,7 @@ def run(main: Coroutine[Any, Any, Any]) -> Any:
 
 
 def check_ledger(sandbox: OppoSandbox, outcomes: list[Outcome], texts: dict[str, str]) -> None:
-    """The outcomes and what phones got tell the same story, and nobody got another's text."""
+    """Outcomes and the sandbox's ledger agree, and no phone got another phone's text."""
     for outcome in outcomes:
         times = sandbox.ledger.count(outcome.push_token.token)
         if outcome.status is Status.ACCEPTED:
@@ -70,7 +70,7 @@ def check_ledger(sandbox: OppoSandbox, outcomes: list[Outcome], texts: dict[str,
 
 
 def test_ten_thousand_cold_sends_make_one_login() -> None:
-    """Each outcome right, dead tokens found, nobody got another's text."""
+    """Each outcome is right, dead tokens are found, and no phone gets another's text."""
     sandbox = sandbox_(tokens=10_000)
     tokens = list(sandbox.tokens)
     dead = set(random.Random(3).sample(tokens, 500))
@@ -93,7 +93,7 @@ def test_ten_thousand_cold_sends_make_one_login() -> None:
 
 
 def test_forty_sends_with_an_expired_token_make_one_further_login() -> None:
-    """All arrive once; the host notices nothing."""
+    """All arrive once, and the host sees no failure."""
     sandbox = sandbox_(tokens=41)
     first, *others = sandbox.tokens
 
@@ -132,7 +132,7 @@ FAULTS = [
 
 @pytest.mark.parametrize("seed", [1, 2])
 def test_a_hundred_thousand_concurrent_sends_with_faults_on(seed: int) -> None:
-    """No text on a wrong token, no outcome lost, no push twice: the ledger says so."""
+    """No text goes to a wrong token, no outcome is lost, no push is delivered twice."""
     count = 50_000  # two seeds make the hundred thousand
     sandbox = sandbox_(tokens=count, seed=seed)
     sandbox.faults.add(
@@ -160,7 +160,7 @@ def test_a_hundred_thousand_concurrent_sends_with_faults_on(seed: int) -> None:
 
 
 def test_hard_cases_end_as_promised_and_hurt_nobody() -> None:
-    """Each oddity has its own outcome; the good pushes around it arrive."""
+    """Each unusual push has its own outcome, and the ordinary pushes around it arrive."""
     sandbox = sandbox_()
     good, other = sandbox.tokens[:2]
     wrong = certificate(sandbox, 7006, master_secret="not the MasterSecret")
@@ -212,7 +212,7 @@ def test_hard_cases_end_as_promised_and_hurt_nobody() -> None:
 
 
 def test_a_clock_that_is_off_is_learned_from_the_reply() -> None:
-    """An hour off: the login is repeated once with the vendor's time, and later logins are right at once."""
+    """With a clock one hour off, the login is repeated once with the vendor's time; later logins succeed at once."""
     sandbox = OppoSandbox(clock=lambda: loop_wall_clock()() + 3600)
 
     async def main() -> list[Outcome]:
@@ -228,7 +228,7 @@ def test_a_clock_that_is_off_is_learned_from_the_reply() -> None:
 
 
 def test_every_push_beyond_the_daily_quota_gets_that_reason() -> None:
-    """Over quota inside a batch: the first get through, the others are told why."""
+    """A quota that ends within a batch: the first pushes are accepted, the others get `QUOTA_EXCEEDED`."""
     sandbox = sandbox_(daily_limit=5)
     pushes = [Push(PushToken(7005, token), Notification("t", token)) for token in sandbox.tokens]
 
@@ -245,7 +245,7 @@ def test_every_push_beyond_the_daily_quota_gets_that_reason() -> None:
 
 @pytest.mark.parametrize("dialect", ["v1.3", "current"])
 def test_broadcasts_reach_their_audience(dialect: str) -> None:
-    """All, long lists with dead tokens among them, an alias, a tag."""
+    """Everyone, a long list with dead tokens, an alias, a tag."""
     sandbox = sandbox_(tokens=2500, dialect=dialect)
     tokens = list(sandbox.tokens)
     for token in tokens[::100]:
@@ -278,7 +278,7 @@ def test_broadcasts_reach_their_audience(dialect: str) -> None:
 
 
 def test_no_secret_token_or_text_is_in_any_log_or_repr(caplog: pytest.LogCaptureFixture) -> None:
-    """Over all faults: whatever goes wrong, a log may be shown to anybody."""
+    """Over all faults: logs and reprs may be shown to anybody."""
     caplog.set_level(logging.DEBUG)
     canary = "CANARY7f3a"
     sandbox = OppoSandbox(clock=loop_wall_clock(), master_secret=f"{canary}-secret", tokens=200)
@@ -304,7 +304,7 @@ def test_no_secret_token_or_text_is_in_any_log_or_repr(caplog: pytest.LogCapture
 
 
 def test_a_repeat_carries_the_same_bytes() -> None:
-    """Apart from the access token, what goes out again is what went out before."""
+    """A repeated request equals the first one, except for the access token."""
     sandbox = sandbox_()
     sandbox.faults.add(Fault(kind="drop"), Fault(kind="code", code="-1"))
     bodies: list[bytes] = []

@@ -1,4 +1,6 @@
-"""Twenty certificates in one process, one of which hangs and one of which is flooded: the others do not feel it."""
+"""Twenty certificates in one process, one of which hangs and one of which is flooded: the others are not affected.
+Virtual time.
+"""
 
 import asyncio
 
@@ -16,7 +18,7 @@ HANGING, FLOODED = "0", "1"
 
 
 def accepted(*, trouble: bool) -> tuple[dict[str, int], dict[str, float]]:
-    """What each of the others got through in a minute, and how long the slowest of a hundred took."""
+    """By certificate: accepted pushes in a minute, and the time of the slowest one of a hundred."""
     server = LoadedServer()
     server.limit = lambda pool, now: 100.0
     if trouble:
@@ -41,7 +43,7 @@ def accepted(*, trouble: bool) -> tuple[dict[str, int], dict[str, float]]:
 
 
 def test_one_hangs_and_one_is_flooded() -> None:
-    """The other eighteen keep their throughput, equal shares, and their speed."""
+    """The other eighteen keep their throughput, equal shares and their speed."""
     alone, alone_slowest = accepted(trouble=False)
     beside, beside_slowest = accepted(trouble=True)
 

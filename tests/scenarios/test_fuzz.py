@@ -1,7 +1,6 @@
-"""Every parser reads made inputs: a few thousand every day, millions with `tox -e fuzz -- 2000000`.
+"""Every parser reads generated inputs: a few thousand in the everyday run, millions with `tox -e fuzz -- 2000000`.
 
-What must be true of a reading stands beside each parser in `tests/support/fuzzing`. A failing input says how to make it
-again.
+What each parser must do is asserted in `tests/support/fuzzing`. A failure says how to run its input again.
 """
 
 from collections.abc import Callable
@@ -22,7 +21,7 @@ import pushgateway.vendor.toolkit.readers
 
 NAMES = sorted(fuzzing.targets())
 SLOW = {"config": 5, "control": 5, "rules": 3}
-"""Inputs of these take many times as long; the everyday run makes so many times fewer."""
+"""Parsers whose inputs take many times longer: the everyday run uses so many times fewer."""
 EVERYDAY = 3000
 
 
@@ -43,7 +42,9 @@ def test_no_input_is_read_wrongly(
 
 
 def test_one_input_again(request: pytest.FixtureRequest) -> None:
-    """`--input batch:4711` reads that input alone, as a failure tells; without it the first of all is read."""
+    """`--input batch:4711`, as a failure names it, runs that input alone. Without the option the first input of all
+    is run.
+    """
     name, _, number = (request.config.getoption("--input") or f"{NAMES[0]}:0").partition(":")
 
     fuzzing.run_one(name, fuzzing.targets()[name], int(number))

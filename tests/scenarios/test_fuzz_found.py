@@ -1,7 +1,4 @@
-"""What fuzzing has found, each as a test of its own, so that it stays found.
-
-Law of this file: one input, one reading; the shortest form of what `tests/support/fuzzing` came upon.
-"""
+"""Regression tests for what fuzzing has found: each has one input in its shortest form."""
 
 import json
 from typing import Any
@@ -31,7 +28,7 @@ from pushgateway.vendor.rules import parse_rules
     ],
 )
 def test_a_reply_with_two_codes_is_no_verdict(content: bytes) -> None:
-    """JSON's readers take the last of two; which one the vendor meant nobody knows."""
+    """JSON parsers take the last of two equal names. Which one the vendor meant is unknown."""
     with pytest.raises(NoVerdict, match="two codes"):
         read_reply(Response(200, {}, content))
 
@@ -40,7 +37,7 @@ def test_a_reply_with_two_codes_is_no_verdict(content: bytes) -> None:
     "content", [b'{"code":0,"code":"0"}', b'{"code":0,"data":{"code":11}}', b'{"x":"code","code":0}']
 )
 def test_a_code_said_twice_or_elsewhere_is_one_code(content: bytes) -> None:
-    """The same code twice contradicts nothing, and a code inside of `data` is another thing."""
+    """The same code twice is no contradiction, and a code inside of `data` is something else."""
     assert read_reply(Response(200, {}, content)).code == "0"
 
 
@@ -48,13 +45,15 @@ def test_a_code_said_twice_or_elsewhere_is_one_code(content: bytes) -> None:
     "text", ["brand = " + "9" * 5000, "brand = " + "[" * 100_000, "brand = 2026-13-01"], ids=range(3)
 )
 def test_rules_that_cannot_be_read_are_a_broken_plugin(text: str) -> None:
-    """A number without end, or nesting without end, is a `PluginError` like any other text that is not TOML."""
+    """A number that is too long, or nesting that is too deep, is a `PluginError` like any other text that is not
+    TOML.
+    """
     with pytest.raises(PluginError, match="not TOML"):
         parse_rules(text)
 
 
 class Silent:
-    """An object of a host that fails when it is shown."""
+    """A host's object whose `str` fails."""
 
     def __str__(self) -> str:
         raise RuntimeError("the text of it")
@@ -62,7 +61,7 @@ class Silent:
 
 @pytest.mark.parametrize("value", [10**5000, Silent()], ids=["endless", "silent"])
 def test_a_setting_that_cannot_be_shown_is_a_problem_like_any_other(value: object) -> None:
-    """TOML writes such numbers as 0xff…: the certificate is refused with a sentence that quotes nothing."""
+    """Such a setting (TOML allows very long numbers as 0xff…) is refused with a sentence that does not quote it."""
     settings = {"app_key": "key", "master_secret": "secret", "dialect": value}
 
     with pytest.raises(ConfigError, match=r"certificates\['7'\]\.dialect: ") as wrong:
@@ -73,7 +72,7 @@ def test_a_setting_that_cannot_be_shown_is_a_problem_like_any_other(value: objec
 
 @pytest.mark.parametrize("url", ["//[", "http://[::1", "//]"])
 def test_the_sandbox_answers_under_any_path(url: str) -> None:
-    """What is no URL is no call of OPPO's: code 20, not an error of the server."""
+    """A path that is not a URL is an unknown call (code 20), not a server error."""
     answer = OppoSandbox(tokens=0).answer(Request("POST", url))
 
     assert answer.response is not None
@@ -92,7 +91,7 @@ ORDERS: list[tuple[str, Any, int]] = [
 
 @pytest.mark.parametrize(("path", "order", "status"), ORDERS)
 def test_orders_to_the_sandbox_are_obeyed_or_refused(path: str, order: Any, status: int) -> None:
-    """Endless and huge counts, and texts that UTF-8 cannot carry, are no error of the server."""
+    """Infinite or huge counts, and texts that UTF-8 cannot encode, do not break the server."""
     sandbox = OppoSandbox(tokens=0)
     sandbox.register(["\udfff"])
     method = "GET" if order is None else "POST"
@@ -113,13 +112,13 @@ def test_orders_to_the_sandbox_are_obeyed_or_refused(path: str, order: Any, stat
     ],
 )
 def test_a_content_type_is_read_in_one_pass(kind: str, read: object) -> None:
-    """However long it is: looking for the charset again behind each semicolon took a second for 60 KB."""
+    """In linear time: a search that started again behind each semicolon took a second for 60 KB."""
     assert read_form(kind, b"a=1") == read
 
 
 @pytest.mark.parametrize("values", ['"CN_a"', '{"CN_a":1}', "[1]", "3", "null"])
 def test_what_is_no_list_of_texts_registers_nobody(values: str) -> None:
-    """A text was taken letter by letter, an object name by name: phones that nobody has."""
+    """A string was registered letter by letter and an object name by name, as phones that do not exist."""
     sandbox = OppoSandbox(tokens=1)
     before = list(sandbox.tokens)
 

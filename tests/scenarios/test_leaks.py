@@ -1,7 +1,7 @@
-"""Nothing is left over: not after ten thousand sends over a real loopback, not after the close, not without one.
+"""Nothing is left over: after ten thousand sends over a real loopback, after the close, and without a close.
 
-Law of this file: real sockets, the default transport, OPPO's sandbox served in a thread. What a process has open is
-asked of the system (`/proc/self/fd`), of `threading` and of `asyncio`, before and after.
+Real sockets, the default transport, OPPO's sandbox served in a thread. What a process has open is read from
+`/proc/self/fd`, `threading` and `asyncio`, before and after.
 """
 
 import asyncio
@@ -23,11 +23,11 @@ from pushgateway.sandbox.serving.server import serve
 
 SENDS = 10_000
 SECONDS = 60
-"""Far more than a process here takes, far less than for ever."""
+"""A limit far above what such a process takes."""
 
 
 def handles() -> Counter[str]:
-    """What this process has open, by kind: sockets, pipes, files."""
+    """Number of open file descriptors of this process, by kind: sockets, pipes, files."""
     found: Counter[str] = Counter()
     for handle in os.listdir("/proc/self/fd"):
         with contextlib.suppress(OSError):
@@ -36,12 +36,12 @@ def handles() -> Counter[str]:
 
 
 def threads() -> set[str]:
-    """The threads by name."""
+    """The names of the running threads."""
     return {thread.name for thread in threading.enumerate()}
 
 
 async def settled(before: Counter[str]) -> bool:
-    """Whether within a few thousand rounds no more is open than before: the other side closes a moment later."""
+    """Whether within a few thousand rounds no more is open than before. The other side closes a moment later."""
     for _ in range(20_000):
         if not handles() - before:
             return True
@@ -55,8 +55,9 @@ def gateway(sandbox: OppoSandbox, url: str) -> Gateway:
 
 @pytest.mark.anyio
 async def test_ten_thousand_sends_leave_nothing() -> None:
-    """Singly, in lists and in streams, with faults among them: tasks and threads as before, and after the close
-    sockets too."""
+    """`send`, `send_each` and `stream`, with faults: the same tasks and threads as before, and after the close the
+    same sockets.
+    """
     sandbox = OppoSandbox(tokens=200, keep=False)
     note = Notification("title", "body")
     with serve(sandbox) as served:
@@ -77,7 +78,7 @@ async def test_ten_thousand_sends_leave_nothing() -> None:
         assert sum(outcome.status is Status.ACCEPTED for outcome in outcomes) >= SENDS - 3000
         assert asyncio.all_tasks() == tasks
         assert threads() == running
-        # Connections are kept on both sides, as many as there are workers; one more is a pool that is being closed.
+        # Both sides keep a connection for each worker; one more may belong to a pool that is being closed.
         assert (handles() - open_before)["socket"] <= 2 * 9
         await g.aclose()
         assert asyncio.all_tasks() == tasks
@@ -86,7 +87,7 @@ async def test_ten_thousand_sends_leave_nothing() -> None:
 
 
 SLOW = re.compile(r"Executing <.* took [0-9.]+ seconds")
-"""What asyncio tells in development mode of a busy machine."""
+"""A message of asyncio's development mode that depends on the speed of the machine."""
 SETUP = """
 import asyncio, gc, os, sys, threading
 from pushgateway_oppo.sandbox import OppoSandbox
@@ -187,7 +188,9 @@ CLOSED = """
     ids=["dropped", "dropped in the middle", "interrupted", "second loop", "forked", "closed"],
 )
 def test_a_process_ends_without_a_word(program: str, tmp_path: Path) -> None:
-    """In Python's development mode, with every warning an error: closed or not, nothing is told on stderr."""
+    """In Python's development mode with every warning an error: whether closed or not, a process prints nothing to
+    stderr.
+    """
     # That a fork beside threads is a risk, as Python says from 3.12 on, is what one of these is about.
     options = ["-X", "dev", "-W", "error", "-W", "ignore:This process:DeprecationWarning"]
     command = [sys.executable, *options, "-c", SETUP + program]

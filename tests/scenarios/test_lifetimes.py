@@ -1,7 +1,7 @@
-"""How calls and gateways end: cut short by the host's own time limits, closed in the middle, dropped half-way.
+"""How calls and gateways end: by the host's own time limits, by a close in the middle, or abandoned half-way.
 
-Law of this file: virtual time only; `run_virtual` itself fails for a task that is left over and for a callback that
-failed unseen. Groups B and C of the catalogue. Every moment: `test_cancellation.py`.
+Virtual time only; `run_virtual` itself fails if a task is left over or a callback raised an exception. Groups B and C
+of the catalogue. Cancellation at every moment is tested by `test_cancellation.py`.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ Call = Callable[[Gateway, int], Awaitable[list[Outcome]]]
 
 
 def slow(seconds: float) -> ToyServer:
-    """A vendor that takes so long for each request."""
+    """A vendor that takes so many seconds for each request."""
     server = ToyServer()
     server.latency = seconds
     return server
@@ -58,8 +58,9 @@ async def within(limit: asyncio.Timeout, call: Awaitable[object]) -> None:
 @pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize("call", [send, send_each, multicast, stream])
 def test_a_time_limit_around_a_call(call: Call, seed: int | None) -> None:
-    """`asyncio.timeout`, and one within another: the limit that passed raises, once, in time, and what comes after it
-    is served (C2)."""
+    """`asyncio.timeout`, also nested: the limit that expired raises, once and in time, and later calls are served
+    (C2).
+    """
     server = slow(3.0)
 
     async def main() -> tuple[float, bool, list[Outcome]]:
@@ -83,8 +84,9 @@ def test_a_time_limit_around_a_call(call: Call, seed: int | None) -> None:
 @pytest.mark.parametrize("grace", [0.0, 2.0])
 @pytest.mark.parametrize("seed", SEEDS)
 def test_closing_with_thousands_on_their_way_and_thousands_waiting(seed: int | None, grace: float) -> None:
-    """A thousand are being asked about and five thousand wait: every one has its true outcome within the grace and
-    half a second, and nothing leaves afterwards (C4)."""
+    """With a thousand pushes in requests and five thousand waiting, each has its correct outcome within the grace
+    and half a second, and nothing is sent afterwards (C4).
+    """
     server = slow(8.0)
 
     async def main() -> tuple[list[Outcome], float, Outcome, int]:
@@ -110,7 +112,7 @@ def test_closing_with_thousands_on_their_way_and_thousands_waiting(seed: int | N
 
 
 def test_closing_before_anything_was_sent() -> None:
-    """A gateway that was only made can be closed, again and at once by many; it is closed then (C5, C6)."""
+    """An unused gateway can be closed, repeatedly and concurrently; then it is closed (C5, C6)."""
     server = ToyServer()
 
     async def main() -> list[Outcome]:
@@ -124,7 +126,7 @@ def test_closing_before_anything_was_sent() -> None:
 
 
 def test_the_first_send_begins_everything() -> None:
-    """Without `async with` a gateway works all the same: there is nothing to start (C6)."""
+    """A gateway works without `async with`: there is nothing to start (C6)."""
 
     async def main() -> Outcome:
         g = gateway(ToyServer())
@@ -137,7 +139,9 @@ def test_the_first_send_begins_everything() -> None:
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_a_close_that_is_cancelled_goes_on(seed: int | None) -> None:
-    """Whoever waited for it may leave; a second close is the same one, and every push has its outcome (C5)."""
+    """A caller who is cancelled does not stop the close. A second call waits for the same close, and every push has
+    its outcome (C5).
+    """
     server = slow(3.0)
 
     async def main() -> tuple[bool, list[Outcome], float]:
@@ -160,8 +164,9 @@ def test_a_close_that_is_cancelled_goes_on(seed: int | None) -> None:
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_closing_from_a_callback(seed: int | None) -> None:
-    """From the observer in the middle of an outcome, and from a send's own done-callback: no deadlock, nothing is
-    lost (C5, C8)."""
+    """From the observer during an outcome, and from a done-callback of a send: no deadlock, and no outcome is lost
+    (C5, C8).
+    """
     closings: list[asyncio.Task[None]] = []
 
     async def main() -> list[Outcome]:
@@ -188,8 +193,9 @@ def test_closing_from_a_callback(seed: int | None) -> None:
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_a_stream_that_is_dropped_half_way(seed: int | None) -> None:
-    """Not closed, just not looked at any more: what has not left is taken back, its source is let go, and the gateway
-    goes on (C9)."""
+    """A stream that is garbage collected without being closed: what was not sent is withdrawn, its source is
+    released, and the gateway goes on (C9).
+    """
     server = slow(1.0)
     given: list[int] = []
 
@@ -209,7 +215,7 @@ def test_a_stream_that_is_dropped_half_way(seed: int | None) -> None:
             gc.collect()
             taken = len(given)
             await asyncio.sleep(60.0)
-            gc.collect()  # the loop has closed it meanwhile
+            gc.collect()  # by now the loop has closed it
             assert alive() is None
             assert asyncio.all_tasks() == {asyncio.current_task()}
             assert len(given) == taken
@@ -223,9 +229,11 @@ def test_a_stream_that_is_dropped_half_way(seed: int | None) -> None:
 
 @pytest.mark.parametrize("call", [send, send_each, multicast, stream])
 def test_the_collector_takes_nothing_that_is_needed(call: Call) -> None:
-    """Collected at every moment, with nobody holding a thing of it: each push has its outcome all the same (C10)."""
+    """With garbage collection at every moment, and no references held by the host, each push still has its outcome
+    (C10).
+    """
     server = ToyServer()
-    server.answers = ["5", "11"]  # something to try later, and a login in between
+    server.answers = ["5", "11"]  # one to be repeated later, and one that needs a login
 
     async def main() -> list[Outcome]:
         loop = asyncio.get_running_loop()
@@ -241,7 +249,7 @@ def test_the_collector_takes_nothing_that_is_needed(call: Call) -> None:
         gc.collect()
         return outcomes
 
-    gc.freeze()  # what is there already need not be looked at each time
+    gc.freeze()  # exclude existing objects from each collection
     try:
         outcomes = run_virtual(main())
     finally:
@@ -252,7 +260,7 @@ def test_the_collector_takes_nothing_that_is_needed(call: Call) -> None:
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_a_caller_that_left_after_its_push_did(seed: int | None) -> None:
-    """It gets its cancellation, observers get what became of the push, and the others of the batch theirs (B12)."""
+    """The caller gets `CancelledError`, observers get the outcome, and the others of the batch get theirs (B12)."""
     server = slow(1.0)
     server.codes = {"k1": "2"}
     events: list[Event] = []
@@ -274,7 +282,9 @@ def test_a_caller_that_left_after_its_push_did(seed: int | None) -> None:
 
 
 def test_a_push_that_lingers_is_taken_back_or_given_back() -> None:
-    """Cancelled, it never leaves; at a close without grace it is `CLOSED`; the others leave when it is time (B11)."""
+    """If cancelled it is never sent; at a close without grace it ends `CLOSED`; the others are sent after the
+    linger (B11).
+    """
     server = ToyServer()
 
     async def main() -> list[Outcome]:
@@ -297,7 +307,9 @@ def test_a_push_that_lingers_is_taken_back_or_given_back() -> None:
 
 
 def test_a_push_that_lingers_leaves_before_its_deadline() -> None:
-    """It waits for company for the linger or as long as it has time, whichever is less, and arrives (B11)."""
+    """It waits for others until the end of the linger or until its deadline gets near, whichever comes first, and
+    is sent (B11).
+    """
     server = ToyServer()
 
     async def main() -> Outcome:

@@ -1,7 +1,8 @@
-"""Logging in, as hosts notice it: slow, refused, down, contended, with clocks that jump; and others notice nothing.
+"""Logins as hosts see them: slow, refused, failing, shared by processes, with clocks that jump; others are not
+affected.
 
-Law of this file: whole gateways in virtual time, against a vendor whose access tokens mean something. Group A of the
-catalogue; `test_access.py` holds the same promises of the store alone.
+Whole gateways in virtual time, against a vendor that checks access tokens (`token_vendor`). Group A of the catalogue;
+`tests/engine/test_access_tokens.py` tests the store alone.
 """
 
 import asyncio
@@ -21,11 +22,11 @@ from pushgateway.testing.virtual_time import loop_wall_clock, run_virtual
 pytestmark = pytest.mark.days
 
 Timed = tuple[float, float, Outcome]
-"""When a push was handed in, how long it took, and its outcome."""
+"""(time of submission, seconds until the outcome, outcome)."""
 
 
 async def one(g: Gateway, key: str, token: str, within: float = 30.0) -> Timed:
-    """Send one push and look at the clock."""
+    """Send one push and measure the time."""
     loop = asyncio.get_running_loop()
     begun = loop.time()
     outcome = await g.send(PushToken(key, token), note(), timeout=within)
@@ -33,7 +34,7 @@ async def one(g: Gateway, key: str, token: str, within: float = 30.0) -> Timed:
 
 
 async def steadily(g: Gateway, key: str, seconds: float, *, every: float = 1.0, within: float = 30.0) -> list[Timed]:
-    """A push every so often, whatever becomes of those before it."""
+    """Send a push every `every` seconds, without waiting for those before it."""
     loop = asyncio.get_running_loop()
     end, tasks = loop.time() + seconds, []
     for number in itertools.count():
@@ -46,7 +47,7 @@ async def steadily(g: Gateway, key: str, seconds: float, *, every: float = 1.0, 
 
 @pytest.mark.parametrize("seed", [None, 1, 2])
 def test_a_cold_start_of_many_certificates(seed: int | None) -> None:
-    """Ten thousand sends of ten certificates in one moment: one login for each, and all arrive (A2)."""
+    """Ten thousand concurrent sends of ten certificates: one login for each certificate, and all arrive (A2)."""
     realm = Realm()
     keys = [str(number) for number in range(10)]
 
@@ -63,7 +64,9 @@ def test_a_cold_start_of_many_certificates(seed: int | None) -> None:
 
 
 def test_fifty_processes_do_not_log_in_in_the_same_second() -> None:
-    """Started together, asked every second: a day later at most three log in within one second (A3)."""
+    """Fifty processes that start together: a day later at most three renew their access token within one second
+    (A3).
+    """
     offices = [Office(takes=0.05) for _ in range(50)]
 
     async def main() -> None:
@@ -88,8 +91,9 @@ def test_fifty_processes_do_not_log_in_in_the_same_second() -> None:
 
 @pytest.mark.parametrize("seed", [None, 1, 2])
 def test_a_slow_login_costs_nobody_more_than_his_deadline(seed: int | None) -> None:
-    """Ten seconds for a login: who has less time is sends in time, who leaves takes nothing with him, the others
-    arrive with the one login (A4)."""
+    """A login takes ten seconds. Callers with less time get their outcome in time, a caller who leaves does not
+    stop the login, and the others arrive with that one login (A4).
+    """
     realm = Realm()
     realm.login_takes = 10.0
 
@@ -100,7 +104,7 @@ def test_a_slow_login_costs_nobody_more_than_his_deadline(seed: int | None) -> N
             hasty = [asyncio.create_task(one(g, "1", f"hasty{n}", within=2.0)) for n in range(20)]
             patient = [asyncio.create_task(one(g, "1", f"patient{n}")) for n in range(20)]
             await asyncio.sleep(1.0)
-            for task in leaving:  # the one who began the login too
+            for task in leaving:  # among them the one who began the login
                 task.cancel()
             await asyncio.wait(leaving)
             return await asyncio.gather(*hasty), await asyncio.gather(*patient), [one.cancelled() for one in leaving]
@@ -115,8 +119,9 @@ def test_a_slow_login_costs_nobody_more_than_his_deadline(seed: int | None) -> N
 
 
 def test_a_login_that_is_down_hurts_its_own_certificate_only() -> None:
-    """For ten minutes one certificate's logins fail: few are tried, its pushes are sends in time that they were not
-    sent, the neighbour feels nothing, and soon after the end all flows again (A5)."""
+    """One certificate's logins fail for ten minutes: few are tried, its pushes end `NOT_SENT` in time, the other
+    certificate is not affected, and soon after the end all arrive again (A5).
+    """
     realm = Realm()
     realm.login_code = lambda secret, now: "5" if secret == "key-1" and now < 600 else "0"
 
@@ -139,7 +144,7 @@ def test_a_login_that_is_down_hurts_its_own_certificate_only() -> None:
 
 
 def two_processes(*, last_wins: bool) -> tuple[Realm, list[list[Timed]]]:
-    """Two gateways with one key, twenty minutes long, a push a second in each."""
+    """Two gateways with one key for twenty minutes, a push per second in each."""
     realm = Realm(last_wins=last_wins)
 
     async def main() -> list[list[Timed]]:
@@ -160,7 +165,7 @@ def test_two_processes_share_a_key_where_several_access_tokens_are_good() -> Non
 
 
 def test_two_processes_with_one_key_where_the_last_login_wins() -> None:
-    """They end each other's access tokens: logins become few, and neither process is shut out for good (A7)."""
+    """Each login ends the other's access token: logins become rare, and neither process is excluded for good (A7)."""
     realm, sends = two_processes(last_wins=True)
 
     late = [at for _, at in realm.logins if at >= 600]
@@ -175,7 +180,7 @@ def test_two_processes_with_one_key_where_the_last_login_wins() -> None:
 
 @pytest.mark.parametrize("seed", [None, *range(5)])
 def test_a_late_refusal_of_an_old_access_token(seed: int | None) -> None:
-    """It arrives when there is a new one already: that one is used and not forgotten (A8)."""
+    """The refusal arrives when there is a new access token: the new one is used and not discarded (A8)."""
     realm = Realm()
     realm.takes = lambda token: 5.0 if token.startswith("slow") else 0.05
 
@@ -197,7 +202,9 @@ def test_a_late_refusal_of_an_old_access_token(seed: int | None) -> None:
 
 @pytest.mark.parametrize("seed", range(5))
 def test_access_tokens_stay_with_their_certificate(seed: int) -> None:
-    """Thirty certificates whose access tokens die at random: none is ever used for another, and all arrive (A9)."""
+    """Thirty certificates whose access tokens are revoked at random: none is used for another certificate, and all
+    pushes arrive (A9).
+    """
     realm, chance = Realm(), random.Random(seed)
     keys = [str(number) for number in range(30)]
 
@@ -222,7 +229,7 @@ def test_access_tokens_stay_with_their_certificate(seed: int) -> None:
 
 @pytest.mark.parametrize("step", [3600.0, -3600.0, 1.0, -86_400.0, 400 * 86_400.0])
 def test_a_wall_clock_that_jumps(step: float) -> None:
-    """Whatever it jumps by, in traffic: nothing is lost or late, and there is no storm of logins (A10)."""
+    """During traffic, by any step: nothing is lost or late, and there are few logins (A10)."""
     realm = Realm()
     wrong = [0.0]
 
@@ -239,7 +246,7 @@ def test_a_wall_clock_that_jumps(step: float) -> None:
 
 
 def test_a_machine_that_was_asleep() -> None:
-    """Its steady clock stood still for two days while the access token died: one refusal, one login (A10)."""
+    """The monotonic clock stood still for two days while the access token expired: one refusal, one login (A10)."""
     realm = Realm()
     slept = [0.0]
 
@@ -258,7 +265,7 @@ def test_a_machine_that_was_asleep() -> None:
 
 
 def test_a_wrong_secret_until_it_is_corrected() -> None:
-    """One login in five minutes, every token kept, and a second after the reload all is well (A11, A12)."""
+    """One login in five minutes, no token is retired, and a second after the reload pushes arrive (A11, A12)."""
     realm = Realm()
     realm.login_code = lambda secret, now: "0" if secret == "key-1" else "8"
 
@@ -279,7 +286,7 @@ def test_a_wrong_secret_until_it_is_corrected() -> None:
 
 @pytest.mark.parametrize("rounds", range(12))
 def test_the_first_caller_leaves_at_any_moment_of_the_login(rounds: int) -> None:
-    """Between the vendor's reply and our keeping it too: the login is not made a second time (A13)."""
+    """Also between the vendor's reply and its storing: the login is not repeated (A13)."""
 
     async def main() -> tuple[int, str]:
         tokens, office = fresh(), Office(takes=0.0)

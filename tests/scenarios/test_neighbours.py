@@ -1,7 +1,8 @@
-"""Twenty certificates over real connections in one loop: one hangs, one is flooded, the others keep what they had.
+"""Twenty certificates over real connections in one event loop: one hangs, one is flooded, the others keep their
+throughput.
 
-Law of this file: the vendor is the benchmarks' stub in a process of its own, the transport is the default one, and the
-clock is the real one, so bounds are generous and there are three tries. In virtual time: `test_fairness.py`.
+The vendor is the stub of the benchmarks in a process of its own, the transport is the default one, and time is real, so
+bounds are generous and there are three tries. The same in virtual time: `test_fairness.py`.
 """
 
 import asyncio
@@ -22,7 +23,7 @@ pytestmark = pytest.mark.days
 KEYS = [str(number) for number in range(20)]
 HANGING, FLOODED, *OTHERS = KEYS
 EVERY, PUSHES = 0.03, 60
-"""Seconds between two pushes of a certificate, and how many of them there are."""
+"""Seconds between two pushes of a certificate, and the number of its pushes."""
 TRIES = 3
 
 
@@ -38,12 +39,12 @@ def stub(root: Path) -> Iterator[Mapping[str, Any]]:
             assert announced, "the second process did not start"
             yield json.loads(announced)
         finally:
-            process.stdin.close()  # then it ends by itself
+            process.stdin.close()  # which ends it
 
 
 @contextlib.asynccontextmanager
 async def tar_pit() -> AsyncIterator[str]:
-    """The URL of a server that takes everything in and never says a word."""
+    """The URL of a server that reads everything and never answers."""
 
     async def swallow(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(ConnectionError):
@@ -59,7 +60,7 @@ async def tar_pit() -> AsyncIterator[str]:
 
 
 async def offer(g: Gateway, key: str) -> float:
-    """Accepted pushes a second, handed in at a steady pace; from the first one to the last outcome."""
+    """Accepted pushes per second at a steady pace, from the first submission to the last outcome."""
     loop = asyncio.get_running_loop()
     begun, sends = loop.time(), []
     for number in range(PUSHES):
@@ -71,7 +72,7 @@ async def offer(g: Gateway, key: str) -> float:
 
 
 async def flood(g: Gateway, accepted: list[bool]) -> None:
-    """As much as ever goes."""
+    """Submit pushes without a pause."""
     while True:
         notes = [Notification("title", f"flood {number}") for number in range(2000)]
         pushes = [Push(PushToken(FLOODED, f"CN_{n:032x}"), note) for n, note in enumerate(notes)]
@@ -79,7 +80,7 @@ async def flood(g: Gateway, accepted: list[bool]) -> None:
 
 
 async def hang(g: Gateway) -> None:
-    """Ever more for a vendor that never answers."""
+    """Submit more and more pushes to a vendor that never answers."""
     async with asyncio.TaskGroup() as group:
         while True:
             group.create_task(g.send(PushToken(HANGING, "CN_0"), Notification("title", "body")))
@@ -87,7 +88,7 @@ async def hang(g: Gateway) -> None:
 
 
 async def throughput(settings: Mapping[str, Any], *, trouble: bool) -> tuple[dict[str, float], int]:
-    """What each of the others gets through in a second, and how much the flood did."""
+    """By other certificate: accepted pushes per second. Also the number of accepted pushes of the flood."""
     async with tar_pit() as pit:
         stuck = {**settings, "host": pit, "overseas_host": pit}
         certificates = [Certificate(key, "oppo", stuck if key == HANGING else settings) for key in KEYS]
@@ -104,14 +105,14 @@ async def throughput(settings: Mapping[str, Any], *, trouble: bool) -> tuple[dic
 
 
 def jain(shares: list[float]) -> float:
-    """1: all are equal; 1/n: one has everything."""
+    """Jain's fairness index: 1 if all shares are equal, 1/n if one has everything."""
     return sum(shares) ** 2 / (len(shares) * sum(share**2 for share in shares))
 
 
 @pytest.mark.usefixtures("unburdened")
 @pytest.mark.anyio
 async def test_eighteen_beside_one_that_hangs_and_one_that_floods(root: Path) -> None:
-    """Each keeps 95 % of its throughput, in equal shares, while the flood uses what is left (O5, O6)."""
+    """Each of the others keeps 95 % of its throughput, in equal shares, and the flood uses the rest (O5, O6)."""
     worst, fairness, flooded = 0.0, 0.0, 0
     with stub(root) as settings:
         for _ in range(TRIES):
@@ -127,6 +128,6 @@ async def test_eighteen_beside_one_that_hangs_and_one_that_floods(root: Path) ->
 
 
 def test_the_index_sees_who_has_more() -> None:
-    """Equal shares are 1, and one among twenty with ten times the others' is far below the bar."""
+    """Equal shares give 1; one of twenty with ten times the others' share gives far less than the limit."""
     assert jain([3.0] * 20) == pytest.approx(1.0)
     assert jain([10.0] + [1.0] * 19) < 0.5

@@ -1,6 +1,6 @@
-"""The vendor goes away, has had enough for the day, or refuses our access tokens, and comes back.
+"""A vendor's server is down, its daily quota is used up, or it refuses access tokens; then it works again.
 
-While it is away it is left in peace; when it is back everything flows again soon. Groups N, Q and A of the catalogue,
+During an outage the vendor gets few requests, and soon after it all pushes arrive. Groups N, Q and A of the catalogue,
 in virtual time.
 """
 
@@ -23,7 +23,7 @@ DAY = 86400
 
 
 def offered(server: LoadedServer, per_second: float, seconds: float) -> Offer:
-    """One certificate is offered so much for so long."""
+    """One certificate with this rate of pushes for so many seconds."""
 
     async def main() -> Offer:
         async with gateway(server, certificate(size=1)) as g:  # type: ignore[arg-type]
@@ -35,7 +35,9 @@ def offered(server: LoadedServer, per_second: float, seconds: float) -> Offer:
 
 
 def test_an_outage_of_ten_minutes() -> None:
-    """During it the vendor sees a twentieth of the usual calls at most; half a minute after it all goes through."""
+    """During it the vendor gets at most a twentieth of the usual requests; half a minute after it all pushes are
+    accepted.
+    """
     server = LoadedServer()
     server.is_down = lambda pool, now: 120 <= now < 720
 
@@ -50,7 +52,7 @@ def test_an_outage_of_ten_minutes() -> None:
 
 
 def test_a_network_that_flaps() -> None:
-    """Away for half of every minute: each time most of what the good half minute was offered goes through."""
+    """The network fails for half of every minute: in the other half most pushes are accepted."""
     server = LoadedServer()
     server.is_down = lambda pool, now: now % 60 >= 30
 
@@ -62,7 +64,7 @@ def test_a_network_that_flaps() -> None:
 
 
 def test_an_outage_says_little(caplog: pytest.LogCaptureFixture) -> None:
-    """Ten minutes and thousands of failed pushes: a few lines a minute in the log."""
+    """Ten minutes and thousands of failed pushes give a few log lines per minute."""
     server = LoadedServer()
     server.is_down = lambda pool, now: 60 <= now < 660
 
@@ -74,9 +76,9 @@ def test_an_outage_says_little(caplog: pytest.LogCaptureFixture) -> None:
 
 
 def calls_of_two_days(seed: int) -> tuple[list[float], list[Outcome]]:
-    """Two days and nights with a push every ten minutes; at noon of the first the day's quota is used up.
+    """Two days with a push every ten minutes; at noon of the first day the daily quota is used up.
 
-    When the vendor was called, in seconds after the midnight that follows, and all outcomes.
+    Returns the times of the vendor calls, in seconds after the midnight between the days, and all outcomes.
     """
     server = LoadedServer()
     noon = DAY / 2
@@ -104,8 +106,8 @@ def calls_of_two_days(seed: int) -> tuple[list[float], list[Outcome]]:
     return calls, outcomes
 
 
-def test_a_day_that_is_used_up() -> None:
-    """One refusal, then not one call until the vendor's midnight, and a whole day afterwards as always."""
+def test_a_daily_quota_that_is_used_up() -> None:
+    """One refusal, then no request until the vendor's midnight, and a whole ordinary day after it."""
     calls, outcomes = calls_of_two_days(1)
 
     refused = [one for one in outcomes if one.reason is Reason.QUOTA_EXCEEDED]
@@ -116,7 +118,7 @@ def test_a_day_that_is_used_up() -> None:
 
 
 def test_not_everybody_comes_back_at_midnight() -> None:
-    """Forty processes begin again within two minutes after midnight, none before it, spread over more than one."""
+    """Forty processes resume within two minutes after midnight, none before it, and not at the same moment."""
     first = [min(at for at in calls_of_two_days(seed)[0] if at >= 0) for seed in range(40)]
 
     assert min(first) > 0
@@ -126,7 +128,7 @@ def test_not_everybody_comes_back_at_midnight() -> None:
 
 
 def test_an_access_token_that_expires_under_a_thousand_pushes() -> None:
-    """All of them go again with one new access token; nobody notices."""
+    """All are sent again with one new access token, and all are accepted."""
     server = LoadedServer()
     server.code = lambda pool, now: "11" if 10 <= now < 10.05 else "0"
 

@@ -1,4 +1,4 @@
-"""More is offered than the vendor takes: it is kept busy, nobody waits for ever, and memory does not grow.
+"""More pushes than the vendor accepts: the vendor is used fully, no push waits for ever, and memory does not grow.
 
 Rates are compared with the vendor's limit, in virtual time. Groups O and Q of the catalogue.
 """
@@ -20,7 +20,7 @@ LIMIT = 50.0
 
 
 def offered(server: LoadedServer, per_second: float, seconds: float, **options: Any) -> Offer:
-    """One certificate is offered so much for so long."""
+    """One certificate with this rate of pushes for so many seconds."""
 
     async def main() -> Offer:
         certificates = options.pop("certificates", [certificate()])
@@ -34,7 +34,9 @@ def offered(server: LoadedServer, per_second: float, seconds: float, **options: 
 
 @pytest.mark.parametrize(("vendor", "lasts"), [(Toy, 180), (Quick, 600)])
 def test_twice_the_limit_for_minutes(vendor: type[Toy], lasts: int) -> None:
-    """The vendor serves nine tenths of its limit, whether it names the figure or not, and what waits stays as it is."""
+    """The vendor serves nine tenths of its limit, whether it publishes the figure or not, and the queue does not
+    grow.
+    """
     server = LoadedServer()
     server.limit = lambda pool, now: LIMIT
 
@@ -53,7 +55,7 @@ def test_twice_the_limit_for_minutes(vendor: type[Toy], lasts: int) -> None:
 
 
 def test_a_limit_lowered_for_good_is_found() -> None:
-    """After half a minute the vendor serves what it takes, steadily: within a fifth of it in every ten seconds."""
+    """After half a minute the rate is within a fifth of the new limit in every ten seconds."""
     server = LoadedServer()
     server.limit = lambda pool, now: LIMIT if now < 60 else 0.4 * LIMIT
 
@@ -66,7 +68,9 @@ def test_a_limit_lowered_for_good_is_found() -> None:
 
 @pytest.mark.parametrize(("complains", "forgotten"), [(0.3, 15), (1.0, 30), (3.0, 30)])
 def test_complaints_are_forgotten(complains: float, forgotten: int) -> None:
-    """Nine tenths of what the vendor takes go through again soon after it said "too fast" to everything for a while."""
+    """Soon after the vendor has answered "too fast" to everything for a while, nine tenths of its limit are used
+    again.
+    """
     server = LoadedServer()
     server.code = lambda pool, now: "6" if 60 <= now < 60 + complains else "0"
     server.limit = lambda pool, now: LIMIT
@@ -77,7 +81,9 @@ def test_complaints_are_forgotten(complains: float, forgotten: int) -> None:
 
 
 def test_a_burst_that_does_not_fit_is_answered_at_once() -> None:
-    """Fifty thousand in one moment: what is beyond the queue has its answer in no time, the others theirs in time."""
+    """Fifty thousand pushes in one moment: those beyond the queue have their outcome immediately, the others in
+    time.
+    """
     server = LoadedServer()
 
     async def main() -> list[Outcome]:
@@ -94,7 +100,7 @@ def test_a_burst_that_does_not_fit_is_answered_at_once() -> None:
 
 
 def test_repeats_stay_within_their_budget() -> None:
-    """A vendor that says "later" every other time is asked again for a tenth of the requests and one a second."""
+    """If every second reply is "later", repeats stay within a tenth of the requests and one per second."""
     server = LoadedServer()
     asked = itertools.count()
     server.code = lambda pool, now: "5" if now < 60 and next(asked) % 2 else "0"
@@ -106,7 +112,9 @@ def test_repeats_stay_within_their_budget() -> None:
 
 
 def test_urgent_pushes_pass_bulk() -> None:
-    """A call beats marketing: beside four times the limit of bulk, 99 of 100 calls take at most twice as long."""
+    """Beside four times the limit of bulk pushes, 99 of 100 urgent pushes take at most twice as long as without
+    them.
+    """
 
     async def main(bulk: float) -> float:
         server = LoadedServer()

@@ -1,6 +1,6 @@
-"""Faults planted in the text of sources: each is noticed by the test that is named for it.
+"""Faults planted in the text of sources: each makes the test fail that is named for it.
 
-`tests/scenarios/planted.md` lists them. Faults that the simulation must find are in test_planted.py.
+`tests/scenarios/planted.md` lists them. Faults that the simulation must find are in `test_planted.py`.
 """
 
 from pathlib import Path
@@ -12,7 +12,7 @@ from planted.source_plant import ROOT, SourcePlant
 
 @pytest.mark.parametrize("plant", SOURCE_PLANTS, ids=lambda plant: plant.name)
 def test_a_plant_fits_its_source(plant: SourcePlant) -> None:
-    """The line that is to be written wrongly is there, once, and so is the test that is to notice it."""
+    """The text that the plant replaces occurs exactly once in its source, and the named test exists."""
     path, _, name = plant.noticed_by.partition("::")
 
     assert plant.planted() != (ROOT / plant.source).read_text("utf-8")
@@ -21,7 +21,7 @@ def test_a_plant_fits_its_source(plant: SourcePlant) -> None:
 
 @pytest.mark.days
 def test_a_planted_line_is_noticed(drawn_plant: SourcePlant, tmp_path: Path) -> None:
-    """The named test fails when this line is wrong. `days` takes every tenth plant, `tox -e plants` all of them."""
+    """The named test fails with the fault. `days` runs every tenth plant, `tox -e plants` all of them."""
     run = drawn_plant.run(tmp_path)
 
     assert run.returncode == 1, f"unnoticed: {drawn_plant.name}\n{run.stdout[-2000:]}{run.stderr[-2000:]}"
@@ -29,7 +29,7 @@ def test_a_planted_line_is_noticed(drawn_plant: SourcePlant, tmp_path: Path) -> 
 
 
 def test_there_are_many_plants() -> None:
-    """No fault stands there twice; with those of the simulation there are more than enough to be a fair sample."""
+    """No fault is there twice, and there are enough to be a fair sample."""
     assert len(SOURCE_PLANTS) >= 150
     assert len(SOURCE_PLANTS) == len({plant.name for plant in SOURCE_PLANTS})
     assert len(SOURCE_PLANTS) == len({(plant.source, plant.right, plant.wrong) for plant in SOURCE_PLANTS})

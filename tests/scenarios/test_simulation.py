@@ -1,9 +1,9 @@
-"""Ten hostile minutes of a host and its vendors, by seed, in virtual time: what happens at once breaks no promise.
+"""Ten minutes of a host and its vendors with many concurrent troubles, by seed, in virtual time: every promise holds.
 
 Single sends, lists, streams, multicasts and broadcasts over several certificates and regions; lost, refused, cut and
 late requests; limits, quotas, expired, revoked and refused access tokens; cancellations, reloads, closes and wrong
-clocks. Then all troubles end, and everything must drain and go on. `simulated.ledger.PROMISES` says what is compared.
-`tox -e simulate -- 5000` lives through more of them, with all processors.
+clocks. Then all troubles end, and everything must be finished and work again. `simulated.ledger.PROMISES` lists what is
+checked. `tox -e simulate -- 5000` runs more days, on all processors.
 """
 
 import random
@@ -19,7 +19,9 @@ pytestmark = pytest.mark.days
 
 
 def test_a_hostile_day(day_seed: int) -> None:
-    """Every promise holds: one true outcome for each push, in time; limits kept; and afterwards all is as before."""
+    """Every promise holds: one correct outcome for each push, in time; limits kept; and afterwards everything works
+    as before.
+    """
     report = live(Plan.drawn(day_seed))
 
     if report.faults:
@@ -29,7 +31,7 @@ def test_a_hostile_day(day_seed: int) -> None:
 
 @pytest.mark.parametrize("seed", range(0, 40, 4))
 def test_the_same_seed_is_the_same_day(seed: int) -> None:
-    """What happened and when is the same to the last event, so that a failure can be looked at."""
+    """The same seed gives the same events at the same times, so a failure can be repeated."""
     first, second, other = live(Plan.drawn(seed)), live(Plan.drawn(seed)), live(Plan.drawn(seed + 1))
 
     assert first.faults == other.faults == ()
@@ -38,7 +40,7 @@ def test_the_same_seed_is_the_same_day(seed: int) -> None:
 
 
 def test_days_are_hostile() -> None:
-    """Every kind of trouble is drawn, every ending is seen, and still most pushes arrive: the days test something."""
+    """The days test something: every kind of trouble is drawn, every status occurs, and still most pushes arrive."""
     days = [live(Plan.drawn(seed)) for seed in range(30)]
 
     drawn = {trouble.kind for seed in range(100) for trouble in Plan.drawn(seed).troubles}
@@ -53,7 +55,7 @@ ENDINGS = ("accepted", "rejected", "not_sent", "unknown")
 
 @pytest.mark.parametrize("seed", range(1000, 1010))
 def test_a_calm_day(seed: int) -> None:
-    """Without troubles whatever has the time arrives: nothing is forgotten, nothing waits for its deadline."""
+    """Without troubles every push that has the time for it arrives."""
     report = live(attrs.evolve(Plan.drawn(seed), troubles=()))
 
     assert report.faults == ()
@@ -62,7 +64,7 @@ def test_a_calm_day(seed: int) -> None:
 
 @pytest.mark.parametrize("kind", sorted(set(KINDS)))
 def test_each_trouble_alone(kind: str) -> None:
-    """At full strength for minutes, for everybody, again and again: no promise depends on troubles being rare."""
+    """At full strength for minutes and for every certificate: no promise depends on a trouble being rare."""
     plan = Plan.drawn(len(kind))
     again = [10.0, 100.0, 190.0] if kind in HOST else [10.0]
     lasts = 60.0 if kind in HOST else 300.0
@@ -74,7 +76,7 @@ def test_each_trouble_alone(kind: str) -> None:
 
 
 def test_shrinking_keeps_only_the_troubles_that_matter() -> None:
-    """Dropped one by one, what is left still fails, and nothing of it can be spared."""
+    """Troubles are removed one by one; the rest still fails, and none of it can be removed."""
     calm = attrs.evolve(Plan.drawn(3), troubles=())
     chance = random.Random(3)
     kinds = ("slow", "busy", "nonsense", "clock", "slow", "items")
@@ -89,7 +91,7 @@ def test_shrinking_keeps_only_the_troubles_that_matter() -> None:
 
 
 def test_a_failing_day_is_described_by_seed_and_troubles(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is printed is enough to live the day again."""
+    """The printed text is enough to repeat the day."""
     monkeypatch.setattr(region, "may_repeat", lambda outcome, deduplicates: not outcome.ok)
     troubles = (Trouble("slow", 10.0, 20.0, 0.1, "c2", 1), Trouble("cut", 40.0, 300.0, 1.0, "", 2))
 

@@ -1,8 +1,8 @@
-"""A gateway that works for long: memory, handles and every map inside it stay as they are.
+"""A gateway that works for long: memory, handles and every container inside it keep their size.
 
-Law of this file: mixed traffic with faults against OPPO's sandbox in a process of its own, so that what is measured
-here is ours alone. A few seconds every day; `tox -e soak -- 60` for an hour. Tokens are new ones all the time: whatever
-is kept for each token or each push shows.
+Mixed traffic with faults, against OPPO's sandbox in a process of its own, so that only the gateway is measured. A few
+seconds in the everyday run; `tox -e soak -- 60` for an hour. Tokens are always new ones, so anything that is kept for
+each token or push shows.
 """
 
 import asyncio
@@ -45,9 +45,9 @@ with serve(sandbox) as served:
 EVERYDAY = 4.0
 """Seconds of the everyday run."""
 GROWTH = 3 * 1024 * 1024
-"""Bytes that memory may differ between the middle and the last third: what the allocator does, not what we keep."""
+"""Allowed difference in bytes between the middle and the last third of the run: the allocator's, not the gateway's."""
 MOST = 200
-"""Entries of any container that lies in an idle gateway of two certificates."""
+"""Allowed entries of any container in an idle gateway with two certificates."""
 CERTIFICATES = (7005, 7006)
 
 
@@ -65,7 +65,7 @@ def sandbox() -> Iterator[tuple[dict[str, Any], list[str]]]:
 
 
 def resident() -> int:
-    """Bytes of memory this process holds."""
+    """Memory of this process in bytes."""
     gc.collect()
     with open("/proc/self/statm", encoding="ascii") as file:
         return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
@@ -84,7 +84,7 @@ class Traffic:
 
     def push(self) -> Push:
         self.number += 1
-        # Half of them for phones that nobody has heard of, each of them once.
+        # Half of them go to phones that do not exist, each of them once.
         token = self.chance.choice(self.tokens) if self.chance.random() < 0.5 else f"CN_{self.number:032x}"
         note = Notification(f"title {self.number % 7}", f"body {self.number}")
         return Push(PushToken(self.chance.choice(CERTIFICATES), token), note, timeout=self.chance.choice((0.3, 1.0)))
@@ -137,7 +137,7 @@ class Traffic:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _reload(self) -> None:
-        # The second one's settings change, and back again.
+        # Change the settings of the second certificate, and change them back.
         changed = {**self.settings, "batch_size": self.chance.choice((100, 1000))}
         if self.chance.random() < 0.1:
             self.gateway.reload([Certificate(7005, "oppo", self.settings), Certificate(7006, "oppo", changed)])
@@ -157,7 +157,7 @@ async def test_a_gateway_that_works_for_long_stays_as_it_is(
         async with Gateway(certificates, **options) as gateway:
             traffic = Traffic(gateway, tokens, settings, time.monotonic() + seconds)
             await traffic.run()
-            # What was withdrawn lies in its queue until its turn comes: a send of each certificate is behind it.
+            # Withdrawn pushes stay in their queue until their turn: one more send of each certificate removes them.
             for key in CERTIFICATES * 2:
                 await gateway.send(PushToken(key, tokens[0]), Notification("title", "last"), timeout=5.0)
             sizes, used = containers(gateway), len(os.listdir("/proc/self/fd"))
@@ -179,7 +179,7 @@ async def test_a_gateway_that_works_for_long_stays_as_it_is(
 
 
 def test_containers_of_any_depth_are_seen() -> None:
-    """The look into the gateway is no empty one: it finds the maps of the certificates, lanes and access tokens."""
+    """The search for containers works: it finds those of the certificates, lanes and access tokens."""
     gateway = Gateway([Certificate(7005, "oppo", {"app_key": "key", "master_secret": "secret"})])
 
     found = containers(gateway)

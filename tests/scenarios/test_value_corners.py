@@ -1,4 +1,4 @@
-"""Truths about values and receipts that only show in a corner."""
+"""Rare cases of values and receipts."""
 
 import asyncio
 
@@ -17,7 +17,7 @@ def reported(push_token: PushToken, kind: ReceiptKind) -> Receipt:
 
 
 def confirmed(*receipts: Receipt) -> Confirmation:
-    """What is known of pushes to A and B after these receipts."""
+    """The confirmation of pushes to A and B after these receipts."""
     outcomes = [
         Outcome(push_token=token, status=Status.ACCEPTED, dedupe_id=f"d-{token.token}", attempts=1) for token in (A, B)
     ]
@@ -35,21 +35,21 @@ def confirmed(*receipts: Receipt) -> Confirmation:
 
 
 def test_what_has_arrived_stays_so() -> None:
-    """A later receipt calls the token dead: the push has arrived all the same."""
+    """A push that has arrived stays so when a later receipt reports its token as dead."""
     found = confirmed(reported(A, ReceiptKind.ARRIVED), reported(A, ReceiptKind.UNREGISTERED))
 
     assert (found.arrived, found.dead, found.unconfirmed) == ((A,), (), (B,))
 
 
 def test_a_suspicion_confirms_nothing() -> None:
-    """A receipt that nothing here confirms leaves its phone open."""
+    """A receipt of kind `SUSPECT` leaves its phone unconfirmed."""
     found = confirmed(reported(A, ReceiptKind.SUSPECT), reported(B, ReceiptKind.ARRIVED))
 
     assert (found.arrived, found.missing, found.unconfirmed) == ((B,), (), (A,))
 
 
 def test_a_twin_of_a_push_has_its_place_in_the_queue() -> None:
-    """The same push to another phone or under another id is as urgent."""
+    """The same push to another phone or under another id has the same priority."""
     push = Push(A, note(), priority=Priority.URGENT)
 
     assert push.identified("d").priority is Priority.URGENT
@@ -57,14 +57,16 @@ def test_a_twin_of_a_push_has_its_place_in_the_queue() -> None:
 
 
 def test_a_brand_has_one_spelling_in_overrides() -> None:
-    """As in a certificate: without blanks around it and in lower case; two spellings of one are told."""
+    """As in a certificate, blanks around it are removed and it becomes lower case; two spellings of one brand are
+    an error.
+    """
     assert list(Notification("t", "b", overrides={" OPPO ": {"x": 1}}).overrides) == ["oppo"]
     with pytest.raises(FieldError, match="names a brand twice"):
         Notification("t", "b", overrides={"oppo": {}, "Oppo": {}})
 
 
 def test_two_keys_of_one_text_are_refused() -> None:
-    """Classes made of `str` may differ where their texts do not; in JSON one would replace the other."""
+    """Objects of subclasses of `str` may differ although their texts are equal; in JSON one would replace the other."""
 
     class Own(str):
         __slots__ = ()

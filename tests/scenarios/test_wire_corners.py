@@ -1,4 +1,4 @@
-"""Truths about what goes to a vendor and comes back that only show in a corner."""
+"""Rare cases of requests to a vendor and of its replies."""
 
 import asyncio
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from pushgateway.vendor import Broadcast, Exchange, Request, Response
 
 
 class Swapping(Toy):
-    """Gives each phone the outcome of another one."""
+    """Returns the outcomes of other phones."""
 
     def push(self, batch: Sequence[Push]) -> Exchange[Sequence[Outcome]]:
         outcomes = yield from super().push(batch)
@@ -25,7 +25,7 @@ class Swapping(Toy):
 
 
 def test_nobody_gets_an_outcome_that_was_made_for_another() -> None:
-    """A plug-in that mixes up its outcomes is blamed; what became of the pushes nobody knows."""
+    """If a plug-in mixes up its outcomes, the pushes end `UNKNOWN`."""
     server = ToyServer()
 
     async def main() -> tuple[list[Outcome], BroadcastOutcome]:
@@ -40,7 +40,9 @@ def test_nobody_gets_an_outcome_that_was_made_for_another() -> None:
 
 
 def test_a_login_that_something_in_between_refuses_passes() -> None:
-    """HTTP 413 without the vendor's own code says nothing of the credentials: later, not "mend the key"."""
+    """HTTP 413 without the vendor's own code says nothing about the credentials: the reason is `UNAVAILABLE`, to be
+    retried later.
+    """
 
     class InBetween(ToyServer):
         async def send(self, request: Request, *, pool: str, timeout: float) -> Response:  # noqa: ASYNC109
@@ -56,11 +58,11 @@ def test_a_login_that_something_in_between_refuses_passes() -> None:
 
 
 def test_a_caller_that_leaves_while_its_batch_is_built_is_not_in_it() -> None:
-    """Building a large batch takes several turns of the loop: who leaves meanwhile gets no push."""
+    """Building a large batch takes several turns of the loop. A push whose caller leaves meanwhile is not sent."""
     server = ToyServer()
     begun = asyncio.Event()
 
-    class Breathing(Toy):
+    class Yielding(Toy):
         def push(self, batch: Sequence[Push]) -> Exchange[Sequence[Outcome]]:
             begun.set()
             for _ in range(10):
@@ -68,7 +70,7 @@ def test_a_caller_that_leaves_while_its_batch_is_built_is_not_in_it() -> None:
             return (yield from super().push(batch))
 
     async def main() -> Outcome:
-        async with gateway(server, certificate(logs_in=False), vendors={"toy": Breathing}) as g:
+        async with gateway(server, certificate(logs_in=False), vendors={"toy": Yielding}) as g:
             first, second = (asyncio.create_task(g.send(PushToken(1, token), note())) for token in "ab")
             await begun.wait()
             first.cancel()
@@ -79,7 +81,7 @@ def test_a_caller_that_leaves_while_its_batch_is_built_is_not_in_it() -> None:
 
 
 def test_the_connections_of_a_certificate_that_came_back_are_kept() -> None:
-    """Removed and added again while a batch of the old one is under way: the new one uses them already."""
+    """Removed and added again while a batch of the old one is being sent: the new one already uses the connections."""
 
     class Forgetting(ToyServer):
         forgotten = 0
@@ -107,7 +109,9 @@ def test_the_connections_of_a_certificate_that_came_back_are_kept() -> None:
 
 
 def test_a_call_whose_new_login_is_refused_was_not_sent() -> None:
-    """The vendor refused the old access token, readably, so nothing was done; the next request never left."""
+    """The vendor refused the old access token with a readable reply, so nothing was done, and the next request was
+    never sent.
+    """
     server = ToyServer()
     server.login_answers = ["0", "8"]
 

@@ -1,7 +1,7 @@
-"""The toy vendor with operations of its own and receipts, and its server that answers them as a test says.
+"""The toy vendor with its own operations and receipts, and its server, which answers as a test says.
 
-Law of this file: virtual time and no network, as in `toy`. `alias` may be asked again without harm, `upload` may not.
-Receipts are a JSON list of [token, event, parameter, message id, task id].
+Virtual time and no network, as in `toy_vendor`. `alias` may be repeated without harm, `upload` may not. Receipts are a
+JSON list of [token, event, parameter, message id, task id].
 """
 
 from __future__ import annotations
@@ -39,10 +39,10 @@ T = TypeVar("T")
 
 @attrs.frozen
 class Clerk(Toy):
-    """Toy with aliases, uploads and statistics."""
+    """The toy vendor with aliases, uploads and statistics."""
 
     def alias(self, token: str, alias: str) -> Call[str]:
-        """Name a phone; gives the name."""
+        """Give a phone a name. Returns the name."""
         if not isinstance(alias, str):
             raise FieldError("alias", "must be a str")
         if not alias:
@@ -51,7 +51,7 @@ class Clerk(Toy):
         return Call(name="set_alias", begin=lambda: self._ask(f"{region}/alias", [token, alias]), region=region)
 
     def upload(self, picture: bytes, *, twice: bool = False) -> Call[str]:
-        """Upload a picture, in one request or in two; not to be done twice."""
+        """Upload a picture, in one request or (`twice`) in two. Must not be repeated."""
 
         def begin() -> Exchange[str]:
             if twice:
@@ -61,7 +61,7 @@ class Clerk(Toy):
         return Call(name="upload_picture", begin=begin, region=self.home_region, repeatable=False)
 
     def statistics(self, message_id: str, task_id: str) -> Call[Statistics]:
-        """How many arrived."""
+        """How many pushes of a message arrived."""
 
         def begin() -> Exchange[Statistics]:
             arrived = yield from self._ask("near/statistics", [message_id, task_id])
@@ -70,11 +70,11 @@ class Clerk(Toy):
         return Call(name="statistics", begin=begin, region="near")
 
     def spoilt(self) -> Call[str]:
-        """A method that breaks the contract."""
+        """A method that breaks the contract: it returns no exchange of the right type."""
         return "nothing of the kind"  # type: ignore[return-value]
 
     def broken(self, *, late: bool) -> Call[str]:
-        """An exchange that breaks the contract, before any request or after one."""
+        """An exchange that breaks the contract, before any request or (`late`) after one."""
 
         def begin() -> Exchange[str]:
             if late:
@@ -84,7 +84,7 @@ class Clerk(Toy):
         return Call(name="broken", begin=begin, region="near")
 
     def push(self, batch: Sequence[Push]) -> Exchange[Sequence[Outcome]]:
-        """Toy's push; what comes back with receipts travels in a header."""
+        """The toy's push. Address and parameter for receipts travel in a header."""
         exchange = Toy.push(self, batch)
         marks = {push.push_token.token: [one.url, one.parameter] for push in batch if (one := push.callback)}
         try:
@@ -105,7 +105,7 @@ class Clerk(Toy):
         return frozenset({AudienceKind.TOKENS})
 
     def receipts(self, certificate_id: str, headers: Mapping[str, str], body: bytes) -> Sequence[Receipt | None]:
-        """What `posted` makes; anything else in the list cannot be read."""
+        """Reads what `posted` makes. An entry of another shape is returned as unreadable."""
         posted = read_posted(body)
         if not isinstance(posted, list):
             raise Refused(Reason.INVALID_NOTIFICATION, detail="no list")
@@ -125,7 +125,7 @@ class Clerk(Toy):
         )
 
     def save(self, broadcast: Broadcast) -> Exchange[tuple[str, tuple[str, ...]]] | None:
-        """Toy's; the content's id tells what comes back with receipts."""
+        """The toy's. Address and parameter for receipts are part of the content's id."""
         return self._save_marked(broadcast)
 
     def _save_marked(self, broadcast: Broadcast) -> Exchange[tuple[str, tuple[str, ...]]]:
@@ -142,7 +142,7 @@ class Clerk(Toy):
 
 
 class ClerkServer(ToyServer):
-    """`called` has what was asked, by operation; `given` the answers that come first: a body, or an exception."""
+    """`called` has the requests by operation; `given` has the answers to use first: a body, or an exception."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -185,12 +185,12 @@ def sealed(key: int | str = 1, secret: str | list[str] = SECRET, **settings: Any
 
 
 def posted(*receipts: tuple[str, str, str] | object, message_id: str = "m", task_id: str = "") -> bytes:
-    """A request of receipts: (token, event, parameter) each; anything else stands there as it is."""
+    """A request with receipts: (token, event, parameter) each; anything else is put there unchanged."""
     return json.dumps([[*one, message_id, task_id] if isinstance(one, tuple) else one for one in receipts]).encode()
 
 
 def parameter_of(token: str, dedupe_id: str = "id-1") -> str:
-    """What comes back with the receipts of a push to `token`."""
+    """The parameter that comes back with the receipts of a push to `token`."""
     signer = sealed().signer
     assert signer is not None
     return signer.of(Push(PushToken(1, token), Notification("a", "b"), dedupe_id=dedupe_id)).parameter

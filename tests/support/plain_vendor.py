@@ -1,6 +1,7 @@
-"""The plainest vendor that keeps every promise: no login, no rules file, no broadcasts, one text in a request.
+"""The smallest vendor that keeps every promise: no login, no rules file, no broadcasts, one text in a request.
 
-Law of this file: what a plug-in may leave out is left out, so that the kit asks nobody for more than the contract does.
+It leaves out everything that a plug-in may leave out, to test that the conformance kit requires no more than the
+contract.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ MOST = 20
 
 @attrs.frozen
 class Plain(Vendor):
-    """One by one."""
+    """One push per request."""
 
     brand: ClassVar[str] = "plain"
     key: Secret
@@ -50,7 +51,7 @@ class Plain(Vendor):
         kept = {
             place: Outcome.not_sent(push, Reason.UNREGISTERED, "token: must be ASCII")
             for place, push in enumerate(batch)
-            if not push.push_token.token.isascii()  # the reply could not name it
+            if not push.push_token.token.isascii()  # a reply could not name such a token
         }
         tokens = [push.push_token.token for place, push in enumerate(batch) if place not in kept]
         if not tokens:
@@ -83,7 +84,7 @@ def _outcome(push: Push, dead: list[object]) -> Outcome:
 
 @attrs.frozen
 class Group(Plain):
-    """One text for many."""
+    """One notification for many tokens."""
 
     @property
     def batching(self) -> Batching:

@@ -1,4 +1,4 @@
-"""The server of the plainest vendor, and the kit for it."""
+"""The sandbox of the plain vendor, and its conformance kits."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ KEY = "plain-key"
 
 
 class PlainSandbox(Sandbox):
-    """Its server."""
+    """The sandbox of the plain vendor."""
 
     brand = "plain"
     operations = ("send",)
@@ -55,7 +55,7 @@ class PlainSandbox(Sandbox):
 
 
 class PlainKit(PluginConformance):
-    """The kit for it."""
+    """The conformance kit for the plain vendor."""
 
     vendor = Plain
 
@@ -67,6 +67,6 @@ class PlainKit(PluginConformance):
 
 
 class GroupKit(PlainKit):
-    """The same, for many at once."""
+    """The conformance kit for `Group`."""
 
     vendor = Group

@@ -1,4 +1,4 @@
-"""Programs with a sync gateway as a global, each in a process of its own."""
+"""Runs programs with a blocking gateway as a global, each in a process of its own."""
 
 import subprocess
 import sys
@@ -24,13 +24,13 @@ def pushes():
 assert gateway.send(PushToken(1, "a"), note).ok
 """
 SECONDS = 30
-"""Far more than it takes, far less than for ever."""
+"""A limit far above what such a program takes."""
 
 
 def run(program: str, *arguments: str, before: str = "") -> subprocess.CompletedProcess[str]:
-    """Run a program after `SETUP` in a process of its own; `before`: what comes before everything else."""
-    # Sockets and loops left open would be told on stderr. That a fork beside threads is a risk, as Python says from
-    # 3.12 on, is what these tests are about.
+    """Run a program after `SETUP` in a process of its own. `before` is inserted before everything else."""
+    # Sockets and loops left open would be reported on stderr. The warning of Python 3.12 and later about a fork beside
+    # threads is ignored: that fork is what these tests are about.
     options = ["-W", "always::ResourceWarning", "-W", "ignore:This process:DeprecationWarning"]
     program = f"{before}\nimport sys; sys.path.insert(0, {str(SUPPORT)!r})\n{SETUP}{program}"
     command = [sys.executable, *options, "-c", program, *arguments]

@@ -1,6 +1,6 @@
-"""A raw socket server that answers as it is told: cut, dripping, never, or not as HTTP at all.
+"""A raw socket server whose behaviour a test chooses: a reply that is cut, slow, missing, or not HTTP at all.
 
-One connection after another is handed to a behaviour; `replies` makes the common ones.
+Each connection is handed to a behaviour; `replies` makes the usual ones.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from pushgateway.vendor import NoVerdict, Request, Response
 
 Kind = type[HttpTransport]
 TRANSPORTS: list[Kind] = [HttpTransport, LeanTransport]
-"""Every transport that is shipped: what holds for one holds for all."""
+"""Every transport that is shipped: the same tests run for all of them."""
 Behaviour = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 BODY = b'{"code":0}'
 PLAIN = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s" % (len(BODY), BODY)
 
 
 class Server:
-    """A raw server: counts connections and complete requests, and otherwise does what it is told."""
+    """A raw server that counts connections and complete requests, and otherwise runs the behaviour."""
 
     def __init__(self, behaviour: Behaviour) -> None:
         self.behaviour = behaviour
@@ -43,7 +43,7 @@ class Server:
         try:
             await self.behaviour(reader, writer)
         except (ConnectionError, asyncio.IncompleteReadError, ssl.SSLError):
-            pass  # the client left: its side of the story is what the tests look at
+            pass  # the client disconnected: tests look at what the client reports
         finally:
             writer.close()
 
@@ -66,7 +66,9 @@ async def serving(behaviour: Callable[[Server], Behaviour], tls: ssl.SSLContext 
 
 
 def replies(*parts: bytes, then: str = "close", forever: bool = False) -> Callable[[Server], Behaviour]:
-    """Read a request, write `parts` one by one, then close, reset, or hang; `forever` serves one after another."""
+    """Read a request, write `parts` one by one, then close, reset, or hang. `forever`: serve one request after
+    another.
+    """
 
     def behaviour(server: Server) -> Behaviour:
         async def run(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -106,7 +108,7 @@ async def ask(
 
 
 def trouble(behaviour: Callable[[Server], Behaviour], **more: Any) -> NoVerdict:
-    """What `send` raises against this behaviour."""
+    """The exception that `send` raises against this behaviour."""
 
     async def main() -> NoVerdict:
         async with serving(behaviour) as server:

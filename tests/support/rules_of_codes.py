@@ -1,4 +1,4 @@
-"""Codes of a vendor that does not exist: one row for each kind that a table tells apart."""
+"""Return codes of an invented vendor: one row for each kind of row that a table of codes may have."""
 
 from datetime import date
 from typing import Any

@@ -1,4 +1,4 @@
-"""Events for tests, one of each kind, and a clock that the test turns."""
+"""Events for tests, one of each kind, and a clock that the test moves."""
 
 from typing import Any
 
@@ -24,7 +24,7 @@ OF: dict[str, Any] = {"certificate_id": "7005", "brand": "oppo"}
 
 
 class Clock:
-    """Seconds that pass when the test says so."""
+    """Seconds that the test moves forward."""
 
     def __init__(self) -> None:
         self.now = 1000.0
@@ -48,18 +48,18 @@ def request_done(**more: Any) -> RequestDone:
 
 
 def outcome_given(reason: Reason | None = None, status: Status | None = None, **more: Any) -> OutcomeGiven:
-    """A push that was accepted or, with a `reason`, rejected."""
+    """A push that was accepted, or rejected with this `reason`."""
     status = status or (Status.ACCEPTED if reason is None else Status.REJECTED)
     return OutcomeGiven(**OF | {"status": status, "reason": reason, "attempts": 1, "duration": 0.5} | more)
 
 
 def login_done(reason: Reason | None = None, **more: Any) -> LoginDone:
-    """A login that was good or, with a `reason`, was not."""
+    """A successful login, or one that failed with this `reason`."""
     return LoginDone(**OF | {"region": "cn", "ok": reason is None, "reason": reason, "duration": 0.1} | more)
 
 
 def breaker(state: BreakerState, **more: Any) -> BreakerChanged:
-    """A breaker that is now `state`."""
+    """A breaker that changed to `state`."""
     return BreakerChanged(**OF | {"region": "cn", "state": state} | more)
 
 

@@ -1,6 +1,6 @@
-"""A scripted transport and a vendor whose login is written by the test, for tests of conversations.
+"""A scripted transport, and a vendor whose login the test writes, for tests of `VendorSession`.
 
-Law of this file: no network and no judgement. What comes back is what the script says.
+No network: the transport returns the lines of its script, and checks nothing.
 """
 
 import asyncio
@@ -16,7 +16,9 @@ from pushgateway.vendor import AccessToken, Exchange, Request, Response, Vendor
 
 
 class Script:
-    """A transport: answers each request with the next line; `asked` has the requests, `with_` their pool and limit."""
+    """A transport that answers each request with the next line of its script. `asked` has the requests, `with_`
+    their pool and timeout.
+    """
 
     def __init__(self, *lines: Response | BaseException | float) -> None:
         self.lines = list(lines)
@@ -24,7 +26,7 @@ class Script:
         self.with_: list[tuple[str, float]] = []
 
     async def send(self, request: Request, *, pool: str, timeout: float) -> Response:  # noqa: ASYNC109 - the port's
-        """See `Transport.send`; a number is a pause before the line after it."""
+        """See `Transport.send`. A number in the script is a pause before the next line."""
         self.asked.append(request)
         self.with_.append((pool, timeout))
         line = self.lines.pop(0)
@@ -42,13 +44,13 @@ class Script:
 
 @attrs.frozen
 class Scripted(Vendor):
-    """Logs in as the test says."""
+    """A vendor that logs in as the test says."""
 
     brand: ClassVar[str] = "scripted"
     logging_in: Callable[[str, float], Any] = lambda _, __: None
 
     def push(self, batch: Any) -> Any:
-        """Not used: exchanges are handed in."""
+        """Not used: tests pass exchanges directly."""
         raise NotImplementedError
 
     def login(self, region: str, now: float) -> Any:
@@ -63,17 +65,17 @@ def conversing(script: Script, logging_in: Callable[[str, float], Any] = lambda 
 
 
 def ask_of_push(region: str = "", asking: Callable[[], None] = lambda: None) -> Ask:
-    """What is asked for."""
+    """The ask of a push."""
     return Ask("push", region, 1, asking)
 
 
 def ask(number: int) -> Request:
-    """The request of this number."""
+    """Request number `number`."""
     return Request("POST", f"https://host/{number}", {"n": str(number)})
 
 
 def asking(*numbers: int) -> Exchange[list[int]]:
-    """An exchange of these requests: returns the statuses of their replies."""
+    """An exchange of these requests. Returns the statuses of their replies."""
     statuses = []
     for number in numbers:
         reply = yield ask(number)
@@ -82,18 +84,18 @@ def asking(*numbers: int) -> Exchange[list[int]]:
 
 
 def office(region: str, now: float) -> Exchange[AccessToken]:
-    """A login of one request: the reply's body is the token."""
+    """A login of one request: the body of the reply is the access token."""
     reply = yield Request("POST", f"https://login/{region}", {"now": str(now)})
     return AccessToken(reply.content.decode(), 1000.0)
 
 
 def token(value: str) -> Response:
-    """The login office's reply."""
+    """The login server's reply with this token."""
     return Response(200, {}, value.encode())
 
 
 async def ending(call: Any) -> Any:
-    """What a call returns, or the exception it ends with."""
+    """What a call returns, or the exception that it raises."""
     try:
         return await call
     except Exception as error:

@@ -1,7 +1,7 @@
-"""A vendor whose access tokens mean something: each is of one app, dies when it is told to, and is refused then.
+"""A vendor that checks access tokens: each belongs to one app, and is refused after the test has revoked it.
 
-Law of this file: virtual time only. Toy's wire; the certificate "k" logs in with the secret "key-k" unless the test
-says otherwise. Every login and every push for another app than its access token's is written down.
+Virtual time only, with the toy vendor's format. The certificate "k" logs in with the secret "key-k" unless the test
+says otherwise. Every login, and every push with another app's access token, is recorded.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ __all__ = ["Realm", "of_realm"]
 
 
 def of_realm(key: str, secret: str = "", **settings: object) -> Certificate:
-    """A certificate of the realm, with its own secret."""
+    """A certificate of this vendor, with a secret of its own."""
     return certificate(key, secret=secret or f"key-{key}", **settings)
 
 
@@ -28,23 +28,23 @@ class Realm:
     """The vendor and the transport to it."""
 
     def __init__(self, *, last_wins: bool = False) -> None:
-        """`last_wins`: a login ends the access tokens before it."""
+        """`last_wins`: a login revokes the earlier access tokens."""
         self.last_wins = last_wins
         self.login_takes = 0.05
         self.login_code: Callable[[str, float], str] = lambda secret, now: "0"
-        """By secret and time."""
+        """The reply code of a login, by secret and time."""
         self.takes: Callable[[str], float] = lambda token: 0.05
-        """From the verdict to its arrival here, by the first token of a batch."""
+        """Seconds from the vendor's decision to the arrival of the reply, by the first token of a batch."""
         self.logins: list[tuple[str, float]] = []
-        """Who logged in, by secret, and when."""
+        """(secret, time) of each login."""
         self.pushed: Counter[str] = Counter()
-        """By certificate."""
+        """Accepted pushes by certificate."""
         self.misused: list[str] = []
-        """Certificates that used another's access token."""
+        """Certificates that used another one's access token."""
         self._good: dict[str, str] = {}  # access token -> secret
 
     def revoke(self, secret: str) -> None:
-        """The access tokens of an app are good no more."""
+        """The access tokens of an app are no longer valid."""
         self._good = {token: owner for token, owner in self._good.items() if owner != secret}
 
     async def send(self, request: Request, *, pool: str, timeout: float) -> Response:  # noqa: ASYNC109

@@ -1,6 +1,7 @@
-"""A toy vendor and its server, for tests of the core's engine: small enough to see that a fault is the engine's.
+"""A toy vendor and its server, for tests of the engine: small enough to see that a fault is the engine's.
 
-The wire is JSON: a push request is a list of [token, title, dedupe id]; the reply is a list of [token, code].
+Requests and replies are JSON: a push request is a list of [token, title, dedupe id]; the reply is a list of [token,
+code].
 """
 
 from __future__ import annotations
@@ -53,7 +54,7 @@ URL = "https://toy.example"
 
 @attrs.frozen
 class Toy(Vendor):
-    """Code 0 accepted, 11 access token expired, 32 repeated, others by `REASONS`."""
+    """Code 0 is accepted, 11 an expired access token, 32 a dropped repeat; others by `REASONS`."""
 
     brand: ClassVar[str] = "toy"
     audiences: ClassVar[frozenset[AudienceKind]] = frozenset({AudienceKind.TOKENS, AudienceKind.EVERYONE})
@@ -157,7 +158,7 @@ class Toy(Vendor):
         )
 
     def ping(self) -> Call[str]:
-        """An operation of its own: asks whether the vendor is there."""
+        """An operation: asks whether the vendor can be reached."""
 
         def begin() -> Exchange[str]:
             reply = read_reply((yield Request("POST", f"{URL}/near/ping")))
@@ -171,10 +172,11 @@ class Toy(Vendor):
 
 
 class ToyServer:
-    """The toy vendor's server and the transport to it in one: no network, time only by the loop.
+    """The toy vendor's server and the transport to it in one: no network, virtual time.
 
-    `answers` are taken one by one for push requests: a code for the whole reply, an exception to raise, or a function
-    of the items. None left: every item gets `codes` (default 0). Every push performed is in `ledger`, by token.
+    `answers` are used one by one for push requests: a code for the whole reply, an exception to raise, or a function of
+    the items. When none is left, every item gets its code in `codes` (default 0). Every delivered push is in `ledger`,
+    by token.
     """
 
     def __init__(self) -> None:
@@ -273,7 +275,7 @@ def certificate(key: int | str = 1, **settings: Any) -> Certificate:
 
 
 def gateway(server: ToyServer, *certificates: Certificate, **options: Any) -> Gateway:
-    """A gateway on the toy server, repeatable and in virtual time."""
+    """A gateway on the toy server, with a fixed random seed."""
     options.setdefault("rng", random.Random(7))
     options.setdefault("clock", loop_wall_clock())
     options.setdefault("vendors", {"toy": Toy})

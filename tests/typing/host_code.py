@@ -1,6 +1,6 @@
-"""How a host uses pushgateway, for the type checker: never run, checked against what is installed.
+"""How a host uses pushgateway, for the type checker. Never run; checked against the installed package.
 
-Law of this file: `assert_type` says what a host's editor sees. A change that breaks one breaks hosts.
+`assert_type` states what a host's editor shows. A change that breaks one of them breaks hosts.
 """
 
 from collections.abc import AsyncIterator, Iterator
@@ -43,7 +43,7 @@ CERTIFICATES = [
 
 
 async def one(gateway: Gateway) -> None:
-    """A certificate id may be a number or a text; every field of an outcome has a type one can branch on."""
+    """A certificate id may be a number or a text; every field of an outcome has an exact type."""
     outcome = await gateway.send(PushToken(7005, "a token"), Notification("title", "body"), timeout=5, coalesce=False)
     assert_type(outcome, Outcome)
     assert_type(outcome.ok, bool)
@@ -60,7 +60,7 @@ async def one(gateway: Gateway) -> None:
 
 
 async def many(gateway: Gateway) -> None:
-    """One outcome for each push, in a list; the same from tokens alone."""
+    """One outcome for each push, in a list; the same for plain tokens."""
     notification = Notification("title", "body", click=OpenUrl("https://example.com"), network=Network.WIFI, ttl=600)
     tokens = [PushToken(7005, "a token"), PushToken("7006", "another")]
     assert_type(await gateway.send_each([Push(token, notification, timeout=2.5) for token in tokens]), list[Outcome])
@@ -71,7 +71,7 @@ async def many(gateway: Gateway) -> None:
 
 
 async def endless(gateway: Gateway, supply: AsyncIterator[Push]) -> None:
-    """A stream takes an asynchronous supply or any iterable, and gives outcomes."""
+    """A stream takes an asynchronous source or any iterable, and yields outcomes."""
     async for outcome in gateway.stream(supply, window=500):
         assert_type(outcome, Outcome)
     async for outcome in gateway.stream([Push(PushToken(7005, "a token"), Notification("title", "body"))]):
@@ -79,7 +79,7 @@ async def endless(gateway: Gateway, supply: AsyncIterator[Push]) -> None:
 
 
 async def everybody(gateway: Gateway) -> None:
-    """A broadcast names its audience; the truth about each token is inside."""
+    """A broadcast names its audience; its outcome contains the outcomes of single tokens."""
     notification = Notification("title", "body")
     audiences = [
         Audience.everyone(),
@@ -95,7 +95,7 @@ async def everybody(gateway: Gateway) -> None:
 
 
 def act(outcome: Outcome) -> str:
-    """The endings are closed: a checker sees when one is forgotten."""
+    """The statuses are closed: a checker reports one that is not handled."""
     match outcome.status:
         case Status.ACCEPTED:
             return "nothing to do"
@@ -110,7 +110,7 @@ def act(outcome: Outcome) -> str:
 
 
 async def operations(gateway: Gateway) -> None:
-    """A vendor's own operations: by name without types, by the plug-in's method with every one of them."""
+    """A vendor's own operations: by name without types, by the plug-in's method with all of them."""
     assert_type(await gateway.vendor(7005).statistics("message", "task"), CallOutcome[Any])
     outcome = await gateway.vendor(7005, timeout=5).ask(Vendor.statistics, "message", task_id="task")
     assert_type(outcome, CallOutcome[Statistics])
@@ -120,11 +120,11 @@ async def operations(gateway: Gateway) -> None:
 
 
 async def later(gateway: Gateway, outcome: BroadcastOutcome) -> Receipts:
-    """What vendors post is heard by an app or by hand, and a confirmation tells who got it."""
-    heard = gateway.receipts(7005, {"content-type": "application/json"}, b"[]")
-    assert_type(heard, ReceivedReceipts)
-    assert_type(heard.receipts, tuple[Receipt, ...])
-    gateway.forget_receipts(heard.receipts)
+    """Receipts are received by an app or by hand, and a confirmation says which phones got the push."""
+    received = gateway.receipts(7005, {"content-type": "application/json"}, b"[]")
+    assert_type(received, ReceivedReceipts)
+    assert_type(received.receipts, tuple[Receipt, ...])
+    gateway.forget_receipts(received.receipts)
     assert_type(gateway.admits(7005, "the secret part"), bool)
     confirming = Confirming(gateway)
     assert_type(await confirming.confirm(outcome, within=60), Confirmation)
@@ -133,7 +133,7 @@ async def later(gateway: Gateway, outcome: BroadcastOutcome) -> Receipts:
 
 
 async def life() -> None:
-    """A gateway is its own context; certificates can be proved and swapped while it lives."""
+    """A gateway is an asynchronous context manager; certificates can be checked and replaced while it is open."""
     try:
         async with Gateway(CERTIFICATES, timeout=20, connections=4) as gateway:
             assert_type(gateway, Gateway)
@@ -150,7 +150,7 @@ async def life() -> None:
 
 
 def without_a_loop(supply: Iterator[Push]) -> None:
-    """The blocking twin has the same names and values."""
+    """The blocking gateway has the same names and values."""
     notification = Notification("title", "body")
     with pushgateway.sync.Gateway(CERTIFICATES, timeout=20) as gateway:
         assert_type(gateway, pushgateway.sync.Gateway)
@@ -167,7 +167,7 @@ def without_a_loop(supply: Iterator[Push]) -> None:
 
 
 async def from_a_file() -> None:
-    """What the file says fits both doors, each option with its type."""
+    """The content of a configuration file fits both gateways, each option with its type."""
     config = load_config("pushgateway.toml", environ={})
     assert_type(config, Config)
     assert_type(config.gateway(timeout=5), Gateway)
@@ -177,14 +177,14 @@ async def from_a_file() -> None:
 
 
 async def mistakes(gateway: Gateway) -> None:
-    """What a checker must refuse; each ignore fails the check when it is no longer needed."""
+    """What a checker must refuse. An `ignore` that is no longer needed fails the check."""
     PushToken(7.5, "a token")  # type: ignore[arg-type]
     PushToken(7005, None)  # type: ignore[arg-type]
     Notification("title", "body", ttl="600")  # type: ignore[arg-type]
     Notification("title", "body", badge=1)  # type: ignore[call-arg]
     await gateway.send(PushToken(7005, "a token"))  # type: ignore[call-arg]
     await gateway.send(PushToken(7005, "a token"), Notification("a", "b"), dedupe_id=1)  # type: ignore[arg-type]
-    # One id for many phones would be dropped as a repeat: that of a message belongs to the notification.
+    # One id for many phones would be dropped as a repeat: the id of a message belongs into the notification.
     await gateway.multicast([], Notification("a", "b"), dedupe_id="1")  # type: ignore[call-arg]
     Gateway(CERTIFICATES, conections=4)  # type: ignore[call-arg]
     pushgateway.sync.Gateway(CERTIFICATES, conections=4)  # type: ignore[call-arg]

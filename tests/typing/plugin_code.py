@@ -1,6 +1,7 @@
-"""How somebody outside writes a plug-in, for the type checker: never run, checked against what is installed.
+"""How somebody outside the project writes a plug-in, for the type checker. Never run; checked against the installed
+package.
 
-Law of this file: it imports from the plug-in door alone.
+It imports from `pushgateway.vendor` only.
 """
 
 import json
@@ -48,11 +49,13 @@ class Acme(Vendor):
 
     @property
     def batching(self) -> Batching:
-        """A setting decides how many."""
+        """The size is a setting."""
         return Batching(size=self.size, mixed=True, max_bytes=1_000_000)
 
     def push(self, batch: Sequence[Push]) -> Exchange[Sequence[Outcome]]:
-        """One request, with a breath where building it is long; a reply is read once and told for each push."""
+        """One request. A long loop yields `None` so that the event loop can run. The reply is read once, for all
+        pushes.
+        """
         messages = []
         for place, push in enumerate(batch, 1):
             messages.append({"to": push.push_token.token, "title": push.notification.title})
@@ -74,7 +77,7 @@ class Acme(Vendor):
         return BroadcastOutcome(certificate_id=broadcast.certificate_id, status=Status.ACCEPTED)
 
     def login(self, region: str, now: float) -> Exchange[AccessToken]:
-        """A vendor with a login says so in the type: its exchange is always there."""
+        """The type says that this vendor always has a login."""
         response = yield Request("POST", f"{API}/login", {"x-time": f"{now:.0f}"}, self.secret.reveal().encode())
         body: Any = read_json(response)
         return AccessToken(str(body["token"]), lifetime=3600.0, created_at=response.date)
@@ -86,12 +89,12 @@ class Acme(Vendor):
 
 @attrs.frozen
 class Plain(Vendor):
-    """The least a plug-in can be."""
+    """The smallest possible plug-in."""
 
     brand: ClassVar[str] = "plain"
 
     def push(self, batch: Sequence[Push]) -> Exchange[Sequence[Outcome]]:
-        """One by one, without a login."""
+        """One push per request, without a login."""
         reply = read_reply((yield Request("POST", API)))
         if reply.code != "0":
             raise Refused(Reason.INVALID_NOTIFICATION, reply.code, reply.message)
@@ -99,7 +102,7 @@ class Plain(Vendor):
 
 
 def mistakes() -> None:
-    """What a checker must refuse; each ignore fails the check when it is no longer needed."""
+    """What a checker must refuse. An `ignore` that is no longer needed fails the check."""
 
     class Silent(Vendor):
         brand: ClassVar[str] = "silent"

@@ -1,4 +1,4 @@
-"""Broken copies of `beam`: codes, replies without a verdict, hosts, broadcasts and receipts.
+"""Broken copies of `beam`: return codes, replies without a verdict, hosts, broadcasts and receipts.
 
 `beam` has a static key, one notification in a request, and groups of refused tokens in its replies.
 """
@@ -12,11 +12,11 @@ from broken.copies import BEAM, breaks
 spoils = functools.partial(breaks, base=BEAM)
 
 BROKEN = [
-    # Blame and codes
+    # Return codes
     spoils(
         "blame",
         "one_bad_text_among_a_thousand",
-        "A refusal of the whole request is told of each push as a busy server",
+        "A refusal of the whole request is reported for each push as a busy server",
         "it ended",
         '    "6": Reason.INVALID_NOTIFICATION,\n',
         '    "6": Reason.UNAVAILABLE,\n',
@@ -24,7 +24,7 @@ BROKEN = [
     spoils(
         "blame",
         "a_text_that_is_refused_for_all",
-        "A forbidden text is told as dead tokens",
+        "A forbidden text is reported as dead tokens",
         "pushes ended",
         '    "6": Reason.INVALID_NOTIFICATION,\n',
         '    "6": Reason.UNREGISTERED,\n',
@@ -32,7 +32,7 @@ BROKEN = [
     spoils(
         "limits",
         "a_day_that_ends_inside_a_batch",
-        "Pushes past the day's end are told as accepted",
+        "Pushes past the day's end are reported as accepted",
         "the day ended before one push",
         "    if code is not None:\n        return Outcome.rejected",
         '    if code == "5":\n        return Outcome.accepted(push, None)\n'
@@ -41,7 +41,7 @@ BROKEN = [
     spoils(
         "limits",
         "a_day_that_ends_inside_a_batch",
-        "Pushes past the day's end are told as muted phones",
+        "Pushes past the day's end are reported as muted phones",
         "the day ended before one push",
         '"5": Reason.QUOTA_EXCEEDED}\n',
         '"5": Reason.MUTED}\n',
@@ -49,7 +49,7 @@ BROKEN = [
     spoils(
         "limits",
         "a_limit_is_told_for_the_request",
-        "The quota of the app is told as muted phones",
+        "The quota of the app is reported as muted phones",
         "push() raised MUTED",
         '    "5": Reason.QUOTA_EXCEEDED,\n    "6"',
         '    "5": Reason.MUTED,\n    "6"',
@@ -57,7 +57,7 @@ BROKEN = [
     spoils(
         "errors",
         "a_reply_with_targets_that_nobody_asked_for",
-        "A token in the reply that nobody asked for is a crash",
+        "A token in the reply that was not in the request is a crash",
         "it raised KeyError",
         '        groups, ids = decode_groups(reply), reply.body.get("ids")\n        for place',
         '        groups, ids = decode_groups(reply), reply.body.get("ids")\n'
@@ -67,7 +67,7 @@ BROKEN = [
     spoils(
         "errors",
         "a_reply_with_targets_that_nobody_asked_for",
-        "A group of refused tokens that nobody knows is a crash",
+        "An unknown group of refused tokens is a crash",
         "it raised KeyError",
         "OF_A_TOKEN.get(code, Reason.INVALID_NOTIFICATION)",
         "OF_A_TOKEN[code]",
@@ -77,16 +77,16 @@ BROKEN = [
     spoils(
         "errors",
         "a_broadcast_reply_that_makes_no_sense",
-        "The task of a broadcast is looked up without care",
+        "A missing task id in the reply to a broadcast is a crash",
         "it raised KeyError",
         '        task = reply.body.get("task")\n',
         '        task = reply.body["task"]\n',
     ),
-    # Silence
+    # Replies without a verdict
     spoils(
         "verdicts",
         "one_fault_on_the_way",
-        "503 is told as not delivered",
+        "503 is reported as not delivered",
         "by the ledger its phone got it",
         '            reply = checked(read_reply((yield self.request("send", self.region(tokens[0]), fields))))\n',
         '            response = yield self.request("send", self.region(tokens[0]), fields)\n'
@@ -108,7 +108,7 @@ BROKEN = [
     spoils(
         "verdicts",
         "one_fault_on_the_way",
-        "A page of a proxy is told as not sent",
+        "A page of a proxy is reported as not sent",
         "by the ledger its phone got it",
         '            reply = checked(read_reply((yield self.request("send", self.region(tokens[0]), fields))))\n',
         '            response = yield self.request("send", self.region(tokens[0]), fields)\n'
@@ -176,7 +176,7 @@ BROKEN = [
     spoils(
         "verdicts",
         "a_push_that_the_reply_does_not_name",
-        "Whoever is in no group of refused tokens is told as accepted",
+        "Every token in no group of refused tokens is reported as accepted",
         "the reply does not name a push",
         "    if not isinstance(message_id, str):\n",
         "    if message_id is False:\n",
@@ -276,7 +276,7 @@ BROKEN = [
     spoils(
         "receipts",
         "a_receipt_of_every_kind_is_about_its_push",
-        "Every receipt is told as arrived",
+        "Every receipt is reported as arrived",
         "the receipt says ARRIVED",
         "kind=EVENTS.get(what, ReceiptKind.OTHER)",
         "kind=ReceiptKind.ARRIVED",
@@ -284,7 +284,7 @@ BROKEN = [
     spoils(
         "receipts",
         "a_receipt_of_every_kind_is_about_its_push",
-        "A phone that had its share is told as a dead token",
+        "A phone that had its share is reported as a dead token",
         "the receipt says UNREGISTERED",
         '"full": ReceiptKind.LIMITED',
         '"full": ReceiptKind.UNREGISTERED',
@@ -292,7 +292,7 @@ BROKEN = [
     spoils(
         "receipts",
         "a_receipt_of_every_kind_is_about_its_push",
-        "A receipt bears the token in place of the message's id",
+        "A receipt has the token in place of the message id",
         "another message id",
         'message_id=form.get("id") or None',
         'message_id=form.get("token") or None',
@@ -308,7 +308,7 @@ BROKEN = [
     spoils(
         "receipts",
         "rubbish_is_no_receipt",
-        "A time in a posted form is taken for a number unseen",
+        "A time in a posted form is converted without a check",
         "it raised ValueError",
         " or not (at.isascii() and at.isdigit() and len(at) == 13):",
         " or not at:",
@@ -324,7 +324,7 @@ BROKEN = [
     spoils(
         "dead tokens",
         "a_muted_phone_is_no_dead_one",
-        "A phone that is switched off is told as a dead token",
+        "A phone that is switched off is reported as a dead token",
         "should end MUTED",
         '"2": Reason.MUTED',
         '"2": Reason.UNREGISTERED',
@@ -332,7 +332,7 @@ BROKEN = [
     spoils(
         "broadcasts",
         "a_long_list_with_dead_tokens",
-        "A token that cannot be one is told as a wrong notification in a broadcast",
+        "A token that cannot be one is reported as a wrong notification in a broadcast",
         "of a broadcast should end",
         'Reason.UNREGISTERED, "token: cannot be one"',
         'Reason.INVALID_NOTIFICATION, "cannot be one"',
@@ -356,7 +356,7 @@ BROKEN = [
     spoils(
         "errors",
         "a_broadcast_reply_that_makes_no_sense",
-        "Whatever stands in the place of a task is taken for one",
+        "Any value in the place of a task id is used",
         "an id that is no str",
         "        if not isinstance(task, str):\n",
         "        if task is broadcast:\n",

@@ -1,6 +1,6 @@
-"""Broken copies: calls besides sending, what `rulings` say, and replies about another target.
+"""Broken copies: operations, `rulings`, and replies about another target.
 
-Copies of `beam` where it has what is broken, of OPPO's plug-in otherwise.
+Most are copies of `beam`; what `beam` does not have is broken in OPPO's plug-in.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from broken.copies import ACME, BEAM, OPPO, breaks
 
 BROKEN = [
-    # Calls
+    # Operations
     breaks(
         "calls",
         "calls_end_as_the_documents_print",
@@ -57,7 +57,7 @@ BROKEN = [
         "message_id=None",
         base=BEAM,
     ),
-    # What is said of a push
+    # Rulings
     breaks(
         "advice",
         "its_rulings_are_what_happens",
@@ -101,7 +101,7 @@ BROKEN = [
     breaks(
         "any text",
         "something_can_be_seen_of_a_text_that_is_cut",
-        "A letter with more marks than there is room for is left out at the cut",
+        "A letter with more marks than fit is left out at the cut",
         "nothing of it can be seen",
         '    message: Message = {"id": push.dedupe_id, "title": title, "text": text}\n',
         '    title = "…" if title_cut and title.count("\\u0301") > 20 else title\n'
@@ -111,7 +111,7 @@ BROKEN = [
     breaks(
         "content",
         "each_feature_reaches_the_phone_or_is_refused_by_name",
-        "A display window with one bound only is dropped without a word",
+        "A display window with one bound only is dropped silently",
         "show_from: ",
         "    if note.show_from is not None or note.show_until is not None:\n",
         "    if note.show_from is not None and note.show_until is not None:\n",
@@ -121,7 +121,7 @@ BROKEN = [
     breaks(
         "own text",
         "one_notification_for_many",
-        "What was cut of one notification for many is looked up in the wrong place",
+        "The fields cut from one notification for many are looked up in the wrong place",
         "truncated is",
         "return Encoded(BytesIO(body), batch, [fragment[-1]] * len(batch)",
         "return Encoded(BytesIO(body), batch, [fragment[0]] * len(batch)",

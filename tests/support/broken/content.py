@@ -12,7 +12,7 @@ from broken.copies import BEAM, breaks
 spoils = functools.partial(breaks, base=BEAM)
 
 BROKEN = [
-    # What a notification says
+    # Content of a notification
     spoils(
         "content",
         "each_feature_reaches_the_phone_or_is_refused_by_name",
@@ -56,7 +56,7 @@ BROKEN = [
     spoils(
         "content",
         "each_feature_reaches_the_phone_or_is_refused_by_name",
-        "A tap that the vendor lacks opens the app without a word",
+        "A tap that the vendor lacks opens the app silently",
         "click: ",
         "    if not isinstance(note.click, OpenApp | OpenUrl):\n",
         "    if note.click is OpenApp:\n",
@@ -96,7 +96,7 @@ BROKEN = [
     spoils(
         "content",
         "each_feature_reaches_the_phone_or_is_refused_by_name",
-        "What the vendor lacks is dropped without a word",
+        "What the vendor lacks is dropped silently",
         "was changed or lost on the way",
         '    if lacking := find_unsupported(note, FEATURES, "beam"):\n'
         "        return Reason.UNSUPPORTED, f\"{', '.join(lacking)}: Beam has none\"\n",
@@ -113,7 +113,7 @@ BROKEN = [
     spoils(
         "content",
         "each_feature_reaches_the_phone_or_is_refused_by_name",
-        "What the vendor lacks is told as a dead token",
+        "What the vendor lacks is reported as a dead token",
         "not INVALID_NOTIFICATION or UNSUPPORTED",
         "        return Reason.UNSUPPORTED, f\"{', '.join(lacking)}",
         "        return Reason.UNREGISTERED, f\"{', '.join(lacking)}",
@@ -129,7 +129,7 @@ BROKEN = [
     spoils(
         "content",
         "numbers_at_the_limit_and_one_beyond",
-        "A time to live past the limit is lowered without a word",
+        "A time to live past the limit is lowered silently",
         "ttl: ",
         "    if note.ttl is not None and note.ttl > TTL:\n",
         "    if note.ttl is not None and note.ttl < 0:\n",
@@ -147,7 +147,7 @@ BROKEN = [
     spoils(
         "content",
         "at_the_limit_and_one_beyond",
-        "Whatever has the longest length is told as cut",
+        "A text of exactly the longest length is reported as cut",
         "reached the phone whole, and is named in truncated",
         '(("body",) if text_cut else ())\n        fields = {',
         '(("body",) if len(text) >= TEXT else ())\n        fields = {',
@@ -213,7 +213,7 @@ BROKEN = [
     spoils(
         "content",
         "overrides_win_or_are_refused_by_name",
-        "A misspelled field of overrides is dropped without a word",
+        "A misspelled field of overrides is dropped silently",
         "dropped silently",
         "    if unknown := sorted(set(own) - OWN):\n",
         "    if unknown := []:\n",
@@ -264,7 +264,7 @@ BROKEN = [
     spoils(
         "intents",
         "marketing_is_never_sent_as_private",
-        "Marketing leaves under the private channel",
+        "Marketing is sent under the private channel",
         "kept for personal messages",
         "(PUBLIC if note.intent is None or note.intent.is_public else PRIVATE)",
         "PRIVATE",
@@ -272,7 +272,7 @@ BROKEN = [
     spoils(
         "intents",
         "marketing_is_never_sent_as_private",
-        "News leave under the private channel",
+        "News are sent under the private channel",
         "kept for personal messages",
         "note.intent is None or note.intent.is_public else",
         "note.intent is None or note.intent is Intent.MARKETING else",
@@ -312,7 +312,7 @@ BROKEN = [
     spoils(
         "memory",
         "the_same_pushes_make_the_same_requests",
-        "What was encoded once is kept by its title alone",
+        "Encoded notifications are cached by their title alone",
         "something is remembered",
         'EVENTS = {"arrived"',
         'KNOWN: dict[str, str] = {}\nEVENTS = {"arrived"',
@@ -354,7 +354,7 @@ BROKEN = [
     spoils(
         "hosts",
         "each_region_has_its_own_host",
-        "Every token is of the far region",
+        "Every token is taken for one of the far region",
         "region() says 'us'",
         'return "us" if token.startswith("US_") else ""',
         'return "us"',
@@ -372,7 +372,7 @@ BROKEN = [
     spoils(
         "content",
         "overrides_win_or_are_refused_by_name",
-        "A misspelled field of overrides is told as refused credentials",
+        "A misspelled field of overrides is reported as refused credentials",
         "not INVALID_NOTIFICATION or UNSUPPORTED",
         "Reason.UNSUPPORTED, f\"overrides: Beam has no {', '.join(unknown)}\"",
         "Reason.CREDENTIALS, f\"overrides: Beam has no {', '.join(unknown)}\"",

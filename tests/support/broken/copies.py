@@ -1,7 +1,7 @@
 """Makes a copy of a correct plug-in with an edit, installed and imported as a package of its own.
 
-As pip would leave it: a package and its entry points in a folder on `sys.path`. The checkout's files are read, never
-changed.
+The result is what pip would leave: a package and its entry points in a folder on `sys.path`. The files of the checkout
+are read, never changed.
 """
 
 from __future__ import annotations
@@ -31,18 +31,18 @@ EXAMPLE = ROOT / "examples" / "acme"
 
 @attrs.frozen
 class Base:
-    """A sound plug-in that copies are made of."""
+    """A correct plug-in that copies are made of."""
 
     name: str
     folder: Path
-    """Of its project."""
+    """The folder of its project."""
     package: str
     vendor: str
-    """Its class, in the package."""
+    """The name of its class in the package."""
     sandbox: str
-    """Its sandbox's class, in the package's `sandbox`."""
+    """The name of its sandbox's class in the package's `sandbox`."""
     kit: Mapping[str, Any]
-    """What its own test file says to the kit."""
+    """The attributes of its conformance kit."""
 
     def read(self) -> dict[str, str]:
         """Its files by their path in the package, and `pyproject.toml`."""
@@ -141,7 +141,7 @@ OPPO = Base(
 
 @attrs.frozen
 class Edit:
-    """In this file, this text becomes that text."""
+    """In this file, the text `old` becomes `new`."""
 
     file: str
     old: str
@@ -157,15 +157,15 @@ class Broken:
     promise: str
     """The promise that it breaks."""
     scenario: str
-    """The scenario that sees it."""
+    """The scenario that finds it."""
     says: str
-    """A part of what that scenario says."""
+    """A part of that scenario's message."""
     edits: tuple[Edit, ...]
     base: Base = attrs.field(default=ACME, repr=False)
-    """What it is a copy of."""
+    """The plug-in that it is a copy of."""
 
     def seen(self, folder: Path) -> BrokenPromiseError | None:
-        """What the scenario says; None when it sees nothing."""
+        """The message of the scenario; None if it finds nothing."""
         with installed(folder, self.edits, self.base) as kit:
             (scenario,) = (scenario for scenario in scenarios(kit) if scenario.name == self.scenario)
             return scenario.seen()
@@ -174,14 +174,16 @@ class Broken:
 def breaks(
     promise: str, scenario: str, name: str, says: str, *texts: str, file: str = "vendor.py", base: Base = ACME
 ) -> Broken:
-    """A broken plug-in: the promise, who sees it, what is wrong, what is said; then old and new texts in turn."""
+    """A broken plug-in: the promise, the scenario that finds it, what is wrong, a part of the message; then old and
+    new texts in turn.
+    """
     edits = tuple(Edit(file, old, new) for old, new in zip(texts[::2], texts[1::2], strict=True))
     return Broken(name, promise, f"test_{scenario}", says, edits, base)
 
 
 @contextmanager
 def installed(folder: Path, edits: tuple[Edit, ...] = (), base: Base = ACME) -> Iterator[type[PluginConformance]]:
-    """The kit for a copy of a plug-in, which is installed until the end of the block."""
+    """The conformance kit for a copy of a plug-in, which is installed until the end of the block."""
     package = f"{base.package}_{crc32(repr(edits).encode()):08x}" if edits else base.package
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(DriverManager, "ENTRY_POINT_CACHE", {})
@@ -223,7 +225,7 @@ def _kit(package: str, base: Base) -> type[PluginConformance]:
     more = said.pop("options", {})
 
     class Kit(PluginConformance):
-        """What the plug-in's own test file holds, for the copy."""
+        """The plug-in's own test class, for the copy."""
 
         vendor = vendor_class
 

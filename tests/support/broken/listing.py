@@ -1,4 +1,4 @@
-"""The list of broken plug-ins in `tests/scenarios/broken.md`: `python -m broken.listing` writes it anew."""
+"""Writes `tests/scenarios/broken.md`, the list of broken plug-ins, to standard output: `python -m broken.listing`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Broken copies of the OPPO plug-in: a real vendor's, with columns, caches and spliced requests."""
+"""Broken copies of the OPPO plug-in: a real vendor's, with columns, caches and a fast path."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ BROKEN = [
     spoils(
         "codes",
         "codes_mean_what_the_documents_print",
-        "Flow control is told as an outage in a row of the rules",
+        "Flow control is reported as an outage in a row of the rules",
         "the documented reply means RATE_LIMITED",
         '-2 = { reason = "RATE_LIMITED"',
         '-2 = { reason = "UNAVAILABLE"',
@@ -95,7 +95,7 @@ BROKEN = [
     spoils(
         "access",
         "a_refused_login_is_about_nobodys_notification",
-        "A login that is refused is told as a wrong notification",
+        "A login that is refused is reported as a wrong notification",
         "hosts would give up their messages",
         "        raise CODES.login_refusal(reply, response)\n",
         "        raise CODES.refusal(reply, response)\n",
@@ -121,7 +121,7 @@ BROKEN = [
     spoils(
         "weight",
         "different_notifications_weigh_no_more_than_they_say",
-        "The weight is near nothing",
+        "The weight is far too small",
         "weigh() and its token say",
         "        return weight\n",
         "        return min(weight, 40)\n",
@@ -183,7 +183,7 @@ BROKEN = [
     spoils(
         "content",
         "a_broadcast_says_what_it_was_given",
-        "Wi-Fi only is told to nobody",
+        "Wi-Fi only is not sent to the vendor",
         "network: ",
         "    if note.network is not Network.ANY:\n",
         "    if note.network is None:\n",
@@ -192,7 +192,7 @@ BROKEN = [
     spoils(
         "blame",
         "a_refusal_of_the_whole_request_is_raised",
-        "A refusal of the whole batch is told of each push",
+        "A refusal of the whole batch is reported for each push",
         "push() blamed all",
         _FAILING,
         "        except NoVerdict as failed:\n            raise failed.keeping(outcomes) from None\n"
@@ -216,7 +216,7 @@ BROKEN = [
     spoils(
         "intents",
         "each_intent_has_the_category_of_the_rules",
-        "Every intent leaves under one category",
+        "Every intent is sent under one category",
         "by the rules it is",
         'if category := (rule.category if rule is not None else "") if own.category is None else own.category:\n',
         'if category := ("SOCIAL" if rule is not None else "") if own.category is None else own.category:\n',

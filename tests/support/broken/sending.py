@@ -1,4 +1,4 @@
-"""Broken in sending: how the plug-in is found, what it calls, and what requests it makes of pushes."""
+"""Broken copies of `acme`: how the plug-in is found, what it calls, and the requests that it makes of pushes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ BROKEN = [
     breaks(
         "found",
         "it_is_registered_under_its_brand",
-        "The entry point bears another name than the brand",
+        "The entry point has another name than the brand",
         "no entry point 'beam'",
         '[project.entry-points."pushgateway.vendors"]\nbeam',
         '[project.entry-points."pushgateway.vendors"]\nbeam_push',
@@ -98,7 +98,7 @@ BROKEN = [
     breaks(
         "settings",
         "every_missing_setting_is_named",
-        "The class is no attrs class",
+        "The class is not an attrs class",
         "is no attrs class",
         "@attrs.frozen(kw_only=True)\nclass Acme",
         "class Acme",
@@ -124,7 +124,7 @@ BROKEN = [
     breaks(
         "settings",
         "an_empty_secret_is_named",
-        "An empty secret is taken for some other",
+        "An empty secret is accepted",
         "an empty secret was taken",
         "    secret: Secret\n",
         '    secret: Any = attrs.field(converter=lambda given: Secret(given or "sandbox-secret"))\n',
@@ -132,7 +132,7 @@ BROKEN = [
     breaks(
         "settings",
         "a_blank_setting_is_named",
-        "A blank app id is taken",
+        "A blank app id is accepted",
         "a blank app_id was taken",
         "    if not value.strip():\n",
         "    if value is None:\n",
@@ -174,7 +174,7 @@ BROKEN = [
     breaks(
         "outcomes",
         "outcomes_stand_in_the_order_of_the_batch",
-        "Settled pushes are told first",
+        "Outcomes of settled pushes come first",
         "the outcome is about another push",
         "return [outcomes[place] for place in range(len(batch))]",
         "return sorted(outcomes.values(), key=lambda outcome: outcome.ok)",
@@ -190,7 +190,7 @@ BROKEN = [
     breaks(
         "outcomes",
         "outcomes_stand_in_the_order_of_the_batch",
-        "Every push of an accepted request is told as accepted",
+        "Every push of an accepted request is reported as accepted",
         "but the ledger says the opposite",
         "    code, message_id = results.get(push.push_token.token, ",
         '    _, message_id = results.get(push.push_token.token, ("", ""))\n    code, _ = ("0", "") or ("", ',
@@ -216,7 +216,7 @@ BROKEN = [
     breaks(
         "size",
         "at_the_size_and_one_more",
-        "What does not fit is told as refused",
+        "Pushes that do not fit are reported as refused",
         "should end ACCEPTED",
         '{"messages": messages}',
         '{"messages": messages[:99]}',
@@ -250,7 +250,7 @@ BROKEN = [
     breaks(
         "any text",
         "any_text_arrives_or_is_refused_by_name",
-        "It is not said that a text was cut",
+        "A cut text is not reported as cut",
         "body was cut without saying so",
         '(("body",) if text_cut else ())',
         "()",
@@ -275,7 +275,7 @@ BROKEN = [
     breaks(
         "dead tokens",
         "odd_tokens_hurt_nobody",
-        "Tokens that spoil the request are sent",
+        "Tokens that break the request are sent",
         "should end",
         'if not (token.isascii() and token.isprintable() and 0 < len(token) <= V1.number("token")):',
         "if token is None:",
@@ -283,7 +283,7 @@ BROKEN = [
     breaks(
         "batch",
         "the_batch_is_left_alone",
-        "The batch is emptied",
+        "The batch is emptied by the plug-in",
         "push() changed the batch",
         "        messages: list[Message] = []\n",
         "        messages: list[Message] = []\n        given, batch = batch, list(batch)\n        given.clear()\n",
@@ -299,7 +299,7 @@ BROKEN = [
     breaks(
         "dedupe",
         "the_dedupe_id_travels",
-        "The host's id travels where the push's should",
+        "The host's id is sent in place of the push's",
         "the dedupe id",
         '"id": push.dedupe_id,',
         '"id": push.notification.dedupe_id or "",',

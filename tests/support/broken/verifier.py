@@ -1,4 +1,4 @@
-"""Broken in reading: what the plug-in makes of the vendor's codes, of missing replies and of replies without sense."""
+"""Broken copies of `acme`: how the plug-in reads return codes, missing replies and replies without sense."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ BROKEN = [
     breaks(
         "dead tokens",
         "dead_tokens_among_live_ones",
-        "A dead token is told as a wrong notification",
+        "A dead token is reported as a wrong notification",
         "should end",
         '10 = { reason = "UNREGISTERED"',
         '10 = { reason = "INVALID_NOTIFICATION"',
@@ -36,7 +36,7 @@ BROKEN = [
     breaks(
         "errors",
         "a_login_that_makes_no_sense",
-        "The reply to a login is believed unseen",
+        "The reply to a login is used without a check",
         "login() made",
         "if not isinstance(token, str) or not token.isascii() or not isinstance(seconds, int) or seconds < 1:",
         "if token is None or seconds is None:",
@@ -44,7 +44,7 @@ BROKEN = [
     breaks(
         "errors",
         "a_reply_that_makes_no_sense",
-        "The results are taken for a list unseen",
+        "The results are used as a list without a check",
         "it raised TypeError",
         "for entry in entries if isinstance(entries, list) else []:",
         "for entry in entries:",
@@ -52,7 +52,7 @@ BROKEN = [
     breaks(
         "errors",
         "a_reply_that_makes_no_sense",
-        "An unknown code of one push is looked up without care",
+        "An unknown code of one push is a crash",
         "it raised KeyError",
         "    rule = RULES.codes.get(code)\n",
         "    rule = RULES.codes[code]\n",
@@ -60,7 +60,7 @@ BROKEN = [
     breaks(
         "errors",
         "a_reply_that_makes_no_sense",
-        "The reply is read with json alone",
+        "The reply is parsed by `json.loads` without `read_reply`",
         "it raised",
         "    reply = read_reply(response)\n",
         '    body = json.loads(response.content)\n    reply = Reply(str(body["code"]), None, body)\n',
@@ -77,7 +77,7 @@ BROKEN = [
     breaks(
         "kept",
         "settled_pushes_keep_their_outcomes",
-        "Settled pushes share the fate of the request",
+        "Settled pushes get the outcome of the request",
         "lost its outcome",
         "raise failed.keeping(outcomes) from None",
         "raise failed from None",
@@ -85,7 +85,7 @@ BROKEN = [
     breaks(
         "verdicts",
         "one_fault_on_the_way",
-        "Silence is taken for success",
+        "A missing reply is taken for success",
         "by the ledger its phone got it 0 times",
         "            except (Refused, NoVerdict) as failed:\n",
         "            except NoVerdict:\n                return [Outcome.accepted(push, None) for push in batch]\n"
@@ -94,7 +94,7 @@ BROKEN = [
     breaks(
         "verdicts",
         "a_vendor_that_is_down",
-        "Silence is taken for a dead token",
+        "A missing reply is taken for a dead token",
         "",
         "            except (Refused, NoVerdict) as failed:\n",
         "            except NoVerdict:\n"
@@ -104,7 +104,7 @@ BROKEN = [
     breaks(
         "verdicts",
         "a_reply_cut_at_every_byte",
-        "What was cut off is not missed",
+        "A reply that was cut is taken for a whole one",
         " bytes came",
         "    reply = read_reply(response)\n",
         "    try:\n        reply = read_reply(response)\n    except NoVerdict:\n"
@@ -114,7 +114,7 @@ BROKEN = [
     breaks(
         "verdicts",
         "a_push_that_the_reply_does_not_name",
-        "What the reply does not name is told as accepted",
+        "A push that the reply does not name is reported as accepted",
         "the reply does not name a push",
         'return Outcome.unknown(push, "the reply says nothing readable about this push", code=code or None)',
         "return Outcome.accepted(push, None)",
@@ -122,7 +122,7 @@ BROKEN = [
     breaks(
         "verdicts",
         "a_push_that_the_reply_does_not_name",
-        "What the reply does not name is told as dead",
+        "A push that the reply does not name is reported as dead",
         "the reply does not name a push",
         'return Outcome.unknown(push, "the reply says nothing readable about this push", code=code or None)',
         "return Outcome.rejected(push, Reason.UNREGISTERED)",
@@ -139,7 +139,7 @@ BROKEN = [
     breaks(
         "codes",
         "every_code_of_the_rules_has_its_reason",
-        "Every refusal is told as an outage",
+        "Every refusal is reported as an outage",
         "push() says UNAVAILABLE",
         "raise Refused(rule.host_reason, ",
         "raise Refused(Reason.UNAVAILABLE, ",
@@ -147,7 +147,7 @@ BROKEN = [
     breaks(
         "codes",
         "a_code_nobody_knows_is_no_success",
-        "A code that nobody knows means that the token is dead",
+        "An unknown code means that the token is dead",
         "ended UNREGISTERED",
         'raise Refused(Reason.INVALID_NOTIFICATION, reply.code, reply.message, detail="a code for no request")',
         "raise Refused(Reason.UNREGISTERED, reply.code)",
@@ -155,7 +155,7 @@ BROKEN = [
     breaks(
         "limits",
         "a_limit_is_told_for_the_request",
-        "A limit is told push by push",
+        "A limit is reported push by push",
         "push() raised nothing",
         "            except (Refused, NoVerdict) as failed:\n",
         "            except (Refused, NoVerdict) as failed:\n"
@@ -165,7 +165,7 @@ BROKEN = [
     breaks(
         "limits",
         "a_used_up_day_stops_the_certificate",
-        "A used-up day is told as a busy server",
+        "A used up daily quota is reported as a busy server",
         "should end QUOTA_EXCEEDED",
         "    if rule.host_reason is not None:\n        raise Refused(rule.host_reason",
         '    if reply.code == "31":\n        raise Refused(Reason.UNAVAILABLE, reply.code)\n'
@@ -183,7 +183,7 @@ BROKEN = [
     breaks(
         "access",
         "an_expired_access_token_is_renewed_once",
-        "An expired access token is told as refused credentials",
+        "An expired access token is reported as refused credentials",
         "should end ACCEPTED",
         "raise AccessExpired(Reason.CREDENTIALS, ",
         "raise Refused(Reason.CREDENTIALS, ",
@@ -215,7 +215,7 @@ BROKEN = [
     breaks(
         "credentials",
         "refused_credentials_keep_the_tokens_and_cause_no_storm",
-        "The sandbox takes any secret",
+        "The sandbox accepts any secret",
         "should end CREDENTIALS",
         "app != APP or sign != right or ",
         "app != APP or ",
@@ -232,7 +232,7 @@ BROKEN = [
     breaks(
         "broadcasts",
         "a_long_list_with_dead_tokens",
-        "A broadcast to tokens does not tell about each",
+        "A broadcast to tokens does not report each token",
         "",
         "outcomes=tuple(decode_outcome(push, results, truncated) for push in pushes),",
         "outcomes=(),",
@@ -281,7 +281,7 @@ BROKEN = [
     breaks(
         "receipts",
         "statistics_are_counted_or_cleanly_unsupported",
-        "Statistics are offered and not there",
+        "Statistics are offered but missing",
         "statistics() gives a Call",
         "    # Access\n",
         "    def statistics(self, message_id, task_id):  # type: ignore\n        return None\n",
@@ -297,7 +297,7 @@ BROKEN = [
     breaks(
         "advice",
         "its_rulings_never_fail_and_show_nothing",
-        "The rulings fail where the rules forbid",
+        "The rulings fail for a notification that the rules forbid",
         "it raised ValueError",
         "    # Access\n",
         "    def rulings(self, push: Push) -> Sequence[Any]:\n"
@@ -306,7 +306,7 @@ BROKEN = [
     breaks(
         "access",
         "a_refused_login_is_about_nobodys_notification",
-        "A busy server at a login is told as refused credentials",
+        "A busy server at a login is reported as refused credentials",
         "for a server that is busy",
         "refused.reason if busy else Reason.CREDENTIALS",
         "Reason.CREDENTIALS",

@@ -1,5 +1,5 @@
-"""Changes made to the sources on purpose, to see whether a test notices: `tox -e mutate`.
+"""Mutation testing: sources are changed on purpose, to see whether a test fails. `tox -e mutate`.
 
-`mutants` makes them with Cosmic Ray's operators, `replaced` lets a pytest process import a changed module, `sample`
-tries a random sample and reports which changes no test noticed.
+`mutants` makes the changes with Cosmic Ray's operators, `replaced` makes a pytest process import a changed module,
+`sample` tries a random sample and reports the changes that no test noticed.
 """

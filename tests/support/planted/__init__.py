@@ -1,5 +1,6 @@
-"""Faults planted on purpose: what the simulation is worth is how many of them it finds.
+"""Faults planted on purpose, to measure how many of them the simulation and the tests find.
 
-Law of this package: a plant is one small lie told to the engine in this process, written out here as a faulty
-variant, with the promise that must be seen broken (`simulated.ledger.PROMISES`) and the first day on which it is.
+A plant of `pushes`, `runs`, `life` and `limits` replaces a part of the engine in this process by a faulty variant. It
+names the promise that must be seen broken (`simulated.ledger.PROMISES`) and the first day on which it is. The plants of
+the `*_sources` modules change one line of one source; see `source_plant`.
 """

@@ -74,7 +74,7 @@ PLANTS = [
         "tests/vendor/test_replies.py::test_a_date_without_a_zone_is_utc",
     ),
     SourcePlant(
-        "a date without end is an error of Python's",
+        "a huge date raises an exception of Python's own",
         "pushgateway/vendor/exchange.py",
         "except (ValueError, TypeError, IndexError, OverflowError):",
         "except (ValueError, TypeError, IndexError):",
@@ -109,7 +109,7 @@ PLANTS = [
         "tests/vendor/test_replies.py::test_a_pause_until_a_date_has_bounds",
     ),
     SourcePlant(
-        "a code with something behind it is a code",
+        "a code followed by other text is a code",
         "pushgateway/vendor/replies.py",
         "isinstance(value, str) and _CODE.fullmatch(value)",
         "isinstance(value, str) and _CODE.match(value)",
@@ -245,14 +245,14 @@ PLANTS = [
         "tests/scenarios/test_fuzz_found.py::test_a_reply_with_two_codes_is_no_verdict",
     ),
     SourcePlant(
-        "no reply under HTTP 204 tells its status",
+        "an empty reply with HTTP 204 is reported without its status",
         "pushgateway/vendor/replies.py",
         "    if status != 200:\n        return NoVerdict(detail)\n",
         "",
         "tests/vendor/test_replies.py::test_no_code_is_told_with_its_status",
     ),
     SourcePlant(
-        "a condition of a rule is told apart by capitals",
+        "conditions of a rule are case-sensitive",
         "pushgateway/vendor/rules.py",
         "str(fields[name]).lower() == value.lower()",
         "str(fields[name]) == value",
@@ -273,14 +273,14 @@ PLANTS = [
         "tests/vendor/test_text.py::test_cut_at_the_limit_and_one_over",
     ),
     SourcePlant(
-        "an ellipsis does not fit and stands there",
+        "an ellipsis that does not fit is added",
         "pushgateway/vendor/text.py",
         "if utf16_units(ellipsis) > limit:",
         "if False:",
         "tests/vendor/test_text.py::test_cut_at_the_limit_and_one_over",
     ),
     SourcePlant(
-        "a joiner that joins nothing is left at the end",
+        "a joiner that joins nothing stays at the end",
         "pushgateway/vendor/text.py",
         "kept = kept.rstrip(_JOINER)",
         "kept = kept",
@@ -294,7 +294,7 @@ PLANTS = [
         "tests/vendor/test_text.py::test_bytes_are_quoted_as_the_text_they_spell",
     ),
     SourcePlant(
-        "two halves of a pair become two marks",
+        "two halves of a surrogate pair become two replacement characters",
         "pushgateway/vendor/text.py",
         'text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")',
         'text.encode("utf-8", "replace").decode()',
@@ -315,14 +315,14 @@ PLANTS = [
         "tests/vendor/test_text.py::test_no_text_takes_more_than_it_is_weighed",
     ),
     SourcePlant(
-        "a cut tears a character of two units",
+        "a cut splits a character of two units",
         "pushgateway/vendor/text.py",
         "if units > room or cluster.end() > room:",
         "if cluster.end() > room:",
         "tests/vendor/test_text.py::test_cut_at_the_limit_and_one_over",
     ),
     SourcePlant(
-        "a Braille blank is seen",
+        "a Braille blank counts as visible",
         "pushgateway/vendor/text.py",
         "\\u2800\\ufff9",
         "\\ufff9",

@@ -18,7 +18,7 @@ PLANTS = [
         "tests/model/test_outcome.py::test_many_accepted_at_once_are_as_one_by_one",
     ),
     SourcePlant(
-        "a negative pause is told",
+        "a negative pause is reported",
         "pushgateway/model/outcome.py",
         "return None if value is None else max(0.0, float(value))",
         "return None if value is None else float(value)",
@@ -158,7 +158,7 @@ PLANTS = [
         "tests/gateway/test_config.py::test_a_wrong_option_is_named",
     ),
     SourcePlant(
-        "a problem hides those after it",
+        "a problem hides the ones after it",
         "pushgateway/config.py",
         "                problems.append(problem)\n                del lane_options[name]",
         "                problems[:] = [problem]\n                del lane_options[name]",

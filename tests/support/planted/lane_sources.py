@@ -18,7 +18,7 @@ PLANTS = [
         "tests/engine/test_lane_ends.py::test_the_count_of_the_queue_is_zero_when_all_pushes_have_ended",
     ),
     SourcePlant(
-        "pushes of one call line up at an endpoint that cannot take them",
+        "pushes of one call wait for an endpoint that cannot send them in time",
         "pushgateway/engine/lane.py",
         "            if gate.may_refuse and (refusal",
         "            if one.size == 1 and gate.may_refuse and (refusal",
@@ -74,7 +74,7 @@ PLANTS = [
         "tests/engine/test_lanes.py::test_a_removed_certificate_repeats_nothing",
     ),
     SourcePlant(
-        "an attempt in doubt is forgotten",
+        "an attempt without a verdict is forgotten",
         "pushgateway/engine/lane.py",
         "            run.doubtful = run.doubtful or outcomes[0].status is Status.UNKNOWN\n",
         "            pass\n",
@@ -110,7 +110,7 @@ PLANTS = [
         "tests/engine/test_lane.py::test_a_short_deadline_does_not_shorten_its_neighbours",
     ),
     SourcePlant(
-        "nobody is woken when a gateway closes",
+        "waiting tasks do not resume when a gateway closes",
         "pushgateway/engine/lane.py",
         "            endpoint.wake()  # nobody shall wait",
         "            pass  # nobody shall wait",
@@ -124,14 +124,14 @@ PLANTS = [
         "tests/engine/test_engine_parts.py::test_bulk_pushes_get_their_share",
     ),
     SourcePlant(
-        "what is not ASCII is weighed as if it were",
+        "text that is not ASCII is weighed as ASCII",
         "pushgateway/engine/pushes/queue.py",
         "(6 * len(address) if address.isascii() else most_quoted(address))",
         "6 * len(address)",
         "tests/engine/test_engine_parts.py::test_a_token_that_is_not_ascii_counts_with_its_quoted_size",
     ),
     SourcePlant(
-        "one group takes all turns",
+        "one group gets all the turns",
         "pushgateway/engine/pushes/queue.py",
         "                groups.move_to_end(part)",
         "                pass",
@@ -159,14 +159,14 @@ PLANTS = [
         "tests/engine/test_runs.py::test_batches_are_the_same_as_of_runs_of_one",
     ),
     SourcePlant(
-        "a caller that is gone gets its push sent",
+        "a push whose caller has left is sent",
         "pushgateway/engine/pushes/runs.py",
         "    if not run.sink.is_abandoned(run.places):\n        return True\n",
         "    return True\n",
         "tests/engine/test_queue.py::test_a_queue_gives_every_push_once_and_in_order",
     ),
     SourcePlant(
-        "a weight that cannot be told loses the push",
+        "a weight that cannot be computed loses the push",
         "pushgateway/engine/pushes/queue.py",
         "            except BaseException:\n                group.put_back((run,))\n                raise\n",
         "            except BaseException:\n                raise\n",
@@ -182,7 +182,7 @@ PLANTS = [
         "tests/engine/test_lane.py::test_a_short_deadline_does_not_shorten_its_neighbours",
     ),
     SourcePlant(
-        "a push that wants no company is put with others",
+        "a push that must be sent alone shares a batch",
         "pushgateway/engine/lane.py",
         "        alone = not run.coalesce or self.settings.linger <= 0\n",
         "        alone = self.settings.linger <= 0\n",
@@ -253,7 +253,7 @@ PLANTS = [
         "tests/observe/test_traces.py::test_what_never_left_was_never_gathered",
     ),
     SourcePlant(
-        "a push's own timeout is not heard",
+        "a push's own timeout is ignored",
         "pushgateway/engine/intake.py",
         "now + (self._timeout if push.timeout is None else push.timeout)",
         "now + self._timeout",
@@ -289,7 +289,7 @@ PLANTS = [
         "tests/engine/test_runs_from_outside.py::test_pushes_of_two_regions_go_to_their_own_servers",
     ),
     SourcePlant(
-        "a stream over a plain list holds the loop",
+        "a stream over a plain list blocks the event loop",
         "pushgateway/engine/pushes/sinks.py",
         "        elif self._given % TURN == 0:\n            await asyncio.sleep(0)",
         "",
@@ -310,7 +310,7 @@ PLANTS = [
         "tests/engine/test_stream.py::test_a_plain_iterable_streams_as_well",
     ),
     SourcePlant(
-        "a stream that is left sends what has not left",
+        "a stream that is closed early still sends its waiting pushes",
         "pushgateway/engine/pushes/sinks.py",
         "        self.withdrawn = True\n"
         "        if self._feeder is not None:\n"

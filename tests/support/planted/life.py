@@ -1,4 +1,4 @@
-"""Faults planted in what a gateway holds: access tokens, connections, limits, its certificates and its end."""
+"""Faults planted in what a gateway holds: access tokens, connections, limits, its certificates, and its close."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def login_each(patch: Patch) -> None:
 
 @plant(PLANTS, "A1")
 def login_herd(patch: Patch) -> None:
-    """Everybody who needs an access token logs in by himself."""
+    """Each caller that needs an access token logs in separately."""
     get = AccessTokens.get
 
     async def alone(self: AccessTokens, key: Any, login: Any) -> Any:
@@ -47,19 +47,19 @@ def login_herd(patch: Patch) -> None:
 
 @plant(PLANTS, "A1", 3)
 def login_storm(patch: Patch) -> None:
-    """A login that failed is tried again at once."""
+    """A failed login is repeated at once."""
     patch.setattr(AccessTokens, "_paused", lambda self, key: None)
 
 
 @plant(PLANTS, "A1", 1)
 def forget_all(patch: Patch) -> None:
-    """A late "expired" for an old access token forgets the new one."""
+    """A late "expired" for an old access token discards the new one."""
     patch.setattr(AccessTokens, "forget", lambda self, key, access: self._held.pop(key, None))
 
 
 @plant(PLANTS, "L1")
 def forget_none(patch: Patch) -> None:
-    """An access token that the vendor does not take is kept."""
+    """An access token that the vendor refuses is kept."""
     patch.setattr(AccessTokens, "forget", lambda self, key, access: None)
 
 
@@ -77,7 +77,7 @@ def elsewhere(patch: Patch) -> None:
 
 @plant(PLANTS, "I7")
 def one_more(patch: Patch) -> None:
-    """One connection more than there may be."""
+    """One connection more than the limit."""
     init = Workers.__init__
     patch.setattr(Workers, "__init__", lambda self, connections, load: init(self, connections + 1, load))
 
@@ -101,7 +101,7 @@ def leaks(patch: Patch) -> None:
 
 @plant(PLANTS, "L3", troubles=())
 def falls_asleep(patch: Patch) -> None:
-    """A worker that ends does not look whether something waits."""
+    """A worker that ends does not check whether something waits."""
 
     async def work(self: Workers) -> None:
         async with self.free:
@@ -113,13 +113,13 @@ def falls_asleep(patch: Patch) -> None:
 
 @plant(PLANTS, "Q2", 1)
 def no_latch(patch: Patch) -> None:
-    """A day that is used up is asked for again."""
+    """After the daily quota is used up, requests go on."""
     patch.setattr(Quotas, "use_up", lambda self, quota, wall, chance: 0.0)
 
 
 @plant(PLANTS, "Q2", 1)
 def short_latch(patch: Patch) -> None:
-    """A day that is used up is over after ten seconds."""
+    """A used up daily quota is forgotten after ten seconds."""
 
     def use_up(self: Quotas, quota: str, wall: float, chance: float) -> float:
         self._until[quota] = wall + 10
@@ -130,7 +130,7 @@ def short_latch(patch: Patch) -> None:
 
 @plant(PLANTS, "L1", 10)
 def no_midnight(patch: Patch) -> None:
-    """A day that is used up stays so past midnight."""
+    """A used up daily quota still counts after midnight."""
 
     def use_up(self: Quotas, quota: str, now: float, wall: float, chance: float) -> float:
         self._until[quota] = wall + 86400, now + 86400
@@ -147,7 +147,7 @@ def never_closes(patch: Patch) -> None:
 
 @plant(PLANTS, "L1", 3)
 def probe_lost(patch: Patch) -> None:
-    """After one more failure nobody finds out any more whether the vendor is back."""
+    """After one more failure the breaker sends no further probe."""
 
     def reopen(self: Breaker, now: float, chance: Any, pauses: Any) -> None:
         self.state = BreakerState.OPEN
@@ -159,7 +159,7 @@ def probe_lost(patch: Patch) -> None:
 
 @plant(PLANTS, "L1", 11)
 def gate_shut(patch: Patch) -> None:
-    """Each complaint of the vendor's shuts the gate a little more, for good."""
+    """Each refusal as too fast lowers the rate a little more, for good."""
     slow_down = Gate._slow_down
 
     def slower(self: Gate, now: float, permit: Any, pause: float) -> None:
@@ -171,7 +171,7 @@ def gate_shut(patch: Patch) -> None:
 
 @plant(PLANTS, "I1", 52)
 def close_loses(patch: Patch) -> None:
-    """A close forgets what waits."""
+    """A close drops the pushes that wait."""
 
     async def nothing(self: Lane, which: Any, *, queue: bool = True) -> None:
         self.completions._deadlines.discard(self.queue.clear())
@@ -181,7 +181,7 @@ def close_loses(patch: Patch) -> None:
 
 @plant(PLANTS, "I3", 12)
 def close_denies(patch: Patch) -> None:
-    """What a close cuts off on its way is told as not sent."""
+    """A push whose request a close cuts off ends NOT_SENT."""
     cut_off = Completions.cut_off
 
     def denies(self: Completions, runs: Any, detail: str) -> None:
@@ -206,7 +206,7 @@ def close_waits(patch: Patch) -> None:
 
 @plant(PLANTS, "I9", troubles=again("rotate", "reopen"))
 def login_stays(patch: Patch) -> None:
-    """A close leaves logins under way."""
+    """A close leaves logins running."""
 
     async def nothing(self: Lanes) -> None:
         return
@@ -216,14 +216,14 @@ def login_stays(patch: Patch) -> None:
 
 @plant(PLANTS, "P8", 15)
 def not_removed(patch: Patch) -> None:
-    """What waits for a certificate that was removed still leaves."""
+    """Pushes that wait for a removed certificate are still sent."""
     outdate = Lanes._outdate
     patch.setattr(Lanes, "_outdate", lambda self, key, lane: key in self._vendors and outdate(self, key, lane))
 
 
 @plant(PLANTS, "P8", 13)
 def half_adopted(patch: Patch) -> None:
-    """A bad set of certificates takes the place of the good one before it is refused."""
+    """A wrong set of certificates replaces the right one before it is refused."""
     adopt = Lanes.adopt
 
     def hastily(self: Lanes, certificates: Any) -> Any:
@@ -250,7 +250,7 @@ def broadcasts_again(patch: Patch) -> None:
 
 @plant(PLANTS, "L1", troubles=again("rotate"))
 def lock_kept(patch: Patch) -> None:
-    """A worker that is cancelled while it logs in keeps the build lock."""
+    """A worker that is cancelled during its login keeps the build lock."""
     ready = Endpoint._ready
 
     async def keeps(self: Endpoint, session: Any) -> Any:

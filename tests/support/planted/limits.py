@@ -1,4 +1,4 @@
-"""Faults planted in how much leaves, and who goes first: seen under load, not on a day of a few hundred pushes."""
+"""Faults planted in rates and priorities: they show under load, not on a day with a few hundred pushes."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SECONDS = 20
 
 
 def _offered(server: LoadedServer, size: int = 1000, **loads: float) -> dict[str, Offer]:
-    """So much a second of each priority, all for one certificate."""
+    """Pushes for one certificate at so many per second, by priority."""
 
     async def main() -> dict[str, Offer]:
         async with gateway(server, certificate(size=size), vendors={"toy": Quick if size > 1 else Toy}) as g:  # type: ignore[arg-type]
@@ -47,7 +47,7 @@ def _stays_below() -> bool:
 def _repeats_little() -> bool:
     server = LoadedServer()
     asked = itertools.count()
-    server.code = lambda pool, now: "5" if next(asked) % 2 else "0"  # "later", every other time
+    server.code = lambda pool, now: "5" if next(asked) % 2 else "0"  # every second reply is "later"
     _offered(server, size=1, NORMAL=100)
     return server.repeats <= 0.1 * server.first_tries + SECONDS + 30 + RetryBudget.MOST
 
@@ -62,19 +62,19 @@ def _urgent_first() -> bool:
 
 @plant(PLANTS, "O4", under_load=_stays_below)
 def no_rate(patch: Patch) -> None:
-    """The vendor's figure for the rate is not kept."""
+    """The vendor's rate is not kept."""
     patch.setattr(Rate, "delay", lambda self, now, borrow=0.0: 0.0)
 
 
 @plant(PLANTS, "O3", under_load=_repeats_little)
 def no_budget(patch: Patch) -> None:
-    """Everything that may be repeated is repeated."""
+    """Repeats have no limit."""
     patch.setattr(RetryBudget, "spend", lambda self, now: True)
 
 
 @plant(PLANTS, "O7", under_load=_urgent_first)
 def upside_down(patch: Patch) -> None:
-    """Bulk goes first."""
+    """Bulk pushes go first."""
     add = Line.add
 
     def upside(self: Line, run: Run, part: Any = None) -> None:
@@ -86,7 +86,7 @@ def upside_down(patch: Patch) -> None:
 
 @plant(PLANTS, "O7", under_load=_urgent_first)
 def all_alike(patch: Patch) -> None:
-    """Priorities are not looked at."""
+    """Priorities are ignored."""
     add = Line.add
 
     def alike(self: Line, run: Run, part: Any = None) -> None:

@@ -1,4 +1,4 @@
-"""The list of planted faults in `tests/scenarios/planted.md`: `python -m planted.listing` writes it anew."""
+"""Writes `tests/scenarios/planted.md`, the list of planted faults, to standard output: `python -m planted.listing`."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ runs each in a process of its own.
 
 
 def day(plant: Plant) -> str:
-    """On what kind of day it is found."""
+    """The kind of day on which it is found."""
     if plant.under_load is not None:
         return "under load"
     if plant.troubles is None:

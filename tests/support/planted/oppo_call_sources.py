@@ -4,7 +4,7 @@ from planted.source_plant import SourcePlant
 
 PLANTS = [
     SourcePlant(
-        "half of a pair in JSON cannot be sent",
+        "half of a surrogate pair in JSON cannot be sent",
         "plugins/oppo/pushgateway_oppo/operation_requests.py",
         "whole(encode_json(dict(fields))).encode()",
         'encode_json(dict(fields)).encode("utf-8", "ignore")',
@@ -67,7 +67,7 @@ PLANTS = [
         "plugins/oppo/tests/test_operations.py::test_forms_of_v13_say_what_was_asked",
     ),
     SourcePlant(
-        "the alias asked for goes before the one that is told",
+        "the alias of the request goes before the one in the reply",
         "plugins/oppo/pushgateway_oppo/aliases_and_tags.py",
         "return Alias(token, named if isinstance(named, str) and named else alias)",
         "return Alias(token, alias or named)",
@@ -81,14 +81,14 @@ PLANTS = [
         "plugins/oppo/tests/test_operations.py::test_tag_samples",
     ),
     SourcePlant(
-        "a reply that names another phone is believed",
+        "a reply that names another phone is accepted",
         "plugins/oppo/pushgateway_oppo/aliases_and_tags.py",
         "    data = read_accepted(response, one_target=True, token=token)\n    named",
         "    data = read_accepted(response, one_target=True)\n    named",
         "plugins/oppo/tests/test_operations.py::test_an_answer_about_another_phone_is_none",
     ),
     SourcePlant(
-        "tags of another phone are believed",
+        "tags of another phone are accepted",
         "plugins/oppo/pushgateway_oppo/aliases_and_tags.py",
         "    data = read_accepted(response, one_target=True, token=token)\n    items",
         "    data = read_accepted(response, one_target=True)\n    items",
@@ -145,7 +145,7 @@ PLANTS = [
         "plugins/oppo/tests/test_operations.py::test_a_list_that_is_none",
     ),
     SourcePlant(
-        "what cannot be a token is told as dead",
+        "a value that cannot be a token is reported as dead",
         "plugins/oppo/pushgateway_oppo/feedback.py",
         "good = [token for token in tokens if not token_problem(token, longest)]",
         "good = list(tokens)",
@@ -250,7 +250,7 @@ PLANTS = [
         "plugins/oppo/tests/test_receipts.py::test_both_documents_samples_are_read_in_both_dialects",
     ),
     SourcePlant(
-        "the task of a single push is told apart from its message",
+        "task id and message id of a single push differ",
         "plugins/oppo/pushgateway_oppo/receipts.py",
         "task_id=task_id if task_id and task_id != message_id else None",
         "task_id=task_id or None",
@@ -448,7 +448,7 @@ PLANTS = [
         "plugins/oppo/tests/test_replies.py::test_login_refused",
     ),
     SourcePlant(
-        "a login that says expired leads in a circle",
+        'a login that answers "expired" causes another login',
         "pushgateway/vendor/toolkit/codes.py",
         "isinstance(refused, AccessExpired) or refused.reason is Reason.INVALID_NOTIFICATION\n",
         "refused.reason is Reason.INVALID_NOTIFICATION\n",
@@ -497,7 +497,7 @@ PLANTS = [
         "plugins/oppo/tests/test_replies.py::test_a_long_message_is_shortened",
     ),
     SourcePlant(
-        "reading refused items takes no breath",
+        "reading refused items does not yield to the event loop",
         "pushgateway/vendor/toolkit/items.py",
         "if effort >= BREATH:",
         "if False:",

@@ -102,7 +102,7 @@ PLANTS = [
         "plugins/oppo/tests/test_broadcasts.py::test_an_impossible_broadcast_asks_nothing",
     ),
     SourcePlant(
-        "a batch takes no breath one by one",
+        "building a batch push by push does not yield to the event loop",
         "plugins/oppo/pushgateway_oppo/requests.py",
         "fragments.effort += plain is None",
         "fragments.effort += 0",
@@ -473,7 +473,7 @@ PLANTS = [
         "plugins/oppo/tests/test_checkpoints.py::test_one_for_all_needs_a_breath_for_its_size_alone",
     ),
     SourcePlant(
-        "notifications of the long way take no breath",
+        "encoding notifications without the fast path does not yield to the event loop",
         "plugins/oppo/pushgateway_oppo/splicing.py",
         "self.effort += _FULL_ENCODER",
         "self.effort += 1",
@@ -494,7 +494,7 @@ PLANTS = [
         "plugins/oppo/tests/test_fields.py::test_objects_and_message_fields_of_the_current_dialect",
     ),
     SourcePlant(
-        "encoding a thousand notifications takes no breath",
+        "encoding a thousand notifications does not yield to the event loop",
         "plugins/oppo/pushgateway_oppo/splicing.py",
         "if self.effort >= CHECKPOINT_EVERY:",
         "if False:",

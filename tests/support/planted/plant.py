@@ -1,4 +1,4 @@
-"""What a planted fault is, and how it is looked for."""
+"""A fault planted in the engine, and the search for the promise that it breaks."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from simulated.troubles import Trouble
 
 Patch = Callable[[pytest.MonkeyPatch], None]
 DAYS = 40
-"""Days on which a plant may stay unseen."""
+"""Number of days on which a plant is looked for."""
 
 
 @attrs.frozen
 class Plant:
-    """One fault."""
+    """One planted fault."""
 
     name: str
     """What the engine does wrong."""
@@ -26,24 +26,24 @@ class Plant:
     first: int = 0
     """The day on which it is looked for first."""
     troubles: tuple[Trouble, ...] | None = None
-    """Instead of those drawn; none at all: seen on a calm day."""
+    """Troubles to use instead of those drawn; an empty tuple is a calm day."""
     under_load: Callable[[], bool] | None = None
-    """Instead of days: whether the promise is kept under load."""
+    """A check to use instead of days: whether the promise is kept under load."""
 
     def sound(self, day: int) -> bool:
-        """Whether all is well where it was caught."""
+        """Whether the engine without the fault keeps all promises on the same day."""
         if self.under_load is not None:
             return self.under_load()
         return not live(next(plan for plan in self.days() if plan.seed == day)).faults
 
     def days(self) -> Iterator[Plan]:
-        """Where it is looked for."""
+        """The days on which it is looked for."""
         for seed in dict.fromkeys([self.first, *range(DAYS)]):
             plan = Plan.drawn(seed)
             yield plan if self.troubles is None else attrs.evolve(plan, troubles=self.troubles)
 
     def caught(self) -> int | None:
-        """The day on which the promise is seen broken; None if on none of them."""
+        """The day on which the promise is seen broken; None if there is none."""
         with pytest.MonkeyPatch.context() as patch:
             self.patch(patch)
             if self.under_load is not None:
@@ -59,7 +59,9 @@ def plant(
     troubles: tuple[Trouble, ...] | None = None,
     under_load: Callable[[], bool] | None = None,
 ) -> Callable[[Patch], Patch]:
-    """Enter a patch in a list of plants; its docstring says what the engine then does wrong."""
+    """Add a patch to a list of plants. Its docstring, which says what the engine then does wrong, becomes the
+    plant's name.
+    """
 
     def enter(patch: Patch) -> Patch:
         plants.append(Plant((patch.__doc__ or "").rstrip("."), breaks, patch, first, troubles, under_load))
@@ -69,6 +71,6 @@ def plant(
 
 
 def again(*kinds: str) -> tuple[Trouble, ...]:
-    """A day of slow replies on which these things happen every half minute."""
+    """Troubles of a day with slow replies on which each of these kinds happens every half minute."""
     often = [Trouble(kind, float(when), 4.0, 1.0, "", when) for when in range(5, 400, 30) for kind in kinds]
     return (Trouble("slow", 0.0, 400.0, 1.0, "", 1), *often)

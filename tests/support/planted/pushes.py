@@ -39,7 +39,7 @@ def _run_by_run(self: Completions, runs: Sequence[Run], outcomes: Sequence[Outco
 
 
 def _spoil(patch: Patch, finish: Finish) -> None:
-    """Every last word is spoken by `finish`, those on all of a request too."""
+    """Let `finish` give every outcome, those of whole requests too."""
     patch.setattr(Completions, "finish", finish)
     patch.setattr(Completions, "accepted", _run_by_run)
 
@@ -50,7 +50,7 @@ def _doubtless(self: Completions, run: Run, outcomes: Sequence[Outcome]) -> None
 
 
 class _Losing:
-    """The sink of a run, which never gets the outcomes at some places."""
+    """The sink of a run that drops the outcomes at some places."""
 
     def __init__(self, sink: Sink[Any], lost: Sequence[Any]) -> None:
         self._sink, self._lost = sink, lost
@@ -91,13 +91,13 @@ def twice(patch: Patch) -> None:
 
 @plant(PLANTS, "I1", troubles=again("mischief"))
 def anothers(patch: Patch) -> None:
-    """The outcome of another push is believed."""
+    """The outcome of another push is used."""
     patch.setattr(results, "checked", lambda pushes, outcomes: outcomes)
 
 
 @plant(PLANTS, "L3", 2, troubles=())
 def first_only(patch: Patch) -> None:
-    """Of a batch only the first half have their outcome."""
+    """Only the first half of a batch get their outcomes."""
 
     def conclude(self: Endpoint, delivery: Delivery, outcomes: Sequence[Outcome]) -> None:
         half = -(-len(outcomes) // 2)
@@ -109,19 +109,19 @@ def first_only(patch: Patch) -> None:
 
 @plant(PLANTS, "I4", 5)
 def unknown_again(patch: Patch) -> None:
-    """What had no verdict is repeated also where the vendor does not drop repeats."""
+    """A push without a verdict is repeated although the vendor does not drop repeats."""
     patch.setattr(endpoint, "may_repeat", lambda outcome, deduplicates: _may_repeat(outcome, True))
 
 
 @plant(PLANTS, "I3")
 def accepted_again(patch: Patch) -> None:
-    """A refusal after an attempt without a verdict is taken for the truth about both."""
+    """A refusal after an attempt without a verdict counts for both attempts."""
     patch.setattr(Completions, "finish", _doubtless)
 
 
 @plant(PLANTS, "I3")
 def silence_is_no(patch: Patch) -> None:
-    """A reply that did not come means that the push was not sent."""
+    """A missing reply counts as not sent."""
 
     def silent(pushes: Any, silence: Any) -> list[Outcome]:
         return [Outcome.not_sent(push, Reason.UNAVAILABLE, "silence") for push in pushes]
@@ -131,13 +131,13 @@ def silence_is_no(patch: Patch) -> None:
 
 @plant(PLANTS, "I2")
 def silence_is_yes(patch: Patch) -> None:
-    """A reply that did not come means that all went well."""
+    """A missing reply counts as accepted."""
     patch.setattr(results, "silent", lambda pushes, silence: [Outcome.accepted(push, None) for push in pushes])
 
 
 @plant(PLANTS, "I3")
 def never_asked(patch: Patch) -> None:
-    """That a request has left is not remembered."""
+    """It is not recorded that a request was sent."""
     asking = Delivery._asking
 
     def forgets(self: Delivery) -> None:
@@ -151,7 +151,7 @@ def never_asked(patch: Patch) -> None:
 
 @plant(PLANTS, "I3")
 def late_is_not_sent(patch: Patch) -> None:
-    """A push whose deadline passes while the vendor is asked is told as not sent."""
+    """A push whose deadline passes during its request ends NOT_SENT."""
 
     def expire(self: Completions, run: Run) -> None:
         self.not_sent(run, Reason.EXPIRED, "late")
@@ -161,13 +161,13 @@ def late_is_not_sent(patch: Patch) -> None:
 
 @plant(PLANTS, "I8")
 def no_timer(patch: Patch) -> None:
-    """Nobody looks at deadlines while a push waits for its reply."""
+    """Deadlines are ignored while a push waits for its reply."""
     patch.setattr(Completions, "_set_timer", lambda self: None)
 
 
 @plant(PLANTS, "I8")
 def leaves_late(patch: Patch) -> None:
-    """Deadlines are not looked at when a batch leaves."""
+    """Deadlines are not checked when a batch is sent."""
     patch.setattr(Completions, "_set_timer", lambda self: None)
     patch.setattr(Completions, "still_wanted", lambda self, runs, now, needed=0.0: runs)
 
@@ -182,15 +182,15 @@ def leaves_late(patch: Patch) -> None:
 
 @plant(PLANTS, "I8", 5)
 def leaves_unwanted(patch: Patch) -> None:
-    """What its caller has taken back leaves all the same."""
+    """A push that its caller has withdrawn is sent."""
 
     class Deaf:
-        """A sink that nobody can leave."""
+        """A sink that never counts as abandoned."""
 
         withdrawn = False
 
         def is_abandoned(self, places: Any) -> bool:
-            """Nobody."""
+            """Never."""
             return False
 
         def __init__(self, sink: Any) -> None:
@@ -208,7 +208,7 @@ def leaves_unwanted(patch: Patch) -> None:
 
 @plant(PLANTS, "I8")
 def waits_too_long(patch: Patch) -> None:
-    """A push gets twice the time it was given."""
+    """A push gets twice the time that its timeout allows."""
     submit = Lane.submit
 
     def later(self: Lane, runs: Sequence[Run]) -> None:
@@ -221,7 +221,7 @@ def waits_too_long(patch: Patch) -> None:
 
 @plant(PLANTS, "I7", 20)
 def for_ever(patch: Patch) -> None:
-    """Attempts are not limited and wait for nothing."""
+    """Attempts have no limit and no pauses."""
 
     def at_once(self: Lane, those: Any, tries: int, retry_after: float) -> None:
         _try_later(self, those, 0, 0.0)
@@ -232,14 +232,14 @@ def for_ever(patch: Patch) -> None:
 
 @plant(PLANTS, "B1", 7)
 def token_twice(patch: Patch) -> None:
-    """A batch may hold two pushes for one token."""
+    """A batch may have two pushes for one token."""
 
     patch.setattr(_Cut, "_changes", lambda self, run: ())
 
 
 @plant(PLANTS, "B1")
 def one_too_many(patch: Patch) -> None:
-    """A batch holds one push more than the vendor takes."""
+    """A batch has one push more than the vendor accepts."""
 
     def cut(self: Line, batching: Any, weigh: Any, most: Any = None) -> Any:
         return _cut(self, attrs.evolve(batching, size=batching.size + 1), weigh, None)
@@ -249,7 +249,7 @@ def one_too_many(patch: Patch) -> None:
 
 @plant(PLANTS, "B1")
 def mixed(patch: Patch) -> None:
-    """Different notifications share a request where the vendor cannot mix."""
+    """Different notifications share a request although the vendor cannot mix them."""
     patch.setattr(Line, "add", lambda self, run, part=None: _add(self, run, None))
 
 
@@ -267,7 +267,7 @@ def regions(patch: Patch) -> None:
 
 @plant(PLANTS, "L3", 55, troubles=())
 def half_lost(patch: Patch) -> None:
-    """Of a batch that is split the second half is forgotten."""
+    """When a batch is split, the second half is lost."""
     halve = Endpoint._halve
 
     def lose(self: Endpoint, delivery: Delivery, runs: Sequence[Run], *, probes: int = 0) -> None:
@@ -279,14 +279,14 @@ def half_lost(patch: Patch) -> None:
 
 @plant(PLANTS, "T7")
 def shared_id(patch: Patch) -> None:
-    """Phones that get one message share its dedupe id."""
+    """Phones that get one notification share its dedupe id."""
     make = Ids.make
     patch.setattr(Ids, "make", lambda self, token, note: note.dedupe_id or make(self, token, note))
 
 
 @plant(PLANTS, "T7")
 def fresh_id(patch: Patch) -> None:
-    """A repeat goes out under an id of its own."""
+    """A repeat has a new id."""
     count = itertools.count()
 
     def enqueue(self: Lane, runs: Sequence[Run], part: Any = None) -> None:
@@ -300,7 +300,7 @@ def fresh_id(patch: Patch) -> None:
 
 @plant(PLANTS, "O2")
 def never_full(patch: Patch) -> None:
-    """The queue is never full."""
+    """The queue has no limit."""
     patch.setattr(Lane, "is_full", property(lambda self: False))
 
 
@@ -317,7 +317,7 @@ def miscounted(patch: Patch) -> None:
 
 @plant(PLANTS, "I1", troubles=again("flood", "rotate"))
 def reload_drops(patch: Patch) -> None:
-    """A certificate that changes loses what waits for it."""
+    """When a certificate changes, its waiting pushes are lost."""
 
     def replace(self: Lane, *new: Any) -> None:
         self.completions._deadlines.discard(self.queue.clear())
@@ -328,7 +328,7 @@ def reload_drops(patch: Patch) -> None:
 
 @plant(PLANTS, "I4")
 def says_duplicate(patch: Patch) -> None:
-    """Every outcome is called a possible duplicate."""
+    """Every outcome is marked as a possible duplicate."""
 
     def finish(self: Completions, run: Run, outcomes: Sequence[Outcome]) -> None:
         _finish(self, run, [attrs.evolve(outcome, possible_duplicate=True) for outcome in outcomes])
@@ -338,7 +338,7 @@ def says_duplicate(patch: Patch) -> None:
 
 @plant(PLANTS, "I1")
 def list_forgets(patch: Patch) -> None:
-    """Lists are told of fewer outcomes than pushes."""
+    """A list of pushes gets fewer outcomes than it has pushes."""
     send_all = Gateway._send_all
 
     async def fewer(self: Gateway, count: int, pushes: Any) -> list[Outcome]:

@@ -32,7 +32,7 @@ PLANTS = [
         "tests/engine/test_receipt_proof.py::test_dead_without_a_history_is_unconfirmed",
     ),
     SourcePlant(
-        "a token is called dead though its push has arrived",
+        "a token counts as dead although its push has arrived",
         "pushgateway/engine/receipts.py",
         "if place is None or not self._has_arrived(receipt):",
         "if True:",
@@ -90,7 +90,7 @@ PLANTS = [
         "tests/receipts/test_confirm.py::test_memory_is_bounded_and_given_back",
     ),
     SourcePlant(
-        "who waits no more is told for ever",
+        "a caller that stopped waiting still gets receipts",
         "pushgateway/receipts/confirm.py",
         "if other is not waiting]",
         "if True]",
@@ -111,14 +111,14 @@ PLANTS = [
         "tests/scenarios/test_value_corners.py::test_what_has_arrived_stays_so",
     ),
     SourcePlant(
-        "a suspicion confirms a push",
+        "a receipt of kind SUSPECT confirms a push",
         "pushgateway/receipts/confirm.py",
         "if receipt.kind in (ReceiptKind.OTHER, ReceiptKind.SUSPECT):",
         "if receipt.kind is ReceiptKind.OTHER:",
         "tests/scenarios/test_value_corners.py::test_a_suspicion_confirms_nothing",
     ),
     SourcePlant(
-        "a trace begins when the push left",
+        "a trace begins when the push was sent",
         "pushgateway/observe/traces.py",
         '    yield begun, "queued", ""',
         '    yield (leg.left_at if leg is not None else begun), "queued", ""',
@@ -160,7 +160,7 @@ PLANTS = [
         "tests/observe/test_journal.py::test_each_process_writes_its_own_lines",
     ),
     SourcePlant(
-        "lives that found no room are not counted",
+        "records that did not fit into the journal's queue are not counted",
         "pushgateway/observe/journal.py",
         "        if self._queue.qsize() >= WAITING:\n            self.dropped += 1",
         "        if self._queue.qsize() >= WAITING:\n            pass",
@@ -174,7 +174,7 @@ PLANTS = [
         "tests/observe/test_journal.py::test_a_full_disk_hurts_nobody",
     ),
     SourcePlant(
-        "a journal's torn line is glued to the next one",
+        "an incomplete line of a journal is joined to the next one",
         "pushgateway/observe/journal.py",
         'if os.read(handle, 1) != b"\\n":',
         "if False:",
@@ -197,7 +197,7 @@ PLANTS = [
         "tests/observe/test_emitter.py::test_an_endless_variety_fills_neither_memory_nor_disk",
     ),
     SourcePlant(
-        "how many lines were held back is not told",
+        "the number of suppressed lines is not logged",
         "pushgateway/observe/emitter.py",
         "return 0 if said is None else said.held_back",
         "return 0",

@@ -1,4 +1,4 @@
-"""Faults planted where pushes travel together."""
+"""Faults planted in runs: pushes that travel together."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _split, _divide, _accepted, _let_in = Run.split, Run.divide, Completions.accepte
 
 @plant(PLANTS, "I1")
 def rest_forgotten(patch: Patch) -> None:
-    """What is left of a run that was cut is forgotten."""
+    """When a run is cut, the rest is lost."""
 
     def split(self: Run, count: int) -> Run:
         first = _split(self, count)
@@ -33,13 +33,13 @@ def rest_forgotten(patch: Patch) -> None:
 
 @plant(PLANTS, "I8", troubles=again("flood", "cancel"))
 def leaves_with_the_others(patch: Patch) -> None:
-    """A send that was taken back leaves with those beside it."""
+    """A withdrawn send is sent with those beside it."""
     patch.setattr(Singles, "is_abandoned", lambda self, places: False)
 
 
 @plant(PLANTS, "I1", troubles=())
 def changed_places(patch: Patch) -> None:
-    """Of pushes that end together the first gets the outcome of the last."""
+    """Of pushes that end together, the first gets the outcome of the last."""
 
     def accepted(self: Completions, runs: Sequence[Run], outcomes: Sequence[Outcome]) -> None:
         _accepted(self, runs, list(reversed(outcomes)))
@@ -49,7 +49,7 @@ def changed_places(patch: Patch) -> None:
 
 @plant(PLANTS, "I8")
 def no_deadline_alone(patch: Patch) -> None:
-    """What leaves a run has no deadline any more."""
+    """A push that leaves a run loses its deadline."""
 
     def divide(self: Run, groups: Any) -> list[Run]:
         runs = _divide(self, groups)
@@ -64,7 +64,7 @@ def no_deadline_alone(patch: Patch) -> None:
 
 @plant(PLANTS, "L1")
 def joins_too_late(patch: Patch) -> None:
-    """A single send joins those that have left already, and goes nowhere."""
+    """A single send joins a run that was sent already, and is never sent."""
 
     def let_in(self: Lane, most: int) -> None:
         last = self.open_run
@@ -76,7 +76,7 @@ def joins_too_late(patch: Patch) -> None:
 
 @plant(PLANTS, "T7")
 def one_for_all(patch: Patch) -> None:
-    """Single sends that go together all get the notification of the first."""
+    """Single sends in one run all get the notification of the first."""
     submit = Lane.submit
 
     def alike(self: Lane, runs: Sequence[Run]) -> None:

@@ -1,7 +1,7 @@
 """Faults planted in the text of a source, each with the test that must notice it.
 
-`planted.plant` changes the engine while it runs and asks the simulation; here one line of one source is written
-wrongly, and a test that is named must fail. For faults that no simulated day shows: transports, plug-ins, messages.
+A plant of `planted.plant` changes the running engine and is looked for by the simulation. Here one text of one source
+is replaced, and the named test must fail. For faults that no simulated day shows: transports, plug-ins, messages.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ class SourcePlant:
     """One fault in one source."""
 
     name: str
-    """What is then wrong, in plain words."""
+    """What is then wrong."""
     source: str
-    """The file, from the top of the repository."""
+    """The file, relative to the repository."""
     right: str
-    """A text that stands in the source exactly once."""
+    """A text that occurs in the source exactly once."""
     wrong: str
-    """What stands there instead."""
+    """The text that replaces it."""
     noticed_by: str
-    """The test that fails, as pytest names it: `tests/engine/test_flow_control.py::test_that`."""
+    """The test that must fail, as pytest names it: `tests/engine/test_flow_control.py::test_that`."""
 
     @property
     def module(self) -> str:
@@ -40,14 +40,14 @@ class SourcePlant:
         return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
     def planted(self) -> str:
-        """The whole source with the fault. Raises `ValueError` where the right text is not there exactly once."""
+        """The whole source with the fault. Raises `ValueError` unless the right text occurs exactly once."""
         text = (ROOT / self.source).read_text("utf-8")
         if text.count(self.right) != 1:
             raise ValueError(f"{self.source}: {self.right!r} stands there {text.count(self.right)} times, must be once")
         return text.replace(self.right, self.wrong)
 
     def run(self, folder: Path, *, planted: bool = True) -> subprocess.CompletedProcess[str]:
-        """The named test in a process of its own, with the fault or without it; what it prints."""
+        """Run the named test in a process of its own, with or without the fault. Returns the finished process."""
         environment = {**os.environ, "PYTHONPATH": str(ROOT / "tests" / "support"), "PYTHONDONTWRITEBYTECODE": "1"}
         if planted:
             text = folder / "planted.py"

@@ -8,7 +8,7 @@ _STATUS_ALONE = """            return httpx.Response(context.reply.status)
         transport=Transport(),
         follow_redirects=False,
 """
-"""Two things keep httpx from following a redirect: it is told not to, and it sees no headers."""
+"""Two things keep httpx from following a redirect: its option says so, and it sees no headers."""
 
 PLANTS = [
     SourcePlant(
@@ -194,14 +194,14 @@ PLANTS = [
         "tests/transport/test_connecting.py::test_a_proxy_carries_and_sees_nothing",
     ),
     SourcePlant(
-        "all file descriptors of a process are ours",
+        "the transport may use all file descriptors of the process",
         "pushgateway/transport/pool.py",
         "soft // 2",
         "soft",
         "tests/transport/test_parts.py::test_half_of_the_file_descriptors_are_the_hosts",
     ),
     SourcePlant(
-        "a request that is still in our hands is told as sent",
+        "a request that is not yet sent counts as sent",
         "pushgateway/transport/pool.py",
         "return self._connection is not None and not self._connection.unsent",
         "return self._connection is not None",
@@ -271,7 +271,7 @@ PLANTS = [
         "tests/transport/test_bytes.py::test_a_connection_is_good_for_another_request_after_one_whole_reply",
     ),
     SourcePlant(
-        "what broke after it left is told as not sent",
+        "a failure after sending counts as not sent",
         "pushgateway/transport/httpx_transport.py",
         "            unreadable.sent = context.sent\n",
         "            unreadable.sent = False\n",
@@ -294,21 +294,21 @@ PLANTS = [
         "tests/transport/test_replies.py::test_a_compressed_reply_that_was_not_asked_for_is_unpacked",
     ),
     SourcePlant(
-        "what broke before it left is told as sent",
+        "a failure before sending counts as sent",
         "pushgateway/transport/httpx_transport.py",
         "            unreadable.sent = context.sent\n",
         "            unreadable.sent = True\n",
         "tests/transport/test_connecting.py::test_a_proxy_that_does_not_let_through_means_not_sent",
     ),
     SourcePlant(
-        "what broke before it left is told as sent by the lean transport",
+        "in the lean transport a failure before sending counts as sent",
         "pushgateway/transport/lean_transport.py",
         "            unreadable.sent = sending.sent\n",
         "            unreadable.sent = True\n",
         "tests/transport/test_connecting.py::test_a_full_backlog_is_not_sent_within_the_connect_time",
     ),
     SourcePlant(
-        "what broke after it left is told as not sent by the lean transport",
+        "in the lean transport a failure after sending counts as not sent",
         "pushgateway/transport/lean_transport.py",
         "            unreadable.sent = sending.sent\n",
         "            unreadable.sent = False\n",
@@ -420,7 +420,7 @@ PLANTS = [
         "tests/transport/test_bytes.py::test_the_bound_of_a_packed_reply_is_that_of_what_it_becomes",
     ),
     SourcePlant(
-        "a packed part is bounded by its sentence, not by its size",
+        "only the error text of a compressed part is bounded, not its size",
         "pushgateway/transport/body.py",
         "_unpack(self._unpacker, raw, self._room + 1)",
         "_unpack(self._unpacker, raw, 0)",
@@ -441,7 +441,7 @@ PLANTS = [
         "tests/transport/test_bytes.py::test_as_many_pieces_as_are_allowed",
     ),
     SourcePlant(
-        "a time limit before the request left is told as one after",
+        "a timeout before sending counts as one after sending",
         "pushgateway/transport/body.py",
         'if sent else "timeout: the request did not leave in time"',
         'if True else ""',
@@ -483,7 +483,7 @@ PLANTS = [
         "tests/transport/test_parts.py::test_the_address_that_answered_comes_first_after_a_new_look_up",
     ),
     SourcePlant(
-        "a look-up that hangs keeps the process",
+        "a look-up that hangs keeps the process from ending",
         "pushgateway/transport/dns.py",
         "daemon=True",
         "daemon=False",
@@ -511,14 +511,14 @@ PLANTS = [
         "tests/transport/test_parts.py::test_addresses_are_used_again_for_half_a_minute",
     ),
     SourcePlant(
-        "TLS 1.0 would do",
+        "TLS 1.0 is accepted",
         "pushgateway/transport/tls.py",
         "ssl.TLSVersion.TLSv1_2",
         "ssl.TLSVersion.TLSv1",
         "tests/transport/test_bytes.py::test_a_context_wants_tls_1_2_and_verifies",
     ),
     SourcePlant(
-        "what the system has not taken is told as sent",
+        "bytes that the system has not accepted count as sent",
         "pushgateway/transport/connection.py",
         "transport.set_write_buffer_limits(high=0)  #",
         "pass  #",
@@ -547,7 +547,7 @@ PLANTS = [
         "tests/transport/test_parts.py::test_what_was_read_no_longer_counts_as_unread",
     ),
     SourcePlant(
-        "a write on a closed connection is told as sent",
+        "a write on a closed connection counts as sent",
         "pushgateway/transport/connection.py",
         "if self._transport is None:\n            self.unsent = True\n",
         "if self._transport is None:\n",
@@ -589,7 +589,7 @@ PLANTS = [
         "tests/transport/test_parts.py::test_what_was_read_no_longer_counts_as_unread",
     ),
     SourcePlant(
-        "the end of a file descriptor table is a refusal",
+        "a full table of file descriptors counts as a refusal",
         "pushgateway/transport/connection.py",
         "if failed.errno in _EXHAUSTED or",
         "if",

@@ -4,7 +4,7 @@ from planted.source_plant import SourcePlant
 
 PLANTS = [
     SourcePlant(
-        "an exchange may ask for ever",
+        "an exchange may have any number of requests",
         "pushgateway/engine/session/vendor_session.py",
         "                if requests > MAX_REQUESTS:\n                    break\n",
         "",
@@ -67,7 +67,7 @@ PLANTS = [
         "tests/engine/test_access_tokens.py::test_a_waiter_that_is_cancelled_does_not_cancel_the_login[0-None]",
     ),
     SourcePlant(
-        "an access token's age is forgotten",
+        "the age of an access token is ignored",
         "pushgateway/engine/session/access_tokens.py",
         "age = self._wall() + self._offsets.get(key, 0.0) - access.created_at",
         "age = 0.0",
@@ -95,7 +95,7 @@ PLANTS = [
         "tests/engine/test_access_token_times.py::test_a_login_that_fails_is_tried_with_growing_pauses[busy]",
     ),
     SourcePlant(
-        "a vendor's pause for logins is not heard",
+        "a vendor's pause for logins is ignored",
         "pushgateway/engine/session/access_tokens.py",
         "max(pause * self._rng.uniform(0.5, 1.0), hint or 0.0)",
         "pause * self._rng.uniform(0.5, 1.0)",
@@ -144,7 +144,7 @@ PLANTS = [
         "tests/engine/test_lane.py::test_a_push_that_was_not_sent_is_repeated_and_ends_not_sent",
     ),
     SourcePlant(
-        "an outcome of another push is believed",
+        "an outcome of another push is accepted",
         "pushgateway/engine/session/results.py",
         "    if not _are_made_for(Batch.of(pushes), outcomes):",
         "    if False:",
@@ -186,14 +186,14 @@ PLANTS = [
         "tests/engine/test_endpoint.py::test_new_settings_end_the_wait_at_a_gate",
     ),
     SourcePlant(
-        "UNKNOWN is said of a part of a broadcast that was not asked",
+        "a part of a broadcast that was not sent ends UNKNOWN",
         "pushgateway/engine/broadcast.py",
         "self._asked = self._sending = False\n        self._refusal = None",
         "self._refusal = None",
         "tests/engine/test_lane_ends.py::test_a_part_of_a_broadcast_without_a_request_is_not_sent",
     ),
     SourcePlant(
-        "outcomes of a broadcast for other tokens are believed",
+        "outcomes of a broadcast for other tokens are accepted",
         "pushgateway/engine/broadcast.py",
         "            if tokens != broadcast.audience.values:",
         "            if False:",
@@ -263,7 +263,7 @@ PLANTS = [
         "tests/engine/test_lanes.py::test_a_removed_certificate_repeats_nothing",
     ),
     SourcePlant(
-        "a certificate's own rate is not heard",
+        "a certificate's own rate is ignored",
         "pushgateway/engine/lanes.py",
         "            pushes_per_second=own.pushes_per_second,\n",
         "",
@@ -298,28 +298,28 @@ PLANTS = [
         "tests/engine/test_retry.py::test_the_final_outcome_claims_only_what_is_proved[Status.REJECTED-True-True-True]",
     ),
     SourcePlant(
-        "a repeat that may have arrived twice is not told",
+        "a repeat that may have arrived twice is not marked",
         "pushgateway/engine/flow_control/retry.py",
         "possible_duplicate=not deduplicates)",
         "possible_duplicate=False)",
         "tests/engine/test_retry.py::test_the_final_outcome_claims_only_what_is_proved[Status.ACCEPTED-True-True-False]",
     ),
     SourcePlant(
-        "a vendor's pause is no floor",
+        "a pause may be shorter than the vendor asks for",
         "pushgateway/engine/flow_control/retry.py",
         "return backoff if retry_after is None else retry_after + backoff",
         "return backoff",
         "tests/engine/test_retry.py::test_a_vendors_pause_is_the_shortest_delay",
     ),
     SourcePlant(
-        "everybody comes back at the same moment",
+        "all processes resume at the same moment",
         "pushgateway/engine/flow_control/retry.py",
         "min(attempt - 1, 60)) * jitter",
         "min(attempt - 1, 60))",
         "tests/engine/test_retry.py::test_a_delay_stays_within_its_bounds",
     ),
     SourcePlant(
-        "the gate's word hides what the vendor said",
+        "the gate's reason replaces the vendor's last refusal",
         "pushgateway/engine/flow_control/patience.py",
         "if failure is not None and isinstance(failed, Refused) and failed.reason is Reason.EXPIRED:",
         "if False:",

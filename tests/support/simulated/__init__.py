@@ -1,8 +1,8 @@
-"""Ten hostile minutes in virtual time, by seed: a vendor, its troubles, a host at work, and who compares them.
+"""Ten minutes of virtual time with many concurrent troubles, drawn from a seed: vendors, a host at work, and checks.
 
-Law of this package: everything that happens is drawn from the seed before it begins, each thing with a random of its
-own. So the same seed is the same day, and a day with one trouble less is otherwise the same day.
+Everything that happens is drawn from the seed before it begins, each thing with a random generator of its own. So the
+same seed gives the same day, and a day with one trouble less is otherwise the same day.
 
-`plugin` translates, `server` is the vendor, `troubles` are what goes wrong, `host` submits and cancels, `ledger` knows
-what must be true, `day` puts them together.
+`plugin` is the vendor's plug-in, `server` the vendor, `logins` its access tokens, `troubles` what goes wrong, `host`
+submits and cancels, `ledger` checks the promises, `day` runs it all, `many` runs many days.
 """

@@ -1,8 +1,8 @@
-"""A whole day of ten minutes: drawn from its seed, lived through in virtual time, judged at its end.
+"""A simulated day of ten minutes: drawn from its seed, run in virtual time, checked at its end.
 
-Law of this file: first safety, with every trouble that was drawn; then liveness, when all troubles are over and
-everything must drain and go on as on an ordinary day. `live` tells what was broken; `shrink` drops one trouble after
-the other for as long as something still is.
+First safety is checked, during all troubles that were drawn; then liveness: when all troubles are over, everything must
+be finished and work as on an ordinary day. `live` reports broken promises; `shrink` removes one trouble after the other
+for as long as the day still fails.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ from simulated.troubles import CODE, HOST, Trouble, Weather, draw
 
 APPS = ("c1", "c2", "c3")
 OVER = 420.0
-"""Seconds after which there is no trouble any more; the vendor's midnight is at 400."""
+"""Second at which all troubles are over. The vendor's midnight is at 400."""
 SOUND = 535.0
-"""And after which every pause the engine may make is over."""
+"""Second at which every pause that the engine may make is over too."""
 END = 600.0
 ATTEMPTS = 4
 
@@ -64,12 +64,12 @@ class Plan:
 
 @attrs.frozen
 class DayReport:
-    """What became of a day."""
+    """The result of a day."""
 
     plan: Plan
     faults: tuple[str, ...]
     story: str
-    """A digest of everything that happened and when."""
+    """A digest of all events and their times."""
     outcomes: dict[str, int]
     calls: dict[str, int]
 
@@ -80,7 +80,7 @@ class DayReport:
 
 
 class Day:
-    """One day being lived."""
+    """A day while it runs."""
 
     def __init__(self, plan: Plan, ledger: Ledger) -> None:
         self.plan = plan
@@ -105,7 +105,7 @@ class Day:
                 transport=self.server,
                 vendors={"sim": vendor},
                 clock=self._wall,
-                rng=random.Random(f"{plan.seed}/{self.server.logins.gateway}"),  # each process its own
+                rng=random.Random(f"{plan.seed}/{self.server.logins.gateway}"),  # each process has its own
             )
 
         self.host = Host(ledger, self.server, certificates, make)
@@ -143,7 +143,7 @@ class Day:
         return struck[1].choice(MISCHIEF) if struck else None
 
     async def live(self) -> None:
-        """From the first push to the close."""
+        """Run from the first push to the close."""
         for when, what, seed in self.plan.acts:
             act: Callable[[random.Random], Coroutine[Any, Any, None]] = getattr(self.host, what)
             self.loop.call_at(when, self._begin, act, random.Random(seed))
@@ -170,18 +170,18 @@ class Day:
         await asyncio.sleep(when - self.loop.time())
 
     def _renew_refused_credentials(self) -> None:
-        """Where the vendor refused the credentials the operator has new ones; nobody waits out that pause."""
+        """Certificates whose credentials the vendor refused get new ones, which ends the pause after a refusal."""
         kinds = {trouble.kind for trouble in self.plan.troubles}
         met = {trouble.app for trouble in self.plan.troubles if trouble.kind in ("blocked", "rotate")}
         if {"quota", "clock"} <= kinds:
-            met.add("")  # a wrong clock does not know when the vendor's day is over
+            met.add("")  # with a wrong clock the engine cannot know when the vendor's day ends
         for app in APPS:
             if app in met or "" in met:
                 self.host.renew(app)
         self.host.reload()
 
     async def _ordinary(self) -> None:
-        """A fresh push for each certificate and region gets through at once."""
+        """A new push for each certificate and region is accepted at once."""
         self.server.latency = 0.05
         for app in APPS:
             for token in (f"{app}-1", f"far-{app}-1"):
@@ -194,7 +194,7 @@ class Day:
 
     async def _as_many(self) -> None:
         """All connections can be used, as before."""
-        self.server.latency = 0.5  # so slow that even a limited rate needs all of them
+        self.server.latency = 0.5  # so slow that even a limited rate needs all connections
         for app in APPS:
             self.server.peak.clear()
             burst = [
@@ -210,7 +210,7 @@ class Day:
 
 
 def live(plan: Plan) -> DayReport:
-    """Live through a day. Raises nothing: what the engine or the loop raises is a broken promise too."""
+    """Run a day. Raises nothing: an exception of the engine or the loop counts as a broken promise."""
     ledger = Ledger()
 
     async def main() -> None:
@@ -218,7 +218,7 @@ def live(plan: Plan) -> DayReport:
 
     log = logging.getLogger("pushgateway")
     level = log.level
-    log.setLevel(logging.CRITICAL + 1)  # a hostile day has much to say
+    log.setLevel(logging.CRITICAL + 1)  # a day with troubles logs much
     try:
         run_virtual(main(), seed=plan.seed if plan.seed % 3 else None)
     except Exception as failure:
@@ -238,7 +238,7 @@ def shrink(plan: Plan, fails: Callable[[Plan], bool]) -> Plan:
 
 
 def describe(report: DayReport, most: int = 8) -> str:
-    """What to print of a day that failed."""
+    """The text to print about a day that failed."""
     return "\n".join(
         [
             f"seed {report.plan.seed}: {len(report.faults)} broken promises",

@@ -1,7 +1,7 @@
-"""The host of a simulated day: who submits pushes, loses patience, and changes certificates while all that goes on.
+"""The host of a simulated day: it submits pushes, cancels calls, and changes certificates.
 
-Law of this file: every push is entered in the ledger before it is handed in, and everything that comes back is told
-to it. What the host does beside sending is a trouble like those of the vendor, drawn before the day begins.
+Every push is entered in the ledger before it is submitted, and so is every outcome. Besides sending, the host causes
+troubles of its own (`HOST`), which are drawn before the day begins, like those of the vendor.
 """
 
 from __future__ import annotations
@@ -35,16 +35,16 @@ from simulated.troubles import Trouble
 TIMEOUT = 30.0
 QUEUE = 60
 PHONES = 40
-"""Of each app in each region."""
+"""Phones of each app in each region."""
 Act = tuple[float, str, int]
-"""When, what, and the seed of its own random."""
+"""(time, name of the method, seed of its random generator)."""
 
 
 _INTENTS = {Priority.URGENT: Intent.CALL, Priority.BULK: Intent.NEWS}
 
 
 class Host:
-    """One process at work on one gateway after the other."""
+    """One process that uses one gateway after the other."""
 
     def __init__(
         self, ledger: Ledger, server: SimServer, certificates: Iterable[Certificate], make: Callable[..., Gateway]
@@ -54,10 +54,10 @@ class Host:
         self.certificates = {certificate.id: certificate for certificate in certificates}
         self.known = dict(self.certificates)
         self.wall_offset = 0.0
-        self.acts: dict[asyncio.Task[None], None] = {}  # in the order they began
+        self.acts: dict[asyncio.Task[None], None] = {}  # in the order in which they began
         self.failures: list[BaseException] = []
         self.waiting: dict[tuple[int, str], set[Order]] = defaultdict(set)
-        """Single sends under way, by gateway and certificate."""
+        """Single sends in progress, by gateway and certificate."""
         self._ended_at: dict[Order, float] = {}  # single sends
         self._make = make
         self._loop = asyncio.get_running_loop()
@@ -66,7 +66,7 @@ class Host:
         self.gateway = make(self.certificates.values())
 
     def begin(self, act: Coroutine[Any, Any, None]) -> None:
-        """Do something beside everything else."""
+        """Run something concurrently."""
         task = self._loop.create_task(act)
         self.acts[task] = None
         task.add_done_callback(self._ended)
@@ -101,7 +101,7 @@ class Host:
         )
 
     def _some(self, chance: random.Random, count: int) -> list[Push]:
-        """As they come, or, as most of a call are, of one app, region and manner: those travel side by side."""
+        """Random pushes; in 7 of 10 cases all of one app, region and priority, because such pushes share runs."""
         if chance.random() < 0.3:
             return [self._push(chance) for _ in range(count)]
         first = attrs.evolve(self._push(chance), coalesce=True)
@@ -118,11 +118,13 @@ class Host:
         timeout = TIMEOUT if push.timeout is None else push.timeout
         return self.ledger.submit(push, self._loop.time(), timeout, dedupes=app.dedupe)
 
-    def _tell(self, order: Order, outcome: object) -> None:
+    def _note_outcome(self, order: Order, outcome: object) -> None:
         self.ledger.note_outcome(order, outcome, self._loop.time())
 
     def _wanted(self, push: Push) -> tuple[Notification, Priority | None]:
-        """Its priority as hosts say it: the usual one not at all, and others half the time by what a push is for."""
+        """The notification and the priority argument, as hosts write them: none for the normal priority; for
+        others, half of them are given by the intent.
+        """
         if push.priority is Priority.NORMAL:
             return push.notification, None
         if self._numbers % 2:
@@ -130,7 +132,7 @@ class Host:
         return push.notification, push.priority
 
     async def one(self, push: Push, *, hasty: bool = False) -> Outcome:
-        """A single send; `hasty`: or none, where too many wait."""
+        """A single send; `hasty`: by `try_send`, which ends at once if too many wait."""
         order = self._submit(push)
         waiting = self.waiting[self.server.logins.gateway, push.push_token.certificate_id]
         others = list(waiting) if hasty else []
@@ -145,15 +147,15 @@ class Host:
         finally:
             waiting.discard(order)
             self._ended_at[order] = self._loop.time()
-        self._tell(order, outcome)
-        # Who has the outcome in this very moment, and was only not woken yet, did not wait any more.
+        self._note_outcome(order, outcome)
+        # A send that got its outcome in this very moment, and whose task has not resumed yet, no longer waits.
         too_many = sum(self._ended_at.get(other, math.inf) > order.begun for other in others) >= QUEUE
         if too_many and (self._loop.time() > order.begun or outcome.status is not Status.NOT_SENT):
             self.ledger.broken("O2", f"{order.key}: {outcome.status.value} after {len(waiting)} others that wait")
         return outcome
 
     async def crowd(self, chance: random.Random) -> None:
-        """Single sends, many at about the same time."""
+        """Many single sends at about the same time."""
         pauses = chance.choice([0.0, 0.2])
         for push in self._some(chance, chance.choice([1, 1, 5, 25])):
             self.begin(self._lone(push, hasty=chance.random() < 0.3))
@@ -164,7 +166,7 @@ class Host:
         await self.one(push, hasty=hasty)
 
     async def several(self, chance: random.Random) -> None:
-        """A list, with a token now and then twice."""
+        """`send_each` with a list, sometimes with a token twice."""
         orders = [self._submit(push) for push in self._some(chance, chance.randrange(40))]
         await self._each(orders, lambda: self.gateway.send_each([order.push for order in orders]))
 
@@ -213,7 +215,7 @@ class Host:
                 if order is None:
                     self.ledger.broken("I1", "a stream gives the outcome of another push")
                     continue
-                self._tell(order, outcome)
+                self._note_outcome(order, outcome)
                 taken += 1
                 if taken > leaves_after:
                     break
@@ -247,13 +249,13 @@ class Host:
                 self.ledger.broken("B9", f"{text}: {token} ended {one.status.value}, which is not what happened")
 
     async def check(self, chance: random.Random) -> None:
-        """An operator proves a certificate."""
+        """An operator checks a certificate."""
         await self.gateway.check(chance.choice(list(self.server.apps)))
 
     # Troubles of the host's own
 
     async def suffer(self, trouble: Trouble) -> None:
-        """Live through a trouble that begins now."""
+        """Run a trouble that begins now."""
         chance = random.Random(trouble.seed)
         app = trouble.app or chance.choice(list(self.server.apps))
         await getattr(self, f"_{trouble.kind}")(trouble, app, chance)
@@ -278,7 +280,7 @@ class Host:
         await self.reopen(chance.choice([0.0, 0.2, 5.0]))
 
     async def _flood(self, trouble: Trouble, app: str, chance: random.Random) -> None:
-        """Very many single sends in one moment, for one certificate."""
+        """A hundred concurrent single sends for one certificate."""
         for number in range(100):
             push_token = PushToken(app, f"{app}-{number % PHONES}")
             self.begin(self._lone(Push(push_token, self._note(chance), timeout=5.0), hasty=True))
@@ -289,7 +291,7 @@ class Host:
                 task.cancel()
 
     def reload(self) -> None:
-        """Hand in the certificates as they should be."""
+        """Reload with the certificates as they should be."""
         before = {certificate.id: certificate for certificate in self.gateway.certificates}
         self.gateway.reload(list(self.certificates.values()))
         for app in self.known:
@@ -297,7 +299,7 @@ class Host:
                 self.server.logins.changed[app] += 1
 
     def renew(self, app: str) -> None:
-        """A new secret for an app, from now on the only one."""
+        """A new secret for an app, from now on the only valid one."""
         self._secrets += 1
         secret = f"s{self._secrets}"
         self.server.apps[app].secrets = {secret}
@@ -319,7 +321,7 @@ class Host:
             self.ledger.broken("P8", "a bad set of certificates was taken")
 
     async def _rotate(self, trouble: Trouble, app: str, chance: random.Random) -> None:
-        """The vendor changes first, the configuration follows."""
+        """The vendor changes the secret first, the configuration follows."""
         self.renew(app)
         self.server.logins.revoke(app)
         await asyncio.sleep(chance.choice([0.0, trouble.lasts]))
@@ -347,7 +349,7 @@ class Host:
         self.gateway = self._make(self.certificates.values())
 
     async def close(self, grace: float) -> None:
-        """Close the gateway; from then on nothing may leave."""
+        """Close the gateway; from then on nothing may be sent."""
         begun = self._loop.time()
         await self.gateway.aclose(grace)
         took = self._loop.time() - begun
@@ -369,4 +371,4 @@ def _sends(task: asyncio.Task[None]) -> bool:
 
 
 SENDING = ("_lone", "several", "multicast", "stream", "broadcast", "check")
-"""What may be cancelled: calls of the gateway, not an operator's work."""
+"""Calls that may be cancelled: those of the gateway, but not an operator's."""

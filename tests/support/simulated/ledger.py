@@ -1,7 +1,7 @@
-"""What must be true: every push that was submitted, what the vendor did with it, and what its caller was told.
+"""The checks of a simulated day: every push that was submitted, what the vendor did with it, and its outcome.
 
-Law of this file: it only writes down and compares. Whoever sees a promise broken calls `broken` with the promise's
-name; one list holds them all, so that one fault does not hide another.
+The ledger only records and compares. Code that finds a broken promise calls `broken` with the promise's name. One list
+has them all, so that one fault does not hide another.
 """
 
 from __future__ import annotations
@@ -13,32 +13,33 @@ from pushgateway import Outcome, Push, Status
 
 PROMISES = {
     "I1": "each push has exactly one outcome, its own",
-    "I2": "what is ACCEPTED was pushed",
-    "I3": "what is NOT_SENT or REJECTED was not pushed",
-    "I4": "nothing is pushed twice unsaid, and nothing without a verdict is repeated where repeats are not dropped",
-    "I7": "requests at once, attempts and repeats stay within their limits",
-    "I8": "nothing leaves after its deadline, nor after its caller has gone, and every outcome comes in time",
-    "I9": "after the close nothing is left and nothing leaves; a close takes no longer than its grace",
-    "A1": "one login at a time, none while an access token is good, and none in the pause after a refusal",
+    "I2": "what is ACCEPTED was delivered",
+    "I3": "what is NOT_SENT or REJECTED was not delivered",
+    "I4": "a push that may arrive twice is marked, and without a verdict it is repeated only if repeats are dropped",
+    "I7": "concurrent requests, attempts and repeats stay within their limits",
+    "I8": "nothing is sent after its deadline or after its caller has left, and every outcome is in time",
+    "I9": "after the close nothing is left over and nothing is sent; a close takes no longer than its grace",
+    "A1": "one login at a time, none while an access token is valid, and none in the pause after a refusal",
     "A9": "an access token is used for its own certificate and region only",
-    "B1": "a batch is one region's, of the vendor's size, without a token twice, and mixed only where that is allowed",
-    "B9": "a broadcast is never repeated without a verdict, and its outcomes are true",
-    "P8": "after its certificate was removed a push does not leave; a bad set of certificates changes nothing",
-    "Q2": "once the day is used up nothing is asked before the vendor's midnight",
-    "O2": "what does not want to wait has its answer at once where too many wait",
-    "O3": "repeats are a tenth of the requests and one a second, and a minute's worth saved up",
-    "O4": "a vendor that names its figure seldom has to say that we are too fast",
+    "B1": "a batch has one region, at most the vendor's size, no token twice, and several texts only if allowed",
+    "B9": "a broadcast without a verdict is never repeated, and its outcomes are correct",
+    "P8": "after its certificate was removed a push is not sent; a wrong set of certificates changes nothing",
+    "Q2": "once the daily quota is used up, nothing is sent before the vendor's midnight",
+    "O2": "try_send has its outcome at once if too many pushes wait",
+    "O3": "repeats stay within a tenth of the requests, one per second, and a minute's worth saved up",
+    "O4": "a vendor with a known rate seldom has to answer that we are too fast",
     "O7": "urgent pushes do not wait behind bulk",
-    "T7": "a phone gets what was meant for it, under an id of its own, the same bytes in every attempt",
-    "L1": "when the troubles are over everything drains, and a fresh push gets through as on an ordinary day",
-    "L2": "and as many requests at once as before",
-    "L3": "on a day without troubles whatever has twenty seconds arrives, or is refused for a reason of its own",
+    "T7": "a phone gets its own push, under an id of its own, with the same bytes in every attempt",
+    "L1": "when the troubles are over, everything ends, and a new push is accepted as on an ordinary day",
+    "L2": "when the troubles are over, as many concurrent requests are possible as before",
+    "L3": "on a day without troubles a push with twenty seconds is accepted, or refused for a reason of its own",
 }
-"""By the names in use: I1-I9 are the invariants, A, B, P and T their groups, L the liveness after the troubles."""
+"""By name: I1-I9 are invariants; A, B, P, Q, O and T follow the groups of `catalogue.md`; L is liveness after the
+troubles."""
 
 
 class Order:
-    """One push the host submitted, and its history on both sides of the wire."""
+    """One push that the host submitted, and its history on both sides."""
 
     __slots__ = (
         "asked",
@@ -62,51 +63,53 @@ class Order:
         self.begun = begun
         self.deadline = deadline
         self.dedupes = dedupes
-        self.dedupe_id = ""  # under which it went out
-        self.first: float | None = None  # when the first request with it left
-        self.asked = 0  # requests it was in
+        self.dedupe_id = ""  # the id under which it was sent
+        self.first: float | None = None  # time of the first request with it
+        self.asked = 0  # number of requests with it
         self.performed = 0
-        self.silent = False  # one of them ended without a readable verdict
-        self.renewing = False  # its access token had expired: it goes again with a new one, as the same request
+        self.silent = False  # True: a request with it ended without a readable verdict
+        self.renewing = (
+            False  # True: its access token had expired, and it is sent again with a new one, as the same request
+        )
         self.withdrawn = False
         self.outcome: Outcome | None = None
 
 
 class Ledger:
-    """Both books of one day."""
+    """The records of the host and of the vendor for one day."""
 
     def __init__(self) -> None:
         self.orders: dict[tuple[str, str], Order] = {}
         self.faults: list[str] = []
         self.calm = False
-        """No trouble is to blame for anything."""
+        """True on a day without troubles."""
         self.calls: Counter[str] = Counter()
         self.outcomes: Counter[str] = Counter()
         self._ids: dict[str, tuple[str, str]] = {}
         self._trace = hashlib.blake2b(digest_size=16)
 
     def event(self, *what: object) -> None:
-        """Part of the story; two runs of one seed tell the same."""
+        """Record an event. Two runs of one seed have the same events."""
         self._trace.update(repr(what).encode())
 
     @property
     def story(self) -> str:
-        """A digest of everything that happened and when."""
+        """A digest of all events and their times."""
         return self._trace.hexdigest()
 
     def broken(self, promise: str, how: str) -> None:
-        """A promise was broken."""
+        """Record a broken promise."""
         assert promise in PROMISES, promise
         self.faults.append(f"{promise}: {how}")
 
     def submit(self, push: Push, begun: float, timeout: float, *, dedupes: bool) -> Order:
-        """The host hands in a push; its body is unlike any other's to the same token."""
+        """The host submits a push. Its body differs from any other's to the same token."""
         key = (push.push_token.token, push.notification.body)
         order = self.orders[key] = Order(push, key, begun, begun + timeout, dedupes)
         return order
 
     def note_outcome(self, order: Order, outcome: object, now: float, due: float | None = None) -> None:
-        """The host gets an outcome; `due`: not before those of others."""
+        """The host gets an outcome. `due`: the latest time, if it is not the push's own deadline."""
         due = order.deadline if due is None else due
         if not isinstance(outcome, Outcome):
             self.broken("I1", f"{order.key}: {type(outcome).__name__} instead of an outcome")
@@ -122,7 +125,7 @@ class Ledger:
         order.outcome = outcome
 
     def dispatch(self, now: float, certificate: str, items: list[list[str]]) -> list[Order]:
-        """A request with these items leaves the process."""
+        """A request with these items is sent."""
         orders = []
         for token, text, dedupe_id in items:
             order = self.orders.get((token, text))
@@ -152,13 +155,13 @@ class Ledger:
             order.first = now
 
     def check(self, attempts: int) -> None:
-        """Compare the books at the end of the day. `attempts`: tries a push may have."""
+        """Compare the records at the end of the day. `attempts`: the attempts that a push may have."""
         for order in self.orders.values():
             self._check(order, attempts)
 
     def _check(self, order: Order, attempts: int) -> None:
         outcome, times = order.outcome, order.performed
-        # Each try may ask twice (an access token that turns out expired), and a split costs a few more.
+        # Each attempt may have two requests (when the access token has expired), and splitting a batch adds a few.
         if order.asked > 2 * attempts + 12:
             self.broken("I7", f"{order.key}: in {order.asked} requests")
         if times > 1 and (order.dedupes or outcome is None or not outcome.possible_duplicate):
@@ -180,6 +183,6 @@ class Ledger:
             self.broken("I2", f"{order.key}: accepted, and never pushed")
         if outcome.status in (Status.REJECTED, Status.NOT_SENT) and times:
             self.broken("I3", f"{order.key}: {outcome.status.value}, and pushed")
-        # One that its plug-in settles itself is in no request, but a plug-in that then fails takes that word with it.
+        # A push that the plug-in settles is in no request, but if the plug-in then fails, that outcome is lost with it.
         if outcome.attempts != order.asked and not settled_by_plugin:
             self.broken("I1", f"{order.key}: told {outcome.attempts} attempts, made {order.asked}")

@@ -1,7 +1,7 @@
-"""The vendor's access tokens, and what may be said of the logins that ask for them.
+"""The simulated vendor's access tokens, and the checks of logins.
 
-Law of this file: an access token belongs to one app and one region and lives for a while. A login that nobody needed,
-a second one beside the first, and one in the pause after a refusal are named.
+An access token belongs to one app and one region, and expires. Reported as broken promises: a login that nothing needs,
+a second concurrent login, and one in the pause after a refusal.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from simulated.plugin import BLOCKED, SKEWED
 Key = tuple[str, str, str, int, int]
 
 YOUNG = 45.0
-"""Seconds in which nobody has a reason to renew an access token that the vendor takes: the core's shortest use of one
-is 60, and renewal begins after four fifths of that."""
+"""Seconds in which an access token that the vendor accepts need not be renewed: the core uses one for at least 60, and
+renewal begins after four fifths of that."""
 REFUSED_PAUSE = 300.0
 FAILED_PAUSE = 0.45
 
@@ -35,7 +35,7 @@ class _Issued:
 
 @attrs.define(eq=False)
 class _Book:
-    """What one lane of one gateway has seen of one vendor's host."""
+    """What one gateway has done for one app, region and secret."""
 
     under_way: int = 0
     failed_at: float | None = None
@@ -46,7 +46,7 @@ class _Book:
 
 @attrs.frozen(eq=False)
 class Ticket:
-    """One login under way."""
+    """A login in progress."""
 
     key: Key
 
@@ -60,12 +60,12 @@ class Logins:
         self._books: dict[Key, _Book] = {}
         self._issued: dict[str, _Issued] = {}
         self.gateway = 0
-        """Which gateway of the day logs in; a new one knows nothing of the last one's."""
+        """Number of the gateway that logs in; a new gateway starts without access tokens."""
         self.changed = Counter[str]()
-        """How often an app's certificate was changed: what was learned with the old one does not count."""
+        """By app: how often its certificate was changed. Checks start anew with each change."""
 
     def begin(self, app: str, region: str, secret: str) -> Ticket:
-        """A login leaves the process."""
+        """A login is sent."""
         key = (app, region, secret, self.gateway, self.changed[app])
         book = self._books.setdefault(key, _Book())
         now = self._now()
@@ -80,12 +80,12 @@ class Logins:
         return Ticket(key)
 
     def end(self, ticket: object, code: str | None) -> None:
-        """A login ended: its code, None without a verdict."""
+        """A login ended with this code; None without a verdict."""
         assert isinstance(ticket, Ticket)
         book = self._books[ticket.key]
         book.under_way -= 1
         if code == SKEWED:
-            return  # repeated once, at once, with the right time
+            return  # the core repeats it once, immediately, with the right time
         if code == "0":
             book.failed_at, book.got_at = None, self._now()
             book.got = next(
@@ -95,7 +95,7 @@ class Logins:
         book.failed_at, book.pause = self._now(), REFUSED_PAUSE if code == BLOCKED else FAILED_PAUSE
 
     def issue(self, app: str, region: str, expires: float, *, last_wins: bool) -> str:
-        """A fresh access token."""
+        """A new access token."""
         if last_wins:
             self.revoke(app, region)
         value = f"{app}-{region}-{len(self._issued)}"
@@ -103,18 +103,18 @@ class Logins:
         return value
 
     def revoke(self, app: str, region: str = "") -> None:
-        """Those issued so far are no longer taken."""
+        """The access tokens issued so far are no longer accepted."""
         for one in self._issued.values():
             if one.app == app and region in ("", one.region):
                 one.refused = True
 
     def doubt(self, value: str) -> None:
-        """The vendor says of this access token that it has expired, true or not: a login is in order."""
+        """The vendor reports this access token as expired, correctly or not: from now on a login is justified."""
         if value in self._issued:
             self._issued[value].doubted = True
 
     def takes(self, value: str, app: str, region: str, wall: float) -> bool:
-        """Whether the vendor takes this access token for a request of `app` at the host of `region`."""
+        """Whether the vendor accepts this access token for a request of `app` at the host of `region`."""
         issued = self._issued.get(value)
         if issued is None:
             self._ledger.broken("A9", f"{app} comes without an access token")

@@ -1,6 +1,6 @@
-"""Live through many days with all processors: `python -m simulated.many COUNT [FIRST]`. What `tox -e simulate` runs.
+"""Runs many simulated days on all processors: `python -m simulated.many COUNT [FIRST]`. Used by `tox -e simulate`.
 
-Law of this file: it prints each failing day with as few troubles as it takes, and ends with 1 if there was one.
+It prints each failing day with as few troubles as the failure needs, and exits with 1 if there was one.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ WORTH_PRINTING = 20
 
 
 def lived(seed: int) -> tuple[dict[str, int], str]:
-    """One day: its outcomes by status, and what to print of it if a promise was broken."""
+    """Run one day. Returns its outcomes by status, and the text to print if a promise was broken."""
     report = live(Plan.drawn(seed))
     if not report.faults:
         return report.outcomes, ""
@@ -24,7 +24,7 @@ def lived(seed: int) -> tuple[dict[str, int], str]:
 
 
 def main(count: int, first: int = 0) -> int:
-    """Seeds `first` and the `count - 1` after it."""
+    """Run the seeds `first` and the `count - 1` after it."""
     begun, failed, pushes = time.monotonic(), 0, 0
     with ProcessPoolExecutor(mp_context=get_context("spawn")) as pool:
         days = pool.map(lived, range(first, first + count), chunksize=10)

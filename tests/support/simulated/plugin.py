@@ -1,7 +1,7 @@
 """The plug-in of the simulated vendor, and the ways in which it may break its contract.
 
-Law of this file: pure, as every plug-in. The wire is JSON: pushes are [token, text, dedupe id], a reply is a list of
-[token, code], matched by token; what is missing has no verdict, and of two verdicts on one push the worse counts.
+Pure, as every plug-in. Requests and replies are JSON: pushes are [token, text, dedupe id]; a reply is a list of [token,
+code], matched by token. A token that is missing has no verdict; of two verdicts the worse counts.
 """
 
 from __future__ import annotations
@@ -50,12 +50,13 @@ REASONS = {
     BLOCKED: Reason.CREDENTIALS,
 }
 MISCHIEF = ("raise-before", "raise-after", "swap", "drop", "nothing")
-"""How a plug-in breaks its promise: it raises what it may not, or returns outcomes that are not its pushes'."""
+"""Ways to break the contract: raising an unexpected exception before or after the request, or returning outcomes
+that do not match the pushes."""
 
 
 @attrs.frozen
 class Sim(Vendor):
-    """Code 0 accepted, 11 access token expired, 18 clock, 32 repeated, others by `REASONS`."""
+    """Code 0 is accepted, 11 an expired access token, 18 a wrong clock, 32 a dropped repeat; others by `REASONS`."""
 
     brand: ClassVar[str] = "sim"
     audiences: ClassVar[frozenset[AudienceKind]] = frozenset({AudienceKind.TOKENS, AudienceKind.EVERYONE})

@@ -1,8 +1,8 @@
-"""The simulated vendor and the transport to it in one: strict, limited, and on a bad day unpleasant.
+"""The simulated vendor and the transport to it in one: strict, with limits, and with the troubles of the day.
 
-Law of this file: it keeps the promises of the transport port and writes down every request it fully received and
-every push it performed. It refuses what a real vendor refuses, and names what the engine should never have sent.
-Its own time is the loop's; the host's wall clock may be wrong, the vendor's is not.
+It keeps the contract of `Transport` and records every request that it received completely and every push that it
+delivered. It refuses what a real vendor refuses, and reports what the engine should never have sent. Its clock is the
+loop's; the host's wall clock may be wrong, the vendor's is not.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ from simulated.plugin import BLOCKED, BUSY, CONTENT, DEAD, EXPIRED, FAST, MUTED,
 from simulated.troubles import VERDICTS, WIRE, Weather
 
 MIDNIGHT = 1_700_064_000.0
-"""Epoch seconds; a midnight in GMT+8."""
+"""Epoch seconds of a midnight in GMT+8."""
 POISON = "!"
-"""Ends a text for which a strict app refuses the whole request."""
+"""A text that ends with it makes a strict app refuse the whole request."""
 Items = list[list[str]]
 
 
@@ -38,10 +38,10 @@ class Bucket:
         self._level, self._at = burst, 0.0
 
     def take(self, now: float, count: float, share: float = 1.0) -> bool:
-        """Whether `count` fit; `share` of the rate is allowed at the moment."""
+        """Whether `count` fit. `share`: the part of the rate that is allowed at the moment."""
         self._level = min(self.burst * share, self._level + (now - self._at) * self.rate * share)
         self._at = now
-        # More than fit at all pass a full bucket, else they would never pass.
+        # More than the bucket holds may pass when it is full, otherwise they never could.
         if self._level < min(count, self.burst * share):
             return False
         self._level -= count
@@ -58,34 +58,34 @@ class App:
     dedupe: bool
     logs_in: bool
     strict: bool
-    """Refuses a whole request for one bad text."""
+    """A wrong text refuses the whole request."""
     lifetime: float
     last_wins: bool
-    """A login revokes the access tokens before it."""
+    """A login revokes the earlier access tokens."""
     requests: Bucket
     targets: Bucket
     secrets: set[str] = attrs.field(factory=set)
     exhausted_until: float = 0.0
     latched: dict[str, tuple[object, ...]] = attrs.field(factory=dict)
-    """By region: the engine was told that the day is used up."""
+    """By region: the engine has received the code for a used up daily quota."""
     seen: set[str] = attrs.field(factory=set)
-    """Dedupe ids."""
+    """Dedupe ids of delivered pushes."""
     gone_since: float | None = None
-    """Since when its certificate is not configured."""
+    """Time since which its certificate is not configured."""
     removals: list[float] = attrs.field(factory=list)
 
 
 class SimServer:
-    """Every app's vendor, by certificate id."""
+    """The vendor of all apps; an app's name is its certificate id."""
 
     def __init__(self, ledger: Ledger, weather: Weather, apps: Sequence[App], connections: int, seed: int) -> None:
         self.ledger = ledger
         self.weather = weather
         self.apps = {app.name: app for app in apps}
         self.clock: Callable[[], float] = lambda: 0.0
-        self.clock_is_right = True  # all day long; a host whose clock jumps cannot tell when the vendor's day is over
+        self.clock_is_right = True  # False: with a wrong wall clock the engine cannot know when the vendor's day ends
         self.latency = 0.0
-        """Seconds one way; 0: drawn for each request."""
+        """Seconds in one direction; 0: drawn for each request."""
         self.closed = False
         self.open_requests = Counter[tuple[str, str]]()
         self.peak = Counter[tuple[str, str]]()
@@ -98,7 +98,7 @@ class SimServer:
         self._silent_broadcasts: set[tuple[str, ...]] = set()
 
     def wall(self) -> float:
-        """The vendor's clock, right. The day begins eight minutes before midnight, less a little."""
+        """The vendor's clock, which is right. The day begins 400 seconds before midnight."""
         return MIDNIGHT - 400.0 + self.now()
 
     async def send(self, request: Request, *, pool: str, timeout: float) -> Response:  # noqa: ASYNC109
@@ -133,7 +133,7 @@ class SimServer:
         raise AssertionError("the transport is the host's to close")
 
     def _admit(self, visit: Visit, now: float) -> None:
-        """What can be said of a request when it leaves."""
+        """Checks of a request at the moment when it is sent."""
         if visit.what == "login":
             visit.ticket = self.logins.begin(visit.app, visit.region, visit.body[1])
             return
@@ -169,7 +169,7 @@ class SimServer:
         self.peak[place] = max(self.peak[place], self.open_requests[place])
         if place[0] == "login":
             return
-        # The lane of a certificate that was removed may still end what is on its way when it comes back.
+        # When a removed certificate comes back, the old lane may still have open requests.
         lanes = 1 + sum(now - then < 25 for then in self.apps[place[0]].removals)
         if self.open_requests[place] > self._connections * lanes:
             self.ledger.broken("I7", f"{self.open_requests[place]} requests at once where {self._connections} may be")
@@ -201,7 +201,7 @@ class SimServer:
             raise OSError("not what a transport may raise")
         await asyncio.sleep(up if kind != "slow" else chance.choice([0.5, 2.0, 9.0, 30.0]))
         if kind == "lost" or (kind in ("late", "html", "status") and chance.random() < 0.3):
-            response = None  # it never reached those who push
+            response = None  # the request was lost before the vendor acted on it
         else:
             response = self._answer(visit)
         if kind in ("lost", "late"):
@@ -294,7 +294,7 @@ class SimServer:
         return "0"
 
     def _muddled(self, codes: Items, visit: Visit, chance: random.Random) -> Items:
-        """Out of order, some missing, some twice, and refused ones among them for now."""
+        """Out of order, some missing, some twice."""
         chance.shuffle(codes)
         kept = [pair for pair in codes if chance.random() < 0.9]
         again = [pair for pair in kept if chance.random() < 0.1]
@@ -321,9 +321,9 @@ class Visit:
     body: Any
     orders: list[Order] = attrs.field(factory=list)
     missing: set[tuple[str, str]] = attrs.field(factory=set)
-    """Of those the reply says nothing."""
+    """The pushes that the reply does not mention."""
     readable: bool = True
     code: str | None = None
     ticket: object = None
     gate: tuple[object, ...] = ()
-    """Tells what the engine has learned with other settings, or in another gateway, from what it knows now."""
+    """Identifies gateway and settings, whose knowledge (such as a used up quota) ends with them."""

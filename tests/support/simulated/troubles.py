@@ -1,7 +1,7 @@
-"""What goes wrong on a day: drawn from the seed before it begins, each with a random of its own.
+"""What goes wrong on a simulated day: drawn from the seed before it begins, each trouble with its own random generator.
 
-Law of this file: a trouble has a kind, a time, a duration, a target and a strength, and knows nothing of the others.
-So a failing day can be told again with one trouble less, until only those that matter are left.
+A trouble has a kind, a time, a duration, a target and a strength, and does not depend on the others. So a failing day
+can be repeated with one trouble less, until only those are left that the failure needs.
 """
 
 from __future__ import annotations
@@ -12,17 +12,17 @@ from collections.abc import Sequence
 import attrs
 
 WIRE = ("refused", "connecting", "lost", "late", "cut", "html", "status", "odd", "slow")
-"""The way there and back: nothing arrives, nothing comes back, or what comes back is unreadable or late."""
+"""On the network: nothing arrives, nothing comes back, or the reply is unreadable or late."""
 VERDICTS = ("busy", "fast", "items", "foreign", "stale", "blocked")
-"""The vendor answers, and says something unpleasant."""
+"""The vendor's replies: refusals, expired access tokens, wrong credentials."""
 ACCESS = ("login-fails", "login-silent", "revoked")
-"""Access tokens cannot be had, or do not last."""
+"""Logins fail, or access tokens expire early."""
 LIMITS = ("tight", "quota")
 """The vendor allows less: per second, or for the rest of its day."""
 CODE = ("mischief", "clock")
-"""In our own process: a plug-in that breaks its promises, a wall clock that jumps."""
+"""In our own process: a plug-in that breaks its contract, a wall clock that jumps."""
 HOST = ("cancel", "reload", "rotate", "remove", "nonsense", "reopen", "flood")
-"""What hosts and operators do."""
+"""Actions of hosts and operators."""
 KINDS = WIRE * 2 + VERDICTS * 2 + ACCESS * 2 + LIMITS + CODE + HOST * 2
 
 
@@ -34,9 +34,9 @@ class Trouble:
     begins: float
     lasts: float
     strength: float
-    """The probability with which it meets a request; 1.0 is an outage."""
+    """The probability with which it affects a request; 1.0 is an outage."""
     app: str
-    """Whom it meets; empty: everybody."""
+    """The affected app; empty: all."""
     seed: int
 
     def __str__(self) -> str:
@@ -63,13 +63,15 @@ def draw(chance: random.Random, apps: Sequence[str], until: float) -> list[Troub
 
 
 class Weather:
-    """The troubles of a day, asked for those that are on."""
+    """The troubles of a day, to be asked for those that are active."""
 
     def __init__(self, troubles: Sequence[Trouble]) -> None:
         self._all = [(trouble, random.Random(trouble.seed)) for trouble in troubles]
 
     def strikes(self, now: float, app: str, kinds: Sequence[str]) -> tuple[str, random.Random] | None:
-        """The first trouble of these kinds that meets a request for `app` at this moment, and its random."""
+        """The first trouble of these kinds that affects a request for `app` at this moment, and its random
+        generator.
+        """
         for trouble, chance in self._all:
             if (
                 trouble.begins <= now < trouble.begins + trouble.lasts
