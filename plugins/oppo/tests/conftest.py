@@ -1,6 +1,7 @@
-"""What the plug-in's tests share. They run apart from the core's, on installed wheels, as anybody's plug-in would.
+"""Fixtures of the plug-in's tests.
 
-Nothing of the core's own tests is used here, only what `pushgateway` ships.
+The tests also run apart from the core's, with installed wheels, like those of any plug-in. So they use what
+`pushgateway` ships, and nothing of the core's own tests.
 """
 
 from pathlib import Path
@@ -18,24 +19,24 @@ def samples() -> Path:
 
 @pytest.fixture
 def anyio_backend() -> str:
-    """Tests marked `anyio` run on asyncio, the only loop the gateway knows."""
+    """Tests marked `anyio` run on asyncio, the only event loop that the gateway supports."""
     return "asyncio"
 
 
 @pytest.fixture
 def counted(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The name of each encoding of a notification, in order."""
+    """The names of the encoders called, one for each notification encoded, in order."""
     calls: list[str] = []
 
-    def emitter(name: str) -> None:
+    def count_calls(name: str) -> None:
         real = getattr(splicing, name)
 
-        def watched(*given: Any) -> Any:
+        def counting(*given: Any) -> Any:
             calls.append(name)
             return real(*given)
 
-        monkeypatch.setattr(splicing, name, watched)
+        monkeypatch.setattr(splicing, name, counting)
 
-    emitter("encode_ordinary")
-    emitter("encode_notification")
+    count_calls("encode_ordinary")
+    count_calls("encode_notification")
     return calls

@@ -191,9 +191,9 @@ def test_a_run_of_one_notification_is_the_array_of_its_messages(runs: list[tuple
 
     body = form(first(OPPO.push(pushes))) if whole else {"messages": "[]"}
 
-    told = json.loads(body.get("messages", f"[{body.get('message')}]"))
-    assert [message["target_value"] for message in told] == [one.push_token.token for one in whole]
-    for given_push, message in zip(whole, told, strict=True):
+    messages = json.loads(body.get("messages", f"[{body.get('message')}]"))
+    assert [message["target_value"] for message in messages] == [one.push_token.token for one in whole]
+    for given_push, message in zip(whole, messages, strict=True):
         own = {"app_message_id": given_push.dedupe_id} if given_push.dedupe_id else {}
         if given_push.callback is not None:
             own |= {"call_back_url": CALLBACK.url, "call_back_parameter": CALLBACK.parameter}

@@ -138,9 +138,9 @@ def test_parameters_travel_in_the_form_of_the_setting_on_both_ways(form: str, su
     note = Notification("t", "b", subtitle=subtitle, intent=Intent.CHAT, parameters={"text": 'a "b"'})
     fields = message(first(vendor.push([push("CN_a", note)])).content)["notification"]
 
-    told = fields["private_content_parameters"]
-    assert isinstance(told, str) is (form == "text")
-    assert (json.loads(told) if isinstance(told, str) else told) == {"text": 'a "b"'}
+    parameters = fields["private_content_parameters"]
+    assert isinstance(parameters, str) is (form == "text")
+    assert (json.loads(parameters) if isinstance(parameters, str) else parameters) == {"text": 'a "b"'}
 
 
 @pytest.mark.parametrize("title", ["t", "t\x07"])
@@ -164,9 +164,9 @@ def test_each_phone_of_a_batch_gets_its_own_body_under_one_title() -> None:
         Push(PushToken(1, f"CN_{place}"), notes[number], dedupe_id=f"d{place}") for place, number in enumerate(order)
     ]
     encoded = result(encode_batch(pushes, CURRENT))
-    told = message(encode_unicast(encoded, CURRENT)[1], "messages")
+    messages = message(encode_unicast(encoded, CURRENT)[1], "messages")
 
-    assert [(one["target_value"], one["notification"]["content"]) for one in told] == [
+    assert [(one["target_value"], one["notification"]["content"]) for one in messages] == [
         (f"CN_{place}", notes[number].body) for place, number in enumerate(order)
     ]
 
@@ -183,9 +183,9 @@ def test_receipts_are_asked_for_in_a_batch_of_any_size() -> None:
             )
             for place, note in enumerate(notes)
         ]
-        told = message(encode_unicast(result(encode_batch(pushes, CURRENT)), CURRENT)[1], "messages")
+        messages = message(encode_unicast(result(encode_batch(pushes, CURRENT)), CURRENT)[1], "messages")
 
-        fields = [one["notification"] for one in told]
+        fields = [one["notification"] for one in messages]
         assert {one["call_back_url"] for one in fields} == {"https://h.example/r"}
         assert [one["call_back_parameter"] for one in fields] == [f"p{place}" for place in range(20)]
 
@@ -202,13 +202,13 @@ def test_what_is_refused_leaves_all_others_their_own_phone(refused: set[int]) ->
         for place in range(150)
     ]
     encoded = result(encode_batch(pushes, CURRENT))
-    told = message(encode_unicast(encoded, CURRENT)[1], "messages")
+    messages = message(encode_unicast(encoded, CURRENT)[1], "messages")
 
     kept = [place for place in range(150) if place not in refused]
-    assert [(one["target_value"], one["notification"]["content"]) for one in told] == [
+    assert [(one["target_value"], one["notification"]["content"]) for one in messages] == [
         (f"CN_{place}", f"b{place}") for place in kept
     ]
-    assert [one["notification"]["app_message_id"] for one in told] == [f"d{place}" for place in kept]
+    assert [one["notification"]["app_message_id"] for one in messages] == [f"d{place}" for place in kept]
     assert list(encoded.places) == kept
     assert encoded.sent.tokens == [f"CN_{place}" for place in kept]
     assert encoded.settled.keys() == refused

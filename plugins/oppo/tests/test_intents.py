@@ -323,9 +323,9 @@ def test_the_weight_with_an_intent_is_an_upper_bound(
 
 def test_advice_names_missing_templates_and_channels() -> None:
     """Private intents without a template and intents without a channel; those of the table one by one."""
-    told = oppo(intents={"chat": CHAT, "call": OppoIntent(channel_id="call"), "news": OppoIntent()}).advice()
+    sentences = oppo(intents={"chat": CHAT, "call": OppoIntent(channel_id="call"), "news": OppoIntent()}).advice()
 
-    assert [sentence.partition(" is missing")[0] for sentence in told] == [
+    assert [sentence.partition(" is missing")[0] for sentence in sentences] == [
         "intents.call.template",
         "intents.{group_chat, mention, recall, friend, system, order}.template",
         "intents.news.channel_id",

@@ -1,6 +1,6 @@
-"""The calls beside sending, by hand: what goes out, where to, and what is made of OPPO's replies.
+"""The calls other than sending, driven by hand: which request is sent where, and how OPPO's replies are read.
 
-The samples of the documents, in both directions; what is refused is refused without a request.
+The samples of the documents are used in both directions. Wrong arguments are in `test_operations_refused`.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ PICTURE = png(876, 324)
 
 
 def answered(call: Call[Any], *replies: Response) -> Any:
-    """What a call gives after these replies, which are all it asks for."""
+    """The result of a call for these replies, one per request of the call."""
     exchange = call.begin()
     next(exchange)
     for each in replies[:-1]:
@@ -46,7 +46,7 @@ def sample(samples: Path, name: str) -> Response:
 
 
 def test_alias_samples(samples: Path) -> None:
-    """V1.3 sends a form and answers with the pair; today JSON goes out, and the reply says nothing but success."""
+    """V1.3 sends a form and its reply repeats alias and phone; `current` sends JSON, and its reply has no data."""
     old, new = OLD.subscribe_alias(TOKEN, "ann"), NEW.subscribe_alias(TOKEN, "ann")
     asked_old, asked_new = first(old.begin()), first(new.begin())
 
@@ -61,7 +61,10 @@ def test_alias_samples(samples: Path) -> None:
 
 
 def test_tag_samples(samples: Path) -> None:
-    """Commas once, semicolons today; what the reply leaves out was skipped, and what it says twice is said once."""
+    """V1.3 separates tags by commas, `current` by semicolons.
+
+    A tag that the reply lacks was skipped; one listed twice is returned once.
+    """
     old, new = OLD.subscribe_tags(TOKEN, ["tag1", "tag2", "tag3"]), NEW.subscribe_tags(TOKEN, iter(["tag1", "tag2"]))
     tags = (Tag("tag1", "66f0483c9e8d725350a5afdb"), Tag("tag2", "66f0483c9e8d725350a5afdc"))
 
@@ -73,7 +76,7 @@ def test_tag_samples(samples: Path) -> None:
 
 
 def test_statistics_sample(samples: Path) -> None:
-    """Six figures by GET; nothing in the URL but the ids that were given."""
+    """Six figures by GET; the URL holds nothing but the ids that were given."""
     call = OLD.statistics("m-1", "t-1")
     asked = first(call.begin())
 
@@ -84,8 +87,8 @@ def test_statistics_sample(samples: Path) -> None:
     )
 
 
-def test_todays_samples_of_feedback_and_media(samples: Path) -> None:
-    """The one known reply of the feedback host, and that of an upload."""
+def test_samples_of_the_feedback_and_media_hosts(samples: Path) -> None:
+    """The only documented reply of the feedback host, and the reply to an upload."""
     dead, picture = NEW.invalid_tokens(), NEW.upload_picture("big", PICTURE)
 
     assert answered(dead, sample(samples, "invalid_tokens_today.reply.json")) == InvalidTokens((TOKEN,), 1)
@@ -99,16 +102,16 @@ def test_todays_samples_of_feedback_and_media(samples: Path) -> None:
 # Where it goes
 
 
-def test_a_token_of_another_region_goes_to_its_host() -> None:
-    """V1.3's calls go to the token's own host; the call's access token is of that region too."""
+def test_a_call_goes_to_the_host_of_its_tokens_region() -> None:
+    """V1.3's calls go to the host of the token's region, with an access token of that region."""
     calls = [OLD.get_tags(TOKEN), OLD.get_tags(ABROAD), NEW.get_tags(ABROAD)]
 
     assert [call.region for call in calls] == ["cn", "overseas", "overseas"]
     assert [first(call.begin()).url.split("/server")[0] for call in calls] == [MAINLAND, OVERSEAS, HOSTS["device"]]
 
 
-def test_every_host_can_be_moved() -> None:
-    """Settings take the place of the rules' hosts, each for its own calls, with or without a slash at the end."""
+def test_every_host_can_be_set() -> None:
+    """A setting replaces the host of the rules for its own calls, with or without a slash at the end."""
     moved = Oppo(
         **SETTINGS,
         dialect="current",
@@ -127,7 +130,10 @@ def test_every_host_can_be_moved() -> None:
 
 
 def test_a_path_that_no_source_shows_is_a_setting() -> None:
-    """Who knows where OPPO answers `get_alias` today says so; what the rules know cannot be bent, no name made up."""
+    """The setting `paths` gives a path that the rules lack, such as that of `get_alias`.
+
+    It cannot change a known path or add a call.
+    """
     knowing = Oppo(**SETTINGS, dialect="current", paths={"get_alias": "/server/v1/device/alias"})
 
     assert first(knowing.get_alias(TOKEN).begin()).url == f"{HOSTS['device']}/server/v1/device/alias"
@@ -140,7 +146,7 @@ def test_a_path_that_no_source_shows_is_a_setting() -> None:
 
 
 def test_settings_of_a_table_are_checked_with_the_others() -> None:
-    """In `pushgateway.toml` a wrong path is a sentence with the certificate's id."""
+    """A wrong path in `pushgateway.toml` is reported in a sentence with the certificate's id."""
     settings = {"app_key": "k", "master_secret": "s", "dialect": "current", "paths": {"get_alias": "x"}}
     with pytest.raises(ConfigError) as caught:
         load_vendors([Certificate(7005, "oppo", settings)], Plugins())
@@ -153,8 +159,9 @@ def test_settings_of_a_table_are_checked_with_the_others() -> None:
 # What is made of replies
 
 
-def test_the_target_of_a_call_is_the_one_it_named() -> None:
-    """A batch's refusal costs no token, because it names none; here there is only one that it can mean."""
+def test_a_code_about_a_target_is_about_the_calls_only_token() -> None:
+    """In a batch such a code costs no token, because it names none; a call has one token only, so the code is about
+    that one."""
     with pytest.raises(Refused) as dead:
         answered(NEW.get_tags(TOKEN), reply(None, code=10000))
     with pytest.raises(Refused) as muted:
@@ -168,15 +175,15 @@ def test_the_target_of_a_call_is_the_one_it_named() -> None:
 
 
 @pytest.mark.parametrize("data", [None, "", {}, [], {"alias": ""}, {"alias": 5}, "no json", {"registrationId": TOKEN}])
-def test_an_alias_that_the_reply_does_not_name(data: object) -> None:
-    """What was set is what was asked for; who asks and hears of none, has none."""
+def test_the_alias_of_a_reply_without_one(data: object) -> None:
+    """After setting an alias it is the one that was set; after a query the phone has none."""
     assert answered(NEW.subscribe_alias(TOKEN, "ann"), reply(data)) == Alias(TOKEN, "ann")
     assert answered(OLD.get_alias(TOKEN), reply(data)) == Alias(TOKEN, None)
 
 
 @pytest.mark.parametrize("data", [{"registrationId": "x"}, {"registrationId": TOKEN, "errorCode": 10000}])
-def test_an_answer_about_another_phone_is_none(data: object) -> None:
-    """Code 0 for a call about one phone, and the data names another one or a failure: nobody knows what was done."""
+def test_a_reply_about_another_phone_is_no_verdict(data: object) -> None:
+    """If a reply with code 0 names another phone or a failure, it is unknown what was done."""
     for call in (NEW.subscribe_alias(TOKEN, "ann"), OLD.get_alias(TOKEN), NEW.get_tags(TOKEN)):
         with pytest.raises(NoVerdict, match="code is 0, and it"):
             answered(call, reply(data))
@@ -195,12 +202,15 @@ def test_an_answer_about_another_phone_is_none(data: object) -> None:
     ],
 )
 def test_odd_lists_of_tags(data: object, tags: Tags) -> None:
-    """Without a list nothing is known, and nothing counts as skipped; what is no tag is passed over."""
+    """A reply without a list says nothing, so no tag counts as skipped; an item that is not a tag is ignored."""
     assert answered(NEW.subscribe_tags(TOKEN, ["a"]), reply(data)) == tags
 
 
 def test_odd_figures() -> None:
-    """Figures may be text, and may be called `value`; what is none is not there, and no object is no answer."""
+    """Figures may be text, and may stand under `value`.
+
+    Other values are missing; a reply without an object is no verdict.
+    """
     odd = {"targetCount": "7", "validCount": True, "sendCount": -1, "arriveCount": 1.0, "showCount": None}
     by_value = Response(200, {}, json.dumps({"code": 0, "value": json.dumps(odd)}).encode())
 
@@ -231,16 +241,16 @@ def page(tokens: object, total: object) -> Response:
         ([page([str(n)], 99) for n in range(10)], InvalidTokens(tuple("0123456789"), 99, complete=False)),
     ],
 )
-def test_dead_tokens_come_in_any_number_of_pages(pages: list[Response], right: InvalidTokens) -> None:
-    """Whether the list has pages and whether reading empties it: whatever OPPO does, nothing it told is lost."""
+def test_invalid_tokens_come_in_any_number_of_pages(pages: list[Response], right: InvalidTokens) -> None:
+    """Whether or not the list has pages, and whether or not reading empties it, no id that OPPO returned is lost."""
     assert answered(NEW.invalid_tokens(), *pages) == right
 
 
 @pytest.mark.parametrize(
     "data", [{"registration_ids": 5}, {"registration_ids": [5]}, 5, "text", {"registration_ids": {}}]
 )
-def test_a_list_that_is_none(data: object) -> None:
-    """It could be that there are none, and could be that there are many: no verdict."""
+def test_a_reply_without_a_list_of_tokens_is_no_verdict(data: object) -> None:
+    """There may be no invalid tokens, or many."""
     with pytest.raises(NoVerdict, match="the reply lists no registration_ids"):
         answered(NEW.invalid_tokens(), reply(data))
 
@@ -249,8 +259,8 @@ def test_a_list_that_is_none(data: object) -> None:
     ("data", "expected"),
     [(None, {}), ("", {}), ([], {}), ({"left": 7}, {"left": 7}), (7, {"data": 7}), ([1], {"data": [1]})],
 )
-def test_what_nobody_has_shown_comes_as_it_is(data: object, expected: Mapping[str, Any]) -> None:
-    """The quota's reply has no known shape, so the host gets all of it."""
+def test_undocumented_replies_are_returned_uninterpreted(data: object, expected: Mapping[str, Any]) -> None:
+    """The shape of the quota query's reply is not documented, so the host gets all of it."""
     assert answered(NEW.push_permit(), reply(data)) == RawReply(expected)
     assert answered(NEW.add_tag("a"), reply(data)) == RawReply(expected)
 
@@ -259,13 +269,13 @@ def test_what_nobody_has_shown_comes_as_it_is(data: object, expected: Mapping[st
     "data", [None, {}, {"small_picture_id": "p"}, {"big_picture_id": ""}, {"big_picture_id": "a\nb"}]
 )
 def test_an_upload_without_an_id_has_no_verdict(data: object) -> None:
-    """The picture may be there, but nobody could name it."""
+    """The picture may be stored, but without its id it cannot be used."""
     with pytest.raises(NoVerdict, match="holds no big_picture_id"):
         answered(NEW.upload_picture("big", PICTURE), reply(data))
 
 
 def test_which_calls_may_be_repeated() -> None:
-    """An upload counts against the day, so it is not repeated blindly; all others may be."""
+    """OPPO counts uploads per day, so an upload is not repeated if no verdict came; all other calls may be."""
     calls: list[Callable[[], Call[Any]]] = [
         lambda: NEW.subscribe_alias(TOKEN, "a"),
         lambda: NEW.unsubscribe_tags(TOKEN, ["a"]),
@@ -277,8 +287,8 @@ def test_which_calls_may_be_repeated() -> None:
     assert not NEW.upload_picture("big", PICTURE).repeatable
 
 
-def test_values_show_no_token_and_no_alias() -> None:
-    """What a log may show names no phone."""
+def test_repr_shows_no_token_and_no_alias() -> None:
+    """What may be logged names no phone."""
     shown = repr(
         [Alias("CN_secret", "secret"), Tags("CN_secret"), InvalidTokens(("CN_secret",)), RawReply({"a": "secret"})]
     )
@@ -287,8 +297,8 @@ def test_values_show_no_token_and_no_alias() -> None:
 
 
 @pytest.mark.parametrize("make", [png, jpeg])
-def test_pictures_are_known_by_their_first_bytes(make: Callable[[int, int], bytes]) -> None:
-    """PNG and JPEG in both sizes that sources name, whatever the file was called; the file goes out to the byte."""
+def test_pictures_are_recognized_by_their_first_bytes(make: Callable[[int, int], bytes]) -> None:
+    """PNG and JPEG in both sizes that sources name; the file is sent unchanged."""
     for width, height in ((876, 324), (984, 369)):
         content = make(width, height)
         asked = first(NEW.upload_picture("big", content, 60).begin())
@@ -300,16 +310,16 @@ def test_pictures_are_known_by_their_first_bytes(make: Callable[[int, int], byte
 
 
 @pytest.mark.parametrize("frame", [0xC0, 0xC1, 0xC2, 0xCF])
-def test_jpegs_of_every_frame(frame: int) -> None:
-    """Baseline, progressive and the rare ones; without a frame there is no size."""
+def test_jpegs_with_any_frame_marker(frame: int) -> None:
+    """Baseline, progressive and rare kinds are read; a JPEG without a frame has no size."""
     small = first(NEW.upload_picture("small", jpeg(144, 144, frame=frame)).begin())
 
     assert b'filename="picture.jpg"' in small.content
     assert refusal(NEW.upload_picture("small", jpeg(144, 144, frame=0xC4))).reason is Reason.INVALID_NOTIFICATION
 
 
-def test_forms_of_v13_say_what_was_asked() -> None:
-    """The fields of V1.3's tables, one by one."""
+def test_forms_of_v13_have_the_fields_of_its_tables() -> None:
+    """Each field of V1.3's tables, for each call."""
     calls = [OLD.unsubscribe_alias(TOKEN, "安"), OLD.get_alias(TOKEN), OLD.unsubscribe_tags(TOKEN, ["a", "a", "b"])]
 
     assert [form(first(call.begin())) for call in calls] == [

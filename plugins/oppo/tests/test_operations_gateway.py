@@ -1,4 +1,4 @@
-"""OPPO's calls beside sending as a host makes them: through a gateway, each with an outcome of its own."""
+"""OPPO's calls other than sending, made through a gateway: each has an outcome of its own."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ NOTE = Notification("Hi", "You have mail")
 
 
 def opened(oppo: OppoSandbox, **more: Any) -> Gateway:
-    """A gateway with one certificate, which speaks to this sandbox."""
+    """A gateway with one certificate, connected to this sandbox."""
     certificate = Certificate(7005, "oppo", {**oppo.settings("https://oppo.example"), **more})
     return Gateway([certificate], transport=SandboxTransport(oppo))
 
 
 @pytest.mark.parametrize("dialect", ["v1.3", "current"])
-async def test_names_and_who_gets_what_is_sent_to_them(dialect: str) -> None:
-    """Alias and tags, given through the gateway, are where its broadcasts find the phones; one login is enough."""
+async def test_broadcasts_reach_phones_by_alias_and_tag(dialect: str) -> None:
+    """An alias and a tag set through the gateway are used by its broadcasts; one login is enough for all calls."""
     oppo = OppoSandbox(dialect=dialect)
     one, two, *_ = oppo.tokens
     async with opened(oppo) as gateway:
@@ -42,8 +42,8 @@ async def test_names_and_who_gets_what_is_sent_to_them(dialect: str) -> None:
     assert oppo.ledger.calls["auth"] == 1
 
 
-async def test_a_picture_from_the_file_to_the_screen() -> None:
-    """Uploaded, named in a broadcast, shown."""
+async def test_an_uploaded_picture_is_shown_by_a_broadcast() -> None:
+    """It is uploaded, named in a broadcast, and shown."""
     oppo = OppoSandbox(dialect="current")
     async with opened(oppo) as gateway:
         kept = await gateway.vendor(7005).ask(Oppo.upload_picture, "big", png(876, 324))
@@ -56,23 +56,23 @@ async def test_a_picture_from_the_file_to_the_screen() -> None:
     assert oppo.ledger.deliveries[0].notification["big_picture_id"] == kept.value.picture_id
 
 
-async def test_statistics_and_dead_tokens_after_a_broadcast() -> None:
-    """What the broadcast's outcome names can be asked about, and who is gone is told."""
+async def test_statistics_and_invalid_tokens_after_a_broadcast() -> None:
+    """The ids of the broadcast's outcome give its statistics; `invalid_tokens` lists uninstalled apps."""
     old, new = OppoSandbox(), OppoSandbox(dialect="current")
     new.uninstall(new.tokens[0])
     dead_before = set(OppoSandbox(dialect="current").tokens) - set(new.tokens)
     async with opened(old) as gateway:
         sent = await gateway.broadcast(7005, NOTE, Audience.everyone())
-        told = await gateway.vendor(7005).statistics(sent.message_id, sent.task_ids[0])
+        figures = await gateway.vendor(7005).statistics(sent.message_id, sent.task_ids[0])
     async with opened(new) as gateway:
         dead = await gateway.vendor(7005).invalid_tokens()
 
-    assert (told.ok, told.value.arrived, told.value.targets) == (True, 20, 20)
+    assert (figures.ok, figures.value.arrived, figures.value.targets) == (True, 20, 20)
     assert (set(dead.value.tokens), dead.value.complete) == (dead_before, True)
 
 
-async def test_an_access_token_that_dies_costs_nothing() -> None:
-    """The core logs in again and asks once more, whatever the encoding of the call."""
+async def test_an_expired_access_token_is_replaced() -> None:
+    """The core logs in again and repeats the call, whatever the call's encoding."""
     oppo = OppoSandbox(dialect="current")
     one = oppo.tokens[0]
     async with opened(oppo) as gateway:
@@ -91,8 +91,8 @@ async def test_an_access_token_that_dies_costs_nothing() -> None:
     assert oppo.phones()[0].alias == "ann"
 
 
-async def test_what_cannot_be_asked_is_not_asked() -> None:
-    """A call that the dialect lacks, a wrong argument and a dead token: told by reason, the first two without OPPO."""
+async def test_refused_calls_have_their_reason_and_do_not_stop_pushes() -> None:
+    """A call that the dialect lacks and a wrong argument end without a request, a dead token after OPPO's reply."""
     oppo = OppoSandbox()
     async with opened(oppo) as gateway:
         vendor = gateway.vendor(7005)

@@ -1,7 +1,4 @@
-"""The calls beside sending that are refused here: what a dialect lacks, and what is wrong with arguments.
-
-No reply is ever given, because nothing may be asked.
-"""
+"""Calls other than sending that are refused without a request: what a dialect lacks, and wrong arguments."""
 
 from __future__ import annotations
 
@@ -34,15 +31,15 @@ PICTURE = png(876, 324)
         (OLD.add_tag_group("g", ["a"]), 'add_tag_group: dialect = "v1.3" has no such call; dialect = "current" has it'),
     ],
 )
-def test_what_a_dialect_lacks_names_the_one_that_has_it(call: Call[Any], sentence: str) -> None:
-    """UNSUPPORTED before anything else is looked at, with the way out."""
+def test_a_call_that_a_dialect_lacks_names_the_one_that_has_it(call: Call[Any], sentence: str) -> None:
+    """It is `UNSUPPORTED` before the arguments are checked."""
     refused = refusal(call)
 
     assert (refused.reason, refused.detail) == (Reason.UNSUPPORTED, sentence)
 
 
-def test_what_is_only_for_the_mainland_says_so() -> None:
-    """OPPO's SDK refuses pictures overseas, and no overseas feedback host is known: unless a setting names one."""
+def test_a_call_for_the_mainland_only_is_refused_overseas() -> None:
+    """OPPO's SDK refuses pictures overseas, and no overseas feedback host is known, unless a setting names one."""
     abroad = Oppo(**SETTINGS, dialect="current", home_region="overseas")
     knowing = Oppo(**SETTINGS, dialect="current", home_region="overseas", feedback_host="https://feedback.example")
 
@@ -90,8 +87,8 @@ def test_what_is_only_for_the_mainland_says_so() -> None:
         (NEW.upload_picture("big", PICTURE, 1.5), "ttl: must be a whole number"),  # type: ignore[arg-type]
     ],
 )
-def test_wrong_arguments_are_named_before_any_request(call: Call[Any], sentence: str) -> None:
-    """INVALID_NOTIFICATION with the argument and what would be right; nothing was asked."""
+def test_wrong_arguments_are_refused_without_a_request(call: Call[Any], sentence: str) -> None:
+    """`INVALID_NOTIFICATION` with the argument and what is allowed."""
     refused = refusal(call)
 
     assert refused.reason is Reason.INVALID_NOTIFICATION
@@ -105,8 +102,8 @@ def test_wrong_arguments_are_named_before_any_request(call: Call[Any], sentence:
         ("x" * 257, Reason.UNREGISTERED),
     ],
 )
-def test_what_cannot_be_a_token_is_told_as_for_pushes(token: str, reason: Reason) -> None:
-    """A dirty text is a fault of the input, what is too long for a token is nobody's: in any dialect, as for pushes."""
+def test_a_text_that_cannot_be_a_token_has_the_reason_that_pushes_have(token: str, reason: Reason) -> None:
+    """A damaged text is a fault of the input, a text too long for a token is `UNREGISTERED`, in both dialects."""
     reasons = {
         refusal(call).reason
         for oppo in (OLD, NEW)

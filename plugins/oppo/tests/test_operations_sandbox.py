@@ -1,4 +1,4 @@
-"""The plug-in's calls beside sending against the sandbox: what one says, the other does."""
+"""The plug-in's calls other than sending against the sandbox: what the plug-in asks for, the sandbox does."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ both = pytest.mark.parametrize("dialect", DIALECTS)
 @both
 @pytest.mark.parametrize("place", ["both", "header", "body"])
 def test_every_call_gets_through_with_its_access_token(dialect: str, place: str) -> None:
-    """Wherever the setting puts the access token, each encoding carries it, and OPPO finds it."""
+    """For each value of the setting `access_token_in`, each encoding carries the access token where the sandbox finds
+    it."""
     for name in RULES.dialects[dialect].operations:
         driver = Driver(dialect, {"access_token_in": place})
 
@@ -27,8 +28,8 @@ def test_every_call_gets_through_with_its_access_token(dialect: str, place: str)
 
 
 @both
-def test_an_alias_and_back(dialect: str) -> None:
-    """Named, asked for, addressed, renamed elsewhere, and taken away."""
+def test_an_alias_is_set_read_used_moved_and_removed(dialect: str) -> None:
+    """A phone has the alias until another phone gets it or it is removed."""
     driver = Driver(dialect)
     oppo = driver.oppo
 
@@ -45,8 +46,8 @@ def test_an_alias_and_back(dialect: str) -> None:
 
 
 @both
-def test_tags_and_who_gets_them(dialect: str) -> None:
-    """Given, listed once though V1.3 lists one twice, addressed, and taken away; what fails is named as skipped."""
+def test_tags_are_added_read_used_and_removed(dialect: str) -> None:
+    """Each tag is listed once though V1.3 lists one twice; tags that fail are named as skipped."""
     driver = Driver(dialect)
     oppo = driver.oppo
 
@@ -62,33 +63,34 @@ def test_tags_and_who_gets_them(dialect: str) -> None:
 
 @both
 def test_statistics_of_a_broadcast(dialect: str) -> None:
-    """By the ids of its outcome, what the ledger says; in `current` where a setting knows the path."""
+    """The figures agree with the sandbox's ledger, by the ids of the outcome; in `current` with a path from the
+    settings."""
     driver = Driver(dialect)
     driver.sandbox.mute(driver.two)
     outcome = driver.broadcast(Audience.of_tokens([driver.one, driver.two, "CN_dead"]))
 
-    told = driver.carry(driver.oppo.statistics(outcome.message_id, outcome.task_ids[0]))
+    figures = driver.carry(driver.oppo.statistics(outcome.message_id, outcome.task_ids[0]))
 
-    assert told == Statistics(targets=3, valid=2, sent=1, arrived=1, shown=1, opened=0)
-    assert driver.carry(driver.oppo.statistics(outcome.message_id)) == told
+    assert figures == Statistics(targets=3, valid=2, sent=1, arrived=1, shown=1, opened=0)
+    assert driver.carry(driver.oppo.statistics(outcome.message_id)) == figures
 
 
-def test_dead_tokens_in_whatever_pages() -> None:
-    """Uninstalled phones come out, all at once or page by page, and a push to them says the same."""
+def test_invalid_tokens_in_one_list_or_in_pages() -> None:
+    """Uninstalled phones are listed, all at once or page by page, and a push to them is `UNREGISTERED`."""
     for size in (None, 1, 2, 3):
         driver = Driver("current", feedback_page=size)
         gone = list(driver.sandbox.tokens[:3])
         for token in gone:
             driver.sandbox.uninstall(token)
 
-        told = driver.carry(driver.oppo.invalid_tokens())
+        invalid = driver.carry(driver.oppo.invalid_tokens())
 
-        assert (list(told.tokens), told.total, told.complete) == (gone, 3, True)
+        assert (list(invalid.tokens), invalid.total, invalid.complete) == (gone, 3, True)
         assert {outcome.reason for outcome in driver.push(*gone)} == {Reason.UNREGISTERED}
 
 
-def test_the_quota_as_it_comes() -> None:
-    """The sandbox's own words for it, whole."""
+def test_the_quota_query_is_returned_uninterpreted() -> None:
+    """The sandbox's own fields, all of them."""
     driver = Driver("current", daily_limit=5)
     driver.push(driver.one)
 
@@ -96,7 +98,10 @@ def test_the_quota_as_it_comes() -> None:
 
 
 def test_a_big_picture_reaches_everyone() -> None:
-    """Uploaded, named in a broadcast of style 3, shown; a single push cannot have it, nor can a made-up id."""
+    """Uploaded, named in a broadcast of style 3, and shown.
+
+    A single push cannot have it, nor can an unknown id be used.
+    """
     driver = Driver("current")
     picture = driver.carry(driver.oppo.upload_picture("big", jpeg(876, 324), 3600))
 
@@ -114,8 +119,8 @@ def test_a_big_picture_reaches_everyone() -> None:
     assert (unknown.value.code, unknown.value.reason) == ("51", Reason.INVALID_NOTIFICATION)
 
 
-def test_the_days_uploads_end() -> None:
-    """34 is the quota of pictures, until the next day."""
+def test_uploads_have_a_daily_quota() -> None:
+    """Code 34, until the next day."""
     driver = Driver("current", daily_pictures=1)
     driver.carry(driver.oppo.upload_picture("big", driver.picture()))
     with pytest.raises(Refused) as caught:
@@ -125,8 +130,8 @@ def test_the_days_uploads_end() -> None:
 
 
 @both
-def test_a_dead_token_is_told_by_every_call_about_it(dialect: str) -> None:
-    """UNREGISTERED, because the call names this token alone."""
+def test_every_call_about_a_dead_token_is_unregistered(dialect: str) -> None:
+    """The call names this token alone, so the code is about it."""
     driver = Driver(dialect)
     driver.sandbox.uninstall(driver.one)
     oppo = driver.oppo
@@ -141,8 +146,8 @@ def test_a_dead_token_is_told_by_every_call_about_it(dialect: str) -> None:
     assert reasons == [(Reason.UNREGISTERED, "10000")] * 3
 
 
-def test_the_phone_may_be_asked_to_look_at_its_id() -> None:
-    """`verify_registration_id` travels beside the notification, in single pushes and in batches."""
+def test_verify_registration_id_is_sent_outside_the_notification() -> None:
+    """In single pushes and in batches."""
     driver = Driver("current")
     note = Notification("Hi", "You have mail", overrides={"oppo": {"verify_registration_id": True}})
 

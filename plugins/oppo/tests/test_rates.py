@@ -1,4 +1,4 @@
-"""What OPPO takes in a second, and which of its daily quotas a notification counts against."""
+"""OPPO's rate per second, and the daily quota that a notification counts against."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from pushgateway.vendor import Notification, Rates
 
 
 def test_the_rate_is_the_figure_of_the_dialect() -> None:
-    """V1.3 names none, today's pages do: it is the row of the rules, for the smallest apps."""
+    """V1.3 has none; `current` has the row of the rules for the smallest apps."""
     today = Oppo(**SETTINGS, dialect="current")
 
     assert Oppo(**SETTINGS, dialect="v1.3").rates == Rates()
@@ -29,15 +29,15 @@ def test_the_rate_is_the_figure_of_the_dialect() -> None:
     ],
 )
 def test_public_and_private_messages_have_quotas_of_their_own(more: dict[str, Any], v13: str, today: str) -> None:
-    """A used up day of the one must not stop the other; V1.3 knows one quota for everything."""
+    """If the daily quota of one is used up, the other must go on. V1.3 has one quota for all."""
     notification = Notification("t", "b", **more)
 
     assert Oppo(**SETTINGS, dialect="v1.3").quota(notification) == v13
     assert Oppo(**SETTINGS, dialect="current").quota(notification) == today
 
 
-def test_the_day_is_that_of_the_rules() -> None:
-    """The quota's day begins at midnight in China, as the rules say for both dialects."""
+def test_the_quota_day_begins_at_midnight_in_china() -> None:
+    """As the rules say for both dialects."""
     offsets = {dialect.number("daily_reset_offset") for dialect in RULES.dialects.values()}
 
     assert {Oppo.day_offset} == offsets

@@ -1,7 +1,7 @@
-"""OPPO's receipts: read in every shape they were seen in, each element by itself, and asked for in each request.
+"""OPPO's receipts: every known shape is read, elements do not affect each other, and requests ask for them.
 
-What OPPO posts is written here by hand after the documents (rules S1, S3c) or made by the
-sandbox, which shares no code with the reader.
+What OPPO posts is written by hand after the documents (rules S1, S3c), or made by the sandbox, which shares no code
+with the decoder.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def read(*elements: Any, dialect: str = "current") -> list[Receipt | None]:
 
 @pytest.mark.parametrize("dialect", DIALECTS)
 def test_both_documents_samples_are_read_in_both_dialects(dialect: str) -> None:
-    """V1.3 names neither app nor time; of a single push the task is the message."""
+    """V1.3 has neither app nor time. For a single push OPPO sends the message id as task id."""
     old = read(V13, dialect=dialect)
     new = read(TODAY, dialect=dialect)
 
@@ -79,8 +79,8 @@ def test_both_documents_samples_are_read_in_both_dialects(dialect: str) -> None:
         (f"{ONE},with blank,{'x' * 10_000}", [ONE]),
     ],
 )
-def test_ids_are_joined_as_they_come(ids: Any, tokens: list[str]) -> None:
-    """With blanks or without, each once, and what cannot be an id is left out."""
+def test_joined_registration_ids_are_split(ids: Any, tokens: list[str]) -> None:
+    """With blanks or without, each id once; a text that cannot be an id is left out."""
     found = read({**TODAY, "registrationIds": ids})
 
     assert [one.push_token.token for one in found if one] == tokens
@@ -96,7 +96,7 @@ def test_ids_are_joined_as_they_come(ids: Any, tokens: list[str]) -> None:
     ],
 )
 def test_times_are_text_or_numbers(time: Any, at: float | None) -> None:
-    """Milliseconds either way; an odd one is no time and costs nothing else."""
+    """Milliseconds either way; an unreadable time is None, and the rest of the receipt is kept."""
     (one, _) = read({**TODAY, "eventTime": time})
 
     assert one is not None
@@ -104,8 +104,9 @@ def test_times_are_text_or_numbers(time: Any, at: float | None) -> None:
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
-def test_events_are_rows_and_unknown_ones_pass(dialect: str) -> None:
-    """OPPO posts today's events whatever dialect a certificate speaks; what nobody knows is `OTHER` with its word."""
+def test_events_have_the_kind_of_their_row_and_unknown_ones_are_other(dialect: str) -> None:
+    """OPPO posts current events whatever the certificate's dialect; an unknown event is `OTHER`, with OPPO's name of
+    it."""
     words = ("push_arrive", "regid_invalid", "user_daily_limit", "message_night_control", "brand_new", "Push_Arrive")
 
     kinds = [one.kind for word in words for one in read({**TODAY, "eventType": word}, dialect=dialect)[:1] if one]
@@ -122,15 +123,15 @@ def test_events_are_rows_and_unknown_ones_pass(dialect: str) -> None:
         *(None, 7, "text", [], {}),
     ],
 )
-def test_an_element_that_cannot_be_read_costs_itself_only(odd: Any) -> None:
-    """It is counted, and those around it are kept."""
+def test_an_unreadable_element_does_not_affect_the_others(odd: Any) -> None:
+    """It is None in the list, and the elements around it are read."""
     found = read(TODAY, odd, TODAY)
 
     assert [one is None for one in found] == [False, False, True, False, False]
 
 
-def test_odd_ids_and_parameters_cost_themselves_only() -> None:
-    """What is no text is missing: the phone and the event are told all the same."""
+def test_unreadable_ids_and_parameters_are_left_out() -> None:
+    """Phone and event of the receipt are kept."""
     (one, _) = read({**TODAY, "messageId": 7, "taskId": ["x"], "param": {"a": 1}})
 
     assert one is not None
@@ -138,7 +139,7 @@ def test_odd_ids_and_parameters_cost_themselves_only() -> None:
 
 
 def test_an_object_alone_is_one_receipt() -> None:
-    """The documents say an array, always; a proxy that unpacks it shall cost nothing."""
+    """The documents always show an array; an object, as a proxy may unpack it, is read too."""
     found = oppo().receipts("7005", {}, json.dumps(TODAY).encode("utf-8-sig"))
 
     assert len(found) == 2
@@ -149,8 +150,8 @@ def test_an_object_alone_is_one_receipt() -> None:
     [b"", b"[]", b"7", b"null", b'"text"', b"<html>", b"[" * 100_000, b'{"a":' * 100_000, b"[" * 10_000_000, b"\xff"],
     ids=["empty", "none", "number", "null", "text", "html", "deep", "deep objects", "10 MB", "bytes"],
 )
-def test_what_is_no_receipt_is_refused_with_a_sentence(body: bytes) -> None:
-    """Whatever it is, however deep or long."""
+def test_a_body_without_receipts_is_refused_with_a_sentence(body: bytes) -> None:
+    """Whatever its shape, depth or length."""
     with pytest.raises(Refused) as refused:
         oppo().receipts("7005", {}, body)
 
@@ -189,8 +190,8 @@ def push(parameter: str = "id.mac_-~", **more: Any) -> Push:
 @pytest.mark.parametrize("dialect", DIALECTS)
 @pytest.mark.parametrize("parameter", ["id.mac_-~", 'odd "你" \\ %'])
 @pytest.mark.parametrize("more", [{}, {"subtitle": "long way"}], ids=["ordinary", "the long way"])
-def test_a_callback_travels_with_its_push(dialect: str, parameter: str, more: dict[str, Any]) -> None:
-    """Both fields, exactly, beside everything else."""
+def test_a_callback_is_sent_with_its_push(dialect: str, parameter: str, more: dict[str, Any]) -> None:
+    """Both fields, unchanged, in addition to all others."""
     fields = message(push(parameter, **more), dialect)
 
     assert (fields["call_back_url"], fields["call_back_parameter"]) == (URL, parameter)
@@ -205,8 +206,8 @@ def test_a_callback_travels_with_its_push(dialect: str, parameter: str, more: di
         ({"overrides": {"oppo": {"call_back_parameter": "mine"}}}, {"call_back_parameter": "mine"}),
     ],
 )
-def test_the_hosts_own_words_go_before_a_callback(own: dict[str, Any], fields: dict[str, str]) -> None:
-    """Never two of one field, and never half of each."""
+def test_a_notifications_own_receipt_fields_replace_the_callback(own: dict[str, Any], fields: dict[str, str]) -> None:
+    """No field is sent twice, and never one field of each."""
     found = message(push(**own), "current")
 
     assert {name: value for name, value in found.items() if name.startswith("call_back")} == fields
@@ -229,7 +230,7 @@ def test_a_shared_notification_is_encoded_once_with_many_callbacks() -> None:
 
 
 def test_audiences_with_receipts_are_those_of_the_rules() -> None:
-    """V1.3 has them for aliases too, today's pages for registration ids alone."""
+    """V1.3 has receipts for aliases too, `current` for registration ids only."""
     assert oppo("v1.3").receipt_audiences == {AudienceKind.TOKENS, AudienceKind.ALIASES}
     assert oppo("current").receipt_audiences == {AudienceKind.TOKENS}
 
@@ -248,7 +249,7 @@ def posted(client: Client) -> list[Receipt | None]:
 
 @pytest.mark.parametrize("dialect", DIALECTS)
 def test_what_the_sandbox_posts_is_read(dialect: str) -> None:
-    """The imitation and the reader agree on phones, message ids and parameters."""
+    """The sandbox and the decoder agree on phones, message ids and parameters."""
     client = Client(dialect)
     one, two, *_ = client.sandbox.tokens
     ids = [client.unicast(token, call_back_url=URL, call_back_parameter=token[-4:]) for token in (one, two)]
@@ -262,8 +263,8 @@ def test_what_the_sandbox_posts_is_read(dialect: str) -> None:
 
 
 @pytest.mark.parametrize(("dialect", "events"), [("current", ["regid_invalid"]), ("v1.3", [])])
-def test_a_dead_token_may_be_told_later(dialect: str, events: list[str]) -> None:
-    """Accepted, shown nowhere, and told by a receipt where the dialect has it; a stranger's token is still refused."""
+def test_a_dead_token_may_be_reported_by_a_receipt(dialect: str, events: list[str]) -> None:
+    """The push is accepted and not shown, and in `current` a receipt reports it; an unknown token is refused."""
     client = Client(dialect, late_invalid=True)
     dead = client.sandbox.tokens[0]
     client.sandbox.uninstall(dead)
@@ -275,8 +276,9 @@ def test_a_dead_token_may_be_told_later(dialect: str, events: list[str]) -> None
     assert client.sandbox.ledger.total == 0
 
 
-def test_a_phone_may_have_had_its_share() -> None:
-    """Two a day: the third is accepted and told by a receipt, another phone's is shown, and tomorrow begins anew."""
+def test_a_phones_daily_limit_is_reported_by_a_receipt() -> None:
+    """With two a day the third push is accepted, not shown and reported; other phones and the next day are not
+    affected."""
     client = Client("current", phone_limit=2)
     one, two, *_ = client.sandbox.tokens
 

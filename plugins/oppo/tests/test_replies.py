@@ -1,4 +1,4 @@
-"""From OPPO's replies to outcomes: every code, every odd shape, and never an exception of another kind."""
+"""OPPO's replies read into outcomes: every code and sample, unusual shapes, and items of a batch by registration id."""
 
 import json
 import random
@@ -50,7 +50,7 @@ def item(token: str, **more: object) -> dict[str, object]:
 
 @pytest.mark.parametrize("name", ["auth.reply.json", "auth_today.reply.json"])
 def test_login_samples(samples: Path, name: str) -> None:
-    """The creation time is text in one document and a number in the other; both are epoch seconds here."""
+    """The creation time is text in one document and a number in the other; both are read into epoch seconds."""
     access = decode_login(reply((samples / name).read_bytes()), 86_400.0, 4096)
 
     assert len(access.value) == 24
@@ -61,7 +61,7 @@ def test_login_samples(samples: Path, name: str) -> None:
 
 @pytest.mark.parametrize("name", ["unicast.reply.json", "unicast_today.reply.json"])
 def test_unicast_samples(samples: Path, name: str) -> None:
-    """A unicast is accepted with OPPO's message id."""
+    """The outcome is accepted, with OPPO's message id."""
     content = (samples / name).read_bytes()
 
     outcome = decode_unicast(reply(content), PUSHES[0], ("body",))
@@ -73,7 +73,7 @@ def test_unicast_samples(samples: Path, name: str) -> None:
 
 
 def test_bad_target_sample(samples: Path) -> None:
-    """V1.3 prints 1000 where its table says 10000: both retire the token."""
+    """V1.3 prints 1000 in a sample and 10000 in its table: both mean that the token is dead."""
     outcome = decode_unicast(reply((samples / "unicast_bad_target.reply.json").read_bytes()), PUSHES[0], ())
 
     assert (outcome.status, outcome.reason, outcome.vendor_code) == (Status.REJECTED, Reason.UNREGISTERED, "1000")
@@ -81,7 +81,7 @@ def test_bad_target_sample(samples: Path) -> None:
 
 
 def test_batch_sample(samples: Path) -> None:
-    """Inside a code 0 each target has its own verdict."""
+    """In a reply with code 0 each target has its own verdict."""
     pushes = [Push(PushToken(1, token), NOTE) for token in ("CN_0123456789abcdef0123456789abcdef", "CN_not-an-id")]
 
     outcomes = result(decode_batch(reply((samples / "unicast_batch.reply.json").read_bytes()), pushes, [(), ()]))
@@ -94,12 +94,12 @@ def test_batch_sample(samples: Path) -> None:
 
 
 def test_save_sample(samples: Path) -> None:
-    """Saving gives the content's id."""
+    """The reply to a save has the content's id."""
     assert decode_saved(reply((samples / "save.reply.json").read_bytes())) == "58ad47319e8d725350a5afd5"
 
 
 def test_broadcast_samples(samples: Path) -> None:
-    """The numeric keys are the refused targets; the rest was taken. The reply names the content that was saved."""
+    """Numeric keys list the refused targets, all others are accepted. The reply names the saved content."""
     bad = json.loads((samples / "broadcast_bad_targets.reply.json").read_text("utf-8"))["data"]
     tokens = [*bad["10000"], *bad["10001"], "CN_0123456789abcdef0123456789abcdef"]
     broadcast = broadcast_of(Audience.of_tokens(tokens))
@@ -124,7 +124,7 @@ def test_broadcast_samples(samples: Path) -> None:
 
 @pytest.mark.parametrize("code", RULES.codes)
 def test_every_code_of_a_whole_request(code: str) -> None:
-    """Each code means what its row says; a refusal of the whole request names no token, so it costs none."""
+    """Each code has the reason of its row. A refusal of the whole request names no token, so no token is retired."""
     rule = RULES.codes[code]
     unicast, many = everything(reply({"code": int(code), "message": "m"}))[1:3]
 
@@ -151,7 +151,7 @@ def test_every_code_of_a_whole_request(code: str) -> None:
 
 @pytest.mark.parametrize("code", [code for code in RULES.codes if code != "0"])
 def test_every_code_of_one_target(code: str) -> None:
-    """The same rows hold for one item of a batch, and leave the others alone."""
+    """The same rows hold for one item of a batch, without effect on the others."""
     outcomes = batch([item(token, **({"errorCode": int(code)} if token == TOKENS[1] else {})) for token in TOKENS])
 
     assert statuses(outcomes) == ["accepted", "rejected", "accepted", "accepted", "accepted"]
@@ -160,8 +160,8 @@ def test_every_code_of_one_target(code: str) -> None:
     assert outcomes[1].repeated == (code == "32")
 
 
-def test_unknown_codes_cost_no_token() -> None:
-    """A code of tomorrow is permanent for this push; under HTTP 500 it is no verdict at all."""
+def test_unknown_codes_retire_no_token() -> None:
+    """An unknown code refuses this push for good; with HTTP 500 it is no verdict."""
     refused, silent = (everything(reply({"code": 777}, status))[1:3] for status in (200, 500))
 
     assert [(type(one), getattr(one, "reason", None)) for one in refused] == [
@@ -172,8 +172,8 @@ def test_unknown_codes_cost_no_token() -> None:
     assert batch([item(TOKENS[0], errorCode=777)])[0].reason is Reason.INVALID_NOTIFICATION
 
 
-def test_pauses() -> None:
-    """The reply's own hint goes before the row's."""
+def test_retry_after_of_the_reply_and_of_the_row() -> None:
+    """The reply's own `Retry-After` wins over the figure of the row."""
     pauses = [everything(reply({"code": code}, **more))[2] for code, more in ((13, {}), (13, {"retry_after": "7"}))]
 
     assert [pause.retry_after for pause in pauses if isinstance(pause, Refused)] == [60.0, 7.0]
@@ -191,8 +191,8 @@ def test_pauses() -> None:
         (13, Refused, Reason.RATE_LIMITED),
     ],
 )
-def test_login_refused(code: int, kind: type[Refused], reason: Reason) -> None:
-    """At the login there is no content to fix, and no circle of logging in again."""
+def test_reasons_of_a_refused_login(code: int, kind: type[Refused], reason: Reason) -> None:
+    """Codes about content or an expired access token, and unknown codes, are `CREDENTIALS`: a login has no content."""
     refused = everything(reply({"code": code}))[0]
 
     assert type(refused) is kind
@@ -204,7 +204,7 @@ def test_login_refused(code: int, kind: type[Refused], reason: Reason) -> None:
     "token", ["", "x" * 4097, "a\r\nb", "a\x00b", "a b", "é", None, 5, ["a"]], ids=lambda token: repr(token)[:12]
 )
 def test_a_login_without_a_usable_token(token: object) -> None:
-    """What cannot be carried in a header is never sent, and a login without a token is no verdict."""
+    """A value that no header can carry is never used; a login without a token is no verdict."""
     with pytest.raises(NoVerdict) as caught:
         decode_login(reply({"code": 0, "data": {"auth_token": token}}), 86_400.0, 4096)
 
@@ -212,13 +212,13 @@ def test_a_login_without_a_usable_token(token: object) -> None:
 
 
 def test_the_longest_access_token() -> None:
-    """At the limit it is taken."""
+    """At the limit it is accepted."""
     assert len(decode_login(reply({"code": 0, "data": {"auth_token": "x" * 4096}}), 1.0, 4096).value) == 4096
 
 
 @pytest.mark.parametrize("made", [None, "soon", "-1", -1, 0, True, "１２３", 1e300, [], "9" * 16])
 def test_unreadable_creation_times(made: object) -> None:
-    """An odd `create_time` means: just now."""
+    """An unreadable `create_time` counts as now."""
     access = decode_login(reply({"code": 0, "data": {"auth_token": "x", "create_time": made}}), 1.0, 4096)
 
     assert access.created_at is None
@@ -231,7 +231,7 @@ def test_unreadable_creation_times(made: object) -> None:
     st.randoms(use_true_random=False), st.lists(st.sampled_from([None, 0, 10000, 10001, 33]), min_size=5, max_size=5)
 )
 def test_items_are_matched_by_id_in_any_order(dice: random.Random, codes: list[int | None]) -> None:
-    """Whatever the order of the items, each push gets its own verdict and message id."""
+    """Each push has the verdict and message id of its own item."""
     items = [
         item(token) if code is None else item(token, errorCode=code) for token, code in zip(TOKENS, codes, strict=True)
     ]
@@ -247,7 +247,7 @@ def test_items_are_matched_by_id_in_any_order(dice: random.Random, codes: list[i
 
 @given(st.lists(st.sampled_from([*TOKENS, "CN_somebody_else"]), max_size=8))
 def test_missing_extra_and_double_items(names: list[str]) -> None:
-    """A push that the reply does not speak of has no verdict; others' items change nothing."""
+    """A push that the reply does not name has no verdict; items of other tokens change nothing."""
     outcomes = batch([item(name) for name in names])
 
     assert statuses(outcomes) == ["accepted" if token in names else "unknown" for token in TOKENS]
@@ -255,7 +255,7 @@ def test_missing_extra_and_double_items(names: list[str]) -> None:
 
 @pytest.mark.parametrize("order", [1, -1])
 def test_of_two_verdicts_the_worse_counts(order: int) -> None:
-    """Accepted, unreadable and refused about one token: refused, in whatever order they come."""
+    """Of accepted, unreadable and refused for one token refused counts, in any order."""
     items = [item(TOKENS[0]), item(TOKENS[0], errorCode="?"), item(TOKENS[0], errorCode=10000)]
 
     outcomes = [batch(items[:count][::order])[0].status for count in (1, 2, 3)]
@@ -263,8 +263,8 @@ def test_of_two_verdicts_the_worse_counts(order: int) -> None:
     assert outcomes == [Status.ACCEPTED, Status.UNKNOWN, Status.REJECTED]
 
 
-def test_places_count_only_without_any_id() -> None:
-    """By place only when no item has an id and there are as many as pushes."""
+def test_items_are_matched_by_place_only_without_any_id() -> None:
+    """Only if no item has an id and there are as many items as pushes."""
     nameless = [{"messageId": f"m-{place}", **({"errorCode": 10000} if place == 3 else {})} for place in range(5)]
 
     whole, short, mixed = batch(nameless), batch(nameless[:4]), batch([*nameless[:4], item(TOKENS[0])])
@@ -278,7 +278,7 @@ def test_places_count_only_without_any_id() -> None:
 
 @pytest.mark.parametrize("data", [None, {}, {"messageId": "m"}, "", "nonsense", 5, [], [None, 5, "x", []], "[1", True])
 def test_a_batch_reply_without_items(data: object) -> None:
-    """A code 0 without readable items says nothing about anybody."""
+    """A reply with code 0 and no readable items gives no verdict on any push."""
     assert statuses(batch(data)) == ["unknown"] * 5
 
 
@@ -289,7 +289,7 @@ def test_items_may_come_as_text() -> None:
 
 @pytest.mark.parametrize("code", [True, False, 0.0, "", " 0 ", "1e3", "０", [], {}, 10**12, float("nan")])
 def test_unreadable_codes_are_no_verdict(code: object) -> None:
-    """Guessing would turn rubbish into accepted, or into a dead token."""
+    """A guess could report an unreadable code as accepted, or a token as dead."""
     outcome = batch([item(TOKENS[0], errorCode=code)])[0]
     whole = everything(reply({"code": code}))
 
@@ -312,7 +312,7 @@ def test_unreadable_codes_are_no_verdict(code: object) -> None:
     ],
 )
 def test_message_ids_of_any_kind(given_id: object, kept: str | None) -> None:
-    """Accepted is accepted, with a message id or without a usable one."""
+    """A push is accepted with a message id, without one, or with an unusable one."""
     outcome = decode_unicast(reply({"code": 0, "data": {"messageId": given_id}}), PUSHES[0], ())
 
     assert outcome.ok
@@ -325,7 +325,7 @@ def test_value_in_place_of_data() -> None:
 
 
 def test_a_long_message_is_shortened() -> None:
-    """The vendor's sentence is kept, but not by the megabyte."""
+    """OPPO's sentence is kept, up to a limit."""
     outcome = decode_unicast(reply({"code": 10000, "message": "x" * 5000}), PUSHES[0], ())
 
     assert outcome.vendor_message is not None

@@ -1,4 +1,4 @@
-"""OPPO's dated facts are complete and agree with the code that reads them."""
+"""OPPO's `rules.toml` is complete, has its sources, and agrees with the code that reads it."""
 
 import pytest
 from pushgateway_oppo.notification import WORDS
@@ -12,7 +12,7 @@ V13, CURRENT = RULES.dialects["v1.3"], RULES.dialects["current"]
 
 @pytest.mark.parametrize("dialect", RULES.dialects.values(), ids=RULES.dialects)
 def test_every_dialect_is_complete(dialect) -> None:
-    """Whatever code asks a dialect for is there in each of them."""
+    """Each dialect has every row that the code reads."""
     assert dialect.hosts.keys() >= {"cn", "overseas"}
     assert dialect.operations.keys() >= {"auth", "unicast", "unicast_batch", "save", "broadcast"}
     assert dialect.targets.keys() == {kind.value for kind in AudienceKind}
@@ -21,7 +21,7 @@ def test_every_dialect_is_complete(dialect) -> None:
 
 
 def test_limits_of_the_two_dialects() -> None:
-    """The lengths of 2018 and of today, as the documents have them."""
+    """The lengths of 2018 and of the current pages, as in the documents."""
     lengths = {
         name: [dialect.fields[name].max for dialect in (V13, CURRENT)]
         for name in ("title", "sub_title", "content", "click_action_url", "call_back_parameter", "off_line_ttl")
@@ -39,8 +39,8 @@ def test_limits_of_the_two_dialects() -> None:
     assert [V13.targets["tags"].broadcast, CURRENT.targets["tags"].broadcast] == [4, 6]
 
 
-def test_every_fact_has_an_honest_source() -> None:
-    """Facts about broadcasts of today do not cite pages that say nothing of them, and a lone source is called one."""
+def test_facts_cite_the_source_that_has_them() -> None:
+    """Facts about current broadcasts do not cite pages without them, and a fact with one source is marked so."""
     broadcasts = [CURRENT.operations["save"], CURRENT.operations["broadcast"], CURRENT.numbers["audience_size"]]
 
     assert {row.source for row in (*broadcasts, CURRENT.targets["everyone"])} == {"S28"}
@@ -52,7 +52,7 @@ def test_every_fact_has_an_honest_source() -> None:
 
 @pytest.mark.parametrize("dialect", RULES.dialects.values(), ids=RULES.dialects)
 def test_only_documented_minimums_are_rows(dialect) -> None:
-    """That an optional text must not be empty is no document's fact, but for the subtitle of V1.3."""
+    """No document says that an optional text must not be empty, except for V1.3's subtitle."""
     least = {name for name, rule in dialect.fields.items() if rule.kind == "text" and rule.min and not rule.required}
     times = {(rule.min, rule.max) for rule in dialect.fields.values() if rule.kind == "time"}
 
@@ -60,15 +60,15 @@ def test_only_documented_minimums_are_rows(dialect) -> None:
     assert times == {(10**12, 10**13 - 1)}
 
 
-def test_only_two_codes_cost_a_token() -> None:
-    """A configuration mistake or an odd argument never looks like a dead token."""
+def test_only_two_codes_retire_a_token() -> None:
+    """A configuration mistake or a wrong argument never looks like a dead token."""
     deadly = {code for code, rule in RULES.codes.items() if rule.host_reason is Reason.UNREGISTERED}
 
     assert deadly == {"1000", "10000"}
 
 
-def test_special_words_stand_where_the_document_has_them() -> None:
-    """Success, stale access, clocks, repeats and copies are told apart by data."""
+def test_special_meanings_of_codes_are_in_the_rules() -> None:
+    """Success, expired access tokens, clock errors, repeats and copies are rows, not code."""
     words = {code: rule.reason for code, rule in RULES.codes.items() if rule.reason.islower()}
 
     assert words == {

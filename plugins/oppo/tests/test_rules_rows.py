@@ -1,8 +1,7 @@
-"""Every row of the rules is obeyed: by the plug-in, by the sandbox, or, where neither can, it adds up.
+"""Every row of `rules.toml` agrees with what plug-in and sandbox do.
 
-Each table has one check, each number one of its own, and a row without a check is a failure with a
-sentence. A check that only looks whether the number stands in the table would prove nothing: it goes to the limit and
-one beyond it.
+Each table has one check, each number a check of its own, and a row without a check fails with a sentence. To check only
+that the number is in the table would prove nothing: each check goes to the limit and one beyond.
 """
 
 from __future__ import annotations
@@ -57,7 +56,7 @@ Check = Callable[[str, str, Any], None]
 
 
 def check_field(dialect: str, name: str, rule: Any) -> None:
-    """At the limit it goes out and is taken; one beyond is cut or refused here, and refused there."""
+    """At the limit a value is sent and accepted. One beyond, the plug-in cuts or refuses it, the sandbox refuses it."""
     for case in cases(name, rule):
         _check_plugin(dialect, name, rule, case)
         _check_sandbox(dialect, name, rule, case)
@@ -65,9 +64,9 @@ def check_field(dialect: str, name: str, rule: Any) -> None:
 
 def _check_plugin(dialect: str, name: str, rule: Any, case: Any) -> None:
     facts = RULES.dialects[dialect]
-    broadcast = rule.scope == "broadcast" or 3 in (case.beside.get("style"), case.value if name == "style" else 0)
+    broadcast = rule.scope == "broadcast" or 3 in (case.others.get("style"), case.value if name == "style" else 0)
     planned = None
-    given = {**case.beside, name: case.value}
+    given = {**case.others, name: case.value}
     if name == "app_message_id":  # made for each push, and for a broadcast out of its dedupe id
         broadcast, planned = True, {name: given.pop(name)}
     if not broadcast:
@@ -99,7 +98,7 @@ def _check_sandbox(dialect: str, name: str, rule: Any, case: Any) -> None:
     client.login()
     for kind, picture_id in (("big", "p"), ("small", "s")):
         client.sandbox.keep_picture(kind, picture_id)
-    fields = {**case.beside, name: case.value}
+    fields = {**case.others, name: case.value}
     if rule.scope == "message":
         message = {"target_type": 2, "target_value": client.sandbox.tokens[0], "notification": _note(), **fields}
         code = client.ask("unicast", {"message": json.dumps(message)})["code"]
@@ -123,7 +122,7 @@ def _flat(fields: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def check_code(_: str, code: str, rule: CodeRule) -> None:
-    """The sandbox can say it, in each dialect that has it, and the plug-in gives it the row's reason."""
+    """The sandbox can reply with it in each dialect that has it, and the plug-in gives the row's reason."""
     for dialect in rule.dialects:
         driver = Driver(dialect)
         driver.sandbox.faults.add(Fault(kind="code", code=code, operation="unicast"))
@@ -147,7 +146,7 @@ def _reason(driver: Driver) -> Reason | None:
 
 
 def check_operation(dialect: str, name: str, row: Operation) -> None:
-    """The plug-in asks by the row's method, path, host and encoding, and the sandbox does it."""
+    """The plug-in calls by the row's method, path, host and encoding, and the sandbox does the call."""
     driver = Driver(dialect)
     host = driver.facts.hosts[row.host or "cn"].url
 
@@ -170,7 +169,7 @@ def check_operation(dialect: str, name: str, row: Operation) -> None:
 
 
 def check_host(dialect: str, name: str, row: Host) -> None:
-    """Some call goes to it: by region, by the kind of call, or because a setting names it."""
+    """Some call goes to it: by region, by kind of call, or because a setting names it."""
     settings = {"host": row.url} if name == "cn_next" else {}
     driver = Driver(dialect, settings)
     token = "OPPO_EUEX_0123456789abcdef0123456789abcdef" if name == "overseas" else driver.one
@@ -190,7 +189,7 @@ def check_host(dialect: str, name: str, row: Host) -> None:
 
 
 def check_target(dialect: str, name: str, row: Target) -> None:
-    """The plug-in addresses by this number, and the sandbox delivers; a tag cannot be pushed to one by one."""
+    """The plug-in sends this number, and the sandbox delivers; a unicast to a tag is refused."""
     client = Client(dialect)
     one = client.sandbox.tokens[0]
     client.sandbox.set_alias(one, "ann")
@@ -218,7 +217,8 @@ def check_target(dialect: str, name: str, row: Target) -> None:
 
 
 def check_category(dialect: str, name: str, row: Category) -> None:
-    """It is sent as it is written and taken, its misspelling is refused; who is private is in the group for it."""
+    """It is sent unchanged and accepted, and refused in lower case; private categories are those of the group
+    `communication`."""
     driver = Driver(dialect)
     note = Notification("Hi", "You have mail", overrides={"oppo": {"category": name}})
     (sent,) = driver.push(driver.one, note=note)
@@ -232,7 +232,10 @@ def check_category(dialect: str, name: str, row: Category) -> None:
 
 
 def check_quota(dialect: str, name: str, row: Number) -> None:
-    """The least rate is the certificate's own. The others nobody obeys here: they are told, so they have to add up."""
+    """The lowest rate is the plug-in's default.
+
+    The other figures are only documentation, so they must agree with each other.
+    """
     quotas = RULES.dialects[dialect].quotas
     rates = [quotas[key].value for key in ("rate_below_10m", "rate_below_50m", "rate_below_100m", "rate_from_100m")]
     small, per_user = quotas["daily_public_small"].value, quotas["daily_public_per_user"].value
@@ -256,13 +259,13 @@ def check_quota(dialect: str, name: str, row: Number) -> None:
 
 
 def check_number(dialect: str, name: str, row: Number) -> None:
-    """Each has a check of its own."""
+    """Each number has a check of its own."""
     assert name in NUMBERS, f"number {name} has no check: write one and put it into NUMBERS"
     NUMBERS[name](dialect, row.value)
 
 
 def check_intent(dialect: str, name: str, row: IntentRule) -> None:
-    """A push of this intent goes out under the row's category, and counts against its quota."""
+    """A push of this intent is sent under the row's category, and counts against its quota."""
     driver = Driver(dialect)
     note = Notification("Hi", "You have mail", intent=Intent(name))
     (sent,) = driver.push(driver.one, note=note)
@@ -282,7 +285,7 @@ HAPPENS: Mapping[str, Callable[[Client, str], object]] = {
 
 
 def check_event(dialect: str, name: str, row: EventRule) -> None:
-    """A receipt of that name is read as what the row says, and the sandbox posts it when it happens."""
+    """A receipt with that event has the row's kind, and the sandbox posts it when the event happens."""
     posted = [{"registrationIds": "CN_1", "eventType": name}]
     (receipt,) = Driver(dialect).oppo.receipts("1", {}, json.dumps(posted).encode())
     assert receipt is not None
@@ -316,7 +319,7 @@ _PATH = re.compile(r"\$\.(?:dialects\['(?P<dialect>[^']+)'\]\.)?(?P<table>\w+)\[
 
 @pytest.mark.parametrize("path", ROWS)
 def test_every_row_is_obeyed(path: str) -> None:
-    """What a row says is what plug-in and sandbox do, at its limit and beyond; a row nobody uses is found."""
+    """What a row says is what plug-in and sandbox do, at its limit and beyond. A row without a check is an error."""
     found = _PATH.fullmatch(path)
     assert found is not None, path
     check = CHECKS.get(found["table"])
@@ -326,7 +329,7 @@ def test_every_row_is_obeyed(path: str) -> None:
 
 
 def test_every_source_is_cited() -> None:
-    """A source that no row and no note names would be a fact without a row."""
+    """A source that no row and no note names has no use."""
     cited = {row.source for row in ROWS.values()}
     notes = " ".join(row.note for row in ROWS.values())
     unused = [key for key in RULES.sources if key not in cited and not re.search(rf"\b{key}\b", notes)]
@@ -363,8 +366,8 @@ def test_every_source_is_cited() -> None:
         ("$.dialects['current'].intents['chat']", {"category": "NEWS"}),
     ],
 )
-def test_a_row_that_lies_is_found(path: str, change: Mapping[str, Any]) -> None:
-    """Each check fails for a row that says something else than is done: a guard that cannot fail guards nothing."""
+def test_each_check_fails_for_a_wrong_row(path: str, change: Mapping[str, Any]) -> None:
+    """The checks can fail: each changed row is found."""
     found = _PATH.fullmatch(path)
     assert found is not None
     lie = attrs.evolve(ROWS[path], **change)
@@ -374,7 +377,7 @@ def test_a_row_that_lies_is_found(path: str, change: Mapping[str, Any]) -> None:
 
 
 def test_a_row_without_a_check_is_found() -> None:
-    """The guard sees what it guards against: a number of a new name."""
+    """A number with a new name fails until it has a check."""
     row: Row = ROWS["$.dialects['v1.3'].numbers['batch_size']"]
     with pytest.raises(AssertionError, match="number moon_phase has no check"):
         check_number("v1.3", "moon_phase", row)  # type: ignore[arg-type]

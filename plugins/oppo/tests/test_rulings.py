@@ -1,4 +1,4 @@
-"""Rulings: each names a row that is there, says what the codec does, and quotes nothing of the host."""
+"""Rulings for `explain`: each cites an existing row, agrees with the encoder, and quotes nothing of the host."""
 
 import re
 from datetime import UTC, datetime
@@ -33,7 +33,7 @@ ROWS = {re.sub(r"\['([^']+)'\]", lambda m: f".{m[1]}", path[2:]): row for path, 
 
 
 def row_of(ruling: Ruling) -> Any:
-    """The row that a ruling names; a `KeyError` when there is none."""
+    """The row that a ruling cites; `KeyError` if there is none."""
     return ROWS[ruling.rule.replace('"v1.3"', "v1.3")]
 
 
@@ -59,8 +59,9 @@ FIELDS = st.fixed_dictionaries(
 
 
 @given(TEXT, TEXT, FIELDS, st.sampled_from([OPPO, CURRENT]))
-def test_rulings_say_what_the_codec_does(title: str, body: str, fields: dict[str, Any], vendor: Oppo) -> None:
-    """What is cut there is cut here; where a field is refused here, the push does not leave; every row exists."""
+def test_rulings_agree_with_the_encoder(title: str, body: str, fields: dict[str, Any], vendor: Oppo) -> None:
+    """The rulings cut the fields that the encoder cuts; if one refuses a field, the push is not sent; every cited row
+    exists."""
     notification = Notification(title, body, **fields)
 
     rulings = vendor.rulings(push(TOKEN, notification))
@@ -79,15 +80,15 @@ def test_rulings_say_what_the_codec_does(title: str, body: str, fields: dict[str
 
 
 @given(st.text("QXZ", min_size=8, max_size=300), FIELDS)
-def test_nothing_is_quoted(text: str, fields: dict[str, Any]) -> None:
-    """Neither title nor body nor any value of the host stands in a ruling."""
+def test_rulings_quote_nothing_of_the_host(text: str, fields: dict[str, Any]) -> None:
+    """No title, body or other value of the host is in a ruling."""
     notification = Notification(text, text, **{**fields, "subtitle": text, "channel_id": text})
 
     assert not [one for one in CURRENT.rulings(push(TOKEN, notification)) if text in repr(one)]
 
 
 @pytest.mark.parametrize(
-    ("fields", "told"),
+    ("fields", "expected"),
     [
         ({"title": "t" * 50, "body": "b" * 50}, {}),
         ({"title": "t" * 51, "body": "b" * 51}, {"title": "cut", "body": "cut"}),
@@ -97,21 +98,21 @@ def test_nothing_is_quoted(text: str, fields: dict[str, Any]) -> None:
         ({"overrides": {"oppo": {"notify_level": 9, "category": "IM"}}}, {"notify_level": "refused"}),
     ],
 )
-def test_at_the_limit_and_beyond(fields: dict[str, Any], told: dict[str, str]) -> None:
-    """A limit only holds at its value, and cuts or refuses beyond."""
-    assert effects(CURRENT, Notification(**{"title": "t", "body": "b", **fields})) == told
+def test_at_the_limit_and_beyond(fields: dict[str, Any], expected: dict[str, str]) -> None:
+    """At its limit a row applies; beyond, it cuts or refuses."""
+    assert effects(CURRENT, Notification(**{"title": "t", "body": "b", **fields})) == expected
 
 
-def test_a_token_that_is_none() -> None:
-    """The sane length of a token is a row too."""
+def test_a_token_longer_than_the_row_is_refused() -> None:
+    """The greatest length of a token is a row too."""
     at, beyond = (CURRENT.rulings(push("x" * size)) for size in (256, 257))
 
     assert [one.rule for one in at if one.effect == "refused"] == []
     assert [one.rule for one in beyond if one.effect == "refused"] == ["dialects.current.numbers.token_bytes"]
 
 
-def test_shares_follow_the_category() -> None:
-    """Public messages are counted by the day, private ones not; which it is follows from the intent."""
+def test_the_daily_quota_follows_the_category() -> None:
+    """Public messages are counted per day, private ones not; the intent decides which a message is."""
     private = {one.field for one in CURRENT.rulings(push(TOKEN, Notification("t", "b", intent="chat")))}
     public = {one.field for one in CURRENT.rulings(push(TOKEN, Notification("t", "b", intent="news")))}
     own = Oppo(**SETTINGS, dialect="current", intents={"chat": OppoIntent(category="TODO")})
@@ -122,20 +123,20 @@ def test_shares_follow_the_category() -> None:
     assert "chat is category TODO by the certificate's settings" in verdicts
 
 
-def test_the_old_dialect_is_quoted_as_toml_has_it() -> None:
-    """A path can be searched for in the file."""
+def test_the_path_of_a_v13_row_is_quoted_as_in_toml() -> None:
+    """So it can be searched for in the file."""
     (title,) = [one for one in OPPO.rulings(push(TOKEN)) if one.field == "title"]
 
     assert title.rule == 'dialects."v1.3".fields.title'
 
 
 def test_a_broadcast_has_rulings_of_its_own() -> None:
-    """What only broadcasts have holds there: the start, the speed, the number of targets."""
+    """Fields of broadcasts, such as start and speed, apply, and the number of targets has a ruling."""
     broadcast = Broadcast("1", Notification("t", "b"), Audience.of_tokens([TOKEN]), rate=500)
 
-    told = {one.field: one.effect for one in CURRENT.rulings(broadcast)}
+    of_fields = {one.field: one.effect for one in CURRENT.rulings(broadcast)}
 
-    assert told["rate"] == "applies"
+    assert of_fields["rate"] == "applies"
     assert [one.rule for one in CURRENT.rulings(broadcast) if one.effect == "refused"] == [
         "dialects.current.fields.fix_speed_rate"
     ]
@@ -146,7 +147,7 @@ FORMER = Oppo(**SETTINGS)
 
 
 @pytest.mark.parametrize(
-    ("vendor", "fields", "told"),
+    ("vendor", "fields", "expected"),
     [
         (FORMER, {"intent": "chat"}, {"intent": "ignored"}),
         (FORMER, {"intent": "chat", "parameters": {"a": 1}}, {"intent": "ignored", "parameters": "ignored"}),
@@ -156,11 +157,11 @@ FORMER = Oppo(**SETTINGS)
         (CURRENT, {"parameters": {"a": 1}}, {"parameters": "ignored"}),
     ],
 )
-def test_what_has_no_effect_is_said(vendor: Oppo, fields: dict[str, Any], told: dict[str, str]) -> None:
-    """An intent where the dialect has no categories, and parameters without a template: never in silence."""
+def test_fields_without_effect_have_a_ruling(vendor: Oppo, fields: dict[str, Any], expected: dict[str, str]) -> None:
+    """An intent in a dialect without categories, and parameters without a template."""
     notification = Notification("t", "b", **fields)
 
-    assert effects(vendor, notification) == told
+    assert effects(vendor, notification) == expected
     for one in vendor.rulings(push(TOKEN, notification)):
         if one.effect == "ignored":
             assert one.verdict.startswith("has no effect: ")

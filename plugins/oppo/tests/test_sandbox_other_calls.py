@@ -235,13 +235,13 @@ def test_the_quota_is_what_is_left_of_the_day(today: Asker) -> None:
     """Without a limit there is nothing to tell; with one it goes down with every push, and not below nothing."""
     unlimited = today.call("push_permit")["data"]
     today.sandbox.set_option("daily_limit", 2)
-    told = [today.call("push_permit")["data"]]
+    permits = [today.call("push_permit")["data"]]
     for token in today.sandbox.tokens[:3]:
         today.unicast(token)
-        told.append(today.call("push_permit")["data"])
+        permits.append(today.call("push_permit")["data"])
 
     assert unlimited == {"total": None, "left": None}
-    assert told == [{"total": 2, "left": left} for left in (2, 1, 0, 0)]
+    assert permits == [{"total": 2, "left": left} for left in (2, 1, 0, 0)]
 
 
 @pytest.mark.parametrize("make", [png, jpeg])
@@ -319,8 +319,8 @@ def test_pixels(file: bytes, size: tuple[int, int]) -> None:
 
 def test_calls_without_a_known_path_are_not_there() -> None:
     """What no source shows the sandbox does not invent: it answers where a test says."""
-    bare, told = OppoSandbox(dialect="current"), OppoSandbox(dialect="current", paths={"get_alias": "/x"})
+    bare, known = OppoSandbox(dialect="current"), OppoSandbox(dialect="current", paths={"get_alias": "/x"})
 
     assert [bare.operation(Request("POST", path)) for path in ("/", "", "/x")] == ["unknown"] * 3
-    assert told.operation(Request("POST", "https://oppo.example/x")) == "get_alias"
-    assert told.settings("http://127.0.0.1:1")["paths"] == {"get_alias": "/x"}
+    assert known.operation(Request("POST", "https://oppo.example/x")) == "get_alias"
+    assert known.settings("http://127.0.0.1:1")["paths"] == {"get_alias": "/x"}

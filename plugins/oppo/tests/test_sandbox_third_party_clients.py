@@ -125,12 +125,12 @@ def test_https_with_a_certificate_of_its_own() -> None:
         connection.request("POST", "/server/v1/auth", form, {"content-type": FORM})
         code = json.loads(connection.getresponse().read())["code"]
         connection.close()
-        stranger = http.client.HTTPSConnection("127.0.0.1", port, context=ssl.create_default_context(), timeout=10)
+        distrusting = http.client.HTTPSConnection("127.0.0.1", port, context=ssl.create_default_context(), timeout=10)
         with pytest.raises(ssl.SSLCertVerificationError):
-            stranger.request("POST", "/server/v1/auth", form, {"content-type": FORM})
-        stranger.close()
+            distrusting.request("POST", "/server/v1/auth", form, {"content-type": FORM})
+        distrusting.close()
 
-    assert code == 17  # the sign is missing: it was heard
+    assert code == 17  # the signature is missing: the request was read
 
 
 def test_keys_in_camel_case_are_behind_a_switch() -> None:

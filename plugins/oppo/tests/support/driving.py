@@ -1,7 +1,7 @@
-"""A certificate and a sandbox, and the little of the core that carries a vendor's conversation between them.
+"""A certificate and a sandbox, and a driver that carries the plug-in's exchanges between them, as the core does.
 
-The hosts are those of the rules, and the sandbox is asked whatever the host: what goes where is for
-the tests to look at, in `requests`.
+The hosts are those of the rules; every request goes to the sandbox, whatever its host. Tests check the hosts in
+`Driver.requests`.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ UNSHOWN = "/server/v1/by/setting"
 
 
 class Driver:
-    """Somebody who carries exchanges; `requests` are those it carried, logins left out; `replies` are all."""
+    """Carries exchanges to the sandbox. `requests` has all requests but logins, `replies` all replies."""
 
     def __init__(self, dialect: str = "v1.3", settings: Mapping[str, Any] | None = None, **options: Any) -> None:
         self.now = 1_700_000_000.0
@@ -70,13 +70,13 @@ class Driver:
                     answer = self.ask(self.oppo.authorize(request, self.access(region)))
                     request = exchange.send(answer)
                 else:
-                    request = next(exchange)  # a breath
+                    request = next(exchange)  # a checkpoint
         except StopIteration as done:
             result: T = done.value
             return result
 
     def forget(self) -> None:
-        """Every access token: the next request logs in."""
+        """Forget all access tokens: the next request logs in."""
         self._access.clear()
 
     def access(self, region: str) -> AccessToken:
@@ -103,13 +103,13 @@ class Driver:
         return self.run(self.oppo.push(batch), self.oppo.region(tokens[0]))
 
     def broadcast(self, audience: Audience, note: Notification = NOTE, **more: Any) -> Any:
-        """Save and broadcast."""
+        """Save content and broadcast it to this audience."""
         made = Broadcast(7005, note, audience, **more)
         saved, _ = self.run(self.oppo.save(made), "cn")
         return self.run(self.oppo.broadcast(made, saved), "cn")
 
     def picture(self, kind: str = "big") -> bytes:
-        """A picture that OPPO takes."""
+        """A picture that OPPO accepts."""
         return png(self.facts.number(f"{kind}_picture_width"), self.facts.number(f"{kind}_picture_height"))
 
     def ask(self, request: Request) -> Response:

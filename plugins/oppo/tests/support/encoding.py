@@ -1,4 +1,4 @@
-"""A notification on the wire and read back, by the standard library."""
+"""Encodes notifications by the plug-in and decodes the result by the standard library."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def message(content: bytes, field: str = "message") -> Any:
 
 
 def encoded_batch(batch: Sequence[Push], dialect: Dialect) -> Encoded:
-    """The whole batch, without a pause for its breaths."""
+    """The whole batch, its checkpoints ignored."""
     encoded = result(encode_batch(batch, dialect))
     assert isinstance(encoded, Encoded)
     return encoded

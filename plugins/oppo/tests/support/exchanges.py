@@ -1,4 +1,4 @@
-"""Carrying the plug-in's exchanges by hand: what goes out, and what is made of a reply."""
+"""Drives the plug-in's exchanges by hand: the first request, and the result after a reply. No sandbox is needed."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ def reply(data: object, code: int = 0, status: int = 200) -> Response:
 
 
 def first(exchange: Exchange[Any]) -> Request:
-    """Its first request, after the breaths before it."""
+    """The first request of an exchange; checkpoints before it are passed."""
     return next(request for request in exchange if request is not None)
 
 
 def finish(exchange: Exchange[Any], response: Response) -> Any:
-    """What it gives after this reply and the breaths that follow."""
+    """The result of an exchange after this reply; checkpoints after it are passed."""
     try:
         assert exchange.send(response) is None
     except StopIteration as done:
@@ -39,17 +39,17 @@ def finish(exchange: Exchange[Any], response: Response) -> Any:
 
 
 def result(exchange: Generator[Any, Any, Any]) -> Any:
-    """What an exchange gives that asks nothing, after its breaths."""
+    """The result of an exchange that makes no request; its checkpoints are passed."""
     try:
         for _ in range(1000):
             assert next(exchange) is None
     except StopIteration as done:
         return done.value
-    raise AssertionError("it takes breath for ever")
+    raise AssertionError("it has more than 1,000 checkpoints")
 
 
 def refusal(call: Call[Any]) -> Refused:
-    """How a call ends that must not ask anything."""
+    """The refusal of a call, which must come without a request."""
     with pytest.raises(Refused) as caught:
         next(call.begin())
     return caught.value

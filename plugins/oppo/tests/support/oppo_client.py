@@ -1,7 +1,7 @@
-"""Somebody who talks to an OPPO sandbox, for tests that share him.
+"""A client of the OPPO sandbox, shared by several test modules.
 
-Requests are written here by hand and by the standard library, never by the plug-in: an encoder and
-a checker that share code would share their mistakes.
+It writes requests by hand and by the standard library, never by the plug-in: an encoder and a checker that share code
+would share their mistakes.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ NOTE: dict[str, Any] = {"title": "Hi", "content": "You have mail"}
 
 
 class Client:
-    """A sandbox, its clock, and somebody who is logged in."""
+    """A sandbox with a clock that tests set, and a client that is logged in."""
 
     def __init__(self, dialect: str = "v1.3", **options: Any) -> None:
         self.now = NOON_IN_BEIJING
@@ -55,7 +55,7 @@ class Client:
         return self.ask("unicast", {"message": json.dumps(message)})
 
     def batch(self, messages: Sequence[Any], **note: Any) -> Any:
-        """Push to many; a message that is a text stands for a token."""
+        """Push a batch; a text in place of a message is a token."""
         whole = [
             {"target_type": 2, "target_value": one, "notification": {**NOTE, **note}} if isinstance(one, str) else one
             for one in messages
@@ -72,5 +72,5 @@ class Client:
         return self.ask("broadcast", form | ({"target_value": ";".join(values)} if values else {}))
 
     def got(self) -> list[str]:
-        """The tokens that got something, in order."""
+        """The tokens of all deliveries, in order."""
         return [delivery.token for delivery in self.sandbox.ledger.deliveries]

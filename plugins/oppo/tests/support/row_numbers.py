@@ -72,8 +72,8 @@ def _access_overlap(dialect: str, seconds: int) -> None:
 def _clock_tolerance(dialect: str, seconds: int) -> None:
     for off, right in ((seconds, True), (-seconds, True), (seconds + 1, False), (-seconds - 1, False)):
         driver = Driver(dialect)
-        told, driver.now = driver.now + off, driver.now
-        login = driver.oppo.login("cn", told)
+        client_time = driver.now + off
+        login = driver.oppo.login("cn", client_time)
         request = next(login)
         assert request is not None
         body = json.loads(driver.ask(request).content)
@@ -152,11 +152,11 @@ def _tag_separator(dialect: str, code_point: int) -> None:
     mark = chr(code_point)
     with pytest.raises(Refused) as caught:
         driver.carry(driver.oppo.subscribe_tags(driver.one, [f"a{mark}b"]))
-    told = json.loads(_json(driver, "subscribe_tags", tags=f"x{mark}y"))["data"]["tags"]
+    listed = json.loads(_json(driver, "subscribe_tags", tags=f"x{mark}y"))["data"]["tags"]
 
     assert caught.value.detail == f"tags: a tag must hold no {mark!r}, which stands between tags"
     assert driver.carry(driver.oppo.subscribe_tags(driver.one, ["a", "b"])).names == ("a", "b")
-    assert [tag["tagName"] for tag in told] == ["x", "y"]
+    assert [tag["tagName"] for tag in listed] == ["x", "y"]
     assert driver.sandbox.phones()[0].tags == {"a", "b", "x", "y"}
 
 

@@ -1,7 +1,6 @@
-"""Values at the limit of a field's row, and one beyond it, with what must stand beside them.
+"""Values at the limit of a field's row, and one beyond it, with the other fields that they need.
 
-Made from the row alone. What a row cannot say (which field is good only beside which other) is the
-table `BESIDE`.
+Made from the row alone. What a row cannot say (which field needs which other) is in the table `REQUIRED_WITH`.
 """
 
 from __future__ import annotations
@@ -16,8 +15,8 @@ from pushgateway.vendor.rules import FieldRule
 
 MOMENT = 1_700_000_000_000
 FIRST, LAST = 1_000_000_000_000, 9_999_999_999_999
-"""The bounds of a window furthest apart: each leaves the other its limits, less the millisecond between them."""
-BESIDE: Mapping[str, Mapping[str, Any]] = {
+"""The first and the last time that the rules allow: the longest display window."""
+REQUIRED_WITH: Mapping[str, Mapping[str, Any]] = {
     "click_action_type": {"click_action_activity": "a", "click_action_url": "u"},
     "click_action_activity": {"click_action_type": 1},
     "click_action_url": {"click_action_type": 2},
@@ -35,26 +34,26 @@ BESIDE: Mapping[str, Mapping[str, Any]] = {
     "private_content_parameters": {"private_msg_template_id": "t"},
 }
 ONE_OF_A_FEW = {"category": "IM", "big_picture_id": "p", "small_picture_id": "s"}
-"""Texts that OPPO only takes from a list of its own."""
+"""Texts that OPPO accepts only from a list of its own."""
 
 
 @attrs.frozen
 class Case:
-    """A value of a field, the fields beside it, and whether it is within the row's limits."""
+    """A value of a field, the other fields that it needs, and whether it is within the row's limits."""
 
     value: Any
-    beside: Mapping[str, Any]
+    others: Mapping[str, Any]
     fits: bool
 
 
 def cases(name: str, rule: FieldRule) -> Iterator[Case]:
-    """The values that show what a row says: each of its limits, at it and beyond it."""
-    beside = BESIDE.get(name, {})
+    """The values that test a row: each of its limits, at it and one beyond."""
+    others = REQUIRED_WITH.get(name, {})
     for value, fits in _values(name, rule):
-        yield Case(value, beside, fits)
+        yield Case(value, others, fits)
     for condition, most in rule.max_when.items():
         other, _, text = condition.partition("=")
-        more = {**beside, other: int(text), **({"big_picture_id": "p"} if condition == "style=3" else {})}
+        more = {**others, other: int(text), **({"big_picture_id": "p"} if condition == "style=3" else {})}
         yield Case("x" * most, more, True)
         yield Case("x" * (most + 1), more, False)
 
