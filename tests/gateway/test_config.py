@@ -1,4 +1,5 @@
-"""`pushgateway.toml`: what it says, where its secrets come from, and every mistake at once without a value in it."""
+"""`pushgateway.toml`: its contents, where its secrets come from, and that every mistake is reported together, without a
+value in the messages."""
 
 import inspect
 import os
@@ -23,7 +24,7 @@ Read = Callable[..., Config]
 
 @pytest.fixture
 def read(tmp_path: Path) -> Read:
-    """Writes a `pushgateway.toml` and reads it, with these environment variables and no others."""
+    """Write a `pushgateway.toml` and read it, with these environment variables and no others."""
 
     def reading(text: str | bytes, environ: Mapping[str, str] | None = None) -> Config:
         path = tmp_path / "conf" / "pushgateway.toml"
@@ -35,12 +36,13 @@ def read(tmp_path: Path) -> Read:
 
 
 def setting(value: str) -> str:
-    """A configuration whose one certificate has this as its secret; no plug-in judges it."""
+    """A configuration whose one certificate has this text as its secret; its brand has no plug-in, so only the file is
+    checked."""
     return f"[certificates.7005]\nbrand = 'acme'\nmaster_secret = {value}\n"
 
 
 def problems(read: Read, text: str | bytes, environ: Mapping[str, str] | None = None) -> tuple[str, ...]:
-    """What is wrong with it. No sentence ever holds the canary."""
+    """The problems of this configuration. No message ever holds the canary."""
     with pytest.raises(ConfigError) as caught:
         read(text, environ)
     assert CANARY not in f"{caught.value!r} {caught.value}"
@@ -49,7 +51,8 @@ def problems(read: Read, text: str | bytes, environ: Mapping[str, str] | None = 
 
 
 def test_a_configuration_becomes_certificates_and_options(read: Read) -> None:
-    """One table each, ids as text, everything but the brand a setting; options only where they are named."""
+    """Each table becomes a certificate, its id text, everything but the brand a setting; options are set only where the
+    file names them."""
     config = read(
         "[gateway]\ntimeout = 30\nconnections = 4\n"
         "[certificates.7005]\nbrand = 'OPPO'\napp_key = 12345\nmaster_secret = 'text'\n"
@@ -64,13 +67,13 @@ def test_a_configuration_becomes_certificates_and_options(read: Read) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "# nothing", "[gateway]\n[certificates]\n", "\ufeff[gateway]\n"])
-def test_an_empty_configuration_is_one(read: Read, text: str) -> None:
-    """No certificates and no options; a byte order mark, as some editors leave it, does no harm."""
+def test_an_empty_configuration_is_valid(read: Read, text: str) -> None:
+    """It has no certificates and no options; a byte order mark, which some editors add, is ignored."""
     assert read(text) == Config(())
 
 
 def test_a_text_may_hold_a_colon(read: Read) -> None:
-    """Only `env:` and `file:` are sources; other words before a colon, and other types, stay as they are."""
+    """Only `env:` and `file:` are sources; other words before a colon, and other types, are not changed."""
     config = read(
         "[certificates.1]\nbrand = 'x'\nhost = 'https://host'\nword = 'environment:A'\nupper = 'ENV:A'\n"
         "list = ['env:A']\nswitch = true\n"
@@ -86,7 +89,7 @@ def test_a_text_may_hold_a_colon(read: Read) -> None:
 
 
 def test_a_secret_comes_from_the_environment(read: Read, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The variable's text as it is; by default the process's own environment."""
+    """The text of the variable is taken as it is; by default from the process's own environment."""
     config = read(setting("'env:OPPO'"), {"OPPO": f"a {CANARY}"})
     monkeypatch.setitem(os.environ, "PUSHGATEWAY_TEST_SECRET", "from the process")
     (tmp_path / "own.toml").write_text(setting("'env:PUSHGATEWAY_TEST_SECRET'"))
@@ -97,7 +100,7 @@ def test_a_secret_comes_from_the_environment(read: Read, tmp_path: Path, monkeyp
 
 @pytest.mark.parametrize("environ", [{}, {"OPPO": ""}, {"oppo": CANARY}])
 def test_a_missing_variable_is_named(read: Read, environ: dict[str, str]) -> None:
-    """An empty one is missing too: it would sign everything the same way."""
+    """An empty variable is missing too: an empty secret would sign everything the same way."""
     assert problems(read, setting("'env:OPPO'"), environ) == (
         "certificates['7005'].master_secret: the environment variable OPPO is not set",
     )
@@ -107,8 +110,8 @@ def test_a_missing_variable_is_named(read: Read, environ: dict[str, str]) -> Non
 @pytest.mark.parametrize("ending", [b"", b"\n", b"\r\n"])
 @pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
 def test_a_secret_comes_from_a_file(read: Read, tmp_path: Path, where: str, ending: bytes, mark: bytes) -> None:
-    """Relative to the configuration's folder, not to the process's; without the line end and the byte order mark that
-    an editor adds."""
+    """A relative path starts at the folder of the configuration, not of the process; a line end and a byte order mark,
+    which an editor adds, are removed."""
     (tmp_path / "conf" / "sub").mkdir(parents=True)
     (tmp_path / "conf" / where).write_bytes(mark + CANARY.encode() + ending)
 
@@ -118,7 +121,7 @@ def test_a_secret_comes_from_a_file(read: Read, tmp_path: Path, where: str, endi
 
 
 def test_an_absolute_file_may_be_anywhere(read: Read, tmp_path: Path) -> None:
-    """The host wrote the whole path: that is meant."""
+    """A full path is taken as the host wrote it."""
     (tmp_path / "secret").write_text(CANARY)
 
     assert read(setting(f"'file:{tmp_path / 'secret'}'")).certificates[0].settings == {"master_secret": CANARY}
@@ -139,9 +142,9 @@ def test_an_absolute_file_may_be_anywhere(read: Read, tmp_path: Path) -> None:
         (" ", "a blank stands at its end: take it off"),
     ],
 )
-def test_what_nobody_sees_in_a_secret_is_named(read: Read, text: str, problem: str) -> None:
-    """Copied along, it makes the vendor refuse the login with a code that says nothing of it. Everywhere in a
-    certificate: a setting, a table or list in it, a receipt secret."""
+def test_invisible_characters_in_a_secret_are_reported(read: Read, text: str, problem: str) -> None:
+    """Such a character, copied with the secret, makes the vendor refuse the login with a code that does not say why. It
+    is found everywhere in a certificate: in a setting, a table or list in it, a receipt secret."""
     document = setting("'env:OPPO'") + "[certificates.7005.intents.chat]\nnames = ['env', 'x']\n"
     inner = document.replace("'x'", f"'{text}'") if "\n" not in text and "\x07" not in text else document
     receipts = "receipt_url = 'https://im.example/push'\nreceipt_secret = ['0123456789abcdef', 'env:OPPO']"
@@ -154,15 +157,15 @@ def test_what_nobody_sees_in_a_secret_is_named(read: Read, text: str, problem: s
         assert problems(read, setting("'fine'") + receipts, {"OPPO": text}) == expected
 
 
-def test_a_key_of_several_lines_is_as_it_looks(read: Read) -> None:
+def test_a_key_of_several_lines_is_accepted(read: Read) -> None:
     """A private key in PEM has line ends within and may have one at its end."""
     key = "-----BEGIN PRIVATE KEY-----\nAbC\n-----END PRIVATE KEY-----\n"
 
     assert read(setting("'env:OPPO'"), {"OPPO": key}).certificates[0].settings == {"master_secret": key}
 
 
-def test_a_fifo_is_no_secret(read: Read, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is not opened: that would wait for somebody to write to it."""
+def test_a_fifo_is_refused_as_a_secret(read: Read, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is not opened, because opening it would wait until another process writes to it."""
     (tmp_path / "conf").mkdir()
     os.mkfifo(tmp_path / "conf" / "secret")
     whole = Path.open
@@ -179,8 +182,8 @@ def test_a_fifo_is_no_secret(read: Read, tmp_path: Path, monkeypatch: pytest.Mon
 
 
 @pytest.mark.parametrize("where", ["../secret", "sub/../../secret", "link", "../conf2/secret"])
-def test_a_relative_file_does_not_leave_its_folder(read: Read, tmp_path: Path, where: str) -> None:
-    """Neither by dots nor by a link, and not into a folder whose name begins the same."""
+def test_a_relative_path_stays_within_its_folder(read: Read, tmp_path: Path, where: str) -> None:
+    """It cannot leave the folder by dots or by a link, nor reach a folder whose name begins with the same letters."""
     for folder in ("conf/sub", "conf2"):
         (tmp_path / folder).mkdir(parents=True)
     for path in (tmp_path / "secret", tmp_path / "conf2" / "secret"):
@@ -214,7 +217,7 @@ def test_a_link_within_the_folder_is_followed(read: Read, tmp_path: Path) -> Non
     ],
 )
 def test_a_file_that_cannot_be_used_is_named(read: Read, tmp_path: Path, content: bytes | None, says: str) -> None:
-    """Missing, empty, not text, or too large; never cut and taken for whole."""
+    """A file that is missing, empty, not text, or too large is refused; it is never cut and used."""
     (tmp_path / "conf").mkdir()
     if content is not None:
         (tmp_path / "conf" / "secret").write_bytes(content)
@@ -223,7 +226,7 @@ def test_a_file_that_cannot_be_used_is_named(read: Read, tmp_path: Path, content
 
 
 def test_a_file_at_the_limit_is_taken(read: Read, tmp_path: Path) -> None:
-    """65,536 bytes, counted as bytes."""
+    """A file of 65,536 bytes, not characters, is accepted."""
     (tmp_path / "conf").mkdir()
     (tmp_path / "conf" / "secret").write_bytes("\u00e9".encode() * (MAX_SECRET // 2))
 
@@ -231,8 +234,8 @@ def test_a_file_at_the_limit_is_taken(read: Read, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("where", [".", "sub", "a\\u0000b", "loop"])
-def test_an_odd_path_is_a_problem_and_no_crash(read: Read, tmp_path: Path, where: str) -> None:
-    """A folder, a NUL, a link to itself."""
+def test_an_odd_path_is_reported_without_an_exception(read: Read, tmp_path: Path, where: str) -> None:
+    """A folder, a NUL, and a link to itself are problems of the configuration."""
     (tmp_path / "conf" / "sub").mkdir(parents=True)
     (tmp_path / "conf" / "loop").symlink_to("loop")
 
@@ -247,7 +250,7 @@ def test_an_odd_path_is_a_problem_and_no_crash(read: Read, tmp_path: Path, where
     [("env:", "env: names no variable: write env:NAME"), ("file:", "file: names no file: write file:PATH")],
 )
 def test_a_source_without_a_name_says_what_to_write(read: Read, source: str, says: str) -> None:
-    """Not "the variable  is not set": whoever reads that looks at the environment."""
+    """The message is not "the variable  is not set", which would lead the reader to the environment."""
     assert problems(read, setting(f"'{source}'"), {"": CANARY}) == (f"certificates['7005'].master_secret: {says}",)
 
 
@@ -267,13 +270,13 @@ def test_a_source_without_a_name_says_what_to_write(read: Read, source: str, say
     ],
     ids=lambda value: repr(value)[:30],
 )
-def test_what_is_no_toml_is_told_by_its_place(read: Read, text: str | bytes, place: str) -> None:
-    """Line and column, and nothing of what stands there."""
+def test_invalid_toml_is_reported_by_its_place(read: Read, text: str | bytes, place: str) -> None:
+    """The message gives line and column, and nothing of the text there."""
     assert problems(read, text) == (f"pushgateway.toml is not TOML: {place}",)
 
 
 def test_a_missing_configuration_is_named(tmp_path: Path) -> None:
-    """By its name, with the system's reason; a folder is none either."""
+    """The message gives its name and the system's reason, also when it is a folder."""
     for path, reason in ((tmp_path / "nothing.toml", "No such file"), (tmp_path, "Is a directory")):
         with pytest.raises(ConfigError, match=f"{path.name}: {reason}"):
             load_config(path, environ={})
@@ -307,12 +310,12 @@ def test_a_missing_configuration_is_named(tmp_path: Path) -> None:
     ],
 )
 def test_a_wrong_option_is_named(read: Read, line: str, says: str) -> None:
-    """What would be right, or what is known."""
+    """The message says what would be right, or which options there are."""
     assert problems(read, f"[gateway]\n{line}\n") == (says,)
 
 
 def test_options_at_their_limit_are_taken(read: Read) -> None:
-    """Above 0 and up to 30 days, one connection, a linger of 0 to 60 seconds; the gateway takes them too."""
+    """Above 0 and up to 30 days, one connection, a linger of 0 to 60 seconds are accepted here and by the gateway."""
     config = read("[gateway]\ntimeout = 0.001\nrequest_timeout = 2592000\nconnections = 1\nlinger = 60\n")
 
     assert config.options == {"timeout": 0.001, "request_timeout": 2592000, "connections": 1, "linger": 60}
@@ -348,8 +351,8 @@ def test_a_table_in_the_wrong_place_is_named(read: Read, text: str, says: str) -
     assert problem.startswith(says)
 
 
-def test_every_problem_is_found_at_once(read: Read) -> None:
-    """Unknown tables, options, sources and certificates: one reading, one list, in the order of the file's kinds."""
+def test_every_problem_is_reported_together(read: Read) -> None:
+    """Unknown tables, options, sources and certificates are reported in one list, sorted by kind."""
     found = problems(
         read,
         f"[more]\n[gateway]\ntimeout = 0\nspeed = 1\n[certificates.1]\nbrand = 'x'\na = 'env:A'\nb = 'file:../b'\n"
@@ -367,8 +370,8 @@ def test_every_problem_is_found_at_once(read: Read) -> None:
     ]
 
 
-def test_the_file_and_its_settings_are_judged_in_one_run(read: Read) -> None:
-    """What the plug-in refuses stands beside what the file gets wrong: mend all of it, then start once."""
+def test_the_file_and_its_settings_are_checked_together(read: Read) -> None:
+    """What the plug-in refuses is reported beside the mistakes of the file, so that all can be corrected at once."""
     found = problems(
         read,
         f"[gateway]\ntimeout = 0\n"
@@ -391,8 +394,9 @@ def test_the_file_and_its_settings_are_judged_in_one_run(read: Read) -> None:
     ]
 
 
-def test_a_source_that_failed_is_told_once(read: Read) -> None:
-    """The plug-in's complaint about the text that is not there would only hide the cause; others' stay."""
+def test_a_source_that_failed_is_reported_once(read: Read) -> None:
+    """The plug-in's message about the missing text would only hide the cause, so it is left out; messages about other
+    fields stay."""
     text = "[certificates.1]\nbrand = 'oppo'\napp_key = 'env:A'\nmaster_secret = 'file:b'\nhost = 'env:C'\nsize = 1\n"
 
     found = problems(read, text)
@@ -402,8 +406,9 @@ def test_a_source_that_failed_is_told_once(read: Read) -> None:
     ]
 
 
-def test_a_missing_plug_in_is_no_problem_of_the_file(read: Read) -> None:
-    """It costs its own certificate's pushes, and that is the gateway's to say; the settings of others are judged."""
+def test_a_missing_plugin_is_no_problem_of_the_file(read: Read) -> None:
+    """It affects its own certificate only, and the gateway reports it; the settings of other certificates are
+    checked."""
     nobody = "[certificates.1]\nbrand = 'nobody'\nanything = 1\n"
 
     assert read(nobody).certificates[0].settings == {"anything": 1}
@@ -411,7 +416,7 @@ def test_a_missing_plug_in_is_no_problem_of_the_file(read: Read) -> None:
 
 
 class Acme(Vendor):
-    """A vendor whose class the host hands in."""
+    """A vendor whose class the host hands over."""
 
     brand = "oppo"
 
@@ -420,8 +425,8 @@ class Acme(Vendor):
         return []
 
 
-def test_settings_are_judged_by_the_classes_of_the_host(read: Read, tmp_path: Path) -> None:
-    """A class given to `Gateway(vendors=…)` goes before what is installed, here as there."""
+def test_settings_are_checked_with_the_classes_of_the_host(read: Read, tmp_path: Path) -> None:
+    """A class given to `Gateway(vendors=…)` is used before an installed one, here as there."""
     read("")
     path = tmp_path / "conf" / "pushgateway.toml"
     path.write_text("[certificates.1]\nbrand = 'oppo'\nregion = 'x'\n")
@@ -434,7 +439,7 @@ def test_settings_are_judged_by_the_classes_of_the_host(read: Read, tmp_path: Pa
 
 
 def test_a_configuration_does_not_show_its_secrets(read: Read) -> None:
-    """Its `repr` names certificates and options."""
+    """Its `repr` names certificates and options only."""
     config = read(setting(f"'{CANARY}'"))
 
     assert CANARY not in repr(config)
@@ -442,7 +447,7 @@ def test_a_configuration_does_not_show_its_secrets(read: Read) -> None:
 
 
 def test_the_table_of_the_gateway_has_every_argument_that_a_file_can_say() -> None:
-    """README: the keys are the names of Gateway()'s arguments. Left out are those that take an object."""
+    """README: the keys are the names of Gateway()'s arguments, without those that take an object."""
     objects = {"certificates", "retry", "observer", "journal", "vendors", "clock", "rng", "self"}
 
     assert Options.__annotations__.keys() == inspect.signature(Gateway.__init__).parameters.keys() - objects
@@ -465,7 +470,7 @@ def test_the_table_of_the_gateway_has_every_argument_that_a_file_can_say() -> No
     ],
 )
 def test_a_wrong_option_of_the_network_is_named(tmp_path: Path, line: str, says: str) -> None:
-    """By its key, and without its value: a proxy's URL may hold a password."""
+    """The message names its key and not its value: a proxy's URL may hold a password."""
     path = tmp_path / "pushgateway.toml"
     path.write_text(f"[gateway]\n{line}\n", "utf-8")
 
@@ -476,7 +481,8 @@ def test_a_wrong_option_of_the_network_is_named(tmp_path: Path, line: str, says:
 
 
 def test_options_of_the_network_reach_the_gateway(tmp_path: Path) -> None:
-    """A proxy may come from the environment; an authority's file lies beside the configuration."""
+    """A proxy may come from the environment; a relative path of an authority's file starts at the configuration's
+    folder."""
     trustme.CA().cert_pem.write_to_path(str(tmp_path / "ca.pem"))
     path = tmp_path / "pushgateway.toml"
     path.write_text(

@@ -1,4 +1,4 @@
-"""The gateway: routing, order, cancellation, certificates, life."""
+"""The gateway: routing to vendors, order of outcomes, cancellation, certificates, reload."""
 
 import asyncio
 from collections import Counter
@@ -27,7 +27,7 @@ from pushgateway.testing.virtual_time import run_virtual
 
 
 def test_a_send_returns_the_vendors_verdict_for_its_own_token() -> None:
-    """The outcome carries the address it was made for, and what the vendor said."""
+    """The outcome holds the push token it was made for, and the vendor's reply."""
     server = ToyServer()
     server.codes["dead"] = "2"
 
@@ -43,7 +43,7 @@ def test_a_send_returns_the_vendors_verdict_for_its_own_token() -> None:
 
 
 def test_ten_thousand_cold_sends_make_one_login_and_full_batches() -> None:
-    """Concurrent single sends share one login and leave in the vendor's batches, each with its own outcome."""
+    """Concurrent single sends share one login and are sent in the vendor's batches, each with its own outcome."""
     server = ToyServer()
     server.codes = {f"k{i}": "2" for i in range(0, 10_000, 7)}
 
@@ -60,8 +60,8 @@ def test_ten_thousand_cold_sends_make_one_login_and_full_batches() -> None:
     assert set(server.ledger.values()) == {1}
 
 
-def test_unknown_certificates_and_missing_plugins_hurt_nobody_else() -> None:
-    """A configuration mistake never looks like a dead token, and costs only its own pushes."""
+def test_unknown_certificates_and_missing_plugins_affect_their_own_pushes_only() -> None:
+    """A configuration mistake is never reported as a dead token."""
     server = ToyServer()
 
     async def main() -> list[Outcome]:
@@ -78,7 +78,7 @@ def test_unknown_certificates_and_missing_plugins_hurt_nobody_else() -> None:
 
 
 def test_send_each_keeps_the_order_over_any_mix_of_certificates() -> None:
-    """Outcome n is that of push n, whatever lanes and batches they went through."""
+    """Outcome n is that of push n, whatever lanes and batches the pushes went through."""
     server = ToyServer()
     pushes = [Push(PushToken(1 + i % 3, f"k{i}"), note(f"n{i}")) for i in range(5000)]
 
@@ -93,8 +93,8 @@ def test_send_each_keeps_the_order_over_any_mix_of_certificates() -> None:
     assert server.ledger == Counter((f"k{i}", f"n{i}") for i in range(5000))
 
 
-def test_send_each_names_the_element_that_is_no_push_before_anything_leaves() -> None:
-    """A host's mistake is an exception, early, and nothing was sent."""
+def test_send_each_names_an_element_that_is_no_push_before_sending() -> None:
+    """A mistake of the host is an exception, and nothing was sent."""
     server = ToyServer()
 
     async def main() -> None:
@@ -107,8 +107,8 @@ def test_send_each_names_the_element_that_is_no_push_before_anything_leaves() ->
 
 
 @pytest.mark.parametrize("pushes", [0, 1])
-def test_send_each_of_nothing_and_of_one(pushes: int) -> None:
-    """The edges of "any length"."""
+def test_send_each_of_no_push_and_of_one(pushes: int) -> None:
+    """The shortest lists: no push gives no outcome, one push gives one."""
     server = ToyServer()
 
     async def main() -> list[Outcome]:
@@ -118,8 +118,8 @@ def test_send_each_of_nothing_and_of_one(pushes: int) -> None:
     assert len(run_virtual(main())) == pushes
 
 
-def test_cancelling_a_send_takes_it_back_while_it_waits() -> None:
-    """A caller that is gone before its push left causes no push."""
+def test_cancelling_a_waiting_send_stops_its_push() -> None:
+    """A push whose caller was cancelled before it was sent is not sent."""
     server = ToyServer()
     server.latency = 1.0
 
@@ -139,8 +139,8 @@ def test_cancelling_a_send_takes_it_back_while_it_waits() -> None:
     assert {token for token, _ in server.ledger} == {"first", "last"}
 
 
-def test_cancelling_a_send_after_it_left_leaves_its_batch_alone() -> None:
-    """The others of the batch get their outcomes."""
+def test_cancelling_a_send_under_way_does_not_affect_its_batch() -> None:
+    """The other pushes of the batch get their outcomes."""
     server = ToyServer()
     server.latency = 1.0
 
@@ -158,8 +158,8 @@ def test_cancelling_a_send_after_it_left_leaves_its_batch_alone() -> None:
     assert last.ok
 
 
-def test_a_cancelled_send_each_takes_back_everything_that_has_not_left() -> None:
-    """After the cancellation no further batch of it leaves."""
+def test_a_cancelled_send_each_stops_every_waiting_push() -> None:
+    """After the cancellation no further batch of it is sent."""
     server = ToyServer()
     server.latency = 1.0
 
@@ -176,8 +176,8 @@ def test_a_cancelled_send_each_takes_back_everything_that_has_not_left() -> None
     assert [len(batch) for batch in server.batches] == [1000, 1]
 
 
-def test_reload_refuses_a_bad_set_whole() -> None:
-    """The old set stays active, every problem is named."""
+def test_reload_refuses_an_invalid_set_as_a_whole() -> None:
+    """The old set stays in use, and every problem is named."""
     server = ToyServer()
 
     async def main() -> tuple[tuple[str, ...], Outcome]:
@@ -194,8 +194,8 @@ def test_reload_refuses_a_bad_set_whole() -> None:
     assert outcome.ok
 
 
-def test_reload_with_a_new_secret_sends_what_waits_with_it() -> None:
-    """A rotated secret works at once: the refused login is forgotten and nothing waiting is lost."""
+def test_reload_with_a_new_secret_sends_waiting_pushes_with_it() -> None:
+    """The new secret works at once: the refused login is forgotten, and no waiting push is lost."""
     server = ToyServer()
     server.login_answers = ["8"]
 
@@ -213,7 +213,7 @@ def test_reload_with_a_new_secret_sends_what_waits_with_it() -> None:
 
 
 def test_reload_keeps_unchanged_certificates_logged_in() -> None:
-    """Only what changed starts anew."""
+    """Only changed certificates log in again."""
     server = ToyServer()
 
     async def main() -> None:
@@ -227,8 +227,8 @@ def test_reload_keeps_unchanged_certificates_logged_in() -> None:
     assert server.calls["login"] == 3
 
 
-def test_removing_a_certificate_gives_back_what_waits() -> None:
-    """What is on its way ends as it would have; what waits and what comes later is not sent."""
+def test_removing_a_certificate_ends_its_waiting_pushes() -> None:
+    """Requests under way end as they would have; waiting pushes and later ones are not sent."""
     server = ToyServer()
     server.latency = 1.0
 
@@ -262,8 +262,9 @@ def test_a_message_id_of_the_host_gives_each_phone_its_own_dedupe_id() -> None:
     assert set(server.ledger.values()) == {1}
 
 
-def test_a_message_given_twice_in_one_call_is_no_fault_of_it() -> None:
-    """The phone has it once, and both pushes say so; an id of the host's own proves nothing about another phone."""
+def test_a_message_given_twice_in_one_call_is_accepted() -> None:
+    """The phone gets it once, and both pushes are accepted. With an id that the host makes itself, a repeat for another
+    phone proves nothing."""
     server = ToyServer()
     message = note(dedupe_id="message-42")
     pushes = [Push(PushToken(1, "a"), message, context=number) for number in range(2)]
@@ -282,7 +283,7 @@ def test_a_message_given_twice_in_one_call_is_no_fault_of_it() -> None:
 
 
 def test_new_pushes_get_distinct_dedupe_ids() -> None:
-    """Without an id of the host every push has one of its own, fixed before the first attempt."""
+    """Without an id of the host every push gets one of its own, before the first attempt."""
     server = ToyServer()
 
     async def main() -> list[Outcome]:
@@ -295,8 +296,8 @@ def test_new_pushes_get_distinct_dedupe_ids() -> None:
     assert all(len(outcome.dedupe_id) == 32 for outcome in outcomes)
 
 
-def test_check_proves_a_certificate_by_its_login() -> None:
-    """In words what is wrong, without a push."""
+def test_check_tests_a_certificate_by_its_login() -> None:
+    """What is wrong is said in words, and no push is needed."""
     server = ToyServer()
     server.login_answers = ["0", "8"]
 
@@ -328,14 +329,14 @@ def test_check_proves_a_certificate_by_its_login() -> None:
         ("retry", 3),
     ],
 )
-def test_options_are_checked_at_once(option: str, value: Any) -> None:
-    """A wrong option names itself, before it can hurt a push."""
+def test_options_are_checked_when_the_gateway_is_made(option: str, value: Any) -> None:
+    """A wrong option is named before any push can be affected."""
     with pytest.raises(FieldError, match=f"Gateway.{option}"):
         Gateway([], **{option: value})
 
 
-def test_what_the_host_hands_in_as_context_comes_back() -> None:
-    """Outcomes can be tied to the host's own rows; the context is nobody else's business."""
+def test_the_context_of_a_push_is_in_its_outcome() -> None:
+    """The host can tie outcomes to its own rows; the context goes nowhere else."""
     server = ToyServer()
     server.codes["b"] = "2"
     rows = [object(), {"row": 17}, None]
@@ -352,9 +353,9 @@ def test_what_the_host_hands_in_as_context_comes_back() -> None:
 
 
 def test_every_call_for_one_notification_takes_an_id_and_a_context() -> None:
-    """A host that keeps the id before it sends finds its row whatever comes first, the receipt or the outcome: what it
-    gave is in the outcome, in the request, and checked as `Push` checks it; one call that names none changes nothing.
-    """
+    """A host that stores the id before it sends finds its row whether the receipt or the outcome comes first: both
+    values are in the outcome, the id is in the request, and they are checked as `Push` checks them. One call without
+    them changes nothing."""
     server = ToyServer()
     server.codes["dead"] = "2"
     row = {"row": 17}
@@ -386,8 +387,8 @@ def test_every_call_for_one_notification_takes_an_id_and_a_context() -> None:
     assert many[0].dedupe_id != many[1].dedupe_id
 
 
-def test_multicast_checks_every_token_before_anything_leaves() -> None:
-    """The host's mistake is named by its place."""
+def test_multicast_checks_every_token_before_sending() -> None:
+    """A mistake of the host is named by its place."""
     server = ToyServer()
 
     async def main() -> None:
@@ -400,9 +401,9 @@ def test_multicast_checks_every_token_before_anything_leaves() -> None:
 
 
 @pytest.mark.parametrize("more", [{}, {"dedupe_id": "message-1"}])
-def test_a_phone_named_twice_in_a_multicast_gets_it_once(more: dict[str, str]) -> None:
-    """As in a broadcast, with an id of the host's too: both places have the one outcome; another certificate's token of
-    the same text is another phone."""
+def test_a_phone_given_twice_in_a_multicast_gets_it_once(more: dict[str, str]) -> None:
+    """This holds as in a broadcast, also with an id of the host's: both places have the one outcome. The same token of
+    another certificate is another phone."""
     server = ToyServer()
     twice, other, namesake = PushToken(1, "a"), PushToken(1, "b"), PushToken(2, "a")
 
@@ -430,8 +431,8 @@ def test_a_phone_named_twice_in_a_multicast_gets_it_once(more: dict[str, str]) -
         (3600, 3600, "Broadcast.start_at"),
     ],
 )
-def test_a_window_in_which_nobody_sees_it_is_refused(until: float, start: float | None, wrong: str) -> None:
-    """A window that is over, or ends before the broadcast begins, shows the notification to nobody."""
+def test_a_display_window_that_shows_nothing_is_refused(until: float, start: float | None, wrong: str) -> None:
+    """A window that is over, or that ends before the broadcast starts, would show the notification to nobody."""
     now = 1_700_000_000.0
     message = note(show_until=datetime.fromtimestamp(now + until, UTC))
     start_at = None if start is None else datetime.fromtimestamp(now + start, UTC)
@@ -454,7 +455,7 @@ def test_a_window_in_which_nobody_sees_it_is_refused(until: float, start: float 
 
 @pytest.mark.parametrize(("seconds", "fine"), [(3600, True), (0, True), (-LATE, True), (-LATE - 1, False)])
 def test_a_start_in_the_past_is_refused(seconds: float, fine: bool) -> None:
-    """A campaign planned for last year is a mistake, not one that begins now; a minute is what clocks differ by."""
+    """A campaign dated last year is a mistake, not one that starts now; a minute is allowed, because clocks differ."""
     server = ToyServer()
     now = 1_700_000_000.0
     start = datetime.fromtimestamp(now + seconds, UTC)

@@ -1,4 +1,4 @@
-"""The gateway's life: one loop, one process, and an end that loses nothing."""
+"""The lifecycle of a gateway: one event loop, one process, and a close that loses no outcome."""
 
 import asyncio
 import os
@@ -23,7 +23,7 @@ CLOSED = (Status.NOT_SENT, Reason.CLOSED)
 
 
 def test_a_transport_of_the_host_stays_open() -> None:
-    """Only close what you created."""
+    """The gateway closes only transports that it made itself."""
     server = ToyServer()
 
     async def main() -> None:
@@ -36,7 +36,8 @@ def test_a_transport_of_the_host_stays_open() -> None:
 
 
 def test_processes_forked_before_the_first_call_make_ids_of_their_own() -> None:
-    """A gateway made before a fork and first used after it: two children never share an id, or a vendor drops one."""
+    """A gateway is made before a fork and first used after it: two children never use the same id, because a vendor
+    would drop one of the pushes."""
     shared = gateway(ToyServer(), rng=random.SystemRandom())
     ids = []
     for _ in range(2):
@@ -58,7 +59,7 @@ def test_processes_forked_before_the_first_call_make_ids_of_their_own() -> None:
 
 
 def test_a_second_event_loop_is_refused_with_a_sentence() -> None:
-    """Sharing one gateway between loops would corrupt it silently."""
+    """A gateway that is shared between loops would fail in unclear ways."""
     server = ToyServer()
     shared = gateway(server)
 
@@ -75,7 +76,7 @@ def test_a_second_event_loop_is_refused_with_a_sentence() -> None:
 
 
 def test_no_event_loop_is_refused_with_a_sentence() -> None:
-    """Sync code is shown the sync door."""
+    """The message for sync code names `pushgateway.sync`."""
     with pytest.raises(LoopError, match=r"pushgateway\.sync"):
         gateway(ToyServer()).reload([certificate()])
 
@@ -107,10 +108,11 @@ def test_a_fork_is_refused_with_a_sentence() -> None:
         (0.0, 0.1, {(Status.UNKNOWN, Reason.NO_VERDICT): 20, CLOSED: 81}),
     ],
 )
-def test_closing_sends_what_it_has_time_for_and_tells_the_truth_about_the_rest(
+def test_closing_sends_what_it_has_time_for_and_ends_the_rest(
     grace: float, took: float, endings: dict[Any, int]
 ) -> None:
-    """Ten batches of three seconds, two at once: what left and was answered, what only left, what never left."""
+    """Ten batches of three seconds, two at once: the outcomes differ for batches with a reply, for batches that were
+    sent, and for batches that were not."""
     server = ToyServer()
     server.latency = 3.0
 
@@ -134,8 +136,8 @@ def test_closing_sends_what_it_has_time_for_and_tells_the_truth_about_the_rest(
     assert elapsed <= took
 
 
-def test_closing_sends_what_only_lingers() -> None:
-    """Sends of the last moment are not lost: the connections are free and there is time."""
+def test_closing_sends_lingering_pushes() -> None:
+    """Sends of the last moment are not lost if connections are free and there is time."""
     server = ToyServer()
 
     async def main() -> list[Outcome]:
@@ -149,8 +151,8 @@ def test_closing_sends_what_only_lingers() -> None:
     assert all(outcome.ok for outcome in run_virtual(main()))
 
 
-def test_a_retry_under_way_is_given_back_by_closing() -> None:
-    """A push waiting for its next attempt ends with the close, not after it."""
+def test_closing_ends_a_push_that_waits_for_a_repeat() -> None:
+    """A push that waits for its next attempt ends with the close, not after it."""
     server = ToyServer()
     server.answers = ["5"] * 10
 

@@ -1,4 +1,4 @@
-"""The options of the network: of the gateway, of its transport, and what both of them say."""
+"""The options of the network: those of the gateway, those of its transport, and that the two agree."""
 
 from typing import Any
 
@@ -8,7 +8,8 @@ from pushgateway import FieldError, Gateway, HttpTransport
 
 
 def test_a_gateway_and_its_transport_agree_on_connections() -> None:
-    """More requests at once than the transport has connections is a mistake of the host's, named as one."""
+    """Fewer connections in the transport than requests at once in the gateway is a mistake of the host, and reported as
+    one."""
     with pytest.raises(FieldError) as caught:
         Gateway([], connections=32, transport=HttpTransport())
 
@@ -19,8 +20,8 @@ def test_a_gateway_and_its_transport_agree_on_connections() -> None:
 
 
 @pytest.mark.parametrize("option", [{"proxy": "http://proxy:1"}, {"connect_timeout": 1.0}, {"ca_file": "x.pem"}])
-def test_a_transport_of_the_hosts_has_its_own_options(option: dict[str, Any]) -> None:
-    """An option that would be ignored is refused."""
+def test_network_options_are_refused_beside_a_transport_of_the_host(option: dict[str, Any]) -> None:
+    """Such an option would be ignored, so it is refused."""
     with pytest.raises(FieldError, match=r"Gateway.transport: has its own connect_timeout, proxy and ca_file"):
         Gateway([], transport=HttpTransport(), **option)
 
@@ -34,7 +35,7 @@ def test_a_transport_of_the_hosts_has_its_own_options(option: dict[str, Any]) ->
         ({"ca_file": "/no/such/file"}, "Gateway.ca_file: must be a file with certificate authorities"),
     ],
 )
-def test_a_wrong_option_of_the_network_is_named_as_the_gateways(option: dict[str, Any], sentence: str) -> None:
-    """The host gave it to the gateway, so the sentence names the gateway's argument."""
+def test_a_wrong_network_option_is_named_as_an_argument_of_the_gateway(option: dict[str, Any], sentence: str) -> None:
+    """The host gave it to the gateway, so the message names the gateway's argument."""
     with pytest.raises(FieldError, match=sentence):
         Gateway([], **option)

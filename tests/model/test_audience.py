@@ -1,4 +1,5 @@
-"""Who a broadcast is for, when and how fast: what is taken, and what is refused by name."""
+"""`Audience` and `Broadcast`: whom a broadcast is for, when it starts and how fast; which values are accepted, and
+which are refused by name."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -22,8 +23,8 @@ def test_a_broadcasts_rate_is_a_whole_number(wrong: Any) -> None:
     assert Broadcast(1, NOTE, Audience.everyone(), rate=1).rate == 1
 
 
-def test_a_broadcast_starts_in_a_time_zone() -> None:
-    """A start without a zone would be eight hours off somewhere."""
+def test_the_start_of_a_broadcast_needs_a_time_zone() -> None:
+    """A start without a zone would be hours off for some servers."""
     naive = datetime(2026, 1, 1)  # noqa: DTZ001 - that is the mistake
 
     assert field_of(lambda: Broadcast(1, NOTE, Audience.everyone(), start_at=naive)) == "Broadcast.start_at"
@@ -32,15 +33,15 @@ def test_a_broadcast_starts_in_a_time_zone() -> None:
 
 @given(st.lists(st.text("ab_:-", max_size=3), min_size=1))
 def test_a_token_given_twice_counts_once(tokens: list[str]) -> None:
-    """Nobody is told twice, and the order is the order given."""
+    """Nobody gets the broadcast twice, and the order is the host's."""
     audience = Audience.of_tokens(iter(tokens))
 
     assert list(audience.values) == sorted(set(tokens), key=tokens.index)
 
 
 @pytest.mark.parametrize("wrong", ["token", b"token", None, 5, [], [5], [None], [["a"]], ["a", 5]])
-def test_a_list_of_texts_is_a_list_of_texts(wrong: Any) -> None:
-    """One str is not a list of its letters, nothing is nobody, and what is no text is no token."""
+def test_lists_of_tokens_are_checked(wrong: Any) -> None:
+    """One str is not a list of its letters, an empty list is refused, and an element that is no text is no token."""
     assert field_of(lambda: Audience.of_tokens(wrong)) == "Audience.of_tokens"
     assert field_of(lambda: Audience.of_aliases(wrong)) == "Audience.of_aliases"
     assert field_of(lambda: Audience.of_tags(wrong)) == "Audience.of_tags"
@@ -48,7 +49,7 @@ def test_a_list_of_texts_is_a_list_of_texts(wrong: Any) -> None:
 
 
 def test_tags_need_one_group() -> None:
-    """Any one group makes an audience; none would mean everyone, which must be said."""
+    """Any one group makes an audience; no group would mean everyone, which the host has to say explicitly."""
     excluding = Audience.of_tags(none_of=["a"])
 
     assert (excluding.kind, excluding.values, excluding.all_of, excluding.none_of) == (

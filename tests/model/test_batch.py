@@ -1,4 +1,4 @@
-"""The pushes of one request: as a list of pushes and as columns they are the same."""
+"""`Batch`, the pushes of one request: its two forms, a list of pushes and columns, are equal."""
 
 from collections.abc import Sequence
 
@@ -17,14 +17,14 @@ PUSHES = [
 ]
 
 
-def twins() -> Batch:
-    """One push to many phones: its own phone and its own id count no more."""
+def one_for_many() -> Batch:
+    """One push to many phones: each differs from it only in phone and id."""
     first = Push(PushToken(1, "nobody"), NOTES[0], dedupe_id="none", timeout=3.0, context="ours")
     return Batch([PushToken(1, token) for token in "abc"], [NOTES[0]] * 3, ["x", "y", "z"], [first] * 3)
 
 
 def fields(pushes: Sequence[Push]) -> list[tuple[object, ...]]:
-    """All that is in them."""
+    """All fields of a batch."""
     return [
         (one.push_token, one.notification, one.timeout, one.dedupe_id, one.coalesce, one.priority, one.context)
         for one in pushes
@@ -32,7 +32,7 @@ def fields(pushes: Sequence[Push]) -> list[tuple[object, ...]]:
 
 
 def test_a_batch_of_pushes_is_those_pushes() -> None:
-    """The very same, in order, and a batch of a batch is itself."""
+    """It holds the very same objects, in order, and a batch made of a batch is that batch."""
     batch = Batch.of(iter(PUSHES))
 
     assert all(one is other for one, other in zip(batch, PUSHES, strict=True))
@@ -41,9 +41,9 @@ def test_a_batch_of_pushes_is_those_pushes() -> None:
     assert PUSHES[3] in batch
 
 
-@pytest.mark.parametrize("batch", [Batch.of(PUSHES), twins()], ids=["pushes", "twins"])
-def test_columns_say_what_the_pushes_say(batch: Batch) -> None:
-    """Column by column, whichever is asked for first."""
+@pytest.mark.parametrize("batch", [Batch.of(PUSHES), one_for_many()], ids=["pushes", "one_for_many"])
+def test_columns_equal_the_fields_of_the_pushes(batch: Batch) -> None:
+    """This holds for each column, whichever is read first."""
     columns = (batch.tokens, batch.push_tokens, batch.notifications, batch.dedupe_ids, batch.contexts)
     rows = list(zip(*columns, strict=True))
 
@@ -53,17 +53,17 @@ def test_columns_say_what_the_pushes_say(batch: Batch) -> None:
     assert batch.callbacks is None
 
 
-def test_twins_take_everything_else_from_the_push_they_are_twins_of() -> None:
+def test_pushes_of_one_call_share_everything_but_phone_and_id() -> None:
     """Phone and id are their own."""
-    batch = twins()
+    batch = one_for_many()
 
     assert [(one.push_token.token, one.dedupe_id) for one in batch] == [("a", "x"), ("b", "y"), ("c", "z")]
     assert {(one.notification, one.timeout, one.context) for one in batch} == {(NOTES[0], 3.0, "ours")}
     assert batch[1] is batch[1]
 
 
-def test_where_receipts_go_is_a_column_as_soon_as_one_push_says_it() -> None:
-    """The others have None there."""
+def test_there_is_a_receipt_column_as_soon_as_one_push_has_a_receipt_url() -> None:
+    """The other pushes have None in it."""
     batch = Batch.of([PUSHES[0], PUSHES[1].called_back(HERE)])
 
     assert batch.callbacks == [None, HERE]
@@ -71,9 +71,9 @@ def test_where_receipts_go_is_a_column_as_soon_as_one_push_says_it() -> None:
 
 
 @pytest.mark.parametrize("asked", [True, False])
-def test_cut_and_joined_it_is_the_same(asked: bool) -> None:
-    """Whether its pushes were made before or not."""
-    batch = twins()
+def test_a_batch_that_is_cut_and_joined_is_equal(asked: bool) -> None:
+    """It makes no difference whether its pushes were made before."""
+    batch = one_for_many()
     if asked:
         assert batch[0].dedupe_id == "x"
     first, rest = batch[:1], batch[1:]
@@ -87,23 +87,24 @@ def test_cut_and_joined_it_is_the_same(asked: bool) -> None:
 
 
 def test_outcomes_are_made_of_columns() -> None:
-    """As of the pushes themselves."""
-    batch, ids, cuts = twins(), ["1", "2", None], [(), ("title",), ()]
+    """They equal the outcomes that are made of the pushes."""
+    batch, ids, cuts = one_for_many(), ["1", "2", None], [(), ("title",), ()]
 
     assert Outcome.all_accepted(batch, ids, cuts) == [
         Outcome.accepted(push, message_id, truncated=cut)
-        for push, message_id, cut in zip(twins(), ids, cuts, strict=True)
+        for push, message_id, cut in zip(one_for_many(), ids, cuts, strict=True)
     ]
     assert [outcome.context for outcome in Outcome.all_accepted(batch, ids, cuts)] == ["ours"] * 3
 
 
-def test_it_shows_nothing() -> None:
-    """Neither a token nor a text."""
-    assert repr(twins()) == "Batch(3 pushes)"
+def test_the_repr_of_a_batch_shows_no_content() -> None:
+    """It holds neither a token nor a text."""
+    assert repr(one_for_many()) == "Batch(3 pushes)"
 
 
-def test_batches_of_both_kinds_are_joined_with_all_that_each_has() -> None:
-    """Those of one call, which are as usual, beside one with receipts, a context and a time of its own."""
+def test_joined_batches_of_both_forms_keep_all_values() -> None:
+    """Pushes of one call with default options are joined with one that has receipts, a context and a timeout of its
+    own."""
     usual = Batch([PushToken(1, "a")], [NOTES[0]], ["x"])
     own = Batch.of([PUSHES[1].called_back(HERE)])
 
@@ -116,16 +117,17 @@ def test_batches_of_both_kinds_are_joined_with_all_that_each_has() -> None:
 
 
 def test_pushes_that_were_made_are_not_made_again_for_a_part() -> None:
-    """Whoever holds one of them may compare by identity; of pushes that were handed in they are the very same."""
-    batch, given = twins(), Batch.of(PUSHES)
+    """A caller that holds one of them may compare by identity; pushes that were handed in are always the same
+    objects."""
+    batch, given = one_for_many(), Batch.of(PUSHES)
     made = batch[1]
 
     assert batch[1:][0] is made
     assert given[2:4][1] is PUSHES[3]
 
 
-def test_a_part_has_receipts_where_one_of_its_own_pushes_has() -> None:
-    """The others of the whole do not count."""
+def test_a_part_has_a_receipt_column_only_for_its_own_pushes() -> None:
+    """The other pushes of the whole batch do not count."""
     batch = Batch.of([PUSHES[0], PUSHES[1].called_back(HERE), PUSHES[2].called_back(HERE)])
 
     assert batch[:1].callbacks is None
@@ -133,8 +135,8 @@ def test_a_part_has_receipts_where_one_of_its_own_pushes_has() -> None:
     assert batch.pick([0, 2]).callbacks == [None, HERE]
 
 
-def test_distinct_notifications_are_told_apart_by_identity() -> None:
-    """In their order, each once; two that say the same are two."""
+def test_distinct_notifications_are_distinguished_by_identity() -> None:
+    """Each is listed once, in order; two equal objects count as two."""
     one, same, other = Notification("t", "b"), Notification("t", "b"), Notification("t", "c")
 
     assert list(map(id, distinct([one, other, one, same]))) == [id(one), id(other), id(same)]

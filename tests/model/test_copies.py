@@ -1,6 +1,6 @@
-"""Values and exceptions that leave the process come back whole, and every value can be shown while it is half made.
+"""Values and exceptions can be pickled and copied without loss, and every value can be shown while it is half made.
 
-Found by looking at every class there is, so that a new one is looked at too.
+The tests find the classes themselves, so a new class is tested too.
 """
 
 import copy
@@ -52,7 +52,7 @@ VALUES: list[Any] = [
 
 
 def pickled(value: Any) -> Any:
-    """As a process pool hands it over."""
+    """The object after pickling and unpickling, as a process pool does it."""
     return ForkingPickler.loads(ForkingPickler.dumps(value))
 
 
@@ -60,7 +60,7 @@ WAYS: list[Callable[[Any], Any]] = [pickled, copy.copy, copy.deepcopy]
 
 
 def an_error(kind: type[PushgatewayError]) -> PushgatewayError:
-    """One of this kind, with something in each of its attributes."""
+    """An exception of this kind, with a value in each of its attributes."""
     made: PushgatewayError
     if issubclass(kind, Refused):
         made = kind(Reason.MUTED, "5", "sentence", 3.0, "ours").keeping({1: REFUSED})
@@ -79,18 +79,18 @@ def an_error(kind: type[PushgatewayError]) -> PushgatewayError:
 
 
 def tree(kind: type[PushgatewayError]) -> list[type[PushgatewayError]]:
-    """It and everything below it, of every module."""
+    """A class and all its subclasses, in every module."""
     return [kind, *(one for below in kind.__subclasses__() for one in tree(below))]
 
 
 @pytest.mark.parametrize("way", WAYS)
 def test_every_exception_survives(way: Callable[[Any], Any]) -> None:
-    """With its type, its sentence and its attributes, twice in a row; a pool that cannot read one hangs or breaks."""
+    """It keeps type, message and attributes, also when pickled twice; a pool that cannot read one hangs or breaks."""
     assert {*map(type, map(an_error, [FieldError, ConfigError]))} == {FieldError, ConfigError}
-    list(classes())  # so that every module is there
+    list(classes())  # so that every module is imported
     for kind in tree(errors.PushgatewayError):
         if not kind.__module__.startswith("pushgateway"):
-            continue  # of another test
+            continue  # a class of another test
         error = an_error(kind)
         twin = way(way(error))
 
@@ -100,8 +100,8 @@ def test_every_exception_survives(way: Callable[[Any], Any]) -> None:
         assert vars(twin) == vars(error)
 
 
-def test_what_an_exception_carries_arrives_as_what_it_was() -> None:
-    """Problems as sentences and not as letters, and the outcome of a failed push with its push token."""
+def test_the_values_of_an_exception_keep_their_types() -> None:
+    """Problems are sentences and not single letters, and the outcome of a failed push has its push token."""
     wrong, failed = pickled(ConfigError(["one", "two"])), pickled(PushFailed(REFUSED))
 
     assert wrong.problems == ("one", "two")
@@ -110,8 +110,8 @@ def test_what_an_exception_carries_arrives_as_what_it_was() -> None:
 
 @pytest.mark.parametrize("value", VALUES, ids=lambda value: type(value).__name__)
 @pytest.mark.parametrize("way", WAYS)
-def test_values_survive(way: Callable[[Any], Any], value: Any) -> None:
-    """Hosts put them into queues; what was frozen stays frozen."""
+def test_every_value_survives(way: Callable[[Any], Any], value: Any) -> None:
+    """Hosts put them into queues; a frozen value stays frozen."""
     twin = way(value)
 
     assert type(twin) is type(value)
@@ -122,8 +122,8 @@ def test_values_survive(way: Callable[[Any], Any], value: Any) -> None:
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_what_is_frozen_within_stays_frozen(way: Callable[[Any], Any]) -> None:
-    """The data of a notification that came out of a queue too."""
+def test_frozen_mappings_within_stay_frozen(way: Callable[[Any], Any]) -> None:
+    """This holds for the data of a notification that came out of a queue."""
     data: Any = way(PUSH.notification).data
 
     assert type(data) is FrozenDict
@@ -133,7 +133,7 @@ def test_what_is_frozen_within_stays_frozen(way: Callable[[Any], Any]) -> None:
 
 
 def test_a_certificate_is_copied_within_the_process_only() -> None:
-    """Its secrets go into no queue and onto no disk."""
+    """Its secrets must not get into a queue or onto a disk."""
     certificate = Certificate(1, "toy", {"secret": Secret("s3cret"), "more": {"a": [1]}})
 
     assert copy.deepcopy(certificate) == certificate == copy.copy(certificate)
@@ -142,14 +142,14 @@ def test_a_certificate_is_copied_within_the_process_only() -> None:
 
 
 def shown() -> list[type]:
-    """The classes that say themselves how they are shown, and of which there are objects."""
+    """The classes with a `__repr__` of their own of which objects can be made."""
     own = [kind for kind in classes() if "__repr__" in vars(kind) and not inspect.isabstract(kind)]
     return [kind for kind in own if not issubclass(kind, enum.Enum | BaseException | tuple)]
 
 
 def test_a_repr_never_raises() -> None:
-    """A debugger or crash reporter shows what was just being made: with no field yet, or with a value that was the
-    fault."""
+    """A debugger or crash reporter shows an object that was just being made: with no field yet, or with the value that
+    caused the error."""
     raising = []
     for kind in shown():
         values = [kind.__new__(kind)]
@@ -166,7 +166,7 @@ def test_a_repr_never_raises() -> None:
 
 
 def test_a_notification_that_failed_its_check_can_be_shown() -> None:
-    """The one that a crash reporter finds in the frame that raised."""
+    """A crash reporter finds it in the frame that raised."""
     with pytest.raises(FieldError) as caught:
         Notification("a title", 5)  # type: ignore[arg-type]
     trace = caught.tb

@@ -1,4 +1,4 @@
-"""What a host hands in is frozen when it is handed in: nothing that it does to its own values later reaches a phone.
+"""Values that a host hands in are frozen at that moment: later changes of the host's own objects do not reach a phone.
 
 Also what "the same notification" means: equal in value and in type, because another type is other JSON.
 """
@@ -46,19 +46,19 @@ def carrying(name: str, value: Any) -> Notification:
 
 
 def carried(note: Notification, name: str) -> Any:
-    """And the value."""
+    """The value in that notification."""
     content = getattr(note, name)
     return (content["toy"] if name == "overrides" else content)["k"]
 
 
-class Telling(Toy):
-    """The toy vendor with the data instead of the title, so that what each phone gets can be read."""
+class ShowsData(Toy):
+    """The toy vendor with the data in place of the title, so that a test can read what each phone got."""
 
     def push(self, batch: Sequence[Push]) -> Exchange[Sequence[Outcome]]:
-        told = [attrs.evolve(one, notification=Notification(_spelt(one), "b")) for one in batch]
-        if not self.mixed:  # as a vendor writes one notification for all
-            told = [attrs.evolve(one, notification=told[0].notification) for one in told]
-        return (yield from Toy.push(self, told))
+        shown = [attrs.evolve(one, notification=Notification(_spelt(one), "b")) for one in batch]
+        if not self.mixed:  # as a vendor with one notification for the whole request
+            shown = [attrs.evolve(one, notification=shown[0].notification) for one in shown]
+        return (yield from Toy.push(self, shown))
 
 
 def _spelt(push: Push) -> str:
@@ -67,20 +67,21 @@ def _spelt(push: Push) -> str:
 
 
 def titles(server: ToyServer) -> dict[str, str]:
-    """What each phone got, by its token."""
+    """The title that each phone got, by its token."""
     return {token: title for batch in server.batches for token, title, _ in batch}
 
 
 @pytest.mark.parametrize("depth", ["flat", "deep"])
 @pytest.mark.parametrize("name", SEVERAL)
-def test_a_dict_that_the_host_uses_again_changes_no_push(name: str, depth: str) -> None:
-    """Twenty notifications of one dict that changes in between, at every depth: twenty different texts arrive."""
+def test_a_dict_that_the_host_changes_later_changes_no_push(name: str, depth: str) -> None:
+    """Twenty notifications are made from one dict that changes in between, at every depth: twenty different texts
+    arrive."""
     server = ToyServer()
     inner: dict[str, int] = {}
     content: dict[str, Any] = inner if depth == "flat" else {"k": [inner]}
 
     async def main() -> list[Outcome]:
-        async with gateway(server, certificate(), vendors={"toy": Telling}) as g:
+        async with gateway(server, certificate(), vendors={"toy": ShowsData}) as g:
             sends, pushes = [], []
             for number in range(20):
                 inner["n"] = number
@@ -98,8 +99,8 @@ def test_a_dict_that_the_host_uses_again_changes_no_push(name: str, depth: str) 
 
 
 @pytest.mark.parametrize("name", SEVERAL)
-def test_what_a_notification_holds_refuses_every_change(name: str) -> None:
-    """Neither a plug-in nor a host writes into a notification that is on its way, at any depth."""
+def test_the_mappings_of_a_notification_cannot_be_changed(name: str) -> None:
+    """Neither a plug-in nor a host can change a notification under way, at any depth."""
     mapping = carried(carrying(name, {"a": [1, {"b": 2}]}), name)
     changes = [
         *(lambda how=how: getattr(mapping, how)({"x": 1}) for how in ("update", "__ior__", "pop", "setdefault")),
@@ -128,8 +129,8 @@ def test_what_a_notification_holds_refuses_every_change(name: str) -> None:
 
 
 @given(st.dictionaries(st.text(max_size=5), JSON, max_size=4))
-def test_a_frozen_mapping_is_still_the_dict_that_was_given(data: dict[str, Any]) -> None:
-    """Equal to it, the same JSON, and it survives `copy` and the copies of whoever wants to change one."""
+def test_a_frozen_mapping_equals_the_dict_that_was_given(data: dict[str, Any]) -> None:
+    """It is equal to it, gives the same JSON, and supports `copy`, and its copies can be changed."""
     note = Notification("t", "b", data=data)
 
     assert note.data == data
@@ -141,15 +142,16 @@ def test_a_frozen_mapping_is_still_the_dict_that_was_given(data: dict[str, Any])
 
 @pytest.mark.parametrize("mixed", [False, True])
 @pytest.mark.parametrize("name", SEVERAL)
-def test_values_of_another_type_reach_their_own_phone(name: str, mixed: bool) -> None:
-    """1, True and 1.0 are equal to Python and different JSON: where a request has one notification, each its own."""
+def test_equal_values_of_different_types_are_not_mixed_up(name: str, mixed: bool) -> None:
+    """1, True and 1.0 are equal in Python and different in JSON: where a request has one notification, each gets a
+    request of its own."""
     server = ToyServer()
     deep: list[Any] = [value for scalar in SCALARS for value in (scalar, [scalar], {"n": scalar})]
     notes = [carrying(name, value) for value in deep] * 2
 
     async def main() -> list[Outcome]:
         settings = certificate(mixed=mixed)
-        async with gateway(server, settings, vendors={"toy": Telling}) as g:
+        async with gateway(server, settings, vendors={"toy": ShowsData}) as g:
             return await g.send_each([Push(PushToken(1, f"t{place}"), note) for place, note in enumerate(notes)])
 
     assert all(outcome.ok for outcome in run_virtual(main()))
@@ -158,8 +160,9 @@ def test_values_of_another_type_reach_their_own_phone(name: str, mixed: bool) ->
     assert mixed or server.calls["push"] == len(deep)
 
 
-def test_the_same_is_the_same_in_value_and_type() -> None:
-    """At every depth; the order of keys is none of it, and a moment of another zone is another."""
+def test_same_compares_value_and_type() -> None:
+    """This holds at every depth; the order of keys does not count, and the same moment in another zone is another
+    value."""
     noon = datetime.datetime(2026, 1, 1, 12, tzinfo=datetime.UTC)
     elsewhere = noon.astimezone(datetime.timezone(datetime.timedelta(hours=8)))
     different: list[tuple[dict[str, Any], dict[str, Any]]] = [
@@ -182,7 +185,7 @@ def test_the_same_is_the_same_in_value_and_type() -> None:
 
 @given(JSON, JSON)
 def test_same_is_narrower_than_equal(one: Any, other: Any) -> None:
-    """What is the same is equal and is the same JSON, whatever the order of keys."""
+    """Values that are the same are equal and give the same JSON, whatever the order of keys."""
     first, second = carrying("data", one), carrying("data", other)
 
     assert first == carrying("data", copy.deepcopy(one))
@@ -198,7 +201,7 @@ class Word(enum.StrEnum):
 
 
 class Loud(str):
-    """Shows itself otherwise than it is written in JSON."""
+    """A text class whose `str` differs from its JSON."""
 
     __slots__ = ()
 
@@ -210,8 +213,9 @@ class Number(enum.IntEnum):
     ONE = 1
 
 
-def test_classes_made_of_plain_ones_become_plain() -> None:
-    """A member of an enumeration and the text or number that it is are one notification, on the wire as in a group."""
+def test_subclasses_of_plain_types_become_plain() -> None:
+    """A member of an enumeration and its plain text or number make the same notification, in a request and for
+    grouping."""
     usual = Notification("hi", "hi", subtitle="hi", click=OpenUrl("hi"), ttl=1, data={"hi": ["hi", 1]})
     given_by_host = Notification(
         Word.HI,
@@ -228,7 +232,7 @@ def test_classes_made_of_plain_ones_become_plain() -> None:
     assert str(PushToken(Loud("hi"), Loud("hi")).token) == "hi"
 
 
-def test_a_click_of_a_class_of_the_hosts_own_is_that_click() -> None:
+def test_a_subclass_of_a_click_keeps_its_action() -> None:
     """It must not become the default, which opens the app."""
 
     class Shop(OpenUrl):
@@ -241,7 +245,7 @@ def test_a_click_of_a_class_of_the_hosts_own_is_that_click() -> None:
 
 
 def refusal(name: str, value: Any) -> str:
-    """The sentence that names it."""
+    """The message of the refusal."""
     with pytest.raises(FieldError) as caught:
         carrying(name, value)
     return str(caught.value)
@@ -270,15 +274,16 @@ CANARY = "canary-5d1f"
     ],
 )
 @pytest.mark.parametrize("name", SEVERAL)
-def test_what_json_cannot_hold_is_refused_by_its_key(name: str, value: Any, place: str, sentence: str) -> None:
-    """When the notification is made, naming the key and what would be right, never the value."""
+def test_values_that_json_cannot_hold_are_refused_by_key(name: str, value: Any, place: str, sentence: str) -> None:
+    """The error is raised when the notification is made; it names the key and what would be right, never the value."""
     owner = f'Notification.{name}["toy"]["k"]' if name == "overrides" else f'Notification.{name}["k"]'
 
     assert refusal(name, value) == f"{owner}{place}: {sentence}"
 
 
-def test_the_limits_of_what_is_handed_in() -> None:
-    """At the deepest it is taken, one deeper it is not; what holds itself, or doubles without end, is a mistake."""
+def test_the_depth_and_size_of_values_are_limited() -> None:
+    """The deepest allowed value is accepted, one level more is not; a value that contains itself, or grows without end,
+    is refused."""
     deep: Any = "x"
     for _ in range(DEEPEST - 1):
         deep = [deep]
@@ -297,7 +302,7 @@ def test_the_limits_of_what_is_handed_in() -> None:
 
 
 def test_other_values_are_frozen_too() -> None:
-    """A certificate's settings and an audience's lists are copies that refuse changes."""
+    """A certificate's settings and an audience's lists are copies that cannot be changed."""
     settings = {"a": {"b": ["x"]}}
     tokens = ["t1"]
     made, audience = Certificate(1, "toy", settings), Audience(AudienceKind.TOKENS, tokens)  # type: ignore[arg-type]

@@ -1,12 +1,12 @@
-"""What a push is, and how that decides its place in the queue."""
+"""`Intent`: what a push is for, and how that decides its place in the queue."""
 
 import pytest
 
 from pushgateway import FieldError, Intent, Notification, Priority, Push, PushToken
 
 
-def test_an_intent_is_given_as_itself_or_by_its_word() -> None:
-    """Hosts that read a word from elsewhere need no table; what is no word is refused with those there are."""
+def test_an_intent_may_be_given_by_its_word() -> None:
+    """A host that reads the word from elsewhere needs no table; an unknown word is refused with the list of words."""
     with pytest.raises(FieldError, match="chat, group_chat, mention") as caught:
         Notification("t", "b", intent="gossip")
 
@@ -17,7 +17,7 @@ def test_an_intent_is_given_as_itself_or_by_its_word() -> None:
 
 @pytest.mark.parametrize("intent", [None, *Intent])
 def test_the_queue_follows_the_intent(intent: Intent | None) -> None:
-    """A call goes before a chat and marketing after it, unless the host names a priority, however a push is made."""
+    """A call comes before a chat and marketing after it, unless the host gives a priority, however the push is made."""
     note = Notification("t", "b", intent=intent)
     wanted = {Intent.CALL: Priority.URGENT, Intent.MARKETING: Priority.BULK, Intent.NEWS: Priority.BULK}
     expected = wanted.get(intent, Priority.NORMAL) if intent else Priority.NORMAL

@@ -1,4 +1,4 @@
-"""The words a host gets back: made from the push, closed, and honest in the exception too."""
+"""Outcomes: they are made from the push, their words are fixed, and their exceptions say the same."""
 
 import copy
 from typing import Any
@@ -28,19 +28,19 @@ ENDINGS = [
 
 @pytest.mark.parametrize("outcome", ENDINGS)
 def test_an_outcome_keeps_the_address_of_its_push(outcome: Outcome) -> None:
-    """However it was made: the push token and the dedupe id are those of the push."""
+    """However it is made, it has the push token and the dedupe id of its push."""
     assert outcome.push_token is PUSH.push_token
     assert outcome.dedupe_id == "d-1"
 
 
 @pytest.mark.parametrize("outcome", ENDINGS)
 def test_only_an_accepted_push_has_no_reason(outcome: Outcome) -> None:
-    """`ok`, the status and the reason never contradict each other."""
+    """`ok`, status and reason never contradict each other."""
     assert outcome.ok is (outcome.status is Status.ACCEPTED) is (outcome.reason is None)
 
 
-def test_many_accepted_at_once_are_as_one_by_one() -> None:
-    """Field by field, what is not compared by `==` too; each is its push's."""
+def test_accepted_outcomes_made_together_equal_single_ones() -> None:
+    """They are equal in each field, also in those that `==` does not compare, and each belongs to its push."""
     pushes = [attrs.evolve(PUSH, dedupe_id=f"d-{number}", context=number) for number in range(3)]
     ids, cuts = ["m-0", None, "m-2"], [(), ("title",), ()]
 
@@ -51,8 +51,8 @@ def test_many_accepted_at_once_are_as_one_by_one() -> None:
     assert Outcome.all_accepted([], [], []) == []
 
 
-def test_each_maker_gives_its_ending() -> None:
-    """Refused before the request left is `NOT_SENT`; without a verdict it is `UNKNOWN` with its one reason."""
+def test_each_constructor_gives_its_status() -> None:
+    """A refusal before the request was sent is `NOT_SENT`; a missing verdict is `UNKNOWN` with its one reason."""
     seen = [(outcome.status, outcome.reason, outcome.attempts) for outcome in ENDINGS]
 
     assert seen == [
@@ -67,7 +67,7 @@ def test_each_maker_gives_its_ending() -> None:
 
 @pytest.mark.parametrize("sent", [True, False])
 def test_a_refusal_keeps_the_vendors_words(sent: bool) -> None:
-    """Code, sentence, pause and our own sentence travel with the outcome of every push of the request."""
+    """The outcome of every push of the request holds code, message and pause of the vendor, and our own detail."""
     outcome = REFUSED.outcome(PUSH, sent=sent)
 
     assert (outcome.vendor_code, outcome.vendor_message) == ("33", "no more today")
@@ -75,8 +75,8 @@ def test_a_refusal_keeps_the_vendors_words(sent: bool) -> None:
 
 
 @pytest.mark.parametrize(("given", "kept"), [(None, None), (0, 0.0), (-0.001, 0.0), (-1e12, 0.0), (5, 5.0), (0.5, 0.5)])
-def test_nobody_waits_for_the_past(given: float | None, kept: float | None) -> None:
-    """`retry_after` is never below 0, for pushes and broadcasts."""
+def test_retry_after_is_never_negative(given: float | None, kept: float | None) -> None:
+    """This holds for pushes and broadcasts."""
     broadcast = BroadcastOutcome(certificate_id="1", status=Status.REJECTED, retry_after=given)
 
     assert Outcome.rejected(PUSH, Reason.MUTED, retry_after=given).retry_after == kept
@@ -84,8 +84,8 @@ def test_nobody_waits_for_the_past(given: float | None, kept: float | None) -> N
 
 
 @pytest.mark.parametrize("outcome", ENDINGS)
-def test_raising_is_for_every_ending_but_accepted(outcome: Outcome) -> None:
-    """`raise_for_failure` hands the same value over in the exception, and says nothing for an accepted push."""
+def test_raise_for_failure_raises_unless_accepted(outcome: Outcome) -> None:
+    """The exception of `raise_for_failure` holds the same outcome; for an accepted push it does nothing."""
     if outcome.ok:
         assert outcome.raise_for_failure() is None
         return
@@ -97,8 +97,8 @@ def test_raising_is_for_every_ending_but_accepted(outcome: Outcome) -> None:
 
 
 @pytest.mark.parametrize("status", Status)
-def test_a_broadcast_raises_for_every_ending_but_accepted(status: Status) -> None:
-    """The same promise for broadcasts, whatever became of single tokens."""
+def test_raise_for_failure_of_a_broadcast_raises_unless_accepted(status: Status) -> None:
+    """This holds whatever became of single tokens."""
     outcome = BroadcastOutcome(certificate_id="7005", status=status, outcomes=(ENDINGS[1],))
 
     if status is Status.ACCEPTED:
@@ -111,7 +111,7 @@ def test_a_broadcast_raises_for_every_ending_but_accepted(status: Status) -> Non
 
 
 def test_outcomes_are_values() -> None:
-    """Equal when everything is equal, and not to be changed."""
+    """Equal when all fields are equal, and not to be changed."""
     with pytest.raises(attrs.exceptions.FrozenInstanceError):
         ENDINGS[0].status = Status.UNKNOWN  # type: ignore[misc]
 
@@ -119,15 +119,16 @@ def test_outcomes_are_values() -> None:
     assert Outcome.accepted(PUSH, "m-2") != ENDINGS[0]
 
 
-def test_the_words_are_closed() -> None:
-    """Four endings and twelve reasons, by the names that hosts store: a renamed one breaks their data."""
+def test_the_words_of_status_and_reason_are_fixed() -> None:
+    """Four statuses and twelve reasons, by the names that hosts store: renaming one would break their data."""
     assert [status.value for status in Status] == ["accepted", "rejected", "not_sent", "unknown"]
     assert [reason.value for reason in Reason] == [reason.name.lower() for reason in Reason]
     assert len(Reason) == 12
 
 
-def test_what_was_settled_before_stays_settled() -> None:
-    """A refusal of a whole request names the places it does not speak for, and stays the word it was."""
+def test_a_refusal_keeps_outcomes_that_were_set_before() -> None:
+    """`keeping` names the places of a batch that a refusal of the whole request is not about; the refusal itself is
+    unchanged."""
     expired = AccessExpired(Reason.CREDENTIALS, "11")
     places = {2: ENDINGS[4]}
 
@@ -140,8 +141,9 @@ def test_what_was_settled_before_stays_settled() -> None:
 
 
 @pytest.mark.parametrize("truncated", [(), ("title",)])
-def test_an_accepted_outcome_is_written_whole(truncated: tuple[str, ...]) -> None:
-    """It is written without its lock, so here is every field of it: the same value, and as frozen, as any other."""
+def test_an_accepted_outcome_has_every_field(truncated: tuple[str, ...]) -> None:
+    """It is made by a faster way without checks, so every field is compared here: it is equal to, and as frozen as, any
+    other."""
     push = Push(PushToken(7005, "a"), Notification("Hi", "mail"), dedupe_id="d-1", context="row 5")
     plain = Outcome(
         push_token=push.push_token,
@@ -175,8 +177,8 @@ def test_an_accepted_outcome_is_written_whole(truncated: tuple[str, ...]) -> Non
         ({"attempts": True}, "Outcome.attempts: must be a whole number"),
     ],
 )
-def test_an_outcome_that_contradicts_itself_cannot_be_made(wrong: dict[str, Any], says: str) -> None:
-    """A plug-in that makes one has failed, and hosts that compare with `is` are not misled."""
+def test_a_contradictory_outcome_is_refused(wrong: dict[str, Any], says: str) -> None:
+    """A plug-in that makes one has failed; hosts that compare with `is` can rely on the fields."""
     push = Push(PushToken(7005, "a"), Notification("a", "b"))
 
     with pytest.raises(FieldError, match=says):
@@ -184,7 +186,7 @@ def test_an_outcome_that_contradicts_itself_cannot_be_made(wrong: dict[str, Any]
 
 
 def test_an_outcome_keeps_the_id_and_the_context_of_its_push() -> None:
-    """By them the host finds his row: a plug-in that changes one has mixed up its pushes."""
+    """The host finds its row by them: a plug-in that changes one has mixed up its pushes."""
     context = object()
     push = Push(PushToken(7005, "a"), Notification("a", "b"), dedupe_id="1", context=context)
     right = Outcome.accepted(push, None)

@@ -1,6 +1,6 @@
-"""The words a host hands in: what they take, what they refuse by name, and what a log may see of them.
+"""The values that a host hands in: what they accept, what they refuse by name, and what of them a log may show.
 
-Law of this file: one canary stands for every token, title, body and secret; it must not come out anywhere.
+One canary text is used for every token, title, body and secret; it must not come out anywhere.
 """
 
 import copy
@@ -47,14 +47,14 @@ TOKEN = PushToken(7005, "token")
     ("given", "kept"), [(7005, "7005"), ("7005", "7005"), (" 7005\n", "7005"), (0, "0"), (-1, "-1"), ("a b", "a b")]
 )
 def test_a_certificate_id_is_kept_as_text(given: int | str, kept: str) -> None:
-    """7005 and "7005" are the same certificate, everywhere."""
+    """7005 and "7005" are the same certificate everywhere."""
     assert as_certificate_id(given) == kept
     assert PushToken(given, "t") == PushToken(kept, "t")
 
 
 @pytest.mark.parametrize("wrong", [True, False, None, 7.0, b"7005", "", "  ", ["7005"]])
-def test_what_is_no_certificate_id_is_refused(wrong: Any) -> None:
-    """A bool is no number of a certificate, and an empty id names none."""
+def test_an_invalid_certificate_id_is_refused(wrong: Any) -> None:
+    """A bool is not a number of a certificate, and an empty id names none."""
     assert field_of(lambda: as_certificate_id(wrong)) == "certificate_id"
     assert field_of(lambda: PushToken(wrong, "t")) == "certificate_id"
     assert field_of(lambda: Broadcast(wrong, NOTE, Audience.everyone())) == "certificate_id"
@@ -62,7 +62,7 @@ def test_what_is_no_certificate_id_is_refused(wrong: Any) -> None:
 
 @pytest.mark.parametrize("wrong", [None, 5, b"token", ["token"]])
 def test_a_token_is_text(wrong: Any) -> None:
-    """A token of another type is the host's mistake; an empty or odd one is the vendor's to judge."""
+    """A token of another type is a mistake of the host; an empty or odd one is for the vendor to refuse."""
     assert field_of(lambda: PushToken(1, wrong)) == "PushToken.token"
     assert [PushToken(1, odd).token for odd in ("", "a;b", "\u4f60", "a" * 10_000)] == [
         "",
@@ -73,8 +73,8 @@ def test_a_token_is_text(wrong: Any) -> None:
 
 
 @pytest.mark.parametrize("around", [" ", "\n", "\t", "\r\n", "\u3000", "\xa0"])
-def test_blanks_around_a_token_are_no_part_of_it(around: str) -> None:
-    """A line end that a file left is taken off, as of a certificate id: the phone is the same, and gets its pushes."""
+def test_blanks_around_a_token_are_removed(around: str) -> None:
+    """A line end from a file is removed, as from a certificate id: it is the same phone, and gets its pushes."""
     assert PushToken(1, f"{around}CN_a{around}") == PushToken(1, "CN_a")
     assert Audience.of_tokens([f"CN_a{around}", "CN_a"]).values == ("CN_a",)
 
@@ -94,8 +94,9 @@ def test_blanks_around_a_token_are_no_part_of_it(around: str) -> None:
         ("\u201cCN_a\u201d", 1, "a quotation mark"),
     ],
 )
-def test_what_no_token_can_hold_is_named_by_its_place(odd: str, place: int, name: str) -> None:
-    """A damaged input is the host's mistake, seen at once; as an outcome it would say that a living phone is dead."""
+def test_an_impossible_character_in_a_token_is_named_by_its_place(odd: str, place: int, name: str) -> None:
+    """A damaged input is a mistake of the host and raises at once; as an outcome it would say that a living phone is
+    dead."""
     for make, field in (
         (lambda: PushToken(1, odd), "PushToken.token"),
         (lambda: Audience.of_tokens(["CN_b", odd]), "Audience.of_tokens[1]"),
@@ -150,7 +151,7 @@ def test_a_wrong_type_in_a_notification_names_its_field(name: str, wrong: Any) -
 
 
 def test_every_field_of_a_notification_has_a_wrong_type() -> None:
-    """The table above leaves no field out: a new one that is not checked shows here."""
+    """The table above has every field, so a new field without a check fails here."""
     checked = {"title", "body", "subtitle", "click", "data", "ttl", "store_offline", "dedupe_id", "network"}
     checked |= {"time_zone", "show_from", "show_until", "receipt_url", "receipt_parameter", "channel_id", "overrides"}
     checked |= {"intent", "parameters"}
@@ -158,13 +159,14 @@ def test_every_field_of_a_notification_has_a_wrong_type() -> None:
     assert {field.name for field in attrs.fields(Notification)} == checked
 
 
-def test_a_ttl_of_nothing_is_a_ttl() -> None:
-    """0 seconds is the limit and is taken; empty texts are the vendor's rules to judge."""
+def test_a_ttl_of_zero_is_accepted() -> None:
+    """0 seconds is the limit and accepted; empty texts are for the vendor's rules."""
     assert Notification("", "", ttl=0).ttl == 0
 
 
 def test_a_display_window_has_a_length() -> None:
-    """It ends later than it begins, by a microsecond at least, whatever the zones; half a window is a window."""
+    """It ends later than it begins, by at least a microsecond, whatever the zones; a window with one end only is
+    accepted."""
     elsewhere = NOON.astimezone(timezone(timedelta(hours=8)))
     tick = timedelta(microseconds=1)
 
@@ -179,7 +181,8 @@ def test_a_display_window_has_a_length() -> None:
 
 @given(st.integers(0, 2**40), st.booleans(), st.sampled_from(Network), st.text(), st.text())
 def test_equal_notifications_are_one_key(ttl: int, store: bool, network: Network, title: str, body: str) -> None:
-    """Notifications group batches by their hash: equal ones always meet, and one field makes them different."""
+    """Batches are grouped by the hash of the notification: equal ones are always together, and one other field makes
+    them different."""
     first, second = (
         Notification(title, body, ttl=ttl, store_offline=store, network=network, data={"n": [1, {"a": None}]})
         for _ in range(2)
@@ -193,13 +196,14 @@ def test_equal_notifications_are_one_key(ttl: int, store: bool, network: Network
 
 @pytest.mark.parametrize("wrong", [0, -1, float("nan"), True, "5", b"", [5]])
 def test_a_timeout_is_a_positive_number(wrong: Any) -> None:
-    """A push without time could never leave."""
+    """A push without time could never be sent."""
     assert field_of(lambda: Push(TOKEN, NOTE, timeout=wrong)) == "Push.timeout"
     assert Push(TOKEN, NOTE, timeout=1e-9).timeout == 1e-9
 
 
-def test_a_push_is_made_of_its_words() -> None:
-    """A token for a push token, or a text for a notification, is told by name and type; the value is not quoted."""
+def test_a_push_refuses_arguments_of_another_type() -> None:
+    """A token in place of a push token, or a text in place of a notification, is named by argument and type; its value
+    is not quoted."""
     wrong: Any = CANARY
 
     assert field_of(lambda: Push(wrong, NOTE)) == "Push.push_token"
@@ -212,8 +216,8 @@ def test_a_push_is_made_of_its_words() -> None:
     assert CANARY not in shown(caught.value)
 
 
-def test_an_ordinary_push_is_one_with_all_defaults() -> None:
-    """The short way for nearly every send makes the same value."""
+def test_a_push_made_the_short_way_equals_one_with_defaults() -> None:
+    """The faster constructor for nearly every send makes an equal value."""
     token, note = PushToken(7, "t"), Notification("t", "b")
 
     made = Push.ordinary(token, note, "d-1")
@@ -223,7 +227,7 @@ def test_an_ordinary_push_is_one_with_all_defaults() -> None:
 
 
 def test_the_same_push_under_another_id() -> None:
-    """All else stays, by identity where a copy would be waste; it is as frozen as the first."""
+    """Every other field stays the same object where a copy would be waste; the result is as frozen as the first."""
     context = object()
     push = Push(PushToken(1, "a"), Notification("t", "b"), timeout=5.0, coalesce=False, context=context)
 
@@ -238,8 +242,8 @@ def test_the_same_push_under_another_id() -> None:
         twin.dedupe_id = "d-2"  # type: ignore[misc]
 
 
-def test_a_type_of_the_hosts_own_is_as_good() -> None:
-    """The glance at the usual types only saves time: what is a kind of them is taken too."""
+def test_subclasses_are_accepted_too() -> None:
+    """The check for the exact types only saves time; subclasses pass the full check."""
 
     class Word(enum.StrEnum):
         HI = "hi"
@@ -254,7 +258,7 @@ def test_a_type_of_the_hosts_own_is_as_good() -> None:
 
 @given(st.text(min_size=1), st.text(min_size=1))
 def test_secrets_are_equal_by_their_text(one: str, other: str) -> None:
-    """Any text works, lone surrogates too, and no `Secret` equals the text itself."""
+    """Any text works, lone surrogates too, and a `Secret` never equals the text itself."""
     assert (Secret(one) == Secret(other)) is (one == other)
     assert Secret(one).reveal() == one
     assert hash(Secret(one)) == hash(Secret(one))
@@ -262,13 +266,13 @@ def test_secrets_are_equal_by_their_text(one: str, other: str) -> None:
 
 
 @pytest.mark.parametrize("wrong", ["", None, 5, b"secret"])
-def test_a_secret_has_text(wrong: Any) -> None:
+def test_an_empty_secret_is_refused(wrong: Any) -> None:
     """An empty secret would sign everything the same way."""
     assert field_of(lambda: Secret(wrong)) == "secret"
 
 
-def test_a_secret_does_not_show_itself() -> None:
-    """Not in any way to make text of it, alone or inside of something, and it has no other attribute to look into."""
+def test_a_secret_is_not_shown() -> None:
+    """No way to make text of it, alone or within another value, shows it, and it has no other readable attribute."""
     secret = Secret(CANARY)
     texts = [repr(secret), str(secret), f"{secret}", f"{secret!s:>40}", f"{secret:40}", "%s %r" % (secret, secret)]  # noqa: UP031
     texts += ["{}".format(secret), repr([secret]), repr({"a": secret})]  # noqa: UP032
@@ -279,7 +283,7 @@ def test_a_secret_does_not_show_itself() -> None:
 
 @pytest.mark.parametrize("protocol", range(6))
 def test_a_secret_is_not_pickled(protocol: int) -> None:
-    """What is pickled lands in queues and on disks; a copy within the process is the same object."""
+    """Pickled data gets into queues and onto disks; a copy within the process is the same object."""
     with pytest.raises(TypeError, match="not pickled") as caught:
         Secret(CANARY).__reduce_ex__(protocol)
     (kept,) = copy.deepcopy([secret := Secret(CANARY)])
@@ -289,7 +293,7 @@ def test_a_secret_is_not_pickled(protocol: int) -> None:
 
 
 @given(st.text())
-def test_a_mask_tells_tokens_apart_and_shows_none(token: str) -> None:
+def test_a_mask_distinguishes_tokens_without_showing_them(token: str) -> None:
     """The same token has the same mask everywhere, of one length, however long or odd the token is."""
     assert mask(token) == mask(token)
     assert len(mask(token)) == len("tok:01234567")
@@ -297,18 +301,18 @@ def test_a_mask_tells_tokens_apart_and_shows_none(token: str) -> None:
 
 
 def test_values_are_frozen() -> None:
-    """What was handed in does not change on its way."""
+    """A value that was handed in cannot be changed later."""
     for value in (TOKEN, NOTE, Push(TOKEN, NOTE), Audience.everyone(), OpenUrl("u")):
         with pytest.raises(attrs.exceptions.FrozenInstanceError):
             setattr(value, attrs.fields(type(value))[0].name, "changed")
 
 
 def shown(error: BaseException) -> str:
-    """All that a log may make of an exception."""
+    """Everything that a log may make of an exception."""
     return "".join(traceback.TracebackException.from_exception(error).format_exception_only()) + repr(error)
 
 
-def telling_values() -> Iterator[object]:
+def values_with_content() -> Iterator[object]:
     """One of each public value, with the canary wherever a host or a vendor may put content."""
     clicks = (OpenIntent(CANARY), OpenActivity(CANARY), OpenUrl(CANARY), OpenIntentUri(CANARY))
     note = Notification(
@@ -342,16 +346,16 @@ def telling_values() -> Iterator[object]:
     yield from (Response(200, {"x": CANARY}, CANARY.encode()), Reply("0", CANARY, {CANARY: CANARY}))
 
 
-@pytest.mark.parametrize("value", list(telling_values()), ids=lambda value: type(value).__name__)
-def test_no_repr_tells_content(value: object) -> None:
-    """A `repr` is what a log may show: no token, title, body or secret, nor a vendor's sentence that quotes one."""
+@pytest.mark.parametrize("value", list(values_with_content()), ids=lambda value: type(value).__name__)
+def test_no_repr_shows_content(value: object) -> None:
+    """A `repr` may be logged: it holds no token, title, body or secret, nor a vendor's message that quotes one."""
     assert CANARY not in repr(value)
     assert CANARY not in str(value)
     assert CANARY not in f"{[value]}"
 
 
-def test_no_exception_tells_content() -> None:
-    """An exception that carries an outcome or a vendor's sentence does not show it; the values stay readable."""
+def test_no_exception_shows_content() -> None:
+    """An exception with an outcome or a vendor's message does not show it; the values stay readable as attributes."""
     refused = Refused(Reason.MUTED, "5", CANARY, 3.0, "a sentence of ours")
     expired = AccessExpired(Reason.CREDENTIALS, "11", CANARY)
     failed = PushFailed(refused.outcome(Push(PushToken(1, CANARY), Notification(CANARY, CANARY))))
@@ -363,8 +367,8 @@ def test_no_exception_tells_content() -> None:
 
 
 @pytest.mark.parametrize("wrong", [CANARY, [CANARY], {CANARY: CANARY}, CANARY.encode()])
-def test_no_complaint_quotes_the_value(wrong: Any) -> None:
-    """What is wrong is told by field and type: a log of the host's mistakes holds no token and no text."""
+def test_no_message_about_a_mistake_quotes_the_value(wrong: Any) -> None:
+    """It names field and type: a log of the host's mistakes holds no token and no text."""
     mistakes: list[Callable[[], object]] = [
         lambda: PushToken(1, [wrong]),  # type: ignore[arg-type]
         lambda: PushToken([wrong], "t"),  # type: ignore[arg-type]

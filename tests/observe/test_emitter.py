@@ -1,4 +1,4 @@
-"""The watch: observers hear everything and hurt nobody, the log hears what an operator must mend."""
+"""`Emitter`: observers get every event and cannot disturb the sending; the log gets what an operator must fix."""
 
 import asyncio
 import functools
@@ -31,41 +31,42 @@ CANARY = "canary-5e1f"
 
 @pytest.fixture
 def lines(caplog: pytest.LogCaptureFixture) -> Callable[[], list[str]]:
-    """What the log has by now, as `LEVEL sentence`."""
+    """The log so far, as `LEVEL sentence` lines."""
     caplog.set_level(logging.INFO, logger="pushgateway.observe.emitter")
     return lambda: [
         f"{record.levelname} {record.getMessage()}" for record in caplog.records if record.name.endswith("emitter")
     ]
 
 
-def test_an_observer_hears_every_event_as_it_is() -> None:
-    """Each kind reaches the observer, in order, as the value that was emitted."""
-    heard: list[Event] = []
-    emitter = Emitter(heard.append, Clock())
+def test_an_observer_gets_every_event_unchanged() -> None:
+    """Each kind of event reaches the observer, in order, as the value that was emitted."""
+    received: list[Event] = []
+    emitter = Emitter(received.append, Clock())
 
     for event in one_of_each():
         emitter.emit(event)
 
-    assert heard == one_of_each()
+    assert received == one_of_each()
 
 
 def test_without_an_observer_outcomes_need_not_be_made() -> None:
-    """The engine asks before it builds an event for each accepted push."""
+    """The engine checks this before it builds an event for each accepted push."""
     assert not Emitter(None, Clock()).is_observed
     assert Emitter(lambda event: None, Clock()).is_observed
 
 
 @pytest.mark.parametrize("error", [ValueError, asyncio.CancelledError, RecursionError, StopIteration])
-def test_what_an_observer_raises_stays_with_the_watch(
+def test_an_exception_of_an_observer_is_logged_and_not_passed_on(
     error: type[BaseException], lines: Callable[[], list[str]]
 ) -> None:
-    """A broken observer costs a line a minute with type and place, never a push, and never tells the message."""
+    """A broken observer costs one line a minute with type and place, never a push, and the line never holds the
+    exception's text."""
     clock = Clock()
-    heard = 0
+    received = 0
 
     def observer(event: Event) -> None:
-        nonlocal heard
-        heard += 1
+        nonlocal received
+        received += 1
         raise error(CANARY)
 
     emitter = Emitter(observer, clock)
@@ -75,7 +76,7 @@ def test_what_an_observer_raises_stays_with_the_watch(
     emitter.emit(request_done())
 
     first, second = lines()
-    assert heard == 1001
+    assert received == 1001
     assert first.startswith(f"ERROR the observer failed: {error.__name__} in ")
     assert ".observer, line " in first
     assert second.endswith("; 999 more since the last line")
@@ -83,19 +84,19 @@ def test_what_an_observer_raises_stays_with_the_watch(
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit])
-def test_what_ends_the_process_passes(error: type[BaseException]) -> None:
-    """Ctrl-C while an observer runs, or an observer that exits, is not swallowed: it ends the loop in a turn of its
-    own, when whoever told the event has done the rest of its work."""
+def test_exceptions_that_end_the_process_are_passed_on(error: type[BaseException]) -> None:
+    """Ctrl-C while an observer runs, or an observer that exits, is not lost: it is raised in a later turn of the loop,
+    after the code that emitted the event has finished."""
 
     def observer(event: Event) -> None:
         raise error
 
     async def main() -> None:
         emitter.emit(request_done())
-        told.append("emitted")
+        steps.append("emitted")
         await asyncio.sleep(0)
 
-    told: list[str] = []
+    steps: list[str] = []
     emitter = Emitter(observer, Clock())
     with pytest.raises(error):
         emitter.emit(request_done())
@@ -103,14 +104,14 @@ def test_what_ends_the_process_passes(error: type[BaseException]) -> None:
     try:
         with pytest.raises(error):
             loop.run_until_complete(main())
-        assert told == ["emitted"]
+        assert steps == ["emitted"]
     finally:
         loop.run_until_complete(asyncio.sleep(0))
         loop.close()
 
 
-def test_a_broken_log_handler_hurts_nobody() -> None:
-    """A filter of the host's that raises does not reach the sending."""
+def test_a_broken_log_handler_does_not_affect_sending() -> None:
+    """An exception of a log filter of the host does not reach the code that sends."""
     log = logging.getLogger("pushgateway.observe.emitter")
     asked = 0
 
@@ -132,7 +133,7 @@ def test_a_broken_log_handler_hurts_nobody() -> None:
 @pytest.mark.parametrize(
     "wrong", ["print", 7, asyncio.sleep, functools.partial(asyncio.sleep, 1)], ids=["str", "int", "async", "partial"]
 )
-def test_what_cannot_observe_is_refused(wrong: object) -> None:
+def test_an_object_that_cannot_observe_is_refused(wrong: object) -> None:
     """Text, numbers and coroutine functions are refused when the gateway is made, not at the first event."""
     with pytest.raises(FieldError, match="observer"):
         Emitter(wrong, Clock())  # type: ignore[arg-type]
@@ -149,8 +150,8 @@ def test_an_object_with_an_async_call_is_refused() -> None:
         Emitter(Asynchronous(), Clock())  # type: ignore[arg-type]
 
 
-def test_an_observer_that_causes_events_comes_to_an_end(lines: Callable[[], list[str]]) -> None:
-    """What an observer causes is told to it a few levels deep, and then no more; each emit returns."""
+def test_an_observer_that_causes_events_does_not_loop_endlessly(lines: Callable[[], list[str]]) -> None:
+    """Events that an observer causes are passed to it a few levels deep, and then no more; each `emit` returns."""
     depths: list[int] = []
 
     def observer(event: Event) -> None:
@@ -229,8 +230,11 @@ SENTENCES: list[tuple[Event, str, str]] = [
 
 
 @pytest.mark.parametrize(("event", "detail", "sentence"), SENTENCES, ids=[case[2][:60] for case in SENTENCES])
-def test_a_line_says_what_and_whose(event: Event, detail: str, sentence: str, lines: Callable[[], list[str]]) -> None:
-    """Each kind of event that an operator should hear of is one sentence, graver where only a person can mend it."""
+def test_a_log_line_names_the_problem_and_the_certificate(
+    event: Event, detail: str, sentence: str, lines: Callable[[], list[str]]
+) -> None:
+    """Each kind of event that an operator should know of is one sentence; the level is higher where only a person can
+    fix it."""
     Emitter(None, Clock()).emit(event, detail)
 
     assert lines() == [sentence]
@@ -250,15 +254,16 @@ def test_a_line_says_what_and_whose(event: Event, detail: str, sentence: str, li
     ],
     ids=str,
 )
-def test_what_is_nobodys_to_mend_is_not_logged(event: Event, lines: Callable[[], list[str]]) -> None:
-    """A dead token is the host's everyday business, not a line in the log."""
+def test_events_that_need_no_operator_are_not_logged(event: Event, lines: Callable[[], list[str]]) -> None:
+    """A dead token is normal work of the host, and not logged."""
     Emitter(None, Clock()).emit(event)
 
     assert lines() == []
 
 
 def test_one_line_and_then_one_a_minute(lines: Callable[[], list[str]]) -> None:
-    """The first is told at once; the next when a minute is over, not a moment before, with how many came between."""
+    """The first line comes at once; the next when a minute is over and not earlier, with the number of events in
+    between."""
     clock = Clock()
     emitter = Emitter(None, clock)
     refused = outcome_given(Reason.CREDENTIALS, vendor_code="14")
@@ -274,8 +279,8 @@ def test_one_line_and_then_one_a_minute(lines: Callable[[], list[str]]) -> None:
     assert lines()[1].endswith("vendor code 14; 500 more since the last line")
 
 
-def test_different_things_are_told_apart(lines: Callable[[], list[str]]) -> None:
-    """One certificate's trouble does not hide another's, nor one code another."""
+def test_different_problems_have_different_lines(lines: Callable[[], list[str]]) -> None:
+    """A problem of one certificate does not hide another's, nor one code another."""
     emitter = Emitter(None, Clock())
 
     for _ in range(10):
@@ -288,7 +293,7 @@ def test_different_things_are_told_apart(lines: Callable[[], list[str]]) -> None
 
 
 def test_shed_pushes_are_counted_by_the_push(lines: Callable[[], list[str]]) -> None:
-    """What is held back counts pushes, not events."""
+    """The number of suppressed ones counts pushes, not events."""
     clock = Clock()
     emitter = Emitter(None, clock)
 
@@ -300,8 +305,9 @@ def test_shed_pushes_are_counted_by_the_push(lines: Callable[[], list[str]]) -> 
     assert lines()[1] == "WARNING certificate 7005: the queue is full, 1 refused at once; 200 more since the last line"
 
 
-def test_an_endless_variety_fills_neither_memory_nor_disk(lines: Callable[[], list[str]]) -> None:
-    """Beyond so many different things all others share a line; when their minute is over they are told apart again."""
+def test_an_endless_variety_of_problems_needs_bounded_memory_and_disk(lines: Callable[[], list[str]]) -> None:
+    """Above a number of different problems all others share a line; when the minute is over they have their own lines
+    again."""
     clock = Clock()
     emitter = Emitter(None, clock)
 
@@ -317,7 +323,7 @@ def test_an_endless_variety_fills_neither_memory_nor_disk(lines: Callable[[], li
 
 
 @given(st.text(max_size=3 * LONGEST))
-def test_whatever_comes_from_outside_is_one_printable_line(text: str) -> None:
+def test_texts_from_outside_become_one_printable_line(text: str) -> None:
     """A vendor's code, a detail or a host's id cannot fake a log entry, hide text or fill the line."""
     event = OutcomeGiven(certificate_id=text, brand="oppo", status=Status.UNKNOWN, vendor_code=text, duration=0.0)
 
@@ -327,8 +333,8 @@ def test_whatever_comes_from_outside_is_one_printable_line(text: str) -> None:
     assert len(plain(text)) <= 10 * (LONGEST + 1)
 
 
-def test_attacks_on_the_log_are_shown_as_they_are() -> None:
-    """New lines, terminal colours and reversed writing are escaped; Chinese is left readable."""
+def test_control_characters_in_the_log_are_escaped() -> None:
+    """New lines, terminal colours and reversed writing are escaped; Chinese stays readable."""
     assert plain("a\nERROR b") == "a\\nERROR b"
     assert plain("\x1b[31m\u202e") == "\\x1b[31m\\u202e"
     assert plain("证书") == "证书"
@@ -337,5 +343,5 @@ def test_attacks_on_the_log_are_shown_as_they_are() -> None:
 
 
 def test_requests_are_not_logged() -> None:
-    """A line for each request would fill the log in ordinary times."""
+    """A line for each request would fill the log in normal operation."""
     assert RequestDone not in LINES

@@ -1,6 +1,6 @@
-"""The guard of the events: what observers see has no place for content.
+"""The fields of events: no event class has a place for a token, a title, a body or a secret.
 
-Law of this file: the guard reads the fields of every event class, and is seen to fail on classes that could tell.
+The check reads the fields of every event class; it is itself tested on classes that break the rule.
 """
 
 import math
@@ -15,12 +15,12 @@ from pushgateway.observe import events
 from pushgateway.observe.events import BreakerState, Event, RateChanged, Reloaded, RequestDone
 
 TEXTS = {"certificate_id", "brand", "region", "quota", "vendor_code", "name"}
-"""Fields that hold text; all of them are keys or numbers, and each of them was looked at."""
+"""Names of fields that may hold text; all of them are keys or numbers, and each was reviewed."""
 IDS = {"added", "changed", "removed"}
-"""Fields that hold certificate ids."""
-TELLING = re.compile(r"token|title|body|content|secret|message|detail|text|notification|push$|url|headers")
+"""Names of fields that hold certificate ids."""
+NAMED_LIKE_CONTENT = re.compile(r"token|title|body|content|secret|message|detail|text|notification|push$|url|headers")
 CLOSED = {int, float, bool, type(None), Status, SumStatus, Reason, BreakerState}
-"""Types that hold no text of anybody's."""
+"""Types that cannot hold any free text."""
 
 KINDS = [kind for kind in vars(events).values() if isinstance(kind, type) and issubclass(kind, Event)]
 every_kind = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
@@ -38,23 +38,25 @@ def allowed(name: str, hint: Any) -> bool:
     return all(allowed(name, part) for part in parts) if parts and get_origin(hint) is not tuple else hint in CLOSED
 
 
-def telling_fields(kind: type) -> list[str]:
-    """A sentence for each field that could hold what no observer may see."""
+def fields_with_content(kind: type) -> list[str]:
+    """One sentence for each field that could hold what an observer must not see."""
     hints = get_type_hints(kind)
     names = [field.name for field in attrs.fields(kind)]
     faults = [f"{kind.__name__}.{name} could hold text" for name in names if not allowed(name, hints[name])]
-    return faults + [f"{kind.__name__}.{name} is named like content" for name in names if TELLING.search(name)]
+    return faults + [
+        f"{kind.__name__}.{name} is named like content" for name in names if NAMED_LIKE_CONTENT.search(name)
+    ]
 
 
 @every_kind
 def test_no_event_has_a_place_for_content(kind: type[Event]) -> None:
     """No field can hold a token, a title, a body or a secret."""
-    assert telling_fields(kind) == []
+    assert fields_with_content(kind) == []
 
 
 @every_kind
 def test_events_are_frozen_values(kind: type[Event]) -> None:
-    """An observer cannot change what the next one sees, nor hang something on it."""
+    """An observer can neither change what the next one gets nor add an attribute."""
     assert attrs.has(kind)
     assert kind.__setattr__ is not object.__setattr__
     assert "__slots__" in vars(kind)
@@ -62,8 +64,8 @@ def test_events_are_frozen_values(kind: type[Event]) -> None:
     assert kind.__doc__
 
 
-def test_telling_fields_are_seen() -> None:
-    """The guard sees text under a new name, content under a harmless type, and lists of anything."""
+def test_the_check_finds_fields_with_content() -> None:
+    """It finds text under a new name, content under a harmless type, and lists of anything."""
 
     @attrs.frozen
     class Leaky:
@@ -75,7 +77,7 @@ def test_telling_fields_are_seen() -> None:
         quota: str | None
         status: int | None
 
-    assert telling_fields(Leaky) == [
+    assert fields_with_content(Leaky) == [
         "Leaky.note could hold text",
         "Leaky.targets could hold text",
         "Leaky.extra could hold text",
@@ -83,8 +85,8 @@ def test_telling_fields_are_seen() -> None:
     ]
 
 
-def test_an_infinite_rate_is_none() -> None:
-    """No limit is one word only, and none that a gauge or JSON cannot hold."""
+def test_an_unlimited_rate_is_none() -> None:
+    """None is the only value for "no limit", because a gauge or JSON cannot hold infinity."""
     changed = RateChanged(
         certificate_id="1", brand="oppo", region="", pushes_per_second=math.inf, requests_per_second=20.0
     )
@@ -93,7 +95,7 @@ def test_an_infinite_rate_is_none() -> None:
 
 
 def test_a_frozen_event_refuses_changes() -> None:
-    """Changing an event raises, and a reload is of no single certificate."""
+    """Changing an event raises, and a reload has no certificate id."""
     reloaded = Reloaded(added=("7005",))
 
     with pytest.raises(attrs.exceptions.FrozenInstanceError):

@@ -1,4 +1,4 @@
-"""The journal: one line for each push, bounded, without a token or a content, and nobody waits for it."""
+"""The journal: one line for each push, bounded in size, without token or content, and no push waits for it."""
 
 import json
 import logging
@@ -22,7 +22,7 @@ TOKEN = PushToken(7005, "CN_0123456789abcdef")
 
 
 def ended(number: int = 0, push_token: PushToken = TOKEN, reason: Reason | None = None) -> Ended:
-    """What is kept of a push."""
+    """The journal's record of a push."""
     kept: list[Ended] = []
     traces = Traces(1, now=lambda: 5.0, clock=lambda: 0.0)
     traces.subscribe(kept.append, lambda receipt: None)
@@ -40,8 +40,8 @@ def lines(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text("ascii").splitlines()]
 
 
-def test_each_push_of_a_batch_is_a_line(tmp_path: Path) -> None:
-    """In order, also where no traces are kept."""
+def test_each_push_of_a_batch_is_one_line(tmp_path: Path) -> None:
+    """The lines are in order, also where no traces are kept."""
     path = tmp_path / "push.jsonl"
     push_tokens = [PushToken(1, f"t-{number}") for number in range(30)]
 
@@ -52,14 +52,14 @@ def test_each_push_of_a_batch_is_a_line(tmp_path: Path) -> None:
     with Journal(path) as journal:
         run_virtual(send())
 
-    told = lines(path)
-    assert [line["token"] for line in told] == list(map(token_digest, push_tokens))
-    assert {(line["status"], line["attempts"]) for line in told} == {("accepted", 1)}
-    assert len({line["dedupe_id"] for line in told}) == len({line["message_id"] for line in told}) == 30
+    written = lines(path)
+    assert [line["token"] for line in written] == list(map(token_digest, push_tokens))
+    assert {(line["status"], line["attempts"]) for line in written} == {("accepted", 1)}
+    assert len({line["dedupe_id"] for line in written}) == len({line["message_id"] for line in written}) == 30
 
 
-def test_each_push_of_a_gateway_is_a_line(tmp_path: Path) -> None:
-    """What became of it and why, with the digest of its token; no token, title or body."""
+def test_each_push_of_a_gateway_is_one_line(tmp_path: Path) -> None:
+    """It holds the outcome with its reason, and the digest of the token; no token, title or body."""
     path = tmp_path / "push.jsonl"
     server = ToyServer()
     server.codes["dead"] = "2"
@@ -89,8 +89,8 @@ def test_a_line_says_when_and_how_long(tmp_path: Path) -> None:
     assert (line["at"], line["seconds"]) == (1_700_000_001.0, 4.0)
 
 
-def test_only_losses_where_that_is_asked_for(tmp_path: Path) -> None:
-    """A host with many pushes may leave out what was accepted."""
+def test_accepted_pushes_can_be_left_out(tmp_path: Path) -> None:
+    """A host with many pushes may record only those that were not accepted."""
     with book(tmp_path / "j", accepted=False) as journal:
         journal.note(ended(1))
         journal.note(ended(2, reason=Reason.MUTED))
@@ -99,7 +99,7 @@ def test_only_losses_where_that_is_asked_for(tmp_path: Path) -> None:
 
 
 def test_receipts_are_lines_too(tmp_path: Path) -> None:
-    """With the vendor's word and our kind, under the same digest."""
+    """They have the vendor's word and our kind, under the same digest."""
     traces = Traces(1, now=lambda: 5.0, clock=lambda: 0.0)
     receipt = Receipt(push_token=TOKEN, kind=ReceiptKind.ARRIVED, event="push_arrive", message_id="m", at=7.0)
     with book(tmp_path / "j") as journal:
@@ -111,7 +111,7 @@ def test_receipts_are_lines_too(tmp_path: Path) -> None:
 
 
 def test_the_file_is_bounded(tmp_path: Path) -> None:
-    """Full, it becomes the older one, and that is the only one: never more than twice the bound."""
+    """When it is full it becomes the older file, of which there is one: together never more than twice the bound."""
     path = tmp_path / "j"
     for number in range(40):
         with book(path, max_bytes=2000) as journal:
@@ -126,7 +126,7 @@ def test_the_file_is_bounded(tmp_path: Path) -> None:
 
 
 def test_reading_finds_one_phone_of_one_certificate(tmp_path: Path) -> None:
-    """Lines of others, torn lines and what is no JSON are passed over; oldest first."""
+    """Lines of others, torn lines and invalid JSON are skipped; the oldest comes first."""
     other, elsewhere = PushToken(7005, "CN_other"), PushToken(7006, TOKEN.token)
     path = tmp_path / "j"
     with book(path) as journal:
@@ -139,20 +139,20 @@ def test_reading_finds_one_phone_of_one_certificate(tmp_path: Path) -> None:
     assert token_digest(TOKEN) != token_digest(elsewhere)
 
 
-def test_no_file_is_told() -> None:
-    """Who reads a journal that is not there has made a mistake."""
+def test_reading_a_missing_journal_is_an_error() -> None:
+    """A reader that names a file that does not exist has made a mistake."""
     with pytest.raises(FieldError, match="journal: there is no such file"):
         list(read_journal("nowhere.jsonl", TOKEN))
 
 
-def test_a_folder_that_is_not_there_is_told_at_once(tmp_path: Path) -> None:
-    """Not only when the first push ends."""
+def test_a_missing_folder_is_an_error_at_once(tmp_path: Path) -> None:
+    """The error comes when the journal is made, not when the first push ends."""
     with pytest.raises(FieldError, match=r"Journal\.path: cannot be written \(FileNotFoundError\)"):
         Journal(tmp_path / "nowhere" / "j")
 
 
-def test_what_waits_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """At the bound it is kept, one more is dropped and counted: a slow disk costs lines, never memory or a push."""
+def test_the_number_of_waiting_lines_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At the bound a line is kept, one more is dropped and counted: a slow disk costs lines, never memory or a push."""
     monkeypatch.setattr(journals, "WAITING", 3)
     journal = book(tmp_path / "j")
     monkeypatch.setattr(journal, "_begin", lambda: None)
@@ -163,10 +163,10 @@ def test_what_waits_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert journal.dropped == 1
 
 
-def test_a_full_disk_hurts_nobody(
+def test_a_full_disk_does_not_affect_pushes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """What cannot be written is counted, one line in the log says so, and the next is tried again."""
+    """Lines that cannot be written are counted, one line in the log says so, and the next is tried again."""
     path = tmp_path / "j"
     journal = book(path)
     whole = journal._open
@@ -189,14 +189,14 @@ def test_a_full_disk_hurts_nobody(
     assert [line["dedupe_id"] for line in lines(path)] == ["d-2"]
 
 
-@pytest.mark.parametrize("room", range(0, 700, 23))
-def test_a_torn_line_costs_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, room: int) -> None:
-    """A disk that is full after any number of bytes, in the middle of a line or at its end: whole lines can be read,
-    the next one stands in a line of its own, and `dropped` counts exactly what is not in the file."""
+@pytest.mark.parametrize("free", range(0, 700, 23))
+def test_a_torn_line_affects_no_other_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, free: int) -> None:
+    """If the disk is full after any number of bytes, in the middle of a line or at its end, whole lines can be read,
+    the next one begins on a line of its own, and `dropped` counts exactly what is not in the file."""
     path = tmp_path / "j"
     journal = book(path)
     write = os.write
-    left = room
+    left = free
 
     def short(handle: int, content: bytes) -> int:
         nonlocal left
@@ -215,24 +215,25 @@ def test_a_torn_line_costs_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     journal.note(ended(3))
     journal.close()
 
-    found = [told["dedupe_id"] for told in read_journal(path, TOKEN)]
+    found = [line["dedupe_id"] for line in read_journal(path, TOKEN)]
     assert found == [f"d-{number}" for number in range(3 - journal.dropped)] + ["d-3"]
 
 
-def test_a_line_torn_by_a_crash_costs_itself(tmp_path: Path) -> None:
-    """What a process that was killed has left does not swallow the first line of the next one."""
+def test_a_line_torn_by_a_crash_affects_no_other_line(tmp_path: Path) -> None:
+    """The rest of a line of a killed process does not make the first line of the next process unreadable."""
     path = tmp_path / "j"
     path.write_bytes(b'{"at": 1.0, "tok')
 
     with book(path) as journal:
         journal.note(ended(1))
 
-    assert [told["dedupe_id"] for told in read_journal(path, TOKEN)] == ["d-1"]
+    assert [line["dedupe_id"] for line in read_journal(path, TOKEN)] == ["d-1"]
     assert journal.dropped == 0
 
 
-def test_a_file_open_to_others_is_closed_to_them(tmp_path: Path) -> None:
-    """One that was there before may have any mode; what is no file, such as a pipe, is refused."""
+def test_a_readable_file_is_made_private(tmp_path: Path) -> None:
+    """A file that was there before may have any mode and gets the owner's only; something that is no file, such as a
+    pipe, is refused."""
     path = tmp_path / "j"
     path.touch(0o644)
     path.chmod(0o644)
@@ -246,7 +247,7 @@ def test_a_file_open_to_others_is_closed_to_them(tmp_path: Path) -> None:
 
 
 def test_each_process_writes_its_own_lines(tmp_path: Path) -> None:
-    """What waited when the process was forked is written by the parent alone; the child writes what comes after."""
+    """Lines that waited at the fork are written by the parent only; the child writes those that come after it."""
     path = tmp_path / "j"
     journal = book(path)
     journal._queue.put(ended(0))
@@ -260,11 +261,11 @@ def test_each_process_writes_its_own_lines(tmp_path: Path) -> None:
     journal.close()
 
     assert code == 0
-    assert sorted(told["dedupe_id"] for told in read_journal(path, TOKEN)) == ["d-0", "d-1", "d-2"]
+    assert sorted(line["dedupe_id"] for line in read_journal(path, TOKEN)) == ["d-0", "d-1", "d-2"]
 
 
-def test_a_thread_that_cannot_be_had_costs_no_push(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A machine without room for another thread: the line is counted as dropped, and nothing is raised."""
+def test_a_failed_start_of_the_thread_costs_no_push(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a machine that cannot start another thread, the line is counted as dropped, and nothing is raised."""
     journal = book(tmp_path / "j")
 
     def none_left(*_: object, **__: object) -> None:
@@ -277,7 +278,7 @@ def test_a_thread_that_cannot_be_had_costs_no_push(tmp_path: Path, monkeypatch: 
 
 
 def test_a_process_that_ends_without_a_close_loses_no_line(tmp_path: Path) -> None:
-    """The interpreter's end waits a moment for the disk."""
+    """The end of the interpreter waits a moment for the disk."""
     path = tmp_path / "j"
     program = (
         "from pushgateway import Journal, PushToken, Receipt, ReceiptKind\n"
@@ -293,15 +294,15 @@ def test_a_process_that_ends_without_a_close_loses_no_line(tmp_path: Path) -> No
     assert len(list(read_journal(path, TOKEN))) == 500
 
 
-def test_a_file_is_for_its_owner(tmp_path: Path) -> None:
-    """Nobody else may read it, and its repr shows no path."""
+def test_the_file_is_readable_by_its_owner_only(tmp_path: Path) -> None:
+    """Its mode excludes all others, and the journal's repr shows no path."""
     journal = book(tmp_path / "j")
 
     assert (tmp_path / "j").stat().st_mode & 0o077 == 0
     assert repr(journal) == "Journal('j')"
 
 
-def test_what_is_no_journal_is_refused() -> None:
-    """A path alone would never be closed."""
+def test_an_object_that_is_no_journal_is_refused() -> None:
+    """A path alone is refused, because no one would close the file."""
     with pytest.raises(FieldError, match=r"Gateway\.journal: must be a Journal, is str"):
         gateway(ToyServer(), journal="push.jsonl")

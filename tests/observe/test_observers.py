@@ -1,6 +1,7 @@
-"""Observers of a whole gateway: every push is told once, nothing is told of its content, and nothing they do hurts.
+"""Observers of a whole gateway: every push is reported once, no event holds content, and an observer cannot disturb the
+sending.
 
-Law of this file: events come from the engine, through `Gateway(observer=…)`; nothing is emitted by hand.
+Events come from the engine, through `Gateway(observer=…)`; none is emitted by hand.
 """
 
 import asyncio
@@ -30,69 +31,69 @@ def pushes(count: int, title: str = "title") -> list[Push]:
     return [Push(PushToken(1, f"k{i}"), note(title)) for i in range(count)]
 
 
-def test_every_push_is_told_once_as_it_ended() -> None:
-    """The events of outcomes are the outcomes: the same statuses, reasons, codes and attempts, none lost or double."""
+def test_every_push_is_reported_once_with_its_outcome() -> None:
+    """The events equal the outcomes: the same statuses, reasons, codes and attempts, none missing or double."""
     server = ToyServer()
     server.codes = {"k1": "2", "k2": "3", "k3": "8"}
     server.answers = ["6", NoVerdict("cut"), "5"]
-    heard: list[Event] = []
+    received: list[Event] = []
 
     async def main() -> list[Outcome]:
-        async with gateway(server, certificate(size=5), observer=heard.append) as g:
+        async with gateway(server, certificate(size=5), observer=received.append) as g:
             unknown = await g.send(PushToken("no-such", "k"), note())
             return [unknown, *await g.send_each(pushes(40))]
 
     outcomes = run_virtual(main())
 
-    told = [event for event in heard if isinstance(event, OutcomeGiven)]
-    assert Counter((e.certificate_id, e.status, e.reason, e.vendor_code, e.attempts) for e in told) == Counter(
+    given = [event for event in received if isinstance(event, OutcomeGiven)]
+    assert Counter((e.certificate_id, e.status, e.reason, e.vendor_code, e.attempts) for e in given) == Counter(
         (o.push_token.certificate_id, o.status, o.reason, o.vendor_code, o.attempts) for o in outcomes
     )
-    assert {event.brand for event in told if event.certificate_id == "no-such"} == {None}
-    assert {event.brand for event in told if event.certificate_id == "1"} == {"toy"}
-    assert all(event.duration >= 0.0 for event in told)
+    assert {event.brand for event in given if event.certificate_id == "no-such"} == {None}
+    assert {event.brand for event in given if event.certificate_id == "1"} == {"toy"}
+    assert all(event.duration >= 0.0 for event in given)
 
 
-def test_every_vendor_request_is_told() -> None:
-    """What the vendor saw is what observers saw: each kind of request, with the pushes it carried."""
+def test_every_vendor_request_is_reported() -> None:
+    """Observers get what the vendor got: each kind of request, with its number of pushes."""
     server = ToyServer()
-    heard: list[Event] = []
+    received: list[Event] = []
 
     async def main() -> None:
-        async with gateway(server, certificate(size=10), observer=heard.append) as g:
+        async with gateway(server, certificate(size=10), observer=received.append) as g:
             await g.send_each(pushes(25))
             await g.broadcast(1, note(), Audience.of_tokens(["k1", "k2"]))
 
     run_virtual(main())
 
-    requests = [event for event in heard if isinstance(event, RequestDone)]
+    requests = [event for event in received if isinstance(event, RequestDone)]
     assert Counter(event.operation for event in requests) == server.calls
     assert sum(event.pushes for event in requests if event.operation == "push") == 25
     assert {(event.status, event.ending, event.sent) for event in requests} == {(200, "reply", True)}
     assert all(event.duration == pytest.approx(server.latency) for event in requests)
-    assert [event.ok for event in heard if isinstance(event, LoginDone)] == [True]
-    assert [event.status for event in heard if isinstance(event, BroadcastDone)] == [Status.ACCEPTED]
+    assert [event.ok for event in received if isinstance(event, LoginDone)] == [True]
+    assert [event.status for event in received if isinstance(event, BroadcastDone)] == [Status.ACCEPTED]
 
 
-def test_a_reload_is_told_with_what_it_changed() -> None:
-    """Observers learn which certificates came, changed and went."""
-    heard: list[Event] = []
+def test_a_reload_is_reported_with_its_changes() -> None:
+    """The event lists the certificates that were added, changed and removed."""
+    received: list[Event] = []
 
     async def main() -> None:
-        async with gateway(ToyServer(), certificate(1), certificate(2), observer=heard.append) as g:
+        async with gateway(ToyServer(), certificate(1), certificate(2), observer=received.append) as g:
             await g.send(PushToken(1, "k"), note())
             g.reload([certificate(2, secret="new"), certificate(3)])
 
     run_virtual(main())
 
-    assert [event for event in heard if isinstance(event, Reloaded)][-1] == Reloaded(
+    assert [event for event in received if isinstance(event, Reloaded)][-1] == Reloaded(
         added=("3",), changed=("2",), removed=("1",)
     )
 
 
-def test_a_refused_login_is_one_line(caplog: pytest.LogCaptureFixture) -> None:
-    """An operator reads once that a key is refused by the login, with the vendor's code, the server and its region,
-    however many pushes wait; the line of the pushes says the same."""
+def test_a_refused_login_is_one_log_line(caplog: pytest.LogCaptureFixture) -> None:
+    """The operator reads once that the login refuses a key, with the vendor's code, the server and its region, however
+    many pushes wait; the line about the pushes says the same."""
     server = ToyServer()
     server.login_answers = ["8"] * 10
 
@@ -111,7 +112,7 @@ def test_a_refused_login_is_one_line(caplog: pytest.LogCaptureFixture) -> None:
 
 
 def ending(observer: Any) -> list[tuple[Status, Reason | None]]:
-    """How a mixed lot of pushes ends under this observer."""
+    """Statuses and reasons of a mixture of pushes under this observer."""
     server = ToyServer()
     server.codes = {"k1": "2"}
     server.answers = ["6", NoVerdict("cut")]
@@ -124,7 +125,7 @@ def ending(observer: Any) -> list[tuple[Status, Reason | None]]:
 
 
 def test_a_broken_observer_changes_nothing() -> None:
-    """Whatever it raises at every event, the pushes end as they do without it."""
+    """Whatever it raises at every event, the pushes end as without it."""
 
     def broken(event: Event) -> None:
         raise asyncio.CancelledError
@@ -134,8 +135,8 @@ def test_a_broken_observer_changes_nothing() -> None:
 
 @pytest.mark.parametrize("failing", [OutcomeGiven, RequestDone, LoginDone, Reloaded])
 def test_every_push_has_its_outcome_whatever_an_observer_raises(failing: type[Event]) -> None:
-    """An assertion of a host's test (`pytest.fail()` raises no `Exception`) in an observer reaches the loop's exception
-    handler, and the pushes end as they do without it."""
+    """An assertion in an observer (`pytest.fail()` of a host's test raises no `Exception`) reaches the loop's exception
+    handler, and the pushes end as without it."""
 
     class Failed(BaseException):
         pass
@@ -165,7 +166,7 @@ def test_every_push_has_its_outcome_whatever_an_observer_raises(failing: type[Ev
 
 
 def test_an_observer_may_send() -> None:
-    """An alarm by push: a task that it begins sends through the same gateway, and nothing stands still."""
+    """An observer may start a task that sends an alarm through the same gateway; nothing is blocked."""
     server = ToyServer()
     server.codes = {"k1": "2"}
     alarms: list[asyncio.Task[Outcome]] = []
@@ -184,7 +185,7 @@ def test_an_observer_may_send() -> None:
 
 
 def test_an_observer_may_close_the_gateway() -> None:
-    """A host that gives up at the first refused key closes from inside; every push still has its outcome."""
+    """A host may close the gateway from an observer at the first refused key; every push still has its outcome."""
     server = ToyServer()
     server.answers = ["8"]
     closing: list[asyncio.Task[None]] = []
@@ -210,7 +211,7 @@ def test_an_observer_may_close_the_gateway() -> None:
 
 
 class Telltale(ToyServer):
-    """A vendor that quotes what it got, and a network whose errors do."""
+    """A vendor that quotes what it got, on a network whose errors do so too."""
 
     async def send(self, request: Request, *, pool: str, timeout: float) -> Response:  # noqa: ASYNC109
         if request.url.endswith("/push") and self.calls["push"] == 2:
@@ -224,12 +225,12 @@ class Telltale(ToyServer):
 
 
 def leaks(texts: dict[str, str]) -> list[str]:
-    """Where the canary sings."""
+    """The places where the canary text appears."""
     return [name for name, text in texts.items() if CANARY in text]
 
 
 async def through_many_faults(server: Telltale, g: Gateway) -> None:
-    """Accepted, refused in every way, cut off, broken and broadcast; everything secret has the canary in it."""
+    """Accepted, refused in every way, cut off, broken and broadcast; every secret value holds the canary."""
     tokens = [PushToken(1, f"{CANARY}-token-{i}") for i in range(60)]
     server.codes = {tokens[i].token: code for i, code in enumerate(["2", "3", "5", "7", "8"])}
     server.answers = ["6", NoVerdict("cut"), "11", "5", "3"]
@@ -246,17 +247,17 @@ async def through_many_faults(server: Telltale, g: Gateway) -> None:
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_no_content_is_told_to_anybody(seed: int, caplog: pytest.LogCaptureFixture) -> None:
-    """No token, title, body, secret or vendor's sentence is in an event, a log line, a metric or a span."""
+def test_no_content_is_in_events_logs_metrics_or_spans(seed: int, caplog: pytest.LogCaptureFixture) -> None:
+    """None of them holds a token, title, body, secret or vendor's message."""
     caplog.set_level(logging.DEBUG)
     reader, spans, tracers = InMemoryMetricReader(), InMemorySpanExporter(), TracerProvider()
     tracers.add_span_processor(SimpleSpanProcessor(spans))
     metrics = OpenTelemetryObserver(meter_provider=MeterProvider([reader]), tracer_provider=tracers)
-    heard: list[Event] = []
+    received: list[Event] = []
     server = Telltale()
 
     def observer(event: Event) -> None:
-        heard.append(event)
+        received.append(event)
         metrics(event)
         raise ValueError(f"{CANARY}-observer")
 
@@ -269,13 +270,13 @@ def test_no_content_is_told_to_anybody(seed: int, caplog: pytest.LogCaptureFixtu
     data, done = reader.get_metrics_data(), spans.get_finished_spans()
     assert data is not None
     texts = {
-        **{f"event {number}": repr(event) for number, event in enumerate(heard)},
+        **{f"event {number}": repr(event) for number, event in enumerate(received)},
         **{f"line {number}": f"{r.getMessage()} {r.exc_text} {r.args}" for number, r in enumerate(caplog.records)},
         **{f"span {number}": span.to_json() for number, span in enumerate(done)},
         "metrics": data.to_json(),
     }
     assert leaks(texts) == []
     assert leaks({"planted": f"token={CANARY}"}) == ["planted"]
-    assert {OutcomeGiven, RequestDone, BroadcastDone, LoginDone, Reloaded} <= {type(event) for event in heard}
+    assert {OutcomeGiven, RequestDone, BroadcastDone, LoginDone, Reloaded} <= {type(event) for event in received}
     assert {record.name for record in caplog.records} >= {"pushgateway.observe.emitter"}
-    assert len(done) == len([event for event in heard if isinstance(event, RequestDone)]) > 8
+    assert len(done) == len([event for event in received if isinstance(event, RequestDone)]) > 8

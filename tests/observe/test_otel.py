@@ -30,7 +30,7 @@ WHOSE = {"messaging.system": "oppo", "pushgateway.certificate.id": "7005"}
 
 
 class Backend:
-    """An observer with what it exports."""
+    """An observer together with what it exports."""
 
     def __init__(self, **options: Any) -> None:
         self.reader = InMemoryMetricReader()
@@ -43,13 +43,13 @@ class Backend:
         )
 
     def points(self, name: str) -> list[Any]:
-        """The data points of one metric; none when it was never fed."""
+        """The data points of one metric; an empty list if it was never set."""
         data = self.reader.get_metrics_data()
         metrics = [m for r in data.resource_metrics for s in r.scope_metrics for m in s.metrics] if data else []
         return [point for metric in metrics if metric.name == name for point in metric.data.data_points]
 
     def values(self, name: str) -> dict[frozenset[tuple[str, Any]], float]:
-        """Attributes beside whose it is -> number."""
+        """Numbers by attributes, without brand and certificate."""
         return {
             frozenset(dict(point.attributes).items() - WHOSE.items()): (
                 point.count if isinstance(point, HistogramDataPoint) else point.value
@@ -77,7 +77,7 @@ def labels(**more: Any) -> frozenset[tuple[str, Any]]:
     return frozenset((names[name], value) for name, value in more.items())
 
 
-def test_outcomes_are_counted_by_what_became_of_them() -> None:
+def test_pushes_are_counted_by_outcome() -> None:
     """Every push counts once, under its brand, certificate, status, reason and code."""
     backend = Backend()
 
@@ -95,7 +95,7 @@ def test_outcomes_are_counted_by_what_became_of_them() -> None:
 
 
 def test_counting_goes_on_after_a_collection() -> None:
-    """Collecting does not reset or double what was counted."""
+    """A collection does not reset or double the counters."""
     backend = Backend()
 
     backend.observer(outcome_given())
@@ -106,7 +106,7 @@ def test_counting_goes_on_after_a_collection() -> None:
 
 
 def test_nothing_is_lost_while_another_thread_collects() -> None:
-    """The exporter's thread reads while the loop counts; all are counted and nothing breaks."""
+    """The exporter's thread reads while the loop counts; every push is counted and no exception is raised."""
     backend = Backend(durations_every=10**9)
     counted = threading.Event()
     failures: list[BaseException] = []
@@ -132,7 +132,7 @@ def test_nothing_is_lost_while_another_thread_collects() -> None:
 
 @pytest.mark.parametrize(("every", "recorded"), [(1, 10), (5, 2), (11, 0)])
 def test_durations_of_each_nth_push_are_recorded(every: int, recorded: int) -> None:
-    """The histogram has the share that was asked for; the counter has all."""
+    """The histogram has the configured share of the pushes; the counter has all."""
     backend = Backend(durations_every=every)
 
     for _ in range(10):
@@ -142,7 +142,7 @@ def test_durations_of_each_nth_push_are_recorded(every: int, recorded: int) -> N
     assert sum(backend.values("pushgateway.push.outcomes").values()) == 10
 
 
-def test_a_request_is_measured_and_is_one_span() -> None:
+def test_a_request_is_in_the_metrics_and_is_one_span() -> None:
     """Duration, pushes and batch size are recorded once; the span has the request's own time and no parent."""
     backend = Backend()
 
@@ -181,7 +181,7 @@ def test_a_request_is_measured_and_is_one_span() -> None:
     ids=str,
 )
 def test_a_failed_request_says_how(given: dict[str, Any], error: str | None) -> None:
-    """An HTTP error, a missing verdict and a cancellation are told apart, in the metric and on the span."""
+    """An HTTP error, a missing verdict and a cancellation are distinguished, in the metric and on the span."""
     backend = Backend()
 
     backend.observer(request_done(**given))
@@ -191,8 +191,8 @@ def test_a_failed_request_says_how(given: dict[str, Any], error: str | None) -> 
     assert (backend.span.status.status_code is StatusCode.ERROR) == (error is not None)
 
 
-def test_what_did_not_leave_was_not_sent() -> None:
-    """Pushes of a request that did not leave completely are not counted as sent; a login has none."""
+def test_pushes_of_an_incomplete_request_are_not_counted_as_sent() -> None:
+    """Pushes count as sent only if their request was sent completely; a login has none."""
     backend = Backend()
 
     backend.observer(request_done(sent=False, ending="no_verdict", status=None))
@@ -203,8 +203,9 @@ def test_what_did_not_leave_was_not_sent() -> None:
     assert len(backend.points("pushgateway.batch.size")) == 1
 
 
-def test_what_is_so_for_a_while_goes_up_and_down_once() -> None:
-    """A breaker that opens, half opens and opens again is one open breaker; latches are counted by region and quota."""
+def test_open_breakers_and_used_up_quotas_count_once() -> None:
+    """A breaker that opens, half opens and opens again counts as one open breaker; latches are counted by region and
+    quota."""
     backend = Backend()
 
     for state in (BreakerState.CLOSED, BreakerState.OPEN, BreakerState.HALF_OPEN, BreakerState.OPEN):
@@ -223,8 +224,8 @@ def test_what_is_so_for_a_while_goes_up_and_down_once() -> None:
     assert backend.values("pushgateway.quotas.latched") == {frozenset(): 1}
 
 
-def test_a_limit_that_was_lifted_is_gone() -> None:
-    """A gauge does not stand for ever at the lowest rate there ever was."""
+def test_a_rate_limit_that_has_ended_is_not_exported() -> None:
+    """A gauge does not stay at the lowest rate for ever."""
     backend = Backend()
 
     backend.observer(RateChanged(**OF, region="cn", pushes_per_second=1.0, requests_per_second=2.0))
@@ -234,8 +235,9 @@ def test_a_limit_that_was_lifted_is_gone() -> None:
     assert backend.points("pushgateway.rate.limit") == []
 
 
-def test_a_removed_certificate_is_neither_broken_nor_latched() -> None:
-    """An alarm on an open breaker ends when its certificate goes, and its rate too; another's goes on."""
+def test_a_removed_certificate_has_no_open_breaker_and_no_latch() -> None:
+    """An alarm on an open breaker ends when its certificate is removed, and so does its rate; those of others
+    continue."""
     backend = Backend()
     other = {"certificate_id": "7006"}
 
@@ -251,8 +253,8 @@ def test_a_removed_certificate_is_neither_broken_nor_latched() -> None:
     assert [p.attributes["pushgateway.certificate.id"] for p in backend.points("pushgateway.rate.limit")] == ["7006"]
 
 
-def test_logins_sheds_rates_and_broadcasts_have_numbers() -> None:
-    """The rarer events are metrics too; a limit that is none is no number."""
+def test_rare_events_have_metrics_too() -> None:
+    """Logins, shed pushes, rates and broadcasts are metrics; a missing limit is no number."""
     backend = Backend()
 
     backend.observer(login_done())
@@ -267,8 +269,8 @@ def test_logins_sheds_rates_and_broadcasts_have_numbers() -> None:
     assert backend.values("pushgateway.broadcast.outcomes") == {labels(status="accepted"): 1}
 
 
-def test_a_vendor_cannot_make_time_series_without_end() -> None:
-    """So many codes of a brand are told apart and not one more, in all metrics together; another brand has its own."""
+def test_a_vendor_cannot_cause_an_unlimited_number_of_time_series() -> None:
+    """A fixed number of codes of a brand is distinguished, in all metrics together; another brand has its own."""
     backend = Backend()
 
     for number in range(CODES + 50):
@@ -287,7 +289,7 @@ def test_a_vendor_cannot_make_time_series_without_end() -> None:
 
 
 def test_certificates_that_do_not_exist_are_one_time_series() -> None:
-    """What a client makes up as a certificate id is counted, and its id is nowhere."""
+    """A certificate id that a client makes up is counted, and appears nowhere."""
     backend = Backend()
 
     for number in range(200):
@@ -300,8 +302,8 @@ def test_certificates_that_do_not_exist_are_one_time_series() -> None:
     assert (duration.count, dict(duration.attributes)) == (200, {"pushgateway.status": "not_sent"})
 
 
-def test_every_kind_of_event_is_taken() -> None:
-    """No event is one that the observer does not know how to tell."""
+def test_the_observer_handles_every_kind_of_event() -> None:
+    """The observer has a method for each event class."""
     backend = Backend()
 
     for event in one_of_each():
@@ -310,8 +312,8 @@ def test_every_kind_of_event_is_taken() -> None:
     assert {type(event) for event in one_of_each()} == set(backend.observer._tells)
 
 
-def test_it_works_without_an_sdk() -> None:
-    """With the API alone nothing is exported, and nothing breaks."""
+def test_the_observer_works_without_an_sdk() -> None:
+    """With the API alone nothing is exported, and no exception is raised."""
     observer = OpenTelemetryObserver()
 
     for event in one_of_each():

@@ -1,4 +1,5 @@
-"""Events as Prometheus metrics: what is counted, under which labels, and right where a server has several processes."""
+"""Events as Prometheus metrics: what is counted, under which labels, and correct numbers where a server has several
+processes."""
 
 import os
 import signal
@@ -39,7 +40,7 @@ def sample_name(name: str, labels: dict[str, str]) -> str:
 
 
 def read(page: bytes, certificate: str = "7005") -> Samples:
-    """The page's numbers of one certificate."""
+    """The numbers on the page for one certificate."""
     return {
         sample_name(sample.name, sample.labels): sample.value
         for family in text_string_to_metric_families(page.decode())
@@ -65,7 +66,7 @@ def outcome(certificate_id: str = "7005", brand: str | None = "oppo") -> Outcome
 
 
 def test_every_kind_of_event_is_counted() -> None:
-    """Pushes, broadcasts, calls, receipts, requests, logins, latches and breakers, each under its own words."""
+    """Pushes, broadcasts, calls, receipts, requests, logins, latches and breakers, each under labels of its own."""
     whose = {"certificate_id": "7005", "brand": "oppo"}
     found = shown(
         outcome(),
@@ -104,9 +105,9 @@ def test_every_kind_of_event_is_counted() -> None:
     }
 
 
-def test_gauges_go_back() -> None:
-    """When the day is renewed, when the breaker closes, and when the certificate is changed or removed: it starts anew,
-    and nothing would ever put it back."""
+def test_gauges_are_reset() -> None:
+    """They are reset when the quota is renewed, when the breaker closes, and when the certificate is changed or
+    removed, because after that no event would do it."""
     whose = {"certificate_id": "7005", "brand": "oppo"}
     closed = BreakerChanged(**whose, region="cn", state=BreakerState.CLOSED)
     opened = BreakerChanged(**whose, region="cn", state=BreakerState.OPEN, reason=Reason.UNAVAILABLE)
@@ -121,8 +122,9 @@ def test_gauges_go_back() -> None:
     assert (renewed, changed, removed, others) == (off, off, off, on)
 
 
-def test_what_somebody_made_up_is_no_label() -> None:
-    """Ids of certificates that do not exist share one series, and of open words the first hundred are told apart."""
+def test_made_up_values_are_no_labels() -> None:
+    """Ids of certificates that do not exist share one series, and of other free values the first hundred have one
+    each."""
     made_up = [outcome(f"made-up-{number}", brand=None) for number in range(200)]
     calls = [
         CallDone(
@@ -161,7 +163,7 @@ WORKER = """
 
 
 class Worker:
-    """A process of a server of several, which counts what it is told to and makes the page."""
+    """One of several processes of a server: it counts what a command says and renders the page."""
 
     def __init__(self, directory: Path) -> None:
         self.process = subprocess.Popen(
@@ -184,7 +186,7 @@ class Worker:
 
 @pytest.fixture
 def workers(tmp_path: Path) -> Iterator[Callable[[], Worker]]:
-    """Starts processes that share a directory, and ends those that are left."""
+    """A function that starts processes with a common directory; those that are left are ended."""
     started: list[Worker] = []
 
     def start() -> Worker:
@@ -197,9 +199,9 @@ def workers(tmp_path: Path) -> Iterator[Callable[[], Worker]]:
             worker.process.kill()
 
 
-def test_two_workers_are_one_page_and_a_dead_one_latches_nothing(workers: Callable[[], Worker]) -> None:
-    """Whichever process is scraped gives the sum of both. One is killed while its quota is used up: what it counted
-    stays counted, and its gauge is gone, though the other never heard of it."""
+def test_two_workers_share_one_page_and_an_ended_one_leaves_no_latch(workers: Callable[[], Worker]) -> None:
+    """Whichever process is scraped gives the sum of both. One is killed while its quota is used up: its counters stay
+    counted, and its gauge is gone, without any message to the other process."""
     first, second = workers(), workers()
     for worker, line in ((first, "push"), (first, "latch"), (second, "push"), (second, "push")):
         worker(line)
@@ -214,7 +216,7 @@ def test_two_workers_are_one_page_and_a_dead_one_latches_nothing(workers: Callab
 
 
 def test_a_latch_of_one_live_worker_is_shown(workers: Callable[[], Worker]) -> None:
-    """1 where it is so in any process that runs, and not the number of processes."""
+    """The gauge is 1 if any running process has the latch; it is not the number of processes."""
     first, second, third = workers(), workers(), workers()
     for worker in (first, second):
         worker("latch")

@@ -1,4 +1,4 @@
-"""The life of a push as `trace` tells it: from the queue to the receipt, or to the reason of its loss."""
+"""`trace`: the steps of a push, from the queue to the receipt or to the reason of its loss."""
 
 import asyncio
 from typing import Any
@@ -44,8 +44,9 @@ def whats(trace: Trace | None) -> list[str]:
     return [step.what for step in trace.steps]
 
 
-def test_a_life_without_trouble() -> None:
-    """Queued, gathered with the others, sent, accepted; with the vendor's id and where the access token came from."""
+def test_the_trace_of_an_accepted_push() -> None:
+    """It was queued, joined with others, sent, accepted; the trace has the vendor's id and where the access token came
+    from."""
     first, _, last = lives(*(Push(PushToken(1, f"t-{n}"), note()) for n in range(3)))
 
     assert first is not None
@@ -60,15 +61,15 @@ def test_a_life_without_trouble() -> None:
     assert last.push_token == PushToken(1, "t-2")
 
 
-def test_the_access_token_is_cached_for_the_next() -> None:
-    """Only the first batch of a server had to wait for a login."""
+def test_the_trace_of_a_later_push_names_a_cached_access_token() -> None:
+    """Only the first batch of a server waits for a login."""
     first, second = lives(Push(TOKEN, note()), Push(TOKEN, note()), at_once=False)
 
     assert [first and first.access, second and second.access] == ["fetched", "cached"]
 
 
 def test_a_vendor_without_login_has_no_access_token() -> None:
-    """Nothing is said of what there is not."""
+    """The trace has no step for an access token."""
 
     async def send() -> Trace | None:
         async with gateway(ToyServer(), certificate(logs_in=False)) as host:
@@ -80,8 +81,8 @@ def test_a_vendor_without_login_has_no_access_token() -> None:
     assert (trace.access, trace.steps[1].detail) == ("", "alone")
 
 
-def test_a_refusal_says_why_and_who_must_act() -> None:
-    """The vendor's code, our reason and its advice."""
+def test_the_trace_of_a_refusal_says_why_and_who_must_act() -> None:
+    """It has the vendor's code, our reason and its advice."""
     server = ToyServer()
     server.codes["t-1"] = "2"
 
@@ -93,8 +94,8 @@ def test_a_refusal_says_why_and_who_must_act() -> None:
     assert trace.steps[-1].detail == "rejected: unregistered (vendor code 2)"
 
 
-def test_what_never_left_was_never_gathered() -> None:
-    """An unknown certificate: no batch, no server, the reason at once."""
+def test_the_trace_of_a_push_without_a_batch_has_only_its_reason() -> None:
+    """For an unknown certificate there is no batch and no server."""
     (trace,) = lives(Push(PushToken(9, "t"), note()))
 
     assert trace is not None
@@ -102,8 +103,8 @@ def test_what_never_left_was_never_gathered() -> None:
     assert (trace.gathered, trace.attempts, trace.reason) == (0, 0, Reason.CREDENTIALS)
 
 
-def test_an_attempt_that_failed_is_told() -> None:
-    """Each try that was repeated has its reason, and the last batch is told in full."""
+def test_a_failed_attempt_is_in_the_trace() -> None:
+    """Each attempt that was repeated has its reason, and the last batch is described in full."""
     server = ToyServer()
     server.answers = ["5", "5"]
 
@@ -115,8 +116,8 @@ def test_an_attempt_that_failed_is_told() -> None:
     assert trace.steps[1].detail == "unavailable (vendor code 5)"
 
 
-def test_only_the_last_ones_are_kept() -> None:
-    """At the bound the oldest is known, one more and it is forgotten; with 0 nothing is kept."""
+def test_only_the_last_traces_are_kept() -> None:
+    """At the bound the oldest is known, with one more it is forgotten; with a bound of 0 nothing is kept."""
 
     async def known(trace: int, count: int) -> list[bool]:
         async with gateway(ToyServer(), trace=trace) as host:
@@ -129,8 +130,9 @@ def test_only_the_last_ones_are_kept() -> None:
 
 
 @pytest.mark.parametrize("size", [1, 7, 8, 20])
-def test_batches_are_forgotten_as_a_whole(size: int) -> None:
-    """As many as were asked for are known, and of the oldest batch among them all; each has its own life."""
+def test_traces_are_forgotten_by_the_batch(size: int) -> None:
+    """At least the configured number is known, and with them the whole of the oldest batch; each push has its own
+    trace."""
 
     async def known() -> list[Trace | None]:
         async with gateway(ToyServer(), certificate(size=size), trace=10) as host:
@@ -148,8 +150,8 @@ def test_batches_are_forgotten_as_a_whole(size: int) -> None:
     assert {trace.gathered for trace in kept} == {size}
 
 
-def test_the_lost_ones_are_not_pushed_out_by_the_others() -> None:
-    """What somebody will ask about is kept apart."""
+def test_accepted_pushes_do_not_remove_traces_of_lost_ones() -> None:
+    """Traces of lost pushes are kept separately, because those are the ones that users ask about."""
     server = ToyServer()
     server.codes["t-0"] = "2"
 
@@ -166,20 +168,20 @@ def test_the_lost_ones_are_not_pushed_out_by_the_others() -> None:
 
 @pytest.mark.parametrize("wrong", [-1, 1.5, True, None])
 def test_a_wrong_number_is_refused(wrong: Any) -> None:
-    """A whole number, 0 or more."""
+    """Only a whole number of 0 or more is accepted."""
     with pytest.raises(FieldError, match=r"Gateway\.trace: must be a whole number, 0 or more"):
         Gateway([], trace=wrong)
 
 
 @pytest.mark.parametrize("wrong", ["", None, 7])
-def test_what_is_no_id_is_refused(wrong: Any) -> None:
-    """The argument is named."""
+def test_trace_refuses_an_invalid_id(wrong: Any) -> None:
+    """The exception names the argument."""
     with pytest.raises(FieldError, match="dedupe_id: must be a non-empty str"):
         gateway(ToyServer()).trace(wrong)
 
 
 def test_nothing_of_the_content_is_kept() -> None:
-    """No title, body, data, context or vendor's sentence is reachable from what a gateway keeps."""
+    """No title, body, data, context or vendor's message can be reached from what a gateway keeps."""
     traces = Traces(10, now=lambda: 0.0, clock=lambda: 0.0)
     push = Push(TOKEN, note("TITLE", "BODY"), dedupe_id="d", context=["CONTEXT"])
     outcome = Outcome.rejected(push, Reason.MUTED, code="1", message="SENTENCE")
@@ -202,8 +204,8 @@ def test_nothing_of_the_content_is_kept() -> None:
     assert "t-1" not in repr(traces.find("d"))
 
 
-def test_receipts_are_part_of_a_life() -> None:
-    """By the signed id, or by the vendor's message id for the same phone; those of others are not."""
+def test_receipts_are_part_of_a_trace() -> None:
+    """They belong to a push by the signed id, or by the vendor's message id for the same phone; others are left out."""
     traces = Traces(10, now=lambda: 0.0, clock=lambda: 100.0)
     push = Push(TOKEN, note(), dedupe_id="d")
     traces.ended(Outcome.accepted(push, "m-1"), 0.0, None)
@@ -227,7 +229,7 @@ def test_receipts_are_part_of_a_life() -> None:
     ]
 
 
-def test_the_last_of_two_pushes_of_one_id_is_told() -> None:
+def test_trace_returns_the_last_of_two_pushes_with_one_id() -> None:
     """A host may send a message again under its own id."""
     server = ToyServer()
 
@@ -246,7 +248,7 @@ def test_the_last_of_two_pushes_of_one_id_is_told() -> None:
 
 
 def test_the_blocking_gateway_explains_the_same() -> None:
-    """The blocking gateway tells it, from the thread that asks."""
+    """The blocking gateway returns it in the thread that calls."""
     with sync.Gateway([Certificate(1, "toy", {"secret": "s"})], transport=ToyServer(), vendors={"toy": Toy}) as host:
         outcome = host.send(TOKEN, note())
         trace = host.trace(outcome.dedupe_id)

@@ -93,14 +93,14 @@ PLANTS = [
         '            if run.asked:\n                self.end(run, lambda push: Outcome.unknown(push, f"{detail} while',
         '            if False:\n                self.end(run, lambda push: Outcome.unknown(push, f"{detail} while',
         ""
-        "tests/gateway/test_gateway_life.py::test_closing_sends_what_it_has_time_for_and_tells_the_truth_about_the_rest[4.0-4.1-endings1]",
+        "tests/gateway/test_gateway_life.py::test_closing_sends_what_it_has_time_for_and_ends_the_rest[4.0-4.1-endings1]",
     ),
     SourcePlant(
         "observers miss outcomes of pushes that were accepted together",
         "pushgateway/engine/pushes/completion.py",
         "                for outcome in outcomes[start : start + run.size]:\n",
         "                for outcome in outcomes[start : start + 1]:\n",
-        "tests/observe/test_observers.py::test_every_push_is_told_once_as_it_ended",
+        "tests/observe/test_observers.py::test_every_push_is_reported_once_with_its_outcome",
     ),
     SourcePlant(
         "a push gets two outcomes",
@@ -243,14 +243,14 @@ PLANTS = [
         "pushgateway/engine/intake.py",
         "        self._emitter.emit(given, detail)\n",
         "",
-        "tests/observe/test_observers.py::test_every_push_is_told_once_as_it_ended",
+        "tests/observe/test_observers.py::test_every_push_is_reported_once_with_its_outcome",
     ),
     SourcePlant(
         "a push that does not come in has no trace",
         "pushgateway/engine/intake.py",
         "            self._traces.ended(outcome, self._now(), None)\n",
         "            pass\n",
-        "tests/observe/test_traces.py::test_what_never_left_was_never_gathered",
+        "tests/observe/test_traces.py::test_the_trace_of_a_push_without_a_batch_has_only_its_reason",
     ),
     SourcePlant(
         "a push's own timeout is ignored",
@@ -272,7 +272,7 @@ PLANTS = [
         "pushgateway/engine/intake.py",
         "self._let_in(key, self._runs(own, [places[number] for number in numbers], sink, now))",
         "self._let_in(key, self._runs(own, list(places[:len(own)]), sink, now))",
-        "tests/gateway/test_gateway.py::test_unknown_certificates_and_missing_plugins_hurt_nobody_else",
+        "tests/gateway/test_gateway.py::test_unknown_certificates_and_missing_plugins_affect_their_own_pushes_only",
     ),
     SourcePlant(
         "pushes of different quotas share a run",

@@ -274,7 +274,7 @@ PLANTS = [
         "pushgateway/engine/lanes.py",
         "        self._closed = True\n        self.open.clear()",
         "        self._closed = True",
-        "tests/gateway/test_gateway_life.py::test_closing_sends_what_it_has_time_for_and_tells_the_truth_about_the_rest[20.0-14.1-endings0]",
+        "tests/gateway/test_gateway_life.py::test_closing_sends_what_it_has_time_for_and_ends_the_rest[20.0-14.1-endings0]",
     ),
     SourcePlant(
         "connections of an id that came back are let go",
@@ -330,6 +330,6 @@ PLANTS = [
         "pushgateway/model/batch.py",
         "origins = None if self._origins is None else self._origins[where]\n        part",
         "origins = self._origins\n        part",
-        "tests/model/test_batch.py::test_cut_and_joined_it_is_the_same[True]",
+        "tests/model/test_batch.py::test_a_batch_that_is_cut_and_joined_is_equal[True]",
     ),
 ]
