@@ -1,4 +1,4 @@
-"""The broadcasts of an OPPO certificate: saved, then sent, with one outcome for each token."""
+"""Broadcasts of an OPPO certificate: content is saved, then sent, with one outcome for each token."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -24,7 +24,7 @@ def everyone(**fields: Any) -> Broadcast:
 
 
 def test_saving_a_broadcast() -> None:
-    """The content goes flat to the home region, with start, speed and the host's id."""
+    """The content is a flat form, sent to the home region with start, speed and the host's id."""
     notification = Notification("t" * 33, "b", dedupe_id="news-1")
     exchange = Oppo(**SETTINGS, home_region="overseas").save(
         everyone(notification=notification, start_at=datetime(2026, 1, 1, tzinfo=UTC), rate=1000)
@@ -62,8 +62,10 @@ def test_saving_a_broadcast() -> None:
         (everyone(audience=Audience.of_aliases(["a", " "])), Reason.INVALID_NOTIFICATION, "audience: "),
     ],
 )
-def test_an_impossible_broadcast_asks_nothing(broadcast: Broadcast, reason: Reason, sentence: str) -> None:
-    """What OPPO cannot do is refused before anything is saved."""
+def test_a_broadcast_that_oppo_does_not_support_is_refused_without_a_request(
+    broadcast: Broadcast, reason: Reason, sentence: str
+) -> None:
+    """Before anything is saved."""
     with pytest.raises(Refused) as caught:
         next(OPPO.save(broadcast))
 
@@ -73,7 +75,7 @@ def test_an_impossible_broadcast_asks_nothing(broadcast: Broadcast, reason: Reas
 
 @pytest.mark.parametrize(("length", "fine"), [(64, True), (65, False)])
 def test_the_length_of_an_alias(length: int, fine: bool) -> None:
-    """Today's page allows 64 characters."""
+    """The current page allows 64 characters."""
     exchange = Oppo(**SETTINGS, dialect="current").save(everyone(audience=Audience.of_aliases(["a" * length])))
 
     if fine:
@@ -84,7 +86,7 @@ def test_the_length_of_an_alias(length: int, fine: bool) -> None:
 
 
 def test_broadcast_to_everyone() -> None:
-    """One request, no list; the ids let an operator look it up."""
+    """One request without targets; the outcome has OPPO's ids."""
     exchange = OPPO.broadcast(everyone(), "saved")
     request = next(exchange)
 
@@ -97,7 +99,7 @@ def test_broadcast_to_everyone() -> None:
 
 
 def test_broadcast_to_tokens() -> None:
-    """One outcome for each token in the order given; those that cannot be sent to stay out of the request."""
+    """One outcome for each token in the order given; tokens that cannot be sent to are not in the request."""
     tokens = ["IN_a", "b;c", "IN_d", "CN_e", "IN_f"]
     broadcast = everyone(audience=Audience.of_tokens(tokens))
     saving, exchange = OPPO.save(broadcast), OPPO.broadcast(broadcast, "saved")
@@ -118,8 +120,8 @@ def test_broadcast_to_tokens() -> None:
     ]
 
 
-def test_a_broadcast_to_nobody_asks_nothing() -> None:
-    """When no token of the list can be sent to, nothing is."""
+def test_a_broadcast_without_a_usable_token_makes_no_request() -> None:
+    """Each token has its outcome all the same."""
     outcome = result(OPPO.broadcast(everyone(audience=Audience.of_tokens(["", "a;b"])), "saved"))
 
     assert (outcome.status, outcome.reason) == (Status.NOT_SENT, Reason.INVALID_NOTIFICATION)
@@ -127,7 +129,7 @@ def test_a_broadcast_to_nobody_asks_nothing() -> None:
 
 
 def test_a_refused_broadcast() -> None:
-    """A refusal of the whole is the core's to tell; it blames no token."""
+    """A refusal of the whole request is raised, and it retires no token."""
     exchange = OPPO.broadcast(everyone(audience=Audience.of_tokens(["a"])), "saved")
     next(exchange)
 
@@ -138,7 +140,7 @@ def test_a_refused_broadcast() -> None:
 
 
 def test_no_refusal_quotes_content() -> None:
-    """Details may be logged, so no token, title or body is in any of them."""
+    """Details may be logged, so they hold no token, title or text."""
     canary = "canary-4711"
     bad = [
         push(f"{canary};{canary}"),

@@ -1,4 +1,7 @@
-"""A long batch lets the event loop turn while it is built and while its reply is read."""
+"""A long batch yields to the event loop while it is built and while its reply is read.
+
+A checkpoint is a `yield None` of the exchange.
+"""
 
 import json
 from collections.abc import Sequence
@@ -23,55 +26,64 @@ def long_batch(count: int) -> list[Push]:
     return [push(f"t{place}", Notification("题" * 99, f"{place}" + "文" * 999, **LONG)) for place in range(count)]
 
 
-def between_breaths(pushes: Sequence[Push], counted: list[str]) -> list[int]:
-    """How many notifications were encoded before each word of the exchange."""
+def encoded_between_checkpoints(pushes: Sequence[Push], counted: list[str]) -> list[int]:
+    """How many notifications were encoded before each checkpoint, and before the request."""
     spans = []
-    for word in OPPO.push(pushes):
+    for yielded in OPPO.push(pushes):
         spans.append(counted.count("encode_ordinary"))
         counted.clear()
-        if isinstance(word, Request):
+        if isinstance(yielded, Request):
             return spans
     raise AssertionError("nothing was asked")
 
 
 @pytest.mark.parametrize(("count", "spans"), [(256, [256]), (257, [256, 1, 0]), (1000, [256, 256, 256, 232, 0])])
-def test_ordinary_ones_are_encoded_in_breaths(count: int, spans: list[int], counted: list[str]) -> None:
-    """256 of them take a millisecond or two; at the limit there is no breath. One more comes before the whole body."""
-    assert between_breaths(batch(count), counted) == spans
+def test_ordinary_notifications_have_a_checkpoint_after_256(count: int, spans: list[int], counted: list[str]) -> None:
+    """256 take a millisecond or two; at 256 there is no checkpoint.
+
+    With more, one also comes before the body is copied.
+    """
+    assert encoded_between_checkpoints(batch(count), counted) == spans
 
 
 @pytest.mark.parametrize(("count", "spans"), [(11, [11]), (12, [11, 1]), (1000, [11] * 90 + [10, 0])])
-def test_long_ones_take_breath_more_often(count: int, spans: list[int], counted: list[str]) -> None:
-    """What must be cut and checked field by field takes many times as long, so there are fewer of it in a breath."""
-    assert between_breaths(long_batch(count), counted) == spans
+def test_notifications_of_the_full_encoder_have_a_checkpoint_after_11(
+    count: int, spans: list[int], counted: list[str]
+) -> None:
+    """Those that must be cut and checked field by field take many times as long."""
+    assert encoded_between_checkpoints(long_batch(count), counted) == spans
 
 
 @pytest.mark.parametrize(("count", "spans"), [(11, [11]), (12, [11, 1]), (100, [11] * 9 + [1])])
-def test_long_ones_with_ids_take_breath_as_often(count: int, spans: list[int], counted: list[str]) -> None:
-    """As a gateway hands them in: with an id each, they are written column by column."""
+def test_notifications_of_the_full_encoder_with_ids_have_as_many_checkpoints(
+    count: int, spans: list[int], counted: list[str]
+) -> None:
+    """With an id each, as a gateway sends them, pushes are written by another code path."""
     pushes = [push(one.push_token.token, one.notification, f"d{one.push_token.token}") for one in long_batch(count)]
 
-    assert between_breaths(pushes, counted) == spans
+    assert encoded_between_checkpoints(pushes, counted) == spans
 
 
 @pytest.mark.parametrize(("count", "spans"), [(256, [256]), (257, [256, 1, 0])])
-def test_ordinary_ones_with_ids_take_breath_as_often(count: int, spans: list[int], counted: list[str]) -> None:
-    """As a gateway hands them in."""
+def test_ordinary_notifications_with_ids_have_as_many_checkpoints(
+    count: int, spans: list[int], counted: list[str]
+) -> None:
+    """With an id each, as a gateway sends them, pushes are written by another code path."""
     pushes = [push(one.push_token.token, one.notification, f"d{one.push_token.token}") for one in batch(count)]
 
-    assert between_breaths(pushes, counted) == spans
+    assert encoded_between_checkpoints(pushes, counted) == spans
 
 
-def test_one_for_all_needs_a_breath_for_its_size_alone(counted: list[str]) -> None:
-    """It is encoded once, and a thousand splices take less than a millisecond."""
+def test_one_notification_for_all_has_a_checkpoint_for_its_size_only(counted: list[str]) -> None:
+    """It is encoded once, and to splice it a thousand times takes less than a millisecond."""
     note = Notification("Hi", "You have mail")
 
-    assert between_breaths([push(f"t{place}", note) for place in range(1000)], counted) == [1, 0]
-    assert between_breaths([push(f"t{place}", note) for place in range(256)], counted) == [1]
+    assert encoded_between_checkpoints([push(f"t{place}", note) for place in range(1000)], counted) == [1, 0]
+    assert encoded_between_checkpoints([push(f"t{place}", note) for place in range(256)], counted) == [1]
 
 
-def test_pushes_that_are_refused_take_breath_too() -> None:
-    """A batch of nothing but mistakes is work as well."""
+def test_refused_pushes_have_checkpoints_too() -> None:
+    """A batch of refused pushes only takes time as well."""
     blank = [push(f"t{place}", Notification("", str(place))) for place in range(40)]
     tokens = [push(f"t;{place}") for place in range(600)]
 
@@ -79,8 +91,8 @@ def test_pushes_that_are_refused_take_breath_too() -> None:
     assert list(OPPO.push(tokens)) == [None] * 2
 
 
-def test_what_is_built_in_breaths_is_what_is_built_at_once() -> None:
-    """The message of each push is the one that it has alone, in order; nothing is lost at a breath."""
+def test_checkpoints_do_not_change_the_request() -> None:
+    """Each push has the message that it has alone, in order; no push is lost at a checkpoint."""
     pushes = [*long_batch(40), *batch(300)]
 
     messages = json.loads(form_of(first(OPPO.push(pushes))))
@@ -93,9 +105,9 @@ def form_of(request: Request) -> str:
     return text
 
 
-@pytest.mark.parametrize(("refused", "breaths"), [(0, 1), (256, 1), (257, 2), (1000, 4)])
-def test_refusals_are_read_in_breaths(refused: int, breaths: int) -> None:
-    """A thousand refusals with their sentences are some milliseconds; the accepted cost next to nothing."""
+@pytest.mark.parametrize(("refused", "checkpoints"), [(0, 1), (256, 1), (257, 2), (1000, 4)])
+def test_reading_refusals_has_checkpoints(refused: int, checkpoints: int) -> None:
+    """A thousand refusals with their texts take some milliseconds; accepted items cost next to nothing."""
     pushes = batch(1000)
     items = [
         {"registrationId": one.push_token.token, "messageId": "m"}
@@ -105,9 +117,9 @@ def test_refusals_are_read_in_breaths(refused: int, breaths: int) -> None:
     exchange = OPPO.push(pushes)
     first(exchange)
 
-    words, outcomes = words_and_outcomes(exchange, items)
+    yields, outcomes = yields_and_outcomes(exchange, items)
 
-    assert words == [None] * breaths
+    assert yields == [None] * checkpoints
     assert [outcome.status for outcome in outcomes] == [Status.REJECTED] * refused + [Status.ACCEPTED] * (
         1000 - refused
     )
@@ -115,23 +127,23 @@ def test_refusals_are_read_in_breaths(refused: int, breaths: int) -> None:
     assert [outcome.push_token for outcome in outcomes] == [one.push_token for one in pushes]
 
 
-def words_and_outcomes(exchange: Any, items: object) -> tuple[list[object], list[Outcome]]:
-    words: list[object] = []
+def yields_and_outcomes(exchange: Any, items: object) -> tuple[list[object], list[Outcome]]:
+    yields: list[object] = []
     try:
-        words.append(exchange.send(reply(items)))
+        yields.append(exchange.send(reply(items)))
         while True:
-            words.append(next(exchange))
+            yields.append(next(exchange))
     except StopIteration as done:
-        return words, done.value
+        return yields, done.value
 
 
-def test_an_exchange_ends_at_any_breath() -> None:
-    """Closed there it asks nothing, and the next one begins as if nothing had been."""
+def test_an_exchange_can_be_closed_at_any_checkpoint() -> None:
+    """A closed exchange makes no request, and the next one is not affected."""
     pushes = long_batch(100)
     whole = first(OPPO.push(pushes))
-    for breaths in range(1, 6):
+    for checkpoints in range(1, 6):
         exchange = OPPO.push(pushes)
-        assert [next(exchange) for _ in range(breaths)] == [None] * breaths
+        assert [next(exchange) for _ in range(checkpoints)] == [None] * checkpoints
         exchange.close()
         assert list(exchange) == []
 
@@ -139,7 +151,7 @@ def test_an_exchange_ends_at_any_breath() -> None:
 
 
 def test_the_order_of_items_does_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A reply in the order of the batch is read faster and not otherwise."""
+    """A reply in the order of the batch is read by a faster code path, with the same result."""
     pushes = batch(4)
     items = [{"registrationId": one.push_token.token, "messageId": f"m{i}"} for i, one in enumerate(pushes)]
     items[2] = {"registrationId": "t2", "errorCode": 10000, "errorMessage": "x"}  # type: ignore[dict-item]
@@ -174,8 +186,8 @@ def test_the_order_of_items_does_not_matter(monkeypatch: pytest.MonkeyPatch) -> 
         [],
     ],
 )
-def test_a_usual_reply_is_read_at_once_and_not_otherwise(odd: object, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever one item of three says, the way by which the reply is read changes nothing."""
+def test_the_fast_reading_of_a_usual_reply_changes_nothing(odd: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever one item of three holds, the fast and the full reading give the same outcomes."""
     pushes = batch(3)
     items: list[object] = [{"registrationId": one.push_token.token, "messageId": "m"} for one in pushes]
     items[1] = {"registrationId": "t1", **odd} if isinstance(odd, dict) else odd

@@ -159,7 +159,7 @@ def test_an_undamaged_text_that_is_too_long_is_unregistered(token: str, size: in
 
 
 def push_of(token: str) -> Push:
-    # A text as a vendor may see it, whatever PushToken makes of it.
+    # PushToken itself would refuse some of these texts.
     push_token = PushToken(1, "a")
     object.__setattr__(push_token, "token", token)
     return Push(push_token, note(), dedupe_id="d")

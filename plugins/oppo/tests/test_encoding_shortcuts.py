@@ -1,4 +1,4 @@
-"""What is written the fast way reads the same as what the standard library writes the slow way."""
+"""Fast code paths of encoding give what the standard library and the plain code paths give."""
 
 import enum
 import itertools
@@ -32,7 +32,7 @@ SLOW = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=Fal
 
 
 class Word(enum.StrEnum):
-    """A str that shows itself otherwise when it is formatted."""
+    """A `str` whose `format` and `str` give another text."""
 
     TEXT = "text_0"
 
@@ -48,7 +48,7 @@ def asked(*pushes: Push) -> list[Request]:
 
 
 def written(encode: Any, value: object) -> object:
-    """The JSON, or that there is none."""
+    """The JSON, or None if it is refused."""
     try:
         return encode(value)
     except (TypeError, ValueError, RecursionError):
@@ -56,19 +56,19 @@ def written(encode: Any, value: object) -> object:
 
 
 @given(st.one_of(VALUES, st.dictionaries(st.one_of(TEXT, st.integers(), st.none(), st.floats()), VALUES, max_size=3)))
-def test_json_is_written_as_the_standard_library_writes_it(value: object) -> None:
-    """Byte for byte, and what it refuses is refused."""
+def test_json_equals_that_of_the_standard_library(value: object) -> None:
+    """Byte for byte, and values that it refuses are refused."""
     assert written(json_text.encode_json, value) == written(SLOW.encode, value)
 
 
 @pytest.mark.parametrize("wrong", [object(), {"a": {1, 2}}, {(): 1}, [float("inf")], b"bytes"])
-def test_what_is_no_json_is_refused(wrong: object) -> None:
-    """A set, an object, a key that is no text, a number that JSON has no word for."""
+def test_values_that_json_does_not_have_are_refused(wrong: object) -> None:
+    """A set, an object, a key that is no text, infinity."""
     assert written(json_text.encode_json, wrong) is None
 
 
-def test_data_that_holds_itself_is_refused() -> None:
-    """Nothing is written for ever, and nothing is remembered from it."""
+def test_circular_data_is_refused() -> None:
+    """The encoder ends, and it still works afterwards."""
     circle: dict[str, Any] = {"a": 1}
     circle["self"] = circle
 
@@ -76,8 +76,8 @@ def test_data_that_holds_itself_is_refused() -> None:
     assert json_text.encode_json({"a": [1]}) == '{"a":[1]}'
 
 
-def test_without_the_part_in_c_the_standard_library_writes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where Python has no such part, or has another one, it is slower and not otherwise."""
+def test_without_the_c_encoder_json_is_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a Python without it the encoder is slower, with the same result."""
     monkeypatch.setattr(json.encoder, "c_make_encoder", None)
 
     assert json_text._make_encode()({"值": ['"', 1.5, None]}) == '{"值":["\\"",1.5,null]}'
@@ -85,7 +85,7 @@ def test_without_the_part_in_c_the_standard_library_writes(monkeypatch: pytest.M
 
 @given(WORD, WORD, st.text(st.characters(exclude_categories=()), max_size=15), TEXT)
 def test_tokens_ids_and_texts_come_back_from_the_form(token: str, dedupe_id: str, title: str, body: str) -> None:
-    """Whatever stands in them, `parse_qsl` and `json` give it back, cleaned and not otherwise."""
+    """`parse_qsl` and `json` decode every token, id and text to the cleaned original."""
     given_push = push(token, Notification("t" + title, "b" + body), dedupe_id)
     words = asked(given_push)
 
@@ -99,14 +99,14 @@ def test_tokens_ids_and_texts_come_back_from_the_form(token: str, dedupe_id: str
 
 
 @given(st.text("aZ_-:\"'`「」“”＂＇ \u3000\ufeff\u200b\n值\ud800", max_size=4) | TEXT)
-def test_what_may_be_a_token_makes_a_push_token(text: str) -> None:
-    """Of a receipt that somebody posts too: a text that passes as OPPO's token never fails as a push token."""
+def test_a_possible_token_makes_a_push_token(text: str) -> None:
+    """A token in a receipt that passes the plug-in's check never fails in `PushToken`."""
     if not token_problem(text, 256):
         assert PushToken(1, text).token == text
 
 
-def test_a_text_of_a_class_of_its_own_is_sent_as_it_is() -> None:
-    """Not as it shows itself: an Enum's text is its value, in each place."""
+def test_the_value_of_a_str_subclass_is_sent() -> None:
+    """Such as the value of a `StrEnum`, in each place where a text is sent."""
     note = Notification(Word.TEXT, Word.TEXT, data={"word": Word.TEXT})
 
     message = json.loads(form(first(OPPO.push([push(Word.TEXT, note, Word.TEXT)])))["message"])
@@ -117,9 +117,11 @@ def test_a_text_of_a_class_of_its_own_is_sent_as_it_is() -> None:
 
 
 @given(st.text("aUS_0 ;", max_size=12))
-def test_regions_are_read_off_the_prefix(token: str) -> None:
-    """Overseas only with two capitals before the last `_`, and a mark at most before them; what is no token causes no
-    login there."""
+def test_the_region_is_read_from_the_prefix(token: str) -> None:
+    """Overseas only with two capitals before the last `_`, and at most a mark before them.
+
+    Other texts cause no overseas login.
+    """
     region = "cn"
     match token.split("_"):
         case [code, rest] if re.fullmatch("[US]{2}", code) and re.fullmatch("[aUS0]+", rest):
@@ -131,14 +133,14 @@ def test_regions_are_read_off_the_prefix(token: str) -> None:
 
 
 @given(st.lists(st.text("aCN_0 ;\n", max_size=8) | st.sampled_from(["CN_a", "CN_b", "c", "US_a"]), max_size=6))
-def test_regions_of_many_are_those_of_each(tokens: list[str]) -> None:
-    """Whatever they hold, line ends too."""
+def test_regions_of_many_tokens_are_those_of_each(tokens: list[str]) -> None:
+    """Whatever the tokens hold, line ends too."""
     assert set(OPPO.regions(tokens)) == set(map(OPPO.region, tokens))
 
 
 @given(TEXT)
-def test_quoting_byte_by_byte_is_undone_by_every_decoder(text: str) -> None:
-    """Three bytes for each of UTF-8, and no more than before."""
+def test_quoting_every_byte_is_decoded_correctly(text: str) -> None:
+    """Three bytes for each byte of UTF-8, which `parse_qsl` decodes to the same text."""
     whole = "值" + text
 
     quoted = form_quote(whole)
@@ -150,7 +152,7 @@ def test_quoting_byte_by_byte_is_undone_by_every_decoder(text: str) -> None:
 
 @given(st.lists(st.tuples(st.text("ab_~;é", max_size=6), st.integers(0, 2)), max_size=12, unique_by=lambda t: t[0]))
 def test_a_batch_is_the_array_of_its_messages(chosen: list[tuple[str, int]]) -> None:
-    """Also when some of them are left out, the first one too: no comma too many, each message as it is alone."""
+    """Each message is as it is alone, also if pushes are refused, the first one too: no comma too many."""
     notes = [Notification("t", "b"), Notification("", "refused"), Notification("s", "c", subtitle="sub")]
     pushes = [Push(PushToken(1, token), notes[number], dedupe_id=f"d{token}") for token, number in chosen]
     alone = [form(word)["message"] for one in pushes for word in asked(one)]
@@ -178,7 +180,7 @@ CALLBACK = CallBack("https://host.example/receipts?a=b&c", "p a+r")
 )
 @example([(0, 1000, True, False)])
 def test_a_run_of_one_notification_is_the_array_of_its_messages(runs: list[tuple[int, int, bool, bool]]) -> None:
-    """However long it is, before and behind others, refused or not, with and without ids and callbacks."""
+    """For runs of any length, before and after others, refused or not, with and without ids and callbacks."""
     pushes: list[Push] = []
     for number, length, has_id, calls_back in runs:
         for _ in range(length):
@@ -204,8 +206,8 @@ def test_a_run_of_one_notification_is_the_array_of_its_messages(runs: list[tuple
 
 @pytest.mark.parametrize("numbers", [[0] * 300, [1] * 2, [0, 0, 1, 1, 0, 2], [2, 2], [0, 1, 2] * 100])
 @pytest.mark.parametrize("calls_back", [True, False])
-def test_columns_are_written_as_the_pushes_they_stand_for(numbers: list[int], calls_back: bool) -> None:
-    """Byte for byte, and with the same outcomes for what is not sent."""
+def test_a_batch_in_columns_equals_a_batch_of_pushes(numbers: list[int], calls_back: bool) -> None:
+    """Byte for byte, with the same outcomes for pushes that are not sent."""
     callback = CALLBACK if calls_back else None
     origins = [Push(PushToken(1, "nobody"), NOTES[number], dedupe_id="none", callback=callback) for number in numbers]
     push_tokens = [PushToken(1, f"CN_{place:04d}") for place in range(len(numbers))]
@@ -217,14 +219,14 @@ def test_columns_are_written_as_the_pushes_they_stand_for(numbers: list[int], ca
 
 
 def written_batch(batch: Sequence[Push]) -> tuple[bytes, list[tuple[str, ...]], list[int], dict[int, Outcome]]:
-    """What goes out of it, and what does not."""
+    """The encoded batch: body, cut fields, places, and outcomes of pushes that are not sent."""
     encoded = encoded_batch(batch, V13)
     assert [one.dedupe_id for one in encoded.sent] == [f"d-{place}" for place in encoded.places]
     return encoded.body.getvalue(), list(encoded.truncated), list(encoded.places), encoded.settled
 
 
-def test_each_dialect_has_a_frame_of_its_own() -> None:
-    """What is kept for one dialect never opens the requests of the other, which has other limits."""
+def test_each_dialect_has_its_own_frame() -> None:
+    """Cached parts of one dialect are never used for the other, which has other limits."""
     frames = {name: splicing.frame_of(dialect) for name, dialect in RULES.dialects.items()}
 
     assert len(frames) >= 2

@@ -1,4 +1,4 @@
-"""The short way of encoding says what the long way says, and leaves to it whatever is not ordinary."""
+"""The fast encoder for ordinary notifications writes what the full encoder writes, and leaves all others to it."""
 
 import json
 from datetime import UTC, datetime
@@ -53,8 +53,8 @@ def read(quoted: bytes) -> Any:
     st.builds(Notification, TEXT, TEXT, click=CLICK, data=DATA, ttl=TTL, channel_id=st.one_of(st.none(), WORD)),
     st.sampled_from(DIALECTS),
 )
-def test_both_ways_say_the_same(notification: Notification, dialect: Any) -> None:
-    """What the short way takes, the long way takes uncut, field by field the same; what it refuses is never taken."""
+def test_fast_and_full_encoder_write_the_same_fields(notification: Notification, dialect: Any) -> None:
+    """What the fast encoder accepts, the full encoder writes uncut with the same fields, and does not refuse."""
     quoted = encoded(notification, make_plan(dialect))
 
     if quoted is not None:
@@ -64,8 +64,8 @@ def test_both_ways_say_the_same(notification: Notification, dialect: Any) -> Non
 
 
 @given(TEXT, TEXT)
-def test_what_the_long_way_refuses_is_never_sent(title: str, body: str) -> None:
-    """A blank title or text has no short way."""
+def test_the_fast_encoder_accepts_nothing_that_the_full_one_refuses(title: str, body: str) -> None:
+    """A blank title or text is left to the full encoder."""
     notification = note(title=title, body=body)
     try:
         encode_notification(notification, DIALECTS[0])
@@ -105,14 +105,14 @@ def test_what_the_long_way_refuses_is_never_sent(title: str, body: str) -> None:
         ({"overrides": {"xiaomi": {"x": 1}}}, {"overrides": {"oppo": {}}}),
     ],
 )
-def test_where_the_short_way_ends(fields: dict[str, Any], over: dict[str, Any]) -> None:
-    """At the limit it is taken, beyond it and for all that is not ordinary it is left."""
+def test_what_the_fast_encoder_leaves_to_the_full_one(fields: dict[str, Any], over: dict[str, Any]) -> None:
+    """At the limit a value is accepted; beyond it, and for fields that are not ordinary, the result is None."""
     assert encoded(note(**fields), V13) is not None
     assert encoded(note(**over), V13) is None
 
 
-def test_a_channel_is_ordinary_where_there_are_channels() -> None:
-    """Phones of today show nothing without one."""
+def test_a_channel_is_ordinary_in_a_dialect_with_channels() -> None:
+    """Current phones show nothing without a channel."""
     quoted = encoded(note(channel_id="chat"), PLANS["current"])
 
     assert quoted is not None

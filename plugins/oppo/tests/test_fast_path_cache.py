@@ -1,4 +1,7 @@
-"""What an ordinary push keeps ready for the next one, and what must never be taken from it."""
+"""The cache of quoted fields (`Tails`) of ordinary pushes: a push never gets fields of another one.
+
+It also compares the two encoders in batches.
+"""
 
 import json
 from typing import Any
@@ -28,15 +31,18 @@ from pushgateway.vendor.rules import Dialect
 
 
 def sent(note: Notification, tails: Tails, dialect: Dialect = CURRENT) -> dict[str, Any]:
-    """The fields of a single push of this certificate."""
+    """The fields of a single push, encoded with this cache."""
     encoded = result(encode_batch([Push(PushToken(1, "CN_a"), note)], dialect, None, tails))
     fields: dict[str, Any] = message(encode_unicast(encoded, dialect)[1])["notification"]
     return fields
 
 
 def test_marketing_after_chat_has_its_own_category() -> None:
-    """Both say nothing else, so only the intent tells their fields apart: under chat's category OPPO would not count
-    marketing, and close the right to it."""
+    """The two notifications differ in their intent only.
+
+    Sent under chat's category, marketing would escape OPPO's daily limit, and OPPO would take away the app's right to
+    that category.
+    """
     tails: Tails = {}
     categories = [
         sent(Notification("t", "b", intent=intent), tails).get("category")
@@ -60,7 +66,7 @@ def test_marketing_after_chat_has_its_own_category() -> None:
     ],
 )
 def test_each_push_has_its_own_tap_ttl_and_channel(one: dict[str, Any], other: dict[str, Any]) -> None:
-    """After any other push of the certificate it says what it says alone."""
+    """After any other push of the certificate, a push has the same fields as alone."""
     tails: Tails = {}
     notes = [Notification("t", "b", **fields) for fields in (one, other, one)]
 
@@ -68,8 +74,8 @@ def test_each_push_has_its_own_tap_ttl_and_channel(one: dict[str, Any], other: d
     assert sent(notes[0], {}) != sent(notes[1], {})
 
 
-def test_what_is_kept_is_bounded() -> None:
-    """A channel or a tap of its own for each push does not fill the memory."""
+def test_the_cache_is_bounded() -> None:
+    """Also when each push has a channel or a tap of its own."""
     tails: Tails = {}
     for number in range(3 * _TAILS):
         sent(Notification("t", "b", channel_id=f"c{number}"), tails)
@@ -78,8 +84,8 @@ def test_what_is_kept_is_bounded() -> None:
     assert tails
 
 
-def test_each_dialect_has_a_frame_of_its_own() -> None:
-    """A process may have certificates of both."""
+def test_each_dialect_has_limits_and_fields_of_its_own() -> None:
+    """A process may have certificates of both dialects."""
     note = Notification("题" * 25, "b")
 
     assert [len(sent(note, {}, dialect)["title"]) for dialect in (V13, CURRENT, V13)] == [25, 25, 25]
@@ -87,8 +93,8 @@ def test_each_dialect_has_a_frame_of_its_own() -> None:
 
 
 @pytest.mark.parametrize("channel", ["mine", None])
-def test_an_own_channel_goes_before_that_of_the_intent(channel: str | None) -> None:
-    """The quick way says so too."""
+def test_an_own_channel_wins_over_that_of_the_intent(channel: str | None) -> None:
+    """In the fast encoder too."""
     vendor = Oppo(
         app_key="key", master_secret=Secret("s"), dialect="current", intents={"chat": OppoIntent(channel_id="chat")}
     )
@@ -98,13 +104,13 @@ def test_an_own_channel_goes_before_that_of_the_intent(channel: str | None) -> N
 
 
 @pytest.mark.parametrize("channel", ['a"b', "a b", "a&b=c", "频道", "a\\b"])
-def test_a_channel_of_any_signs_arrives_as_it_is(channel: str) -> None:
+def test_a_channel_with_special_characters_is_quoted(channel: str) -> None:
     """It is quoted like a text."""
     assert sent(Notification("t", "b", channel_id=channel), {})["channel_id"] == channel
 
 
 @pytest.mark.parametrize("target", ['com.example."A"', "a b", "a&b=c", "意图", "a\\b"])
-def test_a_tap_of_any_signs_arrives_as_it_is(target: str) -> None:
+def test_a_tap_target_with_special_characters_is_quoted(target: str) -> None:
     """It is quoted like a text."""
     note = Notification("t", "b", click=OpenIntent(target))
 
@@ -112,16 +118,16 @@ def test_a_tap_of_any_signs_arrives_as_it_is(target: str) -> None:
 
 
 @pytest.mark.parametrize("title", ['say "hi"', "C:\\temp", "100% & +1 = 2", "a\tb", "<b>"])
-def test_a_title_of_any_signs_arrives_as_it_is(title: str) -> None:
-    """In JSON within a form."""
+def test_a_title_with_special_characters_is_quoted(title: str) -> None:
+    """In JSON inside a form."""
     fields = sent(Notification(title, title), {})
 
     assert (fields["title"], fields["content"]) == (title, title)
 
 
 @pytest.mark.parametrize("count", [1, 2, 20])
-def test_what_was_cut_is_named_on_both_ways(count: int) -> None:
-    """With a subtitle a notification takes the longer way."""
+def test_both_encoders_name_the_fields_that_were_cut(count: int) -> None:
+    """A notification with a subtitle is encoded by the full encoder."""
     cut = [Notification("题" * 60, "b"), Notification("题" * 60, "b", subtitle="s"), Notification("t", "b")]
     pushes = [Push(PushToken(1, f"CN_{number}"), cut[number % 3], dedupe_id=f"d{number}") for number in range(count)]
     encoded = result(encode_batch(pushes, CURRENT))
@@ -131,8 +137,8 @@ def test_what_was_cut_is_named_on_both_ways(count: int) -> None:
 
 @pytest.mark.parametrize("subtitle", [None, "s"])
 @pytest.mark.parametrize("form", ["object", "text"])
-def test_parameters_travel_in_the_form_of_the_setting_on_both_ways(form: str, subtitle: str | None) -> None:
-    """With a subtitle a notification takes the longer way."""
+def test_both_encoders_send_parameters_in_the_form_of_the_setting(form: str, subtitle: str | None) -> None:
+    """A notification with a subtitle is encoded by the full encoder."""
     table = {"chat": OppoIntent(template="66f0", content_parameters=("text",))}
     vendor = Oppo(app_key="key", master_secret=Secret("s"), dialect="current", intents=table, template_parameters=form)
     note = Notification("t", "b", subtitle=subtitle, intent=Intent.CHAT, parameters={"text": 'a "b"'})
@@ -145,8 +151,8 @@ def test_parameters_travel_in_the_form_of_the_setting_on_both_ways(form: str, su
 
 @pytest.mark.parametrize("title", ["t", "t\x07"])
 @pytest.mark.parametrize("subtitle", [None, "s"])
-def test_parameters_and_own_texts_are_cleaned_on_both_ways(subtitle: str | None, title: str) -> None:
-    """A control character in a template's place is dropped as it is in a title; half a pair becomes U+FFFD."""
+def test_both_encoders_clean_parameters_and_own_texts(subtitle: str | None, title: str) -> None:
+    """A control character in a template's parameter is dropped as in a title; a lone surrogate becomes U+FFFD."""
     table = {"chat": OppoIntent(template="66f0", title_parameters=("title",), content_parameters=("text",))}
     vendor = Oppo(app_key="key", master_secret=Secret("s"), dialect="current", intents=table)
     note = Notification(title, "b", subtitle=subtitle, intent=Intent.CHAT, parameters={"text": "a\x00b\ud800"})
@@ -157,7 +163,7 @@ def test_parameters_and_own_texts_are_cleaned_on_both_ways(subtitle: str | None,
 
 
 def test_each_phone_of_a_batch_gets_its_own_body_under_one_title() -> None:
-    """Messages of one sender have one title; they stand side by side, some of them for several phones."""
+    """Notifications of one sender have the same title; each phone gets its own text; some share one."""
     notes = [Notification("Ann", body) for body in ("one", "two", "three")]
     order = [0, 0, 1, 1, 1, 2, 0, 2, 2, 1] * 10
     pushes = [
@@ -172,7 +178,7 @@ def test_each_phone_of_a_batch_gets_its_own_body_under_one_title() -> None:
 
 
 def test_receipts_are_asked_for_in_a_batch_of_any_size() -> None:
-    """Plain tokens and ids, one notification for all or one for each: every message says where its receipt goes."""
+    """With one notification for all, or one for each: every message has its URL and parameter for receipts."""
     for notes in ([Notification("t", "b")] * 20, [Notification("t", str(number)) for number in range(20)]):
         pushes = [
             Push(
@@ -191,8 +197,8 @@ def test_receipts_are_asked_for_in_a_batch_of_any_size() -> None:
 
 
 @pytest.mark.parametrize("refused", [{0}, {3, 4, 17}, set(range(64)), set(range(65)), set(range(0, 150, 3)), {149}])
-def test_what_is_refused_leaves_all_others_their_own_phone(refused: set[int]) -> None:
-    """A batch as a gateway hands it in, wherever in it a text is blank: each text goes to its phone and no other."""
+def test_refused_pushes_do_not_shift_the_others(refused: set[int]) -> None:
+    """Wherever in the batch a text is blank, each other text goes to its own phone."""
     pushes = [
         Push(
             PushToken(1, f"CN_{place}"),

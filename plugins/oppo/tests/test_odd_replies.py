@@ -226,7 +226,7 @@ def test_saving_without_an_id_is_no_verdict() -> None:
         decode_saved(reply({"code": 0, "data": {}}))
 
 
-# Anything at all
+# Any JSON and any bytes
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.sampled_from(["", "0", "x", *TOKENS, "\ud800"]),

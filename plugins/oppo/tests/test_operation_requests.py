@@ -1,4 +1,4 @@
-"""Fields and access tokens in each encoding: what goes out, and where the secret is."""
+"""Requests of the calls other than sending: their fields, and where the access token is, in each encoding."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def calls(oppo: Oppo) -> dict[str, Call[object]]:
 
 @pytest.mark.parametrize("encoding", ["form", "json", "query", "multipart"])
 @pytest.mark.parametrize("place", ["both", "header", "body"])
-def test_the_access_token_is_where_the_encoding_has_room(encoding: str, place: str) -> None:
+def test_the_access_token_is_in_header_body_or_both(encoding: str, place: str) -> None:
     """Header and body as the setting says; a query has no body, so the header has to do, and no URL holds a secret."""
     oppo = Oppo(**SETTINGS, dialect="current", access_token_in=place)
     plain = first(calls(oppo)[encoding].begin())
@@ -69,8 +69,8 @@ def test_the_boundary_is_made_of_the_file() -> None:
     assert boundary(b"some picture\r\n--" + once.encode()) != once
 
 
-def test_half_a_character_becomes_the_mark_for_one() -> None:
-    """A lone surrogate, which UTF-8 cannot carry, is U+FFFD in forms and in JSON alike."""
+def test_a_lone_surrogate_becomes_the_replacement_character() -> None:
+    """UTF-8 cannot encode it, so it is U+FFFD in forms and in JSON."""
     form = make_request(URL, load_rules("pushgateway_oppo").dialects["v1.3"].operations["get_alias"], {"a": "\ud800"})
     sent = make_request(URL, CURRENT["get_tags"], {"a": "\ud800"})
 
@@ -78,8 +78,8 @@ def test_half_a_character_becomes_the_mark_for_one() -> None:
     assert sent.content == '{"a":"\ufffd"}'.encode()
 
 
-def test_what_carries_no_body_is_left_as_it_is() -> None:
-    """A request without a content type gets the header and nothing else."""
+def test_a_request_without_a_body_has_the_token_in_the_header() -> None:
+    """A request without a content type gets the header, whatever the setting, and is not changed otherwise."""
     signed = with_access(Request("GET", URL), SECRET, "body")
 
     assert signed == Request("GET", URL, {"auth_token": SECRET})

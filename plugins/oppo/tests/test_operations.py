@@ -42,7 +42,7 @@ def sample(samples: Path, name: str) -> Response:
     return Response(200, {}, (samples / name).read_bytes())
 
 
-# The documents' samples, both ways
+# The documents' samples, in both directions
 
 
 def test_alias_samples(samples: Path) -> None:
@@ -99,7 +99,7 @@ def test_samples_of_the_feedback_and_media_hosts(samples: Path) -> None:
     assert first(picture.begin()).url == f"{HOSTS['media']}/server/v1/media/upload/big_picture"
 
 
-# Where it goes
+# Hosts, regions and paths
 
 
 def test_a_call_goes_to_the_host_of_its_tokens_region() -> None:
@@ -156,7 +156,7 @@ def test_settings_of_a_table_are_checked_with_the_others() -> None:
     )
 
 
-# What is made of replies
+# Replies
 
 
 def test_a_code_about_a_target_is_about_the_calls_only_token() -> None:
@@ -233,7 +233,7 @@ def page(tokens: object, total: object) -> Response:
         ([reply({"registration_ids": "a,b"})], InvalidTokens(("a", "b"))),
         ([reply(["a"])], InvalidTokens(("a",))),
         ([page(["a b", "x" * 257, "c"], 3), page([], 0)], InvalidTokens(("c",), 3)),
-        # Pages that reading uses up; one that is told again and again; a failure after the first.
+        # A list that reading empties; one that is returned again and again; a failure after the first page.
         ([page(["a", "b"], 5), page(["c", "d"], 3), page(["e"], 1)], InvalidTokens(("a", "b", "c", "d", "e"), 5)),
         ([page(["a", "b"], 5), page(["a", "b"], 5)], InvalidTokens(("a", "b"), 5, complete=False)),
         ([page(["a", "b"], 5), reply(None, code=13)], InvalidTokens(("a", "b"), 5, complete=False)),

@@ -169,7 +169,7 @@ def test_phones_of_one_request_have_a_limit() -> None:
         read(element, TODAY)
 
 
-# What the requests say.
+# Receipts asked for in requests
 
 
 def message(push: Push, dialect: str) -> dict[str, Any]:
@@ -235,7 +235,7 @@ def test_audiences_with_receipts_are_those_of_the_rules() -> None:
     assert oppo("current").receipt_audiences == {AudienceKind.TOKENS}
 
 
-# What the sandbox posts.
+# Receipts posted by the sandbox
 
 
 def posted(client: Client) -> list[Receipt | None]:

@@ -1,7 +1,7 @@
-"""The OPPO sandbox with many phones: batches, repetition and broadcasts.
+"""The OPPO sandbox with many phones: batches, repeated ids and broadcasts.
 
-Requests are written here by hand and by the standard library, never by the plug-in, and go
-straight into `answer`; the clock is a number.
+Requests are written by hand and by the standard library, never by the plug-in, and go straight to `answer`; the clock
+is a number.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ def client(request: pytest.FixtureRequest) -> Client:
 
 
 def test_each_item_of_a_batch_has_its_own_verdict(client: Client) -> None:
-    """Good ones are pushed whatever their neighbours are; a bad one is named by its token and its code."""
+    """Valid items are pushed whatever the others are; an item that is refused has its token and its code."""
     one, two, three, four, *_ = client.sandbox.tokens
     client.sandbox.mute(three)
     bad_note = {"target_type": 2, "target_value": four, "notification": {"title": "Hi"}}
@@ -43,7 +43,7 @@ def test_each_item_of_a_batch_has_its_own_verdict(client: Client) -> None:
 
 
 def test_a_batch_holds_a_thousand(client: Client) -> None:
-    """1,000 messages are taken, 1,001 are refused as a whole and nobody gets anything."""
+    """1,000 messages are accepted; 1,001 are refused as a whole, and nobody gets anything."""
     client.sandbox.register(1001)
     limit = client.facts.number("batch_size")
 
@@ -61,7 +61,7 @@ def test_a_batch_holds_a_thousand(client: Client) -> None:
     [([], 41), ([1], 41), ([{}], 40), ([{"target_type": 2}], 40), ([{"target_type": 3, "target_value": "x"}], 41)],
 )
 def test_a_batch_without_targets_is_refused_as_a_whole(messages: list[Any], code: int) -> None:
-    """An item that cannot be named in the reply spoils the call, and the good neighbours get nothing."""
+    """An item that the reply cannot name makes the call fail, and valid items are not pushed."""
     client = Client("current")
     good = [{"target_type": 2, "target_value": client.sandbox.tokens[0], "notification": NOTE}] if messages else []
 
@@ -74,7 +74,7 @@ def test_a_batch_without_targets_is_refused_as_a_whole(messages: list[Any], code
 
 @pytest.mark.parametrize("dialect", DIALECTS)
 def test_a_repeated_id_is_refused_or_absorbed(dialect: str) -> None:
-    """Either way the phone shows it once; absorbed, the sender is told the first message id again."""
+    """The phone shows the push once either way; absorbed, the reply has the first message id again."""
     refusing, absorbing = Client(dialect), Client(dialect, repeats="absorb")
 
     def twice(client: Client) -> list[Any]:
@@ -89,8 +89,8 @@ def test_a_repeated_id_is_refused_or_absorbed(dialect: str) -> None:
     assert refusing.sandbox.ledger.total == absorbing.sandbox.ledger.total == 1
 
 
-def test_how_far_an_id_reaches_depends_on_the_dialect() -> None:
-    """V1.3 counts an id once, the current pages once per target; other ids, and none, are free."""
+def test_an_id_is_used_once_or_once_per_target() -> None:
+    """Once in V1.3, once per target in `current`; other ids, and no id, are free."""
     codes = {}
     for dialect in DIALECTS:
         client = Client(dialect)
@@ -101,8 +101,8 @@ def test_how_far_an_id_reaches_depends_on_the_dialect() -> None:
     assert codes == {"v1.3": [0, 32, 0, 0, 0], "current": [0, 0, 0, 0, 0]}
 
 
-def test_the_same_id_twice_in_one_batch_is_said_at_the_item(client: Client) -> None:
-    """The first item is pushed, its repetition is 32, the call as a whole is fine."""
+def test_the_same_id_twice_in_one_batch_is_refused_at_the_item(client: Client) -> None:
+    """The first item is pushed, its repetition is 32, and the call as a whole is 0."""
     one = client.sandbox.tokens[0]
 
     reply = client.batch([one, one], app_message_id="m-1")
@@ -113,7 +113,7 @@ def test_the_same_id_twice_in_one_batch_is_said_at_the_item(client: Client) -> N
 
 
 def test_a_refused_push_does_not_use_up_its_id(client: Client) -> None:
-    """What nobody got may be sent again with the same id."""
+    """It may be sent again with the same id."""
     one = client.sandbox.tokens[0]
     client.sandbox.mute(one)
     first = client.unicast(one, app_message_id="m-1")["code"]
@@ -127,7 +127,7 @@ def test_a_refused_push_does_not_use_up_its_id(client: Client) -> None:
 
 
 def test_content_with_the_same_id_is_stored_once(client: Client) -> None:
-    """Saving again gives the first id and keeps the first content; without an id each save is new."""
+    """Saving again returns the first id and keeps the first content; without an id each save is new."""
     first, again = client.save(app_message_id="b-1"), client.save(app_message_id="b-1", title="Other")
     others = {client.save(), client.save()}
     client.broadcast("everyone", saved=again)
@@ -149,8 +149,8 @@ def test_everyone_gets_a_broadcast_to_everyone(client: Client) -> None:
     assert client.got() == others
 
 
-def test_bad_targets_of_a_broadcast_come_in_groups(client: Client) -> None:
-    """Code 0, and by code the lists of those that got nothing; a target named twice gets it once."""
+def test_refused_targets_of_a_broadcast_are_listed_by_code(client: Client) -> None:
+    """Code 0, and by code the lists of targets that got nothing; a target named twice gets it once."""
     one, two, three, *_ = client.sandbox.tokens
     client.sandbox.mute(two)
 
@@ -165,7 +165,7 @@ def test_bad_targets_of_a_broadcast_come_in_groups(client: Client) -> None:
     assert client.got() == [one, three]
 
 
-def test_aliases_have_groups_of_their_own(client: Client) -> None:
+def test_refused_aliases_have_codes_of_their_own(client: Client) -> None:
     """Unknown 10002, muted 10003, repeated 10005."""
     one, two, *_ = client.sandbox.tokens
     client.sandbox.set_alias(one, "ann")
@@ -184,7 +184,7 @@ def test_aliases_have_groups_of_their_own(client: Client) -> None:
 
 @pytest.mark.parametrize("kind", ["tokens", "aliases"])
 def test_a_broadcast_names_a_thousand(client: Client, kind: str) -> None:
-    """1,000 targets are taken, 1,001 are refused as a whole."""
+    """1,000 targets are accepted, 1,001 are refused as a whole."""
     targets = [f"t{number}" for number in range(1001)]
 
     assert client.broadcast(kind, *targets[:1000])["code"] == 0
@@ -199,8 +199,8 @@ def test_a_broadcast_names_a_thousand(client: Client, kind: str) -> None:
         ("nobody", []),
     ],
 )
-def test_tags_choose_phones(client: Client, expression: str, who: list[int]) -> None:
-    """A name, or names of which one is enough."""
+def test_tags_select_phones(client: Client, expression: str, who: list[int]) -> None:
+    """A tag, or several of which one is enough."""
     for token, tags in zip(client.sandbox.tokens, ["a", "ab", "c"], strict=False):
         client.sandbox.set_tags(token, tags)
 
@@ -217,8 +217,11 @@ def test_tags_choose_phones(client: Client, expression: str, who: list[int]) -> 
         ('{"or":["a"],"and":["b"]}', [1]),
     ],
 )
-def test_tag_expressions_are_of_today(expression: str, who: list[int]) -> None:
-    """The groups of an expression are ANDed; to V1.3, which has lists only, it is the name of a tag nobody has."""
+def test_tag_expressions_are_read_in_current_only(expression: str, who: list[int]) -> None:
+    """The groups of an expression are combined by AND.
+
+    V1.3 has lists only, so there it is the name of an unknown tag.
+    """
     current, former = Client("current"), Client("v1.3")
     for client in (current, former):
         for token, tags in zip(client.sandbox.tokens, ["a", "ab", "c"], strict=False):
@@ -245,7 +248,7 @@ def test_tag_expressions_are_of_today(expression: str, who: list[int]) -> None:
     ],
 )
 def test_a_bad_tag_expression_is_refused(expression: str) -> None:
-    """41, and nobody gets anything by accident: an empty group would limit nothing and so reach everybody."""
+    """41, and nobody gets anything: an empty group would limit nothing and so reach everybody."""
     client = Client("current")
 
     assert client.broadcast("tags", expression)["code"] == 41
@@ -265,7 +268,7 @@ def test_a_bad_tag_expression_is_refused(expression: str) -> None:
     ],
 )
 def test_a_broadcast_is_refused_for_each_fault(client: Client, form: dict[str, str], code: int) -> None:
-    """40 for what is missing, 31 for unknown content, 41 for what is wrong."""
+    """40 for a missing field, 31 for unknown content, 41 for a wrong field."""
     whole = {"message_id": client.save(), "target_type": "2", "target_value": client.sandbox.tokens[0]} | form
 
     assert client.ask("broadcast", whole)["code"] == code
@@ -273,7 +276,7 @@ def test_a_broadcast_is_refused_for_each_fault(client: Client, form: dict[str, s
 
 
 def test_registration_ids_is_v13_only() -> None:
-    """The current pages dropped the field; V1.3 takes either."""
+    """V1.3 accepts it in place of `target_value`; the current pages do not have it."""
     codes = {}
     for dialect in DIALECTS:
         client = Client(dialect)

@@ -1,7 +1,7 @@
-"""The OPPO sandbox call by call: every refusal, and every limit of the rules at it and one beyond it.
+"""The OPPO sandbox call by call: every refusal, and every limit of the rules, at it and one beyond.
 
-Requests are written here by hand and by the standard library, never by the plug-in, and go
-straight into `answer`; the clock is a number.
+Requests are written by hand and by the standard library, never by the plug-in, and go straight to `answer`; the clock
+is a number.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ SAMPLES: dict[str, Any] = {
 
 
 class Client:
-    """A sandbox, its clock, and somebody who talks to it."""
+    """A sandbox with a clock that tests set, and a client that writes forms."""
 
     def __init__(self, dialect: str = "v1.3", **options: Any) -> None:
         self.now = NOON
@@ -65,12 +65,12 @@ class Client:
         return reply
 
     def unicast(self, note: Mapping[str, Any] | None = None, **message: Any) -> Any:
-        """Push `note` to the first phone; `message` replaces fields beside the notification."""
+        """Push `note` to the first phone; `message` replaces fields of the message around it."""
         whole = {"target_type": 2, "target_value": self.one, "notification": {**NOTE, **(note or {})}} | message
         return self.ask("unicast", {"message": json.dumps({k: v for k, v in whole.items() if v is not None})})
 
     def batch(self, *messages: Any) -> Any:
-        """Push to many; a message that is a text stands for a token."""
+        """Push a batch; a text in place of a message is a token."""
         whole = [
             {"target_type": 2, "target_value": one, "notification": NOTE} if isinstance(one, str) else one
             for one in messages
@@ -99,13 +99,13 @@ def client(request: pytest.FixtureRequest) -> Client:
 
 
 def test_create_time_can_be_text() -> None:
-    """The documents print it quoted, clients decode a number: both must be met."""
+    """The documents print it quoted, clients decode a number, so the sandbox can do both."""
     assert Client(text_create_time=True).login()["data"]["create_time"] == "1700000000000"
 
 
 @pytest.mark.parametrize("operation", ["unicast", "unicast_batch", "save", "broadcast"])
 def test_no_call_without_an_access_token(operation: str) -> None:
-    """None is 29, an unknown or expired one 11; the header and the body are both read, and one good one is enough."""
+    """No token is 29, an unknown or expired one 11. Header and body are both read, and one valid token is enough."""
     client = Client()
     missing = client.ask(operation, {})["code"]
     unknown = client.ask(operation, {"auth_token": "no such"})["code"]
@@ -124,8 +124,8 @@ def test_no_call_without_an_access_token(operation: str) -> None:
 # Form.
 
 
-def test_path_method_and_encoding_are_looked_at_first(client: Client) -> None:
-    """20 for an unknown path, 12 for another method, 25 for what is not a UTF-8 form; nothing at all is no bad form."""
+def test_path_method_and_encoding_are_checked_first(client: Client) -> None:
+    """20 for an unknown path, 12 for another method, 25 for a body that is not a UTF-8 form; it may be empty."""
 
     def code(path: str, method: str = "POST", kind: str = FORM, content: bytes = b"a=b") -> Any:
         response = client.sandbox.answer(Request(method, f"https://x{path}", {"content-type": kind}, content)).response
@@ -148,8 +148,8 @@ def test_path_method_and_encoding_are_looked_at_first(client: Client) -> None:
 # Unicast.
 
 
-def test_a_unicast_is_pushed_as_written(client: Client) -> None:
-    """The ledger and the phone's screen hold exactly what was sent; the id has the dialect's shape."""
+def test_a_unicast_is_delivered_unchanged(client: Client) -> None:
+    """Ledger and phone have exactly the fields that were sent; the message id has the dialect's form."""
     reply = client.unicast({"title": "你好 +%&=", "content": "👨‍👩‍👧 ok", "app_message_id": "m-1"})
 
     (delivery,) = client.sandbox.ledger.deliveries
@@ -185,7 +185,7 @@ def test_a_unicast_is_pushed_as_written(client: Client) -> None:
     ],
 )
 def test_a_message_is_refused_for_each_fault(client: Client, message: dict[str, Any], code: int) -> None:
-    """40 for what is missing, 41 for what is wrong, and whatever is refused is not pushed."""
+    """40 for a missing field, 41 for a wrong one, and nothing is pushed."""
     reply = client.unicast(**message)
 
     assert reply["code"] == code
@@ -196,13 +196,13 @@ def test_a_message_is_refused_for_each_fault(client: Client, message: dict[str, 
     ("text", "code"), [("", 40), ("{", 41), ("[]", 41), ("NaN", 41), ("[" * 100_000, 41), ('"text"', 41)]
 )
 def test_the_message_is_json_text_of_an_object(client: Client, text: str, code: int) -> None:
-    """Anything else, and bottomless nesting, is refused and breaks nothing."""
+    """Anything else, including too deep nesting, is refused."""
     assert client.ask("unicast", {"message": text})["code"] == code
     assert client.ask("unicast_batch", {"messages": text})["code"] == code
 
 
 def test_registration_id_is_v13_only() -> None:
-    """The current pages know only `target_value`; V1.3 lets it take the place of `registration_id`."""
+    """V1.3 accepts `registration_id` in place of `target_value`; the current pages have `target_value` only."""
     codes = {}
     for dialect in DIALECTS:
         client = Client(dialect)
@@ -213,7 +213,7 @@ def test_registration_id_is_v13_only() -> None:
 
 
 def test_dead_and_muted_phones_have_codes_of_their_own(client: Client) -> None:
-    """10000 means the token is dead, 10001 that the user switched notifications off; neither gets anything."""
+    """10000 means that the token is dead, 10001 that the user switched pushes off; neither phone gets anything."""
     client.sandbox.uninstall(client.one)
     client.sandbox.mute(client.two)
 
@@ -226,7 +226,7 @@ def test_dead_and_muted_phones_have_codes_of_their_own(client: Client) -> None:
 
 
 def test_an_alias_reaches_its_phone(client: Client) -> None:
-    """An unknown alias is 10002, one of a muted phone 10003."""
+    """An unknown alias is 10002, the alias of a muted phone 10003."""
     kind = RULES.dialects[str(client.sandbox.settings("")["dialect"])].targets["aliases"].unicast
     client.sandbox.set_alias(client.one, "ann")
 
@@ -242,7 +242,7 @@ def test_an_alias_reaches_its_phone(client: Client) -> None:
 
 
 def at_the_limit(name: str, rule: FieldRule, limit: int) -> Any:
-    """A value that is exactly as large as allowed."""
+    """A value that is exactly as long as allowed."""
     if name == "call_back_url":
         return "https://e/".ljust(limit, "字")
     if rule.kind == "text":
@@ -251,7 +251,7 @@ def at_the_limit(name: str, rule: FieldRule, limit: int) -> Any:
 
 
 def limits(*, broadcast: bool) -> list[tuple[str, str, dict[str, int], Any, int]]:
-    """(dialect, field, other fields, value, code): each limit, and one beyond it."""
+    """(dialect, field, other fields, value, code): each limit, and one beyond."""
     scopes = ("all", "broadcast") if broadcast else ("all",)
     return [
         (dialect, name, *case)
@@ -282,7 +282,7 @@ def cases(name: str, rule: FieldRule) -> Iterator[tuple[dict[str, int], Any, int
 
 
 def needs(dialect: str, fields: dict[str, Any]) -> dict[str, Any]:
-    """What has to stand beside these fields so that only they are judged."""
+    """The other fields that these fields need, so that only they are checked."""
     rules = RULES.dialects[dialect].fields
     needed = [name for name, rule in rules.items() if name not in fields and rule.needed(fields)]
     return {name: SAMPLES[name] for name in needed if name in SAMPLES}
@@ -290,7 +290,7 @@ def needs(dialect: str, fields: dict[str, Any]) -> dict[str, Any]:
 
 @pytest.mark.parametrize(("dialect", "name", "others", "value", "code"), limits(broadcast=False))
 def test_unicast_keeps_every_limit(dialect: str, name: str, others: dict[str, Any], value: Any, code: int) -> None:
-    """The limits are those of rules.toml, Chinese characters count one each, and one beyond is refused."""
+    """The limits are those of `rules.toml`; a Chinese character counts as one; one beyond is refused."""
     client = Client(dialect)
     client.login()
 
@@ -302,7 +302,7 @@ def test_unicast_keeps_every_limit(dialect: str, name: str, others: dict[str, An
 
 @pytest.mark.parametrize(("dialect", "name", "others", "value", "code"), limits(broadcast=True))
 def test_save_keeps_every_limit(dialect: str, name: str, others: dict[str, Any], value: Any, code: int) -> None:
-    """Saved content is judged by the same rows, with every value as text in a form."""
+    """Saved content is checked by the same rows, with every value as text in a form."""
     client = Client(dialect)
     client.login()
 
@@ -357,8 +357,8 @@ def test_a_notification_is_refused_for_each_fault(client: Client, note: dict[str
         ({"private_msg_template_id": "t", "private_content_parameters": "{"}, 41),
     ],
 )
-def test_what_came_after_v13(note: dict[str, Any], code: int) -> None:
-    """Categories, levels and templates have codes of their own today; V1.3 does not know the fields at all."""
+def test_fields_that_v13_does_not_have(note: dict[str, Any], code: int) -> None:
+    """Categories, levels and templates have codes of their own in `current`; V1.3 ignores the fields."""
     current, former = Client("current"), Client("v1.3")
     current.login()
     former.login()
@@ -383,5 +383,5 @@ def test_what_came_after_v13(note: dict[str, Any], code: int) -> None:
     ],
 )
 def test_saved_content_is_refused_for_each_fault(client: Client, note: dict[str, Any], code: int) -> None:
-    """What only a broadcast may have is judged there."""
+    """The fields of broadcasts are checked when content is saved."""
     assert client.save(**note)["code"] == code

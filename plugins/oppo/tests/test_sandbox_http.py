@@ -1,6 +1,6 @@
-"""The OPPO sandbox over a real socket, found by its entry point and spoken to by the standard library.
+"""The OPPO sandbox over a real socket, found by its entry point and called by the standard library.
 
-What only a wire shows. Codes and limits are proven in test_sandbox_calls and test_sandbox_batches_and_broadcasts.
+Only what needs a connection. Codes and limits are in `test_sandbox_calls` and `test_sandbox_batches_and_broadcasts`.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class Wire:
         return json.loads(content)
 
     def order(self, order: dict[str, Any]) -> tuple[int, Any]:
-        """Status and content after an order to the sandbox itself."""
+        """Status and content of a request to the sandbox's own control paths."""
         self.connection.request("POST", "/_sandbox/control", json.dumps(order))
         reply = self.connection.getresponse()
         return reply.status, json.loads(reply.read())
@@ -66,7 +66,7 @@ class Wire:
 
 @pytest.fixture
 def sandbox() -> Sandbox:
-    """What `pushgateway sandbox oppo` would run."""
+    """What `pushgateway sandbox oppo` runs."""
     return find_sandbox("oppo")()
 
 
@@ -85,13 +85,13 @@ def message(token: str, **note: Any) -> str:
     return json.dumps({"target_type": 2, "target_value": token, "notification": notification})
 
 
-def test_the_entry_point_leads_here() -> None:
-    """The installed plug-in brings its sandbox along."""
+def test_the_entry_point_is_the_sandbox() -> None:
+    """The installed plug-in brings its sandbox."""
     assert find_sandbox("oppo") is OppoSandbox
 
 
 def test_login_and_push(wire: Wire) -> None:
-    """One conversation over one connection, and the phone shows what was sent."""
+    """Both over one connection, and the phone shows the push."""
     token = wire.sandbox.tokens[0]
     access = wire.login()
 
@@ -102,8 +102,8 @@ def test_login_and_push(wire: Wire) -> None:
     assert (delivery.token, delivery.title, delivery.body) == (token, "你好", "a + b = c & d")
 
 
-def test_the_access_token_travels_in_header_or_body(wire: Wire) -> None:
-    """A header name with an underscore passes this server; both places and none are told apart."""
+def test_the_access_token_is_read_from_header_or_body(wire: Wire) -> None:
+    """A header name with an underscore passes this server. Both places are enough, none is code 29."""
     access = wire.login()
     form = urlencode({"message": message(wire.sandbox.tokens[0])})
     path = NOTIFICATION + "unicast"
@@ -118,8 +118,8 @@ def test_the_access_token_travels_in_header_or_body(wire: Wire) -> None:
     assert codes == [0, 0, 29, 11]
 
 
-def test_both_ways_of_quoting_say_the_same(wire: Wire) -> None:
-    """Clients send a blank as `+` or as `%20`."""
+def test_both_ways_of_quoting_a_blank_are_read(wire: Wire) -> None:
+    """Clients send it as `+` or as `%20`."""
     access = wire.login()
     text = message(wire.sandbox.tokens[0])
 
@@ -131,7 +131,7 @@ def test_both_ways_of_quoting_say_the_same(wire: Wire) -> None:
 
 
 def test_a_thousand_in_one_request(wire: Wire) -> None:
-    """A full batch passes the wire in both directions."""
+    """A full batch is sent and answered over HTTP."""
     tokens = wire.sandbox.register(1000)
     messages = f"[{','.join(message(token, content='消息' * 50) for token in tokens)}]"
 
@@ -156,7 +156,7 @@ def test_save_and_broadcast(wire: Wire) -> None:
 
 
 def test_a_push_whose_connection_breaks_was_performed(wire: Wire) -> None:
-    """The client knows nothing, the ledger knows one; repeating with the same id does not double it."""
+    """The client gets no reply, and the ledger has one push; a repeat with the same id does not add another."""
     access = wire.login()
     body = urlencode({"message": message(wire.sandbox.tokens[0], app_message_id="m-1")})
     wire.sandbox.faults.add(Fault(kind="drop", operation="unicast"))
@@ -170,8 +170,8 @@ def test_a_push_whose_connection_breaks_was_performed(wire: Wire) -> None:
     assert wire.sandbox.ledger.total == 1
 
 
-def test_the_days_share_runs_out_over_http(wire: Wire) -> None:
-    """Whoever has nothing but an HTTP client can meet code 33: the limit gets through, one more does not."""
+def test_the_daily_quota_ends_over_http(wire: Wire) -> None:
+    """Code 33 for a client that has nothing but HTTP: the limit is accepted, one more is not."""
     form = urlencode({"auth_token": wire.login(), "message": message(wire.sandbox.tokens[0])})
 
     ordered = wire.order({"do": "set", "daily_limit": 2})
@@ -183,8 +183,8 @@ def test_the_days_share_runs_out_over_http(wire: Wire) -> None:
     assert wire.post(NOTIFICATION + "unicast", form)["code"] == 0
 
 
-def test_an_order_is_obeyed_whole_or_not_at_all(wire: Wire) -> None:
-    """A wrong name hears the known ones, and what stood beside it is not done either."""
+def test_a_control_request_is_done_whole_or_not_at_all(wire: Wire) -> None:
+    """An unknown name is refused with the known ones, and the other changes of the request are not made."""
     form = urlencode({"auth_token": wire.login(), "message": message(wire.sandbox.tokens[0])})
 
     unknown = wire.order({"do": "set", "daily_limit": 0, "colour": 1})
@@ -198,7 +198,7 @@ def test_an_order_is_obeyed_whole_or_not_at_all(wire: Wire) -> None:
 
 
 def test_the_date_header_is_the_sandboxs_clock() -> None:
-    """A client whose clock is wrong can learn the vendor's from any reply."""
+    """A client whose clock is wrong can read the server's time from any reply."""
     with serve(OppoSandbox(clock=lambda: 1_700_000_000.7)) as served:
         parts = urlsplit(served.url)
         connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=10)

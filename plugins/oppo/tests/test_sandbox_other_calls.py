@@ -1,6 +1,6 @@
-"""The OPPO sandbox beside sending: aliases, tags, statistics, dead tokens, quota and pictures, spoken to by hand.
+"""The OPPO sandbox's calls other than sending: aliases, tags, statistics, invalid tokens, quota and pictures.
 
-Requests are written here and by the standard library, never by the plug-in.
+Requests are written by hand and by the standard library, never by the plug-in.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from pushgateway.vendor import Request
 FORM, JSON = "application/x-www-form-urlencoded", "application/json"
 
 
-class Asker(Client):
-    """Somebody who knows the calls beside sending."""
+class CallClient(Client):
+    """A client that also makes the calls other than sending."""
 
     def call(self, operation: str, fields: Any = None, *, kind: str | None = None, method: str | None = None) -> Any:
-        """The decoded reply; fields travel as the rules have it, unless another content type is given."""
+        """The decoded reply; fields are encoded as the rules say, unless another content type is given."""
         row = self.facts.operations[operation]
         url, content = f"https://oppo.example{row.path}", b""
         fields = {} if fields is None else fields
@@ -43,11 +43,11 @@ class Asker(Client):
         return json.loads(response.content)
 
     def code(self, operation: str, fields: Any = None, **more: Any) -> int:
-        """Its code."""
+        """The code of the reply."""
         return int(self.call(operation, fields, **more)["code"])
 
     def upload(self, content: bytes, kind: str = "big", ttl: str | None = "60") -> Any:
-        """The reply to a picture in a body written by hand."""
+        """The reply to a picture, in a body written by hand."""
         parts = [] if ttl is None else [('form-data; name="picture_ttl"', ttl.encode())]
         parts.append(('form-data; name="file"; filename="p.bin"', content))
         head = "--xx\r\nContent-Disposition: {}\r\n\r\n"
@@ -56,19 +56,19 @@ class Asker(Client):
 
 
 @pytest.fixture(params=["v1.3", "current"])
-def client(request: pytest.FixtureRequest) -> Asker:
-    """Somebody logged in, in each dialect."""
-    return Asker(request.param)
+def client(request: pytest.FixtureRequest) -> CallClient:
+    """A logged-in client in each dialect."""
+    return CallClient(request.param)
 
 
 @pytest.fixture
-def today() -> Asker:
-    """Somebody logged in, in the dialect that has everything."""
-    return Asker("current")
+def today() -> CallClient:
+    """A logged-in client in `current`, which has all calls."""
+    return CallClient("current")
 
 
-def test_the_last_alias_set_wins(client: Asker) -> None:
-    """A phone has one alias and an alias one phone: what came later holds, on both sides."""
+def test_the_last_alias_set_wins(client: CallClient) -> None:
+    """A phone has one alias, and an alias one phone: the last call counts for both."""
     one, two, *_ = client.sandbox.tokens
     for token, alias in ((one, "ann"), (one, "bob"), (two, "bob")):
         assert client.code("subscribe_alias", {"registration_id": token, "alias": alias}) == 0
@@ -78,8 +78,8 @@ def test_the_last_alias_set_wins(client: Asker) -> None:
     assert client.got() == [two]
 
 
-def test_what_is_wrong_with_an_alias(client: Asker) -> None:
-    """Missing is 40, no text 41, an unknown phone 10000, what cannot be an alias 10002, what is nobody's 10003."""
+def test_an_alias_call_is_refused_for_each_fault(client: CallClient) -> None:
+    """A missing field is 40, an unknown phone 10000, an invalid alias 10002, an alias that no phone has 10003."""
     one = client.sandbox.tokens[0]
     cases: list[tuple[Mapping[str, Any], int]] = [
         ({"alias": "ann"}, 40),
@@ -97,8 +97,8 @@ def test_what_is_wrong_with_an_alias(client: Asker) -> None:
 
 
 def test_in_v13_an_alias_is_taken_from_the_phone_that_has_it() -> None:
-    """V1.3 names the pair, and the reply repeats it; the alias of somebody else is not taken away."""
-    client = Asker("v1.3")
+    """V1.3's call names phone and alias, and so does the reply; another phone's alias is not taken away."""
+    client = CallClient("v1.3")
     one, two, *_ = client.sandbox.tokens
     pair = {"registration_id": one, "alias": "ann"}
 
@@ -108,8 +108,8 @@ def test_in_v13_an_alias_is_taken_from_the_phone_that_has_it() -> None:
     assert client.call("get_alias", {"registration_id": two})["data"] == {"registrationId": two, "alias": ""}
 
 
-def test_json_is_read_strictly(today: Asker) -> None:
-    """Only JSON, only an object, only UTF-8; numbers where texts belong are 41."""
+def test_json_is_read_strictly(today: CallClient) -> None:
+    """Only JSON, only an object, only UTF-8; a number in place of a text is 41."""
     one = today.sandbox.tokens[0]
     good = json.dumps({"registration_id": one, "alias": "ann"}).encode()
 
@@ -123,8 +123,8 @@ def test_json_is_read_strictly(today: Asker) -> None:
     assert today.code("subscribe_alias", good, kind=f"{JSON}; charset=UTF-8") == 0
 
 
-def test_tags_that_fail_are_passed_over(client: Asker) -> None:
-    """The reply lists what was done: blanks are not, and what the phone does not have is not taken from it."""
+def test_tags_that_fail_are_skipped(client: CallClient) -> None:
+    """The reply lists the others. Blank tags fail, and to be removed those that the phone does not have."""
     one = client.sandbox.tokens[0]
     mark = "," if client.facts.number("tag_separator") == 44 else ";"
 
@@ -139,8 +139,8 @@ def test_tags_that_fail_are_passed_over(client: Asker) -> None:
     assert client.code("subscribe_tags", {"registration_id": "CN_dead", "tags": "a"}) == 10000
 
 
-def test_v13_lists_its_last_tag_twice(client: Asker) -> None:
-    """As the sample of the document does; today's list has each once."""
+def test_v13_lists_its_last_tag_twice(client: CallClient) -> None:
+    """As the document's sample does; `current` lists each tag once."""
     one = client.sandbox.tokens[0]
     client.sandbox.set_tags(one, ["b", "a"])
 
@@ -149,8 +149,8 @@ def test_v13_lists_its_last_tag_twice(client: Asker) -> None:
     assert names == (["a", "b", "b"] if client.facts.number("tag_separator") == 44 else ["a", "b"])
 
 
-def test_tags_may_have_to_be_created_first(today: Asker) -> None:
-    """With the switch, what nobody created is passed over; a second of the name is 32, a group of unknowns 31."""
+def test_tags_may_have_to_be_created_first(today: CallClient) -> None:
+    """With `created_tags_only` unknown tags are skipped; a tag created twice is 32, a group with an unknown tag 31."""
     one = today.sandbox.tokens[0]
     today.sandbox.set_option("created_tags_only", True)
     fields = {"registration_id": one, "tags": "sport;news"}
@@ -170,9 +170,9 @@ def test_tags_may_have_to_be_created_first(today: Asker) -> None:
     assert [tag["tagName"] for tag in today.call("subscribe_tags", fields)["data"]["tags"]] == ["sport"]
 
 
-def test_statistics_are_what_the_ledger_says() -> None:
-    """Targets, those that exist, and those that got it; of one task or of all that share a text; nobody opens any."""
-    client = Asker("v1.3")
+def test_statistics_agree_with_the_ledger() -> None:
+    """Targets, known ones, and those that got it; for one task, or for all tasks of one content. Nothing is opened."""
+    client = CallClient("v1.3")
     one, two, three, *rest = client.sandbox.tokens
     client.sandbox.mute(two)
     client.sandbox.uninstall(three)
@@ -192,9 +192,9 @@ def test_statistics_are_what_the_ledger_says() -> None:
     assert client.sandbox.ledger.total == 2 + len(rest)
 
 
-def test_what_statistics_do_not_know() -> None:
-    """Neither id is 40; an unknown one, one of a unicast, or two that do not belong together 31; POST is 12."""
-    client = Asker("v1.3")
+def test_statistics_are_refused_for_each_fault() -> None:
+    """No id is 40; an unknown id, a unicast's, or two that do not belong together 31; POST is 12."""
+    client = CallClient("v1.3")
     alone = client.unicast(client.sandbox.tokens[0])["data"]["messageId"]
     task = client.broadcast("everyone")["data"]["task_id"]
     queries = ({}, {"message_id": ""}, {"message_id": "x"}, {"message_id": alone}, {"message_id": "x", "task_id": task})
@@ -203,8 +203,8 @@ def test_what_statistics_do_not_know() -> None:
     assert client.code("statistics", {"task_id": task}, method="POST") == 12
 
 
-def test_dead_tokens_are_told(today: Asker) -> None:
-    """Whose app was removed, in that order, as often as one asks; whoever registers again is dead no longer."""
+def test_invalid_tokens_lists_uninstalled_phones(today: CallClient) -> None:
+    """In the order of removal, in every reply; a phone that registers again is not listed any more."""
     one, two, three, *_ = today.sandbox.tokens
     assert today.call("invalid_tokens")["data"] == {"registration_ids": [], "totalCount": 0}
     for token in (two, one, three):
@@ -216,8 +216,8 @@ def test_dead_tokens_are_told(today: Asker) -> None:
         assert today.call("invalid_tokens")["data"] == {"registration_ids": [two, three], "totalCount": 2}
 
 
-def test_dead_tokens_in_pages(today: Asker) -> None:
-    """With `feedback_page` each is told once, so many at a time, and the count is of what is left."""
+def test_invalid_tokens_in_pages(today: CallClient) -> None:
+    """With `feedback_page` each reply lists so many, each id once, and the count is of those that are left."""
     gone = list(today.sandbox.tokens[:5])
     for token in gone:
         today.sandbox.uninstall(token)
@@ -231,8 +231,8 @@ def test_dead_tokens_in_pages(today: Asker) -> None:
         today.sandbox.set_option("feedback_page", 0)
 
 
-def test_the_quota_is_what_is_left_of_the_day(today: Asker) -> None:
-    """Without a limit there is nothing to tell; with one it goes down with every push, and not below nothing."""
+def test_the_quota_query_returns_what_is_left_of_the_day(today: CallClient) -> None:
+    """Null without a limit; with one it goes down with every push, and not below 0."""
     unlimited = today.call("push_permit")["data"]
     today.sandbox.set_option("daily_limit", 2)
     permits = [today.call("push_permit")["data"]]
@@ -245,8 +245,8 @@ def test_the_quota_is_what_is_left_of_the_day(today: Asker) -> None:
 
 
 @pytest.mark.parametrize("make", [png, jpeg])
-def test_pictures_are_kept_and_can_be_shown(today: Asker, make: Any) -> None:
-    """An uploaded picture may be named in a broadcast as long as it is kept, and only for what it is."""
+def test_an_uploaded_picture_can_be_used_while_it_is_kept(today: CallClient, make: Any) -> None:
+    """A broadcast may name it until its ttl ends, and only as the kind that it is."""
     big = today.upload(make(984, 369), ttl="60")["data"]["big_picture_id"]
     small = today.upload(make(144, 144), "small")["data"]["small_picture_id"]
 
@@ -260,8 +260,9 @@ def test_pictures_are_kept_and_can_be_shown(today: Asker, make: Any) -> None:
     assert [save(style=3, big_picture_id=big), save(small_picture_id=small), save(small_picture_id="x")] == [51] * 3
 
 
-def test_what_is_wrong_with_a_picture(today: Asker) -> None:
-    """Missing is 40; what is none, too large or of other pixels 51; a time of no sense 41; the day's share 34."""
+def test_an_upload_is_refused_for_each_fault(today: CallClient) -> None:
+    """A missing file is 40; a file that is no picture, too large or of other pixels 51; a wrong ttl 41; the daily quota
+    34."""
     good = png(876, 324)
     bad = (b"GIF89a", b"\x89PNG\r\n\x1a\n", good[:20], png(877, 324), jpeg(876, 324, frame=0xC4), b"\xff\xd8\xff\xd8")
 
@@ -288,13 +289,13 @@ def test_what_is_wrong_with_a_picture(today: Asker) -> None:
         ("multipart/form-data; boundary=xx", b'--xx\r\ncontent-disposition: form-data; name="a"\r\n\r\n\xff\r\n--xx--'),
     ],
 )
-def test_bodies_that_are_no_uploads(today: Asker, kind: str, body: bytes) -> None:
-    """What is not whole is 25, whatever of it is missing."""
+def test_bodies_that_are_no_uploads(today: CallClient, kind: str, body: bytes) -> None:
+    """An incomplete multipart body is 25, whatever is missing."""
     assert today.code("upload_big_picture", body, kind=kind) == 25
 
 
-def test_a_file_may_hold_anything_but_its_boundary(today: Asker) -> None:
-    """Line ends, other boundaries and bytes of no text: they come as they were."""
+def test_a_file_may_hold_anything_but_its_boundary(today: CallClient) -> None:
+    """Line ends, other boundaries and bytes that are no text are kept."""
     odd = png(144, 144) + b"\r\n--x\r\n\r\n\xff\x00--xx-"
 
     assert today.upload(odd, "small")["code"] == 0
@@ -312,13 +313,13 @@ def test_a_file_may_hold_anything_but_its_boundary(today: Asker) -> None:
         (b"\xff\xd8\xff\xe0\x00\x01", (0, 0)),
     ],
 )
-def test_pixels(file: bytes, size: tuple[int, int]) -> None:
-    """Read from the header, for PNG and JPEG; nothing for the rest."""
+def test_pixels_are_read_from_the_header(file: bytes, size: tuple[int, int]) -> None:
+    """For PNG and JPEG; (0, 0) for anything else."""
     assert pixels(file) == size
 
 
-def test_calls_without_a_known_path_are_not_there() -> None:
-    """What no source shows the sandbox does not invent: it answers where a test says."""
+def test_calls_without_a_known_path_need_a_path() -> None:
+    """A call for which no source shows a path is unknown to the sandbox, unless `paths` gives one."""
     bare, known = OppoSandbox(dialect="current"), OppoSandbox(dialect="current", paths={"get_alias": "/x"})
 
     assert [bare.operation(Request("POST", path)) for path in ("/", "", "/x")] == ["unknown"] * 3

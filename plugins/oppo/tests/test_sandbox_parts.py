@@ -1,4 +1,4 @@
-"""The small parts of the OPPO sandbox: forms, logins and memory.
+"""Parts of the OPPO sandbox: forms, logins and bounded memory.
 
 Pure: no network, and the clock is a number.
 """
@@ -20,22 +20,22 @@ from pushgateway_oppo.sandbox.form import FORM, read_form, read_json_text, unquo
 
 @given(st.binary(max_size=200))
 def test_unquoting_undoes_both_ways_of_quoting(raw: bytes) -> None:
-    """`+` and `%20` are both a blank, and every byte comes back, carriage returns and equal signs included."""
+    """`+` and `%20` are both a blank, and every byte is decoded, carriage returns and equal signs included."""
     assert unquote(quote_plus(raw).encode()) == raw
     assert unquote(quote(raw, safe="").encode()) == raw
 
 
 @given(st.lists(st.sampled_from([b"%", b"%4", b"%41", b"%zz", b"=", b"+", b"a", b"%0D%0A", b"_", b"\n"]), max_size=12))
 def test_broken_escapes_stay_as_they_are(parts: list[bytes]) -> None:
-    """The fast way gives what the standard library gives, for rubbish too."""
+    """The fast decoder gives what the standard library gives, for invalid escapes too."""
     quoted = b"".join(parts)
 
     assert unquote(quoted) == unquote_to_bytes(quoted.replace(b"+", b" "))
 
 
 @given(st.dictionaries(st.text("abc", min_size=1), st.text(max_size=20), max_size=5))
-def test_a_form_comes_back(fields: dict[str, str]) -> None:
-    """What the standard library writes is read exactly."""
+def test_a_form_of_the_standard_library_is_read(fields: dict[str, str]) -> None:
+    """Its fields are decoded exactly."""
     fields = {name: value.encode("utf-8", "replace").decode() for name, value in fields.items()}
 
     assert read_form(FORM, urlencode(fields).encode()) == fields
@@ -46,7 +46,7 @@ def test_a_form_comes_back(fields: dict[str, str]) -> None:
     [(b"", {}), (b"&&", {}), (b"a", {"a": ""}), (b"a=1&a=2", {"a": "1"}), (b"a=b=c", {"a": "b=c"}), (b"=x", {})],
 )
 def test_odd_forms(content: bytes, fields: dict[str, str]) -> None:
-    """Of a repeated field the first counts; only the first equal sign divides."""
+    """Of a repeated field the first counts; only the first equal sign separates name and value."""
     assert read_form(FORM, content) == fields
 
 
@@ -61,14 +61,14 @@ def test_odd_forms(content: bytes, fields: dict[str, str]) -> None:
         (f"{FORM}; charset=utf8", b"a=%ff", None),
     ],
 )
-def test_only_a_body_can_be_encoded_wrongly(kind: str, content: bytes, fields: dict[str, str] | None) -> None:
-    """Without one there are no fields, whatever the content type; with one it is a UTF-8 form or nothing."""
+def test_an_empty_body_is_never_encoded_wrongly(kind: str, content: bytes, fields: dict[str, str] | None) -> None:
+    """It has no fields, whatever the content type. Any other body must be a UTF-8 form."""
     assert read_form(kind, content) == fields
 
 
 @pytest.mark.parametrize("text", ["", "{", "NaN", "[Infinity]", "[" * 100_000, "{} {}", "9" * 5000])
-def test_what_is_no_json(text: str) -> None:
-    """Every way not to be JSON is one kind of error."""
+def test_texts_that_are_not_json(text: str) -> None:
+    """Each raises the same kind of error."""
     with pytest.raises(ValueError, match=r".+"):
         read_json_text(text)
 
@@ -112,7 +112,7 @@ def logins(clock: Clock, **options: Any) -> Access:
     ],
 )
 def test_a_login_is_refused_for_each_fault_by_its_own_code(fields: dict[str, str], code: str | None) -> None:
-    """Ten minutes of clock error are taken in either direction, a millisecond more is not."""
+    """The client's clock may be wrong by ten minutes in either direction, not by a millisecond more."""
     stamp = fields.get("timestamp", "1700000000000")
     sign = hashlib.sha256(f"key{stamp}secret".encode()).hexdigest()
     form = {"app_key": "key", "timestamp": stamp, "sign": sign} | fields
@@ -121,7 +121,7 @@ def test_a_login_is_refused_for_each_fault_by_its_own_code(fields: dict[str, str
 
 
 def test_logins_within_the_life_give_the_same_token() -> None:
-    """At 24 h a new one is issued, and the old one works for ten more minutes, no longer."""
+    """After 24 h a new one is issued; the old one stays valid for ten more minutes."""
     clock = Clock()
     access = logins(clock)
     first = access.login()
@@ -149,7 +149,7 @@ def test_last_login_wins_when_asked() -> None:
 
 
 def test_memory_is_bounded() -> None:
-    """At the limit everything is remembered, with one more the oldest is forgotten."""
+    """At the limit everything is remembered; one more, and the oldest is forgotten."""
     memory: Bounded[int] = Bounded(2)
     memory.put("a", 1)
     memory.put("b", 2)
@@ -160,8 +160,8 @@ def test_memory_is_bounded() -> None:
     assert (memory.get("a"), memory.get("b"), memory.get("c"), len(memory)) == (None, 2, 3, 2)
 
 
-def test_forgetting_does_not_get_slower() -> None:
-    """Each entry beyond the limit pushes one out at once: many evictions leave the newest, in order."""
+def test_after_many_entries_the_newest_remain() -> None:
+    """Each entry beyond the limit drops one, so the newest remain, in order."""
     memory: Bounded[int] = Bounded(1000)
     for number in range(50_000):
         memory.put(number, number)

@@ -1,7 +1,7 @@
-"""The OPPO sandbox beyond single answers: quota and rate, receipts, spoilt replies, scripted codes.
+"""The OPPO sandbox: daily quota, rate, receipts, faults that change replies, scripted codes, and settings.
 
-Requests are written here by hand and by the standard library, never by the plug-in, and go
-straight into `answer`; the clock is a number.
+Requests are written by hand and by the standard library, never by the plug-in, and go straight to `answer`; the clock
+is a number.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def client(request: pytest.FixtureRequest) -> Client:
 
 
 def test_the_day_ends_at_midnight_in_beijing() -> None:
-    """The third of three is taken, the fourth is 33 until 00:00 GMT+8, and refused pushes do not count."""
+    """With a limit of three the fourth push is 33 until 00:00 GMT+8; refused pushes do not count."""
     client = Client(daily_limit=3)
     one = client.sandbox.tokens[0]
     client.unicast("CN_nobody")
@@ -40,8 +40,8 @@ def test_the_day_ends_at_midnight_in_beijing() -> None:
     assert codes == [0, 0, 0, 33, 33, 0]
 
 
-def test_a_share_set_in_mid_day_counts_the_whole_day() -> None:
-    """Two were pushed before there was a limit of three: one more is taken, then it is 33 until midnight."""
+def test_a_limit_set_during_the_day_counts_the_whole_day() -> None:
+    """After two pushes a limit of three allows one more, then it is 33 until midnight."""
     client = Client()
     one = client.sandbox.tokens[0]
     codes = [client.unicast(one)["code"] for _ in range(2)]
@@ -54,8 +54,8 @@ def test_a_share_set_in_mid_day_counts_the_whole_day() -> None:
     assert codes == [0, 0, 0, 33, 0]
 
 
-def test_the_day_may_end_inside_a_batch() -> None:
-    """The first ones get through, the others are 33 each; the next batch is refused as a whole."""
+def test_the_quota_may_end_inside_a_batch() -> None:
+    """The first items are pushed, the others are 33 each; the next batch is refused as a whole."""
     client = Client(daily_limit=2)
 
     reply = client.batch(client.sandbox.tokens[:3])
@@ -67,8 +67,8 @@ def test_the_day_may_end_inside_a_batch() -> None:
 
 
 @pytest.mark.parametrize(("left", "code"), [(20, 0), (19, 33)])
-def test_a_broadcast_fits_into_the_day_or_is_refused(left: int, code: int) -> None:
-    """Twenty phones need twenty pushes."""
+def test_a_broadcast_larger_than_the_rest_of_the_quota_is_refused(left: int, code: int) -> None:
+    """Twenty phones need a quota of twenty."""
     client = Client(daily_limit=left)
 
     assert client.broadcast("everyone")["code"] == code
@@ -76,7 +76,7 @@ def test_a_broadcast_fits_into_the_day_or_is_refused(left: int, code: int) -> No
 
 
 def test_flow_control_counts_targets_by_the_second() -> None:
-    """Two a second: the third call of the second is -2, the next second begins anew; logging in stays possible."""
+    """With two a second the third call is -2 until the next second; a login is always possible."""
     client = Client(per_second=2)
     one = client.sandbox.tokens[0]
 
@@ -93,7 +93,7 @@ def test_flow_control_counts_targets_by_the_second() -> None:
 
 
 def test_receipts_are_due_for_accepted_pushes_that_ask(client: Client) -> None:
-    """One array per URL, given once; V1.3 names neither app nor time."""
+    """One array per URL, each receipt once; V1.3's receipts name neither app nor time."""
     one, two, *_ = client.sandbox.tokens
     url = "http://127.0.0.1:8000/receipts"
     ids = [
@@ -115,7 +115,7 @@ def test_receipts_are_due_for_accepted_pushes_that_ask(client: Client) -> None:
 
 
 def test_receipts_of_a_broadcast_name_all_phones(client: Client) -> None:
-    """Ids are joined with a comma and a blank, the task is the broadcast's; a broadcast to everyone has none."""
+    """Ids are joined by a comma and a blank, the task is the broadcast's; a broadcast to everyone has no receipts."""
     one, two, *_ = client.sandbox.tokens
     saved = client.save(call_back_url="http://127.0.0.1/r")
 
@@ -129,8 +129,8 @@ def test_receipts_of_a_broadcast_name_all_phones(client: Client) -> None:
 
 
 @pytest.mark.parametrize(("number", "requests"), [(100, 1), (101, 2)])
-def test_a_hundred_receipts_travel_together(number: int, requests: int) -> None:
-    """More for the same URL come in another request."""
+def test_a_request_has_at_most_a_hundred_receipts(number: int, requests: int) -> None:
+    """More receipts for the same URL are in another request."""
     client = Client(tokens=number)
 
     client.batch(client.sandbox.tokens, call_back_url="http://127.0.0.1/r")
@@ -138,11 +138,11 @@ def test_a_hundred_receipts_travel_together(number: int, requests: int) -> None:
     assert len(client.sandbox.callbacks()) == requests
 
 
-# Spoilt replies.
+# Faults that change replies.
 
 
-def spoilt(kind: str) -> tuple[list[str], Any]:
-    """Three tokens, the middle one dead, and the reply to a batch for them, spoilt."""
+def batch_reply_with_fault(kind: str) -> tuple[list[str], Any]:
+    """Three tokens, the middle one unknown, and the reply to a batch for them, changed by this fault."""
     client = Client(seed=7)
     tokens = [client.sandbox.tokens[0], "CN_nobody", client.sandbox.tokens[1]]
     client.sandbox.faults.add(Fault(kind=kind))
@@ -151,13 +151,13 @@ def spoilt(kind: str) -> tuple[list[str], Any]:
     return tokens, reply
 
 
-def test_replies_can_be_spoilt() -> None:
-    """Each kind does its one harm to a true reply, and the pushes happened all the same."""
-    tokens, shuffled = spoilt("shuffle")
+def test_faults_change_the_items_of_a_reply() -> None:
+    """Each fault makes its one change to a correct reply, and the pushes are delivered."""
+    tokens, shuffled = batch_reply_with_fault("shuffle")
     places = [item["registrationId"] for item in shuffled["data"]]
-    omitted = [item["registrationId"] for item in spoilt("omit")[1]["data"]]
-    extra = [item["registrationId"] for item in spoilt("extra")[1]["data"]]
-    twice = [item["registrationId"] for item in spoilt("twice")[1]["data"]]
+    omitted = [item["registrationId"] for item in batch_reply_with_fault("omit")[1]["data"]]
+    extra = [item["registrationId"] for item in batch_reply_with_fault("extra")[1]["data"]]
+    twice = [item["registrationId"] for item in batch_reply_with_fault("twice")[1]["data"]]
 
     assert places != tokens
     assert sorted(places) == sorted(tokens)
@@ -170,9 +170,9 @@ def test_replies_can_be_spoilt() -> None:
 
 
 def test_codes_and_data_can_be_text() -> None:
-    """ "0" for 0, and data as JSON text, as V1.3's tables type it."""
-    code_reply = spoilt("text_codes")[1]
-    data_reply = spoilt("text_data")[1]
+    """ "0" for 0, and `data` as JSON text, as V1.3's tables type it."""
+    code_reply = batch_reply_with_fault("text_codes")[1]
+    data_reply = batch_reply_with_fault("text_data")[1]
 
     assert code_reply["code"] == "0"
     assert [item.get("errorCode") for item in code_reply["data"]] == [None, "10000", None]
@@ -180,7 +180,7 @@ def test_codes_and_data_can_be_text() -> None:
 
 
 def test_any_code_can_be_scripted(client: Client) -> None:
-    """Codes that need a real vendor's mood (app disabled, blacklist, one never heard of) come by the script."""
+    """Codes that the sandbox never gives by itself (app disabled, blacklist, an unknown one) come from a fault."""
     one = client.sandbox.tokens[0]
     for code in ("28", "-1", "9999"):
         client.sandbox.faults.add(Fault(kind="code", code=code, operation="unicast"))
@@ -192,8 +192,8 @@ def test_any_code_can_be_scripted(client: Client) -> None:
     assert client.sandbox.ledger.total == 1
 
 
-def test_access_tokens_can_expire_in_the_middle(client: Client) -> None:
-    """`expire` ends the access token before the request is looked at; logging in again helps."""
+def test_access_tokens_can_expire_before_a_request(client: Client) -> None:
+    """The fault `expire` ends all access tokens before the request is checked; a new login works."""
     one = client.sandbox.tokens[0]
     client.sandbox.faults.add(Fault(kind="expire"))
     before = client.access
@@ -207,7 +207,7 @@ def test_access_tokens_can_expire_in_the_middle(client: Client) -> None:
 
 
 def test_settings_name_everything_a_certificate_needs() -> None:
-    """Both regions lead to the sandbox, in its own dialect."""
+    """The hosts of all regions and calls are the sandbox, and the dialect is the sandbox's."""
     settings = OppoSandbox(dialect="current", app_key="k", master_secret="s").settings("http://127.0.0.1:1")
 
     assert settings == {
@@ -227,7 +227,7 @@ def test_settings_name_everything_a_certificate_needs() -> None:
     }
 
 
-def test_tokens_look_like_a_mainland_phones() -> None:
+def test_tokens_look_like_those_of_mainland_phones() -> None:
     """`CN_` and 32 hex digits, the same for the same seed."""
     tokens = OppoSandbox(seed=5).tokens
 

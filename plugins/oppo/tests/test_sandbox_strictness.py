@@ -1,7 +1,7 @@
-"""The OPPO sandbox where clients and documents disagree: what it takes as empty, as a number, as a time, as a truth.
+"""The OPPO sandbox where clients and documents disagree: empty values, numbers, times and booleans; and its switches.
 
-Requests are written here by hand and by the standard library, never by the plug-in, and go
-straight into `answer`; the clock is a number.
+Requests are written by hand and by the standard library, never by the plug-in, and go straight to `answer`; the clock
+is a number.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ FIRST, LAST = 1_000_000_000_000, 9_999_999_999_999
 
 
 class Client:
-    """A sandbox, and somebody who is logged in."""
+    """A sandbox, and a client that is logged in."""
 
     def __init__(self, dialect: str = "v1.3", **options: Any) -> None:
         self.sandbox = OppoSandbox(clock=lambda: NOON, dialect=dialect, **options)
@@ -60,7 +60,7 @@ class Client:
         return json.loads(response.content)
 
     def unicast(self, note: Mapping[str, Any], **message: Any) -> Any:
-        """Push to the first phone; `message` is what stands beside the notification."""
+        """Push to the first phone; `message` has the fields of the message around the notification."""
         whole = {"target_type": 2, "target_value": self.sandbox.tokens[0], "notification": NOTE | dict(note), **message}
         return self.ask("unicast", {"message": json.dumps(whole)})["code"]
 
@@ -75,8 +75,8 @@ def client(request: pytest.FixtureRequest) -> Client:
     return Client(request.param)
 
 
-def test_clients_that_fill_in_the_whole_table_get_through(client: Client) -> None:
-    """What is optional and empty is not there, in JSON and in a flat form."""
+def test_empty_optional_fields_count_as_missing(client: Client) -> None:
+    """Some clients send the whole table of fields, in JSON and in a flat form."""
     empty = {
         name: ""
         for name, rule in RULES.dialects[str(client.sandbox.settings("")["dialect"])].fields.items()
@@ -90,7 +90,7 @@ def test_clients_that_fill_in_the_whole_table_get_through(client: Client) -> Non
 
 
 def test_an_empty_message_id_is_no_id(client: Client) -> None:
-    """Two pushes without an id are two pushes, and two texts without an id are two texts."""
+    """Two pushes without an id are two pushes, two contents without an id two contents."""
     pushes = [client.unicast({"app_message_id": ""}) for _ in range(2)]
     saved = [client.ask("save", NOTE | {"app_message_id": ""})["data"]["message_id"] for _ in range(2)]
 
@@ -100,14 +100,14 @@ def test_an_empty_message_id_is_no_id(client: Client) -> None:
 
 
 @pytest.mark.parametrize("name", ["title", "content"])
-def test_what_is_required_may_not_be_empty(client: Client, name: str) -> None:
-    """Empty is missing: 40."""
+def test_a_required_field_may_not_be_empty(client: Client, name: str) -> None:
+    """Empty counts as missing: 40."""
     assert [client.unicast({name: ""}), client.save({name: ""})] == [40, 40]
 
 
 @pytest.mark.parametrize("number", ["01", "-0", "00", "+1", " 1", "1 ", "1.0", "1e0", "\u0661", "1" * 16])
-def test_a_number_is_written_in_one_way(client: Client, number: str) -> None:
-    """No other spelling of 1 slips past what 1 requires."""
+def test_a_number_has_one_spelling(client: Client, number: str) -> None:
+    """Other spellings of 1 are refused: they would evade the checks of fields that 1 requires."""
     codes = [
         client.unicast({"click_action_type": number}),
         client.save({"show_time_type": number}),
@@ -141,14 +141,14 @@ def test_a_number_is_written_in_one_way(client: Client, number: str) -> None:
     ],
 )
 def test_times_are_milliseconds(client: Client, fields: dict[str, Any], code: int) -> None:
-    """13 digits; seconds are refused; 0 says that there is none."""
+    """13 digits; seconds are refused; 0 counts as missing."""
     assert client.save(fields) == code
 
 
 @pytest.mark.parametrize("bounds", [{}, {"show_start_time": FIRST}, {"show_end_time": LAST}, {"show_start_time": 0}])
 @pytest.mark.parametrize(("dialect", "code"), [("v1.3", 0), ("current", 40)])
-def test_a_window_with_one_bound(dialect: str, code: int, bounds: dict[str, Any]) -> None:
-    """Page 11236 wants both bounds of a display window; V1.3 requires neither."""
+def test_a_display_window_with_one_end(dialect: str, code: int, bounds: dict[str, Any]) -> None:
+    """Page 11236 requires both ends, V1.3 neither."""
     assert Client(dialect).save({"show_time_type": 1, **bounds}) == code
 
 
@@ -164,7 +164,7 @@ def test_a_window_with_one_bound(dialect: str, code: int, bounds: dict[str, Any]
     ],
 )
 def test_big_pictures_are_for_broadcasts_at_no_fixed_speed(note: dict[str, Any], unicast: int, save: int) -> None:
-    """As OPPO's page has style 3; other styles are free."""
+    """As OPPO's page describes style 3; other styles are free."""
     client = Client("current")
 
     assert (client.unicast(note), client.save(note)) == (unicast, save)
@@ -182,14 +182,14 @@ def test_big_pictures_are_for_broadcasts_at_no_fixed_speed(note: dict[str, Any],
         ("https://receipts.example/a b", 41),
     ],
 )
-def test_receipts_are_posted_to_urls(client: Client, url: str, code: int) -> None:
-    """What nothing could be posted to is refused."""
+def test_the_receipt_url_must_be_an_http_url(client: Client, url: str, code: int) -> None:
+    """Any other text is refused."""
     assert [client.unicast({"call_back_url": url}), client.save({"call_back_url": url})] == [code, code]
 
 
 @pytest.mark.parametrize(("value", "code"), [(True, 0), (False, 0), ("true", 0), ("banana", 41), (1, 41)])
-def test_fields_beside_the_notification_are_checked_too(value: Any, code: int) -> None:
-    """`verify_registration_id` is true or false; V1.3 does not know it and passes it over."""
+def test_fields_outside_the_notification_are_checked(value: Any, code: int) -> None:
+    """`verify_registration_id` is true or false in `current`; V1.3 does not have it and ignores it."""
     current, former = Client("current"), Client("v1.3")
 
     assert current.unicast({}, verify_registration_id=value) == code
@@ -197,15 +197,15 @@ def test_fields_beside_the_notification_are_checked_too(value: Any, code: int) -
 
 
 @pytest.mark.parametrize(("value", "code"), [("True", 40), ("TRUE", 40), ("False", 0), ("false", 0), ("yes", 41)])
-def test_truth_comes_in_any_case(client: Client, value: str, code: int) -> None:
-    """Clients in Python write True, as V1.3 itself does, and what a truth requires is still required."""
+def test_booleans_may_have_any_case(client: Client, value: str, code: int) -> None:
+    """Clients in Python write True, as V1.3 itself does; fields that a true value requires are still required."""
     assert client.save({"fix_speed": value}) == code
     assert client.save({"off_line": value}) == (41 if code == 41 else 0)
     assert client.unicast({"off_line": value}) == (41 if code == 41 else 0)
 
 
 def test_an_intent_url_is_required_where_the_document_says_so() -> None:
-    """Today's page requires the URL of click action 5; V1.3 requires it for 2 only."""
+    """The current page requires the URL for click action 5 too; V1.3 requires it for 2 only."""
     codes = {
         dialect: [Client(dialect).unicast({"click_action_type": kind}) for kind in (2, 5)]
         for dialect in ("v1.3", "current")
@@ -215,7 +215,7 @@ def test_an_intent_url_is_required_where_the_document_says_so() -> None:
 
 
 def test_a_wrong_content_type_is_named(client: Client) -> None:
-    """25 alone would send its reader looking for an encoding; a wrong encoding is still told as one."""
+    """Code 25 alone would make its reader look for an encoding error; the message for a wrong charset stays."""
     kinds = ("application/json", f"{FORM}; charset=gbk")
 
     messages = [client.ask("auth", client.login_form, kind=kind)["message"] for kind in kinds]
@@ -229,8 +229,8 @@ def test_a_wrong_content_type_is_named(client: Client) -> None:
 # Switches.
 
 
-def test_the_days_share_can_be_set_while_it_runs(client: Client) -> None:
-    """At the limit a push gets through, one more is 33, and without a limit everything does again."""
+def test_the_daily_limit_can_be_set_at_any_time(client: Client) -> None:
+    """At the limit a push is accepted, one more is 33, and without a limit pushes are accepted again."""
     client.sandbox.set_option("daily_limit", 2)
     limited = [client.unicast({}) for _ in range(3)]
     client.sandbox.set_option("daily_limit", None)
@@ -275,7 +275,7 @@ def test_every_switch_does_something(client: Client) -> None:
     ],
 )
 def test_wrong_switches_are_refused(client: Client, name: str, value: object, sentence: str) -> None:
-    """An unknown name hears the known ones, a wrong value what would be right, and nothing changes."""
+    """An unknown name is refused with the known ones, a wrong value with what is allowed, and nothing changes."""
     with pytest.raises(FieldError) as caught:
         client.sandbox.set_option(name, value)
 
@@ -283,8 +283,8 @@ def test_wrong_switches_are_refused(client: Client, name: str, value: object, se
     assert client.unicast({}) == 0
 
 
-def test_wrong_switches_at_the_start() -> None:
-    """The constructor takes what `switch` takes."""
+def test_the_constructor_checks_switches() -> None:
+    """It refuses what `set_option` refuses."""
     with pytest.raises(FieldError, match="daily_limit: must be"):
         OppoSandbox(daily_limit=-1)
     assert Client(daily_limit=0).unicast({}) == 33

@@ -1,4 +1,4 @@
-"""The sandbox's private templates: code 54, and the plug-in's pushes that it takes."""
+"""The sandbox's private templates: code 54, and the pushes of the plug-in that are accepted."""
 
 from typing import Any
 
@@ -56,20 +56,20 @@ APPROVED: dict[str, Any] = {"66f0": {"title": ["name"], "content": ["text", "mor
     ],
 )
 def test_code_54(fields: dict[str, Any], field: str | None) -> None:
-    """A private category needs an approved template, and a template exactly its parameters; a fixed part no field."""
+    """A private category needs an approved template, and a template exactly its parameters; a fixed part none."""
     assert template_objection(fields, CURRENT, APPROVED) == (None if field is None else ("54", field))
     assert template_objection(fields, CURRENT, None) is None
 
 
 @pytest.mark.parametrize("value", [1, [], {"6": []}, {"6": {"body": []}}, {"6": {"title": "name"}}])
 def test_a_wrong_switch_is_refused(value: Any) -> None:
-    """The switch takes null or the places of each template."""
+    """The switch accepts null, or by template id the parameter names."""
     with pytest.raises(FieldError, match="templates"):
         OppoSandbox(dialect="current", templates=value)
 
 
-def test_what_the_settings_promise_is_taken() -> None:
-    """A push filled by the certificate's table is delivered, one without a template is refused with code 54."""
+def test_a_template_filled_by_the_settings_is_accepted() -> None:
+    """A push with a template of the certificate's table is delivered; one without a template is 54."""
     oppo = OppoSandbox(dialect="current", templates=APPROVED)
     row = {"template": "66f0", "title_parameters": ["name"], "content_parameters": ["text", "more"]}
     settings = {**oppo.settings("https://oppo.example"), "intents": {"chat": row}}
@@ -87,8 +87,8 @@ def test_what_the_settings_promise_is_taken() -> None:
     assert oppo.ledger.deliveries[0].notification["private_content_parameters"] == {"text": "Hi", "more": 2}
 
 
-def test_saved_content_is_held_to_it_too() -> None:
-    """A broadcast's content is refused with the same code, where it is saved."""
+def test_templates_of_saved_content_are_checked() -> None:
+    """A broadcast's content is refused with the same code when it is saved."""
     client = Client("current", templates=APPROVED)
 
     reply = client.ask("save", {"title": "t", "content": "c", "category": "ORDER"})

@@ -1,7 +1,7 @@
-"""The shapes in which others speak to OPPO, met by the sandbox as OPPO meets them.
+"""The sandbox accepts requests in the forms that other authors' clients send.
 
-Requests as clients of other people send them, written here by hand and never by the plug-in. Each
-was seen in one of them; what the documents do not have is behind a switch.
+Each form was seen in one of them. Requests are written by hand, never by the plug-in. A form that no document has needs
+a switch.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def client(request: pytest.FixtureRequest) -> Client:
 
 
 def post(client: Client, operation: str, body: str | bytes, headers: Mapping[str, str]) -> Any:
-    """The decoded reply to a body as it is."""
+    """The decoded reply to a body, which is sent unchanged."""
     content = body.encode() if isinstance(body, str) else body
     path = client.facts.operations[operation].path
     response = client.sandbox.answer(Request("POST", f"https://oppo.example{path}", headers, content)).response
@@ -43,7 +43,7 @@ def message(client: Client, **note: Any) -> dict[str, Any]:
 
 
 def test_the_token_in_the_header_alone(client: Client) -> None:
-    """As the document of 2018 has it, and push-oppo, Julive and JJpush send it."""
+    """As the document of 2018 says, and push-oppo, Julive and JJpush send it."""
     body = urlencode({"message": json.dumps(message(client))})
 
     assert post(client, "unicast", body, {"content-type": FORM, "auth_token": client.access})["code"] == 0
@@ -51,7 +51,7 @@ def test_the_token_in_the_header_alone(client: Client) -> None:
 
 
 def test_the_token_in_the_body_alone(client: Client) -> None:
-    """As today's pages have it, and OPPO's own SDK sends it; a wrong one is 11 and not 29."""
+    """As the current pages say, and OPPO's own SDK sends it; a wrong one is 11 and not 29."""
     text = json.dumps(message(client))
 
     good = post(client, "unicast", urlencode({"auth_token": client.access, "message": text}), {"content-type": FORM})
@@ -61,7 +61,7 @@ def test_the_token_in_the_body_alone(client: Client) -> None:
 
 
 @pytest.mark.parametrize("blank", ["+", "%20"])
-def test_both_ways_to_write_a_blank(client: Client, blank: str) -> None:
+def test_both_spellings_of_a_blank_are_decoded(client: Client, blank: str) -> None:
     """OPPO's SDK sends `+`, push-oppo `%20`: the phone shows a blank either way, and a real plus stays one."""
     text = quote(json.dumps(message(client, title="1 + 1", content="a b")), safe="").replace("%20", blank)
 
@@ -72,8 +72,8 @@ def test_both_ways_to_write_a_blank(client: Client, blank: str) -> None:
     assert (delivery.title, delivery.body) == ("1 + 1", "a b")
 
 
-def test_fields_that_nobody_knows(client: Client) -> None:
-    """Beside, around and in the notification: OPPO passes over what it does not know, and so does its imitation."""
+def test_unknown_fields_are_ignored(client: Client) -> None:
+    """In the form, in the message and in the notification, as OPPO does."""
     odd = message(client, colour="red", requestId=7) | {"priority": 1}
     form = {"message": json.dumps(odd), "format": "json", "v": "1.0"}
 
@@ -93,8 +93,8 @@ def test_the_sdks_version_on_every_call(client: Client) -> None:
 
 
 @pytest.mark.parametrize("value", [False, "false"])
-def test_not_kept_for_phones_that_are_away(client: Client, value: object) -> None:
-    """pushapi knows no "unset" and always sends `off_line` false, as a truth or as a text: it is what it says."""
+def test_off_line_false_is_kept(client: Client, value: object) -> None:
+    """pushapi cannot leave the field unset and always sends `off_line` false, as a boolean or as text."""
     reply = client.unicast(client.sandbox.tokens[0], off_line=value)
 
     (delivery,) = client.sandbox.ledger.deliveries
@@ -102,7 +102,7 @@ def test_not_kept_for_phones_that_are_away(client: Client, value: object) -> Non
     assert delivery.notification["off_line"] == value
 
 
-def test_json_that_escapes_what_need_not_be(client: Client) -> None:
+def test_needless_json_escapes_are_decoded(client: Client) -> None:
     """Go writes `&`, `<` and `>` as \\u0026 and so on, Java Chinese as \\u4f60: the phone shows the characters."""
     text = json.dumps(message(client, title="a & b", content="你好 <3")).replace("&", "\\u0026").replace("<", "\\u003c")
     assert "\\u0026" in text
@@ -114,8 +114,11 @@ def test_json_that_escapes_what_need_not_be(client: Client) -> None:
     assert (delivery.title, delivery.body) == ("a & b", "你好 <3")
 
 
-def test_https_with_a_certificate_of_its_own() -> None:
-    """Whoever trusts it is served; whoever does not ends with the handshake. OPPO's SDKs trust anybody: we do not."""
+def test_https_needs_the_sandboxs_own_ca() -> None:
+    """A client that trusts the CA file is served; another one ends with the handshake.
+
+    OPPO's SDKs trust any certificate.
+    """
     client = Client()
     form = urlencode({"app_key": "sandbox-app-key"})
     with serve(client.sandbox, tls=True) as served:
@@ -133,8 +136,8 @@ def test_https_with_a_certificate_of_its_own() -> None:
     assert code == 17  # the signature is missing: the request was read
 
 
-def test_keys_in_camel_case_are_behind_a_switch() -> None:
-    """OPPO's unicast sample prints them so beside a table in snake_case; nobody knows what the server takes."""
+def test_keys_in_camel_case_need_a_switch() -> None:
+    """OPPO's unicast sample prints them so, its table in snake_case; what OPPO's server accepts is unknown."""
     client = Client("current")
     note = {"clickActionType": 9, "appMessageId": "m-1", "auditResponse": {"ok": True}, "colourOfSky": "blue"}
     one = client.sandbox.tokens[0]
@@ -156,7 +159,7 @@ def test_keys_in_camel_case_are_behind_a_switch() -> None:
 
 
 def test_the_device_hosts_token_in_json_or_header() -> None:
-    """Two clients send it as a header, one as a field of the JSON: either will do, and a number is none."""
+    """Two clients send it as a header, one as a field of the JSON: either is accepted, and a number is refused."""
     client = Client("current")
     fields = {"registration_id": client.sandbox.tokens[0], "alias": "ann"}
     kind = {"content-type": "application/json"}

@@ -1,4 +1,4 @@
-"""The exchanges of an OPPO certificate: which requests go where, and what comes of the replies."""
+"""The exchanges of an OPPO certificate: settings, which request goes where, and the outcomes of replies."""
 
 import json
 from typing import Any
@@ -30,8 +30,8 @@ from pushgateway.vendor.text import most_quoted
 # Settings
 
 
-def test_a_certificate_shows_nothing() -> None:
-    """Neither the secret nor the app key is in anything a log may show."""
+def test_repr_shows_no_secret() -> None:
+    """Neither the secret nor the app key is in anything that may be logged."""
     shown = f"{OPPO!r} {OPPO} {next(OPPO.login('cn', 0.0))!r}"
 
     assert "demo" not in shown
@@ -60,7 +60,7 @@ def test_a_certificate_shows_nothing() -> None:
     ],
 )
 def test_wrong_settings_are_named(field: str, value: object) -> None:
-    """A wrong setting is told by its name when the certificate is made."""
+    """A wrong setting raises an error with its name when the certificate is made."""
     with pytest.raises(FieldError) as caught:
         Oppo(**{**SETTINGS, field: value})
 
@@ -82,8 +82,8 @@ def test_wrong_settings_are_named(field: str, value: object) -> None:
         ("host", "http://localhost:9"),
     ],
 )
-def test_right_settings(field: str, value: object) -> None:
-    """Plain HTTP is for loopback only; a trailing slash does no harm."""
+def test_allowed_settings(field: str, value: object) -> None:
+    """Plain HTTP is for loopback only; a slash at the end is allowed."""
     oppo = Oppo(**{**SETTINGS, field: value})
 
     request = next(oppo.login("cn", 0.0))
@@ -91,8 +91,8 @@ def test_right_settings(field: str, value: object) -> None:
     assert urlsplit(request.url).path == "/server/v1/auth"
 
 
-def test_what_the_core_asks_a_vendor() -> None:
-    """The facts by which the core batches and repeats."""
+def test_the_facts_that_the_core_reads() -> None:
+    """Batch size, deduplication, audiences and the other facts by which the core batches and repeats."""
     batching = Oppo(**SETTINGS, batch_size=7).batching
 
     assert (batching.size, batching.mixed, batching.max_bytes) == (7, True, 4 * 1024 * 1024)
@@ -103,7 +103,7 @@ def test_what_the_core_asks_a_vendor() -> None:
 
 
 def weight(heavy: Push) -> int:
-    """As the core weighs it."""
+    """The weight of a push, as the core computes it."""
     return OPPO.weigh(heavy.notification) + most_quoted(heavy.push_token.token) + most_quoted(heavy.dedupe_id)
 
 
@@ -122,8 +122,8 @@ def weight(heavy: Push) -> int:
         Notification("t", "b", overrides={"oppo": {"title": "题" * 32, "action_parameters": {"a": "值" * 900}}}),
     ],
 )
-def test_the_weight_is_never_too_small(notification: Notification) -> None:
-    """The sum of the weights is an upper bound of the request, so that a batch stays below its limit."""
+def test_the_weight_is_an_upper_bound(notification: Notification) -> None:
+    """The sum of the weights bounds the size of the request, so that a batch stays below its limit."""
     for dedupe_id in ("d" * 40, "号" * 400, '"' * 400):
         heavy = push("值" * 85, notification, dedupe_id)
         encoded = len(next(OPPO.push([heavy])).content)
@@ -132,8 +132,8 @@ def test_the_weight_is_never_too_small(notification: Notification) -> None:
 
 
 @given(st.data())
-def test_the_weight_is_an_upper_bound_of_anything(data: st.DataObject) -> None:
-    """The same for whatever a host may write, in data that nests too."""
+def test_the_weight_is_an_upper_bound_for_any_text(data: st.DataObject) -> None:
+    """The same for any text and any data, nested too."""
     text, name = st.text(st.characters(exclude_categories=()), max_size=40), st.text(max_size=40)
     values = st.recursive(
         st.one_of(text, st.integers(), st.floats(allow_nan=False, allow_infinity=False), st.booleans(), st.none()),
@@ -154,7 +154,7 @@ def test_the_weight_is_an_upper_bound_of_anything(data: st.DataObject) -> None:
 
 
 def test_the_deepest_data_is_weighed() -> None:
-    """What is nested as deep as a notification may be is no crash and weighs enough."""
+    """Data nested as deep as a notification allows raises no error and weighs enough."""
     deep: list[Any] = []
     for _ in range(62):
         deep = [deep]
@@ -193,14 +193,17 @@ def test_the_deepest_data_is_weighed() -> None:
 )
 @pytest.mark.parametrize("home", ["cn", "overseas"])
 def test_the_region_of_a_token(token: str, region: str | None, home: str) -> None:
-    """OPPO's rule by prefix; an id without a prefix is mainland. A prefix that names no region is none: such a text,
-    perhaps another vendor's token, goes to the home host and causes no login elsewhere."""
+    """OPPO's rule by prefix; an id without a prefix is mainland.
+
+    A text whose prefix names no region may be another vendor's token, so it goes to the home host and causes no login
+    elsewhere.
+    """
     assert Oppo(**SETTINGS, home_region=home).region(token) == (region or home)
 
 
 @pytest.mark.parametrize("dialect", ["v1.3", "current"])
 def test_every_region_has_its_host(dialect: str) -> None:
-    """Logins and pushes of a region go to the same host, in both dialects; settings replace each by itself."""
+    """Logins and pushes of a region go to the same host, in both dialects; each host has its own setting."""
     plain = Oppo(**SETTINGS, dialect=dialect)
     moved = Oppo(**SETTINGS, dialect=dialect, host="http://127.0.0.1:1", overseas_host="http://127.0.0.1:2/")
 
@@ -219,8 +222,8 @@ def test_every_region_has_its_host(dialect: str) -> None:
 # Access
 
 
-def test_the_signature_is_the_known_one(samples: Any) -> None:
-    """SHA-256 over key, milliseconds and secret, byte for byte the sample request."""
+def test_the_login_request_equals_the_sample(samples: Any) -> None:
+    """The signature is SHA-256 over key, milliseconds and secret; the request is the document's, byte for byte."""
     request = next(OPPO.login("cn", 1530259200.0))
 
     assert request.method == "POST"
@@ -229,7 +232,7 @@ def test_the_signature_is_the_known_one(samples: Any) -> None:
 
 
 def test_a_login_gives_an_access_token() -> None:
-    """24 hours from OPPO's own creation time."""
+    """It lives 24 hours from OPPO's creation time."""
     exchange = OPPO.login("cn", 5.0)
     next(exchange)
 
@@ -241,8 +244,8 @@ def test_a_login_gives_an_access_token() -> None:
 @pytest.mark.parametrize(
     ("where", "header", "body"), [("both", "a+b", "a+b"), ("header", "a+b", None), ("body", None, "a+b")]
 )
-def test_where_the_access_token_travels(where: str, header: str | None, body: str | None) -> None:
-    """Header and body by default, since the documents disagree; the request itself is not touched."""
+def test_where_the_access_token_is_sent(where: str, header: str | None, body: str | None) -> None:
+    """In header and body by default, since the documents disagree; the original request is not changed."""
     oppo = Oppo(**SETTINGS, access_token_in=where)
     bare = next(oppo.push([push("a")]))
 
@@ -258,7 +261,7 @@ def test_where_the_access_token_travels(where: str, header: str | None, body: st
 
 
 def test_one_push_is_a_unicast() -> None:
-    """A single push goes by `unicast`, with its dedupe id."""
+    """A single push is sent by `unicast`, with its dedupe id."""
     exchange = OPPO.push([push("a", dedupe_id="d")])
     request = next(exchange)
 
@@ -269,8 +272,8 @@ def test_one_push_is_a_unicast() -> None:
     assert outcomes == [Outcome.accepted(push("a", dedupe_id="d"), "m")]
 
 
-def test_a_batch_keeps_the_order_around_what_was_settled() -> None:
-    """One outcome for each push, in order: those refused here and those that OPPO judged."""
+def test_a_batch_with_refused_pushes_keeps_the_order() -> None:
+    """One outcome for each push, in order: those refused without a request and those of OPPO's reply."""
     batch = [push("x" * 257), push("b"), push("c", Notification("", "x")), push("d")]
     exchange = OPPO.push(batch)
     request = next(exchange)
@@ -288,7 +291,7 @@ def test_a_batch_keeps_the_order_around_what_was_settled() -> None:
 
 
 def test_one_push_left_of_many_is_a_unicast() -> None:
-    """What remains decides which call it is."""
+    """The number of pushes that remain decides which call is used."""
     exchange = OPPO.push([push(""), push("b")])
 
     request = next(exchange)
@@ -297,15 +300,15 @@ def test_one_push_left_of_many_is_a_unicast() -> None:
     assert [outcome.ok for outcome in finish(exchange, reply({"messageId": "m"}))] == [False, True]
 
 
-def test_nothing_left_asks_nothing() -> None:
-    """A batch that the rules forbid as a whole makes no request."""
+def test_a_batch_without_a_valid_push_makes_no_request() -> None:
+    """Each push has its outcome."""
     outcomes = result(OPPO.push([push(""), push("a;b")]))
 
     assert [outcome.status for outcome in outcomes] == [Status.NOT_SENT, Status.NOT_SENT]
 
 
-def test_a_whole_refusal_keeps_what_was_settled() -> None:
-    """The refusal of the request says nothing about pushes that were not in it."""
+def test_a_refused_request_keeps_the_outcomes_made_before() -> None:
+    """The refusal of the request is not the outcome of pushes that were not in it."""
     exchange = OPPO.push([push("a"), push("x" * 257), push("c")])
     next(exchange)
 
@@ -315,8 +318,8 @@ def test_a_whole_refusal_keeps_what_was_settled() -> None:
     assert {place: outcome.reason for place, outcome in caught.value.kept.items()} == {1: Reason.UNREGISTERED}
 
 
-def test_silence_passes_through() -> None:
-    """Without a reply there is no outcome to invent."""
+def test_no_reply_is_no_verdict() -> None:
+    """Without a reply the plug-in makes no outcome."""
     exchange = OPPO.push([push("a")])
     next(exchange)
 
@@ -325,7 +328,7 @@ def test_silence_passes_through() -> None:
 
 
 def test_a_notification_is_encoded_once(counted: list[str]) -> None:
-    """A thousand phones with one notification cost one encoding, each with its own target and id."""
+    """A thousand phones with one notification need one encoding, and each message has its own target and id."""
     odd = Notification("Hi", "You have mail", subtitle="Now")
 
     request = first(OPPO.push([push(f"t{number}", dedupe_id=f"d{number}") for number in range(1000)]))
@@ -337,8 +340,8 @@ def test_a_notification_is_encoded_once(counted: list[str]) -> None:
     assert [message["notification"]["app_message_id"] for message in messages] == [f"d{n}" for n in range(1000)]
 
 
-def test_silence_says_nothing_about_what_was_settled() -> None:
-    """A push that never was in the request keeps its own outcome; the core says what silence means for the others."""
+def test_without_a_reply_outcomes_made_before_are_kept() -> None:
+    """A push that was not in the request keeps its own outcome; the core decides on the others."""
     exchange = OPPO.push([push("a"), push("x" * 257), push("c")])
     next(exchange)
 
@@ -350,8 +353,8 @@ def test_silence_says_nothing_about_what_was_settled() -> None:
     ]
 
 
-def test_a_failed_broadcast_says_nothing_about_what_was_settled() -> None:
-    """The same for tokens of a broadcast: a bad one keeps its own outcome by its place."""
+def test_a_failed_broadcast_keeps_the_outcomes_made_before() -> None:
+    """The same for tokens of a broadcast: one that cannot be sent to keeps its own outcome, by its place."""
     exchange = OPPO.broadcast(Broadcast(7005, NOTE, Audience.of_tokens(["a", "b;c", "d"])), "saved")
     next(exchange)
 
