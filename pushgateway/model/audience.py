@@ -1,6 +1,7 @@
-"""The words of a broadcast: who it is for, and what it says.
+"""`Broadcast`: one notification for many phones, and `Audience`: which phones.
 
-Law of this file: as in `model`, frozen values and nothing else; a `repr` holds nothing that a log may not show.
+Frozen values and their checks, nothing else. A `repr` shows no token, alias, tag, title or body. Made by hosts for
+`Gateway.broadcast`, read by plug-ins.
 """
 
 from __future__ import annotations
@@ -34,32 +35,38 @@ class Audience:
 
     kind: AudienceKind
     values: tuple[str, ...] = ()
-    """Tokens or aliases, in the order given; for tags those of which one is enough."""
+    """Tokens or aliases, in the order given; for tags: the phone must have at least one of these."""
     all_of: tuple[str, ...] = ()
-    """Tags: every one of these too."""
+    """Tags: the phone must also have each of these."""
     none_of: tuple[str, ...] = ()
-    """Tags: and none of these."""
+    """Tags: the phone must have none of these."""
 
     def __attrs_post_init__(self) -> None:
         check_kind("Audience.kind", AudienceKind, self.kind)
         keep = _tokens if self.kind is AudienceKind.TOKENS else _texts
         for name in ("values", "all_of", "none_of"):
             given = getattr(self, name)
-            # Not a second time for what one of the ways below has made, or a part of it: there may be millions.
-            if type(given) is not tuple or not set(map(type, given)) <= {str} or (keep is _tokens and not _go(given)):
+            # Values that a class method below has made, or a part of them, are not checked again: there may be
+            # millions.
+            if (
+                type(given) is not tuple
+                or not set(map(type, given)) <= {str}
+                or (keep is _tokens and not _are_plain(given))
+            ):
                 object.__setattr__(self, name, keep(f"Audience.{name}", given, empty=True))
 
     @classmethod
     def everyone(cls) -> Audience:
-        """Every phone with the certificate's app."""
+        """Every phone that has the certificate's app."""
         return cls(AudienceKind.EVERYONE)
 
     @classmethod
     def of_tokens(cls, tokens: Iterable[str]) -> Audience:
-        """These tokens; a token given twice counts once. Any number: the core cuts the list for the vendor.
+        """The phones with these tokens; a token given twice counts once. Any number: the core cuts the list into
+        requests.
 
-        Blanks around a token are taken off. Raises `FieldError` that names the place of the first one that holds a
-        character no token can hold (see `PushToken`); nothing is sent then.
+        Blanks around a token are removed. Raises `FieldError` for a token with a character that no token can hold (see
+        `PushToken`), and names the place of the first such token.
         """
         return cls(AudienceKind.TOKENS, _tokens("Audience.of_tokens", tokens))
 
@@ -72,7 +79,7 @@ class Audience:
     def of_tags(
         cls, any_of: Iterable[str] = (), *, all_of: Iterable[str] = (), none_of: Iterable[str] = ()
     ) -> Audience:
-        """Phones with one of `any_of`, all of `all_of` and none of `none_of`; an empty group does not count."""
+        """Phones with one of `any_of`, all of `all_of` and none of `none_of`; an empty group is ignored."""
         groups = [_texts("Audience.of_tags", tags, empty=True) for tags in (any_of, all_of, none_of)]
         if not any(groups):
             raise FieldError("Audience.of_tags", "must name at least one tag")
@@ -89,7 +96,7 @@ def _texts(owner: str, values: Iterable[str], *, empty: bool = False) -> tuple[s
         raise FieldError(owner, "must be an iterable of str, not one str")
     try:
         texts = tuple(dict.fromkeys(values))
-    except TypeError:  # not iterable, or holding what has no hash and so is no str
+    except TypeError:  # not iterable, or with an element without a hash, which is no str
         raise FieldError(owner, "must be an iterable of str") from None
     if not all(isinstance(text, str) for text in texts):
         raise FieldError(owner, "must hold only str")
@@ -98,15 +105,15 @@ def _texts(owner: str, values: Iterable[str], *, empty: bool = False) -> tuple[s
     return texts if set(map(type, texts)) <= {str} else tuple(map(str.__str__, texts))
 
 
-def _go(tokens: Iterable[str]) -> bool:
-    """Whether all of these are tokens as they are, seen at a glance: letters, digits and "_"."""
+def _are_plain(tokens: Iterable[str]) -> bool:
+    """True if all of these consist of letters, digits and "_", so they need no further check."""
     together = "".join(tokens)
     return together.isascii() and f"_{together}".isidentifier()
 
 
 def _tokens(owner: str, values: Iterable[str], *, empty: bool = False) -> tuple[str, ...]:
     texts = _texts(owner, values, empty=empty)
-    if _go(texts):
+    if _are_plain(texts):
         return texts
     kept: dict[str, None] = {}
     for text in texts:
@@ -117,24 +124,24 @@ def _tokens(owner: str, values: Iterable[str], *, empty: bool = False) -> tuple[
             break
     else:
         return tuple(kept)
-    del values, texts, kept, text  # not to be in what a crash reporter stores of this frame
+    del values, texts, kept, text  # a crash reporter stores the variables of this frame
     raise FieldError(f"{owner}[{place}]", problem)
 
 
 LATE = 60.0
-"""Seconds that a start may lie in the past: clocks differ, and "now" is over when it is read."""
+"""Seconds that a start may lie in the past, because clocks differ and time passes until it is checked."""
 
 
 def check_start(field: str, start: datetime | None, clock: Callable[[], float]) -> None:
-    """Raise `FieldError` for a start that has passed by `clock` (epoch seconds): the vendor would begin at once, or
-    refuse it with a code that says nothing of the time."""
+    """Raise `FieldError` for a start that has passed by `clock` (epoch seconds). The vendor would begin at once, or
+    refuse it with a code that does not mention the time."""
     if start is not None and start.timestamp() < clock() - LATE:
         raise FieldError(field, "lies in the past: leave it out to begin now")
 
 
 def check_display(broadcast: Broadcast, clock: Callable[[], float]) -> None:
-    """Raise `FieldError` for a display window that is over by `clock`, or before the broadcast begins: the vendor would
-    take it, and nobody would see it."""
+    """Raise `FieldError` for a display window that is over by `clock` (epoch seconds), or before the broadcast begins.
+    The vendor would accept it and no phone would show it."""
     until, start = broadcast.notification.show_until, broadcast.start_at
     if until is None:
         return
@@ -153,9 +160,9 @@ class Broadcast:
     notification: Notification
     audience: Audience
     start_at: datetime | None = attrs.field(default=None, kw_only=True)
-    """When the vendor shall begin (with a time zone). None: now."""
+    """When the vendor starts to send (with a time zone). None: now."""
     rate: int | None = attrs.field(default=None, kw_only=True)
-    """Phones per second the vendor shall not exceed. None: the vendor's own speed."""
+    """Phones per second that the vendor must not exceed. None: the vendor's own speed."""
 
     def __attrs_post_init__(self) -> None:
         check_kind("Broadcast.notification", Notification, self.notification)

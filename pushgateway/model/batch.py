@@ -1,7 +1,7 @@
-"""The pushes of one request.
+"""`Batch`: the pushes of one vendor request, as a plug-in gets them.
 
-Law of this file: a value. Whoever wants pushes gets pushes; whoever has to be fast reads them column by column, and
-then the pushes of a call are never made one by one.
+It is a sequence of `Push`, and it also has a list for each field (a column). A plug-in that reads only the columns is
+faster, because then no `Push` object is made.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pushgateway.model.secret import safe_repr
 
 @safe_repr
 class Batch(Sequence[Push]):
-    """Pushes as a sequence, and the same as columns: what is at one place in each of them belongs together."""
+    """A sequence of pushes, and the same pushes as columns: the values at one index of each column are one push."""
 
     __slots__ = (
         *("_origins", "_pushes", "callbacks", "contexts", "dedupe_ids", "notifications", "push_tokens", "tokens"),
@@ -29,8 +29,8 @@ class Batch(Sequence[Push]):
         dedupe_ids: Sequence[str],
         origins: Sequence[Push] | None = None,
     ) -> None:
-        """`notifications` to these phones under these ids. `origins`: pushes of which they have everything else; None:
-        everything else is as usual."""
+        """One push for each index: `notifications` for these phones under these ids. `origins`: the pushes whose other
+        fields they have; None: the other fields have their defaults."""
         self._origins = origins
         self._pushes: Sequence[Push] | None = None
         self.push_tokens = push_tokens
@@ -39,7 +39,7 @@ class Batch(Sequence[Push]):
         self.tokens = [push_token.token for push_token in push_tokens]
         self.contexts: Sequence[object]
         self.callbacks: Sequence[CallBack | None] | None = None
-        """Where receipts go; None where no push says it."""
+        """Where receipts go, for each push; None if no push has a `callback`."""
         if origins is None:
             self.contexts = [None] * len(push_tokens)
             return
@@ -50,7 +50,7 @@ class Batch(Sequence[Push]):
 
     @classmethod
     def of(cls, pushes: Iterable[Push]) -> Batch:
-        """These pushes as they are."""
+        """A batch of these pushes; a `Batch` is returned as it is."""
         if isinstance(pushes, Batch):
             return pushes
         given = list(pushes)
@@ -61,7 +61,7 @@ class Batch(Sequence[Push]):
 
     @classmethod
     def joined(cls, batches: Sequence[Batch]) -> Batch:
-        """One after the other."""
+        """One batch with the pushes of all of these, in order."""
         if len(batches) == 1:
             return batches[0]
         usual = all(batch._origins is None for batch in batches)
@@ -73,7 +73,7 @@ class Batch(Sequence[Push]):
         )
 
     def pick(self, places: Iterable[int]) -> Batch:
-        """Those at these places."""
+        """A batch of the pushes at these indices."""
         return Batch.of([self[place] for place in places])
 
     def __len__(self) -> int:
@@ -106,7 +106,8 @@ class Batch(Sequence[Push]):
 
 
 def distinct(notifications: Sequence[Notification]) -> Sequence[Notification]:
-    """Each of them once, in their order; by identity, because to compare their content costs more than it saves."""
+    """Each notification once, in their order. They are compared by identity, because comparing their content costs more
+    than it saves."""
     if len(set(map(id, notifications))) == 1:
         return notifications[:1]
     return list(dict(zip(map(id, notifications), notifications, strict=True)).values())

@@ -1,8 +1,8 @@
 """The exceptions of pushgateway: the whole tree, and those of them that a host's own mistake raises.
 
-What becomes of a push is never an exception: it is an `Outcome`. `PushFailed` is defined beside it in
-`pushgateway.model.outcome`, and what plug-ins and the core say to each other in `pushgateway.vendor.refusals`. No
-message may hold a secret, a token, a title or a body.
+The result of a push is never an exception: it is an `Outcome`. `PushFailed` is defined with it in
+`pushgateway.model.outcome`; `ExchangeError` and its subclasses, which only plug-ins and the core raise, in
+`pushgateway.vendor.refusals`. No message may hold a secret, a token, a title or a body.
 
     PushgatewayError
     ├── FieldError          (ValueError)    a value the host gave is wrong; names the field and what would be right
@@ -13,7 +13,7 @@ message may hold a secret, a token, a title or a body.
     └── ExchangeError                       between plug-in and core; hosts never see these
         ├── NoVerdict                       no readable reply came
         └── Refused                         the request as a whole was refused, readably
-            ├── AccessExpired               the access token is not taken (any more): log in again
+            ├── AccessExpired               the vendor does not accept the access token: log in again
             └── ClockSkew                   the vendor does not accept our clock
 """
 
@@ -24,18 +24,18 @@ from typing import Any
 
 
 class PushgatewayError(Exception):
-    """Root of everything raised by pushgateway.
+    """Base class of all exceptions of pushgateway.
 
-    Every one survives `pickle` and `copy`, so it comes whole out of a process pool or a task queue.
+    All of them can be pickled and copied, so they pass through a process pool or a task queue.
     """
 
     def __reduce__(self) -> Any:
-        # Python's own way calls the class with the message, which is not what the classes here are made of.
-        return _remade, (type(self), self.args, {**self.__dict__})
+        # The default would call the class with the message, but these classes take other arguments.
+        return _restored, (type(self), self.args, {**self.__dict__})
 
 
-def _remade(kind: type[PushgatewayError], args: tuple[Any, ...], state: dict[str, Any]) -> PushgatewayError:
-    """The other end of `PushgatewayError.__reduce__`: an error with this message and these attributes."""
+def _restored(kind: type[PushgatewayError], args: tuple[Any, ...], state: dict[str, Any]) -> PushgatewayError:
+    """Undo `PushgatewayError.__reduce__`: an error with this message and these attributes."""
     error = kind.__new__(kind, *args)
     error.__dict__.update(state)
     return error
@@ -62,4 +62,4 @@ class PluginError(PushgatewayError):
 
 
 class LoopError(PushgatewayError, RuntimeError):
-    """A gateway lives in one event loop of one process; this call came from elsewhere."""
+    """The gateway belongs to one event loop of one process, and this call came from another one."""

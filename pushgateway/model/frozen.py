@@ -1,8 +1,8 @@
-"""Frozen copies of what a host hands in as JSON: `data`, `parameters`, `overrides`, the settings of a certificate.
+"""Frozen copies of what a host passes as JSON: `data`, `parameters`, `overrides`, the settings of a certificate.
 
-In: mappings and lists of any depth. Out: copies that refuse every change, so that a value which was handed in once
-does not change on its way, whatever the host does with its own dict. They are a `dict` and a `list`: `json`, `==` and
-plug-ins take them as such. What JSON cannot hold is a `FieldError` that names the key and never the value.
+In: mappings and lists of any depth. Out: copies that cannot be changed, so that a push does not change while it waits,
+whatever the host does with its own dict. They are subclasses of `dict` and `list`, so `json`, `==` and plug-ins can use
+them as such. A value that JSON cannot hold raises a `FieldError` that names the key and never the value.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from typing import Any, Final, NoReturn
 from pushgateway.model.errors import FieldError
 
 DEEPEST: Final = 64
-"""Mappings and lists within each other."""
+"""Levels of mappings and lists, at most."""
 MOST: Final = 100_000
-"""Values in one notification, at every depth: a list that is named twice in a list, and so on, doubles each time."""
+"""Values in one notification at all depths, at most. A few lists that contain each other twice would make millions."""
 _WIDE: Final = 2**63
 _WIDEST: Final = 1024
-"""Bits of a whole number: more is no number to a reader of JSON."""
+"""Bits of a whole number, at most: JSON parsers refuse longer ones."""
 
 
 class FrozenDict(dict[Any, Any]):
@@ -48,7 +48,7 @@ class FrozenDict(dict[Any, Any]):
 
 
 class FrozenList(list[Any]):
-    """A `list` that refuses every change, likewise."""
+    """A `list` that refuses every change. Its values are frozen too; equal to a plain list with the same content."""
 
     __slots__ = ()
 
@@ -75,21 +75,21 @@ class FrozenList(list[Any]):
 FrozenDict.__name__, FrozenList.__name__ = "dict", "list"
 
 EMPTY: Final = FrozenDict()
-"""The one that holds nothing."""
+"""The empty `FrozenDict`; one shared object."""
 
 
 def freeze_json(field: str, given: Mapping[Any, Any]) -> FrozenDict:
     """A frozen copy of a mapping from names to what JSON can hold.
 
-    Classes made of `str`, `int` and `float` become these. `field` names it in a `FieldError`, which is raised for a
-    key that is no text, a value that JSON has not, and for what is nested too deep or without end.
+    Instances of subclasses of `str`, `int` and `float` become plain ones. Raises a `FieldError` that names `field`: for
+    a key that is no text, for a value that JSON cannot hold, and for what is nested too deep or contains itself.
     """
     if type(given) is FrozenDict:
         return given
     made = FrozenDict(given)
     if not made:
         return EMPTY
-    for key, value in made.items():  # a flat one of usual values, which nearly all are
+    for key, value in made.items():  # nearly all are flat, with values of the usual types
         if type(key) is str and key.isascii():
             kind = type(value)
             if kind is str or kind is bool or value is None or (kind is int and -_WIDE < value < _WIDE):
@@ -99,7 +99,7 @@ def freeze_json(field: str, given: Mapping[Any, Any]) -> FrozenDict:
 
 
 class _Freezing:
-    """The long way: one value in JSON while it is copied."""
+    """Copies and checks one mapping of any depth; used where the fast check of `freeze_json` does not suffice."""
 
     def __init__(self, field: str) -> None:
         self._field = field
@@ -169,7 +169,7 @@ def _kind(value: object) -> str:
 
 
 def _advice(value: object) -> str:
-    """What would make JSON of it, if that is known."""
+    """The call that makes a value for JSON of it, for an error sentence; "" if none is known."""
     kinds = {kind.__name__ for kind in type(value).__mro__}  # by name: three modules less to import
     for known, advice in _ADVICE:
         if known & kinds or any(hasattr(type(value), name) for name in known):
@@ -186,11 +186,11 @@ _ADVICE = (
     ({"__float__"}, "float(value)"),
     ({"__iter__"}, "list(value)"),
 )
-"""By the name of a class or of a method."""
+"""By name of a class or of a method: the call that makes a value for JSON."""
 
 
 def freeze(value: Any) -> Any:
-    """A frozen copy of mappings, lists and tuples at every depth; whatever else is in them stays as it is."""
+    """A frozen copy of mappings, lists and tuples at every depth; other values in them stay as they are."""
     if isinstance(value, Mapping):
         return FrozenDict({key: freeze(inner) for key, inner in value.items()})
     if isinstance(value, list):
@@ -199,7 +199,7 @@ def freeze(value: Any) -> Any:
 
 
 class Typed:
-    """A frozen value that equals another one when both are the `same`; for attrs' `field(eq=Typed)`."""
+    """Wraps a frozen value so that `==` compares with `same`; for attrs' `field(eq=Typed)`."""
 
     __slots__ = ("_value",)
 
@@ -214,10 +214,10 @@ class Typed:
 
 
 def same(one: Any, other: Any) -> bool:
-    """Whether two frozen values are equal in value and in type, at every depth.
+    """True if two frozen values are equal in value and in type, at every depth.
 
-    `==` is not enough where one is sent in place of the other: to Python `1`, `True` and `1.0` are equal, and `0.0`
-    equals `-0.0`; a phone gets different JSON.
+    `==` is not enough if one may be sent instead of the other: in Python `1`, `True` and `1.0` are equal, and `0.0`
+    equals `-0.0`, but their JSON differs.
     """
     if one is other or type(one) is not type(other) or one != other:
         return one is other

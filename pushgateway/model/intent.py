@@ -1,7 +1,7 @@
-"""What a push is for the user, and how urgent that makes it.
+"""`Intent`: what a push is for the user, such as a chat message or an offer; and `Priority`, its place in the queue.
 
-Law of this file: closed words of ours. Which category, channel or template a vendor wants for an intent is the
-vendor's, in its rules and in a certificate's settings.
+Both are closed lists, the same for all vendors. Which category, channel or template an intent has at a vendor is
+defined by the vendor's rules and the certificate's settings.
 """
 
 from __future__ import annotations
@@ -13,18 +13,20 @@ from pushgateway.model.errors import FieldError
 
 
 class Priority(enum.IntEnum):
-    """Who goes first when pushes of one certificate have to wait. Nobody waits for ever: lower ones get a share."""
+    """Which pushes of one certificate are sent first when they have to wait. A share of the sending is kept for lower
+    priorities, so that they are always served."""
 
     URGENT = 0
-    """A call, a login code: seconds count."""
+    """A call or a login code: seconds matter."""
     NORMAL = 1
     """A chat message."""
     BULK = 2
-    """Marketing, digests: minutes do not count."""
+    """Marketing and digests: minutes do not matter."""
 
 
 class Intent(enum.Enum):
-    """What a push is. Vendors judge, limit and show messages by it, each in words of its own."""
+    """What a push is for the user. Each vendor has categories of its own for it, by which it limits and shows
+    pushes."""
 
     CHAT = "chat"
     """A message of one person to another."""
@@ -45,16 +47,17 @@ class Intent(enum.Enum):
     MARKETING = "marketing"
     """Offers and campaigns. Never sent under a category that is kept for personal messages."""
     NEWS = "news"
-    """News and recommended content. Never under such a category either."""
+    """News and recommended content. Never sent under such a category either."""
 
     @property
     def priority(self) -> Priority:
-        """Its place among the pushes of a certificate that have to wait, unless the host says otherwise."""
+        """The default priority of a push with this intent."""
         return _PRIORITIES.get(self, Priority.NORMAL)
 
     @property
     def is_public(self) -> bool:
-        """Whether it is for everybody rather than about this user: then no private category may carry it."""
+        """True for content that is for everybody and not about this user; it must not be sent under a private
+        category."""
         return self in _PUBLIC
 
 
@@ -64,7 +67,8 @@ _BY_WORD = {intent.value: intent for intent in Intent}
 
 
 def as_intent(value: Any) -> Intent | None:
-    """An intent, given as itself or by its word. Raises `FieldError` that lists the words."""
+    """The intent, given as an `Intent` or as its value such as "chat"; None stays None. Raises `FieldError` that lists
+    the values."""
     if value is None or type(value) is Intent:
         return value
     intent = _BY_WORD.get(value) if isinstance(value, str) else None

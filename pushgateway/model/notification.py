@@ -1,8 +1,7 @@
 """What the user sees: `Notification`, and what a tap on it does (`OpenApp`, `OpenUrl`, …).
 
 Frozen values, the same for every vendor: no I/O, no clock, no random. A `repr` is what a log may show, so it never
-holds a title, a body or data. What a vendor makes of a notification is its plug-in's matter. Made by hosts,
-read by plug-ins.
+holds a title, a body or data. A plug-in turns a notification into the vendor's fields. Made by hosts, read by plug-ins.
 """
 
 from __future__ import annotations
@@ -116,7 +115,7 @@ class Network(enum.Enum):
 
 
 def _freeze_overrides(given: Mapping[Any, Any]) -> Mapping[str, Any]:
-    """By brand, which is lower case as in a certificate: frozen fields."""
+    """A frozen copy of `Notification.overrides`, with the brands in lower case as in a certificate."""
     if type(given) is FrozenDict:
         return given
     made: dict[str, Any] = {}
@@ -135,24 +134,24 @@ def _freeze_overrides(given: Mapping[Any, Any]) -> Mapping[str, Any]:
 class Notification:
     """What the user sees, the same for every vendor.
 
-    It is frozen when it is made: mappings and lists are copied, at every depth, and what JSON cannot hold raises
-    `FieldError`. Two are equal when every value is equal in value and type: then they are the same on the wire.
+    It is immutable: mappings and lists are copied when it is made, at every depth, and a value that JSON cannot hold
+    raises `FieldError`. Two are equal if every value is equal in value and type, so that they make the same request.
 
-    Too long text is cut by the vendor's rules and named in `Outcome.truncated`; what cannot be cut ends as
-    `NOT_SENT` / `INVALID_NOTIFICATION` with a `detail` that names field and limit. Wrong types raise `FieldError`
-    here. A notification is shared freely: the same object for many tokens is encoded once.
+    A text that is too long for the vendor is cut, and the field is named in `Outcome.truncated`; a field that cannot be
+    cut ends the push as `NOT_SENT` / `INVALID_NOTIFICATION` with a `detail` that names field and limit. Wrong types
+    raise `FieldError` here. Use the same object for many tokens if you can: it is then encoded once.
     """
 
     title: str = attrs.field(kw_only=False)
-    """First line. Vendors want at least one character."""
+    """First line. Vendors require at least one character."""
     body: str = attrs.field(kw_only=False)
     """The text below the title."""
     subtitle: str | None = None
-    """A short second line, where a vendor has one."""
+    """A short second line, for vendors that have one."""
     click: ClickAction = OpenApp()
     """What a tap does."""
     data: Mapping[str, Any] = EMPTY
-    """JSON object handed to the app or page that the tap opens."""
+    """JSON object that is passed to the app or page that the tap opens."""
     ttl: int | None = None
     """Seconds the vendor may keep it for a phone that is offline. None: the vendor's default."""
     store_offline: bool = True
@@ -163,7 +162,7 @@ class Notification:
     network: Network = Network.ANY
     """Over which network it may be delivered."""
     time_zone: str | None = None
-    """Zone in which the display window is meant, as `GMT+08:00`. None: the vendor's default."""
+    """Time zone of the display window, such as `GMT+08:00`. None: the vendor's default."""
     show_from: datetime | None = None
     """Start of the display window (with a time zone)."""
     show_until: datetime | None = None
@@ -175,12 +174,12 @@ class Notification:
     channel_id: str | None = None
     """Android notification channel, created by the app."""
     intent: Intent | None = attrs.field(default=None, converter=as_intent)
-    """What the push is, as an `Intent` or its word: by it a certificate chooses the vendor's category, channel and
-    template, and a push its place in the queue."""
+    """What the push is for the user, as an `Intent` or its value such as "chat". It selects the vendor's category,
+    channel and template by the certificate's settings, and the push's default priority."""
     parameters: Mapping[str, Any] = EMPTY
-    """What fills the places of the vendor's template, by their names."""
+    """Values for the placeholders of the vendor's template, by name."""
     overrides: Mapping[str, Mapping[str, Any]] = EMPTY
-    """By brand: fields in that vendor's own names and units that win over everything above."""
+    """By brand: fields in that vendor's own names and units; they replace everything above."""
 
     def __attrs_post_init__(self) -> None:
         if not self._is_usual():
@@ -197,7 +196,8 @@ class Notification:
             object.__setattr__(self, "overrides", _freeze_overrides(self.overrides))
 
     def _is_usual(self) -> bool:
-        """Whether every type is right, seen at a glance: one is made for nearly every push."""
+        """True if every value has exactly the usual type. This is fast; a notification is made for nearly every
+        push."""
         return (
             type(self.title) is str
             and type(self.body) is str
@@ -238,10 +238,10 @@ class Notification:
         if type(other) is not type(self):
             return NotImplemented
         mine, theirs = _NOTIFICATION_VALUES(self), _NOTIFICATION_VALUES(other)
-        return mine == theirs and all(map(same, _MANIFOLD(self), _MANIFOLD(other)))
+        return mine == theirs and all(map(same, _COMPARED_BY_TYPE(self), _COMPARED_BY_TYPE(other)))
 
     def __hash__(self) -> int:
-        # The mappings too: notifications that differ only there are many, and groups are found by hash.
+        # With the mappings, because many notifications differ only there, and equal ones are grouped by hash.
         mappings = (self.data or None, self.parameters or None, self.overrides or None)
         return hash((self.title, self.body, self.subtitle, self.ttl, self.dedupe_id, self.intent, mappings))
 
@@ -254,14 +254,14 @@ _NOTIFICATION_VALUES: Callable[[Notification], tuple[Any, ...]] = attrgetter(
 )
 
 
-_MANIFOLD: Callable[[Notification], tuple[Any, ...]] = attrgetter(
+_COMPARED_BY_TYPE: Callable[[Notification], tuple[Any, ...]] = attrgetter(
     "data", "parameters", "overrides", "show_from", "show_until"
 )
-"""Where `==` says too little; of every other field there is one type only."""
+"""Fields whose values are also compared by type; every other field has one type only."""
 
 
 def _plain(value: object) -> object:
-    """A value of a class made of `str`, `int` or a click action as that itself; any other as it is."""
+    """An instance of a subclass of `str`, `int` or a click action as an instance of that class; others unchanged."""
     if isinstance(value, str):
         return str.__str__(value)
     if isinstance(value, int) and not isinstance(value, bool):

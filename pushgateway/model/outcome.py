@@ -1,6 +1,7 @@
-"""The words a host gets back: what became of a push or a broadcast, and why.
+"""What a host gets back: `Outcome` for a push, `BroadcastOutcome`, `CallOutcome` and `CertificateCheck`.
 
-Law of this file: frozen values and nothing else. An outcome is made from its push, so it cannot lose its address.
+Frozen values and nothing else. An `Outcome` is made from its push and carries its push token, so a host always
+knows which push it belongs to. How a push can end and why is in `pushgateway.model.reason`.
 """
 
 from __future__ import annotations
@@ -25,8 +26,8 @@ def _seconds(value: float | None) -> float | None:
 
 
 class _Draft:
-    """The slots of an outcome without its lock. Nearly every push ends `ACCEPTED`, and to write fourteen fields of a
-    frozen value one by one takes eight times as long as to write them here and let the draft become an `Outcome`."""
+    """The slots of an outcome, not frozen. Nearly every push ends `ACCEPTED`, and writing fourteen fields of a frozen
+    value one by one takes eight times as long as writing them here and then changing the class to `Outcome`."""
 
     __slots__ = (
         *("push_token", "status", "reason", "message_id", "vendor_code", "vendor_message", "detail", "retry_after"),
@@ -37,10 +38,10 @@ class _Draft:
 @safe_repr
 @attrs.frozen(kw_only=True)
 class Outcome(_Draft):
-    """What became of one push. A value, made from the push, so it cannot lose its address.
+    """What became of one push.
 
     `vendor_message` may be in Chinese and may quote what was sent, so it is not in the `repr`. `detail` is a
-    sentence of ours without content, fit for a log.
+    sentence of ours without content and may be logged.
     """
 
     push_token: PushToken
@@ -48,25 +49,26 @@ class Outcome(_Draft):
     reason: Reason | None = None
     """None exactly when `ACCEPTED`."""
     message_id: str | None = None
-    """The vendor's id of the message, where it gave one."""
+    """The vendor's id of the message; None if the vendor gave none."""
     vendor_code: str | None = None
-    """The vendor's own number, as text."""
+    """The vendor's return code, as text."""
     vendor_message: str | None = attrs.field(default=None, repr=False)
-    """The vendor's own sentence."""
+    """The text that the vendor sent with its code."""
     detail: str = ""
-    """Our sentence: what was wrong and what would be right."""
+    """A sentence of ours: what was wrong and what would be right."""
     retry_after: float | None = attrs.field(default=None, converter=_seconds)
-    """Seconds before the vendor wants to hear of it again, where it is known."""
+    """Seconds after which the push may be tried again; None if it is not known."""
     attempts: int = 0
-    """Vendor requests made for this push, with those that did not get through."""
+    """Vendor requests made for this push, including those that failed."""
     truncated: tuple[str, ...] = ()
     """Names of the notification's fields that were cut to the vendor's limits."""
     possible_duplicate: bool = False
-    """True: it was repeated after an attempt without a verdict at a vendor that does not drop repeats."""
+    """True: it was sent again after an attempt without a verdict, and this vendor does not drop repeats."""
     repeated: bool = False
-    """True: the vendor says it already has a push with this dedupe id, so it did not push again. `ACCEPTED` where that
-    was surely the same message to the same phone, because the id was made of `Notification.dedupe_id` or an attempt
-    before had no verdict. `REJECTED` where the host gave the id itself: the notification is not at fault."""
+    """True: the vendor already has a push with this dedupe id and did not push again. `ACCEPTED` if that was certainly
+    the same message to the same phone, because the id was made from `Notification.dedupe_id` or an earlier attempt had
+    no verdict. `REJECTED` if the host gave the id itself: then the id was used twice, and the notification is not
+    wrong."""
     dedupe_id: str = ""
     """Id under which the push went to the vendor."""
     context: object = attrs.field(default=None, eq=False, repr=False)
@@ -82,7 +84,7 @@ class Outcome(_Draft):
 
     @classmethod
     def accepted(cls, push: Push, message_id: str | None, *, truncated: tuple[str, ...] = ()) -> Outcome:
-        """The vendor took it."""
+        """The outcome of a push that the vendor accepted."""
         draft: Any = _Draft()
         draft.push_token = push.push_token
         draft.status = _ACCEPTED
@@ -106,7 +108,7 @@ class Outcome(_Draft):
     def all_accepted(
         cls, pushes: Sequence[Push], message_ids: Sequence[str | None], truncated: Sequence[tuple[str, ...]]
     ) -> list[Outcome]:
-        """The vendor took all of these: `accepted` for each, at half the price."""
+        """`accepted` for each of these pushes, in their order, at half the cost."""
         batch = Batch.of(pushes)
         columns = (batch.push_tokens, batch.dedupe_ids, batch.contexts, message_ids, truncated)
         outcomes = []
@@ -140,7 +142,7 @@ class Outcome(_Draft):
         repeated: bool = False,
         truncated: tuple[str, ...] = (),
     ) -> Outcome:
-        """The vendor refused this push, readably."""
+        """The outcome of a push that the vendor refused with a readable reply."""
         return cls(
             push_token=push.push_token,
             status=Status.REJECTED,
@@ -159,7 +161,7 @@ class Outcome(_Draft):
 
     @classmethod
     def not_sent(cls, push: Push, reason: Reason, detail: str) -> Outcome:
-        """No complete request left the process."""
+        """The outcome of a push for which no complete request left the process."""
         return cls(
             push_token=push.push_token,
             status=Status.NOT_SENT,
@@ -171,7 +173,7 @@ class Outcome(_Draft):
 
     @classmethod
     def unknown(cls, push: Push, detail: str, *, code: str | None = None, message: str | None = None) -> Outcome:
-        """The request left and no readable verdict on this push came."""
+        """The outcome of a push whose request was sent and that got no readable verdict."""
         return cls(
             push_token=push.push_token,
             status=Status.UNKNOWN,
@@ -186,11 +188,11 @@ class Outcome(_Draft):
 
     @property
     def ok(self) -> bool:
-        """True when the vendor took it."""
+        """True if the vendor accepted it."""
         return self.status is _ACCEPTED
 
     def raise_for_failure(self) -> None:
-        """Raise `PushFailed` unless the vendor took it; for those who like exceptions."""
+        """Raise `PushFailed` unless the vendor accepted it, for code that prefers exceptions."""
         if not self.ok:
             raise PushFailed(self)
 
@@ -200,20 +202,20 @@ class Outcome(_Draft):
 class BroadcastOutcome:
     """What became of one broadcast.
 
-    A long audience is sent in several requests. `status` is that of all its targets where it is the same, and
-    `SumStatus.PARTLY` where it is not: `counts` says how many ended how, and for an audience of tokens `outcomes` has
-    each, in the order given. A broadcast without a verdict is never repeated: `message_id` lets an operator look it up
-    at the vendor.
+    A long audience is sent in several requests. `status` is the status of all targets if it is the same for all, and
+    `SumStatus.PARTLY` if not: `counts` has the number of targets for each status and reason, and for an audience of
+    tokens `outcomes` has each outcome, in the order given. A broadcast without a verdict is never repeated; an operator
+    can look it up at the vendor by `message_id`.
     """
 
     certificate_id: str
     status: Status | SumStatus
     reason: Reason | None = None
-    """None exactly when `ACCEPTED`. Of several reasons, that of the most targets; `counts` has all."""
+    """None exactly when `ACCEPTED`. Of several reasons, the one of the most targets; `counts` has all."""
     message_id: str | None = None
     """The vendor's id of the saved content."""
     task_ids: tuple[str, ...] = ()
-    """The vendor's id of each request that was taken."""
+    """The vendor's id of each accepted request."""
     vendor_code: str | None = None
     vendor_message: str | None = attrs.field(default=None, repr=False)
     detail: str = ""
@@ -222,11 +224,12 @@ class BroadcastOutcome:
     outcomes: tuple[Outcome, ...] = attrs.field(default=(), repr=False)
     """One for each token of `Audience.of_tokens`, in that order; empty for other audiences."""
     requests: tuple[tuple[Status, Reason | None, int], ...] = attrs.field(default=(), repr=False)
-    """For other audiences, of each request: how it ended, why, and its number of targets."""
+    """For other audiences, for each request: its status, its reason, and its number of targets."""
 
     @property
     def counts(self) -> dict[tuple[Status, Reason | None], int]:
-        """How many targets ended how, most first: tokens or aliases; 1 for everyone and for tags."""
+        """Number of targets for each status and reason, the largest first. Targets are tokens or aliases; an audience
+        of everyone or of tags counts as 1."""
         counts: Counter[tuple[Status, Reason | None]] = Counter((one.status, one.reason) for one in self.outcomes)
         for status, reason, targets in self.requests:
             counts[status, reason] += targets
@@ -236,11 +239,11 @@ class BroadcastOutcome:
 
     @property
     def ok(self) -> bool:
-        """True when the vendor took it for every target."""
+        """True if the vendor accepted it for every target."""
         return self.status is Status.ACCEPTED
 
     def raise_for_failure(self) -> None:
-        """Raise `PushFailed` unless the vendor took it for every target."""
+        """Raise `PushFailed` unless the vendor accepted it for every target."""
         if not self.ok:
             raise PushFailed(self)
 
@@ -255,26 +258,26 @@ class CallOutcome(Generic[V]):
 
     certificate_id: str
     operation: str
-    """What the vendor calls it."""
+    """The vendor's name of the operation."""
     status: Status
     reason: Reason | None = None
     """None exactly when `ACCEPTED`."""
     value: V | None = attrs.field(default=None, repr=False)
-    """What the operation gives, when `ACCEPTED`."""
+    """The result of the operation if `ACCEPTED`, otherwise None."""
     vendor_code: str | None = None
     vendor_message: str | None = attrs.field(default=None, repr=False)
     detail: str = ""
     retry_after: float | None = attrs.field(default=None, converter=_seconds)
     attempts: int = 0
-    """Vendor requests made for it."""
+    """Vendor requests made for it, including those that failed."""
 
     @property
     def ok(self) -> bool:
-        """True when the vendor did it."""
+        """True if the vendor performed it."""
         return self.status is Status.ACCEPTED
 
     def raise_for_failure(self) -> None:
-        """Raise `PushFailed` unless the vendor did it."""
+        """Raise `PushFailed` unless the vendor performed it."""
         if not self.ok:
             raise PushFailed(self)
 
@@ -282,22 +285,22 @@ class CallOutcome(Generic[V]):
 @safe_repr
 @attrs.frozen(kw_only=True)
 class CertificateCheck:
-    """What `Gateway.check` found out about one certificate without sending anything to a phone."""
+    """What `Gateway.check` found out about one certificate, without sending anything to a phone."""
 
     certificate_id: str
     brand: str | None
     """None: no such certificate."""
     ok: bool
     detail: str
-    """In words: what was proved, or what is wrong and what would be right."""
+    """A sentence: what was checked, or what is wrong and what would be right."""
     reason: Reason | None = None
     vendor_code: str | None = None
     advice: tuple[str, ...] = ()
-    """What is missing in the settings though they are not wrong, such as a template; one sentence each."""
+    """Settings that are missing although nothing is wrong, such as a template; one sentence each."""
 
 
 class PushFailed(PushgatewayError):
-    """Raised by `raise_for_failure()` for every ending but `ACCEPTED`. `outcome` holds all details."""
+    """Raised by `raise_for_failure()` for every status but `ACCEPTED`. `outcome` holds all details."""
 
     def __init__(self, outcome: Outcome | BroadcastOutcome | CallOutcome[Any]) -> None:
         parts = [outcome.status.value]

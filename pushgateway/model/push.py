@@ -1,7 +1,7 @@
-"""The words a host hands in: push tokens, notifications, pushes.
+"""`PushToken`: the address of one app on one phone, and `Push`: one notification for one push token.
 
-Law of this file: frozen values and nothing else. No I/O, no clock, no random, no vendor's name. A `repr` is what a
-log may show, so it never holds a token, a title, a body or a secret.
+Frozen values and their checks: no I/O, no clock, no random, no vendor's name. A `repr` may be logged, so it never holds
+a token, a title, a body or a secret. Made by hosts and by the gateway, read by plug-ins.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ def as_token(value: str, field: str = "PushToken.token") -> str:
     """A vendor's token as `str`, without blanks around it.
 
     Raises `FieldError` that names `field` and the place of the first character that no token can hold: a blank, a
-    control character or an invisible one (a byte order mark, a zero-width space) inside of it, a quotation mark at an
-    end. Such a text is damaged input, for example from a file; as a token it would look like one that is dead.
+    control character or an invisible one (a byte order mark, a zero-width space) inside, or a quotation mark at an end.
+    Such a text is damaged input, for example from a file. If it were sent, the vendor would call it a dead token.
     """
     if type(value) is str and value.isascii() and value.isidentifier():
-        return value  # letters, digits and "_": nearly all there are
+        return value  # letters, digits and "_": nearly all tokens
     text = str.__str__(value).strip() if isinstance(value, str) else ""
     problem = _token_problem(text) if isinstance(value, str) else f"must be a str, is {type(value).__name__}"
     if problem:
-        del value, text  # not to be in what a crash reporter stores of this frame
+        del value, text  # a crash reporter stores the variables of this frame
         raise FieldError(field, problem)
     return text
 
@@ -57,8 +57,9 @@ class PushToken:
     """The pair that addresses one app on one phone, as Tencent IM's `TIMOfflinePushToken`.
 
     `certificate_id` may be given as `int` or `str` and is kept as `str`. `token` is the vendor's address (OPPO:
-    regId); blanks around both are taken off. Raises `FieldError` for other types and for a character that no token
-    can hold (`as_token`); an empty or odd token is the vendor's to judge and ends as an outcome.
+    regId); blanks around both are removed. Raises `FieldError` for other types and for a character that no token can
+    hold (`as_token`). An empty or unusual token raises nothing: the vendor decides about it, and the push has an
+    outcome.
     """
 
     certificate_id: str = attrs.field(converter=as_certificate_id)
@@ -74,13 +75,14 @@ def _masked(push_token: PushToken) -> str:
 
 
 def _perhaps(priority: Priority | None) -> Priority:
-    return priority  # type: ignore[return-value]  # None is replaced as soon as the notification is known
+    return priority  # type: ignore[return-value]  # __attrs_post_init__ replaces None by the priority of the intent
 
 
 @safe_repr
 @attrs.frozen(repr=False)
 class CallBack:
-    """Where the vendor posts receipts for a push, and what it sends along; made by the gateway."""
+    """The URL to which the vendor posts receipts for a push, and the text that it returns with them. Made by the
+    gateway."""
 
     url: str
     parameter: str
@@ -90,7 +92,7 @@ class CallBack:
 
 
 class _Draft:
-    """The slots of a push without its lock: writing a frozen value field by field takes several times as long."""
+    """The slots of a push, not frozen, because writing a frozen value field by field takes several times as long."""
 
     __slots__ = (
         *("push_token", "notification", "timeout", "dedupe_id", "coalesce", "priority", "context", "callback"),
@@ -106,20 +108,20 @@ class Push(_Draft):
     push_token: PushToken
     notification: Notification
     timeout: float | None = attrs.field(default=None, kw_only=True)
-    """Seconds from the call until the outcome must be there. None: the gateway's default."""
+    """Seconds from the call until the push must have its outcome. None: the gateway's default."""
     dedupe_id: str = attrs.field(default="", kw_only=True)
-    """Id under which the vendor recognises a repeat. Empty: the gateway makes one before the first attempt. A host
-    that sets it must not use one id for two pushes: vendors drop the second as a repeat."""
+    """Id by which the vendor recognises a repeat. Empty: the gateway makes one before the first attempt. A host that
+    sets it must not use one id for two pushes, because vendors drop the second one as a repeat."""
     coalesce: bool = attrs.field(default=True, kw_only=True)
-    """False: at once and in a request of its own, not together with other pushes."""
+    """False: sent at once in a request of its own, not together with other pushes."""
     priority: Priority = attrs.field(default=None, kw_only=True, converter=_perhaps)
-    """Its place among the pushes of the same certificate when they have to wait. None: by the notification's
+    """Which pushes of the same certificate are sent first when they have to wait. None: by the notification's
     intent."""
     context: object = attrs.field(default=None, kw_only=True, eq=False)
-    """Anything of the host's, such as a row id: never sent or shown, and handed back as `Outcome.context`."""
+    """Any object of the host, such as a row id: never sent or shown, and returned as `Outcome.context`."""
     callback: CallBack | None = attrs.field(default=None, kw_only=True)
-    """Where its receipts go, where the gateway sees to that (`Certificate.receipt_url`). A URL or parameter of the
-    notification's own goes before it."""
+    """Where its receipts go, set by the gateway if the certificate has a `receipt_url`. It is not used if the
+    notification itself has a receipt URL or parameter."""
 
     def __attrs_post_init__(self) -> None:
         check_kind("Push.push_token", PushToken, self.push_token)
@@ -137,7 +139,7 @@ class Push(_Draft):
 
     @classmethod
     def ordinary(cls, push_token: PushToken, notification: Notification, dedupe_id: str) -> Push:
-        """A push with everything else as it is by default, of values that were checked."""
+        """A push whose other fields have their defaults. The values must have been checked before."""
         draft: Any = _Draft()
         draft.push_token = push_token
         draft.notification = notification
@@ -152,13 +154,13 @@ class Push(_Draft):
         return made
 
     def identified(self, dedupe_id: str) -> Push:
-        """The same push under this id."""
+        """The same push with this dedupe id."""
         return self.twins((self,), (self.push_token,), (dedupe_id,))[0]
 
     @staticmethod
     def twins(pushes: Iterable[Push], push_tokens: Sequence[PushToken], dedupe_ids: Iterable[str]) -> list[Push]:
-        """The same pushes to these phones under these ids; nothing is checked a second time. All in one, because one
-        by one it costs half as much again."""
+        """Copies of these pushes for these phones under these ids; nothing is checked a second time. Made in one loop,
+        because one call for each push takes 1.5 times as long."""
         twins = []
         for push_token, dedupe_id, push in zip(push_tokens, dedupe_ids, pushes, strict=False):
             draft: Any = _Draft()
@@ -175,7 +177,7 @@ class Push(_Draft):
         return twins
 
     def called_back(self, callback: CallBack) -> Push:
-        """The same push with receipts that go there."""
+        """The same push with this `callback`."""
         twin = self.identified(self.dedupe_id)
         object.__setattr__(twin, "callback", callback)
         return twin

@@ -11,52 +11,56 @@ from collections.abc import Mapping
 
 
 class Status(enum.Enum):
-    """How a push ended. Four endings, because folding the last two into success or failure loses or doubles."""
+    """How a push ended. Four endings: to call the last two success or failure would lose or repeat pushes."""
 
     ACCEPTED = "accepted"
-    """The vendor took it. Not: the phone rang; that is a receipt."""
+    """The vendor accepted it. Whether it reached the phone is reported later by a receipt."""
     REJECTED = "rejected"
-    """The vendor refused it, readably. Nobody got it."""
+    """The vendor refused it with a readable reply. It reached no phone."""
     NOT_SENT = "not_sent"
     """No complete request left the process. Nobody got it."""
     UNKNOWN = "unknown"
-    """The request left and no readable verdict came. Somebody may have got it."""
+    """The request was sent and no readable verdict came. It may have reached the phone."""
 
 
 class SumStatus(enum.Enum):
-    """How a broadcast ended whose targets did not all end alike. A push has one target, so it never ends so."""
+    """The status of a broadcast whose targets did not all end with the same `Status`. A push never has it."""
 
     PARTLY = "partly"
-    """Part of it was accepted, refused, not sent or without a verdict, and another part ended otherwise."""
+    """Its targets ended with different statuses; `BroadcastOutcome.counts` has how many with each."""
 
 
 class Reason(enum.Enum):
-    """Why a push did not end `ACCEPTED`, and so who must act. Closed: vendors' codes are mapped to these."""
+    """Why a push did not end `ACCEPTED`, and what the host does then. A closed list: vendors' codes are mapped to
+    it."""
 
     UNREGISTERED = "unregistered"
-    """Token dead, malformed or of another app. Host: retire it, if it is still the same token."""
+    """The token is dead, malformed or of another app. Host: retire it, if it is still the same token."""
     MUTED = "muted"
-    """The user switched notifications off, or this phone had its share today. Host: keep the token, not now."""
+    """The user switched notifications off, or this phone reached its daily limit. Host: keep the token, do not send
+    now."""
     INVALID_NOTIFICATION = "invalid_notification"
-    """The content is refused, by the vendor or (`NOT_SENT`) by the vendor's rules here. Host: fix the content."""
+    """The content was refused by the vendor or, before a request, by the vendor's rules (`NOT_SENT`). Host: fix it."""
     UNSUPPORTED = "unsupported"
-    """This vendor cannot express what was asked; found before any request. Host: another way."""
+    """This vendor has no such feature; found before any request. Host: use another feature."""
     CREDENTIALS = "credentials"
-    """Certificate unknown, plug-in missing, key or right refused. Host: fix the certificate, keep the token."""
+    """The certificate is unknown, its plug-in is missing, or its key or permission was refused. Host: fix the
+    certificate, keep the token."""
     QUOTA_EXCEEDED = "quota_exceeded"
-    """The day's share is used up. Host: not today."""
+    """The vendor's daily quota is used up. Host: send again tomorrow."""
     RATE_LIMITED = "rate_limited"
-    """Too fast. Host: later. The core has already repeated within the deadline."""
+    """The vendor's rate limit was exceeded. Host: send later. The core has retried until the deadline."""
     UNAVAILABLE = "unavailable"
-    """Vendor down or "try later", surely not delivered. Host: later. The core has already repeated."""
+    """The vendor is down or said "try later"; certainly not delivered. Host: send later. The core has retried."""
     OVERLOADED = "overloaded"
-    """Our queue was full. Host: later."""
+    """The gateway's queue was full. Host: send later."""
     EXPIRED = "expired"
-    """The deadline passed before the push could leave. Host: later, if it still matters."""
+    """The deadline passed before a request was sent. Host: send it again if it still matters."""
     CLOSED = "closed"
-    """The gateway was closed before the push could leave. Host: send it again elsewhere."""
+    """The gateway was closed before a request was sent. Host: send it again elsewhere."""
     NO_VERDICT = "no_verdict"
-    """Goes with `UNKNOWN`: the host decides between perhaps twice and perhaps never."""
+    """Always with `UNKNOWN`. Host: decide whether to send it again (it may arrive twice) or not (it may never
+    arrive)."""
 
     @property
     def advice(self) -> str:

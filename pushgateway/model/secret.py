@@ -1,6 +1,6 @@
-"""What must not show itself: secrets; and of tokens and errors, what a log may show.
+"""`Secret`, a string that is never printed by accident; and what a log may show of tokens, errors and values.
 
-Law of this file: values and nothing else. What is printed, formatted or pickled by accident says nothing.
+Used everywhere. `mask` and `where` are for log lines, `safe_repr` decorates every value class of the core.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pushgateway.model.errors import FieldError
 
 
 def mask(token: str) -> str:
-    """What a log may show of a token: a short digest that is the same for the same token everywhere."""
+    """What a log may show of a token: a short digest, the same for the same token in every process."""
     digest = hashlib.blake2b(token.encode("utf-8", "replace"), digest_size=4, person=b"pushgateway")
     return f"tok:{digest.hexdigest()}"
 
@@ -33,10 +33,10 @@ def where(error: BaseException) -> str:
 
 
 def unseen(text: str) -> str:
-    """What nobody sees in a text that should be as it looks, such as a secret; "" when there is nothing of it.
+    """A sentence that names an invisible character in a text such as a secret; "" if there is none.
 
-    That is an invisible or control character, or a blank at an end. A text of several lines, such as a key in PEM, may
-    end with a line end.
+    Invisible are control characters and zero-width characters anywhere, and blanks at an end. A text of several lines,
+    such as a key in PEM, may end with a line end.
     """
     lines = text.strip()
     if text.isprintable() and text == lines:
@@ -54,10 +54,10 @@ V = TypeVar("V")
 
 
 def safe_repr(kind: type[V]) -> type[V]:
-    """A class decorator: the `repr` of a value never raises, also of one that is not finished.
+    """A class decorator: the `repr` of an instance never raises, even if the instance is not complete.
 
-    A debugger or crash reporter shows the values of a frame in which something failed. There is one that was just being
-    made, whose fields have no value or not yet the right one.
+    A debugger or crash reporter shows the values of a frame in which something failed, also an instance whose
+    constructor has failed and whose fields have no value yet.
     """
     made: Callable[[V], str] = kind.__repr__
 
@@ -73,7 +73,7 @@ def safe_repr(kind: type[V]) -> type[V]:
 
 
 def shown(value: object, name: str) -> str:
-    """The `repr` of a field, also of a value that was never finished (in a debugger or a crash report)."""
+    """The `repr` of a field; `unset` if the field has no value yet (in a debugger or a crash report)."""
     return repr(getattr(value, name, UNSET))
 
 
@@ -84,32 +84,32 @@ class _Unset:
 
 
 UNSET = _Unset()
-"""Stands in a `repr` for a field that has no value yet."""
+"""Shown in a `repr` for a field that has no value yet."""
 
 
 class Secret:
-    """A string that does not show itself: masked in `repr`, `str` and formatting, refuses to be pickled.
+    """A string that is masked in `repr`, `str` and formatting, and cannot be pickled.
 
-    `reveal()` gives the text. Two secrets with the same text are equal (compared in constant time). A copy is the same
-    object, so a certificate can be copied within a process.
+    `reveal()` returns the text. Two secrets with the same text are equal (compared in constant time). A copy is the
+    same object, so a certificate can be copied within a process.
     """
 
     __slots__ = ("_text",)
 
     def __init__(self, text: str) -> None:
         if not isinstance(text, str) or not text:
-            del text  # bytes of a secret: not to be in what a crash reporter stores of this frame
+            del text  # it may be a secret as bytes, and a crash reporter stores the variables of this frame
             raise FieldError("secret", "must be a non-empty string")
         self._text = text
 
     def reveal(self) -> str:
-        """The text itself. Use it at the last moment and do not keep it."""
+        """The text itself. Call it where the text is used, and do not keep the result."""
         return self._text
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Secret):
             return NotImplemented
-        # Digests, because compare_digest takes only ASCII text and equal lengths say something too.
+        # Digests, because compare_digest takes only ASCII text and its time depends on the length.
         mine, theirs = (hashlib.sha256(s.encode("utf-8", "surrogatepass")).digest() for s in (self._text, other._text))
         return hmac.compare_digest(mine, theirs)
 

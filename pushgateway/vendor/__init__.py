@@ -1,8 +1,8 @@
-"""The door for plug-in authors: the contract of a vendor, and what every vendor's replies have in common.
+"""What plug-in authors import: the contract of a vendor (`Vendor`), its values, and the reading of JSON replies.
 
-Law of this file: pure. A vendor is a translator, not a client: it turns pushes into requests and replies into
-outcomes. It does not wait, does not remember, does not send and has no clock or random of its own. All patience and
-all memory live in the core.
+A vendor is a translator, not a client: it turns pushes into requests and replies into outcomes. It does not wait, keeps
+no state, sends nothing and has no clock or random of its own. Queueing, retries, limits and access tokens are the
+core's. Everything here is pure.
 
 A plug-in is one class, registered in the entry point group `pushgateway.vendors` under its brand:
 
@@ -14,14 +14,14 @@ A plug-in is one class, registered in the entry point group `pushgateway.vendors
         def push(self, batch):
             body = json.dumps({"to": [push.push_token.token for push in batch], "title": batch[0].notification.title})
             reply = read_reply((yield Request("POST", "https://push.acme.example/send", content=body.encode())))
-            if reply.code != "0":            # a refusal is a readable reply too: what its code means is for us to say
+            if reply.code != "0":            # a refusal is a reply too: the plug-in says what its code means
                 raise Refused(Reason.CREDENTIALS, reply.code, reply.message)
             return [Outcome.accepted(push, reply.body.get("id")) for push in batch]
 
-What the core promises: a batch holds pushes of one certificate and one region, at most `batching.size`, no token
-twice, and (unless `batching.mixed`) one notification. What a plug-in promises: it raises nothing but `Refused` and
-`NoVerdict`, and returns one outcome for each push in the order of the batch. A plug-in that breaks its promise costs
-its own pushes, never anybody else's.
+What the core guarantees: a batch holds pushes of one certificate and one region, at most `batching.size`, no token
+twice, and (unless `batching.mixed`) one notification. What a plug-in must do: raise nothing but `Refused` and
+`NoVerdict`, and return one outcome for each push in the order of the batch. If a plug-in breaks this, only its own
+pushes are affected.
 """
 
 from pushgateway.model.audience import Audience, AudienceKind, Broadcast

@@ -1,6 +1,7 @@
-"""How much fits into one request of a vendor, and how much it takes in a second.
+"""`Batching`: how many pushes fit into one request of a vendor. `Rates`: how many it accepts in a second.
 
-Law of this file: frozen values, checked when they are made, because a wrong one would leave pushes waiting for ever.
+Frozen values, checked when they are made, because a wrong one would leave pushes waiting for ever. Given by plug-ins,
+used by the engine.
 """
 
 from __future__ import annotations
@@ -22,10 +23,10 @@ class Batching:
     mixed: bool = False
     """True: the pushes of one request may carry different notifications."""
     max_bytes: int | None = None
-    """Cut earlier when the sum of `Vendor.weigh`, tokens and dedupe ids reaches this many bytes."""
+    """Bytes per request, at most, as the sum of `Vendor.weigh`, tokens and dedupe ids. None: no limit."""
 
     def __attrs_post_init__(self) -> None:
-        # A batch of none would leave every push waiting, and the lane turning, for ever.
+        # With a size of 0 every push would wait, and the lane would loop, for ever.
         if not _is_count(self.size):
             raise FieldError("Batching.size", "must be a whole number of pushes, 1 or more")
         if self.max_bytes is not None and not _is_count(self.max_bytes):
@@ -35,9 +36,9 @@ class Batching:
 @safe_repr
 @attrs.frozen(kw_only=True)
 class Rates:
-    """What a vendor takes in a second from one certificate, by its own figures. None: it names none.
+    """What a vendor accepts in a second from one certificate, by its own figures. None: it publishes no figure.
 
-    The core keeps below them, halves its speed when the vendor says "too fast" and raises it again step by step.
+    The core stays below them, halves its rate when the vendor says "too fast" and raises it again step by step.
     """
 
     pushes: float | None = None

@@ -1,4 +1,4 @@
-"""The contract of a vendor: the class that a plug-in derives from. Plug-ins import it from `pushgateway.vendor`."""
+"""`Vendor`, the class that a plug-in derives from. Plug-ins import it from `pushgateway.vendor`."""
 
 from __future__ import annotations
 
@@ -26,54 +26,55 @@ from pushgateway.vendor.ruling import Ruling
 class Vendor(ABC):
     """The translator for one brand. One instance is one certificate; its fields are the certificate's settings.
 
-    Write it as an attrs class: the settings are structured into it with unknown names refused, and a `FieldError`
-    or `ValueError` raised by a validator becomes a sentence of `ConfigError`; a validator that finds several faults
-    raises a `ConfigError` of its own, with sentences that begin with the field (`intents.chat.category: …`).
+    Write it as an attrs class. Its fields are filled from the settings, and unknown settings are refused. A
+    `FieldError` or `ValueError` raised by a validator becomes a sentence of `ConfigError`; a validator that finds
+    several faults raises a `ConfigError` itself, with sentences that begin with the field (`intents.chat.category: …`).
     """
 
     brand: ClassVar[str]
-    """The phone maker as a key; equals the entry point's name."""
+    """The phone maker as a key, such as "oppo"; equals the entry point's name."""
     deduplicates: ClassVar[bool] = False
-    """True: the vendor drops repeats of the same dedupe id, so an `UNKNOWN` may be repeated without harm."""
+    """True: the vendor drops repeats of the same dedupe id, so the core retries a push without a verdict."""
     audiences: ClassVar[frozenset[AudienceKind]] = frozenset()
-    """What `broadcast` can address; empty: there is no broadcast."""
+    """The kinds of audience that `broadcast` can address; empty: there is no broadcast."""
     audience_size: ClassVar[int] = 1000
     """Tokens or aliases that fit into one broadcast request; the core cuts longer lists."""
     day_offset: ClassVar[float] = 8 * 3600.0
-    """Seconds east of UTC of the vendor's day, by which quotas are counted. China's day for all known vendors."""
+    """The time zone of the vendor's day, in seconds east of UTC; daily quotas begin anew at its midnight. China for all
+    known vendors."""
 
     @property
     def batching(self) -> Batching:
-        """How many pushes fit into one request. Default: one by one."""
+        """How many pushes fit into one request. Default: one."""
         return Batching()
 
     @property
     def rates(self) -> Rates:
-        """What the vendor takes in a second. Default: it names no limit."""
+        """How much the vendor accepts in a second. Default: no limit is known."""
         return Rates()
 
     def quota(self, notification: Notification) -> str:
-        """The daily quota that this notification counts against, where the vendor has several.
+        """The name of the daily quota that this notification counts against, for a vendor with several.
 
-        When one is used up (`QUOTA_EXCEEDED`), the core sends nothing that counts against it until the vendor's
-        midnight; other quotas go on, in requests of their own. Default: one for everything.
+        When one is used up (`QUOTA_EXCEEDED`), the core sends no push that counts against it until the vendor's
+        midnight. Pushes of different quotas are sent in separate requests. Default: one quota for everything.
         """
         return ""
 
     def region(self, token: str) -> str:
-        """A key for the host that serves this token. Batches and access tokens are kept apart by it."""
+        """A key for the vendor's server that serves this token. Each region has its own batches and access tokens."""
         return ""
 
     def regions(self, tokens: Sequence[str]) -> Collection[str]:
-        """The regions among those of these tokens. Default: each one's `region`.
+        """The regions of these tokens. Default: `region` of each token.
 
-        Where one look at many tokens is cheaper than a look at each, override it; its answer must be the same.
+        Override it where all tokens can be checked faster together; the result must be the same.
         """
         return set(map(self.region, tokens))
 
     @property
     def receipt_audiences(self) -> frozenset[AudienceKind]:
-        """Whom a broadcast may be addressed to when it asks for receipts. Default: nobody."""
+        """The kinds of audience of a broadcast that may ask for receipts. Default: none."""
         return frozenset()
 
     @property
@@ -84,14 +85,13 @@ class Vendor(ABC):
     def weigh(self, notification: Notification) -> int:
         """At most how many bytes a push of this notification adds to a request.
 
-        Only asked when `batching.max_bytes` is set, and once for a notification that many pushes of a batch share: the
-        core adds for token and dedupe id what they take at most, quoted as JSON in a form, and for what it puts into a
-        push so that receipts come.
+        Only called when `batching.max_bytes` is set, and once for a notification that many pushes of a batch share. The
+        core adds the largest size of token, dedupe id and receipt parameter, quoted as JSON in a form.
 
         Default: an upper bound for a vendor that writes each field once, in JSON within JSON within a form at most,
         under names that take 500 bytes together. It counts every field: texts, data, parameters, overrides of all
-        brands, the click, times and the notification's own receipt fields. Some four times as much as most vendors
-        need: a vendor that fills large requests overrides it with its own figures.
+        brands, the click, times and the notification's own receipt fields. That is about four times as much as most
+        vendors need; a vendor with large requests overrides it with its own figures.
         """
         return 1500 + 3 * _in_json_twice(notification)
 
@@ -99,26 +99,26 @@ class Vendor(ABC):
     def push(self, batch: Sequence[Push]) -> Exchange[Sequence[Outcome]]:
         """Deliver `batch` and return one outcome for each push, in its order.
 
-        What the gateway hands in is a `Batch`. One that is to be fast reads `Batch.of(batch)` column by column, and
-        gives back `Outcome.all_accepted` where all were: the pushes of a call are then never made one by one.
+        The gateway passes a `Batch`. A fast plug-in reads the columns of `Batch.of(batch)` and returns
+        `Outcome.all_accepted` if all were accepted, so that no `Push` object has to be made.
 
-        A push that the vendor's rules forbid is settled here (`Outcome.not_sent`) and left out of the request;
-        nothing is yielded when none is left. When the request then fails as a whole, let the error through as
-        `error.keeping({place: outcome})`, so that the settled ones keep their own outcomes.
+        A push that the vendor's rules forbid gets its outcome here (`Outcome.not_sent`) and is left out of the request;
+        if none is left, nothing is yielded. If the request then fails as a whole, raise the error as
+        `error.keeping({index: outcome})`, so that those pushes keep their own outcomes.
         """
 
     def save(self, broadcast: Broadcast) -> Exchange[tuple[str, tuple[str, ...]]] | None:
         """First step of a broadcast at vendors that store the content before sending it.
 
-        Returns (content id, truncated fields). Saving may be repeated without harm. None: there is no such step.
+        Returns (content id, truncated fields). The core may repeat it. None: there is no such step.
         """
         return None
 
     def broadcast(self, broadcast: Broadcast, saved: str) -> Exchange[BroadcastOutcome]:
         """Send to an audience that fits into one request; `saved` is the content id of `save` ("" without).
 
-        Never repeated by the core once it left without a verdict. For an audience of tokens (all of one region) the
-        outcome holds one `Outcome` per token, in order; tokens that the rules forbid are settled and kept as in
+        The core never repeats it after an attempt without a verdict. For an audience of tokens (all of one region) the
+        outcome holds one `Outcome` per token, in order; tokens that the rules forbid get their outcome here, as in
         `push`. Only called for the kinds in `audiences`.
         """
         raise NotImplementedError(f"{type(self).__name__} lists audiences but has no broadcast()")
@@ -126,8 +126,8 @@ class Vendor(ABC):
     def login(self, region: str, now: float) -> Exchange[AccessToken] | None:
         """Fetch an access token; `now` is epoch seconds by the vendor's clock. None: this vendor has no login.
 
-        Certificates share one access token if their first request here, for the same `now`, and all `Secret`s of their
-        settings are equal. What tells two accounts or apps apart must be in one of these.
+        Certificates share one access token if the first request of their logins (for the same `now`) and all `Secret`s
+        of their settings are equal. What distinguishes two accounts or apps must be in one of these.
         """
         return None
 
@@ -135,65 +135,66 @@ class Vendor(ABC):
         """The same request with the access token in it. Default: `Authorization: Bearer …`."""
         return attrs.evolve(request, headers={**request.headers, "authorization": f"Bearer {access.value}"})
 
-    # What the vendor says later
+    # Receipts and statistics
 
     def receipts(self, certificate_id: str, headers: Mapping[str, str], body: bytes) -> Sequence[Receipt | None]:
-        """The receipts in a request that the vendor has made to the host; pure, and liberal in shape.
+        """The receipts in a request that the vendor posted to the host.
 
-        `headers` names are lower case. One receipt for each phone; None for an element that cannot be read: it costs
-        itself only. Raises `Refused` (`INVALID_NOTIFICATION`) for what is no receipt at all; `read_posted` reads JSON
-        that may be anything. Nobody is to be believed here: who posted it is checked by the core, by the
-        `Receipt.parameter` that comes back.
+        `headers` names are lower case. Returns one receipt for each phone, and None for an element that cannot be read.
+        Raises `Refused` (`INVALID_NOTIFICATION`) for a body that holds no receipts. Anybody may have posted it: read
+        its JSON with `read_posted`. The core verifies each receipt by the `Receipt.parameter` that comes back.
         """
         raise Refused(Reason.UNSUPPORTED, detail=f"{self.brand} posts no receipts")
 
     def statistics(self, message_id: str, task_id: str) -> Call[Statistics]:
-        """How far a broadcast has come: `BroadcastOutcome.message_id` and one of its `task_ids`."""
+        """How many phones a broadcast has reached. The arguments are `BroadcastOutcome.message_id` and one of its
+        `task_ids`."""
         raise Refused(Reason.UNSUPPORTED, detail=f"{self.brand} has no statistics")
 
-    # What it says of itself
+    # What it says about its settings and rules
 
     def advice(self) -> Sequence[str]:
-        """What is missing in the settings though they are not wrong, one sentence each: a template, a channel.
+        """Settings that are missing although nothing is wrong, such as a template or a channel; one sentence each.
 
-        `pushgateway check` shows them, so that they are found before a user complains.
+        Shown by `pushgateway check`.
         """
         return ()
 
     @property
     def caution(self) -> str:
-        """One sentence on what a host would not expect of these settings, though they are not wrong; "": nothing.
+        """A warning about these settings: what a host may not expect of them, in one sentence; "": none.
 
-        It is logged once when the certificate is taken on; list it in `advice` too, for `pushgateway check`.
+        It is logged once when the certificate is loaded; list it in `advice` too, for `pushgateway check`.
         """
         return ""
 
     @property
     def dialect(self) -> str:
-        """Which generation of the vendor's interface it speaks, where there are several."""
+        """The version of the vendor's interface that it uses, if there are several; otherwise ""."""
         return ""
 
     def operation(self, request: Request) -> str:
-        """The vendor's name of the call that a request of this vendor is. Default: the last word of its path."""
+        """The vendor's name of the call that a request makes. Default: the last part of its path."""
         return urlsplit(request.url).path.rstrip("/").rpartition("/")[2]
 
     def rulings(self, asked: Push | Broadcast) -> Sequence[Ruling]:
-        """Which rules decide about what is asked, for `explain`: each field that is cut, limited or chosen here, the
-        category, the quota and the rate. Never raises for what the rules forbid: it says so."""
+        """For `Gateway.explain`: what the vendor's rules do to a push or broadcast, one `Ruling` for each field that is
+        cut, limited or chosen, the category, the quota and the rate. For what the rules forbid it returns a `Ruling`
+        with `refused`, and raises nothing."""
         return ()
 
 
 def _in_json_twice(notification: Notification) -> int:
-    """Characters of every field of a notification, whatever is in it, as JSON within JSON."""
-    told = [getattr(notification, name) for name in _FIELDS]
+    """The length of all fields of a notification as JSON within JSON, in characters."""
+    values = [getattr(notification, name) for name in _FIELDS]
     try:
-        return len(json.dumps(json.dumps(told, default=_told)))
-    except Exception:  # a number without end, a host's object that fails
-        return 10**9  # JSON cannot say it: it goes alone, and the vendor's plug-in judges it
+        return len(json.dumps(json.dumps(values, default=_as_json)))
+    except Exception:  # a number that is too long, or an object of the host that fails
+        return 10**9  # no JSON: it is sent in a request of its own, and the plug-in decides about it
 
 
-def _told(value: Any) -> Any:
-    """What `json` does not know: mappings of other types, clicks, enum members, moments."""
+def _as_json(value: Any) -> Any:
+    """For values that `json` cannot encode: other mappings, clicks, enum members, datetimes."""
     if isinstance(value, Mapping):
         return dict(value)
     return list(attrs.astuple(value, recurse=False)) if attrs.has(type(value)) else str(value)

@@ -1,6 +1,7 @@
-"""What a vendor and the core say to each other: requests out, replies in, and the conversation that they make.
+"""`Request`, `Response` and `Exchange`: how a plug-in asks the core to send requests and gets the replies.
 
-Law of this file: our own frozen values, no HTTP client's. What a reply means is read in `replies`.
+Frozen values that belong to no HTTP client. What a reply means is read in `pushgateway.vendor.replies`. Used by
+plug-ins, the engine and the transports.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ class Request:
 @safe_repr
 @attrs.frozen
 class Response:
-    """One HTTP reply. `headers` names are lower case; `received_at` is our wall clock (epoch seconds)."""
+    """One HTTP reply. `headers` names are lower case; `received_at` is this machine's clock (epoch seconds)."""
 
     status: int
     headers: Mapping[str, str] = attrs.field(factory=dict, repr=False)
@@ -41,14 +42,14 @@ class Response:
 
     @property
     def date(self) -> float | None:
-        """The vendor's clock by its `Date` header (epoch seconds), or None."""
+        """The vendor's time from the `Date` header (epoch seconds); None if absent or unreadable."""
         return _http_date(self.headers.get("date", ""))
 
     @property
     def retry_after(self) -> float | None:
-        """`Retry-After` in seconds, from either form, clamped to 0..300; None when absent or unreadable.
+        """The `Retry-After` header in seconds, between 0 and 300; None if absent or unreadable.
 
-        A date is measured against the reply's own `Date`, so a wrong clock here does no harm.
+        If it is a date, the reply's own `Date` is subtracted, so a wrong clock of this machine does not matter.
         """
         text = self.headers.get("retry-after", "").strip()
         if re.fullmatch(r"[0-9]{1,15}", text):
@@ -61,17 +62,17 @@ class Response:
 
 
 MAX_RETRY_AFTER = 300.0
-"""Seconds; a vendor's or a proxy's hint beyond this is not believed."""
+"""Seconds; a longer `Retry-After` of a vendor or proxy counts as this."""
 
 Exchange: TypeAlias = Generator[Request | None, Response, T]
-"""The conversation for one operation: `reply = yield request`, and what is returned is the result.
+"""The requests and replies of one operation, as a generator: `reply = yield request`; its return value is the result.
 
-Where no readable reply came, the core throws `NoVerdict` in at the `yield`; an exchange of several requests may
-catch it to keep what it already knows, any other lets it pass.
+If no readable reply came, the core throws `NoVerdict` in at the `yield`. An exchange of several requests may catch it
+to keep what it already knows; any other lets it pass.
 
-`yield None` is a breath: nothing is asked, and the event loop turns before the exchange goes on. A batch that takes
-more than a few milliseconds to build or to read takes one now and then, so that nobody else in the process waits for
-it. What comes back from a breath means nothing. At a breath an exchange may end, like at every `yield`.
+`yield None` is a checkpoint: nothing is sent, and other tasks of the event loop run before the exchange continues. An
+exchange that needs more than a few milliseconds to build or to read a batch yields None now and then. The value of such
+a `yield` has no meaning. The core may close the exchange at a checkpoint, as at every `yield`.
 """
 
 
@@ -84,7 +85,7 @@ class AccessToken:
     lifetime: float
     """Seconds it is valid, counted from `created_at`."""
     created_at: float | None = None
-    """When the vendor made it, by the vendor's clock (epoch seconds). None: just now."""
+    """When the vendor issued it, by the vendor's clock (epoch seconds). None: just now."""
 
 
 def _http_date(text: str) -> float | None:

@@ -1,7 +1,7 @@
 """The features of a notification that a vendor may lack, by name: for plug-ins that refuse what they cannot express.
 
-Law of this file: pure, over `Notification` alone. A feature that is dropped without a word is the worst of the three
-ways out: the host reads `ACCEPTED` and the phone does something else.
+Pure functions of a `Notification`. A plug-in must not drop a feature silently: the host would read `ACCEPTED` and the
+phone would do something else.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ FEATURES: Final[Mapping[str, Callable[[Notification], bool]]] = {
     "receipt_parameter": lambda note: note.receipt_parameter is not None,
     "channel_id": lambda note: note.channel_id is not None,
 }
-"""By field of `Notification`: whether a notification uses it. `intent` and `parameters` are not here: they choose among
-what a vendor has, and say nothing to a vendor without categories and templates."""
+"""By field of `Notification`: a function that returns True if a notification uses the field. `intent` and `parameters`
+are not listed: they select a category or template, and a vendor without these may ignore them."""
 
 
 def find_unsupported(notification: Notification, supported: Collection[str], brand: str = "") -> tuple[str, ...]:
     """The names of the features that `notification` uses and `supported` does not list, in the order of the fields.
 
-    `overrides` is among them when it holds fields of `brand`. For a plug-in: settle such a push with
+    `overrides` is included if it holds fields of `brand`. A plug-in ends such a push with
     `Outcome.not_sent(push, Reason.UNSUPPORTED, …)` and these names in the detail.
     """
     found = [name for name, uses in FEATURES.items() if name not in supported and uses(notification)]

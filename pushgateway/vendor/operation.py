@@ -1,7 +1,7 @@
-"""A vendor's own operations beside sending: what the core needs to know to carry one out.
+"""`Call`: one of a vendor's own operations besides sending, such as statistics or aliases.
 
-Law of this file: values and nothing else. A vendor's operation is a method that returns a `Call`; the core carries it
-through the certificate's lane like a push: with its access token, within its limits, with an outcome.
+A frozen value. An operation is a method of the vendor class that returns a `Call`; the core carries it out like a push:
+with the certificate's access token, within its limits, and with a `CallOutcome`. See `Gateway.vendor`.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ from pushgateway.vendor.exchange import Exchange, T
 @safe_repr
 @attrs.frozen(kw_only=True)
 class Call(Generic[T]):
-    """One operation of a vendor, ready to be carried out; its result is a `T`.
+    """One operation of a vendor, ready to be carried out; its result is of type `T`.
 
-    What can be wrong with the arguments is said when the exchange is begun, as `Refused` with `INVALID_NOTIFICATION`
-    or `UNSUPPORTED` and a `detail` that names the argument: before any request.
+    If an argument is wrong, the exchange raises `Refused` with `INVALID_NOTIFICATION` or `UNSUPPORTED`, and a `detail`
+    that names the argument, before its first request.
     """
 
     name: str
-    """What the vendor calls it, such as `subscribe_alias`; events and the log show it."""
+    """The vendor's name of the operation, such as `subscribe_alias`; shown in events and the log."""
     begin: Callable[[], Exchange[T]] = attrs.field(repr=False)
-    """Begins the conversation; called again when the access token had to be renewed."""
+    """Makes the exchange; called again if the access token had to be renewed."""
     region: str
-    """Which of the vendor's servers it belongs to, as `Vendor.region` names them: its access token is used."""
+    """The region whose server and access token are used, as in `Vendor.region`."""
     repeatable: bool = True
-    """False: it must not be asked a second time when no verdict came, because it may have happened."""
+    """False: the core does not retry it after an attempt without a verdict, because it may have been performed."""

@@ -1,7 +1,7 @@
 """What an exchange raises instead of returning outcomes: no verdict came, or the request was refused as a whole.
 
-Raised by plug-ins and by the core at the `yield` of an exchange; read by the engine, which makes outcomes of them.
-Hosts never see them. Where they stand in the tree of exceptions is drawn in `pushgateway.model.errors`.
+Raised by plug-ins, and by the core at the `yield` of an exchange; the engine makes outcomes of them. Hosts never see
+them. The tree of all exceptions is in `pushgateway.model.errors`.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ from pushgateway.model.reason import Reason, Status
 
 
 class ExchangeError(PushgatewayError):
-    """A word between a plug-in's exchange and the core.
+    """Base class of what plug-ins and the core raise in an exchange.
 
-    `kept` holds outcomes that the plug-in had settled itself before asking, by place in the batch (or among the
-    tokens of a broadcast): what became of the request is not about them.
+    `kept` holds the outcomes that the plug-in decided itself before the request, by index in the batch (or in the
+    tokens of a broadcast): this error does not concern those pushes.
     """
 
     kept: Mapping[int, Outcome] = {}
 
     def keeping(self, kept: Mapping[int, Outcome]) -> Self:
-        """The same error, leaving those at the places `kept` with the outcomes they already have."""
+        """The same error; the pushes at the indices of `kept` keep these outcomes."""
         self.kept = dict(kept)
         return self
 
@@ -33,9 +33,8 @@ class ExchangeError(PushgatewayError):
 class NoVerdict(ExchangeError):
     """No readable verdict came back for a request.
 
-    `sent` is False only when it is sure that the request did not leave completely; the core then says
-    `NOT_SENT`, otherwise `UNKNOWN`. The core throws it into the exchange at the `yield`; most exchanges just
-    let it pass.
+    `sent` is False only if it is certain that the request was not sent completely; the push then ends `NOT_SENT`,
+    otherwise `UNKNOWN`. The core throws it into the exchange at the `yield`; most exchanges let it pass.
     """
 
     def __init__(self, detail: str, *, sent: bool = True) -> None:
@@ -45,17 +44,17 @@ class NoVerdict(ExchangeError):
 
 
 class Refused(ExchangeError):
-    """The vendor refused a request as a whole, readably: nothing of it was pushed.
+    """The vendor refused a request as a whole with a readable reply: nothing of it was pushed.
 
-    `code` and `message` are the vendor's own number (as text) and sentence, `retry_after` is in seconds,
-    `detail` is a sentence of ours that may be logged. `about` says what was refused, where the code says it; the core
-    needs it to find out which pushes of a batch are meant:
+    `code` and `message` are the vendor's return code (as text) and sentence, `retry_after` is in seconds, `detail` is a
+    sentence of ours that may be logged. `about` says what was refused, if the code says so; the core needs it to find
+    out which pushes of a batch are meant:
 
     - "content": the notification. Where all pushes of the request have the same one, all of them are refused.
     - "target": the token of one push. The core sends smaller batches until that push is alone.
     - "size": the request is too large (HTTP 413). The core sends smaller batches, and remembers the size for an hour.
     - "": not known. The core sends smaller batches.
-    - "login": only set by the core: what was refused is the login, and no push.
+    - "login": the login was refused, not a push. Only set by the core.
     """
 
     def __init__(
@@ -79,8 +78,8 @@ class Refused(ExchangeError):
     def outcome(self, push: Push, *, sent: bool = True) -> Outcome:
         """The outcome of `push`, which was in the refused request: `REJECTED`, with one attempt.
 
-        `sent=False`: what was refused is what had to come before its request, such as the login. Then it is `NOT_SENT`,
-        without an attempt.
+        `sent=False`: a step before its request was refused, such as the login. Then it is `NOT_SENT`, without an
+        attempt.
         """
         return Outcome(
             push_token=push.push_token,
@@ -97,7 +96,7 @@ class Refused(ExchangeError):
 
 
 class AccessExpired(Refused):
-    """The vendor does not take this access token: the core forgets it, logs in once and sends once more."""
+    """The vendor does not accept this access token: the core drops it, logs in once and sends once more."""
 
 
 class ClockSkew(Refused):

@@ -1,7 +1,7 @@
-"""The vendor's verdict in a JSON reply, read the same way for all vendors.
+"""Reads JSON: a vendor's reply with its return code (`read_reply`), and the body of a posted receipt (`read_posted`).
 
-Law of this file: pure. What is not clearly a verdict is none (`NoVerdict`): guessing would turn rubbish into
-"accepted".
+Pure functions, the same for all vendors. A reply that is not clearly accepted or refused raises `NoVerdict`, because a
+guess would turn a broken reply into "accepted". Used by plug-ins and the toolkit.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from pushgateway.vendor.refusals import NoVerdict, Refused
 @safe_repr
 @attrs.frozen
 class Reply:
-    """A vendor's JSON reply with its verdict read."""
+    """A vendor's JSON reply and its return code."""
 
     code: str
     """The vendor's return code as text: `0`, `-2`, `10000`."""
@@ -35,10 +35,10 @@ _CODE = re.compile(r"0|-?[1-9][0-9]{0,8}", re.ASCII)
 
 
 def code_text(value: object) -> str | None:
-    """A return code as text, or None for what is none.
+    """A return code as text; None for a value that is no code.
 
-    Takes an integer, or a string that spells one of up to nine digits. `True`, `0.0`, `" 11 "`, `1e3`, `00`, `-0` and
-    full-width digits are not codes: guessing here would turn rubbish into "accepted".
+    Accepts an integer, or a string that spells one of up to nine digits. `True`, `0.0`, `" 11 "`, `1e3`, `00`, `-0` and
+    full-width digits are not codes: a guess would turn a broken reply into "accepted".
     """
     if isinstance(value, bool):
         return None
@@ -50,20 +50,21 @@ def code_text(value: object) -> str | None:
 
 
 def decoded(content: bytes) -> str:
-    """UTF-8, with a BOM or without: what `utf-8-sig` does, which is written in Python. Raises `UnicodeDecodeError`."""
+    """UTF-8 with or without a BOM, as text. The codec `utf-8-sig` does the same, but slowly in Python. Raises
+    `UnicodeDecodeError`."""
     return content.removeprefix(BOM_UTF8).decode()
 
 
 _LARGE = 64 * 1024
 _MOST_PARTS = 50_000
-"""Objects, lists and commas of a reply: 1,000 pushes need some 5,000. More would hold the event loop (4 MB of `[]` did
-for 0.9 s), so they are counted before anything is built."""
+"""Objects, lists and commas of a reply, at most: the reply to 1,000 pushes has about 5,000. More would block the event
+loop (4 MB of `[]` took 0.9 s), so they are counted before the JSON is parsed."""
 
 
 def read_json(response: Response) -> Any:
-    """The JSON in a reply's body, whatever its status. A BOM is tolerated. Raises `NoVerdict` when there is none."""
+    """The JSON in a reply's body, for any HTTP status, with or without a BOM. Raises `NoVerdict` if it is no JSON."""
     content = response.content
-    # All three in one pass: three counts take four times as long.
+    # All three in one pass, because three counts take four times as long.
     if len(content) > _LARGE and len(content) - len(content.translate(None, b"[{,")) > _MOST_PARTS:
         raise NoVerdict(_describe(response, f"of more than {_MOST_PARTS} parts"))
     try:
@@ -75,14 +76,14 @@ def read_json(response: Response) -> Any:
 
 
 def read_reply(response: Response, *, code: str = "code", message: str = "message", success: str = "0") -> Reply:
-    """The vendor's verdict in a JSON object, the same way for all vendors.
+    """The JSON object of a reply and its return code.
 
-    A readable vendor code wins over the HTTP status, and **a refusal is returned like a success**: judge `Reply.code`,
-    and raise `Refused` for every code that is not `success`. Without a readable code, 429 raises
-    `Refused(RATE_LIMITED)`, 401/403/404/405/407 `Refused(CREDENTIALS)`, other 4xx `Refused(INVALID_NOTIFICATION)`
-    (413, 414 and 431 with `about="size"`);
-    everything else (3xx, 5xx, HTML, cut JSON, success under an error status) raises `NoVerdict`: the push may have
-    happened.
+    `code`, `message`: the names of the vendor's code and sentence; `success`: the code of success. A readable vendor
+    code takes precedence over the HTTP status, and **a refusal is returned like a success**: check `Reply.code`, and
+    raise `Refused` for every code that is not `success`. Without a readable code, 429 raises `Refused(RATE_LIMITED)`,
+    401/403/404/405/407 `Refused(CREDENTIALS)`, other 4xx `Refused(INVALID_NOTIFICATION)` (413, 414 and 431 with
+    `about="size"`); everything else (3xx, 5xx, HTML, truncated JSON, success under an error status) raises `NoVerdict`,
+    because the push may have been accepted.
     """
     try:
         body = read_json(response)
@@ -102,26 +103,27 @@ def read_reply(response: Response, *, code: str = "code", message: str = "messag
 
 
 def _only_verdict(response: Response, name: str) -> str | None:
-    """The verdict of an object that may name it twice: JSON's readers take the last, but who knows which one counts."""
+    """The code of an object that may hold it twice; None if the two differ, because which one the vendor meant is
+    unknown (JSON parsers take the last)."""
     pairs: list[tuple[str, Any]] = json.loads(decoded(response.content), object_pairs_hook=list)
     verdicts = {code_text(value) for key, value in pairs if key == name}
     return verdicts.pop() if len(verdicts) == 1 else None
 
 
 MAX_POSTED = 1024 * 1024
-"""Bytes of a request that a vendor makes to a host."""
+"""Bytes of a request that a vendor posts to a host, at most."""
 _DEEPEST = 32
 _MOST_CONTAINERS = 20_000
-# One match for each bracket, with whatever lies before it: strings, closed or not, and everything else. Possessive, and
-# good at the end too, so that no input costs more than one walk; nothing is copied.
+# One match for each bracket, with everything before it: strings, closed or not, and other text. The quantifiers are
+# possessive and the end of the text matches too, so every input is read only once; nothing is copied.
 _BRACKET = re.compile(rb'(?:[^][{}"]++|"(?:[^"\\]++|\\.?)*+"?)*+([][{}]|\Z)', re.DOTALL)
 
 
 def read_posted(body: bytes) -> Any:
-    """The JSON in a request that somebody has made to the host, who may be anybody.
+    """The JSON of a request posted to the host by an untrusted client.
 
-    Raises `Refused` (`INVALID_NOTIFICATION`) for what is no JSON, for more than `MAX_POSTED` bytes, and, before
-    anything is built of it, for more than 32 levels or 20,000 objects and lists.
+    Raises `Refused` (`INVALID_NOTIFICATION`) for a body that is no JSON, for more than `MAX_POSTED` bytes, and, before
+    it is parsed, for more than 32 levels or 20,000 objects and lists.
     """
     if len(body) > MAX_POSTED:
         raise _no_post(f"more than {MAX_POSTED} bytes")
@@ -153,7 +155,7 @@ def _no_post(problem: str) -> Refused:
 
 _CONFIGURATION_STATUSES = frozenset({401, 403, 404, 405, 407})
 _TOO_LARGE_STATUSES = frozenset({413, 414, 431})
-_TOO_MANY_REQUESTS_FLOOR = 60.0  # seconds; what Sygnal waits on FCM's advice
+_TOO_MANY_REQUESTS_PAUSE = 60.0  # seconds; Sygnal waits as long, as FCM advises
 
 
 def _without_verdict(response: Response, problem: str) -> NoVerdict | Refused:
@@ -162,7 +164,7 @@ def _without_verdict(response: Response, problem: str) -> NoVerdict | Refused:
     if status == 429:
         pause = response.retry_after
         return Refused(
-            Reason.RATE_LIMITED, retry_after=_TOO_MANY_REQUESTS_FLOOR if pause is None else pause, detail=detail
+            Reason.RATE_LIMITED, retry_after=_TOO_MANY_REQUESTS_PAUSE if pause is None else pause, detail=detail
         )
     if status in _CONFIGURATION_STATUSES:
         return Refused(Reason.CREDENTIALS, detail=detail)

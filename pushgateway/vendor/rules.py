@@ -1,9 +1,9 @@
 """The dated facts of a vendor: the format of `rules.toml`, and how it is read.
 
-Law of this file: data in, frozen values out. A limit, a code, a host or a quota of a vendor is a row of its
-`rules.toml`, with the source that says so and the day it was last seen saying so; codec, sandbox, explanations and
-tables all read the same row. No vendor's name and no behaviour here. A bad row is a broken plug-in (`PluginError`),
-and every one is named by its path in the file.
+Each limit, return code, host or quota of a vendor is a row of its `rules.toml`, with its source and the day on which
+the source was last checked. The plug-in's encoding, its sandbox, `explain` and the tables of the documentation all read
+the same row. This module holds no vendor's name and no behaviour. Bad rows raise a `PluginError` that names each by its
+path in the file.
 """
 
 from __future__ import annotations
@@ -34,45 +34,45 @@ SPECIAL_REASONS: Mapping[str, Reason | None] = {
     "repeated": Reason.INVALID_NOTIFICATION,
     "copy": Reason.INVALID_NOTIFICATION,
 }
-"""Words a code's `reason` may be besides a `Reason`: what they mean to a host that gets to see them after all."""
+"""Values of a code's `reason` besides the names of `Reason`, and the `Reason` that a host sees; None: accepted."""
 
 
 Confidence: TypeAlias = Literal["documented", "one source", "contradicted", "inferred"]
-"""`documented`: the vendor's own document says so, or several independent sources; `contradicted`: sources disagree;
-`inferred`: nobody says so."""
+"""`documented`: by the vendor's own document or several independent sources; `contradicted`: sources disagree;
+`inferred`: no source says it, it was concluded."""
 
 
 @safe_repr
 @attrs.frozen
 class Source:
-    """Where facts come from; rows name it by its key."""
+    """A document or other source of facts; rows name it by its key."""
 
     title: str
     url: str = ""
     date: date | None = None
-    """The day the source itself bears, where it bears one."""
+    """The date in the source itself, if it has one."""
     confidence: Confidence = "documented"
-    """How sure a fact is that has only this source; a row may say otherwise of itself."""
+    """How certain a fact of this source is, unless its row has a `confidence`."""
 
 
 @safe_repr
 @attrs.frozen(kw_only=True)
 class Row:
-    """What every fact has."""
+    """What every row has."""
 
     source: str
     """A key of `Rules.sources`."""
     seen: date
-    """The last day on which the source was seen to say so."""
+    """The last day on which the source was checked."""
     note: str = ""
     confidence: Confidence | None = None
-    """None: as sure as its source; see `Rules.confidence`."""
+    """None: that of its source; see `Rules.confidence`."""
 
 
 @safe_repr
 @attrs.frozen(kw_only=True)
 class Host(Row):
-    """A server, without path or trailing slash."""
+    """A server of the vendor: its URL without path or trailing slash."""
 
     url: str
 
@@ -85,11 +85,11 @@ class Operation(Row):
     method: str
     path: str
     body: str = ""
-    """The form field that holds the JSON text, for calls that have one."""
+    """The form field that holds JSON text, for calls that have one; otherwise ""."""
     host: str = ""
-    """Key of the dialect's host that serves it; "": the one of the token's region."""
+    """Key of the dialect's host that serves it; "": the host of the token's region."""
     encoding: Literal["form", "json", "query", "multipart"] = "form"
-    """How its fields travel."""
+    """How its fields are encoded in the request."""
     struck_out: bool = False
     """The document shows it crossed out."""
 
@@ -100,36 +100,37 @@ class FieldRule(Row):
     """A field of the notification, by its wire name."""
 
     kind: Literal["text", "int", "bool", "json", "time", "object"]
-    """`json`: JSON as text; `time`: epoch milliseconds; `object`: a JSON value or its text."""
+    """`json`: a JSON text; `time`: epoch milliseconds; `object`: a JSON value or its text."""
     scope: Literal["all", "broadcast", "message"] = "all"
-    """`all`: unicast and broadcast; `message`: beside the notification, not in it."""
+    """`all`: unicast and broadcast; `message`: a field next to the notification, not in it."""
     required: bool = False
     required_when: tuple[str, ...] = ()
-    """Conditions such as `click_action_type=1`: one of them makes the field required."""
+    """Conditions such as `click_action_type=1`: if one holds, the field is required."""
     min: int | None = None
-    """Least value, or least characters of a text."""
+    """Smallest value, or fewest characters of a text."""
     max: int | None = None
-    """Greatest value, or most characters of a text."""
+    """Largest value, or most characters of a text."""
     max_when: Mapping[str, int] = attrs.field(factory=dict)
-    """By condition (`style=2`): a maximum that takes the place of `max`."""
+    """By condition (`style=2`): a maximum that replaces `max`."""
     past: Literal["refuse", "cut", "clamp"] = "refuse"
-    """Above the maximum: refused; cut by us because the vendor refuses it; or lowered by the vendor."""
+    """What happens above the maximum: `refuse`: the push is not sent; `cut`: the plug-in cuts the text, because the
+    vendor would refuse it; `clamp`: the vendor lowers the value."""
     unit: str = ""
-    """Of the value, where it has one."""
+    """Unit of the value; "": none."""
     choices: tuple[int, ...] = ()
-    """The only values allowed, where they are few."""
+    """The allowed values; empty: not limited to a list."""
     audiences: tuple[str, ...] = ()
-    """The kinds of audience (`AudienceKind` values) it is good for; empty: all."""
+    """The kinds of audience (`AudienceKind` values) that may have the field; empty: all."""
 
     def maximum(self, fields: Mapping[str, object]) -> int | None:
-        """The maximum that holds beside these other fields."""
+        """The maximum, given the other fields of the notification."""
         for condition, value in self.max_when.items():
             if _holds(condition, fields):
                 return value
         return self.max
 
     def needed(self, fields: Mapping[str, object]) -> bool:
-        """Whether the field is required beside these other fields."""
+        """Whether the field is required, given the other fields of the notification."""
         return self.required or any(_holds(condition, fields) for condition in self.required_when)
 
 
@@ -145,7 +146,7 @@ class Number(Row):
 @safe_repr
 @attrs.frozen(kw_only=True)
 class Target(Row):
-    """How one kind of audience is spelled on the wire."""
+    """The vendor's numbers for one kind of audience, in broadcasts and single pushes."""
 
     broadcast: int
     unicast: int | None = None
@@ -156,18 +157,19 @@ class Target(Row):
 @safe_repr
 @attrs.frozen(kw_only=True)
 class Category(Row):
-    """A message class of the vendor."""
+    """A message category of the vendor."""
 
     group: str
     meaning: str
     private: bool = False
-    """Kept for what concerns this one user: no marketing, and usually no daily limit."""
+    """True: only for messages that concern this one user, usually without a daily limit; not for marketing."""
 
 
 @safe_repr
 @attrs.frozen(kw_only=True)
 class IntentRule(Row):
-    """What one of our intents (`Intent` values) is at this vendor, unless a certificate says otherwise."""
+    """The vendor's category for one of our intents (`Intent` values), unless the certificate's settings name
+    another."""
 
     category: str = ""
     """Key of the dialect's categories."""
@@ -176,7 +178,7 @@ class IntentRule(Row):
 @safe_repr
 @attrs.frozen(kw_only=True)
 class EventRule(Row):
-    """A kind of receipt, by the vendor's word."""
+    """A kind of receipt, by the vendor's name for it."""
 
     kind: str
     """The name of a `ReceiptKind`."""
@@ -187,7 +189,7 @@ class EventRule(Row):
 @safe_repr
 @attrs.frozen(kw_only=True)
 class Dialect:
-    """One generation of the vendor's interface, complete in itself."""
+    """One version of the vendor's interface, complete in itself."""
 
     title: str
     hosts: Mapping[str, Host]
@@ -201,7 +203,7 @@ class Dialect:
     events: Mapping[str, EventRule] = attrs.field(factory=dict)
 
     def number(self, name: str) -> int:
-        """The value of a number of this dialect."""
+        """The value of the row `name` of `numbers`."""
         return self.numbers[name].value
 
 
@@ -215,15 +217,15 @@ class CodeRule(Row):
     meaning: str
     """The vendor's meaning, in English."""
     text: str = ""
-    """The vendor's own words for it, as its replies carry them; a sandbox answers with them. "": not known."""
+    """The sentence of the vendor's replies with this code, used by the sandbox; "": not known."""
     scope: Literal["request", "target"] = "request"
-    """Whether it speaks of the call as a whole or of one target in it."""
+    """Whether it concerns the whole request or one target in it."""
     advice: str = ""
     """What to do about it."""
     retry_after: float | None = None
-    """Seconds to wait where the reply names none."""
+    """Seconds to wait if the reply has no `Retry-After`; None: waiting does not help, or the time is not known."""
     dialects: tuple[str, ...]
-    """The dialects that know it."""
+    """The dialects that have this code."""
 
     @property
     def host_reason(self) -> Reason | None:
@@ -234,7 +236,7 @@ class CodeRule(Row):
 @safe_repr
 @attrs.frozen(kw_only=True)
 class Rules:
-    """Everything `rules.toml` says."""
+    """The content of a `rules.toml`."""
 
     brand: str
     sources: Mapping[str, Source]
@@ -243,7 +245,7 @@ class Rules:
     """By the code as text."""
 
     def confidence(self, row: Row) -> Confidence:
-        """How sure a fact is."""
+        """How certain a row is: by itself, or else by its source."""
         return row.confidence or self.sources[row.source].confidence
 
 
@@ -262,7 +264,7 @@ def parse_rules(text: str, name: str = "rules.toml") -> Rules:
     """The rules in a TOML text. Raises `PluginError` with one sentence for each bad row."""
     try:
         document = tomllib.loads(text)
-    except (ValueError, RecursionError) as broken:  # not TOML, an endless number, nested without end
+    except (ValueError, RecursionError) as broken:  # not TOML, a number that is too long, or nested too deeply
         raise PluginError(f"{name}: not TOML: {broken}") from None
     try:
         rules = _converter().structure(document, Rules)
@@ -275,7 +277,7 @@ def parse_rules(text: str, name: str = "rules.toml") -> Rules:
 
 
 class _WrongTypeError(ValueError):
-    """A value of a type that the row does not take; its text is a sentence."""
+    """A value has a type that the row does not accept; the message is a sentence."""
 
 
 def _sentence(wrong: BaseException, wanted: type | None) -> str:
@@ -290,7 +292,7 @@ def _holds(condition: str, fields: Mapping[str, object]) -> bool:
 @functools.cache
 def _converter() -> cattrs.Converter:
     converter = cattrs.Converter(forbid_extra_keys=True)
-    # cattrs would turn 5 into "5" and "abc" into ("a", "b", "c"): a typing mistake has to be seen.
+    # cattrs would turn 5 into "5" and "abc" into ("a", "b", "c"): such a mistake must be reported.
     for kind in (str, int, bool, date):
         converter.register_structure_hook(kind, _exactly(kind))
     converter.register_structure_hook(float, lambda value, _: float(_exactly(int, float)(value, float)))
@@ -383,7 +385,7 @@ _TABLES = ("hosts", "operations", "fields", "numbers", "targets", "quotas", "cat
 
 
 def rows(rules: Rules) -> Iterator[tuple[str, Row]]:
-    """Every fact with its path in the file."""
+    """Every row with its path in the file."""
     for code, rule in rules.codes.items():
         yield f"$.codes['{code}']", rule
     for name, dialect in rules.dialects.items():

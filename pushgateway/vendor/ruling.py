@@ -13,26 +13,26 @@ import attrs
 from pushgateway.model.secret import safe_repr
 
 Effect: TypeAlias = Literal["applies", "cut", "ignored", "refused"]
-"""`applies`: it holds and is kept; `cut`: the field was cut to it; `ignored`: what the host asked for has no effect;
-`refused`: the push cannot leave because of it."""
+"""`applies`: the rule holds and the push keeps it; `cut`: the field was cut; `ignored`: what the host asked for has no
+effect; `refused`: the push is not sent because of the rule."""
 
 
 @safe_repr
 @attrs.frozen(kw_only=True)
 class Ruling:
-    """What one rule of a vendor did to a push, for `explain`. Never a token, a title or a text."""
+    """What one rule of a vendor does to a push. It never holds a token, a title or a text."""
 
     field: str
-    """What it is about, in the host's words: `body`, `ttl`, `quota`."""
+    """The field or limit that it concerns, by the host's name: `body`, `ttl`, `quota`."""
     effect: Effect = "applies"
-    """What it does to this push."""
+    """What the rule does to this push."""
     verdict: str
-    """What the rule did or demands: `cut to 50 characters`, `at most 864000 seconds`."""
+    """The effect or the limit in words: `cut to 50 characters`, `at most 864000 seconds`."""
     rule: str
-    """Its path in the vendor's rules: `dialects.current.fields.content`."""
+    """Path of the rule in the vendor's `rules.toml`: `dialects.current.fields.content`."""
     source: str
-    """Title of the source that says so."""
+    """Title of the vendor's document, or other source, of the rule."""
     seen: date
-    """The last day on which that source was seen to say so."""
+    """The last day on which the source was checked."""
     confidence: str
-    """How sure it is: `documented`, `one source`, `contradicted` or `inferred`."""
+    """How certain the rule is: `documented`, `one source`, `contradicted` or `inferred`."""

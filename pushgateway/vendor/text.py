@@ -1,11 +1,10 @@
 """Counting, cleaning, cutting and form-quoting of text.
 
-Law of this file: pure functions of strings, no vendor's limit and no vendor's name. What a user sees is never torn:
-a cut falls between grapheme clusters (a family emoji or a flag is one), and the work is bound by the limit, not by
-the length of the text.
+Pure functions of strings, without a vendor's limit or name; used by plug-ins and the toolkit. A text is cut between
+grapheme clusters (a family emoji or a flag is one), and the time depends on the limit, not on the length of the text.
 
-The policy for odd characters: a lone surrogate, which no encoding can carry, becomes U+FFFD; control characters
-other than newline and tab (C0 with NUL and carriage return, DEL, C1) are dropped. Bidirectional marks stay: they
+Characters that are changed: a lone surrogate, which no encoding can carry, becomes U+FFFD; control characters other
+than newline and tab (C0 with NUL and carriage return, DEL, C1) are removed. Bidirectional marks are kept, because they
 belong to the text.
 """
 
@@ -29,7 +28,7 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 # the usual Chinese punctuation. The marks among them that join the character before (U+302A…, U+FF9E…) are left out.
 _PLAIN = re.compile("[\n\t\x20-\x7e\u2018-\u201f\u2026\u3001-\u3029\u4e00-\u9fff\uff01-\uff9d]*")
 _CLUSTER = regex.compile(r"\X")
-# Whatever leaves ink: no blank, control character or mark without a letter, nothing that Unicode lets a font pass over
+# A character with a visible glyph: no blank, control character or mark without a letter, nothing that a font may skip
 # (zero-width characters, fillers of Hangul, variation selectors, tags), no blank that is a letter or a sign by its
 # class (Braille without a dot, a note without a head), no sign around annotations.
 _VISIBLE = regex.compile(r"[^\s\p{Cc}\p{Z}\p{M}\p{Default_Ignorable_Code_Point}\u2800\ufff9-\ufffb\U0001d159]")
@@ -41,81 +40,81 @@ def utf16_units(text: str) -> int:
 
 
 def whole(text: str) -> str:
-    """The text without lone surrogates: two that belong together become their character, others U+FFFD."""
+    """The text without surrogates: a pair becomes its character, a lone one U+FFFD."""
     if text.isascii() or _SURROGATE.search(text) is None:
         return text
     return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
 def clean(text: str) -> str:
-    """The text by the policy above; the same object when there is nothing to do."""
+    """The text with the changes named at the top of this module; the same object if there is nothing to change."""
     if _ODD.search(text) is None:
         return text
     return _CONTROL.sub("", whole(text))
 
 
 def is_visible(text: str) -> bool:
-    """Whether a reader sees anything of it. False for a text of blanks, zero-width characters, fillers such as U+3164
-    or marks without a letter: it is as good as empty. Takes time in proportion to what is not seen."""
+    """True if a reader sees anything of the text. False for a text of blanks, zero-width characters, fillers such as
+    U+3164 or marks without a letter. The time is proportional to the invisible beginning."""
     first = text[:1]
     return "!" <= first <= "~" or "\u4e00" <= first <= "\u9fff" or _VISIBLE.search(text) is not None
 
 
 def from_visible(text: str) -> str:
-    """The text from the first character that is seen; "" when there is none."""
+    """The text from its first visible character on; "" if there is none."""
     seen = _VISIBLE.search(text)
     return "" if seen is None else text[seen.start() :]
 
 
 def cut(text: str, limit: int, ellipsis: str = ELLIPSIS) -> tuple[str, bool]:
-    """The text, shortened when it has more than `limit` code points or UTF-16 units; and whether it was.
+    """The text, cut if it has more than `limit` code points or UTF-16 units; and True if it was cut.
 
-    Whole grapheme clusters are kept, the ellipsis is inside the limit, and one that does not fit is left out. Where
-    nothing would be seen then, because the first cluster is longer than the limit (a letter with a hundred marks), it
-    is cut inside. Takes time in proportion to `limit`, whatever the length.
+    Whole grapheme clusters are kept. The ellipsis counts towards the limit; if it does not fit, it is left out. If no
+    cluster fits, because the first one is longer than the limit (a letter with a hundred marks), the cluster itself is
+    cut. The time is proportional to `limit`, not to the length of the text.
     """
     if len(text) <= limit and (text.isascii() or utf16_units(text) <= limit):
         return text, False
     if utf16_units(ellipsis) > limit:
         ellipsis = ""
-    room = max(limit - utf16_units(ellipsis), 0)
-    # A cluster's end is certain with one more character in sight, so this prefix decides everything.
-    prefix = text[: room + 1]
+    units_left = max(limit - utf16_units(ellipsis), 0)
+    # One more character than fits, because only the next character shows where a cluster ends.
+    prefix = text[: units_left + 1]
     if _PLAIN.fullmatch(prefix):
-        return prefix[:room] + ellipsis, True
+        return prefix[:units_left] + ellipsis, True
     end = units = 0
     for cluster in _CLUSTER.finditer(prefix):
         units += utf16_units(cluster.group())
-        if units > room or cluster.end() > room:
+        if units > units_left or cluster.end() > units_left:
             break
         end = cluster.end()
     kept = prefix[:end]
-    return (kept if is_visible(kept) else _within(prefix, end, room)) + ellipsis, True
+    return (kept if is_visible(kept) else _within(prefix, end, units_left)) + ellipsis, True
 
 
-def _within(prefix: str, end: int, room: int) -> str:
-    """The prefix up to `end`, and of the cluster that comes then as many code points as fit into `room` units."""
+def _within(prefix: str, end: int, units_left: int) -> str:
+    """The prefix up to `end`, and as many code points of the next cluster as fit into `units_left` units."""
     kept = prefix[:end]
     units = utf16_units(kept)
-    for letter in prefix[end:room]:
+    for letter in prefix[end:units_left]:
         units += utf16_units(letter)
-        if units > room:
+        if units > units_left:
             break
         kept += letter
-    kept = kept.rstrip(_JOINER)  # which joins nothing any more
+    kept = kept.rstrip(_JOINER)  # a joiner at the end joins nothing
     return kept if is_visible(kept) else prefix[:end]
 
 
 def fit(text: str, limit: int, ellipsis: str = ELLIPSIS) -> tuple[str, bool]:
-    """`cut(clean(text), limit)`, without reading more of a long text than it takes."""
+    """`cut(clean(text), limit)`, which reads only as much of a long text as needed."""
     if 2 * len(text) <= limit and text.isprintable():
-        return text, False  # the usual case, at a third of the price
+        return text, False  # the usual case, at a third of the cost
     if len(text) <= 2 * limit + 64:
         return cut(clean(text), limit, ellipsis)
     kept = ""
     place = 0
     while len(kept) <= limit and place < len(text):
-        # Twice the size each time: a text of nothing but control characters costs one walk, not a walk per chunk.
+        # Twice the size each time, so that a text of control characters only is still read once.
         step = max(2 * limit + 64, place)
         kept += clean(text[place : place + step])
         place += step
@@ -123,11 +122,11 @@ def fit(text: str, limit: int, ellipsis: str = ELLIPSIS) -> tuple[str, bool]:
 
 
 def form_quote(text: str | bytes) -> bytes:
-    """A value in `application/x-www-form-urlencoded`; `parse_qsl` gives exactly the text (as UTF-8) back.
+    """A value in `application/x-www-form-urlencoded`; `parse_qsl` returns exactly this text (as UTF-8).
 
-    Quoting was measured to be the greatest cost of a request, so both ways are a handful of C calls: printable ASCII
-    becomes what `urllib.parse.quote_plus` makes of it; anything else is quoted byte by byte, letters and digits too,
-    which every decoder takes and which costs Chinese text no more room. Lone surrogates become U+FFFD.
+    Quoting was measured to be the largest cost of a request, so both cases are a few C calls: printable ASCII becomes
+    what `urllib.parse.quote_plus` makes of it; any other text is quoted byte by byte, letters and digits too, which
+    every decoder accepts and which makes Chinese text no longer. Lone surrogates become U+FFFD.
     """
     if isinstance(text, bytes):
         text = text.decode("utf-8", "replace")
@@ -143,15 +142,15 @@ def form_quote(text: str | bytes) -> bytes:
     return quoted
 
 
-# A replacement for a byte that does not occur costs one memchr; the percent sign has to be the first.
+# To replace a byte that does not occur costs one memchr. The percent sign must be the first.
 _QUOTES = tuple((mark.encode("ascii"), quote_plus(mark).encode("ascii")) for mark in "%\\\":,{}[]+&=;/?#@!$'()*<>^`| ")
 
 
 def form_encode(fields: Mapping[str, str]) -> bytes:
-    """A whole form. Lone surrogates become U+FFFD; everything else comes back exactly from `parse_qsl`."""
+    """A whole form. Lone surrogates become U+FFFD; `parse_qsl` returns everything else exactly."""
     return b"&".join(form_quote(name) + b"=" + form_quote(value) for name, value in fields.items())
 
 
 def most_quoted(text: str) -> int:
-    """At most how many bytes a text takes as JSON in a form: 6 for `\\"`, 12 for a character of four bytes."""
+    """An upper bound for the bytes of a text as JSON in a form: 6 for `\\"`, 12 for a character of four bytes."""
     return (6 if text.isascii() else 12) * len(text)

@@ -1,4 +1,4 @@
-"""What every vendor's plug-in needs beside the contract: parts to build a translator from.
+"""What most plug-ins need in addition to the contract `pushgateway.vendor`.
 
 A plug-in imports the module that it needs, such as `pushgateway.vendor.toolkit.codes`. Everything is pure, knows no
 vendor's name, and takes the vendor's facts from its `rules.toml` or as arguments. Nothing here is needed by the core.

@@ -27,20 +27,20 @@ from pushgateway.vendor.rules import CodeRule
 from pushgateway.vendor.toolkit.readers import short
 
 _PAUSED = (Reason.RATE_LIMITED, Reason.UNAVAILABLE, Reason.QUOTA_EXCEEDED)
-"""Reasons beside which the time of the next attempt means something."""
+"""Reasons for which the time of the next attempt has a meaning."""
 
 
 @safe_repr
 @attrs.frozen
 class CodeTable:
-    """The codes of one kind of reply. A code without a row is a permanent refusal, and never a dead token."""
+    """The return codes of one kind of reply. A code without a row is a permanent refusal, never a dead token."""
 
     rows: Mapping[str, CodeRule] = attrs.field(repr=False)
     """By code as text: usually `load_rules(...).codes`."""
     code: str = "code"
     """The name of the code in a reply."""
     message: str = "message"
-    """The name of the vendor's words for it."""
+    """The name of the vendor's sentence for it in a reply."""
     accepted: frozenset[str] = attrs.field(init=False)
     """The codes of success."""
 
@@ -49,18 +49,18 @@ class CodeTable:
         return frozenset(code for code, row in self.rows.items() if row.host_reason is None)
 
     def read(self, response: Response) -> Reply:
-        """The reply, accepted or refused. Raises as `read_reply` does, and `NoVerdict` for success under an HTTP status
-        that is no success."""
+        """The reply, accepted or refused. Raises as `read_reply` does, and `NoVerdict` for a code of success with an
+        HTTP status of failure."""
         reply = read_reply(response, code=self.code, message=self.message)
         if not 200 <= response.status < 300 and reply.code in self.accepted:
             raise NoVerdict(f"HTTP {response.status} contradicts code {reply.code}")
         return reply
 
     def read_accepted(self, response: Response, *, one_target: bool = False, also: Collection[str] = ()) -> Reply:
-        """The reply, if it is a success; raises what its code means otherwise.
+        """The reply, if its code is a success; otherwise raises what the code means.
 
-        `one_target`: the request named one token or alias alone, so that a code about a target is about that one.
-        `also`: further codes that the caller reads itself, such as that of a partial success.
+        `one_target`: the request named only one token or alias, so a code about a target concerns that one. `also`:
+        further codes that the caller handles itself, such as that of a partial success.
         """
         reply = self.read(response)
         if reply.code in self.accepted or reply.code in also:
@@ -71,10 +71,10 @@ class CodeTable:
         raise self.refusal(reply, response)
 
     def refusal(self, reply: Reply, response: Response) -> Refused | NoVerdict:
-        """What a refused request as a whole means.
+        """What to raise for a request that was refused as a whole.
 
-        A code about a target does not say which one it is: it is `INVALID_NOTIFICATION` here with `about="target"`, so
-        that no living token is retired. An unknown code under HTTP 5xx is no verdict.
+        A code about a target does not say which target: it becomes `INVALID_NOTIFICATION` with `about="target"`, so
+        that no valid token is retired. An unknown code with HTTP 5xx is no verdict.
         """
         row = self.rows.get(reply.code)
         if row is None and response.status >= 500:
@@ -85,14 +85,14 @@ class CodeTable:
         reason = (row.host_reason if row else None) or Reason.INVALID_NOTIFICATION
         detail = self.sentence(reply.code)
         if row is not None and row.scope == "target":
-            # It does not say which target: to blame all of them would retire tokens that are alive.
+            # It does not say which target: `UNREGISTERED` for all of them would retire valid tokens.
             reason, detail = Reason.INVALID_NOTIFICATION, f"{detail}; the reply does not name the target"
             return kind(reason, reply.code, short(reply.message), None, detail, about="target")
         return kind(reason, reply.code, short(reply.message), self.pause(reply.code, response.retry_after), detail)
 
     def login_refusal(self, reply: Reply, response: Response) -> Refused | NoVerdict:
-        """What a refused login means. No notification is in play there, and "log in again" would lead in a circle: both
-        are `CREDENTIALS`."""
+        """What to raise for a refused login. Codes about the notification, and "log in again", which would be repeated
+        for ever, become `CREDENTIALS`."""
         refused = self.refusal(reply, response)
         if isinstance(refused, Refused) and (
             isinstance(refused, AccessExpired) or refused.reason is Reason.INVALID_NOTIFICATION
@@ -103,8 +103,8 @@ class CodeTable:
     def only_push_refused(
         self, push: Push, reply: Reply, response: Response, truncated: tuple[str, ...] = ()
     ) -> Outcome:
-        """The outcome of the only push of a request that was refused. Raises `refusal` where the code is about the
-        request and not about this push."""
+        """The outcome of the only push of a refused request. Raises `refusal` if the code concerns the request and not
+        this push."""
         row = self.rows.get(reply.code)
         if row is None or (row.scope == "request" and row.reason != "repeated"):
             raise self.refusal(reply, response)
@@ -137,7 +137,7 @@ class CodeTable:
         )
 
     def is_copy(self, code: str) -> bool:
-        """Whether the code says that a target was named twice, of which the first counts."""
+        """True if the code says that a target was named twice; the first one was accepted."""
         row = self.rows.get(code)
         return row is not None and row.reason == "copy"
 
@@ -149,7 +149,7 @@ class CodeTable:
         return f"{row.meaning}: {row.advice}" if row.advice else row.meaning
 
     def pause(self, code: str, hint: float | None) -> float | None:
-        """Seconds until the next attempt: the reply's `hint`, else the row's; None where waiting does not help."""
+        """Seconds until the next attempt: the reply's `hint`, else the row's; None if waiting does not help."""
         row = self.rows.get(code)
         if row is None or row.host_reason not in _PAUSED:
             return None

@@ -1,7 +1,7 @@
 """Replies that have an item for each push, as OPPO and Xiaomi answer to a request with many different pushes.
 
-Pure. Items are matched by token and never by place alone: vendors reorder them, leave some out and name some twice. A
-push that no item speaks of has no verdict.
+Pure. Items are matched by token and not only by their order, because vendors reorder them, leave some out and name some
+twice. A push without an item has no verdict (`UNKNOWN`).
 """
 
 from __future__ import annotations
@@ -16,8 +16,9 @@ from pushgateway.vendor import Batch, Outcome, Push, Response, code_text, safe_r
 from pushgateway.vendor.toolkit.codes import CodeTable
 from pushgateway.vendor.toolkit.readers import ID_LENGTH, check_named_once, first_identifier
 
-BREATH: Final = 256
-"""Items that were not simply accepted between two `yield None`; more items of any kind begin with one."""
+CHECKPOINT_EVERY: Final = 256
+"""Number of items that were not simply accepted between two checkpoints (`yield None`). A reply with more items of any
+kind has a checkpoint before its items are read."""
 UNREAD: Final = "the reply does not say what became of this one"
 
 
@@ -35,18 +36,18 @@ class ItemReader:
     code: str
     """The name of the code of an item."""
     message: str
-    """The name of the vendor's words for it."""
+    """The name of the vendor's sentence for it."""
     inside: tuple[str, ...] = ("data",)
-    """The names in the reply under which the list of items stands, the usual one first."""
+    """The names in the reply that may hold the list of items, the usual one first."""
     decides: Callable[[str], object] = attrs.field(repr=False, default=lambda _: False)
-    """Further names that must not stand in a reply twice and differently."""
+    """Returns True for further names that a reply must not hold twice with different values."""
     _pick_token: itemgetter[Any] = attrs.field(init=False, repr=False)
     _pick_id: itemgetter[Any] = attrs.field(init=False, repr=False)
     _names: tuple[bytes, ...] = attrs.field(init=False, repr=False)
     _decisive: frozenset[str] = attrs.field(init=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
-        set_once = object.__setattr__  # once, while it is made: the value is frozen afterwards
+        set_once = object.__setattr__  # the object is frozen after its construction
         set_once(self, "_pick_token", itemgetter(self.token))
         set_once(self, "_pick_id", itemgetter(self.message_ids[0]))
         names = (self.token, self.code, *self.inside)
@@ -56,17 +57,17 @@ class ItemReader:
     def outcomes(
         self, response: Response, items: object, sent: Batch, truncated: Sequence[tuple[str, ...]]
     ) -> Generator[None, Any, list[Outcome]]:
-        """What became of each push of `sent`, in their order; `truncated` has their cut fields.
+        """The outcome of each push of `sent`, in their order; `truncated` has their cut fields.
 
-        `items`: the list of the accepted reply; anything else is an empty one. Raises `NoVerdict` for a reply that
-        names one thing twice and differently.
+        `items`: the list in the accepted reply; any other value counts as an empty list. Raises `NoVerdict` for a reply
+        that holds a name twice with different values.
         """
         listed = items if isinstance(items, list) else []
         ids = self._usual_ids(listed, sent)
         if self._may_name_twice(response.content, listed, are_usual=ids is not None):
             self.check_names(response)
         found = {} if ids is not None else self._by_token(listed, sent)
-        if len(sent) > BREATH:
+        if len(sent) > CHECKPOINT_EVERY:
             yield
         if ids is not None:
             return Outcome.all_accepted(sent, ids, truncated)
@@ -79,7 +80,7 @@ class ItemReader:
             if item is not None and item.get(name) is None:
                 outcomes.append(accepted(push, first_identifier(item, message_ids), truncated=cut))
                 continue
-            if effort >= BREATH:
+            if effort >= CHECKPOINT_EVERY:
                 effort = 0
                 yield
             effort += 1
@@ -87,30 +88,31 @@ class ItemReader:
         return outcomes
 
     def check_names(self, response: Response) -> None:
-        """Raise `NoVerdict` where a name that decides stands in the reply twice and differently."""
+        """Raise `NoVerdict` if the reply holds a name that decides about outcomes twice with different values."""
         check_named_once(response, lambda name: name in self._decisive or self.decides(name), self.inside)
 
     def fails(self, item: Mapping[str, Any]) -> bool:
-        """Whether an item has a code, and that is not 0 (or cannot be read)."""
+        """True if an item has a code that is not 0 or cannot be read."""
         code = item.get(self.code)
         return code is not None and code_text(code) != "0"
 
     def _usual_ids(self, items: Sequence[Any], sent: Batch) -> list[str] | None:
-        """The message ids of a reply as nearly all are, read without a loop: each push in order, accepted, with an id
-        of the usual kind and nothing else. None for any other. A batch holds no token twice, so each item is then the
-        only one for its token."""
+        """The message ids of a usual reply, read without a loop: every push accepted, in order, and each item has the
+        token and a message id of the usual name and nothing else. None for any other reply. A batch holds no token
+        twice, so each item is the only one for its token."""
         try:
             if set(map(len, items)) != {2} or list(map(self._pick_token, items)) != sent.tokens:
                 return None
             ids = list(map(self._pick_id, items))
             are_printable = "".join(ids).isprintable()
-        except (LookupError, TypeError):  # an item is no object, or lacks one of both, or an id is no text
+        except (LookupError, TypeError):  # an item is no object, or has no token or id, or an id is no text
             return None
         return ids if are_printable and all(ids) and max(map(len, ids)) <= ID_LENGTH else None
 
     def _may_name_twice(self, content: bytes, items: Sequence[Any], *, are_usual: bool) -> bool:
-        """Whether the body names more than was read, which is cheap to see; a full look at every reply would double its
-        cost. A name may also be spelled with escapes. `are_usual`: each item has an id, a token, and nothing else."""
+        """True if the body may hold a name twice: names are counted in its bytes, because a full check of every reply
+        would double its cost. A name may also be spelled with escapes, so a backslash counts too. `are_usual`: each
+        item has an id and a token and nothing else."""
         token, code, inside, *others = self._names
         if content.count(inside) != 1 or any(name in content for name in others) or b"\\" in content:
             return True
@@ -139,7 +141,7 @@ class ItemReader:
         return found
 
     def _badness(self, item: Mapping[str, Any]) -> int:
-        """Accepted 0, unreadable 1, refused 2: of two verdicts on one token the worse one counts."""
+        """0: accepted, 1: unreadable, 2: refused. Of two items for one token the one with the larger number is used."""
         code = item.get(self.code)
         text = "0" if code is None else code_text(code)
         return 1 if text is None else 0 if text == "0" else 2

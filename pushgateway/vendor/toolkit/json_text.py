@@ -1,6 +1,6 @@
-"""JSON as vendors want it: without blanks, Chinese unescaped, no `NaN`; and JSON text that stands for a value.
+"""Encodes and decodes JSON as vendors require it: without blanks, Chinese unescaped, no `NaN`.
 
-Pure functions of values. What is refused, and with which sentence, is said in `field_checks`.
+Pure functions of values. `Json` marks a text that is already JSON.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan
 
 
 def _make_encode() -> Callable[[Any], str]:
-    """`_ENCODER.encode`, or the C function beneath it: `encode` makes that anew for every value, which doubles the
-    price of a small one."""
+    """The C function that `_ENCODER.encode` uses, or `_ENCODER.encode`, which makes that C function anew for every
+    value and takes twice as long for a small one."""
     make = getattr(json.encoder, "c_make_encoder", None)
     if make is None:
         return _ENCODER.encode
@@ -45,10 +45,10 @@ decode_json: Final[Callable[[str], Any]] = json.JSONDecoder(parse_constant=_no_c
 
 @attrs.frozen(repr=False)
 class Json:
-    """JSON text of a field that is no string on the wire but the value that the text spells."""
+    """JSON text of a field: the request holds the JSON value itself and not a string with this text."""
 
     text: str
 
 
 WireValue: TypeAlias = str | int | bool | Json
-"""The value of one field, checked, as it goes out."""
+"""The checked value of one field of a request."""

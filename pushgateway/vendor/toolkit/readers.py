@@ -1,6 +1,6 @@
-"""Values out of a vendor's reply or receipt, read strictly: what is not clearly the wanted value is `None`.
+"""Reads single values of a vendor's reply or receipt strictly: a value that is not clearly of the kind is `None`.
 
-Pure. Vendors write numbers as text and lists as joined text; each function says which spellings it takes. Used by
+Pure. Vendors write numbers as text and lists as joined text; each function says which spellings it accepts. Used by
 `codes`, `items`, and by plug-ins for the replies of their own calls.
 """
 
@@ -15,7 +15,7 @@ from pushgateway.vendor import NoVerdict, Response
 from pushgateway.vendor.text import fit
 
 ID_LENGTH: Final = 200
-"""Characters of an id that is kept; the vendors' own have some 50."""
+"""Characters of an id, at most; a longer one is ignored. The vendors' ids have about 50."""
 MESSAGE_LENGTH: Final = 200
 """Characters of a vendor's message that are kept, counted in UTF-16 units."""
 _DIGITS = re.compile(r"[0-9]{1,15}", re.ASCII)
@@ -23,7 +23,7 @@ _LARGEST: Final = 10**15
 
 
 def identifier(value: object) -> str | None:
-    """An id that may be shown and sent again: a printable text of 1 to `ID_LENGTH` characters, or a whole number."""
+    """An id that may be logged and sent again: a printable text of 1 to `ID_LENGTH` characters, or a whole number."""
     if type(value) is str:
         return value if 0 < len(value) <= ID_LENGTH and value.isprintable() else None
     if type(value) is int:
@@ -32,7 +32,7 @@ def identifier(value: object) -> str | None:
 
 
 def first_identifier(data: object, names: Iterable[str]) -> str | None:
-    """The first id that an object has under one of these names; None for what is no object."""
+    """The first id that an object has under one of these names; None if there is none or it is no object."""
     if not isinstance(data, dict):
         return None
     for name in names:
@@ -45,7 +45,7 @@ def first_identifier(data: object, names: Iterable[str]) -> str | None:
 
 
 def texts(value: object, separators: str = ";,") -> list[str] | None:
-    """The texts of a list, or of one text that joins them with one of `separators`; [] for None, None for any other."""
+    """The texts of a list, or of one text joined by one of `separators`; [] for None; None for any other value."""
     if value is None:
         return []
     if isinstance(value, str):
@@ -56,7 +56,7 @@ def texts(value: object, separators: str = ";,") -> list[str] | None:
 
 
 def count(value: object) -> int | None:
-    """A whole number from 0 to 10**15 - 1, given as one or as its digits."""
+    """A whole number from 0 to 10**15 - 1, given as a number or as its digits."""
     if isinstance(value, str) and _DIGITS.fullmatch(value):
         value = int(value)
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < _LARGEST:
@@ -74,13 +74,13 @@ def epoch_seconds(value: object, *, below: int = _LARGEST) -> float | None:
 
 
 def short(message: object) -> str | None:
-    """A vendor's message, cut to `MESSAGE_LENGTH`; None for what is no text."""
+    """A vendor's message, cut to `MESSAGE_LENGTH`; None if it is no text."""
     return fit(message, MESSAGE_LENGTH)[0] if isinstance(message, str) else None
 
 
 def data_of(body: Mapping[str, Any], names: Iterable[str]) -> Any:
-    """What a reply holds under the first of these names that is not null. JSON given as text is read too; a text that
-    is no JSON stays a text."""
+    """The value of the first of these names in a reply that is not null. A text that is JSON is decoded; any other text
+    is returned as it is."""
     data = next((body[name] for name in names if body.get(name) is not None), None)
     if isinstance(data, str):
         try:
@@ -91,10 +91,10 @@ def data_of(body: Mapping[str, Any], names: Iterable[str]) -> Any:
 
 
 def check_named_once(response: Response, decides: Callable[[str], object], inside: Iterable[str] = ()) -> None:
-    """Raise `NoVerdict` where the JSON of a reply names one thing twice and differently, if `decides` says that the
-    name matters. Python keeps the last of two; which one the vendor meant nobody knows.
+    """Raise `NoVerdict` if an object in the JSON of a reply holds a name twice with different values, and `decides`
+    returns True for the name. Python keeps the last value; which one the vendor meant is unknown.
 
-    `inside`: names of the reply whose value may be JSON given as text, which is looked into too.
+    `inside`: names of the reply whose value may be JSON as text, which is checked too.
     """
 
     def clear(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

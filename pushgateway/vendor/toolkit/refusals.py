@@ -1,4 +1,4 @@
-"""Refusals that a plug-in makes itself, before any request: the sentences name the host's word for what is wrong.
+"""Refusals that a plug-in makes itself, before any request. The sentence begins with the host's name of the field.
 
 Used wherever a notification, a setting or an argument of a call is checked. A sentence never quotes a title, a text, a
 token or a secret.
@@ -11,16 +11,16 @@ from pushgateway.vendor.rules import Dialect, Rules
 
 
 def invalid(word: str, sentence: str) -> Refused:
-    """The host has to change `word`: `invalid("ttl", "must be at most 864000 seconds")`."""
+    """A refusal for a wrong value of `word`: `invalid("ttl", "must be at most 864000 seconds")`."""
     return Refused(Reason.INVALID_NOTIFICATION, detail=f"{word}: {sentence}")
 
 
 def unsupported(word: str, sentence: str) -> Refused:
-    """The vendor has no such thing as `word` asks for."""
+    """A refusal for a field or feature `word` that this vendor does not have."""
     return Refused(Reason.UNSUPPORTED, detail=f"{word}: {sentence}")
 
 
 def no_such_field(name: str, dialect: Dialect, rules: Rules) -> str:
-    """The sentence that `dialect` has no field `name`, and which dialects of these rules have it."""
+    """A sentence: `dialect` has no field `name`, and which dialects of these rules have it."""
     own = [f'dialect = "{key}" has no such field' for key, each in rules.dialects.items() if each is dialect]
     return "; ".join(own + [f'dialect = "{key}" has it' for key, each in rules.dialects.items() if name in each.fields])

@@ -27,9 +27,10 @@ def listed_outcomes(
 ) -> list[Outcome]:
     """The outcome of each push of `sent`, in their order.
 
-    `lists`: by code, the tokens that were refused with it; None for a list that could not be read, and then a push that
-    is not listed has no verdict (`UNKNOWN`). The same where `readable` is False, and where the vendor counts more
-    `failures` than it names: each unlisted push may be one of them. A code that means "named twice" refuses nothing.
+    `lists`: by code, the tokens that were refused with it; None for a list that could not be read. `failures`: the
+    number of refused tokens by the vendor's count. A push that is not listed was accepted, but it has no verdict
+    (`UNKNOWN`) if a list could not be read, if `readable` is False, or if `failures` is larger than the number of
+    listed tokens, because each unlisted push may be one of them. A code that means "named twice" refuses nothing.
     `truncated`: for each push the fields that were cut. `pause`: seconds that the reply asks to wait.
     """
     refused = {token: code for code, listed in lists.items() for token in listed or () if not codes.is_copy(code)}

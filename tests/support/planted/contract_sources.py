@@ -149,15 +149,15 @@ PLANTS = [
     SourcePlant(
         "a pause of 0 after too many requests is no pause",
         "pushgateway/vendor/replies.py",
-        "_TOO_MANY_REQUESTS_FLOOR if pause is None else pause",
-        "pause or _TOO_MANY_REQUESTS_FLOOR",
+        "_TOO_MANY_REQUESTS_PAUSE if pause is None else pause",
+        "pause or _TOO_MANY_REQUESTS_PAUSE",
         "tests/vendor/test_replies.py::test_too_many_requests_waits_a_minute_unless_told",
     ),
     SourcePlant(
         "a pause after too many requests is never the server's",
         "pushgateway/vendor/replies.py",
-        "_TOO_MANY_REQUESTS_FLOOR if pause is None else pause",
-        "_TOO_MANY_REQUESTS_FLOOR",
+        "_TOO_MANY_REQUESTS_PAUSE if pause is None else pause",
+        "_TOO_MANY_REQUESTS_PAUSE",
         "tests/vendor/test_replies.py::test_too_many_requests_waits_a_minute_unless_told",
     ),
     SourcePlant(
@@ -317,8 +317,8 @@ PLANTS = [
     SourcePlant(
         "a cut splits a character of two units",
         "pushgateway/vendor/text.py",
-        "if units > room or cluster.end() > room:",
-        "if cluster.end() > room:",
+        "if units > units_left or cluster.end() > units_left:",
+        "if cluster.end() > units_left:",
         "tests/vendor/test_text.py::test_cut_at_the_limit_and_one_over",
     ),
     SourcePlant(

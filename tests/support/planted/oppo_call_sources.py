@@ -499,7 +499,7 @@ PLANTS = [
     SourcePlant(
         "reading refused items does not yield to the event loop",
         "pushgateway/vendor/toolkit/items.py",
-        "if effort >= BREATH:",
+        "if effort >= CHECKPOINT_EVERY:",
         "if False:",
         "tests/vendor/toolkit/test_items.py::test_a_long_reply_is_read_with_breaths",
     ),

@@ -8,7 +8,7 @@ from rules_of_codes import ROWS, pushes
 
 from pushgateway.vendor import Batch, NoVerdict, Outcome, Reason, Response, Status
 from pushgateway.vendor.toolkit.codes import CodeTable
-from pushgateway.vendor.toolkit.items import BREATH, UNREAD, ItemReader
+from pushgateway.vendor.toolkit.items import CHECKPOINT_EVERY, UNREAD, ItemReader
 
 ITEMS = ItemReader(
     CodeTable(ROWS), token="to", message_ids=("id", "msg_id"), code="code_of_one", message="why", inside=("list", "old")
@@ -124,7 +124,7 @@ def test_a_reply_that_names_one_thing_twice_is_no_verdict(body: bytes) -> None:
 
 def test_a_long_reply_is_read_with_breaths() -> None:
     """One after the JSON, and one for each so many items that were not simply accepted."""
-    many = pushes(*(f"t{number}" for number in range(2 * BREATH + 1)))
+    many = pushes(*(f"t{number}" for number in range(2 * CHECKPOINT_EVERY + 1)))
     dead = [{"to": push.push_token.token, "code_of_one": 100} for push in many]
 
     assert read(accepted(*(push.push_token.token for push in many)), many)[1] == 1
