@@ -242,7 +242,7 @@ _usual: dict[int, Intents] = {}
 
 def usual(dialect: Dialect) -> Intents:
     """The intents of a certificate without a table: as the rules have them."""
-    # Keyed by identity: to hash a whole dialect would be slow, and the value keeps its dialect alive.
+    # Keyed by identity: a dialect is a large object. Each value keeps its dialect alive, so no id is used again.
     made = _usual.get(id(dialect))
     if made is None:
         made = _usual[id(dialect)] = make_intents({}, dialect)

@@ -1,7 +1,7 @@
 """OPPO's replies to logins, pushes and broadcasts, read into outcomes.
 
 Pure; raises nothing but `Refused` and `NoVerdict`, whatever came in. What a code means is a row of `rules.toml`. A
-target that a reply does not name has no verdict, and a refusal that does not name its target never costs a token.
+target that a reply does not name has no verdict, and a refusal that does not name its target never retires a token.
 Replies to the other calls are read in `aliases_and_tags`, `feedback` and `pictures`, by `read_accepted`.
 """
 

@@ -64,7 +64,7 @@ def rulings_of(asked: Push | Broadcast, dialect: str, region: str, intents: Inte
         *_of_token(rows, asked),
         *_of_fields(rows, asked, intents),
         *_of_intent(rows, asked, intents),
-        *_of_shares(rows, asked, quota),
+        *_of_quotas_and_rates(rows, asked, quota),
     ]
 
 
@@ -138,7 +138,7 @@ def _of_parameters(rows: _DialectRows, asked: Push | Broadcast, intents: Intents
         yield rows.ruling("parameters", verdict, "fields", name, "ignored")
 
 
-def _of_shares(rows: _DialectRows, asked: Push | Broadcast, quota: str) -> Iterator[Ruling]:
+def _of_quotas_and_rates(rows: _DialectRows, asked: Push | Broadcast, quota: str) -> Iterator[Ruling]:
     row = rows.dialect.categories.get(quota)
     if row is not None:
         verdict = "private: no daily limit, and never for everybody" if row.private else "public: counted by the day"

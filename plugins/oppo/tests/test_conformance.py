@@ -37,7 +37,7 @@ SAMPLES = (
     ),
     Sample('{"code": 0, "data": {"10000": ["{token}"]}}', Reason.NO_VERDICT, "success with a group of refused ids"),
 )
-"""The founding document's table of codes, in its English column, as replies to one push."""
+"""Replies to one push: codes and English texts of V1.3's table, and replies that contradict themselves."""
 
 
 FIGURES = Statistics(targets=6, valid=5, sent=4, arrived=3, shown=2, opened=1)

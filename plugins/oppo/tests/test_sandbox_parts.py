@@ -130,9 +130,9 @@ def test_logins_within_the_life_give_the_same_token() -> None:
     clock.now = NOON + 86_400
     third = access.login()
     clock.now = NOON + 86_400 + 599.5
-    both = access.knows("t0"), access.knows("t1")
+    both = access.is_valid("t0"), access.is_valid("t1")
     clock.now = NOON + 86_400 + 600
-    after = access.knows("t0"), access.knows("t1")
+    after = access.is_valid("t0"), access.is_valid("t1")
 
     assert first == second == ("t0", 1_700_000_000_000)
     assert third == ("t1", 1_700_086_400_000)
@@ -145,7 +145,7 @@ def test_last_login_wins_when_asked() -> None:
     access.login()
     access.login()
 
-    assert (access.knows("t0"), access.knows("t1"), access.knows("")) == (False, True, False)
+    assert (access.is_valid("t0"), access.is_valid("t1"), access.is_valid("")) == (False, True, False)
 
 
 def test_memory_is_bounded() -> None:

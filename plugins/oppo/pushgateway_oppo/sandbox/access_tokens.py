@@ -34,7 +34,7 @@ class Access:
     last_login_wins: bool = False
     _current: str | None = attrs.field(default=None, init=False, repr=False)
     _created: float = attrs.field(default=0.0, init=False)
-    _dies_at: dict[str, float] = attrs.field(factory=dict, init=False, repr=False)
+    _expires_at: dict[str, float] = attrs.field(factory=dict, init=False, repr=False)
 
     def objection(self, form: Mapping[str, str]) -> str | None:
         """The code by which a login is refused, or None. Missing fields are reported before wrong ones."""
@@ -55,18 +55,18 @@ class Access:
         now = self.clock()
         if self._current is None or self.last_login_wins or now >= self._created + self.lifetime:
             if self.last_login_wins:
-                self._dies_at.clear()
-            self._dies_at = {token: dies_at for token, dies_at in self._dies_at.items() if now < dies_at}
+                self._expires_at.clear()
+            self._expires_at = {token: expires_at for token, expires_at in self._expires_at.items() if now < expires_at}
             self._current, self._created = self.make(), now
-            self._dies_at[self._current] = now + self.lifetime + self.overlap
+            self._expires_at[self._current] = now + self.lifetime + self.overlap
         return self._current, int(self._created * 1000)
 
-    def knows(self, token: str) -> bool:
+    def is_valid(self, token: str) -> bool:
         """Whether this access token is valid now."""
-        dies_at = self._dies_at.get(token)
-        return dies_at is not None and self.clock() < dies_at
+        expires_at = self._expires_at.get(token)
+        return expires_at is not None and self.clock() < expires_at
 
     def expire(self) -> None:
         """Make all access tokens invalid."""
-        self._dies_at.clear()
+        self._expires_at.clear()
         self._current = None

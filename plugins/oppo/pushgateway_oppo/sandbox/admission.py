@@ -66,7 +66,7 @@ class Admission:
         given = [token for token in (header, fields.get("auth_token")) if token]
         if not given:
             raise CallRefused("29")
-        if not any(isinstance(token, str) and self.access.knows(token) for token in given):
+        if not any(isinstance(token, str) and self.access.is_valid(token) for token in given):
             raise CallRefused("11")
         if self.allowance.too_fast:
             raise CallRefused("-2")

@@ -100,8 +100,8 @@ class Allowance:
 
 @safe_repr
 @attrs.define
-class PhoneShares:
-    """How many pushes each phone may still get today; the day ends as in `Allowance`. `most` None: no limit."""
+class PhoneLimit:
+    """How many pushes each phone may get per day (`most`; None: no limit). The day ends as in `Allowance`."""
 
     clock: Callable[[], float]
     reset_offset: int
@@ -110,7 +110,7 @@ class PhoneShares:
     _used: dict[str, int] = attrs.field(factory=dict, init=False, repr=False)
 
     def use(self, token: str) -> bool:
-        """Count one more push to this phone. False: it has had its share of today already."""
+        """Count one more push to this phone. False: it is beyond the limit."""
         if self.most is None:
             return True
         day = int((self.clock() + self.reset_offset) // DAY)

@@ -65,7 +65,7 @@ class Feedback:
         self._tasks.put(task_id, (message_id, count))
         self._messages.put(message_id, (self._messages.get(message_id) or Count()) + count)
 
-    def died(self, token: str) -> None:
+    def uninstalled(self, token: str) -> None:
         """Record that the app was removed from this phone."""
         self._dead[token] = None
         if len(self._dead) > MOST_DEAD:

@@ -52,9 +52,9 @@ class OtherCalls:
             case "feedback_page":
                 self._feedback.page = value
 
-    def died(self, token: str) -> None:
+    def uninstalled(self, token: str) -> None:
         """Record that the app was removed from this phone."""
-        self._feedback.died(token)
+        self._feedback.uninstalled(token)
 
     def broadcast(self, message_id: str, task_id: str, audience: Audience, arrived: int) -> None:
         """Record a broadcast that `arrived` phones got."""

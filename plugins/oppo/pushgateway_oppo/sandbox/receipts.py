@@ -19,7 +19,7 @@ TOGETHER = 100
 """Receipts in one request, at most."""
 
 
-ARRIVED, DEAD, SHARE_USED = "push_arrive", "regid_invalid", "user_daily_limit"
+ARRIVED, DEAD, LIMIT_REACHED = "push_arrive", "regid_invalid", "user_daily_limit"
 """The events that the sandbox produces itself."""
 
 
@@ -42,7 +42,10 @@ class Receipts:
         task_id: str = "",
         event: str = ARRIVED,
     ) -> None:
-        """Record an event of the push `message_id` at `tokens`, if its `fields` ask for receipts. `at`: epoch time."""
+        """Record an event of the push `message_id` at `tokens`, if its `fields` ask for receipts.
+
+        `at`: epoch seconds.
+        """
         url = fields.get("call_back_url")
         if not url or not tokens or event not in self._events:
             return

@@ -33,11 +33,11 @@ from pushgateway.vendor import ReceiptKind, Request, Response
 from pushgateway.vendor.rules import Dialect, load_rules
 from pushgateway_oppo.sandbox.access_tokens import Access
 from pushgateway_oppo.sandbox.admission import Admission
-from pushgateway_oppo.sandbox.allowance import Allowance, Bounded, PhoneShares, Saved
+from pushgateway_oppo.sandbox.allowance import Allowance, Bounded, PhoneLimit, Saved
 from pushgateway_oppo.sandbox.field_checks import MISSING, WRONG, Checks, late_start
 from pushgateway_oppo.sandbox.mangling import MANGLINGS, mangle
 from pushgateway_oppo.sandbox.other_calls import COUNT, PAGE, TRUTH, OtherCalls, with_paths
-from pushgateway_oppo.sandbox.receipts import ARRIVED, DEAD, SHARE_USED, Receipts
+from pushgateway_oppo.sandbox.receipts import ARRIVED, DEAD, LIMIT_REACHED, Receipts
 from pushgateway_oppo.sandbox.shown import shown
 from pushgateway_oppo.sandbox.targets import CallRefused, Targets, in_snake_case, read_json_field, read_notification
 from pushgateway_oppo.sandbox.templates import NO_TEMPLATE_ID, are_templates, template_objection
@@ -145,7 +145,7 @@ class OppoSandbox(Sandbox):
         self._unicast_checks = Checks(facts, broadcast=False)
         self._broadcast_checks = Checks(facts, broadcast=True)
         self._receipts = Receipts(None if former else APP_ID, facts.events)
-        self._shares = PhoneShares(self.clock, facts.number("daily_reset_offset"))
+        self._phone_limit = PhoneLimit(self.clock, facts.number("daily_reset_offset"))
         self._uninstalled: Bounded[bool] = Bounded(REMEMBERED)
         self.receipt_kinds = frozenset(ReceiptKind[row.kind] for row in facts.events.values())
         self._receipt_kinds = facts.fields["call_back_url"].audiences
@@ -186,7 +186,7 @@ class OppoSandbox(Sandbox):
         with self.lock:
             gone = super().uninstall(token)
             if gone:
-                self._other_calls.died(token)
+                self._other_calls.uninstalled(token)
                 self._uninstalled.put(token, True)
             return gone
 
@@ -214,7 +214,7 @@ class OppoSandbox(Sandbox):
             case "object_parameters":
                 self._unicast_checks.object_parameters = self._broadcast_checks.object_parameters = value
             case "phone_limit":
-                self._shares.most = value
+                self._phone_limit.most = value
             case "repeats":
                 self._absorbs = value == "absorb"
             case "templates":
@@ -348,7 +348,7 @@ class OppoSandbox(Sandbox):
             return next((event for event, row in self._facts.events.items() if row.kind == kind.name), ARRIVED)
         if self.phones_known.get(phone.token) is None:
             return DEAD
-        return ARRIVED if self._shares.use(phone.token) else SHARE_USED
+        return ARRIVED if self._phone_limit.use(phone.token) else LIMIT_REACHED
 
     def _check(self, message: Mapping[str, Any], fields: Mapping[str, Any]) -> None:
         objection = self._unicast_checks.objection(fields)
