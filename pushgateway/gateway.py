@@ -21,9 +21,8 @@ from typing import Self, TypeVar
 from pushgateway.certificates.certificate import Certificate
 from pushgateway.certificates.plugins import Plugins
 from pushgateway.engine.broadcast import Broadcasting, ended
-from pushgateway.engine.flow_control.patience import Retrying
+from pushgateway.engine.explain import BROADCAST_TIMEOUT, Explanation, explain
 from pushgateway.engine.flow_control.retry import RetryPolicy, retry_policy
-from pushgateway.engine.inquiries import Inquiries, make_traces
 from pushgateway.engine.intake import Intake
 from pushgateway.engine.lanes import Lanes
 from pushgateway.engine.operations import Operations
@@ -32,7 +31,7 @@ from pushgateway.engine.pushes.ids import Ids
 from pushgateway.engine.pushes.runs import Sink
 from pushgateway.engine.pushes.sinks import SINGLES, Flow, Many, as_push
 from pushgateway.engine.receipts import ReceiptVerifier
-from pushgateway.engine.tasks import SupervisedTasks
+from pushgateway.engine.tasks import Retrying, SupervisedTasks
 from pushgateway.model.audience import Audience, Broadcast, check_display, check_start
 from pushgateway.model.checks import as_certificate_id, check_count, check_linger, check_seconds, check_window
 from pushgateway.model.errors import FieldError, LoopError
@@ -45,7 +44,8 @@ from pushgateway.model.receipt import Receipt, ReceivedReceipts
 from pushgateway.model.secret import safe_repr
 from pushgateway.observe.emitter import Emitter, Observer
 from pushgateway.observe.events import Shed
-from pushgateway.observe.journal import Journal
+from pushgateway.observe.journal import Journal, make_traces
+from pushgateway.observe.traces import Trace
 from pushgateway.transport import CONNECTIONS, Transport, forks
 from pushgateway.transport.auto import TransportName, choose_transport
 from pushgateway.vendor import Vendor
@@ -59,7 +59,7 @@ TURN = 1000
 
 
 @safe_repr
-class Gateway(Inquiries):
+class Gateway:
     """All certificates of a process, and one call for every phone.
 
         async with Gateway([Certificate(7005, "oppo", {"app_key": "…", "master_secret": "…"})]) as gateway:
@@ -302,7 +302,7 @@ class Gateway(Inquiries):
         *,
         start_at: datetime | None = None,
         rate: int | None = None,
-        timeout: float = 300.0,  # noqa: ASYNC109
+        timeout: float = BROADCAST_TIMEOUT,  # noqa: ASYNC109
     ) -> BroadcastOutcome:
         """Send one notification to an audience of one certificate; a long list of tokens is cut for the vendor.
 
@@ -320,7 +320,7 @@ class Gateway(Inquiries):
         if obstacle is not None:
             return ended(wanted, wanted.audience, Status.NOT_SENT, *obstacle)
         lane = self._lanes.lane(wanted.certificate_id)
-        return await self._under_way.see_through(Broadcasting.through(lane, wanted, self._patience(timeout)).run())
+        return await self._under_way.see_through(Broadcasting.through(lane, wanted, self._retrying(timeout)).run())
 
     def vendor(self, certificate_id: int | str, *, timeout: float | None = None) -> Operations:
         """What the vendor of a certificate can do beside sending, such as aliases, tags and statistics.
@@ -329,8 +329,8 @@ class Gateway(Inquiries):
         outcome (default: the gateway's). Each vendor's page has its operations; see `Operations`.
         """
         check_seconds("timeout", timeout)
-        patience = partial(self._patience, timeout or self._timeout)
-        return Operations(as_certificate_id(certificate_id), self._lanes, self._under_way, patience)
+        retrying = partial(self._retrying, timeout or self._timeout)
+        return Operations(as_certificate_id(certificate_id), self._lanes, self._under_way, retrying)
 
     # Receipts
 
@@ -342,6 +342,10 @@ class Gateway(Inquiries):
         """
         self._enter()
         return self._verifier.hear(as_certificate_id(certificate_id), headers, body)
+
+    def admits(self, certificate_id: int | str, path_secret: str) -> bool:
+        """Whether this is the secret last part of a certificate's receipt URL; compared in constant time."""
+        return self._verifier.admits(as_certificate_id(certificate_id), path_secret)
 
     def forget_receipts(self, receipts: Iterable[Receipt]) -> None:
         """You could not keep these: when the vendor posts them again, they are new again."""
@@ -362,6 +366,32 @@ class Gateway(Inquiries):
         """Prove a certificate by its login, without sending anything to a phone."""
         self._enter()
         return await self._lanes.check(as_certificate_id(certificate_id))
+
+    @property
+    def certificates(self) -> tuple[Certificate, ...]:
+        """The set in use."""
+        return self._lanes.certificates
+
+    # Questions: nothing here waits, sends or changes anything, and any thread may ask, before the first call too
+
+    def explain(self, asked: Push | Broadcast) -> Explanation:
+        """What sending this would do, without sending anything: the exact request, what is cut, which rules decide.
+
+        A push is explained as it goes alone; together with others it is the same message in a longer request. The
+        access token is replaced by a word, and so are an id that is only made when it is sent and every secret of the
+        certificate, the secret part of its receipt URL too. Raises only `FieldError`.
+        """
+        if not isinstance(asked, Push | Broadcast):
+            raise FieldError("asked", f"must be a Push or a Broadcast, is {type(asked).__name__}")
+        return explain(asked, self._lanes, self._timeout, self._clock)
+
+    def trace(self, dedupe_id: str) -> Trace | None:
+        """What happened to the push with this id (`Outcome.dedupe_id`): queued, gathered, sent, receipts; and why it
+        was lost and who must act.
+
+        None while it has no outcome, when it never came in, and when `Gateway(trace=…)` others ended after it.
+        """
+        return None if self._traces is None else self._traces.find(dedupe_id)
 
     # One push
 
@@ -389,7 +419,7 @@ class Gateway(Inquiries):
             context=context,
         )
 
-    def _patience(self, seconds: float) -> Retrying:
+    def _retrying(self, seconds: float) -> Retrying:
         return Retrying(self._retry, self._rng, self._enter().time() + seconds)
 
     # Life

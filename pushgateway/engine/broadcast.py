@@ -1,8 +1,9 @@
 """Broadcasts: save once, send to each part of the audience, never twice.
 
-Law of this file: a long audience is cut for the vendor, by region and size; each part gets its own verdict. Saving
-may be repeated. A broadcast that left without a verdict is never repeated: it may have reached thousands. A list that
-was refused as a whole reached nobody, so it is sent again in smaller lists until the targets that are meant are alone.
+A long audience is cut for the vendor, by region and size; each part gets its own verdict. Saving may be repeated. A
+broadcast that left without a verdict is never repeated: it may have reached thousands. A list that was refused as a
+whole reached no phone, so it is sent again in smaller lists until the targets that are meant are alone. Used by
+`Gateway.broadcast`.
 """
 
 from __future__ import annotations
@@ -12,30 +13,28 @@ import functools
 import math
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import Any, Self, TypeVar
 
 import attrs
 
 from pushgateway.certificates.receipt_signing import ReceiptSigner
 from pushgateway.engine.delivery import content_number
 from pushgateway.engine.endpoint import CLOSED, Endpoint
-from pushgateway.engine.flow_control.patience import Retrying
 from pushgateway.engine.flow_control.refused_contents import PROOFS
 from pushgateway.engine.flow_control.retry import TEMPORARY
-from pushgateway.engine.session import claims, results
-from pushgateway.engine.session.claims import BrokenPromise
+from pushgateway.engine.lane import Lane
+from pushgateway.engine.session import results
+from pushgateway.engine.session.plugin_guard import BrokenPromise, GuardedVendor, as_text, guarded
 from pushgateway.engine.session.vendor_session import Ask, VendorSession
+from pushgateway.engine.tasks import Retrying
 from pushgateway.model.audience import Audience, AudienceKind, Broadcast
 from pushgateway.model.outcome import BroadcastOutcome, Outcome
 from pushgateway.model.push import PushToken
 from pushgateway.model.reason import Reason, Status, SumStatus
 from pushgateway.model.secret import safe_repr
 from pushgateway.observe.events import BroadcastDone
-from pushgateway.vendor import Exchange, Vendor
+from pushgateway.vendor import Exchange
 from pushgateway.vendor.refusals import ExchangeError, NoVerdict, Refused
-
-if TYPE_CHECKING:
-    from pushgateway.engine.lane import Lane
 
 R = TypeVar("R")
 Saved = tuple[str, tuple[str, ...]]
@@ -66,16 +65,16 @@ class _Changed(Exception):
     """Raised in place of a request with settings that are no longer in use."""
 
 
-def parts(vendor: Vendor, audience: Audience) -> list[tuple[str, Audience]]:
+def parts(vendor: GuardedVendor, audience: Audience) -> list[tuple[str, Audience]]:
     """The audience cut into what fits one request each, with the region of each part."""
-    home = claims.home_region(vendor)
+    home = vendor.home_region
     if audience.kind not in (AudienceKind.TOKENS, AudienceKind.ALIASES):
         return [(home, audience)]
     regions: dict[str, list[str]] = {}
     for value in audience.values:
-        region = claims.region(vendor, value) if audience.kind is AudienceKind.TOKENS else home
+        region = vendor.region(value) if audience.kind is AudienceKind.TOKENS else home
         regions.setdefault(region, []).append(value)
-    size = claims.audience_size(vendor)
+    size = vendor.audience_size
     return [
         (region, attrs.evolve(audience, values=tuple(values[start : start + size])))
         for region, values in regions.items()
@@ -126,7 +125,7 @@ class Broadcasting:
 
     session: VendorSession
     broadcast: Broadcast
-    patience: Retrying
+    retrying: Retrying
     region: Callable[[str], Endpoint]
     """The vendor's servers, by name."""
     quota: str
@@ -135,10 +134,10 @@ class Broadcasting:
     """False once the certificate was changed or removed."""
     signer: ReceiptSigner | None = None
     """What marks it, where the certificate asks for receipts."""
-    _asked: bool = attrs.field(default=False, init=False)
-    """The vendor was asked something about the present part."""
-    _sending: bool = attrs.field(default=False, init=False)
-    """And it was the broadcast itself, which cannot be taken back."""
+    _saving: Ask = attrs.field(factory=lambda: Ask("save", ""), init=False)
+    """What was asked to save the content for the present part."""
+    _sending: Ask = attrs.field(factory=lambda: Ask("broadcast", ""), init=False)
+    """What was asked to send to the present part, which cannot be taken back."""
     _cut: bool = attrs.field(default=False, init=False)
     """The task was cancelled: nothing more may leave."""
     _saved: dict[str, Saved] = attrs.field(factory=dict, init=False)
@@ -151,15 +150,15 @@ class Broadcasting:
     _done: list[tuple[Audience, BroadcastOutcome]] = attrs.field(factory=list, init=False)
 
     @classmethod
-    def through(cls, lane: Lane, broadcast: Broadcast, patience: Retrying) -> Self:
+    def through(cls, lane: Lane, broadcast: Broadcast, retrying: Retrying) -> Self:
         """One that goes through `lane`, as long as that is at work with the same settings."""
         session = lane.session
         return cls(
             session,
             broadcast,
-            patience,
+            retrying,
             region=lane.endpoint,
-            quota=lane.terms.quota(broadcast.notification),
+            quota=session.vendor.quota_or_default(broadcast.notification),
             is_current=lambda: lane.session is session and (lane.refusal or _CLOSING) == _CLOSING,
             signer=lane.signer,
         )
@@ -186,15 +185,15 @@ class Broadcasting:
         vendor = self.session.vendor
         audience = self.broadcast.audience
         try:
-            if audience.kind not in claims.audiences(vendor):
+            if audience.kind not in vendor.audiences:
                 detail = f"{vendor.brand} has no broadcast to {audience.kind.value}"
                 return self._ended(audience, Status.NOT_SENT, Reason.UNSUPPORTED, detail)
             whole = parts(vendor, audience)
-            if self.signer is not None and audience.kind in claims.receipt_audiences(vendor):
-                made = f"{self.patience.rng.getrandbits(128):032x}"
+            if self.signer is not None and audience.kind in vendor.receipt_audiences:
+                made = f"{self.retrying.rng.getrandbits(128):032x}"
                 self.broadcast = self.signer.on_broadcast(self.broadcast, made)
         except BaseException as broken:
-            return self._ended(audience, Status.NOT_SENT, Reason.CREDENTIALS, self.session.blame(broken))
+            return self._ended(audience, Status.NOT_SENT, Reason.CREDENTIALS, self.session.vendor.blame(broken))
         todo = deque(_Todo(region, part) for region, part in whole)
         while todo:
             one = todo.popleft()
@@ -221,7 +220,8 @@ class Broadcasting:
         Returns smaller lists of those who have no ending yet, because the list was refused as a whole.
         """
         part = one.audience
-        self._asked = self._sending = False
+        self._saving = Ask("save", one.region)
+        self._sending = Ask("broadcast", one.region, len(part.values))
         self._refusal = None
         is_over = True
         try:
@@ -233,7 +233,8 @@ class Broadcasting:
                 return smaller
             is_over = not self._is_of_some(part, refused) or self._is_proved(known, refused)
             late = refused.reason is Reason.EXPIRED  # before it could leave, and nothing was said of it before
-            status = Status.REJECTED if self._asked and not late else Status.NOT_SENT
+            has_left = self._saving.requests or self._sending.requests
+            status = Status.REJECTED if has_left and not late else Status.NOT_SENT
             outcome = self._ended(part, status, refused.reason, refused.detail, refused)
         except NoVerdict as silent:
             if silent.sent:
@@ -241,11 +242,11 @@ class Broadcasting:
             else:
                 outcome = self._ended(part, Status.NOT_SENT, Reason.UNAVAILABLE, silent.detail, silent)
         except asyncio.CancelledError:
-            # The gateway's end or the caller's: what is known so far must not be lost with it.
+            # The gateway's end or the caller's: what is known so far must not be lost.
             self._cut = True
             outcome = self._cut_off(part, Reason.CLOSED, CLOSED)
         except Exception as broken:
-            outcome = self._cut_off(part, Reason.CREDENTIALS, self.session.blame(broken))
+            outcome = self._cut_off(part, Reason.CREDENTIALS, self.session.vendor.blame(broken))
         self._done.append((part, outcome))
         if self._cut or outcome.reason in _OF_EVERYTHING:
             self._stopped = outcome
@@ -322,7 +323,7 @@ class Broadcasting:
         return True
 
     async def _deliver(self, region: str, broadcast: Broadcast) -> BroadcastOutcome:
-        if asyncio.get_running_loop().time() >= self.patience.deadline:
+        if asyncio.get_running_loop().time() >= self.retrying.deadline:
             return self._ended(broadcast.audience, Status.NOT_SENT, Reason.EXPIRED, "the deadline passed")
         try:
             if region not in self._saved:
@@ -338,35 +339,33 @@ class Broadcasting:
 
     async def _save(self, region: str, broadcast: Broadcast) -> Saved:
         """Store the content, at vendors that want that."""
-        vendor = self.session.vendor
-        exchange = claims.asked(vendor.save, broadcast)
+        vendor = self.session.vendor.plugin
+        exchange = guarded(vendor.save, broadcast)
         if exchange is None:
             return "", ()
-        exchange.close()  # only asked whether there is one
+        exchange.close()  # only to know whether there is one
 
         def begin() -> Exchange[Saved]:
-            begun = claims.asked(vendor.save, broadcast)
+            begun = guarded(vendor.save, broadcast)
             if begun is None:
                 raise TypeError("save() takes back its exchange")
             return begun
 
         access = await self.session.login(region)
-        ask = Ask("save", region, asking=self._asking)
         try:
-            content, truncated = await self.session.run_with_access(access, begin, ask)
-            return claims.text("save()", content), tuple(claims.text("save()", name) for name in truncated)
+            content, truncated = await self.session.run_with_access(access, begin, self._saving)
+            return as_text("save()", content), tuple(as_text("save()", name) for name in truncated)
         except NoVerdict as silent:
             # A text stored perhaps, and sent to nobody: as harmless as a request that never left.
             raise NoVerdict(f"save: {silent.detail}", sent=False) from None
 
     async def _send(self, region: str, broadcast: Broadcast, saved: str) -> BroadcastOutcome:
-        vendor = self.session.vendor
-        self._sending = False  # a try before this one was refused, readably
+        vendor = self.session.vendor.plugin
+        self._sending.begin_try()  # the one before was refused, readably
         access = await self.session.login(region)
-        ask = Ask("broadcast", region, len(broadcast.audience.values), self._asking_to_send)
-        begin = functools.partial(claims.asked, vendor.broadcast, broadcast, saved)
+        begin = functools.partial(guarded, vendor.broadcast, broadcast, saved)
         try:
-            outcome = await self.session.run_with_access(access, begin, ask)
+            outcome = await self.session.run_with_access(access, begin, self._sending)
         except Refused as refused:
             self._refusal = refused
             raise
@@ -390,25 +389,20 @@ class Broadcasting:
             if not self.is_current():
                 raise _Changed
             content = content_number((self.broadcast.notification,))
-            return await self.region(region).ask(self.quota, targets, self.patience.deadline, current, content)
+            return await self.region(region).ask(self.quota, targets, self.retrying.deadline, current, content)
 
-        return await self.patience.persist(ask, _is_harmless)
-
-    def _asking(self) -> None:
-        self._asked = True
-
-    def _asking_to_send(self) -> None:
-        self._asked = self._sending = True
+        return await self.retrying.run(ask, _is_harmless)
 
     def _cut_off(self, part: Audience, reason: Reason, detail: str) -> BroadcastOutcome:
-        if self._sending:
+        if self._sending.of_this_try:
             return self._ended(part, Status.UNKNOWN, Reason.NO_VERDICT, detail)
         return self._ended(part, Status.NOT_SENT, reason, detail)
 
     def _ended(
         self, part: Audience, status: Status, reason: Reason | None, detail: str, error: ExchangeError | None = None
     ) -> BroadcastOutcome:
-        outcome = ended(self.broadcast, part, status, reason, detail, error=error, attempts=int(self._sending))
+        attempts = 1 if self._sending.of_this_try else 0
+        outcome = ended(self.broadcast, part, status, reason, detail, error=error, attempts=attempts)
         return attrs.evolve(outcome, message_id=self._any_saved())
 
     def _any_saved(self) -> str | None:

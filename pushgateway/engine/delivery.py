@@ -14,12 +14,13 @@ from pushgateway.engine.flow_control.breaker import SEVERAL
 from pushgateway.engine.flow_control.gate import Gate, Permit
 from pushgateway.engine.pushes.completion import Completions
 from pushgateway.engine.pushes.runs import Run, joined, size_of
-from pushgateway.engine.session import claims, results
+from pushgateway.engine.session import results
+from pushgateway.engine.session.plugin_guard import guarded
 from pushgateway.engine.session.vendor_session import Ask, VendorSession
 from pushgateway.model.batch import Batch
 from pushgateway.model.notification import Notification
 from pushgateway.model.outcome import Outcome
-from pushgateway.vendor import AccessToken
+from pushgateway.vendor import AccessToken, Exchange, Request
 from pushgateway.vendor.refusals import AccessExpired, NoVerdict, Refused
 
 
@@ -33,16 +34,16 @@ class _Changed(Exception):
     """A push left the batch while it was being built. Nothing was asked, so it is built anew without it."""
 
 
-class Delivery:
+class Delivery(Ask):
     """One request with pushes on its way.
 
-    Invariants: `runs` are its pushes in the order of the request, and once it was asked they stay the same; each of
-    these runs says so too (`Run.asked`), for the deadline timer.
+    Invariants: `runs` are its pushes in the order of the request, and once a request has left (`of_this_try`) they stay
+    the same; each of these runs says so too (`Run.asked`), for the deadline timer.
     """
 
     __slots__ = (
-        *("_completions", "_gate", "_loop", "_over", "_permit", "_quota", "_region", "_release"),
-        *("asked", "part", "runs", "session", "size", "trace"),
+        *("_completions", "_gate", "_loop", "_over", "_permit", "_quota", "_release"),
+        *("part", "runs", "session", "trace"),
     )
 
     def __init__(
@@ -60,59 +61,61 @@ class Delivery:
         """`runs`: of one endpoint and quota. `permit`: what `gate` gave for them. `part`: of the queue, from which they
         were cut. `release` gives back the build lock: once, when the first request stands ready or at the end. `over`
         is called at the end."""
+        first = runs[0]
+        super().__init__("push", first.region, permit.pushes)
         self.runs = runs
-        self.size = permit.pushes
-        self.trace = runs[0].trace
+        self.trace = first.trace
         """What is kept of the request, where there are traces; one for all its runs."""
         self.part = part
         self.session = session
-        self.asked = False
-        """A request with these pushes was handed to the transport."""
         self._permit = permit
         self._gate = gate
         self._completions = completions
         self._release: Callable[[], None] | None = release
         self._over = over
-        self._region, self._quota = runs[0].region, runs[0].quota
+        self._quota = first.quota
         self._loop = asyncio.get_running_loop()
 
     @property
-    def pushes(self) -> Batch:
+    def batch(self) -> Batch:
         """What it carries, in order."""
         return joined(self.runs)
 
-    async def ask(self, access: AccessToken | None) -> Sequence[Outcome]:
-        """Carry out one exchange; one outcome for each push, in order. Who leaves while it is being built is not in it.
+    async def send(self, access: AccessToken | None) -> Sequence[Outcome]:
+        """Carry out the exchange; one outcome for each push, in order. A push whose caller leaves while it is being
+        built is not in it.
 
         Raises `Refused`, `NoVerdict`, and what a plug-in raises beyond its contract.
         """
-        session = self.session
         while self.runs:
-            pushes = self.pushes
-            ask = Ask("push", self._region, len(pushes), self._asking)
             try:
-                exchange = claims.asked(session.vendor.push, pushes)
-                outcomes = await session.run(exchange, access, ask)
-                return results.checked(pushes, outcomes)
+                return results.checked(self.batch, await self.session.run_with_access(access, self._begin, self))
             except _Changed:
+                if access is not None and (held := self.session.held(self.region)) is not None:
+                    access = held.access  # a new one, if the old one was refused before
                 self.runs = self._completions.still_wanted(self.runs, self._loop.time())
-                self.size = size_of(self.runs)
+                self.pushes = size_of(self.runs)
         return []
 
-    def _asking(self) -> None:
+    def _begin(self) -> Exchange[Sequence[Outcome]]:
+        return guarded(self.session.vendor.plugin.push, self.batch)
+
+    def leaving(self, request: Request) -> None:
         """A request is handed to the transport. Raises `_Changed` if it holds a push whose caller is gone or which is
         late, unless an earlier request has had it."""
         now = self._loop.time()
-        if not self.asked:
+        if not self.of_this_try:
             for run in self.runs:
                 if run.settled or run.deadline <= now or run.sink.is_abandoned(run.places):
                     raise _Changed
-            self.asked = True
             for run in self.runs:
                 run.asked = True
+        self.requests += 1
+        self.of_this_try += 1
         if self.trace is not None:
-            self.trace.size, self.trace.asked_at = self.size, now
-        self.built()
+            self.trace.size, self.trace.asked_at = self.pushes, now
+        if self._release is not None:
+            self.built()
 
     def built(self) -> None:
         """Others may build now."""
@@ -122,25 +125,26 @@ class Delivery:
 
     def access_expired(self) -> None:
         """The access token was refused, and so the request: nothing of it was pushed, and it cost an attempt."""
-        self.asked = False
+        self.of_this_try = 0
         for run in self.runs:
             run.asked = False
             run.attempts += 1
 
     def answered(self, outcomes: Sequence[Outcome]) -> None:
         """There is an answer about each push."""
-        if self.asked:
+        if self.of_this_try:
             self._gate.answered(self._loop.time(), self._permit, outcomes, self._quota)
 
     def failed(self, error: Refused | NoVerdict, *, login: bool = False) -> None:
         """The request, or the login before it, failed as a whole."""
         login = login or (isinstance(error, Refused) and error.about == "login")
-        if (self.asked or login) and not isinstance(error, AccessExpired):
+        if (self.of_this_try or login) and not isinstance(error, AccessExpired):
             content = None if login else content_number(note for run in self.runs for note in run.notifications)
             self._gate.failed(self._loop.time(), self._permit, error, self._quota, content)
 
     def over(self) -> None:
         """It has come to its end, whatever that was."""
-        self.built()
+        if self._release is not None:
+            self.built()
         self._gate.release(self._loop.time, self._permit)
         self._over()

@@ -24,6 +24,7 @@ from pushgateway.engine.pushes.completion import Completions
 from pushgateway.engine.pushes.queue import HalvedBatch, Line
 from pushgateway.engine.pushes.runs import Run, is_wanted, separate, size_of
 from pushgateway.engine.session import results
+from pushgateway.engine.session.access_tokens import HeldToken
 from pushgateway.engine.session.vendor_session import VendorSession
 from pushgateway.engine.settings import LaneSettings
 from pushgateway.engine.workers import Workers
@@ -33,6 +34,7 @@ from pushgateway.model.outcome import Outcome
 from pushgateway.model.push import Push
 from pushgateway.model.reason import Reason, Status
 from pushgateway.observe.traces import BatchTrace
+from pushgateway.transport.slots import Slots
 from pushgateway.vendor import AccessToken, Batching
 from pushgateway.vendor.refusals import NoVerdict, Refused
 from pushgateway.vendor.text import most_quoted
@@ -64,65 +66,49 @@ class Endpoint:
         self.name = name
         self.gate = gate
         self.line = line
-        self._settings = settings
+        self.settings = settings
         self._completions = completions
         self._requeue = requeue
         self._retry = retry
         self._loop = asyncio.get_running_loop()
         self.workers = Workers(settings.options.connections, self)
-        self._build_lock = asyncio.Lock()  # fair: first come, first served
+        self._build_lock = Slots(1)
         self._in_line = 0  # workers that wait for the lock, or with it for the gate or a login
         self._alarm: asyncio.Future[None] | None = None
         self._access: AccessToken | None = None  # of the last batch, for traces
-
-    # What its workers ask
-
-    @property
-    def linger(self) -> float:
-        """See `workers.Work`."""
-        return self._settings.linger
-
-    @property
-    def batch_size(self) -> int:
-        """See `workers.Work`."""
-        return self._settings.batch_size
-
-    @property
-    def waiting(self) -> int:
-        """See `workers.Work`."""
-        return self.line.size
-
-    def batches(self, most: int) -> int:
-        """See `workers.Work`."""
-        return self.line.batches(self._settings.batch_size, most)
+        self._held: HeldToken | None = None  # the access token of `_held_by`, until it has to be asked for again
+        self._held_by: VendorSession | None = None
 
     async def send_next(self) -> None:
         """Wait until something may leave, cut a batch at the last moment, and see it through to its end."""
-        self._settings.catch_up()
-        session = self._settings.session
+        if self.settings.renewal is not None:
+            self.settings.catch_up()
+        session = self.settings.session
         failure: Refused | NoVerdict | None = None
-        access = session.held(self.name)
-        if access is None or self._in_line or self._build_lock.locked() or self._delay() > 0:
+        access = self._usable_access(session)
+        if access is None or self._in_line or self._delay() > 0 or not self._build_lock.take():
             access, failure = await self.workers.interruptible(self._ready(session))
-        else:
-            # Nothing has to be waited for: nearly always, and at a tenth of the price.
-            await self._build_lock.acquire()
         delivery: Delivery | None = None
         try:
             delivery = self._cut(session, access)
         finally:
             if delivery is None:
-                self._build_lock.release()
+                self._build_lock.give_back()
         if delivery is None:
             await asyncio.sleep(0)  # what is answered here is answered without holding the loop
             return
         self.workers.note_departure()
         try:
             if failure is None:
-                await self._deliver(delivery, access)
+                try:
+                    outcomes = await delivery.send(access)
+                except Exception as failed:
+                    self._failed(delivery, failed)
+                else:
+                    self._answered(delivery, outcomes)
             else:
                 delivery.failed(failure, login=True)
-                self._conclude(delivery, [results.before(push, failure) for push in delivery.pushes])
+                self._conclude(delivery, [results.before(push, failure) for push in delivery.batch])
                 delivery.built()
                 await asyncio.sleep(0)  # a long queue fails without holding the loop
         except asyncio.CancelledError:
@@ -138,7 +124,7 @@ class Endpoint:
     def called(self, run: Run, *, alone: bool) -> None:
         """A run came into its line; one that is `alone` in its request, or in haste, waits for no others."""
         if not self.workers.called:
-            self.workers.call(at_once=alone or run.deadline - run.begun <= self._settings.in_haste)
+            self.workers.call(at_once=alone or run.deadline - run.begun <= self.settings.in_haste)
         if run.priority is Priority.URGENT:
             self.wake()
 
@@ -161,11 +147,12 @@ class Endpoint:
         afterwards."""
         self._in_line += 1
         try:
-            await self._build_lock.acquire()
+            if not self._build_lock.take():
+                await self._build_lock.wait()
             try:
                 return await self._pass_gate(session)
             except BaseException:
-                self._build_lock.release()
+                self._build_lock.give_back()
                 raise
         finally:
             self._in_line -= 1
@@ -182,6 +169,15 @@ class Endpoint:
                 return None, failed
             if not self._delay():  # much may have happened while we logged in
                 return access, None
+
+    def _usable_access(self, session: VendorSession) -> AccessToken | None:
+        """The access token, where there is one and nothing has to be done for it. The cache is asked when that may have
+        changed, because to ask it for each request costs 5 of 100 microseconds."""
+        held = self._held
+        if held is None or held.is_forgotten or session is not self._held_by or self._loop.time() >= held.renew:
+            held = self._held = session.held(self.name)
+            self._held_by = session
+        return None if held is None else held.access
 
     def _delay(self) -> float:
         line = self.line
@@ -201,13 +197,13 @@ class Endpoint:
 
     def _cut(self, session: VendorSession, access: AccessToken | None) -> Delivery | None:
         """The next batch with a permit to leave; None where there is none, because its pushes were answered here."""
-        self._settings.catch_up()
-        if session is not self._settings.session:
+        self.settings.catch_up()
+        if session is not self.settings.session:
             return None  # replaced meanwhile: begin anew with the new settings
-        settings, gate, completions, now = self._settings, self.gate, self._completions, self._loop.time()
+        settings, gate, completions, now = self.settings, self.gate, self._completions, self._loop.time()
         room = gate.next_size(now, settings.batch_size)
-        batching = self._batching(now) if gate.size_limit.is_known else settings.terms.batching
-        runs, part = self.line.cut(batching, settings.terms.weigh, room)
+        batching = self._batching(now) if gate.size_limit.is_known else settings.vendor.batching
+        runs, part = self.line.cut(batching, settings.vendor.weigh, room)
         runs = completions.still_wanted(runs, now, gate.seconds_needed)
         if gate.contents:
             runs = self._without_refused(runs, now)
@@ -222,8 +218,8 @@ class Endpoint:
 
     def _permitted(self, runs: list[Run], part: Hashable, access: AccessToken | None) -> Delivery:
         """A delivery of these, which may leave now."""
-        gate, session, now = self.gate, self._settings.session, self._loop.time()
-        if (signer := self._settings.options.signer) is not None:
+        gate, session, now = self.gate, self.settings.session, self._loop.time()
+        if (signer := self.settings.options.signer) is not None:
             for run in runs:
                 run.change(signer.on)
         for run in runs:
@@ -240,7 +236,7 @@ class Endpoint:
             gate=gate,
             session=session,
             completions=self._completions,
-            release=self._build_lock.release,
+            release=self._build_lock.give_back,
             over=self.wake,
         )
 
@@ -253,7 +249,7 @@ class Endpoint:
 
     def _batching(self, now: float) -> Batching:
         """The plug-in's, with the size of requests that was found to be the most."""
-        batching, most = self._settings.terms.batching, self.gate.size_limit.current(now)
+        batching, most = self.settings.vendor.batching, self.gate.size_limit.current(now)
         if most >= (batching.max_bytes or math.inf):
             return batching
         return attrs.evolve(batching, max_bytes=max(1, int(most)))
@@ -284,7 +280,7 @@ class Endpoint:
 
         `content`: a number for what is sent, as in `Breaker.refused`.
 
-        Raises what `attempt` raises, and `Refused` where waiting would be in vain, with `EXPIRED` when the deadline
+        Raises what `attempt` raises, and `Refused` where waiting cannot help, with `EXPIRED` when the deadline
         comes first.
         """
         try:
@@ -302,17 +298,20 @@ class Endpoint:
                 gate.failed(self._loop.time(), permit, error, quota, content)
             raise
         finally:
-            self.workers.free.release()
+            self.workers.connections.give_back()
             gate.release(self._loop.time, permit)
             self.wake()
 
     async def _pass(self, quota: str, targets: int, deadline: float) -> tuple[Gate, Permit]:
         """Get a connection, to be given back, and through the gate."""
         self._refuse(quota, deadline)  # before standing in line for nothing
-        await self.workers.free.acquire()
+        if not self.workers.connections.take():
+            await self.workers.connections.wait()
         self._in_line += 1
         try:
-            async with self._build_lock:
+            if not self._build_lock.take():
+                await self._build_lock.wait()
+            try:
                 while True:
                     self._refuse(quota, deadline)
                     now = self._loop.time()
@@ -320,8 +319,10 @@ class Endpoint:
                     if delay <= 0:
                         return self.gate, self.gate.admit(now, targets)
                     await self._pause(delay)
+            finally:
+                self._build_lock.give_back()
         except BaseException:
-            self.workers.free.release()
+            self.workers.connections.give_back()
             raise
         finally:
             self._in_line -= 1
@@ -332,28 +333,32 @@ class Endpoint:
 
     # On its way
 
-    async def _deliver(self, delivery: Delivery, access: AccessToken | None) -> None:
-        """Send a batch; whatever happens on the way, each of its pushes has an outcome or another try afterwards."""
-        try:
-            outcomes = await delivery.session.with_access(self.name, access, delivery.ask, delivery.access_expired)
-            delivery.answered(outcomes)
-            if self.gate.contents:
-                taken = {push.notification for push, one in zip(delivery.pushes, outcomes, strict=True) if one.ok}
-                self.gate.contents.accepted(taken, self._loop.time())
-        except Refused as refused:
-            delivery.failed(refused)
-            if self._searched(delivery, refused):
+    def _answered(self, delivery: Delivery, outcomes: Sequence[Outcome]) -> None:
+        """The vendor answered about each push."""
+        delivery.answered(outcomes)
+        if self.gate.contents:
+            taken = {push.notification for push, one in zip(delivery.batch, outcomes, strict=True) if one.ok}
+            self.gate.contents.accepted(taken, self._loop.time())
+        self._conclude(delivery, outcomes)
+
+    def _failed(self, delivery: Delivery, error: Exception) -> None:
+        """The request was refused as a whole, had no verdict, or the plug-in failed. Each push has an outcome or
+        another try afterwards."""
+        has_left = delivery.of_this_try > 0
+        if isinstance(error, Refused):
+            delivery.failed(error)
+            if self._searched(delivery, error):
                 return
-            outcomes = results.refused(delivery.pushes, refused, asked=delivery.asked)
-        except NoVerdict as silent:
-            delivery.failed(silent)
-            outcomes = results.silent(delivery.pushes, silent)
-        except Exception as broken:
-            detail = delivery.session.blame(broken)
-            if not delivery.asked and delivery.size > 1:  # one push may be to blame, and finding it costs no request
+            outcomes = results.refused(delivery.batch, error, asked=has_left)
+        elif isinstance(error, NoVerdict):
+            delivery.failed(error)
+            outcomes = results.silent(delivery.batch, error)
+        else:
+            detail = delivery.session.vendor.blame(error)
+            if not has_left and delivery.pushes > 1:  # one push may be to blame, and finding it costs no request
                 self._halve(delivery, delivery.runs)
                 return
-            outcomes = results.broken(delivery.pushes, detail, asked=delivery.asked)
+            outcomes = results.broken(delivery.batch, detail, asked=has_left)
         self._conclude(delivery, outcomes)
 
     def _searched(self, delivery: Delivery, refused: Refused) -> bool:
@@ -365,17 +370,17 @@ class Endpoint:
         """
         if results.is_of_the_vendor(refused):
             return False
-        kept = results.kept(delivery.pushes, refused)
-        left = delivery.size - len(kept)
-        if not delivery.asked:
+        kept = results.kept(delivery.batch, refused)
+        left = delivery.pushes - len(kept)
+        if not delivery.of_this_try:
             is_common, probes = False, 0
         elif refused.about == "size":
             if left > 1:
-                sizes = [self._weigh(push) for place, push in enumerate(delivery.pushes) if place not in kept]
+                sizes = [self._weigh(push) for place, push in enumerate(delivery.batch) if place not in kept]
                 self.gate.size_limit.refused(self._loop.time(), sum(sizes))
             is_common, probes = False, 0
         else:
-            notes = {push.notification for place, push in enumerate(delivery.pushes) if place not in kept}
+            notes = {push.notification for place, push in enumerate(delivery.batch) if place not in kept}
             is_common, probes = self._judge_content(notes, left, delivery.part, refused)
         if left < 2 or is_common:
             return False
@@ -419,7 +424,7 @@ class Endpoint:
         base = part.of if isinstance(part, HalvedBatch) else part
         half = -(-size_of(runs) // 2)
         for run in runs:
-            run.attempts += delivery.asked
+            run.attempts += delivery.of_this_try > 0
         there = [run for run in runs if is_wanted(run)]
         if probes and (count := size_of(there)):
             alone, there = separate(there, range(0, count, max(1, count // probes))[:probes])
@@ -427,7 +432,7 @@ class Endpoint:
         self._requeue(there, HalvedBatch(half, base))
 
     def _weigh(self, push: Push) -> int:
-        return self._settings.terms.weigh(push.notification) + most_quoted(push.push_token.token + push.dedupe_id)
+        return self.settings.vendor.weigh(push.notification) + most_quoted(push.push_token.token + push.dedupe_id)
 
     def _conclude(self, delivery: Delivery, outcomes: Sequence[Outcome]) -> None:
         """Give each push its outcome, or another try."""

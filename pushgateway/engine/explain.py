@@ -1,28 +1,33 @@
-"""What would be sent, and by which rules: without sending anything.
+"""What would be sent, and by which rules: without sending anything. Used by `Gateway.explain`.
 
-Pure. The plug-in's own exchange is begun and left at its first request, so what is told here cannot be another thing
-than what is sent; only the access token, which is not there yet, and the secrets of the certificate stand as words.
-What a plug-in does beyond its contract is an outcome here too. A `repr` shows no token and no content.
+Nothing here waits, sends or changes anything. The plug-in's own exchange is begun and left at its first request, so
+what is shown is what would be sent; only the access token, which is not there yet, and the secrets of the certificate
+are replaced by words. What a plug-in does beyond its contract is an outcome here too. A `repr` shows no token and no
+content.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import contextlib
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 import attrs
 
+from pushgateway.certificates.receipt_signing import ReceiptSigner
 from pushgateway.engine.broadcast import ended, parts
 from pushgateway.engine.hiding import Hider, secrets_of
-from pushgateway.engine.session import claims
-from pushgateway.engine.session.vendor_session import MAX_BREATHS
-from pushgateway.model.audience import Broadcast
+from pushgateway.engine.lanes import Lanes
+from pushgateway.engine.pushes.ids import derived
+from pushgateway.engine.session.plugin_guard import GuardedVendor, as_request, guarded
+from pushgateway.engine.session.vendor_session import MAX_CHECKPOINTS
+from pushgateway.model.audience import Broadcast, check_display, check_start
 from pushgateway.model.intent import Priority
 from pushgateway.model.outcome import BroadcastOutcome, Outcome
 from pushgateway.model.push import Push
 from pushgateway.model.reason import Reason, Status
-from pushgateway.model.secret import safe_repr, where
+from pushgateway.model.secret import safe_repr
 from pushgateway.vendor import Vendor
 from pushgateway.vendor.exchange import AccessToken, Exchange, Request
 from pushgateway.vendor.refusals import NoVerdict, Refused
@@ -34,6 +39,8 @@ SAVED_ID: Final = "ID-OF-THE-SAVED-CONTENT"
 """Stands in the second request of a broadcast where the first one's answer will be."""
 NEW_ID: Final = "0" * 32
 """Stands for the dedupe id of a push that has none: each gets a new one when it is sent."""
+BROADCAST_TIMEOUT = 300.0
+"""Seconds, the default of `Gateway.broadcast`."""
 
 
 @safe_repr
@@ -58,11 +65,11 @@ class Explanation:
     outcome: Outcome | BroadcastOutcome | None = None
     """How it would end here, without a request. None: the vendor decides."""
     rulings: tuple[Ruling, ...] = ()
-    """The rules that decide about it, each with its source and date, as the plug-in tells them."""
+    """The rules that decide about it, each with its source and date, as the plug-in gives them."""
     quota: str = ""
     """The class of daily quota it counts against; "" where there is one for all."""
     priority: Priority
-    """Its place among the pushes of the certificate that have to wait."""
+    """Its place among the certificate's pushes that have to wait."""
     timeout: float
     """Seconds from the call until its outcome must be there."""
 
@@ -73,7 +80,7 @@ class Explanation:
 
     @property
     def host(self) -> str:
-        """Whom it would go to, such as `https://api.push.oppomobile.com`; "" when nothing would leave."""
+        """The server that it would go to, such as `https://api.push.oppomobile.com`; "" when nothing would leave."""
         if not self.requests:
             return ""
         parts = urlsplit(self.requests[0].url)
@@ -90,58 +97,86 @@ class Explanation:
         return f"Explanation({self.certificate_id!r}, {self.brand}, {call}, {len(self.rulings)} rulings{ending})"
 
 
-def explain_obstacle(
-    asked: Push | Broadcast, brand: str | None, obstacle: tuple[Reason, str], timeout: float
-) -> Explanation:
-    """What stands in the way of everything that this certificate would send."""
-    return Explanation(
-        certificate_id=_key(asked),
-        brand=brand,
-        outcome=_not_sent(asked, *obstacle),
-        priority=_priority(asked),
-        timeout=timeout,
-    )
+def explain(asked: Push | Broadcast, lanes: Lanes, timeout: float, clock: Callable[[], float]) -> Explanation:
+    """What sending this would do, by the certificates in use. `timeout`: seconds for a push that names none. `clock`:
+    wall clock, epoch seconds.
 
-
-def explain(asked: Push | Broadcast, vendor: Vendor, timeout: float, hidden: Iterable[str] = ()) -> Explanation:
-    """What this plug-in makes of a push or a broadcast. `timeout`: seconds until its outcome must be there.
-
-    Every `Secret` of the plug-in's settings, and each text of `hidden`, is replaced by a word wherever it stands.
+    Every secret of the certificate and of the plug-in's settings is replaced by a word wherever it stands. Raises
+    `FieldError` for a broadcast that cannot be shown any more.
     """
-    return _without_secrets(
-        _explained(asked, vendor, timeout), Hider([*(one.reveal() for one in secrets_of(vendor)), *hidden])
-    )
+    if isinstance(asked, Push):
+        key, timeout = asked.push_token.certificate_id, asked.timeout or timeout
+        if not asked.dedupe_id:
+            message = asked.notification.dedupe_id
+            asked = asked.identified(derived(asked.push_token, message) if message else NEW_ID)
+    else:
+        key, timeout = asked.certificate_id, BROADCAST_TIMEOUT
+        check_start("Broadcast.start_at", asked.start_at, clock)
+        check_display(asked, clock)
+    obstacle, certificate, vendor = lanes.obstacle(key), lanes.certificate(key), lanes.vendor(key)
+    if obstacle is not None or certificate is None or vendor is None:
+        obstacle = obstacle or (Reason.CREDENTIALS, "there is no plug-in")
+        return Explanation(
+            certificate_id=key,
+            brand=lanes.brand(key),
+            outcome=_not_sent(asked, *obstacle),
+            priority=_priority(asked),
+            timeout=timeout,
+        )
+    guard = GuardedVendor(vendor, key, _ignore)
+    asked, hidden = _signed_for_receipts(asked, certificate.signer, guard)
+    secrets = [one.reveal() for one in (*secrets_of(vendor), *secrets_of(certificate))]
+    return _without_secrets(_explained(asked, guard, timeout), Hider([*secrets, *hidden]))
 
 
-def _explained(asked: Push | Broadcast, vendor: Vendor, timeout: float) -> Explanation:
+def _ignore(sentence: str) -> None:
+    """Nothing is logged: what a plug-in does wrong stands in the explanation."""
+
+
+def _signed_for_receipts(
+    asked: Push | Broadcast, signer: ReceiptSigner | None, vendor: GuardedVendor
+) -> tuple[Push | Broadcast, Sequence[str]]:
+    """With its mark for receipts, where the certificate asks for them; and the texts in it that are secret."""
+    if signer is None:
+        return asked, ()
+    if isinstance(asked, Push):
+        asked = signer.on(asked)
+        own = "" if asked.callback is None else asked.callback.parameter
+        return asked, [*signer.hidden, *([own.rpartition(".")[2]] if own else [])]
+    with contextlib.suppress(Exception):  # of a plug-in whose answer is wrong: `_explained` reports it
+        if asked.audience.kind in vendor.receipt_audiences:
+            signed = signer.on_broadcast(asked, NEW_ID)
+            if signed is not asked:
+                return signed, [*signer.hidden, (signed.notification.receipt_parameter or "").rpartition(".")[2]]
+    return asked, signer.hidden
+
+
+def _explained(asked: Push | Broadcast, vendor: GuardedVendor, timeout: float) -> Explanation:
     found: dict[str, Any] = {}
     try:
-        found["dialect"] = claims.dialect(vendor)
-        found["quota"] = claims.quota(vendor, asked.notification)
-        found["rulings"] = claims.rulings(claims.asked(vendor.rulings, asked))
+        found["dialect"] = vendor.dialect
+        found["quota"] = vendor.quota(asked.notification)
+        found["rulings"] = vendor.rulings(asked)
         found |= _of_push(asked, vendor) if isinstance(asked, Push) else _of_broadcast(asked, vendor)
     except (Refused, NoVerdict) as refused:
         reason = refused.reason if isinstance(refused, Refused) else Reason.UNAVAILABLE
         found["outcome"] = _not_sent(asked, reason, refused.detail)
     except BaseException as broken:
-        claims.passed_on(broken)
-        what = str(broken) if isinstance(broken, claims.BrokenPromise) else where(broken)
-        sentence = f"the {vendor.brand} plug-in broke its contract: {what}"
-        found["outcome"] = _not_sent(asked, Reason.CREDENTIALS, sentence)
+        found["outcome"] = _not_sent(asked, Reason.CREDENTIALS, vendor.blame(broken))
     return Explanation(
         certificate_id=_key(asked), brand=vendor.brand, priority=_priority(asked), timeout=timeout, **found
     )
 
 
-def _without_secrets(told: Explanation, hider: Hider) -> Explanation:
-    outcome = told.outcome
+def _without_secrets(found: Explanation, hider: Hider) -> Explanation:
+    outcome = found.outcome
     if outcome is not None:
         outcome = attrs.evolve(outcome, detail=hider.text(outcome.detail))
     return attrs.evolve(
-        told,
-        region=hider.text(told.region),
-        operation=hider.text(told.operation),
-        quota=hider.text(told.quota),
+        found,
+        region=hider.text(found.region),
+        operation=hider.text(found.operation),
+        quota=hider.text(found.quota),
         requests=tuple(
             Request(
                 one.method,
@@ -149,44 +184,44 @@ def _without_secrets(told: Explanation, hider: Hider) -> Explanation:
                 {hider.text(name): hider.text(value) for name, value in one.headers.items()},
                 hider.content(one.content),
             )
-            for one in told.requests
+            for one in found.requests
         ),
         outcome=outcome,
         rulings=tuple(
-            attrs.evolve(one, field=hider.text(one.field), verdict=hider.text(one.verdict)) for one in told.rulings
+            attrs.evolve(one, field=hider.text(one.field), verdict=hider.text(one.verdict)) for one in found.rulings
         ),
     )
 
 
-def _of_push(push: Push, vendor: Vendor) -> dict[str, Any]:
-    region = claims.region(vendor, push.push_token.token)
-    request, result = _first(vendor.push([push]))
+def _of_push(push: Push, vendor: GuardedVendor) -> dict[str, Any]:
+    region = vendor.region(push.push_token.token)
+    request, result = _first(vendor.plugin.push([push]))
     if request is None:
         (outcome,) = result
         return {"region": region, "outcome": outcome}
-    operation = claims.operation(vendor, request)
-    return {"region": region, "operation": operation, "requests": (_signed(request, vendor, region),)}
+    operation = vendor.operation(request)
+    return {"region": region, "operation": operation, "requests": (_authorized(request, vendor.plugin, region),)}
 
 
-def _of_broadcast(broadcast: Broadcast, vendor: Vendor) -> dict[str, Any]:
-    kind = broadcast.audience.kind
-    if kind not in claims.audiences(vendor):
+def _of_broadcast(broadcast: Broadcast, vendor: GuardedVendor) -> dict[str, Any]:
+    kind, plugin = broadcast.audience.kind, vendor.plugin
+    if kind not in vendor.audiences:
         raise Refused(Reason.UNSUPPORTED, detail=f"{vendor.brand} has no broadcast to {kind.value}")
     (region, part), *rest = parts(vendor, broadcast.audience)
     first = attrs.evolve(broadcast, audience=part)
-    saving, saved = vendor.save(first), ""
+    saving, saved = plugin.save(first), ""
     requests: list[Request] = []
     if saving is not None:
         request, result = _first(saving)
         saved = SAVED_ID if request is not None else result[0]
         requests += [] if request is None else [request]
-    request, result = _first(vendor.broadcast(first, saved))
+    request, result = _first(plugin.broadcast(first, saved))
     if request is None:
         return {"region": region, "outcome": result}
     return {
         "region": region,
-        "operation": claims.operation(vendor, request),
-        "requests": tuple(_signed(one, vendor, region) for one in (*requests, request)),
+        "operation": vendor.operation(request),
+        "requests": tuple(_authorized(one, plugin, region) for one in (*requests, request)),
         "more_parts": len(rest),
     }
 
@@ -194,10 +229,10 @@ def _of_broadcast(broadcast: Broadcast, vendor: Vendor) -> dict[str, Any]:
 def _first(exchange: Exchange[Any]) -> tuple[Request | None, Any]:
     """Its first request, or its result when it asks nothing. It goes no further."""
     try:
-        for _ in range(MAX_BREATHS):
-            request = claims.asked(next, exchange)
+        for _ in range(MAX_CHECKPOINTS):
+            request = guarded(next, exchange)
             if request is not None:
-                return claims.request("the exchange", request), None
+                return as_request("the exchange", request), None
     except StopIteration as done:
         return None, done.value
     finally:
@@ -205,11 +240,11 @@ def _first(exchange: Exchange[Any]) -> tuple[Request | None, Any]:
     raise RuntimeError("an exchange with too many yields")
 
 
-def _signed(request: Request, vendor: Vendor, region: str) -> Request:
+def _authorized(request: Request, vendor: Vendor, region: str) -> Request:
     login = vendor.login(region, 0.0)
     if login is None:
         return request
-    login.close()  # only asked whether there is one
+    login.close()  # only to know whether there is one
     return vendor.authorize(request, AccessToken(ACCESS_TOKEN, 86400.0))
 
 

@@ -18,8 +18,7 @@ from pushgateway.engine.options import LaneOptions
 from pushgateway.engine.pushes.completion import TURN, Completions
 from pushgateway.engine.pushes.queue import Queue
 from pushgateway.engine.pushes.runs import Run, is_wanted
-from pushgateway.engine.session import claims
-from pushgateway.engine.session.plugin_guard import GuardedVendor, Route
+from pushgateway.engine.session.plugin_guard import GuardedVendor, Route, as_text, raise_again
 from pushgateway.engine.session.vendor_session import VendorSession
 from pushgateway.engine.settings import LaneSettings
 from pushgateway.model.outcome import Outcome
@@ -27,7 +26,6 @@ from pushgateway.model.reason import Reason, Status
 from pushgateway.observe.emitter import Emitter
 from pushgateway.observe.traces import Traces
 from pushgateway.transport.limit import read_arrived
-from pushgateway.vendor import Vendor
 from pushgateway.vendor.refusals import Refused
 
 
@@ -77,7 +75,7 @@ class Lane:
         self._adopt()
 
     def _adopt(self) -> None:
-        self.completions.deduplicates = self.settings.terms.deduplicates
+        self.completions.deduplicates = self.settings.vendor.deduplicates
         self.gathers = self.settings.batch_size > 1
         """Whether pushes may share a request, and so travel as columns."""
 
@@ -125,14 +123,9 @@ class Lane:
         return self.settings.session
 
     @property
-    def vendor(self) -> Vendor:
+    def vendor(self) -> GuardedVendor:
         """By the settings that it works with; after a reload these may be the old ones for some turns of the loop."""
-        return self.settings.session.vendor
-
-    @property
-    def terms(self) -> GuardedVendor:
-        """What the plug-in says, by the same settings."""
-        return self.settings.terms
+        return self.settings.vendor
 
     @property
     def signer(self) -> ReceiptSigner | None:
@@ -161,7 +154,7 @@ class Lane:
         """One of the vendor's servers. Raises `BrokenPromise` for a name that is no text."""
         endpoint = self._endpoints.get(name)
         if endpoint is None:
-            name = claims.text("region()", name)
+            name = as_text("region()", name)
             endpoint = self._endpoints[name] = Endpoint(
                 name,
                 self._gate(name),
@@ -177,10 +170,10 @@ class Lane:
         settings = self.settings
         return Gate(
             settings.session.certificate_id,
-            settings.session.vendor.brand,
+            settings.vendor.brand,
             region,
-            rates=settings.options.rates(settings.terms.rates),
-            day_offset=settings.terms.day_offset,
+            rates=settings.options.rates(settings.vendor.rates),
+            day_offset=settings.vendor.day_offset,
             emitter=self._emitter,
             clock=self._clock,
             rng=self._rng,
@@ -200,8 +193,8 @@ class Lane:
             run.trace = None
             if self._is_over:
                 self.completions.not_sent(run, Reason.CLOSED, CLOSED)
-            elif self.settings.terms.fault:
-                self.completions.not_sent(run, Reason.CREDENTIALS, self.settings.terms.fault)
+            elif self.settings.vendor.fault:
+                self.completions.not_sent(run, Reason.CREDENTIALS, self.settings.vendor.fault)
             else:
                 self._line_up(run, part)
 
@@ -215,12 +208,12 @@ class Lane:
         try:
             routes = self._routes(run, part)
         except BaseException as broken:
-            claims.passed_on(broken)
+            raise_again(broken)
             if run.size > 1:  # each is asked about alone, and those at which the plug-in fails end
                 for one in run.apart():
                     self._line_up(one, part)
                 return
-            detail = self.settings.session.blame(broken)
+            detail = self.settings.vendor.blame(broken)
             self.completions.not_sent(run, Reason.CREDENTIALS, detail)
             return
         refused: list[tuple[Run, Refused]] = []
@@ -239,7 +232,7 @@ class Lane:
     def _routes(self, run: Run, part: Hashable) -> Sequence[tuple[Route, Run]]:
         """Where the pushes of a run go: a run for each route, of which the endpoint is there. Raises what the plug-in
         raises, before anything was changed."""
-        route = self.settings.terms.route(run.push_tokens, run.notifications, part)
+        route = self.settings.vendor.route(run.push_tokens, run.notifications, part)
         if isinstance(route, list):
             for region in {region for region, _, _ in route}:
                 self.endpoint(region)

@@ -23,6 +23,7 @@ from pushgateway.engine.endpoint import CLOSED
 from pushgateway.engine.lane import Lane
 from pushgateway.engine.options import LaneOptions
 from pushgateway.engine.session.access_tokens import AccessTokens
+from pushgateway.engine.session.plugin_guard import GuardedVendor
 from pushgateway.engine.session.vendor_session import FairTurn, VendorSession
 from pushgateway.model.errors import FieldError, PluginError
 from pushgateway.model.outcome import CertificateCheck
@@ -210,7 +211,7 @@ class Lanes:
         """After a reload. A lane takes new settings when it decides something next, and at the latest in some turns of
         the loop: thousands of them at once would hold it."""
         vendor = self._vendors.get(key)
-        if vendor is lane.vendor:
+        if vendor is lane.vendor.plugin:
             lane.settings.renewal = None
             return
         if isinstance(vendor, Vendor) and vendor.brand == lane.brand:
@@ -260,6 +261,7 @@ class Lanes:
         if self._access is None:
             self._access = AccessTokens(wall=self._clock, monotonic=asyncio.get_running_loop().time, rng=self._rng)
         serial = next(self._serials)
+        guarded = GuardedVendor(vendor, key, self._emitter.complain, self._certificates[key].signer)
         return VendorSession(
-            key, vendor, self._transport, self._access, self._request_timeout, self._emitter, self._fair_turn, serial
+            key, guarded, self._transport, self._access, self._request_timeout, self._emitter, self._fair_turn, serial
         )

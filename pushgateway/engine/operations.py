@@ -1,8 +1,8 @@
 """A vendor's own operations, carried through a certificate's lane: aliases, statistics, pictures.
 
-Law of this file: it knows no vendor's operation; whatever public method of a plug-in returns a `Call` is one. A call
-has the access token of pushes and a gate of its own, and always ends in a `CallOutcome`. What may not be done twice is
-not asked twice.
+No vendor's operation is named here; each public method of a plug-in that returns a `Call` is one. A call has the access
+token of pushes and a gate of its own, and always ends in a `CallOutcome`. What may not be done twice is not asked
+twice. Used by `Gateway.vendor`.
 """
 
 from __future__ import annotations
@@ -17,21 +17,19 @@ from typing import Any, Concatenate, Generic, ParamSpec, TypeAlias, TypeVar, get
 import attrs
 
 from pushgateway.engine.endpoint import CLOSED
-from pushgateway.engine.flow_control.patience import Retrying
 from pushgateway.engine.flow_control.retry import TEMPORARY
 from pushgateway.engine.lane import Lane
 from pushgateway.engine.lanes import Lanes
-from pushgateway.engine.session import claims
-from pushgateway.engine.session.claims import BrokenPromise
+from pushgateway.engine.session.plugin_guard import BrokenPromise, as_text, guarded
 from pushgateway.engine.session.vendor_session import Ask, VendorSession
-from pushgateway.engine.tasks import SupervisedTasks
+from pushgateway.engine.tasks import Retrying, SupervisedTasks
 from pushgateway.model.errors import FieldError
 from pushgateway.model.outcome import CallOutcome
 from pushgateway.model.reason import Reason, Status
 from pushgateway.model.secret import safe_repr
 from pushgateway.observe.events import CallDone
 from pushgateway.transport.limit import ARRIVED, within
-from pushgateway.vendor import AccessToken, Vendor
+from pushgateway.vendor import Request, Vendor
 from pushgateway.vendor.operation import Call
 from pushgateway.vendor.refusals import NoVerdict, Refused
 
@@ -62,19 +60,19 @@ def _is_operation(vendor: type[Vendor], name: str) -> bool:
 class Operations:
     """The operations of one certificate's vendor: `outcome = await gateway.vendor(7005).statistics(message, task)`.
 
-    Each is called with the arguments of the plug-in's method of that name and gives a `CallOutcome`; it never raises
-    for a vendor's or a network's sake. A name that is no operation is an `AttributeError` that lists them, wrong
+    Each is called with the arguments of the plug-in's method of that name and gives a `CallOutcome`; it raises
+    nothing because of a vendor or a network. A name that is no operation is an `AttributeError` that lists them, wrong
     arguments are a `TypeError`, as for any method. `ask` is the same for a type checker.
     """
 
     def __init__(
-        self, certificate_id: str, lanes: Lanes, under_way: SupervisedTasks, patience: Callable[[], Retrying]
+        self, certificate_id: str, lanes: Lanes, under_way: SupervisedTasks, retrying: Callable[[], Retrying]
     ) -> None:
-        """`patience`: asked anew for each call, in the gateway's event loop."""
+        """`retrying`: called anew for each call, in the gateway's event loop."""
         self._certificate_id = certificate_id
         self._lanes = lanes
         self._under_way = under_way
-        self._patience = patience
+        self._retrying = retrying
 
     async def ask(
         self, operation: Callable[Concatenate[V, P], Call[R]], *args: P.args, **kwargs: P.kwargs
@@ -115,27 +113,48 @@ class Operations:
         return self._lanes.vendor(self._certificate_id)
 
     async def _call(self, name: str, /, *args: Any, **kwargs: Any) -> CallOutcome[Any]:
-        patience = self._patience()
+        retrying = self._retrying()
         obstacle = self._lanes.obstacle(self._certificate_id)
         if obstacle is not None:
             return self._not_sent(name, *obstacle)
         lane = self._lanes.lane(self._certificate_id)
-        method = getattr(lane.session.vendor, name)
+        method = getattr(lane.session.vendor.plugin, name)
         inspect.signature(method).bind(*args, **kwargs)  # the caller's own mistake: raises TypeError
         call: Call[Any] | Exception
         try:
-            call = claims.asked(method, *args, **kwargs)
+            call = guarded(method, *args, **kwargs)
         except FieldError:
             raise  # the same: an argument of a wrong type
         except Exception as failed:
             call = failed
-        calling: Calling[Any] = Calling(lane, name, call, patience)
+        calling: Calling[Any] = Calling(lane, name, call, retrying)
         return await self._under_way.see_through(calling.run())
 
 
 def _missing(vendor: Vendor, name: str) -> str:
     known = ", ".join(sorted(operations_of(type(vendor))))
     return f"{vendor.brand} has no operation {name!r}; it has: {known}"
+
+
+class _CallAsk(Ask):
+    """A call, of which nothing leaves after the deadline."""
+
+    __slots__ = ("_deadline",)
+
+    def __init__(self, deadline: float) -> None:
+        """`deadline`: loop seconds. Name and region are set once the plug-in has named them."""
+        super().__init__("call", "")
+        self._deadline = deadline
+
+    def is_late(self) -> bool:
+        """Whether the deadline has passed."""
+        return asyncio.get_running_loop().time() >= self._deadline
+
+    def leaving(self, request: Request) -> None:
+        """See `Ask`. Raises `TimeoutError` after the deadline: what arrived late is still read."""
+        if self.is_late():
+            raise TimeoutError
+        super().leaving(request)
 
 
 @safe_repr
@@ -148,22 +167,19 @@ class Calling(Generic[R]):
     """Of the plug-in's method; once that was called, what the vendor calls it."""
     call: Call[R] | Exception
     """Or what the plug-in raised when it was to be made."""
-    patience: Retrying
+    retrying: Retrying
     session: VendorSession = attrs.field(init=False)
+    _ask: _CallAsk = attrs.field(init=False)
     _repeatable: bool = attrs.field(default=True, init=False)
-    _requests: int = attrs.field(default=0, init=False)
-    _of_this_try: int = attrs.field(default=0, init=False)
-    """Requests of the present attempt; none: what ends it was found before any."""
     _last: Refused | None = attrs.field(default=None, init=False)
-    """What the vendor said last, where it refused an attempt."""
-    _doubtful: bool = attrs.field(default=False, init=False)
-    """An attempt ended without a verdict."""
+    """How the vendor refused the last try, where it did."""
 
     def __attrs_post_init__(self) -> None:
         self.session = self.lane.session
+        self._ask = _CallAsk(self.retrying.deadline)
 
     async def run(self) -> CallOutcome[R]:
-        """Carry it out, and tell."""
+        """Carry it out, and report it to observers."""
         loop = asyncio.get_running_loop()
         begun = loop.time()
         outcome = await self._run()
@@ -181,26 +197,25 @@ class Calling(Generic[R]):
         return outcome
 
     async def _run(self) -> CallOutcome[R]:
-        left = self.patience.deadline - asyncio.get_running_loop().time()
-        limit = within(left, lambda: self._requests, ARRIVED)
+        left = self.retrying.deadline - asyncio.get_running_loop().time()
+        limit = within(left, lambda: self._ask.requests, ARRIVED)
         try:
             with limit:
                 return self._ended(Status.ACCEPTED, value=await self._value())
         except Refused as refused:
-            asked = self._of_this_try or refused is self._last
-            return self._ended(Status.REJECTED if asked else Status.NOT_SENT, refused.reason, refused.detail, refused)
+            status = Status.REJECTED if refused is self._last else self._ask.ending(refused)
+            return self._ended(status, refused.reason, refused.detail, refused)
         except NoVerdict as silent:
-            status = Status.UNKNOWN if silent.sent else Status.NOT_SENT
-            return self._ended(status, self._why(silent), silent.detail)
+            return self._ended(self._ask.ending(silent), self._why(silent), silent.detail)
         except asyncio.CancelledError:
             # The gateway's end or the caller's: what is known so far must not be lost with it.
             return self._cut_off(Reason.CLOSED, CLOSED)
         except Exception as broken:
-            late = isinstance(broken, TimeoutError) and (limit.expired or self._is_late())
-            if late and self._last is not None and not self._of_this_try:
+            late = isinstance(broken, TimeoutError) and (limit.expired or self._ask.is_late())
+            if late and self._last is not None and not self._ask.of_this_try:
                 return self._ended(Status.REJECTED, self._last.reason, self._last.detail, self._last)
             reason = Reason.EXPIRED if late else Reason.CREDENTIALS
-            return self._cut_off(reason, "the deadline passed" if late else self.session.blame(broken))
+            return self._cut_off(reason, "the deadline passed" if late else self.session.vendor.blame(broken))
 
     async def _value(self) -> R:
         call = self.call
@@ -208,62 +223,48 @@ class Calling(Generic[R]):
             raise call
         if not isinstance(call, Call):
             raise BrokenPromise(f"{self.name}() gives no Call")
-        self.name, self._repeatable = claims.text("Call.name", call.name), bool(call.repeatable)
-        region = claims.text("Call.region", call.region)
+        self.name, self._repeatable = as_text("Call.name", call.name), bool(call.repeatable)
+        region = as_text("Call.region", call.region)
+        self._ask.name, self._ask.region = self.name, region
         # A gate of its own: a server of pictures that is down, a right that the app lacks for statistics or a day's
         # share of one operation that is used up must not stop pushes.
         gate = f"{region}:{self.name}"
         attempt = functools.partial(self._attempt, call, region)
 
         async def ask() -> R:
-            return await self.lane.endpoint(gate).ask("", 0, self.patience.deadline, attempt, content=id(self))
+            return await self.lane.endpoint(gate).ask("", 0, self.retrying.deadline, attempt, content=id(self))
 
-        return await self.patience.persist(ask, self._may_repeat)
+        return await self.retrying.run(ask, self._may_repeat)
 
     async def _attempt(self, call: Call[R], region: str) -> R:
-        self._of_this_try = 0
+        self._ask.begin_try()
         if (refusal := self.lane.refusal) is not None:
             raise Refused(refusal[0], detail=refusal[1])
         session = self.session
         if self.lane.session is not session:
             raise Refused(Reason.CREDENTIALS, detail=CHANGED)
         access = await session.login(region)
-        ask = Ask("call", region, asking=self._asking, name=self.name)
-
-        async def once(access: AccessToken | None) -> R:
-            return await session.run(claims.asked(call.begin), access, ask)
-
-        return await session.with_access(region, access, once, self._expired)
-
-    def _is_late(self) -> bool:
-        return asyncio.get_running_loop().time() >= self.patience.deadline
-
-    def _asking(self) -> None:
-        if self._is_late():
-            raise TimeoutError  # what arrived late is still read, but nothing more leaves
-        self._requests += 1
-        self._of_this_try += 1
-
-    def _expired(self) -> None:
-        self._of_this_try = 0  # what was asked with that access token was refused, readably
+        return await session.run_with_access(access, functools.partial(guarded, call.begin), self._ask)
 
     def _may_repeat(self, failure: Refused | NoVerdict) -> bool:
         # Of several requests the first ones may have done something, whatever became of the last.
-        harmless = self._repeatable or self._of_this_try <= 1
+        ask = self._ask
+        harmless = self._repeatable or ask.of_this_try <= 1
         if isinstance(failure, Refused):
-            if self._of_this_try:
-                self._last, self._of_this_try = failure, 0  # readable: whatever ends it from now on, nothing is open
+            if ask.of_this_try:
+                self._last = failure  # readable: whatever ends it from now on, nothing is in doubt
+                ask.begin_try()
             return failure.reason in TEMPORARY and harmless
-        self._doubtful = self._doubtful or failure.sent
+        ask.doubtful = ask.doubtful or failure.sent
         return self._repeatable or (harmless and not failure.sent)
 
     def _why(self, silent: NoVerdict) -> Reason:
         if silent.sent:
             return Reason.NO_VERDICT
-        return Reason.EXPIRED if self._is_late() else Reason.UNAVAILABLE
+        return Reason.EXPIRED if self._ask.is_late() else Reason.UNAVAILABLE
 
     def _cut_off(self, reason: Reason, detail: str) -> CallOutcome[R]:
-        if self._of_this_try:
+        if self._ask.of_this_try:
             return self._ended(Status.UNKNOWN, Reason.NO_VERDICT, f"{detail} while the vendor was asked")
         return self._ended(Status.NOT_SENT, reason, detail)
 
@@ -275,7 +276,7 @@ class Calling(Generic[R]):
         refused: Refused | None = None,
         value: R | None = None,
     ) -> CallOutcome[R]:
-        if self._doubtful and status is not Status.ACCEPTED:
+        if self._ask.doubtful and status is not Status.ACCEPTED:
             # What was refused now proves nothing about the attempt before.
             detail = f"an earlier attempt had no verdict; the last one ended {status.value}" + f": {detail}" * bool(
                 detail
@@ -291,5 +292,5 @@ class Calling(Generic[R]):
             vendor_message=None if refused is None else refused.message,
             detail=detail,
             retry_after=None if refused is None else refused.retry_after,
-            attempts=self._requests,
+            attempts=self._ask.requests,
         )

@@ -16,7 +16,7 @@ class LaneSettings:
     hold the loop.
     """
 
-    __slots__ = ("batch_size", "in_haste", "linger", "options", "renewal", "session", "terms")
+    __slots__ = ("batch_size", "in_haste", "linger", "options", "renewal", "session", "vendor")
 
     def __init__(self, session: VendorSession, options: LaneOptions) -> None:
         self.renewal: Callable[[], None] | None = None
@@ -26,11 +26,11 @@ class LaneSettings:
     def adopt(self, session: VendorSession, options: LaneOptions) -> None:
         """Take these."""
         self.session = session
-        self.terms = GuardedVendor(session, options.signer)
+        self.vendor: GuardedVendor = session.vendor
         self.options = options
         self.linger = options.linger
         self.in_haste = 2 * self.linger  # seconds; a push with no more time than that waits for no others
-        self.batch_size = max(1, self.terms.batching.size) if self.linger > 0 else 1
+        self.batch_size = max(1, self.vendor.batching.size) if self.linger > 0 else 1
 
     def catch_up(self) -> None:
         """Take the settings of the last reload, if that was not done yet."""

@@ -1,16 +1,23 @@
-"""What a caller waits for and the gateway ends: broadcasts and vendors' own operations.
+"""Work beside the queue, for which a caller waits: broadcasts and vendors' own operations.
 
-Law of this file: a caller that goes takes its work with it; the gateway's end gives each piece a grace and waits until
-it has said what became of it. Nothing is left running.
+`Retrying` repeats it within a deadline. `SupervisedTasks` ends it: with its caller, if that is cancelled, or with the
+gateway, after a grace and with an outcome. Nothing is left running.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+import random
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeVar
 
+import attrs
+
+from pushgateway.engine.flow_control.retry import RetryPolicy
+from pushgateway.model.reason import Reason
+from pushgateway.model.secret import safe_repr
 from pushgateway.transport.limit import read_arrived
+from pushgateway.vendor.refusals import NoVerdict, Refused
 
 R = TypeVar("R")
 
@@ -33,7 +40,7 @@ class SupervisedTasks:
             raise
 
     async def aclose(self, grace: float) -> None:
-        """Wait for what is there for up to `grace` seconds, then cut it off."""
+        """Wait for up to `grace` seconds for what is there, then cut it off."""
         tasks = set(self._tasks)
         if not tasks:
             return
@@ -43,3 +50,35 @@ class SupervisedTasks:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+@safe_repr
+@attrs.frozen
+class Retrying:
+    """Repeats what goes beside the queue, a broadcast or an operation, within a deadline. It counts tries and waits
+    between them; what may be repeated without harm is for the caller to say."""
+
+    policy: RetryPolicy
+    rng: random.Random
+    deadline: float
+    """On the loop's clock."""
+
+    async def run(self, attempt: Callable[[], Awaitable[R]], may_repeat: Callable[[Refused | NoVerdict], bool]) -> R:
+        """What `attempt` returns. Raises what it raises when that may not be repeated or no tries or time are left."""
+        number = 0
+        failure: Refused | NoVerdict | None = None
+        while True:
+            number += 1
+            try:
+                return await attempt()
+            except (Refused, NoVerdict) as failed:
+                if failure is not None and isinstance(failed, Refused) and failed.reason is Reason.EXPIRED:
+                    raise failure from None  # it could not leave again: the last answer counts
+                if not may_repeat(failed):
+                    raise
+                failure = failed
+            hint = failure.retry_after if isinstance(failure, Refused) else None
+            delay = self.policy.delay(number, self.rng.random(), hint)
+            if number >= self.policy.attempts or asyncio.get_running_loop().time() + delay >= self.deadline:
+                raise failure
+            await asyncio.sleep(delay)

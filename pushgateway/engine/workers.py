@@ -11,26 +11,21 @@ import asyncio
 from collections.abc import Awaitable
 from typing import Protocol, TypeVar
 
+from pushgateway.engine.pushes.queue import Line
+from pushgateway.engine.settings import LaneSettings
+from pushgateway.transport.slots import Slots
+
 T = TypeVar("T")
 
 
 class Work(Protocol):
     """What the workers have to do."""
 
-    @property
-    def linger(self) -> float:
-        """Seconds that pushes may wait for others to share their request."""
-
-    @property
-    def batch_size(self) -> int:
-        """Pushes in a full batch; 1: pushes never share a request."""
-
-    @property
-    def waiting(self) -> int:
-        """Pushes that wait."""
-
-    def batches(self, most: int) -> int:
-        """How many batches wait; `most` is as good as more."""
+    settings: LaneSettings
+    """`linger`: seconds that pushes may wait for others to share their request. `batch_size`: pushes in a full batch;
+    1: pushes never share a request."""
+    line: Line
+    """The pushes that wait."""
 
     async def send_next(self) -> None:
         """Send one batch and give its pushes their outcomes. Raises nothing but a cancellation."""
@@ -41,9 +36,9 @@ class Workers:
     is due."""
 
     def __init__(self, connections: int, work: Work) -> None:
-        self.free = asyncio.Semaphore(connections)
-        """Connections nobody uses; held by whoever asks the server something."""
-        self._connections = connections
+        self.connections = Slots(connections)
+        """One is taken by each request to the server, those of broadcasts and operations too."""
+        self._most = connections
         self._work = work
         self._loop = asyncio.get_running_loop()
         self._workers: set[asyncio.Task[None]] = set()
@@ -63,17 +58,17 @@ class Workers:
 
     def call(self, *, at_once: bool = False) -> None:
         """Have what waits sent: at once when it is due, otherwise when it has lingered."""
-        if self.called or self._dismissed or len(self._workers) >= self._connections:
+        if self.called or self._dismissed or len(self._workers) >= self._most:
             return
         if at_once or self._is_due():
-            if self._work.batch_size == 1:
+            if self._work.settings.batch_size == 1:
                 self._start()
                 return
             # Not in this very moment: sends of the same turn of the loop share a batch.
             self.called = True
             self._loop.call_soon(self._start)
         elif self._timer is None:
-            self._timer = self._loop.call_at(self._last_cut + self._work.linger, self._start)
+            self._timer = self._loop.call_at(self._last_cut + self._work.settings.linger, self._start)
 
     def note_departure(self) -> None:
         """A batch was cut: the next pushes gather from now on."""
@@ -106,8 +101,8 @@ class Workers:
         return workers
 
     def _is_due(self) -> bool:
-        work = self._work
-        return work.waiting >= work.batch_size or self._loop.time() >= self._last_cut + work.linger
+        settings = self._work.settings
+        return self._work.line.size >= settings.batch_size or self._loop.time() >= self._last_cut + settings.linger
 
     def _start(self) -> None:
         self.called = False
@@ -116,7 +111,8 @@ class Workers:
             self._timer = None
         if self._dismissed:
             return
-        for _ in range(self._work.batches(self._connections - len(self._workers) + self._about) - self._about):
+        work, free = self._work, self._most - len(self._workers)
+        for _ in range(work.line.batches(work.settings.batch_size, free + self._about) - self._about):
             self._about += 1
             self._workers.add(self._loop.create_task(self._run()))
 
@@ -126,9 +122,13 @@ class Workers:
         goes_on = True
         try:
             while True:
-                async with self.free:
+                if not self.connections.take():
+                    await self.connections.wait()
+                try:
                     await self._work.send_next()
-                if not self._work.waiting or not self._is_due():
+                finally:
+                    self.connections.give_back()
+                if not self._work.line.size or not self._is_due():
                     break
         except asyncio.CancelledError:
             goes_on = me in self._interrupted  # otherwise the loop comes to its end, and nothing is to be begun
@@ -137,7 +137,7 @@ class Workers:
             # Here and not in a callback of the task: a push that comes in between must find the place free.
             self._workers.discard(me)
             self._interrupted.discard(me)
-            if goes_on and self._work.waiting and not self._loop.is_closed():
+            if goes_on and self._work.line.size and not self._loop.is_closed():
                 self.call()
 
 

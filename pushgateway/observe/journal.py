@@ -7,6 +7,7 @@ stands as a digest that only who has the token can make again.
 
 from __future__ import annotations
 
+import asyncio
 import atexit
 import hashlib
 import itertools
@@ -29,7 +30,7 @@ from pushgateway.model.errors import FieldError
 from pushgateway.model.push import PushToken
 from pushgateway.model.receipt import Receipt
 from pushgateway.model.secret import safe_repr
-from pushgateway.observe.traces import Ended, make_trace
+from pushgateway.observe.traces import Ended, Traces, make_trace
 
 log = logging.getLogger(__name__)
 
@@ -278,3 +279,24 @@ def read_journal(path: str | Path, push_token: PushToken) -> Iterator[dict[str, 
                     told = json.loads(line)
                     if isinstance(told, dict) and told.get("certificate_id") == push_token.certificate_id:
                         yield told
+
+
+def make_traces(trace: int, journal: Journal | None, clock: Callable[[], float]) -> Traces | None:
+    """What keeps the last `trace` lives and writes the journal, if either is wanted. Raises `FieldError`."""
+    if isinstance(trace, bool) or not isinstance(trace, int) or trace < 0:
+        raise FieldError("Gateway.trace", "must be a whole number, 0 or more")
+    if journal is not None and not isinstance(journal, Journal):
+        raise FieldError("Gateway.journal", f"must be a Journal, is {type(journal).__name__}")
+    if not trace and journal is None:
+        return None
+    traces = Traces(trace, now=_now, clock=clock)
+    if journal is not None:
+        traces.subscribe(journal.note, journal.note_receipt)
+    return traces
+
+
+def _now() -> float:
+    try:
+        return asyncio.get_running_loop().time()
+    except RuntimeError:  # asked from another thread: asyncio's loops have this clock
+        return time.monotonic()

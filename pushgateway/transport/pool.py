@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections import deque
 from collections.abc import AsyncGenerator, Callable
 from pathlib import Path
 from typing import Protocol
@@ -20,6 +19,7 @@ from pushgateway.transport.connection import MAX_IDLE, Connection, open_connecti
 from pushgateway.transport.dns import Resolver
 from pushgateway.transport.limit import TimeLimits, within
 from pushgateway.transport.request_head import Proxy, Target
+from pushgateway.transport.slots import Slots
 from pushgateway.transport.tls import Authorities
 from pushgateway.vendor import NoVerdict
 
@@ -46,50 +46,6 @@ class Reply(Protocol):
 
     async def read(self, connection: Connection) -> bytes:
         """Read all of it; returns the body. Raises `NoVerdict`, or `OSError` where the connection broke."""
-
-
-class Slots:
-    """A number of slots. Who finds none free waits, first come, first served.
-
-    `asyncio.Semaphore` does the same with four calls for a slot that is free.
-    """
-
-    def __init__(self, count: int) -> None:
-        self._free = count
-        self._count = count
-        self._waiting = deque[asyncio.Future[None]]()
-
-    @property
-    def taken(self) -> int:
-        """How many are not free."""
-        return self._count - self._free
-
-    def take(self) -> bool:
-        """Take a slot, if one is free. (While somebody waits, none is.)"""
-        if not self._free:
-            return False
-        self._free -= 1
-        return True
-
-    async def wait(self) -> None:
-        """Wait for a slot and take it, after `take` has found none."""
-        waiter = asyncio.get_running_loop().create_future()
-        self._waiting.append(waiter)
-        try:
-            await waiter
-        except BaseException:
-            if waiter.done() and not waiter.cancelled():
-                self.give_back()  # it was handed over in the moment in which the wait ended
-            raise
-
-    def give_back(self) -> None:
-        """Hand the slot over to who has waited longest, or free it."""
-        while self._waiting:
-            waiter = self._waiting.popleft()
-            if not waiter.done():
-                waiter.set_result(None)
-                return
-        self._free += 1
 
 
 class _Pool:

@@ -8,9 +8,9 @@ from collections.abc import Callable, Generator
 from typing import Any
 
 import pytest
-from scripted_transport import Script, ask, ask_of_push, asking, conversing, ending
+from scripted_transport import PushAsk, Script, ask, asking, ending, session_over
 
-from pushgateway.engine.session.vendor_session import MAX_BREATHS, MAX_REQUESTS
+from pushgateway.engine.session.vendor_session import MAX_CHECKPOINTS, MAX_REQUESTS
 from pushgateway.model.reason import Reason
 from pushgateway.testing.virtual_time import run_virtual
 from pushgateway.vendor import AccessToken, Exchange, Request, Response
@@ -27,8 +27,8 @@ def test_requests_and_replies_alternate() -> None:
         script = Script(Response(201), Response(202), Response(203))
         counted: list[int] = []
 
-        result = await conversing(script).run(
-            asking(1, 2, 3), None, ask_of_push(asking=lambda: counted.append(len(script.asked)))
+        result = await session_over(script).run(
+            asking(1, 2, 3), None, PushAsk(before=lambda: counted.append(len(script.asked)))
         )
 
         assert result == [201, 202, 203]
@@ -44,8 +44,8 @@ def test_an_exchange_may_make_no_request() -> None:
 
     async def main() -> tuple[list[int], int]:
         script = Script()
-        return await conversing(script).run(
-            asking(), AccessToken("a", 5), ask_of_push(asking=lambda: pytest.fail("asked_at"))
+        return await session_over(script).run(
+            asking(), AccessToken("a", 5), PushAsk(before=lambda: pytest.fail("asked_at"))
         ), len(script.asked)
 
     assert run_virtual(main()) == ([], 0)
@@ -56,7 +56,7 @@ def test_every_request_carries_the_access_token() -> None:
 
     async def main() -> list[str | None]:
         script = Script(Response(200), Response(200))
-        await conversing(script).run(asking(1, 2), AccessToken("abc", 5), ask_of_push())
+        await session_over(script).run(asking(1, 2), AccessToken("abc", 5), PushAsk())
         return [request.headers.get("authorization") for request in script.asked]
 
     assert run_virtual(main()) == ["Bearer abc"] * 2
@@ -69,7 +69,7 @@ def test_a_missing_reply_is_thrown_into_the_exchange(sent: bool) -> None:
 
     async def main() -> tuple[Any, int]:
         script = Script(Response(200), NoVerdict("timeout", sent=sent), Response(200))
-        return await ending(conversing(script).run(asking(1, 2, 3), None, ask_of_push())), len(script.asked)
+        return await ending(session_over(script).run(asking(1, 2, 3), None, PushAsk())), len(script.asked)
 
     error, asked = run_virtual(main())
 
@@ -92,7 +92,7 @@ def test_an_exchange_may_catch_a_missing_reply() -> None:
 
     async def main() -> list[str]:
         script = Script(NoVerdict("a"), Response(200), NoVerdict("b"))
-        return await conversing(script).run(patient(), None, ask_of_push())
+        return await session_over(script).run(patient(), None, PushAsk())
 
     assert run_virtual(main()) == ["a", "200", "b"]
 
@@ -108,7 +108,7 @@ def test_an_exception_of_an_exchange_reaches_the_caller(error: Exception) -> Non
         raise error
 
     async def main() -> Any:
-        return await ending(conversing(Script(Response(200))).run(raising(), None, ask_of_push()))
+        return await ending(session_over(Script(Response(200))).run(raising(), None, PushAsk()))
 
     assert run_virtual(main()) is error
 
@@ -127,7 +127,7 @@ def test_a_wrong_clock_is_measured_by_the_reply(headers: dict[str, str], offset:
 
     async def main() -> Any:
         reply = Response(200, headers, received_at=1_700_000_000.0)
-        return await ending(conversing(Script(reply)).run(skewed(), None, ask_of_push()))
+        return await ending(session_over(Script(reply)).run(skewed(), None, PushAsk()))
 
     error = run_virtual(main())
 
@@ -148,7 +148,7 @@ def test_an_exchange_is_closed_when_its_caller_is_cancelled() -> None:
     exchange = held()  # kept here, so that only the session closes it
 
     async def main() -> bool:
-        task = asyncio.create_task(conversing(Script(100.0, Response(200))).run(exchange, None, ask_of_push()))
+        task = asyncio.create_task(session_over(Script(100.0, Response(200))).run(exchange, None, PushAsk()))
         await asyncio.sleep(1)
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
@@ -185,8 +185,8 @@ def test_at_a_checkpoint_the_loop_runs_and_no_request_is_made() -> None:
                 await asyncio.sleep(0)
 
         other = asyncio.create_task(turn())
-        received = await conversing(script).run(
-            yielding(), None, ask_of_push(asking=lambda: asked_at.append((len(script.asked), turns[0])))
+        received = await session_over(script).run(
+            yielding(), None, PushAsk(before=lambda: asked_at.append((len(script.asked), turns[0])))
         )
         over.set()
         await other
@@ -201,7 +201,7 @@ def test_at_a_checkpoint_the_loop_runs_and_no_request_is_made() -> None:
     assert turns >= 4 + 2  # one for each checkpoint, one for each reply
 
 
-@pytest.mark.parametrize("checkpoints", [MAX_BREATHS, MAX_BREATHS + 1])
+@pytest.mark.parametrize("checkpoints", [MAX_CHECKPOINTS, MAX_CHECKPOINTS + 1])
 def test_the_number_of_checkpoints_is_bounded(checkpoints: int) -> None:
     """Up to the limit an exchange may yield None; beyond it the plug-in is at fault, and the exchange is closed."""
     ended: list[str] = []
@@ -215,12 +215,12 @@ def test_the_number_of_checkpoints_is_bounded(checkpoints: int) -> None:
             ended.append("closed")
 
     async def main() -> Any:
-        return await ending(conversing(Script()).run(yielding(), None, ask_of_push()))
+        return await ending(session_over(Script()).run(yielding(), None, PushAsk()))
 
     result = run_virtual(main())
 
     assert ended == ["closed"]
-    assert result == "done" if checkpoints <= MAX_BREATHS else isinstance(result, RuntimeError)
+    assert result == "done" if checkpoints <= MAX_CHECKPOINTS else isinstance(result, RuntimeError)
 
 
 def test_checkpoints_do_not_count_as_requests() -> None:
@@ -235,7 +235,7 @@ def test_checkpoints_do_not_count_as_requests() -> None:
         return len(statuses)
 
     async def main() -> int:
-        return await conversing(Script(*[Response(200)] * MAX_REQUESTS)).run(yielding(), None, ask_of_push())
+        return await session_over(Script(*[Response(200)] * MAX_REQUESTS)).run(yielding(), None, PushAsk())
 
     assert run_virtual(main()) == MAX_REQUESTS
 
@@ -255,7 +255,7 @@ def test_a_cancellation_at_a_checkpoint_closes_the_exchange() -> None:
     script = Script()
 
     async def main() -> bool:
-        task = asyncio.create_task(conversing(script).run(exchange, None, ask_of_push()))
+        task = asyncio.create_task(session_over(script).run(exchange, None, PushAsk()))
         await asyncio.sleep(0)
         task.cancel()
         await asyncio.wait([task])
@@ -281,7 +281,7 @@ def test_a_wrong_clock_is_measured_after_a_checkpoint_too() -> None:
     late = Response(200, {"date": LATE}, received_at=1_700_000_000.0)
 
     async def main(*lines: Any) -> Any:
-        return await ending(conversing(Script(*lines)).run(skewed(*range(len(lines))), None, ask_of_push()))
+        return await ending(session_over(Script(*lines)).run(skewed(*range(len(lines))), None, PushAsk()))
 
     assert run_virtual(main(late)).offset == 300.0
     assert run_virtual(main(late, NoVerdict("cut"))).offset is None
@@ -297,8 +297,8 @@ def test_a_fault_of_a_plugin_is_reported_with_its_place_and_no_content(caplog: p
         faulty()
 
     async def main() -> list[str]:
-        session = conversing(Script())
-        return [session.blame(caught.value), *(session.blame(KeyError(CANARY)) for _ in range(1000))]
+        session = session_over(Script())
+        return [session.vendor.blame(caught.value), *(session.vendor.blame(KeyError(CANARY)) for _ in range(1000))]
 
     sentence, *others = run_virtual(main())
 
@@ -320,7 +320,7 @@ def test_an_object_that_is_no_exchange_is_an_error_of_the_plugin(begun: Callable
     """The exception is not a reply of the vendor: the lane reports a fault of the plug-in."""
 
     async def main() -> Any:
-        return await ending(conversing(Script(Response(200))).run(begun(), AccessToken("a", 5.0), ask_of_push()))
+        return await ending(session_over(Script(Response(200))).run(begun(), AccessToken("a", 5.0), PushAsk()))
 
     error = run_virtual(main())
 

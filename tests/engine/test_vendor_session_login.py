@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from scripted_transport import Script, ask, ask_of_push, conversing, ending, office, token
+from scripted_transport import PushAsk, Script, ask, ending, office, session_over, token
 
 from pushgateway.model.reason import Reason
 from pushgateway.testing.virtual_time import run_virtual
@@ -25,7 +25,7 @@ def test_a_vendor_without_login_needs_none() -> None:
 
     async def main() -> tuple[AccessToken | None, int]:
         script = Script()
-        return await conversing(script).login("cn"), len(script.asked)
+        return await session_over(script).login("cn"), len(script.asked)
 
     assert run_virtual(main()) == (None, 0)
 
@@ -36,7 +36,7 @@ def test_a_login_is_made_once_with_the_wall_clock() -> None:
 
     async def main() -> tuple[list[str], list[tuple[str, str]]]:
         script = Script(token("a"), token("b"))
-        session = conversing(script, office)
+        session = session_over(script, office)
         got = [await session.login(region) for region in ("cn", "overseas", "cn")]
         return [one.value for one in got if one], [(request.url, request.headers["now"]) for request in script.asked]
 
@@ -51,7 +51,7 @@ def test_a_login_without_a_reply_means_that_nothing_was_sent(sent: bool) -> None
     """Whether or not the login was sent, the request after it was not; the message says where it failed."""
 
     async def main() -> Any:
-        return await ending(conversing(Script(NoVerdict("dns", sent=sent)), office).login("cn"))
+        return await ending(session_over(Script(NoVerdict("dns", sent=sent)), office).login("cn"))
 
     error = run_virtual(main())
 
@@ -83,7 +83,7 @@ def test_a_login_that_breaks_its_contract_is_a_refusal(
     caplog.set_level(logging.DEBUG)
 
     async def main() -> Any:
-        return await ending(conversing(Script(Response(200)), logging_in).login("cn"))
+        return await ending(session_over(Script(Response(200)), logging_in).login("cn"))
 
     error = run_virtual(main())
 
@@ -101,7 +101,7 @@ def test_a_login_that_disappears_is_a_refusal() -> None:
         logins = iter(
             [office("cn", 0.0), office("cn", 0.0), None]
         )  # two calls that find out whether there is a login, then the login itself
-        return await ending(conversing(Script(), lambda _, __: next(logins)).login("cn"))
+        return await ending(session_over(Script(), lambda _, __: next(logins)).login("cn"))
 
     error = run_virtual(main())
 
@@ -146,9 +146,9 @@ def test_an_expired_token_costs_one_login_and_one_repeat(good: str, logins: int,
 
     async def main() -> tuple[Any, list[str]]:
         echo = Echo(token("a"), token("b"), token("c"))
-        session = conversing(echo, office)
+        session = session_over(echo, office)
         first = await session.login("cn")
-        end = await ending(session.run_with_access(first, expiring(good), ask_of_push("cn")))
+        end = await ending(session.run_with_access(first, expiring(good), PushAsk("cn")))
         return end, [request.url for request in echo.asked]
 
     end, urls = run_virtual(main())
@@ -161,7 +161,7 @@ def test_an_expired_token_of_a_vendor_without_login_is_a_refusal() -> None:
     """There is no login to make, so the refusal reaches the caller."""
 
     async def main() -> Any:
-        return await ending(conversing(Script(token("x"))).run_with_access(None, expiring("a"), ask_of_push("")))
+        return await ending(session_over(Script(token("x"))).run_with_access(None, expiring("a"), PushAsk("")))
 
     assert isinstance(run_virtual(main()), AccessExpired)
 
@@ -176,8 +176,8 @@ def test_a_login_without_a_reply_after_an_expired_token_is_a_refusal(line: NoVer
 
     async def main() -> Any:
         echo = Echo(token("a"), line)
-        session = conversing(echo, office)
-        return await ending(session.run_with_access(await session.login("cn"), expiring("b"), ask_of_push("cn")))
+        session = session_over(echo, office)
+        return await ending(session.run_with_access(await session.login("cn"), expiring("b"), PushAsk("cn")))
 
     error = run_virtual(main())
 
@@ -191,9 +191,9 @@ def test_many_with_one_expired_token_share_one_login() -> None:
 
     async def main() -> tuple[list[str], int]:
         echo = Echo(token("a"), 1.0, token("b"))
-        session = conversing(echo, office)
+        session = session_over(echo, office)
         first = await session.login("cn")
-        sends = [session.run_with_access(first, expiring("b"), ask_of_push("cn")) for _ in range(50)]
+        sends = [session.run_with_access(first, expiring("b"), PushAsk("cn")) for _ in range(50)]
         return await asyncio.gather(*sends), [request.url for request in echo.asked].count("https://login/cn")
 
     assert run_virtual(main()) == (["b"] * 50, 2)

@@ -1,6 +1,6 @@
-"""A scripted transport, and a vendor whose login the test writes, for tests of `VendorSession`.
+"""A scripted transport and a vendor whose login is written by the test, for tests of `VendorSession`.
 
-No network: the transport returns the lines of its script, and checks nothing.
+There is no network: what comes back is what the script says.
 """
 
 import asyncio
@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import attrs
 from login_server import fresh
 
+from pushgateway.engine.session.plugin_guard import GuardedVendor
 from pushgateway.engine.session.vendor_session import Ask, FairTurn, VendorSession
 from pushgateway.observe.emitter import Emitter
 from pushgateway.vendor import AccessToken, Exchange, Request, Response, Vendor
@@ -58,15 +59,24 @@ class Scripted(Vendor):
         return self.logging_in(region, now)
 
 
-def conversing(script: Script, logging_in: Callable[[str, float], Any] = lambda _, __: None) -> VendorSession:
+def session_over(script: Script, logging_in: Callable[[str, float], Any] = lambda _, __: None) -> VendorSession:
     """A session over this script."""
     emitter = Emitter(None, asyncio.get_running_loop().time)
-    return VendorSession("7005", Scripted(logging_in), script, fresh(), 5.0, emitter, FairTurn())
+    vendor = GuardedVendor(Scripted(logging_in), "7005", emitter.complain)
+    return VendorSession("7005", vendor, script, fresh(), 5.0, emitter, FairTurn())
 
 
-def ask_of_push(region: str = "", asking: Callable[[], None] = lambda: None) -> Ask:
-    """The ask of a push."""
-    return Ask("push", region, 1, asking)
+class PushAsk(Ask):
+    """What is asked for one push; `before` is called before each request is handed to the transport."""
+
+    def __init__(self, region: str = "", before: Callable[[], None] = lambda: None) -> None:
+        super().__init__("push", region, 1)
+        self._before = before
+
+    def leaving(self, request: Request) -> None:
+        """See `Ask`."""
+        self._before()
+        super().leaving(request)
 
 
 def ask(number: int) -> Request:

@@ -13,7 +13,8 @@ from pushgateway.transport import limit as limiting
 from pushgateway.transport.connection import MAX_IDLE, Connection
 from pushgateway.transport.dns import KEEP_FAILED, KEEP_FOUND, Resolver
 from pushgateway.transport.limit import TimeLimits, within
-from pushgateway.transport.pool import Slots, _most_open, _OpenConnections, _Pool
+from pushgateway.transport.pool import _most_open, _OpenConnections, _Pool
+from pushgateway.transport.slots import Slots
 
 A, B = (socket.AF_INET, ("10.0.0.1", 443)), (socket.AF_INET, ("10.0.0.2", 443))
 

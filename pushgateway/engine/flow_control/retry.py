@@ -1,6 +1,7 @@
-"""What is tried again, when, and what may be said in the end.
+"""Repeats: what may be tried again, when, and what the outcome is in the end.
 
-Law of this file: pure. We repeat pushes, not calls: of a half failed batch only those that may go again do.
+Pure. Pushes are repeated, not calls: of a batch that failed in part only those that may go again do. Used by the
+endpoint and `Completions`; the loop for broadcasts and operations is `tasks.Retrying`.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ class RetryPolicy:
     def delay(self, attempt: int, jitter: float, retry_after: float | None = None) -> float:
         """Seconds to wait after `attempt` (1, 2, …). `jitter` in 0..1 is drawn by the caller.
 
-        A vendor's `retry_after` is a floor, with the jitter on top so that not everybody comes back at once.
+        A vendor's `retry_after` is a floor, with the jitter on top, so that not all processes come back at once.
         """
         backoff = min(self.cap, self.base * 2.0 ** min(attempt - 1, 60)) * jitter
         return backoff if retry_after is None else retry_after + backoff

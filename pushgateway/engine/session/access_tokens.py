@@ -1,9 +1,9 @@
 """Access tokens: cached, one login at a time, forgotten by value.
 
-Law of this file: it knows when to log in, never how: the login itself is handed in. A key stands for one login at one
-host: that of a certificate, or one that several certificates share. Ten thousand cold sends make one login; a waiter
-that is cancelled does not cancel it; a refused key is not asked for again until a pause is over; a late "expired" for
-an old token does nothing.
+It decides when to log in; how is a function that is handed in. A key stands for one login at one server: that of a
+certificate, or one that several certificates share. Ten thousand sends without a token make one login; a waiter that is
+cancelled does not cancel it; after a refusal there is no login under that key until a pause is over; a late "expired"
+for an old token does nothing. Used by `VendorSession`.
 """
 
 from __future__ import annotations
@@ -39,8 +39,9 @@ EARLY = (0.8, 0.9)
 SHORTEST = 60.0
 """Seconds a token is used at least, however old the vendor says it is; also the least time between renewals."""
 YOUNG = 600.0
-"""Seconds. More than `CONTENTION` tokens refused within this time mean that somebody else logs in with our key: from
-then on each further one doubles the pause before the next login, lest two processes drive each other round."""
+"""Seconds. More than `CONTENTION` tokens refused within this time mean that another process logs in with our key: from
+then on each further one doubles the pause before the next login, so that the two do not replace each other's tokens all
+the time."""
 CONTENTION = 3
 LONGEST_CONTENTION = 60.0
 """Seconds."""
@@ -48,10 +49,18 @@ LONGEST_CONTENTION = 60.0
 
 @safe_repr
 @attrs.define(eq=False)
-class _Held:
+class HeldToken:
+    """An access token in the cache. Times are on the monotonic clock, like every time here.
+
+    Until `renew` it may be used without asking the cache again, unless `is_forgotten`.
+    """
+
     access: AccessToken
-    expires: float  # on the monotonic clock, like every time here
+    expires: float
     renew: float
+    """From then on a new one is fetched while this one still serves."""
+    is_forgotten: bool = False
+    """The vendor refused it, or its certificate changed."""
 
 
 @safe_repr
@@ -80,7 +89,7 @@ class AccessTokens:
         self._wall = wall
         self._monotonic = monotonic
         self._rng = rng
-        self._held: TLRUCache[Key, _Held] = TLRUCache(size, lambda _, held, __: held.expires, timer=monotonic)
+        self._held: TLRUCache[Key, HeldToken] = TLRUCache(size, lambda _, held, __: held.expires, timer=monotonic)
         self._logins: dict[Key, asyncio.Task[AccessToken]] = {}
         self._running: set[asyncio.Task[AccessToken]] = set()  # those of dropped certificates too
         self._failures: dict[Key, _Failure] = {}
@@ -122,16 +131,17 @@ class AccessTokens:
                 raise NoVerdict("the gateway was closed", sent=False) from None
             raise
 
-    def held(self, key: Key) -> AccessToken | None:
+    def held(self, key: Key) -> HeldToken | None:
         """The cached one, where nothing has to be done for it."""
         held = self._held.get(key)
-        return None if held is None or self._is_to_be_renewed(key, held) else held.access
+        return None if held is None or self._is_to_be_renewed(key, held) else held
 
     def forget(self, key: Key, access: AccessToken) -> None:
         """The vendor does not take `access`. Does nothing when another one has taken its place already."""
         held = self._held.get(key)
         if held is None or held.access.value != access.value:
             return
+        held.is_forgotten = True
         self._held.pop(key, None)  # may expire between two looks at the clock
         now = self._monotonic()
         times = self._forgotten.setdefault(key, deque(maxlen=32))
@@ -151,6 +161,8 @@ class AccessTokens:
             if users:  # another certificate has the same login, and is not concerned
                 continue
             del self._users[key]
+            if (held := self._held.get(key)) is not None:
+                held.is_forgotten = True
             for store in (self._held, self._failures, self._offsets, self._forgotten):
                 store.pop(key, None)
             self._logins.pop(key, None)  # it ends by itself; its waiters get its result, the cache does not
@@ -164,7 +176,7 @@ class AccessTokens:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    def _is_to_be_renewed(self, key: Key, held: _Held) -> bool:
+    def _is_to_be_renewed(self, key: Key, held: HeldToken) -> bool:
         due = self._monotonic() >= held.renew and key not in self._logins
         return due and self._paused(key) is None and not self._closed
 
@@ -213,11 +225,11 @@ class AccessTokens:
         age = 0.0
         if access.created_at is not None:
             age = self._wall() + self._offsets.get(key, 0.0) - access.created_at
-        # A token that is born dead would mean a login for every batch, so that is not believed (nor is NaN).
+        # A lifetime of 0 would mean a login for every batch, so it is not used (nor is NaN).
         lifetime = access.lifetime if access.lifetime > 0 else SHORTEST
         remaining = min(max(lifetime - age, SHORTEST), lifetime)
         renew = max(remaining * self._rng.uniform(*EARLY), min(SHORTEST, remaining))
-        self._held[key] = _Held(access, now + remaining, now + renew)
+        self._held[key] = HeldToken(access, now + remaining, now + renew)
         self._failures.pop(key, None)
 
     def _note_failure(self, key: Key, error: Refused | NoVerdict) -> None:

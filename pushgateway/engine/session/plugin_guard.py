@@ -1,98 +1,308 @@
-"""What a plug-in says about how its pushes travel.
+"""What a plug-in says, checked. `GuardedVendor` is the one place where the engine asks a `Vendor` and checks answers.
 
-Law of this file: asked once per settings where it is the same for all, and whatever a plug-in gives is checked or
-bounded here. What fails is the caller's to judge, but for a weight: that has a safe answer.
+What is the same for all pushes is asked once, when the certificate's settings are taken. Every other answer is checked
+when it comes. A wrong answer is a `BrokenPromise`, whose message names what is wrong and quotes no content; what the
+plug-in itself raises comes out too. The caller ends the plug-in's own pushes with the text of `GuardedVendor.blame`.
+
+Not here: carrying an exchange through (`VendorSession`), and whether outcomes fit their pushes (`results`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
-from typing import TypeAlias
+import math
+from collections.abc import Callable, Collection, Generator, Hashable, Mapping, Sequence
+from types import GeneratorType
+from typing import Any, ParamSpec, TypeAlias, TypeVar
 
 from pushgateway.certificates.receipt_signing import ReceiptSigner
-from pushgateway.engine.session import claims
-from pushgateway.engine.session.vendor_session import VendorSession
+from pushgateway.model.audience import AudienceKind, Broadcast
 from pushgateway.model.batch import distinct
 from pushgateway.model.notification import Notification
-from pushgateway.model.push import PushToken
-from pushgateway.vendor import Batching, Rates, Vendor
+from pushgateway.model.push import Push, PushToken
+from pushgateway.model.secret import where
+from pushgateway.vendor import AccessToken, Batching, Exchange, Rates, Request, Vendor
+from pushgateway.vendor.ruling import Ruling
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 Route: TypeAlias = tuple[str, str, Hashable]
 """Region, daily quota and part of a push; pushes that are of one region and part may share a request."""
 
 
-class GuardedVendor:
-    """Of one certificate, until its settings change."""
+class BrokenPromise(TypeError):
+    """A plug-in returned what its contract does not allow. The message is ours and may be shown."""
 
-    def __init__(self, session: VendorSession, signer: ReceiptSigner | None) -> None:
-        vendor = session.vendor
+
+def raise_again(error: BaseException) -> None:
+    """Raise `error` if it is none of the plug-in's: Ctrl-C while a plug-in was at work.
+
+    Everything else that comes out of a plug-in's code is its fault, `SystemExit` and `asyncio.CancelledError` too: that
+    code does not wait, so it cannot have been cancelled.
+    """
+    if isinstance(error, KeyboardInterrupt):
+        raise error
+
+
+def guarded(method: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+    """What a plug-in's method returns. A `BaseException` that is no `Exception` becomes a `BrokenPromise`."""
+    try:
+        return method(*args, **kwargs)
+    except Exception:
+        raise
+    except BaseException as odd:
+        raise_again(odd)
+        raise BrokenPromise(where(odd)) from None
+
+
+def fault_of(error: BaseException) -> str:
+    """In words, what a plug-in did wrong. The error's message may quote content, so it is shown only if it is ours."""
+    return str(error) if isinstance(error, BrokenPromise) else where(error)
+
+
+class GuardedVendor:
+    """The plug-in of one certificate, with every answer checked. Replaced when the certificate's settings change.
+
+    Each method raises `BrokenPromise` or what the plug-in raises, unless it says otherwise.
+    """
+
+    def __init__(
+        self,
+        vendor: Vendor,
+        certificate_id: str,
+        complain: Callable[[str], None],
+        signer: ReceiptSigner | None = None,
+    ) -> None:
+        """`complain` is called with a sentence for each fault of the plug-in. `signer`: what marks pushes, if anything:
+        the mark counts as a part of the push's weight."""
+        self.plugin = vendor
+        """The plug-in itself."""
+        self.brand = vendor.brand
         self.fault = ""
         """What is wrong with the plug-in before any push, if something is."""
         self.batching, self.rates = Batching(), Rates()
         self.deduplicates = False
+        """Whether the vendor drops repeats of one id."""
         self.day_offset = 0.0
-        self.region_of = vendor.region
-        self._regions_of = vendor.regions
-        self._session = session
-        self._weigh = vendor.weigh
+        """Seconds east of UTC of the vendor's day, less than a day."""
+        self._certificate_id = certificate_id
+        self._complain = complain
         self._signer_weight = 0 if signer is None else signer.weight
-        self._quota: Callable[[Notification], str] | None = None
+        self._weigh = vendor.weigh
+        self._region_of = vendor.region
+        self._quota_of: Callable[[Notification], str] | None = None
         try:
-            self.batching = claims.batching(vendor)
-            self.deduplicates = claims.deduplicates(vendor)
-            self.rates = claims.rates(vendor)
-            self.day_offset = claims.day_offset(vendor)
+            self.batching = _of_type("batching", vendor.batching, Batching, "a Batching")
+            self.deduplicates = _of_type("deduplicates", vendor.deduplicates, bool, "a bool")
+            self.rates = _of_type("rates", vendor.rates, Rates, "a Rates")
+            self.day_offset = _day_offset(vendor.day_offset)
             if type(vendor).quota is not Vendor.quota:
-                self._quota = vendor.quota
+                self._quota_of = vendor.quota
         except BaseException as broken:
-            self.fault = session.blame(broken)
+            self.fault = self.blame(broken)
 
-    def share(self, notification: Notification, part: Hashable) -> tuple[str, Hashable]:
-        """The quota of a notification, and what its pushes may share a request with. `part`: of a batch that was split.
-        Raises what the plug-in raises."""
-        quota = ""
-        if self._quota is not None:
-            quota = self._quota(notification)
-            if type(quota) is not str:  # asked here, because it is for nearly every push
-                quota = claims.text("quota()", quota)
-        if part is None and (quota or not self.batching.mixed):
-            part = quota if self.batching.mixed else (quota, notification)
-        return quota, part
+    def blame(self, error: BaseException) -> str:
+        """A sentence on a plug-in that broke its contract, which is logged too. Raises the error again where it is none
+        of the plug-in's."""
+        raise_again(error)
+        sentence = f"the {self.brand} plug-in broke its contract: {fault_of(error)}"
+        self._complain(f"certificate {self._certificate_id}: {sentence}")
+        return sentence
+
+    # What the vendor is like
+
+    @property
+    def audiences(self) -> Collection[AudienceKind]:
+        """Whom `broadcast` can address."""
+        return _kinds("audiences", self.plugin.audiences)
+
+    @property
+    def receipt_audiences(self) -> Collection[AudienceKind]:
+        """Whom a broadcast may address when it asks for receipts."""
+        return _kinds("receipt_audiences", self.plugin.receipt_audiences)
+
+    @property
+    def audience_size(self) -> int:
+        """Tokens or aliases in one broadcast request, 1 or more."""
+        found = self.plugin.audience_size
+        if isinstance(found, bool) or not isinstance(found, int) or found < 1:
+            raise _wrong("audience_size", found, "a whole number, 1 or more")
+        return found
+
+    @property
+    def dialect(self) -> str:
+        """The generation of the vendor's interface."""
+        return as_text("dialect", self.plugin.dialect)
+
+    @property
+    def home_region(self) -> str:
+        """The key of the server for what is addressed to no token."""
+        return as_text("home_region", self.plugin.home_region)
+
+    def advice(self) -> tuple[str, ...]:
+        """What the settings lack, one sentence each."""
+        found = guarded(self.plugin.advice)
+        if isinstance(found, str | bytes) or not isinstance(found, Sequence):
+            raise _wrong("advice()", found, "a sequence of str")
+        return tuple(as_text("advice()", sentence) for sentence in found)
+
+    def rulings(self, asked: Push | Broadcast) -> tuple[Ruling, ...]:
+        """The vendor's rules that decide about a push or a broadcast."""
+        found: object = guarded(self.plugin.rulings, asked)
+        if isinstance(found, str | bytes) or not isinstance(found, Sequence):
+            raise _wrong("rulings()", found, "a sequence of Ruling")
+        return tuple(_of_type("rulings()", one, Ruling, "a Ruling") for one in found)
+
+    def operation(self, request: Request) -> str:
+        """The vendor's name of a call."""
+        return as_text("operation()", guarded(self.plugin.operation, request))
+
+    # How pushes travel
+
+    def region(self, token: str) -> str:
+        """The key of the server that serves a token."""
+        return as_text("region()", guarded(self._region_of, token))
 
     def route(
         self, push_tokens: Sequence[PushToken], notifications: Sequence[Notification], part: Hashable
     ) -> Route | list[Route]:
         """Where pushes go and what they may share a request with: one answer where it is the same for all of them,
-        otherwise one for each. `part`: of a batch that was halved. Raises what the plug-in raises."""
+        otherwise one for each. `part`: of a batch that was halved."""
         if len(push_tokens) == 1:
-            region = self.region_of(push_tokens[0].token)
+            region = self._region_of(push_tokens[0].token)
             if type(region) is not str:
-                region = claims.text("region()", region)
-            return (region, *self.share(notifications[0], part))
+                region = as_text("region()", region)
+            return (region, *self._share(notifications[0], part))
         tokens = [push_token.token for push_token in push_tokens]
-        regions = set(claims.regions(self._regions_of(tokens)))
-        shares = {id(one): self.share(one, part) for one in distinct(notifications)}
+        regions = set(_regions(self.plugin.regions(tokens)))
+        shares = {id(one): self._share(one, part) for one in distinct(notifications)}
         if len(regions) == 1 and len(set(shares.values())) == 1:
             return (regions.pop(), *next(iter(shares.values())))
         only = regions.pop() if len(regions) == 1 else None
-        each = [claims.text("region()", self.region_of(token)) if only is None else only for token in tokens]
+        each = [as_text("region()", self._region_of(token)) if only is None else only for token in tokens]
         return [(region, *shares[id(one)]) for region, one in zip(each, notifications, strict=True)]
+
+    def _share(self, notification: Notification, part: Hashable) -> tuple[str, Hashable]:
+        """The quota of a notification, and what its pushes may share a request with."""
+        quota = ""
+        if self._quota_of is not None:
+            quota = self._quota_of(notification)
+            if type(quota) is not str:  # asked here, because it is for nearly every push
+                quota = as_text("quota()", quota)
+        if part is None and (quota or not self.batching.mixed):
+            part = quota if self.batching.mixed else (quota, notification)
+        return quota, part
 
     def quota(self, notification: Notification) -> str:
         """The daily quota that a notification counts against."""
+        return as_text("quota()", guarded(self.plugin.quota, notification))
+
+    def quota_or_default(self, notification: Notification) -> str:
+        """The same, and "" where the plug-in fails. Raises nothing."""
         try:
-            return self.share(notification, None)[0]
+            return self.quota(notification)
         except BaseException as broken:
-            self._session.blame(broken)
+            self.blame(broken)
             return ""
 
     def weigh(self, notification: Notification) -> int:
-        """Bytes that a push of this notification adds to a request."""
+        """Bytes that a push of this notification adds to a request. Raises nothing: where the plug-in fails it is so
+        much that the push goes alone."""
         try:
             weight = self._weigh(notification)
             if type(weight) is not int or weight < 0:  # asked here, because it is for nearly every push
-                weight = claims.weight(weight)
+                weight = _weight(weight)
             return weight + self._signer_weight
         except BaseException as broken:
-            self._session.blame(broken)
-            return self.batching.max_bytes or 0  # so it goes alone
+            self.blame(broken)
+            return self.batching.max_bytes or 0
+
+
+# The values of exchanges, which `VendorSession` carries through
+
+
+def as_text(name: str, value: object) -> str:
+    """`value`, if it is text."""
+    if not isinstance(value, str):
+        raise _wrong(name, value, "a str")
+    return value
+
+
+def as_access_token(given: object) -> AccessToken:
+    """What a login returned."""
+    found = _of_type("login()", given, AccessToken, "an AccessToken")
+    as_text("AccessToken.value", found.value)
+    if isinstance(found.lifetime, bool) or not isinstance(found.lifetime, int | float):
+        raise _wrong("AccessToken.lifetime", found.lifetime, "a number of seconds")
+    return found
+
+
+def as_exchange(name: str, given: Exchange[R]) -> Exchange[R]:
+    """What the operation `name` returned, if it is an exchange."""
+    if type(given) is not GeneratorType and not isinstance(given, Generator):
+        raise _wrong(name, given, "an exchange (a generator)")
+    return given
+
+
+def as_request(name: str, given: object) -> Request:
+    """What an exchange of the operation `name` yielded, or `authorize` returned."""
+    if not isinstance(given, Request):
+        raise _wrong(name, given, "a Request")
+    if not (isinstance(given.method, str) and isinstance(given.url, str) and isinstance(given.content, bytes)):
+        raise BrokenPromise(f"{name}: a Request has a str for method and url, and bytes for content")
+    headers: Any = given.headers
+    # A loop and the exact types first: for each request twice, and an abstract class or a generator takes five times as
+    # long.
+    is_right = type(headers) is dict or isinstance(headers, Mapping)
+    if is_right:
+        for key, value in headers.items():
+            if not type(key) is type(value) is str:
+                is_right = False
+    if not is_right:
+        raise BrokenPromise(f"{name}: a Request has a str for the name and the value of each header")
+    return given
+
+
+def _day_offset(given: object) -> float:
+    if isinstance(given, bool) or not isinstance(given, int | float) or not math.isfinite(given):
+        raise _wrong("day_offset", given, "a number of seconds")
+    if abs(given) > 86400:
+        raise BrokenPromise("day_offset is more than a day")
+    return float(given)
+
+
+def _regions(given: Any) -> Collection[str]:
+    """What `Vendor.regions` returned, if it is a collection of texts with at least one. One text would be its
+    letters."""
+    is_right = type(given) is set or (isinstance(given, Collection) and not isinstance(given, str | bytes))
+    if not is_right or not given:
+        raise _wrong("regions()", given, "a collection of str")
+    found: Collection[str] = given
+    for one in found:
+        as_text("regions()", one)
+    return found
+
+
+def _weight(given: object) -> int:
+    """What `Vendor.weigh` returned: bytes, 0 or more."""
+    if isinstance(given, bool) or not isinstance(given, int | float) or not 0 <= given < math.inf:
+        raise _wrong("weigh()", given, "a number of bytes")
+    return math.ceil(given)
+
+
+def _kinds(name: str, given: object) -> Collection[AudienceKind]:
+    if isinstance(given, str | bytes) or not isinstance(given, Collection):
+        raise _wrong(name, given, "a frozenset of AudienceKind")
+    for one in given:
+        _of_type(name, one, AudienceKind, "an AudienceKind")
+    return given
+
+
+def _of_type(name: str, given: object, kind: type[R], right: str) -> R:
+    if not isinstance(given, kind):
+        raise _wrong(name, given, right)
+    return given
+
+
+def _wrong(name: str, given: object, right: str) -> BrokenPromise:
+    return BrokenPromise(f"{name}: must be {right}, is {type(given).__name__}")

@@ -1,7 +1,8 @@
-"""Speaking with one vendor for one certificate: exchanges carried through, with an access token.
+"""The exchanges of one certificate with its vendor: carried through, with an access token where one is needed.
 
-Law of this file: it carries words and judges none. What a plug-in does beyond its contract is told in one sentence
-(`blame`) that quotes no content.
+Here are `VendorSession`, `Ask` (what is asked, and what of it has left) and `FairTurn`. Not here: what the end of an
+exchange means for pushes (`results`), when something may be sent (`flow_control`), how access tokens are kept
+(`access_tokens`). Used by `Delivery`, broadcasts and vendors' own operations.
 """
 
 from __future__ import annotations
@@ -9,68 +10,94 @@ from __future__ import annotations
 import asyncio
 import functools
 import hashlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
+from typing import Any
 from urllib.parse import urlsplit
 
 import attrs
 
 from pushgateway.engine.hiding import secrets_of
-from pushgateway.engine.session import claims
-from pushgateway.engine.session.access_tokens import AccessTokens, Key
-from pushgateway.engine.session.claims import BrokenPromise
+from pushgateway.engine.session.access_tokens import AccessTokens, HeldToken, Key
+from pushgateway.engine.session.plugin_guard import (
+    BrokenPromise,
+    GuardedVendor,
+    as_access_token,
+    as_exchange,
+    as_request,
+    guarded,
+    raise_again,
+)
 from pushgateway.engine.session.results import OF_THE_VENDOR
 from pushgateway.model.outcome import CertificateCheck
-from pushgateway.model.reason import Reason
+from pushgateway.model.reason import Reason, Status
 from pushgateway.model.secret import safe_repr, where
 from pushgateway.observe.emitter import Emitter
-from pushgateway.observe.events import Ending, LoginDone, Operation, RequestDone
+from pushgateway.observe.events import LoginDone, Operation, RequestDone
 from pushgateway.transport import Transport
-from pushgateway.vendor import AccessToken, Exchange, Request, Response, Vendor
+from pushgateway.vendor import AccessToken, Exchange, Request, Response
 from pushgateway.vendor.exchange import T
 from pushgateway.vendor.refusals import AccessExpired, ClockSkew, NoVerdict, Refused
 
 MAX_REQUESTS = 16
-"""Requests of one exchange; a plug-in that asks for more would ask for ever."""
+"""Requests of one exchange: a plug-in that yields more would go on for ever."""
 HEAVY = 32
-"""Pushes from which on a batch is built and read at the desk."""
-MAX_BREATHS = 10_000
-"""Breaths of one exchange, a few milliseconds apart; the same."""
-
-
-def _untold() -> None:
-    """Nobody wants to know."""
+"""Pushes from which on a batch is built and read in a `FairTurn`."""
+MAX_CHECKPOINTS = 10_000
+"""Checkpoints (`yield None`) of one exchange, a few milliseconds apart; as `MAX_REQUESTS`."""
 
 
 class Ask:
-    """What a vendor is asked for."""
+    """What a vendor is asked for, and what of it has left: the same for pushes, broadcasts and operations.
 
-    __slots__ = ("asking", "host", "name", "operation", "pushes", "region")
+    `VendorSession.run` calls `leaving` before each request, `with_access` calls `access_expired`. Requests are counted
+    for this try and in all; after a refusal of the access token this try begins anew, because what was asked with that
+    token was refused, readably.
+    """
 
-    def __init__(
-        self,
-        operation: Operation,
-        region: str,
-        pushes: int = 0,
-        asking: Callable[[], None] = _untold,
-        *,
-        name: str = "",
-    ) -> None:
+    __slots__ = ("doubtful", "host", "name", "of_this_try", "operation", "pushes", "region", "requests")
+
+    def __init__(self, operation: Operation, region: str, pushes: int = 0, *, name: str = "") -> None:
+        """`pushes`: how many it is about. `name`: of a `call`, what the vendor calls it."""
         self.operation: Operation = operation
         self.region = region
         self.pushes = pushes
-        self.asking = asking
-        """Called before each request is handed to the transport."""
         self.name = name
-        """Of a `call`: what the vendor calls it."""
         self.host = ""
         """Of a `login`: the server asked last, as `https://host`."""
+        self.requests = 0
+        """Requests that were handed to the transport."""
+        self.of_this_try = 0
+        """Those of the present try. 0: whatever ends it, nothing of it has left."""
+        self.doubtful = False
+        """A try before ended without a verdict."""
+
+    def leaving(self, request: Request) -> None:
+        """A request is about to be handed to the transport. What this raises ends the exchange, and nothing leaves."""
+        if self.operation == "login":
+            self.host = "{0.scheme}://{0.netloc}".format(urlsplit(request.url))
+        self.requests += 1
+        self.of_this_try += 1
+
+    def begin_try(self) -> None:
+        """Another try begins: what the one before had sent was answered, or is in `doubtful`."""
+        self.of_this_try = 0
+
+    def access_expired(self) -> None:
+        """The vendor refused the access token, and so everything of this try."""
+        self.of_this_try = 0
+
+    def ending(self, error: Refused | NoVerdict) -> Status:
+        """How it ended with this error."""
+        if isinstance(error, NoVerdict):
+            return Status.UNKNOWN if error.sent else Status.NOT_SENT
+        return Status.REJECTED if self.of_this_try else Status.NOT_SENT
 
 
 class FairTurn(AbstractAsyncContextManager[None]):
-    """A place for one piece of work in each turn of the event loop: first come, first served.
+    """A turn for one piece of heavy work in each turn of the event loop: first come, first served.
 
-    Lanes take turns at it, however many batches each of them builds at once, and between two pieces everybody else in
+    Lanes take turns at it, however many batches each of them builds at once, and between two pieces everything else in
     the process has the loop.
     """
 
@@ -90,23 +117,19 @@ class VendorSession:
     """One vendor, one certificate, and the ways to reach it. Replaced as a whole when the settings change."""
 
     certificate_id: str
-    vendor: Vendor
+    vendor: GuardedVendor
     transport: Transport
     access: AccessTokens
     request_timeout: float
+    """Seconds for one request."""
     emitter: Emitter
     fair_turn: FairTurn
     """Where large batches are built and read; one for all certificates of a gateway."""
     serial: int = 0
-    """Tells conversations of one certificate apart: what an old one still learns must not reach the new one."""
+    """Distinguishes sessions of one certificate: what an old one still learns must not reach the new one."""
     _keys: dict[str, Key] = attrs.field(factory=dict, init=False, repr=False)
 
-    def home_region(self) -> str:
-        """The region of what is not addressed to tokens. Raises `Refused`."""
-        try:
-            return claims.home_region(self.vendor)
-        except BaseException as broken:
-            raise Refused(Reason.CREDENTIALS, detail=self.blame(broken)) from None
+    # Access tokens
 
     def key(self, region: str) -> Key:
         """Under which the access token for `region` is kept: one key for all certificates that have the same login."""
@@ -120,26 +143,28 @@ class VendorSession:
 
     def _identify(self, region: str) -> str | None:
         """A digest of the login: the plug-in's class, its secrets, and the first request that it logs in with at the
-        time 0. None: there is no login, or the plug-in fails at it, or its settings cannot be told from its secrets."""
-        kind = type(self.vendor)
+        time 0. None: there is no login, or the plug-in fails at it, or its settings are not separable from its
+        secrets."""
+        plugin = self.vendor.plugin
+        kind = type(plugin)
         try:
-            exchange = claims.asked(self.vendor.login, region, 0.0) if attrs.has(kind) else None
+            exchange = guarded(plugin.login, region, 0.0) if attrs.has(kind) else None
             if exchange is None:
                 return None
             try:
-                request = claims.asked(next, exchange)
+                request = guarded(next, exchange)
             finally:
-                claims.asked(exchange.close)
+                guarded(exchange.close)
             if request is None:
                 return None
-            asked = (request.method, request.url, sorted(request.headers.items()), request.content)
-            secrets = [secret.reveal() for secret in secrets_of(self.vendor)]
-            told = repr((kind.__module__, kind.__qualname__, secrets, asked)).encode("utf-8", "backslashreplace")
-        except Exception:  # whoever logs in says what is wrong with it
+            first = (request.method, request.url, sorted(request.headers.items()), request.content)
+            secrets = [secret.reveal() for secret in secrets_of(plugin)]
+            text = repr((kind.__module__, kind.__qualname__, secrets, first)).encode("utf-8", "backslashreplace")
+        except Exception:  # the login itself reports what is wrong
             return None
-        return hashlib.sha256(told).hexdigest()
+        return hashlib.sha256(text).hexdigest()
 
-    def held(self, region: str) -> AccessToken | None:
+    def held(self, region: str) -> HeldToken | None:
         """The access token for `region`, where there is one and nothing has to be done for it."""
         return self.access.held(self.key(region))
 
@@ -149,30 +174,42 @@ class VendorSession:
         Raises `Refused`, or `NoVerdict` with `sent` False: what was to follow the login has not left.
         """
         if (held := self.held(region)) is not None:
-            return held
+            return held.access
         try:
-            first = claims.asked(self.vendor.login, region, 0.0)
+            first = guarded(self.vendor.plugin.login, region, 0.0)
             if first is None:
                 return None
-            first.close()  # only asked whether there is one
+            first.close()  # only to know whether there is one
         except Exception as broken:
-            raise Refused(Reason.CREDENTIALS, detail=self.blame(broken), about="login") from None
+            raise Refused(Reason.CREDENTIALS, detail=self.vendor.blame(broken), about="login") from None
         key = self.key(region)
         self.access.join(self.certificate_id, key)  # again, for one that was dropped and has pushes on their way
         try:
-            return await self.access.get(key, lambda now: self._watched_login(region, now))
+            return await self.access.get(key, lambda now: self._observed_login(region, now))
         except NoVerdict as silent:
             raise NoVerdict(f"login: {silent.detail}", sent=False) from None
 
+    async def renewed(self, region: str) -> AccessToken | None:
+        """The access token after one was refused. What was asked with that one was refused, readably; so where the
+        login now gets no answer, that is no doubt but `Refused(UNAVAILABLE)`."""
+        try:
+            return await self.login(region)
+        except NoVerdict as silent:
+            raise Refused(Reason.UNAVAILABLE, detail=silent.detail) from None
+
+    def forget(self, region: str, access: AccessToken) -> None:
+        """The vendor does not take `access` (any more)."""
+        self.access.forget(self.key(region), access)
+
     async def prove(self) -> CertificateCheck:
-        """Whether the vendor takes these settings, by a login; and what they lack, by the plug-in's word."""
+        """Whether the vendor takes these settings, by a login; and what they lack, as the plug-in says."""
         found = functools.partial(CertificateCheck, certificate_id=self.certificate_id, brand=self.vendor.brand)
         try:
-            advice = claims.advice(self.vendor)
+            advice, region = self.vendor.advice(), self.vendor.home_region
         except Exception as broken:
-            return found(ok=False, reason=Reason.CREDENTIALS, detail=self.blame(broken))
+            return found(ok=False, reason=Reason.CREDENTIALS, detail=self.vendor.blame(broken))
         try:
-            access = await self.login(self.home_region())
+            access = await self.login(region)
         except Refused as refused:
             detail = refused.detail or f"the vendor refused the login with code {refused.code}"
             return found(ok=False, reason=refused.reason, vendor_code=refused.code, detail=detail, advice=advice)
@@ -181,7 +218,7 @@ class VendorSession:
         detail = "this vendor has no login; settings are well formed" if access is None else "the login was accepted"
         return found(ok=True, detail=detail, advice=advice)
 
-    async def _watched_login(self, region: str, now: float) -> AccessToken:
+    async def _observed_login(self, region: str, now: float) -> AccessToken:
         loop = asyncio.get_running_loop()
         begun = loop.time()
         reason: Reason | None = None
@@ -210,150 +247,127 @@ class VendorSession:
             self.emitter.emit(done, detail)
 
     async def _log_in(self, region: str, now: float) -> AccessToken:
-        """One login. Whatever is refused during it, it is said of the login and of no push: it ends `CREDENTIALS`, or
+        """One login. Whatever is refused during it is said of the login and of no push: it ends `CREDENTIALS`, or
         `UNAVAILABLE` and the like."""
-        left: list[None] = []
-        ask = Ask("login", region, asking=lambda: left.append(None))
+        ask = Ask("login", region)
         try:
-            begun = claims.asked(self.vendor.login, region, now)
-            if begun is None:
+            exchange = guarded(self.vendor.plugin.login, region, now)
+            if exchange is None:
                 raise BrokenPromise("login() takes back its exchange")  # noqa: TRY301 - blamed below, as all of it
-            return claims.access_token(await self.run(begun, None, ask))
+            return as_access_token(await self.run(exchange, None, ask))
         except NoVerdict as silent:
             _locate(silent, ask)
             raise
         except Refused as refused:
-            failed = _of_a_login(refused, asked=bool(left))
+            failed = _of_a_login(refused, asked=ask.requests > 0)
             _locate(failed, ask)
             raise failed from None
         except Exception as broken:
-            raise Refused(Reason.CREDENTIALS, detail=self.blame(broken), about="login") from None
+            raise Refused(Reason.CREDENTIALS, detail=self.vendor.blame(broken), about="login") from None
 
-    def forget(self, region: str, access: AccessToken) -> None:
-        """The vendor does not take `access` (any more)."""
-        self.access.forget(self.key(region), access)
+    # Exchanges
 
     async def run(self, exchange: Exchange[T], access: AccessToken | None, ask: Ask) -> T:
         """Carry an exchange through: requests out, replies in, `NoVerdict` thrown in where none came.
 
-        At a breath the event loop turns, and that is all: no request has left.
+        At a checkpoint (`yield None`) the event loop turns, and that is all: no request has left.
         """
-        claims.check_exchange(ask.operation, exchange)
-        requests = breaths = 0
-        response: Response | None = None
-        is_heavy = ask.pushes >= HEAVY
-        step: Callable[[], Request | None] = functools.partial(next, exchange)
+        as_exchange(ask.operation, exchange)
+        loop, send = asyncio.get_running_loop(), self.transport.send
+        requests = checkpoints = 0
+        request: Request | None = None
+        reply: Response | NoVerdict | None = None
         try:
-            while breaths <= MAX_BREATHS:
-                if is_heavy:
-                    async with self.fair_turn:
-                        request = claims.asked(step)
+            while checkpoints <= MAX_CHECKPOINTS:
+                if ask.pushes < HEAVY:
+                    request = _step(exchange, None if request is None else reply)
                 else:
-                    request = claims.asked(step)
+                    async with self.fair_turn:
+                        request = _step(exchange, None if request is None else reply)
                 if request is None:
-                    breaths += 1
+                    checkpoints += 1
                     await asyncio.sleep(0)
-                    step = functools.partial(next, exchange)
                     continue
                 requests += 1
                 if requests > MAX_REQUESTS:
                     break
-                request = claims.request(ask.operation, request)
-                if access is not None:
-                    request = claims.request("authorize()", claims.asked(self.vendor.authorize, request, access))
-                ask.asking()
+                reply = None
+                request = self._finished(request, access, ask)
+                ask.leaving(request)
+                begun = loop.time()
                 try:
-                    response = await self._ask(request, ask)
-                    step = functools.partial(exchange.send, response)
-                except NoVerdict as silent:
-                    response = None
-                    step = functools.partial(exchange.throw, silent)
+                    reply = await send(request, pool=self.certificate_id, timeout=self.request_timeout)
+                except Exception as failed:
+                    reply = self._silence(failed)
+                finally:
+                    if self.emitter.is_observed:
+                        self._report(ask, loop.time() - begun, reply)
             raise RuntimeError("an exchange with too many requests or yields")
         except ClockSkew as skew:
-            if response is not None and response.date is not None and response.received_at is not None:
-                skew.offset = response.date - response.received_at
+            if isinstance(reply, Response) and reply.date is not None and reply.received_at is not None:
+                skew.offset = reply.date - reply.received_at
             raise
         except StopIteration as done:
             result: T = done.value
             return result
         finally:
-            claims.asked(exchange.close)
+            guarded(exchange.close)
 
-    async def _ask(self, request: Request, ask: Ask) -> Response:
-        loop = asyncio.get_running_loop()
-        if ask.operation == "login":
-            ask.host = "{0.scheme}://{0.netloc}".format(urlsplit(request.url))
-        begun = loop.time() if self.emitter.is_observed else 0.0
-        status: int | None = None
-        ending: Ending = "cancelled"
-        sent = True
-        try:
-            response = await self.transport.send(request, pool=self.certificate_id, timeout=self.request_timeout)
-            status, ending = response.status, "reply"
-            return response
-        except NoVerdict as silent:
-            ending, sent = "no_verdict", silent.sent
-            raise
-        except Exception as broken:
-            # A transport owes NoVerdict for whatever happens to it. How far the request came nobody knows.
-            ending = "no_verdict"
-            sentence = f"the transport broke its contract: {where(broken)}"
-            self.emitter.complain(sentence)
-            raise NoVerdict(sentence) from None
-        finally:
-            if self.emitter.is_observed:
-                done = RequestDone(
-                    certificate_id=self.certificate_id,
-                    brand=self.vendor.brand,
-                    region=ask.region,
-                    operation=ask.operation,
-                    name=ask.name,
-                    pushes=ask.pushes,
-                    duration=loop.time() - begun,
-                    status=status,
-                    ending=ending,
-                    sent=sent,
-                )
-                self.emitter.emit(done)
+    def _finished(self, request: Request, access: AccessToken | None, ask: Ask) -> Request:
+        """What an exchange yielded, checked and with the access token in it."""
+        request = as_request(ask.operation, request)
+        if access is None:
+            return request
+        return as_request("authorize()", guarded(self.vendor.plugin.authorize, request, access))
+
+    def _silence(self, failed: Exception) -> NoVerdict:
+        """What a transport raised. It raises `NoVerdict` whatever happens to it; after anything else, how far the
+        request came is unknown."""
+        if isinstance(failed, NoVerdict):
+            return failed
+        sentence = f"the transport broke its contract: {where(failed)}"
+        self.emitter.complain(sentence)
+        return NoVerdict(sentence)
+
+    def _report(self, ask: Ask, duration: float, reply: Response | NoVerdict | None) -> None:
+        done = RequestDone(
+            certificate_id=self.certificate_id,
+            brand=self.vendor.brand,
+            region=ask.region,
+            operation=ask.operation,
+            name=ask.name,
+            pushes=ask.pushes,
+            duration=duration,
+            status=reply.status if isinstance(reply, Response) else None,
+            ending="cancelled" if reply is None else "no_verdict" if isinstance(reply, NoVerdict) else "reply",
+            sent=reply.sent if isinstance(reply, NoVerdict) else True,
+        )
+        self.emitter.emit(done)
 
     async def run_with_access(self, access: AccessToken | None, begin: Callable[[], Exchange[T]], ask: Ask) -> T:
         """One exchange and, where the vendor says that the access token is no longer good, one more with a new one."""
-        return await self.with_access(ask.region, access, lambda access: self.run(begin(), access, ask))
-
-    async def with_access(
-        self,
-        region: str,
-        access: AccessToken | None,
-        attempt: Callable[[AccessToken | None], Awaitable[T]],
-        expired: Callable[[], None] | None = None,
-    ) -> T:
-        """The same with an attempt of any kind; `expired` is called before the new login."""
         try:
-            return await attempt(access)
+            return await self.run(begin(), access, ask)
         except AccessExpired:
             if access is None:
                 raise
-            self.forget(region, access)
-        if expired is not None:
-            expired()
-        return await attempt(await self.renewed(region))
+            self.forget(ask.region, access)
+        ask.access_expired()
+        return await self.run(begin(), await self.renewed(ask.region), ask)
 
-    def blame(self, error: BaseException) -> str:
-        """A sentence on a plug-in that broke its promise. The error's message may quote content, so it is not told,
-        unless it is ours. Raises the error again where it is none of the plug-in's."""
-        claims.passed_on(error)
-        what = str(error) if isinstance(error, BrokenPromise) else where(error)
-        sentence = f"the {self.vendor.brand} plug-in broke its contract: {what}"
-        self.emitter.complain(f"certificate {self.certificate_id}: {sentence}")
-        return sentence
 
-    async def renewed(self, region: str) -> AccessToken | None:
-        """The access token after one was refused. What was asked with that one was refused, readably; so where the
-        login now gets no answer, that is no doubt but `Refused(UNAVAILABLE)`."""
-        try:
-            return await self.login(region)
-        except NoVerdict as silent:
-            raise Refused(Reason.UNAVAILABLE, detail=silent.detail) from None
+def _step(exchange: Exchange[Any], reply: Response | NoVerdict | None) -> Request | None:
+    """The next request of an exchange, given the reply to the one before; None at the beginning and after a
+    checkpoint. Raises what the plug-in raises, as `guarded` does, and `StopIteration` with its result at its end."""
+    try:
+        if isinstance(reply, NoVerdict):
+            return exchange.throw(reply)
+        return next(exchange) if reply is None else exchange.send(reply)
+    except Exception:
+        raise
+    except BaseException as odd:
+        raise_again(odd)
+        raise BrokenPromise(where(odd)) from None
 
 
 def _of_a_login(refused: Refused, *, asked: bool) -> Refused:

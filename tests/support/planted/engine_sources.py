@@ -223,14 +223,14 @@ PLANTS = [
     SourcePlant(
         "one connection is lost with each ask that is refused at the gate",
         "pushgateway/engine/endpoint.py",
-        "        except BaseException:\n            self.workers.free.release()\n            raise",
+        "        except BaseException:\n            self.workers.connections.give_back()\n            raise",
         "        except BaseException:\n            raise",
         "tests/engine/test_lane_ends.py::test_a_broadcast_that_gives_up_at_the_gate_gives_its_connection_back",
     ),
     SourcePlant(
         "an ask keeps its connection",
         "pushgateway/engine/endpoint.py",
-        "            self.workers.free.release()\n            gate.release",
+        "            self.workers.connections.give_back()\n            gate.release",
         "            gate.release",
         "tests/engine/test_lane_ends.py::test_a_broadcast_that_gives_up_at_the_gate_gives_its_connection_back",
     ),
@@ -244,7 +244,7 @@ PLANTS = [
     SourcePlant(
         "requests of a search do not count as attempts",
         "pushgateway/engine/endpoint.py",
-        "            run.attempts += delivery.asked\n",
+        "            run.attempts += delivery.of_this_try > 0\n",
         "            pass\n",
         "tests/engine/test_lane_ends.py::test_every_request_of_a_search_is_an_attempt",
     ),
@@ -258,7 +258,7 @@ PLANTS = [
     SourcePlant(
         "a batch that the plug-in could not build is not searched for the push that causes it",
         "pushgateway/engine/endpoint.py",
-        "if not delivery.asked and delivery.size > 1:",
+        "if not has_left and delivery.pushes > 1:",
         "if False:",
         "tests/engine/test_lane_faults.py::test_a_push_that_makes_the_plugin_fail_does_not_affect_the_others",
     ),
@@ -289,5 +289,26 @@ PLANTS = [
         "            run.asked = False\n            run.attempts += 1\n",
         "            run.asked = False\n",
         "tests/engine/test_lane.py::test_an_expired_access_token_costs_one_login_and_one_resend",
+    ),
+    SourcePlant(
+        "an endpoint goes on with an access token that the vendor refused",
+        "pushgateway/engine/endpoint.py",
+        "if held is None or held.is_forgotten or",
+        "if held is None or",
+        "tests/engine/test_delivery.py::test_a_refused_access_token_is_not_used_again",
+    ),
+    SourcePlant(
+        "an endpoint keeps an access token beyond the time for its renewal",
+        "pushgateway/engine/endpoint.py",
+        " or self._loop.time() >= held.renew:",
+        ":",
+        "tests/engine/test_delivery.py::test_an_access_token_in_use_is_renewed_in_time",
+    ),
+    SourcePlant(
+        "a batch that is built anew has the access token that was refused",
+        "pushgateway/engine/delivery.py",
+        "                    access = held.access  # a new one, if the old one was refused before\n",
+        "                    pass\n",
+        "tests/engine/test_delivery.py::test_a_batch_that_is_built_anew_has_the_new_access_token",
     ),
 ]

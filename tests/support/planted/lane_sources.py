@@ -205,7 +205,7 @@ PLANTS = [
     SourcePlant(
         "an exchange of two requests is begun anew when a caller leaves between them",
         "pushgateway/engine/delivery.py",
-        "        if not self.asked:\n            for run in self.runs:",
+        "        if not self.of_this_try:\n            for run in self.runs:",
         "        if True:\n            for run in self.runs:",
         "tests/engine/test_endpoint.py::test_a_caller_cancelled_between_two_requests_repeats_nothing",
     ),

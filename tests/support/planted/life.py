@@ -88,12 +88,13 @@ def leaks(patch: Patch) -> None:
 
     async def work(self: Workers) -> None:
         try:
-            await self.free.acquire()
+            if not self.connections.take():
+                await self.connections.wait()
             await self._work.send_next()
-            self.free.release()
+            self.connections.give_back()
         finally:
             self._workers.discard(_current())
-            if self._work.waiting and not self._loop.is_closed():
+            if self._work.line.size and not self._loop.is_closed():
                 self.call()
 
     patch.setattr(Workers, "_run", work)
@@ -104,8 +105,10 @@ def falls_asleep(patch: Patch) -> None:
     """A worker that ends does not check whether something waits."""
 
     async def work(self: Workers) -> None:
-        async with self.free:
-            await self._work.send_next()
+        if not self.connections.take():
+            await self.connections.wait()
+        await self._work.send_next()
+        self.connections.give_back()
         self._workers.discard(_current())
 
     patch.setattr(Workers, "_run", work)
@@ -257,8 +260,7 @@ def lock_kept(patch: Patch) -> None:
         try:
             return await ready(self, session)
         except asyncio.CancelledError:
-            if not self._build_lock.locked():
-                await self._build_lock.acquire()
+            self._build_lock.take()
             raise
 
     patch.setattr(Endpoint, "_ready", keeps)

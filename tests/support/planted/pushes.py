@@ -23,6 +23,7 @@ from pushgateway.engine.pushes.runs import Run, Sink, separate, size_of
 from pushgateway.engine.session import results
 from pushgateway.engine.session.plugin_guard import GuardedVendor
 from pushgateway.gateway import Gateway
+from pushgateway.vendor import Request
 
 PLANTS: list[Plant] = []
 Patch = pytest.MonkeyPatch
@@ -138,15 +139,15 @@ def silence_is_yes(patch: Patch) -> None:
 @plant(PLANTS, "I3")
 def never_asked(patch: Patch) -> None:
     """It is not recorded that a request was sent."""
-    asking = Delivery._asking
+    leaving = Delivery.leaving
 
-    def forgets(self: Delivery) -> None:
-        asking(self)
-        self.asked = False
+    def forgets(self: Delivery, request: Request) -> None:
+        leaving(self, request)
+        self.of_this_try = 0
         for run in self.runs:
             run.asked = False
 
-    patch.setattr(Delivery, "_asking", forgets)
+    patch.setattr(Delivery, "leaving", forgets)
 
 
 @plant(PLANTS, "I3")
@@ -171,13 +172,14 @@ def leaves_late(patch: Patch) -> None:
     patch.setattr(Completions, "_set_timer", lambda self: None)
     patch.setattr(Completions, "still_wanted", lambda self, runs, now, needed=0.0: runs)
 
-    def asking(self: Delivery) -> None:
-        self.asked = True
+    def leaving(self: Delivery, request: Request) -> None:
+        self.requests += 1
+        self.of_this_try += 1
         for run in self.runs:
             run.asked = True
         self.built()
 
-    patch.setattr(Delivery, "_asking", asking)
+    patch.setattr(Delivery, "leaving", leaving)
 
 
 @plant(PLANTS, "I8", 5)

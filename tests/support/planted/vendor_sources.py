@@ -13,21 +13,21 @@ PLANTS = [
     SourcePlant(
         "a clock that is off is not measured",
         "pushgateway/engine/session/vendor_session.py",
-        "                skew.offset = response.date - response.received_at",
+        "                skew.offset = reply.date - reply.received_at",
         "                pass",
         "tests/engine/test_vendor_session.py::test_a_wrong_clock_is_measured_by_the_reply[headers0-300.0]",
     ),
     SourcePlant(
         "a login that gives no answer after an expired token leaves pushes in doubt",
         "pushgateway/engine/session/vendor_session.py",
-        "            raise Refused(Reason.UNAVAILABLE, detail=silent.detail) from None\n\n\ndef",
-        "            raise\n\n\ndef",
+        "            raise Refused(Reason.UNAVAILABLE, detail=silent.detail) from None\n",
+        "            raise\n",
         "tests/engine/test_vendor_session_login.py::test_a_login_without_a_reply_after_an_expired_token_is_a_refusal[line0-Reason.UNAVAILABLE]",
     ),
     SourcePlant(
         "an exchange is left open",
         "pushgateway/engine/session/vendor_session.py",
-        "        finally:\n            claims.asked(exchange.close)",
+        "        finally:\n            guarded(exchange.close)",
         "        finally:\n            pass",
         "tests/engine/test_vendor_session.py::test_an_exchange_is_closed_when_its_caller_is_cancelled",
     ),
@@ -41,8 +41,8 @@ PLANTS = [
     SourcePlant(
         "an access token is used until it ends although it is due for renewal",
         "pushgateway/engine/session/access_tokens.py",
-        "return None if held is None or self._is_to_be_renewed(key, held) else held.access",
-        "return None if held is None else held.access",
+        "return None if held is None or self._is_to_be_renewed(key, held) else held",
+        "return held",
         "tests/engine/test_endpoint.py::test_an_access_token_is_renewed_before_it_ends",
     ),
     SourcePlant(
@@ -188,8 +188,8 @@ PLANTS = [
     SourcePlant(
         "a part of a broadcast that was not sent ends UNKNOWN",
         "pushgateway/engine/broadcast.py",
-        "self._asked = self._sending = False\n        self._refusal = None",
-        "self._refusal = None",
+        '        self._sending = Ask("broadcast", one.region, len(part.values))\n',
+        "",
         "tests/engine/test_lane_ends.py::test_a_part_of_a_broadcast_without_a_request_is_not_sent",
     ),
     SourcePlant(
@@ -209,14 +209,14 @@ PLANTS = [
     SourcePlant(
         "an operation of several requests is repeated though the first did something",
         "pushgateway/engine/operations.py",
-        "harmless = self._repeatable or self._of_this_try <= 1",
+        "harmless = self._repeatable or ask.of_this_try <= 1",
         "harmless = True",
         "tests/engine/test_operations.py::test_the_first_of_several_requests_is_not_repeated",
     ),
     SourcePlant(
         "an operation's refusal hides that an attempt before had no verdict",
         "pushgateway/engine/operations.py",
-        "if self._doubtful and status is not Status.ACCEPTED:",
+        "if self._ask.doubtful and status is not Status.ACCEPTED:",
         "if False:",
         "tests/engine/test_operations.py::test_after_an_attempt_without_a_verdict_a_refusal_proves_nothing",
     ),
@@ -236,9 +236,9 @@ PLANTS = [
     ),
     SourcePlant(
         "what an expired access token refused counts as asked",
-        "pushgateway/engine/operations.py",
-        "        self._of_this_try = 0  # what was asked with that access token was refused, readably",
-        "        pass",
+        "pushgateway/engine/session/vendor_session.py",
+        'access token, and so everything of this try."""\n        self.of_this_try = 0',
+        'access token, and so everything of this try."""',
         "tests/scenarios/test_wire_corners.py::test_a_call_whose_new_login_is_refused_was_not_sent",
     ),
     SourcePlant(
@@ -320,7 +320,7 @@ PLANTS = [
     ),
     SourcePlant(
         "the gate's reason replaces the vendor's last refusal",
-        "pushgateway/engine/flow_control/patience.py",
+        "pushgateway/engine/tasks.py",
         "if failure is not None and isinstance(failed, Refused) and failed.reason is Reason.EXPIRED:",
         "if False:",
         "tests/engine/test_broadcast.py::test_a_deadline_at_the_gate_keeps_the_vendors_last_refusal",

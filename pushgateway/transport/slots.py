@@ -1,0 +1,53 @@
+"""`Slots`: a number of things of which each user takes one: connections, or with one slot a lock.
+
+Used by `pool` for connections and by the engine's endpoints for requests at once and for the build lock.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+
+
+class Slots:
+    """A number of slots. Who finds none free waits, first come, first served.
+
+    `asyncio.Semaphore` does the same with four calls for a slot that is free.
+    """
+
+    def __init__(self, count: int) -> None:
+        self._free = count
+        self._count = count
+        self._waiting = deque[asyncio.Future[None]]()
+
+    @property
+    def taken(self) -> int:
+        """How many are not free."""
+        return self._count - self._free
+
+    def take(self) -> bool:
+        """Take a slot, if one is free. (While somebody waits, none is.)"""
+        if not self._free:
+            return False
+        self._free -= 1
+        return True
+
+    async def wait(self) -> None:
+        """Wait for a slot and take it, after `take` has found none."""
+        waiter = asyncio.get_running_loop().create_future()
+        self._waiting.append(waiter)
+        try:
+            await waiter
+        except BaseException:
+            if waiter.done() and not waiter.cancelled():
+                self.give_back()  # it was handed over in the moment in which the wait ended
+            raise
+
+    def give_back(self) -> None:
+        """Hand the slot over to who has waited longest, or free it."""
+        while self._waiting:
+            waiter = self._waiting.popleft()
+            if not waiter.done():
+                waiter.set_result(None)
+                return
+        self._free += 1
