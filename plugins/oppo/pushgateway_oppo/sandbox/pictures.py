@@ -4,8 +4,8 @@ Pure and bounded; the clock is a parameter. Takes fields, returns the `data` of 
 that is too large, neither PNG nor JPEG, or of other pixels than the rules name is 51; uploads beyond the day's quota
 are 34.
 
-Not documented, decided here: without `picture_ttl` a picture is kept for 30 days, as clients usually ask; a notification that
-names a picture that is not kept (any more), or one of the other kind, is refused with 51.
+Not documented, decided here: without `picture_ttl` a picture is kept for 30 days, as clients usually ask; a
+notification that names a picture that is not kept (any more), or one of the other kind, is refused with 51.
 """
 
 from __future__ import annotations
