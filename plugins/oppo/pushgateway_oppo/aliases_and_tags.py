@@ -23,7 +23,7 @@ from pushgateway_oppo.tokens import token_refusal
 @safe_repr
 @attrs.frozen
 class Alias:
-    """A phone and its alias. Source: V1.3, `subscribe_alias` (S1); page 11087 of today (S12)."""
+    """A phone and its alias. Source: V1.3, `subscribe_alias` (S1); current page 11087 (S12)."""
 
     token: str = attrs.field(repr=False)
     alias: str | None = attrs.field(repr=False)
@@ -100,7 +100,7 @@ def encode_group(group: str, tags: Iterable[str], description: str, rules: Diale
 
 
 def join_tags(tags: Iterable[str], rules: Dialect) -> str:
-    """Tags as one text: V1.3 puts commas between them, the device host of today semicolons. Raises `Refused`."""
+    """Tags as one text: V1.3 puts commas between them, the current device host semicolons. Raises `Refused`."""
     separator = chr(rules.number("tag_separator"))
     given = listed(tags)
     if not given:

@@ -40,7 +40,7 @@ class Operations(Settings):
     def subscribe_alias(self, token: str, alias: str) -> Call[aliases_and_tags.Alias]:
         """Give a phone an alias. The last call wins: the phone loses its former alias, and the alias its former phone.
 
-        At most 64 characters and no `;` in `current`. Source: V1.3 (crossed out there); page 11087 of today.
+        At most 64 characters and no `;` in `current`. Source: V1.3 (crossed out there); current page 11087.
         """
         fields = functools.partial(aliases_and_tags.encode_alias, token, alias, alone=False)
         return self._call(
@@ -82,7 +82,7 @@ class Operations(Settings):
     def subscribe_tags(self, token: str, tags: Iterable[str]) -> Call[aliases_and_tags.Tags]:
         """Add tags to those of a phone. OPPO skips a tag that fails; `skipped` names it.
 
-        A tag holds no `,` in `v1.3` and no `;` in `current`. Source: V1.3 (crossed out there); three clients of today.
+        A tag holds no `,` in `v1.3` and no `;` in `current`. Source: V1.3 (crossed out there); three current clients.
         """
         return self._tags("subscribe_tags", token, tags)
 
@@ -101,7 +101,7 @@ class Operations(Settings):
         """How far a broadcast has come: by `BroadcastOutcome.message_id`, one of its `task_ids`, or both.
 
         `region`: `cn` or `overseas`, whose host sent it; "" for `home_region`. Source: V1.3 (crossed out there). No
-        page of today has it: in `current` it is `UNSUPPORTED` until the setting `paths` has its path.
+        current page has it: in `current` it is `UNSUPPORTED` until the setting `paths` has its path.
         """
 
         def fields(_: Dialect) -> dict[str, str]:

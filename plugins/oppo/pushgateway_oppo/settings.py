@@ -82,7 +82,7 @@ class Settings(Vendor):
     master_secret: Secret = attrs.field(validator=attrs.validators.instance_of(Secret))
     """The MasterSecret, which signs; not the AppSecret, which is for phones."""
     dialect: str = attrs.field(default="v1.3", validator=_one_of(*RULES.dialects))
-    """`v1.3`: the document of 2018; `current`: OPPO's pages of today, with longer titles and shorter texts."""
+    """`v1.3`: the document of 2018; `current`: OPPO's current pages, with longer titles and shorter texts."""
     host: str | None = attrs.field(default=None, validator=_base_url)
     """`https://host[:port]` in place of the mainland host; `http://` for loopback addresses only."""
     overseas_host: str | None = attrs.field(default=None, validator=_base_url)

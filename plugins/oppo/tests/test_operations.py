@@ -160,8 +160,7 @@ def test_settings_of_a_table_are_checked_with_the_others() -> None:
 
 
 def test_a_code_about_a_target_is_about_the_calls_only_token() -> None:
-    """In a batch such a code costs no token, because it names none; a call has one token only, so the code is about
-    that one."""
+    """In a batch such a code retires no token, because it names none; a call has one token only."""
     with pytest.raises(Refused) as dead:
         answered(NEW.get_tags(TOKEN), reply(None, code=10000))
     with pytest.raises(Refused) as muted:

@@ -107,4 +107,4 @@ async def test_refused_calls_have_their_reason_and_do_not_stop_pushes() -> None:
     assert (wrong.status, wrong.reason) == (Status.NOT_SENT, Reason.INVALID_NOTIFICATION)
     assert asked == 0
     assert (dead.status, dead.reason, dead.vendor_code) == (Status.REJECTED, Reason.UNREGISTERED, "10000")
-    assert push.ok  # and none of this stands in the way of sending
+    assert push.ok  # the refused calls do not stop pushes

@@ -318,7 +318,7 @@ _PATH = re.compile(r"\$\.(?:dialects\['(?P<dialect>[^']+)'\]\.)?(?P<table>\w+)\[
 
 
 @pytest.mark.parametrize("path", ROWS)
-def test_every_row_is_obeyed(path: str) -> None:
+def test_plugin_and_sandbox_agree_with_every_row(path: str) -> None:
     """What a row says is what plug-in and sandbox do, at its limit and beyond. A row without a check is an error."""
     found = _PATH.fullmatch(path)
     assert found is not None, path
