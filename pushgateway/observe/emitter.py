@@ -1,9 +1,9 @@
-"""Who hears of events: the host's observer, and our own lines in the log.
+"""`Emitter` passes events to the host's observer and writes log lines about those that concern an operator.
 
-Nothing that an observer or a log handler raises reaches the sending. What ends a process or a test (`SystemExit`,
-`KeyboardInterrupt`, `pytest.fail()`) is raised again in a callback of the event loop. What an operator must hear is one
-line for each certificate, reason and code, and then at most one a minute with the number of those between, in bounded
-memory: an outage does not fill a disk. Never a token, a title or a body.
+Nothing that an observer or a log handler raises reaches the sending of pushes. What ends a process or a test
+(`SystemExit`, `KeyboardInterrupt`, `pytest.fail()`) is raised again in a callback of the event loop. For each
+certificate, reason and code there is one log line at once and then at most one a minute, with the number of those in
+between. The memory for this is bounded, and an outage does not fill a disk. No line holds a token, a title or a body.
 """
 
 from __future__ import annotations
@@ -26,14 +26,15 @@ from pushgateway.observe.log_lines import LINES
 log = logging.getLogger(__name__)
 
 Observer: TypeAlias = Callable[[Event], None]
-"""Called for each event, in the gateway's event loop and while the sending waits for it: it must return at once."""
+"""Called for each event in the gateway's event loop. Sending waits until it returns, so it must return at once."""
 
 PAUSE = 60.0
-"""Seconds between two lines on the same thing."""
+"""Seconds between two log lines about the same thing."""
 MOST = 1000
-"""Different things told apart at a time; what is beyond shares one line for each kind of event."""
+"""Number of different things for which lines are counted separately; further ones share one line for each kind of
+event."""
 DEEPEST = 8
-"""How deep an observer may cause events out of its own call; those below are not told to it."""
+"""How deep calls of an observer may be nested (it can cause events itself); deeper events are not passed to it."""
 
 
 @safe_repr
@@ -44,34 +45,34 @@ class _Said:
 
 
 class Emitter:
-    """Tells events, to the host's observer first and then to the log. One for each gateway."""
+    """Passes events to the host's observer and then to the log. Each gateway has one."""
 
     __slots__ = ("_depth", "_monotonic", "_observer", "_said", "is_observed")
 
     def __init__(self, observer: Observer | None, monotonic: Callable[[], float]) -> None:
-        """Raises `FieldError` for an observer that cannot be called, or whose call would only make a coroutine."""
+        """`monotonic`: seconds. Raises `FieldError` for an observer that cannot be called or is an async function."""
         if observer is not None:
             _check(observer)
         self._observer = observer
         self._monotonic = monotonic
-        # Ordered, because it is emptied from its front: the oldest come first.
+        # In order of time, so that the oldest are removed from its front.
         self._said: OrderedDict[Hashable, _Said] = OrderedDict()
         self._depth = 0
         self.is_observed: bool = observer is not None
-        """False: nobody listens to events of which no line is made (`RequestDone`, `OutcomeGiven` of accepted pushes),
-        so they need not be made either."""
+        """False: there is no observer, so events without a log line (`RequestDone`, `OutcomeGiven` of accepted pushes)
+        need not be made."""
 
     def emit(self, event: Event, detail: str = "") -> None:
-        """Tell it. `detail` is a sentence of ours on it, without content; only the log shows it.
+        """Pass on an event. `detail` is a sentence of ours about it, without content; only the log shows it.
 
-        Never raises for an observer's or a log handler's sake, because pushes still wait for their outcome. An
-        `Exception` of theirs is logged, once a minute, without its message. What is no `Exception`, such as
-        `SystemExit`, is raised in a callback of the event loop as soon as this turn of it is over: so it ends the loop
-        or reaches its exception handler, as asyncio does it for any callback.
+        Raises nothing that an observer or a log handler raises, because pushes still wait for their outcome. Their
+        `Exception` is logged, once a minute, without its message. Other exceptions such as `SystemExit` are raised in a
+        callback of the event loop in its next iteration, where they end the loop or reach its exception handler, as
+        asyncio does it for any callback.
         """
         try:
             if self._observer is not None:
-                self._tell(self._observer, event)
+                self._notify(self._observer, event)
             self._log(event, detail)
         except BaseException as error:
             _raise_in_loop(error)
@@ -86,7 +87,7 @@ class Emitter:
             with suppress(Exception):  # a filter or a handler of the host's
                 log.log(line.level(event), "%s%s", line.text(event, detail), _since(more))
 
-    def _tell(self, observer: Observer, event: Event) -> None:
+    def _notify(self, observer: Observer, event: Event) -> None:
         if self._depth >= DEEPEST:
             self.complain("the observer triggers events in its own call without end; some were not delivered to it")
             return
@@ -94,13 +95,13 @@ class Emitter:
         try:
             observer(event)
         except (Exception, CancelledError) as error:
-            # Nobody cancels a plain function: a CancelledError is that of a future which the observer looked at.
+            # A plain function is never cancelled: a CancelledError is that of a future whose result the observer read.
             self.complain(f"the observer failed: {where(error)}")
         finally:
             self._depth -= 1
 
     def complain(self, text: str) -> None:
-        """A sentence on code that broke its promise, a plug-in's or an observer's: once, then at most once a minute."""
+        """Log an error of a plug-in or an observer: once, then at most once a minute."""
         more = self._due(text, "complaint", 1)
         if more is None:
             return
@@ -112,7 +113,7 @@ class Emitter:
             _raise_in_loop(error)
 
     def _due(self, about: Hashable, kind: Hashable, count: int) -> int | None:
-        """How many were held back since the last line on it; None when it is too early for another."""
+        """The number of suppressed lines since the last one about this; None if it is too early for another line."""
         now = self._monotonic()
         said = self._said.get(about)
         if said is None and len(self._said) >= MOST:
@@ -132,7 +133,7 @@ class Emitter:
 
 
 def _raise_in_loop(error: BaseException) -> None:
-    """In the next turn of the running loop; here where there is none."""
+    """Raise it in the next iteration of the running loop; without a running loop at once."""
     try:
         loop = get_running_loop()
     except RuntimeError:

@@ -1,7 +1,8 @@
-"""What observers see: one frozen value for each thing that happened, with counts and seconds.
+"""The events that an observer gets: one frozen value for each thing that happened, with counts and seconds.
 
-Law of this file: values and nothing else. An event names the certificate and the brand, never a phone or a person: no
-field may hold a token, a title, a body or a secret, and none is free text. `repr` may be logged.
+Values and nothing else. An event names the certificate and the brand, never a phone or a person: no field may hold a
+token, a title, a body or a secret, and none is free text. A `repr` may be logged. Made by the engine, passed on by
+`pushgateway.observe.emitter`.
 """
 
 from __future__ import annotations
@@ -20,27 +21,28 @@ Operation: TypeAlias = Literal["push", "login", "save", "broadcast", "call"]
 own operations (`Gateway.vendor`)."""
 
 Ending: TypeAlias = Literal["reply", "no_verdict", "cancelled"]
-"""`reply`: a whole HTTP reply came, whatever it says. `no_verdict`: none came. `cancelled`: we no longer listened."""
+"""`reply`: a complete HTTP reply came, of any content. `no_verdict`: none came. `cancelled`: the gateway stopped
+waiting for it."""
 
 
 class BreakerState(enum.Enum):
-    """Whether a lane asks its vendor at all."""
+    """State of a circuit breaker: whether requests are sent to a server of the vendor."""
 
     CLOSED = "closed"
-    """In order: everything is asked."""
+    """Normal: all requests are sent."""
     OPEN = "open"
-    """Broken: nothing is asked, pushes are answered here."""
+    """No request is sent; pushes wait or end without one."""
     HALF_OPEN = "half_open"
-    """One request is let through to find out."""
+    """One request is sent to test whether the vendor works again."""
 
 
 @safe_repr
 @attrs.frozen(kw_only=True)
 class Event:
-    """Something happened."""
+    """Base class of all events."""
 
     certificate_id: str
-    """Whose lane. What the host gave, also when there is no such certificate: `brand` is None then."""
+    """The certificate id that the host gave, even if there is no such certificate (`brand` is None then)."""
     brand: str | None
     """The certificate's brand. None: there is no such certificate."""
 
@@ -48,22 +50,22 @@ class Event:
 @safe_repr
 @attrs.frozen(kw_only=True)
 class RequestDone(Event):
-    """One vendor request is over."""
+    """One vendor request has ended."""
 
     region: str
-    """Key of the vendor's host that was asked; "" where there is one for all."""
+    """Region of the vendor's server; "" if there is only one."""
     operation: Operation
     name: str = ""
-    """Of a `call`: what the vendor calls it, such as `subscribe_alias`; otherwise ""."""
+    """For a `call` the vendor's name of it, such as `subscribe_alias`; otherwise ""."""
     pushes: int
-    """How many pushes it carried: 0 for `login`, `save` and `call`, for `broadcast` the tokens it named."""
+    """Number of pushes in it: 0 for `login`, `save` and `call`; for `broadcast` the number of tokens."""
     duration: float
-    """Seconds from handing it to the transport to its end."""
+    """Seconds from passing it to the transport until its end."""
     status: int | None
-    """The HTTP status; None when no reply came."""
+    """The HTTP status; None if no reply came."""
     ending: Ending
     sent: bool
-    """False: it is sure that the request did not leave completely."""
+    """False: it is certain that the request was not sent completely."""
 
 
 @safe_repr
@@ -75,15 +77,15 @@ class OutcomeGiven(Event):
     reason: Reason | None = None
     """None exactly when `ACCEPTED`."""
     vendor_code: str | None = None
-    """The vendor's own number, as text."""
+    """The vendor's return code, as text."""
     attempts: int = 0
-    """Vendor requests made for it, with those that did not get through."""
+    """Vendor requests made for it, including those that failed."""
     duration: float
     """Seconds since it was handed in."""
     truncated: bool = False
-    """Fields of the notification were cut to the vendor's limits."""
+    """True: fields of the notification were cut to the vendor's limits."""
     possible_duplicate: bool = False
-    """It was repeated after an attempt without a verdict, at a vendor that does not drop repeats."""
+    """True: it was sent again after an attempt without a verdict, and this vendor does not drop repeats."""
 
 
 @safe_repr
@@ -95,13 +97,13 @@ class BroadcastDone(Event):
     reason: Reason | None = None
     """None exactly when `ACCEPTED`."""
     vendor_code: str | None = None
-    """The vendor's own number, as text."""
+    """The vendor's return code, as text."""
     duration: float
     """Seconds since it was handed in."""
     targets: int
-    """Tokens, aliases or tags that were named; 0 for everyone."""
+    """Number of tokens, aliases or tags in its audience; 0 for everyone."""
     accepted: int = 0
-    """Tokens or aliases for which the vendor took it; 1 for everyone and for tags, if it took it."""
+    """Number of tokens or aliases for which the vendor accepted it; for everyone and tags 1 if accepted."""
 
 
 @safe_repr
@@ -110,12 +112,12 @@ class CallDone(Event):
     """One of a vendor's own operations got its outcome."""
 
     name: str
-    """What the vendor calls it."""
+    """The vendor's name of the operation."""
     status: Status
     reason: Reason | None = None
     """None exactly when `ACCEPTED`."""
     vendor_code: str | None = None
-    """The vendor's own number, as text."""
+    """The vendor's return code, as text."""
     attempts: int
     """Vendor requests made for it."""
     duration: float
@@ -125,16 +127,16 @@ class CallDone(Event):
 @safe_repr
 @attrs.frozen(kw_only=True)
 class LoginDone(Event):
-    """A login is over."""
+    """A login has ended."""
 
     region: str
-    """Key of the vendor's host; "" where there is one for all."""
+    """Region of the vendor's server; "" if there is only one."""
     ok: bool
-    """The vendor gave an access token."""
+    """True: the vendor returned an access token."""
     reason: Reason | None = None
     """None exactly when `ok`."""
     vendor_code: str | None = None
-    """The vendor's own number, as text."""
+    """The vendor's return code, as text."""
     duration: float
     """Seconds it took."""
 
@@ -142,59 +144,59 @@ class LoginDone(Event):
 @safe_repr
 @attrs.frozen(kw_only=True)
 class ReceiptsReceived(Event):
-    """A vendor, or somebody who says so, has posted receipts."""
+    """Receipts were posted, by a vendor or by somebody else."""
 
     fresh: int
-    """Receipts that were believed and new."""
+    """Number of verified new receipts."""
     duplicates: int = 0
-    """Receipts that were heard before."""
+    """Number of receipts that were received before."""
     forged: int = 0
-    """Receipts that did not prove themselves."""
+    """Number of receipts that could not be verified."""
     unreadable: int = 0
-    """What could not be read: elements, or 1 for the whole."""
+    """Number of elements that could not be read; 1 if the whole body could not."""
 
 
 @safe_repr
 @attrs.frozen(kw_only=True)
 class QuotaLatched(Event):
-    """The day's share is used up: until it is renewed, pushes are answered here and the vendor is not asked."""
+    """A daily quota is used up: until the vendor's midnight pushes end without a request."""
 
     region: str
-    """Key of the vendor's host; "" where there is one for all."""
+    """Region of the vendor's server; "" if there is only one."""
     quota: str
-    """The vendor's class of quota; "" where there is one for all."""
+    """The vendor's name of the quota; "" if there is only one."""
     seconds: float
-    """Until sending resumes."""
+    """Seconds until sending resumes."""
     pushes: int
-    """How many pushes found it out or were waiting, and end here."""
+    """Number of pushes that end because of it: those of the refused request and those that were waiting."""
 
 
 @safe_repr
 @attrs.frozen(kw_only=True)
 class QuotaReleased(Event):
-    """The vendor's new day has begun: sending resumes."""
+    """The vendor's new day has begun, and sending resumes."""
 
     region: str
-    """Key of the vendor's host; "" where there is one for all."""
+    """Region of the vendor's server; "" if there is only one."""
     quota: str
-    """The vendor's class of quota; "" where there is one for all."""
+    """The vendor's name of the quota; "" if there is only one."""
 
 
 @safe_repr
 @attrs.frozen(kw_only=True)
 class BreakerChanged(Event):
-    """A breaker opened, half opened or closed."""
+    """A circuit breaker opened, half opened or closed."""
 
     region: str
-    """Key of the vendor's host; "" where there is one for all."""
+    """Region of the vendor's server; "" if there is only one."""
     state: BreakerState
-    """What it is now."""
+    """The new state."""
     reason: Reason | None = None
-    """Why it opened; None when it closed."""
+    """Why it opened; None if it closed."""
     vendor_code: str | None = None
-    """The vendor's own number for that, as text."""
+    """The vendor's return code for that, as text."""
     seconds: float = 0.0
-    """Until one request is let through; 0 unless `OPEN`."""
+    """Seconds until one request is sent as a test; 0 unless `OPEN`."""
 
 
 def _limit(rate: float | None) -> float | None:
@@ -204,10 +206,10 @@ def _limit(rate: float | None) -> float | None:
 @safe_repr
 @attrs.frozen(kw_only=True)
 class RateChanged(Event):
-    """How fast a lane may send was changed: lowered at the vendor's flow control, raised again step by step."""
+    """The rate limit of a certificate was changed: lowered after the vendor's "too fast", raised again in steps."""
 
     region: str
-    """Key of the vendor's host; "" where there is one for all."""
+    """Region of the vendor's server; "" if there is only one."""
     pushes_per_second: float | None = attrs.field(converter=_limit)
     """None: no limit."""
     requests_per_second: float | None = attrs.field(converter=_limit)
@@ -225,11 +227,11 @@ class Shed(Event):
 @safe_repr
 @attrs.frozen(kw_only=True)
 class Reloaded(Event):
-    """A set of certificates was adopted. It is of no single certificate, so `certificate_id` is "", `brand` None."""
+    """A new set of certificates is in use. It concerns no single certificate: `certificate_id` is "", `brand` None."""
 
     certificate_id: str = ""
     brand: str | None = None
     added: tuple[str, ...] = ()
-    """Certificate ids, as in the next two."""
+    """Certificate ids, as in `changed` and `removed`."""
     changed: tuple[str, ...] = ()
     removed: tuple[str, ...] = ()

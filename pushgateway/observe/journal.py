@@ -1,8 +1,8 @@
-"""A file of what became of pushes, for whoever has to find out later why one did not arrive.
+"""`Journal`: a file with the outcome of each push, to find out later why one did not arrive.
 
-Law of this file: one JSON object a line, bounded in size, written by a thread of its own so that nobody's push waits
-for a disk; what cannot be written is dropped and counted, and never hurts a push. No token, no title, no body: a token
-stands as a digest that only who has the token can make again.
+It has one JSON object in each line and a bounded size. A thread of its own writes it, so no push waits for the disk;
+what cannot be written is dropped and counted, and does not affect a push. It holds no token, title or body; a token is
+replaced by a digest. Read by `pushgateway why`.
 """
 
 from __future__ import annotations
@@ -30,19 +30,19 @@ from pushgateway.model.errors import FieldError
 from pushgateway.model.push import PushToken
 from pushgateway.model.receipt import Receipt
 from pushgateway.model.secret import safe_repr
-from pushgateway.observe.traces import Ended, Traces, make_trace
+from pushgateway.observe.traces import Ended, Traces, to_trace
 
 log = logging.getLogger(__name__)
 
 WAITING: Final = 100_000
-"""Lives that may wait for the disk; further ones are dropped and counted."""
+"""Entries that may wait for the disk; further ones are dropped and counted."""
 AT_ONCE: Final = 1000
-"""Lives written at a time."""
+"""Entries written at a time, at most."""
 
 
 def token_digest(push_token: PushToken) -> str:
-    """What stands for a token in a journal: 16 characters, of no use without the token and another for each
-    certificate."""
+    """The digest by which a journal names a token: 16 characters, different for each certificate. The token cannot be
+    computed from it."""
     key = push_token.certificate_id.encode("utf-8", "replace")[:64]
     token = push_token.token.encode("utf-8", "surrogatepass")
     return hashlib.blake2b(token, digest_size=8, key=key, person=b"pushgw journal").hexdigest()
@@ -50,9 +50,9 @@ def token_digest(push_token: PushToken) -> str:
 
 @safe_repr
 class Journal:
-    """A journal of pushes: `Gateway(certificates, journal=Journal("push.jsonl"))`. Yours to close, after the gateway.
+    """A journal of pushes: `Gateway(certificates, journal=Journal("push.jsonl"))`. Close it after the gateway.
 
-    Give each process a file of its own.
+    Each process needs a file of its own.
     """
 
     def __init__(
@@ -64,10 +64,10 @@ class Journal:
         monotonic: Callable[[], float] = time.monotonic,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """`max_bytes`: when the file would grow beyond it, it becomes `<path>.1` (in place of a former one) and a new
-        one is begun: so at most twice that. A file that is there already is made readable for its owner only (mode
-        0600). `accepted=False`: only what was lost. `monotonic` and `clock` are for
-        tests. Raises `FieldError` when the folder does not exist, the file cannot be written, or it is no regular file.
+        """`max_bytes`: before the file would grow beyond it, it is renamed to `<path>.1` (replacing an older one) and a
+        new one is begun, so both together have at most twice that. An existing file is made readable for its owner only
+        (mode 0600). `accepted=False`: only pushes that were not accepted are written. `monotonic` and `clock` are for
+        tests. Raises `FieldError` if the folder does not exist, the file cannot be written or is no regular file.
         """
         self.path = Path(path)
         check_count("Journal.max_bytes", max_bytes)
@@ -79,7 +79,7 @@ class Journal:
         self._thread: threading.Thread | None = None
         self._pid = os.getpid()
         self.dropped = 0
-        """Lives that are not in the file: the disk was full, or too many waited."""
+        """Number of entries that are not in the file, because the disk was full or too many waited."""
         try:
             handle = self._open()
             try:
@@ -87,22 +87,22 @@ class Journal:
                 if not stat.S_ISREG(mode):
                     raise FieldError("Journal.path", "must be a regular file")
                 if mode & 0o077:
-                    os.chmod(self.path, 0o600)  # it was there before, open to others
+                    os.chmod(self.path, 0o600)  # an existing file that others could read
             finally:
                 os.close(handle)
         except OSError as trouble:
             raise FieldError("Journal.path", f"cannot be written ({type(trouble).__name__})") from None
 
     def note(self, ended: Ended) -> None:
-        """Write down the end of a push, soon and elsewhere. Returns at once."""
+        """Write the end of a push, later and in the journal's thread. Returns at once."""
         if ended[7] is not None or self._accepted:
-            self._take(ended)
+            self._put(ended)
 
     def note_receipt(self, receipt: Receipt) -> None:
-        """Write down what the vendor reported."""
-        self._take(receipt)
+        """Write a receipt, in the same way."""
+        self._put(receipt)
 
-    def _take(self, life: Ended | Receipt) -> None:
+    def _put(self, entry: Ended | Receipt) -> None:
         if self._thread is None or self._pid != os.getpid():
             try:
                 self._begin()
@@ -112,18 +112,18 @@ class Journal:
         if self._queue.qsize() >= WAITING:
             self.dropped += 1
             return
-        self._queue.put(life)
+        self._queue.put(entry)
 
     def _begin(self) -> None:
         if self._pid != os.getpid():
-            # What waits here is written in the process that was forked.
+            # The entries that wait here are written by the parent process.
             self._queue, self._pid, self.dropped = queue.SimpleQueue(), os.getpid(), 0
         self._thread = threading.Thread(target=self._write_all, name="pushgateway-journal", daemon=True)
         self._thread.start()
         _WRITING.add(self)
 
     def close(self) -> None:
-        """Write what is still to be written, and stop. Safe to call more than once."""
+        """Write the entries that still wait, and stop. Safe to call more than once."""
         self._stop(None)
 
     def _stop(self, timeout: float | None) -> None:
@@ -138,19 +138,19 @@ class Journal:
             with suppress(queue.Empty):
                 while len(batch) < AT_ONCE:
                     batch.append(self._queue.get_nowait())
-            lives = [life for life in batch if life is not None]
-            lost, why = self._write(lives)
+            entries = [entry for entry in batch if entry is not None]
+            lost, why = self._write(entries)
             if lost and not self.dropped:
                 log.warning("the journal cannot be written: %s", why)
             self.dropped += lost
-            if len(lives) < len(batch):
+            if len(entries) < len(batch):
                 return
 
-    def _line(self, life: Ended | Receipt) -> bytes:
-        told = self._receipt(life) if isinstance(life, Receipt) else self._life(life)
-        return json.dumps(told, ensure_ascii=True).encode("ascii") + b"\n"
+    def _line(self, entry: Ended | Receipt) -> bytes:
+        fields = self._receipt_fields(entry) if isinstance(entry, Receipt) else self._push_fields(entry)
+        return json.dumps(fields, ensure_ascii=True).encode("ascii") + b"\n"
 
-    def _receipt(self, receipt: Receipt) -> dict[str, Any]:
+    def _receipt_fields(self, receipt: Receipt) -> dict[str, Any]:
         return {
             "at": round(self._clock() if receipt.at is None else receipt.at, 3),
             "certificate_id": receipt.push_token.certificate_id,
@@ -161,34 +161,34 @@ class Journal:
             "message_id": receipt.message_id,
         }
 
-    def _life(self, ended: Ended) -> dict[str, Any]:
-        life = make_trace(ended, self._clock() - self._monotonic())
+    def _push_fields(self, ended: Ended) -> dict[str, Any]:
+        trace = to_trace(ended, self._clock() - self._monotonic())
         return {
-            "at": round(life.steps[0].at, 3),
-            "certificate_id": life.push_token.certificate_id,
-            "token": token_digest(life.push_token),
-            "dedupe_id": life.dedupe_id,
-            "status": life.status.value,
-            "reason": life.reason.value if life.reason else None,
-            "message_id": life.message_id,
-            "vendor_code": life.vendor_code,
-            "detail": life.detail,
-            "attempts": life.attempts,
-            "truncated": list(life.truncated),
-            "region": life.region,
-            "gathered": life.gathered,
-            "access": life.access,
-            "seconds": round(life.steps[-1].at - life.steps[0].at, 3),
+            "at": round(trace.steps[0].at, 3),
+            "certificate_id": trace.push_token.certificate_id,
+            "token": token_digest(trace.push_token),
+            "dedupe_id": trace.dedupe_id,
+            "status": trace.status.value,
+            "reason": trace.reason.value if trace.reason else None,
+            "message_id": trace.message_id,
+            "vendor_code": trace.vendor_code,
+            "detail": trace.detail,
+            "attempts": trace.attempts,
+            "truncated": list(trace.truncated),
+            "region": trace.region,
+            "gathered": trace.gathered,
+            "access": trace.access,
+            "seconds": round(trace.steps[-1].at - trace.steps[0].at, 3),
         }
 
-    def _write(self, lives: Sequence[Ended | Receipt]) -> tuple[int, str]:
-        """Append a line for each. Returns how many of them are not in the file, and the name of the reason."""
+    def _write(self, entries: Sequence[Ended | Receipt]) -> tuple[int, str]:
+        """Append a line for each. Returns how many of them are not in the file, and the class name of the error."""
         lines: list[bytes] = []
         why = ""
-        for life in lives:
+        for entry in entries:
             try:
-                lines.append(self._line(life))
-            except Exception as broken:  # a host's id of a strange type
+                lines.append(self._line(entry))
+            except Exception as broken:  # an id of the host that is no text
                 why = type(broken).__name__
         content = b"".join(lines)
         written = 0
@@ -202,12 +202,12 @@ class Journal:
                     os.close(handle)
             except Exception as trouble:
                 why = type(trouble).__name__
-        # A line is there when all but its line break is: the next one begins with that.
+        # A line counts as written even without its line break: `_open_for` adds it before the next line.
         ends = itertools.accumulate(map(len, lines))
-        return len(lives) - sum(end - 1 <= written for end in ends), why
+        return len(entries) - sum(end - 1 <= written for end in ends), why
 
     def _open_for(self, size: int) -> int:
-        """The file, begun anew where it would grow beyond its bound, ready for the begin of a line."""
+        """The open file at the beginning of a line; a new file if `size` more bytes would exceed the bound."""
         handle = self._open()
         try:
             there = os.fstat(handle).st_size
@@ -219,7 +219,7 @@ class Journal:
                 there = os.fstat(handle).st_size
             if there:
                 os.lseek(handle, there - 1, os.SEEK_SET)
-                if os.read(handle, 1) != b"\n":  # a crash or a full disk cut the last line: it costs itself only
+                if os.read(handle, 1) != b"\n":  # a crash or a full disk has cut the last line
                     os.write(handle, b"\n")
         except BaseException:
             if handle >= 0:
@@ -243,25 +243,25 @@ class Journal:
 
 
 EXIT_GRACE: Final = 1.0
-"""Seconds for what is still to be written when the process ends without a `close()`."""
+"""Seconds for the entries that still wait when the process ends without a `close()`."""
 _WRITING: weakref.WeakSet[Journal] = weakref.WeakSet()
 
 
-@atexit.register  # after the sync gateways of the process have ended: what is registered later runs earlier
+@atexit.register  # runs after the sync gateways have closed, because functions registered later run earlier
 def _write_the_rest() -> None:
     for journal in list(_WRITING):
         journal._stop(EXIT_GRACE)
 
 
 def older(path: Path) -> Path:
-    """Where a journal's former file lies."""
+    """The path to which a full journal is renamed."""
     return path.with_name(path.name + ".1")
 
 
 def read_journal(path: str | Path, push_token: PushToken) -> Iterator[dict[str, Any]]:
-    """What a journal says about one push token, oldest first. A line that cannot be read is passed over.
+    """The entries of a journal about one push token, oldest first. A line that cannot be read is skipped.
 
-    Raises `FieldError` when there is no such file.
+    Raises `FieldError` if there is no such file.
     """
     here = Path(path)
     wanted = token_digest(push_token)
@@ -276,13 +276,14 @@ def read_journal(path: str | Path, push_token: PushToken) -> Iterator[dict[str, 
                 if mark not in line:
                     continue
                 with suppress(ValueError, RecursionError):
-                    told = json.loads(line)
-                    if isinstance(told, dict) and told.get("certificate_id") == push_token.certificate_id:
-                        yield told
+                    entry = json.loads(line)
+                    if isinstance(entry, dict) and entry.get("certificate_id") == push_token.certificate_id:
+                        yield entry
 
 
 def make_traces(trace: int, journal: Journal | None, clock: Callable[[], float]) -> Traces | None:
-    """What keeps the last `trace` lives and writes the journal, if either is wanted. Raises `FieldError`."""
+    """The `Traces` that keep the last `trace` pushes and feed the journal; None if neither is wanted. Raises
+    `FieldError`."""
     if isinstance(trace, bool) or not isinstance(trace, int) or trace < 0:
         raise FieldError("Gateway.trace", "must be a whole number, 0 or more")
     if journal is not None and not isinstance(journal, Journal):
@@ -298,5 +299,5 @@ def make_traces(trace: int, journal: Journal | None, clock: Callable[[], float])
 def _now() -> float:
     try:
         return asyncio.get_running_loop().time()
-    except RuntimeError:  # asked from another thread: asyncio's loops have this clock
+    except RuntimeError:  # called from another thread; asyncio's loops use this clock
         return time.monotonic()

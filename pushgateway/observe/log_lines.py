@@ -1,8 +1,7 @@
-"""What the log says of events: a sentence for each that an operator should hear of.
+"""The log lines of events: level and sentence of each event that an operator should see, and which are the same thing.
 
-Law of this file: pure. It says which events are about the same thing, how grave one is, and its sentence; how often a
-line is written is not decided here. A line is one line: what a vendor, a plug-in or a host's id brings in is escaped
-and cut.
+Pure functions; how often a line is written is decided in `pushgateway.observe.emitter`. Each sentence is a single line:
+texts of vendors, plug-ins and hosts are escaped and cut.
 """
 
 from __future__ import annotations
@@ -31,24 +30,24 @@ from pushgateway.observe.events import (
 )
 
 INFO, WARNING, ERROR = 20, 30, 40
-"""The levels of `logging`, which a pure room does not know."""
+"""The levels of `logging`, which a pure module does not import."""
 
 LONGEST = 200
-"""Characters of a sentence or a list that a line shows."""
+"""Characters of a foreign text that a line shows, at most."""
 
 
 @safe_repr
 @attrs.frozen(eq=False)
 class Line:
-    """How one kind of event is told."""
+    """How one kind of event is logged."""
 
     about: Callable[[Any], Hashable | None]
-    """Events with equal `about` are the same thing again; None: nothing an operator must hear."""
+    """Returns a key; events with equal keys are about the same thing. None: the event is not logged."""
     level: Callable[[Any], int]
     text: Callable[[Any, str], str]
-    """The sentence; takes the event and our detail on it."""
+    """Returns the sentence; takes the event and our detail about it."""
     count: Callable[[Any], int] = lambda event: 1
-    """How many it stands for."""
+    """Returns how many things the event stands for."""
 
 
 _OPERATORS = frozenset({Reason.CREDENTIALS, Reason.QUOTA_EXCEEDED, Reason.RATE_LIMITED, Reason.UNAVAILABLE})
@@ -60,8 +59,8 @@ def _outcome_about(event: OutcomeGiven | BroadcastDone | CallDone) -> Hashable |
     return type(event), event.certificate_id, event.status, event.reason, event.vendor_code
 
 
-def _gravity(event: OutcomeGiven | BroadcastDone | CallDone | LoginDone | BreakerChanged) -> int:
-    """A refused key mends itself never, a vendor that is down soon."""
+def _failure_level(event: OutcomeGiven | BroadcastDone | CallDone | LoginDone | BreakerChanged) -> int:
+    """An error if somebody must fix the credentials; a warning for failures that end by themselves."""
     return ERROR if event.reason is Reason.CREDENTIALS else WARNING
 
 
@@ -112,7 +111,7 @@ def _breaker_about(event: BreakerChanged) -> Hashable | None:
 
 
 def _breaker_level(event: BreakerChanged) -> int:
-    return INFO if event.state is BreakerState.CLOSED else _gravity(event)
+    return INFO if event.state is BreakerState.CLOSED else _failure_level(event)
 
 
 def _breaker_text(event: BreakerChanged, detail: str) -> str:
@@ -158,8 +157,8 @@ def _receipts_text(event: ReceiptsReceived, detail: str) -> str:
 
 def _reload_text(event: Reloaded, detail: str) -> str:
     sets = {"added": event.added, "changed": event.changed, "removed": event.removed}
-    said = [f"{len(ids)} {what} ({plain(', '.join(ids[:10]))})" for what, ids in sets.items() if ids]
-    return f"certificates: {', '.join(said)}"
+    changes = [f"{len(ids)} {what} ({plain(', '.join(ids[:10]))})" for what, ids in sets.items() if ids]
+    return f"certificates: {', '.join(changes)}"
 
 
 def _lane_about(event: Any) -> Hashable:
@@ -171,7 +170,7 @@ def _of(event: Event) -> str:
 
 
 def plain(text: str) -> str:
-    """`text` fit for one line: control and direction characters escaped, cut at `LONGEST`."""
+    """The text as part of one line: control and direction characters are escaped, and it is cut at `LONGEST`."""
     shown = text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in shown)
 
@@ -185,10 +184,10 @@ def _warning(event: Event) -> int:
 
 
 LINES: dict[type[Event], Line] = {
-    OutcomeGiven: Line(_outcome_about, _gravity, _outcome_text),
-    BroadcastDone: Line(_outcome_about, _gravity, _broadcast_text),
-    CallDone: Line(_call_about, _gravity, _call_text),
-    LoginDone: Line(_login_about, _gravity, _login_text),
+    OutcomeGiven: Line(_outcome_about, _failure_level, _outcome_text),
+    BroadcastDone: Line(_outcome_about, _failure_level, _broadcast_text),
+    CallDone: Line(_call_about, _failure_level, _call_text),
+    LoginDone: Line(_login_about, _failure_level, _login_text),
     QuotaLatched: Line(_lane_about, _warning, _latch_text),
     QuotaReleased: Line(
         _lane_about, _info, lambda event, detail: f"{_of(event)}: {_quota(event)} is renewed; sending resumes"
@@ -201,4 +200,4 @@ LINES: dict[type[Event], Line] = {
         lambda event: Reloaded if event.added or event.changed or event.removed else None, _info, _reload_text
     ),
 }
-"""Kinds that are missing here are not told to the log."""
+"""By kind of event; kinds that are not listed are not logged."""

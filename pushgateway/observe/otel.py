@@ -1,8 +1,8 @@
 """Events as OpenTelemetry metrics and spans (extra `otel`).
 
-Law of this file: it translates events and knows nothing else of the gateway. One span for each vendor request, never
-for a push. Every attribute has few values: what is open-ended (codes, ids of certificates that do not exist) is folded.
-Names follow OpenTelemetry's conventions for messaging clients where there is one, otherwise they begin with
+An observer that translates events. There is one span for each vendor request, none for a push. Every attribute has a
+limited number of values: the vendor codes beyond the first 100 become "other", and certificates that do not exist have
+no id. Names follow OpenTelemetry's conventions for messaging clients if there is one, otherwise they begin with
 `pushgateway.`.
 """
 
@@ -39,7 +39,7 @@ from pushgateway.observe.events import (
 Attributes: TypeAlias = dict[str, str | int]
 
 SYSTEM = "messaging.system"
-"""The brand. Missing, like the next, where there is no such certificate."""
+"""The brand. Missing, like the certificate id, if there is no such certificate."""
 CERTIFICATE = "pushgateway.certificate.id"
 REGION = "pushgateway.region"
 STATUS = "pushgateway.status"
@@ -48,11 +48,11 @@ CODE = "pushgateway.vendor.code"
 ERROR = "error.type"
 
 CODES = 100
-"""Vendor codes told apart for each brand; further ones are `OTHER`."""
+"""Number of different vendor codes for each brand; further ones are `OTHER`."""
 OTHER = "other"
 
-_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0)  # the conventions' own
-_PATIENCE = (*_SECONDS, 30.0, 60.0, 300.0)  # a push is tried again until its deadline
+_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0)  # of the conventions
+_OUTCOME_SECONDS = (*_SECONDS, 30.0, 60.0, 300.0)  # a push is retried until its deadline
 _SIZES = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 
 _Verdict: TypeAlias = tuple[str | None, str, Status, Reason | None, str | None]
@@ -66,14 +66,14 @@ class OpenTelemetryObserver:
     - `messaging.client.operation.duration` (s), `messaging.client.sent.messages`, `pushgateway.batch.size`: requests
     - `pushgateway.push.outcomes`, `pushgateway.broadcast.outcomes`: by status, reason and vendor code
     - `pushgateway.call.outcomes`: a vendor's own operations, by name, status, reason and vendor code
-    - `pushgateway.push.duration` (s): from being handed in to the outcome
+    - `pushgateway.push.duration` (s): from the call to the outcome
     - `pushgateway.receipts`: by verdict, `fresh`, `duplicate`, `forged` or `unreadable`
     - `pushgateway.logins`, `pushgateway.pushes.shed`
-    - `pushgateway.breakers.open`, `pushgateway.quotas.latched`: how many are so now
-    - `pushgateway.rate.limit`: what a lane may send in a second; none where there is no limit
+    - `pushgateway.breakers.open`, `pushgateway.quotas.latched`: the current number
+    - `pushgateway.rate.limit`: what a certificate may send in a second; missing if there is no limit
 
-    Outcomes are counted here and handed out when metrics are collected, because a counter of the SDK costs more than a
-    push. A histogram has no such way: `durations_every` says for which share of the pushes a duration is recorded.
+    Outcomes are counted here and reported when metrics are collected, because a counter of the SDK costs more than a
+    push. A histogram cannot be filled that way: with `durations_every` only each n-th duration is recorded.
     """
 
     def __init__(
@@ -93,14 +93,14 @@ class OpenTelemetryObserver:
         self._clock = clock
         self._every = max(1, durations_every)
         self._since = 0
-        self._lock = threading.Lock()  # metrics are collected in a thread of the exporter's
+        self._lock = threading.Lock()  # metrics are collected in a thread of the exporter
         self._outcomes: Counter[_Verdict] = Counter()
         self._codes: dict[str, set[str]] = {}
         self._rates: dict[tuple[str | None, str, str], RateChanged] = {}
         self._open: set[tuple[str | None, str, str]] = set()
         self._latched: set[tuple[str | None, str, str, str]] = set()
         self._make_instruments(meter)
-        self._tells: dict[type[Event], Callable[[Any], None]] = {
+        self._handlers: dict[type[Event], Callable[[Any], None]] = {
             OutcomeGiven: self._outcome,
             RequestDone: self._request,
             BroadcastDone: self._broadcast,
@@ -117,9 +117,9 @@ class OpenTelemetryObserver:
 
     def __call__(self, event: Event) -> None:
         """Take an event."""
-        tell = self._tells.get(type(event))
-        if tell is not None:
-            tell(event)
+        handler = self._handlers.get(type(event))
+        if handler is not None:
+            handler(event)
 
     def _make_instruments(self, meter: Meter) -> None:
         self._request_seconds = meter.create_histogram(
@@ -141,7 +141,7 @@ class OpenTelemetryObserver:
             "pushgateway.push.duration",
             "s",
             "From being handed in to the outcome.",
-            explicit_bucket_boundaries_advisory=_PATIENCE,
+            explicit_bucket_boundaries_advisory=_OUTCOME_SECONDS,
         )
         meter.create_observable_counter(
             "pushgateway.push.outcomes", [self._collect], "{push}", "Pushes that got their outcome."
@@ -208,7 +208,7 @@ class OpenTelemetryObserver:
         end = self._clock()
         span = self._tracer.start_span(
             f"{event.name or event.operation} {event.brand}",
-            context=Context(),  # a request carries pushes of many callers: it belongs to none of their traces
+            context=Context(),  # a request carries pushes of many callers, so it belongs to no caller's trace
             kind=SpanKind.CLIENT,
             attributes={
                 **attributes,
@@ -248,7 +248,7 @@ class OpenTelemetryObserver:
             if count:
                 self._receipts.add(count, {**_of(event), "pushgateway.receipt.verdict": verdict})
 
-    # What is so for a while
+    # State: breakers, quotas and rates
 
     def _breaker(self, event: BreakerChanged) -> None:
         key = (event.brand, event.certificate_id, event.region)
@@ -276,7 +276,7 @@ class OpenTelemetryObserver:
             self._rates[event.brand, event.certificate_id, event.region] = event
 
     def _collect_rates(self, options: CallbackOptions) -> Iterable[Observation]:
-        """A limit that is none is left out: a gauge holds no infinity."""
+        """Rates without a limit are left out, because a gauge cannot hold infinity."""
         with self._lock:
             changes = list(self._rates.values())
         return [
@@ -287,7 +287,7 @@ class OpenTelemetryObserver:
         ]
 
     def _reload(self, event: Reloaded) -> None:
-        """A lane that is gone is neither broken nor latched, and has no rate."""
+        """Removed certificates have no open breaker, no used-up quota and no rate."""
         gone = set(event.removed)
         with self._lock:
             for lane in [lane for lane in self._rates if lane[1] in gone]:
@@ -300,7 +300,8 @@ class OpenTelemetryObserver:
             self._latches.add(-1, _whose(*latch[:2]))
 
     def _folded(self, brand: str | None, code: str | None) -> str | None:
-        """`code`, or `OTHER` when the brand has shown too many already: a reply must not make a time series."""
+        """`code`, or `OTHER` if the brand has had `CODES` other ones, so that replies cannot make any number of time
+        series."""
         if code is None:
             return None
         seen = self._codes.setdefault(brand or "", set())
@@ -317,7 +318,7 @@ def _of(event: Event) -> Attributes:
 
 
 def _whose(brand: str | None, certificate_id: str) -> Attributes:
-    # Ids of certificates that do not exist are anything a client may have said.
+    # An id without a certificate may be any text that a client has sent.
     return {} if brand is None else {SYSTEM: brand, CERTIFICATE: certificate_id}
 
 

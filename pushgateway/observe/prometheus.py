@@ -1,4 +1,4 @@
-"""Events as Prometheus metrics (extra `prometheus`), right for one process and for several.
+"""Events as Prometheus metrics (extra `prometheus`), for one process or several.
 
     observer = PrometheusObserver()                       # in each process, after a fork
     gateway = Gateway(certificates, observer=observer)
@@ -6,14 +6,13 @@
     return Response(metrics_page(), media_type=CONTENT_TYPE)      # GET /metrics, in any of the processes
 
 With several processes set `PROMETHEUS_MULTIPROC_DIR` to a directory that is empty at start, before anything imports
-`prometheus_client`: its values then lie in files there, and any process gives the sum of all. Counters and histograms
-are summed, also those of processes that have ended. A gauge is 1 where it is 1 in at least one process that runs:
-`metrics_page` removes those of processes that have ended. Where you make the page yourself, call `forget_ended` first.
+`prometheus_client`. The values are then kept in files there, and each process can report all of them. Counters and
+histograms are summed, also those of processes that have ended. A gauge is 1 if it is 1 in at least one running process:
+`metrics_page` removes those of processes that have ended. If you make the page yourself, call `forget_ended` first.
 
-Labels are brands, certificate ids and closed words: never a token, a text or a vendor's code. The id of a certificate
-that does not exist is anything that somebody handed in, so it is no label: brand and certificate are "" there. Of the
-words that a plug-in or a host chooses (regions, quotas, names of calls) the first 100 are told apart, further ones are
-"other".
+Labels are brands, certificate ids and closed words: never a token, a text or a vendor's code. If there is no such
+certificate, the labels for brand and certificate are "", because its id may be any text. Of the words that a plug-in or
+a host chooses (regions, quotas, names of calls) the first 100 become labels, further ones are "other".
 """
 
 from __future__ import annotations
@@ -56,11 +55,11 @@ from pushgateway.observe.events import (
 __all__ = ["CONTENT_TYPE", "PrometheusObserver", "forget_ended", "metrics_page"]
 
 CONTENT_TYPE: Final = CONTENT_TYPE_LATEST
-"""Of what `metrics_page` returns."""
+"""The content type of what `metrics_page` returns."""
 SECONDS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 SIZES: Final = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
-FEW: Final = 100
-"""Values of an open label that are told apart."""
+MOST_VALUES: Final = 100
+"""Number of different values of a label that is not a closed word."""
 OTHER: Final = "other"
 
 _Whose: TypeAlias = tuple[str, str]
@@ -77,8 +76,8 @@ class PrometheusObserver:
     - `pushgateway_broadcasts_total{status,reason}`, `pushgateway_calls_total{name,status,reason}`
     - `pushgateway_receipts_total{result}`: `fresh`, `duplicate`, `forged` or `unreadable`
     - `pushgateway_request_seconds{operation,ending}`, `pushgateway_batch_pushes`: vendor requests
-    - `pushgateway_logins_total{reason}`: "" where the vendor gave an access token
-    - `pushgateway_breaker_open{region}`, `pushgateway_quota_latched{region,quota}`: 1 where it is so in any process
+    - `pushgateway_logins_total{reason}`: "" if the vendor returned an access token
+    - `pushgateway_breaker_open{region}`, `pushgateway_quota_latched{region,quota}`: 1 if so in any process
     """
 
     def __init__(self, registry: CollectorRegistry = REGISTRY) -> None:
@@ -107,7 +106,7 @@ class PrometheusObserver:
         self._latches = gauge("quota_latched", "1: the daily quota is used up", "region", "quota")
         self._set: dict[str, set[tuple[Gauge, tuple[str, ...]]]] = {}
         self._known: dict[tuple[str, str], set[str]] = {}
-        self._tells: dict[type[Event], Callable[[Any, _Whose], None]] = {
+        self._handlers: dict[type[Event], Callable[[Any, _Whose], None]] = {
             OutcomeGiven: self._outcome,
             RequestDone: self._request,
             LoginDone: lambda event, whose: self._logins.labels(*whose, _word(event.reason)).inc(),
@@ -129,9 +128,9 @@ class PrometheusObserver:
 
     def __call__(self, event: Event) -> None:
         """Take an event."""
-        tell = self._tells.get(type(event))
-        if tell is not None:
-            tell(event, ("", "") if event.brand is None else (event.brand, event.certificate_id))
+        handler = self._handlers.get(type(event))
+        if handler is not None:
+            handler(event, ("", "") if event.brand is None else (event.brand, event.certificate_id))
 
     def _outcome(self, event: OutcomeGiven, whose: _Whose) -> None:
         self._pushes.labels(*whose, *_ending(event)).inc()
@@ -164,14 +163,14 @@ class PrometheusObserver:
         shown.add((gauge, values)) if on else shown.discard((gauge, values))
 
     def _reload(self, event: Reloaded, _: _Whose) -> None:
-        """A certificate that was changed starts anew, and one that was removed is not asked at all."""
+        """Reset the gauges of changed certificates, which start anew, and of removed ones."""
         for certificate_id in (*event.changed, *event.removed):
             for gauge, values in self._set.pop(certificate_id, ()):
                 gauge.labels(*values).set(0)
 
     def _few(self, brand: str, name: str, value: str) -> str:
         known = self._known.setdefault((brand, name), set())
-        if value not in known and len(known) >= FEW:
+        if value not in known and len(known) >= MOST_VALUES:
             return OTHER
         known.add(value)
         return value
@@ -186,8 +185,8 @@ def _ending(event: OutcomeGiven | BroadcastDone | CallDone) -> tuple[str, str]:
 
 
 def metrics_page(registry: CollectorRegistry = REGISTRY) -> bytes:
-    """What Prometheus scrapes: of this process's `registry`, or, with `PROMETHEUS_MULTIPROC_DIR`, of all processes that
-    share the directory, without the gauges of those that have ended."""
+    """The metrics in Prometheus' text format: those of `registry`, or with `PROMETHEUS_MULTIPROC_DIR` those of all
+    processes that share the directory, without the gauges of processes that have ended."""
     if _directory() is None:
         return generate_latest(registry)
     forget_ended()
@@ -199,8 +198,8 @@ def metrics_page(registry: CollectorRegistry = REGISTRY) -> bytes:
 def forget_ended() -> None:
     """Remove the gauges of processes that have ended from `PROMETHEUS_MULTIPROC_DIR`.
 
-    A worker that was killed while its quota was used up would say so for ever. Safe to call from several processes at
-    once; does nothing without the directory.
+    Otherwise a worker that was killed while its quota was used up would report it for ever. Safe to call from several
+    processes at once; does nothing without the directory.
     """
     directory = _directory()
     if directory is None:
@@ -222,14 +221,14 @@ def _processes(files: Iterable[Path]) -> set[int]:
 
 
 def _runs(process: int) -> bool:
-    """Whether there is such a process, and it has not ended unnoticed by its parent (a zombie)."""
+    """True if the process exists and is no zombie (ended, but its parent has not noticed)."""
     if os.name != "posix":  # elsewhere the signal 0 ends a process
         return True
     try:
         os.kill(process, 0)
     except ProcessLookupError:
         return False
-    except PermissionError:  # somebody else's
+    except PermissionError:  # a process of another user
         return True
     try:
         state = Path(f"/proc/{process}/stat").read_bytes().rpartition(b")")[2].split()[:1]

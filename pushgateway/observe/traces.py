@@ -1,8 +1,8 @@
-"""The lives of the last pushes: queued, gathered, sent, ended, heard of.
+"""`Traces` keeps what happened to the last pushes; `Trace` is that history in words, for `Gateway.trace`.
 
-Law of this file: bounded, and cheap where it is hot: what is kept of a push is one tuple, made when it has its
-outcome, and what its batch has in common is kept once. It never holds a title, a body, a vendor's sentence or anything
-of the host's. What a life means is put into words when somebody asks.
+The memory is bounded, and little is done for each push: one tuple when it has its outcome, and one object for what its
+batch has in common. The words of a `Trace` are made when it is asked for. Nothing here holds a title, a body, a
+vendor's sentence or an object of the host. Used by the engine, the journal and `pushgateway why`.
 """
 
 from __future__ import annotations
@@ -32,16 +32,16 @@ class Step:
     """Something that happened to a push."""
 
     at: float
-    """Epoch seconds, by this machine's clock."""
+    """Epoch seconds by this machine's clock."""
     what: What
     detail: str = ""
-    """In words, without content."""
+    """More about it in words, without content."""
 
 
 @safe_repr
 @attrs.frozen(kw_only=True)
 class Trace:
-    """The life of one push that has its outcome."""
+    """What happened to one push that has its outcome."""
 
     push_token: PushToken
     dedupe_id: str
@@ -49,29 +49,29 @@ class Trace:
     reason: Reason | None = None
     """None exactly when `ACCEPTED`."""
     message_id: str | None = None
-    """The vendor's id of the message, where it gave one."""
+    """The vendor's id of the message; None if it gave none."""
     vendor_code: str | None = None
-    """The vendor's own number, as text."""
+    """The vendor's return code, as text."""
     detail: str = ""
-    """Our sentence on the outcome."""
+    """As `Outcome.detail`."""
     attempts: int = 0
-    """Vendor requests made for it."""
+    """Vendor requests made for it, including those that failed."""
     truncated: tuple[str, ...] = ()
-    """Names of the fields that were cut."""
+    """Names of the notification's fields that were cut."""
     region: str = ""
-    """Key of the vendor's host of the last attempt; "" where there is one for all, or none was made."""
+    """Region of the last attempt; "" if the vendor has only one server, or no request was made."""
     gathered: int = 0
-    """Pushes in its last batch, itself included; 0: it never left the queue."""
+    """Pushes in its last batch, including itself; 0: it never left the queue."""
     access: Literal["", "cached", "fetched"] = ""
-    """Where the access token of the last batch came from; "": there was none."""
+    """Whether the access token of the last batch was cached or fetched by a login; "": there was none."""
     advice: str = ""
-    """Who must act, and how; "" when it was accepted."""
+    """Who must act, and how (`Reason.advice`); "" if it was accepted."""
     steps: tuple[Step, ...] = ()
     """What happened, in order; receipts at the end."""
 
 
 class BatchTrace:
-    """One batch on its way: what all its pushes have in common. Times are on the loop's clock, 0 for never."""
+    """The last attempt of a batch: what all its pushes have in common. Times are loop seconds; 0: not yet, or never."""
 
     __slots__ = ("access", "asked_at", "ended_at", "left_at", "region", "size")
 
@@ -85,11 +85,12 @@ class BatchTrace:
 
 
 Ended: TypeAlias = tuple[str, PushToken, str | None, float, BatchTrace | None, int, tuple[str, ...], "Loss | None"]
-"""Dedupe id, push token, message id, when it was handed in, last batch, attempts, cut fields, and how it was lost."""
+"""What is kept of a push that has its outcome: dedupe id, push token, message id, loop time at which it was handed in,
+last batch, attempts, cut fields, and its `Loss`, which is None if it was accepted."""
 
 
 class Loss:
-    """How a push ended that was not accepted."""
+    """The outcome of a push that was not accepted, and the loop time at which it ended."""
 
     __slots__ = ("at", "code", "detail", "reason", "status")
 
@@ -101,51 +102,50 @@ class Loss:
         self.at = at
 
 
-COMPANY = 8
-"""Pushes from which on they are kept as a company."""
+RECORDED_TOGETHER = 8
+"""A batch with at least this many accepted pushes is kept as one `BatchRecord`."""
 
 
 class BatchRecord:
-    """Pushes of one batch that were all accepted at the first attempt, column by column: half the price of as many
-    tuples, and next to nothing for the garbage collector to walk."""
+    """Pushes of one batch that were all accepted at the first attempt, one list for each field. That costs half as much
+    as a tuple for each push, and leaves the garbage collector almost nothing to visit."""
 
-    __slots__ = ("begun", "dedupe_ids", "leg", "message_ids", "push_tokens", "truncated")
+    __slots__ = ("batch", "begun", "dedupe_ids", "message_ids", "push_tokens", "truncated")
 
-    def __init__(self, outcomes: Sequence[Outcome], begun: Sequence[float], leg: BatchTrace) -> None:
+    def __init__(self, outcomes: Sequence[Outcome], begun: Sequence[float], batch: BatchTrace) -> None:
         self.dedupe_ids = [outcome.dedupe_id for outcome in outcomes]
         self.push_tokens = [outcome.push_token for outcome in outcomes]
         self.message_ids = [outcome.message_id for outcome in outcomes]
         self.truncated = [outcome.truncated for outcome in outcomes]
         self.begun = begun
-        self.leg = leg
+        self.batch = batch
 
     def __len__(self) -> int:
         return len(self.dedupe_ids)
 
-    def life(self, place: int) -> Ended:
-        """That of one of them."""
-        what = (self.dedupe_ids[place], self.push_tokens[place], self.message_ids[place], self.begun[place], self.leg)
+    def ended(self, place: int) -> Ended:
+        """The push at this index."""
+        what = (self.dedupe_ids[place], self.push_tokens[place], self.message_ids[place], self.begun[place], self.batch)
         return (*what, 1, self.truncated[place], None)
 
-    def lives(self, dedupe_id: str) -> Iterator[Ended]:
-        """Those with this id."""
-        return (self.life(place) for place, known in enumerate(self.dedupe_ids) if known == dedupe_id)
+    def find(self, dedupe_id: str) -> Iterator[Ended]:
+        """The pushes with this dedupe id."""
+        return (self.ended(place) for place, known in enumerate(self.dedupe_ids) if known == dedupe_id)
 
 
 class Traces:
-    """The last pushes that have their outcome; the oldest is forgotten first. Those that were lost are kept apart, so
-    that a thousand good ones do not push out the bad one that somebody asks about."""
+    """The last pushes that have their outcome; the oldest is dropped first. Those that were not accepted are kept in a
+    list of their own, so that a thousand accepted ones do not displace the one that somebody asks about."""
 
     def __init__(self, most: int, *, now: Callable[[], float], clock: Callable[[], float]) -> None:
-        """`most`: of those that were accepted, and of those that were not; of the former up to a batch more, because
-        a batch is forgotten as a whole. `now`: the loop's clock, on which times are noted. `clock`: wall clock, epoch
-        seconds."""
+        """`most`: how many accepted pushes are kept, and how many others; of the former up to one batch more, because a
+        batch is dropped as a whole. `now`: the loop's clock, in which times are noted. `clock`: epoch seconds."""
         self._now = now
         self._clock = clock
         self._most = most
         self._accepted: deque[Ended] = deque(maxlen=most)
-        self._companies: deque[BatchRecord] = deque()
-        self._kept = 0  # in all companies
+        self._batches: deque[BatchRecord] = deque()
+        self._kept = 0  # pushes in all of `_batches`
         self._lost: deque[Ended] = deque(maxlen=most)
         self._tried: deque[tuple[str, float, str]] = deque(maxlen=most)
         self._receipts: deque[Receipt] = deque(maxlen=most)
@@ -158,16 +158,17 @@ class Traces:
         loop; used by the journal."""
         keep = self._accepted.append
 
-        def both(life: Ended) -> None:
-            keep(life)
-            ended(life)
+        def both(entry: Ended) -> None:
+            keep(entry)
+            ended(entry)
 
         self._keep, self._on_ended, self._on_receipt = both, ended, received
 
-    def ended(self, outcome: Outcome, begun: float, leg: BatchTrace | None) -> None:
-        """A push has its outcome; `begun`: when it was handed in."""
+    def ended(self, outcome: Outcome, begun: float, batch: BatchTrace | None) -> None:
+        """Keep a push that got its outcome. `begun`: the loop time at which it was handed in; `batch`: its last batch,
+        None if it was in none."""
         if outcome.reason is not None:
-            self._lose(outcome, begun, leg)
+            self._lose(outcome, begun, batch)
             return
         self._keep(
             (
@@ -175,73 +176,75 @@ class Traces:
                 outcome.push_token,
                 outcome.message_id,
                 begun,
-                leg,
+                batch,
                 outcome.attempts,
                 outcome.truncated,
                 None,
             )
         )
 
-    def all_accepted(self, outcomes: Sequence[Outcome], begun: Sequence[float], leg: BatchTrace) -> None:
-        """Pushes of one batch were accepted at the first attempt."""
-        if len(outcomes) < COMPANY:
+    def all_accepted(self, outcomes: Sequence[Outcome], begun: Sequence[float], batch: BatchTrace) -> None:
+        """Keep pushes of one batch that were all accepted at the first attempt."""
+        if len(outcomes) < RECORDED_TOGETHER:
             for outcome, when in zip(outcomes, begun, strict=True):
-                self.ended(outcome, when, leg)
+                self.ended(outcome, when, batch)
             return
-        company = BatchRecord(outcomes, begun, leg)
+        record = BatchRecord(outcomes, begun, batch)
         if self._on_ended is not None:
-            for place in range(len(company)):
-                self._on_ended(company.life(place))
-        self._companies.append(company)
-        self._kept += len(company)
-        while self._companies and self._kept - len(self._companies[0]) >= self._most:
-            self._kept -= len(self._companies.popleft())
+            for place in range(len(record)):
+                self._on_ended(record.ended(place))
+        self._batches.append(record)
+        self._kept += len(record)
+        while self._batches and self._kept - len(self._batches[0]) >= self._most:
+            self._kept -= len(self._batches.popleft())
 
-    def _lose(self, outcome: Outcome, begun: float, leg: BatchTrace | None) -> None:
-        what = (outcome.dedupe_id, outcome.push_token, outcome.message_id, begun, leg)
-        life: Ended = (*what, outcome.attempts, outcome.truncated, Loss(outcome, self._now()))
-        self._lost.append(life)
+    def _lose(self, outcome: Outcome, begun: float, batch: BatchTrace | None) -> None:
+        what = (outcome.dedupe_id, outcome.push_token, outcome.message_id, begun, batch)
+        entry: Ended = (*what, outcome.attempts, outcome.truncated, Loss(outcome, self._now()))
+        self._lost.append(entry)
         if self._on_ended is not None:
-            self._on_ended(life)
+            self._on_ended(entry)
 
     def tried(self, outcome: Outcome) -> None:
-        """An attempt failed, and another one is to follow."""
+        """Note an attempt that failed and that is retried."""
         self._tried.append((outcome.dedupe_id, self._now(), _why(outcome.reason, outcome.vendor_code)))
 
     def received(self, receipt: Receipt) -> None:
-        """The vendor reported on a push."""
+        """Keep a receipt of a push."""
         self._receipts.append(receipt)
         if self._on_receipt is not None:
             self._on_receipt(receipt)
 
     def find(self, dedupe_id: str) -> Trace | None:
-        """The life of the last push with this id, None when it is not known (any more)."""
+        """What happened to the last push with this dedupe id; None if it is not kept (any more). Raises
+        `FieldError`."""
         if not isinstance(dedupe_id, str) or not dedupe_id:
             raise FieldError("dedupe_id", "must be a non-empty str, such as Outcome.dedupe_id")
-        lives = [life for life in (*list(self._accepted), *list(self._lost)) if life[0] == dedupe_id]
-        for company in list(self._companies):
-            lives += company.lives(dedupe_id)
-        return self._trace(max(lives, key=lambda life: life[3])) if lives else None
+        found = [entry for entry in (*list(self._accepted), *list(self._lost)) if entry[0] == dedupe_id]
+        for record in list(self._batches):
+            found += record.find(dedupe_id)
+        return self._trace(max(found, key=lambda entry: entry[3])) if found else None
 
     def confirmed(self, receipts: Sequence[Receipt]) -> frozenset[int]:
-        """Places of those whose push was accepted here, under the message id that the receipt names. One walk over what
-        is kept, however many receipts: who posts 10,000 of them must not hold the loop."""
+        """Indices of the receipts whose push was accepted by this process under the message id that the receipt names.
+        All kept pushes are read once, however many receipts there are, so that a request with 10,000 of them does not
+        block the loop."""
         dedupe_ids = {receipt.dedupe_id for receipt in receipts} - {""}
         message_ids = {receipt.message_id for receipt in receipts} - {None}
-        lives = [life for life in self._accepted if life[0] in dedupe_ids or life[2] in message_ids]
-        for company in self._companies:
-            pairs = zip(company.dedupe_ids, company.message_ids, strict=True)
+        found = [entry for entry in self._accepted if entry[0] in dedupe_ids or entry[2] in message_ids]
+        for record in self._batches:
+            pairs = zip(record.dedupe_ids, record.message_ids, strict=True)
             places = [n for n, (own, theirs) in enumerate(pairs) if own in dedupe_ids or theirs in message_ids]
-            lives += map(company.life, places)
+            found += map(record.ended, places)
         by_token: dict[PushToken, list[Ended]] = {}
-        for life in lives:
-            by_token.setdefault(life[1], []).append(life)
+        for entry in found:
+            by_token.setdefault(entry[1], []).append(entry)
         return frozenset(
             place
             for place, one in enumerate(receipts)
             if any(
-                one.message_id == life[2] and _is_about(one, life[0], life[2], life[1])
-                for life in by_token.get(one.push_token, ())
+                one.message_id == entry[2] and _is_about(one, entry[0], entry[2], entry[1])
+                for entry in by_token.get(one.push_token, ())
             )
         )
 
@@ -249,17 +252,17 @@ class Traces:
         dedupe_id, _, message_id = ended[:3]
         tried = [entry for entry in list(self._tried) if entry[0] == dedupe_id]
         receipts = [one for one in list(self._receipts) if _is_about(one, dedupe_id, message_id, ended[1])]
-        return make_trace(ended, self._clock() - self._now(), tried, receipts)
+        return to_trace(ended, self._clock() - self._now(), tried, receipts)
 
 
-def make_trace(
+def to_trace(
     ended: Ended,
     offset: float,
     tried: list[tuple[str, float, str]] | None = None,
     receipts: list[Receipt] | None = None,
 ) -> Trace:
-    """The words for what was kept. `offset`: seconds from the loop's clock to the wall clock."""
-    dedupe_id, push_token, message_id, _, leg, attempts, truncated, loss = ended
+    """The `Trace` of a push. `offset`: wall clock minus loop clock, in seconds."""
+    dedupe_id, push_token, message_id, _, batch, attempts, truncated, loss = ended
     steps = [Step(at + offset, what, detail) for at, what, detail in _steps(ended, tried or [])]
     steps += [Step(one.at if one.at is not None else steps[-1].at, "receipt", one.event) for one in receipts or []]
     return Trace(
@@ -272,30 +275,30 @@ def make_trace(
         detail="" if loss is None else loss.detail,
         attempts=attempts,
         truncated=truncated,
-        region="" if leg is None else leg.region,
-        gathered=0 if leg is None else leg.size,
-        access="" if leg is None else leg.access,
+        region="" if batch is None else batch.region,
+        gathered=0 if batch is None else batch.size,
+        access="" if batch is None else batch.access,
         advice="" if loss is None or loss.reason is None else loss.reason.advice,
-        steps=tuple(sorted(steps, key=lambda step: step.at)),  # stable: what has the same time stays in its order
+        steps=tuple(sorted(steps, key=lambda step: step.at)),  # stable: steps at the same time keep their order
     )
 
 
 def _steps(ended: Ended, tried: list[tuple[str, float, str]]) -> Iterator[tuple[float, What, str]]:
-    begun, leg, loss = ended[3], ended[4], ended[7]
+    begun, batch, loss = ended[3], ended[4], ended[7]
     yield begun, "queued", ""
     for _, at, why in tried:
         if at >= begun:
             yield at, "tried again", why
     last = begun
-    if leg is not None:
-        token = f", access token {leg.access}" if leg.access else ""
-        company = "alone" if leg.size == 1 else f"with {leg.size - 1} others"
-        yield leg.left_at, "gathered", f"{company}{token}"
-        last = leg.left_at
-        if leg.asked_at:
-            last = leg.asked_at
-            yield last, "sent", f"to the region {leg.region}" if leg.region else ""
-        last = leg.ended_at or last
+    if batch is not None:
+        token = f", access token {batch.access}" if batch.access else ""
+        others = "alone" if batch.size == 1 else f"with {batch.size - 1} others"
+        yield batch.left_at, "gathered", f"{others}{token}"
+        last = batch.left_at
+        if batch.asked_at:
+            last = batch.asked_at
+            yield last, "sent", f"to the region {batch.region}" if batch.region else ""
+        last = batch.ended_at or last
     if loss is None:
         yield last, "ended", Status.ACCEPTED.value
     else:

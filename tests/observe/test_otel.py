@@ -309,7 +309,7 @@ def test_the_observer_handles_every_kind_of_event() -> None:
     for event in one_of_each():
         backend.observer(event)
 
-    assert {type(event) for event in one_of_each()} == set(backend.observer._tells)
+    assert {type(event) for event in one_of_each()} == set(backend.observer._handlers)
 
 
 def test_the_observer_works_without_an_sdk() -> None:

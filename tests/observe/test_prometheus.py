@@ -29,7 +29,7 @@ from pushgateway.observe.events import (
     RequestDone,
     Shed,
 )
-from pushgateway.observe.prometheus import FEW, PrometheusObserver, metrics_page
+from pushgateway.observe.prometheus import MOST_VALUES, PrometheusObserver, metrics_page
 
 Samples = dict[str, float]
 
@@ -134,11 +134,11 @@ def test_made_up_values_are_no_labels() -> None:
     ]
 
     unknown = shown(*made_up, *calls, certificate="")
-    quotas = shown(*(latched(f"q{number}") for number in range(FEW + 50)))
+    quotas = shown(*(latched(f"q{number}") for number in range(MOST_VALUES + 50)))
 
     assert unknown["pushes_total{reason=,status=accepted}"] == 200
     assert unknown["calls_total{name=,reason=,status=not_sent}"] == 200
-    assert len(quotas) == FEW + 1
+    assert len(quotas) == MOST_VALUES + 1
     assert quotas["quota_latched{quota=other,region=cn}"] == 1
 
 
