@@ -1,4 +1,5 @@
-"""The receipts app: who does not know the address learns nothing, who does gets an answer soon, and nothing is lost."""
+"""The receipts app: a client without the secret address learns nothing, one with it gets a reply soon, and no receipt
+is lost."""
 
 import asyncio
 import json
@@ -16,9 +17,9 @@ from pushgateway import FieldError, Gateway, Receipt
 from pushgateway.receipts import Busy, Receipts
 from pushgateway.testing.virtual_time import run_virtual
 
-SEAL = sealed().signer
-assert SEAL is not None
-HERE = SEAL.url.removeprefix("https://im.example.com/push")
+SIGNER = sealed().signer
+assert SIGNER is not None
+HERE = SIGNER.url.removeprefix("https://im.example.com/push")
 MEGABYTE = 1024 * 1024
 
 
@@ -27,7 +28,7 @@ def arrived(*tokens: str) -> bytes:
 
 
 class Store:
-    """A host's handler: keeps what it gets after `takes` seconds, unless it has a trouble to raise."""
+    """A host's handler: stores what it gets after `takes` seconds, unless it has an exception to raise."""
 
     def __init__(self, takes: float = 0.0, *troubles: BaseException) -> None:
         self.takes = takes
@@ -46,7 +47,7 @@ class Store:
 def served(
     store: Callable[[Sequence[Receipt]], Awaitable[None]], *posts: Post, certificates: Any = (), **options: Any
 ) -> list[int]:
-    """The statuses of these requests, made one after the other."""
+    """The statuses of the replies to these requests, made one after the other."""
 
     async def main() -> list[int]:
         async with clerks(ClerkServer(), *certificates or [sealed()]) as g:
@@ -57,7 +58,7 @@ def served(
 
 
 def test_a_post_of_the_vendor_reaches_the_handler_once() -> None:
-    """All new receipts of a request together; a repeat is taken and not told."""
+    """All new receipts of a request are handed over together; a repeat gets 200 and is not handed over."""
     store = Store()
 
     statuses = served(store, Post(HERE, [arrived("a", "b")]), Post(HERE, [arrived("a", "b")]))
@@ -72,16 +73,16 @@ def test_a_post_of_the_vendor_reaches_the_handler_once() -> None:
     ids=["Starlette today", "before", "a plain prefix", "behind a proxy"],
 )
 def test_it_may_be_mounted_anywhere(path: str, root_path: str) -> None:
-    """The last two parts of the path are the address, whatever a server calls the root."""
+    """The last two parts of the path are the address, whatever root path a server uses."""
     store = Store()
 
     assert served(store, Post(path, [arrived("a")], root_path=root_path)) == [200]
     assert store.kept == [["a"]]
 
 
-def test_a_host_may_make_its_gateway_after_the_app(caplog: pytest.LogCaptureFixture) -> None:
-    """A function gives it for each request. Before there is one (an attribute that is not set, None, something else)
-    receipts are to come again, nothing of them is read, and one line a minute says why."""
+def test_the_gateway_may_be_made_after_the_app(caplog: pytest.LogCaptureFixture) -> None:
+    """A function returns it for each request. Before there is a gateway (an attribute that is not set, None, something
+    else) the vendor gets 503 without anything being read, and one line a minute says why."""
     store = Store()
     state: dict[str, Any] = {}
 
@@ -118,8 +119,8 @@ def test_a_host_may_make_its_gateway_after_the_app(caplog: pytest.LogCaptureFixt
 )
 @pytest.mark.parametrize("method", ["POST", "GET"])
 def test_the_secret_part_does_not_stay_in_the_scope(method: str, path: str, shown: str) -> None:
-    """Servers, middleware and error reports write the path down: what they see has no secret in it, right or wrong, nor
-    where a proxy has changed the path."""
+    """Servers, middleware and error reports log the path: it holds no secret, right or wrong, even if a proxy has
+    changed it."""
     given = path.format(HERE.rsplit("/", 1)[1])
     scope = {"type": "http", "method": method, "path": given, "raw_path": given.encode(), "headers": []}
 
@@ -134,7 +135,7 @@ def test_the_secret_part_does_not_stay_in_the_scope(method: str, path: str, show
 
 
 def test_a_proxy_may_move_the_secret_part_into_a_header() -> None:
-    """Then it is in no path at all; a wrong one, and one in both places, is no address."""
+    """Then it is in no path at all; a wrong secret, and one in both places, is no valid address."""
     secret = HERE.rsplit("/", 1)[1]
     store = Store()
 
@@ -154,8 +155,9 @@ def test_a_proxy_may_move_the_secret_part_into_a_header() -> None:
     assert store.kept == [["a"]]
 
 
-def test_who_does_not_know_the_address_learns_nothing() -> None:
-    """A wrong secret, an unknown certificate, one without receipts, no path at all: one answer, and no byte is read."""
+def test_a_wrong_address_learns_nothing() -> None:
+    """A wrong secret, an unknown certificate, one without receipts and an empty path get the same reply, and no byte of
+    the body is read."""
     secret = HERE.rsplit("/", 1)[1]
     paths = [
         f"/1/{secret[:-1]}x",
@@ -180,16 +182,17 @@ def test_who_does_not_know_the_address_learns_nothing() -> None:
     assert store.calls == 0
 
 
-def test_only_posts_are_taken() -> None:
-    """Other methods are refused alike with a right path and a wrong one."""
+def test_only_post_is_accepted() -> None:
+    """Other methods get the same reply with a right path and a wrong one."""
     posts = [Post(path, method=method) for path in (HERE, "/nowhere") for method in ("GET", "PUT", "HEAD")]
 
     assert served(Store(), *posts) == [405] * 6
     assert {post.answer["allow"] for post in posts} == {"POST"}
 
 
-def test_a_body_is_taken_up_to_its_limit_and_no_further() -> None:
-    """A megabyte is read, one byte more is 413; declared or not, no more than that comes in and memory stays flat."""
+def test_a_body_is_read_up_to_its_limit() -> None:
+    """A megabyte is read, one byte more gives 413; with or without a declared length no more is read, and memory does
+    not grow."""
     blank = b" " * (MEGABYTE - len(arrived("a")))
     whole = Post(HERE, [arrived("a") + blank])
     more = Post(HERE, [arrived("a") + blank, b" ", b"never read"])
@@ -207,8 +210,8 @@ def test_a_body_is_taken_up_to_its_limit_and_no_further() -> None:
     assert peak < 5 * MEGABYTE
 
 
-def test_deep_bodies_are_taken_and_told(caplog: pytest.LogCaptureFixture) -> None:
-    """What nobody can read is 200, because posting it again would change nothing; the log says so."""
+def test_deep_bodies_get_200_and_a_log_line(caplog: pytest.LogCaptureFixture) -> None:
+    """A body that cannot be read gets 200, because posting it again would change nothing; the log says so."""
     bodies = [b"[" * 100_000, b"not json", b"", b"\xff\xfe", b"{}"]
 
     statuses = served(Store(), *[Post(HERE, [body]) for body in bodies])
@@ -217,8 +220,8 @@ def test_deep_bodies_are_taken_and_told(caplog: pytest.LogCaptureFixture) -> Non
     assert "1 that cannot be read came in: the request is nested too deeply" in caplog.text
 
 
-def test_a_body_that_does_not_come_in_time_is_given_up() -> None:
-    """Slowly, byte by byte: 408 when the time is over, and the place is free again."""
+def test_a_slow_body_ends_with_408() -> None:
+    """A body that comes byte by byte gets 408 when its time is over, and its place is free again."""
     drip = Post(HERE, [b"[", 4.0, b" ", 4.0, b" ", 4.0, b"]"])
 
     statuses = served(Store(), drip, Post(HERE, [arrived("a")]), concurrency=1, body_timeout=10.0)
@@ -226,8 +229,8 @@ def test_a_body_that_does_not_come_in_time_is_given_up() -> None:
     assert statuses == [408, 200]
 
 
-def test_a_client_that_leaves_is_not_answered() -> None:
-    """And its half of a body is nothing."""
+def test_a_client_that_disconnects_gets_no_reply() -> None:
+    """Its partial body is discarded."""
     store = Store()
     left = Post(HERE, [arrived("a")[:9], None])
 
@@ -235,8 +238,8 @@ def test_a_client_that_leaves_is_not_answered() -> None:
     assert store.kept == [["a"]]
 
 
-def test_one_more_than_fits_is_to_come_again() -> None:
-    """Two at once, the third is 503 with a pause, and taken when it comes again."""
+def test_a_request_above_the_limit_gets_503() -> None:
+    """With a limit of two at once the third gets 503 with a pause, and is accepted when it is posted again."""
     store = Store(5.0)
 
     async def main() -> list[int]:
@@ -258,10 +261,10 @@ def test_one_more_than_fits_is_to_come_again() -> None:
     [(Busy(), "30"), (Busy(0.2), "1"), (Busy(90), "90"), (KeyError("secret"), "5"), (TimeoutError("secret"), "5")],
     ids=["busy", "busy for a moment", "busy for long", "failed", "its own timeout"],
 )
-def test_what_the_host_could_not_keep_is_taken_when_it_comes_again(
+def test_receipts_that_the_host_could_not_store_are_new_again(
     trouble: BaseException, pause: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """503, then 200, and the handler has it once; what it raised is told without its words."""
+    """503, then 200, and the handler gets the receipt once more; the text of its exception is not logged."""
     store = Store(0.0, trouble)
     posts = [Post(HERE, [arrived("a")]) for _ in range(3)]
 
@@ -274,8 +277,8 @@ def test_what_the_host_could_not_keep_is_taken_when_it_comes_again(
 
 
 @pytest.mark.parametrize("fails", [True, False])
-def test_a_repeat_that_comes_while_the_first_is_at_the_handler_shares_its_end(fails: bool) -> None:
-    """The vendor was tired of waiting and posted again: when the host then fails, neither is answered with 200."""
+def test_a_repeat_during_the_handler_gets_the_same_status(fails: bool) -> None:
+    """The vendor does not wait and posts again: if the host then fails, neither request gets 200."""
     store = Store(5.0, *[Busy()] * fails)
 
     async def main() -> list[int]:
@@ -292,8 +295,8 @@ def test_a_repeat_that_comes_while_the_first_is_at_the_handler_shares_its_end(fa
     assert sorted(token for kept in store.kept for token in kept) == ["a", "b"]
 
 
-def test_a_handler_that_fails_for_long_fills_no_disk(caplog: pytest.LogCaptureFixture) -> None:
-    """One line a minute, with the number of failures since the last."""
+def test_a_failing_handler_is_one_log_line_a_minute(caplog: pytest.LogCaptureFixture) -> None:
+    """The line has the number of failures since the last one."""
 
     async def main() -> None:
         async with clerks(ClerkServer(), sealed()) as g:
@@ -310,7 +313,7 @@ def test_a_handler_that_fails_for_long_fills_no_disk(caplog: pytest.LogCaptureFi
 
 
 def test_a_handler_has_a_time_limit() -> None:
-    """A slow host is cut off, and has it when the vendor posts it again."""
+    """A slow handler is cancelled, and gets the receipt when the vendor posts it again."""
     store = Store(20.0)
 
     async def main() -> list[int]:
@@ -324,8 +327,8 @@ def test_a_handler_has_a_time_limit() -> None:
     assert store.kept == [["a"]]
 
 
-def test_a_server_that_stops_loses_nothing() -> None:
-    """Cancelled in the handler: the receipts are new again."""
+def test_a_stopping_server_loses_no_receipt() -> None:
+    """The request is cancelled while it is in the handler: its receipts are new again."""
     store = Store(20.0)
 
     async def main() -> int:
@@ -340,8 +343,8 @@ def test_a_server_that_stops_loses_nothing() -> None:
     assert run_virtual(main()) == 1
 
 
-def test_a_closed_gateway_is_to_be_asked_later() -> None:
-    """Elsewhere another process may take it."""
+def test_with_a_closed_gateway_the_reply_is_503() -> None:
+    """Another process may accept the receipt later."""
 
     async def main() -> int:
         g = clerks(ClerkServer(), sealed())
@@ -353,7 +356,7 @@ def test_a_closed_gateway_is_to_be_asked_later() -> None:
 
 
 def test_nothing_of_a_request_is_logged(caplog: pytest.LogCaptureFixture) -> None:
-    """No address, no token, no parameter, at any level."""
+    """No address, token or parameter is logged, at any level."""
     caplog.set_level(logging.DEBUG)
     secret, parameter = HERE.rsplit("/", 1)[1], parameter_of("cAnArY")
 
@@ -368,8 +371,8 @@ def test_nothing_of_a_request_is_logged(caplog: pytest.LogCaptureFixture) -> Non
     assert not any(word in caplog.text for word in ("cAnArY", "f0rged", secret, parameter))
 
 
-def test_it_lives_by_itself_and_refuses_websockets() -> None:
-    """A server without a framework begins and ends its life; a websocket is closed."""
+def test_the_app_runs_without_a_framework_and_refuses_websockets() -> None:
+    """A server may start and stop it directly; a websocket is closed."""
     sent: list[Any] = []
     events = iter([{"type": "lifespan.startup"}, {"type": "lifespan.shutdown"}])
 
@@ -397,7 +400,7 @@ def test_it_lives_by_itself_and_refuses_websockets() -> None:
     ids=lambda wrong: next(iter(wrong)),
 )
 def test_wrong_options_are_named(wrong: dict[str, Any]) -> None:
-    """Early, and by their name."""
+    """The error is raised when the app is made, with the name of the option."""
 
     async def main() -> None:
         async with clerks(ClerkServer(), sealed()) as g:
@@ -407,8 +410,8 @@ def test_wrong_options_are_named(wrong: dict[str, Any]) -> None:
     run_virtual(main())
 
 
-def test_a_hundred_at_once_are_each_taken_once() -> None:
-    """Posted twice each and all together, in any order: every receipt reaches the host once."""
+def test_a_hundred_receipts_at_once_are_each_handed_over_once() -> None:
+    """Each is posted twice, all together, in any order: every receipt reaches the host once."""
     store = Store(0.5)
 
     async def main() -> set[int]:

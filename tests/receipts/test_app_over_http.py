@@ -1,6 +1,7 @@
-"""The whole way of a receipt: sent, posted by the sandbox over real HTTP, heard under uvicorn, told to the host.
+"""The whole way of a receipt: the push is sent, the sandbox posts the receipt over real HTTP, the app under uvicorn
+receives it and hands it to the host.
 
-Law of this file: loopback and port 0. The gateway and the app live in the test's loop, the sandbox in a thread.
+Loopback and port 0. The gateway and the app run in the test's loop, the sandbox in a thread.
 """
 
 import asyncio
@@ -28,7 +29,7 @@ NOTE = Notification("Ann", "See you at eight")
 
 
 class Host:
-    """Keeps receipts, and says when so many are there."""
+    """Stores receipts, and lets a test wait until there are so many."""
 
     def __init__(self) -> None:
         self.kept: list[Receipt] = []
@@ -44,7 +45,7 @@ class Host:
             self._came.notify_all()
 
     async def has(self, count: int) -> list[Receipt]:
-        """The receipts, once so many have come."""
+        """The receipts, as soon as there are so many."""
         async with asyncio.timeout(20), self._came:
             await self._came.wait_for(lambda: len(self.kept) >= count)
         return self.kept
@@ -66,7 +67,7 @@ async def listening(app: Any, listener: socket.socket, **tls: Any) -> AsyncItera
 
 @asynccontextmanager
 async def world(oppo: OppoSandbox, host: Host, base: str, listener: socket.socket, **more: Any) -> AsyncIterator[Any]:
-    """A gateway whose pushes go to `oppo`, and the app that hears of them."""
+    """A gateway whose pushes go to `oppo`, and the app that receives their receipts."""
     with serve(oppo) as served:
         settings = oppo.settings(served.url)
         certificate = Certificate(7005, "oppo", {**settings}, receipt_url=base, receipt_secret=SECRET)
@@ -81,14 +82,15 @@ async def world(oppo: OppoSandbox, host: Host, base: str, listener: socket.socke
 def bound() -> tuple[socket.socket, int]:
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
-    listener.listen()  # who comes early waits
+    listener.listen()  # early connections wait
     return listener, listener.getsockname()[1]
 
 
 @pytest.mark.parametrize("dialect", ["v1.3", "current"])
 @pytest.mark.parametrize("mounted", [False, True], ids=["alone", "mounted"])
 def test_a_push_is_confirmed_by_its_receipt(dialect: str, mounted: bool) -> None:
-    """Single, in a batch and by a broadcast: the host hears of each phone, under the id of its push."""
+    """Sent alone, in a batch and by a broadcast: the host gets a receipt for each phone, with the dedupe id of its
+    push."""
     oppo = OppoSandbox(dialect=dialect)
     listener, port = bound()
 
@@ -117,8 +119,8 @@ def test_a_push_is_confirmed_by_its_receipt(dialect: str, mounted: bool) -> None
 def test_a_gateway_of_the_lifespan_and_an_access_log_without_the_secret(
     http: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A host mounts the app before it has a gateway, which its lifespan makes. The server's access log, on as it is by
-    default, has a line for each receipt, and in none of them the secret part of the address."""
+    """A host mounts the app before it has a gateway, which its lifespan makes. The server's access log, which is on by
+    default, has a line for each receipt, and none holds the secret part of the address."""
     oppo = OppoSandbox()
     listener, port = bound()
     host = Host()
@@ -142,7 +144,7 @@ def test_a_gateway_of_the_lifespan_and_an_access_log_without_the_secret(
         assert certificate.signer is not None
         return certificate.signer.url.rsplit("/", 1)[1]
 
-    with serve(oppo) as served:  # which switches the access log of this process off
+    with serve(oppo) as served:  # this switches off the access log of this process
         logging.getLogger("uvicorn.access").addHandler(caplog.handler)
         try:
             secret = asyncio.run(main(served.url))
@@ -154,8 +156,8 @@ def test_a_gateway_of_the_lifespan_and_an_access_log_without_the_secret(
     assert secret not in caplog.text
 
 
-def test_a_receipt_over_tls_is_heard(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The sandbox trusts what SSL_CERT_FILE names, and nobody else."""
+def test_a_receipt_over_tls_is_received(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The sandbox trusts only the authority that SSL_CERT_FILE names."""
     authority = Authority(tmp_path)
     monkeypatch.setenv("SSL_CERT_FILE", str(authority.pem))
     files = {"ssl_keyfile": tmp_path / "key.pem", "ssl_certfile": tmp_path / "cert.pem"}
@@ -177,8 +179,8 @@ def test_a_receipt_over_tls_is_heard(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert oppo.ledger.receipts == {"posted": 1}
 
 
-def test_a_host_that_is_full_is_told_to_the_vendor() -> None:
-    """503 for what it could not keep, and the app goes on."""
+def test_a_host_that_cannot_store_a_receipt_gives_503() -> None:
+    """The vendor gets 503 for what could not be stored, and the app continues."""
     oppo = OppoSandbox()
     listener, port = bound()
 
@@ -199,7 +201,7 @@ def test_a_host_that_is_full_is_told_to_the_vendor() -> None:
 
 
 def test_a_large_body_is_refused_before_it_comes() -> None:
-    """Ten megabytes are announced and never sent: 413 at once for who knows the address, 404 for who does not."""
+    """Ten megabytes are announced and never sent: 413 at once with the right address, 404 with a wrong one."""
     oppo = OppoSandbox()
     listener, port = bound()
 

@@ -1,4 +1,4 @@
-"""Every message confirmed: who got it, who did not in time, and who never will. Virtual time."""
+"""`Confirming`: which phones got a message, which did not in time, and which never will. Virtual time."""
 
 import asyncio
 import json
@@ -10,7 +10,7 @@ from operations_vendor import ClerkServer, clerks, posted, sealed
 from toy_vendor import ToyServer, gateway
 
 from pushgateway import Audience, FieldError, Gateway, Notification, PushToken, Statistics
-from pushgateway.receipts import confirm as room
+from pushgateway.receipts import confirm as confirm_module
 from pushgateway.receipts.confirm import Confirmation, Confirming
 from pushgateway.testing.virtual_time import run_virtual
 from pushgateway.vendor import NoVerdict
@@ -32,7 +32,7 @@ def confirmed(server: ClerkServer, script: Script) -> Confirmation:
 
 
 async def come(g: Gateway, confirming: Confirming, server: ClerkServer, events: dict[str, str], after: float) -> None:
-    """Receipts of the last push to each token, after some seconds, as the app hands them over."""
+    """Receipts of the last push to each token, handed over after some seconds, as the app does it."""
     await asyncio.sleep(after)
     for token, event in events.items():
         parameter = server.marks[token][1]
@@ -44,8 +44,9 @@ def names(tokens: tuple[PushToken, ...]) -> str:
     return "".join(token.token for token in tokens)
 
 
-def test_who_got_it_who_did_not_and_who_is_dead() -> None:
-    """By receipts and by what the vendor had said at once; it ends when the time is over, and not before."""
+def test_arrived_missing_and_dead_phones() -> None:
+    """They follow from receipts and from the vendor's first reply; the result comes when the time is over, and not
+    before."""
     server = ClerkServer()
     server.codes = {"d": "2", "e": "3"}
 
@@ -65,10 +66,10 @@ def test_who_got_it_who_did_not_and_who_is_dead() -> None:
     assert "'1'" not in repr(found)
 
 
-def test_what_another_process_may_have_received_is_not_missing() -> None:
-    """Two processes behind one address: the receipt of a delivered push reaches the other one. Here nobody can know,
-    so the phone is unconfirmed, not missing; what the vendor did not take is missing all the same. With the other
-    process's receipts handed on, it is confirmed."""
+def test_a_receipt_that_another_process_may_have_is_not_missing() -> None:
+    """With two processes behind one address, the receipt of a delivered push may reach the other one. This process
+    cannot know, so the phone is unconfirmed, not missing; a push that the vendor refused is missing all the same. With
+    the other process's receipts handed on, it is confirmed."""
     server = ClerkServer()
     server.codes = {"b": "3"}
 
@@ -90,8 +91,8 @@ def test_what_another_process_may_have_received_is_not_missing() -> None:
     assert "'1'" not in repr(before)
 
 
-def test_one_that_is_unconfirmed_is_not_ok() -> None:
-    """Without proof for everybody nothing is in order, whoever may have the receipt."""
+def test_an_unconfirmed_phone_is_not_ok() -> None:
+    """Without proof for every phone the result is not ok, whoever may have the receipt."""
     server = ClerkServer()
 
     async def main() -> Confirmation:
@@ -106,14 +107,14 @@ def test_one_that_is_unconfirmed_is_not_ok() -> None:
     assert (found.ok, found.missing, names(found.arrived), names(found.unconfirmed)) == (False, (), "b", "a")
 
 
-def test_who_hears_all_says_so_in_plain_terms() -> None:
-    """A wrong value names the argument."""
+def test_a_wrong_value_for_all_receipts_is_refused() -> None:
+    """The error names the argument."""
     with pytest.raises(FieldError, match=r"Confirming\.all_receipts"):
         Confirming(gateway(ToyServer()), all_receipts="yes")  # type: ignore[arg-type]
 
 
-def test_it_ends_when_everybody_has_a_receipt() -> None:
-    """The last one ends the waiting, in whatever pieces they came."""
+def test_confirming_ends_when_every_phone_has_a_receipt() -> None:
+    """The last receipt ends the waiting, in whatever portions they came."""
     server = ClerkServer()
 
     async def script(g: Gateway, confirming: Confirming) -> Confirmation:
@@ -133,7 +134,7 @@ def test_it_ends_when_everybody_has_a_receipt() -> None:
 
 
 def test_a_receipt_may_be_faster_than_its_outcome() -> None:
-    """It is remembered until somebody asks, and for who asks again."""
+    """It is remembered until it is asked for, and also for a second call."""
     server = ClerkServer()
 
     async def script(g: Gateway, confirming: Confirming) -> Confirmation:
@@ -148,7 +149,7 @@ def test_a_receipt_may_be_faster_than_its_outcome() -> None:
     assert confirmed(server, script).ok
 
 
-def test_a_receipt_of_another_push_proves_nothing() -> None:
+def test_a_receipt_of_another_push_does_not_confirm() -> None:
     """The same phone got another message: this one is still open."""
     server = ClerkServer()
 
@@ -167,8 +168,8 @@ def test_a_receipt_of_another_push_proves_nothing() -> None:
     assert (names(found.arrived), names(found.missing)) == ("", "a")
 
 
-def test_what_arrived_has_arrived() -> None:
-    """A token that dies later had its message; a phone that had its share of the day did not."""
+def test_an_arrived_message_stays_arrived() -> None:
+    """A token that is dead later had its message; a phone that was muted did not."""
     server = ClerkServer()
 
     async def script(g: Gateway, confirming: Confirming) -> Confirmation:
@@ -182,8 +183,8 @@ def test_what_arrived_has_arrived() -> None:
     assert (names(found.arrived), names(found.missing), names(found.dead)) == ("a", "b", "")
 
 
-def test_an_outcome_without_a_verdict_is_cleared_up() -> None:
-    """Nobody knew whether it left; the receipt does."""
+def test_a_receipt_confirms_an_outcome_without_a_verdict() -> None:
+    """Whether the push arrived was not known; the receipt proves it."""
     server = ClerkServer()
     server.answers = [NoVerdict("cut")]
 
@@ -199,8 +200,8 @@ def test_an_outcome_without_a_verdict_is_cleared_up() -> None:
     assert names(confirmed(server, script).arrived) == "a"
 
 
-def test_counts_of_a_broadcast_are_asked_ever_more_seldom() -> None:
-    """After 5 s, then 10, 20 … at most 40; it ends when everybody is counted."""
+def test_counts_of_a_broadcast_are_requested_at_growing_intervals() -> None:
+    """After 5 s, then 10, 20 … at most 40 s; it ends when everybody is counted."""
     server = ClerkServer()
     times: list[float] = []
 
@@ -220,8 +221,8 @@ def test_counts_of_a_broadcast_are_asked_ever_more_seldom() -> None:
     assert (found.ok, found.arrived, found.missing) == (True, (), ())
 
 
-def test_counts_that_stay_incomplete_end_with_the_time() -> None:
-    """They are asked a last time, and confirm nobody."""
+def test_incomplete_counts_end_with_the_timeout() -> None:
+    """They are requested a last time, and confirm nobody."""
     server = ClerkServer()
 
     async def script(g: Gateway, confirming: Confirming) -> Confirmation:
@@ -236,7 +237,7 @@ def test_counts_that_stay_incomplete_end_with_the_time() -> None:
 
 
 def test_a_broadcast_to_tokens_waits_for_each_of_them() -> None:
-    """Receipts of its task name the phones; complete counts do not stand in for one that is open."""
+    """Receipts of its task name the phones; complete counts do not replace a receipt that is missing."""
     server = ClerkServer()
     server.bad.add("c")
 
@@ -261,8 +262,8 @@ def test_a_broadcast_to_tokens_waits_for_each_of_them() -> None:
     assert found.statistics == (Statistics(valid=3, arrived=3),)
 
 
-def test_a_vendor_without_statistics_is_asked_once() -> None:
-    """Then there is nothing to wait for where nobody is named."""
+def test_a_vendor_without_statistics_gets_one_request() -> None:
+    """Then there is nothing to wait for if no phones are named."""
 
     async def main() -> tuple[Confirmation, float]:
         async with gateway(ToyServer()) as g:
@@ -275,8 +276,8 @@ def test_a_vendor_without_statistics_is_asked_once() -> None:
     assert (found.ok, seconds) == (False, 5.0)
 
 
-def test_nothing_to_wait_for_ends_at_once() -> None:
-    """No outcomes, or none that may still get through."""
+def test_without_open_outcomes_confirming_ends_at_once() -> None:
+    """There are no outcomes, or none that may still be confirmed."""
     server = ClerkServer()
     server.codes = {"a": "2", "b": "3"}
 
@@ -293,9 +294,9 @@ def test_nothing_to_wait_for_ends_at_once() -> None:
     assert (names(found.missing), names(found.dead)) == ("b", "a")
 
 
-def test_memory_is_bounded_and_given_back(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What nobody asks for is forgotten, the oldest first, and who stops waiting leaves nothing behind."""
-    monkeypatch.setattr(room, "REMEMBERED", 2)
+def test_memory_of_confirming_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Receipts that are not asked for are forgotten, the oldest first, and a call that was cancelled leaves nothing."""
+    monkeypatch.setattr(confirm_module, "REMEMBERED", 2)
     server = ClerkServer()
 
     async def script(g: Gateway, confirming: Confirming) -> Confirmation:
@@ -316,7 +317,7 @@ def test_memory_is_bounded_and_given_back(monkeypatch: pytest.MonkeyPatch) -> No
 
 @pytest.mark.parametrize("wrong", [{"within": 0}, {"within": 9, "poll": -1}, {"within": 9, "slowest": "x"}])
 def test_wrong_arguments_are_named(wrong: dict[str, Any]) -> None:
-    """Seconds that are none, and what is no outcome."""
+    """Invalid seconds, and an object that is no outcome."""
 
     async def main() -> None:
         async with clerks(ClerkServer()) as g:

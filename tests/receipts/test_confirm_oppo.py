@@ -1,6 +1,6 @@
-"""The founding document's recipe with OPPO's own plug-in: operations, statistics and receipts through one gateway.
+"""Confirming messages with OPPO's own plug-in: operations, statistics and receipts through one gateway.
 
-Law of this file: virtual time, the strict sandbox, no network.
+Virtual time, the strict sandbox, no network.
 """
 
 import random
@@ -26,7 +26,7 @@ def gateway(oppo: OppoSandbox, **receipts: str) -> Gateway:
 
 
 def test_statistics_confirm_a_broadcast_to_everyone() -> None:
-    """They are asked by task, and end the waiting when all are counted."""
+    """They are requested by task, and end the waiting when all phones are counted."""
     oppo = OppoSandbox(clock=loop_wall_clock(), tokens=7)
 
     async def main() -> Confirmation:
@@ -43,7 +43,7 @@ def test_statistics_confirm_a_broadcast_to_everyone() -> None:
 
 @pytest.mark.parametrize("dialect", ["v1.3", "current"])
 def test_receipts_confirm_a_broadcast_to_tokens(dialect: str) -> None:
-    """Each phone by name, the dead one too; with statistics where the dialect has them."""
+    """Each phone is named, the dead one too; with statistics where the dialect has them."""
     oppo = OppoSandbox(clock=loop_wall_clock(), dialect=dialect, tokens=3)
     tokens = [*oppo.tokens, "CN_" + "0" * 32]
 
@@ -53,9 +53,9 @@ def test_receipts_confirm_a_broadcast_to_tokens(dialect: str) -> None:
             confirming = Confirming(g)
             outcome = await g.broadcast(7005, NOTE, Audience.of_tokens(tokens))
             for due in oppo.callbacks():
-                heard = g.receipts(7005, due.headers, due.content)
-                assert (heard.forged, heard.unreadable) == (0, 0)
-                await confirming.receive(heard.receipts)
+                received = g.receipts(7005, due.headers, due.content)
+                assert (received.forged, received.unreadable) == (0, 0)
+                await confirming.receive(received.receipts)
             return await confirming.confirm(outcome, within=60.0)
 
     found = run_virtual(main())
@@ -65,7 +65,7 @@ def test_receipts_confirm_a_broadcast_to_tokens(dialect: str) -> None:
 
 
 def test_operations_of_oppo_go_through_the_gateway() -> None:
-    """With one login, typed, and a dead token is a readable refusal that stops nothing."""
+    """There is one login, the calls are typed, and a dead token is a readable refusal that stops nothing."""
     oppo = OppoSandbox(clock=loop_wall_clock(), tokens=2)
 
     async def main() -> tuple[CallOutcome[Statistics], list[Status]]:

@@ -1,6 +1,6 @@
 """The common part of sandboxes: faults, ledger, phones, how one is found, and the transport without a network.
 
-No socket. The vendor here is an invented one of a few lines, so that nothing depends on a real vendor.
+No socket. The vendor here is invented, of a few lines, so that nothing depends on a real vendor.
 """
 
 from __future__ import annotations
@@ -43,8 +43,10 @@ def code(sandbox: Sandbox, request: Request) -> Any:
         ("refuse", 0, False, None),
     ],
 )
-def test_each_fault_says_truly_whether_it_performed(kind: str, delivered: int, sent: bool, status: int | None) -> None:
-    """The ledger and `sent` tell what happened, whatever the client saw."""
+def test_each_fault_records_whether_the_push_was_performed(
+    kind: str, delivered: int, sent: bool, status: int | None
+) -> None:
+    """The ledger and `sent` record what happened, whatever the client saw."""
     sandbox = AcmeSandbox()
     sandbox.faults.add(Fault(kind=kind))
 
@@ -56,8 +58,8 @@ def test_each_fault_says_truly_whether_it_performed(kind: str, delivered: int, s
 
 
 @pytest.mark.parametrize("kind", sorted(REPLACING))
-def test_a_fault_can_say_itself_whether_it_performed(kind: str) -> None:
-    """`performed` wins over what the kind usually does: an error can hide a success and the other way round."""
+def test_performed_of_a_fault_overrides_its_kind(kind: str) -> None:
+    """An error can hide a success, and the other way round."""
     for performed in (True, False):
         sandbox = AcmeSandbox()
         sandbox.faults.add(Fault(kind=kind, performed=performed))
@@ -68,12 +70,12 @@ def test_a_fault_can_say_itself_whether_it_performed(kind: str) -> None:
 
 
 def test_every_replacing_kind_has_a_reply() -> None:
-    """The two tables of kinds cannot drift apart."""
+    """The two tables of kinds have the same keys."""
     assert _REPLIES.keys() == REPLACING.keys()
 
 
-def test_a_fault_hits_so_many_times_after_so_many_passes() -> None:
-    """`after` requests pass, `times` are hit, then everything works again; two lines follow each other."""
+def test_after_and_times_of_a_fault() -> None:
+    """`after` requests pass, `times` are hit, then everything works again; two lines of a script follow each other."""
     sandbox = AcmeSandbox()
     sandbox.faults.add(Fault(kind="code", code="5", after=2, times=2), Fault(kind="code", code="6"))
 
@@ -83,8 +85,8 @@ def test_a_fault_hits_so_many_times_after_so_many_passes() -> None:
     assert len(sandbox.faults) == 0
 
 
-def test_a_fault_for_one_operation_leaves_others_alone() -> None:
-    """`operation` narrows a fault; None hits any call, and times=None never ends."""
+def test_a_fault_for_one_operation_does_not_affect_others() -> None:
+    """`operation` restricts a fault; None hits any call, and times=None never ends."""
     sandbox = AcmeSandbox()
     sandbox.faults.add(Fault(kind="code", code="5", operation="push", times=None))
     poll = Request("GET", "http://acme.example/poll")
@@ -96,7 +98,7 @@ def test_a_fault_for_one_operation_leaves_others_alone() -> None:
 
 
 def test_a_delay_joins_a_fault_that_replaces() -> None:
-    """A late error is one request's fate, not two."""
+    """A late error is one fault of one request, not two."""
     sandbox = AcmeSandbox()
     sandbox.faults.add(Fault(kind="code", code="5"), Fault(kind="delay", seconds=2.5))
 
@@ -107,8 +109,8 @@ def test_a_delay_joins_a_fault_that_replaces() -> None:
     assert json.loads(answer.response.content) == {"code": 5}
 
 
-def test_a_mangling_waits_for_a_true_reply() -> None:
-    """A reply that is replaced cannot be mangled, so the mangling is kept for the next one."""
+def test_a_changed_reply_needs_a_real_reply() -> None:
+    """A reply that another fault replaces cannot be changed, so the change is kept for the next request."""
     sandbox = AcmeSandbox()
     sandbox.faults.add(Fault(kind="upper"), Fault(kind="code", code="5"))
 
@@ -118,7 +120,7 @@ def test_a_mangling_waits_for_a_true_reply() -> None:
 
 
 def test_shares_are_repeatable_and_about_right() -> None:
-    """The same seed hits the same requests; the share is what was asked for."""
+    """The same seed hits the same requests; the share is about the configured one."""
 
     def hits(seed: int) -> list[bool]:
         sandbox = AcmeSandbox(seed=seed)
@@ -132,7 +134,7 @@ def test_shares_are_repeatable_and_about_right() -> None:
 
 
 def test_expire_reaches_the_vendor() -> None:
-    """`expire` lets all access tokens die before the request is looked at, and the request goes on."""
+    """`expire` makes all access tokens invalid before the request is handled, and the request continues."""
     sandbox = AcmeSandbox()
     sandbox.faults.add(Fault(kind="expire"))
 
@@ -154,7 +156,7 @@ def test_expire_reaches_the_vendor() -> None:
     ],
 )
 def test_a_wrong_fault_is_refused(wrong: dict[str, Any]) -> None:
-    """A typing mistake in a script must not become a test that tests nothing."""
+    """A typing error in a script must not give a test that tests nothing."""
     sandbox = AcmeSandbox()
 
     with pytest.raises(FieldError):
@@ -163,11 +165,11 @@ def test_a_wrong_fault_is_refused(wrong: dict[str, Any]) -> None:
     assert len(sandbox.faults) == 0
 
 
-# Ledger and phones.
+# Ledger and phones
 
 
 def test_the_ledger_shows_nothing_private_in_a_repr() -> None:
-    """A delivery may end in a log or an assertion's message: no token, no text."""
+    """A delivery may appear in a log or an assertion's message: no token, no text."""
     sandbox = AcmeSandbox()
     sandbox.answer(push(sandbox, "a private text"))
 
@@ -178,8 +180,8 @@ def test_the_ledger_shows_nothing_private_in_a_repr() -> None:
     assert "private text" not in text
 
 
-def test_counting_keeps_nothing_else() -> None:
-    """With keep=False a million pushes cost counts and no texts."""
+def test_with_keep_false_only_counts_are_kept() -> None:
+    """A million pushes then take memory for counts and not for texts."""
     sandbox = AcmeSandbox(keep=False)
 
     for _ in range(3):
@@ -189,8 +191,8 @@ def test_counting_keeps_nothing_else() -> None:
     assert sandbox.phones()[0].shown == []
 
 
-def test_a_phone_shows_the_last_five() -> None:
-    """Screens are bounded: the sixth notification pushes the first one out."""
+def test_a_phone_shows_the_last_five_notifications() -> None:
+    """The list of a phone is bounded: the sixth notification removes the first one."""
     sandbox = AcmeSandbox()
 
     for number in range(6):
@@ -221,18 +223,18 @@ def test_seeds_decide_tokens() -> None:
     assert AcmeSandbox(seed=3).tokens == AcmeSandbox(seed=3).tokens != AcmeSandbox(seed=4).tokens
 
 
-# Finding.
+# Finding a sandbox
 
 
 def test_a_missing_sandbox_names_what_to_install() -> None:
-    """The sentence is what a user sees after `pushgateway sandbox nope`."""
+    """The message is the one a user sees after `pushgateway sandbox nope`."""
     with pytest.raises(PluginError, match="no sandbox for brand 'nope' is installed"):
         find_sandbox("nope")
 
 
 @pytest.mark.parametrize("found", [object, Sandbox, AcmeSandbox])
-def test_what_an_entry_point_leads_to_is_checked(monkeypatch: pytest.MonkeyPatch, found: object) -> None:
-    """Something else than a sandbox, or another brand's, is refused with a sentence."""
+def test_the_object_of_an_entry_point_is_checked(monkeypatch: pytest.MonkeyPatch, found: object) -> None:
+    """Anything but a sandbox, or another brand's sandbox, is refused with a message."""
     monkeypatch.setattr("pushgateway.sandbox.find.load", lambda *_: found)
 
     with pytest.raises(PluginError, match="sandbox"):
@@ -240,17 +242,17 @@ def test_what_an_entry_point_leads_to_is_checked(monkeypatch: pytest.MonkeyPatch
 
 
 def test_a_found_sandbox_is_a_class_of_that_brand(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The way a correct plug-in goes."""
+    """This is the normal case of a correct plug-in."""
     monkeypatch.setattr("pushgateway.sandbox.find.load", lambda *_: AcmeSandbox)
 
     assert find_sandbox("acme") is AcmeSandbox
 
 
-# The transport without a network.
+# The transport without a network
 
 
-def test_the_transport_carries_and_stamps() -> None:
-    """A reply comes back with our clock's time; requests are counted by pool."""
+def test_the_transport_returns_replies_with_the_time() -> None:
+    """A reply has the time of our clock; requests are counted by pool."""
     sandbox = AcmeSandbox()
     transport = SandboxTransport(sandbox, clock=lambda: 42.0)
 
@@ -260,8 +262,8 @@ def test_the_transport_carries_and_stamps() -> None:
 
 
 @pytest.mark.parametrize(("kind", "sent"), [("drop", True), ("refuse", False)])
-def test_the_transport_breaks_as_the_sandbox_says(kind: str, sent: bool) -> None:
-    """`sent` decides between UNKNOWN and NOT_SENT, so it has to be carried exactly."""
+def test_the_transport_raises_the_faults_of_the_sandbox(kind: str, sent: bool) -> None:
+    """`sent` decides between UNKNOWN and NOT_SENT, so it must be passed on exactly."""
     sandbox = AcmeSandbox()
     sandbox.faults.add(Fault(kind=kind))
 
@@ -273,7 +275,7 @@ def test_the_transport_breaks_as_the_sandbox_says(kind: str, sent: bool) -> None
 
 @pytest.mark.parametrize(("seconds", "arrives"), [(9.9, True), (10.1, False)])
 def test_the_transport_keeps_the_time_limit(seconds: float, arrives: bool) -> None:
-    """Just inside the limit a reply arrives, just outside nobody knows; virtual time passes only."""
+    """A reply just inside the limit arrives, one just outside is no verdict; only virtual time passes."""
     sandbox = AcmeSandbox()
     sandbox.faults.add(Fault(kind="delay", seconds=seconds))
 
@@ -288,20 +290,20 @@ def test_the_transport_keeps_the_time_limit(seconds: float, arrives: bool) -> No
     assert sandbox.ledger.total == 1
 
 
-def test_the_transport_chooses_by_url() -> None:
-    """The longest start wins; a host that nobody serves, and a closed transport, surely sent nothing."""
+def test_the_transport_chooses_a_sandbox_by_url() -> None:
+    """The longest prefix is used; a host without a sandbox, and a closed transport, have certainly sent nothing."""
     wide, narrow = AcmeSandbox(seed=1), AcmeSandbox(seed=2)
     transport = SandboxTransport({"http://acme.example": wide, "http://acme.example/push": narrow})
 
     async def ask() -> list[bool]:
         await transport.send(Request("GET", "http://acme.example/poll"), pool="p", timeout=1)
         await transport.send(push(narrow), pool="p", timeout=1)
-        with pytest.raises(NoVerdict) as stranger:
+        with pytest.raises(NoVerdict) as unserved:
             await transport.send(Request("GET", "http://else.example/"), pool="p", timeout=1)
         await transport.aclose()
         with pytest.raises(NoVerdict) as closed:
             await transport.send(push(narrow), pool="p", timeout=1)
-        return [stranger.value.sent, closed.value.sent]
+        return [unserved.value.sent, closed.value.sent]
 
     assert run_virtual(ask()) == [False, False]
     assert (wide.ledger.calls, narrow.ledger.calls) == ({"poll": 1}, {"push": 1})

@@ -1,7 +1,7 @@
-"""A sandbox on a loopback port: the server, what it leaves behind, and what lies below `/_sandbox/`.
+"""A sandbox on a loopback port: the server, what remains after it, and the control interface below `/_sandbox/`.
 
-The vendor here is an invented one of a few lines, so that nothing depends on a real vendor. Requests over real sockets
-are made with `http.client`, never with our own gateway.
+The vendor here is invented, of a few lines, so that nothing depends on a real vendor. Requests over real sockets are
+made with `http.client`, never with our own gateway.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def receiver() -> Iterator[tuple[str, list[tuple[str, bytes]], threading.Event]]
             arrived.set()
 
         def log_message(self, *_: object) -> None:
-            """Quiet."""
+            """Log nothing."""
 
     server = HTTPServer(("127.0.0.1", 0), Receiver)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
@@ -75,7 +75,7 @@ def receiver() -> Iterator[tuple[str, list[tuple[str, bytes]], threading.Event]]
         server.server_close()
 
 
-def test_the_server_answers_and_leaves_nothing_behind() -> None:
+def test_the_server_replies_and_leaves_nothing_running() -> None:
     """After the block there is no thread and no listener, even with a connection still open."""
     sandbox = AcmeSandbox()
     with serve(sandbox) as served:
@@ -94,8 +94,8 @@ def test_the_server_answers_and_leaves_nothing_behind() -> None:
 @pytest.mark.parametrize("path", ["/poll", "/a%2Fb/poll?c=%20d&e=%E4%BD%A0", "/a%20b/poll?"])
 @pytest.mark.anyio
 async def test_a_request_is_the_same_over_http_and_in_process(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A sandbox sees one URL, whole and as it was written, whoever carries the request: one that is green in process
-    is not broken over HTTP."""
+    """A sandbox gets the same complete URL either way, so that a test that passes in process does not fail over
+    HTTP."""
     seen: list[Request] = []
     sandbox = AcmeSandbox()
     answer = sandbox.answer
@@ -112,7 +112,7 @@ async def test_a_request_is_the_same_over_http_and_in_process(path: str, monkeyp
 
 
 def test_two_sandboxes_serve_at_once() -> None:
-    """Port 0 never meets a taken port; a port that is taken is an OSError."""
+    """Port 0 is always a free port; a port in use is an OSError."""
     with serve(AcmeSandbox()) as one, serve(AcmeSandbox()) as two:
         assert one.url != two.url
         with pytest.raises(OSError, match=r".+"), serve(AcmeSandbox(), port=urlsplit(one.url).port or 0):
@@ -120,7 +120,8 @@ def test_two_sandboxes_serve_at_once() -> None:
 
 
 def test_tls_with_an_authority_of_its_own() -> None:
-    """Who trusts the authority's file gets through, who does not is stopped; the file goes with the server."""
+    """A client that trusts the authority's file gets a reply, any other is refused; the file is removed with the
+    server."""
     with serve(AcmeSandbox(), tls=True) as served:
         assert served.ca_file is not None
         port = urlsplit(served.url).port
@@ -129,18 +130,18 @@ def test_tls_with_an_authority_of_its_own() -> None:
         connection.request("GET", "/poll")
         assert connection.getresponse().status == 200
         connection.close()
-        stranger = http.client.HTTPSConnection("127.0.0.1", port, context=ssl.create_default_context(), timeout=10)
+        untrusting = http.client.HTTPSConnection("127.0.0.1", port, context=ssl.create_default_context(), timeout=10)
         with pytest.raises(ssl.SSLCertVerificationError):
-            stranger.request("GET", "/poll")
-        stranger.close()
+            untrusting.request("GET", "/poll")
+        untrusting.close()
 
     assert served.url.startswith("https://127.0.0.1:")
     assert not served.ca_file.exists()
 
 
 @pytest.mark.parametrize("tls", [False, True])
-def test_a_broken_connection_really_breaks(tls: bool) -> None:
-    """The client sees no status line at all, and the next connection works."""
+def test_a_fault_of_the_connection_closes_it(tls: bool) -> None:
+    """The client gets no status line at all, and the next connection works."""
     sandbox = AcmeSandbox()
     sandbox.faults.add(Fault(kind="drop"))
     with serve(sandbox, tls=tls) as served:
@@ -163,7 +164,7 @@ def test_a_broken_connection_really_breaks(tls: bool) -> None:
 
 
 def test_stopping_does_not_wait_for_a_late_reply(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A delay of an hour must not hold the end of a test."""
+    """A delay of an hour must not delay the end of a test."""
     sandbox = AcmeSandbox()
     sandbox.faults.add(Fault(kind="delay", seconds=3600))
     seen = threading.Event()
@@ -185,7 +186,7 @@ def test_stopping_does_not_wait_for_a_late_reply(monkeypatch: pytest.MonkeyPatch
     connection.close()
 
 
-def test_a_body_is_taken_up_to_the_limit() -> None:
+def test_a_body_is_read_up_to_the_limit() -> None:
     """16 MiB pass, one byte more is refused with 413 and never reaches the vendor."""
     sandbox = AcmeSandbox()
     with serve(sandbox) as served:
@@ -205,8 +206,8 @@ def test_a_body_is_taken_up_to_the_limit() -> None:
     assert sandbox.ledger.calls["poll"] == 1
 
 
-def test_a_request_that_breaks_off_is_not_answered() -> None:
-    """Half a body is no request: the ledger knows nothing of it."""
+def test_an_incomplete_request_gets_no_reply() -> None:
+    """A partial body is no request: it is not in the ledger."""
     sandbox = AcmeSandbox()
     with serve(sandbox) as served:
         parts = urlsplit(served.url)
@@ -222,7 +223,7 @@ def test_a_request_that_breaks_off_is_not_answered() -> None:
 
 
 def test_the_ledger_can_be_read_from_outside() -> None:
-    """Counts and the last deliveries, as many as asked for."""
+    """Counts and the last deliveries can be read, as many as the client wants."""
     sandbox = AcmeSandbox()
     for number in range(3):
         sandbox.answer(push(sandbox, f"text {number}"))
@@ -237,7 +238,7 @@ def test_the_ledger_can_be_read_from_outside() -> None:
 
 
 def test_faults_can_be_set_from_outside() -> None:
-    """A script in any language can break the vendor; a wrong script is refused as a whole."""
+    """A script in any language can set faults; a wrong script is refused as a whole."""
     sandbox = AcmeSandbox()
     with serve(sandbox) as served:
         status, _ = call(served, "POST", "/_sandbox/faults", [{"kind": "code", "code": 9}])
@@ -253,7 +254,7 @@ def test_faults_can_be_set_from_outside() -> None:
 
 
 def test_phones_can_be_controlled_from_outside() -> None:
-    """Each verb does what its method does; a wrong order changes nothing and says so."""
+    """Each command does what its method does; a wrong command changes nothing, and the reply says why."""
     sandbox = AcmeSandbox(tokens=1)
     token = sandbox.tokens[0]
 
@@ -272,7 +273,7 @@ def test_phones_can_be_controlled_from_outside() -> None:
         assert order(do="tags", token=token, tags=["a", "b"])[1] == {"done": True}
         assert order(do="expire")[1] == {"done": True}
         assert [order(**wrong)[0] for wrong in ({}, {"do": "x"}, {"do": "mute"}, {"do": ["mute"]})] == [400] * 4
-        # One spelling everywhere: tokens, or token for one.
+        # one spelling everywhere: tokens, or token for one
         assert order(do="register", token="alone")[1] == {"tokens": ["alone"]}
         assert order(do="mute", tokens=["alone", "mine"])[1] == {"done": True}
         assert order(do="mute", tokens=["mine"], muted=False)[1] == {"done": True}
@@ -285,7 +286,7 @@ def test_phones_can_be_controlled_from_outside() -> None:
 
 
 def test_clear_empties_ledger_and_script() -> None:
-    """One order puts a shared sandbox back to its beginning; phones stay."""
+    """One command resets a shared sandbox; its phones stay."""
     sandbox = AcmeSandbox()
     sandbox.answer(push(sandbox))
     sandbox.faults.add(Fault(kind="code"))
@@ -297,7 +298,7 @@ def test_clear_empties_ledger_and_script() -> None:
 
 @pytest.mark.parametrize(("only", "left"), [("faults", (1, 0)), ("ledger", (0, 1))])
 def test_clear_can_empty_one_of_both(only: str, left: tuple[int, int]) -> None:
-    """The end of a planned outage must not cost what was counted during it."""
+    """The end of a planned outage must not delete what was counted during it."""
     sandbox = AcmeSandbox()
     sandbox.answer(push(sandbox))
     sandbox.faults.add(Fault(kind="code"))
@@ -328,8 +329,8 @@ def test_clear_can_empty_one_of_both(only: str, left: tuple[int, int]) -> None:
         ([{}], "missing 1 required keyword-only argument: 'kind'"),
     ],
 )
-def test_a_wrong_order_names_its_field(order: Any, sentence: str) -> None:
-    """Who wrote the order reads which field is missing or wrong, and what would be right; nothing is changed."""
+def test_the_reply_to_a_wrong_command_names_the_field(order: Any, sentence: str) -> None:
+    """The reply says which field is missing or wrong, and what would be right; nothing is changed."""
     sandbox = AcmeSandbox()
     before = sandbox.tokens
     with serve(sandbox) as served:
@@ -341,7 +342,7 @@ def test_a_wrong_order_names_its_field(order: Any, sentence: str) -> None:
 
 
 def test_the_page_of_phones_escapes_what_clients_sent() -> None:
-    """A title is whatever somebody sent: it must not become a script in the developer's browser."""
+    """A title is whatever a client sent: it must not become a script in the developer's browser."""
     sandbox = AcmeSandbox(tokens=1)
     sandbox.register(["<b>token</b>"])
     sandbox.set_alias(sandbox.tokens[0], "<i>alias</i>")
@@ -367,7 +368,7 @@ def test_receipts_are_posted_to_loopback() -> None:
 
 
 @pytest.mark.parametrize(
-    ("url", "fate"),
+    ("url", "ending"),
     [
         ("http://192.0.2.1/receipts", "refused"),
         ("http://vendor.example/receipts", "refused"),
@@ -376,8 +377,8 @@ def test_receipts_are_posted_to_loopback() -> None:
         ("http://127.0.0.1:1/", "failed"),
     ],
 )
-def test_receipts_never_leave_this_machine(url: str, fate: str) -> None:
-    """A sandbox that anybody can order to call an address must not call one that is not ours."""
+def test_receipts_never_leave_this_machine(url: str, ending: str) -> None:
+    """Anyone can give a sandbox an address to call, so it must call only addresses of this machine."""
     sandbox = AcmeSandbox()
     counted = threading.Event()
 
@@ -394,14 +395,14 @@ def test_receipts_never_leave_this_machine(url: str, fate: str) -> None:
         call(served, "POST", "/push", json.loads(push(sandbox, receipts=url).content))
         assert counted.wait(10)
 
-    assert dict(sandbox.ledger.receipts) == {fate: 1}
+    assert dict(sandbox.ledger.receipts) == {ending: 1}
 
 
-# Whom the control door serves.
+# Who may use the control interface
 
 
 def asked(served: Served, headers: Mapping[str, str], path: str = "/_sandbox/control") -> tuple[int, bytes]:
-    """An order to uninstall every phone, with these headers."""
+    """The status of a command to uninstall every phone, sent with these headers."""
     parts = urlsplit(served.url)
     connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=10)
     body = json.dumps({"do": "uninstall", "tokens": ["mine"]}).encode()
@@ -438,8 +439,9 @@ def asked(served: Served, headers: Mapping[str, str], path: str = "/_sandbox/con
     ],
     ids=repr,
 )
-def test_a_foreign_web_page_reaches_no_control_door(headers: dict[str, str]) -> None:
-    """A page of another origin, or one whose name was bent to loopback (DNS rebinding), changes and reads nothing."""
+def test_a_foreign_web_page_cannot_use_the_control_interface(headers: dict[str, str]) -> None:
+    """A page of another origin, or one whose name was made to resolve to loopback (DNS rebinding), changes and reads
+    nothing."""
     sandbox = AcmeSandbox(tokens=0)
     sandbox.register(["mine"])
     with serve(sandbox) as served:
@@ -469,8 +471,8 @@ def test_a_foreign_web_page_reaches_no_control_door(headers: dict[str, str]) -> 
     ],
     ids=repr,
 )
-def test_scripts_and_the_page_itself_reach_the_control_door(headers: dict[str, str]) -> None:
-    """curl with and without a content type, a script, and a browser in which the address was typed."""
+def test_scripts_and_the_page_itself_can_use_the_control_interface(headers: dict[str, str]) -> None:
+    """Allowed are curl with and without a content type, a script, and a browser in which the address was typed."""
     sandbox = AcmeSandbox(tokens=0)
     sandbox.register(["mine"])
     with serve(sandbox) as served:
@@ -480,18 +482,19 @@ def test_scripts_and_the_page_itself_reach_the_control_door(headers: dict[str, s
     assert (status, page, sandbox.tokens) == (200, 200, ())
 
 
-def test_a_server_of_ones_own_may_have_a_name() -> None:
-    """In a container the sandbox is reached under the container's name, which its owner gives; no other one passes."""
+def test_a_configured_host_name_is_accepted() -> None:
+    """In a container the sandbox is reached under the container's name, which its owner configures; no other name is
+    accepted."""
     assert objection("http", {"host": "Sandbox:8080"}, ("sandbox",)) == ""
     assert objection("http", {"host": "sandbox:8080"}).startswith("host: ")
     assert objection("http", {"host": "evil.example"}, ("sandbox",)).startswith("host: ")
 
 
-# The page of phones.
+# The page of phones
 
 
-def test_the_page_shows_who_got_something_last() -> None:
-    """Of more phones than a page has, those that got something last are there, the newest first; none of the others."""
+def test_the_page_shows_the_phones_that_got_something_last() -> None:
+    """If there are more phones than fit on a page, it shows those with the newest notifications, the newest first."""
     sandbox = AcmeSandbox(tokens=PHONES_ON_PAGE + 2)
     late, early = sandbox.tokens[-1], sandbox.tokens[5]
     for token, moment in ((late, 2.5e9), (early, 2e9)):
@@ -505,8 +508,8 @@ def test_the_page_shows_who_got_something_last() -> None:
     assert "… and 2 more" in page
 
 
-def test_the_page_fits_a_phone_and_tells_local_time() -> None:
-    """A width for phones; times for the browser's zone, by the only script that the page's policy lets run."""
+def test_the_page_fits_a_phone_and_shows_local_time() -> None:
+    """It has a width for phones, and times in the browser's zone, by the only script that the page's policy allows."""
     sandbox = AcmeSandbox(tokens=1)
     sandbox.answer(push(sandbox))
     with serve(sandbox) as served:
@@ -529,8 +532,9 @@ def test_the_page_fits_a_phone_and_tells_local_time() -> None:
     assert '<time datetime="2023-11-14T22:13:20Z">2023-11-14 22:13:20 UTC</time>' in page
 
 
-def test_the_page_shows_what_decides_how_a_phone_shows_it() -> None:
-    """Subtitle, category, channel, badge and what a tap does, each escaped; nothing on the page can be followed."""
+def test_the_page_shows_the_fields_that_decide_how_a_phone_shows_it() -> None:
+    """Subtitle, category, channel, badge and the action of a tap are shown, each escaped; nothing on the page is a
+    link."""
     sandbox = AcmeSandbox(tokens=1)
     made = Delivery(
         *(sandbox.tokens[0], "title", "body", None, "m", "push", 0.0, {}),

@@ -1,4 +1,4 @@
-"""How a sandbox's server starts and stops, and what it leaves behind.
+"""How a sandbox's server thread starts and stops, and what remains after it.
 
 Requests to it are tested in test_server.py.
 """
@@ -21,7 +21,7 @@ from pushgateway.vendor import Request, Response
 
 
 class QuietSandbox(Sandbox):
-    """Never asked."""
+    """A sandbox that gets no request."""
 
     brand = "quiet"
 
@@ -38,7 +38,7 @@ class QuietSandbox(Sandbox):
         return {}
 
 
-def test_replies_are_not_held_back() -> None:
+def test_replies_are_not_delayed() -> None:
     """asyncio switches Nagle's delay off only for sockets that name TCP; with it each reply would take 40 ms."""
     with listen(0) as listener:
         proto = listener.proto
@@ -46,7 +46,7 @@ def test_replies_are_not_held_back() -> None:
     assert proto == socket.IPPROTO_TCP
 
 
-def test_an_absent_extra_is_one_clear_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_extra_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without uvicorn the user reads what to install, not a traceback of imports."""
     monkeypatch.setitem(sys.modules, "uvicorn", None)
     monkeypatch.delitem(sys.modules, "pushgateway.sandbox.serving.thread", raising=False)

@@ -1,6 +1,6 @@
-"""The sync door when it closes: every call has its value, in whatever thread and at whatever moment.
+"""The blocking gateway when it closes: every call returns its value, in whatever thread and at whatever moment.
 
-Law of this file: real threads, and no waiting for time to pass: a server that holds its answers says when it was asked.
+Real threads, and no waiting for time to pass: a server that holds its replies signals when it has a request.
 """
 
 import asyncio
@@ -27,7 +27,7 @@ FOREVER = 3600.0
 
 
 class Holding(ToyServer):
-    """Says in `asked` that it was asked for `held`, and answers that when `release()` is called."""
+    """Sets `asked` when it has a request for `held`, and replies when `release()` is called."""
 
     def __init__(self, held: str = "push") -> None:
         super().__init__()
@@ -67,7 +67,7 @@ def signals() -> Iterator[Callable[[Callable[[], object]], None]]:
 
 
 def test_a_closed_gateway_gives_the_values_of_the_async_one() -> None:
-    """`NOT_SENT` / `CLOSED` for pushes, and its like for a broadcast and a check: nothing is thrown."""
+    """`NOT_SENT` / `CLOSED` for pushes, and the like for a broadcast and a check: nothing is raised."""
     async_one = pushgateway.Gateway([CERTIFICATE], transport=ToyServer(), vendors={"toy": Toy})
 
     async def expected() -> list[Any]:
@@ -99,12 +99,12 @@ def test_a_closed_gateway_gives_the_values_of_the_async_one() -> None:
 
 
 def without_id(value: Any) -> Any:
-    # What never leaves needs no id; the async gateway makes one all the same.
+    # A push that is never sent needs no id; the async gateway makes one all the same.
     return attrs.evolve(value, dedupe_id="") if hasattr(value, "dedupe_id") else value
 
 
 def test_a_closed_gateway_still_names_the_hosts_mistakes() -> None:
-    """What is wrong with the gateway open is wrong with the gateway closed; a fork and a loop too."""
+    """What is an error with the gateway open is an error with the gateway closed; so is a fork, and a running loop."""
     closed = opened(ToyServer())
     closed.close()
 
@@ -124,7 +124,7 @@ def test_a_closed_gateway_still_names_the_hosts_mistakes() -> None:
 
 
 def test_closing_twice_or_from_many_threads_is_one_close() -> None:
-    """Each of them returns when all is over; the background thread is gone then."""
+    """Each of them returns when the close is complete; the background thread has ended then."""
     before = set(threading.enumerate())
     gateway = opened(ToyServer())
     assert gateway.send(TOKENS[0], NOTE).ok
@@ -149,8 +149,8 @@ def test_closing_twice_or_from_many_threads_is_one_close() -> None:
 
 
 @pytest.mark.parametrize("round_", range(5))
-def test_a_close_throws_nothing_at_other_threads(round_: int) -> None:
-    """Calls that race the close end as values, whether they came before, at the same time or after it."""
+def test_a_close_raises_nothing_in_other_threads(round_: int) -> None:
+    """Calls at the time of the close end as values, whether they came before it, during it or after it."""
     gateway = opened(ToyServer())
     together = threading.Barrier(6)
     values: list[Any] = []
@@ -188,8 +188,8 @@ def test_a_close_throws_nothing_at_other_threads(round_: int) -> None:
 
 
 @pytest.mark.parametrize("held", ["login", "push", "broadcast"])
-def test_what_is_under_way_at_the_close_has_its_value(held: str) -> None:
-    """Cut off or not, the thread that waits is told."""
+def test_calls_under_way_at_the_close_return_their_values(held: str) -> None:
+    """Interrupted or not, the waiting thread gets an outcome."""
     server = Holding(held)
     gateway = opened(server, timeout=FOREVER, request_timeout=FOREVER)
     calls: dict[str, Callable[[], Any]] = {
@@ -209,7 +209,7 @@ def test_what_is_under_way_at_the_close_has_its_value(held: str) -> None:
 
 
 def test_a_signal_may_close_while_its_own_thread_sends(signals: Callable[[Callable[[], object]], None]) -> None:
-    """SIGTERM's code runs in the middle of a call of the main thread: the close does not wait for that call."""
+    """A handler of SIGTERM runs in the middle of a call of the main thread: the close does not wait for that call."""
     server = Holding()
     gateway = opened(server, timeout=FOREVER, request_timeout=FOREVER)
     signals(lambda: gateway.close(0.0))
@@ -220,8 +220,8 @@ def test_a_signal_may_close_while_its_own_thread_sends(signals: Callable[[Callab
     assert (outcome.status, outcome.reason) == (Status.UNKNOWN, Reason.NO_VERDICT)
 
 
-def test_an_interrupted_call_takes_its_push_back(signals: Callable[[Callable[[], object]], None]) -> None:
-    """Ctrl-C in a call: nobody will see the outcome, so what has not left stays here."""
+def test_an_interrupted_call_stops_its_waiting_pushes(signals: Callable[[Callable[[], object]], None]) -> None:
+    """After Ctrl-C in a call nobody gets the outcome, so pushes that have not been sent are not sent."""
     server = Holding("login")
 
     def interrupt() -> None:
@@ -240,8 +240,8 @@ def test_an_interrupted_call_takes_its_push_back(signals: Callable[[Callable[[],
     assert {token for token, _ in server.ledger} == {"later"}
 
 
-def test_a_dropped_gateway_ends_its_thread() -> None:
-    """Not closed and not kept, it leaves no thread and no loop behind."""
+def test_an_unreferenced_gateway_ends_its_thread() -> None:
+    """A gateway that is neither closed nor kept leaves no thread and no loop."""
     before = set(threading.enumerate())
     gateway = opened(ToyServer())
     assert gateway.send(TOKENS[0], NOTE).ok

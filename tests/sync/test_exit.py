@@ -1,7 +1,7 @@
-"""The sync door at the end of a process: a gateway that nobody closed ends with it, quickly and without a word.
+"""The blocking gateway at the end of a process: a gateway that was not closed ends with it, quickly and without output.
 
-Law of this file: each test is a process of its own, as a web application makes one: the gateway is a global. A process
-that hangs is killed and fails its test.
+Each test is a process of its own, like a web application with the gateway as a global. A process that hangs is killed
+and fails its test.
 """
 
 import pytest
@@ -20,14 +20,14 @@ from processes import run
     ],
     ids=["runs to its end", "SystemExit", "dropped", "closed", "used after the close", "two gateways"],
 )
-def test_a_process_ends_with_its_own_code_and_without_a_word(program: str, code: int) -> None:
-    """Whoever closes the gateway or does not: the interpreter's end does not wait for a thread that is gone."""
+def test_a_process_ends_with_its_own_code_and_without_output(program: str, code: int) -> None:
+    """Whether or not the gateway was closed, the interpreter's end does not wait for its thread."""
     ended = run(program)
 
     assert (ended.returncode, ended.stderr, ended.stdout) == (code, "", "")
 
 
-def test_an_exception_is_all_that_is_told() -> None:
+def test_only_the_exception_of_the_host_is_printed() -> None:
     """The host's traceback stands alone on stderr, and the exit code is Python's."""
     ended = run("raise RuntimeError('the host broke')")
 
@@ -42,7 +42,7 @@ def test_an_exception_is_all_that_is_told() -> None:
     ids=["SystemExit", "renamed", "dropped", "used, then SystemExit"],
 )
 def test_a_forked_child_ends_as_well(leave: str) -> None:
-    """The thread lives in the parent only: the child does not wait for it, and the parent goes on sending."""
+    """The thread exists in the parent only: the child does not wait for it, and the parent goes on sending."""
     ended = run(
         f"""
 from pushgateway import LoopError
@@ -66,7 +66,7 @@ sys.exit(code)
 
 
 def test_a_child_may_leave_the_block_it_was_forked_in() -> None:
-    """`with` in the parent: the child's way out of the block closes nothing and hides nothing."""
+    """After a fork inside `with`, the child's end of the block closes nothing and hides no exception."""
     ended = run(
         """
 with gateway:
@@ -110,8 +110,8 @@ blocked.wait()
     ],
     ids=["a stream half taken", "a send without an answer", "a source that blocks for ever"],
 )
-def test_what_is_under_way_does_not_hold_up_the_end(program: str) -> None:
-    """Nobody is there to take the outcomes: it has a moment of grace and is cut off."""
+def test_requests_under_way_do_not_delay_the_end(program: str) -> None:
+    """No caller is left to take the outcomes: requests have a moment of grace and are interrupted."""
     ended = run(program)
 
     assert (ended.returncode, ended.stderr) == (0, "")

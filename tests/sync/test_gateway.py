@@ -1,4 +1,4 @@
-"""The sync door: the same gateway for code without an event loop."""
+"""The blocking gateway: the same gateway for code without an event loop."""
 
 import asyncio
 import inspect
@@ -33,8 +33,8 @@ def gateway(server: ToyServer) -> Iterator[Gateway]:
     assert set(threading.enumerate()) <= before
 
 
-def test_every_call_gives_the_same_values(gateway: Gateway, server: ToyServer) -> None:
-    """send, send_each, multicast, stream, broadcast and check, without an await."""
+def test_every_call_returns_the_same_values(gateway: Gateway, server: ToyServer) -> None:
+    """send, send_each, multicast, stream, broadcast and check work without an await."""
     server.codes["dead"] = "2"
     tokens = [PushToken(1, token) for token in ("a", "dead", "c")]
 
@@ -55,7 +55,7 @@ def test_every_call_gives_the_same_values(gateway: Gateway, server: ToyServer) -
 
 
 def test_an_id_and_a_context_of_the_host_come_back(gateway: Gateway) -> None:
-    """As from the asynchronous calls, from an open gateway and from a closed one."""
+    """They are in the outcomes as with the asynchronous calls, from an open gateway and from a closed one."""
     row = object()
 
     def outcomes() -> list[Outcome]:
@@ -72,7 +72,7 @@ def test_an_id_and_a_context_of_the_host_come_back(gateway: Gateway) -> None:
     assert all(one.context is row for one in (*open_, *closed))
 
 
-def test_a_stream_left_early_leaves_nothing_behind(gateway: Gateway) -> None:
+def test_a_stream_left_early_leaves_nothing_running(gateway: Gateway) -> None:
     """Breaking out of the loop is a normal way to end it."""
     taken = []
 
@@ -103,7 +103,7 @@ def test_many_threads_share_one_gateway(gateway: Gateway, server: ToyServer) -> 
 
 
 def test_inside_a_running_loop_there_is_a_clear_error(gateway: Gateway) -> None:
-    """Blocking a loop would stop everything else in it, so nothing is sent."""
+    """Blocking the loop would stop everything else in it, so nothing is sent."""
 
     async def main() -> None:
         gateway.send(PushToken(1, "a"), NOTE)
@@ -128,7 +128,7 @@ def test_after_a_fork_there_is_a_clear_error(gateway: Gateway) -> None:
 
 
 def test_reload_swaps_the_set(gateway: Gateway) -> None:
-    """The same as in the async gateway."""
+    """It works as in the async gateway."""
     gateway.reload([Certificate(2, "toy", {"secret": "y"})])
 
     assert [certificate.id for certificate in gateway.certificates] == ["2"]
@@ -136,8 +136,8 @@ def test_reload_swaps_the_set(gateway: Gateway) -> None:
     assert gateway.send(PushToken(1, "a"), NOTE).reason is Reason.CREDENTIALS
 
 
-def test_what_the_host_iterates_is_read_in_its_own_thread(gateway: Gateway, request: pytest.FixtureRequest) -> None:
-    """A database cursor belongs to the thread that made it, and one that is slow holds up nobody else."""
+def test_iterables_of_the_host_are_read_in_its_own_thread(gateway: Gateway, request: pytest.FixtureRequest) -> None:
+    """A database cursor belongs to the thread that made it, and a slow one delays no other thread."""
     database = sqlite3.connect(":memory:")
     request.addfinalizer(database.close)
     rows = database.cursor()
@@ -160,10 +160,10 @@ def test_what_the_host_iterates_is_read_in_its_own_thread(gateway: Gateway, requ
     assert threads == {threading.current_thread()}
 
 
-def test_both_doors_have_the_same_names_and_parameters() -> None:
-    """What one can do the other can, also when it is made: only the close is named as each world names it.
+def test_both_gateways_have_the_same_names_and_parameters() -> None:
+    """They have the same methods with the same parameters, also to make one; only the close has a different name.
 
-    Every parameter is written out, so that a checker sees a misspelt one.
+    Every parameter is written out, so that a type checker finds a misspelt one.
     """
     renamed = {"aclose": "close"}
     public = [name for name in dir(pushgateway.Gateway) if not name.startswith("_")]
@@ -182,8 +182,8 @@ def parameters(function: Callable[..., object]) -> list[tuple[str, object, objec
     return [(parameter.name, parameter.kind, parameter.default) for parameter in found]
 
 
-def test_the_blocking_door_has_the_same_operations() -> None:
-    """Names, values, the typed way, and what a closed gateway says."""
+def test_the_blocking_gateway_has_the_same_operations() -> None:
+    """Names, values, the typed form, and the outcome of a closed gateway are the same."""
     server = ClerkServer()
     server.latency = 0.0
     with Gateway([certificate()], transport=server, vendors={"toy": Clerk}) as g:

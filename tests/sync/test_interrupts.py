@@ -1,4 +1,4 @@
-"""The sync door under interrupts and under gevent: what happens to one caller costs nobody else anything.
+"""The blocking gateway under interrupts and under gevent: an interrupted call affects no other caller.
 
 Each test is a process of its own, because a failure is a process that hangs; it is killed and fails its test.
 """
@@ -53,10 +53,11 @@ gateway.close()
 
 @pytest.mark.parametrize("call", ["send", "stream"])
 def test_an_interrupt_at_any_point_of_a_call_ends_that_call_only(call: str) -> None:
-    """A signal handler that raises (SIGALRM, Ctrl-C, Celery's soft time limit) may strike anywhere.
+    """A signal handler that raises (SIGALRM, Ctrl-C, Celery's soft time limit) may run anywhere.
 
-    Played at each line, call and return of Python code: other threads send on, and the gateway can be closed. Before,
-    a lock of `concurrent.futures` stayed locked at some of them, and the loop's thread waited for it for ever.
+    It is raised at each line, call and return of Python code: other threads keep sending, and the gateway can be
+    closed. Once, a lock of `concurrent.futures` stayed locked at some of them, and the loop's thread waited for it for
+    ever.
     """
     ended = run(INTERRUPTED, call)
 
@@ -92,7 +93,8 @@ except gevent.Timeout:
 
 @pytest.mark.parametrize("close", ["", "gateway.close()\n"], ids=["not closed", "closed"])
 def test_greenlets_of_gevent_wait_side_by_side(close: str) -> None:
-    """As under `gunicorn -k gevent`: every call works, the greenlets beside it go on, a `gevent.Timeout` ends one."""
+    """As under `gunicorn -k gevent`: every call works, other greenlets run meanwhile, and a `gevent.Timeout` ends one
+    call."""
     ended = run(GREENLETS.replace("    sys.exit(6)", f"    {close or 'pass'}\n    sys.exit(6)"), before=GEVENT)
 
     assert (ended.returncode, ended.stderr) == (6, "")
@@ -106,8 +108,8 @@ sys.modules["eventlet.patcher"] = patcher
 """
 
 
-def test_eventlet_is_named() -> None:
-    """There the sync door cannot work: the error says what to use."""
+def test_eventlet_is_refused_with_advice() -> None:
+    """The blocking gateway cannot work there: the error says what to use."""
     ended = run("", before=EVENTLET)
 
     assert "LoopError: eventlet has replaced Python's threads" in ended.stderr

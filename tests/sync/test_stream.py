@@ -1,6 +1,7 @@
-"""Streams through the sync door: the host's source in the host's thread, bounded, and no outcome lost.
+"""Streams of the blocking gateway: the host's source is read in the host's thread, memory is bounded, and no outcome is
+lost.
 
-Law of this file: real threads, and no waiting for time to pass: servers and sources say where they are.
+Real threads, and no waiting for time to pass: servers and sources signal where they are.
 """
 
 import asyncio
@@ -21,7 +22,7 @@ NOTE = Notification("title", "body")
 
 
 class Gated(ToyServer):
-    """Answers the first push request at once and the others after `release()`."""
+    """Replies to the first push request at once and to the others after `release()`."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -41,7 +42,7 @@ class Gated(ToyServer):
 
 
 class Source:
-    """Gives pushes, for ever when no count is set, and knows how many were taken and by which thread."""
+    """Yields pushes, for ever when no count is set; records how many were taken and by which thread."""
 
     def __init__(self, count: int | None = None, *, fails: bool = False) -> None:
         self.count = count
@@ -78,7 +79,7 @@ def gateway(server: ToyServer) -> Iterator[Gateway]:
 
 @pytest.mark.parametrize("count", [0, 1, 10, 11, 500])
 def test_every_push_has_one_outcome_and_its_row(gateway: Gateway, count: int) -> None:
-    """Below, at and above the window; `context` ties each to the host's row, also where the id is derived."""
+    """Below, at and above the window; `context` ties each outcome to the host's row, also where the id is derived."""
     source = Source(count)
 
     outcomes = list(gateway.stream(source, window=10))
@@ -92,8 +93,8 @@ def rows(outcomes: list[Outcome]) -> list[int]:
     return [outcome.context for outcome in outcomes if isinstance(outcome.context, int)]
 
 
-def test_one_message_for_many_rows_is_told_apart(gateway: Gateway) -> None:
-    """With the host's own id of the message each push has a derived one; the row comes back all the same."""
+def test_rows_of_one_message_are_distinguished_by_context(gateway: Gateway) -> None:
+    """With the host's own id for the message each push has a derived one; the row comes back all the same."""
     note = Notification("title", "body", dedupe_id="message-1")
     pushes = [Push(PushToken(1, f"k{row}"), note, context=row) for row in range(500)]
 
@@ -118,15 +119,15 @@ def test_the_source_is_never_more_than_the_window_ahead(gateway: Gateway, window
 
 
 def test_batches_stay_large(gateway: Gateway, server: ToyServer) -> None:
-    """Crossing from thread to thread costs no requests."""
+    """The handover between threads causes no additional requests."""
     count = len(list(gateway.stream(Source(20_000))))
 
     assert count == 20_000
     assert server.calls["push"] <= 200
 
 
-def test_an_outcome_comes_when_it_is_known() -> None:
-    """A single one is handed over, though the others are still waited for."""
+def test_an_outcome_is_handed_over_when_it_is_known() -> None:
+    """A single outcome is handed over, though the others are still missing."""
     server = Gated()
     first, rest = Push(PushToken(1, "first"), NOTE, coalesce=False), list(Source(20))
 
@@ -140,7 +141,7 @@ def test_an_outcome_comes_when_it_is_known() -> None:
     assert all(outcome.ok for outcome in outcomes)
 
 
-def test_a_source_that_blocks_holds_up_nobody_else(gateway: Gateway) -> None:
+def test_a_source_that_blocks_delays_no_other_thread(gateway: Gateway) -> None:
     """While a cursor or a queue lets the stream wait, other threads send."""
     waits, sent = threading.Event(), threading.Event()
     others: list[Outcome] = []
@@ -166,7 +167,7 @@ def test_a_source_that_blocks_holds_up_nobody_else(gateway: Gateway) -> None:
 
 @pytest.mark.parametrize("count", [0, 1, 250])
 def test_an_error_of_the_source_comes_after_the_outcomes_before_it(gateway: Gateway, count: int) -> None:
-    """What was given before the source broke is not lost with it."""
+    """Pushes that were given before the source failed keep their outcomes."""
     outcomes: list[Outcome] = []
 
     with pytest.raises(RuntimeError, match="the source broke"):
@@ -174,8 +175,9 @@ def test_an_error_of_the_source_comes_after_the_outcomes_before_it(gateway: Gate
     assert sorted(rows(outcomes)) == list(range(1, count + 1))
 
 
-def test_something_that_is_no_push_is_named_by_its_place(gateway: Gateway) -> None:
-    """The host's mistake, after the outcomes of everything before it; a window without room is told at once."""
+def test_an_object_that_is_no_push_is_named_by_its_place(gateway: Gateway) -> None:
+    """It is a mistake of the host: an exception after the outcomes of everything before it. An invalid window is an
+    error at once."""
     outcomes: list[Outcome] = []
 
     with pytest.raises(FieldError, match=r"pushes\[1\]: must be a Push, is str"):
@@ -185,8 +187,8 @@ def test_something_that_is_no_push_is_named_by_its_place(gateway: Gateway) -> No
     assert [outcome.status for outcome in outcomes] == [Status.ACCEPTED]
 
 
-def test_leaving_early_takes_back_what_has_not_left() -> None:
-    """One request is on its way at most; the others never leave, and the gateway goes on."""
+def test_leaving_early_stops_waiting_pushes() -> None:
+    """One request is under way at most; the other pushes are never sent, and the gateway keeps working."""
     server = Gated()
 
     with opened(server, {"size": 1, "logs_in": False}, connections=1) as gateway:
@@ -200,7 +202,7 @@ def test_leaving_early_takes_back_what_has_not_left() -> None:
 
 
 def test_a_close_from_another_thread_loses_no_outcome(server: ToyServer) -> None:
-    """An endless source is let go, and every push taken from it has its outcome: accepted ones as accepted."""
+    """An endless source is closed, and every push taken from it has its outcome: accepted ones as accepted."""
     gateway = opened(server)
     source = Source()
     outcomes: list[Outcome] = []
@@ -218,7 +220,8 @@ def test_a_close_from_another_thread_loses_no_outcome(server: ToyServer) -> None
 
 
 def test_a_close_does_not_wait_for_the_source(server: ToyServer) -> None:
-    """What the source still gives afterwards was taken from it, so it is told: `NOT_SENT` / `CLOSED`."""
+    """Pushes that the source still yields afterwards were taken from it, so they have an outcome: `NOT_SENT` /
+    `CLOSED`."""
     gateway = opened(server)
     waits, closed = threading.Event(), threading.Event()
     given_after = []
@@ -245,8 +248,8 @@ def test_a_close_does_not_wait_for_the_source(server: ToyServer) -> None:
     assert len(given_after) == 1
 
 
-def test_outcomes_not_yet_taken_survive_the_close(server: ToyServer) -> None:
-    """The consumer itself closes in the middle: the rest of what was sent is still told."""
+def test_outcomes_not_yet_taken_remain_after_the_close(server: ToyServer) -> None:
+    """The consumer itself closes in the middle: the outcomes of pushes that were sent are still yielded."""
     gateway = opened(server)
     source = Source(100)
     stream = gateway.stream(source)
@@ -259,8 +262,8 @@ def test_outcomes_not_yet_taken_survive_the_close(server: ToyServer) -> None:
     assert sum(outcome.ok for outcome in outcomes) == sum(server.ledger.values())
 
 
-def test_a_stream_does_not_go_on_in_a_loop_or_in_a_child(gateway: Gateway) -> None:
-    """There nobody would ever wake it: it says so, and the child takes nothing from its copy of the source."""
+def test_a_stream_is_an_error_in_a_loop_and_in_a_child(gateway: Gateway) -> None:
+    """There no result would ever arrive, so it raises, and the child takes nothing from its copy of the source."""
     source = Source()
     in_a_child = gateway.stream(source, window=5)
     in_a_loop = gateway.stream(Source(), window=5)

@@ -15,8 +15,8 @@ from pushgateway.testing.conformance.sandbox_connection import open_http_connect
 
 
 @pytest.mark.parametrize("broken", BROKEN, ids=lambda broken: broken.name)
-def test_a_broken_plug_in_is_caught_and_told_what_to_do(broken: Broken, tmp_path: Path) -> None:
-    """The scenario fails, and its failure names what was observed, the promise and how to keep it."""
+def test_a_broken_plugin_is_found_with_advice(broken: Broken, tmp_path: Path) -> None:
+    """The scenario fails, and its message names what was observed, the promise and how to keep it."""
     seen = broken.seen(tmp_path)
 
     assert seen is not None, f"passes: {broken.name}"
@@ -26,8 +26,8 @@ def test_a_broken_plug_in_is_caught_and_told_what_to_do(broken: Broken, tmp_path
 
 
 @pytest.mark.parametrize("base", [ACME, BEAM, OPPO], ids=lambda base: base.name)
-def test_a_sound_plug_in_passes_every_scenario(base: Base, tmp_path: Path) -> None:
-    """What is caught above is the mistake, not the plug-in; and each promise has a scenario."""
+def test_a_correct_plugin_passes_every_scenario(base: Base, tmp_path: Path) -> None:
+    """So the scenarios find the mistake and not the plug-in; and each promise has a scenario."""
     with installed(tmp_path, base=base) as kit:
         judged = list(scenarios(kit))
         failing = {scenario.name: scenario.seen() for scenario in judged}
@@ -36,7 +36,7 @@ def test_a_sound_plug_in_passes_every_scenario(base: Base, tmp_path: Path) -> No
     assert {scenario.promise.key for scenario in judged} == PROMISES.keys()
 
 
-def test_every_promise_is_broken_and_every_scenario_catches() -> None:
+def test_every_promise_and_every_scenario_has_a_broken_plugin() -> None:
     """Each promise and each scenario is proved by at least one broken plug-in."""
     promised = {(scenario.promise.key, scenario.name) for scenario in scenarios(PluginConformance)}
 
@@ -46,12 +46,12 @@ def test_every_promise_is_broken_and_every_scenario_catches() -> None:
 
 
 def test_the_list_of_broken_plug_ins_is_up_to_date(root: Path) -> None:
-    """What the repository says of them is what they are."""
+    """The list in the repository equals the list that is generated."""
     assert (root / "tests" / "scenarios" / "broken.md").read_text("utf-8") == listing()
 
 
 def test_the_whole_kit_runs_over_http(tmp_path: Path) -> None:
-    """A vendor without a login too, over a real connection: every scenario, and nothing differs."""
+    """This covers a vendor without a login too, over a real connection: every scenario gives the same result."""
     with installed(tmp_path, base=BEAM) as kit, open_http_connection() as http:
         kit.http = http
         failing = {scenario.name: scenario.seen() for scenario in scenarios(kit)}
@@ -61,7 +61,7 @@ def test_the_whole_kit_runs_over_http(tmp_path: Path) -> None:
 
 @pytest.mark.days
 @pytest.mark.parametrize("broken", BROKEN, ids=lambda broken: broken.name)
-def test_whoever_runs_the_whole_kit_sees_it_too(broken: Broken, tmp_path: Path) -> None:
+def test_the_whole_kit_finds_the_broken_plugin_too(broken: Broken, tmp_path: Path) -> None:
     """An author runs all scenarios at once: the one that is named here is among those that fail."""
     with installed(tmp_path, broken.edits, broken.base) as kit:
         failing = {scenario.name for scenario in scenarios(kit) if scenario.seen() is not None}

@@ -32,7 +32,7 @@ now = time.time  # a name of its own, as `from time import time as now` gives it
 
 
 async def nothing() -> None:
-    """A task's work."""
+    """A coroutine for a task."""
 
 
 def task() -> None:
@@ -57,8 +57,8 @@ def task() -> None:
     ],
     ids=["alias", "monotonic", "now", "today", "seeded", "choice", "socket", "file", "task"],
 )
-def test_an_impure_call_is_seen_however_it_is_written(impure: Callable[[], Any], seen: str) -> None:
-    """By what runs, not by a name in the source."""
+def test_an_impure_call_is_found_however_it_is_written(impure: Callable[[], Any], seen: str) -> None:
+    """It is found by what runs, not by a name in the source."""
     calls = Calls()
     with calls.watching():
         impure()
@@ -66,7 +66,7 @@ def test_an_impure_call_is_seen_however_it_is_written(impure: Callable[[], Any],
     assert seen in calls.seen
 
 
-def test_what_a_translator_does_is_not_impure() -> None:
+def test_normal_calls_of_a_plugin_are_not_impure() -> None:
     """JSON, dates from given values, texts and numbers are no impure calls."""
     calls = Calls()
     with calls.watching():
@@ -79,7 +79,7 @@ def test_what_a_translator_does_is_not_impure() -> None:
 
 
 def test_callbacks_of_the_garbage_collector_are_not_the_plug_ins_calls() -> None:
-    """A test tool that looks at the clock when garbage is collected makes no plug-in impure."""
+    """A test tool that reads the clock when garbage is collected makes no plug-in impure."""
 
     def looks_at_the_clock(phase: str, info: object) -> None:
         time.perf_counter()
@@ -96,7 +96,7 @@ def test_callbacks_of_the_garbage_collector_are_not_the_plug_ins_calls() -> None
     assert gc.isenabled()
 
 
-def test_a_former_profile_comes_back() -> None:
+def test_the_previous_profile_function_is_restored() -> None:
     """A profiler of the whole test run works again after the block."""
     events: list[str] = []
 
@@ -114,8 +114,9 @@ def test_a_former_profile_comes_back() -> None:
     assert kept is former
 
 
-def test_a_code_is_found_in_the_sandbox_then_in_the_rules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """`Sandbox.codes` goes first, None says that there is none; where neither tells, the sentence says what to do."""
+def test_a_code_is_taken_from_the_sandbox_then_from_the_rules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`Sandbox.codes` comes first, and None there means that there is no code; if neither has it, the message says what
+    to do."""
     with installed(tmp_path) as kit:
         by_rules = kit().code_for(Reason.RATE_LIMITED)
         sandbox = type(kit().make_sandbox())
@@ -128,8 +129,8 @@ def test_a_code_is_found_in_the_sandbox_then_in_the_rules(tmp_path: Path, monkey
     assert (by_rules, named, none) == ("30", "77", None)
 
 
-def test_a_missing_hook_is_no_broken_promise() -> None:
-    """An author who has not written it yet is told so, by its name."""
+def test_a_missing_hook_is_not_a_broken_promise() -> None:
+    """An author who has not written it yet gets a message with its name."""
 
     class Unfinished(PluginConformance):
         vendor = Toy
@@ -140,8 +141,8 @@ def test_a_missing_hook_is_no_broken_promise() -> None:
         Unfinished().with_wrong_secret({})
 
 
-def test_whatever_fails_says_what_to_do() -> None:
-    """An assertion, a `pytest.raises` that saw nothing and a crash all name the promise and how to keep it."""
+def test_every_kind_of_failure_says_what_to_do() -> None:
+    """An assertion, a `pytest.raises` without an exception and a crash all name the promise and how to keep it."""
 
     def asserting() -> None:
         raise AssertionError("seen this")
@@ -160,15 +161,16 @@ def test_whatever_fails_says_what_to_do() -> None:
 
 
 @pytest.mark.parametrize("kit", [PlainKit, GroupKit])
-def test_a_plug_in_may_leave_out_what_it_may(kit: type[PluginConformance]) -> None:
-    """One by one or in groups of one text, without login, rules, broadcasts and repeats: sound all the same."""
+def test_a_plugin_without_the_optional_parts_passes(kit: type[PluginConformance]) -> None:
+    """Pushes sent one by one or in groups of one text, without login, rules, broadcasts and repeats: the plug-in is
+    still correct."""
     failing = {scenario.name: str(scenario.seen()) for scenario in scenarios(kit) if scenario.promise.key != "found"}
 
     assert {name: seen for name, seen in failing.items() if seen != "None"} == {}
 
 
-def test_every_scenario_says_its_truth_and_runs() -> None:
-    """Each has a sentence, a promise and at least one run; parameters give one each."""
+def test_every_scenario_has_a_sentence_and_runs() -> None:
+    """Each has a sentence, a promise and at least one run; parameters give one run each."""
     judged = {scenario.name: scenario for scenario in scenarios(PluginConformance)}
 
     assert all(scenario.summary.endswith(".") and scenario.runs for scenario in judged.values())
@@ -178,7 +180,7 @@ def test_every_scenario_says_its_truth_and_runs() -> None:
 
 
 def test_an_exchange_without_end_fails(tmp_path: Path) -> None:
-    """An endless row of checkpoints (`yield None`) ends as a failure."""
+    """An endless series of checkpoints (`yield None`) ends as a failure."""
     with installed(tmp_path) as kit:
         driver: ExchangeDriver = kit().driver()
 
@@ -190,8 +192,8 @@ def test_an_exchange_without_end_fails(tmp_path: Path) -> None:
             driver.carry(circle, "")
 
 
-def test_a_reply_is_spoilt_in_every_place() -> None:
-    """Each value is left out once and replaced by each odd one; what is no JSON has no twins."""
+def test_every_place_of_a_reply_is_changed() -> None:
+    """Each value is left out once and replaced by each odd one; a reply that is no JSON has no variants."""
     twins = list(odd_twins(b'{"code": 0, "results": [{"to": "a"}]}'))
     bodies = [json.loads(twin) for twin in twins]
 

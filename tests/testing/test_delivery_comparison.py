@@ -1,4 +1,4 @@
-"""How the conformance kit compares a notification with what a phone shows, and how it knows that a fault was played.
+"""How the conformance kit compares a notification with what a phone shows, and how it checks that a fault took place.
 
 That it finds broken plug-ins is tested in test_broken.py.
 """
@@ -39,8 +39,8 @@ FAMILY = "👨‍👩‍👧‍👦"
         ("1", 1, False),
     ],
 )
-def test_the_same_is_the_same_in_type_too(left: Any, right: Any, alike: bool) -> None:
-    """At every depth; a list and a tuple are both a JSON list."""
+def test_the_comparison_includes_the_type(left: Any, right: Any, alike: bool) -> None:
+    """This holds at every depth; a list and a tuple are both a JSON list."""
     assert same(left, right) is alike
 
 
@@ -57,8 +57,8 @@ def test_the_same_is_the_same_in_type_too(left: Any, right: Any, alike: bool) ->
         ("", True),
     ],
 )
-def test_a_cut_inside_of_a_character_is_seen(shown: str, whole: bool) -> None:
-    """The end of what is shown is the end of a character as a user sees it, with an ellipsis or without."""
+def test_a_cut_within_a_character_is_found(shown: str, whole: bool) -> None:
+    """The text on the phone must end with a whole character as a user sees it, with an ellipsis or without."""
     assert is_whole_cut(f"ab{FAMILY}{FAMILY}", shown) is whole
 
 
@@ -75,16 +75,16 @@ def test_a_cut_inside_of_a_character_is_seen(shown: str, whole: bool) -> None:
         ({"body": "another"}, "body was changed or lost"),
     ],
 )
-def test_what_is_lost_is_named(fields: dict[str, Any], said: str) -> None:
-    """One sentence for each field, and none for what arrived."""
+def test_lost_fields_are_named(fields: dict[str, Any], said: str) -> None:
+    """There is one sentence for each field, and none for what arrived."""
     (problem,) = changed(attrs.evolve(NOTE, **fields), SEEN, ())
 
     assert said in problem
     assert changed(NOTE, SEEN, ()) == []
 
 
-def test_a_cut_has_to_be_named_and_true() -> None:
-    """Named and not cut, cut and not named, cut until nothing is left: each is said."""
+def test_a_cut_must_be_reported_and_real() -> None:
+    """Reported and not cut, cut and not reported, and cut until nothing is left give a sentence each."""
     long = attrs.evolve(NOTE, title="a long title")
     cut = attrs.evolve(SEEN, title="a long…")
 
@@ -94,8 +94,8 @@ def test_a_cut_has_to_be_named_and_true() -> None:
     assert "nothing of it can be seen" in changed(long, attrs.evolve(SEEN, title="…"), ("title",))[0]
 
 
-def test_moments_are_the_same_second() -> None:
-    """Milliseconds and seconds are not."""
+def test_moments_are_compared_by_the_second() -> None:
+    """A value in milliseconds differs from the same in seconds."""
     moment = datetime(2026, 1, 1, tzinfo=UTC)
 
     assert is_moment(moment, moment.timestamp())
@@ -104,8 +104,8 @@ def test_moments_are_the_same_second() -> None:
     assert is_moment(None, None)
 
 
-def test_forms_are_spoilt_in_every_place() -> None:
-    """Each field is left out, named twice and replaced; JSON within a field is spoilt too."""
+def test_every_field_of_a_form_is_changed() -> None:
+    """Each field is left out, given twice and replaced; JSON within a field is changed too."""
     form = b"token=a&note=%7B%22n%22%3A1%7D"
     twins = [parse_qs(twin.decode(), keep_blank_values=True) for twin in odd_twins(form)]
 
@@ -115,8 +115,8 @@ def test_forms_are_spoilt_in_every_place() -> None:
     assert {"token": [""], "note": ['{"n":1}']} in twins
 
 
-def test_replies_get_names_that_nobody_asked_for() -> None:
-    """A key more in each object, an entry more in each list that is about somebody else."""
+def test_replies_get_additional_keys_and_entries() -> None:
+    """There is one more key in each object, and one more entry, about another token, in each list."""
     twins = [json.loads(twin) for twin in odd_twins(b'{"all": [{"to": "a"}]}', names=("10000",))]
 
     assert {"all": [{"to": "a"}], "10000": ["nobody"]} in twins
@@ -124,8 +124,8 @@ def test_replies_get_names_that_nobody_asked_for() -> None:
     assert {"all": [{"to": "a"}, {"to": "a"}]} in twins
 
 
-def test_a_fault_that_is_never_played_fails_its_scenario(tmp_path: Path) -> None:
-    """A scenario that has shown nothing must not pass."""
+def test_a_fault_that_never_happens_fails_its_scenario(tmp_path: Path) -> None:
+    """A scenario that has tested nothing must not pass."""
     with installed(tmp_path) as kit:
         judge = kit()
         sandbox = judge.sandbox()
@@ -139,8 +139,8 @@ def test_a_fault_that_is_never_played_fails_its_scenario(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("base", [ACME, BEAM, OPPO], ids=lambda base: base.name)
-def test_a_code_can_be_said_of_one_target(base: Base, tmp_path: Path) -> None:
-    """`Sandbox.target_codes`: the phone gets nothing, its neighbour gets its own."""
+def test_a_code_can_be_set_for_one_target(base: Base, tmp_path: Path) -> None:
+    """`Sandbox.target_codes`: that phone gets nothing, the other one gets its notification."""
     with installed(tmp_path, base=base) as kit:
         driver: ExchangeDriver = kit().driver(tokens=2)
         first, second = driver.sandbox.tokens
@@ -151,8 +151,8 @@ def test_a_code_can_be_said_of_one_target(base: Base, tmp_path: Path) -> None:
     assert (driver.sandbox.ledger.count(first), driver.sandbox.ledger.count(second)) == (0, 1)
 
 
-def test_the_wire_tells_what_the_sandbox_raised(tmp_path: Path) -> None:
-    """A sandbox that crashes over HTTP is a broken sandbox, not a silent vendor."""
+def test_an_exception_of_the_sandbox_is_reported_over_http(tmp_path: Path) -> None:
+    """A sandbox that crashes over HTTP is a broken sandbox, not a vendor without a reply."""
     with installed(tmp_path, base=BEAM) as kit, open_http_connection() as http:
         sandbox = kit().make_sandbox(clock=lambda: 0.0)
         headers = {"x-key": "beam-key"}

@@ -1,6 +1,6 @@
 """The fixtures for hosts do what their documentation says.
 
-They are used here as a host uses them, by name; and the page that shows them is run as a test file.
+They are used here by name, as a host uses them; and the page that shows them is run as a test file.
 """
 
 import asyncio
@@ -26,7 +26,7 @@ DAY = 24 * 3600.0
 
 @pytest.fixture
 def push_brands() -> Sequence[str]:
-    """Also where other plug-ins are installed."""
+    """Only OPPO, also where other plug-ins are installed."""
     return ["oppo"]
 
 
@@ -39,7 +39,7 @@ def ann(push_tokens: Mapping[str, Sequence[PushToken]]) -> PushToken:
 def test_a_push_is_in_the_ledger(
     sandbox_gateway: Gateway, push_clock: PushClock, push_ledger: PushLedger, ann: PushToken
 ) -> None:
-    """A test without a loop of its own sends in virtual time and asks the ledger."""
+    """A test without a loop of its own sends in virtual time and reads the ledger."""
 
     async def main() -> bool:
         async with sandbox_gateway as gateway:
@@ -56,7 +56,7 @@ def test_a_push_is_in_the_ledger(
 def test_the_ledger_says_what_is_wrong(
     sandbox_gateway: Gateway, push_clock: PushClock, push_ledger: PushLedger, ann: PushToken
 ) -> None:
-    """Nothing, something else, or too much: each is a sentence, and none shows a whole token."""
+    """No delivery, another one, or too many: each is a sentence, and none shows a whole token."""
 
     async def main() -> None:
         async with sandbox_gateway as gateway:
@@ -74,10 +74,10 @@ def test_the_ledger_says_what_is_wrong(
 
 
 @pytest.mark.parametrize("by", ["advance", "sleep"])
-def test_the_clock_moves_everything(
+def test_the_clock_affects_quotas_and_access_tokens(
     by: str, sandbox_gateway: Gateway, push_clock: PushClock, push_sandboxes: Mapping[str, Sandbox], ann: PushToken
 ) -> None:
-    """A day that is used up is over on the next one, and access tokens get old, however the time was moved."""
+    """A used up quota is renewed on the next day, and access tokens expire, however the time was moved."""
     sandbox = push_sandboxes["oppo"]
     sandbox.faults.add(Fault(kind="code", code="33", operation="unicast"))
 
@@ -99,7 +99,7 @@ def test_the_clock_moves_everything(
 
 
 def test_the_clock_stands_still_outside_virtual_time(push_clock: PushClock) -> None:
-    """Real time does not leak in; only what is said moves it, and never back."""
+    """Real time has no effect; only the test moves the clock, and never back."""
     begun = push_clock()
     push_clock.advance(5.0)
 
@@ -116,14 +116,14 @@ class TestVirtualAnyio:
 
     @pytest.fixture
     def anyio_backend(self) -> tuple[str, dict[str, object]]:
-        """What a host writes to have it so."""
+        """The fixture that a host writes for this."""
         return "asyncio", {"loop_factory": VirtualLoop}
 
     @pytest.mark.anyio
     async def test_an_hour_takes_no_time(
         self, sandbox_gateway: Gateway, push_clock: PushClock, push_ledger: PushLedger, ann: PushToken
     ) -> None:
-        """The clock moves with the loop, and the gateway closes with it."""
+        """The clock moves with the loop, and the gateway closes within it."""
         begun = push_clock()
         async with sandbox_gateway as gateway:
             await asyncio.sleep(3600)
@@ -137,7 +137,7 @@ class TestVirtualAnyio:
 async def test_a_loop_of_real_time_works_too(
     sandbox_gateway: Gateway, push_ledger: PushLedger, push_clock: PushClock, ann: PushToken
 ) -> None:
-    """Nothing is sent over a network and nothing waits; the clock stands."""
+    """Nothing is sent over a network and nothing waits; the clock stands still."""
     begun = push_clock()
     async with sandbox_gateway as gateway:
         outcome = await gateway.send(ann, NOTE)

@@ -1,4 +1,5 @@
-"""Virtual time: the clock jumps, an order can be repeated, and nothing ends unnoticed."""
+"""Virtual time: the clock jumps to the next timer, an order of callbacks can be repeated, and no failure goes
+unnoticed."""
 
 import asyncio
 import time
@@ -11,7 +12,7 @@ from pushgateway.testing.virtual_time import DeadlockError, LeftoverError, Virtu
 
 
 async def arrival_order() -> list[int]:
-    """The order in which twenty tasks, started together, get their turn."""
+    """The order in which twenty tasks, started together, run."""
     order: list[int] = []
 
     async def arrive(number: int) -> None:
@@ -22,8 +23,8 @@ async def arrival_order() -> list[int]:
     return order
 
 
-def test_an_hour_costs_no_time() -> None:
-    """Time jumps to the next timer: exactly as far as was asked, and without waiting for it."""
+def test_an_hour_takes_no_real_time() -> None:
+    """Time jumps to the next timer: exactly as far as needed, and without waiting."""
 
     async def main() -> float:
         await asyncio.sleep(3600)
@@ -47,7 +48,7 @@ def test_a_timer_beyond_a_day_is_reached() -> None:
 
 
 def test_time_stands_still_while_there_is_work() -> None:
-    """Callbacks that are ready run at the same instant, however many they are."""
+    """Callbacks that are ready run at the same instant, however many there are."""
 
     async def main() -> float:
         for _ in range(1000):
@@ -58,7 +59,7 @@ def test_time_stands_still_while_there_is_work() -> None:
 
 
 def test_timers_fire_in_the_order_of_their_time() -> None:
-    """A later start with an earlier time comes first."""
+    """A timer that was started later for an earlier time fires first."""
 
     async def main() -> list[float]:
         seen: list[float] = []
@@ -93,7 +94,7 @@ def test_without_a_seed_the_order_is_asyncios_own() -> None:
     assert run_virtual(arrival_order()) == list(range(20))
 
 
-def test_a_seed_shuffles_and_replays() -> None:
+def test_a_seed_gives_a_repeatable_order() -> None:
     """One seed is one order, always the same; different seeds are different orders of the same work."""
     runs = {seed: run_virtual(arrival_order(), seed=seed) for seed in range(5)}
 
@@ -102,8 +103,8 @@ def test_a_seed_shuffles_and_replays() -> None:
     assert len({tuple(run) for run in runs.values()}) == 5
 
 
-def test_a_deadlock_is_an_error_that_names_who_waits() -> None:
-    """Waiting for what nobody will do fails at once instead of hanging."""
+def test_a_deadlock_is_an_error_that_names_the_waiting_tasks() -> None:
+    """Waiting for something that will never happen fails at once instead of hanging."""
 
     async def wait_for_nobody() -> None:
         await asyncio.Event().wait()
@@ -116,7 +117,7 @@ def test_a_deadlock_is_an_error_that_names_who_waits() -> None:
 
 
 def test_a_task_left_over_fails_the_run_and_is_cancelled() -> None:
-    """A program that ends with a task of its own still running has leaked it; it does not outlive the run."""
+    """A program that ends with a task of its own still running has leaked it; the task is cancelled."""
     ended: list[str] = []
 
     async def linger() -> None:
@@ -136,8 +137,8 @@ def test_a_task_left_over_fails_the_run_and_is_cancelled() -> None:
     assert ended == ["cancelled"]
 
 
-def test_what_main_raises_wins_over_what_it_left() -> None:
-    """The first cause is what the test sees."""
+def test_an_exception_of_main_hides_leftover_tasks() -> None:
+    """The test reports the first cause."""
 
     async def main() -> None:
         task = asyncio.create_task(asyncio.sleep(10))
@@ -149,7 +150,7 @@ def test_what_main_raises_wins_over_what_it_left() -> None:
 
 
 def test_a_callback_that_fails_fails_the_run() -> None:
-    """asyncio only logs an error in a callback; here it is seen."""
+    """asyncio only logs an error in a callback; here the run fails."""
 
     async def main() -> str:
         asyncio.get_running_loop().call_later(1, [].pop)
@@ -184,7 +185,7 @@ def test_a_dropped_generator_is_closed_and_is_no_leftover() -> None:
 
 
 def test_the_wall_clock_moves_with_the_loop() -> None:
-    """Epoch seconds start where they are told and advance by virtual seconds only."""
+    """Epoch seconds start at the given value and advance by virtual seconds only."""
 
     async def main() -> tuple[float, float]:
         clock = loop_wall_clock(1_800_000_000.0)
@@ -196,7 +197,7 @@ def test_the_wall_clock_moves_with_the_loop() -> None:
 
 
 def test_the_loop_is_closed_afterwards() -> None:
-    """No loop outlives its run."""
+    """No loop remains open after its run."""
 
     async def main() -> asyncio.AbstractEventLoop:
         return asyncio.get_running_loop()
@@ -207,8 +208,8 @@ def test_the_loop_is_closed_afterwards() -> None:
     assert loop.is_closed()
 
 
-def test_a_clock_that_is_moved_rings_what_became_due() -> None:
-    """Timers ring in their order, none is left out, and time does not go back."""
+def test_moving_the_clock_fires_timers_that_are_due() -> None:
+    """Timers fire in order, none is left out, and time does not go back."""
     rung: list[str] = []
 
     async def main() -> float:
