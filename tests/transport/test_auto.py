@@ -1,4 +1,4 @@
-"""Which transport a gateway uses: what is installed decides, a name or an object of the host chooses."""
+"""Which transport a gateway uses: the installed extra decides, or a name or an object of the host."""
 
 import asyncio
 import sys
@@ -22,20 +22,20 @@ MISSING = '"fast" needs httptools, which is not installed: pip install ".[fast]"
 
 @pytest.fixture
 def without_httptools(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As where the extra `fast` is not installed."""
+    """As if the extra `fast` were not installed."""
     monkeypatch.setitem(sys.modules, "httptools", None)
     monkeypatch.delitem(sys.modules, "pushgateway.transport.llhttp_reply", raising=False)
 
 
 def used(gateway: Any) -> Transport:
-    """The transport of a gateway, or of the one in a blocking one."""
+    """The transport of a gateway, also of a blocking one."""
     transport: Transport = getattr(gateway, "_inner", gateway)._transport
     return transport
 
 
 @every_gateway
 def test_the_fast_transport_is_used_where_it_is_installed(make: Make) -> None:
-    """Nothing has to be said; each of the two can be named."""
+    """No option is needed; each of the two can be named."""
     kinds = [type(used(make([], **option))) for option in ({}, {"transport": "fast"}, {"transport": "httpx"})]
 
     assert kinds == [LeanTransport, LeanTransport, HttpTransport]
@@ -43,8 +43,8 @@ def test_the_fast_transport_is_used_where_it_is_installed(make: Make) -> None:
 
 @every_gateway
 @pytest.mark.usefixtures("without_httptools")
-def test_httpx_is_used_where_the_fast_transport_is_not_installed(make: Make) -> None:
-    """To name the one that is not installed is a mistake, which says how to install it."""
+def test_httpx_is_used_if_the_fast_transport_is_not_installed(make: Make) -> None:
+    """Naming a transport that is not installed is an error, which says how to install it."""
     with pytest.raises(FieldError) as caught:
         make([], transport="fast")
 
@@ -62,8 +62,8 @@ def test_httpx_is_used_where_the_fast_transport_is_not_installed(make: Make) -> 
     ],
 )
 @every_gateway
-def test_what_is_no_transport_is_said_at_once(make: Make, given: object, right: str) -> None:
-    """The sentence names the argument and what would be right."""
+def test_an_object_that_is_no_transport_is_refused(make: Make, given: object, right: str) -> None:
+    """The message names the argument and what would be right."""
     with pytest.raises(FieldError) as caught:
         make([], transport=given)
 
@@ -71,8 +71,8 @@ def test_what_is_no_transport_is_said_at_once(make: Make, given: object, right: 
     assert str(caught.value) == f"Gateway.transport: {right}"
 
 
-def test_an_object_of_the_host_is_used_as_it_is() -> None:
-    """Also one that keeps the protocol and is no class of ours."""
+def test_a_transport_of_the_host_is_used_unchanged() -> None:
+    """It may be any object with the methods of the protocol."""
     given = SandboxTransport({})
 
     assert used(Gateway([], transport=given)) is given
@@ -80,7 +80,7 @@ def test_an_object_of_the_host_is_used_as_it_is() -> None:
 
 @pytest.mark.parametrize("name", [None, "httpx", "fast"])
 def test_options_of_the_network_reach_each_transport(name: Any) -> None:
-    """And a wrong one is named as the gateway's, whichever transport is used."""
+    """A wrong one is named as the gateway's, whichever transport is used."""
     with pytest.raises(FieldError, match=r"^Gateway\.proxy: must be http://host:port$"):
         Gateway([], transport=name, proxy="socks://x")
 
@@ -88,8 +88,8 @@ def test_options_of_the_network_reach_each_transport(name: Any) -> None:
 
 
 @pytest.mark.parametrize("name", ["httpx", "fast"])
-def test_a_gateway_closes_the_transport_that_it_has_made_by_name(name: Any) -> None:
-    """Its connections end with it."""
+def test_a_gateway_closes_the_transport_that_it_made(name: Any) -> None:
+    """Its connections are closed with it."""
 
     ended = asyncio.Event()
 
@@ -115,8 +115,8 @@ def test_a_gateway_closes_the_transport_that_it_has_made_by_name(name: Any) -> N
 
 
 @pytest.mark.usefixtures("without_httptools")
-def test_a_file_that_names_a_transport_that_is_not_installed(tmp_path: Path) -> None:
-    """A problem of the file like all others, with the command that installs it."""
+def test_a_file_with_a_transport_that_is_not_installed_is_refused(tmp_path: Path) -> None:
+    """It is a problem of the file like all others, with the install command."""
     path = tmp_path / "pushgateway.toml"
     path.write_text('[gateway]\ntransport = "fast"\n', "utf-8")
 
@@ -128,7 +128,7 @@ def test_a_file_that_names_a_transport_that_is_not_installed(tmp_path: Path) -> 
 
 @pytest.mark.parametrize(("name", "kind"), [("httpx", HttpTransport), ("fast", LeanTransport)])
 def test_a_file_chooses_the_transport(tmp_path: Path, name: str, kind: type) -> None:
-    """What is given in code goes before it."""
+    """An argument in code overrides it."""
     path = tmp_path / "pushgateway.toml"
     path.write_text(f'[gateway]\ntransport = "{name}"\n', "utf-8")
     config = load_config(path)

@@ -1,4 +1,5 @@
-"""Requests and replies of the transports byte by byte: where a URL leads, heads, bodies. No network but for cookies."""
+"""Requests and replies of the transports byte by byte: which URL leads where, heads, bodies, TLS authorities. No
+network, except for cookies."""
 
 import asyncio
 import ssl
@@ -39,13 +40,13 @@ class Parts(Connection):
         return self.parts.pop(0)
 
 
-def heard(reader: Reader, *parts: bytes, method: str = "POST") -> tuple[H11Reply | LlhttpReply, bytes]:
-    """The reply of these parts, and its body."""
+def reply_of(reader: Reader, *parts: bytes, method: str = "POST") -> tuple[H11Reply | LlhttpReply, bytes]:
+    """The reply made of these parts, and its body."""
     reply = reader(method)
     return reply, asyncio.run(reply.read(Parts(parts)))
 
 
-# Out
+# Requests
 
 
 @pytest.mark.parametrize(
@@ -60,7 +61,7 @@ def heard(reader: Reader, *parts: bytes, method: str = "POST") -> tuple[H11Reply
     ],
 )
 def test_a_url_leads_to_a_host_and_a_path(url: str, authority: bytes, path: bytes) -> None:
-    """The usual port is not named, an address of IPv6 stands in brackets, a query stays, a host is ASCII."""
+    """The usual port is left out, an IPv6 address stands in brackets, a query stays, and a host is ASCII."""
     target = parse_url(url)
 
     assert (target.authority, target.path) == (authority, path)
@@ -69,8 +70,8 @@ def test_a_url_leads_to_a_host_and_a_path(url: str, authority: bytes, path: byte
 @pytest.mark.parametrize(
     "url", ["https://user@a.example/x", "https://a.example/x y", "https:///x", "https://a.example/é"]
 )
-def test_a_url_of_more_than_host_and_path_is_not_asked(url: str) -> None:
-    """A user would be lost or shown, a blank would end the path."""
+def test_a_url_with_a_user_or_a_blank_is_refused(url: str) -> None:
+    """A user would be lost or shown, and a blank would end the path."""
     with pytest.raises(NoVerdict, match="cannot be read") as caught:
         parse_url(url)
 
@@ -80,7 +81,7 @@ def test_a_url_of_more_than_host_and_path_is_not_asked(url: str) -> None:
 @pytest.mark.parametrize("kind", TRANSPORTS)
 @pytest.mark.parametrize("url", ["https://999.0.0.1/x", "https://a.example/" + "x" * 65_536])
 def test_a_url_that_leads_nowhere_is_not_sent(kind: Kind, url: str) -> None:
-    """What httpx does not take, and a URL that is too long for it: the request did not leave."""
+    """URLs that httpx does not take, and one that is too long: the request is not sent."""
 
     async def main() -> NoVerdict:
         with pytest.raises(NoVerdict) as caught:
@@ -90,8 +91,8 @@ def test_a_url_that_leads_nowhere_is_not_sent(kind: Kind, url: str) -> None:
     assert asyncio.run(main()).sent is False
 
 
-def test_the_longest_url_is_asked() -> None:
-    """At the limit, and not one character beyond."""
+def test_the_longest_url_is_sent() -> None:
+    """A URL at the limit is sent, one with a character more is not."""
     longest = "https://a.example/" + "x" * (65_536 - 18)
 
     assert len(parse_url(longest).path) == 65_536 - 17
@@ -101,20 +102,20 @@ def test_the_longest_url_is_asked() -> None:
 
 @pytest.mark.parametrize("method", ["", "GET /other", "POST\r\n"])
 def test_a_method_is_one_word(method: str) -> None:
-    """Anything else would be more than a method."""
+    """Anything else could add to the request."""
     with pytest.raises(NoVerdict, match="method"):
         encode_headers(Request(method, "https://a.example/"), parse_url("https://a.example/"))
 
 
 @pytest.mark.parametrize("name", ["auth token", "auth_token:", "auth_token\r\nx"])
-def test_a_name_of_a_header_is_one_word_to_its_end(name: str) -> None:
-    """Anything else would be more than a name."""
+def test_the_name_of_a_header_is_one_word(name: str) -> None:
+    """Anything else could add to the request."""
     with pytest.raises(NoVerdict, match="header"):
         encode_headers(Request("POST", "https://a.example/", {name: "1"}), parse_url("https://a.example/"))
 
 
-def test_how_a_request_is_framed_is_not_a_plugins_to_say() -> None:
-    """Its own lengths are left out, names are lower case, no compression is asked for."""
+def test_a_plugin_does_not_decide_the_framing_of_a_request() -> None:
+    """Lengths that it sets are left out, names are lower case, and no compression is requested."""
     given = {"Connection": "close", "Content-Length": "9", "Transfer-Encoding": "chunked", "Auth_Token": "t"}
     request = Request("POST", "https://a.example/", given, b"x=1")
 
@@ -127,15 +128,15 @@ def test_how_a_request_is_framed_is_not_a_plugins_to_say() -> None:
 
 
 @pytest.mark.parametrize(("method", "length"), [("POST", True), ("PUT", True), ("GET", False), ("HEAD", False)])
-def test_an_empty_request_that_could_have_a_body_says_that_it_has_none(method: str, length: bool) -> None:
-    """A server that waits for a body would wait until the time is over."""
+def test_an_empty_post_has_a_content_length_of_zero(method: str, length: bool) -> None:
+    """Otherwise a server would wait for the body until its time is over."""
     headers = encode_headers(Request(method, "https://a.example/"), parse_url("https://a.example/"))
 
     assert ((b"content-length", b"0") in headers) is length
 
 
 def test_user_and_password_of_a_proxy_are_decoded() -> None:
-    """A `:` or `@` in them is written as a percent code in a URL; the header has it as it is. Port 80 is the usual."""
+    """A `:` or `@` in them is a percent code in the URL and plain in the header. Port 80 is the default."""
     proxy = Proxy.read("proxy", "http://us%40er:p%3A%40ss@proxy.example")
 
     assert (proxy.user, proxy.password, proxy.port) == ("us@er", "p:@ss", 80)
@@ -153,7 +154,7 @@ def test_user_and_password_of_a_proxy_are_decoded() -> None:
     ],
 )
 def test_both_transports_write_the_same_request(request_: Request) -> None:
-    """Method, path and body as they were given, and each header of the plug-in; httpx adds some of its own."""
+    """Method, path and body are as given, with each header of the plug-in; httpx adds some of its own."""
     heads: list[bytes] = []
 
     def behaviour(_: Server) -> Behaviour:
@@ -180,7 +181,7 @@ def test_both_transports_write_the_same_request(request_: Request) -> None:
 
 
 def test_httpx_logs_no_query(caplog: pytest.LogCaptureFixture) -> None:
-    """There may be a token in it, and httpx writes the URL of each request into its log."""
+    """A query may hold a token, and httpx writes the URL of each request into its log."""
     caplog.set_level("DEBUG")
 
     async def main() -> None:
@@ -197,7 +198,7 @@ def test_httpx_logs_no_query(caplog: pytest.LogCaptureFixture) -> None:
 
 @pytest.mark.parametrize("kind", TRANSPORTS)
 def test_no_cookie_is_kept(kind: Kind) -> None:
-    """A cookie that came with a reply does not go out again: connections of all certificates would share it."""
+    """A cookie of a reply is not sent again, because the connections of all certificates would share it."""
     heads: list[bytes] = []
 
     def behaviour(server: Server) -> Behaviour:
@@ -222,7 +223,7 @@ def test_no_cookie_is_kept(kind: Kind) -> None:
     assert not any(b"cookie" in head.lower() for head in heads)
 
 
-# In
+# Replies
 
 
 @every_reader
@@ -237,20 +238,18 @@ def test_no_cookie_is_kept(kind: Kind) -> None:
         (b"content-length: 2\r\n\r\nok\0", False),
     ],
 )
-def test_a_connection_is_good_for_another_request_after_one_whole_reply(
-    reader: Reader, after: bytes, reusable: bool
-) -> None:
-    """Whatever comes behind a reply is nobody's: the reply stays what it was, the connection is not used again."""
-    reply, body = heard(reader, HEAD + after)
+def test_a_connection_is_reused_only_after_one_whole_reply(reader: Reader, after: bytes, reusable: bool) -> None:
+    """Bytes after a reply change nothing in it, and the connection is not used again."""
+    reply, body = reply_of(reader, HEAD + after)
 
     assert (reply.status, body, reply.reusable) == (200, b"ok", reusable)
 
 
 @every_reader
 def test_a_trailer_is_no_header(reader: Reader) -> None:
-    """What comes behind the body was not there when the head was read."""
+    """It comes after the body, so it was not there when the head was read."""
     chunks = b"transfer-encoding: chunked\r\nx-a: 1\r\n\r\n2\r\nok\r\n0\r\nretry-after: 300\r\nx-a: 2\r\n\r\n"
-    reply, body = heard(reader, HEAD + chunks)
+    reply, body = reply_of(reader, HEAD + chunks)
 
     assert body == b"ok"
     assert reply.headers == {"transfer-encoding": "chunked", "x-a": "1"}
@@ -268,7 +267,7 @@ def test_a_trailer_is_no_header(reader: Reader) -> None:
     ],
 )
 def test_both_transports_give_the_same_reply(reply: bytes) -> None:
-    """Whatever its headers are: that is a plug-in's to read, and no HTTP client judges it before."""
+    """Headers are returned whatever they are, because the plug-in decides what they mean, not an HTTP client."""
 
     async def main() -> list[Response]:
         async with serving(replies(reply)) as server:
@@ -281,17 +280,17 @@ def test_both_transports_give_the_same_reply(reply: bytes) -> None:
 
 
 @every_reader
-def test_an_interim_reply_says_nothing(reader: Reader) -> None:
-    """Neither its status nor its headers are the reply's."""
+def test_an_interim_reply_is_ignored(reader: Reader) -> None:
+    """Neither its status nor its headers are part of the reply."""
     early = b"HTTP/1.1 103 Early Hints\r\nretry-after: 300\r\n\r\n" * 2
-    reply, body = heard(reader, early + HEAD + b"content-length: 2\r\n\r\nok")
+    reply, body = reply_of(reader, early + HEAD + b"content-length: 2\r\n\r\nok")
 
     assert (reply.status, reply.headers, body, reply.reusable) == (200, {"content-length": "2"}, b"ok", True)
 
 
 @every_reader
 def test_another_protocol_is_no_reply(reader: Reader) -> None:
-    """Nobody asked to switch, and nothing more is waited for."""
+    """A switch was not requested, and the transport waits for nothing more."""
     switch = b"HTTP/1.1 101 Switching Protocols\r\nupgrade: x\r\nconnection: upgrade\r\n\r\n"
 
     wire = Parts([switch, b"rubbish"])
@@ -306,33 +305,33 @@ def test_another_protocol_is_no_reply(reader: Reader) -> None:
     "end", [b"content-length: 3\r\n\r\nok", b"transfer-encoding: chunked\r\n\r\n2\r\nok\r\n", b"x: y"]
 )
 def test_a_cut_reply_is_no_reply(reader: Reader, end: bytes) -> None:
-    """Only a reply that says nothing of its length ends where the connection ends."""
+    """Only a reply without any length ends where the connection ends."""
     with pytest.raises(ConnectionAbortedError):
-        heard(reader, HEAD + end)
+        reply_of(reader, HEAD + end)
 
 
 @every_reader
 @pytest.mark.parametrize("method", ["HEAD", "CONNECT"])
 def test_a_reply_to_some_methods_ends_with_its_head(reader: Reader, method: str) -> None:
-    """A tunnel that was opened has no body, whatever its length says; to wait for one is to wait for ever."""
-    reply, body = heard(reader, HEAD + b"content-length: 5\r\n\r\n", method=method)
+    """An opened tunnel has no body, whatever its length says; waiting for one would not end."""
+    reply, body = reply_of(reader, HEAD + b"content-length: 5\r\n\r\n", method=method)
 
     assert (reply.status, body) == (200, b"")
 
 
 @every_reader
 def test_lines_of_a_body_are_not_those_of_its_head(reader: Reader) -> None:
-    """JSON in a thousand lines beside a short head, all in one part."""
+    """A body of a thousand lines of JSON beside a short head, all in one part, is read."""
     content = b"\n" * 1000
-    _, body = heard(reader, HEAD + b"content-length: 1000\r\n\r\n" + content)
+    _, body = reply_of(reader, HEAD + b"content-length: 1000\r\n\r\n" + content)
 
     assert body == content
 
 
 @every_reader
 @pytest.mark.parametrize("large", ["interim replies", "chunks"])
-def test_other_tasks_have_turns_while_a_large_reply_is_read(reader: Reader, large: str) -> None:
-    """What came in one part is not read in one turn of the event loop."""
+def test_other_tasks_run_while_a_large_reply_is_read(reader: Reader, large: str) -> None:
+    """A reply that comes in one part is not read in one turn of the event loop."""
     early, chunks = b"HTTP/1.1 100 Continue\r\n\r\n" * 100, b"1\r\nx\r\n" * 15_000 + b"0\r\n\r\n"
     chunked = HEAD + b"transfer-encoding: chunked\r\n\r\n" + chunks
     plain = HEAD + b"content-length: 70000\r\n\r\n" + b"x" * 70_000
@@ -350,8 +349,8 @@ def test_other_tasks_have_turns_while_a_large_reply_is_read(reader: Reader, larg
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "x-gzip", "GZIP", " gzip ", "deflate"])
-def test_what_a_proxy_packs_is_unpacked(encoding: str) -> None:
-    """Its name in any spelling."""
+def test_a_compressed_reply_is_decompressed(encoding: str) -> None:
+    """This holds for each spelling of the name of the compression."""
     packer = zlib.compressobj(wbits=zlib.MAX_WBITS | (16 if "gzip" in encoding.lower() else 0))
     packed = packer.compress(b"ok" * 100) + packer.flush()
     body = Body(encoding)
@@ -362,16 +361,16 @@ def test_what_a_proxy_packs_is_unpacked(encoding: str) -> None:
 
 
 @pytest.mark.parametrize("encoding", ["", "identity", "Identity"])
-def test_what_is_not_packed_is_left(encoding: str) -> None:
-    """`identity` is what was asked for."""
+def test_an_uncompressed_reply_is_unchanged(encoding: str) -> None:
+    """`identity` is what the request asked for."""
     body = Body(encoding)
     body.add(b"ok")
 
     assert body.whole() == b"ok"
 
 
-def test_a_packed_reply_that_was_cut_is_none() -> None:
-    """Its packed length may be right."""
+def test_an_incomplete_compressed_reply_is_no_reply() -> None:
+    """This holds even if its compressed length is right."""
     packer = zlib.compressobj()
     body = Body("deflate")
     body.add((packer.compress(b"ok") + packer.flush())[:-1])
@@ -381,7 +380,7 @@ def test_a_packed_reply_that_was_cut_is_none() -> None:
 
 
 def test_the_largest_reply_and_one_byte_more() -> None:
-    """The bound is of the body as it is read, packed or not."""
+    """The limit is for the body as it is read, compressed or not."""
     largest = Body()
     largest.add(bytes(MAX_REPLY))
 
@@ -390,8 +389,8 @@ def test_the_largest_reply_and_one_byte_more() -> None:
         largest.add(b"x")
 
 
-def test_the_bound_of_a_packed_reply_is_that_of_what_it_becomes() -> None:
-    """Packed parts that are small become more than the bound together."""
+def test_the_limit_of_a_compressed_reply_is_for_its_decompressed_size() -> None:
+    """Small compressed parts together become more than the limit."""
     packed = zlib.compress(bytes(MAX_REPLY + 2**20))
     body = Body("deflate")
     body.add(packed[:2000])
@@ -400,8 +399,8 @@ def test_the_bound_of_a_packed_reply_is_that_of_what_it_becomes() -> None:
         body.add(packed[2000:])
 
 
-def test_one_part_is_not_unpacked_beyond_the_bound(monkeypatch: pytest.MonkeyPatch) -> None:
-    """To say that it is too large, it need not be made that large."""
+def test_one_part_is_not_decompressed_beyond_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is found to be too large without being decompressed completely."""
     made: list[int] = []
     plain = replying._unpack
 
@@ -417,8 +416,8 @@ def test_one_part_is_not_unpacked_beyond_the_bound(monkeypatch: pytest.MonkeyPat
     assert made == [MAX_REPLY + 1]
 
 
-def test_as_many_pieces_as_are_allowed() -> None:
-    """The last one allowed and one more."""
+def test_the_number_of_parts_is_limited() -> None:
+    """The last allowed one, and one more."""
     body = Body()
     for _ in range(replying.MAX_PARTS):
         body.add(b"x")
@@ -427,26 +426,26 @@ def test_as_many_pieces_as_are_allowed() -> None:
         body.add(b"x")
 
 
-def test_headers_of_one_name_are_one_list() -> None:
-    """As HTTP has it, in their order; names are lower case."""
+def test_headers_of_one_name_are_joined() -> None:
+    """They are joined as HTTP defines it, in their order; names are lower case."""
     raw = [(b"X-A", b"1"), (b"x-a", b"2"), (b"b", b"\xff")]
 
     assert decode_headers(raw) == {"x-a": "1, 2", "b": "\xff"}
 
 
-def test_a_limit_says_whether_the_request_had_left() -> None:
-    """It decides whether a push may be repeated."""
+def test_a_time_out_says_whether_the_request_was_sent() -> None:
+    """This decides whether a push may be repeated."""
     assert failure_detail(TimeoutError(), True) == "timeout: no complete reply in time"
     assert failure_detail(TimeoutError(), False) == "timeout: the request did not leave in time"
     assert failure_detail(ConnectionResetError(), True) == "reply: the connection broke (ConnectionResetError)"
     assert failure_detail(ConnectionResetError(), False) == "request: the connection broke (ConnectionResetError)"
 
 
-# Authorities
+# TLS authorities
 
 
-def test_a_context_wants_tls_1_2_and_verifies() -> None:
-    """Whatever OpenSSL's configuration allows."""
+def test_a_context_requires_tls_1_2_and_verifies() -> None:
+    """This holds whatever OpenSSL's configuration allows."""
     context = Authorities("ca_file", None).context()
 
     assert context.minimum_version == ssl.TLSVersion.TLSv1_2
@@ -455,7 +454,8 @@ def test_a_context_wants_tls_1_2_and_verifies() -> None:
 
 
 def test_authorities_of_the_environment_are_trusted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """SSL_CERT_FILE adds to the others, as does `ca_file`; a file that cannot be read is said, and nothing has left."""
+    """SSL_CERT_FILE adds to the others, as `ca_file` does; a file that cannot be read is an error, and nothing is
+    sent."""
     monkeypatch.delenv("SSL_CERT_FILE", raising=False)
     monkeypatch.delenv("SSL_CERT_DIR", raising=False)
     plain = len(Authorities("ca_file", None).context().get_ca_certs())
@@ -469,10 +469,8 @@ def test_authorities_of_the_environment_are_trusted(tmp_path: Path, monkeypatch:
     assert not caught.value.sent
 
 
-def test_a_folder_of_authorities_of_the_environment_is_looked_at(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """SSL_CERT_DIR alone."""
+def test_a_folder_of_authorities_of_the_environment_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """SSL_CERT_DIR alone is enough."""
     asked: list[object] = []
 
     class Context(ssl.SSLContext):

@@ -1,4 +1,5 @@
-"""Before a request can leave: names, connections, handshakes, proxies, descriptors. `NOT_SENT`, and it is sure."""
+"""Failures before a request can be sent: names, connections, handshakes, proxies, file descriptors. The outcome is
+certain: `NOT_SENT`."""
 
 import asyncio
 import contextlib
@@ -30,7 +31,7 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
 
 
 async def refusal(transport: Any, url: str, within: float = 5.0, content: bytes = b"x") -> NoVerdict:
-    """What `send` raises; the transport is closed then."""
+    """The exception of `send`; the transport is closed afterwards."""
     try:
         with pytest.raises(NoVerdict) as caught:
             await ask(url, transport=transport, within=within, content=content)
@@ -48,7 +49,7 @@ def behaving(run: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Any]) -
 
 @every_transport
 def test_a_full_backlog_is_not_sent_within_the_connect_time(kind: Kind) -> None:
-    """Nobody takes the connection: the connect timeout decides, not the longer one for the whole exchange."""
+    """No one accepts the connection: the connect timeout ends it, not the longer time limit of the whole exchange."""
 
     async def main() -> tuple[NoVerdict, float]:
         loop = asyncio.get_running_loop()
@@ -74,15 +75,15 @@ def test_a_full_backlog_is_not_sent_within_the_connect_time(kind: Kind) -> None:
 
 
 @every_transport
-def test_no_descriptor_left_is_not_sent_and_passes(kind: Kind) -> None:
-    """The process has no file descriptor left: a clear word, the loop lives on, and later it works."""
+def test_without_a_file_descriptor_nothing_is_sent(kind: Kind) -> None:
+    """The process has no file descriptor left: the message says so, the loop keeps running, and later requests work."""
 
     async def main() -> tuple[NoVerdict, Response]:
         async with serving(replies(PLAIN)) as server:
             transport = kind()
             await ask(server.url(), transport=transport)
             await transport.forget("1")
-            await asyncio.sleep(0.05)  # both ends of that connection are gone
+            await asyncio.sleep(0.05)  # both ends of that connection are closed
             soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
             spare = os.dup(0)
             taken = [spare]
@@ -110,8 +111,9 @@ def test_no_descriptor_left_is_not_sent_and_passes(kind: Kind) -> None:
 @pytest.mark.usefixtures("unburdened")
 @every_transport
 @pytest.mark.parametrize("tls", [False, True], ids=["plain", "tls"])
-def test_the_last_byte_decides_between_not_sent_and_unknown(kind: Kind, tls: bool, authority: Authority) -> None:
-    """A peer that stops reading midway, by hanging or by a reset: not sent. One that took all of it: unknown."""
+def test_not_sent_or_unknown_depends_on_the_last_byte(kind: Kind, tls: bool, authority: Authority) -> None:
+    """If the peer stops reading midway, by hanging or by a reset, the request is not sent. If it took all of it, the
+    outcome is unknown."""
     content = b"x" * 20_000_000
 
     async def hang(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -144,7 +146,7 @@ def test_the_last_byte_decides_between_not_sent_and_unknown(kind: Kind, tls: boo
 
 
 def old(context: ssl.SSLContext) -> ssl.SSLContext:
-    """Speaks nothing newer than TLS 1.1."""
+    """A server that supports nothing newer than TLS 1.1."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
         context.minimum_version = ssl.TLSVersion.TLSv1
@@ -154,8 +156,8 @@ def old(context: ssl.SSLContext) -> ssl.SSLContext:
 
 
 @every_transport
-def test_a_server_that_cannot_be_trusted_is_not_told_anything(kind: Kind, authority: Authority) -> None:
-    """Untrusted, another name, expired, too old: not sent, each, and no request ever arrived."""
+def test_a_server_that_fails_verification_gets_nothing(kind: Kind, authority: Authority) -> None:
+    """Untrusted, another name, expired, too old: each is not sent, and no request ever arrived."""
     untrusted = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     trustme.CA().issue_cert("127.0.0.1").configure_cert(untrusted)
     contexts = {
@@ -186,7 +188,7 @@ def test_a_server_that_cannot_be_trusted_is_not_told_anything(kind: Kind, author
 
 @every_transport
 def test_a_handshake_that_hangs_or_breaks_is_not_sent(kind: Kind) -> None:
-    """Silence and a closed door in the handshake; the first within the connect timeout."""
+    """A server that is silent or closes the connection in the handshake; the first within the connect timeout."""
 
     async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while await reader.read(1000):
@@ -223,8 +225,8 @@ def test_a_handshake_that_hangs_or_breaks_is_not_sent(kind: Kind) -> None:
         (None, "no answer in time"),
     ],
 )
-def test_a_proxy_that_does_not_let_through_means_not_sent(kind: Kind, answer: bytes | None, detail: str) -> None:
-    """Whatever a proxy does instead of opening a tunnel, nothing of ours went through."""
+def test_a_proxy_without_a_tunnel_means_not_sent(kind: Kind, answer: bytes | None, detail: str) -> None:
+    """Whatever a proxy does instead of opening a tunnel, nothing of the request was sent."""
 
     async def run(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
@@ -244,7 +246,7 @@ def test_a_proxy_that_does_not_let_through_means_not_sent(kind: Kind, answer: by
 
 @every_transport
 def test_the_connection_of_a_refused_tunnel_is_closed(kind: Kind) -> None:
-    """A proxy that refuses tunnels does not collect connections while the gateway is open."""
+    """A proxy that refuses tunnels must not collect connections while the gateway is open."""
 
     async def main() -> bytes:
         ended: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
@@ -272,9 +274,9 @@ def test_the_connection_of_a_refused_tunnel_is_closed(kind: Kind) -> None:
 
 @every_transport
 @pytest.mark.parametrize("opened", [b"HTTP/1.1 200 OK", b"HTTP/1.1 201 Created"])
-def test_a_proxy_carries_and_sees_nothing(kind: Kind, opened: bytes, authority: Authority) -> None:
-    """The tunnel is asked for with the proxy's own password, and any 2xx opens it (RFC 9110, section 9.3.6); the server
-    behind is verified end to end."""
+def test_a_proxy_cannot_read_the_request(kind: Kind, opened: bytes, authority: Authority) -> None:
+    """The tunnel is requested with the proxy's own password, and any 2xx opens it (RFC 9110, section 9.3.6); the server
+    behind it is verified end to end."""
     heads = []
 
     async def main() -> Response:
@@ -310,15 +312,15 @@ def test_a_proxy_carries_and_sees_nothing(kind: Kind, opened: bytes, authority: 
 
 
 @every_transport
-def test_a_wrong_proxy_is_named_at_once(kind: Kind) -> None:
-    """And its password is not quoted."""
+def test_a_wrong_proxy_is_an_error_at_once(kind: Kind) -> None:
+    """The message does not quote its password."""
     with pytest.raises(FieldError, match="proxy") as caught:
         kind(proxy="https://user:hunter2@proxy.example")
 
     assert "hunter2" not in str(caught.value)
 
 
-# What goes out
+# Requests that are not sent
 
 
 @every_transport
@@ -334,8 +336,8 @@ def test_a_wrong_proxy_is_named_at_once(kind: Kind) -> None:
         Request("POST", "ftp://a.example/x"),
     ],
 )
-def test_what_is_no_request_does_not_leave(kind: Kind, request_: Request) -> None:
-    """Headers, methods and URLs that would be more than they seem: not sent, and no name is looked up."""
+def test_an_invalid_request_is_not_sent(kind: Kind, request_: Request) -> None:
+    """Headers, methods and URLs that could add to the request are refused, and no name is looked up."""
 
     async def main() -> NoVerdict:
         transport = kind()

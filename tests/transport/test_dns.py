@@ -1,4 +1,4 @@
-"""Names to addresses: nobody waits for another's name, and a dead address costs one try."""
+"""Names to addresses: a request does not wait for another host's name, and a dead address costs one attempt."""
 
 import asyncio
 import socket
@@ -17,7 +17,7 @@ every_transport = pytest.mark.parametrize("kind", TRANSPORTS)
 
 
 def names(monkeypatch: pytest.MonkeyPatch, look_up: Callable[[str, int], list[tuple[str, int]]]) -> None:
-    """`look_up` stands for the resolver of the machine."""
+    """`look_up` replaces the resolver of the machine."""
 
     def getaddrinfo(host: str, port: int, **_: Any) -> list[tuple[Any, ...]]:
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", address) for address in look_up(host, port)]
@@ -26,8 +26,9 @@ def names(monkeypatch: pytest.MonkeyPatch, look_up: Callable[[str, int], list[tu
 
 
 @every_transport
-def test_a_name_that_hangs_holds_up_nobody_else(kind: Kind, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Forty requests wait for a dead resolver of one host, in one thread; another host is asked as ever."""
+def test_a_hanging_look_up_delays_no_other_host(kind: Kind, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Forty requests wait in one thread for one host whose resolver does not reply; another host's name is found as
+    usual."""
     release = threading.Event()
 
     def look_up(host: str, port: int) -> list[tuple[str, int]]:
@@ -62,8 +63,8 @@ def test_a_name_that_hangs_holds_up_nobody_else(kind: Kind, monkeypatch: pytest.
 
 
 @every_transport
-def test_a_failed_name_is_believed_for_a_moment_only(kind: Kind, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two requests in a row ask the resolver once; five seconds later it is asked again."""
+def test_a_failed_look_up_is_remembered_for_seconds_only(kind: Kind, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two requests in a row use the resolver once; five seconds later it is used again."""
     asked = []
     now = [0.0]
 
@@ -90,7 +91,7 @@ def test_a_failed_name_is_believed_for_a_moment_only(kind: Kind, monkeypatch: py
 
 @every_transport
 def test_a_new_address_is_used_after_one_failure(kind: Kind, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The old address is dead, a dead one stands before the living one: both cost one try at most."""
+    """The old address is dead, or a dead one stands before the living one: each costs one attempt at most."""
 
     async def main() -> tuple[bool, Response, Response]:
         async with serving(replies(PLAIN)) as server:

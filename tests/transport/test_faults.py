@@ -1,4 +1,5 @@
-"""Every fault of the wire, through the whole gateway, over every transport: the catalogued outcome, in time."""
+"""Every fault of the network, through the whole gateway, over every transport: the outcome of the catalogue, in
+time."""
 
 from __future__ import annotations
 
@@ -19,12 +20,12 @@ from pushgateway.vendor import NoVerdict, Request
 
 WITHIN, GRACE = 0.5, 0.25
 AT_ONCE = 24
-"""So many faults run side by side: the machine shall not be what makes them late."""
+"""Number of faults that run side by side: few enough that a slow machine does not delay them."""
 
 
 @attrs.frozen
-class Told:
-    """What one run of a table showed."""
+class Observed:
+    """What one run of a table observed."""
 
     endings: dict[str, Ending]
     asked: dict[str, int]
@@ -33,10 +34,11 @@ class Told:
     durations: dict[str, float]
     visits: int
 
-    def corrected(self, again: Told, names: Set[str]) -> Told:
-        """The same with what a further run showed of these names: everything about them, or it would be of two runs."""
+    def corrected(self, again: Observed, names: Set[str]) -> Observed:
+        """A copy with everything that a further run observed for these names: all of it, so that no row mixes two
+        runs."""
         kept = {name: detail for name, detail in self.failed_after.items() if name not in names}
-        return Told(
+        return Observed(
             {**self.endings, **again.endings},
             {**self.asked, **again.asked},
             {**self.connections, **again.connections},
@@ -65,7 +67,9 @@ async def gateway_on(server: FaultServer, transport: Any, scheme: str, names: Ro
         yield gateway
 
 
-async def live_through(kind: Kind, authority: Authority, only: set[str], *, tls: bool, warm: bool, step: int) -> Told:
+async def live_through(
+    kind: Kind, authority: Authority, only: set[str], *, tls: bool, warm: bool, step: int
+) -> Observed:
     """Run the rows `only`, or all of them."""
     loop = asyncio.get_running_loop()
     endings: dict[str, Ending] = {}
@@ -87,7 +91,7 @@ async def live_through(kind: Kind, authority: Authority, only: set[str], *, tls:
                 async with turns:
                     if warm:
                         first = await gateway.send(PushToken(name, "token"), Notification("t", "first"))
-                        if not first.ok:  # before any fault: the machine stood still, so it is seen anew
+                        if not first.ok:  # before any fault: the machine was slow, so it is set up again
                             durations[name], endings[name] = math.inf, (first.status, first.reason)
                             return
                     begun = loop.time()
@@ -107,7 +111,7 @@ async def live_through(kind: Kind, authority: Authority, only: set[str], *, tls:
                     failed_after[name] = lost.detail
         await transport.aclose()
         visits = canary.connections
-    return Told(endings, asked, connections, failed_after, durations, visits)
+    return Observed(endings, asked, connections, failed_after, durations, visits)
 
 
 def _too_slow(took: float, expected: Ending) -> bool:
@@ -118,22 +122,23 @@ def _too_slow(took: float, expected: Ending) -> bool:
 @pytest.mark.parametrize("warm", [False, True], ids=["fresh", "kept"])
 @pytest.mark.parametrize("tls", [False, True], ids=["plain", "tls"])
 @pytest.mark.parametrize("kind", TRANSPORTS)
-def test_every_fault_ends_as_catalogued(
+def test_every_fault_ends_as_the_catalogue_says(
     kind: Kind, tls: bool, warm: bool, authority: Authority, pytestconfig: pytest.Config
 ) -> None:
-    """The right outcome within the limit, never a hidden second try, the next request works, redirects lead nowhere."""
+    """Each has the right outcome within the limit and no hidden second attempt; the next request works, and redirects
+    are not followed."""
     step = 1 if pytestconfig.getoption("--wire-all") else 5
     expected = {name: ending for name, (_, ending) in rows("", step).items()}
 
-    told = asyncio.run(live_through(kind, authority, set(), tls=tls, warm=warm, step=step))
-    for _ in range(2):  # what was slow may be the machine's fault, but not three times
-        if slow := {name for name, took in told.durations.items() if _too_slow(took, expected[name])}:
+    observed = asyncio.run(live_through(kind, authority, set(), tls=tls, warm=warm, step=step))
+    for _ in range(2):  # a slow machine may explain a late outcome, but not three times
+        if slow := {name for name, took in observed.durations.items() if _too_slow(took, expected[name])}:
             again = asyncio.run(live_through(kind, authority, slow, tls=tls, warm=warm, step=step))
-            told = told.corrected(again, slow)
+            observed = observed.corrected(again, slow)
 
-    assert told.endings == expected
-    assert told.asked == dict.fromkeys(expected, 1 + warm)
-    assert told.connections == dict.fromkeys(expected, 1)
-    assert told.failed_after == {}
-    assert max(told.durations.values()) < WITHIN + GRACE
-    assert told.visits == 0
+    assert observed.endings == expected
+    assert observed.asked == dict.fromkeys(expected, 1 + warm)
+    assert observed.connections == dict.fromkeys(expected, 1)
+    assert observed.failed_after == {}
+    assert max(observed.durations.values()) < WITHIN + GRACE
+    assert observed.visits == 0

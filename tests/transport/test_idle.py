@@ -1,6 +1,6 @@
-"""Connections that lie idle: kept for less long than servers keep them, and never trusted once the server has gone.
+"""Idle connections: they are closed sooner than servers close them, and not used once the server has closed them.
 
-Law of this file: raw sockets on loopback; the loop's clock is moved on by hand, nobody waits. N15 of the catalogue.
+Raw sockets on loopback; the loop's clock is moved on by hand, nobody waits. N15 of the catalogue.
 """
 
 import asyncio
@@ -12,14 +12,14 @@ from pushgateway.transport.connection import MAX_IDLE
 from pushgateway.vendor import Request, Response
 
 SERVERS_KEEP = 5.0
-"""Seconds after which common servers drop an idle connection, at the earliest."""
+"""Seconds after which common servers close an idle connection, at the earliest."""
 every_transport = pytest.mark.parametrize("kind", TRANSPORTS)
 
 
 @every_transport
 @pytest.mark.parametrize(("idle", "connections"), [(0.0, 1), (MAX_IDLE - 0.5, 1), (MAX_IDLE, 2), (SERVERS_KEEP, 2)])
-def test_an_idle_connection_is_left_before_the_server_leaves_it(kind: Kind, idle: float, connections: int) -> None:
-    """Up to the limit it is used again, from there on a new one is opened and the old one is closed by us."""
+def test_an_idle_connection_is_closed_before_the_server_closes_it(kind: Kind, idle: float, connections: int) -> None:
+    """Up to the limit it is used again; from there on a new one is opened, and the old one is closed by us."""
 
     async def main() -> tuple[int, list[bytes]]:
         loop = asyncio.get_running_loop()
@@ -39,8 +39,8 @@ def test_an_idle_connection_is_left_before_the_server_leaves_it(kind: Kind, idle
 
 
 @every_transport
-def test_a_connection_that_the_server_left_while_it_was_idle(kind: Kind) -> None:
-    """Its goodbye has arrived, so it is not asked: a new connection is, and the request arrives once."""
+def test_a_connection_that_the_server_closed_is_not_used(kind: Kind) -> None:
+    """The end of the connection has arrived, so a new one is opened, and the request arrives once."""
 
     async def main() -> tuple[Response, int, int]:
         gone = asyncio.Event()
@@ -60,7 +60,7 @@ def test_a_connection_that_the_server_left_while_it_was_idle(kind: Kind) -> None
             transport = kind()
             await transport.send(Request("POST", server.url(), content=b"1"), pool="1", timeout=5)
             await gone.wait()
-            for _ in range(20):  # rounds of the loop in which the goodbye is read
+            for _ in range(20):  # turns of the loop in which the end is read
                 await asyncio.sleep(0)
             reply = await transport.send(Request("POST", server.url(), content=b"2"), pool="1", timeout=5)
             await transport.aclose()

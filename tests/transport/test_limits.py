@@ -1,6 +1,6 @@
-"""Time, connections and bounds of both transports: what is waited for, what is kept open, what a reply may cost.
+"""Time, connections and limits of both transports: what is waited for, what is kept open, how large a reply may be.
 
-Raw sockets on loopback; nobody sleeps.
+Raw sockets on loopback; no test sleeps.
 """
 
 import asyncio
@@ -30,7 +30,7 @@ async def turns(count: int = 50) -> None:
 
 
 def move_clock() -> list[float]:
-    """The loop's clock, moved on by the number in the list."""
+    """The loop's clock is moved on by the number in the list."""
     loop, later = asyncio.get_running_loop(), [0.0]
     plain = loop.time
     loop.time = lambda: plain() + later[0]  # type: ignore[method-assign]
@@ -38,8 +38,9 @@ def move_clock() -> list[float]:
 
 
 @every_transport
-def test_waiting_for_a_connection_is_not_the_vendors_time(kind: Kind) -> None:
-    """Six requests over one connection, each answered within its limit, all together not: all have their reply."""
+def test_waiting_for_a_connection_does_not_count_as_time_of_the_request(kind: Kind) -> None:
+    """Six requests over one connection: each gets its reply within its limit, all together take longer, and none
+    fails."""
 
     def slow(server: Server) -> Behaviour:
         async def behaviour(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -68,8 +69,8 @@ def test_waiting_for_a_connection_is_not_the_vendors_time(kind: Kind) -> None:
 
 
 @every_transport
-def test_a_reply_that_has_arrived_is_read_before_the_limit_is_judged(kind: Kind) -> None:
-    """The event loop was blocked until the limit was over, and the whole reply lay in the socket."""
+def test_a_reply_that_has_arrived_is_read_before_the_limit_ends_the_request(kind: Kind) -> None:
+    """The event loop was blocked until the limit was over, and the whole reply was in the socket."""
 
     async def main() -> Response:
         later = move_clock()
@@ -90,8 +91,8 @@ def test_a_reply_that_has_arrived_is_read_before_the_limit_is_judged(kind: Kind)
 
 
 @every_transport
-def test_idle_connections_are_closed_by_time_without_another_request(kind: Kind) -> None:
-    """Their pools are never used again: the server sees all of them end, and one that is busy goes on."""
+def test_idle_connections_are_closed_without_another_request(kind: Kind) -> None:
+    """Their pools are never used again: the server sees all of them close, and a busy one continues."""
 
     async def main() -> tuple[int, bytes]:
         later, ended, go = move_clock(), [0], asyncio.Event()
@@ -130,7 +131,8 @@ def test_idle_connections_are_closed_by_time_without_another_request(kind: Kind)
 
 @every_transport
 def test_open_connections_of_all_pools_together_are_bounded(kind: Kind, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ten certificates, a bound of three: all are served, never more than three are open, the last ones stay."""
+    """Ten certificates, a limit of three: all requests are sent, never more than three connections are open, and the
+    last ones stay."""
     monkeypatch.setattr(kept, "_most_open", lambda: 3)
 
     async def main() -> tuple[int, int]:
@@ -167,8 +169,8 @@ def test_open_connections_of_all_pools_together_are_bounded(kind: Kind, monkeypa
 
 
 @every_transport
-def test_a_goodbye_that_still_lies_in_the_socket_is_seen(kind: Kind) -> None:
-    """The loop has not looked yet: the connection is not used, and the second request has a new one."""
+def test_an_unread_end_of_a_connection_is_noticed(kind: Kind) -> None:
+    """The loop has not read it yet: the connection is not used, and the second request gets a new one."""
 
     async def main() -> int:
         taken: list[socket.socket] = []
@@ -198,7 +200,7 @@ def test_a_goodbye_that_still_lies_in_the_socket_is_seen(kind: Kind) -> None:
 
 
 def test_a_dead_first_address_costs_a_quarter_of_a_second_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """RFC 8305: the next address is tried beside the first, and the one that answered comes first next time."""
+    """RFC 8305: the next address is tried beside the first, and the one that connected comes first next time."""
     dead, alive = (socket.AF_INET6, ("::1", 1, 0, 0)), (socket.AF_INET, ("127.0.0.1", 1))
     tried: list[Any] = []
 
@@ -233,8 +235,8 @@ def test_a_dead_first_address_costs_a_quarter_of_a_second_once(monkeypatch: pyte
     ],
 )
 @every_transport
-def test_headers_and_chunks_are_bounded_before_their_work_is_done(kind: Kind, reply: bytes, words: str) -> None:
-    """More than any vendor needs: no verdict, and the request had left."""
+def test_headers_and_chunks_are_limited_before_they_are_processed(kind: Kind, reply: bytes, words: str) -> None:
+    """More than any vendor needs is no verdict, and the request was sent."""
     refused = trouble(replies(reply, then="hang"), within=20.0, kind=kind)
 
     assert refused.sent
@@ -242,8 +244,8 @@ def test_headers_and_chunks_are_bounded_before_their_work_is_done(kind: Kind, re
 
 
 @every_transport
-def test_as_many_headers_as_are_allowed_are_read(kind: Kind) -> None:
-    """At the limit a reply is a reply."""
+def test_a_reply_with_the_most_headers_is_read(kind: Kind) -> None:
+    """A reply at the limit is valid."""
     lines = b"".join(b"a%d: b\r\n" % place for place in range(254))
 
     async def main() -> Response:
@@ -255,7 +257,7 @@ def test_as_many_headers_as_are_allowed_are_read(kind: Kind) -> None:
 
 @pytest.mark.parametrize("content", [b"[" + b"[]," * 1_300_000 + b"[]]", b"[" + b"0," * 2_000_000 + b"0]"])
 def test_a_reply_of_too_many_parts_is_not_built(content: bytes) -> None:
-    """4 MB of `[]` held the event loop for 0.9 s."""
+    """4 MB of `[]` blocked the event loop for 0.9 s."""
     with pytest.raises(NoVerdict, match="parts"):
         read_json(Response(200, {}, content, 0.0))
 
@@ -263,8 +265,8 @@ def test_a_reply_of_too_many_parts_is_not_built(content: bytes) -> None:
 
 
 @pytest.mark.parametrize("character", [chr(code) for code in (*range(9), *range(10, 32), 127)])
-def test_no_control_character_leaves_in_a_header(character: str) -> None:
-    """Each but the tab could end the line, or be read as its end by somebody on the way."""
+def test_a_header_with_a_control_character_is_not_sent(character: str) -> None:
+    """Each but the tab could end the line, or be read as its end by a server or proxy."""
     request = Request("POST", "https://a.example/x", {"name": f"a{character}b"})
 
     with pytest.raises(NoVerdict) as caught:
@@ -274,8 +276,9 @@ def test_no_control_character_leaves_in_a_header(character: str) -> None:
 
 
 @every_transport
-def test_a_tls_stream_cut_without_its_closing_alert_is_no_whole_reply(kind: Kind, tmp_path: Any) -> None:
-    """Without a length the end is the reply's end, and anybody on the way can cut a connection."""
+def test_a_tls_stream_without_its_closing_alert_is_no_whole_reply(kind: Kind, tmp_path: Any) -> None:
+    """Without a length the end of the connection is the reply's end, and anybody on the network can cut a
+    connection."""
     authority = Authority(tmp_path)
 
     def cutting(polite: bool) -> Callable[[Server], Behaviour]:
@@ -309,8 +312,8 @@ def test_a_tls_stream_cut_without_its_closing_alert_is_no_whole_reply(kind: Kind
 
 
 @every_transport
-def test_a_packed_reply_is_bounded_while_it_is_unpacked(kind: Kind) -> None:
-    """40 MB of zeros in 40 KB: what is unpacked is never much larger than the bound."""
+def test_a_compressed_reply_is_limited_while_it_is_decompressed(kind: Kind) -> None:
+    """40 MB of zeros in 40 KB: the decompressed part is never much larger than the limit."""
     import tracemalloc
 
     packed = gzip.compress(bytes(40 * 1024 * 1024))

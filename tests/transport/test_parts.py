@@ -1,4 +1,4 @@
-"""The parts of the transports without a network: the time limit, names, the bound of open connections."""
+"""The parts of the transports without a network: the time limit, names, the limit of open connections."""
 
 import asyncio
 import socket
@@ -22,8 +22,8 @@ A, B = (socket.AF_INET, ("10.0.0.1", 443)), (socket.AF_INET, ("10.0.0.2", 443))
 # The time limit
 
 
-def test_a_peer_that_never_stops_sending_does_not_move_the_limit() -> None:
-    """News in every turn of the loop: after 200 of them the limit is the limit."""
+def test_a_peer_that_never_stops_sending_does_not_extend_the_limit() -> None:
+    """With data in every turn of the loop the limit ends the request after 200 turns."""
     turns = 0
 
     async def main() -> None:
@@ -41,8 +41,8 @@ def test_a_peer_that_never_stops_sending_does_not_move_the_limit() -> None:
     assert turns == limiting._MOST
 
 
-def test_quiet_turns_count_in_a_row() -> None:
-    """Three quiet turns, news, and again: what arrived in time is still being read."""
+def test_turns_without_data_count_in_a_row() -> None:
+    """Three turns without data, then data, and again: what arrived in time is still being read."""
     asked = 0
 
     async def main() -> None:
@@ -59,8 +59,8 @@ def test_quiet_turns_count_in_a_row() -> None:
     assert asked > 40
 
 
-def test_a_cancellation_at_the_limit_is_a_cancellation() -> None:
-    """Whoever cancels the task in the turn in which its time is over has cancelled it: no time-out."""
+def test_a_cancellation_at_the_limit_is_no_time_out() -> None:
+    """A task that is cancelled in the turn in which its time is over is cancelled."""
 
     async def main() -> None:
         async def limited() -> None:
@@ -79,7 +79,7 @@ def test_a_cancellation_at_the_limit_is_a_cancellation() -> None:
     asyncio.run(main())
 
 
-def test_a_limit_that_was_kept_is_forgotten() -> None:
+def test_a_limit_that_was_kept_has_no_later_effect() -> None:
     """It does not cancel what the task does later."""
 
     async def main() -> bool:
@@ -93,7 +93,7 @@ def test_a_limit_that_was_kept_is_forgotten() -> None:
 
 
 class Limit(within):
-    """One that notes when its time is over."""
+    """A limit that records when its time is over."""
 
     def __init__(self, name: str, over: list[str]) -> None:
         super().__init__(0.0)
@@ -101,7 +101,7 @@ class Limit(within):
 
 
 def test_one_timer_serves_many_limits() -> None:
-    """Each is over at its time and not before; one that was kept, not at all; the timer is that of the earliest."""
+    """Each ends at its time and not before; one that was kept does not end; the timer is set for the earliest."""
 
     async def main() -> list[list[str]]:
         loop, limits, over = asyncio.get_running_loop(), TimeLimits(), list[str]()
@@ -123,7 +123,7 @@ def test_one_timer_serves_many_limits() -> None:
     assert run_virtual(main()) == [[], ["first"], ["first"], ["first", "second"], ["first", "second", "third"]]
 
 
-def test_limits_that_are_left_keep_their_timer() -> None:
+def test_remaining_limits_keep_their_timer() -> None:
     """Closing a transport ends no request that is still connecting, so that one keeps its limit."""
 
     async def main() -> list[str]:
@@ -143,8 +143,8 @@ def test_limits_that_are_left_keep_their_timer() -> None:
     assert run_virtual(main()) == ["left", "next"]
 
 
-def test_a_timer_of_a_loop_that_has_ended_is_not_waited_for() -> None:
-    """A transport that was not closed is used in another loop: its limits hold there."""
+def test_a_timer_of_a_closed_loop_is_replaced() -> None:
+    """A transport that was not closed is used in another loop: its limits apply there."""
     limits, over = TimeLimits(), list[str]()
 
     async def first() -> None:
@@ -165,8 +165,8 @@ def test_a_timer_of_a_loop_that_has_ended_is_not_waited_for() -> None:
 # Slots
 
 
-def test_slots_are_given_in_the_order_in_which_they_were_wanted() -> None:
-    """None is taken twice, and one that was given back goes to who has waited longest."""
+def test_slots_are_given_in_the_order_of_the_requests() -> None:
+    """None is used twice, and a free one is given to the task that has waited longest."""
 
     async def main() -> list[int]:
         slots, order = Slots(2), list[int]()
@@ -189,8 +189,8 @@ def test_slots_are_given_in_the_order_in_which_they_were_wanted() -> None:
 
 
 @pytest.mark.parametrize("handed_over", [False, True])
-def test_a_slot_is_not_lost_with_who_waits_for_it(handed_over: bool) -> None:
-    """Cancelled while it waits, or in the moment in which it is given the slot: the next one has it."""
+def test_a_slot_is_not_lost_when_its_waiter_is_cancelled(handed_over: bool) -> None:
+    """The waiter is cancelled while it waits, or in the moment in which it is given the slot: the next one gets it."""
 
     async def main() -> int:
         slots = Slots(1)
@@ -218,7 +218,7 @@ def test_a_slot_is_not_lost_with_who_waits_for_it(handed_over: bool) -> None:
 
 
 class Names:
-    """Stands for the resolver of the machine; `found` is what it finds, or raises."""
+    """Replaces the resolver of the machine; `found` is what it returns, or an exception that it raises."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.found: list[Any] | Exception = [A]
@@ -236,12 +236,12 @@ class Names:
 
 @pytest.fixture
 def names(monkeypatch: pytest.MonkeyPatch) -> Names:
-    """The resolver of the machine."""
+    """A replacement for the resolver of the machine."""
     return Names(monkeypatch)
 
 
 def later() -> tuple[Resolver, Callable[[float], None]]:
-    """A resolver, and what moves its clock."""
+    """A resolver, and a function that moves its clock."""
     now = [1000.0]
 
     def move(seconds: float) -> None:
@@ -257,7 +257,7 @@ async def looked_up(resolver: Resolver) -> tuple[Any, ...]:
 
 
 def test_addresses_are_used_again_for_half_a_minute(names: Names) -> None:
-    """A name that was not found for two seconds only: that may be over soon."""
+    """A name that was not found is remembered for two seconds only, because that may change soon."""
     resolver, move = later()
 
     async def main() -> list[int]:
@@ -275,11 +275,12 @@ def test_addresses_are_used_again_for_half_a_minute(names: Names) -> None:
         return asked
 
     assert asyncio.run(main()) == [1, 1, 2, 3, 3, 4]
-    assert all(names.daemons)  # one that hangs does not keep the process from ending
+    assert all(names.daemons)  # a hanging one does not keep the process from ending
 
 
-def test_the_address_that_answered_comes_first_after_a_new_look_up(names: Names) -> None:
-    """As long as it is one of the name's; then it is forgotten, and so it is when none answers."""
+def test_the_address_that_connected_comes_first_after_a_new_look_up(names: Names) -> None:
+    """This holds as long as the address is one of the name's; afterwards it is forgotten, also when no address
+    connects."""
     resolver, move = later()
 
     async def addresses() -> tuple[Any, ...]:
@@ -302,8 +303,8 @@ def test_the_address_that_answered_comes_first_after_a_new_look_up(names: Names)
     asyncio.run(main())
 
 
-def test_who_stops_waiting_for_a_name_does_not_stop_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Both wait for one look-up; it is done once."""
+def test_cancelling_one_waiter_of_a_look_up_affects_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both wait for one look-up, which is done once."""
     release, asked = threading.Event(), []
 
     def look_up(host: str, port: int, **_: Any) -> list[tuple[Any, ...]]:
@@ -326,8 +327,8 @@ def test_who_stops_waiting_for_a_name_does_not_stop_the_others(monkeypatch: pyte
     assert asked == ["a.example"]
 
 
-def test_what_can_be_no_host_is_a_name_that_was_not_found(names: Names) -> None:
-    """Python refuses a part of more than 63 characters before it asks anybody."""
+def test_an_impossible_host_is_a_name_that_was_not_found(names: Names) -> None:
+    """Python refuses a label of more than 63 characters before any look-up."""
     names.found = UnicodeEncodeError("idna", "a", 0, 1, "label too long")
 
     with pytest.raises(socket.gaierror):
@@ -342,13 +343,13 @@ def test_what_can_be_no_host_is_a_name_that_was_not_found(names: Names) -> None:
     ],
 )
 def test_an_address_is_not_looked_up(names: Names, host: str, address: Any) -> None:
-    """It is its own."""
+    """An address is its own result."""
     assert asyncio.run(Resolver().addresses(host, 443)) == (address,)
     assert names.asked == 0
 
 
-def test_a_look_up_of_another_loop_is_not_waited_for(names: Names) -> None:
-    """A loop that ended in the middle of it will never have its answer."""
+def test_a_look_up_of_a_closed_loop_is_not_used(names: Names) -> None:
+    """A loop that was closed during the look-up will never get its result."""
     resolver = Resolver()
 
     async def gone() -> None:
@@ -363,7 +364,7 @@ def test_a_look_up_of_another_loop_is_not_waited_for(names: Names) -> None:
 
 
 class Noting(Connection):
-    """One that is open, and notes how it ends."""
+    """An open connection that records how it is closed."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -380,8 +381,8 @@ class Noting(Connection):
         self.ended = "cut"
 
 
-def test_what_is_kept_and_what_is_not() -> None:
-    """The one used last comes first; one that is too old, cut or of a certificate that is gone does not come again."""
+def test_which_connections_are_kept() -> None:
+    """The one used last is returned first; one that is too old, cut, or of a removed certificate is not returned."""
 
     async def main() -> None:
         ours, pool = _OpenConnections(10), _Pool(8)
@@ -407,8 +408,8 @@ def test_what_is_kept_and_what_is_not() -> None:
     asyncio.run(main())
 
 
-def test_the_oldest_idle_one_makes_room() -> None:
-    """Whichever pool it is of; those in use count too."""
+def test_the_oldest_idle_connection_is_closed_for_a_new_one() -> None:
+    """It may be of any pool; connections in use count too."""
 
     async def main() -> list[str]:
         ours, mine, other = _OpenConnections(3), _Pool(8), _Pool(8)
@@ -429,8 +430,8 @@ def test_the_oldest_idle_one_makes_room() -> None:
     assert asyncio.run(main()) == ["closed", "closed", ""]
 
 
-def test_half_of_the_file_descriptors_are_the_hosts(monkeypatch: pytest.MonkeyPatch) -> None:
-    """And ten thousand are enough; no limit is a limit of ten thousand."""
+def test_half_of_the_file_descriptors_are_left_to_the_host(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The limit is ten thousand at most, also where the system has none."""
     import resource
 
     found = []
@@ -442,7 +443,7 @@ def test_half_of_the_file_descriptors_are_the_hosts(monkeypatch: pytest.MonkeyPa
 
 
 def test_a_closed_connection_sends_nothing() -> None:
-    """What is written to it has not left, and whoever asks is told so."""
+    """A write to it sends nothing, and `sent` says so."""
     connection = Connection()
 
     with pytest.raises(ConnectionAbortedError):
@@ -451,8 +452,8 @@ def test_a_closed_connection_sends_nothing() -> None:
     assert not connection.idle
 
 
-def test_what_was_read_no_longer_counts_as_unread() -> None:
-    """Much arrives in small parts over time and is read each time: the peer is never made to wait."""
+def test_data_that_was_read_no_longer_counts_as_unread() -> None:
+    """Much data arrives in small parts and is read each time: the peer is never made to wait."""
     held: list[str] = []
 
     class Socket(asyncio.Transport):

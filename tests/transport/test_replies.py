@@ -1,4 +1,4 @@
-"""The transport against raw sockets: what a reply may not do to us."""
+"""Replies over raw sockets that never end, are cut, redirect or are too large: each ends within its limits."""
 
 import asyncio
 import gzip
@@ -15,7 +15,7 @@ every_transport = pytest.mark.parametrize("kind", TRANSPORTS)
 
 @every_transport
 def test_a_reply_that_never_comes_ends_at_the_time_limit(kind: Kind) -> None:
-    """`UNKNOWN` within the limit, not at the client library's pleasure."""
+    """`UNKNOWN` within the limit, whatever the time limits of the client library."""
     silent = trouble(replies(then="hang"), within=0.2, kind=kind)
 
     assert silent.sent
@@ -23,8 +23,8 @@ def test_a_reply_that_never_comes_ends_at_the_time_limit(kind: Kind) -> None:
 
 
 @every_transport
-def test_a_dripping_reply_ends_at_the_time_limit(kind: Kind) -> None:
-    """Each byte comes in time and the whole does not: the total limit counts."""
+def test_a_very_slow_reply_ends_at_the_time_limit(kind: Kind) -> None:
+    """Each byte comes in time and the whole does not: the limit is for the whole reply."""
 
     def drip(server: Server) -> Behaviour:
         async def behaviour(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -44,13 +44,13 @@ def test_a_dripping_reply_ends_at_the_time_limit(kind: Kind) -> None:
 @pytest.mark.parametrize("cut", range(0, len(PLAIN), 3))
 @every_transport
 def test_a_reply_cut_anywhere_is_no_verdict(kind: Kind, cut: int) -> None:
-    """No prefix of a reply is mistaken for the whole."""
+    """No part of a reply is taken for the whole."""
     assert trouble(replies(PLAIN[:cut]), kind=kind).sent
 
 
 @every_transport
-def test_a_reply_in_single_bytes_is_fine(kind: Kind) -> None:
-    """Slices are the network's business."""
+def test_a_reply_in_single_bytes_is_read(kind: Kind) -> None:
+    """How a reply is divided on the network makes no difference."""
 
     async def main() -> Response:
         async with serving(replies(*(bytes([byte]) for byte in PLAIN))) as server:
@@ -61,7 +61,7 @@ def test_a_reply_in_single_bytes_is_fine(kind: Kind) -> None:
 
 @every_transport
 def test_a_redirect_is_not_followed(kind: Kind) -> None:
-    """It would carry token and text to a host that nobody configured."""
+    """A redirect could send token and text to a host that was not configured."""
 
     async def main() -> tuple[Response, int]:
         async with serving(replies(PLAIN)) as canary:
@@ -76,8 +76,8 @@ def test_a_redirect_is_not_followed(kind: Kind) -> None:
 
 
 @every_transport
-def test_an_endless_reply_is_stopped_and_costs_no_memory(kind: Kind) -> None:
-    """At the cap the connection is dropped; nothing larger is ever held."""
+def test_an_endless_reply_is_stopped_and_takes_no_memory(kind: Kind) -> None:
+    """The connection is closed at the limit; nothing larger is ever stored."""
 
     def endless(server: Server) -> Behaviour:
         async def behaviour(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -108,8 +108,8 @@ def _zipped(content: bytes) -> bytes:
 
 
 @every_transport
-def test_a_compressed_reply_that_was_not_asked_for_is_unpacked(kind: Kind) -> None:
-    """A meddling proxy does not cost us the verdict."""
+def test_a_compressed_reply_that_was_not_requested_is_decompressed(kind: Kind) -> None:
+    """A proxy that compresses replies does not cost the verdict."""
 
     async def main() -> Response:
         async with serving(replies(_zipped(BODY))) as server:
@@ -119,8 +119,8 @@ def test_a_compressed_reply_that_was_not_asked_for_is_unpacked(kind: Kind) -> No
 
 
 @every_transport
-def test_a_gzip_bomb_is_stopped_while_unpacking(kind: Kind) -> None:
-    """30 KB that become 30 MB never exist in memory."""
+def test_a_gzip_bomb_is_stopped_while_decompressing(kind: Kind) -> None:
+    """30 KB that become 30 MB are never in memory completely."""
     tracemalloc.start()
     try:
         bomb = trouble(replies(_zipped(bytes(30_000_000))), kind=kind)
@@ -146,7 +146,7 @@ def test_a_gzip_bomb_is_stopped_while_unpacking(kind: Kind) -> None:
 )
 @every_transport
 def test_broken_replies_are_no_verdict(kind: Kind, reply: bytes, detail: str) -> None:
-    """Whatever came, the request had left."""
+    """Whatever came, the request was sent."""
     broken = trouble(replies(reply), kind=kind)
 
     assert broken.sent

@@ -1,4 +1,4 @@
-"""The transport against raw sockets: what left and what did not, TLS, pools and proxies."""
+"""The transport over raw sockets: whether a request was sent, TLS, pools and proxies."""
 
 import asyncio
 import json
@@ -17,8 +17,8 @@ every_transport = pytest.mark.parametrize("kind", TRANSPORTS)
 
 
 @every_transport
-def test_a_reply_comes_back_as_it_was(kind: Kind) -> None:
-    """Status, lower-case headers, body, and when it came by our clock."""
+def test_a_reply_is_returned_unchanged(kind: Kind) -> None:
+    """It has status, lower-case headers, body, and the time of its arrival by our clock."""
 
     async def main() -> tuple[Response, bytes]:
         async with serving(replies(PLAIN)) as server:
@@ -35,8 +35,8 @@ def test_a_reply_comes_back_as_it_was(kind: Kind) -> None:
 
 
 @every_transport
-def test_nobody_listening_means_not_sent(kind: Kind) -> None:
-    """A refused connection took nothing away."""
+def test_a_refused_connection_means_not_sent(kind: Kind) -> None:
+    """No byte of the request was sent."""
 
     async def main() -> NoVerdict:
         with socket.socket() as free:
@@ -52,7 +52,7 @@ def test_nobody_listening_means_not_sent(kind: Kind) -> None:
 
 @every_transport
 def test_a_name_that_does_not_resolve_means_not_sent(kind: Kind) -> None:
-    """DNS is told apart from a refused connection."""
+    """The message differs from that of a refused connection."""
 
     async def main() -> NoVerdict:
         with pytest.raises(NoVerdict) as caught:
@@ -67,7 +67,7 @@ def test_a_name_that_does_not_resolve_means_not_sent(kind: Kind) -> None:
 @pytest.mark.parametrize("then", ["close", "reset"])
 @every_transport
 def test_a_connection_that_ends_before_the_reply_is_unknown(kind: Kind, then: str) -> None:
-    """The request had left completely: nobody can know what the vendor did with it."""
+    """The request was sent completely, so what the vendor did with it is not known."""
     lost = trouble(replies(then=then), kind=kind)
 
     assert lost.sent
@@ -76,7 +76,7 @@ def test_a_connection_that_ends_before_the_reply_is_unknown(kind: Kind, then: st
 
 @every_transport
 def test_a_request_that_the_server_does_not_take_in_means_not_sent(kind: Kind) -> None:
-    """The peer stops reading: the last byte was never handed over, so the push cannot have happened."""
+    """The peer stops reading: the last byte was never handed over, so the push cannot have been performed."""
 
     def deaf(_: Server) -> Behaviour:
         async def behaviour(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -107,8 +107,8 @@ def test_plain_http_goes_to_loopback_only(kind: Kind, host: str) -> None:
 
 
 @every_transport
-def test_connections_are_kept_and_pools_are_not_shared(kind: Kind) -> None:
-    """One after another reuses a connection; two certificates never wait for each other's."""
+def test_connections_are_reused_within_their_pool_only(kind: Kind) -> None:
+    """One request after another uses the same connection; two certificates never wait for each other's."""
 
     async def main() -> list[int]:
         async with serving(replies(PLAIN, forever=True)) as server:
@@ -124,15 +124,16 @@ def test_connections_are_kept_and_pools_are_not_shared(kind: Kind) -> None:
 
 
 @every_transport
-def test_a_kept_connection_that_breaks_is_not_silently_asked_twice(kind: Kind) -> None:
-    """A POST on a connection that the server closes meanwhile may have been done: no hidden second try."""
+def test_a_request_on_a_connection_that_breaks_is_not_repeated(kind: Kind) -> None:
+    """A POST on a connection that the server closes meanwhile may have been performed, so there is no hidden second
+    attempt."""
 
     async def main() -> tuple[NoVerdict, Response, int]:
         def once_then_break(server: Server) -> Behaviour:
             async def behaviour(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
                 await server.read(reader)
                 writer.write(PLAIN)
-                await server.read(reader)  # the second request of the first connection is taken and not answered
+                await server.read(reader)  # the second request of the first connection is read and gets no reply
 
             return behaviour
 
@@ -165,7 +166,7 @@ def _context(authority: trustme.CA, *names: str) -> ssl.SSLContext:
 
 @every_transport
 def test_tls_is_verified_and_a_given_authority_is_trusted(kind: Kind, authority: trustme.CA, tmp_path: Path) -> None:
-    """Unknown authority: not sent. The same authority by `ca_file`: fine. Another name: not sent."""
+    """An unknown authority: not sent. The same authority by `ca_file`: a reply. Another name: not sent."""
     pem = tmp_path / "ca.pem"
     authority.cert_pem.write_to_path(str(pem))
 
@@ -190,7 +191,7 @@ def test_tls_is_verified_and_a_given_authority_is_trusted(kind: Kind, authority:
 
 @every_transport
 def test_tls_to_a_plain_port_is_not_sent(kind: Kind) -> None:
-    """Never downgraded."""
+    """The connection is never downgraded to plain HTTP."""
 
     def rude(_: Server) -> Behaviour:
         async def behaviour(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -214,7 +215,7 @@ def test_tls_to_a_plain_port_is_not_sent(kind: Kind) -> None:
 
 @every_transport
 def test_proxies_of_the_environment_are_not_used(kind: Kind, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A variable of the machine must not reroute tokens and texts."""
+    """A variable of the machine must not send tokens and texts to a proxy."""
     for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
 
@@ -227,7 +228,7 @@ def test_proxies_of_the_environment_are_not_used(kind: Kind, monkeypatch: pytest
 
 @every_transport
 def test_a_given_proxy_that_refuses_means_not_sent(kind: Kind) -> None:
-    """Told apart from the vendor's own trouble."""
+    """The message differs from that of a failing vendor."""
 
     async def main() -> NoVerdict:
         refuse = b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n"
@@ -256,8 +257,8 @@ def test_a_given_proxy_that_refuses_means_not_sent(kind: Kind) -> None:
 
 
 @every_transport
-def test_cancelling_passes_through_and_leaves_nothing(kind: Kind) -> None:
-    """A cancelled request is a cancellation, not a verdict; the next one works."""
+def test_cancelling_a_request_leaves_nothing_running(kind: Kind) -> None:
+    """A cancelled request raises `CancelledError` and is no missing verdict; the next one works."""
 
     async def main() -> Response:
         async with serving(replies(then="hang")) as hanging, serving(replies(PLAIN)) as server:
@@ -275,8 +276,8 @@ def test_cancelling_passes_through_and_leaves_nothing(kind: Kind) -> None:
 
 
 @every_transport
-def test_nothing_sent_shows_in_a_detail(kind: Kind) -> None:
-    """Details go to logs: no body, header or query of ours is in one."""
+def test_a_detail_quotes_nothing_of_the_request(kind: Kind) -> None:
+    """Details are logged: none holds a body, header or query of the request."""
     canary = "CANARY-7f3a"
     details = []
 
@@ -298,6 +299,6 @@ def test_nothing_sent_shows_in_a_detail(kind: Kind) -> None:
 
 @every_transport
 def test_options_are_checked_at_once(kind: Kind) -> None:
-    """A wrong option names itself."""
+    """The error is raised when the transport is made, with the name of the option."""
     with pytest.raises(FieldError, match="connections"):
         kind(connections=0)

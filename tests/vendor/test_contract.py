@@ -1,4 +1,4 @@
-"""The contract's other half: what a vendor is without saying so, and which hosts it may be pointed at."""
+"""The defaults of the vendor contract, and which hosts a vendor may be pointed at."""
 
 import functools
 import importlib.util
@@ -53,7 +53,7 @@ CANARY = "canary-5d1f"
     ],
 )
 def test_a_base_url_is_https_or_loopback(url: str, kept: str) -> None:
-    """Kept without its trailing slash."""
+    """It is kept without its trailing slash."""
     assert check_base_url("host", url) == kept
 
 
@@ -82,8 +82,8 @@ def test_a_base_url_is_https_or_loopback(url: str, kept: str) -> None:
         5,
     ],
 )
-def test_no_other_url_is_taken(url: Any) -> None:
-    """Plain HTTP would show secrets to the network; a password in a URL would end in a log, and is not quoted."""
+def test_any_other_base_url_is_refused(url: Any) -> None:
+    """Plain HTTP would show secrets to the network; a password in a URL would be logged, and is not quoted."""
     with pytest.raises(FieldError) as caught:
         check_base_url("host", url)
 
@@ -91,14 +91,14 @@ def test_no_other_url_is_taken(url: Any) -> None:
     assert CANARY not in str(caught.value)
 
 
-def test_loopback_is_known_without_asking() -> None:
-    """By its text alone: no name is looked up, so no resolver can lie."""
+def test_loopback_is_recognized_without_a_look_up() -> None:
+    """Only its text counts, so no resolver can give a wrong result."""
     assert [is_loopback(host) for host in ("localhost", "127.0.0.1", "::1")] == [True] * 3
     assert [is_loopback(host) for host in ("LOCALHOST.", "126.255.255.255", "128.0.0.1", "::2", "", "x")] == [False] * 6
 
 
 class Least(Vendor):
-    """As little as a vendor needs."""
+    """A vendor with nothing but what is required."""
 
     brand = "least"
 
@@ -107,8 +107,8 @@ class Least(Vendor):
         return []
 
 
-def test_a_least_vendor_promises_little() -> None:
-    """One by one, no login, no broadcast, no repeats without a verdict, one host."""
+def test_the_defaults_of_a_minimal_vendor() -> None:
+    """Single pushes, no login, no broadcast, no repeats without a verdict, one host."""
     vendor = Least()
 
     assert vendor.batching == Batching(size=1, mixed=False, max_bytes=None)
@@ -121,8 +121,8 @@ def test_a_least_vendor_promises_little() -> None:
 
 
 @pytest.mark.parametrize(("size", "max_bytes"), [(1, None), (1, 1), (10**9, 10**9)])
-def test_a_batch_holds_one_push_at_least(size: int, max_bytes: int | None) -> None:
-    """One is enough, and there is no upper bound: that is the vendor's."""
+def test_the_smallest_batch_size_is_one(size: int, max_bytes: int | None) -> None:
+    """One is enough, and there is no upper limit here, because that is the vendor's."""
     batching = Batching(size, max_bytes=max_bytes)
 
     assert (batching.size, batching.max_bytes) == (size, max_bytes)
@@ -133,7 +133,7 @@ def test_a_batch_holds_one_push_at_least(size: int, max_bytes: int | None) -> No
     [(field, wrong) for field in ("size", "max_bytes") for wrong in (0, -1, True, 1.0, "1")] + [("size", None)],
 )
 def test_a_batch_of_nothing_is_refused(field: str, wrong: Any) -> None:
-    """Nothing would ever leave, and the process would turn for ever."""
+    """No push would ever be sent, and the process would loop for ever."""
     with pytest.raises(FieldError) as caught:
         Batching(**{field: wrong})
 
@@ -142,7 +142,7 @@ def test_a_batch_of_nothing_is_refused(field: str, wrong: Any) -> None:
 
 @pytest.fixture
 def example(tmp_path: Path) -> type[Vendor]:
-    """The plug-in that the contract's docstring shows, as it stands there."""
+    """The plug-in in the contract's docstring, exactly as it stands there."""
     (block,) = re.findall(r"^    @attrs\.frozen\n(?:(?:    .*)?\n)+", contract.__doc__ or "", re.MULTILINE)
     path = tmp_path / "example.py"
     head = "import json\nimport attrs\nfrom pushgateway.vendor import *\n\n"
@@ -157,7 +157,7 @@ def example(tmp_path: Path) -> type[Vendor]:
 
 
 def talk(vendor: Vendor, body: bytes) -> tuple[Request, Sequence[Outcome]]:
-    """One push, answered with `body`: what was asked, and the outcomes."""
+    """One push with `body` as the reply: the requests, and the outcomes."""
     exchange = vendor.push([Push(PushToken(1, "t"), Notification("a title", "b"))])
     request = next(exchange)
     with pytest.raises(StopIteration) as ended:
@@ -165,8 +165,8 @@ def talk(vendor: Vendor, body: bytes) -> tuple[Request, Sequence[Outcome]]:
     return request, ended.value.value
 
 
-def test_the_shown_plug_in_works(example: type[Vendor]) -> None:
-    """Whoever copies it has a plug-in: settings become its fields, a push a request, a reply an outcome."""
+def test_the_example_plugin_works(example: type[Vendor]) -> None:
+    """A copy of it is a working plug-in: settings become its fields, a push a request, a reply an outcome."""
     vendor = load_vendors([Certificate(1, "acme", {"secret": "s"})], Plugins({"acme": example}))["1"]
     assert isinstance(vendor, Vendor)
     request, (outcome,) = talk(vendor, b'{"code": 0, "id": "m1"}')
@@ -176,8 +176,8 @@ def test_the_shown_plug_in_works(example: type[Vendor]) -> None:
 
 
 @pytest.mark.parametrize("code", ["1", "-1", "10000"])
-def test_the_shown_plug_in_refuses_what_the_vendor_refused(example: type[Vendor], code: str) -> None:
-    """`read_reply` gives a refusal like a success; taken as it comes, it would be reported as accepted."""
+def test_the_example_plugin_reports_a_refusal(example: type[Vendor], code: str) -> None:
+    """`read_reply` returns a refusal like a success; without a check it would be reported as accepted."""
     vendor = example(secret=Secret("s"))  # type: ignore[call-arg]
 
     with pytest.raises(Refused) as caught:
@@ -187,13 +187,13 @@ def test_the_shown_plug_in_refuses_what_the_vendor_refused(example: type[Vendor]
 
 
 def test_a_vendor_without_push_cannot_be_made() -> None:
-    """The one method that every vendor has."""
+    """`push` is the one method that every vendor has."""
     with pytest.raises(TypeError, match="abstract"):
         Vendor()  # type: ignore[abstract]
 
 
-def test_an_access_token_is_added_and_nothing_lost() -> None:
-    """`authorize` gives a new request: the old one stays as it was, its other headers come along."""
+def test_an_access_token_is_added_to_a_copy_of_the_request() -> None:
+    """`authorize` returns a new request with the other headers; the old one is unchanged."""
     request = Request("POST", "https://host/a", {"x": "1"}, b"body")
 
     asked = Least().authorize(request, AccessToken("abc", 5.0))
@@ -203,8 +203,8 @@ def test_an_access_token_is_added_and_nothing_lost() -> None:
 
 
 @given(st.text(), st.text())
-def test_more_text_never_weighs_less(title: str, more: str) -> None:
-    """The default weight grows with the text."""
+def test_more_text_is_never_counted_as_smaller(title: str, more: str) -> None:
+    """The default size grows with the text."""
     light, heavy = (Notification(text, text) for text in (title, title + more))
 
     assert Least().weigh(light) <= Least().weigh(heavy)
@@ -224,7 +224,7 @@ OBJECTS = st.dictionaries(TEXTS, VALUES, max_size=5)
 
 
 @given(st.lists(TEXTS, min_size=8, max_size=8), OBJECTS, OBJECTS, OBJECTS, st.booleans(), st.booleans())
-def test_the_default_weight_is_an_upper_bound(
+def test_the_default_size_is_an_upper_bound(
     texts: list[str],
     data: dict[str, Any],
     parameters: dict[str, Any],
@@ -232,9 +232,9 @@ def test_the_default_weight_is_an_upper_bound(
     raw: bool,
     whole: bool,
 ) -> None:
-    """A request that is cut by `max_bytes` stays below what the vendor takes: the default counts everything that a
-    vendor can write of a notification, not only title and body. Data as JSON in a field of JSON, in a form, in any of
-    the usual encodings: ASCII or UTF-8, each reserved character escaped or each byte."""
+    """A request that is limited by `max_bytes` must stay below the vendor's limit: the default counts everything that a
+    vendor can write of a notification, not only title and body. Data may be JSON in a field of JSON, or in a form, in
+    any of the usual encodings: ASCII or UTF-8, each reserved character escaped or each byte."""
     title, body, subtitle, url, channel, zone, receipt_url, parameter = texts
     note = Notification(
         f"t{title}",
@@ -254,7 +254,7 @@ def test_the_default_weight_is_an_upper_bound(
     def encoded(value: Any) -> str:
         return json.dumps(value, ensure_ascii=not raw)
 
-    told = encoded(
+    encoded_note = encoded(
         {
             **{f"text_{place}": text for place, text in enumerate(texts)},
             "data": encoded(data),
@@ -263,7 +263,7 @@ def test_the_default_weight_is_an_upper_bound(
             "time_to_live": note.ttl,
         }
     )
-    form = "".join(f"%{byte:02x}" for byte in told.encode()) if whole else quote_plus(told)
+    form = "".join(f"%{byte:02x}" for byte in encoded_note.encode()) if whole else quote_plus(encoded_note)
 
     assert len(form) <= Least().weigh(note)
 
@@ -272,13 +272,14 @@ DEEP: Any = functools.reduce(lambda inner, _: [inner], range(60), "x")
 
 
 @pytest.mark.parametrize("odd", [MappingProxyType({"a": [1]}), "\ud800", 10**18, DEEP])
-def test_the_default_weight_answers_for_everything(odd: Any) -> None:
-    """The core asks before a plug-in has looked at it: whatever a notification can hold has a weight."""
+def test_the_default_size_exists_for_every_notification(odd: Any) -> None:
+    """The core calls `weigh` before a plug-in has checked the notification, so it must work for any content."""
     note = Notification("title", "body", overrides={"least": {"own": odd}})
 
     assert Least().weigh(note) > Least().weigh(Notification("title", "body"))
 
 
-def test_a_vendors_day_begins_in_china_unless_it_says_otherwise() -> None:
-    """A daily quota ends at midnight in China: a wrong hour would hold pushes back, or ask the vendor for nothing."""
+def test_a_vendors_day_begins_at_midnight_in_china_by_default() -> None:
+    """A daily quota ends at midnight in China: with a wrong hour pushes would wait too long, or be refused by the
+    vendor."""
     assert Vendor.day_offset == 8 * 60 * 60

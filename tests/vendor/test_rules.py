@@ -1,4 +1,4 @@
-"""The format of a vendor's dated facts."""
+"""The format of `rules.toml`, the dated facts of a vendor."""
 
 from datetime import date
 
@@ -41,8 +41,8 @@ came = { kind = "ARRIVED", meaning = "it came", SEEN }
 """.replace("SEEN", 'source = "doc", seen = 2020-02-02')
 
 
-def test_a_good_file_becomes_values() -> None:
-    """Every table arrives typed, with source and date."""
+def test_a_valid_file_becomes_values() -> None:
+    """Every table becomes typed values, with source and date."""
     rules = parse_rules(GOOD)
     dialect = rules.dialects["one"]
 
@@ -56,8 +56,8 @@ def test_a_good_file_becomes_values() -> None:
     assert rules.codes["-1"].seen == date(2020, 2, 2)
 
 
-def test_a_fact_is_as_sure_as_its_source_unless_it_says_otherwise() -> None:
-    """One word on the source serves all its rows; a row that is less sure says so itself."""
+def test_a_fact_has_the_confidence_of_its_source_by_default() -> None:
+    """The confidence of the source applies to all its rows; a row may have its own."""
     categories = parse_rules(GOOD).dialects["one"].categories
     doubted = parse_rules(GOOD.replace('title = "Acme\'s document"', 'title = "A blog", confidence = "one source"'))
 
@@ -66,8 +66,8 @@ def test_a_fact_is_as_sure_as_its_source_unless_it_says_otherwise() -> None:
     assert doubted.confidence(doubted.codes["0"]) == "one source"
 
 
-def test_codes_say_what_a_host_sees() -> None:
-    """Every code has a `Reason` for the host, the special words too; only success has none."""
+def test_codes_have_the_reason_that_a_host_sees() -> None:
+    """Every code has a `Reason`, also the special words; only success has none."""
     codes = parse_rules(GOOD).codes
 
     assert codes["0"].host_reason is None
@@ -75,8 +75,8 @@ def test_codes_say_what_a_host_sees() -> None:
     assert codes["-1"].host_reason is Reason.UNAVAILABLE
 
 
-def test_a_rule_depends_on_the_fields_beside_it() -> None:
-    """Maximum and need follow the conditions, and numbers match however they are spelled."""
+def test_a_rule_depends_on_other_fields() -> None:
+    """Maximum and `required` follow the conditions, and numbers match in any spelling."""
     fields = parse_rules(GOOD).dialects["one"].fields
 
     assert [fields["text"].maximum(beside) for beside in ({}, {"style": 1}, {"style": 2}, {"style": "2"})] == [
@@ -90,7 +90,7 @@ def test_a_rule_depends_on_the_fields_beside_it() -> None:
 
 
 def test_conditions_know_booleans() -> None:
-    """TOML's `true` and Python's True are one condition."""
+    """TOML's `true` and Python's True are the same condition."""
     rule = FieldRule(kind="int", required_when=("fast=true",), source="doc", seen=date(2020, 2, 2))
 
     assert (rule.needed({"fast": True}), rule.needed({"fast": False})) == (True, False)
@@ -128,7 +128,7 @@ def test_conditions_know_booleans() -> None:
     ],
 )
 def test_every_bad_row_is_named(good: str, bad: str, sentence: str) -> None:
-    """A mistake in the file is told by its path, as a broken plug-in."""
+    """A mistake in the file is reported with its path, as a broken plug-in."""
     assert good in GOOD
 
     with pytest.raises(PluginError) as caught:
@@ -138,8 +138,8 @@ def test_every_bad_row_is_named(good: str, bad: str, sentence: str) -> None:
     assert sentence in str(caught.value)
 
 
-def test_all_mistakes_are_told_at_once() -> None:
-    """Two bad rows, two sentences."""
+def test_all_mistakes_are_reported_together() -> None:
+    """Two bad rows give two sentences."""
     text = GOOD.replace('source = "doc"', 'source = "dog"', 2)
 
     with pytest.raises(PluginError) as caught:
@@ -148,7 +148,7 @@ def test_all_mistakes_are_told_at_once() -> None:
     assert str(caught.value).count("no such source") == 2
 
 
-def test_a_package_without_rules() -> None:
-    """A plug-in without its file is broken, not a crash."""
+def test_a_package_without_rules_is_broken() -> None:
+    """A plug-in without its file is reported as broken, by its own exception."""
     with pytest.raises(PluginError, match=r"pushgateway_missing/rules\.toml: cannot be read"):
         load_rules("pushgateway_missing")

@@ -49,14 +49,14 @@ def clusters(text: str) -> list[str]:
 
 
 def test_the_two_ways_of_counting() -> None:
-    """A family is seven code points to OPPO's documents and eleven units to its SDK."""
+    """A family emoji is seven code points in OPPO's documents and eleven units in its SDK."""
     counts = len(FAMILY), utf16_units(FAMILY), len("abc"), utf16_units("abc"), utf16_units("\ud83d")
 
     assert counts == (7, 11, 3, 3, 1)
 
 
-def test_clean_keeps_what_it_may() -> None:
-    """Newline, tab, emoji joiners and bidirectional marks belong to the text; it is not even copied."""
+def test_clean_keeps_what_belongs_to_the_text() -> None:
+    """Newline, tab, emoji joiners and bidirectional marks stay; such a text is not even copied."""
     text = f"你好\n\t{FAMILY}\u202eא"
 
     assert clean(text) is text
@@ -74,13 +74,13 @@ def test_clean_keeps_what_it_may() -> None:
     ],
 )
 def test_clean_by_policy(text: str, cleaned: str) -> None:
-    """Control characters vanish, lone surrogates become U+FFFD, a divided pair becomes its character."""
+    """Control characters are removed, lone surrogates become U+FFFD, a divided pair becomes its character."""
     assert clean(text) == cleaned
 
 
 @given(ANY_TEXT)
 def test_clean_text_can_be_encoded_and_stays(text: str) -> None:
-    """What `clean` gives can be sent, and cleaning it again changes nothing."""
+    """The result of `clean` can be encoded, and cleaning it again changes nothing."""
     once = clean(text)
 
     assert once.encode("utf-8").decode("utf-8") == once
@@ -114,14 +114,14 @@ def test_clean_text_can_be_encoded_and_stays(text: str) -> None:
     ],
 )
 def test_cut_at_the_limit_and_one_over(text: str, limit: int, result: tuple[str, bool]) -> None:
-    """The limit itself is allowed; beyond it whole clusters go, with the ellipsis inside the limit."""
+    """A text at the limit is unchanged; above it whole clusters are removed, with the ellipsis inside the limit."""
     assert cut(text, limit) == result
 
 
 @given(st.one_of(ANY_TEXT, HARD_TEXT), st.integers(0, 40))
-def test_cut_keeps_every_promise(text: str, limit: int) -> None:
-    """Within the limit by both counts, a prefix of whole clusters, and as many of them as fit; inside the first cluster
-    that can be seen when nothing would be seen otherwise."""
+def test_cut_keeps_within_the_limit_and_whole_clusters(text: str, limit: int) -> None:
+    """The result is within the limit by both counts, and starts with as many whole clusters as fit; the first visible
+    cluster is divided only when nothing would be visible otherwise."""
     result, was_cut = cut(text, limit)
 
     assert len(result) <= limit
@@ -142,17 +142,17 @@ def test_cut_keeps_every_promise(text: str, limit: int) -> None:
 
 @given(ANY_TEXT, st.integers(0, 40))
 def test_fit_is_clean_then_cut(text: str, limit: int) -> None:
-    """The short way gives the same as cleaning everything first."""
+    """The combined function gives the same as cleaning everything first."""
     assert fit(text, limit) == cut(clean(text), limit)
 
 
-def test_fit_finds_text_behind_a_wall_of_control_characters() -> None:
-    """Dropped characters do not count: what comes after them still gets in."""
+def test_fit_finds_text_after_many_control_characters() -> None:
+    """Removed characters do not count: the text after them still fits."""
     assert fit("\x00" * 5000 + "hello", 10) == ("hello", False)
 
 
 class CountingText(str):
-    """Tells how much of it was ever copied out."""
+    """A text that records how much of it was ever copied."""
 
     __slots__ = ("taken",)
 
@@ -163,8 +163,8 @@ class CountingText(str):
 
 
 @pytest.mark.parametrize("unit", ["a", "你", "😀", FAMILY, "\u0301"])
-def test_a_huge_text_costs_what_its_limit_costs(unit: str) -> None:
-    """Of five million characters only a few hundred are looked at."""
+def test_a_huge_text_takes_no_longer_than_its_limit(unit: str) -> None:
+    """Of five million characters only a few hundred are read."""
     huge = CountingText(unit * (5_000_000 // len(unit)))
 
     result, was_cut = fit(huge, 50)
@@ -175,8 +175,8 @@ def test_a_huge_text_costs_what_its_limit_costs(unit: str) -> None:
 
 
 @given(ANY_TEXT)
-def test_form_quote_comes_back_exactly(text: str) -> None:
-    """What was quoted is what the other side reads, for every text that can be encoded."""
+def test_a_quoted_text_is_decoded_exactly(text: str) -> None:
+    """The other side reads what was quoted, for every text that can be encoded."""
     form = b"x=" + form_quote(text)
 
     assert parse_qsl(form.decode("ascii"), keep_blank_values=True, strict_parsing=True) == [("x", whole(text))]
@@ -184,12 +184,12 @@ def test_form_quote_comes_back_exactly(text: str) -> None:
 
 @given(st.text(st.characters(min_codepoint=32, max_codepoint=126)))
 def test_printable_ascii_is_quoted_as_the_standard_library_does(text: str) -> None:
-    """The fast way is no other way."""
+    """The fast path gives the same result."""
     assert form_quote(text) == form_quote(text.encode()) == quote_plus(text).encode()
 
 
 @given(st.dictionaries(ANY_TEXT, ANY_TEXT, max_size=5))
-def test_a_form_comes_back_exactly(fields: dict[str, str]) -> None:
+def test_a_form_is_decoded_exactly(fields: dict[str, str]) -> None:
     """Separators, signs and line breaks in names and values inject nothing."""
     expected = [(whole(name), whole(value)) for name, value in fields.items()]
 
@@ -206,8 +206,9 @@ def test_a_form_comes_back_exactly(fields: dict[str, str]) -> None:
         *("\u061c\u202e\u2066", "\u17b4\u17b5", "\U0001d159", "\U0001d173", "\ufff9\ufffb", "\u2028\u2029", "\u20e3"),
     ],
 )
-def test_what_nobody_sees_is_as_good_as_empty(nothing: str) -> None:
-    """Blanks, zero-width characters, fillers, marks without a letter, selectors, tags; beside one letter it is text."""
+def test_invisible_text_counts_as_empty(nothing: str) -> None:
+    """Blanks, zero-width characters, fillers, marks without a letter, selectors and tags are invisible; with one letter
+    it is a text."""
     assert not is_visible(nothing)
     assert from_visible(nothing) == ""
     assert is_visible(f"{nothing}a")
@@ -218,39 +219,40 @@ def test_what_nobody_sees_is_as_good_as_empty(nothing: str) -> None:
 @pytest.mark.parametrize(
     "seen", ["a", "你", ".", "…", "한", "ᄀ", "😀", FAMILY, "🇨", "\ufffd", "\u0600", "\ue000", "e\u0301"]
 )
-def test_what_is_seen_is_text(seen: str) -> None:
-    """A letter, a sign, a part of a flag, what stands for a broken character, an app's own signs."""
+def test_visible_characters_are_text(seen: str) -> None:
+    """A letter, a sign, a part of a flag, the replacement for a broken character, and an app's own signs are
+    visible."""
     assert is_visible(seen)
     assert is_visible(f"\u200b{seen}")
 
 
 @given(st.text(st.characters(exclude_categories=())))
-def test_a_text_is_seen_when_one_of_its_characters_is(text: str) -> None:
-    """Whatever stands around it, and the same from there on."""
+def test_a_text_is_visible_if_one_of_its_characters_is(text: str) -> None:
+    """This holds whatever is around that character, and also for the rest of the text from there on."""
     assert is_visible(text) == any(is_visible(letter) for letter in text) == (from_visible(text) != "")
     assert text.endswith(from_visible(text))
 
 
-def test_bytes_are_quoted_as_the_text_they_spell() -> None:
-    """What is no UTF-8 becomes U+FFFD, as in a text; nothing fails."""
+def test_bytes_are_quoted_as_their_text() -> None:
+    """Bytes that are no UTF-8 become U+FFFD, as in a text; nothing fails."""
     assert form_quote("值 &".encode()) == form_quote("值 &")
     assert unquote_plus(form_quote(b"a\xffb").decode("ascii")) == "a\ufffdb"
 
 
 @pytest.mark.parametrize("text", ['"', "\\", '"\\' * 20, "\x00", "a", "值", "😀", "😀值a\x85", "\u2028"])
-def test_no_text_takes_more_than_it_is_weighed(text: str) -> None:
-    """As JSON in a form, of clean texts."""
+def test_no_text_takes_more_bytes_than_were_counted(text: str) -> None:
+    """This holds for clean texts as JSON in a form."""
     assert len(form_quote(json.dumps(clean(text), ensure_ascii=False)[1:-1])) <= most_quoted(text)
 
 
 def test_a_short_text_is_cleaned_too() -> None:
-    """Far below its limit, which is where most texts are."""
+    """This holds far below its limit, where most texts are."""
     assert fit("a\x00b", 100) == ("ab", False)
     assert fit("a\ud800", 100) == ("a\ufffd", False)
 
 
 def test_a_long_text_is_cut_after_it_was_cleaned() -> None:
-    """What is dropped does not count, wherever it stands."""
+    """Removed characters do not count, wherever they are."""
     text = "a" + "\x00" * 500 + "b" * 3 + "\x00" * 500
 
     assert fit(text, 10) == ("abbb", False)

@@ -501,7 +501,7 @@ PLANTS = [
         "pushgateway/vendor/toolkit/items.py",
         "if effort >= CHECKPOINT_EVERY:",
         "if False:",
-        "tests/vendor/toolkit/test_items.py::test_a_long_reply_is_read_with_breaths",
+        "tests/vendor/toolkit/test_items.py::test_a_long_reply_is_read_with_checkpoints",
     ),
     SourcePlant(
         "equal by Python is equal in a reply",

@@ -1,4 +1,4 @@
-"""What a code means for a request, for one push, and for a login."""
+"""What a code of the rules means for a request, for one push, and for a login."""
 
 import json
 
@@ -24,20 +24,20 @@ def refused(code: object, status: int = 200, *, one_target: bool = False, **head
 
 
 @pytest.mark.parametrize("code", [0, "0", 200])
-def test_success_is_what_the_rows_say(code: object) -> None:
-    """Several codes may be success, as numbers or as text."""
+def test_success_is_defined_by_the_rows(code: object) -> None:
+    """Several codes may mean success, as numbers or as text."""
     assert CODES.read_accepted(reply(code)).body["id"] == "m"
 
 
 @pytest.mark.parametrize("code", [0, 200])
 def test_success_under_an_error_status_is_no_verdict(code: object) -> None:
-    """The two contradict each other: the push may have happened."""
+    """The two contradict each other: the push may have been performed."""
     with pytest.raises(NoVerdict, match="contradicts"):
         CODES.read(reply(code, 502))
 
 
 def test_a_caller_may_read_further_codes_itself() -> None:
-    """Such as that of a partial success."""
+    """For example that of a partial success."""
     assert CODES.read_accepted(reply(100), also=("100",)).code == "100"
 
 
@@ -52,43 +52,43 @@ def test_a_caller_may_read_further_codes_itself() -> None:
         (99, Refused, Reason.INVALID_NOTIFICATION, None),
     ],
 )
-def test_a_refused_request(code: int, kind: type, reason: Reason, pause: float | None) -> None:
-    """Kind, reason, the vendor's own code and words, and the pause of the row; an unknown code is permanent."""
+def test_the_refusal_of_a_request(code: int, kind: type, reason: Reason, pause: float | None) -> None:
+    """It has kind, reason, the vendor's code and message, and the pause of the row; an unknown code is permanent."""
     found = refused(code)
 
     assert (type(found), found.reason, found.retry_after) == (kind, reason, pause)
     assert (found.code, found.message, found.about) == (str(code), "words", "")
 
 
-def test_the_pause_of_the_reply_goes_before_the_rows() -> None:
-    """The vendor knows better than the row; where waiting does not help there is none."""
+def test_the_pause_of_the_reply_overrides_that_of_the_row() -> None:
+    """The vendor knows better than the row; if waiting does not help there is no pause."""
     assert refused(13, 429, retry_after="5").retry_after == 5.0
     assert refused(40, retry_after="5").retry_after is None
 
 
 @pytest.mark.parametrize("code", [100, 101])
-def test_a_code_about_an_unnamed_target_retires_nobody(code: int) -> None:
-    """It says of none which one it is: the core asks in smaller requests."""
+def test_a_code_about_an_unnamed_target_retires_no_token(code: int) -> None:
+    """It does not say which target it is about, so the core sends smaller requests to find out."""
     found = refused(code)
 
     assert (found.reason, found.about) == (Reason.INVALID_NOTIFICATION, "target")
     assert "does not name the target" in found.detail
 
 
-def test_a_code_about_the_only_target_is_about_that_one() -> None:
-    """A call that names one token alone."""
+def test_a_code_about_the_only_target_is_about_that_target() -> None:
+    """This holds for a call that names one token alone."""
     assert refused(100, one_target=True).reason is Reason.UNREGISTERED
 
 
 def test_an_unknown_code_of_a_broken_server_is_no_verdict() -> None:
-    """HTTP 5xx with a code that no row has."""
+    """HTTP 5xx with a code that has no row."""
     with pytest.raises(NoVerdict, match="HTTP 500 with the unknown code 99"):
         CODES.read_accepted(reply(99, 500))
 
 
 @pytest.mark.parametrize("code", [11, 40, 99, 14])
 def test_a_refused_login_is_about_the_credentials(code: int) -> None:
-    """Neither a notification's fault nor a reason to log in again."""
+    """It is neither about a notification nor a reason to log in again."""
     response = reply(code)
     found = CODES.login_refusal(CODES.read(response), response)
 
@@ -96,8 +96,8 @@ def test_a_refused_login_is_about_the_credentials(code: int) -> None:
     assert (type(found), found.reason, found.code) == (Refused, Reason.CREDENTIALS, str(code))
 
 
-def test_a_clock_that_is_wrong_at_the_login_stays_one() -> None:
-    """The core learns the offset and repeats."""
+def test_a_clock_skew_at_the_login_stays_a_clock_skew() -> None:
+    """The core learns the offset and repeats the login."""
     response = reply(12)
 
     assert isinstance(CODES.login_refusal(CODES.read(response), response), ClockSkew)
@@ -108,8 +108,8 @@ def only(code: object, status: int = 200) -> object:
     return CODES.only_push_refused(PUSH, CODES.read(response), response, ("title",))
 
 
-def test_the_only_push_of_a_request() -> None:
-    """A code about a target, or a repeated id, is about it."""
+def test_a_code_about_the_only_push_of_a_request() -> None:
+    """A code about a target, or about a repeated id, is about that push."""
     dead, again = only(100), only(32)
 
     assert getattr(dead, "reason", None) is Reason.UNREGISTERED
@@ -118,14 +118,15 @@ def test_the_only_push_of_a_request() -> None:
 
 
 @pytest.mark.parametrize("code", [13, 14, 40, 99])
-def test_a_code_about_the_request_is_raised_for_one_push_too(code: int) -> None:
-    """It is not that push's fault alone, and the core slows down or stops."""
+def test_a_code_about_the_request_is_raised_for_a_single_push_too(code: int) -> None:
+    """It is not about that push alone, and the core slows down or stops."""
     with pytest.raises(Refused):
         only(code)
 
 
-def test_a_rejected_push_says_what_and_why() -> None:
-    """Code, words and the sentence of the row; an unknown code is the notification's fault, never the token's."""
+def test_a_rejected_push_has_code_message_and_reason() -> None:
+    """It has code, message and the sentence of the row; an unknown code is about the notification, never about the
+    token."""
     dead, unknown = CODES.rejected(PUSH, "100", "gone", message_id="m"), CODES.rejected(PUSH, "99")
 
     assert (dead.reason, dead.message_id) == (Reason.UNREGISTERED, "m")

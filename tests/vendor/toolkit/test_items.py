@@ -1,4 +1,4 @@
-"""Replies with an item for each push: matched by token, whatever their order, number and shape."""
+"""Replies with an item for each push: items are matched by token, whatever their order, number and shape."""
 
 import json
 from typing import Any
@@ -17,18 +17,18 @@ SENT = pushes("t1", "t2", "t3")
 
 
 def read(items: Any, sent: Any = None, body: bytes = b"", **headers: str) -> tuple[list[Outcome], int]:
-    """The outcomes, and how often it breathed."""
+    """The outcomes, and the number of checkpoints."""
     batch = SENT if sent is None else sent
     content = body or json.dumps({"code": 0, "list": items}).encode()
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     reading = ITEMS.outcomes(Response(200, named, content), items, Batch.of(batch), [()] * len(batch))
-    breaths = 0
+    checkpoints = 0
     while True:
         try:
             next(reading)
-            breaths += 1
+            checkpoints += 1
         except StopIteration as ended:
-            return ended.value, breaths
+            return ended.value, checkpoints
 
 
 def accepted(*tokens: str) -> list[dict[str, Any]]:
@@ -51,8 +51,8 @@ def test_items_may_come_in_any_order(order: tuple[str, ...]) -> None:
     assert [one.push_token.token for one in outcomes] == ["t1", "t2", "t3"]
 
 
-def test_who_is_not_named_has_no_verdict() -> None:
-    """A missing item says nothing; one of nobody's token changes nothing."""
+def test_a_push_without_an_item_has_no_verdict() -> None:
+    """A missing item proves nothing; an item with an unknown token changes nothing."""
     outcomes, _ = read(accepted("t1", "stranger", "t3"))
 
     assert ends(outcomes) == [ALL[0], ("unknown", None), ALL[2]]
@@ -60,15 +60,15 @@ def test_who_is_not_named_has_no_verdict() -> None:
 
 
 @pytest.mark.parametrize("items", [None, "x", {"to": "t1"}, []])
-def test_a_reply_without_items_says_nothing(items: object) -> None:
-    """What is no list accepts nobody."""
+def test_a_reply_without_items_is_no_verdict(items: object) -> None:
+    """A value that is no list accepts no push."""
     outcomes, _ = read(items)
 
     assert [one.status for one in outcomes] == [Status.UNKNOWN] * 3
 
 
-def test_a_refused_item_is_that_pushs_outcome() -> None:
-    """Its code by the row, its words, its id, and the pause of the reply."""
+def test_a_refused_item_is_the_outcome_of_its_push() -> None:
+    """It has the reason of the row, the item's message and id, and the pause of the reply."""
     refused = {"to": "t2", "code_of_one": 13, "why": "slow", "msg_id": "m"}
     outcomes, _ = read([*accepted("t1"), refused, {"to": "t3", "code_of_one": "0", "id": 7}], retry_after="9")
 
@@ -80,7 +80,7 @@ def test_a_refused_item_is_that_pushs_outcome() -> None:
 
 @pytest.mark.parametrize("code", [True, 1.5, "x", []])
 def test_a_code_that_cannot_be_read_is_no_verdict(code: object) -> None:
-    """Neither accepted nor refused."""
+    """The push is neither accepted nor refused."""
     outcomes, _ = read([*accepted("t1", "t3"), {"to": "t2", "code_of_one": code}])
 
     assert outcomes[1].status is Status.UNKNOWN
@@ -88,7 +88,7 @@ def test_a_code_that_cannot_be_read_is_no_verdict(code: object) -> None:
 
 @pytest.mark.parametrize("last", [True, False])
 def test_of_two_items_for_one_token_the_worse_counts(last: bool) -> None:
-    """Refused goes before unreadable, unreadable before accepted, in any order."""
+    """Refused comes before unreadable, unreadable before accepted, in any order."""
     dead, odd = {"to": "t2", "code_of_one": 100}, {"to": "t1", "code_of_one": "x"}
     items = [*accepted("t1", "t2", "t3"), dead, odd]
     outcomes, _ = read(items if last else items[::-1])
@@ -97,7 +97,7 @@ def test_of_two_items_for_one_token_the_worse_counts(last: bool) -> None:
 
 
 def test_places_count_only_where_no_item_has_a_token() -> None:
-    """As many nameless items as pushes, and nothing else beside them."""
+    """There must be as many items without a token as pushes, and no others."""
     nameless: list[Any] = [{"id": "a"}, {"code_of_one": 100}, {"id": "c"}]
 
     assert [one.status.value for one in read(nameless)[0]] == ["accepted", "rejected", "accepted"]
@@ -117,13 +117,13 @@ def test_places_count_only_where_no_item_has_a_token() -> None:
     ],
 )
 def test_a_reply_that_names_one_thing_twice_is_no_verdict(body: bytes) -> None:
-    """Python keeps the last; which one the vendor meant nobody knows."""
+    """Python keeps the last value; which one the vendor meant is not known."""
     with pytest.raises(NoVerdict, match="twice and differently"):
         read(json.loads(body)["list"], body=body)
 
 
-def test_a_long_reply_is_read_with_breaths() -> None:
-    """One after the JSON, and one for each so many items that were not simply accepted."""
+def test_a_long_reply_is_read_with_checkpoints() -> None:
+    """There is one after the JSON, and one for each so many items that were not simply accepted."""
     many = pushes(*(f"t{number}" for number in range(2 * CHECKPOINT_EVERY + 1)))
     dead = [{"to": push.push_token.token, "code_of_one": 100} for push in many]
 

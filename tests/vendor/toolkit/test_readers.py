@@ -1,4 +1,4 @@
-"""Values out of replies: what is clearly the wanted value is read, anything else is None."""
+"""Reading values of replies: a value that is clearly the wanted one is read, anything else is None."""
 
 from typing import Any
 
@@ -27,13 +27,13 @@ def test_ids_are_printable_and_bounded(value: object, read: str | None) -> None:
 
 
 @pytest.mark.parametrize("value", [None, True, 1.0, b"m", ["m"], 10**200])
-def test_what_is_no_id(value: object) -> None:
-    """A truth value is no number, and an endless number no id."""
+def test_invalid_ids_are_none(value: object) -> None:
+    """A boolean is no number, and an endless number no id."""
     assert identifier(value) is None
 
 
 def test_the_first_readable_id_counts() -> None:
-    """The names are tried in their order; an unreadable one is passed over, and a list has none."""
+    """The names are tried in their order; an unreadable one is skipped, and a list has none."""
     assert first_identifier({"a": "", "b": "x", "c": "y"}, ("a", "b", "c")) == "x"
     assert first_identifier(["x"], ("a",)) is None
 
@@ -43,12 +43,12 @@ def test_the_first_readable_id_counts() -> None:
     [(None, []), ("a;b , c", ["a", "b", "c"]), (" a ", ["a"]), (["a", "b,c"], ["a", "b,c"]), ([1], None), (5, None)],
 )
 def test_lists_may_be_joined_texts(value: object, read: list[str] | None) -> None:
-    """A list stays as it is; a text is cut at separators with blanks around them; anything else is none."""
+    """A list is unchanged; a text is cut at separators with blanks around them; anything else is None."""
     assert texts(value) == read
 
 
-def test_separators_are_the_callers() -> None:
-    """A character that separates nothing here stays in its text."""
+def test_the_caller_sets_the_separators() -> None:
+    """A character that is no separator here stays in its text."""
     assert texts("a;b,c", ",") == ["a;b", "c"]
     assert texts("a|b-c", "|-") == ["a", "b", "c"]
 
@@ -57,14 +57,14 @@ def test_separators_are_the_callers() -> None:
     ("value", "read"),
     [(0, 0), ("12", 12), (10**15 - 1, 10**15 - 1), (10**15, None), ("9" * 16, None), (-1, None), (True, None)],
 )
-def test_counts(value: object, read: int | None) -> None:
-    """From 0 to below 10**15, as a number or as its digits."""
+def test_counts_are_whole_numbers_within_limits(value: object, read: int | None) -> None:
+    """They are from 0 to below 10**15, as a number or as its digits."""
     assert count(value) == read
 
 
 @pytest.mark.parametrize("value", ["-1", "1.5", "", "１２", 1.0, None])
-def test_what_is_no_count(value: object) -> None:
-    """Neither a sign, nor a fraction, nor digits of another script."""
+def test_invalid_counts_are_none(value: object) -> None:
+    """Neither a sign, nor a fraction, nor digits of another script are accepted."""
     assert count(value) is None
 
 
@@ -77,13 +77,13 @@ def test_times_are_milliseconds(value: object, read: float | None) -> None:
 
 
 def test_a_time_has_a_limit() -> None:
-    """The caller says from which moment on a time is none."""
+    """The caller gives the latest moment that is accepted."""
     assert epoch_seconds(999, below=1000) == 0.999
     assert epoch_seconds("1000", below=1000) is None
 
 
 def test_messages_are_cut() -> None:
-    """At 200 units, with an ellipsis; what is no text is none."""
+    """They are cut at 200 units, with an ellipsis; a value that is no text is None."""
     assert short("x" * 200) == "x" * 200
     assert len(short("x" * 201) or "") == 200
     assert short(5) is None
@@ -102,7 +102,7 @@ def test_messages_are_cut() -> None:
     ],
 )
 def test_data_may_be_text(body: dict[str, Any], read: object) -> None:
-    """The first name that is not null counts; JSON as text is read, another text stays."""
+    """The first name that is not null counts; JSON as text is parsed, other text stays."""
     assert data_of(body, ("data", "value")) == read
 
 
@@ -119,8 +119,8 @@ def check(content: str) -> None:
         '{"data": "{\\"token\\": 1, \\"token\\": 2}"}',
     ],
 )
-def test_one_thing_named_twice_is_no_verdict(content: str) -> None:
-    """Wherever it stands, in JSON as text too; 1 and true are different."""
+def test_a_contradictory_repeated_key_is_no_verdict(content: str) -> None:
+    """This holds wherever it is, also in JSON as text; 1 and true are different."""
     with pytest.raises(NoVerdict, match="twice and differently"):
         check(content)
 
@@ -128,8 +128,8 @@ def test_one_thing_named_twice_is_no_verdict(content: str) -> None:
 @pytest.mark.parametrize(
     "content", ['{"code": 0, "code": 0}', '{"other": 0, "other": 1}', '{"data": "sentence"}', "no JSON", "\ufeff{}"]
 )
-def test_what_contradicts_nothing_passes(content: str) -> None:
-    """The same twice, a name that decides nothing, and text that is no JSON."""
+def test_a_harmless_repeated_key_is_accepted(content: str) -> None:
+    """The same value twice, a key that decides nothing, and text that is no JSON."""
     check(content)
 
     assert data_of({}, ()) is None

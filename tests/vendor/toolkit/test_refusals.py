@@ -13,8 +13,8 @@ def dialect(*fields: str) -> Dialect:
     return Dialect(title="", fields=dict.fromkeys(fields), **made)  # type: ignore[arg-type]
 
 
-def test_a_refusal_names_the_hosts_word() -> None:
-    """The host's word, then what would be right."""
+def test_a_refusal_names_the_field_of_the_host() -> None:
+    """It names the field as the host knows it, then what would be right."""
     assert (invalid("ttl", "is odd").reason, invalid("ttl", "is odd").detail) == (
         Reason.INVALID_NOTIFICATION,
         "ttl: is odd",
@@ -23,7 +23,7 @@ def test_a_refusal_names_the_hosts_word() -> None:
 
 
 def test_a_missing_field_names_the_dialect_that_has_it() -> None:
-    """By the setting that the host would change."""
+    """It is named by the setting that the host would change."""
     old, new = dialect("title"), dialect("title", "badge")
     rules = Rules(brand="x", sources={}, dialects={"old": old, "new": new}, codes={})
 

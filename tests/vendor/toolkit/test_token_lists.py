@@ -1,4 +1,4 @@
-"""Replies that list who was refused: the others were accepted, unless the list cannot be relied on."""
+"""Replies that list the refused tokens: the others were accepted, unless the list is incomplete."""
 
 from typing import Any
 
@@ -16,8 +16,8 @@ def ends(lists: Any, **more: Any) -> list[str]:
     return [one.status.value for one in listed_outcomes(CodeTable(ROWS), SENT, lists, **more)]
 
 
-def test_who_is_listed_is_refused_and_nobody_else() -> None:
-    """By the code of its list, with the id of the request and the fields that were cut."""
+def test_listed_tokens_are_refused_and_no_others() -> None:
+    """Each is refused by the code of its list, with the id of the request and the fields that were cut."""
     outcomes = listed_outcomes(
         CodeTable(ROWS), SENT, {"100": ["t2"], "13": ["t3"]}, message_id="m", pause=5.0, truncated=[("title",), (), ()]
     )
@@ -28,22 +28,22 @@ def test_who_is_listed_is_refused_and_nobody_else() -> None:
     assert outcomes[2].retry_after == 5.0
 
 
-def test_a_copy_refuses_nothing() -> None:
-    """A token named twice in the request: the first counts."""
+def test_a_repeated_token_has_the_outcome_of_the_first() -> None:
+    """If a token is given twice in the request, the first counts."""
     assert ends({"104": ["t1"]}) == ["accepted"] * 3
 
 
 @pytest.mark.parametrize("more", [{"readable": False}, {"failures": 2}])
-def test_a_list_that_says_too_little_leaves_no_verdict(more: dict[str, Any]) -> None:
-    """An unreadable reply, or more failures than names: each unlisted push may be one of them."""
+def test_an_incomplete_list_is_no_verdict(more: dict[str, Any]) -> None:
+    """The reply is unreadable, or has more failures than names: each unlisted push may be one of them."""
     assert ends({"100": ["t2"]}, **more) == ["unknown", "rejected", "unknown"]
 
 
-def test_an_unreadable_list_leaves_no_verdict() -> None:
+def test_an_unreadable_list_is_no_verdict() -> None:
     """None stands for a list that could not be read."""
     assert ends({"100": ["t2"], "13": None}) == ["unknown", "rejected", "unknown"]
 
 
-def test_as_many_failures_as_names_are_all_of_them() -> None:
-    """At the limit the list is complete."""
+def test_as_many_failures_as_names_is_a_complete_list() -> None:
+    """At this limit the list is complete."""
     assert ends({"100": ["t2"]}, failures=1) == ["accepted", "rejected", "accepted"]
