@@ -13,9 +13,21 @@ import pytest
 CHECKED = (
     "benchmarks",
     "docs",
+    "examples",
+    "plugins",
+    "tests/certificates",
+    "tests/cli",
+    "tests/engine",
+    "tests/gateway",
     "tests/guards",
+    "tests/model",
+    "tests/observe",
+    "tests/receipts",
+    "tests/sandbox",
     "tests/scenarios",
     "tests/support",
+    "tests/sync",
+    "tests/testing",
     "tests/typing",
 )
 """Folders without a retired word. In the end: pushgateway, plugins, tests, benchmarks, docs, examples."""

@@ -1,11 +1,14 @@
 """Faults planted in the text of sources: each makes the test fail that is named for it.
 
-`tests/scenarios/planted.md` lists them. Faults that the simulation must find are in `test_planted.py`.
+`tests/scenarios/planted.md` lists them. Faults that the simulation must find are in `test_planted.py`. The edits of the
+broken plug-ins (`tests/support/broken`) are checked here too, because they also quote texts of sources.
 """
 
 from pathlib import Path
 
 import pytest
+from broken.copies import Broken, edited
+from broken.listing import BROKEN
 from planted.listing import SOURCE_PLANTS
 from planted.source_plant import ROOT, SourcePlant
 
@@ -17,6 +20,12 @@ def test_a_plant_fits_its_source(plant: SourcePlant) -> None:
 
     assert plant.planted() != (ROOT / plant.source).read_text("utf-8")
     assert name.partition("[")[0] in (ROOT / path).read_text("utf-8")
+
+
+@pytest.mark.parametrize("broken", BROKEN, ids=lambda broken: broken.name)
+def test_a_broken_plug_in_fits_its_source(broken: Broken) -> None:
+    """Each text that the broken copy replaces occurs exactly once in the plug-in, and the copy differs from it."""
+    assert edited(broken.edits, broken.base) != broken.base.read()
 
 
 @pytest.mark.days

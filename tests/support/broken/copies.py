@@ -197,13 +197,18 @@ def installed(folder: Path, edits: tuple[Edit, ...] = (), base: Base = ACME) -> 
                 del sys.modules[name]
 
 
-def _lay_down(folder: Path, package: str, edits: tuple[Edit, ...], base: Base) -> None:
+def edited(edits: tuple[Edit, ...], base: Base) -> dict[str, str]:
+    """The files of a plug-in with these edits. Raises `LookupError` unless each old text occurs exactly once."""
     texts = base.read()
     for edit in edits:
         if texts[edit.file].count(edit.old) != 1:
             raise LookupError(f"{edit.file} has {texts[edit.file].count(edit.old)} times: {edit.old}")
         texts[edit.file] = texts[edit.file].replace(edit.old, edit.new)
-    texts = {name: text.replace(base.package, package) for name, text in texts.items()}
+    return texts
+
+
+def _lay_down(folder: Path, package: str, edits: tuple[Edit, ...], base: Base) -> None:
+    texts = {name: text.replace(base.package, package) for name, text in edited(edits, base).items()}
     groups = tomllib.loads(texts.pop("pyproject.toml"))["project"]["entry-points"]
     points = "".join(
         f"[{group}]\n" + "".join(f"{name} = {value}\n" for name, value in entries.items())
@@ -221,8 +226,8 @@ def _lay_down(folder: Path, package: str, edits: tuple[Edit, ...], base: Base) -
 def _kit(package: str, base: Base) -> type[PluginConformance]:
     vendor_class = getattr(importlib.import_module(package), base.vendor)
     sandbox = getattr(importlib.import_module(f"{package}.sandbox"), base.sandbox)
-    said = dict(base.kit)
-    more = said.pop("options", {})
+    attributes = dict(base.kit)
+    more = attributes.pop("options", {})
 
     class Kit(PluginConformance):
         """The plug-in's own test class, for the copy."""
@@ -232,6 +237,6 @@ def _kit(package: str, base: Base) -> type[PluginConformance]:
         def make_sandbox(self, **options: Any) -> Any:
             return sandbox(**more, **options)
 
-    for name, value in said.items():
+    for name, value in attributes.items():
         setattr(Kit, name, value)
     return Kit
