@@ -6,7 +6,7 @@ from typing import Any
 
 import attrs
 import pytest
-from operations_vendor import SECRET, Clerk, ClerkServer, clerks, sealed
+from operations_vendor import SECRET, OperationsServer, OperationsVendor, operations_gateway, receipt_certificate
 from toy_vendor import Toy, certificate, note
 
 from pushgateway import Certificate, ConfigError, FieldError, PushToken, Secret, load_config
@@ -88,7 +88,7 @@ def test_a_vendor_without_receipts_cannot_be_asked_for_them() -> None:
     with pytest.raises(ConfigError, match=r"certificates\['7005'\].receipt_url: toy posts no receipts; leave it out"):
         load_vendors([made()], Plugins({"toy": Toy}))
 
-    assert load_vendors([made()], Plugins({"toy": Clerk}))
+    assert load_vendors([made()], Plugins({"toy": OperationsVendor}))
 
 
 TOML = """
@@ -104,7 +104,7 @@ def read(folder: Path, secret: str, **environ: str) -> Certificate:
     path = folder / "pushgateway.toml"
     path.write_text(TOML.format(secret=secret))
     (folder / "receipts").write_text(f"{SECRET}\n")
-    (only,) = load_config(path, environ={"URL": URL, **environ}, vendors={"toy": Clerk}).certificates
+    (only,) = load_config(path, environ={"URL": URL, **environ}, vendors={"toy": OperationsVendor}).certificates
     return only
 
 
@@ -135,12 +135,14 @@ def test_a_source_that_fails_is_one_problem(tmp_path: Path) -> None:
 def test_url_and_parameter_count_towards_the_size_of_a_request(receipts: bool, batches: int) -> None:
     """The bytes of receipt URL and parameter are counted beside token and dedupe id, so that a request keeps within its
     size."""
-    server = ClerkServer()
-    fits = 2 * (Clerk.weigh(Clerk(secret=Secret("x")), note()) + 6 + 6 * 32) + 10
+    server = OperationsServer()
+    fits = 2 * (OperationsVendor.weigh(OperationsVendor(secret=Secret("x")), note()) + 6 + 6 * 32) + 10
     settings = {"max_bytes": fits}
 
     async def main() -> None:
-        async with clerks(server, sealed(**settings) if receipts else certificate(**settings)) as g:
+        async with operations_gateway(
+            server, receipt_certificate(**settings) if receipts else certificate(**settings)
+        ) as g:
             await g.multicast([PushToken(1, "a"), PushToken(1, "b")], note())
 
     run_virtual(main())

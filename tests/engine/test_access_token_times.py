@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from login_server import DAY, EPOCH, KEY, Office, busy, every_order, fresh, now, tried, wrong_key
+from login_server import DAY, EPOCH, KEY, LoginServer, busy, every_order, fresh, now, tried, wrong_key
 
 from pushgateway.engine.session.access_tokens import AccessTokens
 from pushgateway.model.errors import PushgatewayError
@@ -27,14 +27,14 @@ def test_a_life_is_counted_from_the_vendors_creation_time(age: float) -> None:
     """A token that is already 23 hours old ends in one hour: the next login is before that end, not after it."""
 
     async def main() -> list[float]:
-        tokens, office = fresh(), Office(takes=0.0)
-        office.gives = lambda: AccessToken(
-            f"a{len(office.times)}", DAY, created_at=EPOCH - (age if len(office.times) == 1 else -now())
+        tokens, login_server = fresh(), LoginServer(takes=0.0)
+        login_server.gives = lambda: AccessToken(
+            f"a{len(login_server.times)}", DAY, created_at=EPOCH - (age if len(login_server.times) == 1 else -now())
         )
-        while len(office.times) < 2:
-            await tokens.get(KEY, office)
+        while len(login_server.times) < 2:
+            await tokens.get(KEY, login_server)
             await asyncio.sleep(10.0)
-        return office.times
+        return login_server.times
 
     began, again = run_virtual(main())
 
@@ -60,13 +60,13 @@ def test_an_odd_creation_time_causes_no_series_of_logins(
     lifetime is kept; zero, negative and NaN count as a minute."""
 
     async def main() -> list[int]:
-        tokens, office = fresh(), Office(takes=0.0)
-        office.gives = lambda: AccessToken(f"a{len(office.times)}", lifetime, created_at)
+        tokens, login_server = fresh(), LoginServer(takes=0.0)
+        login_server.gives = lambda: AccessToken(f"a{len(login_server.times)}", lifetime, created_at)
         values = []
-        await tokens.get(KEY, office)
+        await tokens.get(KEY, login_server)
         for moment in (serves - 0.001, serves):
             await asyncio.sleep(moment - now())
-            values.append((await tokens.get(KEY, office)).value)
+            values.append((await tokens.get(KEY, login_server)).value)
         await asyncio.sleep(0.1)
         return [int(value[1:]) for value in values]
 
@@ -82,16 +82,16 @@ def test_a_token_is_renewed_early_and_once(seed: int | None) -> None:
     a thousand callers cause one login."""
 
     async def main() -> tuple[list[float], list[float], set[str]]:
-        tokens, office = fresh(), Office(takes=10.0)
-        await tokens.get(KEY, office)
+        tokens, login_server = fresh(), LoginServer(takes=10.0)
+        await tokens.get(KEY, login_server)
         born, waits, values = now(), [], set()
         while now() < born + DAY + 200:
             before = now()
-            got = await asyncio.gather(*(tokens.get(KEY, office) for _ in range(10)))
+            got = await asyncio.gather(*(tokens.get(KEY, login_server) for _ in range(10)))
             values |= {token.value for token in got}
             waits.append(now() - before)
             await asyncio.sleep(120.0)
-        return office.times, waits, values
+        return login_server.times, waits, values
 
     times, waits, values = run_virtual(main(), seed=seed)
 
@@ -105,20 +105,20 @@ def test_a_token_that_does_not_change_causes_few_logins() -> None:
     """A vendor that returns the same token all day: a handful of logins, no moment without a token, then a new one."""
 
     async def main() -> tuple[list[float], float]:
-        tokens, office = fresh(), Office(takes=0.2)
+        tokens, login_server = fresh(), LoginServer(takes=0.2)
 
         def daily() -> AccessToken:
             day = int(now() // DAY)
             return AccessToken(f"day-{day}", DAY, created_at=EPOCH + day * DAY)
 
-        office.gives = daily
+        login_server.gives = daily
         oldest = 0.0
-        await tokens.get(KEY, office)
+        await tokens.get(KEY, login_server)
         while now() < 2 * DAY:
-            used = await tokens.get(KEY, office)
+            used = await tokens.get(KEY, login_server)
             oldest = max(oldest, now() - int(used.value[4:]) * DAY)
             await asyncio.sleep(20.0)
-        return office.times, oldest
+        return login_server.times, oldest
 
     times, oldest = run_virtual(main())
 
@@ -133,11 +133,11 @@ def test_processes_do_not_renew_at_the_same_minute() -> None:
     async def renewal(rng: random.Random) -> float:
         loop = asyncio.get_running_loop()
         tokens = AccessTokens(wall=loop_wall_clock(EPOCH), monotonic=loop.time, rng=rng)
-        office = Office(takes=0.0)
-        while len(office.times) < 2:
-            await tokens.get(KEY, office)
+        login_server = LoginServer(takes=0.0)
+        while len(login_server.times) < 2:
+            await tokens.get(KEY, login_server)
             await asyncio.sleep(300.0)
-        return office.times[1]
+        return login_server.times[1]
 
     moments = sorted(run_virtual(renewal(random.Random(node))) for node in range(20))
 
@@ -150,13 +150,13 @@ def test_a_refused_key_is_not_asked_for_again_for_five_minutes(seed: int | None)
     """A thousand sends later it is still one login; the second takes place after 300 seconds and not before (A11)."""
 
     async def main() -> tuple[list[Any], list[float]]:
-        tokens, office = fresh(), Office(takes=0.0)
-        office.fails = wrong_key
-        said = [await tried(tokens.get(KEY, office)) for _ in range(1000)]
+        tokens, login_server = fresh(), LoginServer(takes=0.0)
+        login_server.fails = wrong_key
+        said = [await tried(tokens.get(KEY, login_server)) for _ in range(1000)]
         for moment in (299.9, 300.0):
             await asyncio.sleep(moment - now())
-            said += await asyncio.gather(*(tried(tokens.get(KEY, office)) for _ in range(10)))
-        return said, office.times
+            said += await asyncio.gather(*(tried(tokens.get(KEY, login_server)) for _ in range(10)))
+        return said, login_server.times
 
     said, times = run_virtual(main(), seed=seed)
 
@@ -169,14 +169,14 @@ def test_a_refused_key_is_not_asked_for_while_the_old_token_serves_either() -> N
     """A refused login in the background is followed by the same pause, and the old token is used until its end."""
 
     async def main() -> tuple[list[float], set[str]]:
-        tokens, office = fresh(), Office(takes=0.0, lifetime=10_000.0)
-        await tokens.get(KEY, office)
-        office.fails = wrong_key
+        tokens, login_server = fresh(), LoginServer(takes=0.0, lifetime=10_000.0)
+        await tokens.get(KEY, login_server)
+        login_server.fails = wrong_key
         values = set()
         while now() < 9_999:
-            values.add((await tokens.get(KEY, office)).value)
+            values.add((await tokens.get(KEY, login_server)).value)
             await asyncio.sleep(3.0)
-        return office.times, values
+        return login_server.times, values
 
     times, values = run_virtual(main())
 
@@ -189,14 +189,14 @@ def test_a_renewal_that_fails_is_repeated_once_a_minute_at_most() -> None:
     """The old token is still valid, so nobody waits, no send fails, and the vendor gets few logins."""
 
     async def main() -> tuple[list[float], set[str]]:
-        tokens, office = fresh(), Office(takes=0.0, lifetime=10_000.0)
-        await tokens.get(KEY, office)
-        office.fails = lambda: NoVerdict("silence")
+        tokens, login_server = fresh(), LoginServer(takes=0.0, lifetime=10_000.0)
+        await tokens.get(KEY, login_server)
+        login_server.fails = lambda: NoVerdict("silence")
         values = set()
         while now() < 9_999:
-            values.add((await tokens.get(KEY, office)).value)
+            values.add((await tokens.get(KEY, login_server)).value)
             await asyncio.sleep(0.5 if now() > 7_999 else 100.0)
-        return office.times, values
+        return login_server.times, values
 
     times, values = run_virtual(main())
 
@@ -210,20 +210,20 @@ def test_a_login_that_fails_is_tried_with_growing_pauses(failure: Callable[[], P
     """The pauses grow from half a second to 15 seconds and not further; the first success resets them (A5)."""
 
     async def main() -> tuple[list[float], float]:
-        tokens, office = fresh(), Office(takes=0.0)
-        office.fails = failure
+        tokens, login_server = fresh(), LoginServer(takes=0.0)
+        login_server.fails = failure
         while now() < 400:
-            assert isinstance(await tried(tokens.get(KEY, office)), Refused | NoVerdict)
+            assert isinstance(await tried(tokens.get(KEY, login_server)), Refused | NoVerdict)
             await asyncio.sleep(0.05)
-        failed = list(office.times)
-        office.fails = lambda: None
+        failed = list(login_server.times)
+        login_server.fails = lambda: None
         await asyncio.sleep(60)
-        tokens.forget(KEY, await tokens.get(KEY, office))
-        office.fails = failure
+        tokens.forget(KEY, await tokens.get(KEY, login_server))
+        login_server.fails = failure
         again = now()
-        await tried(tokens.get(KEY, office))
-        while len(office.times) < len(failed) + 3:
-            await tried(tokens.get(KEY, office))
+        await tried(tokens.get(KEY, login_server))
+        while len(login_server.times) < len(failed) + 3:
+            await tried(tokens.get(KEY, login_server))
             await asyncio.sleep(0.05)
         return failed, now() - again
 
@@ -241,12 +241,12 @@ def test_a_vendors_pause_after_a_login_is_kept() -> None:
     before."""
 
     async def main() -> list[float]:
-        tokens, office = fresh(), Office(takes=0.0)
-        office.fails = lambda: Refused(Reason.RATE_LIMITED, "13", retry_after=120.0)
+        tokens, login_server = fresh(), LoginServer(takes=0.0)
+        login_server.fails = lambda: Refused(Reason.RATE_LIMITED, "13", retry_after=120.0)
         for moment in (0.0, 119.9, 120.0):
             await asyncio.sleep(moment - now())
-            await tried(tokens.get(KEY, office))
-        return office.times
+            await tried(tokens.get(KEY, login_server))
+        return login_server.times
 
     assert run_virtual(main()) == [0.0, 120.0]
 
@@ -258,13 +258,13 @@ def test_another_user_of_the_same_key_is_noticed(apart: float, guarded: bool, ca
     caplog.set_level(logging.WARNING)
 
     async def main() -> list[Any]:
-        tokens, office = fresh(), Office(takes=0.0)
+        tokens, login_server = fresh(), LoginServer(takes=0.0)
         said: list[Any] = []
         for _ in range(4):
-            tokens.forget(KEY, await tokens.get(KEY, office))
-            said.append(await tried(tokens.get(("other", "cn"), office)))
+            tokens.forget(KEY, await tokens.get(KEY, login_server))
+            said.append(await tried(tokens.get(("other", "cn"), login_server)))
             await asyncio.sleep(apart)
-        return [type(answer) for answer in [*said, await tried(tokens.get(KEY, office))]]
+        return [type(answer) for answer in [*said, await tried(tokens.get(KEY, login_server))]]
 
     kinds = run_virtual(main())
 
@@ -277,15 +277,15 @@ def test_two_processes_with_one_key_do_not_log_each_other_out_for_ever(seed: int
     """If every token is refused at once, the logins slow down to one a minute and do not stop (A7)."""
 
     async def main() -> tuple[list[float], set[Reason]]:
-        tokens, office, reasons = fresh(), Office(takes=0.0), set()
+        tokens, login_server, reasons = fresh(), LoginServer(takes=0.0), set()
         while now() < 1800:
-            got = await tried(tokens.get(KEY, office))
+            got = await tried(tokens.get(KEY, login_server))
             if isinstance(got, AccessToken):
                 tokens.forget(KEY, got)
             elif isinstance(got, Refused):
                 reasons.add(got.reason)
             await asyncio.sleep(0.5)
-        return office.times, reasons
+        return login_server.times, reasons
 
     times, reasons = run_virtual(main(), seed=seed)
 

@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Any
 
 import pytest
-from login_server import DAY, EPOCH, KEY, Office, busy, every_order, fresh, now, tried, wrong_key
+from login_server import DAY, EPOCH, KEY, LoginServer, busy, every_order, fresh, now, tried, wrong_key
 
 from pushgateway.engine.session.access_tokens import AccessTokens
 from pushgateway.model.reason import Reason
@@ -26,10 +26,10 @@ def test_ten_thousand_cold_sends_make_one_login(seed: int | None) -> None:
     """All callers wait for the same login and get the same token (A2)."""
 
     async def main() -> tuple[set[AccessToken], int]:
-        tokens, office = fresh(), Office()
-        got = await asyncio.gather(*(tokens.get(KEY, office) for _ in range(10_000 if seed is None else 500)))
-        await tokens.get(KEY, office)
-        return set(got), len(office.times)
+        tokens, login_server = fresh(), LoginServer()
+        got = await asyncio.gather(*(tokens.get(KEY, login_server) for _ in range(10_000 if seed is None else 500)))
+        await tokens.get(KEY, login_server)
+        return set(got), len(login_server.times)
 
     got, logins = run_virtual(main(), seed=seed)
 
@@ -44,11 +44,11 @@ def test_a_waiter_that_is_cancelled_does_not_cancel_the_login(seed: int | None, 
     A13)."""
 
     async def main() -> tuple[list[Any], int]:
-        tokens, office = fresh(), Office()
-        waiters = [asyncio.create_task(tokens.get(KEY, office)) for _ in range(5)]
+        tokens, login_server = fresh(), LoginServer()
+        waiters = [asyncio.create_task(tokens.get(KEY, login_server)) for _ in range(5)]
         await asyncio.sleep(0.5)
         waiters[cancelled].cancel()
-        return await asyncio.gather(*waiters, return_exceptions=True), len(office.times)
+        return await asyncio.gather(*waiters, return_exceptions=True), len(login_server.times)
 
     results, logins = run_virtual(main(), seed=seed)
 
@@ -64,16 +64,16 @@ def test_a_login_without_waiters_is_kept(seed: int | None) -> None:
     exception."""
 
     async def main(failing: bool) -> int:
-        tokens, office = fresh(), Office()
-        office.fails = busy if failing else (lambda: None)
-        waiters = [asyncio.create_task(tokens.get(KEY, office)) for _ in range(3)]
+        tokens, login_server = fresh(), LoginServer()
+        login_server.fails = busy if failing else (lambda: None)
+        waiters = [asyncio.create_task(tokens.get(KEY, login_server)) for _ in range(3)]
         await asyncio.sleep(0.5)
         for waiter in waiters:
             waiter.cancel()
         await asyncio.gather(*waiters, return_exceptions=True)
         await asyncio.sleep(0.6)
-        await tried(tokens.get(KEY, office))
-        return len(office.times)
+        await tried(tokens.get(KEY, login_server))
+        return len(login_server.times)
 
     assert run_virtual(main(failing=False), seed=seed) == 1
     assert run_virtual(main(failing=True), seed=seed) == 1
@@ -84,16 +84,16 @@ def test_a_token_is_forgotten_by_value(seed: int | None) -> None:
     """A late "expired" for an old token does not discard the new one; for the present one it does, once (A7, A8)."""
 
     async def main() -> list[str]:
-        tokens, office = fresh(), Office()
-        first = await tokens.get(KEY, office)
+        tokens, login_server = fresh(), LoginServer()
+        first = await tokens.get(KEY, login_server)
         tokens.forget(KEY, first)
-        second = await tokens.get(KEY, office)
+        second = await tokens.get(KEY, login_server)
         for _ in range(100):
             tokens.forget(KEY, first)
-        third = await tokens.get(KEY, office)
+        third = await tokens.get(KEY, login_server)
         tokens.forget(("other", "cn"), third)
         tokens.forget(KEY, AccessToken(third.value, 5.0))  # another object with the same value
-        fourth = await tokens.get(KEY, office)
+        fourth = await tokens.get(KEY, login_server)
         return [token.value for token in (first, second, third, fourth)]
 
     assert run_virtual(main(), seed=seed) == ["access-1", "access-2", "access-2", "access-3"]
@@ -104,17 +104,17 @@ def test_a_thousand_sends_at_the_end_of_a_token_make_one_login(seed: int | None)
     """All senders get "expired" and all call `forget`: one new login for all of them (A1)."""
 
     async def main() -> tuple[set[str], int]:
-        tokens, office = fresh(), Office()
+        tokens, login_server = fresh(), LoginServer()
 
         async def send() -> str:
-            used = await tokens.get(KEY, office)
+            used = await tokens.get(KEY, login_server)
             await asyncio.sleep(random.Random(id(used)).random())
             if used.value == "access-1":
                 tokens.forget(KEY, used)
-                used = await tokens.get(KEY, office)
+                used = await tokens.get(KEY, login_server)
             return used.value
 
-        return set(await asyncio.gather(*(send() for _ in range(1000)))), len(office.times)
+        return set(await asyncio.gather(*(send() for _ in range(1000)))), len(login_server.times)
 
     assert run_virtual(main(), seed=seed) == ({"access-2"}, 2)
 
@@ -128,9 +128,9 @@ def test_a_failure_raised_for_many_callers_does_not_grow() -> None:
     """The same exception is raised for each caller during its pause; it must not collect all their frames."""
 
     async def main() -> int:
-        tokens, office = fresh(), Office(takes=0.0)
-        office.fails = wrong_key
-        said = [await tried(tokens.get(KEY, office)) for _ in range(300)]
+        tokens, login_server = fresh(), LoginServer(takes=0.0)
+        login_server.fails = wrong_key
+        said = [await tried(tokens.get(KEY, login_server)) for _ in range(300)]
         error = said[-1]
         assert isinstance(error, Refused)
         return depth(error.__traceback__)
@@ -144,28 +144,28 @@ def test_a_wrong_clock_is_corrected_by_the_vendors_time(seed: int | None, offset
     """The login is repeated once with the vendor's time, and every later login uses that time from the start (A10)."""
 
     async def main() -> tuple[list[float], str]:
-        tokens, office = fresh(), Office(takes=1.0)
+        tokens, login_server = fresh(), LoginServer(takes=1.0)
 
         def judge() -> ClockSkew | None:
-            behind = EPOCH + now() - 1.0 + offset - office.vendor_times[-1]
+            behind = EPOCH + now() - 1.0 + offset - login_server.vendor_times[-1]
             if abs(behind) <= 600:
                 return None
             skew = ClockSkew(Reason.CREDENTIALS, "19")
             skew.offset = offset
             return skew
 
-        office.fails = judge
-        office.gives = lambda: AccessToken("good", 1000.0, created_at=EPOCH + now() + offset)
-        await asyncio.gather(*(tokens.get(KEY, office) for _ in range(10)))
-        offsets = [at - EPOCH - began for at, began in zip(office.vendor_times, office.times, strict=True)]
+        login_server.fails = judge
+        login_server.gives = lambda: AccessToken("good", 1000.0, created_at=EPOCH + now() + offset)
+        await asyncio.gather(*(tokens.get(KEY, login_server) for _ in range(10)))
+        offsets = [at - EPOCH - began for at, began in zip(login_server.vendor_times, login_server.times, strict=True)]
         await asyncio.sleep(790)
-        assert (await tokens.get(KEY, office), len(office.times)) == (
+        assert (await tokens.get(KEY, login_server), len(login_server.times)) == (
             AccessToken("good", 1000.0, EPOCH + 2.0 + offset),
             2,
         )
-        tokens.forget(KEY, await tokens.get(KEY, office))
-        value = (await tokens.get(KEY, office)).value
-        offsets.append(office.vendor_times[-1] - EPOCH - office.times[-1])
+        tokens.forget(KEY, await tokens.get(KEY, login_server))
+        value = (await tokens.get(KEY, login_server)).value
+        offsets.append(login_server.vendor_times[-1] - EPOCH - login_server.times[-1])
         return offsets, value
 
     assert run_virtual(main(), seed=seed) == ([0.0, offset, offset], "good")
@@ -177,16 +177,16 @@ def test_a_clock_that_cannot_be_set_right_is_a_refusal(offset: float | None, log
     third time."""
 
     async def main() -> tuple[Any, int]:
-        tokens, office = fresh(), Office(takes=0.0)
+        tokens, login_server = fresh(), LoginServer(takes=0.0)
 
         def never() -> ClockSkew:
             skew = ClockSkew(Reason.CREDENTIALS, "19")
             skew.offset = offset
             return skew
 
-        office.fails = never
-        said = [await tried(tokens.get(KEY, office)) for _ in range(100)]
-        return said[-1], len(office.times)
+        login_server.fails = never
+        said = [await tried(tokens.get(KEY, login_server)) for _ in range(100)]
+        return said[-1], len(login_server.times)
 
     said, count = run_virtual(main())
 
@@ -200,20 +200,20 @@ def test_dropping_a_certificate_discards_everything(seed: int | None) -> None:
     at once; other certificates keep theirs."""
 
     async def main() -> tuple[list[float], list[float], int]:
-        tokens, office, other = fresh(), Office(takes=0.0), Office(takes=0.0)
+        tokens, login_server, other = fresh(), LoginServer(takes=0.0), LoginServer(takes=0.0)
         await tokens.get(("8", "cn"), other)
         skew = ClockSkew(Reason.CREDENTIALS, "19")
         skew.offset = 5000.0
         failures = iter([skew, None, wrong_key(), None, None])
-        office.fails = lambda: next(failures)
-        tokens.forget(KEY, await tokens.get(KEY, office))
-        await tried(tokens.get(KEY, office))
+        login_server.fails = lambda: next(failures)
+        tokens.forget(KEY, await tokens.get(KEY, login_server))
+        await tried(tokens.get(KEY, login_server))
         tokens.drop("7005")
-        await tokens.get(KEY, office)
+        await tokens.get(KEY, login_server)
         tokens.drop("7005")
-        await tokens.get(KEY, office)
+        await tokens.get(KEY, login_server)
         await tokens.get(("8", "cn"), other)
-        return office.times, [at - EPOCH for at in office.vendor_times], len(other.times)
+        return login_server.times, [at - EPOCH for at in login_server.vendor_times], len(other.times)
 
     times, clocks, others = run_virtual(main(), seed=seed)
 
@@ -226,12 +226,12 @@ def test_dropping_a_certificate_resets_the_count_of_refused_tokens(caplog: pytes
     """Three refused tokens of the old key and three of the new one do not count as six."""
 
     async def main() -> int:
-        tokens, office = fresh(), Office(takes=0.0)
+        tokens, login_server = fresh(), LoginServer(takes=0.0)
         for round_ in range(6):
             if round_ == 3:
                 tokens.drop("7005")
-            tokens.forget(KEY, await tokens.get(KEY, office))
-        return len(office.times)
+            tokens.forget(KEY, await tokens.get(KEY, login_server))
+        return len(login_server.times)
 
     assert run_virtual(main()) == 6
     assert caplog.text == ""
@@ -244,7 +244,7 @@ def test_a_login_under_way_is_not_stored_after_a_drop(seed: int | None, ending: 
     ones."""
 
     async def main() -> tuple[Any, str, list[float]]:
-        tokens, old, new = fresh(), Office(takes=10.0), Office(takes=1.0)
+        tokens, old, new = fresh(), LoginServer(takes=10.0), LoginServer(takes=1.0)
         skew = ClockSkew(Reason.CREDENTIALS, "19")
         skew.offset = 5000.0
         old.fails = lambda: {"token": None, "refused": wrong_key(), "skew": skew if len(old.times) == 1 else None}[
@@ -308,7 +308,7 @@ def test_closing_cancels_logins(seed: int | None) -> None:
     """Logins in the background and those of dropped certificates are cancelled too: no task runs afterwards (I9)."""
 
     async def main() -> list[type]:
-        tokens, slow = fresh(), Office(takes=1000.0)
+        tokens, slow = fresh(), LoginServer(takes=1000.0)
         waiters = [asyncio.create_task(tokens.get((certificate, ""), slow)) for certificate in ("1", "2")]
         await asyncio.sleep(1)
         tokens.drop("1")
@@ -328,10 +328,10 @@ def test_a_token_may_end_between_two_readings_of_the_clock(lifetime: int) -> Non
 
     async def main() -> set[str]:
         tokens = AccessTokens(wall=lambda: EPOCH, monotonic=lambda: next(ticking), rng=random.Random(1))
-        office = Office(takes=0.0, lifetime=lifetime)
-        held = [await tokens.get(KEY, office) for _ in range(2)]
+        login_server = LoginServer(takes=0.0, lifetime=lifetime)
+        held = [await tokens.get(KEY, login_server) for _ in range(2)]
         tokens.forget(KEY, held[-1])
-        held.append(await tokens.get(KEY, office))
+        held.append(await tokens.get(KEY, login_server))
         tokens.drop("7005")
         await tokens.aclose()
         return {type(one).__name__ for one in held}
@@ -345,13 +345,13 @@ def test_a_log_shows_no_access_token(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
 
     async def main() -> None:
-        tokens, office = fresh(), Office(takes=0.0)
-        office.gives = lambda: AccessToken("canary-5d1f", DAY)
+        tokens, login_server = fresh(), LoginServer(takes=0.0)
+        login_server.gives = lambda: AccessToken("canary-5d1f", DAY)
         for _ in range(4):
-            tokens.forget(KEY, await tokens.get(KEY, office))
-        office.fails = lambda: Refused(Reason.CREDENTIALS, "14", "canary-5d1f")
+            tokens.forget(KEY, await tokens.get(KEY, login_server))
+        login_server.fails = lambda: Refused(Reason.CREDENTIALS, "14", "canary-5d1f")
         tokens.drop("7005")
-        await tried(tokens.get(KEY, office))
+        await tried(tokens.get(KEY, login_server))
 
     run_virtual(main())
 

@@ -11,7 +11,7 @@ import asyncio
 from typing import Any
 
 import pytest
-from operations_vendor import ClerkServer, clerks
+from operations_vendor import OperationsServer, operations_gateway
 from toy_vendor import ToyServer, certificate, gateway, note
 
 from pushgateway import CallOutcome, Outcome, Push, PushToken, Reason, Status
@@ -91,11 +91,11 @@ def test_a_push_whose_deadline_passed_is_not_sent_late() -> None:
 @pytest.mark.parametrize("seed", SEEDS)
 def test_a_call_uses_the_reply_that_arrived_while_the_loop_was_blocked(seed: int | None) -> None:
     """The same holds for a vendor's own operations."""
-    server = ClerkServer()
+    server = OperationsServer()
     server.latency = 1.0
 
     async def main() -> CallOutcome[Any]:
-        async with clerks(server) as g:
+        async with operations_gateway(server) as g:
             await g.check(1)
             calling = asyncio.ensure_future(g.vendor(1, timeout=2.0).alias("k", "ann"))
             await held(5.0, after=0.5)
@@ -106,11 +106,11 @@ def test_a_call_uses_the_reply_that_arrived_while_the_loop_was_blocked(seed: int
 
 def test_a_call_makes_no_request_after_its_deadline() -> None:
     """The first of two requests has its reply; the second one would be sent too late, so it is not sent."""
-    server = ClerkServer()
+    server = OperationsServer()
     server.latency = 1.0
 
     async def main() -> CallOutcome[Any]:
-        async with clerks(server) as g:
+        async with operations_gateway(server) as g:
             await g.check(1)
             calling = asyncio.ensure_future(g.vendor(1, timeout=2.0).upload(b"x", twice=True))
             await held(5.0, after=0.5)
@@ -125,11 +125,11 @@ def test_a_call_makes_no_request_after_its_deadline() -> None:
 @pytest.mark.parametrize("seed", SEEDS)
 def test_closing_reads_replies_that_arrived_while_the_loop_was_blocked(seed: int | None) -> None:
     """The grace time is over when the loop runs again, and the vendor had replied in time."""
-    pushes, calls = ToyServer(), ClerkServer()
+    pushes, calls = ToyServer(), OperationsServer()
     pushes.latency = calls.latency = 1.0
 
     async def main() -> tuple[Outcome, CallOutcome[Any]]:
-        sender, caller = gateway(pushes), clerks(calls)
+        sender, caller = gateway(pushes), operations_gateway(calls)
         await sender.send(PushToken(1, "first"), note())
         await caller.check(1)
         sending = asyncio.ensure_future(sender.send(PushToken(1, "k"), note()))

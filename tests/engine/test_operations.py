@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
-from operations_vendor import Clerk, ClerkServer, clerks
+from operations_vendor import OperationsServer, OperationsVendor, operations_gateway
 
 from pushgateway import FieldError, Gateway, PushFailed, Reason, RetryPolicy, Statistics, Status
 from pushgateway.engine.operations import operations_of
@@ -18,9 +18,9 @@ Ask = Callable[[Gateway], Awaitable[CallOutcome[Any]]]
 BUSY = {"code": 5}
 
 
-def asked(server: ClerkServer, ask: Ask, **options: Any) -> CallOutcome[Any]:
+def asked(server: OperationsServer, ask: Ask, **options: Any) -> CallOutcome[Any]:
     async def main() -> CallOutcome[Any]:
-        async with clerks(server, **options) as g:
+        async with operations_gateway(server, **options) as g:
             return await ask(g)
 
     return run_virtual(main())
@@ -36,7 +36,7 @@ def upload(g: Gateway) -> Awaitable[CallOutcome[Any]]:
 
 def test_an_operation_uses_an_access_token_and_returns_its_value() -> None:
     """There is one login and one request; the outcome holds the value that the plug-in read."""
-    server = ClerkServer()
+    server = OperationsServer()
 
     outcome = asked(server, alias)
 
@@ -54,16 +54,16 @@ def test_an_operation_uses_an_access_token_and_returns_its_value() -> None:
 def test_ask_is_the_same_call_with_types() -> None:
     """`ask` takes the plug-in's method itself; a method that is no operation of this vendor is a mistake of the
     caller."""
-    server = ClerkServer()
+    server = OperationsServer()
 
-    class Other(Clerk):
+    class Other(OperationsVendor):
         def other(self) -> None: ...
 
     async def main() -> CallOutcome[Statistics]:
-        async with clerks(server) as g:
+        async with operations_gateway(server) as g:
             with pytest.raises(FieldError, match="toy has no operation 'other'; it has: alias, "):
                 await g.vendor(1).ask(Other.other)  # type: ignore[arg-type]
-            return await g.vendor(1).ask(Clerk.statistics, "m", task_id="t")
+            return await g.vendor(1).ask(OperationsVendor.statistics, "m", task_id="t")
 
     server.value = lambda: 2
     outcome = run_virtual(main())
@@ -75,11 +75,13 @@ def test_ask_is_the_same_call_with_types() -> None:
 def test_operations_are_the_methods_that_return_a_call() -> None:
     """An operation is a public method, of the class or its bases, whose return annotation is `Call`, as text or not."""
 
-    class Evaluated(Clerk):
+    class Evaluated(OperationsVendor):
         def counted(self) -> int:
             return 1
 
-    Evaluated.upload.__annotations__["return"] = inspect.signature(Clerk.upload, eval_str=False).return_annotation
+    Evaluated.upload.__annotations__["return"] = inspect.signature(
+        OperationsVendor.upload, eval_str=False
+    ).return_annotation
 
     assert operations_of(Vendor) == {"statistics"}
     assert operations_of(Evaluated) == {"alias", "broken", "ping", "spoilt", "statistics", "upload"}
@@ -89,7 +91,7 @@ def test_an_unknown_name_lists_the_operations() -> None:
     """A misspelt name is an error at the place of the call; so are wrong arguments and wrong types."""
 
     async def main() -> None:
-        async with clerks(ClerkServer()) as g:
+        async with operations_gateway(OperationsServer()) as g:
             operations = g.vendor(1)
             with pytest.raises(AttributeError, match="toy has no operation 'alais'; it has: alias, broken, "):
                 operations.alais  # noqa: B018
@@ -109,7 +111,7 @@ def test_an_unknown_name_lists_the_operations() -> None:
 
 def test_errors_before_any_request_are_not_sent() -> None:
     """A refused argument, an operation that the vendor does not have, a certificate that does not exist."""
-    server = ClerkServer()
+    server = OperationsServer()
 
     empty = asked(server, lambda g: g.vendor(1).alias("k", ""))
     strange = asked(server, lambda g: g.vendor(2).anything())
@@ -135,9 +137,9 @@ async def _statistics_of_plain_toy() -> CallOutcome[Any]:
 
 def test_an_access_token_that_expired_is_renewed_once() -> None:
     """Refused once, the call logs in again and is repeated; refused each time, it ends after the second request."""
-    server = ClerkServer()
+    server = OperationsServer()
     server.refuse_access = {"t1"}
-    hopeless = ClerkServer()
+    hopeless = OperationsServer()
     hopeless.refuse_access = {f"t{number}" for number in range(9)}
 
     renewed, refused = asked(server, alias), asked(hopeless, alias)
@@ -149,7 +151,7 @@ def test_an_access_token_that_expired_is_renewed_once() -> None:
 def test_a_temporary_refusal_is_repeated() -> None:
     """Also an operation that must not be done twice is repeated: a readable refusal did nothing."""
     for ask in (alias, upload):
-        server = ClerkServer()
+        server = OperationsServer()
         server.given = [BUSY, {"code": 6, "wait": 2.0}]
 
         outcome = asked(server, ask)
@@ -159,9 +161,9 @@ def test_a_temporary_refusal_is_repeated() -> None:
 
 def test_attempts_and_time_are_bounded() -> None:
     """There are as many attempts as the policy allows, and none after the deadline."""
-    server = ClerkServer()
+    server = OperationsServer()
     server.given = [dict(BUSY) for _ in range(9)]
-    hurried = ClerkServer()
+    hurried = OperationsServer()
     hurried.given = [{"code": 6, "wait": 60.0}]
 
     outcome = asked(server, alias, retry=RetryPolicy(attempts=3))
@@ -179,7 +181,7 @@ def test_attempts_and_time_are_bounded() -> None:
 def test_without_a_verdict_only_harmless_operations_are_repeated() -> None:
     """Setting an alias twice does no harm; a picture may be uploaded already, so it is not uploaded again."""
     for ask, status, attempts in ((alias, Status.ACCEPTED, 2), (upload, Status.UNKNOWN, 1)):
-        server = ClerkServer()
+        server = OperationsServer()
         server.given = [NoVerdict("cut")]
 
         outcome = asked(server, ask)
@@ -189,7 +191,7 @@ def test_without_a_verdict_only_harmless_operations_are_repeated() -> None:
 
 def test_a_request_that_was_not_sent_is_repeated() -> None:
     """A refused connection proves that nothing was done."""
-    server = ClerkServer()
+    server = OperationsServer()
     server.given = [NoVerdict("refused", sent=False), NoVerdict("refused", sent=False)]
 
     outcome = asked(server, upload)
@@ -199,7 +201,7 @@ def test_a_request_that_was_not_sent_is_repeated() -> None:
 
 def test_the_first_of_several_requests_is_not_repeated() -> None:
     """The second was refused readably, but the first may have done something that must not be done twice."""
-    server = ClerkServer()
+    server = OperationsServer()
     server.given = [{"code": 0}, BUSY]
 
     outcome = asked(server, lambda g: g.vendor(1).upload(b"picture", twice=True))
@@ -210,7 +212,7 @@ def test_the_first_of_several_requests_is_not_repeated() -> None:
 
 def test_after_an_attempt_without_a_verdict_a_refusal_proves_nothing() -> None:
     """The first attempt may have been carried out, so the outcome is not `REJECTED`."""
-    server = ClerkServer()
+    server = OperationsServer()
     server.given = [NoVerdict("cut"), {"code": 3, "message": "no"}]
 
     outcome = asked(server, alias)
@@ -222,7 +224,7 @@ def test_after_an_attempt_without_a_verdict_a_refusal_proves_nothing() -> None:
 
 def test_the_deadline_ends_waiting_calls_and_requests() -> None:
     """Before a request the outcome is `EXPIRED` and nothing was done; during one it is `UNKNOWN`."""
-    server = ClerkServer()
+    server = OperationsServer()
     server.latency = 4.0
 
     waiting = asked(server, lambda g: g.vendor(1, timeout=3.0).alias("k", "ann"))  # still logging in
@@ -235,13 +237,13 @@ def test_the_deadline_ends_waiting_calls_and_requests() -> None:
 def test_a_used_up_quota_of_an_operation_stops_that_operation_only() -> None:
     """The daily quota of pictures is used up: the second upload ends without a request; pushes and other operations are
     sent."""
-    server = ClerkServer()
+    server = OperationsServer()
     server.given = [{"code": 7}]
 
     async def main() -> list[Reason | None]:
         from pushgateway import Notification, PushToken
 
-        async with clerks(server) as g:
+        async with operations_gateway(server) as g:
             first, second = await upload(g), await upload(g)
             other, push = await alias(g), await g.send(PushToken(1, "k"), Notification("a", "b"))
             assert (first.status, second.status) == (Status.REJECTED, Status.NOT_SENT)
@@ -255,7 +257,7 @@ def test_a_used_up_quota_of_an_operation_stops_that_operation_only() -> None:
 
 def test_a_call_of_a_broken_plugin_names_the_plugin_and_quotes_nothing(caplog: pytest.LogCaptureFixture) -> None:
     """The plug-in returns no `Call`, or raises before or after a request; after one, something may have been done."""
-    server = ClerkServer()
+    server = OperationsServer()
 
     spoilt = asked(server, lambda g: g.vendor(1).spoilt())
     early = asked(server, lambda g: g.vendor(1).broken(late=False))
@@ -273,13 +275,13 @@ def test_a_call_of_a_broken_plugin_names_the_plugin_and_quotes_nothing(caplog: p
 def test_a_missing_permission_stops_its_operation_only() -> None:
     """If a permission is missing, or a server is down, the operation makes no request for a while, and pushes are
     sent."""
-    server = ClerkServer()
+    server = OperationsServer()
     server.given = [{"code": 8}]
 
     async def main() -> list[Reason | None]:
         from pushgateway import Notification, PushToken
 
-        async with clerks(server) as g:
+        async with operations_gateway(server) as g:
             first, second = await alias(g), await alias(g)
             push, other = await g.send(PushToken(1, "k"), Notification("a", "b")), await upload(g)
             assert (first.status, second.status) == (Status.REJECTED, Status.NOT_SENT)
@@ -291,11 +293,11 @@ def test_a_missing_permission_stops_its_operation_only() -> None:
 
 def test_a_refused_login_stops_calls_too() -> None:
     """The login is not tried again for a while."""
-    server = ClerkServer()
+    server = OperationsServer()
     server.login_answers = ["8"]
 
     async def main() -> list[CallOutcome[Any]]:
-        async with clerks(server) as g:
+        async with operations_gateway(server) as g:
             return [await alias(g), await alias(g)]
 
     outcomes = run_virtual(main())
@@ -308,7 +310,7 @@ def test_a_refused_login_stops_calls_too() -> None:
 
 def test_events_of_calls_name_the_operation() -> None:
     """There is an event for each request, and one for the end of the call."""
-    server = ClerkServer()
+    server = OperationsServer()
     server.given = [BUSY]
     events: list[Event] = []
 
@@ -323,7 +325,7 @@ def test_events_of_calls_name_the_operation() -> None:
 
 def test_an_outcome_of_a_call_can_be_raised() -> None:
     """This is for hosts that prefer exceptions; the value is not in the text of the exception."""
-    server = ClerkServer()
+    server = OperationsServer()
     server.value = lambda: "s3cret"
     good = asked(server, alias)
     server.given = [{"code": 3}]

@@ -6,7 +6,7 @@ from collections.abc import Awaitable
 from typing import Any
 
 import pytest
-from operations_vendor import ClerkServer, clerks
+from operations_vendor import OperationsServer, operations_gateway
 
 from pushgateway import CallOutcome, Gateway, LoopError, Reason, Status
 from pushgateway.testing.virtual_time import run_virtual
@@ -18,11 +18,11 @@ def alias(g: Gateway) -> Awaitable[CallOutcome[Any]]:
 
 def test_closing_ends_every_call_with_its_outcome() -> None:
     """A call under way is interrupted after the grace time, one after that is refused, and no task remains."""
-    server = ClerkServer()
+    server = OperationsServer()
     server.latency = 9.0
 
     async def main() -> list[CallOutcome[Any]]:
-        g = clerks(server)
+        g = operations_gateway(server)
         task = asyncio.ensure_future(alias(g))
         await asyncio.sleep(10)
         await g.aclose(grace=1.0)
@@ -39,11 +39,11 @@ def test_closing_ends_every_call_with_its_outcome() -> None:
 
 def test_cancelling_the_caller_ends_the_call() -> None:
     """A request that has not been sent is not sent any more."""
-    server = ClerkServer()
+    server = OperationsServer()
     server.latency = 4.0
 
     async def main() -> None:
-        async with clerks(server) as g:
+        async with operations_gateway(server) as g:
             task = asyncio.ensure_future(alias(g))
             await asyncio.sleep(1)
             task.cancel()
@@ -58,13 +58,13 @@ def test_cancelling_the_caller_ends_the_call() -> None:
 
 def test_a_changed_certificate_ends_a_call_between_two_attempts() -> None:
     """The call was made with settings that are no longer valid."""
-    server = ClerkServer()
+    server = OperationsServer()
     server.given = [{"code": 6, "wait": 5.0}]
 
     async def main() -> CallOutcome[Any]:
         from toy_vendor import certificate
 
-        async with clerks(server) as g:
+        async with operations_gateway(server) as g:
             task = asyncio.ensure_future(alias(g))
             await asyncio.sleep(1)
             g.reload([certificate(secret="another")])
@@ -78,11 +78,11 @@ def test_a_changed_certificate_ends_a_call_between_two_attempts() -> None:
 
 def test_a_call_from_another_loop_is_refused() -> None:
     """The same error as for every other method of the gateway."""
-    server = ClerkServer()
+    server = OperationsServer()
     kept: list[Gateway] = []
 
     async def first() -> None:
-        kept.append(clerks(server))
+        kept.append(operations_gateway(server))
         await alias(kept[0])
         await kept[0].aclose()
 

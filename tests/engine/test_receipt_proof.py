@@ -11,7 +11,14 @@ from typing import Any
 
 import attrs
 import pytest
-from operations_vendor import SECRET, Clerk, ClerkServer, clerks, posted, sealed
+from operations_vendor import (
+    SECRET,
+    OperationsServer,
+    OperationsVendor,
+    operations_gateway,
+    posted,
+    receipt_certificate,
+)
 from toy_vendor import certificate, gateway
 
 from pushgateway import Audience, Gateway, Notification, Outcome, Proof, Push, PushToken, Receipt, ReceivedReceipts
@@ -20,19 +27,19 @@ from pushgateway.receipts.confirm import Confirming
 from pushgateway.testing.virtual_time import run_virtual
 
 NOTE = Notification("title", "body")
-Script = Callable[[Gateway, ClerkServer], Awaitable[Any]]
+Script = Callable[[Gateway, OperationsServer], Awaitable[Any]]
 
 
-def played(script: Script, *certificates: Any, server: ClerkServer | None = None, **options: Any) -> Any:
+def played(script: Script, *certificates: Any, server: OperationsServer | None = None, **options: Any) -> Any:
     async def main() -> Any:
-        used = server or ClerkServer()
-        async with clerks(used, *certificates or [sealed()], **options) as g:
+        used = server or OperationsServer()
+        async with operations_gateway(used, *certificates or [receipt_certificate()], **options) as g:
             return await script(g, used)
 
     return run_virtual(main())
 
 
-def about(server: ClerkServer, token: str, event: str, message_id: str | None = None, task_id: str = "") -> bytes:
+def about(server: OperationsServer, token: str, event: str, message_id: str | None = None, task_id: str = "") -> bytes:
     """A receipt of the last push to `token`, with its real parameter, and with its real message id unless one is
     given."""
     parameter = server.marks[token][1]
@@ -48,7 +55,9 @@ def test_a_real_receipt_with_another_event_retires_no_token() -> None:
     """The phone has the push, so the same receipt with the event "dead" is a contradiction: it is dropped and counted
     as forged, in whatever order the two stand in one request."""
 
-    async def script(g: Gateway, server: ClerkServer) -> tuple[ReceivedReceipts, ReceivedReceipts, ReceivedReceipts]:
+    async def script(
+        g: Gateway, server: OperationsServer
+    ) -> tuple[ReceivedReceipts, ReceivedReceipts, ReceivedReceipts]:
         await g.send(PushToken(1, "a"), NOTE)
         await g.send(PushToken(1, "b"), NOTE)
         arrived = g.receipts(1, {}, about(server, "a", "arrived"))
@@ -68,7 +77,7 @@ def test_a_real_receipt_with_another_event_retires_no_token() -> None:
 def test_dead_is_confirmed_by_the_history_of_the_push() -> None:
     """The push was accepted here with this message id: `UNREGISTERED`, whether it was sent alone or with others."""
 
-    async def script(g: Gateway, server: ClerkServer) -> list[ReceivedReceipts]:
+    async def script(g: Gateway, server: OperationsServer) -> list[ReceivedReceipts]:
         await g.send(PushToken(1, "a"), NOTE)
         await g.multicast([PushToken(1, f"k{number}") for number in range(20)], NOTE)
         return [g.receipts(1, {}, about(server, token, "dead")) for token in ("a", "k0", "k19")]
@@ -85,14 +94,14 @@ def test_dead_without_a_history_is_unconfirmed(trace: int) -> None:
     forgotten one) the host gets the vendor's report that the token may be dead, and must not retire it for that
     alone."""
 
-    async def script(g: Gateway, server: ClerkServer) -> list[ReceivedReceipts]:
+    async def script(g: Gateway, server: OperationsServer) -> list[ReceivedReceipts]:
         for token in "ab":
             await g.send(PushToken(1, token), NOTE)
         reads = [
             g.receipts(1, {}, about(server, "a", "dead", "m-other")),
             g.receipts(1, {}, about(server, "b", "dead", "")),
         ]
-        signer = sealed().signer
+        signer = receipt_certificate().signer
         assert signer is not None
         elsewhere = signer.of(Push(PushToken(1, "c"), NOTE, dedupe_id="of-another-worker")).parameter
         reads.append(g.receipts(1, {}, posted(("c", "dead", elsewhere), message_id="m-of-another-worker")))
@@ -109,10 +118,10 @@ def test_dead_without_a_history_is_unconfirmed(trace: int) -> None:
 
 def test_a_push_that_was_not_accepted_confirms_nothing() -> None:
     """A refused push has no receipts of its own: a report that its token is dead is unconfirmed."""
-    server = ClerkServer()
+    server = OperationsServer()
     server.codes = {"a": "3"}
 
-    async def script(g: Gateway, server: ClerkServer) -> ReceivedReceipts:
+    async def script(g: Gateway, server: OperationsServer) -> ReceivedReceipts:
         await g.send(PushToken(1, "a"), NOTE)
         return g.receipts(1, {}, about(server, "a", "dead"))
 
@@ -123,7 +132,7 @@ def test_the_parameter_of_a_broadcast_proves_no_phone() -> None:
     """It is the same for all phones of the broadcast, and `Receipt.proof` says so; a dead token that comes with it is
     unconfirmed."""
 
-    async def script(g: Gateway, server: ClerkServer) -> ReceivedReceipts:
+    async def script(g: Gateway, server: OperationsServer) -> ReceivedReceipts:
         named = await g.broadcast(1, Notification("a", "b", dedupe_id="n-1"), Audience.of_tokens(["x", "y"]))
         parameter = json.loads(named.message_id or "")[1]
         return g.receipts(1, {}, posted(("x", "arrived", parameter), ("made-up", "dead", parameter)))
@@ -137,7 +146,7 @@ def test_the_parameter_of_a_broadcast_proves_no_phone() -> None:
 def test_without_a_secret_the_parameter_proves_nothing() -> None:
     """The vendor's message id, which only the vendor and this process know, still confirms a dead token."""
 
-    async def script(g: Gateway, _: ClerkServer) -> list[ReceivedReceipts]:
+    async def script(g: Gateway, _: OperationsServer) -> list[ReceivedReceipts]:
         known: Outcome = await g.send(PushToken(1, "a"), NOTE)
         other = posted(("a", "dead", "host's own"), message_id="m-invented")
         true = posted(("a", "dead", "host's own"), message_id=known.message_id or "")
@@ -154,7 +163,7 @@ def test_other_ids_and_events_do_not_make_a_receipt_new(monkeypatch: pytest.Monk
     the window: earlier receipts are still known afterwards."""
     monkeypatch.setattr(receipts_module, "WINDOW", 10)
 
-    async def script(g: Gateway, server: ClerkServer) -> tuple[list[ReceivedReceipts], ReceivedReceipts]:
+    async def script(g: Gateway, server: OperationsServer) -> tuple[list[ReceivedReceipts], ReceivedReceipts]:
         for token in "ab":
             await g.send(PushToken(1, token), NOTE)
         first = about(server, "a", "arrived")
@@ -173,7 +182,7 @@ def test_many_receipts_of_a_broadcast_remove_no_receipt_of_a_push(monkeypatch: p
     """The parameter of a broadcast is valid for any number of phones, so its receipts have a window of their own."""
     monkeypatch.setattr(receipts_module, "WINDOW", 10)
 
-    async def script(g: Gateway, server: ClerkServer) -> ReceivedReceipts:
+    async def script(g: Gateway, server: OperationsServer) -> ReceivedReceipts:
         await g.send(PushToken(1, "a"), NOTE)
         first = about(server, "a", "arrived")
         g.receipts(1, {}, first)
@@ -188,7 +197,7 @@ def test_many_receipts_of_a_broadcast_remove_no_receipt_of_a_push(monkeypatch: p
 def test_an_unconfirmed_receipt_that_is_given_back_is_new_again() -> None:
     """`forget_receipts` takes back what the host got, also where its kind is not the one that the vendor posted."""
 
-    async def script(g: Gateway, server: ClerkServer) -> list[ReceivedReceipts]:
+    async def script(g: Gateway, server: OperationsServer) -> list[ReceivedReceipts]:
         await g.send(PushToken(1, "a"), NOTE)
         body = about(server, "a", "dead", "m-other")
         first = g.receipts(1, {}, body)
@@ -200,10 +209,10 @@ def test_an_unconfirmed_receipt_that_is_given_back_is_new_again() -> None:
 
 def test_a_new_secret_does_not_make_an_old_receipt_new() -> None:
     """The same push with the same id is recognised under either secret."""
-    both = sealed(secret=["a new secret of thirty characters", SECRET])
-    marks = [sealed().signer, both.signer]
+    both = receipt_certificate(secret=["a new secret of thirty characters", SECRET])
+    marks = [receipt_certificate().signer, both.signer]
 
-    async def script(g: Gateway, _: ClerkServer) -> list[ReceivedReceipts]:
+    async def script(g: Gateway, _: OperationsServer) -> list[ReceivedReceipts]:
         push = Push(PushToken(1, "a"), NOTE, dedupe_id="row-1")
         return [g.receipts(1, {}, posted(("a", "arrived", signer.of(push).parameter))) for signer in marks if signer]
 
@@ -216,7 +225,7 @@ def test_another_message_id_confirms_no_other_push() -> None:
     """`Confirming` uses only what is proved: a real receipt of one push, with the message id of another, confirms the
     first only."""
 
-    async def script(g: Gateway, server: ClerkServer) -> tuple[Any, Any]:
+    async def script(g: Gateway, server: OperationsServer) -> tuple[Any, Any]:
         confirming = Confirming(g)
         first = await g.send(PushToken(1, "a"), NOTE)
         parameter = server.marks["a"][1]
@@ -233,7 +242,7 @@ def test_another_message_id_confirms_no_other_push() -> None:
 def test_unconfirmed_receipts_end_no_waiting() -> None:
     """A phone that is said to be dead without proof may still confirm: the waiting goes on, until the receipt comes."""
 
-    async def script(g: Gateway, server: ClerkServer) -> Any:
+    async def script(g: Gateway, server: OperationsServer) -> Any:
         confirming = Confirming(g)
         outcome = await g.send(PushToken(1, "a"), NOTE)
         await confirming.receive(g.receipts(1, {}, about(server, "a", "dead", "m-other")).receipts)
@@ -247,12 +256,13 @@ def test_unconfirmed_receipts_end_no_waiting() -> None:
     assert ([one.token for one in found.arrived], found.dead) == (["a"], ())
 
 
-class Boastful(Clerk):
+class Boastful(OperationsVendor):
     """A plug-in that sets the proof of its receipts, which is for the gateway to decide."""
 
     def receipts(self, certificate_id: str, headers: Mapping[str, str], body: bytes) -> Sequence[Receipt | None]:
         return [
-            one and attrs.evolve(one, proof=Proof.PUSH) for one in Clerk.receipts(self, certificate_id, headers, body)
+            one and attrs.evolve(one, proof=Proof.PUSH)
+            for one in OperationsVendor.receipts(self, certificate_id, headers, body)
         ]
 
 
@@ -260,7 +270,7 @@ def test_a_plugin_does_not_decide_what_is_proved() -> None:
     """Only our signature decides what is proved, whatever a plug-in writes into a receipt."""
 
     async def main() -> ReceivedReceipts:
-        async with gateway(ClerkServer(), certificate(), vendors={"toy": Boastful}) as g:
+        async with gateway(OperationsServer(), certificate(), vendors={"toy": Boastful}) as g:
             return g.receipts(1, {}, posted(("a", "arrived", "host's own")))
 
     read = run_virtual(main())

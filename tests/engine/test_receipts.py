@@ -8,7 +8,15 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from operations_vendor import SECRET, Clerk, ClerkServer, clerks, parameter_of, posted, sealed
+from operations_vendor import (
+    SECRET,
+    OperationsServer,
+    OperationsVendor,
+    operations_gateway,
+    parameter_of,
+    posted,
+    receipt_certificate,
+)
 from toy_vendor import certificate
 
 from pushgateway import Audience, FieldError, Gateway, Notification, Push, PushToken, Reason, Receipt, ReceivedReceipts
@@ -23,7 +31,7 @@ NO_HEADERS: dict[str, str] = {}
 
 def received(*bodies: bytes, secret: str | list[str] = SECRET, **options: Any) -> list[ReceivedReceipts]:
     async def main() -> list[ReceivedReceipts]:
-        async with clerks(ClerkServer(), sealed(secret=secret), **options) as g:
+        async with operations_gateway(OperationsServer(), receipt_certificate(secret=secret), **options) as g:
             return [g.receipts(1, NO_HEADERS, body) for body in bodies]
 
     return run_virtual(main())
@@ -31,10 +39,10 @@ def received(*bodies: bytes, secret: str | list[str] = SECRET, **options: Any) -
 
 def test_a_receipt_has_the_dedupe_id_of_its_push() -> None:
     """The dedupe id of the push's outcome comes back with the receipt."""
-    server = ClerkServer()
+    server = OperationsServer()
 
     async def main() -> None:
-        async with clerks(server, sealed()) as g:
+        async with operations_gateway(server, receipt_certificate()) as g:
             made = await g.send(PushToken(1, "a"), NOTE)
             own = await g.send_each([Push(PushToken(1, "b"), NOTE, dedupe_id="row-7")])
             mine = await g.send(PushToken(1, "c"), Notification("a", "b", receipt_parameter="mine"))
@@ -53,12 +61,12 @@ def test_a_receipt_has_the_dedupe_id_of_its_push() -> None:
 
 def test_a_repeat_has_the_same_receipt_parameter() -> None:
     """The receipt of the attempt that succeeded is the receipt of the push."""
-    server = ClerkServer()
+    server = OperationsServer()
     server.answers = ["5"]
     seen: list[dict[str, list[str]]] = []
 
     async def main() -> None:
-        async with clerks(server, sealed()) as g:
+        async with operations_gateway(server, receipt_certificate()) as g:
             send = asyncio.ensure_future(g.send(PushToken(1, "a"), NOTE))
             await asyncio.sleep(0.025)  # logged in at 10 ms, refused temporarily at 20 ms
             seen.append(dict(server.marks))
@@ -73,10 +81,10 @@ def test_a_repeat_has_the_same_receipt_parameter() -> None:
 
 def test_without_a_receipt_url_pushes_have_no_receipt_parameter() -> None:
     """Receipts that arrive nevertheless are taken as they are."""
-    server = ClerkServer()
+    server = OperationsServer()
 
     async def main() -> ReceivedReceipts:
-        async with clerks(server) as g:
+        async with operations_gateway(server) as g:
             await g.send(PushToken(1, "a"), NOTE)
             assert not g.admits(1, "")
             return g.receipts(1, NO_HEADERS, posted(("a", "arrived", "host's own")))
@@ -89,10 +97,10 @@ def test_without_a_receipt_url_pushes_have_no_receipt_parameter() -> None:
 
 def test_a_broadcast_to_tokens_asks_for_receipts_and_one_to_everyone_does_not() -> None:
     """Vendors post receipts only for phones that they can name."""
-    server = ClerkServer()
+    server = OperationsServer()
 
     async def main() -> None:
-        async with clerks(server, sealed()) as g:
+        async with operations_gateway(server, receipt_certificate()) as g:
             named = await g.broadcast(1, Notification("a", "b", dedupe_id="n-1"), Audience.of_tokens(["x", "y"]))
             everyone = await g.broadcast(1, NOTE, Audience.everyone())
             url, parameter = json.loads(named.message_id or "")
@@ -132,7 +140,7 @@ def test_a_receipt_that_is_given_back_is_new_again() -> None:
     """`forget_receipts` removes it from the window; giving back a receipt that never came has no effect."""
 
     async def main() -> list[int]:
-        async with clerks(ClerkServer(), sealed()) as g:
+        async with operations_gateway(OperationsServer(), receipt_certificate()) as g:
             body = posted(("a", "arrived", parameter_of("a")))
             read = g.receipts(1, NO_HEADERS, body)
             g.forget_receipts([*read.receipts, *read.receipts])
@@ -157,7 +165,7 @@ def test_the_window_needs_little_memory() -> None:
     """A remembered receipt takes some 150 bytes, so a full window takes some 15 MB."""
 
     async def main() -> int:
-        async with clerks(ClerkServer()) as g:
+        async with operations_gateway(OperationsServer()) as g:
             tracemalloc.start()
             for start in range(0, 5000, 1000):
                 g.receipts(1, NO_HEADERS, posted(*[(f"{start + i}", "arrived", "") for i in range(1000)]))
@@ -211,7 +219,7 @@ def test_a_body_without_receipts_is_a_value_and_takes_no_memory(body: bytes) -> 
     """It gives a reason and a message, never an exception; however deep or large the body is, memory does not grow."""
 
     async def main() -> ReceivedReceipts:
-        async with clerks(ClerkServer(), sealed()) as g:
+        async with operations_gateway(OperationsServer(), receipt_certificate()) as g:
             tracemalloc.start()
             read = g.receipts(1, NO_HEADERS, body)
             _, peak = tracemalloc.get_traced_memory()
@@ -234,7 +242,7 @@ def test_problems_of_receiving_are_values() -> None:
 
         async with gateway(ToyServer()) as plain:
             unsupported = plain.receipts(1, NO_HEADERS, b"[]").reason
-        g = clerks(ClerkServer(), sealed())
+        g = operations_gateway(OperationsServer(), receipt_certificate())
         with pytest.raises(FieldError, match="body: must be bytes"):
             g.receipts(1, NO_HEADERS, "[]")  # type: ignore[arg-type]
         unknown = g.receipts(2, NO_HEADERS, b"[]").reason
@@ -247,15 +255,15 @@ def test_problems_of_receiving_are_values() -> None:
 def test_receipts_of_a_broken_plugin_name_the_plugin_and_quote_nothing(caplog: pytest.LogCaptureFixture) -> None:
     """This holds for whatever it raises, and for a receipt of another certificate."""
 
-    class Careless(Clerk):
+    class Careless(OperationsVendor):
         def receipts(self, certificate_id: str, headers: Any, body: bytes) -> list[Receipt | None]:
             return list(super().receipts("another", headers, body))
 
     async def main() -> list[ReceivedReceipts]:
-        server = ClerkServer()
-        async with clerks(server, sealed()) as g:
+        server = OperationsServer()
+        async with operations_gateway(server, receipt_certificate()) as g:
             first = g.receipts(1, NO_HEADERS, b'["broken"]')
-        async with Gateway([sealed()], transport=server, vendors={"toy": Careless}) as g:
+        async with Gateway([receipt_certificate()], transport=server, vendors={"toy": Careless}) as g:
             return [first, g.receipts(1, NO_HEADERS, posted(("a", "arrived", parameter_of("a"))))]
 
     reads = run_virtual(main())
@@ -281,10 +289,10 @@ def test_a_new_secret_is_used_at_once_and_the_old_one_still_accepted() -> None:
     async def main() -> list[int]:
         before = posted(("a", "arrived", parameter_of("a")))
         another = "another secret of many characters"
-        async with clerks(ClerkServer(), sealed()) as g:
-            g.reload([sealed(secret=[another, SECRET])])
+        async with operations_gateway(OperationsServer(), receipt_certificate()) as g:
+            g.reload([receipt_certificate(secret=[another, SECRET])])
             both = len(g.receipts(1, NO_HEADERS, before).receipts)
-            g.reload([sealed(secret=another)])
+            g.reload([receipt_certificate(secret=another)])
             gone = g.receipts(1, NO_HEADERS, before).forged
             g.reload([certificate(2)])
             assert not g.admits(1, "x")
@@ -309,7 +317,7 @@ def test_listeners_get_each_accepted_receipt_once() -> None:
 
     async def main() -> list[str]:
         given: list[Receipt] = []
-        async with clerks(ClerkServer(), sealed()) as g:
+        async with operations_gateway(OperationsServer(), receipt_certificate()) as g:
             g._verifier.listeners.append(given.append)
             body = posted(("a", "arrived", parameter_of("a")), ("a", "arrived", "forged"))
             g.receipts(1, NO_HEADERS, body)
@@ -323,11 +331,11 @@ def test_the_blocking_gateway_receives_receipts_too() -> None:
     """It returns the same values, also when it is closed."""
     body = posted(("a", "arrived", parameter_of("a")))
 
-    with SyncGateway([sealed()], transport=ClerkServer(), vendors={"toy": Clerk}) as g:
+    with SyncGateway([receipt_certificate()], transport=OperationsServer(), vendors={"toy": OperationsVendor}) as g:
         first, second = g.receipts(1, NO_HEADERS, body), g.receipts(1, NO_HEADERS, body)
         g.forget_receipts(first.receipts)
         third = g.receipts(1, NO_HEADERS, body)
-        signer = sealed().signer
+        signer = receipt_certificate().signer
         assert signer is not None
         admitted = [g.admits(1, signer.url.rsplit("/", 1)[1]), g.admits(1, "x")]
 

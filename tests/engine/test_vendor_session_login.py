@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from scripted_transport import PushAsk, Script, ask, ending, office, session_over, token
+from scripted_transport import PushAsk, Script, ask, ending, log_in_once, session_over, token
 
 from pushgateway.model.reason import Reason
 from pushgateway.testing.virtual_time import run_virtual
@@ -36,7 +36,7 @@ def test_a_login_is_made_once_with_the_wall_clock() -> None:
 
     async def main() -> tuple[list[str], list[tuple[str, str]]]:
         script = Script(token("a"), token("b"))
-        session = session_over(script, office)
+        session = session_over(script, log_in_once)
         got = [await session.login(region) for region in ("cn", "overseas", "cn")]
         return [one.value for one in got if one], [(request.url, request.headers["now"]) for request in script.asked]
 
@@ -51,7 +51,7 @@ def test_a_login_without_a_reply_means_that_nothing_was_sent(sent: bool) -> None
     """Whether or not the login was sent, the request after it was not; the message says where it failed."""
 
     async def main() -> Any:
-        return await ending(session_over(Script(NoVerdict("dns", sent=sent)), office).login("cn"))
+        return await ending(session_over(Script(NoVerdict("dns", sent=sent)), log_in_once).login("cn"))
 
     error = run_virtual(main())
 
@@ -99,7 +99,7 @@ def test_a_login_that_disappears_is_a_refusal() -> None:
 
     async def main() -> Any:
         logins = iter(
-            [office("cn", 0.0), office("cn", 0.0), None]
+            [log_in_once("cn", 0.0), log_in_once("cn", 0.0), None]
         )  # two calls that find out whether there is a login, then the login itself
         return await ending(session_over(Script(), lambda _, __: next(logins)).login("cn"))
 
@@ -146,7 +146,7 @@ def test_an_expired_token_costs_one_login_and_one_repeat(good: str, logins: int,
 
     async def main() -> tuple[Any, list[str]]:
         echo = Echo(token("a"), token("b"), token("c"))
-        session = session_over(echo, office)
+        session = session_over(echo, log_in_once)
         first = await session.login("cn")
         end = await ending(session.run_with_access(first, expiring(good), PushAsk("cn")))
         return end, [request.url for request in echo.asked]
@@ -176,7 +176,7 @@ def test_a_login_without_a_reply_after_an_expired_token_is_a_refusal(line: NoVer
 
     async def main() -> Any:
         echo = Echo(token("a"), line)
-        session = session_over(echo, office)
+        session = session_over(echo, log_in_once)
         return await ending(session.run_with_access(await session.login("cn"), expiring("b"), PushAsk("cn")))
 
     error = run_virtual(main())
@@ -191,7 +191,7 @@ def test_many_with_one_expired_token_share_one_login() -> None:
 
     async def main() -> tuple[list[str], int]:
         echo = Echo(token("a"), 1.0, token("b"))
-        session = session_over(echo, office)
+        session = session_over(echo, log_in_once)
         first = await session.login("cn")
         sends = [session.run_with_access(first, expiring("b"), PushAsk("cn")) for _ in range(50)]
         return await asyncio.gather(*sends), [request.url for request in echo.asked].count("https://login/cn")

@@ -72,10 +72,10 @@ def run(script: Path, *arguments: str) -> tuple[int, dict[str, Any]]:
 def test_each_script_measures(
     load: Load, root: Path, script: str, arguments: tuple[str, ...], tables: dict[str, int]
 ) -> None:
-    """A script prints every row with its figures, and each target with a verdict that its exit code agrees with."""
+    """A script prints every row with its figures, and each target with its result; the exit code agrees with them."""
     code, printed = run(root / "benchmarks" / f"{script}.py", *arguments)
 
-    more = len(load("transports").transports()) - 1  # rows of a faster transport, where there is one
+    more = len(load("transports").transports()) - 1  # rows of a second transport, if it is installed
     for table in printed["tables"]:
         rows = table["rows"]
         assert len(rows) == tables[table["name"]] or (more and len(rows) > tables[table["name"]])
@@ -419,7 +419,7 @@ def test_only_what_stands_between_markers_is_written(load: Load) -> None:
 def test_the_limit_itself_is_met(
     common: ModuleType, capsys: pytest.CaptureFixture[str], measured: float, at_least: bool, met: bool
 ) -> None:
-    """A target is met at its limit and missed beyond it, in words and in the exit code."""
+    """A target is met at its limit and missed beyond it, in the printed text and in the exit code."""
     target = common.Target("text", measured, 30, at_least=at_least)
     code = common.report([], [target], as_json=False)
 

@@ -10,14 +10,14 @@ from typing import Any
 
 import pytest
 from asgi_client import Post
-from operations_vendor import ClerkServer, clerks, parameter_of, posted, sealed
+from operations_vendor import OperationsServer, operations_gateway, parameter_of, posted, receipt_certificate
 from toy_vendor import certificate
 
 from pushgateway import FieldError, Gateway, Receipt
 from pushgateway.receipts import Busy, Receipts
 from pushgateway.testing.virtual_time import run_virtual
 
-SIGNER = sealed().signer
+SIGNER = receipt_certificate().signer
 assert SIGNER is not None
 HERE = SIGNER.url.removeprefix("https://im.example.com/push")
 MEGABYTE = 1024 * 1024
@@ -50,7 +50,7 @@ def served(
     """The statuses of the replies to these requests, made one after the other."""
 
     async def main() -> list[int]:
-        async with clerks(ClerkServer(), *certificates or [sealed()]) as g:
+        async with operations_gateway(OperationsServer(), *certificates or [receipt_certificate()]) as g:
             app = Receipts(g, store, **options)
             return [(await post.to(app)).status for post in posts]
 
@@ -92,7 +92,7 @@ def test_the_gateway_may_be_made_after_the_app(caplog: pytest.LogCaptureFixture)
         for nothing in (None, "no gateway"):
             state["gateway"] = nothing
             early.append(await Post(HERE, [arrived("a")]).to(app))
-        async with clerks(ClerkServer(), sealed()) as state["gateway"]:
+        async with operations_gateway(OperationsServer(), receipt_certificate()) as state["gateway"]:
             return [*early, await Post(HERE, [arrived("a")]).to(app), await Post(f"{HERE}x").to(app)]
 
     posts = run_virtual(main())
@@ -125,7 +125,7 @@ def test_the_secret_part_does_not_stay_in_the_scope(method: str, path: str, show
     scope = {"type": "http", "method": method, "path": given, "raw_path": given.encode(), "headers": []}
 
     async def main() -> None:
-        async with clerks(ClerkServer(), sealed()) as g:
+        async with operations_gateway(OperationsServer(), receipt_certificate()) as g:
             post = Post(given, [b"[]"])
             await Receipts(g, Store())(scope, post._receive, post._send)
 
@@ -174,7 +174,7 @@ def test_a_wrong_address_learns_nothing() -> None:
     posts = [Post(path, [arrived("a")]) for path in paths]
     store = Store()
 
-    statuses = served(store, *posts, certificates=[sealed(), certificate(2)])
+    statuses = served(store, *posts, certificates=[receipt_certificate(), certificate(2)])
 
     assert statuses == [404] * len(paths)
     assert {tuple(post.answer.items()) for post in posts} == {(("connection", "close"), ("content-length", "0"))}
@@ -243,7 +243,7 @@ def test_a_request_above_the_limit_gets_503() -> None:
     store = Store(5.0)
 
     async def main() -> list[int]:
-        async with clerks(ClerkServer(), sealed()) as g:
+        async with operations_gateway(OperationsServer(), receipt_certificate()) as g:
             app = Receipts(g, store, concurrency=2, retry_after=7.0)
             first = [asyncio.ensure_future(Post(HERE, [arrived(token)]).to(app)) for token in "ab"]
             await asyncio.sleep(1)
@@ -282,7 +282,7 @@ def test_a_repeat_during_the_handler_gets_the_same_status(fails: bool) -> None:
     store = Store(5.0, *[Busy()] * fails)
 
     async def main() -> list[int]:
-        async with clerks(ClerkServer(), sealed()) as g:
+        async with operations_gateway(OperationsServer(), receipt_certificate()) as g:
             app = Receipts(g, store)
             first = asyncio.ensure_future(Post(HERE, [arrived("a")]).to(app))
             await asyncio.sleep(1)
@@ -299,7 +299,7 @@ def test_a_failing_handler_is_one_log_line_a_minute(caplog: pytest.LogCaptureFix
     """The line has the number of failures since the last one."""
 
     async def main() -> None:
-        async with clerks(ClerkServer(), sealed()) as g:
+        async with operations_gateway(OperationsServer(), receipt_certificate()) as g:
             app = Receipts(g, Store(0.0, *[OSError("secret") for _ in range(99)]))
             for _ in range(90):
                 assert (await Post(HERE, [arrived("a")]).to(app)).status == 503
@@ -317,7 +317,7 @@ def test_a_handler_has_a_time_limit() -> None:
     store = Store(20.0)
 
     async def main() -> list[int]:
-        async with clerks(ClerkServer(), sealed()) as g:
+        async with operations_gateway(OperationsServer(), receipt_certificate()) as g:
             app = Receipts(g, store, handler_timeout=10.0)
             first = (await Post(HERE, [arrived("a")]).to(app)).status
             store.takes = 1.0
@@ -332,7 +332,7 @@ def test_a_stopping_server_loses_no_receipt() -> None:
     store = Store(20.0)
 
     async def main() -> int:
-        async with clerks(ClerkServer(), sealed()) as g:
+        async with operations_gateway(OperationsServer(), receipt_certificate()) as g:
             task = asyncio.ensure_future(Post(HERE, [arrived("a")]).to(Receipts(g, store)))
             await asyncio.sleep(1)
             task.cancel()
@@ -347,7 +347,7 @@ def test_with_a_closed_gateway_the_reply_is_503() -> None:
     """Another process may accept the receipt later."""
 
     async def main() -> int:
-        g = clerks(ClerkServer(), sealed())
+        g = operations_gateway(OperationsServer(), receipt_certificate())
         app = Receipts(g, Store())
         await g.aclose()
         return (await Post(HERE, [arrived("a")]).to(app)).status
@@ -383,7 +383,7 @@ def test_the_app_runs_without_a_framework_and_refuses_websockets() -> None:
         sent.append(message)
 
     async def main(g: Gateway | None = None) -> None:
-        async with clerks(ClerkServer(), sealed()) as g:
+        async with operations_gateway(OperationsServer(), receipt_certificate()) as g:
             app = Receipts(g, Store())
             await app({"type": "lifespan"}, receive, send)
             await app({"type": "websocket"}, receive, send)
@@ -403,7 +403,7 @@ def test_wrong_options_are_named(wrong: dict[str, Any]) -> None:
     """The error is raised when the app is made, with the name of the option."""
 
     async def main() -> None:
-        async with clerks(ClerkServer(), sealed()) as g:
+        async with operations_gateway(OperationsServer(), receipt_certificate()) as g:
             with pytest.raises(FieldError, match=f"Receipts.{next(iter(wrong))}: must be"):
                 Receipts(g, **{"handler": Store(), **wrong})
 
@@ -415,7 +415,7 @@ def test_a_hundred_receipts_at_once_are_each_handed_over_once() -> None:
     store = Store(0.5)
 
     async def main() -> set[int]:
-        async with clerks(ClerkServer(), sealed()) as g:
+        async with operations_gateway(OperationsServer(), receipt_certificate()) as g:
             app = Receipts(g, store, concurrency=1000)
             bodies = [arrived(f"t{number}") for number in range(100)] * 2
             return {post.status for post in await asyncio.gather(*(Post(HERE, [body]).to(app) for body in bodies))}

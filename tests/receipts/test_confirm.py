@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
-from operations_vendor import ClerkServer, clerks, posted, sealed
+from operations_vendor import OperationsServer, operations_gateway, posted, receipt_certificate
 from toy_vendor import ToyServer, gateway
 
 from pushgateway import Audience, FieldError, Gateway, Notification, PushToken, Statistics
@@ -23,15 +23,17 @@ def now() -> float:
     return asyncio.get_running_loop().time()
 
 
-def confirmed(server: ClerkServer, script: Script) -> Confirmation:
+def confirmed(server: OperationsServer, script: Script) -> Confirmation:
     async def main() -> Confirmation:
-        async with clerks(server, sealed()) as g:
+        async with operations_gateway(server, receipt_certificate()) as g:
             return await script(g, Confirming(g, all_receipts=True))
 
     return run_virtual(main())
 
 
-async def come(g: Gateway, confirming: Confirming, server: ClerkServer, events: dict[str, str], after: float) -> None:
+async def come(
+    g: Gateway, confirming: Confirming, server: OperationsServer, events: dict[str, str], after: float
+) -> None:
     """Receipts of the last push to each token, handed over after some seconds, as the app does it."""
     await asyncio.sleep(after)
     for token, event in events.items():
@@ -47,7 +49,7 @@ def names(tokens: tuple[PushToken, ...]) -> str:
 def test_arrived_missing_and_dead_phones() -> None:
     """They follow from receipts and from the vendor's first reply; the result comes when the time is over, and not
     before."""
-    server = ClerkServer()
+    server = OperationsServer()
     server.codes = {"d": "2", "e": "3"}
 
     async def script(g: Gateway, confirming: Confirming) -> Confirmation:
@@ -70,11 +72,14 @@ def test_a_receipt_that_another_process_may_have_is_not_missing() -> None:
     """With two processes behind one address, the receipt of a delivered push may reach the other one. This process
     cannot know, so the phone is unconfirmed, not missing; a push that the vendor refused is missing all the same. With
     the other process's receipts handed on, it is confirmed."""
-    server = ClerkServer()
+    server = OperationsServer()
     server.codes = {"b": "3"}
 
     async def main() -> tuple[Confirmation, Confirmation]:
-        async with clerks(server, sealed()) as here, clerks(server, sealed()) as there:
+        async with (
+            operations_gateway(server, receipt_certificate()) as here,
+            operations_gateway(server, receipt_certificate()) as there,
+        ):
             confirming = Confirming(here)
             outcomes = await here.multicast([PushToken(1, token) for token in "abc"], NOTE)
             body = posted(("a", "arrived", server.marks["a"][1]))
@@ -93,10 +98,10 @@ def test_a_receipt_that_another_process_may_have_is_not_missing() -> None:
 
 def test_an_unconfirmed_phone_is_not_ok() -> None:
     """Without proof for every phone the result is not ok, whoever may have the receipt."""
-    server = ClerkServer()
+    server = OperationsServer()
 
     async def main() -> Confirmation:
-        async with clerks(server, sealed()) as g:
+        async with operations_gateway(server, receipt_certificate()) as g:
             confirming = Confirming(g)
             outcomes = await g.multicast([PushToken(1, token) for token in "ab"], NOTE)
             await come(g, confirming, server, {"b": "arrived"}, 0.0)
@@ -115,7 +120,7 @@ def test_a_wrong_value_for_all_receipts_is_refused() -> None:
 
 def test_confirming_ends_when_every_phone_has_a_receipt() -> None:
     """The last receipt ends the waiting, in whatever portions they came."""
-    server = ClerkServer()
+    server = OperationsServer()
 
     async def script(g: Gateway, confirming: Confirming) -> Confirmation:
         outcomes = await g.multicast([PushToken(1, token) for token in "ab"], NOTE)
@@ -135,7 +140,7 @@ def test_confirming_ends_when_every_phone_has_a_receipt() -> None:
 
 def test_a_receipt_may_be_faster_than_its_outcome() -> None:
     """It is remembered until it is asked for, and also for a second call."""
-    server = ClerkServer()
+    server = OperationsServer()
 
     async def script(g: Gateway, confirming: Confirming) -> Confirmation:
         outcome = await g.send(PushToken(1, "a"), NOTE)
@@ -151,7 +156,7 @@ def test_a_receipt_may_be_faster_than_its_outcome() -> None:
 
 def test_a_receipt_of_another_push_does_not_confirm() -> None:
     """The same phone got another message: this one is still open."""
-    server = ClerkServer()
+    server = OperationsServer()
 
     async def script(g: Gateway, confirming: Confirming) -> Confirmation:
         await g.send(PushToken(1, "a"), NOTE)
@@ -170,7 +175,7 @@ def test_a_receipt_of_another_push_does_not_confirm() -> None:
 
 def test_an_arrived_message_stays_arrived() -> None:
     """A token that is dead later had its message; a phone that was muted did not."""
-    server = ClerkServer()
+    server = OperationsServer()
 
     async def script(g: Gateway, confirming: Confirming) -> Confirmation:
         outcomes = await g.multicast([PushToken(1, token) for token in "ab"], NOTE)
@@ -185,11 +190,11 @@ def test_an_arrived_message_stays_arrived() -> None:
 
 def test_a_receipt_confirms_an_outcome_without_a_verdict() -> None:
     """Whether the push arrived was not known; the receipt proves it."""
-    server = ClerkServer()
+    server = OperationsServer()
     server.answers = [NoVerdict("cut")]
 
     async def script(g: Gateway, confirming: Confirming) -> Confirmation:
-        g.reload([sealed(dedupe=False)])
+        g.reload([receipt_certificate(dedupe=False)])
         outcome = await g.send(PushToken(1, "a"), NOTE)
         assert not outcome.ok
         _, found = await asyncio.gather(
@@ -202,7 +207,7 @@ def test_a_receipt_confirms_an_outcome_without_a_verdict() -> None:
 
 def test_counts_of_a_broadcast_are_requested_at_growing_intervals() -> None:
     """After 5 s, then 10, 20 … at most 40 s; it ends when everybody is counted."""
-    server = ClerkServer()
+    server = OperationsServer()
     times: list[float] = []
 
     def value() -> int:
@@ -223,7 +228,7 @@ def test_counts_of_a_broadcast_are_requested_at_growing_intervals() -> None:
 
 def test_incomplete_counts_end_with_the_timeout() -> None:
     """They are requested a last time, and confirm nobody."""
-    server = ClerkServer()
+    server = OperationsServer()
 
     async def script(g: Gateway, confirming: Confirming) -> Confirmation:
         outcome = await g.broadcast(1, NOTE, Audience.everyone())
@@ -238,7 +243,7 @@ def test_incomplete_counts_end_with_the_timeout() -> None:
 
 def test_a_broadcast_to_tokens_waits_for_each_of_them() -> None:
     """Receipts of its task name the phones; complete counts do not replace a receipt that is missing."""
-    server = ClerkServer()
+    server = OperationsServer()
     server.bad.add("c")
 
     async def script(g: Gateway, confirming: Confirming) -> Confirmation:
@@ -278,7 +283,7 @@ def test_a_vendor_without_statistics_gets_one_request() -> None:
 
 def test_without_open_outcomes_confirming_ends_at_once() -> None:
     """There are no outcomes, or none that may still be confirmed."""
-    server = ClerkServer()
+    server = OperationsServer()
     server.codes = {"a": "2", "b": "3"}
 
     async def script(g: Gateway, confirming: Confirming) -> Confirmation:
@@ -297,7 +302,7 @@ def test_without_open_outcomes_confirming_ends_at_once() -> None:
 def test_memory_of_confirming_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """Receipts that are not asked for are forgotten, the oldest first, and a call that was cancelled leaves nothing."""
     monkeypatch.setattr(confirm_module, "REMEMBERED", 2)
-    server = ClerkServer()
+    server = OperationsServer()
 
     async def script(g: Gateway, confirming: Confirming) -> Confirmation:
         outcomes = await g.multicast([PushToken(1, token) for token in "abc"], NOTE)
@@ -320,7 +325,7 @@ def test_wrong_arguments_are_named(wrong: dict[str, Any]) -> None:
     """Invalid seconds, and an object that is no outcome."""
 
     async def main() -> None:
-        async with clerks(ClerkServer()) as g:
+        async with operations_gateway(OperationsServer()) as g:
             with pytest.raises(FieldError, match=list(wrong)[-1]):
                 await Confirming(g).confirm([], **wrong)
             with pytest.raises(FieldError, match="outcomes: must be"):

@@ -10,7 +10,7 @@ import os
 
 import pytest
 from cancelling import CancelAt, at_rounds
-from login_server import KEY, Office, every_order, fresh
+from login_server import KEY, LoginServer, every_order, fresh
 from raw_server import PLAIN, Behaviour, Server, serving
 
 from pushgateway import HttpTransport
@@ -26,16 +26,16 @@ def test_a_cancelled_waiter_takes_no_login_with_it(seed: int | None, second: int
     """
 
     async def waiting(when: int) -> tuple[bool, int, list[AccessToken]]:
-        tokens, office = fresh(), Office()
-        waiters = [asyncio.create_task(tokens.get(KEY, office)) for _ in range(3)]
+        tokens, login_server = fresh(), LoginServer()
+        waiters = [asyncio.create_task(tokens.get(KEY, login_server)) for _ in range(3)]
         cancels = [(when, waiters[0].cancel)]
         if second is not None:
             cancels.append((when + second, waiters[1].cancel))
         at_rounds(cancels)
         ended = await asyncio.gather(*waiters, return_exceptions=True)
-        late = await tokens.get(KEY, office)
+        late = await tokens.get(KEY, login_server)
         assert asyncio.all_tasks() == {asyncio.current_task()}
-        return isinstance(ended[0], AccessToken), len(office.times), [late, *(one for one in ended[2:])]
+        return isinstance(ended[0], AccessToken), len(login_server.times), [late, *(one for one in ended[2:])]
 
     async def main() -> list[tuple[bool, int, list[AccessToken]]]:
         found = []

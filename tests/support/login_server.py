@@ -1,6 +1,6 @@
 """A vendor's login server for tests of `AccessTokens`, and the callback orders that those tests run with.
 
-Virtual time only. `Office` counts logins and answers as the test says.
+Virtual time only. `LoginServer` counts logins and answers as the test says.
 """
 
 import asyncio
@@ -37,7 +37,7 @@ def fresh() -> AccessTokens:
     return AccessTokens(wall=loop_wall_clock(EPOCH), monotonic=loop.time, rng=random.Random(1))
 
 
-class Office:
+class LoginServer:
     """A login server that takes `takes` seconds per login; `times` has the virtual time at which each login began."""
 
     def __init__(self, takes: float = 1.0, lifetime: float = DAY) -> None:

@@ -38,7 +38,7 @@ T = TypeVar("T")
 
 
 @attrs.frozen
-class Clerk(Toy):
+class OperationsVendor(Toy):
     """The toy vendor with aliases, uploads and statistics."""
 
     def alias(self, token: str, alias: str) -> Call[str]:
@@ -141,7 +141,7 @@ class Clerk(Toy):
         return str(reply.body.get("value", ""))
 
 
-class ClerkServer(ToyServer):
+class OperationsServer(ToyServer):
     """`called` has the requests by operation; `given` has the answers to use first: a body, or an exception."""
 
     def __init__(self) -> None:
@@ -170,15 +170,15 @@ def _reply(body: dict[str, Any]) -> Response:
     return Response(200, {"content-type": "application/json"}, json.dumps(body).encode())
 
 
-def clerks(server: ClerkServer, *certificates: Certificate, **options: Any) -> Gateway:
-    """A gateway on the clerk's server."""
-    return gateway(server, *certificates or [certificate()], vendors={"toy": Clerk}, **options)
+def operations_gateway(server: OperationsServer, *certificates: Certificate, **options: Any) -> Gateway:
+    """A gateway on the toy's server."""
+    return gateway(server, *certificates or [certificate()], vendors={"toy": OperationsVendor}, **options)
 
 
 SECRET = "a secret of thirty-two characters"
 
 
-def sealed(key: int | str = 1, secret: str | list[str] = SECRET, **settings: Any) -> Certificate:
+def receipt_certificate(key: int | str = 1, secret: str | list[str] = SECRET, **settings: Any) -> Certificate:
     """A certificate that asks for receipts."""
     url = "https://im.example.com/push"
     return Certificate(key, "toy", {"secret": "s3cret", **settings}, receipt_url=url, receipt_secret=secret)
@@ -191,6 +191,6 @@ def posted(*receipts: tuple[str, str, str] | object, message_id: str = "m", task
 
 def parameter_of(token: str, dedupe_id: str = "id-1") -> str:
     """The parameter that comes back with the receipts of a push to `token`."""
-    signer = sealed().signer
+    signer = receipt_certificate().signer
     assert signer is not None
     return signer.of(Push(PushToken(1, token), Notification("a", "b"), dedupe_id=dedupe_id)).parameter

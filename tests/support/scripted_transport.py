@@ -93,7 +93,7 @@ def asking(*numbers: int) -> Exchange[list[int]]:
     return statuses
 
 
-def office(region: str, now: float) -> Exchange[AccessToken]:
+def log_in_once(region: str, now: float) -> Exchange[AccessToken]:
     """A login of one request: the body of the reply is the access token."""
     reply = yield Request("POST", f"https://login/{region}", {"now": str(now)})
     return AccessToken(reply.content.decode(), 1000.0)

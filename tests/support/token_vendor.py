@@ -16,15 +16,15 @@ from toy_vendor import certificate
 from pushgateway import Certificate
 from pushgateway.vendor import Request, Response
 
-__all__ = ["Realm", "of_realm"]
+__all__ = ["TokenVendor", "certificate_of"]
 
 
-def of_realm(key: str, secret: str = "", **settings: object) -> Certificate:
+def certificate_of(key: str, secret: str = "", **settings: object) -> Certificate:
     """A certificate of this vendor, with a secret of its own."""
     return certificate(key, secret=secret or f"key-{key}", **settings)
 
 
-class Realm:
+class TokenVendor:
     """The vendor and the transport to it."""
 
     def __init__(self, *, last_wins: bool = False) -> None:

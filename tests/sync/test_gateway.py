@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Iterator
 
 import pytest
-from operations_vendor import Clerk, ClerkServer
+from operations_vendor import OperationsServer, OperationsVendor
 from toy_vendor import Toy, ToyServer, certificate
 
 import pushgateway
@@ -184,15 +184,15 @@ def parameters(function: Callable[..., object]) -> list[tuple[str, object, objec
 
 def test_the_blocking_gateway_has_the_same_operations() -> None:
     """Names, values, the typed form, and the outcome of a closed gateway are the same."""
-    server = ClerkServer()
+    server = OperationsServer()
     server.latency = 0.0
-    with Gateway([certificate()], transport=server, vendors={"toy": Clerk}) as g:
+    with Gateway([certificate()], transport=server, vendors={"toy": OperationsVendor}) as g:
         named = g.vendor(1).alias("k", "ann")
-        typed = g.vendor(1).ask(Clerk.alias, "k", "ben")
+        typed = g.vendor(1).ask(OperationsVendor.alias, "k", "ben")
         with pytest.raises(AttributeError, match="no operation 'alais'"):
             g.vendor(1).alais  # noqa: B018
         operations = g.vendor(1)
-    closed = [operations.alias("k", "ann"), operations.ask(Clerk.alias, "k", "ann")]
+    closed = [operations.alias("k", "ann"), operations.ask(OperationsVendor.alias, "k", "ann")]
 
     assert (named.value, typed.value) == ("done", "done")
     assert [(one.status, one.reason, one.operation) for one in closed] == (

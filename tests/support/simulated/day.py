@@ -21,7 +21,7 @@ from simulated.host import QUEUE, Act, Host
 from simulated.ledger import Ledger
 from simulated.plugin import MISCHIEF, Sim, certificate
 from simulated.server import App, Bucket, SimServer
-from simulated.troubles import CODE, HOST, Trouble, Weather, draw
+from simulated.troubles import CODE, HOST, Trouble, TroubleSchedule, draw
 
 APPS = ("c1", "c2", "c3")
 OVER = 420.0
@@ -88,9 +88,9 @@ class Day:
         ledger.calm = not plan.troubles
         self.loop = asyncio.get_running_loop()
         chance = random.Random(plan.seed + 1)
-        self.weather = Weather(plan.troubles)
+        self.schedule = TroubleSchedule(plan.troubles)
         self.apps = [self._app(name, chance) for name in APPS]
-        self.server = SimServer(ledger, self.weather, self.apps, plan.connections, plan.seed)
+        self.server = SimServer(ledger, self.schedule, self.apps, plan.connections, plan.seed)
         vendor = type("SimToday", (Sim,), {"mischief": staticmethod(self._mischief)})
         certificates = [self._certificate(app, chance) for app in self.apps]
 
@@ -139,7 +139,7 @@ class Day:
         return certificate(app.name, "s0", own, weighs=weighs, saves=saves, **settings)
 
     def _mischief(self) -> str | None:
-        struck = self.weather.strikes(self.loop.time(), "", CODE[:1])
+        struck = self.schedule.strikes(self.loop.time(), "", CODE[:1])
         return struck[1].choice(MISCHIEF) if struck else None
 
     async def live(self) -> None:
@@ -149,7 +149,7 @@ class Day:
             self.loop.call_at(when, self._begin, act, random.Random(seed))
         for trouble in self.plan.troubles:
             if trouble.kind in (*HOST, "clock", "revoked"):
-                self.loop.call_at(trouble.begins, self._begin, self.host.suffer, trouble)
+                self.loop.call_at(trouble.begins, self._begin, self.host.run_trouble, trouble)
         await self._until(OVER + 1)
         self._renew_refused_credentials()
         await self._until(SOUND)

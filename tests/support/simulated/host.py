@@ -254,7 +254,7 @@ class Host:
 
     # Troubles of the host's own
 
-    async def suffer(self, trouble: Trouble) -> None:
+    async def run_trouble(self, trouble: Trouble) -> None:
         """Run a trouble that begins now."""
         chance = random.Random(trouble.seed)
         app = trouble.app or chance.choice(list(self.server.apps))

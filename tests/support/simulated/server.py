@@ -21,7 +21,7 @@ from pushgateway.vendor import NoVerdict, Request, Response
 from simulated.ledger import Ledger, Order
 from simulated.logins import Logins
 from simulated.plugin import BLOCKED, BUSY, CONTENT, DEAD, EXPIRED, FAST, MUTED, QUOTA, REPEATED, SKEWED
-from simulated.troubles import VERDICTS, WIRE, Weather
+from simulated.troubles import VERDICTS, WIRE, TroubleSchedule
 
 MIDNIGHT = 1_700_064_000.0
 """Epoch seconds of a midnight in GMT+8."""
@@ -78,9 +78,11 @@ class App:
 class SimServer:
     """The vendor of all apps; an app's name is its certificate id."""
 
-    def __init__(self, ledger: Ledger, weather: Weather, apps: Sequence[App], connections: int, seed: int) -> None:
+    def __init__(
+        self, ledger: Ledger, schedule: TroubleSchedule, apps: Sequence[App], connections: int, seed: int
+    ) -> None:
         self.ledger = ledger
-        self.weather = weather
+        self.schedule = schedule
         self.apps = {app.name: app for app in apps}
         self.clock: Callable[[], float] = lambda: 0.0
         self.clock_is_right = True  # False: with a wrong wall clock the engine cannot know when the vendor's day ends
@@ -187,7 +189,7 @@ class SimServer:
             self.logins.end(visit.ticket, visit.code if verdict else None)
 
     async def _carry(self, visit: Visit, limit: float) -> Response:
-        struck = self.weather.strikes(self.now(), visit.app, WIRE)
+        struck = self.schedule.strikes(self.now(), visit.app, WIRE)
         kind, chance = struck or ("", self._chance)
         up = self.latency or self._chance.choice([0.005, 0.02, 0.02, 0.05, 0.4])
         if kind == "refused":
@@ -225,7 +227,7 @@ class SimServer:
         access = visit.request.headers.get("authorization", "").removeprefix("Bearer ")
         if app.logs_in and not self.logins.takes(access, visit.app, visit.region, self.wall()):
             return self._reply(visit, EXPIRED)
-        struck = self.weather.strikes(now, visit.app, VERDICTS)
+        struck = self.schedule.strikes(now, visit.app, VERDICTS)
         kind, chance = struck or ("", self._chance)
         if kind == "stale" and app.logs_in:
             self.logins.doubt(access)
@@ -246,7 +248,7 @@ class SimServer:
 
     def _log_in(self, visit: Visit, app: App) -> Response:
         _, secret, now = visit.body
-        struck = self.weather.strikes(self.now(), visit.app, ("login-fails", "login-silent", "blocked"))
+        struck = self.schedule.strikes(self.now(), visit.app, ("login-fails", "login-silent", "blocked"))
         if struck and struck[0] == "login-silent":
             raise NoVerdict("cut")
         if struck and struck[0] == "login-fails":
@@ -260,7 +262,7 @@ class SimServer:
 
     def _push(self, visit: Visit, app: App, kind: str, chance: random.Random) -> Response:
         items: Items = visit.body
-        now, struck = self.now(), self.weather.strikes(self.now(), app.name, ("tight", "quota"))
+        now, struck = self.now(), self.schedule.strikes(self.now(), app.name, ("tight", "quota"))
         share = 0.1 if struck and struck[0] == "tight" else 1.0
         if struck and struck[0] == "quota":
             app.exhausted_until = MIDNIGHT

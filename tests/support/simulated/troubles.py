@@ -62,7 +62,7 @@ def draw(chance: random.Random, apps: Sequence[str], until: float) -> list[Troub
     return troubles
 
 
-class Weather:
+class TroubleSchedule:
     """The troubles of a day, to be asked for those that are active."""
 
     def __init__(self, troubles: Sequence[Trouble]) -> None:
