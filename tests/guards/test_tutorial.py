@@ -1,7 +1,7 @@
 """The tutorial's plug-in (`examples/acme`), installed as a package of its own and run through its own tests.
 
 That the page shows its files is checked by `docs/test_tables.py`; that the conformance kit misses no rule of the
-contract, by `tests/testing/test_broken.py`.
+contract, by `tests/testing/test_broken_plugins.py`.
 """
 
 import os

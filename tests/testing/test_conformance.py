@@ -1,6 +1,6 @@
 """The parts of the conformance kit: how it observes a plug-in, and what it says when a hook is missing.
 
-That the kit finds broken plug-ins is tested in test_broken.py.
+That the kit finds broken plug-ins is tested in test_broken_plugins.py.
 """
 
 import asyncio

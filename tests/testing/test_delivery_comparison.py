@@ -1,6 +1,6 @@
 """How the conformance kit compares a notification with what a phone shows, and how it checks that a fault took place.
 
-That it finds broken plug-ins is tested in test_broken.py.
+That it finds broken plug-ins is tested in test_broken_plugins.py.
 """
 
 import json

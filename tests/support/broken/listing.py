@@ -13,8 +13,8 @@ HEAD = """\
 
 Each of these is a sound plug-in with one rule of the contract removed or one mistake made (`tests/support/broken`): of
 the tutorial's `acme`, of `beam` (`tests/support/beam`: no login, no mixed batches) or of `oppo`. Each must be caught by
-the conformance kit: `tests/testing/test_broken.py` fails when one passes the scenario named here. The promises are
-those of `pushgateway.testing.conformance.PROMISES`. Written by `python -m broken.listing`.
+the conformance kit: `tests/testing/test_broken_plugins.py` fails when one passes the scenario named here. The promises
+are those of `pushgateway.testing.conformance.PROMISES`. Written by `python -m broken.listing`.
 
 | broken | copy of | promise | caught by |
 | --- | --- | --- | --- |

@@ -8,7 +8,7 @@ PLANTS = [
         "pushgateway/sync/thread.py",
         "        thread.begin_closing(EXIT_GRACE, done)\n    for done in waits:",
         "        pass\n    for done in waits[:0]:",
-        "tests/engine/test_engine_parts.py::test_the_end_of_a_process_waits_for_running_sends",
+        "tests/engine/test_engine_corner_cases.py::test_the_end_of_a_process_waits_for_running_sends",
     ),
     SourcePlant(
         "an outcome of many loses its context",

@@ -143,14 +143,14 @@ PLANTS = [
         "pushgateway/observe/journal.py",
         "if self._thread is None or self._pid != os.getpid():",
         "if self._thread is None:",
-        "tests/engine/test_engine_parts.py::test_a_forked_process_writes_with_a_thread_of_its_own",
+        "tests/engine/test_engine_corner_cases.py::test_a_forked_process_writes_with_a_thread_of_its_own",
     ),
     SourcePlant(
         "a forked journal begins with its parent's count",
         "pushgateway/observe/journal.py",
         "self._queue, self._pid, self.dropped = queue.SimpleQueue(), os.getpid(), 0",
         "self._queue, self._pid = queue.SimpleQueue(), os.getpid()",
-        "tests/engine/test_engine_parts.py::test_a_forked_process_writes_with_a_thread_of_its_own",
+        "tests/engine/test_engine_corner_cases.py::test_a_forked_process_writes_with_a_thread_of_its_own",
     ),
     SourcePlant(
         "what waited in the parent is written twice after a fork",

@@ -190,7 +190,7 @@ PLANTS = [
         "pushgateway/engine/broadcast.py",
         '        self._sending = Ask("broadcast", one.region, len(part.values))\n',
         "",
-        "tests/engine/test_lane_ends.py::test_a_part_of_a_broadcast_without_a_request_is_not_sent",
+        "tests/engine/test_lane_bookkeeping.py::test_a_part_of_a_broadcast_without_a_request_is_not_sent",
     ),
     SourcePlant(
         "outcomes of a broadcast for other tokens are accepted",
@@ -232,7 +232,7 @@ PLANTS = [
         "pushgateway/engine/operations.py",
         "        if self.lane.session is not session:",
         "        if False:",
-        "tests/engine/test_operations_life.py::test_a_changed_certificate_ends_a_call_between_two_attempts",
+        "tests/engine/test_operations_lifecycle.py::test_a_changed_certificate_ends_a_call_between_two_attempts",
     ),
     SourcePlant(
         "what an expired access token refused counts as asked",
@@ -274,7 +274,7 @@ PLANTS = [
         "pushgateway/engine/lanes.py",
         "        self._closed = True\n        self.open.clear()",
         "        self._closed = True",
-        "tests/gateway/test_gateway_life.py::test_closing_sends_what_it_has_time_for_and_ends_the_rest[20.0-14.1-endings0]",
+        "tests/gateway/test_gateway_lifecycle.py::test_closing_sends_what_it_has_time_for_and_ends_the_rest[20.0-14.1-endings0]",
     ),
     SourcePlant(
         "connections of an id that came back are let go",
