@@ -15,6 +15,11 @@ CHECKED = (
     "docs",
     "examples",
     "plugins",
+    "pushgateway/model",
+    "pushgateway/observe",
+    "pushgateway/receipts",
+    "pushgateway/sync",
+    "pushgateway/vendor",
     "tests/certificates",
     "tests/cli",
     "tests/engine",
@@ -29,6 +34,7 @@ CHECKED = (
     "tests/sync",
     "tests/testing",
     "tests/typing",
+    "tests/vendor",
 )
 """Folders without a retired word. In the end: pushgateway, plugins, tests, benchmarks, docs, examples."""
 
