@@ -189,7 +189,7 @@ def test_the_message_of_a_validator_is_shown_when_it_quotes_nothing() -> None:
     assert loaded(short="12345").short == "12345"
 
 
-def test_everything_wrong_is_found_at_once() -> None:
+def test_all_faults_are_reported_together() -> None:
     """The faults of all certificates and all fields are reported together; nothing is loaded in part."""
     found = problems(
         Certificate(1, "acme", {"number": "x", "switch": 2, "nonsense": 1, "absurd": 2}),
@@ -206,7 +206,7 @@ def test_everything_wrong_is_found_at_once() -> None:
     )
 
 
-def test_every_validator_is_asked() -> None:
+def test_every_validator_is_run() -> None:
     """All fields and all their validators are run: an earlier failure hides no later one, and nothing is reported
     twice."""
     found = problems(Certificate(1, "acme", {**RIGHT, "number": "x", "short": "123456", "choice": "z", "said": CANARY}))
@@ -245,7 +245,7 @@ def test_an_id_is_used_once(one: int | str, other: int | str) -> None:
     assert len(problems(Certificate(one, "acme"), Certificate(other, "acme", RIGHT))) == 3
 
 
-def test_a_brand_without_plug_in_costs_only_its_own() -> None:
+def test_a_brand_without_plugin_affects_its_certificate_only() -> None:
     """Its certificate gets the reason instead of a vendor; the other certificates load."""
     vendors = load_vendors([Certificate(1, "nobody"), Certificate(2, "acme", RIGHT)], PLUGINS)
 
@@ -254,7 +254,7 @@ def test_a_brand_without_plug_in_costs_only_its_own() -> None:
 
 
 @pytest.mark.parametrize("brand", ["plain", "odd"])
-def test_a_class_that_takes_no_settings_costs_only_its_own(brand: str) -> None:
+def test_a_class_that_takes_no_settings_affects_its_certificate_only(brand: str) -> None:
     """This is a mistake of the plug-in's author, not of the host: the message says so and quotes no value."""
     vendors = load_vendors([Certificate(1, brand, {"field": CANARY}), Certificate(2, "acme", RIGHT)], PLUGINS)
 
@@ -271,7 +271,7 @@ def test_a_brand_is_a_lower_case_word(given: str, kept: str) -> None:
 
 
 @pytest.mark.parametrize("wrong", ["", " ", None, 5, ["oppo"]])
-def test_a_certificate_has_a_brand(wrong: Any) -> None:
+def test_a_certificate_needs_a_brand(wrong: Any) -> None:
     """A certificate without a brand is refused, because no vendor could be chosen for it."""
     with pytest.raises(FieldError) as caught:
         Certificate(1, wrong)
@@ -280,7 +280,7 @@ def test_a_certificate_has_a_brand(wrong: Any) -> None:
 
 
 @pytest.mark.parametrize("wrong", [None, [("app_key", CANARY)], CANARY])
-def test_settings_are_a_mapping(wrong: Any) -> None:
+def test_settings_must_be_a_mapping(wrong: Any) -> None:
     """Settings that are not a mapping are refused; the message names their type and no value."""
     with pytest.raises(FieldError) as caught:
         Certificate(1, "acme", wrong)
@@ -306,7 +306,7 @@ def test_loading_does_not_change_the_certificate() -> None:
     assert load_vendors([], PLUGINS) == {}
 
 
-def test_a_certificate_has_settings_of_its_own() -> None:
+def test_a_certificate_copies_its_settings() -> None:
     """A certificate copies its settings: later changes of the host's own mappings do not change it, so a reload sees
     the difference."""
     own = {"secret": "old", "hosts": ["a", {"b": ["c"]}], "pair": ({"d": 1},), "kept": Secret("s3cret")}

@@ -69,7 +69,7 @@ def test_valid_settings_are_kept_and_not_shown() -> None:
     assert made() != made(secret="another secret of letters")
 
 
-def test_the_whole_address_has_to_fit() -> None:
+def test_the_length_of_the_whole_url_is_checked() -> None:
     """OPPO takes 200 characters: a URL at the limit is accepted; with one more it is refused, and the message gives the
     number of characters that are left."""
     most = longest_base("7005")
@@ -83,7 +83,7 @@ def test_the_whole_address_has_to_fit() -> None:
     assert len(fits.signer.url) == 200
 
 
-def test_a_vendor_without_receipts_cannot_be_asked_for_them() -> None:
+def test_receipt_settings_for_a_vendor_without_receipts_are_refused() -> None:
     """The mistake is reported when the certificates are read, not when receipts never come."""
     with pytest.raises(ConfigError, match=r"certificates\['7005'\].receipt_url: toy posts no receipts; leave it out"):
         load_vendors([made()], Plugins({"toy": Toy}))

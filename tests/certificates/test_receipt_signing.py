@@ -54,7 +54,7 @@ def test_a_receipt_parameter_gives_the_dedupe_id_back() -> None:
     ("dedupe_id", "back"),
     [("a" * 33, "a" * 33), ("a" * 34, ""), ("with.dot", ""), ("", ""), ("你好", ""), ("~tilde", ""), ("\ud800", "")],
 )
-def test_an_id_that_does_not_fit_is_proved_and_does_not_come_back(dedupe_id: str, back: str) -> None:
+def test_an_id_that_does_not_fit_is_replaced_by_a_digest(dedupe_id: str, back: str) -> None:
     """A dedupe id of at most 33 plain characters comes back as it is; of a longer or an odd one the parameter holds a
     digest, which can be checked and not turned back."""
     signer = ReceiptSigner("7005", BASE, [NEW])

@@ -135,13 +135,13 @@ def test_tokens_are_shortened_in_the_texts_of_a_vendor() -> None:
     assert "tok:" in shown
 
 
-def test_foreign_texts_are_bounded() -> None:
+def test_the_length_of_a_vendors_message_is_limited() -> None:
     """At most 300 characters of a vendor's message are shown."""
     assert render.plain("x" * 300) == "x" * 300
     assert render.plain("x" * 301) == "x" * 300
 
 
-def test_a_repeat_is_not_blamed_on_the_content() -> None:
+def test_the_advice_for_a_repeat_is_not_about_the_content() -> None:
     """If the vendor already has a message, the advice is that the phone got it, and not to change the content."""
     outcome = Outcome.rejected(PUSH, Reason.INVALID_NOTIFICATION, code="32", repeated=True)
 
@@ -211,7 +211,9 @@ def test_settings_that_a_plugin_refuses_are_listed(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("arguments", [["check"], ["send", "1", "t", "--title", "a", "--body", "b"]])
-def test_no_configuration(arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_configuration_is_one_line(
+    arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Without a pushgateway.toml the commands say so in one line."""
     monkeypatch.chdir(tmp_path)
 
@@ -232,7 +234,7 @@ def test_a_configuration_without_certificates_is_an_error(tmp_path: Path) -> Non
     assert "[certificates.7005]" in result.stdout
 
 
-def test_a_missing_plugin_costs_its_certificate(tmp_path: Path) -> None:
+def test_a_missing_plugin_affects_its_certificate_only(tmp_path: Path) -> None:
     """A brand without a plug-in is reported as not installed, with the install command where it is known."""
     config = tmp_path / "pushgateway.toml"
     config.write_text('[certificates.9]\nbrand = "vivo"\n[certificates.8]\nbrand = "opo"\n')

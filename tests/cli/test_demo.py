@@ -74,7 +74,7 @@ def test_without_json_there_are_five_short_sections() -> None:
 
 
 @pytest.mark.parametrize("count", ["9", "200001"])
-def test_the_count_has_limits(count: str) -> None:
+def test_the_number_of_messages_is_limited(count: str) -> None:
     """Fewer than ten messages are refused, because none would be for a muted phone; more than 200,000 are refused as
     too long for a demo."""
     result = CliRunner().invoke(command, ["demo", "--count", count])

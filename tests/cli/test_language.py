@@ -75,7 +75,7 @@ def test_the_locale_chooses_the_language_and_lang_wins(
     assert ("鉴权" in shown.stdout, "login" in shown.stdout) == (chinese, not chinese)
 
 
-def test_lang_may_stand_behind_the_command_and_a_wrong_one_is_refused() -> None:
+def test_lang_may_follow_the_command_and_a_wrong_one_is_refused() -> None:
     """`--lang zh` works also at the end of a line; a language that does not exist is a usage error."""
     behind, wrong = run("vendors", "--lang", "zh"), run("--lang", "fr", "vendors")
 
@@ -84,7 +84,7 @@ def test_lang_may_stand_behind_the_command_and_a_wrong_one_is_refused() -> None:
     assert "'fr' is not one of 'en', 'zh'" in wrong.stderr
 
 
-def test_what_stands_behind_two_dashes_is_no_option(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_text_after_two_dashes_is_no_option(monkeypatch: pytest.MonkeyPatch) -> None:
     """A token may be spelled `--lang`."""
     monkeypatch.delenv("LANGUAGE", raising=False)
 

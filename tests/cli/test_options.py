@@ -74,7 +74,7 @@ def test_a_ca_file_without_a_certificate_is_refused(tmp_path: Path) -> None:
     assert "holds no certificate authority" in result.stderr
 
 
-def test_an_audience_is_named_once(tmp_path: Path) -> None:
+def test_an_audience_is_of_one_kind(tmp_path: Path) -> None:
     """Tokens of the command line and of a file become one list; two kinds of audience together, and none at all, are
     refused."""
     named: dict[str, Any] = {"alias": (), "tag": ()}

@@ -230,7 +230,7 @@ def test_the_daily_quota_of_a_started_sandbox() -> None:
     assert codes == [0, 33]
 
 
-def test_settings_survive_as_toml() -> None:
+def test_printed_settings_are_read_back_from_toml() -> None:
     """The settings that are printed for pushgateway.toml are read back unchanged, also with odd characters."""
     settings: dict[str, object] = {"app_key": 'a"\\\n张', "batch_size": 5, "flag": True}
 

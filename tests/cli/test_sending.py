@@ -140,7 +140,7 @@ def test_broadcast_reports_what_became_of_each_token(sandbox: Sandbox, config: P
     assert dead not in result.output
 
 
-def test_a_broadcast_of_which_one_part_did_not_leave_says_so(
+def test_broadcast_reports_a_part_that_was_not_sent(
     sandbox: Sandbox, config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nine phones got it and one request was not sent: "9 of 10", exit code 1, and never "nobody got it"."""
@@ -162,7 +162,7 @@ def test_a_broadcast_of_which_one_part_did_not_leave_says_so(
     assert [sandbox.ledger.count(token) for token in sandbox.tokens] == [1] * 9 + [0]
 
 
-def test_broadcast_says_which_token_of_the_input_it_means(sandbox: Sandbox, config: Path, tmp_path: Path) -> None:
+def test_broadcast_identifies_tokens_by_their_index(sandbox: Sandbox, config: Path, tmp_path: Path) -> None:
     """A shortened token identifies no phone; the index does, also after a token that was given twice."""
     dead, ann, bob = sandbox.tokens[:3]
     sandbox.uninstall(dead)
@@ -180,7 +180,7 @@ def test_broadcast_says_which_token_of_the_input_it_means(sandbox: Sandbox, conf
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
-def test_a_tokens_file_as_an_editor_writes_it(sandbox: Sandbox, config: Path, tmp_path: Path, encoding: str) -> None:
+def test_a_tokens_file_from_an_editor_is_read(sandbox: Sandbox, config: Path, tmp_path: Path, encoding: str) -> None:
     """A byte order mark, blanks around tokens and the line ends of another system are accepted: each phone gets the
     push once."""
     file = tmp_path / "tokens.txt"

@@ -27,7 +27,7 @@ SECRET = "the-app-secret-of-the-console"
 
 @pytest.fixture
 def sandbox() -> Sandbox:
-    """OPPO's sandbox of today with ten phones."""
+    """OPPO's sandbox in its current dialect, with ten phones."""
     return find_sandbox("oppo")(tokens=10, dialect="current")
 
 
@@ -191,8 +191,8 @@ def test_why_of_a_push_with_a_receipt(tokens: tuple[str, ...], config: Path, jou
 
 
 def test_why_when_nothing_was_sent(tokens: tuple[str, ...], config: Path, journal: Path) -> None:
-    """Without an entry, or without one around that time, the host sent nothing: this has an exit code of its own,
-    because no push is at fault; a question without any journal has another one."""
+    """Without an entry, without one around that time, and without any journal no push is found: this has an exit code
+    of its own, because nothing is wrong."""
     never = why(config, tokens[5], "--journal", journal)
     then = why(config, tokens[0], "--journal", journal, "--at", "2020-01-01T08:00+08:00", "--json")
     nowhere = why(config, tokens[0], "--no-journal")
@@ -216,7 +216,7 @@ def send(config: Path, token: str, *arguments: object) -> Result:
     return run("send", 7005, token, "--title", "TiTlE", "--body", "BoDy", "--config", config, *arguments)
 
 
-def test_why_finds_what_send_sent(sandbox: Sandbox, tokens: tuple[str, ...], config: Path, state: Path) -> None:
+def test_why_finds_the_pushes_of_send(sandbox: Sandbox, tokens: tuple[str, ...], config: Path, state: Path) -> None:
     """Without any option `why` reports how the pushes of `send` ended: the accepted one with the vendor's message id,
     the refused one with who must act. The file can be read by the user only and holds neither token nor text."""
     sandbox.uninstall(tokens[1])
@@ -311,7 +311,7 @@ def test_receipts_are_shown_with_their_push() -> None:
     assert "in none of these journals" in found[6].text
 
 
-def test_times_are_the_users(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_times_are_shown_in_the_local_time_zone(monkeypatch: pytest.MonkeyPatch) -> None:
     """Times are shown in the zone of this machine, with the UTC offset of that day, or in the zone of `--at` where one
     is given."""
     winter, summer = 1_800_000_000.0, 1_783_000_000.0

@@ -146,7 +146,7 @@ def test_processes_do_not_renew_at_the_same_minute() -> None:
 
 
 @every_order
-def test_a_refused_key_is_not_asked_for_again_for_five_minutes(seed: int | None) -> None:
+def test_a_refused_login_is_not_repeated_for_five_minutes(seed: int | None) -> None:
     """A thousand sends later it is still one login; the second takes place after 300 seconds and not before (A11)."""
 
     async def main() -> tuple[list[Any], list[float]]:
@@ -165,7 +165,7 @@ def test_a_refused_key_is_not_asked_for_again_for_five_minutes(seed: int | None)
     assert {error.reason for error in said} == {Reason.CREDENTIALS}
 
 
-def test_a_refused_key_is_not_asked_for_while_the_old_token_serves_either() -> None:
+def test_a_refused_renewal_is_not_repeated_for_five_minutes_either() -> None:
     """A refused login in the background is followed by the same pause, and the old token is used until its end."""
 
     async def main() -> tuple[list[float], set[str]]:
@@ -273,7 +273,7 @@ def test_another_user_of_the_same_key_is_noticed(apart: float, guarded: bool, ca
 
 
 @every_order
-def test_two_processes_with_one_key_do_not_log_each_other_out_for_ever(seed: int | None) -> None:
+def test_two_processes_with_one_key_log_in_once_a_minute_at_most(seed: int | None) -> None:
     """If every token is refused at once, the logins slow down to one a minute and do not stop (A7)."""
 
     async def main() -> tuple[list[float], set[Reason]]:

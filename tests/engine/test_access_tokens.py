@@ -172,7 +172,7 @@ def test_a_wrong_clock_is_corrected_by_the_vendors_time(seed: int | None, offset
 
 
 @pytest.mark.parametrize(("offset", "logins"), [(None, 1), (5.0, 2)])
-def test_a_clock_that_cannot_be_set_right_is_a_refusal(offset: float | None, logins: int) -> None:
+def test_a_clock_that_cannot_be_corrected_is_a_refusal(offset: float | None, logins: int) -> None:
     """Without the vendor's time the clock cannot be corrected; a login that is refused again with it is not tried a
     third time."""
 

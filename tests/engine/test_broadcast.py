@@ -105,7 +105,7 @@ def test_a_broadcast_without_a_verdict_is_never_repeated() -> None:
     assert server.calls["broadcast"] == 1
 
 
-def test_a_broadcast_that_never_left_or_was_refused_for_now_is_repeated() -> None:
+def test_a_broadcast_that_was_not_sent_or_was_refused_temporarily_is_repeated() -> None:
     """In both cases no phone has got it yet."""
     server = ToyServer()
     server.broadcasts = [NoVerdict("connect", sent=False), "5", "6"]
@@ -149,7 +149,7 @@ def test_one_part_without_a_verdict_does_not_hide_the_others() -> None:
     assert len(outcome.task_ids) == 2
 
 
-def test_after_the_quota_is_used_up_the_rest_is_not_tried() -> None:
+def test_after_the_quota_is_used_up_the_rest_is_not_sent() -> None:
     """No further request is made that the vendor would refuse; the rest is `NOT_SENT`, not `REJECTED`."""
     server = ToyServer()
     server.broadcasts = ["0", "7"]
@@ -228,7 +228,7 @@ def test_closing_ends_each_part_of_a_broadcast_with_its_own_outcome() -> None:
     )
 
 
-def test_cancelling_the_caller_stops_what_has_not_left() -> None:
+def test_cancelling_the_caller_stops_parts_that_were_not_sent() -> None:
     """No further part is sent when nobody waits for the result."""
     server = ToyServer()
     server.latency = 5.0

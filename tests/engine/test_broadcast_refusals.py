@@ -122,7 +122,7 @@ def test_a_refusal_is_the_outcome_of_the_one_token_that_causes_it(
     assert not [event for event in events if isinstance(event, BreakerChanged)]
 
 
-def test_a_row_of_bad_tokens_at_the_beginning_does_not_blame_the_notification() -> None:
+def test_bad_tokens_at_the_beginning_do_not_mean_a_bad_notification() -> None:
     """The tokens that are sent to alone first are taken from the whole length of the list."""
     bad = set(tokens(20))
     server = Judging(lambda those: not bad.isdisjoint(those), code="3")

@@ -148,7 +148,7 @@ def test_without_coalescing_each_push_has_a_request_of_its_own(off: str) -> None
     assert len(server.batches) == 50
 
 
-def test_a_push_that_does_not_coalesce_goes_past_those_that_linger() -> None:
+def test_a_push_without_coalescing_does_not_linger() -> None:
     """It is sent at once, while the others linger."""
     server = ToyServer()
 
@@ -190,7 +190,7 @@ def test_lanes_never_wait_for_each_other() -> None:
     assert run_virtual(main()) <= 0.020 + server.latency
 
 
-def test_a_region_that_hangs_does_not_hold_the_other() -> None:
+def test_a_region_without_replies_does_not_delay_the_other() -> None:
     """While the login at one host gets no reply, pushes for the other host are sent."""
     server = ToyServer()
 

@@ -32,7 +32,7 @@ def test_due_are_those_whose_deadline_has_passed(deadlines: list[float], now: fl
 
 
 @pytest.mark.parametrize("most", [1, 2, 3, 4])
-def test_no_more_are_taken_than_asked_for(most: int) -> None:
+def test_no_more_are_taken_than_the_given_number(most: int) -> None:
     """The rest are due at once at the next call."""
     filed = Deadlines()
     for _ in range(3):

@@ -97,7 +97,7 @@ def test_a_push_that_cannot_outlast_an_outage_ends_at_once(count: int) -> None:
     assert took == 0.0
 
 
-def test_an_expired_push_says_what_it_waited_for() -> None:
+def test_an_expired_push_names_the_cause_of_its_wait() -> None:
     """If the deadline passes in an outage, the detail names the outage, because waiting alone explains nothing."""
     server = ToyServer()
 
@@ -164,7 +164,7 @@ def test_a_refused_login_closes_the_gate(code: str | None) -> None:
     ]
 
 
-def test_a_pause_that_begins_during_a_login_holds() -> None:
+def test_a_pause_that_begins_during_a_login_is_kept() -> None:
     """While a push waits for its access token a pause may begin: the gate is checked again before the push is sent."""
     server = ToyServer()
     server.latency = 1.0
@@ -325,7 +325,7 @@ def test_a_caller_cancelled_between_two_requests_repeats_nothing() -> None:
     assert (server.calls["save"], server.calls["push"]) == (1, 1)
 
 
-def test_pushes_that_a_used_up_quota_ends_do_not_hold_the_loop() -> None:
+def test_pushes_that_a_used_up_quota_ends_do_not_block_the_loop() -> None:
     """Ten batches wait when the daily quota is used up: one batch of outcomes is set in each turn of the loop."""
     server = ToyServer()
     server.answers = ["7"]

@@ -316,7 +316,7 @@ def test_explain_refuses_anything_but_a_push_or_broadcast() -> None:
         gateway(ToyServer()).explain("push")  # type: ignore[arg-type]
 
 
-def test_an_id_made_of_the_hosts_is_the_one_that_is_sent() -> None:
+def test_an_id_derived_from_the_hosts_is_the_one_that_is_sent() -> None:
     """With `Notification.dedupe_id` the id is known before sending."""
     server = ToyServer()
 

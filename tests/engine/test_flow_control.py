@@ -86,7 +86,7 @@ def test_flow_control_slows_down_one_certificate_only() -> None:
     assert (changes[-1].pushes_per_second, changes[-1].requests_per_second) == (None, None)
 
 
-def test_a_vendors_pause_holds_for_all_that_follow() -> None:
+def test_a_vendors_pause_applies_to_all_later_pushes() -> None:
     """ "Come back in twenty seconds" is for the certificate: pushes sent meanwhile wait and then arrive."""
     server = ToyServer()
 

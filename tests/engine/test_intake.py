@@ -123,7 +123,7 @@ def test_pushes_with_options_of_their_own_keep_them() -> None:
 
 
 @pytest.mark.parametrize("size", [1, 2])
-def test_pushes_that_share_no_request_come_in_one_by_one(size: int) -> None:
+def test_pushes_that_share_no_request_are_runs_of_one(size: int) -> None:
     """Where a request holds one push, no run is formed that would have to be separated again."""
 
     def act(arrivals: Arrivals) -> None:

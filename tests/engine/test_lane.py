@@ -68,7 +68,7 @@ def test_a_refused_login_is_remembered_for_all_sends() -> None:
     assert {(o.status, o.reason, o.vendor_code) for o in outcomes} == {(Status.NOT_SENT, Reason.CREDENTIALS, "8")}
 
 
-def test_one_token_twice_goes_in_two_batches_and_keeps_its_order() -> None:
+def test_two_pushes_for_one_token_are_in_two_batches_in_order() -> None:
     """A vendor's reply is matched by token, so a batch never holds a token twice; the first push is sent first."""
     server = ToyServer()
 
@@ -322,7 +322,7 @@ def test_a_deadline_during_the_request_ends_unknown_in_time() -> None:
     assert 5.0 <= took <= 5.25
 
 
-def test_a_short_deadline_does_not_shorten_its_neighbours() -> None:
+def test_a_short_deadline_does_not_shorten_those_of_its_batch() -> None:
     """Of two pushes in one batch with different deadlines, the one with the longer deadline still gets the vendor's
     verdict."""
     server = ToyServer()
@@ -341,7 +341,7 @@ def test_a_short_deadline_does_not_shorten_its_neighbours() -> None:
     assert server.calls["push"] == 1
 
 
-def test_connections_bound_what_is_under_way() -> None:
+def test_connections_limit_the_requests_under_way() -> None:
     """A certificate never has more requests under way than its `connections`."""
     server = ToyServer()
 

@@ -127,7 +127,7 @@ def test_every_request_of_a_search_is_an_attempt() -> None:
     assert [(one.ok, one.attempts) for one in outcomes] == [(True, 2)] * 4
 
 
-def test_a_certificate_takes_its_own_linger_from_a_reload() -> None:
+def test_a_reload_changes_the_linger_of_a_certificate() -> None:
     """With `linger=0` each push has a request of its own, as soon as the reload has returned."""
     server = ToyServer()
 
@@ -169,7 +169,7 @@ def test_every_push_of_a_batch_has_a_receipt_parameter(count: int) -> None:
 # Broadcasts
 
 
-def test_a_broadcast_that_gives_up_at_the_gate_gives_its_connection_back() -> None:
+def test_a_broadcast_that_expires_at_the_gate_frees_its_connection() -> None:
     """With one connection: pushes can use it again after a broadcast that expired while it waited, and after one that
     was sent."""
     server = ToyServer()

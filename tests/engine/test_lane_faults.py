@@ -53,7 +53,7 @@ def test_outcomes_that_a_plugin_keeps_are_used_only_where_they_are_valid() -> No
 
 
 @pytest.mark.parametrize("what", ["region", "batching", "deduplicates", "push", "authorize", "login"])
-def test_a_plugin_that_raises_anywhere_costs_its_own_pushes(what: str) -> None:
+def test_a_plugin_that_raises_ends_its_own_pushes_only(what: str) -> None:
     """Each has an outcome, at once, that names the plug-in and quotes no content."""
 
     def raises(*_: object) -> Any:
@@ -186,7 +186,7 @@ def test_after_a_new_login_only_pushes_that_have_not_ended_are_sent_again() -> N
     assert {token for token, _ in server.ledger} == {"warm", "wanted"}
 
 
-def test_a_long_pause_for_one_does_not_cost_its_neighbours_their_repeat() -> None:
+def test_a_long_pause_for_one_push_does_not_prevent_a_repeat_of_another() -> None:
     """Of one batch, one push has to wait a minute and another may be repeated at once, which it is."""
     server = ToyServer()
 
@@ -209,7 +209,7 @@ def test_a_long_pause_for_one_does_not_cost_its_neighbours_their_repeat() -> Non
     assert repeated.ok or repeated.repeated
 
 
-def test_connections_bound_broadcasts_too() -> None:
+def test_connections_limit_broadcasts_too() -> None:
     """The number of requests under way is bounded for pushes and broadcasts together."""
     server = ToyServer()
 
@@ -247,7 +247,7 @@ def test_a_fault_of_many_pushes_is_one_log_line(caplog: pytest.LogCaptureFixture
     assert len(lines) < 8
 
 
-def test_many_deadlines_at_once_do_not_hold_the_loop() -> None:
+def test_many_deadlines_at_once_do_not_block_the_loop() -> None:
     """Fifty thousand pushes that expire together are given their outcomes over several turns of the loop; each has its
     own."""
     server = ToyServer()

@@ -48,7 +48,7 @@ def test_a_late_login_with_old_settings_is_not_used_for_the_new_ones() -> None:
     assert server.secrets.count("new") == 1
 
 
-def test_a_refusal_of_the_old_settings_does_not_reach_the_new_ones() -> None:
+def test_a_refusal_of_the_old_settings_does_not_affect_the_new_ones() -> None:
     """The old key is refused after the reload: the new one is tried nevertheless."""
     server = ToyServer()
     server.latency = 1.0

@@ -192,7 +192,7 @@ def test_taking_a_batch_checks_few_pushes() -> None:
     assert sink.looks <= 20
 
 
-def test_parts_take_turns_and_regions_are_apart() -> None:
+def test_parts_alternate_and_regions_are_separate() -> None:
     """A long group does not delay a short one: after each batch the other groups of its region come first."""
     queue = Queue()
     for place in range(6):

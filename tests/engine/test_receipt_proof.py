@@ -89,7 +89,7 @@ def test_dead_is_confirmed_by_the_history_of_the_push() -> None:
 
 
 @pytest.mark.parametrize("trace", [1000, 0])
-def test_dead_without_a_history_is_unconfirmed(trace: int) -> None:
+def test_dead_without_a_history_is_suspect(trace: int) -> None:
     """With another message id, with none, or for a push that this process does not know (another worker's, or a
     forgotten one) the host gets the vendor's report that the token may be dead, and must not retire it for that
     alone."""
@@ -117,7 +117,7 @@ def test_dead_without_a_history_is_unconfirmed(trace: int) -> None:
 
 
 def test_a_push_that_was_not_accepted_confirms_nothing() -> None:
-    """A refused push has no receipts of its own: a report that its token is dead is unconfirmed."""
+    """A refused push has no receipts of its own: a report that its token is dead is only suspect."""
     server = OperationsServer()
     server.codes = {"a": "3"}
 
@@ -130,7 +130,7 @@ def test_a_push_that_was_not_accepted_confirms_nothing() -> None:
 
 def test_the_parameter_of_a_broadcast_proves_no_phone() -> None:
     """It is the same for all phones of the broadcast, and `Receipt.proof` says so; a dead token that comes with it is
-    unconfirmed."""
+    only suspect."""
 
     async def script(g: Gateway, server: OperationsServer) -> ReceivedReceipts:
         named = await g.broadcast(1, Notification("a", "b", dedupe_id="n-1"), Audience.of_tokens(["x", "y"]))
@@ -194,7 +194,7 @@ def test_many_receipts_of_a_broadcast_remove_no_receipt_of_a_push(monkeypatch: p
     assert played(script).duplicates == 1
 
 
-def test_an_unconfirmed_receipt_that_is_given_back_is_new_again() -> None:
+def test_a_suspect_receipt_that_is_given_back_is_new_again() -> None:
     """`forget_receipts` takes back what the host got, also where its kind is not the one that the vendor posted."""
 
     async def script(g: Gateway, server: OperationsServer) -> list[ReceivedReceipts]:
@@ -239,7 +239,7 @@ def test_another_message_id_confirms_no_other_push() -> None:
     assert (len(first.arrived), len(second.arrived)) == (1, 0)
 
 
-def test_unconfirmed_receipts_end_no_waiting() -> None:
+def test_suspect_receipts_end_no_waiting() -> None:
     """A phone that is said to be dead without proof may still confirm: the waiting goes on, until the receipt comes."""
 
     async def script(g: Gateway, server: OperationsServer) -> Any:

@@ -98,7 +98,7 @@ async def a_day(g: Gateway, server: Moody, pushes: Iterator[Push]) -> None:
         await asyncio.sleep(3600.0)
 
 
-def test_maps_do_not_grow_with_the_days() -> None:
+def test_maps_do_not_grow_from_day_to_day() -> None:
     """After six days of new tokens, texts, ids and failures each container holds no more than after two: a few entries,
     and of log lines as many as are counted separately (O9)."""
     server = Moody()
@@ -173,7 +173,7 @@ class Steps:
 
 
 @pytest.mark.parametrize("long", [False, True])
-def test_no_step_of_the_loop_has_a_whole_batch_to_encode(long: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_step_of_the_loop_encodes_a_whole_batch(long: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     """Batches of a thousand different texts, refused and accepted: in one step of the loop a few hundred at most are
     encoded or decided, and a thousand outcomes at most are set (O8)."""
     count = 4000
@@ -210,7 +210,7 @@ def test_no_step_of_the_loop_has_a_whole_batch_to_encode(long: bool, monkeypatch
 
 
 @pytest.mark.parametrize("takes", [0.05, 1.9, 8.0])
-def test_requests_count_when_they_leave(takes: float) -> None:
+def test_requests_count_when_they_are_sent(takes: float) -> None:
     """Requests without a reply count too: however long the vendor takes, no more requests are sent in a second than the
     rate allows (O4)."""
     server = LoadedServer()

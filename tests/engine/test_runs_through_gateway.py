@@ -12,7 +12,7 @@ from pushgateway.testing.virtual_time import run_virtual
 
 
 def test_two_pushes_for_one_phone_keep_their_order() -> None:
-    """One of the two is urgent, so they are not in one run; the first one is still sent first."""
+    """The second one has a timeout of its own, so they are not in one run; the first one is still sent first."""
     server = ToyServer()
 
     async def main() -> list[Outcome]:

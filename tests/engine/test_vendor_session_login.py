@@ -98,9 +98,8 @@ def test_a_login_that_disappears_is_a_refusal() -> None:
     """The vendor first returns a login and then None."""
 
     async def main() -> Any:
-        logins = iter(
-            [log_in_once("cn", 0.0), log_in_once("cn", 0.0), None]
-        )  # two calls that find out whether there is a login, then the login itself
+        # Two calls find out whether there is a login, the third is the login itself.
+        logins = iter([log_in_once("cn", 0.0), log_in_once("cn", 0.0), None])
         return await ending(session_over(Script(), lambda _, __: next(logins)).login("cn"))
 
     error = run_virtual(main())

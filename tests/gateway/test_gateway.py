@@ -263,8 +263,8 @@ def test_a_message_id_of_the_host_gives_each_phone_its_own_dedupe_id() -> None:
 
 
 def test_a_message_given_twice_in_one_call_is_accepted() -> None:
-    """The phone gets it once, and both pushes are accepted. With an id that the host makes itself, a repeat for another
-    phone proves nothing."""
+    """The phone gets it once, and both pushes are accepted. If the host gives one id to
+    pushes for two phones, the vendor's "repeated" proves nothing about the second phone."""
     server = ToyServer()
     message = note(dedupe_id="message-42")
     pushes = [Push(PushToken(1, "a"), message, context=number) for number in range(2)]

@@ -142,8 +142,8 @@ def test_a_refusal_keeps_outcomes_that_were_set_before() -> None:
 
 @pytest.mark.parametrize("truncated", [(), ("title",)])
 def test_an_accepted_outcome_has_every_field(truncated: tuple[str, ...]) -> None:
-    """It is made by a faster way without checks, so every field is compared here: it is equal to, and as frozen as, any
-    other."""
+    """It is made without the usual constructor, to save time, so every field is compared here: it is equal to, and as
+    frozen as, any other."""
     push = Push(PushToken(7005, "a"), Notification("Hi", "mail"), dedupe_id="d-1", context="row 5")
     plain = Outcome(
         push_token=push.push_token,

@@ -165,7 +165,7 @@ def test_every_push_has_its_outcome_whatever_an_observer_raises(failing: type[Ev
     assert {type(error) for error in seen} == {Failed}
 
 
-def test_an_observer_may_send() -> None:
+def test_an_observer_may_send_a_push() -> None:
     """An observer may start a task that sends an alarm through the same gateway; nothing is blocked."""
     server = ToyServer()
     server.codes = {"k1": "2"}

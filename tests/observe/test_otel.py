@@ -180,7 +180,7 @@ def test_a_request_is_in_the_metrics_and_is_one_span() -> None:
     ],
     ids=str,
 )
-def test_a_failed_request_says_how(given: dict[str, Any], error: str | None) -> None:
+def test_a_failed_request_shows_its_cause(given: dict[str, Any], error: str | None) -> None:
     """An HTTP error, a missing verdict and a cancellation are distinguished, in the metric and on the span."""
     backend = Backend()
 

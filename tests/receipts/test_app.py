@@ -72,7 +72,7 @@ def test_a_post_of_the_vendor_reaches_the_handler_once() -> None:
     [(f"/push{HERE}", "/push"), (HERE, "/push"), (f"/api/v1/push{HERE}", ""), (f"/proxy/push{HERE}", "/push")],
     ids=["Starlette today", "before", "a plain prefix", "behind a proxy"],
 )
-def test_it_may_be_mounted_anywhere(path: str, root_path: str) -> None:
+def test_the_app_may_be_mounted_anywhere(path: str, root_path: str) -> None:
     """The last two parts of the path are the address, whatever root path a server uses."""
     store = Store()
 
@@ -118,7 +118,7 @@ def test_the_gateway_may_be_made_after_the_app(caplog: pytest.LogCaptureFixture)
     ],
 )
 @pytest.mark.parametrize("method", ["POST", "GET"])
-def test_the_secret_part_does_not_stay_in_the_scope(method: str, path: str, shown: str) -> None:
+def test_the_secret_part_is_removed_from_the_scope(method: str, path: str, shown: str) -> None:
     """Servers, middleware and error reports log the path: it holds no secret, right or wrong, even if a proxy has
     changed it."""
     given = path.format(HERE.rsplit("/", 1)[1])

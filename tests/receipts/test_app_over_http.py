@@ -200,7 +200,7 @@ def test_a_host_that_cannot_store_a_receipt_gives_503() -> None:
     assert oppo.ledger.receipts["failed"] == 1
 
 
-def test_a_large_body_is_refused_before_it_comes() -> None:
+def test_a_large_body_is_refused_before_it_is_read() -> None:
     """Ten megabytes are announced and never sent: 413 at once with the right address, 404 with a wrong one."""
     oppo = OppoSandbox()
     listener, port = bound()

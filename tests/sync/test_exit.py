@@ -41,7 +41,7 @@ def test_only_the_exception_of_the_host_is_printed() -> None:
     ["sys.exit(7)", "gateway_2 = gateway; del gateway; sys.exit(7)", "del gateway; sys.exit(7)", "refused()"],
     ids=["SystemExit", "renamed", "dropped", "used, then SystemExit"],
 )
-def test_a_forked_child_ends_as_well(leave: str) -> None:
+def test_a_forked_child_ends_too(leave: str) -> None:
     """The thread exists in the parent only: the child does not wait for it, and the parent goes on sending."""
     ended = run(
         f"""

@@ -92,7 +92,7 @@ except gevent.Timeout:
 
 
 @pytest.mark.parametrize("close", ["", "gateway.close()\n"], ids=["not closed", "closed"])
-def test_greenlets_of_gevent_wait_side_by_side(close: str) -> None:
+def test_greenlets_of_gevent_wait_without_blocking_each_other(close: str) -> None:
     """As under `gunicorn -k gevent`: every call works, other greenlets run meanwhile, and a `gevent.Timeout` ends one
     call."""
     ended = run(GREENLETS.replace("    sys.exit(6)", f"    {close or 'pass'}\n    sys.exit(6)"), before=GEVENT)

@@ -146,7 +146,7 @@ async def test_a_loop_of_real_time_works_too(
     assert push_ledger.assert_delivered(ann).at == begun == push_clock()
 
 
-def test_code_without_a_loop_has_its_gateway_too(
+def test_code_without_a_loop_can_make_a_gateway(
     push_certificates: Sequence[Certificate],
     push_transport: SandboxTransport,
     push_clock: PushClock,

@@ -101,7 +101,7 @@ def test_the_longest_url_is_sent() -> None:
 
 
 @pytest.mark.parametrize("method", ["", "GET /other", "POST\r\n"])
-def test_a_method_is_one_word(method: str) -> None:
+def test_a_method_must_be_one_word(method: str) -> None:
     """Anything else could add to the request."""
     with pytest.raises(NoVerdict, match="method"):
         encode_headers(Request(method, "https://a.example/"), parse_url("https://a.example/"))
@@ -320,7 +320,7 @@ def test_a_reply_to_some_methods_ends_with_its_head(reader: Reader, method: str)
 
 
 @every_reader
-def test_lines_of_a_body_are_not_those_of_its_head(reader: Reader) -> None:
+def test_lines_of_a_body_do_not_count_as_headers(reader: Reader) -> None:
     """A body of a thousand lines of JSON beside a short head, all in one part, is read."""
     content = b"\n" * 1000
     _, body = reply_of(reader, HEAD + b"content-length: 1000\r\n\r\n" + content)

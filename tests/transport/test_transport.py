@@ -75,7 +75,7 @@ def test_a_connection_that_ends_before_the_reply_is_unknown(kind: Kind, then: st
 
 
 @every_transport
-def test_a_request_that_the_server_does_not_take_in_means_not_sent(kind: Kind) -> None:
+def test_a_request_that_the_server_does_not_read_means_not_sent(kind: Kind) -> None:
     """The peer stops reading: the last byte was never handed over, so the push cannot have been performed."""
 
     def deaf(_: Server) -> Behaviour:

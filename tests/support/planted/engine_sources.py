@@ -64,7 +64,7 @@ PLANTS = [
         "pushgateway/engine/flow_control/gate.py",
         'return f"the vendor is not there: {self._breaker.detail}"\n        if self._pause',
         'return ""\n        if self._pause',
-        "tests/engine/test_endpoint.py::test_an_expired_push_says_what_it_waited_for",
+        "tests/engine/test_endpoint.py::test_an_expired_push_names_the_cause_of_its_wait",
     ),
     SourcePlant(
         "an urgent push waits behind bulk",
@@ -197,14 +197,14 @@ PLANTS = [
         "pushgateway/engine/endpoint.py",
         "            await asyncio.sleep(0)  # what is answered here is answered without holding the loop\n",
         "",
-        "tests/engine/test_endpoint.py::test_pushes_that_a_used_up_quota_ends_do_not_hold_the_loop",
+        "tests/engine/test_endpoint.py::test_pushes_that_a_used_up_quota_ends_do_not_block_the_loop",
     ),
     SourcePlant(
         "the gate is not asked again after a login",
         "pushgateway/engine/endpoint.py",
         "if not self._delay():  # much may have happened while we logged in",
         "if True:",
-        "tests/engine/test_endpoint.py::test_a_pause_that_begins_during_a_login_holds",
+        "tests/engine/test_endpoint.py::test_a_pause_that_begins_during_a_login_is_kept",
     ),
     SourcePlant(
         "a push waits at a gate that was replaced",
@@ -225,14 +225,14 @@ PLANTS = [
         "pushgateway/engine/endpoint.py",
         "        except BaseException:\n            self.workers.connections.give_back()\n            raise",
         "        except BaseException:\n            raise",
-        "tests/engine/test_lane_bookkeeping.py::test_a_broadcast_that_gives_up_at_the_gate_gives_its_connection_back",
+        "tests/engine/test_lane_bookkeeping.py::test_a_broadcast_that_expires_at_the_gate_frees_its_connection",
     ),
     SourcePlant(
         "an ask keeps its connection",
         "pushgateway/engine/endpoint.py",
         "            self.workers.connections.give_back()\n            gate.release",
         "            gate.release",
-        "tests/engine/test_lane_bookkeeping.py::test_a_broadcast_that_gives_up_at_the_gate_gives_its_connection_back",
+        "tests/engine/test_lane_bookkeeping.py::test_a_broadcast_that_expires_at_the_gate_frees_its_connection",
     ),
     SourcePlant(
         "repeats have no budget at all",

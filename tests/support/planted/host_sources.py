@@ -169,14 +169,14 @@ PLANTS = [
         "pushgateway/certificates/settings.py",
         "        if certificate.id in seen:",
         "        if False:",
-        "tests/certificates/test_certificate.py::test_everything_wrong_is_found_at_once",
+        "tests/certificates/test_certificate.py::test_all_faults_are_reported_together",
     ),
     SourcePlant(
         "a brand without a plug-in stops all others",
         "pushgateway/certificates/settings.py",
         "            vendors[certificate.id] = missing",
         "            problems.append(str(missing))",
-        "tests/certificates/test_certificate.py::test_a_brand_without_plug_in_costs_only_its_own",
+        "tests/certificates/test_certificate.py::test_a_brand_without_plugin_affects_its_certificate_only",
     ),
     SourcePlant(
         "a message quotes a secret",

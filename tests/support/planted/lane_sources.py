@@ -43,7 +43,7 @@ PLANTS = [
         "pushgateway/engine/settings.py",
         "        self.linger = options.linger\n",
         '        self.linger = getattr(self, "linger", options.linger)\n',
-        "tests/engine/test_lane_bookkeeping.py::test_a_certificate_takes_its_own_linger_from_a_reload",
+        "tests/engine/test_lane_bookkeeping.py::test_a_reload_changes_the_linger_of_a_certificate",
     ),
     SourcePlant(
         "what waited keeps its old region after a reload",
@@ -107,7 +107,7 @@ PLANTS = [
         "pushgateway/engine/endpoint.py",
         "            if not run.settled:\n                self._sort(",
         "            if True:\n                self._sort(",
-        "tests/engine/test_lane.py::test_a_short_deadline_does_not_shorten_its_neighbours",
+        "tests/engine/test_lane.py::test_a_short_deadline_does_not_shorten_those_of_its_batch",
     ),
     SourcePlant(
         "waiting tasks do not resume when a gateway closes",
@@ -135,7 +135,7 @@ PLANTS = [
         "pushgateway/engine/pushes/queue.py",
         "                groups.move_to_end(part)",
         "                pass",
-        "tests/engine/test_queue.py::test_parts_take_turns_and_regions_are_apart",
+        "tests/engine/test_queue.py::test_parts_alternate_and_regions_are_separate",
     ),
     SourcePlant(
         "two pushes to one phone change places",
@@ -179,7 +179,7 @@ PLANTS = [
         "deadline=deadline, make_ids=self._ids.make_each)\n",
         "            run = Run.of(pushes[own], places[own], sink, begun=now, "
         "deadline=deadline + 60, make_ids=self._ids.make_each)\n",
-        "tests/engine/test_lane.py::test_a_short_deadline_does_not_shorten_its_neighbours",
+        "tests/engine/test_lane.py::test_a_short_deadline_does_not_shorten_those_of_its_batch",
     ),
     SourcePlant(
         "a push that must be sent alone shares a batch",
@@ -265,7 +265,7 @@ PLANTS = [
         "        for (timeout, _, _), start, end in _by_manner(pushes):\n"
         "            deadline = now + (self._timeout if timeout is None else timeout)\n",
         "        for _, start, end in _by_manner(pushes):\n            deadline = now + self._timeout\n",
-        "tests/engine/test_lane.py::test_a_short_deadline_does_not_shorten_its_neighbours",
+        "tests/engine/test_lane.py::test_a_short_deadline_does_not_shorten_those_of_its_batch",
     ),
     SourcePlant(
         "pushes of several certificates change places",

@@ -29,7 +29,7 @@ PLANTS = [
         "pushgateway/engine/receipts.py",
         "attrs.evolve(receipt, kind=ReceiptKind.SUSPECT)",
         "receipt",
-        "tests/engine/test_receipt_proof.py::test_dead_without_a_history_is_unconfirmed",
+        "tests/engine/test_receipt_proof.py::test_dead_without_a_history_is_suspect",
     ),
     SourcePlant(
         "a token counts as dead although its push has arrived",

@@ -100,7 +100,7 @@ PLANTS = [
         "pushgateway/transport/request_head.py",
         "if not _is_name(request.method):",
         "if not request.method:",
-        "tests/transport/test_http_messages.py::test_a_method_is_one_word",
+        "tests/transport/test_http_messages.py::test_a_method_must_be_one_word",
     ),
     SourcePlant(
         "a name of a header is looked at only at its beginning",
@@ -347,7 +347,7 @@ PLANTS = [
         "pushgateway/transport/h11_reply.py",
         'data.count(b"\\n", 0, end)',
         'data.count(b"\\n")',
-        "tests/transport/test_http_messages.py::test_lines_of_a_body_are_not_those_of_its_head",
+        "tests/transport/test_http_messages.py::test_lines_of_a_body_do_not_count_as_headers",
     ),
     SourcePlant(
         "the loop does not turn while chunks are read",

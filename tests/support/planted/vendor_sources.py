@@ -50,7 +50,7 @@ PLANTS = [
         "pushgateway/engine/session/access_tokens.py",
         "_Failure(error, now + REFUSED_PAUSE, FIRST_PAUSE)",
         "_Failure(error, now + FIRST_PAUSE, FIRST_PAUSE)",
-        "tests/engine/test_access_token_times.py::test_a_refused_key_is_not_asked_for_again_for_five_minutes[None]",
+        "tests/engine/test_access_token_times.py::test_a_refused_login_is_not_repeated_for_five_minutes[None]",
     ),
     SourcePlant(
         "a late 'expired' for an old access token costs the new one",
