@@ -1,4 +1,4 @@
-"""Offline push for Chinese phones, inside a Python process. The door for hosts: imports, and nothing else."""
+"""Offline push for Chinese phones, inside a Python process. Everything that hosts import; nothing is defined here."""
 
 from pushgateway.certificates.certificate import Certificate
 from pushgateway.config import Config, load_config

@@ -1,4 +1,4 @@
-"""`pushgateway.toml` -> certificates and the gateway's settings.
+"""Reads `pushgateway.toml`: certificates and the options of the gateway.
 
     [gateway]                      # all optional, named as in Gateway()
     timeout = 30.0
@@ -7,8 +7,8 @@
     app_key = "…"
     master_secret = "env:OPPO_MASTER_SECRET"     # or "file:secrets/oppo", or the text itself
 
-Law of this file: it reads once and decides nothing. Every problem, of the file and of the settings in it, is named at
-once and by its place; no value is quoted.
+The file is read once. Every problem, of the file and of the settings in it, is reported at once and by its place; no
+value is quoted. Used by hosts and by the command.
 """
 
 from __future__ import annotations
@@ -35,20 +35,20 @@ from pushgateway.transport.tls import check_authorities
 from pushgateway.vendor import Vendor
 
 _TABLES = frozenset({"gateway", "certificates"})
-_PACE: Mapping[str, Callable[[str, object], None]] = {
+_LIMITS: Mapping[str, Callable[[str, object], None]] = {
     "linger": check_linger,
     "pushes_per_second": check_rate,
     "requests_per_second": check_rate,
 }
-"""Keys of a certificate's table that are ours beside `brand`, with what they have to be; others are its plug-in's."""
+"""Keys of a certificate's table, besides `brand`, that are no settings of its plug-in, and their checks."""
 _RECEIPTS = ("receipt_url", "receipt_secret")
-"""Ours too, and such as may come from a source."""
+"""The same, for keys whose value may have a source (`env:` or `file:`)."""
 MAX_SECRET = 64 * 1024
-"""Bytes of a `file:` source."""
+"""Bytes of a `file:` source, at most."""
 
 
 class Options(TypedDict, total=False):
-    """The table `[gateway]`: keyword arguments of `Gateway`, those that the file names."""
+    """The table `[gateway]`: keyword arguments of `Gateway`; only those in the file."""
 
     timeout: float
     request_timeout: float
@@ -85,20 +85,21 @@ _OPTIONS: Mapping[str, Callable[[str, Any], object]] = {
     "trace": _check_trace,
     "transport": check_name,
 }
-"""The keys of the table `[gateway]`, and what each has to be."""
+"""The keys of the table `[gateway]`, and the check of each."""
 
 
 @safe_repr
 @attrs.frozen
 class Config:
-    """What a `pushgateway.toml` says."""
+    """The content of a `pushgateway.toml`."""
 
     certificates: tuple[Certificate, ...]
     options: Options = attrs.field(factory=Options, repr=lambda options: f"{{{', '.join(sorted(options))}}}")
     """For `Gateway` or `sync.Gateway`: `Gateway(config.certificates, **config.options)`."""
 
     def gateway(self, **more: Any) -> Gateway:
-        """A `Gateway` with these certificates and options; `more` are further keyword arguments and win."""
+        """A `Gateway` with these certificates and options; `more` are further keyword arguments, which take
+        precedence."""
         return Gateway(self.certificates, **{**self.options, **more})
 
 
@@ -107,26 +108,26 @@ def load_config(
 ) -> Config:
     """Read `path`. Raises `ConfigError` with every problem found: in the file, its sources and the settings.
 
-    `environ` is where `env:` looks (default: the process's environment); `vendors` are the classes by brand that you
-    give to `Gateway`, if any, so that settings are judged by them. A brand without a plug-in is no problem here: it
-    costs that certificate's pushes.
+    `environ`: the variables for `env:` (default: the process's environment). `vendors`: the classes by brand that you
+    pass to `Gateway`, if any, so that settings are checked by them. A brand without a plug-in is no problem here; only
+    the pushes of that certificate fail.
     """
     read = _read(Path(path), os.environ if environ is None else environ, vendors)
     del environ
     if isinstance(read, Config):
         return read
-    raise ConfigError(read)  # here, where no frame holds a raw secret: a crash reporter stores variables
+    raise ConfigError(read)  # here, where no frame holds a raw secret that a crash reporter could store
 
 
 def _read(
     where: Path, environ: Mapping[str, str], vendors: Mapping[str, type[Vendor]] | None
 ) -> Config | Sequence[str]:
-    """What the file says, or everything that is wrong with it."""
+    """The content of the file, or everything that is wrong with it."""
     try:
         document = tomllib.loads(where.read_text("utf-8-sig"))
     except OSError as trouble:
         return [f"{where.name}: {trouble.strerror or 'cannot be read'}"]
-    except (ValueError, RecursionError) as wrong:  # not UTF-8, not TOML, an endless number, nested without end
+    except (ValueError, RecursionError) as wrong:  # not UTF-8, not TOML, too long a number, nested too deeply
         return [f"{where.name} is not TOML: {_place(wrong)}"]
     problems = [f"{key}: is not known; known: gateway, certificates" for key in document if key not in _TABLES]
     sources = _Sources(where.parent, environ, problems)
@@ -139,7 +140,8 @@ def _read(
 def _settings_problems(
     certificates: list[Certificate], vendors: Mapping[str, type[Vendor]] | None, missing: set[str]
 ) -> list[str]:
-    """What the plug-ins say of the settings, but for those whose source has failed: that was said already."""
+    """What the plug-ins find wrong in the settings, except for settings whose source has failed, which is a problem
+    already."""
     try:
         load_vendors(certificates, Plugins(vendors))
     except ConfigError as wrong:
@@ -148,7 +150,7 @@ def _settings_problems(
 
 
 def _place(wrong: Exception) -> str:
-    # The message of a TOML error ends with its place; what stands before may quote a value.
+    # The message of a TOML error ends with its place; the part before may quote a value.
     if isinstance(wrong, UnicodeDecodeError):
         return "not UTF-8"
     text = str(wrong)
@@ -201,11 +203,11 @@ def _certificates(tables: Any, sources: _Sources, problems: list[str]) -> list[C
         settings = {
             name: sources.resolve(f"{place}.{name}", value)
             for name, value in table.items()
-            if name != "brand" and name not in _PACE and name not in _RECEIPTS
+            if name != "brand" and name not in _LIMITS and name not in _RECEIPTS
         }
-        lane_options: dict[str, Any] = {name: table[name] for name in _PACE if name in table}
+        lane_options: dict[str, Any] = {name: table[name] for name in _LIMITS if name in table}
         for name, value in list(lane_options.items()):
-            if problem := _problem(_PACE[name], f"{place}.{name}", value):
+            if problem := _problem(_LIMITS[name], f"{place}.{name}", value):
                 problems.append(problem)
                 del lane_options[name]
         receipts = {name: sources.resolve_each(f"{place}.{name}", table[name]) for name in _RECEIPTS if name in table}
@@ -221,16 +223,17 @@ def _certificates(tables: Any, sources: _Sources, problems: list[str]) -> list[C
 @safe_repr
 @attrs.frozen
 class _Sources:
-    """Where `env:` and `file:` values come from."""
+    """Resolves `env:` and `file:` values."""
 
     folder: Path
     environ: Mapping[str, str] = attrs.field(repr=False)
     problems: list[str]
     missing: set[str] = attrs.field(factory=set)
-    """Places of settings whose source has failed."""
+    """The places of settings whose source has failed."""
 
     def resolve(self, place: str, value: Any) -> Any:
-        """The value itself, or what its source holds; a problem is noted and the value left out as None."""
+        """The value itself, or what its source holds. If that fails, the problem is added to `problems` and None
+        returned."""
         source, _, name = value.partition(":") if isinstance(value, str) else ("", "", "")
         if source not in ("env", "file"):
             return value
@@ -242,7 +245,7 @@ class _Sources:
         return read
 
     def resolve_each(self, place: str, value: Any) -> Any:
-        """The same for a value or each of a list."""
+        """`resolve` for a value, or for each element of a list."""
         return [self.resolve(place, one) for one in value] if isinstance(value, list) else self.resolve(place, value)
 
     def _variable(self, name: str) -> str | _Problem:
@@ -257,11 +260,11 @@ class _Sources:
         try:
             if not Path(name).is_absolute() and not path.resolve().is_relative_to(self.folder.resolve()):
                 return _Problem("a relative file: must lie below the folder of the configuration")
-            if path.exists() and not path.is_file():  # to open a FIFO would wait for its writer
+            if path.exists() and not path.is_file():  # opening a FIFO would wait for its writer
                 return _Problem(f"the file {name} cannot be read (it is no regular file)")
             with path.open("rb") as file:
                 content = file.read(MAX_SECRET + 1)
-            # The cap counts what is in the file, so that nothing is ever cut and taken for whole.
+            # One byte more than the limit is read, so that a file that is too large is noticed and never used in part.
             text = content.decode("utf-8-sig").rstrip("\r\n") if len(content) <= MAX_SECRET else ""
         except (OSError, ValueError, RuntimeError) as trouble:  # unreadable, not UTF-8 or a NUL, a loop of links
             return _Problem(f"the file {name} cannot be read ({type(trouble).__name__})")

@@ -1,7 +1,7 @@
-"""Certificates: which app, which vendor, which credentials; and their way into a plug-in's fields.
+"""`Certificate`: one app's credentials at one vendor, with the host's limits for it.
 
-Law of this file: everything wrong with a set of certificates is found at once and named by certificate and field. A
-brand without a usable plug-in is not a fault of the set: it costs that certificate's pushes, nobody else's.
+A frozen value and the checks of its own fields. The `settings` are checked and turned into a vendor object in
+`pushgateway.certificates.settings`. Made by hosts and by `pushgateway.config`, used by the gateway.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ from pushgateway.vendor import check_base_url
 
 @safe_repr
 class _Held:
-    """A raw value on its way into a certificate, out of sight of what stores the variables of a frame."""
+    """Wraps a raw setting or secret, so that a crash reporter that stores the variables of a frame does not store
+    it."""
 
     __slots__ = ("value",)
 
@@ -34,7 +35,7 @@ class _Held:
 
 
 def _kept(held: _Held) -> FrozenDict:
-    """A frozen copy. Raises `FieldError` for what is no mapping, or holds itself."""
+    """A frozen copy of the settings. Raises `FieldError` if they are no mapping or contain themselves."""
     made: FrozenDict | None = None
     problem = "must not hold itself"
     if isinstance(held.value, Mapping):
@@ -54,7 +55,7 @@ def _brand(value: object) -> str:
 
 
 SHORTEST_SECRET = 16
-"""Characters of a receipt secret."""
+"""Characters of a receipt secret, at least."""
 
 
 def _receipt_url(value: object) -> str | None:
@@ -75,8 +76,9 @@ def _receipt_secret(held: _Held) -> tuple[Secret, ...]:
 
 
 def _as_secrets(value: Any) -> tuple[Secret, ...] | None:
-    """One or several; none for None; None for what cannot be any. Raises nothing: it has them in its hands."""
-    if value is None or value == ():  # the latter is what None becomes
+    """The secrets of one text or several; empty for None; None if the value is neither text nor a list of texts. It
+    raises nothing, because a traceback would hold the secrets."""
+    if value is None or value == ():  # `()` is what the converter made of None
         return ()
     given = value if isinstance(value, list | tuple) else (value,)
     if not given or not all(isinstance(one, str | Secret) for one in given):
@@ -90,24 +92,25 @@ class Certificate:
     """The host's record of one app's credentials at one vendor (Tencent IM: 证书 ID, buzid).
 
     `id` may be `int` or `str` and is kept as `str`. `settings` are the fields of the brand's plug-in; strings become
-    `Secret` where the plug-in says so. They are copied: to change one, make a new `Certificate` and `reload`.
+    `Secret` if the plug-in's field is one. They are copied: to change one, make a new `Certificate` and call `reload`.
     """
 
     id: str = attrs.field(converter=as_certificate_id)
     brand: str = attrs.field(converter=_brand)
     settings: Mapping[str, Any] = attrs.field(converter=_kept, eq=Typed)
     linger: float | None = attrs.field(default=None, kw_only=True)
-    """Seconds a push may wait for others to share its request; 0: each in a request of its own. None: the gateway's."""
+    """Seconds that a push may wait for others to share its request; 0: each has a request of its own. None: the
+    gateway's `linger`."""
     pushes_per_second: float | None = attrs.field(default=None, kw_only=True)
-    """Phones a second that the vendor takes from this certificate. None: the plug-in's figure; `math.inf`: no limit."""
+    """Phones per second, at most, for this certificate. None: the plug-in's figure; `math.inf`: no limit."""
     requests_per_second: float | None = attrs.field(default=None, kw_only=True)
-    """Requests that the vendor takes in a second, likewise."""
+    """Requests per second, at most. None: the plug-in's figure; `math.inf`: no limit."""
     receipt_url: str | None = attrs.field(default=None, kw_only=True, converter=_receipt_url)
-    """Where `pushgateway.receipts` is to be reached from outside: `https://im.example.com/push`. Every push whose
-    notification says nothing else then asks for receipts there. https, or http to loopback addresses."""
+    """The public URL of your `pushgateway.receipts` app, such as `https://im.example.com/push`. Every push then asks
+    for receipts there, unless its notification has a `receipt_url` itself. https, or http to loopback addresses."""
     receipt_secret: tuple[Secret, ...] = attrs.field(default=None, kw_only=True, converter=_receipt_secret)
-    """Goes with it: by this a receipt proves itself, and nobody else may know it. A string of at least 16 characters,
-    or several with the new one first, so that receipts of pushes sent under an old one are still believed."""
+    """Required with `receipt_url`: the secret by which receipts are verified. A string of at least 16 characters, or
+    several with the new one first, so that receipts of pushes that were sent with an old one are still accepted."""
 
     def __init__(
         self,
@@ -122,11 +125,11 @@ class Certificate:
         receipt_secret: str | Secret | Sequence[str | Secret] | None = None,
     ) -> None:
         """Raises `FieldError` that names the field and quotes no value."""
-        # Raw secrets are out of every frame of ours before anything can raise: a crash reporter stores variables.
+        # Raw secrets are removed from every frame before anything can raise, because a crash reporter stores variables.
         held, secrets = _Held(settings), _Held(receipt_secret)
         del settings, receipt_secret
         if not isinstance(brand, str):
-            brand = ""  # perhaps it is the settings
+            brand = ""  # perhaps the settings were passed in its place
         self.__attrs_init__(
             id=id,
             brand=brand,
@@ -150,7 +153,7 @@ class Certificate:
 
     @property
     def signer(self) -> ReceiptSigner | None:
-        """What marks its pushes and knows their receipts, where it asks for them."""
+        """Signs its pushes and verifies their receipts; None if it has no `receipt_url`."""
         return None if self.receipt_url is None else ReceiptSigner(self.id, self.receipt_url, self.receipt_secret)
 
     def __repr__(self) -> str:

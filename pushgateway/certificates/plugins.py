@@ -1,8 +1,8 @@
-"""From a brand to its vendor class, by entry point.
+"""`Plugins` finds the vendor class of a brand by entry point, or among the classes that the host has given.
 
-Law of this file: a plug-in is loaded when a certificate of its brand first needs it, and only that one. Whatever is
-wrong with it becomes one clear `PluginError` and hurts no other brand. A class given by hand (tests, an embedding
-host) goes first.
+A plug-in is imported when a certificate of its brand first needs it. If anything is wrong with it, a `PluginError` says
+so, and other brands are not affected. Used by the gateway, the command and, for sandboxes, by
+`pushgateway.sandbox.find`.
 """
 
 from __future__ import annotations
@@ -27,20 +27,21 @@ log = logging.getLogger(__name__)
 VENDORS = "pushgateway.vendors"
 """The entry point group of vendor plug-ins; the entry point's name is the brand."""
 KNOWN = ("honor", "huawei", "meizu", "oppo", "vivo", "xiaomi")
-"""Brands whose plug-in may be named before it is installed. Any other name in an install line would be a guess, and
-whoever follows it would run a stranger's code."""
+"""Brands whose plug-in may be named in an install command before it is installed. For any other brand the name of the
+package would be a guess, and the user might install an unknown author's code."""
 _NOUNS = {"pushgateway.sandboxes": ("sandbox", "sandboxes")}
 
 
 class Plugins:
-    """Loads and keeps vendor classes by brand."""
+    """Loads vendor classes by brand, once each. `given`: classes by brand that the host passes; they are used first."""
 
     def __init__(self, given: Mapping[str, type[Vendor]] | None = None) -> None:
         self._given = dict(given or {})
         self._loaded: dict[str, type[Vendor]] = {}
 
     def vendor(self, brand: str) -> type[Vendor]:
-        """The class for `brand`. Raises `PluginError`: none, twins, broken, or not a vendor of that brand."""
+        """The class for `brand`. Raises `PluginError` if there is none or more than one, if it cannot be imported, or
+        if it is no vendor of that brand."""
         if brand not in self._loaded:
             given = self._given.get(brand)
             self._loaded[brand] = _checked(brand, given or load(VENDORS, brand, also=self._given))
@@ -48,26 +49,27 @@ class Plugins:
 
 
 def import_early(certificates: Iterable[Any], given: Mapping[str, type[Vendor]] | None) -> None:
-    """Import the plug-ins of `certificates`, except those `given` by hand, in the thread that calls: a process forked
-    while another thread imports a module can never import it. Says nothing of what fails; it fails again later."""
+    """Import the plug-ins of `certificates`, except those `given` by the host, in the calling thread, because a process
+    that is forked while another thread imports a module can never import it. Errors are ignored; they are raised when
+    the plug-in is used."""
     for brand in {getattr(certificate, "brand", None) for certificate in certificates} - set(given or ()):
         with contextlib.suppress(PluginError):
             load(VENDORS, str(brand))
 
 
 def installed(group: str = VENDORS) -> dict[str, tuple[EntryPoint, ...]]:
-    """Every entry point of `group` by name, without importing any. More than one for a name are twins."""
+    """The entry points of `group` by name; nothing is imported. A name should have only one."""
     found: dict[str, dict[tuple[str, str], EntryPoint]] = {}
     for entry in entry_points(group=group):
-        # One distribution may be found twice, in the checkout and installed: that is no conflict.
+        # A distribution may be found twice, in the checkout and installed; that is no conflict.
         found.setdefault(entry.name, {})[_distribution(entry), entry.value] = entry
     return {name: tuple(entries.values()) for name, entries in sorted(found.items())}
 
 
 def load(group: str, name: str, *, also: Iterable[str] = ()) -> Any:
-    """What the entry point `name` of `group` points to. Raises `PluginError` with one sentence.
+    """The object of the entry point `name` of `group`. Raises `PluginError` with one sentence.
 
-    `also` are names that could be had without an entry point, for that sentence.
+    `also`: names that are available without an entry point, for that sentence.
     """
     found = installed(group)
     entries = found.get(name, ())
@@ -81,8 +83,8 @@ def load(group: str, name: str, *, also: Iterable[str] = ()) -> Any:
     if len(entries) > 1:
         names = " and ".join(sorted(_distribution(entry) for entry in entries))
         raise PluginError(f"two {many} are installed for brand {name!r}: {names}; uninstall one of them")
-    # stevedore keeps caches, on disk and in the process, that may be older than what was just (un)installed: what it
-    # gives counts when it is the entry point that is there now. A failure shows its own cause in a second look.
+    # stevedore's caches, on disk and in the process, may be older than the last (un)installation, so its result is used
+    # only if it is the present entry point. After a failure the entry point is loaded directly, which shows the cause.
     with contextlib.suppress(Exception):
         manager: DriverManager[Any] = DriverManager(
             group,
@@ -101,7 +103,7 @@ def _nouns(group: str) -> tuple[str, str]:
 
 
 def _remedy(group: str, name: str, here: list[str]) -> str:
-    """What to do about a brand that is not there: hand over the class, install what is ours, or spell it right."""
+    """What to do about a missing brand: pass the class, install the plug-in, or correct the spelling."""
     if name in KNOWN and group == VENDORS and _is_importable(f"pushgateway_{name}"):
         vendors = f"vendors={{{name!r}: {name.capitalize()}}}"
         return (

@@ -1,17 +1,18 @@
-"""Our mark on what goes out, by which a receipt that comes back proves itself.
+"""`ReceiptSigner` signs pushes so that their receipts can be verified.
 
-Law of this file: pure. Vendors sign nothing, so whoever knows an address can post to it. Therefore the address has a
-secret part, and the parameter that comes back with each receipt says which push it was given for and proves it:
+Pure. Vendors sign nothing, so anybody who knows an address can post to it. Therefore the address has a secret part, and
+the parameter that comes back with each receipt names the push and holds a MAC of it:
 
     https://im.example.com/push/7005/<secret part>        a MAC of the certificate, 144 bits
     <dedupe id>.<MAC of certificate, dedupe id, token>    49 characters for an id made here; vendors take 50
 
-Certificate, dedupe id and token are bound: who once saw a receipt cannot make one for another phone. The event, the
-vendor's ids and the time are not bound, because the parameter leaves before there are any: who once saw a receipt can
-post it again with another event (see `pushgateway.model.receipt.Proof`). A broadcast is saved once for many phones and
-has one parameter for all of them, so that one is bound to no token. A dedupe id that does not fit is replaced by its
-digest, and does not come back. MACs are HMAC-SHA256 under a key of the certificate's own; all comparing takes constant
-time.
+The MAC covers certificate, dedupe id and token: with one receipt nobody can make another for a different phone. It does
+not cover the event, the vendor's ids and the time, because these are not known when the push is sent: with one receipt
+one can post it again with another event (see `pushgateway.model.receipt.Proof`). A broadcast is saved once for many
+phones and has one parameter for all of them, whose MAC covers no token. A dedupe id that does not fit is replaced by
+its digest and does not come back. MACs are HMAC-SHA256 with a key for each certificate; comparisons take constant time.
+
+Used by the engine for pushes and receipts, and by `pushgateway.receipts` for the address.
 """
 
 from __future__ import annotations
@@ -31,13 +32,13 @@ from pushgateway.model.receipt import Proof, Receipt
 from pushgateway.model.secret import Secret, safe_repr
 
 LONGEST_PARAMETER = 50
-"""Characters; the smallest limit of a vendor (OPPO V1.3)."""
+"""Characters of the parameter, at most: the smallest limit of a vendor (OPPO V1.3)."""
 LONGEST_URL = 200
-"""Characters, likewise."""
+"""Characters of the address, at most: the smallest limit of a vendor (OPPO V1.3)."""
 _MAC = 12
-"""Bytes: 16 characters."""
+"""Bytes of the MAC in a parameter, which are 16 characters."""
 _PATH = 18
-"""Bytes: 24 characters."""
+"""Bytes of the secret part of the address, which are 24 characters."""
 _FITS = re.compile(r"[A-Za-z0-9_-]{1,33}", re.ASCII)
 _PARAMETER = re.compile(r"(~?[A-Za-z0-9_-]{1,33})\.([A-Za-z0-9_-]{16})", re.ASCII)
 _PUSH, _BROADCAST, _OF_PATH = b"push\0", b"broadcast\0", b"path\0"
@@ -45,34 +46,35 @@ _PUSH, _BROADCAST, _OF_PATH = b"push\0", b"broadcast\0", b"path\0"
 
 @safe_repr
 class ReceiptSigner:
-    """The seal of one certificate: puts the mark on pushes and broadcasts, and knows it again on receipts."""
+    """Signs the pushes and broadcasts of one certificate, and verifies their receipts."""
 
     __slots__ = ("_id", "_keys", "_paths", "url", "weight")
 
     def __init__(self, certificate_id: str, receipt_url: str, secrets: Sequence[Secret]) -> None:
-        """`secrets`: the first one seals; receipts under the others are still believed."""
+        """`secrets`: the first one is used to sign; receipts signed with the others are still accepted."""
         self._id = certificate_id
         self._keys = [_Key(certificate_id, secret) for secret in secrets]
         self._paths = [key.mac(_OF_PATH, _PATH) for key in self._keys]
         self.url = f"{receipt_url}/{segment(certificate_id)}/{self._paths[0].decode('ascii')}"
-        """Where the vendor posts receipts."""
+        """The address to which the vendor posts receipts."""
         self.weight = 3 * (len(self.url) + LONGEST_PARAMETER)
-        """Bytes of URL and parameter in a form, at most: nothing in them has to be escaped in JSON."""
+        """Bytes of address and parameter in a form, at most: nothing in them has to be escaped in JSON."""
 
-    def of(self, push: Push) -> CallBack:
-        """What the vendor is given along with a push; the same for the same push."""
+    def callback_for(self, push: Push) -> CallBack:
+        """Address and parameter for a push; the same for the same push."""
         name = _name(push.dedupe_id)
         return CallBack(self.url, self._parameter(name, _of_push(name, push.push_token.token)))
 
-    def on(self, push: Push) -> Push:
-        """The push with our mark, unless its notification says itself where receipts go."""
+    def sign(self, push: Push) -> Push:
+        """The push with its `callback`, or unchanged if its notification has a receipt URL or parameter."""
         note = push.notification
         if note.receipt_url is not None or note.receipt_parameter is not None:
             return push
-        return push.called_back(self.of(push))
+        return push.called_back(self.callback_for(push))
 
-    def on_broadcast(self, broadcast: Broadcast, made: str) -> Broadcast:
-        """The same for a broadcast; `made`: an id in the place of one that the notification does not have."""
+    def sign_broadcast(self, broadcast: Broadcast, made: str) -> Broadcast:
+        """The broadcast with receipt URL and parameter, unless its notification has them. `made`: the id that is used
+        if the notification has no dedupe id."""
         note = broadcast.notification
         if note.receipt_url is not None or note.receipt_parameter is not None:
             return broadcast
@@ -83,16 +85,16 @@ class ReceiptSigner:
 
     @property
     def hidden(self) -> list[str]:
-        """The secret parts of the address, which nobody is shown."""
+        """The secret parts of the address, for texts that must not show them."""
         return [path.decode("ascii") for path in self._paths]
 
     def admits(self, path_secret: str) -> bool:
-        """Whether this is the secret part of the address."""
+        """True if this is the secret part of the address."""
         given = path_secret.encode("utf-8", "replace")
         return any(hmac.compare_digest(path, given) for path in self._paths)
 
-    def opened(self, receipt: Receipt) -> Receipt | None:
-        """The receipt with its dedupe id and what is proved of it; None when its parameter is not ours."""
+    def verify(self, receipt: Receipt) -> Receipt | None:
+        """The receipt with its dedupe id and `proof` set; None if its parameter was not made by this signer."""
         found = _PARAMETER.fullmatch(receipt.parameter)
         if found is None:
             return None
@@ -110,32 +112,33 @@ class ReceiptSigner:
         return f"{name}.{self._keys[0].mac(text).decode('ascii')}"
 
     def __repr__(self) -> str:
-        return f"Seal({self._id!r})"
+        return f"ReceiptSigner({self._id!r})"
 
 
 def bound_name(parameter: str) -> str:
-    """The part of a proved parameter that names the message: the dedupe id, or "~" and its digest."""
+    """The part of a verified parameter that names the message: the dedupe id, or "~" and its digest."""
     return parameter.rpartition(".")[0]
 
 
 def segment(certificate_id: str) -> str:
-    """A certificate id as a part of a path. Quoted twice, because servers hand out paths with their quotes resolved
-    and an id may hold a slash; nearly all ids are numbers, of which nothing has to be quoted."""
+    """A certificate id as a part of a URL's path. It is quoted twice, because servers unquote paths once and an id may
+    hold a slash. Nearly all ids are numbers, in which nothing has to be quoted."""
     return quote(quote(certificate_id, safe=""), safe="")
 
 
 def of_segment(resolved: str) -> str:
-    """The certificate id in a part of a path as a server hands it out."""
+    """The certificate id of a part of a path that the server has unquoted once."""
     return unquote(resolved)
 
 
 def longest_base(certificate_id: str) -> int:
-    """Characters that a receipt URL may have so that the whole address fits."""
+    """Characters that `Certificate.receipt_url` may have so that the whole address is not too long."""
     return LONGEST_URL - 2 - len(segment(certificate_id)) - 4 * _PATH // 3
 
 
 class _Key:
-    """A key with both halves of its HMAC begun: copied, they cost a third of `hmac.digest`, and every push has one."""
+    """A key whose inner and outer hash of HMAC have been started: copying them takes a third of the time of
+    `hmac.digest`, and each push needs a MAC."""
 
     __slots__ = ("_inner", "_outer")
 
@@ -146,7 +149,7 @@ class _Key:
         self._outer = hashlib.sha256(key.translate(_OUTER))
 
     def mac(self, text: bytes, size: int = _MAC) -> bytes:
-        """The first `size` bytes of HMAC-SHA256, in letters."""
+        """The first `size` bytes of HMAC-SHA256, as URL-safe base64."""
         inner, outer = self._inner.copy(), self._outer.copy()
         inner.update(text)
         outer.update(inner.digest())

@@ -26,9 +26,10 @@ def load_vendors(
     plugins: Plugins,
     unchanged: Callable[[Certificate], Vendor | None] = lambda _: None,
 ) -> dict[str, Vendor | PluginError]:
-    """The vendor of each certificate by its id, or why its brand has none. Raises `ConfigError` with every problem.
+    """The vendor of each certificate by its id, or why its brand has no plug-in. Raises `ConfigError` with every
+    problem.
 
-    `unchanged` gives the vendor of a certificate that was checked before, if it is the same.
+    `unchanged` returns the vendor of a certificate that is equal to one checked before, otherwise None.
     """
     vendors: dict[str, Vendor | PluginError] = {}
     problems: list[str] = []
@@ -44,7 +45,7 @@ def load_vendors(
         if (known := unchanged(certificate)) is not None:
             vendors[certificate.id] = known
             continue
-        problems.extend(f"certificates[{certificate.id!r}].{problem}" for problem in _unseen_problems(certificate))
+        problems.extend(f"certificates[{certificate.id!r}].{problem}" for problem in _invisible_characters(certificate))
         try:
             vendors[certificate.id] = _structure(certificate, plugins.vendor(certificate.brand))
         except PluginError as missing:
@@ -56,28 +57,28 @@ def load_vendors(
     return vendors
 
 
-def _unseen_problems(certificate: Certificate) -> list[str]:
-    """What nobody sees in the settings and secrets: copied along with a text, it makes a vendor refuse the login with a
-    code that says nothing of it. By the place of the text, which is not quoted."""
-    texts = list(_places("", certificate.settings))
-    texts += _places(".receipt_secret", list(certificate.receipt_secret))
+def _invisible_characters(certificate: Certificate) -> list[str]:
+    """A sentence for each setting or secret with an invisible character, by its place. Such a character is easily
+    copied with a text, and the vendor then refuses the login with a code that does not mention it."""
+    texts = list(_texts_by_place("", certificate.settings))
+    texts += _texts_by_place(".receipt_secret", list(certificate.receipt_secret))
     return [f"{place.removeprefix('.')}: {problem}" for place, text in texts if (problem := unseen(text))]
 
 
-def _places(place: str, value: object) -> Iterator[tuple[str, str]]:
+def _texts_by_place(place: str, value: object) -> Iterator[tuple[str, str]]:
     if isinstance(value, Mapping):
         for key, inner in value.items():
-            yield from _places(f"{place}.{key}", inner)
+            yield from _texts_by_place(f"{place}.{key}", inner)
     elif isinstance(value, list | tuple):
         for number, inner in enumerate(value):
-            yield from _places(f"{place}[{number}]" if len(value) > 1 else place, inner)
+            yield from _texts_by_place(f"{place}[{number}]" if len(value) > 1 else place, inner)
     elif isinstance(value, str | Secret):
         yield place, value.reveal() if isinstance(value, Secret) else value
 
 
 def _structure(certificate: Certificate, vendor: type[Vendor]) -> Vendor:
     where = f"certificates[{certificate.id!r}]"
-    usable: bool = attrs.has(vendor)  # kept in a name, or mypy takes the class for something else from here on
+    usable: bool = attrs.has(vendor)  # in a variable, because mypy would otherwise narrow the type of the class
     if not usable:
         raise PluginError(f"the plug-in for brand {certificate.brand!r} is not an attrs class: it takes no settings")
     if certificate.receipt_url is not None and vendor.receipts is Vendor.receipts:
@@ -85,50 +86,51 @@ def _structure(certificate: Certificate, vendor: type[Vendor]) -> Vendor:
     try:
         return _CONVERTER.structure(dict(certificate.settings), vendor)
     except ClassValidationError as group:
-        told = _everything(group, vendor, certificate.settings, vendor.brand)
-        wrong: Exception = ConfigError(f"{where}{'' if text.startswith(':') else '.'}{text}" for text in told)
+        found = _all_problems(group, vendor, certificate.settings, vendor.brand)
+        wrong: Exception = ConfigError(f"{where}{'' if text.startswith(':') else '.'}{text}" for text in found)
     except Exception as broken:
-        # Not the settings are wrong but the class, such as an annotation that cannot be resolved.
+        # The class is wrong and not the settings: for example an annotation cannot be resolved.
         kind = type(broken).__name__
         wrong = PluginError(f"the plug-in for brand {certificate.brand!r} cannot take settings: {kind}")
-    raise wrong  # not above: what was caught there has frames that hold the settings
+    raise wrong  # not above, because the frames of the caught error hold the settings
 
 
-def _everything(group: ClassValidationError, kind: type[Any], given: Any, brand: str) -> list[str]:
-    """Every fault of the settings. attrs asks no validator when a field has no shape, and stops at the first "no"."""
+def _all_problems(group: ClassValidationError, kind: type[Any], given: Any, brand: str) -> list[str]:
+    """A sentence for every fault of the settings. attrs runs no validator if a field has a wrong type, and stops at the
+    first one that fails, so the validators are run again here one by one."""
     settings = given if isinstance(given, Mapping) else {}
     values = frozenset(_texts(given))
-    shapes = [error for error in group.exceptions if _place(error) or isinstance(error, ForbiddenExtraKeysError)]
-    shapeless = {_place(error) for error in shapes}
+    wrong_types = [error for error in group.exceptions if _place(error) or isinstance(error, ForbiddenExtraKeysError)]
+    untested = {_place(error) for error in wrong_types}
     refused = [
         problem
         for field in attrs.fields(attrs.resolve_types(kind))
-        if field.validator is not None and field.name in settings and field.name not in shapeless
+        if field.validator is not None and field.name in settings and field.name not in untested
         for problem in _refusals(field, kind, settings[field.name], values)
     ]
-    told = [*_problems(shapes, kind, given, brand), *refused]
-    return told or _problems(group.exceptions, kind, given, brand)
+    found = [*_problems(wrong_types, kind, given, brand), *refused]
+    return found or _problems(group.exceptions, kind, given, brand)
 
 
 def _refusals(field: attrs.Attribute[Any], kind: type[Any], given: object, values: frozenset[str]) -> list[str]:
-    """What the validator of one field says, asked apart."""
-    shape: Any = field.type
+    """Run the converter and validator of one field; the problems that they find."""
+    wanted: Any = field.type
     convert: Any = field.converter if callable(field.converter) else lambda value: value
     check: Any = field.validator
     try:
-        check(object.__new__(kind), field, convert(_CONVERTER.structure(given, shape)))
+        check(object.__new__(kind), field, convert(_CONVERTER.structure(given, wanted)))
     except ConfigError as wrong:
         return list(wrong.problems)
     except (ValueError, TypeError) as error:
         return [f"{field.name}: {_sentence(error, values)}"]
     except Exception:
-        # It looks at other fields too: it is asked again when these are right.
+        # The validator reads other fields too: it runs again when these are right.
         return []
     return []
 
 
 def _problems(errors: Iterable[BaseException], kind: type[Any], given: Any, brand: str) -> list[str]:
-    """One sentence for each fault, naming the field. No value is quoted: it may be a secret."""
+    """A sentence for each error, which names the field. No value is quoted, because it may be a secret."""
     fields = {field.name for field in attrs.fields(kind)} if attrs.has(kind) else set()
     known = ", ".join(sorted(fields))
     values = frozenset(_texts(given))
@@ -150,22 +152,22 @@ def _problems(errors: Iterable[BaseException], kind: type[Any], given: Any, bran
         elif isinstance(error, KeyError) and name:
             found.append(f"{name}: is missing")
         elif isinstance(error, AttributeError) and name and not isinstance(_at(given, error), Mapping):
-            found.append(f"{name}: must be a table")  # cattrs asks for its keys and tells so
+            found.append(f"{name}: must be a table")  # cattrs has read its keys
         else:
             found.append(f"{name}: {_sentence(error, values)}")
     return found
 
 
 def _inner(error: ClassValidationError | IterableValidationError, kind: type[Any], given: Any, brand: str) -> list[str]:
-    """The faults of a table or a list within the settings."""
+    """The problems of a table or a list within the settings."""
     inner = getattr(error, "cl", kind)
     if isinstance(error, ClassValidationError) and isinstance(inner, type) and attrs.has(inner):
-        return _everything(error, inner, given, brand)
+        return _all_problems(error, inner, given, brand)
     return _problems(error.exceptions, inner if isinstance(inner, type) else kind, given, brand)
 
 
 def _at(given: Any, error: BaseException) -> Any:
-    """What of the given value an error is about."""
+    """The part of the given value that an error concerns."""
     for note in getattr(error, "__notes__", ()):
         key = getattr(note, "name", getattr(note, "index", None))
         if isinstance(given, Mapping):
@@ -176,19 +178,20 @@ def _at(given: Any, error: BaseException) -> Any:
 
 
 def _place(error: BaseException) -> str:
-    """The field or the element of a list that cattrs was at; empty for the object as a whole."""
+    """The field or list element that an error of cattrs or attrs concerns; "" for the object as a whole."""
     for note in getattr(error, "__notes__", ()):
         if hasattr(note, "name"):
             return str(note.name)
         if hasattr(note, "index"):
             # A key of a table is written as in a file: `intents.chat`.
             return note.index if isinstance(note.index, str) and note.index.isidentifier() else f"[{note.index!r}]"
-    # A validator of attrs hands over the attribute it looked at.
+    # A validator of attrs passes the attribute as an argument of its error.
     return next((argument.name for argument in error.args if isinstance(argument, attrs.Attribute)), "")
 
 
 def _sentence(error: BaseException, values: frozenset[str]) -> str:
-    """What a validator or converter says, unless it quotes a value: many of attrs', cattrs' and Python's own do."""
+    """The message of a validator or converter, unless it quotes a value: many messages of attrs, cattrs and Python
+    do."""
     text = str(error.args[0]) if error.args else ""
     if isinstance(error, FieldError):
         return text.removeprefix(f"{error.field}: ")
@@ -198,7 +201,7 @@ def _sentence(error: BaseException, values: frozenset[str]) -> str:
 
 
 def _texts(value: object) -> Iterator[str]:
-    """Every value in the settings as a message may quote it."""
+    """Every value in the settings in the forms in which a message may quote it."""
     if isinstance(value, Mapping):
         for inner in value.values():
             yield from _texts(inner)
@@ -210,7 +213,7 @@ def _texts(value: object) -> Iterator[str]:
     elif value is not None and not isinstance(value, bool):
         try:
             texts = (str(value), repr(value).strip("'\""))
-        except Exception:  # a number without end, a host's object that fails: what cannot be told is quoted nowhere
+        except Exception:  # a number that is too long, or an object of the host that fails: no message can quote it
             return
         yield from filter(None, texts)
 
@@ -224,7 +227,7 @@ def _secret(value: object, _: object) -> Secret:
 
 
 def _text(value: object, _: object) -> str:
-    # An app key made of digits comes out of TOML as an int.
+    # An app key made of digits is an int in TOML.
     if isinstance(value, bool) or not isinstance(value, str | int):
         raise FieldError("text", "must be a string")
     return str(value)
@@ -237,7 +240,7 @@ def _number(value: object, _: object) -> int:
 
 
 def _words(value: object, _: object) -> tuple[str, ...]:
-    # cattrs would take "name" for ("n", "a", "m", "e").
+    # cattrs would make ("n", "a", "m", "e") of "name".
     if not isinstance(value, list | tuple) or not all(isinstance(word, str) for word in value):
         raise FieldError("list", "must be a list of strings")
     return tuple(value)

@@ -22,10 +22,10 @@ from pushgateway.model.push import as_token
 
 
 def read_tokens(tokens: tuple[str, ...], file: TextIO | None) -> list[str] | None:
-    """The tokens of the line, then those of the file, one a line; None when neither was given.
+    """The tokens of the command line, then those of the file, one in each line; None if neither was given.
 
     A text that can be no token (`PushToken` says which) is a `click.UsageError` that names its line, before anything
-    is sent: a damaged file is mended and sent as a whole.
+    is sent, so that a damaged file is corrected and sent as a whole.
     """
     if not tokens and file is None:
         return None
@@ -44,18 +44,18 @@ def read_tokens(tokens: tuple[str, ...], file: TextIO | None) -> list[str] | Non
         except FieldError as wrong:
             problems.append(str(wrong))
     if problems:
-        more = [_("and {count} more").format(count=len(problems) - _TOLD)] if len(problems) > _TOLD else []
-        raise click.UsageError("\n".join([_("nothing was sent:"), *problems[:_TOLD], *more]))
+        more = [_("and {count} more").format(count=len(problems) - _SHOWN)] if len(problems) > _SHOWN else []
+        raise click.UsageError("\n".join([_("nothing was sent:"), *problems[:_SHOWN], *more]))
     return listed
 
 
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
-_TOLD = 10
-"""Problems of a file that are printed."""
+_SHOWN = 10
+"""Number of problems of a file that are printed."""
 
 
 def read_audience(everyone: bool, confirmed: bool, listed: list[str] | None, named: dict[str, Any]) -> Audience:
-    """Who is meant; `click.UsageError` when that is nobody, or several kinds at once."""
+    """The audience of the options; raises `click.UsageError` if they name none, or several kinds at once."""
     kinds = [everyone, listed is not None, bool(named["alias"]), bool(named["tag"])]
     if sum(kinds) != 1:
         raise click.UsageError(_("say who gets it, in one way: --all, --token and --tokens-file, --alias, or --tag"))

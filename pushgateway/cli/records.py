@@ -64,7 +64,7 @@ def _usual() -> Journal | None:
         path = usual_path()
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         return Journal(path, max_bytes=MOST_BYTES)
-    except (OSError, RuntimeError, FieldError):  # RuntimeError: nobody knows the user's home
+    except (OSError, RuntimeError, FieldError):  # RuntimeError: the user has no home folder
         click.echo(_("Note: this push is not recorded for `why`: the state folder cannot be written."), err=True)
         return None
 

@@ -191,7 +191,7 @@ class Broadcasting:
             whole = parts(vendor, audience)
             if self.signer is not None and audience.kind in vendor.receipt_audiences:
                 made = f"{self.retrying.rng.getrandbits(128):032x}"
-                self.broadcast = self.signer.on_broadcast(self.broadcast, made)
+                self.broadcast = self.signer.sign_broadcast(self.broadcast, made)
         except BaseException as broken:
             return self._ended(audience, Status.NOT_SENT, Reason.CREDENTIALS, self.session.vendor.blame(broken))
         todo = deque(_Todo(region, part) for region, part in whole)

@@ -221,7 +221,7 @@ class Endpoint:
         gate, session, now = self.gate, self.settings.session, self._loop.time()
         if (signer := self.settings.options.signer) is not None:
             for run in runs:
-                run.change(signer.on)
+                run.change(signer.sign)
         for run in runs:
             if not run.tries:
                 gate.budget.first()

@@ -140,12 +140,12 @@ def _signed_for_receipts(
     if signer is None:
         return asked, ()
     if isinstance(asked, Push):
-        asked = signer.on(asked)
+        asked = signer.sign(asked)
         own = "" if asked.callback is None else asked.callback.parameter
         return asked, [*signer.hidden, *([own.rpartition(".")[2]] if own else [])]
     with contextlib.suppress(Exception):  # of a plug-in whose answer is wrong: `_explained` reports it
         if asked.audience.kind in vendor.receipt_audiences:
-            signed = signer.on_broadcast(asked, NEW_ID)
+            signed = signer.sign_broadcast(asked, NEW_ID)
             if signed is not asked:
                 return signed, [*signer.hidden, (signed.notification.receipt_parameter or "").rpartition(".")[2]]
     return asked, signer.hidden

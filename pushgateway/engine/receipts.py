@@ -78,7 +78,7 @@ class ReceiptVerifier:
         for one in read:
             if one is None:
                 unreadable += 1
-            elif (believed := _unproved(one) if signer is None else signer.opened(one)) is None:
+            elif (believed := _unproved(one) if signer is None else signer.verify(one)) is None:
                 forged += 1
             elif not self._is_new(believed):
                 duplicates += 1

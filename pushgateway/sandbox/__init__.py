@@ -1,9 +1,9 @@
-"""Sandboxes: strict imitations of the vendors' servers that run here.
+"""Sandboxes: strict imitations of the vendors' servers, for tests and for the command.
 
-A sandbox refuses what the vendor refuses, with the vendor's codes, and its ledger has every push that it performed,
-whatever it then answered. `kit` has what a vendor's sandbox is built of: pure, without socket or thread, with the
-clock and the seed of its random handed in. `serving` runs a sandbox as an HTTP server on loopback; it needs the extra
-`pushgateway-core[sandbox]`, so it is not imported here.
+A sandbox refuses what the vendor refuses, with the vendor's codes, and its ledger holds every push that it performed,
+whatever it answered. `kit` has the parts of a vendor's sandbox, without socket or thread; clock and random seed are
+passed in. `serving` runs a sandbox as an HTTP server on loopback; it needs the extra `pushgateway-core[sandbox]`, so it
+is not imported here.
 """
 
 from pushgateway.sandbox.find import find_sandbox

@@ -1,6 +1,4 @@
-"""Finds the sandbox of a brand by entry point, as `pushgateway.certificates.plugins` finds vendors, in a group of its
-own.
-"""
+"""`find_sandbox` finds the sandbox class of a brand by the entry point group `pushgateway.sandboxes`."""
 
 from __future__ import annotations
 
@@ -13,7 +11,8 @@ SANDBOXES = "pushgateway.sandboxes"
 
 
 def find_sandbox(brand: str) -> type[Sandbox]:
-    """The sandbox class of `brand`. Raises `PluginError`: none, twins, broken, or not a sandbox of that brand."""
+    """The sandbox class of `brand`. Raises `PluginError` if there is none or more than one, if it cannot be imported,
+    or if it is no sandbox of that brand."""
     found = load(SANDBOXES, brand)
     if not (isinstance(found, type) and issubclass(found, Sandbox)):
         raise PluginError(f"the sandbox for brand {brand!r} is not a subclass of pushgateway.sandbox.Sandbox")

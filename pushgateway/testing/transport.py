@@ -24,7 +24,7 @@ class SandboxTransport:
     """Carries requests to one sandbox, or to several by the start of the URL.
 
     `latency` gives the seconds one way takes (drawn twice per request), `clock` the wall clock that stamps replies.
-    `in_flight` and `peak` count requests under way, `pools` requests by pool.
+    `under_way` and `peak` count requests under way, `pools` requests by pool.
     """
 
     def __init__(
@@ -42,23 +42,23 @@ class SandboxTransport:
         self._clock = clock
         self._latency = latency
         self.closed = False
-        self.in_flight = 0
+        self.under_way = 0
         self.peak = 0
         self.pools: Counter[str] = Counter()
 
     async def send(self, request: Request, *, pool: str, timeout: float) -> Response:  # noqa: ASYNC109 - the port's
-        """Ask once. Raises `NoVerdict`, with `sent` False when the request surely did not arrive."""
+        """Send once. Raises `NoVerdict`, with `sent` False if it is certain that the request did not arrive."""
         sandbox = self._sandbox(request.url)
         self.pools[pool] += 1
-        self.in_flight += 1
-        self.peak = max(self.peak, self.in_flight)
+        self.under_way += 1
+        self.peak = max(self.peak, self.under_way)
         try:
             async with asyncio.timeout(timeout):
                 return await self._carry(sandbox, request)
         except TimeoutError:
             raise NoVerdict("no reply within the time limit") from None
         finally:
-            self.in_flight -= 1
+            self.under_way -= 1
 
     async def aclose(self) -> None:
         """Close it: further requests raise `NoVerdict` with `sent` False."""

@@ -27,16 +27,16 @@ class DeadlockError(AssertionError):
 
 
 class LeftoverError(AssertionError):
-    """The program ended and left tasks running, or a callback failed where nobody looks."""
+    """The program ended and left tasks running, or a callback failed and nothing reported it."""
 
 
 class _JumpingSelector(selectors.DefaultSelector):
-    """Tells its loop to jump instead of waiting."""
+    """Makes its loop advance the virtual time instead of waiting."""
 
     jump: Callable[[float | None], None]
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        # Looked at once without waiting: the loop wakes itself through a socket pair (`call_soon_threadsafe`).
+        # Polled once without waiting: `call_soon_threadsafe` of another thread is seen through a socket pair.
         ready = super().select(0)
         if not ready and timeout != 0:
             self.jump(timeout)

@@ -1,7 +1,7 @@
 """The only package of the core with a network: one request is sent and its reply is returned, within a time limit.
 
-It decides nothing about the reply and repeats nothing. What it must tell exactly is whether the request had left
-completely when something failed: that decides whether the gateway may send a push again.
+It decides nothing about the reply and repeats nothing. If something fails, it must report exactly whether the request
+had been sent completely, because that decides whether the gateway may send a push again.
 
 Guarantees of every transport here: server certificates are verified, and there is no option to stop that; redirects
 are not followed, cookies not kept, proxies of the environment not used; plain `http://` only to loopback addresses; the

@@ -24,21 +24,21 @@ MAX_PARTS = 20_000
 class Body:
     """The body of a reply, part by part. Raises `NoVerdict` when it grows too large or cannot be unpacked."""
 
-    __slots__ = ("_parts", "_room", "_unpacker")
+    __slots__ = ("_bytes_left", "_parts", "_unpacker")
 
     def __init__(self, encoding: str = "") -> None:
         """`encoding`: the reply's `Content-Encoding`."""
         self._parts: list[bytes] = []
-        self._room = MAX_REPLY
+        self._bytes_left = MAX_REPLY
         self._unpacker = None
         if encoding and encoding.strip().lower() not in ("", "identity"):
             self._unpacker = _unpacker(encoding.strip().lower())
 
     def add(self, raw: bytes) -> None:
         """The next part as it came."""
-        part = raw if self._unpacker is None else _unpack(self._unpacker, raw, self._room + 1)
-        self._room -= len(part)
-        if self._room < 0:
+        part = raw if self._unpacker is None else _unpack(self._unpacker, raw, self._bytes_left + 1)
+        self._bytes_left -= len(part)
+        if self._bytes_left < 0:
             raise NoVerdict(f"the reply is larger than {MAX_REPLY} bytes")
         self._parts.append(part)
         if len(self._parts) > MAX_PARTS:

@@ -1,9 +1,9 @@
 """One TCP connection, with TLS where it is wanted, and how one is opened.
 
-It knows no HTTP. It tells whether everything that was written was handed to the operating system (`unsent`), also
+It knows no HTTP. It reports whether everything that was written was handed to the operating system (`unsent`), also
 after the connection broke: that decides whether a push may be sent again. This is why TLS is done here: asyncio's own
-TLS does not tell how much it still holds. Certificates are verified by the context that is handed in; nothing here can
-switch that off. Used by `pool`; the readers of replies (`h11_reply`, `llhttp_reply`) call `Connection.read`.
+TLS does not report how much it still holds. Certificates are verified by the context that is handed in; nothing here
+can switch that off. Used by `pool`; the readers of replies (`h11_reply`, `llhttp_reply`) call `Connection.read`.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Connection(asyncio.Protocol):
         self._broken: Exception | None = None
         self._waiter: asyncio.Future[None] | None = None
 
-    # What the event loop calls
+    # Called by the event loop
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """See `asyncio.Protocol`."""
@@ -93,7 +93,7 @@ class Connection(asyncio.Protocol):
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
 
-    # What the transports call
+    # Called by the transports
 
     def attach(self, sock: socket.socket) -> None:
         """`sock` is the socket of this connection; the event loop closes it."""

@@ -22,7 +22,7 @@ import attrs
 from pushgateway.model.secret import safe_repr
 
 KEEP_FOUND = 30.0
-"""Seconds that addresses are used again. `getaddrinfo` tells no time to live; open connections are kept beyond it."""
+"""Seconds that addresses are used again. `getaddrinfo` returns no time to live; open connections are kept beyond it."""
 KEEP_FAILED = 2.0
 """Seconds until a look-up that failed is repeated."""
 

@@ -1,7 +1,7 @@
-"""How often this process was forked.
+"""Counts forks: how many generations of forks lie between the first process and this one.
 
-Law of this file: counted in the child, because asking the system for the process's number with every send would cost
-more than a push should.
+The child increments the count after a fork. Comparing process ids instead would need a system call for each push. Used
+by the gateway to notice that it is used in a child process.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ _seen = [0]
 
 
 def seen() -> int:
-    """0 in a process that is no child of a fork; one more in each child than in its parent."""
+    """0 in a process that was not forked; in a child one more than in its parent."""
     return _seen[0]
 
 

@@ -16,7 +16,7 @@ from collections.abc import Callable
 
 _QUIET = 4
 """Turns of the event loop without new bytes after which nothing that arrived in time is unread: poll the socket, take
-its bytes, wake the task, run it."""
+its bytes, schedule the task, run it."""
 _MOST = 200
 """Turns at most: a peer that never stops sending does not extend the limit."""
 ARRIVED = 50

@@ -82,8 +82,8 @@ class _OpenConnections:
             connection.close()
         return None
 
-    def make_room(self) -> None:
-        """Before a connection is opened: close the oldest idle ones until there is room for it."""
+    def close_surplus(self) -> None:
+        """Before a connection is opened: close the oldest idle ones until one more stays within `most`."""
         while self._idle and self.places.taken + len(self._idle) > self._most:
             self._close_oldest()
 
@@ -171,7 +171,7 @@ class Pools:
 
     async def exchange(self, sending: Sending, pool: str, target: Target, timeout: float) -> bytes:  # noqa: ASYNC109
         """Write a request on a connection of `pool` and read the reply; returns its body. Raises `NoVerdict` and
-        `OSError` (`TimeoutError` is one); `sending` then tells whether the request had left.
+        `OSError` (`TimeoutError` is one); `sending.sent` then says whether the request had been sent completely.
 
         `timeout` (seconds) begins when there is a slot for the request: waiting for one is not the vendor's time.
         """
@@ -194,7 +194,7 @@ class Pools:
         ours, now = self._open_ones, asyncio.get_running_loop().time
         connection = ours.take(mine, now())
         if connection is None:
-            ours.make_room()
+            ours.close_surplus()
             connection = await self._open(target)
             mine.busy.add(connection)
         keep = False

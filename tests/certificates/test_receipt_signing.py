@@ -38,15 +38,15 @@ def test_a_receipt_parameter_gives_the_dedupe_id_back() -> None:
     """The parameter fits the smallest limit, holds only characters that need no quoting, and identifies the push."""
     signer = ReceiptSigner("7005", BASE, [NEW])
 
-    callback = signer.of(push())
-    opened = signer.opened(receipt(callback.parameter))
+    callback = signer.callback_for(push())
+    opened = signer.verify(receipt(callback.parameter))
 
     assert opened is not None
     assert (opened.dedupe_id, len(callback.parameter)) == (MADE, 49)
     assert len(callback.parameter) <= LONGEST_PARAMETER
     assert callback.parameter.replace(".", "").replace("-", "").replace("_", "").isalnum()
-    assert signer.on(push()).callback == callback
-    assert NEW.reveal() not in f"{signer!r}{callback!r}{signer.on(push())!r}"
+    assert signer.sign(push()).callback == callback
+    assert NEW.reveal() not in f"{signer!r}{callback!r}{signer.sign(push())!r}"
     assert MADE not in repr(callback)
 
 
@@ -59,29 +59,29 @@ def test_an_id_that_does_not_fit_is_replaced_by_a_digest(dedupe_id: str, back: s
     digest, which can be checked and not turned back."""
     signer = ReceiptSigner("7005", BASE, [NEW])
 
-    parameter = signer.of(push(dedupe_id=dedupe_id)).parameter
-    opened = signer.opened(receipt(parameter))
+    parameter = signer.callback_for(push(dedupe_id=dedupe_id)).parameter
+    opened = signer.verify(receipt(parameter))
 
     assert opened is not None
     assert opened.dedupe_id == back
     assert len(parameter) <= LONGEST_PARAMETER
-    assert signer.of(push(dedupe_id=dedupe_id + "x")).parameter != parameter
+    assert signer.callback_for(push(dedupe_id=dedupe_id + "x")).parameter != parameter
 
 
 def test_a_changed_parameter_is_not_accepted() -> None:
     """A parameter is not accepted with another id, MAC, token, certificate, secret or kind."""
     signer = ReceiptSigner("7005", BASE, [NEW])
-    good = signer.of(push()).parameter
+    good = signer.callback_for(push()).parameter
     flipped = [good[:place] + chr(ord(good[place]) ^ 1) + good[place + 1 :] for place in range(len(good))]
-    broadcast = signer.on_broadcast(Broadcast(7005, Notification("a", "b"), Audience.of_tokens(["CN_token"])), MADE)
+    broadcast = signer.sign_broadcast(Broadcast(7005, Notification("a", "b"), Audience.of_tokens(["CN_token"])), MADE)
 
-    assert signer.opened(receipt(good)) is not None
-    assert [signer.opened(receipt(parameter)) for parameter in flipped] == [None] * 49
-    assert signer.opened(receipt(good, "CN_other")) is None
-    assert ReceiptSigner("7006", BASE, [NEW]).opened(receipt(good)) is None
-    assert ReceiptSigner("7005", BASE, [OLD]).opened(receipt(good)) is None
+    assert signer.verify(receipt(good)) is not None
+    assert [signer.verify(receipt(parameter)) for parameter in flipped] == [None] * 49
+    assert signer.verify(receipt(good, "CN_other")) is None
+    assert ReceiptSigner("7006", BASE, [NEW]).verify(receipt(good)) is None
+    assert ReceiptSigner("7005", BASE, [OLD]).verify(receipt(good)) is None
     assert broadcast.notification.receipt_parameter != good
-    assert [signer.opened(receipt(odd)) for odd in ("", ".", good[:-1], good + "=", f" {good}", f"{good}\n", "你")] == (
+    assert [signer.verify(receipt(odd)) for odd in ("", ".", good[:-1], good + "=", f" {good}", f"{good}\n", "你")] == (
         [None] * 7
     )
 
@@ -92,13 +92,13 @@ def test_a_broadcast_has_one_parameter_for_all_phones() -> None:
     note = Notification("a", "b", dedupe_id="news-1")
     wanted = Broadcast(7005, note, Audience.of_tokens(["x", "y"]))
 
-    marked = signer.on_broadcast(wanted, MADE)
+    marked = signer.sign_broadcast(wanted, MADE)
     parameter = marked.notification.receipt_parameter or ""
-    own = signer.on_broadcast(attrs.evolve(wanted, notification=attrs.evolve(note, receipt_url="https://mine")), MADE)
-    unnamed = signer.on_broadcast(attrs.evolve(wanted, notification=Notification("a", "b")), MADE)
+    own = signer.sign_broadcast(attrs.evolve(wanted, notification=attrs.evolve(note, receipt_url="https://mine")), MADE)
+    unnamed = signer.sign_broadcast(attrs.evolve(wanted, notification=Notification("a", "b")), MADE)
 
     assert marked.notification.receipt_url == signer.url
-    assert {one.dedupe_id for token in ("x", "y") if (one := signer.opened(receipt(parameter, token)))} == {"news-1"}
+    assert {one.dedupe_id for token in ("x", "y") if (one := signer.verify(receipt(parameter, token)))} == {"news-1"}
     assert own.notification.receipt_parameter is None
     assert (unnamed.notification.receipt_parameter or "").startswith(f"{MADE}.")
 
@@ -107,17 +107,17 @@ def test_a_parameter_of_the_host_is_not_replaced() -> None:
     """A push whose notification already says where receipts go is not changed."""
     signer = ReceiptSigner("7005", BASE, [NEW])
 
-    assert signer.on(push(receipt_url="https://mine.example")).callback is None
-    assert signer.on(push(receipt_parameter="mine")).callback is None
+    assert signer.sign(push(receipt_url="https://mine.example")).callback is None
+    assert signer.sign(push(receipt_parameter="mine")).callback is None
 
 
 def test_an_old_secret_is_still_accepted_and_no_longer_used() -> None:
     """Address and parameter are made with the first secret; those made with any of the secrets are accepted."""
     old, both = ReceiptSigner("7005", BASE, [OLD]), ReceiptSigner("7005", BASE, [NEW, OLD])
-    before = old.of(push()).parameter
+    before = old.callback_for(push()).parameter
 
-    assert both.opened(receipt(before)) is not None
-    assert both.of(push()) == ReceiptSigner("7005", BASE, [NEW]).of(push())
+    assert both.verify(receipt(before)) is not None
+    assert both.callback_for(push()) == ReceiptSigner("7005", BASE, [NEW]).callback_for(push())
     assert both.admits(old.url.rsplit("/", 1)[1])
     assert both.admits(both.url.rsplit("/", 1)[1])
     assert not old.admits(both.url.rsplit("/", 1)[1])
@@ -162,6 +162,6 @@ def test_url_and_parameter_take_no_more_than_was_counted() -> None:
     from pushgateway.vendor.text import form_quote
 
     for signer in (ReceiptSigner("证书/%", f"{BASE}/~a-b_c", [NEW]), ReceiptSigner("7005", BASE, [NEW])):
-        callback = signer.of(push(dedupe_id="_" * 33))
+        callback = signer.callback_for(push(dedupe_id="_" * 33))
 
         assert len(form_quote(callback.url) + form_quote(callback.parameter)) <= signer.weight

@@ -367,7 +367,9 @@ def test_the_receipt_parameter_is_in_the_request_and_the_receipt_in_the_trace() 
 
     assert explained is not None
     assert signing.signer is not None
-    back = signing.signer.of(Push(PushToken(7005, sandbox.tokens[0]), Notification("Ann", "Hi"), dedupe_id="d-1"))
+    back = signing.signer.callback_for(
+        Push(PushToken(7005, sandbox.tokens[0]), Notification("Ann", "Hi"), dedupe_id="d-1")
+    )
     content = explained.content
     for secret in (back.url.rpartition("/")[2], back.parameter.rpartition(".")[2]):
         content = content.replace(HIDDEN.encode(), secret.encode(), 1)

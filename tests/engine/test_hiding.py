@@ -200,7 +200,7 @@ def test_explain_hides_the_secret_parts_of_receipt_url_and_parameter(count: int)
     push = Push(PushToken(7005, "CN_a"), Notification("t", "b"), dedupe_id="d-1")
     broadcast = Broadcast(7005, Notification("t", "b", dedupe_id="b-1"), Audience.of_tokens(["CN_a"]))
     assert certificate.signer is not None
-    real = certificate.signer.of(push)
+    real = certificate.signer.callback_for(push)
 
     (single,) = gateway.explain(push).requests
     saving = gateway.explain(broadcast).requests[0]

@@ -103,7 +103,7 @@ def test_dead_without_a_history_is_suspect(trace: int) -> None:
         ]
         signer = receipt_certificate().signer
         assert signer is not None
-        elsewhere = signer.of(Push(PushToken(1, "c"), NOTE, dedupe_id="of-another-worker")).parameter
+        elsewhere = signer.callback_for(Push(PushToken(1, "c"), NOTE, dedupe_id="of-another-worker")).parameter
         reads.append(g.receipts(1, {}, posted(("c", "dead", elsewhere), message_id="m-of-another-worker")))
         if not trace:
             await g.send(PushToken(1, "d"), NOTE)
@@ -214,7 +214,11 @@ def test_a_new_secret_does_not_make_an_old_receipt_new() -> None:
 
     async def script(g: Gateway, _: OperationsServer) -> list[ReceivedReceipts]:
         push = Push(PushToken(1, "a"), NOTE, dedupe_id="row-1")
-        return [g.receipts(1, {}, posted(("a", "arrived", signer.of(push).parameter))) for signer in marks if signer]
+        return [
+            g.receipts(1, {}, posted(("a", "arrived", signer.callback_for(push).parameter)))
+            for signer in marks
+            if signer
+        ]
 
     first, second = played(script, both)
 

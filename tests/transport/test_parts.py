@@ -419,7 +419,7 @@ def test_the_oldest_idle_connection_is_closed_for_a_new_one() -> None:
         assert ours.places.take()
         assert ours.places.take()
         ours.give_back(other, kept[2], 2.0, keep=True)
-        ours.make_room()
+        ours.close_surplus()
         made = [one.ended for one in kept]
         ours.close(mine, busy=False)
         assert ours._timer is not None

@@ -1,10 +1,10 @@
-"""The script of faults: what a sandbox must do wrong, when and how often.
+"""`Faults`: which faults a sandbox has to show, for which requests and how often.
 
-Pure and repeatable: the random that decides shares is seeded, so the same script and the same requests give the same
-faults. A kind that a sandbox does not know is refused when it is added, not ignored.
+Pure and repeatable: the random that decides about a `share` is seeded, so the same list and the same requests give the
+same faults. A kind that a sandbox does not know is refused when it is added.
 
-For one request the script is read from its start: at most one fault *replaces* the reply (`code` … `refuse`), and at
-most one of each other kind is added. A fault that mangles the vendor's reply waits for a request that gets one.
+For one request the list is read from its start: at most one fault *replaces* the reply (`code` … `refuse`), and at most
+one of each other kind is added. A fault that changes the vendor's reply waits for a request that gets such a reply.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ REPLACING: Mapping[str, bool] = {
     "drop": True,
     "refuse": False,
 }
-"""Kinds that replace the reply, and whether the request is performed all the same unless the fault says otherwise."""
+"""Kinds that replace the reply, and whether the request is performed nevertheless, unless the fault says otherwise."""
 JOINING = frozenset({"delay", "expire"})
-"""Kinds that leave the reply alone: it comes later, or all access tokens expire before the request is looked at."""
+"""Kinds that do not change the reply: it comes later, or all access tokens expire before the request is checked."""
 
 
 def _within(low: float, high: float) -> Any:
@@ -46,22 +46,22 @@ def _within(low: float, high: float) -> Any:
 @safe_repr
 @attrs.frozen(kw_only=True)
 class Fault:
-    """One line of the script: what goes wrong, for which requests."""
+    """One fault: what goes wrong, and for which requests."""
 
     kind: str = attrs.field(validator=attrs.validators.instance_of(str))
     """`code`: the vendor's code `code`. `status`: HTTP `status` with an HTML page. `html`: HTTP 200 with an HTML page.
     `empty`: HTTP 200 without a body. `cut`: the true reply, cut to `size` bytes. `drop`: the connection breaks after
-    the request arrived. `refuse`: it breaks before (over a real socket a client cannot tell the two). `delay`: the
+    the request arrived. `refuse`: it breaks before (over a real socket a client sees no difference). `delay`: the
     reply comes `seconds` later. `expire`: all access tokens expire. A vendor's sandbox may know more
     (`Sandbox.manglings`)."""
     operation: str | None = None
     """Only for this call of the vendor; None: for any."""
     times: int | None = attrs.field(default=1, validator=_within(1, 10**9))
-    """How many requests it hits; None: all."""
+    """The number of requests that it changes; None: all."""
     share: float = attrs.field(default=1.0, validator=_within(0, 1))
-    """The share of requests it hits, drawn from the sandbox's seeded random."""
+    """The share of requests that it changes, by the sandbox's seeded random; 1: each."""
     after: int = attrs.field(default=0, validator=_within(0, 10**9))
-    """How many requests it lets pass first."""
+    """The number of requests that pass unchanged before."""
     code: str = attrs.field(default="-1", converter=str)
     """For `code`: the vendor's code."""
     status: int = attrs.field(default=503, validator=_within(100, 599))
@@ -69,7 +69,7 @@ class Fault:
     retry_after: int | None = attrs.field(default=None, validator=_within(0, 10**6))
     """For `status`: seconds for a `Retry-After` header."""
     seconds: float = attrs.field(default=1.0, validator=_within(0, 3600))
-    """For `delay`."""
+    """For `delay`: how much later the reply comes."""
     size: int = attrs.field(default=20, validator=_within(0, 10**9))
     """For `cut`: bytes that are left."""
     performed: bool | None = None
@@ -82,7 +82,7 @@ class Fault:
 
 
 class _Line:
-    """A fault and how much of it is left."""
+    """A fault, and for how many requests it still waits and applies."""
 
     __slots__ = ("after", "fault", "left")
 
@@ -93,22 +93,22 @@ class _Line:
 
 
 class Faults:
-    """The script of one sandbox. Empty: everything works."""
+    """The faults of one sandbox, in order. Empty: everything works."""
 
     def __init__(self, *, kinds: Iterable[str] = (), operations: Iterable[str] = (), seed: int = 0) -> None:
         self._kinds = frozenset(REPLACING) | JOINING | frozenset(kinds)
         self._operations = frozenset(operations)
-        # Shares of faults are not cryptography.
+        # Shares of faults need no cryptographic random.
         self._random = random.Random(seed)  # noqa: S311
         self._lines: list[_Line] = []
         self.played: Counter[str] = Counter()
-        """How many requests a fault of each kind has hit, since the start or `clear`."""
+        """How many requests a fault of each kind has changed, since the start or `clear`."""
 
     def __len__(self) -> int:
         return len(self._lines)
 
     def add(self, *faults: Fault) -> None:
-        """Append to the script. Raises `FieldError` for a kind or an operation that this sandbox does not know."""
+        """Append faults. Raises `FieldError` for a kind or an operation that this sandbox does not know."""
         for fault in faults:
             if fault.kind not in self._kinds:
                 raise FieldError("Fault.kind", f"must be one of {', '.join(sorted(self._kinds))}")
@@ -122,7 +122,7 @@ class Faults:
         self.played.clear()
 
     def take(self, operation: str) -> list[Fault]:
-        """The faults for one request, in the order of the script; their counts go down."""
+        """The faults for one request, in their order; each counts as used once."""
         if not self._lines:
             return []
         taken: dict[str, Fault] = {}

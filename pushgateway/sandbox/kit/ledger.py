@@ -1,7 +1,7 @@
-"""The ledger: what a sandbox really did, whatever it answered.
+"""`Ledger`: the pushes that a sandbox has performed, whatever it answered.
 
-Tests compare outcomes with it, so only a push that was performed is written here. With `keep=False` it only counts, so
-that a million pushes cost no memory for texts.
+Tests compare outcomes with it, so it holds only pushes that were performed. With `keep=False` it only counts, so that a
+million pushes need no memory for texts.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from pushgateway.vendor import ClickAction, Network, OpenApp
 @safe_repr
 @attrs.frozen
 class Delivery:
-    """One push that a sandbox performed for one phone: what the phone shows and does, in this project's own words.
+    """One push that a sandbox performed for one phone: what the phone shows and does, in vendor-neutral fields.
 
-    A vendor's sandbox fills it from what arrived on the wire and leaves out what that vendor does not have. The
+    A vendor's sandbox fills it from the request and leaves out what that vendor does not have. The
     conformance kit compares it with the notification, field by field. Its `repr` shows no token and no text.
     """
 
@@ -35,13 +35,13 @@ class Delivery:
     operation: str
     """The vendor's name of the call, as `unicast`."""
     at: float
-    """When, by the sandbox's clock (epoch seconds)."""
+    """When it was performed, by the sandbox's clock (epoch seconds)."""
     notification: Mapping[str, Any] = attrs.field(repr=False)
     """The notification as it arrived, in the vendor's own field names."""
     subtitle: str = attrs.field(default="", repr=False, kw_only=True)
-    """The second line; "" where there is none."""
+    """The second line; "" if there is none."""
     click: ClickAction | None = attrs.field(default=OpenApp(), kw_only=True)
-    """What a tap does. None: something that has no word here."""
+    """What a tap does. None: something that no `ClickAction` describes."""
     data: Mapping[str, Any] = attrs.field(factory=dict, repr=False, kw_only=True)
     """The JSON object that the app gets with the tap."""
     ttl: int | None = attrs.field(default=None, kw_only=True)
@@ -51,7 +51,7 @@ class Delivery:
     network: Network = attrs.field(default=Network.ANY, kw_only=True)
     """Over which network it is delivered."""
     time_zone: str = attrs.field(default="", kw_only=True)
-    """The zone of the display window; "" where none was named."""
+    """The time zone of the display window; "" if none was given."""
     show_from: float | None = attrs.field(default=None, kw_only=True)
     """Start of the display window (epoch seconds)."""
     show_until: float | None = attrs.field(default=None, kw_only=True)
@@ -63,17 +63,17 @@ class Delivery:
     channel_id: str = attrs.field(default="", kw_only=True)
     """The Android notification channel."""
     category: str = attrs.field(default="", kw_only=True)
-    """The vendor's message class."""
+    """The vendor's message category."""
     private: bool = attrs.field(default=False, kw_only=True)
-    """True: the category or channel is kept for what concerns this one user, so marketing must not use it."""
+    """True: the category or channel is only for messages that concern this one user, so marketing must not use it."""
     template: str = attrs.field(default="", kw_only=True)
     """The id of the vendor's template."""
     parameters: Mapping[str, Any] = attrs.field(factory=dict, repr=False, kw_only=True)
-    """What fills the places of the template, by their names."""
+    """The values of the template's placeholders, by name."""
     badge: str = attrs.field(default="", kw_only=True)
     """What happens to the number at the app's icon: "+1" adds one, "=3" sets three; "" leaves it."""
     replaces: str = attrs.field(default="", repr=False, kw_only=True)
-    """A notification with the same text here takes the place of this one on the phone; "": nothing replaces it."""
+    """A later notification with the same text here replaces this one on the phone; "": nothing replaces it."""
     receipt_url: str = attrs.field(default="", repr=False, kw_only=True)
     """Where receipts for it are posted; "": the sender asked for none."""
     receipt_parameter: str = attrs.field(default="", repr=False, kw_only=True)
@@ -81,9 +81,9 @@ class Delivery:
 
 
 class Ledger:
-    """Every push performed, and how often what was called.
+    """Every push that was performed, and how often each call was made.
 
-    `calls` counts requests by operation (also refused ones), `bytes` their bodies, `receipts` what became of receipts
+    `calls` counts requests by operation (also refused ones), `bytes` their bodies, `receipts` receipts by their result
     (`posted`, `failed`, `refused`).
     """
 
@@ -92,7 +92,7 @@ class Ledger:
         self.clear()
 
     def clear(self) -> None:
-        """Forget everything."""
+        """Remove everything."""
         self.total = 0
         self.bytes = 0
         self.calls: Counter[str] = Counter()
@@ -102,12 +102,12 @@ class Ledger:
 
     @property
     def keeps(self) -> bool:
-        """Whether single deliveries are kept; asked before a `Delivery` is made, which costs time."""
+        """True if single deliveries are kept. Check it before you make a `Delivery`, which costs time."""
         return self._keep
 
     @property
     def deliveries(self) -> tuple[Delivery, ...]:
-        """All deliveries, oldest first; empty when only counting."""
+        """All deliveries, oldest first; empty if it only counts."""
         return tuple(self._deliveries)
 
     def last(self, number: int) -> tuple[Delivery, ...]:
@@ -124,7 +124,7 @@ class Ledger:
         self.bytes += size
 
     def note(self, token: str, delivery: Delivery | None) -> None:
-        """A push was performed for `token`; `delivery` is None when only counting."""
+        """A push was performed for `token`; `delivery` is None if the ledger only counts."""
         self.total += 1
         self._by_token[token] = self._by_token.get(token, 0) + 1
         if delivery is not None:

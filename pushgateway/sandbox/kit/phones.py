@@ -24,7 +24,7 @@ class Phone:
         self.alias: str | None = None
         self.tags: frozenset[str] = frozenset()
         self.shown: list[Delivery] = []
-        """What the screen shows, oldest first."""
+        """The notifications on its screen, oldest first."""
 
     def show(self, delivery: Delivery) -> None:
         """Put a notification on the screen; only the newest `SHOWN_AT_ONCE` stay."""
@@ -60,13 +60,13 @@ class Phones:
         return self._by_alias.get(alias)
 
     def register(self, tokens: Iterable[str]) -> None:
-        """New phones; one that is known stays as it is."""
+        """Register new phones; one that is registered stays as it is."""
         for token in tokens:
             if token not in self._by_token:
                 self._by_token[token] = Phone(token)
 
     def uninstall(self, token: str) -> bool:
-        """The app is gone from this phone: its token is dead. False when the token was not registered."""
+        """The app is removed from this phone: its token is dead. Returns False if it was not registered."""
         phone = self._by_token.pop(token, None)
         if phone is None:
             return False
@@ -75,7 +75,7 @@ class Phones:
         return True
 
     def mute(self, token: str, muted: bool = True) -> bool:
-        """The user switches notifications off (or on again). False when the token is not registered."""
+        """The user switches notifications off (or on again). Returns False if the token is not registered."""
         phone = self._by_token.get(token)
         if phone is None:
             return False
@@ -83,7 +83,8 @@ class Phones:
         return True
 
     def set_alias(self, token: str, alias: str | None) -> bool:
-        """Name a phone; the name is taken from whoever had it. False when the token is not registered."""
+        """Give a phone an alias, which no other phone has then, or none. Returns False if the token is not
+        registered."""
         phone = self._by_token.get(token)
         if phone is None:
             return False
@@ -98,7 +99,7 @@ class Phones:
         return True
 
     def set_tags(self, token: str, tags: Iterable[str]) -> bool:
-        """Give a phone exactly these tags. False when the token is not registered."""
+        """Give a phone exactly these tags. Returns False if the token is not registered."""
         phone = self._by_token.get(token)
         if phone is None:
             return False

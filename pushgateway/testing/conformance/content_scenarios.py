@@ -233,7 +233,7 @@ class ContentScenarios(Harness):
     @pytest.mark.parametrize("name", ["title", "body"])
     @checks("any text")
     def test_something_can_be_seen_of_a_text_that_is_cut(self, name: str) -> None:
-        """A letter with more marks than the limit has room for is cut inside, and not left out."""
+        """A letter with more marks than the limit allows is cut inside, and not left out."""
         driver = self.driver()
         for text in ("Z" + "\u0301" * 1000, "e\u0301\u200d" * 1000, "\U0001f468\u200d" * 1000):
             note = with_fields(PLAIN, {name: text})

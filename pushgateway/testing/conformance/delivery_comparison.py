@@ -20,7 +20,7 @@ from pushgateway.vendor.text import ELLIPSIS, clean, is_visible, utf16_units
 
 _CLUSTER = regex.compile(r"\X")
 _SHORT = 4
-"""UTF-16 units of a character for which every limit has room; a longer one may have to be cut inside or left out."""
+"""UTF-16 units of a character that fits into every limit; a longer one may be cut inside or left out."""
 
 
 def same(left: Any, right: Any) -> bool:

@@ -85,8 +85,8 @@ class FailureScenarios(Harness):
 
     @pytest.mark.parametrize("reason", LIMITS, ids=lambda reason: reason.value)
     @checks("limits")
-    def test_a_limit_is_told_for_the_request(self, reason: Reason) -> None:
-        """The core slows down, waits or ends the day by what `push` raises."""
+    def test_a_limit_is_raised_for_the_request(self, reason: Reason) -> None:
+        """By the error that `push` raises, the core slows down, waits, or sends nothing more until midnight."""
         code = self.code_for(reason)
         if code is None:
             return

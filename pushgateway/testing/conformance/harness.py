@@ -227,9 +227,9 @@ class Harness:
         return self.make_sandbox(clock=Clock(), **options)
 
     def code_for(self, reason: Reason) -> str | None:
-        """The vendor's code for a whole request that ends with `reason`; None when the vendor has none.
+        """The vendor's code for a whole request that ends with `reason`; None if the vendor has none.
 
-        Fails where neither `Sandbox.codes` nor the plug-in's rules tell.
+        Fails if neither `Sandbox.codes` nor the plug-in's rules have `reason`.
         """
         sandbox = type(self.make_sandbox(clock=lambda: EPOCH, tokens=0))
         if reason in sandbox.codes:

@@ -215,7 +215,7 @@ class BrokenPromiseError(AssertionError):
 
 
 def checks(key: str) -> Callable[[Callable[P, None]], Callable[P, None]]:
-    """Make a test a scenario for the promise `key`: whatever fails in it is told together with what to do."""
+    """Make a test a scenario for the promise `key`: a failure is reported with the promise and how to keep it."""
     promise = PROMISES[key]
 
     def wrap(test: Callable[P, None]) -> Callable[P, None]:
@@ -223,7 +223,7 @@ def checks(key: str) -> Callable[[Callable[P, None]], Callable[P, None]]:
         def scenario(*args: P.args, **named: P.kwargs) -> None:
             try:
                 test(*args, **named)
-            except (BrokenPromiseError, NotImplementedError):  # told already; a hook that the kit's user owes
+            except (BrokenPromiseError, NotImplementedError):  # reported already; a missing hook of the test
                 raise
             except (AssertionError, pytest.fail.Exception) as seen:
                 raise BrokenPromiseError(promise, str(seen)) from None

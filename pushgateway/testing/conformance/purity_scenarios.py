@@ -26,7 +26,7 @@ from pushgateway.testing.purity import IMPURE, Calls, imports_of
 from pushgateway.vendor import Exchange
 from pushgateway.vendor.refusals import NoVerdict, Refused
 
-DOORS = frozenset({"pushgateway.vendor", "pushgateway.vendor.rules", "pushgateway.vendor.text"})
+PLUGIN_MODULES = frozenset({"pushgateway.vendor", "pushgateway.vendor.rules", "pushgateway.vendor.text"})
 TOOLKIT = "pushgateway.vendor.toolkit"
 """The package whose modules a plug-in may import too."""
 
@@ -177,7 +177,7 @@ class PurityScenarios(Harness):
 
 def _is_open(name: str) -> bool:
     """Whether a plug-in may import this module of ours."""
-    return name in DOORS or name == TOOLKIT or name.startswith(f"{TOOLKIT}.")
+    return name in PLUGIN_MODULES or name == TOOLKIT or name.startswith(f"{TOOLKIT}.")
 
 
 def _host(exchange: Exchange[Any] | None) -> str:

@@ -132,7 +132,7 @@ class PushScenarios(Harness):
 
         outcomes = self.deliver(sandbox, self.pushes(sandbox.tokens))
 
-        allowed = (Reason.MUTED, None)  # None: a vendor that does not tell
+        allowed = (Reason.MUTED, None)  # None: a vendor that does not report it
         assert outcomes[1].reason in allowed, f"a phone that is switched off should end MUTED: {outcomes[1]!r}"
         for outcome in (outcomes[0], outcomes[2]):
             assert outcome.ok, f"beside a phone that is switched off, another ended {outcome!r}"

@@ -48,7 +48,7 @@ BROKEN = [
     ),
     spoils(
         "limits",
-        "a_limit_is_told_for_the_request",
+        "a_limit_is_raised_for_the_request",
         "The quota of the app is reported as muted phones",
         "push() raised MUTED",
         '    "5": Reason.QUOTA_EXCEEDED,\n    "6"',

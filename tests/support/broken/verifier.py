@@ -154,7 +154,7 @@ BROKEN = [
     ),
     breaks(
         "limits",
-        "a_limit_is_told_for_the_request",
+        "a_limit_is_raised_for_the_request",
         "A limit is reported push by push",
         "push() raised nothing",
         "            except (Refused, NoVerdict) as failed:\n",

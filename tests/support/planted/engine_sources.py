@@ -216,8 +216,8 @@ PLANTS = [
     SourcePlant(
         "pushes of one call are not marked for their receipts",
         "pushgateway/engine/endpoint.py",
-        "                run.change(signer.on)",
-        "                run.size == 1 and run.change(signer.on)",
+        "                run.change(signer.sign)",
+        "                run.size == 1 and run.change(signer.sign)",
         "tests/engine/test_lane_bookkeeping.py::test_every_push_of_a_batch_has_a_receipt_parameter[100]",
     ),
     SourcePlant(
@@ -265,8 +265,8 @@ PLANTS = [
     SourcePlant(
         "a push that goes alone is not marked for its receipt",
         "pushgateway/engine/endpoint.py",
-        "                run.change(signer.on)",
-        "                run.size > 1 and run.change(signer.on)",
+        "                run.change(signer.sign)",
+        "                run.size > 1 and run.change(signer.sign)",
         "tests/receipts/test_app_over_http.py::test_a_push_is_confirmed_by_its_receipt[alone-v1.3]",
     ),
     SourcePlant(

@@ -415,22 +415,22 @@ PLANTS = [
     SourcePlant(
         "a packed reply is bounded by its packed size",
         "pushgateway/transport/body.py",
-        "self._room -= len(part)",
-        "self._room -= len(raw)",
+        "self._bytes_left -= len(part)",
+        "self._bytes_left -= len(raw)",
         "tests/transport/test_http_messages.py::test_the_limit_of_a_compressed_reply_is_for_its_decompressed_size",
     ),
     SourcePlant(
         "only the error text of a compressed part is bounded, not its size",
         "pushgateway/transport/body.py",
-        "_unpack(self._unpacker, raw, self._room + 1)",
+        "_unpack(self._unpacker, raw, self._bytes_left + 1)",
         "_unpack(self._unpacker, raw, 0)",
         "tests/transport/test_http_messages.py::test_one_part_is_not_decompressed_beyond_the_limit",
     ),
     SourcePlant(
         "a reply of the largest size is refused",
         "pushgateway/transport/body.py",
-        "if self._room < 0:",
-        "if self._room <= 0:",
+        "if self._bytes_left < 0:",
+        "if self._bytes_left <= 0:",
         "tests/transport/test_http_messages.py::test_the_largest_reply_and_one_byte_more",
     ),
     SourcePlant(
