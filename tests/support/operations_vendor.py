@@ -193,4 +193,4 @@ def parameter_of(token: str, dedupe_id: str = "id-1") -> str:
     """The parameter that comes back with the receipts of a push to `token`."""
     signer = receipt_certificate().signer
     assert signer is not None
-    return signer.of(Push(PushToken(1, token), Notification("a", "b"), dedupe_id=dedupe_id)).parameter
+    return signer.callback_for(Push(PushToken(1, token), Notification("a", "b"), dedupe_id=dedupe_id)).parameter
