@@ -125,8 +125,8 @@ PLANTS = [
     SourcePlant(
         "a FIFO as a secret is waited for",
         "pushgateway/config.py",
-        "            if path.exists() and not path.is_file():  # to open",
-        "            if False:  # to open",
+        "            if path.exists() and not path.is_file():  # opening",
+        "            if False:  # opening",
         "tests/gateway/test_config.py::test_a_fifo_is_refused_as_a_secret",
     ),
     SourcePlant(
