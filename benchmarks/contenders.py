@@ -93,7 +93,7 @@ def take_turns(turns: Mapping[str, tuple[Callable[[], Reading], Messages]], roun
 def encode_bare(pushes: Sequence[Push]) -> Reading:
     """The plug-in's own encoding of the same bodies, and nothing else."""
     vendor = Oppo(app_key="key", master_secret=Secret("secret"), host="http://127.0.0.1")
-    named = [push.identified(uuid.uuid4().hex) for push in pushes]
+    named = [push.with_dedupe_id(uuid.uuid4().hex) for push in pushes]
     emitter = Stopwatch()
     for start in range(0, len(named), BATCH):
         first_request(vendor, named[start : start + BATCH])

@@ -66,7 +66,9 @@ def bare(pushes: Sequence[Push], settings: Settings, make: MakeTransport) -> Rea
     """The transport alone, with prepared requests."""
     vendor = Oppo(**{**settings, "master_secret": Secret(settings["master_secret"])})
     access = AccessToken("stub", 0.0)
-    requests = [vendor.authorize(first_request(vendor, [push.identified(uuid.uuid4().hex)]), access) for push in pushes]
+    requests = [
+        vendor.authorize(first_request(vendor, [push.with_dedupe_id(uuid.uuid4().hex)]), access) for push in pushes
+    ]
 
     async def run() -> Reading:
         transport = make(CONNECTIONS)

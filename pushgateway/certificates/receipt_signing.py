@@ -70,7 +70,7 @@ class ReceiptSigner:
         note = push.notification
         if note.receipt_url is not None or note.receipt_parameter is not None:
             return push
-        return push.called_back(self.callback_for(push))
+        return push.with_callback(self.callback_for(push))
 
     def sign_broadcast(self, broadcast: Broadcast, made: str) -> Broadcast:
         """The broadcast with receipt URL and parameter, unless its notification has them. `made`: the id that is used

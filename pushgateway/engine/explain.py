@@ -108,7 +108,7 @@ def explain(asked: Push | Broadcast, lanes: Lanes, timeout: float, clock: Callab
         key, timeout = asked.push_token.certificate_id, asked.timeout or timeout
         if not asked.dedupe_id:
             message = asked.notification.dedupe_id
-            asked = asked.identified(derived(asked.push_token, message) if message else NEW_ID)
+            asked = asked.with_dedupe_id(derived(asked.push_token, message) if message else NEW_ID)
     else:
         key, timeout = asked.certificate_id, BROADCAST_TIMEOUT
         check_start("Broadcast.start_at", asked.start_at, clock)

@@ -57,7 +57,7 @@ class Intake:
         """Send a notification on its way, with everything else as it is by default; its values were checked."""
         lane = self._lanes.open.get(push_token.certificate_id)
         if lane is None:
-            push = Push.ordinary(push_token, notification, self._ids.make(push_token, notification))
+            push = Push.with_defaults(push_token, notification, self._ids.make(push_token, notification))
             self.take_one(push, sink, place)
             return
         lane.arrived += 1

@@ -88,7 +88,7 @@ class Batch(Sequence[Push]):
     def __getitem__(self, where: int | slice) -> Push | Batch:
         if not isinstance(where, slice):
             if self._pushes is None:
-                self._pushes = self._made()
+                self._pushes = self._make_pushes()
             return self._pushes[where]
         origins = None if self._origins is None else self._origins[where]
         part = Batch(self.push_tokens[where], self.notifications[where], self.dedupe_ids[where], origins)
@@ -96,10 +96,10 @@ class Batch(Sequence[Push]):
             part._pushes = self._pushes[where]
         return part
 
-    def _made(self) -> list[Push]:
+    def _make_pushes(self) -> list[Push]:
         if self._origins is not None:
-            return Push.twins(self._origins, self.push_tokens, self.dedupe_ids)
-        return list(map(Push.ordinary, self.push_tokens, self.notifications, self.dedupe_ids))
+            return Push.copies(self._origins, self.push_tokens, self.dedupe_ids)
+        return list(map(Push.with_defaults, self.push_tokens, self.notifications, self.dedupe_ids))
 
     def __repr__(self) -> str:
         return f"Batch({len(self)} pushes)"

@@ -138,7 +138,7 @@ class Push(_Draft):
             raise FieldError("Push.priority", f"must be a Priority, is {type(self.priority).__name__}")
 
     @classmethod
-    def ordinary(cls, push_token: PushToken, notification: Notification, dedupe_id: str) -> Push:
+    def with_defaults(cls, push_token: PushToken, notification: Notification, dedupe_id: str) -> Push:
         """A push whose other fields have their defaults. The values must have been checked before."""
         draft: Any = _Draft()
         draft.push_token = push_token
@@ -153,15 +153,15 @@ class Push(_Draft):
         made: Push = draft
         return made
 
-    def identified(self, dedupe_id: str) -> Push:
+    def with_dedupe_id(self, dedupe_id: str) -> Push:
         """The same push with this dedupe id."""
-        return self.twins((self,), (self.push_token,), (dedupe_id,))[0]
+        return self.copies((self,), (self.push_token,), (dedupe_id,))[0]
 
     @staticmethod
-    def twins(pushes: Iterable[Push], push_tokens: Sequence[PushToken], dedupe_ids: Iterable[str]) -> list[Push]:
+    def copies(pushes: Iterable[Push], push_tokens: Sequence[PushToken], dedupe_ids: Iterable[str]) -> list[Push]:
         """Copies of these pushes for these phones under these ids; nothing is checked a second time. Made in one loop,
         because one call for each push takes 1.5 times as long."""
-        twins = []
+        copies = []
         for push_token, dedupe_id, push in zip(push_tokens, dedupe_ids, pushes, strict=False):
             draft: Any = _Draft()
             draft.push_token = push_token
@@ -173,14 +173,14 @@ class Push(_Draft):
             draft.context = push.context
             draft.callback = push.callback
             draft.__class__ = Push
-            twins.append(draft)
-        return twins
+            copies.append(draft)
+        return copies
 
-    def called_back(self, callback: CallBack) -> Push:
+    def with_callback(self, callback: CallBack) -> Push:
         """The same push with this `callback`."""
-        twin = self.identified(self.dedupe_id)
-        object.__setattr__(twin, "callback", callback)
-        return twin
+        copy = self.with_dedupe_id(self.dedupe_id)
+        object.__setattr__(copy, "callback", callback)
+        return copy
 
     def __repr__(self) -> str:
         return f"Push({shown(self, 'push_token')}, {shown(self, 'notification')})"

@@ -129,7 +129,7 @@ def test_the_stub_answers_as_the_strict_sandbox_does(load: Load) -> None:
     naive = [common.wire_message(push, f"id-{place}") for place, push in enumerate(pushes)]
     bodies = [
         contenders.first_request(
-            vendor, [push.identified(f"own-{place}") for place, push in enumerate(pushes)]
+            vendor, [push.with_dedupe_id(f"own-{place}") for place, push in enumerate(pushes)]
         ).content,
         form({"messages": json.dumps(naive)}).encode(),
         form({"messages": json.dumps(naive).replace("target_value", "target\\u005fvalue")}).encode(),

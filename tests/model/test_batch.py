@@ -64,7 +64,7 @@ def test_pushes_of_one_call_share_everything_but_phone_and_id() -> None:
 
 def test_there_is_a_receipt_column_as_soon_as_one_push_has_a_receipt_url() -> None:
     """The other pushes have None in it."""
-    batch = Batch.of([PUSHES[0], PUSHES[1].called_back(HERE)])
+    batch = Batch.of([PUSHES[0], PUSHES[1].with_callback(HERE)])
 
     assert batch.callbacks == [None, HERE]
     assert [one.callback for one in batch] == [None, HERE]
@@ -106,7 +106,7 @@ def test_joined_batches_of_both_forms_keep_all_values() -> None:
     """Pushes of one call with default options are joined with one that has receipts, a context and a timeout of its
     own."""
     usual = Batch([PushToken(1, "a")], [NOTES[0]], ["x"])
-    own = Batch.of([PUSHES[1].called_back(HERE)])
+    own = Batch.of([PUSHES[1].with_callback(HERE)])
 
     for order in ([usual, own], [own, usual]):
         joined = Batch.joined(order)
@@ -128,7 +128,7 @@ def test_pushes_that_were_made_are_not_made_again_for_a_part() -> None:
 
 def test_a_part_has_a_receipt_column_only_for_its_own_pushes() -> None:
     """The other pushes of the whole batch do not count."""
-    batch = Batch.of([PUSHES[0], PUSHES[1].called_back(HERE), PUSHES[2].called_back(HERE)])
+    batch = Batch.of([PUSHES[0], PUSHES[1].with_callback(HERE), PUSHES[2].with_callback(HERE)])
 
     assert batch[:1].callbacks is None
     assert batch[:2].callbacks == [None, HERE]

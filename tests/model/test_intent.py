@@ -23,6 +23,6 @@ def test_the_queue_follows_the_intent(intent: Intent | None) -> None:
     expected = wanted.get(intent, Priority.NORMAL) if intent else Priority.NORMAL
     push = Push(PushToken(1, "t"), note)
 
-    assert push.priority is Push.ordinary(PushToken(1, "t"), note, "id").priority is expected
-    assert push.identified("other").priority is expected
+    assert push.priority is Push.with_defaults(PushToken(1, "t"), note, "id").priority is expected
+    assert push.with_dedupe_id("other").priority is expected
     assert Push(PushToken(1, "t"), note, priority=Priority.NORMAL).priority is Priority.NORMAL

@@ -220,7 +220,7 @@ def test_a_push_made_the_short_way_equals_one_with_defaults() -> None:
     """The faster constructor for nearly every send makes an equal value."""
     token, note = PushToken(7, "t"), Notification("t", "b")
 
-    made = Push.ordinary(token, note, "d-1")
+    made = Push.with_defaults(token, note, "d-1")
 
     assert made == Push(token, note, dedupe_id="d-1")
     assert made.context is None
@@ -231,7 +231,7 @@ def test_the_same_push_under_another_id() -> None:
     context = object()
     push = Push(PushToken(1, "a"), Notification("t", "b"), timeout=5.0, coalesce=False, context=context)
 
-    twin = push.identified("d-1")
+    twin = push.with_dedupe_id("d-1")
 
     assert type(twin) is Push
     assert twin == attrs.evolve(push, dedupe_id="d-1") == copy.copy(twin)

@@ -52,8 +52,8 @@ def test_a_twin_of_a_push_has_its_place_in_the_queue() -> None:
     """The same push to another phone or under another id has the same priority."""
     push = Push(A, note(), priority=Priority.URGENT)
 
-    assert push.identified("d").priority is Priority.URGENT
-    assert Push.twins([push], [B], ["d"])[0].priority is Priority.URGENT
+    assert push.with_dedupe_id("d").priority is Priority.URGENT
+    assert Push.copies([push], [B], ["d"])[0].priority is Priority.URGENT
 
 
 def test_a_brand_has_one_spelling_in_overrides() -> None:

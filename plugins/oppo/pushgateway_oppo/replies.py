@@ -146,7 +146,7 @@ def decode_broadcast(
     id_, note = broadcast.certificate_id, broadcast.notification
     outcomes = listed_outcomes(
         CODES,
-        [Push.ordinary(PushToken(id_, value), note, "") for value in values],
+        [Push.with_defaults(PushToken(id_, value), note, "") for value in values],
         groups,
         message_id=outcome.message_id,
         pause=response.retry_after,

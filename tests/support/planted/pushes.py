@@ -294,7 +294,7 @@ def fresh_id(patch: Patch) -> None:
     def enqueue(self: Lane, runs: Sequence[Run], part: Any = None) -> None:
         for run in runs:
             if run.tries:
-                run.change(lambda push: push.identified(f"again-{next(count)}"))
+                run.change(lambda push: push.with_dedupe_id(f"again-{next(count)}"))
         _enqueue(self, runs, part)
 
     patch.setattr(Lane, "enqueue", enqueue)
