@@ -18,7 +18,7 @@ from pushgateway.model.outcome import CertificateCheck
 
 
 async def check_all(gateway: Gateway, certificate_ids: tuple[str, ...]) -> list[CertificateCheck]:
-    """The checks of these certificates, or of all, in the order given."""
+    """Check these certificates, or all; the results in the order given."""
     wanted = certificate_ids or tuple(certificate.id for certificate in gateway.certificates)
     return [await gateway.check(key) for key in dict.fromkeys(wanted)]
 

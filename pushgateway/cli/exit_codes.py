@@ -12,7 +12,7 @@ from pushgateway.model.reason import Status, SumStatus
 
 
 class Exit(enum.IntEnum):
-    """How the command ended."""
+    """The exit codes of the command."""
 
     OK = 0
     FAILED = 1
@@ -32,7 +32,7 @@ MEANINGS: Mapping[Exit, str] = {
 
 
 def exit_code(statuses: Iterable[Status | SumStatus]) -> Exit:
-    """The code for pushes that ended so. `UNKNOWN` outweighs a failure: repeating blindly could double a message."""
+    """The code for these statuses. `UNKNOWN` comes before a failure, because a repeat could deliver a message twice."""
     seen = set(statuses)
     if Status.UNKNOWN in seen:
         return Exit.UNKNOWN

@@ -26,13 +26,14 @@ R = TypeVar("R")
 
 
 def usable(config: Config, certificate_ids: Iterable[str]) -> bool:
-    """Whether each of these certificates is configured and its plug-in installed: else `Exit.USAGE`, nobody else's."""
+    """Whether each of these certificates is configured and its plug-in installed; if not, the exit code is
+    `Exit.USAGE`."""
     vendors = load_vendors(config.certificates, Plugins())
     return all(isinstance(vendors.get(as_certificate_id(key)), Vendor) for key in certificate_ids)
 
 
 def vendor_of(config: Config, certificate_id: str) -> Vendor | None:
-    """The plug-in of a certificate; None where there is none."""
+    """The plug-in of a certificate; None if there is none."""
     vendor = load_vendors(config.certificates, Plugins()).get(as_certificate_id(certificate_id))
     return vendor if isinstance(vendor, Vendor) else None
 
@@ -47,7 +48,7 @@ def ask(
     question: Callable[[Gateway], Awaitable[R]],
     journal: Journal | None = None,
 ) -> R:
-    """Open a gateway, ask it one thing and close it.
+    """Open a gateway, await `question` with it and close it.
 
     Ctrl-C ends the command with `Exit.UNKNOWN`: a request may have left.
     """

@@ -21,7 +21,7 @@ from pushgateway.observe.journal import Journal
 
 F = TypeVar("F", bound=Callable[..., Any])
 MOST_BYTES = 2_000_000
-"""Of the file; a second one of the same size is kept beside it. Some 10,000 pushes."""
+"""Size of the file, about 10,000 pushes; a second one of the same size is kept."""
 
 
 def usual_path(environ: Mapping[str, str] | None = None) -> Path:
@@ -70,7 +70,7 @@ def _usual() -> Journal | None:
 
 
 def found_journals(named: tuple[Path, ...], no_journal: bool) -> tuple[Path, ...]:
-    """Those that the user named, and the user's own where there is one."""
+    """The journals that the user named, and the user's own one if it exists."""
     try:
         usual = usual_path()
         there = not no_journal and usual.is_file()

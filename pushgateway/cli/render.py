@@ -155,7 +155,7 @@ def check_json(check: CertificateCheck) -> dict[str, Any]:
 
 
 def outcome_lines(outcome: Outcome | BroadcastOutcome) -> list[tuple[str, str]]:
-    """(label, text) for people: what happened, why, who acts, what the vendor said."""
+    """(label, text) for people: what happened, why, who must act, what the vendor said."""
     tokens = [outcome.push_token.token] if isinstance(outcome, Outcome) else []
     lines = [(_("what happened"), ending(outcome))]
     if (todo := advice(outcome)) is not None:
@@ -180,7 +180,7 @@ def outcome_lines(outcome: Outcome | BroadcastOutcome) -> list[tuple[str, str]]:
 
 
 def explanation_lines(explanation: Explanation, token: str) -> list[tuple[str, str]]:
-    """(label, text) for people: which certificate and server, how it would end here, and what holds for it."""
+    """(label, text) for people: certificate and server, how the push would end, and the rules for it."""
     brand = explanation.brand or _("unknown")
     lines = [(_("certificate"), f"{plain(explanation.certificate_id)} {brand} {explanation.dialect}".rstrip())]
     if explanation.outcome is not None:

@@ -20,7 +20,7 @@ from pushgateway.vendor import Vendor
 
 
 def describe(brand: str) -> dict[str, Any]:
-    """What there is to say about the plug-in of `brand`; `problem` is None when it works."""
+    """The facts about the plug-in of `brand`; `problem` is None if it works."""
     from pushgateway.certificates.plugins import Plugins, installed
 
     found: dict[str, Any] = {
@@ -48,7 +48,7 @@ def describe(brand: str) -> dict[str, Any]:
 
 
 def abilities(vendor_class: type[Vendor], plugins: Any) -> dict[str, Any]:
-    """What a vendor can do. A `None` depends on settings that could not be made up."""
+    """What a vendor can do. None: it depends on settings that could not be made up."""
     fields = attrs.fields(vendor_class) if attrs.has(vendor_class) else ()
     required = [field.name for field in fields if field.init and field.default is attrs.NOTHING]
     optional = [field.name for field in fields if field.init and field.default is not attrs.NOTHING]

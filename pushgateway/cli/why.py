@@ -38,7 +38,7 @@ _PROBE = Notification("probe", "never sent")
 @safe_repr
 @attrs.frozen
 class Finding:
-    """One thing that was looked at."""
+    """The result of one check."""
 
     about: str
     good: bool | None
@@ -47,7 +47,7 @@ class Finding:
 
 
 def check_findings(check: CertificateCheck) -> Iterator[Finding]:
-    """What the login proved, and what the settings lack."""
+    """The result of the login, and what is missing in the settings."""
     from pushgateway.cli import render
 
     code = _code(check.vendor_code)
@@ -62,7 +62,7 @@ def _code(vendor_code: object) -> str:
 
 
 def token_findings(config: Config, push_token: PushToken) -> Iterator[Finding]:
-    """Which interface and server the token leads to, and whether it can be a token at all."""
+    """The interface and server of the token, and whether it can be a token."""
     from pushgateway.cli import render
 
     explanation = config.gateway().explain(Push(push_token, _PROBE))
@@ -112,7 +112,7 @@ def _push_findings(entry: Mapping[str, Any], vendor: Vendor | None, zone: tzinfo
 
 
 def _is_about(receipt: Mapping[str, Any], push: Mapping[str, Any]) -> bool:
-    """By the dedupe id, which a receipt has where it is proved; otherwise by the vendor's message id."""
+    """By the dedupe id, which a verified receipt has; otherwise by the vendor's message id."""
     names = ("dedupe_id",) if receipt.get("dedupe_id") else ("message_id",)
     return any(receipt.get(name) and receipt.get(name) == push.get(name) for name in names)
 
@@ -148,14 +148,14 @@ def _code_rule(vendor: Vendor | None, code: object) -> CodeRule | None:
 
 
 def moment(at: object, zone: tzinfo | None) -> str:
-    """Epoch seconds as people write them, with the zone; `zone` None: the time of this machine."""
+    """Epoch seconds as date and time with the zone; `zone` None: the time of this machine."""
     if not _is_moment(at):
         return _("(no time)")
     return datetime.fromtimestamp(at, UTC).astimezone(zone).isoformat(timespec="seconds")
 
 
 def _is_moment(at: object) -> TypeGuard[float]:
-    """Whether it is a number of seconds that a clock can show: a journal may be anybody's file."""
+    """Whether it is a number of seconds that `datetime` can show; a journal may be any file."""
     return not isinstance(at, bool) and isinstance(at, int | float) and math.isfinite(at) and 0 <= at < _LATEST
 
 
@@ -166,7 +166,7 @@ _LATEST = 253_402_000_000.0
 def found_entries(
     journals: Sequence[Path], push_token: PushToken, at: datetime | None, within: float
 ) -> Sequence[Mapping[str, Any]]:
-    """What journals say of the token, around `at` if it is given: the last ones, oldest first."""
+    """The last entries of the journals about the token, around `at` if it is given, oldest first."""
     entries = [entry for path in journals for entry in read_journal(path, push_token)]
     if at is not None:
         around = at.timestamp()
@@ -175,7 +175,7 @@ def found_entries(
 
 
 def conclusion(entries: Sequence[Mapping[str, Any]], journals: Sequence[Path]) -> Finding:
-    """What to look at next, by where its way ends here."""
+    """What to check next, by the last known step of the push."""
     pushes = [entry for entry in entries if "status" in entry]
     if not journals:
         return Finding(
@@ -208,7 +208,7 @@ def conclusion(entries: Sequence[Mapping[str, Any]], journals: Sequence[Path]) -
 
 
 def zone_of(at: datetime | None) -> tzinfo | None:
-    """In which times are shown: that of `--at`, where it was given; None: that of this machine."""
+    """The zone of the times that are shown: that of `--at` if given; None: that of this machine."""
     return None if at is None else at.tzinfo
 
 

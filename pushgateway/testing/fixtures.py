@@ -92,23 +92,23 @@ def _virtual_loop() -> VirtualLoop | None:
 
 
 class PushLedger:
-    """What really reached which phone, whatever the outcomes said."""
+    """The pushes that reached each phone, by the sandboxes' ledgers."""
 
     def __init__(self, sandboxes: Mapping[str, Sandbox]) -> None:
         self._sandboxes = sandboxes
 
     @property
     def deliveries(self) -> tuple[Delivery, ...]:
-        """All of them, of all brands, oldest first."""
+        """All deliveries of all brands, oldest first."""
         made = [delivery for sandbox in self._sandboxes.values() for delivery in sandbox.ledger.deliveries]
         return tuple(sorted(made, key=lambda delivery: delivery.at))
 
     def to(self, push_token: PushToken) -> tuple[Delivery, ...]:
-        """Those to one phone, oldest first."""
+        """The deliveries to one phone, oldest first."""
         return tuple(delivery for delivery in self.deliveries if delivery.token == push_token.token)
 
     def assert_delivered(self, push_token: PushToken, title: str | None = None, body: str | None = None) -> Delivery:
-        """The one push that this phone got, with this title and body where they are given."""
+        """Assert that this phone got exactly one push, with this title and body if given; returns it."""
         got = self.to(push_token)
         if len(got) != 1:
             raise AssertionError(f"{push_token!r} got {len(got)} pushes, not one")
@@ -118,14 +118,14 @@ class PushLedger:
         return got[0]
 
     def assert_silent(self, push_token: PushToken) -> None:
-        """This phone got nothing."""
+        """Assert that this phone got no push."""
         if got := self.to(push_token):
             raise AssertionError(f"{push_token!r} got {len(got)} pushes, not none")
 
 
 @pytest.fixture
 def push_clock() -> PushClock:
-    """The clock of everything below."""
+    """The clock of all other fixtures."""
     return PushClock()
 
 
@@ -137,13 +137,13 @@ def push_brands() -> Sequence[str]:
 
 @pytest.fixture
 def push_sandboxes(push_brands: Sequence[str], push_clock: PushClock) -> Mapping[str, Sandbox]:
-    """A sandbox for each brand, with twenty phones: to script faults, uninstall apps, look at screens."""
+    """A sandbox for each brand, with twenty phones: add faults, uninstall apps, look at screens."""
     return {brand: find_sandbox(brand)(clock=push_clock, seed=place) for place, brand in enumerate(push_brands)}
 
 
 @pytest.fixture
 def push_certificates(push_sandboxes: Mapping[str, Sandbox]) -> Sequence[Certificate]:
-    """One for each brand, whose id is the brand."""
+    """A certificate for each brand, whose id is the brand."""
     return [Certificate(brand, brand, sandbox.settings(_url(brand))) for brand, sandbox in push_sandboxes.items()]
 
 
@@ -161,7 +161,7 @@ def push_transport(push_sandboxes: Mapping[str, Sandbox], push_clock: PushClock)
 
 @pytest.fixture
 def push_ledger(push_sandboxes: Mapping[str, Sandbox]) -> PushLedger:
-    """What the sandboxes really did."""
+    """The ledger of all sandboxes."""
     return PushLedger(push_sandboxes)
 
 

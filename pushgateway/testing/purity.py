@@ -20,16 +20,16 @@ IMPURE = frozenset(
     {"asyncio", "http", "httpx", "multiprocessing", "os", "random", "requests", "secrets", "select", "selectors"}
     | {"socket", "ssl", "subprocess", "threading", "time", "urllib.request", "uuid"}
 )
-"""Modules that a translator has no use for: clocks, random, network, tasks."""
+"""Modules that a plug-in must not import: clocks, random, network, tasks."""
 _MODULES = IMPURE | {"_asyncio", "_random", "_socket", "_ssl", "_thread", "_uuid", "posix", "logging"}
-"""The same, and what they stand on: a call into one of these is seen however it was imported. A log is I/O too."""
+"""These and the modules that they are built on: a call into one is recorded however it was imported. Logging is I/O."""
 _CLOCKS = frozenset({"now", "utcnow", "today"})
-"""Methods of `datetime`, which is pure but for these."""
+"""The methods of `datetime` that are not pure."""
 _BUILTINS = frozenset({"open", "input", "print", "breakpoint"})
 _HARMLESS = frozenset({"fspath", "allocate_lock", "get_ident", "RLock", "getpid"})
-"""What Python itself calls under way: `functools`, `re` and `pathlib` do."""
+"""Functions that Python's own `functools`, `re` and `pathlib` call."""
 _PACKAGES = _MODULES - {"http", "os"}
-"""Of these the modules inside too; `http.HTTPStatus` and `os.path` are harmless."""
+"""Modules whose submodules are impure too; `http.HTTPStatus` and `os.path` are not."""
 
 
 def imports_of(package: str) -> list[tuple[str, str]]:
@@ -60,7 +60,7 @@ def _imported(source: str) -> list[str]:
 
 
 class Calls:
-    """Calls of impure functions: `seen` has their names. One is used for many steps."""
+    """Records calls of impure functions: `seen` has their names. One object is used for many blocks."""
 
     def __init__(self) -> None:
         self.seen: set[str] = set()

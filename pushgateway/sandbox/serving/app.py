@@ -260,7 +260,7 @@ _PRIVATE = {
     "referrer-policy": "no-referrer",
     "x-content-type-options": "nosniff",
 }
-"""Headers of what shows tokens and texts: nobody keeps it, and no page of another origin embeds it."""
+"""Headers of replies that show tokens and texts: they are not cached, and no page of another origin embeds them."""
 _TOO_LARGE = f"the body must have at most {MAX_BODY} bytes"
 
 
@@ -337,7 +337,7 @@ def _tags(sandbox: Sandbox, command: Fields) -> Fields:
 
 
 def _done(each: Iterable[bool]) -> Fields:
-    """Whether all of them were done; none is left out because another one failed."""
+    """Whether all of them were done; each is tried, also if another one fails."""
     return {"done": all(list(each))}
 
 

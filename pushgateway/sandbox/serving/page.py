@@ -20,7 +20,7 @@ from pushgateway.sandbox.kit.phones import Phone
 from pushgateway.vendor import ClickAction
 
 PHONES_ON_PAGE = 100
-"""Most phones on the page, those that received something last first: a page of 100,000 would be unusable."""
+"""Phones on the page, at most, those with the latest notification first: a page of 100,000 would be unusable."""
 
 _STYLE = """
 body{font-family:system-ui,sans-serif;background:#eceff1;margin:1rem;color:#263238}

@@ -34,7 +34,7 @@ class Served:
     url: str
     """`http://127.0.0.1:<port>` or `https://…`, without a slash at the end."""
     ca_file: Path | None = None
-    """With TLS: the authority to trust (PEM); the file is gone when the sandbox stops."""
+    """With TLS: the file of the authority to trust (PEM); it is removed when the sandbox stops."""
 
 
 def app(sandbox: Sandbox, *, hosts: Collection[str] = ()) -> Any:
@@ -60,7 +60,7 @@ def serve(sandbox: Sandbox, *, port: int = 0, tls: bool = False) -> Iterator[Ser
 
 
 def run(sandbox: Sandbox, port: int, tls: bool, on_ready: Callable[[Served], None]) -> None:
-    """Serve `sandbox` until SIGINT or SIGTERM. Call it from the main thread; `on_ready` learns where it listens."""
+    """Serve `sandbox` until SIGINT or SIGTERM. Call it from the main thread; `on_ready` gets the address."""
     stop = threading.Event()
     former = {number: signal.signal(number, lambda *_: stop.set()) for number in (signal.SIGINT, signal.SIGTERM)}
     try:

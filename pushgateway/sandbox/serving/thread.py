@@ -19,11 +19,11 @@ from pushgateway.sandbox.kit.base import Sandbox
 from pushgateway.sandbox.serving.app import BREAK, app
 
 KEEP_ALIVE = 75
-"""Seconds an idle connection is kept. uvicorn's own 5 is less than what HTTP clients assume."""
+"""Seconds that an idle connection is kept. uvicorn's default of 5 is less than HTTP clients assume."""
 
 
 def _breakable(base: Any) -> Any:
-    """The HTTP protocol class with a way to break its connection: ASGI knows no such message."""
+    """The HTTP protocol class with a way to break its connection, for which ASGI has no message."""
 
     class Breakable(base):  # type: ignore[misc]
         app_state: dict[str, Any]
@@ -55,7 +55,7 @@ class _Server(uvicorn.Server):
 
 
 class ServerThread:
-    """A running server; `port` is bound and answered when the constructor returns."""
+    """A running server, which accepts requests at `port` when the constructor returns."""
 
     def __init__(self, sandbox: Sandbox, port: int, context: ssl.SSLContext | None) -> None:
         """Raises `OSError` when the port is taken."""

@@ -36,7 +36,7 @@ CHOICES: Mapping[str, tuple[Mapping[str, Sequence[str]], frozenset[int]]] = {
     "any and all": ({"any_of": ["a", "c"], "all_of": ["b"]}, frozenset({1, 3})),
     "any of three": ({"any_of": ["a", "b", "c"]}, frozenset({0, 1, 2, 3})),
 }
-"""By name: the groups of tags, and the places of the phones that they mean."""
+"""By name: the groups of tags, and the indices of the phones that they select."""
 REFUSALS = (Reason.UNSUPPORTED, Reason.INVALID_NOTIFICATION)
 
 
@@ -57,7 +57,8 @@ class BroadcastScenarios(Harness):
         return outcome
 
     def check_refused(self, sandbox: Sandbox, outcome: BroadcastOutcome, *names: str) -> None:
-        """It was refused cleanly: nobody got it, and what is not possible is named."""
+        """Check that it was refused before any request, reached no phone, and that the detail names what is not
+        possible."""
         assert sandbox.ledger.total == 0, f"a broadcast ended {outcome!r}, and {sandbox.ledger.total} phones got it"
         assert outcome.status is Status.NOT_SENT, (
             f"the vendor refused a broadcast that the plug-in let pass: {outcome!r}"
@@ -69,7 +70,7 @@ class BroadcastScenarios(Harness):
     @pytest.mark.parametrize("kind", list(AudienceKind), ids=lambda kind: kind.value)
     @checks("broadcasts")
     def test_each_audience_is_reached_or_cleanly_unsupported(self, kind: AudienceKind) -> None:
-        """What the plug-in lists works; what it does not list is `UNSUPPORTED` before any request."""
+        """Listed kinds of audience work; others are `UNSUPPORTED` before any request."""
         sandbox = self.sandbox(tokens=10)
         audience = audiences(sandbox)[kind]
         outcome = self.broadcast(sandbox, audience)
@@ -109,7 +110,7 @@ class BroadcastScenarios(Harness):
     @pytest.mark.parametrize("kind", ["drop", "html", "cut", "expire"])
     @checks("broadcasts")
     def test_a_broadcast_is_never_made_twice(self, kind: str) -> None:
-        """Whatever happens to its last request; an access token that expired is renewed."""
+        """With any fault of its last request; an expired access token is renewed."""
         if not self.vendor.audiences:
             return
         first = min(self.vendor.audiences, key=lambda kind: kind.value)
@@ -151,7 +152,7 @@ class BroadcastScenarios(Harness):
     @pytest.mark.parametrize("kind", [AudienceKind.ALIASES, AudienceKind.TAGS], ids=lambda kind: kind.value)
     @checks("broadcasts")
     def test_a_name_with_a_separator_is_one_name(self, kind: AudienceKind, sign: str) -> None:
-        """`x,y` is not `x` and `y`: it reaches its own phone alone, or is refused by name."""
+        """`x,y` is not `x` and `y`: it reaches only its own phone, or is refused by name."""
         if kind not in self.vendor.audiences:
             return
         sandbox = self.sandbox(tokens=4)
@@ -190,7 +191,7 @@ class BroadcastScenarios(Harness):
 
     @checks("broadcasts")
     def test_a_start_is_kept_or_refused(self) -> None:
-        """Tomorrow is tomorrow: not now, not in another unit."""
+        """A start tomorrow is sent tomorrow: not now, not in another unit."""
         for sandbox, audience in self._each():
             outcome = self.broadcast(sandbox, audience, start_at=LATER)
             if not outcome.ok:
@@ -203,7 +204,7 @@ class BroadcastScenarios(Harness):
 
     @checks("broadcasts")
     def test_a_rate_is_kept_or_refused(self) -> None:
-        """No faster than the host allows. Two rates, because a vendor may have a least one."""
+        """Not faster than the host allows. Two rates are tested, because a vendor may have a minimum."""
         for rate in (50, 5000):
             for sandbox, audience in self._each():
                 outcome = self.broadcast(sandbox, audience, rate=rate)

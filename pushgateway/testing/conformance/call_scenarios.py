@@ -28,7 +28,7 @@ NOT_THE_ARGUMENTS = (Reason.CREDENTIALS, Reason.RATE_LIMITED, Reason.QUOTA_EXCEE
 
 
 class CallScenarios(Harness):
-    """Where calls go, and what becomes of odd replies and arguments."""
+    """Calls besides sending: their region, and odd replies and arguments."""
 
     @checks("errors")
     def test_a_reply_to_a_call_that_makes_no_sense(self) -> None:
@@ -85,7 +85,7 @@ class CallScenarios(Harness):
 
     @checks("errors")
     def test_a_call_about_an_odd_token_is_refused(self) -> None:
-        """Whatever a host's database holds: a result, `Refused` about the argument or `NoVerdict`, never a crash."""
+        """Any argument: a result, `Refused` about the argument or `NoVerdict`, never a crash."""
         for name in self._about_a_phone():
             for token in ODD_TOKENS:
                 driver = self.driver(tokens=3)
@@ -126,7 +126,7 @@ SUCCESSES = (b'{"code": 0, "message": "", "data": {"a": 1}}', b'{"code": 0, "dat
 
 
 def arguments(method: Callable[..., Any], token: str) -> dict[str, Any]:
-    """Something for each argument that a call needs, by its type; the argument `token` is the token."""
+    """A value for each required argument of a call, by its type; the argument `token` gets the token."""
     given: dict[str, Any] = {}
     for name, parameter in inspect.signature(method).parameters.items():
         hint = str(parameter.annotation)

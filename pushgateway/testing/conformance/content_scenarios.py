@@ -83,10 +83,10 @@ CLUSTERS = {"family": FAMILY, "flag": "🇨🇳", "skin": "👍🏽", "accent": 
 
 
 class ContentScenarios(Harness):
-    """What becomes of each feature, alone, beside others and at its limit."""
+    """Each feature of a notification: alone, with others and at its limit."""
 
     def shown(self, driver: ExchangeDriver, notes: Sequence[Notification]) -> list[tuple[Outcome, Delivery | None]]:
-        """The outcome of each, pushed in one batch to phones of their own, and what the phone then shows."""
+        """Push these notifications in one batch to different phones; the outcome of each and what its phone shows."""
         driver.sandbox.ledger.clear()
         tokens = driver.sandbox.register(len(notes))
         batch = [
@@ -105,7 +105,8 @@ class ContentScenarios(Harness):
         return [(outcome, seen.get(token)) for outcome, token in zip(outcomes, tokens, strict=True)]
 
     def check_shown_or_refused(self, note: Notification, outcome: Outcome, seen: Delivery | None, *names: str) -> bool:
-        """Whether it reached the phone; fails where it did so changed, or was refused without a name."""
+        """Whether it reached the phone. Fails if it was changed on the way, or refused without the name of the
+        feature."""
         if seen is not None:
             assert outcome.ok, f"the phone shows it, and the push ended {outcome!r}"
             problems = changed(note, seen, outcome.truncated)
@@ -129,7 +130,7 @@ class ContentScenarios(Harness):
     @pytest.mark.parametrize("feature", FEATURES)
     @checks("content")
     def test_each_feature_reaches_the_phone_or_is_refused_by_name(self, feature: str) -> None:
-        """As it was given: not lost, not changed, not in another unit."""
+        """It arrives as it was given: not lost, not changed, not in another unit."""
         driver, fields = self.driver(), FEATURES[feature]
         note = Notification("title", "for all", **fields)
         ((outcome, seen),) = self.shown(driver, [note])
@@ -207,7 +208,7 @@ class ContentScenarios(Harness):
     @pytest.mark.parametrize("name", ["title", "body"])
     @checks("any text")
     def test_a_blank_title_or_text_alone(self, name: str) -> None:
-        """Beside a good text: refused by its name before any request, or shown as it is."""
+        """With a good other text it is refused by its name before any request, or shown as it is."""
         for blank in ("", " ", "\t\n", "\u200b", "\u3164"):
             note = with_fields(PLAIN, {name: blank})
             ((outcome, seen),) = self.shown(self.driver(), [note])
@@ -242,7 +243,7 @@ class ContentScenarios(Harness):
 
     @checks("content")
     def test_what_equals_in_python_is_not_the_same(self) -> None:
-        """`1`, `True` and `1.0` are equal in Python; each phone gets the one that was for it."""
+        """`1`, `True` and `1.0` are equal in Python; each phone gets its own value."""
         values: tuple[Any, ...] = (1, True, 1.0, "1", 0, False, 0.0, None, [1], [True], {"a": 1}, {"a": True})
         for make in (lambda value: {"data": {"n": value}}, lambda value: {"data": {"n": {"deep": [value]}}}):
             sandbox = self.sandbox(tokens=len(values))
@@ -296,7 +297,7 @@ class ContentScenarios(Harness):
 
     @checks("content")
     def test_the_gateways_receipt_address_travels(self) -> None:
-        """`Push.callback` is used where the notification says nothing itself, with each push's own parameter."""
+        """`Push.callback` is used if the notification has no receipt fields, with each push's own parameter."""
         driver = self.driver()
         if not self.posts_receipts():
             return
@@ -315,7 +316,7 @@ class ContentScenarios(Harness):
             )
 
     def posts_receipts(self) -> bool:
-        """Whether the plug-in reads receipts at all."""
+        """Whether the plug-in reads receipts."""
         try:
             self.loaded().receipts("1", {}, b"[]")
         except Refused as refused:
@@ -326,7 +327,7 @@ class ContentScenarios(Harness):
 
     @checks("intents")
     def test_marketing_is_never_sent_as_private(self) -> None:
-        """What is for everybody leaves under no category and channel that is kept for personal messages."""
+        """Marketing and news are never sent under a category or channel that is only for personal messages."""
         for driver in self._drivers():
             for note in self._intents():
                 ((outcome, seen),) = self.shown(driver, [note])
@@ -350,13 +351,13 @@ class ContentScenarios(Harness):
             yield self.driver(settings=settings)
 
     def _private_channels(self, driver: ExchangeDriver) -> set[str]:
-        """The channels under which personal messages leave."""
+        """The channels of personal messages."""
         shown = [self.shown(driver, [note])[0][1] for note in self._intents()]
         return {seen.channel_id for seen in shown if seen is not None and seen.private and seen.channel_id}
 
     @checks("intents")
     def test_each_intent_has_the_category_of_the_rules(self) -> None:
-        """A chat that leaves as something else counts against the wrong quota, or is held back at night."""
+        """A chat under another category would count against the wrong quota, or be held back at night."""
         rules, driver = self.rules, self.driver()
         if rules is None:
             return
@@ -389,7 +390,7 @@ class ContentScenarios(Harness):
 
     @checks("intents")
     def test_a_template_gets_its_parameters(self) -> None:
-        """Each push its own; a place that is missing or unknown is refused by its name."""
+        """Each push has its own values; a missing or unknown placeholder is refused by its name."""
         settings = self.with_template(self.make_sandbox(clock=lambda: EPOCH, tokens=0).settings(self.host))
         if settings is None:
             return

@@ -49,7 +49,7 @@ def _first(text: str) -> int:
 
 
 def changed(note: Notification, seen: Delivery, truncated: Collection[str]) -> list[str]:
-    """What is not as the notification says, one sentence each."""
+    """The differences between the delivery and the notification, one sentence each."""
     return [*_texts(note, seen, truncated), *_others(note, seen)]
 
 
@@ -90,7 +90,7 @@ def _others(note: Notification, seen: Delivery) -> Iterator[str]:
 
 
 def is_moment(wanted: datetime | None, got: float | None) -> bool:
-    """Whether both name the same second, or neither any."""
+    """Whether both are the same second, or both are None."""
     if wanted is None or got is None:
         return wanted is None and got is None
     return abs(wanted.timestamp() - got) < 1

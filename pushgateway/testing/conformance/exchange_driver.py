@@ -29,17 +29,17 @@ Watch = Callable[[], AbstractContextManager[object]]
 @safe_repr
 @attrs.define
 class ExchangeDriver:
-    """A plug-in opposite its sandbox. `requests` are those of the last exchange, with the access token in them."""
+    """Runs a plug-in's exchanges with its sandbox. `requests`: those of the last exchange, with the access token."""
 
     vendor: Vendor
     sandbox: Sandbox
     spoil: Callable[[Response], Response] = lambda response: response
-    """What becomes of each reply but a login's on its way."""
+    """Changes each reply except those to logins."""
     spoil_login: Callable[[Response], Response] = lambda response: response
     http: HttpConnection | None = None
-    """Over HTTP where there is one."""
+    """The connection over HTTP; None: the sandbox is called directly."""
     watching: Watch = nullcontext
-    """Wraps each moment in which the plug-in's own code runs."""
+    """A context in which all code of the plug-in runs."""
     requests: list[Request] = attrs.field(factory=list)
     access: AccessToken | None = None
 
@@ -68,14 +68,14 @@ class ExchangeDriver:
         return self.carry(lambda: self.vendor.broadcast(broadcast, saved), region)
 
     def log_in(self, region: str) -> None:
-        """Fetch an access token, where the vendor has them."""
+        """Fetch an access token, if the vendor has a login."""
         with self.watching():
             exchange = self.vendor.login(region, EPOCH)
         if exchange is not None:
             self.access = self._run(exchange, None, self.spoil_login)
 
     def carry(self, begin: Callable[[], Exchange[T]], region: str) -> T:
-        """Log in, and carry an exchange to its end."""
+        """Log in, and run an exchange to its end."""
         if self.access is None:
             self.log_in(region)
         self.requests.clear()

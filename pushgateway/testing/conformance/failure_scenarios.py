@@ -37,7 +37,7 @@ class FailureScenarios(Harness):
 
     @checks("access")
     def test_an_expired_access_token_is_renewed_once(self) -> None:
-        """The host notices nothing; nobody gets it twice."""
+        """The host sees no failure, and no phone gets it twice."""
         sandbox = self.sandbox(tokens=30)
         if self.login_requests() == 0:
             return  # there is no access token that the vendor could take back
@@ -51,7 +51,7 @@ class FailureScenarios(Harness):
 
     @checks("access")
     def test_a_login_gives_a_token_that_lives(self) -> None:
-        """The lifetime is in seconds and not over already; the token is not shown."""
+        """The lifetime is in seconds and not over yet; the token is not shown."""
         driver = self.driver()
         driver.log_in(driver.vendor.home_region)
         access = driver.access
@@ -99,7 +99,7 @@ class FailureScenarios(Harness):
 
     @checks("limits")
     def test_a_used_up_day_stops_the_certificate(self) -> None:
-        """A few requests find out, the other pushes get their outcome without one."""
+        """After a few requests the other pushes get their outcome without one."""
         code = self.code_for(Reason.QUOTA_EXCEEDED)
         if code is None:
             return
@@ -116,7 +116,7 @@ class FailureScenarios(Harness):
     @pytest.mark.parametrize("status", [429, 503])
     @checks("limits")
     def test_a_busy_server_is_asked_again(self, status: int) -> None:
-        """By its HTTP status alone: nothing is called dead, and where it is sure that nothing was done, all arrive."""
+        """By the HTTP status alone: no token is reported dead, and if certainly nothing was done, all pushes arrive."""
         driver = self.driver()
         driver.spoil = lambda _: Response(status, {"content-type": "text/html"}, b"<html>busy</html>")
         raised = self._raised(driver, self.pushes(driver.sandbox.tokens[:1]))
@@ -135,7 +135,7 @@ class FailureScenarios(Harness):
             self.expect(outcomes, None)
 
     def login_requests(self) -> int:
-        """How many requests a login takes: none where there is no login, or where access tokens are made here."""
+        """The number of requests of a login: 0 without a login, or if the plug-in makes access tokens itself."""
         driver = self.driver()
         recorded = self.record_replies(driver.sandbox)
         driver.log_in(driver.vendor.home_region)
@@ -156,7 +156,7 @@ class FailureScenarios(Harness):
     @pytest.mark.parametrize("code", [NEVER, "-1"])
     @checks("codes")
     def test_a_code_nobody_knows_is_no_success(self, code: str) -> None:
-        """New codes will come: they are refusals, and never say that a token is dead."""
+        """A code that the plug-in does not know is a refusal, and never reports a dead token."""
         if self.rules is not None and code in self.rules.codes:
             return
         reasons = self._reasons(code)
@@ -209,7 +209,7 @@ class FailureScenarios(Harness):
     @pytest.mark.parametrize("kind", ["drop", "html", "empty", "status", "cut"])
     @checks("verdicts")
     def test_a_vendor_that_is_down(self, kind: str) -> None:
-        """No verdict ever: `UNKNOWN` or surely not delivered, and nothing is called dead."""
+        """It is never a verdict: the push ends `UNKNOWN` or certainly not delivered, and no token is reported dead."""
         sandbox = self.sandbox(tokens=20)
         self.spoil(sandbox, kind=kind, times=None, size=5)
 
@@ -299,7 +299,7 @@ class FailureScenarios(Harness):
 
     @checks("errors")
     def test_it_can_be_left_at_every_step(self) -> None:
-        """A gateway that closes, a host that cancels: an exchange that is closed ends there."""
+        """An exchange that is closed ends there, as when a gateway closes or a host cancels."""
         driver = self.driver()
         batch = self.pushes(driver.sandbox.tokens[: self.size])
         exchange = driver.vendor.push(batch)
@@ -315,7 +315,8 @@ class FailureScenarios(Harness):
     @pytest.mark.parametrize("seed", range(3))
     @checks("verdicts")
     def test_the_vendors_own_oddities(self, seed: int) -> None:
-        """Every way of spoiling a reply that the sandbox knows, mixed: true outcomes, no text on another's phone."""
+        """All faults that the sandbox knows, mixed: the outcomes are true, and no phone shows the text for another
+        one."""
         sandbox = self.sandbox(tokens=200, seed=seed)
         for kind in sandbox.manglings:
             self.spoil(sandbox, kind=kind)  # the first reply in every way, the others by chance

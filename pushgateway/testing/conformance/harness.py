@@ -43,14 +43,15 @@ from pushgateway.vendor.rules import Rules, load_rules
 
 CANARY = "CANARY-5d1c"
 ODD_TOKENS = ("", "x" * 5000, "汉字", "a;b,c", "a:b/c?d=1&e%2Cf", "{a}<b>|$(c)\\")
-"""What no vendor gives out; a host's database may hold it all the same."""
+"""Texts that no vendor issues as tokens; a host's database may hold them nevertheless."""
 PREFIXED = ("1a", "CN_1a", "US_1a", "A_CN_1a", "A_US_1a", "CN_US_1a", "1\nCN_a", "a_")
-"""Tokens that a vendor may take for such of different regions."""
+"""Tokens that a vendor may assign to different regions."""
 Texts = Callable[[str], str]
 
 
 def audiences(sandbox: Sandbox) -> dict[AudienceKind, Audience]:
-    """One of each kind, at a sandbox of some phones: the first is `ann` and `vip`."""
+    """An audience of each kind, for a sandbox with some phones, of which the first has the alias `ann` and the tag
+    `vip`."""
     tokens = list(sandbox.tokens)
     sandbox.set_alias(tokens[0], "ann")
     sandbox.set_tags(tokens[0], ["vip"])
@@ -76,7 +77,7 @@ class Sample:
     reply: str
     """The body; `{token}` stands for the token of the only push of the request."""
     reason: Reason | None
-    """What it means for that push by the document's words; None: accepted."""
+    """The reason that the document gives for that push; None: accepted."""
     source: str
     """The document and the place in it; shown in a failure."""
 
@@ -89,7 +90,7 @@ class CallSample:
     name: str
     """The method that gives the `Call`, such as `statistics`."""
     arguments: Mapping[str, Any]
-    """What the method is called with, by name."""
+    """The arguments of the method, by name."""
     reply: str
     """The body; it answers every request of the call."""
     result: Any
@@ -127,19 +128,19 @@ class OverHttp:
 
     @classmethod
     def setup_class(cls) -> None:
-        """Called by pytest: serve from now on."""
+        """Called by pytest: start the server."""
         cls._open = ExitStack()
         cls.http = cls._open.enter_context(open_http_connection())
 
     @classmethod
     def teardown_class(cls) -> None:
-        """Called by pytest: the server ends."""
+        """Called by pytest: stop the server."""
         cls.http = None
         cls._open.close()
 
 
 class Harness:
-    """What a plug-in's author gives, and the tools of the scenarios."""
+    """What the author of a plug-in provides, and the tools of the scenarios."""
 
     vendor: ClassVar[type[Vendor]]
     """The plug-in's class."""
@@ -153,11 +154,11 @@ class Harness:
         raise NotImplementedError("with_wrong_secret(): return the settings with another secret")
 
     samples: ClassVar[Sequence[Sample]] = ()
-    """What the vendor's documents print, and what it means by their words: the rules are held to it."""
+    """Replies as the vendor's documents print them, with their meaning; the rules are checked against them."""
     call_samples: ClassVar[Sequence[CallSample]] = ()
-    """What the vendor's documents print as replies to calls beside sending, and what the calls end with."""
+    """Replies to other calls as the vendor's documents print them, with the results of the calls."""
     posted_samples: ClassVar[Sequence[PostedSample]] = ()
-    """What the vendor's documents print as posted receipts, and what they are about."""
+    """Posted receipts as the vendor's documents print them, with their meaning."""
     own_fields: ClassVar[Mapping[str, Any]] = {}
     """Fields in the vendor's own names with values that are not the defaults, where `overrides` takes them. Each must
     show in `Delivery.notification`."""
@@ -166,7 +167,7 @@ class Harness:
     """By field of `Notification`: the longest value by the vendor's documents, in characters (`ttl`: seconds). What is
     that long must arrive whole."""
     regions: ClassVar[Mapping[str, str]] = {}
-    """Tokens of the vendor's shapes, and the region of each by its documents."""
+    """Tokens in the vendor's formats, and the region of each by its documents."""
 
     def with_template(self, settings: Mapping[str, Any]) -> Mapping[str, Any] | None:
         """The settings with a template for `Intent.CHAT` that has the places `who` and `what`; None where this vendor
@@ -174,7 +175,7 @@ class Harness:
         return None
 
     http: ClassVar[HttpConnection | None] = None
-    """The way over HTTP; None: requests are handed to the sandbox in this process. Set by `OverHttp`."""
+    """The connection over HTTP; None: the sandbox in this process is called directly. Set by `OverHttp`."""
 
     # The plug-in
 
@@ -191,7 +192,7 @@ class Harness:
         return load_rules(self.package) if any(Path(folder, "rules.toml").is_file() for folder in folders) else None
 
     def certificate(self, sandbox: Sandbox, **settings: Any) -> Certificate:
-        """The certificate 1, at the sandbox."""
+        """The certificate 1, with the sandbox's settings."""
         return Certificate(1, self.vendor.brand, {**sandbox.settings(self.host), **settings})
 
     def load(self, certificate: Certificate) -> Vendor:
@@ -202,11 +203,11 @@ class Harness:
 
     @property
     def host(self) -> str:
-        """Where the sandbox is."""
+        """The sandbox's URL."""
         return HOST if self.http is None else self.http.url
 
     def loaded(self) -> Vendor:
-        """The plug-in as the sandbox wants it."""
+        """The plug-in with the sandbox's settings."""
         return self.load(self.certificate(self.sandbox()))
 
     @property
@@ -253,7 +254,7 @@ class Harness:
         settings: Mapping[str, Any] | None = None,
         **more: Any,
     ) -> ExchangeDriver:
-        """The plug-in opposite a new sandbox, without a gateway. `settings` go before the sandbox's."""
+        """The plug-in with a new sandbox, without a gateway. `settings` take precedence over the sandbox's."""
         sandbox = self.make_sandbox(clock=lambda: EPOCH, tokens=tokens, **more)
         vendor = self.load(self.certificate(sandbox, **(settings or {})))
         return ExchangeDriver(vendor, sandbox, http=self.http, watching=watching)
@@ -279,7 +280,8 @@ class Harness:
         return run_virtual(main())
 
     def pushes(self, tokens: Sequence[str], text: Texts = lambda token: f"for {token}") -> list[Push]:
-        """One push for each token, under an id of its own. The text too, where a request may hold different ones."""
+        """One push for each token, with an id of its own, and with a text of its own if a request may hold different
+        ones."""
         note = Notification("title", "for all")
         mixed = self.loaded().batching.mixed
         return [
@@ -311,12 +313,12 @@ class Harness:
         return tuple(dict.fromkeys(driver.sandbox.operation(request) for request in asked))
 
     def spoil(self, sandbox: Sandbox, **fault: Any) -> None:
-        """Add a fault for each call that pushes: whether this vendor has a login does not move it."""
+        """Add a fault for each call that pushes, so that logins do not use it up."""
         for operation in self.pushing:
             sandbox.faults.add(Fault(operation=operation, **fault))
 
     def assert_played(self, sandbox: Sandbox, *kinds: str) -> None:
-        """The faults were met: a scenario whose fault was never played has shown nothing."""
+        """Fail if the faults were never applied: the scenario has then tested nothing."""
         for kind in kinds:
             assert sandbox.faults.played[kind], (
                 f"the fault {kind!r} was never played, so this scenario has shown nothing: operation() of the sandbox "

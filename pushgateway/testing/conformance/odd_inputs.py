@@ -41,7 +41,7 @@ ODD_NOTES = (
     *(Notification("title", sign * count) for sign in ('"', "长", "😀", "&") for count in (49, 199, 999)),
     *(Notification(sign * count, "body") for sign in ("\\", "长", "😀") for count in (9, 31, 199)),
 )
-"""Each of a right type, and each hard to write down or forbidden by somebody."""
+"""Values of the right type that are hard to encode, or that some vendors forbid."""
 
 _ODD_VALUES: tuple[Any, ...] = (None, True, -1, 10**400, 1.5, "", "0", "x" * 300, [], {}, [[]], {"": None})
 
@@ -61,11 +61,11 @@ ODD_BODIES = (
     b"<html></html>",
     b"[1, null, {}, []]",
 )
-"""What nobody meant to say."""
+"""Values of wrong types and shapes, for replies and arguments."""
 
 
 NOBODY = "nobody"
-"""A target that nobody asked about."""
+"""A target that was not in the request."""
 
 
 def odd_twins(content: bytes, kind: str = "", names: Sequence[str] = ()) -> Iterator[bytes]:

@@ -27,7 +27,7 @@ class Promise:
     text: str
     """What a plug-in promises."""
     how_to_keep: str
-    """How a plug-in keeps it: what to do where a scenario fails."""
+    """How a plug-in keeps it: what to do if a scenario fails."""
 
 
 _ALL = (

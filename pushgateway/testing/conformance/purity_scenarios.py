@@ -32,7 +32,7 @@ TOOLKIT = "pushgateway.vendor.toolkit"
 
 
 class PurityScenarios(Harness):
-    """Where it is found, and what it touches."""
+    """How the plug-in is found, and that it is pure."""
 
     @checks("found")
     def test_it_is_registered_under_its_brand(self) -> None:
@@ -53,7 +53,8 @@ class PurityScenarios(Harness):
 
     @checks("door")
     def test_it_opens_with_the_contract_only(self) -> None:
-        """Of ours it imports `pushgateway.vendor`, its `rules`, `text` and `toolkit`; the rest may change."""
+        """Of this project it imports only `pushgateway.vendor`, its `rules`, `text` and `toolkit`; other modules may
+        change."""
         ours = [(where, name) for where, name in imports_of(self.package) if name.split(".")[0] == "pushgateway"]
         found = sorted(f"{where} imports {name}" for where, name in ours if not _is_open(name))
 
@@ -69,7 +70,7 @@ class PurityScenarios(Harness):
     @pytest.mark.parametrize("operation", ["login", "push", "broadcast", "receipts", "answers"])
     @checks("pure")
     def test_it_runs_without_clock_random_and_network(self, operation: str) -> None:
-        """While it translates, it calls no clock, no random, no socket, no task, no file and no log."""
+        """While an exchange runs, it calls no clock, no random, no socket, no task, no file and no log."""
         calls = Calls()
         play: Callable[[ExchangeDriver], None] = getattr(self, f"_{operation}")
         for driver in (self.driver(), self.driver(watching=calls.watching)):
@@ -149,7 +150,7 @@ class PurityScenarios(Harness):
     @pytest.mark.parametrize("count", [1, 3])
     @checks("memory")
     def test_the_same_pushes_make_the_same_requests(self, count: int) -> None:
-        """Bytes and all: from one instance twice and from another, whatever was sent between."""
+        """The requests have the same bytes: from one instance twice and from another, whatever was sent in between."""
         driver, other = self.driver(), self.driver()
         batch = self.pushes(driver.sandbox.tokens[: min(count, self.size)])
         first = driver.asked(batch)
@@ -163,7 +164,7 @@ class PurityScenarios(Harness):
 
     @checks("memory")
     def test_the_same_login_makes_the_same_request(self) -> None:
-        """With the same time handed in, a login is the same bytes."""
+        """With the same `now` the request of a login has the same bytes."""
         made = []
         for driver in (self.driver(), self.driver()):
             recorded = self.record_replies(driver.sandbox)
@@ -176,7 +177,7 @@ class PurityScenarios(Harness):
 
 
 def _is_open(name: str) -> bool:
-    """Whether a plug-in may import this module of ours."""
+    """Whether a plug-in may import this module of the core."""
     return name in PLUGIN_MODULES or name == TOOLKIT or name.startswith(f"{TOOLKIT}.")
 
 

@@ -39,7 +39,7 @@ class PushScenarios(Harness):
 
     @checks("size")
     def test_a_full_batch_is_one_request(self) -> None:
-        """As many as `batching.size` take no more requests than one push does, and all arrive."""
+        """`batching.size` pushes take no more requests than one push, and all arrive."""
         driver = self.driver(tokens=self.size)
         batch = self.pushes(driver.sandbox.tokens)
 
@@ -63,7 +63,7 @@ class PushScenarios(Harness):
 
     @checks("own text")
     def test_one_notification_for_many(self) -> None:
-        """The same object for many tokens reaches each of them once, cut for all of them or for none."""
+        """One notification for many tokens reaches each of them once, and is cut for all of them or for none."""
         for title in ("title", "长" * 5000):
             sandbox = self.sandbox(tokens=50)
             note = Notification(title, "for all")
@@ -95,7 +95,7 @@ class PushScenarios(Harness):
 
     @checks("outcomes")
     def test_outcomes_stand_in_the_order_of_the_batch(self) -> None:
-        """As many as pushes, each about the push at its place; dead tokens are reported at their places."""
+        """One outcome for each push in the order of the batch; dead tokens are reported at their index."""
         driver = self.driver(tokens=12)
         tokens = list(driver.sandbox.tokens[: self.size])
         for token in tokens[1::3]:
@@ -113,7 +113,7 @@ class PushScenarios(Harness):
 
     @checks("outcomes")
     def test_the_message_id_comes_back(self) -> None:
-        """Where the vendor gives each push an id, the outcome has it: receipts are matched by it."""
+        """If the vendor gives each push an id, the outcome has it, because receipts are matched by it."""
         driver = self.driver()
         for count in {1, min(3, self.size)}:
             driver.sandbox.ledger.clear()
@@ -126,7 +126,7 @@ class PushScenarios(Harness):
 
     @checks("dead tokens")
     def test_a_muted_phone_is_no_dead_one(self) -> None:
-        """The user has switched notifications off and may switch them on again: the token lives."""
+        """The user has switched notifications off and may switch them on again, so the token is not dead."""
         sandbox = self.sandbox(tokens=3)
         sandbox.mute(sandbox.tokens[1])
 
@@ -139,7 +139,7 @@ class PushScenarios(Harness):
 
     @checks("dead tokens")
     def test_dead_tokens_among_live_ones(self) -> None:
-        """The dead are named, the others arrive, and order is kept."""
+        """Dead tokens are reported, the other pushes arrive, and the order is kept."""
         sandbox = self.sandbox(tokens=60)
         tokens = list(sandbox.tokens)
         for token in tokens[::7]:
@@ -156,7 +156,7 @@ class PushScenarios(Harness):
     @pytest.mark.parametrize("count", [1, 5])
     @checks("dead tokens")
     def test_all_tokens_dead(self, count: int) -> None:
-        """Each is reported, also where no token of the batch is alive."""
+        """Each is reported, also if all tokens of the batch are dead."""
         sandbox = self.sandbox(tokens=count)
         tokens = list(sandbox.tokens)
         for token in tokens:
@@ -170,7 +170,7 @@ class PushScenarios(Harness):
 
     @checks("dead tokens")
     def test_odd_tokens_hurt_nobody(self) -> None:
-        """Whatever a host's database holds has an outcome of its own, and its neighbour arrives."""
+        """Any text as a token has an outcome of its own, and the other push of the batch arrives."""
         sandbox = self.sandbox()
         tokens = [ODD_TOKENS[0], sandbox.tokens[0], *ODD_TOKENS[1:], sandbox.tokens[1]]
 
@@ -187,7 +187,7 @@ class PushScenarios(Harness):
     @pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS)
     @checks("any text")
     def test_any_text_arrives_or_is_refused_by_name(self, text: str) -> None:
-        """Whatever a user typed: delivered (cut where too long, and named) or refused naming the field."""
+        """Any text is delivered (cut and named if too long) or refused with the name of the field."""
         sandbox = self.sandbox()
 
         (outcome,) = self.deliver(sandbox, [Push(PushToken(1, sandbox.tokens[0]), Notification(text, text))])
@@ -204,7 +204,7 @@ class PushScenarios(Harness):
 
     @checks("any text")
     def test_one_text_that_cannot_be_sent_hurts_nobody(self) -> None:
-        """It is settled alone; the others arrive."""
+        """It has an outcome of its own; the others arrive."""
         sandbox = self.sandbox(tokens=len(ODD_NOTES) + 1)
         odd = [Push(PushToken(1, token), note) for token, note in zip(sandbox.tokens[1:], ODD_NOTES, strict=True)]
         good = Push(PushToken(1, sandbox.tokens[0]), Notification("title", "for all"))
@@ -223,7 +223,7 @@ class PushScenarios(Harness):
 
     @checks("batch")
     def test_the_batch_is_left_alone(self) -> None:
-        """The core and the host still need what they handed in."""
+        """The core and the host use these objects afterwards."""
         driver = self.driver()
         tokens = [*driver.sandbox.tokens[:3], ""][-self.size :]
         brand = self.vendor.brand
@@ -238,7 +238,7 @@ class PushScenarios(Harness):
     @pytest.mark.parametrize("failing", ["no verdict", "refused"])
     @checks("kept")
     def test_settled_pushes_keep_their_outcomes(self, failing: str) -> None:
-        """What became of the request is not about those that were not in it."""
+        """The result of the request does not concern pushes that were not in it."""
         driver = self.driver()
         first, second = driver.sandbox.tokens[:2]
         usual = Notification("title", "for all")
@@ -262,7 +262,7 @@ class PushScenarios(Harness):
 
     @checks("dedupe")
     def test_the_dedupe_id_travels(self) -> None:
-        """Where the vendor drops repeats, it has to know a repeat; and no two pushes share an id."""
+        """If the vendor drops repeats, a repeat has the same id, and no two pushes share an id."""
         driver = self.driver()
         batch = self.pushes(driver.sandbox.tokens[: self.size])
         driver.push(batch)
@@ -276,7 +276,7 @@ class PushScenarios(Harness):
 
     @checks("weight")
     def test_a_push_weighs_no_more_than_it_says(self) -> None:
-        """A request cut by `max_bytes` stays below what the vendor takes."""
+        """A request cut by `max_bytes` is not larger than the vendor accepts."""
         driver = self.driver()
         if driver.vendor.batching.max_bytes is None or self.size < 3:
             return
@@ -292,7 +292,7 @@ class PushScenarios(Harness):
 
     @checks("weight")
     def test_different_notifications_weigh_no_more_than_they_say(self) -> None:
-        """Each beside others that are not like it: what a request shares between equal ones must not hide a weight."""
+        """Each together with different ones, because what a request shares between equal pushes would hide a weight."""
         driver = self.driver()
         if driver.vendor.batching.max_bytes is None or self.size < 3 or not driver.vendor.batching.mixed:
             return

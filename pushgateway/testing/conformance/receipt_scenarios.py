@@ -30,7 +30,7 @@ RECEIPTS = "https://host.invalid/receipts"
 
 
 class ReceiptScenarios(Harness):
-    """What the vendor reports and counts."""
+    """Receipts and statistics."""
 
     @checks("receipts")
     def test_its_receipts_are_read_or_cleanly_unsupported(self) -> None:
@@ -51,7 +51,7 @@ class ReceiptScenarios(Harness):
 
     @checks("receipts")
     def test_a_receipt_of_every_kind_is_about_its_push(self) -> None:
-        """What the sandbox can report: each kind as it is, with the right token, id and moment."""
+        """Each kind that the sandbox can post is read as that kind, with the right token, id and time."""
         if self._refused(b"[]") is Reason.UNSUPPORTED:
             return
         kinds = sorted(self.make_sandbox(clock=lambda: EPOCH, tokens=0).receipt_kinds, key=lambda kind: kind.value)
@@ -92,7 +92,7 @@ class ReceiptScenarios(Harness):
 
     @checks("receipts")
     def test_rubbish_is_no_receipt(self) -> None:
-        """Anybody can post: receipts or `Refused`, never a crash, never a token that is no str."""
+        """Any body, because anybody can post: receipts or `Refused`, never a crash, never a token that is no str."""
         posted: list[Request] = []
         if self._refused(b"[]") is not Reason.UNSUPPORTED:
             driver, batch = self._pushed({0: ReceiptKind.ARRIVED})
@@ -131,7 +131,7 @@ class ReceiptScenarios(Harness):
         return None
 
     def _pushed(self, kinds: Mapping[int, ReceiptKind]) -> tuple[ExchangeDriver, list[Push]]:
-        """A batch of which the push at each place will be reported so, and where."""
+        """A batch whose push at each index gets a receipt of that kind, and the driver that sends it."""
         driver = self.driver()
         mixed, batch = driver.vendor.batching.mixed, []
         for place, kind in kinds.items():
@@ -183,7 +183,7 @@ class ReceiptScenarios(Harness):
             self._figures(driver, "汉字;,", "")
 
     def _figures(self, driver: ExchangeDriver, message_id: str, task_id: str) -> Any:
-        """What the call of `statistics` ends with; None when it is `UNSUPPORTED` without any request."""
+        """The result of `statistics`; None if it is `UNSUPPORTED` without any request."""
         driver.requests.clear()
         try:
             call = driver.vendor.statistics(message_id, task_id)

@@ -40,7 +40,7 @@ class RefusalScenarios(Harness):
 
     @checks("blame")
     def test_one_bad_text_among_a_thousand(self) -> None:
-        """The vendor refuses every request that holds it: it alone ends refused, and all others arrive."""
+        """The vendor refuses every request with one text: only pushes with it end refused, and all others arrive."""
         code = self.code_for(Reason.INVALID_NOTIFICATION)
         if code is None:
             return
@@ -86,7 +86,7 @@ class RefusalScenarios(Harness):
         assert not reasons & (ABOUT_A_PHONE | {None}), f"the text is forbidden, and pushes ended {_names(reasons)}"
 
     def _forbid(self, sandbox: Sandbox, code: str) -> list[int]:
-        """From now on the vendor refuses every request with the mark, as a whole; the list gets one entry for each."""
+        """Make the vendor refuse every request with the mark as a whole; the list gets one entry for each."""
         answer, played = sandbox.answer, list[int]()
 
         def answering(request: Request) -> Answer:
@@ -101,7 +101,7 @@ class RefusalScenarios(Harness):
 
     @checks("blame")
     def test_a_refusal_of_the_whole_request_is_raised(self) -> None:
-        """Each code that names no target: `push` raises it, so that the core can ask again in halves."""
+        """Each code that names no target: `push` raises it, so that the core can repeat the request in halves."""
         if self.size < 2:
             return
         driver = self.driver()
@@ -132,7 +132,7 @@ class RefusalScenarios(Harness):
 
     @checks("codes")
     def test_no_code_of_a_whole_request_is_about_a_phone(self) -> None:
-        """In the rules and in the outcomes: a code that names no target never costs a token."""
+        """In the rules and in the outcomes: a code that names no target never reports a dead token."""
         for code, rule in self._request_codes():
             assert rule.host_reason not in ABOUT_A_PHONE, (
                 f"code {code} ({rule.meaning}) is {rule.reason} of a whole request in rules.toml: the app's quota is "
@@ -156,7 +156,7 @@ class RefusalScenarios(Harness):
 
     @checks("codes")
     def test_codes_mean_what_the_documents_print(self) -> None:
-        """The samples of the vendor's documents, against the rules: a wrong row cannot prove itself right."""
+        """The samples of the vendor's documents against the rules, so that a wrong row is found."""
         if self.rules is None:
             return
         sampled = {sample.reason for sample in self.samples}
@@ -180,7 +180,7 @@ class RefusalScenarios(Harness):
 
     @checks("access")
     def test_a_refused_login_is_about_nobodys_notification(self) -> None:
-        """Whatever code a login is answered with: no push is called wrong or dead for it."""
+        """With any code in the reply to a login, no push ends with a reason about a notification or a token."""
         driver = self.driver()
         recorded = self.record_replies(driver.sandbox)
         driver.log_in(driver.vendor.home_region)
@@ -209,7 +209,7 @@ class RefusalScenarios(Harness):
 
     @checks("codes")
     def test_a_code_of_one_target_is_that_ones_alone(self) -> None:
-        """In a reply for many: the one that is named ends by the code, its neighbours arrive."""
+        """In a reply for many pushes, the named one ends by the code, and the others arrive."""
         rules = self.rules
         rows = {} if rules is None else {code: rule for code, rule in rules.codes.items() if rule.scope == "target"}
         if not self._plays_target_codes(bool(rows)):
@@ -250,7 +250,7 @@ class RefusalScenarios(Harness):
         return plays
 
     def _named(self, code: str, count: int) -> tuple[Sequence[Outcome], Outcome]:
-        """A batch of which the vendor gives the code for the last one: all outcomes, and that one's."""
+        """A batch whose last push gets this code: all outcomes, and the outcome of that one."""
         driver = self.driver()
         batch = self.pushes(driver.sandbox.tokens[:count])
         target = batch[-1].push_token.token
@@ -266,7 +266,7 @@ class RefusalScenarios(Harness):
 
     @checks("errors")
     def test_a_reply_with_targets_that_nobody_asked_for(self) -> None:
-        """An unknown target, an unknown group: no crash, and what is named rightly keeps its verdict."""
+        """An unknown target, an unknown group: no crash, and the known targets keep their verdict."""
         for dead in (False, True):
             driver = self.driver()
             tokens = list(driver.sandbox.tokens[: min(3, self.size)])
@@ -292,7 +292,7 @@ class RefusalScenarios(Harness):
 
     @checks("errors")
     def test_a_broadcast_reply_that_makes_no_sense(self) -> None:
-        """The same for what `save` and `broadcast` get: `Refused`, `NoVerdict`, or an outcome that is whole."""
+        """The same for the replies to `save` and `broadcast`: `Refused`, `NoVerdict`, or a complete outcome."""
         for kind in sorted(self.vendor.audiences, key=lambda kind: kind.value):
             replies: list[Response] = []
             driver = self.driver(tokens=3)

@@ -15,7 +15,7 @@ from pushgateway.testing.conformance.promises import checks
 
 
 class RulingScenarios(ContentScenarios):
-    """Plug-ins that do not override `rulings` pass: they say nothing that could be wrong."""
+    """What `rulings` reports. Plug-ins that do not override it pass."""
 
     @checks("advice")
     def test_its_rulings_are_what_happens(self) -> None:
@@ -39,7 +39,7 @@ class RulingScenarios(ContentScenarios):
 
     @checks("advice")
     def test_its_rulings_name_rows_of_the_rules(self) -> None:
-        """Where the plug-in ships rules: the path of a ruling leads to a row, and its source is that row's."""
+        """If the plug-in ships rules: the path of a ruling leads to a row, and its source is that of the row."""
         rules, driver = self.rules, self.driver(tokens=1)
         for name, note in self._asked() if rules is not None else ():
             for one in driver.vendor.rulings(Push(PushToken(1, driver.sandbox.tokens[0]), note)):

@@ -29,7 +29,7 @@ class Scenario:
     """It, once for each set of its parameters. A run raises `BrokenPromiseError`."""
 
     def seen(self) -> BrokenPromiseError | None:
-        """What the first run that fails has seen; None when the promise is kept."""
+        """The failure of the first run that fails; None if the promise is kept."""
         for run in self.runs:
             try:
                 run()

@@ -22,13 +22,13 @@ from pushgateway.testing.virtual_time import VirtualLoop
 from pushgateway.vendor import Request, Response
 
 HOST = "https://sandbox.invalid"
-"""The address of the sandbox where no network is used."""
+"""The address of the sandbox if no network is used."""
 EPOCH = 1_700_000_000.0
-"""What the wall clock shows when a scenario begins."""
+"""The wall clock at the beginning of a scenario, in epoch seconds."""
 
 
 class Clock:
-    """Epoch seconds by the virtual loop of the thread that asks; in another thread what was last seen."""
+    """Epoch seconds of the calling thread's virtual loop; in another thread the last value that was read."""
 
     def __init__(self) -> None:
         self._now = EPOCH
@@ -44,7 +44,7 @@ class Clock:
 
 
 class _Relay(Sandbox):
-    """What is served: it hands each request to the sandbox of the scenario that runs."""
+    """The served object: it passes each request to the sandbox of the running scenario."""
 
     brand = "relay"
 
@@ -86,7 +86,7 @@ class HttpConnection:
         self._connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=30)
 
     def carry(self, sandbox: Sandbox, request: Request) -> Answer:
-        """Ask `sandbox` over HTTP. Raises what the sandbox raised."""
+        """Send a request to `sandbox` over HTTP. Raises what the sandbox raised."""
         sandbox.clock()  # the server's thread has no virtual loop: it sees the moment that is looked up here
         self._relay.serves, self._relay.answered = sandbox, None
         response = self._ask(request)
@@ -124,7 +124,7 @@ class HttpConnection:
 
 @contextmanager
 def open_http_connection() -> Iterator[HttpConnection]:
-    """A connection that is served as long as the block lasts."""
+    """A connection to a server that runs until the end of the block."""
     relay = _Relay()
     with serve(relay) as served:
         connection = HttpConnection(relay, served.url)
@@ -137,7 +137,7 @@ def open_http_connection() -> Iterator[HttpConnection]:
 @safe_repr
 @attrs.frozen
 class SandboxConnection:
-    """One sandbox, reached by hand or over a connection: what `SandboxTransport` and `ExchangeDriver` ask."""
+    """One sandbox, called directly or over a connection; used by `SandboxTransport` and `ExchangeDriver`."""
 
     sandbox: Sandbox
     http: HttpConnection | None

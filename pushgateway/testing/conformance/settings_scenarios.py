@@ -32,7 +32,7 @@ from pushgateway.vendor.ruling import Ruling
 
 
 class SettingsScenarios(Harness):
-    """What a certificate may hold, and what advice and rulings show of it."""
+    """The settings of a certificate, and what advice and rulings show of them."""
 
     @checks("settings")
     def test_every_missing_setting_is_named(self) -> None:
@@ -46,7 +46,7 @@ class SettingsScenarios(Harness):
 
     @checks("settings")
     def test_an_unknown_setting_is_named(self) -> None:
-        """A typing mistake does not pass silently."""
+        """A misspelled setting is refused."""
         problems = self._problems(self.certificate(self.sandbox(), no_such_setting=1))
 
         assert any("['1'].no_such_setting:" in problem for problem in problems), (
@@ -156,7 +156,7 @@ class SettingsScenarios(Harness):
 
     @checks("advice")
     def test_its_advice_are_sentences_without_secrets(self) -> None:
-        """`pushgateway check` shows them to whoever runs it."""
+        """`pushgateway check` prints them."""
         advice = self.loaded().advice()
 
         assert all(isinstance(text, str) and text for text in advice), "advice() gives sentences"
@@ -165,7 +165,7 @@ class SettingsScenarios(Harness):
 
     @checks("advice")
     def test_its_rulings_never_fail_and_show_nothing(self) -> None:
-        """`explain` is asked about what does not work: it says so, and quotes nothing."""
+        """`rulings` of a push that the rules forbid report it, and quote nothing."""
         vendor = self.loaded()
         canary = Notification(CANARY * 200, CANARY * 200, data={CANARY: CANARY})
         for note in (canary, *ODD_NOTES):
