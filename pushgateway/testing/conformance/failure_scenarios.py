@@ -315,8 +315,7 @@ class FailureScenarios(Harness):
     @pytest.mark.parametrize("seed", range(3))
     @checks("verdicts")
     def test_the_vendors_own_oddities(self, seed: int) -> None:
-        """All faults that the sandbox knows, mixed: the outcomes are true, and no phone shows the text for another
-        one."""
+        """All faults that the sandbox knows, mixed: the outcomes are true, and each phone shows its own text."""
         sandbox = self.sandbox(tokens=200, seed=seed)
         for kind in sandbox.manglings:
             self.spoil(sandbox, kind=kind)  # the first reply in every way, the others by chance

@@ -53,8 +53,7 @@ class PurityScenarios(Harness):
 
     @checks("door")
     def test_it_opens_with_the_contract_only(self) -> None:
-        """Of this project it imports only `pushgateway.vendor`, its `rules`, `text` and `toolkit`; other modules may
-        change."""
+        """Of the core it imports only `pushgateway.vendor`, its `rules`, `text` and `toolkit`; others may change."""
         ours = [(where, name) for where, name in imports_of(self.package) if name.split(".")[0] == "pushgateway"]
         found = sorted(f"{where} imports {name}" for where, name in ours if not _is_open(name))
 
