@@ -7,6 +7,7 @@ makes it and which it does not know.
 from __future__ import annotations
 
 import asyncio
+import functools
 import sys
 from collections.abc import Callable, Hashable, Iterable, Sequence
 
@@ -20,7 +21,7 @@ from pushgateway.engine.session.vendor_session import Ask, VendorSession
 from pushgateway.model.batch import Batch
 from pushgateway.model.notification import Notification
 from pushgateway.model.outcome import Outcome
-from pushgateway.vendor import AccessToken, Exchange, Request
+from pushgateway.vendor import AccessToken, Request
 from pushgateway.vendor.refusals import AccessExpired, NoVerdict, Refused
 
 
@@ -87,18 +88,18 @@ class Delivery(Ask):
 
         Raises `Refused`, `NoVerdict`, and what a plug-in raises beyond its contract.
         """
+        session = self.session
         while self.runs:
+            batch = joined(self.runs)
+            begin = functools.partial(guarded, session.vendor.plugin.push, batch)
             try:
-                return results.checked(self.batch, await self.session.run_with_access(access, self._begin, self))
+                return results.checked(batch, await session.run_with_access(access, begin, self))
             except _Changed:
-                if access is not None and (held := self.session.held(self.region)) is not None:
+                if access is not None and (held := session.held(self.region)) is not None:
                     access = held.access  # a new one, if the old one was refused before
                 self.runs = self._completions.still_wanted(self.runs, self._loop.time())
                 self.pushes = size_of(self.runs)
         return []
-
-    def _begin(self) -> Exchange[Sequence[Outcome]]:
-        return guarded(self.session.vendor.plugin.push, self.batch)
 
     def leaving(self, request: Request) -> None:
         """A request is handed to the transport. Raises `_Changed` if it holds a push whose caller is gone or which is
@@ -146,5 +147,6 @@ class Delivery(Ask):
         """It has come to its end, whatever that was."""
         if self._release is not None:
             self.built()
-        self._gate.release(self._loop.time, self._permit)
+        if self._permit.probe:
+            self._gate.release(self._loop.time(), self._permit)
         self._over()

@@ -97,7 +97,6 @@ class Endpoint:
         if delivery is None:
             await asyncio.sleep(0)  # what is answered here is answered without holding the loop
             return
-        self.workers.note_departure()
         try:
             if failure is None:
                 try:
@@ -180,10 +179,9 @@ class Endpoint:
         return None if held is None else held.access
 
     def _delay(self) -> float:
-        line = self.line
-        if not line.size:
-            return 0.0  # there is nothing to wait for any more
-        return self.gate.delay(self._loop.time(), urgent=line.has_urgent)
+        if not self.line.size or self.gate.is_free:
+            return 0.0  # there is nothing to wait for, or no reason to
+        return self.gate.delay(self._loop.time(), urgent=self.line.has_urgent)
 
     async def _pause(self, seconds: float) -> None:
         alarm = self._alarm = self._loop.create_future()
@@ -201,11 +199,11 @@ class Endpoint:
         if session is not self.settings.session:
             return None  # replaced meanwhile: begin anew with the new settings
         settings, gate, completions, now = self.settings, self.gate, self._completions, self._loop.time()
-        room = gate.next_size(now, settings.batch_size)
+        room = settings.batch_size if gate.is_free else gate.next_size(now, settings.batch_size)
         batching = self._batching(now) if gate.size_limit.is_known else settings.vendor.batching
         runs, part = self.line.cut(batching, settings.vendor.weigh, room)
-        runs = completions.still_wanted(runs, now, gate.seconds_needed)
-        if gate.contents:
+        runs = completions.in_time(runs, now, gate.seconds_needed)
+        if not gate.contents.is_empty:
             runs = self._without_refused(runs, now)
         if not runs:
             return None
@@ -214,21 +212,30 @@ class Endpoint:
             for run in runs:
                 completions.refused(run, refusal)
             return None
-        return self._permitted(runs, part, access)
+        self.workers.last_cut = now
+        return self._permitted(runs, part, access, now)
 
-    def _permitted(self, runs: list[Run], part: Hashable, access: AccessToken | None) -> Delivery:
+    def _permitted(self, runs: list[Run], part: Hashable, access: AccessToken | None, now: float) -> Delivery:
         """A delivery of these, which may leave now."""
-        gate, session, now = self.gate, self.settings.session, self._loop.time()
+        gate, session = self.gate, self.settings.session
         if (signer := self.settings.options.signer) is not None:
             for run in runs:
                 run.change(signer.sign)
+        size, is_repeat = 0, True
         for run in runs:
-            if not run.tries:
-                gate.budget.first()
-                break
-        permit = gate.admit(now, size_of(runs))
+            size += run.size
+            is_repeat = is_repeat and run.tries > 0
+        if not is_repeat:
+            gate.budget.first()
+        permit = gate.admit(now, size)
         if self._completions.traces is not None:
-            self._trace(runs, permit.pushes, access)
+            how: Literal["", "cached", "fetched"] = ""
+            if access is not None:
+                how = "cached" if access is self._access else "fetched"
+            self._access = access
+            trace = BatchTrace(self.name, size, now, how)
+            for run in runs:
+                run.trace = trace
         return Delivery(
             runs,
             permit,
@@ -239,13 +246,6 @@ class Endpoint:
             release=self._build_lock.give_back,
             over=self.wake,
         )
-
-    def _trace(self, runs: Sequence[Run], size: int, access: AccessToken | None) -> None:
-        known, self._access = self._access, access
-        how: Literal["", "cached", "fetched"] = "" if access is None else "cached" if access is known else "fetched"
-        trace = BatchTrace(self.name, size, self._loop.time(), how)
-        for run in runs:
-            run.trace = trace
 
     def _batching(self, now: float) -> Batching:
         """The plug-in's, with the size of requests that was found to be the most."""
@@ -299,7 +299,7 @@ class Endpoint:
             raise
         finally:
             self.workers.connections.give_back()
-            gate.release(self._loop.time, permit)
+            gate.release(self._loop.time(), permit)
             self.wake()
 
     async def _pass(self, quota: str, targets: int, deadline: float) -> tuple[Gate, Permit]:
@@ -336,7 +336,7 @@ class Endpoint:
     def _answered(self, delivery: Delivery, outcomes: Sequence[Outcome]) -> None:
         """The vendor answered about each push."""
         delivery.answered(outcomes)
-        if self.gate.contents:
+        if not self.gate.contents.is_empty:
             taken = {push.notification for push, one in zip(delivery.batch, outcomes, strict=True) if one.ok}
             self.gate.contents.accepted(taken, self._loop.time())
         self._conclude(delivery, outcomes)

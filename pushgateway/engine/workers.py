@@ -49,7 +49,8 @@ class Workers:
         self._about = 0  # workers that are about to take up a batch each
         self._dismissed = False
         self._timer: asyncio.TimerHandle | None = None
-        self._last_cut = float("-inf")
+        self.last_cut = float("-inf")
+        """Loop seconds when the last batch was cut: the next pushes gather from then on. Set by the work."""
 
     @property
     def busy(self) -> list[asyncio.Task[None]]:
@@ -68,11 +69,7 @@ class Workers:
             self.called = True
             self._loop.call_soon(self._start)
         elif self._timer is None:
-            self._timer = self._loop.call_at(self._last_cut + self._work.settings.linger, self._start)
-
-    def note_departure(self) -> None:
-        """A batch was cut: the next pushes gather from now on."""
-        self._last_cut = self._loop.time()
+            self._timer = self._loop.call_at(self.last_cut + self._work.settings.linger, self._start)
 
     async def interruptible(self, wait: Awaitable[T]) -> T:
         """Wait for something that `interrupt` may cut short; for workers that hold no batch yet."""
@@ -102,7 +99,7 @@ class Workers:
 
     def _is_due(self) -> bool:
         settings = self._work.settings
-        return self._work.line.size >= settings.batch_size or self._loop.time() >= self._last_cut + settings.linger
+        return self._work.line.size >= settings.batch_size or self._loop.time() >= self.last_cut + settings.linger
 
     def _start(self) -> None:
         self.called = False

@@ -44,6 +44,11 @@ class Breaker:
         self._failures = 0
         self._pause = 0.0
 
+    @property
+    def is_clean(self) -> bool:
+        """Whether it is closed and no failure counts against the vendor."""
+        return self.state is BreakerState.CLOSED and not (self._failures or self._contents or self._together)
+
     def is_open(self, now: float) -> bool:
         """Whether nothing may be sent now."""
         return self.state is not BreakerState.CLOSED and not self.may_probe(now)

@@ -76,7 +76,16 @@ class Gate:
         self._quotas = Quotas(day_offset)
         self._pause_until = -math.inf
         self._usual_seconds = 0.0  # that an answer takes: a moving average
+        self.seconds_needed = 0.0
+        """Seconds that a push must have left to be sent now: 1.5 times what an answer usually takes.
+
+        Without this, pushes would be sent in an overload just before their deadlines, delay others and get no answer in
+        time.
+        """
         self._reported_rate: float | None = None  # the last one that observers got, while the rate recovers
+        self.is_free = not (self._pushes.is_limited or self._requests.is_limited)
+        """Nothing delays a request or makes it smaller: there is no rate, no pause, and no failure counts against the
+        vendor. A plain attribute, because it is read for each request; False may be out of date, True is not."""
         self.may_refuse = False
         """Whether `obstacle` can give anything but None; a plain attribute, because it is read for every push."""
         self.budget = RetryBudget(now)
@@ -104,6 +113,8 @@ class Gate:
 
     def delay(self, now: float, *, urgent: bool = False) -> float:
         """Seconds until a request may be sent; infinity while a probe is under way, whose end decides."""
+        if self.is_free:
+            return 0.0
         if self._breaker.refusal is None and (delay := self._breaker.delay(now)) > 0:
             return delay
         loan = URGENT_LOAN if urgent else 0.0
@@ -119,6 +130,8 @@ class Gate:
 
     def next_size(self, now: float, size: int) -> int:
         """How many pushes the next request may carry, at most `size`."""
+        if self.is_free:
+            return size
         if self._breaker.may_probe(now) or self._breaker.is_in_doubt:
             return 1
         pushes = self._pushes.current(now)
@@ -128,24 +141,17 @@ class Gate:
 
     def admit(self, now: float, pushes: int) -> Permit:
         """Count a request with so many pushes that is sent now."""
+        self._pushes.spend(now, pushes)
+        self._requests.spend(now, 1)
+        if self.is_free:
+            return Permit(now, pushes, probe=False)
         probe = self._breaker.admit(now)
         if probe:
             self._report_breaker(now)
-        self._pushes.spend(now, pushes)
-        self._requests.spend(now, 1)
         reported = self._reported_rate
         if reported is not None and abs(self._pushes.current(now) - reported) > 0.1 * reported:
             self._report_rate(now)
         return Permit(now, pushes, probe)
-
-    @property
-    def seconds_needed(self) -> float:
-        """Seconds that a push must have left to be sent now: 1.5 times what an answer usually takes.
-
-        Without this, pushes would be sent in an overload just before their deadlines, delay others and get no answer in
-        time.
-        """
-        return 1.5 * self._usual_seconds
 
     # After a request
 
@@ -153,8 +159,14 @@ class Gate:
         """The vendor answered, with these outcomes. `quota`: the class of quota of the pushes."""
         permit.is_answered = True
         self._usual_seconds += (0.2 if self._usual_seconds else 1.0) * (now - permit.at - self._usual_seconds)
+        self.seconds_needed = 1.5 * self._usual_seconds
         rejected = Status.REJECTED  # enum members are looked up in Python
-        reasons = [outcome.reason for outcome in outcomes if outcome.status is rejected]
+        reasons: list[Reason | None] = []
+        for outcome in outcomes:
+            if outcome.status is rejected:
+                reasons.append(outcome.reason)
+        if self.is_free and not reasons:
+            return
         self._close_breaker(now)
         if reasons and 2 * reasons.count(Reason.RATE_LIMITED) > permit.pushes:  # of a few, it is about their phones
             self._slow_down(now, permit, 0.0)
@@ -163,12 +175,15 @@ class Gate:
             self._requests.went_well(permit.at)
         if reasons and Reason.QUOTA_EXCEEDED in reasons:
             self._use_up(now, quota, permit)
+        rates = (self._pushes, self._requests)
+        self.is_free = self._breaker.is_clean and self._pause_until <= now and not any(one.is_limited for one in rates)
 
     def failed(
         self, now: float, permit: Permit, error: Refused | NoVerdict, quota: str, content: int | None = None
     ) -> None:
         """The request was refused as a whole, or there was no verdict. `content`: as in `Breaker.refused`."""
         permit.is_answered = True
+        self.is_free = False
         if isinstance(error, NoVerdict) or error.reason is Reason.UNAVAILABLE:
             if self._breaker.failed(now, self._rng.random, error.detail or "unavailable", probe=permit.probe):
                 self._report_breaker(now)
@@ -184,12 +199,12 @@ class Gate:
         if error.reason is Reason.QUOTA_EXCEEDED:
             self._use_up(now, quota, permit)
 
-    def release(self, now: Callable[[], float], permit: Permit) -> None:
+    def release(self, now: float, permit: Permit) -> None:
         """The request has ended. Without `answered` or `failed` before, it was cut off or never sent, and a probe has
         shown nothing."""
         if permit.probe and not permit.is_answered:
             self._breaker.give_up()
-            self._report_breaker(now())
+            self._report_breaker(now)
 
     # What changes
 

@@ -60,6 +60,11 @@ class Rate:
         return min(rate, self._most)
 
     @property
+    def is_limited(self) -> bool:
+        """Whether there is a figure that limits it: the vendor's, or one that was lowered."""
+        return self._peak is not None or self._most < math.inf
+
+    @property
     def is_recovering(self) -> bool:
         """Whether it was lowered and is not yet back at the vendor's figure."""
         return self._peak is not None
@@ -70,11 +75,11 @@ class Rate:
 
     def spend(self, now: float, amount: float) -> None:
         """`amount` are sent now."""
-        self._count_from(now)
+        if int(now) != self._second:
+            self._count_from(now)
         self._count += amount
-        rate = self.current(now)
-        if rate < math.inf:
-            self._next = max(self._next, now) + amount / rate
+        if self._peak is not None or self._most < math.inf:
+            self._next = max(self._next, now) + amount / self.current(now)
 
     def slow_down(self, now: float, sent_at: float) -> bool:
         """The vendor said "too fast" to what was sent at `sent_at`.

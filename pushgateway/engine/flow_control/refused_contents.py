@@ -27,9 +27,8 @@ class RefusedContents:
 
     def __init__(self) -> None:
         self._known: OrderedDict[Hashable, tuple[int, float, Refused]] = OrderedDict()
-
-    def __bool__(self) -> bool:
-        return bool(self._known)
+        self.is_empty = True
+        """Whether nothing is known; a plain attribute, because it is read for each request."""
 
     def __contains__(self, content: Hashable) -> bool:
         return content in self._known
@@ -42,11 +41,13 @@ class RefusedContents:
         self._known[content] = count, now + CONTENT_PAUSE, refusal
         if len(self._known) > self.MOST:
             self._known.popitem(last=False)
+        self.is_empty = False
 
     def accepted(self, contents: Iterable[Hashable], now: float) -> None:
         """These were accepted, so an earlier refusal was about a phone."""
         while self._known and (first := next(iter(self._known.items())))[1][1] <= now:
             del self._known[first[0]]
+        self.is_empty = not self._known
         for content in contents:
             if (known := self._known.get(content)) is not None:
                 self._known[content] = self._PROVED_GOOD, *known[1:]

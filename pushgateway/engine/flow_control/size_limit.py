@@ -25,11 +25,8 @@ class SizeLimit:
         self._peak = 0.0  # the largest that was refused: once the limit is beyond it, there is none
         self._until = math.inf
         self._tried = False  # one request of twice the size was allowed
-
-    @property
-    def is_known(self) -> bool:
-        """Whether there is a limit."""
-        return self._most < math.inf
+        self.is_known = False
+        """Whether there is a limit; a plain attribute, because it is read for each request."""
 
     def refused(self, now: float, size: float) -> None:
         """A request of this size, with more than one push, was too large."""
@@ -37,6 +34,7 @@ class SizeLimit:
         self._most = min(self._most, size / 2)
         self._until = now + SIZE_PAUSE
         self._tried = False
+        self.is_known = True
 
     def current(self, now: float) -> float:
         """The largest size of the next request; infinity where nothing is known."""
@@ -51,4 +49,5 @@ class SizeLimit:
         self._until = now + SIZE_PAUSE
         if self._most > self._peak:
             self._most, self._until, self._peak = math.inf, math.inf, 0.0
+            self.is_known = False
         return self._most

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from pushgateway.engine.flow_control.retry import last_word, repeat
 from pushgateway.engine.pushes.deadlines import Deadlines
-from pushgateway.engine.pushes.runs import Run, is_wanted, size_of
+from pushgateway.engine.pushes.runs import Run, is_wanted
 from pushgateway.model.outcome import Outcome
 from pushgateway.model.push import Push
 from pushgateway.model.reason import Reason, Status
@@ -60,7 +60,8 @@ class Completions:
 
     def add(self, runs: Sequence[Run]) -> None:
         """From now on these have a deadline."""
-        self.held += size_of(runs)
+        for run in runs:
+            self.held += run.size
         if self._deadlines.add(runs) < self._timer_at:
             self._set_timer()
 
@@ -106,12 +107,15 @@ class Completions:
     def accepted(self, runs: Sequence[Run], outcomes: Sequence[Outcome]) -> None:
         """The last word on all runs of one request: accepted, at the first attempt, and none is settled yet."""
         if self.traces is not None and (trace := runs[0].trace) is not None:
-            begun = [run.begun for run in runs for _ in range(run.size)]
-            self.traces.all_accepted(outcomes, begun, trace)
+            if len(outcomes) == 1:
+                self.traces.ended(outcomes[0], runs[0].begun, trace)
+            else:
+                begun = [run.begun for run in runs for _ in range(run.size)]
+                self.traces.all_accepted(outcomes, begun, trace)
         start = 0
         for run in runs:
             end = start + run.size
-            self._settle(run, outcomes[start:end])
+            self._settle(run, outcomes if run.size == len(outcomes) else outcomes[start:end])
             start = end
         if self._emitter.is_observed:
             start = 0
@@ -151,16 +155,20 @@ class Completions:
 
     # Who is still to be sent
 
-    def still_wanted(self, runs: Iterable[Run], now: float, needed: float = 0.0) -> list[Run]:
-        """Those that are not taken back and not too late: `needed` seconds must be left, or half of what they had."""
-        wanted: list[Run] = []
+    def in_time(self, runs: Iterable[Run], now: float, needed: float = 0.0) -> list[Run]:
+        """Those that are not too late: `needed` seconds must be left, or half of what they had. The others expire."""
+        early: list[Run] = []
         for run in runs:
             left = run.deadline - now
             if left <= needed and (left <= 0 or 2 * left <= run.deadline - run.begun):
                 self._expire(run)
-            elif is_wanted(run):
-                wanted.append(run)
-        return wanted
+            else:
+                early.append(run)
+        return early
+
+    def still_wanted(self, runs: Iterable[Run], now: float) -> list[Run]:
+        """Those that are not too late and not taken back."""
+        return [run for run in self.in_time(runs, now) if is_wanted(run)]
 
     # Deadlines
 

@@ -102,7 +102,7 @@ class Line:
         count = 0
         for groups in self.groups if self.size else ():
             for part, group in groups.items():
-                count += -(-group.size // (size if part is None else _most(part, size)))
+                count += -(-group.size // (min(size, part.limit) if isinstance(part, HalvedBatch) else size))
                 if count >= most:
                     return most
         return count
@@ -120,7 +120,8 @@ class Line:
         for groups in order:
             while groups:
                 part = next(iter(groups))
-                cut = _Cut(size if part is None else _most(part, size), batching.max_bytes, weigh)
+                most = min(size, part.limit) if isinstance(part, HalvedBatch) else size
+                cut = _Cut(most, batching.max_bytes, weigh)
                 try:
                     cut.fill(self, groups, part)
                     for others in order:
@@ -186,11 +187,6 @@ class Queue:
     def clear(self) -> list[Run]:
         """Take out everything."""
         return [run for line in self._lines.values() for run in line.clear()]
-
-
-def _most(part: Hashable, size: int) -> int:
-    """How many pushes of a part go into one request."""
-    return min(size, part.limit) if isinstance(part, HalvedBatch) else size
 
 
 class _Cut:

@@ -1,7 +1,7 @@
 """What the end of an exchange means for each push of its batch.
 
-Law of this file: pure. One outcome for each push, in order, whatever a plug-in returned or raised; nobody gets an
-outcome that was made for another.
+Pure. One outcome for each push, in order, whatever a plug-in returned or raised; no push gets an outcome that was made
+for another. Used by `Delivery`, `Endpoint` and broadcasts.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from pushgateway.model.reason import Reason
 from pushgateway.vendor.refusals import AccessExpired, ClockSkew, ExchangeError, NoVerdict, Refused
 
 
-def checked(pushes: Sequence[Push], outcomes: Sequence[Outcome]) -> Sequence[Outcome]:
+def checked(batch: Batch, outcomes: Sequence[Outcome]) -> Sequence[Outcome]:
     """The plug-in's outcomes, if they are one for each push in order. Raises `TypeError` otherwise."""
-    if len(outcomes) != len(pushes):
+    if len(outcomes) != len(batch):
         raise TypeError("not one outcome for each push")
-    if not _are_made_for(Batch.of(pushes), outcomes):
+    if not _are_made_for(batch, outcomes):
         raise TypeError("an outcome of another push")
     return outcomes
 
@@ -84,6 +84,12 @@ def _silent(push: Push, silence: NoVerdict) -> Outcome:
 
 
 def _are_made_for(batch: Batch, outcomes: Sequence[Outcome]) -> bool:
+    if len(outcomes) == 1 and type(outcome := outcomes[0]) is Outcome:
+        return (
+            outcome.push_token == batch.push_tokens[0]
+            and outcome.dedupe_id == batch.dedupe_ids[0]
+            and outcome.context is batch.contexts[0]
+        )
     if set(map(type, outcomes)) != {Outcome}:
         return all(map(_made_for, batch, outcomes))
     return (

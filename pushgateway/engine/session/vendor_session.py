@@ -12,7 +12,7 @@ import functools
 import hashlib
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
-from typing import Any
+from typing import Generic, TypeAlias
 from urllib.parse import urlsplit
 
 import attrs
@@ -277,13 +277,14 @@ class VendorSession:
         requests = checkpoints = 0
         request: Request | None = None
         reply: Response | NoVerdict | None = None
+        is_open = False
         try:
             while checkpoints <= MAX_CHECKPOINTS:
-                if ask.pushes < HEAVY:
-                    request = _step(exchange, None if request is None else reply)
-                else:
-                    async with self.fair_turn:
-                        request = _step(exchange, None if request is None else reply)
+                is_open, last = False, None if request is None else reply  # if this step raises, the exchange has ended
+                step = _step(exchange, last) if ask.pushes < HEAVY else await self._step_in_turn(exchange, last)
+                if isinstance(step, _Result):
+                    return step.value
+                is_open, request = True, step
                 if request is None:
                     checkpoints += 1
                     await asyncio.sleep(0)
@@ -304,14 +305,15 @@ class VendorSession:
                         self._report(ask, loop.time() - begun, reply)
             raise RuntimeError("an exchange with too many requests or yields")
         except ClockSkew as skew:
-            if isinstance(reply, Response) and reply.date is not None and reply.received_at is not None:
-                skew.offset = reply.date - reply.received_at
+            skew.offset = _offset(reply) if isinstance(reply, Response) else skew.offset
             raise
-        except StopIteration as done:
-            result: T = done.value
-            return result
         finally:
-            guarded(exchange.close)
+            if is_open:
+                guarded(exchange.close)
+
+    async def _step_in_turn(self, exchange: Exchange[T], reply: Response | NoVerdict | None) -> _Step[T]:
+        async with self.fair_turn:
+            return _step(exchange, reply)
 
     def _finished(self, request: Request, access: AccessToken | None, ask: Ask) -> Request:
         """What an exchange yielded, checked and with the access token in it."""
@@ -356,13 +358,33 @@ class VendorSession:
         return await self.run(begin(), await self.renewed(ask.region), ask)
 
 
-def _step(exchange: Exchange[Any], reply: Response | NoVerdict | None) -> Request | None:
-    """The next request of an exchange, given the reply to the one before; None at the beginning and after a
-    checkpoint. Raises what the plug-in raises, as `guarded` does, and `StopIteration` with its result at its end."""
+def _offset(reply: Response) -> float | None:
+    """Seconds that the vendor's clock is ahead of ours, by this reply; None where it does not say."""
+    return None if reply.date is None or reply.received_at is None else reply.date - reply.received_at
+
+
+class _Result(Generic[T]):
+    """What an exchange returned."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: T) -> None:
+        self.value = value
+
+
+_Step: TypeAlias = Request | _Result[T] | None
+"""What an exchange does next: a request, its end, or a checkpoint."""
+
+
+def _step(exchange: Exchange[T], reply: Response | NoVerdict | None) -> _Step[T]:
+    """The next step of an exchange, given the reply to its last request; None at the beginning and after a checkpoint.
+    Raises what the plug-in raises, as `guarded` does."""
     try:
         if isinstance(reply, NoVerdict):
             return exchange.throw(reply)
         return next(exchange) if reply is None else exchange.send(reply)
+    except StopIteration as done:
+        return _Result(done.value)
     except Exception:
         raise
     except BaseException as odd:
