@@ -109,7 +109,7 @@ class Outcome(_Draft):
         cls, pushes: Sequence[Push], message_ids: Sequence[str | None], truncated: Sequence[tuple[str, ...]]
     ) -> list[Outcome]:
         """`accepted` for each of these pushes, in their order, at half the cost."""
-        batch = Batch.of(pushes)
+        batch = pushes if type(pushes) is Batch else Batch.of(pushes)
         columns = (batch.push_tokens, batch.dedupe_ids, batch.contexts, message_ids, truncated)
         outcomes = []
         for push_token, dedupe_id, context, message_id, cut in zip(*columns, strict=True):

@@ -79,17 +79,19 @@ def decode_login(response: Response, lifetime: float, longest: int) -> AccessTok
     )
 
 
-def decode_unicast(response: Response, push: Push, truncated: tuple[str, ...]) -> Outcome:
-    """The outcome of the only push of a request; `truncated` names the fields that were cut."""
+def decode_unicast(
+    response: Response, pushes: Sequence[Push], truncated: Sequence[tuple[str, ...]]
+) -> Sequence[Outcome]:
+    """The outcome of the only push of a request; `truncated`: for each push, the names of the fields that were cut."""
     reply = CODES.read(response)
     if reply.code != "0":
-        return CODES.only_push_refused(push, reply, response, truncated)
+        return [CODES.only_push_refused(pushes[0], reply, response, truncated[0])]
     data = _data(reply.body)
     # Nearly always there is a messageId and nothing else.
     is_usual = type(data) is dict and len(data) == 1 and "messageId" in data
     if not is_usual or response.content.count(b'"data"') != 1:
-        _check_target(response, data, push.push_token.token)
-    return Outcome.accepted(push, first_identifier(data, _MESSAGE_IDS), truncated=truncated)
+        _check_target(response, data, pushes[0].push_token.token)
+    return Outcome.all_accepted(pushes, [first_identifier(data, _MESSAGE_IDS)], truncated)
 
 
 def decode_batch(

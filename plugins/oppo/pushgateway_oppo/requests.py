@@ -77,10 +77,10 @@ def encode_batch(
     `intents`: the certificate's; None: as the rules have them. `tails`: the certificate's cache of quoted fields, kept
     from batch to batch.
     """
-    batch = Batch.of(pushes)
+    batch = pushes if type(pushes) is Batch else Batch.of(pushes)
     fragments = Fragments(batch, dialect, intents, {} if tails is None else tails)
-    plain = _plain_addresses(batch, fragments.frame.longest)
-    if len(batch.tokens) < _FEW or plain is None or batch.callbacks is not None or not all(batch.dedupe_ids):
+    plain = None if len(batch.tokens) < _FEW else _plain_addresses(batch, fragments.frame.longest)
+    if plain is None or batch.callbacks is not None or not all(batch.dedupe_ids):
         return (yield from _encode_each(batch, fragments, plain))
     fragment = fragments.find(batch.notifications[0]) if fragments.are_shared else None
     if fragment is None or fragments.are_distinct or isinstance(fragment, Refused):
@@ -149,14 +149,17 @@ def _encode_each(batch: Batch, fragments: Fragments, plain: Addresses | None) ->
             yield
         fragment = fragments.find(note)
         fragments.effort += plain is None
-        address = _address(batch[place], frame.longest) if plain is None else (plain[0][place], plain[1][place])
-        if isinstance(address, Outcome):
-            settled[place] = address
+        if plain is None:
+            token, dedupe_id = _quoted(batch.tokens[place]), _quoted(batch.dedupe_ids[place])
+            refusal = token_refusal(batch.tokens[place], frame.longest)
+        else:
+            token, dedupe_id, refusal = plain[0][place], plain[1][place], None
+        if refusal is not None:
+            settled[place] = Outcome.not_sent(batch[place], *refusal)
         elif isinstance(fragment, Refused):
             settled[place] = Outcome.not_sent(batch[place], fragment.reason, fragment.detail)
         else:
             opening, *rest, cut = fragment
-            token, dedupe_id = address
             callback = None if callbacks is None else callbacks[place]
             back = () if callback is None else _callback(note, callback)
             message_id = (MESSAGE_ID, dedupe_id, TARGET_END) if dedupe_id else ()
@@ -211,8 +214,12 @@ def _different(
     return chain.from_iterable(zip(begins, tokens, *middles, heads, texts, tails, repeat(END), strict=False))
 
 
-Address: TypeAlias = tuple[bytes, bytes]
-"""Token and dedupe id, quoted."""
+def _quoted(text: str) -> bytes:
+    """A token or a dedupe id as it stands inside a JSON string, quoted for a form."""
+    # A subclass of str (such as an Enum) may encode as something else, so only a plain str is taken as it is.
+    return text.encode() if type(text) is str and PLAIN.fullmatch(text) else quote_inner(clean(text))
+
+
 Addresses: TypeAlias = tuple[list[bytes], list[bytes]]
 """All tokens and all dedupe ids of a batch, in its order."""
 
@@ -244,13 +251,6 @@ def _plain_addresses(batch: Batch, longest: int) -> Addresses | None:
     return quoted[:count], quoted[count:]
 
 
-def _address(push: Push, longest: int) -> Address | Outcome:
-    token = push.push_token.token
-    if (refusal := token_refusal(token, longest)) is not None:
-        return Outcome.not_sent(push, *refusal)
-    return quote_inner(token), quote_inner(clean(push.dedupe_id))
-
-
 def _callback(note: Notification, callback: CallBack) -> tuple[bytes, ...]:
     """The fields of `Push.callback`; none if the notification itself names a URL or a parameter for receipts."""
     own = note.overrides.get(BRAND, {}) if note.overrides else {}
@@ -274,8 +274,8 @@ def encode_unicast(encoded: Encoded, dialect: Dialect) -> tuple[str, bytes]:
     content = encoded.body.getvalue()
     if len(encoded.places) > 1:
         return dialect.operations["unicast_batch"].path, content
-    call = dialect.operations["unicast"]
-    return call.path, call.body.encode("ascii") + b"=" + content[len(frame_of(dialect).opening) :]
+    frame = frame_of(dialect)
+    return dialect.operations["unicast"].path, frame.opening_of_one + content[len(frame.opening) :]
 
 
 def encode_save(content: Content) -> bytes:

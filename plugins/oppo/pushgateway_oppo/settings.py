@@ -6,6 +6,7 @@ Pure; one instance is one certificate. A wrong setting raises an error that name
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Final
@@ -109,7 +110,7 @@ class Settings(Vendor):
     template_parameters: str = attrs.field(default="object", validator=_one_of("object", "text"))
     """How the parameters of a private template are sent: most clients send an object, one sends its JSON text."""
 
-    @property
+    @functools.cached_property
     def _rules(self) -> Dialect:
         """The facts of this certificate's dialect."""
         return RULES.dialects[self.dialect]
@@ -142,6 +143,14 @@ class Settings(Vendor):
 
     def url_of(self, host: str, region: str, path: str) -> str:
         """The URL of a call: at the host that the rules call `host`, or for "" at the host of the region."""
-        key = host or region
-        own = self.own_host(key)
-        return (self._rules.hosts[key].url if own is None else own).rstrip("/") + path
+        url = self._urls.get((host, region, path))
+        if url is None:
+            key = host or region
+            own = self.own_host(key)
+            url = (self._rules.hosts[key].url if own is None else own).rstrip("/") + path
+            self._urls[host, region, path] = url
+        return url
+
+    @functools.cached_property
+    def _urls(self) -> dict[tuple[str, str, str], str]:
+        return {}

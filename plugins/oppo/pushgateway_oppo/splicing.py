@@ -50,7 +50,9 @@ class Frame:
 
     plan: Plan
     opening: bytes
-    """The start of the form, up to the first message."""
+    """The start of the form of a batch, up to the first message."""
+    opening_of_one: bytes
+    """The start of the form of one push, up to its message."""
     target: bytes
     """The start of a message, up to its target."""
     next_target: bytes
@@ -68,9 +70,10 @@ def frame_of(dialect: Dialect) -> Frame:
     frame = _frames.get(id(dialect))
     if frame is None:
         opening = dialect.operations["unicast_batch"].body.encode("ascii") + b"=%5B"
+        single = dialect.operations["unicast"].body.encode("ascii") + b"="
         target = form_quote(f'{{"target_type":{dialect.targets["tokens"].unicast},"target_value":"')
         longest = dialect.number("token_bytes")
-        frame = _frames[id(dialect)] = Frame(make_plan(dialect), opening, target, _COMMA + target, longest)
+        frame = _frames[id(dialect)] = Frame(make_plan(dialect), opening, single, target, _COMMA + target, longest)
     return frame
 
 

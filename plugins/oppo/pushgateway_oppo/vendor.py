@@ -187,7 +187,7 @@ class Oppo(Operations):
         try:
             response = yield self._request(self.region(encoded.sent.tokens[0]), path, content)
             if len(encoded.places) == 1:
-                verdicts = [decode_unicast(response, encoded.sent[0], encoded.truncated[0])]
+                verdicts = decode_unicast(response, encoded.sent, encoded.truncated)
             else:
                 verdicts = yield from decode_batch(response, encoded.sent, encoded.truncated)
         except (Refused, NoVerdict) as failed:

@@ -178,7 +178,7 @@ def test_two_equal_verdicts_are_one_verdict() -> None:
 def test_a_unicast_reply_that_contradicts_itself_is_no_verdict(body: str) -> None:
     """Code 0 with another registration id or with a failure: it is unknown whether this phone got the push."""
     with pytest.raises(NoVerdict):
-        decode_unicast(reply(f'{{"code":0,{body}}}'.encode()), PUSHES[0], ())
+        decode_unicast(reply(f'{{"code":0,{body}}}'.encode()), PUSHES[:1], [()])[0]
 
 
 @pytest.mark.parametrize(
@@ -195,7 +195,7 @@ def test_a_unicast_reply_that_contradicts_itself_is_no_verdict(body: str) -> Non
 )
 def test_extra_fields_in_a_unicast_reply_are_accepted(data: object) -> None:
     """Fields that do not contradict the code are ignored."""
-    assert decode_unicast(reply({"code": 0, "data": data}), PUSHES[0], ()).status is Status.ACCEPTED
+    assert decode_unicast(reply({"code": 0, "data": data}), PUSHES[:1], [()])[0].status is Status.ACCEPTED
 
 
 @pytest.mark.parametrize("where", ["beside", "within"])

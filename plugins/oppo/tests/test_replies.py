@@ -64,7 +64,7 @@ def test_unicast_samples(samples: Path, name: str) -> None:
     """The outcome is accepted, with OPPO's message id."""
     content = (samples / name).read_bytes()
 
-    outcome = decode_unicast(reply(content), PUSHES[0], ("body",))
+    outcome = decode_unicast(reply(content), PUSHES[:1], [("body",)])[0]
 
     assert outcome.ok
     assert outcome.message_id == json.loads(content)["data"]["messageId"]
@@ -74,7 +74,7 @@ def test_unicast_samples(samples: Path, name: str) -> None:
 
 def test_bad_target_sample(samples: Path) -> None:
     """V1.3 prints 1000 in a sample and 10000 in its table: both mean that the token is dead."""
-    outcome = decode_unicast(reply((samples / "unicast_bad_target.reply.json").read_bytes()), PUSHES[0], ())
+    outcome = decode_unicast(reply((samples / "unicast_bad_target.reply.json").read_bytes()), PUSHES[:1], [()])[0]
 
     assert (outcome.status, outcome.reason, outcome.vendor_code) == (Status.REJECTED, Reason.UNREGISTERED, "1000")
     assert outcome.vendor_message == "registration_id 非法或无效"
@@ -313,7 +313,7 @@ def test_unreadable_codes_are_no_verdict(code: object) -> None:
 )
 def test_message_ids_of_any_kind(given_id: object, kept: str | None) -> None:
     """A push is accepted with a message id, without one, or with an unusable one."""
-    outcome = decode_unicast(reply({"code": 0, "data": {"messageId": given_id}}), PUSHES[0], ())
+    outcome = decode_unicast(reply({"code": 0, "data": {"messageId": given_id}}), PUSHES[:1], [()])[0]
 
     assert outcome.ok
     assert outcome.message_id == kept
@@ -321,12 +321,12 @@ def test_message_ids_of_any_kind(given_id: object, kept: str | None) -> None:
 
 def test_value_in_place_of_data() -> None:
     """Two tables of V1.3 call the field `value`."""
-    assert decode_unicast(reply({"code": 0, "value": {"messageId": "m"}}), PUSHES[0], ()).message_id == "m"
+    assert decode_unicast(reply({"code": 0, "value": {"messageId": "m"}}), PUSHES[:1], [()])[0].message_id == "m"
 
 
 def test_a_long_message_is_shortened() -> None:
     """OPPO's sentence is kept, up to a limit."""
-    outcome = decode_unicast(reply({"code": 10000, "message": "x" * 5000}), PUSHES[0], ())
+    outcome = decode_unicast(reply({"code": 10000, "message": "x" * 5000}), PUSHES[:1], [()])[0]
 
     assert outcome.vendor_message is not None
     assert len(outcome.vendor_message) == 200

@@ -81,7 +81,10 @@ def short(message: object) -> str | None:
 def data_of(body: Mapping[str, Any], names: Iterable[str]) -> Any:
     """The value of the first of these names in a reply that is not null. A text that is JSON is decoded; any other text
     is returned as it is."""
-    data = next((body[name] for name in names if body.get(name) is not None), None)
+    data = None
+    for name in names:
+        if (data := body.get(name)) is not None:
+            break
     if isinstance(data, str):
         try:
             return json.loads(data)

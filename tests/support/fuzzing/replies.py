@@ -269,7 +269,7 @@ def unicast(chance: random.Random) -> None:
     """`decode_unicast`."""
     response = reply(chance, _unicast)
 
-    read = verdict(lambda: decode_unicast(response, PUSHES[2], CUTS[2]))
+    read = verdict(lambda: decode_unicast(response, PUSHES[2:3], CUTS[2:3])[0])
 
     if isinstance(read, Outcome):
         check_outcome(read, PUSHES[2], CUTS[2])

@@ -39,7 +39,7 @@ def everything(response: Response) -> list[object]:
     results: list[object] = []
     for read in (
         lambda: decode_login(response, 86_400.0, 4096),
-        lambda: decode_unicast(response, PUSHES[0], ()),
+        lambda: decode_unicast(response, PUSHES[:1], [()])[0],
         lambda: result(decode_batch(response, PUSHES, CUTS)),
         lambda: decode_saved(response),
         lambda: decode_broadcast(response, tokens, "saved", TOKENS),
