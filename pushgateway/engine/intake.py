@@ -63,11 +63,21 @@ class Intake:
         lane.arrived += 1
         priority = _NORMAL if notification.intent is None else notification.intent.priority
         run = lane.open_run
-        if run is None or lane.open_manner is not priority:
-            now = self._now()
-            run = Run.open(sink, self._ids.make_each, priority, begun=now, deadline=now + self._timeout)
-            lane.arrive(run, priority if lane.gathers else None)
-        run.append(push_token, notification, place)
+        if run is not None and lane.open_manner is priority:
+            run.append(push_token, notification, place)
+            return
+        now = self._now()
+        run = Run(
+            [push_token],
+            [notification],
+            [place],
+            sink,
+            self._ids.make_each,
+            priority=priority,
+            begun=now,
+            deadline=now + self._timeout,
+        )
+        lane.arrive(run, priority if lane.gathers else None)
 
     def take_one(self, push: Push, sink: Sink[P], place: P) -> None:
         """Send a push on its way that has its id already."""

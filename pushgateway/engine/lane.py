@@ -200,8 +200,8 @@ class Lane:
 
     def _line_up(self, run: Run, part: Hashable) -> None:
         """Put the pushes of a run into the queue, together as far as they may share a request."""
-        alone = not run.coalesce or self.settings.linger <= 0
-        if run.size > 1 and (alone or not self.gathers):
+        alone = not run.coalesce and self.gathers
+        if run.size > 1 and alone:
             for one in run.apart():
                 self._line_up(one, part)
             return
@@ -224,7 +224,8 @@ class Lane:
                 refused.append((one, refusal))
                 continue
             one.region, one.quota = region, quota
-            endpoint.line.add(one, one if alone else own)
+            # Where no pushes share a request, all of them are one group, in the order in which they came.
+            endpoint.line.add(one, one if alone else own if self.gathers else None)
             endpoint.called(one, alone=alone)
         for one, refusal in refused:  # last: whoever is told of it may change everything
             self.completions.refused(one, refusal)
@@ -237,7 +238,8 @@ class Lane:
             for region in {region for region, _, _ in route}:
                 self.endpoint(region)
             return [(one, of_it) for one, of_it, _ in run.grouped(route)]
-        self.endpoint(route[0])
+        if route[0] not in self._endpoints:
+            self.endpoint(route[0])
         return ((route, run),)
 
     # What comes back

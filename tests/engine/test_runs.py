@@ -54,7 +54,7 @@ def fresh(count: int, kind: str) -> Run:
     ids = Numbered().make_each
     if kind == "each":
         return Run.of(pushes, range(count), Caller(), begun=0.0, deadline=60.0, make_ids=ids)
-    run = Run.open(Caller(), ids, Priority.NORMAL, begun=0.0, deadline=60.0)
+    run = Run([], [], [], Caller(), ids, priority=Priority.NORMAL, begun=0.0, deadline=60.0)
     for place, one in enumerate(pushes):
         run.append(one.push_token, one.notification, place)
     return run
@@ -197,7 +197,7 @@ def test_an_id_is_made_late_and_once() -> None:
         calls.append(len(columns[0]))
         return ids.make_each(*columns)
 
-    run = Run.open(Caller(), counted, Priority.NORMAL, begun=0.0, deadline=60.0)
+    run = Run([], [], [], Caller(), counted, priority=Priority.NORMAL, begun=0.0, deadline=60.0)
     for place in range(5):
         run.append(PushToken(1, f"t{place}"), NOTES[0], place)
     first = run.split(2)
@@ -338,7 +338,7 @@ def test_ids_are_the_same_for_a_run_and_for_single_pushes() -> None:
     """An id is derived from the host's id where there is one, otherwise it is new, for a run as for each push alone."""
     notes = [Notification("t", "b", dedupe_id="message"), Notification("t", "b")]
     tokens = [PushToken(1, "a"), PushToken(1, "b")]
-    run = Run.open(Caller(), Ids(random.Random(1)).make_each, Priority.NORMAL, begun=0.0, deadline=60.0)
+    run = Run([], [], [], Caller(), Ids(random.Random(1)).make_each, priority=Priority.NORMAL, begun=0.0, deadline=60.0)
     for place in range(2):
         run.append(tokens[place], notes[place], place)
     single = Ids(random.Random(1))

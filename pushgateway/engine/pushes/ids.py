@@ -44,6 +44,8 @@ class Ids:
         pushes: Sequence[Push] | None = None,
     ) -> list[str]:
         """The same for each that goes to one of these phones; those that the pushes have stay theirs."""
+        if pushes is None and len(push_tokens) == 1:
+            return [self.make(push_tokens[0], notifications[0])]
         own = [""] * len(push_tokens) if pushes is None else [push.dedupe_id for push in pushes]
         if any(own) or any(map(_DEDUPE_ID, notifications)):
             each = zip(own, push_tokens, notifications, strict=True)

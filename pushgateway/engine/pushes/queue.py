@@ -121,6 +121,10 @@ class Line:
             while groups:
                 part = next(iter(groups))
                 most = min(size, part.limit) if isinstance(part, HalvedBatch) else size
+                if most == 1:
+                    if (run := self._cut_one(groups, part)) is not None:
+                        return [run], part
+                    continue
                 cut = _Cut(most, batching.max_bytes, weigh)
                 try:
                     cut.fill(self, groups, part)
@@ -133,6 +137,29 @@ class Line:
                 if cut.taken:
                     return cut.taken, part
         return [], None
+
+    def _cut_one(self, groups: _Groups, part: Hashable) -> Run | None:
+        """One push from a group that is sent alone, so it is neither compared nor weighed with others: the vendor
+        judges what it weighs. None: nothing of the group is wanted any more."""
+        group = groups[part]
+        runs, found = group.runs, None
+        while runs and found is None:
+            run = runs.popleft()
+            group.size -= run.size
+            self.size -= run.size
+            if run.settled or (run.is_abandoned and not is_wanted(run)):
+                continue
+            found = run
+            if run.size > 1:
+                found = run.split(1)
+                runs.appendleft(run)
+                group.size += run.size
+                self.size += run.size
+        if runs:
+            groups.move_to_end(part)  # the other groups come first now
+        else:
+            del groups[part]
+        return found
 
     def purge(self) -> None:
         """Let go of those that have their outcome."""

@@ -97,12 +97,6 @@ class Run:
         self.trace: BatchTrace | None = None  # of its last request, where there are traces
 
     @classmethod
-    def open(cls, sink: Sink[Any], make_ids: MakeIds, priority: Priority, *, begun: float, deadline: float) -> Run:
-        """An empty run, to be filled with `append` as long as the turn of the loop lasts. All but push token,
-        notification and place is as by default."""
-        return cls([], [], [], sink, make_ids, priority=priority, begun=begun, deadline=deadline)
-
-    @classmethod
     def of(
         cls,
         pushes: Sequence[Push],
