@@ -23,7 +23,7 @@ from contenders import opened
 from pushgateway_oppo.sandbox import OppoSandbox
 from transports import MakeTransport, transports
 
-from pushgateway import Audience, Certificate, Gateway, Outcome, Push
+from pushgateway import Audience, BroadcastOutcome, Certificate, Gateway, Outcome, Push
 
 MOST_CALLS, MOST_FILES = 120, 15
 """Limits of one warm send, core and plug-in together."""
@@ -32,8 +32,8 @@ QUIET = 0.05
 WARM = 3
 """Times that an operation is done before it is counted: afterwards connections, login and caches are there."""
 
-Operation: TypeAlias = Callable[[Gateway, Sequence[Push]], Awaitable[bool]]
-"""Does one operation with these pushes, and says whether all of it was accepted."""
+Operation: TypeAlias = Callable[[Gateway, Sequence[Push]], Awaitable[Sequence[Outcome | BroadcastOutcome]]]
+"""Does one operation with these pushes; returns its outcomes."""
 Function: TypeAlias = tuple[str, str]
 """Module and qualified name."""
 
@@ -106,30 +106,29 @@ class Count:
         return self.files["core"] + self.files["plug-in"]
 
 
-async def send(gateway: Gateway, pushes: Sequence[Push]) -> bool:
+async def send(gateway: Gateway, pushes: Sequence[Push]) -> Sequence[Outcome]:
     """One send with the gateway's usual options."""
-    return _accepted([await gateway.send(pushes[0].push_token, pushes[0].notification)])
+    return [await gateway.send(pushes[0].push_token, pushes[0].notification)]
 
 
-async def send_alone(gateway: Gateway, pushes: Sequence[Push]) -> bool:
+async def send_alone(gateway: Gateway, pushes: Sequence[Push]) -> Sequence[Outcome]:
     """One send that shares its request with no other, by its own option."""
-    return _accepted([await gateway.send(pushes[0].push_token, pushes[0].notification, coalesce=False)])
+    return [await gateway.send(pushes[0].push_token, pushes[0].notification, coalesce=False)]
 
 
-async def send_each(gateway: Gateway, pushes: Sequence[Push]) -> bool:
+async def send_each(gateway: Gateway, pushes: Sequence[Push]) -> Sequence[Outcome]:
     """Different notifications in one call."""
-    return _accepted(await gateway.send_each(pushes))
+    return await gateway.send_each(pushes)
 
 
-async def multicast(gateway: Gateway, pushes: Sequence[Push]) -> bool:
+async def multicast(gateway: Gateway, pushes: Sequence[Push]) -> Sequence[Outcome]:
     """One notification for many phones."""
-    return _accepted(await gateway.multicast([push.push_token for push in pushes], pushes[0].notification))
+    return await gateway.multicast([push.push_token for push in pushes], pushes[0].notification)
 
 
-async def broadcast(gateway: Gateway, pushes: Sequence[Push]) -> bool:
+async def broadcast(gateway: Gateway, pushes: Sequence[Push]) -> Sequence[BroadcastOutcome]:
     """One notification for all phones of a certificate: it is saved, then broadcast."""
-    outcome = await gateway.broadcast(CERTIFICATE_ID, pushes[0].notification, Audience.everyone())
-    return outcome.ok
+    return [await gateway.broadcast(CERTIFICATE_ID, pushes[0].notification, Audience.everyone())]
 
 
 CASES = {
@@ -142,10 +141,6 @@ CASES = {
 }
 
 
-def _accepted(outcomes: Sequence[Outcome]) -> bool:
-    return all(outcome.ok for outcome in outcomes)
-
-
 def count_calls(
     case: Case, pushes: Sequence[Push], settings: Mapping[str, Any], make: MakeTransport, rounds: int
 ) -> Count:
@@ -153,9 +148,9 @@ def count_calls(
 
     async def once(gateway: Gateway) -> Count:
         with CallCounter() as counter:
-            is_accepted = await case.operation(gateway, pushes)
+            outcomes = await case.operation(gateway, pushes)
             await asyncio.sleep(QUIET)
-        if not is_accepted:
+        if not all(outcome.ok for outcome in outcomes):
             raise RuntimeError("not everything was accepted")
         return Count.of(counter.counts)
 

@@ -43,7 +43,7 @@ class Delivery(Ask):
     """
 
     __slots__ = (
-        *("_completions", "_gate", "_loop", "_over", "_permit", "_quota", "_release"),
+        *("_completions", "_gate", "_loop", "_permit", "_quota", "_release"),
         *("part", "runs", "session", "trace"),
     )
 
@@ -57,11 +57,9 @@ class Delivery(Ask):
         session: VendorSession,
         completions: Completions,
         release: Callable[[], None],
-        over: Callable[[], None],
     ) -> None:
         """`runs`: of one endpoint and quota. `permit`: what `gate` gave for them. `part`: of the queue, from which they
-        were cut. `release` gives back the build lock: once, when the first request stands ready or at the end. `over`
-        is called at the end."""
+        were cut. `release` gives back the build lock: once, when the first request stands ready or at the end."""
         first = runs[0]
         super().__init__("push", first.region, permit.pushes)
         self.runs = runs
@@ -73,7 +71,6 @@ class Delivery(Ask):
         self._gate = gate
         self._completions = completions
         self._release: Callable[[], None] | None = release
-        self._over = over
         self._quota = first.quota
         self._loop = asyncio.get_running_loop()
 
@@ -149,4 +146,3 @@ class Delivery(Ask):
             self.built()
         if self._permit.probe:
             self._gate.release(self._loop.time(), self._permit)
-        self._over()

@@ -81,8 +81,7 @@ class Endpoint:
 
     async def send_next(self) -> None:
         """Wait until something may leave, cut a batch at the last moment, and see it through to its end."""
-        if self.settings.renewal is not None:
-            self.settings.catch_up()
+        self.settings.catch_up()
         session = self.settings.session
         failure: Refused | NoVerdict | None = None
         access = self._usable_access(session)
@@ -119,6 +118,8 @@ class Endpoint:
             raise
         finally:
             delivery.over()
+            if self._alarm is not None:
+                self.wake()
 
     def called(self, run: Run, *, alone: bool) -> None:
         """A run came into its line; one that is `alone` in its request, or in haste, waits for no others."""
@@ -195,7 +196,8 @@ class Endpoint:
 
     def _cut(self, session: VendorSession, access: AccessToken | None) -> Delivery | None:
         """The next batch with a permit to leave; None where there is none, because its pushes were answered here."""
-        self.settings.catch_up()
+        if self.settings.renewal is not None:
+            self.settings.catch_up()
         if session is not self.settings.session:
             return None  # replaced meanwhile: begin anew with the new settings
         settings, gate, completions, now = self.settings, self.gate, self._completions, self._loop.time()
@@ -244,7 +246,6 @@ class Endpoint:
             session=session,
             completions=self._completions,
             release=self._build_lock.give_back,
-            over=self.wake,
         )
 
     def _batching(self, now: float) -> Batching:

@@ -20,7 +20,7 @@ from pushgateway.vendor.refusals import AccessExpired, ClockSkew, ExchangeError,
 
 def checked(batch: Batch, outcomes: Sequence[Outcome]) -> Sequence[Outcome]:
     """The plug-in's outcomes, if they are one for each push in order. Raises `TypeError` otherwise."""
-    if len(outcomes) != len(batch):
+    if len(outcomes) != len(batch.tokens):
         raise TypeError("not one outcome for each push")
     if not _are_made_for(batch, outcomes):
         raise TypeError("an outcome of another push")
@@ -86,7 +86,7 @@ def _silent(push: Push, silence: NoVerdict) -> Outcome:
 def _are_made_for(batch: Batch, outcomes: Sequence[Outcome]) -> bool:
     if len(outcomes) == 1 and type(outcome := outcomes[0]) is Outcome:
         return (
-            outcome.push_token == batch.push_tokens[0]
+            (outcome.push_token is batch.push_tokens[0] or outcome.push_token == batch.push_tokens[0])
             and outcome.dedupe_id == batch.dedupe_ids[0]
             and outcome.context is batch.contexts[0]
         )
