@@ -77,7 +77,7 @@ class Intake:
             begun=now,
             deadline=now + self._timeout,
         )
-        lane.arrive(run, priority if lane.gathers else None)
+        lane.arrive(run, priority)
 
     def take_one(self, push: Push, sink: Sink[P], place: P) -> None:
         """Send a push on its way that has its id already."""
@@ -86,7 +86,7 @@ class Intake:
             sink.put((place,), (self.refused(push, *lane),))
             return
         lane.arrived += 1
-        manner = (push.timeout, push.priority) if push.coalesce and lane.gathers else None
+        manner = (push.timeout, push.priority) if push.coalesce else None
         if manner is not None and lane.open_run is not None and lane.open_manner == manner:
             lane.open_run.append(push.push_token, push.notification, place, push)
             return

@@ -18,7 +18,7 @@ from made_runs import Caller, places_of, run_of
 from pushgateway import Notification, Outcome, Priority, Push, PushToken
 from pushgateway.engine.pushes.deadlines import Deadlines
 from pushgateway.engine.pushes.ids import Ids
-from pushgateway.engine.pushes.queue import PIECE, Queue
+from pushgateway.engine.pushes.queue import WEIGHED, Queue
 from pushgateway.engine.pushes.runs import Run, is_wanted, joined, separate
 from pushgateway.engine.pushes.sinks import Many
 from pushgateway.testing.virtual_time import run_virtual
@@ -317,7 +317,7 @@ def test_pushes_that_do_not_fit_are_not_measured_again_and_again() -> None:
         sizes.append(sum(run.size for run in batch))
 
     assert sum(sizes) == 1000
-    assert len(weighed) <= 1000 + PIECE * len(sizes)
+    assert len(weighed) <= 1000 + WEIGHED * len(sizes)
 
 
 def test_a_list_takes_outcomes_in_any_order() -> None:

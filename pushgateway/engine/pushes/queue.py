@@ -21,7 +21,9 @@ from pushgateway.vendor.text import most_quoted
 
 SHARE = 8
 """Every so many batches begin with the lowest priority that waits: what is urgent goes first, and nobody starves."""
-PIECE = 256
+PIECE = 32
+"""Pushes that are split off a long run before they are cut one by one."""
+WEIGHED = 256
 """Pushes of a run that are weighed together."""
 
 
@@ -121,7 +123,7 @@ class Line:
             while groups:
                 part = next(iter(groups))
                 most = min(size, part.limit) if isinstance(part, HalvedBatch) else size
-                if most == 1:
+                if most == 1 or self.size == 1:
                     if (run := self._cut_one(groups, part)) is not None:
                         return [run], part
                     continue
@@ -149,12 +151,13 @@ class Line:
             self.size -= run.size
             if run.settled or (run.is_abandoned and not is_wanted(run)):
                 continue
-            found = run
-            if run.size > 1:
-                found = run.split(1)
+            while run.size > 1:  # first a piece of a long run, because to split is to copy the rest
+                found = run.split(PIECE if run.size > 2 * PIECE else 1)
                 runs.appendleft(run)
                 group.size += run.size
                 self.size += run.size
+                run = found
+            found = run
         if runs:
             groups.move_to_end(part)  # the other groups come first now
         else:
@@ -328,8 +331,8 @@ class _Cut:
             address = batch.tokens[0] + batch.dedupe_ids[0]
             load = weight + (6 * len(address) if address.isascii() else most_quoted(address))
             return (1, load) if load <= room else (0, 0)
-        for start in range(0, len(batch), PIECE):
-            piece = slice(start, start + PIECE)
+        for start in range(0, len(batch), WEIGHED):
+            piece = slice(start, start + WEIGHED)
             notes = batch.notifications[piece]
             for note in distinct(notes):
                 if id(note) not in weights:
