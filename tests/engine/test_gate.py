@@ -127,6 +127,46 @@ def test_the_time_a_push_needs_follows_from_earlier_replies() -> None:
     assert gate.seconds_needed == pytest.approx(3.0)
 
 
+# Where nothing limits, the gate is not asked
+
+
+def test_a_failure_is_remembered_where_nothing_limits() -> None:
+    """A gate without rates delays nothing until the vendor fails; then its breaker counts as everywhere."""
+    gate = made([])
+    assert gate.is_free
+
+    opened(gate)
+
+    assert not gate.is_free
+    assert gate.delay(1.1) > 0
+    assert gate.next_size(3600.0, 100) == 1  # a probe
+
+
+def test_rejections_are_counted_where_nothing_limits() -> None:
+    """Most of a batch is refused as too fast: from now on there is a rate."""
+    events: list[Event] = []
+    gate = made(events)
+
+    gate.answered(1.0, gate.admit(0.9, 2), [TOO_FAST, TOO_FAST], "")
+
+    assert any(isinstance(event, RateChanged) for event in events)
+    assert not gate.is_free
+    gate.admit(1.0, 10)
+    assert gate.delay(1.0) > 0
+
+
+def test_a_gate_is_free_again_after_an_answer() -> None:
+    """One failure and a good answer: nothing counts against the vendor any more. A rate always limits."""
+    gate, limited = made([]), made([], pushes=100.0)
+    gate.failed(1.0, gate.admit(0.0, 1), NoVerdict("cut"), "")
+    assert not gate.is_free
+
+    for one in (gate, limited):
+        one.answered(2.0, one.admit(1.5, 1), [TAKEN], "")
+
+    assert (gate.is_free, limited.is_free) == (True, False)
+
+
 # Parts of the gate
 
 

@@ -123,14 +123,14 @@ def test_pushes_with_options_of_their_own_keep_them() -> None:
 
 
 @pytest.mark.parametrize("size", [1, 2])
-def test_pushes_that_share_no_request_are_runs_of_one(size: int) -> None:
-    """Where a request holds one push, no run is formed that would have to be separated again."""
+def test_single_sends_of_one_moment_form_a_run(size: int) -> None:
+    """Also where a request holds one push: a waiting run takes less memory than its pushes, and the queue splits it."""
 
     def act(arrivals: Arrivals) -> None:
         for number in (0, 2):
             arrivals.usual(number)
 
-        assert [run.size for run in arrivals.take(100)] == [[2], [1, 1]][size == 1]
+        assert [run.size for run in arrivals.take(100)] == [2]
 
     at_intake(act, size=size)
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from made_runs import Caller, places_of, run_of
 
-from pushgateway.engine.pushes.queue import Queue
+from pushgateway.engine.pushes.queue import PIECE, Queue
 from pushgateway.engine.pushes.runs import Run, is_wanted
 from pushgateway.model.notification import Notification
 from pushgateway.model.push import Push, PushToken
@@ -290,3 +290,35 @@ def test_clearing_returns_every_push() -> None:
 
     assert everything == [0, 2, 1]
     assert (len(queue), queue.regions, queue.clear()) == (0, [], [])
+
+
+@pytest.mark.parametrize("count", [1, 2, PIECE, PIECE + 1, 2 * PIECE + 1, 1000])
+def test_a_run_is_cut_into_single_pushes(count: int) -> None:
+    """Where a request holds one push, a waiting run gives its pushes one by one, in order, without those whose callers
+    have left; what still waits is counted exactly."""
+    queue, sink = Queue(), Caller()
+    sink.gone = {3, count - 1} - {0}
+    queue.line("a").add(run_of([Push(PushToken(1, str(place)), NOTES[0]) for place in range(count)], sink=sink))
+
+    cut = []
+    while queue:
+        before = len(queue)
+        runs, _ = queue.line("a").cut(Batching(size=1), unweighed)
+        assert len(queue) < before
+        cut += runs
+
+    assert all(run.size == 1 for run in cut)
+    assert places_of(cut) == [place for place in range(count) if place not in sink.gone]
+
+
+def test_a_lone_push_is_not_weighed() -> None:
+    """A push that has a batch to itself is sent whatever it weighs, so the plug-in is not asked."""
+    queue = Queue()
+    queue.line("a").add(heavy(0))
+
+    def weigh(_: Notification) -> int:
+        pytest.fail("weighed")
+
+    runs, _ = queue.line("a").cut(Batching(size=10, max_bytes=1), weigh)
+
+    assert (places_of(runs), len(queue)) == ([0], 0)

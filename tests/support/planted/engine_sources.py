@@ -13,8 +13,8 @@ PLANTS = [
     SourcePlant(
         "in an overload pushes are sent although their replies cannot be in time",
         "pushgateway/engine/flow_control/gate.py",
-        "return 1.5 * self._usual_seconds",
-        "return 0.0",
+        "self.seconds_needed = 1.5 * self._usual_seconds",
+        "pass",
         "tests/engine/test_endpoint.py::test_a_push_without_time_for_a_reply_is_not_sent",
     ),
     SourcePlant(
@@ -181,8 +181,8 @@ PLANTS = [
     SourcePlant(
         "a push beside a broadcast that probes waits for its deadline",
         "pushgateway/engine/endpoint.py",
-        "            gate.release(self._loop.time, permit)\n            self.wake()",
-        "            gate.release(self._loop.time, permit)",
+        "            gate.release(self._loop.time(), permit)\n            self.wake()",
+        "            gate.release(self._loop.time(), permit)",
         "tests/engine/test_endpoint.py::test_a_push_waits_no_longer_than_the_broadcast_that_probes",
     ),
     SourcePlant(
@@ -278,8 +278,8 @@ PLANTS = [
     ),
     SourcePlant(
         "pushes are sent one by one although they should gather",
-        "pushgateway/engine/workers.py",
-        "        self._last_cut = self._loop.time()\n",
+        "pushgateway/engine/endpoint.py",
+        "        self.workers.last_cut = now\n",
         "        pass\n",
         "tests/engine/test_coalescing.py::test_ten_thousand_sends_over_a_second_are_a_hundred_calls[0.001]",
     ),
@@ -310,5 +310,40 @@ PLANTS = [
         "                    access = held.access  # a new one, if the old one was refused before\n",
         "                    pass\n",
         "tests/engine/test_delivery.py::test_a_batch_that_is_built_anew_has_the_new_access_token",
+    ),
+    SourcePlant(
+        "requests go on at full speed after the vendor asked for fewer",
+        "pushgateway/engine/flow_control/gate.py",
+        "        permit.is_answered = True\n        self.is_free = False\n",
+        "        permit.is_answered = True\n",
+        "tests/engine/test_gate.py::test_a_failure_is_remembered_where_nothing_limits",
+    ),
+    SourcePlant(
+        "pushes that are rejected for their number do not slow the gate down",
+        "pushgateway/engine/flow_control/gate.py",
+        "        if self.is_free and not reasons:\n            return\n",
+        "        if self.is_free:\n            return\n",
+        "tests/engine/test_gate.py::test_rejections_are_counted_where_nothing_limits",
+    ),
+    SourcePlant(
+        "a gate that was limited once is asked for ever",
+        "pushgateway/engine/flow_control/gate.py",
+        "        self.is_free = self._breaker.is_clean and",
+        "        self.is_free = False and",
+        "tests/engine/test_gate.py::test_a_gate_is_free_again_after_an_answer",
+    ),
+    SourcePlant(
+        "of a run that is cut one by one the rest is lost",
+        "pushgateway/engine/pushes/queue.py",
+        "                runs.appendleft(run)\n                group.size",
+        "                group.size",
+        "tests/engine/test_queue.py::test_a_run_is_cut_into_single_pushes[1000]",
+    ),
+    SourcePlant(
+        "a push whose caller has left is cut alone",
+        "pushgateway/engine/pushes/queue.py",
+        "if run.settled or (run.is_abandoned and not is_wanted(run)):",
+        "if run.settled:",
+        "tests/engine/test_queue.py::test_a_run_is_cut_into_single_pushes[2]",
     ),
 ]

@@ -69,7 +69,7 @@ def joins_too_late(patch: Patch) -> None:
     def let_in(self: Lane, most: int) -> None:
         last = self.open_run
         _let_in(self, most)
-        self.open_run = last
+        self.open_run = last if self.gathers else None
 
     patch.setattr(Lane, "_let_in", let_in)
 

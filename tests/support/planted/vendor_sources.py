@@ -13,8 +13,8 @@ PLANTS = [
     SourcePlant(
         "a clock that is off is not measured",
         "pushgateway/engine/session/vendor_session.py",
-        "                skew.offset = reply.date - reply.received_at",
-        "                pass",
+        "            skew.offset = _offset(reply) if isinstance(reply, Response) else skew.offset\n",
+        "",
         "tests/engine/test_vendor_session.py::test_a_wrong_clock_is_measured_by_the_reply[headers0-300.0]",
     ),
     SourcePlant(
@@ -27,7 +27,7 @@ PLANTS = [
     SourcePlant(
         "an exchange is left open",
         "pushgateway/engine/session/vendor_session.py",
-        "        finally:\n            guarded(exchange.close)",
+        "        finally:\n            if is_open:\n                guarded(exchange.close)",
         "        finally:\n            pass",
         "tests/engine/test_vendor_session.py::test_an_exchange_is_closed_when_its_caller_is_cancelled",
     ),
@@ -146,7 +146,7 @@ PLANTS = [
     SourcePlant(
         "an outcome of another push is accepted",
         "pushgateway/engine/session/results.py",
-        "    if not _are_made_for(Batch.of(pushes), outcomes):",
+        "    if not _are_made_for(batch, outcomes):",
         "    if False:",
         "tests/scenarios/test_wire_corners.py::test_nobody_gets_an_outcome_that_was_made_for_another",
     ),
