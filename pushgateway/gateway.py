@@ -1,7 +1,7 @@
-"""The gateway: hand in a push token and a notification, get back the truth about it.
+"""`Gateway`: takes a push token and a notification, and returns the outcome.
 
-Law of this file: it finds the certificate's lane and waits for outcomes; it knows no vendor and no network. Sending
-never raises for a vendor's or a network's sake. Exceptions are for the host's own mistakes: a wrong type, a wrong
+It hands pushes to the lane of their certificate and waits for outcomes; vendors and the network are not here. Sending
+raises nothing because of a vendor or the network. Exceptions are for the host's own mistakes: a wrong type, a wrong
 configuration, a second event loop.
 """
 
@@ -25,6 +25,7 @@ from pushgateway.engine.explain import BROADCAST_TIMEOUT, Explanation, explain
 from pushgateway.engine.flow_control.retry import RetryPolicy, retry_policy
 from pushgateway.engine.intake import Intake
 from pushgateway.engine.lanes import Lanes
+from pushgateway.engine.loop_binding import LoopBinding
 from pushgateway.engine.operations import Operations
 from pushgateway.engine.options import LaneOptions
 from pushgateway.engine.pushes.ids import Ids
@@ -34,7 +35,7 @@ from pushgateway.engine.receipts import ReceiptVerifier
 from pushgateway.engine.tasks import Retrying, SupervisedTasks
 from pushgateway.model.audience import Audience, Broadcast, check_display, check_start
 from pushgateway.model.checks import as_certificate_id, check_count, check_linger, check_seconds, check_window
-from pushgateway.model.errors import FieldError, LoopError
+from pushgateway.model.errors import FieldError
 from pushgateway.model.intent import Priority
 from pushgateway.model.notification import Notification
 from pushgateway.model.outcome import BroadcastOutcome, CertificateCheck, Outcome
@@ -46,7 +47,7 @@ from pushgateway.observe.emitter import Emitter, Observer
 from pushgateway.observe.events import Shed
 from pushgateway.observe.journal import Journal, make_traces
 from pushgateway.observe.traces import Trace
-from pushgateway.transport import CONNECTIONS, Transport, forks
+from pushgateway.transport import CONNECTIONS, Transport
 from pushgateway.transport.auto import TransportName, choose_transport
 from pushgateway.vendor import Vendor
 
@@ -138,8 +139,7 @@ class Gateway:
         self._verifier = ReceiptVerifier(self._lanes, self._emitter, self._rng, self._traces)
         self._under_way = SupervisedTasks()
         self._flows = set[Flow]()
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._forks = -1  # how often this process had been forked at the first call
+        self._enter = LoopBinding(self._bind).enter
         self._closing: asyncio.Task[None] | None = None
         self._ids: Ids  # made at the first call: there may be a fork before it
         self._intake: Intake
@@ -272,8 +272,8 @@ class Gateway:
     ) -> AsyncGenerator[Outcome, None]:
         """Send an endless supply in bounded memory; outcomes come as they are known, not in the order given.
 
-        At most `window` pushes are taken from the source without their outcome having been taken from here. Tell
-        outcomes apart by `context`, `push_token` or `dedupe_id`. An error of the source is raised after the outcomes of
+        At most `window` pushes are taken from the source without their outcome having been taken from here. Distinguish
+        outcomes by `context`, `push_token` or `dedupe_id`. An error of the source is raised after the outcomes of
         everything it gave before. Leaving early (`aclose()` of the generator) takes back what has not left yet.
 
         The source is iterated in the event loop: a plain iterable must not block, or everything stands still. Closing
@@ -337,11 +337,11 @@ class Gateway:
     def receipts(self, certificate_id: int | str, headers: Mapping[str, str], body: bytes) -> ReceivedReceipts:
         """What is new in a request that the vendor has made to you; `pushgateway.receipts` is a whole app around it.
 
-        Receipts are believed when they prove themselves (`Certificate.receipt_secret`; without one, all are), and taken
-        once. What is no receipt at all is a `ReceivedReceipts` with a reason.
+        Receipts are accepted when they prove themselves (`Certificate.receipt_secret`; without one, all are), and each
+        only once. What is no receipt at all is a `ReceivedReceipts` with a reason.
         """
         self._enter()
-        return self._verifier.hear(as_certificate_id(certificate_id), headers, body)
+        return self._verifier.verify(as_certificate_id(certificate_id), headers, body)
 
     def admits(self, certificate_id: int | str, path_secret: str) -> bool:
         """Whether this is the secret last part of a certificate's receipt URL; compared in constant time."""
@@ -424,22 +424,9 @@ class Gateway:
 
     # Life
 
-    def _enter(self) -> asyncio.AbstractEventLoop:
-        if self._forks not in (-1, forks.seen()):
-            raise LoopError("this gateway was used before a fork: make one in each process, after the fork")
-        try:
-            loop = asyncio.get_running_loop()
-        except RuntimeError:
-            raise LoopError("no event loop runs here: call this from async code, or use pushgateway.sync") from None
-        if self._loop is None:
-            self._loop, self._forks = loop, forks.seen()
-            self._ids = Ids(self._rng)
-            self._intake = Intake(
-                self._lanes, self._ids, self._emitter, self._traces, now=loop.time, timeout=self._timeout
-            )
-        elif self._loop is not loop:
-            raise LoopError("this gateway lives in another event loop: make one for each loop, or use one loop")
-        return loop
+    def _bind(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._ids = Ids(self._rng)
+        self._intake = Intake(self._lanes, self._ids, self._emitter, self._traces, now=loop.time, timeout=self._timeout)
 
     async def aclose(self, grace: float = 5.0) -> None:
         """Close: new sends end `NOT_SENT` / `CLOSED` at once; what waits is sent for up to `grace` seconds.

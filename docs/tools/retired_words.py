@@ -64,7 +64,7 @@ EXCEPTIONS = (
 )
 """Phrases in which such a word has its ordinary meaning."""
 
-IDENTIFIER_EXCEPTIONS = frozenset({"tell", "wake", "woken"})
+IDENTIFIER_EXCEPTIONS = frozenset({"tell", "wake", "woken", "floor"})
 """Words that names of other libraries contain: `file.tell`, `Event.wake`."""
 
 _PROSE = re.compile("|".join(rf"\b(?:{pattern})\b" for pattern in (*ENGLISH, *CODE)), re.IGNORECASE)

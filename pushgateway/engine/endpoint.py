@@ -43,7 +43,7 @@ R = TypeVar("R")
 
 CLOSED = "the gateway was closed"
 TICK = 0.001
-"""Seconds; a shorter pause may be less than what the clock can tell, and would be made again for ever."""
+"""Seconds; a shorter pause may be below the resolution of the clock, and would be repeated for ever."""
 
 
 class Endpoint:
@@ -201,9 +201,9 @@ class Endpoint:
         if session is not self.settings.session:
             return None  # replaced meanwhile: begin anew with the new settings
         settings, gate, completions, now = self.settings, self.gate, self._completions, self._loop.time()
-        room = settings.batch_size if gate.is_free else gate.next_size(now, settings.batch_size)
+        most = settings.batch_size if gate.is_free else gate.next_size(now, settings.batch_size)
         batching = self._batching(now) if gate.size_limit.is_known else settings.vendor.batching
-        runs, part = self.line.cut(batching, settings.vendor.weigh, room)
+        runs, part = self.line.cut(batching, settings.vendor.weigh, most)
         runs = completions.in_time(runs, now, gate.seconds_needed)
         if not gate.contents.is_empty:
             runs = self._without_refused(runs, now)

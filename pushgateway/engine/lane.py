@@ -227,7 +227,7 @@ class Lane:
             # Where no pushes share a request, all of them are one group, in the order in which they came.
             endpoint.line.add(one, one if alone else own if self.gathers else None)
             endpoint.called(one, alone=alone)
-        for one, refusal in refused:  # last: whoever is told of it may change everything
+        for one, refusal in refused:  # last: a caller that gets its outcome may change everything
             self.completions.refused(one, refusal)
 
     def _routes(self, run: Run, part: Hashable) -> Sequence[tuple[Route, Run]]:

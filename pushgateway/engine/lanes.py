@@ -1,7 +1,8 @@
 """The certificates in use, each with its vendor and, once it is needed, its lane.
 
-Law of this file: the set is swapped whole or not at all. An unchanged certificate keeps everything it has; a changed
-one keeps its waiting pushes; a removed one gives them back, ends what is on its way and lets go of its connections.
+The set is replaced as a whole or not at all. An unchanged certificate keeps everything it has; a changed one keeps its
+waiting pushes; for a removed one these end, what is on its way ends as it would have, and its connections are closed.
+Made by `Gateway`.
 """
 
 from __future__ import annotations

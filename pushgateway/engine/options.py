@@ -1,6 +1,6 @@
-"""How fast and how patiently a certificate's lane works.
+"""`LaneOptions`: connections, waiting times, rates and repeats of one certificate's lane.
 
-Law of this file: one frozen value, made of the gateway's options and of what the certificate says for itself.
+Made by `Lanes` of the gateway's options and of what the certificate sets for itself.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class LaneOptions:
     """None: the vendor's own figure, as for the next one."""
     requests_per_second: float | None = None
     signer: ReceiptSigner | None = None
-    """What marks pushes so that their receipts can be believed; None: none are asked for."""
+    """What marks pushes so that their receipts can be verified; None: none are asked for."""
 
     def rates(self, named: Rates) -> Rates:
         """The certificate's own figures, and where it has none, those that the vendor named."""

@@ -1,9 +1,9 @@
 """What vendors report later: read, checked against our mark and against what is known of the push, and taken once.
 
-Nothing is taken that our mark does not prove, where the certificate has one. The mark does not bind the event, so a
-receipt that says "dead" stays `UNREGISTERED` only where the push is known here and agrees; otherwise it becomes
-`SUSPECT`. Repeats are known by what the mark binds, within windows of bounded memory. What comes in may be anything and
-come from anybody: it costs an answer, never an exception, and nothing of it is quoted.
+Where the certificate has a mark, only receipts that it proves are taken. The mark does not bind the event, so a receipt
+that says "dead" stays `UNREGISTERED` only if the push is known here and agrees; otherwise it becomes `SUSPECT`. Repeats
+are recognised by what the mark binds, within windows of bounded memory. The input is untrusted: whatever it is, it gets
+an answer and raises nothing, and nothing of it is quoted. Used by `Gateway.receipts`.
 """
 
 from __future__ import annotations
@@ -30,38 +30,39 @@ from pushgateway.vendor.refusals import Refused
 from pushgateway.vendor.replies import MAX_POSTED
 
 WINDOW = 100_000
-"""Receipts that are known again, of all certificates together, for each `Proof` apart: some 15 MB. Apart, because who
-has one parameter of a broadcast can make receipts for any number of phones, and these must not push out the others."""
+"""Receipts that are recognised when they are repeated, of all certificates together, for each `Proof`: some 15 MB.
+For each, because who has one parameter of a broadcast can make receipts for any number of phones, and these must not
+push out the others."""
 
 
 class ReceiptVerifier:
-    """The receipts of one gateway."""
+    """Verifies the receipts of one gateway: each is genuine, new, and agrees with what is known of its push."""
 
     def __init__(self, lanes: Lanes, emitter: Emitter, rng: random.Random, traces: Traces | None = None) -> None:
         self._lanes = lanes
         self._emitter = emitter
         self._rng = rng
         self._traces = traces
-        self._heard: dict[Proof, OrderedDict[int, None]] = {proof: OrderedDict() for proof in Proof}
-        self._seals: dict[str, tuple[Certificate, ReceiptSigner | None]] = {}
+        self._seen: dict[Proof, OrderedDict[int, None]] = {proof: OrderedDict() for proof in Proof}
+        self._signers: dict[str, tuple[Certificate, ReceiptSigner | None]] = {}
         self.listeners: list[Callable[[Receipt], None]] = [] if traces is None else [traces.received]
-        """Called with each receipt that is believed and new."""
+        """Called with each receipt that is genuine and new."""
 
     @cached_property
     def _key(self) -> bytes:
-        return self._rng.getrandbits(128).to_bytes(16, "big")  # so that nobody can make two receipts look the same
+        return self._rng.getrandbits(128).to_bytes(16, "big")  # so that two receipts cannot be made to look the same
 
     @cached_property
-    def _nobody(self) -> ReceiptSigner:
-        return ReceiptSigner("", "https://nobody.example", [Secret(f"{self._rng.getrandbits(128):032x}")])
+    def _dummy(self) -> ReceiptSigner:
+        return ReceiptSigner("", "https://dummy.example", [Secret(f"{self._rng.getrandbits(128):032x}")])
 
     def admits(self, certificate_id: str, path_secret: str) -> bool:
         """Whether this is the secret part of the certificate's address; takes as long for no certificate as for one."""
         signer = self._signer(certificate_id)
-        right = (signer or self._nobody).admits(path_secret)
+        right = (signer or self._dummy).admits(path_secret)
         return right and signer is not None
 
-    def hear(self, certificate_id: str, headers: Mapping[str, str], body: bytes) -> ReceivedReceipts:
+    def verify(self, certificate_id: str, headers: Mapping[str, str], body: bytes) -> ReceivedReceipts:
         """What is new in a request of the vendor's."""
         if not isinstance(body, bytes | bytearray | memoryview):
             raise FieldError("body", f"must be bytes, is {type(body).__name__}")
@@ -78,48 +79,50 @@ class ReceiptVerifier:
         for one in read:
             if one is None:
                 unreadable += 1
-            elif (believed := _unproved(one) if signer is None else signer.verify(one)) is None:
+            elif (verified := _unproved(one) if signer is None else signer.verify(one)) is None:
                 forged += 1
-            elif not self._is_new(believed):
+            elif not self._is_new(verified):
                 duplicates += 1
             else:
-                fresh.append(believed)
-        judged = self._judged(fresh)
-        forged += len(fresh) - len(judged)
-        for receipt in judged:
+                fresh.append(verified)
+        confirmed_ones = self._confirmed(fresh)
+        forged += len(fresh) - len(confirmed_ones)
+        for receipt in confirmed_ones:
             for listener in self.listeners:
                 listener(receipt)
-        heard = ReceivedReceipts(receipts=tuple(judged), duplicates=duplicates, forged=forged, unreadable=unreadable)
-        self._tell(certificate_id, heard)
-        return heard
+        found = ReceivedReceipts(
+            receipts=tuple(confirmed_ones), duplicates=duplicates, forged=forged, unreadable=unreadable
+        )
+        self._report(certificate_id, found)
+        return found
 
     def forget(self, receipts: Iterable[Receipt]) -> None:
         """These could not be kept: when they come again, they are new again."""
         for receipt in receipts:
-            self._heard[receipt.proof].pop(self._mark(receipt, receipt.kind), None)
+            self._seen[receipt.proof].pop(self._mark(receipt, receipt.kind), None)
 
-    def _judged(self, fresh: Sequence[Receipt]) -> Sequence[Receipt]:
-        """Held against what is known of each push: without those whose push has arrived although they call its token
-        dead, and with `SUSPECT` for those that nothing confirms."""
+    def _confirmed(self, fresh: Sequence[Receipt]) -> Sequence[Receipt]:
+        """Those that agree with what is known of their push. A dead token of a push that has arrived is left out, one
+        that nothing confirms becomes `SUSPECT`."""
         dead = [receipt for receipt in fresh if receipt.kind is ReceiptKind.UNREGISTERED]
         if not dead:
             return fresh
         confirmed = frozenset[int]() if self._traces is None else self._traces.confirmed(dead)
         places = {id(receipt): place for place, receipt in enumerate(dead)}
-        judged = []
+        confirmed_ones = []
         for receipt in fresh:
             place = places.get(id(receipt))
             if place is None or place in confirmed:
-                believed = receipt
+                verified = receipt
             else:
-                believed = attrs.evolve(receipt, kind=ReceiptKind.SUSPECT)
+                verified = attrs.evolve(receipt, kind=ReceiptKind.SUSPECT)
             if place is None or not self._has_arrived(receipt):
-                judged.append(believed)
-        return judged
+                confirmed_ones.append(verified)
+        return confirmed_ones
 
     def _has_arrived(self, receipt: Receipt) -> bool:
         """Whether a receipt of the same push on the same phone said so."""
-        return self._mark(receipt, ReceiptKind.ARRIVED) in self._heard[receipt.proof]
+        return self._mark(receipt, ReceiptKind.ARRIVED) in self._seen[receipt.proof]
 
     def _read(self, key: str, headers: Mapping[str, str], body: bytes) -> Sequence[Receipt | None] | ReceivedReceipts:
         vendor = self._lanes.vendor(key)
@@ -134,31 +137,31 @@ class ReceiptVerifier:
                 if one is not None and (not isinstance(one, Receipt) or one.push_token.certificate_id != key):
                     raise TypeError("not a receipt of this certificate")  # noqa: TRY301
         except Refused as refused:
-            heard = ReceivedReceipts(unreadable=1, reason=refused.reason, detail=refused.detail)
-        except FieldError:  # raised where the push token was made: anybody can post anything
+            found = ReceivedReceipts(unreadable=1, reason=refused.reason, detail=refused.detail)
+        except FieldError:  # raised where the push token was made: the input is untrusted
             detail = "what stands there for a token can be none"
-            heard = ReceivedReceipts(unreadable=1, reason=Reason.INVALID_NOTIFICATION, detail=detail)
+            found = ReceivedReceipts(unreadable=1, reason=Reason.INVALID_NOTIFICATION, detail=detail)
         except Exception as broken:
             sentence = f"the {self._lanes.brand(key)} plug-in broke its contract: {where(broken)}"
             self._emitter.complain(f"certificate {key}: {sentence}")
-            heard = ReceivedReceipts(unreadable=1, reason=Reason.CREDENTIALS, detail=sentence)
+            found = ReceivedReceipts(unreadable=1, reason=Reason.CREDENTIALS, detail=sentence)
         else:
             return read
-        self._tell(key, heard)
-        return heard
+        self._report(key, found)
+        return found
 
     def _signer(self, key: str) -> ReceiptSigner | None:
         certificate = self._lanes.certificate(key)
         if certificate is None:
-            self._seals.pop(key, None)
+            self._signers.pop(key, None)
             return None
-        known = self._seals.get(key)
+        known = self._signers.get(key)
         if known is None or known[0] is not certificate:
-            known = self._seals[key] = (certificate, certificate.signer)
+            known = self._signers[key] = (certificate, certificate.signer)
         return known[1]
 
     def _is_new(self, receipt: Receipt) -> bool:
-        mark, window = self._mark(receipt, receipt.kind), self._heard[receipt.proof]
+        mark, window = self._mark(receipt, receipt.kind), self._seen[receipt.proof]
         if mark in window:
             return False
         window[mark] = None
@@ -171,22 +174,22 @@ class ReceiptVerifier:
         token, key = receipt.push_token.token, receipt.push_token.certificate_id
         if kind is ReceiptKind.SUSPECT:
             kind = ReceiptKind.UNREGISTERED  # which it was when it came
-        told = [bound_name(receipt.parameter)]
+        parts = [bound_name(receipt.parameter)]
         if receipt.proof is Proof.NONE:
-            told = [receipt.message_id or "", receipt.task_id or "", receipt.parameter, receipt.event]
-        text = "\0".join((key, kind.value, token, *told)).encode("utf-8", "surrogatepass")
+            parts = [receipt.message_id or "", receipt.task_id or "", receipt.parameter, receipt.event]
+        text = "\0".join((key, kind.value, token, *parts)).encode("utf-8", "surrogatepass")
         return int.from_bytes(hashlib.blake2b(text, digest_size=8, key=self._key).digest(), "big")
 
-    def _tell(self, certificate_id: str, heard: ReceivedReceipts) -> None:
+    def _report(self, certificate_id: str, found: ReceivedReceipts) -> None:
         event = ReceiptsReceived(
             certificate_id=certificate_id,
             brand=self._lanes.brand(certificate_id),
-            fresh=len(heard.receipts),
-            duplicates=heard.duplicates,
-            forged=heard.forged,
-            unreadable=heard.unreadable,
+            fresh=len(found.receipts),
+            duplicates=found.duplicates,
+            forged=found.forged,
+            unreadable=found.unreadable,
         )
-        self._emitter.emit(event, heard.detail)
+        self._emitter.emit(event, found.detail)
 
 
 def _unproved(receipt: Receipt) -> Receipt:

@@ -1,23 +1,22 @@
 """Counts forks: how many generations of forks lie between the first process and this one.
 
-The child increments the count after a fork. Comparing process ids instead would need a system call for each push. Used
-by the gateway to notice that it is used in a child process.
+The count is kept in the child, because to ask the system for the number of the process costs more than a send should.
+What was made before a fork (connections, TLS contexts, event loops) must not be used after it. Used by `tls` and by the
+engine's `loop_binding`.
 """
 
 from __future__ import annotations
 
 import os
 
-_seen = [0]
+count = 0
+"""0 in a process that is not the child of a fork; in each child one more than in its parent. Read it as `forks.count`:
+a copy that was imported does not change."""
 
 
-def seen() -> int:
-    """0 in a process that was not forked; in a child one more than in its parent."""
-    return _seen[0]
+def _note() -> None:
+    global count  # noqa: PLW0603 - one number for the process
+    count += 1
 
 
-def _count() -> None:
-    _seen[0] += 1
-
-
-os.register_at_fork(after_in_child=_count)
+os.register_at_fork(after_in_child=_note)

@@ -50,7 +50,7 @@ class Authorities:
             own = certifi.where()
             named = os.environ.get("SSL_CERT_FILE") or None, os.environ.get("SSL_CERT_DIR") or None
             versions = tuple(_version(path) for path in (own, self._ca_file, named[0]))
-            self._context = _context(own, self._ca_file, named, versions, forks.seen())
+            self._context = _context(own, self._ca_file, named, versions, forks.count)
         return self._context
 
 

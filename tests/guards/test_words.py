@@ -15,6 +15,7 @@ CHECKED = (
     "docs",
     "examples",
     "plugins",
+    "pushgateway/engine",
     "pushgateway/model",
     "pushgateway/observe",
     "pushgateway/receipts",

@@ -40,7 +40,7 @@ class RetryPolicy:
     def delay(self, attempt: int, jitter: float, retry_after: float | None = None) -> float:
         """Seconds to wait after `attempt` (1, 2, …). `jitter` in 0..1 is drawn by the caller.
 
-        A vendor's `retry_after` is a floor, with the jitter on top, so that not all processes come back at once.
+        A vendor's `retry_after` is the least, with the jitter on top, so that not all processes come back at once.
         """
         backoff = min(self.cap, self.base * 2.0 ** min(attempt - 1, 60)) * jitter
         return backoff if retry_after is None else retry_after + backoff

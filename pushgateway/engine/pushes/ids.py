@@ -1,6 +1,6 @@
-"""The id under which a vendor may recognise a repeat of a push.
+"""Dedupe ids: by such an id a vendor may recognise a repeat of a push.
 
-Law of this file: 32 characters of 0-9a-f, never the same for two pushes.
+An id has 32 characters of 0-9a-f; two pushes never have the same. Used by `Intake` and `explain`.
 """
 
 from __future__ import annotations

@@ -222,11 +222,11 @@ class Queue:
 class _Cut:
     """A batch while it is being cut."""
 
-    __slots__ = ("_room", "_size", "_tokens", "_weigh", "_weights", "count", "is_full", "taken")
+    __slots__ = ("_size", "_space", "_tokens", "_weigh", "_weights", "count", "is_full", "taken")
 
-    def __init__(self, size: int, room: int | None, weigh: Callable[[Notification], int]) -> None:
+    def __init__(self, size: int, space: int | None, weigh: Callable[[Notification], int]) -> None:
         self._size = size
-        self._room = room if size > 1 else None  # alone, the vendor judges what it weighs
+        self._space = space if size > 1 else None  # alone, the vendor judges what it weighs
         self._weigh = weigh
         self._weights: dict[int, int] = {}  # by identity: a notification for many is weighed once
         self._tokens: set[str] = set()
@@ -292,9 +292,9 @@ class _Cut:
 
     def _take(self, run: Run, group: _Group) -> None:
         """Take of a run what fits by its weight; the rest goes back to the front of its group."""
-        if self._room is not None:
+        if self._space is not None:
             try:
-                fits, load = self._fitting(run, self._room)
+                fits, load = self._fitting(run, self._space)
             except BaseException:
                 group.put_back((run,))
                 raise
@@ -304,12 +304,12 @@ class _Cut:
                     group.put_back((run,))
                     return
                 # Even the first may weigh too much: it goes alone, and the vendor judges.
-                count, load = (fits, load) if fits else (1, self._room + 1)
+                count, load = (fits, load) if fits else (1, self._space + 1)
                 if count < run.size:
                     first = run.split(count)
                     group.put_back((run,))
                     run = first
-            self._room -= load
+            self._space -= load
         if run.size == 1:
             self._tokens.add(run.push_tokens[0].token)
         else:
@@ -317,7 +317,7 @@ class _Cut:
         self.taken.append(run)
         self.count += run.size
 
-    def _fitting(self, run: Run, room: int) -> tuple[int, int]:
+    def _fitting(self, run: Run, space: int) -> tuple[int, int]:
         """How many of a run fit, and what they weigh together.
 
         Piece by piece: what does not fit would have to be weighed again for the next batch.
@@ -330,7 +330,7 @@ class _Cut:
                 weight = weights[id(note)] = self._weigh(note)
             address = batch.tokens[0] + batch.dedupe_ids[0]
             load = weight + (6 * len(address) if address.isascii() else most_quoted(address))
-            return (1, load) if load <= room else (0, 0)
+            return (1, load) if load <= space else (0, 0)
         for start in range(0, len(batch), WEIGHED):
             piece = slice(start, start + WEIGHED)
             notes = batch.notifications[piece]
@@ -340,11 +340,11 @@ class _Cut:
             own = list(map(weights.__getitem__, map(id, notes)))
             addresses = list(map(add, batch.tokens[piece], batch.dedupe_ids[piece]))
             together = "".join(addresses)
-            if together.isascii() and load + sum(own) + most_quoted(together) <= room:
+            if together.isascii() and load + sum(own) + most_quoted(together) <= space:
                 load += sum(own) + most_quoted(together)
                 continue
             for place, (weight, address) in enumerate(zip(own, addresses, strict=True), start):
-                if load + weight + most_quoted(address) > room:
+                if load + weight + most_quoted(address) > space:
                     return place, load
                 load += weight + most_quoted(address)
         return len(batch), load

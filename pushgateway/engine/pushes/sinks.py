@@ -1,8 +1,8 @@
 """Where outcomes go: to one caller of `send`, of `send_each`, or of `stream`, in the loop's thread or in another one.
 
-Law of this file: each sink takes every outcome once and wakes its caller; none knows lanes or vendors. No task and,
-but for `send`, no future per push. What a host's source does, it does in its own thread: in the loop for `Flow`, in
-the caller's thread for `ThreadStream`.
+Each sink takes every outcome once and resumes its caller; none knows lanes or vendors. There is no task and, except for
+`send`, no future for each push. A host's source of a stream is iterated in the event loop (`Flow`), or in the caller's
+thread (`sync.stream.ThreadStream`). Used by `Gateway`.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Singles:
         return any(map(_CANCELLED, places))
 
     def put(self, places: Sequence[asyncio.Future[Outcome]], outcomes: Sequence[Outcome]) -> None:
-        """Wake the callers that are still there."""
+        """Resume the callers that are still there."""
         for place, outcome in zip(places, outcomes, strict=True):
             if not place.done():
                 place.set_result(outcome)
@@ -65,7 +65,7 @@ class Many:
         return self.withdrawn
 
     def put(self, places: Sequence[int], outcomes: Sequence[Outcome]) -> None:
-        """Note the outcomes; wake the caller with the last one."""
+        """Keep the outcomes; the last one resumes the caller."""
         known = self._outcomes
         if isinstance(places, range):  # neighbours
             known[places.start : places.stop] = outcomes
@@ -103,10 +103,10 @@ class Flow:
         return self.withdrawn
 
     def put(self, places: Sequence[int], outcomes: Sequence[Outcome]) -> None:
-        """Keep the outcomes for the consumer and wake it."""
+        """Keep the outcomes for the consumer and resume it."""
         self._settled += len(places)
         self._ready.extend(outcomes)
-        _wake(self._wake_consumer)
+        _resume(self._wake_consumer)
 
     async def ready(self) -> list[Outcome]:
         """The outcomes known by now, waiting for at least one; empty when there will be no more."""
@@ -122,13 +122,13 @@ class Flow:
         """The consumer took one outcome."""
         self._taken += 1
         if self._given - self._taken <= self._window // 2:
-            _wake(self._wake_feeder)
+            _resume(self._wake_feeder)
 
     def feed(self, source: AsyncIterable[Push] | Iterable[Push], submit: Callable[[Sequence[Push], int], None]) -> None:
         """Start taking pushes from `source`, as far as the window allows."""
         self._feeder = self._loop.create_task(self._feed(source, submit))
         # Not at the end of the coroutine: one that is cancelled before its first step has none.
-        self._feeder.add_done_callback(lambda _: _wake(self._wake_consumer))
+        self._feeder.add_done_callback(lambda _: _resume(self._wake_consumer))
 
     def stop(self) -> None:
         """Take nothing more from the source. The stream ends with the outcomes of what was taken."""
@@ -162,14 +162,14 @@ class Flow:
                 submit(given, place)
                 if self._stopped:  # the source did not mind being cancelled
                     return
-                await self._make_room()
+                await self._wait_for_space()
         else:
             pushes = iter(source)
             while self._take(pushes, submit):
-                await self._make_room()
+                await self._wait_for_space()
 
     def _take(self, pushes: Iterator[Push], submit: Callable[[Sequence[Push], int], None]) -> bool:
-        """Take in as many as have room, of one turn at the most; False when there are no more."""
+        """Take in as many as the window allows, at most those of one turn; False when there are no more."""
         place = self._given
         most = min(TURN - place % TURN, self._window - (place - self._taken))
         taken: list[Push] = []
@@ -182,7 +182,7 @@ class Flow:
                 submit(taken, place)
         return len(taken) == most
 
-    async def _make_room(self) -> None:
+    async def _wait_for_space(self) -> None:
         if self._given - self._taken >= self._window:
             # Wait until half the window is free: many small refills would make many small batches.
             self._wake_feeder = self._loop.create_future()
@@ -191,6 +191,6 @@ class Flow:
             await asyncio.sleep(0)
 
 
-def _wake(future: asyncio.Future[None] | None) -> None:
+def _resume(future: asyncio.Future[None] | None) -> None:
     if future is not None and not future.done():
         future.set_result(None)

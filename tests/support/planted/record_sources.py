@@ -20,7 +20,7 @@ PLANTS = [
     SourcePlant(
         "a receipt that could not be kept is a repeat when it comes again",
         "pushgateway/engine/receipts.py",
-        "            self._heard[receipt.proof].pop(self._mark(receipt, receipt.kind), None)",
+        "            self._seen[receipt.proof].pop(self._mark(receipt, receipt.kind), None)",
         "            pass",
         "tests/engine/test_receipts.py::test_a_receipt_that_is_given_back_is_new_again",
     ),
