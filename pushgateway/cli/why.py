@@ -215,7 +215,7 @@ def zone_of(at: datetime | None) -> tzinfo | None:
 def support_facts(
     push_token: PushToken, at: datetime | None, app: str, entries: Sequence[Mapping[str, Any]], *, whole: bool
 ) -> dict[str, str]:
-    """What a vendor's support asks for, by the founding guide: time, app, certificate id, token; and message ids."""
+    """What a vendor's support asks for: time, app, certificate id, token; and message ids."""
     when = _("(when should it have arrived?)")
     if at is not None:
         when = at.isoformat()

@@ -1,4 +1,4 @@
-"""`Call`: one of a vendor's own operations besides sending, such as statistics or aliases.
+"""`Call`: one of a vendor's own operations other than sending, such as statistics or aliases.
 
 A frozen value. An operation is a method of the vendor class that returns a `Call`; the core carries it out like a push:
 with the certificate's access token, within its limits, and with a `CallOutcome`. See `Gateway.vendor`.

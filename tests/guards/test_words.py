@@ -1,7 +1,7 @@
 """The guard of the words: no Python code uses a word that `docs/tools/retired_words.py` lists as retired.
 
 Names, docstrings and comments are checked; messages of the library and the pages are checked by `docs/test_words.py`.
-Folders whose old names are still being replaced are missing in `CHECKED`.
+Missing in `CHECKED`, because old words are still being replaced there: the modules directly in `pushgateway`.
 """
 
 import runpy
@@ -15,11 +15,16 @@ CHECKED = (
     "docs",
     "examples",
     "plugins",
+    "pushgateway/certificates",
+    "pushgateway/cli",
     "pushgateway/engine",
     "pushgateway/model",
     "pushgateway/observe",
     "pushgateway/receipts",
+    "pushgateway/sandbox",
     "pushgateway/sync",
+    "pushgateway/testing",
+    "pushgateway/transport",
     "pushgateway/vendor",
     "tests/certificates",
     "tests/cli",
@@ -34,6 +39,7 @@ CHECKED = (
     "tests/support",
     "tests/sync",
     "tests/testing",
+    "tests/transport",
     "tests/typing",
     "tests/vendor",
 )

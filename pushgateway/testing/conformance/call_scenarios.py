@@ -1,4 +1,4 @@
-"""Scenarios: operations besides sending, such as aliases and statistics.
+"""Scenarios: operations other than sending, such as aliases and statistics.
 
 Every public method of the plug-in that returns a `Call` is tested. Each gets arguments of the right types; checked are
 the host that its request goes to, and what the plug-in makes of replies.
@@ -28,7 +28,7 @@ NOT_THE_ARGUMENTS = (Reason.CREDENTIALS, Reason.RATE_LIMITED, Reason.QUOTA_EXCEE
 
 
 class CallScenarios(Harness):
-    """Calls besides sending: their region, and odd replies and arguments."""
+    """Calls other than sending: their region, and odd replies and arguments."""
 
     @checks("errors")
     def test_a_reply_to_a_call_that_makes_no_sense(self) -> None:

@@ -85,7 +85,7 @@ class Sample:
 @safe_repr
 @attrs.frozen
 class CallSample:
-    """A reply to a call beside sending, as the vendor's documents print it."""
+    """A reply to a call other than sending, as the vendor's documents print it."""
 
     name: str
     """The method that gives the `Call`, such as `statistics`."""

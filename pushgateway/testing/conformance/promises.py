@@ -38,9 +38,9 @@ _ALL = (
         "sandbox under the same name in 'pushgateway.sandboxes', and install the package",
     ),
     Promise(
-        "door",
-        "it uses the modules of the contract and nothing else of this project",
-        "import from pushgateway.vendor, and its `rules` and `text`, only; the rest may change any day",
+        "imports",
+        "it imports the modules of the contract and nothing else of this project",
+        "import only from pushgateway.vendor and its `rules`, `text` and `toolkit`: the rest may change in any release",
     ),
     Promise(
         "pure",
@@ -190,7 +190,7 @@ _ALL = (
     ),
     Promise(
         "calls",
-        "calls beside sending end with what the vendor says",
+        "calls other than sending end with what the vendor says",
         "read each value of the reply under the name and in the unit of the vendor's documents, and give samples of "
         "these documents to the kit as call_samples",
     ),

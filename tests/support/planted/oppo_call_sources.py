@@ -1,4 +1,4 @@
-"""Faults planted in the OPPO plug-in: replies, receipts, settings, explanations and the calls beside sending."""
+"""Faults planted in the OPPO plug-in: replies, receipts, settings, explanations and the calls other than sending."""
 
 from planted.source_plant import SourcePlant
 

@@ -90,7 +90,7 @@ def twice(patch: Patch) -> None:
     _spoil(patch, finish)
 
 
-@plant(PLANTS, "I1", troubles=again("mischief"))
+@plant(PLANTS, "I1", troubles=again("misbehaviour"))
 def anothers(patch: Patch) -> None:
     """The outcome of another push is used."""
     patch.setattr(results, "checked", lambda pushes, outcomes: outcomes)

@@ -19,7 +19,7 @@ from pushgateway import Certificate, Gateway, Notification, Push, PushToken, Ret
 from pushgateway.testing.virtual_time import run_virtual
 from simulated.host import QUEUE, Act, Host
 from simulated.ledger import Ledger
-from simulated.plugin import MISCHIEF, Sim, certificate
+from simulated.plugin import MISBEHAVIOURS, Sim, certificate
 from simulated.server import App, Bucket, SimServer
 from simulated.troubles import CODE, HOST, Trouble, TroubleSchedule, draw
 
@@ -91,7 +91,7 @@ class Day:
         self.schedule = TroubleSchedule(plan.troubles)
         self.apps = [self._app(name, chance) for name in APPS]
         self.server = SimServer(ledger, self.schedule, self.apps, plan.connections, plan.seed)
-        vendor = type("SimToday", (Sim,), {"mischief": staticmethod(self._mischief)})
+        vendor = type("SimToday", (Sim,), {"misbehaviour": staticmethod(self._misbehaviour)})
         certificates = [self._certificate(app, chance) for app in self.apps]
 
         def make(certificates: Iterable[Certificate]) -> Gateway:
@@ -138,9 +138,9 @@ class Day:
         weighs, saves = chance.random() < 0.3, chance.random() < 0.7
         return certificate(app.name, "s0", own, weighs=weighs, saves=saves, **settings)
 
-    def _mischief(self) -> str | None:
+    def _misbehaviour(self) -> str | None:
         struck = self.schedule.strikes(self.loop.time(), "", CODE[:1])
-        return struck[1].choice(MISCHIEF) if struck else None
+        return struck[1].choice(MISBEHAVIOURS) if struck else None
 
     async def live(self) -> None:
         """Run from the first push to the close."""

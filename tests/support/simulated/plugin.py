@@ -49,7 +49,7 @@ REASONS = {
     QUOTA: Reason.QUOTA_EXCEEDED,
     BLOCKED: Reason.CREDENTIALS,
 }
-MISCHIEF = ("raise-before", "raise-after", "swap", "drop", "nothing")
+MISBEHAVIOURS = ("raise-before", "raise-after", "swap", "drop", "nothing")
 """Ways to break the contract: raising an unexpected exception before or after the request, or returning outcomes
 that do not match the pushes."""
 
@@ -61,7 +61,7 @@ class Sim(Vendor):
     brand: ClassVar[str] = "sim"
     audiences: ClassVar[frozenset[AudienceKind]] = frozenset({AudienceKind.TOKENS, AudienceKind.EVERYONE})
     audience_size: ClassVar[int] = 4
-    mischief: ClassVar[Callable[[], str | None]] = staticmethod(lambda: None)
+    misbehaviour: ClassVar[Callable[[], str | None]] = staticmethod(lambda: None)
 
     app: str
     secret: Secret
@@ -97,8 +97,8 @@ class Sim(Vendor):
         return AccessToken(reply.body["token"], float(reply.body["lifetime"]), float(reply.body["created_at"]))
 
     def push(self, batch: Sequence[Push]) -> Exchange[Sequence[Outcome]]:
-        mischief = self.mischief()
-        if mischief == "raise-before":
+        misbehaviour = self.misbehaviour()
+        if misbehaviour == "raise-before":
             raise KeyError("before asking")
         kept = {
             place: Outcome.not_sent(push, Reason.INVALID_NOTIFICATION, "title: must not be empty")
@@ -120,7 +120,7 @@ class Sim(Vendor):
             kept[place] if place in kept else _outcome(push, codes.get(push.push_token.token))
             for place, push in enumerate(batch)
         ]
-        return outcomes if mischief is None else _spoiled(outcomes, mischief)
+        return outcomes if misbehaviour is None else _spoiled(outcomes, misbehaviour)
 
     def save(self, broadcast: Broadcast) -> Exchange[tuple[str, tuple[str, ...]]] | None:
         return self._save(broadcast) if self.saves else None
@@ -169,12 +169,12 @@ def _outcome(push: Push, code: str | None) -> Outcome:
     return Outcome.rejected(push, REASONS[code], code=code)
 
 
-def _spoiled(outcomes: list[Outcome], mischief: str) -> Any:
-    if mischief == "raise-after":
+def _spoiled(outcomes: list[Outcome], misbehaviour: str) -> Any:
+    if misbehaviour == "raise-after":
         raise KeyError("after asking")
-    if mischief == "swap":
+    if misbehaviour == "swap":
         return outcomes[1:] + outcomes[:1]
-    return outcomes[1:] if mischief == "drop" else None
+    return outcomes[1:] if misbehaviour == "drop" else None
 
 
 def certificate(app: str, secret: str, linger: float | None = None, **settings: Any) -> Certificate:

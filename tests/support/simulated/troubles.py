@@ -19,7 +19,7 @@ ACCESS = ("login-fails", "login-silent", "revoked")
 """Logins fail, or access tokens expire early."""
 LIMITS = ("tight", "quota")
 """The vendor allows less: per second, or for the rest of its day."""
-CODE = ("mischief", "clock")
+CODE = ("misbehaviour", "clock")
 """In our own process: a plug-in that breaks its contract, a wall clock that jumps."""
 HOST = ("cancel", "reload", "rotate", "remove", "nonsense", "reopen", "flood")
 """Actions of hosts and operators."""
