@@ -58,7 +58,9 @@ def read_audience(everyone: bool, confirmed: bool, listed: list[str] | None, nam
     """The audience of the options; raises `click.UsageError` if they name none, or several kinds at once."""
     kinds = [everyone, listed is not None, bool(named["alias"]), bool(named["tag"])]
     if sum(kinds) != 1:
-        raise click.UsageError(_("say who gets it, in one way: --all, --token and --tokens-file, --alias, or --tag"))
+        raise click.UsageError(
+            _("name the phones in exactly one way: --all, --token and --tokens-file, --alias, or --tag")
+        )
     if everyone:
         if not confirmed:
             raise click.UsageError(_("--all reaches every phone with the app; if you mean it, add --yes"))
@@ -74,18 +76,21 @@ def read_audience(everyone: bool, confirmed: bool, listed: list[str] | None, nam
 
 @click.command(short_help="Send one notification to many phones of one app.")
 @click.argument("certificate_id")
-@click.option("--all", "everyone", is_flag=True, help="Everyone with the app; needs --yes.")
-@click.option("--yes", "confirmed", is_flag=True, help="Yes, everyone.")
-@click.option("--token", "tokens", multiple=True, help="This phone; may be repeated.")
+@click.option("--all", "everyone", is_flag=True, help="Every phone that has the app; needs --yes.")
+@click.option("--yes", "confirmed", is_flag=True, help="Confirm --all.")
+@click.option("--token", "tokens", multiple=True, help="Token of a phone; may be repeated.")
 @click.option(
     "--tokens-file", type=click.File(encoding="utf-8-sig"), help="A UTF-8 file with one token a line; - is stdin."
 )
 @click.option("--alias", multiple=True, help="Phones with this alias; may be repeated.")
 @click.option("--tag", multiple=True, help="Phones with one of these tags; may be repeated.")
 @click.option(
-    "--start-at", type=options.coming, metavar="ISO", help="When the vendor shall begin: 2026-11-22T20:00+08:00"
+    "--start-at",
+    type=options.coming,
+    metavar="ISO",
+    help="When the vendor starts sending, such as 2026-11-22T20:00+08:00",
 )
-@click.option("--rate", type=click.IntRange(min=1), metavar="PHONES", help="Phones per second at most.")
+@click.option("--rate", type=click.IntRange(min=1), metavar="PHONES", help="The most phones per second.")
 @options.notification
 @options.connection
 @options.as_json
@@ -109,8 +114,8 @@ def broadcast(
 ) -> None:
     """Send one notification to many phones of certificate CERTIFICATE_ID.
 
-    With --json each entry of `outcomes` has its `index` among the tokens given, those of --token first, from 0; a token
-    given twice counts where it came first.
+    With --json each entry of `outcomes` has an `index`: the place of its token among those given, from 0, with those of
+    --token first. A token given twice has the index of its first place.
     """
     from pushgateway.cli import console, render
     from pushgateway.cli.gateway_session import ask, exit_for

@@ -23,7 +23,7 @@ async def check_all(gateway: Gateway, certificate_ids: tuple[str, ...]) -> list[
     return [await gateway.check(key) for key in dict.fromkeys(wanted)]
 
 
-@click.command(short_help="Prove certificates by their login.")
+@click.command(short_help="Check certificates by a login at the vendor.")
 @click.argument("certificate_ids", nargs=-1, metavar="[CERTIFICATE_ID]...")
 @options.connection
 @click.option("--strict", is_flag=True, help="Fail also when something is missing, such as a template.")
@@ -40,10 +40,10 @@ def check(
     strict: bool,
     as_json: bool,
 ) -> None:
-    """Prove certificates by their login, all of them or those named. Nothing is sent to any phone.
+    """Check all certificates, or those named, by a login at the vendor. No push is sent.
 
-    What is not wrong but missing, such as a template or a channel of an intent, is said too; only with --strict it
-    makes the command fail.
+    Settings that are missing but not required, such as the template or the channel of an intent, are listed too; only
+    with --strict they make the command fail.
     """
     from pushgateway.cli import console, render
     from pushgateway.cli.gateway_session import ask, usable

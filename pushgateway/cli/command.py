@@ -55,7 +55,7 @@ class Commands(click.Group):
     "--lang",
     type=click.Choice(LANGUAGES),
     expose_value=False,
-    help="Language of texts and help; without it, that of the locale (LANG).",
+    help="Language of output and help; by default that of the locale (LANG).",
 )
 def pushgateway() -> None:
     """Offline push for Chinese phones. Start with: pushgateway demo"""

@@ -1,6 +1,6 @@
 """`pushgateway demo`: the gateway against a vendor's sandbox on this machine, over real HTTP.
 
-It prints the results of `demo_scenes` in a few lines for somebody who sees the project for the first time, and each
+It prints the results of `demo_scenes` in a few lines for a user who sees the project for the first time, and each
 number that does not agree with the sandbox's ledger.
 """
 
@@ -25,10 +25,10 @@ if TYPE_CHECKING:
 
 BRAND = "oppo"
 DIALECT = "current"
-"""What OPPO is today; the founding document of 2018, the default of a certificate, knows no channels."""
+"""OPPO's current interface. The default of a certificate is that of 2018 (V1.3), which has no channels."""
 
 
-@click.command(short_help="See it work, against a sandbox on this machine.")
+@click.command(short_help="See the gateway work with a sandbox on this machine.")
 @click.option(
     "--count",
     type=click.IntRange(10, 200_000),
@@ -39,9 +39,9 @@ DIALECT = "current"
 @options.as_json
 @click.pass_context
 def demo(ctx: click.Context, count: int, as_json: bool) -> None:
-    """See it work: single, many, broadcast and an expired access token, against OPPO's sandbox on this machine.
+    """See the gateway work with OPPO's sandbox on this machine: one push, many, a broadcast, an expired access token.
 
-    Each outcome is compared with what the sandbox delivered; exit code 0 means that every number adds up.
+    Each outcome is compared with what the sandbox delivered; exit code 0 means that all numbers agree.
     """
     from pushgateway.cli import console
     from pushgateway.sandbox import find_sandbox
@@ -172,7 +172,7 @@ def _print_long(to: Console, numbers: Mapping[str, Any]) -> None:
 def _print_many(to: Console, numbers: Mapping[str, Any]) -> None:
     from pushgateway.cli import console
 
-    heading = _("{count:,} different messages, in batches; some phones removed the app or are muted")
+    heading = _("{count:,} different messages, in batches; on some phones the app was removed or notifications are off")
     _heading(to, 2, heading.format(count=numbers["pushes"]))
     _endings(to, numbers["outcomes"])
     console.line(to, "   " + _("requests to the vendor: {calls}").format(calls=_calls(numbers["calls"])))
@@ -193,7 +193,7 @@ def _print_renewal(to: Console, numbers: Mapping[str, Any]) -> None:
 
     _heading(to, 4, _("The access token expires, then {count} sends at once").format(count=numbers["sends"]))
     _endings(to, numbers["outcomes"])
-    console.line(to, "   " + _("logins for all of them together: {count}").format(count=numbers["logins"]))
+    console.line(to, "   " + _("logins for all of these sends: {count}").format(count=numbers["logins"]))
 
 
 def _print_end(to: Console, report: Mapping[str, Any]) -> None:

@@ -23,10 +23,10 @@ class Exit(enum.IntEnum):
 
 MEANINGS: Mapping[Exit, str] = {
     Exit.OK: "everything was accepted, or is in order",
-    Exit.FAILED: "an outcome is not accepted, or a check failed",
+    Exit.FAILED: "a push was not accepted, or a check failed",
     Exit.USAGE: "wrong usage, wrong configuration, or something is not installed",
-    Exit.UNKNOWN: "a request was sent and there is no readable verdict: it may have been delivered",
-    Exit.NOT_FOUND: "`why` found nothing wrong, and no push to this token either",
+    Exit.UNKNOWN: "a request was sent, but no readable reply came: the push may have been delivered",
+    Exit.NOT_FOUND: "`why` found no problem, and no push to this token",
 }
 """The sentences of `pushgateway --help`."""
 

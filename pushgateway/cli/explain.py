@@ -32,16 +32,16 @@ if TYPE_CHECKING:
     type=click.Path(dir_okay=False, path_type=Path),
     default=options.CONFIG,
     show_default=True,
-    help="Where the certificates are.",
+    help="File with the certificates.",
 )
 @options.as_json
 @click.pass_context
 def explain(
     ctx: click.Context, /, *, certificate_id: str, token: str, config: Path, as_json: bool, **content: Any
 ) -> None:
-    """Show what would be sent to TOKEN of certificate CERTIFICATE_ID: the request, what is cut, which rules decide.
+    """Show what would be sent to TOKEN of certificate CERTIFICATE_ID: the request, what is cut, which rules apply.
 
-    Nothing is sent to anybody, and nobody is asked.
+    No push is sent, and no request is made to the vendor.
     """
     from pushgateway.cli import console
     from pushgateway.cli.gateway_session import exit_for
@@ -76,7 +76,7 @@ def _print(explanation: Explanation, token: str) -> None:
         console.labelled(to, fields(request, token))
     if explanation.rulings:
         console.line(to, "")
-        console.line(to, _("The rules that decide:"))
+        console.line(to, _("The rules that apply:"))
     for one in explanation.rulings:
         console.labelled(to, [(one.field, one.verdict)])
         console.line(to, (f"{'':<17}{one.rule}; {one.source}; seen {one.seen}; {one.confidence}", console.QUIET))

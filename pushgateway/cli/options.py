@@ -113,7 +113,7 @@ as_json = click.option(
     is_flag=True,
     is_eager=True,
     callback=_as_json,
-    help="Print one JSON object instead of text; its texts are English in every language.",
+    help="Print one JSON object instead of text, always in English.",
 )
 
 connection = _joined(
@@ -153,7 +153,7 @@ def read_config(path: Path, ca_file: Path | None, proxy: str | None) -> Config:
 notification = _joined(
     click.option("--title", required=True, help="First line."),
     click.option("--body", required=True, help="The text below the title."),
-    click.option("--subtitle", help="A short second line, where the vendor has one."),
+    click.option("--subtitle", help="A short second line, for vendors that have one."),
     click.option(
         "--ttl",
         type=click.IntRange(min=0),
@@ -170,16 +170,16 @@ notification = _joined(
     click.option(
         "--dedupe-id",
         metavar="ID",
-        help="Your id of this message: vendors that drop repeats deliver it once to a phone.",
+        help="Your id of this message: a vendor that drops repeats delivers it to a phone only once.",
     ),
     click.option(
         "--is",
         "kind",
         type=click.Choice([intent.value for intent in Intent]),
-        help="What the push is; it decides the vendor's category.",
+        help="What the push is for; it decides the vendor's message category.",
     ),
     click.option(
-        "--parameters", type=json_object, metavar="JSON", help="Values for the places of the vendor's template."
+        "--parameters", type=json_object, metavar="JSON", help="Values of the placeholders in the vendor's template."
     ),
     click.option("--overrides", type=json_object, metavar="JSON", help='The vendor\'s own fields: {"oppo": {…}}.'),
 )

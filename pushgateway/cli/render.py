@@ -20,7 +20,7 @@ ENDINGS: Mapping[Status, str] = {
     Status.ACCEPTED: mark("the vendor accepted it; only a receipt shows whether it reached the phone"),
     Status.REJECTED: mark("the vendor refused it; it was not delivered"),
     Status.NOT_SENT: mark("no complete request left this machine; it was not delivered"),
-    Status.UNKNOWN: mark("the request was sent and there is no readable verdict; it may have been delivered"),
+    Status.UNKNOWN: mark("the request was sent, but no readable reply came; it may have been delivered"),
 }
 """What each status means for the phone."""
 
@@ -30,8 +30,11 @@ CHECK_ADVICE: tuple[tuple[str, str], ...] = (
         "tls: the server's certificate",
         mark("check the host; if it uses a certificate authority of your own, name it with --ca-file"),
     ),
-    ("tls:", mark("check whether a proxy or firewall between here and the vendor answers in its place")),
-    ("connect:", mark("check whether this machine may reach the vendor: firewall, proxy, the certificate's host")),
+    (
+        "tls:",
+        mark("check whether a proxy or firewall between this machine and the vendor replies in the vendor's place"),
+    ),
+    ("connect:", mark("check whether this machine can reach the vendor: firewall, proxy, the certificate's host")),
     ("proxy:", mark("check the address and the credentials of the proxy")),
     ("timeout:", mark("the vendor did not answer in time; try again, or raise request_timeout")),
 )
@@ -173,9 +176,7 @@ def outcome_lines(outcome: Outcome | BroadcastOutcome) -> list[tuple[str, str]]:
     if outcome.truncated:
         lines.append((_("cut to fit"), ", ".join(outcome.truncated)))
     if isinstance(outcome, Outcome) and outcome.possible_duplicate:
-        lines.append(
-            (_("twice?"), _("an attempt without a readable verdict was repeated: the phone may show it twice"))
-        )
+        lines.append((_("twice?"), _("an attempt without a readable reply was repeated: the phone may show it twice")))
     return lines
 
 

@@ -40,13 +40,14 @@ def make_sandbox(brand: str, tokens: int, given: Mapping[str, object]) -> Sandbo
     more: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     for name in more:
         if name not in taken:
-            raise click.UsageError(f"the sandbox of {brand} has no --{name.replace('_', '-')}: leave it out")
+            unknown = _("the sandbox of {brand} has no {option}: leave it out")
+            raise click.UsageError(unknown.format(brand=brand, option=f"--{name.replace('_', '-')}"))
     if "dialect" in more:
         from pushgateway.vendor.rules import load_rules
 
         known = load_rules(sandbox_class.__module__.split(".")[0]).dialects
         if more["dialect"] not in known:
-            raise click.UsageError(f"--dialect must be one of {', '.join(known)}")
+            raise click.UsageError(_("--dialect must be one of {names}").format(names=", ".join(known)))
     try:
         return sandbox_class(tokens=tokens, **more)
     except FieldError as wrong:
@@ -92,14 +93,16 @@ def toml(brand: str, settings: dict[str, object]) -> list[str]:
 
 @click.command(short_help="Imitate a vendor's server on this machine.")
 @click.argument("brand")
-@click.option("--port", type=click.IntRange(0, 65535), default=0, help="0, the default: any free one.")
-@click.option("--tls", is_flag=True, help="Serve https with an authority made for this run.")
+@click.option("--port", type=click.IntRange(0, 65535), default=0, help="Port; 0 (default): any free port.")
+@click.option("--tls", is_flag=True, help="Serve https with a certificate authority made for this run.")
 @click.option("--dialect", help="The vendor's interface to imitate; OPPO: v1.3 (default) or current.")
-@click.option("--tokens", type=click.IntRange(0, 1_000_000), default=20, show_default=True, help="Registered phones.")
-@click.option("--daily-limit", type=click.IntRange(min=0), help="Phones pushed to in a day, no more.")
-@click.option("--per-second", type=click.IntRange(min=0), help="Phones pushed to in a second, no more.")
-@click.option("--last-login-wins", is_flag=True, default=None, help="A login ends the access token before it.")
-@click.option("--repeats", help="What a used id of a push gets; OPPO: refuse (default) or absorb.")
+@click.option(
+    "--tokens", type=click.IntRange(0, 1_000_000), default=20, show_default=True, help="Number of registered phones."
+)
+@click.option("--daily-limit", type=click.IntRange(min=0), help="The most phones pushed to in a day.")
+@click.option("--per-second", type=click.IntRange(min=0), help="The most phones pushed to in a second.")
+@click.option("--last-login-wins", is_flag=True, default=None, help="A new login ends the previous access token.")
+@click.option("--repeats", help="What is done with a push whose id was used before; OPPO: refuse (default) or absorb.")
 @options.as_json
 def sandbox(*, brand: str, port: int, tls: bool, tokens: int, as_json: bool, **given: object) -> None:
     """Imitate the server of BRAND (such as oppo) on this machine, until Ctrl-C.
@@ -120,7 +123,8 @@ def sandbox(*, brand: str, port: int, tls: bool, tokens: int, as_json: bool, **g
     try:
         run(imitated, port, tls, announce)
     except OSError as taken:
-        raise click.UsageError(f"port {port} cannot be used: {taken.strerror or 'taken'}") from None
+        problem = _("port {port} cannot be used: {why}")
+        raise click.UsageError(problem.format(port=port, why=taken.strerror or _("it is in use"))) from None
 
 
 def _print_json(imitated: Sandbox, served: Any) -> None:

@@ -204,7 +204,7 @@ def conclusion(entries: Sequence[Mapping[str, Any]], journals: Sequence[Path]) -
                 "permission on, its channel created, the daily limit of this phone reached, the phone offline?"
             ),
         )
-    return Finding(_("next"), None, _("see above who must act"))
+    return Finding(_("next"), None, _('see "who must act" above'))
 
 
 def zone_of(at: datetime | None) -> tzinfo | None:
@@ -225,7 +225,7 @@ def support_facts(
         _("time"): when,
         _("app"): app or _("(the app of certificate {id})").format(id=push_token.certificate_id),
         _("certificate id"): push_token.certificate_id,
-        _("token"): push_token.token if whole else mask(push_token.token) + _(" (whole with --show-token)"),
+        _("token"): push_token.token if whole else mask(push_token.token) + _(" (in full with --show-token)"),
     }
     ids = [str(entry["message_id"]) for entry in entries if entry.get("message_id")]
     return facts | ({_("message id"): ", ".join(dict.fromkeys(ids))} if ids else {})
@@ -241,11 +241,11 @@ def support_facts(
     "journals",
     multiple=True,
     type=click.Path(dir_okay=False, path_type=Path),
-    help="A journal of the host's; may be given again.",
+    help="A journal that your server writes; may be repeated.",
 )
-@click.option("--no-journal", is_flag=True, help="Do not look into the journal of this command's own sends.")
+@click.option("--no-journal", is_flag=True, help="Do not read the journal of `pushgateway send`.")
 @click.option("--app", default="", help="Your app, as the vendor's support knows it.")
-@click.option("--show-token", is_flag=True, help="Print the token whole in the facts for the vendor's support.")
+@click.option("--show-token", is_flag=True, help="Print the whole token in the facts for the vendor's support.")
 @options.connection
 @options.as_json
 @click.pass_context
@@ -268,8 +268,8 @@ def why(
 ) -> None:
     """Find out why a push did not arrive: settings, login, token, what became of it, and who must act.
 
-    Nothing is sent to any phone. The vendor is asked for a login. Pushes are looked for in the journal of `pushgateway
-    send` and in those that you name; exit code 4 says that there is none.
+    No push is sent; the only request is a login at the vendor. Pushes are looked up in the journal of `pushgateway
+    send` and in the journals that you name; exit code 4 means that none was found.
     """
     from pushgateway.cli import console, render
     from pushgateway.cli.gateway_session import ask, usable, vendor_of
