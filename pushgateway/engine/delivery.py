@@ -90,12 +90,16 @@ class Delivery(Ask):
             batch = joined(self.runs)
             begin = functools.partial(guarded, session.vendor.plugin.push, batch)
             try:
-                return results.checked(batch, await session.run_with_access(access, begin, self))
+                outcomes = results.checked(batch, await session.run_with_access(access, begin, self))
             except _Changed:
                 if access is not None and (held := session.held(self.region)) is not None:
                     access = held.access  # a new one, if the old one was refused before
                 self.runs = self._completions.still_wanted(self.runs, self._loop.time())
                 self.pushes = size_of(self.runs)
+                continue
+            if self.of_this_try:
+                self._gate.answered(self._loop.time(), self._permit, outcomes, self._quota)
+            return outcomes
         return []
 
     def leaving(self, request: Request) -> None:
@@ -113,7 +117,8 @@ class Delivery(Ask):
         if self.trace is not None:
             self.trace.size, self.trace.asked_at = self.pushes, now
         if self._release is not None:
-            self.built()
+            release, self._release = self._release, None
+            release()
 
     def built(self) -> None:
         """Others may build now."""
@@ -127,11 +132,6 @@ class Delivery(Ask):
         for run in self.runs:
             run.asked = False
             run.attempts += 1
-
-    def answered(self, outcomes: Sequence[Outcome]) -> None:
-        """There is an answer about each push."""
-        if self.of_this_try:
-            self._gate.answered(self._loop.time(), self._permit, outcomes, self._quota)
 
     def failed(self, error: Refused | NoVerdict, *, login: bool = False) -> None:
         """The request, or the login before it, failed as a whole."""

@@ -85,7 +85,8 @@ class Endpoint:
         session = self.settings.session
         failure: Refused | NoVerdict | None = None
         access = self._usable_access(session)
-        if access is None or self._in_line or self._delay() > 0 or not self._build_lock.take():
+        must_wait = self._in_line or (not self.gate.is_free and self._delay() > 0)
+        if access is None or must_wait or not self._build_lock.take():
             access, failure = await self.workers.interruptible(self._ready(session))
         delivery: Delivery | None = None
         try:
@@ -336,7 +337,6 @@ class Endpoint:
 
     def _answered(self, delivery: Delivery, outcomes: Sequence[Outcome]) -> None:
         """The vendor answered about each push."""
-        delivery.answered(outcomes)
         if not self.gate.contents.is_empty:
             taken = {push.notification for push, one in zip(delivery.batch, outcomes, strict=True) if one.ok}
             self.gate.contents.accepted(taken, self._loop.time())

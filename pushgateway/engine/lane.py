@@ -18,7 +18,7 @@ from pushgateway.engine.options import LaneOptions
 from pushgateway.engine.pushes.completion import TURN, Completions
 from pushgateway.engine.pushes.queue import Queue
 from pushgateway.engine.pushes.runs import Run, is_wanted
-from pushgateway.engine.session.plugin_guard import GuardedVendor, Route, as_text, raise_again
+from pushgateway.engine.session.plugin_guard import GuardedVendor, as_text, raise_again
 from pushgateway.engine.session.vendor_session import VendorSession
 from pushgateway.engine.settings import LaneSettings
 from pushgateway.model.outcome import Outcome
@@ -206,17 +206,15 @@ class Lane:
                 self._line_up(one, part)
             return
         try:
-            routes = self._routes(run, part)
+            route = self.settings.vendor.route(run.push_tokens, run.notifications, part)
+            for region in {one[0] for one in route} if isinstance(route, list) else (route[0],):
+                if region not in self._endpoints:
+                    self.endpoint(region)
         except BaseException as broken:
-            raise_again(broken)
-            if run.size > 1:  # each is asked about alone, and those at which the plug-in fails end
-                for one in run.apart():
-                    self._line_up(one, part)
-                return
-            detail = self.settings.vendor.blame(broken)
-            self.completions.not_sent(run, Reason.CREDENTIALS, detail)
+            self._not_routed(run, part, broken)
             return
         refused: list[tuple[Run, Refused]] = []
+        routes = [(route, run)] if isinstance(route, tuple) else [one[:2] for one in run.grouped(route)]
         for (region, quota, own), one in routes:
             endpoint = self._endpoints[region]
             gate = endpoint.gate
@@ -230,17 +228,14 @@ class Lane:
         for one, refusal in refused:  # last: a caller that gets its outcome may change everything
             self.completions.refused(one, refusal)
 
-    def _routes(self, run: Run, part: Hashable) -> Sequence[tuple[Route, Run]]:
-        """Where the pushes of a run go: a run for each route, of which the endpoint is there. Raises what the plug-in
-        raises, before anything was changed."""
-        route = self.settings.vendor.route(run.push_tokens, run.notifications, part)
-        if isinstance(route, list):
-            for region in {region for region, _, _ in route}:
-                self.endpoint(region)
-            return [(one, of_it) for one, of_it, _ in run.grouped(route)]
-        if route[0] not in self._endpoints:
-            self.endpoint(route[0])
-        return ((route, run),)
+    def _not_routed(self, run: Run, part: Hashable, broken: BaseException) -> None:
+        """The plug-in failed at a run: each push is asked about alone, and those at which it fails end."""
+        raise_again(broken)
+        if run.size > 1:
+            for one in run.apart():
+                self._line_up(one, part)
+            return
+        self.completions.not_sent(run, Reason.CREDENTIALS, self.settings.vendor.blame(broken))
 
     # What comes back
 

@@ -7,6 +7,7 @@ import attrs
 import pytest
 
 from pushgateway.engine.session.results import checked
+from pushgateway.model.batch import Batch
 from pushgateway.model.errors import FieldError
 from pushgateway.model.notification import Notification
 from pushgateway.model.outcome import BroadcastOutcome, Outcome, PushFailed
@@ -191,7 +192,7 @@ def test_an_outcome_keeps_the_id_and_the_context_of_its_push() -> None:
     push = Push(PushToken(7005, "a"), Notification("a", "b"), dedupe_id="1", context=context)
     right = Outcome.accepted(push, None)
 
-    assert checked([push], [right]) == [right]
+    assert checked(Batch.of([push]), [right]) == [right]
     for wrong in ({"dedupe_id": "2"}, {"context": object()}):
         with pytest.raises(TypeError, match="an outcome of another push"):
-            checked([push], [attrs.evolve(right, **wrong)])
+            checked(Batch.of([push]), [attrs.evolve(right, **wrong)])

@@ -139,6 +139,7 @@ def _encode_each(batch: Batch, fragments: Fragments, plain: Addresses | None) ->
     places: list[int] = []
     settled: dict[int, Outcome] = {}
     callbacks, frame = batch.callbacks, fragments.frame
+    find = fragments.find if fragments.are_shared else fragments.encode
     pieces = [frame.opening]
     for place, note in enumerate(batch.notifications):
         if len(pieces) >= _AT_ONCE:
@@ -147,7 +148,7 @@ def _encode_each(batch: Batch, fragments: Fragments, plain: Addresses | None) ->
         if fragments.effort >= CHECKPOINT_EVERY:
             fragments.effort = 0
             yield
-        fragment = fragments.find(note)
+        fragment = find(note)
         fragments.effort += plain is None
         if plain is None:
             token, dedupe_id = _quoted(batch.tokens[place]), _quoted(batch.dedupe_ids[place])
@@ -168,6 +169,8 @@ def _encode_each(batch: Batch, fragments: Fragments, plain: Addresses | None) ->
             truncated.append(cut)
             places.append(place)
     body.write(b"".join(pieces))
+    if len(places) == 1 and not settled:
+        return Encoded(body, batch, truncated, places, settled)
     return (yield from _finish(body, batch, truncated, places, settled))
 
 

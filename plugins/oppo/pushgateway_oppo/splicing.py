@@ -101,21 +101,21 @@ class Fragments:
         """The notification ready to be spliced, or why it must not be sent."""
         fragment = self._known.get(id(note))
         if fragment is None:
-            fragment = self._encode(note)
+            fragment = self.encode(note)
             if self.are_shared:
                 self._known[id(note)] = fragment
         return fragment
 
     def find_some(self, notes: Sequence[Notification]) -> list[Fragment | Refused]:
         """The same for the first of `notes`: as many as are encoded before the next checkpoint."""
-        find, found = self.find if self.are_shared else self._encode, list[Fragment | Refused]()
+        find, found = self.find if self.are_shared else self.encode, list[Fragment | Refused]()
         for note in notes:
             found.append(find(note))
             if self.effort >= CHECKPOINT_EVERY:
                 break
         return found
 
-    def _encode(self, note: Notification) -> Fragment | Refused:
+    def encode(self, note: Notification) -> Fragment | Refused:
         ordinary = encode_ordinary(note, self._plan, self._tails, self._intents)
         if ordinary is not None:
             self.effort += 1

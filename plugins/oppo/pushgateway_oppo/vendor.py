@@ -185,7 +185,8 @@ class Oppo(Operations):
             return [outcomes[place] for place in range(len(batch))]
         path, content = encode_unicast(encoded, self._rules)
         try:
-            response = yield self._request(self.region(encoded.sent.tokens[0]), path, content)
+            url = self.url_of("", self.region(encoded.sent.tokens[0]), path)
+            response = yield Request("POST", url, FORM, content)
             if len(encoded.places) == 1:
                 verdicts = decode_unicast(response, encoded.sent, encoded.truncated)
             else:

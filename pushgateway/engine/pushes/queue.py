@@ -149,7 +149,7 @@ class Line:
             run = runs.popleft()
             group.size -= run.size
             self.size -= run.size
-            if run.settled or (run.is_abandoned and not is_wanted(run)):
+            if run.settled or (run.sink.is_abandoned(run.places) and not is_wanted(run)):
                 continue
             while run.size > 1:  # first a piece of a long run, because to split is to copy the rest
                 found = run.split(PIECE if run.size > 2 * PIECE else 1)

@@ -145,11 +145,6 @@ class Run:
         return self._batch
 
     @property
-    def is_abandoned(self) -> bool:
-        """Whether the caller of at least one of them is gone."""
-        return self.sink.is_abandoned(self.places)
-
-    @property
     def distinct_notifications(self) -> Sequence[Notification]:
         """Each notification object among theirs once, in order."""
         return distinct(self.notifications)

@@ -12,7 +12,7 @@ import functools
 import hashlib
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
-from typing import Generic, TypeAlias
+from typing import TypeAlias
 from urllib.parse import urlsplit
 
 import attrs
@@ -282,8 +282,8 @@ class VendorSession:
             while checkpoints <= MAX_CHECKPOINTS:
                 is_open, last = False, None if request is None else reply  # if this step raises, the exchange has ended
                 step = _step(exchange, last) if ask.pushes < HEAVY else await self._step_in_turn(exchange, last)
-                if isinstance(step, _Result):
-                    return step.value
+                if isinstance(step, tuple):
+                    return step[0]
                 is_open, request = True, step
                 if request is None:
                     checkpoints += 1
@@ -363,17 +363,8 @@ def _offset(reply: Response) -> float | None:
     return None if reply.date is None or reply.received_at is None else reply.date - reply.received_at
 
 
-class _Result(Generic[T]):
-    """What an exchange returned."""
-
-    __slots__ = ("value",)
-
-    def __init__(self, value: T) -> None:
-        self.value = value
-
-
-_Step: TypeAlias = Request | _Result[T] | None
-"""What an exchange does next: a request, its end, or a checkpoint."""
+_Step: TypeAlias = Request | tuple[T] | None
+"""What an exchange does next: a request, its end with a result (a tuple of one), or a checkpoint."""
 
 
 def _step(exchange: Exchange[T], reply: Response | NoVerdict | None) -> _Step[T]:
@@ -384,7 +375,7 @@ def _step(exchange: Exchange[T], reply: Response | NoVerdict | None) -> _Step[T]
             return exchange.throw(reply)
         return next(exchange) if reply is None else exchange.send(reply)
     except StopIteration as done:
-        return _Result(done.value)
+        return (done.value,)
     except Exception:
         raise
     except BaseException as odd:

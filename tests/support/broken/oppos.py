@@ -27,7 +27,7 @@ BROKEN = [
         "self._known[hash(note.title)] = fragment",
         "            if self.are_shared:\n                self",
         "            if True:\n                self",
-        "find, found = self.find if self.are_shared else self._encode, list",
+        "find, found = self.find if self.are_shared else self.encode, list",
         "find, found = self.find, list",
         file="splicing.py",
     ),

@@ -342,7 +342,7 @@ PLANTS = [
     SourcePlant(
         "a push whose caller has left is cut alone",
         "pushgateway/engine/pushes/queue.py",
-        "if run.settled or (run.is_abandoned and not is_wanted(run)):",
+        "if run.settled or (run.sink.is_abandoned(run.places) and not is_wanted(run)):",
         "if run.settled:",
         "tests/engine/test_queue.py::test_a_run_is_cut_into_single_pushes[2]",
     ),
