@@ -168,7 +168,7 @@ def uncertain_rows(rules: Rules) -> Iterable[tuple[str, ...]]:
 
 def oppo(translate: Translate, rules: Rules = RULES) -> dict[str, str]:
     """The tables of OPPO's rules."""
-    codes = ("code", "reason", "speaks of", "OPPO means", "what to do", "dialects")
+    codes = ("code", "reason", "applies to", "OPPO means", "what to do", "dialects")
     fields = ("ours", "OPPO's field", "for", "`v1.3`", "`current`", "beyond the limit")
     return {
         "codes": table(codes, code_rows(rules), translate),
