@@ -52,6 +52,17 @@ def test_unicast_request_equals_the_sample(samples: Path) -> None:
     assert content == (samples / "unicast.request.form").read_bytes().strip()
 
 
+@pytest.mark.parametrize("count", [2, 40])
+def test_the_only_good_push_of_a_batch_is_a_unicast_request(count: int) -> None:
+    """Where all others are settled without a request, the last one is sent as if it had been alone."""
+    push = Push(PushToken(1, TOKEN), note(), dedupe_id="d")
+
+    encoded = encoded_batch([*[push_of("")] * (count - 1), push], CURRENT)
+
+    assert encode_unicast(encoded, CURRENT) == encode_unicast(encoded_batch([push], CURRENT), CURRENT)
+    assert (list(encoded.places), len(encoded.settled)) == ([count - 1], count - 1)
+
+
 def test_unicast_batch_request_equals_the_sample(samples: Path) -> None:
     """Several pushes are a JSON array of the objects that single pushes send."""
     same = note()
@@ -150,9 +161,12 @@ def test_a_damaged_token_is_not_reported_as_dead(token: str, sentence: str, coun
 
 
 @pytest.mark.parametrize(("token", "size"), [("x" * 257, 257), ("值" * 86, 258), ("cn_" + "0" * 300, 303)])
-def test_an_undamaged_text_that_is_too_long_is_unregistered(token: str, size: int) -> None:
-    """No registration id is that long, so the text cannot be a token of OPPO's: `UNREGISTERED`."""
-    outcome = encoded_batch([push_of(token)], V13).settled[0]
+@pytest.mark.parametrize("count", [1, 40])
+def test_an_undamaged_text_that_is_too_long_is_unregistered(token: str, size: int, count: int) -> None:
+    """No registration id is that long, so the text cannot be a token of OPPO's: `UNREGISTERED`. Tested alone, and in a
+    batch, which takes another code path."""
+    clean_ones = [Push(PushToken(1, f"CN_{number}"), note(), dedupe_id=f"d_{number}") for number in range(count - 1)]
+    outcome = encoded_batch([*clean_ones, push_of(token)], V13).settled[count - 1]
 
     assert (outcome.status, outcome.reason) == (Status.NOT_SENT, Reason.UNREGISTERED)
     assert outcome.detail == f"token: must have at most 256 bytes, has {size}: it cannot be OPPO's"

@@ -57,7 +57,7 @@ PLANTS = [
         "plugins/oppo/pushgateway_oppo/requests.py",
         "if len(places) > 1:\n        body.write",
         "if True:\n        body.write",
-        "plugins/oppo/tests/test_codec.py::test_unicast_request_equals_the_sample",
+        "plugins/oppo/tests/test_codec.py::test_the_only_good_push_of_a_batch_is_a_unicast_request[2]",
     ),
     SourcePlant(
         "a broadcast's tokens are joined with commas",
