@@ -67,7 +67,7 @@ def read() -> Catalog:
 
 
 def renewed(old: Catalog) -> Catalog:
-    """A catalogue of exactly the texts of today, with the translations of `old`, in alphabetical order."""
+    """A catalogue of exactly the texts in use, with the translations of `old`, in alphabetical order."""
     new = Catalog(locale="zh", domain="messages", project="pushgateway", fuzzy=False, header_comment="")
     new.mime_headers = [(name, value) for name, value in new.mime_headers if name == "Content-Type"]
     for text in sorted(set(collect())):

@@ -176,7 +176,7 @@ def oppo(translate: Translate, rules: Rules = RULES) -> dict[str, str]:
         "quotas": table(("figure", "is", "by", "here"), quota_rows(rules, "current"), translate),
         "hosts": table(("host", "URL", "setting", "how sure"), host_rows(rules, "current"), translate),
         "operations": table(
-            ("call", "`v1.3`", "`current`", "host of today", "how sure"), operation_rows(rules), translate
+            ("call", "`v1.3`", "`current`", "current host", "how sure"), operation_rows(rules), translate
         ),
         "pictures": table(("kind", "pixels", "size"), picture_rows(rules), translate),
         "uncertain": table(("section", "rows", "how sure", "note"), uncertain_rows(rules), translate),

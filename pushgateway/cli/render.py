@@ -194,6 +194,6 @@ def explanation_lines(explanation: Explanation, token: str) -> list[tuple[str, s
     if explanation.truncated:
         lines.append((_("cut to fit"), ", ".join(explanation.truncated)))
     if explanation.quota:
-        lines.append((_("counts against"), plain(explanation.quota)))
+        lines.append((_("quota"), plain(explanation.quota)))
     within = _("{seconds:g} seconds").format(seconds=explanation.timeout)
-    return [*lines, (_("priority"), explanation.priority.name.lower()), (_("within"), within)]
+    return [*lines, (_("priority"), explanation.priority.name.lower()), (_("time limit"), within)]

@@ -188,8 +188,9 @@ def conclusion(entries: Sequence[Mapping[str, Any]], journals: Sequence[Path]) -
             _("next"),
             None,
             _(
-                "no push was found: nothing was sent to this token then (broadcasts are in no journal). Was the user "
-                "online or logged out, and is this the token and certificate id that the phone reported last?"
+                "no push was found: nothing was sent to this token at that time (journals do not record broadcasts). "
+                "Was the user online or logged out, and is this the token and certificate id that the phone reported "
+                "last?"
             ),
         )
     if any(entry.get("receipt") == "arrived" for entry in entries):

@@ -198,7 +198,7 @@ def test_why_when_nothing_was_sent(tokens: tuple[str, ...], config: Path, journa
     nowhere = why(config, tokens[0], "--no-journal")
 
     assert (never.exit_code, then.exit_code, nowhere.exit_code) == (Exit.NOT_FOUND,) * 3
-    assert "no push was found: nothing was sent to this token then" in never.stdout
+    assert "no push was found: nothing was sent to this token at that time" in never.stdout
     report = json.loads(then.stdout)
     assert (report["ok"], report["found"], report["facts"]["time"]) == (True, False, "2020-01-01T08:00:00+08:00")
     assert "no push was found: this command has sent none" in nowhere.stdout
@@ -350,7 +350,7 @@ def test_why_of_settings_and_shapes(tokens: tuple[str, ...], config: Path) -> No
     assert (unknown.exit_code, lost.exit_code) == (Exit.USAGE, Exit.USAGE)
     assert "invalid signature" in login.stdout or "vendor code 16" in login.stdout
     assert SECRET not in login.output
-    assert "holds U+003B, which no registration id has" in shape.stdout
+    assert "contains U+003B, which no registration id contains" in shape.stdout
     assert "certificate '7999' is not configured" in unknown.stdout
     assert "there is no such file" in lost.output
 

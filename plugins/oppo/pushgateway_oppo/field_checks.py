@@ -95,17 +95,17 @@ def check_together(
         if audience is None:
             raise Refused(Reason.UNSUPPORTED, detail=f"{word('style')}: 3 is for broadcasts only")
         if fields.get("fix_speed") is True:
-            raise invalid(word("style"), "3 goes out at no fixed speed: leave the rate out")
+            raise invalid(word("style"), "3 cannot be sent at a fixed speed: leave the rate out")
     for name, rule in dialect.fields.items():
         if name not in fields and rule.needed(fields):
-            raise invalid(word(name), f"OPPO needs {name} beside the other fields")
+            raise invalid(word(name), f"OPPO needs {name} together with the other fields")
     if fields.get("show_time_type") == 1:
         _check_window(fields, word)
     if "notify_level" in fields and "category" not in fields:
-        raise invalid(word("notify_level"), "OPPO needs category beside it")
+        raise invalid(word("notify_level"), "OPPO needs category with it")
     for name in _TEMPLATE_PARAMETERS:
         if name in fields and "private_msg_template_id" not in fields:
-            raise invalid(word(name), "OPPO needs private_msg_template_id beside it")
+            raise invalid(word(name), "OPPO needs private_msg_template_id with it")
 
 
 def _check_window(fields: Mapping[str, WireValue], word: Callable[[str], str]) -> None:

@@ -212,8 +212,10 @@ class Intents:
                 yield intent.value, usage.category
 
 
-_NO_TEMPLATE = "{0}.template is missing: since mid 2025 OPPO answers code 54 to a private category ({1}) without one"
-_NO_CHANNEL = "{0}.channel_id is missing: Android shows nothing without a channel that the app has made"
+_NO_TEMPLATE = (
+    "{0}.template is missing: since mid 2025 OPPO refuses a private category ({1}) without a template (code 54)"
+)
+_NO_CHANNEL = "{0}.channel_id is missing: Android shows nothing without a channel that the app has created"
 
 
 def lacking(dialect: Dialect) -> str:
@@ -221,8 +223,8 @@ def lacking(dialect: Dialect) -> str:
     if {"category", "channel_id"} <= dialect.fields.keys():
         return ""
     return (
-        f"OPPO of today wants a category and a channel; intent has no effect and channel_id is refused here: "
-        f"{missing('category', dialect)}"
+        "OPPO now requires a category and a channel; for this certificate intent has no effect and channel_id is "
+        f"refused: {missing('category', dialect)}"
     )
 
 
@@ -322,7 +324,7 @@ def _row_problems(intent: Intent, own: OppoIntent, dialect: Dialect) -> Iterator
     for name in ("title_parameters", "content_parameters"):
         names = getattr(own, name)
         if names and own.template is None:
-            yield f"{name}: needs template beside it"
+            yield f"{name}: needs template with it"
         if len(set(names)) < len(names) or not all(each.strip() for each in names):
             yield f"{name}: must hold different names, none of them blank"
 
@@ -333,4 +335,4 @@ def _level_problems(intent: Intent, own: OppoIntent, dialect: Dialect) -> Iterat
         if own.notify_level not in choices:
             yield f"notify_level: must be one of {', '.join(map(str, choices))}"
         if own.category == "" or (own.category is None and intent.value not in dialect.intents):
-            yield "notify_level: needs category beside it"
+            yield "notify_level: needs category with it"

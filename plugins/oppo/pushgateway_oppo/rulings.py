@@ -121,9 +121,9 @@ def _of_intent(rows: _DialectRows, asked: Push | Broadcast, intents: Intents) ->
         return
     rule, category = rows.dialect.intents.get(intent.value), intents.category(asked.notification)
     if rule is not None and rule.category == category:
-        yield rows.ruling("intent", f"{intent.value} is category {category}", "intents", intent.value)
+        yield rows.ruling("intent", f"{intent.value} is sent as category {category}", "intents", intent.value)
     elif category:
-        verdict = f"{intent.value} is category {category} by the certificate's settings"
+        verdict = f"{intent.value} is sent as category {category} by the certificate's settings"
         yield rows.ruling("intent", verdict, "fields", "category")
 
 
@@ -141,7 +141,11 @@ def _of_parameters(rows: _DialectRows, asked: Push | Broadcast, intents: Intents
 def _of_quotas_and_rates(rows: _DialectRows, asked: Push | Broadcast, quota: str) -> Iterator[Ruling]:
     row = rows.dialect.categories.get(quota)
     if row is not None:
-        verdict = "private: no daily limit, and never for everybody" if row.private else "public: counted by the day"
+        verdict = (
+            "a private category: no daily limit, not for public intents"
+            if row.private
+            else "a public category: counts against the daily quota"
+        )
         yield rows.ruling("category", f"{quota} is {verdict}", "categories", quota)
     for name, figure in rows.dialect.quotas.items():
         is_rate = name.startswith("rate_")
@@ -158,4 +162,4 @@ def _limit(rule: FieldRule, maximum: int | None) -> str:
     unit = {"text": "characters", "json": "characters of JSON"}.get(rule.kind, rule.unit)
     bounds = [f"at least {rule.min}"] if rule.min else []
     bounds += [] if maximum is None else [f"at most {maximum}"]
-    return f"{' and '.join(bounds)} {unit}".strip() if bounds else "goes out as it is"
+    return f"{' and '.join(bounds)} {unit}".strip() if bounds else "is sent unchanged"

@@ -100,8 +100,8 @@ class Settings(Vendor):
     """`cn` or `overseas`: where broadcasts go that are not addressed to tokens, and tokens whose prefix names no
     region."""
     access_token_in: str = attrs.field(default="both", validator=_one_of("both", "header", "body"))
-    """Where the access token is sent: the document of 2018 says header, today's pages say body. A call whose fields are
-    in the URL (`invalid_tokens`, `push_permit`, `statistics`) has it in the header whatever this says: servers and
+    """Where the access token is sent: the document of 2018 says header, the current pages say body. A call whose fields
+    are in the URL (`invalid_tokens`, `push_permit`, `statistics`) has it in the header whatever this says: servers and
     proxies log URLs."""
     batch_size: int = attrs.field(default=MOST, validator=_batch_size)
     """Pushes of one request, 1 to 1,000."""

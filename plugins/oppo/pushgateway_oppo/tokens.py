@@ -51,13 +51,13 @@ def token_refusal(token: str, longest: int) -> tuple[Reason, str] | None:
         return Reason.INVALID_NOTIFICATION, "token: is empty"
     if not token.isprintable() or _DIRT.search(token):
         one = next(one for one in token if not one.isprintable() or _DIRT.match(one))
-        sentence = f"token: holds U+{ord(one):04X}, which no registration id has: hand in the registration id alone"
+        sentence = f"token: contains U+{ord(one):04X}, which no registration id contains: pass only the registration id"
         return Reason.INVALID_NOTIFICATION, sentence
     size = len(token.encode("utf-8", "surrogatepass"))
     if size > longest:
         return Reason.UNREGISTERED, f"token: must have at most {longest} bytes, has {size}: it cannot be OPPO's"
     if MISSPELT.match(token):
-        sentence = "token: the region before its last '_' is not in capitals, as in CN_…: hand it in as OPPO gave it"
+        sentence = "token: the region before its last '_' is not in capitals, as in CN_…: pass it as OPPO issued it"
         return Reason.INVALID_NOTIFICATION, sentence
     return None
 

@@ -119,8 +119,8 @@ def test_unusual_tokens_are_sent_unchanged(token: str) -> None:
     assert message(encode_unicast(encoded, V13)[1])["target_value"] == token
 
 
-_CHARACTER = "token: holds U+{:04X}, which no registration id has: hand in the registration id alone"
-_CAPITALS = "token: the region before its last '_' is not in capitals, as in CN_…: hand it in as OPPO gave it"
+_CHARACTER = "token: contains U+{:04X}, which no registration id contains: pass only the registration id"
+_CAPITALS = "token: the region before its last '_' is not in capitals, as in CN_…: pass it as OPPO issued it"
 
 
 @pytest.mark.parametrize(

@@ -254,7 +254,7 @@ def test_a_value_beyond_its_limit_is_refused(
         ({"off_line_ttl": -1}, 'overrides["oppo"]["off_line_ttl"]: must be at least 0 seconds, is -1'),
         ({"off_line": 1}, 'overrides["oppo"]["off_line"]: must be True or False, is int'),
         ({"click_action_type": 3}, 'overrides["oppo"]["click_action_type"]: must be one of 0, 1, 2, 4, 5'),
-        ({"click_action_type": 1}, "click: OPPO needs click_action_activity beside the other fields"),
+        ({"click_action_type": 1}, "click: OPPO needs click_action_activity together with the other fields"),
         ({"title": 5}, 'overrides["oppo"]["title"]: must be a str, is int'),
         ({"title": ""}, 'overrides["oppo"]["title"]: must have 1 to 32 characters, is blank'),
         ({"action_parameters": "{"}, 'overrides["oppo"]["action_parameters"]: must be JSON'),

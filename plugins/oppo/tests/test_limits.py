@@ -115,7 +115,7 @@ def test_the_current_dialect_needs_both_ends_of_a_display_window(field: str, oth
     """Page 11236 requires both; one alone is refused, and the missing one is named."""
     assert refusal(note(**{field: NOON}), CURRENT, EVERYONE) == (
         INVALID,
-        f"{other}: OPPO needs {name} beside the other fields",
+        f"{other}: OPPO needs {name} together with the other fields",
     )
 
 
@@ -136,25 +136,25 @@ PICTURE = {"style": 3, "big_picture_id": "p"}
     [
         ({"style": 3}, None, UNSUPPORTED, 'overrides["oppo"]["style"]: 3 is for broadcasts only'),
         (PICTURE, None, UNSUPPORTED, 'overrides["oppo"]["big_picture_id"]: OPPO has it for broadcasts only'),
-        ({"style": 3}, EVERYONE, INVALID, "big_picture_id: OPPO needs big_picture_id beside the other fields"),
+        ({"style": 3}, EVERYONE, INVALID, "big_picture_id: OPPO needs big_picture_id together with the other fields"),
         (
             {**PICTURE, "fix_speed": True, "fix_speed_rate": 1000},
             EVERYONE,
             INVALID,
-            'overrides["oppo"]["style"]: 3 goes out at no fixed speed: leave the rate out',
+            'overrides["oppo"]["style"]: 3 cannot be sent at a fixed speed: leave the rate out',
         ),
-        ({"notify_level": 2}, None, INVALID, 'overrides["oppo"]["notify_level"]: OPPO needs category beside it'),
+        ({"notify_level": 2}, None, INVALID, 'overrides["oppo"]["notify_level"]: OPPO needs category with it'),
         (
             {"private_title_parameters": {"a": "b"}},
             None,
             INVALID,
-            'overrides["oppo"]["private_title_parameters"]: OPPO needs private_msg_template_id beside it',
+            'overrides["oppo"]["private_title_parameters"]: OPPO needs private_msg_template_id with it',
         ),
         (
             {"private_content_parameters": '{"a":"b"}'},
             None,
             INVALID,
-            'overrides["oppo"]["private_content_parameters"]: OPPO needs private_msg_template_id beside it',
+            'overrides["oppo"]["private_content_parameters"]: OPPO needs private_msg_template_id with it',
         ),
         ({"category": ""}, None, INVALID, 'overrides["oppo"]["category"]: must have at least 1 character, is blank'),
     ],

@@ -120,7 +120,7 @@ def test_the_daily_quota_follows_the_category() -> None:
 
     assert "quota" in public
     assert "quota" not in private
-    assert "chat is category TODO by the certificate's settings" in verdicts
+    assert "chat is sent as category TODO by the certificate's settings" in verdicts
 
 
 def test_the_path_of_a_v13_row_is_quoted_as_in_toml() -> None:
