@@ -144,20 +144,22 @@ class Line:
         """One push from a group that is sent alone, so it is neither compared nor weighed with others: the vendor
         judges what it weighs. None: nothing of the group is wanted any more."""
         group = groups[part]
-        runs, found = group.runs, None
+        before, runs, found = group.size, group.runs, None
         while runs and found is None:
             run = runs.popleft()
             group.size -= run.size
-            self.size -= run.size
-            if run.settled or (run.sink.is_abandoned(run.places) and not is_wanted(run)):
+            if run.settled or run.sink.withdrawn:
                 continue
-            while run.size > 1:  # first a piece of a long run, because to split is to copy the rest
-                found = run.split(PIECE if run.size > 2 * PIECE else 1)
-                runs.appendleft(run)
-                group.size += run.size
-                self.size += run.size
-                run = found
-            found = run
+            if run.size > 2 * PIECE:  # to split off one push is to copy the rest: first a piece
+                piece = run.split(PIECE)
+                group.put_back((piece, run) if is_wanted(piece) else (run,))
+                continue
+            if run.size > 1:
+                rest, run = run, run.split(1)
+                group.put_back((rest,))
+            if not run.sink.is_abandoned(run.places):
+                found = run
+        self.size -= before - group.size
         if runs:
             groups.move_to_end(part)  # the other groups come first now
         else:

@@ -335,15 +335,15 @@ PLANTS = [
     SourcePlant(
         "of a run that is cut one by one the rest is lost",
         "pushgateway/engine/pushes/queue.py",
-        "                runs.appendleft(run)\n                group.size",
-        "                group.size",
+        "                rest, run = run, run.split(1)\n                group.put_back((rest,))\n",
+        "                run = run.split(1)\n",
         "tests/engine/test_queue.py::test_a_run_is_cut_into_single_pushes[1000]",
     ),
     SourcePlant(
         "a push whose caller has left is cut alone",
         "pushgateway/engine/pushes/queue.py",
-        "if run.settled or (run.sink.is_abandoned(run.places) and not is_wanted(run)):",
-        "if run.settled:",
+        "            if not run.sink.is_abandoned(run.places):\n                found = run\n",
+        "            found = run\n",
         "tests/engine/test_queue.py::test_a_run_is_cut_into_single_pushes[2]",
     ),
 ]
