@@ -1,4 +1,4 @@
-"""What tests of hosts and plug-ins need: transports without a network.
+"""What tests of hosts and plug-ins need: a transport without a network, and virtual time.
 
 Only tests, demos and benchmarks import this package. Fixtures for pytest are in `fixtures`, the tests for plug-ins in
 `conformance`.

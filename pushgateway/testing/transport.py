@@ -1,6 +1,6 @@
 """A transport without a network: requests go straight into sandboxes.
 
-It keeps the promises of `pushgateway.transport.Transport` and adds none of its own. Time passes only through
+It implements `pushgateway.transport.Transport`. Time passes only through
 `asyncio.sleep` and `asyncio.timeout`, so under a virtual-time loop nothing waits. Each call yields to the loop, so
 that races between concurrent requests can show. Used by tests of hosts and plug-ins, and by the conformance kit.
 """
@@ -46,7 +46,7 @@ class SandboxTransport:
         self.peak = 0
         self.pools: Counter[str] = Counter()
 
-    async def send(self, request: Request, *, pool: str, timeout: float) -> Response:  # noqa: ASYNC109 - the port's
+    async def send(self, request: Request, *, pool: str, timeout: float) -> Response:  # noqa: ASYNC109 - as in `Transport`
         """Send once. Raises `NoVerdict`, with `sent` False if it is certain that the request did not arrive."""
         sandbox = self._sandbox(request.url)
         self.pools[pool] += 1

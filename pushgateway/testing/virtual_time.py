@@ -27,7 +27,7 @@ class DeadlockError(AssertionError):
 
 
 class LeftoverError(AssertionError):
-    """The program ended and left tasks running, or a callback failed and nothing reported it."""
+    """The program ended while tasks were still running, or a callback failed and its exception was not handled."""
 
 
 class _JumpingSelector(selectors.DefaultSelector):
@@ -77,7 +77,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         self._now += timeout
 
     def _run_once(self) -> None:
-        # The one place where asyncio gives no public way in: the queue of what is ready in this round.
+        # asyncio has no public name for this: the queue of what is ready in this round.
         ready = self._ready  # type: ignore[attr-defined]
         if self._order is not None and len(ready) > 1:
             shuffled = list(ready)
@@ -90,8 +90,8 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 def run_virtual(main: Coroutine[Any, Any, T], *, seed: int | None = None) -> T:
     """Run `main` to its end in a fresh `VirtualLoop`, as `asyncio.run` does, and return its result.
 
-    What `main` raises is raised here. Otherwise `LeftoverError` when tasks are left over at its end, or when a
-    callback or a task failed and nobody asked for its exception. Leftovers are cancelled and asynchronous generators
+    What `main` raises is raised here. Otherwise `LeftoverError` if tasks are left over at its end, or if a
+    callback or a task failed and its exception was never retrieved. Leftovers are cancelled and asynchronous generators
     closed in any case.
     """
     unseen: list[str] = []

@@ -1,4 +1,4 @@
-"""Which transport a gateway uses: the host's object, the one of the name that the host gives, or what is installed.
+"""Which transport a gateway uses: the host's own object, the one that the host names, or the fastest that is installed.
 
 Used by `Gateway`, by the configuration and by the command's demonstration.
 """
@@ -39,7 +39,7 @@ def check_name(field: str, name: object) -> None:
 def make_transport(name: TransportName | None = None, **options: Any) -> HttpTransport | LeanTransport:
     """The transport of this name; None: the fast one where it is installed, the one on httpx otherwise.
 
-    `options`: of the transports.
+    `options`: those of `HttpTransport` and `LeanTransport`.
     """
     if name == "fast" or (name is None and has_fast()):
         return LeanTransport(**options)

@@ -75,7 +75,8 @@ def _unpack(unpacker: Any, raw: bytes, limit: int) -> bytes:
 
 
 def failure_detail(error: Exception, sent: bool) -> str:
-    """Why there is no whole reply, in a sentence that quotes nothing of what was sent. `sent`: the request had left."""
+    """Why there is no whole reply, in a sentence that quotes nothing of what was sent. `sent`: the whole request was
+    sent."""
     if isinstance(error, TimeoutError):
         return "timeout: no complete reply in time" if sent else "timeout: the request did not leave in time"
     return f"{'reply' if sent else 'request'}: the connection broke ({type(error).__name__})"

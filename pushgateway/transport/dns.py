@@ -1,7 +1,7 @@
 """Looks up host names, without waiting for the look-up of another name.
 
-asyncio resolves names in the few threads that the whole process shares, so one name server that hangs holds up
-everybody. Here each name is looked up in a thread of its own, one at a time for each name; whoever needs the same name
+asyncio resolves names in the few threads that the whole process shares, so one name server that hangs delays all
+look-ups. Here each name is looked up in a thread of its own, one at a time for each name; whoever needs the same name
 meanwhile waits for that one. The thread is a daemon: a look-up that hangs does not keep the process from ending. Used
 by `connection` and `pool`.
 """
@@ -100,9 +100,9 @@ class Resolver:
         except OSError as failed:
             found = failed
         with contextlib.suppress(RuntimeError):  # the loop was closed meanwhile
-            loop.call_soon_threadsafe(self._learn, key, found, look_up)
+            loop.call_soon_threadsafe(self._store, key, found, look_up)
 
-    def _learn(self, key: tuple[str, int], found: tuple[Address, ...] | OSError, look_up: asyncio.Future[Any]) -> None:
+    def _store(self, key: tuple[str, int], found: tuple[Address, ...] | OSError, look_up: asyncio.Future[Any]) -> None:
         self._running.pop(key, None)
         preferred = self._preferred.get(key)
         if preferred is not None and not isinstance(found, OSError):

@@ -84,7 +84,7 @@ class within:  # noqa: N801 - used nearly as asyncio.timeout is
         loop = asyncio.get_running_loop()
         when = loop.time() + self._seconds
         if self._limits is None:
-            self._handle = loop.call_at(when, self.judge)
+            self._handle = loop.call_at(when, self.expire)
         else:
             self._limits.add(self, when, loop)
 
@@ -96,8 +96,8 @@ class within:  # noqa: N801 - used nearly as asyncio.timeout is
         if self._expired and self._task.uncancel() <= self._cancelling and kind is asyncio.CancelledError:
             raise TimeoutError from None
 
-    def judge(self) -> None:
-        """The time is over: cancel the task as soon as nothing new comes in."""
+    def expire(self) -> None:
+        """The time is over: cancel the task as soon as no new bytes arrive."""
         self._quiet = self._turns = 0
         self._seen = -1
         self._look()
@@ -129,7 +129,7 @@ class TimeLimits:
         self._loop: asyncio.AbstractEventLoop | None = None
 
     def add(self, limit: within, when: float, loop: asyncio.AbstractEventLoop) -> None:
-        """Call `limit.judge` at `when`, unless it is discarded before."""
+        """Call `limit.expire` at `when`, unless it is discarded before."""
         self._running[limit] = when
         if when < self._next or loop is not self._loop:
             self._set(when, loop)
@@ -156,6 +156,6 @@ class TimeLimits:
         for limit, when in list(self._running.items()):
             if when <= now:
                 del self._running[limit]
-                limit.judge()
+                limit.expire()
         if self._running:
             self._set(min(self._running.values()), loop)

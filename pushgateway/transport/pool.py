@@ -1,9 +1,9 @@
-"""The connections of a transport: opened, kept, given to one request at a time, closed.
+"""The connections of a transport: opened, kept, used by one request at a time, closed.
 
-`Pools` has a few connections for each certificate and server; `Sending` is one request and what is known of it. What
-bytes mean as HTTP is not decided here but by a library, in `h11_reply` and `llhttp_reply`; what a reply means is the
-plug-in's. A connection on which a request was cut off is never used again, and its slot is free again, whatever cut it
-off. Used by both transports.
+`Pools` has a few connections for each certificate and server; `Sending` is one request that is being sent. Bytes are
+parsed as HTTP by a library, in `h11_reply` and `llhttp_reply`; the plug-in reads what a reply means. A connection on
+which a request was cut off is never used again, and its slot is free again, whatever cut it off. Used by both
+transports.
 """
 
 from __future__ import annotations
@@ -82,8 +82,8 @@ class _OpenConnections:
             connection.close()
         return None
 
-    def close_surplus(self) -> None:
-        """Before a connection is opened: close the oldest idle ones until one more stays within `most`."""
+    def close_idle_over_limit(self) -> None:
+        """Called before a connection is opened: close the oldest idle ones until one more is within `most`."""
         while self._idle and self.places.taken + len(self._idle) > self._most:
             self._close_oldest()
 
@@ -194,7 +194,7 @@ class Pools:
         ours, now = self._open_ones, asyncio.get_running_loop().time
         connection = ours.take(mine, now())
         if connection is None:
-            ours.close_surplus()
+            ours.close_idle_over_limit()
             connection = await self._open(target)
             mine.busy.add(connection)
         keep = False
@@ -241,8 +241,8 @@ class Pools:
         self._limits.close()
 
     def _close_with_the_loop(self) -> None:
-        """A host that ends its loop without closing the transport gets no warnings about open sockets: the loop closes
-        generators that wait, and so this one."""
+        """Close all connections when the event loop is closed, so that a host that does not close the transport gets no
+        warnings about open sockets: a loop closes the asynchronous generators that wait, and this is one."""
 
         async def closer() -> AsyncGenerator[None, None]:
             try:
@@ -256,7 +256,7 @@ class Pools:
 
 
 class Sending:
-    """One request that is being sent, and what is known of it."""
+    """One request that is being sent: its bytes, its reply, and whether all of it was sent."""
 
     __slots__ = ("_connection", "_content", "_head", "reply")
 
@@ -291,7 +291,7 @@ async def _open_tunnel(
     reply: Reply,
     timeout: float,  # noqa: ASYNC109
 ) -> None:
-    """Through a proxy to `target`. Raises `NoVerdict` with `sent` False; then the connection is closed."""
+    """Open a tunnel through a proxy to `target`. Raises `NoVerdict` with `sent` False; then it is closed."""
     where = f"[{target.host}]:{target.port}" if ":" in target.host else f"{target.host}:{target.port}"
     head = f"CONNECT {where} HTTP/1.1\r\nhost: {where}\r\n{proxy.authorization}\r\n".encode()
     try:

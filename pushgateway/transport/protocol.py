@@ -1,4 +1,4 @@
-"""What a lane needs of the network: the protocol that every transport keeps, and the figures that all of them share.
+"""The protocol that every transport implements, and the figures that all of them share.
 
 There is no network in this module. `httpx_transport` and `lean_transport` are the two transports that are shipped;
 `pushgateway.testing` has one without a network, and a host may write its own.

@@ -1,4 +1,4 @@
-"""`Slots`: a number of things of which each user takes one: connections, or with one slot a lock.
+"""`Slots`: a counter of free slots, each for one user at a time: connections, or, with one slot, a lock.
 
 Used by `pool` for connections and by the engine's endpoints for requests at once and for the build lock.
 """
@@ -10,7 +10,7 @@ from collections import deque
 
 
 class Slots:
-    """A number of slots. Who finds none free waits, first come, first served.
+    """A number of slots. Whoever finds none free waits; the one that has waited longest is next.
 
     `asyncio.Semaphore` does the same with four calls for a slot that is free.
     """

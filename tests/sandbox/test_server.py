@@ -316,7 +316,7 @@ def test_clear_can_empty_one_of_both(only: str, left: tuple[int, int]) -> None:
         ({"do": "uninstall", "token": 5}, "uninstall: token: must be a text"),
         ({"do": "uninstall", "token": "a", "tokens": ["a"]}, "uninstall: token: give token or tokens, not both"),
         ({"do": "uninstall", "tokn": "a"}, "uninstall: tokn: there is no such field; it takes: tokens, token"),
-        ({"do": "register"}, "register: count: is missing: give tokens, or count for so many new phones"),
+        ({"do": "register"}, "register: count: is missing: give tokens, or count, the number of new phones"),
         ({"do": "register", "count": "2"}, "register: count: must be a whole number, 0 to 1000000"),
         ({"do": "register", "count": 1_000_001}, "register: count: must be a whole number, 0 to 1000000"),
         ({"do": "mute", "token": "a", "muted": "no"}, "mute: muted: must be true or false"),

@@ -130,7 +130,7 @@ def test_a_fault_that_never_happens_fails_its_scenario(tmp_path: Path) -> None:
         judge = kit()
         sandbox = judge.sandbox()
         judge.spoil(sandbox, kind="drop")
-        with pytest.raises(AssertionError, match="'drop' was never played, so this scenario has shown nothing"):
+        with pytest.raises(AssertionError, match="'drop' was never played, so this scenario has tested nothing"):
             judge.assert_played(sandbox, "drop")
         judge.deliver(sandbox, judge.pushes(sandbox.tokens[:1]))
 

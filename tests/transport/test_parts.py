@@ -97,7 +97,7 @@ class Limit(within):
 
     def __init__(self, name: str, over: list[str]) -> None:
         super().__init__(0.0)
-        self.judge = lambda: over.append(name)  # type: ignore[method-assign]
+        self.expire = lambda: over.append(name)  # type: ignore[method-assign]
 
 
 def test_one_timer_serves_many_limits() -> None:
@@ -419,7 +419,7 @@ def test_the_oldest_idle_connection_is_closed_for_a_new_one() -> None:
         assert ours.places.take()
         assert ours.places.take()
         ours.give_back(other, kept[2], 2.0, keep=True)
-        ours.close_surplus()
+        ours.close_idle_over_limit()
         made = [one.ended for one in kept]
         ours.close(mine, busy=False)
         assert ours._timer is not None

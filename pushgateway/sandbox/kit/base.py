@@ -123,7 +123,7 @@ class Sandbox(ABC):
 
     def mangle(self, response: Response, fault: Fault) -> Response:
         """The vendor's true reply, changed as `fault` (one of `manglings`) says."""
-        raise NotImplementedError(f"{type(self).__name__} lists {fault.kind!r} in manglings but cannot play it")
+        raise NotImplementedError(f"{type(self).__name__} lists {fault.kind!r} in manglings but has no mangle for it")
 
     def apply_option(self, name: str, value: Any) -> None:
         """Set one of `options` to an allowed value."""

@@ -34,7 +34,7 @@ from pushgateway.vendor import Request, is_loopback
 MAX_BODY = 16 * 1024 * 1024
 """Bytes of a request; 1,000 long messages of a batch need about 4 MB."""
 MAX_DRAINED = 1024 * 1024 * 1024
-"""Bytes of a request that is too large which are read and thrown away, so that its client gets to read the 413."""
+"""Bytes of a request that is too large: up to here they are read and dropped, so that the client can read the 413."""
 MAX_COUNT = 1_000_000
 """Most new phones of one command."""
 BREAK = "pushgateway.break"
@@ -44,7 +44,7 @@ RECEIPT_TIMEOUT = 5.0
 
 
 def app(sandbox: Sandbox, *, hosts: Collection[str] = ()) -> ASGIApp:
-    """The ASGI app of `sandbox`. Under a server other than ours a broken connection becomes an exception.
+    """The ASGI app of `sandbox`. On another ASGI server than that of `server`, a broken connection is an exception.
 
     `hosts`: names besides loopback addresses under which the control interface may be reached, such as that of a
     container.
@@ -282,7 +282,7 @@ def _fault(line: Fields) -> Fault:
 
 
 def _texts(command: Fields, field: str) -> list[str]:
-    # A text or an object would be taken letter by letter, or name by name.
+    # Not any iterable: a text would be read letter by letter, an object name by name.
     values = command.get(field)
     if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
         raise FieldError(field, "is missing" if field not in command else "must be a list of texts")
@@ -305,7 +305,7 @@ def _register(sandbox: Sandbox, command: Fields) -> Fields:
         return {"tokens": sandbox.register(_tokens(command))}
     count = command.get("count")
     if type(count) is not int or not 0 <= count <= MAX_COUNT:
-        missing = "is missing: give tokens, or count for so many new phones"
+        missing = "is missing: give tokens, or count, the number of new phones"
         raise FieldError("count", f"must be a whole number, 0 to {MAX_COUNT}" if "count" in command else missing)
     return {"tokens": sandbox.register(count)}
 
@@ -337,7 +337,7 @@ def _tags(sandbox: Sandbox, command: Fields) -> Fields:
 
 
 def _done(each: Iterable[bool]) -> Fields:
-    """Whether all of them were done; each is tried, also if another one fails."""
+    """Whether all of them succeeded; each is tried, also after one that fails."""
     return {"done": all(list(each))}
 
 
@@ -371,7 +371,7 @@ def _set(sandbox: Sandbox, command: Fields) -> Fields:
 def _execute(sandbox: Sandbox, command: Any) -> HttpResponse:
     known = _COMMANDS.get(str(command.get("do"))) if isinstance(command, dict) else None
     if known is None:
-        return _wrong(f"the body must be a JSON object with do: {', '.join(sorted(_COMMANDS))}")
+        return _wrong(f"the body must be a JSON object whose do is one of: {', '.join(sorted(_COMMANDS))}")
     execute, fields = known
     unknown = [] if fields is None else [name for name in command if name not in ("do", *fields)]
     if unknown:

@@ -98,7 +98,7 @@ def _facts(one: Delivery) -> dict[str, str]:
 
 def _tap(click: ClickAction | None) -> str:
     if click is None:
-        return "something that has no word here"
+        return "an action that cannot be described here"
     return " ".join([type(click).__name__, *map(str, attrs.astuple(click, recurse=False))])
 
 

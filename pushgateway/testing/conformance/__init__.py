@@ -1,4 +1,4 @@
-"""The promises of a plug-in, as tests that any plug-in can take over.
+"""The promises of a plug-in, as tests that the author of any plug-in can run.
 
 A plug-in's test file is a subclass and a way to make its sandbox:
 

@@ -79,7 +79,9 @@ class BroadcastScenarios(Harness):
             reached = 1 if kind in (AudienceKind.ALIASES, AudienceKind.TAGS) else 10
             assert outcome.ok, f"a broadcast to {kind.value} should be ACCEPTED: {outcome!r}"
             assert sandbox.ledger.total == reached, f"{sandbox.ledger.total} phones got it, {reached} should"
-            assert outcome.task_ids or outcome.message_id, "nobody can ask for this broadcast again: it has no id"
+            assert outcome.task_ids or outcome.message_id, (
+                "the broadcast has neither message_id nor task_ids: its statistics cannot be requested"
+            )
         else:
             seen = (outcome.status, outcome.reason)
             assert seen == (Status.NOT_SENT, Reason.UNSUPPORTED), f"not listed in `audiences`, and yet {outcome!r}"
@@ -225,7 +227,7 @@ class BroadcastScenarios(Harness):
                 if not outcome.ok:
                     self.check_refused(sandbox, outcome, *names_of(fields))
                     continue
-                assert sandbox.ledger.total, f"a broadcast to {audience.kind.value} was accepted, and nobody got it"
+                assert sandbox.ledger.total, f"a broadcast to {audience.kind.value} was accepted, and no phone got it"
                 for seen in sandbox.ledger.deliveries:
                     problems = changed(note, seen, outcome.truncated)
                     assert not problems, f"a broadcast to {audience.kind.value}: {'; '.join(problems)}"

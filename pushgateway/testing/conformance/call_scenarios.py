@@ -25,6 +25,7 @@ from pushgateway.vendor.operation import Call
 from pushgateway.vendor.refusals import NoVerdict, Refused
 
 NOT_THE_ARGUMENTS = (Reason.CREDENTIALS, Reason.RATE_LIMITED, Reason.QUOTA_EXCEEDED, Reason.UNAVAILABLE)
+"""Reasons that wrong arguments of a call must not end with."""
 
 
 class CallScenarios(Harness):

@@ -98,9 +98,7 @@ class ContentScenarios(Harness):
         except Refused as refused:
             outcomes = [refused.kept.get(place) or refused.outcome(push) for place, push in enumerate(batch)]
         except NoVerdict as silent:
-            raise AssertionError(
-                f"the vendor was asked for a notification and gave no verdict: {silent.detail}"
-            ) from None
+            raise AssertionError(f"the sandbox gave no verdict on a notification: {silent.detail}") from None
         seen = {delivery.token: delivery for delivery in driver.sandbox.ledger.deliveries}
         return [(outcome, seen.get(token)) for outcome, token in zip(outcomes, tokens, strict=True)]
 
@@ -367,7 +365,7 @@ class ContentScenarios(Harness):
             ((_, seen),) = self.shown(driver, [note])
             if seen is not None:
                 assert seen.category == row.category, (
-                    f"{intent} leaves under the category {seen.category!r}, by the rules it is {row.category!r}"
+                    f"{intent} is sent under the category {seen.category!r}, by the rules it is {row.category!r}"
                 )
 
     def _intents(self) -> Iterator[Notification]:
@@ -404,7 +402,7 @@ class ContentScenarios(Harness):
         for batch in ([notes[0]], notes[: self.size] if driver.vendor.batching.mixed else [notes[1]]):
             for note, (outcome, seen) in zip(batch, self.shown(driver, batch), strict=True):
                 assert seen is not None, f"a push with a template and all its parameters ended {outcome!r}"
-                assert seen.template, "with_template() names a template, and the push went out without one"
+                assert seen.template, "with_template() names a template, and the push was sent without one"
                 assert same(seen.parameters, note.parameters), (
                     f"the places of the template were filled with {dict(seen.parameters)!r}, given was "
                     f"{dict(note.parameters)!r}"

@@ -76,7 +76,7 @@ class FailureScenarios(Harness):
         outcomes = self.deliver(sandbox, self.pushes(sandbox.tokens), wrong)
 
         self.expect(outcomes, Reason.CREDENTIALS)
-        assert sandbox.ledger.total == 0, "the sandbox takes a wrong secret: it is to refuse it as the vendor does"
+        assert sandbox.ledger.total == 0, "the sandbox accepts a wrong secret: it must refuse it as the vendor does"
         asked = sum(sandbox.ledger.calls.values())
         most = 1 if self.login_requests() else 20
         assert asked <= most, f"refused credentials were tried {asked} times for {len(outcomes)} pushes"
@@ -98,7 +98,7 @@ class FailureScenarios(Harness):
         assert raised.reason is reason, f"the code {code} means {reason.name}, push() raised {raised.reason.name}"
 
     @checks("limits")
-    def test_a_used_up_day_stops_the_certificate(self) -> None:
+    def test_a_used_up_quota_stops_the_certificate(self) -> None:
         """After a few requests the other pushes get their outcome without one."""
         code = self.code_for(Reason.QUOTA_EXCEEDED)
         if code is None:
@@ -111,7 +111,7 @@ class FailureScenarios(Harness):
         self.assert_played(sandbox, "code")
         self.expect(outcomes, Reason.QUOTA_EXCEEDED)
         asked = sum(sandbox.ledger.calls.values())
-        assert asked <= 20, f"the day was used up, and the vendor was asked {asked} times more"
+        assert asked <= 20, f"the daily quota was used up, and {asked} requests were sent"
 
     @pytest.mark.parametrize("status", [429, 503])
     @checks("limits")
@@ -219,7 +219,9 @@ class FailureScenarios(Harness):
         self.check(sandbox, outcomes)
         for outcome in outcomes:
             assert not outcome.ok, f"no reply ever came, and a push is {outcome!r}"
-            assert outcome.reason is not Reason.UNREGISTERED, f"no reply ever came, and a token is called dead: {kind}"
+            assert outcome.reason is not Reason.UNREGISTERED, (
+                f"no reply ever came, and a token is reported dead: {kind}"
+            )
 
     @pytest.mark.parametrize("count", [1, 3])
     @checks("verdicts")

@@ -321,7 +321,7 @@ class Harness:
         """Fail if the faults were never applied: the scenario has then tested nothing."""
         for kind in kinds:
             assert sandbox.faults.played[kind], (
-                f"the fault {kind!r} was never played, so this scenario has shown nothing: operation() of the sandbox "
+                f"the fault {kind!r} was never played, so this scenario has tested nothing: operation() of the sandbox "
                 f"must give each call the same name always (it gives {', '.join(self.pushing) or 'none'} for pushes)"
             )
 

@@ -1,4 +1,4 @@
-"""The list of what a plug-in promises, with what to do where a promise is broken, and the decorator `checks`.
+"""The list of what a plug-in promises, how to keep each promise, and the decorator `checks`.
 
 For each promise there is at least one scenario that checks it, one broken plug-in in `tests/support/broken`, and one
 row of the table in `docs/en/writing-a-plugin.md`; tests keep the three equal.
@@ -163,7 +163,7 @@ _ALL = (
     ),
     Promise(
         "weight",
-        "`weigh` is never too little",
+        "`weigh` is never less than what is sent",
         "count 12 bytes for each character of every text you send and the names of all fields, or leave `weigh` out",
     ),
     Promise(
@@ -173,7 +173,7 @@ _ALL = (
     ),
     Promise(
         "total",
-        "`region`, `quota`, `weigh` and `batching` answer for everything",
+        "`region`, `quota`, `weigh` and `batching` return a value for every input",
         "return a str (weigh: an int, 0 or more) for any token and notification, odd ones too, and raise nothing: "
         "push() is where they are refused",
     ),

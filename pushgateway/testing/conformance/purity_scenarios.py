@@ -73,7 +73,7 @@ class PurityScenarios(Harness):
         calls = Calls()
         play: Callable[[ExchangeDriver], None] = getattr(self, f"_{operation}")
         for driver in (self.driver(), self.driver(watching=calls.watching)):
-            # The first time unseen: what Python itself does but once is not the plug-in's.
+            # The first run is not watched: what Python does only once (imports, caches) is not the plug-in's call.
             with suppress(Refused, NoVerdict):
                 play(driver)
 

@@ -29,7 +29,8 @@ from pushgateway.vendor.rules import CodeRule
 
 MARK = "MARK5d1cMARK"
 NOBODY = "nobody5d1c"
-ABOUT_THE_ASKER = (Reason.CREDENTIALS, Reason.RATE_LIMITED, Reason.QUOTA_EXCEEDED, Reason.UNAVAILABLE)
+NOT_ABOUT_A_PUSH = (Reason.CREDENTIALS, Reason.RATE_LIMITED, Reason.QUOTA_EXCEEDED, Reason.UNAVAILABLE)
+"""Reasons about the certificate or the vendor's server."""
 ABOUT_A_PHONE = frozenset({Reason.UNREGISTERED, Reason.MUTED})
 
 
@@ -57,7 +58,7 @@ class RefusalScenarios(Harness):
 
         outcomes = self.deliver(sandbox, pushes)
 
-        assert played, "the forbidden text never came to the vendor as it is, so this scenario has shown nothing"
+        assert played, "the forbidden text never reached the vendor unchanged, so this scenario has tested nothing"
         self.check(sandbox, outcomes)
         for place, outcome in enumerate(outcomes):
             wanted = Reason.INVALID_NOTIFICATION if place == bad else None
@@ -79,7 +80,7 @@ class RefusalScenarios(Harness):
 
         outcomes = self.deliver(sandbox, [Push(PushToken(1, token), note) for token in sandbox.tokens])
 
-        assert played, "the forbidden text never came to the vendor as it is, so this scenario has shown nothing"
+        assert played, "the forbidden text never reached the vendor unchanged, so this scenario has tested nothing"
         self.check_contract(outcomes)
         reasons = {outcome.reason for outcome in outcomes}
         assert Reason.INVALID_NOTIFICATION in reasons, f"the text is forbidden, and the pushes ended {_names(reasons)}"
@@ -179,7 +180,7 @@ class RefusalScenarios(Harness):
             )
 
     @checks("access")
-    def test_a_refused_login_is_about_nobodys_notification(self) -> None:
+    def test_a_refused_login_says_nothing_about_a_push(self) -> None:
         """With any code in the reply to a login, no push ends with a reason about a notification or a token."""
         driver = self.driver()
         recorded = self.record_replies(driver.sandbox)
@@ -193,11 +194,11 @@ class RefusalScenarios(Harness):
             except NoVerdict:
                 continue
             except Refused as refused:
-                assert refused.reason in ABOUT_THE_ASKER, (
+                assert refused.reason in NOT_ABOUT_A_PUSH, (
                     f"a login was answered with code {code} ({rule.meaning}), and login() raised "
-                    f"{refused.reason.name}: hosts would give up their messages. CREDENTIALS or UNAVAILABLE is right"
+                    f"{refused.reason.name}: hosts would give up their messages. Raise CREDENTIALS or UNAVAILABLE"
                 )
-                busy = rule.host_reason in ABOUT_THE_ASKER[1:] and refused.reason is Reason.CREDENTIALS
+                busy = rule.host_reason in NOT_ABOUT_A_PUSH[1:] and refused.reason is Reason.CREDENTIALS
                 assert not busy, (
                     f"a login was answered with code {code} ({rule.meaning}), and login() raised CREDENTIALS: the "
                     "certificate would be stopped for a server that is busy"
@@ -223,11 +224,11 @@ class RefusalScenarios(Harness):
                     f"the vendor said code {code} ({rule.meaning}) of one phone among {count}, and it ended {named!r}"
                 )
                 assert all(outcome.ok for outcome in outcomes if outcome is not named), (
-                    f"the vendor said code {code} of one phone, and others ended so too"
+                    f"the vendor said code {code} of one phone, and other pushes got its outcome too"
                 )
 
     @checks("limits")
-    def test_a_day_that_ends_inside_a_batch(self) -> None:
+    def test_a_quota_that_ends_inside_a_batch(self) -> None:
         """Some of a batch arrive, the rest end QUOTA_EXCEEDED: none of them is accepted or dead."""
         code = self.code_for(Reason.QUOTA_EXCEEDED)
         if code is None or self.size < 2 or not self._plays_target_codes(False):
@@ -235,7 +236,7 @@ class RefusalScenarios(Harness):
         outcomes, named = self._named(code, min(3, self.size))
 
         assert named.reason is Reason.QUOTA_EXCEEDED, (
-            f"the day ended before one push of a batch, and it ended {named!r}"
+            f"the daily quota ended before one push of a batch, and it ended {named!r}"
         )
         assert sum(outcome.ok for outcome in outcomes) == len(outcomes) - 1, (
             "a push that was accepted has another outcome"
@@ -259,7 +260,9 @@ class RefusalScenarios(Harness):
             outcomes: Sequence[Outcome] = driver.push(batch)
         except Refused as refused:
             outcomes = [refused.outcome(push) for push in batch]
-        assert driver.sandbox.ledger.count(target) == 0, "the sandbox was to say a code of one phone, and delivered"
+        assert driver.sandbox.ledger.count(target) == 0, (
+            "the sandbox must refuse this target with its code, and it has delivered to it"
+        )
         return outcomes, outcomes[-1]
 
     # Replies that name what was not asked for

@@ -38,11 +38,13 @@ class SettingsScenarios(Harness):
     def test_every_missing_setting_is_named(self) -> None:
         """A certificate without settings is refused with the fields that it lacks."""
         required = [field.name for field in fields_of(self.vendor) if field.default is attrs.NOTHING and field.init]
-        assert required, "no setting is required: nobody can send without credentials"
+        assert required, "no setting is required, but nothing can be sent without credentials"
         problems = self._problems(Certificate(1, self.vendor.brand, {}))
 
         for name in required:
-            assert any(f"['1'].{name}:" in problem for problem in problems), f"{name} is missing, and nobody says so"
+            assert any(f"['1'].{name}:" in problem for problem in problems), (
+                f"{name} is missing, and no problem names it"
+            )
 
     @checks("settings")
     def test_an_unknown_setting_is_named(self) -> None:
@@ -59,7 +61,7 @@ class SettingsScenarios(Harness):
         for name in self.secrets():
             problems = self._problems(self.certificate(self.sandbox(), **{name: ""}))
 
-            assert any(f"['1'].{name}:" in problem for problem in problems), f"an empty {name} was taken"
+            assert any(f"['1'].{name}:" in problem for problem in problems), f"an empty {name} was accepted"
 
     @checks("settings")
     def test_a_blank_setting_is_named(self) -> None:
@@ -70,7 +72,9 @@ class SettingsScenarios(Harness):
                 continue
             for blank in ("", "  "):
                 problems = self._problems(self.certificate(self.sandbox(), **{field.name: blank}))
-                assert any(f"['1'].{field.name}:" in problem for problem in problems), f"a blank {field.name} was taken"
+                assert any(f"['1'].{field.name}:" in problem for problem in problems), (
+                    f"a blank {field.name} was accepted"
+                )
 
     def _problems(self, certificate: Certificate) -> Sequence[str]:
         try:

@@ -31,18 +31,18 @@ BROKEN = [
     ),
     spoils(
         "limits",
-        "a_day_that_ends_inside_a_batch",
+        "a_quota_that_ends_inside_a_batch",
         "Pushes past the day's end are reported as accepted",
-        "the day ended before one push",
+        "the daily quota ended before one push",
         "    if code is not None:\n        return Outcome.rejected",
         '    if code == "5":\n        return Outcome.accepted(push, None)\n'
         "    if code is not None:\n        return Outcome.rejected",
     ),
     spoils(
         "limits",
-        "a_day_that_ends_inside_a_batch",
+        "a_quota_that_ends_inside_a_batch",
         "Pushes past the day's end are reported as muted phones",
-        "the day ended before one push",
+        "the daily quota ended before one push",
         '"5": Reason.QUOTA_EXCEEDED}\n',
         '"5": Reason.MUTED}\n',
     ),

@@ -305,7 +305,7 @@ BROKEN = [
         "intents",
         "a_template_gets_its_parameters",
         "The template of a certificate is never used",
-        "went out without one",
+        "was sent without one",
         "note.intent is Intent.CHAT and self.template",
         "note.intent is Intent.CALL and self.template",
     ),

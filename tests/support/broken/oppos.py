@@ -94,7 +94,7 @@ BROKEN = [
     ),
     spoils(
         "access",
-        "a_refused_login_is_about_nobodys_notification",
+        "a_refused_login_says_nothing_about_a_push",
         "A login that is refused is reported as a wrong notification",
         "hosts would give up their messages",
         "        raise CODES.login_refusal(reply, response)\n",

@@ -164,7 +164,7 @@ BROKEN = [
     ),
     breaks(
         "limits",
-        "a_used_up_day_stops_the_certificate",
+        "a_used_up_quota_stops_the_certificate",
         "A used up daily quota is reported as a busy server",
         "should end QUOTA_EXCEEDED",
         "    if rule.host_reason is not None:\n        raise Refused(rule.host_reason",
@@ -305,7 +305,7 @@ BROKEN = [
     ),
     breaks(
         "access",
-        "a_refused_login_is_about_nobodys_notification",
+        "a_refused_login_says_nothing_about_a_push",
         "A busy server at a login is reported as refused credentials",
         "for a server that is busy",
         "refused.reason if busy else Reason.CREDENTIALS",
