@@ -236,7 +236,7 @@ PLANTS = [
         "pushgateway/engine/pushes/deadlines.py",
         "return self._order[0] * BUCKET",
         "return (self._order[0] - 1) * BUCKET",
-        "tests/engine/test_deadlines.py::test_due_are_those_whose_deadline_has_passed",
+        "tests/engine/test_deadlines.py::test_a_discarded_push_is_not_due_and_not_kept",
     ),
     SourcePlant(
         "a push of a closed lane has no event",
