@@ -217,7 +217,10 @@ class Gateway:
 
         Raises `FieldError` before anything is sent when an element is not a `Push`.
         """
-        given = [as_push(push, place) for place, push in enumerate(pushes)]
+        given = list(pushes)
+        if set(map(type, given)) != {Push}:
+            for place, push in enumerate(given):
+                as_push(push, place)
         self._enter()
         return await self._send_all(given, self._intake.take_each)
 

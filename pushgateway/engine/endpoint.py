@@ -204,7 +204,7 @@ class Endpoint:
         settings, gate, completions, now = self.settings, self.gate, self._completions, self._loop.time()
         most = settings.batch_size if gate.is_free else gate.next_size(now, settings.batch_size)
         batching = self._batching(now) if gate.size_limit.is_known else settings.vendor.batching
-        runs, part = self.line.cut(batching, settings.vendor.weigh, most)
+        runs, part = self.line.cut(batching, settings.vendor.weigh_each, most)
         runs = completions.in_time(runs, now, gate.seconds_needed)
         if not gate.contents.is_empty:
             runs = self._without_refused(runs, now)

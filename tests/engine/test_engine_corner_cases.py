@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from made_runs import run_of
+from made_runs import each, run_of
 from toy_vendor import Toy, ToyServer, certificate, gateway, note
 
 from pushgateway import Certificate, Journal, Outcome, Push, PushToken, Reason, Status, sync
@@ -89,7 +89,7 @@ def test_bulk_pushes_get_their_share() -> None:
             push = Push(PushToken(1, f"{priority.name}-{place}"), note(), priority=priority)
             queue.line("").add(run_of([push], place, sink), priority)
 
-    batches = [queue.line("").cut(Batching(1), lambda _: 0)[0] for _ in range(2 * SHARE)]
+    batches = [queue.line("").cut(Batching(1), each(lambda _: 0))[0] for _ in range(2 * SHARE)]
 
     assert [batch[0].priority for batch in batches].count(Priority.BULK) == 2
 
@@ -105,7 +105,7 @@ def test_a_token_that_is_not_ascii_counts_with_its_quoted_size() -> None:
     for place, push in enumerate(pushes):
         queue.line("").add(run_of([push], place, sink))
 
-    taken, _ = queue.line("").cut(Batching(10, True, 180), lambda _: 0)
+    taken, _ = queue.line("").cut(Batching(10, True, 180), each(lambda _: 0))
 
     assert len(taken) == 1
 

@@ -9,11 +9,14 @@ import attrs
 import pytest
 from toy_vendor import Toy, ToyServer, certificate, gateway, note
 
-from pushgateway import Audience, Broadcast, Certificate, Outcome, Push, PushToken, Reason, Status
+from pushgateway import Audience, Broadcast, Certificate, Notification, Outcome, Push, PushToken, Reason, Status
+from pushgateway.certificates.receipt_signing import ReceiptSigner
+from pushgateway.engine.session.plugin_guard import GuardedVendor
 from pushgateway.observe.events import BreakerChanged, Event
 from pushgateway.testing.virtual_time import run_virtual
-from pushgateway.vendor import AccessExpired, Refused, Request, Response, Vendor
+from pushgateway.vendor import AccessExpired, Refused, Request, Response, Secret, Vendor
 
+CONTENT = "content of a notification"
 NEIGHBOUR = Certificate(2, "neighbour", {"secret": "s3cret"})
 
 
@@ -365,3 +368,52 @@ def test_a_refused_second_login_is_about_the_login_too(reason: Reason) -> None:
     ours, _ = with_a_neighbour(server, Once)
 
     assert {(one.status, one.reason) for one in ours} == {(Status.NOT_SENT, Reason.CREDENTIALS)}
+
+
+@pytest.mark.parametrize("wrong", [None, -1, 2.5, True, "raise"])
+def test_weights_of_several_notifications_are_those_of_each(wrong: Any) -> None:
+    """Also where the plug-in fails at one of them: that one goes alone, and the others keep their weights."""
+    notes = [note(body="x" * size) for size in range(1, 6)]
+    complaints: list[str] = []
+
+    def weigh(_: Toy, one: Notification) -> Any:
+        if wrong is not None and one is notes[2]:
+            if wrong == "raise":
+                raise KeyError(CONTENT)
+            return wrong
+        return len(one.body)
+
+    vendor = type("Weighing", (Toy,), {"weigh": weigh})(secret=Secret("s"), max_bytes=1000)
+    guard = GuardedVendor(vendor, "1", complaints.append)
+
+    weights = guard.weigh_each(notes)
+
+    assert weights == [guard.weigh(one) for one in notes]
+    assert weights[2] == {None: 3, 2.5: 3}.get(wrong, 1000)
+    assert (weights[:2], weights[3:]) == ([1, 2], [4, 5])
+    assert CONTENT not in "".join(complaints)
+
+
+def test_a_mark_for_receipts_is_weighed_with_every_push() -> None:
+    """A certificate that asks for receipts adds the same bytes to each push, one by one and in a batch."""
+    notes = [note(body="x" * size) for size in (1, 2)]
+    signer = ReceiptSigner("1", "https://host.example/push", [Secret("a receipt secret of many characters")])
+    vendor = Toy(secret=Secret("s"))
+    plain, signed = GuardedVendor(vendor, "1", print), GuardedVendor(vendor, "1", print, signer)
+
+    assert signer.weight > 0
+    assert signed.weigh_each(notes) == [weight + signer.weight for weight in plain.weigh_each(notes)]
+    assert [signed.weigh(one) for one in notes] == signed.weigh_each(notes)
+
+
+@pytest.mark.parametrize("count", [1, 2, 50])
+def test_pushes_of_different_quotas_go_different_ways(count: int) -> None:
+    """Of several pushes handed in together, those of one quota have one route, and the others another one."""
+    notes = [note(body=body) for body in ("public", "private")[: min(2, count)] * count]
+    vendor = type("TwoQuotas", (Toy,), {"quota": lambda _, one: one.body})(secret=Secret("s"))
+    tokens = [PushToken(1, str(place)) for place in range(len(notes))]
+
+    route = GuardedVendor(vendor, "1", print).route(tokens, notes, None)
+
+    quotas = [one[1] for one in route] if isinstance(route, list) else [route[1]]
+    assert quotas == [one.body for one in notes]

@@ -9,7 +9,7 @@ from itertools import pairwise
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from made_runs import Caller, places_of, run_of
+from made_runs import Caller, each, places_of, run_of
 
 from pushgateway.engine.pushes.queue import PIECE, Queue
 from pushgateway.engine.pushes.runs import Run, is_wanted
@@ -51,7 +51,7 @@ def drained(queue: Queue, batching: Batching, weigh: dict[int, int] | None = Non
     )
     while queue.regions:
         region = queue.regions[0]
-        batch, part = queue.line(region).cut(batching, unweighed if weigh is None else lambda note: own[id(note)])
+        batch, part = queue.line(region).cut(batching, each(unweighed if weigh is None else lambda note: own[id(note)]))
         found.append((batch, part))
     return found
 
@@ -186,7 +186,7 @@ def test_taking_a_batch_checks_few_pushes() -> None:
     for place in range(10_000):
         queue.line("").add(waiting(place, "same", sink=sink))
 
-    batch, _ = queue.line("").cut(Batching(10, True), unweighed)
+    batch, _ = queue.line("").cut(Batching(10, True), each(unweighed))
 
     assert places_of(batch) == [0]
     assert sink.looks <= 20
@@ -222,7 +222,7 @@ def test_taking_from_one_region_leaves_the_others() -> None:
     queue = Queue()
     queue.line("cn").add(waiting(0))
 
-    assert queue.line("overseas").cut(Batching(10, True), unweighed) == ([], None)
+    assert queue.line("overseas").cut(Batching(10, True), each(unweighed)) == ([], None)
     assert (len(queue), queue.regions) == (1, ["cn"])
 
 
@@ -238,7 +238,7 @@ def test_an_ended_push_is_not_taken(settled: bool) -> None:
         one.sink.withdrawn = not settled
     queue.line("").add(waiting(3), "second")
 
-    batch, part = queue.line("").cut(Batching(1, True), unweighed)
+    batch, part = queue.line("").cut(Batching(1, True), each(unweighed))
 
     assert (places_of(batch), part, len(queue)) == ([3], "second", 0)
     assert not any(map(is_wanted, gone))
@@ -255,7 +255,7 @@ def test_a_failing_weigh_affects_no_other_push() -> None:
     for place in range(3):
         queue.line("").add(waiting(place))
     with pytest.raises(ArithmeticError):
-        queue.line("").cut(Batching(10, True, 10), broken)
+        queue.line("").cut(Batching(10, True, 10), each(broken))
 
     assert len(queue) == len(list(queue)) == 3
     assert queue.regions[0] == ""
@@ -274,7 +274,7 @@ def test_a_weigh_that_fails_within_a_batch_loses_no_push() -> None:
     for place, token in enumerate(["token-0", "token-0", "token-1", "token-2", "token-3"]):
         queue.line("").add(waiting(place, token, NOTES[token == "token-2"]))
     with pytest.raises(ArithmeticError):
-        queue.line("").cut(Batching(10, True, 1000), broken)
+        queue.line("").cut(Batching(10, True, 1000), each(broken))
 
     assert len(queue) == 5
     assert places_of(queue.clear()) == [0, 2, 1, 3, 4]
@@ -303,7 +303,7 @@ def test_a_run_is_cut_into_single_pushes(count: int) -> None:
     cut = []
     while queue:
         before = len(queue)
-        runs, _ = queue.line("a").cut(Batching(size=1), unweighed)
+        runs, _ = queue.line("a").cut(Batching(size=1), each(unweighed))
         assert len(queue) < before
         cut += runs
 
@@ -319,6 +319,6 @@ def test_a_lone_push_is_not_weighed() -> None:
     def weigh(_: Notification) -> int:
         pytest.fail("weighed")
 
-    runs, _ = queue.line("a").cut(Batching(size=10, max_bytes=1), weigh)
+    runs, _ = queue.line("a").cut(Batching(size=10, max_bytes=1), each(weigh))
 
     assert (places_of(runs), len(queue)) == ([0], 0)

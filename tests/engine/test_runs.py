@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from made_runs import Caller, places_of, run_of
+from made_runs import Caller, each, places_of, run_of
 
 from pushgateway import Notification, Outcome, Priority, Push, PushToken
 from pushgateway.engine.pushes.deadlines import Deadlines
@@ -64,7 +64,7 @@ def drained(queue: Queue, batching: Batching) -> list[list[int]]:
     """All batches of a queue, in their order."""
     found = []
     while queue.regions:
-        batch, _ = queue.line("").cut(batching, lambda one: 5 * int(one.body))
+        batch, _ = queue.line("").cut(batching, each(lambda one: 5 * int(one.body)))
         found.append(places_of(batch))
     return [places for places in found if places]  # the last ones may all have ended
 
@@ -271,7 +271,7 @@ def test_a_run_is_cut_where_the_batch_is_full() -> None:
     filed.add([whole])
     queue.line("").add(whole)
 
-    first, _ = queue.line("").cut(Batching(4, True), lambda one: 0)
+    first, _ = queue.line("").cut(Batching(4, True), each(lambda one: 0))
 
     assert places_of(first) == [0, 1, 2, 3]
     assert len(queue) == whole.size == 6
@@ -296,7 +296,7 @@ def test_a_failing_weigh_loses_no_run() -> None:
     queue = Queue()
     queue.line("").add(run_of([push(place) for place in range(5)]))
     with pytest.raises(ArithmeticError):
-        queue.line("").cut(Batching(3, True, 10), broken)
+        queue.line("").cut(Batching(3, True, 10), each(broken))
 
     assert places_of(queue.clear()) == [0, 1, 2, 3, 4]
 
@@ -313,7 +313,7 @@ def test_pushes_that_do_not_fit_are_not_measured_again_and_again() -> None:
     queue.line("").add(run_of([push(place, notification=Notification("t", str(place))) for place in range(1000)]))
     sizes = []
     while queue.regions:
-        batch, _ = queue.line("").cut(Batching(1000, True, 20_000), weigh)
+        batch, _ = queue.line("").cut(Batching(1000, True, 20_000), each(weigh))
         sizes.append(sum(run.size for run in batch))
 
     assert sum(sizes) == 1000

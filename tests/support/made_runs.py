@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from pushgateway import Outcome, Push
+from pushgateway import Notification, Outcome, Push
 from pushgateway.engine.pushes.runs import Run
 
 
@@ -38,3 +38,8 @@ def run_of(
 def places_of(runs: Iterable[Run]) -> list[Any]:
     """The places of all pushes in these runs."""
     return [place for run in runs for place in run.places]
+
+
+def each(weigh: Callable[[Notification], int]) -> Callable[[Sequence[Notification]], list[int]]:
+    """`Line.cut` takes the weights of several notifications at once; this asks for one after the other."""
+    return lambda notifications: [weigh(one) for one in notifications]

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import OrderedDict, deque
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from operator import add
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from pushgateway.engine.pushes.runs import Run, is_wanted, size_of
 from pushgateway.model.batch import distinct
@@ -37,6 +37,10 @@ class HalvedBatch(NamedTuple):
 
     limit: int
     of: Hashable
+
+
+WeighEach: TypeAlias = Callable[[Sequence[Notification]], Sequence[int]]
+"""Bytes that a push of each of these notifications adds to a request, in their order."""
 
 
 class _Group:
@@ -109,12 +113,10 @@ class Line:
                     return most
         return count
 
-    def cut(
-        self, batching: Batching, weigh: Callable[[Notification], int], most: int | None = None
-    ) -> tuple[list[Run], Hashable]:
+    def cut(self, batching: Batching, weigh_each: WeighEach, most: int | None = None) -> tuple[list[Run], Hashable]:
         """Take out the next batch, of `most` pushes at the most, and its part. Empty when nothing waits any more.
 
-        `weigh`: bytes that a push of a notification adds to a request.
+        `weigh_each`: bytes that a push of each of these notifications adds to a request.
         """
         self.turn += 1
         order = self.groups if self.turn % SHARE else self.groups[::-1]
@@ -127,7 +129,7 @@ class Line:
                     if (run := self._cut_one(groups, part)) is not None:
                         return [run], part
                     continue
-                cut = _Cut(most, batching.max_bytes, weigh)
+                cut = _Cut(most, batching.max_bytes, weigh_each)
                 try:
                     cut.fill(self, groups, part)
                     for others in order:
@@ -224,12 +226,12 @@ class Queue:
 class _Cut:
     """A batch while it is being cut."""
 
-    __slots__ = ("_size", "_space", "_tokens", "_weigh", "_weights", "count", "is_full", "taken")
+    __slots__ = ("_size", "_space", "_tokens", "_weigh_each", "_weights", "count", "is_full", "taken")
 
-    def __init__(self, size: int, space: int | None, weigh: Callable[[Notification], int]) -> None:
+    def __init__(self, size: int, space: int | None, weigh_each: WeighEach) -> None:
         self._size = size
         self._space = space if size > 1 else None  # alone, the vendor judges what it weighs
-        self._weigh = weigh
+        self._weigh_each = weigh_each
         self._weights: dict[int, int] = {}  # by identity: a notification for many is weighed once
         self._tokens: set[str] = set()
         self.taken: list[Run] = []
@@ -329,16 +331,17 @@ class _Cut:
             note = batch.notifications[0]
             weight = weights.get(id(note))
             if weight is None:
-                weight = weights[id(note)] = self._weigh(note)
+                (weight,) = self._weigh_each((note,))
+                weights[id(note)] = weight
             address = batch.tokens[0] + batch.dedupe_ids[0]
             load = weight + (6 * len(address) if address.isascii() else most_quoted(address))
             return (1, load) if load <= space else (0, 0)
         for start in range(0, len(batch), WEIGHED):
             piece = slice(start, start + WEIGHED)
             notes = batch.notifications[piece]
-            for note in distinct(notes):
-                if id(note) not in weights:
-                    weights[id(note)] = self._weigh(note)
+            new = [note for note in distinct(notes) if id(note) not in weights]
+            if new:
+                weights.update(zip(map(id, new), self._weigh_each(new), strict=True))
             own = list(map(weights.__getitem__, map(id, notes)))
             addresses = list(map(add, batch.tokens[piece], batch.dedupe_ids[piece]))
             together = "".join(addresses)

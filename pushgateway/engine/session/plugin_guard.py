@@ -174,8 +174,10 @@ class GuardedVendor:
                 region = as_text("region()", region)
             return (region, *self._share(notifications[0], part))
         tokens = [push_token.token for push_token in push_tokens]
-        regions = set(_regions(self.plugin.regions(tokens)))
-        shares = {id(one): self._share(one, part) for one in distinct(notifications)}
+        regions, notes = set(_regions(self.plugin.regions(tokens))), distinct(notifications)
+        if len(regions) == 1 and self.batching.mixed and (quota := self._common_quota(notes)) is not None:
+            return (regions.pop(), quota, quota or None if part is None else part)
+        shares = {id(one): self._share(one, part) for one in notes}
         if len(regions) == 1 and len(set(shares.values())) == 1:
             return (regions.pop(), *next(iter(shares.values())))
         only = regions.pop() if len(regions) == 1 else None
@@ -192,6 +194,14 @@ class GuardedVendor:
         if part is None and (quota or not self.batching.mixed):
             part = quota if self.batching.mixed else (quota, notification)
         return quota, part
+
+    def _common_quota(self, notifications: Sequence[Notification]) -> str | None:
+        """The daily quota that all of these count against; None where they differ or one has to be checked."""
+        if self._quota_of is None:
+            return ""
+        quotas = set(map(self._quota_of, notifications))
+        quota = quotas.pop()
+        return quota if not quotas and type(quota) is str else None
 
     def quota(self, notification: Notification) -> str:
         """The daily quota that a notification counts against."""
@@ -216,6 +226,16 @@ class GuardedVendor:
         except BaseException as broken:
             self.blame(broken)
             return self.batching.max_bytes or 0
+
+    def weigh_each(self, notifications: Sequence[Notification]) -> list[int]:
+        """The same for each of these, in their order; for a thousand at two thirds of the time."""
+        try:
+            weights = list(map(self._weigh, notifications))
+            if set(map(type, weights)) == {int} and min(weights) >= 0:
+                return [weight + self._signer_weight for weight in weights] if self._signer_weight else weights
+        except BaseException as broken:
+            raise_again(broken)  # which of them it was is found out below
+        return list(map(self.weigh, notifications))
 
 
 # The values of exchanges, which `VendorSession` carries through

@@ -346,4 +346,32 @@ PLANTS = [
         "            found = run\n",
         "tests/engine/test_queue.py::test_a_run_is_cut_into_single_pushes[2]",
     ),
+    SourcePlant(
+        "a plug-in that fails at one weight makes all of a batch go alone",
+        "pushgateway/engine/session/plugin_guard.py",
+        "        return list(map(self.weigh, notifications))\n",
+        "        return [self.batching.max_bytes or 0] * len(notifications)\n",
+        "tests/engine/test_plugin_guard.py::test_weights_of_several_notifications_are_those_of_each",
+    ),
+    SourcePlant(
+        "a negative weight is taken from a plug-in",
+        "pushgateway/engine/session/plugin_guard.py",
+        "if set(map(type, weights)) == {int} and min(weights) >= 0:",
+        "if set(map(type, weights)) == {int}:",
+        "tests/engine/test_plugin_guard.py::test_weights_of_several_notifications_are_those_of_each[-1]",
+    ),
+    SourcePlant(
+        "pushes of different daily quotas share a request",
+        "pushgateway/engine/session/plugin_guard.py",
+        "        return quota if not quotas and type(quota) is str else None\n",
+        "        return quota\n",
+        "tests/engine/test_plugin_guard.py::test_pushes_of_different_quotas_go_different_ways[50]",
+    ),
+    SourcePlant(
+        "the mark for receipts is not weighed in a batch",
+        "pushgateway/engine/session/plugin_guard.py",
+        "return [weight + self._signer_weight for weight in weights] if self._signer_weight else weights",
+        "return weights",
+        "tests/engine/test_plugin_guard.py::test_a_mark_for_receipts_is_weighed_with_every_push",
+    ),
 ]
