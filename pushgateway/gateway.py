@@ -326,7 +326,7 @@ class Gateway:
         return await self._under_way.see_through(Broadcasting.through(lane, wanted, self._retrying(timeout)).run())
 
     def vendor(self, certificate_id: int | str, *, timeout: float | None = None) -> Operations:
-        """What the vendor of a certificate can do beside sending, such as aliases, tags and statistics.
+        """What the vendor of a certificate can do other than sending, such as aliases, tags and statistics.
 
         `outcome = await gateway.vendor(7005).statistics(message_id, task_id)`. `timeout`: until each call must have its
         outcome (default: the gateway's). Each vendor's page has its operations; see `Operations`.

@@ -461,7 +461,7 @@ def ended(
     error: ExchangeError | None = None,
     attempts: int = 0,
 ) -> BroadcastOutcome:
-    """An ending that is the same for everybody in `part` whom the plug-in had not settled before."""
+    """An ending that is the same for every target in `part` that the plug-in had not settled before."""
     what: dict[str, Any] = {"status": status, "reason": reason, "detail": detail}
     if isinstance(error, Refused):
         what |= {"vendor_code": error.code, "vendor_message": error.message, "retry_after": error.retry_after}
