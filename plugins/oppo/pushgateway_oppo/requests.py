@@ -29,9 +29,11 @@ from pushgateway_oppo.splicing import (
     CHECKPOINT_EVERY,
     END,
     MESSAGE_ID,
+    MOST_TAILS,
     TARGET_END,
     Fragment,
     Fragments,
+    encode_fragment,
     form_text,
     frame_of,
     quote_inner,
@@ -67,6 +69,35 @@ class Encoded:
     """For each push sent: its place in the batch."""
     settled: dict[int, Outcome]
     """By place in the batch: outcomes of pushes that the rules forbid."""
+
+
+def encode_single(
+    batch: Batch, dialect: Dialect, intents: Intents | None, tails: Tails
+) -> tuple[bytes, tuple[str, ...]] | Outcome:
+    """The body of the request for a batch of one push, and the names of the fields that were cut; or its outcome where
+    the rules forbid it. `intents`, `tails`: as for `encode_batch`."""
+    frame, token, note = frame_of(dialect), batch.tokens[0], batch.notifications[0]
+    if len(tails) > MOST_TAILS:
+        tails.clear()
+    if (refusal := token_refusal(token, frame.longest)) is not None:
+        return Outcome.not_sent(batch[0], *refusal)
+    fragment = encode_fragment(note, frame.plan, tails, intents)
+    if isinstance(fragment, Refused):
+        return Outcome.not_sent(batch[0], fragment.reason, fragment.detail)
+    callback = None if batch.callbacks is None else batch.callbacks[0]
+    message = _message(_quoted(token), _quoted(batch.dedupe_ids[0]), note, callback, fragment)
+    return b"".join((frame.opening_of_one, frame.target, *message)), fragment[-1]
+
+
+def _message(
+    token: bytes, dedupe_id: bytes, note: Notification, callback: CallBack | None, fragment: Fragment
+) -> tuple[bytes, ...]:
+    """The pieces of one message behind the start of its target."""
+    opening, head, texts, tail, _ = fragment
+    back = () if callback is None else _callback(note, callback)
+    if not dedupe_id:
+        return token, opening, *back, head, texts, tail, END
+    return token, opening, *back, MESSAGE_ID, dedupe_id, TARGET_END, head, texts, tail, END
 
 
 def encode_batch(
@@ -160,17 +191,12 @@ def _encode_each(batch: Batch, fragments: Fragments, plain: Addresses | None) ->
         elif isinstance(fragment, Refused):
             settled[place] = Outcome.not_sent(batch[place], fragment.reason, fragment.detail)
         else:
-            opening, *rest, cut = fragment
             callback = None if callbacks is None else callbacks[place]
-            back = () if callback is None else _callback(note, callback)
-            message_id = (MESSAGE_ID, dedupe_id, TARGET_END) if dedupe_id else ()
-            begin = frame.next_target if places else frame.target
-            pieces += (begin, token, opening, *back, *message_id, *rest, END)
-            truncated.append(cut)
+            pieces.append(frame.next_target if places else frame.target)
+            pieces += _message(token, dedupe_id, note, callback, fragment)
+            truncated.append(fragment[-1])
             places.append(place)
     body.write(b"".join(pieces))
-    if len(places) == 1 and not settled:
-        return Encoded(body, batch, truncated, places, settled)
     return (yield from _finish(body, batch, truncated, places, settled))
 
 

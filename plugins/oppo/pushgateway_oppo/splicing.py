@@ -32,7 +32,7 @@ CHECKPOINT_EVERY: Final = 256
 """Effort between two checkpoints (`yield None`, at which the event loop runs other tasks). An ordinary notification
 costs 1, any other `_FULL_ENCODER`."""
 _FULL_ENCODER: Final = 24
-_TAILS: Final = 256
+MOST_TAILS: Final = 256
 """Entries of the cache of quoted fields (`Tails`), at most; a larger one is cleared."""
 _SLIM: Final = 200
 """From so many pushes per notification on, it pays to quote the notification anew with fewer escapes (`_slim`)."""
@@ -93,7 +93,7 @@ class Fragments:
         self._plan = self.frame.plan
         self._intents = intents
         self._tails = tails
-        if len(tails) > _TAILS:
+        if len(tails) > MOST_TAILS:
             tails.clear()
         self._known: dict[int, Fragment | Refused] = {}  # by identity: the batch keeps them alive
 
@@ -116,19 +116,30 @@ class Fragments:
         return found
 
     def encode(self, note: Notification) -> Fragment | Refused:
+        """The same, without a look at what was encoded before."""
         ordinary = encode_ordinary(note, self._plan, self._tails, self._intents)
         if ordinary is not None:
             self.effort += 1
             return _OPENING, *((b"", _slim(b"".join(ordinary)), b"") if self._is_slim else ordinary), ()
         self.effort += _FULL_ENCODER
-        try:
-            content = encode_notification(note, self._plan.dialect, None, None, self._intents)
-        except Refused as refused:
-            return refused
-        opening = _OPENING
-        if content.message_fields:
-            opening = TARGET_END + _members(content.message_fields) + _COMMA + _NOTIFICATION
-        return opening, b"", _members(content.fields), b"", content.truncated
+        return _encode_fully(note, self._plan.dialect, self._intents)
+
+
+def encode_fragment(note: Notification, plan: Plan, tails: Tails, intents: Intents | None) -> Fragment | Refused:
+    """A single notification ready to be spliced, or why it must not be sent."""
+    ordinary = encode_ordinary(note, plan, tails, intents)
+    return _encode_fully(note, plan.dialect, intents) if ordinary is None else (_OPENING, *ordinary, ())
+
+
+def _encode_fully(note: Notification, dialect: Dialect, intents: Intents | None) -> Fragment | Refused:
+    try:
+        content = encode_notification(note, dialect, None, None, intents)
+    except Refused as refused:
+        return refused
+    opening = _OPENING
+    if content.message_fields:
+        opening = TARGET_END + _members(content.message_fields) + _COMMA + _NOTIFICATION
+    return opening, b"", _members(content.fields), b"", content.truncated
 
 
 @functools.lru_cache(maxsize=16)

@@ -17,6 +17,7 @@ import attrs
 from pushgateway.vendor import (
     AccessToken,
     AudienceKind,
+    Batch,
     Batching,
     Broadcast,
     BroadcastOutcome,
@@ -56,6 +57,7 @@ from pushgateway_oppo.requests import (
     encode_batch,
     encode_broadcast,
     encode_save,
+    encode_single,
     encode_unicast,
 )
 from pushgateway_oppo.rulings import rulings_of
@@ -179,6 +181,10 @@ class Oppo(Operations):
 
     def push(self, batch: Sequence[Push]) -> Exchange[Sequence[Outcome]]:
         """One request for the whole batch: `unicast` for one push, `unicast_batch` for more."""
+        given = Batch.of(batch)
+        return self._push_one(given) if len(given.tokens) == 1 else self._push_many(given)
+
+    def _push_many(self, batch: Batch) -> Exchange[Sequence[Outcome]]:
         encoded = yield from encode_batch(batch, self._rules, self._intents, self._tails)
         outcomes: dict[int, Outcome] = encoded.settled
         if not encoded.places:
@@ -197,6 +203,15 @@ class Oppo(Operations):
             return verdicts
         outcomes.update(zip(encoded.places, verdicts, strict=True))
         return [outcomes[place] for place in range(len(batch))]
+
+    def _push_one(self, batch: Batch) -> Exchange[Sequence[Outcome]]:
+        encoded = encode_single(batch, self._rules, self._intents, self._tails)
+        if isinstance(encoded, Outcome):
+            return [encoded]
+        content, truncated = encoded
+        url = self.url_of("", self.region(batch.tokens[0]), self._rules.operations["unicast"].path)
+        response = yield Request("POST", url, FORM, content)
+        return decode_unicast(response, batch, [truncated])
 
     def save(self, broadcast: Broadcast) -> Exchange[tuple[str, tuple[str, ...]]]:
         """Save the content of a broadcast: OPPO's id of it, and the names of the fields that were cut.

@@ -12,11 +12,12 @@ from encoding import CURRENT, TOKEN, V13, encoded_batch, message, note, unicast
 from hypothesis import given
 from hypothesis import strategies as st
 from pushgateway_oppo.notification import encode_notification
-from pushgateway_oppo.requests import encode_broadcast, encode_save, encode_unicast
+from pushgateway_oppo.requests import encode_broadcast, encode_save, encode_single, encode_unicast
 from pushgateway_oppo.tokens import token_problem
 
 from pushgateway.vendor import (
     Audience,
+    Batch,
     Network,
     Notification,
     Push,
@@ -59,7 +60,10 @@ def test_the_only_good_push_of_a_batch_is_a_unicast_request(count: int) -> None:
 
     encoded = encoded_batch([*[push_of("")] * (count - 1), push], CURRENT)
 
-    assert encode_unicast(encoded, CURRENT) == encode_unicast(encoded_batch([push], CURRENT), CURRENT)
+    single = encode_single(Batch.of([push]), CURRENT, None, {})
+    assert isinstance(single, tuple)
+
+    assert encode_unicast(encoded, CURRENT)[1] == single[0]
     assert (list(encoded.places), len(encoded.settled)) == ([count - 1], count - 1)
 
 

@@ -9,12 +9,13 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 import pytest
-from encoding import V13, encoded_batch
+from encoding import TOKEN, V13, encoded_batch
 from exchanges import OPPO, first, form, push
 from hypothesis import example, given
 from hypothesis import strategies as st
 from pushgateway_oppo import splicing
 from pushgateway_oppo.replies import RULES
+from pushgateway_oppo.requests import encode_single, encode_unicast
 from pushgateway_oppo.tokens import token_problem
 
 from pushgateway.vendor import Batch, CallBack, Notification, OpenIntent, Outcome, Push, PushToken, Request
@@ -232,3 +233,27 @@ def test_each_dialect_has_its_own_frame() -> None:
     assert len(frames) >= 2
     assert len({id(frame) for frame in frames.values()}) == len(frames)
     assert all(frame.longest == RULES.dialects[name].number("token_bytes") for name, frame in frames.items())
+
+
+@given(TEXT, TEXT, st.sampled_from([TOKEN, "", "a b", "cn_x", "x" * 300, "值"]), TEXT, st.booleans(), st.booleans())
+@example("title", "body", TOKEN, "", False, False)
+@example("t" * 60, "b" * 900, TOKEN, "d", False, True)
+def test_a_single_push_is_encoded_as_in_a_batch(
+    title: str, body: str, token: str, dedupe_id: str, has_channel: bool, calls_back: bool
+) -> None:
+    """The request for one push has a code path of its own: the same bytes, cut fields and outcomes as in a batch."""
+    channel = {"channel_id": "messages"} if has_channel else {}
+    callback = CallBack("https://host.example/push", "parameter") if calls_back else None
+    one = Push(PushToken(1, "a"), Notification("T" + title, "B" + body, **channel), dedupe_id=dedupe_id)
+    object.__setattr__(one.push_token, "token", token)  # PushToken itself would refuse some of these texts
+    batch = Batch.of([one if callback is None else one.with_callback(callback)])
+
+    for dialect in RULES.dialects.values():
+        single, encoded = encode_single(batch, dialect, None, {}), encoded_batch(batch, dialect)
+
+        if isinstance(single, Outcome):
+            assert encoded.settled == {0: single}
+        else:
+            content, truncated = single
+            assert encode_unicast(encoded, dialect)[1] == content
+            assert encoded.truncated == [truncated]

@@ -13,7 +13,7 @@ from pushgateway_oppo import Oppo
 from pushgateway_oppo.fast_path import Tails
 from pushgateway_oppo.intents import OppoIntent
 from pushgateway_oppo.requests import encode_batch, encode_unicast
-from pushgateway_oppo.splicing import _TAILS
+from pushgateway_oppo.splicing import MOST_TAILS
 
 from pushgateway.vendor import (
     CallBack,
@@ -77,9 +77,9 @@ def test_each_push_has_its_own_tap_ttl_and_channel(one: dict[str, Any], other: d
 def test_the_cache_is_bounded() -> None:
     """Also when each push has a channel or a tap of its own."""
     tails: Tails = {}
-    for number in range(3 * _TAILS):
+    for number in range(3 * MOST_TAILS):
         sent(Notification("t", "b", channel_id=f"c{number}"), tails)
-        assert len(tails) <= _TAILS + 1
+        assert len(tails) <= MOST_TAILS + 1
 
     assert tails
 

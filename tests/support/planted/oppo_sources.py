@@ -20,8 +20,8 @@ PLANTS = [
     SourcePlant(
         "an empty dedupe id is sent",
         "plugins/oppo/pushgateway_oppo/requests.py",
-        "message_id = (MESSAGE_ID, dedupe_id, TARGET_END) if dedupe_id else ()",
-        "message_id = (MESSAGE_ID, dedupe_id, TARGET_END)",
+        "    if not dedupe_id:\n        return token",
+        "    if False:\n        return token",
         "plugins/oppo/tests/test_codec.py::test_unicast_request_equals_the_sample",
     ),
     SourcePlant(
@@ -440,8 +440,8 @@ PLANTS = [
     SourcePlant(
         "the table of quoted tails grows without a bound",
         "plugins/oppo/pushgateway_oppo/splicing.py",
-        "if len(tails) > _TAILS:",
-        "if len(tails) > 10 * _TAILS:",
+        "if len(tails) > MOST_TAILS:",
+        "if len(tails) > 10 * MOST_TAILS:",
         "plugins/oppo/tests/test_fast_path_cache.py::test_the_cache_is_bounded",
     ),
     SourcePlant(
@@ -562,5 +562,19 @@ PLANTS = [
         ".isidentifier() and not MISSPELT.match(token):",
         ".isidentifier():",
         "plugins/oppo/tests/test_codec.py::test_a_damaged_token_is_not_reported_as_dead",
+    ),
+    SourcePlant(
+        "a lone push goes out without its receipt fields",
+        "plugins/oppo/pushgateway_oppo/requests.py",
+        "    callback = None if batch.callbacks is None else batch.callbacks[0]\n",
+        "    callback = None\n",
+        "plugins/oppo/tests/test_encoding_shortcuts.py::test_a_single_push_is_encoded_as_in_a_batch",
+    ),
+    SourcePlant(
+        "a lone push goes out with a damaged token",
+        "plugins/oppo/pushgateway_oppo/requests.py",
+        "    if (refusal := token_refusal(token, frame.longest)) is not None:",
+        "    if (refusal := token_refusal(token, frame.longest)) is not None and False:",
+        "plugins/oppo/tests/test_encoding_shortcuts.py::test_a_single_push_is_encoded_as_in_a_batch",
     ),
 ]
