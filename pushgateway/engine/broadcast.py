@@ -211,6 +211,7 @@ class Broadcasting:
         if one.was_refused and known.refusal is not None:
             detail = f"refused with a longer list, and for {PROOFS} others alone: {known.refusal.detail}"
             return self._ended(one.audience, Status.REJECTED, known.refusal.reason, detail, known.refusal)
+        self._sending = Ask("broadcast", one.region)  # not the one of the part before
         detail = f"not tried: a part before it ended {before.status.value}"
         return self._ended(one.audience, Status.NOT_SENT, Reason.CLOSED if self._cut else before.reason, detail)
 
@@ -233,7 +234,7 @@ class Broadcasting:
                 return smaller
             is_over = not self._is_of_some(part, refused) or self._is_proved(known, refused)
             late = refused.reason is Reason.EXPIRED  # before it could leave, and nothing was said of it before
-            has_left = self._saving.requests or self._sending.requests
+            has_left = (self._saving.requests or self._sending.requests) and refused.about != "login"
             status = Status.REJECTED if has_left and not late else Status.NOT_SENT
             outcome = self._ended(part, status, refused.reason, refused.detail, refused)
         except NoVerdict as silent:
@@ -368,6 +369,11 @@ class Broadcasting:
             outcome = await self.session.run_with_access(access, begin, self._sending)
         except Refused as refused:
             self._refusal = refused
+            self._sending.begin_try()  # readable: whatever ends it from now on, nothing is in doubt
+            raise
+        except NoVerdict as silent:
+            if not silent.sent:
+                self._sending.begin_try()
             raise
         if not isinstance(outcome.status, Status):
             raise BrokenPromise("broadcast: one request ends in one Status")
@@ -396,12 +402,14 @@ class Broadcasting:
     def _cut_off(self, part: Audience, reason: Reason, detail: str) -> BroadcastOutcome:
         if self._sending.of_this_try:
             return self._ended(part, Status.UNKNOWN, Reason.NO_VERDICT, detail)
+        if (refusal := self._refusal) is not None:
+            return self._ended(part, Status.REJECTED, refusal.reason, refusal.detail, refusal)
         return self._ended(part, Status.NOT_SENT, reason, detail)
 
     def _ended(
         self, part: Audience, status: Status, reason: Reason | None, detail: str, error: ExchangeError | None = None
     ) -> BroadcastOutcome:
-        attempts = 1 if self._sending.of_this_try else 0
+        attempts = 1 if self._sending.requests else 0
         outcome = ended(self.broadcast, part, status, reason, detail, error=error, attempts=attempts)
         return attrs.evolve(outcome, message_id=self._any_saved())
 

@@ -92,8 +92,8 @@ class Delivery(Ask):
             try:
                 outcomes = results.checked(batch, await session.run_with_access(access, begin, self))
             except _Changed:
-                if access is not None and (held := session.held(self.region)) is not None:
-                    access = held.access  # a new one, if the old one was refused before
+                if access is not None:
+                    access = await session.renewed(self.region)  # the same, or a new one if that was refused before
                 self.runs = self._completions.still_wanted(self.runs, self._loop.time())
                 self.pushes = size_of(self.runs)
                 continue

@@ -256,6 +256,8 @@ class Calling(Generic[R]):
                 ask.begin_try()
             return failure.reason in TEMPORARY and harmless
         ask.doubtful = ask.doubtful or failure.sent
+        if not failure.sent and ask.of_this_try <= 1:
+            ask.begin_try()  # its only request has not left
         return self._repeatable or (harmless and not failure.sent)
 
     def _why(self, silent: NoVerdict) -> Reason:

@@ -112,7 +112,7 @@ class AccessTokens:
         held = self._held.get(key)
         if held is not None:
             if self._is_to_be_renewed(key, held):
-                held.renew = self._monotonic() + SHORTEST
+                held.renew = min(self._monotonic() + SHORTEST, held.expires)
                 self._start(key, login)  # in the background: the present token still serves
             return held.access
         if self._closed:
@@ -229,6 +229,8 @@ class AccessTokens:
         lifetime = access.lifetime if access.lifetime > 0 else SHORTEST
         remaining = min(max(lifetime - age, SHORTEST), lifetime)
         renew = max(remaining * self._rng.uniform(*EARLY), min(SHORTEST, remaining))
+        if (replaced := self._held.get(key)) is not None:
+            replaced.is_forgotten = True  # by the endpoints that keep it: where the last login wins, it has ended
         self._held[key] = HeldToken(access, now + remaining, now + renew)
         self._failures.pop(key, None)
 

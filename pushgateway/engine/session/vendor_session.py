@@ -12,7 +12,7 @@ import functools
 import hashlib
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
-from typing import TypeAlias
+from typing import Generic, TypeAlias
 from urllib.parse import urlsplit
 
 import attrs
@@ -277,14 +277,13 @@ class VendorSession:
         requests = checkpoints = 0
         request: Request | None = None
         reply: Response | NoVerdict | None = None
-        is_open = False
         try:
             while checkpoints <= MAX_CHECKPOINTS:
-                is_open, last = False, None if request is None else reply  # if this step raises, the exchange has ended
+                last = None if request is None else reply
                 step = _step(exchange, last) if ask.pushes < HEAVY else await self._step_in_turn(exchange, last)
-                if isinstance(step, tuple):
-                    return step[0]
-                is_open, request = True, step
+                if isinstance(step, _End):
+                    return step.value
+                request = step
                 if request is None:
                     checkpoints += 1
                     await asyncio.sleep(0)
@@ -308,8 +307,7 @@ class VendorSession:
             skew.offset = _offset(reply) if isinstance(reply, Response) else skew.offset
             raise
         finally:
-            if is_open:
-                guarded(exchange.close)
+            guarded(exchange.close)
 
     async def _step_in_turn(self, exchange: Exchange[T], reply: Response | NoVerdict | None) -> _Step[T]:
         async with self.fair_turn:
@@ -363,8 +361,17 @@ def _offset(reply: Response) -> float | None:
     return None if reply.date is None or reply.received_at is None else reply.date - reply.received_at
 
 
-_Step: TypeAlias = Request | tuple[T] | None
-"""What an exchange does next: a request, its end with a result (a tuple of one), or a checkpoint."""
+class _End(Generic[T]):
+    """The end of an exchange. A class of our own, because a plug-in may yield anything that it can make."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: T) -> None:
+        self.value = value
+
+
+_Step: TypeAlias = Request | _End[T] | None
+"""What an exchange does next: a request, its end with a result, or a checkpoint."""
 
 
 def _step(exchange: Exchange[T], reply: Response | NoVerdict | None) -> _Step[T]:
@@ -375,7 +382,7 @@ def _step(exchange: Exchange[T], reply: Response | NoVerdict | None) -> _Step[T]
             return exchange.throw(reply)
         return next(exchange) if reply is None else exchange.send(reply)
     except StopIteration as done:
-        return (done.value,)
+        return _End(done.value)
     except Exception:
         raise
     except BaseException as odd:

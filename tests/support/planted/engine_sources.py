@@ -307,8 +307,8 @@ PLANTS = [
     SourcePlant(
         "a batch that is built anew has the access token that was refused",
         "pushgateway/engine/delivery.py",
-        "                    access = held.access  # a new one, if the old one was refused before\n",
-        "                    pass\n",
+        "                    access = await session.renewed(self.region)",
+        "                    pass",
         "tests/engine/test_delivery.py::test_a_batch_that_is_built_anew_has_the_new_access_token",
     ),
     SourcePlant(
@@ -373,5 +373,33 @@ PLANTS = [
         "return [weight + self._signer_weight for weight in weights] if self._signer_weight else weights",
         "return weights",
         "tests/engine/test_plugin_guard.py::test_a_mark_for_receipts_is_weighed_with_every_push",
+    ),
+    SourcePlant(
+        "endpoints keep an access token that a new login has ended",
+        "pushgateway/engine/session/access_tokens.py",
+        "            replaced.is_forgotten = True",
+        "            pass",
+        "tests/engine/test_delivery.py::test_pushes_during_a_renewal_do_not_keep_the_old_access_token[False]",
+    ),
+    SourcePlant(
+        "an access token is used after its end while its renewal fails",
+        "pushgateway/engine/session/access_tokens.py",
+        "held.renew = min(self._monotonic() + SHORTEST, held.expires)",
+        "held.renew = self._monotonic() + SHORTEST",
+        "tests/engine/test_delivery.py::test_pushes_during_a_renewal_do_not_keep_the_old_access_token[True]",
+    ),
+    SourcePlant(
+        "a refused broadcast is in doubt until it is repeated",
+        "pushgateway/engine/broadcast.py",
+        "            self._sending.begin_try()  # readable: whatever ends it from now on, nothing is in doubt\n",
+        "",
+        "tests/engine/test_ends_of_asks.py::test_a_refused_broadcast_is_not_in_doubt_when_the_gateway_closes_before_it_is_repeated",
+    ),
+    SourcePlant(
+        "a broadcast that has not left is in doubt",
+        "pushgateway/engine/broadcast.py",
+        "            if not silent.sent:\n                self._sending.begin_try()\n",
+        "",
+        "tests/engine/test_ends_of_asks.py::test_a_broadcast_without_a_reply_is_in_doubt_only_if_it_left[False]",
     ),
 ]

@@ -27,7 +27,7 @@ PLANTS = [
     SourcePlant(
         "an exchange is left open",
         "pushgateway/engine/session/vendor_session.py",
-        "        finally:\n            if is_open:\n                guarded(exchange.close)",
+        "        finally:\n            guarded(exchange.close)",
         "        finally:\n            pass",
         "tests/engine/test_vendor_session.py::test_an_exchange_is_closed_when_its_caller_is_cancelled",
     ),
