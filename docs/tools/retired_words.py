@@ -56,12 +56,7 @@ CODE = {
 }
 """Retired in code only."""
 
-EXCEPTIONS = (
-    "server room",
-    "benchmark",
-    "bell curve",
-    "keyed by the door",
-)
+EXCEPTIONS = ("server room",)
 """Phrases in which such a word has its ordinary meaning."""
 
 IDENTIFIER_EXCEPTIONS = frozenset({"tell", "wake", "woken", "floor"})

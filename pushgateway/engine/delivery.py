@@ -117,8 +117,7 @@ class Delivery(Ask):
         if self.trace is not None:
             self.trace.size, self.trace.asked_at = self.pushes, now
         if self._release is not None:
-            release, self._release = self._release, None
-            release()
+            self.built()
 
     def built(self) -> None:
         """Others may build now."""

@@ -77,7 +77,7 @@ class Lane:
     def _adopt(self) -> None:
         self.completions.deduplicates = self.settings.vendor.deduplicates
         self.gathers = self.settings.batch_size > 1
-        """Whether pushes may share a request, and so travel as columns."""
+        """Whether pushes may share a request."""
 
     # What comes in
 
@@ -215,7 +215,7 @@ class Lane:
             return
         refused: list[tuple[Run, Refused]] = []
         routes = [(route, run)] if isinstance(route, tuple) else [one[:2] for one in run.grouped(route)]
-        for (region, quota, own), one in routes:
+        for (region, quota, share), one in routes:
             endpoint = self._endpoints[region]
             gate = endpoint.gate
             if gate.may_refuse and (refusal := gate.obstacle(self._loop.time(), quota, one.deadline)) is not None:
@@ -223,7 +223,8 @@ class Lane:
                 continue
             one.region, one.quota = region, quota
             # Where no pushes share a request, all of them are one group, in the order in which they came.
-            endpoint.line.add(one, one if alone else own if self.gathers else None)
+            group = share if self.gathers else None
+            endpoint.line.add(one, one if alone else group)
             endpoint.called(one, alone=alone)
         for one, refusal in refused:  # last: a caller that gets its outcome may change everything
             self.completions.refused(one, refusal)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable
-from typing import Protocol, TypeVar
+from typing import Protocol, TypeVar, cast
 
 from pushgateway.engine.pushes.queue import Line
 from pushgateway.engine.settings import LaneSettings
@@ -73,7 +73,7 @@ class Workers:
 
     async def interruptible(self, wait: Awaitable[T]) -> T:
         """Wait for something that `interrupt` may cut short; for workers that hold no batch yet."""
-        task = _current()
+        task = cast("asyncio.Task[None]", asyncio.current_task())
         self._interruptible.add(task)
         try:
             return await wait
@@ -115,7 +115,7 @@ class Workers:
 
     async def _run(self) -> None:
         self._about -= 1
-        me = _current()
+        me = cast("asyncio.Task[None]", asyncio.current_task())
         goes_on = True
         try:
             while True:
@@ -136,10 +136,3 @@ class Workers:
             self._interrupted.discard(me)
             if goes_on and self._work.line.size and not self._loop.is_closed():
                 self.call()
-
-
-def _current() -> asyncio.Task[None]:
-    task = asyncio.current_task()
-    if task is None:
-        raise RuntimeError("a worker is a task")
-    return task

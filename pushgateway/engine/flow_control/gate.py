@@ -113,8 +113,6 @@ class Gate:
 
     def delay(self, now: float, *, urgent: bool = False) -> float:
         """Seconds until a request may be sent; infinity while a probe is under way, whose end decides."""
-        if self.is_free:
-            return 0.0
         if self._breaker.refusal is None and (delay := self._breaker.delay(now)) > 0:
             return delay
         loan = URGENT_LOAN if urgent else 0.0
@@ -130,8 +128,6 @@ class Gate:
 
     def next_size(self, now: float, size: int) -> int:
         """How many pushes the next request may carry, at most `size`."""
-        if self.is_free:
-            return size
         if self._breaker.may_probe(now) or self._breaker.is_in_doubt:
             return 1
         pushes = self._pushes.current(now)

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Hashable, Iterable, Sequence
 from typing import Any, Protocol, TypeAlias, TypeVar
 
-from pushgateway.model.batch import Batch, distinct
+from pushgateway.model.batch import Batch
 from pushgateway.model.intent import Priority
 from pushgateway.model.notification import Notification
 from pushgateway.model.outcome import Outcome
@@ -143,11 +143,6 @@ class Run:
                 ids = self._make_ids(self.push_tokens, self.notifications, self.origins)
                 self._batch = Batch(self.push_tokens, self.notifications, ids, self.origins)
         return self._batch
-
-    @property
-    def distinct_notifications(self) -> Sequence[Notification]:
-        """Each notification object among theirs once, in order."""
-        return distinct(self.notifications)
 
     def abandoned(self) -> list[int]:
         """Indices of the pushes whose caller is gone."""

@@ -19,7 +19,7 @@ from pushgateway.engine.lanes import Lanes
 from pushgateway.engine.pushes.completion import Completions
 from pushgateway.engine.session.access_tokens import AccessTokens
 from pushgateway.engine.session.vendor_session import VendorSession
-from pushgateway.engine.workers import Workers, _current
+from pushgateway.engine.workers import Workers
 from pushgateway.observe.events import BreakerState
 from pushgateway.vendor.refusals import NoVerdict
 
@@ -93,7 +93,7 @@ def leaks(patch: Patch) -> None:
             await self._work.send_next()
             self.connections.give_back()
         finally:
-            self._workers.discard(_current())
+            self._workers.discard(asyncio.current_task())  # type: ignore[arg-type]
             if self._work.line.size and not self._loop.is_closed():
                 self.call()
 
@@ -109,7 +109,7 @@ def falls_asleep(patch: Patch) -> None:
             await self.connections.wait()
         await self._work.send_next()
         self.connections.give_back()
-        self._workers.discard(_current())
+        self._workers.discard(asyncio.current_task())  # type: ignore[arg-type]
 
     patch.setattr(Workers, "_run", work)
 
