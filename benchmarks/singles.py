@@ -67,7 +67,7 @@ def bare(pushes: Sequence[Push], settings: Settings, make: MakeTransport) -> Rea
     vendor = Oppo(**{**settings, "master_secret": Secret(settings["master_secret"])})
     access = AccessToken("stub", 0.0)
     requests = [
-        vendor.authorize(first_request(vendor, [push.with_dedupe_id(uuid.uuid4().hex)]), access) for push in pushes
+        vendor.finish(first_request(vendor, [push.with_dedupe_id(uuid.uuid4().hex)]), access, 0.0) for push in pushes
     ]
 
     async def run() -> Reading:

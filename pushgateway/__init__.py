@@ -5,19 +5,12 @@ from pushgateway.config import Config, load_config
 from pushgateway.engine.explain import Explanation
 from pushgateway.engine.flow_control.retry import RetryPolicy
 from pushgateway.gateway import Gateway
+from pushgateway.model.appearance import Alert, Badge, Button
 from pushgateway.model.audience import Audience, AudienceKind, Broadcast
+from pushgateway.model.click import ClickAction, OpenActivity, OpenApp, OpenIntent, OpenIntentUri, OpenUrl
 from pushgateway.model.errors import ConfigError, FieldError, LoopError, PluginError, PushgatewayError
 from pushgateway.model.intent import Intent, Priority
-from pushgateway.model.notification import (
-    ClickAction,
-    Network,
-    Notification,
-    OpenActivity,
-    OpenApp,
-    OpenIntent,
-    OpenIntentUri,
-    OpenUrl,
-)
+from pushgateway.model.notification import Network, Notification
 from pushgateway.model.outcome import BroadcastOutcome, CallOutcome, CertificateCheck, Outcome, PushFailed
 from pushgateway.model.push import Push, PushToken
 from pushgateway.model.reason import Reason, Status, SumStatus
@@ -29,10 +22,13 @@ from pushgateway.transport import HttpTransport, LeanTransport, Transport
 from pushgateway.vendor.ruling import Ruling
 
 __all__ = [
+    "Alert",
     "Audience",
     "AudienceKind",
+    "Badge",
     "Broadcast",
     "BroadcastOutcome",
+    "Button",
     "CallOutcome",
     "Certificate",
     "CertificateCheck",

@@ -136,7 +136,7 @@ class Gateway:
             rng=self._rng,
             traces=self._traces,
         )
-        self._verifier = ReceiptVerifier(self._lanes, self._emitter, self._rng, self._traces)
+        self._verifier = ReceiptVerifier(self._lanes, self._emitter, self._rng, clock, self._traces)
         self._under_way = SupervisedTasks()
         self._flows = set[Flow]()
         self._enter = LoopBinding(self._bind).enter

@@ -20,7 +20,7 @@ from stevedore import DriverManager
 
 from pushgateway.model.errors import PluginError
 from pushgateway.model.installing import PLUGINS, plugin_command
-from pushgateway.vendor import Vendor
+from pushgateway.vendor import CONTRACT, Vendor
 
 log = logging.getLogger(__name__)
 
@@ -148,6 +148,12 @@ def _checked(brand: str, loaded: Any) -> type[Vendor]:
     if getattr(loaded, "brand", None) != brand:
         raise PluginError(
             f"the plug-in registered for brand {brand!r} says it is for {getattr(loaded, 'brand', None)!r}"
+        )
+    if loaded.contract != CONTRACT:
+        own = f"contract {loaded.contract}" if loaded.contract else f"no contract (contract = {CONTRACT!r} is missing)"
+        raise PluginError(
+            f"the plug-in for brand {brand!r} was written for {own}, this pushgateway has contract {CONTRACT}: "
+            "install versions that fit each other"
         )
     log.info("plug-in for %s: %s.%s", brand, loaded.__module__, loaded.__qualname__)
     return loaded

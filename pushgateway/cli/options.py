@@ -20,17 +20,10 @@ import click
 from pushgateway.cli.language import speak_english
 from pushgateway.config import Config, Options, load_config
 from pushgateway.model.audience import check_start
+from pushgateway.model.click import ClickAction, OpenActivity, OpenApp, OpenIntent, OpenIntentUri, OpenUrl
 from pushgateway.model.errors import FieldError
 from pushgateway.model.intent import Intent
-from pushgateway.model.notification import (
-    ClickAction,
-    Notification,
-    OpenActivity,
-    OpenApp,
-    OpenIntent,
-    OpenIntentUri,
-    OpenUrl,
-)
+from pushgateway.model.notification import Notification
 from pushgateway.transport.request_head import Proxy
 
 F = TypeVar("F", bound=Callable[..., Any])

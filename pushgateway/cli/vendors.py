@@ -57,9 +57,9 @@ def abilities(vendor_class: type[Vendor], plugins: Any) -> dict[str, Any]:
         "batch_size": vendor.batching.size if vendor else None,
         "mixed": vendor.batching.mixed if vendor else None,
         "login": vendor.login(vendor.home_region, 0.0) is not None if vendor else None,
-        "deduplicates": vendor_class.deduplicates,
-        "audiences": sorted(kind.value for kind in vendor_class.audiences),
-        "audience_size": vendor_class.audience_size if vendor_class.audiences else None,
+        "deduplicates": vendor.deduplicates if vendor else None,
+        "audiences": sorted(kind.value for kind in vendor.audiences) if vendor else None,
+        "audience_size": vendor.audience_size if vendor and vendor.audiences else None,
         "settings": {"required": required, "optional": optional},
     }
 

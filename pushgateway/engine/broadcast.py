@@ -24,7 +24,7 @@ from pushgateway.engine.flow_control.refused_contents import PROOFS
 from pushgateway.engine.flow_control.retry import TEMPORARY
 from pushgateway.engine.lane import Lane
 from pushgateway.engine.session import results
-from pushgateway.engine.session.plugin_guard import BrokenPromise, GuardedVendor, as_text, guarded
+from pushgateway.engine.session.plugin_guard import BrokenPromise, GuardedVendor, as_saved, guarded
 from pushgateway.engine.session.vendor_session import Ask, VendorSession
 from pushgateway.engine.tasks import Retrying
 from pushgateway.model.audience import Audience, AudienceKind, Broadcast
@@ -33,12 +33,10 @@ from pushgateway.model.push import PushToken
 from pushgateway.model.reason import Reason, Status, SumStatus
 from pushgateway.model.secret import safe_repr
 from pushgateway.observe.events import BroadcastDone
-from pushgateway.vendor import Exchange
+from pushgateway.vendor import Exchange, Saved
 from pushgateway.vendor.refusals import ExchangeError, NoVerdict, Refused
 
 R = TypeVar("R")
-Saved = tuple[str, tuple[str, ...]]
-"""What `Vendor.save` gives: the content's id, and the names of the fields that were cut."""
 
 _HOPELESS = frozenset(
     {
@@ -329,13 +327,13 @@ class Broadcasting:
         try:
             if region not in self._saved:
                 self._saved[region] = await self._persist(region, 0, lambda: self._save(region, broadcast))
-            saved, truncated = self._saved[region]
+            saved = self._saved[region]
             targets = max(1, len(broadcast.audience.values))
-            outcome = await self._persist(region, targets, lambda: self._send(region, broadcast, saved))
+            outcome = await self._persist(region, targets, lambda: self._send(region, broadcast, saved.id))
         except _Changed:
             return self._ended(broadcast.audience, Status.NOT_SENT, Reason.CREDENTIALS, CHANGED)
         return attrs.evolve(
-            outcome, message_id=outcome.message_id or saved or None, truncated=truncated or outcome.truncated
+            outcome, message_id=outcome.message_id or saved.id or None, truncated=saved.truncated or outcome.truncated
         )
 
     async def _save(self, region: str, broadcast: Broadcast) -> Saved:
@@ -343,7 +341,7 @@ class Broadcasting:
         vendor = self.session.vendor.plugin
         exchange = guarded(vendor.save, broadcast)
         if exchange is None:
-            return "", ()
+            return Saved("")
         exchange.close()  # only to know whether there is one
 
         def begin() -> Exchange[Saved]:
@@ -354,8 +352,7 @@ class Broadcasting:
 
         access = await self.session.login(region)
         try:
-            content, truncated = await self.session.run_with_access(access, begin, self._saving)
-            return as_text("save()", content), tuple(as_text("save()", name) for name in truncated)
+            return as_saved("save()", await self.session.run_with_access(access, begin, self._saving))
         except NoVerdict as silent:
             # A text stored perhaps, and sent to nobody: as harmless as a request that never left.
             raise NoVerdict(f"save: {silent.detail}", sent=False) from None
@@ -414,7 +411,7 @@ class Broadcasting:
         return attrs.evolve(outcome, message_id=self._any_saved())
 
     def _any_saved(self) -> str | None:
-        return next((saved for saved, _ in self._saved.values() if saved), None)
+        return next((saved.id for saved in self._saved.values() if saved.id), None)
 
     def _merged(self) -> BroadcastOutcome:
         outcomes = [outcome for _, outcome in self._done]

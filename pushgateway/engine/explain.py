@@ -243,9 +243,9 @@ def _first(exchange: Exchange[Any]) -> tuple[Request | None, Any]:
 def _authorized(request: Request, vendor: Vendor, region: str) -> Request:
     login = vendor.login(region, 0.0)
     if login is None:
-        return request
+        return vendor.finish(request, None, 0.0)
     login.close()  # only to know whether there is one
-    return vendor.authorize(request, AccessToken(ACCESS_TOKEN, 86400.0))
+    return vendor.finish(request, AccessToken(ACCESS_TOKEN, 86400.0), 0.0)
 
 
 def _not_sent(asked: Push | Broadcast, reason: Reason, detail: str) -> Outcome | BroadcastOutcome:

@@ -75,7 +75,7 @@ class Lane:
         self._adopt()
 
     def _adopt(self) -> None:
-        self.completions.deduplicates = self.settings.vendor.deduplicates
+        self.completions.deduplicates = self.settings.vendor.deduplicates is not False
         self.gathers = self.settings.batch_size > 1
         """Whether pushes may share a request."""
 

@@ -38,8 +38,17 @@ push out the others."""
 class ReceiptVerifier:
     """Verifies the receipts of one gateway: each is genuine, new, and agrees with what is known of its push."""
 
-    def __init__(self, lanes: Lanes, emitter: Emitter, rng: random.Random, traces: Traces | None = None) -> None:
+    def __init__(
+        self,
+        lanes: Lanes,
+        emitter: Emitter,
+        rng: random.Random,
+        wall: Callable[[], float],
+        traces: Traces | None = None,
+    ) -> None:
+        """`wall`: epoch seconds of this machine."""
         self._lanes = lanes
+        self._wall = wall
         self._emitter = emitter
         self._rng = rng
         self._traces = traces
@@ -132,7 +141,7 @@ class ReceiptVerifier:
             if len(body) > MAX_POSTED:
                 raise Refused(Reason.INVALID_NOTIFICATION, detail=f"more than {MAX_POSTED} bytes")  # noqa: TRY301
             lower = {str(name).lower(): str(value) for name, value in headers.items()}
-            read = vendor.receipts(key, lower, body)
+            read = vendor.receipts(key, lower, body, self._wall())
             for one in read:
                 if one is not None and (not isinstance(one, Receipt) or one.push_token.certificate_id != key):
                     raise TypeError("not a receipt of this certificate")  # noqa: TRY301

@@ -25,17 +25,19 @@ class AudienceKind(enum.Enum):
     EVERYONE = "everyone"
     TOKENS = "tokens"
     ALIASES = "aliases"
+    ACCOUNTS = "accounts"
     TAGS = "tags"
 
 
 @safe_repr
 @attrs.frozen(repr=False)
 class Audience:
-    """Who a broadcast is for. Made with `everyone()`, `of_tokens(…)`, `of_aliases(…)` or `of_tags(…)`."""
+    """Who a broadcast is for. Made with `everyone()`, `of_tokens(…)`, `of_aliases(…)`, `of_accounts(…)` or
+    `of_tags(…)`."""
 
     kind: AudienceKind
     values: tuple[str, ...] = ()
-    """Tokens or aliases, in the order given; for tags: the phone must have at least one of these."""
+    """Tokens, aliases or accounts, in the order given; for tags: the phone must have at least one of these."""
     all_of: tuple[str, ...] = ()
     """Tags: the phone must also have each of these."""
     none_of: tuple[str, ...] = ()
@@ -74,6 +76,12 @@ class Audience:
     def of_aliases(cls, aliases: Iterable[str]) -> Audience:
         """Phones with one of these aliases."""
         return cls(AudienceKind.ALIASES, _texts("Audience.of_aliases", aliases))
+
+    @classmethod
+    def of_accounts(cls, accounts: Iterable[str]) -> Audience:
+        """Phones on which one of these users of the app is logged in, for vendors to which the app reports its user
+        (Xiaomi: `user_account`)."""
+        return cls(AudienceKind.ACCOUNTS, _texts("Audience.of_accounts", accounts))
 
     @classmethod
     def of_tags(

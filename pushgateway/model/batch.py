@@ -9,9 +9,26 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import overload
 
+import attrs
+
 from pushgateway.model.notification import Notification
 from pushgateway.model.push import CallBack, Push, PushToken
 from pushgateway.model.secret import safe_repr
+
+
+@safe_repr
+@attrs.frozen
+class Saved:
+    """Content that the vendor has stored, so that later requests name it by its id."""
+
+    id: str
+    """The vendor's id of it."""
+    truncated: tuple[str, ...] = ()
+    """Names of the notification's fields that were cut, as in `Outcome.truncated`."""
+    omitted: tuple[str, ...] = ()
+    """Names of the fields that the vendor does not have, as in `Outcome.omitted`."""
+    lifetime: float = 3600.0
+    """Seconds for which the core uses it."""
 
 
 @safe_repr
@@ -19,7 +36,8 @@ class Batch(Sequence[Push]):
     """A sequence of pushes, and the same pushes as columns: the values at one index of each column are one push."""
 
     __slots__ = (
-        *("_origins", "_pushes", "callbacks", "contexts", "dedupe_ids", "notifications", "push_tokens", "tokens"),
+        *("_message_ids", "_origins", "_pushes", "callback", "callbacks", "contexts", "dedupe_ids", "notifications"),
+        *("push_tokens", "saved", "tokens"),
     )
 
     def __init__(
@@ -28,10 +46,12 @@ class Batch(Sequence[Push]):
         notifications: Sequence[Notification],
         dedupe_ids: Sequence[str],
         origins: Sequence[Push] | None = None,
+        message_ids: Sequence[str] | None = None,
     ) -> None:
         """One push for each index: `notifications` for these phones under these ids. `origins`: the pushes whose other
-        fields they have; None: the other fields have their defaults."""
+        fields they have; None: the other fields have their defaults. `message_ids`: None: as `dedupe_ids`."""
         self._origins = origins
+        self._message_ids = message_ids
         self._pushes: Sequence[Push] | None = None
         self.push_tokens = push_tokens
         self.notifications = notifications
@@ -39,7 +59,11 @@ class Batch(Sequence[Push]):
         self.tokens = [push_token.token for push_token in push_tokens]
         self.contexts: Sequence[object]
         self.callbacks: Sequence[CallBack | None] | None = None
-        """Where receipts go, for each push; None if no push has a `callback`."""
+        """Where receipts go, for each push; None if no push has a `callback`. For vendors whose `marks` is "push"."""
+        self.callback: CallBack | None = None
+        """Where receipts go, the same for all pushes of the request. For vendors whose `marks` is "message"."""
+        self.saved: Saved | None = None
+        """The notification as the vendor has stored it, where `Batching.saves`. None: send it with the request."""
         if origins is None:
             self.contexts = [None] * len(push_tokens)
             return
@@ -70,11 +94,36 @@ class Batch(Sequence[Push]):
             [notification for batch in batches for notification in batch.notifications],
             [dedupe_id for batch in batches for dedupe_id in batch.dedupe_ids],
             None if usual else [push for batch in batches for push in batch._origins or batch],
+            None
+            if all(batch._message_ids is None for batch in batches)
+            else [message_id for batch in batches for message_id in batch.message_ids],
         )
 
     def pick(self, places: Iterable[int]) -> Batch:
         """A batch of the pushes at these indices."""
-        return Batch.of([self[place] for place in places])
+        chosen = list(places)
+        picked = Batch.of([self[place] for place in chosen])
+        if self._message_ids is not None:
+            picked._message_ids = [self._message_ids[place] for place in chosen]
+        picked.callback, picked.saved = self.callback, self.saved
+        return picked
+
+    @property
+    def message_ids(self) -> Sequence[str]:
+        """For each push the id by which a phone drops repeats of its message. Where `Vendor.deduplicates` is "message",
+        pushes with one notification have one id, which stays through repeats. Otherwise the same as `dedupe_ids`."""
+        return self.dedupe_ids if self._message_ids is None else self._message_ids
+
+    @property
+    def message_id(self) -> str:
+        """The id of all pushes of the batch; "" if they have different ones."""
+        ids = set(self.message_ids)
+        return ids.pop() if len(ids) == 1 else ""
+
+    def under(self, message_ids: Sequence[str]) -> Batch:
+        """The same batch with these `message_ids`."""
+        self._message_ids = message_ids
+        return self
 
     def __len__(self) -> int:
         return len(self.push_tokens)
@@ -91,7 +140,9 @@ class Batch(Sequence[Push]):
                 self._pushes = self._make_pushes()
             return self._pushes[where]
         origins = None if self._origins is None else self._origins[where]
-        part = Batch(self.push_tokens[where], self.notifications[where], self.dedupe_ids[where], origins)
+        ids = None if self._message_ids is None else self._message_ids[where]
+        part = Batch(self.push_tokens[where], self.notifications[where], self.dedupe_ids[where], origins, ids)
+        part.callback, part.saved = self.callback, self.saved
         if self._pushes is not None:
             part._pushes = self._pushes[where]
         return part

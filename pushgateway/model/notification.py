@@ -1,7 +1,8 @@
-"""What the user sees: `Notification`, and what a tap on it does (`OpenApp`, `OpenUrl`, …).
+"""What the user sees, the same for every vendor: `Notification`.
 
-Frozen values, the same for every vendor: no I/O, no clock, no random. A `repr` is what a log may show, so it never
-holds a title, a body or data. A plug-in turns a notification into the vendor's fields. Made by hosts, read by plug-ins.
+A frozen value: no I/O, no clock, no random. A `repr` is what a log may show, so it never holds a title, a body or data.
+What a tap does is in `click`; badge, alert and buttons are in `appearance`. A plug-in turns a notification into the
+vendor's fields. Made by hosts, read by plug-ins.
 """
 
 from __future__ import annotations
@@ -14,7 +15,9 @@ from typing import Any
 
 import attrs
 
+from pushgateway.model.appearance import MOST_BUTTONS, Alert, Badge, Button
 from pushgateway.model.checks import check_aware
+from pushgateway.model.click import CLICKS, ClickAction, OpenApp, plain_click
 from pushgateway.model.errors import FieldError
 from pushgateway.model.frozen import EMPTY, FrozenDict, freeze_json, same
 from pushgateway.model.intent import Intent, as_intent
@@ -26,85 +29,7 @@ def _size(value: object, name: str) -> str:
     return str(len(text)) if isinstance(text, str) else "unknown length"
 
 
-def _keep_text(owner: object, name: str) -> None:
-    """Keep a field as plain `str`. Raises `FieldError` for other types."""
-    value = getattr(owner, name)
-    if type(value) is not str:
-        if not isinstance(value, str):
-            raise FieldError(f"{type(owner).__name__}.{name}", f"must be a str, is {type(value).__name__}")
-        object.__setattr__(owner, name, str.__str__(value))
-
-
-@safe_repr
-@attrs.frozen
-class OpenApp:
-    """A tap opens the app. The default."""
-
-
-@safe_repr
-@attrs.frozen(repr=False)
-class OpenIntent:
-    """A tap opens the activity with this intent action (Android `<action android:name=…>`)."""
-
-    action: str
-
-    def __attrs_post_init__(self) -> None:
-        _keep_text(self, "action")
-
-    def __repr__(self) -> str:
-        return "OpenIntent(…)"
-
-
-@safe_repr
-@attrs.frozen(repr=False)
-class OpenActivity:
-    """A tap opens the activity of this fully qualified class name."""
-
-    class_name: str
-
-    def __attrs_post_init__(self) -> None:
-        _keep_text(self, "class_name")
-
-    def __repr__(self) -> str:
-        return "OpenActivity(…)"
-
-
-@safe_repr
-@attrs.frozen(repr=False)
-class OpenUrl:
-    """A tap opens this web page."""
-
-    url: str
-
-    def __attrs_post_init__(self) -> None:
-        _keep_text(self, "url")
-
-    def __repr__(self) -> str:
-        return "OpenUrl(…)"
-
-
-@safe_repr
-@attrs.frozen(repr=False)
-class OpenIntentUri:
-    """A tap opens this intent scheme URL (`intent://…#Intent;…;end`)."""
-
-    uri: str
-
-    def __attrs_post_init__(self) -> None:
-        _keep_text(self, "uri")
-
-    def __repr__(self) -> str:
-        return "OpenIntentUri(…)"
-
-
-ClickAction = OpenApp | OpenIntent | OpenActivity | OpenUrl | OpenIntentUri
-"""What a tap on the notification does."""
-
-
 _DICTS = frozenset({dict, FrozenDict})
-
-
-_CLICKS = frozenset((OpenApp, OpenIntent, OpenActivity, OpenUrl, OpenIntentUri))
 
 
 class Network(enum.Enum):
@@ -178,12 +103,37 @@ class Notification:
     channel and template by the certificate's settings, and the push's default priority."""
     parameters: Mapping[str, Any] = EMPTY
     """Values for the placeholders of the vendor's template, by name."""
+    badge: Badge | None = None
+    """What happens to the number on the app's icon. None: the vendor's default."""
+    replace_key: str | None = None
+    """A new notification with the same key takes the place of the old one on the phone, such as one key for each chat.
+    None: every notification stays."""
+    alert: Alert | None = None
+    """How strongly it asks for attention. None: as the intent or the vendor has it."""
+    sound: str | None = None
+    """File name of a sound that the app ships, such as `ring.mp3`. None: the sound of the app's channel."""
+    long_body: str | None = None
+    """The text of the expanded notification, in place of `body`."""
+    picture: str | None = None
+    """https URL of a large picture in the expanded notification."""
+    icon: str | None = None
+    """https URL of a small picture beside the text."""
+    buttons: tuple[Button, ...] = ()
+    """At most three buttons below the text."""
+    group: str | None = None
+    """Notifications with the same key are shown as one group."""
+    show_in_foreground: bool = True
+    """False: it is not shown while the app is on the screen."""
+    user_id: str | None = None
+    """The app's user that it is for. The phone drops it when another user is logged in."""
     overrides: Mapping[str, Mapping[str, Any]] = EMPTY
     """By brand: fields in that vendor's own names and units; they replace everything above."""
 
     def __attrs_post_init__(self) -> None:
         if not self._is_usual():
             self._check_types()
+        if self.show_in_foreground is not True or _APPEARANCE(self) != _NO_APPEARANCE:
+            self._check_appearance()
         if self.ttl is not None and (isinstance(self.ttl, bool) or self.ttl < 0):
             raise FieldError("Notification.ttl", f"must be {_NOTIFICATION_RIGHT['ttl']}")
         if self.show_from is not None or self.show_until is not None:
@@ -201,7 +151,7 @@ class Notification:
         return (
             type(self.title) is str
             and type(self.body) is str
-            and type(self.click) in _CLICKS
+            and type(self.click) in CLICKS
             and type(self.data) in _DICTS
             and type(self.parameters) in _DICTS
             and type(self.overrides) in _DICTS
@@ -225,6 +175,27 @@ class Notification:
                 )
             if (plain := _plain(value)) is not value:
                 object.__setattr__(self, name, plain)
+
+    def _check_appearance(self) -> None:
+        for name in ("replace_key", "sound", "long_body", "picture", "icon", "group", "user_id"):
+            value = getattr(self, name)
+            if value is not None and not isinstance(value, str):
+                raise FieldError(f"Notification.{name}", f"must be a str or None, is {type(value).__name__}")
+            if value is not None:
+                object.__setattr__(self, name, str.__str__(value))
+        for name, kind, right in (("badge", Badge, "Badge.add(1) or Badge.set(3)"), ("alert", Alert, "Alert.NORMAL")):
+            value = getattr(self, name)
+            if value is not None and type(value) is not kind:
+                raise FieldError(f"Notification.{name}", f"must be {right}, or None, is {type(value).__name__}")
+        if type(self.show_in_foreground) is not bool:
+            right = f"must be True or False, is {type(self.show_in_foreground).__name__}"
+            raise FieldError("Notification.show_in_foreground", right)
+        given: Any = self.buttons
+        if not isinstance(given, tuple | list) or any(type(one) is not Button for one in given):
+            raise FieldError("Notification.buttons", "must be a tuple of Button")
+        if len(given) > MOST_BUTTONS:
+            raise FieldError("Notification.buttons", f"must hold at most {MOST_BUTTONS} buttons, holds {len(given)}")
+        object.__setattr__(self, "buttons", tuple(given))
 
     def _check_window(self) -> None:
         check_aware("Notification", "show_from", self.show_from)
@@ -260,16 +231,21 @@ _COMPARED_BY_TYPE: Callable[[Notification], tuple[Any, ...]] = attrgetter(
 """Fields whose values are also compared by type; every other field has one type only."""
 
 
+_APPEARANCE: Callable[[Notification], tuple[Any, ...]] = attrgetter(
+    *("badge", "replace_key", "alert", "sound", "long_body", "picture", "icon", "buttons", "group"),
+    "user_id",
+)
+_NO_APPEARANCE = (None, None, None, None, None, None, None, (), None, None)
+"""The values of `_APPEARANCE` of nearly every notification: compared at once, which takes a tenth of ten checks."""
+
+
 def _plain(value: object) -> object:
     """An instance of a subclass of `str`, `int` or a click action as an instance of that class; others unchanged."""
     if isinstance(value, str):
         return str.__str__(value)
     if isinstance(value, int) and not isinstance(value, bool):
         return int.__int__(value)
-    for kind in type(value).__mro__[1:] if isinstance(value, tuple(_CLICKS)) else ():
-        if kind in _CLICKS:
-            return kind(*(getattr(value, field.name) for field in attrs.fields(kind)))
-    return value
+    return plain_click(value)
 
 
 _NOTIFICATION_TYPES: dict[str, Any] = {

@@ -7,7 +7,8 @@ knows which push it belongs to. How a push can end and why is in `pushgateway.mo
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import repeat
 from typing import Any, Generic, TypeVar
 
 import attrs
@@ -26,12 +27,13 @@ def _seconds(value: float | None) -> float | None:
 
 
 class _Draft:
-    """The slots of an outcome, not frozen. Nearly every push ends `ACCEPTED`, and writing fourteen fields of a frozen
+    """The slots of an outcome, not frozen. Nearly every push ends `ACCEPTED`, and writing sixteen fields of a frozen
     value one by one takes eight times as long as writing them here and then changing the class to `Outcome`."""
 
     __slots__ = (
         *("push_token", "status", "reason", "message_id", "vendor_code", "vendor_message", "detail", "retry_after"),
-        *("attempts", "truncated", "possible_duplicate", "repeated", "dedupe_id", "context", "__weakref__"),
+        *("attempts", "truncated", "omitted", "possible_duplicate", "repeated", "handle", "dedupe_id", "context"),
+        "__weakref__",
     )
 
 
@@ -62,6 +64,9 @@ class Outcome(_Draft):
     """Vendor requests made for this push, including those that failed."""
     truncated: tuple[str, ...] = ()
     """Names of the notification's fields that were cut to the vendor's limits."""
+    omitted: tuple[str, ...] = ()
+    """Names of the notification's fields that this vendor does not have and that were left out. They change only how
+    the notification looks; a push with any other field that the vendor lacks ends `UNSUPPORTED`."""
     possible_duplicate: bool = False
     """True: it was sent again after an attempt without a verdict, and this vendor does not drop repeats."""
     repeated: bool = False
@@ -69,6 +74,8 @@ class Outcome(_Draft):
     the same message to the same phone, because the id was made from `Notification.dedupe_id` or an earlier attempt had
     no verdict. `REJECTED` if the host gave the id itself: then the id was used twice, and the notification is not
     wrong."""
+    handle: str | None = None
+    """What the vendor needs to take the notification back (`Gateway.recall`), where that is not `message_id`."""
     dedupe_id: str = ""
     """Id under which the push went to the vendor."""
     context: object = attrs.field(default=None, eq=False, repr=False)
@@ -83,7 +90,15 @@ class Outcome(_Draft):
             raise FieldError("Outcome.attempts", "must be a whole number, 0 or more")
 
     @classmethod
-    def accepted(cls, push: Push, message_id: str | None, *, truncated: tuple[str, ...] = ()) -> Outcome:
+    def accepted(
+        cls,
+        push: Push,
+        message_id: str | None,
+        *,
+        truncated: tuple[str, ...] = (),
+        omitted: tuple[str, ...] = (),
+        handle: str | None = None,
+    ) -> Outcome:
         """The outcome of a push that the vendor accepted."""
         draft: Any = _Draft()
         draft.push_token = push.push_token
@@ -96,8 +111,10 @@ class Outcome(_Draft):
         draft.retry_after = None
         draft.attempts = 1
         draft.truncated = truncated
+        draft.omitted = omitted
         draft.possible_duplicate = False
         draft.repeated = False
+        draft.handle = handle
         draft.dedupe_id = push.dedupe_id
         draft.context = push.context
         draft.__class__ = Outcome
@@ -106,13 +123,22 @@ class Outcome(_Draft):
 
     @classmethod
     def all_accepted(
-        cls, pushes: Sequence[Push], message_ids: Sequence[str | None], truncated: Sequence[tuple[str, ...]]
+        cls,
+        pushes: Sequence[Push],
+        message_ids: Sequence[str | None],
+        truncated: Sequence[tuple[str, ...]],
+        omitted: Sequence[tuple[str, ...]] | None = None,
+        handles: Sequence[str | None] | None = None,
     ) -> list[Outcome]:
         """`accepted` for each of these pushes, in their order, at half the cost."""
         batch = pushes if type(pushes) is Batch else Batch.of(pushes)
-        columns = (batch.push_tokens, batch.dedupe_ids, batch.contexts, message_ids, truncated)
+        columns: tuple[Iterable[Any], ...] = (
+            *(batch.push_tokens, batch.dedupe_ids, batch.contexts, message_ids, truncated),
+            repeat((), len(batch)) if omitted is None else omitted,
+            repeat(None, len(batch)) if handles is None else handles,
+        )
         outcomes = []
-        for push_token, dedupe_id, context, message_id, cut in zip(*columns, strict=True):
+        for push_token, dedupe_id, context, message_id, cut, left_out, handle in zip(*columns, strict=True):
             draft: Any = _Draft()
             draft.push_token = push_token
             draft.status = _ACCEPTED
@@ -121,6 +147,8 @@ class Outcome(_Draft):
             draft.detail = ""
             draft.attempts = 1
             draft.truncated = cut
+            draft.omitted = left_out
+            draft.handle = handle
             draft.possible_duplicate = draft.repeated = False
             draft.dedupe_id = dedupe_id
             draft.context = context
@@ -141,6 +169,7 @@ class Outcome(_Draft):
         message_id: str | None = None,
         repeated: bool = False,
         truncated: tuple[str, ...] = (),
+        omitted: tuple[str, ...] = (),
     ) -> Outcome:
         """The outcome of a push that the vendor refused with a readable reply."""
         return cls(
@@ -154,6 +183,7 @@ class Outcome(_Draft):
             retry_after=retry_after,
             attempts=1,
             truncated=truncated,
+            omitted=omitted,
             repeated=repeated,
             dedupe_id=push.dedupe_id,
             context=push.context,

@@ -32,6 +32,13 @@ class ReceiptKind(enum.Enum):
     LIMITED = "limited"
     """The push was not delivered because this phone reached its daily number of such messages. Host: keep the token and
     do not send such a message today."""
+    CLICKED = "clicked"
+    """The user tapped the notification."""
+    MUTED = "muted"
+    """The push was not shown because the user has switched this app's notifications off. Host: keep the token."""
+    DROPPED = "dropped"
+    """The push will not arrive: its time to live ended, a newer one replaced it, the phone's cache was full, or the
+    vendor withheld it. Host: keep the token."""
     OTHER = "other"
     """An event that this version does not know; `Receipt.event` has the vendor's name for it."""
 
@@ -71,6 +78,8 @@ class Receipt:
     signature."""
     dedupe_id: str = ""
     """Id of the push if the gateway signed it, otherwise ""."""
+    replacement: PushToken | None = None
+    """The token that takes the place of `push_token`, where the vendor names one with a dead token."""
     proof: Proof = Proof.NONE
     """Which fields are proved; always set by the gateway, never by a plug-in."""
 

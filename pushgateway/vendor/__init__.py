@@ -9,6 +9,7 @@ A plug-in is one class, registered in the entry point group `pushgateway.vendors
     @attrs.frozen
     class Acme(Vendor):
         brand = "acme"
+        contract = "0.2"
         secret: Secret                       # the fields are the settings of a certificate
 
         def push(self, batch):
@@ -24,27 +25,20 @@ twice, and (unless `batching.mixed`) one notification. What a plug-in must do: r
 pushes are affected.
 """
 
+from pushgateway.model.appearance import Alert, Badge, Button
 from pushgateway.model.audience import Audience, AudienceKind, Broadcast
-from pushgateway.model.batch import Batch
+from pushgateway.model.batch import Batch, Saved
+from pushgateway.model.click import ClickAction, OpenActivity, OpenApp, OpenIntent, OpenIntentUri, OpenUrl
 from pushgateway.model.errors import ConfigError, FieldError
 from pushgateway.model.intent import Intent
-from pushgateway.model.notification import (
-    ClickAction,
-    Network,
-    Notification,
-    OpenActivity,
-    OpenApp,
-    OpenIntent,
-    OpenIntentUri,
-    OpenUrl,
-)
+from pushgateway.model.notification import Network, Notification
 from pushgateway.model.outcome import BroadcastOutcome, Outcome
 from pushgateway.model.push import CallBack, Push, PushToken
 from pushgateway.model.reason import Reason, Status
 from pushgateway.model.receipt import Receipt, ReceiptKind, Statistics
 from pushgateway.model.secret import Secret, safe_repr
 from pushgateway.vendor.capacity import Batching, Rates
-from pushgateway.vendor.contract import Vendor
+from pushgateway.vendor.contract import CONTRACT, Vendor
 from pushgateway.vendor.exchange import AccessToken, Exchange, Request, Response
 from pushgateway.vendor.features import find_unsupported
 from pushgateway.vendor.operation import Call
@@ -54,14 +48,18 @@ from pushgateway.vendor.ruling import Effect, Ruling
 from pushgateway.vendor.urls import check_base_url, is_loopback
 
 __all__ = [
+    "CONTRACT",
     "AccessExpired",
     "AccessToken",
+    "Alert",
     "Audience",
     "AudienceKind",
+    "Badge",
     "Batch",
     "Batching",
     "Broadcast",
     "BroadcastOutcome",
+    "Button",
     "Call",
     "CallBack",
     "ClickAction",
@@ -91,6 +89,7 @@ __all__ = [
     "Request",
     "Response",
     "Ruling",
+    "Saved",
     "Secret",
     "Statistics",
     "Status",

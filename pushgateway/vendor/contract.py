@@ -5,22 +5,26 @@ from __future__ import annotations
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final, Literal
 from urllib.parse import urlsplit
 
 import attrs
 
 from pushgateway.model.audience import AudienceKind, Broadcast
+from pushgateway.model.batch import Saved
 from pushgateway.model.notification import Notification
 from pushgateway.model.outcome import BroadcastOutcome, Outcome
-from pushgateway.model.push import Push
+from pushgateway.model.push import CallBack, Push
 from pushgateway.model.reason import Reason
 from pushgateway.model.receipt import Receipt, Statistics
 from pushgateway.vendor.capacity import Batching, Rates
-from pushgateway.vendor.exchange import AccessToken, Exchange, Request
+from pushgateway.vendor.exchange import AccessToken, Exchange, Request, Response
 from pushgateway.vendor.operation import Call
 from pushgateway.vendor.refusals import Refused
 from pushgateway.vendor.ruling import Ruling
+
+CONTRACT: Final = "0.2"
+"""The version of the contract between this core and its plug-ins. It changes when a plug-in would have to change."""
 
 
 class Vendor(ABC):
@@ -33,15 +37,39 @@ class Vendor(ABC):
 
     brand: ClassVar[str]
     """The phone maker as a key, such as "oppo"; equals the entry point's name."""
-    deduplicates: ClassVar[bool] = False
-    """True: the vendor drops repeats of the same dedupe id, so the core retries a push without a verdict."""
-    audiences: ClassVar[frozenset[AudienceKind]] = frozenset()
-    """The kinds of audience that `broadcast` can address; empty: there is no broadcast."""
-    audience_size: ClassVar[int] = 1000
-    """Tokens or aliases that fit into one broadcast request; the core cuts longer lists."""
-    day_offset: ClassVar[float] = 8 * 3600.0
-    """The time zone of the vendor's day, in seconds east of UTC; daily quotas begin anew at its midnight. China for all
-    known vendors."""
+    contract: ClassVar[str] = ""
+    """The contract that the class was written for: "0.2". A class of another version is refused, and its pushes end
+    `NOT_SENT` / `CREDENTIALS`."""
+
+    @property
+    def deduplicates(self) -> bool | Literal["message"]:
+        """Whether repeats are dropped, so that the core may repeat a push without a verdict. True: the vendor drops
+        repeats of one dedupe id. "message": the phone drops repeats of one `Batch.message_ids`, which is the same for
+        all phones. Default: False."""
+        return False
+
+    @property
+    def dead_tokens(self) -> Literal["reply", "receipt"]:
+        """Where the vendor says that a token is dead: in its reply, or only in a later receipt, so that the push itself
+        ends `ACCEPTED`. Default: "reply"."""
+        return "reply"
+
+    @property
+    def audiences(self) -> Collection[AudienceKind]:
+        """The kinds of audience that `broadcast` can address. Default: none, there is no broadcast."""
+        return frozenset()
+
+    @property
+    def audience_size(self) -> int:
+        """Tokens, aliases or accounts that fit into one broadcast request; the core cuts longer lists. Default:
+        1,000."""
+        return 1000
+
+    @property
+    def day_offset(self) -> float:
+        """The time zone of the vendor's day, in seconds east of UTC; daily quotas begin anew at its midnight. Default:
+        that of China, as for all known vendors."""
+        return 8 * 3600.0
 
     @property
     def batching(self) -> Batching:
@@ -50,8 +78,14 @@ class Vendor(ABC):
 
     @property
     def rates(self) -> Rates:
-        """How much the vendor accepts in a second. Default: no limit is known."""
+        """How much the vendor accepts in a second, and over how many connections. Default: no limit is known."""
         return Rates()
+
+    def compartment(self, notification: Notification) -> str:
+        """A name for what a mistake in this notification may cost others. Pushes of different compartments are sent in
+        separate requests, so that a vendor that refuses a whole request for one wrong channel refuses that channel's
+        pushes only. Asked only where `batching.mixed`. Default: one for everything."""
+        return ""
 
     def quota(self, notification: Notification) -> str:
         """The name of the daily quota that this notification counts against, for a vendor with several.
@@ -107,15 +141,23 @@ class Vendor(ABC):
         `error.keeping({index: outcome})`, so that those pushes keep their own outcomes.
         """
 
-    def save(self, broadcast: Broadcast) -> Exchange[tuple[str, tuple[str, ...]]] | None:
-        """First step of a broadcast at vendors that store the content before sending it.
+    def save_push(self, notification: Notification, callback: CallBack | None) -> Exchange[Saved]:
+        """Store the notification of a batch. Called where `batching.saves`, before a batch of `batching.least` pushes
+        or more; `push` then finds the result in `Batch.saved`. Nobody gets anything.
 
-        Returns (content id, truncated fields). The core may repeat it. None: there is no such step.
+        The core calls it once for a notification and region, uses the result for its `lifetime`, and may repeat it.
+        `callback`: where the receipts of its pushes go, if the certificate asks for them.
+        """
+        raise NotImplementedError(f"{type(self).__name__} says batching.saves but has no save_push()")
+
+    def save(self, broadcast: Broadcast) -> Exchange[Saved] | None:
+        """First step of a broadcast at vendors that store the content before sending it. The core may repeat it. None:
+        there is no such step.
         """
         return None
 
     def broadcast(self, broadcast: Broadcast, saved: str) -> Exchange[BroadcastOutcome]:
-        """Send to an audience that fits into one request; `saved` is the content id of `save` ("" without).
+        """Send to an audience that fits into one request; `saved` is the `Saved.id` of `save` ("" without).
 
         The core never repeats it after an attempt without a verdict. For an audience of tokens (all of one region) the
         outcome holds one `Outcome` per token, in order; tokens that the rules forbid get their outcome here, as in
@@ -124,27 +166,71 @@ class Vendor(ABC):
         raise NotImplementedError(f"{type(self).__name__} lists audiences but has no broadcast()")
 
     def login(self, region: str, now: float) -> Exchange[AccessToken] | None:
-        """Fetch an access token; `now` is epoch seconds by the vendor's clock. None: this vendor has no login.
+        """Get an access token; `now` is epoch seconds by the vendor's clock. None: this vendor has no login.
 
-        Certificates share one access token if the first request of their logins (for the same `now`) and all `Secret`s
-        of their settings are equal. What distinguishes two accounts or apps must be in one of these.
+        It may end without a request: an access token that is signed here. Certificates share one access token if the
+        first request of their logins (for the same `now`) and all `Secret`s of their settings are equal. What
+        distinguishes two accounts or apps must be in one of these.
         """
         return None
 
-    def authorize(self, request: Request, access: AccessToken) -> Request:
-        """The same request with the access token in it. Default: `Authorization: Bearer …`."""
+    def finish(self, request: Request, access: AccessToken | None, now: float) -> Request:
+        """The last step before a request is sent: puts in the access token, a static key, a time, or a signature over
+        the final body. Called for each request of every exchange but the login. `access` is None at a vendor without
+        login; `now` is epoch seconds by the vendor's clock. Default: `Authorization: Bearer …` if there is an access
+        token."""
+        if access is None:
+            return request
         return attrs.evolve(request, headers={**request.headers, "authorization": f"Bearer {access.value}"})
+
+    def probe(self) -> Exchange[str] | None:
+        """An exchange that proves the settings and reaches no phone, for `Gateway.check`; returns in words what it
+        proved. None: there is none, and the login proves the settings where it makes a request."""
+        return None
 
     # Receipts and statistics
 
-    def receipts(self, certificate_id: str, headers: Mapping[str, str], body: bytes) -> Sequence[Receipt | None]:
+    @property
+    def marks(self) -> Literal["push", "message", "none"]:
+        """What carries one receipt parameter: each push (`Batch.callbacks`), each request or saved content
+        (`Batch.callback`), or nothing, because the vendor takes none. Default: "push"."""
+        return "push"
+
+    @property
+    def proves_receipts(self) -> bool:
+        """True: the vendor signs its receipts and `receipts` refuses a wrong signature, so no parameter of ours is
+        needed. Default: False."""
+        return False
+
+    def receipts(
+        self, certificate_id: str, headers: Mapping[str, str], body: bytes, now: float
+    ) -> Sequence[Receipt | None]:
         """The receipts in a request that the vendor posted to the host.
 
-        `headers` names are lower case. Returns one receipt for each phone, and None for an element that cannot be read.
-        Raises `Refused` (`INVALID_NOTIFICATION`) for a body that holds no receipts. Anybody may have posted it: read
-        its JSON with `read_posted`. The core verifies each receipt by the `Receipt.parameter` that comes back.
+        `headers` names are lower case; `now` is epoch seconds of this machine. Returns one receipt for each phone, and
+        None for an element that cannot be read. Raises `Refused` (`INVALID_NOTIFICATION`) for a body that holds no
+        receipts, and `Refused` (`CREDENTIALS`) for a wrong or old signature. Anybody may have posted it: read its JSON
+        with `read_posted`. Unless `proves_receipts`, the core verifies each receipt by the `Receipt.parameter` that
+        comes back.
         """
         raise Refused(Reason.UNSUPPORTED, detail=f"{self.brand} posts no receipts")
+
+    def receipt_answer(self, taken: bool) -> Response:
+        """What the vendor wants to hear after it posted receipts. `taken`: False if the host could not keep them and
+        the vendor should post them again. Default: 200 without a body, or 503."""
+        return Response(200 if taken else 503)
+
+    # Other calls that several vendors have
+
+    def recall(self, handle: str, tokens: Sequence[str]) -> Call[Mapping[str, Reason | None]]:
+        """Take a notification back from these phones. `handle`: `Outcome.handle`, or else `Outcome.message_id`. The
+        result has, by token, None or the reason for which it was not taken back."""
+        raise Refused(Reason.UNSUPPORTED, detail=f"{self.brand} cannot take a notification back")
+
+    def check_tokens(self, tokens: Sequence[str]) -> Call[Mapping[str, Reason | None]]:
+        """Ask whether tokens are alive, without a push. The result has, by token, None for a live one, or the
+        reason."""
+        raise Refused(Reason.UNSUPPORTED, detail=f"{self.brand} cannot check tokens")
 
     def statistics(self, message_id: str, task_id: str) -> Call[Statistics]:
         """How many phones a broadcast has reached. The arguments are `BroadcastOutcome.message_id` and one of its

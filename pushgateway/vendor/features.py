@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from typing import Final
 
-from pushgateway.model.notification import Network, Notification, OpenApp
+from pushgateway.model.click import OpenApp
+from pushgateway.model.notification import Network, Notification
 
 FEATURES: Final[Mapping[str, Callable[[Notification], bool]]] = {
     "subtitle": lambda note: note.subtitle is not None,

@@ -26,6 +26,7 @@ class Plain(Vendor):
     """A vendor that is not an attrs class."""
 
     brand = "plain"
+    contract = "0.2"
 
     def push(self, batch: Sequence[Push]) -> Exchange[Sequence[Outcome]]:
         yield Request("POST", "https://host")

@@ -28,6 +28,7 @@ GOOD = """
 from pushgateway.vendor import Vendor
 class Acme(Vendor):
     brand = "acme"
+    contract = "0.2"
     def push(self, batch):
         yield
 """
@@ -262,6 +263,7 @@ class Given(Vendor):
     """A class handed in by the host."""
 
     brand = "acme"
+    contract = "0.2"
 
     def push(self, batch: list[Push]) -> Exchange[list[Outcome]]:  # type: ignore[override]
         yield Request("POST", "https://host")

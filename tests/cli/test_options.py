@@ -16,7 +16,7 @@ from pushgateway.cli.command import pushgateway as command
 from pushgateway.cli.exit_codes import Exit
 from pushgateway.cli.options import json_object, moment, read_notification
 from pushgateway.model.audience import Audience
-from pushgateway.model.notification import OpenActivity, OpenIntent, OpenIntentUri, OpenUrl
+from pushgateway.model.click import OpenActivity, OpenIntent, OpenIntentUri, OpenUrl
 
 _TAPS = ("url", "activity", "intent")
 CONTENT = dict.fromkeys(

@@ -122,6 +122,7 @@ class StaticKey(Vendor):
     """A vendor without a login: its key is in each request, here in every place that a request has."""
 
     brand: ClassVar[str] = "static"
+    contract: ClassVar[str] = "0.2"
     key: Secret
 
     def push(self, batch: Sequence[Push]) -> Exchange[list[Outcome]]:

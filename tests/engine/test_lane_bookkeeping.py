@@ -153,7 +153,7 @@ def test_every_push_of_a_batch_has_a_receipt_parameter(count: int) -> None:
             marks.extend(push.callback for push in batch)
             return super().push(batch)
 
-        def receipts(self, certificate_id: str, headers: Any, body: bytes) -> Any:
+        def receipts(self, certificate_id: str, headers: Any, body: bytes, now: float) -> Any:
             return []
 
     own = attrs.evolve(certificate(), receipt_url="https://im.example.com/push", receipt_secret="x" * 16)

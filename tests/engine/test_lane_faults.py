@@ -52,7 +52,7 @@ def test_outcomes_that_a_plugin_keeps_are_used_only_where_they_are_valid() -> No
     assert {(one.status, one.reason) for one in silent} == {(Status.UNKNOWN, Reason.NO_VERDICT)}
 
 
-@pytest.mark.parametrize("what", ["region", "batching", "deduplicates", "push", "authorize", "login"])
+@pytest.mark.parametrize("what", ["region", "batching", "deduplicates", "push", "finish", "login"])
 def test_a_plugin_that_raises_ends_its_own_pushes_only(what: str) -> None:
     """Each has an outcome, at once, that names the plug-in and quotes no content."""
 

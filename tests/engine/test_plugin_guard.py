@@ -198,12 +198,12 @@ def test_a_yielded_object_that_is_no_request_is_not_sent(what: Any) -> None:
     assert all(one.ok for one in theirs)
 
 
-def test_authorize_must_return_a_request() -> None:
+def test_finish_must_return_a_request() -> None:
     """The same outcome as for an exchange that yields something else."""
-    ours, theirs = with_a_neighbour(ToyServer(), toy_with(authorize=lambda *_: None))
+    ours, theirs = with_a_neighbour(ToyServer(), toy_with(finish=lambda *_: None))
 
     assert {(one.status, one.reason) for one in ours} == {(Status.NOT_SENT, Reason.CREDENTIALS)}
-    assert all("authorize(): must be a Request, is NoneType" in one.detail for one in ours)
+    assert all("finish(): must be a Request, is NoneType" in one.detail for one in ours)
     assert all(one.ok for one in theirs)
 
 
@@ -234,7 +234,7 @@ def raising_late(kind: type[BaseException]) -> Callable[..., Any]:
 
 
 @pytest.mark.parametrize("kind", ODD)
-@pytest.mark.parametrize("name", ["push", "region", "regions", "quota", "batching", "login", "authorize"])
+@pytest.mark.parametrize("name", ["push", "region", "regions", "quota", "batching", "login", "finish"])
 @pytest.mark.parametrize("how", [raising, raising_late])
 def test_a_plugin_that_raises_a_base_exception_ends_its_own_pushes_only(
     name: str, kind: type[BaseException], how: Callable[[type[BaseException]], Any]

@@ -263,7 +263,9 @@ def test_suspect_receipts_end_no_waiting() -> None:
 class Boastful(OperationsVendor):
     """A plug-in that sets the proof of its receipts, which is for the gateway to decide."""
 
-    def receipts(self, certificate_id: str, headers: Mapping[str, str], body: bytes) -> Sequence[Receipt | None]:
+    def receipts(
+        self, certificate_id: str, headers: Mapping[str, str], body: bytes, now: float
+    ) -> Sequence[Receipt | None]:
         return [
             one and attrs.evolve(one, proof=Proof.PUSH)
             for one in OperationsVendor.receipts(self, certificate_id, headers, body)

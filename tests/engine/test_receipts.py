@@ -256,8 +256,8 @@ def test_receipts_of_a_broken_plugin_name_the_plugin_and_quote_nothing(caplog: p
     """This holds for whatever it raises, and for a receipt of another certificate."""
 
     class Careless(OperationsVendor):
-        def receipts(self, certificate_id: str, headers: Any, body: bytes) -> list[Receipt | None]:
-            return list(super().receipts("another", headers, body))
+        def receipts(self, certificate_id: str, headers: Any, body: bytes, now: float) -> list[Receipt | None]:
+            return list(super().receipts("another", headers, body, now))
 
     async def main() -> list[ReceivedReceipts]:
         server = OperationsServer()

@@ -419,6 +419,7 @@ class Acme(Vendor):
     """A vendor whose class the host hands over."""
 
     brand = "oppo"
+    contract = "0.2"
 
     def push(self, batch: list[Push]) -> Exchange[list[Outcome]]:  # type: ignore[override]
         yield Request("POST", "https://host")

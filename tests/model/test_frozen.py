@@ -22,9 +22,10 @@ from toy_vendor import Toy, ToyServer, certificate, gateway
 
 from pushgateway.certificates.certificate import Certificate
 from pushgateway.model.audience import Audience, AudienceKind
+from pushgateway.model.click import OpenActivity, OpenUrl
 from pushgateway.model.errors import FieldError
 from pushgateway.model.frozen import DEEPEST, same
-from pushgateway.model.notification import Notification, OpenActivity, OpenUrl
+from pushgateway.model.notification import Notification
 from pushgateway.model.outcome import Outcome
 from pushgateway.model.push import Push, PushToken
 from pushgateway.testing.virtual_time import run_virtual

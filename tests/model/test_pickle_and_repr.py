@@ -18,9 +18,10 @@ from pushgateway.certificates.certificate import Certificate
 from pushgateway.model import errors
 from pushgateway.model.audience import Audience, Broadcast
 from pushgateway.model.batch import Batch
+from pushgateway.model.click import OpenUrl
 from pushgateway.model.errors import ConfigError, FieldError, PushgatewayError
 from pushgateway.model.frozen import FrozenDict
-from pushgateway.model.notification import Notification, OpenUrl
+from pushgateway.model.notification import Notification
 from pushgateway.model.outcome import BroadcastOutcome, CallOutcome, Outcome, PushFailed
 from pushgateway.model.push import Push, PushToken
 from pushgateway.model.reason import Reason, Status

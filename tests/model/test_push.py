@@ -20,16 +20,9 @@ from hypothesis import strategies as st
 from pushgateway.certificates.certificate import Certificate
 from pushgateway.model.audience import Audience, AudienceKind, Broadcast
 from pushgateway.model.checks import as_certificate_id
+from pushgateway.model.click import OpenActivity, OpenApp, OpenIntent, OpenIntentUri, OpenUrl
 from pushgateway.model.errors import FieldError
-from pushgateway.model.notification import (
-    Network,
-    Notification,
-    OpenActivity,
-    OpenApp,
-    OpenIntent,
-    OpenIntentUri,
-    OpenUrl,
-)
+from pushgateway.model.notification import Network, Notification
 from pushgateway.model.outcome import BroadcastOutcome, Outcome, PushFailed
 from pushgateway.model.push import Push, PushToken
 from pushgateway.model.reason import Reason, Status

@@ -32,6 +32,7 @@ class Wired(Vendor):
     """A vendor that asks `url` and reads code 0 as accepted. `padding` bytes make the request longer."""
 
     brand: ClassVar[str] = "wired"
+    contract: ClassVar[str] = "0.2"
 
     url: str
     padding: int = 0

@@ -30,6 +30,7 @@ from pushgateway.vendor import (
     Refused,
     Request,
     Response,
+    Saved,
     read_posted,
     read_reply,
 )
@@ -104,7 +105,9 @@ class OperationsVendor(Toy):
     def receipt_audiences(self) -> frozenset[AudienceKind]:
         return frozenset({AudienceKind.TOKENS})
 
-    def receipts(self, certificate_id: str, headers: Mapping[str, str], body: bytes) -> Sequence[Receipt | None]:
+    def receipts(
+        self, certificate_id: str, headers: Mapping[str, str], body: bytes, now: float
+    ) -> Sequence[Receipt | None]:
         """Reads what `posted` makes. An entry of another shape is returned as unreadable."""
         posted = read_posted(body)
         if not isinstance(posted, list):
@@ -124,14 +127,14 @@ class OperationsVendor(Toy):
             parameter=parameter,
         )
 
-    def save(self, broadcast: Broadcast) -> Exchange[tuple[str, tuple[str, ...]]] | None:
+    def save(self, broadcast: Broadcast) -> Exchange[Saved] | None:
         """The toy's. Address and parameter for receipts are part of the content's id."""
         return self._save_marked(broadcast)
 
-    def _save_marked(self, broadcast: Broadcast) -> Exchange[tuple[str, tuple[str, ...]]]:
+    def _save_marked(self, broadcast: Broadcast) -> Exchange[Saved]:
         note = broadcast.notification
         yield Request("POST", f"{URL}/near/save")
-        return json.dumps([note.receipt_url, note.receipt_parameter]), ()
+        return Saved(json.dumps([note.receipt_url, note.receipt_parameter]))
 
     def _ask(self, path: str, content: list[Any]) -> Exchange[str]:
         reply = read_reply((yield Request("POST", f"{URL}/{path}", content=json.dumps(content).encode())))

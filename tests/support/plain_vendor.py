@@ -38,6 +38,7 @@ class Plain(Vendor):
     """One push per request."""
 
     brand: ClassVar[str] = "plain"
+    contract: ClassVar[str] = "0.2"
     key: Secret
     host: str = "https://plain.example"
 

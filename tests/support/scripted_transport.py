@@ -48,6 +48,7 @@ class Scripted(Vendor):
     """A vendor that logs in as the test says."""
 
     brand: ClassVar[str] = "scripted"
+    contract: ClassVar[str] = "0.2"
     logging_in: Callable[[str, float], Any] = lambda _, __: None
 
     def push(self, batch: Any) -> Any:

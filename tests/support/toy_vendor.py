@@ -35,6 +35,7 @@ from pushgateway.vendor import (
     Refused,
     Request,
     Response,
+    Saved,
     Secret,
     Status,
     Vendor,
@@ -57,6 +58,7 @@ class Toy(Vendor):
     """Code 0 is accepted, 11 an expired access token, 32 a dropped repeat; others by `REASONS`."""
 
     brand: ClassVar[str] = "toy"
+    contract: ClassVar[str] = "0.2"
     audiences: ClassVar[frozenset[AudienceKind]] = frozenset({AudienceKind.TOKENS, AudienceKind.EVERYONE})
     audience_size: ClassVar[int] = 3
 
@@ -125,15 +127,15 @@ class Toy(Vendor):
         if code != "0":
             raise Refused(REASONS[code], code)
 
-    def save(self, broadcast: Broadcast) -> Exchange[tuple[str, tuple[str, ...]]] | None:
+    def save(self, broadcast: Broadcast) -> Exchange[Saved] | None:
         return self._save(broadcast) if self.saves else None
 
-    def _save(self, broadcast: Broadcast) -> Exchange[tuple[str, tuple[str, ...]]]:
+    def _save(self, broadcast: Broadcast) -> Exchange[Saved]:
         if not broadcast.notification.title:
             raise Refused(Reason.INVALID_NOTIFICATION, detail="title: must not be empty")
         reply = read_reply((yield Request("POST", f"{URL}/{self._home(broadcast.audience)}/save")))
         self._refuse(reply.code)
-        return str(reply.body["id"]), ("body",)
+        return Saved(str(reply.body["id"]), ("body",))
 
     def broadcast(self, broadcast: Broadcast, saved: str) -> Exchange[BroadcastOutcome]:
         tokens = broadcast.audience.values

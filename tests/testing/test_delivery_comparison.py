@@ -13,7 +13,8 @@ import attrs
 import pytest
 from broken.copies import ACME, BEAM, OPPO, Base, installed
 
-from pushgateway.model.notification import Notification, OpenUrl
+from pushgateway.model.click import OpenUrl
+from pushgateway.model.notification import Notification
 from pushgateway.model.push import Push, PushToken
 from pushgateway.sandbox import Delivery
 from pushgateway.testing.conformance.delivery_comparison import changed, is_moment, is_whole_cut, same

@@ -40,6 +40,7 @@ class Acme(Vendor):
     """A vendor with a login, batches and broadcasts: everything that the contract has."""
 
     brand: ClassVar[str] = "acme"
+    contract: ClassVar[str] = "0.2"
     deduplicates: ClassVar[bool] = True
     audiences: ClassVar[frozenset[AudienceKind]] = frozenset({AudienceKind.EVERYONE})
 
@@ -82,8 +83,10 @@ class Acme(Vendor):
         body: Any = read_json(response)
         return AccessToken(str(body["token"]), lifetime=3600.0, created_at=response.date)
 
-    def authorize(self, request: Request, access: AccessToken) -> Request:
+    def finish(self, request: Request, access: AccessToken | None, now: float) -> Request:
         """The same request with the access token in it."""
+        if access is None:
+            return request
         return attrs.evolve(request, headers={**request.headers, "x-token": access.value})
 
 
@@ -92,6 +95,7 @@ class Plain(Vendor):
     """The smallest possible plug-in."""
 
     brand: ClassVar[str] = "plain"
+    contract: ClassVar[str] = "0.2"
 
     def push(self, batch: Sequence[Push]) -> Exchange[Sequence[Outcome]]:
         """One push per request, without a login."""
@@ -106,6 +110,7 @@ def mistakes() -> None:
 
     class Silent(Vendor):
         brand: ClassVar[str] = "silent"
+        contract: ClassVar[str] = "0.2"
 
     Silent()  # type: ignore[abstract]
     Acme(app_id="an app", secret="not wrapped")  # type: ignore[arg-type]

@@ -20,8 +20,9 @@ from pushgateway.certificates.certificate import Certificate
 from pushgateway.certificates.plugins import Plugins
 from pushgateway.certificates.settings import load_vendors
 from pushgateway.model.audience import Audience, Broadcast
+from pushgateway.model.click import OpenUrl
 from pushgateway.model.errors import FieldError
-from pushgateway.model.notification import Notification, OpenUrl
+from pushgateway.model.notification import Notification
 from pushgateway.model.outcome import Outcome
 from pushgateway.model.push import Push, PushToken
 from pushgateway.model.reason import Status
@@ -101,6 +102,7 @@ class Least(Vendor):
     """A vendor with nothing but what is required."""
 
     brand = "least"
+    contract = "0.2"
 
     def push(self, batch: list[Push]) -> Exchange[list[Outcome]]:  # type: ignore[override]
         yield Request("POST", "https://host")
@@ -193,10 +195,10 @@ def test_a_vendor_without_push_cannot_be_made() -> None:
 
 
 def test_an_access_token_is_added_to_a_copy_of_the_request() -> None:
-    """`authorize` returns a new request with the other headers; the old one is unchanged."""
+    """`finish` returns a new request with the other headers; the old one is unchanged."""
     request = Request("POST", "https://host/a", {"x": "1"}, b"body")
 
-    asked = Least().authorize(request, AccessToken("abc", 5.0))
+    asked = Least().finish(request, AccessToken("abc", 5.0), 0.0)
 
     assert asked == Request("POST", "https://host/a", {"x": "1", "authorization": "Bearer abc"}, b"body")
     assert request.headers == {"x": "1"}

@@ -68,6 +68,7 @@ class Acme(Vendor):
     """One Acme certificate: the app and its secret."""
 
     brand: ClassVar[str] = "acme"
+    contract: ClassVar[str] = "0.2"
     deduplicates: ClassVar[bool] = True
     audiences: ClassVar[frozenset[AudienceKind]] = frozenset({AudienceKind.EVERYONE, AudienceKind.TOKENS})
     audience_size: ClassVar[int] = V1.number("batch")
@@ -108,8 +109,10 @@ class Acme(Vendor):
             raise NoVerdict("the reply to a login holds no access token")
         return AccessToken(token, lifetime=min(seconds, 86_400))
 
-    def authorize(self, request: Request, access: AccessToken) -> Request:
+    def finish(self, request: Request, access: AccessToken | None, now: float) -> Request:
         """Acme expects the access token in its own header."""
+        if access is None:
+            return request
         return attrs.evolve(request, headers={**request.headers, "acme-access": access.value})
 
     # Pushes
@@ -160,7 +163,9 @@ class Acme(Vendor):
             outcomes=tuple(decode_outcome(push, results, truncated) for push in pushes),
         )
 
-    def receipts(self, certificate_id: str, headers: Mapping[str, str], body: bytes) -> Sequence[Receipt | None]:
+    def receipts(
+        self, certificate_id: str, headers: Mapping[str, str], body: bytes, now: float
+    ) -> Sequence[Receipt | None]:
         """The receipts of one posted list. `None` for an entry that cannot be read; the others count."""
         entries = read_posted(body)
         if not isinstance(entries, list):

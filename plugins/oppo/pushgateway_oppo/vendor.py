@@ -34,6 +34,7 @@ from pushgateway.vendor import (
     Refused,
     Request,
     Ruling,
+    Saved,
     Status,
     safe_repr,
 )
@@ -63,6 +64,7 @@ from pushgateway_oppo.requests import (
 from pushgateway_oppo.rulings import rulings_of
 from pushgateway_oppo.tokens import token_refusal
 
+_AUDIENCES: Final = frozenset(AudienceKind) - {AudienceKind.ACCOUNTS}
 _MAX_BYTES: Final = 4 * 1024 * 1024
 """Bytes of one request body, at most. OPPO documents no limit; 1,000 long Chinese texts stay below this."""
 
@@ -109,8 +111,9 @@ class Oppo(Operations):
     """One OPPO certificate: its settings, and the exchanges of login, pushes, broadcasts and OPPO's other calls."""
 
     brand: ClassVar[str] = BRAND
+    contract: ClassVar[str] = "0.2"
     deduplicates: ClassVar[bool] = True
-    audiences: ClassVar[frozenset[AudienceKind]] = frozenset(AudienceKind)
+    audiences: ClassVar[frozenset[AudienceKind]] = _AUDIENCES
     audience_size: ClassVar[int] = min(dialect.number("audience_size") for dialect in RULES.dialects.values())
 
     day_offset: ClassVar[float] = float(min(rules.number("daily_reset_offset") for rules in RULES.dialects.values()))
@@ -175,9 +178,9 @@ class Oppo(Operations):
         response = yield self._request(region, rules.operations["auth"].path, form_encode(form))
         return decode_login(response, rules.number("access_lifetime"), rules.number("access_bytes"))
 
-    def authorize(self, request: Request, access: AccessToken) -> Request:
+    def finish(self, request: Request, access: AccessToken | None, now: float) -> Request:
         """The request with the access token in header, body or both, as `access_token_in` says; never in a URL."""
-        return with_access(request, access.value, self.access_token_in)
+        return request if access is None else with_access(request, access.value, self.access_token_in)
 
     def push(self, batch: Sequence[Push]) -> Exchange[Sequence[Outcome]]:
         """One request for the whole batch: `unicast` for one push, `unicast_batch` for more."""
@@ -213,7 +216,7 @@ class Oppo(Operations):
         response = yield Request("POST", url, FORM, content)
         return decode_unicast(response, batch, [truncated])
 
-    def save(self, broadcast: Broadcast) -> Exchange[tuple[str, tuple[str, ...]]]:
+    def save(self, broadcast: Broadcast) -> Exchange[Saved]:
         """Save the content of a broadcast: OPPO's id of it, and the names of the fields that were cut.
 
         OPPO stores the same `app_message_id` once.
@@ -223,7 +226,7 @@ class Oppo(Operations):
         note, kind, planned = broadcast.notification, broadcast.audience.kind, planned_fields(broadcast)
         content = encode_notification(note, rules, kind, planned, self._intents)
         response = yield self._request(self._region_of(broadcast), rules.operations["save"].path, encode_save(content))
-        return decode_saved(response), content.truncated
+        return Saved(decode_saved(response), content.truncated)
 
     def broadcast(self, broadcast: Broadcast, saved: str) -> Exchange[BroadcastOutcome]:
         """Send saved content to an audience. A code 0 may still name targets that were refused."""
@@ -256,7 +259,9 @@ class Oppo(Operations):
         """The audiences for which OPPO posts receipts: registration ids, in V1.3 aliases too."""
         return frozenset(map(AudienceKind, self._rules.fields["call_back_url"].audiences))
 
-    def receipts(self, certificate_id: str, headers: Mapping[str, str], body: bytes) -> Sequence[Receipt | None]:
+    def receipts(
+        self, certificate_id: str, headers: Mapping[str, str], body: bytes, now: float
+    ) -> Sequence[Receipt | None]:
         """The receipts that OPPO posts to a `call_back_url`: one per phone, None for an element that cannot be read."""
         return decode_receipts(certificate_id, body, self._rules, RULES.dialects)
 

@@ -38,7 +38,7 @@ def test_the_access_token_is_in_header_body_or_both(encoding: str, place: str) -
     oppo = Oppo(**SETTINGS, dialect="current", access_token_in=place)
     plain = first(calls(oppo)[encoding].begin())
 
-    signed = oppo.authorize(plain, AccessToken(SECRET, 60.0))
+    signed = oppo.finish(plain, AccessToken(SECRET, 60.0), 0.0)
 
     written = {
         "form": b"&auth_token=to%22k%26en",

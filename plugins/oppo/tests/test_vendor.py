@@ -249,7 +249,7 @@ def test_where_the_access_token_is_sent(where: str, header: str | None, body: st
     oppo = Oppo(**SETTINGS, access_token_in=where)
     bare = next(oppo.push([push("a")]))
 
-    request = oppo.authorize(bare, AccessToken("a+b", 1.0))
+    request = oppo.finish(bare, AccessToken("a+b", 1.0), 0.0)
 
     assert request.headers.get("auth_token") == header
     assert form(request).get("auth_token") == body

@@ -136,6 +136,10 @@ class AccessTokens:
         held = self._held.get(key)
         return None if held is None or self._is_to_be_renewed(key, held) else held
 
+    def vendor_time(self, key: Key) -> float:
+        """Epoch seconds by the vendor's clock, as far as it was learned."""
+        return self._wall() + self._offsets.get(key, 0.0)
+
     def forget(self, key: Key, access: AccessToken) -> None:
         """The vendor does not take `access`. Does nothing when another one has taken its place already."""
         held = self._held.get(key)

@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Collection, Generator, Hashable, Mapping, Sequence
 from types import GeneratorType
-from typing import Any, ParamSpec, TypeAlias, TypeVar
+from typing import Any, Literal, ParamSpec, TypeAlias, TypeVar
 
 from pushgateway.certificates.receipt_signing import ReceiptSigner
 from pushgateway.model.audience import AudienceKind, Broadcast
@@ -20,7 +20,7 @@ from pushgateway.model.batch import distinct
 from pushgateway.model.notification import Notification
 from pushgateway.model.push import Push, PushToken
 from pushgateway.model.secret import where
-from pushgateway.vendor import AccessToken, Batching, Exchange, Rates, Request, Vendor
+from pushgateway.vendor import AccessToken, Batching, Exchange, Rates, Request, Saved, Vendor
 from pushgateway.vendor.ruling import Ruling
 
 P = ParamSpec("P")
@@ -81,8 +81,10 @@ class GuardedVendor:
         self.fault = ""
         """What is wrong with the plug-in before any push, if something is."""
         self.batching, self.rates = Batching(), Rates()
-        self.deduplicates = False
-        """Whether the vendor drops repeats of one id."""
+        self.deduplicates: bool | Literal["message"] = False
+        """Whether repeats of one id are dropped, as in `Vendor.deduplicates`."""
+        self.finishes = type(vendor).finish is not Vendor.finish
+        """Whether the plug-in changes its requests without an access token too."""
         self.day_offset = 0.0
         """Seconds east of UTC of the vendor's day, less than a day."""
         self._certificate_id = certificate_id
@@ -93,7 +95,7 @@ class GuardedVendor:
         self._quota_of: Callable[[Notification], str] | None = None
         try:
             self.batching = _of_type("batching", vendor.batching, Batching, "a Batching")
-            self.deduplicates = _of_type("deduplicates", vendor.deduplicates, bool, "a bool")
+            self.deduplicates = _deduplicates(vendor.deduplicates)
             self.rates = _of_type("rates", vendor.rates, Rates, "a Rates")
             self.day_offset = _day_offset(vendor.day_offset)
             if type(vendor).quota is not Vendor.quota:
@@ -257,6 +259,15 @@ def as_access_token(given: object) -> AccessToken:
     return found
 
 
+def as_saved(name: str, given: object) -> Saved:
+    """What `save` or `save_push` returned."""
+    saved = _of_type(name, given, Saved, "a Saved")
+    as_text(f"{name}: Saved.id", saved.id)
+    for cut in (*saved.truncated, *saved.omitted):
+        as_text(f"{name}: the name of a field", cut)
+    return saved
+
+
 def as_exchange(name: str, given: Exchange[R]) -> Exchange[R]:
     """What the operation `name` returned, if it is an exchange."""
     if type(given) is not GeneratorType and not isinstance(given, Generator):
@@ -265,7 +276,7 @@ def as_exchange(name: str, given: Exchange[R]) -> Exchange[R]:
 
 
 def as_request(name: str, given: object) -> Request:
-    """What an exchange of the operation `name` yielded, or `authorize` returned."""
+    """What an exchange of the operation `name` yielded, or `finish` returned."""
     if not isinstance(given, Request):
         raise _wrong(name, given, "a Request")
     if not (isinstance(given.method, str) and isinstance(given.url, str) and isinstance(given.content, bytes)):
@@ -281,6 +292,12 @@ def as_request(name: str, given: object) -> Request:
     if not is_right:
         raise BrokenPromise(f"{name}: a Request has a str for the name and the value of each header")
     return given
+
+
+def _deduplicates(given: object) -> bool | Literal["message"]:
+    if given is True or given is False or given == "message":
+        return given
+    raise _wrong("deduplicates", given, "True, False or 'message'")
 
 
 def _day_offset(given: object) -> float:

@@ -314,11 +314,12 @@ class VendorSession:
             return _step(exchange, reply)
 
     def _finished(self, request: Request, access: AccessToken | None, ask: Ask) -> Request:
-        """What an exchange yielded, checked and with the access token in it."""
+        """What an exchange yielded, checked and finished by the plug-in."""
         request = as_request(ask.operation, request)
-        if access is None:
+        if (access is None and not self.vendor.finishes) or ask.operation == "login":
             return request
-        return as_request("authorize()", guarded(self.vendor.plugin.authorize, request, access))
+        now = self.access.vendor_time(self.key(ask.region))
+        return as_request("finish()", guarded(self.vendor.plugin.finish, request, access, now))
 
     def _silence(self, failed: Exception) -> NoVerdict:
         """What a transport raised. It raises `NoVerdict` whatever happens to it; after anything else, how far the

@@ -75,7 +75,7 @@ class BroadcastScenarios(Harness):
         audience = audiences(sandbox)[kind]
         outcome = self.broadcast(sandbox, audience)
 
-        if kind in self.vendor.audiences:
+        if kind in self.loaded().audiences:
             reached = 1 if kind in (AudienceKind.ALIASES, AudienceKind.TAGS) else 10
             assert outcome.ok, f"a broadcast to {kind.value} should be ACCEPTED: {outcome!r}"
             assert sandbox.ledger.total == reached, f"{sandbox.ledger.total} phones got it, {reached} should"
@@ -90,9 +90,9 @@ class BroadcastScenarios(Harness):
     @checks("broadcasts")
     def test_a_long_list_with_dead_tokens(self) -> None:
         """More tokens than fit into one request: one true outcome for each, in the order given."""
-        if AudienceKind.TOKENS not in self.vendor.audiences:
+        if AudienceKind.TOKENS not in self.loaded().audiences:
             return
-        count = min(self.vendor.audience_size + 1, 2001)
+        count = min(self.loaded().audience_size + 1, 2001)
         sandbox = self.sandbox(tokens=count)
         tokens = list(sandbox.tokens)
         for token in tokens[1::5]:
@@ -113,9 +113,9 @@ class BroadcastScenarios(Harness):
     @checks("broadcasts")
     def test_a_broadcast_is_never_made_twice(self, kind: str) -> None:
         """With any fault of its last request; an expired access token is renewed."""
-        if not self.vendor.audiences:
+        if not self.loaded().audiences:
             return
-        first = min(self.vendor.audiences, key=lambda kind: kind.value)
+        first = min(self.loaded().audiences, key=lambda kind: kind.value)
         quiet = self.sandbox(tokens=10)
         self.broadcast(quiet, audiences(quiet)[first])
         sandbox = self.sandbox(tokens=10)
@@ -134,7 +134,7 @@ class BroadcastScenarios(Harness):
     @checks("broadcasts")
     def test_tags_reach_whom_they_mean(self, choice: str) -> None:
         """One of, all of, none of: exactly these phones, or refused."""
-        if AudienceKind.TAGS not in self.vendor.audiences:
+        if AudienceKind.TAGS not in self.loaded().audiences:
             return
         groups, wanted = CHOICES[choice]
         sandbox = self.sandbox(tokens=len(TAGS))
@@ -155,7 +155,7 @@ class BroadcastScenarios(Harness):
     @checks("broadcasts")
     def test_a_name_with_a_separator_is_one_name(self, kind: AudienceKind, sign: str) -> None:
         """`x,y` is not `x` and `y`: it reaches only its own phone, or is refused by name."""
-        if kind not in self.vendor.audiences:
+        if kind not in self.loaded().audiences:
             return
         sandbox = self.sandbox(tokens=4)
         tokens = list(sandbox.tokens)
@@ -178,7 +178,7 @@ class BroadcastScenarios(Harness):
     @checks("broadcasts")
     def test_several_aliases_reach_each_of_them(self) -> None:
         """Each named phone once, and no other."""
-        if AudienceKind.ALIASES not in self.vendor.audiences:
+        if AudienceKind.ALIASES not in self.loaded().audiences:
             return
         sandbox = self.sandbox(tokens=5)
         tokens = list(sandbox.tokens)
@@ -247,6 +247,6 @@ class BroadcastScenarios(Harness):
                 assert not problems, f"a broadcast to {audience.kind.value}: {'; '.join(problems)}"
 
     def _each(self) -> Any:
-        for kind in sorted(self.vendor.audiences, key=lambda kind: kind.value):
+        for kind in sorted(self.loaded().audiences, key=lambda kind: kind.value):
             sandbox = self.sandbox(tokens=3)
             yield sandbox, audiences(sandbox)[kind]

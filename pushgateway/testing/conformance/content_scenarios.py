@@ -13,8 +13,9 @@ from typing import Any
 import attrs
 import pytest
 
+from pushgateway.model.click import OpenActivity, OpenIntent, OpenIntentUri, OpenUrl
 from pushgateway.model.intent import Intent
-from pushgateway.model.notification import Network, Notification, OpenActivity, OpenIntent, OpenIntentUri, OpenUrl
+from pushgateway.model.notification import Network, Notification
 from pushgateway.model.outcome import Outcome
 from pushgateway.model.push import CallBack, Push, PushToken
 from pushgateway.model.reason import Reason, Status
@@ -316,7 +317,7 @@ class ContentScenarios(Harness):
     def posts_receipts(self) -> bool:
         """Whether the plug-in reads receipts."""
         try:
-            self.loaded().receipts("1", {}, b"[]")
+            self.loaded().receipts("1", {}, b"[]", EPOCH)
         except Refused as refused:
             return refused.reason is not Reason.UNSUPPORTED
         return True

@@ -64,7 +64,7 @@ class ExchangeDriver:
         region = self.vendor.region(values[0]) if values else self.vendor.home_region
         with self.watching():
             saving = self.vendor.save(broadcast)
-        saved = "" if saving is None else self.carry(lambda: saving, region)[0]
+        saved = "" if saving is None else self.carry(lambda: saving, region).id
         return self.carry(lambda: self.vendor.broadcast(broadcast, saved), region)
 
     def log_in(self, region: str) -> None:
@@ -72,7 +72,7 @@ class ExchangeDriver:
         with self.watching():
             exchange = self.vendor.login(region, EPOCH)
         if exchange is not None:
-            self.access = self._run(exchange, None, self.spoil_login)
+            self.access = self._run(exchange, None, self.spoil_login, finished=False)
 
     def carry(self, begin: Callable[[], Exchange[T]], region: str) -> T:
         """Log in, and run an exchange to its end."""
@@ -83,7 +83,14 @@ class ExchangeDriver:
             exchange = begin()
         return self._run(exchange, self.access, self.spoil)
 
-    def _run(self, exchange: Exchange[T], access: AccessToken | None, spoil: Callable[[Response], Response]) -> T:
+    def _run(
+        self,
+        exchange: Exchange[T],
+        access: AccessToken | None,
+        spoil: Callable[[Response], Response],
+        *,
+        finished: bool = True,
+    ) -> T:
         try:
             step: Callable[[], Request | None] = exchange.__next__
             for _ in range(MOST_STEPS):
@@ -92,9 +99,9 @@ class ExchangeDriver:
                 if request is None:  # a checkpoint
                     step = exchange.__next__
                     continue
-                if access is not None:
+                if finished:
                     with self.watching():
-                        request = self.vendor.authorize(request, access)
+                        request = self.vendor.finish(request, access, EPOCH)
                 self.requests.append(request)
                 step = self._answered(exchange, request, spoil)
         except StopIteration as done:

@@ -203,7 +203,7 @@ class FailureScenarios(Harness):
 
         self.assert_played(sandbox, kind)
         self.check(sandbox, outcomes)
-        if self.vendor.deduplicates or kind == "refuse":
+        if self.loaded().deduplicates or kind == "refuse":
             self.expect(outcomes, None)
 
     @pytest.mark.parametrize("kind", ["drop", "html", "empty", "status", "cut"])

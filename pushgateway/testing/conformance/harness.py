@@ -59,6 +59,7 @@ def audiences(sandbox: Sandbox) -> dict[AudienceKind, Audience]:
         AudienceKind.EVERYONE: Audience.everyone(),
         AudienceKind.TOKENS: Audience.of_tokens(tokens),
         AudienceKind.ALIASES: Audience.of_aliases(["ann"]),
+        AudienceKind.ACCOUNTS: Audience.of_accounts(["ann"]),
         AudienceKind.TAGS: Audience.of_tags(["vip"]),
     }
 

@@ -10,7 +10,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
-from pushgateway.model.notification import Notification, OpenActivity, OpenIntent, OpenIntentUri, OpenUrl
+from pushgateway.model.click import OpenActivity, OpenIntent, OpenIntentUri, OpenUrl
+from pushgateway.model.notification import Notification
 
 TEXTS = {
     "long": "长" * 5000,

@@ -92,7 +92,7 @@ class PurityScenarios(Harness):
 
     def _receipts(self, driver: ExchangeDriver) -> None:
         with driver.watching():
-            driver.vendor.receipts("1", {}, b"[]")
+            driver.vendor.receipts("1", {}, b"[]", EPOCH)
 
     def _answers(self, driver: ExchangeDriver) -> None:
         (push,) = self.pushes(driver.sandbox.tokens[:1])

@@ -77,7 +77,7 @@ class ReceiptScenarios(Harness):
     def test_receipts_mean_what_the_documents_print(self) -> None:
         """The samples of the vendor's documents: as many receipts, each about its token, with these values."""
         for sample in self.posted_samples:
-            read = self.loaded().receipts("7", dict(sample.headers), sample.body.encode())
+            read = self.loaded().receipts("7", dict(sample.headers), sample.body.encode(), EPOCH)
             assert len(read) == len(sample.receipts), (
                 f"{sample.source}: {len(sample.receipts)} receipts are in it, {len(read)} were read"
             )
@@ -103,7 +103,7 @@ class ReceiptScenarios(Harness):
         twins = (twin for right in posted[:1] for twin in odd_twins(right.content, kind.get("content-type", "")))
         for body in (*ODD_BODIES, *twins):
             try:
-                receipts = vendor.receipts("1", kind, body)
+                receipts = vendor.receipts("1", kind, body, EPOCH)
             except Refused as refused:
                 allowed = (Reason.INVALID_NOTIFICATION, Reason.UNSUPPORTED)
                 assert refused.reason in allowed, f"rubbish is no receipt, refused as {refused.reason.name}"
@@ -125,7 +125,7 @@ class ReceiptScenarios(Harness):
 
     def _refused(self, body: bytes) -> Reason | None:
         try:
-            self.loaded().receipts("1", {}, body)
+            self.loaded().receipts("1", {}, body, EPOCH)
         except Refused as refused:
             return refused.reason
         return None
@@ -152,7 +152,9 @@ class ReceiptScenarios(Harness):
         posted = driver.sandbox.callbacks()
         assert posted, "receipts() is there, but the sandbox's callbacks() post none for a push with a receipt_url"
         read = [
-            one for request in posted for one in driver.vendor.receipts("1", dict(request.headers), request.content)
+            one
+            for request in posted
+            for one in driver.vendor.receipts("1", dict(request.headers), request.content, EPOCH)
         ]
         receipts = [receipt for receipt in read if receipt is not None]
         assert len(receipts) == len(read), "a true receipt was not read"
@@ -166,10 +168,10 @@ class ReceiptScenarios(Harness):
     def test_statistics_are_counted_or_cleanly_unsupported(self) -> None:
         """A broadcast's figures, by its ids; or `UNSUPPORTED`."""
         driver = self.driver()
-        if not self.vendor.audiences:
+        if not self.loaded().audiences:
             assert self._figures(driver, "m", "t") is None, "statistics() counts broadcasts, and `audiences` is empty"
             return
-        kind = min(self.vendor.audiences, key=lambda kind: kind.value)
+        kind = min(self.loaded().audiences, key=lambda kind: kind.value)
         made = driver.broadcast(Broadcast(1, NOTE, audiences(driver.sandbox)[kind]))
         figures = self._figures(driver, made.message_id or "", next(iter(made.task_ids), ""))
         if figures is None:

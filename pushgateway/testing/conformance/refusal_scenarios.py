@@ -296,7 +296,7 @@ class RefusalScenarios(Harness):
     @checks("errors")
     def test_a_broadcast_reply_that_makes_no_sense(self) -> None:
         """The same for the replies to `save` and `broadcast`: `Refused`, `NoVerdict`, or a complete outcome."""
-        for kind in sorted(self.vendor.audiences, key=lambda kind: kind.value):
+        for kind in sorted(self.loaded().audiences, key=lambda kind: kind.value):
             replies: list[Response] = []
             driver = self.driver(tokens=3)
             made = Broadcast(1, Notification("title", "for all"), audiences(driver.sandbox)[kind])

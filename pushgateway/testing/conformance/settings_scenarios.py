@@ -128,7 +128,7 @@ class SettingsScenarios(Harness):
             asked += [(name, request) for request in driver.requests]
             driver.requests.clear()
         for kind, audience in audiences(driver.sandbox).items():
-            if kind in self.vendor.audiences:
+            if kind in self.loaded().audiences:
                 driver.broadcast(Broadcast(1, Notification("title", "for all"), audience))
                 asked += [("broadcast", request) for request in driver.requests]
 

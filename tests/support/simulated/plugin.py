@@ -31,6 +31,7 @@ from pushgateway.vendor import (
     Refused,
     Reply,
     Request,
+    Saved,
     Secret,
     Status,
     Vendor,
@@ -59,6 +60,7 @@ class Sim(Vendor):
     """Code 0 is accepted, 11 an expired access token, 18 a wrong clock, 32 a dropped repeat; others by `REASONS`."""
 
     brand: ClassVar[str] = "sim"
+    contract: ClassVar[str] = "0.2"
     audiences: ClassVar[frozenset[AudienceKind]] = frozenset({AudienceKind.TOKENS, AudienceKind.EVERYONE})
     audience_size: ClassVar[int] = 4
     misbehaviour: ClassVar[Callable[[], str | None]] = staticmethod(lambda: None)
@@ -122,12 +124,12 @@ class Sim(Vendor):
         ]
         return outcomes if misbehaviour is None else _spoiled(outcomes, misbehaviour)
 
-    def save(self, broadcast: Broadcast) -> Exchange[tuple[str, tuple[str, ...]]] | None:
+    def save(self, broadcast: Broadcast) -> Exchange[Saved] | None:
         return self._save(broadcast) if self.saves else None
 
-    def _save(self, broadcast: Broadcast) -> Exchange[tuple[str, tuple[str, ...]]]:
+    def _save(self, broadcast: Broadcast) -> Exchange[Saved]:
         reply = yield from self._ask(self._home(broadcast), "save", broadcast.notification.body)
-        return reply.body["id"], ()
+        return Saved(reply.body["id"])
 
     def broadcast(self, broadcast: Broadcast, saved: str) -> Exchange[BroadcastOutcome]:
         tokens = broadcast.audience.values

@@ -67,7 +67,7 @@ class Driver:
             while True:
                 if request is not None:
                     self.requests.append(request)
-                    answer = self.ask(self.oppo.authorize(request, self.access(region)))
+                    answer = self.ask(self.oppo.finish(request, self.access(region), 0.0))
                     request = exchange.send(answer)
                 else:
                     request = next(exchange)  # a checkpoint
@@ -105,7 +105,7 @@ class Driver:
     def broadcast(self, audience: Audience, note: Notification = NOTE, **more: Any) -> Any:
         """Save content and broadcast it to this audience."""
         made = Broadcast(7005, note, audience, **more)
-        saved, _ = self.run(self.oppo.save(made), "cn")
+        saved = self.run(self.oppo.save(made), "cn").id
         return self.run(self.oppo.broadcast(made, saved), "cn")
 
     def picture(self, kind: str = "big") -> bytes:

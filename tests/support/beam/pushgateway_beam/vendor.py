@@ -77,6 +77,7 @@ class Beam(Vendor):
     """One Beam certificate: a static key."""
 
     brand: ClassVar[str] = "beam"
+    contract: ClassVar[str] = "0.2"
     audiences: ClassVar[frozenset[AudienceKind]] = frozenset(AudienceKind)
     audience_size: ClassVar[int] = 100
 
@@ -204,7 +205,9 @@ class Beam(Vendor):
 
     # Receipts
 
-    def receipts(self, certificate_id: str, headers: Mapping[str, str], body: bytes) -> Sequence[Receipt | None]:
+    def receipts(
+        self, certificate_id: str, headers: Mapping[str, str], body: bytes, now: float
+    ) -> Sequence[Receipt | None]:
         """One form about one phone."""
         try:
             form = dict(parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=20))
