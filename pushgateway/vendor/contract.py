@@ -216,8 +216,8 @@ class Vendor(ABC):
         raise Refused(Reason.UNSUPPORTED, detail=f"{self.brand} posts no receipts")
 
     def receipt_answer(self, taken: bool) -> Response:
-        """What the vendor wants to hear after it posted receipts. `taken`: False if the host could not keep them and
-        the vendor should post them again. Default: 200 without a body, or 503."""
+        """The answer that the vendor expects after it posted receipts. `taken`: False if the host could not keep them
+        and the vendor should post them again. Default: 200 without a body, or 503."""
         return Response(200 if taken else 503)
 
     # Other calls that several vendors have

@@ -83,8 +83,17 @@ def test_operations_are_the_methods_that_return_a_call() -> None:
         OperationsVendor.upload, eval_str=False
     ).return_annotation
 
-    assert operations_of(Vendor) == {"statistics"}
-    assert operations_of(Evaluated) == {"alias", "broken", "ping", "spoilt", "statistics", "upload"}
+    assert operations_of(Vendor) == {"check_tokens", "recall", "statistics"}
+    assert operations_of(Evaluated) == {
+        "alias",
+        "broken",
+        "check_tokens",
+        "ping",
+        "recall",
+        "spoilt",
+        "statistics",
+        "upload",
+    }
 
 
 def test_an_unknown_name_lists_the_operations() -> None:
@@ -103,7 +112,9 @@ def test_an_unknown_name_lists_the_operations() -> None:
                 await operations.alias("k")
             with pytest.raises(FieldError, match="alias: must be a str"):
                 await operations.alias("k", 7)
-            assert dir(operations) == ["alias", "ask", "broken", "ping", "spoilt", "statistics", "upload"]
+            assert dir(operations) == [
+                *("alias", "ask", "broken", "check_tokens", "ping", "recall", "spoilt", "statistics", "upload")
+            ]
             assert repr(operations) == "Operations('1')"
 
     run_virtual(main())

@@ -268,7 +268,7 @@ class Boastful(OperationsVendor):
     ) -> Sequence[Receipt | None]:
         return [
             one and attrs.evolve(one, proof=Proof.PUSH)
-            for one in OperationsVendor.receipts(self, certificate_id, headers, body)
+            for one in OperationsVendor.receipts(self, certificate_id, headers, body, now)
         ]
 
 

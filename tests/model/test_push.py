@@ -18,6 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pushgateway.certificates.certificate import Certificate
+from pushgateway.model.appearance import Button
 from pushgateway.model.audience import Audience, AudienceKind, Broadcast
 from pushgateway.model.checks import as_certificate_id
 from pushgateway.model.click import OpenActivity, OpenApp, OpenIntent, OpenIntentUri, OpenUrl
@@ -134,6 +135,22 @@ def test_an_impossible_character_in_a_token_is_named_by_its_place(odd: str, plac
         ("overrides", ["oppo"]),
         ("overrides", {"oppo": 5}),
         ("overrides", {5: {}}),
+        ("badge", 1),
+        ("badge", {"add": 1}),
+        ("replace_key", 4711),
+        ("alert", "silent"),
+        ("alert", 1),
+        ("sound", True),
+        ("long_body", b"text"),
+        ("picture", 1),
+        ("icon", ["https://im.example/icon.png"]),
+        ("buttons", "Answer"),
+        ("buttons", ("Answer",)),
+        ("buttons", [Button("Answer")] * 4),
+        ("group", 5),
+        ("show_in_foreground", 1),
+        ("show_in_foreground", None),
+        ("user_id", 5),
     ],
 )
 def test_a_wrong_type_in_a_notification_names_its_field(name: str, wrong: Any) -> None:
@@ -147,7 +164,8 @@ def test_every_field_of_a_notification_has_a_wrong_type() -> None:
     """The table above has every field, so a new field without a check fails here."""
     checked = {"title", "body", "subtitle", "click", "data", "ttl", "store_offline", "dedupe_id", "network"}
     checked |= {"time_zone", "show_from", "show_until", "receipt_url", "receipt_parameter", "channel_id", "overrides"}
-    checked |= {"intent", "parameters"}
+    checked |= {"intent", "parameters", "badge", "replace_key", "alert", "sound", "long_body", "picture", "icon"}
+    checked |= {"buttons", "group", "show_in_foreground", "user_id"}
 
     assert {field.name for field in attrs.fields(Notification)} == checked
 

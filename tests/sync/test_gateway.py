@@ -198,4 +198,6 @@ def test_the_blocking_gateway_has_the_same_operations() -> None:
     assert [(one.status, one.reason, one.operation) for one in closed] == (
         [(Status.NOT_SENT, Reason.CLOSED, "alias")] * 2
     )
-    assert dir(operations) == ["alias", "ask", "broken", "ping", "spoilt", "statistics", "upload"]
+    assert dir(operations) == [
+        *("alias", "ask", "broken", "check_tokens", "ping", "recall", "spoilt", "statistics", "upload")
+    ]

@@ -181,7 +181,7 @@ async def mistakes(gateway: Gateway) -> None:
     PushToken(7.5, "a token")  # type: ignore[arg-type]
     PushToken(7005, None)  # type: ignore[arg-type]
     Notification("title", "body", ttl="600")  # type: ignore[arg-type]
-    Notification("title", "body", badge=1)  # type: ignore[call-arg]
+    Notification("title", "body", badge=1)  # type: ignore[arg-type]
     await gateway.send(PushToken(7005, "a token"))  # type: ignore[call-arg]
     await gateway.send(PushToken(7005, "a token"), Notification("a", "b"), dedupe_id=1)  # type: ignore[arg-type]
     # One id for many phones would be dropped as a repeat: the id of a message belongs into the notification.

@@ -284,4 +284,4 @@ def test_the_default_size_exists_for_every_notification(odd: Any) -> None:
 def test_a_vendors_day_begins_at_midnight_in_china_by_default() -> None:
     """A daily quota ends at midnight in China: with a wrong hour pushes would wait too long, or be refused by the
     vendor."""
-    assert Vendor.day_offset == 8 * 60 * 60
+    assert Least().day_offset == 8 * 60 * 60

@@ -115,7 +115,7 @@ def test_conditions_know_booleans() -> None:
         ("min = 1, max = 9", "min = 10, max = 9", "fields['text'].min: is above max"),
         ('required_when = ["style=2"]', 'required_when = ["stile=2"]', "condition 'stile=2' names no field"),
         ('required_when = ["style=2"]', 'audiences = ["all"]', "fields['url'].audiences: 'all' must be one of"),
-        ("tokens = {", "phones = {", "targets['phones']: must be one of aliases"),
+        ("tokens = {", "phones = {", "targets['phones']: must be one of accounts, aliases"),
         ('dialects = ["one"] }\n11', 'dialects = ["two"] }\n11', "$.codes['0'].dialects: no such dialect: 'two'"),
         ("[codes]", "[codes", "not TOML"),
         ('path = "/send",', 'path = "/send", host = "moon",', "operations['send'].host: no such host: 'moon'"),

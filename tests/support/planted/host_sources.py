@@ -13,8 +13,8 @@ PLANTS = [
     SourcePlant(
         "an outcome of many loses its context",
         "pushgateway/model/outcome.py",
-        "        columns = (batch.push_tokens, batch.dedupe_ids, batch.contexts, message_ids, truncated)",
-        "        columns = (batch.push_tokens, batch.dedupe_ids, [None] * len(pushes), message_ids, truncated)",
+        "*(batch.push_tokens, batch.dedupe_ids, batch.contexts, message_ids, truncated),",
+        "*(batch.push_tokens, batch.dedupe_ids, [None] * len(pushes), message_ids, truncated),",
         "tests/model/test_outcome.py::test_accepted_outcomes_made_together_equal_single_ones",
     ),
     SourcePlant(

@@ -328,8 +328,8 @@ PLANTS = [
     SourcePlant(
         "contexts of a cut batch belong to others",
         "pushgateway/model/batch.py",
-        "origins = None if self._origins is None else self._origins[where]\n        part",
-        "origins = self._origins\n        part",
+        "origins = None if self._origins is None else self._origins[where]\n        ids",
+        "origins = self._origins\n        ids",
         "tests/model/test_batch.py::test_a_batch_that_is_cut_and_joined_is_equal[True]",
     ),
 ]
