@@ -1,6 +1,6 @@
 """A small IM server with offline push: Starlette, SQLite, several workers, and OPPO's sandbox instead of OPPO.
 
-    pip install ".[all]" ./plugins/oppo                             # once, in the checkout
+    pip install ".[all]" ./plugins/*                                # once, in the checkout
     pushgateway sandbox oppo --dialect current --port 8700          # in one terminal
     python examples/host/host.py --workers 2 --port 8000            # in another
 

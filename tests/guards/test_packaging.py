@@ -18,7 +18,12 @@ from packaging.requirements import Requirement
 
 from pushgateway.vendor import Vendor
 
-FIRST = 'python3 -m venv .venv && .venv/bin/pip install ".[all]" ./plugins/oppo && .venv/bin/pushgateway demo'
+ROOT = Path(__file__).resolve().parents[2]
+BRANDS = {path.parent.name for path in ROOT.glob("plugins/*/pyproject.toml")}
+"""The folders of the plug-ins in this repository, each named after a brand that it registers."""
+PACKAGES = sorted(path.relative_to(ROOT).as_posix() for path in ROOT.glob("plugins/*/pushgateway_*"))
+"""The packages of the plug-ins in this repository."""
+FIRST = 'python3 -m venv .venv && .venv/bin/pip install ".[all]" ./plugins/* && .venv/bin/pushgateway demo'
 SECOND = "python3 -m venv .venv-tox && .venv-tox/bin/pip install tox && .venv-tox/bin/tox"
 
 
@@ -35,7 +40,7 @@ def shipped(package: Path) -> Iterator[Path]:
             yield path.relative_to(package)
 
 
-@pytest.fixture(params=["pushgateway", "plugins/oppo/pushgateway_oppo"])
+@pytest.fixture(params=["pushgateway", *PACKAGES])
 def package(request: pytest.FixtureRequest, root: Path) -> tuple[Path, Path]:
     """A package as (its folder in the checkout, the folder it was imported from)."""
     folder = root / request.param
@@ -76,7 +81,8 @@ def test_versions_agree(root: Path) -> None:
     assert {plugin["version"] for plugin in plugins} == {core["version"]}
     assert len(cores) == len(plugins)
     assert all(core["version"] in requirement.specifier for requirement in cores)
-    assert distribution("pushgateway-core").version == distribution("pushgateway-oppo").version == core["version"]
+    installed = {distribution(project["name"]).version for project in (core, *plugins)}
+    assert installed == {core["version"]}
 
 
 def test_the_changelog_knows_the_version(root: Path) -> None:
@@ -87,15 +93,15 @@ def test_the_changelog_knows_the_version(root: Path) -> None:
 
 
 def test_entry_points_lead_somewhere() -> None:
-    """Plug-in and sandbox are found by their brand, and the command exists."""
+    """Every plug-in of this repository and its sandbox are found by their brand, and the command exists."""
     vendors = {point.name: point.load() for point in entry_points(group="pushgateway.vendors")}
     sandboxes = {point.name: point.load() for point in entry_points(group="pushgateway.sandboxes")}
     (command,) = entry_points(group="console_scripts", name="pushgateway")
 
-    assert "oppo" in vendors
+    assert vendors.keys() >= BRANDS
     assert all(issubclass(vendor, Vendor) and vendor.brand == name for name, vendor in vendors.items())
     assert sandboxes.keys() <= vendors.keys()
-    assert "oppo" in sandboxes
+    assert sandboxes.keys() >= BRANDS
     assert callable(command.load())
 
 
