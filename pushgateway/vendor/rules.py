@@ -14,7 +14,8 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from datetime import date
 from importlib import resources
-from typing import Any, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
+from urllib.parse import quote
 
 import attrs
 import cattrs
@@ -23,6 +24,7 @@ from cattrs.v import format_exception
 from pushgateway.model.audience import AudienceKind
 from pushgateway.model.errors import PluginError
 from pushgateway.model.intent import Intent
+from pushgateway.model.notification import Notification
 from pushgateway.model.reason import Reason
 from pushgateway.model.receipt import ReceiptKind
 from pushgateway.model.secret import safe_repr
@@ -33,9 +35,24 @@ SPECIAL_REASONS: Mapping[str, Reason | None] = {
     "clock": Reason.CREDENTIALS,
     "repeated": Reason.INVALID_NOTIFICATION,
     "copy": Reason.INVALID_NOTIFICATION,
+    "partial": None,
 }
-"""Values of a code's `reason` besides the names of `Reason`, and the `Reason` that a host sees; None: accepted."""
+"""Values of a code's `reason` besides the names of `Reason`, and the `Reason` that a host sees; None: not refused as a
+whole. "accepted": a success; "partial": a part was accepted, and the reply says which; "expired": the access token is
+not accepted any more; "clock": our time is not accepted; "repeated": this id was pushed before; "copy": a target was
+named twice, and the first counts."""
 
+WORDS: Final = frozenset(
+    {
+        *(field.name for field in attrs.fields(Notification)),
+        *("badge.how", "badge.number", "badge.add", "badge.set"),
+        *("start_at", "rate"),
+    }
+)
+"""What a row may have as `says`: the attributes of `Notification` and its `Badge`, and what only a `Broadcast` has
+(`start_at`, `rate`)."""
+
+Scalar: TypeAlias = str | int | bool
 
 Confidence: TypeAlias = Literal["documented", "one source", "contradicted", "inferred"]
 """`documented`: by the vendor's own document or several independent sources; `contradicted`: sources disagree;
@@ -84,6 +101,7 @@ class Operation(Row):
 
     method: str
     path: str
+    """The path, in which `{name}` is a place that `url_path` fills: `/v1/{client_id}/messages:send`."""
     body: str = ""
     """The form field that holds JSON text, for calls that have one; otherwise ""."""
     host: str = ""
@@ -93,14 +111,41 @@ class Operation(Row):
     struck_out: bool = False
     """The document shows it crossed out."""
 
+    @property
+    def places(self) -> tuple[str, ...]:
+        """The names of the places in the path."""
+        return tuple(_PLACE.findall(self.path))
+
+    def url_path(self, **places: str) -> str:
+        """The path with its places filled, each quoted. Raises `KeyError` for a place that has no value."""
+        return _PLACE.sub(lambda found: quote(places[found[1]], safe=""), self.path) if "{" in self.path else self.path
+
+
+_PLACE = re.compile(r"\{([a-z][a-z0-9_]*)\}", re.ASCII)
+
 
 @safe_repr
 @attrs.frozen(kw_only=True)
 class FieldRule(Row):
-    """A field of the notification, by its wire name."""
+    """A field of the notification, by its wire name.
 
-    kind: Literal["text", "int", "bool", "json", "time", "object"]
-    """`json`: a JSON text; `time`: epoch milliseconds; `object`: a JSON value or its text."""
+    A name with dots says where the field is in nested JSON: `android.notification.title`. Minimum, maximum and choices
+    are in the vendor's unit.
+    """
+
+    kind: Literal["text", "int", "bool", "json", "time", "object", "choice"]
+    """`json`: a JSON text; `time`: epoch milliseconds; `object`: a JSON value or its text; `choice`: one of the texts
+    in `choices`."""
+    says: str = ""
+    """The attribute of `Notification` that it carries, one of `WORDS`; "": only an override or code of the plug-in sets
+    it. Sentences and `Outcome.truncated` use this name."""
+    also: tuple[str, ...] = ()
+    """Further attributes for which it is sent. Only with `sends`."""
+    sends: Scalar | None = None
+    """The value that is sent whatever value the attribute has: 1 for "there is a display window". None: the value."""
+    values: Mapping[str, Scalar] = attrs.field(factory=dict)
+    """By the attribute's value as text (`silent`, `wifi`, `false`): the value that is sent. What is not listed counts
+    as a feature that the vendor lacks. Empty: the attribute's own value."""
     scope: Literal["all", "broadcast", "message"] = "all"
     """`all`: unicast and broadcast; `message`: a field next to the notification, not in it."""
     required: bool = False
@@ -112,13 +157,36 @@ class FieldRule(Row):
     """Largest value, or most characters of a text."""
     max_when: Mapping[str, int] = attrs.field(factory=dict)
     """By condition (`style=2`): a maximum that replaces `max`."""
+    counts: Literal["utf16", "points", "bytes"] = "utf16"
+    """How the characters of a text are counted: in UTF-16 units, code points, or bytes of UTF-8. A value that is
+    refused above its maximum is counted in code points where this is "utf16": no source says more."""
     past: Literal["refuse", "cut", "clamp"] = "refuse"
     """What happens above the maximum: `refuse`: the push is not sent; `cut`: the plug-in cuts the text, because the
     vendor would refuse it; `clamp`: the vendor lowers the value."""
+    below: Literal["refuse", "raise"] = "refuse"
+    """What happens to a number below the minimum: the push is not sent, or the number is raised to the minimum."""
     unit: str = ""
-    """Unit of the value; "": none."""
-    choices: tuple[int, ...] = ()
-    """The allowed values; empty: not limited to a list."""
+    """Unit of the value, of the host's value where there is a `scale`; "": none."""
+    scale: float = 1.0
+    """How many units of the attribute one unit of the vendor has: 3600 for hours of a ttl, 0.001 for milliseconds.
+    Overrides are in the vendor's unit."""
+    round: Literal["down", "up"] = "down"
+    """How a number is rounded to the vendor's unit."""
+    wire: str = ""
+    """How the value is written: "" as it is; "text" as its text (numbers too, `true` and `false`); "number" as a
+    number, for booleans 1 and 0; a text with `{}` as that text (`{}s`)."""
+    choices: tuple[int | str, ...] = ()
+    """The allowed values, numbers or texts; empty: not limited to a list."""
+    pattern: str = ""
+    """A regular expression that the whole text must match; "": any text."""
+    must: str = ""
+    """A sentence about a text that does not match: `must be 1 to 8 letters or digits`; "": names the pattern."""
+    blank: bool = False
+    """True: a text may be blank. Otherwise a field that is given must have a visible character."""
+    excludes: tuple[str, ...] = ()
+    """Fields (wire names) that cannot stand beside it."""
+    required_with: tuple[str, ...] = ()
+    """It is required if one of these fields (wire names) is there."""
     audiences: tuple[str, ...] = ()
     """The kinds of audience (`AudienceKind` values) that may have the field; empty: all."""
 
@@ -173,6 +241,8 @@ class IntentRule(Row):
 
     category: str = ""
     """Key of the dialect's categories."""
+    fields: Mapping[str, Scalar] = attrs.field(factory=dict)
+    """Further fields of the intent, by wire name: importance, urgency."""
 
 
 @safe_repr
@@ -196,7 +266,7 @@ class Dialect:
     operations: Mapping[str, Operation]
     fields: Mapping[str, FieldRule]
     numbers: Mapping[str, Number]
-    targets: Mapping[str, Target]
+    targets: Mapping[str, Target] = attrs.field(factory=dict)
     quotas: Mapping[str, Number] = attrs.field(factory=dict)
     categories: Mapping[str, Category] = attrs.field(factory=dict)
     intents: Mapping[str, IntentRule] = attrs.field(factory=dict)
@@ -218,8 +288,9 @@ class CodeRule(Row):
     """The vendor's meaning, in English."""
     text: str = ""
     """The sentence of the vendor's replies with this code, used by the sandbox; "": not known."""
-    scope: Literal["request", "target"] = "request"
-    """Whether it concerns the whole request or one target in it."""
+    scope: Literal["request", "target", "content"] = "request"
+    """What it concerns: the whole request, one target in it, or the notification, which all pushes of the request
+    share; see `about`."""
     advice: str = ""
     """What to do about it."""
     retry_after: float | None = None
@@ -228,8 +299,13 @@ class CodeRule(Row):
     """The dialects that have this code."""
 
     @property
+    def about(self) -> Literal["", "content", "target"]:
+        """What a refusal with this code is about, as `Refused.about`."""
+        return "" if self.scope == "request" else self.scope
+
+    @property
     def host_reason(self) -> Reason | None:
-        """The `Reason` a host sees; None for success."""
+        """The `Reason` a host sees; None for success and for a success in part."""
         return SPECIAL_REASONS[self.reason] if self.reason in SPECIAL_REASONS else Reason[self.reason]
 
 
@@ -239,10 +315,27 @@ class Rules:
     """The content of a `rules.toml`."""
 
     brand: str
+    title: str = ""
+    """How sentences call the vendor: "OPPO"; "": as `brand`."""
     sources: Mapping[str, Source]
     dialects: Mapping[str, Dialect]
     codes: Mapping[str, CodeRule]
-    """By the code as text."""
+    """The codes of a request, by the code as text: a number, or a word."""
+    target_codes: Mapping[str, CodeRule] = attrs.field(factory=dict)
+    """The codes of one target within a reply, where a vendor has others there. A code that is not here is looked up in
+    `codes`."""
+    login_codes: Mapping[str, CodeRule] = attrs.field(factory=dict)
+    """The codes of a login, likewise."""
+
+    @property
+    def vendor(self) -> str:
+        """How sentences call the vendor."""
+        return self.title or self.brand
+
+    def codes_of(self, place: Literal["codes", "target_codes", "login_codes"]) -> Mapping[str, CodeRule]:
+        """All codes that a reply may have at this place, by code: those of the table and, behind them, `codes`."""
+        table: Mapping[str, CodeRule] = getattr(self, place)
+        return {**self.codes, **table} if table and place != "codes" else self.codes
 
     def confidence(self, row: Row) -> Confidence:
         """How certain a row is: by itself, or else by its source."""
@@ -250,14 +343,15 @@ class Rules:
 
 
 @functools.cache
-def load_rules(package: str) -> Rules:
-    """The rules of a plug-in package, from its `rules.toml`; read once. Raises `PluginError`, naming every bad row."""
-    name = f"{package}/rules.toml"
+def load_rules(package: str, name: str = "rules") -> Rules:
+    """The rules of a plug-in package, from its file `name`.toml; read once. A package with two brands has two files.
+    Raises `PluginError`, naming every bad row."""
+    path = f"{package}/{name}.toml"
     try:
-        text = resources.files(package).joinpath("rules.toml").read_text(encoding="utf-8")
+        text = resources.files(package).joinpath(f"{name}.toml").read_text(encoding="utf-8")
     except (OSError, ModuleNotFoundError):
-        raise PluginError(f"{name}: cannot be read; reinstall the plug-in") from None
-    return parse_rules(text, name)
+        raise PluginError(f"{path}: cannot be read; reinstall the plug-in") from None
+    return parse_rules(text, path)
 
 
 def parse_rules(text: str, name: str = "rules.toml") -> Rules:
@@ -296,14 +390,19 @@ def _converter() -> cattrs.Converter:
     for kind in (str, int, bool, date):
         converter.register_structure_hook(kind, _exactly(kind))
     converter.register_structure_hook(float, lambda value, _: float(_exactly(int, float)(value, float)))
-    for each in (str, int):
-        many = _each(each)
-        converter.register_structure_hook_func(functools.partial(_is_tuple_of, each), many)
+    converter.register_structure_hook_func(functools.partial(_is_tuple_of, str), _each(str))
+    converter.register_structure_hook_func(functools.partial(_is_tuple_of, int | str), _each(int, str))
+    for scalar in (Scalar, Scalar | None):
+        converter.register_structure_hook_func(functools.partial(_is_same, scalar), _exactly(str, int, bool))
     return converter
 
 
-def _is_tuple_of(each: type, wanted: Any) -> bool:
-    return bool(wanted == tuple[each, ...])  # type: ignore[valid-type]
+def _is_same(one: Any, wanted: Any) -> bool:
+    return bool(wanted == one)
+
+
+def _is_tuple_of(each: Any, wanted: Any) -> bool:
+    return bool(wanted == tuple[each, ...])
 
 
 def _exactly(*kinds: type) -> Any:
@@ -315,11 +414,11 @@ def _exactly(*kinds: type) -> Any:
     return structure
 
 
-def _each(kind: type) -> Any:
+def _each(*kinds: type) -> Any:
     def structure(value: object, _: Any) -> Any:
-        if not isinstance(value, list) or any(type(item) is not kind for item in value):
-            raise _WrongTypeError(f"must be a list of {kind.__name__}")
-        return tuple(value)
+        if isinstance(value, list) and any(all(type(item) is kind for item in value) for kind in kinds):
+            return tuple(value)
+        raise _WrongTypeError(f"must be a list of {' or of '.join(kind.__name__ for kind in kinds)}")
 
     return structure
 
@@ -331,8 +430,10 @@ def _problems(rules: Rules) -> Iterator[str]:
         match row:
             case Host() if not re.fullmatch(r"https://[a-z0-9.-]+", row.url):
                 yield f"{path}.url: must be https://host without a path"
-            case FieldRule() if row.min is not None and row.max is not None and row.min > row.max:
-                yield f"{path}.min: is above max"
+            case Operation() if "{" in _PLACE.sub("", row.path) or "}" in _PLACE.sub("", row.path):
+                yield f"{path}.path: a place must be a name in braces, such as {{client_id}}"
+            case FieldRule():
+                yield from (f"{path}.{problem}" for problem in _field_problems(row))
             case EventRule() if row.kind not in ReceiptKind.__members__:
                 yield f"{path}.kind: must be one of {', '.join(ReceiptKind.__members__)}"
     yield from _code_problems(rules)
@@ -340,16 +441,61 @@ def _problems(rules: Rules) -> Iterator[str]:
         yield from _dialect_problems(f"$.dialects['{name}']", content)
 
 
+def _field_problems(row: FieldRule) -> Iterator[str]:
+    """What is wrong within one row of a field: sentences that begin with the name of the entry."""
+    yield from _value_problems(row)
+    for entry, words in (("says", (row.says,) if row.says else ()), ("also", row.also)):
+        for wrong in sorted(set(words) - WORDS):
+            known = ", ".join(sorted(WORDS))
+            yield f"{entry}: {wrong!r} is no attribute of a Notification; it must be one of {known}"
+    if (row.also or row.sends is not None or row.values or row.scale != 1) and not row.says:
+        yield "says: is needed beside also, sends, values and scale"
+    if row.also and row.sends is None:
+        yield "also: needs sends, because a field has one value"
+
+
+def _value_problems(row: FieldRule) -> Iterator[str]:
+    if row.min is not None and row.max is not None and row.min > row.max:
+        yield "min: is above max"
+    if row.kind == "choice" and not all(isinstance(choice, str) for choice in row.choices or (0,)):
+        yield "choices: must be texts for the kind choice"
+    if row.choices and row.kind not in ("int", "choice"):
+        yield "choices: are for the kinds int and choice"
+    if not row.scale > 0 or (row.scale if row.scale >= 1 else 1 / row.scale) % 1 > 1e-9:
+        yield "scale: must be a whole number, or 1 divided by one"
+    if row.scale != 1 and row.kind != "int":
+        yield "scale: is for the kind int"
+    if row.wire not in ("", "text", "number") and row.wire.count("{}") != 1:
+        yield "wire: must be text, number, or a text that holds {} once"
+    if not _is_pattern(row.pattern):
+        yield "pattern: is no regular expression"
+
+
+def _is_pattern(text: str) -> bool:
+    try:
+        re.compile(text)
+    except re.error:
+        return False
+    return True
+
+
 def _code_problems(rules: Rules) -> Iterator[str]:
     words = [*Reason.__members__, *SPECIAL_REASONS]
-    for code, rule in rules.codes.items():
-        if not re.fullmatch(r"0|-?[1-9][0-9]{0,8}", code):
-            yield f"$.codes['{code}']: must be a whole number"
-        if rule.reason not in words:
-            yield f"$.codes['{code}'].reason: must be one of {', '.join(words)}"
-        for dialect in rule.dialects:
-            if dialect not in rules.dialects:
-                yield f"$.codes['{code}'].dialects: no such dialect: {dialect!r}"
+    for table in CODE_TABLES:
+        for code, rule in getattr(rules, table).items():
+            here = f"$.{table}['{code}']"
+            if not _CODE.fullmatch(code):
+                yield f"{here}: must be a whole number, or a word"
+            if rule.reason not in words:
+                yield f"{here}.reason: must be one of {', '.join(words)}"
+            for dialect in rule.dialects:
+                if dialect not in rules.dialects:
+                    yield f"{here}.dialects: no such dialect: {dialect!r}"
+
+
+CODE_TABLES: Final = ("codes", "target_codes", "login_codes")
+"""The tables of codes, as attributes of `Rules`."""
+_CODE = re.compile(r"0|-?[1-9][0-9]{0,8}|[A-Za-z][A-Za-z0-9_.-]{0,63}", re.ASCII)
 
 
 def _dialect_problems(path: str, dialect: Dialect) -> Iterator[str]:
@@ -357,15 +503,27 @@ def _dialect_problems(path: str, dialect: Dialect) -> Iterator[str]:
     for kind in sorted(dialect.targets.keys() - kinds):
         yield f"{path}.targets['{kind}']: must be one of {', '.join(sorted(kinds))}"
     for wire, field in dialect.fields.items():
+        here = f"{path}.fields['{wire}']"
         for kind in sorted(set(field.audiences) - kinds):
-            yield f"{path}.fields['{wire}'].audiences: {kind!r} must be one of {', '.join(sorted(kinds))}"
-        for condition in (*field.required_when, *field.max_when):
-            if condition.partition("=")[0] not in dialect.fields:
-                yield f"{path}.fields['{wire}']: condition {condition!r} names no field"
+            yield f"{here}.audiences: {kind!r} must be one of {', '.join(sorted(kinds))}"
+        yield from (f"{here}{problem}" for problem in _reference_problems(wire, field, dialect.fields))
     for name, operation in dialect.operations.items():
         if operation.host and operation.host not in dialect.hosts:
             yield f"{path}.operations['{name}'].host: no such host: {operation.host!r}"
     yield from _intent_problems(path, dialect)
+
+
+def _reference_problems(wire: str, field: FieldRule, fields: Mapping[str, FieldRule]) -> Iterator[str]:
+    """Names of other fields in the row that do not exist."""
+    for condition in (*field.required_when, *field.max_when):
+        if condition.partition("=")[0] not in fields:
+            yield f": condition {condition!r} names no field"
+    for entry in ("excludes", "required_with"):
+        for other in getattr(field, entry):
+            if other not in fields:
+                yield f".{entry}: no such field: {other!r}"
+    if any(other.startswith(f"{wire}.") for other in fields):
+        yield ": is a field, and other fields are inside it"
 
 
 def _intent_problems(path: str, dialect: Dialect) -> Iterator[str]:
@@ -379,6 +537,9 @@ def _intent_problems(path: str, dialect: Dialect) -> Iterator[str]:
             yield f"{here}.category: no such category: {rule.category!r}"
         elif category is not None and category.private and Intent(word).is_public:
             yield f"{here}.category: {rule.category!r} is private, and {word} is for everybody"
+        for field in rule.fields:
+            if field not in dialect.fields:
+                yield f"{here}.fields: no such field: {field!r}"
 
 
 _TABLES = ("hosts", "operations", "fields", "numbers", "targets", "quotas", "categories", "intents", "events")
@@ -386,8 +547,9 @@ _TABLES = ("hosts", "operations", "fields", "numbers", "targets", "quotas", "cat
 
 def rows(rules: Rules) -> Iterator[tuple[str, Row]]:
     """Every row with its path in the file."""
-    for code, rule in rules.codes.items():
-        yield f"$.codes['{code}']", rule
+    for name in CODE_TABLES:
+        for code, rule in getattr(rules, name).items():
+            yield f"$.{name}['{code}']", rule
     for name, dialect in rules.dialects.items():
         for table in _TABLES:
             for key, row in getattr(dialect, table).items():

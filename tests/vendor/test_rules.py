@@ -103,7 +103,11 @@ def test_conditions_know_booleans() -> None:
         ('value = 7, unit = "pushes"', 'value = "7", unit = "pushes"', "int, is str @ $.dialects['one'].numbers"),
         ("value = 7", "value = true", "must be int, is bool"),
         ('dialects = ["one"] }\n11', 'dialects = "one" }\n11', "must be a list of str @ $.codes['0'].dialects"),
-        ("choices = [1, 2]", 'choices = [1, "2"]', "must be a list of int @ $.dialects['one'].fields['style'].choices"),
+        (
+            "choices = [1, 2]",
+            'choices = [1, "2"]',
+            "must be a list of int or of str @ $.dialects['one'].fields['style'].choices",
+        ),
         ('kind = "int", ch', 'kind = "number", ch', "$.dialects['one'].fields['style'].kind"),
         ('meaning = "down", ', "", "required field missing @ $.codes['-1'].meaning"),
         ('reason = "UNAVAILABLE"', 'reason = "GONE"', "$.codes['-1'].reason: must be one of UNREGISTERED"),
@@ -125,6 +129,35 @@ def test_conditions_know_booleans() -> None:
         ('marketing = { category = "ADS"', 'marketing = { category = "IM"', "'IM' is private, and marketing is for"),
         ('kind = "ARRIVED"', 'kind = "CAME"', "events['came'].kind: must be one of ARRIVED"),
         ('confidence = "one source"', 'confidence = "sure"', "categories['ADS'].confidence"),
+        (
+            'required_when = ["style=2"]',
+            'says = "tite"',
+            "fields['url'].says: 'tite' is no attribute of a Notification",
+        ),
+        ('required_when = ["style=2"]', "sends = 1", "fields['url'].says: is needed beside also, sends"),
+        ('required_when = ["style=2"]', 'says = "title", also = ["body"]', "fields['url'].also: needs sends"),
+        ('required_when = ["style=2"]', 'says = "title", scale = 1000', "fields['url'].scale: is for the kind int"),
+        (
+            'kind = "int", choices = [1, 2]',
+            'kind = "int", says = "ttl", scale = 0.3',
+            "['style'].scale: must be a whole",
+        ),
+        ('kind = "int", choices = [1, 2]', 'kind = "choice", choices = [1, 2]', "['style'].choices: must be texts"),
+        ('kind = "int", choices = [1, 2]', 'kind = "text", choices = ["a"]', "['style'].choices: are for the kinds"),
+        ('required_when = ["style=2"]', 'wire = "s"', "fields['url'].wire: must be text, number, or a text that"),
+        ('required_when = ["style=2"]', 'pattern = "["', "fields['url'].pattern: is no regular expression"),
+        ('required_when = ["style=2"]', 'counts = "letters"', "fields['url'].counts"),
+        ('required_when = ["style=2"]', 'excludes = ["stile"]', "fields['url'].excludes: no such field: 'stile'"),
+        ('required_when = ["style=2"]', 'required_with = ["stile"]', "['url'].required_with: no such field: 'stile'"),
+        ('required_when = ["style=2"]', "values = { wifi = 1.5 }", "fields['url'].values"),
+        ("url = {", '"text.url" = {', "fields['text']: is a field, and other fields are inside it"),
+        (
+            'chat = { category = "IM"',
+            'chat = { category = "IM", fields = { x = 1 }',
+            "['chat'].fields: no such field: 'x'",
+        ),
+        ('path = "/send",', 'path = "/{}/send",', "operations['send'].path: a place must be a name in braces"),
+        ("[codes]", "[login_codes]\n007 = { reason = 'accepted' }\n[codes]", "login_codes['007'].meaning"),
     ],
 )
 def test_every_bad_row_is_named(good: str, bad: str, sentence: str) -> None:
@@ -152,3 +185,71 @@ def test_a_package_without_rules_is_broken() -> None:
     """A plug-in without its file is reported as broken, by its own exception."""
     with pytest.raises(PluginError, match=r"pushgateway_missing/rules\.toml: cannot be read"):
         load_rules("pushgateway_missing")
+
+
+def test_a_field_says_what_it_carries() -> None:
+    """A row has the attribute that it carries, its name in nested JSON, and how the value is written."""
+    added = """[dialects.one.fields]
+"android.ttl" = { says = "ttl", kind = "int", min = 1, max = 360, scale = 3600, round = "up", wire = "{}h", SEEN }
+"android.level" = { says = "alert", kind = "choice", choices = ["LOW"], values = { silent = "LOW" }, SEEN }
+"android.window" = { says = "show_from", also = ["show_until"], sends = true, kind = "bool", SEEN }
+""".replace("SEEN", 'source = "doc", seen = 2020-02-02')
+    fields = parse_rules(GOOD.replace("[dialects.one.fields]\n", added)).dialects["one"].fields
+
+    ttl, level, window = (fields[f"android.{name}"] for name in ("ttl", "level", "window"))
+
+    assert (ttl.says, ttl.scale, ttl.round, ttl.wire) == ("ttl", 3600.0, "up", "{}h")
+    assert (level.choices, level.values) == (("LOW",), {"silent": "LOW"})
+    assert (window.says, window.also, window.sends) == ("show_from", ("show_until",), True)
+
+
+def test_a_path_has_places() -> None:
+    """A place of a path is filled with a quoted text; a path without places stays as it is."""
+    text = GOOD.replace('path = "/send"', 'path = "/v1/{client_id}/messages:send"')
+    send = parse_rules(text).dialects["one"].operations["send"]
+
+    assert send.places == ("client_id",)
+    assert send.url_path(client_id="a/b") == "/v1/a%2Fb/messages:send"
+    assert parse_rules(GOOD).dialects["one"].operations["send"].url_path() == "/send"
+    with pytest.raises(KeyError):
+        send.url_path()
+
+
+def test_codes_of_targets_and_logins_have_tables_of_their_own() -> None:
+    """One code may mean two things: of a request and of one target, or in a login. Words are codes."""
+    row = 'meaning = "m", source = "doc", seen = 2020-02-02, dialects = ["one"] }'
+    more = f"""
+[target_codes]
+11 = {{ reason = "MUTED", scope = "target", {row}
+tokenFormatError = {{ reason = "UNREGISTERED", scope = "target", {row}
+[login_codes]
+11 = {{ reason = "CREDENTIALS", {row}
+"""
+    rules = parse_rules(
+        GOOD + f'80100000 = {{ reason = "partial", {row}\n5 = {{ reason = "MUTED", scope = "content", {row}\n' + more
+    )
+
+    assert rules.codes["11"].reason == "expired"
+    assert rules.codes_of("target_codes")["11"].host_reason is Reason.MUTED
+    assert rules.codes_of("target_codes")["-1"].host_reason is Reason.UNAVAILABLE
+    assert rules.codes_of("target_codes")["tokenFormatError"].about == "target"
+    assert rules.codes_of("login_codes")["11"].host_reason is Reason.CREDENTIALS
+    assert (rules.codes["80100000"].host_reason, rules.codes["80100000"].about) == (None, "")
+    assert rules.codes["5"].about == "content"
+
+
+def test_targets_are_optional() -> None:
+    """A vendor without broadcasts has no table of targets."""
+    text = (
+        GOOD.replace("[dialects.one.targets]\n", "")
+        .replace("tokens = {", "most = {")
+        .replace("broadcast = 2, unicast = 3", 'value = 1, unit = "x"')
+    )
+
+    assert parse_rules(text).dialects["one"].targets == {}
+
+
+def test_a_vendor_has_a_name_for_sentences() -> None:
+    """Sentences call the vendor by `title`, or else by its brand."""
+    assert parse_rules(GOOD).vendor == "acme"
+    assert parse_rules('title = "ACME"' + GOOD).vendor == "ACME"

@@ -118,8 +118,8 @@ class RefusalScenarios(Harness):
 
     def _request_codes(self) -> list[tuple[str, CodeRule]]:
         known = {} if self.rules is None else self.rules.codes
-        rows = [(code, rule) for code, rule in known.items() if rule.scope == "request"]
-        return [(code, rule) for code, rule in rows if rule.reason not in ("accepted", "repeated", "copy")]
+        rows = [(code, rule) for code, rule in known.items() if rule.scope != "target"]
+        return [(code, rule) for code, rule in rows if rule.reason not in ("accepted", "partial", "repeated", "copy")]
 
     def _answer(
         self, driver: ExchangeDriver, batch: Sequence[Push]

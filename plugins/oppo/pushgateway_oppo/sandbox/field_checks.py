@@ -158,7 +158,7 @@ def _check(name: str, rule: FieldRule, dialect: Dialect) -> _Check:
     if name == "category" and dialect.categories:
         return lambda value, _: isinstance(value, str) and value in dialect.categories
     match rule.kind:
-        case "text":
+        case "text" | "choice":
             return _text(rule, is_url=name == "call_back_url")
         case "int" | "time":
             return _number(rule)
