@@ -78,7 +78,7 @@ class Beam(Vendor):
 
     brand: ClassVar[str] = "beam"
     contract: ClassVar[str] = "0.2"
-    audiences: ClassVar[frozenset[AudienceKind]] = frozenset(AudienceKind)
+    audiences: ClassVar[frozenset[AudienceKind]] = frozenset(AudienceKind) - {AudienceKind.ACCOUNTS}
     audience_size: ClassVar[int] = 100
 
     key: Secret
