@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from pushgateway.cli.brand_of import brand_of
 from pushgateway.cli.broadcast import broadcast
 from pushgateway.cli.check import check
 from pushgateway.cli.demo import demo
@@ -61,6 +62,6 @@ def pushgateway() -> None:
     """Offline push for Chinese phones. Start with: pushgateway demo"""
 
 
-for _command in (broadcast, check, demo, explain, sandbox, send, vendors, why):
+for _command in (brand_of, broadcast, check, demo, explain, sandbox, send, vendors, why):
     _command.context_class = _Context
     pushgateway.add_command(_command)

@@ -19,6 +19,7 @@ LAYERS = {
     "engine": 4,
     "sandbox": 4,
     "gateway": 5,
+    "brands": 6,
     "config": 6,
     "sync": 6,
     "receipts": 6,
@@ -31,6 +32,7 @@ LAYERS = {
 PURE = {
     "model",
     "vendor",
+    "brands",
     "observe.events",
     "observe.log_lines",
     "certificates.receipt_signing",
