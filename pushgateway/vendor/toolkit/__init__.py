@@ -9,5 +9,6 @@ vendor's name, and takes the vendor's facts from its `rules.toml` or as argument
     codes            a vendor's return codes: which outcome or refusal each means
     items            replies that have an item for each push
     token_lists      replies that list the refused tokens; the others were accepted
-    access           access tokens out of the reply to a login
+    access           access tokens out of the reply to a login; a login with OAuth 2.0
+    jwt              access tokens that are signed here (PS256)
 """

@@ -1,4 +1,4 @@
-"""Access tokens: the digest that signs a login, and the reading of the token in the reply.
+"""Access tokens: the digest that signs a login, a login with OAuth 2.0, and the reading of the token in the reply.
 
 Pure; the clock is handed in by the core (`Vendor.login(region, now)`).
 """
@@ -6,10 +6,13 @@ Pure; the clock is handed in by the core (`Vendor.login(region, now)`).
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final
 
-from pushgateway.vendor import AccessToken, NoVerdict
+from pushgateway.vendor import AccessToken, Exchange, NoVerdict, Reason, Refused, Request, read_json
+from pushgateway.vendor.text import form_encode
+from pushgateway.vendor.toolkit.codes import CodeTable
+from pushgateway.vendor.toolkit.readers import count
 
 LONGEST: Final = 4096
 """Characters of an access token, at most; the vendors' tokens have 24 to about 1,000."""
@@ -31,3 +34,34 @@ def read_access_token(
     if not value.isascii() or not value.isprintable() or " " in value:
         raise NoVerdict(f"the login's {name} holds characters that no header can carry")
     return AccessToken(value, lifetime, created_at)
+
+
+def oauth_login(
+    url: str, client_id: str, client_secret: str, codes: Sequence[CodeTable], *, lifetime: float, longest: int = LONGEST
+) -> Exchange[AccessToken]:
+    """Log in with OAuth 2.0 client credentials (RFC 6749, 4.4), as Huawei and Honor have it.
+
+    The reply holds `access_token` and `expires_in` (seconds; `lifetime` if it is not there), or the code of one of
+    these tables. Raises `Refused` (never about a notification) and `NoVerdict`.
+    """
+    form = {"grant_type": "client_credentials", "client_id": client_id, "client_secret": client_secret}
+    headers = {"content-type": "application/x-www-form-urlencoded"}
+    response = yield Request("POST", url, headers, form_encode(form))
+    try:
+        body = read_json(response)
+    except NoVerdict:
+        body = None
+    given = body if isinstance(body, dict) else {}
+    if 200 <= response.status < 300 and "access_token" in given:
+        seconds = count(given.get("expires_in")) or lifetime
+        return read_access_token(given["access_token"], seconds, name="access_token", longest=longest)
+    table = next((one for one in codes if one.code in given), codes[0])
+    try:
+        reply = table.read(response)
+    except Refused as refused:  # an HTTP status without a code
+        if refused.reason is not Reason.INVALID_NOTIFICATION:
+            raise
+        raise Refused(Reason.CREDENTIALS, detail=refused.detail) from None
+    if reply.code in table.accepted:
+        raise NoVerdict("the login's reply holds no access_token")
+    raise table.login_refusal(reply, response)

@@ -1,9 +1,14 @@
 """Signing a login, and reading the access token from its reply."""
 
+import json
+from urllib.parse import parse_qsl
+
 import pytest
 
-from pushgateway.vendor import NoVerdict
-from pushgateway.vendor.toolkit.access import digest, read_access_token
+from pushgateway.vendor import AccessToken, NoVerdict, Reason, Refused, Request, Response
+from pushgateway.vendor.rules import parse_rules
+from pushgateway.vendor.toolkit.access import digest, oauth_login, read_access_token
+from pushgateway.vendor.toolkit.codes import CodeTable
 
 
 def test_digests_are_those_of_the_joined_text() -> None:
@@ -25,3 +30,73 @@ def test_an_access_token_that_no_header_can_hold_is_refused(value: object) -> No
     """It is missing, too long, or has a blank, a line end or a letter beyond ASCII."""
     with pytest.raises(NoVerdict, match="token"):
         read_access_token(value, 60.0, name="token", longest=8)
+
+
+LOGIN = CodeTable(
+    parse_rules(
+        """
+        brand = "acme"
+        [sources]
+        S = { title = "s" }
+        [codes]
+        [login_codes]
+        12304 = { reason = "CREDENTIALS", meaning = "wrong secret", source = "S", seen = 2026-11-01, dialects = [] }
+        503 = { reason = "UNAVAILABLE", meaning = "busy", source = "S", seen = 2026-11-01, dialects = [] }
+        7 = { reason = "INVALID_NOTIFICATION", meaning = "wrong form", source = "S", seen = 2026-11-01, dialects = [] }
+        [dialects]
+        """
+    ).login_codes,
+    code="sub_error",
+    message="error_description",
+)
+
+
+def log_in(response: Response) -> tuple[Request, AccessToken]:
+    """The request of a login, and what this reply makes of it."""
+    exchange = oauth_login("https://a.example/token", "7", "s+/=&c", (LOGIN,), lifetime=60.0)
+    request = next(exchange)
+    assert request is not None
+    with pytest.raises(StopIteration) as end:
+        exchange.send(response)
+    return request, end.value.value
+
+
+def test_an_oauth_login_is_a_form_and_its_reply_an_access_token() -> None:
+    """The secret is quoted; `expires_in` counts, or the lifetime of the rules."""
+    reply = {"access_token": "t/1", "expires_in": 3600, "token_type": "Bearer"}
+    request, access = log_in(Response(200, content=json.dumps(reply).encode()))
+    _, without = log_in(Response(200, content=b'{"access_token": "t"}'))
+
+    assert dict(parse_qsl(request.content.decode())) == {
+        "grant_type": "client_credentials",
+        "client_id": "7",
+        "client_secret": "s+/=&c",
+    }
+    assert (access.value, access.lifetime, without.lifetime) == ("t/1", 3600, 60.0)
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "reason"),
+    [
+        (400, '{"error": 1101, "sub_error": 12304}', Reason.CREDENTIALS),
+        (400, '{"error": 1101, "sub_error": 7}', Reason.CREDENTIALS),
+        (400, '{"error": 1101, "sub_error": 99}', Reason.CREDENTIALS),
+        (400, "no json", Reason.CREDENTIALS),
+        (403, "", Reason.CREDENTIALS),
+        (429, "", Reason.RATE_LIMITED),
+        (503, '{"sub_error": 503}', Reason.UNAVAILABLE),
+    ],
+)
+def test_a_refused_oauth_login_is_never_about_a_notification(status: int, body: str, reason: Reason) -> None:
+    """By its code, or else by its status."""
+    with pytest.raises(Refused) as raised:
+        log_in(Response(status, content=body.encode()))
+
+    assert raised.value.reason is reason
+
+
+@pytest.mark.parametrize(("status", "body"), [(200, "{}"), (200, "<html>"), (502, "")])
+def test_an_oauth_reply_without_a_verdict(status: int, body: str) -> None:
+    """No token and no code: nothing is known."""
+    with pytest.raises(NoVerdict):
+        log_in(Response(status, content=body.encode()))

@@ -1,0 +1,57 @@
+"""Access tokens that are signed here: JSON Web Tokens with PS256, for a login that makes no request.
+
+Huawei's service accounts sign so. It needs the package `cryptography` (extra `pushgateway-core[jwt]`), which is
+imported only when a key is read. A key is read once, when its certificate is loaded. The salt of a PS256 signature is
+random (RFC 7518, 3.5) and is made by OpenSSL: two signatures of one text differ, and both are right.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Callable, Generator, Mapping
+from typing import Any, TypeAlias, TypeVar
+
+Sign: TypeAlias = Callable[[bytes], bytes]
+"""Signs a text with a key."""
+T = TypeVar("T")
+_SALT = 32
+"""Bytes of the salt: as many as SHA-256 has (RFC 7518, 3.5)."""
+
+
+def read_ps256_key(pem: str) -> Sign:
+    """The function that signs with this RSA private key (PKCS#8 as PEM). Raises `ValueError` with a sentence that
+    quotes nothing of the key, also where `cryptography` is not installed."""
+    try:
+        from cryptography.hazmat.primitives import hashes
+        from cryptography.hazmat.primitives.asymmetric import padding
+        from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+        from cryptography.hazmat.primitives.serialization import load_pem_private_key
+    except ImportError:
+        raise ValueError("needs the package cryptography: pip install pushgateway-core[jwt]") from None
+    try:
+        # OpenSSL's validation takes 36 to 94 ms; it is for untrusted keys, and this one is the host's own.
+        key = load_pem_private_key(pem.encode(), None, unsafe_skip_rsa_key_validation=True)
+    except Exception:
+        key = None
+    if not isinstance(key, RSAPrivateKey):
+        del pem  # a crash reporter stores the variables of this frame
+        raise ValueError("must be an RSA private key as PEM, without a password")  # noqa: TRY004 - a wrong setting
+    kind, algorithm = padding.PSS(padding.MGF1(hashes.SHA256()), _SALT), hashes.SHA256()
+    return lambda text: key.sign(text, kind, algorithm)
+
+
+def signed_jwt(header: Mapping[str, Any], claims: Mapping[str, Any], sign: Sign) -> str:
+    """A JSON Web Token in its compact form."""
+    text = b".".join(_base64url(json.dumps(part, separators=(",", ":")).encode()) for part in (header, claims))
+    return b".".join((text, _base64url(sign(text)))).decode("ascii")
+
+
+def ended(result: T) -> Generator[None, Any, T]:
+    """An exchange that makes no request and ends with `result`: a login whose access token is signed here."""
+    return result
+    yield
+
+
+def _base64url(content: bytes) -> bytes:
+    return base64.urlsafe_b64encode(content).rstrip(b"=")

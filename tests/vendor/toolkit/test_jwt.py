@@ -1,0 +1,66 @@
+"""JSON Web Tokens that are signed here."""
+
+import base64
+import json
+
+import pytest
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+
+from pushgateway.vendor.toolkit.jwt import ended, read_ps256_key, signed_jwt
+
+
+def as_pem(key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey) -> str:
+    """A private key as PKCS#8."""
+    return key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    ).decode()
+
+
+@pytest.fixture(scope="module")
+def key() -> rsa.RSAPrivateKey:
+    """A key of this run: none is kept in the repository."""
+    return rsa.generate_private_key(public_exponent=65537, key_size=2048)
+
+
+def decoded(part: str) -> bytes:
+    """The bytes of base64url without padding."""
+    return base64.urlsafe_b64decode(part + "=" * (-len(part) % 4))
+
+
+def test_a_signed_token_is_verified_by_the_public_key(key: rsa.RSAPrivateKey) -> None:
+    """Header and claims are the first two parts, and the third signs both with PS256 and a salt of 32 bytes."""
+    header, claims = {"alg": "PS256", "typ": "JWT"}, {"iss": "1", "iat": 5}
+
+    token = signed_jwt(header, claims, read_ps256_key(as_pem(key)))
+    parts = token.split(".")
+
+    assert [json.loads(decoded(part)) for part in parts[:2]] == [header, claims]
+    assert "=" not in token
+    text = f"{parts[0]}.{parts[1]}".encode()
+    kind = padding.PSS(padding.MGF1(hashes.SHA256()), 32)
+    key.public_key().verify(decoded(parts[2]), text, kind, hashes.SHA256())
+
+
+def test_what_is_no_rsa_key_is_named_and_not_quoted() -> None:
+    """Another kind of key, no key at all: a sentence without a part of it."""
+    for wrong in ("", "secret", as_pem(ec.generate_private_key(ec.SECP256R1()))):
+        with pytest.raises(ValueError, match="must be an RSA private key") as raised:
+            read_ps256_key(wrong)
+        assert "secret" not in str(raised.value)
+
+
+def test_without_cryptography_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The sentence says what to install."""
+    monkeypatch.setitem(__import__("sys").modules, "cryptography.hazmat.primitives", None)
+
+    with pytest.raises(ValueError, match=r"pip install pushgateway-core\[jwt\]"):
+        read_ps256_key("")
+
+
+def test_an_exchange_may_end_without_a_request() -> None:
+    """Its first step is its end."""
+    with pytest.raises(StopIteration) as end:
+        next(ended(5))
+
+    assert end.value.value == 5
