@@ -129,8 +129,8 @@ _PLACE = re.compile(r"\{([a-z][a-z0-9_]*)\}", re.ASCII)
 class FieldRule(Row):
     """A field of the notification, by its wire name.
 
-    A name with dots says where the field is in nested JSON: `android.notification.title`. Minimum, maximum and choices
-    are in the vendor's unit.
+    A name with dots says where the field is in nested JSON: `android.notification.title`, unless the dialect has
+    `dots = "plain"`. Minimum, maximum and choices are in the vendor's unit.
     """
 
     kind: Literal["text", "int", "bool", "json", "time", "object", "choice"]
@@ -262,6 +262,9 @@ class Dialect:
     """One version of the vendor's interface, complete in itself."""
 
     title: str
+    dots: Literal["nested", "plain"] = "nested"
+    """What a dot in the name of a field means: "nested": the field is inside an object of that name; "plain": the name
+    has a dot, as the form field `extra.channel_id`."""
     hosts: Mapping[str, Host]
     operations: Mapping[str, Operation]
     fields: Mapping[str, FieldRule]
@@ -506,14 +509,16 @@ def _dialect_problems(path: str, dialect: Dialect) -> Iterator[str]:
         here = f"{path}.fields['{wire}']"
         for kind in sorted(set(field.audiences) - kinds):
             yield f"{here}.audiences: {kind!r} must be one of {', '.join(sorted(kinds))}"
-        yield from (f"{here}{problem}" for problem in _reference_problems(wire, field, dialect.fields))
+        yield from (f"{here}{problem}" for problem in _reference_problems(field, dialect.fields))
+        if dialect.dots == "nested" and any(other.startswith(f"{wire}.") for other in dialect.fields):
+            yield f"{here}: is a field, and other fields are inside it"
     for name, operation in dialect.operations.items():
         if operation.host and operation.host not in dialect.hosts:
             yield f"{path}.operations['{name}'].host: no such host: {operation.host!r}"
     yield from _intent_problems(path, dialect)
 
 
-def _reference_problems(wire: str, field: FieldRule, fields: Mapping[str, FieldRule]) -> Iterator[str]:
+def _reference_problems(field: FieldRule, fields: Mapping[str, FieldRule]) -> Iterator[str]:
     """Names of other fields in the row that do not exist."""
     for condition in (*field.required_when, *field.max_when):
         if condition.partition("=")[0] not in fields:
@@ -522,8 +527,6 @@ def _reference_problems(wire: str, field: FieldRule, fields: Mapping[str, FieldR
         for other in getattr(field, entry):
             if other not in fields:
                 yield f".{entry}: no such field: {other!r}"
-    if any(other.startswith(f"{wire}.") for other in fields):
-        yield ": is a field, and other fields are inside it"
 
 
 def _intent_problems(path: str, dialect: Dialect) -> Iterator[str]:

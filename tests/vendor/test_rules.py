@@ -171,6 +171,16 @@ def test_every_bad_row_is_named(good: str, bad: str, sentence: str) -> None:
     assert sentence in str(caught.value)
 
 
+def test_a_dialect_may_have_dots_in_plain_names() -> None:
+    """Form fields such as `extra.callback` and `extra.callback.param` are not inside each other."""
+    nested = GOOD.replace("url = {", '"text.url" = {', 1)
+    title = next(line for line in GOOD.splitlines() if line.startswith("title = "))
+
+    fields = next(iter(parse_rules(nested.replace(title, f'{title}\ndots = "plain"', 1)).dialects.values())).fields
+
+    assert {"text", "text.url"} <= fields.keys()
+
+
 def test_all_mistakes_are_reported_together() -> None:
     """Two bad rows give two sentences."""
     text = GOOD.replace('source = "doc"', 'source = "dog"', 2)
