@@ -1,7 +1,7 @@
 """`ReceiptSigner` signs pushes so that their receipts can be verified.
 
-Pure. Vendors sign nothing, so anybody who knows an address can post to it. Therefore the address has a secret part, and
-the parameter that comes back with each receipt names the push and holds a MAC of it:
+Pure. Most vendors sign nothing, so anybody who knows an address can post to it. Therefore the address has a secret
+part, and the parameter that comes back with each receipt names the push and holds a MAC of it:
 
     https://im.example.com/push/7005/<secret part>        a MAC of the certificate, 144 bits
     <dedupe id>.<MAC of certificate, dedupe id, token>    49 characters for an id made here; vendors take 50
@@ -9,8 +9,10 @@ the parameter that comes back with each receipt names the push and holds a MAC o
 The MAC covers certificate, dedupe id and token: with one receipt nobody can make another for a different phone. It does
 not cover the event, the vendor's ids and the time, because these are not known when the push is sent: with one receipt
 one can post it again with another event (see `pushgateway.model.receipt.Proof`). A broadcast is saved once for many
-phones and has one parameter for all of them, whose MAC covers no token. A dedupe id that does not fit is replaced by
-its digest and does not come back. MACs are HMAC-SHA256 with a key for each certificate; comparisons take constant time.
+phones and has one parameter for all of them, whose MAC covers no token; so has a request of a vendor that takes one
+parameter for all its pushes (`Vendor.marks`). A dedupe id that does not fit is replaced by its digest and does not come
+back, and that of a request never comes back, because it names one push of several. MACs are HMAC-SHA256 with a key for
+each certificate; comparisons take constant time.
 
 Used by the engine for pushes and receipts, and by `pushgateway.receipts` for the address.
 """
@@ -27,6 +29,8 @@ from urllib.parse import quote, unquote
 import attrs
 
 from pushgateway.model.audience import Broadcast
+from pushgateway.model.batch import Batch, distinct
+from pushgateway.model.notification import Notification
 from pushgateway.model.push import CallBack, Push
 from pushgateway.model.receipt import Proof, Receipt
 from pushgateway.model.secret import Secret, safe_repr
@@ -41,12 +45,12 @@ _PATH = 18
 """Bytes of the secret part of the address, which are 24 characters."""
 _FITS = re.compile(r"[A-Za-z0-9_-]{1,33}", re.ASCII)
 _PARAMETER = re.compile(r"(~?[A-Za-z0-9_-]{1,33})\.([A-Za-z0-9_-]{16})", re.ASCII)
-_PUSH, _BROADCAST, _OF_PATH = b"push\0", b"broadcast\0", b"path\0"
+_PUSH, _MESSAGE, _OF_PATH = b"push\0", b"broadcast\0", b"path\0"
 
 
 @safe_repr
 class ReceiptSigner:
-    """Signs the pushes and broadcasts of one certificate, and verifies their receipts."""
+    """Signs the pushes, requests and broadcasts of one certificate, and verifies their receipts."""
 
     __slots__ = ("_id", "_keys", "_paths", "url", "weight")
 
@@ -67,19 +71,29 @@ class ReceiptSigner:
 
     def sign(self, push: Push) -> Push:
         """The push with its `callback`, or unchanged if its notification has a receipt URL or parameter."""
-        note = push.notification
-        if note.receipt_url is not None or note.receipt_parameter is not None:
+        if _has_own_receipts(push.notification):
             return push
         return push.with_callback(self.callback_for(push))
+
+    def callback_for_message(self, dedupe_id: str) -> CallBack:
+        """Address and parameter for a request, or for a saved content, whose pushes share them. `dedupe_id`: that of
+        its first push, so that the same request has the same parameter when it is repeated."""
+        name = _digest(dedupe_id)
+        return CallBack(self.url, self._parameter(name, _of_message(name)))
+
+    def sign_batch(self, batch: Batch) -> None:
+        """Set `Batch.callback`, unless the notification of every push has a receipt URL or parameter."""
+        if not all(map(_has_own_receipts, distinct(batch.notifications))):
+            batch.callback = self.callback_for_message(batch.dedupe_ids[0])
 
     def sign_broadcast(self, broadcast: Broadcast, made: str) -> Broadcast:
         """The broadcast with receipt URL and parameter, unless its notification has them. `made`: the id that is used
         if the notification has no dedupe id."""
         note = broadcast.notification
-        if note.receipt_url is not None or note.receipt_parameter is not None:
+        if _has_own_receipts(note):
             return broadcast
         name = _name(note.dedupe_id or made)
-        parameter = self._parameter(name, _BROADCAST + name.encode("ascii"))
+        parameter = self._parameter(name, _of_message(name))
         marked = attrs.evolve(note, receipt_url=self.url, receipt_parameter=parameter)
         return attrs.evolve(broadcast, notification=marked)
 
@@ -101,7 +115,7 @@ class ReceiptSigner:
         name, given = found[1], found[2].encode("ascii")
         texts = {
             Proof.PUSH: _of_push(name, receipt.push_token.token),
-            Proof.MESSAGE: _BROADCAST + name.encode("ascii"),
+            Proof.MESSAGE: _of_message(name),
         }
         for proof, text in texts.items():
             if any(hmac.compare_digest(key.mac(text), given) for key in self._keys):
@@ -164,8 +178,20 @@ def _of_push(name: str, token: str) -> bytes:
     return _PUSH + f"{name}\0{token}".encode("utf-8", "surrogatepass")
 
 
+def _of_message(name: str) -> bytes:
+    return _MESSAGE + name.encode("ascii")
+
+
+def _has_own_receipts(notification: Notification) -> bool:
+    """True if the host has said itself where receipts go, or what comes back with them."""
+    return notification.receipt_url is not None or notification.receipt_parameter is not None
+
+
 def _name(dedupe_id: str) -> str:
     """A dedupe id as it fits into a parameter, or "~" and its digest."""
-    if _FITS.fullmatch(dedupe_id):
-        return dedupe_id
+    return dedupe_id if _FITS.fullmatch(dedupe_id) else _digest(dedupe_id)
+
+
+def _digest(dedupe_id: str) -> str:
+    """A name that stands for a dedupe id which shall not come back."""
     return f"~{hashlib.blake2b(dedupe_id.encode('utf-8', 'surrogatepass'), digest_size=16).hexdigest()}"

@@ -11,6 +11,7 @@ import functools
 import sys
 from collections.abc import Callable, Hashable, Iterable, Sequence
 
+from pushgateway.certificates.receipt_signing import ReceiptSigner
 from pushgateway.engine.flow_control.breaker import SEVERAL
 from pushgateway.engine.flow_control.gate import Gate, Permit
 from pushgateway.engine.pushes.completion import Completions
@@ -43,7 +44,7 @@ class Delivery(Ask):
     """
 
     __slots__ = (
-        *("_completions", "_gate", "_loop", "_permit", "_quota", "_release"),
+        *("_completions", "_gate", "_loop", "_permit", "_quota", "_release", "_signer"),
         *("part", "runs", "session", "trace"),
     )
 
@@ -57,9 +58,11 @@ class Delivery(Ask):
         session: VendorSession,
         completions: Completions,
         release: Callable[[], None],
+        signer: ReceiptSigner | None = None,
     ) -> None:
         """`runs`: of one endpoint and quota. `permit`: what `gate` gave for them. `part`: of the queue, from which they
-        were cut. `release` gives back the build lock: once, when the first request stands ready or at the end."""
+        were cut. `release` gives back the build lock: once, when the first request stands ready or at the end.
+        `signer`: what marks the request as a whole for receipts, where that is wanted."""
         first = runs[0]
         super().__init__("push", first.region, permit.pushes)
         self.runs = runs
@@ -72,6 +75,7 @@ class Delivery(Ask):
         self._completions = completions
         self._release: Callable[[], None] | None = release
         self._quota = first.quota
+        self._signer = signer
         self._loop = asyncio.get_running_loop()
 
     @property
@@ -88,6 +92,8 @@ class Delivery(Ask):
         session = self.session
         while self.runs:
             batch = joined(self.runs)
+            if self._signer is not None:
+                self._signer.sign_batch(batch)
             begin = functools.partial(guarded, session.vendor.plugin.push, batch)
             try:
                 outcomes = results.checked(batch, await session.run_with_access(access, begin, self))

@@ -221,7 +221,8 @@ class Endpoint:
     def _permitted(self, runs: list[Run], part: Hashable, access: AccessToken | None, now: float) -> Delivery:
         """A delivery of these, which may leave now."""
         gate, session = self.gate, self.settings.session
-        if (signer := self.settings.options.signer) is not None:
+        signer, marks = self.settings.options.signer, self.settings.vendor.marks
+        if signer is not None and marks == "push":
             for run in runs:
                 run.change(signer.sign)
         size, is_repeat = 0, True
@@ -247,6 +248,7 @@ class Endpoint:
             session=session,
             completions=self._completions,
             release=self._build_lock.give_back,
+            signer=signer if marks == "message" else None,
         )
 
     def _batching(self, now: float) -> Batching:

@@ -9,7 +9,7 @@ content.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -23,9 +23,10 @@ from pushgateway.engine.pushes.ids import derived
 from pushgateway.engine.session.plugin_guard import GuardedVendor, as_request, guarded
 from pushgateway.engine.session.vendor_session import MAX_CHECKPOINTS
 from pushgateway.model.audience import Broadcast, check_display, check_start
+from pushgateway.model.batch import Batch
 from pushgateway.model.intent import Priority
 from pushgateway.model.outcome import BroadcastOutcome, Outcome
-from pushgateway.model.push import Push
+from pushgateway.model.push import CallBack, Push
 from pushgateway.model.reason import Reason, Status
 from pushgateway.model.secret import safe_repr
 from pushgateway.vendor import Vendor
@@ -124,9 +125,13 @@ def explain(asked: Push | Broadcast, lanes: Lanes, timeout: float, clock: Callab
             timeout=timeout,
         )
     guard = GuardedVendor(vendor, key, _ignore)
-    asked, hidden = _signed_for_receipts(asked, certificate.signer, guard)
+    asked, callback = _signed_for_receipts(asked, certificate.signer, guard)
     secrets = [one.reveal() for one in (*secrets_of(vendor), *secrets_of(certificate))]
-    return _without_secrets(_explained(asked, guard, timeout), Hider([*secrets, *hidden]))
+    if certificate.signer is not None:
+        secrets += certificate.signer.hidden
+    if callback is not None:
+        secrets.append(callback.parameter.rpartition(".")[2])
+    return _without_secrets(_explained(asked, callback, guard, timeout), Hider(secrets))
 
 
 def _ignore(sentence: str) -> None:
@@ -135,29 +140,37 @@ def _ignore(sentence: str) -> None:
 
 def _signed_for_receipts(
     asked: Push | Broadcast, signer: ReceiptSigner | None, vendor: GuardedVendor
-) -> tuple[Push | Broadcast, Sequence[str]]:
-    """With its mark for receipts, where the certificate asks for them; and the texts in it that are secret."""
+) -> tuple[Push | Broadcast, CallBack | None]:
+    """With its mark for receipts, where the certificate asks for them; and address and parameter of that mark, which
+    for some vendors are of the request and not of the push."""
     if signer is None:
-        return asked, ()
+        return asked, None
     if isinstance(asked, Push):
-        asked = signer.sign(asked)
-        own = "" if asked.callback is None else asked.callback.parameter
-        return asked, [*signer.hidden, *([own.rpartition(".")[2]] if own else [])]
+        if vendor.marks == "push":
+            asked = signer.sign(asked)
+            return asked, asked.callback
+        batch = Batch.of([asked])
+        if vendor.marks == "message":
+            signer.sign_batch(batch)
+        return asked, batch.callback
     with contextlib.suppress(Exception):  # of a plug-in whose answer is wrong: `_explained` reports it
         if asked.audience.kind in vendor.receipt_audiences:
             signed = signer.sign_broadcast(asked, NEW_ID)
             if signed is not asked:
-                return signed, [*signer.hidden, (signed.notification.receipt_parameter or "").rpartition(".")[2]]
-    return asked, signer.hidden
+                note = signed.notification
+                return signed, CallBack(note.receipt_url or "", note.receipt_parameter or "")
+    return asked, None
 
 
-def _explained(asked: Push | Broadcast, vendor: GuardedVendor, timeout: float) -> Explanation:
+def _explained(
+    asked: Push | Broadcast, callback: CallBack | None, vendor: GuardedVendor, timeout: float
+) -> Explanation:
     found: dict[str, Any] = {}
     try:
         found["dialect"] = vendor.dialect
         found["quota"] = vendor.quota(asked.notification)
         found["rulings"] = vendor.rulings(asked)
-        found |= _of_push(asked, vendor) if isinstance(asked, Push) else _of_broadcast(asked, vendor)
+        found |= _of_push(asked, callback, vendor) if isinstance(asked, Push) else _of_broadcast(asked, vendor)
     except (Refused, NoVerdict) as refused:
         reason = refused.reason if isinstance(refused, Refused) else Reason.UNAVAILABLE
         found["outcome"] = _not_sent(asked, reason, refused.detail)
@@ -193,9 +206,11 @@ def _without_secrets(found: Explanation, hider: Hider) -> Explanation:
     )
 
 
-def _of_push(push: Push, vendor: GuardedVendor) -> dict[str, Any]:
+def _of_push(push: Push, callback: CallBack | None, vendor: GuardedVendor) -> dict[str, Any]:
     region = vendor.region(push.push_token.token)
-    request, result = _first(vendor.plugin.push([push]))
+    batch = Batch.of([push])
+    batch.callback = callback if vendor.marks == "message" else None
+    request, result = _first(vendor.plugin.push(batch))
     if request is None:
         (outcome,) = result
         return {"region": region, "outcome": outcome}

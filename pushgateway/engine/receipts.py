@@ -1,9 +1,17 @@
-"""What vendors report later: read, checked against our mark and against what is known of the push, and taken once.
+"""What vendors report later: read, proved by a signature or by what is known of the push, and taken once.
 
-Where the certificate has a mark, only receipts that it proves are taken. The mark does not bind the event, so a receipt
-that says "dead" stays `UNREGISTERED` only if the push is known here and agrees; otherwise it becomes `SUSPECT`. Repeats
-are recognised by what the mark binds, within windows of bounded memory. The input is untrusted: whatever it is, it gets
-an answer and raises nothing, and nothing of it is quoted. Used by `Gateway.receipts`.
+What proves a receipt depends on the vendor:
+
+| the vendor | taken | a receipt that says "dead" |
+| --- | --- | --- |
+| signs (`Vendor.proves_receipts`) | all that the plug-in returns: it has checked signature and time | `UNREGISTERED` |
+| returns our parameter (`Vendor.marks`) | those whose parameter the certificate's secret has signed | see below |
+| does neither, or the certificate has no secret | all, and nothing is proved | see below |
+
+Our parameter does not bind the event, so "dead" stays `UNREGISTERED` only if the push is known here and agrees;
+otherwise it becomes `SUSPECT`. Repeats are recognised by what is bound, within windows of bounded memory. The input is
+untrusted: whatever it is, it gets an answer and raises nothing, and nothing of it is quoted. Used by
+`Gateway.receipts`.
 """
 
 from __future__ import annotations
@@ -19,10 +27,12 @@ import attrs
 from pushgateway.certificates.certificate import Certificate
 from pushgateway.certificates.receipt_signing import ReceiptSigner, bound_name
 from pushgateway.engine.lanes import Lanes
+from pushgateway.engine.session.plugin_guard import as_marks, as_proving, fault_of, guarded
 from pushgateway.model.errors import FieldError
+from pushgateway.model.push import PushToken
 from pushgateway.model.reason import Reason
 from pushgateway.model.receipt import Proof, Receipt, ReceiptKind, ReceivedReceipts
-from pushgateway.model.secret import Secret, where
+from pushgateway.model.secret import Secret, safe_repr
 from pushgateway.observe.emitter import Emitter
 from pushgateway.observe.events import ReceiptsReceived
 from pushgateway.observe.traces import Traces
@@ -30,7 +40,7 @@ from pushgateway.vendor.refusals import Refused
 from pushgateway.vendor.replies import MAX_POSTED
 
 WINDOW = 100_000
-"""Receipts that are recognised when they are repeated, of all certificates together, for each `Proof`: some 15 MB.
+"""Receipts that are recognised when they are repeated, of all certificates together, for each `Proof`: some 15 MB each.
 For each, because who has one parameter of a broadcast can make receipts for any number of phones, and these must not
 push out the others."""
 
@@ -85,10 +95,10 @@ class ReceiptVerifier:
         signer = self._signer(certificate_id)
         fresh: list[Receipt] = []
         duplicates = forged = unreadable = 0
-        for one in read:
+        for one in read.receipts:
             if one is None:
                 unreadable += 1
-            elif (verified := _unproved(one) if signer is None else signer.verify(one)) is None:
+            elif (verified := read.verified(one, signer)) is None:
                 forged += 1
             elif not self._is_new(verified):
                 duplicates += 1
@@ -112,8 +122,12 @@ class ReceiptVerifier:
 
     def _confirmed(self, fresh: Sequence[Receipt]) -> Sequence[Receipt]:
         """Those that agree with what is known of their push. A dead token of a push that has arrived is left out, one
-        that nothing confirms becomes `SUSPECT`."""
-        dead = [receipt for receipt in fresh if receipt.kind is ReceiptKind.UNREGISTERED]
+        that nothing confirms becomes `SUSPECT`. What the vendor has signed needs no confirmation."""
+        dead = [
+            receipt
+            for receipt in fresh
+            if receipt.kind is ReceiptKind.UNREGISTERED and receipt.proof is not Proof.VENDOR
+        ]
         if not dead:
             return fresh
         confirmed = frozenset[int]() if self._traces is None else self._traces.confirmed(dead)
@@ -124,16 +138,16 @@ class ReceiptVerifier:
             if place is None or place in confirmed:
                 verified = receipt
             else:
-                verified = attrs.evolve(receipt, kind=ReceiptKind.SUSPECT)
+                verified = attrs.evolve(receipt, kind=ReceiptKind.SUSPECT, replacement=None)
             if place is None or not self._has_arrived(receipt):
                 confirmed_ones.append(verified)
         return confirmed_ones
 
     def _has_arrived(self, receipt: Receipt) -> bool:
-        """Whether a receipt of the same push on the same phone said so."""
-        return self._mark(receipt, ReceiptKind.ARRIVED) in self._seen[receipt.proof]
+        """Whether a receipt of the same push on the same phone said so, or that the user tapped it."""
+        return any(self._mark(receipt, kind) in self._seen[receipt.proof] for kind in _ON_THE_PHONE)
 
-    def _read(self, key: str, headers: Mapping[str, str], body: bytes) -> Sequence[Receipt | None] | ReceivedReceipts:
+    def _read(self, key: str, headers: Mapping[str, str], body: bytes) -> _Posted | ReceivedReceipts:
         vendor = self._lanes.vendor(key)
         try:
             if vendor is None:
@@ -141,17 +155,22 @@ class ReceiptVerifier:
             if len(body) > MAX_POSTED:
                 raise Refused(Reason.INVALID_NOTIFICATION, detail=f"more than {MAX_POSTED} bytes")  # noqa: TRY301
             lower = {str(name).lower(): str(value) for name, value in headers.items()}
-            read = vendor.receipts(key, lower, body, self._wall())
-            for one in read:
-                if one is not None and (not isinstance(one, Receipt) or one.push_token.certificate_id != key):
+            is_signed, marks = as_proving(vendor.proves_receipts), as_marks(vendor.marks)
+            found_ones = tuple(guarded(vendor.receipts, key, lower, body, self._wall()))
+            read = _Posted(found_ones, is_signed, marks != "none")
+            for one in read.receipts:
+                if one is not None and not _is_of(one, key):
                     raise TypeError("not a receipt of this certificate")  # noqa: TRY301
         except Refused as refused:
-            found = ReceivedReceipts(unreadable=1, reason=refused.reason, detail=refused.detail)
+            is_forged = vendor is not None and refused.reason is Reason.CREDENTIALS
+            found = ReceivedReceipts(
+                forged=int(is_forged), unreadable=int(not is_forged), reason=refused.reason, detail=refused.detail
+            )
         except FieldError:  # raised where the push token was made: the input is untrusted
             detail = "what stands there for a token can be none"
             found = ReceivedReceipts(unreadable=1, reason=Reason.INVALID_NOTIFICATION, detail=detail)
         except Exception as broken:
-            sentence = f"the {self._lanes.brand(key)} plug-in broke its contract: {where(broken)}"
+            sentence = f"the {self._lanes.brand(key)} plug-in broke its contract: {fault_of(broken)}"
             self._emitter.complain(f"certificate {key}: {sentence}")
             found = ReceivedReceipts(unreadable=1, reason=Reason.CREDENTIALS, detail=sentence)
         else:
@@ -179,12 +198,15 @@ class ReceiptVerifier:
         return True
 
     def _mark(self, receipt: Receipt, kind: ReceiptKind) -> int:
-        """What a repeat has in common with the first: what is bound, and the kind; without a proof, everything."""
+        """What a repeat has in common with the first: what is bound, and the kind; without a proof, everything. The
+        vendor may report one kind twice of one push, so its signed time belongs to it."""
         token, key = receipt.push_token.token, receipt.push_token.certificate_id
         if kind is ReceiptKind.SUSPECT:
             kind = ReceiptKind.UNREGISTERED  # which it was when it came
         parts = [bound_name(receipt.parameter)]
-        if receipt.proof is Proof.NONE:
+        if receipt.proof is Proof.VENDOR:
+            parts = [receipt.message_id or "", receipt.task_id or "", repr(receipt.at)]
+        elif receipt.proof is Proof.NONE:
             parts = [receipt.message_id or "", receipt.task_id or "", receipt.parameter, receipt.event]
         text = "\0".join((key, kind.value, token, *parts)).encode("utf-8", "surrogatepass")
         return int.from_bytes(hashlib.blake2b(text, digest_size=8, key=self._key).digest(), "big")
@@ -201,6 +223,44 @@ class ReceiptVerifier:
         self._emitter.emit(event, found.detail)
 
 
-def _unproved(receipt: Receipt) -> Receipt:
-    """The same receipt, with nothing proved, whatever the plug-in says."""
-    return receipt if receipt.proof is Proof.NONE else attrs.evolve(receipt, proof=Proof.NONE)
+_ON_THE_PHONE = (ReceiptKind.ARRIVED, ReceiptKind.CLICKED)
+"""Kinds of a push that has reached its phone."""
+
+
+@safe_repr
+@attrs.frozen
+class _Posted:
+    """What the plug-in read from a request, and how its receipts are proved."""
+
+    receipts: Sequence[Receipt | None] = attrs.field(repr=False)
+    is_signed: bool
+    """The vendor signs, and the plug-in has checked it."""
+    brings_parameter: bool
+    """The vendor returns the parameter that was sent with the push."""
+
+    def verified(self, receipt: Receipt, signer: ReceiptSigner | None) -> Receipt | None:
+        """The receipt with its dedupe id and `proof`, whatever the plug-in has set there; None if it is forged."""
+        receipt = _without_odd_replacement(receipt)
+        marked = signer.verify(receipt) if signer is not None and self.brings_parameter else None
+        if self.is_signed:
+            return attrs.evolve(receipt, dedupe_id="" if marked is None else marked.dedupe_id, proof=Proof.VENDOR)
+        if signer is None or not self.brings_parameter:
+            return attrs.evolve(receipt, dedupe_id="", proof=Proof.NONE)
+        return marked
+
+
+def _without_odd_replacement(receipt: Receipt) -> Receipt:
+    """Only a dead token can have a replacement, which is another one."""
+    if receipt.replacement is None:
+        return receipt
+    if receipt.kind is ReceiptKind.UNREGISTERED and receipt.replacement != receipt.push_token:
+        return receipt
+    return attrs.evolve(receipt, replacement=None)
+
+
+def _is_of(receipt: Receipt, certificate_id: str) -> bool:
+    """Whether this is a receipt of that certificate, with a replacement of the same, if it has one."""
+    if not isinstance(receipt, Receipt) or receipt.push_token.certificate_id != certificate_id:
+        return False
+    other = receipt.replacement
+    return other is None or (isinstance(other, PushToken) and other.certificate_id == certificate_id)

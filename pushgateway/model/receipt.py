@@ -22,9 +22,9 @@ class ReceiptKind(enum.Enum):
     ARRIVED = "arrived"
     """The push reached the phone's push client. It does not say that the user saw it."""
     UNREGISTERED = "unregistered"
-    """The token is dead, and what this process knows of the push confirms it: this process sent it, the vendor accepted
-    it under the same message id, and no receipt says that it arrived. Host: retire the token, if it is still the same
-    token, bound before the push was sent."""
+    """The token is dead, and this is confirmed: by the vendor's own signature (`Proof.VENDOR`), or by what this process
+    knows of the push: it sent it, the vendor accepted it under the same message id, and no receipt says that it
+    arrived. Host: retire the token, if it is still the same token, bound before the push was sent."""
     SUSPECT = "suspect"
     """The token is said to be dead, and nothing here confirms it: another process sent the push, or it was too long
     ago, or it was a broadcast. A receipt alone does not prove its event (see `Proof`). Host: keep the token; retire it
@@ -44,18 +44,22 @@ class ReceiptKind(enum.Enum):
 
 
 class Proof(enum.Enum):
-    """Which fields of a receipt are proved by the parameter that came back with it.
+    """Which fields of a receipt are proved, and by what: the gateway's parameter that came back with it, or the
+    vendor's own signature.
 
-    Vendors sign nothing. Anybody who knows the secret address and has seen a receipt can post it again with another
-    event, other ids and another time: none of these is ever proved by the gateway's parameter.
+    Most vendors sign nothing. Anybody who knows the secret address and has seen a receipt can post it again with
+    another event, other ids and another time: none of these is ever proved by the gateway's parameter.
     """
 
     NONE = "none"
-    """Nothing: the certificate has no receipt secret."""
+    """Nothing: the certificate has no receipt secret, or the vendor returns no parameter and signs nothing."""
     MESSAGE = "message"
-    """Certificate and message. A broadcast has one parameter for all its phones, so the phone is not proved."""
+    """Certificate and message. A broadcast, and a request of a vendor that takes one parameter for all its pushes, has
+    one parameter for all its phones, so the phone is not proved."""
     PUSH = "push"
     """Certificate, message and phone."""
+    VENDOR = "vendor"
+    """All fields: the vendor signs its receipts, and its plug-in has checked the signature and its time."""
 
 
 @safe_repr
@@ -68,7 +72,8 @@ class Receipt:
     event: str
     """The vendor's name of the event."""
     message_id: str | None = None
-    """The vendor's id, as in `Outcome.message_id`."""
+    """The vendor's id, as in `Outcome.message_id`. Where the vendor gives all pushes of a request one id, the push is
+    named by it together with `push_token`."""
     task_id: str | None = None
     """The vendor's id of the broadcast, as in `BroadcastOutcome.task_ids`."""
     at: float | None = None
@@ -77,9 +82,12 @@ class Receipt:
     """The text that was sent with the push so that the vendor returns it: the host's own, or the gateway's
     signature."""
     dedupe_id: str = ""
-    """Id of the push if the gateway signed it, otherwise ""."""
+    """Id of the push if the gateway signed it, otherwise "". Also "" where the vendor takes one parameter for all
+    pushes of a request: then the push is named by `message_id` and `push_token`."""
     replacement: PushToken | None = None
-    """The token that takes the place of `push_token`, where the vendor names one with a dead token."""
+    """The token that takes the place of `push_token`, where the vendor names one with a dead token. Only with
+    `UNREGISTERED`. Host: take it over for the same user and device, unless it is bound to another user. Except with
+    `Proof.VENDOR` it is proved by nothing but the secret address."""
     proof: Proof = Proof.NONE
     """Which fields are proved; always set by the gateway, never by a plug-in."""
 
@@ -93,15 +101,16 @@ class ReceivedReceipts:
     """The verified new receipts, in the order of the request."""
     duplicates: int = 0
     """Number of receipts that were received before: the same kind about the same push and phone, whatever ids and event
-    they name."""
+    they name. Of receipts that the vendor signs: the same message, phone, kind and time."""
     forged: int = 0
-    """Number of receipts whose parameter is not the gateway's, or that call the token of an arrived push dead. The host
-    ignores them."""
+    """Number of receipts whose parameter is not the gateway's, or that call the token of an arrived push dead; 1 if the
+    vendor's signature of the whole body is wrong or old. The host ignores them."""
     unreadable: int = 0
     """Number of elements that could not be read; 1 if the whole body could not."""
     reason: Reason | None = None
     """None if the body was read. Otherwise `INVALID_NOTIFICATION` (it is no receipt), `CREDENTIALS` (no such
-    certificate) or `CLOSED` (the gateway is closed)."""
+    certificate, or the vendor's signature is wrong or old: then `forged` is 1), `UNSUPPORTED` (this vendor posts none)
+    or `CLOSED` (the gateway is closed)."""
     detail: str = ""
     """A sentence of ours on the reason; it holds no content and may be logged."""
 

@@ -14,6 +14,8 @@ from collections.abc import Callable, Collection, Generator, Hashable, Mapping, 
 from types import GeneratorType
 from typing import Any, Literal, ParamSpec, TypeAlias, TypeVar
 
+import attrs
+
 from pushgateway.certificates.receipt_signing import ReceiptSigner
 from pushgateway.model.audience import AudienceKind, Broadcast
 from pushgateway.model.batch import distinct
@@ -26,6 +28,8 @@ from pushgateway.vendor.ruling import Ruling
 P = ParamSpec("P")
 R = TypeVar("R")
 
+Marks: TypeAlias = Literal["push", "message", "none"]
+"""What carries one receipt parameter, as in `Vendor.marks`."""
 Route: TypeAlias = tuple[str, str, Hashable]
 """Region, daily quota and part of a push; pushes that are of one region and part may share a request."""
 
@@ -77,6 +81,7 @@ class GuardedVendor:
         the mark counts as a part of the push's weight."""
         self.plugin = vendor
         """The plug-in itself."""
+        self.marks: Marks = "push"
         self.brand = vendor.brand
         self.fault = ""
         """What is wrong with the plug-in before any push, if something is."""
@@ -89,19 +94,30 @@ class GuardedVendor:
         """Seconds east of UTC of the vendor's day, less than a day."""
         self._certificate_id = certificate_id
         self._complain = complain
-        self._signer_weight = 0 if signer is None else signer.weight
+        self._signer_weight = 0
         self._weigh = vendor.weigh
         self._region_of = vendor.region
         self._quota_of: Callable[[Notification], str] | None = None
         try:
             self.batching = _of_type("batching", vendor.batching, Batching, "a Batching")
             self.deduplicates = _deduplicates(vendor.deduplicates)
+            self.marks = as_marks(vendor.marks)
+            self._weigh_marks(signer)
             self.rates = _of_type("rates", vendor.rates, Rates, "a Rates")
             self.day_offset = _day_offset(vendor.day_offset)
             if type(vendor).quota is not Vendor.quota:
                 self._quota_of = vendor.quota
         except BaseException as broken:
             self.fault = self.blame(broken)
+
+    def _weigh_marks(self, signer: ReceiptSigner | None) -> None:
+        """Count the receipt parameter: with each push, or once for a request, which then may be so much smaller."""
+        if signer is None or self.marks == "none":
+            return
+        if self.marks == "push":
+            self._signer_weight = signer.weight
+        elif self.batching.max_bytes is not None:
+            self.batching = attrs.evolve(self.batching, max_bytes=max(1, self.batching.max_bytes - signer.weight))
 
     def blame(self, error: BaseException) -> str:
         """A sentence on a plug-in that broke its contract, which is logged too. Raises the error again where it is none
@@ -292,6 +308,18 @@ def as_request(name: str, given: object) -> Request:
     if not is_right:
         raise BrokenPromise(f"{name}: a Request has a str for the name and the value of each header")
     return given
+
+
+def as_marks(given: object) -> Marks:
+    """What `Vendor.marks` is."""
+    if given == "push" or given == "message" or given == "none":  # noqa: PLR1714 - so that mypy knows them
+        return given
+    raise _wrong("marks", given, "'push', 'message' or 'none'")
+
+
+def as_proving(given: object) -> bool:
+    """What `Vendor.proves_receipts` is. Nothing that is only like True counts as it."""
+    return _of_type("proves_receipts", given, bool, "True or False")
 
 
 def _deduplicates(given: object) -> bool | Literal["message"]:

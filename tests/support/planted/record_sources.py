@@ -6,8 +6,8 @@ PLANTS = [
     SourcePlant(
         "a receipt of another certificate is taken",
         "pushgateway/engine/receipts.py",
-        "not isinstance(one, Receipt) or one.push_token.certificate_id != key",
-        "not isinstance(one, Receipt)",
+        "not isinstance(receipt, Receipt) or receipt.push_token.certificate_id != certificate_id",
+        "not isinstance(receipt, Receipt)",
         "tests/engine/test_receipts.py::test_receipts_of_a_broken_plugin_name_the_plugin_and_quote_nothing",
     ),
     SourcePlant(
@@ -27,7 +27,7 @@ PLANTS = [
     SourcePlant(
         "a receipt retires a token that no push here confirms",
         "pushgateway/engine/receipts.py",
-        "attrs.evolve(receipt, kind=ReceiptKind.SUSPECT)",
+        "attrs.evolve(receipt, kind=ReceiptKind.SUSPECT, replacement=None)",
         "receipt",
         "tests/engine/test_receipt_proof.py::test_dead_without_a_history_is_suspect",
     ),
@@ -37,6 +37,76 @@ PLANTS = [
         "if place is None or not self._has_arrived(receipt):",
         "if True:",
         "tests/engine/test_receipt_proof.py::test_a_real_receipt_with_another_event_retires_no_token",
+    ),
+    SourcePlant(
+        "a receipt of a vendor that signs nothing counts as signed",
+        "pushgateway/engine/receipts.py",
+        "        if self.is_signed:\n",
+        "        if self.is_signed or not self.brings_parameter:\n",
+        "tests/engine/test_receipt_marks.py::test_a_vendor_without_a_parameter_proves_nothing",
+    ),
+    SourcePlant(
+        "what is only like True proves receipts",
+        "pushgateway/engine/session/plugin_guard.py",
+        'return _of_type("proves_receipts", given, bool, "True or False")',
+        "return bool(given)",
+        "tests/engine/test_signed_receipts.py::test_only_true_proves_receipts",
+    ),
+    SourcePlant(
+        "signatures of receipts never grow old",
+        "pushgateway/engine/receipts.py",
+        "key, lower, body, self._wall()))",
+        'key, lower, body, vars(self).setdefault("_begun", self._wall())))',
+        "tests/engine/test_signed_receipts.py::test_the_plugin_gets_the_time_of_this_moment",
+    ),
+    SourcePlant(
+        "a wrong signature is counted as rubbish",
+        "pushgateway/engine/receipts.py",
+        "is_forged = vendor is not None and refused.reason is Reason.CREDENTIALS",
+        "is_forged = False",
+        "tests/engine/test_signed_receipts.py::test_a_wrong_signature_is_refused_and_counted",
+    ),
+    SourcePlant(
+        "a signed report of a dead token needs a push of this process",
+        "pushgateway/engine/receipts.py",
+        "            if receipt.kind is ReceiptKind.UNREGISTERED and receipt.proof is not Proof.VENDOR\n",
+        "            if receipt.kind is ReceiptKind.UNREGISTERED\n",
+        "tests/engine/test_signed_receipts.py::test_a_signed_dead_token_stays_unregistered",
+    ),
+    SourcePlant(
+        "a signed receipt of another message is a repeat",
+        "pushgateway/engine/receipts.py",
+        "        if receipt.proof is Proof.VENDOR:\n            parts",
+        "        if False:\n            parts",
+        "tests/engine/test_signed_receipts.py::test_a_replay_is_the_same_message_phone_kind_and_time",
+    ),
+    SourcePlant(
+        "a token that the user has just tapped at counts as dead",
+        "pushgateway/engine/receipts.py",
+        "_ON_THE_PHONE = (ReceiptKind.ARRIVED, ReceiptKind.CLICKED)",
+        "_ON_THE_PHONE = (ReceiptKind.ARRIVED,)",
+        "tests/engine/test_receipt_marks.py::test_a_phone_that_has_the_push_is_not_dead[clicked]",
+    ),
+    SourcePlant(
+        "a suspect receipt names a replacement",
+        "pushgateway/engine/receipts.py",
+        "kind=ReceiptKind.SUSPECT, replacement=None)",
+        "kind=ReceiptKind.SUSPECT)",
+        "tests/engine/test_receipt_marks.py::test_only_a_confirmed_dead_token_has_a_replacement",
+    ),
+    SourcePlant(
+        "the parameter of a request names one of its pushes",
+        "pushgateway/certificates/receipt_signing.py",
+        "        name = _digest(dedupe_id)\n        return CallBack",
+        "        name = _name(dedupe_id)\n        return CallBack",
+        "tests/engine/test_receipt_marks.py::test_receipts_of_a_request_name_their_push_by_message_id_and_token",
+    ),
+    SourcePlant(
+        "a request is not marked for its receipts",
+        "pushgateway/engine/endpoint.py",
+        'signer=signer if marks == "message" else None,',
+        "",
+        "tests/engine/test_receipt_marks.py::test_receipts_of_a_request_name_their_push_by_message_id_and_token",
     ),
     SourcePlant(
         "a signer does not bind the token",
@@ -62,17 +132,15 @@ PLANTS = [
     SourcePlant(
         "a notification's own receipt URL is overwritten",
         "pushgateway/certificates/receipt_signing.py",
-        "        note = push.notification\n"
-        "        if note.receipt_url is not None or note.receipt_parameter is not None:\n"
-        "            return push",
-        "        note = push.notification",
+        "        if _has_own_receipts(push.notification):\n            return push\n",
+        "",
         "tests/certificates/test_receipt_signing.py::test_a_parameter_of_the_host_is_not_replaced",
     ),
     SourcePlant(
         "a broadcast's parameter proves a phone",
         "pushgateway/certificates/receipt_signing.py",
-        "            Proof.MESSAGE: _BROADCAST + name",
-        "            Proof.PUSH: _BROADCAST + name",
+        "            Proof.MESSAGE: _of_message(name)",
+        "            Proof.PUSH: _of_message(name)",
         "tests/certificates/test_receipt_signing.py::test_a_receipt_parameter_gives_the_dedupe_id_back",
     ),
     SourcePlant(

@@ -1,0 +1,260 @@
+"""Receipts of vendors that return one parameter for a whole request, or none: what they prove, and which push they
+name."""
+
+import json
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import attrs
+import pytest
+from operations_vendor import posted
+from receipt_vendors import PerRequest, RequestServer, Unmarked, receipts_certificate
+from toy_vendor import gateway
+
+from pushgateway import Audience, Gateway, Notification, Outcome, Proof, Push, PushToken, Reason, ReceivedReceipts
+from pushgateway.certificates.receipt_signing import ReceiptSigner
+from pushgateway.engine.session.plugin_guard import GuardedVendor
+from pushgateway.testing.virtual_time import run_virtual
+from pushgateway.vendor import Batch, Secret, Vendor
+
+NOTE = Notification("title", "body")
+PHONES = [PushToken(1, token) for token in ("a", "b", "c")]
+Script = Callable[[Gateway, RequestServer], Awaitable[Any]]
+
+
+def played(script: Script, vendor: type[Vendor] = PerRequest, *certificates: Any, **options: Any) -> Any:
+    async def main() -> Any:
+        server = RequestServer()
+        used = certificates or (receipts_certificate(),)
+        async with gateway(server, *used, vendors={"toy": vendor}, **options) as g:
+            return await script(g, server)
+
+    return run_virtual(main())
+
+
+def test_receipts_of_a_request_name_their_push_by_message_id_and_token() -> None:
+    """One parameter for three phones: each receipt is taken, proves the message, and has no dedupe id; message id and
+    push token are those of its outcome."""
+
+    async def script(g: Gateway, server: RequestServer) -> tuple[list[Outcome], ReceivedReceipts]:
+        outcomes = await g.multicast(PHONES, NOTE)
+        ((tokens, (url, parameter), number),) = server.requests
+        assert (tokens, g.admits(1, url.rsplit("/", 1)[1])) == (["a", "b", "c"], True)
+        body = posted(*[(token, "arrived", parameter) for token in tokens], message_id=number)
+        return outcomes, g.receipts(1, {}, body)
+
+    outcomes, read = played(script)
+
+    assert [(one.message_id, one.push_token) for one in read.receipts] == [
+        (one.message_id, one.push_token) for one in outcomes
+    ]
+    assert {(one.dedupe_id, one.proof) for one in read.receipts} == {("", Proof.MESSAGE)}
+
+
+def test_a_request_has_a_parameter_of_its_own() -> None:
+    """Another request has another one, so its receipts for the same phone are new; the same request tried again has the
+    same one, so that they are not."""
+
+    async def script(g: Gateway, server: RequestServer) -> list[str]:
+        await g.multicast(PHONES, NOTE)
+        server.answers = ["5"]
+        await g.multicast(PHONES, NOTE)
+        return [server.callback(number).parameter for number in range(3)]
+
+    first, second, again = played(script)
+
+    assert first != second == again
+
+
+def test_a_forged_parameter_of_a_request_is_not_taken() -> None:
+    """The receipts of a vendor with one parameter for each request are taken only with one that was signed here."""
+
+    async def script(g: Gateway, server: RequestServer) -> ReceivedReceipts:
+        await g.multicast(PHONES, NOTE)
+        parameter = server.callback().parameter
+        forged = [parameter[:-1] + ("A" if parameter[-1] != "A" else "B"), "", parameter.replace("~", "")]
+        return g.receipts(1, {}, posted(*[("a", "arrived", one) for one in (*forged, parameter)]))
+
+    read = played(script)
+
+    assert (len(read.receipts), read.forged) == (1, 3)
+
+
+def test_a_dead_token_is_confirmed_by_message_id_and_token() -> None:
+    """The message was pushed to this phone by this process: `UNREGISTERED`. The parameter alone proves no phone, so for
+    a token that had another message, or none, it is only suspect."""
+
+    async def script(g: Gateway, server: RequestServer) -> list[str]:
+        await g.multicast(PHONES, NOTE)
+        parameter, number = server.callback().parameter, server.requests[0][2]
+        await g.send(PushToken(1, "d"), NOTE)
+        tokens = ("a", "d", "never-pushed")
+        read = g.receipts(1, {}, posted(*[(token, "dead", parameter) for token in tokens], message_id=number))
+        other = g.receipts(1, {}, posted(("b", "dead", parameter), message_id="r-other"))
+        assert {one.proof for one in read.receipts} == {Proof.MESSAGE}
+        return [one.kind.value for one in (*read.receipts, *other.receipts)]
+
+    assert played(script) == ["unregistered", "suspect", "suspect", "suspect"]
+
+
+def test_a_notification_with_its_own_receipt_fields_is_not_marked() -> None:
+    """The host receives those receipts itself. A request without any other notification has no mark."""
+
+    async def script(g: Gateway, server: RequestServer) -> list[Any]:
+        await g.send(PHONES[0], attrs.evolve(NOTE, receipt_parameter="mine"))
+        await g.send(PHONES[0], attrs.evolve(NOTE, receipt_url="https://mine.example"))
+        await g.send(PHONES[0], NOTE)
+        return [mark is None for _, mark, _ in server.requests]
+
+    assert played(script) == [True, True, False]
+
+
+def test_without_a_receipt_url_a_request_has_no_parameter() -> None:
+    """Nobody would read its receipts."""
+
+    async def script(g: Gateway, server: RequestServer) -> Any:
+        await g.multicast(PHONES, NOTE)
+        return server.requests[0][1]
+
+    assert played(script, PerRequest, receipts_certificate(receipt_secret=None)) is None
+
+
+def test_a_vendor_without_a_parameter_proves_nothing() -> None:
+    """Its receipts are taken although the certificate has a secret, with `Proof.NONE`; a dead token is retired only if
+    this process pushed that message to it."""
+
+    async def script(g: Gateway, server: RequestServer) -> ReceivedReceipts:
+        await g.multicast(PHONES, NOTE)
+        assert server.requests[0][1] is None
+        dead = [(token, "dead", "whatever stands there") for token in ("a", "never-pushed")]
+        return g.receipts(1, {}, posted(*dead, message_id=server.requests[0][2]))
+
+    read = played(script, Unmarked)
+
+    assert [(one.kind.value, one.proof) for one in read.receipts] == [
+        ("unregistered", Proof.NONE),
+        ("suspect", Proof.NONE),
+    ]
+
+
+@pytest.mark.parametrize("event", ["arrived", "clicked"])
+def test_a_phone_that_has_the_push_is_not_dead(event: str) -> None:
+    """A receipt that it arrived, or that the user tapped it, contradicts one that calls the token dead."""
+
+    async def script(g: Gateway, server: RequestServer) -> ReceivedReceipts:
+        await g.multicast(PHONES, NOTE)
+        parameter, number = server.callback().parameter, server.requests[0][2]
+        g.receipts(1, {}, posted(("a", event, parameter), message_id=number))
+        return g.receipts(1, {}, posted(("a", "dead", parameter), message_id=number))
+
+    read = played(script)
+
+    assert (read.receipts, read.forged) == ((), 1)
+
+
+def test_only_a_confirmed_dead_token_has_a_replacement() -> None:
+    """A replacement decides who gets the pushes of a user, so one of a receipt that nothing confirms, of another kind,
+    or that is the token itself is left out."""
+
+    async def script(g: Gateway, server: RequestServer) -> list[PushToken | None]:
+        await g.multicast(PHONES, NOTE)
+        parameter, number = server.callback().parameter, server.requests[0][2]
+        events = [("a", "dead=new"), ("never-pushed", "dead=new"), ("b", "arrived=new"), ("c", "dead=c")]
+        body = posted(*[(token, event, parameter) for token, event in events], message_id=number)
+        return [one.replacement for one in g.receipts(1, {}, body).receipts]
+
+    assert played(script) == [PushToken(1, "new"), None, None, None]
+
+
+def test_a_replacement_of_another_certificate_breaks_the_contract() -> None:
+    """A plug-in that takes the token of another app for this one's is reported, and nothing is taken."""
+
+    class Careless(PerRequest):
+        def receipts(self, certificate_id: str, headers: Any, body: bytes, now: float) -> Any:
+            read = super().receipts(certificate_id, headers, body, now)
+            return [one and attrs.evolve(one, replacement=PushToken(2, "new")) for one in read]
+
+    async def script(g: Gateway, server: RequestServer) -> ReceivedReceipts:
+        await g.multicast(PHONES, NOTE)
+        return g.receipts(1, {}, posted(("a", "dead", server.callback().parameter)))
+
+    read = played(script, Careless)
+
+    assert (read.receipts, read.reason) == ((), Reason.CREDENTIALS)
+    assert "broke its contract" in read.detail
+
+
+def test_a_plugin_that_names_no_known_mark_is_reported() -> None:
+    """Its pushes end before any request, and its receipts are not taken: what proves them is unknown."""
+
+    class Odd(PerRequest):
+        marks = "batch"  # type: ignore[assignment]
+
+    async def script(g: Gateway, server: RequestServer) -> tuple[Outcome, ReceivedReceipts]:
+        return await g.send(PHONES[0], NOTE), g.receipts(1, {}, posted(("a", "arrived", "")))
+
+    outcome, read = played(script, Odd)
+
+    assert (outcome.reason, outcome.attempts, read.reason) == (Reason.CREDENTIALS, 0, Reason.CREDENTIALS)
+    assert "marks: must be 'push', 'message' or 'none'" in outcome.detail
+    assert "marks: must be" in read.detail
+
+
+def test_a_broadcast_still_gives_its_own_id_back() -> None:
+    """The parameter of a broadcast holds the id that the host gave it; only that of a request of pushes holds none."""
+    signer = ReceiptSigner("1", "https://im.example.com/push", [Secret("a secret of thirty-two characters")])
+    push = Push(PushToken(1, "a"), NOTE, dedupe_id="row-7")
+    batch = Batch.of([push])
+
+    signer.sign_batch(batch)
+
+    assert batch.callback == signer.callback_for_message("row-7")
+    assert "row-7" not in signer.callback_for_message("row-7").parameter
+    assert "row-7" in signer.callback_for(push).parameter
+
+
+def test_the_parameter_of_a_request_is_weighed_once() -> None:
+    """For a vendor with a limit of bytes it makes the request smaller once; it is not counted with each push."""
+
+    class Small(PerRequest):
+        max_bytes = 10_000
+
+        def weigh(self, notification: Notification) -> int:
+            return 100
+
+    signer = ReceiptSigner("1", "https://im.example.com/push", [Secret("a secret of thirty-two characters")])
+    vendor = Small(Secret("s"), max_bytes=10_000)
+
+    marked = GuardedVendor(vendor, "1", print, signer)
+    plain = GuardedVendor(vendor, "1", print)
+
+    assert (marked.weigh(NOTE), marked.weigh_each([NOTE, NOTE])) == (100, [100, 100])
+    assert (marked.batching.max_bytes, plain.batching.max_bytes) == (10_000 - signer.weight, 10_000)
+
+
+def test_explain_shows_the_mark_of_a_request_without_its_secret() -> None:
+    """The address's secret part and the MAC are hidden; that there is a mark can be seen."""
+
+    async def script(g: Gateway, server: RequestServer) -> str:
+        explanation = g.explain(Push(PHONES[0], NOTE))
+        await g.send(PHONES[0], NOTE)
+        mark = explanation.requests[0].headers["mark"]
+        callback = server.callback()
+        assert callback.url.rsplit("/", 1)[1] not in mark
+        assert callback.parameter.rpartition(".")[2] not in mark
+        return mark
+
+    assert "https://im.example.com/push/1/" in played(script)
+
+
+def test_a_broadcast_names_no_phone_at_such_a_vendor_either() -> None:
+    """A receipt of a broadcast proves its message."""
+
+    async def script(g: Gateway, server: RequestServer) -> ReceivedReceipts:
+        named = await g.broadcast(1, Notification("a", "b", dedupe_id="n-1"), Audience.of_tokens(["x"]))
+        parameter = json.loads(named.message_id or "")[1]
+        return g.receipts(1, {}, posted(("x", "arrived", parameter)))
+
+    read = played(script)
+
+    assert [(one.dedupe_id, one.proof) for one in read.receipts] == [("n-1", Proof.MESSAGE)]
