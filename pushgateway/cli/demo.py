@@ -1,7 +1,7 @@
-"""`pushgateway demo`: the gateway against a vendor's sandbox on this machine, over real HTTP.
+"""`pushgateway demo`: the gateway against the sandboxes of all installed brands on this machine, over real HTTP.
 
 It prints the results of `demo_scenes` in a few lines for a user who sees the project for the first time, and each
-number that does not agree with the sandbox's ledger.
+number that does not agree with a sandbox's ledger.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from gettext import gettext as _
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ import click
 
 from pushgateway.cli import options
 from pushgateway.cli.exit_codes import Exit
+from pushgateway.model.errors import PluginError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -23,12 +25,15 @@ if TYPE_CHECKING:
     from pushgateway.cli.demo_scenes import DemoSetup, Scene
     from pushgateway.sandbox import Sandbox
 
-BRAND = "oppo"
-DIALECT = "current"
-"""OPPO's current interface. The default of a certificate is that of 2018 (V1.3), which has no channels."""
+FIRST_ID = 7001
+"""The certificate id of the first brand; the others have the following ones."""
+RECEIPT_URL, RECEIPT_SECRET = "http://127.0.0.1:1/push", "the-secret-of-the-demo"
+"""Every push asks for receipts, which are taken from the sandboxes directly: nothing is posted."""
+SHOWN = ("one long message", "many messages")
+"""The scenes whose phones are printed; `--json` has those of all scenes."""
 
 
-@click.command(short_help="See the gateway work with a sandbox on this machine.")
+@click.command(short_help="See the gateway work with sandboxes on this machine.")
 @click.option(
     "--count",
     type=click.IntRange(10, 200_000),
@@ -36,26 +41,22 @@ DIALECT = "current"
     show_default=True,
     help="How many different messages are sent in batches.",
 )
+@click.option("--brand", "brands", multiple=True, help="Only this brand; may be repeated. Default: all installed ones.")
 @options.as_json
 @click.pass_context
-def demo(ctx: click.Context, count: int, as_json: bool) -> None:
-    """See the gateway work with OPPO's sandbox on this machine: one push, many, a broadcast, an expired access token.
+def demo(ctx: click.Context, count: int, brands: tuple[str, ...], as_json: bool) -> None:
+    """See the gateway work with the sandboxes of all installed brands on this machine: one long message, many, one text
+    for a whole fleet, expired access tokens, a vendor that is down.
 
-    Each outcome is compared with what the sandbox delivered; exit code 0 means that all numbers agree.
+    Each outcome is compared with what the sandboxes delivered; exit code 0 means that all numbers agree.
     """
     from pushgateway.cli import console
     from pushgateway.sandbox import find_sandbox
-    from pushgateway.sandbox.serving.server import serve
 
-    taken: dict[str, Any] = {"tokens": 0, "dialect": DIALECT}
-    sandbox = find_sandbox(BRAND)(**taken)
+    sandboxes = {brand: find_sandbox(brand) for brand in dict.fromkeys(brands or _installed())}
     to = None if as_json else console.console()
     began = time.perf_counter()
-    with serve(sandbox) as served:
-        if to is not None:
-            where = _("OPPO's sandbox at {url}, over real HTTP").format(url=served.url)
-            console.line(to, ("pushgateway demo", "bold"), f": {where}")
-        report = asyncio.run(play(sandbox, served.url, count, to))
+    report = _run({brand: made(tokens=0, **made.demo_options) for brand, made in sandboxes.items()}, count, to)
     report["seconds"] = round(time.perf_counter() - began, 2)
     if to is None:
         console.as_json(report)
@@ -64,19 +65,62 @@ def demo(ctx: click.Context, count: int, as_json: bool) -> None:
     ctx.exit(Exit.OK if report["ok"] else Exit.FAILED)
 
 
-async def play(sandbox: Sandbox, url: str, count: int, to: Console | None) -> dict[str, Any]:
+def _installed() -> Sequence[str]:
+    """The brands with a plug-in and a sandbox. Raises `PluginError` if there is none."""
+    from pushgateway.certificates.plugins import installed
+    from pushgateway.sandbox.find import SANDBOXES
+
+    found = [brand for brand in installed() if brand in installed(SANDBOXES)]
+    if not found:
+        raise PluginError("no vendor plug-in with a sandbox is installed: pip install ./plugins/* in a checkout")
+    return found
+
+
+def _run(sandboxes: Mapping[str, Sandbox], count: int, to: Console | None) -> dict[str, Any]:
+    """Serve the sandboxes and play all scenes."""
+    from pushgateway.cli import console
+    from pushgateway.sandbox.serving.server import serve
+
+    with ExitStack() as serving:
+        urls = {brand: serving.enter_context(serve(sandbox)).url for brand, sandbox in sandboxes.items()}
+        if to is not None:
+            console.line(to, ("pushgateway demo", "bold"), ": " + _("imitations of these vendors, over real HTTP:"))
+            console.line(to, "   " + ", ".join(f"{brand} {url}" for brand, url in urls.items()))
+        return asyncio.run(play(sandboxes, urls, count, to))
+
+
+async def play(
+    sandboxes: Mapping[str, Sandbox], urls: Mapping[str, str], count: int, to: Console | None
+) -> dict[str, Any]:
     """Run all scenes and print each when it is over. Returns the report of `--json`."""
     from pushgateway.certificates.certificate import Certificate
     from pushgateway.cli import demo_scenes
     from pushgateway.gateway import Gateway
     from pushgateway.transport.auto import make_transport
 
-    transport = demo_scenes.CountingTransport(make_transport(), sandbox.operation)
-    # Without the rate that OPPO names for the smallest apps: what is shown is what the gateway can do.
-    certificate = Certificate(demo_scenes.CERTIFICATE_ID, BRAND, sandbox.settings(url), pushes_per_second=float("inf"))
+    vendors = [
+        demo_scenes.DemoVendor(brand, str(number), sandbox)
+        for number, (brand, sandbox) in enumerate(sandboxes.items(), start=FIRST_ID)
+    ]
+    # Without the rates that vendors name for small apps: what is shown is what the gateway can do.
+    certificates = [
+        Certificate(
+            one.certificate_id,
+            one.brand,
+            one.sandbox.settings(urls[one.brand]),
+            pushes_per_second=float("inf"),
+            requests_per_second=float("inf"),
+            receipt_url=RECEIPT_URL,
+            receipt_secret=RECEIPT_SECRET,
+        )
+        for one in vendors
+    ]
+    operations = {one.certificate_id: one.sandbox.operation for one in vendors}
+    transport = demo_scenes.CountingTransport(make_transport(), operations)
+    logins = demo_scenes.Logins()
     try:
-        async with Gateway([certificate], transport=transport) as gateway:
-            setup = demo_scenes.DemoSetup(sandbox, gateway, transport)
+        async with Gateway(certificates, transport=transport, observer=logins) as gateway:
+            setup = demo_scenes.DemoSetup(vendors, gateway, transport, logins)
             played = await _play_scenes(setup, count, to)
     finally:
         await transport.aclose()
@@ -84,39 +128,36 @@ async def play(sandbox: Sandbox, url: str, count: int, to: Console | None) -> di
     return {
         "ok": not problems,
         "problems": problems,
+        "brands": [one.brand for one in vendors],
         **{scene.name.replace(" ", "_"): dict(scene.numbers) for scene in played},
         "phones": demo_scenes.phone_screens(setup, played),
-        "ledger": {"delivered": sandbox.ledger.total, "calls": dict(sandbox.ledger.calls)},
+        "ledger": {
+            one.brand: {"delivered": one.sandbox.ledger.total, "calls": dict(one.sandbox.ledger.calls)}
+            for one in vendors
+        },
     }
 
 
 async def _play_scenes(setup: DemoSetup, count: int, to: Console | None) -> list[Scene]:
     from pushgateway.cli import demo_scenes
 
-    played = [await demo_scenes.one_long_message(setup, _limits(setup.sandbox))]
+    played = [await demo_scenes.one_long_message(setup)]
     if to is not None:
         _print_long(to, played[-1].numbers)
     played.append(await _many(setup, count, to))
     if to is not None:
         _print_many(to, played[-1].numbers)
-    played.append(await demo_scenes.one_broadcast(setup))
+    played.append(await demo_scenes.one_text(setup))
     if to is not None:
-        _print_broadcast(to, played[-1].numbers)
+        _print_one_text(to, played[-1].numbers)
     played.append(await demo_scenes.one_renewal(setup))
     if to is not None:
         _print_renewal(to, played[-1].numbers)
+    if len(setup.vendors) > 1:
+        played.append(await demo_scenes.one_outage(setup))
+        if to is not None:
+            _print_outage(to, played[-1].numbers)
     return played
-
-
-def _limits(sandbox: Sandbox) -> tuple[int, int]:
-    """The most that title and body may hold, by the rules that plug-in and sandbox read too."""
-    from pushgateway.vendor.rules import load_rules
-
-    fields = load_rules(type(sandbox).__module__.split(".")[0]).dialects[DIALECT].fields
-    title, content = fields["title"].max, fields["content"].max
-    assert title is not None  # noqa: S101 - OPPO's rules have both
-    assert content is not None  # noqa: S101
-    return title, content
 
 
 async def _many(setup: DemoSetup, count: int, to: Console | None) -> Scene:
@@ -138,77 +179,88 @@ def _heading(to: Console, number: int, text: str) -> None:
     console.line(to, (f"{number}  {text}", "bold"))
 
 
-def _calls(calls: Mapping[str, int]) -> str:
-    return ", ".join(f"{number} {name}" for name, number in calls.items())
-
-
-def _endings(to: Console, outcomes: Mapping[str, int]) -> None:
-    from pushgateway.cli import console
-
-    means = {
-        "accepted": _("the vendor accepted it"),
-        "unregistered": _("the app was removed from this phone: retire the token"),
-        "muted": _("the user switched notifications off: keep the token"),
-    }
-    rows = [(f"{number:,}", name, means.get(name, "")) for name, number in outcomes.items()]
-    console.table(to, (_("pushes"), _("outcome"), _("which means")), rows, numbers=(_("pushes"),))
+def _counted(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{number:,} {name}" for name, number in counts.items())
 
 
 def _print_long(to: Console, numbers: Mapping[str, Any]) -> None:
     from pushgateway.cli import console
 
-    _heading(to, 1, _("One message that is too long, with an emoji exactly at the limit"))
-    columns = zip(("title", "body"), numbers["sent"], numbers["limits"], numbers["received"], strict=True)
-    ends = (numbers["title_received"][-6:], numbers["body_received"][-6:])
-    rows = [(*map(str, column), end) for column, end in zip(columns, ends, strict=True)]
-    counted = (_("sent"), _("limit"), _("on the phone"))
-    console.table(to, ("", *counted, _("ends with")), rows, numbers=counted)
-    cut = ", ".join(numbers["truncated"]) or _("nothing")
-    cut_fields = _("{status}; the outcome names the fields that were cut: {fields}")
-    console.line(to, "   " + cut_fields.format(status=numbers["status"], fields=cut))
-    console.line(to, "   " + _("the emoji (a family, five code points) is left out as a whole, never cut in two"))
+    _heading(to, 1, _("One message that is too long, full of emoji, to a phone of each brand"))
+    title, body = numbers["sent"]
+    rows = [
+        (brand, one["status"], *map(str, one["received"]), ", ".join(one["truncated"]))
+        for brand, one in numbers["brands"].items()
+    ]
+    counted = (_("title (of {size})").format(size=title), _("body (of {size})").format(size=body))
+    console.table(to, (_("brand"), _("outcome"), *counted, _("cut, by the outcome")), rows, numbers=counted)
+    console.line(to, "   " + _("each emoji (a family, five code points) is whole or left out, never cut in two"))
 
 
 def _print_many(to: Console, numbers: Mapping[str, Any]) -> None:
     from pushgateway.cli import console
 
-    heading = _("{count:,} different messages, in batches; on some phones the app was removed or notifications are off")
+    heading = _("{count:,} different messages to mixed brands in one call; some phones have no app or are switched off")
     _heading(to, 2, heading.format(count=numbers["pushes"]))
-    _endings(to, numbers["outcomes"])
-    console.line(to, "   " + _("requests to the vendor: {calls}").format(calls=_calls(numbers["calls"])))
-    speed = _("{seconds:.1f} s, {speed:,} pushes a second (gateway and sandbox share this process)")
+    rows = [
+        (brand, _counted(one["outcomes"]), _counted(one["receipts"]), _counted(one["calls"]))
+        for brand, one in numbers["brands"].items()
+    ]
+    columns = (_("brand"), _("outcomes"), _("later, by receipt"), _("requests"))
+    console.table(to, columns, rows)
+    speed = _("{seconds:.1f} s, {speed:,} pushes a second (gateway and sandboxes share this process)")
     console.line(to, "   " + speed.format(seconds=numbers["seconds"], speed=numbers["pushes_per_second"]))
+    console.line(to, "   " + _("unregistered: retire the token; muted: the user switched notifications off, keep it"))
 
 
-def _print_broadcast(to: Console, numbers: Mapping[str, Any]) -> None:
+def _print_one_text(to: Console, numbers: Mapping[str, Any]) -> None:
     from pushgateway.cli import console
 
-    _heading(to, 3, _("One broadcast to {count:,} tokens, with an outcome for each").format(count=numbers["tokens"]))
-    _endings(to, numbers["outcomes"])
-    console.line(to, "   " + _("requests to the vendor: {calls}").format(calls=_calls(numbers["calls"])))
+    _heading(to, 3, _("One text to {count:,} phones of all brands in one call").format(count=numbers["pushes"]))
+    rows = [(brand, _counted(one["outcomes"]), _counted(one["calls"])) for brand, one in numbers["brands"].items()]
+    console.table(to, (_("brand"), _("outcomes"), _("requests")), rows)
 
 
 def _print_renewal(to: Console, numbers: Mapping[str, Any]) -> None:
     from pushgateway.cli import console
 
-    _heading(to, 4, _("The access token expires, then {count} sends at once").format(count=numbers["sends"]))
-    _endings(to, numbers["outcomes"])
-    console.line(to, "   " + _("logins for all of these sends: {count}").format(count=numbers["logins"]))
+    _heading(to, 4, _("All access tokens expire, then many sends at once"))
+    rows = [
+        (brand, str(one["sends"]), _counted(one["outcomes"]), str(one["logins"]))
+        for brand, one in numbers["brands"].items()
+    ]
+    counted = (_("sends"), _("logins"))
+    console.table(to, (_("brand"), counted[0], _("outcomes"), counted[1]), rows, numbers=counted)
+
+
+def _print_outage(to: Console, numbers: Mapping[str, Any]) -> None:
+    from pushgateway.cli import console
+
+    heading = _("{brand} is down: its pushes are not sent, all others are accepted")
+    _heading(to, 5, heading.format(brand=numbers["down"]))
+    rows = [(brand, _counted(one["outcomes"])) for brand, one in numbers["brands"].items()]
+    console.table(to, (_("brand"), _("outcomes")), rows)
 
 
 def _print_end(to: Console, report: Mapping[str, Any]) -> None:
     from pushgateway.cli import console
 
-    _heading(to, 5, _("What some of the phones show"))
-    rows = [(phone["token"], _short(phone["title"]), _short(phone["body"])) for phone in report["phones"]]
-    console.table(to, (_("phone"), _("title"), _("body")), rows)
+    _heading(to, 6 if "outage" in report else 5, _("What some of the phones show"))
+    rows = [
+        (phone["brand"], phone["token"], _short(phone["title"]), _short(phone["body"]))
+        for phone in report["phones"]
+        if phone["scene"] in SHOWN
+    ]
+    console.table(to, (_("brand"), _("phone"), _("title"), _("body")), rows)
     console.line(to, "")
-    ledger = report["ledger"]
+    ledgers = report["ledger"].values()
     if report["ok"]:
         totals = _("{delivered:,} pushes delivered, each exactly once, in {calls} requests; {seconds} s.").format(
-            delivered=ledger["delivered"], calls=sum(ledger["calls"].values()), seconds=report["seconds"]
+            delivered=sum(one["delivered"] for one in ledgers),
+            calls=sum(sum(one["calls"].values()) for one in ledgers),
+            seconds=report["seconds"],
         )
-        console.line(to, (_("Every number agrees with the sandbox's ledger: "), console.GOOD), totals)
+        console.line(to, (_("Every number agrees with the sandboxes' ledgers: "), console.GOOD), totals)
     else:
         _print_problems(to, report["problems"])
 

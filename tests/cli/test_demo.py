@@ -13,6 +13,7 @@ import pytest
 from click.testing import CliRunner
 
 import pushgateway.sandbox
+from pushgateway.certificates.plugins import installed
 from pushgateway.cli import demo_scenes
 from pushgateway.cli.command import pushgateway as command
 from pushgateway.cli.exit_codes import Exit
@@ -21,6 +22,7 @@ from pushgateway.model.outcome import Outcome
 from pushgateway.model.push import Push, PushToken
 from pushgateway.model.reason import Reason
 from pushgateway.sandbox import Sandbox, find_sandbox
+from pushgateway.sandbox.find import SANDBOXES
 
 
 def demo(*arguments: str) -> "subprocess.CompletedProcess[str]":
@@ -41,36 +43,71 @@ def cheating(method: str, replacement: Any) -> type[Sandbox]:
 
 
 def test_the_numbers_add_up() -> None:
-    """2,000 messages, a broadcast and a renewal: every outcome is counted, in few calls, with two logins in all."""
+    """2,000 messages and more to every installed brand: every outcome is counted, in few calls, with one login at each
+    vendor and one more after its access tokens expired."""
     result = demo("--json", "--count", "2000")
 
     report = json.loads(result.stdout)
-    many, broadcast, renewal = report["many_messages"], report["broadcast"], report["renewal"]
-    assert (result.returncode, result.stderr) == (0, "")
-    assert (report["ok"], report["problems"]) == (True, [])
-    assert report["one_long_message"]["truncated"] == ["title", "body"]
-    assert report["one_long_message"]["limits"] == [50, 50]  # OPPO as it is today
-    assert report["one_long_message"]["received"] == [limit - 1 for limit in report["one_long_message"]["limits"]]
-    assert many["outcomes"] == {"accepted": 1972, "unregistered": 20, "muted": 8}
-    assert broadcast["outcomes"] == {"accepted": 1470, "unregistered": 30}
-    assert renewal["outcomes"] == {"accepted": 40}
-    assert renewal["logins"] == 1
-    assert report["ledger"]["calls"]["auth"] == 2
-    assert report["ledger"]["calls"]["unicast_batch"] < 20
-    assert report["ledger"]["delivered"] == 1 + 1972 + 1470 + 40
-    assert len(report["phones"]) == 4
+    brands, share = report["brands"], 2000 // len(report["brands"])
+    long, many, one_text, renewal = (
+        report[name]["brands"] for name in ("one_long_message", "many_messages", "one_text", "renewal")
+    )
+    assert (result.returncode, result.stderr, report["problems"], report["ok"]) == (0, "", [], True)
+    assert brands == sorted(set(installed()) & set(installed(SANDBOXES)))
+    assert all(set(part) == set(brands) for part in (long, many, one_text, renewal, report["ledger"]))
+    for brand in brands:
+        dead, muted = many[brand]["dead"], many[brand]["muted"]
+        refused = sum(number for name, number in many[brand]["outcomes"].items() if name != "accepted")
+        assert long[brand]["truncated"] == ["title", "body"]
+        assert many[brand]["pushes"] == sum(many[brand]["outcomes"].values()) == share
+        assert (dead, muted) == (len(range(7, share, 100)), len(range(9, share, 250)))
+        assert refused + sum(many[brand]["receipts"].values()) == dead + muted
+        assert one_text[brand]["outcomes"] == {"accepted": 1500}
+        assert sum(one_text[brand]["calls"].values()) <= 4
+        assert renewal[brand]["outcomes"] == {"accepted": 40}
+        assert report["ledger"][brand]["delivered"] == 1 + share - dead - muted + 1500 + 40 + outage_of(report, brand)
+    assert many["oppo"]["outcomes"] == {"accepted": share - dead - muted, "unregistered": dead, "muted": muted}
+    assert renewal["oppo"]["logins"] == 1
+    assert report["ledger"]["oppo"]["calls"]["auth"] == 2
 
 
-def test_without_json_there_are_five_short_sections() -> None:
+def outage_of(report: Any, brand: str) -> int:
+    """Pushes of `brand` that were accepted while another vendor was down. There is an outage where there are several
+    brands: the last one is down, its pushes end without being sent, all others are accepted."""
+    if len(report["brands"]) == 1:
+        return 0
+    *others, down = report["brands"]
+    outcomes = {name: one["outcomes"] for name, one in report["outage"]["brands"].items()}
+    assert report["outage"]["down"] == down
+    assert {name: outcomes[name] for name in others} == {name: {"accepted": 40} for name in others}
+    assert sum(outcomes[down].values()) == 40
+    assert set(outcomes[down]) <= {"unavailable", "expired"}
+    return 0 if brand == down else 40
+
+
+def test_without_json_there_are_short_sections() -> None:
     """Without a terminal there is no colour and no progress bar; each section says what it showed."""
     result = demo("--count", "10")
 
+    sections = [line[:2] for line in result.stdout.splitlines() if line[:1].isdigit()]
     assert (result.returncode, result.stderr) == (0, "")
-    assert [line[:2] for line in result.stdout.splitlines() if line[:1].isdigit()] == ["1 ", "2 ", "3 ", "4 ", "5 "]
+    assert sections == [f"{number} " for number in range(1, len(sections) + 1)]
+    assert len(sections) >= 5
     assert "Every number agrees" in result.stdout
     assert not set("\x1b\r\x08") & set(result.stdout)
-    assert len(result.stdout.splitlines()) < 50
+    assert len(result.stdout.splitlines()) < 80
     assert "CN_" not in result.stdout
+
+
+def test_one_brand_can_be_chosen() -> None:
+    """`--brand` plays it alone, so that there is no outage that others could notice; an unknown brand is an error."""
+    one = CliRunner().invoke(command, ["demo", "--json", "--count", "10", "--brand", "oppo"])
+    none = CliRunner().invoke(command, ["demo", "--brand", "nobody"])
+
+    report = json.loads(one.stdout)
+    assert (one.exit_code, report["brands"], "outage" in report) == (Exit.OK, ["oppo"], False)
+    assert none.exit_code == Exit.USAGE
+    assert "no sandbox for brand 'nobody'" in none.output
 
 
 @pytest.mark.parametrize("count", ["9", "200001"])
@@ -91,13 +128,13 @@ def test_the_demo_detects_a_push_that_is_delivered_twice(monkeypatch: pytest.Mon
 
     monkeypatch.setattr(pushgateway.sandbox, "find_sandbox", lambda _: cheating("deliver", twice))
 
-    as_json = CliRunner().invoke(command, ["demo", "--json", "--count", "10"])
-    words = CliRunner().invoke(command, ["demo", "--count", "10"])
+    as_json = CliRunner().invoke(command, ["demo", "--json", "--count", "10", "--brand", "oppo"])
+    words = CliRunner().invoke(command, ["demo", "--count", "10", "--brand", "oppo"])
 
     report = json.loads(as_json.stdout)
     assert as_json.exit_code == words.exit_code == Exit.FAILED
     assert report["ok"] is False
-    assert "many messages: 8 pushes ended accepted and were delivered 2 times" in report["problems"]
+    assert "many messages: oppo: 8 pushes ended accepted and were delivered 2 times" in report["problems"]
     assert "These numbers do not agree:" in words.stdout
     assert "Every number agrees" not in words.stdout
 
@@ -106,10 +143,10 @@ def test_the_demo_detects_access_tokens_that_never_expire(monkeypatch: pytest.Mo
     """A renewal that did not take place is not reported as one."""
     monkeypatch.setattr(pushgateway.sandbox, "find_sandbox", lambda _: cheating("expire_tokens", lambda self: None))
 
-    result = CliRunner().invoke(command, ["demo", "--json", "--count", "10"])
+    result = CliRunner().invoke(command, ["demo", "--json", "--count", "10", "--brand", "oppo"])
 
     assert result.exit_code == Exit.FAILED
-    assert json.loads(result.stdout)["problems"] == ["renewal: logins after the expiry: 0, must be 1"]
+    assert json.loads(result.stdout)["problems"] == ["renewal: oppo: logins after the expiry: 0, must be 1"]
 
 
 def test_audit_finds_every_contradiction() -> None:

@@ -147,7 +147,7 @@ def test_the_demo_breaks_no_word_at_80_columns() -> None:
     assert os.waitstatus_to_exitcode(status) == 0
     assert max(map(cell_len, lines)) <= 80
     assert "所有数字都与沙箱的台账一致" in output.decode()
-    assert {"unregistered", "unicast_batch", "pushgateway", "OPPO", "HTTP"} <= set(
+    assert {"unregistered", "unicast_batch", "pushgateway", "oppo", "HTTP"} <= set(
         re.findall("[A-Za-z_]+", "\n".join(lines))
     )
 

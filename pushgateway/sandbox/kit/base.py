@@ -82,6 +82,8 @@ class Sandbox(ABC):
     receipt_kinds: Collection[ReceiptKind] = frozenset({ReceiptKind.ARRIVED})
     """The kinds of receipts that this sandbox can post. For kinds other than `ARRIVED`, `perform` looks up
     `target_receipts`."""
+    demo_options: ClassVar[Mapping[str, Any]] = {}
+    """Keyword arguments with which `pushgateway demo` makes it, such as the current dialect."""
     options: ClassVar[Mapping[str, SandboxOption]] = {}
     """The options that `set_option` changes, by name; a subclass changes them in `apply_option`."""
 

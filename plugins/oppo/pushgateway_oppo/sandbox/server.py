@@ -59,6 +59,7 @@ class OppoSandbox(Sandbox):
     operations = tuple(sorted({name for dialect in _RULES.dialects.values() for name in dialect.operations}))
     manglings = tuple(MANGLINGS)
     has_target_codes = True
+    demo_options: ClassVar[Mapping[str, Any]] = {"dialect": "current"}
     options: ClassVar[Mapping[str, SandboxOption]] = {
         "camel_case": TRUTH,
         "created_tags_only": TRUTH,
