@@ -202,8 +202,10 @@ class Endpoint:
         if session is not self.settings.session:
             return None  # replaced meanwhile: begin anew with the new settings
         settings, gate, completions, now = self.settings, self.gate, self._completions, self._loop.time()
-        most = settings.batch_size if gate.is_free else gate.next_size(now, settings.batch_size)
         batching = self._batching(now) if gate.size_limit.is_known else settings.vendor.batching
+        most = settings.batch_size
+        if not gate.is_free:
+            most = gate.next_size(now, most, mixed=batching.mixed)
         runs, part = self.line.cut(batching, settings.vendor.weigh_each, most)
         runs = completions.in_time(runs, now, gate.seconds_needed)
         if not gate.contents.is_empty:
@@ -402,7 +404,7 @@ class Endpoint:
     ) -> tuple[bool, int]:
         """Whether what was refused is the one notification that all these pushes have, and how many of them should now
         go alone to find that out. `targets`: how many pushes they are."""
-        if len(notes) != 1 or refused.about == "target":
+        if len(notes) != 1 or refused.about == "target" or refused.reason in _OF_A_PHONE:
             return False, 0
         (note,), contents, now = notes, self.gate.contents, self._loop.time()
         if refused.about == "content":
@@ -485,6 +487,9 @@ class Endpoint:
             else:
                 again.setdefault((part.tries, key[0]), []).append((part, theirs))
 
+
+_OF_A_PHONE = frozenset({Reason.UNREGISTERED, Reason.MUTED})
+"""Refusals that are never about a notification, whatever the plug-in says."""
 
 _Ending: TypeAlias = tuple[float, int, bool]
 """What pushes that are tried again together have in common: seconds to wait, attempts, and whether it is in doubt."""

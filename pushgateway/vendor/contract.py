@@ -141,12 +141,13 @@ class Vendor(ABC):
         `error.keeping({index: outcome})`, so that those pushes keep their own outcomes.
         """
 
-    def save_push(self, notification: Notification, callback: CallBack | None) -> Exchange[Saved]:
-        """Store the notification of a batch. Called where `batching.saves`, before a batch of `batching.least` pushes
-        or more; `push` then finds the result in `Batch.saved`. Nobody gets anything.
+    def save_push(self, notification: Notification, callback: CallBack | None, region: str) -> Exchange[Saved]:
+        """Store the notification of a batch at the server of `region`. Called where `batching.saves`, before a batch of
+        `batching.least` pushes or more; `push` then finds the result in `Batch.saved`. Nobody gets anything.
 
         The core calls it once for a notification and region, uses the result for its `lifetime`, and may repeat it.
-        `callback`: where the receipts of its pushes go, if the certificate asks for them.
+        `callback`: where the receipts of its pushes go, if the certificate asks for them. `push` puts what was cut or
+        left out, which is in `Batch.saved` too, into its outcomes.
         """
         raise NotImplementedError(f"{type(self).__name__} says batching.saves but has no save_push()")
 

@@ -53,7 +53,9 @@ class Refused(ExchangeError):
     - "content": the notification. Where all pushes of the request have the same one, all of them are refused.
     - "target": the token of one push. The core sends smaller batches until that push is alone.
     - "size": the request is too large (HTTP 413). The core sends smaller batches, and remembers the size for an hour.
-    - "": not known. The core sends smaller batches.
+    - "": not known. The core sends smaller batches. That holds where all pushes have one notification too: to take the
+      notification for refused could cost 999 good pushes, and to search costs some twenty requests. So name it: codes
+      whose row says `scope = "content"` do.
     - "login": the login was refused, not a push. Only set by the core.
     """
 

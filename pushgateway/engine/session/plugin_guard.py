@@ -98,6 +98,7 @@ class GuardedVendor:
         self._weigh = vendor.weigh
         self._region_of = vendor.region
         self._quota_of: Callable[[Notification], str] | None = None
+        self._compartment_of: Callable[[Notification], str] | None = None
         try:
             self.batching = _of_type("batching", vendor.batching, Batching, "a Batching")
             self.deduplicates = _deduplicates(vendor.deduplicates)
@@ -107,6 +108,8 @@ class GuardedVendor:
             self.day_offset = _day_offset(vendor.day_offset)
             if type(vendor).quota is not Vendor.quota:
                 self._quota_of = vendor.quota
+            if self.batching.mixed and type(vendor).compartment is not Vendor.compartment:
+                self._compartment_of = vendor.compartment
         except BaseException as broken:
             self.fault = self.blame(broken)
 
@@ -193,7 +196,8 @@ class GuardedVendor:
             return (region, *self._share(notifications[0], part))
         tokens = [push_token.token for push_token in push_tokens]
         regions, notes = set(_regions(self.plugin.regions(tokens))), distinct(notifications)
-        if len(regions) == 1 and self.batching.mixed and (quota := self._common_quota(notes)) is not None:
+        is_shared = self.batching.mixed and self._compartment_of is None and len(regions) == 1
+        if is_shared and (quota := self._common_quota(notes)) is not None:
             return (regions.pop(), quota, quota or None if part is None else part)
         shares = {id(one): self._share(one, part) for one in notes}
         if len(regions) == 1 and len(set(shares.values())) == 1:
@@ -209,9 +213,13 @@ class GuardedVendor:
             quota = self._quota_of(notification)
             if type(quota) is not str:  # asked here, because it is for nearly every push
                 quota = as_text("quota()", quota)
-        if part is None and (quota or not self.batching.mixed):
-            part = quota if self.batching.mixed else (quota, notification)
-        return quota, part
+        if part is not None:
+            return quota, part
+        if not self.batching.mixed:
+            return quota, (quota, notification)
+        if self._compartment_of is not None:
+            return quota, (quota, as_text("compartment()", self._compartment_of(notification)))
+        return quota, quota or None
 
     def _common_quota(self, notifications: Sequence[Notification]) -> str | None:
         """The daily quota that all of these count against; None where they differ or one has to be checked."""

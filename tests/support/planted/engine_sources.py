@@ -402,4 +402,40 @@ PLANTS = [
         "",
         "tests/engine/test_ends_of_asks.py::test_a_broadcast_without_a_reply_is_in_doubt_only_if_it_left[False]",
     ),
+    SourcePlant(
+        "a request of one notification is cut into tenths of a second",
+        "pushgateway/engine/flow_control/gate.py",
+        "REQUESTS_OF_ONE = 1.0",
+        "REQUESTS_OF_ONE = 10.0",
+        "tests/engine/test_batches_of_one.py::test_a_limited_rate_cuts_no_request_of_one_notification",
+    ),
+    SourcePlant(
+        "a request of one notification holds more than a second of the rate",
+        "pushgateway/engine/flow_control/gate.py",
+        "REQUESTS_OF_ONE = 1.0",
+        "REQUESTS_OF_ONE = 0.1",
+        "tests/engine/test_batches_of_one.py::test_a_request_holds_at_most_a_second_of_the_rate",
+    ),
+    SourcePlant(
+        "pushes of different compartments share a request",
+        "pushgateway/engine/session/plugin_guard.py",
+        "            if self.batching.mixed and type(vendor).compartment is not Vendor.compartment:\n",
+        "            if False:\n",
+        "tests/engine/test_batches_of_one.py::test_pushes_of_different_compartments_share_no_request",
+    ),
+    SourcePlant(
+        "dead phones make a notification count as refused",
+        "pushgateway/engine/endpoint.py",
+        ' or refused.about == "target" or refused.reason in _OF_A_PHONE:',
+        ' or refused.about == "target":',
+        "tests/engine/test_batches_of_one.py::test_dead_phones_do_not_make_a_notification_refused",
+    ),
+    SourcePlant(
+        "a refused content is tried in halves",
+        "pushgateway/engine/endpoint.py",
+        '        if refused.about == "content":\n            contents.refused(note, now, refused)\n',
+        "        if False:\n            contents.refused(note, now, refused)\n",
+        ""
+        "tests/engine/test_batches_of_one.py::test_a_forbidden_text_to_ten_thousand_phones_costs_a_request_for_each_full_batch_at_most",
+    ),
 ]
