@@ -366,9 +366,12 @@ class Gateway:
         self._emitter.emit(self._lanes.adopt(certificates))
 
     async def check(self, certificate_id: int | str) -> CertificateCheck:
-        """Prove a certificate by its login, without sending anything to a phone."""
+        """Prove a certificate by its login and the plug-in's probe, without sending anything to a phone.
+
+        `CertificateCheck.proved` says whether the vendor was asked and took the settings.
+        """
         self._enter()
-        return await self._lanes.check(as_certificate_id(certificate_id))
+        return await self._under_way.see_through(self._lanes.check(as_certificate_id(certificate_id)))
 
     @property
     def certificates(self) -> tuple[Certificate, ...]:

@@ -1,4 +1,5 @@
-"""`pushgateway check`: tests each certificate by a login at its vendor. Nothing is sent to a phone.
+"""`pushgateway check`: tests each certificate by a login at its vendor, or by the plug-in's probe. Nothing is sent to a
+phone.
 
 It prints what is wrong and what to do, and never the value of a setting.
 """
@@ -23,7 +24,7 @@ async def check_all(gateway: Gateway, certificate_ids: tuple[str, ...]) -> list[
     return [await gateway.check(key) for key in dict.fromkeys(wanted)]
 
 
-@click.command(short_help="Check certificates by a login at the vendor.")
+@click.command(short_help="Check certificates by asking the vendor.")
 @click.argument("certificate_ids", nargs=-1, metavar="[CERTIFICATE_ID]...")
 @options.connection
 @click.option("--strict", is_flag=True, help="Fail also when something is missing, such as a template.")
@@ -40,7 +41,10 @@ def check(
     strict: bool,
     as_json: bool,
 ) -> None:
-    """Check all certificates, or those named, by a login at the vendor. No push is sent.
+    """Check all certificates, or those named, by a login at the vendor or another request. No push is sent.
+
+    "Not proved" means that nothing was asked: the vendor has no login, or its access tokens are signed here, and its
+    plug-in knows no request that would prove the settings.
 
     Settings that are missing but not required, such as the template or the channel of an intent, are listed too; only
     with --strict they make the command fail.
@@ -59,7 +63,9 @@ def check(
     else:
         to = console.console()
         for one in checks:
-            verdict = (_("ok"), console.GOOD) if one.ok else (_("NOT OK"), console.BAD)
+            verdict = (_("NOT OK"), console.BAD)
+            if one.ok:
+                verdict = (_("ok"), console.GOOD) if one.proved else (_("ok, but not proved"), console.OPEN)
             code = _(" (vendor code {code})").format(code=one.vendor_code) if one.vendor_code is not None else ""
             console.line(to, f"{render.plain(one.certificate_id)} {one.brand or _('unknown')}: ", verdict)
             console.labelled(to, [(_("found"), render.plain(one.detail) + code)])

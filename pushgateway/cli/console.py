@@ -22,6 +22,8 @@ from pushgateway.cli.wrapping import wrap
 
 GOOD = "green"
 BAD = "red"
+OPEN = "yellow"
+"""Neither good nor bad: nobody has said so."""
 QUIET = "dim"
 LABEL = 15
 """Columns of a label with the blanks behind it."""

@@ -149,6 +149,7 @@ def check_json(check: CertificateCheck) -> dict[str, Any]:
         "certificate_id": check.certificate_id,
         "brand": check.brand,
         "ok": check.ok,
+        "proved": check.proved,
         "reason": check.reason.value if check.reason else None,
         "vendor_code": check.vendor_code,
         "detail": plain(check.detail),

@@ -52,7 +52,8 @@ def check_findings(check: CertificateCheck) -> Iterator[Finding]:
 
     code = _code(check.vendor_code)
     todo = render.check_advice(check)
-    yield Finding(_("login"), check.ok, f"{render.plain(check.detail)}{code}{f'; {_(todo)}' if todo else ''}")
+    good = None if check.ok and not check.proved else check.ok
+    yield Finding(_("login"), good, f"{render.plain(check.detail)}{code}{f'; {_(todo)}' if todo else ''}")
     for sentence in check.advice:
         yield Finding(_("missing"), None, render.plain(sentence))
 

@@ -131,8 +131,9 @@ class Delivery(Ask):
         if release is not None:
             release()
 
-    def access_expired(self) -> None:
-        """The access token was refused, and so the request: nothing of it was pushed, and it cost an attempt."""
+    def access_refused(self) -> None:
+        """The access token or the time was refused, and so the request: nothing of it was pushed, and it cost an
+        attempt."""
         self.of_this_try = 0
         for run in self.runs:
             run.asked = False
@@ -140,8 +141,8 @@ class Delivery(Ask):
 
     def failed(self, error: Refused | NoVerdict, *, login: bool = False) -> None:
         """The request, or the login before it, failed as a whole."""
-        login = login or (isinstance(error, Refused) and error.about == "login")
-        if (self.of_this_try or login) and not isinstance(error, AccessExpired):
+        login = login or (isinstance(error, Refused) and results.is_of_the_login(error))
+        if login or (self.of_this_try and not isinstance(error, AccessExpired)):
             content = None if login else content_number(note for run in self.runs for note in run.notifications)
             self._gate.failed(self._loop.time(), self._permit, error, self._quota, content)
 

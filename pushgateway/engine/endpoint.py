@@ -24,7 +24,7 @@ from pushgateway.engine.pushes.completion import Completions
 from pushgateway.engine.pushes.queue import HalvedBatch, Line
 from pushgateway.engine.pushes.runs import Run, is_wanted, separate, size_of
 from pushgateway.engine.session import results
-from pushgateway.engine.session.access_tokens import HeldToken
+from pushgateway.engine.session.access_tokens import HeldToken, WithoutLogin
 from pushgateway.engine.session.vendor_session import VendorSession
 from pushgateway.engine.settings import LaneSettings
 from pushgateway.engine.workers import Workers
@@ -76,7 +76,8 @@ class Endpoint:
         self._in_line = 0  # workers that wait for the lock, or with it for the gate or a login
         self._alarm: asyncio.Future[None] | None = None
         self._access: AccessToken | None = None  # of the last batch, for traces
-        self._held: HeldToken | None = None  # the access token of `_held_by`, until it has to be asked for again
+        # The access token of `_held_by`, until it has to be asked for again.
+        self._held: HeldToken | WithoutLogin | None = None
         self._held_by: VendorSession | None = None
 
     async def send_next(self) -> None:
@@ -84,9 +85,10 @@ class Endpoint:
         self.settings.catch_up()
         session = self.settings.session
         failure: Refused | NoVerdict | None = None
-        access = self._usable_access(session)
+        held = self._usable_access(session)
+        access = None if held is None else held.access
         must_wait = self._in_line or (not self.gate.is_free and self._delay() > 0)
-        if access is None or must_wait or not self._build_lock.take():
+        if held is None or must_wait or not self._build_lock.take():
             access, failure = await self.workers.interruptible(self._ready(session))
         delivery: Delivery | None = None
         try:
@@ -171,14 +173,14 @@ class Endpoint:
             if not self._delay():  # much may have happened while we logged in
                 return access, None
 
-    def _usable_access(self, session: VendorSession) -> AccessToken | None:
-        """The access token, where there is one and nothing has to be done for it. The cache is asked only when that may
+    def _usable_access(self, session: VendorSession) -> HeldToken | WithoutLogin | None:
+        """What is held of the access token, where nothing has to be done for it. The cache is asked only when that may
         have changed, because to ask it takes a dozen calls."""
         held = self._held
         if held is None or held.is_forgotten or session is not self._held_by or self._loop.time() >= held.renew:
             held = self._held = session.held(self.name)
             self._held_by = session
-        return None if held is None else held.access
+        return held
 
     def _delay(self) -> float:
         if not self.line.size:
@@ -300,7 +302,7 @@ class Endpoint:
             return result
         except (Refused, NoVerdict) as error:
             if isinstance(error, NoVerdict) or error.reason in results.OF_THE_VENDOR:
-                content = None if isinstance(error, Refused) and error.about == "login" else content
+                content = None if isinstance(error, Refused) and results.is_of_the_login(error) else content
                 gate.failed(self._loop.time(), permit, error, quota, content)
             raise
         finally:

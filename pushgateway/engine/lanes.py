@@ -178,7 +178,7 @@ class Lanes:
         return lane
 
     async def check(self, key: str) -> CertificateCheck:
-        """Prove a certificate by its login."""
+        """Prove a certificate by its login and its probe."""
         obstacle = self.obstacle(key)
         if obstacle is None:
             return await self.lane(key).session.prove()

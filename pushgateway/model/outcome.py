@@ -327,6 +327,9 @@ class CertificateCheck:
     vendor_code: str | None = None
     advice: tuple[str, ...] = ()
     """Settings that are missing although nothing is wrong, such as a template; one sentence each."""
+    proved: bool = False
+    """The vendor was asked and took the settings. False with `ok`: they are well formed, and nothing was asked, because
+    the access token is signed here or there is no login, and the plug-in has no probe."""
 
 
 class PushFailed(PushgatewayError):

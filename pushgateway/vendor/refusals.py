@@ -98,11 +98,18 @@ class Refused(ExchangeError):
 
 
 class AccessExpired(Refused):
-    """The vendor does not accept this access token: the core drops it, logs in once and sends once more."""
+    """The vendor does not accept this access token: the core drops it, logs in once and sends once more.
+
+    `offset` is filled in by the core, as in `ClockSkew`: an access token that was signed here by a wrong clock may be
+    refused as expired.
+    """
+
+    offset: float | None = None
 
 
 class ClockSkew(Refused):
-    """The vendor does not accept our timestamp: the core learns the offset from the reply and repeats once.
+    """The vendor does not accept our time, or what was signed with it. Any exchange may raise it: the core learns the
+    offset from the reply, drops the access token, and asks once more, by the vendor's clock.
 
     `offset` is filled in by the core: the vendor's clock minus ours in seconds, None when the reply had no `Date`.
     """

@@ -13,7 +13,7 @@ import pytest
 from click.testing import CliRunner, Result
 from pushgateway_oppo import Oppo
 
-from pushgateway import RetryPolicy
+from pushgateway import CertificateCheck, Gateway, RetryPolicy
 from pushgateway.cli.command import pushgateway as command
 from pushgateway.cli.exit_codes import Exit
 from pushgateway.cli.sandbox import toml
@@ -283,6 +283,24 @@ def test_check_names_the_wrong_secret(sandbox: Sandbox, config: Path) -> None:
     assert "not the AppSecret" in result.stdout
     assert WRONG not in result.output
     assert dict(sandbox.ledger.calls) == {"auth": 2}
+
+
+@pytest.mark.parametrize(("proved", "says"), [(True, "7005 oppo: ok\n"), (False, "7005 oppo: ok, but not proved\n")])
+def test_check_says_when_nothing_was_proved(
+    config: Path, monkeypatch: pytest.MonkeyPatch, proved: bool, says: str
+) -> None:
+    """Settings that are well formed are no proof; the exit code is that of "ok" all the same."""
+
+    async def checked(gateway: Gateway, certificate_id: str) -> CertificateCheck:
+        return CertificateCheck(certificate_id=certificate_id, brand="oppo", ok=True, detail="so it is", proved=proved)
+
+    monkeypatch.setattr(Gateway, "check", checked)
+
+    shown, as_json = run("check", "7005", "--config", config), run("check", "7005", "--json", "--config", config)
+
+    assert says in shown.stdout
+    assert [one["proved"] for one in json.loads(as_json.stdout)["certificates"]] == [proved]
+    assert (shown.exit_code, as_json.exit_code) == (Exit.OK, Exit.OK)
 
 
 def test_check_of_one_certificate(sandbox: Sandbox, config: Path) -> None:

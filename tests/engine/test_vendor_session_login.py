@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from scripted_transport import PushAsk, Script, ask, ending, log_in_once, session_over, token
+from scripted_transport import PushAsk, Script, Scripted, ask, ending, log_in_once, session_over, token
 
 from pushgateway.model.reason import Reason
 from pushgateway.testing.virtual_time import run_virtual
@@ -196,3 +196,139 @@ def test_many_with_one_expired_token_share_one_login() -> None:
         return await asyncio.gather(*sends), [request.url for request in echo.asked].count("https://login/cn")
 
     assert run_virtual(main()) == (["b"] * 50, 2)
+
+
+# Without a request
+
+
+def sign_here(region: str, now: float) -> Exchange[AccessToken]:
+    """A login without a request."""
+    return AccessToken(f"{region}:{now:.0f}", 1000.0)
+    yield  # an exchange all the same
+
+
+def test_an_access_token_that_is_signed_here_is_kept_like_any_other() -> None:
+    """It is signed once for a region, by the wall clock, and anew when the most of its life is over."""
+
+    async def main() -> list[str]:
+        session = session_over(Script(), sign_here)
+        values = []
+        for wait in (0, 0, 700, 300):
+            await asyncio.sleep(wait)
+            access = await session.login("cn")
+            assert access is not None
+            values.append(access.value)
+        return [*values, (await session.login("de") or AccessToken("", 0)).value]
+
+    assert run_virtual(main()) == ["cn:1700000000"] * 3 + ["cn:1700001000", "de:1700001000"]
+
+
+def test_whether_there_is_a_login_is_asked_once() -> None:
+    """A vendor without one is asked about it once for each region, and then known to have none."""
+    asked: list[str] = []
+
+    def none(region: str, now: float) -> None:
+        asked.append(region)
+
+    async def main() -> list[Any]:
+        session = session_over(Script(), none)
+        before = session.held("cn")
+        await session.login("cn")
+        after = session.held("cn")
+        assert after is not None
+        return [before, after.access, await session.login("cn"), await session.login("de")]
+
+    assert run_virtual(main()) == [None] * 4
+    assert asked.count("cn") <= 2
+    assert asked.count("de") <= 2
+
+
+# Proof of the settings
+
+
+def probing(*numbers: int) -> Exchange[str]:
+    """A probe of these requests."""
+    for number in numbers:
+        yield ask(number)
+    return "the key was accepted"
+
+
+@pytest.mark.parametrize(
+    ("logging_in", "probe", "lines", "ok", "proved", "says"),
+    [
+        (lambda _, __: None, None, 0, True, False, "settings are well formed; nothing was asked"),
+        (sign_here, None, 0, True, False, "the access token was signed here; nothing was asked"),
+        (log_in_once, None, 1, True, True, "the login was accepted"),
+        (lambda _, __: None, probing(1), 1, True, True, "the key was accepted"),
+        (sign_here, probing(1), 1, True, True, "the key was accepted"),
+        (log_in_once, probing(1, 2), 3, True, True, "the key was accepted"),
+        (sign_here, probing(), 0, True, False, "the key was accepted"),  # it has asked nobody
+    ],
+)
+def test_what_proves_the_settings(
+    monkeypatch: pytest.MonkeyPatch,
+    logging_in: Any,
+    probe: Exchange[str] | None,
+    lines: int,
+    ok: bool,
+    proved: bool,
+    says: str,
+) -> None:
+    """Only a request that the vendor took is a proof: one of the login, or of the plug-in's probe, which comes after
+    it and whose sentence is shown."""
+    left = [probing(), probe]  # the first only shows that there is a probe
+
+    async def main() -> Any:
+        script = Script(*[token("a")] * lines)
+        if probe is not None:
+            monkeypatch.setattr(Scripted, "probe", lambda _: left.pop(0))
+        return await session_over(script, logging_in).prove(), len(script.asked)
+
+    check, asked = run_virtual(main())
+
+    assert (check.ok, check.proved, asked) == (ok, proved, lines)
+    assert check.detail.startswith(says)
+
+
+@pytest.mark.parametrize(
+    ("raises", "reason", "code", "says"),
+    [
+        (Refused(Reason.CREDENTIALS, "21"), Reason.CREDENTIALS, "21", "the vendor refused the request with code 21"),
+        (Refused(Reason.QUOTA_EXCEEDED, "9", detail="used up"), Reason.QUOTA_EXCEEDED, "9", "used up"),
+        (NoVerdict("timeout"), Reason.UNAVAILABLE, None, "timeout"),
+        (KeyError(CANARY), Reason.CREDENTIALS, None, "the scripted plug-in broke its contract: KeyError"),
+    ],
+)
+def test_a_probe_that_fails_is_no_proof(
+    monkeypatch: pytest.MonkeyPatch, raises: Exception, reason: Reason, code: str | None, says: str
+) -> None:
+    """The check says why, and shows nothing of what the plug-in was given."""
+
+    def failing(_: object) -> Exchange[str]:
+        yield ask(1)
+        raise raises
+
+    async def main() -> Any:
+        monkeypatch.setattr(Scripted, "probe", failing)
+        return await session_over(Script(Response(200))).prove()
+
+    check = run_virtual(main())
+
+    assert (check.ok, check.proved, check.reason, check.vendor_code) == (False, False, reason, code)
+    assert check.detail.startswith(says)
+    assert CANARY not in check.detail
+
+
+@pytest.mark.parametrize("odd", [7, None, b"yes"])
+def test_a_probe_that_returns_no_text_breaks_its_contract(monkeypatch: pytest.MonkeyPatch, odd: Any) -> None:
+    """The check says so, and raises nothing."""
+
+    def probe(_: object) -> Any:
+        yield ask(1)
+        return odd
+
+    async def main() -> Any:
+        monkeypatch.setattr(Scripted, "probe", probe)
+        return await session_over(Script(Response(200))).prove()
+
+    assert "broke its contract: probe(): must be a str" in run_virtual(main()).detail

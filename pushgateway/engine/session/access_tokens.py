@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import random
 from collections import deque
 from collections.abc import Awaitable, Callable
+from typing import Final
 
 import attrs
 from cachetools import TLRUCache
@@ -45,6 +47,8 @@ the time."""
 CONTENTION = 3
 LONGEST_CONTENTION = 60.0
 """Seconds."""
+SAME_TIME = 2.0
+"""Seconds. The `Date` of a reply is in whole seconds, so offsets that differ by less are one."""
 
 
 @safe_repr
@@ -61,6 +65,15 @@ class HeldToken:
     """From then on a new one is fetched while this one still serves."""
     is_forgotten: bool = False
     """The vendor refused it, or its certificate changed."""
+
+
+@safe_repr
+class WithoutLogin:
+    """Takes the place of a `HeldToken` at a vendor without login: there is never anything to be asked for."""
+
+    access: Final = None
+    renew: Final = math.inf
+    is_forgotten: Final = False
 
 
 @safe_repr
@@ -140,13 +153,29 @@ class AccessTokens:
         """Epoch seconds by the vendor's clock, as far as it was learned."""
         return self._wall() + self._offsets.get(key, 0.0)
 
-    def forget(self, key: Key, access: AccessToken) -> None:
-        """The vendor does not take `access`. Does nothing when another one has taken its place already."""
+    def offset(self, key: Key) -> float:
+        """Seconds that the vendor's clock is ahead of ours, as far as it was learned."""
+        return self._offsets.get(key, 0.0)
+
+    def learn_offset(self, key: Key, offset: float) -> None:
+        """The vendor's clock is `offset` seconds ahead of ours."""
+        if abs(offset - self.offset(key)) > SAME_TIME:
+            self._report_offset(key, offset)
+        self._offsets[key] = offset
+
+    def forget(self, key: Key, access: AccessToken, *, contended: bool = True) -> None:
+        """The vendor does not take `access`. Does nothing when another one has taken its place already.
+
+        `contended`: another process may have logged in with this key. False where that cannot be the cause: the access
+        token was signed here, or our clock was wrong.
+        """
         held = self._held.get(key)
         if held is None or held.access.value != access.value:
             return
         held.is_forgotten = True
         self._held.pop(key, None)  # may expire between two looks at the clock
+        if not contended:
+            return
         now = self._monotonic()
         times = self._forgotten.setdefault(key, deque(maxlen=32))
         times.append(now)
@@ -188,6 +217,9 @@ class AccessTokens:
         failure = self._failures.get(key)
         return failure if failure is not None and self._monotonic() < failure.until else None
 
+    def _report_offset(self, key: Key, offset: float) -> None:
+        log.warning("%s: our clock is %.0f s off the vendor's", self._named(key), -offset)
+
     def _named(self, key: Key) -> str:
         users = sorted(self._users.get(key, {key[0]}))
         return f"certificate {users[0]}" if len(users) == 1 else f"certificates {', '.join(users)} (one login)"
@@ -216,7 +248,7 @@ class AccessTokens:
         except ClockSkew as skew:
             if skew.offset is None:
                 raise
-            log.warning("%s: our clock is %.0f s off the vendor's", self._named(key), -skew.offset)
+            self._report_offset(key, skew.offset)
             if self._logins.get(key) is asyncio.current_task():
                 self._offsets[key] = skew.offset
             access = await login(self._wall() + skew.offset)

@@ -18,6 +18,23 @@ from pushgateway.model.reason import Reason
 from pushgateway.vendor.refusals import AccessExpired, ClockSkew, ExchangeError, NoVerdict, Refused
 
 
+class SignatureRefused(AccessExpired):
+    """The vendor refused an access token that was signed here, and a second one: the key is wrong, or the app was
+    locked. So it counts as a refusal of the credentials. Raised by `VendorSession`."""
+
+    @classmethod
+    def of(cls, refused: Refused) -> SignatureRefused:
+        """The same refusal, with a sentence of ours if the plug-in has none."""
+        detail = refused.detail or "the vendor refused the access token that was signed here, twice in a row"
+        made = cls(Reason.CREDENTIALS, refused.code, refused.message, refused.retry_after, detail, about=refused.about)
+        return made.keeping(refused.kept)
+
+
+def is_of_the_login(refusal: Refused) -> bool:
+    """Whether the login was refused, or what was signed in its place: such a refusal says nothing about a text."""
+    return refusal.about == "login" or isinstance(refusal, SignatureRefused)
+
+
 def checked(batch: Batch, outcomes: Sequence[Outcome]) -> Sequence[Outcome]:
     """The plug-in's outcomes, if they are one for each push in order. Raises `TypeError` otherwise."""
     if len(outcomes) != len(batch.tokens):

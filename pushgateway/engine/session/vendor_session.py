@@ -18,17 +18,18 @@ from urllib.parse import urlsplit
 import attrs
 
 from pushgateway.engine.hiding import secrets_of
-from pushgateway.engine.session.access_tokens import AccessTokens, HeldToken, Key
+from pushgateway.engine.session.access_tokens import AccessTokens, HeldToken, Key, WithoutLogin
 from pushgateway.engine.session.plugin_guard import (
     BrokenPromise,
     GuardedVendor,
     as_access_token,
     as_exchange,
     as_request,
+    as_text,
     guarded,
     raise_again,
 )
-from pushgateway.engine.session.results import OF_THE_VENDOR
+from pushgateway.engine.session.results import OF_THE_VENDOR, SignatureRefused
 from pushgateway.model.outcome import CertificateCheck
 from pushgateway.model.reason import Reason, Status
 from pushgateway.model.secret import safe_repr, where
@@ -43,6 +44,9 @@ MAX_REQUESTS = 16
 """Requests of one exchange: a plug-in that yields more would go on for ever."""
 HEAVY = 32
 """Pushes from which on a batch is built and read in a `FairTurn`."""
+SKEW = 60.0
+"""Seconds that our clock must be off, by the `Date` of a reply, to be the cause when the vendor does not take an access
+token that was signed here. Vendors accept a few minutes; without such a cause the token is signed anew all the same."""
 MAX_CHECKPOINTS = 10_000
 """Checkpoints (`yield None`) of one exchange, a few milliseconds apart; as `MAX_REQUESTS`."""
 
@@ -50,9 +54,9 @@ MAX_CHECKPOINTS = 10_000
 class Ask:
     """What a vendor is asked for, and what of it has left: the same for pushes, broadcasts and operations.
 
-    `VendorSession.run` calls `leaving` before each request, `with_access` calls `access_expired`. Requests are counted
-    for this try and in all; after a refusal of the access token this try begins anew, because what was asked with that
-    token was refused, readably.
+    `VendorSession.run` calls `leaving` before each request, `run_with_access` calls `access_refused`. Requests are
+    counted for this try and in all; after a refusal of the access token this try begins anew, because what was asked
+    with that token was refused, readably.
     """
 
     __slots__ = ("doubtful", "host", "name", "of_this_try", "operation", "pushes", "region", "requests")
@@ -83,8 +87,8 @@ class Ask:
         """Another try begins: what the one before had sent was answered, or is in `doubtful`."""
         self.of_this_try = 0
 
-    def access_expired(self) -> None:
-        """The vendor refused the access token, and so everything of this try."""
+    def access_refused(self) -> None:
+        """The vendor refused the access token or the time, and so everything of this try."""
         self.of_this_try = 0
 
     def ending(self, error: Refused | NoVerdict) -> Status:
@@ -128,6 +132,11 @@ class VendorSession:
     serial: int = 0
     """Distinguishes sessions of one certificate: what an old one still learns must not reach the new one."""
     _keys: dict[str, Key] = attrs.field(factory=dict, init=False, repr=False)
+    _without_login: set[str] = attrs.field(factory=set, init=False, repr=False)
+    """Regions where the vendor has none."""
+    _signed_here: set[str] = attrs.field(factory=set, init=False, repr=False)
+    """Regions where the last login made no request: the access token was signed here, and the vendor has not seen
+    it."""
 
     # Access tokens
 
@@ -143,8 +152,8 @@ class VendorSession:
 
     def _identify(self, region: str) -> str | None:
         """A digest of the login: the plug-in's class, its secrets, and the first request that it logs in with at the
-        time 0. None: there is no login, or the plug-in fails at it, or its settings are not separable from its
-        secrets."""
+        time 0. None: there is no login, or it makes no request, or the plug-in fails at it, or its settings are not
+        separable from its secrets."""
         plugin = self.vendor.plugin
         kind = type(plugin)
         try:
@@ -160,13 +169,14 @@ class VendorSession:
             first = (request.method, request.url, sorted(request.headers.items()), request.content)
             secrets = [secret.reveal() for secret in secrets_of(plugin)]
             text = repr((kind.__module__, kind.__qualname__, secrets, first)).encode("utf-8", "backslashreplace")
-        except Exception:  # the login itself reports what is wrong
+        except Exception:  # `StopIteration`: no request. Of all else the login itself reports what is wrong
             return None
         return hashlib.sha256(text).hexdigest()
 
-    def held(self, region: str) -> HeldToken | None:
-        """The access token for `region`, where there is one and nothing has to be done for it."""
-        return self.access.held(self.key(region))
+    def held(self, region: str) -> HeldToken | WithoutLogin | None:
+        """The access token for `region`, where there is one and nothing has to be done for it; or that none is
+        needed."""
+        return _WITHOUT_LOGIN if region in self._without_login else self.access.held(self.key(region))
 
     async def login(self, region: str) -> AccessToken | None:
         """An access token for `region`, or None at vendors without login.
@@ -178,6 +188,7 @@ class VendorSession:
         try:
             first = guarded(self.vendor.plugin.login, region, 0.0)
             if first is None:
+                self._without_login.add(region)
                 return None
             first.close()  # only to know whether there is one
         except Exception as broken:
@@ -197,26 +208,49 @@ class VendorSession:
         except NoVerdict as silent:
             raise Refused(Reason.UNAVAILABLE, detail=silent.detail) from None
 
-    def forget(self, region: str, access: AccessToken) -> None:
-        """The vendor does not take `access` (any more)."""
-        self.access.forget(self.key(region), access)
-
     async def prove(self) -> CertificateCheck:
-        """Whether the vendor takes these settings, by a login; and what they lack, as the plug-in says."""
+        """Whether the vendor takes these settings: by a login, and by the plug-in's probe if it has one; and what they
+        lack, as the plug-in says. A cancellation ends it with `CLOSED`."""
         found = functools.partial(CertificateCheck, certificate_id=self.certificate_id, brand=self.vendor.brand)
         try:
             advice, region = self.vendor.advice(), self.vendor.home_region
         except Exception as broken:
             return found(ok=False, reason=Reason.CREDENTIALS, detail=self.vendor.blame(broken))
+        found = functools.partial(found, advice=advice)
+        probe = Ask("call", region, name="probe")
         try:
-            access = await self.login(region)
+            proved, said = await self._proof(region, probe)
         except Refused as refused:
-            detail = refused.detail or f"the vendor refused the login with code {refused.code}"
-            return found(ok=False, reason=refused.reason, vendor_code=refused.code, detail=detail, advice=advice)
+            what = "request" if probe.requests else "login"
+            detail = refused.detail or f"the vendor refused the {what} with code {refused.code}"
+            return found(ok=False, reason=refused.reason, vendor_code=refused.code, detail=detail)
         except NoVerdict as silent:
-            return found(ok=False, reason=Reason.UNAVAILABLE, detail=silent.detail, advice=advice)
-        detail = "this vendor has no login; settings are well formed" if access is None else "the login was accepted"
-        return found(ok=True, detail=detail, advice=advice)
+            return found(ok=False, reason=Reason.UNAVAILABLE, detail=silent.detail)
+        except asyncio.CancelledError:
+            return found(ok=False, reason=Reason.CLOSED, detail="the gateway was closed")
+        except Exception as broken:
+            return found(ok=False, reason=Reason.CREDENTIALS, detail=self.vendor.blame(broken))
+        return found(ok=True, proved=proved, detail=said)
+
+    async def _proof(self, region: str, ask: Ask) -> tuple[bool, str]:
+        """Whether the vendor was asked and took the settings, and in words what was found out. `ask`: of the probe."""
+        access = await self.login(region)
+        if (probe := guarded(self.vendor.plugin.probe)) is not None:
+            probe.close()  # only to know whether there is one
+
+            def begin() -> Exchange[str]:
+                begun = guarded(self.vendor.plugin.probe)
+                if begun is None:
+                    raise BrokenPromise("probe() takes back its exchange")
+                return begun
+
+            said = as_text("probe()", await self.run_with_access(access, begin, ask))
+            return ask.requests > 0, said
+        if access is None:
+            return False, "settings are well formed; nothing was asked: there is no login and no probe"
+        if region in self._signed_here:
+            return False, "the access token was signed here; nothing was asked, so nothing is proved"
+        return True, "the login was accepted"
 
     async def _observed_login(self, region: str, now: float) -> AccessToken:
         loop = asyncio.get_running_loop()
@@ -254,7 +288,12 @@ class VendorSession:
             exchange = guarded(self.vendor.plugin.login, region, now)
             if exchange is None:
                 raise BrokenPromise("login() takes back its exchange")  # noqa: TRY301 - blamed below, as all of it
-            return as_access_token(await self.run(exchange, None, ask))
+            access = as_access_token(await self.run(exchange, None, ask))
+            if ask.requests:
+                self._signed_here.discard(region)
+            else:
+                self._signed_here.add(region)
+            return access
         except NoVerdict as silent:
             _locate(silent, ask)
             raise
@@ -303,8 +342,8 @@ class VendorSession:
                     if self.emitter.is_observed:
                         self._report(ask, loop.time() - begun, reply)
             raise RuntimeError("an exchange with too many requests or yields")
-        except ClockSkew as skew:
-            skew.offset = _offset(reply) if isinstance(reply, Response) else skew.offset
+        except (ClockSkew, AccessExpired) as refused:
+            refused.offset = _offset(reply) if isinstance(reply, Response) else refused.offset
             raise
         finally:
             guarded(exchange.close)
@@ -346,15 +385,48 @@ class VendorSession:
         self.emitter.emit(done)
 
     async def run_with_access(self, access: AccessToken | None, begin: Callable[[], Exchange[T]], ask: Ask) -> T:
-        """One exchange and, where the vendor says that the access token is no longer good, one more with a new one."""
-        try:
-            return await self.run(begin(), access, ask)
-        except AccessExpired:
-            if access is None:
-                raise
-            self.forget(ask.region, access)
-        ask.access_expired()
-        return await self.run(begin(), await self.renewed(ask.region), ask)
+        """One exchange. It is begun once more with a new access token where the vendor no longer takes this one, and
+        once more by the vendor's clock where that does not take our time.
+
+        Raises `SignatureRefused` for an access token that was signed here and is refused the second time.
+        """
+        corrected = renewed = False
+        while True:
+            try:
+                return await self.run(begin(), access, ask)
+            except (ClockSkew, AccessExpired) as refused:
+                if not corrected and self._is_of_the_clock(refused, access, ask.region):
+                    corrected = True
+                elif isinstance(refused, ClockSkew) or access is None:
+                    raise
+                else:
+                    is_signed_here = ask.region in self._signed_here
+                    if renewed and not is_signed_here:
+                        raise
+                    self.access.forget(self.key(ask.region), access, contended=not is_signed_here)
+                    if renewed:
+                        raise SignatureRefused.of(refused) from None
+                    renewed = True
+            ask.access_refused()
+            access = await self.renewed(ask.region)
+
+    def _is_of_the_clock(self, refused: ClockSkew | AccessExpired, access: AccessToken | None, region: str) -> bool:
+        """Whether it was refused because our clock is wrong. If so, the vendor's time is known from now on, and what
+        was made by our own is forgotten."""
+        if refused.offset is None or (access is None and not self.vendor.finishes):
+            return False  # there is no time in what we send
+        key = self.key(region)
+        is_as_known = region not in self._signed_here or abs(refused.offset - self.access.offset(key)) < SKEW
+        if isinstance(refused, AccessExpired) and is_as_known:
+            return False
+        self.access.join(self.certificate_id, key)  # again, as for a login
+        self.access.learn_offset(key, refused.offset)
+        if access is not None:
+            self.access.forget(key, access, contended=False)
+        return True
+
+
+_WITHOUT_LOGIN = WithoutLogin()
 
 
 def _offset(reply: Response) -> float | None:
