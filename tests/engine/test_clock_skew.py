@@ -182,25 +182,21 @@ def test_a_signed_token_that_is_refused_twice_is_refused_credentials(has_codes: 
     assert (opened.state.value, opened.reason) == ("open", Reason.CREDENTIALS)
 
 
-def test_a_signed_token_that_is_too_old_is_signed_anew_without_end() -> None:
-    """A vendor that takes each for five minutes is no sign of another process: no pause comes between."""
+def test_a_token_that_is_signed_anew_again_and_again_is_no_sign_of_another_process() -> None:
+    """A vendor that refuses each after a few seconds gets a new one each time, and no pause comes between."""
 
-    async def main() -> list[bool]:
+    async def main() -> list[tuple[bool, int]]:
         server = SigningServer()
         ends = []
         async with gateway(server, certificate()) as g:
             for _ in range(20):
-                ends.append((await g.send(PushToken(1, "k"), NOTE)).ok)
-                await asyncio.sleep(301)
-            for number in range(20):
-                server.key = f"key{number}"  # each is refused
-                await g.send(PushToken(1, "k"), NOTE)
-                await asyncio.sleep(400)
-                server.key = "s3cret"
-                ends.append((await g.send(PushToken(1, "k"), NOTE)).ok)
+                server.refuses = 1
+                outcome = await g.send(PushToken(1, "k"), NOTE)
+                ends.append((outcome.ok, outcome.attempts))
+                await asyncio.sleep(2)
         return ends
 
-    assert run_virtual(main()) == [True] * 40
+    assert run_virtual(main()) == [(True, 2)] * 20
 
 
 def test_certificates_that_sign_here_do_not_share_a_token() -> None:
@@ -228,3 +224,19 @@ def test_a_check_under_way_when_the_gateway_closes_has_its_result() -> None:
     check = run_virtual(main())
 
     assert (check.ok, check.reason) == (False, Reason.CLOSED)
+
+
+@pytest.mark.parametrize("vendor", BOTH)
+def test_a_time_that_is_never_taken_is_a_refusal(vendor: type[Signing]) -> None:
+    """Where the vendor refuses its own time too, it is asked once more and not again."""
+
+    async def main() -> tuple[Any, SigningServer]:
+        server = SigningServer()
+        server.takes_no_time = True
+        async with gateway(server, certificate(vendor)) as g:
+            return await g.send(PushToken(1, "k"), NOTE), server
+
+    outcome, server = run_virtual(main())
+
+    assert (outcome.status, outcome.reason, outcome.vendor_code) == (Status.REJECTED, Reason.CREDENTIALS, TIME)
+    assert (outcome.attempts, server.asked["push"]) == (2, 2)

@@ -7,6 +7,7 @@ import sys
 from simulated.ledger import PROMISES
 
 from planted import (
+    asking_sources,
     contract_sources,
     engine_sources,
     host_sources,
@@ -32,6 +33,7 @@ SOURCE_PLANTS = [
     *engine_sources.PLANTS,
     *lane_sources.PLANTS,
     *vendor_sources.PLANTS,
+    *asking_sources.PLANTS,
     *record_sources.PLANTS,
     *host_sources.PLANTS,
 ]

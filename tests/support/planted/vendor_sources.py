@@ -13,7 +13,7 @@ PLANTS = [
     SourcePlant(
         "a clock that is off is not measured",
         "pushgateway/engine/session/vendor_session.py",
-        "            skew.offset = _offset(reply) if isinstance(reply, Response) else skew.offset\n",
+        "            refused.offset = _offset(reply) if isinstance(reply, Response) else refused.offset\n",
         "",
         "tests/engine/test_vendor_session.py::test_a_wrong_clock_is_measured_by_the_reply[headers0-300.0]",
     ),
@@ -237,8 +237,8 @@ PLANTS = [
     SourcePlant(
         "what an expired access token refused counts as asked",
         "pushgateway/engine/session/vendor_session.py",
-        'access token, and so everything of this try."""\n        self.of_this_try = 0',
-        'access token, and so everything of this try."""',
+        'access token or the time, and so everything of this try."""\n        self.of_this_try = 0',
+        'access token or the time, and so everything of this try."""',
         "tests/scenarios/test_wire_corners.py::test_a_call_whose_new_login_is_refused_was_not_sent",
     ),
     SourcePlant(

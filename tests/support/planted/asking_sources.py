@@ -1,0 +1,52 @@
+"""Faults planted in how vendors are asked: the host's clock, access tokens that are signed here, proofs of settings."""
+
+from planted.source_plant import SourcePlant
+
+SESSION = "pushgateway/engine/session/vendor_session.py"
+CLOCK = "tests/engine/test_clock_skew.py::"
+LOGIN = "tests/engine/test_vendor_session_login.py::"
+
+PLANTS = [
+    SourcePlant(
+        "what was made by a wrong clock is used again",
+        SESSION,
+        "            self.access.forget(key, access, contended=False)\n        return True",
+        "            pass\n        return True",
+        f"{CLOCK}test_a_clock_that_is_two_hours_off_heals[Signing-push-7200.0]",
+    ),
+    SourcePlant(
+        "a token that was signed by a wrong clock and is refused as expired is signed by it again",
+        SESSION,
+        "region not in self._signed_here or abs(refused.offset - self.access.offset(key)) < SKEW",
+        "True",
+        f"{CLOCK}test_a_token_signed_by_a_wrong_clock_may_be_refused_as_expired[7200.0]",
+    ),
+    SourcePlant(
+        "an access token that was signed here counts as proof of the settings",
+        SESSION,
+        "                self._signed_here.add(region)\n",
+        "                pass\n",
+        f"{LOGIN}test_what_proves_the_settings",
+    ),
+    SourcePlant(
+        "tokens that are signed anew are taken for those of another process",
+        SESSION,
+        "access, contended=not is_signed_here)",
+        "access)",
+        f"{CLOCK}test_a_token_that_is_signed_anew_again_and_again_is_no_sign_of_another_process",
+    ),
+    SourcePlant(
+        "after a signed token was refused twice the vendor is asked again for each push",
+        "pushgateway/engine/session/results.py",
+        'return refusal.about == "login" or isinstance(refusal, SignatureRefused)',
+        'return refusal.about == "login"',
+        f"{CLOCK}test_a_signed_token_that_is_refused_twice_is_refused_credentials[False]",
+    ),
+    SourcePlant(
+        "at a vendor without login it is asked for each push whether there is one",
+        SESSION,
+        "                self._without_login.add(region)\n",
+        "",
+        f"{LOGIN}test_whether_there_is_a_login_is_asked_once",
+    ),
+]
