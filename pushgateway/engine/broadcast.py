@@ -333,7 +333,10 @@ class Broadcasting:
         except _Changed:
             return self._ended(broadcast.audience, Status.NOT_SENT, Reason.CREDENTIALS, CHANGED)
         return attrs.evolve(
-            outcome, message_id=outcome.message_id or saved.id or None, truncated=saved.truncated or outcome.truncated
+            outcome,
+            message_id=outcome.message_id or saved.id or None,
+            truncated=saved.truncated or outcome.truncated,
+            omitted=saved.omitted or outcome.omitted,
         )
 
     async def _save(self, region: str, broadcast: Broadcast) -> Saved:
@@ -424,6 +427,7 @@ class Broadcasting:
             message_id=next((outcome.message_id for outcome in outcomes if outcome.message_id), None),
             task_ids=tuple(task_id for outcome in outcomes for task_id in outcome.task_ids),
             truncated=next((outcome.truncated for outcome in outcomes if outcome.truncated), ()),
+            omitted=next((outcome.omitted for outcome in outcomes if outcome.omitted), ()),
             outcomes=tuple(by_token[token] for token in values),
             requests=requests,
         )

@@ -251,6 +251,8 @@ class BroadcastOutcome:
     detail: str = ""
     retry_after: float | None = attrs.field(default=None, converter=_seconds)
     truncated: tuple[str, ...] = ()
+    omitted: tuple[str, ...] = ()
+    """As `Outcome.omitted`."""
     outcomes: tuple[Outcome, ...] = attrs.field(default=(), repr=False)
     """One for each token of `Audience.of_tokens`, in that order; empty for other audiences."""
     requests: tuple[tuple[Status, Reason | None, int], ...] = attrs.field(default=(), repr=False)

@@ -40,7 +40,7 @@ from pushgateway.model.secret import Secret, safe_repr
 from pushgateway.vendor.capacity import Batching, Rates
 from pushgateway.vendor.contract import CONTRACT, Vendor
 from pushgateway.vendor.exchange import AccessToken, Exchange, Request, Response
-from pushgateway.vendor.features import find_unsupported
+from pushgateway.vendor.features import find_omitted, find_unsupported
 from pushgateway.vendor.operation import Call
 from pushgateway.vendor.refusals import AccessExpired, ClockSkew, NoVerdict, Refused
 from pushgateway.vendor.replies import Reply, code_text, read_json, read_posted, read_reply
@@ -96,6 +96,7 @@ __all__ = [
     "Vendor",
     "check_base_url",
     "code_text",
+    "find_omitted",
     "find_unsupported",
     "is_loopback",
     "read_json",

@@ -37,13 +37,13 @@ def broadcast(server: ToyServer, audience: Audience, note: Notification = NOTE, 
 
 
 def test_everyone_is_one_save_and_one_broadcast() -> None:
-    """The outcome has both ids, and the fields that were cut when saving."""
+    """The outcome has both ids, and the fields that were cut and left out when saving."""
     server = ToyServer()
 
     outcome = broadcast(server, Audience.everyone())
 
     assert (outcome.status, outcome.message_id, outcome.task_ids) == (Status.ACCEPTED, "content-1", ("task-1",))
-    assert outcome.truncated == ("body",)
+    assert (outcome.truncated, outcome.omitted) == (("body",), ("group",))
     assert outcome.outcomes == ()
     assert server.calls == {"login": 1, "save": 1, "broadcast": 1}
 

@@ -24,6 +24,7 @@ from pushgateway.vendor import (
     Request,
     Secret,
     Vendor,
+    find_omitted,
     find_unsupported,
     read_reply,
 )
@@ -80,7 +81,7 @@ def _dead(reply: Reply, asked: Sequence[str]) -> list[object]:
 def _outcome(push: Push, dead: list[object]) -> Outcome:
     if push.push_token.token in dead:
         return Outcome.rejected(push, Reason.UNREGISTERED, code="1")
-    return Outcome.accepted(push, None)
+    return Outcome.accepted(push, None, omitted=find_omitted(push.notification, ()))
 
 
 @attrs.frozen

@@ -135,7 +135,7 @@ class Toy(Vendor):
             raise Refused(Reason.INVALID_NOTIFICATION, detail="title: must not be empty")
         reply = read_reply((yield Request("POST", f"{URL}/{self._home(broadcast.audience)}/save")))
         self._refuse(reply.code)
-        return Saved(str(reply.body["id"]), ("body",))
+        return Saved(str(reply.body["id"]), ("body",), ("group",))
 
     def broadcast(self, broadcast: Broadcast, saved: str) -> Exchange[BroadcastOutcome]:
         tokens = broadcast.audience.values

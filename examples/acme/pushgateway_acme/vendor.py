@@ -38,6 +38,7 @@ from pushgateway.vendor import (
     Vendor,
     check_base_url,
     code_text,
+    find_omitted,
     find_unsupported,
     read_posted,
     read_reply,
@@ -49,7 +50,7 @@ RULES = load_rules("pushgateway_acme")
 V1 = RULES.dialects["v1"]
 Message = dict[str, Any]
 FEATURES = frozenset({"click", "data", "ttl", "receipt_url", "receipt_parameter"})
-"""Fields of a notification that Acme has besides title and body. All others are refused, not dropped silently."""
+"""Fields of a notification that Acme has besides title and body. The others are refused, or named in `omitted`."""
 LIMITS = {"data": "data", "link": "click", "keep": "ttl", "note": "receipt_parameter"}
 """Acme's fields that are refused if they are too long, with the names that the host uses for them."""
 
@@ -120,30 +121,30 @@ class Acme(Vendor):
     def push(self, batch: Sequence[Push]) -> Exchange[Sequence[Outcome]]:
         """Send in one request what Acme accepts. The others get their outcomes here, and keep them if it fails."""
         outcomes: dict[int, Outcome] = {}
-        sent: dict[int, tuple[str, ...]] = {}
+        sent: dict[int, dict[str, Any]] = {}
         messages: list[Message] = []
         for place, push in enumerate(batch):
-            message, truncated = encode_message(push)
+            message, changes = encode_message(push)
             reason, problem = find_problem(push, message)
             if reason is not None:
                 outcomes[place] = Outcome.not_sent(push, reason, problem)
                 continue
-            sent[place] = truncated
+            sent[place] = changes
             messages.append({**message, "to": push.push_token.token})
         if sent:
             try:
                 results = decode_results(checked((yield self._request("push", {"messages": messages}))))
             except (Refused, NoVerdict) as failed:
                 raise failed.keeping(outcomes) from None
-            for place, truncated in sent.items():
-                outcomes[place] = decode_outcome(batch[place], results, truncated)
+            for place, changes in sent.items():
+                outcomes[place] = decode_outcome(batch[place], results, changes)
         return [outcomes[place] for place in range(len(batch))]
 
     def broadcast(self, broadcast: Broadcast, saved: str) -> Exchange[BroadcastOutcome]:
         """Send to a list of tokens, or to everyone if there is no list."""
         note, tokens = broadcast.notification, broadcast.audience.values
         to_all = Push(PushToken(broadcast.certificate_id, "everyone"), note, dedupe_id=note.dedupe_id or "")
-        message, truncated = encode_message(to_all)
+        message, changes = encode_message(to_all)
         reason, problem = find_problem(to_all, message)
         if broadcast.start_at is not None or broadcast.rate is not None:
             reason, problem = Reason.UNSUPPORTED, "start_at, rate: Acme broadcasts at once, as fast as it can"
@@ -159,8 +160,8 @@ class Acme(Vendor):
             certificate_id=broadcast.certificate_id,
             status=Status.ACCEPTED,
             task_ids=(str(reply.body.get("task")),),
-            truncated=truncated,
-            outcomes=tuple(decode_outcome(push, results, truncated) for push in pushes),
+            outcomes=tuple(decode_outcome(push, results, changes) for push in pushes),
+            **changes,
         )
 
     def receipts(
@@ -181,8 +182,8 @@ class Acme(Vendor):
 # From the model to the wire
 
 
-def encode_message(push: Push) -> tuple[Message, tuple[str, ...]]:
-    """The message of a push without its token, and the names of the fields that were cut."""
+def encode_message(push: Push) -> tuple[Message, dict[str, Any]]:
+    """The message of a push without its token, and the names of the fields that were cut and left out."""
     note, back = push.notification, push.callback
     title, title_cut = fit(note.title, V1.fields["title"].max or 0)
     text, text_cut = fit(note.body, V1.fields["text"].max or 0)
@@ -197,7 +198,8 @@ def encode_message(push: Push) -> tuple[Message, tuple[str, ...]]:
         message |= {"receipts": note.receipt_url or "", "note": note.receipt_parameter or ""}
     elif back is not None:  # the gateway handles the receipts
         message |= {"receipts": back.url, "note": back.parameter}
-    return message, (("title",) if title_cut else ()) + (("body",) if text_cut else ())
+    cut = (*(("title",) if title_cut else ()), *(("body",) if text_cut else ()))
+    return message, {"truncated": cut, "omitted": find_omitted(note, FEATURES)}
 
 
 def find_problem(push: Push, message: Message) -> tuple[Reason | None, str]:
@@ -250,14 +252,14 @@ def decode_results(reply: Reply) -> dict[str, tuple[str, str]]:
     return results
 
 
-def decode_outcome(push: Push, results: Mapping[str, tuple[str, str]], truncated: tuple[str, ...]) -> Outcome:
+def decode_outcome(push: Push, results: Mapping[str, tuple[str, str]], changes: dict[str, Any]) -> Outcome:
     """The outcome of one push by the results of the reply."""
     code, message_id = results.get(push.push_token.token, ("", ""))
     rule = RULES.codes.get(code)
     if rule is None:
         return Outcome.unknown(push, "the reply says nothing readable about this push", code=code or None)
     if rule.host_reason is None:
-        return Outcome.accepted(push, message_id or None, truncated=truncated)
+        return Outcome.accepted(push, message_id or None, **changes)
     return Outcome.rejected(push, rule.host_reason, code=code, repeated=rule.reason == "repeated")
 
 

@@ -108,7 +108,7 @@ class ContentScenarios(Harness):
         feature."""
         if seen is not None:
             assert outcome.ok, f"the phone shows it, and the push ended {outcome!r}"
-            problems = changed(note, seen, outcome.truncated)
+            problems = changed(note, seen, outcome.truncated, outcome.omitted)
             assert not problems, "; ".join(problems)
             return True
         names = names or ("title", "body")

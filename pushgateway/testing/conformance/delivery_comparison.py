@@ -14,8 +14,10 @@ from typing import Any
 import attrs
 import regex
 
+from pushgateway.model.appearance import Alert
 from pushgateway.model.notification import Notification
 from pushgateway.sandbox import Delivery
+from pushgateway.vendor.features import LOOKS
 from pushgateway.vendor.text import ELLIPSIS, clean, is_visible, utf16_units
 
 _CLUSTER = regex.compile(r"\X")
@@ -48,14 +50,16 @@ def _first(text: str) -> int:
     return 0 if found is None else utf16_units(found.group())
 
 
-def changed(note: Notification, seen: Delivery, truncated: Collection[str]) -> list[str]:
+def changed(note: Notification, seen: Delivery, truncated: Collection[str], omitted: Collection[str] = ()) -> list[str]:
     """The differences between the delivery and the notification, one sentence each."""
-    return [*_texts(note, seen, truncated), *_others(note, seen)]
+    return [*_texts(note, seen, truncated, omitted), *_others(note, seen), *_looks(note, seen, omitted)]
 
 
-def _texts(note: Notification, seen: Delivery, truncated: Collection[str]) -> Iterator[str]:
-    for name in ("title", "body", "subtitle"):
-        wanted, got = getattr(note, name) or "", getattr(seen, name)
+def _texts(note: Notification, seen: Delivery, truncated: Collection[str], omitted: Collection[str]) -> Iterator[str]:
+    for name in ("title", "body", "subtitle", "long_body"):
+        wanted, got = getattr(note, name) or "", getattr(seen, name, "")
+        if name in omitted and not got:
+            continue
         if got in (wanted, clean(wanted)) or not (got or clean(wanted).strip()):
             if name in truncated:
                 yield f"{name} reached the phone whole, and is named in truncated"
@@ -79,14 +83,32 @@ def _others(note: Notification, seen: Delivery) -> Iterator[str]:
         yield f"store_offline: is {note.store_offline}, at the vendor {seen.store_offline}"
     if note.network is not seen.network:
         yield f"network: is {note.network.value}, at the vendor {seen.network.value}"
-    for name in ("time_zone", "channel_id", "receipt_url", "receipt_parameter"):
-        wanted, got = getattr(note, name), getattr(seen, name)
+    for name in ("time_zone", "receipt_url", "receipt_parameter", "user_id"):
+        wanted, got = getattr(note, name), getattr(seen, name, "")
         if wanted is not None and got not in (wanted, clean(wanted)):
             yield f"{name} was changed or lost on the way"
     for name in ("show_from", "show_until"):
         wanted, got = getattr(note, name), getattr(seen, name)
         if not is_moment(wanted, got):
             yield f"{name}: is {wanted}, at the vendor {got} (epoch seconds)"
+
+
+def _looks(note: Notification, seen: Delivery, omitted: Collection[str]) -> Iterator[str]:
+    for name in omitted:
+        if name not in LOOKS:
+            yield (
+                f"{name} is named in omitted: only looks may be left out ({', '.join(LOOKS)}); what changes when, to "
+                "whom or what it does is refused as UNSUPPORTED"
+            )
+        elif not LOOKS[name](note):
+            yield f"{name} is named in omitted, and the notification has none"
+    for name, uses in LOOKS.items():
+        if name not in ("subtitle", "long_body", "replace_key") and name not in omitted and uses(note):
+            wanted, got = getattr(note, name), getattr(seen, name, None)
+            if got != wanted and not (isinstance(wanted, str) and got == clean(wanted)) and wanted is not Alert.NORMAL:
+                yield f"{name} was changed or lost on the way, and is not named in omitted"
+    if note.replace_key is not None and "replace_key" not in omitted and not seen.replaces:
+        yield "replace_key was lost on the way, and is not named in omitted: the old notification stays"
 
 
 def is_moment(wanted: datetime | None, got: float | None) -> bool:

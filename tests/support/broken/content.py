@@ -97,10 +97,18 @@ BROKEN = [
         "content",
         "each_feature_reaches_the_phone_or_is_refused_by_name",
         "What the vendor lacks is dropped silently",
-        "was changed or lost on the way",
+        "store_offline: is False",
         '    if lacking := find_unsupported(note, FEATURES, "beam"):\n'
         "        return Reason.UNSUPPORTED, f\"{', '.join(lacking)}: Beam has none\"\n",
         "",
+    ),
+    spoils(
+        "content",
+        "each_feature_reaches_the_phone_or_is_refused_by_name",
+        "A second line that the vendor lacks is left out, and nothing says so",
+        "subtitle was changed or lost on the way",
+        "truncated, find_omitted(note, FEATURES))",
+        "truncated, ())",
     ),
     spoils(
         "content",

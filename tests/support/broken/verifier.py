@@ -28,10 +28,10 @@ BROKEN = [
         "all_tokens_dead",
         "A batch of dead tokens is taken for an outage",
         "should end UNREGISTERED",
-        "            for place, truncated in sent.items():\n",
+        "            for place, changes in sent.items():\n",
         '            if {code for code, _ in results.values()} == {"10"}:\n'
         "                raise Refused(Reason.UNAVAILABLE)\n"
-        "            for place, truncated in sent.items():\n",
+        "            for place, changes in sent.items():\n",
     ),
     breaks(
         "errors",
@@ -234,7 +234,7 @@ BROKEN = [
         "a_long_list_with_dead_tokens",
         "A broadcast to tokens does not report each token",
         "",
-        "outcomes=tuple(decode_outcome(push, results, truncated) for push in pushes),",
+        "outcomes=tuple(decode_outcome(push, results, changes) for push in pushes),",
         "outcomes=(),",
     ),
     breaks(

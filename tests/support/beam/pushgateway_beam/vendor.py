@@ -39,6 +39,7 @@ from pushgateway.vendor import (
     Status,
     Vendor,
     check_base_url,
+    find_omitted,
     find_unsupported,
     read_reply,
 )
@@ -122,7 +123,7 @@ class Beam(Vendor):
             raise failed.keeping(kept) from None
         groups, ids = decode_groups(reply), reply.body.get("ids")
         for place, push in sent.items():
-            kept[place] = decode_outcome(push, groups, ids, truncated)
+            kept[place] = decode_outcome(push, groups, ids, truncated, find_omitted(note, FEATURES))
         return [kept[place] for place in range(len(batch))]
 
     def encode(self, note: Notification) -> tuple[dict[str, str], tuple[str, ...], tuple[Reason, str] | None]:
@@ -175,11 +176,11 @@ class Beam(Vendor):
             fields["speed"] = str(broadcast.rate)
         region = self.region(values[0]) if audience.kind is AudienceKind.TOKENS and values else ""
         reply = checked(read_reply((yield self.request("cast", region, fields))))
-        groups, outcomes = decode_groups(reply), list[Outcome]()
+        groups, outcomes, omitted = decode_groups(reply), list[Outcome](), find_omitted(note, FEATURES)
         for token in audience.values if audience.kind is AudienceKind.TOKENS else ():
             push = Push(PushToken(broadcast.certificate_id, token), note)
             if token in values:
-                outcomes.append(decode_outcome(push, groups, {token: ""}, truncated))
+                outcomes.append(decode_outcome(push, groups, {token: ""}, truncated, omitted))
             else:
                 outcomes.append(Outcome.not_sent(push, Reason.UNREGISTERED, "token: cannot be one"))
         task = reply.body.get("task")
@@ -190,6 +191,7 @@ class Beam(Vendor):
             status=Status.ACCEPTED,
             task_ids=(task,),
             truncated=truncated,
+            omitted=omitted,
             outcomes=tuple(outcomes),
         )
 
@@ -303,7 +305,9 @@ def decode_groups(reply: Reply) -> dict[str, str]:
     return found
 
 
-def decode_outcome(push: Push, groups: Mapping[str, str], ids: object, truncated: tuple[str, ...]) -> Outcome:
+def decode_outcome(
+    push: Push, groups: Mapping[str, str], ids: object, truncated: tuple[str, ...], omitted: tuple[str, ...]
+) -> Outcome:
     """The outcome of one push, by the groups of refused tokens."""
     token = push.push_token.token
     code = groups.get(token)
@@ -312,4 +316,4 @@ def decode_outcome(push: Push, groups: Mapping[str, str], ids: object, truncated
     message_id = ids.get(token) if isinstance(ids, dict) else None
     if not isinstance(message_id, str):
         return Outcome.unknown(push, "the reply does not name this token")
-    return Outcome.accepted(push, message_id[:99] or None, truncated=truncated)
+    return Outcome.accepted(push, message_id[:99] or None, truncated=truncated, omitted=omitted)
