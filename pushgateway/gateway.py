@@ -49,7 +49,7 @@ from pushgateway.observe.journal import Journal, make_traces
 from pushgateway.observe.traces import Trace
 from pushgateway.transport import CONNECTIONS, Transport
 from pushgateway.transport.auto import TransportName, choose_transport
-from pushgateway.vendor import Vendor
+from pushgateway.vendor import Response, Vendor
 
 logging.getLogger("pushgateway").addHandler(logging.NullHandler())  # what is logged is the host's to show
 
@@ -349,6 +349,25 @@ class Gateway:
     def admits(self, certificate_id: int | str, path_secret: str) -> bool:
         """Whether this is the secret last part of a certificate's receipt URL; compared in constant time."""
         return self._verifier.admits(as_certificate_id(certificate_id), path_secret)
+
+    def receipt_address(self, certificate_id: int | str) -> str:
+        """The URL to which the vendor of a certificate posts receipts: `receipt_url`, certificate id and secret part.
+
+        For vendors that want it in their console and not with each push; each vendor's page says which. It is as
+        secret as a password: the app at this URL answers nobody else. Raises `FieldError` for a certificate without
+        `receipt_url`. Any thread may ask.
+        """
+        return self._verifier.address(as_certificate_id(certificate_id))
+
+    def receipt_answer(self, certificate_id: int | str, *, taken: bool) -> Response:
+        """The answer that the vendor wants to a request with receipts: status, headers and body, as each vendor's
+        documents say (default: 200 without a body, or 503).
+
+        For hosts with a web server of their own; `pushgateway.receipts` answers so itself. `taken`: False when you
+        could not keep them, or when `ReceivedReceipts.should_repeat`, so that the vendor posts them again.
+        """
+        self._enter()
+        return self._verifier.answer(as_certificate_id(certificate_id), taken=taken)
 
     def forget_receipts(self, receipts: Iterable[Receipt]) -> None:
         """You could not keep these: when the vendor posts them again, they are new again."""

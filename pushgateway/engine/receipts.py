@@ -27,7 +27,7 @@ import attrs
 from pushgateway.certificates.certificate import Certificate
 from pushgateway.certificates.receipt_signing import ReceiptSigner, bound_name
 from pushgateway.engine.lanes import Lanes
-from pushgateway.engine.session.plugin_guard import as_marks, as_proving, fault_of, guarded
+from pushgateway.engine.session.plugin_guard import as_marks, as_proving, as_receipt_answer, fault_of, guarded
 from pushgateway.model.errors import FieldError
 from pushgateway.model.push import PushToken
 from pushgateway.model.reason import Reason
@@ -36,6 +36,7 @@ from pushgateway.model.secret import Secret, safe_repr
 from pushgateway.observe.emitter import Emitter
 from pushgateway.observe.events import ReceiptsReceived
 from pushgateway.observe.traces import Traces
+from pushgateway.vendor import Response
 from pushgateway.vendor.refusals import Refused
 from pushgateway.vendor.replies import MAX_POSTED
 
@@ -80,6 +81,28 @@ class ReceiptVerifier:
         signer = self._signer(certificate_id)
         right = (signer or self._dummy).admits(path_secret)
         return right and signer is not None
+
+    def address(self, certificate_id: str) -> str:
+        """The URL to which the vendor posts. Raises `FieldError` for a certificate that has none."""
+        signer = self._signer(certificate_id)
+        if signer is None:
+            known = self._lanes.certificate(certificate_id) is not None
+            right = "has no receipt_url and receipt_secret" if known else "is no certificate of this gateway"
+            raise FieldError("certificate_id", right)
+        return signer.url
+
+    def answer(self, certificate_id: str, *, taken: bool) -> Response:
+        """What the vendor expects as the answer. If its plug-in fails at that, what HTTP says: 200, or 503."""
+        vendor = self._lanes.vendor(certificate_id)
+        plain = Response(200 if taken else 503)
+        if vendor is None:
+            return plain
+        try:
+            return as_receipt_answer(guarded(vendor.receipt_answer, taken))
+        except Exception as broken:
+            sentence = f"the {vendor.brand} plug-in broke its contract: {fault_of(broken)}"
+            self._emitter.complain(f"certificate {certificate_id}: {sentence}")
+            return plain
 
     def verify(self, certificate_id: str, headers: Mapping[str, str], body: bytes) -> ReceivedReceipts:
         """What is new in a request of the vendor's."""

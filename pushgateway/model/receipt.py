@@ -119,6 +119,12 @@ class ReceivedReceipts:
         """True if the body was read, whatever was in it."""
         return self.reason is None
 
+    @property
+    def should_repeat(self) -> bool:
+        """True if nothing was taken for a cause that the host can remove, so that the vendor should post it again: the
+        gateway is closed, or certificate, plug-in or signature key is wrong (see `Gateway.receipt_answer`)."""
+        return self.reason in (Reason.CLOSED, Reason.CREDENTIALS)
+
 
 @safe_repr
 @attrs.frozen(kw_only=True)

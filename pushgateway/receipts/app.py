@@ -12,7 +12,9 @@ which is called for each request:
 A certificate with `receipt_url="https://im.example.com/push"` then has its receipts posted to
 `/push/<certificate id>/<secret part>`. A request with a wrong secret part is answered with 404, whether the certificate
 exists or not, and its body is not read. With the right one the answer is 200 when the host has the receipts, and 503
-when it could not take them: they then count as new when the vendor posts them again.
+when it could not take them: they then count as new when the vendor posts them again. A vendor may want another status
+or a body (`Vendor.receipt_answer`); then it gets that. For vendors whose console asks for the address,
+`Gateway.receipt_address` has it.
 
 Nothing of a request is logged here. The secret part is also removed from the ASGI scope as soon as it was read, so that
 the server's access log has `/push/7005/hidden`. A proxy in front that logs paths can send the secret part in the header
@@ -25,7 +27,7 @@ the server's access log has `/push/7005/hidden`. A proxy in front that logs path
 | 405 | not a POST |
 | 408 | the body did not come in time |
 | 413 | the body is too large; no more of it was read |
-| 503 | the host is overloaded, too slow, failed or closed, or its gateway does not exist yet: post it again |
+| 503 | the host is overloaded, too slow, failed or closed, has no gateway yet, or perhaps a wrong key: post it again |
 """
 
 from __future__ import annotations
@@ -40,7 +42,6 @@ from pushgateway.certificates.receipt_signing import of_segment
 from pushgateway.gateway import Gateway
 from pushgateway.model.checks import check_count, check_seconds
 from pushgateway.model.errors import FieldError
-from pushgateway.model.reason import Reason
 from pushgateway.model.receipt import Receipt
 from pushgateway.model.secret import where
 from pushgateway.observe.emitter import PAUSE
@@ -152,7 +153,7 @@ class Receipts:
 
     async def _take(self, gateway: Gateway, certificate_id: str, scope: Scope, receive: Receive, send: Send) -> None:
         if self._under_way >= self._concurrency:
-            await self._later(send, self._retry_after)
+            await self._reply(gateway, certificate_id, send, self._retry_after)
             return
         self._under_way += 1
         try:
@@ -171,8 +172,8 @@ class Receipts:
     async def _take_body(self, gateway: Gateway, certificate_id: str, scope: Scope, body: bytes, send: Send) -> None:
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         received = gateway.receipts(certificate_id, headers, body)
-        if received.reason is Reason.CLOSED:
-            await self._later(send, self._retry_after)
+        if received.should_repeat:
+            await self._reply(gateway, certificate_id, send, self._retry_after)
             return
         before = set(self._at_handler.get(certificate_id, ())) if received.duplicates else set()
         pause = await self._hand_over(gateway, certificate_id, received.receipts) if received.receipts else None
@@ -180,10 +181,7 @@ class Receipts:
             # The handler may still be storing the first copy of a duplicate. If it fails, these must be posted again.
             await asyncio.wait(before)
             pause = None if all(taken.result() for taken in before) else self._retry_after
-        if pause is None:
-            await _answer(send, 200)
-        else:
-            await self._later(send, pause)
+        await self._reply(gateway, certificate_id, send, pause)
 
     async def _hand_over(self, gateway: Gateway, certificate_id: str, receipts: Sequence[Receipt]) -> float | None:
         """Call the handler. Returns None when it has stored them, otherwise the seconds until they should be posted
@@ -219,12 +217,25 @@ class Receipts:
             log.error("%s%s", trouble, times)
             self._failures, self._silent_until = 0, now + PAUSE
 
+    async def _reply(self, gateway: Gateway, certificate_id: str, send: Send, pause: float | None) -> None:
+        """Answer as the vendor wants it. `pause`: seconds until it should post them again; None: they are taken."""
+        answer = gateway.receipt_answer(certificate_id, taken=pause is None)
+        headers = dict(answer.headers)
+        if pause is not None:
+            headers = {**_again(pause), **headers}
+        await _answer(send, answer.status, headers.items(), answer.content)
+
     async def _later(self, send: Send, seconds: float) -> None:
-        await _answer(send, 503, (("retry-after", str(max(1, round(seconds)))), *_CLOSE))
+        await _answer(send, 503, _again(seconds).items())
 
 
 _CLOSE = (("connection", "close"),)
 """The connection is closed because a body may follow that is not read."""
+
+
+def _again(seconds: float) -> dict[str, str]:
+    """The headers of an answer after which receipts should be posted again."""
+    return {"retry-after": str(max(1, round(seconds))), **dict(_CLOSE)}
 
 
 def _address(scope: Scope) -> tuple[str, str]:
@@ -276,10 +287,11 @@ async def _body(scope: Scope, receive: Receive) -> bytes:
             return b"".join(parts)
 
 
-async def _answer(send: Send, status: int, headers: Iterable[tuple[str, str]] = ()) -> None:
-    pairs = [(name.encode("ascii"), value.encode("ascii")) for name, value in (*headers, ("content-length", "0"))]
+async def _answer(send: Send, status: int, headers: Iterable[tuple[str, str]] = (), body: bytes = b"") -> None:
+    given = (*headers, ("content-length", str(len(body))))
+    pairs = [(name.encode("ascii"), value.encode("ascii")) for name, value in given]
     await send({"type": "http.response.start", "status": status, "headers": pairs})
-    await send({"type": "http.response.body", "body": b""})
+    await send({"type": "http.response.body", "body": body})
 
 
 async def _live(receive: Receive, send: Send) -> None:

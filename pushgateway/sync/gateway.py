@@ -45,7 +45,7 @@ from pushgateway.sync.stream import ThreadStream
 from pushgateway.sync.thread import CallRefused, GatewayThread, ThreadCall
 from pushgateway.transport import Transport
 from pushgateway.transport.auto import TransportName
-from pushgateway.vendor import Vendor
+from pushgateway.vendor import Response, Vendor
 from pushgateway.vendor.operation import Call
 
 __all__ = ["Gateway"]
@@ -230,6 +230,18 @@ class Gateway:
             return inner.receipts(certificate_id, headers, body)
 
         return self._call(receive, lambda: ReceivedReceipts(reason=Reason.CLOSED, detail=CLOSED))
+
+    def receipt_address(self, certificate_id: int | str) -> str:
+        """See `pushgateway.Gateway.receipt_address`."""
+        return self._inner.receipt_address(certificate_id)
+
+    def receipt_answer(self, certificate_id: int | str, *, taken: bool) -> Response:
+        """See `pushgateway.Gateway.receipt_answer`. After `close()` it is a plain 200 or 503."""
+
+        async def answer(inner: _async.Gateway) -> Response:
+            return inner.receipt_answer(certificate_id, taken=taken)
+
+        return self._call(answer, lambda: Response(200 if taken else 503))
 
     def forget_receipts(self, receipts: Iterable[Receipt]) -> None:
         """See `pushgateway.Gateway.forget_receipts`."""

@@ -52,7 +52,9 @@ def served(
     async def main() -> list[int]:
         async with operations_gateway(OperationsServer(), *certificates or [receipt_certificate()]) as g:
             app = Receipts(g, store, **options)
-            return [(await post.to(app)).status for post in posts]
+            statuses = [(await post.to(app)).status for post in posts]
+            assert not any(post.content for post in posts)
+            return statuses
 
     return run_virtual(main())
 

@@ -27,6 +27,7 @@ class Post:
     root_path: str = ""
     status: int = 0
     answer: dict[str, str] = attrs.field(factory=dict)
+    content: bytes = b""
     taken: int = 0
     """Number of chunks that the app asked for."""
 
@@ -60,4 +61,6 @@ class Post:
             self.status = message["status"]
             self.answer = {name.decode(): value.decode() for name, value in message["headers"]}
         else:
-            assert message == {"type": "http.response.body", "body": b""}
+            self.content = message["body"]
+            assert message == {"type": "http.response.body", "body": self.content}
+            assert self.answer["content-length"] == str(len(self.content))

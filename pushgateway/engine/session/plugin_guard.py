@@ -10,6 +10,7 @@ Not here: carrying an exchange through (`VendorSession`), and whether outcomes f
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Collection, Generator, Hashable, Mapping, Sequence
 from types import GeneratorType
 from typing import Any, Literal, ParamSpec, TypeAlias, TypeVar
@@ -22,7 +23,7 @@ from pushgateway.model.batch import distinct
 from pushgateway.model.notification import Notification
 from pushgateway.model.push import Push, PushToken
 from pushgateway.model.secret import where
-from pushgateway.vendor import AccessToken, Batching, Exchange, Rates, Request, Saved, Vendor
+from pushgateway.vendor import AccessToken, Batching, Exchange, Rates, Request, Response, Saved, Vendor
 from pushgateway.vendor.ruling import Ruling
 
 P = ParamSpec("P")
@@ -328,6 +329,34 @@ def as_marks(given: object) -> Marks:
 def as_proving(given: object) -> bool:
     """What `Vendor.proves_receipts` is. Nothing that is only like True counts as it."""
     return _of_type("proves_receipts", given, bool, "True or False")
+
+
+def as_receipt_answer(given: object) -> Response:
+    """What `Vendor.receipt_answer` returned, as a web server may send it: a final status, a short body, and headers
+    with lower-case names that a client cannot take for something else. Those that the server itself sets are left
+    out."""
+    answer = _of_type("receipt_answer()", given, Response, "a Response")
+    status, content, headers = answer.status, answer.content, answer.headers
+    if isinstance(status, bool) or not isinstance(status, int) or not 200 <= status <= 599:
+        raise BrokenPromise("receipt_answer(): the status must be a number from 200 to 599")
+    if not isinstance(content, bytes) or len(content) > LONGEST_ANSWER:
+        raise BrokenPromise(f"receipt_answer(): the content must be bytes, at most {LONGEST_ANSWER}")
+    if not isinstance(headers, Mapping) or not all(map(_is_header, headers, headers.values())):
+        raise BrokenPromise("receipt_answer(): headers must be printable ASCII str by name")
+    kept = {name.lower(): value for name, value in headers.items() if name.lower() not in _OF_THE_SERVER}
+    return Response(status, kept, content)
+
+
+LONGEST_ANSWER = 65_536
+"""Bytes in the answer to posted receipts, at most."""
+_OF_THE_SERVER = frozenset({"connection", "content-length", "date", "server", "transfer-encoding"})
+_HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+
+
+def _is_header(name: object, value: object) -> bool:
+    if not isinstance(name, str) or not isinstance(value, str) or _HEADER_NAME.fullmatch(name) is None:
+        return False
+    return value.isascii() and value.isprintable()
 
 
 def _deduplicates(given: object) -> bool | Literal["message"]:

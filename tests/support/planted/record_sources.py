@@ -109,6 +109,20 @@ PLANTS = [
         "tests/engine/test_receipt_marks.py::test_receipts_of_a_request_name_their_push_by_message_id_and_token",
     ),
     SourcePlant(
+        "an answer to receipts may carry a header of another request",
+        "pushgateway/engine/session/plugin_guard.py",
+        "    return value.isascii() and value.isprintable()\n",
+        "    return True\n",
+        "tests/receipts/test_answers.py::test_a_plugin_with_a_wrong_answer_costs_no_receipt",
+    ),
+    SourcePlant(
+        "receipts under a wrong signature are answered as if they were taken",
+        "pushgateway/model/receipt.py",
+        "return self.reason in (Reason.CLOSED, Reason.CREDENTIALS)",
+        "return self.reason is Reason.CLOSED",
+        "tests/receipts/test_answers.py::test_a_wrong_signature_is_to_be_posted_again[another key-503]",
+    ),
+    SourcePlant(
         "a signer does not bind the token",
         "pushgateway/certificates/receipt_signing.py",
         'return _PUSH + f"{name}\\0{token}".encode("utf-8", "surrogatepass")',
