@@ -7,9 +7,10 @@ is not imported here.
 """
 
 from pushgateway.sandbox.find import find_sandbox
-from pushgateway.sandbox.kit.base import Answer, Sandbox, SandboxOption
+from pushgateway.sandbox.kit.base import Answer, Reached, Sandbox
 from pushgateway.sandbox.kit.faults import Fault, Faults
 from pushgateway.sandbox.kit.ledger import Delivery, Ledger
+from pushgateway.sandbox.kit.options import SandboxOption
 from pushgateway.sandbox.kit.phones import Phone, Phones
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "Ledger",
     "Phone",
     "Phones",
+    "Reached",
     "Sandbox",
     "SandboxOption",
     "find_sandbox",

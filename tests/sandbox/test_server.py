@@ -28,7 +28,7 @@ from pushgateway.sandbox.serving.page import PHONES_ON_PAGE, phones_page
 from pushgateway.sandbox.serving.server import Served, serve
 from pushgateway.testing.transport import SandboxTransport
 from pushgateway.transport import HttpTransport
-from pushgateway.vendor import OpenUrl, Request
+from pushgateway.vendor import Alert, Badge, Button, OpenUrl, Request, Response
 
 
 def push(sandbox: Sandbox, text: str = "hello", **more: str) -> Request:
@@ -270,6 +270,9 @@ def test_phones_can_be_controlled_from_outside() -> None:
         assert order(do="uninstall", token=registered[0])[1] == {"done": False}
         assert order(do="mute", token=token)[1] == {"done": True}
         assert order(do="alias", token=token, alias="ann")[1] == {"done": True}
+        assert order(do="account", token=token, account="user-1")[1] == {"done": True}
+        assert order(do="account", tokens=[token, "nobody"], account="ann")[1] == {"done": False}
+        assert order(do="receipts_at", url="http://127.0.0.1:1/r")[1] == {"done": True}
         assert order(do="tags", token=token, tags=["a", "b"])[1] == {"done": True}
         assert order(do="expire")[1] == {"done": True}
         assert [order(**wrong)[0] for wrong in ({}, {"do": "x"}, {"do": "mute"}, {"do": ["mute"]})] == [400] * 4
@@ -281,6 +284,7 @@ def test_phones_can_be_controlled_from_outside() -> None:
 
     phone = sandbox.phones()[0]
     assert (phone.muted, phone.alias, sorted(phone.tags)) == (True, "ann", ["a", "b"])
+    assert (phone.account, sandbox.receipts_at) == ("ann", "http://127.0.0.1:1/r")
     assert sandbox.tokens == (token, registered[1], "mine")
     assert sandbox.expired == 1
 
@@ -324,6 +328,10 @@ def test_clear_can_empty_one_of_both(only: str, left: tuple[int, int]) -> None:
         ({"do": "alias", "token": "a", "alias": 5}, "alias: alias: must be a text, or null for none"),
         ({"do": "alias", "tokens": ["a", "b"], "alias": "c"}, "alias: tokens: must be one: an alias names one phone"),
         ({"do": "tags", "token": "a"}, "tags: tags: is missing"),
+        ({"do": "account", "token": "a"}, "account: account: is missing"),
+        ({"do": "account", "token": "a", "account": 5}, "account: account: must be a text, or null for none"),
+        ({"do": "receipts_at"}, "receipts_at: url: is missing"),
+        ({"do": "receipts_at", "url": None}, "receipts_at: url: must be a text, empty for no receipts"),
         ({"do": "clear", "only": "phones"}, "clear: only: must be faults or ledger; leave it out for both"),
         ([{"knd": "code"}], "Fault.knd: there is no such field; a fault has: kind, operation, times"),
         ([{}], "missing 1 required keyword-only argument: 'kind'"),
@@ -365,6 +373,36 @@ def test_receipts_are_posted_to_loopback() -> None:
         assert arrived.wait(10)
 
     assert got == [("application/json", b"[1]")]
+
+
+@pytest.mark.parametrize(("taken", "ending"), [(True, "posted"), (False, "failed")])
+def test_the_vendor_decides_whether_receipts_were_taken(
+    taken: bool, ending: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Some want to read a certain answer: the status alone says nothing to them."""
+    sandbox, read = AcmeSandbox(), threading.Event()
+    answers: list[Response] = []
+
+    def is_taken(answer: Response) -> bool:
+        answers.append(answer)
+        return taken
+
+    class Counting(dict[str, int]):
+        def __missing__(self, key: str) -> int:
+            return 0
+
+        def __setitem__(self, key: str, value: int) -> None:
+            super().__setitem__(key, value)
+            read.set()
+
+    monkeypatch.setattr(sandbox, "is_taken", is_taken)
+    sandbox.ledger.receipts = Counting()  # type: ignore[assignment]
+    with receiver() as (url, _, _), serve(sandbox) as served:
+        call(served, "POST", "/push", json.loads(push(sandbox, receipts=url).content))
+        assert read.wait(10)
+
+    assert [(answer.status, answer.content) for answer in answers] == [(200, b"")]
+    assert dict(sandbox.ledger.receipts) == {ending: 1}
 
 
 @pytest.mark.parametrize(
@@ -541,7 +579,7 @@ def test_the_page_shows_the_fields_that_decide_how_a_phone_shows_it() -> None:
         subtitle="<s>second</s>",
         category="IM",
         channel_id='chat"',
-        badge="+1",
+        badge=Badge.add(1),
         click=OpenUrl("javascript:alert(1)"),
     )
     sandbox.deliver(sandbox.phones()[0], lambda: made)
@@ -552,3 +590,55 @@ def test_the_page_shows_the_fields_that_decide_how_a_phone_shows_it() -> None:
         assert f"<small>{fact}</small>" in page
     assert "<small>tap: OpenUrl javascript:alert(1)</small>" in page
     assert "href" not in page
+
+
+def test_the_page_shows_the_looks_of_a_notification() -> None:
+    """What the neutral notification can say, where it is said."""
+    sandbox = AcmeSandbox(tokens=1)
+    looks: dict[str, Any] = {
+        "alert": Alert.URGENT,
+        "sound": "ring.mp3",
+        "long_body": "<i>all of it</i>",
+        "picture": "https://x/p.png",
+        "icon": "https://x/i.png",
+        "group": "chat-7",
+        "user_id": "ann",
+        "show_in_foreground": False,
+        "buttons": (Button("Answer", OpenUrl("https://x/a")), Button("Later")),
+    }
+    sandbox.deliver(
+        sandbox.phones()[0],
+        lambda: Delivery(sandbox.tokens[0], "title", "body", None, "m", "push", 0.0, {}, **looks),
+    )
+
+    page = phones_page(sandbox)
+
+    for fact in (
+        *("alert: urgent", "sound: ring.mp3", "text when expanded: &lt;i&gt;all of it&lt;/i&gt;"),
+        *("picture: https://x/p.png", "icon: https://x/i.png", "group: chat-7", "for user: ann", "in foreground: no"),
+        "buttons: Answer (OpenUrl https://x/a), Later (OpenApp)",
+    ):
+        assert f"<small>{fact}</small>" in page
+
+
+def test_the_page_shows_badge_account_and_what_is_gone() -> None:
+    """The number on the icon; a replaced and a recalled notification are struck out and say why."""
+    sandbox = AcmeSandbox(tokens=1)
+    token = sandbox.tokens[0]
+    sandbox.set_account(token, "ann")
+    before = phones_page(sandbox)
+    for title, key in (("first", "k"), ("second", "k"), ("third", "")):
+        looks: dict[str, Any] = {"replaces": key, "badge": Badge.add(2)}
+        sandbox.deliver(
+            sandbox.phones()[0],
+            lambda title=title, looks=looks: Delivery(token, title, "body", None, title, "push", 0.0, {}, **looks),
+        )
+    sandbox.recall(token, message_id="third")
+
+    page = phones_page(sandbox)
+
+    assert "<strong>" not in before
+    assert f"<h2>{token} · account ann <strong>6</strong></h2>" in page
+    assert page.index("<article><h3>second</h3>") < page.index("<article class=gone><h3>third</h3>")
+    assert page.index("<h3>third</h3>") < page.index("<small>recalled</small>") < page.index("<h3>first</h3>")
+    assert page.index("<h3>first</h3>") < page.index("<small>replaced</small>")

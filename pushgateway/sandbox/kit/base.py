@@ -25,6 +25,8 @@ from pushgateway.model.errors import FieldError
 from pushgateway.model.secret import safe_repr
 from pushgateway.sandbox.kit.faults import Fault, Faults
 from pushgateway.sandbox.kit.ledger import Delivery, Ledger
+from pushgateway.sandbox.kit.options import SandboxOption
+from pushgateway.sandbox.kit.outbox import Outbox
 from pushgateway.sandbox.kit.phones import Phone, Phones
 from pushgateway.vendor import Reason, ReceiptKind, Request, Response
 
@@ -49,14 +51,15 @@ class Answer:
 
 @safe_repr
 @attrs.frozen
-class SandboxOption:
-    """The values that an option of a sandbox may have. An option changes the imitated vendor's behaviour while the
-    sandbox runs, such as its daily limit."""
+class Reached:
+    """What becomes of the targets of one push."""
 
-    takes: Callable[[Any], bool]
-    """Returns True for an allowed value."""
-    values: str
-    """The allowed values in words, used after "must be" in an error."""
+    tokens: Sequence[str] = attrs.field(repr=False)
+    """Those that get it, in the order given."""
+    refused: Mapping[str, Sequence[str]] = attrs.field(factory=dict, repr=False)
+    """By code: those that the vendor refuses in its reply."""
+    reports: Mapping[str, ReceiptKind] = attrs.field(factory=dict, repr=False)
+    """By token: those that the vendor accepts and that do not get it, with the kind of receipt that says so."""
 
 
 class Sandbox(ABC):
@@ -71,6 +74,8 @@ class Sandbox(ABC):
     """The phone maker as a key; equals the entry point's name."""
     operations: ClassVar[Collection[str]] = ()
     """Names of the vendor's calls, as used by faults and the ledger."""
+    pushing: Collection[str] = ()
+    """Those of `operations` that push to phones. Faults of the conformance kit aim at them; empty: at any call."""
     manglings: ClassVar[Collection[str]] = ()
     """Kinds of faults of this vendor in addition to the common ones; `mangle` applies them."""
     codes: ClassVar[Mapping[Reason, str | None]] = {}
@@ -102,6 +107,11 @@ class Sandbox(ABC):
         self.target_receipts: dict[str, ReceiptKind] = {}
         """By token: the kind of receipt for a push that was accepted and did not arrive. Only for pushes to single
         phones that ask for receipts."""
+        self.receipts_at = ""
+        """Where receipts are posted, for a vendor that takes no URL with a message because it is set in its console;
+        "": nowhere. The receipt URL of a message has precedence, where there is one."""
+        self.outbox: Outbox | None = None
+        """Receipts that are due, in a sandbox that has them."""
         self._date = (0, "")
         self.register(tokens)
 
@@ -128,7 +138,7 @@ class Sandbox(ABC):
         raise NotImplementedError(f"{type(self).__name__} lists {fault.kind!r} in manglings but has no mangle for it")
 
     def apply_option(self, name: str, value: Any) -> None:
-        """Set one of `options` to an allowed value."""
+        """Set one of `options` to a value that it takes."""
         raise NotImplementedError(f"{type(self).__name__} lists {name!r} in options but has no apply_option for it")
 
     def make_token(self) -> str:
@@ -139,8 +149,15 @@ class Sandbox(ABC):
         """All access tokens expire now. Nothing to do for a vendor without a login."""
 
     def callbacks(self) -> list[Request]:
-        """The requests of receipts that are due. Each is returned once: the caller must post it."""
-        return []
+        """The requests of receipts that are due, with their headers. Each is returned once: the caller must post
+        it."""
+        with self.lock:
+            return [] if self.outbox is None else self.outbox.take()
+
+    def is_taken(self, answer: Response) -> bool:
+        """Whether this answer of the host to posted receipts says to the vendor that they were taken. Default: any
+        status below 300. A vendor that expects a certain body overrides it."""
+        return answer.status < 300
 
     # The same for every vendor.
 
@@ -213,6 +230,11 @@ class Sandbox(ABC):
         with self.lock:
             return self.phones_known.set_alias(token, alias)
 
+    def set_account(self, token: str, account: str | None) -> bool:
+        """This user of the app is logged in on the phone, or nobody. Returns False if the token is not registered."""
+        with self.lock:
+            return self.phones_known.set_account(token, account)
+
     def set_tags(self, token: str, tags: Iterable[str]) -> bool:
         """Give a phone exactly these tags. Returns False if the token is not registered."""
         with self.lock:
@@ -228,9 +250,79 @@ class Sandbox(ABC):
         if not self.ledger.keeps:
             self.ledger.note(phone.token, None)
             return
-        made = delivery()
-        self.ledger.note(phone.token, made)
-        phone.show(made)
+        self._put_on_screen(phone, delivery())
+
+    def deliver_all(self, tokens: Sequence[str], delivery: Callable[[str], Delivery]) -> None:
+        """The same for one notification to these tokens; `delivery` makes that of a token. Fast with `keep=False`."""
+        if not self.ledger.keeps:
+            self.ledger.count_all(tokens)
+            return
+        for token in tokens:
+            self._put_on_screen(self.phones_known.get(token) or Phone(token), delivery(token))
+
+    def _put_on_screen(self, phone: Phone, delivery: Delivery) -> None:
+        if delivery.user_id and phone.account not in (None, delivery.user_id):
+            self.ledger.dropped["user"] += 1
+            return
+        self.ledger.note(phone.token, delivery)
+        phone.show(delivery)
+
+    def first_time(self, tokens: Sequence[str], key: str) -> Sequence[str]:
+        """Those of the phones that have not got a message with this id today; the others drop it. `key`: "" for a
+        message without an id, which nobody drops."""
+        if not key:
+            return tokens
+        fresh = self.phones_known.first_time(tokens, key, self.clock())
+        self.ledger.dropped["repeated"] += len(tokens) - len(fresh)
+        return fresh
+
+    def recall(self, token: str, *, replaces: str = "", message_id: str = "") -> bool:
+        """Take a notification back from a phone: by its `Delivery.replaces` or `message_id`, or both. Returns False if
+        the phone does not show it (any more)."""
+        with self.lock:
+            phone = self.phones_known.get(token)
+            return phone is not None and phone.recall(
+                lambda one: (
+                    (replaces or message_id) != ""
+                    and (not replaces or one.replaces == replaces)
+                    and (not message_id or one.message_id == message_id)
+                )
+            )
+
+    def reach(self, tokens: Sequence[str], *, unknown: str | None, muted: str | None) -> Reached:
+        """Which of the targets of a push to tokens get it. `unknown` and `muted`: the code by which a token that is not
+        registered, or is muted, is refused; None: the vendor accepts it and reports the phone by receipt.
+
+        `target_codes` and `target_receipts` come first. Costs one set comparison where all get it.
+        """
+        if not (self.target_codes or self.target_receipts) and self.phones_known.all_reachable(tokens):
+            return Reached(tokens)
+        reached: list[str] = []
+        refused: dict[str, list[str]] = {}
+        reports: dict[str, ReceiptKind] = {}
+        for token in tokens:
+            code, kind = self._target_ending(token, unknown, muted)
+            if code is not None:
+                refused.setdefault(code, []).append(token)
+            elif kind is not None:
+                reports[token] = kind
+            else:
+                reached.append(token)
+        return Reached(reached, refused, reports)
+
+    def _target_ending(
+        self, token: str, unknown: str | None, muted: str | None
+    ) -> tuple[str | None, ReceiptKind | None]:
+        """The code by which a token is refused, or else the kind of receipt that reports it; both None: it is
+        reached."""
+        if token in self.target_codes:
+            return self.target_codes[token], None
+        if token in self.target_receipts:
+            return None, self.target_receipts[token]
+        phone = self.phones_known.get(token)
+        if phone is None:
+            return unknown, ReceiptKind.UNREGISTERED
+        return (muted, ReceiptKind.MUTED) if phone.muted else (None, None)
 
     def reply_json(self, body: Any, status: int = 200) -> Response:
         """A JSON reply whose `date` header is the sandbox's clock."""

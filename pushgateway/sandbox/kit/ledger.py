@@ -7,13 +7,13 @@ million pushes need no memory for texts.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import attrs
 
 from pushgateway.model.secret import safe_repr
-from pushgateway.vendor import ClickAction, Network, OpenApp
+from pushgateway.vendor import Alert, Badge, Button, ClickAction, Network, OpenApp
 
 
 @safe_repr
@@ -70,10 +70,29 @@ class Delivery:
     """The id of the vendor's template."""
     parameters: Mapping[str, Any] = attrs.field(factory=dict, repr=False, kw_only=True)
     """The values of the template's placeholders, by name."""
-    badge: str = attrs.field(default="", kw_only=True)
-    """What happens to the number at the app's icon: "+1" adds one, "=3" sets three; "" leaves it."""
+    badge: Badge | None = attrs.field(default=None, kw_only=True)
+    """What happens to the number on the app's icon; None: nothing."""
     replaces: str = attrs.field(default="", repr=False, kw_only=True)
-    """A later notification with the same text here replaces this one on the phone; "": nothing replaces it."""
+    """The vendor's key of what it replaces: a later notification with the same key takes the place of this one on the
+    phone; "": every notification stays."""
+    alert: Alert | None = attrs.field(default=None, kw_only=True)
+    """How strongly it asks for attention. None: the vendor's default."""
+    sound: str = attrs.field(default="", kw_only=True)
+    """The sound that the app ships; "": that of the channel."""
+    long_body: str = attrs.field(default="", repr=False, kw_only=True)
+    """The text of the expanded notification; "": `body`."""
+    picture: str = attrs.field(default="", repr=False, kw_only=True)
+    """URL (or the vendor's id) of the large picture; "" if there is none."""
+    icon: str = attrs.field(default="", repr=False, kw_only=True)
+    """URL of the small picture; "" if there is none."""
+    buttons: tuple[Button, ...] = attrs.field(default=(), repr=False, kw_only=True)
+    """The buttons below the text."""
+    group: str = attrs.field(default="", repr=False, kw_only=True)
+    """Notifications with the same key are shown as one group; "": none."""
+    show_in_foreground: bool = attrs.field(default=True, kw_only=True)
+    """False: it is not shown while the app is on the screen."""
+    user_id: str = attrs.field(default="", repr=False, kw_only=True)
+    """The app's user that it is for; "": whoever is logged in."""
     receipt_url: str = attrs.field(default="", repr=False, kw_only=True)
     """Where receipts for it are posted; "": the sender asked for none."""
     receipt_parameter: str = attrs.field(default="", repr=False, kw_only=True)
@@ -84,7 +103,7 @@ class Ledger:
     """Every push that was performed, and how often each call was made.
 
     `calls` counts requests by operation (also refused ones), `bytes` their bodies, `receipts` receipts by their result
-    (`posted`, `failed`, `refused`).
+    (`posted`, `failed`, `refused`), `dropped` what phones did not show, by the reason (`repeated`, `user`).
     """
 
     def __init__(self, *, keep: bool = True) -> None:
@@ -97,8 +116,9 @@ class Ledger:
         self.bytes = 0
         self.calls: Counter[str] = Counter()
         self.receipts: Counter[str] = Counter()
+        self.dropped: Counter[str] = Counter()
         self._deliveries: list[Delivery] = []
-        self._by_token: dict[str, int] = {}
+        self._by_token: Counter[str] = Counter()
 
     @property
     def keeps(self) -> bool:
@@ -116,7 +136,7 @@ class Ledger:
 
     def count(self, token: str) -> int:
         """How many pushes this token got."""
-        return self._by_token.get(token, 0)
+        return self._by_token[token]
 
     def note_call(self, operation: str, size: int) -> None:
         """A request arrived."""
@@ -126,6 +146,11 @@ class Ledger:
     def note(self, token: str, delivery: Delivery | None) -> None:
         """A push was performed for `token`; `delivery` is None if the ledger only counts."""
         self.total += 1
-        self._by_token[token] = self._by_token.get(token, 0) + 1
+        self._by_token[token] += 1
         if delivery is not None:
             self._deliveries.append(delivery)
+
+    def count_all(self, tokens: Sequence[str]) -> None:
+        """A push was performed for each of these tokens, by a ledger that only counts."""
+        self.total += len(tokens)
+        self._by_token.update(tokens)  # counted in C

@@ -1,36 +1,71 @@
 """The phones that a sandbox knows: which are registered, which are muted, and what each shows.
 
-Vendor-neutral and pure. A phone has one token, at most one alias and any number of tags; an alias names one phone.
+Vendor-neutral and pure. A phone has one token, at most one alias, at most one account (the app's user, who may have
+several phones) and any number of tags; an alias names one phone.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Literal, NamedTuple
 
+from pushgateway.sandbox.kit.bounded import Bounded
 from pushgateway.sandbox.kit.ledger import Delivery
 
 SHOWN_AT_ONCE = 5
 """Notifications that a phone keeps on its screen; older ones are removed, so that memory stays bounded."""
+MESSAGES_REMEMBERED = 100_000
+"""Messages whose ids phones remember, at most; then the oldest is forgotten."""
+DAY = 86_400.0
+
+
+class Gone(NamedTuple):
+    """A notification that is no longer on the screen."""
+
+    delivery: Delivery
+    why: Literal["replaced", "recalled"]
 
 
 class Phone:
-    """One app on one phone. Changed only through `Phones`."""
+    """One app on one phone. Changed only through `Phones` and `show`."""
 
-    __slots__ = ("alias", "muted", "shown", "tags", "token")
+    __slots__ = ("account", "alias", "badge", "gone", "muted", "shown", "tags", "token")
 
     def __init__(self, token: str) -> None:
         self.token = token
         self.muted = False
         self.alias: str | None = None
+        self.account: str | None = None
+        """The app's user who is logged in, as the app reported it to the vendor."""
         self.tags: frozenset[str] = frozenset()
+        self.badge = 0
+        """The number on the app's icon."""
         self.shown: list[Delivery] = []
         """The notifications on its screen, oldest first."""
+        self.gone: tuple[Gone, ...] = ()
+        """The notifications that were replaced or recalled, oldest first; the newest `SHOWN_AT_ONCE` of them."""
 
     def show(self, delivery: Delivery) -> None:
-        """Put a notification on the screen; only the newest `SHOWN_AT_ONCE` stay."""
+        """Put a notification on the screen, in the place of one with the same `Delivery.replaces`; only the newest
+        `SHOWN_AT_ONCE` stay. Its badge changes the number on the icon."""
+        if delivery.replaces:
+            self._remove("replaced", lambda old: old.replaces == delivery.replaces)
+        if delivery.badge is not None:
+            self.badge = delivery.badge.number if delivery.badge.how == "set" else self.badge + delivery.badge.number
         self.shown.append(delivery)
         if len(self.shown) > SHOWN_AT_ONCE:
             del self.shown[0]
+
+    def recall(self, is_meant: Callable[[Delivery], bool]) -> bool:
+        """Take the notifications back for which `is_meant` returns True. False: there was none on the screen."""
+        return self._remove("recalled", is_meant)
+
+    def _remove(self, why: Literal["replaced", "recalled"], is_meant: Callable[[Delivery], bool]) -> bool:
+        gone = [old for old in self.shown if is_meant(old)]
+        if gone:
+            self.shown = [old for old in self.shown if not is_meant(old)]
+            self.gone = (*self.gone, *(Gone(old, why) for old in gone))[-SHOWN_AT_ONCE:]
+        return bool(gone)
 
 
 class Phones:
@@ -39,6 +74,9 @@ class Phones:
     def __init__(self) -> None:
         self._by_token: dict[str, Phone] = {}
         self._by_alias: dict[str, Phone] = {}
+        self._by_account: dict[str, dict[str, Phone]] = {}
+        self._muted: set[str] = set()
+        self._seen: Bounded[dict[str, float]] = Bounded(MESSAGES_REMEMBERED)
 
     def __len__(self) -> int:
         return len(self._by_token)
@@ -59,6 +97,26 @@ class Phones:
         """The phone with this alias, or None."""
         return self._by_alias.get(alias)
 
+    def by_account(self, account: str) -> tuple[Phone, ...]:
+        """The phones on which this user is logged in, the latest login last."""
+        return tuple(self._by_account.get(account, {}).values())
+
+    def all_reachable(self, tokens: Iterable[str]) -> bool:
+        """Whether all of these are registered and none is muted. One look at all: a batch may have 1,000."""
+        asked = set(tokens)
+        return self._by_token.keys() >= asked and self._muted.isdisjoint(asked)
+
+    def first_time(self, tokens: Sequence[str], key: str, now: float, within: float = DAY) -> Sequence[str]:
+        """Those of the phones that have not got a message with this id in the last `within` seconds; from now on they
+        have. Phones drop a repeated message so: HarmonyOS by `appMessageId`, Xiaomi by `jobkey`."""
+        seen = self._seen.get(key)
+        if seen is None:
+            self._seen.put(key, dict.fromkeys(tokens, now))
+            return tokens
+        fresh = [token for token in tokens if token not in seen or seen[token] + within <= now]
+        seen.update(dict.fromkeys(fresh, now))
+        return fresh
+
     def register(self, tokens: Iterable[str]) -> None:
         """Register new phones; one that is registered stays as it is."""
         for token in tokens:
@@ -67,11 +125,13 @@ class Phones:
 
     def uninstall(self, token: str) -> bool:
         """The app is removed from this phone: its token is dead. Returns False if it was not registered."""
-        phone = self._by_token.pop(token, None)
+        phone = self._by_token.get(token)
         if phone is None:
             return False
-        if phone.alias is not None:
-            self._by_alias.pop(phone.alias, None)
+        self.set_alias(token, None)
+        self.set_account(token, None)
+        self._muted.discard(token)
+        del self._by_token[token]
         return True
 
     def mute(self, token: str, muted: bool = True) -> bool:
@@ -80,6 +140,10 @@ class Phones:
         if phone is None:
             return False
         phone.muted = muted
+        if muted:
+            self._muted.add(token)
+        else:
+            self._muted.discard(token)
         return True
 
     def set_alias(self, token: str, alias: str | None) -> bool:
@@ -96,6 +160,21 @@ class Phones:
                 former.alias = None
             self._by_alias[alias] = phone
         phone.alias = alias
+        return True
+
+    def set_account(self, token: str, account: str | None) -> bool:
+        """This user of the app is logged in on the phone, or nobody. Returns False if the token is not registered."""
+        phone = self._by_token.get(token)
+        if phone is None:
+            return False
+        if phone.account is not None:
+            phones = self._by_account[phone.account]
+            del phones[token]
+            if not phones:
+                del self._by_account[phone.account]
+        if account is not None:
+            self._by_account.setdefault(account, {})[token] = phone
+        phone.account = account
         return True
 
     def set_tags(self, token: str, tags: Iterable[str]) -> bool:

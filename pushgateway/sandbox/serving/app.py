@@ -29,7 +29,7 @@ from pushgateway.model.errors import FieldError
 from pushgateway.sandbox.kit.base import Sandbox
 from pushgateway.sandbox.kit.faults import Fault
 from pushgateway.sandbox.serving.page import PAGE_POLICY, ledger_json, phones_page
-from pushgateway.vendor import Request, is_loopback
+from pushgateway.vendor import Request, Response, is_loopback
 
 MAX_BODY = 16 * 1024 * 1024
 """Bytes of a request; 1,000 long messages of a batch need about 4 MB."""
@@ -193,7 +193,10 @@ class ReceiptSender:
             )
         except (httpx.HTTPError, httpx.InvalidURL, ValueError):
             return "failed"
-        return "posted" if reply.status_code < 300 else "failed"
+        answer = Response(
+            reply.status_code, {name.lower(): value for name, value in reply.headers.items()}, reply.content
+        )
+        return "posted" if self._sandbox.is_taken(answer) else "failed"
 
 
 def _trust(tls: bool) -> ssl.SSLContext:
@@ -331,6 +334,22 @@ def _alias(sandbox: Sandbox, command: Fields) -> Fields:
     return _done(sandbox.set_alias(token, alias) for token in tokens)
 
 
+def _account(sandbox: Sandbox, command: Fields) -> Fields:
+    account = command.get("account")
+    if "account" not in command or not (account is None or isinstance(account, str)):
+        raise FieldError("account", "must be a text, or null for none" if "account" in command else "is missing")
+    return _done(sandbox.set_account(token, account) for token in _tokens(command))
+
+
+def _receipts_at(sandbox: Sandbox, command: Fields) -> Fields:
+    url = command.get("url")
+    if not isinstance(url, str):
+        raise FieldError("url", "must be a text, empty for no receipts" if "url" in command else "is missing")
+    with sandbox.lock:
+        sandbox.receipts_at = url
+    return {"done": True}
+
+
 def _tags(sandbox: Sandbox, command: Fields) -> Fields:
     tags = _texts(command, "tags")
     return _done(sandbox.set_tags(token, tags) for token in _tokens(command))
@@ -387,6 +406,8 @@ _COMMANDS: dict[str, tuple[Callable[[Sandbox, Fields], Fields], Collection[str] 
     "uninstall": (_uninstall, ("tokens", "token")),
     "mute": (_mute, ("tokens", "token", "muted")),
     "alias": (_alias, ("tokens", "token", "alias")),
+    "account": (_account, ("tokens", "token", "account")),
+    "receipts_at": (_receipts_at, ("url",)),
     "tags": (_tags, ("tokens", "token", "tags")),
     "expire": (_expire, ()),
     "set": (_set, None),

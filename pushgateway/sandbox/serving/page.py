@@ -29,6 +29,8 @@ section{box-sizing:border-box;background:#fff;border:4px solid #37474f;border-ra
 max-width:100%;min-height:6rem}
 h2{font:12px monospace;overflow-wrap:anywhere;margin:.2rem 0;color:#607d8b}
 article{background:#f5f7f8;border-radius:10px;padding:.5rem .7rem;margin:.5rem 0;overflow-wrap:anywhere}
+article.gone{opacity:.5}article.gone h3,article.gone p{text-decoration:line-through}
+strong{background:#c62828;color:#fff;border-radius:1em;padding:0 .5em}
 article h3{font-size:1rem;margin:0}article p{margin:.2rem 0;white-space:pre-wrap}
 small,time{font-size:11px;color:#78909c}small{display:block}
 """
@@ -73,16 +75,26 @@ def _phone(phone: Phone) -> str:
     marks = [phone.token]
     if phone.alias is not None:
         marks.append(f"alias {phone.alias}")
+    if phone.account is not None:
+        marks.append(f"account {phone.account}")
     if phone.tags:
         marks.append(f"tags {', '.join(sorted(phone.tags))}")
     if phone.muted:
         marks.append("muted")
-    return f"<section><h2>{escape(' · '.join(marks))}</h2>{''.join(map(_article, reversed(phone.shown)))}</section>"
+    badge = f" <strong>{phone.badge}</strong>" if phone.badge else ""
+    shown = "".join(map(_article, reversed(phone.shown)))
+    gone = "".join(_article(one.delivery, one.why) for one in reversed(phone.gone))
+    return f"<section><h2>{escape(' · '.join(marks))}{badge}</h2>{shown}{gone}</section>"
 
 
-def _article(one: Delivery) -> str:
-    facts = "".join(f"<small>{escape(f'{name}: {value}')}</small>" for name, value in _facts(one).items() if value)
-    return f"<article><h3>{escape(one.title)}</h3><p>{escape(one.body)}</p>{facts}{_moment(one.at)}</article>"
+def _article(one: Delivery, gone: str = "") -> str:
+    """A notification; `gone`: why it is no longer on the screen."""
+    named = {"": gone, **_facts(one)}
+    facts = "".join(
+        f"<small>{escape(f'{name}: {value}' if name else value)}</small>" for name, value in named.items() if value
+    )
+    opening = "<article class=gone>" if gone else "<article>"
+    return f"{opening}<h3>{escape(one.title)}</h3><p>{escape(one.body)}</p>{facts}{_moment(one.at)}</article>"
 
 
 def _facts(one: Delivery) -> dict[str, str]:
@@ -91,7 +103,16 @@ def _facts(one: Delivery) -> dict[str, str]:
         "subtitle": one.subtitle,
         "category": one.category,
         "channel": one.channel_id,
-        "badge": one.badge,
+        "badge": "" if one.badge is None else f"{'+' if one.badge.how == 'add' else '='}{one.badge.number}",
+        "alert": "" if one.alert is None else one.alert.value,
+        "sound": one.sound,
+        "text when expanded": one.long_body,
+        "picture": one.picture,
+        "icon": one.icon,
+        "group": one.group,
+        "for user": one.user_id,
+        "in foreground": "" if one.show_in_foreground else "no",
+        "buttons": ", ".join(f"{button.text} ({_tap(button.click)})" for button in one.buttons),
         "tap": _tap(one.click),
     }
 
@@ -117,6 +138,7 @@ def ledger_json(sandbox: Sandbox, last: int) -> dict[str, Any]:
         "bytes": ledger.bytes,
         "calls": dict(ledger.calls),
         "receipts": dict(ledger.receipts),
+        "dropped": dict(ledger.dropped),
         "deliveries": [_delivery(one) for one in ledger.last(last)],
     }
 

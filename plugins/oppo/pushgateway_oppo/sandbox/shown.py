@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from pushgateway.vendor import ClickAction, Network, OpenActivity, OpenApp, OpenIntent, OpenIntentUri, OpenUrl
+from pushgateway.vendor import Badge, ClickAction, Network, OpenActivity, OpenApp, OpenIntent, OpenIntentUri, OpenUrl
 from pushgateway.vendor.rules import Dialect
 from pushgateway_oppo.sandbox.field_checks import whole
 from pushgateway_oppo.sandbox.form import read_json_text
@@ -20,7 +20,7 @@ _CLICKS: Final[Mapping[int, tuple[Callable[[str], ClickAction], str]]] = {
     4: (OpenActivity, "click_action_activity"),
     5: (OpenIntentUri, "click_action_url"),
 }
-_BADGES: Final = {0: "=", 1: "+"}
+_BADGES: Final = {0: Badge.set, 1: Badge.add}
 """By `badge_operation_type`: 0 sets the number, 1 adds to it (one source, S7)."""
 
 
@@ -88,6 +88,8 @@ def _moment(fields: Mapping[str, Any], switch: str, name: str) -> float | None:
     return milliseconds / 1000
 
 
-def _badge(fields: Mapping[str, Any]) -> str:
+def _badge(fields: Mapping[str, Any]) -> Badge | None:
     kind, count = whole(fields.get("badge_operation_type")), whole(fields.get("badge_message_count"))
-    return "" if kind not in _BADGES or count is None else f"{_BADGES[kind]}{count}"
+    if kind not in _BADGES or count is None or count < kind:
+        return None  # nothing is added
+    return _BADGES[kind](min(count, 99))
