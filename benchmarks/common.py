@@ -245,12 +245,13 @@ def positive(text: str) -> int:
 
 
 @contextmanager
-def neighbour(phones: int, *, program: str = "stub.py") -> Iterator[Mapping[str, Any]]:
+def neighbour(phones: int, *, program: str = "stub.py", brand: str = "oppo") -> Iterator[Mapping[str, Any]]:
     """Run a vendor on loopback in a second process, whose CPU is not counted here. Gives a certificate's settings.
 
-    `stub.py` answers as fast as it can and knows every token; `neighbour.py` is OPPO's strict sandbox with `phones`.
+    `stub.py` answers as fast as it can and knows every token of any `brand`; `neighbour.py` is OPPO's strict sandbox
+    with `phones`.
     """
-    command = [sys.executable, str(Path(__file__).with_name(program)), str(phones), str(SEED)]
+    command = [sys.executable, str(Path(__file__).with_name(program)), str(phones), str(SEED), brand]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdin is not None
         assert process.stdout is not None

@@ -1,4 +1,6 @@
-"""A minimal OPPO on loopback, in a process of its own, until its standard input is closed.
+"""A minimal vendor on loopback, in a process of its own, until its standard input is closed.
+
+`python stub.py PHONES SEED [BRAND]`: OPPO, or the vendor of another brand, whose replies are in `brand_replies`.
 
 It is built to be faster than anything that a benchmark measures. It reads each request completely, finds the targets,
 and reports each as accepted. It checks nothing else, knows every token and keeps nothing. Whether requests are right is
@@ -17,6 +19,7 @@ import threading
 import time
 from urllib.parse import parse_qs
 
+from brand_replies import Answer, answer_of, settings_of
 from pushgateway_oppo.sandbox.server import APP_KEY, MASTER_SECRET
 
 from pushgateway.vendor.rules import load_rules
@@ -62,7 +65,8 @@ def _targets(content: bytes) -> list[bytes]:
 class Stub(asyncio.Protocol):
     """One connection: requests in, replies out, one after the other."""
 
-    def __init__(self) -> None:
+    def __init__(self, answer: Answer) -> None:
+        self._answer = answer
         self._waiting = bytearray()
         self._needed = 0  # length of the whole request in bytes; 0: not known yet
         self._body = 0  # offset of its body
@@ -84,7 +88,7 @@ class Stub(asyncio.Protocol):
             head, content = bytes(self._waiting[: self._body]), bytes(self._waiting[self._body : self._needed])
             del self._waiting[: self._needed]
             self._needed = 0
-            reply = answer(head.split(b" ", 2)[1].decode("ascii"), content)
+            reply = self._answer(head.split(b" ", 2)[1].decode("ascii"), content)
             self._transport.write(
                 b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n" % len(reply) + reply
             )
@@ -106,9 +110,10 @@ def settings(port: int) -> dict[str, str]:
     return {"app_key": APP_KEY, "master_secret": MASTER_SECRET, "host": url, "overseas_host": url}
 
 
-async def _serve() -> None:
+async def _serve(brand: str) -> None:
+    replies, make_settings = (answer, settings) if brand == "oppo" else (answer_of(brand), settings_of(brand))
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(Stub, "127.0.0.1", 0)
+    server = await loop.create_server(lambda: Stub(replies), "127.0.0.1", 0)
     ended = asyncio.Event()
 
     def emitter() -> None:
@@ -116,10 +121,10 @@ async def _serve() -> None:
         loop.call_soon_threadsafe(ended.set)
 
     threading.Thread(target=emitter, daemon=True).start()
-    print(json.dumps(settings(server.sockets[0].getsockname()[1])), flush=True)
+    print(json.dumps(make_settings(server.sockets[0].getsockname()[1])), flush=True)
     await ended.wait()
     server.close()
 
 
 if __name__ == "__main__":
-    asyncio.run(_serve())
+    asyncio.run(_serve(sys.argv[3] if len(sys.argv) > 3 else "oppo"))

@@ -19,11 +19,13 @@ import pytest
 from pushgateway_oppo.sandbox import OppoSandbox
 
 from pushgateway import Certificate, Gateway
+from pushgateway.certificates.plugins import installed
 from pushgateway.testing import SandboxTransport
 from pushgateway.vendor import Request
 
 pytestmark = pytest.mark.days
 
+STUBBED = [brand for brand in ("oppo", "xiaomi", "huawei", "harmony") if brand in installed()]
 Load = Callable[[str], ModuleType]
 FORM = {"content-type": "application/x-www-form-urlencoded"}
 
@@ -67,6 +69,7 @@ def run(script: Path, *arguments: str) -> tuple[int, dict[str, Any]]:
         ("waiting", ("--count", "50", "--rounds", "1"), {"waiting": 4}),
         ("memory", ("--count", "1500"), {"stream": 1}),
         ("calls", ("--count", "12", "--rounds", "1"), {"calls": 6}),
+        ("brands", ("--count", "40", "--rounds", "1"), dict.fromkeys(STUBBED, 6)),
     ],
 )
 def test_each_script_measures(
@@ -149,7 +152,8 @@ def test_the_stub_answers_as_the_strict_sandbox_does(load: Load) -> None:
 def test_the_stub_reads_a_request_whole(load: Load) -> None:
     """It answers after the last byte and not before; two requests that arrive together are answered one by one."""
     replies: list[bytes] = []
-    stub = load("stub").Stub()
+    module = load("stub")
+    stub = module.Stub(module.answer)
     stub._transport = SimpleNamespace(write=replies.append)
     body = b"message=%7B%7D"
     whole = b"POST /server/v1/message/notification/unicast HTTP/1.1\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body)
@@ -166,7 +170,7 @@ def test_the_stub_reads_a_request_whole(load: Load) -> None:
 def test_the_stub_counts_its_connections(load: Load) -> None:
     """The count shows whether a plain loop really uses as many connections as its row says."""
     stub = load("stub")
-    some = [stub.Stub(), stub.Stub()]
+    some = [stub.Stub(stub.answer), stub.Stub(stub.answer)]
 
     for one in some:
         one.connection_made(asyncio.Transport())
