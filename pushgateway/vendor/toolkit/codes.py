@@ -117,6 +117,7 @@ class CodeTable:
         message: object = None,
         *,
         truncated: tuple[str, ...] = (),
+        omitted: tuple[str, ...] = (),
         pause: float | None = None,
         message_id: str | None = None,
     ) -> Outcome:
@@ -134,6 +135,7 @@ class CodeTable:
             message_id=message_id,
             repeated=row is not None and row.reason == "repeated",
             truncated=truncated,
+            omitted=omitted,
         )
 
     def is_copy(self, code: str) -> bool:

@@ -21,6 +21,8 @@ def listed_outcomes(
     *,
     message_id: str | None = None,
     truncated: Sequence[tuple[str, ...]] | None = None,
+    omitted: tuple[str, ...] = (),
+    handle: str | None = None,
     pause: float | None = None,
     readable: bool = True,
     failures: int | None = None,
@@ -30,20 +32,24 @@ def listed_outcomes(
     `lists`: by code, the tokens that were refused with it; None for a list that could not be read. `failures`: the
     number of refused tokens by the vendor's count. A push that is not listed was accepted, but it has no verdict
     (`UNKNOWN`) if a list could not be read, if `readable` is False, or if `failures` is larger than the number of
-    listed tokens, because each unlisted push may be one of them. A code that means "named twice" refuses nothing.
-    `truncated`: for each push the fields that were cut. `pause`: seconds that the reply asks to wait.
+    pushes that are listed, because each unlisted push may be one of them. A code that means "named twice" refuses
+    nothing. `truncated`: for each push the fields that were cut. `omitted`, `handle`: the looks that were left out, and
+    what takes the notification back, the same for all pushes. `pause`: seconds that the reply asks to wait.
     """
     refused = {token: code for code, listed in lists.items() for token in listed or () if not codes.is_copy(code)}
-    if None in lists.values() or (failures is not None and failures > len(refused)):
+    if failures is not None and failures > sum(push.push_token.token in refused for push in sent):
+        readable = False  # a name that was not in the request does not say which of them it is
+    if None in lists.values():
         readable = False
     outcomes = []
     for place, push in enumerate(sent):
         cut = truncated[place] if truncated is not None else ()
         code = refused.get(push.push_token.token)
         if code is not None:
-            outcomes.append(codes.rejected(push, code, truncated=cut, pause=pause, message_id=message_id))
+            refusal = codes.rejected(push, code, truncated=cut, omitted=omitted, pause=pause, message_id=message_id)
+            outcomes.append(refusal)
         elif readable:
-            outcomes.append(Outcome.accepted(push, message_id, truncated=cut))
+            outcomes.append(Outcome.accepted(push, message_id, truncated=cut, omitted=omitted, handle=handle))
         else:
             outcomes.append(Outcome.unknown(push, UNREAD))
     return outcomes

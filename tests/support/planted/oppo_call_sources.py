@@ -380,8 +380,8 @@ PLANTS = [
     SourcePlant(
         "an unreadable group accepts every token",
         "pushgateway/vendor/toolkit/token_lists.py",
-        "if None in lists.values() or (",
-        "if (",
+        "if None in lists.values():",
+        "if lists is None:",
         "plugins/oppo/tests/test_odd_replies.py::test_unreadable_groups_leave_no_verdict",
     ),
     SourcePlant(

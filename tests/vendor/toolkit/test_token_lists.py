@@ -47,3 +47,17 @@ def test_an_unreadable_list_is_no_verdict() -> None:
 def test_as_many_failures_as_names_is_a_complete_list() -> None:
     """At this limit the list is complete."""
     assert ends({"100": ["t2"]}, failures=1) == ["accepted", "rejected", "accepted"]
+
+
+def test_a_name_that_was_not_asked_for_makes_a_list_incomplete() -> None:
+    """One failed, and the list names a token of no push: it may be any of them."""
+    assert ends({"100": ["t9"]}, failures=1) == ["unknown"] * 3
+    assert ends({"100": ["t9"]}) == ["accepted"] * 3
+
+
+def test_looks_that_were_left_out_and_the_handle_are_in_each_outcome() -> None:
+    """`omitted` is in all, `handle` in those that were accepted."""
+    outcomes = listed_outcomes(CodeTable(ROWS), SENT[:2], {"100": ["t2"]}, omitted=("icon",), handle="7")
+
+    assert [one.omitted for one in outcomes] == [("icon",)] * 2
+    assert [one.handle for one in outcomes] == ["7", None]
