@@ -56,10 +56,10 @@ _SHOWN = 10
 
 def read_audience(everyone: bool, confirmed: bool, listed: list[str] | None, named: dict[str, Any]) -> Audience:
     """The audience of the options; raises `click.UsageError` if they name none, or several kinds at once."""
-    kinds = [everyone, listed is not None, bool(named["alias"]), bool(named["tag"])]
+    kinds = [everyone, listed is not None, *(bool(named[kind]) for kind in ("alias", "account", "tag"))]
     if sum(kinds) != 1:
         raise click.UsageError(
-            _("name the phones in exactly one way: --all, --token and --tokens-file, --alias, or --tag")
+            _("name the phones in exactly one way: --all, --token and --tokens-file, --alias, --account, or --tag")
         )
     if everyone:
         if not confirmed:
@@ -67,6 +67,8 @@ def read_audience(everyone: bool, confirmed: bool, listed: list[str] | None, nam
         return Audience.everyone()
     if named["alias"]:
         return Audience.of_aliases(named["alias"])
+    if named["account"]:
+        return Audience.of_accounts(named["account"])
     if named["tag"]:
         return Audience.of_tags(named["tag"])
     if not listed:
@@ -83,6 +85,7 @@ def read_audience(everyone: bool, confirmed: bool, listed: list[str] | None, nam
     "--tokens-file", type=click.File(encoding="utf-8-sig"), help="A UTF-8 file with one token a line; - is stdin."
 )
 @click.option("--alias", multiple=True, help="Phones with this alias; may be repeated.")
+@click.option("--account", multiple=True, help="Phones on which this user is logged in; may be repeated.")
 @click.option("--tag", multiple=True, help="Phones with one of these tags; may be repeated.")
 @click.option(
     "--start-at",

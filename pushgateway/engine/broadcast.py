@@ -53,7 +53,6 @@ _OF_EVERYTHING = frozenset({Reason.CLOSED, Reason.EXPIRED})
 """After an ending for one of these nothing more is tried in any region."""
 _OF_THE_NOTIFICATION = frozenset({Reason.INVALID_NOTIFICATION, Reason.UNSUPPORTED})
 """Where each target has an outcome of its own, these are about that target."""
-_LISTS = frozenset({AudienceKind.TOKENS, AudienceKind.ALIASES})
 _CLOSING = (Reason.CLOSED, CLOSED)
 """What a lane says while the gateway closes: what is under way may use the time that is left."""
 CHANGED = "the certificate was changed or removed while the broadcast was under way"
@@ -66,7 +65,7 @@ class _Changed(Exception):
 def parts(vendor: GuardedVendor, audience: Audience) -> list[tuple[str, Audience]]:
     """The audience cut into what fits one request each, with the region of each part."""
     home = vendor.home_region
-    if audience.kind not in (AudienceKind.TOKENS, AudienceKind.ALIASES):
+    if not audience.kind.is_list:
         return [(home, audience)]
     regions: dict[str, list[str]] = {}
     for value in audience.values:
@@ -258,7 +257,7 @@ class Broadcasting:
     def _within_size(self, one: _Todo) -> Sequence[_Todo]:
         """The list in pieces of the size that is known to be the most for this server: nearly always itself."""
         values = one.audience.values
-        if one.audience.kind not in _LISTS or len(values) < 2:
+        if not one.audience.kind.is_list or len(values) < 2:
             return (one,)
         most = self.region(one.region).gate.list_limit.current(asyncio.get_running_loop().time())
         if most == math.inf:
@@ -309,7 +308,7 @@ class Broadcasting:
         """Whether a refusal may be about some of the targets of the list."""
         return (
             refused is self._refusal
-            and part.kind in _LISTS
+            and part.kind.is_list
             and refused.about != "content"
             and not results.is_of_the_vendor(refused)
         )
@@ -436,7 +435,7 @@ class Broadcasting:
 
 def _counted(part: Audience, outcome: BroadcastOutcome) -> tuple[Status, Reason | None, int]:
     status = outcome.status if isinstance(outcome.status, Status) else Status.UNKNOWN  # one request has one status
-    return status, outcome.reason, len(part.values) if part.kind is AudienceKind.ALIASES else 1
+    return status, outcome.reason, len(part.values) if part.kind.is_list else 1
 
 
 def _summed(merged: BroadcastOutcome) -> BroadcastOutcome:

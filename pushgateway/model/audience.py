@@ -28,6 +28,15 @@ class AudienceKind(enum.Enum):
     ACCOUNTS = "accounts"
     TAGS = "tags"
 
+    @property
+    def is_list(self) -> bool:
+        """True if each value is a target of its own (tokens, aliases, accounts), so that a long audience is sent in
+        several requests and counted by its values."""
+        return self in _LISTS
+
+
+_LISTS = frozenset({AudienceKind.TOKENS, AudienceKind.ALIASES, AudienceKind.ACCOUNTS})
+
 
 @safe_repr
 @attrs.frozen(repr=False)

@@ -260,8 +260,8 @@ class BroadcastOutcome:
 
     @property
     def counts(self) -> dict[tuple[Status, Reason | None], int]:
-        """Number of targets for each status and reason, the largest first. Targets are tokens or aliases; an audience
-        of everyone or of tags counts as 1."""
+        """Number of targets for each status and reason, the largest first. Targets are tokens, aliases or accounts;
+        an audience of everyone or of tags counts as 1."""
         counts: Counter[tuple[Status, Reason | None]] = Counter((one.status, one.reason) for one in self.outcomes)
         for status, reason, targets in self.requests:
             counts[status, reason] += targets

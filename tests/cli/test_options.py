@@ -77,7 +77,7 @@ def test_a_ca_file_without_a_certificate_is_refused(tmp_path: Path) -> None:
 def test_an_audience_is_of_one_kind(tmp_path: Path) -> None:
     """Tokens of the command line and of a file become one list; two kinds of audience together, and none at all, are
     refused."""
-    named: dict[str, Any] = {"alias": (), "tag": ()}
+    named: dict[str, Any] = {"alias": (), "account": (), "tag": ()}
     file, empty = tmp_path / "tokens", tmp_path / "empty"
     file.write_text("CN_2\n\n  CN_3  \nCN_1\n")
     empty.write_text("\n")
@@ -89,6 +89,7 @@ def test_an_audience_is_of_one_kind(tmp_path: Path) -> None:
     assert read_audience(False, False, listed, named) == Audience.of_tokens(["CN_1", "CN_2", "CN_3"])
     assert read_audience(True, True, None, named) == Audience.everyone()
     assert read_audience(False, False, None, {**named, "alias": ("ann",)}) == Audience.of_aliases(["ann"])
+    assert read_audience(False, False, None, {**named, "account": ("7", "8")}) == Audience.of_accounts(["7", "8"])
     assert read_audience(False, False, None, {**named, "tag": ("vip",)}) == Audience.of_tags(["vip"])
     assert read_tokens((), None) is None
     with empty.open() as nothing, pytest.raises(click.UsageError):
@@ -96,6 +97,8 @@ def test_an_audience_is_of_one_kind(tmp_path: Path) -> None:
     for everyone, confirmed, who in [(False, True, None), (True, False, None), (True, True, ["CN_1"])]:
         with pytest.raises(click.UsageError):
             read_audience(everyone, confirmed, who, named)
+    with pytest.raises(click.UsageError):
+        read_audience(False, False, None, {**named, "account": ("7",), "alias": ("ann",)})
 
 
 def test_all_needs_yes() -> None:

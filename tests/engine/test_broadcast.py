@@ -2,6 +2,7 @@
 verdict."""
 
 import asyncio
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -338,11 +339,12 @@ def test_the_status_of_a_broadcast_is_that_of_its_tokens(
     assert sum(outcome.counts.values()) == 3
 
 
-def test_parts_of_aliases_are_counted_by_their_size() -> None:
-    """Aliases have no outcomes of their own: there are seven, and the middle three have no verdict."""
+@pytest.mark.parametrize("of", [Audience.of_aliases, Audience.of_accounts])
+def test_parts_of_aliases_and_accounts_are_counted_by_their_size(of: Callable[[Iterable[str]], Audience]) -> None:
+    """Aliases and accounts have no outcomes of their own: there are seven, and the middle three have no verdict."""
 
     class Named(Toy):
-        audiences = frozenset({AudienceKind.ALIASES})
+        audiences = frozenset({AudienceKind.ALIASES, AudienceKind.ACCOUNTS})
 
         def broadcast(self, broadcast: Any, saved: str) -> Any:
             outcome = yield from super().broadcast(broadcast, saved)
@@ -353,10 +355,11 @@ def test_parts_of_aliases_are_counted_by_their_size() -> None:
 
     async def main() -> BroadcastOutcome:
         async with gateway(server, vendors={"toy": Named}) as g:
-            return await g.broadcast(1, NOTE, Audience.of_aliases(f"a{i}" for i in range(7)))
+            return await g.broadcast(1, NOTE, of(f"a{i}" for i in range(7)))
 
     outcome = run_virtual(main())
 
+    assert [len(sent) - 1 for sent in server.sent_to] == [3, 3, 1]
     assert outcome.status is SumStatus.PARTLY
     assert outcome.counts == {(Status.ACCEPTED, None): 4, (Status.UNKNOWN, Reason.NO_VERDICT): 3}
 

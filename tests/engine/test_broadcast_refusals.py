@@ -4,7 +4,7 @@ gets the broadcast twice."""
 import asyncio
 import json
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, ClassVar
 
 import attrs
@@ -197,12 +197,13 @@ def test_outcomes_that_the_plugin_has_set_stay() -> None:
     assert len(outcome.outcomes) == 8
 
 
-def test_lists_of_aliases_become_shorter_too() -> None:
-    """Aliases are counted for each request, each alias once."""
+@pytest.mark.parametrize("of", [Audience.of_aliases, Audience.of_accounts])
+def test_lists_of_aliases_and_accounts_become_shorter_too(of: Callable[[Iterable[str]], Audience]) -> None:
+    """They are counted for each request, each one once."""
 
     @attrs.frozen
     class Named(Wide):
-        audiences: ClassVar[frozenset[AudienceKind]] = frozenset({AudienceKind.ALIASES})
+        audiences: ClassVar[frozenset[AudienceKind]] = frozenset({AudienceKind.ALIASES, AudienceKind.ACCOUNTS})
 
         def broadcast(self, broadcast: Broadcast, saved: str) -> Exchange[BroadcastOutcome]:
             return attrs.evolve((yield from super().broadcast(broadcast, saved)), outcomes=())
@@ -211,7 +212,7 @@ def test_lists_of_aliases_become_shorter_too() -> None:
 
     async def main() -> BroadcastOutcome:
         async with gateway(server, vendors={"toy": Named}) as g:
-            return await g.broadcast(1, NOTE, Audience.of_aliases(tokens(40)))
+            return await g.broadcast(1, NOTE, of(tokens(40)))
 
     outcome = run_virtual(main())
 

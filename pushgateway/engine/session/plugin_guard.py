@@ -145,7 +145,7 @@ class GuardedVendor:
 
     @property
     def audience_size(self) -> int:
-        """Tokens or aliases in one broadcast request, 1 or more."""
+        """Tokens, aliases or accounts in one broadcast request, 1 or more."""
         found = self.plugin.audience_size
         if isinstance(found, bool) or not isinstance(found, int) or found < 1:
             raise _wrong("audience_size", found, "a whole number, 1 or more")
