@@ -13,7 +13,8 @@ from __future__ import annotations
 import encodings.utf_16_le  # noqa: F401 - else imported by the first text that is counted, in the event loop's thread
 import re
 from binascii import hexlify
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Final, Literal, TypeAlias
 from urllib.parse import quote_plus
 
 import regex
@@ -37,6 +38,23 @@ _VISIBLE = regex.compile(r"[^\s\p{Cc}\p{Z}\p{M}\p{Default_Ignorable_Code_Point}\
 def utf16_units(text: str) -> int:
     """UTF-16 code units, as Java's `String.length()` counts: an emoji is two or more."""
     return len(text) if text.isascii() else len(text.encode("utf-16-le", "surrogatepass")) // 2
+
+
+Counts: TypeAlias = Literal["utf16", "points", "bytes"]
+"""How a vendor counts the characters of a text."""
+
+
+def utf8_bytes(text: str) -> int:
+    """Bytes in UTF-8. A lone surrogate counts as U+FFFD, which is sent in its place."""
+    return len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
+
+
+_SIZES: Final[Mapping[Counts, Callable[[str], int]]] = {"utf16": utf16_units, "points": len, "bytes": utf8_bytes}
+
+
+def size(text: str, counts: Counts = "utf16") -> int:
+    """The size of a text in UTF-16 units, code points, or bytes of UTF-8."""
+    return _SIZES[counts](text)
 
 
 def whole(text: str) -> str:
@@ -66,51 +84,52 @@ def from_visible(text: str) -> str:
     return "" if seen is None else text[seen.start() :]
 
 
-def cut(text: str, limit: int, ellipsis: str = ELLIPSIS) -> tuple[str, bool]:
-    """The text, cut if it has more than `limit` code points or UTF-16 units; and True if it was cut.
+def cut(text: str, limit: int, ellipsis: str = ELLIPSIS, counts: Counts = "utf16") -> tuple[str, bool]:
+    """The text, cut if it has more than `limit` UTF-16 units (or what `counts` says); and True if it was cut.
 
     Whole grapheme clusters are kept. The ellipsis counts towards the limit; if it does not fit, it is left out. If no
     cluster fits, because the first one is longer than the limit (a letter with a hundred marks), the cluster itself is
     cut. The time is proportional to `limit`, not to the length of the text.
     """
-    if len(text) <= limit and (text.isascii() or utf16_units(text) <= limit):
+    measure = _SIZES[counts]
+    if len(text) <= limit and (text.isascii() or measure(text) <= limit):
         return text, False
-    if utf16_units(ellipsis) > limit:
+    if measure(ellipsis) > limit:
         ellipsis = ""
-    units_left = max(limit - utf16_units(ellipsis), 0)
+    left = max(limit - measure(ellipsis), 0)
     # One more character than fits, because only the next character shows where a cluster ends.
-    prefix = text[: units_left + 1]
-    if _PLAIN.fullmatch(prefix):
-        return prefix[:units_left] + ellipsis, True
-    end = units = 0
+    prefix = text[: left + 1]
+    if counts != "bytes" and _PLAIN.fullmatch(prefix):
+        return prefix[:left] + ellipsis, True
+    end = used = 0
     for cluster in _CLUSTER.finditer(prefix):
-        units += utf16_units(cluster.group())
-        if units > units_left or cluster.end() > units_left:
+        used += measure(cluster.group())
+        if used > left or cluster.end() > left:
             break
         end = cluster.end()
     kept = prefix[:end]
-    return (kept if is_visible(kept) else _within(prefix, end, units_left)) + ellipsis, True
+    return (kept if is_visible(kept) else _within(prefix, end, left, measure)) + ellipsis, True
 
 
-def _within(prefix: str, end: int, units_left: int) -> str:
-    """The prefix up to `end`, and as many code points of the next cluster as fit into `units_left` units."""
+def _within(prefix: str, end: int, left: int, measure: Callable[[str], int]) -> str:
+    """The prefix up to `end`, and as many code points of the next cluster as fit into a size of `left`."""
     kept = prefix[:end]
-    units = utf16_units(kept)
-    for letter in prefix[end:units_left]:
-        units += utf16_units(letter)
-        if units > units_left:
+    used = measure(kept)
+    for letter in prefix[end:left]:
+        used += measure(letter)
+        if used > left:
             break
         kept += letter
     kept = kept.rstrip(_JOINER)  # a joiner at the end joins nothing
     return kept if is_visible(kept) else prefix[:end]
 
 
-def fit(text: str, limit: int, ellipsis: str = ELLIPSIS) -> tuple[str, bool]:
+def fit(text: str, limit: int, ellipsis: str = ELLIPSIS, counts: Counts = "utf16") -> tuple[str, bool]:
     """`cut(clean(text), limit)`, which reads only as much of a long text as needed."""
-    if 2 * len(text) <= limit and text.isprintable():
+    if (2 if counts == "utf16" else 4) * len(text) <= limit and text.isprintable():
         return text, False  # the usual case, at a third of the cost
     if len(text) <= 2 * limit + 64:
-        return cut(clean(text), limit, ellipsis)
+        return cut(clean(text), limit, ellipsis, counts)
     kept = ""
     place = 0
     while len(kept) <= limit and place < len(text):
@@ -118,7 +137,7 @@ def fit(text: str, limit: int, ellipsis: str = ELLIPSIS) -> tuple[str, bool]:
         step = max(2 * limit + 64, place)
         kept += clean(text[place : place + step])
         place += step
-    return cut(kept, limit, ellipsis)
+    return cut(kept, limit, ellipsis, counts)
 
 
 def form_quote(text: str | bytes) -> bytes:

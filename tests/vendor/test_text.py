@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pushgateway.vendor.text import (
+    Counts,
     clean,
     cut,
     fit,
@@ -17,6 +18,7 @@ from pushgateway.vendor.text import (
     from_visible,
     is_visible,
     most_quoted,
+    size,
     utf16_units,
     whole,
 )
@@ -257,3 +259,18 @@ def test_a_long_text_is_cut_after_it_was_cleaned() -> None:
 
     assert fit(text, 10) == ("abbb", False)
     assert fit(text + "b" * 10, 10) == ("abbbbbbbb…", True)
+
+
+@given(st.one_of(ANY_TEXT, HARD_TEXT), st.integers(0, 60), st.sampled_from(["utf16", "points", "bytes"]))
+def test_a_text_is_cut_as_the_vendor_counts(text: str, limit: int, counts: Counts) -> None:
+    """By UTF-16 units, code points or bytes: what is kept fits, and nothing that fits is cut."""
+    kept, was_cut = cut(text, limit, counts=counts)
+
+    assert size(kept, counts) <= limit
+    assert was_cut == (size(text, counts) > limit)
+
+
+def test_the_three_ways_of_counting() -> None:
+    """An emoji is two units, one point, four bytes; a lone surrogate counts as the character that replaces it."""
+    assert [size("你😀", counts) for counts in ("utf16", "points", "bytes")] == [3, 2, 7]
+    assert size("\ud800", "bytes") == len("\ufffd".encode())

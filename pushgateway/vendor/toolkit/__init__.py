@@ -3,6 +3,10 @@
 A plug-in imports the module that it needs, such as `pushgateway.vendor.toolkit.codes`. Everything is pure, knows no
 vendor's name, and takes the vendor's facts from its `rules.toml` or as arguments. Nothing here is needed by the core.
 
+    fields           a notification in the vendor's fields, by its rules: `Sheet`; what the vendor lacks
+    field_checks     one value against its row: checked, cut, spelled
+    clicks           what a tap becomes: fields, intent URIs, web addresses, data
+    intents          categories, channels and templates of a certificate; stable numbers and keys
     refusals         refusals before a request: `invalid`, `unsupported`
     json_text        JSON without blanks, and JSON text that stands for a value
     readers          ids, lists of texts, counts and times out of a reply, strictly
