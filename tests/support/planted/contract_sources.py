@@ -268,14 +268,14 @@ PLANTS = [
     SourcePlant(
         "emoji count as one when a text is cut",
         "pushgateway/vendor/text.py",
-        "if len(text) <= limit and (text.isascii() or utf16_units(text) <= limit):",
+        "if len(text) <= limit and (text.isascii() or measure(text) <= limit):",
         "if len(text) <= limit:",
         "tests/vendor/test_text.py::test_cut_at_the_limit_and_one_over",
     ),
     SourcePlant(
         "an ellipsis that does not fit is added",
         "pushgateway/vendor/text.py",
-        "if utf16_units(ellipsis) > limit:",
+        "if measure(ellipsis) > limit:",
         "if False:",
         "tests/vendor/test_text.py::test_cut_at_the_limit_and_one_over",
     ),
@@ -317,8 +317,8 @@ PLANTS = [
     SourcePlant(
         "a cut splits a character of two units",
         "pushgateway/vendor/text.py",
-        "if units > units_left or cluster.end() > units_left:",
-        "if cluster.end() > units_left:",
+        "if used > left or cluster.end() > left:",
+        "if cluster.end() > left:",
         "tests/vendor/test_text.py::test_cut_at_the_limit_and_one_over",
     ),
     SourcePlant(
