@@ -51,6 +51,9 @@ def utf8_bytes(text: str) -> int:
 
 _SIZES: Final[Mapping[Counts, Callable[[str], int]]] = {"utf16": utf16_units, "points": len, "bytes": utf8_bytes}
 
+_MOST_UNITS: Final[Mapping[Counts, int]] = {"utf16": 2, "points": 1, "bytes": 4}
+"""The size of one character, at most."""
+
 
 def size(text: str, counts: Counts = "utf16") -> int:
     """The size of a text in UTF-16 units, code points, or bytes of UTF-8."""
@@ -126,7 +129,7 @@ def _within(prefix: str, end: int, left: int, measure: Callable[[str], int]) -> 
 
 def fit(text: str, limit: int, ellipsis: str = ELLIPSIS, counts: Counts = "utf16") -> tuple[str, bool]:
     """`cut(clean(text), limit)`, which reads only as much of a long text as needed."""
-    if (2 if counts == "utf16" else 4) * len(text) <= limit and text.isprintable():
+    if _MOST_UNITS[counts] * len(text) <= limit and text.isprintable():
         return text, False  # the usual case, at a third of the cost
     if len(text) <= 2 * limit + 64:
         return cut(clean(text), limit, ellipsis, counts)

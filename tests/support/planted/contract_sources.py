@@ -352,8 +352,8 @@ PLANTS = [
     SourcePlant(
         "a control character in a short text stays",
         "pushgateway/vendor/text.py",
-        "if 2 * len(text) <= limit and text.isprintable():",
-        "if 2 * len(text) <= limit:",
+        "if _MOST_UNITS[counts] * len(text) <= limit and text.isprintable():",
+        "if _MOST_UNITS[counts] * len(text) <= limit:",
         "tests/vendor/test_text.py::test_a_short_text_is_cleaned_too",
     ),
     SourcePlant(
