@@ -21,8 +21,9 @@ from pushgateway.engine.flow_control.gate import Gate, Permit
 from pushgateway.engine.flow_control.refused_contents import PROOFS
 from pushgateway.engine.flow_control.retry import may_repeat
 from pushgateway.engine.pushes.completion import Completions
+from pushgateway.engine.pushes.ids import message_ids
 from pushgateway.engine.pushes.queue import HalvedBatch, Line
-from pushgateway.engine.pushes.runs import Run, is_wanted, separate, size_of
+from pushgateway.engine.pushes.runs import Run, is_wanted, joined, separate, size_of
 from pushgateway.engine.session import results
 from pushgateway.engine.session.access_tokens import HeldToken, WithoutLogin
 from pushgateway.engine.session.vendor_session import VendorSession
@@ -229,6 +230,8 @@ class Endpoint:
         if signer is not None and marks == "push":
             for run in runs:
                 run.change(signer.sign)
+        if session.vendor.deduplicates == "message":
+            _name_messages(runs)
         size, is_repeat = 0, True
         for run in runs:
             size += run.size
@@ -488,6 +491,18 @@ class Endpoint:
                 self._completions.finish(part, theirs)
             else:
                 again.setdefault((part.tries, key[0]), []).append((part, theirs))
+
+
+def _name_messages(runs: Sequence[Run]) -> None:
+    """Give pushes that have none their message ids."""
+    new = [run for run in runs if not run.has_message_ids]
+    if not new:
+        return
+    batch, start = joined(new), 0
+    ids = message_ids(batch.notifications, batch.dedupe_ids, batch.push_tokens[0].certificate_id)
+    for run in new:
+        run.pushes.under(ids[start : start + run.size])
+        start += run.size
 
 
 _OF_A_PHONE = frozenset({Reason.UNREGISTERED, Reason.MUTED})

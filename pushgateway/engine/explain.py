@@ -19,7 +19,7 @@ from pushgateway.certificates.receipt_signing import ReceiptSigner
 from pushgateway.engine.broadcast import ended, parts
 from pushgateway.engine.hiding import Hider, secrets_of
 from pushgateway.engine.lanes import Lanes
-from pushgateway.engine.pushes.ids import derived
+from pushgateway.engine.pushes.ids import derived, message_ids
 from pushgateway.engine.session.plugin_guard import GuardedVendor, as_request, guarded
 from pushgateway.engine.session.vendor_session import MAX_CHECKPOINTS
 from pushgateway.model.audience import Broadcast, check_display, check_start
@@ -210,6 +210,8 @@ def _of_push(push: Push, callback: CallBack | None, vendor: GuardedVendor) -> di
     region = vendor.region(push.push_token.token)
     batch = Batch.of([push])
     batch.callback = callback if vendor.marks == "message" else None
+    if vendor.deduplicates == "message":
+        batch.under(message_ids(batch.notifications, batch.dedupe_ids, push.push_token.certificate_id))
     request, result = _first(vendor.plugin.push(batch))
     if request is None:
         (outcome,) = result

@@ -16,7 +16,7 @@ from pushgateway.engine.endpoint import CLOSED, Endpoint
 from pushgateway.engine.flow_control.gate import Gate
 from pushgateway.engine.options import LaneOptions
 from pushgateway.engine.pushes.completion import TURN, Completions
-from pushgateway.engine.pushes.queue import Queue
+from pushgateway.engine.pushes.queue import Queue, of_message
 from pushgateway.engine.pushes.runs import Run, is_wanted
 from pushgateway.engine.session.plugin_guard import GuardedVendor, as_text, raise_again
 from pushgateway.engine.session.vendor_session import VendorSession
@@ -78,6 +78,8 @@ class Lane:
         self.completions.deduplicates = self.settings.vendor.deduplicates is not False
         self.gathers = self.settings.batch_size > 1
         """Whether pushes may share a request."""
+        vendor = self.settings.vendor
+        self._has_one_message_id = vendor.deduplicates == "message" and not vendor.batching.mixed
 
     # What comes in
 
@@ -224,6 +226,8 @@ class Lane:
             one.region, one.quota = region, quota
             # Where no pushes share a request, all of them are one group, in the order in which they came.
             group = share if self.gathers else None
+            if self._has_one_message_id and self.gathers and (message_id := one.message_id):
+                group = of_message(share, message_id)
             endpoint.line.add(one, one if alone else group)
             endpoint.called(one, alone=alone)
         for one, refusal in refused:  # last: a caller that gets its outcome may change everything

@@ -110,8 +110,9 @@ class Batch(Sequence[Push]):
 
     @property
     def message_ids(self) -> Sequence[str]:
-        """For each push the id by which a phone drops repeats of its message. Where `Vendor.deduplicates` is "message",
-        pushes with one notification have one id, which stays through repeats. Otherwise the same as `dedupe_ids`."""
+        """For each push the id by which a phone drops repeats of its message, where `Vendor.deduplicates` is "message".
+        Pushes whose first request held one notification have one id together. It stays through repeats: pushes with
+        different ids share a request only where `Batching.mixed`. Otherwise the same as `dedupe_ids`."""
         return self.dedupe_ids if self._message_ids is None else self._message_ids
 
     @property
@@ -119,6 +120,11 @@ class Batch(Sequence[Push]):
         """The id of all pushes of the batch; "" if they have different ones."""
         ids = set(self.message_ids)
         return ids.pop() if len(ids) == 1 else ""
+
+    @property
+    def has_message_ids(self) -> bool:
+        """Whether `message_ids` were given, so that they stay."""
+        return self._message_ids is not None
 
     def under(self, message_ids: Sequence[str]) -> Batch:
         """The same batch with these `message_ids`."""

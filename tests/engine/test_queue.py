@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from made_runs import Caller, each, places_of, run_of
 
-from pushgateway.engine.pushes.queue import PIECE, Queue
+from pushgateway.engine.pushes.queue import PIECE, HalvedBatch, OneMessage, Queue, of_message
 from pushgateway.engine.pushes.runs import Run, is_wanted
 from pushgateway.model.notification import Notification
 from pushgateway.model.push import Push, PushToken
@@ -322,3 +322,12 @@ def test_a_lone_push_is_not_weighed() -> None:
     runs, _ = queue.line("a").cut(Batching(size=10, max_bytes=1), each(weigh))
 
     assert (places_of(runs), len(queue)) == ([0], 0)
+
+
+def test_a_part_of_one_message_keeps_its_limit() -> None:
+    """Pushes of a batch that was halved wait by their message id, and still in batches of half the size. A part that
+    has a message id already stays what it is."""
+    assert of_message("a", "m1") == OneMessage("m1", "a")
+    assert of_message(HalvedBatch(5, "a"), "m1") == HalvedBatch(5, OneMessage("m1", "a"))
+    for part in (OneMessage("m1", "a"), HalvedBatch(5, OneMessage("m1", "a"))):
+        assert of_message(part, "m1") == part

@@ -141,3 +141,16 @@ def test_distinct_notifications_are_distinguished_by_identity() -> None:
 
     assert list(map(id, distinct([one, other, one, same]))) == [id(one), id(other), id(same)]
     assert list(distinct([one, one])) == [one]
+
+
+def test_message_ids_stay_with_their_pushes() -> None:
+    """However a batch is split, picked from or joined; a part without any has its dedupe ids."""
+    batch = Batch.of(PUSHES).under([f"m{place}" for place in range(5)])
+
+    assert list(batch[1:3].message_ids) == ["m1", "m2"]
+    assert list(batch.pick([4, 0]).message_ids) == ["m4", "m0"]
+    joined = Batch.joined([batch[:1], one_for_many(), batch[4:]])
+    assert list(joined.message_ids) == ["m0", "x", "y", "z", "m4"]
+    assert (batch.message_id, batch[2:3].message_id) == ("", "m2")
+    assert not Batch.of(PUSHES).has_message_ids
+    assert batch[:1].has_message_ids

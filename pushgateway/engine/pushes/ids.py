@@ -1,6 +1,6 @@
-"""Dedupe ids: by such an id a vendor may recognise a repeat of a push.
+"""Dedupe ids, by which a vendor may recognise a repeat of a push, and message ids, by which a phone may.
 
-An id has 32 characters of 0-9a-f; two pushes never have the same. Used by `Intake` and `explain`.
+An id has 32 characters of 0-9a-f; two pushes never have the same dedupe id. Used by `Intake`, `Endpoint` and `explain`.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import struct
 from collections.abc import Callable, Sequence
 from operator import attrgetter
 
+from pushgateway.model.batch import distinct
 from pushgateway.model.notification import Notification
 from pushgateway.model.push import Push, PushToken
 
@@ -64,3 +65,28 @@ def derived(push_token: PushToken, message: str) -> str:
     address = (message, push_token.certificate_id, push_token.token)
     text = "\0".join(address).encode("utf-8", "surrogatepass")
     return hashlib.blake2b(text, digest_size=16, person=b"pushgateway").hexdigest()
+
+
+def message_ids(notifications: Sequence[Notification], dedupe_ids: Sequence[str], certificate_id: str) -> list[str]:
+    """The message ids of pushes that share a request for the first time, for vendors whose `deduplicates` is "message".
+
+    Pushes with one notification get one id. It is made of all their dedupe ids: so two sends of an equal notification
+    have different ids, because a phone would drop the second, and a host that sends the same pushes again under the
+    same ids gets the same one. Pushes with several notifications get one each. An id that the host gave the message
+    (`Notification.dedupe_id`) is what counts in both cases.
+    """
+    if len(set(distinct(notifications))) == 1:
+        return [_of_message(notifications[0], dedupe_ids, certificate_id)] * len(dedupe_ids)
+    each = zip(notifications, dedupe_ids, strict=True)
+    return [_of_message(note, (dedupe_id,), certificate_id) for note, dedupe_id in each]
+
+
+def _of_message(notification: Notification, dedupe_ids: Sequence[str], certificate_id: str) -> str:
+    if notification.dedupe_id:
+        parts: Sequence[str] = (notification.dedupe_id, certificate_id)
+    elif len(dedupe_ids) == 1:
+        return dedupe_ids[0]
+    else:
+        parts = dedupe_ids
+    text = "\0".join(parts).encode("utf-8", "surrogatepass")
+    return hashlib.blake2b(text, digest_size=16, person=b"pushgateway-msg").hexdigest()

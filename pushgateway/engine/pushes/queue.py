@@ -39,6 +39,22 @@ class HalvedBatch(NamedTuple):
     of: Hashable
 
 
+class OneMessage(NamedTuple):
+    """The part of pushes that have a message id and wait for another request at a vendor that cannot mix notifications.
+    Only pushes with the same id share it, so that no push is repeated under another id."""
+
+    message_id: str
+    of: Hashable
+    """The part that they had before."""
+
+
+def of_message(part: Hashable, message_id: str) -> Hashable:
+    """`part`, for pushes with this message id only."""
+    if isinstance(part, HalvedBatch):
+        return part._replace(of=of_message(part.of, message_id))
+    return part if isinstance(part, OneMessage) else OneMessage(message_id, part)
+
+
 WeighEach: TypeAlias = Callable[[Sequence[Notification]], Sequence[int]]
 """Bytes that a push of each of these notifications adds to a request, in their order."""
 
@@ -64,9 +80,9 @@ _Groups = OrderedDict[Hashable, _Group]  # ordered: a plain dict gets slow when 
 class Line:
     """What waits for one endpoint: by priority, groups that take turns.
 
-    A group is what may share a request: one notification where the vendor cannot mix, one daily quota and one part of a
-    batch that was halved. A batch begins with the highest priority that waits and is filled up from the others of its
-    part.
+    A group is what may share a request: one notification and, for repeats, one message id where the vendor cannot mix,
+    one daily quota and one part of a batch that was halved. A batch begins with the highest priority that waits and is
+    filled up from the others of its part.
     """
 
     __slots__ = ("groups", "size", "turn")

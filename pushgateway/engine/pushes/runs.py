@@ -150,8 +150,21 @@ class Run:
         return [index for index, place in enumerate(self.places) if left((place,))]
 
     def change(self, change: Callable[[Push], Push]) -> None:
-        """Put a changed push in the place of each, such as one with a mark for receipts. Ids stay."""
-        self._batch = Batch.of(map(change, self.pushes))
+        """Put a changed push in the place of each, such as one with a mark for receipts. Ids stay, message ids too."""
+        before = self.pushes
+        self._batch = Batch.of(map(change, before))
+        if before.has_message_ids:
+            self._batch.under(before.message_ids)
+
+    @property
+    def has_message_ids(self) -> bool:
+        """Whether its pushes have message ids, which then stay."""
+        return self._batch is not None and self._batch.has_message_ids
+
+    @property
+    def message_id(self) -> str:
+        """The message id of all its pushes; "" if they have none yet or different ones."""
+        return self.pushes.message_id if self.has_message_ids else ""
 
     def split(self, count: int) -> Run:
         """Its first `count` pushes as a run of their own; it keeps the others, at least one."""

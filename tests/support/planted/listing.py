@@ -8,6 +8,7 @@ from simulated.ledger import PROMISES
 
 from planted import (
     asking_sources,
+    batch_sources,
     contract_sources,
     engine_sources,
     host_sources,
@@ -31,6 +32,7 @@ SOURCE_PLANTS = [
     *oppo_sources.PLANTS,
     *oppo_call_sources.PLANTS,
     *engine_sources.PLANTS,
+    *batch_sources.PLANTS,
     *lane_sources.PLANTS,
     *vendor_sources.PLANTS,
     *asking_sources.PLANTS,
