@@ -28,9 +28,11 @@ class LaneSettings:
         self.session = session
         self.vendor: GuardedVendor = session.vendor
         self.options = options
-        self.linger = options.linger
+        # Where only pushes of one notification share a request, most can share with nobody: none waits beyond the turn
+        # of the loop in which the others of its group come in.
+        self.linger = options.linger if self.vendor.batching.mixed else 0.0
         self.in_haste = 2 * self.linger  # seconds; a push with no more time than that waits for no others
-        self.batch_size = max(1, self.vendor.batching.size) if self.linger > 0 else 1
+        self.batch_size = max(1, self.vendor.batching.size) if options.linger > 0 else 1
 
     def catch_up(self) -> None:
         """Take the settings of the last reload, if that was not done yet."""

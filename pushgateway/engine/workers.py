@@ -2,7 +2,9 @@
 
 Not here: what is sent. While an endpoint is idle, a push that comes leaves at once. Then pushes gather for `linger`
 seconds, or until a batch is full, or, while all connections are busy, until one is free; so batches grow by themselves
-under load. Used by `Endpoint`.
+under load. Where only pushes of one notification share a request there is no `linger`: what came in during one turn of
+the loop leaves at its end, and the pushes of a group chat, which are sent in one turn, still share a request. Used by
+`Endpoint`.
 """
 
 from __future__ import annotations
@@ -22,8 +24,8 @@ class Work(Protocol):
     """What the workers have to do."""
 
     settings: LaneSettings
-    """`linger`: seconds that pushes may wait for others to share their request. `batch_size`: pushes in a full batch;
-    1: pushes never share a request."""
+    """`linger`: seconds that pushes may wait for others to share their request; 0: until the end of this turn of the
+    loop. `batch_size`: pushes in a full batch; 1: pushes never share a request."""
     line: Line
     """The pushes that wait."""
 
@@ -61,15 +63,17 @@ class Workers:
         """Have what waits sent: at once when it is due, otherwise when it has lingered."""
         if self.called or self._dismissed or len(self._workers) >= self._most:
             return
-        if at_once or self._is_due():
-            if self._work.settings.batch_size == 1:
+        settings, due_at = self._work.settings, self.last_cut + self._work.settings.linger
+        # As `_is_due`, with a call less for each push.
+        if at_once or self._loop.time() >= due_at or self._work.line.size >= settings.batch_size:
+            if settings.batch_size == 1:
                 self._start()
                 return
             # Not in this very moment: sends of the same turn of the loop share a batch.
             self.called = True
             self._loop.call_soon(self._start)
         elif self._timer is None:
-            self._timer = self._loop.call_at(self.last_cut + self._work.settings.linger, self._start)
+            self._timer = self._loop.call_at(due_at, self._start)
 
     async def interruptible(self, wait: Awaitable[T]) -> T:
         """Wait for something that `interrupt` may cut short; for workers that hold no batch yet."""

@@ -1,6 +1,10 @@
 """Single sends are joined into vendor batches: few requests under load, no waiting when idle."""
 
 import asyncio
+import itertools
+import random
+from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -234,3 +238,109 @@ def test_a_linger_out_of_range_is_named(linger: Any) -> None:
         Gateway([], linger=linger)
     with pytest.raises(FieldError, match=r"Certificate\.linger"):
         type(certificate())(1, "toy", linger=linger)
+
+
+# Vendors that take one notification in a request
+
+
+def test_a_push_that_can_share_with_nobody_does_not_linger() -> None:
+    """Different texts leave at once while a connection is free, however shortly they follow each other."""
+    server = ToyServer()
+
+    async def main() -> list[float]:
+        async with gateway(server, certificate(mixed=False, logs_in=False)) as g:
+            return await spread(g, 100, 0.2)  # one every two milliseconds: five are on their way
+
+    took = run_virtual(main())
+
+    assert server.calls["push"] == 100
+    assert max(took) <= server.latency + 0.001
+
+
+@pytest.mark.parametrize("busy", [0, 1])
+def test_a_group_of_single_sends_shares_a_request_without_linger(busy: int) -> None:
+    """Its members are sent to in one turn of the loop, so nothing has to wait longer than that; whether the endpoint
+    was idle before or has just sent something."""
+    server = ToyServer()
+
+    async def main() -> None:
+        async with gateway(server, certificate(mixed=False, logs_in=False)) as g:
+            others = [
+                asyncio.create_task(g.send(PushToken(1, f"o{number}"), note(f"o{number}"))) for number in range(busy)
+            ]
+            await asyncio.sleep(0.001)
+            outcomes = await asyncio.gather(*(g.send(PushToken(1, f"k{number}"), note()) for number in range(50)))
+            assert all(outcome.ok for outcome in outcomes)
+            await asyncio.gather(*others)
+
+    run_virtual(main())
+
+    assert sorted(map(len, server.batches)) == [1] * busy + [50]
+
+
+def chats() -> list[list[Push]]:
+    """Messages in random order, each with a push for each phone: 70 % of the pushes are single texts, 30 % are those
+    of groups of 50 with one text each."""
+    sizes = [1] * 1400 + [50] * 12
+    random.Random(3).shuffle(sizes)
+    numbers = itertools.count()
+    return [
+        [Push(PushToken(1, f"k{next(numbers)}"), text) for _ in range(size)]
+        for place, size in enumerate(sizes)
+        if (text := note(f"t{place}"))
+    ]
+
+
+async def each_at_its_time(g: Gateway, messages: list[list[Push]], seconds: float) -> list[Outcome]:
+    """Single sends, those of a message in one turn of the loop, over so many seconds."""
+    tasks = []
+    for message in messages:
+        tasks += [asyncio.create_task(g.send(push.push_token, push.notification)) for push in message]
+        await asyncio.sleep(seconds / len(messages))
+    return await asyncio.gather(*tasks)
+
+
+async def all_at_once(g: Gateway, messages: list[list[Push]]) -> list[Outcome]:
+    """Single sends, all in one turn."""
+    return await asyncio.gather(*(g.send(one.push_token, one.notification) for message in messages for one in message))
+
+
+async def in_one_call(g: Gateway, messages: list[list[Push]]) -> list[Outcome]:
+    """One `send_each`."""
+    return await g.send_each([push for message in messages for push in message])
+
+
+async def mixed_up_in_one_call(g: Gateway, messages: list[list[Push]]) -> list[Outcome]:
+    """One `send_each` in which the members of a group do not stand beside each other."""
+    pushes = [push for message in messages for push in message]
+    random.Random(4).shuffle(pushes)
+    return await g.send_each(pushes)
+
+
+@pytest.mark.parametrize("latency", [0.001, 0.05])
+@pytest.mark.parametrize(
+    "send",
+    [
+        partial(each_at_its_time, seconds=0.3),
+        partial(each_at_its_time, seconds=10.0),
+        all_at_once,
+        in_one_call,
+        mixed_up_in_one_call,
+    ],
+)
+def test_group_chats_take_hardly_more_requests_than_they_must(
+    send: Callable[[Gateway, list[list[Push]]], Awaitable[list[Outcome]]], latency: float
+) -> None:
+    """At most 1.1 times the least possible, which is one for each text; with few messages and with many at once."""
+    server = ToyServer()
+    server.latency = latency
+    messages = chats()
+
+    async def main() -> list[Outcome]:
+        async with gateway(server, certificate(mixed=False, logs_in=False), timeout=60.0) as g:
+            return await send(g, messages)
+
+    outcomes = run_virtual(main())
+
+    assert all(outcome.ok for outcome in outcomes)
+    assert len(messages) <= server.calls["push"] <= 1.1 * len(messages)

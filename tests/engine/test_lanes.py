@@ -259,7 +259,7 @@ def test_a_reload_costs_the_same_for_each_changed_certificate() -> None:
             await asyncio.gather(*(g.send(PushToken(key, "k"), note()) for key in range(20)))
             access = g._lanes._access
             assert access is not None
-            access._failures, access._offsets = Counting(), Counting()
+            access._failures, access.offsets = Counting(), Counting()
             g.reload([certificate(key, secret="new") for key in range(20)])
             await asyncio.sleep(0)
             assert not access._held

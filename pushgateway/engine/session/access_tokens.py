@@ -99,14 +99,17 @@ class AccessTokens:
         rng: random.Random,
         size: int = 10_000,
     ) -> None:
-        self._wall = wall
+        self.wall = wall
+        """Our own clock, epoch seconds."""
         self._monotonic = monotonic
         self._rng = rng
         self._held: TLRUCache[Key, HeldToken] = TLRUCache(size, lambda _, held, __: held.expires, timer=monotonic)
         self._logins: dict[Key, asyncio.Task[AccessToken]] = {}
         self._running: set[asyncio.Task[AccessToken]] = set()  # those of dropped certificates too
         self._failures: dict[Key, _Failure] = {}
-        self._offsets: dict[Key, float] = {}
+        self.offsets: dict[Key, float] = {}
+        """Seconds that the vendor's clock is ahead of ours, as far as it was learned; a plain attribute, because it is
+        read for each request."""
         self._closed = False
         self._of: dict[str, set[Key]] = {}  # the keys that each certificate uses
         self._users: dict[Key, set[str]] = {}  # and the other way round
@@ -149,19 +152,11 @@ class AccessTokens:
         held = self._held.get(key)
         return None if held is None or self._is_to_be_renewed(key, held) else held
 
-    def vendor_time(self, key: Key) -> float:
-        """Epoch seconds by the vendor's clock, as far as it was learned."""
-        return self._wall() + self._offsets.get(key, 0.0)
-
-    def offset(self, key: Key) -> float:
-        """Seconds that the vendor's clock is ahead of ours, as far as it was learned."""
-        return self._offsets.get(key, 0.0)
-
     def learn_offset(self, key: Key, offset: float) -> None:
         """The vendor's clock is `offset` seconds ahead of ours."""
-        if abs(offset - self.offset(key)) > SAME_TIME:
+        if abs(offset - self.offsets.get(key, 0.0)) > SAME_TIME:
             self._report_offset(key, offset)
-        self._offsets[key] = offset
+        self.offsets[key] = offset
 
     def forget(self, key: Key, access: AccessToken, *, contended: bool = True) -> None:
         """The vendor does not take `access`. Does nothing when another one has taken its place already.
@@ -196,7 +191,7 @@ class AccessTokens:
             del self._users[key]
             if (held := self._held.get(key)) is not None:
                 held.is_forgotten = True
-            for store in (self._held, self._failures, self._offsets, self._forgotten):
+            for store in (self._held, self._failures, self.offsets, self._forgotten):
                 store.pop(key, None)
             self._logins.pop(key, None)  # it ends by itself; its waiters get its result, the cache does not
 
@@ -244,14 +239,14 @@ class AccessTokens:
 
     async def _login(self, key: Key, login: Login) -> AccessToken:
         try:
-            access = await login(self._wall() + self._offsets.get(key, 0.0))
+            access = await login(self.wall() + self.offsets.get(key, 0.0))
         except ClockSkew as skew:
             if skew.offset is None:
                 raise
             self._report_offset(key, skew.offset)
             if self._logins.get(key) is asyncio.current_task():
-                self._offsets[key] = skew.offset
-            access = await login(self._wall() + skew.offset)
+                self.offsets[key] = skew.offset
+            access = await login(self.wall() + skew.offset)
         if self._logins.get(key) is asyncio.current_task():
             self._store(key, access)
         return access
@@ -260,7 +255,7 @@ class AccessTokens:
         now = self._monotonic()
         age = 0.0
         if access.created_at is not None:
-            age = self._wall() + self._offsets.get(key, 0.0) - access.created_at
+            age = self.wall() + self.offsets.get(key, 0.0) - access.created_at
         # A lifetime of 0 would mean a login for every batch, so it is not used (nor is NaN).
         lifetime = access.lifetime if access.lifetime > 0 else SHORTEST
         remaining = min(max(lifetime - age, SHORTEST), lifetime)

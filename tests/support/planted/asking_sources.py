@@ -6,7 +6,23 @@ SESSION = "pushgateway/engine/session/vendor_session.py"
 CLOCK = "tests/engine/test_clock_skew.py::"
 LOGIN = "tests/engine/test_vendor_session_login.py::"
 
+COALESCING = "tests/engine/test_coalescing.py::"
+
 PLANTS = [
+    SourcePlant(
+        "a push that can share with nobody waits for others",
+        "pushgateway/engine/settings.py",
+        "options.linger if self.vendor.batching.mixed else 0.0",
+        "options.linger",
+        f"{COALESCING}test_a_push_that_can_share_with_nobody_does_not_linger",
+    ),
+    SourcePlant(
+        "where only one notification shares a request each push of a group is sent alone",
+        "pushgateway/engine/settings.py",
+        "if options.linger > 0 else 1",
+        "if self.linger > 0 else 1",
+        f"{COALESCING}test_a_group_of_single_sends_shares_a_request_without_linger",
+    ),
     SourcePlant(
         "what was made by a wrong clock is used again",
         SESSION,
@@ -17,7 +33,7 @@ PLANTS = [
     SourcePlant(
         "a token that was signed by a wrong clock and is refused as expired is signed by it again",
         SESSION,
-        "region not in self._signed_here or abs(refused.offset - self.access.offset(key)) < SKEW",
+        "region not in self._signed_here or abs(refused.offset - self.access.offsets.get(key, 0.0)) < SKEW",
         "True",
         f"{CLOCK}test_a_token_signed_by_a_wrong_clock_may_be_refused_as_expired[7200.0]",
     ),

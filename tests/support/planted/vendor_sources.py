@@ -69,14 +69,14 @@ PLANTS = [
     SourcePlant(
         "the age of an access token is ignored",
         "pushgateway/engine/session/access_tokens.py",
-        "age = self._wall() + self._offsets.get(key, 0.0) - access.created_at",
+        "age = self.wall() + self.offsets.get(key, 0.0) - access.created_at",
         "age = 0.0",
         "tests/engine/test_access_token_times.py::test_a_life_is_counted_from_the_vendors_creation_time[86280.0]",
     ),
     SourcePlant(
         "the offset of a clock is learned anew at each login",
         "pushgateway/engine/session/access_tokens.py",
-        "                self._offsets[key] = skew.offset\n",
+        "                self.offsets[key] = skew.offset\n",
         "                pass\n",
         "tests/engine/test_access_tokens.py::test_a_wrong_clock_is_corrected_by_the_vendors_time[-3600.0-None]",
     ),
@@ -104,8 +104,8 @@ PLANTS = [
     SourcePlant(
         "a certificate that was dropped keeps its access token",
         "pushgateway/engine/session/access_tokens.py",
-        "for store in (self._held, self._failures, self._offsets, self._forgotten):",
-        "for store in (self._failures, self._offsets, self._forgotten):",
+        "for store in (self._held, self._failures, self.offsets, self._forgotten):",
+        "for store in (self._failures, self.offsets, self._forgotten):",
         "tests/engine/test_access_tokens.py::test_dropping_a_certificate_discards_everything[None]",
     ),
     SourcePlant(
