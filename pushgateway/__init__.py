@@ -11,7 +11,7 @@ from pushgateway.model.click import ClickAction, OpenActivity, OpenApp, OpenInte
 from pushgateway.model.errors import ConfigError, FieldError, LoopError, PluginError, PushgatewayError
 from pushgateway.model.intent import Intent, Priority
 from pushgateway.model.notification import Network, Notification
-from pushgateway.model.outcome import BroadcastOutcome, CallOutcome, CertificateCheck, Outcome, PushFailed
+from pushgateway.model.outcome import BroadcastOutcome, CallOutcome, CertificateCheck, Outcome, PushFailed, TokenOutcome
 from pushgateway.model.push import Push, PushToken
 from pushgateway.model.reason import Reason, Status, SumStatus
 from pushgateway.model.receipt import Proof, Receipt, ReceiptKind, ReceivedReceipts, Statistics
@@ -68,6 +68,7 @@ __all__ = [
     "Statistics",
     "Status",
     "SumStatus",
+    "TokenOutcome",
     "Trace",
     "Transport",
     "load_config",

@@ -33,12 +33,13 @@ from pushgateway.engine.pushes.runs import Sink
 from pushgateway.engine.pushes.sinks import SINGLES, Flow, Many, as_push
 from pushgateway.engine.receipts import ReceiptVerifier
 from pushgateway.engine.tasks import Retrying, SupervisedTasks
+from pushgateway.engine.token_operations import TokenOperations, as_outcomes, as_push_tokens
 from pushgateway.model.audience import Audience, Broadcast, check_display, check_start
 from pushgateway.model.checks import as_certificate_id, check_count, check_linger, check_seconds, check_window
 from pushgateway.model.errors import FieldError
 from pushgateway.model.intent import Priority
 from pushgateway.model.notification import Notification
-from pushgateway.model.outcome import BroadcastOutcome, CertificateCheck, Outcome
+from pushgateway.model.outcome import BroadcastOutcome, CertificateCheck, Outcome, TokenOutcome
 from pushgateway.model.push import Push, PushToken
 from pushgateway.model.reason import Reason, Status
 from pushgateway.model.receipt import Receipt, ReceivedReceipts
@@ -334,6 +335,41 @@ class Gateway:
         check_seconds("timeout", timeout)
         retrying = partial(self._retrying, timeout or self._timeout)
         return Operations(as_certificate_id(certificate_id), self._lanes, self._under_way, retrying)
+
+    async def recall(
+        self,
+        outcomes: Iterable[Outcome],
+        *,
+        timeout: float | None = None,  # noqa: ASYNC109
+    ) -> list[TokenOutcome]:
+        """Take notifications back from the phones, by the outcomes of their pushes: of any mix of certificates and
+        brands, in any number. One `TokenOutcome` for each, in the order given.
+
+        Each vendor is asked in lists as long as it takes. Where the vendor cannot take anything back, and where the
+        push reached nobody, it is `UNSUPPORTED`. The user may have read it before. `timeout`: seconds until all have
+        their outcomes (default: the gateway's). Raises only `FieldError` and `LoopError`.
+        """
+        given = as_outcomes(outcomes)
+        return await self._token_operations(timeout).recall(given)
+
+    async def check_tokens(
+        self,
+        push_tokens: Iterable[PushToken],
+        *,
+        timeout: float | None = None,  # noqa: ASYNC109
+    ) -> list[TokenOutcome]:
+        """Ask the vendors whether tokens are alive, without a push: of any mix of certificates and brands, in any
+        number. One `TokenOutcome` for each, in the order given: `ok` for a live one, `UNREGISTERED` for a dead one.
+
+        For everything else see `recall`.
+        """
+        given = as_push_tokens(push_tokens)
+        return await self._token_operations(timeout).check(given)
+
+    def _token_operations(self, timeout: float | None) -> TokenOperations:
+        check_seconds("timeout", timeout)
+        retrying = self._retrying(self._timeout if timeout is None else timeout)
+        return TokenOperations(self._lanes, self._under_way, retrying)
 
     # Receipts
 

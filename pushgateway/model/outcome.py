@@ -1,4 +1,4 @@
-"""What a host gets back: `Outcome` for a push, `BroadcastOutcome`, `CallOutcome` and `CertificateCheck`.
+"""What a host gets back: `Outcome` for a push, `BroadcastOutcome`, `CallOutcome`, `TokenOutcome`, `CertificateCheck`.
 
 Frozen values and nothing else. An `Outcome` is made from its push and carries its push token, so a host always
 knows which push it belongs to. How a push can end and why is in `pushgateway.model.reason`.
@@ -316,6 +316,44 @@ class CallOutcome(Generic[V]):
 
 @safe_repr
 @attrs.frozen(kw_only=True)
+class TokenOutcome:
+    """What became of one phone in an operation over many (`Gateway.recall`, `Gateway.check_tokens`).
+
+    | status, reason | recall | check_tokens |
+    | --- | --- | --- |
+    | `ACCEPTED` | taken back, as far as the vendor still can | the token is alive |
+    | `REJECTED`, `NOT_SENT` / `UNREGISTERED` | the token is dead | the token is dead: retire it |
+    | `NOT_SENT` / `UNSUPPORTED` | this vendor cannot, or the push reached nobody or has no id | this vendor cannot |
+    | `UNKNOWN` / `NO_VERDICT` | perhaps taken back | not known |
+    | any other reason | as for a push: it was not taken back | as for a push: not known |
+    """
+
+    push_token: PushToken
+    operation: str
+    """The vendor's name of the operation."""
+    status: Status
+    reason: Reason | None = None
+    """None exactly when `ACCEPTED`."""
+    vendor_code: str | None = None
+    vendor_message: str | None = attrs.field(default=None, repr=False)
+    detail: str = ""
+    retry_after: float | None = attrs.field(default=None, converter=_seconds)
+    attempts: int = 0
+    """Vendor requests made for the list that it was in, including those that failed."""
+
+    @property
+    def ok(self) -> bool:
+        """True if it was taken back, or is alive."""
+        return self.status is Status.ACCEPTED
+
+    def raise_for_failure(self) -> None:
+        """Raise `PushFailed` unless `ok`."""
+        if not self.ok:
+            raise PushFailed(self)
+
+
+@safe_repr
+@attrs.frozen(kw_only=True)
 class CertificateCheck:
     """What `Gateway.check` found out about one certificate, without sending anything to a phone."""
 
@@ -337,7 +375,7 @@ class CertificateCheck:
 class PushFailed(PushgatewayError):
     """Raised by `raise_for_failure()` for every status but `ACCEPTED`. `outcome` holds all details."""
 
-    def __init__(self, outcome: Outcome | BroadcastOutcome | CallOutcome[Any]) -> None:
+    def __init__(self, outcome: Outcome | BroadcastOutcome | CallOutcome[Any] | TokenOutcome) -> None:
         parts = [outcome.status.value]
         if outcome.reason is not None:
             parts.append(outcome.reason.value)

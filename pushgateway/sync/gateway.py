@@ -28,12 +28,13 @@ from pushgateway.engine.explain import Explanation
 from pushgateway.engine.flow_control.retry import RetryPolicy
 from pushgateway.engine.operations import Operations as _Operations
 from pushgateway.engine.pushes.sinks import as_push
+from pushgateway.engine.token_operations import as_outcomes, as_push_tokens
 from pushgateway.model.audience import Audience, Broadcast
 from pushgateway.model.checks import as_certificate_id
 from pushgateway.model.errors import LoopError
 from pushgateway.model.intent import Priority
 from pushgateway.model.notification import Notification
-from pushgateway.model.outcome import BroadcastOutcome, CallOutcome, CertificateCheck, Outcome
+from pushgateway.model.outcome import BroadcastOutcome, CallOutcome, CertificateCheck, Outcome, TokenOutcome
 from pushgateway.model.push import Push, PushToken
 from pushgateway.model.reason import Reason, Status
 from pushgateway.model.receipt import Receipt, ReceivedReceipts
@@ -223,6 +224,22 @@ class Gateway:
         """See `pushgateway.Gateway.vendor`."""
         return Operations(self._inner.vendor(certificate_id, timeout=timeout), self._call)
 
+    def recall(self, outcomes: Iterable[Outcome], *, timeout: float | None = None) -> list[TokenOutcome]:
+        """See `pushgateway.Gateway.recall`."""
+        given = as_outcomes(outcomes)
+        return self._call(
+            lambda inner: inner.recall(given, timeout=timeout),
+            lambda: [_token_closed(outcome.push_token, "recall") for outcome in given],
+        )
+
+    def check_tokens(self, push_tokens: Iterable[PushToken], *, timeout: float | None = None) -> list[TokenOutcome]:
+        """See `pushgateway.Gateway.check_tokens`."""
+        given = as_push_tokens(push_tokens)
+        return self._call(
+            lambda inner: inner.check_tokens(given, timeout=timeout),
+            lambda: [_token_closed(push_token, "check_tokens") for push_token in given],
+        )
+
     def receipts(self, certificate_id: int | str, headers: Mapping[str, str], body: bytes) -> ReceivedReceipts:
         """See `pushgateway.Gateway.receipts`."""
 
@@ -381,6 +398,12 @@ def _send_options(
 
 def _closed(push: Push) -> Outcome:
     return Outcome.not_sent(push, Reason.CLOSED, CLOSED)
+
+
+def _token_closed(push_token: PushToken, operation: str) -> TokenOutcome:
+    return TokenOutcome(
+        push_token=push_token, operation=operation, status=Status.NOT_SENT, reason=Reason.CLOSED, detail=CLOSED
+    )
 
 
 def _refuse_running_loop() -> None:

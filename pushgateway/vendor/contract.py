@@ -224,13 +224,14 @@ class Vendor(ABC):
     # Other calls that several vendors have
 
     def recall(self, handle: str, tokens: Sequence[str]) -> Call[Mapping[str, Reason | None]]:
-        """Take a notification back from these phones. `handle`: `Outcome.handle`, or else `Outcome.message_id`. The
-        result has, by token, None or the reason for which it was not taken back."""
+        """Take a notification back from these phones, which are of one region. `handle`: `Outcome.handle`, or else
+        `Outcome.message_id`. The result has, by token, None or the reason for which it was not taken back; a token that
+        is missing in it ends `UNKNOWN`. `Call.most` says how many tokens fit."""
         raise Refused(Reason.UNSUPPORTED, detail=f"{self.brand} cannot take a notification back")
 
     def check_tokens(self, tokens: Sequence[str]) -> Call[Mapping[str, Reason | None]]:
-        """Ask whether tokens are alive, without a push. The result has, by token, None for a live one, or the
-        reason."""
+        """Ask whether tokens, which are of one region, are alive, without a push. The result has, by token, None for a
+        live one, or the reason; a token that is missing in it ends `UNKNOWN`. `Call.most` says how many tokens fit."""
         raise Refused(Reason.UNSUPPORTED, detail=f"{self.brand} cannot check tokens")
 
     def statistics(self, message_id: str, task_id: str) -> Call[Statistics]:

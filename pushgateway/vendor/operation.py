@@ -32,3 +32,6 @@ class Call(Generic[T]):
     """The region whose server and access token are used, as in `Vendor.region`."""
     repeatable: bool = True
     """False: the core does not retry it after an attempt without a verdict, because it may have been performed."""
+    most: int | None = None
+    """For `Vendor.recall` and `Vendor.check_tokens`: how many tokens such a call takes, at most. For a longer list the
+    core asks for several calls. None: 1,000."""

@@ -438,4 +438,32 @@ PLANTS = [
         ""
         "tests/engine/test_batches_of_one.py::test_a_forbidden_text_to_ten_thousand_phones_costs_a_request_for_each_full_batch_at_most",
     ),
+    SourcePlant(
+        "a refusal of a list of tokens costs all of them",
+        "pushgateway/engine/token_operations.py",
+        "if outcome.reason in _OF_ONE_TOKEN and len(one.targets) > 1:",
+        "if False:",
+        "tests/engine/test_token_operations.py::test_a_list_refused_because_of_one_token_is_asked_for_in_halves",
+    ),
+    SourcePlant(
+        "a token that the reply does not name counts as alive",
+        "pushgateway/engine/token_operations.py",
+        "answers.get(target[0].token, _MISSING)",
+        "answers.get(target[0].token)",
+        "tests/engine/test_token_operations.py::test_tokens_are_checked_without_a_push",
+    ),
+    SourcePlant(
+        "a push that reached nobody is taken back",
+        "pushgateway/engine/token_operations.py",
+        "    return outcome.status in (Status.ACCEPTED, Status.UNKNOWN)",
+        "    return True",
+        "tests/engine/test_token_operations.py::test_a_push_that_reached_nobody_is_not_asked_for",
+    ),
+    SourcePlant(
+        "a recall ignores the handle of a push",
+        "pushgateway/engine/token_operations.py",
+        'handles = [(one.handle or one.message_id or "")',
+        'handles = [(one.message_id or "")',
+        "tests/engine/test_token_operations.py::test_pushes_are_taken_back_by_their_outcomes",
+    ),
 ]
