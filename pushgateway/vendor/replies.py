@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from codecs import BOM_UTF8
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import attrs
@@ -75,10 +75,19 @@ def read_json(response: Response) -> Any:
         raise NoVerdict(_describe(response, "not JSON")) from None
 
 
-def read_reply(response: Response, *, code: str = "code", message: str = "message", success: str = "0") -> Reply:
+def read_reply(
+    response: Response,
+    *,
+    code: str = "code",
+    message: str = "message",
+    success: str = "0",
+    words: Collection[str] = (),
+    busy: Collection[int] = (),
+) -> Reply:
     """The JSON object of a reply and its return code.
 
-    `code`, `message`: the names of the vendor's code and sentence; `success`: the code of success. A readable vendor
+    `code`, `message`: the names of the vendor's code and sentence; `success`: the code of success; `words`: codes that
+    are no numbers; `busy`: HTTP statuses besides 429 by which the vendor limits the rate. A readable vendor
     code takes precedence over the HTTP status, and **a refusal is returned like a success**: check `Reply.code`, and
     raise `Refused` for every code that is not `success`. Without a readable code, 429 raises `Refused(RATE_LIMITED)`,
     401/403/404/405/407 `Refused(CREDENTIALS)`, other 4xx `Refused(INVALID_NOTIFICATION)` (413, 414 and 431 with
@@ -87,26 +96,30 @@ def read_reply(response: Response, *, code: str = "code", message: str = "messag
     """
     try:
         body = read_json(response)
-        verdict = code_text(body.get(code)) if isinstance(body, dict) else None
+        verdict = _verdict(body.get(code), words) if isinstance(body, dict) else None
         problem = "a JSON object without a readable code" if isinstance(body, dict) else "not a JSON object"
         if verdict is not None and response.content.count(b'"%b"' % code.encode()) > 1:
-            verdict = _only_verdict(response, code)
+            verdict = _only_verdict(response, code, words)
             problem = "a JSON object with two codes"
     except NoVerdict as unreadable:
         verdict, problem = None, unreadable.detail
     if verdict is None:
-        raise _without_verdict(response, problem)
+        raise status_refusal(response, problem, busy)
     if verdict == success and not 200 <= response.status < 300:
         raise NoVerdict(f"HTTP {response.status} contradicts code {verdict}")
     text = body.get(message)
     return Reply(verdict, text if isinstance(text, str) else None, body)
 
 
-def _only_verdict(response: Response, name: str) -> str | None:
+def _verdict(value: object, words: Collection[str]) -> str | None:
+    return value if words and isinstance(value, str) and value in words else code_text(value)
+
+
+def _only_verdict(response: Response, name: str, words: Collection[str]) -> str | None:
     """The code of an object that may hold it twice; None if the two differ, because which one the vendor meant is
     unknown (JSON parsers take the last)."""
     pairs: list[tuple[str, Any]] = json.loads(decoded(response.content), object_pairs_hook=list)
-    verdicts = {code_text(value) for key, value in pairs if key == name}
+    verdicts = {_verdict(value, words) for key, value in pairs if key == name}
     return verdicts.pop() if len(verdicts) == 1 else None
 
 
@@ -158,10 +171,12 @@ _TOO_LARGE_STATUSES = frozenset({413, 414, 431})
 _TOO_MANY_REQUESTS_PAUSE = 60.0  # seconds; Sygnal waits as long, as FCM advises
 
 
-def _without_verdict(response: Response, problem: str) -> NoVerdict | Refused:
+def status_refusal(response: Response, problem: str, busy: Collection[int] = ()) -> NoVerdict | Refused:
+    """What the HTTP status of a reply without a readable code means, as an exception to raise. `problem`: what is wrong
+    with the reply, in words; `busy`: as for `read_reply`."""
     status = response.status
     detail = f"HTTP {status} without the vendor's code"
-    if status == 429:
+    if status == 429 or status in busy:
         pause = response.retry_after
         return Refused(
             Reason.RATE_LIMITED, retry_after=_TOO_MANY_REQUESTS_PAUSE if pause is None else pause, detail=detail

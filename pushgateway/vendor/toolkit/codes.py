@@ -7,6 +7,7 @@ Pure. Raises nothing but `Refused` (with `AccessExpired` and `ClockSkew`) and `N
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from typing import Any, Literal
 
 import attrs
 
@@ -23,7 +24,8 @@ from pushgateway.vendor import (
     read_reply,
     safe_repr,
 )
-from pushgateway.vendor.rules import CodeRule
+from pushgateway.vendor.replies import code_text
+from pushgateway.vendor.rules import CodeRule, Rules
 from pushgateway.vendor.toolkit.readers import short
 
 _PAUSED = (Reason.RATE_LIMITED, Reason.UNAVAILABLE, Reason.QUOTA_EXCEEDED)
@@ -33,37 +35,62 @@ _PAUSED = (Reason.RATE_LIMITED, Reason.UNAVAILABLE, Reason.QUOTA_EXCEEDED)
 @safe_repr
 @attrs.frozen
 class CodeTable:
-    """The return codes of one kind of reply. A code without a row is a permanent refusal, never a dead token."""
+    """The return codes of one kind of reply. A code without a row is a permanent refusal, never a dead token.
+
+    A vendor has one for its requests, and others (`CodeTable.of`) where a code means something else for one target
+    within a reply, or in a login.
+    """
 
     rows: Mapping[str, CodeRule] = attrs.field(repr=False)
-    """By code as text: usually `load_rules(...).codes`."""
+    """By code as text, a number or a word: usually `load_rules(...).codes`."""
     code: str = "code"
     """The name of the code in a reply."""
     message: str = "message"
     """The name of the vendor's sentence for it in a reply."""
+    busy: frozenset[int] = attrs.field(default=frozenset(), converter=frozenset)
+    """HTTP statuses besides 429 by which the vendor limits the rate: Huawei's flow control answers 503 without a
+    code."""
     accepted: frozenset[str] = attrs.field(init=False)
     """The codes of success."""
+    partial: frozenset[str] = attrs.field(init=False)
+    """The codes of a success in part: the reply names who was refused."""
+    _words: frozenset[str] = attrs.field(init=False, repr=False)
 
     @accepted.default
     def _success(self) -> frozenset[str]:
-        return frozenset(code for code, row in self.rows.items() if row.host_reason is None)
+        return frozenset(code for code, row in self.rows.items() if row.reason == "accepted")
+
+    @partial.default
+    def _in_part(self) -> frozenset[str]:
+        return frozenset(code for code, row in self.rows.items() if row.reason == "partial")
+
+    @_words.default
+    def _not_numbers(self) -> frozenset[str]:
+        return frozenset(code for code in self.rows if code_text(code) is None)
+
+    @classmethod
+    def of(
+        cls, rules: Rules, place: Literal["codes", "target_codes", "login_codes"] = "codes", **how: Any
+    ) -> CodeTable:
+        """The codes of a place, with those of a request behind them. `how`: the other fields of a `CodeTable`."""
+        return cls(rules.codes_of(place), **how)
 
     def read(self, response: Response) -> Reply:
         """The reply, accepted or refused. Raises as `read_reply` does, and `NoVerdict` for a code of success with an
         HTTP status of failure."""
-        reply = read_reply(response, code=self.code, message=self.message)
+        reply = read_reply(response, code=self.code, message=self.message, words=self._words, busy=self.busy)
         if not 200 <= response.status < 300 and reply.code in self.accepted:
             raise NoVerdict(f"HTTP {response.status} contradicts code {reply.code}")
         return reply
 
     def read_accepted(self, response: Response, *, one_target: bool = False, also: Collection[str] = ()) -> Reply:
-        """The reply, if its code is a success; otherwise raises what the code means.
+        """The reply, if its code is a success, or a success in part (`partial`); otherwise raises what the code means.
 
         `one_target`: the request named only one token or alias, so a code about a target concerns that one. `also`:
         further codes that the caller handles itself, such as that of a partial success.
         """
         reply = self.read(response)
-        if reply.code in self.accepted or reply.code in also:
+        if reply.code in self.accepted or reply.code in self.partial or reply.code in also:
             return reply
         row = self.rows.get(reply.code)
         if one_target and row is not None and row.scope == "target" and row.host_reason is not None:
@@ -74,7 +101,8 @@ class CodeTable:
         """What to raise for a request that was refused as a whole.
 
         A code about a target does not say which target: it becomes `INVALID_NOTIFICATION` with `about="target"`, so
-        that no valid token is retired. An unknown code with HTTP 5xx is no verdict.
+        that no valid token is retired. A code about the content is not tried in halves. An unknown code with HTTP 5xx
+        is no verdict.
         """
         row = self.rows.get(reply.code)
         if row is None and response.status >= 500:
@@ -88,7 +116,8 @@ class CodeTable:
             # It does not say which target: `UNREGISTERED` for all of them would retire valid tokens.
             reason, detail = Reason.INVALID_NOTIFICATION, f"{detail}; the reply does not name the target"
             return kind(reason, reply.code, short(reply.message), None, detail, about="target")
-        return kind(reason, reply.code, short(reply.message), self.pause(reply.code, response.retry_after), detail)
+        pause = self.pause(reply.code, response.retry_after)
+        return kind(reason, reply.code, short(reply.message), pause, detail, about="" if row is None else row.about)
 
     def login_refusal(self, reply: Reply, response: Response) -> Refused | NoVerdict:
         """What to raise for a refused login. Codes about the notification, and "log in again", which would be repeated
@@ -101,14 +130,20 @@ class CodeTable:
         return refused
 
     def only_push_refused(
-        self, push: Push, reply: Reply, response: Response, truncated: tuple[str, ...] = ()
+        self,
+        push: Push,
+        reply: Reply,
+        response: Response,
+        truncated: tuple[str, ...] = (),
+        omitted: tuple[str, ...] = (),
     ) -> Outcome:
         """The outcome of the only push of a refused request. Raises `refusal` if the code concerns the request and not
         this push."""
         row = self.rows.get(reply.code)
-        if row is None or (row.scope == "request" and row.reason != "repeated"):
+        if row is None or (row.scope != "target" and row.reason != "repeated"):
             raise self.refusal(reply, response)
-        return self.rejected(push, reply.code, reply.message, truncated=truncated, pause=response.retry_after)
+        pause = response.retry_after
+        return self.rejected(push, reply.code, reply.message, truncated=truncated, omitted=omitted, pause=pause)
 
     def rejected(
         self,

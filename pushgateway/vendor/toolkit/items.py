@@ -7,6 +7,7 @@ twice. A push without an item has no verdict (`UNKNOWN`).
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from itertools import repeat
 from operator import itemgetter
 from typing import Any, Final
 
@@ -55,9 +56,15 @@ class ItemReader:
         set_once(self, "_decisive", frozenset(names))
 
     def outcomes(
-        self, response: Response, items: object, sent: Batch, truncated: Sequence[tuple[str, ...]]
+        self,
+        response: Response,
+        items: object,
+        sent: Batch,
+        truncated: Sequence[tuple[str, ...]],
+        omitted: Sequence[tuple[str, ...]] | None = None,
     ) -> Generator[None, Any, list[Outcome]]:
-        """The outcome of each push of `sent`, in their order; `truncated` has their cut fields.
+        """The outcome of each push of `sent`, in their order; `truncated` has their cut fields, `omitted` the looks
+        that were left out.
 
         `items`: the list in the accepted reply; any other value counts as an empty list. Raises `NoVerdict` for a reply
         that holds a name twice with different values.
@@ -70,21 +77,21 @@ class ItemReader:
         if len(sent) > CHECKPOINT_EVERY:
             yield
         if ids is not None:
-            return Outcome.all_accepted(sent, ids, truncated)
+            return Outcome.all_accepted(sent, ids, truncated, omitted)
         pause = response.retry_after
         outcomes: list[Outcome] = []
         accepted, message_ids, name = Outcome.accepted, self.message_ids, self.code
         effort = 0
-        for push, cut in zip(sent, truncated, strict=True):
+        for push, cut, left_out in zip(sent, truncated, repeat(()) if omitted is None else omitted, strict=False):
             item = found.get(push.push_token.token)
             if item is not None and item.get(name) is None:
-                outcomes.append(accepted(push, first_identifier(item, message_ids), truncated=cut))
+                outcomes.append(accepted(push, first_identifier(item, message_ids), truncated=cut, omitted=left_out))
                 continue
             if effort >= CHECKPOINT_EVERY:
                 effort = 0
                 yield
             effort += 1
-            outcomes.append(self._outcome(item, push, cut, pause))
+            outcomes.append(self._outcome(item, push, cut, left_out, pause))
         return outcomes
 
     def check_names(self, response: Response) -> None:
@@ -147,7 +154,12 @@ class ItemReader:
         return 1 if text is None else 0 if text == "0" else 2
 
     def _outcome(
-        self, item: Mapping[str, Any] | None, push: Push, truncated: tuple[str, ...], pause: float | None
+        self,
+        item: Mapping[str, Any] | None,
+        push: Push,
+        truncated: tuple[str, ...],
+        omitted: tuple[str, ...],
+        pause: float | None,
     ) -> Outcome:
         if item is None:
             return Outcome.unknown(push, UNREAD)
@@ -157,6 +169,8 @@ class ItemReader:
             return Outcome.unknown(push, UNREAD)
         message_id = first_identifier(item, self.message_ids)
         if text == "0":
-            return Outcome.accepted(push, message_id, truncated=truncated)
+            return Outcome.accepted(push, message_id, truncated=truncated, omitted=omitted)
         message = item.get(self.message)
-        return self.codes.rejected(push, text, message, truncated=truncated, pause=pause, message_id=message_id)
+        return self.codes.rejected(
+            push, text, message, truncated=truncated, omitted=omitted, pause=pause, message_id=message_id
+        )

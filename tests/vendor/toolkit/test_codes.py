@@ -2,8 +2,10 @@
 
 import json
 
+import attrs
 import pytest
-from rules_of_codes import ROWS, pushes
+from rules_of_codes import ROWS, pushes, row
+from toolkit_rules import RULES
 
 from pushgateway.vendor import AccessExpired, ClockSkew, NoVerdict, Reason, Refused, Response, Status
 from pushgateway.vendor.toolkit.codes import CodeTable
@@ -133,3 +135,51 @@ def test_a_rejected_push_has_code_message_and_reason() -> None:
     assert (dead.vendor_code, dead.vendor_message) == ("100", "gone")
     assert (unknown.reason, unknown.detail) == (Reason.INVALID_NOTIFICATION, "unknown code")
     assert CODES.sentence("11") == "expired: log in again"
+
+
+def test_a_success_in_part_is_read_like_a_success() -> None:
+    """The reply names who was refused, whatever its HTTP status is."""
+    codes = CodeTable({**ROWS, "80100000": row("partial")}, code="result", message="reason")
+
+    assert (codes.accepted, codes.partial) == ({"0", "200"}, {"80100000"})
+    assert codes.read_accepted(reply("80100000")).code == "80100000"
+    assert codes.read(reply("80100000", 400)).code == "80100000"
+
+
+def test_words_are_codes() -> None:
+    """Only those that have a row; another word is no readable code."""
+    codes = CodeTable({**ROWS, "noRight": row("CREDENTIALS")}, code="result", message="reason")
+
+    assert codes.read(reply("noRight")).code == "noRight"
+    with pytest.raises(NoVerdict):
+        codes.read(reply("other"))
+
+
+def test_a_code_about_the_content_is_not_tried_in_halves() -> None:
+    """The refusal says that it is about what all pushes share."""
+    codes = CodeTable({**ROWS, "41": row("INVALID_NOTIFICATION", "content")}, code="result", message="reason")
+
+    assert codes.refusal(codes.read(reply(41)), reply(41)).about == "content"  # type: ignore[union-attr]
+    with pytest.raises(Refused):
+        codes.only_push_refused(PUSH, codes.read(reply(41)), reply(41))
+
+
+def test_a_vendor_may_limit_the_rate_by_another_status() -> None:
+    """Without a code, HTTP 503 of such a vendor is a refusal, and nothing was pushed."""
+    codes = CodeTable(ROWS, busy=[503])
+
+    with pytest.raises(Refused) as caught:
+        codes.read(Response(503, {"retry-after": "7"}, b"busy"))
+    assert (caught.value.reason, caught.value.retry_after) == (Reason.RATE_LIMITED, 7.0)
+    with pytest.raises(NoVerdict):
+        CODES.read(Response(503, {}, b"busy"))
+
+
+def test_each_place_has_its_codes() -> None:
+    """Of a target or a login, with those of a request behind them."""
+    rules = attrs.evolve(RULES, codes=ROWS, target_codes={"13": row("MUTED", "target")})
+
+    assert CodeTable.of(rules).rows["13"].reason == "RATE_LIMITED"
+    assert CodeTable.of(rules, "target_codes").rows["13"].reason == "MUTED"
+    assert CodeTable.of(rules, "target_codes").rows["14"].reason == "CREDENTIALS"
+    assert CodeTable.of(rules, "login_codes", code="error").code == "error"
