@@ -13,6 +13,10 @@ vendor's name, and takes the vendor's facts from its `rules.toml` or as argument
     codes            a vendor's return codes: which outcome or refusal each means
     items            replies that have an item for each push
     token_lists      replies that list the refused tokens; the others were accepted
+    settings         validators of settings, and the URLs of a vendor's calls
+    requests         fields in the encoding of an operation; access tokens in header or body; signed forms
+    calls            a vendor's own calls: which dialect has one, lists longer than a request
+    receipts         posted forms, times, tokens, one receipt, signatures
     access           access tokens out of the reply to a login; a login with OAuth 2.0
     jwt              access tokens that are signed here (PS256)
 """

@@ -6,13 +6,16 @@ Pure; the clock is handed in by the core (`Vendor.login(region, now)`).
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
-from typing import Final
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Final, Literal
 
-from pushgateway.vendor import AccessToken, Exchange, NoVerdict, Reason, Refused, Request, read_json
-from pushgateway.vendor.text import form_encode
+from pushgateway.vendor import AccessToken, Exchange, NoVerdict, Reason, Refused, Request, Response, read_json
+from pushgateway.vendor.text import form_encode, whole
 from pushgateway.vendor.toolkit.codes import CodeTable
+from pushgateway.vendor.toolkit.json_text import encode_json
+from pushgateway.vendor.toolkit.jwt import Sign, ended, signed_jwt
 from pushgateway.vendor.toolkit.readers import count
+from pushgateway.vendor.toolkit.requests import FORM, JSON
 
 LONGEST: Final = 4096
 """Characters of an access token, at most; the vendors' tokens have 24 to about 1,000."""
@@ -65,3 +68,29 @@ def oauth_login(
     if reply.code in table.accepted:
         raise NoVerdict("the login's reply holds no access_token")
     raise table.login_refusal(reply, response)
+
+
+def digest_login(
+    url: str,
+    fields: Mapping[str, str],
+    parts: Iterable[str],
+    read: Callable[[Response], AccessToken],
+    *,
+    algorithm: str = "sha256",
+    field: str = "sign",
+    encoding: Literal["form", "json"] = "form",
+) -> Exchange[AccessToken]:
+    """Log in with a digest of joined parts in `field`: OPPO (SHA-256, a form) and vivo (MD5, JSON)."""
+    signed = {**fields, field: digest(parts, algorithm)}
+    headers = FORM if encoding == "form" else JSON
+    content = form_encode(signed) if encoding == "form" else whole(encode_json(signed)).encode()
+    return read((yield Request("POST", url, headers, content)))
+
+
+def signed_login(
+    header: Mapping[str, Any], claims: Mapping[str, Any], sign: Sign, lifetime: int, now: float
+) -> Exchange[AccessToken]:
+    """A login without a request: a JSON Web Token that is signed here, valid for `lifetime` seconds from `now`."""
+    issued = int(now)
+    token = signed_jwt(header, {**claims, "iat": issued, "exp": issued + lifetime}, sign)
+    return ended(AccessToken(token, lifetime, float(issued)))

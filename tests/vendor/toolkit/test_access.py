@@ -1,5 +1,6 @@
 """Signing a login, and reading the access token from its reply."""
 
+import base64
 import json
 from urllib.parse import parse_qsl
 
@@ -7,7 +8,7 @@ import pytest
 
 from pushgateway.vendor import AccessToken, NoVerdict, Reason, Refused, Request, Response
 from pushgateway.vendor.rules import parse_rules
-from pushgateway.vendor.toolkit.access import digest, oauth_login, read_access_token
+from pushgateway.vendor.toolkit.access import digest, digest_login, oauth_login, read_access_token, signed_login
 from pushgateway.vendor.toolkit.codes import CodeTable
 
 
@@ -100,3 +101,32 @@ def test_an_oauth_reply_without_a_verdict(status: int, body: str) -> None:
     """No token and no code: nothing is known."""
     with pytest.raises(NoVerdict):
         log_in(Response(status, content=body.encode()))
+
+
+def test_a_login_with_a_digest() -> None:
+    """Fields and the digest of the joined parts, as a form or as JSON."""
+
+    def read(response: Response) -> AccessToken:
+        return AccessToken(response.content.decode(), 60)
+
+    for encoding, parse in (("form", lambda body: dict(parse_qsl(body.decode()))), ("json", json.loads)):
+        exchange = digest_login("https://a.example/x", {"a": "1"}, ["1", "s"], read, algorithm="md5", encoding=encoding)  # type: ignore[arg-type]
+        request = next(exchange)
+        assert request is not None
+        assert parse(request.content) == {"a": "1", "sign": digest(["1", "s"], "md5")}
+        with pytest.raises(StopIteration) as done:
+            exchange.send(Response(200, {}, b"T"))
+        assert done.value.value == AccessToken("T", 60)
+
+
+def test_a_login_without_a_request() -> None:
+    """The token is signed here, for its lifetime from now."""
+    exchange = signed_login({"alg": "none"}, {"iss": "me"}, lambda text: b"signature", 3600, 1000.9)
+
+    with pytest.raises(StopIteration) as done:
+        next(exchange)
+
+    access = done.value.value
+    claims = json.loads(base64.urlsafe_b64decode(access.value.split(".")[1] + "=="))
+    assert claims == {"iss": "me", "iat": 1000, "exp": 4600}
+    assert (access.lifetime, access.created_at) == (3600, 1000.0)
