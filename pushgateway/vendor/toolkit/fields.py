@@ -24,7 +24,7 @@ import attrs
 from pushgateway.vendor import AudienceKind, Network, Notification, OpenApp, Refused
 from pushgateway.vendor.features import LOOKS
 from pushgateway.vendor.rules import FieldRule, Rules
-from pushgateway.vendor.text import clean, fit, form_encode, is_visible, most_quoted, size, whole
+from pushgateway.vendor.text import ELLIPSIS, clean, fit, form_encode, is_visible, most_quoted, size, whole
 from pushgateway.vendor.toolkit.clicks import Clicks, target_of
 from pushgateway.vendor.toolkit.field_checks import check_field, scaled, unspell
 from pushgateway.vendor.toolkit.intents import stable_id, stable_key
@@ -241,7 +241,7 @@ def shrink(fields: dict[str, WireValue], name: str, word: str, most: int) -> boo
         left -= max(1, over * size(kept, "bytes") // size(quote_json(kept), "bytes"))
         fields[name] = kept = fit(given, left, counts="bytes")[0] if left > 0 else ""
         was_cut = True
-        if not is_visible(kept):
+        if not is_visible(kept.removesuffix(ELLIPSIS)):
             raise invalid(word, f"the notification must take at most {most} bytes, and its other fields take more")
     return was_cut
 

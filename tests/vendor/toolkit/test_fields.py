@@ -383,6 +383,8 @@ def test_what_cannot_be_cut_enough_is_refused() -> None:
     """If the other fields alone are too large, the sentence names the field that should have been cut."""
     with pytest.raises(Refused, match="body: the notification must take at most 50 bytes"):
         shrink({"title": "t" * 60, "body": "b"}, "body", "body", 50)
+    with pytest.raises(Refused, match=r"body: .* its other fields take more"):
+        shrink({"title": "t" * 30, "body": "b" * 60}, "body", "body", len('{"title":"","body":"…"}'.encode()) + 30)
 
 
 def test_a_shrunk_content_names_the_field_once() -> None:
