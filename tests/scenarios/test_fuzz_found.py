@@ -7,12 +7,12 @@ import pytest
 from fuzzing.sandboxes import ask, finished
 from pushgateway_oppo import Oppo
 from pushgateway_oppo.sandbox import OppoSandbox
-from pushgateway_oppo.sandbox.form import FORM, read_form
 
 from pushgateway.certificates.certificate import Certificate
 from pushgateway.certificates.plugins import Plugins
 from pushgateway.certificates.settings import load_vendors
 from pushgateway.model.errors import ConfigError, PluginError
+from pushgateway.sandbox.kit.readers import FORM, read_form
 from pushgateway.vendor import Request, Response, read_reply
 from pushgateway.vendor.refusals import NoVerdict
 from pushgateway.vendor.rules import parse_rules

@@ -239,7 +239,7 @@ def test_audiences_with_receipts_are_those_of_the_rules() -> None:
 
 
 def posted(client: Client) -> list[Receipt | None]:
-    certificate = oppo(client.sandbox._dialect)
+    certificate = oppo(client.sandbox.dialect)
     return [
         one
         for request in client.sandbox.callbacks()

@@ -14,9 +14,9 @@ import pytest
 from oppo_client import NOTE, Client
 from pictures import jpeg, png
 from pushgateway_oppo.sandbox import OppoSandbox
-from pushgateway_oppo.sandbox.pictures import pixels
 
 from pushgateway.model.errors import FieldError
+from pushgateway.sandbox.kit.pictures import pixels
 from pushgateway.vendor import Request
 
 FORM, JSON = "application/x-www-form-urlencoded", "application/json"

@@ -8,12 +8,14 @@ and tests use too are in `pushgateway.sandbox`.
     refusals         `CallRefused`, which any part raises
     admission        path, method, encoding, access and speed of a call
     readers          the fields of a request: form, JSON, query, multipart
+    values           numbers, truth values and objects that may be texts
     checks           the fields of a notification, by the rules
     access_tokens    access tokens of a login
     signatures       signed logins, forms, receipts, and signed access tokens (JWT)
     limits           per day, per phone and day, per second
     bounded          memory that forgets its oldest entry
     outbox           receipts, in any shape
+    pictures         the size of a picture
     mangling         replies with lists in disorder
     options          what can be switched while a sandbox runs
     phones           the phones

@@ -53,7 +53,7 @@ class AccessTokens:
         self.one_at_a_time = one_at_a_time
         self.always_new = always_new
         self._clock = clock
-        self._make = make
+        self.make = make
         self._current: Login | None = None
         self._expires_at: dict[str, float] = {}
         self._former: Bounded[bool] = Bounded(_FORMER)
@@ -70,7 +70,7 @@ class AccessTokens:
         for token, expires_at in tuple(self._expires_at.items()):
             if self.one_at_a_time or now >= expires_at:
                 self._end(token)
-        self._current = login = Login(self._make(), now)
+        self._current = login = Login(self.make(), now)
         self._expires_at[login.token] = now + self.lifetime + self.overlap
         return login
 

@@ -121,7 +121,7 @@ class Admission:
             raise CallRefused(self.codes.path)
         if request.method != known.method:
             raise CallRefused(self.codes.method)
-        fields = read_fields(known.encoding, request.url, request.headers, request.content, self.lists)
+        fields = read_fields(known.encoding, request, self.lists)
         if fields is None:
             right = CONTENT_TYPES.get(known.encoding, "")
             named = self.names_field and not is_kind(request.headers.get("content-type", ""), right)

@@ -21,6 +21,7 @@ import attrs
 
 from pushgateway.model.secret import safe_repr
 from pushgateway.sandbox.kit.readers import read_json_text
+from pushgateway.sandbox.kit.values import as_text, whole
 from pushgateway.vendor.rules import Dialect, FieldRule
 
 Objection: TypeAlias = tuple[str, str]
@@ -31,7 +32,6 @@ Fault: TypeAlias = Literal["", "wrong", "size"]
 Check: TypeAlias = Callable[[Any, Fields], Fault]
 """Takes a value and all fields."""
 
-_WHOLE = re.compile(r"0|-?[1-9][0-9]{0,14}", re.ASCII)
 _NOTHING = (None, 0, False, "", "0", "false")
 
 
@@ -50,6 +50,8 @@ class CheckCodes:
     """Fields cannot stand together; "": as `wrong`."""
     fields: Mapping[str, str] = attrs.field(factory=dict)
     """By field: the code for a value of it that is wrong, whatever is wrong."""
+    absent: Mapping[str, str] = attrs.field(factory=dict)
+    """By field: the code for its absence, in the place of `missing`."""
 
     def code(self, fault: str, field: str) -> str:
         """The code for a fault of a field that is there."""
@@ -61,7 +63,7 @@ class Checks:
 
     `as_text`: numbers and truth values may be texts, as in a form. `blanks`: a text may consist of blanks; False: only
     where its row says so. `zeros`: a time of 0, and a number of 0 that no other field requires, count as missing.
-    `also`: checks by field in the place of that of its row.
+    `also`: further checks by field, of values that are right by its row.
     """
 
     json_objects = False
@@ -96,15 +98,17 @@ class Checks:
                 self._required_when.setdefault(other, []).append((text, name))
         self._required_with = {name: rule.required_with for name, rule in allowed.items() if rule.required_with}
         self._excludes = {name: rule.excludes for name, rule in allowed.items() if rule.excludes}
-        make = functools.partial(self._check, as_text=as_text, blanks=blanks)
+        make = functools.partial(self._check, texts=as_text, blanks=blanks)
         self._checks: dict[str, Check] = {name: make(rule) for name, rule in allowed.items()}
         self._checks |= {name: _is_empty for name in rules if name not in allowed}
-        self._checks |= {name: check for name, check in (also or {}).items() if name in allowed}
+        self._checks |= {
+            name: _both(self._checks[name], more) for name, more in (also or {}).items() if name in allowed
+        }
 
     def objection(self, fields: Fields) -> Objection | None:
         """Why the vendor refuses these fields, or None. Unknown fields and fields that count as missing are ignored."""
         if (missing := self._missing(fields)) is not None:
-            return self._codes.missing, missing
+            return self._codes.absent.get(missing, self._codes.missing), missing
         for name, value in fields.items():
             check = self._checks.get(name)
             if check is None or value is None or value == "" or not (fault := check(value, fields)):
@@ -145,7 +149,7 @@ class Checks:
         for name, others in self._required_with.items():
             is_asked_for = any(not self.is_absent(other, fields.get(other)) for other in others)
             if is_asked_for and self.is_absent(name, fields.get(name)):
-                return self._codes.missing, name
+                return self._codes.absent.get(name, self._codes.missing), name
         for name, others in self._excludes.items():
             if not self.is_absent(name, fields.get(name)):
                 for other in others:
@@ -153,18 +157,18 @@ class Checks:
                         return self._codes.fields.get(other) or self._codes.together or self._codes.wrong, other
         return None
 
-    def _check(self, rule: FieldRule, *, as_text: bool, blanks: bool) -> Check:
-        check = self._plain(rule, as_text=as_text, blanks=blanks)
+    def _check(self, rule: FieldRule, *, texts: bool, blanks: bool) -> Check:
+        check = self._plain(rule, texts=texts, blanks=blanks)
         return _unwired(rule.wire, check) if "{}" in rule.wire else check
 
-    def _plain(self, rule: FieldRule, *, as_text: bool, blanks: bool) -> Check:
+    def _plain(self, rule: FieldRule, *, texts: bool, blanks: bool) -> Check:
         match rule.kind:
             case "text" | "choice":
                 return _text(rule, blanks=blanks or rule.blank)
             case "int" | "time":
-                return _number(rule, as_text=as_text or rule.wire not in ("", "number"))
+                return _number(rule, texts=texts or rule.wire not in ("", "number"))
             case "bool":
-                return _truth(rule, as_text=as_text or rule.wire not in ("", "number"))
+                return _truth(rule, texts=texts or rule.wire not in ("", "number"))
             case "json":
                 return self._json(rule)
             case "object":
@@ -181,18 +185,8 @@ class Checks:
         return check
 
 
-def whole(value: object) -> int | None:
-    """A whole number, given as `int` or as decimal text; None for anything else."""
-    if type(value) is int:
-        return value
-    if isinstance(value, str) and _WHOLE.fullmatch(value):
-        return int(value)
-    return None
-
-
-def as_text(value: object) -> str:
-    """A value as the text of a condition in the rules. Clients in Python write True where others write true."""
-    return str(value).lower() if isinstance(value, bool | str) else str(value)
+def _both(first: Check, second: Check) -> Check:
+    return lambda value, fields: first(value, fields) or second(value, fields)
 
 
 def _holds(condition: str, fields: Fields) -> bool:
@@ -222,13 +216,13 @@ def _text(rule: FieldRule, *, blanks: bool) -> Check:
     return check
 
 
-def _number(rule: FieldRule, *, as_text: bool) -> Check:
+def _number(rule: FieldRule, *, texts: bool) -> Check:
     least = rule.min
     most = None if rule.past == "clamp" else rule.max
     choices = frozenset(rule.choices)
 
     def check(value: Any, _: Fields) -> Fault:
-        number = whole(value) if as_text or type(value) is int else None
+        number = whole(value) if texts or type(value) is int else None
         if number is None or (choices and number not in choices):
             return "wrong"
         return "" if (least is None or number >= least) and (most is None or number <= most) else "wrong"
@@ -236,10 +230,10 @@ def _number(rule: FieldRule, *, as_text: bool) -> Check:
     return check
 
 
-def _truth(rule: FieldRule, *, as_text: bool) -> Check:
+def _truth(rule: FieldRule, *, texts: bool) -> Check:
     if rule.wire == "number":
-        return lambda value, _: "" if (whole(value) if as_text else value) in (0, 1) else "wrong"
-    kinds = (bool, str) if as_text else (bool,)
+        return lambda value, _: "" if (whole(value) if texts else value) in (0, 1) else "wrong"
+    kinds = (bool, str) if texts else (bool,)
     return lambda value, _: "" if type(value) in kinds and str(value).lower() in ("true", "false") else "wrong"
 
 

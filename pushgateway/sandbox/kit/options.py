@@ -46,3 +46,22 @@ def one_of(*values: str | int) -> SandboxOption:
         " or ".join(map(str, values)),
         values[0],
     )
+
+
+def templates(*parts: str) -> SandboxOption:
+    """An option that is the approved templates: by id, for each of the `parts` the names of its parameters. None, the
+    default: templates are not checked."""
+
+    def takes(value: Any) -> bool:
+        return value is None or (
+            isinstance(value, dict)
+            and all(isinstance(one, dict) and one.keys() <= set(parts) for one in value.values())
+            and all(_are_names(names) for one in value.values() for names in one.values())
+        )
+
+    words = ", ".join(f'"{part}": [names]' for part in parts)
+    return SandboxOption(takes, f"null or {{id: {{{words}}}}}")
+
+
+def _are_names(names: Any) -> bool:
+    return isinstance(names, list | tuple) and all(isinstance(name, str) for name in names)

@@ -6,7 +6,7 @@ several phones) and any number of tags; an alias names one phone.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import Literal, NamedTuple
 
 from pushgateway.sandbox.kit.bounded import Bounded
@@ -100,6 +100,17 @@ class Phones:
     def by_account(self, account: str) -> tuple[Phone, ...]:
         """The phones on which this user is logged in, the latest login last."""
         return tuple(self._by_account.get(account, {}).values())
+
+    def tagged(
+        self, any_of: Collection[str] = (), all_of: Collection[str] = (), none_of: Collection[str] = ()
+    ) -> list[Phone]:
+        """The phones with one of `any_of`, all of `all_of` and none of `none_of`; an empty group limits nothing."""
+        one, every, none = frozenset(any_of), frozenset(all_of), frozenset(none_of)
+        return [
+            phone
+            for phone in self._by_token.values()
+            if (not one or phone.tags & one) and phone.tags >= every and not phone.tags & none
+        ]
 
     def all_reachable(self, tokens: Iterable[str]) -> bool:
         """Whether all of these are registered and none is muted. One look at all: a batch may have 1,000."""

@@ -26,11 +26,12 @@ from typing import Any, ClassVar
 
 import attrs
 
+from pushgateway.sandbox.kit.access_tokens import AccessTokens
 from pushgateway.sandbox.kit.admission import NO_CALL, Admission, Asked
 from pushgateway.sandbox.kit.base import Sandbox
 from pushgateway.sandbox.kit.refusals import CallRefused
 from pushgateway.vendor import Request, Response
-from pushgateway.vendor.rules import Dialect, Rules, load_rules
+from pushgateway.vendor.rules import Dialect, Operation, Rules, load_rules
 
 
 class RuledSandbox(Sandbox):
@@ -49,6 +50,8 @@ class RuledSandbox(Sandbox):
     """The value of each of `options` now."""
     admission: Admission
     """Made by `set_up`."""
+    access: AccessTokens | None = None
+    """Made by `set_up`, for a vendor whose logins give access tokens."""
     calls: Mapping[str, Callable[[Mapping[str, Any]], Response]]
     """By name of the call in the rules: what does it. Takes its fields, returns the reply, or raises `CallRefused`.
     Made by `set_up`; `asked` has the rest of the request."""
@@ -127,6 +130,19 @@ class RuledSandbox(Sandbox):
         """The reply to a call that is refused."""
         response = self.refusal(refused.code, refused.field)
         return attrs.evolve(response, status=refused.status) if refused.status else response
+
+    def expire_tokens(self) -> None:
+        """Make all access tokens invalid; the next login returns a new one."""
+        with self.lock:
+            if self.access is not None:
+                self.access.expire()
+
+    def operations_with(self, paths: Mapping[str, str]) -> Mapping[str, Operation]:
+        """The calls of the dialect; those without a path in the rules have the one given in `paths`, by name."""
+        return {
+            name: row if row.path else attrs.evolve(row, path=paths.get(name, ""))
+            for name, row in self.facts.operations.items()
+        }
 
     def new_id(self) -> str:
         """An id that this sandbox has not given before: 24 hexadecimal digits."""

@@ -32,7 +32,7 @@ def is_digest(given: object, parts: Iterable[object], algorithm: str = "sha256")
     """Whether `given` is the hexadecimal digest of these parts joined together (OPPO: SHA-256, vivo: MD5)."""
     text = "".join(map(str, parts)).encode("utf-8", "surrogatepass")
     right = hashlib.new(algorithm, text, usedforsecurity=False).hexdigest()
-    return isinstance(given, str) and _is_same(given.lower(), right)
+    return isinstance(given, str) and _is_same(given, right)
 
 
 def is_signed_form(form: Mapping[str, object], secret: str, name: str = "sign", algorithm: str = "md5") -> bool:

@@ -25,6 +25,7 @@ def test_after_many_entries_the_newest_remain() -> None:
 
     assert [memory.get(number) for number in (48_999, 49_000, 49_999)] == [None, 49_000, 49_999]
     assert len(memory) == 1000
+    assert list(memory)[:2] == [49_000, 49_001]
 
 
 def test_an_entry_is_removed_once() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from pushgateway.sandbox.kit.checks import CheckCodes, Checks, whole
+from pushgateway.sandbox.kit.checks import CheckCodes, Checks
 from pushgateway.vendor.rules import Dialect, parse_rules
 
 CODES = CheckCodes(missing="10", wrong="20", size="30", together="40", fields={"kind": "50"})
@@ -178,12 +178,24 @@ def test_a_zero_may_mean_nothing() -> None:
     assert checks.present({"at": 0, "rate": 7, "on": "", "x": 1}) == {"rate": 7}
 
 
-def test_a_check_of_the_sandbox_takes_the_place_of_a_row() -> None:
-    """For what a row cannot say."""
-    also = {"a": lambda value, _: "" if value == "x" else "wrong"}
+def test_further_checks_of_a_field() -> None:
+    """For what a row cannot say; they see values that are right by the row."""
+    also = {"a": lambda value, _: "" if value > 5 else "wrong"}
 
-    assert objection('a: kind = "int"', {"a": "x"}, also=also) is None
-    assert objection('a: kind = "int"', {"a": 5}, also=also) == ("20", "a")
+    assert objection('a: kind = "int"', {"a": 6}, also=also, as_text=False) is None
+    assert objection('a: kind = "int"', {"a": 5}, also=also, as_text=False) == ("20", "a")
+    assert objection('a: kind = "int"', {"a": "6"}, also=also, as_text=False) == ("20", "a")
+
+
+def test_absence_may_have_a_code_by_field() -> None:
+    """Where a vendor says which field it lacks by its code."""
+    codes = CheckCodes(missing="10", wrong="20", absent={"b": "60"})
+    checks = Checks(
+        dialect('a: kind = "text", required = true\nb: kind = "text", required_with = ["c"]\nc: kind = "int"'), codes
+    )
+
+    assert checks.objection({"c": 1}) == ("10", "a")
+    assert checks.objection({"a": "x", "c": 1}) == ("60", "b")
 
 
 def test_json_objects() -> None:
@@ -202,12 +214,3 @@ def test_a_maximum_by_condition() -> None:
     assert objection(rows, {"text": "abc"}) == ("30", "text")
     assert objection(rows, {"text": "abc", "style": 2}) is None
     assert objection(rows, {"text": "abcde", "style": 2}) == ("30", "text")
-
-
-@pytest.mark.parametrize(
-    ("value", "number"),
-    [(5, 5), ("-5", -5), ("0", 0), ("00", None), (True, None), (None, None), ("9" * 16, None), ("٧", None)],
-)
-def test_whole_numbers(value: object, number: int | None) -> None:
-    """As they are written, in ASCII digits."""
-    assert whole(value) == number

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from pushgateway.sandbox.kit.options import SandboxOption, count, one_of, truth
+from pushgateway.sandbox.kit.options import SandboxOption, count, one_of, templates, truth
 
 
 @pytest.mark.parametrize(
@@ -28,3 +28,14 @@ def test_options_take_their_values(
     assert not any(map(option.takes, wrong))
     assert (option.values, option.default) == (words, default)
     assert option.takes(option.default)
+
+
+def test_templates_have_parts_with_names() -> None:
+    """By id; a part of another name, or a name that is no text, is refused."""
+    option = templates("title", "content")
+
+    assert option.values == 'null or {id: {"title": [names], "content": [names]}}'
+    assert all(map(option.takes, [None, {}, {"1": {}}, {"1": {"title": ["a"], "content": ("b",)}}]))
+    assert not any(
+        map(option.takes, [[], {"1": []}, {"1": {"body": []}}, {"1": {"title": "a"}}, {"1": {"title": [1]}}])
+    )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from pushgateway.sandbox import Delivery, Phone, Phones
 from pushgateway.vendor import Badge
 
@@ -75,6 +77,27 @@ def test_an_account_has_several_phones() -> None:
     assert (phones.by_account("ann"), phones.by_account("nobody")) == ((), ())
     assert [phone.token for phone in phones.by_account("bob")] == ["b"]
     assert phones.set_account("a", "ann") is False
+
+
+@pytest.mark.parametrize(
+    ("groups", "found"),
+    [
+        ((), "abcd"),
+        ((["x"],), "ab"),
+        ((["x", "z"],), "abc"),
+        (([], ["x", "y"]), "b"),
+        (([], [], ["x"]), "cd"),
+        ((["x", "z"], ["y"], ["z"]), "b"),
+    ],
+)
+def test_phones_by_tags(groups: tuple[list[str], ...], found: str) -> None:
+    """One of, all of, none of; an empty group limits nothing."""
+    phones = Phones()
+    for token, tags in (("a", "x"), ("b", "xy"), ("c", "yz"), ("d", "")):
+        phones.register([token])
+        phones.set_tags(token, tags)
+
+    assert "".join(phone.token for phone in phones.tagged(*groups)) == found
 
 
 def test_reachable_phones() -> None:

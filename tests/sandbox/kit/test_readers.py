@@ -11,14 +11,18 @@ from hypothesis import strategies as st
 from pushgateway.sandbox.kit.readers import (
     FORM,
     flatten,
+    json_field,
     read_fields,
     read_form,
     read_json_text,
     read_multipart,
     read_object,
     read_query,
+    text_field,
     unquote,
 )
+from pushgateway.sandbox.kit.refusals import CallRefused
+from pushgateway.vendor import Request
 
 
 @given(st.binary(max_size=200))
@@ -135,7 +139,7 @@ def test_a_multipart_body_has_texts_and_files() -> None:
     assert read_multipart(kind, whole.removesuffix(b"--\r\n")) is None
     assert read_multipart("multipart/form-data", whole) is None
     assert read_multipart(kind, whole.replace(b"\xe6", b"\xff")) is None
-    assert read_multipart("", b"") == {}
+    assert read_multipart(kind, b"") is None
 
 
 @pytest.mark.parametrize(
@@ -153,9 +157,9 @@ def test_a_multipart_body_has_texts_and_files() -> None:
 )
 def test_fields_are_read_in_the_encoding_of_the_call(encoding: str, kind: str, content: bytes) -> None:
     """Each encoding of the rules has its reader."""
-    assert read_fields(encoding, "http://x/?a=1", {"content-type": kind}, content) == {"a": "1"}
+    assert read_fields(encoding, Request("POST", "http://x/?a=1", {"content-type": kind}, content)) == {"a": "1"}
     with pytest.raises(ValueError, match="no such encoding"):
-        read_fields("xml", "http://x/", {}, b"")
+        read_fields("xml", Request("POST", "http://x/"))
 
 
 def test_nested_fields_have_dotted_names() -> None:
@@ -163,3 +167,22 @@ def test_nested_fields_have_dotted_names() -> None:
     tree = {"a": {"b": {"c": 1}, "data": {"x": {"y": 2}}, "list": [{"z": 3}]}, "d": {}}
 
     assert flatten(tree, {"a.b.c", "a.data"}) == {"a.b.c": 1, "a.data": {"x": {"y": 2}}, "a.list": [{"z": 3}]}
+
+
+@pytest.mark.parametrize(
+    ("fields", "code"),
+    [({}, "40"), ({"a": ""}, "40"), ({"a": None}, "40"), ({"a": 5}, "41"), ({"a": ["x"]}, "41"), ({"a": "{"}, "41")],
+)
+def test_a_field_that_a_call_needs(fields: dict[str, object], code: str) -> None:
+    """What is missing has another code than what is wrong, and the field is named."""
+    with pytest.raises(CallRefused) as refused:
+        json_field(fields, "a", "40", "41")
+
+    assert (refused.value.code, refused.value.field) == (code, "a")
+
+
+def test_fields_of_a_call() -> None:
+    """A text, or the value of its JSON; one that is not required may be missing."""
+    assert text_field({"a": "x"}, "a", "40", "41") == "x"
+    assert text_field({}, "a", "40", "41", required=False) == ""
+    assert json_field({"a": "[1]"}, "a", "40", "41") == [1]

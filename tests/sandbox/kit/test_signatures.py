@@ -24,7 +24,7 @@ CLAIMS = {"iss": "me", "aud": "https://vendor/token", "iat": NOW, "exp": NOW + 3
     ("given", "right"),
     [
         (hashlib.sha256(b"key5secret").hexdigest(), True),
-        (hashlib.sha256(b"key5secret").hexdigest().upper(), True),
+        (hashlib.sha256(b"key5secret").hexdigest().upper(), False),
         (hashlib.sha256(b"key5secreT").hexdigest(), False),
         ("ä", False),
         ("\ud800", False),

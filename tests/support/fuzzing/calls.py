@@ -19,12 +19,12 @@ from pushgateway_oppo.feedback import InvalidTokens, decode_statistics, fetch_in
 from pushgateway_oppo.operation_requests import File, make_request, with_access
 from pushgateway_oppo.pictures import Picture, decode_picture, picture_size
 from pushgateway_oppo.sandbox import OppoSandbox
-from pushgateway_oppo.sandbox.encodings import read_fields
-from pushgateway_oppo.sandbox.pictures import pixels
 
 from fuzzing.odd import CANARY, broken, check_words, make_list, make_object, odd, some
 from fuzzing.replies import DEAD, reply
 from fuzzing.texts import make_text
+from pushgateway.sandbox.kit.pictures import pixels
+from pushgateway.sandbox.kit.readers import read_fields
 from pushgateway.vendor import Exchange, NoVerdict, Reason, Refused, Request, Response, Statistics
 from pushgateway.vendor.rules import load_rules
 from pushgateway.vendor.text import whole
@@ -131,14 +131,14 @@ def encodings(chance: random.Random) -> None:
         fields = {"picture_ttl": str(chance.randrange(10**9))}
     request = with_access(make_request("https://oppo.example/x", row, fields, file), "to\"k'en", "both")
 
-    read = read_fields(row, request)
+    read = read_fields(row.encoding, request)
 
     right: dict[str, Any] = {**fields, **({"file": content} if file is not None else {})}
     if row.encoding != "query":
         right["auth_token"] = "to\"k'en"
     assert read == right
     spoilt = attrs.evolve(request, content=broken(chance, request.content))
-    assert isinstance(read_fields(row, spoilt), dict | None)
+    assert isinstance(read_fields(row.encoding, spoilt), dict | None)
 
 
 _TOKENS = ("CN_a", "CN_b")
@@ -148,7 +148,7 @@ _PATHS = {name: f"/by/setting/{name}" for name, row in _DIALECTS["current"].oper
 def _ready(dialect: str) -> tuple[OppoSandbox, str]:
     sandbox = OppoSandbox(clock=lambda: 1.7e9, tokens=0, keep=False, dialect=dialect, paths=_PATHS)
     sandbox.register(_TOKENS)
-    return sandbox, sandbox._access.login()[0]
+    return sandbox, sandbox.access.login().token
 
 
 def _value(chance: random.Random) -> str:

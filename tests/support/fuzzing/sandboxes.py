@@ -13,13 +13,13 @@ from typing import Any, TypeVar
 from urllib.parse import quote_plus
 
 from pushgateway_oppo.sandbox import OppoSandbox
-from pushgateway_oppo.sandbox.allowance import Bounded
-from pushgateway_oppo.sandbox.field_checks import Checks
-from pushgateway_oppo.sandbox.form import FORM, read_form
+from pushgateway_oppo.sandbox.field_checks import OppoChecks, message_checks
 from pushgateway_oppo.sandbox.server import APP_KEY
 
 from fuzzing.odd import CANARY, broken, make_list, make_object, odd, some, text
 from fuzzing.texts import make_text, unquoted
+from pushgateway.sandbox.kit.bounded import Bounded
+from pushgateway.sandbox.kit.readers import FORM, read_form
 from pushgateway.sandbox.serving.app import app
 from pushgateway.vendor import Request
 from pushgateway.vendor.rules import load_rules
@@ -87,7 +87,11 @@ def _words(chance: random.Random) -> str:
 
 
 _FIELDS = sorted({name for dialect in _DIALECTS.values() for name in dialect.fields})
-_CHECKS = [Checks(dialect, broadcast=broadcast) for dialect in _DIALECTS.values() for broadcast in (True, False)]
+_CHECKS = [
+    checks
+    for dialect in _DIALECTS.values()
+    for checks in (OppoChecks(dialect, broadcast=True), OppoChecks(dialect, broadcast=False), message_checks(dialect))
+]
 
 
 def _notification(chance: random.Random) -> str:
@@ -98,16 +102,16 @@ def _notification(chance: random.Random) -> str:
 
 
 def objections(chance: random.Random) -> None:
-    """`Checks.objection` returns None, or one of the vendor's codes with the name of a field."""
+    """`OppoChecks.objection` returns None, or one of the vendor's codes with the name of a field."""
     try:
         fields = json.loads(_notification(chance))
     except (ValueError, RecursionError):
         return
     for checks in _CHECKS:
-        for found in (checks.objection(fields), checks.message_objection(fields)):
-            if found is not None:
-                assert found[0] in ("40", "41", "54", "67")
-                assert found[1] in _FIELDS
+        found = checks.objection(fields)
+        if found is not None:
+            assert found[0] in ("40", "41", "54", "67")
+            assert found[1] in _FIELDS
 
 
 # Whole requests
@@ -154,7 +158,7 @@ def _form(chance: random.Random, access: str) -> bytes:
 def _logged_in(dialect: str) -> tuple[OppoSandbox, str]:
     sandbox = OppoSandbox(clock=lambda: 1.7e9, tokens=0, keep=False, dialect=dialect)
     sandbox.register(_TOKENS)
-    return sandbox, sandbox._access.login()[0]
+    return sandbox, sandbox.access.login().token
 
 
 _SANDBOXES = [_logged_in(dialect) for dialect in _DIALECTS]

@@ -11,16 +11,19 @@ is removed, and with `created_tags_only` one that `add_tag` did not create.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import Any
 
 from pushgateway.sandbox import Phone, Phones
+from pushgateway.sandbox.kit.bounded import Bounded
+from pushgateway.sandbox.kit.readers import text_field
+from pushgateway.sandbox.kit.refusals import CallRefused
 from pushgateway.vendor.rules import Dialect
-from pushgateway_oppo.sandbox.allowance import Bounded
 from pushgateway_oppo.sandbox.field_checks import MISSING, WRONG
-from pushgateway_oppo.sandbox.targets import CallRefused
 
 MOST_TAGS = 100_000
 """Tags that are remembered at most; then the oldest is forgotten."""
+_text = partial(text_field, missing=MISSING, wrong=WRONG)
 
 
 class Device:
@@ -68,16 +71,16 @@ class Device:
         return {"registrationId": phone.token, "alias": phone.alias or ""}
 
     def _add_tag(self, fields: Mapping[str, Any]) -> Any:
-        name = text_field(fields, "name")
-        text_field(fields, "desc", required=False)
+        name = _text(fields, "name")
+        _text(fields, "desc", required=False)
         if self._created.get(name):
             raise CallRefused("32", "name")
         self._created.put(name, True)
         return None
 
     def _add_tag_group(self, fields: Mapping[str, Any]) -> Any:
-        text_field(fields, "group")
-        text_field(fields, "desc", required=False)
+        _text(fields, "group")
+        _text(fields, "desc", required=False)
         if not all(self._created.get(name) for name in self._names(fields)):
             raise CallRefused("31", "tags")
         return None
@@ -112,28 +115,16 @@ class Device:
         return known
 
     def _phone(self, fields: Mapping[str, Any]) -> Phone:
-        phone = self._phones.get(text_field(fields, "registration_id"))
+        phone = self._phones.get(_text(fields, "registration_id"))
         if phone is None:
             raise CallRefused("10000", "registration_id")
         return phone
 
     def _alias(self, fields: Mapping[str, Any]) -> str:
-        alias = text_field(fields, "alias")
+        alias = _text(fields, "alias")
         if not alias.strip() or ";" in alias or (self._longest is not None and len(alias) > self._longest):
             raise CallRefused("10002", "alias")
         return alias
 
     def _names(self, fields: Mapping[str, Any]) -> list[str]:
-        return list(dict.fromkeys(text_field(fields, "tags").split(self._separator)))
-
-
-def text_field(fields: Mapping[str, Any], name: str, *, required: bool = True) -> str:
-    """The text in a field. Raises `CallRefused`: code 40 if it is missing, 41 if it is not a text."""
-    value = fields.get(name)
-    if value in (None, ""):
-        if required:
-            raise CallRefused(MISSING, name)
-        return ""
-    if not isinstance(value, str):
-        raise CallRefused(WRONG, name)
-    return value
+        return list(dict.fromkeys(_text(fields, "tags").split(self._separator)))

@@ -10,35 +10,23 @@ which no source has a sample, is `{"total": …, "left": …}`, null where there
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import attrs
-
 from pushgateway.sandbox import Phones
-from pushgateway.vendor import safe_repr
-from pushgateway_oppo.sandbox.aliases_and_tags import text_field
-from pushgateway_oppo.sandbox.allowance import Allowance, Bounded
-from pushgateway_oppo.sandbox.field_checks import MISSING
-from pushgateway_oppo.sandbox.targets import Audience, CallRefused
+from pushgateway.sandbox.kit.bounded import Bounded
+from pushgateway.sandbox.kit.limits import Allowance
+from pushgateway.sandbox.kit.readers import text_field
+from pushgateway.sandbox.kit.refusals import CallRefused
+from pushgateway_oppo.sandbox.field_checks import MISSING, WRONG
+from pushgateway_oppo.sandbox.targets import Audience
 
 MOST_TASKS = 100_000
-MOST_DEAD = 1_000_000
-"""Broadcasts and invalid ids that are remembered at most; then the oldest is forgotten."""
+"""Broadcasts that are remembered at most; then the oldest is forgotten."""
 
 
-@safe_repr
-@attrs.frozen
-class Count:
-    """The figures of one broadcast, in phones."""
-
-    targets: int = 0
-    valid: int = 0
-    arrived: int = 0
-
-    def __add__(self, other: Count) -> Count:
-        return Count(self.targets + other.targets, self.valid + other.valid, self.arrived + other.arrived)
+_FIGURES = ("targetCount", "validCount", "sendCount", "arriveCount", "showCount", "openCount")
 
 
 class Feedback:
@@ -50,9 +38,9 @@ class Feedback:
     def __init__(self, phones: Phones, allowance: Allowance) -> None:
         self._phones = phones
         self._allowance = allowance
-        self._tasks: Bounded[tuple[str, Count]] = Bounded(MOST_TASKS)
-        self._messages: Bounded[Count] = Bounded(MOST_TASKS)
-        self._dead: OrderedDict[str, None] = OrderedDict()
+        self._tasks: Bounded[tuple[str, Counter[str]]] = Bounded(MOST_TASKS)
+        self._messages: Bounded[Counter[str]] = Bounded(MOST_TASKS)
+        self._dead: Bounded[bool] = Bounded()
         self.calls: Mapping[str, Callable[[Mapping[str, Any]], Any]] = {
             "statistics": self._statistics,
             "invalid_tokens": self._invalid_tokens,
@@ -61,44 +49,35 @@ class Feedback:
 
     def broadcast(self, message_id: str, task_id: str, audience: Audience, arrived: int) -> None:
         """Record a broadcast that `arrived` phones got."""
-        count = Count(audience.targets, audience.valid, arrived)
-        self._tasks.put(task_id, (message_id, count))
-        self._messages.put(message_id, (self._messages.get(message_id) or Count()) + count)
+        reached = dict.fromkeys(_FIGURES[2:5], arrived)
+        counts = Counter(targetCount=audience.targets, validCount=audience.valid, **reached)
+        self._tasks.put(task_id, (message_id, counts))
+        self._messages.put(message_id, (self._messages.get(message_id) or Counter()) + counts)
 
     def uninstalled(self, token: str) -> None:
         """Record that the app was removed from this phone."""
-        self._dead[token] = None
-        if len(self._dead) > MOST_DEAD:
-            self._dead.popitem(last=False)
+        self._dead.put(token, True)
 
     def _statistics(self, fields: Mapping[str, Any]) -> Any:
-        message_id = text_field(fields, "message_id", required=False)
-        task_id = text_field(fields, "task_id", required=False)
+        message_id = text_field(fields, "message_id", MISSING, WRONG, required=False)
+        task_id = text_field(fields, "task_id", MISSING, WRONG, required=False)
         if not (message_id or task_id):
             raise CallRefused(MISSING, "message_id")
-        count = self._messages.get(message_id)
+        counts = self._messages.get(message_id)
         if task_id:
             of_task = self._tasks.get(task_id)
-            count = None if of_task is None or message_id not in ("", of_task[0]) else of_task[1]
-        if count is None:
+            counts = None if of_task is None or message_id not in ("", of_task[0]) else of_task[1]
+        if counts is None:
             raise CallRefused("31", "task_id" if task_id else "message_id")
-        return {
-            "targetCount": count.targets,
-            "validCount": count.valid,
-            "sendCount": count.arrived,
-            "arriveCount": count.arrived,
-            "showCount": count.arrived,
-            "openCount": 0,
-        }
+        return {name: counts[name] for name in _FIGURES}
 
     def _invalid_tokens(self, _: Mapping[str, Any]) -> Any:
         dead = [token for token in self._dead if self._phones.get(token) is None]
         listed = dead[: self.page]
         if self.page is not None:
             for token in listed:
-                del self._dead[token]
+                self._dead.pop(token)
         return {"registration_ids": listed, "totalCount": len(dead)}
 
     def _push_permit(self, _: Mapping[str, Any]) -> Any:
-        left = self._allowance.left_today
-        return {"total": self._allowance.daily_limit, "left": None if left is None else max(left, 0)}
+        return {"total": self._allowance.limits.get(""), "left": self._allowance.left()}

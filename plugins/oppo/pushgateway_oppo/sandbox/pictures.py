@@ -10,29 +10,31 @@ notification that names a picture that is not kept (any more), or one of the oth
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from pushgateway.sandbox.kit.bounded import Bounded
+from pushgateway.sandbox.kit.limits import Allowance
+from pushgateway.sandbox.kit.pictures import pixels
+from pushgateway.sandbox.kit.refusals import CallRefused
+from pushgateway.sandbox.kit.values import whole
 from pushgateway.vendor.rules import Dialect
-from pushgateway_oppo.sandbox.allowance import Allowance, Bounded
-from pushgateway_oppo.sandbox.field_checks import MISSING, WRONG, whole
-from pushgateway_oppo.sandbox.targets import CallRefused
+from pushgateway_oppo.sandbox.field_checks import MISSING, WRONG
 
 MOST_PICTURES = 10_000
 """Pictures that are remembered at most; then the oldest is forgotten."""
 KINDS = ("big", "small")
+UPLOADS = "pictures"
+"""The name of the daily quota of uploads."""
 
 
 class Media:
     """The calls of the picture host."""
 
-    def __init__(
-        self, dialect: Dialect, clock: Callable[[], float], uploads: Allowance, new_id: Callable[[], str]
-    ) -> None:
+    def __init__(self, dialect: Dialect, allowance: Allowance, new_id: Callable[[], str]) -> None:
         self._numbers = {name: number.value for name, number in dialect.numbers.items() if "picture" in name}
-        self._clock = clock
-        self._uploads = uploads
+        self._clock = allowance.clock
+        self._allowance = allowance
         self._new_id = new_id
         self._kept: Bounded[float] = Bounded(MOST_PICTURES)
         self.calls: Mapping[str, Callable[[Mapping[str, Any]], Any]] = {
@@ -62,9 +64,8 @@ class Media:
                 raise CallRefused("51", "file")
             if pixels(file) not in self._sizes(kind):
                 raise CallRefused("51", "file")
-            if self._uploads.left_today is not None and self._uploads.left_today <= 0:
+            if not self._allowance.take(1, UPLOADS):
                 raise CallRefused("34")
-            self._uploads.use(1)
             picture_id = self._new_id()
             self.keep(kind, picture_id, ttl)
             return {f"{kind}_picture_id": picture_id}
@@ -74,33 +75,3 @@ class Media:
     def _sizes(self, kind: str) -> set[tuple[int | None, int | None]]:
         both = (f"{kind}_picture", f"{kind}_picture_other")
         return {(self._numbers.get(f"{name}_width"), self._numbers.get(f"{name}_height")) for name in both}
-
-
-def pixels(file: bytes) -> tuple[int, int]:
-    """(width, height) of a PNG or a JPEG; (0, 0) for anything else."""
-    try:
-        if file[:8] == b"\x89PNG\r\n\x1a\n":
-            length, kind, width, height = struct.unpack_from(">I4sII", file, 8)
-            return (width, height) if (length, kind) == (13, b"IHDR") else (0, 0)
-        if file[:2] != b"\xff\xd8":
-            return 0, 0
-        place = 2
-        while True:
-            lead, marker = struct.unpack_from(">BB", file, place)
-            place += 1
-            if lead != 0xFF or marker == 0xFF:
-                if lead != 0xFF:
-                    return 0, 0
-                continue
-            place += 1
-            if marker == 0x01 or 0xD0 <= marker <= 0xD8:
-                continue
-            if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
-                _, _, height, width = struct.unpack_from(">HBHH", file, place)
-                return width, height
-            (length,) = struct.unpack_from(">H", file, place)
-            if length < 2:
-                return 0, 0
-            place += length
-    except struct.error:
-        return 0, 0

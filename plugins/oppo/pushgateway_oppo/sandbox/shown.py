@@ -9,10 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from pushgateway.sandbox.kit.values import is_on, json_object, text, whole
 from pushgateway.vendor import Badge, ClickAction, Network, OpenActivity, OpenApp, OpenIntent, OpenIntentUri, OpenUrl
 from pushgateway.vendor.rules import Dialect
-from pushgateway_oppo.sandbox.field_checks import whole
-from pushgateway_oppo.sandbox.form import read_json_text
 
 _CLICKS: Final[Mapping[int, tuple[Callable[[str], ClickAction], str]]] = {
     1: (OpenIntent, "click_action_activity"),
@@ -26,42 +25,32 @@ _BADGES: Final = {0: Badge.set, 1: Badge.add}
 
 def shown(fields: Mapping[str, Any], dialect: Dialect) -> dict[str, Any]:
     """The keyword arguments of `Delivery` that say what the phone shows and does."""
-    category = dialect.categories.get(_text(fields, "category"))
+    category = dialect.categories.get(text(fields.get("category")))
     return {
-        "subtitle": _text(fields, "sub_title"),
+        "subtitle": text(fields.get("sub_title")),
         "click": _click(fields),
-        "data": _object(fields.get("action_parameters")),
+        "data": json_object(fields.get("action_parameters")) or {},
         "ttl": whole(fields.get("off_line_ttl")),
-        "store_offline": _flag(fields, "off_line", default=True),
+        "store_offline": is_on(fields.get("off_line"), default=True),
         "network": Network.WIFI if whole(fields.get("network_type")) == 1 else Network.ANY,
-        "time_zone": _text(fields, "time_zone"),
+        "time_zone": text(fields.get("time_zone")),
         "show_from": _moment(fields, "show_time_type", "show_start_time"),
         "show_until": _moment(fields, "show_time_type", "show_end_time"),
         "start_at": _moment(fields, "push_time_type", "push_start_time"),
-        "rate": whole(fields.get("fix_speed_rate")) if _flag(fields, "fix_speed", default=False) else None,
-        "channel_id": _text(fields, "channel_id") if "channel_id" in dialect.fields else "",
-        "category": _text(fields, "category"),
+        "rate": whole(fields.get("fix_speed_rate")) if is_on(fields.get("fix_speed")) else None,
+        "channel_id": text(fields.get("channel_id")) if "channel_id" in dialect.fields else "",
+        "category": text(fields.get("category")),
         "private": category is not None and category.private,
-        "template": _text(fields, "private_msg_template_id"),
+        "template": text(fields.get("private_msg_template_id")),
         "parameters": {
-            **_object(fields.get("private_title_parameters")),
-            **_object(fields.get("private_content_parameters")),
+            **(json_object(fields.get("private_title_parameters")) or {}),
+            **(json_object(fields.get("private_content_parameters")) or {}),
         },
         "badge": _badge(fields),
         "replaces": "" if whole(fields.get("notify_id")) is None else str(whole(fields["notify_id"])),
-        "receipt_url": _text(fields, "call_back_url"),
-        "receipt_parameter": _text(fields, "call_back_parameter"),
+        "receipt_url": text(fields.get("call_back_url")),
+        "receipt_parameter": text(fields.get("call_back_parameter")),
     }
-
-
-def _text(fields: Mapping[str, Any], name: str) -> str:
-    value = fields.get(name)
-    return "" if value is None else str(value)
-
-
-def _flag(fields: Mapping[str, Any], name: str, *, default: bool) -> bool:
-    value = fields.get(name)
-    return default if value in (None, "") else str(value).lower() == "true"
 
 
 def _click(fields: Mapping[str, Any]) -> ClickAction | None:
@@ -69,16 +58,7 @@ def _click(fields: Mapping[str, Any]) -> ClickAction | None:
     if kind in (None, 0):
         return OpenApp()
     known = _CLICKS.get(kind)
-    return None if known is None else known[0](_text(fields, known[1]))
-
-
-def _object(value: Any) -> Mapping[str, Any]:
-    if isinstance(value, str) and value:
-        try:
-            value = read_json_text(value)
-        except ValueError:
-            return {}
-    return value if isinstance(value, dict) else {}
+    return None if known is None else known[0](text(fields.get(known[1])))
 
 
 def _moment(fields: Mapping[str, Any], switch: str, name: str) -> float | None:

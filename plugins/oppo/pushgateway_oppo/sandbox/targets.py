@@ -14,22 +14,15 @@ from typing import Any
 import attrs
 
 from pushgateway.sandbox import Phone, Phones
+from pushgateway.sandbox.kit.readers import json_field, read_json_text
+from pushgateway.sandbox.kit.refusals import CallRefused
+from pushgateway.sandbox.kit.values import whole
 from pushgateway.vendor import safe_repr
 from pushgateway.vendor.rules import Dialect
-from pushgateway_oppo.sandbox.field_checks import MISSING, WRONG, whole
-from pushgateway_oppo.sandbox.form import read_json_text
+from pushgateway_oppo.sandbox.field_checks import MISSING, WRONG
 
 _CAPITAL = re.compile("(?<=[a-z0-9])[A-Z]")
 _TAG_GROUPS = frozenset({"or", "and", "not"})
-
-
-class CallRefused(Exception):
-    """A call, or one item of a batch, is refused: the code, and the field that it is about."""
-
-    def __init__(self, code: str, field: str = "") -> None:
-        super().__init__(code)
-        self.code = code
-        self.field = field
 
 
 @safe_repr
@@ -47,22 +40,11 @@ class Audience:
     """How many of them are known."""
 
 
-def read_json_field(form: Mapping[str, str], name: str) -> Any:
-    """The value of the JSON text in a form field. Raises `CallRefused`."""
-    text = form.get(name)
-    if not text:
-        raise CallRefused(MISSING, name)
-    try:
-        return read_json_text(text)
-    except ValueError:
-        raise CallRefused(WRONG, name) from None
-
-
 def read_notification(message: Mapping[str, Any]) -> Mapping[str, Any]:
     """The notification of a unicast: an object, or (before V0.9 of the document) its JSON text."""
     fields = message.get("notification")
     if isinstance(fields, str):
-        fields = read_json_field(message, "notification")
+        fields = json_field(message, "notification", MISSING, WRONG)
     if fields is None:
         raise CallRefused(MISSING, "notification")
     if not isinstance(fields, dict):
@@ -164,13 +146,8 @@ class Targets:
             names = text.split(";")
             if len(names) > self._most:
                 raise CallRefused(WRONG, "target_value")
-            return [phone for phone in self._phones if not phone.tags.isdisjoint(names)]
-        any_of, all_of, none_of = _tag_groups(text)
-        return [
-            phone
-            for phone in self._phones
-            if (not any_of or phone.tags & any_of) and phone.tags >= all_of and not phone.tags & none_of
-        ]
+            return self._phones.tagged(names)
+        return self._phones.tagged(*_tag_groups(text))
 
 
 def _whole(kind: str, phones: Sequence[Phone]) -> Audience:
@@ -178,7 +155,8 @@ def _whole(kind: str, phones: Sequence[Phone]) -> Audience:
     return Audience(kind, [phone for phone in phones if not phone.muted], targets=len(phones), valid=len(phones))
 
 
-def _tag_groups(text: str) -> tuple[frozenset[str], frozenset[str], frozenset[str]]:
+def _tag_groups(text: str) -> Sequence[Collection[str]]:
+    """(any of, all of, none of) from a JSON expression. Raises `CallRefused`."""
     try:
         groups = read_json_text(text)
     except ValueError:
@@ -190,4 +168,4 @@ def _tag_groups(text: str) -> tuple[frozenset[str], frozenset[str], frozenset[st
         for names in groups.values()
     ):
         raise CallRefused(WRONG, "target_value")
-    return frozenset(groups.get("or", ())), frozenset(groups.get("and", ())), frozenset(groups.get("not", ()))
+    return [groups.get(name, ()) for name in ("or", "and", "not")]
