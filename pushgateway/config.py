@@ -26,7 +26,7 @@ from pushgateway.certificates.certificate import Certificate
 from pushgateway.certificates.plugins import Plugins
 from pushgateway.certificates.settings import load_vendors
 from pushgateway.gateway import Gateway
-from pushgateway.model.checks import check_count, check_linger, check_rate, check_seconds
+from pushgateway.model.checks import check_connections, check_count, check_linger, check_rate, check_seconds
 from pushgateway.model.errors import ConfigError, FieldError
 from pushgateway.model.secret import safe_repr
 from pushgateway.transport.auto import TransportName, check_name
@@ -39,6 +39,7 @@ _LIMITS: Mapping[str, Callable[[str, object], None]] = {
     "linger": check_linger,
     "pushes_per_second": check_rate,
     "requests_per_second": check_rate,
+    "connections": check_connections,
 }
 """Keys of a certificate's table, besides `brand`, that are no settings of its plug-in, and their checks."""
 _RECEIPTS = ("receipt_url", "receipt_secret")

@@ -35,7 +35,14 @@ from pushgateway.engine.receipts import ReceiptVerifier
 from pushgateway.engine.tasks import Retrying, SupervisedTasks
 from pushgateway.engine.token_operations import TokenOperations, as_outcomes, as_push_tokens
 from pushgateway.model.audience import Audience, Broadcast, check_display, check_start
-from pushgateway.model.checks import as_certificate_id, check_count, check_linger, check_seconds, check_window
+from pushgateway.model.checks import (
+    as_certificate_id,
+    check_connections,
+    check_count,
+    check_linger,
+    check_seconds,
+    check_window,
+)
 from pushgateway.model.errors import FieldError
 from pushgateway.model.intent import Priority
 from pushgateway.model.notification import Notification
@@ -95,8 +102,9 @@ class Gateway:
         """Raises `ConfigError` naming every problem of `certificates`, `FieldError` for a wrong option.
 
         `timeout`: until a push must have its outcome. `request_timeout`: for one vendor request, from the moment when
-        a connection is free. `connections`: at once to each of a vendor's servers, for each certificate (default: the
-        transport's own figure, 8). `connect_timeout`: for name and connection, and again for TLS (default: 3).
+        a connection is free. `connections`: at once to each of a vendor's servers, for each certificate that sets no
+        number of its own (default: the plug-in's figure where a request holds one notification, otherwise 8).
+        `connect_timeout`: for name and connection, and again for TLS (default: 3).
         `proxy`: URL of an HTTP proxy. `ca_file`: further trusted authorities (PEM). `linger`: how long a push may wait
         for others to share its request when one has just left; 0: each push in a request of its own. `queue`: pushes
         of one certificate that may be there before `try_send` says `OVERLOADED`. `observer`: called with every event
@@ -123,12 +131,19 @@ class Gateway:
             ca_file=ca_file,
             clock=clock,
         )
-        connections = _agreed_connections(connections, self._transport)
+        usual, most = _connections(connections, None if self._own_transport else self._transport)
         self._rng = rng or random.SystemRandom()
         self._emitter = Emitter(observer, lambda: asyncio.get_running_loop().time())
         self._traces = make_traces(trace, journal, clock)
         self._lanes = Lanes(
-            lane_options=LaneOptions(connections=connections, linger=linger, queue=queue, retry=self._retry),
+            lane_options=LaneOptions(
+                connections=connections,
+                usual_connections=usual,
+                most_connections=most,
+                linger=linger,
+                queue=queue,
+                retry=self._retry,
+            ),
             request_timeout=request_timeout,
             transport=self._transport,
             plugins=Plugins(vendors),
@@ -524,16 +539,15 @@ class Gateway:
         return f"Gateway({len(self._lanes.certificates)} certificates)"
 
 
-def _agreed_connections(wanted: int | None, transport: Transport) -> int:
-    """Requests at once for each certificate and server, of which gateway and transport must think the same: a request
-    that waits inside the transport for a connection would be counted as one that the vendor does not answer."""
-    if wanted is not None:
-        check_count("Gateway.connections", wanted)
-    own = getattr(transport, "connections", None)
+def _connections(wanted: int | None, given: Transport | None) -> tuple[int, int | None]:
+    """Requests at once for each certificate and server where nobody has set a number, and the most that the host's own
+    transport can have. `given`: that transport; None: there is none, and the gateway's has as many as are wanted."""
+    check_connections("Gateway.connections", wanted)
+    own = getattr(given, "connections", None)
     if not isinstance(own, int) or isinstance(own, bool):
-        return CONNECTIONS if wanted is None else wanted
+        return CONNECTIONS, None
     if wanted is not None and wanted > own:
-        name = type(transport).__name__
+        name = type(given).__name__
         right = f"is {wanted}, but the transport has {own}: give {name}(connections={wanted}), or leave this out"
         raise FieldError("Gateway.connections", right)
-    return own if wanted is None else wanted
+    return own, own

@@ -13,7 +13,7 @@ from typing import Any
 import attrs
 
 from pushgateway.certificates.receipt_signing import ReceiptSigner, longest_base
-from pushgateway.model.checks import as_certificate_id, check_linger, check_rate
+from pushgateway.model.checks import as_certificate_id, check_connections, check_linger, check_rate
 from pushgateway.model.errors import FieldError
 from pushgateway.model.frozen import EMPTY, FrozenDict, Typed, freeze
 from pushgateway.model.secret import Secret, safe_repr
@@ -105,6 +105,9 @@ class Certificate:
     """Phones per second, at most, for this certificate. None: the plug-in's figure; `math.inf`: no limit."""
     requests_per_second: float | None = attrs.field(default=None, kw_only=True)
     """Requests per second, at most. None: the plug-in's figure; `math.inf`: no limit."""
+    connections: int | None = attrs.field(default=None, kw_only=True)
+    """Requests at once to each of the vendor's servers. None: the gateway's `connections` if you have set it, otherwise
+    the plug-in's figure, otherwise 8."""
     receipt_url: str | None = attrs.field(default=None, kw_only=True, converter=_receipt_url)
     """The public URL of your `pushgateway.receipts` app, such as `https://im.example.com/push`. Every push then asks
     for receipts there, unless its notification has a `receipt_url` itself. https, or http to loopback addresses."""
@@ -121,6 +124,7 @@ class Certificate:
         linger: float | None = None,
         pushes_per_second: float | None = None,
         requests_per_second: float | None = None,
+        connections: int | None = None,
         receipt_url: str | None = None,
         receipt_secret: str | Secret | Sequence[str | Secret] | None = None,
     ) -> None:
@@ -137,6 +141,7 @@ class Certificate:
             linger=linger,
             pushes_per_second=pushes_per_second,
             requests_per_second=requests_per_second,
+            connections=connections,
             receipt_url=receipt_url,
             receipt_secret=secrets,
         )
@@ -145,6 +150,7 @@ class Certificate:
         check_linger("Certificate.linger", self.linger)
         check_rate("Certificate.pushes_per_second", self.pushes_per_second)
         check_rate("Certificate.requests_per_second", self.requests_per_second)
+        check_connections("Certificate.connections", self.connections)
         if (self.receipt_url is None) == bool(self.receipt_secret):
             field, other = ("secret", "url") if self.receipt_secret else ("url", "secret")
             raise FieldError(f"Certificate.receipt_{field}", f"needs receipt_{other} beside it")

@@ -72,7 +72,7 @@ class Endpoint:
         self._requeue = requeue
         self._retry = retry
         self._loop = asyncio.get_running_loop()
-        self.workers = Workers(settings.options.connections, self)
+        self.workers = Workers(settings.connections, self)
         self._build_lock = Slots(1)
         self._in_line = 0  # workers that wait for the lock, or with it for the gate or a login
         self._alarm: asyncio.Future[None] | None = None
@@ -136,6 +136,7 @@ class Endpoint:
         """The settings changed: nothing that was learned with the old ones counts, and nobody waits for it."""
         self.gate.replaced()
         self.gate = gate
+        self.workers.resize(self.settings.connections)
         self.workers.interrupt()
         self.wake()
 

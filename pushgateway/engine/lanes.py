@@ -33,7 +33,7 @@ from pushgateway.observe.emitter import Emitter
 from pushgateway.observe.events import Reloaded
 from pushgateway.observe.log_lines import plain
 from pushgateway.observe.traces import Traces
-from pushgateway.transport import Forgetful, Transport
+from pushgateway.transport import Forgetful, Resizable, Transport
 from pushgateway.vendor import Vendor
 
 log = logging.getLogger(__name__)
@@ -175,6 +175,7 @@ class Lanes:
                 rng=self._rng,
                 traces=self._traces,
             )
+            self._resize(key, lane)
         return lane
 
     async def check(self, key: str) -> CertificateCheck:
@@ -236,12 +237,19 @@ class Lanes:
         if self._access is not None:
             self._access.drop(key)
         lane.replace(self._session(key, vendor), self._pace_of(key))
+        self._resize(key, lane)
 
     def _renew_some(self) -> None:
         for key in list(itertools.islice(self._stale, TURN)):
             self._stale.pop(key).settings.catch_up()
         if self._stale:
             asyncio.get_running_loop().call_soon(self._renew_some)
+
+    def _resize(self, key: str, lane: Lane) -> None:
+        """Gateway and transport must have the same figure: a request that waits inside the transport for a connection
+        would be counted as one that the vendor does not answer."""
+        if isinstance(self._transport, Resizable):
+            self._transport.resize(key, lane.settings.connections)
 
     async def _retire(self, key: str, lane: Lane) -> None:
         await lane.aclose(2 * self._request_timeout, drain=False)
@@ -255,6 +263,7 @@ class Lanes:
             linger=self._options.linger if own.linger is None else own.linger,
             pushes_per_second=own.pushes_per_second,
             requests_per_second=own.requests_per_second,
+            connections=self._options.connections if own.connections is None else own.connections,
             signer=own.signer,
         )
 

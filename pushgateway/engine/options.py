@@ -10,7 +10,8 @@ import attrs
 from pushgateway.certificates.receipt_signing import ReceiptSigner
 from pushgateway.engine.flow_control.retry import RetryPolicy
 from pushgateway.model.secret import safe_repr
-from pushgateway.vendor.capacity import Rates
+from pushgateway.transport import CONNECTIONS
+from pushgateway.vendor.capacity import Batching, Rates
 
 
 @safe_repr
@@ -18,8 +19,13 @@ from pushgateway.vendor.capacity import Rates
 class LaneOptions:
     """How a lane works; times in seconds."""
 
-    connections: int
-    """Requests at once to each of the vendor's servers."""
+    connections: int | None = None
+    """Requests at once to each of the vendor's servers, as the host has set it for the certificate or the gateway.
+    None: what the plug-in says."""
+    usual_connections: int = CONNECTIONS
+    """Where neither says anything."""
+    most_connections: int | None = None
+    """Of the host's own transport. None: the transport has as many as are wanted."""
     linger: float
     """A push may wait so long for others after a batch has left; 0 sends each push in a request of its own."""
     queue: int
@@ -30,6 +36,14 @@ class LaneOptions:
     requests_per_second: float | None = None
     signer: ReceiptSigner | None = None
     """What marks pushes so that their receipts can be verified; None: none are asked for."""
+
+    def requests_at_once(self, batching: Batching, named: Rates) -> int:
+        """To each server. The plug-in's figure is for requests with one notification: with mixed ones a few connections
+        carry everything."""
+        wanted = self.connections
+        if wanted is None:
+            wanted = self.usual_connections if batching.mixed else named.connections or self.usual_connections
+        return wanted if self.most_connections is None else min(wanted, self.most_connections)
 
     def rates(self, named: Rates) -> Rates:
         """The certificate's own figures, and where it has none, those that the vendor named."""

@@ -16,7 +16,7 @@ class LaneSettings:
     hold the loop.
     """
 
-    __slots__ = ("batch_size", "in_haste", "linger", "options", "renewal", "session", "vendor")
+    __slots__ = ("batch_size", "connections", "in_haste", "linger", "options", "renewal", "session", "vendor")
 
     def __init__(self, session: VendorSession, options: LaneOptions) -> None:
         self.renewal: Callable[[], None] | None = None
@@ -28,6 +28,7 @@ class LaneSettings:
         self.session = session
         self.vendor: GuardedVendor = session.vendor
         self.options = options
+        self.connections = options.requests_at_once(self.vendor.batching, self.vendor.rates)
         # Where only pushes of one notification share a request, most can share with nobody: none waits beyond the turn
         # of the loop in which the others of its group come in.
         self.linger = options.linger if self.vendor.batching.mixed else 0.0

@@ -54,6 +54,11 @@ class Workers:
         self.last_cut = float("-inf")
         """Loop seconds when the last batch was cut: the next pushes gather from then on. Set by the work."""
 
+    def resize(self, connections: int) -> None:
+        """From now on so many connections; more workers than that end when they have sent their batch."""
+        self.connections.resize(connections)
+        self._most = connections
+
     @property
     def busy(self) -> list[asyncio.Task[None]]:
         """The workers at work."""
@@ -112,7 +117,7 @@ class Workers:
             self._timer = None
         if self._dismissed:
             return
-        work, free = self._work, self._most - len(self._workers)
+        work, free = self._work, max(0, self._most - len(self._workers))
         for _ in range(work.line.batches(work.settings.batch_size, free + self._about) - self._about):
             self._about += 1
             self._workers.add(self._loop.create_task(self._run()))
@@ -129,7 +134,7 @@ class Workers:
                     await self._work.send_next()
                 finally:
                     self.connections.give_back()
-                if not self._work.line.size or not self._is_due():
+                if not self._work.line.size or not self._is_due() or len(self._workers) > self._most:
                     break
         except asyncio.CancelledError:
             goes_on = me in self._interrupted  # otherwise the loop comes to its end, and nothing is to be begun

@@ -49,6 +49,12 @@ def check_count(field: str, value: object) -> None:
         raise FieldError(field, "must be a whole number, 1 or more")
 
 
+def check_connections(field: str, value: object) -> None:
+    """Raise `FieldError` unless `value` is None or a number of requests at once, 1 or more."""
+    if value is not None:
+        check_count(field, value)
+
+
 def check_aware(owner: str, name: str, value: datetime | None) -> None:
     """Raise `FieldError` for the field `owner`.`name` unless `value` is None or a datetime with a time zone."""
     if value is None:

@@ -17,6 +17,6 @@ two a gateway uses.
 
 from pushgateway.transport.httpx_transport import HttpTransport
 from pushgateway.transport.lean_transport import LeanTransport
-from pushgateway.transport.protocol import CONNECTIONS, MAX_REPLY, Forgetful, Transport
+from pushgateway.transport.protocol import CONNECTIONS, MAX_REPLY, Forgetful, Resizable, Transport
 
-__all__ = ["CONNECTIONS", "MAX_REPLY", "Forgetful", "HttpTransport", "LeanTransport", "Transport"]
+__all__ = ["CONNECTIONS", "MAX_REPLY", "Forgetful", "HttpTransport", "LeanTransport", "Resizable", "Transport"]

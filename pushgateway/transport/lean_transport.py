@@ -63,8 +63,13 @@ class LeanTransport:
 
     @property
     def connections(self) -> int:
-        """How many requests of one certificate to one server it sends at once; a gateway adapts to it."""
+        """How many requests of one certificate to one server it sends at once; a gateway to which you give it adapts to
+        it."""
         return self._pools.per_pool
+
+    def resize(self, pool: str, connections: int) -> None:
+        """Send so many requests of this certificate at once to each server."""
+        self._pools.resize(pool, connections)
 
     async def forget(self, pool: str) -> None:
         """The certificate is gone: close its connections, those in use when their request has ended."""

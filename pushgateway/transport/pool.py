@@ -160,6 +160,7 @@ class Pools:
         check_seconds(f"{owner}.connect_timeout", connect_timeout, optional=False)
         self._make_reply = make_reply
         self.per_pool = connections
+        self._sizes: dict[str, int] = {}  # of pools that have another size
         self._connect_timeout = connect_timeout
         self._proxy = None if proxy is None else Proxy.read(f"{owner}.proxy", proxy)
         self._authorities = Authorities(f"{owner}.ca_file", ca_file)
@@ -219,11 +220,19 @@ class Pools:
     def _new_pool(self, key: tuple[str, tuple[bool, str, int]]) -> _Pool:
         if self._closer is None:
             self._close_with_the_loop()
-        pool = self._pools[key] = _Pool(self.per_pool)
+        pool = self._pools[key] = _Pool(self._sizes.get(key[0], self.per_pool))
         return pool
+
+    def resize(self, pool: str, connections: int) -> None:
+        """From now on `pool` has so many connections to each server. Idle ones beyond that are closed by time."""
+        self._sizes[pool] = connections
+        for key, one in self._pools.items():
+            if key[0] == pool:
+                one.slots.resize(connections)
 
     def forget(self, pool: str) -> None:
         """The certificate is gone: close its connections, those in use when their request has ended."""
+        self._sizes.pop(pool, None)
         for key in [key for key in self._pools if key[0] == pool]:
             self._open_ones.close(self._pools.pop(key), busy=False)
 

@@ -37,3 +37,12 @@ class Forgetful(Protocol):
 
     async def forget(self, pool: str) -> None:
         """Close the connections of `pool`, which is not used any more."""
+
+
+@runtime_checkable
+class Resizable(Protocol):
+    """A transport that keeps a number of connections for each certificate and server, which the gateway sets."""
+
+    def resize(self, pool: str, connections: int) -> None:
+        """Send so many requests of `pool` at once to each server. A request beyond them waits, and that is not the
+        vendor's time."""

@@ -25,9 +25,15 @@ class Slots:
         """How many are not free."""
         return self._count - self._free
 
+    def resize(self, count: int) -> None:
+        """From now on there are so many. Where more than that are taken, none is free until enough were given back."""
+        self._free += count - self._count
+        self._count = count
+        self._hand_over()
+
     def take(self) -> bool:
         """Take a slot, if one is free. (While somebody waits, none is.)"""
-        if not self._free:
+        if self._free < 1:
             return False
         self._free -= 1
         return True
@@ -45,9 +51,14 @@ class Slots:
 
     def give_back(self) -> None:
         """Hand the slot over to who has waited longest, or free it."""
-        while self._waiting:
+        self._free += 1
+        if self._waiting:
+            self._hand_over()
+
+    def _hand_over(self) -> None:
+        """Give the free slots to those who have waited longest."""
+        while self._waiting and self._free > 0:
             waiter = self._waiting.popleft()
             if not waiter.done():
+                self._free -= 1
                 waiter.set_result(None)
-                return
-        self._free += 1

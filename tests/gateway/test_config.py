@@ -370,6 +370,18 @@ def test_every_problem_is_reported_together(read: Read) -> None:
     ]
 
 
+def test_a_certificate_has_limits_of_its_own(read: Read) -> None:
+    """They stand in its table beside the settings of its plug-in, and are checked."""
+    table = "[certificates.1]\nbrand = 'oppo'\napp_key = 'k'\nmaster_secret = 's'\n"
+
+    (certificate,) = read(f"{table}connections = 300\npushes_per_second = 6000\nlinger = 0\n").certificates
+
+    assert (certificate.connections, certificate.pushes_per_second, certificate.linger) == (300, 6000, 0)
+    assert list(problems(read, f"{table}connections = 0\n")) == [
+        "certificates['1'].connections: must be a whole number, 1 or more"
+    ]
+
+
 def test_the_file_and_its_settings_are_checked_together(read: Read) -> None:
     """What the plug-in refuses is reported beside the mistakes of the file, so that all can be corrected at once."""
     found = problems(

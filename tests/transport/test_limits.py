@@ -130,6 +130,47 @@ def test_idle_connections_are_closed_without_another_request(kind: Kind) -> None
 
 
 @every_transport
+def test_the_connections_of_a_certificate_can_be_changed(kind: Kind) -> None:
+    """For the certificate that is named only, before its first request and while it has some; until it is forgotten."""
+
+    async def main() -> list[int]:
+        at_once, most = 0, 0
+
+        def slow(server: Server) -> Behaviour:
+            async def behaviour(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+                nonlocal at_once, most
+                while True:
+                    await server.read(reader)
+                    at_once += 1
+                    most = max(most, at_once)
+                    await asyncio.sleep(0.02)
+                    at_once -= 1
+                    writer.write(PLAIN)
+
+            return behaviour
+
+        async with asyncio.timeout(10), serving(slow) as server:
+            transport, request = kind(connections=2), Request("POST", server.url(), content=b"x")
+
+            async def peak(pool: str) -> int:
+                nonlocal most
+                most = 0
+                await asyncio.gather(*(transport.send(request, pool=pool, timeout=5) for _ in range(15)))
+                return most
+
+            transport.resize("a", 5)
+            found = [await peak("a"), await peak("b")]
+            transport.resize("a", 3)
+            found += [await peak("a"), await peak("b")]
+            await transport.forget("a")
+            found.append(await peak("a"))
+            await transport.aclose()
+            return found
+
+    assert asyncio.run(main()) == [5, 2, 3, 2, 2]
+
+
+@every_transport
 def test_open_connections_of_all_pools_together_are_bounded(kind: Kind, monkeypatch: pytest.MonkeyPatch) -> None:
     """Ten certificates, a limit of three: all requests are sent, never more than three connections are open, and the
     last ones stay."""

@@ -188,6 +188,31 @@ def test_slots_are_given_in_the_order_of_the_requests() -> None:
     assert run_virtual(main()) == list(range(7))
 
 
+def test_a_number_of_slots_may_change_while_they_are_used() -> None:
+    """More: those who wait get them at once. Fewer: nothing is taken away, and none is given until enough came back."""
+
+    async def main() -> list[int]:
+        slots, seen = Slots(2), list[int]()
+        assert [slots.take() for _ in range(3)] == [True, True, False]
+        waiting = [asyncio.create_task(slots.wait()) for _ in range(6)]
+        for resized, given_back in ((4, 0), (1, 1), (1, 3), (3, 0)):
+            await asyncio.sleep(0)
+            slots.resize(resized)
+            for _ in range(given_back):
+                slots.give_back()
+            await asyncio.sleep(0)
+            seen.append(sum(task.done() for task in waiting))
+        await asyncio.sleep(0)
+        while slots.taken:
+            slots.give_back()
+            await asyncio.sleep(0)
+        assert all(task.done() for task in waiting)
+        assert [slots.take() for _ in range(4)] == [True] * 3 + [False]
+        return seen
+
+    assert run_virtual(main()) == [2, 2, 3, 5]
+
+
 @pytest.mark.parametrize("handed_over", [False, True])
 def test_a_slot_is_not_lost_when_its_waiter_is_cancelled(handed_over: bool) -> None:
     """The waiter is cancelled while it waits, or in the moment in which it is given the slot: the next one gets it."""

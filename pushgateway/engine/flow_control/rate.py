@@ -17,6 +17,10 @@ CREPT = 1.05
 """Beyond this share the vendor evidently takes more: the rate doubles every `DOUBLING` seconds."""
 DOUBLING = 10.0
 """Seconds."""
+LATE = 0.01
+"""Seconds by which something may be sent after its time without a loss: the next is then due as if it had been sent in
+time. A timer fires a millisecond late, in which a rate of 6,000 single requests a second would lose six; and the event
+loop may be busy for a turn. In no time is more sent than the rate allows for that time and these seconds."""
 LOWEST = 1.0
 """Per second. A rate below this would send so little that the vendor's recovery would hardly ever be noticed."""
 
@@ -79,7 +83,8 @@ class Rate:
             self._count_from(now)
         self._count += amount
         if self._peak is not None or self._most < math.inf:
-            self._next = max(self._next, now) + amount / self.current(now)
+            due = self._next if now - self._next <= LATE else now
+            self._next = due + amount / self.current(now)
 
     def slow_down(self, now: float, sent_at: float) -> bool:
         """The vendor said "too fast" to what was sent at `sent_at`.

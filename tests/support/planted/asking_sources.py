@@ -7,6 +7,7 @@ CLOCK = "tests/engine/test_clock_skew.py::"
 LOGIN = "tests/engine/test_vendor_session_login.py::"
 
 COALESCING = "tests/engine/test_coalescing.py::"
+CONNECTIONS = "tests/engine/test_connections.py::"
 
 PLANTS = [
     SourcePlant(
@@ -64,5 +65,54 @@ PLANTS = [
         "                self._without_login.add(region)\n",
         "",
         f"{LOGIN}test_whether_there_is_a_login_is_asked_once",
+    ),
+    SourcePlant(
+        "a timer that fires late costs a part of the rate",
+        "pushgateway/engine/flow_control/rate.py",
+        "due = self._next if now - self._next <= LATE else now",
+        "due = max(self._next, now)",
+        f"{CONNECTIONS}test_a_rate_makes_up_for_what_was_late",
+    ),
+    SourcePlant(
+        "what was not sent in an idle time is sent in a burst",
+        "pushgateway/engine/flow_control/rate.py",
+        "due = self._next if now - self._next <= LATE else now",
+        "due = max(self._next, now - 1.0)",
+        f"{CONNECTIONS}test_after_a_pause_a_rate_is_not_made_up_for",
+    ),
+    SourcePlant(
+        "a vendor without mixed batches gets eight requests at once",
+        "pushgateway/engine/options.py",
+        "if batching.mixed else named.connections or self.usual_connections",
+        "if batching else self.usual_connections",
+        f"{CONNECTIONS}test_different_texts_go_out_at_the_vendors_rate[send_each]",
+    ),
+    SourcePlant(
+        "more requests are sent at once than the host's own transport has connections",
+        "pushgateway/engine/options.py",
+        "return wanted if self.most_connections is None else min(wanted, self.most_connections)",
+        "return wanted",
+        f"{CONNECTIONS}test_whose_number_counts",
+    ),
+    SourcePlant(
+        "the transport does not learn how many requests are sent at once",
+        "pushgateway/engine/lanes.py",
+        "            self._transport.resize(key, lane.settings.connections)",
+        "            pass",
+        f"{CONNECTIONS}test_whose_number_counts",
+    ),
+    SourcePlant(
+        "a reload does not change the number of connections",
+        "pushgateway/engine/endpoint.py",
+        "        self.workers.resize(self.settings.connections)\n",
+        "",
+        f"{CONNECTIONS}test_a_reload_changes_the_number",
+    ),
+    SourcePlant(
+        "slots that were taken away are handed over to those who wait",
+        "pushgateway/transport/slots.py",
+        "while self._waiting and self._free > 0:",
+        "while self._waiting:",
+        "tests/transport/test_parts.py::test_a_number_of_slots_may_change_while_they_are_used",
     ),
 ]
