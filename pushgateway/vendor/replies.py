@@ -87,7 +87,8 @@ def read_reply(
     """The JSON object of a reply and its return code.
 
     `code`, `message`: the names of the vendor's code and sentence; `success`: the code of success; `words`: codes that
-    are no numbers; `busy`: HTTP statuses besides 429 by which the vendor limits the rate. A readable vendor
+    are no numbers; `busy`: HTTP statuses besides 429 by which the vendor limits the rate (not if a page of HTML
+    comes with it, which is a proxy's). A readable vendor
     code takes precedence over the HTTP status, and **a refusal is returned like a success**: check `Reply.code`, and
     raise `Refused` for every code that is not `success`. Without a readable code, 429 raises `Refused(RATE_LIMITED)`,
     401/403/404/405/407 `Refused(CREDENTIALS)`, other 4xx `Refused(INVALID_NOTIFICATION)` (413, 414 and 431 with
@@ -176,11 +177,13 @@ def status_refusal(response: Response, problem: str, busy: Collection[int] = ())
     with the reply, in words; `busy`: as for `read_reply`."""
     status = response.status
     detail = f"HTTP {status} without the vendor's code"
-    if status == 429 or status in busy:
+    # A page of HTML is of a proxy, which may have lost the vendor's reply.
+    is_busy = status in busy and "html" not in response.headers.get("content-type", "")
+    if is_busy or status == 429:
         pause = response.retry_after
-        return Refused(
-            Reason.RATE_LIMITED, retry_after=_TOO_MANY_REQUESTS_PAUSE if pause is None else pause, detail=detail
-        )
+        if pause is None and not is_busy:
+            pause = _TOO_MANY_REQUESTS_PAUSE
+        return Refused(Reason.RATE_LIMITED, retry_after=pause, detail=detail)
     if status in _CONFIGURATION_STATUSES:
         return Refused(Reason.CREDENTIALS, detail=detail)
     if status in _TOO_LARGE_STATUSES:

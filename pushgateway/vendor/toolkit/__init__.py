@@ -13,6 +13,7 @@ vendor's name, and takes the vendor's facts from its `rules.toml` or as argument
     codes            a vendor's return codes: which outcome or refusal each means
     items            replies that have an item for each push
     token_lists      replies that list the refused tokens; the others were accepted
+    batches          one notification for many tokens: `push_same`; what a token looks like
     settings         validators of settings, and the URLs of a vendor's calls
     requests         fields in the encoding of an operation; access tokens in header or body; signed forms
     calls            a vendor's own calls: which dialect has one, lists longer than a request

@@ -171,8 +171,12 @@ def test_a_vendor_may_limit_the_rate_by_another_status() -> None:
     with pytest.raises(Refused) as caught:
         codes.read(Response(503, {"retry-after": "7"}, b"busy"))
     assert (caught.value.reason, caught.value.retry_after) == (Reason.RATE_LIMITED, 7.0)
-    with pytest.raises(NoVerdict):
-        CODES.read(Response(503, {}, b"busy"))
+    with pytest.raises(Refused) as without:
+        codes.read(Response(503, {}, b""))
+    assert without.value.retry_after is None, "the core finds the rate by itself"
+    for table, headers in ((CODES, {}), (codes, {"content-type": "text/html"})):  # a page is a proxy's word
+        with pytest.raises(NoVerdict):
+            table.read(Response(503, headers, b"busy"))
 
 
 def test_each_place_has_its_codes() -> None:

@@ -1,0 +1,100 @@
+"""Batches of one notification for many tokens, as Huawei, Honor, vivo, Meizu and Xiaomi take them.
+
+Pure. A plug-in says what a token looks like, how the notification is encoded, how the request is made and how its reply
+is read; which pushes are sent, and that each has its outcome in the order of the batch, is decided here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Final, TypeVar
+
+import attrs
+
+from pushgateway.vendor import Batch, Exchange, NoVerdict, Outcome, Push, Reason, Refused, Request, Response, safe_repr
+
+E = TypeVar("E")
+
+CLEAN: Final = bytes(set(range(0x21, 0x7F)) - set(b"\"'`<>(){}[]\\;,"))
+"""Visible ASCII without quotation marks, brackets and separators: what stands around a token in damaged input, and in
+no vendor's tokens."""
+
+
+@safe_repr
+@attrs.frozen(kw_only=True)
+class TokenRule:
+    """What a text must be to be sent as a token."""
+
+    vendor: str
+    """How sentences call the vendor."""
+    longest: int
+    """Characters, at most."""
+    letters: bytes = attrs.field(default=CLEAN, repr=False)
+    """The characters that a token may have."""
+
+    def problem(self, token: str) -> tuple[Reason, str] | None:
+        """Why a text is not sent as a token, in a sentence that does not quote it; None: it may be one.
+
+        `UNREGISTERED` only for a clean text that is longer than any token; else `INVALID_NOTIFICATION`, because a text
+        with dirt about it may be a living phone's token, which the host keeps.
+        """
+        if not token:
+            return Reason.INVALID_NOTIFICATION, "token: is empty"
+        odd = next((one for one in token if not one.isascii() or ord(one) not in self.letters), "")
+        if odd:
+            sentence = f"token: contains U+{ord(odd):04X}, which no token of {self.vendor} contains"
+            return Reason.INVALID_NOTIFICATION, f"{sentence}: pass only the token"
+        if len(token) > self.longest:
+            sentence = f"token: must have at most {self.longest} characters, has {len(token)}"
+            return Reason.UNREGISTERED, f"{sentence}: it cannot be {self.vendor}'s"
+        return None
+
+    def settle(self, batch: Batch) -> dict[int, Outcome]:
+        """By place: the outcomes of pushes whose tokens are not sent. One look at all where all are good."""
+        sizes, together = list(map(len, batch.tokens)), "\n".join(batch.tokens)
+        are_usual = together.isascii() and min(sizes) > 0 and max(sizes) <= self.longest
+        if are_usual and together.encode().translate(None, self.letters) == b"\n" * (len(sizes) - 1):
+            return {}
+        problems = enumerate(map(self.problem, batch.tokens))
+        return {place: Outcome.not_sent(batch[place], *problem) for place, problem in problems if problem is not None}
+
+
+def quoted_list(tokens: Sequence[str]) -> bytes:
+    """A JSON list of tokens that hold nothing which JSON quotes (`CLEAN`), by two C calls."""
+    return b'["%b"]' % '","'.join(tokens).encode() if tokens else b"[]"
+
+
+def push_same(
+    batch: Sequence[Push],
+    rule: TokenRule,
+    *,
+    encode: Callable[[Batch], E],
+    ask: Callable[[E, Batch], Request],
+    read: Callable[[Response, E, Batch], Sequence[Outcome]],
+) -> Exchange[Sequence[Outcome]]:
+    """The `push` of a vendor whose requests hold one notification.
+
+    `encode` gets the pushes that are sent and makes what `ask` and `read` get; a `Refused` that it raises ends them
+    `NOT_SENT`. `read` returns an outcome for each push that was sent.
+    """
+    given = Batch.of(batch)
+    settled = rule.settle(given)
+    sent = given if not settled else given.pick(place for place in range(len(given)) if place not in settled)
+    if not len(sent):
+        return merged(given, settled, ())
+    try:
+        encoded = encode(sent)
+    except Refused as refused:
+        return merged(given, settled, (Outcome.not_sent(push, refused.reason, refused.detail) for push in sent))
+    try:
+        response = yield ask(encoded, sent)
+        outcomes = read(response, encoded, sent)
+    except (Refused, NoVerdict) as failed:
+        raise failed.keeping(settled) from None
+    return outcomes if not settled else merged(given, settled, outcomes)
+
+
+def merged(batch: Batch, settled: Mapping[int, Outcome], outcomes: Iterable[Outcome]) -> list[Outcome]:
+    """The outcomes of a batch in its order: `settled` by place, and `outcomes` for the others."""
+    others = iter(outcomes)
+    return [settled[place] if place in settled else next(others) for place in range(len(batch))]
