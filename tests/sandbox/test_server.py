@@ -642,3 +642,30 @@ def test_the_page_shows_badge_account_and_what_is_gone() -> None:
     assert page.index("<article><h3>second</h3>") < page.index("<article class=gone><h3>third</h3>")
     assert page.index("<h3>third</h3>") < page.index("<small>recalled</small>") < page.index("<h3>first</h3>")
     assert page.index("<h3>first</h3>") < page.index("<small>replaced</small>")
+
+
+def test_one_phone_can_be_read() -> None:
+    """What it shows, what was replaced or recalled, and the number on its icon; another token is no phone."""
+    sandbox = AcmeSandbox(tokens=1)
+    token = sandbox.tokens[0]
+    sandbox.set_account(token, "ann")
+    sandbox.set_tags(token, ["b", "a"])
+    for title in ("first", "second"):
+        looks: dict[str, Any] = {"replaces": "k", "badge": Badge.set(4), "group": "g"}
+        sandbox.deliver(
+            sandbox.phones()[0],
+            lambda title=title, looks=looks: Delivery(token, title, "body", None, title, "push", 0.0, {}, **looks),
+        )
+    with serve(sandbox) as served:
+        status, content = call(served, "GET", f"/_sandbox/phone?token={token}")
+        other, sentence = call(served, "GET", "/_sandbox/phone?token=x")
+
+    phone = json.loads(content)
+    shown, gone = phone.pop("shown"), phone.pop("gone")
+    right = {"token": token, "alias": None, "account": "ann", "tags": ["a", "b"], "muted": False, "badge": 4}
+    assert (status, phone) == (200, right)
+    assert [(one["title"], one["looks"]) for one in shown] == [
+        ("second", {"badge": "=4", "group": "g", "tap": "OpenApp"})
+    ]
+    assert [(one["title"], one["why"]) for one in gone] == [("first", "replaced")]
+    assert (other, json.loads(sentence)) == (404, {"error": "token: no such phone is registered"})

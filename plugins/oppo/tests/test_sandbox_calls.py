@@ -15,7 +15,7 @@ from urllib.parse import urlencode
 import pytest
 from pushgateway_oppo.sandbox import OppoSandbox
 
-from pushgateway.vendor import Request
+from pushgateway.vendor import Alert, Badge, Request
 from pushgateway.vendor.rules import FieldRule, load_rules
 
 RULES = load_rules("pushgateway_oppo")
@@ -385,3 +385,28 @@ def test_fields_that_v13_does_not_have(note: dict[str, Any], code: int) -> None:
 def test_saved_content_is_refused_for_each_fault(client: Client, note: dict[str, Any], code: int) -> None:
     """The fields of broadcasts are checked when content is saved."""
     assert client.save(**note)["code"] == code
+
+
+@pytest.mark.parametrize(
+    ("fields", "looks"),
+    [
+        ({"notify_level": 1, "category": "IM"}, {"alert": Alert.SILENT}),
+        ({"notify_level": "16", "category": "IM"}, {"alert": Alert.URGENT}),
+        ({"badge_operation_type": 0, "badge_message_count": 7}, {"badge": Badge.set(7)}),
+        ({"badge_operation_type": 1, "badge_message_count": 100}, {"badge": Badge.add(99)}),
+        ({"badge_operation_type": 1, "badge_message_count": 0}, {"badge": None}),
+        ({"badge_operation_type": 1}, {"badge": None}),
+        ({"notify_id": "5"}, {"replaces": "5"}),
+        ({"small_picture_url": "https://x/i"}, {"icon": "https://x/i"}),
+        ({"big_picture_url": "https://x/p"}, {"picture": "https://x/p"}),
+        ({}, {"alert": None, "badge": None, "replaces": "", "icon": "", "picture": ""}),
+    ],
+)
+def test_the_looks_of_a_notification(fields: dict[str, Any], looks: dict[str, Any]) -> None:
+    """In the words of the neutral notification, from OPPO's own fields."""
+    client = Client("current")
+    client.login()
+
+    assert client.unicast(fields)["code"] == 0
+    (seen,) = client.sandbox.ledger.deliveries
+    assert {name: getattr(seen, name) for name in looks} == looks

@@ -63,7 +63,8 @@ class Checks:
 
     `as_text`: numbers and truth values may be texts, as in a form. `blanks`: a text may consist of blanks; False: only
     where its row says so. `zeros`: a time of 0, and a number of 0 that no other field requires, count as missing.
-    `also`: further checks by field, of values that are right by its row.
+    `also`: further checks by field, of values that are right by its row; `instead`: checks by field in the place of its
+    row.
     """
 
     json_objects = False
@@ -79,6 +80,7 @@ class Checks:
         blanks: bool = True,
         zeros: bool = False,
         also: Mapping[str, Check] | None = None,
+        instead: Mapping[str, Check] | None = None,
         scope: Collection[str] = ("all", "broadcast"),
     ) -> None:
         """`scope`: the fields that are checked, by their `FieldRule.scope`. Those of scope "broadcast" are wrong in a
@@ -100,6 +102,7 @@ class Checks:
         self._excludes = {name: rule.excludes for name, rule in allowed.items() if rule.excludes}
         make = functools.partial(self._check, texts=as_text, blanks=blanks)
         self._checks: dict[str, Check] = {name: make(rule) for name, rule in allowed.items()}
+        self._checks |= {name: check for name, check in (instead or {}).items() if name in allowed}
         self._checks |= {name: _is_empty for name in rules if name not in allowed}
         self._checks |= {
             name: _both(self._checks[name], more) for name, more in (also or {}).items() if name in allowed

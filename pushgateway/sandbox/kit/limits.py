@@ -6,7 +6,7 @@ sandbox runs. A vendor's day ends at midnight in the zone of `offset`, in second
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import attrs
 
@@ -74,6 +74,17 @@ class Shares:
         used = self._used.setdefault(name, {})
         used[token] = count = used.get(token, 0) + 1
         return count <= limit
+
+    def split(self, tokens: Sequence[str], name: str = "") -> tuple[Sequence[str], Sequence[str]]:
+        """Count one more push to each of these phones: those within the limit, and those beyond it. Costs nothing
+        without a limit."""
+        if self.limits.get(name) is None:
+            return tokens, ()
+        within: list[str] = []
+        beyond: list[str] = []
+        for token in tokens:
+            (within if self.use(token, name) else beyond).append(token)
+        return within, beyond
 
 
 @safe_repr

@@ -28,7 +28,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from pushgateway.model.errors import FieldError
 from pushgateway.sandbox.kit.base import Sandbox
 from pushgateway.sandbox.kit.faults import Fault
-from pushgateway.sandbox.serving.page import PAGE_POLICY, ledger_json, phones_page
+from pushgateway.sandbox.serving.page import PAGE_POLICY, ledger_json, phone_json, phones_page
 from pushgateway.vendor import Request, Response, is_loopback
 
 MAX_BODY = 16 * 1024 * 1024
@@ -207,10 +207,7 @@ def _trust(tls: bool) -> ssl.SSLContext:
 
 def _control_app(sandbox: Sandbox) -> Starlette:
     async def ledger(request: HttpRequest) -> HttpResponse:
-        last = request.query_params.get("last", "20")
-        if not (last.isascii() and last.isdigit() and len(last) < 10):
-            return _wrong("last: must be a whole number, 0 or more")
-        return _json_reply(ledger_json(sandbox, int(last)))
+        return _read_ledger(sandbox, request.query_params.get("last", "20"))
 
     async def faults(request: HttpRequest) -> HttpResponse:
         try:
@@ -231,6 +228,9 @@ def _control_app(sandbox: Sandbox) -> Starlette:
         except TooLargeError:
             return _wrong(_TOO_LARGE, 413)
 
+    async def phone(request: HttpRequest) -> HttpResponse:
+        return _read_phone(sandbox, request.query_params.get("token", ""))
+
     async def phones(_: HttpRequest) -> HttpResponse:
         page = phones_page(sandbox).encode("utf-8", "replace")
         return HTMLResponse(page, headers={"content-security-policy": PAGE_POLICY, **_PRIVATE})
@@ -240,9 +240,22 @@ def _control_app(sandbox: Sandbox) -> Starlette:
             Route("/_sandbox/ledger", ledger, methods=["GET"]),
             Route("/_sandbox/faults", faults, methods=["POST"]),
             Route("/_sandbox/control", control, methods=["POST"]),
+            Route("/_sandbox/phone", phone, methods=["GET"]),
             Route("/_sandbox/phones", phones, methods=["GET"]),
         ]
     )
+
+
+def _read_ledger(sandbox: Sandbox, last: str) -> HttpResponse:
+    if not (last.isascii() and last.isdigit() and len(last) < 10):
+        return _wrong("last: must be a whole number, 0 or more")
+    return _json_reply(ledger_json(sandbox, int(last)))
+
+
+def _read_phone(sandbox: Sandbox, token: str) -> HttpResponse:
+    with sandbox.lock:
+        phone = sandbox.phones_known.get(token)
+        return _wrong("token: no such phone is registered", 404) if phone is None else _json_reply(phone_json(phone))
 
 
 async def _json(request: HttpRequest) -> Any:

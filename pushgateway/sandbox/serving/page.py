@@ -143,6 +143,20 @@ def ledger_json(sandbox: Sandbox, last: int) -> dict[str, Any]:
     }
 
 
+def phone_json(phone: Phone) -> dict[str, Any]:
+    """One phone and what it shows, oldest first. For tests, as the ledger."""
+    return {
+        "token": phone.token,
+        "alias": phone.alias,
+        "account": phone.account,
+        "tags": sorted(phone.tags),
+        "muted": phone.muted,
+        "badge": phone.badge,
+        "shown": [_delivery(one) for one in phone.shown],
+        "gone": [{"why": gone.why, **_delivery(gone.delivery)} for gone in phone.gone],
+    }
+
+
 def _delivery(one: Delivery) -> dict[str, Any]:
     return {
         "token": one.token,
@@ -153,4 +167,5 @@ def _delivery(one: Delivery) -> dict[str, Any]:
         "operation": one.operation,
         "at": one.at,
         "notification": dict(one.notification),
+        "looks": {name: value for name, value in _facts(one).items() if value},
     }

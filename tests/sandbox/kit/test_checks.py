@@ -187,6 +187,14 @@ def test_further_checks_of_a_field() -> None:
     assert objection('a: kind = "int"', {"a": "6"}, also=also, as_text=False) == ("20", "a")
 
 
+def test_a_check_in_the_place_of_a_row() -> None:
+    """For a value that the vendor takes in more spellings than the row says."""
+    instead = {"a": lambda value, _: "" if value == "x" else "wrong"}
+
+    assert objection('a: kind = "int"', {"a": "x"}, instead=instead) is None
+    assert objection('a: kind = "int"', {"a": 5}, instead=instead) == ("20", "a")
+
+
 def test_absence_may_have_a_code_by_field() -> None:
     """Where a vendor says which field it lacks by its code."""
     codes = CheckCodes(missing="10", wrong="20", absent={"b": "60"})

@@ -60,6 +60,15 @@ def test_each_phone_has_its_own_share() -> None:
     assert (used, others, shares.use("a", "marketing")) == ([True, True, False], (True, True, True), True)
 
 
+def test_phones_within_and_beyond_their_share() -> None:
+    """In their order; without a limit all are within."""
+    shares = Shares(Clock(), CHINA, {"marketing": 1})
+
+    seen = [shares.split(["a"], "marketing"), shares.split(["c", "a", "b"], "marketing"), shares.split(["a"], "chat")]
+
+    assert [(list(within), list(beyond)) for within, beyond in seen] == [(["a"], []), (["c", "b"], ["a"]), (["a"], [])]
+
+
 def test_a_second_is_open_until_it_is_full() -> None:
     """A call that begins in time is done as a whole; the next second is open again."""
     clock = Clock()

@@ -10,15 +10,17 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from pushgateway.sandbox.kit.values import is_on, json_object, text, whole
-from pushgateway.vendor import Badge, ClickAction, Network, OpenActivity, OpenApp, OpenIntent, OpenIntentUri, OpenUrl
+from pushgateway.vendor import Alert, Badge, Network, OpenActivity, OpenApp, OpenIntent, OpenIntentUri, OpenUrl
 from pushgateway.vendor.rules import Dialect
 
-_CLICKS: Final[Mapping[int, tuple[Callable[[str], ClickAction], str]]] = {
+_CLICKS: Final[Mapping[int, tuple[Callable[[str], Any], str]]] = {
+    0: (lambda _: OpenApp(), ""),
     1: (OpenIntent, "click_action_activity"),
     2: (OpenUrl, "click_action_url"),
     4: (OpenActivity, "click_action_activity"),
     5: (OpenIntentUri, "click_action_url"),
 }
+_ALERTS: Final = {1: Alert.SILENT, 2: Alert.NORMAL, 16: Alert.URGENT}
 _BADGES: Final = {0: Badge.set, 1: Badge.add}
 """By `badge_operation_type`: 0 sets the number, 1 adds to it (one source, S7)."""
 
@@ -26,6 +28,7 @@ _BADGES: Final = {0: Badge.set, 1: Badge.add}
 def shown(fields: Mapping[str, Any], dialect: Dialect) -> dict[str, Any]:
     """The keyword arguments of `Delivery` that say what the phone shows and does."""
     category = dialect.categories.get(text(fields.get("category")))
+    parameters = [json_object(fields.get(f"private_{part}_parameters")) for part in ("title", "content")]
     return {
         "subtitle": text(fields.get("sub_title")),
         "click": _click(fields),
@@ -42,23 +45,20 @@ def shown(fields: Mapping[str, Any], dialect: Dialect) -> dict[str, Any]:
         "category": text(fields.get("category")),
         "private": category is not None and category.private,
         "template": text(fields.get("private_msg_template_id")),
-        "parameters": {
-            **(json_object(fields.get("private_title_parameters")) or {}),
-            **(json_object(fields.get("private_content_parameters")) or {}),
-        },
+        "parameters": {name: value for one in parameters if one for name, value in one.items()},
         "badge": _badge(fields),
-        "replaces": "" if whole(fields.get("notify_id")) is None else str(whole(fields["notify_id"])),
+        "alert": _ALERTS.get(whole(fields.get("notify_level")) or 0),
+        "picture": text(fields.get("big_picture_url") or fields.get("big_picture_id")),
+        "icon": text(fields.get("small_picture_url") or fields.get("small_picture_id")),
+        "replaces": text(whole(fields.get("notify_id"))),
         "receipt_url": text(fields.get("call_back_url")),
         "receipt_parameter": text(fields.get("call_back_parameter")),
     }
 
 
-def _click(fields: Mapping[str, Any]) -> ClickAction | None:
-    kind = whole(fields.get("click_action_type"))
-    if kind in (None, 0):
-        return OpenApp()
-    known = _CLICKS.get(kind)
-    return None if known is None else known[0](text(fields.get(known[1])))
+def _click(fields: Mapping[str, Any]) -> Any:
+    make, name = _CLICKS.get(whole(fields.get("click_action_type")) or 0, (lambda _: None, ""))
+    return make(text(fields.get(name)))
 
 
 def _moment(fields: Mapping[str, Any], switch: str, name: str) -> float | None:
