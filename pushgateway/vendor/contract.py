@@ -91,7 +91,8 @@ class Vendor(ABC):
         """The name of the daily quota that this notification counts against, for a vendor with several.
 
         When one is used up (`QUOTA_EXCEEDED`), the core sends no push that counts against it until the vendor's
-        midnight. Pushes of different quotas are sent in separate requests. Default: one quota for everything.
+        midnight, or for `Refused.retry_after` seconds if that is given, such as for the hours of the night. Pushes of
+        different quotas are sent in separate requests. Default: one quota for everything.
         """
         return ""
 

@@ -197,3 +197,38 @@ def test_a_late_refusal_of_a_larger_request_does_not_raise_the_size_limit() -> N
 
     assert limit.current(1.0) == 50
     assert SizeLimit().current(1.0) == math.inf
+
+
+@pytest.mark.parametrize("is_whole", [True, False])
+@pytest.mark.parametrize(
+    ("retry_after", "least", "most"),
+    [
+        (25_200.0, 25_200.0, 25_200.0),  # a night of seven hours, which ends before midnight or after it
+        (50_000.0, 50_000.0, 50_000.0),
+        (None, 12 * 3600.0, 13 * 3600.0),
+        *((odd, 12 * 3600.0, 13 * 3600.0) for odd in (0.0, -5.0, math.inf, math.nan)),  # no time: until midnight
+    ],
+)
+def test_a_quota_is_closed_for_as_long_as_the_vendor_says(
+    is_whole: bool, retry_after: float | None, least: float, most: float
+) -> None:
+    """Some vendors take a class of messages in some hours only. It is the same for a refused request and for refused
+    pushes within one; other quotas stay open, and one event says for how long this one is closed."""
+    events: list[Event] = []
+    gate = made(events)
+    refused = Refused(Reason.QUOTA_EXCEEDED, "10071", retry_after=retry_after)
+
+    for permit in (gate.admit(0.0, 2), gate.admit(0.0, 2)):
+        if is_whole:
+            gate.failed(1.0, permit, refused, "news")
+        else:
+            gate.answered(1.0, permit, [TAKEN, refused.outcome(PUSH)], "news")
+
+    (latched,) = events
+    assert isinstance(latched, QuotaLatched)
+    assert (latched.quota, least <= latched.seconds <= most) == ("news", True)
+    assert gate.obstacle(1.0, "") is None
+    obstacle = gate.obstacle(latched.seconds, "news")
+    assert obstacle is not None
+    assert (obstacle.reason, obstacle.retry_after) == (Reason.QUOTA_EXCEEDED, 1.0)
+    assert gate.obstacle(1.0 + latched.seconds, "news") is None

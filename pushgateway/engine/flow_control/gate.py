@@ -109,7 +109,7 @@ class Gate:
             detail = f"not asked again for now, {why.detail or 'the vendor refused the credentials'}"
             return Refused(why.reason, why.code, why.message, max(0.0, breaker.until - now), detail)
         if self._quotas and (seconds := self._quota_seconds(now, quota)) > 0:
-            return Refused(Reason.QUOTA_EXCEEDED, retry_after=seconds, detail="the day's quota is used up")
+            return Refused(Reason.QUOTA_EXCEEDED, retry_after=seconds, detail="the quota is used up, or closed for now")
         if breaker.until > deadline and breaker.is_open(now):
             detail = f"the vendor is not there: {breaker.detail}"
             return Refused(Reason.UNAVAILABLE, retry_after=breaker.until - now, detail=detail)
@@ -163,9 +163,12 @@ class Gate:
         self.seconds_needed = 1.5 * self._usual_seconds
         rejected = Status.REJECTED  # enum members are looked up in Python
         reasons: list[Reason | None] = []
+        closed_for: float | None = None
         for outcome in outcomes:
             if outcome.status is rejected:
                 reasons.append(outcome.reason)
+                if outcome.reason is Reason.QUOTA_EXCEEDED:
+                    closed_for = outcome.retry_after
         if self.is_free and not reasons:
             return
         self._close_breaker(now)
@@ -175,7 +178,7 @@ class Gate:
             self._pushes.went_well(permit.at)
             self._requests.went_well(permit.at)
         if reasons and Reason.QUOTA_EXCEEDED in reasons:
-            self._use_up(now, quota, permit)
+            self._use_up(now, quota, permit, closed_for)
         rates = (self._pushes, self._requests)
         self.is_free = self._breaker.is_clean and self._pause_until <= now and not any(one.is_limited for one in rates)
 
@@ -198,7 +201,7 @@ class Gate:
         if error.reason is Reason.RATE_LIMITED:
             self._slow_down(now, permit, error.retry_after or 0.0)
         if error.reason is Reason.QUOTA_EXCEEDED:
-            self._use_up(now, quota, permit)
+            self._use_up(now, quota, permit, error.retry_after)
 
     def release(self, now: float, permit: Permit) -> None:
         """The request has ended. Without `answered` or `failed` before, it was cut off or never sent, and a probe has
@@ -230,11 +233,16 @@ class Gate:
         self._reported_rate = pushes if self._pushes.is_recovering else None
         self._emitter.emit(RateChanged(**self._labels, pushes_per_second=pushes, requests_per_second=requests))
 
-    def _use_up(self, now: float, quota: str, permit: Permit) -> None:
+    def _use_up(self, now: float, quota: str, permit: Permit, closed_for: float | None) -> None:
+        """Close a quota for the seconds that the vendor names, otherwise until its midnight."""
         wall = self._clock()
         if self._quotas.seconds_left(quota, now, wall) > 0:
             return
-        seconds = self._quotas.use_up(quota, now, wall, self._rng.random())
+        if closed_for is not None and 0 < closed_for < math.inf:
+            seconds = closed_for
+            self._quotas.close(quota, now, wall, seconds)
+        else:
+            seconds = self._quotas.use_up(quota, now, wall, self._rng.random())
         self.may_refuse = True
         self._emitter.emit(QuotaLatched(**self._labels, quota=quota, seconds=seconds, pushes=permit.pushes))
 

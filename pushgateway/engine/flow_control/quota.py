@@ -1,4 +1,4 @@
-"""`Quotas`: which of a vendor's daily quotas are used up, and until when.
+"""`Quotas`: which of a vendor's quotas are used up or closed, and until when: its midnight, or when it says.
 
 Pure: times and chances are parameters. The class of quota of a notification comes from the plug-in (`Vendor.quota`);
 `gate.Gate` keeps one `Quotas` for each endpoint.
@@ -19,9 +19,9 @@ vendor's clock: it is closed for this long only, and then tried once more."""
 
 
 class Quotas:
-    """Which of the vendor's daily quotas are used up, and until when.
+    """Which of the vendor's quotas are used up or closed, and until when.
 
-    The end of the day is kept on the wall clock, which may be wrong or be set, and on the monotonic clock, which may
+    The end is kept on the wall clock, which may be wrong or be set, and on the monotonic clock, which may
     stop while the machine sleeps. The first of the two that passes it counts: one request too early costs little,
     waiting for a clock that was set back would cost a day.
     """
@@ -43,13 +43,17 @@ class Quotas:
         self._until[quota] = wall + seconds, now + seconds
         return seconds
 
+    def close(self, quota: str, now: float, wall: float, seconds: float) -> None:
+        """The vendor takes nothing of it for so many seconds, such as in the hours of the night."""
+        self._until[quota] = wall + seconds, now + seconds
+
     def seconds_left(self, quota: str, now: float, wall: float) -> float:
         """Seconds for which it stays closed; 0 when it is open."""
         until = self._until.get(quota)
         return 0.0 if until is None else max(0.0, min(until[0] - wall, until[1] - now))
 
     def pop_ended(self, now: float, wall: float) -> Iterator[str]:
-        """Forget those whose day is over, and yield their names."""
+        """Forget those that are open again, and yield their names."""
         for quota in [quota for quota in self._until if self.seconds_left(quota, now, wall) <= 0]:
             del self._until[quota]
             yield quota

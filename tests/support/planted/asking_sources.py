@@ -11,6 +11,20 @@ CONNECTIONS = "tests/engine/test_connections.py::"
 
 PLANTS = [
     SourcePlant(
+        "a quota that is closed for some hours is closed until midnight",
+        "pushgateway/engine/flow_control/gate.py",
+        "self._use_up(now, quota, permit, error.retry_after)",
+        "self._use_up(now, quota, permit, None)",
+        "tests/engine/test_gate.py::test_a_quota_is_closed_for_as_long_as_the_vendor_says",
+    ),
+    SourcePlant(
+        "a quota that is closed for some hours to the pushes of a request is closed until midnight",
+        "pushgateway/engine/flow_control/gate.py",
+        "                    closed_for = outcome.retry_after\n",
+        "                    pass\n",
+        "tests/engine/test_gate.py::test_a_quota_is_closed_for_as_long_as_the_vendor_says",
+    ),
+    SourcePlant(
         "a push that can share with nobody waits for others",
         "pushgateway/engine/settings.py",
         "options.linger if self.vendor.batching.mixed else 0.0",

@@ -117,15 +117,15 @@ def falls_asleep(patch: Patch) -> None:
 @plant(PLANTS, "Q2", 1)
 def no_latch(patch: Patch) -> None:
     """After the daily quota is used up, requests go on."""
-    patch.setattr(Quotas, "use_up", lambda self, quota, wall, chance: 0.0)
+    patch.setattr(Quotas, "use_up", lambda self, quota, now, wall, chance: 0.0)
 
 
 @plant(PLANTS, "Q2", 1)
 def short_latch(patch: Patch) -> None:
     """A used up daily quota is forgotten after ten seconds."""
 
-    def use_up(self: Quotas, quota: str, wall: float, chance: float) -> float:
-        self._until[quota] = wall + 10
+    def use_up(self: Quotas, quota: str, now: float, wall: float, chance: float) -> float:
+        self._until[quota] = wall + 10, now + 10
         return 10.0
 
     patch.setattr(Quotas, "use_up", use_up)
