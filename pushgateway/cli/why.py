@@ -19,6 +19,7 @@ import click
 
 from pushgateway.cli import options, records
 from pushgateway.cli.exit_codes import Exit
+from pushgateway.cli.language import mark
 from pushgateway.config import Config
 from pushgateway.model.errors import PluginError
 from pushgateway.model.notification import Notification
@@ -126,10 +127,17 @@ def _receipt_finding(receipt: Mapping[str, Any], push: Mapping[str, Any] | None,
     elif _is_moment(receipt.get("at")) and _is_moment(push.get("at")):
         later = _(", {seconds:.1f} seconds after the push").format(seconds=receipt["at"] - push["at"])
     proof = _("; nothing else confirms that the token is dead") if kind == "suspect" else ""
-    good = {"arrived": True, "suspect": None}.get(kind, False)
+    good = _GOOD.get(kind)
     return Finding(
         _("receipt"), good, f"{moment(receipt.get('at'), zone)} {kind} ({receipt.get('event')}){later}{proof}"
     )
+
+
+_GOOD: Mapping[str, bool] = {
+    **dict.fromkeys(("arrived", "clicked"), True),
+    **dict.fromkeys(("unregistered", "limited", "muted", "dropped"), False),
+}
+"""Whether the user may have seen the push, by the kind of a receipt; others say neither."""
 
 
 def _reason(word: object) -> Reason | None:
@@ -194,9 +202,10 @@ def conclusion(entries: Sequence[Mapping[str, Any]], journals: Sequence[Path]) -
                 "last?"
             ),
         )
-    if any(entry.get("receipt") == "arrived" for entry in entries):
-        text = _("it reached the phone: check the notification permission, the channel and the app's own settings")
-        return Finding(_("next"), None, text)
+    kinds = {entry["receipt"] for entry in entries if isinstance(entry.get("receipt"), str)}
+    for kind, text in _NEXT.items():
+        if kind in kinds:
+            return Finding(_("next"), None, _(text))
     if pushes and pushes[-1].get("reason") is None:
         return Finding(
             _("next"),
@@ -207,6 +216,17 @@ def conclusion(entries: Sequence[Mapping[str, Any]], journals: Sequence[Path]) -
             ),
         )
     return Finding(_("next"), None, _('see "who must act" above'))
+
+
+_NEXT: Mapping[str, str] = {
+    "clicked": mark("the user tapped it: it was shown"),
+    "arrived": mark("it reached the phone: check the notification permission, the channel and the app's own settings"),
+    "unregistered": mark("the token is dead: take the one that the phone reports next"),
+    "muted": mark("the app's notifications are switched off on this phone: the user must allow them"),
+    "limited": mark("this phone had its daily number of such messages: try another day, or another category"),
+    "dropped": mark("the vendor gave it up: its time to live ended, a newer one replaced it, or it was withheld"),
+}
+"""What to check next, by the kind of a receipt; of several receipts, by the first kind here."""
 
 
 def zone_of(at: datetime | None) -> tzinfo | None:

@@ -94,6 +94,8 @@ class Delivery(Ask):
             batch = joined(self.runs)
             if self._signer is not None:
                 self._signer.sign_batch(batch)
+                if self.trace is not None and batch.callback is not None:
+                    self.trace.mark = batch.callback.parameter
             begin = functools.partial(guarded, session.vendor.plugin.push, batch)
             try:
                 outcomes = results.checked(batch, await session.run_with_access(access, begin, self))

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import hashlib
 import random
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 
@@ -239,6 +239,7 @@ class ReceiptVerifier:
             certificate_id=certificate_id,
             brand=self._lanes.brand(certificate_id),
             fresh=len(found.receipts),
+            kinds=tuple(Counter(receipt.kind for receipt in found.receipts).most_common()),
             duplicates=found.duplicates,
             forged=found.forged,
             unreadable=found.unreadable,

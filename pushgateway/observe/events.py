@@ -14,6 +14,7 @@ from typing import Literal, TypeAlias
 import attrs
 
 from pushgateway.model.reason import Reason, Status, SumStatus
+from pushgateway.model.receipt import ReceiptKind
 from pushgateway.model.secret import safe_repr
 
 Operation: TypeAlias = Literal["push", "login", "save", "broadcast", "call"]
@@ -148,6 +149,8 @@ class ReceiptsReceived(Event):
 
     fresh: int
     """Number of verified new receipts."""
+    kinds: tuple[tuple[ReceiptKind, int], ...] = ()
+    """Of these, how many of each kind, the most first."""
     duplicates: int = 0
     """Number of receipts that were received before."""
     forged: int = 0

@@ -159,6 +159,8 @@ class Journal:
             "receipt": receipt.kind.value,
             "event": receipt.event,
             "message_id": receipt.message_id,
+            "proof": receipt.proof.value,
+            **({} if receipt.replacement is None else {"replacement": token_digest(receipt.replacement)}),
         }
 
     def _push_fields(self, ended: Ended) -> dict[str, Any]:

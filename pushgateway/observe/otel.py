@@ -67,7 +67,7 @@ class OpenTelemetryObserver:
     - `pushgateway.push.outcomes`, `pushgateway.broadcast.outcomes`: by status, reason and vendor code
     - `pushgateway.call.outcomes`: a vendor's own operations, by name, status, reason and vendor code
     - `pushgateway.push.duration` (s): from the call to the outcome
-    - `pushgateway.receipts`: by verdict, `fresh`, `duplicate`, `forged` or `unreadable`
+    - `pushgateway.receipts`: by verdict, `fresh`, `duplicate`, `forged` or `unreadable`, and fresh ones by kind
     - `pushgateway.logins`, `pushgateway.pushes.shed`
     - `pushgateway.breakers.open`, `pushgateway.quotas.latched`: the current number
     - `pushgateway.rate.limit`: what a certificate may send in a second; missing if there is no limit
@@ -242,8 +242,10 @@ class OpenTelemetryObserver:
         self._logins.add(1, attributes)
 
     def _receipts_received(self, event: ReceiptsReceived) -> None:
-        counts = {"fresh": event.fresh, "duplicate": event.duplicates}
-        counts |= {"forged": event.forged, "unreadable": event.unreadable}
+        for kind, count in event.kinds:
+            kind_of = {"pushgateway.receipt.verdict": "fresh", "pushgateway.receipt.kind": kind.value}
+            self._receipts.add(count, {**_of(event), **kind_of})
+        counts = {"duplicate": event.duplicates, "forged": event.forged, "unreadable": event.unreadable}
         for verdict, count in counts.items():
             if count:
                 self._receipts.add(count, {**_of(event), "pushgateway.receipt.verdict": verdict})

@@ -74,7 +74,7 @@ class PrometheusObserver:
     - `pushgateway_pushes_total{status,reason}`, `pushgateway_push_seconds`: pushes that got their outcome
     - `pushgateway_pushes_shed_total`: refused because the queue was full
     - `pushgateway_broadcasts_total{status,reason}`, `pushgateway_calls_total{name,status,reason}`
-    - `pushgateway_receipts_total{result}`: `fresh`, `duplicate`, `forged` or `unreadable`
+    - `pushgateway_receipts_total{result,kind}`: `fresh`, `duplicate`, `forged` or `unreadable`; the kind of fresh ones
     - `pushgateway_request_seconds{operation,ending}`, `pushgateway_batch_pushes`: vendor requests
     - `pushgateway_logins_total{reason}`: "" if the vendor returned an access token
     - `pushgateway_breaker_open{region}`, `pushgateway_quota_latched{region,quota}`: 1 if so in any process
@@ -97,7 +97,7 @@ class PrometheusObserver:
         self._shed = counter("pushes_shed", "Pushes refused because the queue was full")
         self._broadcasts = counter("broadcasts", "Broadcasts that got their outcome", "status", "reason")
         self._calls = counter("calls", "A vendor's own operations that got their outcome", "name", "status", "reason")
-        self._receipts = counter("receipts", "Receipts that vendors posted", "result")
+        self._receipts = counter("receipts", "Receipts that vendors posted", "result", "kind")
         self._waits = histogram("push_seconds", "From being handed in to the outcome", SECONDS)
         self._requests = histogram("request_seconds", "Vendor requests", SECONDS, "operation", "ending")
         self._sizes = histogram("batch_pushes", "Pushes that shared a vendor request", SIZES)
@@ -146,15 +146,12 @@ class PrometheusObserver:
         self._calls.labels(*whose, name, *_ending(event)).inc()
 
     def _receipt(self, event: ReceiptsReceived, whose: _Whose) -> None:
-        counts = {
-            "fresh": event.fresh,
-            "duplicate": event.duplicates,
-            "forged": event.forged,
-            "unreadable": event.unreadable,
-        }
+        for kind, count in event.kinds:
+            self._receipts.labels(*whose, "fresh", kind.value).inc(count)
+        counts = {"duplicate": event.duplicates, "forged": event.forged, "unreadable": event.unreadable}
         for result, count in counts.items():
             if count:
-                self._receipts.labels(*whose, result).inc(count)
+                self._receipts.labels(*whose, result, "").inc(count)
 
     def _show(self, gauge: Gauge, whose: _Whose, on: bool, **labels: str) -> None:
         values = (*whose, *(self._few(whose[0], name, value) for name, value in labels.items()))

@@ -17,7 +17,7 @@ from pushgateway.model.errors import FieldError
 from pushgateway.model.outcome import Outcome
 from pushgateway.model.push import PushToken
 from pushgateway.model.reason import Reason, Status
-from pushgateway.model.receipt import Receipt
+from pushgateway.model.receipt import Proof, Receipt
 from pushgateway.model.secret import safe_repr
 
 What: TypeAlias = Literal["queued", "gathered", "sent", "tried again", "ended", "receipt"]
@@ -73,7 +73,7 @@ class Trace:
 class BatchTrace:
     """The last attempt of a batch: what all its pushes have in common. Times are loop seconds; 0: not yet, or never."""
 
-    __slots__ = ("access", "asked_at", "ended_at", "left_at", "region", "size")
+    __slots__ = ("access", "asked_at", "ended_at", "left_at", "mark", "region", "size")
 
     def __init__(self, region: str, size: int, left_at: float, access: Literal["", "cached", "fetched"]) -> None:
         self.region = region
@@ -82,6 +82,8 @@ class BatchTrace:
         self.access: Literal["", "cached", "fetched"] = access
         self.asked_at = 0.0
         self.ended_at = 0.0
+        self.mark = ""
+        """The receipt parameter that its pushes share; "" if each has its own, or none has one."""
 
 
 Ended: TypeAlias = tuple[str, PushToken, str | None, float, BatchTrace | None, int, tuple[str, ...], "Loss | None"]
@@ -226,9 +228,9 @@ class Traces:
         return self._trace(max(found, key=lambda entry: entry[3])) if found else None
 
     def confirmed(self, receipts: Sequence[Receipt]) -> frozenset[int]:
-        """Indices of the receipts whose push was accepted by this process under the message id that the receipt names.
-        All kept pushes are read once, however many receipts there are, so that a request with 10,000 of them does not
-        block the loop."""
+        """Indices of the receipts whose push was accepted by this process under the message id that the receipt names,
+        and which a parameter that the push shares with others does not contradict. All kept pushes are read once,
+        however many receipts there are, so that a request with 10,000 of them does not block the loop."""
         dedupe_ids = {receipt.dedupe_id for receipt in receipts} - {""}
         message_ids = {receipt.message_id for receipt in receipts} - {None}
         found = [entry for entry in self._accepted if entry[0] in dedupe_ids or entry[2] in message_ids]
@@ -243,7 +245,9 @@ class Traces:
             place
             for place, one in enumerate(receipts)
             if any(
-                one.message_id == entry[2] and _is_about(one, entry[0], entry[2], entry[1])
+                one.message_id == entry[2]
+                and _is_about(one, entry[0], entry[2], entry[1])
+                and _is_marked_so(one, entry[4])
                 for entry in by_token.get(one.push_token, ())
             )
         )
@@ -264,7 +268,9 @@ def to_trace(
     """The `Trace` of a push. `offset`: wall clock minus loop clock, in seconds."""
     dedupe_id, push_token, message_id, _, batch, attempts, truncated, loss = ended
     steps = [Step(at + offset, what, detail) for at, what, detail in _steps(ended, tried or [])]
-    steps += [Step(one.at if one.at is not None else steps[-1].at, "receipt", one.event) for one in receipts or []]
+    for one in receipts or []:
+        when = one.at if one.at is not None else steps[-1].at
+        steps.append(Step(when, "receipt", f"{one.kind.value} ({one.event})"))
     return Trace(
         push_token=push_token,
         dedupe_id=dedupe_id,
@@ -308,6 +314,12 @@ def _steps(ended: Ended, tried: list[tuple[str, float, str]]) -> Iterator[tuple[
 def _why(reason: Reason | None, code: str | None) -> str:
     word = "" if reason is None else reason.value
     return f"{word} (vendor code {code})" if code is not None else word
+
+
+def _is_marked_so(receipt: Receipt, batch: BatchTrace | None) -> bool:
+    """Whether the parameter of a receipt is that of the request. One that names no push is good for any push of its
+    request, and for none of another request, whatever message id the receipt has."""
+    return receipt.proof is not Proof.MESSAGE or (batch is not None and batch.mark == receipt.parameter)
 
 
 def _is_about(receipt: Receipt, dedupe_id: str, message_id: str | None, push_token: PushToken) -> bool:

@@ -50,10 +50,12 @@ class Confirmation:
     """
 
     arrived: tuple[PushToken, ...] = attrs.field(repr=False)
-    """A receipt says that it reached the phone. Not: somebody saw it."""
+    """A receipt says that it reached the phone, or that the user tapped it. Without the latter nobody may have seen
+    it."""
     missing: tuple[PushToken, ...] = attrs.field(repr=False)
-    """It did not get it: the vendor did not accept the push, or its receipt says that the phone reached its limit; with
-    `all_receipts` also every phone without a receipt in time. Use another channel."""
+    """It did not get it: the vendor did not accept the push, or its receipt says that the phone reached its limit, that
+    notifications are switched off there, or that the push was dropped; with `all_receipts` also every phone without a
+    receipt in time. Use another channel."""
     dead: tuple[PushToken, ...] = attrs.field(repr=False)
     """The vendor says that the token is dead, at once or by a receipt: retire it, if it is still the same token."""
     unconfirmed: tuple[PushToken, ...] = attrs.field(default=(), repr=False)
@@ -96,14 +98,15 @@ class Confirming:
         for receipt in receipts:
             if receipt.kind in (ReceiptKind.OTHER, ReceiptKind.SUSPECT):
                 continue
+            kind = ReceiptKind.ARRIVED if receipt.kind is ReceiptKind.CLICKED else receipt.kind
             ids = [receipt.dedupe_id, receipt.message_id, receipt.task_id]
             if receipt.proof is Proof.PUSH and receipt.dedupe_id:
                 ids = [receipt.dedupe_id]  # the vendor's ids are not proved
             for key in _keys(receipt.push_token, *ids):
                 for waiting in self._open.get(key, ()):
-                    waiting.settle(receipt.push_token, receipt.kind)
+                    waiting.settle(receipt.push_token, kind)
                 if self._early.get(key) is not ReceiptKind.ARRIVED:
-                    self._early[key] = receipt.kind
+                    self._early[key] = kind
         while len(self._early) > REMEMBERED:
             self._early.popitem(last=False)
 

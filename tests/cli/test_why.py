@@ -17,7 +17,7 @@ from pushgateway.cli.command import pushgateway as command
 from pushgateway.cli.exit_codes import Exit
 from pushgateway.cli.records import usual_path
 from pushgateway.cli.sandbox import toml
-from pushgateway.cli.why import journal_findings, moment, zone_of
+from pushgateway.cli.why import conclusion, journal_findings, moment, zone_of
 from pushgateway.model.secret import mask
 from pushgateway.sandbox import Sandbox, find_sandbox
 from pushgateway.sandbox.serving.server import serve
@@ -309,6 +309,29 @@ def test_receipts_are_shown_with_their_push() -> None:
     assert "arrived (push_arrive), 4.2 seconds after the push" in found[3].text
     assert "confirms that the token is dead" in found[5].text
     assert "in none of these journals" in found[6].text
+
+
+@pytest.mark.parametrize(
+    ("kind", "good", "text"),
+    [
+        ("arrived", True, "check the notification permission"),
+        ("clicked", True, "it was shown"),
+        ("unregistered", False, "the token is dead"),
+        ("muted", False, "the user must allow them"),
+        ("limited", False, "its daily number"),
+        ("dropped", False, "its time to live ended"),
+        ("suspect", None, "it was lost at the vendor or on the phone"),
+        ("other", None, "it was lost at the vendor or on the phone"),
+    ],
+)
+def test_each_kind_of_receipt_says_what_to_check_next(kind: str, good: bool | None, text: str, tmp_path: Path) -> None:
+    """The receipt says more than the outcome, which is that the vendor accepted it."""
+    entries = [{**PUSH, "dedupe_id": "d-1"}, {**RECEIPT, "dedupe_id": "d-1", "receipt": kind}]
+
+    *_, receipt = journal_findings(entries, None, UTC)
+
+    assert (receipt.about, receipt.good) == ("receipt", good)
+    assert text in conclusion(entries, [tmp_path]).text
 
 
 def test_times_are_shown_in_the_local_time_zone(monkeypatch: pytest.MonkeyPatch) -> None:

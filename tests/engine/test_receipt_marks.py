@@ -97,6 +97,34 @@ def test_a_dead_token_is_confirmed_by_message_id_and_token() -> None:
     assert played(script) == ["unregistered", "suspect", "suspect", "suspect"]
 
 
+def test_the_parameter_of_one_request_confirms_nothing_of_another() -> None:
+    """Who has true receipts of two requests cannot call a phone dead that has the first push: with the parameter of the
+    second one it is only suspect, although message id and token are true."""
+
+    async def script(g: Gateway, server: RequestServer) -> list[str]:
+        await g.multicast(PHONES, NOTE)
+        await g.send(PushToken(1, "d"), NOTE)
+        (_, (_, first), number), (_, (_, second), _) = server.requests
+        g.receipts(1, {}, posted(("a", "arrived", first), message_id=number))
+        read = g.receipts(1, {}, posted(("a", "dead", second), ("b", "dead", second), message_id=number))
+        true = g.receipts(1, {}, posted(("b", "dead", first), message_id=number))
+        return [one.kind.value for one in (*read.receipts, *true.receipts)]
+
+    assert played(script) == ["suspect", "suspect", "unregistered"]
+
+
+def test_the_parameter_of_a_request_with_many_phones_is_kept_with_them() -> None:
+    """Large batches are kept as one record."""
+
+    async def script(g: Gateway, server: RequestServer) -> list[str]:
+        await g.multicast([PushToken(1, f"k{number}") for number in range(50)], NOTE)
+        parameter, number = server.callback().parameter, server.requests[0][2]
+        read = g.receipts(1, {}, posted(("k7", "dead", parameter), message_id=number))
+        return [one.kind.value for one in read.receipts]
+
+    assert played(script) == ["unregistered"]
+
+
 def test_a_notification_with_its_own_receipt_fields_is_not_marked() -> None:
     """The host receives those receipts itself. A request without any other notification has no mark."""
 

@@ -19,7 +19,18 @@ from operations_vendor import (
 )
 from toy_vendor import certificate
 
-from pushgateway import Audience, FieldError, Gateway, Notification, Push, PushToken, Reason, Receipt, ReceivedReceipts
+from pushgateway import (
+    Audience,
+    FieldError,
+    Gateway,
+    Notification,
+    Push,
+    PushToken,
+    Reason,
+    Receipt,
+    ReceiptKind,
+    ReceivedReceipts,
+)
 from pushgateway.engine import receipts as receipts_module
 from pushgateway.observe.events import Event, ReceiptsReceived
 from pushgateway.sync import Gateway as SyncGateway
@@ -134,6 +145,7 @@ def test_a_receipt_replayed_ten_times_is_one_event() -> None:
     assert [read.duplicates for read in reads] == [0] + [1] * 9 + [0, 1, 1, 1]
     counts = [event for event in events if isinstance(event, ReceiptsReceived)]
     assert (sum(event.fresh for event in counts), sum(event.duplicates for event in counts)) == (2, 12)
+    assert [event.kinds for event in counts if event.kinds] == [((ReceiptKind.ARRIVED, 1),), ((ReceiptKind.OTHER, 1),)]
 
 
 def test_a_receipt_that_is_given_back_is_new_again() -> None:

@@ -11,6 +11,7 @@ import attrs
 import pytest
 
 from pushgateway.model.reason import Reason, Status, SumStatus
+from pushgateway.model.receipt import ReceiptKind
 from pushgateway.observe import events
 from pushgateway.observe.events import BreakerState, Event, RateChanged, Reloaded, RequestDone
 
@@ -19,7 +20,7 @@ TEXTS = {"certificate_id", "brand", "region", "quota", "vendor_code", "name"}
 IDS = {"added", "changed", "removed"}
 """Names of fields that hold certificate ids."""
 NAMED_LIKE_CONTENT = re.compile(r"token|title|body|content|secret|message|detail|text|notification|push$|url|headers")
-CLOSED = {int, float, bool, type(None), Status, SumStatus, Reason, BreakerState}
+CLOSED = {int, float, bool, type(None), Status, SumStatus, Reason, BreakerState, ReceiptKind}
 """Types that cannot hold any free text."""
 
 KINDS = [kind for kind in vars(events).values() if isinstance(kind, type) and issubclass(kind, Event)]
@@ -34,8 +35,10 @@ def allowed(name: str, hint: Any) -> bool:
         return name in TEXTS
     if hint == tuple[str, ...]:
         return name in IDS
-    parts = get_args(hint)
-    return all(allowed(name, part) for part in parts) if parts and get_origin(hint) is not tuple else hint in CLOSED
+    parts = [part for part in get_args(hint) if part is not Ellipsis]
+    if get_origin(hint) is tuple:
+        return str not in parts and all(allowed(name, part) for part in parts)
+    return all(allowed(name, part) for part in parts) if parts else hint in CLOSED
 
 
 def fields_with_content(kind: type) -> list[str]:
@@ -73,6 +76,8 @@ def test_the_check_finds_fields_with_content() -> None:
         token: int
         region: str
         targets: tuple[str, ...]
+        pairs: tuple[tuple[Reason, int], ...]
+        words: tuple[tuple[str, int], ...]
         extra: object
         quota: str | None
         status: int | None
@@ -80,6 +85,7 @@ def test_the_check_finds_fields_with_content() -> None:
     assert fields_with_content(Leaky) == [
         "Leaky.note could hold text",
         "Leaky.targets could hold text",
+        "Leaky.words could hold text",
         "Leaky.extra could hold text",
         "Leaky.token is named like content",
     ]

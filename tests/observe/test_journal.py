@@ -8,10 +8,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import attrs
 import pytest
 from toy_vendor import ToyServer, gateway, note
 
-from pushgateway import FieldError, Journal, Push, PushToken, Reason, Receipt, ReceiptKind
+from pushgateway import FieldError, Journal, Proof, Push, PushToken, Reason, Receipt, ReceiptKind
 from pushgateway.model.outcome import Outcome
 from pushgateway.observe import journal as journals
 from pushgateway.observe.journal import older, read_journal, token_digest
@@ -99,15 +100,21 @@ def test_accepted_pushes_can_be_left_out(tmp_path: Path) -> None:
 
 
 def test_receipts_are_lines_too(tmp_path: Path) -> None:
-    """They have the vendor's word and our kind, under the same digest."""
+    """They have the vendor's word and our kind, under the same digest, and what proves them; a replacement is a digest
+    too."""
     traces = Traces(1, now=lambda: 5.0, clock=lambda: 0.0)
     receipt = Receipt(push_token=TOKEN, kind=ReceiptKind.ARRIVED, event="push_arrive", message_id="m", at=7.0)
+    other = PushToken(7005, "the-new-token")
+    dead = attrs.evolve(receipt, kind=ReceiptKind.UNREGISTERED, proof=Proof.VENDOR, replacement=other)
     with book(tmp_path / "j") as journal:
         traces.subscribe(journal.note, journal.note_receipt)
         traces.received(receipt)
+        traces.received(dead)
 
-    (line,) = read_journal(tmp_path / "j", TOKEN)
+    line, last = read_journal(tmp_path / "j", TOKEN)
     assert (line["at"], line["receipt"], line["event"]) == (7.0, "arrived", "push_arrive")
+    assert (line["proof"], "replacement" in line) == ("none", False)
+    assert (last["proof"], last["replacement"]) == ("vendor", token_digest(other))
 
 
 def test_the_file_is_bounded(tmp_path: Path) -> None:

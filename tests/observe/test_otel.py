@@ -14,12 +14,14 @@ from opentelemetry.trace import SpanKind, StatusCode
 from sample_events import OF, breaker, login_done, one_of_each, outcome_given, request_done
 
 from pushgateway.model.reason import Reason, Status
+from pushgateway.model.receipt import ReceiptKind
 from pushgateway.observe.events import (
     BreakerState,
     BroadcastDone,
     QuotaLatched,
     QuotaReleased,
     RateChanged,
+    ReceiptsReceived,
     Reloaded,
     Shed,
 )
@@ -320,3 +322,19 @@ def test_the_observer_works_without_an_sdk() -> None:
         observer(event)
 
     assert sum(observer._outcomes.values()) == 1  # for a provider that is set later
+
+
+def test_receipts_are_counted_by_verdict_and_kind() -> None:
+    """The fresh ones by what they report; the others are not taken, so they have no kind."""
+    backend = Backend()
+
+    backend.observer(
+        ReceiptsReceived(**OF, fresh=3, kinds=((ReceiptKind.CLICKED, 2), (ReceiptKind.DROPPED, 1)), forged=4)
+    )
+
+    verdict, kind = "pushgateway.receipt.verdict", "pushgateway.receipt.kind"
+    assert backend.values("pushgateway.receipts") == {
+        frozenset({(verdict, "fresh"), (kind, "clicked")}): 2,
+        frozenset({(verdict, "fresh"), (kind, "dropped")}): 1,
+        frozenset({(verdict, "forged")}): 4,
+    }

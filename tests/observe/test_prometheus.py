@@ -13,7 +13,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 from prometheus_client.parser import text_string_to_metric_families
 
-from pushgateway import Reason, Status
+from pushgateway import Reason, ReceiptKind, Status
 from pushgateway.observe.events import (
     BreakerChanged,
     BreakerState,
@@ -74,7 +74,14 @@ def test_every_kind_of_event_is_counted() -> None:
         Shed(**whose, count=4),
         BroadcastDone(**whose, status=Status.UNKNOWN, reason=Reason.NO_VERDICT, duration=1.0, targets=9),
         CallDone(**whose, name="statistics", status=Status.ACCEPTED, attempts=1, duration=0.1),
-        ReceiptsReceived(**whose, fresh=5, duplicates=2, forged=1, unreadable=3),
+        ReceiptsReceived(
+            **whose,
+            fresh=5,
+            kinds=((ReceiptKind.ARRIVED, 4), (ReceiptKind.CLICKED, 1)),
+            duplicates=2,
+            forged=1,
+            unreadable=3,
+        ),
         RequestDone(
             **whose, region="cn", operation="push", pushes=20, duration=0.2, status=200, ending="reply", sent=True
         ),
@@ -91,10 +98,11 @@ def test_every_kind_of_event_is_counted() -> None:
         "pushes_shed_total{}": 4,
         "broadcasts_total{reason=no_verdict,status=unknown}": 1,
         "calls_total{name=statistics,reason=,status=accepted}": 1,
-        "receipts_total{result=fresh}": 5,
-        "receipts_total{result=duplicate}": 2,
-        "receipts_total{result=forged}": 1,
-        "receipts_total{result=unreadable}": 3,
+        "receipts_total{kind=arrived,result=fresh}": 4,
+        "receipts_total{kind=clicked,result=fresh}": 1,
+        "receipts_total{kind=,result=duplicate}": 2,
+        "receipts_total{kind=,result=forged}": 1,
+        "receipts_total{kind=,result=unreadable}": 3,
         "request_seconds_count{ending=reply,operation=push}": 1,
         "request_seconds_sum{ending=reply,operation=push}": 0.2,
         "batch_pushes_count{}": 1,

@@ -224,8 +224,8 @@ def test_receipts_are_part_of_a_trace() -> None:
     assert [(step.at, step.what, step.detail) for step in trace.steps] == [
         (100.0, "queued", ""),
         (100.0, "ended", "accepted"),
-        (120.0, "receipt", "user_daily_limit"),
-        (130.0, "receipt", "push_arrive"),
+        (120.0, "receipt", "limited (user_daily_limit)"),
+        (130.0, "receipt", "arrived (push_arrive)"),
     ]
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from operations_vendor import OperationsServer, operations_gateway, posted, receipt_certificate
+from receipt_vendors import PerRequest, RequestServer, receipts_certificate
 from toy_vendor import ToyServer, gateway
 
 from pushgateway import Audience, FieldError, Gateway, Notification, PushToken, Statistics
@@ -332,3 +333,40 @@ def test_wrong_arguments_are_named(wrong: dict[str, Any]) -> None:
                 await Confirming(g).confirm([NOTE], within=9)  # type: ignore[list-item]
 
     run_virtual(main())
+
+
+def test_each_kind_of_receipt_ends_the_waiting_for_its_phone() -> None:
+    """At a vendor with one parameter for each request, receipts are joined by message id and token: tapped is arrived;
+    muted, dropped and limited are missing; an unknown event and a dead token that nothing confirms end nothing."""
+    events = {"a": "clicked", "b": "muted", "c": "dropped", "d": "limited", "e": "dead", "f": "strange"}
+    server = RequestServer()
+
+    async def main() -> Confirmation:
+        async with gateway(server, receipts_certificate(), vendors={"toy": PerRequest}) as g:
+            confirming = Confirming(g)
+            outcomes = await g.multicast([PushToken(1, token) for token in "abcdef"], NOTE)
+            parameter, number = server.callback().parameter, server.requests[0][2]
+            body = posted(*[(token, event, parameter) for token, event in events.items()], message_id=number)
+            await confirming.receive(g.receipts(1, {}, body).receipts)
+            return await confirming.confirm(outcomes, within=5.0)
+
+    found = run_virtual(main())
+
+    assert (names(found.arrived), names(found.missing)) == ("a", "bcd")
+    assert (names(found.dead), names(found.unconfirmed)) == ("e", "f")
+
+
+def test_a_tapped_notification_stays_arrived() -> None:
+    """A later receipt of another kind, such as one that it was dropped as too old, changes nothing."""
+    server = RequestServer()
+
+    async def main() -> Confirmation:
+        async with gateway(server, receipts_certificate(), vendors={"toy": PerRequest}) as g:
+            confirming = Confirming(g)
+            outcome = await g.send(PushToken(1, "a"), NOTE)
+            for event in ("clicked", "dropped"):
+                body = posted(("a", event, server.callback().parameter), message_id="r1")
+                await confirming.receive(g.receipts(1, {}, body).receipts)
+            return await confirming.confirm(outcome, within=5.0)
+
+    assert names(run_virtual(main()).arrived) == "a"

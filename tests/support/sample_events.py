@@ -3,6 +3,7 @@
 from typing import Any
 
 from pushgateway.model.reason import Reason, Status
+from pushgateway.model.receipt import ReceiptKind
 from pushgateway.observe.events import (
     BreakerChanged,
     BreakerState,
@@ -76,6 +77,8 @@ def one_of_each() -> list[Event]:
         breaker(BreakerState.OPEN, reason=Reason.UNAVAILABLE, vendor_code="-1", seconds=30.0),
         RateChanged(**OF, region="cn", pushes_per_second=500.0, requests_per_second=None),
         Shed(**OF, count=3),
-        ReceiptsReceived(**OF, fresh=5, duplicates=1, forged=2),
+        ReceiptsReceived(
+            **OF, fresh=5, kinds=((ReceiptKind.ARRIVED, 3), (ReceiptKind.MUTED, 2)), duplicates=1, forged=2
+        ),
         Reloaded(added=("7005",), removed=("1", "2")),
     ]

@@ -299,4 +299,18 @@ PLANTS = [
         "shown = text",
         "tests/observe/test_emitter.py::test_control_characters_in_the_log_are_escaped",
     ),
+    SourcePlant(
+        "the parameter of one request confirms a dead token of another",
+        "pushgateway/observe/traces.py",
+        "batch.mark == receipt.parameter)",
+        "True)",
+        "tests/engine/test_receipt_marks.py::test_the_parameter_of_one_request_confirms_nothing_of_another",
+    ),
+    SourcePlant(
+        "a push that the user tapped is not confirmed",
+        "pushgateway/receipts/confirm.py",
+        "kind = ReceiptKind.ARRIVED if receipt.kind is ReceiptKind.CLICKED else receipt.kind",
+        "kind = receipt.kind",
+        "tests/receipts/test_confirm.py::test_each_kind_of_receipt_ends_the_waiting_for_its_phone",
+    ),
 ]
