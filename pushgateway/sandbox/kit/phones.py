@@ -6,16 +6,17 @@ several phones) and any number of tags; an alias names one phone.
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import Literal, NamedTuple
 
-from pushgateway.sandbox.kit.bounded import Bounded
 from pushgateway.sandbox.kit.ledger import Delivery
 
 SHOWN_AT_ONCE = 5
 """Notifications that a phone keeps on its screen; older ones are removed, so that memory stays bounded."""
-MESSAGES_REMEMBERED = 100_000
-"""Messages whose ids phones remember, at most; then the oldest is forgotten."""
+REPEATS_REMEMBERED = 300_000
+"""Messages that phones remember by their ids, at most, counted by phone; then those with the oldest id are forgotten.
+With an id of its own for each phone they take about 100 MB."""
 DAY = 86_400.0
 
 
@@ -76,7 +77,8 @@ class Phones:
         self._by_alias: dict[str, Phone] = {}
         self._by_account: dict[str, dict[str, Phone]] = {}
         self._muted: set[str] = set()
-        self._seen: Bounded[dict[str, float]] = Bounded(MESSAGES_REMEMBERED)
+        self._seen: OrderedDict[str, dict[str, float]] = OrderedDict()
+        self._remembered = 0
 
     def __len__(self) -> int:
         return len(self._by_token)
@@ -120,12 +122,13 @@ class Phones:
     def first_time(self, tokens: Sequence[str], key: str, now: float, within: float = DAY) -> Sequence[str]:
         """Those of the phones that have not got a message with this id in the last `within` seconds; from now on they
         have. Phones drop a repeated message so: HarmonyOS by `appMessageId`, Xiaomi by `jobkey`."""
-        seen = self._seen.get(key)
-        if seen is None:
-            self._seen.put(key, dict.fromkeys(tokens, now))
-            return tokens
-        fresh = [token for token in tokens if token not in seen or seen[token] + within <= now]
+        seen = self._seen.setdefault(key, {})
+        fresh = [token for token in tokens if token not in seen or seen[token] + within <= now] if seen else tokens
+        before = len(seen)
         seen.update(dict.fromkeys(fresh, now))
+        self._remembered += len(seen) - before
+        while self._remembered > REPEATS_REMEMBERED and len(self._seen) > 1:
+            self._remembered -= len(self._seen.popitem(last=False)[1])
         return fresh
 
     def register(self, tokens: Iterable[str]) -> None:

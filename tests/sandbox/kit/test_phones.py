@@ -128,3 +128,18 @@ def test_a_phone_drops_a_repeated_message_for_a_day() -> None:
     later = phones.first_time(["a", "c"], "k", NOW + 86_400)
 
     assert (list(first), list(again), list(other), list(later)) == (["a", "b"], ["c"], ["a"], ["a"])
+
+
+def test_memory_of_repeats_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By phones and messages; those with the oldest id are forgotten, and the newest is kept however large it is."""
+    monkeypatch.setattr("pushgateway.sandbox.kit.phones.REPEATS_REMEMBERED", 4)
+    phones = Phones()
+    for tokens, key in ((["a", "b"], "k1"), (["a"], "k2"), (["b"], "k3")):
+        phones.first_time(tokens, key, NOW)
+    at_limit = [list(phones.first_time(["a", "b"], key, NOW)) for key in ("k1", "k2")]
+    after = list(phones.first_time(["a"], "k1", NOW))
+    large = [list(phones.first_time(list("abcdef"), "k9", NOW)) for _ in range(2)]
+
+    assert at_limit == [[], ["b"]]
+    assert after == ["a"]
+    assert large == [list("abcdef"), []]
