@@ -5,6 +5,7 @@ vendor's name, and takes the vendor's facts from its `rules.toml` or as argument
 
     fields           a notification in the vendor's fields, by its rules: `Sheet`; what the vendor lacks
     field_checks     one value against its row: checked, cut, spelled
+    ordinary         ordinary notifications encoded fast: what they share is kept
     clicks           what a tap becomes: fields, intent URIs, web addresses, data
     intents          categories, channels and templates of a certificate; stable numbers and keys
     refusals         refusals before a request: `invalid`, `unsupported`
@@ -13,7 +14,7 @@ vendor's name, and takes the vendor's facts from its `rules.toml` or as argument
     codes            a vendor's return codes: which outcome or refusal each means
     items            replies that have an item for each push
     token_lists      replies that list the refused tokens; the others were accepted
-    batches          one notification for many tokens: `push_same`; what a token looks like
+    batches          pushes of one notification and of different ones: `push_same`, `push_mixed`; what a token is
     settings         validators of settings, and the URLs of a vendor's calls
     requests         fields in the encoding of an operation; access tokens in header or body; signed forms
     calls            a vendor's own calls: which dialect has one, lists longer than a request

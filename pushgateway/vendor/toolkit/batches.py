@@ -1,4 +1,5 @@
-"""Batches of one notification for many tokens, as Huawei, Honor, vivo, Meizu and Xiaomi take them.
+"""Batches: of one notification for many tokens, as Huawei, Honor, vivo, Meizu and Xiaomi take them, and of different
+ones, as Xiaomi does.
 
 Pure. A plug-in says what a token looks like, how the notification is encoded, how the request is made and how its reply
 is read; which pushes are sent, and that each has its outcome in the order of the batch, is decided here.
@@ -11,7 +12,19 @@ from typing import Final, TypeVar
 
 import attrs
 
-from pushgateway.vendor import Batch, Exchange, NoVerdict, Outcome, Push, Reason, Refused, Request, Response, safe_repr
+from pushgateway.vendor import (
+    Batch,
+    Exchange,
+    Notification,
+    NoVerdict,
+    Outcome,
+    Push,
+    Reason,
+    Refused,
+    Request,
+    Response,
+    safe_repr,
+)
 
 E = TypeVar("E")
 
@@ -89,6 +102,47 @@ def push_same(
     try:
         response = yield ask(encoded, sent)
         outcomes = read(response, encoded, sent)
+    except (Refused, NoVerdict) as failed:
+        raise failed.keeping(settled) from None
+    return outcomes if not settled else merged(given, settled, outcomes)
+
+
+CHECKPOINT_EVERY: Final = 64
+"""Notifications that are encoded between two checkpoints: about 2 ms."""
+
+
+def push_mixed(
+    batch: Sequence[Push],
+    rule: TokenRule,
+    *,
+    encode: Callable[[Notification], E | Refused],
+    send: Callable[[Batch, Sequence[E]], Exchange[Sequence[Outcome]]],
+) -> Exchange[Sequence[Outcome]]:
+    """The `push` of a vendor whose requests may hold different notifications.
+
+    `encode` is called once for each of them; a `Refused` that it returns ends its pushes `NOT_SENT`. `send` gets the
+    other pushes, with the encoded notification of each (one object for pushes that share one), and returns an outcome
+    for each. Yields None at checkpoints.
+    """
+    given = Batch.of(batch)
+    settled = rule.settle(given)
+    known: dict[int, E | Refused] = {}
+    encoded: list[E] = []
+    for place, note in enumerate(given.notifications):
+        one = known.get(id(note))
+        if one is None:
+            one = known[id(note)] = encode(note)
+            if len(known) % CHECKPOINT_EVERY == 0:
+                yield None
+        if isinstance(one, Refused):
+            settled.setdefault(place, Outcome.not_sent(given[place], one.reason, one.detail))
+        elif place not in settled:
+            encoded.append(one)
+    if not encoded:
+        return merged(given, settled, ())
+    sent = given if not settled else given.pick(place for place in range(len(given)) if place not in settled)
+    try:
+        outcomes = yield from send(sent, encoded)
     except (Refused, NoVerdict) as failed:
         raise failed.keeping(settled) from None
     return outcomes if not settled else merged(given, settled, outcomes)

@@ -105,11 +105,13 @@ class IntentTable:
         wire: Mapping[str, str],
         *,
         as_text: bool = False,
+        text_values: bool = False,
     ) -> None:
         """`rows`: the certificate's settings, by the intent's word. `wire`: the vendor's field of each setting, by the
-        setting's name. `as_text`: parameters of a template are sent as JSON text where the field takes a value."""
+        setting's name. `as_text`: parameters of a template are sent as JSON text where the field takes a value.
+        `text_values`: each of them is sent as a text, numbers too. Both parts of a template may have one field."""
         self.rules, self.name, self.dialect = rules, dialect, rules.dialects[dialect]
-        self.settings, self.wire, self.as_text = rows, wire, as_text
+        self.settings, self.wire, self.as_text, self.text_values = rows, wire, as_text, text_values
         fields = self.dialect.fields
         self._texts = {word: (name, row) for name, row in fields.items() for word in _OWN_TEXTS if row.says == word}
         self.usages: Mapping[Intent, Usage] = {
@@ -130,7 +132,10 @@ class IntentTable:
                 fields[wire] = value
         for wire, value in {} if rule is None else rule.fields.items():
             fields.setdefault(wire, value)
-        places = {self.wire[part]: getattr(setting, part) for part in PARTS if getattr(setting, part)}
+        places: dict[str, tuple[str, ...]] = {}
+        for part in PARTS:
+            if part in self.wire and (names_of_part := getattr(setting, part)):
+                places[self.wire[part]] = (*places.get(self.wire[part], ()), *names_of_part)
         names = [name for part in places.values() for name in part]
         texts = [f"{name}:{value}" for name, value in fields.items()] + names + [setting.channel_id or ""]
         weight = 100 + sum(2 * most_quoted(text) + 24 for text in texts)  # twice: JSON may be inside JSON
@@ -176,6 +181,8 @@ class IntentTable:
         for wire, names in usage.places.items():
             if wire not in raw:
                 values = {name: self._value(name, raw, note) for name in names}
+                if self.text_values:
+                    values = {name: str(value) for name, value in values.items()}
                 raw[wire] = encode_json(values) if self.as_text else values
 
     def _value(self, name: str, raw: Mapping[str, Any], note: Notification) -> str | int | float:
@@ -236,6 +243,9 @@ class IntentTable:
             if word not in INTENTS:
                 yield f"{here}: must be one of {', '.join(INTENTS)}"
                 continue
+            for field in attrs.fields(type(own)):
+                if field.name not in self.wire and getattr(own, field.name) not in (None, ()):
+                    yield f"{here}.{field.name}: {self.rules.vendor} has no such thing"
             given = [name for name in self.wire if getattr(own, name) not in (None, ())]
             absent = [name for name in given if self.wire[name] not in self.dialect.fields]
             for name in absent:

@@ -1,11 +1,16 @@
-"""Batches of one notification: settled tokens, the list of tokens, and outcomes in order."""
+"""Batches of one notification and of different ones: settled pushes, the list of tokens, and outcomes in order."""
 
+import functools
 import json
+from collections.abc import Sequence
+from typing import Any
 
 import pytest
 
 from pushgateway.vendor import (
     Batch,
+    CallBack,
+    Exchange,
     Notification,
     NoVerdict,
     Outcome,
@@ -17,7 +22,7 @@ from pushgateway.vendor import (
     Response,
     Status,
 )
-from pushgateway.vendor.toolkit.batches import TokenRule, push_same, quoted_list
+from pushgateway.vendor.toolkit.batches import CHECKPOINT_EVERY, TokenRule, push_mixed, push_same, quoted_list
 
 RULE = TokenRule(vendor="Acme", longest=8)
 
@@ -121,3 +126,102 @@ def test_settled_pushes_keep_their_outcomes_if_the_request_fails() -> None:
         exchange.throw(NoVerdict("no reply"))
 
     assert {place: one.reason for place, one in failed.value.kept.items()} == {0: Reason.INVALID_NOTIFICATION}
+
+
+# Different notifications
+
+GOOD, BAD, OTHER = Notification("good", "b"), Notification("bad", "b"), Notification("other", "b")
+
+
+def encode(note: Notification) -> list[str] | Refused:
+    """A new object for each call, so that calls can be distinguished."""
+    return Refused(Reason.UNSUPPORTED, detail="title: bad") if note.title == "bad" else [note.title]
+
+
+def mixed(*pairs: tuple[Notification, str]) -> Batch:
+    """A push of its own notification for each token."""
+    return Batch.of([Push(PushToken(1, token), note, dedupe_id=f"d-{token}") for note, token in pairs])
+
+
+def run(given: Batch, answer: Response | Exception | None = None) -> tuple[Any, list[tuple[Batch, Any]], int]:
+    """The outcomes of a batch, what was sent, and the number of checkpoints."""
+    sent: list[tuple[Batch, Any]] = []
+    checkpoints = 0
+
+    def send(pushes: Batch, encoded: Sequence[list[str]]) -> Exchange[Sequence[Outcome]]:
+        sent.append((pushes, encoded))
+        yield Request("POST", "https://push.example")
+        return [Outcome.accepted(push, one[0]) for push, one in zip(pushes, encoded, strict=True)]
+
+    exchange = push_mixed(given, RULE, encode=encode, send=send)
+    answered = functools.partial(exchange.send, answer if isinstance(answer, Response) else Response(200))
+    step: Any = exchange.__next__
+    while True:
+        try:
+            request = step()
+        except StopIteration as stop:
+            return stop.value, sent, checkpoints
+        if request is None:
+            checkpoints, step = checkpoints + 1, exchange.__next__
+        else:
+            step = functools.partial(exchange.throw, answer) if isinstance(answer, Exception) else answered
+
+
+def test_each_of_different_pushes_keeps_its_place() -> None:
+    """Settled pushes end NOT_SENT with their own sentence, and the others get the outcomes of the request."""
+    outcomes, sent, _ = run(mixed((BAD, "a"), (GOOD, "b"), (GOOD, "odd,"), (BAD, "o;"), (OTHER, "c")))
+
+    assert len(sent) == 1
+    assert [(one.push_token.token, one.status, one.message_id or one.detail[:10]) for one in outcomes] == [
+        ("a", Status.NOT_SENT, "title: bad"),
+        ("b", Status.ACCEPTED, "good"),
+        ("odd,", Status.NOT_SENT, "token: con"),
+        ("o;", Status.NOT_SENT, "token: con"),
+        ("c", Status.ACCEPTED, "other"),
+    ]
+    assert outcomes[0].reason is Reason.UNSUPPORTED
+
+
+def test_different_pushes_that_must_not_be_sent_make_no_request() -> None:
+    """All are settled."""
+    outcomes, sent, _ = run(mixed((BAD, "a"), (GOOD, "odd,")))
+
+    assert sent == []
+    assert [one.status for one in outcomes] == [Status.NOT_SENT] * 2
+
+
+def test_a_mixed_batch_without_settled_pushes_is_sent_as_it_is() -> None:
+    """With its callback and message ids, and a shared notification is encoded once."""
+    given = mixed((GOOD, "a"), (OTHER, "b"), (GOOD, "c")).under(["m", "n", "m"])
+    given.callback = CallBack("https://im.example", "p")
+    _, ((sent, encoded),), _ = run(given)
+
+    assert sent is given
+    assert encoded[0] is encoded[2]
+    assert encoded[0] is not encoded[1]
+
+
+def test_pushes_that_are_sent_keep_what_the_core_gave_the_batch() -> None:
+    """Message ids and the callback."""
+    given = mixed((BAD, "a"), (GOOD, "b")).under(["m-1", "m-2"])
+    given.callback = CallBack("https://im.example", "p")
+    _, ((sent, _encoded),), _ = run(given)
+
+    assert (list(sent.message_ids), sent.callback) == (["m-2"], given.callback)
+
+
+@pytest.mark.parametrize("failure", [NoVerdict("silent"), Refused(Reason.UNAVAILABLE)])
+def test_a_failed_request_does_not_concern_settled_pushes_of_a_mix(failure: NoVerdict | Refused) -> None:
+    """The error carries their outcomes."""
+    with pytest.raises(type(failure)) as caught:
+        run(mixed((BAD, "a"), (GOOD, "b")), failure)
+
+    assert {place: one.detail for place, one in caught.value.kept.items()} == {0: "title: bad"}
+
+
+def test_there_are_checkpoints_between_notifications() -> None:
+    """A long batch does not hold up the event loop."""
+    notes = [Notification(f"t{number}", "b") for number in range(3 * CHECKPOINT_EVERY)]
+    _, _, checkpoints = run(mixed(*((note, f"t{n}") for n, note in enumerate(notes))))
+
+    assert checkpoints == 3

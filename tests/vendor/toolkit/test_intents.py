@@ -190,3 +190,25 @@ def test_stable_numbers_and_keys(one: str, other: str) -> None:
 def test_a_stable_number_does_not_change() -> None:
     """A phone replaces what an earlier release has sent."""
     assert (stable_id("room-17"), stable_key("room-17", 8)) == (1018985608, "oXGrbCbT")
+
+
+def test_both_parts_of_a_template_may_have_one_field() -> None:
+    """Xiaomi has one object of variables for title and text, and each value is a text."""
+    wire = {"template": "template", "title_parameters": "template_text", "content_parameters": "template_text"}
+    chat = Setting(template="t-1", title_parameters=("who",), content_parameters=("what", "who"))
+    intents = IntentTable(RULES, "new", {"chat": chat}, wire, text_values=True)
+    given = note(parameters={"who": "Ann", "what": 3})
+
+    assert added(intents, given)["template_text"] == {"who": "Ann", "what": "3"}
+    assert "template_title" not in added(intents, given)
+
+
+def test_a_setting_that_the_vendor_does_not_have_is_named() -> None:
+    """It would have no effect."""
+    chat = Setting(category="IM", channel_id="7", title_parameters=("who",))
+    intents = IntentTable(RULES, "new", {"chat": chat}, {"channel_id": "extra.channel"})
+
+    assert list(intents.problems()) == [
+        "intents.chat.category: ACME has no such thing",
+        "intents.chat.title_parameters: ACME has no such thing",
+    ]
