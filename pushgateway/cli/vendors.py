@@ -58,10 +58,24 @@ def abilities(vendor_class: type[Vendor], plugins: Any) -> dict[str, Any]:
         "mixed": vendor.batching.mixed if vendor else None,
         "login": vendor.login(vendor.home_region, 0.0) is not None if vendor else None,
         "deduplicates": vendor.deduplicates if vendor else None,
+        "receipts": _receipts(vendor),
+        "recall": vendor_class.recall is not Vendor.recall,
+        "check_tokens": vendor_class.check_tokens is not Vendor.check_tokens,
         "audiences": sorted(kind.value for kind in vendor.audiences) if vendor else None,
         "audience_size": vendor.audience_size if vendor and vendor.audiences else None,
         "settings": {"required": required, "optional": optional},
     }
+
+
+def _receipts(vendor: Vendor | None) -> str | None:
+    """How the vendor's receipts are proved: "signed", "push", "message" or "unproved"; "none": it posts none."""
+    if vendor is None:
+        return None
+    if type(vendor).receipts is Vendor.receipts:
+        return "none"
+    if vendor.proves_receipts:
+        return "signed"
+    return "unproved" if vendor.marks == "none" else vendor.marks
 
 
 def _made_up(vendor_class: type[Vendor], required: list[str], plugins: Any) -> Vendor | None:
@@ -88,11 +102,23 @@ def _lines(can: Mapping[str, Any]) -> list[tuple[str, str]]:
     audience = ", ".join(can["audiences"]) or _("none")
     if can["audiences"]:
         audience += _(" (up to {size:,} in a request)").format(size=can["audience_size"])
+    receipts: str = {
+        "none": _("none"),
+        "push": _("verified by a parameter of each push"),
+        "message": _("verified by a parameter of each request"),
+        "signed": _("signed by the vendor"),
+        "unproved": _("posted, and proved by nothing"),
+        None: _("depends on the settings"),
+    }[can["receipts"]]
+    has: dict[bool | None, str] = {True: _("yes"), False: _("none"), None: _("depends on the settings")}
     return [
         (_("batches"), batch),
         (_("dedupe id"), _("the vendor drops a repeat") if can["deduplicates"] else _("the vendor does not use it")),
-        (_("login"), {True: _("yes"), False: _("none"), None: _("depends on the settings")}[can["login"]]),
+        (_("login"), has[can["login"]]),
         (_("broadcasts"), audience),
+        (_("receipts"), receipts),
+        (_("recall"), has[can["recall"]]),
+        (_("token check"), has[can["check_tokens"]]),
         (_("settings"), ", ".join(can["settings"]["required"]) or _("none")),
         ("  " + _("optional"), ", ".join(can["settings"]["optional"]) or _("none")),
     ]

@@ -10,7 +10,9 @@ import subprocess
 import sys
 from importlib.metadata import EntryPoint
 from pathlib import Path
+from typing import Any
 
+import attrs
 import click
 import pytest
 from click.testing import CliRunner, Result
@@ -22,12 +24,13 @@ from pushgateway.cli.command import pushgateway as command
 from pushgateway.cli.exit_codes import MEANINGS, Exit, exit_code
 from pushgateway.cli.gateway_session import ask
 from pushgateway.cli.vendors import abilities
-from pushgateway.config import Config
+from pushgateway.config import Config, load_config
 from pushgateway.gateway import Gateway
 from pushgateway.model.notification import Notification
 from pushgateway.model.outcome import CertificateCheck, Outcome
 from pushgateway.model.push import Push, PushToken
 from pushgateway.model.reason import Reason, Status
+from pushgateway.vendor import CONTRACT, Vendor
 
 PUSH = Push(PushToken(7005, "CN_secret_token"), Notification("a", "b"))
 
@@ -286,7 +289,53 @@ def test_vendors_lists_what_oppo_can() -> None:
     assert can["batch_size"] == 1000
     assert can["mixed"] is can["login"] is can["deduplicates"] is True
     assert "tokens" in can["audiences"]
+    assert (can["receipts"], can["recall"], can["check_tokens"]) == ("push", False, False)
     assert can["settings"]["required"] == ["app_key", "master_secret"]
+
+
+@pytest.mark.parametrize(
+    ("members", "proved"),
+    [
+        ({}, "none"),
+        ({"receipts": lambda *_: ()}, "push"),
+        ({"receipts": lambda *_: (), "marks": "message"}, "message"),
+        ({"receipts": lambda *_: (), "marks": "none"}, "unproved"),
+        ({"receipts": lambda *_: (), "marks": "message", "proves_receipts": True}, "signed"),
+    ],
+)
+def test_vendors_says_what_proves_receipts(members: dict[str, Any], proved: str) -> None:
+    """By the plug-in's own words, and whether notifications can be taken back and tokens be checked."""
+    takes = {name: lambda *_: None for name in ("recall", "check_tokens") if proved == "signed"}
+    own = {"brand": "toy", "contract": CONTRACT, "push": lambda *_: (), **members, **takes}
+    kind = attrs.frozen(type("Toy", (Vendor,), own))
+    made = Plugins({"toy": kind})
+
+    can = abilities(made.vendor("toy"), made)
+
+    assert can["receipts"] == proved
+    assert can["recall"] is can["check_tokens"] is (proved == "signed")
+
+
+def test_the_receipt_address_of_a_certificate(tmp_path: Path) -> None:
+    """The whole URL on a line of its own, to be copied, and a sentence on standard error; a certificate without one is
+    a sentence and exit code 2."""
+    config = tmp_path / "pushgateway.toml"
+    config.write_text(
+        '[certificates.7005]\nbrand = "oppo"\napp_key = "k"\nmaster_secret = "s"\n'
+        f'receipt_url = "https://im.example.com/{"long/" * 20}push"\nreceipt_secret = "sixteen characters"\n'
+        '[certificates.7006]\nbrand = "oppo"\napp_key = "k"\nmaster_secret = "s"\n',
+        "utf-8",
+    )
+    address = load_config(config).gateway().receipt_address(7005)
+
+    shown, as_json = (run("receipt-address", "7005", "--config", config, *more) for more in ((), ("--json",)))
+    missing = run("receipt-address", "7006", "--config", config)
+
+    assert (shown.exit_code, shown.stdout) == (Exit.OK, f"{address}\n")
+    assert "keep it secret" in shown.stderr
+    assert json.loads(as_json.stdout) == {"certificate_id": "7005", "receipt_address": address}
+    assert missing.exit_code == Exit.USAGE
+    assert "has no receipt_url" in missing.stderr
 
 
 def test_each_broken_plugin_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
