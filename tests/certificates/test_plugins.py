@@ -242,6 +242,25 @@ def test_a_vendor_of_another_brand_is_refused(install: Install, line: str, says:
     assert refusal() == f"the plug-in registered for brand 'acme' says it is for {says}"
 
 
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ('contract = "0.1"', "contract 0.1"),
+        ('contract = "0.20"', "contract 0.20"),
+        ("x = 1", "no contract (contract = '0.2' is missing)"),
+        ("contract = 0.2", "contract 0.2"),  # a number is no version
+    ],
+)
+def test_a_vendor_of_another_contract_is_refused(install: Install, line: str, says: str) -> None:
+    """A plug-in that was written for another version would fail at some push, or lose something silently."""
+    install("acme-push", GOOD.replace('contract = "0.2"', line))
+
+    assert refusal() == (
+        f"the plug-in for brand 'acme' was written for {says}, this pushgateway has contract 0.2: "
+        "install versions that fit each other"
+    )
+
+
 @pytest.mark.parametrize("source", ["import a_module_that_is_not_there", "Acme = 5", GOOD.replace("push", "pull")])
 def test_a_broken_plugin_affects_its_brand_only(install: Install, source: str) -> None:
     """Other brands load before and after it, and the broken one is tried again once it is repaired."""

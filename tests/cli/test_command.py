@@ -355,6 +355,25 @@ def test_each_broken_plugin_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> 
     assert "Traceback" not in result.output
 
 
+def test_a_plugin_of_another_contract_is_one_sentence(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """`vendors` and `check` say what does not fit and what to do, and the others are shown and checked."""
+    from pushgateway_oppo import Oppo
+
+    monkeypatch.setattr(Oppo, "contract", "0.1")
+    sentence = "was written for contract 0.1, this pushgateway has contract 0.2: install versions that fit each other"
+    config = tmp_path / "pushgateway.toml"
+    config.write_text("[certificates.1]\nbrand = 'oppo'\napp_key = 'k'\nmaster_secret = 's'\n")
+
+    listed, as_json = run("vendors"), json.loads(run("vendors", "--json").stdout)["vendors"]
+    checked = run("check", "--config", config)
+
+    assert sentence in " ".join(listed.stdout.split())
+    assert [sentence in (one["problem"] or "") for one in as_json if one["brand"] == "oppo"] == [True]
+    assert listed.exit_code == Exit.FAILED
+    assert sentence in " ".join(checked.stdout.split())
+    assert checked.exit_code != Exit.OK
+
+
 def test_a_plugin_that_fails_in_vendors_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     """If a plug-in raises when its capabilities are read, the others are still shown, and the text of its exception is
     not printed."""

@@ -14,9 +14,10 @@ from pushgateway.certificates.receipt_signing import ReceiptSigner
 from pushgateway.engine.session.plugin_guard import GuardedVendor
 from pushgateway.observe.events import BreakerChanged, Event
 from pushgateway.testing.virtual_time import run_virtual
-from pushgateway.vendor import AccessExpired, Refused, Request, Response, Secret, Vendor
+from pushgateway.vendor import AccessExpired, AudienceKind, Refused, Request, Response, Secret, Vendor
 
 CONTENT = "content of a notification"
+LISTED = Audience.of_tokens(["a", "b"])
 NEIGHBOUR = Certificate(2, "neighbour", {"secret": "s3cret"})
 
 
@@ -47,7 +48,9 @@ def toy_with(**members: Any) -> type[Toy]:
 
 
 @pytest.mark.parametrize("wrong", [None, 7, "many", object()])
-@pytest.mark.parametrize("name", ["batching", "rates", "deduplicates", "day_offset"])
+@pytest.mark.parametrize(
+    "name", ["batching", "rates", "deduplicates", "day_offset", "dead_tokens", "marks", "proves_receipts"]
+)
 def test_a_property_of_a_wrong_type_ends_its_own_pushes_only(name: str, wrong: Any) -> None:
     """Each outcome names the property; the pushes of the other plug-in in the same call arrive."""
     if (name, wrong) == ("day_offset", 7):
@@ -58,6 +61,69 @@ def test_a_property_of_a_wrong_type_ends_its_own_pushes_only(name: str, wrong: A
     assert {(one.status, one.reason) for one in ours} == {(Status.NOT_SENT, Reason.CREDENTIALS)}
     assert all(f"the toy plug-in broke its contract: {name}: must be" in one.detail for one in ours)
     assert all(one.ok for one in theirs)
+
+
+@pytest.mark.parametrize("kind", [KeyError, SystemExit])
+@pytest.mark.parametrize(
+    "name", ["batching", "rates", "deduplicates", "day_offset", "dead_tokens", "marks", "proves_receipts"]
+)
+def test_a_property_that_raises_ends_its_own_pushes_only(name: str, kind: type[BaseException]) -> None:
+    """As one of a wrong type; its text is not shown."""
+    ours, theirs = with_a_neighbour(ToyServer(), toy_with(**{name: property(raising(kind))}))
+
+    assert {(one.status, one.reason) for one in ours} == {(Status.NOT_SENT, Reason.CREDENTIALS)}
+    assert all(f"the toy plug-in broke its contract: {kind.__name__}" in one.detail for one in ours)
+    assert not any("secret" in one.detail for one in ours)
+    assert all(one.ok for one in theirs)
+
+
+@pytest.mark.parametrize("kind", [KeyError, SystemExit])
+@pytest.mark.parametrize("name", ["audiences", "audience_size", "home_region"])
+def test_a_property_of_broadcasts_that_raises_costs_no_push(name: str, kind: type[BaseException]) -> None:
+    """A broadcast of the certificate ends and names the plug-in; a check does not raise; pushes are not concerned."""
+
+    async def main() -> tuple[Any, Any, Outcome]:
+        vendors = {"toy": toy_with(**{name: property(raising(kind))})}
+        async with gateway(ToyServer(), vendors=vendors) as g:
+            broadcast = await g.broadcast(1, note(), Audience.everyone() if name == "home_region" else LISTED)
+            return broadcast, await g.check(1), await g.send(PushToken(1, "k"), note())
+
+    broadcast, check, outcome = run_virtual(main())
+
+    assert (broadcast.status, broadcast.reason) == (Status.NOT_SENT, Reason.CREDENTIALS)
+    assert f"broke its contract: {kind.__name__}" in broadcast.detail
+    assert check.ok is (name != "home_region")
+    assert outcome.ok
+
+
+class Dialects(Toy):
+    """A brand whose two dialects differ in what they can."""
+
+    @property
+    def audiences(self) -> frozenset[AudienceKind]:  # type: ignore[override]
+        return frozenset({AudienceKind.TOKENS}) if self.mixed else frozenset({AudienceKind.EVERYONE})
+
+    @property
+    def audience_size(self) -> int:  # type: ignore[override]
+        return 1 if self.mixed else 2
+
+
+def test_certificates_of_one_class_may_differ_in_what_they_can() -> None:
+    """What a vendor can do is asked of the certificate's instance and not of its class."""
+
+    async def main() -> tuple[list[Status], int]:
+        server = ToyServer()
+        both = (certificate(1), certificate(2, mixed=False))
+        async with gateway(server, *both, vendors={"toy": Dialects}) as g:
+            statuses = [
+                (await g.broadcast(key, note(), audience)).status
+                for key in (1, 2)
+                for audience in (Audience.of_tokens(["a", "b"]), Audience.everyone())
+            ]
+            return statuses, server.calls["broadcast"]
+
+    taken, not_sent = Status.ACCEPTED, Status.NOT_SENT
+    assert run_virtual(main()) == ([taken, not_sent, not_sent, taken], 3)  # two lists of one, and one to everyone
 
 
 @pytest.mark.parametrize("wrong", [None, 7, b"near", ("near",)])

@@ -107,6 +107,9 @@ class GuardedVendor:
             self._weigh_marks(signer)
             self.rates = _of_type("rates", vendor.rates, Rates, "a Rates")
             self.day_offset = _day_offset(vendor.day_offset)
+            as_proving(vendor.proves_receipts)  # asked again for each receipt, but a wrong one is known before
+            if vendor.dead_tokens not in ("reply", "receipt"):
+                raise _wrong("dead_tokens", vendor.dead_tokens, "'reply' or 'receipt'")  # noqa: TRY301 - blamed below
             if type(vendor).quota is not Vendor.quota:
                 self._quota_of = vendor.quota
             if self.batching.mixed and type(vendor).compartment is not Vendor.compartment:
@@ -133,20 +136,24 @@ class GuardedVendor:
 
     # What the vendor is like
 
+    def _value(self, name: str) -> Any:
+        """A property of the plug-in, not checked yet."""
+        return guarded(getattr, self.plugin, name)
+
     @property
     def audiences(self) -> Collection[AudienceKind]:
         """Whom `broadcast` can address."""
-        return _kinds("audiences", self.plugin.audiences)
+        return _kinds("audiences", self._value("audiences"))
 
     @property
     def receipt_audiences(self) -> Collection[AudienceKind]:
         """Whom a broadcast may address when it asks for receipts."""
-        return _kinds("receipt_audiences", self.plugin.receipt_audiences)
+        return _kinds("receipt_audiences", self._value("receipt_audiences"))
 
     @property
     def audience_size(self) -> int:
         """Tokens, aliases or accounts in one broadcast request, 1 or more."""
-        found = self.plugin.audience_size
+        found = self._value("audience_size")
         if isinstance(found, bool) or not isinstance(found, int) or found < 1:
             raise _wrong("audience_size", found, "a whole number, 1 or more")
         return found
@@ -154,12 +161,12 @@ class GuardedVendor:
     @property
     def dialect(self) -> str:
         """The generation of the vendor's interface."""
-        return as_text("dialect", self.plugin.dialect)
+        return as_text("dialect", self._value("dialect"))
 
     @property
     def home_region(self) -> str:
         """The key of the server for what is addressed to no token."""
-        return as_text("home_region", self.plugin.home_region)
+        return as_text("home_region", self._value("home_region"))
 
     def advice(self) -> tuple[str, ...]:
         """What the settings lack, one sentence each."""
