@@ -20,7 +20,7 @@ from pushgateway.engine.broadcast import ended, parts
 from pushgateway.engine.hiding import Hider, secrets_of
 from pushgateway.engine.lanes import Lanes
 from pushgateway.engine.pushes.ids import derived, message_ids
-from pushgateway.engine.session.plugin_guard import GuardedVendor, as_request, guarded
+from pushgateway.engine.session.plugin_guard import GuardedVendor, as_request, as_saved, guarded
 from pushgateway.engine.session.vendor_session import MAX_CHECKPOINTS
 from pushgateway.model.audience import Broadcast, check_display, check_start
 from pushgateway.model.batch import Batch
@@ -131,7 +131,8 @@ def explain(asked: Push | Broadcast, lanes: Lanes, timeout: float, clock: Callab
         secrets += certificate.signer.hidden
     if callback is not None:
         secrets.append(callback.parameter.rpartition(".")[2])
-    return _without_secrets(_explained(asked, callback, guard, timeout), Hider(secrets))
+    now = clock() if guard.finishes else 0.0
+    return _without_secrets(_explained(asked, callback, guard, timeout, now), Hider(secrets))
 
 
 def _ignore(sentence: str) -> None:
@@ -163,14 +164,17 @@ def _signed_for_receipts(
 
 
 def _explained(
-    asked: Push | Broadcast, callback: CallBack | None, vendor: GuardedVendor, timeout: float
+    asked: Push | Broadcast, callback: CallBack | None, vendor: GuardedVendor, timeout: float, now: float
 ) -> Explanation:
     found: dict[str, Any] = {}
     try:
         found["dialect"] = vendor.dialect
         found["quota"] = vendor.quota(asked.notification)
         found["rulings"] = vendor.rulings(asked)
-        found |= _of_push(asked, callback, vendor) if isinstance(asked, Push) else _of_broadcast(asked, vendor)
+        if isinstance(asked, Push):
+            found |= _of_push(asked, callback, vendor, now)
+        else:
+            found |= _of_broadcast(asked, vendor, now)
     except (Refused, NoVerdict) as refused:
         reason = refused.reason if isinstance(refused, Refused) else Reason.UNAVAILABLE
         found["outcome"] = _not_sent(asked, reason, refused.detail)
@@ -206,7 +210,7 @@ def _without_secrets(found: Explanation, hider: Hider) -> Explanation:
     )
 
 
-def _of_push(push: Push, callback: CallBack | None, vendor: GuardedVendor) -> dict[str, Any]:
+def _of_push(push: Push, callback: CallBack | None, vendor: GuardedVendor, now: float) -> dict[str, Any]:
     region = vendor.region(push.push_token.token)
     batch = Batch.of([push])
     batch.callback = callback if vendor.marks == "message" else None
@@ -217,10 +221,10 @@ def _of_push(push: Push, callback: CallBack | None, vendor: GuardedVendor) -> di
         (outcome,) = result
         return {"region": region, "outcome": outcome}
     operation = vendor.operation(request)
-    return {"region": region, "operation": operation, "requests": (_authorized(request, vendor.plugin, region),)}
+    return {"region": region, "operation": operation, "requests": (_finished(request, vendor.plugin, region, now),)}
 
 
-def _of_broadcast(broadcast: Broadcast, vendor: GuardedVendor) -> dict[str, Any]:
+def _of_broadcast(broadcast: Broadcast, vendor: GuardedVendor, now: float) -> dict[str, Any]:
     kind, plugin = broadcast.audience.kind, vendor.plugin
     if kind not in vendor.audiences:
         raise Refused(Reason.UNSUPPORTED, detail=f"{vendor.brand} has no broadcast to {kind.value}")
@@ -230,7 +234,7 @@ def _of_broadcast(broadcast: Broadcast, vendor: GuardedVendor) -> dict[str, Any]
     requests: list[Request] = []
     if saving is not None:
         request, result = _first(saving)
-        saved = SAVED_ID if request is not None else result[0]
+        saved = SAVED_ID if request is not None else as_saved("save()", result).id
         requests += [] if request is None else [request]
     request, result = _first(plugin.broadcast(first, saved))
     if request is None:
@@ -238,7 +242,7 @@ def _of_broadcast(broadcast: Broadcast, vendor: GuardedVendor) -> dict[str, Any]
     return {
         "region": region,
         "operation": vendor.operation(request),
-        "requests": tuple(_authorized(one, plugin, region) for one in (*requests, request)),
+        "requests": tuple(_finished(one, plugin, region, now) for one in (*requests, request)),
         "more_parts": len(rest),
     }
 
@@ -257,12 +261,14 @@ def _first(exchange: Exchange[Any]) -> tuple[Request | None, Any]:
     raise RuntimeError("an exchange with too many yields")
 
 
-def _authorized(request: Request, vendor: Vendor, region: str) -> Request:
-    login = vendor.login(region, 0.0)
-    if login is None:
-        return vendor.finish(request, None, 0.0)
-    login.close()  # only to know whether there is one
-    return vendor.finish(request, AccessToken(ACCESS_TOKEN, 86400.0), 0.0)
+def _finished(request: Request, vendor: Vendor, region: str, now: float) -> Request:
+    """As the plug-in finishes it, with a word in the place of the access token. `now`: epoch seconds by our clock,
+    because that of the vendor is not known."""
+    login, access = guarded(vendor.login, region, now), None
+    if login is not None:
+        login.close()  # only to know whether there is one
+        access = AccessToken(ACCESS_TOKEN, 86400.0)
+    return as_request("finish()", guarded(vendor.finish, request, access, now))
 
 
 def _not_sent(asked: Push | Broadcast, reason: Reason, detail: str) -> Outcome | BroadcastOutcome:

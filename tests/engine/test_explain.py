@@ -37,7 +37,7 @@ from pushgateway.sandbox import Sandbox, find_sandbox
 from pushgateway.testing import SandboxTransport
 from pushgateway.testing.virtual_time import loop_wall_clock, run_virtual
 from pushgateway.transport import Transport
-from pushgateway.vendor import Request, Response
+from pushgateway.vendor import AccessToken, Exchange, Request, Response, Saved
 
 TABLE = {
     "chat": {"channel_id": "chat", "template": "66f0", "title_parameters": ["title"], "content_parameters": ["text"]},
@@ -239,6 +239,40 @@ def test_a_broadcast_is_saved_and_sent() -> None:
         Priority.BULK,
     )
     assert explained.truncated == ("body",)
+
+
+class KeepsContent(Toy):
+    """Its contents have ids of their own: there is nothing to be asked to save one."""
+
+    def save(self, broadcast: Broadcast) -> Exchange[Saved]:
+        return Saved("known")
+        yield
+
+
+def test_a_broadcast_whose_saving_asks_nothing_has_one_request() -> None:
+    """The id that it gave is in the request."""
+    host = gateway(ToyServer(), vendors={"toy": KeepsContent})
+
+    explained = host.explain(Broadcast(1, note(), Audience.everyone()))
+
+    assert [json.loads(request.content) for request in explained.requests] == [["known"]]
+
+
+class FinishesOddly(Toy):
+    """Its last step gives no request."""
+
+    def finish(self, request: Request, access: AccessToken | None, now: float) -> Any:
+        return None
+
+
+def test_explain_names_a_last_step_that_gives_no_request() -> None:
+    """As a send does."""
+    explained = gateway(ToyServer(), vendors={"toy": FinishesOddly}, clock=lambda: 0.0).explain(
+        Push(PushToken(1, "k"), note())
+    )
+
+    assert explained.outcome is not None
+    assert "broke its contract: finish(): must be a Request, is NoneType" in explained.outcome.detail
 
 
 def test_a_broadcast_that_the_rules_refuse() -> None:

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from pushgateway import Audience, Broadcast, Certificate, Explanation, Gateway, Notification, Push, PushToken, Reason
 from pushgateway.cli.command import pushgateway as command
 from pushgateway.engine.hiding import HIDDEN, Hider, secrets_of
-from pushgateway.vendor import Exchange, Outcome, Refused, Request, Secret, Vendor
+from pushgateway.vendor import AccessToken, Exchange, Outcome, Refused, Request, Secret, Vendor
 from pushgateway.vendor.text import form_quote
 
 SECRET = 's3cr3t/Key+with="odd" letters é汉😀'
@@ -140,20 +140,38 @@ class StaticKey(Vendor):
         return f"send {self.key.reveal()}"
 
 
-def explained(title: str) -> tuple[str, Explanation]:
+class FinishedKey(StaticKey):
+    """The same, with the key put in at the very end, and the time beside it."""
+
+    def push(self, batch: Sequence[Push]) -> Exchange[list[Outcome]]:
+        title = batch[0].notification.title
+        if title == "refused":
+            raise Refused(Reason.CREDENTIALS, detail=f"no {self.key.reveal()}")
+        yield Request("POST", "https://static.example/", content=title.encode())
+        return [Outcome.accepted(push) for push in batch]
+
+    def finish(self, request: Request, access: AccessToken | None, now: float) -> Request:
+        assert access is None
+        made = next(super().push([Push(PushToken(7, "token"), Notification(request.content.decode(), "body"))]))
+        assert made is not None
+        return attrs.evolve(made, headers={**made.headers, "x-time": f"{now:.0f}"})
+
+
+def explained(title: str, vendor: type[StaticKey] = StaticKey) -> tuple[str, Explanation]:
     """An explanation, and everything that it holds as one text."""
     certificate = Certificate(7, "static", {"key": SECRET})
-    gateway = Gateway([certificate], vendors={"static": StaticKey})
+    gateway = Gateway([certificate], vendors={"static": vendor}, clock=lambda: 1_700_000_000.0)
     explanation = gateway.explain(Push(PushToken(7, "token"), Notification(title, "body")))
     content = b"".join(request.content for request in explanation.requests).decode()
     return f"{attrs.asdict(explanation)} {unquote_plus(content)} {explanation.outcome}", explanation
 
 
+@pytest.mark.parametrize("vendor", [StaticKey, FinishedKey])
 @pytest.mark.parametrize("title", ["sent", "refused"])
-def test_explain_shows_no_key_of_a_vendor_without_a_login(title: str) -> None:
+def test_explain_shows_no_key_of_a_vendor_without_a_login(title: str, vendor: type[StaticKey]) -> None:
     """In a header, a URL, a body, a name and a message the placeholder stands in place of the key, and all else is as
     it would be sent."""
-    text, explanation = explained(title)
+    text, explanation = explained(title, vendor)
 
     for spelled in (
         SECRET,
@@ -167,7 +185,8 @@ def test_explain_shows_no_key_of_a_vendor_without_a_login(title: str) -> None:
     if title == "sent":
         (request,) = explanation.requests
         assert request.url == f"https://static.example/{HIDDEN}?k={HIDDEN}"
-        assert request.headers == {"authorization": f"key={HIDDEN}", "x-basic": HIDDEN}
+        more = {"x-time": "1700000000"} if vendor is FinishedKey else {}  # the time is no secret
+        assert request.headers == {"authorization": f"key={HIDDEN}", "x-basic": HIDDEN, **more}
         assert json.loads(unquote_plus(request.content[2:].decode())) == {"key": HIDDEN, "title": "sent"}
         assert explanation.operation == f"send {HIDDEN}"
     else:
