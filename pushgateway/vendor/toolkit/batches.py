@@ -25,6 +25,8 @@ from pushgateway.vendor import (
     Response,
     safe_repr,
 )
+from pushgateway.vendor.toolkit.codes import CodeTable
+from pushgateway.vendor.toolkit.token_lists import listed_outcomes
 
 E = TypeVar("E")
 
@@ -70,6 +72,51 @@ class TokenRule:
             return {}
         problems = enumerate(map(self.problem, batch.tokens))
         return {place: Outcome.not_sent(batch[place], *problem) for place, problem in problems if problem is not None}
+
+
+@safe_repr
+@attrs.frozen(kw_only=True, repr=False)
+class Frame:
+    """A notification that was encoded once, without its target, and what every outcome of it says."""
+
+    head: bytes
+    """What stands before the target in the body."""
+    tail: bytes = b""
+    truncated: tuple[str, ...] = ()
+    omitted: tuple[str, ...] = ()
+    handle: str | None = None
+    """`Outcome.handle`."""
+
+    def around(self, target: bytes) -> bytes:
+        """The body of a request for this target, as it is written in it."""
+        return b"".join((self.head, target, self.tail))
+
+    def outcomes(
+        self,
+        codes: CodeTable,
+        sent: Batch,
+        lists: Mapping[str, Sequence[str] | None],
+        *,
+        message_id: str | None,
+        pause: float | None = None,
+        failures: int | None = None,
+    ) -> Sequence[Outcome]:
+        """The outcome of each push of `sent`, in their order, by the lists of refused tokens: see `listed_outcomes`."""
+        size = len(sent)
+        truncated, omitted, handle = [self.truncated] * size, self.omitted, self.handle
+        if not lists and not failures:
+            return Outcome.all_accepted(sent, [message_id] * size, truncated, [omitted] * size, [handle] * size)
+        return listed_outcomes(
+            codes,
+            sent,
+            lists,
+            message_id=message_id,
+            truncated=truncated,
+            omitted=omitted,
+            handle=handle,
+            pause=pause,
+            failures=failures,
+        )
 
 
 def quoted_list(tokens: Sequence[str]) -> bytes:

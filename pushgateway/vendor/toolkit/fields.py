@@ -500,6 +500,23 @@ class Sheet:
             raise unsupported(self._word(cause, given), f"{value} is for broadcasts only")
         raise invalid(self._word(name, given), f"{self.rules.vendor} needs {name} together with the other fields")
 
+    def shorten(self, note: Notification, content: Content, texts: Collection[str], most: int) -> Content:
+        """The content of `note` in at most `most` bytes of JSON (Huawei and Honor: 4,096): of the fields `texts` the
+        longest is cut first; where that is not enough, it is cut to a quarter, and then the next. Raises `Refused`,
+        naming the largest field, where nothing is enough."""
+        lengths = {name: size(str(value), "bytes") for name, value in content.fields.items()}
+        for name in sorted(lengths.keys() & set(texts), key=lambda one: (-lengths[one], one)):
+            word = self.word(name, note)
+            try:
+                return content.shrunk(name, word, most)
+            except Refused:  # the others alone are too large
+                short, was_cut = fit(str(content.fields[name]), most // 4, counts="bytes")
+                truncated = (*content.truncated, word) if was_cut else content.truncated
+                content = attrs.evolve(content, fields={**content.fields, name: short}, truncated=truncated)
+        largest = max(lengths, key=lambda one: size(str(content.fields[one]), "bytes"))
+        sentence = f"is too long: {self.rules.vendor} takes {most} bytes for all fields together"
+        raise invalid(self.word(largest, note), sentence)
+
     # Weighing
 
     def weigh(self, note: Notification, intents: IntentFields | None = None) -> int:

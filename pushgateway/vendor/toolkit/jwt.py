@@ -9,8 +9,12 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from typing import Any, TypeAlias, TypeVar
+
+import attrs
+
+from pushgateway.vendor import FieldError, Secret, safe_repr
 
 Sign: TypeAlias = Callable[[bytes], bytes]
 """Signs a text with a key."""
@@ -39,6 +43,33 @@ def read_ps256_key(pem: str) -> Sign:
         raise ValueError("must be an RSA private key as PEM, without a password")  # noqa: TRY004 - a wrong setting
     kind, algorithm = padding.PSS(padding.MGF1(hashes.SHA256()), _SALT), hashes.SHA256()
     return lambda text: key.sign(text, kind, algorithm)
+
+
+@safe_repr
+@attrs.frozen(repr=False)
+class KeyFile:
+    """The JSON file of a service account: its texts, and its key."""
+
+    texts: Mapping[str, str]
+    sign: Sign
+
+    @classmethod
+    def read(cls, field: str, content: Secret, names: Sequence[str], key: str = "private_key") -> KeyFile:
+        """The texts under `names`, and the RSA key (PS256) under `key`. Raises `FieldError`, which names `field` and
+        quotes nothing of the file."""
+        try:
+            given = json.loads(content.reveal())
+        except (ValueError, RecursionError):
+            given = None
+        wrong = f"must be the JSON key file of a service account, which has {', '.join((*names, key))}"
+        texts: dict[str, Any] = {name: given.get(name) for name in (*names, key)} if isinstance(given, dict) else {}
+        if texts and all(isinstance(text, str) and text for text in texts.values()):
+            try:
+                return cls(texts, read_ps256_key(texts.pop(key)))
+            except ValueError as error:
+                wrong = f"{key} {error}"
+        del given, texts  # a crash reporter stores the variables of this frame
+        raise FieldError(field, wrong)
 
 
 def signed_jwt(header: Mapping[str, Any], claims: Mapping[str, Any], sign: Sign) -> str:

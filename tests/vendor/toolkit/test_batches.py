@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
+from rules_of_codes import ROWS
 
 from pushgateway.vendor import (
     Batch,
@@ -22,7 +23,8 @@ from pushgateway.vendor import (
     Response,
     Status,
 )
-from pushgateway.vendor.toolkit.batches import CHECKPOINT_EVERY, TokenRule, push_mixed, push_same, quoted_list
+from pushgateway.vendor.toolkit.batches import CHECKPOINT_EVERY, Frame, TokenRule, push_mixed, push_same, quoted_list
+from pushgateway.vendor.toolkit.codes import CodeTable
 
 RULE = TokenRule(vendor="Acme", longest=8)
 
@@ -126,6 +128,23 @@ def test_settled_pushes_keep_their_outcomes_if_the_request_fails() -> None:
         exchange.throw(NoVerdict("no reply"))
 
     assert {place: one.reason for place, one in failed.value.kept.items()} == {0: Reason.INVALID_NOTIFICATION}
+
+
+def test_a_frame_is_written_around_its_target_and_speaks_in_every_outcome() -> None:
+    """With or without refused tokens, each outcome says what was cut and left out."""
+    frame = Frame(head=b"{", tail=b"}", truncated=("body",), omitted=("icon",), handle="7")
+    sent = batch("a", "b")
+    accepted = frame.outcomes(CodeTable(ROWS), sent, {}, message_id="m")
+    partly = frame.outcomes(CodeTable(ROWS), sent, {"100": ["b"]}, message_id="m", failures=1)
+    unsaid = frame.outcomes(CodeTable(ROWS), sent, {}, message_id="m", failures=1)
+
+    assert frame.around(b"1") == b"{1}"
+    assert [(one.message_id, one.truncated, one.omitted, one.handle) for one in accepted] == [
+        ("m", ("body",), ("icon",), "7")
+    ] * 2
+    assert [one.reason for one in partly] == [None, Reason.UNREGISTERED]
+    assert {(one.truncated, one.omitted) for one in partly} == {(("body",), ("icon",))}
+    assert {one.status for one in unsaid} == {Status.UNKNOWN}
 
 
 # Different notifications

@@ -447,3 +447,21 @@ def test_dots_may_nest_nothing() -> None:
     assert content.json() == b'{"extra.a":1}'
     plain = attrs.evolve(RULES, dialects={"new": attrs.evolve(RULES.dialects["new"], dots="plain")})
     assert not Sheet(plain, "new").build(note()).nested
+
+
+def test_texts_are_shortened_the_longest_first() -> None:
+    """One text where that is enough, and then the next; what is cut is named, and what nothing can shorten is named."""
+    texts = ("title", "text")
+
+    def short(most: int, **fields: Any) -> Content:
+        return NEW.shorten(note(), Content(fields), texts, most)
+
+    one = short(200, title="Hi", text="b" * 500)
+    both = short(200, title="t" * 300, text="b" * 400)
+
+    assert (one.truncated, one.fields["title"]) == (("body",), "Hi")
+    assert set(both.truncated) == {"title", "body"}
+    assert max(len(one.json()), len(both.json())) <= 200
+    assert short(200, title="Hi", text="b").truncated == ()
+    with pytest.raises(Refused, match=r"data: is too long: ACME takes 200 bytes for all fields together"):
+        short(200, title="Hi", text="b" * 100, **{"extra.data": "v" * 300})

@@ -7,7 +7,8 @@ import pytest
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 
-from pushgateway.vendor.toolkit.jwt import ended, read_ps256_key, signed_jwt
+from pushgateway.vendor import FieldError, Secret
+from pushgateway.vendor.toolkit.jwt import KeyFile, ended, read_ps256_key, signed_jwt
 
 
 def as_pem(key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey) -> str:
@@ -64,3 +65,28 @@ def test_an_exchange_may_end_without_a_request() -> None:
         next(ended(5))
 
     assert end.value.value == 5
+
+
+def test_a_key_file_has_texts_and_a_key(key: rsa.RSAPrivateKey) -> None:
+    """The key signs, and is not among the texts or in the `repr`."""
+    file = {"key_id": "k", "sub_account": "s", "private_key": as_pem(key), "more": 1}
+    read = KeyFile.read("account", Secret(json.dumps(file)), ("key_id", "sub_account"))
+
+    assert read.texts == {"key_id": "k", "sub_account": "s"}
+    assert read.sign(b"text")
+    assert "PRIVATE" not in repr(read)
+
+
+@pytest.mark.parametrize("file", ["", "no json", "[]", "{}", {"key_id": "", "private_key": "x"}, {"key_id": "k"}])
+def test_what_is_no_key_file_is_named_and_not_quoted(file: object) -> None:
+    """No JSON, no object, a text missing or empty."""
+    text = file if isinstance(file, str) else json.dumps(file)
+    with pytest.raises(FieldError, match=r"account: must be the JSON key file .* key_id, private_key"):
+        KeyFile.read("account", Secret(text or " "), ("key_id",))
+
+
+def test_a_wrong_key_in_a_key_file_is_named() -> None:
+    """The sentence names the part and quotes nothing."""
+    with pytest.raises(FieldError, match="account: private_key must be an RSA private key") as raised:
+        KeyFile.read("account", Secret(json.dumps({"key_id": "k", "private_key": "very secret"})), ("key_id",))
+    assert "very secret" not in str(raised.value)
