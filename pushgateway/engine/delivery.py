@@ -16,13 +16,15 @@ from pushgateway.engine.flow_control.breaker import SEVERAL
 from pushgateway.engine.flow_control.gate import Gate, Permit
 from pushgateway.engine.pushes.completion import Completions
 from pushgateway.engine.pushes.runs import Run, joined, size_of
+from pushgateway.engine.saved_contents import SavedContent
 from pushgateway.engine.session import results
-from pushgateway.engine.session.plugin_guard import guarded
+from pushgateway.engine.session.plugin_guard import as_saved, guarded
 from pushgateway.engine.session.vendor_session import Ask, VendorSession
 from pushgateway.model.batch import Batch
 from pushgateway.model.notification import Notification
 from pushgateway.model.outcome import Outcome
-from pushgateway.vendor import AccessToken, Request
+from pushgateway.model.reason import Reason
+from pushgateway.vendor import AccessToken, Request, Saved
 from pushgateway.vendor.refusals import AccessExpired, NoVerdict, Refused
 
 
@@ -44,8 +46,8 @@ class Delivery(Ask):
     """
 
     __slots__ = (
-        *("_completions", "_gate", "_loop", "_permit", "_quota", "_release", "_signer"),
-        *("part", "runs", "session", "trace"),
+        *("_completions", "_gate", "_leave", "_loop", "_permit", "_quota", "_release", "_signer"),
+        *("comes_again", "content", "part", "runs", "saved", "session", "trace"),
     )
 
     def __init__(
@@ -59,10 +61,13 @@ class Delivery(Ask):
         completions: Completions,
         release: Callable[[], None],
         signer: ReceiptSigner | None = None,
+        content: SavedContent | None = None,
+        leave: Callable[[Delivery], None] | None = None,
     ) -> None:
         """`runs`: of one endpoint and quota. `permit`: what `gate` gave for them. `part`: of the queue, from which they
         were cut. `release` gives back the build lock: once, when the first request stands ready or at the end.
-        `signer`: what marks the request as a whole for receipts, where that is wanted."""
+        `signer`: what marks the request as a whole for receipts, where that is wanted. `content`: the notification that
+        has to be saved before, or is; then `leave` is called at the end."""
         first = runs[0]
         super().__init__("push", first.region, permit.pushes)
         self.runs = runs
@@ -70,6 +75,12 @@ class Delivery(Ask):
         """What is kept of the request, where there are traces; one for all its runs."""
         self.part = part
         self.session = session
+        self.content = content
+        self.saved: Saved | None = None
+        """What the vendor has stored of it."""
+        self.comes_again = False
+        """Pushes of it wait for another try."""
+        self._leave = leave
         self._permit = permit
         self._gate = gate
         self._completions = completions
@@ -92,10 +103,9 @@ class Delivery(Ask):
         session = self.session
         while self.runs:
             batch = joined(self.runs)
-            if self._signer is not None:
-                self._signer.sign_batch(batch)
-                if self.trace is not None and batch.callback is not None:
-                    self.trace.mark = batch.callback.parameter
+            batch.callback = batch.saved = None  # perhaps those of an earlier request
+            if self._signer is not None or self.content is not None:
+                self._equip(batch)
             begin = functools.partial(guarded, session.vendor.plugin.push, batch)
             try:
                 outcomes = results.checked(batch, await session.run_with_access(access, begin, self))
@@ -109,6 +119,60 @@ class Delivery(Ask):
                 self._gate.answered(self._loop.time(), self._permit, outcomes, self._quota)
             return outcomes
         return []
+
+    def _equip(self, batch: Batch) -> None:
+        """Add what belongs to the whole request: the saved content, and where its receipts go."""
+        if self.content is not None and len(batch) >= self.session.vendor.batching.least:
+            batch.callback, batch.saved = self.content.callback, self.saved
+        elif self._signer is not None:
+            self._signer.sign_batch(batch)
+        if self.trace is not None and batch.callback is not None:
+            self.trace.mark = batch.callback.parameter
+
+    async def have_saved(self, access: AccessToken | None) -> Saved:
+        """The notification as the vendor has stored it: by this or by another delivery, of all that need it at the same
+        time. Nobody gets anything, and nothing of the batch has left.
+
+        What came of it is noted at the gate, once. Raises `Refused`, `NoVerdict` with `sent` False, and what a plug-in
+        raises beyond its contract.
+        """
+        if self.content is None:
+            raise RuntimeError("nothing is to be saved")
+        self.saved = None
+        self.saved = await self.content.get(functools.partial(self._save, self.content, access))
+        return self.saved
+
+    async def _save(self, content: SavedContent, access: AccessToken | None) -> Saved:
+        session, gate, note = self.session, self._gate, content.notification
+        if self._signer is not None:
+            first = self.batch[:1]
+            first.callback = None
+            self._signer.sign_batch(first)
+            content.callback = first.callback
+        gate.count_save(self._loop.time())
+        begin = functools.partial(guarded, session.vendor.plugin.save_push, note, content.callback, self.region)
+        try:
+            return as_saved("save_push()", await session.run_with_access(access, begin, Ask("save", self.region)))
+        except NoVerdict as silent:
+            # Stored perhaps, and sent to nobody: as harmless as a request that never left.
+            failed = NoVerdict(f"save: {silent.detail}", sent=False)
+            gate.failed(self._loop.time(), self._permit, failed, self._quota)
+            raise failed from None
+        except Refused as refused:
+            self._save_refused(content, refused)
+            raise
+
+    def _save_refused(self, content: SavedContent, refused: Refused) -> None:
+        gate, now = self._gate, self._loop.time()
+        is_of_the_login = results.is_of_the_login(refused)
+        if refused.reason is Reason.QUOTA_EXCEEDED and not is_of_the_login:
+            gate.saving_used_up(now, refused)
+            return
+        if not results.is_of_the_vendor(refused):  # nothing but the notification was in that request
+            gate.contents.refused(content.notification, now, refused)
+        if is_of_the_login or not isinstance(refused, AccessExpired):
+            number = None if is_of_the_login else content_number((content.notification,))
+            gate.failed(now, self._permit, refused, self._quota, number)
 
     def leaving(self, request: Request) -> None:
         """A request is handed to the transport. Raises `_Changed` if it holds a push whose caller is gone or which is
@@ -134,12 +198,17 @@ class Delivery(Ask):
             release()
 
     def access_refused(self) -> None:
-        """The access token or the time was refused, and so the request: nothing of it was pushed, and it cost an
-        attempt."""
+        """The access token, the time or the saved content was refused, and so the request: nothing of it was pushed,
+        and it cost an attempt."""
         self.of_this_try = 0
         for run in self.runs:
             run.asked = False
             run.attempts += 1
+
+    def forget(self, saved: Saved) -> None:
+        """The vendor does not know `saved` any more."""
+        if self.content is not None:
+            self.content.forget(saved)
 
     def failed(self, error: Refused | NoVerdict, *, login: bool = False) -> None:
         """The request, or the login before it, failed as a whole."""
@@ -152,5 +221,7 @@ class Delivery(Ask):
         """It has come to its end, whatever that was."""
         if self._release is not None:
             self.built()
+        if self.content is not None and self._leave is not None:
+            self._leave(self)
         if self._permit.probe:
             self._gate.release(self._loop.time(), self._permit)

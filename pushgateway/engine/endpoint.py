@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Awaitable, Callable, Collection, Hashable, Sequence
+from functools import partial
 from typing import Literal, TypeAlias, TypeVar
 
 import attrs
@@ -24,6 +25,7 @@ from pushgateway.engine.pushes.completion import Completions
 from pushgateway.engine.pushes.ids import message_ids
 from pushgateway.engine.pushes.queue import HalvedBatch, Line
 from pushgateway.engine.pushes.runs import Run, is_wanted, joined, separate, size_of
+from pushgateway.engine.saved_contents import SavedContents
 from pushgateway.engine.session import results
 from pushgateway.engine.session.access_tokens import HeldToken, WithoutLogin
 from pushgateway.engine.session.vendor_session import VendorSession
@@ -45,6 +47,16 @@ R = TypeVar("R")
 CLOSED = "the gateway was closed"
 TICK = 0.001
 """Seconds; a shorter pause may be below the resolution of the clock, and would be repeated for ever."""
+
+
+class _NotSent(Exception):
+    """What had to come before the request of a batch did not come: nothing of the batch has left. `cause`: why; None:
+    its pushes wait again, as pushes of `part`."""
+
+    def __init__(self, cause: Exception | None = None, part: Hashable = None) -> None:
+        super().__init__()
+        self.cause = cause
+        self.part = part
 
 
 class Endpoint:
@@ -72,6 +84,7 @@ class Endpoint:
         self._requeue = requeue
         self._retry = retry
         self._loop = asyncio.get_running_loop()
+        self._contents = SavedContents()
         self.workers = Workers(settings.connections, self)
         self._build_lock = Slots(1)
         self._in_line = 0  # workers that wait for the lock, or with it for the gate or a login
@@ -103,7 +116,8 @@ class Endpoint:
         try:
             if failure is None:
                 try:
-                    outcomes = await delivery.send(access)
+                    send = delivery.send if delivery.content is None else partial(self._send_saved, delivery)
+                    outcomes = await send(access)
                 except Exception as failed:
                     self._failed(delivery, failed)
                 else:
@@ -137,6 +151,7 @@ class Endpoint:
         self.gate.replaced()
         self.gate = gate
         self.workers.resize(self.settings.connections)
+        self._contents = SavedContents()
         self.workers.interrupt()
         self.wake()
 
@@ -210,6 +225,8 @@ class Endpoint:
         most = settings.batch_size
         if not gate.is_free:
             most = gate.next_size(now, most, mixed=batching.mixed)
+        if batching.saves and not gate.may_save(now):
+            most = 1
         runs, part = self.line.cut(batching, settings.vendor.weigh_each, most)
         runs = completions.in_time(runs, now, gate.seconds_needed)
         if not gate.contents.is_empty:
@@ -239,6 +256,9 @@ class Endpoint:
             is_repeat = is_repeat and run.tries > 0
         if not is_repeat:
             gate.budget.first()
+        batching, content = session.vendor.batching, None
+        if batching.saves and size >= batching.least and gate.may_save(now):
+            content = self._contents.join(runs[0].notifications[0])
         permit = gate.admit(now, size)
         if self._completions.traces is not None:
             how: Literal["", "cached", "fetched"] = ""
@@ -257,6 +277,8 @@ class Endpoint:
             completions=self._completions,
             release=self._build_lock.give_back,
             signer=signer if marks == "message" else None,
+            content=content,
+            leave=self._leave,
         )
 
     def _batching(self, now: float) -> Batching:
@@ -345,6 +367,69 @@ class Endpoint:
 
     # On its way
 
+    async def _send_saved(self, delivery: Delivery, access: AccessToken | None) -> Sequence[Outcome]:
+        """Send a batch whose notification the vendor stores before; once more, with a new one, if the vendor does not
+        know the stored one any more.
+
+        Raises `_NotSent`, and what `Delivery.send` raises.
+        """
+        delivery.built()  # to save takes a round trip: others may build meanwhile
+        is_again = False
+        while True:
+            try:
+                saved = await delivery.have_saved(access)
+            except Exception as failed:
+                self._check_again(delivery)
+                raise _NotSent(failed) from None
+            self._check_again(delivery)
+            access = await delivery.session.renewed(self.name)
+            try:
+                return await delivery.send(access)
+            except Refused as refused:
+                if refused.about != "saved":
+                    raise
+                delivery.forget(saved)
+                if is_again:
+                    detail = refused.detail or "the vendor does not know the content that it has just stored"
+                    raise Refused(Reason.UNAVAILABLE, refused.code, refused.message, detail=detail) from None
+            delivery.access_refused()
+            is_again = True
+
+    def _check_again(self, delivery: Delivery) -> None:
+        """Much may have happened while a content was saved. Raises `_NotSent` if the batch may not leave any more, or
+        not as it is."""
+        settings, gate, now = self.settings, self.gate, self._loop.time()
+        settings.catch_up()
+        if settings.end is not None:
+            reason, detail = settings.end
+            raise _NotSent(Refused(reason, detail=detail))
+        if settings.session is not delivery.session:
+            raise _NotSent  # it goes with the new settings
+        if gate.may_refuse and (refusal := gate.obstacle(now, delivery.runs[0].quota)) is not None:
+            raise _NotSent(refusal)
+        if delivery.saved is None and not gate.may_save(now):
+            raise _NotSent(part=HalvedBatch(1, _base(delivery.part)))
+
+    def _leave(self, delivery: Delivery) -> None:
+        if delivery.content is not None:
+            is_needed = delivery.comes_again or self.line.holds(delivery.part)
+            self._contents.leave(delivery.content, is_needed=is_needed)
+
+    def _not_sent(self, delivery: Delivery, why: _NotSent) -> None:
+        cause = why.cause
+        if cause is None:
+            self._wait_again(delivery, delivery.runs, why.part)
+        elif isinstance(cause, Refused | NoVerdict):
+            self._conclude(delivery, [results.before(push, cause) for push in delivery.batch])
+        else:
+            detail = delivery.session.vendor.blame(cause)
+            self._conclude(delivery, results.broken(delivery.batch, detail, asked=False))
+
+    def _wait_again(self, delivery: Delivery, runs: Sequence[Run], part: Hashable) -> None:
+        """Pushes of a batch wait for another one, as far as they are wanted."""
+        delivery.comes_again = True
+        self._requeue([run for run in runs if is_wanted(run)], part)
+
     def _answered(self, delivery: Delivery, outcomes: Sequence[Outcome]) -> None:
         """The vendor answered about each push."""
         if not self.gate.contents.is_empty:
@@ -356,6 +441,9 @@ class Endpoint:
         """The request was refused as a whole, had no verdict, or the plug-in failed. Each push has an outcome or
         another try afterwards."""
         has_left = delivery.of_this_try > 0
+        if isinstance(error, _NotSent):
+            self._not_sent(delivery, error)
+            return
         if isinstance(error, Refused):
             delivery.failed(error)
             if self._searched(delivery, error):
@@ -431,9 +519,8 @@ class Endpoint:
 
     def _halve(self, delivery: Delivery, runs: Sequence[Run], *, probes: int = 0) -> None:
         """Have pushes of a batch go again in batches of at most half of them; `probes` of them alone."""
-        part = delivery.part
-        base = part.of if isinstance(part, HalvedBatch) else part
-        half = -(-size_of(runs) // 2)
+        base, half = _base(delivery.part), -(-size_of(runs) // 2)
+        delivery.comes_again = True
         for run in runs:
             run.attempts += delivery.of_this_try > 0
         there = [run for run in runs if is_wanted(run)]
@@ -463,6 +550,7 @@ class Endpoint:
         in_budget = bool(again) and self.gate.budget.spend(self._loop.time())
         for (tries, retry_after), those in again.items():
             if in_budget:
+                delivery.comes_again = True
                 self._retry(those, tries, retry_after)
                 continue
             for run, theirs in those:
@@ -492,6 +580,11 @@ class Endpoint:
                 self._completions.finish(part, theirs)
             else:
                 again.setdefault((part.tries, key[0]), []).append((part, theirs))
+
+
+def _base(part: Hashable) -> Hashable:
+    """The part that pushes had before their batch was halved."""
+    return part.of if isinstance(part, HalvedBatch) else part
 
 
 def _name_messages(runs: Sequence[Run]) -> None:

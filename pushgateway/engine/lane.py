@@ -288,6 +288,8 @@ class Lane:
         self.refuse(Reason.CLOSED, CLOSED)
         end = self._loop.time() + grace
         self._winds_up = not drain
+        if not drain:
+            self.settings.end = self._refusal
         self.queue.purge()
         for endpoint in self._endpoints.values():
             endpoint.wake()  # nobody shall wait at a gate for nothing

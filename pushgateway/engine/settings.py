@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pushgateway.engine.options import LaneOptions
 from pushgateway.engine.session.plugin_guard import GuardedVendor
 from pushgateway.engine.session.vendor_session import VendorSession
+from pushgateway.model.reason import Reason
 
 
 class LaneSettings:
@@ -16,11 +17,13 @@ class LaneSettings:
     hold the loop.
     """
 
-    __slots__ = ("batch_size", "connections", "in_haste", "linger", "options", "renewal", "session", "vendor")
+    __slots__ = ("batch_size", "connections", "end", "in_haste", "linger", "options", "renewal", "session", "vendor")
 
     def __init__(self, session: VendorSession, options: LaneOptions) -> None:
         self.renewal: Callable[[], None] | None = None
         """After a reload: takes the new settings."""
+        self.end: tuple[Reason, str] | None = None
+        """Why nothing that has not left yet may leave any more, if so."""
         self.adopt(session, options)
 
     def adopt(self, session: VendorSession, options: LaneOptions) -> None:

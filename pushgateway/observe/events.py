@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import enum
 import math
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 import attrs
 
@@ -159,10 +159,18 @@ class ReceiptsReceived(Event):
     """Number of elements that could not be read; 1 if the whole body could not."""
 
 
+SAVED_CONTENTS: Final = "saved contents"
+"""`QuotaLatched.quota` of the quota that no push counts against, see there."""
+
+
 @safe_repr
 @attrs.frozen(kw_only=True)
 class QuotaLatched(Event):
-    """A daily quota is used up: until the vendor's midnight pushes end without a request."""
+    """A daily quota is used up: until the vendor's midnight pushes end without a request.
+
+    The quota `saved contents` is that of a vendor that stores a content before it goes to many phones: when it is used
+    up, pushes are sent one by one.
+    """
 
     region: str
     """Region of the vendor's server; "" if there is only one."""

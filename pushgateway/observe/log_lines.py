@@ -14,6 +14,7 @@ import attrs
 from pushgateway.model.reason import Reason, Status
 from pushgateway.model.secret import safe_repr
 from pushgateway.observe.events import (
+    SAVED_CONTENTS,
     BreakerChanged,
     BreakerState,
     BroadcastDone,
@@ -130,7 +131,8 @@ def _quota(event: QuotaLatched | QuotaReleased) -> str:
 
 
 def _latch_text(event: QuotaLatched, detail: str) -> str:
-    return f"{_of(event)}: {_quota(event)} is used up; the vendor is not asked for {event.seconds / 3600:.1f} h"
+    effect = "pushes are sent one by one" if event.quota == SAVED_CONTENTS else "the vendor is not asked"
+    return f"{_of(event)}: {_quota(event)} is used up; {effect} for {event.seconds / 3600:.1f} h"
 
 
 def _rate_text(event: RateChanged, detail: str) -> str:

@@ -56,6 +56,7 @@ class Refused(ExchangeError):
     - "": not known. The core sends smaller batches. That holds where all pushes have one notification too: to take the
       notification for refused could cost 999 good pushes, and to search costs some twenty requests. So name it: codes
       whose row says `scope = "content"` do.
+    - "saved": the vendor does not know what `Vendor.save_push` stored, or not any more. The core saves it anew, once.
     - "login": the login was refused, not a push. Only set by the core.
     """
 
@@ -67,7 +68,7 @@ class Refused(ExchangeError):
         retry_after: float | None = None,
         detail: str = "",
         *,
-        about: Literal["", "content", "target", "size", "login"] = "",
+        about: Literal["", "content", "target", "size", "saved", "login"] = "",
     ) -> None:
         super().__init__(f"{reason.value} (vendor code {code})" if code else f"{reason.value}: {detail}")
         self.reason = reason

@@ -94,8 +94,8 @@ def test_a_refusal_that_names_nothing_and_is_about_one_phone_costs_that_phone_on
     """One of a thousand phones makes the vendor refuse the whole request, and its reply does not name it."""
 
     class Picky(ListServer):
-        def _push(self, body: dict[str, Any]) -> dict[str, Any]:
-            return {"code": FORBIDDEN} if "k417" in body["tokens"] else super()._push(body)
+        def _push(self, body: dict[str, Any], region: str) -> dict[str, Any]:
+            return {"code": FORBIDDEN} if "k417" in body["tokens"] else super()._push(body, region)
 
     outcomes = multicast(Picky(), 1000, about="")
 

@@ -94,12 +94,13 @@ def test_a_replaced_gate_reports_that_its_limits_have_ended() -> None:
     events: list[Event] = []
     gate = made(events)
     gate.answered(1.0, gate.admit(0.0, 1), [USED_UP], "public")
+    gate.saving_used_up(1.0, Refused(Reason.QUOTA_EXCEEDED, "7"))
     opened(gate)
     events.clear()
 
     gate.replaced()
 
-    assert [type(event) for event in events] == [BreakerChanged, QuotaReleased]
+    assert [type(event) for event in events] == [BreakerChanged, QuotaReleased, QuotaReleased]
     assert [event.state for event in events if isinstance(event, BreakerChanged)] == [BreakerState.CLOSED]
 
 
@@ -232,3 +233,18 @@ def test_a_quota_is_closed_for_as_long_as_the_vendor_says(
     assert obstacle is not None
     assert (obstacle.reason, obstacle.retry_after) == (Reason.QUOTA_EXCEEDED, 1.0)
     assert gate.obstacle(1.0 + latched.seconds, "news") is None
+
+
+def test_a_quota_of_saved_contents_is_closed_for_as_long_as_the_vendor_says() -> None:
+    """Until its midnight where it names no time; nothing else is closed, and observers learn of both ends once."""
+    for retry_after, seconds in ((None, 12 * 3600.0), (60.0, 60.0)):
+        events: list[Event] = []
+        gate = made(events)
+
+        for _ in range(3):
+            gate.saving_used_up(1.0, Refused(Reason.QUOTA_EXCEEDED, "7", retry_after=retry_after))
+
+        assert gate.obstacle(1.0, "") is None
+        assert not gate.may_save(1.0 + seconds - 1)
+        assert gate.may_save(1.0 + seconds + 130)
+        assert [type(event) for event in events] == [QuotaLatched, QuotaReleased]

@@ -20,10 +20,10 @@ URL = "https://im.example/push"
 class Picky(ListServer):
     """Refuses a request as a whole if it holds one of two phones."""
 
-    def _push(self, body: dict[str, Any]) -> dict[str, Any]:
+    def _push(self, body: dict[str, Any], region: str) -> dict[str, Any]:
         if {"k5", "k105"} & set(body["tokens"]):
             return {"code": FORBIDDEN}
-        return super()._push(body)
+        return super()._push(body, region)
 
 
 def phones(count: int, first: int = 0) -> list[PushToken]:

@@ -14,6 +14,7 @@ from pushgateway.model.errors import FieldError
 from pushgateway.model.reason import Reason, Status
 from pushgateway.observe.emitter import DEEPEST, MOST, PAUSE, Emitter
 from pushgateway.observe.events import (
+    SAVED_CONTENTS,
     BreakerState,
     BroadcastDone,
     Event,
@@ -213,6 +214,11 @@ SENTENCES: list[tuple[Event, str, str]] = [
         QuotaLatched(**OF, region="cn", quota="private", seconds=9000.0, pushes=12),
         "",
         "WARNING certificate 7005: the day's quota of private is used up; the vendor is not asked for 2.5 h",
+    ),
+    (
+        QuotaLatched(**OF, region="cn", quota=SAVED_CONTENTS, seconds=9000.0, pushes=0),
+        "",
+        "WARNING certificate 7005: the day's quota of saved contents is used up; pushes are sent one by one for 2.5 h",
     ),
     (
         RateChanged(**OF, region="cn", pushes_per_second=312.5, requests_per_second=20.0),

@@ -67,6 +67,7 @@ class Lister(Vendor):
     marked: Any = "message"
     about: Any = "content"
     rate: float | None = None
+    requests: float | None = None
 
     @property
     def deduplicates(self) -> bool | Literal["message"]:
@@ -82,7 +83,7 @@ class Lister(Vendor):
 
     @property
     def rates(self) -> Rates:
-        return Rates(pushes=self.rate)
+        return Rates(pushes=self.rate, requests=self.requests)
 
     def region(self, token: str) -> str:
         return "far" if token.startswith("far-") else "near"
@@ -152,6 +153,8 @@ class ListServer:
         """What phones have shown: by token and JSON of the content."""
         self.bad: set[str] = set()
         self.forgets: Callable[[str], bool] = lambda saved: False
+        """Whether the content of this id is not known any more."""
+        self._contents: list[list[Any]] = []
         self._seen: set[tuple[str, str]] = set()
 
     async def send(self, request: Request, *, pool: str, timeout: float) -> Response:  # noqa: ASYNC109
@@ -165,7 +168,8 @@ class ListServer:
             await asyncio.sleep(self.latency)
         if isinstance(answer, NoVerdict) and not answer.sent:
             raise answer
-        reply = self._save(body) if what == "save" else self._push(body)
+        region = request.url.rsplit("/", 2)[1]
+        reply = self._save(body, region) if what == "save" else self._push(body, region)
         if isinstance(answer, Exception):
             raise answer
         return _reply(reply if answer == "0" else {"code": answer})
@@ -173,17 +177,19 @@ class ListServer:
     async def aclose(self) -> None:
         pass
 
-    def _save(self, body: dict[str, Any]) -> dict[str, Any]:
+    def _save(self, body: dict[str, Any], region: str) -> dict[str, Any]:
         if body["content"][0] in self.forbidden:
             return {"code": FORBIDDEN}
-        return {"code": "0", "id": f"content-{len(self.saved) - 1}"}
+        self._contents.append(body["content"])
+        return {"code": "0", "id": f"{region}-{len(self._contents) - 1}"}
 
-    def _push(self, body: dict[str, Any]) -> dict[str, Any]:
+    def _push(self, body: dict[str, Any], region: str) -> dict[str, Any]:
         contents = body["contents"]
         if body["saved"] is not None:
-            if self.forgets(body["saved"]):
+            where, _, number = body["saved"].rpartition("-")
+            if where != region or self.forgets(body["saved"]):
                 return {"code": UNKNOWN_CONTENT}
-            contents = [self.saved[int(body["saved"].rpartition("-")[2])]["content"]] * len(body["tokens"])
+            contents = [self._contents[int(number)]] * len(body["tokens"])
         if any(content[0] in self.forbidden for content in contents):
             return {"code": FORBIDDEN}
         for token, content, message_id in zip(body["tokens"], contents, body["message_ids"], strict=True):

@@ -21,7 +21,14 @@ from pushgateway.engine.flow_control.size_limit import SizeLimit
 from pushgateway.model.outcome import Outcome
 from pushgateway.model.reason import Reason, Status
 from pushgateway.observe.emitter import Emitter
-from pushgateway.observe.events import BreakerChanged, BreakerState, QuotaLatched, QuotaReleased, RateChanged
+from pushgateway.observe.events import (
+    SAVED_CONTENTS,
+    BreakerChanged,
+    BreakerState,
+    QuotaLatched,
+    QuotaReleased,
+    RateChanged,
+)
 from pushgateway.vendor import Rates
 from pushgateway.vendor.refusals import NoVerdict, Refused
 
@@ -78,6 +85,7 @@ class Gate:
         self._pushes, self._requests = Rate(rates.pushes), Rate(rates.requests)
         self._breaker = Breaker()
         self._quotas = Quotas(day_offset)
+        self._saving = Quotas(day_offset)
         self._pause_until = -math.inf
         self._usual_seconds = 0.0  # that an answer takes: a moving average
         self.seconds_needed = 0.0
@@ -154,6 +162,18 @@ class Gate:
             self._report_rate(now)
         return Permit(now, pushes, probe)
 
+    def may_save(self, now: float) -> bool:
+        """Whether contents may be saved: their quota is not used up."""
+        if not self._saving:
+            return True
+        for _ in self._saving.pop_ended(now, self._clock()):
+            self._emitter.emit(QuotaReleased(**self._labels, quota=SAVED_CONTENTS))
+        return not self._saving
+
+    def count_save(self, now: float) -> None:
+        """Count a request that saves a content and carries no push. It waits for nothing: its batch may leave."""
+        self._requests.spend(now, 1)
+
     # After a request
 
     def answered(self, now: float, permit: Permit, outcomes: Iterable[Outcome], quota: str) -> None:
@@ -203,6 +223,13 @@ class Gate:
         if error.reason is Reason.QUOTA_EXCEEDED:
             self._use_up(now, quota, permit, error.retry_after)
 
+    def saving_used_up(self, now: float, refused: Refused) -> None:
+        """The quota of saved contents is used up: pushes go alone as long as it is closed."""
+        self._close_breaker(now)
+        if self.may_save(now):
+            seconds = self._closed(self._saving, "", now, refused.retry_after)
+            self._emitter.emit(QuotaLatched(**self._labels, quota=SAVED_CONTENTS, seconds=seconds, pushes=0))
+
     def release(self, now: float, permit: Permit) -> None:
         """The request has ended. Without `answered` or `failed` before, it was cut off or never sent, and a probe has
         shown nothing."""
@@ -217,6 +244,8 @@ class Gate:
         self._close_breaker(0.0)
         for quota in self._quotas.pop_ended(math.inf, math.inf):
             self._emitter.emit(QuotaReleased(**self._labels, quota=quota))
+        for _ in self._saving.pop_ended(math.inf, math.inf):
+            self._emitter.emit(QuotaReleased(**self._labels, quota=SAVED_CONTENTS))
 
     def _close_breaker(self, now: float) -> None:
         if self._breaker.answered():
@@ -234,17 +263,19 @@ class Gate:
         self._emitter.emit(RateChanged(**self._labels, pushes_per_second=pushes, requests_per_second=requests))
 
     def _use_up(self, now: float, quota: str, permit: Permit, closed_for: float | None) -> None:
-        """Close a quota for the seconds that the vendor names, otherwise until its midnight."""
-        wall = self._clock()
-        if self._quotas.seconds_left(quota, now, wall) > 0:
+        if self._quotas.seconds_left(quota, now, self._clock()) > 0:
             return
-        if closed_for is not None and 0 < closed_for < math.inf:
-            seconds = closed_for
-            self._quotas.close(quota, now, wall, seconds)
-        else:
-            seconds = self._quotas.use_up(quota, now, wall, self._rng.random())
+        seconds = self._closed(self._quotas, quota, now, closed_for)
         self.may_refuse = True
         self._emitter.emit(QuotaLatched(**self._labels, quota=quota, seconds=seconds, pushes=permit.pushes))
+
+    def _closed(self, quotas: Quotas, quota: str, now: float, closed_for: float | None) -> float:
+        """Close a quota for the seconds that the vendor names, otherwise until its midnight; for how many seconds."""
+        wall = self._clock()
+        if closed_for is not None and 0 < closed_for < math.inf:
+            quotas.close(quota, now, wall, closed_for)
+            return closed_for
+        return quotas.use_up(quota, now, wall, self._rng.random())
 
     def _quota_seconds(self, now: float, quota: str) -> float:
         wall = self._clock()

@@ -119,6 +119,10 @@ class Line:
             self.groups[run.priority].setdefault(part, _Group()).put_back((run,))
             self.size += run.size
 
+    def holds(self, part: Hashable) -> bool:
+        """Whether pushes of this part wait."""
+        return any(part in groups for groups in self.groups)
+
     def batches(self, size: int, most: int) -> int:
         """How many batches of `size` pushes wait; `most` is as good as more."""
         count = 0

@@ -297,6 +297,9 @@ def as_saved(name: str, given: object) -> Saved:
     as_text(f"{name}: Saved.id", saved.id)
     for cut in (*saved.truncated, *saved.omitted):
         as_text(f"{name}: the name of a field", cut)
+    lifetime: object = saved.lifetime
+    if isinstance(lifetime, bool) or not isinstance(lifetime, int | float):
+        raise _wrong(f"{name}: Saved.lifetime", lifetime, "a number of seconds")
     return saved
 
 

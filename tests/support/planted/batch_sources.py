@@ -3,6 +3,7 @@
 from planted.source_plant import SourcePlant
 
 TESTS = "tests/engine/test_message_ids.py::"
+SAVING = "tests/engine/test_saved_contents.py::"
 
 PLANTS = [
     SourcePlant(
@@ -60,5 +61,153 @@ PLANTS = [
         "            picked._message_ids = [self._message_ids[place] for place in chosen]\n",
         "            pass\n",
         f"{TESTS}test_the_parts_of_a_refused_request_keep_its_id[False]",
+    ),
+    SourcePlant(
+        "each batch saves its content",
+        "pushgateway/engine/saved_contents.py",
+        "            if self._under_way is None:\n",
+        "            if True:\n",
+        f"{SAVING}test_a_multicast_to_100_000_phones_is_saved_once[None]",
+    ),
+    SourcePlant(
+        "contents are kept by title and body only",
+        "pushgateway/engine/saved_contents.py",
+        "        content = self._all.pop(notification, None)\n",
+        "        content = next((one for note, one in self._all.items() if note.body == notification.body), None)\n",
+        f"{SAVING}test_each_notification_and_each_server_has_its_own_content",
+    ),
+    SourcePlant(
+        "a saved content is used at another server",
+        "pushgateway/engine/endpoint.py",
+        "        self._contents = SavedContents()\n        self.workers = Workers(",
+        "        self._contents = self.__class__.__dict__.get('one', SavedContents())\n"
+        "        self.__class__.one = self._contents\n        self.workers = Workers(",
+        f"{SAVING}test_each_notification_and_each_server_has_its_own_content",
+    ),
+    SourcePlant(
+        "a saved content is used after its lifetime",
+        "pushgateway/engine/saved_contents.py",
+        "            if self._saved is not None and self._loop.time() < self.until:\n",
+        "            if self._saved is not None:\n",
+        f"{SAVING}test_a_content_is_used_for_its_lifetime",
+    ),
+    SourcePlant(
+        "a saved content outlives its pushes",
+        "pushgateway/engine/saved_contents.py",
+        "        if not (content.users or is_needed) and",
+        "        if False and",
+        f"{SAVING}test_a_content_is_dropped_with_the_last_push",
+    ),
+    SourcePlant(
+        "a content is saved anew for each try",
+        "pushgateway/engine/endpoint.py",
+        "                delivery.comes_again = True\n                self._retry",
+        "                self._retry",
+        f"{SAVING}test_a_push_that_is_tried_again_uses_the_same_content",
+    ),
+    SourcePlant(
+        "a batch below the least gets the saved content of another one",
+        "pushgateway/engine/delivery.py",
+        " and len(batch) >= self.session.vendor.batching.least:",
+        ":",
+        f"{SAVING}test_who_is_taken_back_while_a_content_is_saved_gets_nothing",
+    ),
+    SourcePlant(
+        "a save counts as a request with pushes",
+        "pushgateway/engine/delivery.py",
+        'begin, Ask("save", self.region)))',
+        "begin, self))",
+        f"{SAVING}test_a_deadline_while_a_content_is_saved_leaves_nothing_in_doubt[saves0]",
+    ),
+    SourcePlant(
+        "a refused save counts as a request with the pushes",
+        "pushgateway/engine/endpoint.py",
+        "            self._conclude(delivery, [results.before(push, cause) for push in delivery.batch])\n",
+        "            self._conclude(delivery, [cause.outcome(push) for push in delivery.batch])\n",
+        f"{SAVING}test_a_content_that_is_refused_refuses_all_its_pushes",
+    ),
+    SourcePlant(
+        "a used up quota of saves stops pushes",
+        "pushgateway/engine/delivery.py",
+        "            gate.saving_used_up(now, refused)\n            return\n",
+        "            pass\n",
+        f"{SAVING}test_a_used_up_quota_of_saves_closes_saving_only",
+    ),
+    SourcePlant(
+        "pushes are cut in batches although nothing can be saved",
+        "pushgateway/engine/endpoint.py",
+        "        if batching.saves and not gate.may_save(now):\n",
+        "        if False:\n",
+        f"{SAVING}test_a_used_up_quota_of_saves_closes_saving_only",
+    ),
+    SourcePlant(
+        "each batch asks anew whether its content is refused",
+        "pushgateway/engine/delivery.py",
+        "            gate.contents.refused(content.notification, now, refused)\n",
+        "            pass\n",
+        f"{SAVING}test_a_content_that_is_refused_refuses_all_its_pushes",
+    ),
+    SourcePlant(
+        "a content that the vendor lost is not forgotten",
+        "pushgateway/engine/endpoint.py",
+        "                delivery.forget(saved)\n",
+        "                pass\n",
+        f"{SAVING}test_an_unknown_content_is_saved_anew_once",
+    ),
+    SourcePlant(
+        "a lost content is forgotten by each who used it",
+        "pushgateway/engine/saved_contents.py",
+        "        if self._saved is saved:\n",
+        "        if True:\n",
+        f"{SAVING}test_a_content_that_has_taken_the_place_of_a_lost_one_is_kept",
+    ),
+    SourcePlant(
+        "what was saved with old settings is used with the new ones",
+        "pushgateway/engine/endpoint.py",
+        "        if settings.session is not delivery.session:\n            raise _NotSent  # it goes",
+        "        if False:\n            raise _NotSent  # it goes",
+        f"{SAVING}test_a_reload_while_a_content_is_saved_sends_with_the_new_settings",
+    ),
+    SourcePlant(
+        "a removed certificate sends what was being saved",
+        "pushgateway/engine/lane.py",
+        "            self.settings.end = self._refusal\n",
+        "            pass\n",
+        f"{SAVING}test_nothing_leaves_when_the_certificate_is_removed_meanwhile[0]",
+    ),
+    SourcePlant(
+        "one failed save counts for each batch that waits for it",
+        "pushgateway/engine/saved_contents.py",
+        "            if isinstance(result, Exception):\n                raise result.with_traceback(None)\n",
+        "            if isinstance(result, Exception):\n                continue\n",
+        f"{SAVING}test_one_failed_save_is_that_of_all_who_wait_for_it",
+    ),
+    SourcePlant(
+        "saving holds the lock under which others build",
+        "pushgateway/engine/endpoint.py",
+        "        delivery.built()  # to save",
+        "        pass  # to save",
+        f"{SAVING}test_saving_holds_up_no_other_notification",
+    ),
+    SourcePlant(
+        "a request has another mark than its saved content",
+        "pushgateway/engine/delivery.py",
+        "            batch.callback, batch.saved = self.content.callback, self.saved\n",
+        "            batch.saved = self.saved\n",
+        f"{SAVING}test_the_mark_for_receipts_is_saved_with_the_content",
+    ),
+    SourcePlant(
+        "saves are not counted against the rate of requests",
+        "pushgateway/engine/delivery.py",
+        "        gate.count_save(self._loop.time())\n",
+        "",
+        f"{SAVING}test_saves_count_against_the_rate_of_requests",
+    ),
+    SourcePlant(
+        "observers keep a used up quota of saved contents of a gate that was replaced",
+        "pushgateway/engine/flow_control/gate.py",
+        "        for _ in self._saving.pop_ended(math.inf, math.inf):\n",
+        "        for _ in ():\n",
+        "tests/engine/test_gate.py::test_a_replaced_gate_reports_that_its_limits_have_ended",
     ),
 ]

@@ -20,7 +20,7 @@ PLANTS = [
     SourcePlant(
         "a used up quota is reported once for each reply that says it",
         "pushgateway/engine/flow_control/gate.py",
-        "        if self._quotas.seconds_left(quota, now, wall) > 0:\n            return\n",
+        "        if self._quotas.seconds_left(quota, now, self._clock()) > 0:\n            return\n",
         "",
         "tests/engine/test_gate.py::test_a_used_up_quota_is_one_event_however_many_replies_say_so",
     ),
@@ -48,8 +48,8 @@ PLANTS = [
     SourcePlant(
         "observers keep a used up quota of a gate that was replaced",
         "pushgateway/engine/flow_control/gate.py",
-        "            self._emitter.emit(QuotaReleased(**self._labels, quota=quota))\n\n",
-        "            pass\n\n",
+        "            self._emitter.emit(QuotaReleased(**self._labels, quota=quota))\n",
+        "            pass\n",
         "tests/engine/test_gate.py::test_a_replaced_gate_reports_that_its_limits_have_ended",
     ),
     SourcePlant(
@@ -76,8 +76,8 @@ PLANTS = [
     SourcePlant(
         "requests are not counted against their rate",
         "pushgateway/engine/flow_control/gate.py",
-        "        self._requests.spend(now, 1)\n",
-        "",
+        "        self._pushes.spend(now, pushes)\n        self._requests.spend(now, 1)\n",
+        "        self._pushes.spend(now, pushes)\n",
         "tests/engine/test_flow_control.py::test_requests_have_a_rate_of_their_own",
     ),
     SourcePlant(
