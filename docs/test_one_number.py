@@ -22,14 +22,14 @@ import json
 from pushgateway_oppo import Oppo
 from pushgateway_oppo.notification import encode_notification
 from pushgateway_oppo.replies import RULES
-from pushgateway_oppo.sandbox.field_checks import Checks
+from pushgateway_oppo.sandbox.field_checks import OppoChecks
 from tables import field_rows
 
 from pushgateway import Certificate, Gateway, Notification, Push, PushToken
 
 facts = RULES.dialects["current"]
 sent = encode_notification(Notification("x" * 100, "You have mail"), facts)
-checks = Checks(facts, broadcast=False)
+checks = OppoChecks(facts, broadcast=False)
 taken = [size for size in range(1, 100) if checks.objection({"title": "x" * size, "content": "c"}) is None]
 settings = {"app_key": "key", "master_secret": "secret", "dialect": "current"}
 gateway = Gateway([Certificate(1, "oppo", settings)], vendors={"oppo": Oppo})

@@ -3,135 +3,129 @@
 It reads the plug-in's `rules.toml` but shares no code with it, because a mistake in shared code would not be found.
 """
 
-import hashlib
 import json
-from typing import Any, ClassVar
+from collections.abc import Mapping
+from typing import Any
 
-from pushgateway.sandbox import Delivery, Fault, Sandbox
-from pushgateway.vendor import OpenApp, OpenUrl, ReceiptKind, Request, Response
-from pushgateway.vendor.rules import load_rules
+from pushgateway.sandbox import Delivery, Fault
+from pushgateway.sandbox.kit.access_tokens import AccessTokens
+from pushgateway.sandbox.kit.admission import Admission, AdmissionCodes, Asked
+from pushgateway.sandbox.kit.bounded import Bounded
+from pushgateway.sandbox.kit.checks import CheckCodes, Checks
+from pushgateway.sandbox.kit.mangling import mangle_items
+from pushgateway.sandbox.kit.outbox import Outbox, json_rows
+from pushgateway.sandbox.kit.refusals import CallRefused
+from pushgateway.sandbox.kit.ruled import RuledSandbox
+from pushgateway.sandbox.kit.signatures import is_digest
+from pushgateway.vendor import OpenApp, OpenUrl, ReceiptKind, Response
 
-RULES = load_rules("pushgateway_acme").dialects["v1"]
 APP, SECRET = "sandbox-app", "sandbox-secret"
 LIFETIME = 7200
+MALFORMED = "40"
 
 
-class AcmeSandbox(Sandbox):
+class AcmeSandbox(RuledSandbox):
     """The server for one app."""
 
     brand = "acme"
-    operations: ClassVar[list[str]] = list(RULES.operations)
+    package = "pushgateway_acme"
+    pushing = ("push", "broadcast")
     manglings = ("shuffle",)
     has_target_codes = True
-    receipt_kinds = frozenset(ReceiptKind[row.kind] for row in RULES.events.values())
 
-    def __init__(self, **options: Any) -> None:
-        self.access: dict[str, float] = {}
-        self.seen: set[tuple[str, str]] = set()
-        self.tasks = 0
-        self.due: list[Request] = []
-        super().__init__(**options)
+    def set_up(self) -> None:
+        """Make what the calls need; called once, before the options are set."""
+        codes = AdmissionCodes(path=MALFORMED, method=MALFORMED, encoding=MALFORMED, speed="30")
+        self.access = AccessTokens(self.clock, lambda: f"access-{self.new_id()}", LIFETIME)
+        self.admission = Admission(
+            operations=self.facts.operations, codes=codes, access=self.check_access, open_calls=("login",)
+        )
+        self.checks = Checks(self.facts, CheckCodes(missing=MALFORMED, wrong=MALFORMED), as_text=False)
+        self.outbox = Outbox(json_rows())
+        self.receipt_kinds = frozenset(ReceiptKind[row.kind] for row in self.facts.events.values())
+        self.seen: Bounded[bool] = Bounded()
+        self.calls = {"login": self.log_in, "push": self.push, "broadcast": self.broadcast}
 
     def settings(self, url: str) -> dict[str, object]:
         """What a certificate needs to talk to this sandbox."""
         return {"app_id": APP, "secret": SECRET, "host": url}
 
-    def operation(self, request: Request) -> str:
-        """The last word of the path."""
-        return request.url.rpartition("/")[2]
-
-    def refusal(self, code: str) -> Response:
+    def refusal(self, code: str, field: str = "") -> Response:
         """A code for the whole request."""
         return self.reply_json({"code": int(code)})
-
-    def expire_tokens(self) -> None:
-        """End all access tokens."""
-        self.access.clear()
-
-    def callbacks(self) -> list[Request]:
-        """The receipts that Acme would post now."""
-        due, self.due = self.due, []
-        return due
 
     def mangle(self, response: Response, fault: Fault) -> Response:
         """Acme promises no order of the results."""
         body = json.loads(response.content)
-        self.random.shuffle(body.get("results", []))
+        mangle_items(fault.kind, body.get("results", []), self.random, foreign={})
         return self.reply_json(body)
 
-    def perform(self, request: Request, operation: str) -> Response:
-        """Check the access token, then the request. One wrong message refuses the whole request."""
-        try:
-            order = json.loads(request.content)
-            if operation == "login":
-                return self._log_in(**order)
-            if self.access.get(request.headers.get("acme-access", ""), 0.0) <= self.clock():
-                return self.refusal("21")
-            if operation == "push":
-                return self._push(order["messages"])
-            if operation == "broadcast":
-                return self._broadcast(order["message"], order.get("tokens"))
-        except (ValueError, TypeError, KeyError, AttributeError):
-            return self.refusal("40")
-        return self.refusal("40")
+    def check_access(self, asked: Asked) -> CallRefused | None:
+        """The objection to the access token of a call."""
+        return None if self.access.knows(asked.header("acme-access")) else CallRefused("21")
 
-    def _log_in(self, app: str, time: str, sign: str) -> Response:
-        right = hashlib.sha256(f"{APP}{time}{SECRET}".encode()).hexdigest()
-        if app != APP or sign != right or abs(int(time) / 1000 - self.clock()) > 600:
-            return self.refusal("20")
-        token = f"access-{self.random.getrandbits(64):016x}"
-        self.access[token] = self.clock() + LIFETIME
-        return self.reply_json({"code": 0, "token": token, "seconds": LIFETIME})
+    def log_in(self, order: Mapping[str, Any]) -> Response:
+        """Check the signature; within its lifetime the access token is always the same."""
+        time = str(order.get("time", ""))
+        in_time = time.isdigit() and abs(int(time) / 1000 - self.clock()) <= 600
+        if order.get("app") != APP or not in_time or not is_digest(order.get("sign"), (APP, time, SECRET)):
+            raise CallRefused("20")
+        return self.reply_json({"code": 0, "token": self.access.login().token, "seconds": LIFETIME})
 
-    def _push(self, messages: list[dict[str, Any]]) -> Response:
-        tokens = [message["to"] for message in messages]
-        if not 0 < len(messages) <= RULES.number("batch") or len(set(tokens)) < len(tokens):
-            return self.refusal("40")
-        if not all(self._right(message) for message in messages):
-            return self.refusal("40")
-        return self.reply_json({"code": 0, "results": [self._deliver(m["to"], m, "push") for m in messages]})
+    def push(self, order: Mapping[str, Any]) -> Response:
+        """Push a list of messages. One that is malformed refuses the whole request."""
+        messages = order.get("messages")
+        if not isinstance(messages, list) or not 0 < len(messages) <= self.facts.number("batch"):
+            raise CallRefused(MALFORMED)
+        tokens = [self.check(message, message.get("to")) for message in messages]
+        if len(set(tokens)) < len(tokens):
+            raise CallRefused(MALFORMED)
+        return self.reply_json({"code": 0, "results": [self.result(message["to"], message) for message in messages]})
 
-    def _broadcast(self, message: dict[str, Any], tokens: list[str] | None) -> Response:
-        if not self._right({"to": "everyone", **message}) or len(tokens or ()) > RULES.number("batch"):
-            return self.refusal("40")
-        self.tasks += 1
-        results = [self._deliver(token, message, "broadcast") for token in (self.tokens if tokens is None else tokens)]
-        reply = {"code": 0, "task": f"task-{self.tasks}"}
+    def broadcast(self, order: Mapping[str, Any]) -> Response:
+        """Push one message to a list of phones, or to everyone."""
+        message, tokens = order.get("message"), order.get("tokens")
+        self.check(message, "everyone")
+        if len(tokens or ()) > self.facts.number("batch"):
+            raise CallRefused(MALFORMED)
+        results = [self.result(token, message) for token in (self.tokens if tokens is None else tokens)]
+        reply = {"code": 0, "task": f"task-{self.new_id()}"}
         return self.reply_json(reply if tokens is None else {**reply, "results": results})
 
-    def _right(self, message: dict[str, Any]) -> bool:
-        title, text, token = message["title"], message["text"], message["to"]
-        known = {"id", "to", "title", "text", "data", "link", "keep", "receipts", "note"}
-        named = token.isascii() and token.isprintable() and 0 < len(token) <= RULES.number("token")
-        sizes = {"title": len(title), "text": len(text), "keep": message.get("keep", 0)}
-        sizes |= {"link": len(message.get("link", "x")), "note": len(message.get("note", ""))}
-        sizes["data"] = len(json.dumps(message.get("data", {})))
-        rows = [(RULES.fields[name], size) for name, size in sizes.items()]
-        return named and message.keys() <= known and all((r.min or 0) <= size <= (r.max or 0) for r, size in rows)
+    def check(self, message: Any, token: Any) -> str:
+        """The token of a message. Raises `CallRefused` if anything in it is malformed."""
+        known = {"id", "to", "receipts", *self.facts.fields}
+        right = isinstance(message, dict) and "id" in message and message.keys() <= known
+        named = isinstance(token, str) and token.isascii() and token.isprintable()
+        if not right or not named or not 0 < len(token) <= self.facts.number("token"):
+            raise CallRefused(MALFORMED)
+        if (objection := self.checks.objection(message)) is not None:
+            raise CallRefused(*objection)
+        return str(token)
 
-    def _deliver(self, token: str, message: dict[str, Any], operation: str) -> dict[str, object]:
-        phone = self.phones_known.get(token)
-        if token in self.target_codes:
-            return {"to": token, "code": int(self.target_codes[token])}
-        if phone is None or phone.muted:
-            return {"to": token, "code": 10 if phone is None else 11}
-        if message["id"] and (token, message["id"]) in self.seen:
+    def result(self, token: str, message: Mapping[str, Any]) -> dict[str, object]:
+        """Push to one phone: the result in the reply."""
+        reached = self.reach([token], unknown="10", muted="11")
+        for code in reached.refused:
+            return {"to": token, "code": int(code)}
+        if message["id"] and self.seen.get((token, message["id"])):
             return {"to": token, "code": 12}
-        self.seen.add((token, message["id"]))
-        number = f"m{self.ledger.total + 1}"
-        kind = self.target_receipts.get(token, ReceiptKind.ARRIVED)
+        self.seen.put((token, message["id"]), True)
+        number = f"m{self.new_id()}"
+        kind = reached.reports.get(token, ReceiptKind.ARRIVED)
         if kind is ReceiptKind.ARRIVED:
-            self.deliver(phone, lambda: self._shown(token, message, number, operation))
-        if message.get("receipts"):
-            event = next(name for name, row in RULES.events.items() if row.kind == kind.name)
-            receipt = {"to": token, "event": event, "note": message["note"], "at": int(self.clock() * 1000)}
-            self.due.append(Request("POST", message["receipts"], {}, json.dumps([receipt]).encode()))
+            self.deliver_all([token], lambda token: self.shown(token, message, number))
+        event = next(name for name, row in self.facts.events.items() if row.kind == kind.name)
+        receipt = {"to": token, "event": event, "note": message.get("note", ""), "at": int(self.clock() * 1000)}
+        self.outbox.add(message.get("receipts"), receipt)
         return {"to": token, "code": 0, "id": number}
 
-    def _shown(self, token: str, message: dict[str, Any], number: str, operation: str) -> Delivery:
+    def shown(self, token: str, message: Mapping[str, Any], number: str) -> Delivery:
         """What the phone shows and does, in the fields that are the same for all vendors."""
+        made = token, message["title"], message["text"], message["id"], number, self.asked.operation, self.clock()
         return Delivery(
-            *(token, message["title"], message["text"], message["id"], number, operation, self.clock(), message),
+            *made,
+            message,
             click=OpenUrl(message["link"]) if "link" in message else OpenApp(),
             data=message.get("data", {}),
             ttl=message.get("keep"),

@@ -13,6 +13,7 @@ number above a maximum that the vendor lowers (`past = "clamp"`) is right.
 from __future__ import annotations
 
 import functools
+import json
 import re
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, Literal, TypeAlias
@@ -175,7 +176,7 @@ class Checks:
             case "json":
                 return self._json(rule)
             case "object":
-                return lambda value, _: "" if isinstance(value, dict | list) or _is_json(value) else "wrong"
+                return _object(rule)
 
     def _json(self, rule: FieldRule) -> Check:
         def check(value: Any, _: Fields) -> Fault:
@@ -238,6 +239,18 @@ def _truth(rule: FieldRule, *, texts: bool) -> Check:
         return lambda value, _: "" if (whole(value) if texts else value) in (0, 1) else "wrong"
     kinds = (bool, str) if texts else (bool,)
     return lambda value, _: "" if type(value) in kinds and str(value).lower() in ("true", "false") else "wrong"
+
+
+def _object(rule: FieldRule) -> Check:
+    def check(value: Any, _: Fields) -> Fault:
+        if not isinstance(value, dict | list) and not _is_json(value):
+            return "wrong"
+        if rule.max is None:
+            return ""
+        text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+        return "" if _size(text, rule) <= rule.max else "size"
+
+    return check
 
 
 def _unwired(wire: str, check: Check) -> Check:

@@ -88,6 +88,10 @@ def objection(fields: str, values: dict[str, Any], **options: Any) -> tuple[str,
         ('kind = "object"', {"a": 1}, None),
         ('kind = "object"', '{"a": 1}', None),
         ('kind = "object"', 5, "20"),
+        ('kind = "object", max = 9', {"a": "汉字"}, "30"),
+        ('kind = "object", max = 10', {"a": "汉字"}, None),
+        ('kind = "object", max = 7', '{"a":1}', None),
+        ('kind = "object", max = 6', '{"a":1}', "30"),
     ],
 )
 def test_each_kind_of_value(row: str, value: Any, code: str | None) -> None:
