@@ -2,20 +2,20 @@
 name."""
 
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import attrs
 import pytest
 from operations_vendor import posted
 from receipt_vendors import PerRequest, RequestServer, Unmarked, receipts_certificate
-from toy_vendor import gateway
+from toy_vendor import URL, gateway
 
 from pushgateway import Audience, Gateway, Notification, Outcome, Proof, Push, PushToken, Reason, ReceivedReceipts
 from pushgateway.certificates.receipt_signing import ReceiptSigner
 from pushgateway.engine.session.plugin_guard import GuardedVendor
 from pushgateway.testing.virtual_time import run_virtual
-from pushgateway.vendor import Batch, Secret, Vendor
+from pushgateway.vendor import Batch, Batching, CallBack, Exchange, Request, Saved, Secret, Vendor
 
 NOTE = Notification("title", "body")
 PHONES = [PushToken(1, token) for token in ("a", "b", "c")]
@@ -123,6 +123,39 @@ def test_the_parameter_of_a_request_with_many_phones_is_kept_with_them() -> None
         return [one.kind.value for one in read.receipts]
 
     assert played(script) == ["unregistered"]
+
+
+class Saving(PerRequest):
+    """Stores the notification before it goes to two phones or more; the parameter is a part of what is stored."""
+
+    @property
+    def batching(self) -> Batching:
+        return Batching(2, least=2, saves=True)
+
+    def save_push(self, notification: Notification, callback: CallBack | None, region: str) -> Exchange[Saved]:
+        yield Request("POST", f"{URL}/near/save")
+        return Saved("" if callback is None else callback.parameter)
+
+    def push(self, batch: Sequence[Push]) -> Exchange[Sequence[Outcome]]:
+        assert (Batch.of(batch).saved is not None) == (len(batch) > 1)
+        return (yield from super().push(batch))
+
+
+def test_receipts_of_a_saved_content_are_believed() -> None:
+    """All lists of a saved content have its parameter, the last phone, which goes alone, has its own; a dead token is
+    confirmed by either."""
+
+    async def script(g: Gateway, server: RequestServer) -> tuple[list[str], int]:
+        await g.multicast([PushToken(1, token) for token in "abcde"], NOTE)
+        parameters = {tuple(tokens): mark[1] for tokens, mark, _ in server.requests}
+        numbers = {tuple(tokens): number for tokens, _, number in server.requests}
+        reads = [
+            g.receipts(1, {}, posted((tokens[0], "dead", parameters[tokens]), message_id=numbers[tokens]))
+            for tokens in parameters
+        ]
+        return [one.kind.value for read in reads for one in read.receipts], len(set(parameters.values()))
+
+    assert played(script, Saving) == (["unregistered"] * 3, 2)
 
 
 def test_a_notification_with_its_own_receipt_fields_is_not_marked() -> None:
