@@ -141,7 +141,7 @@ class Saving(PerRequest):
         return (yield from super().push(batch))
 
 
-def test_receipts_of_a_saved_content_are_believed() -> None:
+def test_receipts_of_a_saved_content_are_verified() -> None:
     """All lists of a saved content have its parameter, the last phone, which goes alone, has its own; a dead token is
     confirmed by either."""
 

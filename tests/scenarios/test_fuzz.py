@@ -89,6 +89,7 @@ ITEMS, READERS = pushgateway.vendor.toolkit.items, pushgateway.vendor.toolkit.re
         (pushgateway_oppo.receipts, "_text", lambda value: value, "receipts"),
         (VERDICTS, "_check_shape", lambda body: None, "nested"),
         (pushgateway.certificates.receipt_signing, "_of_push", lambda name, token: name.encode(), "forged"),
+        (pushgateway.certificates.receipt_signing, "_of_message", lambda name: b"", "forged_of_a_message"),
     ],
 )
 def test_planted_faults_are_found(

@@ -13,11 +13,12 @@ import random
 from pushgateway_oppo import Oppo
 
 from fuzzing.odd import CANARY, broken, check_words, make_list, make_object, odd, some, text
-from pushgateway import Notification, Push, PushToken, Receipt, ReceiptKind, Secret
+from pushgateway import Notification, Proof, Push, PushToken, Receipt, ReceiptKind, Secret
 from pushgateway.certificates.receipt_signing import ReceiptSigner
 from pushgateway.vendor import Refused
 
 OPPO = {dialect: Oppo(app_key="k", master_secret=Secret("s"), dialect=dialect) for dialect in ("v1.3", "current")}
+NOW = 1_790_000_000.0
 TOKENS = ("CN_0123456789abcdef0123456789abcdef", "b6bb0123456789abcdef0123456789ab", "OPPO_CN_x", "t")
 EVENTS = ("push_arrive", "regid_invalid", "user_daily_limit", "message_night_control", CANARY, "", "ＰＵＳＨ")
 SIGNER = ReceiptSigner(
@@ -56,7 +57,7 @@ def posted(chance: random.Random) -> None:
     vendor = OPPO[some(chance, tuple(OPPO))]
 
     try:
-        found = vendor.receipts("7005", {}, body)
+        found = vendor.receipts("7005", {}, body, NOW)
     except Refused as refused:
         check_words(refused)
         check_words(refused.detail)
@@ -101,7 +102,7 @@ def nested(chance: random.Random) -> None:
 
 def _refusal(body: bytes) -> str:
     try:
-        assert set(OPPO["current"].receipts("7005", {}, body)) == {None}
+        assert set(OPPO["current"].receipts("7005", {}, body, NOW)) == {None}
     except Refused as refused:
         return refused.detail
     return ""
@@ -122,6 +123,10 @@ def _levels(text: str) -> int | None:
     return deepest
 
 
+_MESSAGE = SIGNER.callback_for_message("0123456789abcdef" * 2).parameter
+"""The parameter of a request, which is good for each of its phones."""
+
+
 @functools.cache
 def _good(token: str) -> str:
     push = Push(PushToken("7005", token), Notification("a", "b"), dedupe_id="0123456789abcdef" * 2)
@@ -129,9 +134,9 @@ def _good(token: str) -> str:
 
 
 def forged(chance: random.Random) -> None:
-    """`ReceiptSigner.opened` accepts a parameter only for the phone that it was signed for."""
+    """`ReceiptSigner.verify` accepts a parameter only for the phone that it was signed for."""
     token, other = some(chance, TOKENS), some(chance, TOKENS)
-    parameter = _forge(chance, other)
+    parameter = _forge(chance, _good(other))
     receipt = Receipt(
         push_token=PushToken("7005", token), kind=ReceiptKind.ARRIVED, event="push_arrive", parameter=parameter
     )
@@ -142,8 +147,18 @@ def forged(chance: random.Random) -> None:
     assert (opened is not None) == right, "a forged receipt was accepted, or a good one was not"
 
 
-def _forge(chance: random.Random, token: str) -> str:
-    good = _good(token)
+def forged_of_a_message(chance: random.Random) -> None:
+    """The parameter of a request is accepted for any phone, only as it was made, and proves no phone and no push."""
+    token, parameter = some(chance, TOKENS), _forge(chance, _MESSAGE)
+    receipt = Receipt(push_token=PushToken("7005", token), kind=ReceiptKind.ARRIVED, event="1", parameter=parameter)
+
+    opened = SIGNER.verify(receipt)
+
+    assert (opened is not None) == (parameter == _MESSAGE), "a forged receipt was accepted, or a good one was not"
+    assert opened is None or (opened.proof, opened.dedupe_id) == (Proof.MESSAGE, "")
+
+
+def _forge(chance: random.Random, good: str) -> str:
     name, _, mac = good.partition(".")
     guess = "".join(chance.choices(_ALPHABET, k=16))
     match chance.randrange(8):
@@ -163,4 +178,4 @@ def _forge(chance: random.Random, token: str) -> str:
     return f"{name}.{guess}"
 
 
-TARGETS = {"receipts": posted, "nested": nested, "forged": forged}
+TARGETS = {"receipts": posted, "nested": nested, "forged": forged, "forged_of_a_message": forged_of_a_message}
