@@ -309,7 +309,7 @@ class Broadcasting:
         return (
             refused is self._refusal
             and part.kind.is_list
-            and refused.about != "content"
+            and refused.about not in ("content", "compartment")
             and not results.is_of_the_vendor(refused)
         )
 

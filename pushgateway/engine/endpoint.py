@@ -463,11 +463,12 @@ class Endpoint:
     def _searched(self, delivery: Delivery, refused: Refused) -> bool:
         """Send a batch that was refused as a whole again, in smaller ones, to find the pushes that are meant.
 
-        False: all of it is meant, because the refusal is about the vendor or the certificate, about one push alone, or
-        about the notification that all its pushes have. A search costs at most two requests for each push, as vendors
-        without batches would; rate, quota, breaker and deadlines hold for these requests as for all.
+        False: all of it is meant, because the refusal is about the vendor or the certificate, about one push alone,
+        about the compartment that all its pushes have, or about their one notification. A search costs at most two
+        requests for each push, as vendors without batches would; rate, quota, breaker and deadlines hold for these
+        requests as for all.
         """
-        if results.is_of_the_vendor(refused):
+        if results.is_of_the_vendor(refused) or refused.about == "compartment":
             return False
         kept = results.kept(delivery.batch, refused)
         left = delivery.pushes - len(kept)

@@ -51,6 +51,8 @@ class Refused(ExchangeError):
     out which pushes of a batch are meant:
 
     - "content": the notification. Where all pushes of the request have the same one, all of them are refused.
+    - "compartment": what all pushes of a request share by `Vendor.compartment`, such as a channel that the vendor has
+      not approved. All of them are refused.
     - "target": the token of one push. The core sends smaller batches until that push is alone.
     - "size": the request is too large (HTTP 413). The core sends smaller batches, and remembers the size for an hour.
     - "": not known. The core sends smaller batches. That holds where all pushes have one notification too: to take the
@@ -68,7 +70,7 @@ class Refused(ExchangeError):
         retry_after: float | None = None,
         detail: str = "",
         *,
-        about: Literal["", "content", "target", "size", "saved", "login"] = "",
+        about: Literal["", "content", "compartment", "target", "size", "saved", "login"] = "",
     ) -> None:
         super().__init__(f"{reason.value} (vendor code {code})" if code else f"{reason.value}: {detail}")
         self.reason = reason

@@ -291,9 +291,9 @@ class CodeRule(Row):
     """The vendor's meaning, in English."""
     text: str = ""
     """The sentence of the vendor's replies with this code, used by the sandbox; "": not known."""
-    scope: Literal["request", "target", "content"] = "request"
-    """What it concerns: the whole request, one target in it, or the notification, which all pushes of the request
-    share; see `about`."""
+    scope: Literal["request", "target", "content", "compartment"] = "request"
+    """What it concerns: the whole request, one target in it, the notification, or what all pushes of the request share
+    by `Vendor.compartment`; see `about`."""
     advice: str = ""
     """What to do about it."""
     retry_after: float | None = None
@@ -302,7 +302,7 @@ class CodeRule(Row):
     """The dialects that have this code."""
 
     @property
-    def about(self) -> Literal["", "content", "target"]:
+    def about(self) -> Literal["", "content", "compartment", "target"]:
         """What a refusal with this code is about, as `Refused.about`."""
         return "" if self.scope == "request" else self.scope
 

@@ -1,7 +1,7 @@
 """Batches of one notification: their size, refused contents, and what keeps pushes apart."""
 
 import json
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
 import pytest
@@ -14,7 +14,7 @@ from toy_vendor import gateway as toy_gateway
 from pushgateway import Badge, Button, Notification, OpenUrl, Outcome, Push, PushToken, Reason, Status
 from pushgateway.engine.flow_control.refused_contents import PROOFS
 from pushgateway.testing.virtual_time import run_virtual
-from pushgateway.vendor import Refused
+from pushgateway.vendor import Exchange, Refused
 
 TEXT = Notification("title", "body")
 
@@ -201,6 +201,35 @@ def test_compartment_and_quota_both_keep_pushes_apart() -> None:
     run_virtual(main())
 
     assert sorted(len(batch) for batch in server.batches) == [10] * 6
+
+
+@pytest.mark.parametrize(("about", "least", "most"), [("compartment", 3, 3), ("", 41, 90)])
+def test_a_refused_compartment_is_not_searched(about: Any, least: int, most: int) -> None:
+    """A channel that is not approved costs its pushes one request and other channels nothing. Where the code does not
+    say so, each push of the channel is tried alone."""
+
+    class Channels(Toy):
+        def compartment(self, notification: Notification) -> str:
+            return notification.title
+
+        def push(self, batch: Sequence[Push]) -> Exchange[Sequence[Outcome]]:
+            outcomes = yield from super().push(batch)
+            if any(push.notification.title == "c1" for push in batch):
+                raise Refused(Reason.INVALID_NOTIFICATION, "27", about=about)
+            return outcomes
+
+    server = MixedServer()
+
+    async def main() -> list[Outcome]:
+        async with toy_gateway(server, toy_certificate(), vendors={"toy": Channels}, timeout=600.0) as g:
+            notes = [Notification(f"c{number % 3}", f"{number}") for number in range(120)]
+            return await g.send_each(list(map(Push, phones(120), notes)))
+
+    outcomes: list[Outcome] = run_virtual(main())
+
+    assert [outcome.ok for outcome in outcomes] == [number % 3 != 1 for number in range(120)]
+    assert {outcome.reason for outcome in outcomes[1::3]} == {Reason.INVALID_NOTIFICATION}
+    assert least <= server.calls["push"] <= most
 
 
 def test_a_vendor_that_cannot_mix_is_not_asked_for_compartments() -> None:
