@@ -42,12 +42,12 @@ def call_in_chunks(
     size: int,
     ask: Callable[[Sequence[str]], Request],
     read: Callable[[Response, Sequence[str]], T],
-    join: Callable[[list[T]], Any],
+    join: Callable[[list[T]], Any] | None = None,
     most: int = MAX_REQUESTS,
 ) -> Call[Any]:
-    """A call about many values, `size` in each request; `join` makes the result from those of all replies. It may be
-    repeated, so each request must be one that may. Raises `Refused` for no values, and for more than fit into `most`
-    requests."""
+    """A call about many values, `size` in each request; `join` makes the result from those of all replies (None: they
+    are mappings, and all become one). It may be repeated, so each request must be one that may. Raises `Refused` for no
+    values, and for more than fit into `most` requests."""
     given = listed(values)
 
     def begin() -> Exchange[Any]:
@@ -58,9 +58,13 @@ def call_in_chunks(
         results = []
         for chunk in in_chunks(given, size):
             results.append(read((yield ask(chunk)), chunk))
-        return join(results)
+        return _merged(results) if join is None else join(results)
 
     return Call(name=name, begin=begin, region=region)
+
+
+def _merged(parts: Iterable[Any]) -> dict[Any, Any]:
+    return {key: value for part in parts for key, value in part.items()}
 
 
 def listed(values: Iterable[str]) -> list[str]:

@@ -50,6 +50,8 @@ class CodeTable:
     busy: frozenset[int] = attrs.field(default=frozenset(), converter=frozenset)
     """HTTP statuses besides 429 by which the vendor limits the rate: Huawei's flow control answers 503 without a
     code."""
+    expired: frozenset[int] = attrs.field(default=frozenset(), converter=frozenset)
+    """HTTP statuses by which the vendor refuses an access token without a code: Huawei's 401."""
     accepted: frozenset[str] = attrs.field(init=False)
     """The codes of success."""
     partial: frozenset[str] = attrs.field(init=False)
@@ -76,9 +78,14 @@ class CodeTable:
         return cls(rules.codes_of(place), **how)
 
     def read(self, response: Response) -> Reply:
-        """The reply, accepted or refused. Raises as `read_reply` does, and `NoVerdict` for a code of success with an
-        HTTP status of failure."""
-        reply = read_reply(response, code=self.code, message=self.message, words=self._words, busy=self.busy)
+        """The reply, accepted or refused. Raises as `read_reply` does, `AccessExpired` for a status of `expired`
+        without a code, and `NoVerdict` for a code of success with an HTTP status of failure."""
+        try:
+            reply = read_reply(response, code=self.code, message=self.message, words=self._words, busy=self.busy)
+        except Refused as refused:
+            if response.status in self.expired:
+                raise AccessExpired(Reason.CREDENTIALS, detail=refused.detail) from None
+            raise
         if not 200 <= response.status < 300 and reply.code in self.accepted:
             raise NoVerdict(f"HTTP {response.status} contradicts code {reply.code}")
         return reply

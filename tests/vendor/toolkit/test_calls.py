@@ -56,6 +56,20 @@ def test_a_long_list_takes_several_requests() -> None:
     assert result == [(b"1", 2), (b"2", 1)]
 
 
+def test_mappings_of_several_requests_become_one() -> None:
+    """Where the call says nothing else."""
+    made = call_in_chunks(
+        "tags",
+        "",
+        ["a", "b"],
+        size=1,
+        ask=lambda chunk: Request("GET", f"https://a/{chunk[0]}"),
+        read=lambda reply, chunk: {chunk[0]: reply.content},
+    )
+
+    assert run(made, b"1", b"2")[1] == {"a": b"1", "b": b"2"}
+
+
 @pytest.mark.parametrize(
     ("values", "sentence"), [([], "tags: needs"), (["a", "b", "c"], "tags: takes at most 2 values")]
 )

@@ -179,6 +179,19 @@ def test_a_vendor_may_limit_the_rate_by_another_status() -> None:
             table.read(Response(503, headers, b"busy"))
 
 
+def test_a_vendor_may_refuse_an_access_token_by_status() -> None:
+    """Without a code, HTTP 401 of such a vendor asks for a new one; with a code, the code counts."""
+    codes = CodeTable(ROWS, expired=[401])
+
+    with pytest.raises(AccessExpired) as caught:
+        codes.read(Response(401))
+    assert caught.value.reason is Reason.CREDENTIALS
+    with pytest.raises(Refused) as usual:
+        CODES.read(Response(401))
+    assert not isinstance(usual.value, AccessExpired)
+    assert codes.read(Response(401, content=b'{"code": 13}')).code == "13"
+
+
 def test_each_place_has_its_codes() -> None:
     """Of a target or a login, with those of a request behind them."""
     rules = attrs.evolve(RULES, codes=ROWS, target_codes={"13": row("MUTED", "target")})

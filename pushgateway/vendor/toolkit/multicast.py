@@ -1,0 +1,226 @@
+"""`MulticastVendor` and `ListedReplies`: for vendors whose requests hold one notification as JSON and a list of tokens,
+and whose replies name the tokens that failed.
+
+Huawei, HarmonyOS and Honor are so. A plug-in derives its class from `MulticastVendor`, and adds its settings, its login
+and what its rules cannot say; it writes a function that finds the failed tokens in a reply. Pure.
+"""
+
+from __future__ import annotations
+
+import functools
+from abc import abstractmethod
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any, ClassVar, Literal, NamedTuple
+
+import attrs
+
+from pushgateway.vendor import (
+    Batch,
+    Batching,
+    ConfigError,
+    Exchange,
+    Notification,
+    NoVerdict,
+    Outcome,
+    Push,
+    Reason,
+    Reply,
+    Request,
+    Response,
+    Vendor,
+    safe_repr,
+)
+from pushgateway.vendor.rules import Dialect, Rules
+from pushgateway.vendor.toolkit.batches import Frame, TokenRule, push_same, quoted_list
+from pushgateway.vendor.toolkit.clicks import Clicks
+from pushgateway.vendor.toolkit.codes import CodeTable
+from pushgateway.vendor.toolkit.fields import Sheet
+from pushgateway.vendor.toolkit.intents import IntentSetting, IntentTable, by_word
+from pushgateway.vendor.toolkit.readers import first_identifier
+
+
+class Failures(NamedTuple):
+    """The tokens that a reply names as failed."""
+
+    lists: Mapping[str, Sequence[str] | None]
+    """By code; None for a list that cannot be read."""
+    number: int | None = None
+    """How many failed by the vendor's count; None: as many as are named."""
+
+    @property
+    def total(self) -> int:
+        """How many failed."""
+        named = {token for listed in self.lists.values() for token in listed or ()}
+        return len(named) if self.number is None else self.number
+
+
+class ListedReplies:
+    """How the replies of one vendor are read."""
+
+    def __init__(
+        self,
+        codes: CodeTable,
+        targets: CodeTable,
+        failures: Callable[[Reply, Response], Failures | None],
+        message_ids: Sequence[str],
+    ) -> None:
+        """`targets`: the codes of failed tokens. `failures`: finds them in a reply; None: the reply names none.
+        `message_ids`: the names that the id of a request may have in its reply."""
+        self.codes, self.targets, self._failures, self._message_ids = codes, targets, failures, message_ids
+
+    def message_id(self, reply: Reply) -> str | None:
+        """The vendor's id of the request."""
+        return first_identifier(reply.body, self._message_ids)
+
+    def outcomes(self, response: Response, frame: Frame, sent: Batch) -> Sequence[Outcome]:
+        """The outcome of each push of `sent`, in their order. Raises what a refusal of the whole request means.
+
+        A code about targets with a list says that all of them failed: one that is not listed has no verdict.
+        """
+        reply = self.codes.read(response)
+        failures, row = self._failures(reply, response), self.codes.rows.get(reply.code)
+        is_accepted, is_partial = reply.code in self.codes.accepted, reply.code in self.codes.partial
+        all_failed = row is not None and row.scope == "target"
+        if is_accepted or (failures and (is_partial or all_failed)):
+            return frame.outcomes(
+                self.targets,
+                sent,
+                failures.lists if failures else {},
+                message_id=self.message_id(reply),
+                pause=response.retry_after,
+                failures=len(sent) if all_failed else failures.total if failures else None,
+            )
+        if is_partial:
+            raise NoVerdict(f"code {reply.code}, and the reply does not name the tokens that failed")
+        if len(sent) == 1:
+            return [self.codes.only_push_refused(sent[0], reply, response, frame.truncated)]
+        raise self.codes.refusal(reply, response)
+
+    def reasons(self, response: Response, tokens: Sequence[str]) -> Mapping[str, Reason | None]:
+        """By token: None if a call was done for it, or why not. Raises what a refusal of the whole call means."""
+        reply = self.codes.read_accepted(response, one_target=len(tokens) == 1)
+        failures = self._failures(reply, response)
+        unsaid = None if failures or reply.code in self.codes.accepted else Reason.NO_VERDICT
+        found: dict[str, Reason | None] = dict.fromkeys(tokens, unsaid)
+        for code, listed in failures.lists.items() if failures else ():
+            row = self.targets.rows.get(code)
+            why = (row.host_reason if row else None) or Reason.INVALID_NOTIFICATION
+            found.update((token, why) for token in listed or () if token in found)
+        return found
+
+
+@safe_repr
+@attrs.frozen(kw_only=True)
+class MulticastVendor(Vendor):
+    """What such vendors have in common: fields by the rules, intents, batches of one notification.
+
+    The rules have the numbers `batch_size`, `token_characters` and `body_bytes` (of a body without its tokens).
+    """
+
+    rules: ClassVar[Rules]
+    replies: ClassVar[ListedReplies]
+    frame: ClassVar[tuple[bytes, bytes, bytes]]
+    """What stands in a body before the fields, between them and the target, and at the end: `{"message":{…},` for
+    example is the fields with `{"message":` before them."""
+    names: ClassVar[Mapping[str, str]]
+    """The fields that are set by code: `mark` (the receipt parameter), `handle` (what takes a notification back, if
+    there is one), and by the names of `IntentSetting` those of an intent."""
+    texts: ClassVar[Collection[str]]
+    """The fields that are cut where a body is too large."""
+
+    intents: Mapping[str, IntentSetting] = attrs.field(factory=dict, converter=by_word, hash=False)
+    """By intent: category and channel. What is not set here is as in the rules."""
+
+    def __attrs_post_init__(self) -> None:
+        if wrong := list(self.intent_table.problems()):
+            raise ConfigError(wrong)
+
+    # Of each vendor
+
+    @abstractmethod
+    def clicks(self) -> Clicks:
+        """The table of click actions."""
+
+    @abstractmethod
+    def planned(self, note: Notification, batch: Batch | None) -> dict[str, Any]:
+        """Fields that the rules cannot say. `batch`: the pushes of the notification; None for a broadcast."""
+
+    @abstractmethod
+    def send_request(self, content: bytes) -> Request:
+        """The request that sends a body."""
+
+    # The same for all
+
+    @property
+    def dialect(self) -> str:
+        """The first dialect of the rules."""
+        return next(iter(self.rules.dialects))
+
+    @functools.cached_property
+    def facts(self) -> Dialect:
+        """The rows of the dialect."""
+        return self.rules.dialects[self.dialect]
+
+    @functools.cached_property
+    def sheet(self) -> Sheet:
+        """How a notification becomes fields."""
+        return Sheet(self.rules, self.dialect, clicks=self.clicks())
+
+    @functools.cached_property
+    def intent_table(self) -> IntentTable:
+        """What intents mean for this certificate."""
+        settings = {field.name for field in attrs.fields(IntentSetting)}
+        wire = {name: field for name, field in self.names.items() if name in settings}
+        return IntentTable(self.rules, self.dialect, self.intents, wire)
+
+    @functools.cached_property
+    def token_rule(self) -> TokenRule:
+        """What a token looks like."""
+        return TokenRule(vendor=self.rules.vendor, longest=self.facts.number("token_characters"))
+
+    @property
+    def batching(self) -> Batching:
+        """As many tokens as the rules say, with one notification."""
+        return Batching(size=self.facts.number("batch_size"))
+
+    @property
+    def marks(self) -> Literal["push", "message", "none"]:
+        """One parameter for all tokens of a request."""
+        return "message"
+
+    def regions(self, tokens: Sequence[str]) -> Collection[str]:
+        """One host serves all tokens."""
+        return ("",)
+
+    def push(self, batch: Sequence[Push]) -> Exchange[Sequence[Outcome]]:
+        """One request for the whole batch, whose pushes have one notification."""
+        return push_same(
+            batch,
+            self.token_rule,
+            encode=lambda sent: self.encode(sent.notifications[0], sent),
+            ask=lambda frame, sent: self.send_request(frame.around(quoted_list(sent.tokens))),
+            read=self.replies.outcomes,
+        )
+
+    def encode(self, note: Notification, batch: Batch | None, target: str = "token", size: int = 2) -> Frame:
+        """The notification as it stands around its target. `batch`: its pushes; None for a broadcast, whose `target` is
+        no list of tokens and takes `size` bytes. Raises `Refused`."""
+        planned = self.planned(note, batch)
+        if batch is not None and batch.callback is not None and note.receipt_parameter is None:
+            planned[self.names["mark"]] = batch.callback.parameter
+        before, middle, after = self.frame
+        between = b',%b"%b":' % (middle, target.encode())
+        most = self.facts.number("body_bytes") - len(before) - len(between) - len(after) - size + 1
+        content = self.sheet.build(note, planned=planned, intents=self.intent_table)
+        encoded = content.json()
+        if len(encoded) > most:
+            content = self.sheet.shorten(note, content, self.texts, most)
+            encoded = content.json()
+        handle = content.fields.get(self.names.get("handle", ""))
+        return Frame(
+            head=b"".join((before, encoded[:-1], between)),
+            tail=after,
+            truncated=content.truncated,
+            omitted=content.omitted,
+            handle=None if handle is None else str(handle),
+        )

@@ -1,0 +1,241 @@
+"""A vendor whose requests hold one notification for many tokens and whose replies name the tokens that failed."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, ClassVar
+
+import attrs
+import pytest
+
+from pushgateway.vendor import (
+    Batch,
+    CallBack,
+    ConfigError,
+    Notification,
+    NoVerdict,
+    OpenApp,
+    Outcome,
+    Push,
+    PushToken,
+    Reason,
+    Refused,
+    Reply,
+    Request,
+    Response,
+    Status,
+)
+from pushgateway.vendor.rules import parse_rules
+from pushgateway.vendor.toolkit.clicks import Click, Clicks
+from pushgateway.vendor.toolkit.codes import CodeTable
+from pushgateway.vendor.toolkit.intents import IntentSetting
+from pushgateway.vendor.toolkit.multicast import Failures, ListedReplies, MulticastVendor
+
+SEEN = 'source = "S", seen = 2026-11-01'
+RULES = parse_rules(
+    """
+brand = "acme"
+title = "ACME"
+[sources]
+S = { title = "s" }
+[codes]
+1 = { reason = "accepted", meaning = "sent", dialects = ["v"], SEEN }
+2 = { reason = "partial", meaning = "in part", dialects = ["v"], SEEN }
+3 = { reason = "UNREGISTERED", scope = "target", meaning = "all dead", dialects = ["v"], SEEN }
+4 = { reason = "INVALID_NOTIFICATION", scope = "content", meaning = "wrong text", dialects = ["v"], SEEN }
+[target_codes]
+dead = { reason = "UNREGISTERED", scope = "target", meaning = "dead", dialects = ["v"], SEEN }
+later = { reason = "MUTED", scope = "target", meaning = "off", dialects = ["v"], SEEN }
+[dialects.v]
+title = "v"
+[dialects.v.hosts]
+h = { url = "https://acme.example", SEEN }
+[dialects.v.operations]
+send = { method = "POST", path = "/send", SEEN }
+[dialects.v.fields]
+"n.title" = { kind = "text", says = "title", SEEN }
+"n.body" = { kind = "text", says = "body", SEEN }
+"n.id" = { kind = "int", says = "replace_key", max = 99, SEEN }
+"n.app" = { kind = "bool", SEEN }
+"o.mark" = { kind = "text", says = "receipt_parameter", SEEN }
+"o.kind" = { kind = "choice", choices = ["CHAT"], SEEN }
+[dialects.v.numbers]
+batch_size = { value = 3, unit = "tokens", SEEN }
+token_characters = { value = 9, unit = "characters", SEEN }
+body_bytes = { value = 200, unit = "bytes", SEEN }
+[dialects.v.categories]
+CHAT = { group = "g", meaning = "chats", private = true, SEEN }
+[dialects.v.intents]
+chat = { category = "CHAT", SEEN }
+""".replace("SEEN", SEEN)
+)
+
+
+def find(reply: Reply, _: Response) -> Failures | None:
+    """The member `failed` of a reply."""
+    failed = reply.body.get("failed")
+    return Failures(failed, reply.body.get("number")) if isinstance(failed, dict) else None
+
+
+REPLIES = ListedReplies(CodeTable.of(RULES), CodeTable.of(RULES, "target_codes"), find, ("id",))
+
+
+@attrs.frozen(kw_only=True)
+class Acme(MulticastVendor):
+    """The vendor of these tests."""
+
+    brand: ClassVar[str] = "acme"
+    contract: ClassVar[str] = "0.2"
+    rules = RULES
+    replies = REPLIES
+    frame = (b'{"m":', b'"to":{', b"}}}")
+    names: ClassVar = {"mark": "o.mark", "handle": "n.id", "category": "o.kind"}
+    texts = ("n.title", "n.body")
+
+    def clicks(self) -> Clicks:
+        return Clicks({OpenApp: Click({"n.app": True})}, vendor="ACME")
+
+    def planned(self, note: Notification, batch: Batch | None) -> dict[str, Any]:
+        return {}
+
+    def send_request(self, content: bytes) -> Request:
+        return Request("POST", "https://acme.example/send", content=content)
+
+
+def batch(*tokens: str, callback: CallBack | None = None, **fields: Any) -> Batch:
+    """A push of one notification for each token."""
+    note = Notification(**{"title": "t", "body": "b", **fields})
+    given = Batch.of([Push(PushToken(1, token), note) for token in tokens])
+    given.callback = callback
+    return given
+
+
+def pushed(given: Batch, reply: Any) -> tuple[Any, list[Outcome]]:
+    """The body of the request, and the outcomes by this reply."""
+    exchange = Acme().push(given)
+    request = next(exchange)
+    assert request is not None
+    with pytest.raises(StopIteration) as end:
+        exchange.send(Response(200, content=json.dumps(reply).encode()))
+    return json.loads(request.content), end.value.value
+
+
+def test_a_body_is_the_notification_and_its_tokens() -> None:
+    """Fields by the rules, the receipt parameter of the batch, the intent's category, and the handle."""
+    given = batch("a", "b", callback=CallBack("https://im.example", "p"), intent="chat", replace_key="k")
+    body, outcomes = pushed(given, {"code": 1, "id": "m"})
+
+    note = body["m"]["n"]
+    assert body["m"]["to"] == {"token": ["a", "b"]}
+    assert (note["title"], note["body"], note["app"]) == ("t", "b", True)
+    assert body["m"]["o"] == {"mark": "p", "kind": "CHAT"}
+    assert [(one.message_id, one.handle) for one in outcomes] == [("m", str(note["id"]))] * 2
+
+
+def test_the_notifications_own_parameter_has_precedence() -> None:
+    """As everywhere."""
+    body, _ = pushed(batch("a", callback=CallBack("u", "p"), receipt_parameter="own"), {"code": 1})
+
+    assert body["m"]["o"] == {"mark": "own"}
+
+
+def test_a_body_is_no_larger_than_the_rules_say() -> None:
+    """Without its tokens it takes 200 bytes at most, to the byte, and what is cut is named."""
+    size = len(json.dumps(pushed(batch("a"), {"code": 1})[0], separators=(",", ":"))) - len('"a"')
+    for body, cut in (("x" * (200 - size + 1), ()), ("x" * (200 - size + 2), ("body",))):
+        sent, outcomes = pushed(batch("a", body=body), {"code": 1})
+
+        assert len(json.dumps(sent, separators=(",", ":"), ensure_ascii=False).encode()) - len('"a"') <= 200
+        assert outcomes[0].truncated == cut
+
+
+def test_named_tokens_failed_and_the_others_did_not() -> None:
+    """By their own codes, in the order of the batch."""
+    reply = {"code": 2, "failed": {"dead": ["b"], "later": ["c"]}}
+
+    assert [one.reason for one in pushed(batch("a", "b", "c"), reply)[1]] == [None, Reason.UNREGISTERED, Reason.MUTED]
+
+
+def test_names_in_a_success_count_too() -> None:
+    """The code says that all was accepted, and the reply names one: it is refused."""
+    assert [one.ok for one in pushed(batch("a", "b"), {"code": 1, "failed": {"dead": ["b"]}})[1]] == [True, False]
+
+
+def test_more_failures_than_names_leave_no_verdict() -> None:
+    """Each token that is not named may be the other one."""
+    reply = {"code": 2, "failed": {"dead": ["b"]}, "number": 2}
+
+    assert [one.status for one in pushed(batch("a", "b"), reply)[1]] == [Status.UNKNOWN, Status.REJECTED]
+
+
+def test_all_failed_and_each_has_its_reason() -> None:
+    """One that is not named has no verdict, and none is accepted."""
+    _, outcomes = pushed(batch("a", "b"), {"code": 3, "failed": {"later": ["a"]}})
+
+    assert [(one.status, one.reason) for one in outcomes] == [
+        (Status.REJECTED, Reason.MUTED),
+        (Status.UNKNOWN, Reason.NO_VERDICT),
+    ]
+
+
+def test_all_failed_without_names() -> None:
+    """A push that was alone is dead; many are tried in smaller batches, because none is named."""
+    _, outcomes = pushed(batch("a"), {"code": 3})
+    exchange = Acme().push(batch("a", "b"))
+    next(exchange)
+    with pytest.raises(Refused) as refused:
+        exchange.send(Response(200, content=b'{"code": 3}'))
+
+    assert [one.reason for one in outcomes] == [Reason.UNREGISTERED]
+    assert (refused.value.reason, refused.value.about) == (Reason.INVALID_NOTIFICATION, "target")
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_a_success_in_part_that_names_nobody_is_no_verdict(count: int) -> None:
+    """Anybody may have failed."""
+    exchange = Acme().push(batch(*"ab"[:count]))
+    next(exchange)
+    with pytest.raises(NoVerdict, match="does not name"):
+        exchange.send(Response(200, content=b'{"code": 2}'))
+
+
+def test_a_refusal_of_the_content_is_raised() -> None:
+    """It is not tried in halves."""
+    exchange = Acme().push(batch("a", "b"))
+    next(exchange)
+    with pytest.raises(Refused) as refused:
+        exchange.send(Response(200, content=b'{"code": 4}'))
+
+    assert refused.value.about == "content"
+
+
+def test_reasons_of_a_call_over_tokens() -> None:
+    """None for those it was done for; in part without names it is unknown; an unknown code is no dead token."""
+
+    def reasons(reply: Any, *tokens: str) -> Any:
+        return REPLIES.reasons(Response(200, content=json.dumps(reply).encode()), tokens)
+
+    assert reasons({"code": 1}, "a", "b") == {"a": None, "b": None}
+    assert reasons({"code": 2, "failed": {"dead": ["a"], "new": ["b"]}}, "a", "b", "c") == {
+        "a": Reason.UNREGISTERED,
+        "b": Reason.INVALID_NOTIFICATION,
+        "c": None,
+    }
+    assert reasons({"code": 2}, "a") == {"a": Reason.NO_VERDICT}
+    with pytest.raises(Refused) as refused:
+        reasons({"code": 3}, "a")
+    assert refused.value.reason is Reason.UNREGISTERED
+
+
+def test_a_wrong_table_of_intents_is_named() -> None:
+    """When the certificate is loaded."""
+    with pytest.raises(ConfigError, match=r"intents\.chat\.category: must be one of CHAT"):
+        Acme(intents={"chat": IntentSetting(category="NEWS")})
+
+
+def test_what_it_says_of_itself() -> None:
+    """Batches by the rules, one region, one mark for a request."""
+    vendor = Acme()
+
+    assert (vendor.batching.size, vendor.batching.mixed, vendor.marks) == (3, False, "message")
+    assert (vendor.regions(["a"]), vendor.region("a"), vendor.dialect) == (("",), "", "v")
