@@ -10,7 +10,7 @@ import inspect
 import json
 import shlex
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from gettext import gettext as _
 from typing import TYPE_CHECKING, Any
 
@@ -36,16 +36,14 @@ def make_sandbox(brand: str, tokens: int, given: Mapping[str, object]) -> Sandbo
     Raises `PluginError` when there is no such sandbox, `click.UsageError` for an option or a value that it lacks.
     """
     sandbox_class = find_sandbox(brand)
-    taken = inspect.signature(sandbox_class).parameters
+    taken = arguments_of(sandbox_class)
     more: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     for name in more:
         if name not in taken:
             unknown = _("the sandbox of {brand} has no {option}: leave it out")
             raise click.UsageError(unknown.format(brand=brand, option=f"--{name.replace('_', '-')}"))
     if "dialect" in more:
-        from pushgateway.vendor.rules import load_rules
-
-        known = load_rules(sandbox_class.__module__.split(".")[0]).dialects
+        known = _dialects(sandbox_class)
         if more["dialect"] not in known:
             raise click.UsageError(_("--dialect must be one of {names}").format(names=", ".join(known)))
     try:
@@ -54,8 +52,46 @@ def make_sandbox(brand: str, tokens: int, given: Mapping[str, object]) -> Sandbo
         raise click.UsageError(f"--{wrong.field.replace('_', '-')}{str(wrong).removeprefix(wrong.field)}") from None
 
 
+def arguments_of(sandbox_class: type[Sandbox]) -> set[str]:
+    """The keyword arguments that a sandbox takes: its own, and those of its base classes where it passes others on."""
+    taken: set[str] = set()
+    for one in sandbox_class.__mro__:
+        parameters = inspect.signature(one).parameters
+        taken.update(parameters)
+        if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values()):
+            break
+        taken.update(sandbox_class.options)
+    return taken
+
+
+def _dialects(sandbox_class: type[Sandbox]) -> Iterable[str]:
+    """The dialects of a sandbox's rules."""
+    from pushgateway.sandbox.kit.ruled import RuledSandbox
+    from pushgateway.vendor.rules import load_rules
+
+    if issubclass(sandbox_class, RuledSandbox):
+        return sandbox_class.rules.dialects
+    return load_rules(sandbox_class.__module__.split(".")[0]).dialects
+
+
+def set_options(sandbox: Sandbox, given: Iterable[str]) -> None:
+    """Set options given as NAME=VALUE, a value being JSON or else text. Raises `click.UsageError` for a wrong one."""
+    for text in given:
+        name, separator, value = text.partition("=")
+        if not separator:
+            raise click.UsageError(_("--set: {text} must be NAME=VALUE").format(text=text))
+        try:
+            read = json.loads(value)
+        except (ValueError, RecursionError):
+            read = value
+        try:
+            sandbox.set_option(name, read)
+        except FieldError as wrong:
+            raise click.UsageError(f"--set {wrong}") from None
+
+
 def login_request(brand: str, settings: dict[str, object], now: float) -> Request | None:
-    """The login that the vendor's plug-in would make; None without a plug-in or a login."""
+    """The login that the vendor's plug-in would make; None without a plug-in or a login that makes a request."""
     from pushgateway.certificates.certificate import Certificate
     from pushgateway.certificates.plugins import Plugins
     from pushgateway.certificates.settings import load_vendors
@@ -69,7 +105,7 @@ def login_request(brand: str, settings: dict[str, object], now: float) -> Reques
     exchange = vendor.login(vendor.home_region, now)
     if exchange is None:
         return None
-    request = next(exchange)
+    request = next(exchange, None)  # a token that is signed here needs no request
     exchange.close()
     return request
 
@@ -86,9 +122,18 @@ def curl(request: Request, ca_file: str | None) -> str:
 
 def toml(brand: str, settings: dict[str, object]) -> list[str]:
     """A certificate for `pushgateway.toml`."""
-    # The strings, numbers and truths of settings are written the same way in JSON and in TOML.
-    fields = [f"{name} = {json.dumps(value, ensure_ascii=False)}" for name, value in settings.items()]
+    fields = [f"{name} = {_toml_value(value)}" for name, value in settings.items()]
     return [f"[certificates.{CERTIFICATE_ID}]", f'brand = "{brand}"', *fields]
+
+
+def _toml_value(value: object) -> str:
+    if isinstance(value, Mapping):
+        fields = (f"{json.dumps(name, ensure_ascii=False)} = {_toml_value(one)}" for name, one in value.items())
+        return f"{{ {', '.join(fields)} }}"
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(_toml_value, value))}]"
+    # Strings, numbers and truths are written the same way in JSON and in TOML.
+    return json.dumps(value, ensure_ascii=False)
 
 
 @click.command(short_help="Imitate a vendor's server on this machine.")
@@ -103,8 +148,20 @@ def toml(brand: str, settings: dict[str, object]) -> list[str]:
 @click.option("--per-second", type=click.IntRange(min=0), help="The most phones pushed to in a second.")
 @click.option("--last-login-wins", is_flag=True, default=None, help="A new login ends the previous access token.")
 @click.option("--repeats", help="What is done with a push whose id was used before; OPPO: refuse (default) or absorb.")
+@click.option("--set", "chosen", multiple=True, help="Set an option of the sandbox: NAME=VALUE. Several times.")
+@click.option("--receipts-at", default="", help="Where receipts are posted, if a push cannot say it at this vendor.")
 @options.as_json
-def sandbox(*, brand: str, port: int, tls: bool, tokens: int, as_json: bool, **given: object) -> None:
+def sandbox(
+    *,
+    brand: str,
+    port: int,
+    tls: bool,
+    tokens: int,
+    chosen: Sequence[str],
+    receipts_at: str,
+    as_json: bool,
+    **given: object,
+) -> None:
     """Imitate the server of BRAND (such as oppo) on this machine, until Ctrl-C.
 
     With --json the first line on standard output is one JSON object: brand, url, settings, tokens, phones, ledger,
@@ -113,6 +170,8 @@ def sandbox(*, brand: str, port: int, tls: bool, tokens: int, as_json: bool, **g
     from pushgateway.sandbox.serving.server import Served, run
 
     imitated = make_sandbox(brand, tokens, given)
+    set_options(imitated, chosen)
+    imitated.receipts_at = receipts_at
 
     def announce(served: Served) -> None:
         if as_json:

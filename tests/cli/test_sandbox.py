@@ -23,13 +23,14 @@ from urllib.parse import urlencode, urlsplit
 
 import pytest
 from click.testing import CliRunner
+from pushgateway_oppo import Oppo
 from pushgateway_oppo.sandbox import OppoSandbox
 
 from pushgateway.cli.command import pushgateway as command
 from pushgateway.cli.exit_codes import Exit
-from pushgateway.cli.sandbox import login_request, make_sandbox, toml
+from pushgateway.cli.sandbox import login_request, make_sandbox, set_options, toml
 from pushgateway.sandbox import Sandbox
-from pushgateway.vendor import Request
+from pushgateway.vendor import AccessToken, Request
 
 FORM = {"content-type": "application/x-www-form-urlencoded"}
 HANGS_AFTER = 60
@@ -180,6 +181,9 @@ def test_a_port_in_use_is_one_sentence() -> None:
         (["oppo", "--per-second", "-1"], "--per-second"),
         (["oppo", "--port", "65536"], "--port"),
         (["oppo", "--tokens", "-1"], "--tokens"),
+        (["oppo", "--set", "repeats"], "--set: repeats must be NAME=VALUE"),
+        (["oppo", "--set", "repeats=drop"], "--set repeats: must be refuse or absorb"),
+        (["oppo", "--set", "nothing=1"], "--set nothing: the sandbox of oppo has no such option; it has: camel_case"),
     ],
 )
 def test_wrong_usage_is_one_sentence(arguments: list[str], sentence: str) -> None:
@@ -199,6 +203,32 @@ def test_options_reach_the_sandbox() -> None:
 
     assert push_code(limited) == 33
     assert push_code(plain) == 0
+
+
+def test_any_option_can_be_set_by_its_name() -> None:
+    """A value is JSON, or a text where it is none."""
+    sandbox = make_sandbox("oppo", 1, {})
+
+    set_options(sandbox, ["daily_limit=0", "repeats=absorb", 'templates={"1": {"title": ["a"]}}'])
+
+    assert push_code(sandbox) == 33
+    assert isinstance(sandbox, OppoSandbox)
+    assert sandbox.chosen["repeats"] == "absorb"
+    assert sandbox.chosen["templates"] == {"1": {"title": ["a"]}}
+
+
+def test_receipts_can_be_posted_to_one_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For vendors that take no address with a push."""
+    served: list[Sandbox] = []
+    monkeypatch.setattr("pushgateway.sandbox.serving.server.run", lambda sandbox, *_: served.append(sandbox))
+
+    results = [
+        CliRunner().invoke(command, ["sandbox", "oppo", *more])
+        for more in ([], ["--receipts-at", "http://127.0.0.1:1/r"])
+    ]
+
+    assert [result.exit_code for result in results] == [0, 0]
+    assert [sandbox.receipts_at for sandbox in served] == ["", "http://127.0.0.1:1/r"]
 
 
 def test_an_option_that_a_sandbox_lacks_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -232,7 +262,8 @@ def test_the_daily_quota_of_a_started_sandbox() -> None:
 
 def test_printed_settings_are_read_back_from_toml() -> None:
     """The settings that are printed for pushgateway.toml are read back unchanged, also with odd characters."""
-    settings: dict[str, object] = {"app_key": 'a"\\\n张', "batch_size": 5, "flag": True}
+    nested = {"150001": "public", "a b": {"c": ["d", {"e": 5}]}}
+    settings: dict[str, object] = {"app_key": 'a"\\\n张', "batch_size": 5, "flag": True, "channels": nested}
 
     read = tomllib.loads("\n".join(toml("oppo", settings)))
 
@@ -243,3 +274,15 @@ def test_without_a_login_request_no_login_line_is_printed() -> None:
     """Without a plug-in, or with settings that it refuses, only the example of a login is missing."""
     assert login_request("nokia", {}, 0.0) is None
     assert login_request("oppo", {"app_key": "only"}, 0.0) is None
+
+
+def test_a_login_without_a_request_prints_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A token that is signed here needs none."""
+
+    def login(*_: object) -> Any:
+        return AccessToken("signed", 60)
+        yield
+
+    monkeypatch.setattr(Oppo, "login", login)
+
+    assert login_request("oppo", {"app_key": "a", "master_secret": "b"}, 0.0) is None
