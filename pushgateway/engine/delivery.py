@@ -126,8 +126,8 @@ class Delivery(Ask):
             batch.callback, batch.saved = self.content.callback, self.saved
         elif self._signer is not None:
             self._signer.sign_batch(batch)
-        if self.trace is not None and batch.callback is not None:
-            self.trace.mark = batch.callback.parameter
+        if self.trace is not None and batch.callback is not None and (traces := self._completions.traces) is not None:
+            traces.share(self.trace, batch.callback.parameter)
 
     async def have_saved(self, access: AccessToken | None) -> Saved:
         """The notification as the vendor has stored it: by this or by another delivery, of all that need it at the same

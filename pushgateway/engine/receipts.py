@@ -167,7 +167,10 @@ class ReceiptVerifier:
         return confirmed_ones
 
     def _has_arrived(self, receipt: Receipt) -> bool:
-        """Whether a receipt of the same push on the same phone said so, or that the user tapped it."""
+        """Whether a receipt of the same push on the same phone said so, or that the user tapped it. The window of a
+        parameter that several phones share can be filled with made-up tokens, so that is remembered with the pushes."""
+        if receipt.proof is Proof.MESSAGE and self._traces is not None and self._traces.has_arrived(receipt):
+            return True
         return any(self._mark(receipt, kind) in self._seen[receipt.proof] for kind in _ON_THE_PHONE)
 
     def _read(self, key: str, headers: Mapping[str, str], body: bytes) -> _Posted | ReceivedReceipts:
@@ -212,6 +215,9 @@ class ReceiptVerifier:
         return known[1]
 
     def _is_new(self, receipt: Receipt) -> bool:
+        """Whether it comes for the first time; it is remembered."""
+        if self._traces is not None and receipt.proof is Proof.MESSAGE and receipt.kind in _ON_THE_PHONE:
+            self._traces.arrived(receipt)
         mark, window = self._mark(receipt, receipt.kind), self._seen[receipt.proof]
         if mark in window:
             return False

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from typing import Literal, TypeAlias
+from weakref import WeakValueDictionary
 
 import attrs
 
@@ -82,8 +83,33 @@ class BatchTrace:
         self.access: Literal["", "cached", "fetched"] = access
         self.asked_at = 0.0
         self.ended_at = 0.0
-        self.mark = ""
-        """The receipt parameter that its pushes share; "" if each has its own, or none has one."""
+        self.mark: Mark | None = None
+        """The receipt parameter that its pushes share; None if each has its own, or none has one."""
+
+
+class Mark:
+    """A receipt parameter that several pushes share, of one request or of one saved content, and the phones that have
+    got theirs. It is kept as long as one of its pushes is.
+
+    The parameter is good for any token, so whoever has seen it can post receipts for any number of made-up tokens.
+    There can be no more phones than pushes: with one more, something is forged, and no dead token is confirmed by it.
+    """
+
+    __slots__ = ("__weakref__", "arrived", "is_doubtful", "parameter", "pushes")
+
+    def __init__(self, parameter: str) -> None:
+        self.parameter = parameter
+        self.pushes = 0
+        self.arrived: set[str] = set()
+        """The tokens, at most as many as `pushes`."""
+        self.is_doubtful = False
+
+    def arrive(self, token: str) -> None:
+        """A receipt says that the push to this token arrived."""
+        if token in self.arrived or len(self.arrived) < self.pushes:
+            self.arrived.add(token)
+        else:
+            self.is_doubtful = True
 
 
 Ended: TypeAlias = tuple[str, PushToken, str | None, float, BatchTrace | None, int, tuple[str, ...], "Loss | None"]
@@ -151,6 +177,7 @@ class Traces:
         self._lost: deque[Ended] = deque(maxlen=most)
         self._tried: deque[tuple[str, float, str]] = deque(maxlen=most)
         self._receipts: deque[Receipt] = deque(maxlen=most)
+        self._marks: WeakValueDictionary[str, Mark] = WeakValueDictionary()
         self._keep: Callable[[Ended], None] = self._accepted.append
         self._on_ended: Callable[[Ended], None] | None = None
         self._on_receipt: Callable[[Receipt], None] | None = None
@@ -210,6 +237,27 @@ class Traces:
     def tried(self, outcome: Outcome) -> None:
         """Note an attempt that failed and that is retried."""
         self._tried.append((outcome.dedupe_id, self._now(), _why(outcome.reason, outcome.vendor_code)))
+
+    def share(self, batch: BatchTrace, parameter: str) -> None:
+        """The pushes of this batch share a receipt parameter, perhaps with those of other batches."""
+        if batch.mark is not None and batch.mark.parameter == parameter:
+            return  # the request is built anew
+        mark = self._marks.get(parameter)
+        if mark is None:
+            mark = self._marks[parameter] = Mark(parameter)
+        mark.pushes += batch.size
+        batch.mark = mark
+
+    def arrived(self, receipt: Receipt) -> None:
+        """Remember that a push whose parameter is shared is on its phone, so that its token cannot be called dead."""
+        mark = self._marks.get(receipt.parameter)
+        if mark is not None:
+            mark.arrive(receipt.push_token.token)
+
+    def has_arrived(self, receipt: Receipt) -> bool:
+        """Whether a push with the shared parameter of this receipt is on this phone."""
+        mark = self._marks.get(receipt.parameter)
+        return mark is not None and receipt.push_token.token in mark.arrived
 
     def received(self, receipt: Receipt) -> None:
         """Keep a receipt of a push."""
@@ -319,7 +367,10 @@ def _why(reason: Reason | None, code: str | None) -> str:
 def _is_marked_so(receipt: Receipt, batch: BatchTrace | None) -> bool:
     """Whether the parameter of a receipt is that of the request. One that names no push is good for any push of its
     request, and for none of another request, whatever message id the receipt has."""
-    return receipt.proof is not Proof.MESSAGE or (batch is not None and batch.mark == receipt.parameter)
+    if receipt.proof is not Proof.MESSAGE:
+        return True
+    mark = None if batch is None else batch.mark
+    return mark is not None and mark.parameter == receipt.parameter and not mark.is_doubtful
 
 
 def _is_about(receipt: Receipt, dedupe_id: str, message_id: str | None, push_token: PushToken) -> bool:

@@ -13,6 +13,7 @@ from toy_vendor import URL, gateway
 
 from pushgateway import Audience, Gateway, Notification, Outcome, Proof, Push, PushToken, Reason, ReceivedReceipts
 from pushgateway.certificates.receipt_signing import ReceiptSigner
+from pushgateway.engine import receipts as receipts_module
 from pushgateway.engine.session.plugin_guard import GuardedVendor
 from pushgateway.testing.virtual_time import run_virtual
 from pushgateway.vendor import Batch, Batching, CallBack, Exchange, Request, Saved, Secret, Vendor
@@ -111,6 +112,57 @@ def test_the_parameter_of_one_request_confirms_nothing_of_another() -> None:
         return [one.kind.value for one in (*read.receipts, *true.receipts)]
 
     assert played(script) == ["suspect", "suspect", "unregistered"]
+
+
+@pytest.mark.parametrize("own", [True, False])
+def test_made_up_tokens_do_not_make_a_phone_forgotten_that_has_the_push(
+    own: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The parameter is good for any token, so one can post more receipts than the window holds. The phone that has the
+    push cannot be called dead after that either, whether they came with the parameter of its request or of another."""
+    monkeypatch.setattr(receipts_module, "WINDOW", 10)
+
+    async def script(g: Gateway, server: RequestServer) -> ReceivedReceipts:
+        await g.multicast(PHONES, NOTE)
+        await g.send(PushToken(1, "d"), NOTE)
+        (_, (_, first), number), (_, (_, second), _) = server.requests
+        g.receipts(1, {}, posted(("a", "arrived", first), message_id=number))
+        used = first if own else second
+        g.receipts(1, {}, posted(*[(f"made-up-{count}", "arrived", used) for count in range(100)], message_id=number))
+        return g.receipts(1, {}, posted(("a", "dead", first), message_id=number))
+
+    read = played(script)
+
+    assert (read.receipts, read.forged) == ((), 1)
+
+
+def test_more_phones_than_pushes_confirm_no_dead_token() -> None:
+    """If made-up tokens came before the true receipt of a phone, it cannot be remembered: then the parameter confirms
+    nothing any more."""
+
+    async def script(g: Gateway, server: RequestServer) -> list[str]:
+        await g.multicast(PHONES, NOTE)
+        parameter, number = server.callback().parameter, server.requests[0][2]
+        for count in range(4):
+            g.receipts(1, {}, posted((f"made-up-{count}", "arrived", parameter), message_id=number))
+        read = g.receipts(1, {}, posted(("a", "dead", parameter), message_id=number))
+        return [one.kind.value for one in read.receipts]
+
+    assert played(script) == ["suspect"]
+
+
+def test_all_phones_of_a_request_may_arrive_but_one() -> None:
+    """As many receipts as pushes are no reason for doubt."""
+
+    async def script(g: Gateway, server: RequestServer) -> list[str]:
+        await g.multicast(PHONES, NOTE)
+        parameter, number = server.callback().parameter, server.requests[0][2]
+        body = posted(("a", "arrived", parameter), ("b", "clicked", parameter), ("b", "arrived", parameter))
+        g.receipts(1, {}, body)
+        read = g.receipts(1, {}, posted(("c", "dead", parameter), message_id=number))
+        return [one.kind.value for one in read.receipts]
+
+    assert played(script) == ["unregistered"]
 
 
 def test_the_parameter_of_a_request_with_many_phones_is_kept_with_them() -> None:

@@ -302,9 +302,24 @@ PLANTS = [
     SourcePlant(
         "the parameter of one request confirms a dead token of another",
         "pushgateway/observe/traces.py",
-        "batch.mark == receipt.parameter)",
-        "True)",
+        "mark is not None and mark.parameter == receipt.parameter and",
+        "mark is not None and",
         "tests/engine/test_receipt_marks.py::test_the_parameter_of_one_request_confirms_nothing_of_another",
+    ),
+    SourcePlant(
+        "receipts of more phones than pushes are no reason for doubt",
+        "pushgateway/observe/traces.py",
+        "            self.is_doubtful = True\n",
+        "            pass\n",
+        "tests/engine/test_receipt_marks.py::test_more_phones_than_pushes_confirm_no_dead_token",
+    ),
+    SourcePlant(
+        "made-up tokens make a phone forgotten that has the push",
+        "pushgateway/engine/receipts.py",
+        "self._traces is not None and self._traces.has_arrived(receipt):",
+        "False:",
+        "tests/engine/test_receipt_marks.py::"
+        "test_made_up_tokens_do_not_make_a_phone_forgotten_that_has_the_push[False]",
     ),
     SourcePlant(
         "a push that the user tapped is not confirmed",
