@@ -108,6 +108,8 @@ class Operation(Row):
     """Key of the dialect's host that serves it; "": the host of the token's region."""
     encoding: Literal["form", "json", "query", "multipart"] = "form"
     """How its fields are encoded in the request."""
+    headers: Mapping[str, str] = attrs.field(factory=dict)
+    """Further headers that the call needs, names in lower case: `push-type`."""
     struck_out: bool = False
     """The document shows it crossed out."""
 

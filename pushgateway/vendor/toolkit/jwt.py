@@ -72,6 +72,16 @@ class KeyFile:
         raise FieldError(field, wrong)
 
 
+def key_file_setting(*names: str) -> Callable[[object, attrs.Attribute[Any], Secret | None], None]:
+    """A validator of a setting that holds the JSON key file of a service account with these texts, or None."""
+
+    def check(_: object, attribute: attrs.Attribute[Any], value: Secret | None) -> None:
+        if value is not None:
+            KeyFile.read(attribute.name, value, names)
+
+    return check
+
+
 def signed_jwt(header: Mapping[str, Any], claims: Mapping[str, Any], sign: Sign) -> str:
     """A JSON Web Token in its compact form."""
     text = b".".join(_base64url(json.dumps(part, separators=(",", ":")).encode()) for part in (header, claims))

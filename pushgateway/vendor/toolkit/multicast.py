@@ -37,6 +37,9 @@ from pushgateway.vendor.toolkit.codes import CodeTable
 from pushgateway.vendor.toolkit.fields import Sheet
 from pushgateway.vendor.toolkit.intents import IntentSetting, IntentTable, by_word
 from pushgateway.vendor.toolkit.readers import first_identifier
+from pushgateway.vendor.toolkit.refusals import invalid
+from pushgateway.vendor.toolkit.requests import JSON, make_request
+from pushgateway.vendor.toolkit.settings import Hosts
 
 
 class Failures(NamedTuple):
@@ -145,9 +148,15 @@ class MulticastVendor(Vendor):
     def planned(self, note: Notification, batch: Batch | None) -> dict[str, Any]:
         """Fields that the rules cannot say. `batch`: the pushes of the notification; None for a broadcast."""
 
+    @property
     @abstractmethod
-    def send_request(self, content: bytes) -> Request:
-        """The request that sends a body."""
+    def hosts(self) -> Hosts:
+        """The URLs of calls."""
+
+    @property
+    def sending(self) -> str:
+        """The name of the call that sends. Default: "send"."""
+        return "send"
 
     # The same for all
 
@@ -177,6 +186,25 @@ class MulticastVendor(Vendor):
     def token_rule(self) -> TokenRule:
         """What a token looks like."""
         return TokenRule(vendor=self.rules.vendor, longest=self.facts.number("token_characters"))
+
+    @functools.cached_property
+    def _sends(self) -> tuple[str, str, Mapping[str, str]]:
+        """Method, URL and headers of the call that sends."""
+        row = self.facts.operations[self.sending]
+        return row.method, self.hosts.url(row), {**JSON, **row.headers}
+
+    def send_request(self, content: bytes) -> Request:
+        """The request that sends a body."""
+        return Request(*self._sends, content)
+
+    def request(self, name: str, fields: Mapping[str, Any]) -> Request:
+        """The request of another call. Raises `Refused` if the certificate lacks a setting that the URL needs."""
+        row = self.facts.operations[name]
+        try:
+            url = self.hosts.url(row)
+        except KeyError as missing:
+            raise invalid(str(missing.args[0]), f"is not among the settings, and {name} needs it") from None
+        return make_request(url, row, fields)
 
     @property
     def batching(self) -> Batching:

@@ -42,19 +42,20 @@ class File:
 def make_request(url: str, operation: Operation, fields: Mapping[str, Any], file: File | None = None) -> Request:
     """The request of a call: `fields` (and `file`) in the encoding of the operation, without an access token. Fields
     are texts, but JSON takes any value."""
+    headers, content = {}, b""
     match operation.encoding:
         case "json":
             # A lone surrogate, which UTF-8 cannot encode, becomes U+FFFD, as in forms.
-            return Request(operation.method, url, JSON, whole(encode_json(dict(fields))).encode())
+            headers, content = JSON, whole(encode_json(dict(fields))).encode()
         case "query":
-            return Request(operation.method, f"{url}?{form_encode(fields).decode('ascii')}" if fields else url)
+            url = f"{url}?{form_encode(fields).decode('ascii')}" if fields else url
         case "multipart":
             # The boundary must not occur in the file. No random number is needed: no file holds its own digest.
             boundary = hashlib.sha256(b"" if file is None else file.content).hexdigest()
-            headers = {"content-type": _MULTIPART + boundary}
-            return Request(operation.method, url, headers, _multipart(boundary, fields, file))
+            headers, content = {"content-type": _MULTIPART + boundary}, _multipart(boundary, fields, file)
         case "form":
-            return Request(operation.method, url, FORM, form_encode(fields))
+            headers, content = FORM, form_encode(fields)
+    return Request(operation.method, url, {**headers, **operation.headers} if operation.headers else headers, content)
 
 
 def in_header(request: Request, name: str, value: str) -> Request:

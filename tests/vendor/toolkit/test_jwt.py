@@ -3,12 +3,13 @@
 import base64
 import json
 
+import attrs
 import pytest
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 
 from pushgateway.vendor import FieldError, Secret
-from pushgateway.vendor.toolkit.jwt import KeyFile, ended, read_ps256_key, signed_jwt
+from pushgateway.vendor.toolkit.jwt import KeyFile, ended, key_file_setting, read_ps256_key, signed_jwt
 
 
 def as_pem(key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey) -> str:
@@ -90,3 +91,13 @@ def test_a_wrong_key_in_a_key_file_is_named() -> None:
     with pytest.raises(FieldError, match="account: private_key must be an RSA private key") as raised:
         KeyFile.read("account", Secret(json.dumps({"key_id": "k", "private_key": "very secret"})), ("key_id",))
     assert "very secret" not in str(raised.value)
+
+
+def test_a_setting_may_hold_a_key_file(key: rsa.RSAPrivateKey) -> None:
+    """Or nothing; a wrong one is named by its field."""
+    setting = attrs.make_class("Setting", {"account": attrs.field(validator=key_file_setting("key_id"))})
+
+    setting(None)
+    setting(Secret(json.dumps({"key_id": "k", "private_key": as_pem(key)})))
+    with pytest.raises(FieldError, match="account: must be the JSON key file"):
+        setting(Secret("{}"))

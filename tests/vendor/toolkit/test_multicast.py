@@ -21,7 +21,6 @@ from pushgateway.vendor import (
     Reason,
     Refused,
     Reply,
-    Request,
     Response,
     Status,
 )
@@ -30,6 +29,7 @@ from pushgateway.vendor.toolkit.clicks import Click, Clicks
 from pushgateway.vendor.toolkit.codes import CodeTable
 from pushgateway.vendor.toolkit.intents import IntentSetting
 from pushgateway.vendor.toolkit.multicast import Failures, ListedReplies, MulticastVendor
+from pushgateway.vendor.toolkit.settings import Hosts
 
 SEEN = 'source = "S", seen = 2026-11-01'
 RULES = parse_rules(
@@ -51,7 +51,9 @@ title = "v"
 [dialects.v.hosts]
 h = { url = "https://acme.example", SEEN }
 [dialects.v.operations]
-send = { method = "POST", path = "/send", SEEN }
+send = { method = "POST", path = "/send", host = "h", encoding = "json", headers = { push-type = "0" }, SEEN }
+find = { method = "POST", path = "/find", host = "h", encoding = "json", SEEN }
+undo = { method = "POST", path = "/{app}/undo", host = "h", encoding = "json", SEEN }
 [dialects.v.fields]
 "n.title" = { kind = "text", says = "title", SEEN }
 "n.body" = { kind = "text", says = "body", SEEN }
@@ -98,8 +100,9 @@ class Acme(MulticastVendor):
     def planned(self, note: Notification, batch: Batch | None) -> dict[str, Any]:
         return {}
 
-    def send_request(self, content: bytes) -> Request:
-        return Request("POST", "https://acme.example/send", content=content)
+    @property
+    def hosts(self) -> Hosts:
+        return Hosts(self.facts)
 
 
 def batch(*tokens: str, callback: CallBack | None = None, **fields: Any) -> Batch:
@@ -239,3 +242,16 @@ def test_what_it_says_of_itself() -> None:
 
     assert (vendor.batching.size, vendor.batching.mixed, vendor.marks) == (3, False, "message")
     assert (vendor.regions(["a"]), vendor.region("a"), vendor.dialect) == (("",), "", "v")
+
+
+def test_requests_are_by_the_rules() -> None:
+    """Method, URL, headers and encoding are those of the rows; a setting that a URL needs is named if it is missing."""
+    sent = next(Acme().push(batch("a")))
+    asked = Acme().request("find", {"x": "长"})
+
+    assert sent is not None
+    assert (sent.method, sent.url, sent.headers["push-type"]) == ("POST", "https://acme.example/send", "0")
+    assert sent.headers["content-type"].startswith("application/json")
+    assert (asked.url, json.loads(asked.content)) == ("https://acme.example/find", {"x": "长"})
+    with pytest.raises(Refused, match="app: is not among the settings, and undo needs it"):
+        Acme().request("undo", {})
