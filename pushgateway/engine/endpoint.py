@@ -266,6 +266,7 @@ class Endpoint:
                 how = "cached" if access is self._access else "fetched"
             self._access = access
             trace = BatchTrace(self.name, size, now, how)
+            trace.reports_later = session.vendor.reports_later
             for run in runs:
                 run.trace = trace
         return Delivery(

@@ -216,7 +216,7 @@ class ReceiptVerifier:
 
     def _is_new(self, receipt: Receipt) -> bool:
         """Whether it comes for the first time; it is remembered."""
-        if self._traces is not None and receipt.proof is Proof.MESSAGE and receipt.kind in _ON_THE_PHONE:
+        if self._traces is not None and receipt.kind in _ON_THE_PHONE:
             self._traces.arrived(receipt)
         mark, window = self._mark(receipt, receipt.kind), self._seen[receipt.proof]
         if mark in window:

@@ -7,7 +7,7 @@ vendor's sentence or an object of the host. Used by the engine, the journal and 
 
 from __future__ import annotations
 
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator, Sequence
 from typing import Literal, TypeAlias
 from weakref import WeakValueDictionary
@@ -74,7 +74,7 @@ class Trace:
 class BatchTrace:
     """The last attempt of a batch: what all its pushes have in common. Times are loop seconds; 0: not yet, or never."""
 
-    __slots__ = ("access", "asked_at", "ended_at", "left_at", "mark", "region", "size")
+    __slots__ = ("access", "asked_at", "ended_at", "left_at", "mark", "region", "reports_later", "size")
 
     def __init__(self, region: str, size: int, left_at: float, access: Literal["", "cached", "fetched"]) -> None:
         self.region = region
@@ -83,6 +83,8 @@ class BatchTrace:
         self.access: Literal["", "cached", "fetched"] = access
         self.asked_at = 0.0
         self.ended_at = 0.0
+        self.reports_later = False
+        """The vendor reports dead tokens only by receipts, so its accepted pushes are known for longer."""
         self.mark: Mark | None = None
         """The receipt parameter that its pushes share; None if each has its own, or none has one."""
 
@@ -130,6 +132,8 @@ class Loss:
         self.at = at
 
 
+REPORTED_LATER = 100_000
+"""Accepted pushes that are known longer than others because dead tokens are only reported by receipts: some 15 MB."""
 RECORDED_TOGETHER = 8
 """A batch with at least this many accepted pushes is kept as one `BatchRecord`."""
 
@@ -178,6 +182,7 @@ class Traces:
         self._tried: deque[tuple[str, float, str]] = deque(maxlen=most)
         self._receipts: deque[Receipt] = deque(maxlen=most)
         self._marks: WeakValueDictionary[str, Mark] = WeakValueDictionary()
+        self._reported_later: OrderedDict[int, None] = OrderedDict()
         self._keep: Callable[[Ended], None] = self._accepted.append
         self._on_ended: Callable[[Ended], None] | None = None
         self._on_receipt: Callable[[Receipt], None] | None = None
@@ -199,6 +204,8 @@ class Traces:
         if outcome.reason is not None:
             self._lose(outcome, begun, batch)
             return
+        if batch is not None and batch.reports_later:
+            self._keep_longer((outcome,), batch)
         self._keep(
             (
                 outcome.dedupe_id,
@@ -219,6 +226,8 @@ class Traces:
                 self.ended(outcome, when, batch)
             return
         record = BatchRecord(outcomes, begun, batch)
+        if batch.reports_later:
+            self._keep_longer(outcomes, batch)
         if self._on_ended is not None:
             for place in range(len(record)):
                 self._on_ended(record.ended(place))
@@ -226,6 +235,14 @@ class Traces:
         self._kept += len(record)
         while self._batches and self._kept - len(self._batches[0]) >= self._most:
             self._kept -= len(self._batches.popleft())
+
+    def _keep_longer(self, outcomes: Sequence[Outcome], batch: BatchTrace) -> None:
+        """Know these by a number each, until a receipt says that one has arrived."""
+        known, mark = self._reported_later, "" if batch.mark is None else batch.mark.parameter
+        for outcome in outcomes:
+            known[hash((outcome.push_token, outcome.message_id, mark or outcome.dedupe_id))] = None
+        while len(known) > REPORTED_LATER:
+            known.popitem(last=False)
 
     def _lose(self, outcome: Outcome, begun: float, batch: BatchTrace | None) -> None:
         what = (outcome.dedupe_id, outcome.push_token, outcome.message_id, begun, batch)
@@ -249,8 +266,9 @@ class Traces:
         batch.mark = mark
 
     def arrived(self, receipt: Receipt) -> None:
-        """Remember that a push whose parameter is shared is on its phone, so that its token cannot be called dead."""
-        mark = self._marks.get(receipt.parameter)
+        """Remember that the push of a verified receipt is on its phone, so that its token cannot be called dead."""
+        self._reported_later.pop(_number(receipt), None)
+        mark = self._marks.get(receipt.parameter) if receipt.proof is Proof.MESSAGE else None
         if mark is not None:
             mark.arrive(receipt.push_token.token)
 
@@ -292,7 +310,8 @@ class Traces:
         return frozenset(
             place
             for place, one in enumerate(receipts)
-            if any(
+            if _number(one) in self._reported_later
+            or any(
                 one.message_id == entry[2]
                 and _is_about(one, entry[0], entry[2], entry[1])
                 and _is_marked_so(one, entry[4])
@@ -362,6 +381,13 @@ def _steps(ended: Ended, tried: list[tuple[str, float, str]]) -> Iterator[tuple[
 def _why(reason: Reason | None, code: str | None) -> str:
     word = "" if reason is None else reason.value
     return f"{word} (vendor code {code})" if code is not None else word
+
+
+def _number(receipt: Receipt) -> int:
+    """What an accepted push is known by for longer, as a verified receipt of it has it. Python's hashes of texts have a
+    secret of the process, so nobody else can make two that are the same."""
+    mark = receipt.parameter if receipt.proof is Proof.MESSAGE else receipt.dedupe_id
+    return hash((receipt.push_token, receipt.message_id, mark))
 
 
 def _is_marked_so(receipt: Receipt, batch: BatchTrace | None) -> bool:

@@ -3,11 +3,11 @@ name."""
 
 import json
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import attrs
 import pytest
-from operations_vendor import posted
+from operations_vendor import OperationsServer, OperationsVendor, posted, receipt_certificate
 from receipt_vendors import PerRequest, RequestServer, Unmarked, receipts_certificate
 from toy_vendor import URL, gateway
 
@@ -15,6 +15,7 @@ from pushgateway import Audience, Gateway, Notification, Outcome, Proof, Push, P
 from pushgateway.certificates.receipt_signing import ReceiptSigner
 from pushgateway.engine import receipts as receipts_module
 from pushgateway.engine.session.plugin_guard import GuardedVendor
+from pushgateway.observe import traces as traces_module
 from pushgateway.testing.virtual_time import run_virtual
 from pushgateway.vendor import Batch, Batching, CallBack, Exchange, Request, Saved, Secret, Vendor
 
@@ -163,6 +164,89 @@ def test_all_phones_of_a_request_may_arrive_but_one() -> None:
         return [one.kind.value for one in read.receipts]
 
     assert played(script) == ["unregistered"]
+
+
+class Late(PerRequest):
+    """Reports dead tokens only by receipts."""
+
+    @property
+    def dead_tokens(self) -> Literal["reply", "receipt"]:
+        return "receipt"
+
+
+class LateByPush(OperationsVendor):
+    """The same, with a parameter of each push."""
+
+    @property
+    def dead_tokens(self) -> Literal["reply", "receipt"]:
+        return "receipt"
+
+
+@pytest.mark.parametrize("count", [3, 30])
+@pytest.mark.parametrize(("vendor", "kind"), [(Late, "unregistered"), (PerRequest, "suspect")])
+def test_where_only_receipts_report_dead_tokens_pushes_are_known_for_longer(
+    vendor: type[Vendor], kind: str, count: int
+) -> None:
+    """`trace` knows the last pushes only. At such a vendor no reply would ever say that the token is dead, so its
+    pushes confirm a receipt also after that, and only with their own parameter and message id."""
+
+    async def script(g: Gateway, server: RequestServer) -> tuple[list[str], list[str]]:
+        await g.multicast([PushToken(1, f"k{number}") for number in range(count)], NOTE)
+        await g.multicast([PushToken(1, f"x{number}") for number in range(60)], NOTE)
+        (_, (_, first), number), *_ = server.requests
+        _, (_, second), other = server.requests[-1]
+        true = g.receipts(1, {}, posted(("k1", "dead", first), message_id=number))
+        forged = [(("k2", "dead", first), other), (("k2", "dead", second), number), (("kk", "dead", first), number)]
+        reads = [g.receipts(1, {}, posted(one, message_id=message_id)) for one, message_id in forged]
+        return [one.kind.value for one in true.receipts], [one.kind.value for read in reads for one in read.receipts]
+
+    assert played(script, vendor, trace=1) == ([kind], ["suspect"] * 3)
+
+
+def test_what_has_arrived_is_not_known_for_longer() -> None:
+    """A dead token of a push that arrived is no better confirmed when both windows have forgotten the receipt."""
+
+    async def script(g: Gateway, server: RequestServer) -> list[str]:
+        await g.multicast([*PHONES, *(PushToken(1, f"k{number}") for number in range(10))], NOTE)
+        parameter, number = server.callback().parameter, server.requests[0][2]
+        g.receipts(1, {}, posted(("a", "arrived", parameter), ("b", "clicked", parameter), message_id=number))
+        await g.multicast([PushToken(1, f"x{number}") for number in range(60)], NOTE)
+        g._verifier._seen[Proof.MESSAGE].clear()
+        body = posted(*[(token, "dead", parameter) for token in "abc"], message_id=number)
+        return [one.kind.value for one in g.receipts(1, {}, body).receipts]
+
+    assert played(script, Late, trace=1) == ["suspect", "suspect", "unregistered"]
+
+
+def test_pushes_that_are_known_for_longer_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The oldest are forgotten first."""
+    monkeypatch.setattr(traces_module, "REPORTED_LATER", 60)
+
+    async def script(g: Gateway, server: RequestServer) -> list[str]:
+        for name in "kx":
+            await g.multicast([PushToken(1, f"{name}{number}") for number in range(40)], NOTE)
+        reads = []
+        for token, place in (("k0", 0), ("k19", 0), ("k20", 0), ("x0", 1)):
+            parameter, number = server.callback(place).parameter, server.requests[place][2]
+            reads.append(g.receipts(1, {}, posted((token, "dead", parameter), message_id=number)))
+        return [one.kind.value for read in reads for one in read.receipts]
+
+    assert played(script, Late, trace=1) == ["suspect", "suspect", "unregistered", "unregistered"]
+
+
+def test_pushes_with_a_parameter_each_are_known_for_longer_too() -> None:
+    """By their dedupe id."""
+    server = OperationsServer()
+
+    async def main() -> list[str]:
+        async with gateway(server, receipt_certificate(), vendors={"toy": LateByPush}, trace=1) as g:
+            await g.multicast([*PHONES, *(PushToken(1, f"x{number}") for number in range(60))], NOTE)
+            await g.multicast([PushToken(1, f"y{number}") for number in range(60)], NOTE)
+            parameter = server.marks["a"][1]
+            body = posted(("a", "dead", parameter), message_id=f"m-{parameter.partition('.')[0]}")
+            return [one.kind.value for one in g.receipts(1, {}, body).receipts]
+
+    assert run_virtual(main()) == ["unregistered"]
 
 
 def test_the_parameter_of_a_request_with_many_phones_is_kept_with_them() -> None:

@@ -89,6 +89,8 @@ class GuardedVendor:
         self.batching, self.rates = Batching(), Rates()
         self.deduplicates: bool | Literal["message"] = False
         """Whether repeats of one id are dropped, as in `Vendor.deduplicates`."""
+        self.reports_later = False
+        """Whether dead tokens are only reported by receipts, as in `Vendor.dead_tokens`."""
         self.finishes = type(vendor).finish is not Vendor.finish
         """Whether the plug-in changes its requests without an access token too."""
         self.day_offset = 0.0
@@ -108,6 +110,7 @@ class GuardedVendor:
             self.rates = _of_type("rates", vendor.rates, Rates, "a Rates")
             self.day_offset = _day_offset(vendor.day_offset)
             as_proving(vendor.proves_receipts)  # asked again for each receipt, but a wrong one is known before
+            self.reports_later = vendor.dead_tokens == "receipt"
             if vendor.dead_tokens not in ("reply", "receipt"):
                 raise _wrong("dead_tokens", vendor.dead_tokens, "'reply' or 'receipt'")  # noqa: TRY301 - blamed below
             if type(vendor).quota is not Vendor.quota:

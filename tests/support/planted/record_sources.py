@@ -322,6 +322,20 @@ PLANTS = [
         "test_made_up_tokens_do_not_make_a_phone_forgotten_that_has_the_push[False]",
     ),
     SourcePlant(
+        "a push that arrived still confirms a dead token where receipts alone report them",
+        "pushgateway/observe/traces.py",
+        "        self._reported_later.pop(_number(receipt), None)\n",
+        "",
+        "tests/engine/test_receipt_marks.py::test_what_has_arrived_is_not_known_for_longer",
+    ),
+    SourcePlant(
+        "pushes that are known for longer do not know their parameter",
+        "pushgateway/observe/traces.py",
+        "    mark = receipt.parameter if receipt.proof is Proof.MESSAGE else receipt.dedupe_id\n",
+        '    mark = ""\n',
+        "tests/engine/test_receipt_marks.py::test_where_only_receipts_report_dead_tokens_pushes_are_known_for_longer",
+    ),
+    SourcePlant(
         "a push that the user tapped is not confirmed",
         "pushgateway/receipts/confirm.py",
         "kind = ReceiptKind.ARRIVED if receipt.kind is ReceiptKind.CLICKED else receipt.kind",
