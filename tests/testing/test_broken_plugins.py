@@ -6,7 +6,7 @@
 from pathlib import Path
 
 import pytest
-from broken.copies import ACME, BEAM, OPPO, Base, Broken, installed
+from broken.copies import ACME, BEAM, OPPO, VAULT, Base, Broken, installed
 from broken.listing import BROKEN, listing
 
 from pushgateway.testing.conformance import PROMISES, PluginConformance
@@ -25,7 +25,7 @@ def test_a_broken_plugin_is_found_with_advice(broken: Broken, tmp_path: Path) ->
     assert str(seen).endswith(f"to keep it: {seen.promise.how_to_keep}")
 
 
-@pytest.mark.parametrize("base", [ACME, BEAM, OPPO], ids=lambda base: base.name)
+@pytest.mark.parametrize("base", [ACME, BEAM, VAULT, OPPO], ids=lambda base: base.name)
 def test_a_correct_plugin_passes_every_scenario(base: Base, tmp_path: Path) -> None:
     """So the scenarios find the mistake and not the plug-in; and each promise has a scenario."""
     with installed(tmp_path, base=base) as kit:
@@ -50,9 +50,11 @@ def test_the_list_of_broken_plug_ins_is_up_to_date(root: Path) -> None:
     assert (root / "tests" / "scenarios" / "broken.md").read_text("utf-8") == listing()
 
 
-def test_the_whole_kit_runs_over_http(tmp_path: Path) -> None:
-    """This covers a vendor without a login too, over a real connection: every scenario gives the same result."""
-    with installed(tmp_path, base=BEAM) as kit, open_http_connection() as http:
+@pytest.mark.parametrize("base", [BEAM, VAULT], ids=lambda base: base.name)
+def test_the_whole_kit_runs_over_http(base: Base, tmp_path: Path) -> None:
+    """A vendor without a login, and one whose access tokens are signed here, over a real connection: every scenario
+    gives the same result."""
+    with installed(tmp_path, base=base) as kit, open_http_connection() as http:
         kit.http = http
         failing = {scenario.name: scenario.seen() for scenario in scenarios(kit)}
 

@@ -129,6 +129,7 @@ class AcmeSandbox(RuledSandbox):
             click=OpenUrl(message["link"]) if "link" in message else OpenApp(),
             data=message.get("data", {}),
             ttl=message.get("keep"),
+            channel_id=message.get("channel", ""),
             receipt_url=message.get("receipts", ""),
             receipt_parameter=message.get("note", ""),
         )

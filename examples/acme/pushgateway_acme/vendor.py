@@ -43,15 +43,15 @@ from pushgateway.vendor import (
     read_posted,
     read_reply,
 )
-from pushgateway.vendor.rules import load_rules
+from pushgateway.vendor.rules import CodeRule, load_rules
 from pushgateway.vendor.text import fit
 
 RULES = load_rules("pushgateway_acme")
 V1 = RULES.dialects["v1"]
 Message = dict[str, Any]
-FEATURES = frozenset({"click", "data", "ttl", "receipt_url", "receipt_parameter"})
+FEATURES = frozenset({"click", "data", "ttl", "channel_id", "receipt_url", "receipt_parameter"})
 """Fields of a notification that Acme has besides title and body. The others are refused, or named in `omitted`."""
-LIMITS = {"data": "data", "link": "click", "keep": "ttl", "note": "receipt_parameter"}
+LIMITS = {"data": "data", "link": "click", "keep": "ttl", "channel": "channel_id", "note": "receipt_parameter"}
 """Acme's fields that are refused if they are too long, with the names that the host uses for them."""
 
 
@@ -86,11 +86,15 @@ class Acme(Vendor):
         """Up to 100 messages in one request, each with its own text."""
         return Batching(size=V1.number("batch"), mixed=True, max_bytes=V1.number("bytes"))
 
+    def compartment(self, notification: Notification) -> str:
+        """Acme refuses a whole request for one channel that the app does not have."""
+        return notification.channel_id or ""
+
     def weigh(self, notification: Notification) -> int:
         """An upper bound in bytes: 12 for each character as JSON, 200 for names and numbers."""
         note = notification
         link, data = getattr(note.click, "url", ""), str(dict(note.data))
-        texts = (note.title, note.body, note.receipt_url, note.receipt_parameter, link, data)
+        texts = (note.title, note.body, note.channel_id, note.receipt_url, note.receipt_parameter, link, data)
         return 200 + 12 * sum(len(text or "") for text in texts)
 
     # Access
@@ -100,7 +104,8 @@ class Acme(Vendor):
         time = str(int(now * 1000))
         sign = hashlib.sha256(f"{self.app_id}{time}{self.secret.reveal()}".encode()).hexdigest()
         try:
-            reply = checked((yield self._request("login", {"app": self.app_id, "time": time, "sign": sign})))
+            response = yield self._request("login", {"app": self.app_id, "time": time, "sign": sign})
+            reply = checked(response, RULES.codes_of("login_codes"))
         except Refused as refused:
             # A login contains no notification, and logging in again would not end.
             busy = refused.reason in (Reason.RATE_LIMITED, Reason.UNAVAILABLE, Reason.QUOTA_EXCEEDED)
@@ -188,12 +193,9 @@ def encode_message(push: Push) -> tuple[Message, dict[str, Any]]:
     title, title_cut = fit(note.title, V1.fields["title"].max or 0)
     text, text_cut = fit(note.body, V1.fields["text"].max or 0)
     message: Message = {"id": push.dedupe_id, "title": title, "text": text}
-    if note.data:
-        message["data"] = dict(note.data)
-    if isinstance(note.click, OpenUrl):
-        message["link"] = note.click.url
-    if note.ttl is not None:
-        message["keep"] = note.ttl
+    link, data = getattr(note.click, "url", None), dict(note.data) or None
+    others = {"data": data, "link": link, "keep": note.ttl, "channel": note.channel_id}
+    message |= {name: value for name, value in others.items() if value is not None}
     if note.receipt_url is not None or note.receipt_parameter is not None:
         message |= {"receipts": note.receipt_url or "", "note": note.receipt_parameter or ""}
     elif back is not None:  # the gateway handles the receipts
@@ -221,18 +223,16 @@ def find_problem(push: Push, message: Message) -> tuple[Reason | None, str]:
 
 
 def _size(value: Any) -> int:
-    if isinstance(value, int):
-        return value
-    return len(value if isinstance(value, str) else json.dumps(value))
+    return value if isinstance(value, int) else len(value if isinstance(value, str) else json.dumps(value))
 
 
 # From the wire to the model
 
 
-def checked(response: Response) -> Reply:
+def checked(response: Response, codes: Mapping[str, CodeRule] = RULES.codes) -> Reply:
     """The reply, if Acme accepted the request. Otherwise raises what the code means."""
     reply = read_reply(response)
-    rule = RULES.codes.get(reply.code)
+    rule = codes.get(reply.code)
     if rule is None or rule.scope == "target":
         raise Refused(Reason.INVALID_NOTIFICATION, reply.code, reply.message, detail="a code for no request")
     if rule.reason == "expired":

@@ -129,6 +129,10 @@ class Sandbox(ABC):
     def refusal(self, code: str) -> Response:
         """The vendor's reply with this code; nothing is performed."""
 
+    def login_refusal(self, code: str) -> Response:
+        """The vendor's reply to a login with this code. Default: as any other call's."""
+        return self.refusal(code)
+
     @abstractmethod
     def settings(self, url: str) -> dict[str, object]:
         """The settings of a certificate that makes the plug-in talk to this sandbox at `url`."""

@@ -21,6 +21,7 @@ and the outcomes are compared with the sandbox's ledger.
 from pushgateway.testing.conformance.broadcast_scenarios import BroadcastScenarios
 from pushgateway.testing.conformance.call_scenarios import CallScenarios
 from pushgateway.testing.conformance.content_scenarios import ContentScenarios
+from pushgateway.testing.conformance.contract_scenarios import ContractScenarios
 from pushgateway.testing.conformance.failure_scenarios import FailureScenarios
 from pushgateway.testing.conformance.harness import CallSample, OverHttp, PostedSample, Sample
 from pushgateway.testing.conformance.promises import PROMISES, BrokenPromiseError, Promise
@@ -46,6 +47,7 @@ __all__ = [
 class PluginConformance(
     PurityScenarios,
     SettingsScenarios,
+    ContractScenarios,
     PushScenarios,
     RulingScenarios,
     ContentScenarios,

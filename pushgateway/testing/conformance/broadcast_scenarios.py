@@ -37,6 +37,11 @@ CHOICES: Mapping[str, tuple[Mapping[str, Sequence[str]], frozenset[int]]] = {
     "any of three": ({"any_of": ["a", "b", "c"]}, frozenset({0, 1, 2, 3})),
 }
 """By name: the groups of tags, and the indices of the phones that they select."""
+MAKERS = {
+    AudienceKind.ALIASES: Audience.of_aliases,
+    AudienceKind.ACCOUNTS: Audience.of_accounts,
+    AudienceKind.TAGS: Audience.of_tags,
+}
 REFUSALS = (Reason.UNSUPPORTED, Reason.INVALID_NOTIFICATION)
 
 
@@ -76,7 +81,7 @@ class BroadcastScenarios(Harness):
         outcome = self.broadcast(sandbox, audience)
 
         if kind in self.loaded().audiences:
-            reached = 1 if kind in (AudienceKind.ALIASES, AudienceKind.TAGS) else 10
+            reached = 10 if kind in (AudienceKind.EVERYONE, AudienceKind.TOKENS) else 1
             assert outcome.ok, f"a broadcast to {kind.value} should be ACCEPTED: {outcome!r}"
             assert sandbox.ledger.total == reached, f"{sandbox.ledger.total} phones got it, {reached} should"
             assert outcome.task_ids or outcome.message_id, (
@@ -123,6 +128,7 @@ class BroadcastScenarios(Harness):
 
         outcome = self.broadcast(sandbox, audiences(sandbox)[first])
 
+        self.assert_played(sandbox, kind)
         most = max((sandbox.ledger.count(token) for token in sandbox.tokens), default=0)
         assert most <= 1, f"a phone got the broadcast {most} times"
         if kind == "expire":
@@ -151,7 +157,9 @@ class BroadcastScenarios(Harness):
             self.check_refused(sandbox, outcome, "audience", "tags", "all_of", "none_of")
 
     @pytest.mark.parametrize("sign", [",", ";", "|", " "])
-    @pytest.mark.parametrize("kind", [AudienceKind.ALIASES, AudienceKind.TAGS], ids=lambda kind: kind.value)
+    @pytest.mark.parametrize(
+        "kind", [AudienceKind.ALIASES, AudienceKind.ACCOUNTS, AudienceKind.TAGS], ids=lambda kind: kind.value
+    )
     @checks("broadcasts")
     def test_a_name_with_a_separator_is_one_name(self, kind: AudienceKind, sign: str) -> None:
         """`x,y` is not `x` and `y`: it reaches only its own phone, or is refused by name."""
@@ -162,10 +170,10 @@ class BroadcastScenarios(Harness):
         names = ["x", "y", f"x{sign}y", "z"]
         for token, name in zip(tokens, names, strict=True):
             sandbox.set_alias(token, name)
+            sandbox.set_account(token, name)
             sandbox.set_tags(token, [name])
-        make = Audience.of_aliases if kind is AudienceKind.ALIASES else Audience.of_tags
 
-        outcome = self.broadcast(sandbox, make([names[2]]))
+        outcome = self.broadcast(sandbox, MAKERS[kind]([names[2]]))
 
         if outcome.ok:
             reached = {place for place, token in enumerate(tokens) if sandbox.ledger.count(token)}
@@ -173,7 +181,7 @@ class BroadcastScenarios(Harness):
                 f"the {kind.value} were one name with {sign!r} in it: the phones {sorted(reached)} got it, not its own"
             )
         else:
-            self.check_refused(sandbox, outcome, "audience", "alias", "tag")
+            self.check_refused(sandbox, outcome, "audience", "alias", "account", "tag")
 
     @checks("broadcasts")
     def test_several_aliases_reach_each_of_them(self) -> None:
@@ -190,6 +198,23 @@ class BroadcastScenarios(Harness):
         counts = [sandbox.ledger.count(token) for token in tokens]
         assert outcome.ok, f"a broadcast to three aliases should be ACCEPTED: {outcome!r}"
         assert counts == [1, 0, 1, 1, 0], f"three aliases were meant (phones 0, 2, 3), and phones got it {counts} times"
+
+    @checks("broadcasts")
+    def test_several_accounts_reach_the_phones_of_each(self) -> None:
+        """A user who is logged in on two phones is reached on one or on both, and nobody else is."""
+        if AudienceKind.ACCOUNTS not in self.loaded().audiences:
+            return
+        sandbox = self.sandbox(tokens=6)
+        tokens = list(sandbox.tokens)
+        for token, account in zip(tokens, ("ann", "bob", "cy", "ann", "bob"), strict=False):
+            sandbox.set_account(token, account)
+
+        outcome = self.broadcast(sandbox, Audience.of_accounts(["ann", "cy"]))
+
+        counts = [sandbox.ledger.count(token) for token in tokens]
+        assert outcome.ok, f"a broadcast to two accounts should be ACCEPTED: {outcome!r}"
+        said = f"two accounts were meant (phones 0 and 3, and phone 2), and phones got it {counts} times"
+        assert counts in ([1, 0, 1, 1, 0, 0], [1, 0, 1, 0, 0, 0], [0, 0, 1, 1, 0, 0]), said
 
     @checks("broadcasts")
     def test_a_start_is_kept_or_refused(self) -> None:

@@ -57,7 +57,7 @@ def changed(note: Notification, seen: Delivery, truncated: Collection[str], omit
 
 def _texts(note: Notification, seen: Delivery, truncated: Collection[str], omitted: Collection[str]) -> Iterator[str]:
     for name in ("title", "body", "subtitle", "long_body"):
-        wanted, got = getattr(note, name) or "", getattr(seen, name, "")
+        wanted, got = getattr(note, name) or "", getattr(seen, name)
         if name in omitted and not got:
             continue
         if got in (wanted, clean(wanted)) or not (got or clean(wanted).strip()):
@@ -84,7 +84,7 @@ def _others(note: Notification, seen: Delivery) -> Iterator[str]:
     if note.network is not seen.network:
         yield f"network: is {note.network.value}, at the vendor {seen.network.value}"
     for name in ("time_zone", "receipt_url", "receipt_parameter", "user_id"):
-        wanted, got = getattr(note, name), getattr(seen, name, "")
+        wanted, got = getattr(note, name), getattr(seen, name)
         if wanted is not None and got not in (wanted, clean(wanted)):
             yield f"{name} was changed or lost on the way"
     for name in ("show_from", "show_until"):
@@ -104,7 +104,7 @@ def _looks(note: Notification, seen: Delivery, omitted: Collection[str]) -> Iter
             yield f"{name} is named in omitted, and the notification has none"
     for name, uses in LOOKS.items():
         if name not in ("subtitle", "long_body", "replace_key") and name not in omitted and uses(note):
-            wanted, got = getattr(note, name), getattr(seen, name, None)
+            wanted, got = getattr(note, name), getattr(seen, name)
             if got != wanted and not (isinstance(wanted, str) and got == clean(wanted)) and wanted is not Alert.NORMAL:
                 yield f"{name} was changed or lost on the way, and is not named in omitted"
     if note.replace_key is not None and "replace_key" not in omitted and not seen.replaces:

@@ -1,7 +1,8 @@
 """Runs a plug-in's exchanges without a gateway: shows what the plug-in itself returns, raises and sends.
 
-The gateway retries and corrects much of what a plug-in does; here nothing is retried or corrected. The requests of the
-last exchange are kept, so that a scenario can check them. Used by the scenarios.
+The gateway retries and corrects much of what a plug-in does; here nothing is retried or corrected. What the core adds
+to a batch is added here too: the ids of messages, the receipt parameter of a request, and the content that the vendor
+has saved. The requests of the last exchange are kept, so that a scenario can check them. Used by the scenarios.
 """
 
 from __future__ import annotations
@@ -16,7 +17,19 @@ from pushgateway.model.audience import AudienceKind, Broadcast
 from pushgateway.model.secret import safe_repr
 from pushgateway.sandbox import Sandbox
 from pushgateway.testing.conformance.sandbox_connection import EPOCH, HOST, HttpConnection, SandboxConnection
-from pushgateway.vendor import AccessToken, BroadcastOutcome, Exchange, Outcome, Push, Request, Response, Vendor
+from pushgateway.vendor import (
+    AccessToken,
+    Batch,
+    BroadcastOutcome,
+    Exchange,
+    Notification,
+    Outcome,
+    Push,
+    Request,
+    Response,
+    Saved,
+    Vendor,
+)
 from pushgateway.vendor.refusals import NoVerdict, Refused
 
 T = TypeVar("T")
@@ -29,19 +42,31 @@ Watch = Callable[[], AbstractContextManager[object]]
 @safe_repr
 @attrs.define
 class ExchangeDriver:
-    """Runs a plug-in's exchanges with its sandbox. `requests`: those of the last exchange, with the access token."""
+    """Runs a plug-in's exchanges with its sandbox.
+
+    `requests`: those of the last exchange, finished. `saves`: those of the last `save_push`. `unfinished`: those of the
+    last exchange as the plug-in yielded them.
+    """
 
     vendor: Vendor
     sandbox: Sandbox
     spoil: Callable[[Response], Response] = lambda response: response
-    """Changes each reply except those to logins."""
+    """Changes each reply except those to logins and to `save_push`."""
+    spoil_save: Callable[[Response], Response] = lambda response: response
     spoil_login: Callable[[Response], Response] = lambda response: response
     http: HttpConnection | None = None
     """The connection over HTTP; None: the sandbox is called directly."""
     watching: Watch = nullcontext
     """A context in which all code of the plug-in runs."""
     requests: list[Request] = attrs.field(factory=list)
+    saves: list[Request] = attrs.field(factory=list)
+    unfinished: list[Request] = attrs.field(factory=list)
+    saved: list[Saved] = attrs.field(factory=list)
+    """The results of `save_push`, in order."""
+    is_saving: bool = False
+    """The last error was raised while the content was saved: the pushes were not sent."""
     access: AccessToken | None = None
+    _message_ids: dict[Notification, str] = attrs.field(factory=dict)
 
     @property
     def home(self) -> str:
@@ -49,11 +74,45 @@ class ExchangeDriver:
         return HOST if self.http is None else self.http.url
 
     def push(self, batch: Sequence[Push]) -> Sequence[Outcome]:
-        """What `push` returns for a batch; raises what it raises."""
-        return self.carry(lambda: self.vendor.push(batch), self.vendor.region(batch[0].push_token.token))
+        """What `push` returns for a batch; raises what it raises, or what `save_push` raises before it."""
+        self.requests.clear()
+        self.is_saving = False
+        given = self.batch(batch)
+        return self.carry(lambda: self.vendor.push(given), self.vendor.region(given.tokens[0]))
+
+    def batch(self, pushes: Sequence[Push]) -> Batch:
+        """The batch that the core would make of these pushes, its content saved where the vendor wants that."""
+        given = Batch.of(list(pushes))
+        if self.vendor.deduplicates == "message":
+            known = self._message_ids
+            given.under([known.setdefault(note, f"message-{len(known) + 1}") for note in given.notifications])
+        if self.vendor.marks == "message" and given.callbacks is not None:
+            given.callback = next(callback for callback in given.callbacks if callback is not None)
+        batching = self.vendor.batching
+        self.saves.clear()
+        if batching.saves and len(given) >= batching.least:
+            given.saved = self.save(given)
+        return given
+
+    def save(self, batch: Batch) -> Saved:
+        """What `save_push` returns for the notification of a batch."""
+        region = self.vendor.region(batch.tokens[0])
+        if self.access is None:
+            self.log_in(region)
+        self.is_saving = True
+        with self.watching():
+            exchange = self.vendor.save_push(batch.notifications[0], batch.callback, region)
+        kept, self.requests = self.requests, self.saves
+        try:
+            saved = self._run(exchange, self.access, self.spoil_save)
+        finally:
+            self.requests = kept
+        self.is_saving = False
+        self.saved.append(saved)
+        return saved
 
     def asked(self, batch: Sequence[Push]) -> list[Request]:
-        """The requests that `push` makes for a batch, whatever becomes of it."""
+        """The requests that `push` makes for a batch, whatever becomes of it; without those that save its content."""
         with suppress(Refused, NoVerdict):
             self.push(batch)
         return list(self.requests)
@@ -79,6 +138,7 @@ class ExchangeDriver:
         if self.access is None:
             self.log_in(region)
         self.requests.clear()
+        self.unfinished.clear()
         with self.watching():
             exchange = begin()
         return self._run(exchange, self.access, self.spoil)
@@ -99,6 +159,7 @@ class ExchangeDriver:
                 if request is None:  # a checkpoint
                     step = exchange.__next__
                     continue
+                self.unfinished.append(request)
                 if finished:
                     with self.watching():
                         request = self.vendor.finish(request, access, EPOCH)

@@ -39,7 +39,7 @@ class FailureScenarios(Harness):
     def test_an_expired_access_token_is_renewed_once(self) -> None:
         """The host sees no failure, and no phone gets it twice."""
         sandbox = self.sandbox(tokens=30)
-        if self.login_requests() == 0:
+        if not self.has_access_tokens():
             return  # there is no access token that the vendor could take back
         self.spoil(sandbox, kind="expire")
 
@@ -141,17 +141,43 @@ class FailureScenarios(Harness):
         driver.log_in(driver.vendor.home_region)
         return len(recorded)
 
+    def has_access_tokens(self) -> bool:
+        """Whether a login gives an access token, asked for or signed here."""
+        driver = self.driver()
+        driver.log_in(driver.vendor.home_region)
+        return driver.access is not None
+
     @checks("codes")
     def test_every_code_of_the_rules_has_its_reason(self) -> None:
         """The reason that `rules.toml` gives a code is the reason of the outcome."""
-        rules = self.rules
-        for code, rule in {} if rules is None else rules.codes.items():
+        for code, rule in self.codes("codes").items():
             reasons = self._reasons(code)
             wanted = rule.host_reason
-            if wanted is not None and rule.scope == "request" and rule.reason in Reason.__members__:
+            if wanted is not None and rule.scope != "target" and rule.reason in Reason.__members__:
                 assert reasons == {wanted}, f"code {code} is {rule.reason} by the rules, push() says {names(reasons)}"
             elif wanted is not None:
                 assert None not in reasons, f"code {code} is {rule.reason} by the rules, push() says it is a success"
+
+    @checks("codes")
+    def test_every_code_of_a_login_has_its_reason(self) -> None:
+        """A code of the table `login_codes` ends a login with its own reason."""
+        if self.login_requests() == 0:
+            return
+        own, driver = {} if self.rules is None else self.rules.login_codes, self.driver()
+        for code, rule in self.codes("login_codes").items():
+            if code not in own or rule.reason not in Reason.__members__:
+                continue
+            seen: Reason | None = None
+            driver.access, driver.spoil_login = None, lambda _, code=code: driver.sandbox.login_refusal(code)  # type: ignore[misc]
+            try:
+                driver.log_in(driver.vendor.home_region)
+            except Refused as refused:
+                seen = refused.reason
+            except NoVerdict:
+                seen = Reason.NO_VERDICT
+            assert seen is rule.host_reason, (
+                f"code {code} ({rule.meaning}) is {rule.reason} of a login by the rules, login() says {names({seen})}"
+            )
 
     @pytest.mark.parametrize("code", [NEVER, "-1"])
     @checks("codes")
@@ -303,14 +329,15 @@ class FailureScenarios(Harness):
     def test_it_can_be_left_at_every_step(self) -> None:
         """An exchange that is closed ends there, as when a gateway closes or a host cancels."""
         driver = self.driver()
-        batch = self.pushes(driver.sandbox.tokens[: self.size])
+        batch = driver.batch(self.pushes(driver.sandbox.tokens[: self.size]))
         exchange = driver.vendor.push(batch)
         next(exchange)
         exchange.close()
 
         login = driver.vendor.login(driver.vendor.home_region, EPOCH)
         if login is not None:
-            next(login)
+            with suppress(StopIteration):  # an access token that is signed here
+                next(login)
             login.close()
         assert exchange.gi_frame is None, "push() goes on after it was closed"  # type: ignore[attr-defined]
 

@@ -12,7 +12,7 @@ import random
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, nullcontext
 from pathlib import Path
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar, Literal, cast
 
 import attrs
 
@@ -39,7 +39,7 @@ from pushgateway.testing.conformance.sandbox_connection import (
 from pushgateway.testing.transport import SandboxTransport
 from pushgateway.testing.virtual_time import run_virtual
 from pushgateway.vendor import Request, Response, Vendor
-from pushgateway.vendor.rules import Rules, load_rules
+from pushgateway.vendor.rules import CodeRule, Rules, load_rules
 
 CANARY = "CANARY-5d1c"
 ODD_TOKENS = ("", "x" * 5000, "汉字", "a;b,c", "a:b/c?d=1&e%2Cf", "{a}<b>|$(c)\\")
@@ -50,10 +50,11 @@ Texts = Callable[[str], str]
 
 
 def audiences(sandbox: Sandbox) -> dict[AudienceKind, Audience]:
-    """An audience of each kind, for a sandbox with some phones, of which the first has the alias `ann` and the tag
-    `vip`."""
+    """An audience of each kind, for a sandbox with some phones, of which the first has the alias and the account `ann`
+    and the tag `vip`."""
     tokens = list(sandbox.tokens)
     sandbox.set_alias(tokens[0], "ann")
+    sandbox.set_account(tokens[0], "ann")
     sandbox.set_tags(tokens[0], ["vip"])
     return {
         AudienceKind.EVERYONE: Audience.everyone(),
@@ -146,6 +147,9 @@ class Harness:
     vendor: ClassVar[type[Vendor]]
     """The plug-in's class."""
 
+    rules_name: ClassVar[str] = "rules"
+    """The name of the plug-in's file of rules, for a package with two brands."""
+
     def make_sandbox(self, **options: Any) -> Sandbox:
         """A new sandbox of the plug-in's vendor, with these keyword arguments of `Sandbox`."""
         raise NotImplementedError("make_sandbox(): return the plug-in's sandbox, made with the options given")
@@ -153,6 +157,11 @@ class Harness:
     def with_wrong_secret(self, settings: Mapping[str, Any]) -> Mapping[str, Any]:
         """The settings with a secret that the vendor refuses."""
         raise NotImplementedError("with_wrong_secret(): return the settings with another secret")
+
+    def canary_secret(self) -> str:
+        """A secret of the shape that the settings take, which no `repr` and no log may show. Override it where a secret
+        must have a shape, such as a private key in PEM."""
+        return CANARY
 
     samples: ClassVar[Sequence[Sample]] = ()
     """Replies as the vendor's documents print them, with their meaning; the rules are checked against them."""
@@ -169,6 +178,11 @@ class Harness:
     that long must arrive whole."""
     regions: ClassVar[Mapping[str, str]] = {}
     """Tokens in the vendor's formats, and the region of each by its documents."""
+
+    def of_another_receiver(self, settings: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+        """For a vendor that signs its receipts: settings of certificates that must refuse the receipts of these
+        settings, such as one with another receipt secret and one with another user name."""
+        return ()
 
     def with_template(self, settings: Mapping[str, Any]) -> Mapping[str, Any] | None:
         """The settings with a template for `Intent.CHAT` that has the places `who` and `what`; None where this vendor
@@ -187,10 +201,12 @@ class Harness:
 
     @property
     def rules(self) -> Rules | None:
-        """The rules that the plug-in ships; None when it has no `rules.toml`."""
+        """The rules that the plug-in ships; None when it has no such file."""
         spec = importlib.util.find_spec(self.package)
         folders = (spec and spec.submodule_search_locations) or ()  # a single module has none
-        return load_rules(self.package) if any(Path(folder, "rules.toml").is_file() for folder in folders) else None
+        name = f"{self.rules_name}.toml"
+        found = any(Path(folder, name).is_file() for folder in folders)
+        return load_rules(self.package, self.rules_name) if found else None
 
     def certificate(self, sandbox: Sandbox, **settings: Any) -> Certificate:
         """The certificate 1, with the sandbox's settings."""
@@ -228,6 +244,14 @@ class Harness:
         """A sandbox on the virtual clock."""
         return self.make_sandbox(clock=Clock(), **options)
 
+    def codes(self, place: Literal["codes", "target_codes", "login_codes"]) -> Mapping[str, CodeRule]:
+        """The rows of the rules that this vendor may send at this place, in the dialect of its settings; none without
+        rules."""
+        if self.rules is None:
+            return {}
+        dialect, rows = self.loaded().dialect, self.rules.codes_of(place)
+        return {code: rule for code, rule in rows.items() if not dialect or dialect in rule.dialects}
+
     def code_for(self, reason: Reason) -> str | None:
         """The vendor's code for a whole request that ends with `reason`; None if the vendor has none.
 
@@ -236,10 +260,10 @@ class Harness:
         sandbox = type(self.make_sandbox(clock=lambda: EPOCH, tokens=0))
         if reason in sandbox.codes:
             return sandbox.codes[reason]
-        rules = self.rules
-        if rules is not None:
-            named = (code for code, rule in rules.codes.items() if rule.scope == "request")
-            return next((code for code in named if rules.codes[code].reason == reason.name), None)
+        if self.rules is not None:
+            rows = self.codes("codes").items()
+            named = (code for code, rule in rows if rule.scope != "target" and rule.reason == reason.name)
+            return next(named, None)
         raise AssertionError(
             f"the kit does not know this vendor's code for {reason.name}: name it in {sandbox.__name__}.codes, as "
             f"codes = {{Reason.{reason.name}: '7'}}, or None where the vendor has no such code"
@@ -307,10 +331,14 @@ class Harness:
 
     @functools.cached_property
     def pushing(self) -> tuple[str, ...]:
-        """The vendor's names of the calls that a push makes, alone and in a batch; logins are left out."""
+        """The vendor's names of the calls that a push makes: alone, with others of the same notification, and with
+        different ones. Logins and the saving of content are left out. `Sandbox.pushing`, or found out."""
         driver = self.driver()
-        tokens = driver.sandbox.tokens
-        asked = [*driver.asked(self.pushes(tokens[:1])), *driver.asked(self.pushes(tokens[1 : 1 + min(self.size, 10)]))]
+        if driver.sandbox.pushing:
+            return tuple(driver.sandbox.pushing)
+        alone, *others = self.pushes(driver.sandbox.tokens[: 1 + min(self.size, 10)])
+        same = [attrs.evolve(push, notification=alone.notification) for push in others]
+        asked = [request for batch in ([alone], others, same) if batch for request in driver.asked(batch)]
         return tuple(dict.fromkeys(driver.sandbox.operation(request) for request in asked))
 
     def spoil(self, sandbox: Sandbox, **fault: Any) -> None:
@@ -331,9 +359,12 @@ class Harness:
     def check(self, sandbox: Sandbox, outcomes: Sequence[Outcome]) -> None:
         """Check that the outcomes agree with the ledger, and that no phone got the text for another one."""
         self.check_contract(outcomes)
+        alive, said_later = set(sandbox.tokens), self.loaded().dead_tokens == "receipt"
         for place, outcome in enumerate(outcomes):
             times = sandbox.ledger.count(outcome.push_token.token)
             most, least = (1, 1) if outcome.ok else (int(outcome.status is Status.UNKNOWN), 0)
+            if outcome.ok and said_later and outcome.push_token.token not in alive:
+                most, least = 0, 0
             assert least <= times <= most, (
                 f"push {place} ended {outcome.status.name}, but by the ledger its phone got it {times} times"
             )
@@ -345,6 +376,11 @@ class Harness:
         """Check that the core reported no breach of the contract."""
         for place, outcome in enumerate(outcomes):
             assert "broke its contract" not in outcome.detail, f"push {place}: {outcome.detail}"
+
+    @property
+    def reason_of_the_dead(self) -> Reason | None:
+        """How a push to a dead token ends; None: accepted, and a receipt says it later."""
+        return None if self.loaded().dead_tokens == "receipt" else Reason.UNREGISTERED
 
     def expect(self, outcomes: Sequence[Outcome], reason: Reason | None) -> None:
         """Every outcome ends with this reason; None: accepted."""

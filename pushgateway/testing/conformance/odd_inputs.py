@@ -71,7 +71,7 @@ NOBODY = "nobody"
 
 def odd_twins(content: bytes, kind: str = "", names: Sequence[str] = ()) -> Iterator[bytes]:
     """A JSON text, or (by its content type `kind` or its look) a form, with each of its values in turn left out, and
-    replaced by each of some odd ones. JSON within a field of a form is varied too.
+    replaced by each of some odd ones. JSON within a field of a form, or within a text of JSON, is varied too.
 
     `names`: each JSON object also gets each of these as a key more, and each list an entry more that resembles its
     first but is about somebody else.
@@ -97,6 +97,11 @@ def odd_twins(content: bytes, kind: str = "", names: Sequence[str] = ()) -> Iter
             yield _written(twin)
         if names:
             yield from _with_more(content, path, names)
+        if path and (text := _at(whole, path)) and isinstance(text, str) and text[:1] in ("{", "["):
+            for inner in odd_twins(text.encode(), "json", names):  # JSON within a string: Huawei's `msg`
+                twin = json.loads(content)
+                _holder(twin, path)[path[-1]] = inner.decode()
+                yield _written(twin)
 
 
 def _with_more(content: bytes, path: tuple[Any, ...], names: Sequence[str]) -> Iterator[bytes]:
@@ -155,6 +160,10 @@ def _paths(value: Any, path: tuple[Any, ...]) -> Iterator[tuple[Any, ...]]:
     elif isinstance(value, list):
         for place in range(len(value)):
             yield from _paths(value[place], (*path, place))
+
+
+def _at(value: Any, path: tuple[Any, ...]) -> Any:
+    return _holder(value, path)[path[-1]]
 
 
 def _holder(value: Any, path: tuple[Any, ...]) -> Any:

@@ -43,6 +43,12 @@ _ALL = (
         "import only from pushgateway.vendor and its `rules`, `text` and `toolkit`: the rest may change in any release",
     ),
     Promise(
+        "contract",
+        "it says for which contract it was written, and its figures have the right types",
+        "set the class attribute contract to the version of the contract that you read (pushgateway.vendor.contract), "
+        "and return from deduplicates, dead_tokens, marks, proves_receipts and compartment what their docstrings name",
+    ),
+    Promise(
         "pure",
         "it is a translator: no clock, random, network, task or file of its own",
         "use the `now` of login(), the push's dedupe_id and the certificate's settings; yield a Request and let the "
@@ -76,6 +82,18 @@ _ALL = (
         "set Batching(size=...) to what the vendor takes in one request, and put the whole batch into one request",
     ),
     Promise(
+        "compartments",
+        "pushes that cannot hurt each other share a request, others do not",
+        "return from compartment() and quota() a name for the few things that a mistake or a daily quota is about, "
+        "such as the channel, never a text or an id of one push; or do not override them",
+    ),
+    Promise(
+        "saves",
+        "content is saved once for a notification, reaches nobody by that, and is used",
+        "store the notification in save_push() and return Saved(id, ...); name Batch.saved.id in the request of push() "
+        "in place of the content, and send the content itself where Batch.saved is None",
+    ),
+    Promise(
         "own text",
         "each phone gets its own notification, once",
         "encode push.notification for each push; say Batching(mixed=False) where one request has only one text",
@@ -88,10 +106,11 @@ _ALL = (
     ),
     Promise(
         "content",
-        "each feature of a notification reaches the phone unchanged, is cut and named, or is refused by name",
-        "encode every field of Notification (click, data, ttl, overrides, callback ...) in the vendor's unit, refuse "
-        "what the vendor lacks (find_unsupported helps) or what is past its limit with Outcome.not_sent(push, "
-        "Reason.UNSUPPORTED or INVALID_NOTIFICATION, 'field: ...'), and let the sandbox's Delivery show what arrived",
+        "each feature of a notification reaches the phone unchanged, is cut, left out or refused, and is then named",
+        "encode every field of Notification (click, data, ttl, overrides, callback ...) in the vendor's unit; name in "
+        "`omitted` the looks that the vendor lacks (find_omitted helps); refuse what else it lacks (find_unsupported) "
+        "or what is past its limit with Outcome.not_sent(push, Reason.UNSUPPORTED or INVALID_NOTIFICATION, "
+        "'field: ...'); and let the sandbox's Delivery show what arrived",
     ),
     Promise(
         "intents",
@@ -108,8 +127,9 @@ _ALL = (
     Promise(
         "dead tokens",
         "a dead or odd token is UNREGISTERED and hurts nobody else",
-        "map the vendor's code for a bad token to Reason.UNREGISTERED for that push alone, and settle tokens that "
-        "would spoil the request with Outcome.not_sent(push, Reason.UNREGISTERED, 'token: ...')",
+        "map the vendor's code for a bad token to Reason.UNREGISTERED for that push alone (where dead_tokens is "
+        '"receipt": in receipts()), and settle tokens that would spoil the request with '
+        "Outcome.not_sent(push, Reason.UNREGISTERED, 'token: ...')",
     ),
     Promise(
         "batch",
@@ -148,7 +168,13 @@ _ALL = (
         "access",
         "an access token that is refused is AccessExpired, at every call",
         "raise AccessExpired for that code in push(), save() and broadcast() alike, set AccessToken.lifetime to what "
-        "the vendor says, and put the token into the request in authorize()",
+        "the vendor says, and put the token into the request in finish()",
+    ),
+    Promise(
+        "finish",
+        "`finish` puts in the access token and depends on nothing but the request, the token and the time",
+        "return attrs.evolve(request, headers={...}) with the access token, the key or a signature; use its `now` as "
+        "the clock, and put no access token in anywhere else",
     ),
     Promise(
         "credentials",
@@ -157,9 +183,9 @@ _ALL = (
     ),
     Promise(
         "dedupe",
-        "with `deduplicates` a repeat is recognised by its dedupe id",
-        "send push.dedupe_id in the vendor's field for it, or leave `deduplicates` False: the core repeats pushes "
-        "without a verdict only where it is True",
+        "with `deduplicates` a repeat is recognised by its id",
+        'send push.dedupe_id (where it is "message": Batch.message_ids) in the vendor\'s field for it, or leave '
+        "`deduplicates` False: the core repeats pushes without a verdict only where repeats are dropped",
     ),
     Promise(
         "weight",
@@ -184,9 +210,22 @@ _ALL = (
     ),
     Promise(
         "receipts",
-        "what the vendor reports later is read, and rubbish is refused",
+        "what the vendor reports later is read, proved and answered, and rubbish is refused",
         "read with read_posted, return Receipts made of what was checked, None for an element that cannot be read, and "
-        "raise Refused(Reason.INVALID_NOTIFICATION) for what is no receipt at all; or do not override receipts()",
+        "raise Refused(Reason.INVALID_NOTIFICATION) for what is no receipt at all; with proves_receipts raise "
+        "Refused(Reason.CREDENTIALS) for a wrong or old signature; or do not override receipts()",
+    ),
+    Promise(
+        "recall",
+        "a notification is taken back from the phones that are named, and tokens are checked without a push",
+        "return from recall() and check_tokens() a Call whose result has, for each token, None or the Reason; a handle "
+        "or a token that the vendor does not know has a Reason",
+    ),
+    Promise(
+        "probe",
+        "`probe` reaches nobody and proves the settings",
+        "make a request that the vendor accepts with right credentials only and that pushes nothing, and return in "
+        "words what it proved; raise Refused(Reason.CREDENTIALS) otherwise; or do not override probe()",
     ),
     Promise(
         "calls",

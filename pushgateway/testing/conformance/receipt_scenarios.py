@@ -11,6 +11,7 @@ from typing import Any
 
 import attrs
 
+from pushgateway.certificates.certificate import Certificate
 from pushgateway.model.audience import Broadcast
 from pushgateway.model.notification import Notification
 from pushgateway.model.push import Push, PushToken
@@ -21,12 +22,13 @@ from pushgateway.testing.conformance.harness import Harness, audiences
 from pushgateway.testing.conformance.odd_inputs import ODD_BODIES, odd_twins
 from pushgateway.testing.conformance.promises import checks
 from pushgateway.testing.conformance.sandbox_connection import EPOCH
-from pushgateway.vendor import Request
+from pushgateway.vendor import Request, Vendor
 from pushgateway.vendor.operation import Call
 from pushgateway.vendor.refusals import NoVerdict, Refused
 
 NOTE = Notification("title", "for all")
 RECEIPTS = "https://host.invalid/receipts"
+DAY = 86_400.0
 
 
 class ReceiptScenarios(Harness):
@@ -105,7 +107,8 @@ class ReceiptScenarios(Harness):
             try:
                 receipts = vendor.receipts("1", kind, body, EPOCH)
             except Refused as refused:
-                allowed = (Reason.INVALID_NOTIFICATION, Reason.UNSUPPORTED)
+                unproved = (Reason.CREDENTIALS,) if vendor.proves_receipts else ()
+                allowed = (Reason.INVALID_NOTIFICATION, Reason.UNSUPPORTED, *unproved)
                 assert refused.reason in allowed, f"rubbish is no receipt, refused as {refused.reason.name}"
                 continue
             for receipt in receipts:
@@ -134,12 +137,15 @@ class ReceiptScenarios(Harness):
         """A batch whose push at each index gets a receipt of that kind, and the driver that sends it."""
         driver = self.driver()
         mixed, batch = driver.vendor.batching.mixed, []
+        driver.sandbox.receipts_at = RECEIPTS  # used by a vendor that takes no URL with a message
         for place, kind in kinds.items():
             token = driver.sandbox.tokens[place]
             if kind is not ReceiptKind.ARRIVED:
                 driver.sandbox.target_receipts[token] = kind
-            parameter = f"parameter-{place if mixed else 0}"
-            note = attrs.evolve(NOTE, receipt_url=RECEIPTS, receipt_parameter=parameter)
+            note = NOTE
+            if driver.vendor.marks != "none":
+                parameter = f"parameter-{place if mixed else 0}"
+                note = attrs.evolve(NOTE, receipt_url=RECEIPTS, receipt_parameter=parameter)
             batch.append(Push(PushToken(1, token), note, dedupe_id=f"d-{place}"))
         return driver, batch
 
@@ -163,6 +169,91 @@ class ReceiptScenarios(Harness):
             for push, outcome in zip(batch, outcomes, strict=True)
         }
         return sent, receipts
+
+    @checks("dead tokens")
+    def test_a_dead_token_is_named_by_its_receipt(self) -> None:
+        """At a vendor that accepts pushes to dead tokens, the receipt says `UNREGISTERED` of that token alone."""
+        if self.reason_of_the_dead is not None:
+            return
+        driver, batch = self._pushed(dict.fromkeys(range(min(3, self.size)), ReceiptKind.ARRIVED))
+        dead = batch[0].push_token
+        driver.sandbox.uninstall(dead.token)
+        outcomes = driver.push(batch)
+        self.expect(outcomes, None)
+        self.check(driver.sandbox, outcomes)
+        read = [
+            receipt
+            for request in driver.sandbox.callbacks()
+            for receipt in driver.vendor.receipts("1", dict(request.headers), request.content, EPOCH)
+        ]
+        kinds = {receipt.push_token: receipt.kind for receipt in read if receipt is not None}
+        wanted = {push.push_token: ReceiptKind.ARRIVED for push in batch} | {dead: ReceiptKind.UNREGISTERED}
+
+        assert kinds == wanted, (
+            "dead_tokens is 'receipt', and the receipts of a dead and of live phones say "
+            f"{', '.join(kind.name for kind in kinds.values()) or 'nothing'}"
+        )
+
+    @checks("receipts")
+    def test_signed_receipts_are_proved(self) -> None:
+        """Where the vendor signs, nothing is taken for true without a right and fresh signature for this receiver."""
+        if not self.loaded().proves_receipts:
+            return
+        driver, batch = self._pushed({0: ReceiptKind.ARRIVED})
+        driver.push(batch)
+        posted = driver.sandbox.callbacks()
+        assert posted, "the vendor signs its receipts, and the sandbox's callbacks() post none"
+        whole, headers = posted[0], dict(posted[0].headers)
+        vendor = driver.vendor
+        assert vendor.receipts("1", headers, whole.content, EPOCH), "a true receipt was not read"
+
+        def refused(reader: Vendor, headers: Mapping[str, str], now: float, what: str) -> None:
+            try:
+                reader.receipts("1", headers, whole.content, now)
+            except Refused as refused:
+                right = refused.reason is Reason.CREDENTIALS
+                assert right, f"receipts {what} were refused as {refused.reason.name}, not CREDENTIALS"
+                return
+            raise AssertionError(f"receipts {what} were taken for true: anybody could retire living tokens")
+
+        refused(vendor, {}, EPOCH, "without the header of the signature")
+        signature = [name for name in headers if self._is_needed(vendor, whole, headers, name)]
+        for name in signature:
+            for place, sign in enumerate(headers[name]):
+                if sign.isalnum():
+                    other = "0" if sign != "0" else "1"
+                    changed = headers[name][:place] + other + headers[name][place + 1 :]
+                    refused(vendor, {**headers, name: changed}, EPOCH, f"with another sign at {place} of {name}")
+        for away, said in ((DAY, "of yesterday"), (365 * DAY, "of last year"), (-DAY, "of tomorrow")):
+            refused(vendor, headers, EPOCH + away, said)
+        others = self.of_another_receiver(driver.sandbox.settings(self.host))
+        assert others, "the vendor signs its receipts: of_another_receiver() must give settings that refuse them"
+        for settings in others:
+            receiver = self.load(Certificate(1, self.vendor.brand, settings))
+            refused(receiver, headers, EPOCH, "for another receiver")
+
+    def _is_needed(self, vendor: Vendor, posted: Request, headers: Mapping[str, str], name: str) -> bool:
+        rest = {other: value for other, value in headers.items() if other != name}
+        try:
+            vendor.receipts("1", rest, posted.content, EPOCH)
+        except Refused:
+            return True
+        return False
+
+    @checks("receipts")
+    def test_the_answer_says_whether_receipts_were_taken(self) -> None:
+        """The vendor posts again what was not taken, and only that."""
+        driver = self.driver()
+        if self._refused(b"[]") is Reason.UNSUPPORTED:
+            return
+        taken, lost = driver.vendor.receipt_answer(True), driver.vendor.receipt_answer(False)
+
+        assert driver.sandbox.is_taken(taken), (
+            "receipt_answer(True) is no answer that the vendor's server accepts: it would post the receipts again"
+        )
+        assert not driver.sandbox.is_taken(lost), (
+            "receipt_answer(False) says to the vendor that the receipts were taken: they would be lost"
+        )
 
     @checks("receipts")
     def test_statistics_are_counted_or_cleanly_unsupported(self) -> None:

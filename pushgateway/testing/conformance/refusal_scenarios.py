@@ -7,8 +7,8 @@ a target applies to that target alone.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
 
 import attrs
 
@@ -31,6 +31,8 @@ MARK = "MARK5d1cMARK"
 NOBODY = "nobody5d1c"
 NOT_ABOUT_A_PUSH = (Reason.CREDENTIALS, Reason.RATE_LIMITED, Reason.QUOTA_EXCEEDED, Reason.UNAVAILABLE)
 """Reasons about the certificate or the vendor's server."""
+NO_REFUSALS = frozenset({"accepted", "repeated", "copy", "partial"})
+"""What `reason` of a code says when it refuses nothing as a whole."""
 ABOUT_A_PHONE = frozenset({Reason.UNREGISTERED, Reason.MUTED})
 
 
@@ -116,10 +118,15 @@ class RefusalScenarios(Harness):
                 f"pushes with {_names(reasons)} in place of raising Refused"
             )
 
-    def _request_codes(self) -> list[tuple[str, CodeRule]]:
-        known = {} if self.rules is None else self.rules.codes
-        rows = [(code, rule) for code, rule in known.items() if rule.scope != "target"]
-        return [(code, rule) for code, rule in rows if rule.reason not in ("accepted", "partial", "repeated", "copy")]
+    def _request_codes(self, place: Literal["codes", "login_codes"] = "codes") -> list[tuple[str, CodeRule]]:
+        rows = [(code, rule) for code, rule in self.codes(place).items() if rule.scope != "target"]
+        return [(code, rule) for code, rule in rows if rule.reason not in NO_REFUSALS]
+
+    def _target_codes(self) -> Mapping[str, CodeRule]:
+        """The codes that the vendor may say of one target within a reply."""
+        own = {} if self.rules is None else self.rules.target_codes
+        rows = self.codes("target_codes").items()
+        return {code: rule for code, rule in rows if rule.scope == "target" or code in own}
 
     def _answer(
         self, driver: ExchangeDriver, batch: Sequence[Push]
@@ -143,7 +150,7 @@ class RefusalScenarios(Harness):
             return
         driver = self.driver()
         batch = self.pushes(driver.sandbox.tokens[:2])
-        for code, rule in self.rules.codes.items():
+        for code, rule in self.codes("codes").items():
             if rule.scope != "target":
                 continue
             driver.spoil = lambda _, code=code: driver.sandbox.refusal(code)  # type: ignore[misc]
@@ -161,7 +168,8 @@ class RefusalScenarios(Harness):
         if self.rules is None:
             return
         sampled = {sample.reason for sample in self.samples}
-        lacking = [name for reason, name in _NEEDED.items() if reason not in sampled]
+        needed = {self.reason_of_the_dead: "a push to a dead token", None: "an accepted push"}
+        lacking = [name for reason, name in needed.items() if reason not in sampled]
         assert not lacking, (
             f"samples lacks replies for {', '.join(lacking)}: copy from the vendor's documents what they print for "
             "them, as Sample(reply='{\"code\": 0, ...}', reason=None, source='page 3'), with {token} for the token"
@@ -187,8 +195,8 @@ class RefusalScenarios(Harness):
         driver.log_in(driver.vendor.home_region)
         if not recorded:
             return
-        for code, rule in self._request_codes():
-            driver.access, driver.spoil_login = None, lambda _, code=code: driver.sandbox.refusal(code)  # type: ignore[misc]
+        for code, rule in self._request_codes("login_codes"):
+            driver.access, driver.spoil_login = None, lambda _, code=code: driver.sandbox.login_refusal(code)  # type: ignore[misc]
             try:
                 driver.log_in(driver.vendor.home_region)
             except NoVerdict:
@@ -211,12 +219,11 @@ class RefusalScenarios(Harness):
     @checks("codes")
     def test_a_code_of_one_target_is_that_ones_alone(self) -> None:
         """In a reply for many pushes, the named one ends by the code, and the others arrive."""
-        rules = self.rules
-        rows = {} if rules is None else {code: rule for code, rule in rules.codes.items() if rule.scope == "target"}
+        rows = self._target_codes()
         if not self._plays_target_codes(bool(rows)):
             return
         for code, rule in rows.items():
-            if rule.reason in ("copy", "repeated"):
+            if rule.reason in NO_REFUSALS:
                 continue
             for count in {1, min(3, self.size)}:
                 outcomes, named = self._named(code, count)
@@ -231,6 +238,9 @@ class RefusalScenarios(Harness):
     def test_a_quota_that_ends_inside_a_batch(self) -> None:
         """Some of a batch arrive, the rest end QUOTA_EXCEEDED: none of them is accepted or dead."""
         code = self.code_for(Reason.QUOTA_EXCEEDED)
+        if self.rules is not None and self.rules.target_codes:
+            quotas = [one for one, rule in self._target_codes().items() if rule.host_reason is Reason.QUOTA_EXCEEDED]
+            code = next(iter(quotas), None)
         if code is None or self.size < 2 or not self._plays_target_codes(False):
             return
         outcomes, named = self._named(code, min(3, self.size))
@@ -281,7 +291,7 @@ class RefusalScenarios(Harness):
             self._answer(driver, batch)
             whole = replies[-1]
             renamed = whole.content.replace(tokens[-1].encode(), NOBODY.encode())
-            codes = [] if self.rules is None else list(self.rules.codes)
+            codes = list(self.codes("target_codes"))
             for content in (renamed, *odd_twins(whole.content, _kind(whole), names=(NOBODY, *codes))):
                 driver.spoil = lambda reply, content=content: attrs.evolve(reply, content=content)  # type: ignore[misc]
                 raised, outcomes = self._answer(driver, batch)
@@ -302,7 +312,7 @@ class RefusalScenarios(Harness):
             made = Broadcast(1, Notification("title", "for all"), audiences(driver.sandbox)[kind])
             driver.spoil = lambda reply, replies=replies: replies.append(reply) or reply  # type: ignore[misc]
             driver.broadcast(made)
-            codes = [] if self.rules is None else list(self.rules.codes)
+            codes = list(self.codes("target_codes"))
             for step, whole in enumerate(replies):
                 twins = odd_twins(whole.content, _kind(whole), names=(NOBODY, *codes))
                 for content in (*ODD_BODIES, *twins):
@@ -323,9 +333,6 @@ class RefusalScenarios(Harness):
                     ids = all(isinstance(one, str) for one in outcome.task_ids)
                     ids = ids and isinstance(outcome.message_id, str | None)
                     assert ids, f"of {content[:80]!r} broadcast() made an id that is no str"
-
-
-_NEEDED = {None: "an accepted push", Reason.UNREGISTERED: "UNREGISTERED"}
 
 
 def _kind(response: Response) -> str:

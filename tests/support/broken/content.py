@@ -248,7 +248,7 @@ BROKEN = [
         "content",
         "the_gateways_receipt_address_travels",
         "The gateway's receipt address is never used",
-        "Push.callback was not used",
+        "callback was not used",
         "    if len(backs) < len(pushes):\n",
         "    if backs:\n",
     ),

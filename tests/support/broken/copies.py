@@ -11,6 +11,7 @@ import sys
 import tomllib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Any
 from zlib import crc32
@@ -42,7 +43,31 @@ class Base:
     sandbox: str
     """The name of its sandbox's class in the package's `sandbox`."""
     kit: Mapping[str, Any]
-    """The attributes of its conformance kit."""
+    """The attributes of its conformance kit. `options`: arguments of its sandbox."""
+    test_class: str = ""
+    """The name of the kit in the plug-in's `tests/test_conformance.py`, of which the copy's kit is a subclass; "":
+    there is none, and `kit` has all attributes."""
+
+    @classmethod
+    def of(cls, brand: str, vendor: str, sandbox: str, test_class: str, **options: Any) -> Base:
+        """The plug-in in `plugins/<brand>`, with the attributes of its own kit. `options`: of the sandbox, as that kit
+        makes it."""
+        # The samples of other calls hold results of the plug-in's own classes, which are other classes in a copy.
+        kit = {"call_samples": (), "options": options}
+        return cls(brand, ROOT / "plugins" / brand, f"pushgateway_{brand}", vendor, sandbox, kit, test_class)
+
+    def own_kit(self) -> type[PluginConformance]:
+        """The kit in the plug-in's own tests, or the kit without anything."""
+        if not self.test_class:
+            return PluginConformance
+        path = self.folder / "tests" / "test_conformance.py"
+        spec = spec_from_file_location(f"{self.package}_conformance", path)
+        assert spec is not None
+        assert spec.loader is not None
+        module = module_from_spec(spec)
+        spec.loader.exec_module(module)
+        found: type[PluginConformance] = getattr(module, self.test_class)
+        return found
 
     def read(self) -> dict[str, str]:
         """Its files by their path in the package, and `pyproject.toml`."""
@@ -109,6 +134,26 @@ BEAM = Base(
                 ),
                 "a phone that is gone",
             ),
+        ),
+    },
+)
+VAULT = Base(
+    "vault",
+    ROOT / "tests" / "support" / "vault",
+    "pushgateway_vault",
+    "Vault",
+    "VaultSandbox",
+    {
+        "with_wrong_secret": _with(key="another"),
+        "of_another_receiver": lambda _, settings: [
+            {**settings, "receipt_key": "another"},
+            {**settings, "receiver": "another"},
+        ],
+        "limits": {"title": 60, "body": 300, "ttl": 86_400, "receipt_parameter": 100},
+        "samples": (
+            Sample('{"code": "ok", "id": "v1"}', None, "taken"),
+            Sample('{"code": "denied"}', Reason.CREDENTIALS, "a wrong signature"),
+            Sample('{"code": "someFailed", "id": "v1"}', Reason.NO_VERDICT, "some, and not which"),
         ),
     },
 )
@@ -229,7 +274,7 @@ def _kit(package: str, base: Base) -> type[PluginConformance]:
     attributes = dict(base.kit)
     more = attributes.pop("options", {})
 
-    class Kit(PluginConformance):
+    class Kit(base.own_kit()):  # type: ignore[misc]
         """The plug-in's own test class, for the copy."""
 
         vendor = vendor_class

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sys
 
-from broken import answering, beside, content, oppos, sending, verifier
+from broken import answering, beside, content, oppos, sending, vaults, verifier
 
-BROKEN = [one for part in (sending, verifier, content, answering, oppos, beside) for one in part.BROKEN]
+BROKEN = [one for part in (sending, verifier, content, answering, vaults, oppos, beside) for one in part.BROKEN]
 
 HEAD = """\
 # Broken plug-ins
