@@ -31,10 +31,11 @@ from pushgateway import (
     ReceivedReceipts,
     Statistics,
     Status,
+    TokenOutcome,
     load_config,
 )
 from pushgateway.receipts import Confirmation, Confirming, Receipts
-from pushgateway.vendor import Vendor
+from pushgateway.vendor import Response, Vendor
 
 CERTIFICATES = [
     Certificate(7005, "oppo", {"app_key": "an app key", "master_secret": "a master secret"}),
@@ -56,7 +57,7 @@ async def one(gateway: Gateway) -> None:
     try:
         outcome.raise_for_failure()
     except PushFailed as failed:
-        assert_type(failed.outcome, Outcome | BroadcastOutcome | CallOutcome[Any])
+        assert_type(failed.outcome, Outcome | BroadcastOutcome | CallOutcome[Any] | TokenOutcome)
 
 
 async def many(gateway: Gateway) -> None:
@@ -117,6 +118,10 @@ async def operations(gateway: Gateway) -> None:
     assert_type(outcome.value, Statistics | None)
     await gateway.vendor(7005).ask(Vendor.statistics, "message")  # type: ignore[call-arg]
     await gateway.vendor(7005).ask(Vendor.advice)  # type: ignore[arg-type]
+    taken_back = await gateway.recall(await gateway.send_each([]), timeout=5)
+    assert_type(taken_back, list[TokenOutcome])
+    assert_type(await gateway.check_tokens({PushToken(7005, "a token")}), list[TokenOutcome])
+    await gateway.recall([PushToken(7005, "a token")])  # type: ignore[list-item]
 
 
 async def later(gateway: Gateway, outcome: BroadcastOutcome) -> Receipts:
@@ -126,6 +131,8 @@ async def later(gateway: Gateway, outcome: BroadcastOutcome) -> Receipts:
     assert_type(received.receipts, tuple[Receipt, ...])
     gateway.forget_receipts(received.receipts)
     assert_type(gateway.admits(7005, "the secret part"), bool)
+    assert_type(gateway.receipt_address(7005), str)
+    assert_type(gateway.receipt_answer(7005, taken=not received.should_repeat), Response)
     confirming = Confirming(gateway)
     assert_type(await confirming.confirm(outcome, within=60), Confirmation)
     Receipts(gateway, print)  # type: ignore[arg-type]
@@ -162,6 +169,9 @@ def without_a_loop(supply: Iterator[Push]) -> None:
         assert_type(gateway.vendor(7005).statistics("message", "task"), CallOutcome[Any])
         assert_type(gateway.vendor(7005).ask(Vendor.statistics, "message", "task"), CallOutcome[Statistics])
         assert_type(gateway.receipts(7005, {}, b"[]"), ReceivedReceipts)
+        assert_type(gateway.receipt_answer(7005, taken=True), Response)
+        assert_type(gateway.recall(()), list[TokenOutcome])
+        assert_type(gateway.check_tokens(()), list[TokenOutcome])
         for outcome in gateway.stream(supply):
             assert_type(outcome, Outcome)
 

@@ -15,6 +15,7 @@ from pushgateway.vendor import (
     PushToken,
     Reason,
     Refused,
+    Saved,
     Status,
 )
 
@@ -43,7 +44,7 @@ def test_saving_a_broadcast() -> None:
         "fix_speed": "true",
         "fix_speed_rate": "1000",
     }
-    assert saved == ("m", ("title",))
+    assert saved == Saved("m", ("title",))
 
 
 @pytest.mark.parametrize(

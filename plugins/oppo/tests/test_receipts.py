@@ -30,6 +30,7 @@ from pushgateway.vendor import (
     Secret,
 )
 
+NOW = 1_790_000_000.0
 ONE, TWO = "CN_0123456789abcdef0123456789abcdef", "CN_fedcba9876543210fedcba9876543210"
 V13 = {
     "messageId": "msgId1",
@@ -47,7 +48,7 @@ def oppo(dialect: str = "current") -> Oppo:
 
 
 def read(*elements: Any, dialect: str = "current") -> list[Receipt | None]:
-    return list(oppo(dialect).receipts("7005", {}, json.dumps(elements).encode()))
+    return list(oppo(dialect).receipts("7005", {}, json.dumps(elements).encode(), NOW))
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
@@ -140,7 +141,7 @@ def test_unreadable_ids_and_parameters_are_left_out() -> None:
 
 def test_an_object_alone_is_one_receipt() -> None:
     """The documents always show an array; an object, as a proxy may unpack it, is read too."""
-    found = oppo().receipts("7005", {}, json.dumps(TODAY).encode("utf-8-sig"))
+    found = oppo().receipts("7005", {}, json.dumps(TODAY).encode("utf-8-sig"), NOW)
 
     assert len(found) == 2
 
@@ -153,7 +154,7 @@ def test_an_object_alone_is_one_receipt() -> None:
 def test_a_body_without_receipts_is_refused_with_a_sentence(body: bytes) -> None:
     """Whatever its shape, depth or length."""
     with pytest.raises(Refused) as refused:
-        oppo().receipts("7005", {}, body)
+        oppo().receipts("7005", {}, body, NOW)
 
     assert refused.value.reason is Reason.INVALID_NOTIFICATION
     assert refused.value.detail.startswith("the request is ")
@@ -243,7 +244,7 @@ def posted(client: Client) -> list[Receipt | None]:
     return [
         one
         for request in client.sandbox.callbacks()
-        for one in certificate.receipts("7005", dict(request.headers), request.content)
+        for one in certificate.receipts("7005", dict(request.headers), request.content, NOW)
     ]
 
 

@@ -287,7 +287,7 @@ HAPPENS: Mapping[str, Callable[[Client, str], object]] = {
 def check_event(dialect: str, name: str, row: EventRule) -> None:
     """A receipt with that event has the row's kind, and the sandbox posts it when the event happens."""
     posted = [{"registrationIds": "CN_1", "eventType": name}]
-    (receipt,) = Driver(dialect).oppo.receipts("1", {}, json.dumps(posted).encode())
+    (receipt,) = Driver(dialect).oppo.receipts("1", {}, json.dumps(posted).encode(), 0.0)
     assert receipt is not None
     assert receipt.kind is ReceiptKind[row.kind]
     if name in HAPPENS:
