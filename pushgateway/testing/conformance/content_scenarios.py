@@ -6,6 +6,7 @@ refused by its name before any request. The sandbox's `Delivery` is what the pho
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -86,6 +87,14 @@ def names_of(fields: Mapping[str, Any]) -> Sequence[str]:
 
 FAMILY = "👨‍👩‍👧‍👦"
 CLUSTERS = {"family": FAMILY, "flag": "🇨🇳", "skin": "👍🏽", "accent": "e\u0301"}
+
+
+def are_filled(seen: Mapping[str, Any], given: Mapping[str, Any]) -> bool:
+    """Whether the places of a template have these values, or their texts, because a vendor may take texts only."""
+    return seen.keys() == given.keys() and all(
+        same(seen[name], value) or seen[name] == (value if isinstance(value, str) else json.dumps(value))
+        for name, value in given.items()
+    )
 
 
 def _own(seen: Delivery, names: Iterable[str]) -> dict[str, Any]:
@@ -296,7 +305,7 @@ class ContentScenarios(Harness):
             assert outcome.ok == (usual is not None), f"beside others that equal it in Python a push ended {outcome!r}"
             if seen is None or usual is None:
                 continue
-            right = same(dict(seen.parameters), dict(note.parameters))
+            right = are_filled(seen.parameters, note.parameters)
             assert right, f"a template was filled with {dict(seen.parameters)!r}, given was {dict(note.parameters)!r}"
             got, wanted = (_own(one, self.own_fields) for one in (seen, usual))
             assert same(got, wanted), f"alone, a push has {wanted!r} on the phone, beside others {got!r}"
@@ -346,6 +355,7 @@ class ContentScenarios(Harness):
         if not self.posts_receipts() or kind == "none":
             return
         note = PLAIN
+        has_url = self.takes_receipt_url()
         tokens = driver.sandbox.tokens[: min(3, self.size)]
         numbers = dict.fromkeys(tokens, 0) if kind == "message" else {token: n for n, token in enumerate(tokens)}
         marks = {token: CallBack("https://host.example/r", f"mark-{number}") for token, number in numbers.items()}
@@ -355,7 +365,8 @@ class ContentScenarios(Harness):
 
         for seen in driver.sandbox.ledger.deliveries:
             mark = marks[seen.token]
-            assert seen.receipt_url == mark.url, "the gateway's callback was not used: no receipt would ever come"
+            used = seen.receipt_url == mark.url or not has_url
+            assert used, "the gateway's callback was not used: no receipt would ever come"
             assert seen.receipt_parameter == mark.parameter, (
                 f"the receipt of this push would bring back {seen.receipt_parameter!r}, its own is {mark.parameter!r}"
             )
@@ -450,7 +461,7 @@ class ContentScenarios(Harness):
             for note, (outcome, seen) in zip(batch, self.shown(driver, batch), strict=True):
                 assert seen is not None, f"a push with a template and all its parameters ended {outcome!r}"
                 assert seen.template, "with_template() names a template, and the push was sent without one"
-                assert same(seen.parameters, note.parameters), (
+                assert are_filled(seen.parameters, note.parameters), (
                     f"the places of the template were filled with {dict(seen.parameters)!r}, given was "
                     f"{dict(note.parameters)!r}"
                 )

@@ -39,6 +39,7 @@ from pushgateway.testing.conformance.sandbox_connection import (
 from pushgateway.testing.transport import SandboxTransport
 from pushgateway.testing.virtual_time import run_virtual
 from pushgateway.vendor import Request, Response, Vendor
+from pushgateway.vendor.refusals import Refused
 from pushgateway.vendor.rules import CodeRule, Rules, load_rules
 
 CANARY = "CANARY-5d1c"
@@ -262,8 +263,8 @@ class Harness:
             return sandbox.codes[reason]
         if self.rules is not None:
             rows = self.codes("codes").items()
-            named = (code for code, rule in rows if rule.scope != "target" and rule.reason == reason.name)
-            return next(named, None)
+            named = {code: rule for code, rule in rows if rule.scope != "target" and rule.reason == reason.name}
+            return min(named, key=lambda code: named[code].scope != "content", default=None)
         raise AssertionError(
             f"the kit does not know this vendor's code for {reason.name}: name it in {sandbox.__name__}.codes, as "
             f"codes = {{Reason.{reason.name}: '7'}}, or None where the vendor has no such code"
@@ -326,6 +327,16 @@ class Harness:
 
         sandbox.answer = recording  # type: ignore[method-assign]
         return recorded
+
+    def takes_receipt_url(self) -> bool:
+        """Whether a push can say where its receipts are posted; at some vendors the console does."""
+        driver = self.driver()
+        note = Notification("title", "for all", receipt_url="https://host.example/r")
+        try:
+            (outcome,) = driver.push([Push(PushToken(1, driver.sandbox.tokens[0]), note, dedupe_id="d-1")])
+        except Refused as refused:
+            return refused.reason is not Reason.UNSUPPORTED
+        return outcome.reason is not Reason.UNSUPPORTED
 
     # Faults
 

@@ -14,7 +14,7 @@ import attrs
 from pushgateway.certificates.certificate import Certificate
 from pushgateway.model.audience import Broadcast
 from pushgateway.model.notification import Notification
-from pushgateway.model.push import Push, PushToken
+from pushgateway.model.push import CallBack, Push, PushToken
 from pushgateway.model.reason import Reason
 from pushgateway.model.receipt import Receipt, ReceiptKind, Statistics
 from pushgateway.testing.conformance.exchange_driver import ExchangeDriver
@@ -29,6 +29,10 @@ from pushgateway.vendor.refusals import NoVerdict, Refused
 NOTE = Notification("title", "for all")
 RECEIPTS = "https://host.invalid/receipts"
 DAY = 86_400.0
+
+
+def _parameter(push: Push) -> str:
+    return push.notification.receipt_parameter or (push.callback.parameter if push.callback else "")
 
 
 class ReceiptScenarios(Harness):
@@ -135,6 +139,7 @@ class ReceiptScenarios(Harness):
 
     def _pushed(self, kinds: Mapping[int, ReceiptKind]) -> tuple[ExchangeDriver, list[Push]]:
         """A batch whose push at each index gets a receipt of that kind, and the driver that sends it."""
+        has_url = self.takes_receipt_url()
         driver = self.driver()
         mixed, batch = driver.vendor.batching.mixed, []
         driver.sandbox.receipts_at = RECEIPTS  # used by a vendor that takes no URL with a message
@@ -142,11 +147,13 @@ class ReceiptScenarios(Harness):
             token = driver.sandbox.tokens[place]
             if kind is not ReceiptKind.ARRIVED:
                 driver.sandbox.target_receipts[token] = kind
-            note = NOTE
-            if driver.vendor.marks != "none":
-                parameter = f"parameter-{place if mixed else 0}"
+            note, callback = NOTE, None
+            parameter = f"parameter-{place if mixed and driver.vendor.marks == 'push' else 0}"
+            if has_url:
                 note = attrs.evolve(NOTE, receipt_url=RECEIPTS, receipt_parameter=parameter)
-            batch.append(Push(PushToken(1, token), note, dedupe_id=f"d-{place}"))
+            elif driver.vendor.marks != "none":
+                callback = CallBack(RECEIPTS, parameter)
+            batch.append(Push(PushToken(1, token), note, dedupe_id=f"d-{place}", callback=callback))
         return driver, batch
 
     def _reported(
@@ -165,7 +172,7 @@ class ReceiptScenarios(Harness):
         receipts = [receipt for receipt in read if receipt is not None]
         assert len(receipts) == len(read), "a true receipt was not read"
         sent = {
-            push.push_token: (push.notification.receipt_parameter or "", outcome.message_id)
+            push.push_token: (_parameter(push), outcome.message_id)
             for push, outcome in zip(batch, outcomes, strict=True)
         }
         return sent, receipts

@@ -72,7 +72,10 @@ class RefusalScenarios(Harness):
 
     @checks("blame")
     def test_a_text_that_is_refused_for_all(self) -> None:
-        """The same forbidden text for many phones: each is refused, and no token is reported dead."""
+        """The same forbidden text for many phones: each is refused, in few requests, and no token is reported dead.
+
+        Two requests for each full batch if the code is about the content; otherwise the core proves it at some phones.
+        """
         code = self.code_for(Reason.INVALID_NOTIFICATION)
         if code is None:
             return
@@ -87,6 +90,13 @@ class RefusalScenarios(Harness):
         reasons = {outcome.reason for outcome in outcomes}
         assert Reason.INVALID_NOTIFICATION in reasons, f"the text is forbidden, and the pushes ended {_names(reasons)}"
         assert not reasons & (ABOUT_A_PHONE | {None}), f"the text is forbidden, and pushes ended {_names(reasons)}"
+        row = self.codes("codes").get(code)
+        proofs = 0 if row is not None and row.scope == "content" else 16
+        most = 2 * math.ceil(len(sandbox.tokens) / self.size) + proofs
+        assert len(played) <= most, (
+            f"one forbidden text for {len(sandbox.tokens)} phones took {len(played)} requests, {most} are enough: give "
+            f"the code {code} the scope 'content', or raise Refused(about='content')"
+        )
 
     def _forbid(self, sandbox: Sandbox, code: str) -> list[int]:
         """Make the vendor refuse every request with the mark as a whole; the list gets one entry for each."""
@@ -220,13 +230,18 @@ class RefusalScenarios(Harness):
     def test_a_code_of_one_target_is_that_ones_alone(self) -> None:
         """In a reply for many pushes, the named one ends by the code, and the others arrive."""
         rows = self._target_codes()
-        if not self._plays_target_codes(bool(rows)):
+        if not self._plays_target_codes(bool(rows) and self._names_targets()):
             return
+        own = {} if self.rules is None else self.rules.target_codes
         for code, rule in rows.items():
             if rule.reason in NO_REFUSALS:
                 continue
-            for count in {1, min(3, self.size)}:
+            # Of a code of the other table the reply says it for its only target.
+            for count in {1, min(3, self.size) if self._names_targets() and (not own or code in own) else 1}:
                 outcomes, named = self._named(code, count)
+                if self._is_counted(rule) and count > 1:
+                    self._check_counted(outcomes, named)
+                    continue
                 assert named.reason is rule.host_reason, (
                     f"the vendor said code {code} ({rule.meaning}) of one phone among {count}, and it ended {named!r}"
                 )
@@ -241,9 +256,13 @@ class RefusalScenarios(Harness):
         if self.rules is not None and self.rules.target_codes:
             quotas = [one for one, rule in self._target_codes().items() if rule.host_reason is Reason.QUOTA_EXCEEDED]
             code = next(iter(quotas), None)
-        if code is None or self.size < 2 or not self._plays_target_codes(False):
+        if code is None or self.size < 2 or not self._plays_target_codes(False) or not self._names_targets():
             return
         outcomes, named = self._named(code, min(3, self.size))
+        rule = self.codes("target_codes").get(code)
+        if rule is not None and self._is_counted(rule):
+            self._check_counted(outcomes, named)
+            return
 
         assert named.reason is Reason.QUOTA_EXCEEDED, (
             f"the daily quota ended before one push of a batch, and it ended {named!r}"
@@ -251,6 +270,24 @@ class RefusalScenarios(Harness):
         assert sum(outcome.ok for outcome in outcomes) == len(outcomes) - 1, (
             "a push that was accepted has another outcome"
         )
+
+    def _is_counted(self, rule: CodeRule) -> bool:
+        """Whether the vendor may count the targets of this code without naming them: a used up quota, in a table of its
+        own."""
+        return bool(self.rules and self.rules.target_codes) and rule.host_reason is Reason.QUOTA_EXCEEDED
+
+    def _check_counted(self, outcomes: Sequence[Outcome], named: Outcome) -> None:
+        """The push that did not go out is refused or in doubt, and so may be those that it was counted with."""
+        silent = named.reason in (Reason.QUOTA_EXCEEDED, Reason.NO_VERDICT)
+        assert silent, f"the daily quota ended before one push of a batch, and it ended {named!r}"
+        for outcome in outcomes:
+            right = outcome is named or outcome.ok or outcome.reason is Reason.NO_VERDICT
+            assert right, f"beside a push whose daily quota is used up, another that arrived ended {outcome!r}"
+
+    def _names_targets(self) -> bool:
+        """Whether the vendor's reply to a batch can say a code of one of its targets. A vendor that names dead tokens
+        in receipts says it of a request with one target only, unless it has a table of such codes."""
+        return self.reason_of_the_dead is not None or bool(self.rules and self.rules.target_codes)
 
     def _plays_target_codes(self, has_codes: bool) -> bool:
         plays = type(self.make_sandbox(clock=lambda: EPOCH, tokens=0)).has_target_codes
