@@ -391,8 +391,9 @@ class Gateway:
     def receipts(self, certificate_id: int | str, headers: Mapping[str, str], body: bytes) -> ReceivedReceipts:
         """What is new in a request that the vendor has made to you; `pushgateway.receipts` is a whole app around it.
 
-        Receipts are accepted when they prove themselves (`Certificate.receipt_secret`; without one, all are), and each
-        only once. What is no receipt at all is a `ReceivedReceipts` with a reason.
+        Receipts are accepted when they prove themselves, by `Certificate.receipt_secret` or by the vendor's signature
+        (without either, all are), and each only once; `Receipt.proof` says what is proved. What is no receipt at all is
+        a `ReceivedReceipts` with a reason.
         """
         self._enter()
         return self._verifier.verify(as_certificate_id(certificate_id), headers, body)

@@ -110,9 +110,11 @@ class Certificate:
     the plug-in's figure, otherwise 8."""
     receipt_url: str | None = attrs.field(default=None, kw_only=True, converter=_receipt_url)
     """The public URL of your `pushgateway.receipts` app, such as `https://im.example.com/push`. Every push then asks
-    for receipts there, unless its notification has a `receipt_url` itself. https, or http to loopback addresses."""
+    for receipts there, unless its notification has a `receipt_url` itself; where the vendor's console wants the
+    address instead, enter `Gateway.receipt_address` there. https, or http to loopback addresses."""
     receipt_secret: tuple[Secret, ...] = attrs.field(default=None, kw_only=True, converter=_receipt_secret)
-    """Required with `receipt_url`: the secret by which receipts are verified. A string of at least 16 characters, or
+    """Required with `receipt_url`: the secret of its address, by which receipts are verified too unless the vendor
+    signs them (the key for that is one of the plug-in's settings). A string of at least 16 characters, or
     several with the new one first, so that receipts of pushes that were sent with an old one are still accepted."""
 
     def __init__(

@@ -154,7 +154,7 @@ class ReceiptsReceived(Event):
     duplicates: int = 0
     """Number of receipts that were received before."""
     forged: int = 0
-    """Number of receipts that could not be verified."""
+    """Number of receipts that could not be verified; 1 if the vendor's signature of the whole body is wrong or old."""
     unreadable: int = 0
     """Number of elements that could not be read; 1 if the whole body could not."""
 

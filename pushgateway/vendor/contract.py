@@ -200,8 +200,9 @@ class Vendor(ABC):
 
     @property
     def proves_receipts(self) -> bool:
-        """True: the vendor signs its receipts and `receipts` refuses a wrong signature, so no parameter of ours is
-        needed. Default: False."""
+        """True: the vendor signs its receipts and `receipts` refuses a wrong signature, and one that is old by `now`.
+        Then no parameter of ours is needed, and the core takes every field as it is, a dead token too. Where a setting
+        holds the key, it is False without that setting. Default: False."""
         return False
 
     def receipts(
