@@ -190,6 +190,9 @@ class Harness:
         has no templates."""
         return None
 
+    parameters_are_texts: ClassVar[bool] = False
+    """True: the vendor's templates take texts only, so 3 arrives as "3"."""
+
     http: ClassVar[HttpConnection | None] = None
     """The connection over HTTP; None: the sandbox in this process is called directly. Set by `OverHttp`."""
 
