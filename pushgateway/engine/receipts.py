@@ -17,6 +17,7 @@ untrusted: whatever it is, it gets an answer and raises nothing, and nothing of 
 from __future__ import annotations
 
 import hashlib
+import math
 import random
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -289,8 +290,14 @@ def _without_odd_replacement(receipt: Receipt) -> Receipt:
 
 
 def _is_of(receipt: Receipt, certificate_id: str) -> bool:
-    """Whether this is a receipt of that certificate, with a replacement of the same, if it has one."""
+    """Whether this is a receipt of that certificate, with a replacement of the same if it has one, and with fields of
+    the right types."""
     if not isinstance(receipt, Receipt) or receipt.push_token.certificate_id != certificate_id:
         return False
-    other = receipt.replacement
-    return other is None or (isinstance(other, PushToken) and other.certificate_id == certificate_id)
+    other, at = receipt.replacement, receipt.at
+    if not (other is None or (isinstance(other, PushToken) and other.certificate_id == certificate_id)):
+        return False
+    texts = (receipt.event, receipt.parameter, receipt.message_id or "", receipt.task_id or "")
+    if set(map(type, texts)) != {str} or not isinstance(receipt.kind, ReceiptKind):
+        return False
+    return at is None or (isinstance(at, int | float) and not isinstance(at, bool) and math.isfinite(at))

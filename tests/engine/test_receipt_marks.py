@@ -381,6 +381,39 @@ def test_a_replacement_of_another_certificate_breaks_the_contract() -> None:
     assert "broke its contract" in read.detail
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"kind": "arrived"},
+        {"event": None},
+        {"event": 16},
+        {"message_id": 7},
+        {"task_id": b"t"},
+        {"parameter": None},
+        {"at": "1790000000"},
+        {"at": float("nan")},
+        {"at": True},
+        {"replacement": "new"},
+    ],
+    ids=str,
+)
+def test_fields_of_a_wrong_type_break_the_contract(wrong: dict[str, Any]) -> None:
+    """Nothing is raised to the host, and the plug-in is named."""
+
+    class Careless(PerRequest):
+        def receipts(self, certificate_id: str, headers: Any, body: bytes, now: float) -> Any:
+            return [one and attrs.evolve(one, **wrong) for one in super().receipts(certificate_id, headers, body, now)]
+
+    async def script(g: Gateway, server: RequestServer) -> ReceivedReceipts:
+        await g.multicast(PHONES, NOTE)
+        return g.receipts(1, {}, posted(("a", "dead", server.callback().parameter)))
+
+    read = played(script, Careless)
+
+    assert (read.receipts, read.reason) == ((), Reason.CREDENTIALS)
+    assert "broke its contract" in read.detail
+
+
 def test_a_plugin_that_names_no_known_mark_is_reported() -> None:
     """Its pushes end before any request, and its receipts are not taken: what proves them is unknown."""
 
