@@ -27,7 +27,7 @@ from typing import Any, ClassVar
 import attrs
 
 from pushgateway.sandbox.kit.access_tokens import AccessTokens
-from pushgateway.sandbox.kit.admission import NO_CALL, Admission, Asked
+from pushgateway.sandbox.kit.admission import Admission, Asked
 from pushgateway.sandbox.kit.base import Sandbox
 from pushgateway.sandbox.kit.refusals import CallRefused
 from pushgateway.vendor import Request, Response
@@ -50,6 +50,8 @@ class RuledSandbox(Sandbox):
     """The value of each of `options` now."""
     admission: Admission
     """Made by `set_up`."""
+    asked: Asked
+    """The call that is being performed, with its request and the places of its path."""
     access: AccessTokens | None = None
     """Made by `set_up`, for a vendor whose logins give access tokens."""
     calls: Mapping[str, Callable[[Mapping[str, Any]], Response]]
@@ -81,7 +83,6 @@ class RuledSandbox(Sandbox):
         self.facts = self.rules.dialects[self.dialect]
         # Clients compare these texts, so they are the vendor's own where a document shows them.
         self.texts = {code: rule.text or rule.meaning for code, rule in self.rules.codes.items()}
-        self.asked = Asked(Request("", ""), NO_CALL)
         self.chosen = {}
         super().__init__(clock=clock, seed=seed, tokens=tokens, keep=keep)
         self._ids = 0
