@@ -47,7 +47,8 @@ def call_in_chunks(
 ) -> Call[Any]:
     """A call about many values, `size` in each request; `join` makes the result from those of all replies (None: they
     are mappings, and all become one). It may be repeated, so each request must be one that may. Raises `Refused` for no
-    values, and for more than fit into `most` requests."""
+    values, and for more than fit into `most` requests. `Gateway.recall` and `Gateway.check_tokens` make one call for
+    each request, so that one that fails does not cost the results of the others."""
     given = listed(values)
 
     def begin() -> Exchange[Any]:
@@ -60,7 +61,7 @@ def call_in_chunks(
             results.append(read((yield ask(chunk)), chunk))
         return _merged(results) if join is None else join(results)
 
-    return Call(name=name, begin=begin, region=region)
+    return Call(name=name, begin=begin, region=region, most=size)
 
 
 def _merged(parts: Iterable[Any]) -> dict[Any, Any]:

@@ -56,6 +56,11 @@ def test_a_long_list_takes_several_requests() -> None:
     assert result == [(b"1", 2), (b"2", 1)]
 
 
+def test_a_call_says_how_many_values_fit_into_a_request() -> None:
+    """So that a recall of many phones makes one call for each request."""
+    assert many(["a", "b", "c"]).most == 2
+
+
 def test_mappings_of_several_requests_become_one() -> None:
     """Where the call says nothing else."""
     made = call_in_chunks(
