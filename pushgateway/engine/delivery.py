@@ -14,9 +14,10 @@ from collections.abc import Callable, Hashable, Iterable, Sequence
 from pushgateway.certificates.receipt_signing import ReceiptSigner
 from pushgateway.engine.flow_control.breaker import SEVERAL
 from pushgateway.engine.flow_control.gate import Gate, Permit
+from pushgateway.engine.flow_control.refused_contents import PROOFS
 from pushgateway.engine.pushes.completion import Completions
 from pushgateway.engine.pushes.runs import Run, joined, size_of
-from pushgateway.engine.saved_contents import SavedContent
+from pushgateway.engine.saved_contents import SavedContent, Stored
 from pushgateway.engine.session import results
 from pushgateway.engine.session.plugin_guard import as_saved, guarded
 from pushgateway.engine.session.vendor_session import Ask, VendorSession
@@ -24,7 +25,7 @@ from pushgateway.model.batch import Batch
 from pushgateway.model.notification import Notification
 from pushgateway.model.outcome import Outcome
 from pushgateway.model.reason import Reason
-from pushgateway.vendor import AccessToken, Request, Saved
+from pushgateway.vendor import AccessToken, Request
 from pushgateway.vendor.refusals import AccessExpired, NoVerdict, Refused
 
 
@@ -47,7 +48,7 @@ class Delivery(Ask):
 
     __slots__ = (
         *("_completions", "_gate", "_leave", "_loop", "_permit", "_quota", "_release", "_signer"),
-        *("comes_again", "content", "part", "runs", "saved", "session", "trace"),
+        *("comes_again", "content", "part", "runs", "session", "stored", "trace"),
     )
 
     def __init__(
@@ -76,7 +77,7 @@ class Delivery(Ask):
         self.part = part
         self.session = session
         self.content = content
-        self.saved: Saved | None = None
+        self.stored: Stored | None = None
         """What the vendor has stored of it."""
         self.comes_again = False
         """Pushes of it wait for another try."""
@@ -122,14 +123,14 @@ class Delivery(Ask):
 
     def _equip(self, batch: Batch) -> None:
         """Add what belongs to the whole request: the saved content, and where its receipts go."""
-        if self.content is not None and len(batch) >= self.session.vendor.batching.least:
-            batch.callback, batch.saved = self.content.callback, self.saved
+        if self.stored is not None and len(batch) >= self.session.vendor.batching.least:
+            batch.saved, batch.callback = self.stored
         elif self._signer is not None:
             self._signer.sign_batch(batch)
         if self.trace is not None and batch.callback is not None and (traces := self._completions.traces) is not None:
             traces.share(self.trace, batch.callback.parameter)
 
-    async def have_saved(self, access: AccessToken | None) -> Saved:
+    async def have_stored(self, access: AccessToken | None) -> Stored:
         """The notification as the vendor has stored it: by this or by another delivery, of all that need it at the same
         time. Nobody gets anything, and nothing of the batch has left.
 
@@ -137,30 +138,31 @@ class Delivery(Ask):
         raises beyond its contract.
         """
         if self.content is None:
-            raise RuntimeError("nothing is to be saved")
-        self.saved = None
-        self.saved = await self.content.get(functools.partial(self._save, self.content, access))
-        return self.saved
+            raise RuntimeError("nothing is to be stored")
+        self.stored = None
+        self.stored = await self.content.get(functools.partial(self._store, self.content, access))
+        return self.stored
 
-    async def _save(self, content: SavedContent, access: AccessToken | None) -> Saved:
-        session, gate, note = self.session, self._gate, content.notification
+    async def _store(self, content: SavedContent, access: AccessToken | None) -> Stored:
+        session, gate, first = self.session, self._gate, self.batch[:1]
+        first.callback = None
         if self._signer is not None:
-            first = self.batch[:1]
-            first.callback = None
             self._signer.sign_batch(first)
-            content.callback = first.callback
+        callback = first.callback
         gate.count_save(self._loop.time())
-        begin = functools.partial(guarded, session.vendor.plugin.save_push, note, content.callback, self.region)
+        begin = functools.partial(guarded, session.vendor.plugin.save_push, content.notification, callback, self.region)
         try:
-            return as_saved("save_push()", await session.run_with_access(access, begin, Ask("save", self.region)))
+            saved = await session.run_with_access(access, begin, Ask("save", self.region))
         except NoVerdict as silent:
             # Stored perhaps, and sent to nobody: as harmless as a request that never left.
             failed = NoVerdict(f"save: {silent.detail}", sent=False)
             gate.failed(self._loop.time(), self._permit, failed, self._quota)
             raise failed from None
         except Refused as refused:
+            refused = results.of_a_save(refused)
             self._save_refused(content, refused)
-            raise
+            raise refused from None
+        return Stored(as_saved("save_push()", saved), callback)
 
     def _save_refused(self, content: SavedContent, refused: Refused) -> None:
         gate, now = self._gate, self._loop.time()
@@ -169,7 +171,8 @@ class Delivery(Ask):
             gate.saving_used_up(now, refused)
             return
         if not results.is_of_the_vendor(refused):  # nothing but the notification was in that request
-            gate.contents.refused(content.notification, now, refused)
+            proofs = 1 if refused.reason is Reason.CREDENTIALS else PROOFS  # without a code: of a firewall, perhaps
+            gate.contents.refused(content.notification, now, refused, proofs=proofs)
         if is_of_the_login or not isinstance(refused, AccessExpired):
             number = None if is_of_the_login else content_number((content.notification,))
             gate.failed(now, self._permit, refused, self._quota, number)
@@ -205,10 +208,15 @@ class Delivery(Ask):
             run.asked = False
             run.attempts += 1
 
-    def forget(self, saved: Saved) -> None:
-        """The vendor does not know `saved` any more."""
+    def forget(self, stored: Stored) -> None:
+        """The vendor does not know `stored` any more."""
         if self.content is not None:
-            self.content.forget(saved)
+            self.content.forget(stored)
+
+    @property
+    def is_probe(self) -> bool:
+        """Whether it tests if the vendor works again."""
+        return self._permit.probe
 
     def failed(self, error: Refused | NoVerdict, *, login: bool = False) -> None:
         """The request, or the login before it, failed as a whole."""

@@ -378,7 +378,7 @@ class Endpoint:
         is_again = False
         while True:
             try:
-                saved = await delivery.have_saved(access)
+                stored = await delivery.have_stored(access)
             except Exception as failed:
                 self._check_again(delivery)
                 raise _NotSent(failed) from None
@@ -389,7 +389,7 @@ class Endpoint:
             except Refused as refused:
                 if refused.about != "saved":
                     raise
-                delivery.forget(saved)
+                delivery.forget(stored)
                 if is_again:
                     detail = refused.detail or "the vendor does not know the content that it has just stored"
                     raise Refused(Reason.UNAVAILABLE, refused.code, refused.message, detail=detail) from None
@@ -406,9 +406,12 @@ class Endpoint:
             raise _NotSent(Refused(reason, detail=detail))
         if settings.session is not delivery.session:
             raise _NotSent  # it goes with the new settings
-        if gate.may_refuse and (refusal := gate.obstacle(now, delivery.runs[0].quota)) is not None:
+        refusal = None
+        if gate.may_refuse and not delivery.is_probe:  # to which an open breaker is no obstacle
+            refusal = gate.obstacle(now, delivery.runs[0].quota)
+        if refusal is not None:
             raise _NotSent(refusal)
-        if delivery.saved is None and not gate.may_save(now):
+        if delivery.stored is None and not gate.may_save(now):
             raise _NotSent(part=HalvedBatch(1, _base(delivery.part)))
 
     def _leave(self, delivery: Delivery) -> None:
@@ -500,7 +503,7 @@ class Endpoint:
     ) -> tuple[bool, int]:
         """Whether what was refused is the one notification that all these pushes have, and how many of them should now
         go alone to find that out. `targets`: how many pushes they are."""
-        if len(notes) != 1 or refused.about == "target" or refused.reason in _OF_A_PHONE:
+        if len(notes) != 1 or refused.about == "target" or refused.reason in results.OF_A_PHONE:
             return False, 0
         (note,), contents, now = notes, self.gate.contents, self._loop.time()
         if refused.about == "content":
@@ -600,9 +603,6 @@ def _name_messages(runs: Sequence[Run]) -> None:
         run.pushes.under(ids[start : start + run.size])
         start += run.size
 
-
-_OF_A_PHONE = frozenset({Reason.UNREGISTERED, Reason.MUTED})
-"""Refusals that are never about a notification, whatever the plug-in says."""
 
 _Ending: TypeAlias = tuple[float, int, bool]
 """What pushes that are tried again together have in common: seconds to wait, attempts, and whether it is in doubt."""

@@ -10,38 +10,45 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
+from typing import NamedTuple
 
 from pushgateway.model.notification import Notification
 from pushgateway.model.push import CallBack
 from pushgateway.vendor import Saved
 
 
+class Stored(NamedTuple):
+    """What the vendor has stored of a notification."""
+
+    saved: Saved
+    callback: CallBack | None
+    """Where the receipts of its pushes go: a part of what was stored."""
+
+
 class SavedContent:
     """One notification, as the vendor has stored it. Times are loop seconds."""
 
-    __slots__ = ("_loop", "_saved", "_under_way", "callback", "notification", "until", "users")
+    __slots__ = ("_loop", "_stored", "_under_way", "notification", "until", "users")
 
     def __init__(self, notification: Notification) -> None:
         self.notification = notification
-        self.callback: CallBack | None = None
-        """Where the receipts of its pushes go: a part of what was saved. Set by whoever saves."""
         self.users = 0
         """Batches on their way that use it."""
         self.until = 0.0
         """The end of its lifetime."""
-        self._saved: Saved | None = None
-        self._under_way: asyncio.Future[Saved | Exception | None] | None = None
+        self._stored: Stored | None = None
+        self._under_way: asyncio.Future[Stored | Exception | None] | None = None
         self._loop = asyncio.get_running_loop()
 
-    async def get(self, save: Callable[[], Awaitable[Saved]]) -> Saved:
+    async def get(self, save: Callable[[], Awaitable[Stored]]) -> Stored:
         """What was saved; where there is nothing, by `save`, of which one is under way at a time.
 
         All who wait for one get its result, also where its lifetime is over by then, or raise what it raised. If it was
         cancelled, the next one saves.
         """
         while True:
-            if self._saved is not None and self._loop.time() < self.until:
-                return self._saved
+            if self._stored is not None and self._loop.time() < self.until:
+                return self._stored
             if self._under_way is None:
                 return await self._save(save)
             result = await asyncio.shield(self._under_way)  # or the first who is cancelled would cancel it for all
@@ -50,13 +57,13 @@ class SavedContent:
             if result is not None:
                 return result
 
-    async def _save(self, save: Callable[[], Awaitable[Saved]]) -> Saved:
+    async def _save(self, save: Callable[[], Awaitable[Stored]]) -> Stored:
         under_way = self._under_way = self._loop.create_future()
         begun = self._loop.time()
-        result: Saved | Exception | None = None
+        result: Stored | Exception | None = None
         try:
-            result = self._saved = await save()
-            self.until = begun + result.lifetime
+            result = self._stored = await save()
+            self.until = begun + result.saved.lifetime
         except Exception as failed:
             result = failed
             raise
@@ -65,10 +72,10 @@ class SavedContent:
             under_way.set_result(result)
         return result
 
-    def forget(self, saved: Saved) -> None:
-        """The vendor does not know `saved` any more. Does nothing when another one has taken its place already."""
-        if self._saved is saved:
-            self._saved = None
+    def forget(self, stored: Stored) -> None:
+        """The vendor does not know `stored` any more. Does nothing when another one has taken its place already."""
+        if self._stored is stored:
+            self._stored = None
 
 
 class SavedContents:

@@ -9,10 +9,10 @@ import pytest
 from list_vendor import BUSY, FAST, FORBIDDEN, QUOTA, UNKNOWN_CONTENT, Lister, ListServer, certificate, gateway
 
 from pushgateway import Notification, Outcome, Push, PushToken, Reason, Status
-from pushgateway.engine.saved_contents import SavedContents
+from pushgateway.engine.saved_contents import SavedContents, Stored
 from pushgateway.observe.events import BreakerChanged, Event, QuotaLatched, QuotaReleased
 from pushgateway.testing.virtual_time import run_virtual
-from pushgateway.vendor import AccessExpired, AccessToken, NoVerdict, Refused, Request, Saved
+from pushgateway.vendor import AccessExpired, AccessToken, NoVerdict, Refused, Request, Response, Saved
 
 TEXT = Notification("title", "body")
 URL = "https://im.example/push"
@@ -434,9 +434,9 @@ def test_a_content_that_has_taken_the_place_of_a_lost_one_is_kept() -> None:
 
     async def main() -> None:
         content = SavedContents().join(TEXT)
-        made = [Saved("first"), Saved("second"), Saved("third")]
+        made = [Stored(Saved(name), None) for name in ("first", "second", "third")]
 
-        async def save() -> Saved:
+        async def save() -> Stored:
             return made.pop(0)
 
         first = await content.get(save)
@@ -615,3 +615,61 @@ def test_a_refused_login_at_the_save_says_nothing_of_the_notification() -> None:
 
     assert endings(outcomes) == {(Status.NOT_SENT, Reason.CREDENTIALS)}
     assert server.calls["save"] == 1
+
+
+def test_a_save_that_is_refused_for_a_phone_costs_no_token() -> None:
+    """Whatever the plug-in says: there was no phone in that request."""
+
+    class Odd(Lister):
+        def save_push(self, *given: Any) -> Any:
+            yield from super().save_push(*given)
+            raise Refused(Reason.UNREGISTERED, "2")
+
+    outcomes = multicast(ListServer(), 30, options={"vendors": {"list": Odd}})
+
+    assert endings(outcomes) == {(Status.NOT_SENT, Reason.INVALID_NOTIFICATION)}
+    assert {one.vendor_code for one in outcomes} == {"2"}
+
+
+def test_a_probe_with_a_stored_content_shows_that_the_credentials_are_right_again() -> None:
+    """The open breaker is no obstacle to the request that tests whether it may be closed."""
+
+    class Locked(Lister):
+        def push(self, batch: Any) -> Any:
+            outcomes = yield from super().push(batch)
+            if len(server.requests) == 1:
+                raise Refused(Reason.CREDENTIALS, "8")
+            return outcomes
+
+    async def later(g: Any) -> list[Outcome]:
+        first = await g.send(PushToken(1, "a"), TEXT)
+        assert first.reason is Reason.CREDENTIALS
+        await asyncio.sleep(61)
+        return [await g.send(PushToken(1, "a"), TEXT)]
+
+    server = ListServer()
+
+    assert endings(sent(server, later, {"vendors": {"list": Locked}}, least=1)) == ACCEPTED
+    assert server.calls["save"] == 2
+
+
+def test_a_firewall_that_forbids_a_text_to_be_stored_stops_no_other() -> None:
+    """HTTP 403 without the vendor's code: that notification is not sent, and another one is."""
+
+    class Firewall(ListServer):
+        async def send(self, request: Request, *, pool: str, timeout: float) -> Any:  # noqa: ASYNC109
+            if b"title" in request.content:
+                self.calls["forbidden"] += 1
+                return Response(403, {"content-type": "text/html"}, b"<html>no</html>")
+            return await super().send(request, pool=pool, timeout=timeout)
+
+    server = Firewall()
+
+    async def both(g: Any) -> list[Outcome]:
+        bad = await g.multicast(phones(500), TEXT)
+        assert endings(bad) == {(Status.NOT_SENT, Reason.CREDENTIALS)}
+        outcomes: list[Outcome] = await g.multicast(phones(10), Notification("other", "body"))
+        return outcomes
+
+    assert endings(sent(server, both, size=10)) == ACCEPTED
+    assert server.calls["forbidden"] <= 10

@@ -81,6 +81,18 @@ def is_of_the_vendor(refusal: Refused) -> bool:
     return refusal.reason in OF_THE_VENDOR or refusal.about == "login"
 
 
+OF_A_PHONE = frozenset({Reason.UNREGISTERED, Reason.MUTED})
+"""Refusals that are about one phone and never about a notification, whatever the plug-in says."""
+
+
+def of_a_save(refusal: Refused) -> Refused:
+    """The refusal of a save, which names no phone: it cannot cost one its token."""
+    if refusal.reason not in OF_A_PHONE:
+        return refusal
+    detail = refusal.detail or f"the vendor refused the content (the plug-in says {refusal.reason.value})"
+    return Refused(Reason.INVALID_NOTIFICATION, refusal.code, refusal.message, detail=detail)
+
+
 def silent(pushes: Sequence[Push], silence: NoVerdict) -> list[Outcome]:
     """No readable verdict came for the request."""
     own = kept(pushes, silence)

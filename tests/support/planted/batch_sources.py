@@ -87,8 +87,8 @@ PLANTS = [
     SourcePlant(
         "a saved content is used after its lifetime",
         "pushgateway/engine/saved_contents.py",
-        "            if self._saved is not None and self._loop.time() < self.until:\n",
-        "            if self._saved is not None:\n",
+        "            if self._stored is not None and self._loop.time() < self.until:\n",
+        "            if self._stored is not None:\n",
         f"{SAVING}test_a_content_is_used_for_its_lifetime",
     ),
     SourcePlant(
@@ -115,8 +115,8 @@ PLANTS = [
     SourcePlant(
         "a save counts as a request with pushes",
         "pushgateway/engine/delivery.py",
-        'begin, Ask("save", self.region)))',
-        "begin, self))",
+        'begin, Ask("save", self.region))',
+        "begin, self)",
         f"{SAVING}test_a_deadline_while_a_content_is_saved_leaves_nothing_in_doubt[saves0]",
     ),
     SourcePlant(
@@ -143,21 +143,21 @@ PLANTS = [
     SourcePlant(
         "each batch asks anew whether its content is refused",
         "pushgateway/engine/delivery.py",
-        "            gate.contents.refused(content.notification, now, refused)\n",
+        "            gate.contents.refused(content.notification, now, refused, proofs=proofs)\n",
         "            pass\n",
         f"{SAVING}test_a_content_that_is_refused_refuses_all_its_pushes",
     ),
     SourcePlant(
         "a content that the vendor lost is not forgotten",
         "pushgateway/engine/endpoint.py",
-        "                delivery.forget(saved)\n",
+        "                delivery.forget(stored)\n",
         "                pass\n",
         f"{SAVING}test_an_unknown_content_is_saved_anew_once",
     ),
     SourcePlant(
         "a lost content is forgotten by each who used it",
         "pushgateway/engine/saved_contents.py",
-        "        if self._saved is saved:\n",
+        "        if self._stored is stored:\n",
         "        if True:\n",
         f"{SAVING}test_a_content_that_has_taken_the_place_of_a_lost_one_is_kept",
     ),
@@ -192,8 +192,8 @@ PLANTS = [
     SourcePlant(
         "a request has another mark than its saved content",
         "pushgateway/engine/delivery.py",
-        "            batch.callback, batch.saved = self.content.callback, self.saved\n",
-        "            batch.saved = self.saved\n",
+        "            batch.saved, batch.callback = self.stored\n",
+        "            batch.saved, _ = self.stored\n",
         f"{SAVING}test_the_mark_for_receipts_is_saved_with_the_content",
     ),
     SourcePlant(

@@ -426,7 +426,7 @@ PLANTS = [
     SourcePlant(
         "dead phones make a notification count as refused",
         "pushgateway/engine/endpoint.py",
-        ' or refused.about == "target" or refused.reason in _OF_A_PHONE:',
+        ' or refused.about == "target" or refused.reason in results.OF_A_PHONE:',
         ' or refused.about == "target":',
         "tests/engine/test_batches_of_one.py::test_dead_phones_do_not_make_a_notification_refused",
     ),
