@@ -89,6 +89,7 @@ class Endpoint:
         self._build_lock = Slots(1)
         self._in_line = 0  # workers that wait for the lock, or with it for the gate or a login
         self._alarm: asyncio.Future[None] | None = None
+        self._left_at: dict[Hashable, float] = {}  # parts that left just now, the oldest first; see `rests`
         self._access: AccessToken | None = None  # of the last batch, for traces
         # The access token of `_held_by`, until it has to be asked for again.
         self._held: HeldToken | WithoutLogin | None = None
@@ -145,6 +146,45 @@ class Endpoint:
             self.workers.call(at_once=alone or run.deadline - run.begun <= self.settings.in_haste)
         if run.priority is Priority.URGENT:
             self.wake()
+
+    def rests(self, run: Run, part: Hashable) -> bool:
+        """Whether a run was put aside for a moment, because a push of its part has just left: the others of a group
+        chat may come in one by one. The first one leaves at once, and these gather behind it."""
+        if part not in self._left_at and part not in self.line.resting:
+            return False
+        in_haste = run.priority is Priority.URGENT or run.deadline - run.begun <= self.settings.in_haste
+        resting = self.line.resting.get(part)
+        if resting is None:
+            now = self._loop.time()
+            due = self._left_at[part] + self.settings.rests
+            if in_haste or now >= due:
+                return False
+            self.line.resting[part] = [run]
+            self._loop.call_at(due, self._rouse, part)
+            return True
+        resting.append(run)
+        if in_haste or size_of(resting) >= self.settings.batch_size:
+            self._rouse(part)
+        return True
+
+    def _rouse(self, part: Hashable) -> None:
+        if self.line.rouse(part):
+            self.workers.call(at_once=True)
+
+    def _note_left(self, part: Hashable, now: float) -> None:
+        """Pushes of this part leave now. Forgotten when its followers need not rest any more."""
+        if not self._left_at:
+            self._loop.call_at(now + self.settings.rests, self._forget_left)
+        self._left_at.pop(part, None)  # to the end of the row
+        self._left_at[part] = now
+
+    def _forget_left(self) -> None:
+        before = self._loop.time() - self.settings.rests
+        for part, left_at in list(self._left_at.items()):
+            if left_at > before + TICK:
+                self._loop.call_at(left_at + self.settings.rests, self._forget_left)
+                return
+            del self._left_at[part]
 
     def renew(self, gate: Gate) -> None:
         """The settings changed: nothing that was learned with the old ones counts, and nobody waits for it."""
@@ -239,6 +279,8 @@ class Endpoint:
                 completions.refused(run, refusal)
             return None
         self.workers.last_cut = now
+        if settings.rests and not isinstance(part, HalvedBatch):
+            self._note_left(part, now)
         return self._permitted(runs, part, access, now)
 
     def _permitted(self, runs: list[Run], part: Hashable, access: AccessToken | None, now: float) -> Delivery:

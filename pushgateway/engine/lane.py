@@ -76,6 +76,7 @@ class Lane:
 
     def _adopt(self) -> None:
         self.completions.deduplicates = self.settings.vendor.deduplicates is not False
+        self._rests = self.settings.rests > 0
         self.gathers = self.settings.batch_size > 1
         """Whether pushes may share a request."""
         vendor = self.settings.vendor
@@ -209,9 +210,9 @@ class Lane:
             return
         try:
             route = self.settings.vendor.route(run.push_tokens, run.notifications, part)
-            for region in {one[0] for one in route} if isinstance(route, list) else (route[0],):
-                if region not in self._endpoints:
-                    self.endpoint(region)
+            regions = {one[0] for one in route} if isinstance(route, list) else {route[0]}
+            for region in regions - self._endpoints.keys():
+                self.endpoint(region)
         except BaseException as broken:
             self._not_routed(run, part, broken)
             return
@@ -228,6 +229,8 @@ class Lane:
             group = share if self.gathers else None
             if self._has_one_message_id and self.gathers and (message_id := one.message_id):
                 group = of_message(share, message_id)
+            if self._rests and not alone and endpoint.rests(one, group):
+                continue
             endpoint.line.add(one, one if alone else group)
             endpoint.called(one, alone=alone)
         for one, refusal in refused:  # last: a caller that gets its outcome may change everything

@@ -17,7 +17,18 @@ class LaneSettings:
     hold the loop.
     """
 
-    __slots__ = ("batch_size", "connections", "end", "in_haste", "linger", "options", "renewal", "session", "vendor")
+    __slots__ = (
+        "batch_size",
+        "connections",
+        "end",
+        "in_haste",
+        "linger",
+        "options",
+        "renewal",
+        "rests",
+        "session",
+        "vendor",
+    )
 
     def __init__(self, session: VendorSession, options: LaneOptions) -> None:
         self.renewal: Callable[[], None] | None = None
@@ -32,11 +43,14 @@ class LaneSettings:
         self.vendor: GuardedVendor = session.vendor
         self.options = options
         self.connections = options.requests_at_once(self.vendor.batching, self.vendor.rates)
-        # Where only pushes of one notification share a request, most can share with nobody: none waits beyond the turn
-        # of the loop in which the others of its group come in.
-        self.linger = options.linger if self.vendor.batching.mixed else 0.0
-        self.in_haste = 2 * self.linger  # seconds; a push with no more time than that waits for no others
         self.batch_size = max(1, self.vendor.batching.size) if options.linger > 0 else 1
+        # Where only pushes of one notification share a request, most can share with nobody: none waits beyond the turn
+        # of the loop in which the others of its group come in, but those that follow one of their notification.
+        is_mixed = self.vendor.batching.mixed
+        self.linger = options.linger if is_mixed else 0.0
+        self.rests = 0.0 if is_mixed or self.batch_size == 1 else options.linger
+        """There, seconds after a request of one notification in which further pushes of it gather. 0: they do not."""
+        self.in_haste = 2 * options.linger  # seconds; a push with no more time than that waits for no others
 
     def catch_up(self) -> None:
         """Take the settings of the last reload, if that was not done yet."""

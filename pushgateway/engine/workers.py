@@ -3,8 +3,8 @@
 Not here: what is sent. While an endpoint is idle, a push that comes leaves at once. Then pushes gather for `linger`
 seconds, or until a batch is full, or, while all connections are busy, until one is free; so batches grow by themselves
 under load. Where only pushes of one notification share a request there is no `linger`: what came in during one turn of
-the loop leaves at its end, and the pushes of a group chat, which are sent in one turn, still share a request. Used by
-`Endpoint`.
+the loop leaves at its end, and the pushes of a group chat, which are sent in one turn, still share a request. (Those
+that follow one by one are kept back by `Endpoint.rests`.) Used by `Endpoint`.
 """
 
 from __future__ import annotations

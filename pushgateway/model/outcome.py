@@ -132,10 +132,11 @@ class Outcome(_Draft):
     ) -> list[Outcome]:
         """`accepted` for each of these pushes, in their order, at half the cost."""
         batch = pushes if type(pushes) is Batch else Batch.of(pushes)
+        count = len(batch.tokens)
         columns: tuple[Iterable[Any], ...] = (
             *(batch.push_tokens, batch.dedupe_ids, batch.contexts, message_ids, truncated),
-            repeat((), len(batch)) if omitted is None else omitted,
-            repeat(None, len(batch)) if handles is None else handles,
+            repeat((), count) if omitted is None else omitted,
+            repeat(None, count) if handles is None else handles,
         )
         outcomes = []
         for push_token, dedupe_id, context, message_id, cut, left_out, handle in zip(*columns, strict=True):

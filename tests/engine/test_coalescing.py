@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from toy_vendor import ToyServer, certificate, gateway, note
 
-from pushgateway import FieldError, Gateway, Outcome, Push, PushToken, Status
+from pushgateway import FieldError, Gateway, Outcome, Priority, Push, PushToken, Reason, Status
 from pushgateway.testing.virtual_time import run_virtual
 
 
@@ -278,6 +278,130 @@ def test_a_group_of_single_sends_shares_a_request_without_linger(busy: int) -> N
     assert sorted(map(len, server.batches)) == [1] * busy + [50]
 
 
+@pytest.mark.parametrize("gap", [0.0, 0.0001])
+def test_those_who_follow_a_push_of_their_notification_gather(gap: float) -> None:
+    """The members of a group may be sent to one by one, each after a look into a database: the first push leaves at
+    once, and the others share one request, `linger` seconds later at the most."""
+    server = ToyServer()
+
+    async def main() -> list[float]:
+        async with gateway(server, certificate(mixed=False, logs_in=False), connections=300) as g:
+            return await one_by_one(g, 50, gap)
+
+    took = run_virtual(main())
+
+    assert sorted(map(len, server.batches)) == [1, 49]
+    assert took[0] == pytest.approx(server.latency)
+    assert max(took) <= server.latency + 0.01 + 0.001
+
+
+async def one_by_one(g: Gateway, count: int, gap: float, **options: Any) -> list[float]:
+    """One notification to so many phones, each in a turn of the loop of its own; how long each took, in seconds."""
+    loop = asyncio.get_running_loop()
+
+    async def one(number: int) -> float:
+        begun = loop.time()
+        outcome = await g.send(PushToken(1, f"k{number}"), note(), **options)
+        assert outcome.ok
+        return loop.time() - begun
+
+    tasks = []
+    for number in range(count):
+        tasks.append(asyncio.create_task(one(number)))
+        await asyncio.sleep(gap)
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+    return await asyncio.gather(*tasks)
+
+
+@pytest.mark.parametrize("options", [{"priority": Priority.URGENT}, {"timeout": 0.02}, {"coalesce": False}])
+def test_who_cannot_wait_does_not_gather(options: dict[str, Any]) -> None:
+    """An urgent push, one with hardly any time, and one that shares with nobody."""
+    server = ToyServer()
+
+    async def main() -> list[float]:
+        async with gateway(server, certificate(mixed=False, logs_in=False), connections=300) as g:
+            return await one_by_one(g, 5, 0.001, **options)
+
+    assert max(run_virtual(main())) <= server.latency + 0.001
+
+
+def test_a_full_batch_of_followers_leaves_at_once() -> None:
+    """As many as fit into a request need not wait for more."""
+    server = ToyServer()
+
+    async def main() -> list[float]:
+        async with gateway(server, certificate(mixed=False, logs_in=False, size=10), connections=300) as g:
+            return await one_by_one(g, 21, 0.0)
+
+    took = run_virtual(main())
+
+    assert sorted(map(len, server.batches)) == [1, 10, 10]
+    assert max(took) <= server.latency + 0.001
+
+
+@pytest.mark.parametrize(
+    ("latency", "grace", "ends"),
+    [
+        (0.0005, 1.0, {(Status.ACCEPTED, None)}),  # nothing is on its way any more, and something gathers
+        (0.05, 1.0, {(Status.ACCEPTED, None)}),
+        (0.05, 0.0, {(Status.UNKNOWN, Reason.NO_VERDICT), (Status.NOT_SENT, Reason.CLOSED)}),
+    ],
+)
+def test_followers_have_their_outcome_when_the_gateway_closes(latency: float, grace: float, ends: set[Any]) -> None:
+    """Those that gather are sent within the grace, or end as not sent."""
+
+    async def main() -> set[Any]:
+        server = ToyServer()
+        server.latency = latency
+        g = gateway(server, certificate(mixed=False, logs_in=False))
+        tasks = [asyncio.create_task(g.send(PushToken(1, "first"), note()))]
+        await asyncio.sleep(0.001)
+        tasks += [asyncio.create_task(g.send(PushToken(1, f"k{number}"), note())) for number in range(5)]
+        await asyncio.sleep(0.001)
+        await g.aclose(grace)
+        assert all(task.done() for task in tasks)
+        return {(outcome.status, outcome.reason) for outcome in await asyncio.gather(*tasks)}
+
+    assert run_virtual(main()) == ends
+
+
+def test_followers_go_out_with_new_settings_after_a_reload() -> None:
+    """What gathers is not lost, and is sent to where the new settings say."""
+    server = ToyServer()
+
+    async def main() -> list[Outcome]:
+        async with gateway(server, certificate(mixed=False, logs_in=False)) as g:
+            tasks = [asyncio.create_task(g.send(PushToken(1, "first"), note()))]
+            await asyncio.sleep(0.001)
+            tasks += [asyncio.create_task(g.send(PushToken(1, f"k{number}"), note())) for number in range(5)]
+            await asyncio.sleep(0.001)
+            g.reload([certificate(logs_in=False)])
+            return await asyncio.gather(*tasks)
+
+    assert all(outcome.ok for outcome in run_virtual(main()))
+    assert sum(server.ledger.values()) == 6
+
+
+def test_followers_that_are_taken_back_are_not_sent() -> None:
+    """The caller was cancelled while they gathered."""
+    server = ToyServer()
+
+    async def main() -> None:
+        async with gateway(server, certificate(mixed=False, logs_in=False)) as g:
+            first = asyncio.create_task(g.send(PushToken(1, "first"), note()))
+            await asyncio.sleep(0.001)
+            tasks = [asyncio.create_task(g.send(PushToken(1, f"k{number}"), note())) for number in range(5)]
+            await asyncio.sleep(0.001)
+            for task in tasks[:4]:
+                task.cancel()
+            await asyncio.gather(first, *tasks, return_exceptions=True)
+
+    run_virtual(main())
+
+    assert {token for token, _ in server.ledger} == {"first", "k4"}
+
+
 def chats() -> list[list[Push]]:
     """Messages in random order, each with a push for each phone: 70 % of the pushes are single texts, 30 % are those
     of groups of 50 with one text each."""
@@ -300,6 +424,23 @@ async def each_at_its_time(g: Gateway, messages: list[list[Push]], seconds: floa
     return await asyncio.gather(*tasks)
 
 
+async def member_by_member(g: Gateway, messages: list[list[Push]], gap: float) -> list[Outcome]:
+    """Single sends, each in a turn of its own, so many seconds apart within a message; a message each millisecond."""
+
+    async def one_message(message: list[Push]) -> list[asyncio.Task[Outcome]]:
+        tasks = []
+        for push in message:
+            tasks.append(asyncio.create_task(g.send(push.push_token, push.notification)))
+            await asyncio.sleep(gap)
+        return tasks
+
+    begun = []
+    for message in messages:
+        begun.append(asyncio.create_task(one_message(message)))
+        await asyncio.sleep(0.001)
+    return [await task for tasks in await asyncio.gather(*begun) for task in tasks]
+
+
 async def all_at_once(g: Gateway, messages: list[list[Push]]) -> list[Outcome]:
     """Single sends, all in one turn."""
     return await asyncio.gather(*(g.send(one.push_token, one.notification) for message in messages for one in message))
@@ -317,19 +458,21 @@ async def mixed_up_in_one_call(g: Gateway, messages: list[list[Push]]) -> list[O
     return await g.send_each(pushes)
 
 
-@pytest.mark.parametrize("latency", [0.001, 0.05])
+@pytest.mark.parametrize(("connections", "latency"), [(8, 0.001), (300, 0.05)])
 @pytest.mark.parametrize(
     "send",
     [
         partial(each_at_its_time, seconds=0.3),
         partial(each_at_its_time, seconds=10.0),
+        partial(member_by_member, gap=0.0),
+        partial(member_by_member, gap=0.001),
         all_at_once,
         in_one_call,
         mixed_up_in_one_call,
     ],
 )
 def test_group_chats_take_hardly_more_requests_than_they_must(
-    send: Callable[[Gateway, list[list[Push]]], Awaitable[list[Outcome]]], latency: float
+    send: Callable[[Gateway, list[list[Push]]], Awaitable[list[Outcome]]], latency: float, connections: int
 ) -> None:
     """At most 1.1 times the least possible, which is one for each text; with few messages and with many at once."""
     server = ToyServer()
@@ -337,7 +480,7 @@ def test_group_chats_take_hardly_more_requests_than_they_must(
     messages = chats()
 
     async def main() -> list[Outcome]:
-        async with gateway(server, certificate(mixed=False, logs_in=False), timeout=60.0) as g:
+        async with gateway(server, certificate(mixed=False, logs_in=False), timeout=60.0, connections=connections) as g:
             return await send(g, messages)
 
     outcomes = run_virtual(main())

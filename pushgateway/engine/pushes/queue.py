@@ -85,17 +85,22 @@ class Line:
     filled up from the others of its part.
     """
 
-    __slots__ = ("groups", "size", "turn")
+    __slots__ = ("groups", "resting", "size", "turn")
 
     def __init__(self) -> None:
         self.groups: list[_Groups] = [OrderedDict() for _ in Priority]
         self.size = 0  # pushes
         self.turn = 0
+        self.resting: dict[Hashable, list[Run]] = {}
+        """By part, runs that are not to be cut yet, because others of their part are probably on their way. They do not
+        count in `size`."""
 
     def __iter__(self) -> Iterator[Run]:
         for groups in self.groups:
             for group in groups.values():
                 yield from group.runs
+        for runs in self.resting.values():
+            yield from runs
 
     @property
     def has_urgent(self) -> bool:
@@ -121,7 +126,14 @@ class Line:
 
     def holds(self, part: Hashable) -> bool:
         """Whether pushes of this part wait."""
-        return any(part in groups for groups in self.groups)
+        return part in self.resting or any(part in groups for groups in self.groups)
+
+    def rouse(self, part: Hashable) -> bool:
+        """Have those of this part that rest wait as all others do. False: there are none."""
+        runs = self.resting.pop(part, ())
+        for run in runs:
+            self.add(run, part)
+        return bool(runs)
 
     def batches(self, size: int, most: int) -> int:
         """How many batches of `size` pushes wait; `most` is as good as more."""
@@ -198,12 +210,15 @@ class Line:
                 self.size += kept.size
                 if not kept.runs:
                     del groups[part]
+        for runs in self.resting.values():
+            runs[:] = [run for run in runs if not run.settled]
 
     def clear(self) -> list[Run]:
         """Take out everything."""
         everything = list(self)
         for groups in self.groups:
             groups.clear()
+        self.resting.clear()
         self.size = 0
         return everything
 
@@ -215,7 +230,7 @@ class Queue:
         self._lines: dict[str, Line] = {}
 
     def __len__(self) -> int:
-        return sum(line.size for line in self._lines.values())
+        return sum(line.size + sum(map(size_of, line.resting.values())) for line in self._lines.values())
 
     def __iter__(self) -> Iterator[Run]:
         for line in self._lines.values():
@@ -224,7 +239,7 @@ class Queue:
     @property
     def regions(self) -> list[str]:
         """Keys of the endpoints for which something waits."""
-        return [region for region, line in self._lines.items() if line.size]
+        return [region for region, line in self._lines.items() if line.size or line.resting]
 
     def line(self, region: str) -> Line:
         """That of one endpoint; the same object as long as the queue lives."""

@@ -11,6 +11,41 @@ CONNECTIONS = "tests/engine/test_connections.py::"
 
 PLANTS = [
     SourcePlant(
+        "those who follow a push of their notification are sent one by one",
+        "pushgateway/engine/endpoint.py",
+        "        if settings.rests and not isinstance(part, HalvedBatch):\n            self._note_left(part, now)\n",
+        "",
+        f"{COALESCING}test_those_who_follow_a_push_of_their_notification_gather",
+    ),
+    SourcePlant(
+        "an urgent push gathers with others",
+        "pushgateway/engine/endpoint.py",
+        "in_haste = run.priority is Priority.URGENT or ",
+        "in_haste = ",
+        f"{COALESCING}test_who_cannot_wait_does_not_gather",
+    ),
+    SourcePlant(
+        "a full batch of followers waits for its time",
+        "pushgateway/engine/endpoint.py",
+        "if in_haste or size_of(resting) >= self.settings.batch_size:",
+        "if in_haste:",
+        f"{COALESCING}test_a_full_batch_of_followers_leaves_at_once",
+    ),
+    SourcePlant(
+        "what gathers is lost at a reload",
+        "pushgateway/engine/pushes/queue.py",
+        "        for runs in self.resting.values():\n            yield from runs\n",
+        "",
+        f"{COALESCING}test_followers_go_out_with_new_settings_after_a_reload",
+    ),
+    SourcePlant(
+        "a closing gateway does not wait for what gathers",
+        "pushgateway/engine/pushes/queue.py",
+        "sum(line.size + sum(map(size_of, line.resting.values())) for line in self._lines.values())",
+        "sum(line.size for line in self._lines.values())",
+        f"{COALESCING}test_followers_have_their_outcome_when_the_gateway_closes",
+    ),
+    SourcePlant(
         "a quota that is closed for some hours is closed until midnight",
         "pushgateway/engine/flow_control/gate.py",
         "self._use_up(now, quota, permit, error.retry_after)",
@@ -27,7 +62,7 @@ PLANTS = [
     SourcePlant(
         "a push that can share with nobody waits for others",
         "pushgateway/engine/settings.py",
-        "options.linger if self.vendor.batching.mixed else 0.0",
+        "options.linger if is_mixed else 0.0",
         "options.linger",
         f"{COALESCING}test_a_push_that_can_share_with_nobody_does_not_linger",
     ),
@@ -35,7 +70,7 @@ PLANTS = [
         "where only one notification shares a request each push of a group is sent alone",
         "pushgateway/engine/settings.py",
         "if options.linger > 0 else 1",
-        "if self.linger > 0 else 1",
+        "if options.linger > 0 and self.vendor.batching.mixed else 1",
         f"{COALESCING}test_a_group_of_single_sends_shares_a_request_without_linger",
     ),
     SourcePlant(

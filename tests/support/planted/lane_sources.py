@@ -41,7 +41,7 @@ PLANTS = [
     SourcePlant(
         "a certificate's own linger is not adopted at a reload",
         "pushgateway/engine/settings.py",
-        "        self.linger = options.linger if self.vendor.batching.mixed else 0.0\n",
+        "        self.linger = options.linger if is_mixed else 0.0\n",
         '        self.linger = getattr(self, "linger", options.linger)\n',
         "tests/engine/test_lane_bookkeeping.py::test_a_reload_changes_the_linger_of_a_certificate",
     ),
