@@ -1,4 +1,5 @@
-"""`Admission`: the checks that every call passes before its fields are read: path, method, encoding, access, speed.
+"""`Admission`: the checks that every call passes before its fields are read: path, method, headers, encoding, access,
+speed.
 
 Pure; nothing about pushes. The first reason found is the one in the reply.
 """
@@ -53,6 +54,8 @@ class AdmissionCodes:
     """The call has another method."""
     encoding: str
     """The body is not in the encoding of the call."""
+    header: str = ""
+    """A header that the rules name for the call is missing; "": headers are not checked."""
     speed: str
     """Too many in this second."""
 
@@ -121,6 +124,10 @@ class Admission:
             raise CallRefused(self.codes.path)
         if request.method != known.method:
             raise CallRefused(self.codes.method)
+        if self.codes.header:
+            for name in known.headers:
+                if not asked.header(name):
+                    raise CallRefused(self.codes.header, name)
         fields = read_fields(known.encoding, request, self.lists)
         if fields is None:
             right = CONTENT_TYPES.get(known.encoding, "")

@@ -236,7 +236,7 @@ def _number(rule: FieldRule, *, texts: bool) -> Check:
 
 def _truth(rule: FieldRule, *, texts: bool) -> Check:
     if rule.wire == "number":
-        return lambda value, _: "" if (whole(value) if texts else value) in (0, 1) else "wrong"
+        return lambda value, _: "" if (texts or type(value) is int) and whole(value) in (0, 1) else "wrong"
     kinds = (bool, str) if texts else (bool,)
     return lambda value, _: "" if type(value) in kinds and str(value).lower() in ("true", "false") else "wrong"
 

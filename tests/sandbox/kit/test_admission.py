@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date
 from typing import Any
 
+import attrs
 import pytest
 
 from pushgateway.sandbox.kit.admission import NO_CALL, Admission, AdmissionCodes, Asked
@@ -116,6 +117,22 @@ def test_an_admitted_call_has_its_fields() -> None:
     called = request("/v1/c/messages:send", b'{"a": 1}', **{"content-type": "application/json"})
     asked = admits.admit(admits.ask(called))
     assert (asked.fields, asked.places, asked.operation) == ({"a": 1}, {"client_id": "c"}, "send_of")
+
+
+@pytest.mark.parametrize(("checked", "field"), [("412", "push-type"), ("", None)])
+def test_headers_that_a_call_needs(checked: str, field: str | None) -> None:
+    """Their absence is refused by name, where the vendor checks them; which value they have is the call's affair."""
+    row = attrs.evolve(OPERATIONS["send"], headers={"push-type": "0"})
+    codes = attrs.evolve(CODES, header=checked)
+    admits = Admission(operations={"send": row}, codes=codes, access=lambda _: None)
+
+    assert admits.admit(admits.ask(request("/send", b"a=1", **{"push-type": "2"}))).fields == {"a": "1"}
+    if field is None:
+        assert admits.admit(admits.ask(request("/send", b"a=1"))).fields == {"a": "1"}
+        return
+    with pytest.raises(CallRefused) as refused:
+        admits.admit(admits.ask(request("/send", b"a=1")))
+    assert (refused.value.code, refused.value.field) == (checked, field)
 
 
 @pytest.mark.parametrize(("names", "field"), [(True, f"content-type must be {FORM}"), (False, "")])

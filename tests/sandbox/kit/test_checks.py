@@ -110,6 +110,8 @@ def test_each_kind_of_value(row: str, value: Any, code: str | None) -> None:
         ('kind = "bool"', "true", "20"),
         ('kind = "bool", wire = "text"', "true", None),
         ('kind = "bool", wire = "number"', "1", "20"),
+        ('kind = "bool", wire = "number"', True, "20"),
+        ('kind = "bool", wire = "number"', 1, None),
         ('kind = "int", wire = "{}s"', "5s", None),
     ],
 )
