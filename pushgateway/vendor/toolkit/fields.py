@@ -283,7 +283,9 @@ class Sheet:
             if row.required or row.required_when or row.required_with or row.excludes
         ]
         self._most = {word: self._most_bytes(word) for word in ("title", "body", "long_body")}
-        self._base = 100 + sum(3 * len(name) + 24 for name in self.fields)
+        usual = {name for name, row in self.fields.items() if row.required or row.says.partition(".")[0] in _USUAL}
+        self._base = 100 + sum(3 * len(name) + 24 for name in usual)
+        self._rare_base = sum(3 * len(name) + 24 for name, row in self.fields.items() if row.says and name not in usual)
 
     def _rows_of(self, word: str) -> list[tuple[str, FieldRule]]:
         """The fields that carry an attribute."""
@@ -521,8 +523,8 @@ class Sheet:
 
     def weigh(self, note: Notification, intents: IntentFields | None = None) -> int:
         """At most how many bytes the fields of a notification take, quoted as JSON within a form, without encoding
-        them. Texts that are cut count by their limits. Raises `TypeError` or `ValueError` for data that JSON cannot
-        hold."""
+        them. Texts that are cut count by their limits. Fields that no attribute fills count nothing: the plug-in adds
+        those that it fills itself. Raises `TypeError` or `ValueError` for data that JSON cannot hold."""
         weight = self._base
         for word, text in (("title", note.title), ("body", note.body)):
             weight += min(12 * len(text), self._most[word])
@@ -531,6 +533,7 @@ class Sheet:
         if note.data:
             weight += weigh_data(note.data)
         if _RARE(note) != _NO_RARE:
+            weight += self._rare_base
             weight += sum(2 * most_quoted(str(value)) for value in _RARE(note) if isinstance(value, str))
             weight += sum(most_quoted(one.text) + most_quoted(target_of(one.click)) + 900 for one in note.buttons)
         if note.channel_id is not None:

@@ -424,6 +424,11 @@ def test_a_weight_is_never_too_small(title: str, body: str, data: dict[str, Any]
     assert len(form_quote(content.json())) <= NEW.weigh(one)
 
 
+def test_fields_that_nothing_fills_weigh_nothing() -> None:
+    """A vendor with a hundred fields for overrides would get small batches of ordinary notifications."""
+    assert NEW.weigh(note()) < 1000 < NEW.weigh(note(sound="a.b"))
+
+
 def test_a_weight_of_long_texts_has_a_bound() -> None:
     """Texts that are cut count by their limits."""
     assert NEW.weigh(note(title="你" * 10_000, body="你" * 10_000)) < 3000
