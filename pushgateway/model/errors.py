@@ -14,6 +14,7 @@ The result of a push is never an exception: it is an `Outcome`. `PushFailed` is 
         ├── NoVerdict                       no readable reply came
         └── Refused                         the request as a whole was refused, readably
             ├── AccessExpired               the vendor does not accept the access token: log in again
+            │   └── SignatureRefused        one that was signed here, for the second time (core only)
             └── ClockSkew                   the vendor does not accept our clock
 """
 

@@ -1,0 +1,213 @@
+"""`Xiaomi`, the plug-in's class: pushes, broadcasts and receipts. Its other calls are in `calls`.
+
+Pure; one instance is one certificate. Bodies are made in `requests`, replies read in `replies`, facts are in
+`rules.toml`.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Final, Literal
+from urllib.parse import urlsplit
+
+import attrs
+
+from pushgateway.vendor import (
+    AccessToken,
+    Audience,
+    AudienceKind,
+    Batch,
+    Batching,
+    Broadcast,
+    BroadcastOutcome,
+    CallBack,
+    Exchange,
+    Notification,
+    Outcome,
+    Push,
+    PushToken,
+    Rates,
+    Receipt,
+    Refused,
+    Request,
+    safe_repr,
+)
+from pushgateway.vendor.toolkit.batches import push_mixed
+from pushgateway.vendor.toolkit.fields import milliseconds
+from pushgateway.vendor.toolkit.ordinary import Encoded
+from pushgateway.vendor.toolkit.refusals import invalid, unsupported
+from pushgateway.vendor.toolkit.requests import FORM, in_header
+from pushgateway_xiaomi.calls import Calls
+from pushgateway_xiaomi.notification import Encoder, Rest, encode_each, encode_same
+from pushgateway_xiaomi.replies import TOKENS, decode_receipts, message_id_of, read_accepted, read_pushes
+from pushgateway_xiaomi.settings import FACTS, RULES
+
+_MAX_BYTES: Final = FACTS.number("request_bytes")
+_SEPARATOR: Final = ";$;"
+"""What joins several topics (page 1559)."""
+
+
+@safe_repr
+@attrs.frozen(kw_only=True)
+class Xiaomi(Calls):
+    """One Xiaomi certificate: its settings, and the exchanges of pushes, broadcasts and Xiaomi's other calls."""
+
+    brand: ClassVar[str] = RULES.brand
+    contract: ClassVar[str] = "0.2"
+    deduplicates: ClassVar[Literal["message"]] = "message"
+    dead_tokens: ClassVar[Literal["receipt"]] = "receipt"
+    marks: ClassVar[Literal["message"]] = "message"
+    audiences: ClassVar[frozenset[AudienceKind]] = frozenset(AudienceKind)
+    receipt_audiences: ClassVar[frozenset[AudienceKind]] = frozenset({AudienceKind.TOKENS})
+    audience_size: ClassVar[int] = FACTS.number("audience_size")
+    day_offset: ClassVar[float] = float(FACTS.number("daily_reset_offset"))
+
+    @functools.cached_property
+    def batching(self) -> Batching:
+        """Up to `batch_size` pushes, each with a notification of its own."""
+        return Batching(size=self.batch_size, mixed=True, max_bytes=_MAX_BYTES)
+
+    @property
+    def rates(self) -> Rates:
+        """Requests per second that Xiaomi allows an app with so many `devices`."""
+        steps = (("10m", 10**7), ("5m", 5 * 10**6), ("1m", 10**6), ("100k", 10**5))
+        name = next((f"rate_from_{name}" for name, least in steps if self.devices >= least), "rate_below_100k")
+        return Rates(requests=FACTS.quotas[name].value)
+
+    def compartment(self, notification: Notification) -> str:
+        """The channel: Xiaomi refuses a whole request for one that it has not approved (27001)."""
+        return self.channel(notification)
+
+    def quota(self, notification: Notification) -> str:
+        """The class of the channel, which has a daily quota; of a channel without a known class, its id."""
+        channel = self.channel(notification)
+        return self.channels.get(channel, channel)
+
+    def weigh(self, notification: Notification) -> int:
+        """An upper bound of the bytes that the notification adds to a request, computed without encoding it."""
+        try:
+            return self._encoder.sheet.weigh(notification, self.table) + 500
+        except Exception:  # cannot be encoded: sent in a batch of its own, for which push() returns what is wrong
+            return _MAX_BYTES
+
+    def finish(self, request: Request, access: AccessToken | None, now: float) -> Request:
+        """The request with the key, which never changes."""
+        return in_header(request, "authorization", f"key={self.app_secret.reveal()}")
+
+    def push(self, batch: Sequence[Push]) -> Exchange[Sequence[Outcome]]:
+        """One request for the whole batch: `push` for one notification, `push_each` for different ones."""
+        return push_mixed(batch, TOKENS, encode=self._encoder.encode, send=self._send)
+
+    def _send(self, sent: Batch, encoded: Sequence[Encoded[Rest]]) -> Exchange[Sequence[Outcome]]:
+        callback = {} if sent.callback is None else self._callback(sent.callback)
+        first, ids = encoded[0], sent.message_ids
+        if all(one is first for one in encoded) and len(set(ids)) == 1:
+            form, number = encode_same(first, ids[0], {"registration_id": ",".join(sent.tokens)}, callback)
+            name, numbers = "push", [number] * len(sent)
+        else:
+            form, numbers = encode_each(encoded, ids, sent.tokens, callback)
+            name = "push_each"
+        response = yield self._request(name, form)
+        return read_pushes(response, sent, encoded, numbers, list(map(self.channel, sent.notifications)))
+
+    def _callback(self, callback: CallBack) -> dict[str, str]:
+        types = str(self.receipt_types)
+        return {
+            "extra.callback": callback.url,
+            "extra.callback.param": callback.parameter,
+            "extra.callback.type": types,
+        }
+
+    def _request(self, name: str, form: bytes) -> Request:
+        return Request("POST", self.url(name, sends=True), FORM, form)
+
+    def broadcast(self, broadcast: Broadcast, saved: str) -> Exchange[BroadcastOutcome]:
+        """Send to an audience. Tokens are pushes of one notification, with an outcome each."""
+        audience, note, planned = broadcast.audience, broadcast.notification, dict[str, Any]()
+        if broadcast.start_at is not None:
+            planned["time_to_send"] = milliseconds(broadcast.start_at)
+        if broadcast.rate is not None:
+            planned["extra.flow_control"] = broadcast.rate
+        encode = functools.partial(self._encoder.encode, planned=planned, audience=audience.kind)
+        to = functools.partial(PushToken, broadcast.certificate_id)
+        if audience.kind is AudienceKind.TOKENS:
+            pushes = [Push(to(token), note, dedupe_id=note.dedupe_id or "") for token in audience.values]
+            outcomes = yield from push_mixed(pushes, TOKENS, encode=encode, send=self._send)
+            return _sum_of(broadcast, next((one for one in outcomes if one.ok), outcomes[0]), tuple(outcomes))
+        name, target = _target(audience)
+        encoded = encode(note)
+        if isinstance(encoded, Refused):
+            raise encoded
+        form, _ = encode_same(encoded, note.dedupe_id or "", target, {})
+        message_id = message_id_of(read_accepted((yield self._request(name, form))))
+        push, cut, omitted = Push(to(name), note), encoded.truncated, encoded.omitted
+        return _sum_of(broadcast, Outcome.accepted(push, message_id, truncated=cut, omitted=omitted), ())
+
+    def receipts(
+        self, certificate_id: str, headers: Mapping[str, str], body: bytes, now: float
+    ) -> Sequence[Receipt | None]:
+        """The receipts that Xiaomi posts to the address of a message: one for each phone, None for an element that
+        cannot be read."""
+        return decode_receipts(certificate_id, body)
+
+    def operation(self, request: Request) -> str:
+        """The name of the request's call, as `rules.toml` has it."""
+        path = urlsplit(request.url).path
+        return next((name for name, row in FACTS.operations.items() if row.path == path), path)
+
+    @functools.cached_property
+    def _encoder(self) -> Encoder:
+        return Encoder(self)
+
+
+def _sum_of(broadcast: Broadcast, outcome: Outcome, outcomes: tuple[Outcome, ...]) -> BroadcastOutcome:
+    """The outcome of a broadcast, by that of one of its targets."""
+    message_id = outcome.message_id
+    return BroadcastOutcome(
+        certificate_id=broadcast.certificate_id,
+        status=outcome.status,
+        reason=outcome.reason,
+        detail=outcome.detail,
+        message_id=message_id,
+        task_ids=(message_id,) if message_id else (),
+        truncated=outcome.truncated,
+        omitted=outcome.omitted,
+        outcomes=outcomes,
+    )
+
+
+def _target(audience: Audience) -> tuple[str, dict[str, str]]:
+    """The call that reaches an audience, and the fields that name it. Raises `Refused`."""
+    values = (*audience.values, *audience.all_of, *audience.none_of)
+    if not all(value.strip() and value.isprintable() for value in values):
+        raise invalid("audience", "a name must not be blank and must hold no control character")
+    if audience.kind is AudienceKind.EVERYONE:
+        return "everyone", {}
+    if audience.kind is AudienceKind.TAGS:
+        return _topics(audience)
+    if any("," in value for value in values):
+        raise invalid("audience", "a name must hold no comma, which separates them")
+    name, field = ("aliases", "alias") if audience.kind is AudienceKind.ALIASES else ("accounts", "user_account")
+    return name, {field: ",".join(values)}
+
+
+def _topics(audience: Audience) -> tuple[str, dict[str, str]]:
+    """Xiaomi joins up to five topics by one operation: all of them, one of them, or the first without the others."""
+    any_of, all_of, none_of = audience.values, audience.all_of, audience.none_of
+    if len(any_of) == 1:
+        any_of, all_of = (), tuple(dict.fromkeys((*any_of, *all_of)))
+    if none_of and (any_of or len(all_of) != 1):
+        raise unsupported("audience", "Xiaomi has none_of beside one topic only (EXCEPT)")
+    if any_of and all_of:
+        raise unsupported("audience", "Xiaomi joins topics by one operation: any_of or all_of, not both")
+    topics = (*any_of, *all_of, *none_of)
+    if len(topics) == 1:
+        return "topic", {"topic": topics[0]}
+    most = FACTS.number("topics")
+    if len(topics) > most:
+        raise unsupported("audience", f"Xiaomi joins at most {most} topics, these are {len(topics)}")
+    if any(_SEPARATOR in topic for topic in topics):
+        raise invalid("audience", f"a topic must not hold {_SEPARATOR}, which separates them")
+    how = "EXCEPT" if none_of else "UNION" if any_of else "INTERSECTION"
+    return "topics", {"topics": _SEPARATOR.join(topics), "topic_op": how}
