@@ -20,15 +20,14 @@ READERS = """
 import json
 
 from pushgateway_oppo import Oppo
-from pushgateway_oppo.notification import encode_notification
-from pushgateway_oppo.replies import RULES
+from pushgateway_oppo.notification import RULES, SHEETS, encode_notification
 from pushgateway_oppo.sandbox.field_checks import OppoChecks
 from tables import field_rows
 
 from pushgateway import Certificate, Gateway, Notification, Push, PushToken
 
 facts = RULES.dialects["current"]
-sent = encode_notification(Notification("x" * 100, "You have mail"), facts)
+sent = encode_notification(Notification("x" * 100, "You have mail"), SHEETS["current"])
 checks = OppoChecks(facts, broadcast=False)
 taken = [size for size in range(1, 100) if checks.objection({"title": "x" * size, "content": "c"}) is None]
 settings = {"app_key": "key", "master_secret": "secret", "dialect": "current"}
@@ -67,7 +66,7 @@ def test_one_number_is_changed_in_one_place(tmp_path: Path) -> None:
     shutil.copytree(PACKAGE, tmp_path / PACKAGE.name, ignore=shutil.ignore_patterns("__pycache__"))
     rules = tmp_path / PACKAGE.name / "rules.toml"
     old, _, current = rules.read_text("utf-8").partition("[dialects.current.fields]\n")
-    line = 'title = { kind = "text", required = true, min = 1, max = 50'
+    line = 'title = { kind = "text", says = "title", required = true, min = 1, max = 50'
     assert current.count(line) == 1
     before = figures_of_readers(tmp_path)
 

@@ -15,7 +15,7 @@ import attrs
 import pytest
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from pushgateway_oppo import Oppo
-from pushgateway_oppo.replies import RULES
+from pushgateway_oppo.notification import RULES
 from pushgateway_oppo.sandbox import OppoSandbox
 from reading import Link, anchor, read
 from tables import (

@@ -18,11 +18,9 @@ from typing import Any
 
 import attrs
 from pushgateway_oppo import Oppo
-from pushgateway_oppo.notification import WORDS
+from pushgateway_oppo.notification import RULES
 from pushgateway_oppo.pictures import KINDS, sizes
-from pushgateway_oppo.replies import RULES
 
-from pushgateway import Notification
 from pushgateway.testing.conformance import PROMISES, PluginConformance
 from pushgateway.testing.conformance.runner import scenarios
 from pushgateway.vendor import Secret
@@ -97,10 +95,8 @@ def scope(rule: FieldRule) -> str:
 
 def field_rows(old: Dialect, new: Dialect) -> Iterable[tuple[str, ...]]:
     """The fields of a notification in both dialects."""
-    ours = {field.name for field in attrs.fields(Notification)}
     for name, rule in new.fields.items():
-        word = WORDS.get(name, name)
-        called = f"`{word}`" if word in ours or word in ("start_at", "rate") else "by `overrides`"
+        called = f"`{rule.says.partition('.')[0]}`" if rule.says else "by `overrides`"
         beyond = "cut" if rule.past == "cut" else "refused"
         if rule.max is None and not rule.choices:
             beyond = "–"

@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 from container_sizes import containers
 from loaded_vendor import LoadedServer, Offer, Quick
-from pushgateway_oppo import splicing
 from pushgateway_oppo.sandbox import OppoSandbox
 from toy_vendor import Toy, ToyServer, certificate, gateway, note
 
@@ -24,6 +23,8 @@ from pushgateway.observe.otel import OpenTelemetryObserver
 from pushgateway.testing import SandboxTransport
 from pushgateway.testing.virtual_time import loop_wall_clock, run_virtual
 from pushgateway.vendor import NoVerdict
+from pushgateway.vendor.toolkit.columns import Columns
+from pushgateway.vendor.toolkit.form_json import FormEncoder
 from pushgateway.vendor.toolkit.items import ItemReader
 
 pytestmark = pytest.mark.days
@@ -187,7 +188,7 @@ def test_no_step_of_the_loop_encodes_a_whole_batch(long: bool, monkeypatch: pyte
         Push(PushToken(7005, token), Notification(f"第{place}条", body, **more)) for place, token in enumerate(tokens)
     ]
     steps = Steps(monkeypatch)
-    for owner, name in ((splicing, "encode_ordinary"), (splicing, "encode_notification"), (ItemReader, "_outcome")):
+    for owner, name in ((FormEncoder, "encode"), (Columns, "encode_fully"), (ItemReader, "_outcome")):
         steps.count(owner, name)
     for name in ("finish", "accepted"):
         steps.count(Completions, name, as_="outcomes", weight=lambda self, runs, outcomes: len(outcomes))
@@ -202,9 +203,9 @@ def test_no_step_of_the_loop_encodes_a_whole_batch(long: bool, monkeypatch: pyte
     outcomes = run_virtual(main())
 
     assert Counter(outcome.reason for outcome in outcomes) == {None: count / 2, Reason.UNREGISTERED: count / 2}
-    assert steps.total["encode_notification" if long else "encode_ordinary"] >= count
-    assert steps.most["encode_ordinary"] <= 256
-    assert steps.most["encode_notification"] <= 64
+    assert steps.total["encode_fully" if long else "encode"] >= count
+    assert steps.most["encode"] <= 256
+    assert steps.most["encode_fully"] <= 64
     assert steps.total["outcomes"] == count
     assert steps.most["outcomes"] <= TURN
 

@@ -8,7 +8,6 @@ from typing import Any
 
 import fuzzing
 import pushgateway_oppo.feedback
-import pushgateway_oppo.operation_requests
 import pushgateway_oppo.pictures
 import pushgateway_oppo.receipts
 import pushgateway_oppo.replies
@@ -18,6 +17,7 @@ import pushgateway.certificates.receipt_signing
 import pushgateway.vendor.replies
 import pushgateway.vendor.toolkit.items
 import pushgateway.vendor.toolkit.readers
+import pushgateway.vendor.toolkit.requests
 
 NAMES = sorted(fuzzing.targets())
 SLOW = {"config": 5, "control": 5, "rules": 3}
@@ -77,16 +77,16 @@ ITEMS, READERS = pushgateway.vendor.toolkit.items, pushgateway.vendor.toolkit.re
     [
         (ITEMS, "code_text", _lenient, "batch"),
         (VERDICTS, "code_text", _lenient, "any_reply"),
-        (VERDICTS, "_only_verdict", lambda response, name: "0", "unicast"),
+        (VERDICTS, "_only_verdict", lambda response, name, words: "0", "unicast"),
         (VERDICTS, "_describe", _quoting, "login"),
         (ITEMS.ItemReader, "_by_token", _by_place, "batch"),
         (REPLIES, "_groups", lambda data: {}, "broadcast"),
         (REPLIES, "texts", lambda value: None if value is None else list(value), "broadcast"),
         (READERS, "identifier", lambda value: value, "saved"),
         (pushgateway_oppo.feedback, "token_problem", lambda token, longest: "", "call_replies"),
-        (pushgateway_oppo.operation_requests, "quote_json", lambda value: f'"{value}"', "encodings"),
+        (pushgateway.vendor.toolkit.requests, "quote_json", lambda value: f'"{value}"', "encodings"),
         (pushgateway_oppo.pictures, "_jpeg_size", lambda content: (144, 144), "pictures"),
-        (pushgateway_oppo.receipts, "_text", lambda value: value, "receipts"),
+        (pushgateway_oppo.receipts, "printable", lambda value: value, "receipts"),
         (VERDICTS, "_check_shape", lambda body: None, "nested"),
         (pushgateway.certificates.receipt_signing, "_of_push", lambda name, token: name.encode(), "forged"),
         (pushgateway.certificates.receipt_signing, "_of_message", lambda name: b"", "forged_of_a_message"),

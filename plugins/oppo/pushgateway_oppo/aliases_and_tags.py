@@ -15,8 +15,8 @@ import attrs
 from pushgateway.vendor import Refused, Response, safe_repr
 from pushgateway.vendor.rules import Dialect
 from pushgateway.vendor.toolkit.refusals import invalid
-from pushgateway_oppo.field_checks import check_alias
 from pushgateway_oppo.replies import read_accepted
+from pushgateway_oppo.requests import check_alias
 from pushgateway_oppo.tokens import token_refusal
 
 

@@ -13,11 +13,12 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Final, TypeVar
 
 from pushgateway.vendor import Call, Exchange, Reason, Refused, Request, Response, Statistics
-from pushgateway.vendor.rules import Dialect, Operation
+from pushgateway.vendor.rules import Dialect
+from pushgateway.vendor.toolkit.calls import call, find_operation
 from pushgateway.vendor.toolkit.refusals import invalid
+from pushgateway.vendor.toolkit.requests import File, make_request
 from pushgateway_oppo import aliases_and_tags, feedback, pictures
-from pushgateway_oppo.operation_requests import File, make_request
-from pushgateway_oppo.replies import RULES
+from pushgateway_oppo.notification import RULES
 from pushgateway_oppo.settings import FEEDBACK, MEDIA, Settings
 from pushgateway_oppo.tokens import MAINLAND, OVERSEAS
 
@@ -121,8 +122,8 @@ class Operations(Settings):
         """
 
         def begin() -> Exchange[feedback.InvalidTokens]:
-            operation = self._operation("invalid_tokens", self.home_region)
-            request = self._asked("invalid_tokens", operation, self.home_region, {})
+            self._check_operation("invalid_tokens", self.home_region)
+            request = self._asked("invalid_tokens", self.home_region, {})
             return (yield from feedback.fetch_invalid_tokens(request, self._rules.number("token_bytes")))
 
         return Call(name="invalid_tokens", begin=begin, region=self.home_region)
@@ -145,9 +146,9 @@ class Operations(Settings):
         name = f"upload_{kind}_picture" if known else "upload_picture"
 
         def begin() -> Exchange[pictures.Picture]:
-            operation = self._operation(name if known else "upload_big_picture", self.home_region)
+            self._check_operation(name if known else "upload_big_picture", self.home_region)
             fields, file = pictures.encode_picture(kind, content, ttl, self._rules)
-            return pictures.decode_picture((yield self._asked(name, operation, self.home_region, fields, file)), kind)
+            return pictures.decode_picture((yield self._asked(name, self.home_region, fields, file)), kind)
 
         return Call(name=name, begin=begin, region=self.home_region, repeatable=False)
 
@@ -174,39 +175,21 @@ class Operations(Settings):
     ) -> Call[T]:
         where = region or (self.region(token) if isinstance(token, str) else self.home_region)
 
-        def begin() -> Exchange[T]:
-            operation = self._operation(name, where)
-            return read((yield self._asked(name, operation, where, fields(self._rules))))
+        def ask() -> Request:
+            self._check_operation(name, where)
+            return self._asked(name, where, fields(self._rules))
 
-        return Call(name=name, begin=begin, region=where)
+        return call(name, where, ask, read)
 
-    def _asked(
-        self, name: str, operation: Operation, region: str, fields: Mapping[str, str], file: File | None = None
-    ) -> Request:
-        url = self.url_of(operation.host, region, self.path_of(name, operation))
-        return make_request(url, operation, fields, file)
+    def _asked(self, name: str, region: str, fields: Mapping[str, str], file: File | None = None) -> Request:
+        return make_request(self.url_of(name, region), self._rules.operations[name], fields, file)
 
-    def _operation(self, name: str, region: str) -> Operation:
-        """The operation of a call. Raises `Refused` if the dialect or the region does not have it."""
-        operation = self._rules.operations.get(name)
-        if operation is None or not self.path_of(name, operation):
-            raise Refused(Reason.UNSUPPORTED, detail=f"{name}: {self._lacking(name, operation)}")
+    def _check_operation(self, name: str, region: str) -> None:
+        """Raise `Refused` if the dialect or the region does not have the call."""
+        operation = find_operation(RULES, self.dialect, name, self.paths)
         setting = _MAINLAND_ONLY.get(operation.host)
-        if setting is not None and region == OVERSEAS and self.own_host(operation.host) is None:
+        if setting is not None and region == OVERSEAS and not self._hosts.is_own(operation.host):
             raise Refused(Reason.UNSUPPORTED, detail=f"{name}: OPPO has no known overseas host for it; see {setting}")
-        return operation
-
-    def _lacking(self, name: str, operation: Operation | None) -> str:
-        own = next(key for key, each in RULES.dialects.items() if each is self._rules)
-        why = [f'dialect = "{own}" has no such call']
-        if operation is not None:
-            why = [f'no source shows its path in dialect = "{own}": set paths.{name} if you know it']
-        for key, each in RULES.dialects.items():
-            other = each.operations.get(name)
-            if other is not None and other.path:
-                crossed = ", where the document has it crossed out" if other.struck_out else ""
-                why.append(f'dialect = "{key}" has it{crossed}')
-        return "; ".join(why)
 
 
 def _kept(tags: Iterable[str]) -> Iterable[str]:

@@ -14,7 +14,7 @@ from pushgateway.vendor import NoVerdict, Response, safe_repr
 from pushgateway.vendor.rules import Dialect
 from pushgateway.vendor.toolkit.readers import identifier
 from pushgateway.vendor.toolkit.refusals import invalid
-from pushgateway_oppo.operation_requests import File
+from pushgateway.vendor.toolkit.requests import File
 from pushgateway_oppo.replies import read_accepted
 
 KINDS: Final = ("big", "small")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Generator, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from pushgateway.vendor import (
     AccessToken,
@@ -25,14 +25,13 @@ from pushgateway.vendor import (
     Response,
     Status,
 )
-from pushgateway.vendor.rules import load_rules
 from pushgateway.vendor.toolkit.access import read_access_token
 from pushgateway.vendor.toolkit.codes import CodeTable
 from pushgateway.vendor.toolkit.items import ItemReader
 from pushgateway.vendor.toolkit.readers import data_of, epoch_seconds, first_identifier, identifier, texts
 from pushgateway.vendor.toolkit.token_lists import listed_outcomes
+from pushgateway_oppo.notification import RULES
 
-RULES: Final = load_rules("pushgateway_oppo")
 CODES: Final = CodeTable(RULES.codes)
 
 _GROUP = re.compile(r"[0-9]{1,9}", re.ASCII)
@@ -49,6 +48,10 @@ _ITEMS: Final = ItemReader(
     inside=_DATA,
     decides=_GROUP.fullmatch,
 )
+
+
+Cut: TypeAlias = Sequence[tuple[str, ...]]
+"""For each push, names of fields of its notification."""
 
 
 def read_accepted(response: Response, *, one_target: bool = False, token: str = "") -> Any:
@@ -80,25 +83,27 @@ def decode_login(response: Response, lifetime: float, longest: int) -> AccessTok
 
 
 def decode_unicast(
-    response: Response, pushes: Sequence[Push], truncated: Sequence[tuple[str, ...]]
+    response: Response, pushes: Sequence[Push], truncated: Cut, omitted: Cut | None = None
 ) -> Sequence[Outcome]:
-    """The outcome of the only push of a request; `truncated`: for each push, the names of the fields that were cut."""
+    """The outcome of the only push of a request; `truncated`, `omitted`: for each push, the names of the fields that
+    were cut or left out."""
     reply = CODES.read(response)
     if reply.code != "0":
-        return [CODES.only_push_refused(pushes[0], reply, response, truncated[0])]
+        left_out = () if omitted is None else omitted[0]
+        return [CODES.only_push_refused(pushes[0], reply, response, truncated[0], left_out)]
     data = _data(reply.body)
     # Nearly always there is a messageId and nothing else.
     is_usual = type(data) is dict and len(data) == 1 and "messageId" in data
     if not is_usual or response.content.count(b'"data"') != 1:
         _check_target(response, data, pushes[0].push_token.token)
-    return Outcome.all_accepted(pushes, [first_identifier(data, _MESSAGE_IDS)], truncated)
+    return Outcome.all_accepted(pushes, [first_identifier(data, _MESSAGE_IDS)], truncated, omitted)
 
 
 def decode_batch(
-    response: Response, pushes: Sequence[Push], truncated: Sequence[tuple[str, ...]]
+    response: Response, pushes: Sequence[Push], truncated: Cut, omitted: Cut | None = None
 ) -> Generator[None, Any, list[Outcome]]:
     """The outcome of each push, in their order. Yields None at checkpoints."""
-    return (yield from _ITEMS.outcomes(response, read_accepted(response), Batch.of(pushes), truncated))
+    return (yield from _ITEMS.outcomes(response, read_accepted(response), Batch.of(pushes), truncated, omitted))
 
 
 def _check_target(response: Response, data: object, token: str) -> None:

@@ -7,9 +7,8 @@ Pure; one instance is one certificate. Bodies are made in `requests`, replies re
 from __future__ import annotations
 
 import functools
-import hashlib
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Final
+from typing import ClassVar, Final
 from urllib.parse import urlsplit
 
 import attrs
@@ -24,7 +23,6 @@ from pushgateway.vendor import (
     Exchange,
     Notification,
     NoVerdict,
-    OpenApp,
     Outcome,
     Push,
     PushToken,
@@ -38,29 +36,15 @@ from pushgateway.vendor import (
     Status,
     safe_repr,
 )
-from pushgateway.vendor.text import form_encode, most_quoted
-from pushgateway_oppo.fast_path import Tails
-from pushgateway_oppo.intents import Intents, lacking, make_intents
-from pushgateway_oppo.notification import BRAND, CLICKS, encode_notification, planned_fields
-from pushgateway_oppo.operation_requests import FORM, with_access
+from pushgateway.vendor.toolkit.access import digest_login
+from pushgateway.vendor.toolkit.columns import Columns
+from pushgateway.vendor.toolkit.requests import FORM, in_body, in_header
+from pushgateway_oppo.intents import advice, lacking
+from pushgateway_oppo.notification import BRAND, RULES, encode_notification, planned_fields
 from pushgateway_oppo.operations import Operations
 from pushgateway_oppo.receipts import decode_receipts
-from pushgateway_oppo.replies import (
-    RULES,
-    decode_batch,
-    decode_broadcast,
-    decode_login,
-    decode_saved,
-    decode_unicast,
-)
-from pushgateway_oppo.requests import (
-    check_audience,
-    encode_batch,
-    encode_broadcast,
-    encode_save,
-    encode_single,
-    encode_unicast,
-)
+from pushgateway_oppo.replies import decode_batch, decode_broadcast, decode_login, decode_saved, decode_unicast
+from pushgateway_oppo.requests import check_audience, encode_broadcast, make_columns
 from pushgateway_oppo.rulings import rulings_of
 from pushgateway_oppo.tokens import token_refusal
 
@@ -69,40 +53,9 @@ _MAX_BYTES: Final = 4 * 1024 * 1024
 """Bytes of one request body, at most. OPPO documents no limit; 1,000 long Chinese texts stay below this."""
 
 
-_MOST_TITLE: Final = 9 * max(dialect.fields["title"].max or 0 for dialect in RULES.dialects.values())
-_MOST_BODY: Final = 9 * max(
-    max([rule.max or 0, *rule.max_when.values()])
-    for rule in (dialect.fields["content"] for dialect in RULES.dialects.values())
-)
-"""Most bytes of a quoted title or text. Both are cut to a limit in UTF-16 units, here the highest of all dialects; a
-unit takes at most 9 bytes when quoted."""
-
-
 @functools.cache
 def _batching(size: int) -> Batching:
     return Batching(size=size, mixed=True, max_bytes=_MAX_BYTES)
-
-
-def _weigh_data(data: Mapping[Any, Any]) -> int:
-    """An upper bound, in bytes, of `data` as JSON text inside a JSON string, quoted for a form."""
-    if isinstance(data, dict):
-        size = 2
-        for key, value in data.items():
-            if type(key) is not str or not key.isprintable():
-                break
-            if type(value) is str and value.isprintable():
-                size += len(key) + len(value) + 6
-            elif type(value) is int and -_LONG_NUMBER < value < _LONG_NUMBER:
-                size += len(key) + 15
-            else:
-                break
-        else:
-            return 12 * size  # bytes of a quoted quotation mark, backslash or character of four bytes
-    # 12 holds here too. A control character takes 21 bytes, and `str` shows it as four characters.
-    return 12 * len(str(data if isinstance(data, dict) else dict(data)))
-
-
-_LONG_NUMBER: Final = 10**10
 
 
 @safe_repr
@@ -139,48 +92,33 @@ class Oppo(Operations):
         note = notification
         if not (note.overrides or note.channel_id or note.intent):
             return ""
-        own = note.overrides.get(BRAND, {})
-        for name in ("category", "channel_id"):
-            if name in self._rules.fields and (value := own.get(name)):
-                return str(value)
-            if name == "category" and (usual := self._intents.category(note)):
-                return usual
-        return self._intents.channel(note)
+        return self._intents.quota(note, note.overrides.get(BRAND, {}))
 
     def weigh(self, notification: Notification) -> int:
         """An upper bound of the bytes that the notification adds to a request, computed without encoding it."""
-        note = notification
-        title, body = 12 * len(note.title), 12 * len(note.body)
-        # Names and numbers of all fields take less than 800 bytes; title and text are cut, so their size has a bound.
-        weight = 800 + (title if title < _MOST_TITLE else _MOST_TITLE) + (body if body < _MOST_BODY else _MOST_BODY)
         try:
-            if type(note.click) is not OpenApp:
-                weight += most_quoted(CLICKS[type(note.click)][2](note.click))
-            if note.data:
-                weight += _weigh_data(note.data)
-            if note.subtitle or note.time_zone or note.channel_id or note.receipt_url or note.receipt_parameter:
-                texts = (note.subtitle, note.time_zone, note.channel_id, note.receipt_url, note.receipt_parameter)
-                weight += sum(map(most_quoted, filter(None, texts)))
-            if note.intent is not None:
-                weight += self._intents.weigh(note) + 2 * _weigh_data(note.parameters)
-            if note.overrides and BRAND in note.overrides:
-                weight += _weigh_data(note.overrides[BRAND])
+            return self._sheet.weigh(notification, self._intents)
         except Exception:  # cannot be encoded: sent in a batch of its own, for which push() returns what is wrong
             return _MAX_BYTES
-        return weight
 
     def login(self, region: str, now: float) -> Exchange[AccessToken]:
         """Fetch an access token of `region`. The signature is SHA-256 over app key, milliseconds and master secret."""
-        rules = self._rules
-        timestamp = str(int(now * 1000))
-        signed = (self.app_key + timestamp + self.master_secret.reveal()).encode("utf-8", "replace")
-        form = {"app_key": self.app_key, "timestamp": timestamp, "sign": hashlib.sha256(signed).hexdigest()}
-        response = yield self._request(region, rules.operations["auth"].path, form_encode(form))
-        return decode_login(response, rules.number("access_lifetime"), rules.number("access_bytes"))
+        rules, timestamp = self._rules, str(int(now * 1000))
+        read = functools.partial(
+            decode_login, lifetime=rules.number("access_lifetime"), longest=rules.number("access_bytes")
+        )
+        fields, parts = {"app_key": self.app_key, "timestamp": timestamp}, (self.app_key, timestamp)
+        return digest_login(self.url_of("auth", region), fields, (*parts, self.master_secret.reveal()), read)
 
     def finish(self, request: Request, access: AccessToken | None, now: float) -> Request:
-        """The request with the access token in header, body or both, as `access_token_in` says; never in a URL."""
-        return request if access is None else with_access(request, access.value, self.access_token_in)
+        """The request with the access token in header, body or both, as `access_token_in` says; never in a URL, so a
+        request without a body has it in the header."""
+        if access is None:
+            return request
+        place = self.access_token_in if "content-type" in request.headers else "header"
+        if place != "header":
+            request = in_body(request, "auth_token", access.value)
+        return request if place == "body" else in_header(request, "auth_token", access.value)
 
     def push(self, batch: Sequence[Push]) -> Exchange[Sequence[Outcome]]:
         """One request for the whole batch: `unicast` for one push, `unicast_batch` for more."""
@@ -188,18 +126,19 @@ class Oppo(Operations):
         return self._push_one(given) if len(given.tokens) == 1 else self._push_many(given)
 
     def _push_many(self, batch: Batch) -> Exchange[Sequence[Outcome]]:
-        encoded = yield from encode_batch(batch, self._rules, self._intents, self._tails)
+        encoded = yield from self._columns.encode(batch)
         outcomes: dict[int, Outcome] = encoded.settled
         if not encoded.places:
             return [outcomes[place] for place in range(len(batch))]
-        path, content = encode_unicast(encoded, self._rules)
+        is_one = len(encoded.places) == 1
+        region, content = (
+            self.region(encoded.sent.tokens[0]),
+            encoded.body_of_one() if is_one else encoded.body.getvalue(),
+        )
         try:
-            url = self.url_of("", self.region(encoded.sent.tokens[0]), path)
-            response = yield Request("POST", url, FORM, content)
-            if len(encoded.places) == 1:
-                verdicts = decode_unicast(response, encoded.sent, encoded.truncated)
-            else:
-                verdicts = yield from decode_batch(response, encoded.sent, encoded.truncated)
+            response = yield self._request("unicast" if is_one else "unicast_batch", region, content)
+            read = encoded.sent, encoded.truncated, encoded.omitted
+            verdicts = decode_unicast(response, *read) if is_one else (yield from decode_batch(response, *read))
         except (Refused, NoVerdict) as failed:
             raise failed.keeping(outcomes) from None
         if not outcomes:
@@ -208,25 +147,23 @@ class Oppo(Operations):
         return [outcomes[place] for place in range(len(batch))]
 
     def _push_one(self, batch: Batch) -> Exchange[Sequence[Outcome]]:
-        encoded = encode_single(batch, self._rules, self._intents, self._tails)
+        encoded = self._columns.encode_single(batch)
         if isinstance(encoded, Outcome):
             return [encoded]
-        content, truncated = encoded
-        url = self.url_of("", self.region(batch.tokens[0]), self._rules.operations["unicast"].path)
-        response = yield Request("POST", url, FORM, content)
-        return decode_unicast(response, batch, [truncated])
+        content, truncated, omitted = encoded
+        response = yield self._request("unicast", self.region(batch.tokens[0]), content)
+        return decode_unicast(response, batch, [truncated], [omitted])
 
     def save(self, broadcast: Broadcast) -> Exchange[Saved]:
         """Save the content of a broadcast: OPPO's id of it, and the names of the fields that were cut.
 
         OPPO stores the same `app_message_id` once.
         """
-        rules = self._rules
-        check_audience(broadcast.audience, rules)
+        check_audience(broadcast.audience, self._rules)
         note, kind, planned = broadcast.notification, broadcast.audience.kind, planned_fields(broadcast)
-        content = encode_notification(note, rules, kind, planned, self._intents)
-        response = yield self._request(self._region_of(broadcast), rules.operations["save"].path, encode_save(content))
-        return Saved(decode_saved(response), content.truncated)
+        content = encode_notification(note, self._sheet, self._intents, kind, planned)
+        response = yield self._request("save", self._region_of(broadcast), content.form())
+        return Saved(decode_saved(response), content.truncated, content.omitted)
 
     def broadcast(self, broadcast: Broadcast, saved: str) -> Exchange[BroadcastOutcome]:
         """Send saved content to an audience. A code 0 may still name targets that were refused."""
@@ -244,7 +181,7 @@ class Oppo(Operations):
             )
         content = encode_broadcast(saved, broadcast.audience, values, rules)
         try:
-            response = yield self._request(region, rules.operations["broadcast"].path, content)
+            response = yield self._request("broadcast", region, content)
             outcome, verdicts = decode_broadcast(response, broadcast, saved, values)
         except (Refused, NoVerdict) as failed:
             places = {token: place for place, token in enumerate(broadcast.audience.values)}
@@ -291,12 +228,12 @@ class Oppo(Operations):
 
     def advice(self) -> Sequence[str]:
         """Sentences about intents without a template or a channel, and about a dialect that has neither."""
-        return (*filter(None, (self.caution,)), *self._intents.advice(self.intents))
+        return (*filter(None, (self.caution,)), *advice(self._intents, self._sheet))
 
     @property
     def caution(self) -> str:
         """A warning that OPPO's current API needs a category and a channel, if this dialect lacks them; else ""."""
-        return lacking(self._rules)
+        return lacking(self._sheet)
 
     def operation(self, request: Request) -> str:
         """The name of the request's call, as `rules.toml` has it."""
@@ -307,15 +244,11 @@ class Oppo(Operations):
     def rulings(self, asked: Push | Broadcast) -> Sequence[Ruling]:
         """What the rules say of each field, of category, quota, rate and host of a push or broadcast."""
         region = self.region(asked.push_token.token) if isinstance(asked, Push) else self._region_of(asked)
-        return rulings_of(asked, self.dialect, region, self._intents, self.quota(asked.notification))
+        return rulings_of(asked, self._sheet, self._intents, region, self.quota(asked.notification))
 
     @functools.cached_property
-    def _intents(self) -> Intents:
-        return make_intents(self.intents, self._rules, as_text=self.template_parameters == "text")
+    def _columns(self) -> Columns:
+        return make_columns(self._sheet, self._intents)
 
-    @functools.cached_property
-    def _tails(self) -> Tails:
-        return {}
-
-    def _request(self, region: str, path: str, content: bytes) -> Request:
-        return Request("POST", self.url_of("", region, path), FORM, content)
+    def _request(self, name: str, region: str, content: bytes) -> Request:
+        return Request("POST", self.url_of(name, region), FORM, content)

@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pushgateway_oppo import splicing
+
+from pushgateway.vendor.toolkit.columns import Columns
+from pushgateway.vendor.toolkit.form_json import FormEncoder
 
 
 @pytest.fixture(scope="session")
@@ -28,15 +30,15 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The names of the encoders called, one for each notification encoded, in order."""
     calls: list[str] = []
 
-    def count_calls(name: str) -> None:
-        real = getattr(splicing, name)
+    def count_calls(name: str, owner: type, method: str) -> None:
+        real = getattr(owner, method)
 
         def counting(*given: Any) -> Any:
             calls.append(name)
             return real(*given)
 
-        monkeypatch.setattr(splicing, name, counting)
+        monkeypatch.setattr(owner, method, counting)
 
-    count_calls("encode_ordinary")
-    count_calls("encode_notification")
+    count_calls("encode_ordinary", FormEncoder, "encode")
+    count_calls("encode_notification", Columns, "encode_fully")
     return calls

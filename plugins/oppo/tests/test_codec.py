@@ -8,11 +8,21 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 import pytest
-from encoding import CURRENT, TOKEN, V13, encoded_batch, message, note, unicast
+from encoding import (
+    CURRENT,
+    TOKEN,
+    V13,
+    encode_notification,
+    encode_single,
+    encode_unicast,
+    encoded_batch,
+    message,
+    note,
+    unicast,
+)
 from hypothesis import given
 from hypothesis import strategies as st
-from pushgateway_oppo.notification import encode_notification
-from pushgateway_oppo.requests import encode_broadcast, encode_save, encode_single, encode_unicast
+from pushgateway_oppo.requests import encode_broadcast
 from pushgateway_oppo.tokens import token_problem
 
 from pushgateway.vendor import (
@@ -86,7 +96,7 @@ def test_save_request_equals_the_sample(samples: Path) -> None:
 
     sample = (samples / "save.request.form").read_bytes().strip()
 
-    assert sorted(encode_save(content).split(b"&")) == sorted(sample.split(b"&"))
+    assert sorted(content.form().split(b"&")) == sorted(sample.split(b"&"))
 
 
 def test_broadcast_request_equals_the_sample(samples: Path) -> None:
@@ -201,7 +211,7 @@ def test_fields_of_a_broadcast() -> None:
     audience = Audience.everyone().kind
     notification = note(network=Network.WIFI, show_from=NOON, show_until=NOON + timedelta(hours=1), store_offline=False)
 
-    content = encode_save(encode_notification(notification, V13, audience, {"fix_speed": True, "fix_speed_rate": 5}))
+    content = encode_notification(notification, V13, audience, {"fix_speed": True, "fix_speed_rate": 5}).form()
 
     assert dict(parse_qsl(content.decode())) == {
         "title": "Hi",

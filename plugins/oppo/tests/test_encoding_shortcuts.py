@@ -9,13 +9,11 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 import pytest
-from encoding import TOKEN, V13, encoded_batch
+from encoding import TOKEN, V13, columns_of, encode_single, encode_unicast, encoded_batch
 from exchanges import OPPO, first, form, push
 from hypothesis import example, given
 from hypothesis import strategies as st
-from pushgateway_oppo import splicing
-from pushgateway_oppo.replies import RULES
-from pushgateway_oppo.requests import encode_single, encode_unicast
+from pushgateway_oppo.notification import RULES
 from pushgateway_oppo.tokens import token_problem
 
 from pushgateway.vendor import Batch, CallBack, Notification, OpenIntent, Outcome, Push, PushToken, Request
@@ -228,11 +226,11 @@ def written_batch(batch: Sequence[Push]) -> tuple[bytes, list[tuple[str, ...]], 
 
 def test_each_dialect_has_its_own_frame() -> None:
     """Cached parts of one dialect are never used for the other, which has other limits."""
-    frames = {name: splicing.frame_of(dialect) for name, dialect in RULES.dialects.items()}
+    made = {name: columns_of(dialect) for name, dialect in RULES.dialects.items()}
 
-    assert len(frames) >= 2
-    assert len({id(frame) for frame in frames.values()}) == len(frames)
-    assert all(frame.longest == RULES.dialects[name].number("token_bytes") for name, frame in frames.items())
+    assert len(made) >= 2
+    assert len({id(columns.ordinary) for columns in made.values()}) == len(made)
+    assert all(columns.longest == RULES.dialects[name].number("token_bytes") for name, columns in made.items())
 
 
 @given(TEXT, TEXT, st.sampled_from([TOKEN, "", "a b", "cn_x", "x" * 300, "值"]), TEXT, st.booleans(), st.booleans())

@@ -6,11 +6,10 @@ from typing import Any
 from urllib.parse import unquote_to_bytes
 
 import pytest
+from encoding import encode_notification, encode_ordinary
 from hypothesis import given
 from hypothesis import strategies as st
-from pushgateway_oppo.fast_path import Plan, encode_ordinary, make_plan
-from pushgateway_oppo.notification import encode_notification
-from pushgateway_oppo.replies import RULES
+from pushgateway_oppo.notification import RULES
 
 from pushgateway.vendor import (
     Network,
@@ -22,10 +21,10 @@ from pushgateway.vendor import (
     OpenUrl,
     Refused,
 )
+from pushgateway.vendor.rules import Dialect
 
 DIALECTS = list(RULES.dialects.values())
-PLANS = {name: make_plan(dialect) for name, dialect in RULES.dialects.items()}
-V13 = PLANS["v1.3"]
+V13 = RULES.dialects["v1.3"]
 NOON = datetime(2026, 1, 1, tzinfo=UTC)
 
 TEXT = st.text(st.characters(exclude_categories=()), max_size=60)
@@ -40,8 +39,8 @@ def note(**fields: Any) -> Notification:
     return Notification(**{"title": "Hi", "body": "You have mail", **fields})
 
 
-def encoded(notification: Notification, plan: Plan) -> bytes | None:
-    pieces = encode_ordinary(notification, plan, {})
+def encoded(notification: Notification, dialect: Dialect) -> bytes | None:
+    pieces = encode_ordinary(notification, dialect, {})
     return None if pieces is None else b"".join(pieces)
 
 
@@ -55,12 +54,12 @@ def read(quoted: bytes) -> Any:
 )
 def test_fast_and_full_encoder_write_the_same_fields(notification: Notification, dialect: Any) -> None:
     """What the fast encoder accepts, the full encoder writes uncut with the same fields, and does not refuse."""
-    quoted = encoded(notification, make_plan(dialect))
+    quoted = encoded(notification, dialect)
 
     if quoted is not None:
         content = encode_notification(notification, dialect)
         assert read(quoted) == json.loads(json.dumps(dict(content.fields)).encode())
-        assert (content.message_fields, content.truncated) == ({}, ())
+        assert (content.beside, content.truncated) == ({}, ())
 
 
 @given(TEXT, TEXT)
@@ -113,7 +112,7 @@ def test_what_the_fast_encoder_leaves_to_the_full_one(fields: dict[str, Any], ov
 
 def test_a_channel_is_ordinary_in_a_dialect_with_channels() -> None:
     """Current phones show nothing without a channel."""
-    quoted = encoded(note(channel_id="chat"), PLANS["current"])
+    quoted = encoded(note(channel_id="chat"), RULES.dialects["current"])
 
     assert quoted is not None
     assert read(quoted) == {"title": "Hi", "content": "You have mail", "channel_id": "chat"}

@@ -5,8 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from encoding import CURRENT, TOKEN, V13, encoded_batch, message, note, unicast
-from pushgateway_oppo.requests import encode_unicast
+from encoding import CURRENT, TOKEN, V13, encode_unicast, encoded_batch, message, note, unicast
 
 from pushgateway.vendor import (
     Network,
@@ -216,13 +215,6 @@ def test_the_style_changes_the_limit_of_the_text() -> None:
         ),
         (V13, {}, {"network": Network.WIFI}, Reason.UNSUPPORTED, "network: OPPO has it for broadcasts only"),
         (V13, {}, {"show_from": NOON}, Reason.UNSUPPORTED, "show_from: OPPO has it for broadcasts only"),
-        (
-            V13,
-            {},
-            {"channel_id": "c"},
-            Reason.UNSUPPORTED,
-            'channel_id: dialect = "v1.3" has no such field; dialect = "current" has it',
-        ),
         (
             CURRENT,
             {"channel_id": "c"},

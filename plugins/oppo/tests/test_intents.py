@@ -4,15 +4,23 @@ import json
 from typing import Any
 
 import pytest
-from encoding import CURRENT, TOKEN, V13, encoded_batch, message
+from encoding import (
+    CURRENT,
+    TOKEN,
+    V13,
+    encode_batch,
+    encode_notification,
+    encode_ordinary,
+    encode_unicast,
+    encoded_batch,
+    message,
+    sheet_of,
+)
 from exchanges import SETTINGS, first, form, push
 from hypothesis import given
 from hypothesis import strategies as st
 from pushgateway_oppo import Oppo
-from pushgateway_oppo.fast_path import encode_ordinary, make_plan
-from pushgateway_oppo.intents import OppoIntent, make_intents, problems, usual
-from pushgateway_oppo.notification import encode_notification
-from pushgateway_oppo.requests import encode_batch, encode_unicast
+from pushgateway_oppo.intents import OppoIntent, make_intents
 
 from pushgateway.vendor import ConfigError, Intent, Notification, OpenActivity, Reason, Refused
 from pushgateway.vendor.toolkit.json_text import Json
@@ -203,7 +211,7 @@ def test_a_wrong_table_is_reported_by_intent_and_setting(
     dialect: Any, table: dict[str, OppoIntent], sentence: str
 ) -> None:
     """Each fault is one sentence that names intent and setting, and says what is allowed."""
-    (problem,) = problems(table, dialect)
+    (problem,) = make_intents(table, sheet_of(dialect).name).problems()
 
     assert problem.startswith(sentence)
 
@@ -258,12 +266,12 @@ def test_fast_and_full_encoder_agree_on_intents(
     word: str, row: OppoIntent, title: str, body: str, channel: str | None, parameters: Any, as_text: bool
 ) -> None:
     """What the fast encoder accepts of an intent and its template, the full encoder writes with the same fields."""
-    intents = make_intents({word: row}, CURRENT, as_text=as_text)
+    intents = make_intents({word: row}, "current", as_text=as_text)
     notification = note(
         word, title=title, body=body, channel_id=channel, parameters=parameters, click=OpenActivity("a.B")
     )
 
-    quoted = encode_ordinary(notification, make_plan(CURRENT), {}, intents)
+    quoted = encode_ordinary(notification, CURRENT, {}, intents)
 
     if quoted is not None:
         content = encode_notification(notification, CURRENT, None, None, intents)
@@ -280,15 +288,13 @@ def one(notification: Notification, intents: Any) -> Any:
 
 def test_the_fast_encoder_accepts_an_intent_and_its_template() -> None:
     """Parameters that are missing, unknown or of an unusual type are left to the full encoder."""
-    plan = make_plan(CURRENT)
-    intents = make_intents({"chat": CHAT}, CURRENT)
+    intents = make_intents({"chat": CHAT}, "current")
     parameters = {"name": "n", "text": "t"}
 
-    assert encode_ordinary(note(), plan, {}) is not None
-    assert encode_ordinary(note(parameters=parameters), plan, {}, intents) is not None
+    assert encode_ordinary(note(), CURRENT, {}) is not None
+    assert encode_ordinary(note(parameters=parameters), CURRENT, {}, intents) is not None
     for wrong in ({}, {"name": "n"}, {**parameters, "more": "m"}, {**parameters, "text": True}):
-        assert encode_ordinary(note(parameters=wrong), plan, {}, intents) is None
-    assert usual(CURRENT) is usual(CURRENT)
+        assert encode_ordinary(note(parameters=wrong), CURRENT, {}, intents) is None
     assert len(encoded_batch([push(TOKEN, note())], CURRENT).sent) == 1
 
 

@@ -4,9 +4,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from encoding import encoded_batch
-from pushgateway_oppo.notification import encode_notification
-from pushgateway_oppo.replies import RULES
+from encoding import encode_notification, encoded_batch
+from pushgateway_oppo.notification import RULES
 
 from pushgateway.vendor import AudienceKind, Notification, Push, PushToken, Reason, Refused
 

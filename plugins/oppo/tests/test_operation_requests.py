@@ -9,10 +9,10 @@ import pytest
 from exchanges import SETTINGS, first
 from pictures import png
 from pushgateway_oppo import Oppo
-from pushgateway_oppo.operation_requests import File, make_request, with_access
 
 from pushgateway.vendor import AccessToken, Call, Request
 from pushgateway.vendor.rules import load_rules
+from pushgateway.vendor.toolkit.requests import File, make_request
 
 CURRENT = load_rules("pushgateway_oppo").dialects["current"].operations
 TOKEN = "CN_0123456789abcdef0123456789abcdef"
@@ -80,6 +80,6 @@ def test_a_lone_surrogate_becomes_the_replacement_character() -> None:
 
 def test_a_request_without_a_body_has_the_token_in_the_header() -> None:
     """A request without a content type gets the header, whatever the setting, and is not changed otherwise."""
-    signed = with_access(Request("GET", URL), SECRET, "body")
+    signed = Oppo(**SETTINGS, access_token_in="body").finish(Request("GET", URL), AccessToken(SECRET, 60.0), 0.0)
 
     assert signed == Request("GET", URL, {"auth_token": SECRET})

@@ -14,7 +14,7 @@ import pytest
 from exchanges import MAINLAND, OVERSEAS, SETTINGS, finish, first, form, refusal, reply
 from pictures import jpeg, png
 from pushgateway_oppo import Alias, InvalidTokens, Oppo, Picture, RawReply, Tag, Tags
-from pushgateway_oppo.replies import RULES
+from pushgateway_oppo.notification import RULES
 
 from pushgateway.certificates.certificate import Certificate
 from pushgateway.certificates.plugins import Plugins

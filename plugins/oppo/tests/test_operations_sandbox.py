@@ -6,7 +6,7 @@ import pytest
 from driving import CALLS, Driver
 from pictures import jpeg
 from pushgateway_oppo import Alias
-from pushgateway_oppo.replies import RULES
+from pushgateway_oppo.notification import RULES
 
 from pushgateway.vendor import Audience, Notification, Reason, Refused, Statistics
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from exchanges import SETTINGS
 from pushgateway_oppo import Oppo
-from pushgateway_oppo.replies import RULES
+from pushgateway_oppo.notification import RULES
 
 from pushgateway.vendor import Notification, Rates
 

@@ -1,7 +1,6 @@
 """OPPO's `rules.toml` is complete, has its sources, and agrees with the code that reads it."""
 
 import pytest
-from pushgateway_oppo.notification import WORDS
 
 from pushgateway.vendor import AudienceKind, Reason
 from pushgateway.vendor.rules import load_rules
@@ -10,13 +9,20 @@ RULES = load_rules("pushgateway_oppo")
 V13, CURRENT = RULES.dialects["v1.3"], RULES.dialects["current"]
 
 
+CARRIED = {
+    *("dedupe_id", "title", "subtitle", "body", "click", "data", "store_offline", "ttl", "network", "show_from"),
+    *("show_until", "time_zone", "start_at", "rate", "receipt_url", "receipt_parameter"),
+}
+"""What both dialects carry of a notification and a broadcast."""
+
+
 @pytest.mark.parametrize("dialect", RULES.dialects.values(), ids=RULES.dialects)
 def test_every_dialect_is_complete(dialect) -> None:
     """Each dialect has every row that the code reads."""
     assert dialect.hosts.keys() >= {"cn", "overseas"}
     assert dialect.operations.keys() >= {"auth", "unicast", "unicast_batch", "save", "broadcast"}
-    assert dialect.targets.keys() == {kind.value for kind in AudienceKind}
-    assert dialect.fields.keys() >= WORDS.keys()
+    assert dialect.targets.keys() == {kind.value for kind in AudienceKind} - {"accounts"}
+    assert {row.says for row in dialect.fields.values()} >= CARRIED
     assert dialect.numbers.keys() >= {"batch_size", "audience_size", "access_lifetime", "clock_tolerance"}
 
 

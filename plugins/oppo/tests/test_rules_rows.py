@@ -15,8 +15,8 @@ from urllib.parse import parse_qs
 import attrs
 import pytest
 from driving import CALLS, UNSHOWN, Driver
+from encoding import encode_notification
 from oppo_client import Client
-from pushgateway_oppo.notification import encode_notification
 from pushgateway_oppo.requests import encode_broadcast
 from row_numbers import NUMBERS
 from rows import cases
@@ -79,7 +79,7 @@ def _check_plugin(dialect: str, name: str, rule: Any, case: Any) -> None:
         assert name in caught.value.detail or "dedupe_id" in caught.value.detail
         return
     content = encode_notification(note, facts, audience, planned)
-    sent = {**content.fields, **content.message_fields}[name]
+    sent = {**content.fields, **content.beside}[name]
     if rule.past == "cut":
         assert (len(content.truncated) == 1) is not case.fits, (name, case)
         assert (sent == case.value) is case.fits

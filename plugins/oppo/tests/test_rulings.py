@@ -5,13 +5,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from encoding import encode_notification
 from exchanges import OPPO, SETTINGS, push
 from hypothesis import given
 from hypothesis import strategies as st
 from pushgateway_oppo import Oppo
 from pushgateway_oppo.intents import OppoIntent
-from pushgateway_oppo.notification import encode_notification
-from pushgateway_oppo.replies import RULES
+from pushgateway_oppo.notification import RULES
 
 from pushgateway.vendor import (
     Audience,
@@ -151,7 +151,7 @@ FORMER = Oppo(**SETTINGS)
     [
         (FORMER, {"intent": "chat"}, {"intent": "ignored"}),
         (FORMER, {"intent": "chat", "parameters": {"a": 1}}, {"intent": "ignored", "parameters": "ignored"}),
-        (FORMER, {"channel_id": "chat"}, {"channel_id": "refused"}),
+        (FORMER, {"channel_id": "chat"}, {"channel_id": "ignored"}),
         (CURRENT, {"intent": "chat", "channel_id": "chat"}, {}),
         (CURRENT, {"intent": "chat", "parameters": {"a": 1}}, {"parameters": "ignored"}),
         (CURRENT, {"parameters": {"a": 1}}, {"parameters": "ignored"}),

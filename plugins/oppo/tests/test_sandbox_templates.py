@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from oppo_client import Client
-from pushgateway_oppo.replies import RULES
+from pushgateway_oppo.notification import RULES
 from pushgateway_oppo.sandbox import OppoSandbox
 from pushgateway_oppo.sandbox.templates import template_objection
 

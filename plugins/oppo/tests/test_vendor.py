@@ -99,7 +99,7 @@ def test_the_facts_that_the_core_reads() -> None:
     assert OPPO.batching.size == 1000
     assert OPPO.batching is OPPO.batching
     assert (Oppo.brand, Oppo.deduplicates, Oppo.audience_size) == ("oppo", True, 1000)
-    assert Oppo.audiences == frozenset(AudienceKind)
+    assert Oppo.audiences == frozenset(AudienceKind) - {AudienceKind.ACCOUNTS}
 
 
 def weight(heavy: Push) -> int:

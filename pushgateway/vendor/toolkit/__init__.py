@@ -16,6 +16,9 @@ vendor's name, and takes the vendor's facts from its `rules.toml` or as argument
     token_lists      replies that list the refused tokens; the others were accepted
     batches          pushes of one notification and of different ones: `push_same`, `push_mixed`; what a token is
     multicast        a vendor with one notification for many tokens whose replies name the failed ones
+    form_json        ordinary notifications encoded as JSON in a form, in one pass
+    columns          requests that hold different notifications as JSON in a form field
+    rulings          which rules apply to a push, for `explain`
     settings         validators of settings, and the URLs of a vendor's calls
     requests         fields in the encoding of an operation; access tokens in header or body; signed forms
     calls            a vendor's own calls: which dialect has one, lists longer than a request

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from operator import attrgetter
 from typing import Any, Final, Literal, TypeAlias
 from urllib.parse import quote, urlencode
 
@@ -37,18 +38,19 @@ _KINDS: Final[Mapping[type[Any], str]] = {
 }
 
 
+TARGETS: Final[Mapping[type[Any], Callable[[Any], str]]] = {
+    OpenApp: lambda click: "",
+    OpenIntent: attrgetter("action"),
+    OpenActivity: attrgetter("class_name"),
+    OpenUrl: attrgetter("url"),
+    OpenIntentUri: attrgetter("uri"),
+}
+"""By class of click action: reads its target."""
+
+
 def target_of(click: ClickAction) -> str:
     """The text that a click action holds: action, class name, URL or intent URI; "" for `OpenApp`."""
-    match click:
-        case OpenIntent():
-            return click.action
-        case OpenActivity():
-            return click.class_name
-        case OpenUrl():
-            return click.url
-        case OpenIntentUri():
-            return click.uri
-    return ""
+    return TARGETS[type(click)](click)
 
 
 @safe_repr

@@ -22,7 +22,7 @@ from typing import Any, Final, Protocol, TypeAlias
 import attrs
 
 from pushgateway.vendor import AudienceKind, Network, Notification, OpenApp, Refused
-from pushgateway.vendor.features import LOOKS
+from pushgateway.vendor.features import LOOKS, find_omitted
 from pushgateway.vendor.rules import FieldRule, Rules
 from pushgateway.vendor.text import ELLIPSIS, clean, fit, form_encode, is_visible, most_quoted, size, whole
 from pushgateway.vendor.toolkit.clicks import Clicks, target_of
@@ -91,9 +91,38 @@ _READ: Final[Mapping[str, Callable[[Notification], Any]]] = {
 }
 """By attribute: its value; None where the notification does not use it. In the order in which fields are written."""
 _USUAL: Final = ("title", "body", "click", "data", "ttl", "channel_id")
-"""The attributes that nearly every notification has; the others are looked at together."""
-_RARE = attrgetter(*(name for name in _READ if name not in _USUAL))
-_NO_RARE = _RARE(Notification("", ""))
+"""The attributes that nearly every notification has; the others are looked at together (`is_ordinary`)."""
+_VALUES: Callable[[Notification], tuple[Any, ...]] = attrgetter(*_READ)
+_ANY: Final = Network.ANY  # a global: to look up an enum member takes Python code
+
+
+def is_ordinary(note: Notification) -> bool:
+    """Whether a notification uses nothing but title, body, click, data, ttl, channel, intent, parameters and
+    overrides."""
+    # A chain of comparisons takes a third of the time of an attrgetter and one comparison.
+    return (
+        note.subtitle is None
+        and note.store_offline
+        and note.network is _ANY
+        and note.time_zone is None
+        and note.show_from is None
+        and note.show_until is None
+        and note.receipt_url is None
+        and note.receipt_parameter is None
+        and note.badge is None
+        and note.replace_key is None
+        and note.alert is None
+        and note.sound is None
+        and note.long_body is None
+        and note.picture is None
+        and note.icon is None
+        and not note.buttons
+        and note.group is None
+        and note.show_in_foreground
+        and note.user_id is None
+    )
+
+
 _BADGE: Final[Mapping[str, Callable[[Any], Any]]] = {
     "badge": lambda badge: badge,
     "badge.how": lambda badge: badge.how,
@@ -268,21 +297,30 @@ class Sheet:
         self.name = dialect
         self.dialect = rules.dialects[dialect]
         self.brand = rules.brand
-        self._nested = self.dialect.dots == "nested"
+        self._nested = self.dialect.dots == "nested" and any("." in name for name in self.dialect.fields)
         self.fields: Mapping[str, FieldRule] = self.dialect.fields
         self.clicks = clicks
         self.carries = frozenset(carries) | ({"click"} if clicks is not None else set())
         self._checks = {} if checks is None else dict(checks)
         steps = [(word, read, self._rows_of(word)) for word, read in _READ.items()]
-        self._all = [step for step in steps if self._is_looked_at(step[0], step[2])]
-        self._usual = [step for step in self._all if step[0] in _USUAL]
+        self._steps = [step for step in steps if step[2] or step[0] == "click" or self._must_say(step[0])]
+        self._usual = [step for step in self._steps if step[0] in _USUAL]
+        self._words = {name: row.says.partition(".")[0] or name for name, row in self.fields.items()}
+        # By name: texts up to this length are sent as they are; each limit is a quarter, for characters of four bytes.
+        self._plain = {
+            name: min([row.max or 2**30, *row.max_when.values()]) // 4
+            for name, row in self.fields.items()
+            if row.kind == "text" and row.scope == "all" and not (row.audiences or row.pattern or row.wire)
+            if (row.min or 0) <= 1 and name not in self._checks
+        }
+        self._carriers = {word: [name for name, _ in self._rows_of(word)] for word in LOOKS}
         self._offline = any(row.says == "store_offline" for row in self.fields.values())
         self._conditional = [
-            (name, row)
+            (name, row, _causes(row.excludes), _causes(row.required_when))
             for name, row in self.fields.items()
             if row.required or row.required_when or row.required_with or row.excludes
         ]
-        self._most = {word: self._most_bytes(word) for word in ("title", "body", "long_body")}
+        self._most_title, self._most_body = self._most_bytes("title"), self._most_bytes("body")
         usual = {name for name, row in self.fields.items() if row.required or row.says.partition(".")[0] in _USUAL}
         self._base = 100 + sum(3 * len(name) + 24 for name in usual)
         self._rare_base = sum(3 * len(name) + 24 for name, row in self.fields.items() if row.says and name not in usual)
@@ -296,8 +334,9 @@ class Sheet:
             if word != "click"  # set by the table of click actions
         ]
 
-    def _is_looked_at(self, word: str, rows: object) -> bool:
-        return bool(rows) or word == "click" or (word not in LOOKS and word not in self.carries)
+    def _must_say(self, word: str) -> bool:
+        """Whether a notification with this attribute is refused if no field carries it."""
+        return word not in LOOKS and word not in self.carries
 
     def word(self, name: str, note: Notification) -> str:
         """The host's name of a field: `ttl`, or `overrides["oppo"]["off_line_ttl"]` where the notification sets it
@@ -305,10 +344,9 @@ class Sheet:
         return self._word(name, self.overrides(note))
 
     def _word(self, name: str, given: Mapping[str, Any]) -> str:
-        if name in given:
+        if given and name in given:
             return f'overrides["{self.brand}"]["{name}"]'
-        row = self.fields.get(name)
-        return row.says.partition(".")[0] if row is not None and row.says else name
+        return self._words.get(name, name)
 
     def overrides(self, note: Notification) -> Mapping[str, Any]:
         """The notification's overrides for this brand, with dotted names."""
@@ -355,7 +393,7 @@ class Sheet:
         """The values of the notification's own fields."""
         raw: dict[str, Any] = {}
         stores_nothing = note.ttl == 0 and self._offline  # a ttl of 0 asks for it, and it has a field of its own
-        for word, read, rows in self._usual if note.ttl != 0 and _RARE(note) == _NO_RARE else self._all:
+        for word, read, rows in self._usual if is_ordinary(note) and not stores_nothing else self._steps:
             value = read(note)
             if stores_nothing and word in ("ttl", "store_offline"):
                 value = None if word == "ttl" else False
@@ -363,7 +401,7 @@ class Sheet:
                 continue
             if word == "click":
                 self._add_click(raw, note)
-            elif not _add(raw, rows, value) and word not in LOOKS and word not in self.carries:
+            elif not _add(raw, rows, value) and self._must_say(word):
                 raise self._lacks(word, rows)
         if self.clicks is not None and type(note.click) is OpenApp and OpenApp in self.clicks.rows:
             raw.update(self.clicks.fields(note.click))
@@ -423,6 +461,9 @@ class Sheet:
         elsewhere: set[str] = set()
         for name, value in raw.items():
             row = self.fields.get(name)
+            if name in self._plain and _goes_plainly(self._plain[name], value):
+                fields[name] = value
+                continue
             word = self._word(name, given)
             if row is None:
                 raise unsupported(word, self.missing(name))
@@ -435,10 +476,10 @@ class Sheet:
                     raise unsupported(word, problem)
             checked, was_cut = self.check(word, name, row, value, raw)
             if was_cut:
-                truncated.append(row.says.partition(".")[0] or name)
+                truncated.append(self._words[name])
             (beside if row.scope == "message" else fields)[name] = checked
         self._check_together(fields, given, audience)
-        omitted = () if _RARE(note) == _NO_RARE and note.channel_id is None else self._omitted(note, fields, elsewhere)
+        omitted = self._omitted(note, used, fields, elsewhere) if (used := find_omitted(note, ())) else used
         return Content(fields, beside, tuple(dict.fromkeys(truncated)), omitted, self._nested)
 
     def check(self, word: str, name: str, row: FieldRule, value: Any, raw: Mapping[str, Any]) -> tuple[WireValue, bool]:
@@ -461,28 +502,27 @@ class Sheet:
         return ""
 
     def _omitted(
-        self, note: Notification, sent: Mapping[str, WireValue], elsewhere: Collection[str]
+        self, note: Notification, used: Iterable[str], sent: Mapping[str, WireValue], elsewhere: Collection[str]
     ) -> tuple[str, ...]:
-        """The looks that the notification has and that are not sent."""
+        """Of the looks that the notification has, those that are not sent."""
         return tuple(
             word
-            for word, uses in LOOKS.items()
-            if uses(note) and not (word == "subtitle" and _visible(note.subtitle) is None)
-            if word in elsewhere or not (word in self.carries or any(name in sent for name, _ in self._rows_of(word)))
+            for word in used
+            if _READ[word](note) is not None  # a blank text counts as none
+            if word in elsewhere or not (word in self.carries or any(name in sent for name in self._carriers[word]))
         )
 
     def _check_together(
         self, fields: Mapping[str, WireValue], given: Mapping[str, Any], audience: AudienceKind | None
     ) -> None:
-        for name, row in self._conditional:
+        for name, row, excludes, required_when in self._conditional:
             if name in fields:
-                for condition in row.excludes:
-                    other = condition.partition("=")[0]
+                for other, condition in excludes:
                     if other in fields and ("=" not in condition or holds(condition, fields)):
                         raise invalid(self._word(name, given), f"cannot stand beside {condition}")
                 continue
-            for condition in row.required_when:
-                if holds(condition, fields):
+            for other, condition in required_when:
+                if other in fields and holds(condition, fields):
                     self._ask_for(name, row, condition, given, audience)
             if row.required:
                 raise invalid(
@@ -525,16 +565,16 @@ class Sheet:
         """At most how many bytes the fields of a notification take, quoted as JSON within a form, without encoding
         them. Texts that are cut count by their limits. Fields that no attribute fills count nothing: the plug-in adds
         those that it fills itself. Raises `TypeError` or `ValueError` for data that JSON cannot hold."""
-        weight = self._base
-        for word, text in (("title", note.title), ("body", note.body)):
-            weight += min(12 * len(text), self._most[word])
+        title, body = 12 * len(note.title), 12 * len(note.body)
+        weight = self._base + (title if title < self._most_title else self._most_title)
+        weight += body if body < self._most_body else self._most_body
         if type(note.click) is not OpenApp:
             weight += most_quoted(target_of(note.click)) + 500
         if note.data:
             weight += weigh_data(note.data)
-        if _RARE(note) != _NO_RARE:
+        if not is_ordinary(note):
             weight += self._rare_base
-            weight += sum(2 * most_quoted(str(value)) for value in _RARE(note) if isinstance(value, str))
+            weight += sum(2 * most_quoted(value) for value in _VALUES(note)[2:] if isinstance(value, str))
             weight += sum(most_quoted(one.text) + most_quoted(target_of(one.click)) + 900 for one in note.buttons)
         if note.channel_id is not None:
             weight += most_quoted(note.channel_id)
@@ -549,6 +589,16 @@ class Sheet:
         rows = [row for _, row in self._rows_of(word)]
         limits = [max([row.max or 0, *row.max_when.values()]) if row.past == "cut" else 0 for row in rows]
         return 9 * sum(limits) if rows and all(limits) else 2**60
+
+
+def _goes_plainly(most: int, value: Any) -> bool:
+    """Whether a text is so short and plain that it is sent unchanged, however the vendor counts."""
+    return type(value) is str and len(value) <= most and value.isprintable() and is_visible(value)
+
+
+def _causes(conditions: Iterable[str]) -> list[tuple[str, str]]:
+    """Conditions, each with the field that it is about."""
+    return [(condition.partition("=")[0], condition) for condition in conditions]
 
 
 def holds(condition: str, fields: Mapping[str, object]) -> bool:

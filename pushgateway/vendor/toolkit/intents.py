@@ -162,16 +162,21 @@ class IntentTable:
         `given`: the notification's overrides. Raises `Refused`, naming the parameter or field.
         """
         usage = self.usage(note)
+        if usage is not None and usage.template and self.wire.get("template") not in given:
+            self._fill(raw, note, usage)
+        if note.intent is not None:
+            self.add_fixed(raw, note.intent, usage)
+
+    def add_fixed(self, raw: dict[str, Any], intent: Intent, usage: Usage | None) -> None:
+        """Add the fields that are the same for all notifications of the intent: all but the template's parameters."""
         if usage is not None:
-            if usage.template and self.wire.get("template") not in given:
-                self._fill(raw, note, usage)
             for name, value in usage.fields.items():
                 raw.setdefault(name, value)
             if usage.channel_id is not None and "channel_id" in self.wire:
                 raw.setdefault(self.wire["channel_id"], usage.channel_id)
-        if note.intent is not None and note.intent.is_public and "category" in self.wire:
+        if intent.is_public and "category" in self.wire:
             wire = self.wire["category"]
-            self._check_public(note.intent, raw.get(wire), f'overrides["{self.rules.brand}"]["{wire}"]')
+            self._check_public(intent, raw.get(wire), f'overrides["{self.rules.brand}"]["{wire}"]')
 
     def _fill(self, raw: dict[str, Any], note: Notification, usage: Usage) -> None:
         for name in note.parameters:

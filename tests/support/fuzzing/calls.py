@@ -16,7 +16,6 @@ from urllib.parse import quote_plus
 import attrs
 from pushgateway_oppo.aliases_and_tags import Alias, RawReply, Tags, decode_alias, decode_raw_reply, decode_tags
 from pushgateway_oppo.feedback import InvalidTokens, decode_statistics, fetch_invalid_tokens
-from pushgateway_oppo.operation_requests import File, make_request, with_access
 from pushgateway_oppo.pictures import Picture, decode_picture, picture_size
 from pushgateway_oppo.sandbox import OppoSandbox
 
@@ -28,6 +27,7 @@ from pushgateway.sandbox.kit.readers import read_fields
 from pushgateway.vendor import Exchange, NoVerdict, Reason, Refused, Request, Response, Statistics
 from pushgateway.vendor.rules import load_rules
 from pushgateway.vendor.text import whole
+from pushgateway.vendor.toolkit.requests import File, in_body, make_request
 
 _DIALECTS = load_rules("pushgateway_oppo").dialects
 _TOKEN = "CN_a"
@@ -129,7 +129,7 @@ def encodings(chance: random.Random) -> None:
     file = File("p.png", "image/png", content) if row.encoding == "multipart" else None
     if file is not None:
         fields = {"picture_ttl": str(chance.randrange(10**9))}
-    request = with_access(make_request("https://oppo.example/x", row, fields, file), "to\"k'en", "both")
+    request = in_body(make_request("https://oppo.example/x", row, fields, file), "auth_token", "to\"k'en")
 
     read = read_fields(row.encoding, request)
 

@@ -13,7 +13,6 @@ only as they are written ("1", not "01"), and truth values in any case ("True").
 
 from __future__ import annotations
 
-import re
 from typing import Final
 
 from pushgateway.sandbox.kit.checks import CheckCodes, Checks, Fields, Objection
@@ -22,11 +21,12 @@ from pushgateway.vendor.rules import Dialect
 
 MISSING, WRONG, WRONG_CATEGORY, NO_TEMPLATE = "40", "41", "67", "54"
 _CODES: Final = CheckCodes(
-    missing=MISSING, wrong=WRONG, fields={"category": WRONG_CATEGORY, "notify_level": WRONG_CATEGORY}
+    missing=MISSING,
+    wrong=WRONG,
+    fields={"category": WRONG_CATEGORY, "notify_level": WRONG_CATEGORY},
+    absent={"category": WRONG_CATEGORY, "private_msg_template_id": NO_TEMPLATE},
 )
-_URL = re.compile(r"https?://[^\s/]\S*", re.IGNORECASE)
-_TEMPLATE_PARAMETERS = ("private_title_parameters", "private_content_parameters")
-_TOGETHER = frozenset({"notify_level", "show_time_type", "style", *_TEMPLATE_PARAMETERS})
+_TOGETHER = frozenset({"show_time_type", "style"})
 """Fields whose check depends on other fields."""
 
 
@@ -35,9 +35,7 @@ class OppoChecks(Checks):
 
     def __init__(self, dialect: Dialect, *, broadcast: bool) -> None:
         categories = dialect.categories
-        also = {"call_back_url": lambda url, _: "" if _URL.fullmatch(url) else "wrong"}
-        if categories:
-            also["category"] = lambda category, _: "" if category in categories else "wrong"
+        also = {"category": lambda category, _: "" if category in categories else "wrong"} if categories else {}
         super().__init__(dialect, _CODES, broadcast=broadcast, zeros=True, also=also)  # type: ignore[arg-type]
         self._broadcast = broadcast
 
@@ -49,10 +47,6 @@ class OppoChecks(Checks):
         return self._between_fields(self.present(fields))
 
     def _between_fields(self, fields: Fields) -> Objection | None:
-        if "notify_level" in fields and "category" not in fields:
-            return WRONG_CATEGORY, "notify_level"
-        if "private_msg_template_id" not in fields and not fields.keys().isdisjoint(_TEMPLATE_PARAMETERS):
-            return NO_TEMPLATE, "private_msg_template_id"
         if whole(fields.get("style")) == 3:
             # A big picture is for broadcasts only, and not together with a fixed speed.
             if not self._broadcast:

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from pictures import png
 from pushgateway_oppo import Oppo
-from pushgateway_oppo.replies import RULES
+from pushgateway_oppo.notification import RULES
 from pushgateway_oppo.sandbox import OppoSandbox
 
 from pushgateway.vendor import (
