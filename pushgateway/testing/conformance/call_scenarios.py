@@ -71,7 +71,7 @@ class CallScenarios(Harness):
         for sample in self.call_samples:
             driver = self.driver(tokens=3)
             body = sample.reply.encode()
-            driver.spoil = lambda reply, body=body: attrs.evolve(reply, content=body)  # type: ignore[misc]
+            driver.spoil = lambda reply, body=body: attrs.evolve(reply, status=200, content=body)  # type: ignore[misc]
             call = getattr(driver.vendor, sample.name)(**sample.arguments)
             result: Any
             try:
