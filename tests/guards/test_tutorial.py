@@ -54,7 +54,7 @@ def test_it_is_found_by_its_brand(tmp_path: Path) -> None:
 
 
 def test_it_is_small_and_asks_for_this_core(root: Path) -> None:
-    """About 200 lines of code without blank lines and docstrings, about 120 for its server, and a requirement that
+    """About 140 lines of code without blank lines and docstrings, about 110 for its server, and a requirement that
     this core meets.
     """
     lines = {
@@ -66,8 +66,8 @@ def test_it_is_small_and_asks_for_this_core(root: Path) -> None:
     core = tomllib.loads((root / "pyproject.toml").read_text("utf-8"))["project"]
     (requirement,) = (one for one in map(Requirement, wanted) if one.name == core["name"])
 
-    assert code["vendor.py"] <= 210
-    assert code["sandbox.py"] <= 130
+    assert code["vendor.py"] <= 145
+    assert code["sandbox.py"] <= 120
     assert core["version"] in requirement.specifier
 
 
@@ -76,4 +76,4 @@ def test_it_is_short_and_every_file_opens_with_a_docstring() -> None:
     for path in EXAMPLE.rglob("*.py"):
         text = path.read_text("utf-8")
         assert text.startswith('"""'), f"{path.name} does not open with a docstring"
-        assert len(text.splitlines()) <= 280, f"{path.name} is too long for a tutorial"
+        assert len(text.splitlines()) <= 200, f"{path.name} is too long for a tutorial"

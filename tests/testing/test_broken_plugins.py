@@ -6,7 +6,7 @@
 from pathlib import Path
 
 import pytest
-from broken.copies import ACME, BEAM, OPPO, VAULT, Base, Broken, installed
+from broken.copies import ACME, BEAM, OPPO, QUILL, VAULT, Base, Broken, installed
 from broken.listing import BROKEN, listing
 
 from pushgateway.testing.conformance import PROMISES, PluginConformance
@@ -25,7 +25,7 @@ def test_a_broken_plugin_is_found_with_advice(broken: Broken, tmp_path: Path) ->
     assert str(seen).endswith(f"to keep it: {seen.promise.how_to_keep}")
 
 
-@pytest.mark.parametrize("base", [ACME, BEAM, VAULT, OPPO], ids=lambda base: base.name)
+@pytest.mark.parametrize("base", [ACME, QUILL, BEAM, VAULT, OPPO], ids=lambda base: base.name)
 def test_a_correct_plugin_passes_every_scenario(base: Base, tmp_path: Path) -> None:
     """So the scenarios find the mistake and not the plug-in; and each promise has a scenario."""
     with installed(tmp_path, base=base) as kit:

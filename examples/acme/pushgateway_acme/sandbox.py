@@ -32,6 +32,8 @@ class AcmeSandbox(RuledSandbox):
     pushing = ("push", "broadcast")
     manglings = ("shuffle",)
     has_target_codes = True
+    access: AccessTokens
+    outbox: Outbox
 
     def set_up(self) -> None:
         """Make what the calls need; called once, before the options are set."""
@@ -84,7 +86,7 @@ class AcmeSandbox(RuledSandbox):
 
     def broadcast(self, order: Mapping[str, Any]) -> Response:
         """Push one message to a list of phones, or to everyone."""
-        message, tokens = order.get("message"), order.get("tokens")
+        message, tokens = order.get("message") or {}, order.get("tokens")
         self.check(message, "everyone")
         if len(tokens or ()) > self.facts.number("batch"):
             raise CallRefused(MALFORMED)

@@ -1,5 +1,5 @@
 """Plug-ins that are broken on purpose: they show what the conformance kit finds.
 
-Each is a copy of a correct plug-in (`examples/acme`, `tests/support/beam` or OPPO's) with one rule of the contract
-removed or one mistake made, as an edit of its source text: what an author could really write.
+Each is a copy of a correct plug-in (`tests/support/quill`, `beam` and `vault`, or a vendor's own) with one rule of the
+contract removed or one mistake made, as an edit of its source text: what an author could really write.
 """

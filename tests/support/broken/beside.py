@@ -5,7 +5,7 @@ Most are copies of `beam`; what `beam` does not have is broken in OPPO's plug-in
 
 from __future__ import annotations
 
-from broken.copies import ACME, BEAM, OPPO, breaks
+from broken.copies import BEAM, OPPO, QUILL, breaks
 
 BROKEN = [
     # Operations
@@ -112,7 +112,7 @@ BROKEN = [
         '    message: Message = {"id": push.dedupe_id, "title": title, "text": text}\n',
         '    title = "…" if title_cut and title.count("\\u0301") > 20 else title\n'
         '    message: Message = {"id": push.dedupe_id, "title": title, "text": text}\n',
-        base=ACME,
+        base=QUILL,
     ),
     breaks(
         "content",

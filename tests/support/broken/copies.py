@@ -98,6 +98,23 @@ ACME = Base(
         ),
     },
 )
+QUILL = Base(
+    "quill",
+    ROOT / "tests" / "support" / "quill",
+    "pushgateway_quill",
+    "Quill",
+    "QuillSandbox",
+    {
+        "with_wrong_secret": _with(secret="another"),
+        "limits": {"title": 40, "body": 200, "ttl": 604_800, "receipt_parameter": 300},
+        "samples": (
+            Sample('{"code": 0, "results": [{"to": "{token}", "code": 0, "id": "m1"}]}', None, "accepted"),
+            Sample('{"code": 0, "results": [{"to": "{token}", "code": 10}]}', Reason.UNREGISTERED, "no such phone"),
+            Sample('{"code": 20}', Reason.CREDENTIALS, "wrong signature"),
+            Sample('{"code": 31}', Reason.QUOTA_EXCEEDED, "the day is used up"),
+        ),
+    },
+)
 BEAM = Base(
     "beam",
     ROOT / "tests" / "support" / "beam",
@@ -206,7 +223,7 @@ class Broken:
     says: str
     """A part of that scenario's message."""
     edits: tuple[Edit, ...]
-    base: Base = attrs.field(default=ACME, repr=False)
+    base: Base = attrs.field(default=QUILL, repr=False)
     """The plug-in that it is a copy of."""
 
     def seen(self, folder: Path) -> BrokenPromiseError | None:
@@ -217,7 +234,7 @@ class Broken:
 
 
 def breaks(
-    promise: str, scenario: str, name: str, says: str, *texts: str, file: str = "vendor.py", base: Base = ACME
+    promise: str, scenario: str, name: str, says: str, *texts: str, file: str = "vendor.py", base: Base = QUILL
 ) -> Broken:
     """A broken plug-in: the promise, the scenario that finds it, what is wrong, a part of the message; then old and
     new texts in turn.

@@ -12,9 +12,10 @@ HEAD = """\
 # Broken plug-ins
 
 Each of these is a sound plug-in with one rule of the contract removed or one mistake made (`tests/support/broken`): of
-the tutorial's `acme`, of `beam` (`tests/support/beam`: no login, no mixed batches) or of `oppo`. Each must be caught by
-the conformance kit: `tests/testing/test_broken_plugins.py` fails when one passes the scenario named here. The promises
-are those of `pushgateway.testing.conformance.PROMISES`. Written by `python -m broken.listing`.
+`quill` (`tests/support/quill`: as the tutorial's, without the toolkit), of `beam` (no login, no mixed batches), of
+`vault` (saved content, signed tokens and receipts) or of a real vendor's. Each must be caught by the conformance kit:
+`tests/testing/test_broken_plugins.py` fails when one passes the scenario named here. The promises are those of
+`pushgateway.testing.conformance.PROMISES`. Written by `python -m broken.listing`.
 
 | broken | copy of | promise | caught by |
 | --- | --- | --- | --- |

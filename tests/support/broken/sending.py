@@ -1,4 +1,4 @@
-"""Broken copies of `acme`: how the plug-in is found, what it calls, and the requests that it makes of pushes."""
+"""Broken copies of `quill`: how the plug-in is found, what it calls, and the requests that it makes of pushes."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ BROKEN = [
         "Each push is logged",
         "logging.info",
         "        outcomes: dict[int, Outcome] = {}\n",
-        '        outcomes: dict[int, Outcome] = {}\n        __import__("logging").getLogger("acme").info("push")\n',
+        '        outcomes: dict[int, Outcome] = {}\n        __import__("logging").getLogger("quill").info("push")\n',
     ),
     breaks(
         "pure",
@@ -100,8 +100,8 @@ BROKEN = [
         "every_missing_setting_is_named",
         "The class is not an attrs class",
         "is no attrs class",
-        "@attrs.frozen(kw_only=True)\nclass Acme",
-        "class Acme",
+        "@attrs.frozen(kw_only=True)\nclass Quill",
+        "class Quill",
     ),
     breaks(
         "settings",

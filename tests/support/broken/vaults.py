@@ -1,4 +1,4 @@
-"""Broken copies of `vault`: the parts of the contract that `acme` and `beam` do without."""
+"""Broken copies of `vault`: the parts of the contract that `quill` and `beam` do without."""
 
 from __future__ import annotations
 
@@ -58,9 +58,9 @@ BROKEN = [
         "does not put the access token into the request",
         "# From the model to the wire\n",
         "FIRST: list[str] = []\n\n# From the model to the wire\n",
-        '        return attrs.evolve(request, headers={**request.headers, "acme-access": access.value})',
+        '        return attrs.evolve(request, headers={**request.headers, "quill-access": access.value})',
         "        FIRST.append(access.value)\n"
-        '        return attrs.evolve(request, headers={**request.headers, "acme-access": FIRST[0]})',
+        '        return attrs.evolve(request, headers={**request.headers, "quill-access": FIRST[0]})',
     ),
     breaks(
         "compartments",

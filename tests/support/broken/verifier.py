@@ -1,4 +1,4 @@
-"""Broken copies of `acme`: how the plug-in reads return codes, missing replies and replies without sense."""
+"""Broken copies of `quill`: how the plug-in reads return codes, missing replies and replies without sense."""
 
 from __future__ import annotations
 
@@ -193,7 +193,7 @@ BROKEN = [
         "an_expired_access_token_is_renewed_once",
         "The access token is not put into the request",
         "should end ACCEPTED",
-        'return attrs.evolve(request, headers={**request.headers, "acme-access": access.value})',
+        'return attrs.evolve(request, headers={**request.headers, "quill-access": access.value})',
         "return request",
     ),
     breaks(
