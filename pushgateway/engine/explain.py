@@ -29,7 +29,7 @@ from pushgateway.model.outcome import BroadcastOutcome, Outcome
 from pushgateway.model.push import CallBack, Push
 from pushgateway.model.reason import Reason, Status
 from pushgateway.model.secret import safe_repr
-from pushgateway.vendor import Vendor
+from pushgateway.vendor import Saved, Vendor
 from pushgateway.vendor.exchange import AccessToken, Exchange, Request
 from pushgateway.vendor.refusals import NoVerdict, Refused
 from pushgateway.vendor.ruling import Ruling
@@ -37,7 +37,7 @@ from pushgateway.vendor.ruling import Ruling
 ACCESS_TOKEN: Final = "ACCESS-TOKEN-NOT-SHOWN"  # noqa: S105 - opens nothing
 """Stands in an explained request where the access token will be."""
 SAVED_ID: Final = "ID-OF-THE-SAVED-CONTENT"
-"""Stands in the second request of a broadcast where the first one's answer will be."""
+"""Stands in the second request, of a broadcast or of a push, where the first one's answer will be."""
 NEW_ID: Final = "0" * 32
 """Stands for the dedupe id of a push that has none: each gets a new one when it is sent."""
 BROADCAST_TIMEOUT = 300.0
@@ -216,12 +216,20 @@ def _of_push(push: Push, callback: CallBack | None, vendor: GuardedVendor, now: 
     batch.callback = callback if vendor.marks == "message" else None
     if vendor.deduplicates == "message":
         batch.under(message_ids(batch.notifications, batch.dedupe_ids, push.push_token.certificate_id))
+    requests: list[Request] = []
+    if vendor.batching.saves and vendor.batching.least == 1:
+        request, result = _first(vendor.plugin.save_push(push.notification, batch.callback, region))
+        requests += [] if request is None else [request]
+        batch.saved = Saved(SAVED_ID) if request is not None else as_saved("save_push()", result)
     request, result = _first(vendor.plugin.push(batch))
     if request is None:
         (outcome,) = result
         return {"region": region, "outcome": outcome}
-    operation = vendor.operation(request)
-    return {"region": region, "operation": operation, "requests": (_finished(request, vendor.plugin, region, now),)}
+    return {
+        "region": region,
+        "operation": vendor.operation(request),
+        "requests": tuple(_finished(one, vendor.plugin, region, now) for one in (*requests, request)),
+    }
 
 
 def _of_broadcast(broadcast: Broadcast, vendor: GuardedVendor, now: float) -> dict[str, Any]:

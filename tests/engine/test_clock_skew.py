@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
-from signing_vendor import BOTH, TIME, Signing, SigningServer, Timed, certificate, gateway
+from signing_vendor import BOTH, TIME, Signing, SigningServer, Storing, Timed, certificate, gateway
 
 from pushgateway import Audience, Gateway, Notification, PushToken, Reason, Status
 from pushgateway.observe.events import BreakerChanged, Event
@@ -44,6 +44,20 @@ def test_a_clock_that_is_two_hours_off_heals(vendor: type[Signing], first: str, 
     assert all(one.ok for one in others)
     assert server.refused == {first: 1}
     assert max(map(abs, server.times[1:])) < 2.0 + (vendor is Signing) * 1.0
+
+
+def test_a_saving_of_a_push_heals_too() -> None:
+    """What comes before a push to many is asked once more like the push itself, and costs it nothing."""
+
+    async def main() -> tuple[list[Any], SigningServer]:
+        server = SigningServer(off=HOURS)
+        async with gateway(server, certificate(Storing)) as g:
+            return await g.multicast([PushToken(1, f"k{number}") for number in range(5)], NOTE), server
+
+    outcomes, server = run_virtual(main())
+
+    assert [(outcome.ok, outcome.attempts) for outcome in outcomes] == [(True, 1)] * 5
+    assert (server.asked, server.refused) == ({"save": 2, "push": 1}, {"save": 1})
 
 
 def test_a_broadcast_after_a_saving_heals_too() -> None:

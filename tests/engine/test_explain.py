@@ -9,6 +9,9 @@ from urllib.parse import parse_qsl
 import attrs
 import pytest
 from fuzzing.texts import make_text
+from signing_vendor import SigningServer, Storing
+from signing_vendor import certificate as signing_certificate
+from signing_vendor import gateway as signing_gateway
 from toy_vendor import Toy, ToyServer, certificate, gateway, note
 
 from pushgateway import (
@@ -239,6 +242,17 @@ def test_a_broadcast_is_saved_and_sent() -> None:
         Priority.BULK,
     )
     assert explained.truncated == ("body",)
+
+
+@pytest.mark.parametrize(("least", "contents"), [(2, [["title", "k"]]), (1, ["title", [SAVED_ID, "k"]])])
+def test_a_push_whose_notification_is_stored_first_has_two_requests(least: int, contents: list[Any]) -> None:
+    """Where the vendor stores it for one phone too."""
+    host = signing_gateway(SigningServer(), signing_certificate(Storing, least=least))
+
+    explained = host.explain(Push(PushToken(1, "k"), note()))
+
+    assert [json.loads(request.content) for request in explained.requests] == contents
+    assert all(request.headers["authorization"] == f"Bearer {ACCESS_TOKEN}" for request in explained.requests)
 
 
 class KeepsContent(Toy):

@@ -20,11 +20,15 @@ from pushgateway.vendor import (
     AccessExpired,
     AccessToken,
     AudienceKind,
+    Batch,
+    Batching,
     Broadcast,
     BroadcastOutcome,
     Call,
+    CallBack,
     ClockSkew,
     Exchange,
+    Notification,
     Outcome,
     Push,
     PushToken,
@@ -126,6 +130,29 @@ class Timed(Signing):
         return attrs.evolve(request, headers={**request.headers, "authorization": f"{self.secret.reveal()}:{now}"})
 
 
+@attrs.frozen
+class Storing(Signing):
+    """A notification is stored before it goes to phones, to one phone too if the test says so."""
+
+    brand: ClassVar[str] = "storing"
+
+    least: int = 2
+
+    @property
+    def batching(self) -> Batching:
+        return Batching(10, least=self.least, saves=True)
+
+    def save_push(self, notification: Notification, callback: CallBack | None, region: str) -> Exchange[Saved]:
+        yield from self._ask("save", notification.title)
+        return Saved("stored", lifetime=3600.0)
+
+    def push(self, batch: Sequence[Push]) -> Exchange[Sequence[Outcome]]:
+        saved = Batch.of(batch).saved
+        content = [batch[0].notification.title if saved is None else saved.id]
+        yield from self._ask("push", content + [push.push_token.token for push in batch])
+        return [Outcome.accepted(push, "m") for push in batch]
+
+
 class SigningServer:
     """The vendor's server and the transport to it. `asked` counts requests by the last part of their path, `refused`
     those that were refused."""
@@ -177,10 +204,11 @@ class SigningServer:
 
 
 BOTH: tuple[type[Signing], type[Signing]] = (Signing, Timed)
+ALL: tuple[type[Signing], ...] = (*BOTH, Storing)
 
 
 def certificate(vendor: type[Signing] = Signing, key: int = 1, **settings: object) -> Certificate:
-    """A certificate of one of the two."""
+    """A certificate of one of the three."""
     return Certificate(key, vendor.brand, {"secret": "s3cret", **settings})
 
 
@@ -188,5 +216,5 @@ def gateway(server: SigningServer, *certificates: Certificate, **options: Any) -
     """A gateway on this server, with the host's clock."""
     clock: Callable[[], float] = server.clock
     return Gateway(
-        certificates, transport=server, clock=clock, vendors={vendor.brand: vendor for vendor in BOTH}, **options
+        certificates, transport=server, clock=clock, vendors={vendor.brand: vendor for vendor in ALL}, **options
     )
