@@ -36,7 +36,6 @@ from pushgateway.vendor import (
 )
 from pushgateway.vendor.rules import load_rules
 from pushgateway.vendor.toolkit.access import oauth_login
-from pushgateway.vendor.toolkit.batches import Frame
 from pushgateway.vendor.toolkit.calls import call, call_in_chunks
 from pushgateway.vendor.toolkit.clicks import Click, Clicks, intent_uri, web_url
 from pushgateway.vendor.toolkit.codes import CodeTable
@@ -114,12 +113,10 @@ class Huawei(PushKit):
             raise invalid("click", "OpenActivity needs the setting package, or a class name such as com.example/.Main")
         return intent_uri(click, self.package or "")
 
-    def encode(self, note: Notification, batch: Batch | None, target: str = "token", size: int = 2) -> Frame:
-        """As `PushKit.encode`; a badge is left out where the activity is not known that Huawei needs with it."""
-        if note.badge is None or self.badge_class is not None:
-            return super().encode(note, batch, target, size)
-        frame = super().encode(attrs.evolve(note, badge=None), batch, target, size)
-        return attrs.evolve(frame, omitted=(*frame.omitted, "badge"))
+    def reduced(self, note: Notification) -> tuple[Notification, tuple[str, ...]]:
+        """Without a badge, where the activity is not known that Huawei needs with it."""
+        needs = note.badge is not None and self.badge_class is None
+        return (attrs.evolve(note, badge=None), ("badge",)) if needs else (note, ())
 
     def planned(self, note: Notification, batch: Batch | None) -> dict[str, Any]:
         """The activity of a badge too."""

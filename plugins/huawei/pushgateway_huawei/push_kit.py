@@ -70,7 +70,7 @@ class PushKit(MulticastVendor):
     def rates(self) -> Rates:
         """The phones per second that every app has (larger ones set their own rate), and the connections that so many
         single pushes need over a round trip of 50 ms."""
-        return Rates(pushes=self.facts.quotas["devices_per_second"].value, connections=300)
+        return Rates(pushes=self.facts.quotas["rate_of_every_app"].value, connections=300)
 
     def login(self, region: str, now: float) -> Exchange[AccessToken]:
         """An access token that is signed here with the key of the service account, without a request."""

@@ -57,8 +57,8 @@ def test_words_of_codes(rules: Rules) -> None:
         (V1.numbers["body_bytes"], 4096),
         (V3.numbers["body_bytes"], 4096),
         (V1.numbers["condition_topics"], 5),
-        (V1.quotas["devices_per_second"], 6000),
-        (V3.quotas["devices_per_second"], 6000),
+        (V1.quotas["rate_of_every_app"], 6000),
+        (V3.quotas["rate_of_every_app"], 6000),
         (V3.numbers["jwt_longest"], 86_400),
     ],
 )

@@ -17,6 +17,7 @@ import attrs
 from pushgateway.vendor import (
     Batch,
     Batching,
+    Broadcast,
     ConfigError,
     Exchange,
     Notification,
@@ -24,9 +25,11 @@ from pushgateway.vendor import (
     Outcome,
     Push,
     Reason,
+    Refused,
     Reply,
     Request,
     Response,
+    Ruling,
     Vendor,
     safe_repr,
 )
@@ -39,6 +42,7 @@ from pushgateway.vendor.toolkit.intents import IntentSetting, IntentTable, by_wo
 from pushgateway.vendor.toolkit.readers import first_identifier
 from pushgateway.vendor.toolkit.refusals import invalid
 from pushgateway.vendor.toolkit.requests import JSON, make_request
+from pushgateway.vendor.toolkit.rulings import Rulings
 from pushgateway.vendor.toolkit.settings import Hosts
 
 
@@ -230,9 +234,15 @@ class MulticastVendor(Vendor):
             read=self.replies.outcomes,
         )
 
+    def reduced(self, note: Notification) -> tuple[Notification, tuple[str, ...]]:
+        """The notification without the looks for which the certificate lacks a setting, and their names. Default: all
+        looks stay."""
+        return note, ()
+
     def encode(self, note: Notification, batch: Batch | None, target: str = "token", size: int = 2) -> Frame:
         """The notification as it stands around its target. `batch`: its pushes; None for a broadcast, whose `target` is
         no list of tokens and takes `size` bytes. Raises `Refused`."""
+        note, left_out = self.reduced(note)
         planned = self.planned(note, batch)
         if batch is not None and batch.callback is not None and note.receipt_parameter is None:
             planned[self.names["mark"]] = batch.callback.parameter
@@ -249,6 +259,25 @@ class MulticastVendor(Vendor):
             head=b"".join((before, encoded[:-1], between)),
             tail=after,
             truncated=content.truncated,
-            omitted=content.omitted,
+            omitted=(*content.omitted, *left_out),
             handle=None if handle is None else str(handle),
         )
+
+    def rulings(self, asked: Push | Broadcast) -> Sequence[Ruling]:
+        """What the rules say of each field, of the size of the body, of category, quotas and rates."""
+        note, left_out = self.reduced(asked.notification)
+        made = Rulings(attrs.evolve(asked, notification=note), self.sheet, self.intent_table)
+        found = list(made.fields(lambda one: self.sheet.gather(one, self.planned(one, None), self.intent_table)))
+        found += [made.of_row(word, "has no effect: a setting for it is missing", "ignored") for word in left_out]
+        refused = {one.field for one in found if one.effect == "refused"}
+        most = f"{self.facts.number('body_bytes'):,} bytes of the whole body"
+        try:
+            cut = self.encode(note, None).truncated
+            found += [made.ruling(word, f"cut: {most}", "numbers", "body_bytes", "cut") for word in cut]
+        except Refused as refusal:
+            word, _, sentence = refusal.detail.partition(": ")
+            if not refused:
+                found.append(made.ruling(word, f"refused: {sentence}", "numbers", "body_bytes", "refused"))
+        found += made.of_intent(self.names["category"])
+        found += made.of_quotas_and_rates(self.intent_table.category(note))
+        return [*found, *made.of_batch("batch_size", "batch_size")]

@@ -46,7 +46,7 @@ class Rulings:
             field=field,
             verdict=verdict,
             effect=effect,
-            rule=f"{path}.{table}.{key if _PLAIN.fullmatch(key) else repr(key)}",
+            rule=f"{path}.{table}.{key}" if _PLAIN.fullmatch(key) else f'{path}.{table}."{key}"',
             source=rules.sources[row.source].title,
             seen=row.seen,
             confidence=rules.confidence(row),

@@ -12,6 +12,7 @@ from pushgateway.vendor import (
     Batch,
     CallBack,
     ConfigError,
+    Network,
     Notification,
     NoVerdict,
     OpenApp,
@@ -59,6 +60,7 @@ undo = { method = "POST", path = "/{app}/undo", host = "h", encoding = "json", S
 "n.body" = { kind = "text", says = "body", SEEN }
 "n.id" = { kind = "int", says = "replace_key", max = 99, SEEN }
 "n.app" = { kind = "bool", SEEN }
+"n.sound" = { kind = "text", says = "sound", SEEN }
 "o.mark" = { kind = "text", says = "receipt_parameter", SEEN }
 "o.kind" = { kind = "choice", choices = ["CHAT"], SEEN }
 [dialects.v.numbers]
@@ -99,6 +101,9 @@ class Acme(MulticastVendor):
 
     def planned(self, note: Notification, batch: Batch | None) -> dict[str, Any]:
         return {}
+
+    def reduced(self, note: Notification) -> tuple[Notification, tuple[str, ...]]:
+        return (note, ()) if note.sound is None else (attrs.evolve(note, sound=None), ("sound",))
 
     @property
     def hosts(self) -> Hosts:
@@ -255,3 +260,33 @@ def test_requests_are_by_the_rules() -> None:
     assert (asked.url, json.loads(asked.content)) == ("https://acme.example/find", {"x": "长"})
     with pytest.raises(Refused, match="app: is not among the settings, and undo needs it"):
         Acme().request("undo", {})
+
+
+def test_looks_without_a_setting_are_left_out_and_named() -> None:
+    """Beside those that the vendor does not have."""
+    body, outcomes = pushed(batch("a", sound="ring", icon="https://a.example/i.png"), {"code": 1})
+
+    assert "sound" not in body["m"]["n"]
+    assert outcomes[0].omitted == ("icon", "sound")
+
+
+def explained(**fields: Any) -> dict[tuple[str, str], str]:
+    """By field and effect: the row of each ruling."""
+    (push,) = batch("a", **fields)
+    return {(one.field, one.effect): one.rule for one in Acme().rulings(push)}
+
+
+def test_rulings_say_what_happens() -> None:
+    """Fields and their limits, the size of the body, what is left out or refused, the category, the batch."""
+    plain, long = explained(intent="chat"), explained(body="b" * 300)
+    odd = explained(sound="ring", network=Network.WIFI)
+    huge = explained(overrides={"acme": {"o.mark": "m" * 300}})
+
+    assert plain["body", "applies"] == 'dialects.v.fields."n.body"'
+    assert plain["intent", "applies"] == "dialects.v.intents.chat"
+    assert plain["batch", "applies"] == "dialects.v.numbers.batch_size"
+    assert plain["category", "applies"] == "dialects.v.categories.CHAT"
+    assert long["body", "cut"] == "dialects.v.numbers.body_bytes"
+    assert ("sound", "ignored") in odd
+    assert ("network", "refused") in odd
+    assert [key for key in huge if key[1] == "refused"] == [('overrides["acme"]["o.mark"]', "refused")]
