@@ -13,7 +13,6 @@ from pushgateway.sandbox.kit.admission import Admission, AdmissionCodes, Asked
 from pushgateway.sandbox.kit.bounded import Bounded
 from pushgateway.sandbox.kit.checks import CheckCodes, Checks
 from pushgateway.sandbox.kit.mangling import mangle_items
-from pushgateway.sandbox.kit.outbox import Outbox, json_rows
 from pushgateway.sandbox.kit.refusals import CallRefused
 from pushgateway.sandbox.kit.ruled import RuledSandbox
 from pushgateway.sandbox.kit.signatures import is_digest
@@ -32,8 +31,6 @@ class AcmeSandbox(RuledSandbox):
     pushing = ("push", "broadcast")
     manglings = ("shuffle",)
     has_target_codes = True
-    access: AccessTokens
-    outbox: Outbox
 
     def set_up(self) -> None:
         """Make what the calls need; called once, before the options are set."""
@@ -43,7 +40,6 @@ class AcmeSandbox(RuledSandbox):
             operations=self.facts.operations, codes=codes, access=self.check_access, open_calls=("login",)
         )
         self.checks = Checks(self.facts, CheckCodes(missing=MALFORMED, wrong=MALFORMED), as_text=False)
-        self.outbox = Outbox(json_rows())
         self.receipt_kinds = frozenset(ReceiptKind[row.kind] for row in self.facts.events.values())
         self.seen: Bounded[bool] = Bounded()
         self.calls = {"login": self.log_in, "push": self.push, "broadcast": self.broadcast}

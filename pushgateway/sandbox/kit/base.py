@@ -26,7 +26,7 @@ from pushgateway.model.secret import safe_repr
 from pushgateway.sandbox.kit.faults import Fault, Faults
 from pushgateway.sandbox.kit.ledger import Delivery, Ledger
 from pushgateway.sandbox.kit.options import SandboxOption
-from pushgateway.sandbox.kit.outbox import Outbox
+from pushgateway.sandbox.kit.outbox import Outbox, json_rows
 from pushgateway.sandbox.kit.phones import Phone, Phones
 from pushgateway.vendor import Reason, ReceiptKind, Request, Response
 
@@ -110,8 +110,8 @@ class Sandbox(ABC):
         self.receipts_at = ""
         """Where receipts are posted, for a vendor that takes no URL with a message because it is set in its console;
         "": nowhere. The receipt URL of a message has precedence, where there is one."""
-        self.outbox: Outbox | None = None
-        """Receipts that are due, in a sandbox that has them."""
+        self.outbox = Outbox(json_rows())
+        """Receipts that are due. A vendor's sandbox replaces it by one that writes them as the vendor does."""
         self._date = (0, "")
         self.register(tokens)
 
@@ -156,7 +156,7 @@ class Sandbox(ABC):
         """The requests of receipts that are due, with their headers. Each is returned once: the caller must post
         it."""
         with self.lock:
-            return [] if self.outbox is None else self.outbox.take()
+            return self.outbox.take()
 
     def is_taken(self, answer: Response) -> bool:
         """Whether this answer of the host to posted receipts says to the vendor that they were taken. Default: any

@@ -52,8 +52,8 @@ class RuledSandbox(Sandbox):
     """Made by `set_up`."""
     asked: Asked
     """The call that is being performed, with its request and the places of its path."""
-    access: AccessTokens | None = None
-    """Made by `set_up`, for a vendor whose logins give access tokens."""
+    access: AccessTokens
+    """Made by `set_up`, for a vendor whose logins give access tokens; other sandboxes do not have it."""
     calls: Mapping[str, Callable[[Mapping[str, Any]], Response]]
     """By name of the call in the rules: what does it. Takes its fields, returns the reply, or raises `CallRefused`.
     Made by `set_up`; `asked` has the rest of the request."""
@@ -135,7 +135,7 @@ class RuledSandbox(Sandbox):
     def expire_tokens(self) -> None:
         """Make all access tokens invalid; the next login returns a new one."""
         with self.lock:
-            if self.access is not None:
+            if hasattr(self, "access"):
                 self.access.expire()
 
     def operations_with(self, paths: Mapping[str, str]) -> Mapping[str, Operation]:

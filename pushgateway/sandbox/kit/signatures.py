@@ -15,6 +15,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final, Literal, TypeAlias
 
 from pushgateway.model.errors import PluginError
+from pushgateway.model.installing import core_command
 from pushgateway.model.secret import safe_repr
 from pushgateway.sandbox.kit.bounded import Bounded
 
@@ -131,7 +132,7 @@ def _crypto() -> Any:
     try:
         return _Cryptography()
     except ImportError:
-        raise PluginError("this sandbox needs the package cryptography: pip install cryptography") from None
+        raise PluginError(f"this sandbox needs the package cryptography: {core_command('jwt')}") from None
 
 
 class _Cryptography:

@@ -106,16 +106,16 @@ def test_recall_by_key_or_message() -> None:
 
 
 def test_receipts_of_an_outbox_are_due_once() -> None:
-    """A sandbox without an outbox has none."""
+    """Without any there is nothing to post."""
     sandbox = AcmeSandbox(tokens=0)
     none = super(AcmeSandbox, sandbox).callbacks()
-    sandbox.outbox = Outbox(json_rows())
+    sandbox.outbox = Outbox(json_rows("statuses"))
     sandbox.outbox.add("http://127.0.0.1/r", {"a": 1})
 
     due = super(AcmeSandbox, sandbox).callbacks()
 
     assert none == []
-    assert [request.content for request in due] == [b'[{"a": 1}]']
+    assert [request.content for request in due] == [b'{"statuses": [{"a": 1}]}']
     assert super(AcmeSandbox, sandbox).callbacks() == []
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from pushgateway.model.errors import FieldError, PluginError
 from pushgateway.sandbox import SandboxOption
+from pushgateway.sandbox.kit.access_tokens import AccessTokens
 from pushgateway.sandbox.kit.admission import Admission, AdmissionCodes, Asked
 from pushgateway.sandbox.kit.checks import CheckCodes, Checks
 from pushgateway.sandbox.kit.options import count, truth
@@ -150,3 +151,15 @@ def test_the_rules_of_a_package() -> None:
 
         class Nobody(RuledAcme):
             package = "no_such_package"
+
+
+def test_access_tokens_expire_where_there_are_any() -> None:
+    """A vendor may have no login."""
+    sandbox = RuledAcme()
+    sandbox.expire_tokens()
+    sandbox.access = AccessTokens(lambda: 0.0, lambda: "t", 60)
+    sandbox.access.login()
+    before = sandbox.access.knows("t")
+    sandbox.expire_tokens()
+
+    assert (before, sandbox.access.knows("t")) == (True, False)

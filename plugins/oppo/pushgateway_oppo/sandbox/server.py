@@ -91,8 +91,6 @@ class OppoSandbox(RuledSandbox):
         "text_create_time": truth(),
     }
 
-    access: AccessTokens
-
     def __init__(
         self,
         *,
@@ -339,7 +337,7 @@ class OppoSandbox(RuledSandbox):
     ) -> None:
         """A receipt about the push `message_id` at `tokens`, if its `fields` ask for receipts (rules S1, S3c)."""
         url = fields.get("call_back_url")
-        if not url or not tokens or event not in self.facts.events or self.outbox is None:
+        if not url or not tokens or event not in self.facts.events:
             return
         receipt = {
             "messageId": message_id,
