@@ -58,7 +58,7 @@ def test_a_feature_of_another_dialect_is_cited_from_there() -> None:
     found = of_fields(OLD, ttl=60, channel_id="7", user_id="ann")
 
     assert found["ttl"].effect == found["user_id"].effect == "refused"
-    assert found["ttl"].rule == "dialects.new.fields.'extra.keep'"
+    assert found["ttl"].rule == 'dialects.new.fields."extra.keep"'
     assert found["channel_id"].verdict == 'has no effect: ACME has no such field here; dialect = "new" has it'
     assert found["user_id"].rule == "dialects.old.operations.send"
 
@@ -102,7 +102,7 @@ def test_every_ruling_cites_a_row() -> None:
     paths = {path.replace("$.", "").replace("['", ".").replace("']", "") for path, _ in rows(RULES)}
     made = [*of_fields(subtitle="s", ttl=60, user_id="a", title="t" * 11).values(), *rulings().of_batch()]
 
-    assert {one.rule.replace("'", "") for one in made} <= paths
+    assert {one.rule.replace('"', "") for one in made} <= paths
     assert {one.source for one in made} == {"Acme's document"}
 
 
