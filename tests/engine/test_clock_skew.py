@@ -88,9 +88,10 @@ def test_each_refused_request_is_one_attempt(vendor: type[Signing]) -> None:
     assert run_virtual(main()) == [2, 1]
 
 
-@pytest.mark.parametrize("vendor", BOTH)
-def test_without_a_date_a_wrong_clock_is_a_refusal(vendor: type[Signing]) -> None:
-    """There is nothing to learn from, so it is not asked again."""
+@pytest.mark.parametrize(("vendor", "requests"), [(Timed, 1), (Signing, 2)])
+def test_without_a_date_a_wrong_clock_is_a_refusal(vendor: type[Signing], requests: int) -> None:
+    """There is nothing to learn from. A time in the request is not sent once more; an access token is made once more,
+    because it may have been too old, with a clock that is right."""
 
     async def main() -> tuple[Any, SigningServer]:
         server = SigningServer(off=HOURS)
@@ -101,7 +102,23 @@ def test_without_a_date_a_wrong_clock_is_a_refusal(vendor: type[Signing]) -> Non
     outcome, server = run_virtual(main())
 
     assert (outcome.status, outcome.reason, outcome.vendor_code) == (Status.REJECTED, Reason.CREDENTIALS, TIME)
-    assert (outcome.attempts, server.asked["push"]) == (1, 1)
+    assert (outcome.attempts, server.asked["push"]) == (requests, requests)
+
+
+def test_a_token_that_is_too_old_is_made_anew_without_a_date() -> None:
+    """Some vendors say of a token that has ended what they say of a wrong clock."""
+
+    async def main() -> tuple[Any, SigningServer]:
+        server = SigningServer()
+        server.dated = False
+        async with gateway(server, certificate()) as g:
+            await g.send(PushToken(1, "k"), NOTE)
+            await asyncio.sleep(600.0)  # the vendor takes it for 300 seconds
+            return await g.send(PushToken(1, "k"), NOTE), server
+
+    outcome, server = run_virtual(main())
+
+    assert (outcome.ok, outcome.attempts, server.refused) == (True, 2, {"push": 1})
 
 
 @pytest.mark.parametrize("vendor", BOTH)

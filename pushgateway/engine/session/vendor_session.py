@@ -419,16 +419,18 @@ class VendorSession:
             access = await self.renewed(ask.region)
 
     def _is_of_the_clock(self, refused: ClockSkew | AccessExpired, access: AccessToken | None, region: str) -> bool:
-        """Whether it was refused because our clock is wrong. If so, the vendor's time is known from now on, and what
-        was made by our own is forgotten."""
-        if refused.offset is None or (access is None and not self.vendor.finishes):
-            return False  # there is no time in what we send
+        """Whether it was refused because our clock is wrong. If so, the vendor's time is known from now on if its reply
+        has a `Date`, and what was made by our own is forgotten."""
+        if access is None and (refused.offset is None or not self.vendor.finishes):
+            return False  # nothing can be made in another way
         key = self.key(region)
-        is_as_known = region not in self._signed_here or abs(refused.offset - self.access.offsets.get(key, 0.0)) < SKEW
-        if isinstance(refused, AccessExpired) and is_as_known:
-            return False
-        self.access.join(self.certificate_id, key)  # again, as for a login
-        self.access.learn_offset(key, refused.offset)
+        if isinstance(refused, AccessExpired):
+            error = 0.0 if refused.offset is None else abs(refused.offset - self.access.offsets.get(key, 0.0))
+            if region not in self._signed_here or error < SKEW:
+                return False
+        if refused.offset is not None:
+            self.access.join(self.certificate_id, key)  # again, as for a login
+            self.access.learn_offset(key, refused.offset)
         if access is not None:
             self.access.forget(key, access, contended=False)
         return True
