@@ -23,7 +23,7 @@ from pushgateway.testing.conformance.call_scenarios import CallScenarios
 from pushgateway.testing.conformance.content_scenarios import ContentScenarios
 from pushgateway.testing.conformance.contract_scenarios import ContractScenarios
 from pushgateway.testing.conformance.failure_scenarios import FailureScenarios
-from pushgateway.testing.conformance.harness import CallSample, OverHttp, PostedSample, Sample
+from pushgateway.testing.conformance.harness import ICON, PICTURE, CallSample, OverHttp, PostedSample, Sample
 from pushgateway.testing.conformance.promises import PROMISES, BrokenPromiseError, Promise
 from pushgateway.testing.conformance.purity_scenarios import PurityScenarios
 from pushgateway.testing.conformance.push_scenarios import PushScenarios
@@ -33,6 +33,8 @@ from pushgateway.testing.conformance.ruling_scenarios import RulingScenarios
 from pushgateway.testing.conformance.settings_scenarios import SettingsScenarios
 
 __all__ = [
+    "ICON",
+    "PICTURE",
     "PROMISES",
     "BrokenPromiseError",
     "CallSample",

@@ -14,6 +14,7 @@ from typing import Any
 import attrs
 import pytest
 
+from pushgateway.model.appearance import Alert, Badge, Button
 from pushgateway.model.click import OpenActivity, OpenIntent, OpenIntentUri, OpenUrl
 from pushgateway.model.intent import Intent
 from pushgateway.model.notification import Network, Notification
@@ -23,7 +24,7 @@ from pushgateway.model.reason import Reason, Status
 from pushgateway.sandbox import Delivery
 from pushgateway.testing.conformance.delivery_comparison import changed, is_whole_cut, same
 from pushgateway.testing.conformance.exchange_driver import ExchangeDriver
-from pushgateway.testing.conformance.harness import Harness
+from pushgateway.testing.conformance.harness import ICON, PICTURE, Harness
 from pushgateway.testing.conformance.promises import checks
 from pushgateway.testing.conformance.sandbox_connection import EPOCH
 from pushgateway.vendor.refusals import NoVerdict, Refused
@@ -50,6 +51,22 @@ FEATURES: Mapping[str, Mapping[str, Any]] = {
     "channel_id": {"channel_id": "messages"},
     "receipt_url": {"receipt_url": "https://host.example/receipts"},
     "receipt_parameter": {"receipt_url": "https://host.example/receipts", "receipt_parameter": "p & 1"},
+    "badge: add": {"badge": Badge.add(2)},
+    "badge: set": {"badge": Badge.set(3)},
+    "badge: none": {"badge": Badge.set(0)},
+    "replace_key": {"replace_key": "chat-17"},
+    "alert: silent": {"alert": Alert.SILENT},
+    "alert: normal": {"alert": Alert.NORMAL},
+    "alert: urgent": {"alert": Alert.URGENT},
+    "sound": {"sound": "ring.mp3"},
+    "long_body": {"long_body": "for all, and more of it"},
+    "picture": {"picture": PICTURE},
+    "icon": {"icon": ICON},
+    "buttons": {"buttons": (Button("Reply"), Button("Open", OpenUrl("https://host.example/b")))},
+    "group": {"group": "chats"},
+    "show_in_foreground": {"show_in_foreground": False},
+    "user_id": {"user_id": "ann"},
+    "looks": {"badge": Badge.add(1), "replace_key": "k", "alert": Alert.SILENT, "long_body": "for all!", "group": "g"},
     "everything": {"subtitle": "second", "data": {"key": "value"}, "ttl": 3600, "click": OpenUrl("https://a.example/")},
 }
 """By name: the fields of a notification that use one feature."""
@@ -63,6 +80,11 @@ SIZES: Mapping[str, Callable[[str], Mapping[str, Any]]] = {
     "channel_id": lambda text: {"channel_id": text},
     "receipt_url": lambda text: {"receipt_url": "https://host.example/" + text},
     "receipt_parameter": lambda text: {"receipt_url": "https://host.example/r", "receipt_parameter": text},
+    "replace_key": lambda text: {"replace_key": text},
+    "long_body": lambda text: {"long_body": text},
+    "sound": lambda text: {"sound": f"{text}.mp3"},
+    "group": lambda text: {"group": text},
+    "user_id": lambda text: {"user_id": text},
 }
 PLAIN_ON_THE_PHONE = (
     *("ttl", "channel_id", "time_zone", "category", "badge", "alert", "sound", "long_body", "picture", "icon"),
@@ -301,6 +323,24 @@ class ContentScenarios(Harness):
             assert right, f"a template was filled with {dict(seen.parameters)!r}, given was {dict(note.parameters)!r}"
             got, wanted = (_own(one, self.own_fields) for one in (seen, usual))
             assert same(got, wanted), f"alone, a push has {wanted!r} on the phone, beside others {got!r}"
+
+    @checks("content")
+    def test_one_key_replaces_and_another_does_not(self) -> None:
+        """Two notifications with one `replace_key` take each other's place; with two keys, or without, both stay."""
+        driver = self.driver()
+        token = driver.sandbox.tokens[0]
+        kept = []
+        for number, key in enumerate(("chat-1", "chat-1", "chat-2", None, None)):
+            note = Notification(f"title {number}", f"for all {number}", replace_key=key)
+            (outcome,) = driver.push([Push(PushToken(1, token), note, dedupe_id=f"d-{number}")])
+            if "replace_key" in outcome.omitted:
+                return
+            kept.append(driver.sandbox.ledger.deliveries[-1].replaces)
+        first, again, other, *plain = kept
+        assert first, "replace_key was lost"
+        assert first == again, "two notifications with one replace_key do not take each other's place"
+        assert other not in (first, ""), "two notifications with different keys take each other's place"
+        assert not {first, other} & set(plain), "a notification without a key takes the place of one with a key"
 
     @checks("content")
     def test_overrides_win_or_are_refused_by_name(self) -> None:

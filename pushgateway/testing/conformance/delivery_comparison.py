@@ -60,6 +60,8 @@ def _texts(note: Notification, seen: Delivery, truncated: Collection[str], omitt
         wanted, got = getattr(note, name) or "", getattr(seen, name)
         if name in omitted and not got:
             continue
+        if name == "body" and note.long_body is not None and got and got == seen.long_body:
+            continue  # a vendor with one text shows the long one in its place
         if got in (wanted, clean(wanted)) or not (got or clean(wanted).strip()):
             if name in truncated:
                 yield f"{name} reached the phone whole, and is named in truncated"

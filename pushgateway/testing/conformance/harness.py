@@ -45,6 +45,9 @@ from pushgateway.vendor.rules import CodeRule, Rules, load_rules
 CANARY = "CANARY-5d1c"
 ODD_TOKENS = ("", "x" * 5000, "汉字", "a;b,c", "a:b/c?d=1&e%2Cf", "{a}<b>|$(c)\\")
 """Texts that no vendor issues as tokens; a host's database may hold them nevertheless."""
+PICTURE, ICON = "https://host.example/large.png", "https://host.example/small.png"
+"""The pictures of the scenarios. A vendor that shows only pictures which it has verified before: `make_sandbox` makes a
+sandbox that has verified these."""
 PREFIXED = ("1a", "CN_1a", "US_1a", "A_CN_1a", "A_US_1a", "CN_US_1a", "1\nCN_a", "a_")
 """Tokens that a vendor may assign to different regions."""
 Texts = Callable[[str], str]

@@ -161,7 +161,7 @@ BROKEN = [
         "intents",
         "a_template_gets_its_parameters",
         "The places of a template's text are filled with those of its title",
-        "and the push was sent",
+        "a push with a template and all its parameters ended",
         _TABLE,
         "    swap = {word: attrs.evolve(own, content_parameters=own.title_parameters) for word, own in table.items()}\n"
         + _TABLE.replace("table,", "swap,"),

@@ -48,6 +48,7 @@ def shown(fields: Mapping[str, Any], dialect: Dialect) -> dict[str, Any]:
         "parameters": {name: value for one in parameters if one for name, value in one.items()},
         "badge": _badge(fields),
         "alert": _ALERTS.get(whole(fields.get("notify_level")) or 0),
+        "long_body": text(fields.get("content")) if whole(fields.get("style")) == 2 else "",
         "picture": text(fields.get("big_picture_url") or fields.get("big_picture_id")),
         "icon": text(fields.get("small_picture_url") or fields.get("small_picture_id")),
         "replaces": text(whole(fields.get("notify_id"))),
