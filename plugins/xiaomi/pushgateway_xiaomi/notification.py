@@ -29,7 +29,7 @@ from pushgateway.vendor import (
 from pushgateway.vendor.text import clean, form_encode, form_quote, whole
 from pushgateway.vendor.toolkit.clicks import Click, Clicks, intent_uri, web_url
 from pushgateway.vendor.toolkit.fields import Content, Sheet, encode_tree, form_text
-from pushgateway.vendor.toolkit.json_text import decode_json
+from pushgateway.vendor.toolkit.json_text import decode_json, quote_json
 from pushgateway.vendor.toolkit.ordinary import Encoded, OrdinaryEncoder
 from pushgateway.vendor.toolkit.refusals import invalid, unsupported
 from pushgateway_xiaomi.settings import CHANNEL, FACTS, PARAMETERS, PRIVATE, RULES, Settings
@@ -158,8 +158,8 @@ def _render(content: Content) -> Rest:
     message = {name: value for name, value in content.fields.items() if not name.startswith(EXTRA)}
     extra = {name.removeprefix(EXTRA): value for name, value in content.fields.items() if name.startswith(EXTRA)}
     return Rest(
-        form_quote(whole("," + encode_tree(message)[1:-1])),
-        form_quote(whole(encode_tree(extra)[1:-1])),
+        form_quote(whole(f',{encode_tree(message)[1:-1]},"notify_id":')),
+        form_quote(whole(f',"extra":{{{encode_tree(extra)[1:-1]}')),
         b"&" + form_encode({name: form_text(value) for name, value in content.fields.items()}),
         "callback" in extra or "callback.param" in extra,
     )
@@ -168,14 +168,15 @@ def _render(content: Content) -> Rest:
 # Bodies
 
 _JOBKEY: Final = re.compile(FACTS.fields["extra.jobkey"].pattern)
-_COMMA, _END = form_quote(","), form_quote("}}}")
-_TARGET: Final = form_quote('{"target":"')
+_COMMA, _TARGET, _MESSAGE = form_quote(","), form_quote('{"target":"'), form_quote('","message":{')
+_KEY, _END, _END_OF_KEY = form_quote(',"jobkey":"'), form_quote("}}}"), form_quote('"}}}')
 
 
-def ids_of(message_id: str, otherwise: str) -> tuple[str, str]:
+def ids_of(message_id: str, otherwise: Mapping[str, Any]) -> tuple[str, str]:
     """`notify_id` and `extra.jobkey` of a message: the same for the same id, and different for any other. Without an id
     the number is made of `otherwise`, and there is no jobkey, because phones drop a repeated one."""
-    digest = hashlib.blake2b((message_id or otherwise).encode("utf-8", "replace"), digest_size=14).hexdigest()
+    named = message_id or str(otherwise)
+    digest = hashlib.blake2b(named.encode("utf-8", "replace"), digest_size=14).hexdigest()
     number = str(int(digest[20:], 16) >> 1)
     if not message_id:
         return number, ""
@@ -186,7 +187,7 @@ def encode_same(
     encoded: Encoded[Rest], message_id: str, target: Mapping[str, str], callback: Mapping[str, str]
 ) -> tuple[bytes, str]:
     """The form of one notification to the target that these fields name; and its `notify_id`."""
-    number, jobkey = ids_of(message_id, f"{encoded.own}")
+    number, jobkey = ids_of(message_id, encoded.own)
     fields = {"notify_id": number, **{name: form_text(value) for name, value in encoded.own.items()}}
     fields |= {"extra.jobkey": jobkey} if jobkey else {}
     fields |= {} if encoded.rest.asks else callback
@@ -197,32 +198,28 @@ def encode_each(
     notes: Sequence[Encoded[Rest]], message_ids: Sequence[str], tokens: Sequence[str], callback: Mapping[str, str]
 ) -> tuple[bytes, list[str]]:
     """The form of different notifications, one for each of `tokens`; and the `notify_id` of each."""
-    asked = b"," + encode_tree({name.removeprefix(EXTRA): value for name, value in callback.items()})[1:-1].encode()
-    parts: dict[int, tuple[bytes, bytes, str]] = {}
+    asked = {name.removeprefix(EXTRA): value for name, value in callback.items()}
+    ending = form_quote("," + encode_tree(asked)[1:-1]) if asked else b""
+    parts: dict[int, tuple[bytes, bytes]] = {}
     pieces, numbers = [], []
     for token, encoded, message_id in zip(form_quote(",".join(tokens)).split(_COMMA), notes, message_ids, strict=True):
-        part = parts.get(id(encoded))
-        if part is None:
-            part = parts[id(encoded)] = _parts(encoded, form_quote(asked) if callback else b"")
-        number, jobkey = ids_of(message_id, part[2])
-        number = form_text(encoded.own.get("notify_id", number))
+        part = parts.get(id(encoded)) or parts.setdefault(id(encoded), _parts(encoded, ending))
+        number, jobkey = ids_of(message_id, encoded.own)
+        if "notify_id" in encoded.own:
+            number = str(encoded.own["notify_id"])
         numbers.append(number)
-        pieces.append(_TARGET + token + part[0] + number.encode() + part[1] + _key(jobkey) + _END)
+        key = (_KEY, jobkey.encode(), _END_OF_KEY) if jobkey else (_END,)
+        pieces.append(b"".join((_TARGET, token, part[0], number.encode(), part[1], *key)))
     return b"messages=%5B" + _COMMA.join(pieces) + b"%5D&time_to_send=0", numbers
 
 
-def _parts(encoded: Encoded[Rest], asked: bytes) -> tuple[bytes, bytes, str]:
-    """What is between token and notify_id, what is between notify_id and jobkey, and the text of the own fields."""
-    own = dict(encoded.own)
-    places = {name.removeprefix(EXTRA): own.pop(name) for name in (PARAMETERS,) if name in own}
-    own.pop("notify_id", None)
-    members = encode_tree(own)[1:-1]
-    head = form_quote(f'","message":{{{members}') + encoded.rest.message + form_quote(',"notify_id":')
-    extra = (
-        form_quote(',"extra":{') + encoded.rest.extra + form_quote("," + encode_tree(places)[1:-1] if places else "")
-    )
-    return head, extra + (b"" if encoded.rest.asks else asked), members
+def _parts(encoded: Encoded[Rest], asked: bytes) -> tuple[bytes, bytes]:
+    """What is between token and notify_id, and what is between notify_id and jobkey."""
+    own = [f'"{name}":{quote_json(str(value))}' for name, value in encoded.own.items() if name in _IN_MESSAGE]
+    extra = encoded.rest.extra if encoded.rest.asks else encoded.rest.extra + asked
+    if PARAMETERS in encoded.own:
+        extra += form_quote(f',"template_param":{quote_json(str(encoded.own[PARAMETERS]))}')
+    return _MESSAGE + form_quote(",".join(own)) + encoded.rest.message, extra
 
 
-def _key(jobkey: str) -> bytes:
-    return form_quote(f',"jobkey":"{jobkey}"') if jobkey else b""
+_IN_MESSAGE: Final = ("title", "description", "payload")

@@ -8,13 +8,24 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import unquote
 
 import attrs
 
-from pushgateway.vendor import Batch, NoVerdict, Outcome, Reason, Receipt, Refused, Reply, Response, read_posted
+from pushgateway.vendor import (
+    Batch,
+    Notification,
+    NoVerdict,
+    Outcome,
+    Reason,
+    Receipt,
+    Refused,
+    Reply,
+    Response,
+    read_posted,
+)
 from pushgateway.vendor.toolkit.batches import TokenRule
 from pushgateway.vendor.toolkit.codes import CodeTable
 from pushgateway.vendor.toolkit.ordinary import Encoded
@@ -66,16 +77,16 @@ def read_pushes(
     response: Response,
     sent: Batch,
     encoded: Sequence[Encoded[Rest]],
-    notify_ids: Sequence[str],
-    channels: Sequence[str],
+    numbers: Sequence[str],
+    channel_of: Callable[[Notification], str],
 ) -> Sequence[Outcome]:
-    """The outcome of each push of a request. `channels`: under which channel each was sent ("": none)."""
+    """The outcome of each push of a request. `numbers`: their `notify_id`s."""
     reply = read_accepted(response, one_target=len(sent) == 1)
     message_id, data = message_id_of(reply), data_of(reply)
     truncated, omitted = [one.truncated for one in encoded], [one.omitted for one in encoded]
     if _BAD not in data and _EXCEEDED not in data:
-        return Outcome.all_accepted(sent, [message_id] * len(sent), truncated, omitted, notify_ids)
-    used = [channel or "no_channel" for channel in channels]
+        return Outcome.all_accepted(sent, [message_id] * len(sent), truncated, omitted, numbers)
+    used = [channel_of(note) or "no_channel" for note in sent.notifications]
     counts = _exceeded(data.get(_EXCEEDED))
     # Xiaomi counts the pushes that it dropped and does not name them: known only where they are all of a channel.
     full = {channel for channel, number in Counter(used).items() if (counts or {}).get(channel, 0) >= number}
@@ -85,7 +96,7 @@ def read_pushes(
     }
     is_clear = counts is not None and counts.keys() <= full
     outcomes = listed_outcomes(_OF_TARGETS, sent, lists, message_id=message_id, truncated=truncated, readable=is_clear)
-    beside = zip(outcomes, omitted, notify_ids, strict=True)
+    beside = zip(outcomes, omitted, numbers, strict=True)
     return [attrs.evolve(one, omitted=left, handle=number if one.ok else None) for one, left, number in beside]
 
 

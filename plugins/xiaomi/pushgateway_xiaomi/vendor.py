@@ -109,7 +109,7 @@ class Xiaomi(Calls):
             form, numbers = encode_each(encoded, ids, sent.tokens, callback)
             name = "push_each"
         response = yield self._request(name, form)
-        return read_pushes(response, sent, encoded, numbers, list(map(self.channel, sent.notifications)))
+        return read_pushes(response, sent, encoded, numbers, self.channel)
 
     def _callback(self, callback: CallBack) -> dict[str, str]:
         types = str(self.receipt_types)

@@ -61,15 +61,15 @@ def test_different_notifications_are_one_request() -> None:
 
 def test_each_distinct_notification_is_encoded_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Texts are quoted per notification and not per push, and no message is encoded as a whole."""
-    encoded: list[Any] = []
-    real = notification.encode_tree
-    monkeypatch.setattr(notification, "encode_tree", lambda value: encoded.append(value) or real(value))
+    quoted: list[str] = []
+    real = notification.form_quote
+    monkeypatch.setattr(notification, "form_quote", lambda text: quoted.append(text) or real(text))
     vendor = make()
     notes = [Notification(f"t{number % 5}", "b") for number in range(5)]
     push(vendor, batch([notes[number % 5] for number in range(1000)], [f"t{number}" for number in range(1000)]))
 
-    # Two for what all share, one for the texts of each notification, one for the (empty) callback.
-    assert len(encoded) <= 2 + 5 + 1
+    # Two for what all share, one for the texts of each notification, one for all tokens.
+    assert len(quoted) == 2 + 5 + 1
 
 
 def test_a_shared_notification_with_different_messages_is_sent_message_by_message() -> None:
@@ -84,16 +84,16 @@ def test_a_shared_notification_with_different_messages_is_sent_message_by_messag
 
 def test_a_message_id_becomes_number_and_key() -> None:
     """The same for the same id, and different for different ones; a short id of the right letters is kept."""
-    assert ids_of("order-99", "")[1] == "order-99"
-    long = ids_of("3f2a" * 8, "")
-    assert long == ids_of("3f2a" * 8, "other")
+    assert ids_of("order-99", {})[1] == "order-99"
+    long = ids_of("3f2a" * 8, {})
+    assert long == ids_of("3f2a" * 8, {"a": "other"})
     assert len(long[1]) == 20
-    assert ids_of("3f2a" * 8 + "x", "") != long
+    assert ids_of("3f2a" * 8 + "x", {}) != long
 
 
 def test_without_an_id_there_is_no_key() -> None:
     """A phone would drop the same text of another day; but the number is not that of every other notification."""
-    numbers = {ids_of("", text) for text in ("a", "b")}
+    numbers = {ids_of("", {"title": text}) for text in ("a", "b")}
 
     assert {key for _, key in numbers} == {""}
     assert len({number for number, _ in numbers}) == 2
@@ -102,7 +102,7 @@ def test_without_an_id_there_is_no_key() -> None:
 @given(st.text(max_size=60))
 def test_any_id_makes_a_valid_key_and_number(text: str) -> None:
     """By the rows of the rules: at most 20 of the allowed letters, not beginning with "_"; 0 to 2147483647."""
-    number, key = ids_of(text, "x")
+    number, key = ids_of(text, {"title": "x"})
     row, whole = FACTS.fields["extra.jobkey"], FACTS.fields["notify_id"]
 
     assert (whole.min or 0) <= int(number) <= (whole.max or 0)

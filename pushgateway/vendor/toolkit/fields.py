@@ -357,6 +357,10 @@ class Sheet:
         """Whether a field or the plug-in carries this attribute of a notification."""
         return word in self.carries or any(word == row.says.partition(".")[0] for row in self.fields.values())
 
+    def has_check(self, name: str) -> bool:
+        """Whether the plug-in has a check of its own for this field."""
+        return name in self._checks
+
     def build(
         self,
         note: Notification,

@@ -15,9 +15,12 @@ from typing import Any, Final, Generic, TypeVar
 import attrs
 
 from pushgateway.vendor import Notification, Refused
+from pushgateway.vendor.rules import FieldRule
+from pushgateway.vendor.text import size
+from pushgateway.vendor.toolkit.field_checks import goes_whole
 from pushgateway.vendor.toolkit.fields import Content, Sheet, replace_value
 from pushgateway.vendor.toolkit.intents import PARTS, IntentTable
-from pushgateway.vendor.toolkit.json_text import WireValue
+from pushgateway.vendor.toolkit.json_text import WireValue, encode_json
 
 R = TypeVar("R")
 
@@ -58,17 +61,21 @@ class OrdinaryEncoder(Generic[R]):
         """`build`: the whole content of any notification, usually `sheet.build` with the plug-in's own fields; it may
         raise `Refused`, and must not change the fields of `own`. `render`: encodes a content without these."""
         self._sheet, self._build, self._render, self._intents = sheet, build, render, intents
-        self._rows = [(name, row, getter) for name, row, getter in map(self._own_row, sheet.fields) if row is not None]
+        self._rows = [row for row in map(self._own_row, sheet.fields) if row is not None]
         wires = {} if intents is None else intents.wire
         self._parameters = tuple(dict.fromkeys(wires[part] for part in PARTS if part in wires))
-        self.own = frozenset([*self._parameters, *(name for name, _, _ in self._rows)])
+        self.own = frozenset([*self._parameters, *(name for name, *_ in self._rows)])
         """The wire names of the fields in `Encoded.own`."""
         self._kept: dict[tuple[Any, ...], tuple[Encoded[R], Mapping[str, WireValue]]] = {}
 
-    def _own_row(self, name: str) -> tuple[str, Any, Callable[[Notification], Any]]:
+    def _own_row(self, name: str) -> tuple[str, FieldRule, Callable[[Notification], Any], str] | None:
+        """The name, row and attribute of a field that differs, and which short check it has: text, json, or ""."""
         row = self._sheet.fields[name]
-        is_own = row.says in OWN and row.scope == "all" and not row.values and row.sends is None
-        return name, row if is_own else None, attrgetter(row.says if is_own else "title")
+        if row.says not in OWN or row.scope != "all" or row.values or row.sends is not None:
+            return None
+        is_plain = not (row.max_when or row.pattern or row.wire or self._sheet.has_check(name))
+        short = row.kind if is_plain and (row.kind == "json" or (row.kind == "text" and row.past == "cut")) else ""
+        return name, row, attrgetter(row.says), short
 
     def encode(self, note: Notification) -> Encoded[R] | Refused:
         """A notification, encoded, or why it must not be sent."""
@@ -85,7 +92,7 @@ class OrdinaryEncoder(Generic[R]):
         if key is not None:
             if len(self._kept) >= MOST:
                 self._kept.clear()
-            words = {row.says for _, row, _ in self._rows}
+            words = {row.says for _, row, *_ in self._rows}
             cut = tuple(word for word in content.truncated if word not in words)
             self._kept[key] = attrs.evolve(encoded, own={}, truncated=cut), content.fields
         return encoded
@@ -100,9 +107,12 @@ class OrdinaryEncoder(Generic[R]):
     def _ordinary(self, note: Notification, kept: Encoded[R], others: Mapping[str, WireValue]) -> Encoded[R]:
         own: dict[str, WireValue] = {}
         truncated = kept.truncated
-        for name, row, getter in self._rows:
+        for name, row, getter, short in self._rows:
             value = getter(note)
-            if value is None or (row.says == "data" and not value):
+            if value is None or (not value and row.says == "data"):
+                continue
+            if (whole := _short(short, row, value)) is not None:
+                own[name] = whole
                 continue
             if row.says == "replace_key":
                 value = replace_value(row, value)
@@ -110,10 +120,26 @@ class OrdinaryEncoder(Generic[R]):
             if was_cut:
                 truncated = (*truncated, row.says)
         usage = None if self._intents is None else self._intents.usage(note)
-        if usage is not None and usage.places and self._intents is not None:
-            raw: dict[str, Any] = dict(own)
-            self._intents.add(raw, note, {})
-            for name in self._parameters:
-                if name in raw:
-                    own[name], _ = self._sheet.check(name, name, self._sheet.fields[name], raw[name], raw)
+        if usage is not None and usage.places:
+            self._fill(own, note)
         return Encoded(own, kept.rest, truncated, kept.omitted)
+
+    def _fill(self, own: dict[str, WireValue], note: Notification) -> None:
+        """Add the values of the intent's template."""
+        raw: dict[str, Any] = dict(own)
+        if self._intents is not None:
+            self._intents.add(raw, note, {})
+        for name in self._parameters:
+            if name in raw:
+                own[name], _ = self._sheet.check(name, name, self._sheet.fields[name], raw[name], raw)
+
+
+def _short(kind: str, row: FieldRule, value: Any) -> str | None:
+    """A usual value as it is sent, checked with few calls; None: it needs the full check."""
+    if kind == "text":
+        return value if goes_whole(value, row, row.max) else None
+    if kind != "json":
+        return None
+    text = encode_json(value)
+    count = size(text, "bytes") if row.counts == "bytes" else len(text)
+    return text if row.max is None or count <= row.max else None
