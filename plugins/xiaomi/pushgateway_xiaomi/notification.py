@@ -79,15 +79,21 @@ class Encoder:
             return attrs.evolve(made, own={**made.own, "payload": quote(form_text(made.own["payload"]), safe="")})
         return made
 
-    def _build(
-        self, note: Notification, planned: Mapping[str, Any] | None = None, audience: AudienceKind | None = None
-    ) -> Content:
+    def gather(self, note: Notification, planned: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """The fields of a notification, not yet checked. Raises `Refused`."""
         raw = self.sheet.gather(note, {**self._planned(note), **(planned or {})}, self._settings.table)
         if self._settings.channel_id:
             raw.setdefault(CHANNEL, self._settings.channel_id)
-        keys, cut = raw.pop("extra", {}), self._bound_by_channel(note, raw)
+        self._check_channel(note, raw.get(CHANNEL))
+        return raw
+
+    def _build(
+        self, note: Notification, planned: Mapping[str, Any] | None = None, audience: AudienceKind | None = None
+    ) -> Content:
+        raw = self.gather(note, planned)
+        keys, cut = _own_keys(raw.pop("extra", {})), self._bound_by_channel(note, raw)
         content = self.sheet.write(note, raw, audience)
-        return attrs.evolve(content, fields={**content.fields, **_own_keys(keys)}, truncated=(*content.truncated, *cut))
+        return attrs.evolve(content, fields={**content.fields, **keys}, truncated=(*content.truncated, *cut))
 
     def _planned(self, note: Notification) -> dict[str, Any]:
         if note.data and type(note.click) is OpenUrl:
@@ -106,15 +112,18 @@ class Encoder:
             planned |= {name.replace(".", f".notification_style_button_{side}_"): each for name, each in fields.items()}
         return planned
 
-    def _bound_by_channel(self, note: Notification, raw: dict[str, Any]) -> tuple[str, ...]:
-        """Check the channel, and lower the ttl to what its class allows; returns the names of fields that were cut."""
-        channel, channels = raw.get(CHANNEL), self._settings.channels
-        kind = channels.get(channel) if isinstance(channel, str) else None
-        if channels and channel is not None and kind is None:
+    def _check_channel(self, note: Notification, channel: object) -> None:
+        channels = self._settings.channels
+        if channels and channel is not None and channel not in channels:
             raise invalid("channel_id", f"must be one of the certificate's channels: {', '.join(channels)}")
-        if kind == PRIVATE and note.intent is not None and note.intent.is_public:
-            raise invalid("channel_id", f"{channel!r} is private, and {note.intent.value} is for everybody")
-        ttl, most = raw.get("time_to_live"), 1000 * FACTS.number(f"{kind}_ttl") if kind else None
+        is_public = note.intent is not None and note.intent.is_public
+        if is_public and isinstance(channel, str) and channels.get(channel) == PRIVATE:
+            raise invalid("channel_id", f"{channel!r} is private, and marketing and news are for everybody")
+
+    def _bound_by_channel(self, note: Notification, raw: dict[str, Any]) -> tuple[str, ...]:
+        """Lower the ttl to what the class of the channel allows; returns the names of fields that were cut."""
+        kind, ttl = self._settings.channels.get(raw.get(CHANNEL, "")), raw.get("time_to_live")
+        most = 1000 * FACTS.number(f"{kind}_ttl") if kind else None
         if most is None or note.ttl is None or not isinstance(ttl, int) or not most < ttl <= _MOST_TTL:
             return ()
         raw["time_to_live"] = most

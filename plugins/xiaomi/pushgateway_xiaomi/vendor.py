@@ -31,6 +31,7 @@ from pushgateway.vendor import (
     Receipt,
     Refused,
     Request,
+    Ruling,
     safe_repr,
 )
 from pushgateway.vendor.toolkit.batches import push_mixed
@@ -38,6 +39,7 @@ from pushgateway.vendor.toolkit.fields import milliseconds
 from pushgateway.vendor.toolkit.ordinary import Encoded
 from pushgateway.vendor.toolkit.refusals import invalid, unsupported
 from pushgateway.vendor.toolkit.requests import FORM, in_header
+from pushgateway.vendor.toolkit.rulings import Rulings
 from pushgateway_xiaomi.calls import Calls
 from pushgateway_xiaomi.notification import Encoder, Rest, encode_each, encode_same
 from pushgateway_xiaomi.replies import TOKENS, decode_receipts, message_id_of, read_accepted, read_pushes
@@ -124,12 +126,8 @@ class Xiaomi(Calls):
 
     def broadcast(self, broadcast: Broadcast, saved: str) -> Exchange[BroadcastOutcome]:
         """Send to an audience. Tokens are pushes of one notification, with an outcome each."""
-        audience, note, planned = broadcast.audience, broadcast.notification, dict[str, Any]()
-        if broadcast.start_at is not None:
-            planned["time_to_send"] = milliseconds(broadcast.start_at)
-        if broadcast.rate is not None:
-            planned["extra.flow_control"] = broadcast.rate
-        encode = functools.partial(self._encoder.encode, planned=planned, audience=audience.kind)
+        audience, note = broadcast.audience, broadcast.notification
+        encode = functools.partial(self._encoder.encode, planned=_planned(broadcast), audience=audience.kind)
         to = functools.partial(PushToken, broadcast.certificate_id)
         if audience.kind is AudienceKind.TOKENS:
             pushes = [Push(to(token), note, dedupe_id=note.dedupe_id or "") for token in audience.values]
@@ -156,9 +154,27 @@ class Xiaomi(Calls):
         path = urlsplit(request.url).path
         return next((name for name, row in FACTS.operations.items() if row.path == path), path)
 
+    def rulings(self, asked: Push | Broadcast) -> Sequence[Ruling]:
+        """What the rules say of each field, of the channel's class, quotas and rates of a push or broadcast."""
+        found = Rulings(asked, self._encoder.sheet, self.table)
+        gather = functools.partial(self._encoder.gather, planned=_planned(asked))
+        note, quota = asked.notification, self.quota(asked.notification)
+        rulings = [*found.fields(gather), *found.of_quotas_and_rates(quota), *found.of_batch()]
+        row = FACTS.numbers.get(f"{quota}_ttl")
+        if row is not None and note.ttl is not None and note.ttl > row.value:
+            rulings.append(found.ruling("ttl", f"cut to {row.value} seconds", "numbers", f"{quota}_ttl", "cut"))
+        return rulings
+
     @functools.cached_property
     def _encoder(self) -> Encoder:
         return Encoder(self)
+
+
+def _planned(asked: Push | Broadcast) -> dict[str, Any]:
+    """The fields that only a broadcast has."""
+    start, rate = (None, None) if isinstance(asked, Push) else (asked.start_at, asked.rate)
+    planned: dict[str, Any] = {} if start is None else {"time_to_send": milliseconds(start)}
+    return planned if rate is None else {**planned, "extra.flow_control": rate}
 
 
 def _sum_of(broadcast: Broadcast, outcome: Outcome, outcomes: tuple[Outcome, ...]) -> BroadcastOutcome:

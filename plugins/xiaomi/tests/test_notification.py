@@ -139,8 +139,8 @@ def test_marketing_never_goes_under_a_private_channel() -> None:
     """By notification or certificate; apps are banned for that."""
     vendor = make(channel_id="150002", channels=CHANNELS)
 
-    assert "is private, and marketing" in refusal_of(vendor, note(intent="marketing"))
-    assert "is private, and news" in refusal_of(vendor, note(intent="news", channel_id="150002"))
+    assert "is private, and marketing and news" in refusal_of(vendor, note(intent="marketing"))
+    assert "is private, and marketing and news" in refusal_of(vendor, note(intent="news", channel_id="150002"))
     assert fields_of(vendor, note(intent="marketing", channel_id="150001"))["extra.channel_id"] == "150001"
 
 

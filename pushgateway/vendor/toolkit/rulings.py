@@ -25,6 +25,7 @@ Gather = Callable[[Notification], Mapping[str, Any]]
 `Refused`."""
 _PLAIN = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
 _BLANK = Notification("", "")
+_USES = {**FEATURES, **LOOKS}
 
 
 class Rulings:
@@ -89,12 +90,12 @@ class Rulings:
     def _gathered(self, gather: Gather) -> tuple[list[Ruling], Mapping[str, Any]]:
         """The rulings of features that the vendor lacks, and the fields of the rest."""
         note, rulings = self.note, list[Ruling]()
-        for _ in FEATURES:
+        for _ in _USES:
             try:
                 return rulings, gather(note)
             except Refused as refused:
                 word, _, sentence = refused.detail.partition(": ")
-                uses = FEATURES.get(word)
+                uses = _USES.get(word)
                 if uses is None or not uses(note):
                     break  # an override or a parameter that no row has; the other fields are still explained
                 rulings.append(self.of_row(word, f"refused: {sentence}", "refused"))

@@ -17,6 +17,7 @@ from pushgateway.vendor.ruling import Ruling
 from pushgateway.vendor.toolkit.clicks import Click, Clicks
 from pushgateway.vendor.toolkit.fields import Sheet
 from pushgateway.vendor.toolkit.intents import IntentSetting, IntentTable
+from pushgateway.vendor.toolkit.refusals import invalid
 from pushgateway.vendor.toolkit.rulings import Rulings, limit_of
 
 SHEET = Sheet(RULES, "new", clicks=Clicks({OpenUrl: Click({"click.kind": 2}, "click.url")}))
@@ -114,3 +115,19 @@ def test_limits_in_words() -> None:
     assert limit_of(fields["extra.sound"], 8) == "at most 8 bytes"
     assert limit_of(fields["verify"], None) == "is sent unchanged"
     assert limit_of(fields["extra.data"], 60) == "at most 60 characters of JSON"
+
+
+def test_a_look_that_the_plug_in_refuses_is_ruled_out_by_its_own_sentence() -> None:
+    """A plug-in may refuse a look, such as a channel that the vendor has not approved."""
+
+    def gather(given: Notification) -> dict[str, Any]:
+        if given.channel_id is not None:
+            raise invalid("channel_id", "must be one of 1, 2")
+        return SHEET.gather(given)
+
+    asked = Push(PushToken(7, "t"), Notification("Hi", "b", channel_id="9", ttl=3600))
+    found = {one.field: one for one in Rulings(asked, SHEET).fields(gather)}
+
+    assert (found["channel_id"].effect, found["channel_id"].verdict) == ("refused", "refused: must be one of 1, 2")
+    assert found["channel_id"].rule == 'dialects.new.fields."extra.channel"'
+    assert found["ttl"].effect == "applies"
