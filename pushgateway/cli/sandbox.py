@@ -56,9 +56,9 @@ def arguments_of(sandbox_class: type[Sandbox]) -> set[str]:
     """The keyword arguments that a sandbox takes: its own, and those of its base classes where it passes others on."""
     taken: set[str] = set()
     for one in sandbox_class.__mro__:
-        parameters = inspect.signature(one).parameters
-        taken.update(parameters)
-        if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values()):
+        parameters = inspect.signature(one).parameters.values()
+        taken.update(parameter.name for parameter in parameters if parameter.kind is parameter.KEYWORD_ONLY)
+        if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
             break
         taken.update(sandbox_class.options)
     return taken

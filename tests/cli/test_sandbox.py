@@ -17,19 +17,25 @@ import time
 import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import IO, Any
 from urllib.parse import urlencode, urlsplit
 
+import click
 import pytest
 from click.testing import CliRunner
 from pushgateway_oppo import Oppo
 from pushgateway_oppo.sandbox import OppoSandbox
 
+from pushgateway.certificates.certificate import Certificate
+from pushgateway.certificates.plugins import Plugins
+from pushgateway.certificates.settings import load_vendors
 from pushgateway.cli.command import pushgateway as command
 from pushgateway.cli.exit_codes import Exit
-from pushgateway.cli.sandbox import login_request, make_sandbox, set_options, toml
-from pushgateway.sandbox import Sandbox
+from pushgateway.cli.sandbox import arguments_of, login_request, make_sandbox, set_options, toml
+from pushgateway.sandbox import Sandbox, find_sandbox
+from pushgateway.sandbox.find import SANDBOXES
 from pushgateway.vendor import AccessToken, Request
 
 FORM = {"content-type": "application/x-www-form-urlencoded"}
@@ -268,6 +274,27 @@ def test_printed_settings_are_read_back_from_toml() -> None:
     read = tomllib.loads("\n".join(toml("oppo", settings)))
 
     assert read == {"certificates": {"7005": {"brand": "oppo", **settings}}}
+
+
+@pytest.mark.parametrize("brand", sorted(entry.name for entry in entry_points(group=SANDBOXES)))
+def test_the_sandbox_of_every_brand_can_be_started(brand: str) -> None:
+    """Its settings are read back from TOML and make a certificate; what it lacks is refused by name."""
+    sandbox = make_sandbox(brand, 1, {"dialect": None, **dict.fromkeys(sandbox_options(brand))})
+    settings = sandbox.settings("http://127.0.0.1:1")
+
+    read = tomllib.loads("\n".join(toml(brand, settings)))["certificates"]["7005"]
+
+    assert read == {"brand": brand, **settings}
+    assert load_vendors([Certificate("7005", brand, settings)], Plugins())["7005"].brand == brand
+    assert set(sandbox.pushing) <= set(sandbox.operations)
+    assert {"clock", "dialect", "keep", "seed", "tokens", *sandbox.options} <= arguments_of(type(sandbox))
+    with pytest.raises(click.UsageError, match="has no --others"):
+        make_sandbox(brand, 1, {"others": 1})
+
+
+def sandbox_options(brand: str) -> list[str]:
+    """The options of a brand's sandbox."""
+    return sorted(find_sandbox(brand).options)
 
 
 def test_without_a_login_request_no_login_line_is_printed() -> None:

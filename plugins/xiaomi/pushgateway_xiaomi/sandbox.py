@@ -22,6 +22,7 @@ from urllib.parse import unquote
 
 from pushgateway.sandbox import Delivery, SandboxOption
 from pushgateway.sandbox.kit.admission import Admission, AdmissionCodes, Asked
+from pushgateway.sandbox.kit.bounded import Bounded
 from pushgateway.sandbox.kit.checks import CheckCodes, Checks
 from pushgateway.sandbox.kit.limits import Allowance, Shares, Speed
 from pushgateway.sandbox.kit.options import count, one_of, truth
@@ -59,6 +60,8 @@ TYPES = {
     ReceiptKind.LIMITED: 128,
 }
 """The type of receipt for each kind."""
+MESSAGES_TRACED = 100_000
+"""Messages whose figures are kept, at most; then the oldest is forgotten."""
 ENDED = 1_796_054_400.0
 """2026-12-01 00:00 in China: from then on the calls `recall_v1` and `recall_v2` are gone (M15)."""
 _LISTS = (
@@ -109,7 +112,7 @@ class XiaomiSandbox(RuledSandbox):
         self._quota = Allowance(self.clock, offset)
         self._shares = Shares(self.clock, offset)
         self._replaced: dict[str, str] = {}
-        self._traced: dict[str, dict[str, int]] = {}
+        self._traced: Bounded[dict[str, int]] = Bounded(MESSAGES_TRACED)
         self._outbox = self.outbox = Outbox(form_field("data", by_key("id", joined="targets")))
         codes = AdmissionCodes(path="10020", method="10021", encoding="10007", speed="200002")
         self.admission = Admission(
@@ -369,7 +372,7 @@ class XiaomiSandbox(RuledSandbox):
                 self._report(token, fields, message_id, report)
         for tokens in shown.values():
             self._show(tokens, items[tokens[0]], message_id, operation)
-        self._traced[message_id] = figures
+        self._traced.put(message_id, figures)
         return dropped, listed
 
     def _show(self, tokens: Sequence[str], fields: Fields, message_id: str, operation: str) -> None:
@@ -378,8 +381,8 @@ class XiaomiSandbox(RuledSandbox):
             self.deliver_all(fresh, lambda token: self._shown(token, fields, message_id, operation))
 
     def _report(self, token: str, fields: Fields, message_id: str, kind: ReceiptKind) -> None:
-        number = TYPES[kind]
-        if not (whole(fields.get("extra.callback.type", 3)) or 0) & number:
+        number, url = TYPES[kind], fields.get("extra.callback")
+        if not url or not (whole(fields.get("extra.callback.type", 3)) or 0) & number:
             return
         receipt: dict[str, Any] = {
             "id": message_id,
@@ -398,7 +401,7 @@ class XiaomiSandbox(RuledSandbox):
                 receipt["replaceTarget"] = {token: self._replaced[token]}
         if kind is ReceiptKind.LIMITED:
             receipt["extra"] = {"device_acked": "1", "device_quota": "1"}
-        self._outbox.add(fields.get("extra.callback"), receipt)
+        self._outbox.add(url, receipt)
 
     def _ttl(self, fields: Fields) -> int | None:
         """The seconds that a message is kept, as its channel allows."""

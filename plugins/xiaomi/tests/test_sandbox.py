@@ -449,6 +449,17 @@ def test_figures_of_a_message() -> None:
     assert client.code("/v1/trace/quota/get", {}, "GET") == 0
 
 
+def test_figures_of_old_messages_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A million messages of a long test must not fill the memory."""
+    monkeypatch.setattr("pushgateway_xiaomi.sandbox.MESSAGES_TRACED", 2)
+    client = Client()
+
+    ids = [json.loads(client.ask(PUSH, client.message()).content)["data"]["id"] for _ in range(3)]
+
+    codes = [client.code("/v1/trace/message/status", {"msg_id": one}, "GET") for one in ids]
+    assert codes == [65028, 0, 0]
+
+
 def test_faults_aim_at_the_calls_that_push() -> None:
     """By the names of the rules."""
     client = Client()
