@@ -161,10 +161,13 @@ BROKEN = [
         "intents",
         "a_template_gets_its_parameters",
         "The places of a template's text are filled with those of its title",
-        "a push with a template and all its parameters ended",
+        "the places of the template were filled with",
         _TABLE,
-        "    swap = {word: attrs.evolve(own, content_parameters=own.title_parameters) for word, own in table.items()}\n"
-        + _TABLE.replace("table,", "swap,"),
+        _TABLE.replace("return ", "made = ") + "    for usage in made.usages.values():\n"
+        "        if len(usage.places) == 2:\n"
+        "            title, text = usage.places\n"
+        "            usage.places[text] = usage.places[title]\n"
+        "    return made\n",
         file="intents.py",
     ),
     spoils(
