@@ -82,24 +82,33 @@ def _run(sandboxes: Mapping[str, Sandbox], count: int, to: Console | None) -> di
     from pushgateway.sandbox.serving.server import serve
 
     with ExitStack() as serving:
-        urls = {brand: serving.enter_context(serve(sandbox)).url for brand, sandbox in sandboxes.items()}
+        servers = {brand: serving.enter_context(ExitStack()) for brand in sandboxes}
+        urls = {
+            brand: servers[brand].enter_context(serve(sandbox, post_receipts=False)).url
+            for brand, sandbox in sandboxes.items()
+        }
         if to is not None:
             console.line(to, ("pushgateway demo", "bold"), ": " + _("imitations of these vendors, over real HTTP:"))
             console.line(to, "   " + ", ".join(f"{brand} {url}" for brand, url in urls.items()))
-        return asyncio.run(play(sandboxes, urls, count, to))
+        return asyncio.run(play(sandboxes, urls, servers, count, to))
 
 
 async def play(
-    sandboxes: Mapping[str, Sandbox], urls: Mapping[str, str], count: int, to: Console | None
+    sandboxes: Mapping[str, Sandbox],
+    urls: Mapping[str, str],
+    servers: Mapping[str, ExitStack],
+    count: int,
+    to: Console | None,
 ) -> dict[str, Any]:
-    """Run all scenes and print each when it is over. Returns the report of `--json`."""
+    """Run all scenes and print each when it is over. Returns the report of `--json`. `servers`: by brand, what stops
+    its sandbox's server when it is closed."""
     from pushgateway.certificates.certificate import Certificate
     from pushgateway.cli import demo_scenes
     from pushgateway.gateway import Gateway
     from pushgateway.transport.auto import make_transport
 
     vendors = [
-        demo_scenes.DemoVendor(brand, str(number), sandbox)
+        demo_scenes.DemoVendor(brand, str(number), sandbox, servers[brand].close)
         for number, (brand, sandbox) in enumerate(sandboxes.items(), start=FIRST_ID)
     ]
     # Without the rates that vendors name for small apps: what is shown is what the gateway can do.
@@ -120,6 +129,8 @@ async def play(
     logins = demo_scenes.Logins()
     try:
         async with Gateway(certificates, transport=transport, observer=logins) as gateway:
+            for one in vendors:
+                one.sandbox.receipts_at = gateway.receipt_address(one.certificate_id)
             setup = demo_scenes.DemoSetup(vendors, gateway, transport, logins)
             played = await _play_scenes(setup, count, to)
     finally:

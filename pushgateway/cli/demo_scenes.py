@@ -25,9 +25,8 @@ from pushgateway.model.receipt import ReceiptKind
 from pushgateway.model.secret import mask, safe_repr
 from pushgateway.observe.events import Event, LoginDone
 from pushgateway.sandbox import Sandbox
-from pushgateway.sandbox.kit.faults import Fault
 from pushgateway.transport import Transport
-from pushgateway.vendor import Request, Response
+from pushgateway.vendor import NoVerdict, Request, Response
 
 AUDIENCE = 1500
 """Phones of each brand that one text goes to: more than one request holds."""
@@ -41,7 +40,7 @@ _DEAD = {ReceiptKind.UNREGISTERED, ReceiptKind.SUSPECT}
 
 
 class CountingTransport:
-    """A transport that counts the requests that it sends, by certificate and the vendor's name of the call."""
+    """A transport that counts the requests that left, by certificate and the vendor's name of the call."""
 
     def __init__(self, inner: Transport, operations: Mapping[str, Callable[[Request], str]]) -> None:
         """`operations`: by certificate id, what names a call."""
@@ -51,8 +50,13 @@ class CountingTransport:
 
     async def send(self, request: Request, *, pool: str, timeout: float) -> Response:  # noqa: ASYNC109
         """See `Transport.send`."""
-        self.calls[pool][self._operations[pool](request)] += 1
-        return await self._inner.send(request, pool=pool, timeout=timeout)
+        name = self._operations[pool](request)
+        self.calls[pool][name] += 1
+        try:
+            return await self._inner.send(request, pool=pool, timeout=timeout)
+        except NoVerdict as failed:
+            self.calls[pool][name] -= not failed.sent
+            raise
 
     async def aclose(self) -> None:
         """Close the transport inside."""
@@ -67,6 +71,8 @@ class DemoVendor:
     brand: str
     certificate_id: str
     sandbox: Sandbox
+    stop: Callable[[], None]
+    """Stops its server."""
 
     def push_tokens(self, tokens: Iterable[str]) -> list[PushToken]:
         """The push tokens of phones of this brand."""
@@ -322,13 +328,12 @@ async def one_renewal(setup: DemoSetup) -> Scene:
 
 
 async def one_outage(setup: DemoSetup) -> Scene:
-    """The last vendor refuses connections: its pushes end `NOT_SENT`, and those of the others are accepted."""
+    """The server of the last vendor stops: its pushes end `NOT_SENT`, and those of the others are accepted."""
     tokens = {one.brand: one.sandbox.register(SENDS) for one in setup.vendors}
     *others, down = setup.vendors
-    down.sandbox.faults.add(Fault(kind="refuse", times=None))
+    await asyncio.to_thread(down.stop)
     began = time.perf_counter()
     outcomes = await _send_singly(setup, tokens, timeout=OUTAGE_TIMEOUT)
-    down.sandbox.faults.clear()
     problems: list[str] = []
     brands: dict[str, Any] = {}
     for one in setup.vendors:

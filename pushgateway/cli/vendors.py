@@ -99,7 +99,9 @@ def _lines(can: Mapping[str, Any]) -> list[tuple[str, str]]:
         batch = _("up to {size:,} pushes in a request, each with its own text").format(size=can["batch_size"])
     else:
         batch = _("up to {size:,} pushes in a request, all with one text").format(size=can["batch_size"])
-    audience = ", ".join(can["audiences"]) or _("none")
+    audience = _("depends on the settings")
+    if can["audiences"] is not None:
+        audience = ", ".join(can["audiences"]) or _("none")
     if can["audiences"]:
         audience += _(" (up to {size:,} in a request)").format(size=can["audience_size"])
     receipts: str = {
@@ -113,7 +115,7 @@ def _lines(can: Mapping[str, Any]) -> list[tuple[str, str]]:
     has: dict[bool | None, str] = {True: _("yes"), False: _("none"), None: _("depends on the settings")}
     return [
         (_("batches"), batch),
-        (_("dedupe id"), _("the vendor drops a repeat") if can["deduplicates"] else _("the vendor does not use it")),
+        (_("dedupe id"), _deduplicates(can["deduplicates"])),
         (_("login"), has[can["login"]]),
         (_("broadcasts"), audience),
         (_("receipts"), receipts),
@@ -122,6 +124,14 @@ def _lines(can: Mapping[str, Any]) -> list[tuple[str, str]]:
         (_("settings"), ", ".join(can["settings"]["required"]) or _("none")),
         ("  " + _("optional"), ", ".join(can["settings"]["optional"]) or _("none")),
     ]
+
+
+def _deduplicates(how: bool | str | None) -> str:
+    if how is None:
+        return _("depends on the settings")
+    if how == "message":
+        return _("the phone drops a repeat")
+    return _("the vendor drops a repeat") if how else _("the vendor does not use it")
 
 
 @click.command(short_help="List installed vendor plug-ins and what each can do.")

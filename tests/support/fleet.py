@@ -26,10 +26,8 @@ from pushgateway.sandbox.find import SANDBOXES
 from pushgateway.testing import SandboxTransport
 from pushgateway.testing.virtual_time import loop_wall_clock, run_virtual
 
-PHONES = 2_000
-"""Phones of each brand at a time; those of a round are registered for it."""
-ROUND = 2_000
-"""Pushes of one round to each brand."""
+ROUND = 1_000
+"""Pushes of one round to each brand, each to a phone that is registered for it."""
 FAULTS = (
     Fault(kind="drop", share=0.03, times=None),
     Fault(kind="refuse", share=0.03, times=None),
@@ -38,7 +36,7 @@ FAULTS = (
     Fault(kind="empty", share=0.02, times=None),
     Fault(kind="status", share=0.03, times=None, status=503),
     Fault(kind="delay", share=0.03, times=None, seconds=15),
-    Fault(kind="expire", share=0.01, times=None),
+    Fault(kind="expire", share=0.01, times=3),
 )
 """Of every brand, for each call; the vendor's own manglings are added."""
 SLOW = 0.02
@@ -64,19 +62,25 @@ class Maker:
     def watch(self) -> None:
         """Check each delivery when the sandbox performs it. Text and data of a push name the token that it is for, or
         are for all."""
-        sandbox = self.sandbox
 
         def deliver(phone: Phone, delivery: Callable[[], Delivery]) -> None:
-            made = delivery()
-            self.delivered[phone.token] += 1
-            if not made.body.startswith("for all ") and made.body != f"for {phone.token}":
-                self.wrong.append(f"{self.brand}: a phone got the text of another one")
-            if made.data.get("to") not in (phone.token, "all"):
-                self.wrong.append(f"{self.brand}: a phone got the data of another one")
-            if (made.data.get("to") == "all") != made.body.startswith("for all "):
-                self.wrong.append(f"{self.brand}: text and data of different pushes")
+            self._check(phone.token, delivery())
 
-        sandbox.deliver = deliver  # type: ignore[method-assign]
+        def deliver_all(tokens: Sequence[str], delivery: Callable[[str], Delivery]) -> None:
+            for token in tokens:
+                self._check(token, delivery(token))
+
+        self.sandbox.deliver = deliver  # type: ignore[method-assign]
+        self.sandbox.deliver_all = deliver_all  # type: ignore[method-assign]
+
+    def _check(self, token: str, made: Delivery) -> None:
+        self.delivered[token] += 1
+        if not made.body.startswith("for all ") and made.body != f"for {token}":
+            self.wrong.append(f"{self.brand}: a phone got the text of another one")
+        if made.data.get("to") not in (token, "all"):
+            self.wrong.append(f"{self.brand}: a phone got the data of another one")
+        if (made.data.get("to") == "all") != made.body.startswith("for all "):
+            self.wrong.append(f"{self.brand}: text and data of different pushes")
 
 
 @attrs.define(eq=False)

@@ -43,7 +43,7 @@ RECEIPT_TIMEOUT = 5.0
 """Seconds in which a receiver of receipts must reply."""
 
 
-def app(sandbox: Sandbox, *, hosts: Collection[str] = ()) -> ASGIApp:
+def app(sandbox: Sandbox, *, hosts: Collection[str] = (), post_receipts: bool = True) -> ASGIApp:
     """The ASGI app of `sandbox`. On another ASGI server than that of `server`, a broken connection is an exception.
 
     `hosts`: names besides loopback addresses under which the control interface may be reached, such as that of a
@@ -70,7 +70,8 @@ def app(sandbox: Sandbox, *, hosts: Collection[str] = ()) -> ASGIApp:
         except ConnectionResetError:
             return  # the request never arrived as a whole
         reply = sandbox.answer(Request(scope["method"], _url(scope), _headers(scope), body))
-        receipt_sender.post_due()
+        if post_receipts:
+            receipt_sender.post_due()
         if reply.delay > 0:
             await asyncio.sleep(reply.delay)
         if reply.response is None:

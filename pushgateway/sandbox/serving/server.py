@@ -46,15 +46,16 @@ def app(sandbox: Sandbox, *, hosts: Collection[str] = ()) -> Any:
 
 
 @contextmanager
-def serve(sandbox: Sandbox, *, port: int = 0, tls: bool = False) -> Iterator[Served]:
-    """Serve `sandbox` in a thread as long as the block lasts. Port 0: any free one.
+def serve(sandbox: Sandbox, *, port: int = 0, tls: bool = False, post_receipts: bool = True) -> Iterator[Served]:
+    """Serve `sandbox` in a thread as long as the block lasts. Port 0: any free one. `post_receipts=False`: receipts
+    wait for `Sandbox.callbacks` and are not posted.
 
     Raises `OSError` when the port is taken and `PluginError` when the extra `sandbox` is not installed.
     """
     thread_class = _extra("pushgateway.sandbox.serving.thread").ServerThread
     with ExitStack() as stack:
         context, ca_file = _certificates(stack) if tls else (None, None)
-        thread = thread_class(sandbox, port, context)
+        thread = thread_class(sandbox, port, context, post_receipts=post_receipts)
         stack.callback(thread.stop)
         yield Served(f"{'https' if tls else 'http'}://127.0.0.1:{thread.port}", ca_file)
 

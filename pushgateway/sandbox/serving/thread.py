@@ -57,10 +57,12 @@ class _Server(uvicorn.Server):
 class ServerThread:
     """A running server, which accepts requests at `port` when the constructor returns."""
 
-    def __init__(self, sandbox: Sandbox, port: int, context: ssl.SSLContext | None) -> None:
+    def __init__(
+        self, sandbox: Sandbox, port: int, context: ssl.SSLContext | None, *, post_receipts: bool = True
+    ) -> None:
         """Raises `OSError` when the port is taken."""
         config = uvicorn.Config(
-            app(sandbox),
+            app(sandbox, post_receipts=post_receipts),
             http=_breakable(AutoHTTPProtocol),
             ws="none",
             lifespan="off",

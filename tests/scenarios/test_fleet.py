@@ -1,0 +1,35 @@
+"""One call for a mixed fleet: phones of every installed brand behind one gateway, with faults.
+
+The long form is `tox -e fleet -- 1000000`.
+"""
+
+from collections import Counter
+
+import fleet
+import pytest
+
+pytestmark = pytest.mark.days
+
+
+def test_a_mixed_fleet_with_faults_agrees_with_every_ledger() -> None:
+    """Outcomes are those of the sandboxes, in order, and nobody gets another one's text or data; every brand has pushes
+    that were accepted, and four of five at least."""
+    report = fleet.play(16_000, seed=1)
+
+    endings: dict[str, Counter[str]] = {}
+    for (brand, ending), number in report.outcomes.items():
+        endings.setdefault(brand, Counter())[ending] += number
+    assert report.broken == []
+    assert sorted(endings) == sorted(fleet.brands())
+    assert {"harmony", "huawei", "oppo", "xiaomi"} <= set(endings)
+    assert all(one["accepted"] > 0.8 * one.total() for one in endings.values())
+
+
+@pytest.mark.parametrize("dead", fleet.brands())
+def test_a_vendor_that_is_down_does_not_slow_the_others(dead: str) -> None:
+    """The others send within 5 % of their throughput, whoever is down."""
+    names = fleet.brands()
+
+    ratio = fleet.throughput(2_000, names, dead) / fleet.throughput(2_000, [one for one in names if one != dead], None)
+
+    assert 0.95 <= ratio <= 1.05
