@@ -78,7 +78,8 @@ class Rulings:
             row = self.sheet.fields.get(name)
             word = self._word(name, row)
             yield self.absent(word, name) if row is None else self._of_field(word, name, row, value, raw)
-        yield from self._omitted(raw)
+        refused_words = {one.field for one in refused}
+        yield from (one for one in self._omitted(raw) if one.field not in refused_words)
 
     def _word(self, name: str, row: FieldRule | None) -> str:
         """The host's name of a field; that of the vendor for a look that only an override gives."""
