@@ -5,10 +5,11 @@ In one place, because they change on the day when the packages are on PyPI.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
-PLUGINS: Final = ("oppo",)
-"""Brands whose plug-in is in this repository."""
+PLUGINS: Final[Mapping[str, str]] = {"harmony": "huawei", "huawei": "huawei", "oppo": "oppo", "xiaomi": "xiaomi"}
+"""Brands whose plug-in is in this repository, with the name of its folder in `plugins`."""
 
 
 def core_command(extra: str) -> str:
@@ -18,4 +19,4 @@ def core_command(extra: str) -> str:
 
 def plugin_command(brand: str) -> str:
     """Installs the plug-in of one of `PLUGINS`."""
-    return f"pip install ./plugins/{brand} in a checkout of this project"
+    return f"pip install ./plugins/{PLUGINS[brand]} in a checkout of this project"

@@ -20,6 +20,7 @@ from pushgateway import Certificate, sync
 from pushgateway.certificates import plugins
 from pushgateway.certificates.plugins import VENDORS, Plugins, installed, load
 from pushgateway.model.errors import PluginError
+from pushgateway.model.installing import PLUGINS
 from pushgateway.model.outcome import Outcome
 from pushgateway.model.push import Push
 from pushgateway.vendor import Exchange, Request, Vendor
@@ -34,6 +35,8 @@ class Acme(Vendor):
 """
 
 Install = Callable[..., Path]
+HERE = ", ".join(installed())
+"""The brands that are installed where the tests run."""
 
 
 @pytest.fixture
@@ -82,10 +85,10 @@ def test_the_real_plug_in_is_found() -> None:
     assert [entry.value for entry in installed()["oppo"]] == ["pushgateway_oppo:Oppo"]
 
 
-def test_a_missing_plug_in_says_what_to_install() -> None:
-    """The message holds the install command, in one line to copy, and the brands that are installed."""
-    assert refusal("xiaomi") == (
-        "no plug-in for brand 'xiaomi' is installed (there is: oppo): this project has no plug-in for it yet"
+def test_a_brand_without_a_plug_in_says_so() -> None:
+    """There is no command for it; the message lists the brands that are installed."""
+    assert refusal("vivo") == (
+        f"no plug-in for brand 'vivo' is installed (there is: {HERE}): this project has no plug-in for it yet"
     )
 
 
@@ -96,7 +99,7 @@ def test_a_missing_plug_in_says_what_to_install() -> None:
 def test_a_mistyped_brand_gets_no_install_command(brand: str, ending: str) -> None:
     """An install command for a mistyped brand could make the operator install the package of whoever registered that
     name."""
-    assert refusal(brand) == f"no plug-in for brand {brand!r} is installed (there is: oppo){ending}"
+    assert refusal(brand) == f"no plug-in for brand {brand!r} is installed (there is: {HERE}){ending}"
 
 
 def test_an_installed_brand_is_suggested_first(install: Install) -> None:
@@ -104,20 +107,24 @@ def test_an_installed_brand_is_suggested_first(install: Install) -> None:
     could be installed."""
     install("vivi-push", GOOD.replace("acme", "vivi"), entry="vivi")
 
-    assert refusal("viv").endswith("is installed (there is: oppo, vivi): did you mean 'vivi'?")
-    with pytest.raises(PluginError, match=r"\(there is: acme, oppo, vivi\): did you mean 'acme'\?"):
+    here = ", ".join(sorted([*HERE.split(", "), "vivi"]))
+
+    assert refusal("viv").endswith(f"is installed (there is: {here}): did you mean 'vivi'?")
+    with pytest.raises(PluginError, match=rf"\(there is: acme, {here}\): did you mean 'acme'\?"):
         Plugins({"acme": Given}).vendor("acm")
 
 
-def test_an_installation_without_plugins_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("brand", "folder"), PLUGINS.items())
+def test_an_installation_without_plugins_says_so(monkeypatch: pytest.MonkeyPatch, brand: str, folder: str) -> None:
     """An empty list of brands would look like a fault of the message; the command in it is one that works today."""
     monkeypatch.setattr(plugins, "entry_points", lambda group: ())
     monkeypatch.setattr(plugins, "find_spec", lambda module: None)
 
-    assert refusal("oppo") == (
-        "no plug-in for brand 'oppo' is installed (there is: none): "
-        "pip install ./plugins/oppo in a checkout of this project"
+    assert refusal(brand) == (
+        f"no plug-in for brand {brand!r} is installed (there is: none): "
+        f"pip install ./plugins/{folder} in a checkout of this project"
     )
+    assert (Path(__file__).parents[2] / "plugins" / folder / "pyproject.toml").exists()
 
 
 def test_a_frozen_program_gets_the_advice_to_hand_over_the_class(monkeypatch: pytest.MonkeyPatch) -> None:
