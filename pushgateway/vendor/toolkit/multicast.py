@@ -94,7 +94,7 @@ class ListedReplies:
                 sent,
                 failures.lists if failures else {},
                 message_id=self.message_id(reply),
-                pause=response.retry_after,
+                pause=response.retry_after if failures else None,
                 failures=len(sent) if all_failed else failures.total if failures else None,
             )
         if is_partial:

@@ -55,7 +55,7 @@ class HuaweiSandbox(PushKitSandbox):
         """Make what the calls need."""
         super().set_up()
         lifetime = self.facts.number("access_lifetime")
-        self._access = AccessTokens(self.clock, self._new_access_token, lifetime, always_new=True)
+        self.access = AccessTokens(self.clock, self._new_access_token, lifetime, always_new=True)
         self._logins: list[float] = []
         self.calls = {
             "login": self._login,
@@ -85,11 +85,6 @@ class HuaweiSandbox(PushKitSandbox):
         """A token that looks like those of Android phones."""
         return f"IQAAAACy{self.random.getrandbits(320):080x}"
 
-    def expire_tokens(self) -> None:
-        """Make all access tokens invalid."""
-        super().expire_tokens()
-        self._access.expire()
-
     # Login
 
     def _new_access_token(self) -> str:
@@ -111,9 +106,9 @@ class HuaweiSandbox(PushKitSandbox):
                 return self.login_refusal("20002")
             if given != right:
                 return self.login_refusal("20171" if name == "client_secret" and not given else code)
-        login = self._access.login()
+        login = self.access.login()
         reply = self.reply_json(
-            {"access_token": login.token, "expires_in": int(self._access.lifetime), "token_type": "Bearer"}
+            {"access_token": login.token, "expires_in": int(self.access.lifetime), "token_type": "Bearer"}
         )
         # Huawei escapes a slash, which JSON allows.
         return Response(reply.status, reply.headers, reply.content.replace(b"/", b"\\/"))
@@ -128,7 +123,7 @@ class HuaweiSandbox(PushKitSandbox):
         """A token of the login, or one that the client has signed."""
         if token.count(".") == 2:
             return self.jwt_objection(token)
-        state = self._access.state(token)
+        state = self.access.state(token)
         if state == "valid":
             return None
         return CallRefused("80200003") if state == "expired" else CallRefused("80200001", status=401)

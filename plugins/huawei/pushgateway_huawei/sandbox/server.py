@@ -100,7 +100,7 @@ class PushKitSandbox(RuledSandbox):
             speed=self.speed,
         )
         codes = CheckCodes(missing="80100003", wrong="80100003")
-        self.checks = Checks(self.facts, codes, as_text=False, also=self.own_checks())
+        self.checks = Checks(self.facts, codes, as_text=False, instead=self.own_checks())
         self.outbox = Outbox(signed(json_rows("statuses"), "x-huawei-callback-id", self._sign))
         self._signed_tokens: set[str] = set()
         self._ended_tokens: set[str] = set()
@@ -110,7 +110,7 @@ class PushKitSandbox(RuledSandbox):
 
     @abstractmethod
     def own_checks(self) -> Mapping[str, Any]:
-        """Checks of fields that a row cannot say."""
+        """Checks of fields in the place of those by their rows."""
 
     @abstractmethod
     def failed(self, refused: Mapping[str, Sequence[str]], succeeded: int) -> dict[str, Any]:
@@ -162,6 +162,7 @@ class PushKitSandbox(RuledSandbox):
     def expire_tokens(self) -> None:
         """Make all access tokens invalid, those that clients have signed too."""
         with self.lock:
+            super().expire_tokens()
             self._ended_tokens |= self._signed_tokens
 
     # Replies
@@ -246,7 +247,7 @@ class PushKitSandbox(RuledSandbox):
         else:
             shown, beyond = list(reached.tokens), set()
         self.deliver_all(self.seen_first(shown, fields), lambda token: make(token, request_id))
-        if self.receipts_at and self.outbox is not None:
+        if self.receipts_at:
             events = {token: _KINDS[kind] for token, kind in reached.reports.items()}
             events |= dict.fromkeys(beyond, self.marketing_events[0]) | dict.fromkeys(shown, "0")
             for token, event in events.items():
