@@ -98,7 +98,8 @@ def odd_twins(content: bytes, kind: str = "", names: Sequence[str] = ()) -> Iter
         if names:
             yield from _with_more(content, path, names)
         if path and (text := _at(whole, path)) and isinstance(text, str) and text[:1] in ("{", "["):
-            for inner in odd_twins(text.encode(), "json", names):  # JSON within a string: Huawei's `msg`
+            # JSON within a string, as Huawei's `msg`; the last is no JSON any more
+            for inner in (*odd_twins(text.encode(), "json", names), text[:-1].encode()):
                 twin = json.loads(content)
                 _holder(twin, path)[path[-1]] = inner.decode()
                 yield _written(twin)

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import sys
 
-from broken import answering, beside, content, oppos, sending, vaults, verifier
+from broken import answering, beside, content, huaweis, oppos, sending, vaults, verifier, xiaomis
 
-BROKEN = [one for part in (sending, verifier, content, answering, vaults, oppos, beside) for one in part.BROKEN]
+BROKEN = [
+    one
+    for part in (sending, verifier, content, answering, vaults, oppos, beside, xiaomis, huaweis)
+    for one in part.BROKEN
+]
 
 HEAD = """\
 # Broken plug-ins
