@@ -204,8 +204,9 @@ class PushKitSandbox(RuledSandbox):
             self.shares.limits["MARKETING"] = value
 
     def flat(self, tree: Mapping[str, Any]) -> dict[str, Any]:
-        """Nested fields under dotted names."""
-        return flatten(tree, self.facts.fields.keys())
+        """Nested fields under dotted names; null and "" count as missing."""
+        flat = flatten(tree, self.facts.fields.keys())
+        return {name: value for name, value in flat.items() if value is not None and value != ""}
 
     def check(self, fields: Mapping[str, Any], body: Mapping[str, Any]) -> None:
         """Raise `CallRefused` for fields that Huawei refuses. `body`: the whole body without its tokens."""
