@@ -14,7 +14,7 @@ import attrs
 
 from pushgateway.vendor import Refused, Response, safe_repr
 from pushgateway.vendor.rules import Dialect
-from pushgateway.vendor.toolkit.refusals import invalid
+from pushgateway.vendor.toolkit.refusals import checked_text, invalid
 from pushgateway_oppo.replies import read_accepted
 from pushgateway_oppo.requests import check_alias
 from pushgateway_oppo.tokens import token_refusal
@@ -90,13 +90,13 @@ def encode_tags(token: str, tags: Iterable[str], rules: Dialect) -> dict[str, st
 
 def encode_tag(name: str, description: str) -> dict[str, str]:
     """The fields of a new tag. Raises `Refused`."""
-    return {"name": _one_text("name", name), "desc": _any_text("description", description)}
+    return {"name": checked_text("name", name), "desc": checked_text("description", description, blank=True)}
 
 
 def encode_group(group: str, tags: Iterable[str], description: str, rules: Dialect) -> dict[str, str]:
     """The fields of a new group of tags. Raises `Refused`."""
-    fields = {"group": _one_text("group", group), "tags": join_tags(tags, rules)}
-    return {**fields, "desc": _any_text("description", description)}
+    fields = {"group": checked_text("group", group), "tags": join_tags(tags, rules)}
+    return {**fields, "desc": checked_text("description", description, blank=True)}
 
 
 def join_tags(tags: Iterable[str], rules: Dialect) -> str:
@@ -114,7 +114,7 @@ def listed(tags: Iterable[str]) -> tuple[str, ...]:
     """Each tag once, in the order given. Raises `Refused`."""
     if isinstance(tags, str | bytes) or not isinstance(tags, Iterable):
         raise invalid("tags", f"must be a list of str, is {type(tags).__name__}")
-    return tuple(dict.fromkeys(_one_text("tags", tag) for tag in tags))
+    return tuple(dict.fromkeys(checked_text("tags", tag) for tag in tags))
 
 
 def decode_alias(response: Response, token: str, alias: str | None) -> Alias:
@@ -152,17 +152,3 @@ def _tag(item: object) -> Tag | None:
     if not isinstance(name, str) or not name:
         return None
     return Tag(name, tag_id if isinstance(tag_id, str) and tag_id else None)
-
-
-def _one_text(word: str, text: object) -> str:
-    if not isinstance(text, str):
-        raise invalid(word, f"must be a str, is {type(text).__name__}")
-    if not text.strip() or not text.isprintable():
-        raise invalid(word, "must not be blank and must hold no control character")
-    return text
-
-
-def _any_text(word: str, text: object) -> str:
-    if not isinstance(text, str):
-        raise invalid(word, f"must be a str, is {type(text).__name__}")
-    return text

@@ -22,14 +22,8 @@ from pushgateway_oppo.tokens import token_problem
 PAGES: Final = 10
 """Requests for one list of invalid ids, at most."""
 
-_COUNTS = {
-    "targets": "targetCount",
-    "valid": "validCount",
-    "sent": "sendCount",
-    "arrived": "arriveCount",
-    "shown": "showCount",
-    "opened": "openCount",
-}
+_COUNTS = {"targets": "targetCount", "valid": "validCount", "sent": "sendCount"}
+_COUNTS |= {"arrived": "arriveCount", "shown": "showCount", "opened": "openCount"}
 
 
 @safe_repr

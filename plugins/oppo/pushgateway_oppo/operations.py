@@ -157,12 +157,8 @@ class Operations(Settings):
     def _tags(self, name: str, token: str, tags: Iterable[str]) -> Call[aliases_and_tags.Tags]:
         given = _kept(tags)
         fields = functools.partial(aliases_and_tags.encode_tags, token, given)
-        return self._call(
-            name,
-            token,
-            fields,
-            lambda reply: aliases_and_tags.decode_tags(reply, token, aliases_and_tags.listed(given)),
-        )
+        decode = aliases_and_tags.decode_tags
+        return self._call(name, token, fields, lambda reply: decode(reply, token, aliases_and_tags.listed(given)))
 
     def _call(
         self,

@@ -1,7 +1,7 @@
 """Uploads of pictures for notifications: checks before the upload, and the id in the reply.
 
-Pure. The kind of a file is read from its first bytes, not from its name, and its size in pixels from its header;
-nothing is decoded. OPPO's sources disagree about the pixels of a big picture, so both sizes are accepted.
+Pure. Kind and size of a file are read from its first bytes, not from its name. OPPO's sources disagree about the pixels
+of a big picture, so both sizes are accepted.
 """
 
 from __future__ import annotations
@@ -12,19 +12,13 @@ import attrs
 
 from pushgateway.vendor import NoVerdict, Response, safe_repr
 from pushgateway.vendor.rules import Dialect
+from pushgateway.vendor.toolkit.pictures import PNG, picture_size
 from pushgateway.vendor.toolkit.readers import identifier
 from pushgateway.vendor.toolkit.refusals import invalid
 from pushgateway.vendor.toolkit.requests import File
 from pushgateway_oppo.replies import read_accepted
 
 KINDS: Final = ("big", "small")
-
-_PNG = b"\x89PNG\r\n\x1a\n"
-_JPEG = b"\xff\xd8\xff"
-_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
-"""JPEG markers that begin a frame, whose header holds the size; the three others of the range are tables."""
-_LONE = frozenset({0x01, *range(0xD0, 0xD9)})
-"""JPEG markers without a length."""
 
 
 @safe_repr
@@ -58,7 +52,7 @@ def encode_picture(kind: str, content: bytes, ttl: int | None, rules: Dialect) -
     if size not in allowed:
         right = " or ".join(f"{width}x{height}" for width, height in allowed)
         raise invalid("content", f"must have {right} pixels, has {size[0]}x{size[1]}")
-    name, form = ("picture.png", "image/png") if content.startswith(_PNG) else ("picture.jpg", "image/jpeg")
+    name, form = ("picture.png", "image/png") if content.startswith(PNG) else ("picture.jpg", "image/jpeg")
     return {"picture_ttl": str(ttl)}, File(name, form, content)
 
 
@@ -68,16 +62,6 @@ def sizes(kind: str, rules: Dialect) -> list[tuple[int, int]]:
     return [(rules.number(f"{name}_width"), rules.number(f"{name}_height")) for name in names]
 
 
-def picture_size(content: bytes) -> tuple[int, int] | None:
-    """(width, height) in pixels by the header of a PNG or a JPEG; None for anything else."""
-    if content.startswith(_PNG):
-        # Signature, header and checksum have 33 bytes.
-        if content[8:16] != b"\x00\x00\x00\x0dIHDR" or len(content) < 33:
-            return None
-        return int.from_bytes(content[16:20]), int.from_bytes(content[20:24])
-    return _jpeg_size(content) if content.startswith(_JPEG) else None
-
-
 def decode_picture(response: Response, kind: str) -> Picture:
     """The picture with its id, from the reply's field of that kind."""
     data = read_accepted(response)
@@ -85,25 +69,3 @@ def decode_picture(response: Response, kind: str) -> Picture:
     if picture_id is None:
         raise NoVerdict(f"the reply to the upload holds no {kind}_picture_id")
     return Picture(kind, picture_id)
-
-
-def _jpeg_size(content: bytes) -> tuple[int, int] | None:
-    place = 2
-    while place + 4 <= len(content):
-        if content[place] != 0xFF:
-            return None
-        marker = content[place + 1]
-        if marker == 0xFF:  # a fill byte before the marker
-            place += 1
-        elif marker in _LONE:
-            place += 2
-        elif marker in _FRAMES:
-            # After marker and length: one byte of bits per sample, then height, then width.
-            frame = content[place + 5 : place + 9]
-            return (int.from_bytes(frame[2:]), int.from_bytes(frame[:2])) if len(frame) == 4 else None
-        else:
-            length = int.from_bytes(content[place + 2 : place + 4])
-            if length < 2:
-                return None
-            place += 2 + length
-    return None

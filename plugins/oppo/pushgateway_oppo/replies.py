@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Generator, Mapping, Sequence
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
 from pushgateway.vendor import (
     AccessToken,
@@ -27,6 +27,7 @@ from pushgateway.vendor import (
 )
 from pushgateway.vendor.toolkit.access import read_access_token
 from pushgateway.vendor.toolkit.codes import CodeTable
+from pushgateway.vendor.toolkit.columns import Names
 from pushgateway.vendor.toolkit.items import ItemReader
 from pushgateway.vendor.toolkit.readers import data_of, epoch_seconds, first_identifier, identifier, texts
 from pushgateway.vendor.toolkit.token_lists import listed_outcomes
@@ -48,10 +49,6 @@ _ITEMS: Final = ItemReader(
     inside=_DATA,
     decides=_GROUP.fullmatch,
 )
-
-
-Cut: TypeAlias = Sequence[tuple[str, ...]]
-"""For each push, names of fields of its notification."""
 
 
 def read_accepted(response: Response, *, one_target: bool = False, token: str = "") -> Any:
@@ -83,7 +80,7 @@ def decode_login(response: Response, lifetime: float, longest: int) -> AccessTok
 
 
 def decode_unicast(
-    response: Response, pushes: Sequence[Push], truncated: Cut, omitted: Cut | None = None
+    response: Response, pushes: Sequence[Push], truncated: Names, omitted: Names | None = None
 ) -> Sequence[Outcome]:
     """The outcome of the only push of a request; `truncated`, `omitted`: for each push, the names of the fields that
     were cut or left out."""
@@ -100,7 +97,7 @@ def decode_unicast(
 
 
 def decode_batch(
-    response: Response, pushes: Sequence[Push], truncated: Cut, omitted: Cut | None = None
+    response: Response, pushes: Sequence[Push], truncated: Names, omitted: Names | None = None
 ) -> Generator[None, Any, list[Outcome]]:
     """The outcome of each push, in their order. Yields None at checkpoints."""
     return (yield from _ITEMS.outcomes(response, read_accepted(response), Batch.of(pushes), truncated, omitted))

@@ -7,8 +7,8 @@ Pure; one instance is one certificate. A wrong setting raises an error that name
 from __future__ import annotations
 
 import functools
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Collection, Mapping, Sequence
+from typing import Final
 
 import attrs
 
@@ -34,10 +34,6 @@ MEDIA: Final = "media"
 FEEDBACK: Final = "feedback"
 MOST: Final = min(dialect.number("batch_size") for dialect in RULES.dialects.values())
 """Pushes of one request, at most: the lowest limit of all dialects."""
-
-
-def _problems(settings: Any, table: Mapping[str, OppoIntent]) -> Iterator[str]:
-    return make_intents(table, settings.dialect).problems()
 
 
 @safe_repr
@@ -75,7 +71,10 @@ class Settings(Vendor):
     batch_size: int = attrs.field(default=MOST, validator=whole_setting(1, MOST))
     """Pushes of one request, 1 to 1,000."""
     intents: Mapping[str, OppoIntent] = attrs.field(
-        factory=dict, converter=by_word, validator=intents_setting(_problems), hash=False
+        factory=dict,
+        converter=by_word,
+        hash=False,
+        validator=intents_setting(lambda settings, table: make_intents(table, settings.dialect).problems()),
     )
     """By intent: category, level, channel and template. What is not set here is as in the rules."""
     template_parameters: str = attrs.field(default="object", validator=one_of_setting("object", "text"))

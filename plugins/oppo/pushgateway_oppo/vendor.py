@@ -9,7 +9,6 @@ from __future__ import annotations
 import functools
 from collections.abc import Mapping, Sequence
 from typing import ClassVar, Final
-from urllib.parse import urlsplit
 
 import attrs
 
@@ -22,21 +21,18 @@ from pushgateway.vendor import (
     BroadcastOutcome,
     Exchange,
     Notification,
-    NoVerdict,
     Outcome,
     Push,
-    PushToken,
     Rates,
     Reason,
     Receipt,
-    Refused,
     Request,
     Ruling,
     Saved,
-    Status,
     safe_repr,
 )
 from pushgateway.vendor.toolkit.access import digest_login
+from pushgateway.vendor.toolkit.broadcasts import send_broadcast
 from pushgateway.vendor.toolkit.columns import Columns
 from pushgateway.vendor.toolkit.requests import FORM, in_body, in_header
 from pushgateway_oppo.intents import advice, lacking
@@ -48,14 +44,8 @@ from pushgateway_oppo.requests import check_audience, encode_broadcast, make_col
 from pushgateway_oppo.rulings import rulings_of
 from pushgateway_oppo.tokens import token_refusal
 
-_AUDIENCES: Final = frozenset(AudienceKind) - {AudienceKind.ACCOUNTS}
 _MAX_BYTES: Final = 4 * 1024 * 1024
 """Bytes of one request body, at most. OPPO documents no limit; 1,000 long Chinese texts stay below this."""
-
-
-@functools.cache
-def _batching(size: int) -> Batching:
-    return Batching(size=size, mixed=True, max_bytes=_MAX_BYTES)
 
 
 @safe_repr
@@ -66,15 +56,14 @@ class Oppo(Operations):
     brand: ClassVar[str] = BRAND
     contract: ClassVar[str] = "0.2"
     deduplicates: ClassVar[bool] = True
-    audiences: ClassVar[frozenset[AudienceKind]] = _AUDIENCES
+    audiences: ClassVar[frozenset[AudienceKind]] = frozenset(AudienceKind) - {AudienceKind.ACCOUNTS}
     audience_size: ClassVar[int] = min(dialect.number("audience_size") for dialect in RULES.dialects.values())
-
     day_offset: ClassVar[float] = float(min(rules.number("daily_reset_offset") for rules in RULES.dialects.values()))
 
-    @property
+    @functools.cached_property
     def batching(self) -> Batching:
         """Up to `batch_size` pushes, each with a notification of its own."""
-        return _batching(self.batch_size)
+        return Batching(size=self.batch_size, mixed=True, max_bytes=_MAX_BYTES)
 
     @property
     def rates(self) -> Rates:
@@ -89,10 +78,7 @@ class Oppo(Operations):
         OPPO counts public messages by the day and private ones not; category or channel decide which of the two a
         message is. V1.3 has neither, so all messages share one quota.
         """
-        note = notification
-        if not (note.overrides or note.channel_id or note.intent):
-            return ""
-        return self._intents.quota(note, note.overrides.get(BRAND, {}))
+        return self._intents.quota(notification, notification.overrides.get(BRAND, {}))
 
     def weigh(self, notification: Notification) -> int:
         """An upper bound of the bytes that the notification adds to a request, computed without encoding it."""
@@ -103,12 +89,10 @@ class Oppo(Operations):
 
     def login(self, region: str, now: float) -> Exchange[AccessToken]:
         """Fetch an access token of `region`. The signature is SHA-256 over app key, milliseconds and master secret."""
-        rules, timestamp = self._rules, str(int(now * 1000))
-        read = functools.partial(
-            decode_login, lifetime=rules.number("access_lifetime"), longest=rules.number("access_bytes")
-        )
-        fields, parts = {"app_key": self.app_key, "timestamp": timestamp}, (self.app_key, timestamp)
-        return digest_login(self.url_of("auth", region), fields, (*parts, self.master_secret.reveal()), read)
+        fields = {"app_key": self.app_key, "timestamp": str(int(now * 1000))}
+        lifetime, longest = self._rules.number("access_lifetime"), self._rules.number("access_bytes")
+        read = functools.partial(decode_login, lifetime=lifetime, longest=longest)
+        return digest_login(self.url_of("auth", region), fields, (*fields.values(), self.master_secret.reveal()), read)
 
     def finish(self, request: Request, access: AccessToken | None, now: float) -> Request:
         """The request with the access token in header, body or both, as `access_token_in` says; never in a URL, so a
@@ -122,37 +106,12 @@ class Oppo(Operations):
 
     def push(self, batch: Sequence[Push]) -> Exchange[Sequence[Outcome]]:
         """One request for the whole batch: `unicast` for one push, `unicast_batch` for more."""
-        given = Batch.of(batch)
-        return self._push_one(given) if len(given.tokens) == 1 else self._push_many(given)
 
-    def _push_many(self, batch: Batch) -> Exchange[Sequence[Outcome]]:
-        encoded = yield from self._columns.encode(batch)
-        outcomes: dict[int, Outcome] = encoded.settled
-        if not encoded.places:
-            return [outcomes[place] for place in range(len(batch))]
-        is_one = len(encoded.places) == 1
-        region, content = (
-            self.region(encoded.sent.tokens[0]),
-            encoded.body_of_one() if is_one else encoded.body.getvalue(),
-        )
-        try:
-            response = yield self._request("unicast" if is_one else "unicast_batch", region, content)
-            read = encoded.sent, encoded.truncated, encoded.omitted
-            verdicts = decode_unicast(response, *read) if is_one else (yield from decode_batch(response, *read))
-        except (Refused, NoVerdict) as failed:
-            raise failed.keeping(outcomes) from None
-        if not outcomes:
-            return verdicts
-        outcomes.update(zip(encoded.places, verdicts, strict=True))
-        return [outcomes[place] for place in range(len(batch))]
+        def ask(sent: Batch, content: bytes) -> Request:
+            name = "unicast" if len(sent.tokens) == 1 else "unicast_batch"
+            return self._request(name, self.region(sent.tokens[0]), content)
 
-    def _push_one(self, batch: Batch) -> Exchange[Sequence[Outcome]]:
-        encoded = self._columns.encode_single(batch)
-        if isinstance(encoded, Outcome):
-            return [encoded]
-        content, truncated, omitted = encoded
-        response = yield self._request("unicast", self.region(batch.tokens[0]), content)
-        return decode_unicast(response, batch, [truncated], [omitted])
+        return self._columns.push(Batch.of(batch), ask, decode_unicast, decode_batch)
 
     def save(self, broadcast: Broadcast) -> Exchange[Saved]:
         """Save the content of a broadcast: OPPO's id of it, and the names of the fields that were cut.
@@ -167,29 +126,16 @@ class Oppo(Operations):
 
     def broadcast(self, broadcast: Broadcast, saved: str) -> Exchange[BroadcastOutcome]:
         """Send saved content to an audience. A code 0 may still name targets that were refused."""
-        rules = self._rules
         region = self._region_of(broadcast)
-        values, kept = self._reachable(broadcast, region)
-        if kept and not values:
-            return BroadcastOutcome(
-                certificate_id=broadcast.certificate_id,
-                status=Status.NOT_SENT,
-                reason=next(iter(kept.values())).reason,
-                message_id=saved,
-                detail="no token of this list can be sent to",
-                outcomes=tuple(kept[token] for token in broadcast.audience.values),
-            )
-        content = encode_broadcast(saved, broadcast.audience, values, rules)
-        try:
-            response = yield self._request("broadcast", region, content)
-            outcome, verdicts = decode_broadcast(response, broadcast, saved, values)
-        except (Refused, NoVerdict) as failed:
-            places = {token: place for place, token in enumerate(broadcast.audience.values)}
-            raise failed.keeping({places[token]: outcome for token, outcome in kept.items()}) from None
-        if broadcast.audience.kind is not AudienceKind.TOKENS:
-            return outcome
-        verdicts.update(kept)
-        return attrs.evolve(outcome, outcomes=tuple(verdicts[token] for token in broadcast.audience.values))
+        return send_broadcast(
+            broadcast,
+            saved,
+            refuse=lambda token: self._refusal(token, region),
+            ask=lambda values: self._request(
+                "broadcast", region, encode_broadcast(saved, broadcast.audience, values, self._rules)
+            ),
+            read=lambda response, values: decode_broadcast(response, broadcast, saved, values),
+        )
 
     @property
     def receipt_audiences(self) -> frozenset[AudienceKind]:
@@ -202,22 +148,13 @@ class Oppo(Operations):
         """The receipts that OPPO posts to a `call_back_url`: one per phone, None for an element that cannot be read."""
         return decode_receipts(certificate_id, body, self._rules, RULES.dialects)
 
-    def _reachable(self, broadcast: Broadcast, region: str) -> tuple[Sequence[str], dict[str, Outcome]]:
-        """The values to send to, and by token the outcomes of those that cannot be sent to."""
-        values = broadcast.audience.values
-        if broadcast.audience.kind is not AudienceKind.TOKENS:
-            return values, {}
-        kept: dict[str, Outcome] = {}
-        longest = self._rules.number("token_bytes")
-        for token in values:
-            refusal = token_refusal(token, longest)
-            if refusal is None and self.region(token) != region:
-                # The host of the other region would report a valid token as invalid.
-                refusal = Reason.UNSUPPORTED, f"token: is of another region than {region}, to which this goes"
-            if refusal is not None:
-                push = Push(PushToken(broadcast.certificate_id, token), broadcast.notification)
-                kept[token] = Outcome.not_sent(push, *refusal)
-        return [token for token in values if token not in kept], kept
+    def _refusal(self, token: str, region: str) -> tuple[Reason, str] | None:
+        """Why a broadcast of this region does not send to a token."""
+        refusal = token_refusal(token, self._rules.number("token_bytes"))
+        if refusal is None and self.region(token) != region:
+            # The host of the other region would report a valid token as invalid.
+            return Reason.UNSUPPORTED, f"token: is of another region than {region}, to which this goes"
+        return refusal
 
     def _region_of(self, broadcast: Broadcast) -> str:
         if broadcast.audience.kind is AudienceKind.TOKENS:
@@ -237,9 +174,7 @@ class Oppo(Operations):
 
     def operation(self, request: Request) -> str:
         """The name of the request's call, as `rules.toml` has it."""
-        known = self._rules.operations.items()
-        names = (name for name, row in known if row.path and urlsplit(request.url).path == row.path)
-        return next(names, "") or super().operation(request)
+        return self._hosts.name_of(request.url) or super().operation(request)
 
     def rulings(self, asked: Push | Broadcast) -> Sequence[Ruling]:
         """What the rules say of each field, of category, quota, rate and host of a push or broadcast."""

@@ -18,6 +18,8 @@ vendor's name, and takes the vendor's facts from its `rules.toml` or as argument
     multicast        a vendor with one notification for many tokens whose replies name the failed ones
     form_json        ordinary notifications encoded as JSON in a form, in one pass
     columns          requests that hold different notifications as JSON in a form field
+    broadcasts       a broadcast to a list of tokens, some of which are not sent
+    pictures         kind and size of a picture, for uploads
     rulings          which rules apply to a push, for `explain`
     settings         validators of settings, and the URLs of a vendor's calls
     requests         fields in the encoding of an operation; access tokens in header or body; signed forms

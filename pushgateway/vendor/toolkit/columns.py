@@ -17,7 +17,19 @@ from urllib.parse import quote_plus, unquote_plus
 
 import attrs
 
-from pushgateway.vendor import Batch, CallBack, Notification, Outcome, Reason, Refused, safe_repr
+from pushgateway.vendor import (
+    Batch,
+    CallBack,
+    Exchange,
+    Notification,
+    NoVerdict,
+    Outcome,
+    Reason,
+    Refused,
+    Request,
+    Response,
+    safe_repr,
+)
 from pushgateway.vendor.text import clean, form_quote
 from pushgateway.vendor.toolkit.fields import Content, encode_tree, form_text, nest
 from pushgateway.vendor.toolkit.form_json import FormEncoder
@@ -46,6 +58,14 @@ Fragment: TypeAlias = tuple[bytes, bytes, bytes, bytes, tuple[str, ...], tuple[s
 """A notification ready to be put in: what comes between target and message id; what comes after the message id, in
 three pieces because to put them together is to copy them once more; the names of the fields that were cut, and those of
 the looks that were left out."""
+Names: TypeAlias = Sequence[tuple[str, ...]]
+"""For each push the names of fields of its notification."""
+Ask: TypeAlias = Callable[[Batch, bytes], Request]
+"""Makes the request for these pushes of its body."""
+ReadOne: TypeAlias = Callable[[Response, Batch, Names, Names], Sequence[Outcome]]
+"""Reads the reply to a request for one push; gets the names of the fields that were cut, and of those left out."""
+ReadMany: TypeAlias = Callable[[Response, Batch, Names, Names], Generator[None, Any, list[Outcome]]]
+"""The same for a batch; yields None at checkpoints."""
 Odd: TypeAlias = Callable[[str, bytes, int, int], bool]
 """Gets all tokens and then all dedupe ids, one a line; the same as bytes; where the tokens end; and the number of "_"
 in all of it."""
@@ -120,6 +140,33 @@ class Columns:
     in a batch."""
     callback: Callable[[Notification, CallBack], tuple[bytes, ...]] = attrs.field(repr=False, default=lambda *_: ())
     """The quoted fields that ask for receipts (before the message id); none if the notification asks itself."""
+
+    def push(self, batch: Batch, ask: Ask, read_one: ReadOne, read_many: ReadMany) -> Exchange[Sequence[Outcome]]:
+        """The `push` of a vendor: one request for the whole batch. Pushes that the rules forbid get their outcome here,
+        and keep it if the request fails."""
+        if len(batch.tokens) == 1:
+            single = self.encode_single(batch)
+            if isinstance(single, Outcome):
+                return [single]
+            content, truncated, omitted = single
+            return read_one((yield ask(batch, content)), batch, [truncated], [omitted])
+        encoded = yield from self.encode(batch)
+        outcomes = encoded.settled
+        if not encoded.places:
+            return [outcomes[place] for place in range(len(batch))]
+        is_one, sent = len(encoded.places) == 1, encoded.sent
+        try:
+            response = yield ask(sent, encoded.body_of_one() if is_one else encoded.body.getvalue())
+            if is_one:
+                verdicts = read_one(response, sent, encoded.truncated, encoded.omitted)
+            else:
+                verdicts = yield from read_many(response, sent, encoded.truncated, encoded.omitted)
+        except (Refused, NoVerdict) as failed:
+            raise failed.keeping(outcomes) from None
+        if not outcomes:
+            return verdicts
+        outcomes.update(zip(encoded.places, verdicts, strict=True))
+        return [outcomes[place] for place in range(len(batch))]
 
     def encode_single(self, batch: Batch) -> tuple[bytes, tuple[str, ...], tuple[str, ...]] | Outcome:
         """The body for a batch of one push, the names of the fields that were cut and of those that were left out; or

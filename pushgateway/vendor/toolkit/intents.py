@@ -226,6 +226,8 @@ class IntentTable:
     def quota(self, note: Notification, given: Mapping[str, Any]) -> str:
         """The name of the daily quota: the category, or else the channel, or "". `given`: the notification's
         overrides."""
+        if not (given or note.channel_id or note.intent):
+            return ""
         for name in ("category", "channel_id"):
             wire = self.wire.get(name)
             if wire in self.dialect.fields and wire is not None and (value := given.get(wire)):

@@ -20,6 +20,16 @@ def unsupported(word: str, sentence: str) -> Refused:
     return Refused(Reason.UNSUPPORTED, detail=f"{word}: {sentence}")
 
 
+def checked_text(word: str, text: object, *, blank: bool = False) -> str:
+    """An argument of a call that must be a printable text, not blank unless `blank`. Raises `Refused`, naming it as
+    `word`."""
+    if not isinstance(text, str):
+        raise invalid(word, f"must be a str, is {type(text).__name__}")
+    if not blank and (not text.strip() or not text.isprintable()):
+        raise invalid(word, "must not be blank and must hold no control character")
+    return text
+
+
 def no_such_field(name: str, dialect: Dialect, rules: Rules) -> str:
     """A sentence: `dialect` has no field `name`, and which dialects of these rules have it."""
     own = [f'dialect = "{key}" has no such field' for key, each in rules.dialects.items() if each is dialect]

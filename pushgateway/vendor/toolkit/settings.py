@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeAlias
+from urllib.parse import urlsplit
 
 import attrs
 
@@ -103,6 +104,11 @@ class Hosts:
     def is_own(self, key: str) -> bool:
         """Whether a setting replaces this host."""
         return key in self._own
+
+    def name_of(self, url: str) -> str:
+        """The name of the operation with this URL's path; "": no row has it."""
+        path = urlsplit(url).path
+        return next((name for name, row in self._dialect.operations.items() if row.path and row.path == path), "")
 
     def base(self, key: str) -> str:
         """The URL of a host, without a path."""

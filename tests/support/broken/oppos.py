@@ -8,10 +8,8 @@ from broken.copies import OPPO, breaks
 
 spoils = functools.partial(breaks, base=OPPO)
 
-_FAILING = (
-    "        except (Refused, NoVerdict) as failed:\n            raise failed.keeping(outcomes) from None\n"
-    "        if not outcomes:"
-)
+_PUSHED = "        return self._columns.push(Batch.of(batch), ask, decode_unicast, decode_batch)\n"
+"""The last line of `push`."""
 
 _GATHERED = "    raw = sheet.gather(note, planned, intents)\n"
 _TABLE = "    return IntentTable(RULES, dialect, table, WIRE, as_text=as_text)\n"
@@ -88,8 +86,8 @@ BROKEN = [
         "        outcome = CodeTable.rejected(self, push, code, message, **more)\n"
         "        return attrs.evolve(outcome, reason=UNREGISTERED)\n\n\n"
         "CODES: Final = _Retiring(RULES.codes)\n",
-        "from typing import Any, Final, TypeAlias\n",
-        "from typing import Any, Final, TypeAlias\n\nimport attrs\n",
+        "from typing import Any, Final\n",
+        "from typing import Any, Final\n\nimport attrs\n",
         "    Push,\n",
         "    Push,\n    Reason,\n",
         "_GROUP = ",
@@ -203,24 +201,28 @@ BROKEN = [
         "a_refusal_of_the_whole_request_is_raised",
         "A refusal of the whole batch is reported for each push",
         "push() blamed all",
-        _FAILING,
-        "        except NoVerdict as failed:\n            raise failed.keeping(outcomes) from None\n"
+        _PUSHED,
+        "        try:\n"
+        "            return (yield from self._columns.push(Batch.of(batch), ask, decode_unicast, decode_batch))\n"
         "        except Refused as failed:\n"
         "            if type(failed) is not Refused or failed.reason is not Reason.INVALID_NOTIFICATION:\n"
-        "                raise failed.keeping(outcomes) from None\n"
-        "            return [Outcome.rejected(push, failed.reason, code=failed.code) for push in batch]\n"
-        "        if not outcomes:",
+        "                raise\n"
+        "            return [Outcome.rejected(push, failed.reason, code=failed.code) for push in batch]\n",
+        "    Reason,\n",
+        "    Reason,\n    Refused,\n",
     ),
     spoils(
         "blame",
         "one_bad_text_among_a_thousand",
         "One forbidden text refuses a thousand pushes",
         "another push's text is forbidden",
-        _FAILING,
-        "        except NoVerdict as failed:\n            raise failed.keeping(outcomes) from None\n"
+        _PUSHED,
+        "        try:\n"
+        "            return (yield from self._columns.push(Batch.of(batch), ask, decode_unicast, decode_batch))\n"
         "        except Refused as failed:\n"
-        "            return [failed.outcome(push) for push in batch]\n"
-        "        if not outcomes:",
+        "            return [failed.outcome(push) for push in batch]\n",
+        "    Reason,\n",
+        "    Reason,\n    Refused,\n",
     ),
     spoils(
         "intents",

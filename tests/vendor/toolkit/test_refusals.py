@@ -2,9 +2,11 @@
 
 from types import MappingProxyType
 
-from pushgateway.vendor import Reason
+import pytest
+
+from pushgateway.vendor import Reason, Refused
 from pushgateway.vendor.rules import Dialect, Rules
-from pushgateway.vendor.toolkit.refusals import invalid, no_such_field, unsupported
+from pushgateway.vendor.toolkit.refusals import checked_text, invalid, no_such_field, unsupported
 
 
 def dialect(*fields: str) -> Dialect:
@@ -28,3 +30,12 @@ def test_a_missing_field_names_the_dialect_that_has_it() -> None:
     rules = Rules(brand="x", sources={}, dialects={"old": old, "new": new}, codes={})
 
     assert no_such_field("badge", old, rules) == 'dialect = "old" has no such field; dialect = "new" has it'
+
+
+def test_a_text_of_a_call_is_checked() -> None:
+    """Blank only where that is allowed."""
+    assert checked_text("name", "a b") == "a b"
+    assert checked_text("name", "", blank=True) == ""
+    for wrong in (5, " ", "a\n"):
+        with pytest.raises(Refused, match="name: must"):
+            checked_text("name", wrong)

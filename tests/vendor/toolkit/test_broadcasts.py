@@ -1,0 +1,86 @@
+"""A broadcast to a list of tokens, some of which are not sent."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pytest
+
+from pushgateway.vendor import (
+    Audience,
+    Broadcast,
+    BroadcastOutcome,
+    Notification,
+    NoVerdict,
+    Outcome,
+    Push,
+    PushToken,
+    Reason,
+    Request,
+    Response,
+    Status,
+)
+from pushgateway.vendor.toolkit.broadcasts import send_broadcast
+
+NOTE = Notification("t", "b")
+
+
+def refuse(token: str) -> tuple[Reason, str] | None:
+    return (Reason.INVALID_NOTIFICATION, "token: is odd") if token.startswith("odd") else None
+
+
+def ask(values: Sequence[str]) -> Request:
+    return Request("POST", "https://a.example/" + ";".join(values))
+
+
+def read(response: Response, values: Sequence[str]) -> tuple[BroadcastOutcome, Mapping[str, Outcome]]:
+    verdicts = {one: Outcome.accepted(Push(PushToken("7", one), NOTE), "m") for one in values}
+    return BroadcastOutcome(certificate_id="7", status=Status.ACCEPTED), verdicts
+
+
+def sent(audience: Audience) -> Any:
+    return send_broadcast(Broadcast("7", NOTE, audience), "m", refuse=refuse, ask=ask, read=read)
+
+
+def test_tokens_that_are_not_sent_keep_their_places() -> None:
+    """The request has the others, and the outcomes are in the order given."""
+    exchange = sent(Audience.of_tokens(["a", "odd1", "b"]))
+    assert next(exchange).url == "https://a.example/a;b"
+
+    with pytest.raises(StopIteration) as done:
+        exchange.send(Response(200))
+
+    statuses = [(one.push_token.token, one.status) for one in done.value.value.outcomes]
+    assert statuses == [("a", Status.ACCEPTED), ("odd1", Status.NOT_SENT), ("b", Status.ACCEPTED)]
+
+
+def test_a_list_of_nobody_makes_no_request() -> None:
+    """The broadcast ends as its tokens do."""
+    with pytest.raises(StopIteration) as done:
+        next(sent(Audience.of_tokens(["odd1", "odd2"])))
+
+    outcome = done.value.value
+    assert (outcome.status, outcome.reason, len(outcome.outcomes)) == (Status.NOT_SENT, Reason.INVALID_NOTIFICATION, 2)
+
+
+def test_a_failed_request_keeps_what_was_settled_before() -> None:
+    """By place in the list."""
+    exchange = sent(Audience.of_tokens(["a", "odd1"]))
+    next(exchange)
+
+    with pytest.raises(NoVerdict) as failed:
+        exchange.throw(NoVerdict("no reply"))
+
+    assert {place: one.status for place, one in failed.value.kept.items()} == {1: Status.NOT_SENT}
+
+
+def test_other_audiences_have_no_outcomes_of_tokens() -> None:
+    """Aliases are not checked as tokens."""
+    exchange = sent(Audience.of_aliases(["odd1"]))
+    assert next(exchange).url == "https://a.example/odd1"
+
+    with pytest.raises(StopIteration) as done:
+        exchange.send(Response(200))
+
+    assert done.value.value.outcomes == ()
