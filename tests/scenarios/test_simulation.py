@@ -11,7 +11,7 @@ import random
 import attrs
 import pytest
 from simulated.day import Plan, describe, live, shrink
-from simulated.troubles import HOST, KINDS, Trouble
+from simulated.troubles import HOST, KINDS, STORING, Trouble
 
 from pushgateway.engine import endpoint as region
 
@@ -45,7 +45,7 @@ def test_days_are_hostile() -> None:
 
     drawn = {trouble.kind for seed in range(100) for trouble in Plan.drawn(seed).troubles}
     outcomes = {status: sum(day.outcomes.get(status, 0) for day in days) for status in ENDINGS}
-    assert drawn == set(KINDS)
+    assert drawn == {*KINDS, *STORING}
     assert min(outcomes.values()) > 200
     assert outcomes["accepted"] > sum(outcomes.values()) / 2
 
@@ -62,7 +62,7 @@ def test_a_calm_day(seed: int) -> None:
     assert report.outcomes["accepted"] > report.outcomes.get("not_sent", 0) * 3
 
 
-@pytest.mark.parametrize("kind", sorted(set(KINDS)))
+@pytest.mark.parametrize("kind", sorted({*KINDS, *STORING}))
 def test_each_trouble_alone(kind: str) -> None:
     """At full strength for minutes and for every certificate: no promise depends on a trouble being rare."""
     plan = Plan.drawn(len(kind))

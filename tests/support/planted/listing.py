@@ -9,6 +9,7 @@ from simulated.ledger import PROMISES
 from planted import (
     asking_sources,
     batch_sources,
+    batches,
     contract_sources,
     engine_sources,
     host_sources,
@@ -25,7 +26,7 @@ from planted import (
 )
 from planted.plant import Plant
 
-PLANTS = [*pushes.PLANTS, *runs.PLANTS, *life.PLANTS, *limits.PLANTS]
+PLANTS = [*pushes.PLANTS, *runs.PLANTS, *life.PLANTS, *limits.PLANTS, *batches.PLANTS]
 SOURCE_PLANTS = [
     *transport_sources.PLANTS,
     *contract_sources.PLANTS,

@@ -21,7 +21,7 @@ from simulated.host import QUEUE, Act, Host
 from simulated.ledger import Ledger
 from simulated.plugin import MISBEHAVIOURS, Sim, certificate
 from simulated.server import App, Bucket, SimServer
-from simulated.troubles import CODE, HOST, Trouble, TroubleSchedule, draw
+from simulated.troubles import CODE, HOST, STORING, Trouble, TroubleSchedule, draw
 
 APPS = ("c1", "c2", "c3")
 OVER = 420.0
@@ -52,13 +52,20 @@ class Plan:
             (round(chance.uniform(0, OVER + 60), 2), chance.choice(kinds), chance.getrandbits(32))
             for _ in range(chance.randrange(12, 32))
         )
+        # By another generator, so that the rest of the day is as it was before there were groups.
+        others = random.Random(f"{seed} groups")
+        acts += [
+            (round(others.uniform(0, OVER + 60), 2), "group", others.getrandbits(32))
+            for _ in range(others.randrange(4, 24))
+        ]
+        storing = draw(others, APPS, OVER, STORING, 4)
         return cls(
             seed=seed,
             connections=chance.choice([1, 2, 4]),
             linger=chance.choice([0.0, 0.01, 0.01, 0.2]),
             request_timeout=chance.choice([2.0, 10.0]),
-            troubles=tuple(draw(chance, APPS, OVER)),
-            acts=tuple(acts),
+            troubles=(*draw(chance, APPS, OVER), *storing),
+            acts=tuple(sorted(acts)),
         )
 
 
@@ -88,6 +95,7 @@ class Day:
         ledger.calm = not plan.troubles
         self.loop = asyncio.get_running_loop()
         chance = random.Random(plan.seed + 1)
+        self._kinds = random.Random(f"{plan.seed} kinds")
         self.schedule = TroubleSchedule(plan.troubles)
         self.apps = [self._app(name, chance) for name in APPS]
         self.server = SimServer(ledger, self.schedule, self.apps, plan.connections, plan.seed)
@@ -116,11 +124,14 @@ class Day:
         return self.server.wall() + self.host.wall_offset
 
     def _app(self, name: str, chance: random.Random) -> App:
+        size, mixed, dedupe = chance.choice([1, 3, 8, 8, 1000, 1000]), chance.random() < 0.7, chance.random() < 0.5
         return App(
             name=name,
-            size=chance.choice([1, 3, 8, 8, 1000, 1000]),
-            mixed=chance.random() < 0.7,
-            dedupe=chance.random() < 0.5,
+            size=size,
+            mixed=mixed,
+            dedupe=dedupe,
+            by_message=dedupe and self._kinds.random() < 0.5,
+            stores=not mixed and size > 1 and self._kinds.random() < 0.8,
             logs_in=chance.random() < 0.85,
             strict=chance.random() < 0.4,
             lifetime=chance.choice([70.0, 200.0, 86400.0]),
@@ -136,6 +147,8 @@ class Day:
         if chance.random() < 0.3:
             settings |= {"requests_per_second": int(app.requests.rate), "pushes_per_second": int(app.targets.rate)}
         weighs, saves = chance.random() < 0.3, chance.random() < 0.7
+        settings |= {"stores": app.stores, "by_message": app.by_message}
+        settings["stored_for"] = self._kinds.choice([0.0, 5.0, 3600.0])
         return certificate(app.name, "s0", own, weighs=weighs, saves=saves, **settings)
 
     def _misbehaviour(self) -> str | None:

@@ -180,6 +180,22 @@ class Host:
         orders = [self._submit(Push(token, note, timeout=timeout)) for token in tokens]
         await self._each(orders, lambda: self.gateway.multicast(tokens, note, timeout=timeout))
 
+    async def group(self, chance: random.Random) -> None:
+        """One notification for phones of one app, in several calls at about the same time, as of group chats."""
+        storing = [app.name for app in self.server.apps.values() if app.stores]
+        app = chance.choice(storing if storing and chance.random() < 0.8 else list(self.server.apps))
+        note, numbers = self._note(chance), chance.sample(range(PHONES), chance.randrange(2, PHONES))
+        region = chance.choice(["", "", "far-"])
+        size = chance.choice([len(numbers), 8, 3])
+        for start in range(0, len(numbers), size):
+            tokens = [PushToken(app, f"{region}{app}-{number}") for number in numbers[start : start + size]]
+            self.begin(self._lone_group(tokens, note, chance.choice([None, None, 3.0, 20.0])))
+            await asyncio.sleep(chance.choice([0, 0, 0.003, 0.1]))
+
+    async def _lone_group(self, tokens: list[PushToken], note: Notification, seconds: float | None) -> None:
+        orders = [self._submit(Push(token, note, timeout=seconds)) for token in tokens]
+        await self._each(orders, lambda: self.gateway.multicast(tokens, note, timeout=seconds))
+
     async def _each(self, orders: list[Order], send: Callable[[], Coroutine[Any, Any, list[Outcome]]]) -> None:
         try:
             outcomes = await send()
@@ -370,5 +386,5 @@ def _sends(task: asyncio.Task[None]) -> bool:
     return getattr(coroutine, "__qualname__", "").rsplit(".", 1)[-1] in SENDING
 
 
-SENDING = ("_lone", "several", "multicast", "stream", "broadcast", "check")
+SENDING = ("_lone", "_lone_group", "several", "multicast", "stream", "broadcast", "check")
 """Calls that may be cancelled: those of the gateway, but not an operator's."""

@@ -22,6 +22,7 @@ PROMISES = {
     "A1": "one login at a time, none while an access token is valid, and none in the pause after a refusal",
     "A9": "an access token is used for its own certificate and region only",
     "B1": "a batch has one region, at most the vendor's size, no token twice, and several texts only if allowed",
+    "B2": "a text is stored once for all who wait for it, used where it was stored only, and puts no push in doubt",
     "B9": "a broadcast without a verdict is never repeated, and its outcomes are correct",
     "P8": "after its certificate was removed a push is not sent; a wrong set of certificates changes nothing",
     "Q2": "once the daily quota is used up, nothing is sent before the vendor's midnight",
@@ -49,6 +50,7 @@ class Order:
         "dedupes",
         "first",
         "key",
+        "message_id",
         "outcome",
         "performed",
         "push",
@@ -64,6 +66,7 @@ class Order:
         self.deadline = deadline
         self.dedupes = dedupes
         self.dedupe_id = ""  # the id under which it was sent
+        self.message_id = ""  # the same, of its message
         self.first: float | None = None  # time of the first request with it
         self.asked = 0  # number of requests with it
         self.performed = 0
@@ -86,6 +89,7 @@ class Ledger:
         self.calls: Counter[str] = Counter()
         self.outcomes: Counter[str] = Counter()
         self._ids: dict[str, tuple[str, str]] = {}
+        self._messages: dict[tuple[str, str], tuple[str, str]] = {}
         self._trace = hashlib.blake2b(digest_size=16)
 
     def event(self, *what: object) -> None:
@@ -124,17 +128,26 @@ class Ledger:
             self.broken("I8", f"{order.key}: the outcome came {now - due:.3f} s after the deadline")
         order.outcome = outcome
 
-    def dispatch(self, now: float, certificate: str, items: list[list[str]]) -> list[Order]:
+    def dispatch(self, now: float, certificate: str, items: list[list[str]], message_ids: list[str]) -> list[Order]:
         """A request with these items is sent."""
         orders = []
-        for token, text, dedupe_id in items:
+        for (token, text, dedupe_id), message_id in zip(items, message_ids, strict=True):
             order = self.orders.get((token, text))
             if order is None or order.push.push_token.certificate_id != certificate:
                 self.broken("T7", f"{token} of {certificate} is sent a text that nobody meant for it")
                 continue
             orders.append(order)
             self._look_at(order, now, dedupe_id)
+            self._look_at_message(order, message_id)
         return orders
+
+    def _look_at_message(self, order: Order, message_id: str) -> None:
+        token = order.key[0]
+        if self._messages.setdefault((token, message_id), order.key) != order.key:
+            self.broken("T7", f"{order.key}: under the message id of {self._messages[token, message_id]}")
+        if order.message_id not in ("", message_id):
+            self.broken("T7", f"{order.key}: repeated under another message id")
+        order.message_id = message_id
 
     def _look_at(self, order: Order, now: float, dedupe_id: str) -> None:
         if self._ids.setdefault(dedupe_id, order.key) != order.key:
@@ -179,6 +192,8 @@ class Ledger:
             self.broken("L3", f"{order.key}: {outcome.status.value}, {outcome.detail!r}")
         if outcome.possible_duplicate and order.dedupes:
             self.broken("I4", f"{order.key}: called a possible duplicate where repeats are dropped")
+        if outcome.status is Status.UNKNOWN and not order.asked and not settled_by_plugin:
+            self.broken("B2", f"{order.key}: in doubt, and in no request")
         if outcome.status is Status.ACCEPTED and not times:
             self.broken("I2", f"{order.key}: accepted, and never pushed")
         if outcome.status in (Status.REJECTED, Status.NOT_SENT) and times:

@@ -1,14 +1,15 @@
 """The plug-in of the simulated vendor, and the ways in which it may break its contract.
 
-Pure, as every plug-in. Requests and replies are JSON: pushes are [token, text, dedupe id]; a reply is a list of [token,
-code], matched by token. A token that is missing has no verdict; of two verdicts the worse counts.
+Pure, as every plug-in. Requests and replies are JSON: pushes are [token, text, dedupe id, message id], beside the id of
+the stored text if there is one; a reply is a list of [token, code], matched by token. A token that is missing has no
+verdict; of two verdicts the worse counts.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import attrs
 
@@ -17,11 +18,14 @@ from pushgateway.vendor import (
     AccessExpired,
     AccessToken,
     AudienceKind,
+    Batch,
     Batching,
     Broadcast,
     BroadcastOutcome,
+    CallBack,
     ClockSkew,
     Exchange,
+    Notification,
     NoVerdict,
     Outcome,
     Push,
@@ -39,7 +43,7 @@ from pushgateway.vendor import (
 )
 
 URL = "https://sim.example"
-DEAD, CONTENT, MUTED, BUSY, FAST, QUOTA, BLOCKED = "2", "3", "4", "5", "6", "7", "8"
+DEAD, CONTENT, MUTED, BUSY, FAST, QUOTA, BLOCKED, GONE = "2", "3", "4", "5", "6", "7", "8", "9"
 EXPIRED, SKEWED, REPEATED = "11", "18", "32"
 REASONS = {
     DEAD: Reason.UNREGISTERED,
@@ -49,6 +53,7 @@ REASONS = {
     FAST: Reason.RATE_LIMITED,
     QUOTA: Reason.QUOTA_EXCEEDED,
     BLOCKED: Reason.CREDENTIALS,
+    GONE: Reason.INVALID_NOTIFICATION,
 }
 MISBEHAVIOURS = ("raise-before", "raise-after", "swap", "drop", "nothing")
 """Ways to break the contract: raising an unexpected exception before or after the request, or returning outcomes
@@ -57,7 +62,8 @@ that do not match the pushes."""
 
 @attrs.frozen
 class Sim(Vendor):
-    """Code 0 is accepted, 11 an expired access token, 18 a wrong clock, 32 a dropped repeat; others by `REASONS`."""
+    """Code 0 is accepted, 9 a stored text that is gone, 11 an expired access token, 18 a wrong clock, 32 a dropped
+    repeat; others by `REASONS`."""
 
     brand: ClassVar[str] = "sim"
     contract: ClassVar[str] = "0.2"
@@ -73,16 +79,20 @@ class Sim(Vendor):
     dedupe: bool = True
     logs_in: bool = True
     saves: bool = True
+    stores: bool = False
+    stored_for: float = 3600.0
+    by_message: bool = False
     pushes_per_second: int | None = None
     requests_per_second: int | None = None
 
     @property
-    def deduplicates(self) -> bool:  # type: ignore[override]
-        return self.dedupe
+    def deduplicates(self) -> bool | Literal["message"]:
+        return "message" if self.by_message else self.dedupe
 
     @property
     def batching(self) -> Batching:
-        return Batching(self.size, self.mixed, 7000 if self.weighs else None)
+        least = min(2, self.size) if self.stores else 1
+        return Batching(self.size, self.mixed, 7000 if self.weighs else None, least=least, saves=self.stores)
 
     @property
     def rates(self) -> Rates:
@@ -107,12 +117,21 @@ class Sim(Vendor):
             for place, push in enumerate(batch)
             if not push.notification.title
         }
-        asked = [push for place, push in enumerate(batch) if place not in kept]
+        batch = Batch.of(batch)
+        asked = [
+            (push, message_id)
+            for place, (push, message_id) in enumerate(zip(batch, batch.message_ids, strict=True))
+            if place not in kept
+        ]
         if not asked:
             return list(kept.values())
-        items = [[push.push_token.token, push.notification.body, push.dedupe_id] for push in asked]
+        saved = None if batch.saved is None else batch.saved.id
+        items = [
+            [push.push_token.token, push.notification.body if saved is None else "", push.dedupe_id, message_id]
+            for push, message_id in asked
+        ]
         try:
-            reply = yield from self._ask(self.region(items[0][0]), "push", items)
+            reply = yield from self._ask(self.region(items[0][0]), "push", [saved, items])
         except (Refused, NoVerdict) as failed:
             raise failed.keeping(kept) from None
         codes: dict[str, str] = {}
@@ -123,6 +142,17 @@ class Sim(Vendor):
             for place, push in enumerate(batch)
         ]
         return outcomes if misbehaviour is None else _spoiled(outcomes, misbehaviour)
+
+    def save_push(self, notification: Notification, callback: CallBack | None, region: str) -> Exchange[Saved]:
+        misbehaviour = self.misbehaviour()
+        if misbehaviour == "raise-before":
+            raise KeyError("before asking")
+        if not notification.title:
+            raise Refused(Reason.INVALID_NOTIFICATION, detail="title: must not be empty", about="content")
+        reply = yield from self._ask(region, "store", notification.body)
+        if misbehaviour == "raise-after":
+            raise KeyError("after asking")
+        return Saved(reply.body["id"], lifetime=self.stored_for)
 
     def save(self, broadcast: Broadcast) -> Exchange[Saved] | None:
         return self._save(broadcast) if self.saves else None
@@ -158,7 +188,9 @@ class Sim(Vendor):
             raise AccessExpired(Reason.CREDENTIALS, EXPIRED)
         if reply.code == SKEWED:
             raise ClockSkew(Reason.CREDENTIALS, SKEWED)
-        raise Refused(REASONS[reply.code], reply.code, retry_after=None if hint is None else float(hint))
+        about: Literal["saved", ""] = "saved" if reply.code == GONE else ""
+        pause = None if hint is None else float(hint)
+        raise Refused(REASONS[reply.code], reply.code, retry_after=pause, about=about)
 
 
 def _outcome(push: Push, code: str | None) -> Outcome:

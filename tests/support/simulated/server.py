@@ -20,14 +20,16 @@ import attrs
 from pushgateway.vendor import NoVerdict, Request, Response
 from simulated.ledger import Ledger, Order
 from simulated.logins import Logins
-from simulated.plugin import BLOCKED, BUSY, CONTENT, DEAD, EXPIRED, FAST, MUTED, QUOTA, REPEATED, SKEWED
-from simulated.troubles import VERDICTS, WIRE, TroubleSchedule
+from simulated.plugin import BLOCKED, BUSY, CONTENT, DEAD, EXPIRED, FAST, GONE, MUTED, QUOTA, REPEATED, SKEWED
+from simulated.troubles import STORING, VERDICTS, WIRE, TroubleSchedule
 
 MIDNIGHT = 1_700_064_000.0
 """Epoch seconds of a midnight in GMT+8."""
 POISON = "!"
 """A text that ends with it makes a strict app refuse the whole request."""
 Items = list[list[str]]
+Stored = tuple[str, str, str]
+"""App, region and text."""
 
 
 class Bucket:
@@ -56,6 +58,10 @@ class App:
     size: int
     mixed: bool
     dedupe: bool
+    by_message: bool
+    """Its phones drop repeats of a message id."""
+    stores: bool
+    """It stores a text before it goes to several phones."""
     logs_in: bool
     strict: bool
     """A wrong text refuses the whole request."""
@@ -69,7 +75,11 @@ class App:
     latched: dict[str, tuple[object, ...]] = attrs.field(factory=dict)
     """By region: the engine has received the code for a used up daily quota."""
     seen: set[str] = attrs.field(factory=set)
-    """Dedupe ids of delivered pushes."""
+    """Dedupe ids of delivered pushes; or token and message id, where its phones drop repeats."""
+    full_until: float = 0.0
+    """Until then it stores nothing."""
+    full: set[tuple[object, ...]] = attrs.field(factory=set)
+    """Where the engine knows that: by gateway, region and settings."""
     gone_since: float | None = None
     """Time since which its certificate is not configured."""
     removals: list[float] = attrs.field(factory=list)
@@ -97,6 +107,8 @@ class SimServer:
         self._connections = connections
         self._chance = random.Random(seed)
         self._contents: dict[str, str] = {}
+        self._stored: dict[str, Stored] = {}
+        self._storing = Counter[tuple[object, ...]]()
         self._silent_broadcasts: set[tuple[str, ...]] = set()
 
     def wall(self) -> float:
@@ -106,6 +118,8 @@ class SimServer:
     async def send(self, request: Request, *, pool: str, timeout: float) -> Response:  # noqa: ASYNC109
         region, what = request.url.rsplit("/", 2)[1:]
         visit = Visit(pool, region, what, request, json.loads(request.content))
+        if what == "push":
+            self._unpack(visit)
         now = self.now()
         self.ledger.calls[what] += 1
         self.ledger.event("request", now, pool, region, what, len(request.content))
@@ -140,13 +154,15 @@ class SimServer:
             visit.ticket = self.logins.begin(visit.app, visit.region, visit.body[1])
             return
         app = self.apps[visit.app]
+        visit.gate = (self.logins.gateway, *sorted(app.secrets))
+        if visit.what == "store":
+            self._admit_store(visit, app)
         if visit.what == "push":
-            visit.gate = (self.logins.gateway, *sorted(app.secrets))
-            visit.orders = self.ledger.dispatch(now, visit.app, visit.body)
+            visit.orders = self.ledger.dispatch(now, visit.app, visit.body, visit.message_ids)
             latched = app.latched.get(visit.region) == visit.gate and self.wall() < MIDNIGHT
             if latched and self.clock_is_right and not all(order.renewing for order in visit.orders):
                 self.ledger.broken("Q2", f"{app.name} asks {visit.region} although its day is used up")
-            self._look_at(app, visit.region, visit.body)
+            self._look_at(app, visit.region, visit)
             for order in visit.orders:
                 waited = order.first == now and any(order.begun < then < now for then in app.removals)
                 if waited or (app.gone_since is not None and app.gone_since < order.begun):
@@ -156,8 +172,37 @@ class SimServer:
             if part in self._silent_broadcasts:
                 self.ledger.broken("B9", f"{part[0]} goes again without a verdict")
 
-    def _look_at(self, app: App, region: str, items: Items) -> None:
+    def _admit_store(self, visit: Visit, app: App) -> None:
+        known = (visit.region, visit.gate, self.logins.changed[visit.app])
+        visit.storing = (visit.app, visit.body, *known)
+        if self._storing[visit.storing]:
+            self.ledger.broken("B2", f"{app.name} stores {visit.body} while it is being stored")
+        self._storing[visit.storing] += 1
+        if known in app.full and self.clock_is_right and self.wall() < MIDNIGHT:
+            self.ledger.broken("Q2", f"{app.name} stores in {visit.region} although nothing is stored any more")
+
+    def _unpack(self, visit: Visit) -> None:
+        """Pushes as [token, text, dedupe id], with the text that was stored."""
+        visit.saved, items = visit.body
+        visit.message_ids = [message_id for *_, message_id in items]
+        text = ""
+        if visit.saved is not None:
+            app, region, text = self._stored.get(visit.saved, ("", "", ""))
+            if (app, region) != (visit.app, visit.region):
+                self.ledger.broken(
+                    "B2", f"{visit.app} comes to {visit.region} with a text stored for {app} in {region}"
+                )
+            if len(items) < 2:
+                self.ledger.broken("B2", f"{visit.app} uses a stored text for a single phone")
+        visit.body = [[token, text or own, dedupe_id] for token, own, dedupe_id, _ in items]
+
+    def _look_at(self, app: App, region: str, visit: Visit) -> None:
+        items: Items = visit.body
         tokens = {token for token, _, _ in items}
+        if app.by_message and not app.mixed and len(set(visit.message_ids)) > 1:
+            self.ledger.broken("B1", "different message ids in a batch")
+        if app.stores and visit.saved is None and len(items) > 1:
+            self.ledger.broken("B2", f"{len(items)} pushes whose text is not stored")
         if len(items) > app.size:
             self.ledger.broken("B1", f"{len(items)} pushes where {app.size} fit")
         if len(tokens) < len(items):
@@ -183,7 +228,11 @@ class SimServer:
                 order.silent = True
         if visit.what == "broadcast" and not verdict:
             self._silent_broadcasts.add(self._part(visit))
-        if visit.code == QUOTA and verdict:
+        if visit.what == "store":
+            self._storing[visit.storing] -= 1
+            if visit.code == QUOTA and verdict:
+                self.apps[visit.app].full.add(visit.storing[2:])
+        elif visit.code == QUOTA and verdict:
             self.apps[visit.app].latched[visit.region] = visit.gate
         if visit.ticket is not None:
             self.logins.end(visit.ticket, visit.code if verdict else None)
@@ -238,6 +287,8 @@ class SimServer:
             return self._reply(visit, BUSY)
         if kind == "fast":
             return self._reply(visit, FAST, **({"retry_after": 2} if chance.random() < 0.3 else {}))
+        if visit.what == "store":
+            return self._store(visit, app)
         if visit.what == "save":
             self._contents[f"c{len(self._contents)}"] = visit.body
             return self._reply(visit, "0", id=f"c{len(self._contents) - 1}")
@@ -260,6 +311,20 @@ class SimServer:
         value = self.logins.issue(app.name, visit.region, self.wall() + app.lifetime, last_wins=app.last_wins)
         return self._reply(visit, "0", token=value, lifetime=app.lifetime, created_at=self.wall())
 
+    def _store(self, visit: Visit, app: App) -> Response:
+        struck = self.schedule.strikes(self.now(), app.name, STORING[1:])
+        if struck:
+            app.full_until = MIDNIGHT
+        if self.wall() < app.full_until:
+            return self._reply(visit, QUOTA)
+        if not app.requests.take(self.now(), 1):
+            return self._reply(visit, FAST)
+        if app.strict and visit.body.endswith(POISON):
+            return self._reply(visit, CONTENT)
+        name = f"s{len(self._stored)}"
+        self._stored[name] = (visit.app, visit.region, visit.body)
+        return self._reply(visit, "0", id=name)
+
     def _push(self, visit: Visit, app: App, kind: str, chance: random.Random) -> Response:
         items: Items = visit.body
         now, struck = self.now(), self.schedule.strikes(self.now(), app.name, ("tight", "quota"))
@@ -270,9 +335,15 @@ class SimServer:
             return self._reply(visit, QUOTA)
         if not (app.requests.take(now, 1, share) and app.targets.take(now, len(items), share)):
             return self._reply(visit, FAST)
+        if visit.saved is not None and self.schedule.strikes(now, app.name, STORING[:1]):
+            return self._reply(visit, GONE)
         if app.strict and any(text.endswith(POISON) for _, text, _ in items):
             return self._reply(visit, CONTENT)
-        codes = [[token, self._perform(app, token, text, id_)] for token, text, id_ in items]
+        seen = [f"{token} {message_id}" for (token, *_), message_id in zip(items, visit.message_ids, strict=True)]
+        codes = [
+            [token, self._perform(app, token, text, known if app.by_message else dedupe_id)]
+            for (token, text, dedupe_id), known in zip(items, seen, strict=True)
+        ]
         if kind == "foreign":
             codes = [[f"{token}x", code] for token, code in codes]
         elif kind == "items":
@@ -286,6 +357,8 @@ class SimServer:
             return CONTENT
         if token.endswith(("7", "13")):
             return DEAD if token.endswith("7") else MUTED
+        if app.by_message and dedupe_id in app.seen:
+            return "0"  # the phone drops it, and the vendor does not know
         if app.dedupe and dedupe_id in app.seen:
             return REPEATED
         app.seen.add(dedupe_id)
@@ -326,6 +399,11 @@ class Visit:
     """The pushes that the reply does not mention."""
     readable: bool = True
     code: str | None = None
+    saved: str | None = None
+    """Id of the stored text."""
+    message_ids: list[str] = attrs.field(factory=list)
+    storing: tuple[Any, ...] = ()
+    """What is being stored, and by which gateway and settings."""
     ticket: object = None
     gate: tuple[object, ...] = ()
     """Identifies gateway and settings, whose knowledge (such as a used up quota) ends with them."""

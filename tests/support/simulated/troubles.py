@@ -19,6 +19,8 @@ ACCESS = ("login-fails", "login-silent", "revoked")
 """Logins fail, or access tokens expire early."""
 LIMITS = ("tight", "quota")
 """The vendor allows less: per second, or for the rest of its day."""
+STORING = ("gone", "full")
+"""At vendors that store texts before they go to many phones: stored texts are lost, or no more are stored that day."""
 CODE = ("misbehaviour", "clock")
 """In our own process: a plug-in that breaks its contract, a wall clock that jumps."""
 HOST = ("cancel", "reload", "rotate", "remove", "nonsense", "reopen", "flood")
@@ -44,14 +46,16 @@ class Trouble:
         return f"{self.kind} at {self.begins:.1f} s for {self.lasts:.1f} s, {whom}, strength {self.strength}"
 
 
-def draw(chance: random.Random, apps: Sequence[str], until: float) -> list[Trouble]:
-    """The troubles of one day; all are over at `until` seconds."""
+def draw(
+    chance: random.Random, apps: Sequence[str], until: float, kinds: Sequence[str] = KINDS, most: int = 16
+) -> list[Trouble]:
+    """The troubles of one day, three to `most` - 1; all are over at `until` seconds."""
     troubles = []
-    for _ in range(chance.randrange(3, 16)):
+    for _ in range(chance.randrange(min(3, most - 1), most)):
         lasts = chance.choice([1.0, 5.0, 20.0, 60.0, 180.0])
         troubles.append(
             Trouble(
-                kind=chance.choice(KINDS),
+                kind=chance.choice(kinds),
                 begins=round(chance.uniform(0, until - lasts), 1),
                 lasts=lasts,
                 strength=chance.choice([0.1, 0.3, 1.0]),
