@@ -54,13 +54,13 @@ def login_storm(patch: Patch) -> None:
 @plant(PLANTS, "A1", 1)
 def forget_all(patch: Patch) -> None:
     """A late "expired" for an old access token discards the new one."""
-    patch.setattr(AccessTokens, "forget", lambda self, key, access, contended: self._held.pop(key, None))
+    patch.setattr(AccessTokens, "forget", lambda self, key, access, **_: self._held.pop(key, None))
 
 
 @plant(PLANTS, "L1")
 def forget_none(patch: Patch) -> None:
     """An access token that the vendor refuses is kept."""
-    patch.setattr(AccessTokens, "forget", lambda self, key, access, contended: None)
+    patch.setattr(AccessTokens, "forget", lambda self, key, access, **_: None)
 
 
 @plant(PLANTS, "A9")

@@ -62,7 +62,7 @@ def no_deadline_alone(patch: Patch) -> None:
     patch.setattr(Run, "divide", divide)
 
 
-@plant(PLANTS, "L1")
+@plant(PLANTS, "L1", 5)
 def joins_too_late(patch: Patch) -> None:
     """A single send joins a run that was sent already, and is never sent."""
 
