@@ -110,6 +110,7 @@ def outcome_json(outcome: Outcome) -> dict[str, Any]:
         "retry_after": outcome.retry_after,
         "attempts": outcome.attempts,
         "truncated": list(outcome.truncated),
+        "omitted": list(outcome.omitted),
         "possible_duplicate": outcome.possible_duplicate,
         "repeated": outcome.repeated,
         "dedupe_id": outcome.dedupe_id,
@@ -135,6 +136,7 @@ def broadcast_json(outcome: BroadcastOutcome, given: Sequence[str] = ()) -> dict
         "vendor_message": None if outcome.vendor_message is None else plain(outcome.vendor_message, *tokens),
         "retry_after": outcome.retry_after,
         "truncated": list(outcome.truncated),
+        "omitted": list(outcome.omitted),
         "counts": [
             {"status": status.value, "reason": reason.value if reason else None, "count": count}
             for (status, reason), count in outcome.counts.items()
@@ -176,6 +178,8 @@ def outcome_lines(outcome: Outcome | BroadcastOutcome) -> list[tuple[str, str]]:
         lines.append((_("message id"), plain(outcome.message_id)))
     if outcome.truncated:
         lines.append((_("cut to fit"), ", ".join(outcome.truncated)))
+    if outcome.omitted:
+        lines.append((_("left out, because the vendor has no such thing"), ", ".join(outcome.omitted)))
     if isinstance(outcome, Outcome) and outcome.possible_duplicate:
         lines.append((_("twice?"), _("an attempt without a readable reply was repeated: the phone may show it twice")))
     return lines

@@ -13,9 +13,10 @@ import pytest
 from click.testing import CliRunner, Result
 from pushgateway_oppo import Oppo
 
-from pushgateway import CertificateCheck, Gateway, RetryPolicy
+from pushgateway import CertificateCheck, Gateway, Notification, Outcome, Push, PushToken, RetryPolicy
 from pushgateway.cli.command import pushgateway as command
 from pushgateway.cli.exit_codes import Exit
+from pushgateway.cli.render import outcome_json, outcome_lines
 from pushgateway.cli.sandbox import toml
 from pushgateway.model.secret import mask
 from pushgateway.sandbox import Fault, Sandbox, find_sandbox
@@ -73,6 +74,15 @@ def test_send_says_what_was_cut(sandbox: Sandbox, config: Path) -> None:
     assert at_limit["truncated"] == []
     assert above["truncated"] == ["title"]
     assert [one.title for one in sandbox.ledger.deliveries] == ["好" * 32, "好" * 31 + "…"]
+
+
+def test_send_says_what_was_left_out() -> None:
+    """A field that the vendor does not have and that changes only the looks, for people and for programs."""
+    to, note = PushToken(1, "t"), Notification("title", "body", group="chats")
+    outcome = Outcome.accepted(Push(to, note), "m1", omitted=("group",))
+
+    assert outcome_json(outcome)["omitted"] == ["group"]
+    assert ("left out, because the vendor has no such thing", "group") in outcome_lines(outcome)
 
 
 def test_send_to_a_dead_token_says_who_must_act(sandbox: Sandbox, config: Path) -> None:
