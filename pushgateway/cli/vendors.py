@@ -6,6 +6,7 @@ from an instance with made-up settings that is used only here.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from gettext import gettext as _
 from typing import Any
@@ -79,15 +80,26 @@ def _receipts(vendor: Vendor | None) -> str | None:
 
 
 def _made_up(vendor_class: type[Vendor], required: list[str], plugins: Any) -> Vendor | None:
+    """With the required settings alone, or with those of the brand's sandbox, where "x" is no setting, such as in the
+    place of a key."""
     from pushgateway.certificates.certificate import Certificate
     from pushgateway.certificates.settings import load_vendors
 
-    made_up = Certificate("0", vendor_class.brand, dict.fromkeys(required, "x"))
+    for make in (lambda: dict.fromkeys(required, "x"), lambda: _sandbox_settings(vendor_class.brand)):
+        with contextlib.suppress(ConfigError):
+            vendor = load_vendors([Certificate("0", vendor_class.brand, make())], plugins)["0"]
+            return vendor if isinstance(vendor, Vendor) else None
+    return None
+
+
+def _sandbox_settings(brand: str) -> Mapping[str, Any]:
+    """Raises `ConfigError` where there is no usable sandbox."""
+    from pushgateway.sandbox import find_sandbox
+
     try:
-        vendor = load_vendors([made_up], plugins)["0"]
-    except ConfigError:
-        return None
-    return vendor if isinstance(vendor, Vendor) else None
+        return find_sandbox(brand)(tokens=1).settings("http://127.0.0.1:1")
+    except Exception as broken:
+        raise ConfigError([type(broken).__name__]) from None
 
 
 def _lines(can: Mapping[str, Any]) -> list[tuple[str, str]]:

@@ -30,7 +30,7 @@ from pushgateway.model.notification import Notification
 from pushgateway.model.outcome import CertificateCheck, Outcome
 from pushgateway.model.push import Push, PushToken
 from pushgateway.model.reason import Reason, Status
-from pushgateway.vendor import CONTRACT, Vendor
+from pushgateway.vendor import CONTRACT, Batching, Vendor
 
 PUSH = Push(PushToken(7005, "CN_secret_token"), Notification("a", "b"))
 
@@ -314,6 +314,34 @@ def test_vendors_says_what_proves_receipts(members: dict[str, Any], proved: str)
 
     assert can["receipts"] == proved
     assert can["recall"] is can["check_tokens"] is (proved == "signed")
+
+
+@pytest.mark.parametrize(("key", "size"), [("right", 7), ("wrong", None), (None, None)])
+def test_vendors_asks_with_the_settings_of_the_sandbox(
+    monkeypatch: pytest.MonkeyPatch, key: str | None, size: int | None
+) -> None:
+    """Where a setting has a form of its own, such as a key, "x" is none; without a sandbox that knows one it "depends
+    on the settings"."""
+
+    def is_right(_: object, __: object, value: str) -> None:
+        if value != "right":
+            raise ValueError("no key")
+
+    own = {"brand": "toy", "contract": CONTRACT, "push": lambda *_: (), "batching": property(lambda _: Batching(7))}
+    members = {**own, "__annotations__": {"key": str}, "key": attrs.field(validator=is_right)}
+    made = Plugins({"toy": attrs.frozen(type("Toy", (Vendor,), members))})
+
+    class Sandbox:
+        def __init__(self, *, tokens: int) -> None:
+            if key is None:
+                raise KeyError("no sandbox")
+
+        def settings(self, url: str) -> dict[str, Any]:
+            return {"key": key}
+
+    monkeypatch.setattr("pushgateway.sandbox.find_sandbox", lambda _: Sandbox)
+
+    assert abilities(made.vendor("toy"), made)["batch_size"] == size
 
 
 def test_the_receipt_address_of_a_certificate(tmp_path: Path) -> None:

@@ -72,7 +72,7 @@ def test_the_locale_chooses_the_language_and_lang_wins(
     shown = run(*arguments, "vendors", **variables)
 
     assert shown.returncode == 0
-    assert ("鉴权" in shown.stdout, "login" in shown.stdout) == (chinese, not chinese)
+    assert ("  鉴权 " in shown.stdout, "  login " in shown.stdout) == (chinese, not chinese)
 
 
 def test_lang_may_follow_the_command_and_a_wrong_one_is_refused() -> None:
