@@ -17,6 +17,8 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from pushgateway_oppo import Oppo
 from pushgateway_oppo.notification import RULES
 from pushgateway_oppo.sandbox import OppoSandbox
+from pushgateway_xiaomi import Xiaomi
+from pushgateway_xiaomi.sandbox import XiaomiSandbox
 from reading import Link, anchor, read
 from tables import (
     EXAMPLE,
@@ -32,7 +34,7 @@ from tables import (
     stale,
     uncertain_rows,
 )
-from words import LANGUAGES, MissingWordsError, Words, words
+from words import LANGUAGES, MissingWordsError, Words, shared, words
 
 from pushgateway import Reason, Status
 from pushgateway.config import _OPTIONS
@@ -74,6 +76,17 @@ def test_the_made_tables_are_the_rules(language: str) -> None:
         "uncertain",
     }
     assert stale("oppo.md", language) == [], WRITE
+    for name in ("xiaomi.md",):
+        assert set(made(name, language)) == {
+            "codes",
+            "fields",
+            "quotas",
+            "hosts",
+            "operations",
+            "receipts",
+            "uncertain",
+        }
+        assert stale(name, language) == [], WRITE
 
 
 @both_languages
@@ -162,6 +175,7 @@ def test_every_chinese_word_is_needed() -> None:
     performance(translate, all_missed())
 
     assert {name: one.unused() for name, one in chinese.items()} == {name: [] for name in MAKERS}
+    assert shared("zh").keys() - set().union(*(one.used for one in chinese.values())) == set()
 
 
 def test_texts_are_translated_whole_or_by_form() -> None:
@@ -184,10 +198,11 @@ def test_texts_are_translated_whole_or_by_form() -> None:
 
 @both_languages
 def test_the_settings_table_is_the_class(language: str) -> None:
-    """Every setting of an OPPO certificate is explained, and no other."""
-    settings = first_cells(between(page("oppo.md", language), "settings"))
+    """Every setting of a certificate is explained, and no other."""
+    for name, plugin in (("oppo.md", Oppo), ("xiaomi.md", Xiaomi)):
+        settings = first_cells(between(page(name, language), "settings"))
 
-    assert settings == [field.name for field in attrs.fields(Oppo)]
+        assert settings == [field.name for field in attrs.fields(plugin)]
 
 
 @both_languages
@@ -309,3 +324,16 @@ def test_the_options_of_the_sandbox_are_described(language: str) -> None:
     assert "others" in own
     assert (own - {"others"} | common - {"options"} | set(OppoSandbox.options)) - set(arguments) == set()
     assert set(OppoSandbox.options) - set(control) == set()
+
+
+@both_languages
+def test_the_options_of_xiaomis_sandbox_are_described(language: str) -> None:
+    """The page has every option of `XiaomiSandbox` with its default, and no other."""
+    rows = [row.split("|") for row in between(page("xiaomi.md", language), "options").splitlines()[2:]]
+    defaults = {name: option.default for name, option in XiaomiSandbox.options.items() if name != "channels"}
+
+    assert [row[1].strip(" `") for row in rows] == list(XiaomiSandbox.options)
+    shown = {row[1].strip(" `"): row[2].strip(" `").strip('"') for row in rows}
+    assert {name: text for name, text in shown.items() if name != "channels"} == {
+        name: str(value) for name, value in defaults.items()
+    }

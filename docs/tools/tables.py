@@ -1,5 +1,5 @@
-"""Generates tables of the documents: OPPO's codes, fields, quotas and calls, every figure of the benchmarks, and the
-tutorial's files with the promises that they keep.
+"""Generates tables of the documents: codes, fields, quotas and calls of the vendors, every figure of the benchmarks,
+and the tutorial's files with the promises that they keep.
 
 The sources are `rules.toml`, `measured.json`, the conformance kit and `examples/acme`. A page shows a table between the
 markers `<!-- table: name -->` and `<!-- end -->`, in the language of the page. The tests compare, this file writes:
@@ -20,6 +20,7 @@ import attrs
 from pushgateway_oppo import Oppo
 from pushgateway_oppo.notification import RULES
 from pushgateway_oppo.pictures import KINDS, sizes
+from pushgateway_xiaomi import settings as xiaomi_settings
 
 from pushgateway.testing.conformance import PROMISES, PluginConformance
 from pushgateway.testing.conformance.runner import scenarios
@@ -58,9 +59,9 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[str]], translate: Transl
 
 
 def code_rows(rules: Rules) -> Iterable[tuple[str, ...]]:
-    """OPPO's return codes in the order of `rules.toml`."""
+    """The return codes of a vendor in the order of `rules.toml`."""
     for code, rule in rules.codes.items():
-        if code != "0":
+        if rule.reason != "accepted":
             reason = SPECIAL.get(rule.reason, f"`{rule.reason}`")
             about = "the call" if rule.scope == "request" else "one target"
             dialects = "both" if len(rule.dialects) == len(rules.dialects) else ", ".join(rule.dialects)
@@ -72,11 +73,14 @@ def limit(rule: FieldRule | None) -> str:
     if rule is None:
         return "–"
     if rule.choices:
-        return ", ".join(map(str, rule.choices))
+        return ", ".join(f"`{one}`" if str(one).isalpha() else str(one) for one in rule.choices)
     unit = {"text": "characters", "json": "characters of JSON"}.get(rule.kind, rule.unit)
+    unit = "bytes" if rule.counts == "bytes" else unit
     more = "".join(f"; {most} with `{condition}`" for condition, most in rule.max_when.items())
     if rule.max is None:
-        kinds = {"bool": "true, false", "time": "a moment", "object": "JSON", "text": "any text, not empty"}
+        kinds = {"bool": "true, false", "time": "a moment", "text": "any text, not empty"} | dict.fromkeys(
+            ("json", "object"), "JSON"
+        )
         return kinds.get(rule.kind) or ("any number" if rule.min is None else f"{rule.min} or more {unit}".strip())
     bounds = f"{rule.min} to {rule.max}" if rule.min else f"at most {rule.max}"
     return f"{bounds} {unit}{more}".replace(" ;", ";").strip()
@@ -93,14 +97,21 @@ def scope(rule: FieldRule) -> str:
     return f"broadcasts to {kinds}" if rule.scope == "broadcast" else f"single pushes, broadcasts to {kinds}"
 
 
-def field_rows(old: Dialect, new: Dialect) -> Iterable[tuple[str, ...]]:
-    """The fields of a notification in both dialects."""
+def field_rows(old: Dialect | None, new: Dialect) -> Iterable[tuple[str, ...]]:
+    """The fields of a notification, in both dialects if there are two. Without an older dialect, fields of which
+    everything else is equal share a line."""
+    shared: dict[tuple[str, ...], list[str]] = {}
     for name, rule in new.fields.items():
         called = f"`{rule.says.partition('.')[0]}`" if rule.says else "by `overrides`"
         beyond = "cut" if rule.past == "cut" else "refused"
         if rule.max is None and not rule.choices:
             beyond = "–"
-        yield called, f"`{name}`", scope(rule), limit(old.fields.get(name)), limit(rule), beyond
+        if old is not None:
+            yield called, f"`{name}`", scope(rule), limit(old.fields.get(name)), limit(rule), beyond
+        else:
+            shared.setdefault((called, scope(rule), limit(rule), beyond), []).append(f"`{name}`")
+    for (called, *others), names in shared.items():
+        yield called, ", ".join(names), *others
 
 
 def quota_rows(rules: Rules, dialect: str) -> Iterable[tuple[str, ...]]:
@@ -179,6 +190,37 @@ def oppo(translate: Translate, rules: Rules = RULES) -> dict[str, str]:
     }
 
 
+def event_rows(dialect: Dialect) -> Iterable[tuple[str, ...]]:
+    """What a vendor reports by receipt."""
+    for name, event in dialect.events.items():
+        yield f"`{name}`", f"`{event.kind}`", event.meaning
+
+
+def vendor(translate: Translate, rules: Rules, dialect: str = "current") -> dict[str, str]:
+    """The tables of a vendor with one dialect."""
+    facts, who = rules.dialects[dialect], rules.title
+    hosts = [(f"`{name}`", f"`{host.url}`", rules.confidence(host)) for name, host in facts.hosts.items()]
+    quotas = [(f"`{name}`", f"{one.value:,} {one.unit}", rules.confidence(one)) for name, one in facts.quotas.items()]
+    calls = [(f"`{name}`", call_cell(one), rules.confidence(one)) for name, one in facts.operations.items()]
+    codes = [row[:-1] for row in code_rows(rules)]
+    return {
+        "codes": table(("code", "reason", "applies to", f"{who} means", "what to do"), codes, translate),
+        "fields": table(
+            ("ours", f"{who}'s field", "for", "limit", "beyond the limit"), field_rows(None, facts), translate
+        ),
+        "quotas": table(("figure", "is", "how sure"), quotas, translate),
+        "hosts": table(("host", "URL", "how sure"), hosts, translate),
+        "operations": table(("call", "path", "how sure"), calls, translate),
+        "receipts": table(("type", "kind", "means"), event_rows(facts), translate),
+        "uncertain": table(("section", "rows", "how sure", "note"), uncertain_rows(rules), translate),
+    }
+
+
+def xiaomi(translate: Translate) -> dict[str, str]:
+    """The tables of Xiaomi's rules."""
+    return vendor(translate, xiaomi_settings.RULES)
+
+
 def measured() -> dict[str, Any]:
     """The last run of the benchmarks."""
     return dict(json.loads(benchmarks.MEASURED.read_text("utf-8")))
@@ -204,6 +246,7 @@ MAKERS: Mapping[str, Callable[[Translate], dict[str, str]]] = {
     "oppo.md": oppo,
     "performance.md": performance,
     "writing-a-plugin.md": plugin,
+    "xiaomi.md": xiaomi,
 }
 """By page: the function that makes its tables."""
 

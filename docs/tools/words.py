@@ -32,12 +32,14 @@ class Words:
     no entry.
     """
 
-    def __init__(self, entries: Mapping[str, str], where: str) -> None:
-        self._whole = {english: words for english, words in entries.items() if not _GAP.search(english)}
-        self._forms = {english: _pattern(english) for english in entries if english not in self._whole}
-        self._entries = entries
+    def __init__(self, own: Mapping[str, str], where: str, shared: Mapping[str, str] | None = None) -> None:
+        """`own`: entries of this page. `shared`: those of several pages, whose forms are tried first."""
+        self._own = own
+        self._entries = {**(shared or {}), **own}
+        self._whole = {english: words for english, words in self._entries.items() if not _GAP.search(english)}
+        self._forms = {english: _pattern(english) for english in self._entries if english not in self._whole}
         self._where = where
-        self._used: set[str] = set()
+        self.used: set[str] = set()
         self._missing: dict[str, None] = {}
 
     def translate(self, english: str) -> str:
@@ -55,12 +57,12 @@ class Words:
             raise MissingWordsError(f"{self._where} has no words for:{lines}")
 
     def unused(self) -> list[str]:
-        """The entries that were not used so far."""
-        return [english for english in self._entries if english not in self._used]
+        """The page's own entries that were not used so far."""
+        return [english for english in self._own if english not in self.used]
 
     def _translated(self, english: str) -> str | None:
         if english in self._whole:
-            self._used.add(english)
+            self.used.add(english)
             return self._whole[english]
         if not re.search(r"[A-Za-z]", _CODE.sub("", english)):
             return english
@@ -70,7 +72,7 @@ class Words:
                     name: text if name.isupper() else self._translated(text) for name, text in found.groupdict().items()
                 }
                 if None not in gaps.values():
-                    self._used.add(form)
+                    self.used.add(form)
                     return self._entries[form].format(**gaps)
         return None
 
@@ -87,7 +89,12 @@ def words(language: str, page: str) -> Words:
     if language == "en":
         return English({}, page)
     entries = tomllib.loads((DOCS / language / "words.toml").read_text("utf-8"))
-    return Words(entries.get(page, {}), f'docs/{language}/words.toml ["{page}"]')
+    return Words(entries.get(page, {}), f'docs/{language}/words.toml ["{page}"]', entries["shared"])
+
+
+def shared(language: str) -> Mapping[str, str]:
+    """The entries that several pages use."""
+    return dict(tomllib.loads((DOCS / language / "words.toml").read_text("utf-8"))["shared"])
 
 
 def _pattern(english: str) -> re.Pattern[str]:
