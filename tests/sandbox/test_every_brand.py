@@ -21,6 +21,7 @@ from pushgateway.certificates.settings import load_vendors
 from pushgateway.model.audience import Broadcast
 from pushgateway.sandbox import Sandbox, find_sandbox
 from pushgateway.sandbox.find import SANDBOXES
+from pushgateway.sandbox.kit.readers import CONTENT_TYPES
 from pushgateway.sandbox.kit.ruled import RuledSandbox
 from pushgateway.testing.conformance.exchange_driver import ExchangeDriver
 from pushgateway.testing.conformance.harness import audiences
@@ -156,6 +157,23 @@ def test_damaged_requests_are_answered(brand: str, dialect: str) -> None:
         for url in ("//[", "", f"{request.url}/x", f"{request.url}?a=%ff&a=1", request.url.replace("1", "%2F")):
             check_answered(driven.sandbox, attrs.evolve(request, url=url))
         check_answered(driven.sandbox, attrs.evolve(request, method="PUT"))
+
+
+@pytest.mark.parametrize(("brand", "dialect"), VARIANTS)
+def test_every_call_of_the_rules_is_answered(brand: str, dialect: str) -> None:
+    """Also one that the sandbox does not imitate, and with the fields of other calls."""
+    driven = driver(brand, dialect)
+    if not isinstance(driven.sandbox, RuledSandbox):
+        pytest.fail("a plug-in of this repository has a sandbox by rules")
+    requests = list(true_requests(driven))
+    for row in driven.sandbox.admission.operations.values():
+        for request in requests:
+            path = row.url_path(**dict.fromkeys(row.places, "1"))
+            kind = CONTENT_TYPES.get(row.encoding, "")
+            headers = {**request.headers, **row.headers, "content-type": kind}
+            url = f"{HOST}{path}?{request.content.decode('latin-1')}" if row.encoding == "query" else f"{HOST}{path}"
+            check_answered(driven.sandbox, Request(row.method, url, headers, request.content))
+            check_answered(driven.sandbox, Request(row.method, url, headers))
 
 
 def damaged(request: Request, chance: random.Random) -> Request:

@@ -56,7 +56,7 @@ class RuledSandbox(Sandbox):
     """Made by `set_up`, for a vendor whose logins give access tokens; other sandboxes do not have it."""
     calls: Mapping[str, Callable[[Mapping[str, Any]], Response]]
     """By name of the call in the rules: what does it. Takes its fields, returns the reply, or raises `CallRefused`.
-    Made by `set_up`; `asked` has the rest of the request."""
+    A call of the rules that is not here does not exist. Made by `set_up`; `asked` has the rest of the request."""
 
     def __init_subclass__(cls, **arguments: Any) -> None:
         """Read the rules of a subclass that names its package."""
@@ -123,9 +123,12 @@ class RuledSandbox(Sandbox):
         self.asked = self.admission.ask(request)
         try:
             self.asked = self.admission.admit(self.asked)
-            return self.calls[self.asked.operation](self.asked.fields)
+            call = self.calls.get(self.asked.operation)
+            if call is not None:
+                return call(self.asked.fields)
         except CallRefused as refused:
             return self.refused(refused)
+        return self.refusal(self.admission.codes.path)  # in the rules, and not imitated
 
     def refused(self, refused: CallRefused) -> Response:
         """The reply to a call that is refused."""

@@ -100,6 +100,14 @@ def test_a_call_is_checked_and_done() -> None:
     assert sandbox.ledger.calls == {"send": 4, "unknown": 1}
 
 
+def test_a_call_of_the_rules_that_is_not_imitated() -> None:
+    """It is refused as one that does not exist."""
+    sandbox = RuledAcme()
+    sandbox.calls = {}
+
+    assert ask(sandbox, title="1")[1]["code"] == 404
+
+
 def test_ids_are_new_and_seeded() -> None:
     """The same seed gives the same ids, and none comes twice."""
 
