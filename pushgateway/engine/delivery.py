@@ -149,6 +149,8 @@ class Delivery(Ask):
         if self._signer is not None:
             self._signer.sign_batch(first)
         callback = first.callback
+        if not gate.may_save(self._loop.time()):  # used up meanwhile, and the vendor has lost what was stored before
+            raise Refused(Reason.QUOTA_EXCEEDED, detail="the quota of saved contents is used up")
         gate.count_save(self._loop.time())
         begin = functools.partial(guarded, session.vendor.plugin.save_push, content.notification, callback, self.region)
         try:

@@ -315,6 +315,25 @@ def test_a_used_up_quota_of_saves_closes_saving_only() -> None:
     ]
 
 
+def test_a_lost_content_is_not_saved_anew_when_the_quota_is_used_up() -> None:
+    """The vendor loses a content after the day's last one was saved: its pushes go alone."""
+    server = ListServer()
+    server.forgets = lambda saved: True
+    server.saves = ["0", QUOTA]
+
+    async def two(g: Any) -> list[Outcome]:
+        first = asyncio.create_task(g.multicast(phones(5), TEXT))
+        await asyncio.sleep(0.02)
+        other = await g.multicast(phones(5, 10), Notification("other", "body"))
+        return [*await first, *other]
+
+    outcomes = sent(server, two)
+
+    assert endings(outcomes) == ACCEPTED
+    assert server.calls["save"] == 2
+    assert set(server.shown.values()) == {1}
+
+
 def test_a_single_push_that_would_be_saved_goes_without_when_the_quota_is_used_up() -> None:
     """Where even one push is saved before."""
     server = ListServer()

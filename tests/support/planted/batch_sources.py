@@ -210,4 +210,11 @@ PLANTS = [
         "        for _ in ():\n",
         "tests/engine/test_gate.py::test_a_replaced_gate_reports_that_its_limits_have_ended",
     ),
+    SourcePlant(
+        "a lost content is saved anew although the quota is used up",
+        "pushgateway/engine/delivery.py",
+        "        if not gate.may_save(self._loop.time()):  # used up",
+        "        if False:  # used up",
+        f"{SAVING}test_a_lost_content_is_not_saved_anew_when_the_quota_is_used_up",
+    ),
 ]
