@@ -16,10 +16,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from broken.copies import installed
+from broken.copies import ACME, VAULT, installed
 from plain_vendor_kit import GroupKit, PlainKit
 from toy_vendor import Toy
 
+from pushgateway.model.notification import Notification
+from pushgateway.model.push import CallBack, Push, PushToken
 from pushgateway.model.reason import Reason
 from pushgateway.testing.conformance import PROMISES, PluginConformance
 from pushgateway.testing.conformance.exchange_driver import MOST_STEPS, ExchangeDriver
@@ -190,6 +192,38 @@ def test_an_exchange_without_end_fails(tmp_path: Path) -> None:
 
         with pytest.raises(AssertionError, match=f"did not end within {MOST_STEPS}"):
             driver.carry(circle, "")
+
+
+def test_a_batch_has_what_the_core_adds(tmp_path: Path) -> None:
+    """The id of each message, the receipt parameter of the request, and the content that was saved before."""
+    with installed(tmp_path, base=VAULT) as kit:
+        driver: ExchangeDriver = kit().driver()
+        marked = CallBack("https://host.example/r", "mark")
+        notes = [Notification("a", "for all"), Notification("b", "for all")]
+        first, second, third = (
+            driver.batch([Push(PushToken(1, token), note, callback=marked) for token in driver.sandbox.tokens[:count]])
+            for note, count in zip((notes[0], notes[1], notes[0]), (2, 1, 3), strict=True)
+        )
+
+    assert (first.message_ids, second.message_ids) == (["message-1"] * 2, ["message-2"])
+    assert third.message_id == first.message_id
+    assert first.callback == second.callback == marked
+    assert first.saved is not None
+    assert second.saved is None
+    assert driver.sandbox.ledger.total == 0
+
+
+def test_codes_are_those_of_the_place_and_the_dialect(tmp_path: Path) -> None:
+    """A code of another dialect is not played, and a code of the content is preferred to refuse a text."""
+    with installed(tmp_path / "v", base=VAULT) as kit:
+        codes, code = kit().codes("codes"), kit().code_for(Reason.INVALID_NOTIFICATION)
+    with installed(tmp_path / "a", base=ACME) as kit:
+        logins = kit().codes("login_codes")
+
+    assert "oldCode" not in codes
+    assert "dayUsedUp" in codes
+    assert code == "badContent"
+    assert logins["32"].reason == "CREDENTIALS"
 
 
 def test_every_place_of_a_reply_is_changed() -> None:

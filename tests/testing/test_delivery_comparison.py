@@ -13,6 +13,7 @@ import attrs
 import pytest
 from broken.copies import ACME, BEAM, OPPO, Base, installed
 
+from pushgateway.model.appearance import Alert, Badge, Button
 from pushgateway.model.click import OpenUrl
 from pushgateway.model.notification import Notification
 from pushgateway.model.push import Push, PushToken
@@ -74,6 +75,13 @@ def test_a_cut_within_a_character_is_found(shown: str, whole: bool) -> None:
         ({"channel_id": "chat"}, "channel_id was changed or lost"),
         ({"show_from": datetime(2026, 1, 1, tzinfo=UTC)}, "show_from: is 2026"),
         ({"body": "another"}, "body was changed or lost"),
+        ({"badge": Badge.set(0)}, "badge was changed or lost"),
+        ({"alert": Alert.URGENT}, "alert was changed or lost"),
+        ({"buttons": (Button("yes"),)}, "buttons was changed or lost"),
+        ({"show_in_foreground": False}, "show_in_foreground was changed or lost"),
+        ({"replace_key": "chat-1"}, "replace_key was lost"),
+        ({"long_body": "more"}, "long_body was changed or lost"),
+        ({"user_id": "ann"}, "user_id was changed or lost"),
     ],
 )
 def test_lost_fields_are_named(fields: dict[str, Any], said: str) -> None:
@@ -93,6 +101,35 @@ def test_a_cut_must_be_reported_and_real() -> None:
     assert "nothing says so" in changed(long, cut, ())[0]
     assert "reached the phone whole" in changed(NOTE, SEEN, ("title",))[0]
     assert "nothing of it can be seen" in changed(long, attrs.evolve(SEEN, title="…"), ("title",))[0]
+
+
+def test_looks_that_are_left_out_must_be_named() -> None:
+    """Only looks, only those that the notification has; the vendor's default stands for the normal alert."""
+    note = attrs.evolve(NOTE, group="chats", subtitle="second")
+
+    assert changed(note, SEEN, (), ("group", "subtitle")) == []
+    assert "group was changed or lost" in changed(note, SEEN, (), ("subtitle",))[0]
+    assert "the notification has none" in changed(NOTE, SEEN, (), ("badge",))[0]
+    assert "only looks may be left out" in changed(attrs.evolve(NOTE, user_id="ann"), SEEN, (), ("user_id",))[-1]
+    assert changed(attrs.evolve(NOTE, alert=Alert.NORMAL), SEEN, ()) == []
+
+
+def test_a_long_text_may_stand_in_the_place_of_the_short_one() -> None:
+    """A vendor with one text shows the long one; a text that is neither is changed."""
+    note = attrs.evolve(NOTE, long_body="body and more")
+
+    assert changed(note, attrs.evolve(SEEN, body="body and more", long_body="body and more"), ()) == []
+    assert len(changed(note, attrs.evolve(SEEN, body="other", long_body="body and more"), ())) == 1
+
+
+def test_json_within_a_text_is_changed_too() -> None:
+    """Each value of JSON that stands in a text of a reply, and the same text torn."""
+    whole = json.dumps({"msg": json.dumps({"failure": 1})}).encode()
+    texts = [json.loads(twin).get("msg") for twin in odd_twins(whole) if isinstance(json.loads(twin), dict)]
+
+    assert "{}" in texts
+    assert '{"failure": null}' in texts
+    assert '{"failure": 1' in texts
 
 
 def test_moments_are_compared_by_the_second() -> None:
