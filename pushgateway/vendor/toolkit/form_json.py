@@ -42,6 +42,7 @@ class FormEncoder:
         self.sheet = sheet
         self.intents = intents
         self._brand = sheet.brand
+        self._usages: Mapping[Intent, Usage] = {} if intents is None else intents.usages
         self.tails: dict[Key, bytes | None] = {}
         """A cache: by click action (type and target), ttl, channel and intent their quoted fields, which follow the
         texts. None: these are not ordinary."""
@@ -52,14 +53,17 @@ class FormEncoder:
         self._body_sure = self._body_most // (4 if self._body.counts == "bytes" else 2)
         self._opening = form_quote(quote_json(title) + ":")
         self._between = f",{quote_json(body)}:"
-        self._data: tuple[str, FieldRule] | None = self._row("data") if sheet.has("data") else None
+        data, row = self._row("data") if sheet.has("data") else ("", None)
+        self._data_opening = f",{quote_json(data)}:"
+        self._data_most = -1 if row is None else row.max or 2**30
+        self._is_data_text = row is not None and row.kind == "json"
         self._channel = next((name for name, row in sheet.fields.items() if row.says == "channel_id"), "")
         self._parts: Mapping[Intent, tuple[tuple[str, tuple[Place, ...]], ...]] = {
             intent: tuple(
                 (f",{quote_json(name)}:", tuple((quote_json(place) + ":", place) for place in places))
                 for name, places in usage.places.items()
             )
-            for intent, usage in ({} if intents is None else intents.usages).items()
+            for intent, usage in self._usages.items()
         }
 
     def _row(self, word: str) -> tuple[str, FieldRule]:
@@ -75,18 +79,19 @@ class FormEncoder:
         if text is None:
             return None
         if note.data:
-            data = self._encode_data(note.data)
-            if data is None:
+            try:
+                data = encode_json(note.data)
+            except (TypeError, ValueError, RecursionError):
                 return None
-            text += data
-        usage = None
-        if note.intent is not None and self.intents is not None:
-            usage = self.intents.usages.get(note.intent)
-            if usage is not None and usage.template:
-                filled = self._fill(note, usage, self._parts[note.intent])
-                if filled is None:
-                    return None
-                text += filled
+            if len(data) > self._data_most:
+                return None
+            text += self._data_opening + (quote_json(data) if self._is_data_text else data)
+        usage = None if note.intent is None else self._usages.get(note.intent)
+        if usage is not None and usage.template:
+            filled = self._fill(note, usage)
+            if filled is None:
+                return None
+            text += filled
         click = note.click
         kind = type(click)
         key = (kind, "" if kind is OpenApp else TARGETS[kind](click), note.ttl, note.channel_id, note.intent)
@@ -114,26 +119,14 @@ class FormEncoder:
             return None
         return quote_json(title) + self._between + quote_json(body)
 
-    def _encode_data(self, data: Mapping[str, Any]) -> str | None:
-        if self._data is None:
-            return None
-        name, row = self._data
-        try:
-            text = encode_json(data)
-        except (TypeError, ValueError, RecursionError):
-            return None
-        if row.max is not None and len(text) > row.max:
-            return None
-        return f",{quote_json(name)}:{quote_json(text) if row.kind == 'json' else text}"
-
-    def _fill(self, note: Notification, usage: Usage, parts: tuple[tuple[str, tuple[Place, ...]], ...]) -> str | None:
+    def _fill(self, note: Notification, usage: Usage) -> str | None:
         """The template's parameters as JSON behind a comma, for a notification whose texts are sent uncut. None: a
         parameter is missing, unknown or unusual."""
         given = note.parameters
         if not usage.names.issuperset(given):
             return None
         text = ""
-        for opening, places in parts:
+        for opening, places in () if note.intent is None else self._parts[note.intent]:
             members = []
             for name_opening, name in places:
                 value = given.get(name)

@@ -391,8 +391,8 @@ PLANTS = [
     SourcePlant(
         "data one character too long go out the fast way",
         "pushgateway/vendor/toolkit/form_json.py",
-        "if row.max is not None and len(text) > row.max:",
-        "if row.max is not None and len(text) > row.max + 1:",
+        "if len(data) > self._data_most:",
+        "if len(data) > self._data_most + 1:",
         "plugins/oppo/tests/test_fast_path.py::test_what_the_fast_encoder_leaves_to_the_full_one",
     ),
     SourcePlant(
