@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import Any
 
 import attrs
+from pushgateway_huawei.harmony import RULES as HARMONY
+from pushgateway_huawei.huawei import RULES as HUAWEI
 from pushgateway_oppo import Oppo
 from pushgateway_oppo.notification import RULES
 from pushgateway_oppo.pictures import KINDS, sizes
@@ -25,7 +27,7 @@ from pushgateway_xiaomi import settings as xiaomi_settings
 from pushgateway.testing.conformance import PROMISES, PluginConformance
 from pushgateway.testing.conformance.runner import scenarios
 from pushgateway.vendor import Secret
-from pushgateway.vendor.rules import Dialect, FieldRule, Operation, Row, Rules
+from pushgateway.vendor.rules import CodeRule, Dialect, FieldRule, Operation, Row, Rules
 
 sys.path.append(str(Path(__file__).resolve().parents[2] / "benchmarks"))  # they format their own figures
 
@@ -49,6 +51,7 @@ SPECIAL = {
     "clock": "the core corrects its clock and repeats the login once; after that `CREDENTIALS`",
     "repeated": "`ACCEPTED` with `repeated=True`; with an id that you gave to the push itself: `INVALID_NOTIFICATION`",
     "copy": "none: the first one counts",
+    "partial": "each token ends by its own reason",
 }
 
 
@@ -221,6 +224,41 @@ def xiaomi(translate: Translate) -> dict[str, str]:
     return vendor(translate, xiaomi_settings.RULES)
 
 
+PUSH_KIT: Mapping[str, Rules] = {"huawei": HUAWEI, "harmony": HARMONY}
+"""The rules of both brands of Push Kit."""
+
+
+def push_kit_rows(table_name: str) -> Iterable[tuple[str, ...]]:
+    """The codes of both brands, each once, and the brands that have it."""
+    found: dict[str, tuple[CodeRule, list[str]]] = {}
+    for brand, rules in PUSH_KIT.items():
+        for code, rule in getattr(rules, table_name).items():
+            found.setdefault(code, (rule, []))[1].append(f"`{brand}`")
+    abouts = {"request": "the call", "target": "one target", "content": "the content"}
+    for code, (rule, brands) in sorted(found.items()):
+        reason = SPECIAL.get(rule.reason, f"`{rule.reason}`")
+        if rule.reason != "accepted":
+            yield f"`{code}`", reason, abouts[rule.scope], rule.meaning, ", ".join(brands)
+
+
+def huawei(translate: Translate) -> dict[str, str]:
+    """The tables of both brands of Push Kit."""
+    heads = ("code", "reason", "applies to", "Huawei means", "brand")
+    quotas = [
+        (f"{figure.value:,} {figure.unit}", f"`{brand}`", rules.confidence(figure))
+        for brand, rules in PUSH_KIT.items()
+        for figure in next(iter(rules.dialects.values())).quotas.values()
+    ]
+    (facts,) = HUAWEI.dialects.values()
+    events = [(f"`{name}`", f"`{row.kind}`", row.meaning) for name, row in facts.events.items()]
+    return {
+        "codes": table(heads, push_kit_rows("codes"), translate),
+        "reasons": table(("Huawei's reason", *heads[1:]), push_kit_rows("target_codes"), translate),
+        "quotas": table(("is", "brand", "how sure"), quotas, translate),
+        "receipts": table(("status", "kind", "means"), events, translate),
+    }
+
+
 def measured() -> dict[str, Any]:
     """The last run of the benchmarks."""
     return dict(json.loads(benchmarks.MEASURED.read_text("utf-8")))
@@ -243,6 +281,7 @@ def plugin(translate: Translate) -> dict[str, str]:
 
 
 MAKERS: Mapping[str, Callable[[Translate], dict[str, str]]] = {
+    "huawei.md": huawei,
     "oppo.md": oppo,
     "performance.md": performance,
     "writing-a-plugin.md": plugin,
