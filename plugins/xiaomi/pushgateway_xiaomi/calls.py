@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
 from pushgateway.vendor import Call, Exchange, NoVerdict, Reason, Refused, Reply, Request, Response, Statistics
 from pushgateway.vendor.toolkit.calls import call, call_in_chunks
@@ -41,13 +41,13 @@ class Calls(Settings):
                 raise
         return "the secret was accepted (a query of the quota)"
 
-    def subscribe_topic(self, tokens: Sequence[str], topic: str) -> Call[object]:
+    def subscribe_topic(self, tokens: Sequence[str], topic: str) -> Call[Mapping[str, Reason | None]]:
         """Subscribe phones to a topic; a phone has 30 topics at most (page 1656)."""
-        return self._for_tokens("subscribe_topic", "registration_id", tokens, {"topic": topic}, _data)
+        return self._for_tokens("subscribe_topic", "registration_id", tokens, {"topic": topic}, _done)
 
-    def unsubscribe_topic(self, tokens: Sequence[str], topic: str) -> Call[object]:
+    def unsubscribe_topic(self, tokens: Sequence[str], topic: str) -> Call[Mapping[str, Reason | None]]:
         """Take phones from a topic."""
-        return self._for_tokens("unsubscribe_topic", "registration_id", tokens, {"topic": topic}, _data)
+        return self._for_tokens("unsubscribe_topic", "registration_id", tokens, {"topic": topic}, _done)
 
     def check_tokens(self, tokens: Sequence[str]) -> Call[Mapping[str, Reason | None]]:
         """Ask which tokens are alive. A token that the reply does not name is `NO_VERDICT`: its shape is not known."""
@@ -55,8 +55,7 @@ class Calls(Settings):
 
     def recall(self, handle: str, tokens: Sequence[str]) -> Call[Mapping[str, Reason | None]]:
         """Take a notification back from phones; `handle` is `Outcome.handle`. The fields of the call are inferred."""
-        taken: Callable[[Reply, Sequence[str]], Mapping[str, Reason | None]] = lambda _, chunk: dict.fromkeys(chunk)  # noqa: E731
-        return self._for_tokens("recall", "registration_ids", tokens, {"notify_id": handle}, taken)
+        return self._for_tokens("recall", "registration_ids", tokens, {"notify_id": handle}, _done)
 
     def statistics(self, message_id: str, task_id: str) -> Call[Statistics]:
         """How far a message has come."""
@@ -90,8 +89,8 @@ class Calls(Settings):
         field: str,
         tokens: Sequence[str],
         more: Mapping[str, str],
-        read: Callable[[Reply, Sequence[str]], Any],
-    ) -> Call[Any]:
+        read: Callable[[Reply, Sequence[str]], Mapping[str, Reason | None]],
+    ) -> Call[Mapping[str, Reason | None]]:
         """A call with tokens in `field`, in as many requests as it takes."""
 
         def ask(chunk: Sequence[str]) -> Request:
@@ -100,15 +99,10 @@ class Calls(Settings):
             package = {"restricted_package_name": self.package_name}
             return self._asked(name, {field: ",".join(chunk), **more, **package})
 
-        def read_chunk(response: Response, chunk: Sequence[str]) -> Any:
+        def read_chunk(response: Response, chunk: Sequence[str]) -> Mapping[str, Reason | None]:
             return read(read_accepted(response, one_target=len(chunk) == 1), chunk)
 
-        def join(results: list[Any]) -> Any:
-            if isinstance(results[0], dict):
-                return {name: value for result in results for name, value in result.items()}
-            return results[-1]
-
-        return call_in_chunks(name, self.home_region, tokens, size=_SIZE, ask=ask, read=read_chunk, join=join)
+        return call_in_chunks(name, self.home_region, tokens, size=_SIZE, ask=ask, read=read_chunk)
 
     def _asked(self, name: str, fields: Mapping[str, str]) -> Request:
         if name not in _ASKED or not isinstance(fields, Mapping):
@@ -119,7 +113,12 @@ class Calls(Settings):
         return make_request(self.url(name), FACTS.operations[name], fields)
 
 
-def _data(reply: Reply, _: Sequence[str] = ()) -> object:
+def _done(_: Reply, tokens: Sequence[str]) -> Mapping[str, Reason | None]:
+    """What an accepted call about tokens was for: all of them."""
+    return dict.fromkeys(tokens)
+
+
+def _data(reply: Reply) -> object:
     """The data of a reply; of statistics, which have data inside of data, the inner one."""
     data = reply.body.get("data")
     return data.get("data", data) if isinstance(data, dict) else data

@@ -35,6 +35,7 @@ from pushgateway.vendor import (
     safe_repr,
 )
 from pushgateway.vendor.toolkit.batches import push_mixed
+from pushgateway.vendor.toolkit.broadcasts import broadcast_as_pushes, sum_of
 from pushgateway.vendor.toolkit.fields import milliseconds
 from pushgateway.vendor.toolkit.ordinary import Encoded
 from pushgateway.vendor.toolkit.refusals import invalid, unsupported
@@ -128,19 +129,17 @@ class Xiaomi(Calls):
         """Send to an audience. Tokens are pushes of one notification, with an outcome each."""
         audience, note = broadcast.audience, broadcast.notification
         encode = functools.partial(self._encoder.encode, planned=_planned(broadcast), audience=audience.kind)
-        to = functools.partial(PushToken, broadcast.certificate_id)
         if audience.kind is AudienceKind.TOKENS:
-            pushes = [Push(to(token), note, dedupe_id=note.dedupe_id or "") for token in audience.values]
-            outcomes = yield from push_mixed(pushes, TOKENS, encode=encode, send=self._send)
-            return _sum_of(broadcast, next((one for one in outcomes if one.ok), outcomes[0]), tuple(outcomes))
+            pushes = functools.partial(push_mixed, rule=TOKENS, encode=encode, send=self._send)
+            return (yield from broadcast_as_pushes(broadcast, pushes))
         name, target = _target(audience)
         encoded = encode(note)
         if isinstance(encoded, Refused):
             raise encoded
         form, _ = encode_same(encoded, note.dedupe_id or "", target, {})
         message_id = message_id_of(read_accepted((yield self._request(name, form))))
-        push, cut, omitted = Push(to(name), note), encoded.truncated, encoded.omitted
-        return _sum_of(broadcast, Outcome.accepted(push, message_id, truncated=cut, omitted=omitted), ())
+        push, cut, omitted = Push(PushToken(broadcast.certificate_id, name), note), encoded.truncated, encoded.omitted
+        return sum_of(broadcast, Outcome.accepted(push, message_id, truncated=cut, omitted=omitted))
 
     def receipts(
         self, certificate_id: str, headers: Mapping[str, str], body: bytes, now: float
@@ -175,22 +174,6 @@ def _planned(asked: Push | Broadcast) -> dict[str, Any]:
     start, rate = (None, None) if isinstance(asked, Push) else (asked.start_at, asked.rate)
     planned: dict[str, Any] = {} if start is None else {"time_to_send": milliseconds(start)}
     return planned if rate is None else {**planned, "extra.flow_control": rate}
-
-
-def _sum_of(broadcast: Broadcast, outcome: Outcome, outcomes: tuple[Outcome, ...]) -> BroadcastOutcome:
-    """The outcome of a broadcast, by that of one of its targets."""
-    message_id = outcome.message_id
-    return BroadcastOutcome(
-        certificate_id=broadcast.certificate_id,
-        status=outcome.status,
-        reason=outcome.reason,
-        detail=outcome.detail,
-        message_id=message_id,
-        task_ids=(message_id,) if message_id else (),
-        truncated=outcome.truncated,
-        omitted=outcome.omitted,
-        outcomes=outcomes,
-    )
 
 
 def _target(audience: Audience) -> tuple[str, dict[str, str]]:

@@ -4,7 +4,7 @@ import contextlib
 import json
 from collections.abc import Sequence
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 import pytest
 from hypothesis import given
@@ -54,6 +54,16 @@ def test_a_quota_of_the_phone_is_not_that_of_the_app() -> None:
 
     assert (phone.kind, app.kind) == (ReceiptKind.LIMITED, ReceiptKind.DROPPED)
     assert (phone.event, app.event) == ("128", "128")
+
+
+def test_data_that_are_quoted_twice_are_read() -> None:
+    """One receiver of receipts had to decode the field once more."""
+    text = quote(json.dumps({"m": {"type": 2, "targets": "a", "param": "50%25"}}))
+
+    (receipt,) = read(text)
+
+    assert receipt is not None
+    assert (receipt.kind, receipt.parameter) == (ReceiptKind.CLICKED, "50%25")
 
 
 def test_times_ids_and_parameters_that_cannot_be_read_are_none() -> None:

@@ -43,6 +43,16 @@ def test_dead_tokens_that_the_reply_lists() -> None:
         assert seen[0].handle.isdigit()
 
 
+def test_what_was_left_out_and_cut_is_named_beside_dead_tokens() -> None:
+    """For each push its own."""
+    notes = [Notification("t", "b", group="g"), Notification("t" * 60, "b"), Notification("t", "b")]
+    data = {"id": "s", "bad_regids": "a"}
+
+    seen = push(make(), batch(notes, ("a", "b", "c")), {**ACCEPTED, "data": data})[0]
+
+    assert [(one.omitted, one.truncated) for one in seen] == [(("group",), ()), ((), ("title",)), ((), ())]
+
+
 def test_a_list_that_cannot_be_read_leaves_all_in_doubt() -> None:
     """A dead token may be any of them."""
     assert {one.status for one in outcomes({"id": "s", "bad_regids": 5})} == {Status.UNKNOWN}
@@ -95,7 +105,7 @@ def test_no_valid_targets() -> None:
 
 def test_20301_with_another_reason_is_a_failure_of_the_server() -> None:
     """No token is dead because sending failed."""
-    for text in ("", "internal error"):
+    for text in ("", "internal error", "Invalid template!"):
         error = raised(failed(20301, text))
 
         assert isinstance(error, Refused)

@@ -1,4 +1,5 @@
-"""A broadcast whose list of tokens has some that cannot be sent to: their outcomes, and those of the others, in order.
+"""Broadcasts: to lists of which some tokens cannot be sent to, to tokens as pushes of one notification, and their
+outcomes.
 
 Pure. The plug-in says which tokens are not sent, makes the request and reads its reply. For other audiences there is
 nothing to settle.
@@ -65,3 +66,31 @@ def send_broadcast(
         return outcome
     whole = {**verdicts, **kept}
     return attrs.evolve(outcome, outcomes=tuple(whole[token] for token in values))
+
+
+def broadcast_as_pushes(
+    broadcast: Broadcast, push: Callable[[Sequence[Push]], Exchange[Sequence[Outcome]]]
+) -> Exchange[BroadcastOutcome]:
+    """The `broadcast` to tokens of a vendor whose pushes hold many tokens: `push` gets them as one batch. The broadcast
+    ends as the best of them does, and has all of their outcomes."""
+    name, note = broadcast.certificate_id, broadcast.notification
+    dedupe_id = note.dedupe_id or ""
+    to = [Push(PushToken(name, token), note, dedupe_id=dedupe_id) for token in broadcast.audience.values]
+    outcomes = tuple((yield from push(to)))
+    return sum_of(broadcast, next((one for one in outcomes if one.ok), outcomes[0]), outcomes)
+
+
+def sum_of(broadcast: Broadcast, outcome: Outcome, outcomes: tuple[Outcome, ...] = ()) -> BroadcastOutcome:
+    """The outcome of a broadcast that ended as the push of `outcome`, which was one of `outcomes` if there are any."""
+    message_id = outcome.message_id
+    return BroadcastOutcome(
+        certificate_id=broadcast.certificate_id,
+        status=outcome.status,
+        reason=outcome.reason,
+        detail=outcome.detail,
+        message_id=message_id,
+        task_ids=(message_id,) if message_id else (),
+        truncated=outcome.truncated,
+        omitted=outcome.omitted,
+        outcomes=outcomes,
+    )

@@ -21,7 +21,7 @@ from pushgateway.vendor import (
     Response,
     Status,
 )
-from pushgateway.vendor.toolkit.broadcasts import send_broadcast
+from pushgateway.vendor.toolkit.broadcasts import broadcast_as_pushes, send_broadcast
 
 NOTE = Notification("t", "b")
 
@@ -84,3 +84,28 @@ def test_other_audiences_have_no_outcomes_of_tokens() -> None:
         exchange.send(Response(200))
 
     assert done.value.value.outcomes == ()
+
+
+@pytest.mark.parametrize("is_alive", [True, False])
+def test_a_list_of_tokens_may_be_pushes(is_alive: bool) -> None:
+    """With an outcome each; the broadcast is accepted if one of them is, and each has the id of the notification."""
+    asked: list[Push] = []
+
+    def push(batch: Sequence[Push]) -> Any:
+        asked.extend(batch)
+        yield Request("POST", "https://a.example/")
+        dead = [Outcome.not_sent(one, Reason.UNREGISTERED, "token: is dead") for one in batch]
+        return [dead[0], Outcome.accepted(batch[1], "m-1", omitted=("badge",))] if is_alive else dead
+
+    note = Notification("t", "b", dedupe_id="d-1")
+    exchange = broadcast_as_pushes(Broadcast("7", note, Audience.of_tokens(["a", "b"])), push)
+    next(exchange)
+    with pytest.raises(StopIteration) as done:
+        exchange.send(Response(200))
+
+    outcome = done.value.value
+    assert [(one.push_token.token, one.dedupe_id) for one in asked] == [("a", "d-1"), ("b", "d-1")]
+    assert [one.ok for one in outcome.outcomes] == [False, is_alive]
+    right = (Status.ACCEPTED, "m-1", ("badge",)) if is_alive else (Status.NOT_SENT, None, ())
+    assert (outcome.status, outcome.message_id, outcome.omitted) == right
+    assert outcome.task_ids == (("m-1",) if is_alive else ())
