@@ -205,7 +205,7 @@ def settle(db: sqlite3.Connection, name: str) -> None:
         """SELECT pushes.certificate_id, token, bound_at FROM pushes
            JOIN receipts ON receipts.push = pushes.id AND receipts.vendor_id = pushes.vendor_id
            WHERE pushes.id = ? AND status = 'accepted' AND kind IN ('unregistered', 'suspect')
-           AND NOT EXISTS (SELECT 1 FROM receipts WHERE push = pushes.id AND kind = 'arrived')""",
+           AND NOT EXISTS (SELECT 1 FROM receipts WHERE push = pushes.id AND kind IN ('arrived', 'clicked'))""",
         (name,),
     ).fetchone()
     if dead is not None:
