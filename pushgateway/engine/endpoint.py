@@ -17,6 +17,7 @@ from typing import Literal, TypeAlias, TypeVar
 
 import attrs
 
+from pushgateway.engine.build_lock import BuildLock
 from pushgateway.engine.delivery import Delivery
 from pushgateway.engine.flow_control.gate import Gate, Permit
 from pushgateway.engine.flow_control.refused_contents import PROOFS
@@ -37,7 +38,6 @@ from pushgateway.model.outcome import Outcome
 from pushgateway.model.push import Push
 from pushgateway.model.reason import Reason, Status
 from pushgateway.observe.traces import BatchTrace
-from pushgateway.transport.slots import Slots
 from pushgateway.vendor import AccessToken, Batching
 from pushgateway.vendor.refusals import NoVerdict, Refused
 from pushgateway.vendor.text import most_quoted
@@ -86,8 +86,7 @@ class Endpoint:
         self._loop = asyncio.get_running_loop()
         self._contents = SavedContents()
         self.workers = Workers(settings.connections, self)
-        self._build_lock = Slots(1)
-        self._in_line = 0  # workers that wait for the lock, or with it for the gate or a login
+        self._build_lock = BuildLock(settings.connections)
         self._alarm: asyncio.Future[None] | None = None
         self._left_at: dict[Hashable, float] = {}  # parts that left just now, the oldest first; see `rests`
         self._access: AccessToken | None = None  # of the last batch, for traces
@@ -102,7 +101,7 @@ class Endpoint:
         failure: Refused | NoVerdict | None = None
         held = self._usable_access(session)
         access = None if held is None else held.access
-        must_wait = self._in_line or (not self.gate.is_free and self._delay() > 0)
+        must_wait = not self.gate.is_free and self._delay() > 0
         if held is None or must_wait or not self._build_lock.take():
             access, failure = await self.workers.interruptible(self._ready(session))
         delivery: Delivery | None = None
@@ -191,6 +190,7 @@ class Endpoint:
         self.gate.replaced()
         self.gate = gate
         self.workers.resize(self.settings.connections)
+        self._build_lock.resize(self.settings.connections)
         self._contents = SavedContents()
         self.workers.interrupt()
         self.wake()
@@ -205,17 +205,13 @@ class Endpoint:
     async def _ready(self, session: VendorSession) -> tuple[AccessToken | None, Refused | NoVerdict | None]:
         """Wait for the build lock, for the gate and for an access token, or for the login to fail. The lock is held
         afterwards."""
-        self._in_line += 1
+        if not self._build_lock.take():
+            await self._build_lock.wait()
         try:
-            if not self._build_lock.take():
-                await self._build_lock.wait()
-            try:
-                return await self._pass_gate(session)
-            except BaseException:
-                self._build_lock.give_back()
-                raise
-        finally:
-            self._in_line -= 1
+            return await self._pass_gate(session)
+        except BaseException:
+            self._build_lock.give_back()
+            raise
 
     async def _pass_gate(self, session: VendorSession) -> tuple[AccessToken | None, Refused | NoVerdict | None]:
         while True:
@@ -384,7 +380,6 @@ class Endpoint:
         self._refuse(quota, deadline)  # before standing in line for nothing
         if not self.workers.connections.take():
             await self.workers.connections.wait()
-        self._in_line += 1
         try:
             if not self._build_lock.take():
                 await self._build_lock.wait()
@@ -401,8 +396,6 @@ class Endpoint:
         except BaseException:
             self.workers.connections.give_back()
             raise
-        finally:
-            self._in_line -= 1
 
     def _refuse(self, quota: str, deadline: float) -> None:
         if (refusal := self.gate.obstacle(self._loop.time(), quota, deadline)) is not None:

@@ -1,6 +1,6 @@
-"""`Slots`: a counter of free slots, each for one user at a time: connections, or, with one slot, a lock.
+"""`Slots`: a counter of free slots, each for one user at a time.
 
-Used by `pool` for connections and by the engine's endpoints for requests at once and for the build lock.
+Used by `pool` for connections and by the engine's workers for requests at once.
 """
 
 from __future__ import annotations
