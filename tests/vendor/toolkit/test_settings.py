@@ -116,3 +116,12 @@ def test_the_host_and_path_of_a_row() -> None:
     assert hosts.url("upload", "nowhere") == "https://push.acme.example/upload"
     assert hosts.url(OLD.operations["later"], "main", path="/x") == "https://push.acme.example/x"
     assert hosts.base("main") == "https://push.acme.example"
+
+
+def test_the_name_of_a_call_by_its_url() -> None:
+    """Whatever the host is; a path that no row has, and an empty one, are no call."""
+    hosts = Hosts(OLD)
+
+    assert hosts.name_of("https://elsewhere.example:8443/save?x=1") == "save"
+    assert hosts.name_of("https://push.acme.example/other") == ""
+    assert hosts.name_of("https://push.acme.example") == ""
