@@ -148,14 +148,16 @@ class SettingsScenarios(Harness):
         """Over faults: no token, title, body or data in any record or outcome's `repr`."""
         sandbox = self.sandbox(tokens=20)
         troubles = [Fault(kind=kind, share=0.4, times=None) for kind in ("drop", "html", "cut", "code")]
-        note = Notification(f"{CANARY} title", f"{CANARY} body", data={"key": CANARY})
+        plain = Notification(f"{CANARY} title", f"{CANARY} body")
+        full = attrs.evolve(plain, data={"key": CANARY})  # a vendor may have no data
         tokens = (*sandbox.tokens, CANARY, f"a;{CANARY}", CANARY * 500)
-        pushes = [Push(PushToken(1, token), note) for token in tokens]
+        pushes = [Push(PushToken(1, token), (full, plain)[place % 2]) for place, token in enumerate(tokens)]
         with records() as logged:
             outcomes = self.deliver(sandbox, pushes)
             sandbox.faults.add(*troubles)
             outcomes += self.deliver(sandbox, pushes)
 
+        assert sandbox.faults.played, "no fault was ever played, so this scenario has tested nothing"
         for text in (*map(repr, outcomes), *(record.getMessage() for record in logged)):
             assert CANARY not in text, "a title, a text, data or a token is shown in an outcome or in the log"
             assert not [token for token in sandbox.tokens if token in text], "a whole token is shown"
