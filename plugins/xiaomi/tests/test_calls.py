@@ -47,6 +47,14 @@ def test_a_long_list_takes_several_requests() -> None:
     assert result == dict.fromkeys(tokens)
 
 
+def test_a_token_is_dead_only_if_the_reply_says_so() -> None:
+    """Named as invalid, in whichever order the lists come; a token that is not named has no verdict."""
+    for data in ({"invalid_regids": "a", "valid_regids": "a,b"}, {"valid_regids": ["b", "a"], "invalid_regids": ["a"]}):
+        result, _ = carried(make().check_tokens(["a", "b", "c"]), {**OK, "data": data})
+
+        assert result == {"a": Reason.UNREGISTERED, "b": None, "c": Reason.NO_VERDICT}
+
+
 def test_recall_by_number() -> None:
     """V3: the calls of V1 and V2 end on 2026-12-01."""
     result, (request,) = carried(make().recall("4711", ["a", "b"]))

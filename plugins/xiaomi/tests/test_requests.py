@@ -91,6 +91,27 @@ def test_a_message_id_becomes_number_and_key() -> None:
     assert ids_of("3f2a" * 8 + "x", {}) != long
 
 
+def test_ids_that_are_too_long_for_a_key_become_shorter_ones() -> None:
+    """Twenty characters are sent as they are; longer ids that begin alike stay apart."""
+    fits, long, other = "a" * 20, "a" * 21, "a" * 22
+
+    assert ids_of(fits, {})[1] == fits
+    keys = {ids_of(one, {})[1] for one in (fits, long, other)}
+    assert len(keys) == 3
+    assert all(len(key) <= 20 for key in keys)
+
+
+def test_different_messages_of_a_template_have_their_own_values() -> None:
+    """In one request."""
+    intents = {"chat": {"channel_id": "150002", "template": "T1", "title_parameters": ["who"]}}
+    notes = [Notification("t", "b", intent="chat", parameters={"who": who}) for who in ("Lena", "Bob")]
+    _, (request,) = push(make(channels=CHANNELS, intents=intents), batch(notes, ["a", "b"]))
+
+    extras = [message["message"]["extra"] for message in messages_of(request)]
+    assert [json.loads(extra["template_param"]) for extra in extras] == [{"who": "Lena"}, {"who": "Bob"}]
+    assert {extra["template_id"] for extra in extras} == {"T1"}
+
+
 def test_without_an_id_there_is_no_key() -> None:
     """A phone would drop the same text of another day; but the number is not that of every other notification."""
     numbers = {ids_of("", {"title": text}) for text in ("a", "b")}

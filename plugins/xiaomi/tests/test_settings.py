@@ -2,10 +2,11 @@
 
 from typing import Any
 
+import attrs
 import pytest
 from pushgateway_xiaomi import Xiaomi
 from pushgateway_xiaomi.settings import FACTS, RULES
-from xiaomi_client import CHANNELS, batch, make, push
+from xiaomi_client import CHANNELS, batch, fields_of, make, push
 
 from pushgateway import Certificate, ConfigError, Gateway, Notification
 from pushgateway.vendor import Rates, Request
@@ -71,6 +72,25 @@ def test_every_region_has_its_host() -> None:
         assert vendor.region("any") == region
     _, (request,) = push(make(host="http://127.0.0.1:8080"), batch(NOTE))
     assert request.url == "http://127.0.0.1:8080/v3/message/regid"
+
+
+def test_an_own_host_is_that_of_the_region() -> None:
+    """Whichever region it is."""
+    for region in ("cn", "global"):
+        assert make(home_region=region, host="https://push.example").url("push") == (
+            "https://push.example/v3/message/regid"
+        )
+
+
+def test_the_channel_of_a_notification() -> None:
+    """Overrides before the notification's own, that before the intent's, and last the certificate's."""
+    vendor = make(channel_id="1", intents={"chat": {"channel_id": "2"}})
+    note = Notification("t", "b", intent="chat", channel_id="3", overrides={"xiaomi": {"extra.channel_id": "4"}})
+    given = [note, attrs.evolve(note, overrides={}), Notification("t", "b", intent="chat"), Notification("t", "b")]
+
+    assert [vendor.channel(one) for one in given] == ["4", "3", "2", "1"]
+    assert [vendor.compartment(one) for one in given] == ["4", "3", "2", "1"]
+    assert [fields_of(vendor, one)["extra.channel_id"] for one in given] == ["4", "3", "2", "1"]
 
 
 def test_the_key_is_in_the_header_only() -> None:
