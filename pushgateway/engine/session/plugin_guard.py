@@ -22,7 +22,7 @@ from pushgateway.model.audience import AudienceKind, Broadcast
 from pushgateway.model.batch import distinct
 from pushgateway.model.notification import Notification
 from pushgateway.model.push import Push, PushToken
-from pushgateway.model.secret import where
+from pushgateway.model.secret import safe_repr, where
 from pushgateway.vendor import AccessToken, Batching, Exchange, Rates, Request, Response, Saved, Vendor
 from pushgateway.vendor.ruling import Ruling
 
@@ -35,6 +35,7 @@ Route: TypeAlias = tuple[str, str, Hashable]
 """Region, daily quota and part of a push; pushes that are of one region and part may share a request."""
 
 
+@safe_repr
 class OneNotification:
     """The part of pushes that share a request only with others of the same notification and quota.
 
