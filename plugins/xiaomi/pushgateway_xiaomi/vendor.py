@@ -89,10 +89,7 @@ class Xiaomi(Calls):
 
     def weigh(self, notification: Notification) -> int:
         """An upper bound of the bytes that the notification adds to a request, computed without encoding it."""
-        try:
-            return self._encoder.sheet.weigh(notification, self.table) + 500
-        except Exception:  # cannot be encoded: sent in a batch of its own, for which push() returns what is wrong
-            return _MAX_BYTES
+        return self._encoder.sheet.weigh(notification, self.table) + 500
 
     def finish(self, request: Request, access: AccessToken | None, now: float) -> Request:
         """The request with the key, which never changes."""

@@ -55,6 +55,15 @@ def test_a_token_is_dead_only_if_the_reply_says_so() -> None:
         assert result == {"a": Reason.UNREGISTERED, "b": None, "c": Reason.NO_VERDICT}
 
 
+def test_a_call_about_one_dead_token_says_that_it_is_dead() -> None:
+    """Among others nobody can say which it is."""
+    dead = {"result": "error", "code": 10029, "reason": "Device is invalid", "trace_id": "X"}
+    for tokens, reason in ((["a"], Reason.UNREGISTERED), (["a", "b"], Reason.INVALID_NOTIFICATION)):
+        with pytest.raises(Refused) as caught:
+            carried(make().subscribe_topic(tokens, "news"), dead)
+        assert caught.value.reason is reason
+
+
 def test_recall_by_number() -> None:
     """V3: the calls of V1 and V2 end on 2026-12-01."""
     result, (request,) = carried(make().recall("4711", ["a", "b"]))
@@ -119,6 +128,7 @@ def test_any_other_call_is_asked_by_its_name() -> None:
     [
         (lambda vendor: vendor.subscribe_topic([], "t"), "INVALID_NOTIFICATION: subscribe_topic: needs at least one"),
         (lambda vendor: vendor.subscribe_topic(["a"], " "), "INVALID_NOTIFICATION: topic: must be a text, not blank"),
+        (lambda vendor: vendor.subscribe_topic(["a"], "a\nb"), "INVALID_NOTIFICATION: topic: must be a text"),
         (lambda vendor: vendor.subscribe_topic(["a,b"], "t"), "INVALID_NOTIFICATION: token: contains U+002C"),
         (lambda vendor: vendor.recall("", ["a"]), "INVALID_NOTIFICATION: notify_id: must be a text"),
         (lambda vendor: vendor.check_tokens(["x" * 300]), "UNREGISTERED: token: "),

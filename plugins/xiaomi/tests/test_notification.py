@@ -8,7 +8,19 @@ import pytest
 from pushgateway_xiaomi.settings import FACTS
 from xiaomi_client import CHANNELS, batch, fields_of, make, push, refusal_of
 
-from pushgateway import Badge, Button, Network, Notification, OpenActivity, OpenApp, OpenIntent, OpenIntentUri, OpenUrl
+from pushgateway import (
+    Badge,
+    Button,
+    Network,
+    Notification,
+    OpenActivity,
+    OpenApp,
+    OpenIntent,
+    OpenIntentUri,
+    OpenUrl,
+    Push,
+    PushToken,
+)
 from pushgateway.vendor import Alert, Reason
 from pushgateway.vendor.toolkit.intents import stable_id
 
@@ -309,3 +321,13 @@ def test_one_bad_notification_hurts_no_other() -> None:
 
     assert [outcome.reason for outcome in outcomes] == [None, Reason.INVALID_NOTIFICATION, None]
     assert request.content.count(b"target") == 2
+
+
+@pytest.mark.parametrize(("ttl", "verdict"), [(86_400, None), (86_401, "cut to 86400 seconds")])
+def test_explain_names_a_ttl_that_the_class_of_the_channel_cuts(ttl: int, verdict: str | None) -> None:
+    """As sending does, by the row of the class."""
+    asked = Push(PushToken(1, "a"), note(channel_id="150001", ttl=ttl))
+
+    found = {one.verdict: one.rule for one in make(channels=CHANNELS).rulings(asked) if one.effect == "cut"}
+
+    assert found == ({} if verdict is None else {verdict: "dialects.current.numbers.public_ttl"})

@@ -54,6 +54,7 @@ def test_a_quota_of_the_phone_is_not_that_of_the_app() -> None:
 
     assert (phone.kind, app.kind) == (ReceiptKind.LIMITED, ReceiptKind.DROPPED)
     assert (phone.event, app.event) == ("128", "128")
+    assert only({"type": 128, "targets": "a", "extra": {"device_acked": "5"}}).kind is ReceiptKind.DROPPED
 
 
 def test_data_that_are_quoted_twice_are_read() -> None:

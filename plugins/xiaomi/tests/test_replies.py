@@ -7,7 +7,7 @@ from pushgateway_xiaomi.settings import RULES
 from xiaomi_client import ACCEPTED, batch, make, push, reply
 
 from pushgateway import Notification, Reason, Status
-from pushgateway.vendor import NoVerdict, Refused
+from pushgateway.vendor import NoVerdict, Refused, Response
 
 NOTE = Notification("Lena", "Lunch?")
 
@@ -110,6 +110,10 @@ def test_20301_with_another_reason_is_a_failure_of_the_server() -> None:
 
         assert isinstance(error, Refused)
         assert (error.reason, error.code) == (Reason.UNAVAILABLE, "20301")
+    late = reply(failed(20301, "internal error"))
+    with pytest.raises(Refused) as caught:
+        push(make(), batch(NOTE), Response(200, {**late.headers, "retry-after": "7"}, late.content))
+    assert caught.value.retry_after == 7
 
 
 def test_a_channel_that_is_not_approved_is_about_its_compartment() -> None:
