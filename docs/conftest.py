@@ -19,8 +19,12 @@ from sybil import Example, Sybil
 from sybil.parsers.markdown import CodeBlockParser, PythonCodeBlockParser
 
 _ROOT = Path(__file__).resolve().parents[1]
-_ENVIRONMENT: Mapping[str, str] = {"OPPO_MASTER_SECRET": "sandbox-master-secret"}
-"""What `env:` sources of the examples read. The value works with the sandbox only."""
+_ENVIRONMENT: Mapping[str, str] = {
+    "HUAWEI_CLIENT_SECRET": "sandbox-client-secret",
+    "OPPO_MASTER_SECRET": "sandbox-master-secret",
+    "XIAOMI_APP_SECRET": "sandbox-app-secret",
+}
+"""What `env:` sources of the examples read. The values work with the sandboxes only."""
 
 
 def _lay_down(example: Example) -> None:

@@ -7,6 +7,7 @@ languages.
 
 import inspect
 import re
+import tomllib
 from pathlib import Path
 from typing import Any
 from unittest.mock import Mock
@@ -37,6 +38,8 @@ from tables import (
 from words import LANGUAGES, MissingWordsError, Words, shared, words
 
 from pushgateway import Reason, Status
+from pushgateway.certificates.plugins import Plugins
+from pushgateway.cli.vendors import abilities
 from pushgateway.config import _OPTIONS
 from pushgateway.observe import events
 from pushgateway.observe.events import Event
@@ -203,6 +206,29 @@ def test_the_settings_table_is_the_class(language: str) -> None:
         settings = first_cells(between(page(name, language), "settings"))
 
         assert settings == [field.name for field in attrs.fields(plugin)]
+
+
+@pytest.mark.parametrize("name", ["README.md", "README.zh.md"])
+def test_the_table_of_brands_is_what_the_plug_ins_can(name: str) -> None:
+    """The README's table has every brand of this repository, with what its plug-in says that it can."""
+    text = between((ROOT / name).read_text("utf-8"), "brands")
+    _, _, brands, sizes, mixed, repeats, _, _, proofs, recall, checks, audiences = (
+        [cell.strip() for cell in line.split("|")[2:-1]] for line in text.splitlines()
+    )
+    yes, no = ("是", "否") if "zh" in name else ("yes", "no")
+    signed = "签名" if "zh" in name else "signature"
+    keys = [re.findall(r"`(\w+)`", cell)[0] for cell in brands]
+    can = [abilities(Plugins().vendor(key), Plugins()) for key in keys]
+
+    projects = [tomllib.loads(path.read_text("utf-8"))["project"] for path in ROOT.glob("plugins/*/pyproject.toml")]
+    assert set(keys) == {brand for one in projects for brand in one["entry-points"]["pushgateway.vendors"]}
+    assert sizes == [f"{one['batch_size']:,}" for one in can]
+    assert mixed == [yes if one["mixed"] else no for one in can]
+    assert [cell == no for cell in repeats] == [one["deduplicates"] is False for one in can]
+    assert [signed in cell for cell in proofs] == [one["receipts"] == "signed" for one in can]
+    assert recall == [yes if one["recall"] else no for one in can]
+    assert checks == [yes if one["check_tokens"] else no for one in can]
+    assert [len(re.findall(r"\w+", cell)) for cell in audiences] == [len(one["audiences"]) for one in can]
 
 
 @both_languages
