@@ -54,14 +54,32 @@ class _List:
     handle: str
     targets: Sequence[Target] = attrs.field(repr=False)
     halvings: list[int] = attrs.field(factory=lambda: [HALVINGS])
-    """Calls that are left for its halves; shared by all parts of a list."""
+    """Calls that are left for its halves; shared by all of them."""
+
+    def halves(self) -> list[_List]:
+        """In two parts, in order."""
+        middle = -(-len(self.targets) // 2)
+        return [attrs.evolve(self, targets=part) for part in (self.targets[:middle], self.targets[middle:])]
 
     def cut(self, size: int) -> list[_List]:
-        """In lists of this size, in order."""
+        """In lists of this size, in order, each for a call of its own: one bad token in each of a hundred lists costs
+        no other list its halves."""
         return [
-            attrs.evolve(self, targets=self.targets[start : start + size])
+            _List(self.region, self.handle, self.targets[start : start + size])
             for start in range(0, len(self.targets), size)
         ]
+
+
+@attrs.define(eq=False)
+class _Asking:
+    """The lists of one certificate that are still to be asked for."""
+
+    name: Name
+    key: str
+    group: asyncio.TaskGroup
+    lists: deque[_List] = attrs.field(repr=False)
+    workers: int = 0
+    """How many ask for them; `AT_ONCE` at most."""
 
 
 class TokenOperations:
@@ -100,9 +118,8 @@ class TokenOperations:
                 if (obstacle := self._lanes.obstacle(key)) is not None:
                     self._end(own, name, Status.NOT_SENT, *obstacle)
                     continue
-                lists = deque(await self._lists(name, self._lanes.lane(key).session.vendor, own))
-                for _ in range(min(AT_ONCE, len(lists))):
-                    group.create_task(self._work(name, key, lists))
+                lists = await self._lists(name, self._lanes.lane(key).session.vendor, own)
+                self._call_workers(_Asking(name, key, group, deque(lists)))
 
     async def _lists(self, name: Name, vendor: GuardedVendor, targets: Iterable[Target]) -> list[_List]:
         """The targets by region and message. Where the vendor has no such operation they stay together: it says so
@@ -119,27 +136,41 @@ class TokenOperations:
                 groups.setdefault((region, target[1]), []).append(target)
         return [_List(region, handle, own) for (region, handle), own in groups.items()]
 
-    async def _work(self, name: Name, key: str, lists: deque[_List]) -> None:
-        while lists:
-            await self._ask(name, key, lists.popleft(), lists)
+    def _call_workers(self, asking: _Asking) -> None:
+        """Have a worker for each list, `AT_ONCE` at most. Called again when one was cut: the tokens of a certificate
+        are one list until the plug-in says how many it takes."""
+        for _ in range(min(AT_ONCE - asking.workers, len(asking.lists))):
+            asking.workers += 1
+            asking.group.create_task(self._work(asking))
 
-    async def _ask(self, name: Name, key: str, one: _List, lists: deque[_List]) -> None:
-        """Ask for one list; what it was cut into and is still to be asked for goes to the front of `lists`."""
-        if (obstacle := self._lanes.obstacle(key)) is not None:
+    async def _work(self, asking: _Asking) -> None:
+        while asking.lists:
+            await self._ask(asking, asking.lists.popleft())
+        asking.workers -= 1
+
+    def _put_back(self, asking: _Asking, parts: Sequence[_List]) -> None:
+        """What a list was cut into is asked for next."""
+        asking.lists.extendleft(reversed(parts))
+        self._call_workers(asking)
+
+    async def _ask(self, asking: _Asking, one: _List) -> None:
+        """Ask for one list, or for a part of it."""
+        name = asking.name
+        if (obstacle := self._lanes.obstacle(asking.key)) is not None:
             self._end(one.targets, name, Status.NOT_SENT, *obstacle)
             return
-        lane = self._lanes.lane(key)
+        lane = self._lanes.lane(asking.key)
         call = _made(lane, name, one)
         if isinstance(call, Call) and len(one.targets) > (most := _most(call)):
-            first, *rest = one.cut(most)
-            lists.extendleft(reversed(rest))
-            one, call = first, _made(lane, name, first)
+            one, *rest = one.cut(most)
+            self._put_back(asking, rest)
+            call = _made(lane, name, one)
         calling: Calling[Any] = Calling(lane, name, call, self._retrying)
         outcome = await self._under_way.see_through(calling.run())
         if outcome.reason in _OF_ONE_TOKEN and len(one.targets) > 1:
             if one.halvings[0] > 0:
                 one.halvings[0] -= 2
-                lists.extendleft(reversed(one.cut(-(-len(one.targets) // 2))))
+                self._put_back(asking, one.halves())
             else:
                 detail = "refused together with others, and the vendor does not say which one is meant"
                 self._end(one.targets, name, Status.UNKNOWN, Reason.NO_VERDICT, detail)
@@ -150,7 +181,10 @@ class TokenOperations:
         """What a call says about each of its targets."""
         answers: Mapping[Any, object] = {}
         if outcome.ok and isinstance(outcome.value, Mapping):
-            answers = outcome.value
+            try:
+                answers = guarded(dict, outcome.value)  # of a class of the plug-in's, perhaps
+            except Exception as broken:
+                vendor.blame(broken)
         elif outcome.ok:
             vendor.blame(BrokenPromise(f"{name}(): the result must be a mapping, is {type(outcome.value).__name__}"))
         for target in targets:

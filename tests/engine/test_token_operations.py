@@ -290,6 +290,27 @@ def test_a_list_refused_because_of_one_token_is_asked_for_in_halves() -> None:
     assert len(server.asked) <= 1 + 2 * 7
 
 
+def test_a_bad_token_in_each_of_many_lists_is_found_in_each() -> None:
+    """The calls that a search may take are those of one list, however many lists the tokens were cut into."""
+
+    class OfAHundred(Recalling):
+        def check_tokens(self, tokens: Sequence[str]) -> Call[Mapping[str, Reason | None]]:
+            return attrs.evolve(super().check_tokens(tokens), most=100)
+
+    server = Server()
+    dead = {f"k{number}" for number in range(7, 2000, 100)}
+    server.whole = lambda tokens: "2" if dead & set(tokens) else None
+
+    found = played(
+        lambda g: g.check_tokens(PushToken(1, f"k{number}") for number in range(2000)),
+        server,
+        vendors={"toy": OfAHundred},
+    )
+
+    assert {one.push_token.token for one in found if one.reason is Reason.UNREGISTERED} == dead
+    assert [one for one in found if not one.ok and one.reason is not Reason.UNREGISTERED] == []
+
+
 def test_a_vendor_that_refuses_every_list_retires_no_token_and_is_not_asked_for_ever() -> None:
     """What was never refused alone has no verdict."""
     server = Server()
@@ -363,6 +384,28 @@ def test_calls_under_way_are_bounded() -> None:
     assert server.peak == token_operations.AT_ONCE
 
 
+def test_the_lists_of_one_certificate_are_asked_for_side_by_side() -> None:
+    """Tokens that are checked are one list until the plug-in says how many it takes: 24 calls of a second take three
+    seconds, not 24."""
+
+    class OfTen(Recalling):
+        def check_tokens(self, tokens: Sequence[str]) -> Call[Mapping[str, Reason | None]]:
+            return attrs.evolve(super().check_tokens(tokens), most=10)
+
+    server = Server()
+    server.latency = 1.0
+
+    found = played(
+        lambda g: g.check_tokens((PushToken(1, f"k{number}") for number in range(240)), timeout=10.0),
+        server,
+        vendors={"toy": OfTen},
+        connections=100,
+    )
+
+    assert all(one.ok for one in found)
+    assert (len(server.asked), server.peak) == (24, token_operations.AT_ONCE)
+
+
 def test_closing_ends_them_with_outcomes() -> None:
     """What is under way has no verdict, what was still to be asked is `CLOSED`, also in a call after it."""
     server = Server()
@@ -423,6 +466,31 @@ def test_a_broken_plugin_costs_its_own_tokens(fails: Any, caplog: pytest.LogCapt
 
     assert ends(found) == [("a", "not_sent", "credentials")]
     assert "the toy plug-in broke its contract" in caplog.text
+
+
+def test_a_result_that_cannot_be_read_costs_its_own_tokens() -> None:
+    """A mapping of the plug-in's own may fail whenever it is read; the outcomes of others are not lost with it."""
+
+    class Lazy(dict[str, Any]):
+        def get(self, key: str, default: Any = None) -> Any:
+            raise RuntimeError("not loaded")
+
+        def keys(self) -> Any:
+            raise SystemExit
+
+        __iter__ = keys  # type: ignore[assignment]
+
+    class Broken(Recalling):
+        def check_tokens(self, tokens: Sequence[str]) -> Any:
+            def begin() -> Exchange[Any]:
+                yield from super(Broken, self).check_tokens(tokens).begin()
+                return Lazy()
+
+            return attrs.evolve(super().check_tokens(tokens), begin=begin)
+
+    found = played(lambda g: g.check_tokens([PushToken(1, "a"), PushToken(7, "b")]), Server(), vendors={"toy": Broken})
+
+    assert ends(found) == [("a", "unknown", "no_verdict"), ("b", "not_sent", "credentials")]
 
 
 @pytest.mark.parametrize("value", [None, [], {"a": "unregistered"}, {"a": True}, {"a": Status.ACCEPTED}, {}])

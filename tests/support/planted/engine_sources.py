@@ -439,6 +439,27 @@ PLANTS = [
         "tests/engine/test_batches_of_one.py::test_a_forbidden_text_to_ten_thousand_phones_costs_a_request_for_each_full_batch_at_most",
     ),
     SourcePlant(
+        "the lists of one certificate are checked one after the other",
+        "pushgateway/engine/token_operations.py",
+        "        asking.lists.extendleft(reversed(parts))\n        self._call_workers(asking)\n",
+        "        asking.lists.extendleft(reversed(parts))\n",
+        "tests/engine/test_token_operations.py::test_the_lists_of_one_certificate_are_asked_for_side_by_side",
+    ),
+    SourcePlant(
+        "all lists of a check share the calls that a search may take",
+        "pushgateway/engine/token_operations.py",
+        "            _List(self.region, self.handle, self.targets[start : start + size])\n",
+        "            attrs.evolve(self, targets=self.targets[start : start + size])\n",
+        "tests/engine/test_token_operations.py::test_a_bad_token_in_each_of_many_lists_is_found_in_each",
+    ),
+    SourcePlant(
+        "a result of a check that cannot be read raises",
+        "pushgateway/engine/token_operations.py",
+        "answers = guarded(dict, outcome.value)",
+        "answers = outcome.value",
+        "tests/engine/test_token_operations.py::test_a_result_that_cannot_be_read_costs_its_own_tokens",
+    ),
+    SourcePlant(
         "a refusal of a list of tokens costs all of them",
         "pushgateway/engine/token_operations.py",
         "if outcome.reason in _OF_ONE_TOKEN and len(one.targets) > 1:",
