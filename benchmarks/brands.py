@@ -53,7 +53,8 @@ DIFFERENT, SINGLY, ONE_TEXT, GROUPS = (
 NAIVE, LOOP = "N: the bodies alone", "plain loop: aiohttp"
 GROUP = 50
 GROUP_SHARE = 0.3
-LOOP_CONNECTIONS = 32
+CONNECTIONS = 32
+"""Of the plain loop and of the gateway. More would not help: the vendor answers at once."""
 TIMEOUT = 600.0
 EACH_LIMITS = {"oppo": 0.33, "xiaomi": 0.5}
 """Times N: different texts in one request."""
@@ -168,7 +169,7 @@ def post_all(bodies: Sequence[Body], pushes: int) -> Reading:
 
     async def run() -> None:
         waiting = iter(bodies)
-        connector = aiohttp.TCPConnector(limit=LOOP_CONNECTIONS)
+        connector = aiohttp.TCPConnector(limit=CONNECTIONS)
         async with aiohttp.ClientSession(connector=connector) as session, asyncio.TaskGroup() as group:
 
             async def call() -> None:
@@ -177,7 +178,7 @@ def post_all(bodies: Sequence[Body], pushes: int) -> Reading:
                         if reply.status != 200 or not await reply.json(content_type=None):
                             raise RuntimeError("the stub refused a body")
 
-            for _ in range(LOOP_CONNECTIONS):
+            for _ in range(CONNECTIONS):
                 group.create_task(call())
 
     stopwatch = Stopwatch()
@@ -211,9 +212,14 @@ def through_gateway(
     async def run() -> Sequence[Outcome]:
         infinite = float("inf")
         certificate = Certificate(
-            CERTIFICATE_ID, brand, settings, pushes_per_second=infinite, requests_per_second=infinite
+            CERTIFICATE_ID,
+            brand,
+            settings,
+            pushes_per_second=infinite,
+            requests_per_second=infinite,
+            connections=CONNECTIONS,
         )
-        transport = Counting(transports()[usual()](256))
+        transport = Counting(transports()[usual()](CONNECTIONS))
         try:
             async with Gateway([certificate], transport=transport, timeout=TIMEOUT, queue=10**9) as gateway:
                 return await send(gateway, pushes)
