@@ -14,6 +14,7 @@ from typing import Any, TypeAlias, TypeVar
 
 import attrs
 
+from pushgateway.model.installing import core_command
 from pushgateway.vendor import FieldError, Secret, safe_repr
 
 Sign: TypeAlias = Callable[[bytes], bytes]
@@ -32,7 +33,7 @@ def read_ps256_key(pem: str) -> Sign:
         from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
         from cryptography.hazmat.primitives.serialization import load_pem_private_key
     except ImportError:
-        raise ValueError("needs the package cryptography: pip install pushgateway-core[jwt]") from None
+        raise ValueError(f"needs the package cryptography: {core_command('jwt')}") from None
     try:
         # OpenSSL's validation takes 36 to 94 ms; it is for untrusted keys, and this one is the host's own.
         key = load_pem_private_key(pem.encode(), None, unsafe_skip_rsa_key_validation=True)

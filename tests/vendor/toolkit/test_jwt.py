@@ -56,7 +56,7 @@ def test_without_cryptography_the_extra_is_named(monkeypatch: pytest.MonkeyPatch
     """The sentence says what to install."""
     monkeypatch.setitem(__import__("sys").modules, "cryptography.hazmat.primitives", None)
 
-    with pytest.raises(ValueError, match=r"pip install pushgateway-core\[jwt\]"):
+    with pytest.raises(ValueError, match=r'pip install "\.\[jwt\]"'):
         read_ps256_key("")
 
 
