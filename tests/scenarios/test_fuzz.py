@@ -8,7 +8,6 @@ from typing import Any
 
 import fuzzing
 import pushgateway_oppo.feedback
-import pushgateway_oppo.pictures
 import pushgateway_oppo.receipts
 import pushgateway_oppo.replies
 import pytest
@@ -16,6 +15,7 @@ import pytest
 import pushgateway.certificates.receipt_signing
 import pushgateway.vendor.replies
 import pushgateway.vendor.toolkit.items
+import pushgateway.vendor.toolkit.pictures
 import pushgateway.vendor.toolkit.readers
 import pushgateway.vendor.toolkit.requests
 
@@ -85,7 +85,7 @@ ITEMS, READERS = pushgateway.vendor.toolkit.items, pushgateway.vendor.toolkit.re
         (READERS, "identifier", lambda value: value, "saved"),
         (pushgateway_oppo.feedback, "token_problem", lambda token, longest: "", "call_replies"),
         (pushgateway.vendor.toolkit.requests, "quote_json", lambda value: f'"{value}"', "encodings"),
-        (pushgateway_oppo.pictures, "_jpeg_size", lambda content: (144, 144), "pictures"),
+        (pushgateway.vendor.toolkit.pictures, "_jpeg_size", lambda content: (144, 144), "pictures"),
         (pushgateway_oppo.receipts, "printable", lambda value: value, "receipts"),
         (VERDICTS, "_check_shape", lambda body: None, "nested"),
         (pushgateway.certificates.receipt_signing, "_of_push", lambda name, token: name.encode(), "forged"),

@@ -77,6 +77,7 @@ def audiences(chance: random.Random) -> None:
     tokens = tuple(make_text(chance, 3) for _ in range(chance.randrange(2)))
     named = {
         "alias": (make_text(chance, 3),) * chance.randrange(2),
+        "account": (make_text(chance, 3),) * chance.randrange(2),
         "tag": (make_text(chance, 3),) * chance.randrange(2),
     }
 
