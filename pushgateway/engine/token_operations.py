@@ -70,6 +70,7 @@ class _List:
         ]
 
 
+@safe_repr
 @attrs.define(eq=False)
 class _Asking:
     """The lists of one certificate that are still to be asked for."""

@@ -36,7 +36,6 @@ Route: TypeAlias = tuple[str, str, Hashable]
 
 
 @safe_repr
-@safe_repr
 class OneNotification:
     """The part of pushes that share a request only with others of the same notification and quota.
 
