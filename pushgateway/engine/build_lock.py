@@ -3,7 +3,8 @@
 Whoever comes while it is free takes it, also before those who wait: a request is built without a turn of the event loop
 in between, so the lock is free again at once, and a worker that was answered goes on at once. If it were handed to who
 has waited longest, then after one moment in which many wait each request would cost a turn of the event loop, for as
-long as pushes come. Which worker goes first does not matter: they all take from the same line.
+long as pushes come. Which worker goes first does not matter: they all take from the same line. But broadcasts wait here
+too, so after `MOST_PASSED` who came and went first it is the turn of one who waits.
 
 Where hundreds of replies come in one turn of the event loop, at most `MOST_IN_TURN` requests are built in it, so that
 everything else in the process has its turn. Used by `Endpoint`.
@@ -16,15 +17,20 @@ from collections import deque
 
 MOST_IN_TURN = 32
 """Requests of one endpoint that are built in one turn of the event loop: about 5 milliseconds with their replies."""
+MOST_PASSED = 64
+"""Requests that may be built before one that has waited longer, about 10 milliseconds. Without a limit a broadcast
+would wait for as long as so many replies come in each turn of the event loop as requests may be built in it."""
 
 
 class BuildLock:
-    """A lock that is taken by who comes first while it is free."""
+    """A lock that is taken by who comes first while it is free, within limits."""
 
     def __init__(self, workers: int) -> None:
         """`workers`: how many there may be; a worker builds at most one request in a turn of the event loop."""
         self._is_taken = False
         self._waiting = deque[asyncio.Future[None]]()
+        self._in_wait = 0  # those in `wait`, also when resumed and not running yet
+        self._passed = 0  # how many came and took it while others waited, since one of these took it
         self._left = MOST_IN_TURN  # requests that may still be built in this turn, where they are counted
         self.resize(workers)
 
@@ -34,13 +40,24 @@ class BuildLock:
 
     def take(self) -> bool:
         """Take it, if it is free."""
-        if self._is_taken or (self._is_counted and not self._count()):
+        if self._is_taken or (self._in_wait and self._passed >= MOST_PASSED):
+            return False
+        if self._is_counted and not self._count():
             return False
         self._is_taken = True
+        if self._in_wait:
+            self._passed += 1
         return True
 
     async def wait(self) -> None:
         """Wait until it can be taken, and take it."""
+        self._in_wait += 1
+        try:
+            await self._wait()
+        finally:
+            self._in_wait -= 1
+
+    async def _wait(self) -> None:
         loop = asyncio.get_running_loop()
         waiter = loop.create_future()
         self._waiting.append(waiter)
@@ -51,7 +68,8 @@ class BuildLock:
                 if waiter.done() and not waiter.cancelled():
                     self._resume(1)  # it was the turn of this one, and becomes that of the next
                 raise
-            if self.take():
+            if not self._is_taken and (not self._is_counted or self._count()):
+                self._is_taken, self._passed = True, 0
                 return
             waiter = loop.create_future()
             self._waiting.appendleft(waiter)

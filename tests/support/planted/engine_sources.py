@@ -439,6 +439,13 @@ PLANTS = [
         "tests/engine/test_batches_of_one.py::test_a_forbidden_text_to_ten_thousand_phones_costs_a_request_for_each_full_batch_at_most",
     ),
     SourcePlant(
+        "a broadcast waits for the build lock while pushes come and go",
+        "pushgateway/engine/build_lock.py",
+        "        if self._in_wait:\n            self._passed += 1\n",
+        "",
+        "tests/engine/test_build_lock.py::test_nobody_is_passed_over_for_ever",
+    ),
+    SourcePlant(
         "the lists of one certificate are checked one after the other",
         "pushgateway/engine/token_operations.py",
         "        asking.lists.extendleft(reversed(parts))\n        self._call_workers(asking)\n",
