@@ -40,7 +40,7 @@ from pushgateway.vendor.toolkit.calls import call, call_in_chunks
 from pushgateway.vendor.toolkit.clicks import Click, Clicks, intent_uri, web_url
 from pushgateway.vendor.toolkit.codes import CodeTable
 from pushgateway.vendor.toolkit.json_text import encode_json
-from pushgateway.vendor.toolkit.readers import short
+from pushgateway.vendor.toolkit.readers import count, short
 from pushgateway.vendor.toolkit.refusals import invalid, unsupported
 from pushgateway.vendor.toolkit.settings import host_setting, text_setting
 from pushgateway_huawei.push_kit import PushKit
@@ -202,7 +202,11 @@ class Huawei(PushKit):
 
         def read(response: Response, part: Sequence[str]) -> dict[str, str]:
             failed = {}
-            for error in _listed(_CODES.read_accepted(response, one_target=len(part) == 1).body.get("errors")):
+            body = _CODES.read_accepted(response, one_target=len(part) == 1).body
+            errors = _listed(body.get("errors"))
+            if (count(body.get("failureCount")) or 0) > len(errors):
+                raise NoVerdict("the reply has more failures than it names")
+            for error in errors:
                 place = error.get("index") if isinstance(error, dict) else None
                 if type(place) is not int or not 0 <= place < len(part):
                     raise NoVerdict("the reply names a token by a place that the request did not have")

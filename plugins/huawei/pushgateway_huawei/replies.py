@@ -9,10 +9,10 @@ are read for both brands.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from pushgateway.vendor import Reason, Receipt, Refused, Reply, Response, Secret, code_text, read_posted
+from pushgateway.vendor import NoVerdict, Reason, Receipt, Refused, Reply, Response, Secret, code_text, read_posted
 from pushgateway.vendor.rules import EventRule, Rules
 from pushgateway.vendor.toolkit.codes import CodeTable
 from pushgateway.vendor.toolkit.multicast import Failures, ListedReplies
@@ -37,22 +37,32 @@ def make_replies(rules: Rules) -> ListedReplies:
 
 
 def find_failures(reply: Reply, response: Response) -> Failures | None:
-    """The failed tokens in `msg`; None: it names none."""
-    if not (reply.message or "").startswith("{"):
+    """The failed tokens in `msg`; None: it names none. Raises `NoVerdict` where it names one thing twice."""
+    text = (reply.message or "").strip()
+    if not text.startswith("{"):
         return None
     try:
-        found = _stripped(json.loads(reply.message or ""))
+        given = json.loads(text)
     except (ValueError, RecursionError):
         return None
     check_named_once(response, lambda _: True, ("msg",))
-    listed = found.get("illegalTokens", found.get(UNNAMED))
-    grouped = _stripped(listed) if isinstance(listed, dict) else {} if listed is None else {UNNAMED: listed}
-    lists = {identifier(reason) or UNNAMED: _tokens(tokens) for reason, tokens in grouped.items()}
-    return Failures(lists, count(found.get("failure"))) if lists or "failure" in found else None
+    found = {name.strip(): value for name, value in given.items()}
+    if len(found) < len(given):
+        raise NoVerdict("the reply names one thing twice")
+    lists: dict[str, Sequence[str] | None] = {}
+    for listed in (found.get("illegalTokens"), found.get(UNNAMED)):
+        grouped = listed if isinstance(listed, dict) else {} if listed is None else {UNNAMED: listed}
+        for reason, tokens in grouped.items():
+            code = identifier(reason.strip()) or "no reason"  # a code without a row
+            lists[code] = _joined(lists.get(code, ()), _tokens(tokens))
+    if not lists and "failure" not in found and "success" not in found:
+        return None
+    return Failures(lists, count(found.get("failure")), count(found.get("success")))
 
 
-def _stripped(given: Mapping[str, Any]) -> dict[str, Any]:
-    return {name.strip(): value for name, value in given.items()}
+def _joined(known: Sequence[str] | None, more: Sequence[str] | None) -> Sequence[str] | None:
+    """Two lists as one; None if one of them cannot be read."""
+    return None if known is None or more is None else [*known, *more]
 
 
 def _tokens(listed: object) -> list[str] | None:

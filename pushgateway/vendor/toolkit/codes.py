@@ -79,14 +79,16 @@ class CodeTable:
 
     def read(self, response: Response) -> Reply:
         """The reply, accepted or refused. Raises as `read_reply` does, `AccessExpired` for a status of `expired`
-        without a code, and `NoVerdict` for a code of success with an HTTP status of failure."""
+        without a code, and `NoVerdict` for a code of success with an HTTP status of failure, or of a success in part
+        with HTTP 5xx."""
         try:
             reply = read_reply(response, code=self.code, message=self.message, words=self._words, busy=self.busy)
         except Refused as refused:
             if response.status in self.expired:
                 raise AccessExpired(Reason.CREDENTIALS, detail=refused.detail) from None
             raise
-        if not 200 <= response.status < 300 and reply.code in self.accepted:
+        is_good = 200 <= response.status < 300 or (reply.code in self.partial and response.status < 500)
+        if not is_good and (reply.code in self.accepted or reply.code in self.partial):
             raise NoVerdict(f"HTTP {response.status} contradicts code {reply.code}")
         return reply
 
@@ -184,6 +186,11 @@ class CodeTable:
         """True if the code says that a target was named twice; the first one was accepted."""
         row = self.rows.get(code)
         return row is not None and row.reason == "copy"
+
+    def is_deadly(self, code: str) -> bool:
+        """True if the code says that a token is dead."""
+        row = self.rows.get(code)
+        return row is not None and row.host_reason is Reason.UNREGISTERED
 
     def sentence(self, code: str) -> str:
         """The meaning of a code and what to do about it, for `Outcome.detail`."""

@@ -44,6 +44,7 @@ from pushgateway.vendor.toolkit.refusals import invalid
 from pushgateway.vendor.toolkit.requests import JSON, make_request
 from pushgateway.vendor.toolkit.rulings import Rulings
 from pushgateway.vendor.toolkit.settings import Hosts
+from pushgateway.vendor.toolkit.token_lists import refused_by
 
 
 class Failures(NamedTuple):
@@ -53,12 +54,14 @@ class Failures(NamedTuple):
     """By code; None for a list that cannot be read."""
     number: int | None = None
     """How many failed by the vendor's count; None: as many as are named."""
+    accepted: int | None = None
+    """How many did not, by the vendor's count; None: all others."""
 
-    @property
-    def total(self) -> int:
-        """How many failed."""
+    def total(self, size: int) -> int:
+        """How many of `size` tokens failed, at least: by the larger of the vendor's counts."""
         named = {token for listed in self.lists.values() for token in listed or ()}
-        return len(named) if self.number is None else self.number
+        failed = len(named) if self.number is None else self.number
+        return failed if self.accepted is None else max(failed, size - self.accepted)
 
 
 class ListedReplies:
@@ -85,17 +88,16 @@ class ListedReplies:
         A code about targets with a list says that all of them failed: one that is not listed has no verdict.
         """
         reply = self.codes.read(response)
-        failures, row = self._failures(reply, response), self.codes.rows.get(reply.code)
-        is_accepted, is_partial = reply.code in self.codes.accepted, reply.code in self.codes.partial
-        all_failed = row is not None and row.scope == "target"
-        if is_accepted or (failures and (is_partial or all_failed)):
+        failures, is_partial = self._failures(reply, response), reply.code in self.codes.partial
+        all_failed = self._all_failed(reply)
+        if reply.code in self.codes.accepted or (failures and (is_partial or all_failed)):
             return frame.outcomes(
                 self.targets,
                 sent,
                 failures.lists if failures else {},
                 message_id=self.message_id(reply),
                 pause=response.retry_after if failures else None,
-                failures=len(sent) if all_failed else failures.total if failures else None,
+                failures=self._failed(reply, failures, len(sent)) if failures else None,
             )
         if is_partial:
             raise NoVerdict(f"code {reply.code}, and the reply does not name the tokens that failed")
@@ -103,16 +105,37 @@ class ListedReplies:
             return [self.codes.only_push_refused(sent[0], reply, response, frame.truncated)]
         raise self.codes.refusal(reply, response)
 
+    def _all_failed(self, reply: Reply) -> bool:
+        """Whether the code says that all tokens failed."""
+        row = self.codes.rows.get(reply.code)
+        return row is not None and row.scope == "target"
+
+    def _failed(self, reply: Reply, failures: Failures, size: int) -> int:
+        """How many of `size` tokens failed, at least; of a success in part without counts one."""
+        if self._all_failed(reply):
+            return size
+        has_counts = failures.number is not None or failures.accepted is not None
+        return max(failures.total(size), int(reply.code in self.codes.partial and not has_counts))
+
     def reasons(self, response: Response, tokens: Sequence[str]) -> Mapping[str, Reason | None]:
-        """By token: None if a call was done for it, or why not. Raises what a refusal of the whole call means."""
-        reply = self.codes.read_accepted(response, one_target=len(tokens) == 1)
+        """By token: None if a call was done for it, or why not. Raises what a refusal of the whole call means.
+
+        A token that is not named has no verdict (`NO_VERDICT`) if a list cannot be read, or if more failed than are
+        named.
+        """
+        reply = self.codes.read(response)
         failures = self._failures(reply, response)
-        unsaid = None if failures or reply.code in self.codes.accepted else Reason.NO_VERDICT
-        found: dict[str, Reason | None] = dict.fromkeys(tokens, unsaid)
-        for code, listed in failures.lists.items() if failures else ():
-            row = self.targets.rows.get(code)
-            why = (row.host_reason if row else None) or Reason.INVALID_NOTIFICATION
-            found.update((token, why) for token in listed or () if token in found)
+        if not (failures and self._all_failed(reply)):
+            reply = self.codes.read_accepted(response, one_target=len(tokens) == 1)
+        named = refused_by(self.targets, failures.lists) if failures else {}
+        failed = self._failed(reply, failures, len(tokens)) if failures else 0
+        is_clear = failures is not None and None not in failures.lists.values()
+        is_clear = is_clear and failed <= sum(token in named for token in tokens)
+        is_done = is_clear or (failures is None and reply.code in self.codes.accepted)
+        found: dict[str, Reason | None] = dict.fromkeys(tokens, None if is_done else Reason.NO_VERDICT)
+        for token in named.keys() & found.keys():
+            row = self.targets.rows.get(named[token])
+            found[token] = (row.host_reason if row else None) or Reason.INVALID_NOTIFICATION
         return found
 
 

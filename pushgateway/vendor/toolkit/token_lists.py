@@ -29,14 +29,14 @@ def listed_outcomes(
 ) -> list[Outcome]:
     """The outcome of each push of `sent`, in their order.
 
-    `lists`: by code, the tokens that were refused with it; None for a list that could not be read. `failures`: the
-    number of refused tokens by the vendor's count. A push that is not listed was accepted, but it has no verdict
-    (`UNKNOWN`) if a list could not be read, if `readable` is False, or if `failures` is larger than the number of
-    pushes that are listed, because each unlisted push may be one of them. A code that means "named twice" refuses
-    nothing. `truncated`: for each push the fields that were cut. `omitted`, `handle`: the looks that were left out, and
-    what takes the notification back, the same for all pushes. `pause`: seconds that the reply asks to wait.
+    `lists`: by code, the tokens that were refused with it (`refused_by`); None for a list that could not be read.
+    `failures`: the number of refused tokens by the vendor's count. A push that is not listed was accepted, but it has
+    no verdict (`UNKNOWN`) if a list could not be read, if `readable` is False, or if `failures` is larger than the
+    number of pushes that are listed, because each unlisted push may be one of them. `truncated`: for each push the
+    fields that were cut. `omitted`, `handle`: the looks that were left out, and what takes the notification back, the
+    same for all pushes. `pause`: seconds that the reply asks to wait.
     """
-    refused = {token: code for code, listed in lists.items() for token in listed or () if not codes.is_copy(code)}
+    refused = refused_by(codes, lists)
     if failures is not None and failures > sum(push.push_token.token in refused for push in sent):
         readable = False  # a name that was not in the request does not say which of them it is
     if None in lists.values():
@@ -53,3 +53,10 @@ def listed_outcomes(
         else:
             outcomes.append(Outcome.unknown(push, UNREAD))
     return outcomes
+
+
+def refused_by(codes: CodeTable, lists: Mapping[str, Sequence[str] | None]) -> dict[str, str]:
+    """By token: the code that it was refused with. A code that means "named twice" refuses nothing. A token that is
+    listed under two codes has the one that does not call it dead."""
+    order = sorted(lists, key=codes.is_deadly, reverse=True)  # of two codes the last one stays
+    return {token: code for code in order for token in lists[code] or () if not codes.is_copy(code)}

@@ -38,6 +38,15 @@ def test_success_under_an_error_status_is_no_verdict(code: object) -> None:
         CODES.read(reply(code, 502))
 
 
+def test_success_in_part_is_read_under_4xx_and_not_under_5xx() -> None:
+    """Which status a vendor sends with it is not known, but a server that failed has accepted nothing for certain."""
+    codes = CodeTable({**ROWS, "300": attrs.evolve(ROWS["0"], reason="partial")}, code="result")
+
+    assert codes.read(reply(300, 400)).code == "300"
+    with pytest.raises(NoVerdict, match="HTTP 503 contradicts code 300"):
+        codes.read(reply(300, 503))
+
+
 def test_a_caller_may_read_further_codes_itself() -> None:
     """For example that of a partial success."""
     assert CODES.read_accepted(reply(100), also=("100",)).code == "100"

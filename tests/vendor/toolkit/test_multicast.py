@@ -78,7 +78,8 @@ chat = { category = "CHAT", SEEN }
 def find(reply: Reply, _: Response) -> Failures | None:
     """The member `failed` of a reply."""
     failed = reply.body.get("failed")
-    return Failures(failed, reply.body.get("number")) if isinstance(failed, dict) else None
+    counts = reply.body.get("number"), reply.body.get("accepted")
+    return Failures(failed, *counts) if isinstance(failed, dict) else None
 
 
 REPLIES = ListedReplies(CodeTable.of(RULES), CodeTable.of(RULES, "target_codes"), find, ("id",))
@@ -176,6 +177,26 @@ def test_more_failures_than_names_leave_no_verdict() -> None:
     assert [one.status for one in pushed(batch("a", "b"), reply)[1]] == [Status.UNKNOWN, Status.REJECTED]
 
 
+@pytest.mark.parametrize(
+    ("counts", "accepted"),
+    [({}, 0), ({"accepted": 1}, 0), ({"accepted": 2}, 2), ({"number": 0}, 2), ({"number": 0, "accepted": 1}, 0)],
+)
+def test_a_success_in_part_without_names_needs_counts(counts: dict[str, int], accepted: int) -> None:
+    """Without counts at least one failed; with both, the larger number of failures counts."""
+    _, outcomes = pushed(batch("a", "b"), {"code": 2, "failed": {}, **counts})
+
+    assert sum(one.ok for one in outcomes) == accepted
+    assert {one.status for one in outcomes if not one.ok} <= {Status.UNKNOWN}
+
+
+def test_a_token_with_two_reasons_is_not_dead() -> None:
+    """In whichever order the reply has them."""
+    for codes in (("dead", "later"), ("later", "dead")):
+        _, outcomes = pushed(batch("a", "b"), {"code": 2, "failed": {code: ["a"] for code in codes}})
+
+        assert [one.reason for one in outcomes] == [Reason.MUTED, None]
+
+
 def test_all_failed_and_each_has_its_reason() -> None:
     """One that is not named has no verdict, and none is accepted."""
     _, outcomes = pushed(batch("a", "b"), {"code": 3, "failed": {"later": ["a"]}})
@@ -230,6 +251,11 @@ def test_reasons_of_a_call_over_tokens() -> None:
         "c": None,
     }
     assert reasons({"code": 2}, "a") == {"a": Reason.NO_VERDICT}
+    for failed, number in (({"dead": ["a"]}, 2), ({"dead": ["a"], "later": None}, 1), ({"dead": ["a", "x"]}, 2)):
+        found = reasons({"code": 2, "failed": failed, "number": number}, "a", "b")
+        assert found == {"a": Reason.UNREGISTERED, "b": Reason.NO_VERDICT}
+    found = reasons({"code": 3, "failed": {"later": ["a"]}}, "a")
+    assert found == {"a": Reason.MUTED}  # the reason of the token, not that of the code
     with pytest.raises(Refused) as refused:
         reasons({"code": 3}, "a")
     assert refused.value.reason is Reason.UNREGISTERED
