@@ -366,8 +366,8 @@ PLANTS = [
     SourcePlant(
         "a copy among the tokens of a broadcast is refused",
         "pushgateway/vendor/toolkit/token_lists.py",
-        "for token in listed or () if not codes.is_copy(code)}",
-        "for token in listed or ()}",
+        "for token in lists[code] or () if not codes.is_copy(code)}",
+        "for token in lists[code] or ()}",
         "plugins/oppo/tests/test_odd_replies.py::test_repeated_tokens_are_not_refused",
     ),
     SourcePlant(
