@@ -142,7 +142,7 @@ class Endpoint:
     def called(self, run: Run, *, alone: bool) -> None:
         """A run came into its line; one that is `alone` in its request, or in haste, waits for no others."""
         if not self.workers.called:
-            self.workers.call(at_once=alone or run.deadline - run.begun <= self.settings.in_haste)
+            self.workers.call(at_once=alone or self._is_in_haste(run))
         if run.priority is Priority.URGENT:
             self.wake()
 
@@ -151,7 +151,7 @@ class Endpoint:
         chat may come in one by one. The first one leaves at once, and these gather behind it."""
         if part not in self._left_at and part not in self.line.resting:
             return False
-        in_haste = run.priority is Priority.URGENT or run.deadline - run.begun <= self.settings.in_haste
+        in_haste = run.priority is Priority.URGENT or self._is_in_haste(run)
         resting = self.line.resting.get(part)
         if resting is None:
             now = self._loop.time()
@@ -165,6 +165,17 @@ class Endpoint:
         if in_haste or size_of(resting) >= self.settings.batch_size:
             self._rouse(part)
         return True
+
+    def _is_in_haste(self, run: Run) -> bool:
+        """Whether it has hardly any time: of one that is tried again, most may be over."""
+        return run.deadline - (self._loop.time() if run.tries else run.begun) <= self.settings.in_haste
+
+    def hurry(self) -> None:
+        """Nothing waits for others to share its request from now on."""
+        for part in list(self.line.resting):
+            self.line.rouse(part)
+        if self.line.size:
+            self.workers.call(at_once=True)
 
     def _rouse(self, part: Hashable) -> None:
         if self.line.rouse(part):

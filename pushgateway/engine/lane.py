@@ -204,8 +204,8 @@ class Lane:
     def _line_up(self, run: Run, part: Hashable) -> None:
         """Put the pushes of a run into the queue, together as far as they may share a request."""
         alone = not run.coalesce and self.gathers
-        if run.size > 1 and alone:
-            for one in run.apart():
+        if run.size > 1 and len(parts := self._parted(run)) > 1:
+            for one in parts:
                 self._line_up(one, part)
             return
         try:
@@ -235,6 +235,15 @@ class Lane:
             endpoint.called(one, alone=alone)
         for one, refusal in refused:  # last: a caller that gets its outcome may change everything
             self.completions.refused(one, refusal)
+
+    def _parted(self, run: Run) -> list[Run]:
+        """Runs of those of its pushes that may share a request, as far as that is known of them; often it is one."""
+        if not run.coalesce and self.gathers:
+            return run.apart()
+        if self._has_one_message_id and run.has_message_ids and not run.message_id:
+            # They were in one request before a reload, with other notifications.
+            return [one for _, one, _ in run.grouped(run.pushes.message_ids)]
+        return [run]
 
     def _not_routed(self, run: Run, part: Hashable, broken: BaseException) -> None:
         """The plug-in failed at a run: each push is asked about alone, and those at which it fails end."""
@@ -294,6 +303,8 @@ class Lane:
         if not drain:
             self.settings.end = self._refusal
         self.queue.purge()
+        if drain and grace > 0:
+            self._hurry()
         for endpoint in self._endpoints.values():
             endpoint.wake()  # nobody shall wait at a gate for nothing
         if not drain:
@@ -317,6 +328,14 @@ class Lane:
         await asyncio.gather(*dismissed, return_exceptions=True)
         await self._give_back(lambda retry: True)  # at the very end, when nobody can put anything back any more
         self.completions.close()
+
+    def _hurry(self) -> None:
+        """Send what waits for others to share its request: it may wait for longer than the grace."""
+        self.settings.catch_up()
+        self.settings.linger = self.settings.rests = 0.0
+        self._rests = False
+        for endpoint in self._endpoints.values():
+            endpoint.hurry()
 
     async def _give_back(self, which: Callable[[_Retry], bool], *, queue: bool = True) -> None:
         waiting = self.queue.clear() if queue else []

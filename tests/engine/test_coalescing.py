@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from toy_vendor import ToyServer, certificate, gateway, note
 
-from pushgateway import FieldError, Gateway, Outcome, Priority, Push, PushToken, Reason, Status
+from pushgateway import FieldError, Gateway, Outcome, Priority, Push, PushToken, Reason, RetryPolicy, Status
 from pushgateway.testing.virtual_time import run_virtual
 
 
@@ -364,6 +364,49 @@ def test_followers_have_their_outcome_when_the_gateway_closes(latency: float, gr
         return {(outcome.status, outcome.reason) for outcome in await asyncio.gather(*tasks)}
 
     assert run_virtual(main()) == ends
+
+
+@pytest.mark.parametrize("mixed", [True, False])
+def test_a_closing_gateway_waits_for_no_others(mixed: bool) -> None:
+    """What would wait for longer than the grace, so that others share its request, is sent at once instead."""
+
+    async def main() -> tuple[list[Outcome], float]:
+        g = gateway(ToyServer(), certificate(mixed=mixed, logs_in=False), linger=5.0)
+        tasks = [asyncio.create_task(g.send(PushToken(1, "first"), note()))]
+        await asyncio.sleep(0.1)
+        tasks += [asyncio.create_task(g.send(PushToken(1, f"k{number}"), note())) for number in range(5)]
+        await asyncio.sleep(0.1)
+        await g.aclose(1.0)
+        return await asyncio.gather(*tasks), asyncio.get_running_loop().time()
+
+    outcomes, ended = run_virtual(main())
+
+    assert all(outcome.ok for outcome in outcomes)
+    assert ended < 0.3
+
+
+@pytest.mark.parametrize("mixed", [True, False])
+def test_a_push_that_is_tried_again_shortly_before_its_deadline_waits_for_no_others(mixed: bool) -> None:
+    """It had time enough to share a request when it came, and has none any more."""
+    server = ToyServer()
+    server.latency = 0.01
+    rng = random.Random(0)
+    rng.random = lambda: 0.95  # type: ignore[method-assign]
+
+    async def main() -> Outcome:
+        retry = RetryPolicy(base=0.2, cap=0.2)
+        own = certificate(mixed=mixed, logs_in=False)
+        async with gateway(server, own, linger=0.1, retry=retry, rng=rng) as g:
+            server.codes = {"k": "5"}
+            late = asyncio.create_task(g.send(PushToken(1, "k"), note(), timeout=0.25))
+            await asyncio.sleep(0.15)
+            server.codes = {}
+            await g.send(PushToken(1, "another"), note())
+            return await late
+
+    outcome = run_virtual(main())
+
+    assert (outcome.status, outcome.attempts) == (Status.ACCEPTED, 2)
 
 
 def test_followers_go_out_with_new_settings_after_a_reload() -> None:

@@ -215,6 +215,28 @@ def test_a_reload_changes_no_message_id() -> None:
     assert set(server.shown.values()) == {1}
 
 
+def test_a_reload_that_ends_mixed_requests_puts_no_two_ids_into_one() -> None:
+    """What shared a request with another notification has ids of its own, and waits by them for another try."""
+    server = ListServer()
+    server.answers = [NoVerdict("cut")]
+    notes = [TEXT, Notification("other", "body"), TEXT, TEXT]
+
+    async def reloaded(g: Any) -> list[Outcome]:
+        pushes = [Push(phone, note) for phone, note in zip(phones(4), notes, strict=True)]
+        task = asyncio.create_task(g.send_each(pushes))
+        await asyncio.sleep(0.06)
+        g.reload([certificate(dedupe="message", mixed=False)])
+        outcomes: list[Outcome] = await task
+        return outcomes
+
+    outcomes = sent(server, reloaded, mixed=True)
+
+    assert all(outcome.ok for outcome in outcomes)
+    assert all(len(set(request["message_ids"])) == 1 for request in server.requests[1:])
+    assert all(len(set(ids)) == 1 for ids in ids_of(server).values())
+    assert set(server.shown.values()) == {1}
+
+
 def test_other_vendors_get_the_dedupe_ids() -> None:
     """Where the phones drop no repeats of a message, its id is that of each push."""
     server = ListServer()

@@ -446,6 +446,28 @@ PLANTS = [
         "tests/engine/test_build_lock.py::test_nobody_is_passed_over_for_ever",
     ),
     SourcePlant(
+        "a push that is tried again shortly before its deadline waits for others",
+        "pushgateway/engine/endpoint.py",
+        "run.deadline - (self._loop.time() if run.tries else run.begun)",
+        "run.deadline - run.begun",
+        "tests/engine/test_coalescing.py"
+        "::test_a_push_that_is_tried_again_shortly_before_its_deadline_waits_for_no_others",
+    ),
+    SourcePlant(
+        "what waits for others to share its request is not sent when the gateway closes",
+        "pushgateway/engine/lane.py",
+        "        if drain and grace > 0:\n            self._hurry()\n",
+        "",
+        "tests/engine/test_coalescing.py::test_a_closing_gateway_waits_for_no_others",
+    ),
+    SourcePlant(
+        "pushes with different message ids share a request of one notification after a reload",
+        "pushgateway/engine/lane.py",
+        "if self._has_one_message_id and run.has_message_ids and not run.message_id:",
+        "if False:",
+        "tests/engine/test_message_ids.py::test_a_reload_that_ends_mixed_requests_puts_no_two_ids_into_one",
+    ),
+    SourcePlant(
         "the lists of one certificate are checked one after the other",
         "pushgateway/engine/token_operations.py",
         "        asking.lists.extendleft(reversed(parts))\n        self._call_workers(asking)\n",
