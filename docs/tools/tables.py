@@ -229,13 +229,13 @@ PUSH_KIT: Mapping[str, Rules] = {"huawei": HUAWEI, "harmony": HARMONY}
 
 
 def push_kit_rows(table_name: str) -> Iterable[tuple[str, ...]]:
-    """The codes of both brands, each once, and the brands that have it."""
-    found: dict[str, tuple[CodeRule, list[str]]] = {}
+    """The codes of both brands, each once for a reason, and the brands that have it."""
+    found: dict[tuple[str, str], tuple[CodeRule, list[str]]] = {}
     for brand, rules in PUSH_KIT.items():
         for code, rule in getattr(rules, table_name).items():
-            found.setdefault(code, (rule, []))[1].append(f"`{brand}`")
+            found.setdefault((code, rule.reason), (rule, []))[1].append(f"`{brand}`")
     abouts = {"request": "the call", "target": "one target", "content": "the content"}
-    for code, (rule, brands) in sorted(found.items()):
+    for (code, _), (rule, brands) in sorted(found.items(), key=lambda item: item[0]):
         reason = SPECIAL.get(rule.reason, f"`{rule.reason}`")
         if rule.reason != "accepted":
             yield f"`{code}`", reason, abouts[rule.scope], rule.meaning, ", ".join(brands)

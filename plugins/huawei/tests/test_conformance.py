@@ -25,12 +25,12 @@ COMMON = (
     Sample(reply("80100003", "Illegal payload"), Reason.INVALID_NOTIFICATION, "response: 80100003"),
     Sample(reply("80200001", "Authentication error"), Reason.CREDENTIALS, "response: 80200001"),
     Sample(reply("80300002", "no right"), Reason.CREDENTIALS, "response: 80300002"),
-    Sample(reply("80300007", "All the tokens are invalid."), Reason.UNREGISTERED, "response: 80300007"),
     Sample(reply("81000001", "Internal error"), Reason.UNAVAILABLE, "response: 81000001"),
     Sample(reply("80100000", "not JSON"), Reason.NO_VERDICT, "a success in part that names nobody"),
 )
 V1 = (
     *COMMON,
+    Sample(reply("80300007", "All the tokens are invalid."), Reason.UNREGISTERED, "response: 80300007"),
     Sample(
         reply("80100000", '{"success":0,"failure":1,"illegal_tokens":["{token}"]}'),
         Reason.UNREGISTERED,
@@ -48,6 +48,11 @@ V1 = (
 )
 V3 = (
     *COMMON,
+    Sample(
+        reply("80300007", "All the tokens are invalid."),
+        Reason.INVALID_NOTIFICATION,
+        "v3, all failed without reasons: noRight may be one, which is no dead token",
+    ),
     Sample(
         reply("80100000", '{" illegalTokens ":{"tokenFormatError":["{token}"]},"success":0,"failure":1}'),
         Reason.UNREGISTERED,

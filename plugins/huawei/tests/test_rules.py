@@ -33,7 +33,7 @@ def test_few_reasons_retire_a_token() -> None:
         return {code for code, row in tables.items() if row.host_reason is Reason.UNREGISTERED}
 
     assert deadly(HUAWEI) == {"80300007", "82000010", "82000011", "illegal_tokens"}
-    assert deadly(HARMONY) == {"80300007", "80300028", "tokenFormatError", "tokenPlatformNotSupport"}
+    assert deadly(HARMONY) == {"80300028", "tokenFormatError", "tokenPlatformNotSupport"}
     assert HARMONY.target_codes["noRight"].host_reason is Reason.CREDENTIALS
     assert all(HUAWEI.codes[code].scope == "target" for code in deadly(HUAWEI) if code in HUAWEI.codes)
 

@@ -15,6 +15,7 @@ from pushgateway.sandbox.kit.limits import Allowance
 from pushgateway.sandbox.kit.options import SandboxOption, count, truth
 from pushgateway.sandbox.kit.refusals import CallRefused
 from pushgateway.vendor import Badge, ClickAction, OpenApp, OpenIntent, OpenIntentUri, Response
+from pushgateway_huawei.replies import ALL_INVALID
 from pushgateway_huawei.sandbox.server import CLIENT_ID, PACKAGE, PushKitSandbox
 
 _NOTE: Final = "payload.notification"
@@ -101,7 +102,7 @@ class HarmonySandbox(PushKitSandbox):
         lists: dict[str, list[str]] = {}
         for code, tokens in refused.items():
             for token in tokens:
-                reason = code if code in self.rules.target_codes else "tokenFormatError"
+                reason = code if code in self.rules.target_codes or code == ALL_INVALID else "tokenFormatError"
                 lists.setdefault("noRight" if code == "dead" and token.startswith("IQAAAA") else reason, []).append(
                     token
                 )
@@ -111,10 +112,10 @@ class HarmonySandbox(PushKitSandbox):
     def all_invalid(self, refused: Mapping[str, Sequence[str]]) -> Response:
         """The reply if all tokens failed, with their reasons."""
         if self.chosen["plain_all_invalid"]:
-            return self.refusal("80300007")
+            return self.refusal(ALL_INVALID)
         details = self.failed(refused, 0)
         return self._reply_with(
-            "80300007", self.spelled({name: details[name] for name in ("failure", "illegalTokens")})
+            ALL_INVALID, self.spelled({name: details[name] for name in ("failure", "illegalTokens")})
         )
 
     def _delivery(self, token: str, request_id: str, fields: Mapping[str, Any], category: str) -> Delivery:
