@@ -139,12 +139,18 @@ def _missing(vendor: Vendor, name: str) -> str:
 class _CallAsk(Ask):
     """A call, of which nothing leaves after the deadline."""
 
-    __slots__ = ("_deadline",)
+    __slots__ = ("_deadline", "is_repeatable")
 
     def __init__(self, deadline: float) -> None:
         """`deadline`: loop seconds. Name and region are set once the plug-in has named them."""
         super().__init__("call", "")
         self._deadline = deadline
+        self.is_repeatable = True
+        """As `Call.repeatable`."""
+
+    def may_begin_again(self) -> bool:
+        """See `Ask`."""
+        return self.is_repeatable or self.of_this_try <= 1
 
     def is_late(self) -> bool:
         """Whether the deadline has passed."""
@@ -170,7 +176,6 @@ class Calling(Generic[R]):
     retrying: Retrying
     session: VendorSession = attrs.field(init=False)
     _ask: _CallAsk = attrs.field(init=False)
-    _repeatable: bool = attrs.field(default=True, init=False)
     _last: Refused | None = attrs.field(default=None, init=False)
     """How the vendor refused the last try, where it did."""
 
@@ -223,7 +228,7 @@ class Calling(Generic[R]):
             raise call
         if not isinstance(call, Call):
             raise BrokenPromise(f"{self.name}() gives no Call")
-        self.name, self._repeatable = as_text("Call.name", call.name), bool(call.repeatable)
+        self.name, self._ask.is_repeatable = as_text("Call.name", call.name), bool(call.repeatable)
         region = as_text("Call.region", call.region)
         self._ask.name, self._ask.region = self.name, region
         # A gate of its own: a server of pictures that is down, a right that the app lacks for statistics or a day's
@@ -249,7 +254,7 @@ class Calling(Generic[R]):
     def _may_repeat(self, failure: Refused | NoVerdict) -> bool:
         # Of several requests the first ones may have done something, whatever became of the last.
         ask = self._ask
-        harmless = self._repeatable or ask.of_this_try <= 1
+        harmless = ask.may_begin_again()
         if isinstance(failure, Refused):
             if ask.of_this_try:
                 self._last = failure  # readable: whatever ends it from now on, nothing is in doubt
@@ -258,7 +263,7 @@ class Calling(Generic[R]):
         ask.doubtful = ask.doubtful or failure.sent
         if not failure.sent and ask.of_this_try <= 1:
             ask.begin_try()  # its only request has not left
-        return self._repeatable or (harmless and not failure.sent)
+        return ask.is_repeatable or (harmless and not failure.sent)
 
     def _why(self, silent: NoVerdict) -> Reason:
         if silent.sent:

@@ -103,6 +103,9 @@ class Refused(ExchangeError):
 class AccessExpired(Refused):
     """The vendor does not accept this access token: the core drops it, logs in once and sends once more.
 
+    An exchange whose earlier requests had outcomes for some pushes hands them over by `keeping`: then only the others
+    are sent again. A `Call` of several requests that is not `repeatable` is not begun again.
+
     `offset` is filled in by the core, as in `ClockSkew`: an access token that was signed here by a wrong clock may be
     refused as expired.
     """

@@ -4,15 +4,17 @@ import inspect
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import attrs
 import pytest
 from operations_vendor import OperationsServer, OperationsVendor, operations_gateway
+from toy_vendor import gateway
 
 from pushgateway import FieldError, Gateway, PushFailed, Reason, RetryPolicy, Statistics, Status
 from pushgateway.engine.operations import operations_of
 from pushgateway.model.outcome import CallOutcome
 from pushgateway.observe.events import CallDone, Event, RequestDone
 from pushgateway.testing.virtual_time import run_virtual
-from pushgateway.vendor import NoVerdict, Vendor
+from pushgateway.vendor import Call, NoVerdict, Vendor
 
 Ask = Callable[[Gateway], Awaitable[CallOutcome[Any]]]
 BUSY = {"code": 5}
@@ -208,6 +210,29 @@ def test_a_request_that_was_not_sent_is_repeated() -> None:
     outcome = asked(server, upload)
 
     assert (outcome.status, outcome.attempts) == (Status.ACCEPTED, 3)
+
+
+@pytest.mark.parametrize("is_repeatable", [True, False])
+def test_an_operation_is_not_begun_again_where_its_first_request_must_not_be_repeated(is_repeatable: bool) -> None:
+    """An access token that is refused at the second request: the first one has done something. The next call has a new
+    access token."""
+    server = OperationsServer()
+    server.given = [{"code": 0}, {"code": 11}]
+
+    class Repeatable(OperationsVendor):
+        def upload(self, picture: bytes, *, twice: bool = False) -> Call[str]:
+            return attrs.evolve(super().upload(picture, twice=twice), repeatable=is_repeatable)
+
+    async def main() -> tuple[CallOutcome[Any], CallOutcome[Any]]:
+        async with gateway(server, vendors={"toy": Repeatable}) as g:
+            return await g.vendor(1).upload(b"picture", twice=True), await g.vendor(1).upload(b"picture", twice=True)
+
+    first, second = run_virtual(main())
+
+    assert [what for what, _ in server.called].count("reserve") == (3 if is_repeatable else 2)
+    assert (first.ok, first.reason) == ((True, None) if is_repeatable else (False, Reason.UNAVAILABLE))
+    assert second.ok
+    assert server.calls["login"] == 2
 
 
 def test_the_first_of_several_requests_is_not_repeated() -> None:

@@ -1,7 +1,7 @@
 """Requests that are refused as a whole: the pushes that cause the refusal get it as their outcome, and no others do."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -12,7 +12,7 @@ from pushgateway.engine.flow_control.refused_contents import CONTENT_PAUSE, Refu
 from pushgateway.engine.flow_control.size_limit import SIZE_PAUSE, SIZE_TRIAL, SizeLimit
 from pushgateway.observe.events import BreakerChanged, Event
 from pushgateway.testing.virtual_time import run_virtual
-from pushgateway.vendor import Refused, Request, Response
+from pushgateway.vendor import Exchange, Refused, Request, Response
 
 Items = list[list[str]]
 
@@ -387,3 +387,33 @@ def test_a_refused_larger_request_keeps_the_limit_for_another_hour() -> None:
     assert limit.current(SIZE_PAUSE + SIZE_TRIAL + 1.0) == 500
     assert limit.current(2 * SIZE_PAUSE) == 500
     assert limit.current(2 * SIZE_PAUSE + 1.0) == 1000
+
+
+def test_pushes_that_were_answered_are_not_sent_again_with_a_new_access_token() -> None:
+    """A batch that takes two requests, the second of which needs a new access token: what the first one brought is
+    kept, and only the others are sent again."""
+
+    class InTwo(Toy):
+        def push(self, batch: Sequence[Push]) -> Exchange[Sequence[Outcome]]:
+            if len(batch) == 1:
+                return (yield from super().push(batch))
+            done = yield from super().push(batch[:1])
+            try:
+                return [*done, *(yield from super().push(batch[1:]))]
+            except Refused as refused:
+                raise refused.keeping(dict(enumerate(done))) from None
+
+    server = ToyServer()
+    server.dedupes = False
+    server.answers = [lambda items: {token: "0" for token, *_ in items}, "11"]
+
+    async def main() -> list[Outcome]:
+        own = certificate(dedupe=False)
+        async with gateway(server, own, vendors={"toy": InTwo}) as g:
+            return await g.send_each([Push(PushToken(1, f"k{number}"), note()) for number in range(3)])
+
+    outcomes = run_virtual(main())
+
+    assert [outcome.ok for outcome in outcomes] == [True] * 3
+    assert [token for items in server.batches for token, *_ in items].count("k0") == 1
+    assert server.calls["login"] == 2

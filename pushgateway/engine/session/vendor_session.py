@@ -30,7 +30,7 @@ from pushgateway.engine.session.plugin_guard import (
     raise_again,
 )
 from pushgateway.engine.session.results import OF_THE_VENDOR, SignatureRefused
-from pushgateway.model.outcome import CertificateCheck
+from pushgateway.model.outcome import CertificateCheck, Outcome
 from pushgateway.model.reason import Reason, Status
 from pushgateway.model.secret import safe_repr, where
 from pushgateway.observe.emitter import Emitter
@@ -90,6 +90,11 @@ class Ask:
     def access_refused(self) -> None:
         """The vendor refused the access token or the time, and so everything of this try."""
         self.of_this_try = 0
+
+    def may_begin_again(self) -> bool:
+        """Whether the exchange may be begun anew after its last request was refused, so that what the requests before
+        had done is done twice."""
+        return True
 
     def ending(self, error: Refused | NoVerdict) -> Status:
         """How it ended with this error."""
@@ -415,6 +420,11 @@ class VendorSession:
                     if renewed:
                         raise SignatureRefused.of(refused) from None
                     renewed = True
+                if not ask.may_begin_again() or any(map(_was_asked, refused.kept.values())):
+                    # What an earlier request of this exchange did is kept; of the pushes the others are tried again.
+                    detail = refused.detail or "the access token was refused after a part was done"
+                    rest = Refused(Reason.UNAVAILABLE, refused.code, refused.message, detail=detail)
+                    raise rest.keeping(refused.kept) from None
             ask.access_refused()
             access = await self.renewed(ask.region)
 
@@ -437,6 +447,11 @@ class VendorSession:
 
 
 _WITHOUT_LOGIN = WithoutLogin()
+
+
+def _was_asked(outcome: object) -> bool:
+    """Whether a request with this push has left."""
+    return isinstance(outcome, Outcome) and outcome.attempts > 0
 
 
 def _offset(reply: Response) -> float | None:

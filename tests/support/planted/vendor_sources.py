@@ -202,14 +202,29 @@ PLANTS = [
     SourcePlant(
         "an operation that may not be done twice is repeated after a lost reply",
         "pushgateway/engine/operations.py",
-        "return self._repeatable or (harmless and not failure.sent)",
+        "return ask.is_repeatable or (harmless and not failure.sent)",
         "return True",
         "tests/engine/test_operations.py::test_without_a_verdict_only_harmless_operations_are_repeated",
     ),
     SourcePlant(
+        "an operation is begun again with a new access token though its first request did something",
+        "pushgateway/engine/session/vendor_session.py",
+        "if not ask.may_begin_again() or any(",
+        "if any(",
+        "tests/engine/test_operations.py"
+        "::test_an_operation_is_not_begun_again_where_its_first_request_must_not_be_repeated",
+    ),
+    SourcePlant(
+        "pushes of a request that was answered are sent again because the next one needs a new access token",
+        "pushgateway/engine/session/vendor_session.py",
+        "if not ask.may_begin_again() or any(map(_was_asked, refused.kept.values())):",
+        "if not ask.may_begin_again():",
+        "tests/engine/test_refusals.py::test_pushes_that_were_answered_are_not_sent_again_with_a_new_access_token",
+    ),
+    SourcePlant(
         "an operation of several requests is repeated though the first did something",
         "pushgateway/engine/operations.py",
-        "harmless = self._repeatable or ask.of_this_try <= 1",
+        "harmless = ask.may_begin_again()",
         "harmless = True",
         "tests/engine/test_operations.py::test_the_first_of_several_requests_is_not_repeated",
     ),
