@@ -11,6 +11,7 @@ from pushgateway.certificates.receipt_signing import ReceiptSigner
 from pushgateway.engine.flow_control.retry import RetryPolicy
 from pushgateway.model.secret import safe_repr
 from pushgateway.transport import CONNECTIONS
+from pushgateway.transport.pool import most_for_one
 from pushgateway.vendor.capacity import Batching, Rates
 
 
@@ -39,10 +40,12 @@ class LaneOptions:
 
     def requests_at_once(self, batching: Batching, named: Rates) -> int:
         """To each server. The plug-in's figure is for requests with one notification: with mixed ones a few connections
-        carry everything."""
+        carry everything. It is cut to what leaves other certificates enough of the process's file descriptors."""
         wanted = self.connections
-        if wanted is None:
-            wanted = self.usual_connections if batching.mixed else named.connections or self.usual_connections
+        if wanted is None and (batching.mixed or named.connections is None):
+            wanted = self.usual_connections
+        elif wanted is None:
+            wanted = min(named.connections or self.usual_connections, most_for_one())
         return wanted if self.most_connections is None else min(wanted, self.most_connections)
 
     def rates(self, named: Rates) -> Rates:

@@ -18,6 +18,7 @@ from pushgateway.model.checks import check_count, check_seconds
 from pushgateway.transport.connection import MAX_IDLE, Connection, open_connection, start_tls
 from pushgateway.transport.dns import Resolver
 from pushgateway.transport.limit import TimeLimits, within
+from pushgateway.transport.protocol import CONNECTIONS
 from pushgateway.transport.request_head import Proxy, Target
 from pushgateway.transport.slots import Slots
 from pushgateway.transport.tls import Authorities
@@ -139,6 +140,13 @@ def _most_open() -> int:
         return 1000
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     return 10_000 if soft == resource.RLIM_INFINITY else max(1, min(10_000, soft // 2))
+
+
+def most_for_one() -> int:
+    """How many connections to each server one certificate should have at the most, where the host has not set a number:
+    a quarter of all. While one or two vendors do not answer, their connections are all in use, and the others must
+    have some."""
+    return max(CONNECTIONS, _most_open() // 4)
 
 
 class Pools:

@@ -73,6 +73,12 @@ def most_in(seconds: float, times: list[float]) -> int:
     return most
 
 
+@pytest.fixture(autouse=True)
+def many_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The process may open as many files as it wants, whatever the machine of the test says."""
+    monkeypatch.setattr("pushgateway.engine.options.most_for_one", lambda: 2500)
+
+
 @pytest.mark.parametrize("how", ["send", "send_each", "stream"])
 def test_different_texts_go_out_at_the_vendors_rate(how: str) -> None:
     """20,000 of them at 6,000 a second over a round trip of 50 ms take hardly longer than 20,000 / 6,000 seconds, and
@@ -97,6 +103,28 @@ def test_different_texts_go_out_at_the_vendors_rate(how: str) -> None:
     assert count / took >= 0.9 * RATE
     assert server.peak <= NEEDED
     assert most_in(1.0, server.arrived) <= RATE * (1 + LATE) + 1
+
+
+@pytest.mark.parametrize(
+    ("own", "settings", "used"),
+    [(None, {}, 128), (200, {}, 200), (None, {"at_once": 100}, 100), (None, {"mixed": True}, 8)],
+)
+def test_a_plug_ins_number_leaves_connections_to_others(
+    own: int | None, settings: dict[str, Any], used: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the process may open few files, one vendor that does not answer must not hold them all. What the host sets
+    is not cut."""
+    monkeypatch.setattr("pushgateway.engine.options.most_for_one", lambda: 128)
+    server = Counting()
+
+    async def main() -> None:
+        async with over(server, fast(connections=own, size=1, per_second=None, **settings)) as g:
+            await g.send_each([Push(PushToken(1, f"k{number}"), note(f"t{number}")) for number in range(1000)])
+
+    run_virtual(main())
+
+    assert server.peak == used
+    assert server.sizes == {"1": used}
 
 
 def test_a_queue_that_is_full_still_refuses() -> None:

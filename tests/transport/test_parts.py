@@ -13,7 +13,8 @@ from pushgateway.transport import limit as limiting
 from pushgateway.transport.connection import MAX_IDLE, Connection
 from pushgateway.transport.dns import KEEP_FAILED, KEEP_FOUND, Resolver
 from pushgateway.transport.limit import TimeLimits, within
-from pushgateway.transport.pool import _most_open, _OpenConnections, _Pool
+from pushgateway.transport.pool import _most_open, _OpenConnections, _Pool, most_for_one
+from pushgateway.transport.protocol import CONNECTIONS
 from pushgateway.transport.slots import Slots
 
 A, B = (socket.AF_INET, ("10.0.0.1", 443)), (socket.AF_INET, ("10.0.0.2", 443))
@@ -465,6 +466,18 @@ def test_half_of_the_file_descriptors_are_left_to_the_host(monkeypatch: pytest.M
         found.append(_most_open())
 
     assert found == [512, 1, 1, 10_000, 10_000]
+
+
+def test_one_certificate_has_a_quarter_of_the_connections(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So vendors that do not answer leave some to the others; the usual number is never cut."""
+    import resource
+
+    found = []
+    for soft in (1024, 2400, 16, 100_000):
+        monkeypatch.setattr(resource, "getrlimit", lambda _, soft=soft: (soft, soft))
+        found.append(most_for_one())
+
+    assert found == [128, 300, CONNECTIONS, 2500]
 
 
 def test_a_closed_connection_sends_nothing() -> None:

@@ -11,6 +11,13 @@ CONNECTIONS = "tests/engine/test_connections.py::"
 
 PLANTS = [
     SourcePlant(
+        "one vendor that does not answer may hold all connections",
+        "pushgateway/engine/options.py",
+        "min(named.connections or self.usual_connections, most_for_one())",
+        "named.connections or self.usual_connections",
+        f"{CONNECTIONS}test_a_plug_ins_number_leaves_connections_to_others",
+    ),
+    SourcePlant(
         "those who follow a push of their notification are sent one by one",
         "pushgateway/engine/endpoint.py",
         "        if settings.rests and not isinstance(part, HalvedBatch):\n            self._note_left(part, now)\n",
@@ -132,8 +139,8 @@ PLANTS = [
     SourcePlant(
         "a vendor without mixed batches gets eight requests at once",
         "pushgateway/engine/options.py",
-        "if batching.mixed else named.connections or self.usual_connections",
-        "if batching else self.usual_connections",
+        "(batching.mixed or named.connections is None)",
+        "batching",
         f"{CONNECTIONS}test_different_texts_go_out_at_the_vendors_rate[send_each]",
     ),
     SourcePlant(
