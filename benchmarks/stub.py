@@ -17,9 +17,9 @@ import re
 import sys
 import threading
 import time
+from collections.abc import Callable
 from urllib.parse import parse_qs
 
-from brand_replies import Answer, answer_of, settings_of
 from pushgateway_oppo.sandbox.server import APP_KEY, MASTER_SECRET
 
 from pushgateway.vendor.rules import load_rules
@@ -65,7 +65,7 @@ def _targets(content: bytes) -> list[bytes]:
 class Stub(asyncio.Protocol):
     """One connection: requests in, replies out, one after the other."""
 
-    def __init__(self, answer: Answer) -> None:
+    def __init__(self, answer: Callable[[str, bytes], bytes]) -> None:
         self._answer = answer
         self._waiting = bytearray()
         self._needed = 0  # length of the whole request in bytes; 0: not known yet
@@ -111,7 +111,11 @@ def settings(port: int) -> dict[str, str]:
 
 
 async def _serve(brand: str) -> None:
-    replies, make_settings = (answer, settings) if brand == "oppo" else (answer_of(brand), settings_of(brand))
+    replies, make_settings = answer, settings
+    if brand != "oppo":
+        from brand_replies import answer_of, settings_of  # OPPO's stub is also run where only this file is importable
+
+        replies, make_settings = answer_of(brand), settings_of(brand)
     loop = asyncio.get_running_loop()
     server = await loop.create_server(lambda: Stub(replies), "127.0.0.1", 0)
     ended = asyncio.Event()
