@@ -12,7 +12,18 @@ from typing import Any, ClassVar, Final
 
 import attrs
 
-from pushgateway.vendor import AccessToken, Batch, Exchange, Notification, Rates, Receipt, Response, Secret, safe_repr
+from pushgateway.vendor import (
+    AccessToken,
+    Batch,
+    Exchange,
+    FieldError,
+    Notification,
+    Rates,
+    Receipt,
+    Response,
+    Secret,
+    safe_repr,
+)
 from pushgateway.vendor.toolkit.access import signed_login
 from pushgateway.vendor.toolkit.jwt import KeyFile, key_file_setting
 from pushgateway.vendor.toolkit.multicast import MulticastVendor
@@ -50,6 +61,13 @@ class PushKit(MulticastVendor):
     """True: all pushes are test messages, which have small quotas of their own."""
     host: str | None = attrs.field(default=None, validator=host_setting)
     """`https://host[:port]` in place of Huawei's; `http://` for loopback addresses only."""
+
+    def __attrs_post_init__(self) -> None:
+        if (self.callback_user is None) != (self.callback_secret is None):
+            raise FieldError(
+                "callback_user", "and callback_secret belong together: with one alone no signature is checked"
+            )
+        super().__attrs_post_init__()
 
     @functools.cached_property
     def account(self) -> KeyFile | None:

@@ -14,7 +14,7 @@ from pushgateway_huawei.sandbox.server import CALLBACK_SECRET, CALLBACK_USER
 from pushgateway.sandbox.kit.signatures import hmac_sha256
 from pushgateway.testing.conformance.exchange_driver import ExchangeDriver
 from pushgateway.testing.conformance.sandbox_connection import EPOCH
-from pushgateway.vendor import Notification, Push, PushToken, Reason, ReceiptKind, Refused, Response
+from pushgateway.vendor import ConfigError, Notification, Push, PushToken, Reason, ReceiptKind, Refused, Response
 
 Drivers = Callable[..., ExchangeDriver]
 BRANDS = pytest.mark.parametrize("brand", ["huawei", "harmony"])
@@ -86,13 +86,20 @@ def test_what_is_not_signed_is_refused(driver: Drivers, headers: dict[str, str])
 
 
 @BRANDS
-@pytest.mark.parametrize("missing", ["callback_user", "callback_secret"])
-def test_without_user_and_secret_nothing_is_proved(driver: Drivers, brand: str, missing: str) -> None:
+def test_without_user_and_secret_nothing_is_proved(driver: Drivers, brand: str) -> None:
     """Then receipts are read without a signature, and the gateway's own parameter has to prove them."""
-    vendor = driver(brand, {missing: None}).vendor
+    vendor = driver(brand, {"callback_user": None, "callback_secret": None}).vendor
 
     assert not vendor.proves_receipts
     assert len(vendor.receipts("1", {}, ONE, EPOCH)) == 1
+
+
+@BRANDS
+@pytest.mark.parametrize("missing", ["callback_user", "callback_secret"])
+def test_a_user_or_a_secret_alone_is_refused(driver: Drivers, brand: str, missing: str) -> None:
+    """With one of them no signature would be checked, and nobody would notice."""
+    with pytest.raises(ConfigError, match="callback_user: and callback_secret belong together"):
+        driver(brand, {missing: None})
 
 
 @pytest.mark.parametrize(
@@ -112,7 +119,7 @@ def test_without_user_and_secret_nothing_is_proved(driver: Drivers, brand: str, 
 )
 def test_statuses(driver: Drivers, status: int, kind: ReceiptKind) -> None:
     """In both versions; 6, 10 and 201 are no dead tokens, and an unknown one is passed on."""
-    vendor = driver("huawei", {"callback_user": None}).vendor
+    vendor = driver("huawei", {"callback_user": None, "callback_secret": None}).vendor
     body = {
         "statuses": [
             {"token": "A", "status": status, "requestId": "1698"},
@@ -130,7 +137,7 @@ def test_statuses(driver: Drivers, status: int, kind: ReceiptKind) -> None:
 
 def test_an_element_that_cannot_be_read_costs_itself(driver: Drivers) -> None:
     """No token, no status, no object; the others are read."""
-    vendor = driver("huawei", {"callback_user": None}).vendor
+    vendor = driver("huawei", {"callback_user": None, "callback_secret": None}).vendor
     statuses: list[Any] = [{"token": "A", "status": 0}, {"status": 0}, {"token": "B"}, 5, {"token": "a b", "status": 0}]
     read = vendor.receipts("1", {}, json.dumps({"statuses": statuses}).encode(), EPOCH)
 
@@ -140,7 +147,7 @@ def test_an_element_that_cannot_be_read_costs_itself(driver: Drivers) -> None:
 @pytest.mark.parametrize("body", [b"", b"[]", b"{}", b'{"statuses":[]}', b'{"statuses":{}}'])
 def test_what_holds_no_receipts_is_refused(driver: Drivers, body: bytes) -> None:
     """And so is a list that is longer than Huawei's."""
-    vendor = driver("harmony", {"callback_user": None}).vendor
+    vendor = driver("harmony", {"callback_user": None, "callback_secret": None}).vendor
     for one in (body, json.dumps({"statuses": [{}] * (MOST + 1)}).encode()):
         with pytest.raises(Refused) as refused:
             vendor.receipts("1", {}, one, EPOCH)
