@@ -22,6 +22,7 @@ from pushgateway_xiaomi.settings import FACTS, Settings
 
 T = TypeVar("T")
 _SIZE: Final = FACTS.number("call_size")
+_MOST_ID: Final = FACTS.fields["notify_id"].max or 0
 _SENDS: Final = re.compile(r"/v[0-9]/(message|multi_messages)/[a-z_]+")
 _ASKED: Final = [name for name, row in FACTS.operations.items() if not (_SENDS.fullmatch(row.path) or row.struck_out)]
 _NO_STATISTICS: Final = ("10038", "10039")
@@ -110,6 +111,8 @@ class Calls(Settings):
         for field, value in fields.items():
             if not isinstance(value, str) or not value.strip() or not value.isprintable():
                 raise invalid(field, "must be a text, not blank")
+            if field == "notify_id" and ((number := count(value)) is None or number > _MOST_ID):
+                raise invalid(field, f"must be Outcome.handle, which is a number of 0 to {_MOST_ID}")
         return make_request(self.url(name), FACTS.operations[name], fields)
 
 
@@ -133,10 +136,10 @@ def _figures(reply: Reply) -> Statistics:
 
 
 def _alive(reply: Reply, tokens: Sequence[str]) -> Mapping[str, Reason | None]:
-    lists = [(name, texts(value, ",")) for name, value in data_of(reply).items() if "valid" in name]
+    lists = [(name.lower(), texts(value, ",")) for name, value in data_of(reply).items() if "valid" in name.lower()]
     if not lists:
         raise NoVerdict("the reply lists no regids under a name with valid or invalid in it")
-    found: dict[str, Reason | None] = dict.fromkeys(tokens, Reason.NO_VERDICT)
-    for name, values in sorted(lists, key=lambda one: "invalid" in one[0]):
-        found.update({one: Reason.UNREGISTERED if "invalid" in name else None for one in values or () if one in found})
-    return found
+    dead = {one.strip() for name, values in lists if "invalid" in name for one in values or ()}
+    alive = {one.strip() for name, values in lists if "invalid" not in name for one in values or ()}
+    verdicts = {**dict.fromkeys(dead - alive, Reason.UNREGISTERED), **dict.fromkeys(alive - dead)}
+    return {one: verdicts.get(one, Reason.NO_VERDICT) for one in tokens}

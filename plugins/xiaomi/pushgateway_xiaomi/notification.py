@@ -138,12 +138,17 @@ def _own_keys(keys: object) -> dict[str, str]:
     most, longest = FACTS.number("extra_keys"), FACTS.number("extra_size")
     if not isinstance(keys, Mapping) or len(keys) > most:
         raise invalid(_KEYS, f"must be a mapping of at most {most} keys")
-    for key, value in keys.items():
+    own = {
+        clean(str(key)): value for key, value in keys.items()
+    }  # first: "jobkey" with a control character is "jobkey"
+    if len(own) < len(keys):
+        raise invalid(_KEYS, "holds two keys that differ in control characters only")
+    for key, value in own.items():
         if f"{EXTRA}{key}" in FACTS.fields:
             raise invalid(_KEYS, f'holds a key of Xiaomi: use overrides["xiaomi"]["extra.{key}"]')
-        if not isinstance(value, str) or not 0 < len(str(key)) <= longest or len(value) > longest:
+        if not isinstance(value, str) or not 0 < len(key) <= longest or len(value) > longest:
             raise invalid(_KEYS, f"must hold texts of at most {longest} characters")
-    return {f"{EXTRA}{clean(str(key))}": clean(value) for key, value in keys.items()}
+    return {f"{EXTRA}{key}": clean(value) for key, value in own.items()}
 
 
 def _parameter_problem(text: Any) -> str:

@@ -91,13 +91,24 @@ def read_pushes(
     # Xiaomi counts the pushes that it dropped and does not name them: known only where they are all of a channel.
     full = {channel for channel, number in Counter(used).items() if (counts or {}).get(channel, 0) >= number}
     lists = {
-        _BAD: texts(data.get(_BAD), ","),
+        _BAD: _regids(data.get(_BAD)),
         _EXCEEDED: [token for token, channel in zip(sent.tokens, used, strict=True) if channel in full],
     }
     is_clear = counts is not None and counts.keys() <= full
     outcomes = listed_outcomes(_OF_TARGETS, sent, lists, message_id=message_id, truncated=truncated, readable=is_clear)
     beside = zip(outcomes, omitted, numbers, strict=True)
     return [attrs.evolve(one, omitted=left, handle=number if one.ok else None) for one, left, number in beside]
+
+
+def check_whole(reply: Reply) -> None:
+    """Raise `NoVerdict` for a broadcast of which a part was dropped, because nobody knows how large a part it is."""
+    if _exceeded(data_of(reply).get(_EXCEEDED)) != {}:
+        raise NoVerdict("the daily quota of the channel was used up, and some phones were dropped")
+
+
+def _regids(value: object) -> list[str] | None:
+    listed = texts(value, ",")
+    return None if listed is None else [one.strip() for one in listed]
 
 
 def _exceeded(value: object) -> Mapping[str, int] | None:

@@ -44,9 +44,21 @@ def _package(_: object, attribute: attrs.Attribute[Any], value: object) -> None:
         raise FieldError(attribute.name, "must be the package name of the app, such as com.example.chat")
 
 
+def _secret(_: object, attribute: attrs.Attribute[Any], value: object) -> None:
+    text = value.reveal() if isinstance(value, Secret) else ""
+    if not text.isascii() or not text.isprintable() or not text or " " in text:
+        del text, value  # a crash reporter stores the variables of this frame
+        raise FieldError(attribute.name, "must be the AppSecret: visible ASCII characters, which a header can carry")
+
+
+def _channel(settings: Any, attribute: attrs.Attribute[Any], value: object) -> None:
+    if value and isinstance(settings.channels, Mapping) and settings.channels and value not in settings.channels:
+        raise FieldError(attribute.name, f"is not one of channels: {', '.join(settings.channels)}")
+
+
 def _channels(_: object, attribute: attrs.Attribute[Any], value: Mapping[str, str]) -> None:
     wrong = not isinstance(value, Mapping) or not all(each in FACTS.categories for each in value.values())
-    if wrong or not all(isinstance(name, str) and name.strip() for name in value):
+    if wrong or not all(isinstance(name, str) and name and name == name.strip() for name in value):
         raise FieldError(attribute.name, 'must be a table such as {"150001" = "public", "150002" = "private"}')
 
 
@@ -55,11 +67,11 @@ def _channels(_: object, attribute: attrs.Attribute[Any], value: Mapping[str, st
 class Settings(Vendor):
     """The settings of one Xiaomi certificate."""
 
-    app_secret: Secret = attrs.field(validator=attrs.validators.instance_of(Secret))
+    app_secret: Secret = attrs.field(validator=_secret)
     """The AppSecret of Xiaomi's console; not the AppKey or AppId, which are for phones."""
     package_name: str = attrs.field(validator=_package)
     """The package name of the app."""
-    channel_id: str = ""
+    channel_id: str = attrs.field(default="", validator=_channel)
     """Channel of pushes that have no other one; "": none, which Xiaomi delivers once a day to a phone, or refuses."""
     channels: Mapping[str, str] = attrs.field(factory=dict, converter=copied, validator=_channels, hash=False)
     """The approved channels by id, each `public` or `private`. Where it is set, other channels are refused here."""

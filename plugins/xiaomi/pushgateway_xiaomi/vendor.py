@@ -43,7 +43,7 @@ from pushgateway.vendor.toolkit.requests import FORM, in_header
 from pushgateway.vendor.toolkit.rulings import Rulings
 from pushgateway_xiaomi.calls import Calls
 from pushgateway_xiaomi.notification import Encoder, Rest, encode_each, encode_same
-from pushgateway_xiaomi.replies import TOKENS, decode_receipts, message_id_of, read_accepted, read_pushes
+from pushgateway_xiaomi.replies import TOKENS, check_whole, decode_receipts, message_id_of, read_accepted, read_pushes
 from pushgateway_xiaomi.settings import FACTS, RULES
 
 _MAX_BYTES: Final = FACTS.number("request_bytes")
@@ -134,7 +134,9 @@ class Xiaomi(Calls):
         if isinstance(encoded, Refused):
             raise encoded
         form, _ = encode_same(encoded, note.dedupe_id or "", target, {})
-        message_id = message_id_of(read_accepted((yield self._request(name, form))))
+        reply = read_accepted((yield self._request(name, form)))
+        check_whole(reply)
+        message_id = message_id_of(reply)
         push, cut, omitted = Push(PushToken(broadcast.certificate_id, name), note), encoded.truncated, encoded.omitted
         return sum_of(broadcast, Outcome.accepted(push, message_id, truncated=cut, omitted=omitted))
 

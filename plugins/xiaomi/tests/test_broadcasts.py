@@ -7,7 +7,7 @@ import pytest
 from xiaomi_client import ACCEPTED, form_of, make, run
 
 from pushgateway import Audience, BroadcastOutcome, Notification, Reason, Status
-from pushgateway.vendor import Broadcast, Refused
+from pushgateway.vendor import Broadcast, NoVerdict, Refused
 
 NOTE = Notification("Sale", "Today only", dedupe_id="sale-1")
 
@@ -134,6 +134,20 @@ def test_without_a_dedupe_id_two_broadcasts_do_not_replace_each_other() -> None:
 
     assert forms[0]["notify_id"] != forms[1]["notify_id"]
     assert not any("extra.jobkey" in form for form in forms)
+
+
+@pytest.mark.parametrize(
+    ("exceeded", "is_accepted"), [("no_channel:0", True), ("", True), ("no_channel:2", False), ("150001", False)]
+)
+def test_a_broadcast_that_was_dropped_in_part_is_no_verdict(exceeded: str, is_accepted: bool) -> None:
+    """Xiaomi counts the phones over the quota, and nobody knows of how many."""
+    exchange = make().broadcast(Broadcast(1, NOTE, Audience.of_aliases(["ann", "bob"])), "")
+    body = {**ACCEPTED, "data": {"id": "scm1", "channel_exceed_quota": exceeded}}
+    if is_accepted:
+        assert run(exchange, body)[0].ok
+        return
+    with pytest.raises(NoVerdict):
+        run(exchange, body)
 
 
 def test_a_refusal_of_an_alias_is_no_dead_token() -> None:

@@ -49,7 +49,7 @@ def test_a_long_list_takes_several_requests() -> None:
 
 def test_a_token_is_dead_only_if_the_reply_says_so() -> None:
     """Named as invalid, in whichever order the lists come; a token that is not named has no verdict."""
-    for data in ({"invalid_regids": "a", "valid_regids": "a,b"}, {"valid_regids": ["b", "a"], "invalid_regids": ["a"]}):
+    for data in ({"invalid_regids": "a", "valid_regids": "b"}, {"valid_regids": ["b"], "invalid_regids": ["a"]}):
         result, _ = carried(make().check_tokens(["a", "b", "c"]), {**OK, "data": data})
 
         assert result == {"a": Reason.UNREGISTERED, "b": None, "c": Reason.NO_VERDICT}
@@ -75,6 +75,27 @@ def test_recall_by_number() -> None:
         "restricted_package_name": "com.example.chat",
     }
     assert result == {"a": None, "b": None}
+
+
+@pytest.mark.parametrize("handle", ["scm0a1b2c3", "-1", "2147483648", "１"])
+def test_a_handle_that_is_none_is_refused(handle: str) -> None:
+    """A message id, or a number that no notification has: before any request."""
+    with pytest.raises(Refused, match=r"notify_id: must be Outcome\.handle"):
+        carried(make().recall(handle, ["a"]))
+
+
+@pytest.mark.parametrize(
+    ("data", "verdict"),
+    [
+        ({"Invalid_regids": "a"}, Reason.UNREGISTERED),
+        ({"validRegids": [" a"]}, None),
+        ({"valid_regids": "a", "invalid_regids": "a"}, Reason.NO_VERDICT),
+        ({"invalid_regids": 5, "valid_regids": "b"}, Reason.NO_VERDICT),
+    ],
+)
+def test_what_a_token_check_says(data: dict[str, Any], verdict: Reason | None) -> None:
+    """However the names are spelled; a token of both lists is neither alive nor dead."""
+    assert carried(make().check_tokens(["a"]), {**OK, "data": data})[0] == {"a": verdict}
 
 
 def test_statistics_are_a_query() -> None:

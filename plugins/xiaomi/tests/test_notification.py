@@ -331,3 +331,13 @@ def test_explain_names_a_ttl_that_the_class_of_the_channel_cuts(ttl: int, verdic
     found = {one.verdict: one.rule for one in make(channels=CHANNELS).rulings(asked) if one.effect == "cut"}
 
     assert found == ({} if verdict is None else {verdict: "dialects.current.numbers.public_ttl"})
+
+
+@pytest.mark.parametrize("key", ["jobkey\x07", "channel_id\x00", "callback\x1f"])
+def test_a_control_character_hides_no_key_of_xiaomi(key: str) -> None:
+    """It is removed before the key is looked at: no second jobkey, and no marketing under a private channel."""
+    refused = refusal_of(make(channels=CHANNELS), note(overrides={"xiaomi": {"extra": {key: "150002"}}}))
+    two = refusal_of(make(), note(overrides={"xiaomi": {"extra": {"k": "a", "k\x07": "b"}}}))
+
+    assert "holds a key of Xiaomi" in refused
+    assert "two keys" in two

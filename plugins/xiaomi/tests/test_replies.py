@@ -34,7 +34,7 @@ def failed(code: int, reason: str = "") -> dict[str, Any]:
 
 def test_dead_tokens_that_the_reply_lists() -> None:
     """Where the reply has bad_regids, these are dead and the others accepted."""
-    for listed in ("b,nobody", ["b"]):
+    for listed in ("b,nobody", ["b"], [" b "]):
         seen = outcomes({"id": "s", "bad_regids": listed})
 
         assert [one.reason for one in seen] == [None, Reason.UNREGISTERED, None]

@@ -27,6 +27,9 @@ def fault(**settings: Any) -> str:
     [
         ({"package_name": "chat"}, "package_name: must be the package name of the app"),
         ({"channels": {"1": "secret"}}, "channels: must be a table such as"),
+        ({"channels": {"150001 ": "public"}}, "channels: must be a table such as"),
+        ({"channels": CHANNELS, "channel_id": "9"}, "channel_id: is not one of channels: 150001, 150002"),
+        *(({"app_secret": text}, "app_secret: must be the AppSecret") for text in ("密钥", "a\nb", "a b")),
         ({"home_region": "mars"}, "home_region: must be one of cn, russia, india, europe, global"),
         ({"host": "https://a.example/path"}, "host: must be a URL such as https://host"),
         ({"api": "v4"}, "api: must be one of v3, v2"),
