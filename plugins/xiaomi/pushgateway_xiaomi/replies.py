@@ -101,7 +101,7 @@ def read_pushes(
 
 
 def check_whole(reply: Reply) -> None:
-    """Raise `NoVerdict` for a broadcast of which a part was dropped, because nobody knows how large a part it is."""
+    """Raise `NoVerdict` for a broadcast of which a part was dropped, of unknown size."""
     if _exceeded(data_of(reply).get(_EXCEEDED)) != {}:
         raise NoVerdict("the daily quota of the channel was used up, and some phones were dropped")
 

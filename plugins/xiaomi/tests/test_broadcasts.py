@@ -140,7 +140,7 @@ def test_without_a_dedupe_id_two_broadcasts_do_not_replace_each_other() -> None:
     ("exceeded", "is_accepted"), [("no_channel:0", True), ("", True), ("no_channel:2", False), ("150001", False)]
 )
 def test_a_broadcast_that_was_dropped_in_part_is_no_verdict(exceeded: str, is_accepted: bool) -> None:
-    """Xiaomi counts the phones over the quota, and nobody knows of how many."""
+    """Xiaomi counts the phones over the quota of an unknown number."""
     exchange = make().broadcast(Broadcast(1, NOTE, Audience.of_aliases(["ann", "bob"])), "")
     body = {**ACCEPTED, "data": {"id": "scm1", "channel_exceed_quota": exceeded}}
     if is_accepted:
