@@ -206,6 +206,7 @@ def test_a_late_refusal_of_a_larger_request_does_not_raise_the_size_limit() -> N
     [
         (25_200.0, 25_200.0, 25_200.0),  # a night of seven hours, which ends before midnight or after it
         (50_000.0, 50_000.0, 50_000.0),
+        (1e12, 86_400.0, 86_400.0),  # a day is the most: quotas are counted by the day
         (None, 12 * 3600.0, 13 * 3600.0),
         *((odd, 12 * 3600.0, 13 * 3600.0) for odd in (0.0, -5.0, math.inf, math.nan)),  # no time: until midnight
     ],

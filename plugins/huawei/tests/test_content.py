@@ -368,3 +368,14 @@ def test_advice(driver: Drivers) -> None:
     assert "client_id is missing" in advice
     assert "MARKETING" in advice
     assert driver("harmony", {"category": "IM"}).vendor.advice() == []
+
+
+def test_a_message_id_cannot_be_overridden(driver: Drivers) -> None:
+    """A constant `appMessageId` would make phones drop every message but the first of a day."""
+    one = driver("harmony", tokens=1)
+    own = {"payload": {"notification": {"appMessageId": "always"}}}
+
+    (outcome,) = push(one, overrides={"harmony": own})
+
+    assert (outcome.status, outcome.reason) == (Status.NOT_SENT, Reason.INVALID_NOTIFICATION)
+    assert outcome.detail.endswith("is made for each push; set Notification.dedupe_id instead")

@@ -273,8 +273,7 @@ class Gate:
         """Close a quota for the seconds that the vendor names, otherwise until its midnight; for how many seconds."""
         wall = self._clock()
         if closed_for is not None and 0 < closed_for < math.inf:
-            quotas.close(quota, now, wall, closed_for)
-            return closed_for
+            return quotas.close(quota, now, wall, closed_for)
         return quotas.use_up(quota, now, wall, self._rng.random())
 
     def _quota_seconds(self, now: float, quota: str) -> float:

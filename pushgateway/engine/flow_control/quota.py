@@ -43,9 +43,12 @@ class Quotas:
         self._until[quota] = wall + seconds, now + seconds
         return seconds
 
-    def close(self, quota: str, now: float, wall: float, seconds: float) -> None:
-        """The vendor takes nothing of it for so many seconds, such as in the hours of the night."""
+    def close(self, quota: str, now: float, wall: float, seconds: float) -> float:
+        """The vendor takes nothing of it for so many seconds, such as in the hours of the night. Returns the seconds
+        for which it is closed: a day at most, because an absurd figure would close it for ever."""
+        seconds = min(seconds, DAY)
         self._until[quota] = wall + seconds, now + seconds
+        return seconds
 
     def seconds_left(self, quota: str, now: float, wall: float) -> float:
         """Seconds for which it stays closed; 0 when it is open."""
