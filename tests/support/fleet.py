@@ -9,12 +9,12 @@ deliveries. `python -m fleet COUNT [SEED]` prints what was sent and each broken 
 from __future__ import annotations
 
 import asyncio
+import itertools
 import random
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import attrs
@@ -91,8 +91,6 @@ class Report:
     """By brand and ending."""
     broken: list[str] = attrs.field(factory=list)
     """A sentence for each broken promise."""
-    seconds: float = 0.0
-    """Virtual seconds of the sends."""
 
     @property
     def pushes(self) -> int:
@@ -112,9 +110,8 @@ def make_fleet(names: Sequence[str], clock: Callable[[], float], seed: int) -> l
     return fleet
 
 
-@contextmanager
-def gateway_for(fleet: Sequence[Maker], clock: Callable[[], float], rng: random.Random) -> Iterator[Gateway]:
-    """One gateway with a certificate of each brand; the caller enters it."""
+def gateway_for(fleet: Sequence[Maker], clock: Callable[[], float], rng: random.Random) -> Gateway:
+    """One gateway with a certificate of each brand."""
     urls = {maker.brand: f"https://{maker.brand}.example" for maker in fleet}
     certificates = [
         Certificate(
@@ -128,7 +125,7 @@ def gateway_for(fleet: Sequence[Maker], clock: Callable[[], float], rng: random.
     ]
     routes = {urls[maker.brand]: maker.sandbox for maker in fleet}
     transport = SandboxTransport(routes, clock=clock, latency=lambda: SLOW)
-    yield Gateway(certificates, transport=transport, clock=clock, rng=rng, queue=10**9, timeout=60.0)
+    return Gateway(certificates, transport=transport, clock=clock, rng=rng, queue=10**9, timeout=60.0)
 
 
 def different(maker: Maker, tokens: Sequence[str]) -> list[Push]:
@@ -217,7 +214,6 @@ def play(
 
     async def main() -> None:
         clock, rng = loop_wall_clock(), random.Random(seed)
-        loop = asyncio.get_running_loop()
         fleet = make_fleet(chosen, clock, seed)
         for maker in fleet:
             if maker.brand == dead:
@@ -225,15 +221,12 @@ def play(
             elif faults:
                 manglings = [Fault(kind=kind, share=0.1, times=None) for kind in maker.sandbox.manglings]
                 maker.sandbox.faults.add(*FAULTS, *manglings)
-        with gateway_for(fleet, clock, rng) as made:
-            async with made as gateway:
-                number = 0
-                while report.pushes < count:
-                    begun = loop.time()
-                    await _play_round(gateway, fleet, number, rng, report)
-                    report.seconds += loop.time() - begun
-                    number += 1
-                    after_round(report.pushes)
+        async with gateway_for(fleet, clock, rng) as gateway:
+            for number in itertools.count():
+                await _play_round(gateway, fleet, number, rng, report)
+                after_round(report.pushes)
+                if report.pushes >= count:
+                    break
 
     run_virtual(main())
     return report
@@ -242,34 +235,31 @@ def play(
 def throughput(count: int, names: Sequence[str], dead: str | None) -> float:
     """Pushes a second, in virtual time, that the brands `names` other than `dead` accept, with or without it."""
     living = [name for name in names if name != dead]
-    accepted: list[float] = []
 
-    async def main() -> None:
+    async def main() -> float:
         clock, rng = loop_wall_clock(), random.Random(1)
         fleet = make_fleet(names, clock, 1)
         for maker in fleet:
             if maker.brand == dead:
                 maker.sandbox.faults.add(Fault(kind="refuse", times=None))
-        with gateway_for(fleet, clock, rng) as made:
-            async with made as gateway:
-                pushes = [push for maker in fleet for push in different(maker, maker.sandbox.register(count))]
-                rng.shuffle(pushes)
-                loop = asyncio.get_running_loop()
-                begun, last = loop.time(), 0.0
-                ids = {maker.certificate_id for maker in fleet if maker.brand in living}
+        async with gateway_for(fleet, clock, rng) as gateway:
+            pushes = [push for maker in fleet for push in different(maker, maker.sandbox.register(count))]
+            rng.shuffle(pushes)
+            loop = asyncio.get_running_loop()
+            begun, last = loop.time(), 0.0
+            ids = {maker.certificate_id for maker in fleet if maker.brand in living}
 
-                async def send(push: Push) -> None:
-                    nonlocal last
-                    outcome = await gateway.send(push.push_token, push.notification)
-                    if push.push_token.certificate_id in ids:
-                        assert outcome.ok, outcome
-                        last = loop.time() - begun
+            async def send(push: Push) -> None:
+                nonlocal last
+                outcome = await gateway.send(push.push_token, push.notification)
+                if push.push_token.certificate_id in ids:
+                    assert outcome.ok, outcome
+                    last = loop.time() - begun
 
-                await asyncio.gather(*map(send, pushes))
-                accepted.append(count * len(living) / last)
+            await asyncio.gather(*map(send, pushes))
+            return count * len(living) / last
 
-    run_virtual(main())
-    return accepted[0]
+    return run_virtual(main())
 
 
 def main(count: int, seed: int = 0) -> int:
