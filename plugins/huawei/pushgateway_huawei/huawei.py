@@ -37,7 +37,7 @@ from pushgateway.vendor import (
 from pushgateway.vendor.rules import load_rules
 from pushgateway.vendor.toolkit.access import oauth_login
 from pushgateway.vendor.toolkit.calls import call, call_in_chunks
-from pushgateway.vendor.toolkit.clicks import Click, Clicks, intent_uri, web_url
+from pushgateway.vendor.toolkit.clicks import Click, Clicks, activity_uri, intent_uri, web_url
 from pushgateway.vendor.toolkit.codes import CodeTable
 from pushgateway.vendor.toolkit.json_text import encode_json
 from pushgateway.vendor.toolkit.readers import count, short
@@ -72,6 +72,7 @@ class Huawei(PushKit):
         "channel_id": f"{_NOTE}.channel_id",
     }
     texts = (f"{_NOTE}.body", f"{_NOTE}.big_body", f"{_NOTE}.title")
+    needs: ClassVar[Mapping[str, str]] = {"badge": "badge_class"}
 
     client_id: str = attrs.field(validator=text_setting)
     """The app id, which is the OAuth client id."""
@@ -102,21 +103,11 @@ class Huawei(PushKit):
         rows = {
             OpenApp: Click({kind: 3}),
             OpenIntent: Click({kind: 1}, f"{_NOTE}.click_action.action"),
-            OpenActivity: Click({kind: 1}, intent, self._activity),
+            OpenActivity: Click({kind: 1}, intent, lambda click: activity_uri(click, self.package)),
             OpenUrl: Click({kind: 2}, f"{_NOTE}.click_action.url", web_url),
             OpenIntentUri: Click({kind: 1}, intent, lambda click: intent_uri(click, "")),
         }
         return Clicks(rows, kind, RULES.vendor)
-
-    def _activity(self, click: OpenActivity) -> str:
-        if self.package is None and "/" not in click.class_name:
-            raise invalid("click", "OpenActivity needs the setting package, or a class name such as com.example/.Main")
-        return intent_uri(click, self.package or "")
-
-    def reduced(self, note: Notification) -> tuple[Notification, tuple[str, ...]]:
-        """Without a badge, where the activity is not known that Huawei needs with it."""
-        needs = note.badge is not None and self.badge_class is None
-        return (attrs.evolve(note, badge=None), ("badge",)) if needs else (note, ())
 
     def planned(self, note: Notification, batch: Batch | None) -> dict[str, Any]:
         """The activity of a badge too."""

@@ -12,12 +12,19 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from pushgateway.vendor import NoVerdict, Reason, Receipt, Refused, Reply, Response, Secret, code_text, read_posted
+from pushgateway.vendor import NoVerdict, Reason, Receipt, Refused, Reply, Response, Secret, code_text
 from pushgateway.vendor.rules import EventRule, Rules
 from pushgateway.vendor.toolkit.codes import CodeTable
 from pushgateway.vendor.toolkit.multicast import Failures, ListedReplies
 from pushgateway.vendor.toolkit.readers import check_named_once, count, identifier, texts
-from pushgateway.vendor.toolkit.receipts import check_time, hmac_proof, make_receipt, moment, no_receipts, secret_keys
+from pushgateway.vendor.toolkit.receipts import (
+    check_time,
+    hmac_proof,
+    make_receipt,
+    moment,
+    read_posted_list,
+    secret_keys,
+)
 
 ALL_INVALID: Final = "80300007"
 UNNAMED: Final = "illegal_tokens"
@@ -26,8 +33,6 @@ ANSWER: Final = b'{"code":"0","message":"success","errno":0,"errmsg":"success"}'
 """The answer to receipts: V2 has `code` and `message`, an older page of V1 `errno` and `errmsg`."""
 WINDOW: Final = 600.0
 """Seconds by which the time of a signature may differ from ours. Huawei names none."""
-MOST: Final = 10_000
-"""Statuses of one request, at most; Huawei posts up to 100, and 1,000 by an older page."""
 
 
 def make_replies(rules: Rules) -> ListedReplies:
@@ -72,11 +77,8 @@ def _tokens(listed: object) -> list[str] | None:
 
 def decode_receipts(certificate_id: str, body: bytes, events: Mapping[str, EventRule]) -> list[Receipt | None]:
     """One receipt for each phone, None for an element that cannot be read. Raises `Refused` for a body that holds no
-    receipts, or more than `MOST`."""
-    posted = read_posted(body)
-    statuses = posted.get("statuses") if isinstance(posted, dict) else None
-    if not isinstance(statuses, list) or not 0 < len(statuses) <= MOST:
-        raise no_receipts(f"holds no list of 1 to {MOST} statuses")
+    receipts, or too many."""
+    statuses = read_posted_list(body, "statuses")
     return [_receipt(certificate_id, one, events) if isinstance(one, dict) else None for one in statuses]
 
 

@@ -8,13 +8,13 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from pushgateway_huawei.replies import MOST
 from pushgateway_huawei.sandbox.server import CALLBACK_SECRET, CALLBACK_USER
 
 from pushgateway.sandbox.kit.signatures import hmac_sha256
 from pushgateway.testing.conformance.exchange_driver import ExchangeDriver
 from pushgateway.testing.conformance.sandbox_connection import EPOCH
 from pushgateway.vendor import ConfigError, Notification, Push, PushToken, Reason, ReceiptKind, Refused, Response
+from pushgateway.vendor.toolkit.receipts import MOST
 
 Drivers = Callable[..., ExchangeDriver]
 BRANDS = pytest.mark.parametrize("brand", ["huawei", "harmony"])

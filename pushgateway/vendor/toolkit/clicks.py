@@ -131,6 +131,14 @@ def intent_uri(click: ClickAction, package: str, extras: Mapping[str, Any] | Non
     raise invalid("click", "a web page has no intent URI")
 
 
+def activity_uri(click: OpenActivity, package: str | None) -> str:
+    """The intent URI of an activity in the app `package`, which is the certificate's setting of that name. Raises
+    `Refused` (`INVALID_NOTIFICATION`) if there is none and the class name does not have it."""
+    if package is None and "/" not in click.class_name:
+        raise invalid("click", "OpenActivity needs the setting package, or a class name such as com.example/.Main")
+    return intent_uri(click, package or "")
+
+
 def _package(package: str) -> str:
     return f"package={package};" if package else ""
 

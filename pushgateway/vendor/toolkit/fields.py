@@ -289,16 +289,19 @@ class Sheet:
         clicks: Clicks | None = None,
         carries: Collection[str] = (),
         checks: Mapping[str, Check] | None = None,
+        limits: Mapping[str, int] | None = None,
     ) -> None:
         """`clicks`: the table of click actions; None: rows and the plug-in know none but "open the app". `carries`:
-        attributes that the plug-in itself turns into fields (given as `planned`), so they are not missing. `checks`: by
-        wire name."""
+        attributes that the plug-in itself turns into fields (given as `planned`), so they are not missing. `checks`,
+        `limits`: by wire name; a limit is a maximum in the place of that of the row, where a certificate has its own.
+        """
         self.rules = rules
         self.name = dialect
         self.dialect = rules.dialects[dialect]
         self.brand = rules.brand
         self._nested = self.dialect.dots == "nested" and any("." in name for name in self.dialect.fields)
-        self.fields: Mapping[str, FieldRule] = self.dialect.fields
+        own = {name: attrs.evolve(self.dialect.fields[name], max=most) for name, most in (limits or {}).items()}
+        self.fields: Mapping[str, FieldRule] = {**self.dialect.fields, **own}
         self.clicks = clicks
         self.carries = frozenset(carries) | ({"click"} if clicks is not None else set())
         self._checks = {} if checks is None else dict(checks)

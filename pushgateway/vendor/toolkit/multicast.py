@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 from abc import abstractmethod
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any, ClassVar, Literal, NamedTuple
+from typing import Any, ClassVar, Final, Literal, NamedTuple
 
 import attrs
 
@@ -33,6 +33,7 @@ from pushgateway.vendor import (
     Vendor,
     safe_repr,
 )
+from pushgateway.vendor.features import LOOKS
 from pushgateway.vendor.rules import Dialect, Rules
 from pushgateway.vendor.toolkit.batches import Frame, TokenRule, push_same, quoted_list
 from pushgateway.vendor.toolkit.clicks import Clicks
@@ -45,6 +46,8 @@ from pushgateway.vendor.toolkit.requests import JSON, make_request
 from pushgateway.vendor.toolkit.rulings import Rulings
 from pushgateway.vendor.toolkit.settings import Hosts
 from pushgateway.vendor.toolkit.token_lists import refused_by
+
+_PLAIN: Final = Notification("", "")
 
 
 class Failures(NamedTuple):
@@ -157,6 +160,8 @@ class MulticastVendor(Vendor):
     there is one), and by the names of `IntentSetting` those of an intent."""
     texts: ClassVar[Collection[str]]
     """The fields that are cut where a body is too large."""
+    needs: ClassVar[Mapping[str, str]] = {}
+    """By look of a notification: the setting without which it is left out, such as `badge_class` of a badge."""
 
     intents: Mapping[str, IntentSetting] = attrs.field(factory=dict, converter=by_word, hash=False)
     """By intent: category and channel. What is not set here is as in the rules."""
@@ -181,6 +186,11 @@ class MulticastVendor(Vendor):
         """The URLs of calls."""
 
     @property
+    def limits(self) -> Mapping[str, int]:
+        """By field: a maximum that the certificate sets in the place of that of the rules. Default: none."""
+        return {}
+
+    @property
     def sending(self) -> str:
         """The name of the call that sends. Default: "send"."""
         return "send"
@@ -200,7 +210,7 @@ class MulticastVendor(Vendor):
     @functools.cached_property
     def sheet(self) -> Sheet:
         """How a notification becomes fields."""
-        return Sheet(self.rules, self.dialect, clicks=self.clicks())
+        return Sheet(self.rules, self.dialect, clicks=self.clicks(), limits=self.limits)
 
     @functools.cached_property
     def intent_table(self) -> IntentTable:
@@ -258,9 +268,10 @@ class MulticastVendor(Vendor):
         )
 
     def reduced(self, note: Notification) -> tuple[Notification, tuple[str, ...]]:
-        """The notification without the looks for which the certificate lacks a setting, and their names. Default: all
-        looks stay."""
-        return note, ()
+        """The notification without the looks for which the certificate lacks a setting (`needs`), and their names."""
+        lacking = tuple(look for look, name in self.needs.items() if getattr(self, name) is None and LOOKS[look](note))
+        plain: dict[str, Any] = {look: getattr(_PLAIN, look) for look in lacking}
+        return (attrs.evolve(note, **plain) if lacking else note), lacking
 
     def encode(self, note: Notification, batch: Batch | None, target: str = "token", size: int = 2) -> Frame:
         """The notification as it stands around its target. `batch`: its pushes; None for a broadcast, whose `target` is

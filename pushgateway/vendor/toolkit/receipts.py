@@ -10,10 +10,10 @@ import base64
 import binascii
 import hmac
 from collections.abc import Callable, Iterable, Mapping
-from typing import Final, Literal
+from typing import Any, Final, Literal
 from urllib.parse import parse_qsl
 
-from pushgateway.vendor import PushToken, Reason, Receipt, ReceiptKind, Refused
+from pushgateway.vendor import PushToken, Reason, Receipt, ReceiptKind, Refused, read_posted
 from pushgateway.vendor.replies import MAX_POSTED
 from pushgateway.vendor.rules import EventRule
 from pushgateway.vendor.toolkit.readers import epoch_seconds
@@ -22,12 +22,24 @@ LONGEST: Final = 256
 """Characters of an id or a parameter, at most; the vendors' ids have some 50, parameters at most 128."""
 LATEST: Final = 10**14
 """Milliseconds since the epoch, at most; a later time is ignored as unreadable."""
+MOST: Final = 10_000
+"""Receipts of one request, at most; Huawei posts up to 100, and 1,000 by an older page."""
 _MOST_FIELDS: Final = 100
 
 
 def no_receipts(problem: str) -> Refused:
     """What to raise for a body that holds no receipts: "is no list of receipts"."""
     return Refused(Reason.INVALID_NOTIFICATION, detail=f"the request {problem}")
+
+
+def read_posted_list(body: bytes, name: str, most: int = MOST) -> list[Any]:
+    """The receipts in a posted JSON object that has a list of them under `name`. Raises `Refused`
+    (`INVALID_NOTIFICATION`) for any other body, and for a list that is empty or has more than `most`."""
+    posted = read_posted(body)
+    listed = posted.get(name) if isinstance(posted, dict) else None
+    if not isinstance(listed, list) or not 0 < len(listed) <= most:
+        raise no_receipts(f"holds no list {name} of 1 to {most} receipts")
+    return listed
 
 
 def read_posted_form(body: bytes) -> Mapping[str, str]:

@@ -13,6 +13,7 @@ from pushgateway.vendor.refusals import Refused
 from pushgateway.vendor.toolkit.clicks import (
     Click,
     Clicks,
+    activity_uri,
     data_as,
     intent_uri,
     is_package,
@@ -118,6 +119,17 @@ def test_what_no_intent_uri_can_hold_is_refused(click: ClickAction) -> None:
     with pytest.raises(Refused, match="click: ") as caught:
         intent_uri(click, PACKAGE)
     assert caught.value.reason is Reason.INVALID_NOTIFICATION
+
+
+def test_an_activity_is_in_the_app_of_the_certificate() -> None:
+    """Or in the one that its class name has; without either it is refused."""
+    inside = "intent:#Intent;component=com.other/.Main;end"
+
+    assert activity_uri(OpenActivity("a.Main"), PACKAGE) == f"intent:#Intent;component={PACKAGE}/a.Main;end"
+    assert activity_uri(OpenActivity("com.other/.Main"), PACKAGE) == inside
+    assert activity_uri(OpenActivity("com.other/.Main"), None) == inside
+    with pytest.raises(Refused, match="click: OpenActivity needs the setting package"):
+        activity_uri(OpenActivity("a.Main"), None)
 
 
 def test_web_addresses() -> None:

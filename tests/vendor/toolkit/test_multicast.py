@@ -56,7 +56,7 @@ send = { method = "POST", path = "/send", host = "h", encoding = "json", headers
 find = { method = "POST", path = "/find", host = "h", encoding = "json", SEEN }
 undo = { method = "POST", path = "/{app}/undo", host = "h", encoding = "json", SEEN }
 [dialects.v.fields]
-"n.title" = { kind = "text", says = "title", SEEN }
+"n.title" = { kind = "text", says = "title", past = "cut", SEEN }
 "n.body" = { kind = "text", says = "body", SEEN }
 "n.id" = { kind = "int", says = "replace_key", max = 99, SEEN }
 "n.app" = { kind = "bool", SEEN }
@@ -96,6 +96,10 @@ class Acme(MulticastVendor):
     frame = (b'{"m":', b'"to":{', b"}}}")
     names: ClassVar = {"mark": "o.mark", "handle": "n.id", "category": "o.kind"}
     texts = ("n.title", "n.body")
+    needs: ClassVar = {"sound": "player"}
+
+    player: str | None = None
+    longest: int = 100
 
     def clicks(self) -> Clicks:
         return Clicks({OpenApp: Click({"n.app": True})}, vendor="ACME")
@@ -103,12 +107,13 @@ class Acme(MulticastVendor):
     def planned(self, note: Notification, batch: Batch | None) -> dict[str, Any]:
         return {}
 
-    def reduced(self, note: Notification) -> tuple[Notification, tuple[str, ...]]:
-        return (note, ()) if note.sound is None else (attrs.evolve(note, sound=None), ("sound",))
-
     @property
     def hosts(self) -> Hosts:
         return Hosts(self.facts)
+
+    @property
+    def limits(self) -> dict[str, int]:
+        return {"n.title": self.longest}
 
 
 def batch(*tokens: str, callback: CallBack | None = None, **fields: Any) -> Batch:
@@ -119,9 +124,9 @@ def batch(*tokens: str, callback: CallBack | None = None, **fields: Any) -> Batc
     return given
 
 
-def pushed(given: Batch, reply: Any) -> tuple[Any, list[Outcome]]:
+def pushed(given: Batch, reply: Any, **settings: Any) -> tuple[Any, list[Outcome]]:
     """The body of the request, and the outcomes by this reply."""
-    exchange = Acme().push(given)
+    exchange = Acme(**settings).push(given)
     request = next(exchange)
     assert request is not None
     with pytest.raises(StopIteration) as end:
@@ -290,10 +295,22 @@ def test_requests_are_by_the_rules() -> None:
 
 def test_looks_without_a_setting_are_left_out_and_named() -> None:
     """Beside those that the vendor does not have."""
-    body, outcomes = pushed(batch("a", sound="ring", icon="https://a.example/i.png"), {"code": 1})
+    asked = batch("a", sound="ring", icon="https://a.example/i.png")
+    body, outcomes = pushed(asked, {"code": 1})
+    other, outcomes_with_it = pushed(asked, {"code": 1}, player="p")
 
     assert "sound" not in body["m"]["n"]
     assert outcomes[0].omitted == ("icon", "sound")
+    assert other["m"]["n"]["sound"] == "ring"
+    assert outcomes_with_it[0].omitted == ("icon",)
+
+
+def test_a_limit_of_the_certificate_replaces_that_of_the_rules() -> None:
+    """At the limit a text is whole; one character more and it is cut, where the row says so."""
+    for title, sent, cut in (("four", "four", ()), ("five5", "fiv…", ("title",))):
+        body, outcomes = pushed(batch("a", title=title), {"code": 1}, longest=4)
+
+        assert (body["m"]["n"]["title"], outcomes[0].truncated) == (sent, cut)
 
 
 def explained(**fields: Any) -> dict[tuple[str, str], str]:

@@ -16,6 +16,7 @@ from pushgateway.vendor.toolkit.receipts import (
     moment,
     printable,
     read_posted_form,
+    read_posted_list,
     read_tokens,
     secret_keys,
 )
@@ -35,6 +36,25 @@ def test_another_body_is_refused(body: bytes) -> None:
     """No form, a field named twice, too large, too many fields."""
     with pytest.raises(Refused) as caught:
         read_posted_form(body)
+    assert caught.value.reason is Reason.INVALID_NOTIFICATION
+
+
+def test_a_posted_list() -> None:
+    """At the most that is read, and one more."""
+    body = b'{"statuses":[1,{"a":2}]}'
+
+    assert read_posted_list(body, "statuses", 2) == [1, {"a": 2}]
+    for odd, name, most in ((body, "statuses", 1), (body, "other", 2), (b'{"statuses":[]}', "statuses", 2)):
+        with pytest.raises(Refused) as caught:
+            read_posted_list(odd, name, most)
+        assert caught.value.reason is Reason.INVALID_NOTIFICATION
+
+
+@pytest.mark.parametrize("body", [b"", b"[]", b"null", b'{"statuses":{}}', b'{"statuses":"x"}', b"{"])
+def test_a_posted_body_without_the_list_is_refused(body: bytes) -> None:
+    """Whatever else it is."""
+    with pytest.raises(Refused) as caught:
+        read_posted_list(body, "statuses")
     assert caught.value.reason is Reason.INVALID_NOTIFICATION
 
 
