@@ -63,7 +63,8 @@ class Outcome(_Draft):
     attempts: int = 0
     """Vendor requests made for this push, including those that failed."""
     truncated: tuple[str, ...] = ()
-    """Names of the notification's fields that were cut to the vendor's limits."""
+    """Names of the notification's fields that were cut to the vendor's limits; also a `ttl` that was raised to the
+    vendor's shortest."""
     omitted: tuple[str, ...] = ()
     """Names of the notification's fields that this vendor does not have and that were left out. They change only how
     the notification looks; a push with any other field that the vendor lacks ends `UNSUPPORTED`."""

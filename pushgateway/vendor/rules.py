@@ -163,8 +163,8 @@ class FieldRule(Row):
     """How the characters of a text are counted: in UTF-16 units, code points, or bytes of UTF-8. A value that is
     refused above its maximum is counted in code points where this is "utf16": no source says more."""
     past: Literal["refuse", "cut", "clamp"] = "refuse"
-    """What happens above the maximum: `refuse`: the push is not sent; `cut`: the plug-in cuts the text, because the
-    vendor would refuse it; `clamp`: the vendor lowers the value."""
+    """What happens above the maximum: `refuse`: the push is not sent; `cut`: the plug-in cuts the text or lowers the
+    number, because the vendor would refuse it; `clamp`: the vendor lowers the value."""
     below: Literal["refuse", "raise"] = "refuse"
     """What happens to a number below the minimum: the push is not sent, or the number is raised to the minimum."""
     unit: str = ""

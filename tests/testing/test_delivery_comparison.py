@@ -65,6 +65,19 @@ def test_a_cut_within_a_character_is_found(shown: str, whole: bool) -> None:
 
 
 @pytest.mark.parametrize(
+    ("asked", "kept", "truncated", "is_wrong"),
+    [(30, 60, ("ttl",), False), (30, 60, (), True), (60, 60, ("ttl",), True), (90000, 86400, ("ttl",), False)],
+)
+def test_a_ttl_that_is_fitted_to_the_limits_is_named(
+    asked: int, kept: int, truncated: tuple[str, ...], is_wrong: bool
+) -> None:
+    """Raised or lowered it is named in `truncated`; as it was given it is not."""
+    note, seen = attrs.evolve(NOTE, ttl=asked), attrs.evolve(SEEN, ttl=kept)
+
+    assert bool(changed(note, seen, truncated)) is is_wrong
+
+
+@pytest.mark.parametrize(
     ("fields", "said"),
     [
         ({"ttl": 60}, "ttl: 60 seconds were asked for"),

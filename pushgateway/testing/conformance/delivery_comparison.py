@@ -52,7 +52,8 @@ def _first(text: str) -> int:
 
 def changed(note: Notification, seen: Delivery, truncated: Collection[str], omitted: Collection[str] = ()) -> list[str]:
     """The differences between the delivery and the notification, one sentence each."""
-    return [*_texts(note, seen, truncated, omitted), *_others(note, seen), *_looks(note, seen, omitted)]
+    kept = _kept(note, seen, truncated)
+    return [*_texts(note, seen, truncated, omitted), *_others(note, seen), *kept, *_looks(note, seen, omitted)]
 
 
 def _texts(note: Notification, seen: Delivery, truncated: Collection[str], omitted: Collection[str]) -> Iterator[str]:
@@ -78,11 +79,6 @@ def _others(note: Notification, seen: Delivery) -> Iterator[str]:
         yield f"click: a tap does {type(seen.click).__name__} or leads elsewhere, not {type(note.click).__name__}"
     if not same(dict(note.data), dict(seen.data)):
         yield f"data: the app gets {len(seen.data)} entries that are not the {len(note.data)} given"
-    nothing = note.ttl == 0 and not seen.store_offline
-    if note.ttl is not None and note.ttl != seen.ttl and not nothing:
-        yield f"ttl: {note.ttl} seconds were asked for, the vendor keeps it for {seen.ttl}"
-    if note.store_offline != seen.store_offline and not nothing:
-        yield f"store_offline: is {note.store_offline}, at the vendor {seen.store_offline}"
     if note.network is not seen.network:
         yield f"network: is {note.network.value}, at the vendor {seen.network.value}"
     for name in ("time_zone", "receipt_url", "receipt_parameter", "user_id"):
@@ -93,6 +89,18 @@ def _others(note: Notification, seen: Delivery) -> Iterator[str]:
         wanted, got = getattr(note, name), getattr(seen, name)
         if not is_moment(wanted, got):
             yield f"{name}: is {wanted}, at the vendor {got} (epoch seconds)"
+
+
+def _kept(note: Notification, seen: Delivery, truncated: Collection[str]) -> Iterator[str]:
+    """Whether and how long the vendor keeps it for a phone that is offline."""
+    if note.ttl == 0 and not seen.store_offline:
+        return
+    if "ttl" in truncated and seen.ttl in (None, note.ttl):
+        yield "ttl reached the vendor as it is, and is named in truncated"
+    elif note.ttl is not None and note.ttl != seen.ttl and "ttl" not in truncated:
+        yield f"ttl: {note.ttl} seconds were asked for, the vendor keeps it for {seen.ttl}"
+    if note.store_offline != seen.store_offline:
+        yield f"store_offline: is {note.store_offline}, at the vendor {seen.store_offline}"
 
 
 def _looks(note: Notification, seen: Delivery, omitted: Collection[str]) -> Iterator[str]:

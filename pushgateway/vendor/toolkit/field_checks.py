@@ -1,8 +1,9 @@
 """Checks one value against its row of `rules.toml`, and turns it into the value that is sent.
 
 Pure. A value of the host becomes the value on the wire, or a refusal that names the field, the limit and the actual
-size, never the content. A text that is too long is cut where the row says `past = "cut"`; every other value that the
-vendor would refuse is refused here. Used by `fields.Sheet`, and by plug-ins for fields that they set by code.
+size, never the content. A text that is too long and a number that is too large are cut where the row says
+`past = "cut"`, a number that is too small is raised where it says `below = "raise"`; every other value that the vendor
+would refuse is refused here. Used by `fields.Sheet`, and by plug-ins for fields that they set by code.
 """
 
 from __future__ import annotations
@@ -22,8 +23,8 @@ _WIDE = 2**63
 
 
 def check_field(word: str, rule: FieldRule, value: object, maximum: int | None = None) -> tuple[WireValue, bool]:
-    """The value as it is sent, and whether it was cut. Raises `Refused` (`INVALID_NOTIFICATION`), naming the field as
-    `word`.
+    """The value as it is sent, and whether it was cut (of a number: lowered or raised). Raises `Refused`
+    (`INVALID_NOTIFICATION`), naming the field as `word`.
 
     `maximum`: that of the row beside the notification's other fields (`FieldRule.maximum`).
     """
@@ -31,7 +32,8 @@ def check_field(word: str, rule: FieldRule, value: object, maximum: int | None =
         text, was_cut = _check_text(word, rule, value, maximum)
         return (spell(rule, text) if rule.wire else text), was_cut
     checked = _check_value(word, rule, value, maximum)
-    return (spell(rule, checked) if rule.wire else checked), False
+    was_cut = type(checked) is int and checked != value
+    return (spell(rule, checked) if rule.wire else checked), was_cut
 
 
 def spell(rule: FieldRule, value: WireValue) -> WireValue:
@@ -132,6 +134,8 @@ def _check_number(word: str, rule: FieldRule, value: object, maximum: int | None
     if rule.choices and value not in rule.choices:
         raise invalid(word, f"must be one of {', '.join(map(str, rule.choices))}")
     if maximum is not None and value > maximum:
+        if rule.past == "cut":
+            return maximum
         raise invalid(word, f"must be at most {_bound(rule, maximum)}, is {_number(rule, value)}")
     if rule.min is not None and value < rule.min:
         if rule.below == "raise":

@@ -116,6 +116,9 @@ class Rulings:
             sentence = refused.detail.removeprefix(f"{word}: ")
             return self.ruling(word, f"refused: {sentence}", "fields", name, "refused")
         maximum = row.maximum(raw)
+        if was_cut and isinstance(value, int):
+            bound, verb = (maximum, "cut") if maximum is not None and value > maximum else (row.min, "raised")
+            return self.ruling(word, f"{verb} to {int((bound or 0) * row.scale)} {row.unit}", "fields", name, "cut")
         if was_cut:
             unit = "bytes" if row.counts == "bytes" else "characters"
             length = size(value, row.counts) if row.counts == "bytes" else len(value)

@@ -38,6 +38,7 @@ def problem(rule: FieldRule, value: object) -> str:
         (row(kind="int", min=1, max=9), 9, 9),
         (row(kind="int", choices=(1, 2)), 2, 2),
         (row(kind="int", min=60, below="raise"), 5, 60),
+        (row(kind="int", max=9, past="cut"), 10, 9),
         (row(kind="int", wire="{}s"), 5, "5s"),
         (row(kind="int", wire="text"), 5, "5"),
         (row(kind="bool"), True, True),
@@ -56,6 +57,16 @@ def test_a_value_is_sent(rule: FieldRule, value: object, sent: object) -> None:
     checked, _ = check_field("it", rule, value, rule.max)
 
     assert (checked, type(checked)) == (sent, type(sent))
+
+
+@pytest.mark.parametrize(
+    ("value", "sent", "is_changed"), [(59, 60, True), (60, 60, False), (86400, 86400, False), (86401, 86400, True)]
+)
+def test_a_number_that_is_raised_or_lowered_says_so(value: int, sent: int, is_changed: bool) -> None:
+    """At both limits and one beyond, so that the outcome can name the field."""
+    rule = row(kind="int", min=60, max=86400, past="cut", below="raise")
+
+    assert check_field("ttl", rule, value, rule.max) == (sent, is_changed)
 
 
 @pytest.mark.parametrize(

@@ -36,6 +36,7 @@ def of_fields(sheet: Sheet = SHEET, **fields: Any) -> dict[str, Ruling]:
     [
         ({}, "title", "applies", "at least 1 and at most 10 characters"),
         ({"title": "t" * 11}, "title", "cut", "cut to 10 characters, has 11"),
+        ({"overrides": {"acme": {"hours": 0}}}, "hours", "cut", "raised to 1 hours"),
         ({"ttl": 3600}, "ttl", "applies", "at least 60 and at most 86400 seconds"),
         ({"ttl": 5}, "ttl", "refused", "refused: must be at least 60 seconds, is 5"),
         ({"click": OpenUrl("https://a/")}, "click", "applies", "at most 30 characters"),
