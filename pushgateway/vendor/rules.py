@@ -149,7 +149,8 @@ class FieldRule(Row):
     """By the attribute's value as text (`silent`, `wifi`, `false`): the value that is sent. What is not listed counts
     as a feature that the vendor lacks. Empty: the attribute's own value."""
     scope: Literal["all", "broadcast", "message"] = "all"
-    """`all`: unicast and broadcast; `message`: a field next to the notification, not in it."""
+    """`all`: unicast and broadcast; `message`: a field next to the notification, not in it, whose name is never nested
+    by its dots."""
     required: bool = False
     required_when: tuple[str, ...] = ()
     """Conditions such as `click_action_type=1`: if one holds, the field is required."""
@@ -293,9 +294,9 @@ class CodeRule(Row):
     """The vendor's meaning, in English."""
     text: str = ""
     """The sentence of the vendor's replies with this code, used by the sandbox; "": not known."""
-    scope: Literal["request", "target", "content", "compartment"] = "request"
-    """What it concerns: the whole request, one target in it, the notification, or what all pushes of the request share
-    by `Vendor.compartment`; see `about`."""
+    scope: Literal["request", "target", "content", "compartment", "saved"] = "request"
+    """What it concerns: the whole request, one target in it, the notification, what all pushes of the request share by
+    `Vendor.compartment`, or what `Vendor.save_push` stored; see `about`."""
     advice: str = ""
     """What to do about it."""
     retry_after: float | None = None
@@ -304,7 +305,7 @@ class CodeRule(Row):
     """The dialects that have this code."""
 
     @property
-    def about(self) -> Literal["", "content", "compartment", "target"]:
+    def about(self) -> Literal["", "content", "compartment", "target", "saved"]:
         """What a refusal with this code is about, as `Refused.about`."""
         return "" if self.scope == "request" else self.scope
 
@@ -507,12 +508,15 @@ def _dialect_problems(path: str, dialect: Dialect) -> Iterator[str]:
     kinds = {kind.value for kind in AudienceKind}
     for kind in sorted(dialect.targets.keys() - kinds):
         yield f"{path}.targets['{kind}']: must be one of {', '.join(sorted(kinds))}"
+    # A dot in the name of a field beside the notification (scope "message") is a part of the name.
+    inside = [wire for wire, field in dialect.fields.items() if dialect.dots == "nested" and field.scope != "message"]
+    parents = {wire[:dot] for wire in inside for dot, sign in enumerate(wire) if sign == "."}
     for wire, field in dialect.fields.items():
         here = f"{path}.fields['{wire}']"
         for kind in sorted(set(field.audiences) - kinds):
             yield f"{here}.audiences: {kind!r} must be one of {', '.join(sorted(kinds))}"
         yield from (f"{here}{problem}" for problem in _reference_problems(field, dialect.fields))
-        if dialect.dots == "nested" and any(other.startswith(f"{wire}.") for other in dialect.fields):
+        if field.scope != "message" and wire in parents:
             yield f"{here}: is a field, and other fields are inside it"
     for name, operation in dialect.operations.items():
         if operation.host and operation.host not in dialect.hosts:

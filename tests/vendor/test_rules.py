@@ -181,6 +181,29 @@ def test_a_dialect_may_have_dots_in_plain_names() -> None:
     assert {"text", "text.url"} <= fields.keys()
 
 
+def test_a_field_beside_the_notification_may_have_dots_in_its_name() -> None:
+    """It is never nested, so `note` and `note.text` do not collide."""
+    beside = (
+        'note = { kind = "text", scope = "message", SEEN }\n"note.text" = { kind = "text", scope = "message", SEEN }\n'
+    )
+    seen = 'source = "doc", seen = 2020-02-02'
+    rules = parse_rules(GOOD.replace("style = {", beside.replace("SEEN", seen) + "style = {", 1))
+
+    assert {"note", "note.text"} <= rules.dialects["one"].fields.keys()
+
+
+def test_a_code_may_be_about_what_was_saved() -> None:
+    """So that the core saves it anew."""
+    rules = parse_rules(
+        GOOD
+        + '12 = { reason = "UNAVAILABLE", scope = "saved", meaning = "gone", SEEN, dialects = [] }'.replace(
+            "SEEN", 'source = "doc", seen = 2020-02-02'
+        )
+    )
+
+    assert rules.codes["12"].about == "saved"
+
+
 def test_all_mistakes_are_reported_together() -> None:
     """Two bad rows give two sentences."""
     text = GOOD.replace('source = "doc"', 'source = "dog"', 2)
