@@ -155,7 +155,7 @@ class Broadcasting:
             broadcast,
             retrying,
             region=lane.endpoint,
-            quota=session.vendor.quota_or_default(broadcast.notification),
+            quota=session.vendor.broadcast_quota_or_default(broadcast),
             is_current=lambda: lane.session is session and (lane.refusal or _CLOSING) == _CLOSING,
             signer=lane.signer,
         )

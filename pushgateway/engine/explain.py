@@ -169,7 +169,10 @@ def _explained(
     found: dict[str, Any] = {}
     try:
         found["dialect"] = vendor.dialect
-        found["quota"] = vendor.quota(asked.notification)
+        if isinstance(asked, Push):
+            found["quota"] = vendor.quota(asked.notification)
+        else:
+            found["quota"] = vendor.broadcast_quota(asked)
         found["rulings"] = vendor.rulings(asked)
         if isinstance(asked, Push):
             found |= _of_push(asked, callback, vendor, now)

@@ -203,11 +203,19 @@ class Lane:
 
     def _line_up(self, run: Run, part: Hashable) -> None:
         """Put the pushes of a run into the queue, together as far as they may share a request."""
-        alone = not run.coalesce and self.gathers
-        if run.size > 1 and len(parts := self._parted(run)) > 1:
+        try:
+            alone = self.gathers and (not run.coalesce or self.settings.vendor.are_alone(run.notifications))
+        except BaseException as broken:
+            self._not_routed(run, part, broken)
+            return
+        if run.size > 1 and len(parts := self._parted(run, alone)) > 1:
             for one in parts:
                 self._line_up(one, part)
             return
+        self._route(run, part, is_alone=alone is True)
+
+    def _route(self, run: Run, part: Hashable, *, is_alone: bool) -> None:
+        """Put the pushes of a run into the lines of their endpoints. `is_alone`: each shares its request with none."""
         try:
             route = self.settings.vendor.route(run.push_tokens, run.notifications, part)
             regions = {one[0] for one in route} if isinstance(route, list) else {route[0]}
@@ -229,16 +237,19 @@ class Lane:
             group = share if self.gathers else None
             if self._has_one_message_id and self.gathers and (message_id := one.message_id):
                 group = of_message(share, message_id)
-            if self._rests and not alone and endpoint.rests(one, group):
+            if self._rests and not is_alone and endpoint.rests(one, group):
                 continue
-            endpoint.line.add(one, one if alone else group)
-            endpoint.called(one, alone=alone)
+            endpoint.line.add(one, one if is_alone else group)
+            endpoint.called(one, alone=is_alone)
         for one, refusal in refused:  # last: a caller that gets its outcome may change everything
             self.completions.refused(one, refusal)
 
-    def _parted(self, run: Run) -> list[Run]:
-        """Runs of those of its pushes that may share a request, as far as that is known of them; often it is one."""
-        if not run.coalesce and self.gathers:
+    def _parted(self, run: Run, alone: bool | list[bool]) -> list[Run]:
+        """Runs of those of its pushes that may share a request, as far as that is known of them; often it is one.
+        `alone`: which of them share none; True: all."""
+        if isinstance(alone, list):
+            return [one for _, one, _ in run.grouped(alone)]
+        if alone:
             return run.apart()
         if self._has_one_message_id and run.has_message_ids and not run.message_id:
             # They were in one request before a reload, with other notifications.

@@ -96,6 +96,16 @@ class Vendor(ABC):
         """
         return ""
 
+    def broadcast_quota(self, broadcast: Broadcast) -> str:
+        """The name of the daily quota that a broadcast counts against, for a vendor that allows few broadcasts a day.
+        When it is used up, single pushes go on if the name is another one. Default: that of its notification."""
+        return self.quota(broadcast.notification)
+
+    def is_alone(self, notification: Notification) -> bool:
+        """Whether each push of this notification is sent in a request of its own, because it uses what the vendor has
+        for single pushes only. Asked only where `batching.size` is more than 1. Default: no."""
+        return False
+
     def region(self, token: str) -> str:
         """A key for the vendor's server that serves this token. Each region has its own batches and access tokens."""
         return ""

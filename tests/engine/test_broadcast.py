@@ -15,13 +15,15 @@ from pushgateway import (
     BroadcastOutcome,
     FieldError,
     Notification,
+    Outcome,
     PushFailed,
+    PushToken,
     Reason,
     RetryPolicy,
     Status,
     SumStatus,
 )
-from pushgateway.model.audience import AudienceKind
+from pushgateway.model.audience import AudienceKind, Broadcast
 from pushgateway.observe.events import BroadcastDone, Event
 from pushgateway.testing.virtual_time import run_virtual
 from pushgateway.vendor import NoVerdict, Response
@@ -163,6 +165,34 @@ def test_after_the_quota_is_used_up_the_rest_is_not_sent() -> None:
         + [(Status.NOT_SENT, Reason.QUOTA_EXCEEDED)] * 3
     )
     assert server.calls["broadcast"] == 2
+
+
+class FewBroadcasts(Toy):
+    """Broadcasts have a daily quota of their own."""
+
+    def broadcast_quota(self, broadcast: Broadcast) -> str:
+        return "broadcasts"
+
+
+@pytest.mark.parametrize(("kind", "goes_on"), [(Toy, False), (FewBroadcasts, True)])
+def test_a_used_up_quota_of_broadcasts_closes_what_counts_against_it(kind: type[Toy], goes_on: bool) -> None:
+    """Single pushes go on where a broadcast counts against another quota than its notification; further broadcasts do
+    not."""
+    server = ToyServer()
+    server.broadcasts = ["7"]
+
+    async def main() -> tuple[BroadcastOutcome, BroadcastOutcome, Outcome]:
+        async with gateway(server, vendors={"toy": kind}) as g:
+            first = await g.broadcast(1, NOTE, Audience.everyone())
+            again = await g.broadcast(1, NOTE, Audience.everyone())
+            return first, again, await g.send(PushToken(1, "k"), NOTE)
+
+    first, again, pushed = run_virtual(main())
+
+    assert (first.status, again.status) == (Status.REJECTED, Status.NOT_SENT)
+    assert first.reason is again.reason is Reason.QUOTA_EXCEEDED
+    assert server.calls["broadcast"] == 1
+    assert pushed.reason is (None if goes_on else Reason.QUOTA_EXCEEDED)
 
 
 def test_a_content_that_breaks_the_rules_is_not_sent() -> None:

@@ -137,6 +137,27 @@ def test_a_method_that_returns_no_text_ends_its_own_pushes_only(name: str, wrong
     assert all(one.ok for one in theirs)
 
 
+@pytest.mark.parametrize("wrong", [None, 1, "no", (True,)])
+def test_an_is_alone_that_returns_no_bool_ends_its_own_pushes_only(wrong: Any) -> None:
+    """A word such as "no" would be taken for true."""
+    ours, theirs = with_a_neighbour(ToyServer(), toy_with(is_alone=lambda *_: wrong))
+
+    assert {(one.status, one.reason) for one in ours} == {(Status.NOT_SENT, Reason.CREDENTIALS)}
+    assert all("is_alone(): must be a bool" in one.detail for one in ours)
+    assert all(one.ok for one in theirs)
+
+
+@pytest.mark.parametrize("wrong", [None, 7, ("everyone",)])
+def test_a_broadcast_quota_that_is_no_text_is_blamed_and_the_broadcast_leaves(wrong: Any) -> None:
+    """It counts against no quota then, as with a plug-in that has none."""
+    complaints: list[str] = []
+    vendor = GuardedVendor(toy_with(broadcast_quota=lambda *_: wrong)(secret=Secret("s")), "1", complaints.append)
+    broadcast = Broadcast("1", note(), Audience.everyone())
+
+    assert vendor.broadcast_quota_or_default(broadcast) == ""
+    assert "broadcast_quota(): must be a str" in complaints[0]
+
+
 @pytest.mark.parametrize("wrong", [None, 7, "near", [None], []])
 def test_regions_of_a_wrong_type_are_read_one_by_one(wrong: Any) -> None:
     """The word "near" is not the collection of the regions n, e, a and r."""

@@ -70,6 +70,23 @@ def test_a_multicast_to_100_000_phones_is_saved_once(rate: float | None) -> None
     assert all(request["contents"] is None for request in server.requests)
 
 
+@pytest.mark.parametrize("mixed", [False, True])
+def test_a_notification_that_goes_alone_is_not_saved_and_shares_no_request(mixed: bool) -> None:
+    """What a vendor has for single pushes only: each of these has a request of its own, also among many others of one
+    call, and the others share theirs."""
+    server, lone = ListServer(), Notification("for one", "body")
+    pushes = [Push(one, lone if place % 10 == 0 else TEXT) for place, one in enumerate(phones(50))]
+
+    settings: dict[str, Any] = {"alone": lone.title, "mixed": mixed, "saves": not mixed, "least": 1 if mixed else 2}
+    outcomes = sent(server, lambda g: g.send_each(pushes), **settings)
+
+    assert endings(outcomes) == ACCEPTED
+    assert sorted(len(one["tokens"]) for one in server.requests) == [1, 1, 1, 1, 1, 45]
+    assert server.calls["save"] == (0 if mixed else 1)
+    alone = [one for one in server.requests if len(one["tokens"]) == 1]
+    assert all(one["contents"] == [[lone.title, {}]] for one in alone)
+
+
 def test_each_notification_and_each_server_has_its_own_content() -> None:
     """Three texts to two servers are six saves, and each phone shows its own text."""
     server = ListServer()

@@ -68,6 +68,8 @@ class Lister(Vendor):
     about: Any = "content"
     rate: float | None = None
     requests: float | None = None
+    alone: str = ""
+    """The title of notifications that go alone; "": none."""
 
     @property
     def deduplicates(self) -> bool | Literal["message"]:
@@ -84,6 +86,9 @@ class Lister(Vendor):
     @property
     def rates(self) -> Rates:
         return Rates(pushes=self.rate, requests=self.requests)
+
+    def is_alone(self, notification: Notification) -> bool:
+        return notification.title == self.alone
 
     def region(self, token: str) -> str:
         return "far" if token.startswith("far-") else "near"

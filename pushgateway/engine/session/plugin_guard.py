@@ -130,6 +130,7 @@ class GuardedVendor:
         self._region_of = vendor.region
         self._quota_of: Callable[[Notification], str] | None = None
         self._compartment_of: Callable[[Notification], str] | None = None
+        self._is_alone: Callable[[Notification], bool] | None = None
         try:
             self.batching = _of_type("batching", vendor.batching, Batching, "a Batching")
             self.deduplicates = _deduplicates(vendor.deduplicates)
@@ -145,6 +146,8 @@ class GuardedVendor:
                 self._quota_of = vendor.quota
             if self.batching.mixed and type(vendor).compartment is not Vendor.compartment:
                 self._compartment_of = vendor.compartment
+            if type(vendor).is_alone is not Vendor.is_alone:
+                self._is_alone = vendor.is_alone
         except BaseException as broken:
             self.fault = self.blame(broken)
 
@@ -245,6 +248,17 @@ class GuardedVendor:
         each = [as_text("region()", self._region_of(token)) if only is None else only for token in tokens]
         return [(region, *shares[id(one)]) for region, one in zip(each, notifications, strict=True)]
 
+    def are_alone(self, notifications: Sequence[Notification]) -> bool | list[bool]:
+        """Whether pushes of these are sent in requests of their own: one answer where it is the same for all of them,
+        otherwise one for each."""
+        if self._is_alone is None:
+            return False
+        found = {
+            id(one): _of_type("is_alone()", self._is_alone(one), bool, "a bool") for one in distinct(notifications)
+        }
+        answers = set(found.values())
+        return answers.pop() if len(answers) == 1 else [found[id(one)] for one in notifications]
+
     def _share(self, notification: Notification, part: Hashable) -> tuple[str, Hashable]:
         """The quota of a notification, and what its pushes may share a request with."""
         quota = ""
@@ -272,10 +286,14 @@ class GuardedVendor:
         """The daily quota that a notification counts against."""
         return as_text("quota()", guarded(self.plugin.quota, notification))
 
-    def quota_or_default(self, notification: Notification) -> str:
+    def broadcast_quota(self, broadcast: Broadcast) -> str:
+        """The daily quota that a broadcast counts against."""
+        return as_text("broadcast_quota()", guarded(self.plugin.broadcast_quota, broadcast))
+
+    def broadcast_quota_or_default(self, broadcast: Broadcast) -> str:
         """The same, and "" where the plug-in fails. Raises nothing."""
         try:
-            return self.quota(notification)
+            return self.broadcast_quota(broadcast)
         except BaseException as broken:
             self.blame(broken)
             return ""

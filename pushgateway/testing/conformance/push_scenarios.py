@@ -365,6 +365,7 @@ class PushScenarios(Harness):
             assert set(vendor.regions(tokens)) == each, "regions() finds other regions than region()"
         for place, note in enumerate(ODD_NOTES):
             assert isinstance(vendor.quota(note), str), f"quota() of odd notification {place} is no str"
+            assert type(vendor.is_alone(note)) is bool, f"is_alone() of odd notification {place} is no bool"
             weight = vendor.weigh(note)
             assert isinstance(weight, int), f"weigh() of odd notification {place} is no int"
             assert weight >= 0, f"weigh() of odd notification {place} is below 0"
