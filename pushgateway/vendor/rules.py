@@ -147,7 +147,8 @@ class FieldRule(Row):
     """The value that is sent whatever value the attribute has: 1 for "there is a display window". None: the value."""
     values: Mapping[str, Scalar] = attrs.field(factory=dict)
     """By the attribute's value as text (`silent`, `wifi`, `false`): the value that is sent. What is not listed counts
-    as a feature that the vendor lacks. Empty: the attribute's own value."""
+    as a feature that the vendor lacks. Empty: the attribute's own value. In the field of a category, which `says`
+    intent: by category, the value that is sent."""
     scope: Literal["all", "broadcast", "message"] = "all"
     """`all`: unicast and broadcast; `message`: a field next to the notification, not in it, whose name is never nested
     by its dots."""

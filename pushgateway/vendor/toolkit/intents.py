@@ -3,7 +3,8 @@
 Pure; used by `fields.Sheet`, `rulings`, and the checks of settings. A notification's own fields come first, then the
 certificate's table (`IntentSetting`), then the rules (`[dialects.X.intents]`). An intent for everybody (such as
 marketing) is never sent under a private category. Names of parameters are places of a template that the vendor has
-approved; a part of a template without places takes no parameters, and its field is left out.
+approved; a part of a template without places takes no parameters, and its field is left out. Where the row of the
+category's field has `values`, these are sent for the categories (`values = { public = 0, private = 1 }`).
 """
 
 from __future__ import annotations
@@ -113,6 +114,7 @@ class IntentTable:
         self.rules, self.name, self.dialect = rules, dialect, rules.dialects[dialect]
         self.settings, self.wire, self.as_text, self.text_values = rows, wire, as_text, text_values
         fields = self.dialect.fields
+        self._spelled = fields[wire["category"]].values if wire.get("category") in fields else {}
         self._texts = {word: (name, row) for name, row in fields.items() for word in _OWN_TEXTS if row.says == word}
         self.usages: Mapping[Intent, Usage] = {
             intent: self._usage(rows.get(word), self.dialect.intents.get(word))
@@ -125,7 +127,7 @@ class IntentTable:
         fields: dict[str, Scalar] = {}
         category = (rule.category if rule is not None else "") if setting.category is None else setting.category
         if category and "category" in self.wire:
-            fields[self.wire["category"]] = category
+            fields[self.wire["category"]] = self.spelled(category)
         for name, wire in self.wire.items():
             value = getattr(setting, name, None)
             if name not in ("category", "channel_id", *PARTS) and value is not None:
@@ -151,6 +153,15 @@ class IntentTable:
             names=frozenset(names),
             weight=weight,
         )
+
+    def spelled(self, category: str) -> Scalar:
+        """A category as it is sent."""
+        return self._spelled.get(category, category)
+
+    def _category_of(self, value: object) -> str:
+        """The category that is sent as this value; "" for none."""
+        found = (name for name, sent in self._spelled.items() if type(sent) is type(value) and sent == value)
+        return next(found, value if isinstance(value, str) else "")
 
     def usage(self, note: Notification) -> Usage | None:
         """What the notification's intent adds; None: nothing."""
@@ -206,8 +217,9 @@ class IntentTable:
             raise invalid(_parameter(name), "must be a number that JSON has")
         return clean(value) if isinstance(value, str) else value
 
-    def _check_public(self, intent: Intent, category: object, word: str) -> None:
-        row = self.dialect.categories.get(category) if isinstance(category, str) else None
+    def _check_public(self, intent: Intent, value: object, word: str) -> None:
+        category = self._category_of(value)
+        row = self.dialect.categories.get(category)
         if row is not None and row.private:
             raise invalid(word, f"{category!r} is private, and {intent.value} is for everybody")
 
@@ -230,8 +242,8 @@ class IntentTable:
             return ""
         for name in ("category", "channel_id"):
             wire = self.wire.get(name)
-            if wire in self.dialect.fields and wire is not None and (value := given.get(wire)):
-                return str(value)
+            if wire in self.dialect.fields and wire is not None and (value := given.get(wire)) not in (None, ""):
+                return self._category_of(value) or str(value)
             if name == "category" and (usual := self.category(note)):
                 return usual
         return self.channel(note)

@@ -61,6 +61,23 @@ def test_settings_come_before_the_rules_and_the_notification_before_both() -> No
     assert "category" not in added(table(chat=Setting(category="")), note())
 
 
+def test_a_category_may_be_sent_as_another_value() -> None:
+    """By `values` of its field. An override has that value, and counts as the category: for the quota, and for the rule
+    that nothing for everybody is private."""
+    field = attrs.evolve(RULES.dialects["new"].fields["category"], kind="int", values={"IM": 1, "ADS": 0}, choices=())
+    dialect = attrs.evolve(RULES.dialects["new"], fields={**RULES.dialects["new"].fields, "category": field})
+    intents = IntentTable(attrs.evolve(RULES, dialects={"new": dialect}), "new", {}, WIRE)
+    private, public = {"category": 1}, {"category": 0}
+
+    assert added(intents, note())["category"] == 1
+    assert added(intents, note(Intent.MARKETING))["category"] == 0
+    assert (intents.quota(note(), {}), intents.quota(note(), public)) == ("IM", "ADS")
+    assert intents.quota(note(), {"category": 7}) == "7"
+    assert added(intents, note(Intent.MARKETING, overrides={"acme": public}), **public) == public
+    with pytest.raises(Refused, match=r"'IM' is private, and marketing is for everybody"):
+        added(intents, note(Intent.MARKETING, overrides={"acme": private}), **private)
+
+
 def test_a_template_is_filled() -> None:
     """From the parameters, or from title and body where a place is named so, cut as the field is."""
     chat = Setting(template="T1", title_parameters=("who",), content_parameters=("body", "count"))
