@@ -105,6 +105,14 @@ def test_lost_fields_are_named(fields: dict[str, Any], said: str) -> None:
     assert changed(NOTE, SEEN, ()) == []
 
 
+def test_a_ttl_may_be_rounded_up_to_the_vendors_unit() -> None:
+    """Only up, and to one unit: 1 second is an hour, 3,601 are two."""
+    for asked, kept, right in ((1, 3600, True), (3601, 7200, True), (3600, 7200, False), (3601, 3600, False)):
+        seen = attrs.evolve(SEEN, ttl=kept)
+
+        assert (changed(attrs.evolve(NOTE, ttl=asked), seen, (), ttl_unit=3600) == []) is right
+
+
 def test_a_cut_must_be_reported_and_real() -> None:
     """Reported and not cut, cut and not reported, and cut until nothing is left give a sentence each."""
     long = attrs.evolve(NOTE, title="a long title")

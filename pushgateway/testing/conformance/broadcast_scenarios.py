@@ -260,7 +260,7 @@ class BroadcastScenarios(Harness):
                     continue
                 assert sandbox.ledger.total, f"a broadcast to {audience.kind.value} was accepted, and no phone got it"
                 for seen in sandbox.ledger.deliveries:
-                    problems = changed(note, seen, outcome.truncated, outcome.omitted)
+                    problems = changed(note, seen, outcome.truncated, outcome.omitted, ttl_unit=self.ttl_unit)
                     assert not problems, f"a broadcast to {audience.kind.value}: {'; '.join(problems)}"
 
     @pytest.mark.parametrize("name", ["title", "body"])
@@ -274,7 +274,7 @@ class BroadcastScenarios(Harness):
                 self.check_refused(sandbox, outcome, name)
                 continue
             for seen in sandbox.ledger.deliveries:
-                problems = changed(note, seen, outcome.truncated, outcome.omitted)
+                problems = changed(note, seen, outcome.truncated, outcome.omitted, ttl_unit=self.ttl_unit)
                 assert not problems, f"a broadcast to {audience.kind.value}: {'; '.join(problems)}"
 
     def _each(self) -> Any:

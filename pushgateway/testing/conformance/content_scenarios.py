@@ -141,7 +141,7 @@ class ContentScenarios(Harness):
         feature."""
         if seen is not None:
             assert outcome.ok, f"the phone shows it, and the push ended {outcome!r}"
-            problems = changed(note, seen, outcome.truncated, outcome.omitted)
+            problems = changed(note, seen, outcome.truncated, outcome.omitted, ttl_unit=self.ttl_unit)
             assert not problems, "; ".join(problems)
             return True
         names = names or ("title", "body")

@@ -50,9 +50,17 @@ def _first(text: str) -> int:
     return 0 if found is None else utf16_units(found.group())
 
 
-def changed(note: Notification, seen: Delivery, truncated: Collection[str], omitted: Collection[str] = ()) -> list[str]:
-    """The differences between the delivery and the notification, one sentence each."""
-    kept = _kept(note, seen, truncated)
+def changed(
+    note: Notification,
+    seen: Delivery,
+    truncated: Collection[str],
+    omitted: Collection[str] = (),
+    *,
+    ttl_unit: int = 1,
+) -> list[str]:
+    """The differences between the delivery and the notification, one sentence each. `ttl_unit`: seconds to which a ttl
+    is rounded up."""
+    kept = _kept(note, seen, truncated, ttl_unit)
     return [*_texts(note, seen, truncated, omitted), *_others(note, seen), *kept, *_looks(note, seen, omitted)]
 
 
@@ -91,13 +99,14 @@ def _others(note: Notification, seen: Delivery) -> Iterator[str]:
             yield f"{name}: is {wanted}, at the vendor {got} (epoch seconds)"
 
 
-def _kept(note: Notification, seen: Delivery, truncated: Collection[str]) -> Iterator[str]:
+def _kept(note: Notification, seen: Delivery, truncated: Collection[str], ttl_unit: int) -> Iterator[str]:
     """Whether and how long the vendor keeps it for a phone that is offline."""
     if note.ttl == 0 and not seen.store_offline:
         return
-    if "ttl" in truncated and seen.ttl in (None, note.ttl):
+    wanted = None if note.ttl is None else -(-note.ttl // ttl_unit) * ttl_unit
+    if "ttl" in truncated and seen.ttl in (None, wanted):
         yield "ttl reached the vendor as it is, and is named in truncated"
-    elif note.ttl is not None and note.ttl != seen.ttl and "ttl" not in truncated:
+    elif wanted not in (None, seen.ttl) and "ttl" not in truncated:
         yield f"ttl: {note.ttl} seconds were asked for, the vendor keeps it for {seen.ttl}"
     if note.store_offline != seen.store_offline:
         yield f"store_offline: is {note.store_offline}, at the vendor {seen.store_offline}"

@@ -180,6 +180,8 @@ class Harness:
     limits: ClassVar[Mapping[str, int]] = {}
     """By field of `Notification`: the longest value by the vendor's documents, in characters (`ttl`: seconds). What is
     that long must arrive whole."""
+    ttl_unit: ClassVar[int] = 1
+    """Seconds of the vendor's unit of a time to live, to which a `ttl` is rounded up: 3600 for hours."""
     regions: ClassVar[Mapping[str, str]] = {}
     """Tokens in the vendor's formats, and the region of each by its documents."""
 
