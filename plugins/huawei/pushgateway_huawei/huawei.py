@@ -41,7 +41,7 @@ from pushgateway.vendor.toolkit.clicks import Click, Clicks, activity_uri, inten
 from pushgateway.vendor.toolkit.codes import CodeTable
 from pushgateway.vendor.toolkit.json_text import encode_json
 from pushgateway.vendor.toolkit.readers import count, short
-from pushgateway.vendor.toolkit.refusals import invalid, unsupported
+from pushgateway.vendor.toolkit.refusals import invalid
 from pushgateway.vendor.toolkit.settings import host_setting, text_setting
 from pushgateway_huawei.push_kit import PushKit
 from pushgateway_huawei.replies import ALL_INVALID, make_replies
@@ -129,9 +129,7 @@ class Huawei(PushKit):
 
     def broadcast(self, broadcast: Broadcast, saved: str) -> Exchange[BroadcastOutcome]:
         """Send to a topic, or to a condition over several."""
-        for name in ("start_at", "rate"):
-            if getattr(broadcast, name) is not None:
-                raise unsupported(name, f"{RULES.vendor} has no such thing")
+        self.scheduled(broadcast)
         name, target = self._target(broadcast.audience)
         frame = self.encode(broadcast.notification, None, name, len(target))
         reply = _CODES.read_accepted((yield self.send_request(frame.around(target))))

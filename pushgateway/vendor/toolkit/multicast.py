@@ -1,15 +1,17 @@
-"""`MulticastVendor` and `ListedReplies`: for vendors whose requests hold one notification as JSON and a list of tokens,
-and whose replies name the tokens that failed.
+"""`SharedVendor`, `MulticastVendor` and `ListedReplies`: for vendors whose requests hold one notification for many
+tokens, and whose replies name the tokens that failed.
 
-Huawei, HarmonyOS and Honor are so. A plug-in derives its class from `MulticastVendor`, and adds its settings, its login
-and what its rules cannot say; it writes a function that finds the failed tokens in a reply. Pure.
+Huawei, HarmonyOS and Honor have a JSON body with a list of tokens: a plug-in derives its class from `MulticastVendor`,
+and adds its settings, its login and what its rules cannot say. Where the body is something else, such as a form, it
+derives from `SharedVendor` and makes the request itself. Each writes a function that finds the failed tokens in a
+reply. Pure.
 """
 
 from __future__ import annotations
 
 import functools
 from abc import abstractmethod
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Final, Literal, NamedTuple
 
 import attrs
@@ -38,10 +40,10 @@ from pushgateway.vendor.rules import Dialect, Rules
 from pushgateway.vendor.toolkit.batches import Frame, TokenRule, push_same, quoted_list
 from pushgateway.vendor.toolkit.clicks import Clicks
 from pushgateway.vendor.toolkit.codes import CodeTable
-from pushgateway.vendor.toolkit.fields import Sheet
+from pushgateway.vendor.toolkit.fields import Content, Sheet
 from pushgateway.vendor.toolkit.intents import IntentSetting, IntentTable, by_word
 from pushgateway.vendor.toolkit.readers import first_identifier
-from pushgateway.vendor.toolkit.refusals import invalid
+from pushgateway.vendor.toolkit.refusals import invalid, unsupported
 from pushgateway.vendor.toolkit.requests import JSON, make_request
 from pushgateway.vendor.toolkit.rulings import Rulings
 from pushgateway.vendor.toolkit.settings import Hosts
@@ -144,22 +146,19 @@ class ListedReplies:
 
 @safe_repr
 @attrs.frozen(kw_only=True)
-class MulticastVendor(Vendor):
-    """What such vendors have in common: fields by the rules, intents, batches of one notification.
+class SharedVendor(Vendor):
+    """What vendors have in common whose requests hold one notification for many tokens: fields by the rules, intents,
+    batches, what a broadcast adds, rulings.
 
-    The rules have the numbers `batch_size`, `token_characters` and `body_bytes` (of a body without its tokens).
+    The rules have the numbers `batch_size` and `token_characters`.
     """
 
     rules: ClassVar[Rules]
     replies: ClassVar[ListedReplies]
-    frame: ClassVar[tuple[bytes, bytes, bytes]]
-    """What stands in a body before the fields, between them and the target, and at the end: `{"message":{…},` for
-    example is the fields with `{"message":` before them."""
     names: ClassVar[Mapping[str, str]]
-    """The fields that are set by code: `mark` (the receipt parameter), `handle` (what takes a notification back, if
-    there is one), and by the names of `IntentSetting` those of an intent."""
-    texts: ClassVar[Collection[str]]
-    """The fields that are cut where a body is too large."""
+    """The fields that are set by code: `mark` (the receipt parameter), `receipt_url` (its address, if it is sent with
+    a message), `handle` (what takes a notification back, if there is one), and by the names of `IntentSetting` those of
+    an intent."""
     needs: ClassVar[Mapping[str, str]] = {}
     """By look of a notification: the setting without which it is left out, such as `badge_class` of a badge."""
 
@@ -185,15 +184,26 @@ class MulticastVendor(Vendor):
     def hosts(self) -> Hosts:
         """The URLs of calls."""
 
+    @abstractmethod
+    def encode(self, note: Notification, batch: Batch | None) -> Frame:
+        """The notification, encoded; `batch`: its pushes. Raises `Refused`."""
+
+    @abstractmethod
+    def ask(self, frame: Frame, sent: Batch) -> Request:
+        """The request for an encoded notification and its pushes."""
+
+    def scheduled(self, broadcast: Broadcast) -> dict[str, Any]:
+        """The fields of what only a broadcast has: its start and its speed. Default: raises `Refused` (`UNSUPPORTED`)
+        if there is one."""
+        for name in ("start_at", "rate"):
+            if getattr(broadcast, name) is not None:
+                raise unsupported(name, f"{self.rules.vendor} has no such thing")
+        return {}
+
     @property
     def limits(self) -> Mapping[str, int]:
         """By field: a maximum that the certificate sets in the place of that of the rules. Default: none."""
         return {}
-
-    @property
-    def sending(self) -> str:
-        """The name of the call that sends. Default: "send"."""
-        return "send"
 
     # The same for all
 
@@ -224,18 +234,8 @@ class MulticastVendor(Vendor):
         """What a token looks like."""
         return TokenRule(vendor=self.rules.vendor, longest=self.facts.number("token_characters"))
 
-    @functools.cached_property
-    def _sends(self) -> tuple[str, str, Mapping[str, str]]:
-        """Method, URL and headers of the call that sends."""
-        row = self.facts.operations[self.sending]
-        return row.method, self.hosts.url(row), {**JSON, **row.headers}
-
-    def send_request(self, content: bytes) -> Request:
-        """The request that sends a body."""
-        return Request(*self._sends, content)
-
     def request(self, name: str, fields: Mapping[str, Any]) -> Request:
-        """The request of another call. Raises `Refused` if the certificate lacks a setting that the URL needs."""
+        """The request of a call. Raises `Refused` if the certificate lacks a setting that the URL needs."""
         row = self.facts.operations[name]
         try:
             url = self.hosts.url(row)
@@ -263,27 +263,102 @@ class MulticastVendor(Vendor):
             batch,
             self.token_rule,
             encode=lambda sent: self.encode(sent.notifications[0], sent),
-            ask=lambda frame, sent: self.send_request(frame.around(quoted_list(sent.tokens))),
+            ask=self.ask,
             read=self.replies.outcomes,
         )
 
     def reduced(self, note: Notification) -> tuple[Notification, tuple[str, ...]]:
         """The notification without the looks for which the certificate lacks a setting (`needs`), and their names."""
-        lacking = tuple(look for look, name in self.needs.items() if getattr(self, name) is None and LOOKS[look](note))
+        lacking = tuple(look for look, name in self.needs.items() if not getattr(self, name) and LOOKS[look](note))
         plain: dict[str, Any] = {look: getattr(_PLAIN, look) for look in lacking}
         return (attrs.evolve(note, **plain) if lacking else note), lacking
+
+    def build(self, note: Notification, batch: Batch | None = None, broadcast: Broadcast | None = None) -> Content:
+        """The fields of a notification for a batch or a broadcast, checked; looks without a setting are in `omitted`.
+        Raises `Refused`."""
+        note, left_out = self.reduced(note)
+        planned = self.planned(note, batch)
+        callback = None if batch is None else batch.callback
+        if callback is not None and note.receipt_url is None and note.receipt_parameter is None:
+            planned[self.names["mark"]] = callback.parameter
+            if "receipt_url" in self.names:
+                planned[self.names["receipt_url"]] = callback.url
+        audience = None
+        if broadcast is not None:
+            planned.update(self.scheduled(broadcast))
+            audience = broadcast.audience.kind
+        content = self.sheet.build(note, planned=planned, intents=self.intent_table, audience=audience)
+        return attrs.evolve(content, omitted=(*content.omitted, *left_out)) if left_out else content
+
+    def category_of(self, note: Notification) -> str:
+        """The category under which a notification counts. Default: that of its intent, "" without."""
+        return self.intent_table.category(note)
+
+    def rulings(self, asked: Push | Broadcast) -> Sequence[Ruling]:
+        """What the rules say of each field, of category, quotas and rates, and of the size of a batch."""
+        note, left_out = self.reduced(asked.notification)
+        made = Rulings(attrs.evolve(asked, notification=note), self.sheet, self.intent_table)
+        found, scheduled = list[Ruling](), dict[str, Any]()
+        try:
+            scheduled = self.scheduled(asked) if isinstance(asked, Broadcast) else {}
+        except Refused as refused:
+            word, _, sentence = refused.detail.partition(": ")
+            found.append(made.of_row(word, f"refused: {sentence}", "refused"))
+        found += made.fields(
+            lambda one: self.sheet.gather(one, {**self.planned(one, None), **scheduled}, self.intent_table)
+        )
+        found += [made.of_row(word, "has no effect: a setting for it is missing", "ignored") for word in left_out]
+        found += self.size_rulings(made, note, refused=any(one.effect == "refused" for one in found))
+        found += made.of_intent(self.names["category"])
+        found += made.of_quotas_and_rates(self.category_of(note))
+        return [*found, *made.of_batch("batch_size", "batch_size")]
+
+    def size_rulings(self, made: Rulings, note: Notification, *, refused: bool) -> Iterator[Ruling]:
+        """What the size of the whole body does to a notification; `refused`: another rule forbids it. Default: there is
+        no such rule."""
+        yield from ()
+
+
+@safe_repr
+@attrs.frozen(kw_only=True)
+class MulticastVendor(SharedVendor):
+    """A `SharedVendor` whose body is JSON with the notification and a list of tokens.
+
+    The rules have the number `body_bytes` too (of a body without its tokens).
+    """
+
+    frame: ClassVar[tuple[bytes, bytes, bytes]]
+    """What stands in a body before the fields, between them and the target, and at the end: `{"message":{…},` for
+    example is the fields with `{"message":` before them."""
+    texts: ClassVar[Collection[str]]
+    """The fields that are cut where a body is too large."""
+
+    @property
+    def sending(self) -> str:
+        """The name of the call that sends. Default: "send"."""
+        return "send"
+
+    @functools.cached_property
+    def _sends(self) -> tuple[str, str, Mapping[str, str]]:
+        """Method, URL and headers of the call that sends."""
+        row = self.facts.operations[self.sending]
+        return row.method, self.hosts.url(row), {**JSON, **row.headers}
+
+    def send_request(self, content: bytes) -> Request:
+        """The request that sends a body."""
+        return Request(*self._sends, content)
+
+    def ask(self, frame: Frame, sent: Batch) -> Request:
+        """The tokens of the pushes, within the encoded notification."""
+        return self.send_request(frame.around(quoted_list(sent.tokens)))
 
     def encode(self, note: Notification, batch: Batch | None, target: str = "token", size: int = 2) -> Frame:
         """The notification as it stands around its target. `batch`: its pushes; None for a broadcast, whose `target` is
         no list of tokens and takes `size` bytes. Raises `Refused`."""
-        note, left_out = self.reduced(note)
-        planned = self.planned(note, batch)
-        if batch is not None and batch.callback is not None and note.receipt_parameter is None:
-            planned[self.names["mark"]] = batch.callback.parameter
         before, middle, after = self.frame
         between = b',%b"%b":' % (middle, target.encode())
         most = self.facts.number("body_bytes") - len(before) - len(between) - len(after) - size + 1
-        content = self.sheet.build(note, planned=planned, intents=self.intent_table)
+        content = self.build(note, batch)
         encoded = content.json()
         if len(encoded) > most:
             content = self.sheet.shorten(note, content, self.texts, most)
@@ -293,25 +368,18 @@ class MulticastVendor(Vendor):
             head=b"".join((before, encoded[:-1], between)),
             tail=after,
             truncated=content.truncated,
-            omitted=(*content.omitted, *left_out),
+            omitted=content.omitted,
             handle=None if handle is None else str(handle),
         )
 
-    def rulings(self, asked: Push | Broadcast) -> Sequence[Ruling]:
-        """What the rules say of each field, of the size of the body, of category, quotas and rates."""
-        note, left_out = self.reduced(asked.notification)
-        made = Rulings(attrs.evolve(asked, notification=note), self.sheet, self.intent_table)
-        found = list(made.fields(lambda one: self.sheet.gather(one, self.planned(one, None), self.intent_table)))
-        found += [made.of_row(word, "has no effect: a setting for it is missing", "ignored") for word in left_out]
-        refused = {one.field for one in found if one.effect == "refused"}
+    def size_rulings(self, made: Rulings, note: Notification, *, refused: bool) -> Iterator[Ruling]:
+        """Texts that are cut because the whole body is too large, or that it cannot be cut."""
         most = f"{self.facts.number('body_bytes'):,} bytes of the whole body"
         try:
             cut = self.encode(note, None).truncated
-            found += [made.ruling(word, f"cut: {most}", "numbers", "body_bytes", "cut") for word in cut]
         except Refused as refusal:
             word, _, sentence = refusal.detail.partition(": ")
             if not refused:
-                found.append(made.ruling(word, f"refused: {sentence}", "numbers", "body_bytes", "refused"))
-        found += made.of_intent(self.names["category"])
-        found += made.of_quotas_and_rates(self.intent_table.category(note))
-        return [*found, *made.of_batch("batch_size", "batch_size")]
+                yield made.ruling(word, f"refused: {sentence}", "numbers", "body_bytes", "refused")
+            return
+        yield from (made.ruling(word, f"cut: {most}", "numbers", "body_bytes", "cut") for word in cut)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from typing import Any, ClassVar
 
 import attrs
 import pytest
 
 from pushgateway.vendor import (
+    Audience,
     Batch,
+    Broadcast,
     CallBack,
     ConfigError,
     Network,
@@ -22,14 +25,16 @@ from pushgateway.vendor import (
     Reason,
     Refused,
     Reply,
+    Request,
     Response,
     Status,
 )
 from pushgateway.vendor.rules import parse_rules
+from pushgateway.vendor.toolkit.batches import Frame
 from pushgateway.vendor.toolkit.clicks import Click, Clicks
 from pushgateway.vendor.toolkit.codes import CodeTable
 from pushgateway.vendor.toolkit.intents import IntentSetting
-from pushgateway.vendor.toolkit.multicast import Failures, ListedReplies, MulticastVendor
+from pushgateway.vendor.toolkit.multicast import Failures, ListedReplies, MulticastVendor, SharedVendor
 from pushgateway.vendor.toolkit.settings import Hosts
 
 SEEN = 'source = "S", seen = 2026-11-01'
@@ -61,6 +66,7 @@ undo = { method = "POST", path = "/{app}/undo", host = "h", encoding = "json", S
 "n.id" = { kind = "int", says = "replace_key", max = 99, SEEN }
 "n.app" = { kind = "bool", SEEN }
 "n.sound" = { kind = "text", says = "sound", SEEN }
+"o.url" = { kind = "text", says = "receipt_url", SEEN }
 "o.mark" = { kind = "text", says = "receipt_parameter", SEEN }
 "o.kind" = { kind = "choice", choices = ["CHAT"], SEEN }
 [dialects.v.numbers]
@@ -333,3 +339,63 @@ def test_rulings_say_what_happens() -> None:
     assert ("sound", "ignored") in odd
     assert ("network", "refused") in odd
     assert [key for key in huge if key[1] == "refused"] == [('overrides["acme"]["o.mark"]', "refused")]
+
+
+@attrs.frozen(kw_only=True)
+class Form(SharedVendor):
+    """A vendor of these tests whose body is no JSON, that takes the address of receipts with a message."""
+
+    brand: ClassVar[str] = "acme"
+    contract: ClassVar[str] = "0.2"
+    rules = RULES
+    replies = REPLIES
+    names: ClassVar = {"mark": "o.mark", "receipt_url": "o.url", "category": "o.kind"}
+    needs: ClassVar = {"sound": "paid"}
+    paid: bool = False
+
+    clicks = Acme.clicks
+    planned = Acme.planned
+    hosts = Acme.hosts
+
+    def encode(self, note: Notification, batch: Batch | None) -> Frame:
+        content = self.build(note, batch)
+        return Frame(head=content.json(), truncated=content.truncated, omitted=content.omitted)
+
+    def ask(self, frame: Frame, sent: Batch) -> Request:
+        return Request("POST", "https://acme.example/form", {}, frame.head + b"&to=" + ",".join(sent.tokens).encode())
+
+
+def test_a_body_of_another_form_is_the_plug_ins() -> None:
+    """The notification is encoded once, and the rest of the request is made for its tokens."""
+    exchange = Form().push(batch("a", "b", intent="chat", sound="ring"))
+    request = next(exchange)
+    with pytest.raises(StopIteration) as end:
+        exchange.send(Response(200, content=b'{"code": 2, "failed": {"dead": ["b"]}}'))
+
+    assert request is not None
+    assert request.content == b'{"n":{"title":"t","body":"b","app":true},"o":{"kind":"CHAT"}}&to=a,b'
+    assert [one.reason for one in end.value.value] == [None, Reason.UNREGISTERED]
+    assert end.value.value[0].omitted == ("sound",)
+    assert Form(paid=True).encode(batch("a", sound="ring").notifications[0], None).omitted == ()
+
+
+def test_the_address_of_receipts_travels_with_its_parameter() -> None:
+    """Both, unless the notification has its own address or parameter."""
+    for own, wanted in (
+        ({}, {"url": "https://im.example", "mark": "p"}),
+        ({"receipt_url": "https://own.example"}, {"url": "https://own.example"}),
+        ({"receipt_parameter": "own"}, {"mark": "own"}),
+    ):
+        given = batch("a", callback=CallBack("https://im.example", "p"), **own)
+
+        assert json.loads(Form().encode(given.notifications[0], given).head)["o"] == wanted
+
+
+def test_a_broadcast_that_the_vendor_cannot_time_is_refused() -> None:
+    """And explain says so, with the other rulings."""
+    later = Broadcast("1", Notification("t", "b"), Audience.everyone(), start_at=datetime(2030, 1, 1, tzinfo=UTC))
+    found = {(one.field, one.effect) for one in Form().rulings(later)}
+
+    assert {("start_at", "refused"), ("title", "applies"), ("batch", "applies")} <= found
+    with pytest.raises(Refused, match="rate: ACME has no such thing"):
+        Form().build(later.notification, broadcast=attrs.evolve(later, start_at=None, rate=9))
