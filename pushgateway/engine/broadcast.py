@@ -376,6 +376,8 @@ class Broadcasting:
             raise
         if not isinstance(outcome.status, Status):
             raise BrokenPromise("broadcast: one request ends in one Status")
+        if outcome.requests and sum(count for *_, count in outcome.requests) != _targets(broadcast.audience):
+            raise BrokenPromise("broadcast: requests must count each target of the request once")
         if broadcast.audience.kind is AudienceKind.TOKENS:
             tokens = tuple(one.push_token.token for one in outcome.outcomes)
             if tokens != broadcast.audience.values:
@@ -420,11 +422,11 @@ class Broadcasting:
         leading = next((outcome for outcome in outcomes if not outcome.ok), outcomes[0])
         by_token = {one.push_token.token: one for outcome in outcomes for one in outcome.outcomes}
         values = self.broadcast.audience.values if self.broadcast.audience.kind is AudienceKind.TOKENS else ()
-        requests = () if values else tuple(_counted(part, outcome) for part, outcome in self._done)
+        requests = () if values else tuple(one for part, outcome in self._done for one in _counted(part, outcome))
         merged = attrs.evolve(
             leading,
             message_id=next((outcome.message_id for outcome in outcomes if outcome.message_id), None),
-            task_ids=tuple(task_id for outcome in outcomes for task_id in outcome.task_ids),
+            task_ids=tuple(dict.fromkeys(task_id for outcome in outcomes for task_id in outcome.task_ids)),
             truncated=next((outcome.truncated for outcome in outcomes if outcome.truncated), ()),
             omitted=next((outcome.omitted for outcome in outcomes if outcome.omitted), ()),
             outcomes=tuple(by_token[token] for token in values),
@@ -433,9 +435,15 @@ class Broadcasting:
         return _summed(merged)
 
 
-def _counted(part: Audience, outcome: BroadcastOutcome) -> tuple[Status, Reason | None, int]:
+def _counted(part: Audience, outcome: BroadcastOutcome) -> Sequence[tuple[Status, Reason | None, int]]:
+    """How the targets of one request ended: as the plug-in counted them by the reply, or all alike."""
     status = outcome.status if isinstance(outcome.status, Status) else Status.UNKNOWN  # one request has one status
-    return status, outcome.reason, len(part.values) if part.kind.is_list else 1
+    return outcome.requests or ((status, outcome.reason, _targets(part)),)
+
+
+def _targets(audience: Audience) -> int:
+    """The targets of an audience: its values, or 1 for everyone and for tags."""
+    return len(audience.values) if audience.kind.is_list else 1
 
 
 def _summed(merged: BroadcastOutcome) -> BroadcastOutcome:

@@ -258,7 +258,8 @@ class BroadcastOutcome:
     outcomes: tuple[Outcome, ...] = attrs.field(default=(), repr=False)
     """One for each token of `Audience.of_tokens`, in that order; empty for other audiences."""
     requests: tuple[tuple[Status, Reason | None, int], ...] = attrs.field(default=(), repr=False)
-    """For other audiences, for each request: its status, its reason, and its number of targets."""
+    """For other audiences, for each request: its status, its reason, and its number of targets. Where the vendor names
+    the aliases or accounts that it refused: the same for each ending within a request."""
 
     @property
     def counts(self) -> dict[tuple[Status, Reason | None], int]:

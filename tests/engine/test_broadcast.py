@@ -394,6 +394,48 @@ def test_parts_of_aliases_and_accounts_are_counted_by_their_size(of: Callable[[I
     assert outcome.counts == {(Status.ACCEPTED, None): 4, (Status.UNKNOWN, Reason.NO_VERDICT): 3}
 
 
+@pytest.mark.parametrize("named", [2, 3])
+def test_aliases_that_a_reply_names_are_counted_apart(named: int) -> None:
+    """The sum says that a part was refused. Counts that are not those of the request are a fault of the plug-in, and
+    the request has left."""
+
+    class Naming(Toy):
+        audiences = frozenset({AudienceKind.ALIASES})
+
+        def broadcast(self, broadcast: Any, saved: str) -> Any:
+            outcome = yield from super().broadcast(broadcast, saved)
+            counts = ((Status.REJECTED, Reason.MUTED, named), (Status.ACCEPTED, None, 1))
+            return attrs.evolve(outcome, outcomes=(), requests=counts)
+
+    async def main() -> BroadcastOutcome:
+        async with gateway(ToyServer(), vendors={"toy": Naming}) as g:
+            return await g.broadcast(1, NOTE, Audience.of_aliases(["a", "b", "c"]))
+
+    outcome = run_virtual(main())
+
+    if named == 2:
+        assert (outcome.status, outcome.reason) == (SumStatus.PARTLY, Reason.MUTED)
+        assert outcome.counts == {(Status.REJECTED, Reason.MUTED): 2, (Status.ACCEPTED, None): 1}
+    else:
+        assert (outcome.status, outcome.counts) == (Status.UNKNOWN, {(Status.UNKNOWN, Reason.NO_VERDICT): 3})
+        assert "must count each target of the request once" in outcome.detail
+
+
+def test_one_task_of_several_requests_is_named_once() -> None:
+    """Where the vendor has one task for all requests of a broadcast."""
+
+    class OneTask(Toy):
+        def broadcast(self, broadcast: Any, saved: str) -> Any:
+            outcome = yield from super().broadcast(broadcast, saved)
+            return attrs.evolve(outcome, task_ids=(saved,))
+
+    async def main() -> BroadcastOutcome:
+        async with gateway(ToyServer(), vendors={"toy": OneTask}) as g:
+            return await g.broadcast(1, NOTE, Audience.of_tokens(f"k{i}" for i in range(7)))
+
+    assert run_virtual(main()).task_ids == ("content-1",)
+
+
 # The last refusal of the vendor
 
 

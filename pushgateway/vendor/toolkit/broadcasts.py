@@ -7,6 +7,7 @@ nothing to settle.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 
 import attrs
@@ -78,6 +79,15 @@ def broadcast_as_pushes(
     to = [Push(PushToken(name, token), note, dedupe_id=dedupe_id) for token in broadcast.audience.values]
     outcomes = tuple((yield from push(to)))
     return sum_of(broadcast, next((one for one in outcomes if one.ok), outcomes[0]), outcomes)
+
+
+def counted(broadcast: Broadcast, outcomes: Sequence[Outcome]) -> BroadcastOutcome:
+    """The outcome of a broadcast to aliases or accounts of which each has an ending by the reply: `outcomes` are those
+    of pushes in the place of the targets. It ends as the best of them does, and counts all."""
+    counts = Counter((one.status, one.reason) for one in outcomes)
+    best = sum_of(broadcast, next((one for one in outcomes if one.ok), outcomes[0]))
+    worst = next((one.detail for one in outcomes if not one.ok), "")
+    return attrs.evolve(best, detail=worst, requests=tuple((*ending, count) for ending, count in counts.items()))
 
 
 def sum_of(broadcast: Broadcast, outcome: Outcome, outcomes: tuple[Outcome, ...] = ()) -> BroadcastOutcome:

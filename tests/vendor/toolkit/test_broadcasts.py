@@ -21,7 +21,7 @@ from pushgateway.vendor import (
     Response,
     Status,
 )
-from pushgateway.vendor.toolkit.broadcasts import broadcast_as_pushes, send_broadcast
+from pushgateway.vendor.toolkit.broadcasts import broadcast_as_pushes, counted, send_broadcast
 
 NOTE = Notification("t", "b")
 
@@ -109,3 +109,18 @@ def test_a_list_of_tokens_may_be_pushes(is_alive: bool) -> None:
     right = (Status.ACCEPTED, "m-1", ("badge",)) if is_alive else (Status.NOT_SENT, None, ())
     assert (outcome.status, outcome.message_id, outcome.omitted) == right
     assert outcome.task_ids == (("m-1",) if is_alive else ())
+
+
+def test_aliases_with_an_ending_each_are_counted() -> None:
+    """The broadcast is accepted if one of them is, and says why another is not."""
+    to = [Push(PushToken("7", name), NOTE) for name in ("ann", "bob", "cy")]
+    refused = [Outcome.rejected(one, Reason.MUTED, detail="alias: is off") for one in to]
+    some = [Outcome.accepted(to[0], "m-1"), *refused[1:]]
+    aliases = Broadcast("7", NOTE, Audience.of_aliases(["ann", "bob", "cy"]))
+
+    part, none = counted(aliases, some), counted(aliases, refused)
+
+    assert (part.status, part.reason, part.message_id, part.detail) == (Status.ACCEPTED, None, "m-1", "alias: is off")
+    assert part.requests == ((Status.ACCEPTED, None, 1), (Status.REJECTED, Reason.MUTED, 2))
+    assert (none.status, none.reason) == (Status.REJECTED, Reason.MUTED)
+    assert none.requests == ((Status.REJECTED, Reason.MUTED, 3),)
