@@ -84,8 +84,9 @@ def json_rows(root: str = "") -> Writer:
 def by_key(key: str, joined: str = "") -> Writer:
     """A JSON object of receipts by the value of their field `key` (Xiaomi: the message id), which is left out of them.
 
-    Receipts that are equal but for the text in the field `joined` become one, with these texts joined by commas. One
-    object cannot hold a key twice, so other receipts with a key that is there go into the next request.
+    Receipts that are equal but for the text in the field `joined` become one, with these texts joined by commas, or
+    with one list where the field holds lists. One object cannot hold a key twice, so other receipts with a key that is
+    there go into the next request.
     """
 
     def write(receipts: Sequence[ReceiptFields]) -> Iterable[Posted]:
@@ -107,18 +108,19 @@ def _joined(receipts: Sequence[ReceiptFields], key: str, joined: str) -> list[tu
         same = {name: value for name, value in rest.items() if name != joined}
         alike = json.dumps([receipt[key], same], sort_keys=True, default=str) if joined else str(place)
         if alike in made:
-            made[alike][1][joined] += f",{rest[joined]}"
+            more = rest[joined]
+            made[alike][1][joined] = made[alike][1][joined] + (more if isinstance(more, list) else f",{more}")
         else:
             made[alike] = str(receipt[key]), rest
     return list(made.values())
 
 
-def form_field(name: str, write: Writer) -> Writer:
-    """A form whose field `name` holds what `write` writes (Xiaomi: `data`, Meizu: `cb`)."""
+def form_field(name: str, write: Writer, **others: str) -> Writer:
+    """A form whose field `name` holds what `write` writes (Xiaomi: `data`, Meizu: `cb`), with these other fields."""
 
     def in_form(receipts: Sequence[ReceiptFields]) -> Iterable[Posted]:
         for posted in write(receipts):
-            yield Posted({"content-type": FORM}, urlencode({name: posted.content}).encode())
+            yield Posted({"content-type": FORM}, urlencode({name: posted.content, **others}).encode())
 
     return in_form
 

@@ -80,6 +80,15 @@ def test_receipts_by_key() -> None:
     assert plain == [{"m1": {"type": 1, "targets": "a"}}, {"m1": {"type": 1, "targets": "b"}}]
 
 
+def test_lists_of_alike_receipts_become_one() -> None:
+    """And the lists that were handed in stay as they are."""
+    rows = [{"id": "m1", "targets": ["a"]}, {"id": "m1", "targets": ["b", "c"]}]
+    (request,) = posted(by_key("id", "targets"), *rows)
+
+    assert json.loads(request.content) == {"m1": {"targets": ["a", "b", "c"]}}
+    assert rows[0]["targets"] == ["a"]
+
+
 def test_a_form_with_json_in_a_field() -> None:
     """The value is decoded once."""
     (request,) = posted(form_field("data", by_key("id")), {"id": "m", "param": "a&b=汉"})
@@ -87,6 +96,8 @@ def test_a_form_with_json_in_a_field() -> None:
     assert request.headers == {"content-type": "application/x-www-form-urlencoded"}
     (value,) = parse_qs(request.content.decode())["data"]
     assert json.loads(value) == {"m": {"param": "a&b=汉"}}
+    (request,) = posted(form_field("cb", by_key("id"), access_token="t &"), {"id": "m"})
+    assert parse_qs(request.content.decode()) == {"cb": ['{"m": {}}'], "access_token": ["t &"]}
 
 
 def test_a_signature_is_a_header_over_the_body() -> None:
