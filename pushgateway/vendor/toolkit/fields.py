@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Collection, Iterable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta, timezone
 from operator import attrgetter
 from typing import Any, Final, Protocol, TypeAlias
 
@@ -51,6 +51,13 @@ class IntentFields(Protocol):
 def milliseconds(moment: datetime) -> int:
     """Epoch milliseconds."""
     return int(moment.timestamp() * 1000)
+
+
+def clock_text(moment: datetime, east: float) -> str:
+    """Date and time as `2026-11-22 08:00:00`, in the zone that is `east` seconds east of UTC; parts of a second are
+    left out."""
+    there = moment.astimezone(timezone(timedelta(seconds=east)))
+    return there.replace(tzinfo=None).isoformat(sep=" ", timespec="seconds")
 
 
 def _visible(text: str | None) -> str | None:

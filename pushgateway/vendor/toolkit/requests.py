@@ -87,9 +87,9 @@ def sign_form(
     form: Mapping[str, str], secret: str, *, algorithm: str = "md5", between: str = "", field: str = "sign"
 ) -> dict[str, str]:
     """The form with a signature over its fields, as Meizu has it: the digest of `name=value` of all fields in the order
-    of their names, joined by `between`, with the secret at the end."""
-    text = between.join(f"{name}={form[name]}" for name in sorted(form)) + secret
-    digest = hashlib.new(algorithm, text.encode("utf-8", "replace"), usedforsecurity=algorithm != "md5").hexdigest()
+    of their names, joined by `between`, with the secret at the end. Lone surrogates count as U+FFFD, as in the form."""
+    text = whole(between.join(f"{name}={form[name]}" for name in sorted(form)) + secret)
+    digest = hashlib.new(algorithm, text.encode(), usedforsecurity=algorithm != "md5").hexdigest()
     return {**form, field: digest}
 
 

@@ -14,6 +14,7 @@ from pushgateway.vendor.toolkit.clicks import (
     Click,
     Clicks,
     activity_uri,
+    any_address,
     data_as,
     intent_uri,
     is_package,
@@ -139,6 +140,15 @@ def test_web_addresses() -> None:
     for url in ("http://a.example/", "https://", "https://a b/", "ftp://a.example/", ""):
         with pytest.raises(Refused, match="click: must be a URL that begins with https://"):
             web_url(OpenUrl(url))
+
+
+def test_any_address() -> None:
+    """A web page, or a deep link of the app."""
+    for url in ("https://a.example/?b=c#d", "chat://room/7", "tel:1"):
+        assert any_address(OpenUrl(url)) == url
+    for url in ("", "a.example", "//a.example", "https:", "chat://a b", "chat://a\x00", "1a:b"):
+        with pytest.raises(Refused, match="click: must be a URL with a scheme"):
+            any_address(OpenUrl(url))
 
 
 def test_data_in_four_shapes() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -23,7 +23,7 @@ from pushgateway.vendor.features import FEATURES, LOOKS, find_omitted, find_unsu
 from pushgateway.vendor.refusals import Refused
 from pushgateway.vendor.text import clean, form_quote
 from pushgateway.vendor.toolkit.clicks import Click, Clicks
-from pushgateway.vendor.toolkit.fields import Content, Sheet, flatten, nest, shrink, weigh_data
+from pushgateway.vendor.toolkit.fields import Content, Sheet, clock_text, flatten, nest, shrink, weigh_data
 from pushgateway.vendor.toolkit.intents import IntentTable, stable_id
 from pushgateway.vendor.toolkit.json_text import Json, WireValue
 
@@ -350,6 +350,15 @@ def test_fields_of_an_intent_come_last() -> None:
 
 
 # Helpers
+
+
+def test_a_moment_as_the_text_of_a_zone() -> None:
+    """On the clock of that zone, in whole seconds, whatever zone the moment has."""
+    moment = datetime(2026, 11, 21, 16, 59, 59, 999_999, tzinfo=UTC)
+    there = moment.astimezone(timezone(timedelta(hours=-5)))
+
+    assert clock_text(moment, 8 * 3600.0) == clock_text(there, 8 * 3600.0) == "2026-11-22 00:59:59"
+    assert clock_text(moment, 0.0) == "2026-11-21 16:59:59"
 
 
 def test_nested_names_and_back() -> None:

@@ -70,3 +70,5 @@ def test_a_signed_form() -> None:
     assert sign_form({"b": "2", "a": "1"}, "s", algorithm="sha256", between="&", field="sig")["sig"] == (
         hashlib.sha256(b"a=1&b=2s").hexdigest()
     )
+    odd = sign_form({"a": "x\ud800"}, "s")
+    assert odd["sign"] == hashlib.md5("a=x\ufffds".encode(), usedforsecurity=False).hexdigest()  # as the form has it
