@@ -344,6 +344,16 @@ class Rules:
         table: Mapping[str, CodeRule] = getattr(self, place)
         return {**self.codes, **table} if table and place != "codes" else self.codes
 
+    def code_for(self, reason: Reason, dialect: str = "") -> str | None:
+        """The code with which a whole request is refused for `reason` in this dialect ("": in any); of several the
+        first, or the first that is about the content. None: there is none."""
+        named = {
+            code: rule
+            for code, rule in self.codes.items()
+            if rule.scope != "target" and rule.reason == reason.name and (not dialect or dialect in rule.dialects)
+        }
+        return min(named, key=lambda code: named[code].scope != "content", default=None)
+
     def confidence(self, row: Row) -> Confidence:
         """How certain a row is: by itself, or else by its source."""
         return row.confidence or self.sources[row.source].confidence

@@ -97,6 +97,20 @@ def test_a_fault_for_one_operation_does_not_affect_others() -> None:
     assert sandbox.ledger.calls == {"poll": 2, "push": 2}
 
 
+def test_faults_can_be_found_and_removed() -> None:
+    """A button that switches a fault on and off: equal faults are the same, others stay."""
+    sandbox = AcmeSandbox()
+    down, late = Fault(kind="refuse", times=None), Fault(kind="delay", times=None)
+    sandbox.faults.add(down, late)
+    present = Fault(kind="refuse", times=None) in sandbox.faults
+    sandbox.faults.remove(Fault(kind="refuse", times=None))
+
+    assert present
+    assert down not in sandbox.faults
+    assert late in sandbox.faults
+    assert Fault(kind="delay") not in sandbox.faults
+
+
 def test_a_delay_joins_a_fault_that_replaces() -> None:
     """A late error is one fault of one request, not two."""
     sandbox = AcmeSandbox()

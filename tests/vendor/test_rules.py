@@ -271,6 +271,24 @@ tokenFormatError = {{ reason = "UNREGISTERED", scope = "target", {row}
     assert rules.codes["5"].about == "content"
 
 
+def test_the_code_for_a_reason() -> None:
+    """Of a whole request and not of one target; one about the content before others, else the first."""
+    row = 'meaning = "m", source = "doc", seen = 2020-02-02, dialects = ["one"] }'
+    rules = parse_rules(
+        f"""{GOOD}
+1 = {{ reason = "INVALID_NOTIFICATION", scope = "target", {row}
+2 = {{ reason = "INVALID_NOTIFICATION", {row}
+3 = {{ reason = "INVALID_NOTIFICATION", scope = "content", {row}
+4 = {{ reason = "UNAVAILABLE", {row}
+"""
+    )
+
+    assert rules.code_for(Reason.INVALID_NOTIFICATION) == "3"
+    assert rules.code_for(Reason.UNAVAILABLE, "one") == "-1"
+    assert rules.code_for(Reason.UNAVAILABLE, "two") is None
+    assert rules.code_for(Reason.CREDENTIALS) is None
+
+
 def test_targets_are_optional() -> None:
     """A vendor without broadcasts has no table of targets."""
     text = (

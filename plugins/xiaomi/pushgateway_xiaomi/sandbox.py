@@ -60,6 +60,8 @@ TYPES = {
     ReceiptKind.LIMITED: 128,
 }
 """The type of receipt for each kind."""
+REPORTED = ("push", "push_each")
+"""The calls whose pushes have receipts: those to tokens."""
 MESSAGES_TRACED = 100_000
 """Messages whose figures are kept, at most; then the oldest is forgotten."""
 ENDED = 1_796_054_400.0
@@ -177,6 +179,11 @@ class XiaomiSandbox(RuledSandbox):
             self.uninstall(token)
             (self._replaced[token],) = self.register(1)
             return self._replaced[token]
+
+    def report_tap(self, delivery: Delivery) -> None:
+        """A receipt of the type 2, for a push to tokens whose sender asked for it."""
+        if delivery.operation in REPORTED:
+            self._report(delivery.token, delivery.notification, delivery.message_id, ReceiptKind.CLICKED)
 
     def refusal(self, code: str, field: str = "") -> Response:
         """Xiaomi's reply with this code."""
@@ -368,7 +375,7 @@ class XiaomiSandbox(RuledSandbox):
             figures["resolved"] += 1
             figures["delivered"] += arrives
             figures["click"] += report is ReceiptKind.CLICKED
-            if operation in ("push", "push_each"):
+            if operation in REPORTED:
                 self._report(token, fields, message_id, report)
         for tokens in shown.values():
             self._show(tokens, items[tokens[0]], message_id, operation)

@@ -378,6 +378,26 @@ def test_receipts_are_asked_for_by_their_bits() -> None:
     assert posted(client) == []
 
 
+def test_a_tap_is_reported_if_it_was_asked_for() -> None:
+    """Type 2 of a push to tokens whose sender wants such receipts; a message to an alias has none."""
+    client = Client()
+    token = client.tokens[0]
+    client.sandbox.set_alias(token, "ann")
+    wanted = {"extra__callback": "https://a.example/r", "extra__callback__type": "2", "extra__callback__param": "p"}
+    client.push(registration_id=token, notify_id="1", **wanted)
+    client.push(registration_id=token, notify_id="2", extra__callback="https://a.example/r", extra__callback__type="1")
+    alias = {name.replace("__", "."): value for name, value in wanted.items()}
+    client.code("/v3/message/alias", {**client.message(registration_id=None), "alias": "ann", **alias})
+    before = posted(client)
+    shown = [one.message_id for one in client.sandbox.phones()[0].shown]
+    taps = [client.sandbox.tap(token, message_id) for message_id in shown]
+
+    (receipt,) = posted(client)
+    assert [one["type"] for one in before] == [1]
+    assert (len(shown), taps) == (3, [True] * 3)
+    assert (receipt["id"], receipt["targets"], receipt["type"], receipt["param"]) == (shown[0], token, 2, "p")
+
+
 def test_a_dead_token_names_the_one_that_took_its_place() -> None:
     """Type 16 with the new regid of the phone."""
     client = Client()

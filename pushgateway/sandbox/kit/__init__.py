@@ -20,5 +20,8 @@ and tests use too are in `pushgateway.sandbox`.
     options          what can be switched while a sandbox runs
     phones           the phones
     ledger           what was delivered
+    request_log      the last requests with their answers
+    receipt_log      the last posted receipts
+    changes          which phones changed last
     faults           scripted faults
 """

@@ -28,6 +28,8 @@ from pushgateway.sandbox.kit.ledger import Delivery, Ledger
 from pushgateway.sandbox.kit.options import SandboxOption
 from pushgateway.sandbox.kit.outbox import Outbox, json_rows
 from pushgateway.sandbox.kit.phones import Phone, Phones
+from pushgateway.sandbox.kit.receipt_log import ReceiptLog
+from pushgateway.sandbox.kit.request_log import LoggedRequest, RequestLog
 from pushgateway.vendor import Reason, ReceiptKind, Request, Response
 
 HTML_PAGE = b"<!DOCTYPE html><html><head><title>gateway</title></head><body><h1>Bad gateway</h1></body></html>"
@@ -66,8 +68,8 @@ class Sandbox(ABC):
     """A strict imitation of one vendor's server for one app.
 
     `clock` returns epoch seconds. `seed` decides tokens, ids and which requests a fault with a `share` changes.
-    `tokens` is the number of phones registered at the start. With `keep=False` the ledger only counts, and phones show
-    nothing.
+    `tokens` is the number of phones registered at the start. With `keep=False` the ledger only counts, phones show
+    nothing, and no request is logged.
     """
 
     brand: ClassVar[str]
@@ -112,6 +114,13 @@ class Sandbox(ABC):
         "": nowhere. The receipt URL of a message has precedence, where there is one."""
         self.outbox = Outbox(json_rows())
         """Receipts that are due. A vendor's sandbox replaces it by one that writes them as the vendor does."""
+        self.request_log = RequestLog()
+        """The last requests with their answers, for people who look at the sandbox."""
+        self.receipt_log = ReceiptLog()
+        """The last posted receipts, written by what posts them."""
+        self._request_count = 0
+        self._request_number: int | None = None
+        self._delivery_count = 0
         self._date = (0, "")
         self.register(tokens)
 
@@ -152,6 +161,23 @@ class Sandbox(ABC):
     def expire_tokens(self) -> None:  # noqa: B027 - most vendors have a login, not all
         """All access tokens expire now. Nothing to do for a vendor without a login."""
 
+    def is_access_token(self, text: str) -> bool:
+        """Whether `text` is an access token of this sandbox, valid or expired: pages do not show it."""
+        return False
+
+    def code_for(self, reason: Reason) -> str | None:
+        """The code with which the vendor refuses a whole request for `reason`; None: it has none, or it is not
+        known."""
+        return self.codes.get(reason)
+
+    def has_access_tokens(self) -> bool:
+        """Whether `expire_tokens` does anything."""
+        return type(self).expire_tokens is not Sandbox.expire_tokens
+
+    def report_tap(self, delivery: Delivery) -> None:  # noqa: B027 - most vendors have no such receipt
+        """The user has tapped this notification: make the receipt, if the sender asked for one. Nothing to do for a
+        vendor that reports no taps."""
+
     def callbacks(self) -> list[Request]:
         """The requests of receipts that are due, with their headers. Each is returned once: the caller must post
         it."""
@@ -171,9 +197,18 @@ class Sandbox(ABC):
             operation = self.operation(request)
             self.ledger.note_call(operation, len(request.content))
             script = self.faults.take(operation)
-            if not script:
-                return Answer(self.perform(request, operation))
-            return self._play(request, operation, script)
+            self._request_count += 1
+            self._request_number = self._request_count
+            try:
+                answer = self._play(request, operation, script) if script else Answer(self.perform(request, operation))
+            finally:
+                self._request_number = None
+            self.phones_known.changes.note()
+            if self.ledger.keeps:
+                kinds = tuple(fault.kind for fault in script)
+                made = self._request_count, self.clock(), operation, request, answer.response, answer.delay, kinds
+                self.request_log.add(LoggedRequest(*made))
+            return answer
 
     def _play(self, request: Request, operation: str, script: Sequence[Fault]) -> Answer:
         by_kind = {fault.kind: fault for fault in script}
@@ -268,8 +303,11 @@ class Sandbox(ABC):
         if delivery.user_id and phone.account not in (None, delivery.user_id):
             self.ledger.dropped["user"] += 1
             return
+        self._delivery_count += 1
+        delivery = attrs.evolve(delivery, number=self._delivery_count, request=self._request_number)
         self.ledger.note(phone.token, delivery)
         phone.show(delivery)
+        self.phones_known.changes.note(phone.token)
 
     def first_time(self, tokens: Sequence[str], key: str) -> Sequence[str]:
         """Those of the phones that have not got a message with this id today; the others drop it. `key`: "" for a
@@ -285,13 +323,42 @@ class Sandbox(ABC):
         the phone does not show it (any more)."""
         with self.lock:
             phone = self.phones_known.get(token)
-            return phone is not None and phone.recall(
+            recalled = phone is not None and phone.recall(
                 lambda one: (
                     (replaces or message_id) != ""
                     and (not replaces or one.replaces == replaces)
                     and (not message_id or one.message_id == message_id)
                 )
             )
+            if recalled:
+                self.phones_known.changes.note(token)
+            return recalled
+
+    def tap(self, token: str, message_id: str = "", *, number: int = 0) -> bool:
+        """The user taps a notification: it leaves the screen, and is reported where the vendor reports taps
+        (`report_tap`). It is named by its `Delivery.message_id` (the newest of several is tapped) or `Delivery.number`.
+        Returns False if the phone does not show it (any more)."""
+        with self.lock:
+            phone = self.phones_known.get(token)
+            if phone is None:
+                return False
+            for delivery in reversed(phone.shown):
+                if delivery.number == number or (message_id and delivery.message_id == message_id):
+                    phone.tap(delivery)
+                    self.report_tap(delivery)
+                    self.phones_known.changes.note(token)
+                    return True
+            return False
+
+    def clear(self) -> None:
+        """Empty the ledger, the log of requests and the screens of all phones. Phones, faults and what the vendor
+        remembers (access tokens, quotas, ids) stay."""
+        with self.lock:
+            self.ledger.clear()
+            self.request_log.clear()
+            for phone in self.phones_known:
+                phone.clear()
+            self.phones_known.changes.note()
 
     def reach(self, tokens: Sequence[str], *, unknown: str | None, muted: str | None) -> Reached:
         """Which of the targets of a push to tokens get it. `unknown` and `muted`: the code by which a token that is not

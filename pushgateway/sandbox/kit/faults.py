@@ -116,6 +116,14 @@ class Faults:
                 raise FieldError("Fault.operation", f"must be one of {', '.join(sorted(self._operations))}")
         self._lines.extend(_Line(fault) for fault in faults)
 
+    def __contains__(self, fault: object) -> bool:
+        """Whether an equal fault is set and still waits for requests."""
+        return any(line.fault == fault for line in self._lines)
+
+    def remove(self, *faults: Fault) -> None:
+        """Remove the faults that are equal to these."""
+        self._lines = [line for line in self._lines if line.fault not in faults]
+
     def clear(self) -> None:
         """Remove all faults and their counts."""
         self._lines.clear()

@@ -97,6 +97,11 @@ class Delivery:
     """Where receipts for it are posted; "": the sender asked for none."""
     receipt_parameter: str = attrs.field(default="", repr=False, kw_only=True)
     """The text that comes back with its receipts."""
+    number: int = attrs.field(default=0, kw_only=True, eq=False)
+    """Its number among the deliveries of its sandbox, from 1. Set by the sandbox."""
+    request: int | None = attrs.field(default=None, kw_only=True, eq=False)
+    """The number of the request that caused it (`RequestLog`); None: it was made without a request. Set by the
+    sandbox."""
 
 
 class Ledger:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, TypeAlias
 
+from pushgateway.sandbox.kit.changes import Changes
 from pushgateway.sandbox.kit.ledger import Delivery
 
 SHOWN_AT_ONCE = 5
@@ -17,14 +18,18 @@ SHOWN_AT_ONCE = 5
 REPEATS_REMEMBERED = 300_000
 """Messages that phones remember by their ids, at most, counted by phone; then those with the oldest id are forgotten.
 With an id of its own for each phone they take about 100 MB."""
+FORMER_REMEMBERED = 1000
+"""Phones from which the app was removed that are remembered, at most; then the oldest is forgotten."""
 DAY = 86_400.0
+
+Why: TypeAlias = Literal["replaced", "recalled", "tapped"]
 
 
 class Gone(NamedTuple):
     """A notification that is no longer on the screen."""
 
     delivery: Delivery
-    why: Literal["replaced", "recalled"]
+    why: Why
 
 
 class Phone:
@@ -44,7 +49,8 @@ class Phone:
         self.shown: list[Delivery] = []
         """The notifications on its screen, oldest first."""
         self.gone: tuple[Gone, ...] = ()
-        """The notifications that were replaced or recalled, oldest first; the newest `SHOWN_AT_ONCE` of them."""
+        """The notifications that were replaced, recalled or tapped, oldest first; the newest `SHOWN_AT_ONCE` of
+        them."""
 
     def show(self, delivery: Delivery) -> None:
         """Put a notification on the screen, in the place of one with the same `Delivery.replaces`; only the newest
@@ -61,7 +67,15 @@ class Phone:
         """Take the notifications back for which `is_meant` returns True. False: there was none on the screen."""
         return self._remove("recalled", is_meant)
 
-    def _remove(self, why: Literal["replaced", "recalled"], is_meant: Callable[[Delivery], bool]) -> bool:
+    def tap(self, delivery: Delivery) -> None:
+        """The user taps this notification, which removes it from the screen."""
+        self._remove("tapped", lambda one: one is delivery)
+
+    def clear(self) -> None:
+        """Empty the screen, and remove the number on the icon."""
+        self.shown, self.gone, self.badge = [], (), 0
+
+    def _remove(self, why: Why, is_meant: Callable[[Delivery], bool]) -> bool:
         gone = [old for old in self.shown if is_meant(old)]
         if gone:
             self.shown = [old for old in self.shown if not is_meant(old)]
@@ -73,7 +87,9 @@ class Phones:
     """All phones of one app, in the order of their registration."""
 
     def __init__(self) -> None:
+        self.changes = Changes()
         self._by_token: dict[str, Phone] = {}
+        self._former: OrderedDict[str, Phone] = OrderedDict()
         self._by_alias: dict[str, Phone] = {}
         self._by_account: dict[str, dict[str, Phone]] = {}
         self._muted: set[str] = set()
@@ -94,6 +110,10 @@ class Phones:
     def get(self, token: str) -> Phone | None:
         """The phone with this token, or None."""
         return self._by_token.get(token)
+
+    def former(self, token: str) -> Phone | None:
+        """The phone that had this token until the app was removed, or None."""
+        return self._former.get(token)
 
     def by_alias(self, alias: str) -> Phone | None:
         """The phone with this alias, or None."""
@@ -136,6 +156,8 @@ class Phones:
         for token in tokens:
             if token not in self._by_token:
                 self._by_token[token] = Phone(token)
+                self._former.pop(token, None)
+        self.changes.note()
 
     def uninstall(self, token: str) -> bool:
         """The app is removed from this phone: its token is dead. Returns False if it was not registered."""
@@ -146,6 +168,11 @@ class Phones:
         self.set_account(token, None)
         self._muted.discard(token)
         del self._by_token[token]
+        phone.clear()
+        self._former[token] = phone
+        if len(self._former) > FORMER_REMEMBERED:
+            self._former.popitem(last=False)
+        self.changes.note(token)
         return True
 
     def mute(self, token: str, muted: bool = True) -> bool:
@@ -158,6 +185,7 @@ class Phones:
             self._muted.add(token)
         else:
             self._muted.discard(token)
+        self.changes.note(token)
         return True
 
     def set_alias(self, token: str, alias: str | None) -> bool:
@@ -172,8 +200,10 @@ class Phones:
             former = self._by_alias.get(alias)
             if former is not None:
                 former.alias = None
+                self.changes.note(former.token)
             self._by_alias[alias] = phone
         phone.alias = alias
+        self.changes.note(token)
         return True
 
     def set_account(self, token: str, account: str | None) -> bool:
@@ -189,6 +219,7 @@ class Phones:
         if account is not None:
             self._by_account.setdefault(account, {})[token] = phone
         phone.account = account
+        self.changes.note(token)
         return True
 
     def set_tags(self, token: str, tags: Iterable[str]) -> bool:
@@ -197,4 +228,5 @@ class Phones:
         if phone is None:
             return False
         phone.tags = frozenset(tags)
+        self.changes.note(token)
         return True

@@ -30,7 +30,7 @@ from pushgateway.sandbox.kit.access_tokens import AccessTokens
 from pushgateway.sandbox.kit.admission import Admission, Asked
 from pushgateway.sandbox.kit.base import Sandbox
 from pushgateway.sandbox.kit.refusals import CallRefused
-from pushgateway.vendor import Request, Response
+from pushgateway.vendor import Reason, Request, Response
 from pushgateway.vendor.rules import Dialect, Operation, Rules, load_rules
 
 
@@ -140,6 +140,18 @@ class RuledSandbox(Sandbox):
         with self.lock:
             if hasattr(self, "access"):
                 self.access.expire()
+
+    def has_access_tokens(self) -> bool:
+        """Whether there are access tokens that can expire."""
+        return hasattr(self, "access") or type(self).expire_tokens is not RuledSandbox.expire_tokens
+
+    def is_access_token(self, text: str) -> bool:
+        """Whether `text` is an access token that a login returned."""
+        return hasattr(self, "access") and self.access.state(text) != "unknown"
+
+    def code_for(self, reason: Reason) -> str | None:
+        """The code with which the vendor refuses a whole request for `reason`, by `codes` or else the rules."""
+        return self.codes[reason] if reason in self.codes else self.rules.code_for(reason, self.dialect)
 
     def operations_with(self, paths: Mapping[str, str]) -> Mapping[str, Operation]:
         """The calls of the dialect; those without a path in the rules have the one given in `paths`, by name."""

@@ -270,9 +270,7 @@ class Harness:
         if reason in sandbox.codes:
             return sandbox.codes[reason]
         if self.rules is not None:
-            rows = self.codes("codes").items()
-            named = {code: rule for code, rule in rows if rule.scope != "target" and rule.reason == reason.name}
-            return min(named, key=lambda code: named[code].scope != "content", default=None)
+            return self.rules.code_for(reason, self.loaded().dialect)
         raise AssertionError(
             f"the kit does not know this vendor's code for {reason.name}: name it in {sandbox.__name__}.codes, as "
             f"codes = {{Reason.{reason.name}: '7'}}, or None where the vendor has no such code"

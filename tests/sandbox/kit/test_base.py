@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import sys
-from typing import Any
+from collections.abc import Callable
+from typing import Any, ClassVar
 
-from acme import AcmeSandbox
+from acme import NOW, AcmeSandbox
 
-from pushgateway.sandbox import Delivery
+from pushgateway.sandbox import Delivery, Fault
 from pushgateway.sandbox.kit.limits import Shares
 from pushgateway.sandbox.kit.outbox import Outbox, json_rows
-from pushgateway.vendor import ReceiptKind, Response
+from pushgateway.vendor import Reason, ReceiptKind, Request, Response
 
 
 def delivery(token: str, title: str = "t", **fields: Any) -> Delivery:
@@ -160,3 +162,136 @@ def test_a_push_to_many_phones_costs_no_work_for_each() -> None:
 
     assert max(push(tokens, "k1"), push(tokens[:1], "k2")) < 20
     assert sandbox.ledger.total == 1001
+
+
+# What a page shows
+
+
+def push(sandbox: AcmeSandbox, text: str = "hello", token: str = "") -> Request:
+    """A push to a phone, the first one by default."""
+    body = {"token": token or sandbox.tokens[0], "text": text}
+    return Request("POST", "http://acme.example/push", {}, json.dumps(body).encode())
+
+
+def test_requests_are_logged_with_their_answers() -> None:
+    """Also those that were refused, or whose connection broke, with the faults that were played."""
+    sandbox = AcmeSandbox()
+    sandbox.answer(push(sandbox))
+    sandbox.faults.add(Fault(kind="refuse"), Fault(kind="delay", seconds=2.0))
+    sandbox.answer(push(sandbox))
+    sandbox.answer(push(sandbox, token="nobody"))
+
+    newest, broken, first = sandbox.request_log.last(9)
+    assert [one.number for one in (first, broken, newest)] == [1, 2, 3]
+    assert (first.operation, first.at, first.faults, first.delay) == ("push", NOW, (), 0.0)
+    assert (first.request, first.response) == (push(sandbox), sandbox.reply_json({"code": 0}))
+    assert (broken.response, broken.faults, broken.delay) == (None, ("refuse", "delay"), 2.0)
+    assert newest.response == sandbox.refusal("7")
+
+
+def test_a_delivery_knows_its_number_and_its_request() -> None:
+    """A delivery that a test makes without a request has none. The number is no part of what is compared."""
+    sandbox = AcmeSandbox(tokens=1)
+    phone = sandbox.phones()[0]
+    sandbox.answer(Request("GET", "http://acme.example/poll"))
+    sandbox.answer(push(sandbox))
+    made = delivery(phone.token)
+    sandbox.deliver(phone, lambda: made)
+
+    assert [(one.number, one.request) for one in phone.shown] == [(1, 2), (2, None)]
+    assert phone.shown[1] == made
+
+
+def test_with_keep_false_no_request_is_logged() -> None:
+    """A million pushes then take no memory for requests; that something happened can still be seen."""
+    sandbox = AcmeSandbox(keep=False)
+    before = sandbox.phones_known.changes.number
+    sandbox.answer(push(sandbox))
+
+    assert len(sandbox.request_log) == 0
+    assert sandbox.phones_known.changes.since() == []
+    assert sandbox.phones_known.changes.number > before
+
+
+def test_every_change_of_a_phone_is_noted() -> None:
+    """A page asks for the phones that changed, the newest first, so none may be missing."""
+    sandbox = AcmeSandbox(tokens=2)
+    token, other = sandbox.tokens
+    changes = sandbox.phones_known.changes
+
+    def noted(change: Callable[[], object]) -> list[str]:
+        before = changes.number
+        change()
+        return changes.since(before)
+
+    assert noted(lambda: sandbox.answer(push(sandbox))) == [token]
+    assert noted(lambda: sandbox.mute(token)) == [token]
+    assert noted(lambda: sandbox.set_alias(token, "ann")) == [token]
+    assert noted(lambda: sandbox.set_alias(other, "ann")) == [other, token]
+    assert noted(lambda: sandbox.set_account(token, "bob")) == [token]
+    assert noted(lambda: sandbox.set_tags(token, ["a"])) == [token]
+    assert noted(lambda: sandbox.recall(token, message_id="m1")) == [token]
+    assert noted(lambda: sandbox.recall(token, message_id="m1")) == []
+    assert noted(lambda: sandbox.uninstall(token)) == [token]
+    assert noted(lambda: sandbox.uninstall(token)) == []
+
+
+def test_a_tapped_notification_leaves_the_screen_and_is_reported() -> None:
+    """By message id the newest of several, by number exactly that one; what the phone does not show cannot be
+    tapped."""
+
+    class Reporting(AcmeSandbox):
+        taps: ClassVar[list[int]] = []
+
+        def report_tap(self, delivery: Delivery) -> None:
+            self.taps.append(delivery.number)
+
+    sandbox = Reporting(tokens=1)
+    (token,) = sandbox.tokens
+    for text in ("1", "2", "3"):
+        sandbox.answer(push(sandbox, text))
+    changed = sandbox.phones_known.changes.number
+
+    done = [
+        sandbox.tap(token, number=1),
+        sandbox.tap(token, number=1),
+        sandbox.tap(token, "m1"),
+        sandbox.tap(token, "m2"),
+        sandbox.tap(token),
+        sandbox.tap("nobody", "m1"),
+    ]
+
+    phone = sandbox.phones()[0]
+    assert done == [True, False, True, False, False, False]
+    assert [one.title for one in phone.shown] == ["2"]
+    assert [(gone.delivery.title, gone.why) for gone in phone.gone] == [("1", "tapped"), ("3", "tapped")]
+    assert sandbox.taps == [1, 3]
+    assert sandbox.phones_known.changes.since(changed) == [token]
+
+
+def test_clear_empties_screens_ledger_and_log() -> None:
+    """Phones and faults stay, and numbers go on, so that none means two things."""
+    sandbox = AcmeSandbox(tokens=1)
+    sandbox.answer(push(sandbox))
+    sandbox.faults.add(Fault(kind="delay", times=None))
+    sandbox.clear()
+    emptied = len(sandbox.phones()[0].shown), sandbox.ledger.total, len(sandbox.request_log)
+    sandbox.answer(push(sandbox))
+
+    assert emptied == (0, 0, 0)
+    assert [(one.number, one.request) for one in sandbox.phones()[0].shown] == [(2, 2)]
+    assert len(sandbox.faults) == 1
+
+
+def test_a_plain_sandbox_says_what_it_knows() -> None:
+    """Codes by its table; no access token is known; one that overrides `expire_tokens` has access tokens."""
+
+    class Coded(AcmeSandbox):
+        codes: ClassVar[dict[Reason, str | None]] = {Reason.QUOTA_EXCEEDED: "9", Reason.RATE_LIMITED: None}
+
+    sandbox = Coded()
+
+    assert [sandbox.code_for(reason) for reason in (Reason.QUOTA_EXCEEDED, Reason.RATE_LIMITED, Reason.MUTED)] == [
+        *("9", None, None)
+    ]
+    assert (sandbox.is_access_token("x"), sandbox.has_access_tokens()) == (False, True)

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from pushgateway.sandbox import Delivery, Phone, Phones
+from pushgateway.sandbox.kit.phones import FORMER_REMEMBERED
 from pushgateway.vendor import Badge
 
 NOW = 1_700_000_000.0
@@ -143,3 +144,34 @@ def test_memory_of_repeats_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     assert at_limit == [[], ["b"]]
     assert after == ["a"]
     assert large == [list("abcdef"), []]
+
+
+def test_an_uninstalled_phone_is_remembered_for_people() -> None:
+    """Its screen is empty, its token is dead, and it is a phone again when the token is registered again."""
+    phones = Phones()
+    phones.register(["a"])
+    before = phones.get("a")
+    assert before is not None
+    before.show(delivery("1", badge=Badge.set(3)))
+    phones.uninstall("a")
+
+    former = phones.former("a")
+    assert former is before
+    assert (former.shown, former.badge, phones.get("a")) == ([], 0, None)
+    phones.register(["a"])
+    assert phones.former("a") is None
+    assert phones.get("a") is not before
+
+
+def test_memory_of_uninstalled_phones_is_bounded() -> None:
+    """With one more than the limit the first is forgotten."""
+    phones = Phones()
+    phones.register(map(str, range(FORMER_REMEMBERED + 1)))
+    for number in range(FORMER_REMEMBERED):
+        phones.uninstall(str(number))
+    full = phones.former("0")
+    phones.uninstall(str(FORMER_REMEMBERED))
+
+    assert full is not None
+    assert phones.former("0") is None
+    assert phones.former("1") is not None

@@ -16,7 +16,7 @@ from pushgateway.sandbox.kit.checks import CheckCodes, Checks
 from pushgateway.sandbox.kit.options import count, truth
 from pushgateway.sandbox.kit.refusals import CallRefused
 from pushgateway.sandbox.kit.ruled import RuledSandbox
-from pushgateway.vendor import Request, Response
+from pushgateway.vendor import Reason, Request, Response
 from pushgateway.vendor.rules import parse_rules
 
 RULES = parse_rules("""
@@ -162,12 +162,45 @@ def test_the_rules_of_a_package() -> None:
 
 
 def test_access_tokens_expire_where_there_are_any() -> None:
-    """A vendor may have no login."""
+    """A vendor may have no login. What a login returned is known as an access token, also when it has expired."""
     sandbox = RuledAcme()
     sandbox.expire_tokens()
+    none = sandbox.has_access_tokens(), sandbox.is_access_token("t")
     sandbox.access = AccessTokens(lambda: 0.0, lambda: "t", 60)
     sandbox.access.login()
     before = sandbox.access.knows("t")
     sandbox.expire_tokens()
 
+    assert none == (False, False)
     assert (before, sandbox.access.knows("t")) == (True, False)
+    assert (sandbox.has_access_tokens(), sandbox.is_access_token("t"), sandbox.is_access_token("u")) == (
+        True,
+        True,
+        False,
+    )
+
+
+def test_a_sandbox_that_ends_its_tokens_itself_has_access_tokens() -> None:
+    """Such as tokens that clients sign, which no login has returned."""
+
+    class Signed(RuledAcme):
+        def expire_tokens(self) -> None:
+            """All of them."""
+
+    assert Signed().has_access_tokens()
+
+
+def test_the_code_for_a_reason_is_that_of_the_rules() -> None:
+    """In the dialect; `codes` of the class come first, None there too."""
+
+    class Own(RuledAcme):
+        codes: ClassVar[Mapping[Reason, str | None]] = {
+            Reason.INVALID_NOTIFICATION: "7",
+            Reason.UNSUPPORTED: None,
+        }
+
+    asked = (Reason.INVALID_NOTIFICATION, Reason.UNSUPPORTED, Reason.QUOTA_EXCEEDED)
+
+    assert [RuledAcme().code_for(reason) for reason in asked] == ["10", "404", None]
+    assert [RuledAcme(dialect="v2").code_for(reason) for reason in asked] == ["10", None, None]
+    assert [Own().code_for(reason) for reason in asked] == ["7", None, None]
