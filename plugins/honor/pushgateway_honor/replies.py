@@ -1,0 +1,78 @@
+"""Reads what Honor says: replies, the tokens that failed, and the receipts that it posts.
+
+Pure; raises nothing but `Refused` and `NoVerdict`. What codes, lists and statuses mean are rows of the rules. A reply
+has its details in `data`, which is null or missing where nothing was sent: `failTokens` and `expireTokens` are the
+tokens that got nothing, whatever the code is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from pushgateway.vendor import Receipt, Reply, Response, code_text
+from pushgateway.vendor.rules import EventRule, load_rules
+from pushgateway.vendor.toolkit.codes import CodeTable
+from pushgateway.vendor.toolkit.multicast import Failures, ListedReplies
+from pushgateway.vendor.toolkit.readers import check_named_once, texts
+from pushgateway.vendor.toolkit.receipts import make_receipt, read_posted_list
+
+RULES: Final = load_rules("pushgateway_honor")
+CODES: Final = CodeTable.of(RULES, expired={401})
+LOGIN_CODES: Final = CodeTable.of(RULES, "login_codes", code="error", message="error_description")
+ALL_INVALID: Final = "80300007"
+EXPIRED, FAILED = "expireTokens", "failTokens"
+_DECIDES: Final = frozenset({"data", "sendResult", EXPIRED, FAILED})
+ANSWER: Final = b'{"code":"0","message":"success"}'
+"""The answer to receipts. Its shape is that of one client, its value that of Huawei; what Honor checks is not known."""
+
+
+def find_failures(reply: Reply, response: Response) -> Failures | None:
+    """The failed tokens in `data`; None: it names none. Raises `NoVerdict` where it names one thing twice.
+
+    A dead token has failed too: one in both lists is dead. A success whose `sendResult` is false has accepted nobody.
+    """
+    data = reply.body.get("data")
+    if not data:
+        return None
+    check_named_once(response, _DECIDES.__contains__)
+    if not isinstance(data, dict):
+        return Failures({FAILED: None})
+    expired, failed = texts(data.get(EXPIRED)), texts(data.get(FAILED))
+    if expired is not None and failed is not None:
+        dead = set(expired)
+        failed = [token for token in failed if token not in dead]
+    has_sent = data.get("sendResult") is not False or reply.code not in CODES.accepted
+    if expired == failed == [] and has_sent:
+        return None
+    return Failures({EXPIRED: expired, FAILED: failed}, accepted=None if has_sent else 0)
+
+
+class HonorReplies(ListedReplies):
+    """How replies are read. The id of a request is in `data`."""
+
+    def message_id(self, reply: Reply) -> str | None:
+        """`data.requestId`, which receipts have too."""
+        data = reply.body.get("data")
+        return super().message_id(Reply(reply.code, reply.message, data)) if isinstance(data, dict) else None
+
+
+REPLIES: Final = HonorReplies(CODES, CodeTable.of(RULES, "target_codes"), find_failures, ("requestId",))
+
+
+def decode_receipts(
+    certificate_id: str, app_id: str, body: bytes, events: Mapping[str, EventRule]
+) -> Sequence[Receipt | None]:
+    """One receipt for each phone; None for an element that cannot be read, or is about another app. Raises `Refused`
+    for a body that holds no receipts."""
+    return [_receipt(certificate_id, app_id, one, events) for one in read_posted_list(body, "statuses")]
+
+
+def _receipt(certificate_id: str, app_id: str, status: Any, events: Mapping[str, EventRule]) -> Receipt | None:
+    if not isinstance(status, dict) or str(status.get("appid", app_id)) != app_id:
+        return None
+    event, token = code_text(status.get("status")), status.get("token")
+    if event is None or not isinstance(token, str) or not token:
+        return None
+    ids = {"message_id": status.get("requestId"), "parameter": status.get("biTag")}
+    return make_receipt(certificate_id, token, event, events, at=status.get("timestamp"), **ids)
