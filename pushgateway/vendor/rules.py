@@ -302,6 +302,9 @@ class CodeRule(Row):
     """What to do about it."""
     retry_after: float | None = None
     """Seconds to wait if the reply has no `Retry-After`; None: waiting does not help, or the time is not known."""
+    hours: str = ""
+    """The hours of China's day in which the vendor takes what it refuses with this code: `07:00-23:00`; "": the code is
+    about no hours."""
     dialects: tuple[str, ...]
     """The dialects that have this code."""
 
@@ -505,6 +508,8 @@ def _code_problems(rules: Rules) -> Iterator[str]:
                 yield f"{here}: must be a whole number, or a word"
             if rule.reason not in words:
                 yield f"{here}.reason: must be one of {', '.join(words)}"
+            if rule.hours and not _HOURS.fullmatch(rule.hours):
+                yield f"{here}.hours: must be hours such as 07:00-23:00"
             for dialect in rule.dialects:
                 if dialect not in rules.dialects:
                     yield f"{here}.dialects: no such dialect: {dialect!r}"
@@ -512,6 +517,7 @@ def _code_problems(rules: Rules) -> Iterator[str]:
 
 CODE_TABLES: Final = ("codes", "target_codes", "login_codes")
 """The tables of codes, as attributes of `Rules`."""
+_HOURS = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]-([01][0-9]|2[0-3]):[0-5][0-9]", re.ASCII)
 _CODE = re.compile(r"0|-?[1-9][0-9]{0,8}|[A-Za-z][A-Za-z0-9_.-]{0,63}", re.ASCII)
 
 

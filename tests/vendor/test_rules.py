@@ -151,6 +151,8 @@ def test_conditions_know_booleans() -> None:
         ('required_when = ["style=2"]', 'required_with = ["stile"]', "['url'].required_with: no such field: 'stile'"),
         ('required_when = ["style=2"]', "values = { wifi = 1.5 }", "fields['url'].values"),
         ("url = {", '"text.url" = {', "fields['text']: is a field, and other fields are inside it"),
+        ("retry_after = 5", 'hours = "7-23"', "['-1'].hours: must be hours such as 07:00-23:00"),
+        ("retry_after = 5", 'hours = "07:00-24:00"', "['-1'].hours: must be hours such as 07:00-23:00"),
         (
             'chat = { category = "IM"',
             'chat = { category = "IM", fields = { x = 1 }',

@@ -7,7 +7,7 @@ Pure. Raises nothing but `Refused` (with `AccessExpired` and `ClockSkew`) and `N
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import attrs
 
@@ -126,6 +126,9 @@ class CodeTable:
             reason, detail = Reason.INVALID_NOTIFICATION, f"{detail}; the reply does not name the target"
             return kind(reason, reply.code, short(reply.message), None, detail, about="target")
         pause = self.pause(reply.code, response.retry_after)
+        now = response.received_at if response.date is None else response.date
+        if pause is None and row is not None and row.hours and now is not None:
+            pause = seconds_closed(row.hours, now)
         return kind(reason, reply.code, short(reply.message), pause, detail, about="" if row is None else row.about)
 
     def login_refusal(self, reply: Reply, response: Response) -> Refused | NoVerdict:
@@ -205,3 +208,17 @@ class CodeTable:
         if row is None or row.host_reason not in _PAUSED:
             return None
         return row.retry_after if hint is None else hint
+
+
+_ZONE: Final = 8 * 3600
+_DAY: Final = 86_400
+_CLOCKS_DIFFER: Final = 900.0
+"""Seconds to wait where a vendor refuses for its hours within these hours: its servers' clocks differ."""
+
+
+def seconds_closed(hours: str, now: float) -> float:
+    """Seconds until hours such as `07:00-23:00` of China's day begin. `now`: epoch seconds by the vendor's clock."""
+    begin, end = (60 * (60 * int(one[:2]) + int(one[3:])) for one in hours.split("-"))
+    time = (now + _ZONE) % _DAY
+    is_open = begin <= time < end if begin < end else time >= begin or time < end
+    return _CLOCKS_DIFFER if is_open else (begin - time) % _DAY

@@ -8,7 +8,7 @@ from rules_of_codes import ROWS, pushes, row
 from toolkit_rules import RULES
 
 from pushgateway.vendor import AccessExpired, ClockSkew, NoVerdict, Reason, Refused, Response, Status
-from pushgateway.vendor.toolkit.codes import CodeTable
+from pushgateway.vendor.toolkit.codes import CodeTable, seconds_closed
 
 CODES = CodeTable(ROWS, code="result", message="reason")
 (PUSH,) = pushes("t1")
@@ -75,6 +75,41 @@ def test_the_pause_of_the_reply_overrides_that_of_the_row() -> None:
     """The vendor knows better than the row; if waiting does not help there is no pause."""
     assert refused(13, 429, retry_after="5").retry_after == 5.0
     assert refused(40, retry_after="5").retry_after is None
+
+
+MIDNIGHT = 1_795_968_000.0
+"""2026-11-30 00:00 in China."""
+
+
+@pytest.mark.parametrize(
+    ("hours", "time", "seconds"),
+    [
+        ("07:00-23:00", 23 * 3600, 8 * 3600),
+        ("07:00-23:00", 7 * 3600 - 1, 1),
+        ("07:00-23:00", 7 * 3600, 900),
+        ("07:00-23:00", 23 * 3600 - 1, 900),
+        ("22:00-06:30", 6 * 3600 + 1800, 15 * 3600 + 1800),
+        ("22:00-06:30", 3600, 900),
+    ],
+)
+def test_hours_begin_after_so_many_seconds(hours: str, time: float, seconds: float) -> None:
+    """Within the hours the clocks of the vendor's servers differ, and the code is not about the rest of the day."""
+    assert seconds_closed(hours, MIDNIGHT + time) == seconds
+
+
+def test_a_code_about_hours_says_when_they_begin() -> None:
+    """By the vendor's clock, else by ours; not by either, the core closes the quota until midnight."""
+    codes = CodeTable({**ROWS, "71": row("QUOTA_EXCEEDED", hours="07:00-23:00")}, code="result")
+
+    def pause(response: Response) -> float | None:
+        with pytest.raises(Refused) as caught:
+            codes.read_accepted(response)
+        return caught.value.retry_after
+
+    assert pause(reply(71, date="Sun, 29 Nov 2026 22:00:00 GMT")) == 3600
+    assert pause(attrs.evolve(reply(71), received_at=MIDNIGHT + 6 * 3600)) == 3600
+    assert pause(reply(71)) is None
+    assert pause(reply(71, date="Sun, 29 Nov 2026 22:00:00 GMT", retry_after="5")) == 5
 
 
 @pytest.mark.parametrize("code", [100, 101])
