@@ -72,7 +72,7 @@ def oauth_login(
 
 def digest_login(
     url: str,
-    fields: Mapping[str, str],
+    fields: Mapping[str, Any],
     parts: Iterable[str],
     read: Callable[[Response], AccessToken],
     *,
@@ -80,7 +80,8 @@ def digest_login(
     field: str = "sign",
     encoding: Literal["form", "json"] = "form",
 ) -> Exchange[AccessToken]:
-    """Log in with a digest of joined parts in `field`: OPPO (SHA-256, a form) and vivo (MD5, JSON)."""
+    """Log in with a digest of joined parts in `field`: OPPO (SHA-256, a form) and vivo (MD5, JSON). `fields` are texts,
+    but JSON takes any value."""
     signed = {**fields, field: digest(parts, algorithm)}
     headers = FORM if encoding == "form" else JSON
     content = form_encode(signed) if encoding == "form" else whole(encode_json(signed)).encode()

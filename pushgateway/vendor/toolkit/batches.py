@@ -86,6 +86,8 @@ class Frame:
     omitted: tuple[str, ...] = ()
     handle: str | None = None
     """`Outcome.handle`."""
+    message_id: str | None = None
+    """The message id of pushes whose reply has none: that of a saved content."""
 
     def around(self, target: bytes) -> bytes:
         """The body of a request for this target, as it is written in it."""

@@ -40,7 +40,7 @@ from pushgateway.vendor.rules import Dialect, Rules
 from pushgateway.vendor.toolkit.batches import Frame, TokenRule, push_same, quoted_list
 from pushgateway.vendor.toolkit.clicks import Clicks
 from pushgateway.vendor.toolkit.codes import CodeTable
-from pushgateway.vendor.toolkit.fields import Content, Sheet
+from pushgateway.vendor.toolkit.fields import Check, Content, Sheet
 from pushgateway.vendor.toolkit.intents import IntentSetting, IntentTable, by_word
 from pushgateway.vendor.toolkit.readers import first_identifier
 from pushgateway.vendor.toolkit.refusals import invalid, unsupported
@@ -78,10 +78,14 @@ class ListedReplies:
         targets: CodeTable,
         failures: Callable[[Reply, Response], Failures | None],
         message_ids: Sequence[str],
+        *,
+        names_decide: bool = False,
     ) -> None:
         """`targets`: the codes of failed tokens. `failures`: finds them in a reply; None: the reply names none.
-        `message_ids`: the names that the id of a request may have in its reply."""
+        `message_ids`: the names that the id of a request may have in its reply. `names_decide`: a token that is named
+        has failed, whatever the code of the reply is; otherwise only beside codes of a success or about targets."""
         self.codes, self.targets, self._failures, self._message_ids = codes, targets, failures, message_ids
+        self._names_decide = names_decide
 
     def message_id(self, reply: Reply) -> str | None:
         """The vendor's id of the request."""
@@ -90,17 +94,18 @@ class ListedReplies:
     def outcomes(self, response: Response, frame: Frame, sent: Batch) -> Sequence[Outcome]:
         """The outcome of each push of `sent`, in their order. Raises what a refusal of the whole request means.
 
-        A code about targets with a list says that all of them failed: one that is not listed has no verdict.
+        A code about targets with a list says that all of them failed, and so does any refusal with a list where
+        `names_decide`: one that is not listed has no verdict.
         """
         reply = self.codes.read(response)
         failures, is_partial = self._failures(reply, response), reply.code in self.codes.partial
-        all_failed = self._all_failed(reply)
-        if reply.code in self.codes.accepted or (failures and (is_partial or all_failed)):
+        decide = is_partial or self._names_decide or self._all_failed(reply)
+        if reply.code in self.codes.accepted or (failures and decide):
             return frame.outcomes(
                 self.targets,
                 sent,
                 failures.lists if failures else {},
-                message_id=self.message_id(reply),
+                message_id=self.message_id(reply) or frame.message_id,
                 pause=response.retry_after if failures else None,
                 failures=self._failed(reply, failures, len(sent)) if failures else None,
             )
@@ -117,7 +122,8 @@ class ListedReplies:
 
     def _failed(self, reply: Reply, failures: Failures, size: int) -> int:
         """How many of `size` tokens failed, at least; of a success in part without counts one."""
-        if self._all_failed(reply):
+        is_success = reply.code in self.codes.accepted or reply.code in self.codes.partial
+        if self._all_failed(reply) or (self._names_decide and not is_success):
             return size
         has_counts = failures.number is not None or failures.accepted is not None
         return max(failures.total(size), int(reply.code in self.codes.partial and not has_counts))
@@ -130,7 +136,7 @@ class ListedReplies:
         """
         reply = self.codes.read(response)
         failures = self._failures(reply, response)
-        if not (failures and self._all_failed(reply)):
+        if not (failures and (self._names_decide or self._all_failed(reply))):
             reply = self.codes.read_accepted(response, one_target=len(tokens) == 1)
         named = refused_by(self.targets, failures.lists) if failures else {}
         failed = self._failed(reply, failures, len(tokens)) if failures else 0
@@ -205,6 +211,11 @@ class SharedVendor(Vendor):
         """By field: a maximum that the certificate sets in the place of that of the rules. Default: none."""
         return {}
 
+    @property
+    def checks(self) -> Mapping[str, Check]:
+        """By field: a check that its row cannot say. Default: none."""
+        return {}
+
     # The same for all
 
     @property
@@ -220,7 +231,7 @@ class SharedVendor(Vendor):
     @functools.cached_property
     def sheet(self) -> Sheet:
         """How a notification becomes fields."""
-        return Sheet(self.rules, self.dialect, clicks=self.clicks(), limits=self.limits)
+        return Sheet(self.rules, self.dialect, clicks=self.clicks(), checks=self.checks, limits=self.limits)
 
     @functools.cached_property
     def intent_table(self) -> IntentTable:

@@ -218,6 +218,61 @@ def test_all_failed_and_each_has_its_reason() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("code", "decide", "reasons"),
+    [
+        (1, True, [Reason.MUTED, None]),
+        (4, True, [Reason.MUTED, Reason.NO_VERDICT]),
+        (99, True, [Reason.MUTED, Reason.NO_VERDICT]),
+        (4, False, None),
+    ],
+)
+def test_names_may_decide_whatever_the_code_is(code: int, decide: bool, reasons: list[Reason | None] | None) -> None:
+    """A vendor that names a token beside any code: that token has the reason it is named with, and beside a refusal the
+    others have no verdict. Without that, the code decides."""
+    replies = ListedReplies(REPLIES.codes, REPLIES.targets, find, ("id",), names_decide=decide)
+    response = Response(200, content=json.dumps({"code": code, "failed": {"later": ["a"]}}).encode())
+    given, frame = batch("a", "b"), Frame(head=b"")
+
+    if reasons is None:
+        with pytest.raises(Refused):
+            replies.outcomes(response, frame, given)
+        with pytest.raises(Refused):
+            replies.reasons(response, ["a", "b"])
+        return
+    assert [one.reason for one in replies.outcomes(response, frame, given)] == reasons
+    assert list(replies.reasons(response, ["a", "b"]).values()) == reasons
+
+
+def test_a_reply_without_an_id_has_that_of_the_saved_content() -> None:
+    """The vendor names it in receipts and statistics."""
+    frame = Frame(head=b"", message_id="saved")
+    of_reply, of_frame = (
+        REPLIES.outcomes(Response(200, content=json.dumps(body).encode()), frame, batch("a"))[0].message_id
+        for body in ({"code": 1, "id": "m"}, {"code": 1})
+    )
+
+    assert (of_reply, of_frame) == ("m", "saved")
+
+
+@attrs.frozen(kw_only=True)
+class Checking(Acme):
+    """It has a rule that no row can say."""
+
+    @property
+    def checks(self) -> dict[str, Any]:
+        return {"n.body": lambda text: "must not be odd" if text == "odd" else ""}
+
+
+def test_a_check_of_the_plug_in_is_asked() -> None:
+    """Its sentence names the host's field, and no request is made."""
+    exchange = Checking().push(batch("a", body="odd"))
+    with pytest.raises(StopIteration) as end:
+        next(exchange)
+
+    assert [one.detail for one in end.value.value] == ["body: must not be odd"]
+
+
 def test_all_failed_without_names() -> None:
     """A push that was alone is dead; many are tried in smaller batches, because none is named."""
     _, outcomes = pushed(batch("a"), {"code": 3})
