@@ -131,6 +131,18 @@ def test_a_code_is_taken_from_the_sandbox_then_from_the_rules(tmp_path: Path, mo
     assert (by_rules, named, none) == ("30", "77", None)
 
 
+def test_data_that_are_texts_are_compared_as_such() -> None:
+    """A text stays as it is, other values are their JSON; without the attribute the data are those given."""
+
+    class OfTexts(PluginConformance):
+        data_are_texts = True
+
+    note = Notification("title", "body", data={"a": "1", "b": 1, "c": True, "d": {"长": [None, "x"]}})
+
+    assert OfTexts().as_received(note).data == {"a": "1", "b": "1", "c": "true", "d": '{"长":[null,"x"]}'}
+    assert PluginConformance().as_received(note) is note
+
+
 def test_a_missing_hook_is_not_a_broken_promise() -> None:
     """An author who has not written it yet gets a message with its name."""
 

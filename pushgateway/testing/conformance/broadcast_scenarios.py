@@ -260,7 +260,8 @@ class BroadcastScenarios(Harness):
                     continue
                 assert sandbox.ledger.total, f"a broadcast to {audience.kind.value} was accepted, and no phone got it"
                 for seen in sandbox.ledger.deliveries:
-                    problems = changed(note, seen, outcome.truncated, outcome.omitted, ttl_unit=self.ttl_unit)
+                    given, left_out = self.as_received(note), outcome.omitted
+                    problems = changed(given, seen, outcome.truncated, left_out, ttl_unit=self.ttl_unit)
                     assert not problems, f"a broadcast to {audience.kind.value}: {'; '.join(problems)}"
 
     @pytest.mark.parametrize("name", ["title", "body"])
@@ -274,7 +275,8 @@ class BroadcastScenarios(Harness):
                 self.check_refused(sandbox, outcome, name)
                 continue
             for seen in sandbox.ledger.deliveries:
-                problems = changed(note, seen, outcome.truncated, outcome.omitted, ttl_unit=self.ttl_unit)
+                given, left_out = self.as_received(note), outcome.omitted
+                problems = changed(given, seen, outcome.truncated, left_out, ttl_unit=self.ttl_unit)
                 assert not problems, f"a broadcast to {audience.kind.value}: {'; '.join(problems)}"
 
     def _each(self) -> Any:

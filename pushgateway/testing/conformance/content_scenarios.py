@@ -141,7 +141,8 @@ class ContentScenarios(Harness):
         feature."""
         if seen is not None:
             assert outcome.ok, f"the phone shows it, and the push ended {outcome!r}"
-            problems = changed(note, seen, outcome.truncated, outcome.omitted, ttl_unit=self.ttl_unit)
+            given, left_out = self.as_received(note), outcome.omitted
+            problems = changed(given, seen, outcome.truncated, left_out, ttl_unit=self.ttl_unit)
             assert not problems, "; ".join(problems)
             return True
         names = names or ("title", "body")
@@ -287,7 +288,8 @@ class ContentScenarios(Harness):
             seen = {delivery.token: delivery for delivery in sandbox.ledger.deliveries}
             for push, outcome in zip(pushes, outcomes, strict=True):
                 if outcome.ok:
-                    got, wanted = seen[outcome.push_token.token].data, push.notification.data
+                    got = seen[outcome.push_token.token].data
+                    wanted = self.as_received(push.notification).data
                     assert same(got, wanted), f"a phone got the data {dict(got)!r}, and {dict(wanted)!r} was for it"
 
     @checks("content")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import importlib.util
+import json
 import random
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, nullcontext
@@ -182,6 +183,8 @@ class Harness:
     that long must arrive whole."""
     ttl_unit: ClassVar[int] = 1
     """Seconds of the vendor's unit of a time to live, to which a `ttl` is rounded up: 3600 for hours."""
+    data_are_texts: ClassVar[bool] = False
+    """True: all values of `Notification.data` are texts at this vendor: 3 arrives as "3", and a list as its JSON."""
     regions: ClassVar[Mapping[str, str]] = {}
     """Tokens in the vendor's formats, and the region of each by its documents."""
 
@@ -310,6 +313,14 @@ class Harness:
                 return await gateway.send_each(pushes)
 
         return run_virtual(main())
+
+    def as_received(self, note: Notification) -> Notification:
+        """The notification with its data as the app gets them: the same, or texts."""
+        if not self.data_are_texts:
+            return note
+        dump = functools.partial(json.dumps, ensure_ascii=False, separators=(",", ":"))
+        texts = {name: value if isinstance(value, str) else dump(value) for name, value in note.data.items()}
+        return attrs.evolve(note, data=texts)
 
     def pushes(self, tokens: Sequence[str], text: Texts = lambda token: f"for {token}") -> list[Push]:
         """One push for each token, with an id of its own, and with a text of its own if a request may hold different
