@@ -6,8 +6,6 @@ made with `http.client`, never with our own gateway.
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import http.client
 import json
 import socket
@@ -23,12 +21,11 @@ import pytest
 from acme import AcmeSandbox
 
 from pushgateway.sandbox import Answer, Delivery, Fault, Sandbox
-from pushgateway.sandbox.serving.app import MAX_BODY, objection
-from pushgateway.sandbox.serving.page import PHONES_ON_PAGE, phones_page
 from pushgateway.sandbox.serving.server import Served, serve
+from pushgateway.sandbox.serving.web import MAX_BODY, objection
 from pushgateway.testing.transport import SandboxTransport
 from pushgateway.transport import HttpTransport
-from pushgateway.vendor import Alert, Badge, Button, OpenUrl, Request, Response
+from pushgateway.vendor import Badge, Request, Response
 
 
 def push(sandbox: Sandbox, text: str = "hello", **more: str) -> Request:
@@ -349,22 +346,6 @@ def test_the_reply_to_a_wrong_command_names_the_field(order: Any, sentence: str)
     assert sentence in json.loads(content)["error"]
 
 
-def test_the_page_of_phones_escapes_what_clients_sent() -> None:
-    """A title is whatever a client sent: it must not become a script in the developer's browser."""
-    sandbox = AcmeSandbox(tokens=1)
-    sandbox.register(["<b>token</b>"])
-    sandbox.set_alias(sandbox.tokens[0], "<i>alias</i>")
-    sandbox.set_tags(sandbox.tokens[0], ["<u>tag</u>"])
-    sandbox.answer(push(sandbox, "<script>alert(1)</script>"))
-    with serve(sandbox) as served:
-        status, content = call(served, "GET", "/_sandbox/phones")
-
-    page = content.decode()
-    assert status == 200
-    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
-    assert not [mark for mark in ("<script>alert", "<b>", "<i>", "<u>") if mark in page]
-
-
 def test_receipts_are_posted_to_loopback() -> None:
     """What the vendor reports about phones arrives at a listener on this machine, and is counted."""
     sandbox = AcmeSandbox()
@@ -484,7 +465,7 @@ def test_a_foreign_web_page_cannot_use_the_control_interface(headers: dict[str, 
     sandbox.register(["mine"])
     with serve(sandbox) as served:
         status, content = asked(served, headers)
-        seen = [asked(served, headers, f"/_sandbox/{path}") for path in ("ledger", "phones", "nothing")]
+        seen = [asked(served, headers, f"/_sandbox/{path}") for path in ("ledger", "phones/state", "nothing")]
 
     assert status == 403
     assert next(iter(headers)) in json.loads(content)["error"]
@@ -515,7 +496,7 @@ def test_scripts_and_the_page_itself_can_use_the_control_interface(headers: dict
     sandbox.register(["mine"])
     with serve(sandbox) as served:
         status, _ = asked(served, headers)
-        page, _ = asked(served, headers, "/_sandbox/phones")
+        page, _ = asked(served, headers, "/_sandbox/phones/")
 
     assert (status, page, sandbox.tokens) == (200, 200, ())
 
@@ -528,120 +509,25 @@ def test_a_configured_host_name_is_accepted() -> None:
     assert objection("http", {"host": "evil.example"}, ("sandbox",)).startswith("host: ")
 
 
-# The page of phones
+# Phones
 
 
-def test_the_page_shows_the_phones_that_got_something_last() -> None:
-    """If there are more phones than fit on a page, it shows those with the newest notifications, the newest first."""
-    sandbox = AcmeSandbox(tokens=PHONES_ON_PAGE + 2)
-    late, early = sandbox.tokens[-1], sandbox.tokens[5]
-    for token, moment in ((late, 2.5e9), (early, 2e9)):
-        sandbox.clock = lambda moment=moment: moment
-        sandbox.answer(push(sandbox, f"for {token}", token=token))
-
-    page = phones_page(sandbox)
-
-    assert page.index(late) < page.index(early) < page.index(sandbox.tokens[0])
-    assert sandbox.tokens[-2] not in page
-    assert "… and 2 more" in page
-
-
-def test_the_page_fits_a_phone_and_shows_local_time() -> None:
-    """It has a width for phones, and times in the browser's zone, by the only script that the page's policy allows."""
-    sandbox = AcmeSandbox(tokens=1)
-    sandbox.answer(push(sandbox))
-    with serve(sandbox) as served:
+def test_the_page_of_phones_has_moved_below_its_address() -> None:
+    """Its parts have addresses relative to it, so the address without a slash leads to the one with it."""
+    with serve(AcmeSandbox(tokens=1)) as served:
         parts = urlsplit(served.url)
         connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=10)
         connection.request("GET", "/_sandbox/phones")
         reply = connection.getresponse()
-        page, policy = reply.read().decode(), reply.headers["content-security-policy"]
+        moved, to = reply.status, reply.headers["location"]
         connection.close()
+        status, page = call(served, "GET", "/_sandbox/phones/")
+        state, content = call(served, "GET", "/_sandbox/phones/state")
 
-    script = page.partition("<script>")[2].partition("</script>")[0]
-    style = page.partition("<style>")[2].partition("</style>")[0]
-    for part, directive in ((script, "script-src"), (style, "style-src")):
-        digest = base64.b64encode(hashlib.sha256(part.encode()).digest()).decode()
-        assert f"{directive} 'sha256-{digest}'; " in policy
-    assert "unsafe" not in policy
-    assert "frame-ancestors 'none'" in policy
-    assert page.count("<script") == 1
-    assert '<meta name="viewport" content="width=device-width, initial-scale=1">' in page
-    assert '<time datetime="2023-11-14T22:13:20Z">2023-11-14 22:13:20 UTC</time>' in page
-
-
-def test_the_page_shows_the_fields_that_decide_how_a_phone_shows_it() -> None:
-    """Subtitle, category, channel, badge and the action of a tap are shown, each escaped; nothing on the page is a
-    link."""
-    sandbox = AcmeSandbox(tokens=1)
-    made = Delivery(
-        *(sandbox.tokens[0], "title", "body", None, "m", "push", 0.0, {}),
-        subtitle="<s>second</s>",
-        category="IM",
-        channel_id='chat"',
-        badge=Badge.add(1),
-        click=OpenUrl("javascript:alert(1)"),
-    )
-    sandbox.deliver(sandbox.phones()[0], lambda: made)
-
-    page = phones_page(sandbox)
-
-    for fact in ("subtitle: &lt;s&gt;second&lt;/s&gt;", "category: IM", "channel: chat&quot;", "badge: +1"):
-        assert f"<small>{fact}</small>" in page
-    assert "<small>tap: OpenUrl javascript:alert(1)</small>" in page
-    assert "href" not in page
-
-
-def test_the_page_shows_the_looks_of_a_notification() -> None:
-    """What the neutral notification can say, where it is said."""
-    sandbox = AcmeSandbox(tokens=1)
-    looks: dict[str, Any] = {
-        "alert": Alert.URGENT,
-        "sound": "ring.mp3",
-        "long_body": "<i>all of it</i>",
-        "picture": "https://x/p.png",
-        "icon": "https://x/i.png",
-        "group": "chat-7",
-        "user_id": "ann",
-        "show_in_foreground": False,
-        "buttons": (Button("Answer", OpenUrl("https://x/a")), Button("Later")),
-    }
-    sandbox.deliver(
-        sandbox.phones()[0],
-        lambda: Delivery(sandbox.tokens[0], "title", "body", None, "m", "push", 0.0, {}, **looks),
-    )
-
-    page = phones_page(sandbox)
-
-    for fact in (
-        *("alert: urgent", "sound: ring.mp3", "text when expanded: &lt;i&gt;all of it&lt;/i&gt;"),
-        *("picture: https://x/p.png", "icon: https://x/i.png", "group: chat-7", "for user: ann", "in foreground: no"),
-        "buttons: Answer (OpenUrl https://x/a), Later (OpenApp)",
-    ):
-        assert f"<small>{fact}</small>" in page
-
-
-def test_the_page_shows_badge_account_and_what_is_gone() -> None:
-    """The number on the icon; a replaced and a recalled notification are struck out and say why."""
-    sandbox = AcmeSandbox(tokens=1)
-    token = sandbox.tokens[0]
-    sandbox.set_account(token, "ann")
-    before = phones_page(sandbox)
-    for title, key in (("first", "k"), ("second", "k"), ("third", "")):
-        looks: dict[str, Any] = {"replaces": key, "badge": Badge.add(2)}
-        sandbox.deliver(
-            sandbox.phones()[0],
-            lambda title=title, looks=looks: Delivery(token, title, "body", None, title, "push", 0.0, {}, **looks),
-        )
-    sandbox.recall(token, message_id="third")
-
-    page = phones_page(sandbox)
-
-    assert "<strong>" not in before
-    assert f"<h2>{token} · account ann <strong>6</strong></h2>" in page
-    assert page.index("<article><h3>second</h3>") < page.index("<article class=gone><h3>third</h3>")
-    assert page.index("<h3>third</h3>") < page.index("<small>recalled</small>") < page.index("<h3>first</h3>")
-    assert page.index("<h3>first</h3>") < page.index("<small>replaced</small>")
+    (brand,) = json.loads(content)["brands"]
+    assert (moved, to) == (307, "phones/")
+    assert (status, page[:15], state) == (200, b"<!DOCTYPE html>", 200)
+    assert (brand["brand"], brand["url"], brand["phones"]) == ("acme", served.url, 1)
 
 
 def test_one_phone_can_be_read() -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from itertools import islice
 from typing import Literal, NamedTuple, TypeAlias
 
 from pushgateway.sandbox.kit.changes import Changes
@@ -106,6 +107,10 @@ class Phones:
     def tokens(self) -> tuple[str, ...]:
         """All registered tokens."""
         return tuple(self._by_token)
+
+    def first(self, most: int) -> list[Phone]:
+        """The phones that were registered first, at most `most`."""
+        return list(islice(self._by_token.values(), most))
 
     def get(self, token: str) -> Phone | None:
         """The phone with this token, or None."""

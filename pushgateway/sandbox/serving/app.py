@@ -1,8 +1,8 @@
 """A sandbox as an ASGI app.
 
 Every path goes to `Sandbox.answer` except those below `/_sandbox/`: the control interface (ledger, faults, commands)
-and the page of phones. The control interface shows tokens and texts and changes the phones, so it refuses web pages of
-other origins and foreign `Host` headers (`objection`). This module needs the extra `sandbox` (Starlette); `server`
+and the page of phones. Both show tokens and texts and change the phones, so they refuse web pages of other origins and
+foreign `Host` headers (`web.objection`). This module needs the extra `sandbox` (Starlette); `server`
 raises a `PluginError` that says so when it is absent. The vendor's side is a bare ASGI callable because benchmarks run
 against it.
 """
@@ -10,37 +10,40 @@ against it.
 from __future__ import annotations
 
 import asyncio
-import json
-import re
-import ssl
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
-import httpx
 from starlette.applications import Starlette
 from starlette.requests import Request as HttpRequest
-from starlette.responses import HTMLResponse
 from starlette.responses import Response as HttpResponse
-from starlette.routing import Route
+from starlette.routing import Mount, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from pushgateway.model.errors import FieldError
 from pushgateway.sandbox.kit.base import Sandbox
 from pushgateway.sandbox.kit.faults import Fault
-from pushgateway.sandbox.serving.page import PAGE_POLICY, ledger_json, phone_json, phones_page
-from pushgateway.vendor import Request, Response, is_loopback
+from pushgateway.sandbox.page.app import page_app
+from pushgateway.sandbox.page.view import View
+from pushgateway.sandbox.serving.ledger import ledger_json, phone_json
+from pushgateway.sandbox.serving.receipt_sender import ReceiptSender
+from pushgateway.sandbox.serving.web import (
+    HOST,
+    TOO_LARGE,
+    TooLargeError,
+    error_reply,
+    headers_of,
+    json_reply,
+    objection,
+    read_body,
+    read_json,
+)
+from pushgateway.vendor import Request
 
-MAX_BODY = 16 * 1024 * 1024
-"""Bytes of a request; 1,000 long messages of a batch need about 4 MB."""
-MAX_DRAINED = 1024 * 1024 * 1024
-"""Bytes of a request that is too large: up to here they are read and dropped, so that the client can read the 413."""
 MAX_COUNT = 1_000_000
 """Most new phones of one command."""
 BREAK = "pushgateway.break"
 """Key in the ASGI state of a callable that breaks the connection; `server` puts it there."""
-RECEIPT_TIMEOUT = 5.0
-"""Seconds in which a receiver of receipts must reply."""
 
 
 def app(sandbox: Sandbox, *, hosts: Collection[str] = (), post_receipts: bool = True) -> ASGIApp:
@@ -49,7 +52,8 @@ def app(sandbox: Sandbox, *, hosts: Collection[str] = (), post_receipts: bool = 
     `hosts`: names besides loopback addresses under which the control interface may be reached, such as that of a
     container.
     """
-    control = _control_app(sandbox)
+    page = page_app(View({"": sandbox}), hosts=hosts, post_receipts=post_receipts)
+    control = _control_app(sandbox, page)
     receipt_sender = ReceiptSender(sandbox)
 
     async def answer(scope: Scope, receive: Receive, send: Send) -> None:
@@ -57,19 +61,19 @@ def app(sandbox: Sandbox, *, hosts: Collection[str] = (), post_receipts: bool = 
             await control(scope, receive, send)
             return
         if scope["path"].startswith("/_sandbox/"):
-            if sentence := objection(scope.get("scheme", "http"), _headers(scope), hosts):
-                await _json_reply({"error": sentence}, 403)(scope, receive, send)
+            if sentence := objection(scope.get("scheme", "http"), headers_of(scope), hosts):
+                await json_reply({"error": sentence}, 403)(scope, receive, send)
             else:
                 await control(scope, receive, send)
             return
         try:
-            body = await _body(receive)
+            body = await read_body(receive)
         except TooLargeError:
             await _send(send, 413, {"connection": "close"}, b"")
             return
         except ConnectionResetError:
             return  # the request never arrived as a whole
-        reply = sandbox.answer(Request(scope["method"], _url(scope), _headers(scope), body))
+        reply = sandbox.answer(Request(scope["method"], _url(scope), headers_of(scope), body))
         if post_receipts:
             receipt_sender.post_due()
         if reply.delay > 0:
@@ -82,68 +86,14 @@ def app(sandbox: Sandbox, *, hosts: Collection[str] = (), post_receipts: bool = 
     return answer
 
 
-def objection(scheme: str, headers: Mapping[str, str], hosts: Collection[str] = ()) -> str:
-    """Why a request must not use the control interface, or "". `headers` names are lower case.
-
-    A web page of any origin can make a browser on this machine send requests to loopback, and by DNS rebinding its own
-    name can lead here. The first carry `Sec-Fetch-Site` or `Origin`, the second the page's name as `Host`. The
-    content types refused here are those that only a form of a web page sends; `curl -d` sends that of an ordinary form.
-    """
-    host = headers.get("host", "")
-    name = _HOST.fullmatch(host)
-    if name is None or not (is_loopback(name[1].strip("[]").lower()) or name[1].lower() in hosts):
-        return "host: must be a loopback address such as 127.0.0.1"
-    if headers.get("sec-fetch-site", "none") not in ("none", "same-origin"):
-        return "sec-fetch-site: a web page of another origin must not use this"
-    if headers.get("origin", f"{scheme}://{host}") != f"{scheme}://{host}":
-        return "origin: a web page of another origin must not use this"
-    kind = headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind in ("text/plain", "multipart/form-data"):
-        return "content-type: must be application/json"
-    return ""
-
-
-_HOST = re.compile(r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?", re.ASCII)
-
-
 def _url(scope: Scope) -> str:
     """The whole URL, as in the same process, and its path as it was sent, not decoded."""
     host = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"host"), "")
-    if _HOST.fullmatch(host) is None:
+    if HOST.fullmatch(host) is None:
         host = "localhost"
     path = scope.get("raw_path", b"").decode("latin-1") or quote(scope["path"])
     query = scope["query_string"].decode("latin-1")
     return f"{scope.get('scheme', 'http')}://{host}{path}{f'?{query}' if query else ''}"
-
-
-def _headers(scope: Scope) -> dict[str, str]:
-    # Blanks around a value are no part of it (RFC 9110, 5.5); not every server takes them off.
-    return {name.decode("latin-1").lower(): value.decode("latin-1").strip(" \t") for name, value in scope["headers"]}
-
-
-class TooLargeError(Exception):
-    """The body has more than `MAX_BODY` bytes."""
-
-
-async def _body(receive: Receive) -> bytes:
-    """The whole body. Raises `TooLargeError`, and `ConnectionResetError` when the client left in the middle of it."""
-    parts: list[bytes] = []
-    size, more = 0, True
-    while more and size <= MAX_DRAINED:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise ConnectionResetError
-        part = message.get("body", b"")
-        size += len(part)
-        if size > MAX_BODY:
-            parts.clear()
-        else:
-            parts.append(part)
-        more = message.get("more_body", False)
-    if size > MAX_BODY:
-        # Read to its end all the same: a reply while the client still writes would be lost in a reset connection.
-        raise TooLargeError
-    return b"".join(parts)
 
 
 async def _send(send: Send, status: int, headers: Any, content: bytes) -> None:
@@ -163,78 +113,34 @@ async def _break(scope: Scope, receive: Receive) -> None:
         pass
 
 
-class ReceiptSender:
-    """Posts receipts, to loopback addresses only: a sandbox must not send requests to other machines."""
-
-    def __init__(self, sandbox: Sandbox) -> None:
-        self._sandbox = sandbox
-        self._task: asyncio.Task[None] | None = None
-
-    def post_due(self) -> None:
-        """Post the receipts that are due, in a task. A task that is running already posts them too."""
-        if self._task is None or self._task.done():
-            due = self._sandbox.callbacks()
-            if due:
-                self._task = asyncio.get_running_loop().create_task(self._post_all(due))
-
-    async def _post_all(self, due: list[Request]) -> None:
-        while due:
-            context = _trust(any(request.url.startswith("https:") for request in due))
-            async with httpx.AsyncClient(timeout=RECEIPT_TIMEOUT, trust_env=False, verify=context) as client:
-                for request in due:
-                    self._sandbox.ledger.receipts[await self._post(client, request)] += 1
-            due = self._sandbox.callbacks()
-
-    async def _post(self, client: httpx.AsyncClient, request: Request) -> str:
-        try:
-            if not is_loopback(urlsplit(request.url).hostname or ""):
-                return "refused"
-            reply = await client.request(
-                request.method, request.url, headers=dict(request.headers), content=request.content
-            )
-        except (httpx.HTTPError, httpx.InvalidURL, ValueError):
-            return "failed"
-        answer = Response(
-            reply.status_code, {name.lower(): value for name, value in reply.headers.items()}, reply.content
-        )
-        return "posted" if self._sandbox.is_taken(answer) else "failed"
-
-
-def _trust(tls: bool) -> ssl.SSLContext:
-    # Reading the system's authorities takes 20 ms, and most receivers are plain HTTP. For an authority of one's own
-    # OpenSSL looks at SSL_CERT_FILE.
-    return ssl.create_default_context() if tls else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-
-
-def _control_app(sandbox: Sandbox) -> Starlette:
+def _control_app(sandbox: Sandbox, page: ASGIApp) -> Starlette:
     async def ledger(request: HttpRequest) -> HttpResponse:
         return _read_ledger(sandbox, request.query_params.get("last", "20"))
 
     async def faults(request: HttpRequest) -> HttpResponse:
         try:
-            lines = await _json(request)
+            lines = await read_json(request.receive)
         except TooLargeError:
-            return _wrong(_TOO_LARGE, 413)
+            return error_reply(TOO_LARGE, 413)
         if not isinstance(lines, list) or not all(isinstance(line, dict) for line in lines):
-            return _wrong("the body must be a JSON list of faults")
+            return error_reply("the body must be a JSON list of faults")
         try:
             sandbox.faults.add(*[_fault(line) for line in lines])
         except (TypeError, FieldError) as wrong:
-            return _wrong(str(wrong))
-        return _json_reply({"faults": len(sandbox.faults)})
+            return error_reply(str(wrong))
+        return json_reply({"faults": len(sandbox.faults)})
 
     async def control(request: HttpRequest) -> HttpResponse:
         try:
-            return _execute(sandbox, await _json(request))
+            return _execute(sandbox, await read_json(request.receive))
         except TooLargeError:
-            return _wrong(_TOO_LARGE, 413)
+            return error_reply(TOO_LARGE, 413)
 
     async def phone(request: HttpRequest) -> HttpResponse:
         return _read_phone(sandbox, request.query_params.get("token", ""))
 
-    async def phones(_: HttpRequest) -> HttpResponse:
-        page = phones_page(sandbox).encode("utf-8", "replace")
-        return HTMLResponse(page, headers={"content-security-policy": PAGE_POLICY, **_PRIVATE})
+    async def to_page(_: HttpRequest) -> HttpResponse:
+        return HttpResponse(status_code=307, headers={"location": "phones/"})
 
     return Starlette(
         routes=[
@@ -242,47 +148,24 @@ def _control_app(sandbox: Sandbox) -> Starlette:
             Route("/_sandbox/faults", faults, methods=["POST"]),
             Route("/_sandbox/control", control, methods=["POST"]),
             Route("/_sandbox/phone", phone, methods=["GET"]),
-            Route("/_sandbox/phones", phones, methods=["GET"]),
+            Route("/_sandbox/phones", to_page, methods=["GET"]),
+            Mount("/_sandbox/phones", page),
         ]
     )
 
 
 def _read_ledger(sandbox: Sandbox, last: str) -> HttpResponse:
     if not (last.isascii() and last.isdigit() and len(last) < 10):
-        return _wrong("last: must be a whole number, 0 or more")
-    return _json_reply(ledger_json(sandbox, int(last)))
+        return error_reply("last: must be a whole number, 0 or more")
+    return json_reply(ledger_json(sandbox, int(last)))
 
 
 def _read_phone(sandbox: Sandbox, token: str) -> HttpResponse:
     with sandbox.lock:
         phone = sandbox.phones_known.get(token)
-        return _wrong("token: no such phone is registered", 404) if phone is None else _json_reply(phone_json(phone))
-
-
-async def _json(request: HttpRequest) -> Any:
-    try:
-        return json.loads(await _body(request.receive))
-    except (ValueError, RecursionError, ConnectionResetError):
-        return None
-
-
-def _json_reply(content: Any, status: int = 200) -> HttpResponse:
-    # Escaped to ASCII: what somebody registered or asked for may hold a lone surrogate, which UTF-8 cannot carry.
-    return HttpResponse(json.dumps(content), status, media_type="application/json", headers=_PRIVATE)
-
-
-_PRIVATE = {
-    "cache-control": "no-store",
-    "cross-origin-resource-policy": "same-origin",
-    "referrer-policy": "no-referrer",
-    "x-content-type-options": "nosniff",
-}
-"""Headers of replies that show tokens and texts: they are not cached, and no page of another origin embeds them."""
-_TOO_LARGE = f"the body must have at most {MAX_BODY} bytes"
-
-
-def _wrong(sentence: str, status: int = 400) -> HttpResponse:
-    return _json_reply({"error": sentence}, status)
+        return (
+            error_reply("token: no such phone is registered", 404) if phone is None else json_reply(phone_json(phone))
+        )
 
 
 # Commands. Each field that is missing, wrong or unknown is named.
@@ -404,15 +287,17 @@ def _set(sandbox: Sandbox, command: Fields) -> Fields:
 def _execute(sandbox: Sandbox, command: Any) -> HttpResponse:
     known = _COMMANDS.get(str(command.get("do"))) if isinstance(command, dict) else None
     if known is None:
-        return _wrong(f"the body must be a JSON object whose do is one of: {', '.join(sorted(_COMMANDS))}")
+        return error_reply(f"the body must be a JSON object whose do is one of: {', '.join(sorted(_COMMANDS))}")
     execute, fields = known
     unknown = [] if fields is None else [name for name in command if name not in ("do", *fields)]
     if unknown:
-        return _wrong(f"{command['do']}: {unknown[0]}: there is no such field; it takes: {', '.join(fields or ())}")
+        return error_reply(
+            f"{command['do']}: {unknown[0]}: there is no such field; it takes: {', '.join(fields or ())}"
+        )
     try:
-        return _json_reply(execute(sandbox, command))
+        return json_reply(execute(sandbox, command))
     except FieldError as wrong:
-        return _wrong(f"{command['do']}: {wrong}")
+        return error_reply(f"{command['do']}: {wrong}")
 
 
 _COMMANDS: dict[str, tuple[Callable[[Sandbox, Fields], Fields], Collection[str] | None]] = {

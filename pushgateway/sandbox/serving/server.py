@@ -1,4 +1,4 @@
-"""Runs a sandbox as an HTTP server on 127.0.0.1.
+"""Runs a sandbox, or the page of several, as an HTTP server on 127.0.0.1.
 
 Importing this module costs nothing: what the extra `sandbox` brings (Starlette, uvicorn, trustme) is imported when it
 is first needed, and its absence is one `PluginError`. Used by `pushgateway sandbox`, the demo, tests and benchmarks.
@@ -11,10 +11,10 @@ import signal
 import ssl
 import tempfile
 import threading
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
@@ -22,6 +22,9 @@ from pushgateway.model.errors import PluginError
 from pushgateway.model.installing import core_command
 from pushgateway.model.secret import safe_repr
 from pushgateway.sandbox.kit.base import Sandbox
+
+if TYPE_CHECKING:
+    from pushgateway.sandbox.page.gateway import PageGateway
 
 _EXTRA = frozenset({"starlette", "uvicorn", "trustme", "h11", "click"})
 
@@ -53,11 +56,53 @@ def serve(sandbox: Sandbox, *, port: int = 0, tls: bool = False, post_receipts: 
     Raises `OSError` when the port is taken and `PluginError` when the extra `sandbox` is not installed.
     """
     thread_class = _extra("pushgateway.sandbox.serving.thread").ServerThread
+    served = _extra("pushgateway.sandbox.serving.app").app(sandbox, post_receipts=post_receipts)
     with ExitStack() as stack:
         context, ca_file = _certificates(stack) if tls else (None, None)
-        thread = thread_class(sandbox, port, context, post_receipts=post_receipts)
+        thread = thread_class(served, port, context)
         stack.callback(thread.stop)
         yield Served(f"{'https' if tls else 'http'}://127.0.0.1:{thread.port}", ca_file)
+
+
+@safe_repr
+@attrs.frozen
+class ServedPage:
+    """The page of phones of several sandboxes."""
+
+    url: str
+    """`http://127.0.0.1:<port>/`."""
+    attach: Callable[[PageGateway | None], None] = attrs.field(repr=False)
+    """Gives the page a gateway, with which people send on it and which takes receipts posted to `receipts`."""
+
+    @property
+    def receipts(self) -> str:
+        """The URL for `Certificate.receipt_url` of the page's gateway."""
+        return f"{self.url}receipts"
+
+
+@contextmanager
+def serve_page(
+    sandboxes: Mapping[str, Sandbox], *, port: int = 0, language: str | None = None, post_receipts: bool = True
+) -> Iterator[ServedPage]:
+    """Serve the page of phones of `sandboxes` in a thread as long as the block lasts.
+
+    `sandboxes`: by the URL where each is served, one of each brand. Port 0: any free one. `language`: "en" or "zh";
+    None: that of the browser. `post_receipts=False`: receipts of taps wait for `Sandbox.callbacks`.
+
+        with serve(oppo) as served, serve_page({served.url: oppo}) as page:
+            print(page.url)
+
+    Raises `OSError` when the port is taken and `PluginError` when the extra `sandbox` is not installed.
+    """
+    from pushgateway.sandbox.page.view import View
+
+    thread_class = _extra("pushgateway.sandbox.serving.thread").ServerThread
+    view = View(sandboxes, language)
+    thread = thread_class(_extra("pushgateway.sandbox.page.app").page_app(view, post_receipts=post_receipts), port)
+    try:
+        yield ServedPage(f"http://127.0.0.1:{thread.port}/", view.attach)
+    finally:
+        thread.stop()
 
 
 def run(sandbox: Sandbox, port: int, tls: bool, on_ready: Callable[[Served], None]) -> None:

@@ -1,4 +1,4 @@
-"""One uvicorn server for one sandbox on one loopback port, in a thread that can be stopped.
+"""One uvicorn server for one ASGI app on one loopback port, in a thread that can be stopped.
 
 All code that depends on uvicorn is here. After `stop` nothing is left: no thread, no socket, no half-open connection.
 It needs the extra `sandbox`. Used by `server`.
@@ -13,10 +13,10 @@ import threading
 from typing import Any, cast
 
 import uvicorn
+from starlette.types import ASGIApp
 from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
-from pushgateway.sandbox.kit.base import Sandbox
-from pushgateway.sandbox.serving.app import BREAK, app
+from pushgateway.sandbox.serving.app import BREAK
 
 KEEP_ALIVE = 75
 """Seconds that an idle connection is kept. uvicorn's default of 5 is less than HTTP clients assume."""
@@ -57,12 +57,10 @@ class _Server(uvicorn.Server):
 class ServerThread:
     """A running server, which accepts requests at `port` when the constructor returns."""
 
-    def __init__(
-        self, sandbox: Sandbox, port: int, context: ssl.SSLContext | None, *, post_receipts: bool = True
-    ) -> None:
+    def __init__(self, app: ASGIApp, port: int, context: ssl.SSLContext | None = None) -> None:
         """Raises `OSError` when the port is taken."""
         config = uvicorn.Config(
-            app(sandbox, post_receipts=post_receipts),
+            app,
             http=_breakable(AutoHTTPProtocol),
             ws="none",
             lifespan="off",
