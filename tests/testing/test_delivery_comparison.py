@@ -18,10 +18,10 @@ from pushgateway.model.click import OpenUrl
 from pushgateway.model.notification import Notification
 from pushgateway.model.push import Push, PushToken
 from pushgateway.sandbox import Delivery
-from pushgateway.testing.conformance.delivery_comparison import changed, is_moment, is_whole_cut, same
 from pushgateway.testing.conformance.exchange_driver import ExchangeDriver
 from pushgateway.testing.conformance.odd_inputs import odd_twins
 from pushgateway.testing.conformance.sandbox_connection import open_http_connection
+from pushgateway.testing.delivery_comparison import changed, is_moment, is_whole_cut, same
 from pushgateway.vendor import Request
 
 SEEN = Delivery("t", "title", "body", None, "m", "push", 0.0, {})

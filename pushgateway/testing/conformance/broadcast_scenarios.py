@@ -18,10 +18,10 @@ from pushgateway.model.outcome import BroadcastOutcome
 from pushgateway.model.reason import Reason, Status
 from pushgateway.sandbox import Fault, Sandbox
 from pushgateway.testing.conformance.content_scenarios import FEATURES, names_of, with_fields
-from pushgateway.testing.conformance.delivery_comparison import changed
 from pushgateway.testing.conformance.harness import Harness, audiences
 from pushgateway.testing.conformance.promises import checks
 from pushgateway.testing.conformance.sandbox_connection import EPOCH
+from pushgateway.testing.delivery_comparison import changed
 from pushgateway.testing.virtual_time import run_virtual
 
 NOTE = Notification("title", "for all")

@@ -22,11 +22,11 @@ from pushgateway.model.outcome import Outcome
 from pushgateway.model.push import CallBack, Push, PushToken
 from pushgateway.model.reason import Reason, Status
 from pushgateway.sandbox import Delivery
-from pushgateway.testing.conformance.delivery_comparison import changed, is_whole_cut, same
 from pushgateway.testing.conformance.exchange_driver import ExchangeDriver
 from pushgateway.testing.conformance.harness import ICON, PICTURE, Harness
 from pushgateway.testing.conformance.promises import checks
 from pushgateway.testing.conformance.sandbox_connection import EPOCH
+from pushgateway.testing.delivery_comparison import changed, is_whole_cut, same
 from pushgateway.vendor.refusals import NoVerdict, Refused
 
 NOW = datetime.fromtimestamp(EPOCH, UTC)

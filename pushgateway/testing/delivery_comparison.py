@@ -1,8 +1,8 @@
 """Compares a notification with the `Delivery` that a phone received, field by field.
 
 Pure functions. Characters that a vendor cannot carry in a text (control characters, lone surrogates) may be missing,
-as `pushgateway.vendor.text.clean` removes them; every other difference is a change. Used by the scenarios about
-content and broadcasts.
+as `pushgateway.vendor.text.clean` removes them; every other difference is a change. Used by the conformance kit's
+scenarios about content and broadcasts.
 """
 
 from __future__ import annotations
