@@ -318,6 +318,10 @@ class Sandbox(ABC):
         self.ledger.dropped["repeated"] += len(tokens) - len(fresh)
         return fresh
 
+    def verify_picture(self, url: str) -> None:  # noqa: B027 - most vendors verify none
+        """The vendor has verified the picture at this URL, for a vendor that shows no other ones (HarmonyOS). Default:
+        nothing to do."""
+
     def recall(self, token: str, *, replaces: str = "", message_id: str = "") -> bool:
         """Take a notification back from a phone: by its `Delivery.replaces` or `message_id`, or both. Returns False if
         the phone does not show it (any more)."""

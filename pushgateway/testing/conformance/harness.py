@@ -47,11 +47,17 @@ CANARY = "CANARY-5d1c"
 ODD_TOKENS = ("", "x" * 5000, "汉字", "a;b,c", "a:b/c?d=1&e%2Cf", "{a}<b>|$(c)\\")
 """Texts that no vendor issues as tokens; a host's database may hold them nevertheless."""
 PICTURE, ICON = "https://host.example/large.png", "https://host.example/small.png"
-"""The pictures of the scenarios. A vendor that shows only pictures which it has verified before: `make_sandbox` makes a
-sandbox that has verified these."""
+"""The pictures of the scenarios; `Sandbox.verify_picture` is called for both."""
 PREFIXED = ("1a", "CN_1a", "US_1a", "A_CN_1a", "A_US_1a", "CN_US_1a", "1\nCN_a", "a_")
 """Tokens that a vendor may assign to different regions."""
 Texts = Callable[[str], str]
+
+
+def with_pictures(sandbox: Sandbox) -> Sandbox:
+    """The sandbox, whose vendor has verified the pictures of the scenarios."""
+    for url in (PICTURE, ICON):
+        sandbox.verify_picture(url)
+    return sandbox
 
 
 def audiences(sandbox: Sandbox) -> dict[AudienceKind, Audience]:
@@ -254,7 +260,7 @@ class Harness:
 
     def sandbox(self, **options: Any) -> Sandbox:
         """A sandbox on the virtual clock."""
-        return self.make_sandbox(clock=Clock(), **options)
+        return with_pictures(self.make_sandbox(clock=Clock(), **options))
 
     def codes(self, place: Literal["codes", "target_codes", "login_codes"]) -> Mapping[str, CodeRule]:
         """The rows of the rules that this vendor may send at this place, in the dialect of its settings; none without
@@ -290,7 +296,7 @@ class Harness:
         **more: Any,
     ) -> ExchangeDriver:
         """The plug-in with a new sandbox, without a gateway. `settings` take precedence over the sandbox's."""
-        sandbox = self.make_sandbox(clock=lambda: EPOCH, tokens=tokens, **more)
+        sandbox = with_pictures(self.make_sandbox(clock=lambda: EPOCH, tokens=tokens, **more))
         vendor = self.load(self.certificate(sandbox, **(settings or {})))
         return ExchangeDriver(vendor, sandbox, http=self.http, watching=watching)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib
 import sys
 import tomllib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
@@ -22,7 +22,7 @@ from stevedore import DriverManager
 
 from pushgateway.model.reason import Reason
 from pushgateway.model.receipt import ReceiptKind, Statistics
-from pushgateway.testing.conformance import PICTURE, CallSample, PluginConformance, PostedSample, Sample
+from pushgateway.testing.conformance import CallSample, PluginConformance, PostedSample, Sample
 from pushgateway.testing.conformance.promises import BrokenPromiseError
 from pushgateway.testing.conformance.runner import scenarios
 
@@ -57,16 +57,14 @@ class Base:
         test_class: str,
         *,
         name: str = "",
-        prepare: Callable[[Any], object] | None = None,
         **options: Any,
     ) -> Base:
         """The plug-in in `plugins/<brand>`, with the attributes of its own kit.
 
-        `options`: arguments of the sandbox, as that kit makes it; `prepare`: what the kit does with it then; `name`: if
-        it is not that of the folder.
+        `options`: arguments of the sandbox, as that kit makes it; `name`: if it is not that of the folder.
         """
         # The samples of other calls hold results of the plug-in's own classes, which are other classes in a copy.
-        kit = {"call_samples": (), "options": options, "prepare": prepare}
+        kit = {"call_samples": (), "options": options}
         return cls(name or brand, ROOT / "plugins" / brand, f"pushgateway_{brand}", vendor, sandbox, kit, test_class)
 
     def own_kit(self) -> type[PluginConformance]:
@@ -214,14 +212,7 @@ OPPO = Base(
 )
 XIAOMI = Base.of("xiaomi", "Xiaomi", "XiaomiSandbox", "TestXiaomi")
 HUAWEI = Base.of("huawei", "Huawei", "HuaweiSandbox", "TestHuawei")
-HARMONY = Base.of(
-    "huawei",
-    "Harmony",
-    "HarmonySandbox",
-    "TestHarmony",
-    prepare=lambda sandbox: sandbox.verified.add(PICTURE),
-    name="harmony",
-)
+HARMONY = Base.of("huawei", "Harmony", "HarmonySandbox", "TestHarmony", name="harmony")
 
 
 @attrs.frozen
@@ -312,7 +303,7 @@ def _kit(package: str, base: Base) -> type[PluginConformance]:
     vendor_class = getattr(importlib.import_module(package), base.vendor)
     sandbox = getattr(importlib.import_module(f"{package}.sandbox"), base.sandbox)
     attributes = dict(base.kit)
-    more, prepare = attributes.pop("options", {}), attributes.pop("prepare", None)
+    more = attributes.pop("options", {})
 
     class Kit(base.own_kit()):  # type: ignore[misc]
         """The plug-in's own test class, for the copy."""
@@ -320,10 +311,7 @@ def _kit(package: str, base: Base) -> type[PluginConformance]:
         vendor = vendor_class
 
         def make_sandbox(self, **options: Any) -> Any:
-            made = sandbox(**more, **options)
-            if prepare is not None:
-                prepare(made)
-            return made
+            return sandbox(**more, **options)
 
     for name, value in attributes.items():
         setattr(Kit, name, value)

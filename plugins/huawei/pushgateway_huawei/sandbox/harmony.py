@@ -40,8 +40,7 @@ class HarmonySandbox(PushKitSandbox):
         super().set_up()
         self._allowance = Allowance(self.clock)
         self.calls = {"send": self._send, "recall": self._recall, "verify_image": self._verify}
-        self.verified: set[str] = set()
-        """The URLs of verified pictures."""
+        self._verified: set[str] = set()
 
     def settings(self, url: str) -> dict[str, object]:
         """The settings of a certificate that makes the plug-in talk to this sandbox."""
@@ -50,6 +49,11 @@ class HarmonySandbox(PushKitSandbox):
     def make_token(self) -> str:
         """A token that looks like those of HarmonyOS phones."""
         return f"MAMzL{self.random.getrandbits(320):080x}"
+
+    def verify_picture(self, url: str) -> None:
+        """The picture at this URL may be shown."""
+        with self.lock:
+            self._verified.add(url)
 
     def apply_option(self, name: str, value: Any) -> None:
         """Change one of `options`."""
@@ -79,7 +83,7 @@ class HarmonySandbox(PushKitSandbox):
         if kind == 1 and not {f"{_NOTE}.clickAction.action", f"{_NOTE}.clickAction.uri"}.intersection(fields):
             raise CallRefused("80100003", "clickAction needs action or uri")
         picture = fields.get(f"{_NOTE}.image")
-        if picture is not None and picture not in self.verified:
+        if picture is not None and picture not in self._verified:
             raise CallRefused("80100022")
         if fields.get("pushOptions.testMessage"):
             if len(tokens) > self.facts.number("test_batch_size"):
@@ -180,7 +184,7 @@ class HarmonySandbox(PushKitSandbox):
         if not isinstance(url, str) or not url.startswith("https://"):
             raise CallRefused("83010005")
         made = f"https://push-image.sandbox.invalid/{self.new_id()}"
-        self.verified.add(made)
+        self.verify_picture(made)
         return self._reply_with("83010000", "success", downloadUrl=made, expireTime=86_400)
 
 
