@@ -38,7 +38,7 @@ def find_failures(reply: Reply, response: Response) -> Failures | None:
     check_named_once(response, _DECIDES.__contains__)
     if not isinstance(data, dict):
         return Failures({FAILED: None})
-    expired, failed = texts(data.get(EXPIRED)), texts(data.get(FAILED))
+    expired, failed = texts(data.get(EXPIRED) or None), texts(data.get(FAILED) or None)
     if expired is not None and failed is not None:
         dead = set(expired)
         failed = [token for token in failed if token not in dead]
