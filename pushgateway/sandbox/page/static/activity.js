@@ -41,8 +41,12 @@ function sendItem(send, open) {
     ),
     element("p", { class: "send-title" }),
     element("p", { class: "send-says" }),
-    element("p", { class: "send-figures", hidden: true }),
-    element("button", { type: "button", class: "link send-token", click: () => open.phone(send.brand, send.token) }),
+    element(
+      "p",
+      { class: "send-foot" },
+      element("button", { type: "button", class: "link send-token", click: () => open.phone(send.brand, send.token) }),
+      element("span", { class: "send-figures" }),
+    ),
   );
 }
 
@@ -52,7 +56,7 @@ function updateSend(item, send) {
   setText(item.querySelector(".send-brand"), brand);
   setText(item.querySelector("time"), exactTime(send.at));
   setOptionalText(item.querySelector(".send-title"), send.title);
-  setText(item.querySelector(".send-says"), outcomeSentences(send, brand).join(" "));
+  setText(item.querySelector(".send-says"), outcomeSentences(send, brand));
   setOptionalText(item.querySelector(".send-figures"), outcomeFigures(send));
   setText(item.querySelector(".send-token"), shortToken(send.token));
   item.querySelector(".send-token").title = `${text("send.show")}\n${send.token}`;

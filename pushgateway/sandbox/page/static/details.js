@@ -2,6 +2,7 @@
 
 import { announce, element, keyed, setAttribute, setOptionalText, setText } from "./dom.js";
 import { command, data, read } from "./live.js";
+import { outcomeSentence } from "./outcomes.js";
 import { phoneDrawing, setMuted, shortName, uninstall, updateDrawing } from "./phones.js";
 import { brandName, dateAndTime, exactTime, hasText, text } from "./texts.js";
 
@@ -16,7 +17,7 @@ export class Details {
   #notification = null; // the last that was known, also after it has left the phone
   #request = null;
   #reading = false;
-  #says = "";
+  #says = null; // makes the sentence about the last command, in the current language
   #drawing;
   #open;
 
@@ -25,8 +26,8 @@ export class Details {
     this.#open = open;
     this.#drawing = phoneDrawing((id) => open.notification(this.#brand, this.#token, id));
     at("phone-drawn").append(this.#drawing);
-    at("tap").addEventListener("click", () => this.#act("tap", "details.tapped"));
-    at("recall").addEventListener("click", () => this.#act("recall", "details.recalled"));
+    at("tap").addEventListener("click", () => this.#act("tap", () => text("details.tapped")));
+    at("recall").addEventListener("click", () => this.#act("recall", recallSentence));
     at("note-phone").addEventListener("click", () => open.phone(this.#brand, this.#token));
     at("phone-send").addEventListener("click", () => open.send(this.#brand, this.#token));
     at("phone-mute").addEventListener("click", () =>
@@ -41,7 +42,7 @@ export class Details {
     this.#token = token;
     this.#id = id;
     this.#phone = this.#notification = this.#request = null;
-    this.#says = "";
+    this.#says = null;
     await this.refresh(null);
   }
 
@@ -70,7 +71,7 @@ export class Details {
     else this.#showNotification(name);
     at("note-view").hidden = this.#id === null;
     at("phone-view").hidden = this.#id !== null;
-    setOptionalText(at("details-says"), this.#says);
+    setOptionalText(at("details-says"), this.#says?.(name));
   }
 
   /** False if the server does not know the phone. */
@@ -115,12 +116,12 @@ export class Details {
     this.update();
   }
 
-  async #act(name, said) {
+  async #act(name, sentence) {
     try {
-      await command(name, { brand: this.#brand, token: this.#token, id: this.#id });
-      this.#says = text(said);
+      const done = await command(name, { brand: this.#brand, token: this.#token, id: this.#id });
+      this.#says = (brand) => sentence(brand, done);
     } catch (refused) {
-      this.#says = refused.message || text("send.unreachable");
+      this.#says = () => refused.message || text("send.unreachable");
     }
     this.update();
   }
@@ -138,7 +139,7 @@ export class Details {
     this.#notification = found ?? this.#notification;
     const one = this.#notification;
     if (one === null) {
-      this.#says = text("details.lost");
+      this.#says = () => text("details.lost");
       return;
     }
     const isShown = shown.some((other) => other.id === this.#id);
@@ -195,6 +196,11 @@ export class Details {
   }
 }
 
+function recallSentence(brand, done) {
+  if (done.done) return text("details.recalled");
+  return text("details.notRecalled", { why: outcomeSentence(done, brand) });
+}
+
 function showReceipts(receipts) {
   at("no-receipts").hidden = receipts.length > 0;
   keyed(
@@ -243,7 +249,7 @@ function notificationFacts(one) {
     ["fact.body", one.body],
     ["fact.long_body", one.long_body],
     ["fact.tap", tapWords(one.tap)],
-    ["fact.buttons", one.buttons.map((button) => button.text).join(", ")],
+    ["fact.buttons", one.buttons.map((button) => `${button.text}: ${tapWords(button.tap)}`).join("\n")],
     ["fact.data", json(one.data), "code"],
     ["note.category", one.private ? `${one.category} (${text("note.private")})`.trim() : one.category],
     ["note.channel", one.channel_id],

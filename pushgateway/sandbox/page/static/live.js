@@ -27,7 +27,7 @@ export function follow(onChange) {
     source.addEventListener("change", (event) => {
       const change = JSON.parse(event.data);
       change.brands.forEach(takeChange);
-      data.gateway = change.gateway;
+      data.gateway = change.gateway ?? data.gateway; // null: it has not changed
       onChange(change.brands.map((brand) => brand.brand));
     });
     source.addEventListener("error", () => {

@@ -23,6 +23,16 @@ const LOOKS = {
   unknown: "unclear",
 };
 
+/** The texts of those fields of a notification whose text is not `fact.<name>`. */
+const FIELDS = {
+  channel_id: "note.channel",
+  group: "note.group",
+  picture: "note.picture",
+  replace_key: "fact.replaces",
+  show_in_foreground: "fact.foreground",
+  sound: "note.sound",
+};
+
 /** The key of an outcome: its reason, or else its status. */
 export function outcomeKey(send) {
   return send.reason ?? send.status;
@@ -40,9 +50,7 @@ export function outcomeWord(key) {
 
 /** Show counts by outcome in `holder`. */
 export function outcomeChips(holder, counts, brand) {
-  const order = Object.keys(LOOKS);
-  const known = Object.entries(counts).filter(([, count]) => count > 0);
-  known.sort(([one], [other]) => order.indexOf(one) - order.indexOf(other));
+  const known = inOrder(counts);
   const items = known.length > 0 ? known : [["none", 0]];
   keyed(
     holder,
@@ -57,27 +65,45 @@ export function outcomeChips(holder, counts, brand) {
   );
 }
 
+function inOrder(counts) {
+  const order = Object.keys(LOOKS);
+  const known = Object.entries(counts).filter(([, count]) => count > 0);
+  return known.sort(([one], [other]) => order.indexOf(one) - order.indexOf(other));
+}
+
 function makeChip([key]) {
   const look = key === "none" ? "none" : outcomeLook(key);
   return element("span", { class: `count ${look}`, "data-outcome": key }, element("span"), element("b"));
 }
 
-/** The counts of these sends, as words: "2 accepted, 1 dead token". */
-export function countedWords(sends) {
-  const counts = new Map();
-  for (const send of sends) counts.set(outcomeKey(send), (counts.get(outcomeKey(send)) ?? 0) + 1);
-  return [...counts].map(([key, count]) => `${count.toLocaleString()} ${outcomeWord(key)}`).join(", ");
+/** Counts by outcome as words: "2 accepted, 1 dead token". `countings`: objects with the counts by outcome. */
+export function countedWords(countings) {
+  const sums = {};
+  for (const [key, count] of countings.flatMap(Object.entries)) sums[key] = (sums[key] ?? 0) + count;
+  return inOrder(sums)
+    .map(([key, count]) => text("send.count", { n: count, word: outcomeWord(key) }))
+    .join(text("list.comma"));
+}
+
+/** How a push or a recall ended and what to do. */
+export function outcomeSentence(outcome, brand) {
+  const key = outcomeKey(outcome);
+  return text(hasText(`why.${key}`) ? `why.${key}` : `why.${outcome.status}`, { brand });
 }
 
 /** What became of one push and what to do, in sentences. */
 export function outcomeSentences(send, brand) {
-  const key = outcomeKey(send);
-  const sentences = [text(hasText(`why.${key}`) ? `why.${key}` : `why.${send.status}`, { brand })];
-  const fields = (names) => names.map((name) => (hasText(`fact.${name}`) ? text(`fact.${name}`) : name)).join(", ");
-  if (send.truncated.length > 0) sentences.push(text("extra.truncated", { brand, fields: fields(send.truncated) }));
-  if (send.omitted.length > 0) sentences.push(text("extra.omitted", { brand, fields: fields(send.omitted) }));
+  const sentences = [outcomeSentence(send, brand)];
+  if (send.truncated.length > 0) sentences.push(text("extra.truncated", { brand, fields: fieldWords(send.truncated) }));
+  if (send.omitted.length > 0) sentences.push(text("extra.omitted", { brand, fields: fieldWords(send.omitted) }));
   if (send.possible_duplicate) sentences.push(text("extra.duplicate"));
-  return sentences;
+  return sentences.join(text("list.space"));
+}
+
+/** Names of a notification's fields as words. */
+function fieldWords(names) {
+  const known = names.map((name) => FIELDS[name] ?? `fact.${name}`);
+  return known.map((key, index) => (hasText(key) ? text(key) : names[index])).join(text("list.comma"));
 }
 
 /** The figures of one push: code, requests, time and detail. */

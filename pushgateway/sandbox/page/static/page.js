@@ -21,14 +21,18 @@ const open = {
   phone: (brand, token) => showDetails({ brand, token, id: null }),
   send(brand, token) {
     form.choose(brand, token);
-    showTab("send");
-    at("send-view").elements.title.focus();
+    showForm();
   },
 };
 const details = new Details(open);
 const form = new SendForm(open);
 
 // The panel
+
+function showForm() {
+  showTab("send");
+  at("send-view").elements.title.focus();
+}
 
 function showTab(tab) {
   Object.assign(panel, { tab, details: [], inFront: true });
@@ -80,6 +84,7 @@ function showPanel() {
   const view = inDetails ? "details" : data.gateway === null ? "none" : panel.tab;
   document.body.dataset.view = view;
   document.body.classList.toggle("no-gateway", data.gateway === null);
+  at("skip-to-form").hidden = data.gateway === null;
   document.body.classList.toggle("in-front", panel.inFront && view !== "none");
   for (const name of ["send", "activity", "details"]) at(`${name}-view`).hidden = name !== view;
   at("back").hidden = panel.details.length < 2;
@@ -192,6 +197,10 @@ for (const button of document.querySelectorAll("[data-show]")) {
     else showTab(button.dataset.show);
   });
 }
+at("skip-to-form").addEventListener("click", (event) => {
+  event.preventDefault();
+  showForm();
+});
 at("back").addEventListener("click", goBack);
 at("close").addEventListener("click", closeDetails);
 at("clear").addEventListener("click", () => carryOut("clear", {}, () => text("page.cleared")));

@@ -111,7 +111,10 @@ function updateFaults(section, brand, name) {
     },
   );
   const on = brand.fault.filter((fault) => hasText(`fault.${fault}.what`) && fault !== ONCE);
-  setOptionalText(section.querySelector(".fault-says"), on.map((fault) => text(`fault.${fault}.what`)).join(" "));
+  setOptionalText(
+    section.querySelector(".fault-says"),
+    on.map((fault) => text(`fault.${fault}.what`)).join(text("list.space")),
+  );
   section.classList.toggle("has-fault", on.length > 0);
 }
 
@@ -332,7 +335,7 @@ export function phoneDrawing(onOpen) {
       ),
       element(
         "div",
-        { class: "shade" },
+        { class: "shade", tabindex: "-1" },
         element("ul", { class: "cards", role: "list" }),
         element(
           "details",

@@ -34,7 +34,7 @@ const at = (id) => document.getElementById(id);
 export class SendForm {
   #form = at("send-view");
   #open;
-  #sends = null; // outcomes of the last send; null: none yet
+  #replies = null; // of the last send, one for each brand; null: none yet
   #says = "";
   #sending = false;
 
@@ -47,6 +47,7 @@ export class SendForm {
     });
     at("send-brand").addEventListener("change", () => this.update());
     at("send-to").addEventListener("change", () => this.#showTokens());
+    this.#form.addEventListener("input", () => this.#showSet());
     keyed(
       at("examples"),
       EXAMPLES,
@@ -81,6 +82,7 @@ export class SendForm {
       ...INTENTS.map((name) => [name, text(`intent.${name}`)]),
     ]);
     this.#showTokens();
+    this.#showSet();
     for (const [index, button] of [...at("examples").children].entries()) {
       setText(button, EXAMPLES[index].name[currentLanguage()]);
     }
@@ -98,6 +100,14 @@ export class SendForm {
     at("send-tokens").hidden = at("send-to").value !== OTHERS;
   }
 
+  /** Say how many of the folded fields are set. */
+  #showSet() {
+    for (const details of this.#form.querySelectorAll("details")) {
+      const set = [...details.querySelectorAll("[name]")].filter(isSet).length;
+      setText(details.querySelector(".set"), set > 0 ? text("send.set", { n: set }) : "");
+    }
+  }
+
   #exampleButton(example) {
     return element("button", { type: "button", class: "example", click: () => this.#fill(example) });
   }
@@ -110,29 +120,27 @@ export class SendForm {
     const language = currentLanguage();
     const values = { title: example.title[language], body: example.body[language], ...example.fields };
     for (const [name, value] of Object.entries(values)) this.#form.elements[name].value = value;
-    for (const details of this.#form.querySelectorAll("details")) {
-      details.open = [...details.querySelectorAll("[name]")].some((field) => field.name in example.fields);
-    }
     this.#showTokens();
+    this.#showSet();
   }
 
   async #send() {
     if (this.#sending) return;
     this.#says = "";
-    this.#sends = null;
+    this.#replies = null;
     try {
       const notification = this.#notification();
       const targets = this.#targets();
       this.#sending = true;
       this.#showResult();
-      const replies = await Promise.all(targets.map((target) => command("send", { ...target, ...notification })));
-      this.#sends = replies.flatMap((reply) => reply.sends);
+      this.#replies = await Promise.all(targets.map((target) => command("send", { ...target, ...notification })));
     } catch (refused) {
       if (!(refused instanceof Refused)) throw refused;
       this.#says = text("send.refused", { why: refused.message || text("send.unreachable") });
     } finally {
       this.#sending = false;
       this.#showResult();
+      at("send-result").scrollIntoView({ block: "nearest" });
     }
   }
 
@@ -180,13 +188,22 @@ export class SendForm {
     const button = at("send-button");
     setText(button.querySelector("span"), text(this.#sending ? "send.sending" : "send.button"));
     setAttribute(button, "aria-disabled", this.#sending ? "true" : null);
-    const sends = this.#sends ?? [];
-    const counted = sends.length > 1 ? text("send.counted", { n: sends.length, words: countedWords(sends) }) : "";
+    const replies = this.#replies ?? [];
+    const sends = replies.flatMap((reply) => reply.sends);
+    const count = replies.reduce((sum, reply) => sum + reply.count, 0);
+    const words = countedWords(replies.map((reply) => reply.outcomes));
+    const counted = count > 1 ? text("send.counted", { n: count, words }) : "";
     setOptionalText(at("send-says"), this.#says || counted);
     at("send-says").classList.toggle("bad", this.#says !== "");
     showSends(at("send-result").querySelector(".sends"), sends.slice(0, MOST_SHOWN), this.#open);
-    at("send-result").hidden = this.#says === "" && this.#sends === null;
+    at("send-result").hidden = this.#says === "" && this.#replies === null;
   }
+}
+
+function isSet(field) {
+  if (field.type === "checkbox") return field.checked;
+  if (field.name === "badge.number") return false;
+  return field.tagName === "SELECT" ? field.selectedIndex > 0 : field.value.trim() !== "";
 }
 
 function jsonObject(written) {
