@@ -213,6 +213,9 @@ class Number(Row):
 
     value: int
     unit: str
+    quota: str = ""
+    """Of a row of `quotas`: the quota of `Vendor.quota` that it limits; "": whatever is not sent under a private
+    category."""
 
 
 @safe_repr

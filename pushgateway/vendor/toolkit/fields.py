@@ -323,7 +323,7 @@ class Sheet:
             if row.kind == "text" and row.scope == "all" and not (row.audiences or row.pattern or row.wire)
             if (row.min or 0) <= 1 and name not in self._checks
         }
-        self._carriers = {word: [name for name, _ in self._rows_of(word)] for word in LOOKS}
+        self._carriers = {word: self._rows_of(word) for word in LOOKS}
         self._offline = any(row.says == "store_offline" for row in self.fields.values())
         self._conditional = [
             (name, row, _causes(row.excludes), _causes(row.required_when))
@@ -523,7 +523,18 @@ class Sheet:
             word
             for word in used
             if _READ[word](note) is not None  # a blank text counts as none
-            if word in elsewhere or not (word in self.carries or any(name in sent for name in self._carriers[word]))
+            if word in elsewhere or not self.shows(word, note, sent)
+        )
+
+    def shows(self, word: str, note: Notification, sent: Mapping[str, Any]) -> bool:
+        """Whether a look of the notification is among the fields that are sent: by the plug-in, by an override, or by a
+        row that has its value. A field that the plug-in sets always, such as the kind of an alert, shows only the
+        values that its row has."""
+        if word in self.carries:
+            return True
+        given, value = self.overrides(note), _READ[word](note)
+        return any(
+            name in sent and (name in given or _convert(row, value) is not None) for name, row in self._carriers[word]
         )
 
     def _check_together(

@@ -20,6 +20,7 @@ from pushgateway.vendor import (
     Batch,
     Batching,
     Broadcast,
+    CallBack,
     ConfigError,
     Exchange,
     Notification,
@@ -284,12 +285,18 @@ class SharedVendor(Vendor):
         plain: dict[str, Any] = {look: getattr(_PLAIN, look) for look in lacking}
         return (attrs.evolve(note, **plain) if lacking else note), lacking
 
-    def build(self, note: Notification, batch: Batch | None = None, broadcast: Broadcast | None = None) -> Content:
+    def build(
+        self,
+        note: Notification,
+        batch: Batch | None = None,
+        broadcast: Broadcast | None = None,
+        callback: CallBack | None = None,
+    ) -> Content:
         """The fields of a notification for a batch or a broadcast, checked; looks without a setting are in `omitted`.
-        Raises `Refused`."""
+        `callback`: where receipts go, of a content that is saved; a batch has its own. Raises `Refused`."""
         note, left_out = self.reduced(note)
         planned = self.planned(note, batch)
-        callback = None if batch is None else batch.callback
+        callback = callback if batch is None else batch.callback
         if callback is not None and note.receipt_url is None and note.receipt_parameter is None:
             planned[self.names["mark"]] = callback.parameter
             if "receipt_url" in self.names:
@@ -321,7 +328,7 @@ class SharedVendor(Vendor):
         found += [made.of_row(word, "has no effect: a setting for it is missing", "ignored") for word in left_out]
         found += self.size_rulings(made, note, refused=any(one.effect == "refused" for one in found))
         found += made.of_intent(self.names["category"])
-        found += made.of_quotas_and_rates(self.category_of(note))
+        found += made.of_quotas_and_rates(self.category_of(note), self.quota(note))
         return [*found, *made.of_batch("batch_size", "batch_size")]
 
     def size_rulings(self, made: Rulings, note: Notification, *, refused: bool) -> Iterator[Ruling]:

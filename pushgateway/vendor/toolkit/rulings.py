@@ -128,7 +128,7 @@ class Rulings:
     def _omitted(self, raw: Mapping[str, Any]) -> Iterator[Ruling]:
         for word, uses in LOOKS.items():
             keys = _rows_of(self.sheet.dialect, word)
-            if uses(self.note) and word not in self.sheet.carries and raw.keys().isdisjoint(keys):
+            if uses(self.note) and not self.sheet.shows(word, self.note, raw):
                 has = [name for name, dialect in self.sheet.rules.dialects.items() if _rows_of(dialect, word)]
                 others = "" if keys else "".join(f'; dialect = "{name}" has it' for name in has)
                 verdict = f"has no effect: {self.sheet.rules.vendor} has no such {'value' if keys else 'field'} here"
@@ -162,19 +162,21 @@ class Rulings:
             verdict = "has no effect: the settings name no template for this intent"
             yield self.ruling("parameters", verdict, "fields", template, "ignored")
 
-    def of_quotas_and_rates(self, quota: str) -> Iterator[Ruling]:
-        """The category, the daily quotas and the rates. `quota`: the name that the push counts against."""
-        row = self.sheet.dialect.categories.get(quota)
+    def of_quotas_and_rates(self, category: str, quota: str = "") -> Iterator[Ruling]:
+        """The category, the daily quotas and the rates. `category`: that of the push; `quota`: what it counts against,
+        for a vendor whose rows of quotas name what they limit."""
+        row, figures = self.sheet.dialect.categories.get(category), self.sheet.dialect.quotas
+        is_limited = any(figure.quota == quota for figure in figures.values()) if quota else True
         if row is not None:
+            limit = "counts against the daily quota" if not row.private or (quota and is_limited) else "no daily limit"
             verdict = (
-                "a private category: no daily limit, not for public intents"
-                if row.private
-                else "a public category: counts against the daily quota"
+                f"a private category: {limit}, not for public intents" if row.private else f"a public category: {limit}"
             )
-            yield self.ruling("category", f"{quota} is {verdict}", "categories", quota)
-        for name, figure in self.sheet.dialect.quotas.items():
+            yield self.ruling("category", f"{category} is {verdict}", "categories", category)
+        for name, figure in figures.items():
             is_rate = name.startswith("rate_")
-            if is_rate or row is None or not row.private:
+            applies = figure.quota == quota if figure.quota else row is None or not row.private
+            if is_rate or applies:
                 verdict = f"{figure.value:,} {figure.unit}"
                 yield self.ruling("rate" if is_rate else "quota", verdict, "quotas", name)
 

@@ -224,6 +224,24 @@ def test_a_refusal_says_which_dialect_has_the_feature() -> None:
 
 
 @pytest.mark.parametrize(
+    ("alert", "overrides", "omitted"),
+    [
+        (Alert.SILENT, {}, ()),
+        (Alert.NORMAL, {}, ("alert",)),
+        (Alert.NORMAL, {"extra": {"level": "HIGH"}}, ()),
+    ],
+)
+def test_a_field_that_is_always_sent_shows_the_values_of_its_row_only(
+    alert: Alert, overrides: dict[str, Any], omitted: tuple[str, ...]
+) -> None:
+    """A plug-in that sends a kind of alert with each push has not shown one that the vendor does not know; an override
+    is the host's own choice."""
+    asked = note(alert=alert, overrides={"acme": {**overrides, "category": "IM"}})
+
+    assert NEW.build(asked, planned={"extra.level": "LOW"}).omitted == omitted
+
+
+@pytest.mark.parametrize(
     ("fields", "omitted"),
     [
         ({"alert": Alert.NORMAL}, ("alert",)),

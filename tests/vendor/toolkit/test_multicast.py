@@ -255,6 +255,13 @@ def test_a_reply_without_an_id_has_that_of_the_saved_content() -> None:
     assert (of_reply, of_frame) == ("m", "saved")
 
 
+def test_a_content_that_is_saved_has_its_receipts_address_too() -> None:
+    """There is no batch yet."""
+    content = Acme().build(Notification("t", "b"), callback=CallBack("https://im.example", "p"))
+
+    assert content.fields["o.mark"] == "p"
+
+
 @attrs.frozen(kw_only=True)
 class Checking(Acme):
     """It has a rule that no row can say."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import attrs
 import pytest
 from toolkit_rules import RULES
 
@@ -89,6 +90,25 @@ def test_intents_parameters_and_limits() -> None:
     assert (unused.field, unused.effect) == ("parameters", "ignored")
     assert private == ["category", "rate"]
     assert public == ["category", "quota", "rate"]
+
+
+def test_a_quota_that_names_what_it_limits_applies_to_that() -> None:
+    """Also to a private category: its messages have a daily number of their own there."""
+    quotas = {
+        "orders": attrs.evolve(RULES.dialects["new"].quotas["daily"], quota="private"),
+        "offers": attrs.evolve(RULES.dialects["new"].quotas["daily"], quota="public"),
+    }
+    dialect = attrs.evolve(RULES.dialects["new"], quotas=quotas)
+    sheet = Sheet(attrs.evolve(RULES, dialects={"new": dialect}), "new")
+    made = Rulings(Push(PushToken(7, "t"), Notification("Hi", "b")), sheet)
+
+    private, public = (list(made.of_quotas_and_rates(*one)) for one in (("IM", "private"), ("ADS", "public")))
+    without = list(made.of_quotas_and_rates("", "public"))
+
+    assert [one.rule for one in private] == ["dialects.new.categories.IM", "dialects.new.quotas.orders"]
+    assert private[0].verdict == "IM is a private category: counts against the daily quota, not for public intents"
+    assert [one.rule for one in public] == ["dialects.new.categories.ADS", "dialects.new.quotas.offers"]
+    assert [one.rule for one in without] == ["dialects.new.quotas.offers"]
 
 
 def test_the_size_of_a_batch() -> None:
