@@ -26,7 +26,14 @@ def _huawei(path: str, content: bytes) -> bytes:
     return b'{"code":"80000000","msg":"Success","requestId":"%d"}' % next(_ids)
 
 
-_ANSWERS: dict[str, Answer] = {"xiaomi": _xiaomi, "huawei": _huawei, "harmony": _huawei}
+def _honor(path: str, content: bytes) -> bytes:
+    if path.endswith("/token"):
+        return _huawei(path, content)
+    data = b'{"sendResult":true,"requestId":"%d","failTokens":[],"expireTokens":[]}' % next(_ids)
+    return b'{"code":200,"message":"success","data":%b}' % data
+
+
+_ANSWERS: dict[str, Answer] = {"xiaomi": _xiaomi, "huawei": _huawei, "harmony": _huawei, "honor": _honor}
 BRANDS = ("oppo", *_ANSWERS)
 """The brands that have a stub."""
 

@@ -20,6 +20,7 @@ LIMITS = {
     ("oppo", "sandbox"): 1100,
     ("xiaomi", "translator"): 450,
     ("huawei", "translator"): 550,
+    ("honor", "translator"): 350,
 }
 """Lines at most, by plug-in and part; blank lines and docstrings count."""
 _NOTHING = {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENCODING}

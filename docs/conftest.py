@@ -20,6 +20,7 @@ from sybil.parsers.markdown import CodeBlockParser, PythonCodeBlockParser
 
 _ROOT = Path(__file__).resolve().parents[1]
 _ENVIRONMENT: Mapping[str, str] = {
+    "HONOR_CLIENT_SECRET": "sandbox-client-secret",
     "HUAWEI_CLIENT_SECRET": "sandbox-client-secret",
     "OPPO_MASTER_SECRET": "sandbox-master-secret",
     "XIAOMI_APP_SECRET": "sandbox-app-secret",

@@ -15,6 +15,8 @@ from unittest.mock import Mock
 import attrs
 import pytest
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from pushgateway_honor import Honor
+from pushgateway_honor.sandbox import HonorSandbox
 from pushgateway_oppo import Oppo
 from pushgateway_oppo.notification import RULES
 from pushgateway_oppo.sandbox import OppoSandbox
@@ -90,6 +92,15 @@ def test_the_made_tables_are_the_rules(language: str) -> None:
             "uncertain",
         }
         assert stale(name, language) == [], WRITE
+
+
+@both_languages
+def test_the_tables_of_honor_are_its_rules(language: str) -> None:
+    """Codes, lists of tokens, fields, quotas, hosts, calls and receipts."""
+    names = {"codes", "lists", "fields", "quotas", "hosts", "operations", "receipts"}
+
+    assert set(made("honor.md", language)) == names
+    assert stale("honor.md", language) == [], WRITE
 
 
 @both_languages
@@ -202,7 +213,7 @@ def test_texts_are_translated_whole_or_by_form() -> None:
 @both_languages
 def test_the_settings_table_is_the_class(language: str) -> None:
     """Every setting of a certificate is explained, and no other."""
-    for name, plugin in (("oppo.md", Oppo), ("xiaomi.md", Xiaomi)):
+    for name, plugin in (("oppo.md", Oppo), ("xiaomi.md", Xiaomi), ("honor.md", Honor)):
         settings = first_cells(between(page(name, language), "settings"))
 
         assert settings == [field.name for field in attrs.fields(plugin)]
@@ -353,13 +364,17 @@ def test_the_options_of_the_sandbox_are_described(language: str) -> None:
 
 
 @both_languages
-def test_the_options_of_xiaomis_sandbox_are_described(language: str) -> None:
-    """The page has every option of `XiaomiSandbox` with its default, and no other."""
-    rows = [row.split("|") for row in between(page("xiaomi.md", language), "options").splitlines()[2:]]
-    defaults = {name: option.default for name, option in XiaomiSandbox.options.items() if name != "channels"}
+@pytest.mark.parametrize(
+    ("name", "kind", "described"),
+    [("xiaomi.md", XiaomiSandbox, {"channels"}), ("honor.md", HonorSandbox, set())],
+)
+def test_the_options_of_a_sandbox_are_described(
+    language: str, name: str, kind: type[RuledSandbox], described: set[str]
+) -> None:
+    """The page has every option of the sandbox with its default (some in words), and no other."""
+    rows = [row.split("|") for row in between(page(name, language), "options").splitlines()[2:]]
+    defaults = {option: str(one.default) for option, one in kind.options.items() if option not in described}
 
-    assert [row[1].strip(" `") for row in rows] == list(XiaomiSandbox.options)
     shown = {row[1].strip(" `"): row[2].strip(" `").strip('"') for row in rows}
-    assert {name: text for name, text in shown.items() if name != "channels"} == {
-        name: str(value) for name, value in defaults.items()
-    }
+    assert list(shown) == list(kind.options)
+    assert {option: text for option, text in shown.items() if option not in described} == defaults

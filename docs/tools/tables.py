@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import attrs
+from pushgateway_honor.replies import RULES as HONOR
 from pushgateway_huawei.harmony import RULES as HARMONY
 from pushgateway_huawei.huawei import RULES as HUAWEI
 from pushgateway_oppo import Oppo
@@ -53,6 +54,8 @@ SPECIAL = {
     "copy": "none: the first one counts",
     "partial": "each token ends by its own reason",
 }
+ABOUTS = {"request": "the call", "target": "one target", "content": "the content"}
+"""What a code applies to, by its scope."""
 
 
 def table(heads: Sequence[str], rows: Iterable[Sequence[str]], translate: Translate = str) -> str:
@@ -66,7 +69,7 @@ def code_rows(rules: Rules) -> Iterable[tuple[str, ...]]:
     for code, rule in rules.codes.items():
         if rule.reason != "accepted":
             reason = SPECIAL.get(rule.reason, f"`{rule.reason}`")
-            about = "the call" if rule.scope == "request" else "one target"
+            about = ABOUTS.get(rule.scope, "the call")
             dialects = "both" if len(rule.dialects) == len(rules.dialects) else ", ".join(rule.dialects)
             yield f"`{code}`", reason, about, rule.meaning, rule.advice or "–", dialects
 
@@ -199,29 +202,47 @@ def event_rows(dialect: Dialect) -> Iterable[tuple[str, ...]]:
         yield f"`{name}`", f"`{event.kind}`", event.meaning
 
 
-def vendor(translate: Translate, rules: Rules, dialect: str = "current") -> dict[str, str]:
-    """The tables of a vendor with one dialect."""
-    facts, who = rules.dialects[dialect], rules.title
+def facts_of(translate: Translate, rules: Rules, dialect: str, event: str) -> dict[str, str]:
+    """The tables of a vendor's fields, quotas, hosts, calls and receipts. `event`: how it calls a kind of receipt."""
+    facts = rules.dialects[dialect]
     hosts = [(f"`{name}`", f"`{host.url}`", rules.confidence(host)) for name, host in facts.hosts.items()]
     quotas = [(f"`{name}`", f"{one.value:,} {one.unit}", rules.confidence(one)) for name, one in facts.quotas.items()]
     calls = [(f"`{name}`", call_cell(one), rules.confidence(one)) for name, one in facts.operations.items()]
-    codes = [row[:-1] for row in code_rows(rules)]
+    fields = ("ours", f"{rules.title}'s field", "for", "limit", "beyond the limit")
     return {
-        "codes": table(("code", "reason", "applies to", f"{who} means", "what to do"), codes, translate),
-        "fields": table(
-            ("ours", f"{who}'s field", "for", "limit", "beyond the limit"), field_rows(None, facts), translate
-        ),
+        "fields": table(fields, field_rows(None, facts), translate),
         "quotas": table(("figure", "is", "how sure"), quotas, translate),
         "hosts": table(("host", "URL", "how sure"), hosts, translate),
         "operations": table(("call", "path", "how sure"), calls, translate),
-        "receipts": table(("type", "kind", "means"), event_rows(facts), translate),
-        "uncertain": table(("section", "rows", "how sure", "note"), uncertain_rows(rules), translate),
+        "receipts": table((event, "kind", "means"), event_rows(facts), translate),
     }
 
 
 def xiaomi(translate: Translate) -> dict[str, str]:
     """The tables of Xiaomi's rules."""
-    return vendor(translate, xiaomi_settings.RULES)
+    rules = xiaomi_settings.RULES
+    codes = [row[:-1] for row in code_rows(rules)]
+    return {
+        "codes": table(("code", "reason", "applies to", "Xiaomi means", "what to do"), codes, translate),
+        **facts_of(translate, rules, "current", "type"),
+        "uncertain": table(("section", "rows", "how sure", "note"), uncertain_rows(rules), translate),
+    }
+
+
+def honor(translate: Translate) -> dict[str, str]:
+    """The tables of Honor's rules. Most of its facts have one source or none, so each code says how sure it is."""
+    sure = {name: HONOR.confidence(row) for name, row in (HONOR.codes | HONOR.target_codes).items()}
+    codes = [(*row[:-1], sure[row[0].strip("`")]) for row in code_rows(HONOR)]
+    lists = [
+        (f"`{name}`", f"`{row.reason}`", row.meaning, row.advice, sure[name])
+        for name, row in HONOR.target_codes.items()
+    ]
+    means = ("Honor means", "what to do", "how sure")
+    return {
+        **facts_of(translate, HONOR, "v1", "status"),
+        "codes": table(("code", "reason", "applies to", *means), codes, translate),
+        "lists": table(("list", "reason", *means), lists, translate),
+    }
 
 
 PUSH_KIT: Mapping[str, Rules] = {"huawei": HUAWEI, "harmony": HARMONY}
@@ -234,11 +255,10 @@ def push_kit_rows(table_name: str) -> Iterable[tuple[str, ...]]:
     for brand, rules in PUSH_KIT.items():
         for code, rule in getattr(rules, table_name).items():
             found.setdefault((code, rule.reason), (rule, []))[1].append(f"`{brand}`")
-    abouts = {"request": "the call", "target": "one target", "content": "the content"}
     for (code, _), (rule, brands) in sorted(found.items(), key=lambda item: item[0]):
         reason = SPECIAL.get(rule.reason, f"`{rule.reason}`")
         if rule.reason != "accepted":
-            yield f"`{code}`", reason, abouts[rule.scope], rule.meaning, ", ".join(brands)
+            yield f"`{code}`", reason, ABOUTS[rule.scope], rule.meaning, ", ".join(brands)
 
 
 def huawei(translate: Translate) -> dict[str, str]:
@@ -281,6 +301,7 @@ def plugin(translate: Translate) -> dict[str, str]:
 
 
 MAKERS: Mapping[str, Callable[[Translate], dict[str, str]]] = {
+    "honor.md": honor,
     "huawei.md": huawei,
     "oppo.md": oppo,
     "performance.md": performance,
