@@ -490,7 +490,7 @@ class Endpoint:
     def _failed(self, delivery: Delivery, error: Exception) -> None:
         """The request was refused as a whole, had no verdict, or the plug-in failed. Each push has an outcome or
         another try afterwards."""
-        has_left = delivery.of_this_try > 0
+        has_left, reached = delivery.of_this_try > 0, True
         if isinstance(error, _NotSent):
             self._not_sent(delivery, error)
             return
@@ -501,14 +501,14 @@ class Endpoint:
             outcomes = results.refused(delivery.batch, error, asked=has_left)
         elif isinstance(error, NoVerdict):
             delivery.failed(error)
-            outcomes = results.silent(delivery.batch, error)
+            outcomes, reached = results.silent(delivery.batch, error), error.sent
         else:
             detail = delivery.session.vendor.blame(error)
             if not has_left and delivery.pushes > 1:  # one push may be to blame, and finding it costs no request
                 self._halve(delivery, delivery.runs)
                 return
             outcomes = results.broken(delivery.batch, detail, asked=has_left)
-        self._conclude(delivery, outcomes)
+        self._conclude(delivery, outcomes, reached=reached)
 
     def _searched(self, delivery: Delivery, refused: Refused) -> bool:
         """Send a batch that was refused as a whole again, in smaller ones, to find the pushes that are meant.
@@ -583,8 +583,10 @@ class Endpoint:
     def _weigh(self, push: Push) -> int:
         return self.settings.vendor.weigh(push.notification) + most_quoted(push.push_token.token + push.dedupe_id)
 
-    def _conclude(self, delivery: Delivery, outcomes: Sequence[Outcome]) -> None:
-        """Give each push its outcome, or another try."""
+    def _conclude(self, delivery: Delivery, outcomes: Sequence[Outcome], *, reached: bool = True) -> None:
+        """Give each push its outcome, or another try. `reached`: False if it is certain that the request did not reach
+        the vendor. Such an attempt takes nothing from the budget of repeats: it has loaded nobody, and while the vendor
+        cannot be reached the breaker lets few requests through."""
         if delivery.trace is not None:
             delivery.trace.ended_at = self._loop.time()
         if _is_usual(delivery.runs, outcomes):
@@ -598,7 +600,7 @@ class Endpoint:
             if not run.settled:
                 self._sort(run, outcomes[start:end], again)
             start = end
-        in_budget = bool(again) and self.gate.budget.spend(self._loop.time())
+        in_budget = bool(again) and (not reached or self.gate.budget.spend(self._loop.time()))
         for (tries, retry_after), those in again.items():
             if in_budget:
                 delivery.comes_again = True

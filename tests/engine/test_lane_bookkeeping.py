@@ -113,6 +113,23 @@ def test_repeats_have_a_budget() -> None:
     assert 200 < server.calls["push"] <= 200 + 60 + 20 + took
 
 
+def test_repeats_of_what_never_left_need_no_budget() -> None:
+    """A vendor cannot be reached for two seconds while it has 200 requests at once: all pushes are accepted afterwards,
+    although their repeats are more than the budget allows."""
+    server = ToyServer()
+    server.answers = [NoVerdict("refused", sent=False)] * 200
+
+    async def main() -> list[Outcome]:
+        async with gateway(server, certificate(size=1), connections=200) as g:
+            return await g.send_each([to(f"k{number}") for number in range(300)])
+
+    outcomes = run_virtual(main())
+
+    assert {one.status for one in outcomes} == {Status.ACCEPTED}
+    assert sum(one.attempts == 2 for one in outcomes) == 200
+    assert set(server.ledger.values()) == {1}
+
+
 def test_every_request_of_a_search_is_an_attempt() -> None:
     """A batch is refused as a whole and its halves are sent again: each push has two attempts."""
     server = ToyServer()

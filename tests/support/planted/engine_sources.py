@@ -237,9 +237,16 @@ PLANTS = [
     SourcePlant(
         "repeats have no budget at all",
         "pushgateway/engine/endpoint.py",
-        "in_budget = bool(again) and self.gate.budget.spend(self._loop.time())",
-        "in_budget = True",
+        "(not reached or self.gate.budget.spend(self._loop.time()))",
+        "True",
         "tests/engine/test_lane_bookkeeping.py::test_repeats_have_a_budget",
+    ),
+    SourcePlant(
+        "attempts that never left take from the budget of repeats",
+        "pushgateway/engine/endpoint.py",
+        "(not reached or self.gate.budget.spend(self._loop.time()))",
+        "self.gate.budget.spend(self._loop.time())",
+        "tests/engine/test_lane_bookkeeping.py::test_repeats_of_what_never_left_need_no_budget",
     ),
     SourcePlant(
         "requests of a search do not count as attempts",
@@ -272,8 +279,8 @@ PLANTS = [
     SourcePlant(
         "each push of a batch takes from the budget of repeats",
         "pushgateway/engine/endpoint.py",
-        "in_budget = bool(again) and self.gate.budget.spend(self._loop.time())",
-        "in_budget = bool(again) and min([self.gate.budget.spend(self._loop.time()) for _ in range(100)])",
+        "(not reached or self.gate.budget.spend(self._loop.time()))",
+        "(not reached or min([self.gate.budget.spend(self._loop.time()) for _ in range(100)]))",
         "tests/engine/test_lane.py::test_only_temporarily_refused_pushes_of_a_batch_are_repeated",
     ),
     SourcePlant(
