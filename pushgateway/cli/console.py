@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, TypeAlias
 
 import click
 from rich.cells import cell_len
-from rich.console import Console
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
@@ -25,6 +27,8 @@ BAD = "red"
 OPEN = "yellow"
 """Neither good nor bad: nobody has said so."""
 QUIET = "dim"
+Cell: TypeAlias = str | tuple[str, str]
+"""A text, or a text with its style."""
 LABEL = 15
 """Columns of a label with the blanks behind it."""
 
@@ -67,16 +71,37 @@ def _lines(to: Console, text: Text, whole: bool, indent: int) -> Iterator[Text]:
         place += len(piece)
 
 
-def table(to: Console, heads: Sequence[str], rows: Iterable[Sequence[str]], *, numbers: Sequence[str] = ()) -> None:
-    """A small table without lines around it; columns named in `numbers` are aligned to the right."""
-    shown = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style=QUIET)
-    shown.add_column("")  # an indent that belongs to the table
+def make_table(heads: Sequence[str], rows: Iterable[Sequence[Cell]], *, numbers: Sequence[str] = ()) -> Table:
+    """A small table without lines around it; columns named in `numbers` are aligned to the right and never folded."""
+    made = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style=QUIET)
+    made.add_column("")  # an indent that belongs to the table
     for head in heads:
         # Folded, because an ellipsis would look like a text that was cut by the vendor's rules.
-        shown.add_column(head, justify="right" if head in numbers else "left", overflow="fold")
+        number = head in numbers
+        made.add_column(head, justify="right" if number else "left", overflow="fold", no_wrap=number)
     for row in rows:
-        shown.add_row("", *(Text(cell) for cell in row))
-    to.print(shown)
+        made.add_row("", *(Text.assemble(cell) for cell in row))
+    return made
+
+
+def table(to: Console, heads: Sequence[str], rows: Iterable[Sequence[Cell]], *, numbers: Sequence[str] = ()) -> None:
+    """Print the table of `make_table`."""
+    to.print(make_table(heads, rows, numbers=numbers))
+
+
+def below(first: RenderableType, lines: Iterable[str]) -> RenderableType:
+    """Lines below a table, for `live`."""
+    return Group(first, *map(Text, lines))
+
+
+@contextmanager
+def live(to: Console) -> Iterator[Callable[[RenderableType], None]]:
+    """What shows something in the place of what it showed before. Where the output is no terminal, only the last one is
+    printed, at the end."""
+    with Live(console=to, auto_refresh=False) as shown:
+        yield lambda what: shown.update(what, refresh=True)
+    if not to.is_terminal:
+        to.line()
 
 
 def as_json(value: Any) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from gettext import gettext as _
 from typing import TYPE_CHECKING, Any
@@ -20,43 +20,53 @@ from pushgateway.cli.exit_codes import Exit
 from pushgateway.model.errors import PluginError
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from rich.console import Console, RenderableType
 
-    from pushgateway.cli.demo_scenes import DemoSetup, Scene
-    from pushgateway.sandbox import Sandbox
+    from pushgateway.cli.console import Cell
+    from pushgateway.cli.demo_scenes import Demo, DemoVendor, Outage
 
+LEAST = 10
+"""Phones of each brand, at least: the tenth is muted."""
 FIRST_ID = 7001
 """The certificate id of the first brand; the others have the following ones."""
 RECEIPT_URL, RECEIPT_SECRET = "http://127.0.0.1:1/push", "the-secret-of-the-demo"
 """Every push asks for receipts, which are taken from the sandboxes directly: nothing is posted."""
-SHOWN = ("one long message", "many messages")
-"""The scenes whose phones are printed; `--json` has those of all scenes."""
 
 
 @click.command(short_help="See the gateway work with sandboxes on this machine.")
 @click.option(
     "--count",
-    type=click.IntRange(10, 200_000),
+    type=click.IntRange(LEAST, 200_000),
     default=10_000,
     show_default=True,
-    help="How many different messages are sent in batches.",
+    help="How many different messages are sent in one call.",
 )
 @click.option("--brand", "brands", multiple=True, help="Only this brand; may be repeated. Default: all installed ones.")
 @options.as_json
 @click.pass_context
 def demo(ctx: click.Context, count: int, brands: tuple[str, ...], as_json: bool) -> None:
-    """See the gateway work with the sandboxes of all installed brands on this machine: one long message, many, one text
-    for a whole fleet, expired access tokens, a vendor that is down.
+    """See the gateway work with the sandboxes of all installed brands on this machine: many messages to a mixed fleet
+    while one vendor is down for a while, a message that is too long, one text for all, expired access tokens.
 
     Each outcome is compared with what the sandboxes delivered; exit code 0 means that all numbers agree.
     """
     from pushgateway.cli import console
+    from pushgateway.cli.demo_scenes import DemoVendor
     from pushgateway.sandbox import find_sandbox
 
-    sandboxes = {brand: find_sandbox(brand) for brand in dict.fromkeys(brands or _installed())}
+    classes = {brand: find_sandbox(brand) for brand in dict.fromkeys(brands or _installed())}
+    vendors = [
+        DemoVendor(brand, str(number), found(tokens=0, **found.demo_options))
+        for number, (brand, found) in enumerate(classes.items(), start=FIRST_ID)
+    ]
+    count = max(count, LEAST * len(vendors))
     to = None if as_json else console.console()
     began = time.perf_counter()
-    report = _run({brand: made(tokens=0, **made.demo_options) for brand, made in sandboxes.items()}, count, to)
+    with ExitStack() as serving:
+        for one in vendors:
+            serving.callback(one.stop)
+            one.start()
+        report = asyncio.run(play(vendors, count, to))
     report["seconds"] = round(time.perf_counter() - began, 2)
     if to is None:
         console.as_json(report)
@@ -76,47 +86,19 @@ def _installed() -> Sequence[str]:
     return found
 
 
-def _run(sandboxes: Mapping[str, Sandbox], count: int, to: Console | None) -> dict[str, Any]:
-    """Serve the sandboxes and play all scenes."""
-    from pushgateway.cli import console
-    from pushgateway.sandbox.serving.server import serve
-
-    with ExitStack() as serving:
-        servers = {brand: serving.enter_context(ExitStack()) for brand in sandboxes}
-        urls = {
-            brand: servers[brand].enter_context(serve(sandbox, post_receipts=False)).url
-            for brand, sandbox in sandboxes.items()
-        }
-        if to is not None:
-            console.line(to, ("pushgateway demo", "bold"), ": " + _("imitations of these vendors, over real HTTP:"))
-            console.line(to, "   " + ", ".join(f"{brand} {url}" for brand, url in urls.items()))
-        return asyncio.run(play(sandboxes, urls, servers, count, to))
-
-
-async def play(
-    sandboxes: Mapping[str, Sandbox],
-    urls: Mapping[str, str],
-    servers: Mapping[str, ExitStack],
-    count: int,
-    to: Console | None,
-) -> dict[str, Any]:
-    """Run all scenes and print each when it is over. Returns the report of `--json`. `servers`: by brand, what stops
-    its sandbox's server when it is closed."""
+async def play(vendors: Sequence[DemoVendor], count: int, to: Console | None) -> dict[str, Any]:
+    """Run all scenes, show them, and return the report of `--json`."""
     from pushgateway.certificates.certificate import Certificate
     from pushgateway.cli import demo_scenes
+    from pushgateway.cli.demo_board import Board
     from pushgateway.gateway import Gateway
-    from pushgateway.transport.auto import make_transport
 
-    vendors = [
-        demo_scenes.DemoVendor(brand, str(number), sandbox, servers[brand].close)
-        for number, (brand, sandbox) in enumerate(sandboxes.items(), start=FIRST_ID)
-    ]
     # Without the rates that vendors name for small apps: what is shown is what the gateway can do.
     certificates = [
         Certificate(
             one.certificate_id,
             one.brand,
-            one.sandbox.settings(urls[one.brand]),
+            one.sandbox.settings(one.url),
             pushes_per_second=float("inf"),
             requests_per_second=float("inf"),
             receipt_url=RECEIPT_URL,
@@ -124,24 +106,28 @@ async def play(
         )
         for one in vendors
     ]
-    operations = {one.certificate_id: one.sandbox.operation for one in vendors}
-    transport = demo_scenes.CountingTransport(make_transport(), operations)
-    logins = demo_scenes.Logins()
-    try:
-        async with Gateway(certificates, transport=transport, observer=logins) as gateway:
-            for one in vendors:
-                one.sandbox.receipts_at = gateway.receipt_address(one.certificate_id)
-            setup = demo_scenes.DemoSetup(vendors, gateway, transport, logins)
-            played = await _play_scenes(setup, count, to)
-    finally:
-        await transport.aclose()
-    problems = demo_scenes.all_problems(setup, played)
+    board = Board(one.certificate_id for one in vendors)
+    async with Gateway(certificates, observer=board) as gateway:
+        for one in vendors:
+            one.sandbox.receipts_at = gateway.receipt_address(one.certificate_id)
+        audit = demo_scenes.Audit()
+        setup = demo_scenes.Demo(vendors, gateway, board, audit)
+        fleet = await _play_fleet(setup, count, to)
+        scenes = {
+            "long_message": await demo_scenes.long_message(setup),
+            "one_text": await demo_scenes.one_text(setup),
+            "renewal": await demo_scenes.renewal(setup),
+        }
+    audit.ledgers(vendors, board.rows)
+    if to is not None:
+        _print_more(to, vendors, **scenes)
     return {
-        "ok": not problems,
-        "problems": problems,
+        "ok": not audit.problems,
+        "problems": audit.problems,
         "brands": [one.brand for one in vendors],
-        **{scene.name.replace(" ", "_"): dict(scene.numbers) for scene in played},
-        "phones": demo_scenes.phone_screens(setup, played),
+        "fleet": fleet,
+        **scenes,
+        "totals": {status.value: dict(sums) for status, sums in audit.totals.items()},
         "ledger": {
             one.brand: {"delivered": one.sandbox.ledger.total, "calls": dict(one.sandbox.ledger.calls)}
             for one in vendors
@@ -149,38 +135,75 @@ async def play(
     }
 
 
-async def _play_scenes(setup: DemoSetup, count: int, to: Console | None) -> list[Scene]:
-    from pushgateway.cli import demo_scenes
+async def _play_fleet(setup: Demo, count: int, to: Console | None) -> dict[str, Any]:
+    """The first scene, with its live table."""
+    from pushgateway.cli import console, demo_scenes
 
-    played = [await demo_scenes.one_long_message(setup)]
-    if to is not None:
-        _print_long(to, played[-1].numbers)
-    played.append(await _many(setup, count, to))
-    if to is not None:
-        _print_many(to, played[-1].numbers)
-    played.append(await demo_scenes.one_text(setup))
-    if to is not None:
-        _print_one_text(to, played[-1].numbers)
-    played.append(await demo_scenes.one_renewal(setup))
-    if to is not None:
-        _print_renewal(to, played[-1].numbers)
-    if len(setup.vendors) > 1:
-        played.append(await demo_scenes.one_outage(setup))
-        if to is not None:
-            _print_outage(to, played[-1].numbers)
-    return played
+    if to is None:
+        return await demo_scenes.mixed_fleet(setup, count, lambda outage: None)
+    titles = ", ".join(one.title for one in setup.vendors)
+    console.line(to, ("pushgateway demo", "bold"), ": " + _("strict imitations of these vendors, over real HTTP:"))
+    console.line(to, f"  {titles}")
+    heading = _("{count:,} different messages to mixed brands in one call; some phones have no app or are switched off")
+    _heading(to, 1, heading.format(count=count))
+    with console.live(to) as show:
+        numbers = await demo_scenes.mixed_fleet(setup, count, lambda outage: show(_fleet(setup, outage)))
+    speed = _("{seconds:.1f} s, {speed:,} pushes a second (gateway and sandboxes share this process)")
+    console.line(to, "  " + speed.format(seconds=numbers["seconds"], speed=numbers["pushes_per_second"]))
+    for note in (
+        _("unregistered: retire the token; muted: the user switched notifications off, keep it"),
+        _("later: the vendor accepted it at first, and then reported by a receipt that it was not delivered"),
+        _("unknown: the request had left when the server stopped, so the phone may have got it; it is not repeated"),
+    ):
+        console.line(to, f"  {note}")
+    return numbers
 
 
-async def _many(setup: DemoSetup, count: int, to: Console | None) -> Scene:
-    from pushgateway.cli import demo_scenes
+def _fleet(setup: Demo, outage: Outage | None) -> RenderableType:
+    """The live table with what has happened so far below it."""
+    from pushgateway.cli import console
 
-    if to is None or not to.is_terminal:
-        return await demo_scenes.many_messages(setup, count, lambda done: None)
-    from rich.progress import Progress
+    heads, rows = fleet_table({one.title: setup.row(one).numbers() for one in setup.vendors})
+    table = console.make_table(heads, rows, numbers=heads[1:])
+    resumed = None if outage is None else setup.row(outage.vendor).resumed
+    return console.below(table, (f"  {line}" for line in _steps(outage, resumed)))
 
-    with Progress(console=to, transient=True) as progress:
-        bar = progress.add_task("   " + _("{count:,} messages").format(count=count), total=count)
-        return await demo_scenes.many_messages(setup, count, lambda done: progress.update(bar, completed=done))
+
+def fleet_table(brands: Mapping[str, Mapping[str, Any]]) -> tuple[Sequence[str], Sequence[Sequence[Cell]]]:
+    """Heads and rows of the live table, by the `Row.numbers` of each brand, with their sum at the end. Each reason for
+    which pushes were rejected, or reported later as not delivered, has a column."""
+    from pushgateway.cli import console
+    from pushgateway.cli.demo_board import total
+
+    everyone = total(brands.values())
+    reasons = list({**everyone["rejected"], **everyone["reported"]})
+    heads = _("brand"), _("accepted"), *reasons, _("not\nsent"), _("unknown"), _("calls"), _("per s")
+    rows: list[Sequence[Cell]] = [
+        (title, *_cells(one, reasons), (_("down"), console.BAD) if one["down"] else f"{one['pushes_per_second']:,}")
+        for title, one in brands.items()
+    ]
+    return heads, [*rows, (_("all"), *_cells(everyone, reasons), "")]
+
+
+def _cells(one: Mapping[str, Any], reasons: Iterable[str]) -> Iterable[str]:
+    yield f"{one['accepted']:,}"
+    for reason in reasons:
+        now, later = (one[name].get(reason, 0) for name in ("rejected", "reported"))
+        by_receipt = [_("{count:,} later").format(count=later)] if later else []
+        yield ", ".join([f"{now:,}", *by_receipt] if now or not later else by_receipt)
+    yield from (f"{number:,}" for number in (sum(one["not_sent"].values()), one["unknown"], one["calls"]))
+
+
+def _steps(outage: Outage | None, resumed: float | None) -> Iterable[str]:
+    """What has happened to the vendor that is down for a while."""
+    if outage is None:
+        return
+    stops = _("{seconds:.1f} s: the server of {brand} stops, {count:,} of its pushes wait")
+    yield stops.format(seconds=outage.stopped, brand=outage.vendor.title, count=outage.waiting)
+    if outage.started is not None:
+        yield _("{seconds:.1f} s: it starts again").format(seconds=outage.started)
+    if resumed is not None:
+        yield _("{seconds:.1f} s: it has answered a test request; what waited is sent").format(seconds=resumed)
 
 
 def _heading(to: Console, number: int, text: str) -> None:
@@ -190,82 +213,50 @@ def _heading(to: Console, number: int, text: str) -> None:
     console.line(to, (f"{number}  {text}", "bold"))
 
 
-def _counted(counts: Mapping[str, int]) -> str:
-    return ", ".join(f"{number:,} {name}" for name, number in counts.items())
-
-
-def _print_long(to: Console, numbers: Mapping[str, Any]) -> None:
+def _print_more(
+    to: Console,
+    vendors: Sequence[DemoVendor],
+    *,
+    long_message: Mapping[str, Any],
+    one_text: Mapping[str, Any],
+    renewal: Mapping[str, Any],
+) -> None:
     from pushgateway.cli import console
 
-    _heading(to, 1, _("One message that is too long, full of emoji, to a phone of each brand"))
-    title, body = numbers["sent"]
-    rows = [
-        (brand, one["status"], *map(str, one["received"]), ", ".join(one["truncated"]))
-        for brand, one in numbers["brands"].items()
-    ]
-    counted = (_("title (of {size})").format(size=title), _("body (of {size})").format(size=body))
-    console.table(to, (_("brand"), _("outcome"), *counted, _("cut, by the outcome")), rows, numbers=counted)
-    console.line(to, "   " + _("each emoji (a family, five code points) is whole or left out, never cut in two"))
-
-
-def _print_many(to: Console, numbers: Mapping[str, Any]) -> None:
-    from pushgateway.cli import console
-
-    heading = _("{count:,} different messages to mixed brands in one call; some phones have no app or are switched off")
-    _heading(to, 2, heading.format(count=numbers["pushes"]))
-    rows = [
-        (brand, _counted(one["outcomes"]), _counted(one["receipts"]), _counted(one["calls"]))
-        for brand, one in numbers["brands"].items()
-    ]
-    columns = (_("brand"), _("outcomes"), _("later, by receipt"), _("requests"))
-    console.table(to, columns, rows)
-    speed = _("{seconds:.1f} s, {speed:,} pushes a second (gateway and sandboxes share this process)")
-    console.line(to, "   " + speed.format(seconds=numbers["seconds"], speed=numbers["pushes_per_second"]))
-    console.line(to, "   " + _("unregistered: retire the token; muted: the user switched notifications off, keep it"))
-
-
-def _print_one_text(to: Console, numbers: Mapping[str, Any]) -> None:
-    from pushgateway.cli import console
-
-    _heading(to, 3, _("One text to {count:,} phones of all brands in one call").format(count=numbers["pushes"]))
-    rows = [(brand, _counted(one["outcomes"]), _counted(one["calls"])) for brand, one in numbers["brands"].items()]
-    console.table(to, (_("brand"), _("outcomes"), _("requests")), rows)
-
-
-def _print_renewal(to: Console, numbers: Mapping[str, Any]) -> None:
-    from pushgateway.cli import console
-
-    _heading(to, 4, _("All access tokens expire, then many sends at once"))
-    rows = [
-        (brand, str(one["sends"]), _counted(one["outcomes"]), str(one["logins"]))
-        for brand, one in numbers["brands"].items()
-    ]
-    counted = (_("sends"), _("logins"))
-    console.table(to, (_("brand"), counted[0], _("outcomes"), counted[1]), rows, numbers=counted)
-
-
-def _print_outage(to: Console, numbers: Mapping[str, Any]) -> None:
-    from pushgateway.cli import console
-
-    heading = _("{brand} is down: its pushes are not sent, all others are accepted")
-    _heading(to, 5, heading.format(brand=numbers["down"]))
-    rows = [(brand, _counted(one["outcomes"])) for brand, one in numbers["brands"].items()]
-    console.table(to, (_("brand"), _("outcomes")), rows)
+    _heading(to, 2, _("A message that is too long, one text to many phones, expired access tokens"))
+    counted = (
+        _("title\nof {size:,}").format(size=long_message["title"]),
+        _("body\nof {size:,}").format(size=long_message["body"]),
+        _("requests for\n{count:,} phones").format(count=one_text["pushes"] // len(vendors)),
+        _("logins for\n{count} sends").format(count=renewal["pushes"] // len(vendors)),
+    )
+    rows = []
+    for one in vendors:
+        cut, text, login = (scene["brands"][one.brand] for scene in (long_message, one_text, renewal))
+        rows.append((one.title, f"{cut['title']:,}", f"{cut['body']:,}", f"{text['calls']:,}", str(login["logins"])))
+    console.table(to, (_("brand"), *counted), rows, numbers=counted)
+    console.line(to, "  " + _("each emoji (a family, five code points) is whole or left out, never cut in two"))
 
 
 def _print_end(to: Console, report: Mapping[str, Any]) -> None:
     from pushgateway.cli import console
 
-    _heading(to, 6 if "outage" in report else 5, _("What some of the phones show"))
+    _heading(to, 3, _("All outcomes against the sandboxes' ledgers"))
+    names = {
+        "accepted": _("accepted"),
+        "rejected": _("rejected"),
+        "not_sent": _("not sent"),
+        "unknown": _("unknown"),
+    }
+    counted = (_("pushes"), _("delivered"), _("not delivered, by receipt"))
     rows = [
-        (phone["brand"], phone["token"], _short(phone["title"]), _short(phone["body"]))
-        for phone in report["phones"]
-        if phone["scene"] in SHOWN
+        (names[status], *(f"{sums[name]:,}" for name in ("pushes", "delivered", "reported")))
+        for status, sums in report["totals"].items()
     ]
-    console.table(to, (_("brand"), _("phone"), _("title"), _("body")), rows)
+    console.table(to, (_("outcome"), *counted), rows, numbers=counted)
     console.line(to, "")
-    ledgers = report["ledger"].values()
     if report["ok"]:
+        ledgers = report["ledger"].values()
         totals = _("{delivered:,} pushes delivered, each exactly once, in {calls} requests; {seconds} s.").format(
             delivered=sum(one["delivered"] for one in ledgers),
             calls=sum(sum(one["calls"].values()) for one in ledgers),
@@ -273,16 +264,6 @@ def _print_end(to: Console, report: Mapping[str, Any]) -> None:
         )
         console.line(to, (_("Every number agrees with the sandboxes' ledgers: "), console.GOOD), totals)
     else:
-        _print_problems(to, report["problems"])
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= 20 else f"{text[:5]} … {text[-5:]}"
-
-
-def _print_problems(to: Console, problems: Sequence[str]) -> None:
-    from pushgateway.cli import console
-
-    console.line(to, (_("These numbers do not agree:"), console.BAD))
-    for problem in problems:
-        console.line(to, f"  {problem}")
+        console.line(to, (_("These numbers do not agree:"), console.BAD))
+        for problem in report["problems"]:
+            console.line(to, f"  {problem}")

@@ -3,26 +3,35 @@
 The numbers of the report are compared with each other, and sandboxes that behave wrongly must be detected.
 """
 
+import itertools
 import json
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
 
 import pushgateway.sandbox
 from pushgateway.certificates.plugins import installed
 from pushgateway.cli import demo_scenes
 from pushgateway.cli.command import pushgateway as command
+from pushgateway.cli.demo import fleet_table
+from pushgateway.cli.demo_board import Board, total
 from pushgateway.cli.exit_codes import Exit
 from pushgateway.model.notification import Notification
 from pushgateway.model.outcome import Outcome
 from pushgateway.model.push import Push, PushToken
-from pushgateway.model.reason import Reason
+from pushgateway.model.reason import Reason, Status
+from pushgateway.model.receipt import Receipt, ReceiptKind
+from pushgateway.observe.events import BreakerChanged, BreakerState, Event, LoginDone, OutcomeGiven, RequestDone
 from pushgateway.sandbox import Sandbox, find_sandbox
 from pushgateway.sandbox.find import SANDBOXES
+
+WAITS = 180
+"""Seconds after which a demo that hangs fails its test."""
 
 
 def demo(*arguments: str) -> "subprocess.CompletedProcess[str]":
@@ -32,8 +41,13 @@ def demo(*arguments: str) -> "subprocess.CompletedProcess[str]":
         capture_output=True,
         encoding="utf-8",
         check=False,
-        timeout=120,
+        timeout=WAITS,
     )
+
+
+def short_demo(*arguments: str, brand: str = "oppo") -> Result:
+    """The result of a short demo of one brand, in this process."""
+    return CliRunner().invoke(command, ["demo", "--count", "10", "--brand", brand, *arguments])
 
 
 def cheating(method: str, replacement: Any) -> type[Sandbox]:
@@ -42,70 +56,62 @@ def cheating(method: str, replacement: Any) -> type[Sandbox]:
     return type("Cheating", (unchanged,), {method: replacement, "__module__": unchanged.__module__})
 
 
+# The whole demo
+
+
 def test_the_numbers_add_up() -> None:
-    """2,000 messages and more to every installed brand: every outcome is counted, in few calls, with one login at each
-    vendor and one more after its access tokens expired."""
+    """2,000 messages and more to every installed brand: every outcome is counted, no phone got anything twice, with one
+    login at each vendor and one more after its access tokens expired."""
     result = demo("--json", "--count", "2000")
 
     report = json.loads(result.stdout)
-    brands, share = report["brands"], 2000 // len(report["brands"])
-    long, many, one_text, renewal = (
-        report[name]["brands"] for name in ("one_long_message", "many_messages", "one_text", "renewal")
-    )
     assert (result.returncode, result.stderr, report["problems"], report["ok"]) == (0, "", [], True)
+    brands, fleet = report["brands"], report["fleet"]
     assert brands == sorted(set(installed()) & set(installed(SANDBOXES)))
-    assert all(set(part) == set(brands) for part in (long, many, one_text, renewal, report["ledger"]))
+    assert fleet["pushes"] == sum(fleet["brands"][brand]["pushes"] for brand in brands) == 2000
+    assert fleet["outage"]["brand"] in brands
     for brand in brands:
-        dead, muted = many[brand]["dead"], many[brand]["muted"]
-        refused = sum(number for name, number in many[brand]["outcomes"].items() if name != "accepted")
-        assert set(long[brand]["truncated"]) in ({"title", "body"}, {"body"})  # Huawei limits both together
-        assert many[brand]["pushes"] == sum(many[brand]["outcomes"].values()) == share
-        assert (dead, muted) == (len(range(7, share, 100)), len(range(9, share, 250)))
-        assert refused + sum(many[brand]["receipts"].values()) == dead + muted
-        assert one_text[brand]["outcomes"] == {"accepted": 1500}
-        assert sum(one_text[brand]["calls"].values()) <= 4
-        assert renewal[brand]["outcomes"] == {"accepted": 40}
-        assert report["ledger"][brand]["delivered"] == 1 + share - dead - muted + 1500 + 40 + outage_of(report, brand)
-    assert many["oppo"]["outcomes"] == {"accepted": share - dead - muted, "unregistered": dead, "muted": muted}
-    assert renewal["oppo"]["logins"] == 1
+        row = fleet["brands"][brand]
+        rejected, later, lost = (sum(row[name].values()) for name in ("rejected", "reported", "not_sent"))
+        share = 2000 // len(brands) + (brands.index(brand) < 2000 % len(brands))
+        assert row["accepted"] + rejected + lost + row["unknown"] == row["pushes"] == share
+        assert (row["dead"], row["muted"]) == (len(range(7, share, 100)), len(range(9, share, 250)))
+        if brand != fleet["outage"]["brand"]:
+            assert (lost, row["unknown"], rejected + later) == (0, 0, row["dead"] + row["muted"])
+        assert set(report["long_message"]["brands"][brand]["truncated"]) in ({"title", "body"}, {"body"})
+        assert report["one_text"]["brands"][brand]["outcomes"] == {"accepted": 1500}
+        assert report["one_text"]["brands"][brand]["calls"] <= 4
+        assert report["renewal"]["brands"][brand]["outcomes"] == {"accepted": 40}
+    assert report["renewal"]["brands"]["oppo"]["logins"] == 1
     assert report["ledger"]["oppo"]["calls"]["auth"] == 2
-
-
-def outage_of(report: Any, brand: str) -> int:
-    """Pushes of `brand` that were accepted while another vendor was down. There is an outage where there are several
-    brands: the last one is down, its pushes end without being sent, all others are accepted."""
-    if len(report["brands"]) == 1:
-        return 0
-    *others, down = report["brands"]
-    outcomes = {name: one["outcomes"] for name, one in report["outage"]["brands"].items()}
-    assert report["outage"]["down"] == down
-    assert {name: outcomes[name] for name in others} == {name: {"accepted": 40} for name in others}
-    assert sum(outcomes[down].values()) == 40
-    assert set(outcomes[down]) <= {"unavailable", "expired"}
-    return 0 if brand == down else 40
+    totals = report["totals"]
+    assert sum(one["pushes"] for one in totals.values()) == 2000 + (1 + 1500 + 40) * len(brands)
+    assert totals["accepted"]["pushes"] == totals["accepted"]["delivered"] + totals["accepted"]["reported"]
+    assert totals["rejected"]["delivered"] == totals["not_sent"]["delivered"] == 0
+    delivered = sum(one["delivered"] for one in report["ledger"].values())
+    assert sum(one["delivered"] for one in totals.values()) == delivered
 
 
 def test_without_json_there_are_short_sections() -> None:
-    """Without a terminal there is no colour and no progress bar; each section says what it showed."""
+    """Without a terminal there is no colour, and the table is printed once, at the end; each section says what it
+    showed."""
     result = demo("--count", "10")
 
     sections = [line[:2] for line in result.stdout.splitlines() if line[:1].isdigit()]
     assert (result.returncode, result.stderr) == (0, "")
-    assert sections == [f"{number} " for number in range(1, len(sections) + 1)]
-    assert len(sections) >= 5
+    assert sections == ["1 ", "2 ", "3 "]
+    assert result.stdout.count("per s") == 1
     assert "Every number agrees" in result.stdout
     assert not set("\x1b\r\x08") & set(result.stdout)
-    assert len(result.stdout.splitlines()) < 80
-    assert "CN_" not in result.stdout
+    assert len(result.stdout.splitlines()) < 60
 
 
 def test_one_brand_can_be_chosen() -> None:
-    """`--brand` plays it alone, so that there is no outage that others could notice; an unknown brand is an error."""
-    one = CliRunner().invoke(command, ["demo", "--json", "--count", "10", "--brand", "oppo"])
+    """`--brand` plays it alone; an unknown brand is an error."""
+    one = short_demo("--json")
     none = CliRunner().invoke(command, ["demo", "--brand", "nobody"])
 
-    report = json.loads(one.stdout)
-    assert (one.exit_code, report["brands"], "outage" in report) == (Exit.OK, ["oppo"], False)
+    assert (one.exit_code, json.loads(one.stdout)["brands"]) == (Exit.OK, ["oppo"])
     assert none.exit_code == Exit.USAGE
     assert "no sandbox for brand 'nobody'" in none.output
 
@@ -119,6 +125,122 @@ def test_the_number_of_messages_is_limited(count: str) -> None:
     assert result.exit_code == Exit.USAGE
 
 
+# A vendor that is down for a while
+
+
+def test_a_vendor_is_down_for_a_while_and_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Huawei's server stops in the middle of 2,000 pushes, each a request of its own: those that wait are sent when it
+    is back, those under way may end without a verdict, and no phone gets one twice."""
+    monkeypatch.setattr(demo_scenes, "OUTAGE", 0.3)
+
+    result = CliRunner().invoke(command, ["demo", "--json", "--count", "2000", "--brand", "huawei"])
+
+    report = json.loads(result.stdout)
+    row, outage = report["fleet"]["brands"]["huawei"], report["fleet"]["outage"]
+    assert (result.exit_code, report["problems"]) == (Exit.OK, [])
+    assert (outage["brand"], outage["waiting"] > 0) == ("huawei", True)
+    assert outage["stopped"] + 0.3 <= outage["started"] <= outage["resumed"] <= report["fleet"]["seconds"]
+    assert row["not_sent"] == {}
+    assert row["accepted"] + row["unknown"] + sum(row["rejected"].values()) == 2000
+    assert row["accepted"] > 2000 - outage["waiting"]
+    assert report["totals"]["unknown"]["delivered"] <= row["unknown"]
+
+
+def test_a_server_that_is_back_answers_on_its_port() -> None:
+    """A vendor's server can be stopped at any time, stops once, and starts again at the address in the certificate."""
+    vendor = demo_scenes.DemoVendor("oppo", "7001", find_sandbox("oppo")(tokens=0))
+    vendor.stop()  # nothing to stop yet
+    vendor.start()
+    first = vendor.url
+    vendor.stop()
+    vendor.start()
+
+    assert vendor.url == first
+    vendor.stop()
+    vendor.stop()
+
+
+# The live table
+
+
+def events(certificate_id: str, *more: tuple[type[Event], dict[str, Any]]) -> list[Event]:
+    """Events of one certificate."""
+    return [kind(certificate_id=certificate_id, brand="x", **fields) for kind, fields in more]
+
+
+def ended(status: Status, reason: Reason | None = None) -> tuple[type[Event], dict[str, Any]]:
+    return OutcomeGiven, {"status": status, "reason": reason, "duration": 1.0}
+
+
+def asked(ending: str, sent: bool = True) -> tuple[type[Event], dict[str, Any]]:
+    fields = {"region": "", "operation": "push", "pushes": 1, "duration": 1.0, "status": None}
+    return RequestDone, {**fields, "ending": ending, "sent": sent}
+
+
+def breaker(state: BreakerState) -> tuple[type[Event], dict[str, Any]]:
+    return BreakerChanged, {"region": "", "state": state}
+
+
+def scripted_board() -> Board:
+    """A board whose clock goes one second for each question, after events of two vendors."""
+    ticks = itertools.count()
+    board = Board(["1", "2"], clock=lambda: float(next(ticks)))
+    for event in (
+        *events("1", *[ended(Status.ACCEPTED)] * 4, ended(Status.REJECTED, Reason.UNREGISTERED), asked("reply")),
+        *events("2", ended(Status.ACCEPTED), ended(Status.REJECTED, Reason.MUTED), ended(Status.ACCEPTED)),
+        *events("2", ended(Status.UNKNOWN, Reason.NO_VERDICT), ended(Status.NOT_SENT, Reason.UNAVAILABLE)),
+        *events("2", asked("reply"), asked("no_verdict"), asked("no_verdict", sent=False)),
+        *events("2", (LoginDone, {"region": "", "ok": True, "duration": 1.0}), breaker(BreakerState.OPEN)),
+        *events("3", ended(Status.ACCEPTED)),  # of no vendor of the demo
+    ):
+        board(event)
+    receipts = [(PushToken(2, "a"), ReceiptKind.MUTED), (PushToken(2, "b"), ReceiptKind.ARRIVED)]
+    board.report("2", [Receipt(push_token=one, kind=kind, event="") for one, kind in receipts])
+    return board
+
+
+def test_the_rows_of_the_live_table() -> None:
+    """Each brand has its numbers by status and reason; what a receipt reports later stands beside; a request that
+    certainly did not leave is no call; the last row has the sums."""
+    rows = {number: row.numbers() for number, row in scripted_board().rows.items()}
+
+    heads, cells = fleet_table(rows)
+
+    assert list(heads) == [
+        "brand", "accepted", "unregistered", "muted", "not\nsent", "unknown", "calls", "per s"
+    ]  # fmt: skip
+    assert [list(row) for row in cells] == [
+        ["1", "4", "1", "0", "0", "0", "1", "1"],
+        ["2", "2", "0", "1, 1 later", "1", "1", "2", ("down", "red")],
+        ["all", "6", "1", "1, 1 later", "1", "1", "3", ""],
+    ]
+    assert rows["2"]["not_sent"] == {"unavailable": 1}
+    assert total(rows.values())["pushes"] == 10
+
+
+def test_a_vendor_that_answers_again_is_no_longer_down() -> None:
+    """While a test request is under way it is still down; when it was answered the row has the moment."""
+    board = scripted_board()
+    row = board.rows["2"]
+    seen: list[tuple[bool, bool]] = []
+    for state in (BreakerState.HALF_OPEN, BreakerState.OPEN, BreakerState.CLOSED):
+        for event in events("2", breaker(state)):
+            board(event)
+        seen.append((row.is_down, row.resumed is not None))
+
+    assert seen == [(True, False), (True, False), (False, True)]
+
+
+# Numbers that do not agree
+
+
+def problems(result: Result) -> Sequence[str]:
+    """The problems in a report that must have failed."""
+    report = json.loads(result.stdout)
+    assert (result.exit_code, report["ok"]) == (Exit.FAILED, False)
+    return list(report["problems"])
+
+
 def test_the_demo_detects_a_push_that_is_delivered_twice(monkeypatch: pytest.MonkeyPatch) -> None:
     """When pushes are delivered twice the demo says so, in text and in JSON, and fails."""
 
@@ -128,45 +250,80 @@ def test_the_demo_detects_a_push_that_is_delivered_twice(monkeypatch: pytest.Mon
 
     monkeypatch.setattr(pushgateway.sandbox, "find_sandbox", lambda _: cheating("deliver", twice))
 
-    as_json = CliRunner().invoke(command, ["demo", "--json", "--count", "10", "--brand", "oppo"])
-    words = CliRunner().invoke(command, ["demo", "--count", "10", "--brand", "oppo"])
+    words = short_demo()
 
-    report = json.loads(as_json.stdout)
-    assert as_json.exit_code == words.exit_code == Exit.FAILED
-    assert report["ok"] is False
-    assert "many messages: oppo: 8 pushes ended accepted and were delivered 2 times" in report["problems"]
+    assert "mixed fleet: oppo: 8 pushes ended accepted and were delivered 2 times" in problems(short_demo("--json"))
+    assert words.exit_code == Exit.FAILED
     assert "These numbers do not agree:" in words.stdout
     assert "Every number agrees" not in words.stdout
+
+
+def test_the_demo_detects_a_push_that_is_accepted_and_not_delivered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A vendor that accepts everything and delivers nothing is found in every scene."""
+    monkeypatch.setattr(pushgateway.sandbox, "find_sandbox", lambda _: cheating("deliver", lambda *_: None))
+
+    found = problems(short_demo("--json"))
+
+    assert "mixed fleet: oppo: 8 pushes ended accepted and were delivered 0 times" in found
+    assert "renewal: oppo: 40 pushes ended accepted and were delivered 0 times" in found
+
+
+def test_the_demo_detects_deliveries_and_calls_without_a_push(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the ledger has too much is found: a delivery to a phone that nothing was sent to, a request that never
+    left."""
+
+    def too_much(self: Sandbox, phone: Any, delivery: Any) -> None:
+        Sandbox.deliver(self, phone, delivery)
+        self.ledger.note("another phone", None)
+        self.ledger.note_call("unicast", 0)
+
+    monkeypatch.setattr(pushgateway.sandbox, "find_sandbox", lambda _: cheating("deliver", too_much))
+
+    found = [problem.partition(": ")[2] for problem in problems(short_demo("--json"))]
+
+    assert [problem.partition(":")[0] for problem in found] == [
+        "deliveries in the ledger",
+        "requests that the sandbox counted",
+    ]
 
 
 def test_the_demo_detects_access_tokens_that_never_expire(monkeypatch: pytest.MonkeyPatch) -> None:
     """A renewal that did not take place is not reported as one."""
     monkeypatch.setattr(pushgateway.sandbox, "find_sandbox", lambda _: cheating("expire_tokens", lambda self: None))
 
-    result = CliRunner().invoke(command, ["demo", "--json", "--count", "10", "--brand", "oppo"])
-
-    assert result.exit_code == Exit.FAILED
-    assert json.loads(result.stdout)["problems"] == ["renewal: oppo: logins after the expiry: 0, must be 1"]
+    assert problems(short_demo("--json")) == ["renewal: oppo: logins after the expiry: 0, must be 1"]
 
 
 def test_audit_finds_every_contradiction() -> None:
-    """An accepted push must be delivered once and a refused one never; a push without a verdict counts as a problem."""
-    pushes = [Push(PushToken(1, token), Notification("a", "b")) for token in "abcde"]
-    a, b, c, d, e = pushes
-    outcomes = [
-        Outcome.accepted(a, "1"),
-        Outcome.accepted(b, "2"),
-        Outcome.rejected(c, Reason.MUTED),
-        Outcome.rejected(d, Reason.MUTED),
-        Outcome.unknown(e, "silence"),
-    ]
-    delivered = Counter({"a": 1, "d": 1, "e": 1})
+    """An accepted push must be delivered once, or be reported by a receipt; one without a verdict once at most, any
+    other one never."""
+    pushes = [Push(PushToken(7001, token), Notification("a", "b")) for token in "abcdefg"]
+    a, b, c, d, e, f, g = pushes
+    sandbox = find_sandbox("oppo")(tokens=0)
+    for token in "adeff":
+        sandbox.ledger.note(token, None)
+    vendor = demo_scenes.DemoVendor("oppo", "7001", sandbox)
+    audit = demo_scenes.Audit()
 
-    found = demo_scenes.compare_with_ledger(outcomes, lambda token: delivered[token])
+    audit.outcomes(
+        "s",
+        vendor,
+        [
+            Outcome.accepted(a, "1"),
+            Outcome.accepted(b, "2"),
+            Outcome.rejected(c, Reason.MUTED),
+            Outcome.rejected(d, Reason.MUTED),
+            Outcome.unknown(e, "silence"),
+            Outcome.unknown(f, "silence"),
+            Outcome.accepted(g, "3"),
+        ],
+        {"g"},
+    )
 
-    assert sorted(found) == [
-        "1 pushes ended accepted and were delivered 0 times",
-        "1 pushes ended rejected and were delivered 1 times",
-        "1 pushes ended without a verdict",
+    assert sorted(audit.problems) == [
+        "s: 1 pushes ended accepted and were delivered 0 times",
+        "s: 1 pushes ended rejected and were delivered 1 times",
+        "s: 1 pushes ended unknown and were delivered 2 times",
     ]
-    assert demo_scenes.compare_with_ledger([outcomes[0], outcomes[2]], lambda token: delivered[token]) == []
+    assert audit.totals[Status.ACCEPTED] == Counter(pushes=3, delivered=1, reported=1)
+    assert audit.totals[Status.UNKNOWN] == Counter(pushes=2, delivered=3)

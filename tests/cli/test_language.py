@@ -126,12 +126,12 @@ def test_json_shows_chinese_unescaped_where_the_output_can_take_it() -> None:
     assert json.loads(printed("ascii")) == {"title": "今晚 😀"}
 
 
-def test_the_demo_breaks_no_word_at_80_columns() -> None:
-    """In Chinese on a terminal of 80 columns the demo stays within it, and no word is cut in two."""
+def on_a_terminal(*arguments: str, **variables: str) -> tuple[int, str]:
+    """(exit code, output) of the command on a terminal of 80 columns."""
     child, terminal = pty.fork()
     if child == 0:  # pragma: no cover - another program from here on
-        arguments = [sys.executable, "-m", "pushgateway.cli", "demo", "--count", "10"]
-        os.execve(sys.executable, arguments, environment(LANG="zh_CN.UTF-8", TERM="dumb"))
+        command = [sys.executable, "-m", "pushgateway.cli", *arguments]
+        os.execve(sys.executable, command, environment(**variables))
     fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 80, 0, 0))
     output = b""
     try:
@@ -142,14 +142,26 @@ def test_the_demo_breaks_no_word_at_80_columns() -> None:
     finally:
         os.close(terminal)
     _, status = os.waitpid(child, 0)
-    lines = output.decode().replace("\r", "").splitlines()
+    return os.waitstatus_to_exitcode(status), output.decode().replace("\r", "")
 
-    assert os.waitstatus_to_exitcode(status) == 0
-    assert max(map(cell_len, lines)) <= 80
-    assert "所有数字都与沙箱的台账一致" in output.decode()
-    assert {"unregistered", "unicast_batch", "pushgateway", "oppo", "HTTP"} <= set(
-        re.findall("[A-Za-z_]+", "\n".join(lines))
-    )
+
+def test_the_demo_breaks_no_word_at_80_columns() -> None:
+    """In Chinese on a terminal of 80 columns the demo stays within it, and no word is cut in two."""
+    code, output = on_a_terminal("demo", "--count", "10", LANG="zh_CN.UTF-8", TERM="dumb")
+
+    assert code == 0
+    assert max(map(cell_len, output.splitlines())) <= 80
+    assert "所有数字都与沙箱的台账一致" in output
+    assert {"unregistered", "muted", "pushgateway", "OPPO", "HTTP"} <= set(re.findall("[A-Za-z_]+", output))
+
+
+def test_the_table_of_the_demo_is_live_on_a_terminal() -> None:
+    """It is drawn several times in the same place, which takes moving the cursor up."""
+    code, output = on_a_terminal("demo", "--count", "10", "--brand", "oppo", LANG="C.UTF-8")
+
+    assert code == 0
+    assert output.count("per s") > 1
+    assert "\x1b[1A" in output
 
 
 @pytest.mark.parametrize(
