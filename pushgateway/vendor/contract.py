@@ -222,7 +222,8 @@ class Vendor(ABC):
 
         `headers` names are lower case; `now` is epoch seconds of this machine. Returns one receipt for each phone, and
         None for an element that cannot be read. Raises `Refused` (`INVALID_NOTIFICATION`) for a body that holds no
-        receipts, and `Refused` (`CREDENTIALS`) for a wrong or old signature. Anybody may have posted it: read its JSON
+        receipts, and `Refused` (`CREDENTIALS`) for a wrong or old signature, or another text by which the vendor names
+        the receiver. Anybody may have posted it: read its JSON
         with `read_posted`. Unless `proves_receipts`, the core verifies each receipt by the `Receipt.parameter` that
         comes back.
         """

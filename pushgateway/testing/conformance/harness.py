@@ -195,8 +195,9 @@ class Harness:
     """Tokens in the vendor's formats, and the region of each by its documents."""
 
     def of_another_receiver(self, settings: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
-        """For a vendor that signs its receipts: settings of certificates that must refuse the receipts of these
-        settings, such as one with another receipt secret and one with another user name."""
+        """For a vendor whose receipts name their receiver, by a signature or a text of its console: settings of
+        certificates that must refuse the receipts of these settings, such as one with another receipt secret and one
+        with another user name."""
         return ()
 
     def with_template(self, settings: Mapping[str, Any]) -> Mapping[str, Any] | None:

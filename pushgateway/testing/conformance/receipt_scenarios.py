@@ -10,6 +10,7 @@ from contextlib import suppress
 from typing import Any
 
 import attrs
+import pytest
 
 from pushgateway.certificates.certificate import Certificate
 from pushgateway.model.audience import Broadcast
@@ -105,13 +106,14 @@ class ReceiptScenarios(Harness):
             driver.push(batch)
             posted = driver.sandbox.callbacks()
         vendor = self.loaded()
+        others = self.of_another_receiver(self.sandbox().settings(self.host))
         kind = posted[0].headers if posted else {}
         twins = (twin for right in posted[:1] for twin in odd_twins(right.content, kind.get("content-type", "")))
         for body in (*ODD_BODIES, *twins):
             try:
                 receipts = vendor.receipts("1", kind, body, EPOCH)
             except Refused as refused:
-                unproved = (Reason.CREDENTIALS,) if vendor.proves_receipts else ()
+                unproved = (Reason.CREDENTIALS,) if vendor.proves_receipts or others else ()
                 allowed = (Reason.INVALID_NOTIFICATION, Reason.UNSUPPORTED, *unproved)
                 assert refused.reason in allowed, f"rubbish is no receipt, refused as {refused.reason.name}"
                 continue
@@ -238,6 +240,24 @@ class ReceiptScenarios(Harness):
         for settings in others:
             receiver = self.load(Certificate(1, self.vendor.brand, settings))
             refused(receiver, headers, EPOCH, "for another receiver")
+
+    @checks("receipts")
+    def test_another_receiver_refuses_them(self) -> None:
+        """Where receipts name their receiver, by a signature or a text of its console, no other one takes them."""
+        driver = self.driver()
+        others = self.of_another_receiver(driver.sandbox.settings(self.host))
+        if not others:
+            return
+        driver, batch = self._pushed({0: ReceiptKind.ARRIVED})
+        driver.push(batch)
+        (posted, *_) = driver.sandbox.callbacks()
+        assert driver.vendor.receipts("1", dict(posted.headers), posted.content, EPOCH), "true receipts were not read"
+        for settings in others:
+            receiver = self.load(Certificate(1, self.vendor.brand, settings))
+            with pytest.raises(Refused) as refused:
+                receiver.receipts("1", dict(posted.headers), posted.content, EPOCH)
+            reason = refused.value.reason
+            assert reason is Reason.CREDENTIALS, f"receipts for another receiver are refused as {reason.name}"
 
     def _is_needed(self, vendor: Vendor, posted: Request, headers: Mapping[str, str], name: str) -> bool:
         rest = {other: value for other, value in headers.items() if other != name}
