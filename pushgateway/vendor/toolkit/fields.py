@@ -492,7 +492,7 @@ class Sheet:
             if was_cut:
                 truncated.append(self._words[name])
             (beside if row.scope == "message" else fields)[name] = checked
-        self._check_together(fields, given, audience)
+        self._check_together({**fields, **beside} if beside else fields, given, audience)
         omitted = self._omitted(note, used, fields, elsewhere) if (used := find_omitted(note, ())) else used
         return Content(fields, beside, tuple(dict.fromkeys(truncated)), omitted, self._nested)
 

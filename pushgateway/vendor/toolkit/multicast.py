@@ -326,10 +326,20 @@ class SharedVendor(Vendor):
             lambda one: self.sheet.gather(one, {**self.planned(one, None), **scheduled}, self.intent_table)
         )
         found += [made.of_row(word, "has no effect: a setting for it is missing", "ignored") for word in left_out]
+        if not any(one.effect == "refused" for one in found):
+            found += self._together_rulings(made, asked)
         found += self.size_rulings(made, note, refused=any(one.effect == "refused" for one in found))
         found += made.of_intent(self.names["category"])
         found += made.of_quotas_and_rates(self.category_of(note), self.quota(note))
         return [*found, *made.of_batch("batch_size", "batch_size")]
+
+    def _together_rulings(self, made: Rulings, asked: Push | Broadcast) -> Iterator[Ruling]:
+        """What is refused because fields need or exclude each other."""
+        try:
+            self.build(asked.notification, broadcast=asked if isinstance(asked, Broadcast) else None)
+        except Refused as refused:
+            word, _, sentence = refused.detail.partition(": ")
+            yield made.of_row(word, f"refused: {sentence}", "refused")
 
     def size_rulings(self, made: Rulings, note: Notification, *, refused: bool) -> Iterator[Ruling]:
         """What the size of the whole body does to a notification; `refused`: another rule forbids it. Default: there is

@@ -497,3 +497,18 @@ def test_texts_are_shortened_the_longest_first() -> None:
     assert short(200, title="Hi", text="b").truncated == ()
     with pytest.raises(Refused, match=r"data: is too long: ACME takes 200 bytes for all fields together"):
         short(200, title="Hi", text="b" * 100, **{"extra.data": "v" * 300})
+
+
+def test_fields_beside_the_notification_may_need_each_other() -> None:
+    """The address of receipts, for example, where their parameter is given."""
+    rows = {"callback": {"required_with": ("callback.param",)}, "callback.param": {}}
+    base = RULES.dialects["new"].fields["title"]
+    own = {name: attrs.evolve(base, scope="message", required=False, says="", **more) for name, more in rows.items()}
+    dialect = attrs.evolve(RULES.dialects["new"], fields={**RULES.dialects["new"].fields, **own})
+    sheet = Sheet(attrs.evolve(RULES, dialects={"new": dialect}), "new", clicks=CLICKS)
+    note = Notification("Hi", "You have mail")
+
+    both = sheet.write(note, {**sheet.gather(note), "callback": "u", "callback.param": "p"})
+    assert both.beside == {"callback": "u", "callback.param": "p"}
+    with pytest.raises(Refused, match="needs callback with it"):
+        sheet.write(note, {**sheet.gather(note), "callback.param": "p"})

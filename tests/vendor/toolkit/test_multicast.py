@@ -66,6 +66,8 @@ undo = { method = "POST", path = "/{app}/undo", host = "h", encoding = "json", S
 "n.id" = { kind = "int", says = "replace_key", max = 99, SEEN }
 "n.app" = { kind = "bool", SEEN }
 "n.sound" = { kind = "text", says = "sound", SEEN }
+"n.from" = { kind = "time", says = "show_from", SEEN }
+"n.until" = { kind = "time", says = "show_until", required_with = ["n.from"], SEEN }
 "o.url" = { kind = "text", says = "receipt_url", SEEN }
 "o.mark" = { kind = "text", says = "receipt_parameter", SEEN }
 "o.kind" = { kind = "choice", choices = ["CHAT"], SEEN }
@@ -461,3 +463,14 @@ def test_a_broadcast_that_the_vendor_cannot_time_is_refused() -> None:
     assert {("start_at", "refused"), ("title", "applies"), ("batch", "applies")} <= found
     with pytest.raises(Refused, match="rate: ACME has no such thing"):
         Form().build(later.notification, broadcast=attrs.evolve(later, start_at=None, rate=9))
+
+
+def test_explain_names_a_field_that_another_needs() -> None:
+    """Each field alone is right, and the notification is refused."""
+    start = datetime(2030, 1, 1, tzinfo=UTC)
+    (push,) = batch("a", show_from=start)
+    found = [one for one in Form().rulings(push) if one.effect == "refused"]
+
+    assert [(one.field, one.verdict) for one in found] == [("show_from", "refused: ACME needs n.until with it")]
+    (push,) = batch("a", show_from=start, show_until=datetime(2030, 1, 2, tzinfo=UTC))
+    assert not [one for one in Form().rulings(push) if one.effect == "refused"]
