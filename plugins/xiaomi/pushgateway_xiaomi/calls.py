@@ -14,7 +14,7 @@ from typing import Final, TypeVar
 
 from pushgateway.vendor import Call, Exchange, NoVerdict, Reason, Refused, Reply, Request, Response, Statistics
 from pushgateway.vendor.toolkit.calls import call, call_in_chunks
-from pushgateway.vendor.toolkit.readers import count, texts
+from pushgateway.vendor.toolkit.readers import count, figures_of, texts
 from pushgateway.vendor.toolkit.refusals import invalid, unsupported
 from pushgateway.vendor.toolkit.requests import make_request
 from pushgateway_xiaomi.replies import TOKENS, data_of, read_accepted
@@ -128,11 +128,7 @@ def _data(reply: Reply) -> object:
 
 
 def _figures(reply: Reply) -> Statistics:
-    figures = _data(reply)
-    if not isinstance(figures, dict) or "delivered" not in figures:
-        raise NoVerdict("the reply holds no figures of the message")
-    ours = {"valid": "resolved", "arrived": "delivered", "opened": "click"}
-    return Statistics(**{name: count(figures.get(theirs)) for name, theirs in ours.items()})
+    return figures_of(_data(reply), {"valid": "resolved", "arrived": "delivered", "opened": "click"})
 
 
 def _alive(reply: Reply, tokens: Sequence[str]) -> Mapping[str, Reason | None]:

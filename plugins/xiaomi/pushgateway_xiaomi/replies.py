@@ -24,13 +24,12 @@ from pushgateway.vendor import (
     Refused,
     Reply,
     Response,
-    read_posted,
 )
 from pushgateway.vendor.toolkit.batches import TokenRule
 from pushgateway.vendor.toolkit.codes import CodeTable
 from pushgateway.vendor.toolkit.ordinary import Encoded
 from pushgateway.vendor.toolkit.readers import check_named_once, identifier, texts
-from pushgateway.vendor.toolkit.receipts import make_receipt, no_receipts, read_posted_form, read_tokens
+from pushgateway.vendor.toolkit.receipts import make_receipt, read_keyed, read_posted_form, read_tokens
 from pushgateway.vendor.toolkit.token_lists import listed_outcomes
 from pushgateway_xiaomi.notification import Rest
 from pushgateway_xiaomi.settings import FACTS, RULES
@@ -42,8 +41,6 @@ _EXCEEDED: Final = "channel_exceed_quota"
 _BAD: Final = "bad_regids"
 _DECISIVE: Final = frozenset({"result", "data", "id", _BAD, _EXCEEDED})
 TOKENS: Final = TokenRule(vendor=RULES.vendor, longest=FACTS.number("token_bytes"))
-_MOST_RECEIPTS: Final = 10_000
-"""Phones of one posted request, at most. Xiaomi posts about once a second."""
 _PART: Final = re.compile(r"(\S+):([0-9]{1,9})")
 
 
@@ -128,16 +125,7 @@ def decode_receipts(certificate_id: str, body: bytes) -> list[Receipt | None]:
     text = read_posted_form(body).get("data", "")
     if not text.lstrip().startswith("{"):
         text = unquote(text)  # one receiver of the field had to decode it twice (M14)
-    posted = read_posted(text.encode("utf-8", "replace"))
-    if not isinstance(posted, dict) or not posted:
-        raise no_receipts("holds no receipts of Xiaomi")
-    receipts: list[Receipt | None] = []
-    for message_id, element in posted.items():
-        read = list(_receipts(certificate_id, message_id, element)) if isinstance(element, dict) else []
-        receipts.extend(read or [None])
-        if len(receipts) > _MOST_RECEIPTS:
-            raise no_receipts(f"is about more than {_MOST_RECEIPTS} phones")
-    return receipts
+    return read_keyed(text, lambda message_id, element: _receipts(certificate_id, message_id, element))
 
 
 def _receipts(certificate_id: str, message_id: str, element: Mapping[str, Any]) -> Iterator[Receipt | None]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
 
 import attrs
 
@@ -81,13 +82,19 @@ def broadcast_as_pushes(
     return sum_of(broadcast, next((one for one in outcomes if one.ok), outcomes[0]), outcomes)
 
 
-def counted(broadcast: Broadcast, outcomes: Sequence[Outcome]) -> BroadcastOutcome:
-    """The outcome of a broadcast to aliases or accounts of which each has an ending by the reply: `outcomes` are those
-    of pushes in the place of the targets. It ends as the best of them does, and counts all."""
-    counts = Counter((one.status, one.reason) for one in outcomes)
-    best = sum_of(broadcast, next((one for one in outcomes if one.ok), outcomes[0]))
-    worst = next((one.detail for one in outcomes if not one.ok), "")
-    return attrs.evolve(best, detail=worst, requests=tuple((*ending, count) for ending, count in counts.items()))
+def counted(broadcast: Broadcast, reasons: Mapping[str, Reason | None], **of: Any) -> BroadcastOutcome:
+    """The outcome of a request to aliases or accounts whose reply names those that it refused: it ends as the best of
+    them did, and counts all. `reasons`: by target None, or why not (`NO_VERDICT`: the reply does not say). `of`: other
+    fields of the outcome, such as `task_ids`."""
+    counts = Counter((_STATUSES.get(reason, Status.REJECTED), reason) for reason in reasons.values())
+    status, reason = (Status.ACCEPTED, None) if (Status.ACCEPTED, None) in counts else counts.most_common(1)[0][0]
+    requests = tuple((*ending, count) for ending, count in counts.items())
+    return BroadcastOutcome(
+        certificate_id=broadcast.certificate_id, status=status, reason=reason, requests=requests, **of
+    )
+
+
+_STATUSES: Final[Mapping[Reason | None, Status]] = {None: Status.ACCEPTED, Reason.NO_VERDICT: Status.UNKNOWN}
 
 
 def sum_of(broadcast: Broadcast, outcome: Outcome, outcomes: tuple[Outcome, ...] = ()) -> BroadcastOutcome:

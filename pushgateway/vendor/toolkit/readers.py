@@ -9,10 +9,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
-from pushgateway.vendor import NoVerdict, Response
+from pushgateway.vendor import NoVerdict, Response, Statistics
 from pushgateway.vendor.text import fit
+
+T = TypeVar("T")
 
 ID_LENGTH: Final = 200
 """Characters of an id, at most; a longer one is ignored. The vendors' ids have about 50."""
@@ -91,6 +93,25 @@ def data_of(body: Mapping[str, Any], names: Iterable[str]) -> Any:
         except (ValueError, RecursionError):
             return data
     return data
+
+
+def needed(value: object, kind: type[T]) -> T:
+    """A value of a reply that must be of this type. Raises `NoVerdict` for any other."""
+    if type(value) is not kind:
+        raise NoVerdict(f"the reply holds no {_KINDS.get(kind, kind.__name__)} where one belongs")
+    return value
+
+
+_KINDS: Final[Mapping[type[Any], str]] = {dict: "object", list: "list", str: "text", int: "number", bool: "truth value"}
+
+
+def figures_of(data: object, names: Mapping[str, str]) -> Statistics:
+    """The figures of an object; `names`: by field of `Statistics` the vendor's name, which may have blanks around it.
+    A figure that cannot be read is None. Raises `NoVerdict` if the object has none of the names."""
+    found = {name.strip(): value for name, value in needed(data, dict).items()}
+    if found.keys().isdisjoint(names.values()):
+        raise NoVerdict("the reply holds no figures")
+    return Statistics(**{field: count(found.get(name)) for field, name in names.items()})
 
 
 def check_named_once(response: Response, decides: Callable[[str], object], inside: Iterable[str] = ()) -> None:

@@ -42,6 +42,23 @@ def read_posted_list(body: bytes, name: str, most: int = MOST) -> list[Any]:
     return listed
 
 
+def read_keyed(
+    text: str, receipts_of: Callable[[str, Mapping[str, Any]], Iterable[Receipt | None]], most: int = MOST
+) -> list[Receipt | None]:
+    """The receipts in JSON text with an object of objects. `receipts_of` gets a name and its object, and makes the
+    receipts of its phones; None stands for an object without any, and for another value. Raises `Refused`
+    (`INVALID_NOTIFICATION`) for any other text, and for more than `most` receipts."""
+    posted = read_posted(text.encode("utf-8", "replace"))
+    if not isinstance(posted, dict) or not posted:
+        raise no_receipts("holds no object of receipts")
+    receipts: list[Receipt | None] = []
+    for name, element in posted.items():
+        receipts.extend((list(receipts_of(name, element)) if isinstance(element, dict) else []) or [None])
+        if len(receipts) > most:
+            raise no_receipts(f"is about more than {most} phones")
+    return receipts
+
+
 def read_posted_form(body: bytes) -> Mapping[str, str]:
     """The fields of a posted form, each named once. Raises `Refused` (`INVALID_NOTIFICATION`) for any other body, and
     for one that is too large."""

@@ -30,6 +30,21 @@ def checked_text(word: str, text: object, *, blank: bool = False) -> str:
     return text
 
 
+def joined_names(
+    word: str, names: object, separator: str = ",", *, longest: int | None = None, most: int | None = None
+) -> str:
+    """Names, such as tags, joined by `separator`. Raises `Refused`, naming `word`, for none or more than `most`, and
+    for a name that is blank, has a control character, the separator or more than `longest` characters."""
+    given = list(names) if isinstance(names, list | tuple) else [names]
+    if not given or (most is not None and len(given) > most):
+        raise invalid(word, f"must hold {f'1 to {most}' if most is not None else 'at least 1'}, holds {len(given)}")
+    texts = [checked_text(word, name) for name in given]
+    if any(separator in text or (longest is not None and len(text) > longest) for text in texts):
+        limit = "" if longest is None else f" at most {longest} characters and"
+        raise invalid(word, f"a name must have{limit} no {separator!r}, which separates names")
+    return separator.join(texts)
+
+
 def no_such_field(name: str, dialect: Dialect, rules: Rules) -> str:
     """A sentence: `dialect` has no field `name`, and which dialects of these rules have it."""
     own = [f'dialect = "{key}" has no such field' for key, each in rules.dialects.items() if each is dialect]

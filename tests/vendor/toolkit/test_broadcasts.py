@@ -112,15 +112,12 @@ def test_a_list_of_tokens_may_be_pushes(is_alive: bool) -> None:
 
 
 def test_aliases_with_an_ending_each_are_counted() -> None:
-    """The broadcast is accepted if one of them is, and says why another is not."""
-    to = [Push(PushToken("7", name), NOTE) for name in ("ann", "bob", "cy")]
-    refused = [Outcome.rejected(one, Reason.MUTED, detail="alias: is off") for one in to]
-    some = [Outcome.accepted(to[0], "m-1"), *refused[1:]]
+    """The request is accepted if one of them is; otherwise it ends as most of them."""
     aliases = Broadcast("7", NOTE, Audience.of_aliases(["ann", "bob", "cy"]))
+    part = counted(aliases, {"ann": Reason.MUTED, "bob": None, "cy": Reason.MUTED}, task_ids=("t-1",))
+    none = counted(aliases, {"ann": Reason.NO_VERDICT, "bob": Reason.MUTED, "cy": Reason.MUTED})
 
-    part, none = counted(aliases, some), counted(aliases, refused)
-
-    assert (part.status, part.reason, part.message_id, part.detail) == (Status.ACCEPTED, None, "m-1", "alias: is off")
-    assert part.requests == ((Status.ACCEPTED, None, 1), (Status.REJECTED, Reason.MUTED, 2))
+    assert (part.status, part.reason, part.task_ids) == (Status.ACCEPTED, None, ("t-1",))
+    assert part.requests == ((Status.REJECTED, Reason.MUTED, 2), (Status.ACCEPTED, None, 1))
     assert (none.status, none.reason) == (Status.REJECTED, Reason.MUTED)
-    assert none.requests == ((Status.REJECTED, Reason.MUTED, 3),)
+    assert none.requests == ((Status.UNKNOWN, Reason.NO_VERDICT, 1), (Status.REJECTED, Reason.MUTED, 2))

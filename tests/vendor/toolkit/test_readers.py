@@ -4,14 +4,16 @@ from typing import Any
 
 import pytest
 
-from pushgateway.vendor import NoVerdict, Response
+from pushgateway.vendor import NoVerdict, Response, Statistics
 from pushgateway.vendor.toolkit.readers import (
     check_named_once,
     count,
     data_of,
     epoch_seconds,
+    figures_of,
     first_identifier,
     identifier,
+    needed,
     short,
     texts,
 )
@@ -133,3 +135,22 @@ def test_a_harmless_repeated_key_is_accepted(content: str) -> None:
     check(content)
 
     assert data_of({}, ()) is None
+
+
+def test_a_value_that_is_needed() -> None:
+    """Of exactly that type: True is no number."""
+    assert needed({"a": 1}, dict) == {"a": 1}
+    for value, kind, said in ((None, dict, "no object"), ("[]", list, "no list"), (True, int, "no number")):
+        with pytest.raises(NoVerdict, match=said):
+            needed(value, kind)
+
+
+def test_figures_by_the_vendors_names() -> None:
+    """Numbers and their digits; what cannot be read is None; blanks around a name do not matter."""
+    names = {"targets": "all", "arrived": "got"}
+
+    assert figures_of({"all": "7", " got ": 5, "x": 1}, names) == Statistics(targets=7, arrived=5)
+    assert figures_of({"all": -1}, names) == Statistics()
+    for nothing in ({}, {"x": 1}, [], None):
+        with pytest.raises(NoVerdict):
+            figures_of(nothing, names)

@@ -15,6 +15,7 @@ from pushgateway.vendor.toolkit.receipts import (
     make_receipt,
     moment,
     printable,
+    read_keyed,
     read_posted_form,
     read_posted_list,
     read_tokens,
@@ -128,3 +129,18 @@ def test_the_time_of_a_signature() -> None:
     assert check_time(100.0, 160.0, 60.0)
     assert not check_time(100.0, 160.1, 60.0)
     assert not check_time(None, 100.0, 60.0)
+
+
+def test_receipts_under_names() -> None:
+    """An object of objects; one without phones, and another value, costs itself only."""
+
+    def receipts(name: str, element: object) -> object:
+        return (make_receipt("7", token, name, EVENTS) for token in element["to"])  # type: ignore[index]
+
+    read = read_keyed('{"m1": {"to": ["a", "b"]}, "m2": {"to": []}, "m3": 5}', receipts, most=4)  # type: ignore[arg-type]
+
+    assert [one and (one.event, one.push_token.token) for one in read] == [("m1", "a"), ("m1", "b"), None, None]
+    for text in ("", "[]", "{}", "7", "{", '{"m1": {"to": ["a", "b", "c", "d", "e"]}}'):
+        with pytest.raises(Refused) as caught:
+            read_keyed(text, receipts, most=4)  # type: ignore[arg-type]
+        assert caught.value.reason is Reason.INVALID_NOTIFICATION

@@ -6,7 +6,7 @@ import pytest
 
 from pushgateway.vendor import Reason, Refused
 from pushgateway.vendor.rules import Dialect, Rules
-from pushgateway.vendor.toolkit.refusals import checked_text, invalid, no_such_field, unsupported
+from pushgateway.vendor.toolkit.refusals import checked_text, invalid, joined_names, no_such_field, unsupported
 
 
 def dialect(*fields: str) -> Dialect:
@@ -39,3 +39,22 @@ def test_a_text_of_a_call_is_checked() -> None:
     for wrong in (5, " ", "a\n"):
         with pytest.raises(Refused, match="name: must"):
             checked_text("name", wrong)
+
+
+def test_names_are_joined() -> None:
+    """One name or several; a name with the separator would be two, so it is refused."""
+    assert joined_names("tags", ["a b", "体育"], longest=3, most=2) == "a b,体育"
+    assert joined_names("alias", "a,b", ";") == "a,b"
+    for names, said in (
+        ([], "tags: must hold 1 to 2, holds 0"),
+        (["a", "b", "c"], "tags: must hold 1 to 2, holds 3"),
+        (["a", "a,b"], "tags: a name must have at most 3 characters and no ','"),
+        (["abcd"], "tags: a name must have at most 3"),
+        ([" "], "tags: must not be blank"),
+        ([7], "tags: must be a str"),
+    ):
+        with pytest.raises(Refused) as refused:
+            joined_names("tags", names, longest=3, most=2)
+        assert refused.value.detail.startswith(said)
+    with pytest.raises(Refused, match="alias: must hold at least 1, holds 0"):
+        joined_names("alias", [])
