@@ -151,7 +151,7 @@ class FieldRule(Row):
     intent: by category, the value that is sent."""
     scope: Literal["all", "broadcast", "message"] = "all"
     """`all`: unicast and broadcast; `message`: a field next to the notification, not in it, whose name is never nested
-    by its dots."""
+    by its dots, of single pushes and of broadcasts to its `audiences`, if it names any."""
     required: bool = False
     required_when: tuple[str, ...] = ()
     """Conditions such as `click_action_type=1`: if one holds, the field is required."""
@@ -178,7 +178,8 @@ class FieldRule(Row):
     """How a number is rounded to the vendor's unit."""
     wire: str = ""
     """How the value is written: "" as it is; "text" as its text (numbers too, `true` and `false`); "number" as a
-    number, for booleans 1 and 0; a text with `{}` as that text (`{}s`)."""
+    number, for booleans 1 and 0; "date": a time as `2026-11-22 08:00:00` on the clock of China; a text with `{}` as
+    that text (`{}s`)."""
     choices: tuple[int | str, ...] = ()
     """The allowed values, numbers or texts; empty: not limited to a list."""
     pattern: str = ""
@@ -488,8 +489,10 @@ def _value_problems(row: FieldRule) -> Iterator[str]:
         yield "scale: must be a whole number, or 1 divided by one"
     if row.scale != 1 and row.kind != "int":
         yield "scale: is for the kind int"
-    if row.wire not in ("", "text", "number") and row.wire.count("{}") != 1:
-        yield "wire: must be text, number, or a text that holds {} once"
+    if row.wire not in ("", "text", "number", "date") and row.wire.count("{}") != 1:
+        yield "wire: must be text, number, date, or a text that holds {} once"
+    if row.wire == "date" and row.kind != "time":
+        yield "wire: date is for the kind time"
     if not _is_pattern(row.pattern):
         yield "pattern: is no regular expression"
 

@@ -22,7 +22,7 @@ import attrs
 
 from pushgateway.model.secret import safe_repr
 from pushgateway.sandbox.kit.readers import read_json_text
-from pushgateway.sandbox.kit.values import as_text, whole
+from pushgateway.sandbox.kit.values import as_text, read_date, whole
 from pushgateway.vendor.rules import Dialect, FieldRule
 
 Objection: TypeAlias = tuple[str, str]
@@ -169,6 +169,8 @@ class Checks:
         match rule.kind:
             case "text" | "choice":
                 return _text(rule, blanks=blanks or rule.blank)
+            case "time" if rule.wire == "date":
+                return lambda value, _: "" if isinstance(value, str) and read_date(value) is not None else "wrong"
             case "int" | "time":
                 return _number(rule, texts=texts or rule.wire not in ("", "number"))
             case "bool":

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any
+from datetime import datetime, timedelta, timezone
+from typing import Any, Final
 
 from pushgateway.sandbox.kit.readers import read_json_text
 
+CHINA: Final = timezone(timedelta(hours=8))
 _WHOLE = re.compile(r"0|-?[1-9][0-9]{0,14}", re.ASCII)
 
 
@@ -18,6 +20,16 @@ def whole(value: object) -> int | None:
     if isinstance(value, str) and _WHOLE.fullmatch(value):
         return int(value)
     return None
+
+
+def read_date(value: object) -> float | None:
+    """Epoch seconds of a time such as `2026-11-22 08:00:00` on the clock of China; None for anything else."""
+    if not isinstance(value, str):
+        return None
+    try:
+        return datetime.strptime(value, "%Y-%m-%d %H:%M:%S").replace(tzinfo=CHINA).timestamp()
+    except ValueError:
+        return None
 
 
 def as_text(value: object) -> str:

@@ -14,6 +14,7 @@ from typing import Any, Final
 import attrs
 
 from pushgateway.vendor import (
+    Audience,
     AudienceKind,
     Broadcast,
     BroadcastOutcome,
@@ -28,6 +29,7 @@ from pushgateway.vendor import (
     Response,
     Status,
 )
+from pushgateway.vendor.toolkit.refusals import unsupported
 
 
 def send_broadcast(
@@ -80,6 +82,15 @@ def broadcast_as_pushes(
     to = [Push(PushToken(name, token), note, dedupe_id=dedupe_id) for token in broadcast.audience.values]
     outcomes = tuple((yield from push(to)))
     return sum_of(broadcast, next((one for one in outcomes if one.ok), outcomes[0]), outcomes)
+
+
+def any_or_all(audience: Audience, vendor: str) -> tuple[Sequence[str], bool]:
+    """The tags of an audience, and whether a phone must have all of them, for a vendor that joins tags by one
+    operation. Raises `Refused` (`UNSUPPORTED`) for what needs two, and for `none_of`."""
+    any_of, all_of = audience.values, audience.all_of
+    if audience.none_of or (all_of and len(any_of) > 1):
+        raise unsupported("audience", f"{vendor} has any_of or all_of tags, not both, and no none_of")
+    return tuple(dict.fromkeys((*any_of, *all_of))), bool(all_of)
 
 
 def counted(broadcast: Broadcast, reasons: Mapping[str, Reason | None], **of: Any) -> BroadcastOutcome:

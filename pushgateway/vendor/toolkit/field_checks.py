@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from datetime import datetime, timedelta, timezone
 from functools import lru_cache
-from typing import Any
+from typing import Any, Final
 
 from pushgateway.vendor.rules import FieldRule
 from pushgateway.vendor.text import ELLIPSIS, clean, fit, from_visible, is_visible, size
@@ -37,7 +38,10 @@ def check_field(word: str, rule: FieldRule, value: object, maximum: int | None =
 
 
 def spell(rule: FieldRule, value: WireValue) -> WireValue:
-    """A checked value as the row's `wire` says: 3600 as "3600s", True as 1."""
+    """A checked value as the row's `wire` says: 3600 as "3600s", True as 1, a time as date and time."""
+    if rule.wire == "date":
+        moment = datetime.fromtimestamp(int(str(value)) // 1000, CHINA)
+        return moment.replace(tzinfo=None).isoformat(sep=" ")
     if rule.wire == "number":
         return int(value) if isinstance(value, bool) else value
     text = value.text if isinstance(value, Json) else str(value).lower() if isinstance(value, bool) else str(value)
@@ -51,8 +55,8 @@ def unspell(rule: FieldRule, value: object) -> object:
         return value
     if rule.wire == "number":
         return bool(value) if rule.kind == "bool" and value in (0, 1) else value
-    if not isinstance(value, str):
-        return value
+    if not isinstance(value, str) or rule.wire == "date":
+        return read_date(value) or value
     start, _, end = (rule.wire if "{}" in rule.wire else "{}").partition("{}")
     inner = value.removeprefix(start).removesuffix(end)
     if start + inner + end != value:
@@ -63,6 +67,20 @@ def unspell(rule: FieldRule, value: object) -> object:
 
 
 _WHOLE = re.compile(r"-?[0-9]{1,18}", re.ASCII)
+CHINA: Final = timezone(timedelta(hours=8))
+"""The zone in which vendors write times without one."""
+_YEAR_10000: Final = 253_402_272_000_000
+"""Its beginning in China, in epoch milliseconds."""
+
+
+def read_date(text: object) -> int | None:
+    """Epoch milliseconds of a time such as `2026-11-22 08:00:00` on the clock of China; None for anything else."""
+    if not isinstance(text, str):
+        return None
+    try:
+        return int(datetime.strptime(text, "%Y-%m-%d %H:%M:%S").replace(tzinfo=CHINA).timestamp() * 1000)
+    except ValueError:
+        return None
 
 
 def goes_whole(text: str, rule: FieldRule, maximum: int | None) -> bool:
@@ -130,7 +148,10 @@ def _check_value(word: str, rule: FieldRule, value: object, maximum: int | None)
 
 def _check_number(word: str, rule: FieldRule, value: object, maximum: int | None) -> int:
     if isinstance(value, bool) or not isinstance(value, int):
-        raise invalid(word, f"must be an int, is {type(value).__name__}")
+        right = "a time such as 2026-11-22 08:00:00" if rule.wire == "date" else f"an int, is {type(value).__name__}"
+        raise invalid(word, f"must be {right}")
+    if rule.wire == "date" and not 0 <= value < _YEAR_10000:
+        raise invalid(word, "must be a time from 1970 to 9999")
     if rule.choices and value not in rule.choices:
         raise invalid(word, f"must be one of {', '.join(map(str, rule.choices))}")
     if maximum is not None and value > maximum:

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Collection, Iterable, Mapping
-from datetime import datetime, timedelta, timezone
+from datetime import datetime
 from operator import attrgetter
 from typing import Any, Final, Protocol, TypeAlias
 
@@ -51,13 +51,6 @@ class IntentFields(Protocol):
 def milliseconds(moment: datetime) -> int:
     """Epoch milliseconds."""
     return int(moment.timestamp() * 1000)
-
-
-def clock_text(moment: datetime, east: float) -> str:
-    """Date and time as `2026-11-22 08:00:00`, in the zone that is `east` seconds east of UTC; parts of a second are
-    left out."""
-    there = moment.astimezone(timezone(timedelta(seconds=east)))
-    return there.replace(tzinfo=None).isoformat(sep=" ", timespec="seconds")
 
 
 def _visible(text: str | None) -> str | None:
@@ -200,9 +193,13 @@ class Content:
     nested: bool = True
     """Whether dots in names mean nested JSON (`Dialect.dots`)."""
 
-    def json(self) -> bytes:
-        """The fields as JSON in UTF-8, nested where dots mean that."""
-        return whole(encode_tree(nest(self.fields) if self.nested else dict(self.fields))).encode()
+    def json(self, beside: str = "") -> bytes:
+        """The fields as JSON in UTF-8, nested where dots mean that. `beside`: the name of an object in it that has the
+        fields `beside`, if there are any; "": they are not in it."""
+        tree: dict[str, Any] = nest(self.fields) if self.nested else dict(self.fields)
+        if beside and self.beside:
+            tree[beside] = dict(self.beside)
+        return whole(encode_tree(tree)).encode()
 
     def form(self) -> bytes:
         """The fields as a flat form."""
@@ -509,7 +506,7 @@ class Sheet:
         vendor = self.rules.vendor
         if row.scope == "broadcast" and audience is None:
             return f"{vendor} has it for broadcasts only"
-        if row.scope == "message" and audience is not None:
+        if row.scope == "message" and audience is not None and audience.value not in row.audiences:
             return f"{vendor} has it for single pushes only"
         if row.audiences and audience is not None and audience.value not in row.audiences:
             return f"{vendor} has it for broadcasts to {' and '.join(row.audiences)} only"

@@ -41,7 +41,7 @@ from pushgateway.vendor.rules import Dialect, Rules
 from pushgateway.vendor.toolkit.batches import Frame, TokenRule, push_same, quoted_list
 from pushgateway.vendor.toolkit.clicks import Clicks
 from pushgateway.vendor.toolkit.codes import CodeTable
-from pushgateway.vendor.toolkit.fields import Check, Content, Sheet
+from pushgateway.vendor.toolkit.fields import Check, Content, Sheet, milliseconds
 from pushgateway.vendor.toolkit.intents import IntentSetting, IntentTable, by_word
 from pushgateway.vendor.toolkit.readers import first_identifier
 from pushgateway.vendor.toolkit.refusals import invalid, unsupported
@@ -200,12 +200,15 @@ class SharedVendor(Vendor):
         """The request for an encoded notification and its pushes."""
 
     def scheduled(self, broadcast: Broadcast) -> dict[str, Any]:
-        """The fields of what only a broadcast has: its start and its speed. Default: raises `Refused` (`UNSUPPORTED`)
-        if there is one."""
-        for name in ("start_at", "rate"):
-            if getattr(broadcast, name) is not None:
-                raise unsupported(name, f"{self.rules.vendor} has no such thing")
-        return {}
+        """The fields of what only a broadcast has, its start and its speed, by the rows with `says`. Raises `Refused`
+        (`UNSUPPORTED`) where the vendor has none."""
+        start, fields = broadcast.start_at, dict[str, Any]()
+        for word, value in (("start_at", None if start is None else milliseconds(start)), ("rate", broadcast.rate)):
+            rows = {name: row.sends for name, row in self.facts.fields.items() if row.says == word}
+            if value is not None and not rows:
+                raise unsupported(word, f"{self.rules.vendor} has no such thing")
+            fields |= {} if value is None else {n: value if sent is None else sent for n, sent in rows.items()}
+        return fields
 
     @property
     def limits(self) -> Mapping[str, int]:
@@ -271,13 +274,17 @@ class SharedVendor(Vendor):
 
     def push(self, batch: Sequence[Push]) -> Exchange[Sequence[Outcome]]:
         """One request for the whole batch, whose pushes have one notification."""
-        return push_same(
-            batch,
-            self.token_rule,
-            encode=lambda sent: self.encode(sent.notifications[0], sent),
-            ask=self.ask,
-            read=self.replies.outcomes,
-        )
+        return self.push_with(self.ask, batch)
+
+    def push_with(
+        self, ask: Callable[[Frame, Batch], Request], batch: Sequence[Push], frame: Frame | None = None
+    ) -> Exchange[Sequence[Outcome]]:
+        """The same with another request. `frame`: the notification, if it is encoded already."""
+
+        def encode(sent: Batch) -> Frame:
+            return self.encode(sent.notifications[0], sent) if frame is None else frame
+
+        return push_same(batch, self.token_rule, encode=encode, ask=ask, read=self.replies.outcomes)
 
     def reduced(self, note: Notification) -> tuple[Notification, tuple[str, ...]]:
         """The notification without the looks for which the certificate lacks a setting (`needs`), and their names."""

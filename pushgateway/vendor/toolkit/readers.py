@@ -102,6 +102,11 @@ def needed(value: object, kind: type[T]) -> T:
     return value
 
 
+def entry(name: str, kind: type[T]) -> Callable[[object], T]:
+    """Reads an entry that an object of a reply must have, as `needed`."""
+    return lambda value: needed(needed(value, dict).get(name), kind)
+
+
 _KINDS: Final[Mapping[type[Any], str]] = {dict: "object", list: "list", str: "text", int: "number", bool: "truth value"}
 
 

@@ -15,6 +15,7 @@ import attrs
 
 from pushgateway.vendor import ConfigError, FieldError, check_base_url
 from pushgateway.vendor.rules import Dialect, Operation
+from pushgateway.vendor.toolkit.clicks import is_package
 
 Validator: TypeAlias = Callable[[Any, Any, Any], None]
 """A validator of attrs: `(instance, attribute, value)`."""
@@ -52,6 +53,17 @@ def host_setting(_: object, attribute: attrs.Attribute[Any], value: Any) -> None
     """`https://host[:port]` without a path (`http://` for loopback addresses only); None: the vendor's own."""
     if value is not None and check_base_url(attribute.name, value).count("/") != 2:
         raise FieldError(attribute.name, "must be a URL such as https://host, without a path")
+
+
+def packages_setting(most: int) -> Validator:
+    """A tuple of at most `most` package names of Android apps."""
+
+    def check(_: object, attribute: attrs.Attribute[Any], value: object) -> None:
+        given = value if isinstance(value, tuple) else (None,)
+        if len(given) > most or not all(isinstance(one, str) and is_package(one) for one in given):
+            raise FieldError(attribute.name, f"must be a list of at most {most} packages, such as com.example.chat")
+
+    return check
 
 
 _PATH: Final = re.compile(r"(/[A-Za-z0-9_.:-]+)+", re.ASCII)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pushgateway.sandbox.kit.values import as_text, is_on, json_object, text, whole
+from pushgateway.sandbox.kit.values import as_text, is_on, json_object, read_date, text, whole
 
 
 @pytest.mark.parametrize(
@@ -37,3 +37,9 @@ def test_truth_values(default: bool) -> None:
 def test_objects(value: object, read: object) -> None:
     """As such or as JSON text."""
     assert json_object(value) == read
+
+
+def test_dates_are_of_china() -> None:
+    """Eight hours before UTC; anything else is no date."""
+    assert read_date("1970-01-02 08:00:00") == 86_400.0
+    assert [read_date(value) for value in ("1970-01-02", "1970-13-01 00:00:00", 5, None)] == [None] * 4

@@ -17,11 +17,12 @@ from pushgateway.vendor import (
     Push,
     PushToken,
     Reason,
+    Refused,
     Request,
     Response,
     Status,
 )
-from pushgateway.vendor.toolkit.broadcasts import broadcast_as_pushes, counted, send_broadcast
+from pushgateway.vendor.toolkit.broadcasts import any_or_all, broadcast_as_pushes, counted, send_broadcast
 
 NOTE = Notification("t", "b")
 
@@ -121,3 +122,13 @@ def test_aliases_with_an_ending_each_are_counted() -> None:
     assert part.requests == ((Status.REJECTED, Reason.MUTED, 2), (Status.ACCEPTED, None, 1))
     assert (none.status, none.reason) == (Status.REJECTED, Reason.MUTED)
     assert none.requests == ((Status.UNKNOWN, Reason.NO_VERDICT, 1), (Status.REJECTED, Reason.MUTED, 2))
+
+
+def test_tags_by_one_operation() -> None:
+    """One of them, or all of them; a single one may be either."""
+    assert any_or_all(Audience.of_tags(["a", "b"]), "ACME") == (("a", "b"), False)
+    assert any_or_all(Audience.of_tags(all_of=["a", "b"]), "ACME") == (("a", "b"), True)
+    assert any_or_all(Audience.of_tags(["a"], all_of=["a", "b"]), "ACME") == (("a", "b"), True)
+    for audience in (Audience.of_tags(["a", "b"], all_of=["c"]), Audience.of_tags(["a"], none_of=["b"])):
+        with pytest.raises(Refused, match="audience: ACME has any_of or all_of tags, not both, and no none_of"):
+            any_or_all(audience, "ACME")

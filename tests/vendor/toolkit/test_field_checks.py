@@ -152,3 +152,17 @@ def test_spelling() -> None:
     """A format, a text, a number."""
     assert spell(row(kind="json", wire="<{}>"), Json("[]")) == "<[]>"
     assert spell(row(kind="int", wire="number"), 5) == 5
+
+
+def test_a_time_as_date_and_time() -> None:
+    """On the clock of China, in whole seconds; overrides may be written so too."""
+    rule = row(kind="time", wire="date")
+
+    assert check_field("it", rule, 1_795_276_799_999) == ("2026-11-21 23:59:59", False)
+    assert unspell(rule, "2026-11-21 23:59:59") == 1_795_276_799_000
+    assert unspell(rule, "2026-11-22") == "2026-11-22"
+    assert check_field("it", rule, 0)[0] == "1970-01-01 08:00:00"
+    assert check_field("it", rule, 253_402_271_999_999)[0] == "9999-12-31 23:59:59"
+    for wrong in (-1, 253_402_272_000_000):
+        assert problem(rule, wrong) == "it: must be a time from 1970 to 9999"
+    assert problem(rule, "2026-11-22") == "it: must be a time such as 2026-11-22 08:00:00"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -23,7 +23,7 @@ from pushgateway.vendor.features import FEATURES, LOOKS, find_omitted, find_unsu
 from pushgateway.vendor.refusals import Refused
 from pushgateway.vendor.text import clean, form_quote
 from pushgateway.vendor.toolkit.clicks import Click, Clicks
-from pushgateway.vendor.toolkit.fields import Content, Sheet, clock_text, flatten, nest, shrink, weigh_data
+from pushgateway.vendor.toolkit.fields import Content, Sheet, flatten, nest, shrink, weigh_data
 from pushgateway.vendor.toolkit.intents import IntentTable, stable_id
 from pushgateway.vendor.toolkit.json_text import Json, WireValue
 
@@ -370,15 +370,6 @@ def test_fields_of_an_intent_come_last() -> None:
 # Helpers
 
 
-def test_a_moment_as_the_text_of_a_zone() -> None:
-    """On the clock of that zone, in whole seconds, whatever zone the moment has."""
-    moment = datetime(2026, 11, 21, 16, 59, 59, 999_999, tzinfo=UTC)
-    there = moment.astimezone(timezone(timedelta(hours=-5)))
-
-    assert clock_text(moment, 8 * 3600.0) == clock_text(there, 8 * 3600.0) == "2026-11-22 00:59:59"
-    assert clock_text(moment, 0.0) == "2026-11-21 16:59:59"
-
-
 def test_nested_names_and_back() -> None:
     """`flatten` undoes `nest`; a known name may hold a mapping."""
     flat = {"a": 1, "b.c": 2, "b.d.e": 3}
@@ -508,7 +499,14 @@ def test_fields_beside_the_notification_may_need_each_other() -> None:
     sheet = Sheet(attrs.evolve(RULES, dialects={"new": dialect}), "new", clicks=CLICKS)
     note = Notification("Hi", "You have mail")
 
+    tags = attrs.evolve(own["callback.param"], audiences=("tags",))
+    assert sheet.scope_problem(tags, AudienceKind.TAGS) == ""
+    assert "single pushes only" in sheet.scope_problem(tags, AudienceKind.TOKENS)
+    assert "single pushes only" in sheet.scope_problem(own["callback"], AudienceKind.TAGS)
+
     both = sheet.write(note, {**sheet.gather(note), "callback": "u", "callback.param": "p"})
     assert both.beside == {"callback": "u", "callback.param": "p"}
+    assert json.loads(both.json("extra"))["extra"] == {"callback": "u", "callback.param": "p"}
+    assert "callback" not in both.json().decode()
     with pytest.raises(Refused, match="needs callback with it"):
         sheet.write(note, {**sheet.gather(note), "callback.param": "p"})

@@ -38,8 +38,7 @@ from pushgateway.vendor.toolkit.multicast import Failures, ListedReplies, Multic
 from pushgateway.vendor.toolkit.settings import Hosts
 
 SEEN = 'source = "S", seen = 2026-11-01'
-RULES = parse_rules(
-    """
+TEXT = """
 brand = "acme"
 title = "ACME"
 [sources]
@@ -80,7 +79,7 @@ CHAT = { group = "g", meaning = "chats", private = true, SEEN }
 [dialects.v.intents]
 chat = { category = "CHAT", SEEN }
 """.replace("SEEN", SEEN)
-)
+RULES = parse_rules(TEXT)
 
 
 def find(reply: Reply, _: Response) -> Failures | None:
@@ -474,3 +473,32 @@ def test_explain_names_a_field_that_another_needs() -> None:
     assert [(one.field, one.verdict) for one in found] == [("show_from", "refused: ACME needs n.until with it")]
     (push,) = batch("a", show_from=start, show_until=datetime(2030, 1, 2, tzinfo=UTC))
     assert not [one for one in Form().rulings(push) if one.effect == "refused"]
+
+
+def test_what_only_a_broadcast_has_is_by_the_rules() -> None:
+    """A fixed value, and the value itself."""
+    fast = '"n.fast" = { kind = "int", says = "rate", sends = 1, SEEN }'
+    speed = '"n.speed" = { kind = "int", says = "rate", SEEN }'
+    text = TEXT.replace('"n.title" =', f'{fast}\n{speed}\n"n.title" ='.replace("SEEN", SEEN))
+
+    class Timed(Form):
+        rules = parse_rules(text)
+
+    broadcast = Broadcast("1", Notification("t", "b"), Audience.everyone(), rate=7)
+
+    assert Timed().scheduled(broadcast) == {"n.fast": 1, "n.speed": 7}
+    assert Timed().build(broadcast.notification, broadcast=broadcast).fields["n.speed"] == 7
+    assert Timed().scheduled(attrs.evolve(broadcast, rate=None)) == {}
+
+
+def test_pushes_with_another_request() -> None:
+    """The notification is encoded already: the request names it."""
+    frame = Frame(head=b"", omitted=("icon",))
+    exchange = Form().push_with(lambda _, sent: Request("POST", "https://acme.example/7", {}, b"x"), batch("a"), frame)
+    request = next(exchange)
+    with pytest.raises(StopIteration) as end:
+        exchange.send(Response(200, content=b'{"code": 1, "id": "m"}'))
+
+    assert request is not None
+    assert request.url == "https://acme.example/7"
+    assert [(one.message_id, one.omitted) for one in end.value.value] == [("m", ("icon",))]

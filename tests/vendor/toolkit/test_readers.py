@@ -9,6 +9,7 @@ from pushgateway.vendor.toolkit.readers import (
     check_named_once,
     count,
     data_of,
+    entry,
     epoch_seconds,
     figures_of,
     first_identifier,
@@ -143,6 +144,14 @@ def test_a_value_that_is_needed() -> None:
     for value, kind, said in ((None, dict, "no object"), ("[]", list, "no list"), (True, int, "no number")):
         with pytest.raises(NoVerdict, match=said):
             needed(value, kind)
+
+
+def test_an_entry_that_is_needed() -> None:
+    """Of an object, under its name, and of its type."""
+    assert entry("a", str)({"a": "x"}) == "x"
+    for value in ({"a": 1}, {}, None):
+        with pytest.raises(NoVerdict):
+            entry("a", str)(value)
 
 
 def test_figures_by_the_vendors_names() -> None:

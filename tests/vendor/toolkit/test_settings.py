@@ -15,6 +15,7 @@ from pushgateway.vendor.toolkit.settings import (
     host_setting,
     intents_setting,
     one_of_setting,
+    packages_setting,
     paths_setting,
     text_setting,
     whole_setting,
@@ -125,3 +126,16 @@ def test_the_name_of_a_call_by_its_url() -> None:
     assert hosts.name_of("https://elsewhere.example:8443/save?x=1") == "save"
     assert hosts.name_of("https://push.acme.example/other") == ""
     assert hosts.name_of("https://push.acme.example") == ""
+
+
+def test_packages() -> None:
+    """At most as many as the vendor takes."""
+
+    @attrs.frozen
+    class One:
+        packages: Any = attrs.field(default=(), validator=packages_setting(2))
+
+    assert One(("com.a.b", "com.a.c")).packages == ("com.a.b", "com.a.c")
+    for wrong in (("com.a.b",) * 3, ("a",), (5,), ["com.a.b"], None):
+        with pytest.raises(FieldError, match="packages: must be a list of at most 2 packages"):
+            One(wrong)
