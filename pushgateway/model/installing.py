@@ -8,7 +8,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-PLUGINS: Final[Mapping[str, str]] = {"harmony": "huawei", "huawei": "huawei", "oppo": "oppo", "xiaomi": "xiaomi"}
+PLUGINS: Final[Mapping[str, str]] = {
+    "harmony": "huawei",
+    "huawei": "huawei",
+    "meizu": "meizu",
+    "oppo": "oppo",
+    "xiaomi": "xiaomi",
+}
 """Brands whose plug-in is in this repository, with the name of its folder in `plugins`."""
 
 
