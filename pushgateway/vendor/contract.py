@@ -190,7 +190,11 @@ class Vendor(ABC):
         """The last step before a request is sent: puts in the access token, a static key, a time, or a signature over
         the final body. Called for each request of every exchange but the login. `access` is None at a vendor without
         login; `now` is epoch seconds by the vendor's clock. Default: `Authorization: Bearer …` if there is an access
-        token."""
+        token.
+
+        Where the vendor's code for a wrong time is not known, the core does without `ClockSkew`: if a request is
+        refused, the `Date` of the reply shows that our clock is off, and `finish` makes another request by the right
+        time, it is sent once more so."""
         if access is None:
             return request
         return attrs.evolve(request, headers={**request.headers, "authorization": f"Bearer {access.value}"})

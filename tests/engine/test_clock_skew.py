@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
-from signing_vendor import BOTH, TIME, Signing, SigningServer, Storing, Timed, certificate, gateway
+from signing_vendor import BOTH, KEY, TIME, Mute, Signing, SigningServer, Storing, Timed, certificate, gateway
 
 from pushgateway import Audience, Gateway, Notification, PushToken, Reason, Status
 from pushgateway.observe.events import BreakerChanged, Event
@@ -27,7 +27,7 @@ OPERATIONS: dict[str, Callable[[Gateway], Awaitable[Any]]] = {
 
 @pytest.mark.parametrize("off", [HOURS, -HOURS])
 @pytest.mark.parametrize("first", OPERATIONS)
-@pytest.mark.parametrize("vendor", BOTH)
+@pytest.mark.parametrize("vendor", [*BOTH, Mute])
 def test_a_clock_that_is_two_hours_off_heals(vendor: type[Signing], first: str, off: float) -> None:
     """One refused request is all that it costs; what comes after it has the vendor's time from the beginning."""
 
@@ -168,6 +168,58 @@ def test_a_reload_forgets_the_clock() -> None:
         return server
 
     assert run_virtual(main()).refused["push"] == 2
+
+
+# A vendor whose code for a wrong time is not known
+
+
+def refused_once(off: float, *, dated: bool = True, **settings: object) -> tuple[Any, SigningServer]:
+    """The outcome of a push whose first request is refused for its key."""
+
+    async def main() -> tuple[Any, SigningServer]:
+        server = SigningServer(off=off)
+        server.dated, server.refuses = dated, 1
+        async with gateway(server, certificate(Mute, **settings)) as g:
+            return await g.send(PushToken(1, "k"), NOTE), server
+
+    return run_virtual(main())
+
+
+@pytest.mark.parametrize(
+    ("off", "options", "requests"),
+    [
+        (0.0, {}, 1),
+        (58.0, {}, 1),
+        (-58.0, {}, 1),
+        (62.0, {}, 2),
+        (-62.0, {}, 2),
+        (62.0, {"dated": False}, 1),
+        (62.0, {"has_time": False}, 1),
+    ],
+)
+def test_a_refusal_may_be_for_the_time(off: float, options: dict[str, Any], requests: int) -> None:
+    """It is asked once more by the vendor's time only if the clock is off by a minute, the reply has a `Date`, and a
+    time is in the request at all."""
+    outcome, server = refused_once(off, **options)
+
+    assert server.asked["push"] == outcome.attempts == requests
+    assert outcome.ok == (requests == 2)
+    assert outcome.ok or (outcome.reason, outcome.vendor_code) == (Reason.CREDENTIALS, KEY)
+
+
+def test_a_refusal_that_stays_is_the_vendors() -> None:
+    """By the right time it is refused again, for another reason than the time, and is not asked a third time."""
+
+    async def main() -> tuple[Any, SigningServer]:
+        server = SigningServer(off=HOURS)
+        server.takes_no_time = True
+        async with gateway(server, certificate(Mute)) as g:
+            return await g.send(PushToken(1, "k"), NOTE), server
+
+    outcome, server = run_virtual(main())
+
+    assert (outcome.status, outcome.reason) == (Status.REJECTED, Reason.INVALID_NOTIFICATION)
+    assert (outcome.vendor_code, server.asked["push"]) == (TIME, 2)
 
 
 # Access tokens that are signed here

@@ -33,6 +33,7 @@ from pushgateway.vendor import (
     Push,
     PushToken,
     Reason,
+    Refused,
     Request,
     Response,
     Saved,
@@ -131,6 +132,26 @@ class Timed(Signing):
 
 
 @attrs.frozen
+class Mute(Timed):
+    """As `Timed`, but the vendor's code for a wrong time is not known, so it is a refusal like any other."""
+
+    brand: ClassVar[str] = "mute"
+
+    has_time: bool = True
+    """False: no time in its requests, so none can be wrong."""
+
+    def finish(self, request: Request, access: AccessToken | None, now: float) -> Request:
+        return Timed.finish(self, request, access, now if self.has_time else EPOCH)
+
+    def _ask(self, what: str, content: object = None) -> Exchange[dict[str, Any]]:
+        reply = read_reply((yield Request("POST", f"{URL}/{what}", content=json.dumps(content).encode())))
+        if reply.code != "0":
+            reason = Reason.CREDENTIALS if reply.code == KEY else Reason.INVALID_NOTIFICATION
+            raise Refused(reason, reply.code, about="content")
+        return dict(reply.body)
+
+
+@attrs.frozen
 class Storing(Signing):
     """A notification is stored before it goes to phones, to one phone too if the test says so."""
 
@@ -204,11 +225,11 @@ class SigningServer:
 
 
 BOTH: tuple[type[Signing], type[Signing]] = (Signing, Timed)
-ALL: tuple[type[Signing], ...] = (*BOTH, Storing)
+ALL: tuple[type[Signing], ...] = (*BOTH, Mute, Storing)
 
 
 def certificate(vendor: type[Signing] = Signing, key: int = 1, **settings: object) -> Certificate:
-    """A certificate of one of the three."""
+    """A certificate of one of them."""
     return Certificate(key, vendor.brand, {"secret": "s3cret", **settings})
 
 

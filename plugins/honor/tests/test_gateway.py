@@ -84,6 +84,27 @@ def test_an_access_token_that_is_refused_is_renewed(code: str) -> None:
     assert sandbox.ledger.calls == {"login": 2, "send": 2}
 
 
+@pytest.mark.parametrize("off", [-7200.0, 7200.0, 700.0])
+def test_a_clock_that_is_wrong_heals(off: float) -> None:
+    """Which code Honor has for a wrong time is not known: the vendor's time is learned from the refused reply, and what
+    comes later has it from the beginning."""
+    sandbox = HonorSandbox(clock=Clock(), tokens=2)
+    certificate = Certificate(1, "honor", sandbox.settings("https://sandbox.invalid"))
+
+    def clock() -> float:
+        return sandbox.clock() + off
+
+    async def main() -> list[Outcome]:
+        transport = SandboxTransport(sandbox, clock=clock)
+        async with Gateway([certificate], transport=transport, clock=clock, vendors={"honor": Honor}) as gateway:
+            return [await gateway.send(PushToken(1, token), NOTE) for token in sandbox.tokens]
+
+    outcomes = run_virtual(main())
+
+    assert [(one.ok, one.attempts) for one in outcomes] == [(True, 2), (True, 1)]
+    assert sandbox.ledger.calls["send"] == 3
+
+
 def test_many_dead_tokens_without_names_are_found_one_by_one() -> None:
     """The living one beside them gets it, and only those who were alone in their request are dead."""
     sandbox = HonorSandbox(clock=Clock(), tokens=1, all_invalid="80300007")

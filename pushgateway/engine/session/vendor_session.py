@@ -47,6 +47,8 @@ HEAVY = 32
 SKEW = 60.0
 """Seconds that our clock must be off, by the `Date` of a reply, to be the cause when the vendor does not take an access
 token that was signed here. Vendors accept a few minutes; without such a cause the token is signed anew all the same."""
+_MAY_BE_THE_TIME = frozenset({Reason.CREDENTIALS, Reason.INVALID_NOTIFICATION})
+"""Reasons of a refusal that may mean a wrong time in the request, where the vendor's code for that is not known."""
 MAX_CHECKPOINTS = 10_000
 """Checkpoints (`yield None`) of one exchange, a few milliseconds apart; as `MAX_REQUESTS`."""
 
@@ -336,11 +338,11 @@ class VendorSession:
                 if requests > MAX_REQUESTS:
                     break
                 reply = None
-                request = self._finished(request, access, ask)
-                ask.leaving(request)
+                finished = self._finished(request, access, ask)
+                ask.leaving(finished)
                 begun = loop.time()
                 try:
-                    reply = await send(request, pool=self.certificate_id, timeout=self.request_timeout)
+                    reply = await send(finished, pool=self.certificate_id, timeout=self.request_timeout)
                 except Exception as failed:
                     reply = self._silence(failed)
                 finally:
@@ -350,8 +352,29 @@ class VendorSession:
         except (ClockSkew, AccessExpired) as refused:
             refused.offset = _offset(reply) if isinstance(reply, Response) else refused.offset
             raise
+        except Refused as refused:
+            offset = _offset(reply) if isinstance(reply, Response) and self.vendor.finishes else None
+            if request is None or offset is None or not self._is_for_the_time(refused, request, access, ask, offset):
+                raise
+            skew = ClockSkew(refused.reason, refused.code, refused.message, refused.retry_after, refused.detail)
+            skew.offset = offset
+            raise skew.keeping(refused.kept) from None
         finally:
             guarded(exchange.close)
+
+    def _is_for_the_time(
+        self, refused: Refused, request: Request, access: AccessToken | None, ask: Ask, offset: float
+    ) -> bool:
+        """Whether a request may have been refused for the time in it, at a vendor whose code for that is not known: by
+        the `Date` of the reply our time is off, and `finish` makes another request with the right one."""
+        if refused.reason not in _MAY_BE_THE_TIME or ask.operation == "login":
+            return False
+        known = self.access.offsets.get(self.key(ask.region), 0.0)
+        if abs(offset - known) < SKEW:
+            return False
+        wall, finish = self.access.wall(), self.vendor.plugin.finish
+        ours, theirs = (guarded(finish, request, access, wall + clock) for clock in (known, offset))
+        return ours != theirs
 
     async def _step_in_turn(self, exchange: Exchange[T], reply: Response | NoVerdict | None) -> _Step[T]:
         async with self.fair_turn:

@@ -181,10 +181,10 @@ def web_url(click: OpenUrl, *, https_only: bool = True) -> str:
 
 
 def any_address(click: OpenUrl) -> str:
-    """The address of a web page, or a deep link with a scheme of the app's own, such as `chat://room/7`. Raises
+    """The address of a web page, or a deep link with a scheme of the app's own, such as `chat://group/7`. Raises
     `Refused` (`INVALID_NOTIFICATION`), naming `click`, for what no URL can hold."""
     if not _ADDRESS.fullmatch(click.url) or not click.url.isprintable():
-        raise invalid("click", "must be a URL with a scheme, such as https://host/path or chat://room/7")
+        raise invalid("click", "must be a URL with a scheme, such as https://host/path or chat://group/7")
     return click.url
 
 

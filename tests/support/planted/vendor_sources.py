@@ -18,6 +18,13 @@ PLANTS = [
         "tests/engine/test_vendor_session.py::test_a_wrong_clock_is_measured_by_the_reply[headers0-300.0]",
     ),
     SourcePlant(
+        "any refusal by a wrong clock is taken for one of the time",
+        "pushgateway/engine/session/vendor_session.py",
+        "        return ours != theirs\n",
+        "        return True\n",
+        "tests/engine/test_clock_skew.py::test_a_refusal_may_be_for_the_time[62.0-options6-1]",
+    ),
+    SourcePlant(
         "a login that gives no answer after an expired token leaves pushes in doubt",
         "pushgateway/engine/session/vendor_session.py",
         "            raise Refused(Reason.UNAVAILABLE, detail=silent.detail) from None\n",
