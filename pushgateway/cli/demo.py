@@ -7,9 +7,11 @@ number that does not agree with a sandbox's ledger.
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
+import webbrowser
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from gettext import gettext as _
 from typing import TYPE_CHECKING, Any
 
@@ -42,9 +44,10 @@ RECEIPT_URL, RECEIPT_SECRET = "http://127.0.0.1:1/push", "the-secret-of-the-demo
     help="How many different messages are sent in one call.",
 )
 @click.option("--brand", "brands", multiple=True, help="Only this brand; may be repeated. Default: all installed ones.")
+@click.option("--browser", is_flag=True, help="Show the phones live in a browser, until Ctrl-C.")
 @options.as_json
 @click.pass_context
-def demo(ctx: click.Context, count: int, brands: tuple[str, ...], as_json: bool) -> None:
+def demo(ctx: click.Context, count: int, brands: tuple[str, ...], browser: bool, as_json: bool) -> None:
     """See the gateway work with the sandboxes of all installed brands on this machine: many messages to a mixed fleet
     while one vendor is down for a while, a message that is too long, one text for all, expired access tokens.
 
@@ -54,25 +57,50 @@ def demo(ctx: click.Context, count: int, brands: tuple[str, ...], as_json: bool)
     from pushgateway.cli.demo_scenes import DemoVendor
     from pushgateway.sandbox import find_sandbox
 
+    if browser and as_json:
+        raise click.UsageError(_("give --browser or --json, not both"))
     classes = {brand: find_sandbox(brand) for brand in dict.fromkeys(brands or _installed())}
     vendors = [
         DemoVendor(brand, str(number), found(tokens=0, **found.demo_options))
         for number, (brand, found) in enumerate(classes.items(), start=FIRST_ID)
     ]
-    count = max(count, LEAST * len(vendors))
     to = None if as_json else console.console()
     began = time.perf_counter()
     with ExitStack() as serving:
         for one in vendors:
             serving.callback(one.stop)
             one.start()
-        report = asyncio.run(play(vendors, count, to))
-    report["seconds"] = round(time.perf_counter() - began, 2)
-    if to is None:
-        console.as_json(report)
-    else:
-        _print_end(to, report)
+        if browser and to is not None:
+            _open_page(to, vendors, serving)
+        report = asyncio.run(play(vendors, max(count, LEAST * len(vendors)), to))
+        report["seconds"] = round(time.perf_counter() - began, 2)
+        if to is None:
+            console.as_json(report)
+        else:
+            _print_end(to, report)
+        if browser and to is not None:
+            _wait_for_interrupt(to)
     ctx.exit(Exit.OK if report["ok"] else Exit.FAILED)
+
+
+def _open_page(to: Console, vendors: Sequence[DemoVendor], serving: ExitStack) -> None:
+    """Serve the page of phones until `serving` is closed, and open it in the user's browser, if there is one."""
+    from pushgateway.cli import console
+    from pushgateway.sandbox.serving.server import serve_page
+
+    sandboxes = {one.url: one.sandbox for one in vendors}
+    page = serving.enter_context(serve_page(sandboxes, post_receipts=False))
+    console.line(to, _("The phones, live:") + f" {page.url}", whole=True)
+    with suppress(webbrowser.Error):
+        webbrowser.open(page.url)
+
+
+def _wait_for_interrupt(to: Console) -> None:
+    from pushgateway.cli import console
+
+    console.line(to, _("The page of phones stays until Ctrl-C."))
+    with suppress(KeyboardInterrupt):
+        threading.Event().wait()
 
 
 def _installed() -> Sequence[str]:
