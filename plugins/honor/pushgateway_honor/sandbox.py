@@ -367,6 +367,11 @@ class HonorSandbox(RuledSandbox):
             receipt_parameter=fields.get("android.biTag", ""),
         )
 
+    def report_tap(self, delivery: Delivery) -> None:
+        """A receipt that says that the user tapped it."""
+        event = _KINDS[ReceiptKind.CLICKED]
+        self._report({delivery.token: [event]}, delivery.notification, delivery.message_id)
+
     def _report(self, events: Mapping[str, Sequence[str]], fields: Fields, request_id: str) -> None:
         for token, statuses in events.items() if self.receipts_at else ():
             for status in statuses:
