@@ -16,17 +16,20 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final
+from functools import partial
+from typing import Any, Final, TypeVar
 
 from pushgateway.model.appearance import Alert, Badge, Button
 from pushgateway.model.click import ClickAction, OpenActivity, OpenApp, OpenIntent, OpenIntentUri, OpenUrl
 from pushgateway.model.errors import FieldError
 from pushgateway.model.notification import Notification
+from pushgateway.model.push import as_token
 from pushgateway.sandbox.page.gateway import PageGateway, PagePush
-from pushgateway.sandbox.page.switches import switch
+from pushgateway.sandbox.page.switches import QUOTA, switch
 from pushgateway.sandbox.page.view import BrandView, View
 
 Fields = Mapping[str, Any]
+T = TypeVar("T")
 
 MOST_TOKENS = 1000
 """Phones of one `send`, at most; `all` has no limit."""
@@ -61,7 +64,10 @@ def execute(view: View, command: object) -> dict[str, Any]:
 
 
 def _fault(view: View, command: Fields) -> Fields:
-    switch(_brand(view, command).sandbox, _text(command, "fault"), _truth(command, "on"))
+    sandbox, name, on = _brand(view, command).sandbox, _text(command, "fault"), _truth(command, "on")
+    switch(sandbox, name, on)
+    if name == QUOTA and not on and view.gateway is not None:
+        view.gateway.renew(sandbox.brand)  # otherwise it would not send before midnight
     return {}
 
 
@@ -127,60 +133,66 @@ def _targets(view: View, command: Fields) -> list[tuple[str, str]]:
     brand, tokens = _brand(view, command), command.get("tokens")
     if not isinstance(tokens, list) or not 1 <= len(tokens) <= MOST_TOKENS:
         raise FieldError("tokens", f"must be a list of 1 to {MOST_TOKENS} tokens, unless all is true")
-    return [(brand.sandbox.brand, _token({"token": token}, "tokens")) for token in dict.fromkeys(map(_plain, tokens))]
+    return [(brand.sandbox.brand, token) for token in dict.fromkeys(map(_listed_token, tokens))]
 
 
-def _plain(value: Any) -> Any:
-    return value if isinstance(value, str) else ""  # a list cannot be a key; "" is refused
+def _listed_token(value: object) -> str:
+    if not isinstance(value, str) or not 0 < len(value) <= LONGEST_TOKEN:
+        raise FieldError("tokens", f"must be texts of 1 to {LONGEST_TOKEN} characters")
+    return as_token(value, "tokens")
 
 
 def _notification(command: Fields) -> Notification:
     given: dict[str, Any] = {name: _text(command, name) for name in _TEXTS if command.get(name) not in (None, "")}
     given |= {name: command[name] for name in _OTHERS if command.get(name) is not None}
-    for name, read in (("click", _click), ("badge", _badge), ("alert", _alert), ("buttons", _buttons)):
+    for name, read in _READ.items():
         if command.get(name) is not None:
-            given[name] = read(command[name], name)
+            given[name] = _named(name, partial(read, command[name]))
+    title, body = _text(command, "title"), _text(command, "body")
+    return _named("", lambda: Notification(title, body, **given))
+
+
+def _named(field: str, make: Callable[[], T]) -> T:
+    """What `make` makes; what is wrong is named by the field of the command, "": by that of the notification."""
     try:
-        return Notification(_text(command, "title"), _text(command, "body"), **given)
+        return make()
     except FieldError as wrong:
-        field = wrong.field.removeprefix("Notification.")
-        raise FieldError(field, str(wrong).removeprefix(f"{wrong.field}: ")) from None
+        sentence = str(wrong).removeprefix(f"{wrong.field}: ")
+        raise FieldError(field or wrong.field.removeprefix("Notification."), sentence) from None
 
 
-def _click(value: Any, field: str) -> ClickAction:
+def _click(value: Any) -> ClickAction:
     kind = value.get("kind") if isinstance(value, dict) else None
     made = _CLICKS.get(kind) if isinstance(kind, str) else None
     if made is None:
-        raise FieldError(field, f"must be an object whose kind is one of {', '.join(_CLICKS)}")
+        raise FieldError("click", f"must be an object whose kind is one of {', '.join(_CLICKS)}")
     if made is OpenApp:
         return OpenApp()
     target = value.get("target")
     if not isinstance(target, str) or not target:
-        raise FieldError(field, f"{kind} needs a target")
+        raise FieldError("click", f"{kind} needs a target")
     click: ClickAction = made(target)
     return click
 
 
-def _badge(value: Any, field: str) -> Badge:
+def _badge(value: Any) -> Badge:
     how = {"add": Badge.add, "set": Badge.set}.get(str(value.get("how"))) if isinstance(value, dict) else None
     if how is None:
-        raise FieldError(field, "must be an object with how (add or set) and number")
+        raise FieldError("badge", "must be an object with how (add or set) and number")
     return how(value.get("number"))
 
 
-def _alert(value: Any, field: str) -> Alert:
+def _alert(value: Any) -> Alert:
     try:
         return Alert(value)
     except ValueError:
-        raise FieldError(field, f"must be one of {', '.join(one.value for one in Alert)}") from None
+        raise FieldError("alert", f"must be one of {', '.join(one.value for one in Alert)}") from None
 
 
-def _buttons(value: Any, field: str) -> tuple[Button, ...]:
-    if not isinstance(value, list) or not all(
-        isinstance(one, dict) and isinstance(one.get("text"), str) for one in value
-    ):
-        raise FieldError(field, "must be a list of objects with text and click")
-    return tuple(Button(one["text"], _click(one.get("click") or {"kind": "OpenApp"}, field)) for one in value)
+def _buttons(value: Any) -> tuple[Button, ...]:
+    if not isinstance(value, list) or not all(isinstance(one, dict) for one in value):
+        raise FieldError("buttons", "must be a list of objects with text and click")
+    return tuple(Button(one.get("text"), _click(one.get("click") or {"kind": "OpenApp"})) for one in value)
 
 
 def _brand(view: View, command: Fields) -> BrandView:
@@ -200,11 +212,8 @@ def _text(command: Fields, field: str) -> str:
     return value
 
 
-def _token(command: Fields, field: str = "token") -> str:
-    token = command.get("token")
-    if not isinstance(token, str) or not 0 < len(token) <= LONGEST_TOKEN:
-        raise FieldError(field, f"must be a text of 1 to {LONGEST_TOKEN} characters")
-    return token
+def _token(command: Fields) -> str:
+    return _text(command, "token")
 
 
 def _truth(command: Fields, field: str) -> bool:
@@ -215,7 +224,14 @@ def _truth(command: Fields, field: str) -> bool:
 
 
 _NO_PHONE = FieldError("token", "no such phone is registered")
-_NOTIFICATION: Sequence[str] = ("title", "body", *_TEXTS, *_OTHERS, "click", "badge", "alert", "buttons")
+_READ: Final[Mapping[str, Callable[[Any], Any]]] = {
+    "click": _click,
+    "badge": _badge,
+    "alert": _alert,
+    "buttons": _buttons,
+}
+"""By field of a `send`: what makes the value of the notification."""
+_NOTIFICATION: Sequence[str] = ("title", "body", *_TEXTS, *_OTHERS, *_READ)
 _COMMANDS: dict[str, tuple[Callable[[View, Fields], Fields], Sequence[str]]] = {
     "fault": (_fault, ("brand", "fault", "on")),
     "mute": (_mute, ("brand", "token", "muted")),

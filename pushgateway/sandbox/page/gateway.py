@@ -42,6 +42,9 @@ class PageGateway(Protocol):
         """Take a push back from a phone. Returns `done`, `status`, `reason` and `detail`. Raises `FieldError` for a
         push that this gateway has not sent."""
 
+    def renew(self, brand: str) -> None:
+        """Forget what was learned about the daily quota of a brand, as at the vendor's midnight."""
+
     def is_verified(self, brand: str, token: str, message_id: str, kind: str) -> bool | None:
         """Whether it has accepted a receipt of this kind as genuine; None: it got none."""
 

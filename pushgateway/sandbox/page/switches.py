@@ -19,8 +19,9 @@ from pushgateway.vendor import Reason
 
 LATE: Final = 3.0
 """Seconds by which replies are late."""
+QUOTA: Final = "quota"
 REVOKED: Final = "revoked"
-NAMES: Final = ("down", "slow", "quota", REVOKED, "wrong", "mangled")
+NAMES: Final = ("down", "slow", QUOTA, REVOKED, "wrong", "mangled")
 
 
 def faults_of(sandbox: Sandbox, name: str) -> list[Fault]:

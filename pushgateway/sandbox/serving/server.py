@@ -12,9 +12,9 @@ import ssl
 import tempfile
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import attrs
 
@@ -25,6 +25,8 @@ from pushgateway.sandbox.kit.base import Sandbox
 
 if TYPE_CHECKING:
     from pushgateway.sandbox.page.gateway import PageGateway
+
+T = TypeVar("T")
 
 _EXTRA = frozenset({"starlette", "uvicorn", "trustme", "h11", "click"})
 
@@ -107,10 +109,16 @@ def serve_page(
 
 def run(sandbox: Sandbox, port: int, tls: bool, on_ready: Callable[[Served], None]) -> None:
     """Serve `sandbox` until SIGINT or SIGTERM. Call it from the main thread; `on_ready` gets the address."""
+    run_until_stopped(serve(sandbox, port=port, tls=tls), on_ready)
+
+
+def run_until_stopped(serving: AbstractContextManager[T], on_ready: Callable[[T], None]) -> None:
+    """Enter `serving`, pass what it gives to `on_ready`, and leave it at SIGINT or SIGTERM. Call it from the main
+    thread."""
     stop = threading.Event()
     former = {number: signal.signal(number, lambda *_: stop.set()) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        with serve(sandbox, port=port, tls=tls) as served:
+        with serving as served:
             on_ready(served)
             stop.wait()
     finally:
