@@ -19,7 +19,6 @@ import click
 
 from pushgateway.cli import options
 from pushgateway.cli.exit_codes import Exit
-from pushgateway.model.errors import PluginError
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -55,11 +54,11 @@ def demo(ctx: click.Context, count: int, brands: tuple[str, ...], browser: bool,
     """
     from pushgateway.cli import console
     from pushgateway.cli.demo_scenes import DemoVendor
-    from pushgateway.sandbox import find_sandbox
+    from pushgateway.sandbox.find import find_sandbox, installed_brands
 
     if browser and as_json:
         raise click.UsageError(_("give --browser or --json, not both"))
-    classes = {brand: find_sandbox(brand) for brand in dict.fromkeys(brands or _installed())}
+    classes = {brand: find_sandbox(brand) for brand in dict.fromkeys(brands or installed_brands())}
     vendors = [
         DemoVendor(brand, str(number), found(tokens=0, **found.demo_options))
         for number, (brand, found) in enumerate(classes.items(), start=FIRST_ID)
@@ -101,17 +100,6 @@ def _wait_for_interrupt(to: Console) -> None:
     console.line(to, _("The page of phones stays until Ctrl-C."))
     with suppress(KeyboardInterrupt):
         threading.Event().wait()
-
-
-def _installed() -> Sequence[str]:
-    """The brands with a plug-in and a sandbox. Raises `PluginError` if there is none."""
-    from pushgateway.certificates.plugins import installed
-    from pushgateway.sandbox.find import SANDBOXES
-
-    found = [brand for brand in installed() if brand in installed(SANDBOXES)]
-    if not found:
-        raise PluginError("no vendor plug-in with a sandbox is installed: pip install ./plugins/* in a checkout")
-    return found
 
 
 async def play(vendors: Sequence[DemoVendor], count: int, to: Console | None) -> dict[str, Any]:

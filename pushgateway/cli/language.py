@@ -57,6 +57,11 @@ def speak_english() -> None:
     os.environ["LANGUAGE"] = LANGUAGES[0]
 
 
+def is_chinese() -> bool:
+    """Whether the texts of this process are Chinese."""
+    return gettext.find("messages", str(LOCALE)) is not None
+
+
 def translate_help(command: click.Command) -> None:
     """Put the help texts of a command, its options and its subcommands into the language of this process."""
     for owner, name, text in help_texts(command):

@@ -1,33 +1,26 @@
-"""`pushgateway sandbox`: a vendor's server, imitated on this machine until Ctrl-C.
+"""`pushgateway sandbox`: a vendor's server, imitated on this machine until Ctrl-C; without a brand all of them.
 
-Everything that a user needs to use the sandbox is printed once it listens. Its secret and its tokens are printed in
-full, because they are valid only at this sandbox.
+Everything that a user needs is printed once they listen.
 """
 
 from __future__ import annotations
 
 import inspect
 import json
-import shlex
-import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from gettext import gettext as _
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from pushgateway.cli import options
-from pushgateway.model.errors import ConfigError, FieldError, PluginError
+from pushgateway.model.errors import FieldError
 from pushgateway.sandbox import Sandbox, find_sandbox
-from pushgateway.vendor import Request
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
-CERTIFICATE_ID = "7005"
-"""Of the example that is printed."""
-SHOWN = 5
-"""Tokens printed for people; `--json` gives twenty."""
+    from pushgateway.cli.sandbox_page import Fleet
+    from pushgateway.sandbox.serving.server import Served
 
 
 def make_sandbox(brand: str, tokens: int, given: Mapping[str, object]) -> Sandbox:
@@ -90,55 +83,14 @@ def set_options(sandbox: Sandbox, given: Iterable[str]) -> None:
             raise click.UsageError(f"--set {wrong}") from None
 
 
-def login_request(brand: str, settings: dict[str, object], now: float) -> Request | None:
-    """The login that the vendor's plug-in would make; None without a plug-in or a login that makes a request."""
-    from pushgateway.certificates.certificate import Certificate
-    from pushgateway.certificates.plugins import Plugins
-    from pushgateway.certificates.settings import load_vendors
-
-    try:
-        vendor = load_vendors([Certificate(CERTIFICATE_ID, brand, settings)], Plugins())[CERTIFICATE_ID]
-    except ConfigError:
-        return None
-    if isinstance(vendor, PluginError):
-        return None
-    exchange = vendor.login(vendor.home_region, now)
-    if exchange is None:
-        return None
-    request = next(exchange, None)  # a token that is signed here needs no request
-    exchange.close()
-    return request
-
-
-def curl(request: Request, ca_file: str | None) -> str:
-    """The request as a line for a shell."""
-    words = ["curl", "-s", "-X", request.method, request.url]
-    if ca_file is not None:
-        words += ["--cacert", ca_file]
-    for name, value in request.headers.items():
-        words += ["-H", f"{name}: {value}"]
-    return shlex.join([*words, "--data", request.content.decode("utf-8", "replace")])
-
-
-def toml(brand: str, settings: dict[str, object]) -> list[str]:
-    """A certificate for `pushgateway.toml`."""
-    fields = [f"{name} = {_toml_value(value)}" for name, value in settings.items()]
-    return [f"[certificates.{CERTIFICATE_ID}]", f'brand = "{brand}"', *fields]
-
-
-def _toml_value(value: object) -> str:
-    if isinstance(value, Mapping):
-        fields = (f"{json.dumps(name, ensure_ascii=False)} = {_toml_value(one)}" for name, one in value.items())
-        return f"{{ {', '.join(fields)} }}"
-    if isinstance(value, list | tuple):
-        return f"[{', '.join(map(_toml_value, value))}]"
-    # Strings, numbers and truths are written the same way in JSON and in TOML.
-    return json.dumps(value, ensure_ascii=False)
-
-
-@click.command(short_help="Imitate a vendor's server on this machine.")
-@click.argument("brand")
-@click.option("--port", type=click.IntRange(0, 65535), default=0, help="Port; 0 (default): any free port.")
+@click.command(short_help="Imitate vendors' servers on this machine.")
+@click.argument("brand", required=False)
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=0,
+    help="Port, without BRAND that of the page; 0 (default): any free one.",
+)
 @click.option("--tls", is_flag=True, help="Serve https with a certificate authority made for this run.")
 @click.option("--dialect", help="The vendor's interface to imitate; OPPO: v1.3 (default) or current.")
 @click.option(
@@ -153,7 +105,7 @@ def _toml_value(value: object) -> str:
 @options.as_json
 def sandbox(
     *,
-    brand: str,
+    brand: str | None,
     port: int,
     tls: bool,
     tokens: int,
@@ -162,12 +114,19 @@ def sandbox(
     as_json: bool,
     **given: object,
 ) -> None:
-    """Imitate the server of BRAND (such as oppo) on this machine, until Ctrl-C.
+    """Imitate the server of BRAND (such as oppo) on this machine, until Ctrl-C. Without BRAND, those of all installed
+    brands, with one page for all their phones, on which you can send pushes and switch faults on.
 
-    With --json the first line on standard output is one JSON object: brand, url, settings, tokens, phones, ledger,
-    and with --tls ca_file.
+    With --json the first line on standard output is one JSON object: brand, url, settings, tokens, page, phones,
+    ledger, and with --tls ca_file. Without BRAND it has page, and sandboxes: such an object for each brand, with its
+    certificate_id.
     """
-    from pushgateway.sandbox.serving.server import Served, run
+    if brand is None:
+        _refuse({"tls": tls or None, "set": chosen or None, "receipts_at": receipts_at or None, **given})
+        _run_all(port, tokens, as_json)
+        return
+    from pushgateway.cli import console, sandbox_lines
+    from pushgateway.sandbox.serving.server import run
 
     imitated = make_sandbox(brand, tokens, given)
     set_options(imitated, chosen)
@@ -175,59 +134,43 @@ def sandbox(
 
     def announce(served: Served) -> None:
         if as_json:
-            _print_json(imitated, served)
+            console.as_json(sandbox_lines.as_json(imitated, served))
         else:
-            _print(imitated, served)
+            sandbox_lines.print_one(imitated, served)
 
-    try:
+    with _port_problem(port):
         run(imitated, port, tls, announce)
+
+
+def _run_all(port: int, tokens: int, as_json: bool) -> None:
+    """Serve the sandboxes of all installed brands, and their page, until Ctrl-C."""
+    from pushgateway.cli import console, sandbox_lines
+    from pushgateway.cli.language import is_chinese
+    from pushgateway.cli.sandbox_page import installed_sandboxes, serve_all
+    from pushgateway.sandbox.serving.server import run_until_stopped
+
+    def announce(fleet: Fleet) -> None:
+        if as_json:
+            console.as_json(sandbox_lines.all_as_json(fleet))
+        else:
+            sandbox_lines.print_all(fleet)
+
+    with _port_problem(port):
+        run_until_stopped(serve_all(installed_sandboxes(tokens), port, "zh" if is_chinese() else None), announce)
+
+
+def _refuse(given: Mapping[str, object]) -> None:
+    """Raise `click.UsageError` for an option that is about one brand. Those that are None were not given."""
+    for name, value in given.items():
+        if value is not None:
+            problem = _("{option} is about one brand: name it, such as pushgateway sandbox oppo {option}")
+            raise click.UsageError(problem.format(option=f"--{name.replace('_', '-')}"))
+
+
+@contextmanager
+def _port_problem(port: int) -> Iterator[None]:
+    try:
+        yield
     except OSError as taken:
         problem = _("port {port} cannot be used: {why}")
         raise click.UsageError(problem.format(port=port, why=taken.strerror or _("it is in use"))) from None
-
-
-def _print_json(imitated: Sandbox, served: Any) -> None:
-    from pushgateway.cli import console
-
-    announced: dict[str, Any] = {
-        "brand": imitated.brand,
-        "url": served.url,
-        "settings": imitated.settings(served.url),
-        "tokens": list(imitated.tokens[:20]),
-        "phones": f"{served.url}/_sandbox/phones",
-        "ledger": f"{served.url}/_sandbox/ledger",
-    }
-    if served.ca_file is not None:
-        announced["ca_file"] = str(served.ca_file)
-    console.as_json(announced)
-
-
-def _print(imitated: Sandbox, served: Any) -> None:
-    from pushgateway.cli import console
-
-    to = console.console()
-    settings = imitated.settings(served.url)
-    ca_file = None if served.ca_file is None else str(served.ca_file)
-    listens = _("The {brand} sandbox listens on {url}").format(brand=imitated.brand, url=served.url)
-    console.line(to, (listens, console.GOOD), "  ", _("(Ctrl-C ends it)"))
-    pages = [(_("phones"), f"{served.url}/_sandbox/phones"), (_("ledger"), f"{served.url}/_sandbox/ledger")]
-    console.labelled(to, [*pages, (_("authority"), ca_file)] if ca_file else pages)
-    _to_copy(to, _("For pushgateway.toml:"), toml(imitated.brand, settings))
-    _to_copy(to, _("Some of its {count:,} tokens:").format(count=len(imitated.tokens)), imitated.tokens[:SHOWN])
-    if imitated.tokens:
-        trust = f" --ca-file {shlex.quote(ca_file)}" if ca_file else ""
-        command = f"pushgateway send {CERTIFICATE_ID} {imitated.tokens[0]} --title Hello --body 你好{trust}"
-        _to_copy(to, _("Send to one of them:"), [command])
-    request = login_request(imitated.brand, settings, time.time())
-    if request is not None:
-        _to_copy(to, _("Log in by hand (signed just now, valid for a short time):"), [curl(request, ca_file)])
-    to.file.flush()
-
-
-def _to_copy(to: Console, heading: str, lines: Iterable[str]) -> None:
-    from pushgateway.cli import console
-
-    for text in ("", heading, ""):
-        console.line(to, text)
-    for text in lines:
-        console.line(to, f"  {text}", whole=True)

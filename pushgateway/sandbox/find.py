@@ -1,8 +1,11 @@
-"""`find_sandbox` finds the sandbox class of a brand by the entry point group `pushgateway.sandboxes`."""
+"""`find_sandbox` finds the sandbox class of a brand by the entry point group `pushgateway.sandboxes`;
+`installed_brands` lists the brands."""
 
 from __future__ import annotations
 
-from pushgateway.certificates.plugins import load
+from collections.abc import Sequence
+
+from pushgateway.certificates.plugins import installed, load
 from pushgateway.model.errors import PluginError
 from pushgateway.sandbox.kit.base import Sandbox
 
@@ -18,4 +21,13 @@ def find_sandbox(brand: str) -> type[Sandbox]:
         raise PluginError(f"the sandbox for brand {brand!r} is not a subclass of pushgateway.sandbox.Sandbox")
     if getattr(found, "brand", None) != brand:
         raise PluginError(f"the entry point {brand!r} leads to the sandbox of another brand")
+    return found
+
+
+def installed_brands() -> Sequence[str]:
+    """The brands that have a plug-in and a sandbox, sorted. Raises `PluginError` if there is none."""
+    plugins = installed()
+    found = [brand for brand in installed(SANDBOXES) if brand in plugins]
+    if not found:
+        raise PluginError("no vendor plug-in with a sandbox is installed: pip install ./plugins/* in a checkout")
     return found

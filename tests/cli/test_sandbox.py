@@ -33,7 +33,8 @@ from pushgateway.certificates.plugins import Plugins
 from pushgateway.certificates.settings import load_vendors
 from pushgateway.cli.command import pushgateway as command
 from pushgateway.cli.exit_codes import Exit
-from pushgateway.cli.sandbox import arguments_of, login_request, make_sandbox, set_options, toml
+from pushgateway.cli.sandbox import arguments_of, make_sandbox, set_options
+from pushgateway.cli.sandbox_lines import login_request, toml
 from pushgateway.sandbox import Sandbox, find_sandbox
 from pushgateway.sandbox.find import SANDBOXES
 from pushgateway.vendor import AccessToken, Request
@@ -60,10 +61,10 @@ def push_code(sandbox: Sandbox) -> Any:
 
 
 @contextmanager
-def started(*arguments: str) -> Iterator[tuple["subprocess.Popen[str]", IO[str]]]:
-    """`pushgateway sandbox oppo …` in a process of its own, with its standard output."""
+def started(*arguments: str, brand: str = "oppo") -> Iterator[tuple["subprocess.Popen[str]", IO[str]]]:
+    """`pushgateway sandbox oppo …` in a process of its own, with its standard output. `brand`: "" for all."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "pushgateway.cli", "sandbox", "oppo", *arguments],
+        [sys.executable, "-m", "pushgateway.cli", "sandbox", *([brand] if brand else []), *arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         encoding="utf-8",
@@ -92,6 +93,18 @@ def post(url: str, content: str, ca_file: str | None = None) -> Any:
         connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=HANGS_AFTER)
     try:
         connection.request("POST", parts.path, content, FORM)
+        return json.loads(connection.getresponse().read())
+    finally:
+        connection.close()
+
+
+def get(url: str, command: str | None = None) -> Any:
+    """JSON that is read with GET, or the answer to a JSON command."""
+    parts = urlsplit(url)
+    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=HANGS_AFTER)
+    try:
+        method, headers = ("GET", {}) if command is None else ("POST", {"content-type": "application/json"})
+        connection.request(method, f"{parts.path}?{parts.query}", command, headers)
         return json.loads(connection.getresponse().read())
     finally:
         connection.close()
@@ -159,17 +172,100 @@ def test_the_lines_for_people_can_be_used() -> None:
     assert (code, errors) == (0, "")
     assert certificate["brand"] == "oppo"
     assert certificate["dialect"] == "current"
-    assert f"{certificate['host']}/_sandbox/phones\n" in lines[1]
+    assert f"{certificate['host']}/_sandbox/phones/\n" in lines[1]
     assert sum(line.startswith("  CN_") for line in lines) == 3
 
 
-def test_a_port_in_use_is_one_sentence() -> None:
+@pytest.mark.parametrize("by", [signal.SIGTERM, signal.SIGINT])
+def test_without_a_brand_all_are_served_with_one_page(by: signal.Signals) -> None:
+    """With --json the first line has the page and each sandbox; a push that is sent on the page arrives, and its
+    receipt is verified. A signal ends everything cleanly."""
+    with started("--json", "--tokens", "2", brand="") as (process, output):
+        first = json.loads(output.readline())
+        command = {"do": "send", "brand": None, "all": True, "title": "Hello", "body": "you"}
+        sent = get(f"{first['page']}do", json.dumps(command))
+        phone = next(one for one in first["sandboxes"] if one["brand"] == "oppo")
+        screen = get(f"{phone['url']}/_sandbox/phone?token={phone['tokens'][0]}")
+        code, errors = ended(process, by)
+
+    brands = sorted(entry.name for entry in entry_points(group=SANDBOXES))
+    assert [one["brand"] for one in first["sandboxes"]] == brands
+    assert [int(one["certificate_id"]) for one in first["sandboxes"]] == list(range(7001, 7001 + len(brands)))
+    assert all(one["settings"] and len(one["tokens"]) == 2 for one in first["sandboxes"])
+    assert (sent["count"], sent["outcomes"]) == (2 * len(brands), {"accepted": 2 * len(brands)})
+    assert [one["title"] for one in screen["shown"]] == ["Hello"]
+    assert (code, errors) == (0, "")
+
+
+def test_the_lines_of_all_brands_can_be_used() -> None:
+    """Without --json the output holds the page, a certificate for each brand that is right for its plug-in, and a
+    command for a phone of each."""
+    brands = sorted(entry.name for entry in entry_points(group=SANDBOXES))
+    lines: list[str] = []
+    with started("--tokens", "1", brand="") as (process, output):
+        while sum(line.startswith("  pushgateway send ") for line in lines) < len(brands):
+            lines.append(output.readline())
+            assert lines[-1], "the output ended before the commands"
+        page = lines[0].split("  (")[0].rpartition(" ")[2]
+        state = get(f"{page}state")
+        code, errors = ended(process, signal.SIGTERM)
+
+    start, end = lines.index("For pushgateway.toml:\n"), lines.index("Send to a phone of each brand:\n")
+    certificates = tomllib.loads("".join(lines[start + 1 : end]))["certificates"]
+    assert [one["brand"] for one in certificates.values()] == brands
+    for key, one in certificates.items():
+        settings = {name: value for name, value in one.items() if name != "brand"}
+        assert load_vendors([Certificate(key, one["brand"], settings)], Plugins())[key].brand == one["brand"]
+    assert [brand["brand"] for brand in state["brands"]] == brands
+    assert (code, errors) == (0, "")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--tls"],
+        ["--dialect", "current"],
+        ["--daily-limit", "1"],
+        ["--per-second", "1"],
+        ["--last-login-wins"],
+        ["--repeats", "absorb"],
+        ["--set", "a=1"],
+        ["--receipts-at", "http://127.0.0.1:1/"],
+    ],
+    ids=" ".join,
+)
+def test_options_of_one_brand_need_it(arguments: list[str]) -> None:
+    """They are not silently ignored, and nothing is started."""
+    result = CliRunner().invoke(command, ["sandbox", *arguments])
+
+    assert result.exit_code == Exit.USAGE
+    assert f"{arguments[0]} is about one brand: name it, such as pushgateway sandbox oppo" in result.stderr
+
+
+def test_the_language_of_the_page_is_that_of_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A Chinese command opens a Chinese page; otherwise the browser decides."""
+    seen: list[str | None] = []
+
+    def watched(sandboxes: object, port: int, language: str | None) -> None:
+        seen.append(language)
+
+    monkeypatch.setattr("pushgateway.cli.sandbox_page.serve_all", watched)
+    monkeypatch.setattr("pushgateway.sandbox.serving.server.run_until_stopped", lambda serving, on_ready: None)
+    for language in ("zh", "en"):
+        monkeypatch.setenv("LANGUAGE", language)
+        CliRunner().invoke(command, ["sandbox"])
+
+    assert seen == ["zh", None]
+
+
+@pytest.mark.parametrize("brand", ["oppo", ""])
+def test_a_port_in_use_is_one_sentence(brand: str) -> None:
     """A port that another process uses is wrong usage, not a traceback."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        with started("--port", str(port)) as (process, _):
+        with started("--port", str(port), brand=brand) as (process, _):
             _, errors = process.communicate(timeout=HANGS_AFTER)
 
     assert process.returncode == Exit.USAGE
