@@ -326,12 +326,21 @@ class MeizuSandbox(RuledSandbox):
         self.deliver_all(tokens, lambda token: self._shown(token, fields, message_id, name))
 
     def _report(self, reached: Mapping[str, str], fields: Fields, message_id: str) -> None:
-        wanted, url = whole(fields.get("callback.type", _ALL_TYPES)) or 0, fields.get("callback")
         for token, target in reached.items():
-            number = _TYPES[self.target_receipts.get(token, ReceiptKind.ARRIVED)]
-            if url and wanted & number:
-                receipt = {"param": fields.get("callback.param", ""), "type": number, "targets": [target]}
-                self.outbox.add(url, {"id": f"{message_id}-{number}", **receipt})
+            self._report_one(target, self.target_receipts.get(token, ReceiptKind.ARRIVED), fields, message_id)
+
+    def _report_one(self, target: str, kind: ReceiptKind, fields: Fields, message_id: str) -> None:
+        number, url = _TYPES[kind], fields.get("callback")
+        if url and (whole(fields.get("callback.type", _ALL_TYPES)) or 0) & number:
+            receipt = {"param": fields.get("callback.param", ""), "type": number, "targets": [target]}
+            self.outbox.add(url, {"id": f"{message_id}-{number}", **receipt})
+
+    def report_tap(self, delivery: Delivery) -> None:
+        """A receipt of the type 2, for a push whose sender asked for it. It names the token; that of a push to an alias
+        names the alias."""
+        phone = self.phones_known.get(delivery.token)
+        alias = phone.alias if phone is not None and delivery.operation == "push_aliases" else None
+        self._report_one(alias or delivery.token, ReceiptKind.CLICKED, delivery.notification, delivery.message_id)
 
     def _count(self, task: Task | None, targets: int, reached: int) -> None:
         day = datetime.fromtimestamp(self.clock(), CHINA).strftime("%Y%m%d")
