@@ -54,7 +54,7 @@ def demo(ctx: click.Context, count: int, brands: tuple[str, ...], browser: bool,
     """
     from pushgateway.cli import console
     from pushgateway.cli.demo_scenes import DemoVendor
-    from pushgateway.sandbox.find import find_sandbox, installed_brands
+    from pushgateway.sandbox import find_sandbox, installed_brands
 
     if browser and as_json:
         raise click.UsageError(_("give --browser or --json, not both"))

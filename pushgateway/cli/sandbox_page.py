@@ -11,8 +11,7 @@ import attrs
 from pushgateway.certificates.certificate import Certificate
 from pushgateway.cli.page_gateway import SandboxGateway, certificates_for
 from pushgateway.model.secret import safe_repr
-from pushgateway.sandbox import Sandbox
-from pushgateway.sandbox.find import find_sandbox, installed_brands
+from pushgateway.sandbox import Sandbox, find_sandbox, installed_brands
 from pushgateway.sandbox.kit.ruled import RuledSandbox
 from pushgateway.sandbox.serving.server import serve, serve_page
 

@@ -6,7 +6,7 @@ passed in. `serving` runs a sandbox as an HTTP server on loopback; it needs the 
 is not imported here.
 """
 
-from pushgateway.sandbox.find import find_sandbox
+from pushgateway.sandbox.find import find_sandbox, installed_brands
 from pushgateway.sandbox.kit.base import Answer, Reached, Sandbox
 from pushgateway.sandbox.kit.faults import Fault, Faults
 from pushgateway.sandbox.kit.ledger import Delivery, Ledger
@@ -25,4 +25,5 @@ __all__ = [
     "Sandbox",
     "SandboxOption",
     "find_sandbox",
+    "installed_brands",
 ]
