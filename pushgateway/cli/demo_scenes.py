@@ -19,6 +19,7 @@ import regex
 
 from pushgateway.cli.demo_board import DEAD, UNDELIVERED, Board, Row, endings, per_second
 from pushgateway.gateway import Gateway
+from pushgateway.model.appearance import Badge
 from pushgateway.model.notification import Notification
 from pushgateway.model.outcome import Outcome
 from pushgateway.model.push import Push, PushToken
@@ -149,8 +150,20 @@ class Demo:
         return found
 
 
+_CHATS = (
+    ("张伟", "今晚八点见 😀"),
+    ("李娜", "文件已发，请查收"),
+    ("项目群", "王芳：新版本上线了 🎉"),
+    ("刘洋", "好的，马上到 👌"),
+)
+"""Senders and what they write."""
+
+
 def _chat(number: int) -> Notification:
-    return Notification(f"张伟 {number}", f"第 {number} 条：今晚八点见 😀", data={"chat": number}, intent="chat")
+    """A message unlike all others of the demo."""
+    sender, text = _CHATS[number // 3 % len(_CHATS)]
+    note = f"{text}（第 {number} 条）"
+    return Notification(sender, note, data={"chat": number}, intent="chat", badge=Badge.add(1))
 
 
 def is_cut_between_characters(sent: str, received: str) -> bool:
