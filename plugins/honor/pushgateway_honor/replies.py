@@ -14,7 +14,7 @@ from pushgateway.vendor import Receipt, Reply, Response, code_text
 from pushgateway.vendor.rules import EventRule, load_rules
 from pushgateway.vendor.toolkit.codes import CodeTable
 from pushgateway.vendor.toolkit.multicast import Failures, ListedReplies
-from pushgateway.vendor.toolkit.readers import check_named_once, texts
+from pushgateway.vendor.toolkit.readers import check_named_once, first_identifier, texts
 from pushgateway.vendor.toolkit.receipts import make_receipt, read_posted_list
 
 RULES: Final = load_rules("pushgateway_honor")
@@ -22,7 +22,8 @@ CODES: Final = CodeTable.of(RULES, expired={401})
 LOGIN_CODES: Final = CodeTable.of(RULES, "login_codes", code="error", message="error_description")
 ALL_INVALID: Final = "80300007"
 EXPIRED, FAILED = "expireTokens", "failTokens"
-_DECIDES: Final = frozenset({"data", "sendResult", EXPIRED, FAILED})
+_DECIDES: Final = tuple(f'"{name}"'.encode() for name in ("data", "sendResult", EXPIRED, FAILED))
+"""The names that decide, as they stand in a reply."""
 ANSWER: Final = b'{"code":"0","message":"success"}'
 """The answer to receipts. Its shape is that of one client, its value that of Huawei; what Honor checks is not known."""
 
@@ -35,7 +36,8 @@ def find_failures(reply: Reply, response: Response) -> Failures | None:
     data = reply.body.get("data")
     if not data:
         return None
-    check_named_once(response, _DECIDES.__contains__)
+    if any(response.content.count(name) > 1 for name in _DECIDES):
+        check_named_once(response, lambda _: True)
     if not isinstance(data, dict):
         return Failures({FAILED: None})
     expired, failed = texts(data.get(EXPIRED) or None), texts(data.get(FAILED) or None)
@@ -53,11 +55,10 @@ class HonorReplies(ListedReplies):
 
     def message_id(self, reply: Reply) -> str | None:
         """`data.requestId`, which receipts have too."""
-        data = reply.body.get("data")
-        return super().message_id(Reply(reply.code, reply.message, data)) if isinstance(data, dict) else None
+        return first_identifier(reply.body.get("data"), ("requestId",))
 
 
-REPLIES: Final = HonorReplies(CODES, CodeTable.of(RULES, "target_codes"), find_failures, ("requestId",))
+REPLIES: Final = HonorReplies(CODES, CodeTable.of(RULES, "target_codes"), find_failures, ())
 
 
 def decode_receipts(

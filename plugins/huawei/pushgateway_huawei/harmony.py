@@ -86,12 +86,15 @@ class Harmony(PushKit):
         fields = super().planned(note, batch)
         if note.intent is None:
             fields[self.names["category"]] = self.category
-        if message_id := "" if batch is None else batch.message_id:
-            fits = _MESSAGE_ID.fullmatch(message_id)
-            fields[f"{_NOTE}.appMessageId"] = message_id if fits else stable_key(message_id, 32)
-            if note.replace_key is None:
-                fields[self.names["handle"]] = stable_id(message_id)
-        return fields
+        return fields if batch is None else {**fields, **self.identified(note, batch)}
+
+    def identified(self, note: Notification, batch: Batch) -> Mapping[str, Any]:
+        """`appMessageId`, and `notifyId` if nothing else names it."""
+        if not (message_id := batch.message_id):
+            return {}
+        fits = _MESSAGE_ID.fullmatch(message_id)
+        fields = {f"{_NOTE}.appMessageId": message_id if fits else stable_key(message_id, 32)}
+        return fields if note.replace_key is not None else {**fields, self.names["handle"]: stable_id(message_id)}
 
     def recall(self, handle: str, tokens: Sequence[str]) -> Call[Mapping[str, Reason | None]]:
         """Take a notification back by its `notifyId`, which is `Outcome.handle`."""

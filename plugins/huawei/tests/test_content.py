@@ -112,6 +112,31 @@ def test_what_cannot_be_cut_is_refused_by_name(driver: Drivers, brand: str, word
     assert one.requests == []
 
 
+@BRANDS
+def test_an_ordinary_notification_is_encoded_as_any_other(driver: Drivers, brand: str) -> None:
+    """What is kept of one is right for the next: the same request as if it were built in full."""
+    vendor: Any = driver(brand, tokens=1).vendor
+    notes: list[dict[str, Any]] = [
+        {},
+        {"data": {"a": [1, True, '长"']}},
+        {"data": {"b": None}, "replace_key": "k", "ttl": 60, "intent": "chat", "channel_id": "c"},
+        {"ttl": 60, "intent": "chat", "title": "\ud800t\0"},
+        {"click": OpenIntent("a.B"), "badge": Badge.add(1)},
+        {"click": OpenIntent("a.B"), "body": "x" * 300},
+    ]
+    for number, fields in enumerate(notes * 2):
+        note = Notification(**{"title": "title", "body": "text", **fields})
+        batch = Batch.of([Push(PushToken(1, "t"), note)]).under([f"m-{number}"])
+        batch.callback = CallBack("https://im.example/r", f"mark-{number}")
+        frame, content = vendor.encode(note, batch), vendor.build(note, batch)
+        sent = json.loads(frame.around(b"[]"))
+        sent = sent["message"] if brand == "huawei" else sent
+        target = "token" if brand == "huawei" else "target"
+
+        assert sent == {**json.loads(content.json()), target: sent[target]}
+        assert (frame.truncated, frame.omitted) == (content.truncated, content.omitted)
+
+
 # Fields
 
 

@@ -38,11 +38,14 @@ from pushgateway.vendor import (
 )
 from pushgateway.vendor.features import LOOKS
 from pushgateway.vendor.rules import Dialect, Rules
+from pushgateway.vendor.text import whole
 from pushgateway.vendor.toolkit.batches import Frame, TokenRule, push_same, quoted_list
 from pushgateway.vendor.toolkit.clicks import Clicks
 from pushgateway.vendor.toolkit.codes import CodeTable
 from pushgateway.vendor.toolkit.fields import Check, Content, Sheet, milliseconds
 from pushgateway.vendor.toolkit.intents import IntentSetting, IntentTable, by_word
+from pushgateway.vendor.toolkit.json_template import JsonTemplate
+from pushgateway.vendor.toolkit.ordinary import OrdinaryEncoder, is_rare
 from pushgateway.vendor.toolkit.readers import first_identifier
 from pushgateway.vendor.toolkit.refusals import invalid, unsupported
 from pushgateway.vendor.toolkit.requests import JSON, make_request
@@ -387,18 +390,27 @@ class MulticastVendor(SharedVendor):
         """The tokens of the pushes, within the encoded notification."""
         return self.send_request(frame.around(quoted_list(sent.tokens)))
 
+    def identified(self, note: Notification, batch: Batch) -> Mapping[str, Any]:
+        """The fields of `planned` that differ from one batch to the next, such as an id of the message. Default: none.
+        What `planned` adds for an ordinary notification (`ordinary.is_rare`) without a batch depends on nothing but its
+        intent, click, ttl and channel."""
+        return {}
+
     def encode(self, note: Notification, batch: Batch | None, target: str = "token", size: int = 2) -> Frame:
         """The notification as it stands around its target. `batch`: its pushes; None for a broadcast, whose `target` is
         no list of tokens and takes `size` bytes. Raises `Refused`."""
         before, middle, after = self.frame
         between = b',%b"%b":' % (middle, target.encode())
         most = self.facts.number("body_bytes") - len(before) - len(between) - len(after) - size + 1
-        content = self.build(note, batch)
-        encoded = content.json()
-        if len(encoded) > most:
-            content = self.sheet.shorten(note, content, self.texts, most)
-            encoded = content.json()
-        handle = content.fields.get(self.names.get("handle", ""))
+        made = None if batch is None else self._ordinary_json(note, batch)
+        if made is None or len(made[0]) > most:
+            content = self.build(note, batch)
+            made = content.json(), content
+            if len(made[0]) > most:
+                content = self.sheet.shorten(note, content, self.texts, most)
+                made = content.json(), content
+        encoded, content = made
+        handle = content.fields.get(self._handle)
         return Frame(
             head=b"".join((before, encoded[:-1], between)),
             tail=after,
@@ -406,6 +418,33 @@ class MulticastVendor(SharedVendor):
             omitted=content.omitted,
             handle=None if handle is None else str(handle),
         )
+
+    @functools.cached_property
+    def _handle(self) -> str:
+        return self.names.get("handle", "")
+
+    @functools.cached_property
+    def _ordinary(self) -> OrdinaryEncoder[JsonTemplate]:
+        """What is kept of ordinary notifications."""
+        return OrdinaryEncoder(self.sheet, self.build, lambda rest: JsonTemplate(rest.fields), self.intent_table)
+
+    def _ordinary_json(self, note: Notification, batch: Batch) -> tuple[bytes, Content] | None:
+        """The JSON of an ordinary notification, and the fields that are not of its template; None: it is none. Raises
+        `Refused`."""
+        if is_rare(note):
+            return None
+        encoded = self._ordinary.encode(note)
+        if isinstance(encoded, Refused):
+            raise encoded
+        own = dict(encoded.own)
+        planned = dict(self.identified(note, batch))
+        if batch.callback is not None:
+            planned[self.names["mark"]] = batch.callback.parameter
+        for name, value in planned.items():
+            row = self.sheet.fields[name]
+            own[name], _ = self.sheet.check(row.says or name, name, row, value, planned)
+        content = Content(own, truncated=encoded.truncated, omitted=encoded.omitted)
+        return whole(encoded.rest.filled(own)).encode(), content
 
     def size_rulings(self, made: Rulings, note: Notification, *, refused: bool) -> Iterator[Ruling]:
         """Texts that are cut because the whole body is too large, or that it cannot be cut."""

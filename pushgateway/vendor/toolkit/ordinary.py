@@ -36,6 +36,11 @@ _RARE = attrgetter(
 _NO_RARE = _RARE(Notification("", ""))
 
 
+def is_rare(note: Notification) -> bool:
+    """Whether a notification is built in full: it has overrides, or an attribute that few have."""
+    return bool(note.overrides) or _RARE(note) != _NO_RARE
+
+
 @attrs.frozen(repr=False)
 class Encoded(Generic[R]):
     """An encoded notification."""
@@ -79,8 +84,7 @@ class OrdinaryEncoder(Generic[R]):
 
     def encode(self, note: Notification) -> Encoded[R] | Refused:
         """A notification, encoded, or why it must not be sent."""
-        is_rare = note.overrides or _RARE(note) != _NO_RARE
-        key = None if is_rare else (note.channel_id, note.ttl, note.intent, note.click, bool(note.data))
+        key = None if is_rare(note) else (note.channel_id, note.ttl, note.intent, note.click, bool(note.data))
         kept = None if key is None else self._kept.get(key)
         try:
             if kept is not None:

@@ -8,6 +8,8 @@ from typing import Any, ClassVar
 
 import attrs
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pushgateway.vendor import (
     Audience,
@@ -151,6 +153,48 @@ def test_a_body_is_the_notification_and_its_tokens() -> None:
     assert (note["title"], note["body"], note["app"]) == ("t", "b", True)
     assert body["m"]["o"] == {"mark": "p", "kind": "CHAT"}
     assert [(one.message_id, one.handle) for one in outcomes] == [("m", str(note["id"]))] * 2
+
+
+def ending(make: Any) -> Any:
+    """What a function returns, or the refusal that it raises."""
+    try:
+        return make()
+    except Refused as refused:
+        return refused.reason, refused.detail
+
+
+@given(
+    st.lists(
+        st.fixed_dictionaries(
+            {"title": st.text(max_size=12), "body": st.text(max_size=12)},
+            optional={
+                "intent": st.sampled_from(["chat", "news"]),
+                "replace_key": st.text(min_size=1, max_size=3),
+                "channel_id": st.sampled_from(["c", "d"]),
+                "ttl": st.just(5),
+                "sound": st.just("ring"),
+            },
+        ),
+        min_size=1,
+        max_size=4,
+    ),
+    st.booleans(),
+)
+def test_an_ordinary_notification_is_encoded_as_any_other(notes: list[dict[str, Any]], is_marked: bool) -> None:
+    """What is kept of one is right for the next: the same fields, names of what was cut, handle and refusal."""
+    acme = Acme(longest=8)
+    for fields in notes:
+        given_batch = batch("a", callback=CallBack("https://im.example", "mark") if is_marked else None, **fields)
+        note = given_batch.notifications[0]
+        frame = ending(lambda note=note, given_batch=given_batch: acme.encode(note, given_batch))
+        content = ending(lambda note=note, given_batch=given_batch: acme.build(note, given_batch))
+
+        if isinstance(content, tuple):
+            assert frame == content
+            continue
+        assert json.loads(frame.around(b"[]"))["m"] == {**json.loads(content.json()), "to": {"token": []}}
+        assert (frame.truncated, frame.omitted) == (content.truncated, content.omitted)
+        assert frame.handle == (str(content.fields["n.id"]) if "n.id" in content.fields else None)
 
 
 def test_the_notifications_own_parameter_has_precedence() -> None:
