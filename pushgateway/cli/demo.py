@@ -10,8 +10,8 @@ import asyncio
 import threading
 import time
 import webbrowser
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import ExitStack, suppress
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from gettext import gettext as _
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from pushgateway.cli.console import Cell
     from pushgateway.cli.demo_scenes import Demo, DemoVendor, Outage
+    from pushgateway.sandbox.serving.server import ServedPage
 
 LEAST = 10
 """Phones of each brand, at least: the tenth is muted."""
@@ -69,37 +70,49 @@ def demo(ctx: click.Context, count: int, brands: tuple[str, ...], browser: bool,
         for one in vendors:
             serving.callback(one.stop)
             one.start()
-        if browser and to is not None:
-            _open_page(to, vendors, serving)
+        page = serving.enter_context(_page(to, vendors)) if browser and to is not None else None
         report = asyncio.run(play(vendors, max(count, LEAST * len(vendors)), to))
         report["seconds"] = round(time.perf_counter() - began, 2)
         if to is None:
             console.as_json(report)
         else:
             _print_end(to, report)
-        if browser and to is not None:
-            _wait_for_interrupt(to)
+            if page is not None:
+                _stay(to, vendors, page)
     ctx.exit(Exit.OK if report["ok"] else Exit.FAILED)
 
 
-def _open_page(to: Console, vendors: Sequence[DemoVendor], serving: ExitStack) -> None:
-    """Serve the page of phones until `serving` is closed, and open it in the user's browser, if there is one."""
+@contextmanager
+def _page(to: Console, vendors: Sequence[DemoVendor]) -> Iterator[ServedPage]:
+    """Serve the page of phones as long as the block lasts, and open it in the user's browser, if there is one."""
     from pushgateway.cli import console
+    from pushgateway.cli.language import is_chinese
     from pushgateway.sandbox.serving.server import serve_page
 
     sandboxes = {one.url: one.sandbox for one in vendors}
-    page = serving.enter_context(serve_page(sandboxes, post_receipts=False))
-    console.line(to, _("The phones, live:") + f" {page.url}", whole=True)
-    with suppress(webbrowser.Error):
-        webbrowser.open(page.url)
+    with serve_page(sandboxes, language="zh" if is_chinese() else None, post_receipts=False) as page:
+        console.line(to, _("The phones, live:") + f" {page.url}", whole=True)
+        with suppress(webbrowser.Error):
+            webbrowser.open(page.url)
+        yield page
 
 
-def _wait_for_interrupt(to: Console) -> None:
+def _stay(to: Console, vendors: Sequence[DemoVendor], page: ServedPage) -> None:
+    """Let people send on the page, until Ctrl-C. Receipts are posted to the page from now on."""
     from pushgateway.cli import console
+    from pushgateway.cli.page_gateway import SandboxGateway
 
-    console.line(to, _("The page of phones stays until Ctrl-C."))
-    with suppress(KeyboardInterrupt):
-        threading.Event().wait()
+    for one in vendors:
+        one.stop()
+        one.start(post_receipts=True)
+    gateway = SandboxGateway({one.url: one.sandbox for one in vendors}, page.receipts)
+    page.attach(gateway)
+    console.line(to, _("The page of phones stays until Ctrl-C; you can send to them there."))
+    try:
+        with suppress(KeyboardInterrupt):
+            threading.Event().wait()
+    finally:
+        gateway.close()
 
 
 async def play(vendors: Sequence[DemoVendor], count: int, to: Console | None) -> dict[str, Any]:
@@ -134,6 +147,7 @@ async def play(vendors: Sequence[DemoVendor], count: int, to: Console | None) ->
             "one_text": await demo_scenes.one_text(setup),
             "renewal": await demo_scenes.renewal(setup),
         }
+        setup.read_receipts()  # nobody else takes those of the last scenes
     audit.ledgers(vendors, board.rows)
     if to is not None:
         _print_more(to, vendors, **scenes)

@@ -58,10 +58,11 @@ class DemoVendor:
         rules = getattr(self.sandbox, "rules", None)
         return self.brand if rules is None else str(rules.vendor)
 
-    def start(self) -> None:
-        """Start the server: at any free port, or again at the port that it had."""
+    def start(self, *, post_receipts: bool = False) -> None:
+        """Start the server: at any free port, or again at the port that it had. `post_receipts=False`: its receipts
+        wait for `Demo.read_receipts`."""
         port = int(self.url.rpartition(":")[2] or 0)
-        self.url = self._running.enter_context(serve(self.sandbox, port=port, post_receipts=False)).url
+        self.url = self._running.enter_context(serve(self.sandbox, port=port, post_receipts=post_receipts)).url
 
     def stop(self) -> None:
         """Stop the server and break its connections. Nothing to do if it is stopped."""

@@ -39,6 +39,7 @@ from pushgateway.observe.events import BreakerChanged, BreakerState, Event, Logi
 from pushgateway.sandbox import Sandbox, find_sandbox
 from pushgateway.sandbox.find import SANDBOXES
 
+STAYS = "The page of phones stays until Ctrl-C; you can send to them there.\n"
 WAITS = 180
 """Seconds after which a demo that hangs fails its test."""
 
@@ -207,13 +208,23 @@ def page_state(url: str) -> Any:
         return json.load(reply)
 
 
+def post(url: str, command: object) -> Any:
+    """The reply to a command of the page."""
+    headers = {"content-type": "application/json"}
+    request = urllib.request.Request(url, json.dumps(command).encode(), headers)
+    with urllib.request.urlopen(request, timeout=WAITS) as reply:
+        return json.load(reply)
+
+
 def test_the_phones_are_live_in_the_browser(tmp_path: Path) -> None:
-    """The page is there from the beginning and shows the phones of the demo; it stays when all scenes are over, until
-    Ctrl-C, and then nothing of it is left."""
+    """The page is there from the beginning and shows the phones of the demo; when all scenes are over people can send
+    to them; it stays until Ctrl-C, and then nothing of it is left."""
     with demo_in_browser(tmp_path, "--count", "200") as (process, output, url):
         during = page_state(url)
-        lines = list(iter(output.readline, "The page of phones stays until Ctrl-C.\n"))
+        lines = list(iter(output.readline, STAYS))
         (brand,) = page_state(url)["brands"]
+        token = brand["recent"][0]["token"]
+        sent = post(f"{url}do", {"do": "send", "brand": "oppo", "tokens": [token], "title": "Ann", "body": "Hello"})
         process.send_signal(signal.SIGINT)
         _, errors = process.communicate(timeout=WAITS)
 
@@ -221,6 +232,7 @@ def test_the_phones_are_live_in_the_browser(tmp_path: Path) -> None:
     assert (brand["brand"], brand["pushes"], len(brand["recent"])) == ("oppo", 197 + 1 + 1500 + 40, 12)
     assert re.search("第 [0-9]+ 条", brand["recent"][0]["shown"][0]["body"])
     assert "Every number agrees" in "".join(lines)
+    assert [one["status"] for one in sent["sends"]] == ["accepted"]
     assert (tmp_path / "opened").read_text().strip() == url
     assert (process.returncode, errors) == (Exit.OK, "")
     with pytest.raises(urllib.error.URLError):
