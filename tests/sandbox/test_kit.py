@@ -12,7 +12,7 @@ import pytest
 from acme import AcmeSandbox
 
 from pushgateway.model.errors import FieldError, PluginError
-from pushgateway.sandbox import Fault, Sandbox, find_sandbox
+from pushgateway.sandbox import Fault, Sandbox, find_sandbox, installed_brands
 from pushgateway.sandbox.kit.base import _REPLIES
 from pushgateway.sandbox.kit.faults import REPLACING
 from pushgateway.testing import SandboxTransport
@@ -244,6 +244,18 @@ def test_a_missing_sandbox_names_what_to_install() -> None:
     """The message is the one a user sees after `pushgateway sandbox nope`."""
     with pytest.raises(PluginError, match="no sandbox for brand 'nope' is installed"):
         find_sandbox("nope")
+
+
+def test_brands_need_a_plug_in_and_a_sandbox(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sorted; without any there is a sentence that says what to install."""
+    groups = {"pushgateway.vendors": {"b": (), "a": ()}, "pushgateway.sandboxes": {"a": (), "b": (), "c": ()}}
+    monkeypatch.setattr("pushgateway.sandbox.find.installed", lambda group="pushgateway.vendors": groups[group])
+    found = installed_brands()
+    groups["pushgateway.vendors"] = {}
+
+    assert found == ["a", "b"]
+    with pytest.raises(PluginError, match="no vendor plug-in with a sandbox is installed: pip install"):
+        installed_brands()
 
 
 @pytest.mark.parametrize("found", [object, Sandbox, AcmeSandbox])

@@ -21,7 +21,7 @@ import pytest
 from acme import AcmeSandbox
 
 from pushgateway.sandbox import Answer, Delivery, Fault, Sandbox
-from pushgateway.sandbox.serving.server import Served, serve
+from pushgateway.sandbox.serving.server import Served, ServedPage, serve, serve_page
 from pushgateway.sandbox.serving.web import MAX_BODY, objection
 from pushgateway.testing.transport import SandboxTransport
 from pushgateway.transport import HttpTransport
@@ -526,8 +526,89 @@ def test_the_page_of_phones_has_moved_below_its_address() -> None:
 
     (brand,) = json.loads(content)["brands"]
     assert (moved, to) == (307, "phones/")
-    assert (status, page[:15], state) == (200, b"<!DOCTYPE html>", 200)
+    assert (status, page[:15].lower(), state) == (200, b"<!doctype html>", 200)
     assert (brand["brand"], brand["url"], brand["phones"]) == ("acme", served.url, 1)
+
+
+def test_one_page_shows_several_sandboxes() -> None:
+    """On a port of its own; afterwards nothing is left, even with a browser that still listens to events."""
+
+    class Other(AcmeSandbox):
+        brand = "other"
+
+    before = set(threading.enumerate())
+    with (
+        serve(AcmeSandbox(tokens=1)) as acme,
+        serve(Other(tokens=1)) as other,
+        serve_page({acme.url: AcmeSandbox(tokens=1), other.url: Other(tokens=1)}, language="zh") as page,
+    ):
+        parts = urlsplit(page.url)
+        browser = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=10)
+        browser.request("GET", "/events")
+        events = browser.getresponse()
+        first = events.readline(), json.loads(events.readline().removeprefix(b"data: "))
+        with pytest.raises(OSError, match=r".+"), serve_page({}, port=parts.port or 0):
+            pass
+        during = set(threading.enumerate()) - before
+    with pytest.raises((http.client.IncompleteRead, ConnectionResetError)):
+        events.read()
+    events.close()
+    browser.close()
+
+    assert first[0] == b"event: state\n"
+    assert [(brand["brand"], brand["url"]) for brand in first[1]["brands"]] == [
+        ("acme", acme.url),
+        ("other", other.url),
+    ]
+    assert (first[1]["language"], page.receipts) == ("zh", f"{page.url}receipts")
+    assert [thread.name for thread in during if thread.is_alive()] == []
+
+
+def test_receipts_of_a_tap_are_posted_by_the_page() -> None:
+    """The sandbox's own server does not know of a tap; with `post_receipts=False` they wait."""
+
+    class Reporting(AcmeSandbox):
+        def report_tap(self, delivery: Delivery) -> None:
+            self.due.append(Request("POST", self.receipts_at, {"content-type": "application/json"}, b"[2]"))
+
+    def tap(sandbox: AcmeSandbox, page: ServedPage) -> None:
+        sandbox.answer(push(sandbox))
+        command = {"do": "tap", "brand": "acme", "token": sandbox.tokens[0], "id": "1"}
+        connection = http.client.HTTPConnection(urlsplit(page.url).netloc, timeout=10)
+        connection.request("POST", "/do", json.dumps(command), {"content-type": "application/json"})
+        reply = connection.getresponse()
+        assert (reply.status, reply.read()) == (200, b'{"done": true}')
+        connection.close()
+
+    posting, waiting = Reporting(tokens=1), Reporting(tokens=1)
+    with receiver() as (url, got, arrived):
+        posting.receipts_at = waiting.receipts_at = url
+        with serve_page({"http://127.0.0.1:1": posting}) as page:
+            tap(posting, page)
+            assert arrived.wait(10)
+        with serve_page({"http://127.0.0.1:1": waiting}, post_receipts=False) as page:
+            tap(waiting, page)
+
+    assert [body for _, body in got] == [b"[2]"]
+    assert [request.content for request in waiting.callbacks()] == [b"[2]"]
+    assert [post.ending for post in posting.receipt_log.since(0)] == ["posted", "posted"]
+
+
+def test_stopping_waits_for_the_receipt_under_way_and_posts_no_more() -> None:
+    """What was not posted is still due in the log."""
+    sandbox = AcmeSandbox(tokens=1)
+    with receiver() as (url, got, arrived):
+        with serve(sandbox) as served:
+            sandbox.due += [Request("POST", url, {"content-type": "application/json"}, b"[%d]" % n) for n in range(400)]
+            call(served, "POST", "/push", json.loads(push(sandbox).content))
+            assert arrived.wait(10)
+        posted = sandbox.ledger.receipts["posted"]
+        arrivals = len(got)
+
+    endings = [post.ending for post in dict.fromkeys(sandbox.receipt_log.since(0))]
+    assert 0 < posted < 400
+    assert posted == arrivals == endings.count("posted")
+    assert endings.count("due") == 400 - posted
 
 
 def test_one_phone_can_be_read() -> None:

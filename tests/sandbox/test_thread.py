@@ -55,6 +55,25 @@ def test_a_missing_extra_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> Non
         pass
 
 
+def test_the_view_of_the_page_needs_no_extra() -> None:
+    """What sandboxes show as JSON can be used where Starlette is not installed; serving it is one sentence."""
+    program = """
+import sys
+sys.modules["starlette"] = sys.modules["uvicorn"] = None
+from pushgateway.model.errors import PluginError
+from pushgateway.sandbox.page import commands, view
+from pushgateway.sandbox.serving.server import serve_page
+print(view.View({}).state()["brands"])
+try:
+    with serve_page({}): pass
+except PluginError as missing:
+    print(missing)
+"""
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
+
+    assert result.stdout.startswith("[]\nserving a sandbox needs ")
+
+
 SERVER_PROGRAM = """
 from pushgateway.sandbox import Sandbox
 from pushgateway.sandbox.serving.server import run

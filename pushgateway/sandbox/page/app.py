@@ -42,6 +42,7 @@ from pushgateway.sandbox.serving.web import (
     error_reply,
     headers_of,
     json_reply,
+    live,
     objection,
     read_body,
     read_json,
@@ -69,11 +70,13 @@ _KINDS: Mapping[str, str] = {
 def page_app(view: View, *, hosts: Collection[str] = (), post_receipts: bool = True) -> ASGIApp:
     """The page of `view`. `hosts`: names besides loopback addresses under which it may be reached.
     `post_receipts=False`: receipts of taps wait for `Sandbox.callbacks`."""
-    routes = _Page(view, post_receipts).routes()
-    inner = Starlette(routes=routes)
+    page = _Page(view, post_receipts)
+    inner = Starlette(routes=page.routes())
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and (sentence := objection(scope.get("scheme", "http"), headers_of(scope), hosts)):
+        if scope["type"] == "lifespan":
+            await live(receive, send, page.aclose)
+        elif scope["type"] == "http" and (sentence := objection(scope.get("scheme", "http"), headers_of(scope), hosts)):
             await error_reply(sentence, 403)(scope, receive, send)
         else:
             await inner(scope, receive, send)
@@ -106,6 +109,10 @@ class _Page:
             Route("/do", self.do, methods=["POST"]),
             Route("/receipts/{address:path}", self.receipts, methods=["POST"]),
         ]
+
+    async def aclose(self) -> None:
+        """Post no more receipts."""
+        await asyncio.gather(*[sender.aclose() for sender in self._senders])
 
     async def page(self, _: HttpRequest) -> HttpResponse:
         return self._file("page.html")

@@ -34,6 +34,7 @@ from pushgateway.sandbox.serving.web import (
     error_reply,
     headers_of,
     json_reply,
+    live,
     objection,
     read_body,
     read_json,
@@ -57,33 +58,39 @@ def app(sandbox: Sandbox, *, hosts: Collection[str] = (), post_receipts: bool = 
     receipt_sender = ReceiptSender(sandbox)
 
     async def answer(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
+        if scope["type"] == "lifespan":
+            await live(receive, send, receipt_sender.aclose)
+        elif scope["type"] != "http":
             await control(scope, receive, send)
-            return
-        if scope["path"].startswith("/_sandbox/"):
-            if sentence := objection(scope.get("scheme", "http"), headers_of(scope), hosts):
-                await json_reply({"error": sentence}, 403)(scope, receive, send)
-            else:
-                await control(scope, receive, send)
-            return
-        try:
-            body = await read_body(receive)
-        except TooLargeError:
-            await _send(send, 413, {"connection": "close"}, b"")
-            return
-        except ConnectionResetError:
-            return  # the request never arrived as a whole
-        reply = sandbox.answer(Request(scope["method"], _url(scope), headers_of(scope), body))
-        if post_receipts:
-            receipt_sender.post_due()
-        if reply.delay > 0:
-            await asyncio.sleep(reply.delay)
-        if reply.response is None:
-            await _break(scope, receive)
-            return
-        await _send(send, reply.response.status, reply.response.headers, reply.response.content)
+        elif not scope["path"].startswith("/_sandbox/"):
+            await _answer_as_vendor(sandbox, receipt_sender if post_receipts else None, scope, receive, send)
+        elif sentence := objection(scope.get("scheme", "http"), headers_of(scope), hosts):
+            await error_reply(sentence, 403)(scope, receive, send)
+        else:
+            await control(scope, receive, send)
 
     return answer
+
+
+async def _answer_as_vendor(
+    sandbox: Sandbox, receipt_sender: ReceiptSender | None, scope: Scope, receive: Receive, send: Send
+) -> None:
+    try:
+        body = await read_body(receive)
+    except TooLargeError:
+        await _send(send, 413, {"connection": "close"}, b"")
+        return
+    except ConnectionResetError:
+        return  # the request never arrived as a whole
+    reply = sandbox.answer(Request(scope["method"], _url(scope), headers_of(scope), body))
+    if receipt_sender is not None:
+        receipt_sender.post_due()
+    if reply.delay > 0:
+        await asyncio.sleep(reply.delay)
+    if reply.response is None:
+        await _break(scope, receive)
+        return
+    await _send(send, reply.response.status, reply.response.headers, reply.response.content)
 
 
 def _url(scope: Scope) -> str:

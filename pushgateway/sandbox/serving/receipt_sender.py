@@ -14,6 +14,8 @@ from pushgateway.vendor import Request, Response, is_loopback
 
 RECEIPT_TIMEOUT = 5.0
 """Seconds in which a receiver of receipts must reply."""
+GRACE = 1.0
+"""Seconds for the request under way when the server stops."""
 
 
 class ReceiptSender:
@@ -22,13 +24,22 @@ class ReceiptSender:
     def __init__(self, sandbox: Sandbox) -> None:
         self._sandbox = sandbox
         self._task: asyncio.Task[None] | None = None
+        self._closing = False
 
     def post_due(self) -> None:
         """Post the receipts that are due, in a task. A task that is running already posts them too."""
-        if self._task is None or self._task.done():
+        if not self._closing and (self._task is None or self._task.done()):
             due = self._take()
             if due:
                 self._task = asyncio.get_running_loop().create_task(self._post_all(due))
+
+    async def aclose(self) -> None:
+        """Post no more, and wait for the request under way. One that is cancelled while it connects would leave a
+        warning of the HTTP client behind."""
+        self._closing = True
+        if self._task is not None:
+            await asyncio.wait([self._task], timeout=GRACE)
+            self._task.cancel()
 
     def _take(self) -> list[PostedReceipts]:
         due = self._sandbox.callbacks()
@@ -37,10 +48,12 @@ class ReceiptSender:
             return [self._sandbox.receipt_log.add(request, now) for request in due]
 
     async def _post_all(self, due: list[PostedReceipts]) -> None:
-        while due:
+        while due and not self._closing:
             context = _trust(any(post.request.url.startswith("https:") for post in due))
             async with httpx.AsyncClient(timeout=RECEIPT_TIMEOUT, trust_env=False, verify=context) as client:
                 for post in due:
+                    if self._closing:
+                        return
                     ending = await self._post(client, post.request)
                     with self._sandbox.lock:
                         self._sandbox.receipt_log.end(post, ending)

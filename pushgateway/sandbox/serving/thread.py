@@ -45,6 +45,7 @@ class _Server(uvicorn.Server):
         self.ready.set()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        await self.lifespan.shutdown()  # uvicorn leaves it out when it is forced to exit
         # Connections that wait for a delayed reply are broken: waiting for them could take an hour.
         for connection in list(self.server_state.connections):
             transport = cast("asyncio.Transport | None", connection.transport)
@@ -63,7 +64,7 @@ class ServerThread:
             app,
             http=_breakable(AutoHTTPProtocol),
             ws="none",
-            lifespan="off",
+            lifespan="on",
             log_config=None,
             log_level="critical",
             access_log=False,

@@ -1,4 +1,5 @@
-"""What the HTTP interfaces of a sandbox share: who may use them, how a body is read, how JSON is answered.
+"""What the HTTP interfaces of a sandbox share: who may use them, how a body is read, how JSON is answered, and how they
+end.
 
 They show tokens and texts and change phones, so `objection` refuses web pages of other origins and foreign `Host`
 headers. Needs the extra `sandbox` (Starlette).
@@ -8,11 +9,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import Any, Final
 
 from starlette.responses import Response as HttpResponse
-from starlette.types import Receive, Scope
+from starlette.types import Receive, Scope, Send
 
 from pushgateway.vendor import is_loopback
 
@@ -101,3 +102,14 @@ def json_reply(content: Any, status: int = 200) -> HttpResponse:
 def error_reply(sentence: str, status: int = 400) -> HttpResponse:
     """A JSON reply that says what is wrong."""
     return json_reply({"error": sentence}, status)
+
+
+async def live(receive: Receive, send: Send, at_the_end: Callable[[], Awaitable[None]]) -> None:
+    """The lifespan of an app (see the ASGI specification): `at_the_end` is awaited before its server stops."""
+    while True:
+        message = await receive()
+        if message["type"] == "lifespan.shutdown":
+            await at_the_end()
+            await send({"type": "lifespan.shutdown.complete"})
+            return
+        await send({"type": "lifespan.startup.complete"})
