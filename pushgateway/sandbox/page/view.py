@@ -27,6 +27,8 @@ RECENT = 12
 """Phones of a brand in a state, and changed ones in a change, at most."""
 FOUND = 50
 """Phones that a search lists, at most."""
+LISTED = 20
+"""Items of a list in the fields of a notification that are shown, at most."""
 
 
 @safe_repr
@@ -171,8 +173,8 @@ class BrandView:
             "show_from": one.show_from,
             "show_until": one.show_until,
             "tap": tap_json(one.click),
-            "data": hider.value(one.data),
-            "fields": hider.value(one.notification),
+            "data": hider.value(shortened(one.data)),
+            "fields": hider.value(shortened(one.notification)),
             "receipts": [self._receipt(one, read) for read in self._receipts.of(one.token, one.message_id)],
         }
 
@@ -251,6 +253,17 @@ class View:
 
     def _now(self) -> float:
         return next((brand.sandbox.clock() for brand in self.brands.values()), 0.0)
+
+
+def shortened(value: Any) -> Any:
+    """A JSON value with the first `LISTED` items of its long lists: a notification for many phones came with all their
+    tokens, and its request shows them."""
+    if isinstance(value, Mapping):
+        return {name: shortened(one) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        more = len(value) - LISTED
+        return [*map(shortened, value[:LISTED]), *([f"… ({more:,} more)"] if more > 0 else [])]
+    return value
 
 
 def tap_json(click: ClickAction | None) -> dict[str, str]:

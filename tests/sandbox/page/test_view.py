@@ -11,7 +11,7 @@ from acme import NOW, AcmeSandbox
 
 from pushgateway.model.errors import FieldError
 from pushgateway.sandbox import Delivery
-from pushgateway.sandbox.page.view import FOUND, RECENT, BrandView, View, tap_json
+from pushgateway.sandbox.page.view import FOUND, LISTED, RECENT, BrandView, View, shortened, tap_json
 from pushgateway.vendor import (
     Alert,
     Badge,
@@ -182,6 +182,14 @@ def test_a_notification_has_all_that_the_phone_shows_and_does() -> None:
             "receipts": [],
         }
     ]
+
+
+def test_long_lists_in_the_fields_of_a_notification_are_cut() -> None:
+    """At the limit all are there; one more is counted, at any depth."""
+    full = list(range(LISTED))
+
+    assert shortened({"a": [full]}) == {"a": [full]}
+    assert shortened({"a": ({"b": [*full, 99, 98]},)}) == {"a": [{"b": [*full, "… (2 more)"]}]}
 
 
 @pytest.mark.parametrize(
