@@ -211,6 +211,7 @@ OPPO = Base(
     },
 )
 XIAOMI = Base.of("xiaomi", "Xiaomi", "XiaomiSandbox", "TestXiaomi")
+HONOR = Base.of("honor", "Honor", "HonorSandbox", "TestHonor")
 HUAWEI = Base.of("huawei", "Huawei", "HuaweiSandbox", "TestHuawei")
 HARMONY = Base.of("huawei", "Harmony", "HarmonySandbox", "TestHarmony", name="harmony")
 

@@ -96,8 +96,8 @@ BROKEN = [
         "a_repeated_push_is_shown_once",
         "Harmony: all messages have one appMessageId",
         "another notification was taken for a repeat",
-        'fields[f"{_NOTE}.appMessageId"] = message_id if fits else stable_key(message_id, 32)',
-        'fields[f"{_NOTE}.appMessageId"] = "m"',
+        '{f"{_NOTE}.appMessageId": message_id if fits else stable_key(message_id, 32)}',
+        '{f"{_NOTE}.appMessageId": "m"}',
         file="harmony.py",
     ),
     harms(
@@ -105,8 +105,8 @@ BROKEN = [
         "two_notifications_do_not_replace_each_other",
         "Harmony: all notifications have one notifyId",
         "bear the same id on the phone",
-        'fields[self.names["handle"]] = stable_id(message_id)',
-        'fields[self.names["handle"]] = 7',
+        'self.names["handle"]: stable_id(message_id)}',
+        'self.names["handle"]: 7}',
         file="harmony.py",
     ),
     harms(
