@@ -85,7 +85,7 @@ def limit(rule: FieldRule | None) -> str:
     more = "".join(f"; {most} with `{condition}`" for condition, most in rule.max_when.items())
     if rule.max is None:
         kinds = {"bool": "true, false", "time": "a moment", "text": "any text, not empty"} | dict.fromkeys(
-            ("json", "object"), "JSON"
+            ("json", "object", "texts"), "JSON"
         )
         return kinds.get(rule.kind) or ("any number" if rule.min is None else f"{rule.min} or more {unit}".strip())
     bounds = f"{rule.min} to {rule.max}" if rule.min else f"at most {rule.max}"

@@ -135,9 +135,10 @@ class FieldRule(Row):
     `dots = "plain"`. Minimum, maximum and choices are in the vendor's unit.
     """
 
-    kind: Literal["text", "int", "bool", "json", "time", "object", "choice"]
-    """`json`: a JSON text; `time`: epoch milliseconds; `object`: a JSON value or its text; `choice`: one of the texts
-    in `choices`."""
+    kind: Literal["text", "int", "bool", "json", "time", "object", "texts", "choice"]
+    """`json`: a JSON text; `time`: epoch milliseconds; `object`: a JSON value or its text; `texts`: a JSON object of
+    texts, in which other values become their JSON, and whose maximum is for all keys and values together; `choice`: one
+    of the texts in `choices`."""
     says: str = ""
     """The attribute of `Notification` that it carries, one of `WORDS`; "": only an override or code of the plug-in sets
     it. Sentences and `Outcome.truncated` use this name."""
@@ -194,6 +195,8 @@ class FieldRule(Row):
     """It is required if one of these fields (wire names) is there."""
     audiences: tuple[str, ...] = ()
     """The kinds of audience (`AudienceKind` values) that may have the field; empty: all."""
+    alone: bool = False
+    """True: only a push to one phone may have it, in a request of its own (vivo: `profileId`)."""
 
     def maximum(self, fields: Mapping[str, object]) -> int | None:
         """The maximum, given the other fields of the notification."""

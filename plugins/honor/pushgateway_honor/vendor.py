@@ -38,7 +38,7 @@ from pushgateway.vendor.toolkit.field_checks import check_field
 from pushgateway.vendor.toolkit.multicast import MulticastVendor
 from pushgateway.vendor.toolkit.refusals import invalid
 from pushgateway.vendor.toolkit.requests import bearer, in_header
-from pushgateway.vendor.toolkit.settings import Hosts, host_setting, one_of_setting, text_setting, whole_setting
+from pushgateway.vendor.toolkit.settings import Hosts, host_setting, longest_setting, one_of_setting, text_setting
 from pushgateway_honor.replies import ALL_INVALID, ANSWER, CODES, LOGIN_CODES, REPLIES, RULES, decode_receipts
 
 _FACTS: Final = RULES.dialects["v1"]
@@ -48,12 +48,6 @@ _NOTE: Final = "android.notification"
 _TITLE, _BODY, _KIND = f"{_NOTE}.title", f"{_NOTE}.body", f"{_NOTE}.clickAction.type"
 _PAGE, _WEB, _APP = 1, 2, 3
 """Kinds of click actions."""
-
-
-def _longest(field: str) -> Any:
-    """A setting that replaces the maximum of a field."""
-    most = _FACTS.number("body_bytes")
-    return attrs.field(default=_FACTS.fields[field].max, validator=whole_setting(1, most))
 
 
 @safe_repr
@@ -83,9 +77,9 @@ class Honor(MulticastVendor):
     """The full name of the launcher activity, which Honor needs for a badge."""
     test_messages: bool = False
     """True: all pushes are test messages, 1,000 a day for an app."""
-    title_characters: int = _longest(_TITLE)
+    title_characters: int = longest_setting(_FACTS.fields[_TITLE], _FACTS.number("body_bytes"))
     """A longer title is cut."""
-    body_characters: int = _longest(_BODY)
+    body_characters: int = longest_setting(_FACTS.fields[_BODY], _FACTS.number("body_bytes"))
     """A longer text is cut."""
     host: str | None = attrs.field(default=None, validator=host_setting)
     """`https://host[:port]` in place of Honor's; `http://` for loopback addresses only."""

@@ -43,7 +43,7 @@ from pushgateway.vendor.toolkit.calls import call, call_in_chunks
 from pushgateway.vendor.toolkit.clicks import Click, Clicks, any_address, intent_uri
 from pushgateway.vendor.toolkit.intents import as_places
 from pushgateway.vendor.toolkit.multicast import SharedVendor
-from pushgateway.vendor.toolkit.readers import entry, figures_of
+from pushgateway.vendor.toolkit.readers import entry, figure_names, figures_of
 from pushgateway.vendor.toolkit.refusals import checked_text, joined_names, unsupported
 from pushgateway.vendor.toolkit.requests import make_request, sign_form
 from pushgateway.vendor.toolkit.settings import Hosts, host_setting, one_of_setting, packages_setting, text_setting
@@ -57,14 +57,7 @@ _NOTIFICATIONS: Final = {"pushType": "0"}
 """The type of notifications; 1 are messages that are not shown, which are retired."""
 _DEAD: Final = ("110002", "110003")
 _OF_ARGUMENTS: Final = "500"
-_FIGURES: Final = {
-    "targets": "targetNo",
-    "valid": "validNo",
-    "sent": "pushedNo",
-    "arrived": "acceptNo",
-    "shown": "displayNo",
-    "opened": "clickNo",
-}
+_FIGURES: Final = figure_names("targetNo", "validNo", "pushedNo", "acceptNo", "displayNo", "clickNo")
 _SENDS: Final = [name for name, row in FACTS.operations.items() if row.body or "/varnished/" in row.path]
 _ASKED: Final = [name for name, row in FACTS.operations.items() if row.method == "POST" and name not in _SENDS]
 

@@ -177,8 +177,8 @@ class Checks:
                 return _truth(rule, texts=texts or rule.wire not in ("", "number"))
             case "json":
                 return self._json(rule)
-            case "object":
-                return _object(rule)
+            case "object" | "texts":
+                return _object(rule) if rule.kind == "object" else _texts(rule)
 
     def _json(self, rule: FieldRule) -> Check:
         def check(value: Any, _: Fields) -> Fault:
@@ -251,6 +251,16 @@ def _object(rule: FieldRule) -> Check:
             return ""
         text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, separators=(",", ":"))
         return "" if _size(text, rule) <= rule.max else "size"
+
+    return check
+
+
+def _texts(rule: FieldRule) -> Check:
+    def check(value: Any, _: Fields) -> Fault:
+        if not isinstance(value, dict) or not all(isinstance(one, str) for one in value.values()):
+            return "wrong"
+        size = sum(_size(text, rule) for text in (*value, *value.values()))
+        return "" if rule.max is None or size <= rule.max else "size"
 
     return check
 

@@ -39,6 +39,19 @@ def read_access_token(
     return AccessToken(value, lifetime, created_at)
 
 
+def access_token_reader(codes: CodeTable, lifetime: float, *, name: str) -> Callable[[Response], AccessToken]:
+    """Reads the reply to a login: an access token of `lifetime` seconds under `name`, or the code of a refusal, which
+    is raised and never about a notification."""
+
+    def read(response: Response) -> AccessToken:
+        reply = codes.read(response)
+        if reply.code not in codes.accepted:
+            raise codes.login_refusal(reply, response)
+        return read_access_token(reply.body.get(name), lifetime, name=name)
+
+    return read
+
+
 def oauth_login(
     url: str, client_id: str, client_secret: str, codes: Sequence[CodeTable], *, lifetime: float, longest: int = LONGEST
 ) -> Exchange[AccessToken]:

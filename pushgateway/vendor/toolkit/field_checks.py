@@ -138,12 +138,28 @@ def _check_value(word: str, rule: FieldRule, value: object, maximum: int | None)
         if not isinstance(value, str) or value not in rule.choices:
             raise invalid(word, f"must be one of {', '.join(map(str, rule.choices))}")
         return value
+    if rule.kind == "texts":
+        return _check_texts(word, rule, value, maximum)
     text = _json_text(word, rule, value)
     count = size(text, "bytes") if rule.counts == "bytes" else len(text)
     if maximum is not None and count > maximum:
         raise invalid(word, f"must have at most {maximum} {_UNITS[rule.counts]} as JSON, has {count}")
     # `json` is text to the vendor, `object` is a value (or, given as a string, text again).
     return text if rule.kind == "json" or isinstance(value, str) else Json(text)
+
+
+def _check_texts(word: str, rule: FieldRule, value: object, maximum: int | None) -> WireValue:
+    """An object of texts; of other values their JSON."""
+    if not isinstance(value, Mapping):
+        raise invalid(word, "must be an object")
+    try:
+        texts = {str(name): one if isinstance(one, str) else encode_json(one) for name, one in value.items()}
+    except (TypeError, ValueError, RecursionError):
+        raise invalid(word, "must be made of what JSON can hold") from None
+    count = sum(size(text, rule.counts) for text in (*texts, *texts.values()))
+    if maximum is not None and count > maximum:
+        raise invalid(word, f"must have at most {maximum} {_UNITS[rule.counts]} in all keys and values, has {count}")
+    return Json(encode_json(texts))
 
 
 def _check_number(word: str, rule: FieldRule, value: object, maximum: int | None) -> int:

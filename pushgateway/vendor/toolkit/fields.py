@@ -317,10 +317,12 @@ class Sheet:
         self._plain = {
             name: min([row.max or 2**30, *row.max_when.values()]) // 4
             for name, row in self.fields.items()
-            if row.kind == "text" and row.scope == "all" and not (row.audiences or row.pattern or row.wire)
+            if row.kind == "text" and row.scope == "all"
+            if not (row.audiences or row.alone or row.pattern or row.wire)
             if (row.min or 0) <= 1 and name not in self._checks
         }
         self._carriers = {word: self._rows_of(word) for word in LOOKS}
+        self._alone = [(name, row.says) for name, row in self.fields.items() if row.alone]
         self._offline = any(row.says == "store_offline" for row in self.fields.values())
         self._conditional = [
             (name, row, _causes(row.excludes), _causes(row.required_when))
@@ -363,6 +365,13 @@ class Sheet:
     def has(self, word: str) -> bool:
         """Whether a field or the plug-in carries this attribute of a notification."""
         return word in self.carries or any(word == row.says.partition(".")[0] for row in self.fields.values())
+
+    def is_alone(self, note: Notification) -> bool:
+        """Whether a notification has a field that only a push to one phone may have (`FieldRule.alone`)."""
+        if not self._alone:
+            return False
+        given = self.overrides(note)
+        return any(name in given or (word and _READ[word](note) is not None) for name, word in self._alone)
 
     def has_check(self, name: str) -> bool:
         """Whether the plug-in has a check of its own for this field."""
@@ -478,7 +487,7 @@ class Sheet:
             word = self._word(name, given)
             if row is None:
                 raise unsupported(word, self.missing(name))
-            if row.scope != "all" or row.audiences:
+            if row.scope != "all" or row.audiences or row.alone:
                 problem = self.scope_problem(row, audience)
                 if problem and word in LOOKS:
                     elsewhere.add(word)
@@ -504,6 +513,8 @@ class Sheet:
     def scope_problem(self, row: FieldRule, audience: AudienceKind | None) -> str:
         """Why a field cannot be in this kind of push, in a sentence; "": it can."""
         vendor = self.rules.vendor
+        if row.alone and audience is not None:
+            return f"{vendor} has it for single pushes only"
         if row.scope == "broadcast" and audience is None:
             return f"{vendor} has it for broadcasts only"
         if row.scope == "message" and audience is not None and audience.value not in row.audiences:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import functools
 from abc import abstractmethod
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Final, Literal, NamedTuple
 
 import attrs
@@ -20,6 +20,7 @@ from pushgateway.vendor import (
     Batch,
     Batching,
     Broadcast,
+    Call,
     CallBack,
     ConfigError,
     Exchange,
@@ -34,12 +35,14 @@ from pushgateway.vendor import (
     Response,
     Ruling,
     Vendor,
+    code_text,
     safe_repr,
 )
 from pushgateway.vendor.features import LOOKS
 from pushgateway.vendor.rules import Dialect, Rules
 from pushgateway.vendor.text import whole
 from pushgateway.vendor.toolkit.batches import Frame, TokenRule, push_same, quoted_list
+from pushgateway.vendor.toolkit.calls import call_in_chunks
 from pushgateway.vendor.toolkit.clicks import Clicks
 from pushgateway.vendor.toolkit.codes import CodeTable
 from pushgateway.vendor.toolkit.fields import Check, Content, Sheet, milliseconds
@@ -47,7 +50,7 @@ from pushgateway.vendor.toolkit.intents import IntentSetting, IntentTable, by_wo
 from pushgateway.vendor.toolkit.json_template import JsonTemplate
 from pushgateway.vendor.toolkit.ordinary import OrdinaryEncoder, is_rare
 from pushgateway.vendor.toolkit.readers import first_identifier
-from pushgateway.vendor.toolkit.refusals import invalid, unsupported
+from pushgateway.vendor.toolkit.refusals import checked_text, invalid, unsupported
 from pushgateway.vendor.toolkit.requests import JSON, make_request
 from pushgateway.vendor.toolkit.rulings import Rulings
 from pushgateway.vendor.toolkit.settings import Hosts
@@ -71,6 +74,20 @@ class Failures(NamedTuple):
         named = {token for listed in self.lists.values() for token in listed or ()}
         failed = len(named) if self.number is None else self.number
         return failed if self.accepted is None else max(failed, size - self.accepted)
+
+
+def failures_by_code(items: Iterable[object], name: str, code: str) -> Failures:
+    """The failed tokens of a reply that has an object for each, with the token under `name` and its code under `code`.
+    An object that cannot be read leaves the tokens that are not named without a verdict."""
+    lists: dict[str, list[str] | None] = {}
+    for item in items:
+        found = item if isinstance(item, dict) else {}
+        given, token = code_text(found.get(code)), found.get(name)
+        if given is None or not isinstance(token, str):
+            lists["unreadable"] = None
+        else:
+            lists[given] = [*(lists.get(given) or ()), token.strip()]
+    return Failures(lists)
 
 
 class ListedReplies:
@@ -261,6 +278,24 @@ class SharedVendor(Vendor):
             raise invalid(str(missing.args[0]), f"is not among the settings, and {name} needs it") from None
         return make_request(url, row, fields)
 
+    def _call_over(
+        self,
+        operation: str,
+        field: str,
+        values: Sequence[str],
+        read: Callable[[Response, Sequence[str]], Mapping[str, Any]],
+        **fields: str | int,
+    ) -> Call[Any]:
+        """A call over many values, which are in `field`: the number `call_size` of the rules says how many of them in
+        one request. `fields`: the others, which must not be blank."""
+
+        def ask(part: Sequence[str]) -> Request:
+            for word, value in fields.items():
+                checked_text(word, str(value))
+            return self.request(operation, {**fields, field: list(part)})
+
+        return call_in_chunks(operation, "", values, size=self.facts.number("call_size"), ask=ask, read=read)
+
     @property
     def batching(self) -> Batching:
         """As many tokens as the rules say, with one notification."""
@@ -274,6 +309,10 @@ class SharedVendor(Vendor):
     def regions(self, tokens: Sequence[str]) -> Collection[str]:
         """One host serves all tokens."""
         return ("",)
+
+    def is_alone(self, notification: Notification) -> bool:
+        """By the rules: some fields are for a push to one phone only."""
+        return self.sheet.is_alone(notification)
 
     def push(self, batch: Sequence[Push]) -> Exchange[Sequence[Outcome]]:
         """One request for the whole batch, whose pushes have one notification."""

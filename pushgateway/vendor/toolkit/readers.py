@@ -11,6 +11,8 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, TypeVar
 
+import attrs
+
 from pushgateway.vendor import NoVerdict, Response, Statistics
 from pushgateway.vendor.text import fit
 
@@ -66,6 +68,11 @@ def count(value: object) -> int | None:
     return value
 
 
+def as_number(text: str) -> int | str:
+    """A text of at most 15 digits as a number, for a field that takes numbers; any other text as it is."""
+    return int(text) if _DIGITS.fullmatch(text) else text
+
+
 def epoch_seconds(value: object, *, below: int = _LARGEST) -> float | None:
     """Epoch seconds from epoch milliseconds, given as a number or as its digits; None from `below` milliseconds on."""
     if isinstance(value, str) and _DIGITS.fullmatch(value):
@@ -108,6 +115,12 @@ def entry(name: str, kind: type[T]) -> Callable[[object], T]:
 
 
 _KINDS: Final[Mapping[type[Any], str]] = {dict: "object", list: "list", str: "text", int: "number", bool: "truth value"}
+
+
+def figure_names(*names: str) -> Mapping[str, str]:
+    """The vendor's names for the fields of `Statistics`, in their order: targets, valid, sent, arrived, shown,
+    opened."""
+    return dict(zip((field.name for field in attrs.fields(Statistics)), names, strict=True))
 
 
 def figures_of(data: object, names: Mapping[str, str]) -> Statistics:

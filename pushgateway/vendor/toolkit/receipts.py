@@ -114,8 +114,9 @@ def make_receipt(
 ) -> Receipt | None:
     """The receipt of one phone; None for a token that no phone has, or without an event.
 
-    `events`: the rows by the vendor's name of the event; one without a row is `OTHER`. `at`: epoch milliseconds. Ids,
-    times and parameters that cannot be read count as none.
+    `events`: the rows by the vendor's name of the event. One with a part behind a slash, such as `104/2124`, that has
+    no row of its own is as the one before it; one without a row is `OTHER`. `at`: epoch milliseconds. Ids, times and
+    parameters that cannot be read count as none.
     """
     if not event:
         return None
@@ -124,7 +125,8 @@ def make_receipt(
         other = PushToken(certificate_id, replacement) if replacement else None
     except ValueError:
         return None
-    row, ids = events.get(event), (printable(message_id) or None, printable(task_id) or None)
+    row = events.get(event) or events.get(event.partition("/")[0])
+    ids = printable(message_id) or None, printable(task_id) or None
     return Receipt(
         push_token=push_token,
         kind=ReceiptKind.OTHER if row is None else ReceiptKind[row.kind],

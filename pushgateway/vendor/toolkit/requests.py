@@ -68,15 +68,16 @@ def bearer(request: Request, value: str) -> Request:
     return in_header(request, "authorization", f"Bearer {value}")
 
 
-def in_body(request: Request, name: str, value: str) -> Request:
-    """The request with one more field in its form, JSON object or multipart body; without a body it stays as it is."""
+def in_body(request: Request, name: str, value: Any) -> Request:
+    """The request with one more field in its form, JSON object or multipart body, in a JSON object before the others;
+    without a body it stays as it is. The value is a text, but JSON takes any."""
     kind, content = request.headers.get("content-type", ""), request.content
     if kind.startswith("application/x-www-form-urlencoded"):
         quoted = value.encode("ascii") if PLAIN.fullmatch(value) else form_quote(value)
         content += b"".join((b"&" if content else b"", name.encode("ascii"), b"=", quoted))
     elif kind.startswith("application/json"):
         rest = content.removeprefix(b"{")
-        member = f"{quote_json(name)}:{quote_json(value)}".encode()
+        member = whole(f"{quote_json(name)}:{encode_json(value)}").encode()
         content = b"{" + member + (b"" if rest.lstrip().startswith(b"}") else b",") + rest
     elif kind.startswith(_MULTIPART):
         content = _part(kind.removeprefix(_MULTIPART), name, value) + content

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import attrs
 
 from pushgateway.vendor import ConfigError, FieldError, check_base_url
-from pushgateway.vendor.rules import Dialect, Operation
+from pushgateway.vendor.rules import Dialect, FieldRule, Operation
 from pushgateway.vendor.toolkit.clicks import is_package
 
 Validator: TypeAlias = Callable[[Any, Any, Any], None]
@@ -29,12 +29,13 @@ def text_setting(_: object, attribute: attrs.Attribute[Any], value: object) -> N
         raise FieldError(attribute.name, "must be a non-empty string")
 
 
-def one_of_setting(*words: str) -> Validator:
-    """One of these texts."""
+def one_of_setting(*words: str | int) -> Validator:
+    """One of these texts or numbers; None where that is the default."""
 
     def check(_: object, attribute: attrs.Attribute[Any], value: object) -> None:
-        if value not in words:
-            raise FieldError(attribute.name, f"must be one of {', '.join(words)}")
+        is_one = any(type(value) is type(word) and value == word for word in words)
+        if not is_one and not (value is None and attribute.default is None):
+            raise FieldError(attribute.name, f"must be one of {', '.join(map(str, words))}")
 
     return check
 
@@ -47,6 +48,12 @@ def whole_setting(low: int, high: int) -> Validator:
             raise FieldError(attribute.name, f"must be a whole number of {low} to {high}")
 
     return check
+
+
+def longest_setting(rule: FieldRule, most: int) -> Any:
+    """A field of attrs: a whole number of 1 to `most` that replaces the maximum of a field of the rules, which is its
+    default."""
+    return attrs.field(default=rule.max, validator=whole_setting(1, most))
 
 
 def host_setting(_: object, attribute: attrs.Attribute[Any], value: Any) -> None:

@@ -95,6 +95,10 @@ def objection(fields: str, values: dict[str, Any], **options: Any) -> tuple[str,
         ('kind = "object", max = 10', {"a": "汉字"}, None),
         ('kind = "object", max = 7', '{"a":1}', None),
         ('kind = "object", max = 6', '{"a":1}', "30"),
+        ('kind = "texts", max = 3', {"a": "汉字"}, None),
+        ('kind = "texts", max = 3', {"a": "汉字汉"}, "30"),
+        ('kind = "texts"', {"a": 1}, "20"),
+        ('kind = "texts"', '{"a": "1"}', "20"),
     ],
 )
 def test_each_kind_of_value(row: str, value: Any, code: str | None) -> None:

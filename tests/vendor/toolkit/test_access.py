@@ -4,11 +4,19 @@ import base64
 import json
 from urllib.parse import parse_qsl
 
+import attrs
 import pytest
 
 from pushgateway.vendor import AccessToken, NoVerdict, Reason, Refused, Request, Response
 from pushgateway.vendor.rules import parse_rules
-from pushgateway.vendor.toolkit.access import digest, digest_login, oauth_login, read_access_token, signed_login
+from pushgateway.vendor.toolkit.access import (
+    access_token_reader,
+    digest,
+    digest_login,
+    oauth_login,
+    read_access_token,
+    signed_login,
+)
 from pushgateway.vendor.toolkit.codes import CodeTable
 
 
@@ -50,6 +58,9 @@ LOGIN = CodeTable(
     code="sub_error",
     message="error_description",
 )
+
+
+ACCEPTED = attrs.evolve(LOGIN.rows["503"], reason="accepted")
 
 
 def log_in(response: Response) -> tuple[Request, AccessToken]:
@@ -101,6 +112,19 @@ def test_an_oauth_reply_without_a_verdict(status: int, body: str) -> None:
     """No token and no code: nothing is known."""
     with pytest.raises(NoVerdict):
         log_in(Response(status, content=body.encode()))
+
+
+def test_the_reply_of_a_login_is_an_access_token_or_a_refusal() -> None:
+    """A code about anything else than the credentials is none about a notification."""
+    read = access_token_reader(CodeTable(LOGIN.rows | {"0": ACCEPTED}), 60.0, name="token")
+
+    assert read(Response(200, content=b'{"code": 0, "token": "t"}')) == AccessToken("t", 60.0)
+    for body, reason in ((b'{"code": 12304}', Reason.CREDENTIALS), (b'{"code": 7}', Reason.CREDENTIALS)):
+        with pytest.raises(Refused) as refused:
+            read(Response(200, content=body))
+        assert refused.value.reason is reason
+    with pytest.raises(NoVerdict):
+        read(Response(200, content=b'{"code": 0}'))
 
 
 def test_a_login_with_a_digest() -> None:

@@ -50,6 +50,8 @@ def problem(rule: FieldRule, value: object) -> str:
         (row(kind="object"), [1], Json("[1]")),
         (row(kind="object"), "[1]", "[1]"),
         (row(kind="time"), 10**12, 10**12),
+        (row(kind="texts"), {"a": "1", "b": 1, "长": {"c": [None]}}, Json('{"a":"1","b":"1","长":"{\\"c\\":[null]}"}')),
+        (row(kind="texts", max=3), {"a": "bc"}, Json('{"a":"bc"}')),
     ],
 )
 def test_a_value_is_sent(rule: FieldRule, value: object, sent: object) -> None:
@@ -80,6 +82,14 @@ def test_a_number_that_is_raised_or_lowered_says_so(value: int, sent: int, is_ch
         (row(kind="text", max=3, counts="bytes"), "你你", "it: must have at most 3 bytes, has 6"),
         (row(kind="text", pattern="[a-z]+"), "A", "it: must match [a-z]+"),
         (row(kind="text", pattern="[a-z]+", must="must be small letters"), "A", "it: must be small letters"),
+        (row(kind="texts", max=3), {"a": "bcd"}, "it: must have at most 3 characters in all keys and values, has 4"),
+        (
+            row(kind="texts", max=4, counts="bytes"),
+            {"a": "bcd", "": "e"},
+            "it: must have at most 4 bytes in all keys and values, has 5",
+        ),
+        (row(kind="texts"), "{}", "it: must be an object"),
+        (row(kind="texts"), {"a": float("nan")}, "it: must be made of what JSON can hold"),
         (row(kind="int"), True, "it: must be an int, is bool"),
         (row(kind="int"), "1", "it: must be an int, is str"),
         (row(kind="int", choices=(1, 2)), 3, "it: must be one of 1, 2"),

@@ -223,6 +223,24 @@ def test_a_refusal_says_which_dialect_has_the_feature() -> None:
     assert refusal(OLD, note(ttl=60)) == (Reason.UNSUPPORTED, sentence)
 
 
+def test_a_field_of_single_pushes() -> None:
+    """A notification with it goes alone, also where an override has it; a broadcast with it is refused by name."""
+    dialect = RULES.dialects["new"]
+    user = attrs.evolve(dialect.fields["id"], says="user_id", alone=True)
+    verify = attrs.evolve(dialect.fields["verify"], alone=True)
+    fields = {**dialect.fields, "user": user, "verify": verify}
+    sheet = Sheet(attrs.evolve(RULES, dialects={"new": attrs.evolve(dialect, fields=fields)}), "new")
+    own, other = note(user_id="ann"), note(overrides={"acme": {"verify": True}})
+
+    assert [sheet.is_alone(one) for one in (note(), own, other)] == [False, True, True]
+    assert sheet.build(own).fields["user"] == "ann"
+    for one, word in ((own, "user_id"), (other, 'overrides["acme"]["verify"]')):
+        with pytest.raises(Refused) as caught:
+            sheet.build(one, audience=AudienceKind.TAGS)
+        assert caught.value.reason is Reason.UNSUPPORTED
+        assert caught.value.detail == f"{word}: ACME has it for single pushes only"
+
+
 @pytest.mark.parametrize(
     ("alert", "overrides", "omitted"),
     [

@@ -36,7 +36,13 @@ from pushgateway.vendor.toolkit.batches import Frame
 from pushgateway.vendor.toolkit.clicks import Click, Clicks
 from pushgateway.vendor.toolkit.codes import CodeTable
 from pushgateway.vendor.toolkit.intents import IntentSetting
-from pushgateway.vendor.toolkit.multicast import Failures, ListedReplies, MulticastVendor, SharedVendor
+from pushgateway.vendor.toolkit.multicast import (
+    Failures,
+    ListedReplies,
+    MulticastVendor,
+    SharedVendor,
+    failures_by_code,
+)
 from pushgateway.vendor.toolkit.settings import Hosts
 
 SEEN = 'source = "S", seen = 2026-11-01'
@@ -261,6 +267,15 @@ def test_all_failed_and_each_has_its_reason() -> None:
         (Status.REJECTED, Reason.MUTED),
         (Status.UNKNOWN, Reason.NO_VERDICT),
     ]
+
+
+def test_an_object_for_each_failed_token() -> None:
+    """Grouped by code; one that cannot be read leaves doubt about the others."""
+    items: list[Any] = [{"to": " a ", "why": 1}, {"to": "b", "why": "1"}, {"to": "c", "why": 2}]
+
+    assert failures_by_code(items, "to", "why").lists == {"1": ["a", "b"], "2": ["c"]}
+    for odd in (None, {"to": 5, "why": 1}, {"to": "d"}, {"to": "d", "why": "x"}):
+        assert failures_by_code([*items, odd], "to", "why").lists["unreadable"] is None
 
 
 @pytest.mark.parametrize(

@@ -6,11 +6,13 @@ import pytest
 
 from pushgateway.vendor import NoVerdict, Response, Statistics
 from pushgateway.vendor.toolkit.readers import (
+    as_number,
     check_named_once,
     count,
     data_of,
     entry,
     epoch_seconds,
+    figure_names,
     figures_of,
     first_identifier,
     identifier,
@@ -63,6 +65,14 @@ def test_the_caller_sets_the_separators() -> None:
 def test_counts_are_whole_numbers_within_limits(value: object, read: int | None) -> None:
     """They are from 0 to below 10**15, as a number or as its digits."""
     assert count(value) == read
+
+
+@pytest.mark.parametrize(
+    ("text", "sent"), [("100", 100), ("007", 7), ("9" * 15, 10**15 - 1), ("9" * 16, "9" * 16), ("a1", "a1"), ("", "")]
+)
+def test_an_id_of_digits_may_be_sent_as_a_number(text: str, sent: int | str) -> None:
+    """At the limit of what every JSON parser keeps, and one digit more."""
+    assert as_number(text) == sent
 
 
 @pytest.mark.parametrize("value", ["-1", "1.5", "", "１２", 1.0, None])
@@ -160,6 +170,14 @@ def test_figures_by_the_vendors_names() -> None:
 
     assert figures_of({"all": "7", " got ": 5, "x": 1}, names) == Statistics(targets=7, arrived=5)
     assert figures_of({"all": -1}, names) == Statistics()
+    assert figure_names(*"abcdef") == {
+        "targets": "a",
+        "valid": "b",
+        "sent": "c",
+        "arrived": "d",
+        "shown": "e",
+        "opened": "f",
+    }
     for nothing in ({}, {"x": 1}, [], None):
         with pytest.raises(NoVerdict):
             figures_of(nothing, names)

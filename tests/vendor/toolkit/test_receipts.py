@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hmac
 
+import attrs
 import pytest
 from toolkit_rules import RULES
 
@@ -84,6 +85,17 @@ def test_odd_receipts() -> None:
     assert (other.kind, other.message_id, other.at, other.parameter) == (ReceiptKind.OTHER, None, None, "")
     assert make_receipt("7", "t1", "", EVENTS) is None
     assert make_receipt("7", "a b", "came", EVENTS) is None
+
+
+def test_an_event_with_parts_is_as_the_first_unless_it_has_a_row() -> None:
+    """A vendor adds details to an event that this version does not know."""
+    events = {**EVENTS, "came/late": attrs.evolve(EVENTS["came"], kind="DROPPED")}
+    known, unknown = (make_receipt("7", "t1", event, events) for event in ("came/late", "came/new"))
+
+    assert known is not None
+    assert unknown is not None
+    assert (known.kind, unknown.kind) == (ReceiptKind.DROPPED, ReceiptKind.ARRIVED)
+    assert unknown.event == "came/new"
 
 
 @pytest.mark.parametrize(

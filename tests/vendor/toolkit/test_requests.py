@@ -58,6 +58,8 @@ def test_an_access_token_in_each_place() -> None:
         "auth": 'T"',
     }
     assert json.loads(in_body(make_request(URL, ROWS["send"], {}), "auth", "T").content) == {"auth": "T"}
+    more = in_body(make_request(URL, ROWS["send"], FIELDS), "to", ["长", "\ud800"])
+    assert next(iter(json.loads(more.content).items())) == ("to", ["长", "\ufffd"])
     assert parts(in_body(upload, "auth", "T"))["auth"] == b"T"
     assert in_body(query, "auth", "T") == query
 

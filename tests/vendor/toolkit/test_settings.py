@@ -14,6 +14,7 @@ from pushgateway.vendor.toolkit.settings import (
     copied,
     host_setting,
     intents_setting,
+    longest_setting,
     one_of_setting,
     packages_setting,
     paths_setting,
@@ -29,6 +30,8 @@ class Settings:
     text: Any = attrs.field(default="a", validator=text_setting)
     maybe: Any = attrs.field(default=None, validator=text_setting)
     word: Any = attrs.field(default="a", validator=one_of_setting("a", "b"))
+    choice: Any = attrs.field(default=None, validator=one_of_setting(1, 2))
+    longest: Any = longest_setting(NEW.fields["title"], 99)  # noqa: RUF009 - a field of attrs
     number: Any = attrs.field(default=5, validator=whole_setting(1, 9))
     host: Any = attrs.field(default=None, validator=host_setting)
     dialect: str = "old"
@@ -45,12 +48,15 @@ class Settings:
     [
         {"text": "x", "maybe": "y", "word": "b", "number": 1, "host": "https://a.example:8443"},
         {"number": 9, "host": "http://127.0.0.1:80", "maybe": None},
+        {"choice": 2, "longest": 99},
+        {"choice": None, "longest": 1},
         {"paths": {"later": "/server/v1/later"}},
     ],
 )
 def test_right_settings(given: dict[str, Any]) -> None:
-    """At the limits too."""
+    """At the limits too; what replaces a maximum of the rules is that maximum by default."""
     assert Settings(**given)
+    assert Settings().longest == 10
 
 
 @pytest.mark.parametrize(
@@ -60,6 +66,10 @@ def test_right_settings(given: dict[str, Any]) -> None:
         ("text", None, "text: must be a non-empty string"),
         ("maybe", "", "maybe: must be a non-empty string"),
         ("word", "c", "word: must be one of a, b"),
+        ("choice", 3, "choice: must be one of 1, 2"),
+        ("choice", True, "choice: must be one of 1, 2"),
+        ("longest", 0, "longest: must be a whole number of 1 to 99"),
+        ("longest", 100, "longest: must be a whole number of 1 to 99"),
         ("number", 0, "number: must be a whole number of 1 to 9"),
         ("number", 10, "number: must be a whole number of 1 to 9"),
         ("number", True, "number: must be a whole number of 1 to 9"),
