@@ -136,7 +136,9 @@ async def play(vendors: Sequence[DemoVendor], count: int, to: Console | None) ->
         for one in vendors
     ]
     board = Board(one.certificate_id for one in vendors)
-    async with Gateway(certificates, observer=board) as gateway:
+    # A slow machine has more time: nothing is to expire because servers and gateway share one processor.
+    timeout = 60.0 + count / 100
+    async with Gateway(certificates, observer=board, timeout=timeout, request_timeout=timeout / 2) as gateway:
         for one in vendors:
             one.sandbox.receipts_at = gateway.receipt_address(one.certificate_id)
         audit = demo_scenes.Audit()
