@@ -29,9 +29,11 @@ class Fleet:
     """By brand: a certificate that leads to its sandbox."""
 
 
-def installed_sandboxes(tokens: int) -> list[Sandbox]:
-    """A sandbox of each installed brand with so many phones, each in its current dialect. Raises `PluginError`."""
-    return [made(tokens=tokens, **_current(made)) for made in map(find_sandbox, installed_brands())]
+def installed_sandboxes(tokens: int, brands: Iterable[str] | None = None) -> list[Sandbox]:
+    """A sandbox of each of `brands` (None: of all that are installed) with so many phones, in its current dialect.
+    Raises `PluginError`."""
+    wanted = installed_brands() if brands is None else brands
+    return [made(tokens=tokens, **_current(made)) for made in map(find_sandbox, wanted)]
 
 
 def _current(sandbox_class: type[Sandbox]) -> dict[str, Any]:

@@ -10,6 +10,7 @@ Needs the extra `sandbox` (Starlette).
     GET  events                  the same as server-sent events: `state` once, then `change` when something changed
     GET  phone?brand=&token=     one phone
     GET  find?brand=&text=       phones whose token, alias or account contains a text
+    GET  requests?brand=         the last requests of a brand in short
     GET  request?brand=&number=  a logged request with its answer
     POST do                      a command
     POST receipts/<address>      receipts for the page's gateway
@@ -105,6 +106,7 @@ class _Page:
             Route("/events", self.events, methods=["GET"]),
             Route("/phone", self.phone, methods=["GET"]),
             Route("/find", self.find, methods=["GET"]),
+            Route("/requests", self.requests, methods=["GET"]),
             Route("/request", self.request, methods=["GET"]),
             Route("/do", self.do, methods=["POST"]),
             Route("/receipts/{address:path}", self.receipts, methods=["POST"]),
@@ -162,6 +164,13 @@ class _Page:
             return error_reply(str(wrong))
         found = await run_in_threadpool(brand.find, request.query_params.get("text", ""))
         return json_reply({"phones": found})
+
+    async def requests(self, request: HttpRequest) -> HttpResponse:
+        try:
+            brand = self._view.brand(request.query_params.get("brand"))
+        except FieldError as wrong:
+            return error_reply(str(wrong))
+        return json_reply({"requests": brand.requests()})
 
     async def request(self, request: HttpRequest) -> HttpResponse:
         number = request.query_params.get("number", "")

@@ -29,6 +29,8 @@ FOUND = 50
 """Phones that a search lists, at most."""
 LISTED = 20
 """Items of a list in the fields of a notification that are shown, at most."""
+LAST_REQUESTS = 50
+"""Requests of a brand that are listed, at most."""
 
 
 @safe_repr
@@ -92,6 +94,21 @@ class BrandView:
         with self.sandbox.lock:
             logged = self.sandbox.request_log.get(number)
         return None if logged is None else request_json(logged, self._hiding())
+
+    def requests(self) -> list[dict[str, Any]]:
+        """The last requests in short, the newest first, at most `LAST_REQUESTS`."""
+        with self.sandbox.lock:
+            return [
+                {
+                    "number": one.number,
+                    "at": one.at,
+                    "operation": one.operation,
+                    "status": None if one.response is None else one.response.status,
+                    "delay": one.delay,
+                    "fault": ", ".join(one.faults) or None,
+                }
+                for one in self.sandbox.request_log.last(LAST_REQUESTS)
+            ]
 
     def delivery(self, token: str, number: object) -> Delivery:
         """The notification with this id on the screen of a phone. Raises `FieldError` if there is none."""

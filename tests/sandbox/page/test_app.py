@@ -11,8 +11,9 @@ import attrs
 import pytest
 from acme import AcmeSandbox
 
+from pushgateway.sandbox.kit.faults import Fault
 from pushgateway.sandbox.page.app import ALIVE, PAGE_POLICY, PAUSE, page_app
-from pushgateway.sandbox.page.view import View
+from pushgateway.sandbox.page.view import LAST_REQUESTS, View
 from pushgateway.sandbox.serving.web import MAX_BODY
 from pushgateway.testing.virtual_time import run_virtual
 from pushgateway.vendor import Request
@@ -144,6 +145,30 @@ def test_data_is_answered_by_brand() -> None:
     assert wrong[0].json == {"error": "brand: must be one of acme"}
 
 
+def test_the_last_requests_are_listed() -> None:
+    """The newest first, at most `LAST_REQUESTS`, each with what it got: a status, a fault, or no reply at all."""
+    sandbox = AcmeSandbox(tokens=1)
+    push(sandbox)
+    sandbox.faults.add(Fault(kind="html"))
+    push(sandbox)
+    sandbox.faults.add(Fault(kind="refuse"))
+    push(sandbox)
+    three = ask(sandbox, "GET", "/requests?brand=acme").json["requests"]
+    for _ in range(LAST_REQUESTS - 2):
+        push(sandbox)
+
+    most = ask(sandbox, "GET", "/requests?brand=acme").json["requests"]
+
+    assert [(one["number"], one["status"], one["fault"]) for one in three] == [
+        (3, None, "refuse"),
+        (2, 200, "html"),
+        (1, 200, None),
+    ]
+    assert {one["operation"] for one in three} == {"push"}
+    assert [one["number"] for one in most] == list(range(LAST_REQUESTS + 1, 1, -1))
+    assert ask(sandbox, "GET", "/requests?brand=x").status == 400
+
+
 def test_the_url_of_a_single_sandbox_is_the_one_that_the_browser_used() -> None:
     """A sandbox does not know on which port it is served, and its page is on the same port."""
     app = page_app(View({"": AcmeSandbox()}))
@@ -194,7 +219,7 @@ def test_a_command_that_is_no_json_or_too_large_is_refused() -> None:
     ids=repr,
 )
 @pytest.mark.parametrize(
-    "path", ["/", "/static/page.js", "/state", "/events", "/phone", "/find", "/request", "/nothing"]
+    "path", ["/", "/static/page.js", "/state", "/events", "/phone", "/find", "/request", "/requests", "/nothing"]
 )
 def test_other_web_pages_see_nothing(path: str, headers: dict[str, str]) -> None:
     """Neither a page of another origin nor one whose name was made to lead here, at any address."""

@@ -6,7 +6,8 @@ import { outcomeFigures, outcomeKey, outcomeLook, outcomeSentences, outcomeWord 
 import { shortToken } from "./phones.js";
 import { brandName, exactTime, hasText, text } from "./texts.js";
 
-const EVENT_ICONS = { breaker_open: "alert", login_failed: "alert", quota: "alert", login: "key" };
+const SELF_EXPLAINING = ["login", "breaker_closed", "quota_released"];
+const EVENT_ICONS = { login: "key", breaker_closed: "info", quota_released: "info" };
 
 /** Show the gateway's sends and events in `holder`. `open.phone(brand, token)`: where a send leads to. */
 export function showActivity(holder, open) {
@@ -72,7 +73,7 @@ function showEvents(list, events) {
       setText(item.querySelector("b"), hasText(`event.${event.kind}`) ? text(`event.${event.kind}`) : event.kind);
       setText(item.querySelector(".send-brand"), nameOf(event.brand));
       setText(item.querySelector("time"), exactTime(event.at));
-      setOptionalText(item.querySelector(".send-figures"), event.text);
+      setOptionalText(item.querySelector(".send-figures"), SELF_EXPLAINING.includes(event.kind) ? "" : event.text);
     },
   );
 }
@@ -84,7 +85,7 @@ function eventItem(event) {
     element(
       "p",
       { class: "send-head" },
-      icon(EVENT_ICONS[event.kind] ?? "info"),
+      icon(EVENT_ICONS[event.kind] ?? "alert"),
       element("b"),
       element("span", { class: "send-brand" }),
       element("time"),

@@ -1,7 +1,7 @@
 // What became of pushes, in words: counts by outcome, and sentences about one push.
 
 import { element, keyed, setAttribute, setText } from "./dom.js";
-import { hasText, text } from "./texts.js";
+import { hasText, text, together } from "./texts.js";
 
 /** The outcomes in the order in which they are counted, by the colour that they have. */
 const LOOKS = {
@@ -97,7 +97,7 @@ export function outcomeSentences(send, brand) {
   if (send.truncated.length > 0) sentences.push(text("extra.truncated", { brand, fields: fieldWords(send.truncated) }));
   if (send.omitted.length > 0) sentences.push(text("extra.omitted", { brand, fields: fieldWords(send.omitted) }));
   if (send.possible_duplicate) sentences.push(text("extra.duplicate"));
-  return sentences.join(text("list.space"));
+  return together(sentences);
 }
 
 /** Names of a notification's fields as words. */

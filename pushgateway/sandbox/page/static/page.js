@@ -17,8 +17,10 @@ const MINUTE = 60_000;
 const panel = { tab: "send", details: [], inFront: false, opener: null };
 
 const open = {
-  notification: (brand, token, id) => showDetails({ brand, token, id }),
-  phone: (brand, token) => showDetails({ brand, token, id: null }),
+  notification: (brand, token, id) => showDetails({ kind: "notification", brand, token, id }),
+  phone: (brand, token) => showDetails({ kind: "phone", brand, token }),
+  requests: (brand) => showDetails({ kind: "requests", brand }),
+  request: (brand, number) => showDetails({ kind: "request", brand, number }),
   send(brand, token) {
     form.choose(brand, token);
     showForm();
@@ -54,9 +56,10 @@ async function goBack() {
 async function showLastDetails() {
   const what = panel.details.at(-1);
   panel.inFront = true;
-  await details.show(what.brand, what.token, what.id);
+  await details.show(what);
   if (what !== panel.details.at(-1)) return; // closed, or something else was opened meanwhile
   if (!details.isKnown) {
+    announce(text("details.unknown"));
     closeDetails();
     return;
   }

@@ -3,13 +3,13 @@
 import { announce, element, icon, keyed, keyedNodes, setAttribute, setLabel, setOptionalText, setText } from "./dom.js";
 import { command, data } from "./live.js";
 import { outcomeChips } from "./outcomes.js";
-import { brandName, clockTime, dateAndTime, hasText, text } from "./texts.js";
+import { brandName, clockTime, dateAndTime, hasText, text, together } from "./texts.js";
 
 const ONCE = "revoked"; // a fault that happens once, so that its button has no state
 const ALERT_ICONS = { silent: "bell-off", normal: "bell", urgent: "bell-ring" };
 
 /** The sections of all brands in `parent`. `open` has what a click leads to: `notification(brand, token, id)`,
- * `phone(brand, token)`, `send(brand, token)`. `only`: the keys of the brands that have changed, null for all. */
+ * `phone(brand, token)`, `requests(brand)`, `send(brand, token)`. `only`: the keys of the brands that have changed, null for all. */
 export function showBrands(parent, open, only = null) {
   const brands = [...data.brands.values()];
   keyed(
@@ -36,6 +36,12 @@ function brandSection(key, open) {
       element("p", { class: "brand-counts" }),
       element(
         "button",
+        { type: "button", class: "quiet to-requests", click: () => open.requests(key) },
+        icon("list"),
+        element("span"),
+      ),
+      element(
+        "button",
         { type: "button", class: "quiet new-phone", click: () => addPhone(key) },
         icon("plus"),
         element("span"),
@@ -58,6 +64,7 @@ function updateBrand(section, brand, open) {
   setText(section.querySelector(".brand-name"), name);
   setText(section.querySelector(".brand-counts"), counts(brand));
   setAttribute(section.querySelector(".brand-counts"), "title", callCounts(brand));
+  setText(section.querySelector(".to-requests span"), text("requests.open"));
   setText(section.querySelector(".new-phone span"), text("brand.newPhone"));
   updateFaults(section, brand, name);
   const outcomes = section.querySelector(".outcomes");
@@ -111,10 +118,7 @@ function updateFaults(section, brand, name) {
     },
   );
   const on = brand.fault.filter((fault) => hasText(`fault.${fault}.what`) && fault !== ONCE);
-  setOptionalText(
-    section.querySelector(".fault-says"),
-    on.map((fault) => text(`fault.${fault}.what`)).join(text("list.space")),
-  );
+  setOptionalText(section.querySelector(".fault-says"), together(on.map((fault) => text(`fault.${fault}.what`))));
   section.classList.toggle("has-fault", on.length > 0);
 }
 

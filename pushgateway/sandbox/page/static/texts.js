@@ -131,6 +131,7 @@ export const TEXTS = {
   // Details of a notification
   "details.back": { en: "Back", zh: "返回" },
   "details.close": { en: "Close the details", zh: "关闭详情" },
+  "details.unknown": { en: "The sandbox does not know it any more.", zh: "沙箱已没有这条记录。" },
   "details.tap": { en: "Tap", zh: "点击" },
   "details.tapHint": { en: "As the user taps it", zh: "模拟用户点击这条通知" },
   "details.tapped": { en: "Tapped. The notification has left the screen.", zh: "已点击，通知已从屏幕上消失。" },
@@ -138,13 +139,15 @@ export const TEXTS = {
   "details.recallHint": { en: "The gateway takes it back from the phone", zh: "由网关把通知从手机上收回" },
   "details.recalled": { en: "Recalled: the phone no longer shows it.", zh: "已撤回，手机不再显示这条通知。" },
   "details.notRecalled": { en: "Not recalled. {why}", zh: "未撤回。{why}" },
-  "details.lost": {
-    en: "This notification is no longer on the phone: newer ones have taken its place.",
-    zh: "这条通知已不在手机上：更新的通知占用了位置。",
-  },
   "details.looks": { en: "What the phone got", zh: "手机收到的内容" },
   "details.receipts": { en: "Receipts", zh: "回执" },
   "details.noReceipts": { en: "No receipt was made for it.", zh: "没有产生回执。" },
+  "requests.open": { en: "Requests", zh: "请求" },
+  "requests.heading": { en: "Requests to {brand}", zh: "发往{brand}的请求" },
+  "requests.below": { en: "The last ones, the newest first", zh: "最近的请求，最新的在前" },
+  "requests.one": { en: "Request {number}", zh: "请求 {number}" },
+  "requests.none": { en: "No request has come yet.", zh: "还没有收到请求。" },
+  "requests.noReply": { en: "no reply", zh: "没有应答" },
   "details.request": { en: "Request", zh: "请求" },
   "details.reply": { en: "Reply of {brand}", zh: "{brand} 的应答" },
   "details.noRequest": { en: "The request is no longer in the sandbox's memory.", zh: "沙箱已不再保存这个请求。" },
@@ -273,7 +276,6 @@ export const TEXTS = {
   "send.result": { en: "Outcome", zh: "推送结果" },
   "send.show": { en: "Show the phone", zh: "查看手机" },
   "list.comma": { en: ", ", zh: "、" },
-  "list.space": { en: " ", zh: "" },
   "send.count": { en: "{n} {word}", zh: "{word} {n}" },
   "send.counted": { en: "{n} phone: {words}|{n} phones: {words}", zh: "{n} 部手机：{words}" },
   "send.refused": { en: "Not sent. {why}", zh: "未发送。{why}" },
@@ -356,8 +358,8 @@ export const TEXTS = {
   },
   "extra.truncated": { en: "Cut to the limit of {brand}: {fields}.", zh: "按 {brand} 的限制截断：{fields}。" },
   "extra.omitted": {
-    en: "Left out, because {brand} has no such field: {fields}.",
-    zh: "{brand} 没有对应的字段，已省略：{fields}。",
+    en: "Left out, because {brand} does not support it: {fields}.",
+    zh: "{brand} 不支持，已省略：{fields}。",
   },
   "extra.attempts": { en: "{n} request|{n} requests", zh: "{n} 个请求" },
   "extra.seconds": { en: "{n} s", zh: "{n} 秒" },
@@ -386,7 +388,9 @@ export const TEXTS = {
   "event.rate": { en: "Sends slower", zh: "降低速率" },
   "event.login": { en: "Logged in", zh: "鉴权成功" },
   "event.login_failed": { en: "Login failed", zh: "鉴权失败" },
-  "event.retry": { en: "Tries again", zh: "重试" },
+  "event.quota_released": { en: "Daily quota renewed", zh: "配额恢复，继续发送" },
+  "event.shed": { en: "Pushes not taken: the queue is full", zh: "队列已满，推送未受理" },
+  "event.receipts_refused": { en: "Receipts refused", zh: "回执未通过验证" },
 };
 
 const BRANDS_ZH = { xiaomi: "小米", huawei: "华为", harmony: "鸿蒙", meizu: "魅族", honor: "荣耀" };
@@ -416,8 +420,7 @@ export const EXAMPLES = [
     fields: {
       intent: "order",
       picture: "https://img.example.com/parcel.jpg",
-      "click.kind": "OpenUrl",
-      "click.target": "https://shop.example.com/orders/2718",
+      data: '{"order": 2718}',
     },
     title: { en: "Your parcel is on its way", zh: "你的包裹正在派送" },
     body: { en: "Order 2718 arrives today between 14:00 and 16:00.", zh: "订单 2718 预计今天 14:00–16:00 送达。" },
@@ -496,6 +499,11 @@ export function text(key, values = {}) {
     const value = values[name];
     return typeof value === "number" ? number(value) : (value ?? whole);
   });
+}
+
+/** Sentences as one text: Chinese ones have no blank between them. */
+export function together(sentences) {
+  return sentences.join(language === "zh" ? "" : " ");
 }
 
 /** The name of a brand: Chinese users write the names of most brands in Chinese. */
