@@ -24,6 +24,7 @@ LAYERS = {
     "sync": 6,
     "receipts": 6,
     "testing": 6,
+    "abilities": 7,
     "__init__": 8,  # the public names for hosts
     "cli": 8,
 }
