@@ -86,10 +86,10 @@ def test_data_of_4096_bytes_pass() -> None:
 
 
 def test_ttl_is_in_milliseconds() -> None:
-    """Up to ten days; a ttl of 0 asks for phones that are online only."""
+    """Up to ten days, which a refusal gives in seconds; a ttl of 0 asks for phones that are online only."""
     assert fields_of(make(), note(ttl=3600))["time_to_live"] == "3600000"
     assert fields_of(make(), note(ttl=864_000))["time_to_live"] == "864000000"
-    assert "864000" in refusal_of(make(), note(ttl=864_001))
+    assert "ttl: must be at most 864000 seconds (10 days)" in refusal_of(make(), note(ttl=864_001))
     nothing = fields_of(make(), note(ttl=0))
     assert "time_to_live" not in nothing
     assert nothing["extra.only_send_once"] == "1"
