@@ -7,13 +7,13 @@ languages.
 
 import inspect
 import re
-import tomllib
 from pathlib import Path
 from typing import Any
 from unittest.mock import Mock
 
 import attrs
 import pytest
+import tables
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from pushgateway_honor import Honor
 from pushgateway_honor.sandbox import HonorSandbox
@@ -23,15 +23,18 @@ from pushgateway_oppo.sandbox import OppoSandbox
 from pushgateway_xiaomi import Xiaomi
 from pushgateway_xiaomi.sandbox import XiaomiSandbox
 from reading import Link, anchor, read
+from support_tables import brands, columns, pages
+from support_tables import words as in_words
 from tables import (
     EXAMPLE,
-    MAKERS,
     TUTORIAL,
     between,
     filled,
     made,
     main,
+    make,
     measured,
+    path_of,
     performance,
     quota_rows,
     stale,
@@ -40,8 +43,8 @@ from tables import (
 from words import LANGUAGES, MissingWordsError, Words, shared, words
 
 from pushgateway import Reason, Status
-from pushgateway.certificates.plugins import Plugins
-from pushgateway.cli.vendors import abilities
+from pushgateway.abilities.cells import Cell, Verdict
+from pushgateway.abilities.table import groups
 from pushgateway.config import _OPTIONS
 from pushgateway.observe import events
 from pushgateway.observe.events import Event
@@ -72,6 +75,7 @@ def test_the_made_tables_are_the_rules(language: str) -> None:
     """Codes, fields, limits and quotas in the document are those of `rules.toml`."""
     assert set(RULES.dialects["v1.3"].fields) <= set(RULES.dialects["current"].fields)
     assert set(made("oppo.md", language)) == {
+        "support.oppo",
         "codes",
         "fields",
         "quotas",
@@ -83,6 +87,7 @@ def test_the_made_tables_are_the_rules(language: str) -> None:
     assert stale("oppo.md", language) == [], WRITE
     for name in ("xiaomi.md",):
         assert set(made(name, language)) == {
+            "support.xiaomi",
             "codes",
             "fields",
             "quotas",
@@ -97,7 +102,7 @@ def test_the_made_tables_are_the_rules(language: str) -> None:
 @both_languages
 def test_the_tables_of_honor_are_its_rules(language: str) -> None:
     """Codes, lists of tokens, fields, quotas, hosts, calls and receipts."""
-    names = {"codes", "lists", "fields", "quotas", "hosts", "operations", "receipts"}
+    names = {"support.honor", "codes", "lists", "fields", "quotas", "hosts", "operations", "receipts"}
 
     assert set(made("honor.md", language)) == names
     assert stale("honor.md", language) == [], WRITE
@@ -154,8 +159,9 @@ def test_only_made_tables_are_written(
     """A stale table is named, and writing changes it and nothing else."""
     for language in LANGUAGES:
         (tmp_path / "docs" / language).mkdir(parents=True)
-        for name in MAKERS:
-            (tmp_path / "docs" / language / name).write_text(page(name, language), "utf-8")
+        for name in tables.pages():
+            path = path_of(name, language)
+            (tmp_path / path.relative_to(ROOT)).write_text(path.read_text("utf-8"), "utf-8")
     changed = tmp_path / "docs" / "zh" / "oppo.md"
     changed.write_text(page("oppo.md", "zh").replace("| 1 到 32 个字符 |", "| 1 到 33 个字符 |"), "utf-8")
     monkeypatch.setattr("tables.ROOT", tmp_path)
@@ -181,14 +187,14 @@ def all_missed() -> dict[str, Any]:
 
 def test_every_chinese_word_is_needed() -> None:
     """`words.toml` has no entry that no table uses any more."""
-    chinese = {name: words("zh", name) for name in MAKERS}
-    for name, make in MAKERS.items():
-        make(chinese[name].translate)
+    chinese = {name: words("zh", name) for name in tables.pages()}
+    for name, one in chinese.items():
+        make(name, "zh", one.translate)
     translate = chinese["performance.md"].translate
     performance(translate, {**measured(), "most": 1000})  # a short run says that it is one
     performance(translate, all_missed())
 
-    assert {name: one.unused() for name, one in chinese.items()} == {name: [] for name in MAKERS}
+    assert {name: one.unused() for name, one in chinese.items()} == {name: [] for name in chinese}
     assert shared("zh").keys() - set().union(*(one.used for one in chinese.values())) == set()
 
 
@@ -219,27 +225,54 @@ def test_the_settings_table_is_the_class(language: str) -> None:
         assert settings == [field.name for field in attrs.fields(plugin)]
 
 
-@pytest.mark.parametrize("name", ["README.md", "README.zh.md"])
-def test_the_table_of_brands_is_what_the_plug_ins_can(name: str) -> None:
-    """The README's table has every brand of this repository, with what its plug-in says that it can."""
-    text = between((ROOT / name).read_text("utf-8"), "brands")
-    _, _, brands, sizes, mixed, repeats, _, _, proofs, recall, checks, audiences = (
-        [cell.strip() for cell in line.split("|")[2:-1]] for line in text.splitlines()
-    )
-    yes, no = ("是", "否") if "zh" in name else ("yes", "no")
-    signed = "签名" if "zh" in name else "signature"
-    keys = [re.findall(r"`(\w+)`", cell)[0] for cell in brands]
-    can = [abilities(Plugins().vendor(key), Plugins()) for key in keys]
+@both_languages
+def test_the_tables_of_brands_are_what_the_plug_ins_do(language: str) -> None:
+    """The page and the README have a column for each brand and dialect of this repository, and are up to date."""
+    assert stale("support.md", language) == [], WRITE
+    assert stale("README.md", language) == [], WRITE
+    named = {column.brand for column in columns()}
+    tables = {**made("support.md", language), **made("README.md", language)}
+    heads = [text.splitlines()[0] for name, text in tables.items() if name != "marks"]
+    assert set(brands()) == named
+    assert len(heads) == 8
+    assert {tuple(re.findall(r"`(\w+)`\]?", head)).count("oppo") for head in heads} == {2}
+    assert all(set(re.findall(r"`(\w+)`", head)) >= named for head in heads)
 
-    projects = [tomllib.loads(path.read_text("utf-8"))["project"] for path in ROOT.glob("plugins/*/pyproject.toml")]
-    assert set(keys) == {brand for one in projects for brand in one["entry-points"]["pushgateway.vendors"]}
-    assert sizes == [f"{one['batch_size']:,}" for one in can]
-    assert mixed == [yes if one["mixed"] else no for one in can]
-    assert [cell == no for cell in repeats] == [one["deduplicates"] is False for one in can]
-    assert [signed in cell for cell in proofs] == [one["receipts"] == "signed" for one in can]
-    assert recall == [yes if one["recall"] else no for one in can]
-    assert checks == [yes if one["check_tokens"] else no for one in can]
-    assert [len(re.findall(r"\w+", cell)) for cell in audiences] == [len(one["audiences"]) for one in can]
+
+@both_languages
+def test_each_brand_with_a_page_has_its_table_there(language: str) -> None:
+    """The marker in the English page names the brands; the table has every row of the comparison, in words."""
+    rows = {row.label for group in groups(columns()) for row in group.rows if row.is_code}
+    assert pages().keys() >= {"harmony", "huawei", "oppo", "xiaomi"}
+    for name in sorted(set(pages().values())):
+        assert [table for table in stale(name, language) if table.startswith("support.")] == [], WRITE
+        tables = [text for table, text in made(name, language).items() if table.startswith("support.")]
+        assert tables
+        assert all(rows <= set(first_cells(text)) for text in tables)
+
+
+def test_a_cell_in_words() -> None:
+    """The limit with what it counts, what becomes of more, and what else the feature needs."""
+    carried, cut, refused = Verdict.CARRIED, Verdict.CUT, Verdict.REFUSED
+    cells = {
+        Cell(verdict=carried): "carried",
+        Cell(verdict=carried, needs=("receipt_url",)): "carried; with `receipt_url`",
+        Cell(verdict=carried, alone=True): "carried; in a request of its own",
+        Cell(verdict=carried, most=40, counted="utf16", beyond=cut): "at most 40 UTF-16 units, longer is cut",
+        Cell(verdict=carried, most=500, beyond=refused): "at most 500 characters, longer is refused",
+        Cell(verdict=carried, most=3, counted="pieces"): "at most 3 buttons",
+        Cell(verdict=carried, most=3999, counted="bytes", beyond=cut, shared=True): (
+            "about 3,900 bytes, shared with the other fields, longer is cut"
+        ),
+        Cell(verdict=carried, least=60, most=86400, counted="seconds", beyond=refused, step=3600): (
+            "60 to 86,400 seconds, longer is refused; rounded up to 3,600 seconds"
+        ),
+        Cell(verdict=Verdict.LEFT_OUT): "left out",
+        Cell(verdict=refused): "refused",
+        Cell(verdict=refused, in_broadcasts=True): "in broadcasts only",
+    }
+
+    assert {cell: in_words(cell) for cell in cells} == cells
 
 
 @both_languages

@@ -3,8 +3,8 @@
     python docs/tools/command_texts.py --write    collects new texts, drops unused ones, compiles what is translated
     python docs/tools/command_texts.py            names texts without a translation, and translations that nothing uses
 
-Texts are collected from three places: `_("…")` and `mark("…")` in `pushgateway/cli`, the help texts of the commands and
-their options, and the advice on each reason, which belongs to the core. Needs Babel.
+Texts are collected from four places: `_("…")` and `mark("…")` in `pushgateway/cli`, the help texts of the commands and
+their options, and two lists of the core: the advice on each reason, and the words of the table of brands. Needs Babel.
 """
 
 import sys
@@ -18,6 +18,7 @@ from babel.messages.extract import extract_from_dir
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
 
+from pushgateway.abilities.table import WORDS
 from pushgateway.cli.command import pushgateway
 from pushgateway.cli.language import help_texts
 from pushgateway.model.reason import Reason
@@ -55,6 +56,7 @@ def collect() -> Iterator[str]:
     for _, _, text in help_texts(pushgateway):
         yield text
     yield from (reason.advice for reason in Reason)
+    yield from WORDS
     yield from _OF_CLICK
 
 

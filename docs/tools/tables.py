@@ -1,8 +1,9 @@
-"""Generates tables of the documents: codes, fields, quotas and calls of the vendors, every figure of the benchmarks,
-and the tutorial's files with the promises that they keep.
+"""Generates tables of the documents: codes, fields, quotas and calls of the vendors, what each brand supports, every
+figure of the benchmarks, and the tutorial's files with the promises that they keep.
 
-The sources are `rules.toml`, `measured.json`, the conformance kit and `examples/acme`. A page shows a table between the
-markers `<!-- table: name -->` and `<!-- end -->`, in the language of the page. The tests compare, this file writes:
+The sources are `rules.toml`, the plug-ins themselves (`support_tables`), `measured.json`, the conformance kit and
+`examples/acme`. A page shows a table between the markers `<!-- table: name -->` and `<!-- end -->`, in the language of
+the page. The tests compare, this file writes:
 
     python docs/tools/tables.py --write    rewrites every generated table of both languages
     python docs/tools/tables.py            names the tables that are out of date
@@ -33,6 +34,7 @@ from pushgateway.vendor.rules import CodeRule, Dialect, FieldRule, Operation, Ro
 sys.path.append(str(Path(__file__).resolve().parents[2] / "benchmarks"))  # they format their own figures
 
 import page as benchmarks
+import support_tables
 from words import LANGUAGES, MissingWordsError, Translate, words
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -75,20 +77,23 @@ def code_rows(rules: Rules) -> Iterable[tuple[str, ...]]:
 
 
 def limit(rule: FieldRule | None) -> str:
-    """What a dialect allows in a field."""
+    """What a dialect allows in a field, in the unit of the host."""
     if rule is None:
         return "–"
     if rule.choices:
         return ", ".join(f"`{one}`" if str(one).isalpha() else str(one) for one in rule.choices)
     unit = {"text": "characters", "json": "characters of JSON"}.get(rule.kind, rule.unit)
     unit = "bytes" if rule.counts == "bytes" else unit
-    more = "".join(f"; {most} with `{condition}`" for condition, most in rule.max_when.items())
-    if rule.max is None:
+    least, most = (
+        None if one is None else one if rule.scale == 1 else int(one * rule.scale) for one in (rule.min, rule.max)
+    )
+    more = "".join(f"; {other} with `{condition}`" for condition, other in rule.max_when.items())
+    if most is None:
         kinds = {"bool": "true, false", "time": "a moment", "text": "any text, not empty"} | dict.fromkeys(
             ("json", "object", "texts"), "JSON"
         )
-        return kinds.get(rule.kind) or ("any number" if rule.min is None else f"{rule.min} or more {unit}".strip())
-    bounds = f"{rule.min} to {rule.max}" if rule.min else f"at most {rule.max}"
+        return kinds.get(rule.kind) or ("any number" if least is None else f"{least} or more {unit}".strip())
+    bounds = f"{least} to {most}" if least else f"at most {most}"
     return f"{bounds} {unit}{more}".replace(" ;", ";").strip()
 
 
@@ -309,17 +314,38 @@ MAKERS: Mapping[str, Callable[[Translate], dict[str, str]]] = {
     "xiaomi.md": xiaomi,
 }
 """By page: the function that makes its tables."""
+README, SUPPORT = "README.md", "support.md"
+
+
+def pages() -> Sequence[str]:
+    """Every page with generated tables."""
+    return [README, *sorted({SUPPORT, *MAKERS, *support_tables.pages().values()})]
+
+
+def path_of(page: str, language: str) -> Path:
+    """The file of a page in a language."""
+    if page == README:
+        return ROOT / (README if language == "en" else f"README.{language}.md")
+    return ROOT / "docs" / language / page
 
 
 @functools.cache
 def made(page: str, language: str = "en") -> Mapping[str, str]:
     """The generated tables of a page by name; empty if the page has none. Raises `MissingWordsError`."""
-    if page not in MAKERS:
-        return {}
     translations = words(language, page)
-    tables = MAKERS[page](translations.translate)
+    tables = make(page, language, translations.translate)
     translations.check()
     return tables
+
+
+def make(page: str, language: str, translate: Translate) -> dict[str, str]:
+    """The generated tables of a page, translated by `translate`."""
+    own = support_tables.translated(language, translate)
+    if page == README:
+        return support_tables.readme(own, language)
+    if page == SUPPORT:
+        return support_tables.support(own)
+    return {**(MAKERS[page](translate) if page in MAKERS else {}), **support_tables.of_page(page, own)}
 
 
 def between(text: str, name: str) -> str:
@@ -338,13 +364,13 @@ def filled(text: str, tables: Mapping[str, str]) -> str:
 
 def stale(page: str, language: str) -> list[str]:
     """The names of the tables of a page that are out of date."""
-    text = (ROOT / "docs" / language / page).read_text("utf-8")
+    text = path_of(page, language).read_text("utf-8")
     return [name for name, right in made(page, language).items() if between(text, name) != right]
 
 
 def main(arguments: list[str]) -> int:
     """Write the tables, or name those that are out of date. Returns 1 if there are any."""
-    found = [(page, language) for page in MAKERS for language in LANGUAGES]
+    found = [(page, language) for page in pages() for language in LANGUAGES]
     try:
         for page, language in found:
             made(page, language)
@@ -353,9 +379,13 @@ def main(arguments: list[str]) -> int:
         return 1
     if arguments == ["--write"]:
         for page, language in found:
-            path = ROOT / "docs" / language / page
+            path = path_of(page, language)
             path.write_text(filled(path.read_text("utf-8"), made(page, language)), "utf-8")
-    wrong = [f"docs/{language}/{page}: {name}" for page, language in found for name in stale(page, language)]
+    wrong = [
+        f"{path_of(page, language).relative_to(ROOT).as_posix()}: {name}"
+        for page, language in found
+        for name in stale(page, language)
+    ]
     sys.stdout.writelines(f"{line}: python docs/tools/tables.py --write\n" for line in wrong)
     return 1 if wrong else 0
 

@@ -160,7 +160,7 @@ def _same_words(ours: Page, theirs: Page) -> Iterator[str]:
 
 
 def _by_hand(page: Page, section: int) -> list[Passage]:
-    generated = made(page.path.name)
+    generated = made(page.path.name.replace(".zh.md", ".md"))
     return [one for one in page.passages if one.section == section and one.marker not in generated]
 
 

@@ -33,7 +33,7 @@ MARKS: Final[Mapping[str, str]] = {
     "○": "the push is sent as if it had not been given",
     "(✓)": "refused for a single push, carried in a broadcast",
     "*": "such a push goes in a request of its own",
-    NO: "refused (`UNSUPPORTED`); for a call: there is none",
+    NO: "refused before any request; for a call: there is none",
     "!": "a fault of the plug-in or its sandbox: the outcome and the phone disagree",
     UNKNOWN: "not known: no sandbox, or no figure of the vendor",
 }
@@ -179,12 +179,12 @@ _COMPACT: Final = (
 
 
 def quota(quotas: Mapping[str, Sequence[str]] | None) -> str:
-    """Which pushes have a daily quota, by the rules: "all", those for everybody ("public"), or "some"."""
+    """Which pushes have a daily quota, by the rules: "every", those for everybody ("public"), or "some"."""
     counted = [name for name, sentences in (quotas or {}).items() if sentences]
     if not counted or quotas is None:
         return UNKNOWN
     if len(counted) == len(quotas):
-        return "all"
+        return "every"
     return "public" if {"marketing", "news"} <= set(counted) <= {"", "marketing", "news"} else "some"
 
 
@@ -236,7 +236,20 @@ def _uses(cell: str, mark: str) -> bool:
 WORDS: Final = (
     *_FEATURES,
     *(label for facts in _FACTS.values() for label in facts if label not in _CODE),
-    *("login", "signed", "vendor", "push", "request", "nothing", "reply", "receipt", "phone", "all", "public", "some"),
+    *(
+        "login",
+        "signed",
+        "vendor",
+        "push",
+        "request",
+        "nothing",
+        "reply",
+        "receipt",
+        "phone",
+        "every",
+        "public",
+        "some",
+    ),
     *MARKS.values(),
 )
 """Every text that is translated."""

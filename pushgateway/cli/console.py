@@ -71,6 +71,16 @@ def _lines(to: Console, text: Text, whole: bool, indent: int) -> Iterator[Text]:
         place += len(piece)
 
 
+@contextmanager
+def waiting(to: Console, text: str, *, quiet: bool = False) -> Iterator[None]:
+    """Show that something takes a while, until the block ends; nothing where the output is no terminal."""
+    if quiet or not to.is_terminal:
+        yield
+        return
+    with to.status(text):
+        yield
+
+
 def make_table(heads: Sequence[str], rows: Iterable[Sequence[Cell]], *, numbers: Sequence[str] = ()) -> Table:
     """A small table without lines around it; columns named in `numbers` are aligned to the right and never folded."""
     made = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style=QUIET)

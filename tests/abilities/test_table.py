@@ -69,7 +69,7 @@ def test_durations_and_figures() -> None:
         (["marketing", "news"], "public"),
         (["", "marketing", "news"], "public"),
         (["chat"], "some"),
-        (["", "chat", "marketing", "news"], "all"),
+        (["", "chat", "marketing", "news"], "every"),
     ],
 )
 def test_which_pushes_have_a_quota(counted: Sequence[str], text: str) -> None:

@@ -8,29 +8,22 @@ import json
 import os
 import subprocess
 import sys
-from importlib.metadata import EntryPoint
 from pathlib import Path
-from typing import Any
 
-import attrs
 import click
 import pytest
 from click.testing import CliRunner, Result
 
-from pushgateway.certificates import plugins
-from pushgateway.certificates.plugins import Plugins
 from pushgateway.cli import render
 from pushgateway.cli.command import pushgateway as command
 from pushgateway.cli.exit_codes import MEANINGS, Exit, exit_code
 from pushgateway.cli.gateway_session import ask
-from pushgateway.cli.vendors import abilities
 from pushgateway.config import Config, load_config
 from pushgateway.gateway import Gateway
 from pushgateway.model.notification import Notification
 from pushgateway.model.outcome import CertificateCheck, Outcome
 from pushgateway.model.push import Push, PushToken
 from pushgateway.model.reason import Reason, Status
-from pushgateway.vendor import CONTRACT, Batching, Vendor
 
 PUSH = Push(PushToken(7005, "CN_secret_token"), Notification("a", "b"))
 
@@ -280,70 +273,6 @@ def test_an_interrupted_command_ends_as_unknown() -> None:
     assert ended.value.exit_code == Exit.UNKNOWN
 
 
-def test_vendors_lists_what_oppo_can() -> None:
-    """`vendors` lists the capabilities of a plug-in; it works with made-up settings."""
-    plugins = Plugins()
-
-    can = abilities(plugins.vendor("oppo"), plugins)
-
-    assert can["batch_size"] == 1000
-    assert can["mixed"] is can["login"] is can["deduplicates"] is True
-    assert "tokens" in can["audiences"]
-    assert (can["receipts"], can["recall"], can["check_tokens"]) == ("push", False, False)
-    assert can["settings"]["required"] == ["app_key", "master_secret"]
-
-
-@pytest.mark.parametrize(
-    ("members", "proved"),
-    [
-        ({}, "none"),
-        ({"receipts": lambda *_: ()}, "push"),
-        ({"receipts": lambda *_: (), "marks": "message"}, "message"),
-        ({"receipts": lambda *_: (), "marks": "none"}, "unproved"),
-        ({"receipts": lambda *_: (), "marks": "message", "proves_receipts": True}, "signed"),
-    ],
-)
-def test_vendors_says_what_proves_receipts(members: dict[str, Any], proved: str) -> None:
-    """By the plug-in's own words, and whether notifications can be taken back and tokens be checked."""
-    takes = {name: lambda *_: None for name in ("recall", "check_tokens") if proved == "signed"}
-    own = {"brand": "toy", "contract": CONTRACT, "push": lambda *_: (), **members, **takes}
-    kind = attrs.frozen(type("Toy", (Vendor,), own))
-    made = Plugins({"toy": kind})
-
-    can = abilities(made.vendor("toy"), made)
-
-    assert can["receipts"] == proved
-    assert can["recall"] is can["check_tokens"] is (proved == "signed")
-
-
-@pytest.mark.parametrize(("key", "size"), [("right", 7), ("wrong", None), (None, None)])
-def test_vendors_asks_with_the_settings_of_the_sandbox(
-    monkeypatch: pytest.MonkeyPatch, key: str | None, size: int | None
-) -> None:
-    """Where a setting has a form of its own, such as a key, "x" is none; without a sandbox that knows one it "depends
-    on the settings"."""
-
-    def is_right(_: object, __: object, value: str) -> None:
-        if value != "right":
-            raise ValueError("no key")
-
-    own = {"brand": "toy", "contract": CONTRACT, "push": lambda *_: (), "batching": property(lambda _: Batching(7))}
-    members = {**own, "__annotations__": {"key": str}, "key": attrs.field(validator=is_right)}
-    made = Plugins({"toy": attrs.frozen(type("Toy", (Vendor,), members))})
-
-    class Sandbox:
-        def __init__(self, *, tokens: int) -> None:
-            if key is None:
-                raise KeyError("no sandbox")
-
-        def settings(self, url: str) -> dict[str, Any]:
-            return {"key": key}
-
-    monkeypatch.setattr("pushgateway.sandbox.find_sandbox", lambda _: Sandbox)
-
-    assert abilities(made.vendor("toy"), made)["batch_size"] == size
-
-
 def test_the_receipt_address_of_a_certificate(tmp_path: Path) -> None:
     """The whole URL on a line of its own, to be copied, and a sentence on standard error; a certificate without one is
     a sentence and exit code 2."""
@@ -366,23 +295,6 @@ def test_the_receipt_address_of_a_certificate(tmp_path: Path) -> None:
     assert "has no receipt_url" in missing.stderr
 
 
-def test_each_broken_plugin_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A plug-in that cannot be imported and two plug-ins of one brand are one sentence each, and the working one is
-    still shown."""
-    bad = [("acme", "no_such_module:Acme"), ("twin", "one:Twin"), ("twin", "two:Twin")]
-    group = plugins.VENDORS
-    points = [EntryPoint(name, value, group) for name, value in [*bad, ("oppo", "pushgateway_oppo:Oppo")]]
-    monkeypatch.setattr(plugins, "entry_points", lambda group: points if group == plugins.VENDORS else ())
-
-    result = run("vendors")
-
-    assert result.exit_code == Exit.FAILED
-    assert "could not be imported: ModuleNotFoundError" in result.stdout
-    assert "two plug-ins are installed for brand 'twin'" in result.stdout
-    assert "up to 1,000 pushes in a request" in result.stdout
-    assert "Traceback" not in result.output
-
-
 def test_a_plugin_of_another_contract_is_one_sentence(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """`vendors` and `check` say what does not fit and what to do, and the others are shown and checked."""
     from pushgateway_oppo import Oppo
@@ -400,29 +312,3 @@ def test_a_plugin_of_another_contract_is_one_sentence(monkeypatch: pytest.Monkey
     assert listed.exit_code == Exit.FAILED
     assert sentence in " ".join(checked.stdout.split())
     assert checked.exit_code != Exit.OK
-
-
-def test_a_plugin_that_fails_in_vendors_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
-    """If a plug-in raises when its capabilities are read, the others are still shown, and the text of its exception is
-    not printed."""
-
-    def broken(self: object) -> None:
-        raise ValueError("hush-hush")
-
-    monkeypatch.setattr(Plugins().vendor("oppo"), "batching", property(broken))
-
-    result = run("vendors")
-
-    assert result.exit_code == Exit.FAILED
-    assert "the plug-in for brand 'oppo' could not say what it can: ValueError" in result.stdout
-    assert "hush" not in result.output
-
-
-def test_no_plugins_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An installation without a plug-in says how to get one."""
-    monkeypatch.setattr(plugins, "entry_points", lambda group: ())
-
-    result = run("vendors")
-
-    assert result.exit_code == Exit.OK
-    assert "pip install ./plugins/oppo" in result.stdout

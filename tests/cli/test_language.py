@@ -75,6 +75,18 @@ def test_the_locale_chooses_the_language_and_lang_wins(
     assert ("  鉴权 " in shown.stdout, "  login " in shown.stdout) == (chinese, not chinese)
 
 
+def test_the_table_of_brands_in_chinese() -> None:
+    """Titles, words and the legend are Chinese, names of the code are not, and the columns stay in line."""
+    english, chinese = (run("--lang", lang, "vendors", "--table", "--brand", "xiaomi").stdout for lang in ("en", "zh"))
+
+    words = [line for line in english.splitlines() if re.search("[a-z]", line)]
+    assert ("what is shown" in english, "what is shown" in chinese, "显示内容" in chinese) == (True, False, True)
+    assert len(chinese.splitlines()) == len(english.splitlines())
+    assert len(CHINESE.findall(chinese)) > len(words)
+    assert "  replace_key              ✓" in chinese.splitlines()
+    assert "  单个请求的推送数         1,000" in chinese.splitlines()
+
+
 def test_lang_may_follow_the_command_and_a_wrong_one_is_refused() -> None:
     """`--lang zh` works also at the end of a line; a language that does not exist is a usage error."""
     behind, wrong = run("vendors", "--lang", "zh"), run("--lang", "fr", "vendors")
