@@ -258,6 +258,7 @@ def test_a_cell_in_words() -> None:
         Cell(verdict=carried): "carried",
         Cell(verdict=carried, needs=("receipt_url",)): "carried; with `receipt_url`",
         Cell(verdict=carried, alone=True): "carried; in a request of its own",
+        Cell(verdict=carried, as_texts=True): "carried; each value as its JSON text",
         Cell(verdict=carried, most=40, counted="utf16", beyond=cut): "at most 40 UTF-16 units, longer is cut",
         Cell(verdict=carried, most=500, beyond=refused): "at most 500 characters, longer is refused",
         Cell(verdict=carried, most=3, counted="pieces"): "at most 3 buttons",

@@ -10,6 +10,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, Final
 
 import attrs
@@ -26,7 +27,7 @@ from pushgateway.model.reason import Reason, Status
 from pushgateway.model.secret import safe_repr
 from pushgateway.sandbox import Delivery, Sandbox
 from pushgateway.testing import SandboxTransport, loop_wall_clock
-from pushgateway.testing.delivery_comparison import changed, is_moment
+from pushgateway.testing.delivery_comparison import changed, is_moment, with_texts
 from pushgateway.vendor import Vendor
 
 _BY_RULES: Final = (Reason.UNSUPPORTED, Reason.INVALID_NOTIFICATION)
@@ -46,6 +47,8 @@ class Answer:
     """What the phone shows. None: nothing."""
     problem: str = ""
     """How the outcome and the phone disagree."""
+    as_texts: bool = False
+    """The values of `data` arrived as their JSON texts."""
 
     @property
     def is_clean(self) -> bool:
@@ -65,7 +68,8 @@ class Answer:
             return Cell(verdict=Verdict.REFUSED, reason=outcome.reason, detail=outcome.detail)
         if not set(words).isdisjoint(outcome.omitted):
             return Cell(verdict=Verdict.LEFT_OUT)
-        return Cell(verdict=Verdict.CARRIED if set(words).isdisjoint(outcome.truncated) else Verdict.CUT)
+        verdict = Verdict.CARRIED if set(words).isdisjoint(outcome.truncated) else Verdict.CUT
+        return Cell(verdict=verdict, as_texts=self.as_texts)
 
 
 @safe_repr
@@ -131,14 +135,19 @@ class Asker:
         self, note: Notification, outcome: Outcome | BroadcastOutcome, seen: Delivery | None, problem: str = ""
     ) -> Answer:
         """The answer. `problem`: what is wrong apart from the notification."""
+        as_texts = False
         if outcome.ok and seen is not None:
-            problems = changed(note, seen, outcome.truncated, outcome.omitted, ttl_unit=self.ttl_unit)
-            problem = problem or "; ".join(problems)
+            compare = partial(
+                changed, seen=seen, truncated=outcome.truncated, omitted=outcome.omitted, ttl_unit=self.ttl_unit
+            )
+            problems = compare(note)
+            as_texts = bool(problems and note.data) and not compare(with_texts(note))
+            problem = problem or ("" if as_texts else "; ".join(problems))
         elif outcome.ok:
             problem = "it is accepted, and the phone shows nothing"
         elif seen is not None:
             problem = "it is not accepted, and the phone shows it"
-        answer = Answer(outcome, seen, problem)
+        answer = Answer(outcome, seen, problem, as_texts)
         if not answer.is_clean:
             await self.aclose()
             self._begin()

@@ -207,5 +207,9 @@ async def _parameters(vendor: type[Vendor], make_sandbox: MakeSandbox) -> Cell:
 
 def _with_template(settings: Mapping[str, Any]) -> Mapping[str, Any]:
     """The settings of a certificate with a template for chats."""
-    intents = settings.get("intents", {})
-    return {**settings, "intents": {**intents, "chat": {**intents.get("chat", {}), **TEMPLATE}}}
+    intents = _mapping(settings.get("intents"))
+    return {**settings, "intents": {**intents, "chat": {**_mapping(intents.get("chat")), **TEMPLATE}}}
+
+
+def _mapping(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}

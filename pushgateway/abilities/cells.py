@@ -61,6 +61,8 @@ class Cell:
     """Other fields without which it is refused."""
     step: int = 1
     """A value is rounded up to a multiple of this."""
+    as_texts: bool = False
+    """The values of `data` arrive as their JSON texts."""
     alone: bool = False
     """A push with it goes in a request of its own, although others share theirs."""
     in_broadcasts: bool = False

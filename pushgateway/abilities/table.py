@@ -32,7 +32,8 @@ MARKS: Final[Mapping[str, str]] = {
     "–": "left out, and named in `Outcome.omitted`",
     "○": "the push is sent as if it had not been given",
     "(✓)": "refused for a single push, carried in a broadcast",
-    "*": "such a push goes in a request of its own",
+    "t": "each value arrives as its JSON text",
+    "°": "such a push goes in a request of its own",
     NO: "refused before any request; for a call: there is none",
     "!": "a fault of the plug-in or its sandbox: the outcome and the phone disagree",
     UNKNOWN: "not known: no sandbox, or no figure of the vendor",
@@ -91,7 +92,7 @@ def short(cell: Cell | None) -> str:
     if cell.in_broadcasts:
         return "(✓)"
     marks = {Verdict.LEFT_OUT: "–", Verdict.NO_EFFECT: "○", Verdict.REFUSED: NO, Verdict.WRONG: "!", Verdict.CUT: "✂"}
-    return marks.get(cell.verdict) or _limit(cell) + ("*" if cell.alone else "")
+    return marks.get(cell.verdict) or f"{_limit(cell)}{'t' if cell.as_texts else ''}{'°' if cell.alone else ''}"
 
 
 def _limit(cell: Cell) -> str:
@@ -226,11 +227,11 @@ def legend(cells: Iterable[str]) -> dict[str, str]:
 
 
 def _uses(cell: str, mark: str) -> bool:
-    if mark in ("B", "w", "*"):
-        return cell.endswith((mark, f"{mark}*"))
+    if mark in ("B", "w", "t", "°"):
+        return not cell.isalpha() and cell.endswith((mark, f"{mark}°"))
     if mark in ("≤", "✂", "≥", "≈"):
         return mark in cell
-    return cell.removesuffix("*") == mark
+    return cell.removesuffix("°").removesuffix("t") == mark
 
 
 WORDS: Final = (

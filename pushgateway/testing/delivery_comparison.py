@@ -7,6 +7,7 @@ scenarios about content and broadcasts.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime
 from typing import Any
@@ -62,6 +63,16 @@ def changed(
     is rounded up."""
     kept = _kept(note, seen, truncated, ttl_unit)
     return [*_texts(note, seen, truncated, omitted), *_others(note, seen), *kept, *_looks(note, seen, omitted)]
+
+
+def with_texts(note: Notification) -> Notification:
+    """The notification as it arrives at a vendor that takes texts only as data: 3 as "3", and a list as its JSON."""
+    texts = {name: value if isinstance(value, str) else _json(value) for name, value in note.data.items()}
+    return attrs.evolve(note, data=texts)
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 def _texts(note: Notification, seen: Delivery, truncated: Collection[str], omitted: Collection[str]) -> Iterator[str]:

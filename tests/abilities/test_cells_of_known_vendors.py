@@ -142,6 +142,20 @@ def test_a_plug_in_that_says_what_is_not_so(ask: Ask, name: str, features: set[s
     assert (short(cells["title"]), short(cells["Audience.everyone"])) == ("✂30", "✓")
 
 
+def test_data_as_texts(ask: Ask) -> None:
+    """A vendor that takes texts only as data gets other values as their JSON texts, and the cell says so."""
+    text = "value if isinstance(value, str) else json.dumps(value, default=dict, separators=(',', ':'))"
+    edit = Edit(
+        "vendor.py",
+        'fields["payload"] = json.dumps(dict(note.data), default=dict)',
+        f'fields["payload"] = json.dumps({{name: {text} for name, value in note.data.items()}})',
+    )
+
+    cells = ask(BEAM, edit).cells
+
+    assert (short(cells["data"]), short(cells['data={"k": [7]}'])) == ("≤499", "✓t")
+
+
 def test_a_text_that_is_cut_and_not_named(ask: Ask) -> None:
     """A cut that no outcome names is no limit, it is wrong."""
     edit = Edit("vendor.py", '(("title",) if title_cut else ()) + ', "")
@@ -225,6 +239,7 @@ def test_a_cell_for_json(ask: Ask) -> None:
         "shared": False,
         "needs": (),
         "step": 1,
+        "as_texts": False,
         "alone": False,
         "in_broadcasts": False,
     }

@@ -26,10 +26,11 @@ def column(cells: Mapping[str, Cell] | None = None, **facts: Any) -> Abilities:
     ("cell", "text"),
     [
         ({}, "✓"),
-        ({"alone": True}, "✓*"),
+        ({"alone": True}, "✓°"),
+        ({"as_texts": True}, "✓t"),
         ({"most": 40, "counted": "points", "beyond": CUT}, "✂40"),
         ({"most": 1024, "counted": "utf16", "beyond": REFUSED}, "≤1,024"),
-        ({"most": 64, "counted": "bytes", "beyond": REFUSED, "alone": True}, "≤64B*"),
+        ({"most": 64, "counted": "bytes", "beyond": REFUSED, "alone": True}, "≤64B°"),
         ({"most": 40, "counted": "double", "beyond": CUT}, "✂40w"),
         ({"most": 3999, "counted": "bytes", "beyond": CUT, "shared": True}, "✂≈3,900B"),
         ({"most": 4000, "counted": "bytes", "beyond": REFUSED, "shared": True}, "≈4,000B"),
@@ -116,8 +117,9 @@ def test_a_table_of_two_brands() -> None:
 def test_the_legend_has_what_is_used_and_nothing_else() -> None:
     """In the order of the marks."""
     assert list(legend(["✂≈3,900B", "–", "✓", "1,000"])) == ["✓", "✂", "B", "≈", "–"]
-    assert list(legend(["✓*", "≥1m ✂1d", "≤40w"])) == ["✓", "≤", "✂", "≥", "w", "*"]
-    assert legend(["phone", "vendor"]) == {}
+    assert list(legend(["✓°", "≥1m ✂1d", "≤40w"])) == ["✓", "≤", "✂", "≥", "w", "°"]
+    assert list(legend(["✓t°"])) == ["✓", "t", "°"]
+    assert legend(["phone", "vendor", "request"]) == {}
 
 
 def test_every_word_can_be_translated() -> None:

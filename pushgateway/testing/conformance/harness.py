@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import functools
 import importlib.util
-import json
 import random
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, nullcontext
@@ -37,6 +36,7 @@ from pushgateway.testing.conformance.sandbox_connection import (
     SandboxConnection,
     open_http_connection,
 )
+from pushgateway.testing.delivery_comparison import with_texts
 from pushgateway.testing.transport import SandboxTransport
 from pushgateway.testing.virtual_time import run_virtual
 from pushgateway.vendor import Request, Response, Vendor
@@ -323,11 +323,7 @@ class Harness:
 
     def as_received(self, note: Notification) -> Notification:
         """The notification with its data as the app gets them: the same, or texts."""
-        if not self.data_are_texts:
-            return note
-        dump = functools.partial(json.dumps, ensure_ascii=False, separators=(",", ":"))
-        texts = {name: value if isinstance(value, str) else dump(value) for name, value in note.data.items()}
-        return attrs.evolve(note, data=texts)
+        return with_texts(note) if self.data_are_texts else note
 
     def pushes(self, tokens: Sequence[str], text: Texts = lambda token: f"for {token}") -> list[Push]:
         """One push for each token, with an id of its own, and with a text of its own if a request may hold different
