@@ -33,7 +33,17 @@ def _honor(path: str, content: bytes) -> bytes:
     return b'{"code":200,"message":"success","data":%b}' % data
 
 
-_ANSWERS: dict[str, Answer] = {"xiaomi": _xiaomi, "huawei": _huawei, "harmony": _huawei, "honor": _honor}
+def _meizu(path: str, content: bytes) -> bytes:
+    return b'{"code":"200","message":"","redirect":"","value":{},"msgId":"%032x"}' % next(_ids)
+
+
+_ANSWERS: dict[str, Answer] = {
+    "xiaomi": _xiaomi,
+    "huawei": _huawei,
+    "harmony": _huawei,
+    "honor": _honor,
+    "meizu": _meizu,
+}
 BRANDS = ("oppo", *_ANSWERS)
 """The brands that have a stub."""
 

@@ -22,6 +22,8 @@ _ROOT = Path(__file__).resolve().parents[1]
 _ENVIRONMENT: Mapping[str, str] = {
     "HONOR_CLIENT_SECRET": "sandbox-client-secret",
     "HUAWEI_CLIENT_SECRET": "sandbox-client-secret",
+    "MEIZU_APP_SECRET": "sandbox-app-secret",
+    "MEIZU_RECEIPT_TOKEN": "sandbox-receipt-token",
     "OPPO_MASTER_SECRET": "sandbox-master-secret",
     "XIAOMI_APP_SECRET": "sandbox-app-secret",
 }

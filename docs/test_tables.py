@@ -17,6 +17,8 @@ import tables
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from pushgateway_honor import Honor
 from pushgateway_honor.sandbox import HonorSandbox
+from pushgateway_meizu import Meizu
+from pushgateway_meizu.sandbox import MeizuSandbox
 from pushgateway_oppo import Oppo
 from pushgateway_oppo.notification import RULES
 from pushgateway_oppo.sandbox import OppoSandbox
@@ -106,6 +108,15 @@ def test_the_tables_of_honor_are_its_rules(language: str) -> None:
 
     assert set(made("honor.md", language)) == names
     assert stale("honor.md", language) == [], WRITE
+
+
+@both_languages
+def test_the_tables_of_meizu_are_its_rules(language: str) -> None:
+    """Codes of requests and of targets, fields, quotas, hosts, calls and receipts."""
+    names = {"support.meizu", "codes", "targets", "fields", "quotas", "hosts", "operations", "receipts"}
+
+    assert set(made("meizu.md", language)) == names
+    assert stale("meizu.md", language) == [], WRITE
 
 
 @both_languages
@@ -219,7 +230,7 @@ def test_texts_are_translated_whole_or_by_form() -> None:
 @both_languages
 def test_the_settings_table_is_the_class(language: str) -> None:
     """Every setting of a certificate is explained, and no other."""
-    for name, plugin in (("oppo.md", Oppo), ("xiaomi.md", Xiaomi), ("honor.md", Honor)):
+    for name, plugin in (("oppo.md", Oppo), ("xiaomi.md", Xiaomi), ("honor.md", Honor), ("meizu.md", Meizu)):
         settings = first_cells(between(page(name, language), "settings"))
 
         assert settings == [field.name for field in attrs.fields(plugin)]
@@ -400,7 +411,7 @@ def test_the_options_of_the_sandbox_are_described(language: str) -> None:
 @both_languages
 @pytest.mark.parametrize(
     ("name", "kind", "described"),
-    [("xiaomi.md", XiaomiSandbox, {"channels"}), ("honor.md", HonorSandbox, set())],
+    [("xiaomi.md", XiaomiSandbox, {"channels"}), ("honor.md", HonorSandbox, set()), ("meizu.md", MeizuSandbox, set())],
 )
 def test_the_options_of_a_sandbox_are_described(
     language: str, name: str, kind: type[RuledSandbox], described: set[str]

@@ -21,6 +21,7 @@ import attrs
 from pushgateway_honor.replies import RULES as HONOR
 from pushgateway_huawei.harmony import RULES as HARMONY
 from pushgateway_huawei.huawei import RULES as HUAWEI
+from pushgateway_meizu.replies import RULES as MEIZU
 from pushgateway_oppo import Oppo
 from pushgateway_oppo.notification import RULES
 from pushgateway_oppo.pictures import KINDS, sizes
@@ -99,7 +100,7 @@ def limit(rule: FieldRule | None) -> str:
 
 def scope(rule: FieldRule) -> str:
     """The calls in which a field may be used."""
-    if rule.scope == "message":
+    if rule.scope == "message" and not rule.audiences:
         return "single pushes"
     where = "broadcasts" if rule.scope == "broadcast" else "all"
     if not rule.audiences:
@@ -250,6 +251,19 @@ def honor(translate: Translate) -> dict[str, str]:
     }
 
 
+def meizu(translate: Translate) -> dict[str, str]:
+    """The tables of Meizu's rules. A code may mean one thing for a request and another for one target."""
+    targets = [
+        (f"`{name}`", f"`{row.reason}`", row.meaning, row.advice or "–") for name, row in MEIZU.target_codes.items()
+    ]
+    means = ("Meizu means", "what to do")
+    return {
+        **facts_of(translate, MEIZU, "current", "type"),
+        "codes": table(("code", "reason", "applies to", *means), [row[:-1] for row in code_rows(MEIZU)], translate),
+        "targets": table(("code", "reason", *means), targets, translate),
+    }
+
+
 PUSH_KIT: Mapping[str, Rules] = {"huawei": HUAWEI, "harmony": HARMONY}
 """The rules of both brands of Push Kit."""
 
@@ -308,6 +322,7 @@ def plugin(translate: Translate) -> dict[str, str]:
 MAKERS: Mapping[str, Callable[[Translate], dict[str, str]]] = {
     "honor.md": honor,
     "huawei.md": huawei,
+    "meizu.md": meizu,
     "oppo.md": oppo,
     "performance.md": performance,
     "writing-a-plugin.md": plugin,

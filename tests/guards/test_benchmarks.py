@@ -25,7 +25,7 @@ from pushgateway.vendor import Request
 
 pytestmark = pytest.mark.days
 
-STUBBED = [brand for brand in ("oppo", "xiaomi", "huawei", "harmony", "honor") if brand in installed()]
+STUBBED = [brand for brand in ("oppo", "xiaomi", "huawei", "harmony", "honor", "meizu") if brand in installed()]
 Load = Callable[[str], ModuleType]
 FORM = {"content-type": "application/x-www-form-urlencoded"}
 

@@ -25,7 +25,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from pushgateway_oppo.sandbox import OppoSandbox
 
 from pushgateway import load_config
-from pushgateway.cli.sandbox import toml
+from pushgateway.cli.sandbox_lines import toml
 from pushgateway.sandbox import Fault
 from pushgateway.sandbox.serving.server import serve
 
