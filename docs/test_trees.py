@@ -129,6 +129,21 @@ def test_what_parts_is_named(tree: Path, old: str, new: str, sentence: str) -> N
     assert any(sentence in fault and "docs/zh/lane.md" in fault for fault in found), found
 
 
+def test_a_chinese_page_shows_the_chinese_picture(tree: Path) -> None:
+    """Where a picture has a Chinese one beside it, the Chinese page shows that; any other is the same in both."""
+    english, chinese = tree / "README.md", tree / "README.zh.md"
+    for name in ("phones.png", "phones-zh.png", "curve.png"):
+        (tree / "docs" / name).write_bytes(b"")
+    english.write_text(english.read_text("utf-8") + "\n![a](docs/phones.png) ![b](docs/curve.png)\n", "utf-8")
+    text = chinese.read_text("utf-8")
+    chinese.write_text(text + "\n![甲](docs/phones-zh.png) ![乙](docs/curve.png)\n", "utf-8")
+    right = faults(english, tree)
+    chinese.write_text(text + "\n![甲](docs/phones.png) ![乙](docs/curve.png)\n", "utf-8")
+
+    assert right == []
+    assert "README.zh.md: in '推送' there is no link to docs/phones-zh.png" in faults(english, tree)
+
+
 def test_a_copy_is_no_translation(tree: Path) -> None:
     """A page that is a copy of the English one fails, even though everything else agrees."""
     english = tree / "docs" / "en" / "rate.md"

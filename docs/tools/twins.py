@@ -133,13 +133,16 @@ def _own_links(page: Page, section: int) -> list[Link]:
 
 def twin_target(page: Page, link: Link, root: Path = ROOT) -> str:
     """The target of an English page's link in the Chinese page: the Chinese page, and the anchor of the same
-    heading there.
+    heading there; for a picture the Chinese one beside it, `x-zh.png` for `x.png`, if there is one.
     """
     file, _, anchor = link.target.partition("#")
     if ":" in file:
         return link.target
     target = (page.path.parent / file).resolve() if file else page.path
     other = twin(target, root)
+    picture = target.with_stem(f"{target.stem}-zh")
+    if target.suffix == ".png" and picture.exists():
+        other = picture
     relative = _relative(other, twin(page.path, root)) if file else ""
     if not anchor or other == target or not other.exists():
         return f"{relative}#{anchor}" if anchor else relative

@@ -91,7 +91,7 @@ def test_a_chinese_browser_gets_chinese(fleet: Fleet, opened: Callable[..., Phon
     outcomes = page.send("林晓", "今晚八点见", "honor", token)
 
     assert outcomes == ["已接受"]
-    assert page.tab.locator("#send-result .send-says").inner_text() == "荣耀 已接受。"
+    assert page.tab.locator("#send-result .send-says").inner_text() == "荣耀已接受。"
 
 
 def test_every_text_has_both_languages(wide: PhonesPage) -> None:

@@ -143,7 +143,7 @@ export const TEXTS = {
   "details.receipts": { en: "Receipts", zh: "回执" },
   "details.noReceipts": { en: "No receipt was made for it.", zh: "没有产生回执。" },
   "requests.open": { en: "Requests", zh: "请求" },
-  "requests.heading": { en: "Requests to {brand}", zh: "发往{brand}的请求" },
+  "requests.heading": { en: "Requests to {brand}", zh: "发往 {brand} 的请求" },
   "requests.below": { en: "The last ones, the newest first", zh: "最近的请求，最新的在前" },
   "requests.one": { en: "Request {number}", zh: "请求 {number}" },
   "requests.none": { en: "No request has come yet.", zh: "还没有收到请求。" },
@@ -445,6 +445,7 @@ export const EXAMPLES = [
   },
 ];
 
+const HAN = /^\p{Script=Han}/u;
 const LANGUAGES = ["en", "zh"];
 const STORED = "pushgateway.language";
 let language = "en";
@@ -495,9 +496,12 @@ export function text(key, values = {}) {
   if (!hasText(key)) throw new Error(`no text ${key}`);
   const forms = TEXTS[key][language].split("|");
   const form = forms.length > 1 && plural.select(values.n) !== "one" ? forms[1] : forms[0];
-  return form.replace(/\{([a-z]+)\}/g, (whole, name) => {
+  return form.replace(/( ?)\{([a-z]+)\}( ?)/g, (whole, before, name, after) => {
     const value = values[name];
-    return typeof value === "number" ? number(value) : (value ?? whole);
+    if (value == null) return whole;
+    const blank = name === "brand" && HAN.test(value) ? "" : " "; // no blank between Chinese words
+    const written = typeof value === "number" ? number(value) : value;
+    return (before && blank) + written + (after && blank);
   });
 }
 
