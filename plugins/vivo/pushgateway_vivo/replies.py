@@ -1,8 +1,7 @@
 """Reads vivo's replies, and the tokens that failed in them.
 
-Pure; raises nothing but `Refused` and `NoVerdict`. What codes and statuses mean are rows of the rules. A
-failed token is the `userid` of `invalidUser`, or in the list `invalidUsers`; whether that comes with code 0, 10302 or
-another one is not documented, so the name decides. Its `status` is a code of its own.
+Pure. The meanings of codes and statuses are rows. A failed token is the `userid` of `invalidUser`, or in the list
+`invalidUsers`; whether that comes with code 0, 10302 or another one is not documented, so the name decides.
 """
 
 from __future__ import annotations

@@ -230,11 +230,12 @@ class VivoSandbox(RuledSandbox):
         """vivo's reply with this code; for three digits, that HTTP status without a body of vivo's."""
         if len(code) == 3 and code.isdigit():
             return attrs.evolve(self.reply_json({}, int(code)), content=b"", headers={"date": self._http_date()})
-        return self.reply(code, f"{self.text(code)}: {field}" if field else self.text(code))
+        return self.reply(code, f"{self.text(code)}: {field}" if field else "")
 
-    def reply(self, code: str, desc: str = "请求成功", **more: Any) -> Response:
-        """vivo's reply."""
-        return self.reply_json({"result": int(code) if code.lstrip("-").isdigit() else code, "desc": desc, **more})
+    def reply(self, code: str, desc: str = "", **more: Any) -> Response:
+        """vivo's reply with this code and sentence; "": that of the code."""
+        number = int(code) if code.lstrip("-").isdigit() else code
+        return self.reply_json({"result": number, "desc": desc or self.text(code), **more})
 
     def mangle(self, response: Response, fault: Fault) -> Response:
         """The correct reply with its list of invalid users changed."""
@@ -379,7 +380,7 @@ class VivoSandbox(RuledSandbox):
         status = user["status"]
         if isinstance(status, int) and status < 10:
             code = self.chosen["invalid_code"]
-            return self.reply(code, self.text(code), invalidUser=user)
+            return self.reply(code, invalidUser=user)
         raise CallRefused(str(status))
 
     def _save(self, fields: Fields) -> Response:
@@ -411,7 +412,7 @@ class VivoSandbox(RuledSandbox):
         pushed = {one: one if name == "regIds" else self._of_alias(one) for one in targets}
         users = self._push(pushed, content, task_id, "list")
         code = self.chosen["all_dead"] if users and len(users) == len(targets) else "0"
-        return self.reply(code, self.text(code), requestId=request_id, invalidUsers=users)
+        return self.reply(code, requestId=request_id, invalidUsers=users)
 
     def _broadcast(self, fields: Fields) -> Response:
         content = self._content(fields)

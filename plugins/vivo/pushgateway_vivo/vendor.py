@@ -1,8 +1,7 @@
 """`Vivo`: one app at vivo push.
 
-Pure. Facts are in `rules.toml`, replies are read in `replies`. vivo takes one token with a notification, or a list with
-a content that was saved. It has two classes of messages, system and operational, each with a daily number; the category
-says which class a message is of.
+Pure. Facts are in `rules.toml`, replies are read in `replies`. vivo has two classes of messages, system and
+operational, each with a daily number of its own; the category says which class a message is of.
 """
 
 from __future__ import annotations
@@ -94,7 +93,7 @@ class Vivo(SavedListVendor):
     receipt_id: str | None = attrs.field(default=None, validator=text_setting)
     """The id of the receipt address in vivo's console. None: vivo reports only pushes that have a `receipt_url`."""
     unsubscribed: str = attrs.field(default="dead", validator=one_of_setting("dead", "keep"))
-    """What a token with status 2 is: dead by vivo's present document, or to be kept, as the one of 2020 says."""
+    """What an unsubscribed token is: dead by vivo's present document, or to be kept, as the one of 2020 says."""
     test_messages: bool = False
     """True: all pushes go to the test devices of vivo's console only, outside of all quotas."""
     experimental_recall: bool = False
@@ -138,9 +137,9 @@ class Vivo(SavedListVendor):
     def login(self, region: str, now: float) -> Exchange[AccessToken]:
         """The MD5 of app id, app key, time in milliseconds and secret. An access token lives a day, with others beside
         it; it is used for two hours, as vivo advises."""
-        at = int(now * 1000)
-        fields = {"appId": as_number(self.app_id), "appKey": self.app_key, "timestamp": at}
-        parts = (self.app_id, self.app_key, str(at), self.app_secret.reveal())
+        at = str(int(now * 1000))
+        fields = {"appId": as_number(self.app_id), "appKey": self.app_key, "timestamp": int(at)}
+        parts = (self.app_id, self.app_key, at, self.app_secret.reveal())
         return digest_login(self.hosts.url("login"), fields, parts, _LOGIN, algorithm="md5", encoding="json")
 
     def finish(self, request: Request, access: AccessToken | None, now: float) -> Request:
@@ -268,15 +267,16 @@ class Vivo(SavedListVendor):
     def receipts(
         self, certificate_id: str, headers: Mapping[str, str], body: bytes, now: float
     ) -> Sequence[Receipt | None]:
-        """The receipts that vivo posts, in an object by task id; it signs nothing. In the old style there is no
-        `ackType`, and only what was delivered is reported."""
+        """Receipts by task id. vivo signs none. The old style has no `ackType`, and reports what was delivered."""
+        lost = "102/20001" if self.unsubscribed == "keep" else ""
+        events = {name: row for name, row in self.facts.events.items() if name != lost}
 
         def read(task_id: str, element: Mapping[str, Any]) -> Iterator[Receipt | None]:
             kind, detail = code_text(element.get("ackType", "0")), code_text(element.get("subAckType"))
             event = f"{kind}/{detail}" if kind and detail else kind or ""
             more = {"message_id": task_id, "at": element.get("ackTime"), "parameter": element.get("param")}
             for token in read_tokens(element.get("targets"), str.isprintable):
-                yield make_receipt(certificate_id, token, event, self.facts.events, **more)
+                yield make_receipt(certificate_id, token, event, events, **more)
 
         return read_keyed(body.decode("utf-8", "replace"), read)
 
