@@ -1,7 +1,7 @@
 """Takes the pictures of the page of phones in the README: `.tox/browser/bin/python docs/tools/screenshot.py`.
 
 It starts the sandboxes of all installed brands, sends them through a gateway what an app sends on an ordinary day, and
-takes a picture of the page in English, in Chinese and in a narrow window. It needs what `tox -e browser` installs.
+takes a picture of the page in English and one in Chinese. It needs what `tox -e browser` installs.
 """
 
 from __future__ import annotations
@@ -21,12 +21,10 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
 FOLDER = Path(__file__).resolve().parents[1]
-PICTURES: Mapping[str, tuple[str, int, int, str]] = {
-    "phones.png": ("en", 1280, 1080, "wide"),
-    "phones-zh.png": ("zh", 1280, 1080, "wide"),
-    "phones-narrow.png": ("zh", 390, 844, "narrow"),
-}
-"""By file: language, width and height in CSS pixels, and what is shown (`show_wide`, `show_narrow`)."""
+PICTURES = {"phones.png": "en", "phones-zh.png": "zh"}
+"""By file: the language of the page, and of what is sent."""
+WIDTH, HEIGHT = 1280, 1080
+"""The window, in CSS pixels."""
 LARGEST = 300_000
 """Bytes of a picture, at most: people load the README over slow lines."""
 
@@ -81,28 +79,16 @@ def send_day(fleet: Fleet, language: str) -> None:
         command(do="send", brand="honor", tokens=[honor.tokens[0]], **DAYS[language][0][1])
 
 
-def show_wide(page: Any) -> None:
-    """The details of the newest notification of the first phone."""
+def take(browser: Browser, fleet: Fleet, name: str) -> int:
+    """Take one picture, with the details of the newest notification of the first phone. Returns its size in bytes."""
+    locale = "zh-CN" if PICTURES[name] == "zh" else "en-GB"
+    context = browser.new_context(viewport={"width": WIDTH, "height": HEIGHT}, locale=locale, reduced_motion="reduce")
+    page = context.new_page()
+    page.goto(fleet.page)
     page.locator(".card-open").first.click()
     page.locator("#note-request .request-shown").wait_for()
     page.locator("#receipts li").first.wait_for()
     page.locator("#panel-heading").blur()
-
-
-def show_narrow(page: Any) -> None:
-    """The phones."""
-    page.locator(".card").first.wait_for()
-
-
-def take(browser: Browser, fleet: Fleet, name: str) -> int:
-    """Take one picture. Returns its size in bytes."""
-    language, width, height, what = PICTURES[name]
-    locale = "zh-CN" if language == "zh" else "en-GB"
-    context = browser.new_context(viewport={"width": width, "height": height}, locale=locale, reduced_motion="reduce")
-    page = context.new_page()
-    page.goto(fleet.page)
-    page.locator("[data-connection=live]").wait_for()
-    (show_wide if what == "wide" else show_narrow)(page)
     page.mouse.move(0, 0)
     picture = page.screenshot(path=FOLDER / name)
     context.close()
@@ -115,7 +101,7 @@ def pictures() -> Iterator[tuple[str, int]]:
 
     with ThreadPoolExecutor(1) as elsewhere, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"))
-        for name, (language, *_) in PICTURES.items():
+        for name, language in PICTURES.items():
             # In a thread of their own: Playwright runs an event loop in this one, where the gateway refuses to be made.
             serving = serve_all(installed_sandboxes(20))
             fleet = elsewhere.submit(serving.__enter__).result()

@@ -26,6 +26,25 @@ def test_a_push_of_the_form_appears_live(page: PhonesPage, boxes: dict[str, Sand
     assert page.card("oppo", token, "Ann").locator(".card-body").inner_text() == "See you at eight 🍜"
     assert page.tab.evaluate("window.loaded") == "once"
     assert page.brand("oppo").locator(".phone").first.get_attribute("data-token") == token
+    assert page.tab.locator("#announcer").inner_text() == "OPPO: new notification “Ann”"
+
+
+def test_phones_keep_their_places_under_the_pointer(wide: PhonesPage, boxes: dict[str, Sandbox]) -> None:
+    """While somebody points at a row, a push does not move its phones; afterwards the newest is the first."""
+    token = boxes["oppo"].tokens[3]
+    row = wide.brand("oppo").locator(".phone")
+    wide.fill("Ann", "See you at eight", "oppo", token)
+    before = row.evaluate_all("all => all.map(one => one.dataset.token)")
+    row.first.hover()
+
+    wide.tab.locator("[name=title]").press("Enter")  # the pointer stays where it is
+    wide.card("oppo", token, "Ann").wait_for()
+    during = row.evaluate_all("all => all.map(one => one.dataset.token)")
+    wide.tab.mouse.move(0, 0)
+
+    expect(row.first).to_have_attribute("data-token", token)
+    assert during == before
+    assert before.index(token) == 3
 
 
 def test_one_push_for_every_brand(served: Callable[..., Fleet], opened: Callable[..., PhonesPage]) -> None:

@@ -17,7 +17,7 @@ export function follow(onChange) {
 
   function open() {
     clearTimeout(timer);
-    timer = null;
+    source?.close();
     source = new EventSource("events");
     source.addEventListener("state", (event) => {
       pause = FIRST_PAUSE;
@@ -39,12 +39,16 @@ export function follow(onChange) {
     });
   }
 
-  function openNow() {
-    if (timer !== null) open();
-  }
-
-  addEventListener("online", openNow);
-  document.addEventListener("visibilitychange", () => document.hidden || openNow());
+  // A tab in the background keeps no connection: a browser has six for one server, and the state comes whole again.
+  document.addEventListener("visibilitychange", () => {
+    if (!document.hidden) {
+      open();
+    } else {
+      clearTimeout(timer);
+      source.close();
+    }
+  });
+  addEventListener("online", open);
   open();
 }
 

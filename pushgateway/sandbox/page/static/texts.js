@@ -50,7 +50,10 @@ export const TEXTS = {
   },
   "brand.newPhone": { en: "New phone", zh: "新增手机" },
   "brand.added": { en: "{brand}: a new phone is registered.", zh: "{brand}：已注册一部新手机。" },
-  "brand.strip": { en: "Phones of {brand}", zh: "{brand} 的手机" },
+  "brand.strip": {
+    en: "Phones of {brand}, the arrow keys go from one to the next",
+    zh: "{brand} 的手机，用方向键切换",
+  },
   "brand.empty": { en: "No phones are registered.", zh: "没有已注册的手机。" },
   "brand.outcomes": { en: "What the gateway made of it", zh: "网关给出的推送结果" },
   "brand.noOutcomes": { en: "Nothing sent yet", zh: "尚未发送" },
