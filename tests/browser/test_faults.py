@@ -85,3 +85,25 @@ def test_a_lost_connection_comes_back(opened: Callable[..., PhonesPage]) -> None
     # The browser itself reports each attempt that failed.
     assert all("net::ERR" in problem for problem in page.problems)
     page.problems.clear()
+
+
+def test_a_page_in_the_background_keeps_no_connection(wide: PhonesPage, boxes: dict[str, Sandbox]) -> None:
+    """A hidden page takes nothing; as soon as it is seen again it shows what has happened meanwhile."""
+    sandbox = boxes["oppo"]
+    counts = wide.brand("oppo").locator(".brand-counts")
+    hide = "Object.defineProperty(document, 'hidden', {value: %s, configurable: true})"
+
+    def turn(hidden: str) -> None:
+        wide.tab.evaluate(hide % hidden)
+        wide.tab.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+
+    turn("true")
+    sandbox.register(1)
+    with wide.tab.expect_response("**/find**"):  # a round trip, in which the change would have come
+        wide.tab.locator("#find").fill(sandbox.tokens[0])
+    hidden = counts.inner_text()
+    turn("false")
+
+    expect(counts).to_contain_text("21 phones")
+    assert "20 phones" in hidden
+    assert not wide.tab.locator("#lost").is_visible()

@@ -216,8 +216,10 @@ function jsonObject(written) {
   throw new Refused(text("send.badJson"));
 }
 
-/** Make the options of a select those of `choices`, pairs of value and words; what is chosen stays if it is there. */
+/** Make the options of a select those of `choices`, pairs of value and words; what is chosen stays if it is there. While
+ * somebody chooses, they stay as they are. */
 function options(select, choices) {
+  if (select.matches(":focus")) return;
   const chosen = select.value;
   keyed(
     select,
