@@ -184,8 +184,8 @@ PLANTS = [
     SourcePlant(
         "a push that must be sent alone shares a batch",
         "pushgateway/engine/lane.py",
-        "        alone = not run.coalesce and self.gathers\n",
-        "        alone = False\n",
+        "alone = self.gathers and (not run.coalesce or self.settings.vendor.are_alone(run.notifications))",
+        "alone = False",
         "tests/engine/test_coalescing.py::test_without_coalescing_each_push_has_a_request_of_its_own[push]",
     ),
     SourcePlant(

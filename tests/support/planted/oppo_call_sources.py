@@ -27,8 +27,8 @@ PLANTS = [
     SourcePlant(
         "an access token in JSON is not quoted",
         "pushgateway/vendor/toolkit/requests.py",
-        '{quote_json(name)}:{quote_json(value)}".encode()',
-        '{quote_json(name)}:\\"{value}\\"".encode()',
+        '{quote_json(name)}:{encode_json(value)}").encode()',
+        '{quote_json(name)}:\\"{value}\\"").encode()',
         "plugins/oppo/tests/test_operation_requests.py::test_the_access_token_is_in_header_body_or_both",
     ),
     SourcePlant(
