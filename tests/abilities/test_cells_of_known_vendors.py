@@ -167,7 +167,7 @@ def test_a_text_that_is_cut_and_not_named(ask: Ask) -> None:
 
 
 def test_a_plug_in_that_fails_for_one_feature(ask: Ask) -> None:
-    """It costs that cell: the circuit breaker that the fault closes does not change the following ones."""
+    """It costs that cell, and the text of its exception is not shown."""
     edit = Edit("vendor.py", 'fields["keep_ms"] = str(note.ttl * 1000)', 'raise KeyError("hush-hush")')
 
     cells = ask(BEAM, edit).cells
@@ -176,6 +176,58 @@ def test_a_plug_in_that_fails_for_one_feature(ask: Ask) -> None:
     assert "broke its contract" in cells["ttl"].detail
     assert "hush" not in cells["ttl"].detail
     assert short(cells["channel_id"]) == "≤500"
+
+
+def test_refused_keys_cost_one_cell(ask: Ask) -> None:
+    """A feature after which the vendor refuses the keys closes the circuit breaker, and the next one has a new
+    gateway."""
+    edit = Edit(
+        "vendor.py", '{"x-key": self.key.reveal(),', '{"x-key": "" if "keep_ms" in fields else self.key.reveal(),'
+    )
+
+    cells = ask(BEAM, edit).cells
+
+    assert [name for name, cell in cells.items() if cell.verdict is Verdict.WRONG] == ["ttl"]
+    assert cells["ttl"].detail == "rejected, credentials; code 8"
+    assert short(cells["channel_id"]) == "≤500"
+
+
+def test_a_channel_that_is_lost(ask: Ask) -> None:
+    """The default channel in its place is no channel of the push."""
+    edit = Edit("vendor.py", 'fields["channel"] = note.channel_id or (', 'fields["channel"] = (')
+
+    cell = ask(BEAM, edit).cells["channel_id"]
+
+    assert (cell.verdict, cell.detail) == (
+        Verdict.WRONG,
+        "channel_id was changed or lost on the way, and is not named in omitted",
+    )
+
+
+@pytest.mark.parametrize(("value", "verdict"), [("note.channel_id", Verdict.CARRIED), ("None", Verdict.WRONG)])
+def test_channels_that_the_certificate_must_name(ask: Ask, value: str, verdict: Verdict) -> None:
+    """Where a brand refuses all others, one that an intent chooses is asked. The default one would prove nothing."""
+    start = "    if not title.strip() or not text.strip():\n"
+    known = "    if note.channel_id not in (None, PRIVATE, PUBLIC):\n        return Reason.INVALID_NOTIFICATION, ''\n"
+    chosen = 'fields["channel"] = note.channel_id or ('
+
+    cells = ask(
+        BEAM,
+        Edit("vendor.py", start, known + start),
+        Edit("vendor.py", chosen, chosen.replace("note.channel_id", value)),
+    ).cells
+
+    assert cells["channel_id"].verdict is verdict
+
+
+def test_a_broadcast_that_loses_its_time(ask: Ask) -> None:
+    """It is accepted and shown, and nevertheless wrong."""
+    edit = Edit("vendor.py", 'fields["at"] = str(int(broadcast.start_at.timestamp()))', "pass")
+
+    cells = ask(BEAM, edit).cells
+
+    assert (cells["start_at"].verdict, cells["start_at"].detail) == (Verdict.WRONG, "start_at was lost on the way")
+    assert short(cells["rate"]) == "✓"
 
 
 def test_what_only_the_vendor_refuses_is_wrong(ask: Ask) -> None:

@@ -7,6 +7,7 @@ import sys
 from simulated.ledger import PROMISES
 
 from planted import (
+    abilities_sources,
     asking_sources,
     batch_sources,
     batches,
@@ -39,6 +40,7 @@ SOURCE_PLANTS = [
     *asking_sources.PLANTS,
     *record_sources.PLANTS,
     *host_sources.PLANTS,
+    *abilities_sources.PLANTS,
 ]
 
 HEAD = """\
