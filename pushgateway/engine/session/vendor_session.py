@@ -313,16 +313,20 @@ class VendorSession:
 
     # Exchanges
 
-    async def run(self, exchange: Exchange[T], access: AccessToken | None, ask: Ask) -> T:
+    async def run(
+        self, exchange: Exchange[T], access: AccessToken | None, ask: Ask, *, is_corrected: bool = False
+    ) -> T:
         """Carry an exchange through: requests out, replies in, `NoVerdict` thrown in where none came.
 
-        At a checkpoint (`yield None`) the event loop turns, and that is all: no request has left.
+        At a checkpoint (`yield None`) the event loop turns, and that is all: no request has left. `is_corrected`: it
+        was begun anew by the vendor's clock, so a refusal is not taken for one of the time again.
         """
         as_exchange(ask.operation, exchange)
         loop, send = asyncio.get_running_loop(), self.transport.send
         requests = checkpoints = 0
         request: Request | None = None
         reply: Response | NoVerdict | None = None
+        clock = 0.0  # seconds that the vendor's is ahead of ours, as the last request was finished by it
         try:
             while checkpoints <= MAX_CHECKPOINTS:
                 last = None if request is None else reply
@@ -338,7 +342,7 @@ class VendorSession:
                 if requests > MAX_REQUESTS:
                     break
                 reply = None
-                finished = self._finished(request, access, ask)
+                finished, clock = self._finished(request, access, ask)
                 ask.leaving(finished)
                 begun = loop.time()
                 try:
@@ -349,52 +353,57 @@ class VendorSession:
                     if self.emitter.is_observed:
                         self._report(ask, loop.time() - begun, reply)
             raise RuntimeError("an exchange with too many requests or yields")
-        except (ClockSkew, AccessExpired) as refused:
-            refused.offset = _offset(reply) if isinstance(reply, Response) else refused.offset
-            raise
         except Refused as refused:
-            offset = _offset(reply) if isinstance(reply, Response) and self.vendor.finishes else None
-            if request is None or offset is None or not self._is_for_the_time(refused, request, access, ask, offset):
+            offset = _offset(reply) if isinstance(reply, Response) else None
+            if isinstance(refused, ClockSkew | AccessExpired) and isinstance(reply, Response):
+                refused.offset = offset
+            if request is None or offset is None or is_corrected:
                 raise
-            skew = ClockSkew(refused.reason, refused.code, refused.message, refused.retry_after, refused.detail)
-            skew.offset = offset
-            raise skew.keeping(refused.kept) from None
+            raise self._perhaps_of_the_time(refused, request, access, ask, (clock, offset)) from None
         finally:
             guarded(exchange.close)
 
-    def _is_for_the_time(
-        self, refused: Refused, request: Request, access: AccessToken | None, ask: Ask, offset: float
-    ) -> bool:
-        """Whether a request may have been refused for the time in it, at a vendor whose code for that is not known: by
-        the `Date` of the reply our time is off, and `finish` makes another request with the right one."""
-        if refused.reason not in _MAY_BE_THE_TIME or ask.operation == "login":
-            return False
-        known = self.access.offsets.get(self.key(ask.region), 0.0)
-        if abs(offset - known) < SKEW:
-            return False
+    def _perhaps_of_the_time(
+        self, refused: Refused, request: Request, access: AccessToken | None, ask: Ask, clocks: tuple[float, float]
+    ) -> Refused:
+        """The refusal, as `ClockSkew` where it may be for the time in the request, at a vendor whose code for that is
+        not known: the time was off, and `finish` makes another request by the right one.
+
+        `clocks`: seconds that the vendor's clock is ahead of ours, as the request was finished by it and by the `Date`
+        of the reply. What was learned meanwhile from other replies says nothing about this request.
+        """
+        used, right = clocks
+        is_known = isinstance(refused, ClockSkew) or refused.reason not in _MAY_BE_THE_TIME
+        if is_known or not self.vendor.finishes or ask.operation == "login" or abs(right - used) < SKEW:
+            return refused
         wall, finish = self.access.wall(), self.vendor.plugin.finish
-        ours, theirs = (guarded(finish, request, access, wall + clock) for clock in (known, offset))
-        return ours != theirs
+        ours, theirs = (guarded(finish, request, access, wall + clock) for clock in clocks)
+        if ours == theirs:
+            return refused
+        skew = ClockSkew(refused.reason, refused.code, refused.message, refused.retry_after, refused.detail)
+        skew.offset = right
+        return skew.keeping(refused.kept)
 
     async def _step_in_turn(self, exchange: Exchange[T], reply: Response | NoVerdict | None) -> _Step[T]:
         async with self.fair_turn:
             return _step(exchange, reply)
 
-    def _finished(self, request: Request, access: AccessToken | None, ask: Ask) -> Request:
-        """What an exchange yielded, checked and finished by the plug-in."""
+    def _finished(self, request: Request, access: AccessToken | None, ask: Ask) -> tuple[Request, float]:
+        """What an exchange yielded, checked and finished by the plug-in, and how many seconds the vendor's clock, by
+        which it was finished, is ahead of ours."""
         request = as_request(ask.operation, request)
         if (access is None and not self.vendor.finishes) or ask.operation == "login":
-            return request
+            return request, 0.0
         tokens, key = self.access, self._keys.get(ask.region) or self.key(ask.region)
-        now = tokens.wall() + tokens.offsets.get(key, 0.0)
+        clock = tokens.offsets.get(key, 0.0)
         try:
-            finished = self.vendor.plugin.finish(request, access, now)
+            finished = self.vendor.plugin.finish(request, access, tokens.wall() + clock)
         except Exception:
             raise
         except BaseException as odd:  # as `guarded` does it, with a call less for each request
             raise_again(odd)
             raise BrokenPromise(where(odd)) from None
-        return as_request("finish()", finished)
+        return as_request("finish()", finished), clock
 
     def _silence(self, failed: Exception) -> NoVerdict:
         """What a transport raised. It raises `NoVerdict` whatever happens to it; after anything else, how far the
@@ -429,7 +438,7 @@ class VendorSession:
         corrected = renewed = False
         while True:
             try:
-                return await self.run(begin(), access, ask)
+                return await self.run(begin(), access, ask, is_corrected=corrected)
             except (ClockSkew, AccessExpired) as refused:
                 if not corrected and self._is_of_the_clock(refused, access, ask.region):
                     corrected = True
@@ -445,7 +454,7 @@ class VendorSession:
                     renewed = True
                 if not ask.may_begin_again() or any(map(_was_asked, refused.kept.values())):
                     # What an earlier request of this exchange did is kept; of the pushes the others are tried again.
-                    detail = refused.detail or "the access token was refused after a part was done"
+                    detail = refused.detail or "the access token or the time was refused after a part was done"
                     rest = Refused(Reason.UNAVAILABLE, refused.code, refused.message, detail=detail)
                     raise rest.keeping(refused.kept) from None
             ask.access_refused()

@@ -13,16 +13,23 @@ PLANTS = [
     SourcePlant(
         "a clock that is off is not measured",
         "pushgateway/engine/session/vendor_session.py",
-        "            refused.offset = _offset(reply) if isinstance(reply, Response) else refused.offset\n",
-        "",
+        "                refused.offset = offset\n",
+        "                pass\n",
         "tests/engine/test_vendor_session.py::test_a_wrong_clock_is_measured_by_the_reply[headers0-300.0]",
     ),
     SourcePlant(
         "any refusal by a wrong clock is taken for one of the time",
         "pushgateway/engine/session/vendor_session.py",
-        "        return ours != theirs\n",
-        "        return True\n",
+        "        if ours == theirs:\n            return refused\n",
+        "",
         "tests/engine/test_clock_skew.py::test_a_refusal_may_be_for_the_time[62.0-options6-1]",
+    ),
+    SourcePlant(
+        "a clock that was learned meanwhile counts for requests that were under way",
+        "pushgateway/engine/session/vendor_session.py",
+        "        used, right = clocks\n",
+        "        used, right = self.access.offsets.get(self.key(ask.region), 0.0), clocks[1]\n",
+        "tests/engine/test_clock_skew.py::test_many_requests_at_once_share_what_was_learned[Mute]",
     ),
     SourcePlant(
         "a login that gives no answer after an expired token leaves pushes in doubt",
