@@ -23,13 +23,13 @@ import pytest
 from click.testing import CliRunner, Result
 
 import pushgateway.sandbox
+from pushgateway.abilities.facts import facts_of
 from pushgateway.certificates.plugins import Plugins, installed
 from pushgateway.cli import demo_scenes
 from pushgateway.cli.command import pushgateway as command
 from pushgateway.cli.demo import fleet_table
 from pushgateway.cli.demo_board import Board, total
 from pushgateway.cli.exit_codes import Exit
-from pushgateway.cli.vendors import abilities
 from pushgateway.model.notification import Notification
 from pushgateway.model.outcome import Outcome
 from pushgateway.model.push import Push, PushToken
@@ -90,7 +90,7 @@ def test_the_numbers_add_up() -> None:
             assert (lost, row["unknown"], rejected + later) == (0, 0, row["dead"] + row["muted"])
         assert set(report["long_message"]["brands"][brand]["truncated"]) in ({"title", "body"}, {"body"})
         assert report["one_text"]["brands"][brand]["outcomes"] == {"accepted": 1500}
-        size = abilities(Plugins().vendor(brand), Plugins())["batch_size"]
+        size = facts_of(Plugins().vendor(brand), pushgateway.sandbox.find_sandbox(brand)()).batch_size
         assert report["one_text"]["brands"][brand]["calls"] <= 2 * -(-1500 // size)
         assert report["renewal"]["brands"][brand]["outcomes"] == {"accepted": 40}
     assert report["renewal"]["brands"]["oppo"]["logins"] == 1

@@ -17,7 +17,7 @@ from pushgateway import CertificateCheck, Gateway, Notification, Outcome, Push, 
 from pushgateway.cli.command import pushgateway as command
 from pushgateway.cli.exit_codes import Exit
 from pushgateway.cli.render import outcome_json, outcome_lines
-from pushgateway.cli.sandbox import toml
+from pushgateway.cli.sandbox_lines import toml
 from pushgateway.model.secret import mask
 from pushgateway.sandbox import Fault, Sandbox, find_sandbox
 from pushgateway.sandbox.serving.server import serve
