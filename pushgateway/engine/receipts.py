@@ -229,13 +229,17 @@ class ReceiptVerifier:
 
     def _mark(self, receipt: Receipt, kind: ReceiptKind) -> int:
         """What a repeat has in common with the first: what is bound, and the kind; without a proof, everything. The
-        vendor may report one kind twice of one push, so its signed time belongs to it."""
+        vendor may report one kind twice of one push, so its signed time belongs to it. Without a proof, a push that is
+        on its phone is known by the vendor's ids alone: that contradicts a dead token, whatever event and parameter the
+        two receipts have."""
         token, key = receipt.push_token.token, receipt.push_token.certificate_id
         if kind is ReceiptKind.SUSPECT:
             kind = ReceiptKind.UNREGISTERED  # which it was when it came
         parts = [bound_name(receipt.parameter)]
         if receipt.proof is Proof.VENDOR:
             parts = [receipt.message_id or "", receipt.task_id or "", repr(receipt.at)]
+        elif receipt.proof is Proof.NONE and kind in _ON_THE_PHONE and receipt.message_id:
+            parts = [receipt.message_id, receipt.task_id or ""]
         elif receipt.proof is Proof.NONE:
             parts = [receipt.message_id or "", receipt.task_id or "", receipt.parameter, receipt.event]
         text = "\0".join((key, kind.value, token, *parts)).encode("utf-8", "surrogatepass")

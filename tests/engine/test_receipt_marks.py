@@ -349,6 +349,39 @@ def test_a_phone_that_has_the_push_is_not_dead(event: str) -> None:
     assert (read.receipts, read.forged) == ((), 1)
 
 
+def test_where_nothing_is_proved_a_phone_that_has_the_push_is_not_dead_either() -> None:
+    """A receipt of the same message on the same phone contradicts one that calls the token dead, whatever else the two
+    say. One of another message, or one that names no message, does not: that token is suspect, as before."""
+
+    async def script(g: Gateway, server: RequestServer) -> list[tuple[list[str], int]]:
+        await g.multicast(PHONES, NOTE)
+        await g.multicast(PHONES, NOTE)
+        (_, _, first), (_, _, second) = server.requests
+        reads = [
+            g.receipts(1, {}, posted((token, event, text), message_id=number))
+            for token, event, text, number in (
+                ("a", "arrived", "", first),
+                ("a", "dead", "", first),
+                ("b", "clicked", "one text", first),
+                ("b", "dead", "another", first),
+                ("a", "dead", "", second),
+                ("c", "arrived", "", ""),
+                ("c", "dead", "", ""),
+            )
+        ]
+        return [([one.kind.value for one in read.receipts], read.forged) for read in reads]
+
+    assert played(script, Unmarked) == [
+        (["arrived"], 0),
+        ([], 1),
+        (["clicked"], 0),
+        ([], 1),
+        (["unregistered"], 0),
+        (["arrived"], 0),
+        (["suspect"], 0),
+    ]
+
+
 def test_only_a_confirmed_dead_token_has_a_replacement() -> None:
     """A replacement decides who gets the pushes of a user, so one of a receipt that nothing confirms, of another kind,
     or that is the token itself is left out."""
