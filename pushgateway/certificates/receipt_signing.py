@@ -75,16 +75,17 @@ class ReceiptSigner:
             return push
         return push.with_callback(self.callback_for(push))
 
-    def callback_for_message(self, dedupe_id: str) -> CallBack:
-        """Address and parameter for a request, or for a saved content, whose pushes share them. `dedupe_id`: that of
-        its first push, so that the same request has the same parameter when it is repeated."""
-        name = _digest(dedupe_id)
+    def callback_for_message(self, *dedupe_ids: str) -> CallBack:
+        """Address and parameter for a request, or for a saved content, whose pushes share them. `dedupe_ids`: those of
+        its pushes, so that the same request has the same parameter when it is repeated, and one with other pushes has
+        another one; of a saved content, that of the push for which it is saved."""
+        name = _digest("\0".join(dedupe_ids))
         return CallBack(self.url, self._parameter(name, _of_message(name)))
 
     def sign_batch(self, batch: Batch) -> None:
         """Set `Batch.callback`, unless the notification of every push has a receipt URL or parameter."""
         if not all(map(_has_own_receipts, distinct(batch.notifications))):
-            batch.callback = self.callback_for_message(batch.dedupe_ids[0])
+            batch.callback = self.callback_for_message(*batch.dedupe_ids)
 
     def sign_broadcast(self, broadcast: Broadcast, made: str) -> Broadcast:
         """The broadcast with receipt URL and parameter, unless its notification has them. `made`: the id that is used

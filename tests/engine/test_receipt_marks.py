@@ -68,6 +68,26 @@ def test_a_request_has_a_parameter_of_its_own() -> None:
     assert first != second == again
 
 
+def test_a_push_that_is_tried_again_with_others_has_another_parameter() -> None:
+    """It may share its request with a further push to a phone that was in the first request too. With the same
+    parameter, the receipts of that phone's two pushes would count as one."""
+    signer = receipts_certificate().signer
+    again, taken, further = (
+        Push(PushToken(1, token), attrs.evolve(NOTE, title=dedupe_id), dedupe_id=dedupe_id)
+        for token, dedupe_id in (("a", "again"), ("b", "taken"), ("b", "further"))
+    )
+
+    def parameter(*pushes: Push) -> str:
+        batch = Batch.of(pushes)
+        assert signer is not None
+        signer.sign_batch(batch)
+        assert batch.callback is not None
+        return batch.callback.parameter
+
+    assert parameter(again, taken) == parameter(again, taken)
+    assert len({parameter(again, taken), parameter(again, further), parameter(again)}) == 3
+
+
 def test_a_forged_parameter_of_a_request_is_not_taken() -> None:
     """The receipts of a vendor with one parameter for each request are taken only with one that was signed here."""
 

@@ -97,8 +97,8 @@ PLANTS = [
     SourcePlant(
         "the parameter of a request names one of its pushes",
         "pushgateway/certificates/receipt_signing.py",
-        "        name = _digest(dedupe_id)\n        return CallBack",
-        "        name = _name(dedupe_id)\n        return CallBack",
+        '_digest("\\0".join(dedupe_ids))',
+        "_name(dedupe_ids[0])",
         "tests/engine/test_receipt_marks.py::test_receipts_of_a_request_name_their_push_by_message_id_and_token",
     ),
     SourcePlant(
